@@ -339,11 +339,11 @@ it.each(['client/', 'harness/'])(
 );
 
 it('variables of the process are read in two places', () => {
-  expect(rules.strayVariables(['config/env.ts', 'client/env.ts'], files)).toEqual([]);
+  expect(rules.undeclaredVariableReads(['config/env.ts', 'client/env.ts'], files)).toEqual([]);
 });
 
 it('files have at most 400 lines, functions 60', () => {
-  expect(rules.tooLong(files, { file: 400, function: 60 })).toEqual([]);
+  expect(rules.overlongCode(files, { file: 400, function: 60 })).toEqual([]);
 });
 
 it('every file is named for what is in it', () => {
@@ -351,11 +351,11 @@ it('every file is named for what is in it', () => {
 });
 
 it('nothing is left open, skipped or silenced', () => {
-  expect(rules.openEnds(files)).toEqual([]);
+  expect(rules.unboundedWaits(files)).toEqual([]);
 });
 
 it('the top level is the decided one', () => {
-  expect(rules.strayEntries(TOP_LEVEL, entries)).toEqual([]);
+  expect(rules.unlistedEntries(TOP_LEVEL, entries)).toEqual([]);
 });
 
 it('dependencies are the decided ones, each at one version', () => {
@@ -365,7 +365,7 @@ it('dependencies are the decided ones, each at one version', () => {
     ['tools/api-reference/package.json', REFERENCE_DEPENDENCIES],
   ];
   for (const [path, dependencies] of decided)
-    expect(rules.strayDependencies(dependencies, JSON.parse(read(path)))).toEqual([]);
+    expect(rules.unlistedDependencies(dependencies, JSON.parse(read(path)))).toEqual([]);
 });
 
 it('no file names a registry, and the lock file records no download address', () => {

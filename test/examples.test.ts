@@ -10,7 +10,7 @@ import * as deployments from '../examples/deployments.ts';
 import { integration } from '../examples/integration.ts';
 import { llm } from '../examples/llm.ts';
 import * as migration from '../examples/migration.ts';
-import { RedisProcess, startSentinelSet, until } from './support/redis-process.ts';
+import { RedisProcess, startSentinelSet, waitUntil } from './support/redis-process.ts';
 
 const TOP = resolve(import.meta.dirname, '..');
 const GUIDES = ['docs/caching-guide.md', 'docs/deployment-guide.md', 'docs/migration.md'];
@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis[Symbol.asyncDispose]());
 
-async function using<T>(cache: Cache, run: (cache: Cache) => Promise<T>): Promise<T> {
+async function withCache<T>(cache: Cache, run: (cache: Cache) => Promise<T>): Promise<T> {
   try {
     await cache.ping();
     return await run(cache);
@@ -40,18 +40,18 @@ describe('the examples of the caching guide', () => {
   });
 
   it('load a user once, and see the change of one', async () => {
-    await using(redisCache({ url, namespace: 'guide' }), async (cache) => {
+    await withCache(redisCache({ url, namespace: 'guide' }), async (cache) => {
       const data = shop();
       expect(await caching.readUser(cache, data, 1)).toEqual({ id: 1, name: 'Ada' });
       expect(await caching.readUser(cache, data, 2)).toBeUndefined();
-      await until('the user is cached', async () => (await cache.get('user:1')) !== undefined);
+      await waitUntil('the user is cached', async () => (await cache.get('user:1')) !== undefined);
       await caching.changeUser(cache, data, { id: 1, name: 'Grace' });
       expect(await caching.readUser(cache, data, 1)).toEqual({ id: 1, name: 'Grace' });
     });
   });
 
   it('invalidate by tag, load many, and do once what is to be done once', async () => {
-    await using(redisCache({ url, namespace: 'guide' }), async (cache) => {
+    await withCache(redisCache({ url, namespace: 'guide' }), async (cache) => {
       expect(await caching.tags(cache)).toEqual(['<html>', undefined]);
       expect([...(await caching.many(cache, shop()))]).toEqual([
         ['price:1', 7],
@@ -63,7 +63,7 @@ describe('the examples of the caching guide', () => {
   });
 
   it('keep a page for as long as its server says, and no error page', async () => {
-    await using(caching.withRichValues(url), async (cache) => {
+    await withCache(caching.withRichValues(url), async (cache) => {
       let fetched = 0;
       const answer = (status: number) => async () => {
         fetched += 1;
@@ -75,7 +75,10 @@ describe('the examples of the caching guide', () => {
       const page = (status: number) => caching.readPage(cache, answer(status), 'https://example.org/a');
       expect(await page(500)).toBe('page 1');
       expect(await page(200)).toBe('page 2');
-      await until('it is stored', async () => ((await cache.ttl('page:https://example.org/a')) ?? 0) > 90);
+      await waitUntil(
+        'it is stored',
+        async () => ((await cache.ttl('page:https://example.org/a')) ?? 0) > 90,
+      );
       expect(await page(200)).toBe('page 2');
       await cache.invalidateTags('example.org');
       expect(await page(200)).toBe('page 3');
@@ -83,7 +86,7 @@ describe('the examples of the caching guide', () => {
   });
 
   it('keep rich values', async () => {
-    await using(caching.withRichValues(url), async (cache) => {
+    await withCache(caching.withRichValues(url), async (cache) => {
       const session = { since: new Date(0), seen: new Set(['a']), ids: new Float64Array(500) };
       await cache.set('session:1', session);
       expect(await cache.get('session:1')).toEqual(session);
@@ -98,23 +101,23 @@ describe('the examples of the deployment guide', () => {
       deployments.managed(url),
       deployments.tiered(redis.address, {}),
     ])
-      await using(cache, async () => {
+      await withCache(cache, async () => {
         expect((await cache.set('k', 1)).source).toBe('redis');
         expect(await cache.get('k')).toBe(1);
       });
   });
 
   it('open a sentinel set', async () => {
-    await overSentinels(async (list) => {
-      await using(deployments.sentinels(list, {}), async (cache) => {
+    await withSentinels(async (list) => {
+      await withCache(deployments.sentinels(list, {}), async (cache) => {
         expect((await cache.set('k', 1)).source).toBe('redis');
       });
     });
   });
 
   it('open a cluster', async () => {
-    await overCluster(async (node) => {
-      await using(deployments.cluster([node.address], {}), async (cache) => {
+    await withCluster(async (node) => {
+      await withCache(deployments.cluster([node.address], {}), async (cache) => {
         await cache.set('k', 1);
         expect(await cache.get('k')).toBe(1);
       });
@@ -122,17 +125,17 @@ describe('the examples of the deployment guide', () => {
   });
 });
 
-async function overSentinels(
+async function withSentinels(
   run: (sentinels: readonly { host: string; port: number }[]) => Promise<void>,
 ): Promise<void> {
   await using set = await startSentinelSet();
   await run(set.sentinels.map(({ address }) => address));
 }
 
-async function overCluster(run: (node: RedisProcess) => Promise<void>): Promise<void> {
+async function withCluster(run: (node: RedisProcess) => Promise<void>): Promise<void> {
   await using node = await RedisProcess.start({ conf: ['cluster-enabled yes'] });
   await node.admin().call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-  await until('the cluster is up', async () =>
+  await waitUntil('the cluster is up', async () =>
     String(await node.admin().call('CLUSTER', 'INFO')).includes('cluster_state:ok'),
   );
   await run(node);
@@ -176,7 +179,7 @@ describe('the programs', () => {
   it('migration: the new side does what the old one did', async () => {
     const loadUser = async (id: number) => ({ id, name: 'Ada' });
     const ada = { id: 42, name: 'Ada' };
-    await using(redisCache({ url }), async (cache) => {
+    await withCache(redisCache({ url }), async (cache) => {
       expect(await migration.fromIoredis(cache, loadUser)).toEqual({ user: ada, visits: 1 });
     });
     expect(await migration.fromBentocache(url, loadUser)).toEqual(ada);

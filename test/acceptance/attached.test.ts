@@ -12,9 +12,9 @@ import { workloadByName } from '../../harness/workloads/index.ts';
 import { resolveParameters } from '../../harness/workloads/parameters.ts';
 import { keySlot } from '../../infra/redis/cluster-slots.ts';
 import { ATTACHED_LOAD, aclRule } from '../../infra/substrates/external/command-allowlist.ts';
-import { Desk, isExcused } from '../support/cli-harness.ts';
+import { CliHarness, isExcused } from '../support/cli-harness.ts';
 import { type ClusterSet, startCluster } from '../support/cluster.ts';
-import { freePort, RedisProcess, startSentinelSet, until } from '../support/redis-process.ts';
+import { findFreePort, RedisProcess, startSentinelSet, waitUntil } from '../support/redis-process.ts';
 
 const PREFIX = 'redis-cache-kit:';
 const PASSWORD = 'attached-secret-7f3a';
@@ -40,16 +40,16 @@ const BY_ITSELF = new Set(['cluster NODES', 'asking ']);
 const wrong = ({ criteria }: Report['verdict']) =>
   criteria.filter((one) => CORRECTNESS.includes(one.id) && one.state !== 'PASS' && !isExcused(one));
 
-let desk: Desk;
+let cli: CliHarness;
 let redis: RedisProcess;
 beforeEach(async () => {
-  desk = new Desk();
+  cli = new CliHarness();
   const conf = [`user kit on >${PASSWORD} ${aclRule(PREFIX)}`, 'maxmemory 100mb'];
   redis = await RedisProcess.start({ conf });
 });
 afterEach(async () => {
   await redis[Symbol.asyncDispose]();
-  await desk[Symbol.asyncDispose]();
+  await cli[Symbol.asyncDispose]();
 });
 
 const url = () => `redis://kit:${PASSWORD}@${redis.address.host}:${redis.address.port}`;
@@ -82,7 +82,7 @@ async function watch(
     seen,
     async stop() {
       await server.admin().echo('the end');
-      await until('MONITOR to have told all', () => seen.at(-1)?.command === 'echo');
+      await waitUntil('MONITOR to have told all', () => seen.at(-1)?.command === 'echo');
       seen.pop();
       monitor.disconnect();
     },
@@ -101,9 +101,9 @@ describe('a run on somebody else’s Redis', () => {
   it('sends only what it says, on keys of its prefix, each with a TTL, and leaves none', async () => {
     await redis.admin().set('theirs', 'untouched', 'EX', 1_000);
     const { seen, stop } = await watch();
-    const { exitCode, out, err } = await desk
+    const { exitCode, out, err } = await cli
       .start(attach('drill', ...ASKED, 'security', '--out', 'run'), { env: env() })
-      .ended();
+      .waitForExit();
     await stop();
     expect(seen.length).toBeGreaterThan(1_000);
     const onKeys = seen.filter(({ command }) => !READ_ONLY.has(command));
@@ -124,7 +124,7 @@ describe('a run on somebody else’s Redis', () => {
     // Printed before the first drill begins.
     expect(err.indexOf('keys redis-cache-kit:* only')).toBeLessThan(err.indexOf('[1/'));
 
-    const { verdict, trials, run } = desk.report('run');
+    const { verdict, trials, run } = cli.readReport('run');
     // A time that this busy machine could not meet is a no-go; criteria that do not depend on time are checked below.
     const slow = verdict.criteria.some(({ state }) => state === 'FAIL');
     expect(exitCode, err).toBe(slow ? EXIT.NO_GO : EXIT.UNKNOWN);
@@ -138,18 +138,18 @@ describe('a run on somebody else’s Redis', () => {
       because: expect.stringContaining("not run on somebody else's Redis"),
     });
     expect(run.departures.join()).toContain('keys redis-cache-kit:* only');
-    expect(out + err + textOf(join(desk.path, 'run'))).not.toContain(PASSWORD);
-    expect((await desk.kit('verify', 'run')).exitCode).toBe(EXIT.GO);
+    expect(out + err + textOf(join(cli.path, 'run'))).not.toContain(PASSWORD);
+    expect((await cli.runKit('verify', 'run')).exitCode).toBe(EXIT.GO);
   }, 90_000);
 
   it('is a go where what was asked holds, and keeps a password of the command line to itself', async () => {
     const args = attach('drill', 'hit-miss', '--url', url(), '--out', 'run');
-    const answer = await desk.start(args).ended();
+    const answer = await cli.start(args).waitForExit();
     const { out, err } = answer;
-    const report = desk.expectHeld(answer, 'run');
+    const report = cli.expectNoFailures(answer, 'run');
     expect(report.verdict.action).toBeNull();
     expect(report.run.argv.join(' ')).toContain('redis://[redacted]@');
-    expect(out + err + textOf(join(desk.path, 'run'))).not.toContain(PASSWORD);
+    expect(out + err + textOf(join(cli.path, 'run'))).not.toContain(PASSWORD);
   });
 
   it('goes through sentinels', async () => {
@@ -166,7 +166,7 @@ describe('a run on somebody else’s Redis', () => {
       '--out',
       'run',
     );
-    desk.expectHeld(await desk.start(args).ended(), 'run');
+    cli.expectNoFailures(await cli.start(args).waitForExit(), 'run');
     expect(await set.redis[0].admin().dbsize()).toBe(0);
   });
 });
@@ -190,13 +190,13 @@ describe('a run on somebody else’s Redis Cluster', () => {
     const theirs = await cluster.owner(keySlot('theirs'));
     await theirs.admin().set('theirs', 'untouched', 'EX', 1_000);
     const watches = await Promise.all(cluster.nodes.slice(0, 3).map((node) => watch(node)));
-    const { exitCode, out, err } = await desk
+    const { exitCode, out, err } = await cli
       .start(attach('drill', ...OF_CLUSTER, '--cluster', seed(cluster, 0), '--user', 'kit', '--out', 'run'), {
         env: { REDIS_PASSWORD: PASSWORD },
       })
-      .ended();
+      .waitForExit();
     for (const { stop } of watches) await stop();
-    const { verdict, trials } = desk.report('run');
+    const { verdict, trials } = cli.readReport('run');
     expect(trials.map(({ drill, status }) => [drill, status])).toEqual(
       OF_CLUSTER.map((id) => [id, 'completed']),
     );
@@ -214,25 +214,27 @@ describe('a run on somebody else’s Redis Cluster', () => {
     for (const node of cluster.nodes) expect(await node.admin().call('ACL', 'LOG')).toEqual([]);
     const left = await Promise.all(cluster.nodes.slice(0, 3).map((node) => node.admin().keys('*')));
     expect(left.flat()).toEqual(['theirs']);
-    expect(out + err + textOf(join(desk.path, 'run'))).not.toContain(PASSWORD);
+    expect(out + err + textOf(join(cli.path, 'run'))).not.toContain(PASSWORD);
   }, 90_000);
 
   it('uses the nodes that answer of those that were named', async () => {
     await using cluster = await startCluster();
     const host = '127.62.0.1';
-    const gone = `${host}:${await freePort(host)}`;
+    const gone = `${host}:${await findFreePort(host)}`;
     const args = attach('drill', 'hit-miss', '--cluster', `${gone},${seed(cluster, 1)}`, '--out', 'run');
-    desk.expectHeld(await desk.start(args).ended(), 'run');
+    cli.expectNoFailures(await cli.start(args).waitForExit(), 'run');
   });
 
   it('removes its keys from every master on Ctrl-C', async () => {
     await using cluster = await startCluster();
     const masters = cluster.nodes.slice(0, 3);
     const sizes = () => Promise.all(masters.map((node) => node.admin().dbsize()));
-    const running = desk.start(attach('drill', 'batches', '--cluster', seed(cluster, 4), '--out', 'run'));
-    await until('keys of the load on every master', async () => (await sizes()).every((size) => size > 30));
+    const running = cli.start(attach('drill', 'batches', '--cluster', seed(cluster, 4), '--out', 'run'));
+    await waitUntil('keys of the load on every master', async () =>
+      (await sizes()).every((size) => size > 30),
+    );
     running.kill('SIGINT');
-    const { exitCode, err } = await running.ended();
+    const { exitCode, err } = await running.waitForExit();
     expect(exitCode, err).toBe(EXIT.INTERRUPTED);
     expect(await sizes()).toEqual([0, 0, 0]);
   });
@@ -240,24 +242,24 @@ describe('a run on somebody else’s Redis Cluster', () => {
 
 describe('a run that does not come to its end', () => {
   it('removes its keys on Ctrl-C', async () => {
-    const running = desk.start(attach('drill', 'batches', '--out', 'run'), { env: env() });
-    await until('keys of the load', async () => (await redis.admin().dbsize()) > 100);
+    const running = cli.start(attach('drill', 'batches', '--out', 'run'), { env: env() });
+    await waitUntil('keys of the load', async () => (await redis.admin().dbsize()) > 100);
     running.kill('SIGINT');
-    const { exitCode, err } = await running.ended();
+    const { exitCode, err } = await running.waitForExit();
     expect(exitCode, err).toBe(EXIT.INTERRUPTED);
     expect(await redis.admin().dbsize()).toBe(0);
   });
 
   it('leaves to their TTL what it wrote, when it is killed', async () => {
     const short = ['--set', 'client.defaultTtlSeconds=2'];
-    const running = desk.start(attach('drill', 'batches', ...short, '--out', 'run'), { env: env() });
-    await until('keys of the load', async () => (await redis.admin().dbsize()) > 100);
+    const running = cli.start(attach('drill', 'batches', ...short, '--out', 'run'), { env: env() });
+    await waitUntil('keys of the load', async () => (await redis.admin().dbsize()) > 100);
     running.kill('SIGKILL');
-    await running.ended();
+    await running.waitForExit();
     const left = await redis.admin().keys('*');
     const ttls = await Promise.all(left.map((key) => redis.admin().pttl(key)));
     expect(ttls.filter((ttl) => ttl === -1 || ttl > 2_000)).toEqual([]);
-    await until('the keys to expire', async () => (await redis.admin().dbsize()) === 0);
+    await waitUntil('the keys to expire', async () => (await redis.admin().dbsize()) === 0);
   });
 });
 
@@ -268,14 +270,14 @@ describe('what cannot work ends with one error and leaves no run', () => {
     ['nobody of a cluster', ['--cluster', '127.0.0.1:1'], {}, 'ATTACH_UNREACHABLE', EXIT.UNKNOWN],
     ['nobody there', [], { REDIS_URL: 'redis://127.0.0.1:1' }, 'ATTACH_UNREACHABLE', EXIT.UNKNOWN],
   ] as const)('%s', async (_what, args, variables, code, exit) => {
-    const answer = await desk.start(attach('readiness', ...args, '--json'), { env: variables }).ended();
+    const answer = await cli.start(attach('readiness', ...args, '--json'), { env: variables }).waitForExit();
     expect(answer.exitCode).toBe(exit);
     expect(JSON.parse(answer.out)).toMatchObject({ error: { code, hint: expect.any(String) } });
-    expect(readdirSync(desk.path)).toEqual([]);
+    expect(readdirSync(cli.path)).toEqual([]);
   });
 
   it('an address for another substrate', async () => {
-    const answer = await desk.kit('readiness', '--url', 'redis://127.0.0.1:1', '--json');
+    const answer = await cli.runKit('readiness', '--url', 'redis://127.0.0.1:1', '--json');
     expect(answer.exitCode).toBe(EXIT.USAGE);
     expect(JSON.parse(answer.out)).toMatchObject({
       error: { message: expect.stringContaining('--url is for') },

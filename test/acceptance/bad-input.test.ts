@@ -16,13 +16,13 @@ import { tmpdir, userInfo } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EXIT, type ExitCode } from '../../config/errors.ts';
-import { type Answer, Desk } from '../support/cli-harness.ts';
+import { CliHarness, type CommandResult } from '../support/cli-harness.ts';
 
-let desk: Desk;
+let cli: CliHarness;
 beforeEach(() => {
-  desk = new Desk();
+  cli = new CliHarness();
 });
-afterEach(() => desk[Symbol.asyncDispose]());
+afterEach(() => cli[Symbol.asyncDispose]());
 
 /** Whether every user may enter the directory and all directories above it. */
 function isOpenToOthers(directory: string): boolean {
@@ -40,18 +40,18 @@ async function refused(
   },
   env: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const told = await desk.start(args, { env }).ended();
+  const told = await cli.start(args, { env }).waitForExit();
   expect(told.exitCode, told.err).toBe(expected.exitCode);
   expect(told.out).toBe('');
   expect(told.err.match(/^kit: /gm), told.err).toHaveLength(1);
   expect(told.err).not.toMatch(/^\s+at /m);
   for (const what of expected.says) expect(told.err).toMatch(what);
-  const { exitCode, out, err } = await desk.start([...args, '--json'], { env }).ended();
+  const { exitCode, out, err } = await cli.start([...args, '--json'], { env }).waitForExit();
   expect({ exitCode, err }).toEqual({ exitCode: expected.exitCode, err: '' });
   expect(JSON.parse(out)).toMatchObject({
     error: { code: expected.code, message: expect.any(String), hint: expect.any(String) },
   });
-  await desk.nothingLeft(0);
+  await cli.expectNothingLeft(0);
 }
 
 describe('a configuration that is wrong ends with 2 before anything is started', () => {
@@ -61,7 +61,7 @@ describe('a configuration that is wrong ends with 2 before anything is started',
       code: 'ENVIRONMENT_UNKNOWN',
       says: [/'prodction' is not an environment/, /did you mean '?production/],
     });
-    expect(existsSync(join(desk.path, 'runs'))).toBe(false);
+    expect(existsSync(join(cli.path, 'runs'))).toBe(false);
   });
 
   it('a file that is not there', async () => {
@@ -73,33 +73,33 @@ describe('a configuration that is wrong ends with 2 before anything is started',
   });
 
   it('a coverage summary that is no file, which a run would wait for or find missing at its end', async () => {
-    const fifo = join(desk.path, 'summary');
+    const fifo = join(cli.path, 'summary');
     execFileSync('mkfifo', [fifo]);
     await refused(['readiness', '--coverage', fifo], {
       exitCode: EXIT.USAGE,
       code: 'INPUT_NOT_FOUND',
       says: [/not a regular file/, /summary/],
     });
-    await refused(['readiness', '--coverage', join(desk.path, 'nothing')], {
+    await refused(['readiness', '--coverage', join(cli.path, 'nothing')], {
       exitCode: EXIT.USAGE,
       code: 'INPUT_NOT_FOUND',
       says: [/no such file/],
     });
-    expect(existsSync(join(desk.path, 'runs'))).toBe(false);
+    expect(existsSync(join(cli.path, 'runs'))).toBe(false);
   });
 
   it('broken YAML', async () => {
-    const file = desk.file('broken.yaml', 'name: broken\ntopology:\n  kind: [sentinel\nredis: {}\n');
+    const file = cli.writeFile('broken.yaml', 'name: broken\ntopology:\n  kind: [sentinel\nredis: {}\n');
     await refused(['readiness', '--env', file], {
       exitCode: EXIT.USAGE,
       code: 'CONFIG_SYNTAX',
       says: [/broken\.yaml:\d+/],
     });
-    expect(existsSync(join(desk.path, 'runs'))).toBe(false);
+    expect(existsSync(join(cli.path, 'runs'))).toBe(false);
   });
 
   it('a quorum above the number of sentinels', async () => {
-    const file = desk.environment('too-many', { 'topology.quorum': 4 });
+    const file = cli.writeEnvironment('too-many', { 'topology.quorum': 4 });
     await refused(['drill', 'hit-miss', '--env', file], {
       exitCode: EXIT.USAGE,
       code: 'CONFIG_INVALID',
@@ -109,14 +109,14 @@ describe('a configuration that is wrong ends with 2 before anything is started',
         /allowed: 1 to 3/,
       ],
     });
-    expect(existsSync(join(desk.path, 'runs'))).toBe(false);
+    expect(existsSync(join(cli.path, 'runs'))).toBe(false);
   });
 });
 
 describe('a machine that cannot', () => {
   it('has the port in use on all addresses', async () => {
     await using stranger = await listenOnAllAddresses();
-    const file = desk.environment('port', { 'redis.port': stranger.port, 'sentinel.port': 26_390 });
+    const file = cli.writeEnvironment('port', { 'redis.port': stranger.port, 'sentinel.port': 26_390 });
     await refused(['up', '--env', file], {
       exitCode: EXIT.UNKNOWN,
       code: 'ADDRESS_IN_USE',
@@ -125,7 +125,7 @@ describe('a machine that cannot', () => {
   });
 
   it('has a redis-server that is too old', async () => {
-    const bin = join(desk.path, 'bin');
+    const bin = join(cli.path, 'bin');
     mkdirSync(bin);
     const old = join(bin, 'redis-server');
     writeFileSync(old, '#!/bin/sh\necho "Redis server v=6.2.0 sha=00000000:0 malloc=libc bits=64 build=0"\n');
@@ -134,13 +134,13 @@ describe('a machine that cannot', () => {
     const says = [/is Redis 6\.2\.0; needed: Redis 7\.0 or newer, or Valkey 8\.0 or newer/, new RegExp(old)];
     const expected = { exitCode: EXIT.UNKNOWN, code: 'REDIS_TOO_OLD', says };
     await refused(['up'], expected, env);
-    const run = await desk.start(['readiness', '--out', 'run'], { env }).ended();
+    const run = await cli.start(['readiness', '--out', 'run'], { env }).waitForExit();
     expect(run.exitCode).toBe(EXIT.UNKNOWN);
     await neverPasses('run');
   });
 
   it('has a file in the place of the directory for temporary files', async () => {
-    const env = { TMPDIR: desk.file('no-directory', '') };
+    const env = { TMPDIR: cli.writeFile('no-directory', '') };
     await refused(
       ['up'],
       {
@@ -150,7 +150,7 @@ describe('a machine that cannot', () => {
       },
       env,
     );
-    const { exitCode, out } = await desk.start(['doctor'], { env }).ended();
+    const { exitCode, out } = await cli.start(['doctor'], { env }).waitForExit();
     expect(exitCode).toBe(EXIT.NO_GO);
     expect(out).toMatch(/fail {2}temporary-directory .*no-directory is no directory/);
   });
@@ -158,22 +158,22 @@ describe('a machine that cannot', () => {
   it.runIf(userInfo().uid === 0 && [process.cwd(), tmpdir()].every(isOpenToOthers))(
     'runs an environment of another user: it is not called absent (needs root, and folders that others may enter)',
     async () => {
-      await desk.kit('up', '--env', 'single');
-      const state = join(desk.path, '.kit');
+      await cli.runKit('up', '--env', 'single');
+      const state = join(cli.path, '.kit');
       chownSync(join(state, 'environments'), 4711, 4711);
-      chmodSync(desk.path, 0o755);
+      chmodSync(cli.path, 0o755);
       chownSync(state, 4712, 4712);
       for (const args of [
         ['status', '--env', 'single'],
         ['recover', '--env', 'single'],
       ]) {
-        const { exitCode, out } = await desk.start([...args, '--json'], { uid: 4712 }).ended();
+        const { exitCode, out } = await cli.start([...args, '--json'], { uid: 4712 }).waitForExit();
         expect(exitCode).toBe(EXIT.UNKNOWN);
         expect(JSON.parse(out)).toMatchObject({
           error: { code: 'STATE_UNREADABLE', hint: expect.stringContaining('the user whose') },
         });
       }
-      const doctor = await desk.start(['doctor'], { uid: 4712 }).ended();
+      const doctor = await cli.start(['doctor'], { uid: 4712 }).waitForExit();
       expect(doctor).toMatchObject({ exitCode: EXIT.NO_GO, err: '' });
       expect(doctor.out).toMatch(/fail {2}environments +\S+environments cannot be read \(EACCES\)/);
     },
@@ -182,7 +182,7 @@ describe('a machine that cannot', () => {
   describe.runIf(userInfo().uid === 0)('has a full disk (needs root, to mount a small one)', () => {
     it('for the state, and it is mounted read-only: no defect of the kit', async () => {
       await using disk = mountDisk('.kit', '2m', 'ro');
-      expect(disk.path).toContain(desk.path);
+      expect(disk.path).toContain(cli.path);
       for (const args of [['up'], ['drill', 'hit-miss']]) {
         await refused(args, {
           exitCode: EXIT.UNKNOWN,
@@ -194,8 +194,8 @@ describe('a machine that cannot', () => {
 
     it('for the state, and it is mounted read-only: the doctor says so and ends with 1', async () => {
       await using disk = mountDisk('.kit', '2m', 'ro');
-      expect(disk.path).toContain(desk.path);
-      const { exitCode, out, err } = await desk.kit('doctor');
+      expect(disk.path).toContain(cli.path);
+      const { exitCode, out, err } = await cli.runKit('doctor');
       expect({ exitCode, err }).toEqual({ exitCode: EXIT.NO_GO, err: '' });
       expect(out).toMatch(
         /fail {2}state-directory +.*\.kit cannot be written to \(EROFS\)\n +do: .*KIT_STATE_DIR/,
@@ -204,46 +204,46 @@ describe('a machine that cannot', () => {
 
     it('for the state: nothing is started', async () => {
       await using disk = mountDisk('.kit', '2m');
-      expect(disk.path).toContain(desk.path);
+      expect(disk.path).toContain(cli.path);
       await refused(['up'], { exitCode: EXIT.UNKNOWN, code: 'DISK_FULL', says: [/MB free/] });
     });
 
     it('for the state of an environment that is up: nothing is measured, and kit down still ends it', async () => {
       await using disk = mountDisk('.kit', '80m');
-      expect((await desk.kit('up')).exitCode).toBe(EXIT.GO);
+      expect((await cli.runKit('up')).exitCode).toBe(EXIT.GO);
       fillDisk(disk.path);
-      const { exitCode, err } = await desk.kit('drill', 'hit-miss', 'zipf-100', '--out', 'run');
+      const { exitCode, err } = await cli.runKit('drill', 'hit-miss', 'zipf-100', '--out', 'run');
       expect(exitCode, err).toBe(EXIT.UNKNOWN);
       expect(err).toMatch(/no space left|MB free/i);
-      const down = await desk.kit('down');
+      const down = await cli.runKit('down');
       expect(down).toMatchObject({
         exitCode: EXIT.GO,
         out: expect.stringContaining('ended redis-1'),
         err: '',
       });
-      await desk.nothingLeft(0);
+      await cli.expectNothingLeft(0);
       await neverPasses('run');
     });
 
     it('for the evidence, from the first file on', async () => {
       await using disk = mountDisk('out', '16k');
-      const run = await desk.kit('drill', 'hit-miss', '--out', join(disk.path, 'run'));
+      const run = await cli.runKit('drill', 'hit-miss', '--out', join(disk.path, 'run'));
       notWritten(run);
-      await desk.nothingLeft(0);
+      await cli.expectNothingLeft(0);
       await neverPasses(join(disk.path, 'run'));
     });
 
     it('for the evidence, while the histories are written', async () => {
       await using disk = mountDisk('out', '160k');
-      const run = await desk.kit('drill', 'zipf-100', 'steady', '--out', join(disk.path, 'run'));
+      const run = await cli.runKit('drill', 'zipf-100', 'steady', '--out', join(disk.path, 'run'));
       notWritten(run);
-      await desk.nothingLeft(0);
+      await cli.expectNothingLeft(0);
       await neverPasses(join(disk.path, 'run'));
     });
   });
 });
 
-function notWritten({ exitCode, out, err }: Answer): void {
+function notWritten({ exitCode, out, err }: CommandResult): void {
   expect(exitCode, out + err).toBe(EXIT.UNKNOWN);
   expect(out).not.toMatch(/^GO /);
   expect(err.match(/^kit: /gm), err).toHaveLength(1);
@@ -252,7 +252,7 @@ function notWritten({ exitCode, out, err }: Answer): void {
 }
 
 async function neverPasses(folder: string): Promise<void> {
-  const { exitCode, out } = await desk.kit('analyze', folder, '--json');
+  const { exitCode, out } = await cli.runKit('analyze', folder, '--json');
   expect(exitCode).toBe(EXIT.UNKNOWN);
   expect(JSON.parse(out)).not.toMatchObject({ verdict: { decision: 'GO' } });
 }
@@ -262,7 +262,7 @@ function mountDisk(
   size: string,
   access: 'rw' | 'ro' = 'rw',
 ): AsyncDisposable & { readonly path: string } {
-  const path = join(desk.path, name);
+  const path = join(cli.path, name);
   mkdirSync(path);
   execFileSync('mount', ['-t', 'tmpfs', '-o', `${access},size=${size}`, 'tmpfs', path]);
   return { path, [Symbol.asyncDispose]: async () => void execFileSync('umount', ['--lazy', path]) };
@@ -270,7 +270,7 @@ function mountDisk(
 
 /** Writes until the disk is full, on a disk that was mounted here and on no other. */
 function fillDisk(path: string): void {
-  if (statSync(path).dev === statSync(desk.path).dev) throw new Error(`${path} is not a disk of its own`);
+  if (statSync(path).dev === statSync(cli.path).dev) throw new Error(`${path} is not a disk of its own`);
   const file = openSync(join(path, 'fill'), 'w');
   try {
     for (const bytes of [1 << 20, 1 << 12, 1]) {

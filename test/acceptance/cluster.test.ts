@@ -5,20 +5,20 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { parseDocument } from 'yaml';
 import { EXIT } from '../../config/errors.ts';
 import type { EnvironmentView } from '../../scripts/environment-view.ts';
-import { Desk } from '../support/cli-harness.ts';
+import { CliHarness } from '../support/cli-harness.ts';
 
-const desk = new Desk();
-afterAll(() => desk[Symbol.asyncDispose]());
+const cli = new CliHarness();
+afterAll(() => cli[Symbol.asyncDispose]());
 
 function cluster(name: string): string {
   const document = parseDocument(readFileSync(resolve('config/environments/cluster.yaml'), 'utf8'));
   const settings = { name, 'redis.port': 26_350, 'cluster.busPort': 26_550, 'cluster.nodeTimeoutMs': 1_000 };
   for (const [path, value] of Object.entries(settings)) document.setIn(path.split('.'), value);
-  return desk.file(`${name}.yaml`, String(document));
+  return cli.writeFile(`${name}.yaml`, String(document));
 }
 
-const up = async (file: string): Promise<EnvironmentView> => {
-  const { exitCode, out, err } = await desk.kit('up', '--env', file, '--json');
+const startEnvironment = async (file: string): Promise<EnvironmentView> => {
+  const { exitCode, out, err } = await cli.runKit('up', '--env', file, '--json');
   expect({ exitCode, err }, out).toEqual({ exitCode: EXIT.GO, err: '' });
   return JSON.parse(out) as EnvironmentView;
 };
@@ -27,30 +27,30 @@ describe('kit with a cluster', () => {
   const file = cluster('shards');
 
   it('brings it up whole, and changes nothing the second time', async () => {
-    const first = await up(file);
+    const first = await startEnvironment(file);
     expect(first).toMatchObject({ healthy: true, master: null, shards: { length: 3 } });
-    expect(await up(file)).toEqual(first);
+    expect(await startEnvironment(file)).toEqual(first);
   });
 
   it('shows who serves which slots, and who follows whom', async () => {
-    const { exitCode, out } = await desk.kit('status', '--env', file);
+    const { exitCode, out } = await cli.runKit('status', '--env', file);
     expect(exitCode).toBe(EXIT.GO);
     expect(out).toMatch(/^shards: healthy\nredis-1 +\S+ +running, master of 0-5460 +pid \d+\n/);
     expect(out).toMatch(/^redis-6 +\S+ +running, replica of redis-3 +pid \d+$/m);
   });
 
   it('says that it is not healthy when a node is gone, and mends it with the next up', async () => {
-    const { nodes } = await up(file);
+    const { nodes } = await startEnvironment(file);
     process.kill(nodes[5]?.pid ?? 0, 'SIGKILL');
-    await desk.kit('status', '--env', file).then(({ exitCode, out }) => {
+    await cli.runKit('status', '--env', file).then(({ exitCode, out }) => {
       expect(exitCode).toBe(EXIT.NO_GO);
       expect(out).toMatch(/^shards: NOT healthy/);
     });
-    expect((await up(file)).nodes.map(({ state }) => state)).toEqual(Array(6).fill('running'));
+    expect((await startEnvironment(file)).nodes.map(({ state }) => state)).toEqual(Array(6).fill('running'));
   });
 
   it('is no go where nothing could be measured: the drill says what it needs', async () => {
-    const { exitCode, out } = await desk.kit(
+    const { exitCode, out } = await cli.runKit(
       'drill',
       'master-crash',
       '--env',
@@ -60,7 +60,7 @@ describe('kit with a cluster', () => {
       '--json',
     );
     expect(exitCode, out).toBe(EXIT.UNKNOWN);
-    const { verdict, trials } = desk.report('run');
+    const { verdict, trials } = cli.readReport('run');
     expect(verdict.decision).toBe('UNKNOWN');
     expect(trials.find(({ drill }) => drill === 'master-crash')).toMatchObject({
       status: 'not-measured',
@@ -70,26 +70,26 @@ describe('kit with a cluster', () => {
 
   it('runs the scripts that read a master past the client, each key on the shard that has it', async () => {
     const asked = ['hit-miss', 'ttl-expiry', 'key-versioning', 'feature-flag'];
-    const run = await desk.kit('drill', ...asked, '--env', file, '--out', 'scripts');
+    const run = await cli.runKit('drill', ...asked, '--env', file, '--out', 'scripts');
     // Every run reads the facts of the nodes, too.
-    expect(desk.expectHeld(run, 'scripts').trials.map(({ drill, status }) => [drill, status])).toEqual(
+    expect(cli.expectNoFailures(run, 'scripts').trials.map(({ drill, status }) => [drill, status])).toEqual(
       ['configuration', ...asked].map((drill) => [drill, 'completed']),
     );
   });
 
   it('ends it, and leaves nothing', async () => {
-    const { exitCode, out } = await desk.kit('down', '--env', file);
+    const { exitCode, out } = await cli.runKit('down', '--env', file);
     expect(exitCode).toBe(EXIT.GO);
     expect(out).toMatch(/^shards: ended redis-1, redis-2, redis-3, redis-4, redis-5, redis-6;/);
-    await desk.nothingLeft(0);
+    await cli.expectNothingLeft(0);
   });
 });
 
 describe('a kit that is killed while it forms a cluster', () => {
   it('leaves nothing: its reaper ends the nodes', async () => {
-    const starting = desk.start(['up', '--env', cluster('halfway')]);
-    await starting.said(/waiting until the cluster is whole/);
+    const starting = cli.start(['up', '--env', cluster('halfway')]);
+    await starting.waitForProgress(/waiting until the cluster is whole/);
     starting.kill('SIGKILL');
-    await desk.nothingLeft(15_000);
+    await cli.expectNothingLeft(15_000);
   });
 });

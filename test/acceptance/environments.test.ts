@@ -5,22 +5,22 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
 import type { EnvironmentView } from '../../scripts/environment-view.ts';
-import { Desk } from '../support/cli-harness.ts';
-import { until } from '../support/redis-process.ts';
+import { CliHarness } from '../support/cli-harness.ts';
+import { waitUntil } from '../support/redis-process.ts';
 
 describe('two environments side by side', () => {
-  const desk = new Desk();
-  const files = { left: desk.environment('left'), right: desk.environment('right') };
+  const cli = new CliHarness();
+  const files = { left: cli.writeEnvironment('left'), right: cli.writeEnvironment('right') };
   let views: Readonly<Record<keyof typeof files, EnvironmentView>>;
 
   beforeAll(async () => {
     const [left, right] = await Promise.all([up(files.left), up(files.right)]);
     views = { left, right };
   });
-  afterAll(() => desk[Symbol.asyncDispose]());
+  afterAll(() => cli[Symbol.asyncDispose]());
 
   async function up(file: string): Promise<EnvironmentView> {
-    const { exitCode, out, err } = await desk.kit('up', '--env', file, '--json');
+    const { exitCode, out, err } = await cli.runKit('up', '--env', file, '--json');
     expect({ exitCode, err }, out).toEqual({ exitCode: EXIT.GO, err: '' });
     return JSON.parse(out) as EnvironmentView;
   }
@@ -39,44 +39,44 @@ describe('two environments side by side', () => {
   });
 
   it('refuse a second kit up with other settings, and run on', async () => {
-    const { exitCode, out } = await desk.kit(
+    const { exitCode, out } = await cli.runKit(
       ...['up', '--env', files.left, '--set', 'redis.maxmemory=300mb', '--json'],
     );
     expect(exitCode).toBe(EXIT.USAGE);
     expect(JSON.parse(out)).toMatchObject({
       error: { code: 'ENVIRONMENT_CHANGED', hint: expect.stringContaining('kit down') },
     });
-    expect((await desk.kit('status', '--env', files.left)).exitCode).toBe(EXIT.GO);
+    expect((await cli.runKit('status', '--env', files.left)).exitCode).toBe(EXIT.GO);
   });
 
   it('are drilled where they are and left up', async () => {
-    const run = await desk.kit('drill', 'hit-miss', '--env', files.left, '--out', 'run');
-    desk.expectHeld(run, 'run');
+    const run = await cli.runKit('drill', 'hit-miss', '--env', files.left, '--out', 'run');
+    cli.expectNoFailures(run, 'run');
     expect(run.err).toContain('left is already up: drilling it');
     expect(await up(files.left)).toEqual(views.left);
   });
 
   it('are shown by kit status, for people and for programs', async () => {
-    const told = await desk.kit('status', '--env', files.left);
+    const told = await cli.runKit('status', '--env', files.left);
     expect(told).toMatchObject({ exitCode: EXIT.GO, err: '' });
     expect(told.out).toMatch(/^left: healthy\nredis-1 +\S+ +running, master +pid \d+\n/);
-    const { exitCode, out } = await desk.kit('status', '--env', files.right, '--json');
+    const { exitCode, out } = await cli.runKit('status', '--env', files.right, '--json');
     expect(exitCode).toBe(EXIT.GO);
     expect(JSON.parse(out)).toEqual(views.right);
   });
 
   it('are not healthy while no replica is linked to the master, and a run says that the master takes no writes', async () => {
     await cutReplicas('right', /redis-3/);
-    const again = await desk.kit('up', '--env', files.right);
+    const again = await cli.runKit('up', '--env', files.right);
     expect(again.exitCode, again.out).toBe(EXIT.NO_GO);
     expect(again.out).toMatch(/^right: NOT healthy: redis-3 has no link to its master\n/);
     await cutReplicas('right', /redis-[23]/);
-    const { exitCode, out } = await desk.kit('status', '--env', files.right);
+    const { exitCode, out } = await cli.runKit('status', '--env', files.right);
     expect(exitCode, out).toBe(EXIT.NO_GO);
     expect(out).toMatch(
       /^right: NOT healthy: redis-[23] has no link to its master\nredis-1 .* running, master /,
     );
-    const run = await desk.kit('drill', 'hit-miss', '--env', files.right, '--out', 'cut', '--json');
+    const run = await cli.runKit('drill', 'hit-miss', '--env', files.right, '--out', 'cut', '--json');
     expect(run.exitCode, run.out).toBe(EXIT.UNKNOWN);
     expect(JSON.parse(run.out)).toMatchObject({
       error: { code: 'FUNCTIONS_REFUSED', message: expect.stringContaining('NOREPLICAS') },
@@ -85,7 +85,7 @@ describe('two environments side by side', () => {
 
   /** Gives replicas a wrong password: their links are down, all nodes run, and the sentinels report the same master. */
   async function cutReplicas(name: keyof typeof files, which: RegExp): Promise<void> {
-    const secrets = join(desk.path, '.kit', 'environments', name, 'secrets.json');
+    const secrets = join(cli.path, '.kit', 'environments', name, 'secrets.json');
     const { redis } = JSON.parse(readFileSync(secrets, 'utf8')) as { redis: { admin: string } };
     const adminOf = ({ address }: EnvironmentView['nodes'][number]) => {
       const [host = '', port = ''] = address.split(':');
@@ -93,7 +93,7 @@ describe('two environments side by side', () => {
       return admin.on('error', () => undefined);
     };
     const saysOf = (admin: Redis, what: string) =>
-      until(what, async () => (await admin.info('replication')).includes(what));
+      waitUntil(what, async () => (await admin.info('replication')).includes(what));
     const cut = views[name].nodes.filter(({ id }) => which.test(id));
     for (const node of cut) {
       const admin = adminOf(node);
@@ -110,43 +110,43 @@ describe('two environments side by side', () => {
   }
 
   it('end one without the other, and kit down a second time is not an error', async () => {
-    const first = await desk.kit('down', '--env', files.left);
+    const first = await cli.runKit('down', '--env', files.left);
     expect(first).toMatchObject({ exitCode: EXIT.GO, err: '' });
     expect(first.out).toMatch(/^left: ended redis-1, redis-2, redis-3, sentinel-1, sentinel-2, sentinel-3;/);
-    expect(await desk.kit('down', '--env', files.left)).toEqual({
+    expect(await cli.runKit('down', '--env', files.left)).toEqual({
       exitCode: EXIT.GO,
       out: 'left: nothing to end\n',
       err: '',
     });
-    expect(await desk.kit('status', '--env', files.left)).toMatchObject({ exitCode: EXIT.NO_GO });
+    expect(await cli.runKit('status', '--env', files.left)).toMatchObject({ exitCode: EXIT.NO_GO });
     const right = JSON.parse(
-      (await desk.kit('status', '--env', files.right, '--json')).out,
+      (await cli.runKit('status', '--env', files.right, '--json')).out,
     ) as EnvironmentView;
     // Its replicas were cut off above; all nodes still run.
     expect(right.nodes.map(({ state }) => state)).toEqual(Array(6).fill('running'));
-    const ended = await desk.kit('down', '--env', files.right, '--json');
+    const ended = await cli.runKit('down', '--env', files.right, '--json');
     expect(JSON.parse(ended.out)).toMatchObject({ environment: 'right', ended: { length: 6 } });
-    await desk.nothingLeft(0);
+    await cli.expectNothingLeft(0);
   });
 });
 
 describe('two commands on one environment', () => {
   it('never drill what the other one has stood up and will end: the second is refused, the first goes on', async () => {
-    await using desk = new Desk();
-    const first = desk.start(['drill', 'hit-miss', 'ttl-expiry', '--trials', '3', '--out', 'first']);
-    await first.said(/hit-miss/);
-    const second = await desk.kit('drill', 'hit-miss', '--out', 'second', '--json');
+    await using cli = new CliHarness();
+    const first = cli.start(['drill', 'hit-miss', 'ttl-expiry', '--trials', '3', '--out', 'first']);
+    await first.waitForProgress(/hit-miss/);
+    const second = await cli.runKit('drill', 'hit-miss', '--out', 'second', '--json');
     expect(second.exitCode, second.out).toBe(EXIT.UNKNOWN);
     expect(JSON.parse(second.out)).toMatchObject({
       error: { code: 'ENVIRONMENT_BUSY', message: expect.stringContaining(String(first.pid)) },
     });
-    const third = await desk.kit('down', '--json');
+    const third = await cli.runKit('down', '--json');
     expect(third.exitCode, third.out).toBe(EXIT.UNKNOWN);
     expect(JSON.parse(third.out)).toMatchObject({
       error: { code: 'ENVIRONMENT_BUSY', message: expect.stringContaining(String(first.pid)) },
     });
-    desk.expectHeld(await first.ended(), 'first');
-    await desk.nothingLeft(0);
-    expect((await desk.kit('analyze', 'second')).exitCode).toBe(EXIT.UNKNOWN);
+    cli.expectNoFailures(await first.waitForExit(), 'first');
+    await cli.expectNothingLeft(0);
+    expect((await cli.runKit('analyze', 'second')).exitCode).toBe(EXIT.UNKNOWN);
   });
 });

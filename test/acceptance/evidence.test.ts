@@ -11,28 +11,28 @@ import { filesBelow } from '../../harness/evidence/run-folder.ts';
 import { analyzeRun, type Verification, verifyRun } from '../../harness/judge/index.ts';
 import { renderers } from '../../harness/reports/index.ts';
 import type { Report } from '../../harness/reports/report.ts';
-import { type Answer, Desk, isExcused } from '../support/cli-harness.ts';
+import { CliHarness, type CommandResult, isExcused } from '../support/cli-harness.ts';
 
 const DRILLS = ['hit-miss', 'ttl-expiry', 'corrupt-payload', 'key-versioning', 'timeout-fallback', 'breaker'];
 const REPORTS = ['report.html', 'report.json', 'report.md', 'junit.xml', 'ctrf.json'];
 
-const desk = new Desk();
+const cli = new CliHarness();
 const scratch = mkdtempSync(join(tmpdir(), 'kit-evidence-'));
-let run: Answer;
+let run: CommandResult;
 let original: Report;
 let sealed: readonly string[];
 
 beforeAll(async () => {
-  run = await desk.kit('drill', ...DRILLS, '--out', 'run', '--json');
-  original = desk.report('run');
+  run = await cli.runKit('drill', ...DRILLS, '--out', 'run', '--json');
+  original = cli.readReport('run');
   sealed = filesBelow(folder()).filter((path) => path.includes('/') || !REPORTS.includes(path));
 });
 afterAll(async () => {
   rmSync(scratch, { recursive: true });
-  await desk[Symbol.asyncDispose]();
+  await cli[Symbol.asyncDispose]();
 });
 
-const folder = () => join(desk.path, 'run');
+const folder = () => join(cli.path, 'run');
 
 function copy(): string {
   const to = join(scratch, String(readdirSync(scratch).length));
@@ -49,7 +49,7 @@ function changeOneBit(path: string, at: (bytes: number) => number = (bytes) => b
 
 describe('the recorded run', () => {
   it('has nothing wrong, and stdout is its report.json', () => {
-    desk.expectHeld(run, 'run');
+    cli.expectNoFailures(run, 'run');
     expect(run.out).toBe(readFileSync(join(folder(), 'report.json'), 'utf8'));
   });
 
@@ -78,8 +78,8 @@ describe('the recorded run', () => {
   });
 
   it('verifies, and each analysis gives the bytes that are stored', async () => {
-    expect(await desk.kit('verify', 'run')).toMatchObject({ exitCode: EXIT.GO, err: '' });
-    const again = await desk.kit('analyze', 'run', '--json');
+    expect(await cli.runKit('verify', 'run')).toMatchObject({ exitCode: EXIT.GO, err: '' });
+    const again = await cli.runKit('analyze', 'run', '--json');
     expect(again.exitCode).toBe(run.exitCode);
     expect(again.out).toBe(readFileSync(join(folder(), 'report.json'), 'utf8'));
     for (const [name, render] of Object.entries(renderers)) {
@@ -132,11 +132,11 @@ describe('one file removed', () => {
     const dir = copy();
     const path = 'trials/hit-miss-1/events.jsonl';
     rmSync(join(dir, path));
-    const analyzed = await desk.kit('analyze', dir);
+    const analyzed = await cli.runKit('analyze', dir);
     expect(analyzed.exitCode).toBe(EXIT.UNKNOWN);
     expect(analyzed.out).toMatch(/^NOT KNOWN /);
     expect(analyzed.out).toContain(`${path} is missing`);
-    const verified = await desk.kit('verify', dir);
+    const verified = await cli.runKit('verify', dir);
     expect(verified.exitCode).toBe(EXIT.NO_GO);
     expect(verified.out).toContain(`${path} is missing`);
   });
@@ -184,10 +184,10 @@ describe('one byte changed', () => {
   it('shows in the exit code of the command, for people and for programs', async () => {
     const dir = copy();
     changeOneBit(join(dir, 'logs/redis-1.log'));
-    const told = await desk.kit('verify', dir);
+    const told = await cli.runKit('verify', dir);
     expect(told.exitCode).toBe(EXIT.NO_GO);
     expect(told.out).toContain('logs/redis-1.log was altered');
-    const { exitCode, out } = await desk.kit('verify', dir, '--json');
+    const { exitCode, out } = await cli.runKit('verify', dir, '--json');
     expect(exitCode).toBe(EXIT.NO_GO);
     expect(JSON.parse(out)).toMatchObject({ ok: false });
   });

@@ -5,14 +5,14 @@ import { constants } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { afterAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
-import { Desk } from '../support/cli-harness.ts';
+import { CliHarness } from '../support/cli-harness.ts';
 
-const desk = new Desk();
-afterAll(() => desk[Symbol.asyncDispose]());
+const cli = new CliHarness();
+afterAll(() => cli[Symbol.asyncDispose]());
 
 /** `npm run` works in the checkout: environments started there have a unique name. */
 const OWN = `exit-codes-${process.pid}`;
-const file = desk.environment(OWN);
+const file = cli.writeEnvironment(OWN);
 
 function npmRun(...args: string[]): ChildProcess & { readonly output: Promise<readonly [string, string]> } {
   const child = spawn('npm', ['run', '--silent', 'kit', '--', ...args], {
@@ -23,7 +23,7 @@ function npmRun(...args: string[]): ChildProcess & { readonly output: Promise<re
 }
 
 /** The exit code as a shell shows it: npm ends by the signal itself, which is 128 plus its number. */
-async function ended(child: ReturnType<typeof npmRun>) {
+async function waitForExit(child: ReturnType<typeof npmRun>) {
   const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
   const [out, err] = await child.output;
   return { exitCode: signal === null ? code : 128 + constants.signals[signal], out, err };
@@ -34,20 +34,20 @@ describe('npm run --silent kit', () => {
     [EXIT.GO, 'what was asked was done', ['drill', '--list', '--json']],
     [EXIT.NO_GO, 'something is not as it should be', ['status', '--env', file, '--json']],
     [EXIT.USAGE, 'the command line is wrong', ['drill', 'master-crush', '--json']],
-    [EXIT.UNKNOWN, 'there is nothing to judge', ['analyze', desk.path, '--json']],
+    [EXIT.UNKNOWN, 'there is nothing to judge', ['analyze', cli.path, '--json']],
   ])('exits %i when %s, and stdout is one JSON value', async (expected, _when, args) => {
-    const { exitCode, out } = await ended(npmRun(...args));
+    const { exitCode, out } = await waitForExit(npmRun(...args));
     expect(exitCode, out).toBe(expected);
     expect(() => JSON.parse(out)).not.toThrow();
   });
 
   it('exits 130 on Ctrl-C, which reaches npm and kit alike, and leaves nothing', async () => {
-    const child = npmRun('drill', 'hit-miss', '--env', file, '--out', `${desk.path}/run`);
+    const child = npmRun('drill', 'hit-miss', '--env', file, '--out', `${cli.path}/run`);
     await once(child.stderr as NodeJS.ReadableStream, 'data');
     process.kill(-(child.pid as number), 'SIGINT');
-    const { exitCode, err } = await ended(child);
+    const { exitCode, err } = await waitForExit(child);
     expect(exitCode, err).toBe(EXIT.INTERRUPTED);
-    const down = await ended(npmRun('down', '--env', file));
+    const down = await waitForExit(npmRun('down', '--env', file));
     expect(down).toMatchObject({ exitCode: EXIT.GO, out: `${OWN}: nothing to end\n` });
   });
 });

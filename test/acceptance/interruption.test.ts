@@ -6,20 +6,20 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
-import { Desk, type Running } from '../support/cli-harness.ts';
-import { until } from '../support/redis-process.ts';
+import { CliHarness, type RunningCommand } from '../support/cli-harness.ts';
+import { waitUntil } from '../support/redis-process.ts';
 
-let desk: Desk;
+let cli: CliHarness;
 beforeEach(() => {
-  desk = new Desk();
+  cli = new CliHarness();
 });
-afterEach(() => desk[Symbol.asyncDispose]());
+afterEach(() => cli[Symbol.asyncDispose]());
 
 /** A drill that has just paused the master. */
-async function drillWithPausedMaster(options: { group: boolean }): Promise<Running> {
-  const running = desk.start(['drill', 'master-hang', '--out', 'run'], options);
-  await running.said(/pause redis-/);
-  await until('a stopped process', () => desk.processes().some(({ stopped }) => stopped));
+async function drillWithPausedMaster(options: { group: boolean }): Promise<RunningCommand> {
+  const running = cli.start(['drill', 'master-hang', '--out', 'run'], options);
+  await running.waitForProgress(/pause redis-/);
+  await waitUntil('a stopped process', () => cli.listProcesses().some(({ stopped }) => stopped));
   return running;
 }
 
@@ -30,23 +30,23 @@ describe('Ctrl-C while the master is paused', () => {
   ])('%s ends everything and exits 130', async (_how, group) => {
     const running = await drillWithPausedMaster({ group });
     running.kill('SIGINT');
-    const { exitCode, err } = await running.ended();
+    const { exitCode, err } = await running.waitForExit();
     expect(exitCode, err).toBe(EXIT.INTERRUPTED);
     expect(err).toMatch(/kit: interrupted[^\n]*\n$/);
-    await desk.nothingLeft(0);
+    await cli.expectNothingLeft(0);
     await neverPasses();
   });
 
   it('heals an environment that was up before, and leaves it up', async () => {
-    const file = desk.environment('kept');
-    expect((await desk.kit('up', '--env', file)).exitCode).toBe(EXIT.GO);
+    const file = cli.writeEnvironment('kept');
+    expect((await cli.runKit('up', '--env', file)).exitCode).toBe(EXIT.GO);
     const before = pids('kept');
-    const running = desk.start(['drill', 'master-hang', '--env', file, '--out', 'run']);
-    await running.said(/pause redis-/);
-    await until('a stopped process', () => desk.processes().some(({ stopped }) => stopped));
+    const running = cli.start(['drill', 'master-hang', '--env', file, '--out', 'run']);
+    await running.waitForProgress(/pause redis-/);
+    await waitUntil('a stopped process', () => cli.listProcesses().some(({ stopped }) => stopped));
     running.kill('SIGINT');
-    expect((await running.ended()).exitCode).toBe(EXIT.INTERRUPTED);
-    expect(desk.processes().filter(({ stopped }) => stopped)).toEqual([]);
+    expect((await running.waitForExit()).exitCode).toBe(EXIT.INTERRUPTED);
+    expect(cli.listProcesses().filter(({ stopped }) => stopped)).toEqual([]);
     expect(pids('kept')).toEqual(before);
     await neverPasses();
   });
@@ -54,16 +54,16 @@ describe('Ctrl-C while the master is paused', () => {
 
 describe('a kept environment', () => {
   it('is one command’s at a time: another run and kit up are told whose it is, and disturb nothing', async () => {
-    const file = desk.environment('kept');
-    await desk.kit('up', '--env', file);
-    const running = desk.start(['drill', 'master-hang', '--env', file, '--out', 'run']);
-    await running.said(/pause redis-/);
-    await until('a stopped process', () => desk.processes().some(({ stopped }) => stopped));
+    const file = cli.writeEnvironment('kept');
+    await cli.runKit('up', '--env', file);
+    const running = cli.start(['drill', 'master-hang', '--env', file, '--out', 'run']);
+    await running.waitForProgress(/pause redis-/);
+    await waitUntil('a stopped process', () => cli.listProcesses().some(({ stopped }) => stopped));
     for (const second of [
       ['drill', 'hit-miss', '--env', file, '--out', 'second'],
       ['up', '--env', file],
     ]) {
-      const { exitCode, out } = await desk.kit(...second, '--json');
+      const { exitCode, out } = await cli.runKit(...second, '--json');
       expect(exitCode).toBe(EXIT.UNKNOWN);
       expect(JSON.parse(out)).toMatchObject({
         error: {
@@ -75,27 +75,27 @@ describe('a kept environment', () => {
       // The drill heals its fault itself, once its clients write again: on a busy machine that may already have
       // happened.
       const isHealed = /writes again/.test(running.progress);
-      expect(isHealed || desk.processes().some(({ stopped }) => stopped)).toBe(true);
+      expect(isHealed || cli.listProcesses().some(({ stopped }) => stopped)).toBe(true);
     }
-    expect(existsSync(join(desk.path, 'second'))).toBe(false);
+    expect(existsSync(join(cli.path, 'second'))).toBe(false);
     running.kill('SIGINT');
-    await running.ended();
-    expect((await desk.kit('up', '--env', file)).exitCode).toBe(EXIT.GO);
+    await running.waitForExit();
+    expect((await cli.runKit('up', '--env', file)).exitCode).toBe(EXIT.GO);
   });
 
   it('interrupted after a failover is healthy after the next kit up, with the former master as a replica', async () => {
-    const file = desk.environment('kept');
-    await desk.kit('up', '--env', file);
-    const running = desk.start(['drill', 'master-hang', '--env', file, '--out', 'run']);
-    await running.said(/pause redis-1/);
-    const master = async () => JSON.parse((await desk.kit('status', '--env', file, '--json')).out).master;
-    await until('a failover', async () => ![null, 'redis-1'].includes(await master()));
+    const file = cli.writeEnvironment('kept');
+    await cli.runKit('up', '--env', file);
+    const running = cli.start(['drill', 'master-hang', '--env', file, '--out', 'run']);
+    await running.waitForProgress(/pause redis-1/);
+    const master = async () => JSON.parse((await cli.runKit('status', '--env', file, '--json')).out).master;
+    await waitUntil('a failover', async () => ![null, 'redis-1'].includes(await master()));
     const successor = await master();
     running.kill('SIGINT');
-    await running.ended();
-    const { exitCode, err } = await desk.kit('up', '--env', file);
+    await running.waitForExit();
+    const { exitCode, err } = await cli.runKit('up', '--env', file);
     expect(exitCode, err).toBe(EXIT.GO);
-    expect((await desk.kit('status', '--env', file)).exitCode).toBe(EXIT.GO);
+    expect((await cli.runKit('status', '--env', file)).exitCode).toBe(EXIT.GO);
     expect(await master()).toBe(successor);
   });
 });
@@ -104,61 +104,61 @@ describe('SIGKILL while the master is paused', () => {
   it('leaves nothing: what ran is ended without anybody asking', async () => {
     const running = await drillWithPausedMaster({ group: false });
     running.kill('SIGKILL');
-    await running.ended();
-    await desk.nothingLeft();
+    await running.waitForExit();
+    await cli.expectNothingLeft();
     await neverPasses();
   });
 
   it('to the whole group, too: what ends it does not belong to the group', async () => {
     const running = await drillWithPausedMaster({ group: true });
     running.kill('SIGKILL');
-    await running.ended();
-    await desk.nothingLeft();
+    await running.waitForExit();
+    await cli.expectNothingLeft();
   });
 
   it('of an environment that was up leaves it to kit down', async () => {
-    const file = desk.environment('kept');
-    await desk.kit('up', '--env', file);
-    const running = desk.start(['drill', 'master-hang', '--env', file, '--out', 'run']);
-    await running.said(/pause redis-/);
+    const file = cli.writeEnvironment('kept');
+    await cli.runKit('up', '--env', file);
+    const running = cli.start(['drill', 'master-hang', '--env', file, '--out', 'run']);
+    await running.waitForProgress(/pause redis-/);
     running.kill('SIGKILL');
-    await running.ended();
-    const { exitCode, out } = await desk.kit('down', '--env', file);
+    await running.waitForExit();
+    const { exitCode, out } = await cli.runKit('down', '--env', file);
     expect({ exitCode, out }).toMatchObject({ exitCode: EXIT.GO, out: expect.stringContaining('redis-1') });
-    await desk.nothingLeft();
+    await cli.expectNothingLeft();
   });
 
   it.each([
     ['kit up', (file: string) => ['up', '--env', file]],
     ['run', (file: string) => ['drill', 'hit-miss', '--env', file, '--out', 'healed']],
   ])('of an environment that was up is healed by the next %s', async (_what, next) => {
-    const file = desk.environment('kept');
-    await desk.kit('up', '--env', file);
-    const running = desk.start(['drill', 'master-hang', '--env', file]);
-    await running.said(/pause redis-/);
-    await until('a stopped process', () => desk.processes().some(({ stopped }) => stopped));
+    const file = cli.writeEnvironment('kept');
+    await cli.runKit('up', '--env', file);
+    const running = cli.start(['drill', 'master-hang', '--env', file]);
+    await running.waitForProgress(/pause redis-/);
+    await waitUntil('a stopped process', () => cli.listProcesses().some(({ stopped }) => stopped));
     running.kill('SIGKILL');
-    await running.ended();
-    const healed = await desk.kit(...next(file));
+    await running.waitForExit();
+    const healed = await cli.runKit(...next(file));
     const { exitCode, err } = healed;
-    if (next(file).includes('drill')) desk.expectHeld(healed, 'healed');
+    if (next(file).includes('drill')) cli.expectNoFailures(healed, 'healed');
     else expect(exitCode, err).toBe(EXIT.GO);
     expect(err).toMatch(/continued redis-\d/);
-    expect(desk.processes().filter(({ stopped }) => stopped)).toEqual([]);
-    expect((await desk.kit('status', '--env', file)).exitCode).toBe(EXIT.GO);
+    expect(cli.listProcesses().filter(({ stopped }) => stopped)).toEqual([]);
+    expect((await cli.runKit('status', '--env', file)).exitCode).toBe(EXIT.GO);
   });
 });
 
 function pids(environment: string): readonly number[] {
-  return Object.values(desk.ledger(environment)?.processes ?? {}).map(({ pid }) => pid);
+  return Object.values(cli.readLedger(environment)?.processes ?? {}).map(({ pid }) => pid);
 }
 
 /** The run's folder can be read and judged, and is never a go. */
 async function neverPasses(): Promise<void> {
-  expect(existsSync(join(desk.path, 'run', 'seal.json'))).toBe(false);
-  expect(existsSync(join(desk.path, 'run', 'report.json'))).toBe(false);
-  const analyzed = await desk.kit('analyze', 'run', '--json');
+  expect(existsSync(join(cli.path, 'run', 'seal.json'))).toBe(false);
+  expect(existsSync(join(cli.path, 'run', 'report.json'))).toBe(false);
+  const analyzed = await cli.runKit('analyze', 'run', '--json');
   expect(analyzed.exitCode).toBe(EXIT.UNKNOWN);
   expect(JSON.parse(analyzed.out)).toMatchObject({ verdict: { decision: 'UNKNOWN' } });
-  expect((await desk.kit('verify', 'run')).exitCode).toBe(EXIT.NO_GO);
+  expect((await cli.runKit('verify', 'run')).exitCode).toBe(EXIT.NO_GO);
 }

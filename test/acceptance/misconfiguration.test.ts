@@ -4,7 +4,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
 import type { Report } from '../../harness/reports/report.ts';
-import { Desk } from '../support/cli-harness.ts';
+import { CliHarness } from '../support/cli-harness.ts';
 
 const PLANTED = [
   {
@@ -53,29 +53,29 @@ const PLANTED = [
 ] as const;
 
 describe('a planted misconfiguration', () => {
-  const desk = new Desk();
-  afterAll(() => desk[Symbol.asyncDispose]());
+  const cli = new CliHarness();
+  afterAll(() => cli[Symbol.asyncDispose]());
 
   it.each(PLANTED)('$name is a no-go, exit 1, and the report names $change', async (planted) => {
     const { name, settings, criterion, change } = planted;
-    const file = desk.environment(name, settings);
-    const { exitCode, out } = await desk.kit('drill', 'hit-miss', '--env', file, '--out', name);
+    const file = cli.writeEnvironment(name, settings);
+    const { exitCode, out } = await cli.runKit('drill', 'hit-miss', '--env', file, '--out', name);
     expect(exitCode, out).toBe(EXIT.NO_GO);
     expect(out).toMatch(/^NO-GO /);
     expect(out).toContain(change);
-    const { verdict } = desk.report(name);
+    const { verdict } = cli.readReport(name);
     expect(verdict).toMatchObject({ decision: 'NO_GO', exitCode: 1, action: null });
-    expect(failed(desk.report(name))).toEqual([criterion]);
+    expect(failed(cli.readReport(name))).toEqual([criterion]);
     expect(verdict.criteria.find(({ id }) => id === criterion)).toMatchObject({
       because: expect.stringContaining(change),
       remedy: expect.stringContaining(change),
     });
-    await desk.nothingLeft();
+    await cli.expectNothingLeft();
   });
 
   it('is not what is wrong with dev itself: the same drill has no criterion that fails', async () => {
-    const sound = desk.environment('sound');
-    desk.expectHeld(await desk.kit('drill', 'hit-miss', '--env', sound, '--out', 'sound'), 'sound');
+    const sound = cli.writeEnvironment('sound');
+    cli.expectNoFailures(await cli.runKit('drill', 'hit-miss', '--env', sound, '--out', 'sound'), 'sound');
   });
 });
 

@@ -6,7 +6,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
-import { Desk } from '../support/cli-harness.ts';
+import { CliHarness } from '../support/cli-harness.ts';
 
 const { engines } = JSON.parse(readFileSync('package.json', 'utf8')) as { engines: { node: string } };
 const OLDEST = `${engines.node.replace('>=', '')}.0`;
@@ -29,13 +29,13 @@ it(`a run is verified and analysed to the same bytes under Node ${OLDEST}`, {
   const oldest = fetchNode(OLDEST);
   if (oldest === undefined) return context.skip(`not measured: Node ${OLDEST} could not be fetched`);
   expect(execFileSync(oldest, ['--version']).toString()).toBe(`v${OLDEST}\n`);
-  await using desk = new Desk();
-  desk.expectHeld(await desk.kit('drill', 'hit-miss', 'zipf-100', '--out', 'run'), 'run');
+  await using cli = new CliHarness();
+  cli.expectNoFailures(await cli.runKit('drill', 'hit-miss', 'zipf-100', '--out', 'run'), 'run');
   // Not `execFileSync`: the verdict of a run on a busy machine is unknown, and `analyze` ends with 3.
   const kit = (...args: string[]) =>
-    spawnSync(oldest, [resolve('scripts/kit.ts'), ...args], { cwd: desk.path }).stdout.toString();
+    spawnSync(oldest, [resolve('scripts/kit.ts'), ...args], { cwd: cli.path }).stdout.toString();
   expect(kit('verify', 'run')).toContain('as sealed');
-  expect(kit('analyze', 'run', '--json')).toBe(readFileSync(join(desk.path, 'run', 'report.json'), 'utf8'));
+  expect(kit('analyze', 'run', '--json')).toBe(readFileSync(join(cli.path, 'run', 'report.json'), 'utf8'));
   expect(kit('up', '--json')).toContain('"healthy": true');
   expect(kit('status')).toMatch(/^dev: healthy/);
   expect(kit('down')).toMatch(/^dev: ended/);

@@ -3,22 +3,22 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
-import { Desk } from '../support/cli-harness.ts';
-import { until } from '../support/redis-process.ts';
+import { CliHarness } from '../support/cli-harness.ts';
+import { waitUntil } from '../support/redis-process.ts';
 
-let desk: Desk;
+let cli: CliHarness;
 let file: string;
 beforeAll(async () => {
-  desk = new Desk();
-  file = desk.environment('fallen', { 'redis.appendfsync': 'always' });
-  const { exitCode, err } = await desk.kit('up', '--env', file);
+  cli = new CliHarness();
+  file = cli.writeEnvironment('fallen', { 'redis.appendfsync': 'always' });
+  const { exitCode, err } = await cli.runKit('up', '--env', file);
   expect(exitCode, err).toBe(EXIT.GO);
 });
-afterAll(() => desk[Symbol.asyncDispose]());
+afterAll(() => cli[Symbol.asyncDispose]());
 
 describe('kit recover', () => {
   it('refuses while the nodes run, and names them', async () => {
-    const { exitCode, out } = await desk.kit('recover', '--env', file, '--json');
+    const { exitCode, out } = await cli.runKit('recover', '--env', file, '--json');
     expect(exitCode).toBe(EXIT.USAGE);
     expect(JSON.parse(out)).toMatchObject({
       error: { code: 'RECOVERY_REFUSED', message: "redis-1, redis-2, redis-3 of 'fallen' run" },
@@ -26,18 +26,18 @@ describe('kit recover', () => {
   });
 
   it('shows what each node has, and which one kit up starts from', async () => {
-    const processes = Object.values(desk.ledger('fallen')?.processes ?? {});
+    const processes = Object.values(cli.readLedger('fallen')?.processes ?? {});
     for (const { pid } of processes) process.kill(pid, 'SIGKILL');
-    await until('all nodes to have ended', () => desk.processes().length === 0);
-    rmSync(join(desk.path, '.kit/environments/fallen/redis-1/data'), { recursive: true });
-    const { exitCode, out, err } = await desk.kit('recover', '--env', file);
+    await waitUntil('all nodes to have ended', () => cli.listProcesses().length === 0);
+    rmSync(join(cli.path, '.kit/environments/fallen/redis-1/data'), { recursive: true });
+    const { exitCode, out, err } = await cli.runKit('recover', '--env', file);
     expect(exitCode, err).toBe(EXIT.GO);
     expect(out).toMatch(/^fallen: start from redis-2: redis-1 is named master; redis-1 has no data\n/);
     expect(out).toMatch(
       /\n {2}redis-1 has no data \(named master\)\n {2}redis-2 has \d+ bytes in its append-only file/,
     );
     expect(out.endsWith(`\ndo: kit up --env ${file} starts from it\n`)).toBe(true);
-    const json = JSON.parse((await desk.kit('recover', '--env', file, '--json')).out);
+    const json = JSON.parse((await cli.runKit('recover', '--env', file, '--json')).out);
     expect(json).toMatchObject({
       environment: 'fallen',
       groups: [{ named: 'redis-1', choice: { nodeId: 'redis-2' } }],
@@ -49,15 +49,15 @@ describe('kit recover', () => {
       ['redis-1', 'RECOVERY_REFUSED', /^cannot start from redis-1: redis-1 has no data$/],
       ['redis-9', 'NODE_UNKNOWN', /allowed: redis-1, redis-2, redis-3$/],
     ] as const) {
-      const { exitCode, out } = await desk.kit('recover', '--env', file, '--from', node, '--json');
+      const { exitCode, out } = await cli.runKit('recover', '--env', file, '--from', node, '--json');
       expect(exitCode).toBe(EXIT.USAGE);
       expect(JSON.parse(out)).toMatchObject({ error: { code, message: expect.stringMatching(says) } });
     }
-    expect(desk.processes()).toEqual([]);
+    expect(cli.listProcesses()).toEqual([]);
   });
 
   it('starts from the node that is named, and sets the data of the others aside', async () => {
-    const { exitCode, out, err } = await desk.kit('recover', '--env', file, '--from', 'redis-3');
+    const { exitCode, out, err } = await cli.runKit('recover', '--env', file, '--from', 'redis-3');
     expect(exitCode, err).toBe(EXIT.GO);
     expect(out).toMatch(/^fallen: healthy\n/);
     expect(out).toMatch(/\nredis-3 .* running, master /);
@@ -65,7 +65,7 @@ describe('kit recover', () => {
   });
 
   it('has nothing to do where no environment of that name was started', async () => {
-    const { exitCode, out } = await desk.kit('recover', '--env', 'single', '--json');
+    const { exitCode, out } = await cli.runKit('recover', '--env', 'single', '--json');
     expect(exitCode).toBe(EXIT.USAGE);
     expect(JSON.parse(out)).toMatchObject({ error: { code: 'ENVIRONMENT_NOT_FOUND' } });
   });

@@ -6,26 +6,26 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
 import { secretsFile } from '../../config/secrets.ts';
 import { filesBelow } from '../../harness/evidence/run-folder.ts';
-import { Desk } from '../support/cli-harness.ts';
-import { filesThatTell, passwordsIn } from '../support/passwords.ts';
+import { CliHarness } from '../support/cli-harness.ts';
+import { filesContaining, readPasswords } from '../support/passwords.ts';
 
-const desk = new Desk();
+const cli = new CliHarness();
 let environment: string;
 
 beforeAll(async () => {
-  environment = desk.environment('secretive');
+  environment = cli.writeEnvironment('secretive');
   // Kept running: a run's own environment removes its passwords when it ends.
-  expect((await desk.kit('up', '--env', environment)).exitCode).toBe(EXIT.GO);
+  expect((await cli.runKit('up', '--env', environment)).exitCode).toBe(EXIT.GO);
 });
-afterAll(() => desk[Symbol.asyncDispose]());
+afterAll(() => cli[Symbol.asyncDispose]());
 
 it('a run with a switch of masters, a crash and a stock client records no password', async () => {
   const drills = ['security', 'observability', 'replication', 'planned-switch', 'master-crash'];
-  const run = await desk.kit('drill', ...drills, '--env', environment, '--out', 'run');
+  const run = await cli.runKit('drill', ...drills, '--env', environment, '--out', 'run');
   expect([EXIT.GO, EXIT.NO_GO, EXIT.UNKNOWN], run.err).toContain(run.exitCode);
-  const passwords = passwordsIn(secretsFile('secretive', join(desk.path, '.kit')));
+  const passwords = readPasswords(secretsFile('secretive', join(cli.path, '.kit')));
   expect(passwords).toHaveLength(8);
-  const folder = join(desk.path, 'run');
+  const folder = join(cli.path, 'run');
   expect(filesBelow(folder)).toEqual(
     expect.arrayContaining([
       ...['report.html', 'manifest.json', 'logs/redis-1.log'],
@@ -35,9 +35,9 @@ it('a run with a switch of masters, a crash and a stock client records no passwo
   // A hash of a password is a secret, too: servers report hashes (ACL LIST), and a weak password can be found from its
   // hash.
   const hashes = passwords.map((password) => createHash('sha256').update(password).digest('hex'));
-  expect(filesThatTell(folder, [...passwords, ...hashes])).toEqual([]);
+  expect(filesContaining(folder, [...passwords, ...hashes])).toEqual([]);
   // Positive control: the search finds a planted password.
   writeFileSync(join(folder, 'told.txt'), `so: ${passwords[3]}`);
-  expect(filesThatTell(folder, passwords)).toEqual(['told.txt']);
+  expect(filesContaining(folder, passwords)).toEqual(['told.txt']);
   for (const password of passwords) expect(run.out + run.err).not.toContain(password);
 });

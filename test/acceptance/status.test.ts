@@ -7,28 +7,28 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
 import type { EnvironmentView } from '../../scripts/environment-view.ts';
-import { Desk } from '../support/cli-harness.ts';
-import { until } from '../support/redis-process.ts';
+import { CliHarness } from '../support/cli-harness.ts';
+import { waitUntil } from '../support/redis-process.ts';
 
-let desk: Desk;
+let cli: CliHarness;
 let file: string;
 let secrets: string;
 beforeAll(async () => {
-  desk = new Desk();
-  file = desk.environment('looked');
-  secrets = join(desk.path, '.kit', 'environments', 'looked', 'secrets.json');
-  const { exitCode, err } = await desk.kit('up', '--env', file);
+  cli = new CliHarness();
+  file = cli.writeEnvironment('looked');
+  secrets = join(cli.path, '.kit', 'environments', 'looked', 'secrets.json');
+  const { exitCode, err } = await cli.runKit('up', '--env', file);
   expect(exitCode, err).toBe(EXIT.GO);
 });
-afterAll(() => desk[Symbol.asyncDispose]());
+afterAll(() => cli[Symbol.asyncDispose]());
 
 async function viewOf(...args: string[]): Promise<EnvironmentView> {
-  return JSON.parse((await desk.kit('status', '--env', file, '--json', ...args)).out) as EnvironmentView;
+  return JSON.parse((await cli.runKit('status', '--env', file, '--json', ...args)).out) as EnvironmentView;
 }
 
 describe('kit status', () => {
   it('shows what runs and names every setting that differs from the configuration of today', async () => {
-    const { exitCode, out } = await desk.kit('status', '--env', file, '--set', 'redis.maxmemory=64mb');
+    const { exitCode, out } = await cli.runKit('status', '--env', file, '--set', 'redis.maxmemory=64mb');
     expect(exitCode, out).toBe(EXIT.GO);
     expect(out).toMatch(/^looked: healthy\nredis-1 .* running, master /);
     expect(out).toMatch(/\ndiffers: redis\.maxmemory: runs with 268435456, configured: 67108864\n$/);
@@ -59,7 +59,7 @@ describe('kit status', () => {
       const view = await viewOf();
       expect(view.healthy).toBe(true);
       expect(view.differences).toEqual([expect.stringContaining("today's password of Redis user 'app'")]);
-      const up = await desk.kit('up', '--env', file, '--json');
+      const up = await cli.runKit('up', '--env', file, '--json');
       expect(up.exitCode).toBe(EXIT.USAGE);
       expect(JSON.parse(up.out)).toMatchObject({
         error: {
@@ -78,7 +78,7 @@ describe('kit status', () => {
     process.kill(Number(pid), 'SIGSTOP');
     const seen = new Set<string>();
     try {
-      await until(
+      await waitUntil(
         'a failover, and redis-1 as paused',
         async () => {
           const view = await viewOf();
@@ -94,7 +94,7 @@ describe('kit status', () => {
     }
     // test/infra/redis/role-state.test.ts tests which sentence belongs to which phase.
     for (const words of seen) expect(words).not.toMatch(/\d masters/);
-    await until(
+    await waitUntil(
       'redis-1 to be a replica again',
       async () => {
         const view = await viewOf();
@@ -109,7 +109,7 @@ describe('kit status', () => {
 
 describe('kit status of what does not run', () => {
   it('says so, and that another substrate cannot be asked where it cannot', async () => {
-    const { exitCode, out } = await desk.kit('status', '--env', 'single');
+    const { exitCode, out } = await cli.runKit('status', '--env', 'single');
     expect(exitCode).toBe(EXIT.NO_GO);
     expect(out).toMatch(/^single: not running\n(docker: cannot be asked: .*\n)?$/);
   });

@@ -1,7 +1,7 @@
 /** The cost of a client without supervision is measured, not only derived from its configuration. */
 import { expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
-import { Desk } from '../support/cli-harness.ts';
+import { CliHarness } from '../support/cli-harness.ts';
 
 /** Such a client waits until the master returns, which happens only at the drill's recovery bound of 30 s. */
 const BOUND_MS = 90_000;
@@ -9,12 +9,12 @@ const BOUND_MS = 90_000;
 it(
   'a client without supervision fails the measured criteria too when the master hangs',
   async () => {
-    await using desk = new Desk();
-    const file = desk.environment('unsupervised-hang', { 'client.supervision': false });
-    const { exitCode, out } = await desk.kit('drill', 'master-hang', '--env', file, '--out', 'hang');
+    await using cli = new CliHarness();
+    const file = cli.writeEnvironment('unsupervised-hang', { 'client.supervision': false });
+    const { exitCode, out } = await cli.runKit('drill', 'master-hang', '--env', file, '--out', 'hang');
     expect(exitCode, out).toBe(EXIT.NO_GO);
-    const measured = desk
-      .report('hang')
+    const measured = cli
+      .readReport('hang')
       .verdict.criteria.filter(
         ({ state, scope }) => state === 'FAIL' && scope.workload.includes('master-hang'),
       );
@@ -25,7 +25,7 @@ it(
       ids.filter((id) => expected.includes(id)),
       `failed: ${ids.join(', ')}`,
     ).not.toEqual([]);
-    await desk.nothingLeft();
+    await cli.expectNothingLeft();
   },
   BOUND_MS,
 );

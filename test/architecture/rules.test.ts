@@ -98,11 +98,13 @@ describe('the dependency rule', () => {
 describe('the other rules', () => {
   it('report a stray reader of variables', () => {
     const read = file('infra/a.ts', `\nconst home = process.env.HOME;`);
-    expect(rules.strayVariables(['config/env.ts'], [read])).toEqual([
+    expect(rules.undeclaredVariableReads(['config/env.ts'], [read])).toEqual([
       'infra/a.ts:2: reads process.env; only config/env.ts may',
     ]);
-    expect(rules.strayVariables(['infra/a.ts'], [read])).toEqual([]);
-    expect(rules.strayVariables([], [file('infra/a.ts', '// process.env is not read here')])).toEqual([]);
+    expect(rules.undeclaredVariableReads(['infra/a.ts'], [read])).toEqual([]);
+    expect(
+      rules.undeclaredVariableReads([], [file('infra/a.ts', '// process.env is not read here')]),
+    ).toEqual([]);
   });
 
   it('report files and functions that are too long, whatever the form of the function', () => {
@@ -113,11 +115,13 @@ describe('the other rules', () => {
       `class A {\n  method({ a, b }: Options): readonly string[] {${body}}\n}`,
     ];
     for (const form of forms) {
-      expect(rules.tooLong([file('infra/a.ts', form)], { file: 400, function: 5 }), form).toHaveLength(1);
-      expect(rules.tooLong([file('infra/a.ts', form)], { file: 400, function: 6 }), form).toEqual([]);
+      expect(rules.overlongCode([file('infra/a.ts', form)], { file: 400, function: 5 }), form).toHaveLength(
+        1,
+      );
+      expect(rules.overlongCode([file('infra/a.ts', form)], { file: 400, function: 6 }), form).toEqual([]);
     }
     expect(functionsOf(`if (a) {${body}}\nfor (const a of b) {${body}}\nclass A {${body}}`)).toEqual([]);
-    expect(rules.tooLong([file('infra/a.ts', 'a;\n'.repeat(11))], { file: 10, function: 60 })).toEqual([
+    expect(rules.overlongCode([file('infra/a.ts', 'a;\n'.repeat(11))], { file: 10, function: 60 })).toEqual([
       'infra/a.ts: 11 lines, at most 10',
     ]);
   });
@@ -137,9 +141,9 @@ describe('the other rules', () => {
       'x as any',
       '// biome-ignore lint',
     ]) {
-      expect(rules.openEnds([file('infra/a.ts', line)]), line).toHaveLength(1);
+      expect(rules.unboundedWaits([file('infra/a.ts', line)]), line).toHaveLength(1);
     }
-    expect(rules.openEnds([file('infra/a.ts', 'const many = anything.skipped;')])).toEqual([]);
+    expect(rules.unboundedWaits([file('infra/a.ts', 'const many = anything.skipped;')])).toEqual([]);
   });
 
   it('report hosts of registries', () => {
@@ -148,10 +152,10 @@ describe('the other rules', () => {
   });
 
   it('report stray entries and dependencies', () => {
-    expect(rules.strayEntries(['infra'], ['infra', 'lib'])).toHaveLength(1);
-    expect(rules.strayDependencies({ zod: 'schema' }, { dependencies: { zod: '4.0.0' } })).toEqual([]);
+    expect(rules.unlistedEntries(['infra'], ['infra', 'lib'])).toHaveLength(1);
+    expect(rules.unlistedDependencies({ zod: 'schema' }, { dependencies: { zod: '4.0.0' } })).toEqual([]);
     expect(
-      rules.strayDependencies(
+      rules.unlistedDependencies(
         { zod: 'schema' },
         { dependencies: { zod: '^4.0.0' }, devDependencies: { left: '1.0.0' } },
       ),

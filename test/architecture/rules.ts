@@ -29,7 +29,7 @@ export interface Room {
 /** The room that owns a file. */
 export function roomOf(rooms: readonly Room[], path: string): Room | undefined {
   return rooms
-    .filter(({ at }) => within(path, at))
+    .filter(({ at }) => isWithin(path, at))
     .reduce<Room | undefined>(
       (best, room) => (best === undefined || room.at.length > best.at.length ? room : best),
       undefined,
@@ -66,7 +66,7 @@ function mayImport(room: Room, from: string, specifier: string, typeOnly: boolea
   if (specifier.startsWith('.')) {
     const target = normalize(join(dirname(from), specifier));
     const allowed = [room.at, ...room.imports, ...(typeOnly ? (room.types ?? []) : [])];
-    return allowed.some((at) => within(target, at));
+    return allowed.some((at) => isWithin(target, at));
   }
   const library = specifier
     .split('/')
@@ -76,7 +76,7 @@ function mayImport(room: Room, from: string, specifier: string, typeOnly: boolea
 }
 
 /** Places that read environment variables without permission. */
-export function strayVariables(readers: readonly string[], files: readonly SourceFile[]): string[] {
+export function undeclaredVariableReads(readers: readonly string[], files: readonly SourceFile[]): string[] {
   return files
     .filter(({ path }) => path.endsWith('.ts') && !/^(?:test|\.ci)\//.test(path) && !readers.includes(path))
     .flatMap(({ path, text }) =>
@@ -87,7 +87,10 @@ export function strayVariables(readers: readonly string[], files: readonly Sourc
 }
 
 /** Files and functions that are too long to read in one go. Tests are lists: their functions are not counted. */
-export function tooLong(files: readonly SourceFile[], limits: { file: number; function: number }): string[] {
+export function overlongCode(
+  files: readonly SourceFile[],
+  limits: { file: number; function: number },
+): string[] {
   return files
     .filter(({ path }) => path.endsWith('.ts'))
     .flatMap(({ path, text }) => {
@@ -112,7 +115,7 @@ export function emptyNames(files: readonly SourceFile[]): string[] {
 }
 
 /** To-do marks, skipped tests, disabled checks (in comments too), and `any` in code. */
-export function openEnds(files: readonly SourceFile[]): string[] {
+export function unboundedWaits(files: readonly SourceFile[]): string[] {
   const inText: readonly Sign[] = [
     [/\b(?:TO(?:DO)|FIX(?:ME)|XX(?:X))\b/, 'an open end'],
     [
@@ -145,7 +148,7 @@ export function registryHosts(files: readonly SourceFile[]): string[] {
 }
 
 /** Entries of the top level that are not on the decided list. */
-export function strayEntries(allowed: readonly string[], entries: readonly string[]): string[] {
+export function unlistedEntries(allowed: readonly string[], entries: readonly string[]): string[] {
   return entries
     .filter((entry) => !allowed.includes(entry))
     .map((entry) => `${entry}: not in the decided top level (docs/decisions/001-top-level.md)`);
@@ -157,7 +160,7 @@ export interface PackageManifest {
 }
 
 /** Dependencies without a decision, or not pinned to one version. */
-export function strayDependencies(
+export function unlistedDependencies(
   decided: Readonly<Record<string, string>>,
   manifest: PackageManifest,
 ): string[] {
@@ -169,7 +172,7 @@ export function strayDependencies(
   );
 }
 
-function within(path: string, at: string): boolean {
+function isWithin(path: string, at: string): boolean {
   return at.endsWith('/') ? path.startsWith(at) : path === at;
 }
 

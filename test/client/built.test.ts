@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
-import { installAlone, type Missing, nodeOf, packClient } from '../support/npm.ts';
+import { findOrInstallNode, installInEmptyProject, packClient, type Unavailable } from '../support/npm.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 
 const run = promisify(execFile);
@@ -37,12 +37,14 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 // Before the tests are named: if npm is unreachable, their names report it.
 const tarball = await packClient(dir);
 const app = join(dir, 'app');
-const alone = await installAlone(tarball, app);
+const alone = await installInEmptyProject(tarball, app);
 const jestApp = join(dir, 'jest');
-const withJest = await installAlone(tarball, jestApp, `jest@${JEST}`);
-const nodes = await Promise.all(NODES.map(async (version) => ({ version, path: await nodeOf(version) })));
+const withJest = await installInEmptyProject(tarball, jestApp, `jest@${JEST}`);
+const nodes = await Promise.all(
+  NODES.map(async (version) => ({ version, path: await findOrInstallNode(version) })),
+);
 
-function describeWith(name: string, missing: Missing | undefined, body: () => void): void {
+function describeWith(name: string, missing: Unavailable | undefined, body: () => void): void {
   describe.runIf(!missing)(missing ? `${name} [skipped: ${missing.missing}]` : name, body);
 }
 

@@ -19,7 +19,7 @@ import {
 } from '../../client/index.ts';
 import { parseReplication } from '../../client/transport/link.ts';
 import { isUnavailable } from '../../client/transport/reply-error.ts';
-import { RedisProcess, until } from '../support/redis-process.ts';
+import { RedisProcess, waitUntil } from '../support/redis-process.ts';
 import { SCRIPTING } from './load/lease-party.ts';
 
 const host = '127.61.0.11';
@@ -240,7 +240,7 @@ describe('a cache without one command', () => {
       await outcomesOf(cache);
       await cache.close();
     }
-    await until('the last command is seen', () => sent.has('INCRBY'));
+    await waitUntil('the last command is seen', () => sent.has('INCRBY'));
     monitor.disconnect();
     const known = new Set([...Object.keys(COMMANDS), 'AUTH', 'SELECT']);
     expect([...sent].filter((name) => !known.has(name))).toEqual([]);
@@ -334,14 +334,14 @@ describe('a user without one command of a step', () => {
     });
     onTestFinished(async () => void (await cache.close()));
     await cache.getOrCompute('k', () => 'loaded');
-    await until('it is stored', async () => (await cache.get('k')) === 'loaded');
+    await waitUntil('it is stored', async () => (await cache.get('k')) === 'loaded');
     const options = { ttlSeconds: 0.01, staleWhileRevalidateSeconds: 60 };
     await cache.getOrCompute('stale', () => 'old', options);
-    await until('it is stale', async () => {
+    await waitUntil('it is stale', async () => {
       const entry = await cache.getOrComputeEntry('stale', () => 'new', { ...options, ttlSeconds: 60 });
       return entry.value === 'new';
     });
-    await until('it is refreshed', async () => (await cache.get('stale')) === 'new');
+    await waitUntil('it is refreshed', async () => (await cache.get('stale')) === 'new');
     // Without freshness in the entry, only its TTL changes.
     await cache.set('plain', 1, { ttlSeconds: 60 });
     expect([await cache.expire('plain', null), await redis.admin().pttl(`${name}:plain`)]).toEqual([

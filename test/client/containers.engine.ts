@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { redisCache, sentinelCache } from '../../client/index.ts';
 import { imagesFile } from '../../infra/substrates/docker/images.ts';
 import { describeOnEngine } from '../infra/substrates/docker/fixtures.ts';
-import { until } from '../support/redis-process.ts';
+import { waitUntil } from '../support/redis-process.ts';
 
 const HOST = '127.0.0.1';
 const started: StartedTestContainer[] = [];
@@ -92,7 +92,7 @@ describeOnEngine(
       it('follows a failover', async () => {
         const cache = sentinelCache({ sentinels: sentinels.map((port) => ({ host: HOST, port })) });
         const durability = { replicas: 1, timeoutMs: 2_000 };
-        await until(
+        await waitUntil(
           'the replica to be in sync: it confirms a write',
           () =>
             cache.set('before', 1, { durability }).then(
@@ -102,7 +102,7 @@ describeOnEngine(
           40_000,
         );
         // Until all sentinels have discovered each other and the replica, no election is possible.
-        await until(
+        await waitUntil(
           'the sentinels to know all',
           async () => {
             const known = await Promise.all(
@@ -118,7 +118,7 @@ describeOnEngine(
         );
         await master.stop({ timeout: 1_000 });
         started.splice(started.indexOf(master), 1);
-        await until(
+        await waitUntil(
           'a write to the new master',
           async () => (await cache.set('after', 2)).source === 'redis',
           40_000,

@@ -10,7 +10,7 @@ import { type CacheError, type ConnectionEvent, sentinelCache } from '../../clie
 import { loadEnvironment } from '../../config/load.ts';
 import { localSubstrate } from '../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../infra/topology.ts';
-import { until } from '../support/redis-process.ts';
+import { waitUntil } from '../support/redis-process.ts';
 
 it('the client does all that it does as the app user, over TLS', async () => {
   const stateDir = await mkdtemp(join(tmpdir(), 'kit-production-'));
@@ -45,10 +45,10 @@ it('the client does all that it does as the app user, over TLS', async () => {
     // The master hangs: the client leaves it, with TLS too.
     const former = (await environment.masterId()) ?? '';
     const heal = await environment.capabilities.pause?.(former);
-    await until('the connection has moved', () => events.some(({ type }) => type === 'moved'), 30_000);
+    await waitUntil('the connection has moved', () => events.some(({ type }) => type === 'moved'), 30_000);
     // Until a replica follows the new master, min-replicas-to-write refuses.
     const set = () => cache.set('k', 2).catch((error: CacheError) => ({ source: error.code }));
-    await until('a write is taken', async () => (await set()).source === 'redis', 20_000);
+    await waitUntil('a write is taken', async () => (await set()).source === 'redis', 20_000);
     await heal?.();
     await cache.close();
   } finally {

@@ -36,7 +36,8 @@ afterAll(() => rmSync(out, { recursive: true, force: true }));
 const text = ({ comment }: Declaration): string => comment?.summary?.map((part) => part.text).join('') ?? '';
 const signaturesOf = (of: Declaration): readonly Declaration[] =>
   of.signatures ?? of.type?.declaration?.signatures ?? [];
-const isSaid = (of: Declaration): boolean => [of, ...signaturesOf(of)].some((each) => text(each) !== '');
+const isDocumented = (of: Declaration): boolean =>
+  [of, ...signaturesOf(of)].some((each) => text(each) !== '');
 
 /** Whether callers provide values of the type. */
 const isGiven = ({ name }: Declaration): boolean =>
@@ -65,7 +66,7 @@ it('is up to date: else run `npm run docs:api`', () => {
 
 it('says of everything exported what it is', () => {
   expect(declared.length).toBeGreaterThan(100);
-  expect(declared.filter((each) => !isSaid(each)).map(({ name }) => name)).toEqual([]);
+  expect(declared.filter((each) => !isDocumented(each)).map(({ name }) => name)).toEqual([]);
 });
 
 it('says of every method what it does, and of every option what it is', () => {
@@ -73,7 +74,7 @@ it('says of every method what it does, and of every option what it is', () => {
     .filter((each) => !isForeign(each))
     .flatMap((of) =>
       (of.children ?? [])
-        .filter((member) => member.name !== 'constructor' && !isSaid(member))
+        .filter((member) => member.name !== 'constructor' && !isDocumented(member))
         .filter((member) => isGiven(of) || (signaturesOf(member).length > 0 && !member.inheritedFrom))
         .map((member) => `${of.name}.${member.name}`),
     );

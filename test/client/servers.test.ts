@@ -11,13 +11,13 @@ import {
   tieredCache,
 } from '../../client/index.ts';
 import { cacheContract } from '../contracts/cache.ts';
-import { RedisProcess, until } from '../support/redis-process.ts';
-import { hasFunctions, listedServers, wantedServers } from '../support/servers.ts';
-import { commandsSent, leased, SCRIPTING, standing } from './load/lease-party.ts';
+import { RedisProcess, waitUntil } from '../support/redis-process.ts';
+import { hasFunctions, listTestServers, matchWantedServers } from '../support/servers.ts';
+import { classifyStoredValue, listLeasedKeys, recordCommands, SCRIPTING } from './load/lease-party.ts';
 
-const servers = await listedServers();
+const servers = await listTestServers();
 
-for (const { name, server } of wantedServers(servers)) {
+for (const { name, server } of matchWantedServers(servers)) {
   const title = `the client is tested on ${name}`;
   it.runIf(server)(server ? title : `${title} [skipped: KIT_TEST_SERVERS has no such server]`, async () => {
     await using redis = await RedisProcess.start({ binary: server?.path as string });
@@ -62,30 +62,30 @@ describe.each(servers)('the client on $name', (server) => {
       ];
       const gate = Promise.withResolvers<string>();
       const first = one.getOrCompute('k', () => gate.promise);
-      await until('it loads', () => one.stats().loads === 1);
+      await waitUntil('it loads', () => one.stats().loads === 1);
       const second = two.getOrCompute('k', () => 'own');
-      await until('the other waits', () => two.stats().misses === 1);
+      await waitUntil('the other waits', () => two.stats().misses === 1);
       gate.resolve('loaded');
       expect([await first, await second, two.stats().loads]).toEqual(['loaded', 'loaded', 0]);
       const options = { ttlSeconds: 0.05, staleWhileRevalidateSeconds: 60 };
       await one.getOrCompute('stale', () => 'old', options);
-      await until('it is stored', () => one.stats().writes === 2);
-      await until('it is stale', async () => (await one.get('stale')) === undefined);
+      await waitUntil('it is stored', () => one.stats().writes === 2);
+      await waitUntil('it is stale', async () => (await one.get('stale')) === undefined);
       expect(await two.getOrCompute('stale', () => 'new', { ...options, ttlSeconds: 60 })).toBe('old');
-      await until('it is refreshed', async () => (await one.get('stale')) === 'new');
-      await until('no lease is left', async () => (await leased(redis, `${way}:l`)).length === 0);
+      await waitUntil('it is refreshed', async () => (await one.get('stale')) === 'new');
+      await waitUntil('no lease is left', async () => (await listLeasedKeys(redis, `${way}:l`)).length === 0);
     });
 
     it('has tags, deadlines and patterns', async () => {
       const cache = await open({ scripting, namespace: `${way}:t` });
       await cache.set('a', 1, { tags: ['x', 'y'] });
       expect(await cache.getOrCompute('b', () => 2, { tags: ['y'] })).toBe(2);
-      await until('it is stored', async () => (await cache.get('b')) === 2);
+      await waitUntil('it is stored', async () => (await cache.get('b')) === 2);
       await cache.invalidateTags('x');
       expect([await cache.get('a'), await cache.get('b')]).toEqual([undefined, 2]);
       await cache.invalidateTags('y');
       expect(await cache.getOrCompute('b', () => 3, { tags: ['y'] })).toBe(3);
-      await until('it is replaced', async () => (await cache.get('b')) === 3);
+      await waitUntil('it is replaced', async () => (await cache.get('b')) === 3);
       expect(await cache.expire('b', 100)).toBe(true);
       expect(await cache.ttl('b')).toBeGreaterThan(99);
       expect([await cache.setIfAbsent('b', 4), await cache.setIfAbsent('c', 4)]).toEqual([false, true]);
@@ -97,7 +97,7 @@ describe.each(servers)('the client on $name', (server) => {
       const cache = await open({ scripting, namespace: `${way}:full` });
       await cache.set('there', 1);
       await cache.getOrCompute('first', () => 1);
-      await until('it is stored', () => cache.stats().writes === 2);
+      await waitUntil('it is stored', () => cache.stats().writes === 2);
       cache.on((event) => events.push(event));
       await redis.admin().config('SET', 'maxmemory', '1');
       try {
@@ -109,16 +109,19 @@ describe.each(servers)('the client on $name', (server) => {
       }
       expect(events).toContainEqual(expect.objectContaining({ type: 'refused', operation: 'getOrCompute' }));
       expect(await cache.getOrCompute('again', () => 'v')).toBe('v');
-      await until('it stores again', async () => (await standing(redis, `${way}:full:again`)) === 'entry');
+      await waitUntil(
+        'it stores again',
+        async () => (await classifyStoredValue(redis, `${way}:full:again`)) === 'entry',
+      );
     });
   });
 
   it(`loads by ${hasFunctions(server) ? 'functions that it loads itself' : 'a script'}: 2 commands for each cold key`, async () => {
     const cache = await open({ namespace: 'cold' });
     const keys = Array.from({ length: 50 }, (_, i) => `k${i}`);
-    const sent = await commandsSent(redis.admin(), async () => {
+    const sent = await recordCommands(redis.admin(), async () => {
       await Promise.all(keys.map((key) => cache.getOrCompute(key, () => key)));
-      await until('all are stored', () => cache.stats().writes === keys.length);
+      await waitUntil('all are stored', () => cache.stats().writes === keys.length);
     });
     const procedure = hasFunctions(server) ? 'FCALL' : 'EVALSHA';
     expect(sent.filter((name) => name === procedure).length).toBeGreaterThanOrEqual(2 * keys.length - 1);

@@ -11,8 +11,8 @@ import {
 import { resolveConnection } from '../../client/options/connection-options.ts';
 import { openConnection } from '../../client/transport/index.ts';
 import { ProxyServer } from '../../harness/faults/proxy/server.ts';
-import { bursts } from '../support/burst-relay.ts';
-import { RedisProcess, startSentinelSet, until } from '../support/redis-process.ts';
+import { startBurstRelay } from '../support/burst-relay.ts';
+import { RedisProcess, startSentinelSet, waitUntil } from '../support/redis-process.ts';
 
 const host = '127.61.0.10';
 /** 400 ms at 5 MB/s. */
@@ -43,11 +43,11 @@ async function narrow(options: RedisCacheOptions = {}): Promise<Line> {
   return { cache, events, redis, proxy };
 }
 
-const troubles = (events: readonly CacheEvent[]): readonly string[] =>
+const troubleEvents = (events: readonly CacheEvent[]): readonly string[] =>
   events.map(({ type }) => type).filter((type) => ['suspect', 'lost', 'breaker', 'fallback'].includes(type));
 
 /** Reads a small key repeatedly until the work is done; returns the results. */
-async function beside<T>(
+async function measureDuring<T>(
   cache: Cache,
   work: Promise<T>,
 ): Promise<{ readonly result: T; readonly sources: readonly string[] }> {
@@ -70,14 +70,14 @@ describe('a value that takes 400 ms on its line', () => {
     expect(await cache.set('large', LARGE)).toEqual({ source: 'redis' });
     await cache.set('small', 1);
     const startedAt = performance.now();
-    const { result, sources } = await beside(cache, cache.getEntry<string>('large'));
+    const { result, sources } = await measureDuring(cache, cache.getEntry<string>('large'));
     // Otherwise the line was not slow.
     expect(performance.now() - startedAt).toBeGreaterThan(300);
     expect(result?.source).toBe('redis');
     expect(result?.value.length).toBe(LARGE.length);
     expect(sources.length).toBeGreaterThan(10);
     expect(new Set(sources)).toEqual(new Set(['true redis']));
-    expect(troubles(events)).toEqual([]);
+    expect(troubleEvents(events)).toEqual([]);
     expect(cache.stats()).toMatchObject({ errors: 0, breakerTransitions: 0 });
   });
 
@@ -101,12 +101,12 @@ describe('a value that takes 400 ms on its line', () => {
     });
     expect(many.size).toBe(2);
     expect(loads).toBe(0);
-    expect(troubles(events)).toEqual([]);
+    expect(troubleEvents(events)).toEqual([]);
   });
 
   it('is not loaded where it comes in bursts, further apart than patienceMs', async () => {
     await using redis = await RedisProcess.start({ host });
-    await using line = await bursts(redis.address, 500_000, 100);
+    await using line = await startBurstRelay(redis.address, 500_000, 100);
     const direct = redisCache({ address: redis.address, namespace: 'line' });
     await direct.set('large', LARGE);
     await direct.set('small', 1);
@@ -115,7 +115,7 @@ describe('a value that takes 400 ms on its line', () => {
     const events: CacheEvent[] = [];
     cache.on((event) => events.push(event));
     onTestFinished(async () => void (await cache.close()));
-    await until('it is connected', () => cache.connection?.state.kind === 'ready');
+    await waitUntil('it is connected', () => cache.connection?.state.kind === 'ready');
     for (let i = 0; i < 2; i++) {
       const asked = [
         cache.getOrComputeEntry('large', () => 'loaded'),
@@ -124,20 +124,20 @@ describe('a value that takes 400 ms on its line', () => {
       for (const { source } of await Promise.all(asked)) expect(source).toBe('redis');
     }
     expect(cache.stats().loads).toBe(0);
-    expect(troubles(events)).toEqual([]);
+    expect(troubleEvents(events)).toEqual([]);
   });
 
   it('is written, async and durably, and small reads beside it do not miss', async () => {
     const { cache, events, redis } = await narrow({ commandTimeoutMs: 3000 });
     const { port } = redis.address;
     await using _replica = await RedisProcess.start({ host, conf: [`replicaof ${host} ${port}`] });
-    await until('the replica is in sync', async () =>
+    await waitUntil('the replica is in sync', async () =>
       /slave0:.*state=online/.test(await redis.admin().info('replication')),
     );
     await cache.set('small', 1);
     for (const durability of ['async', { replicas: 1, timeoutMs: 1000 }] as const) {
       const startedAt = performance.now();
-      const { result, sources } = await beside(cache, cache.set('large', LARGE, { durability }));
+      const { result, sources } = await measureDuring(cache, cache.set('large', LARGE, { durability }));
       expect(performance.now() - startedAt).toBeGreaterThan(300);
       expect(result.source).toBe('redis');
       expect(new Set(sources)).toEqual(new Set(['true redis']));
@@ -146,7 +146,7 @@ describe('a value that takes 400 ms on its line', () => {
     const entry = await cache.getOrComputeEntry('small', () => 'loaded');
     expect(entry).toEqual({ value: 1, source: 'redis' });
     await writing;
-    expect(troubles(events)).toEqual([]);
+    expect(troubleEvents(events)).toEqual([]);
     expect(cache.stats().breakerTransitions).toBe(0);
   });
 
@@ -180,7 +180,7 @@ describe('a value that takes 400 ms on its line', () => {
       Number(/cmdstat_get:calls=(\d+)/.exec(await node.admin().info('commandstats'))?.[1] ?? 0);
     const replicas = set.redis.slice(1);
     const read = (): Promise<unknown> => connection.call('GET', 'large');
-    await until('replicas are read from', async () => {
+    await waitUntil('replicas are read from', async () => {
       await read();
       const counts = await Promise.all(replicas.map(reads));
       return counts.every((count) => count > 0);
@@ -197,10 +197,10 @@ describe('a hang', () => {
     const { cache, events, proxy } = await narrow({ commandTimeoutMs: 3000 });
     await cache.set('large', LARGE);
     const reading = cache.lookup('large');
-    await until('a part has come', () => (cache.connection as { pieces?: number }).pieces !== 0);
+    await waitUntil('a part has come', () => (cache.connection as { pieces?: number }).pieces !== 0);
     const stoppedAt = performance.now();
     proxy.add('stopped', { type: 'timeout', timeoutMs: 0 });
-    await until('it is suspected', () => events.some(({ type }) => type === 'suspect'), 1500);
+    await waitUntil('it is suspected', () => events.some(({ type }) => type === 'suspect'), 1500);
     expect(performance.now() - stoppedAt).toBeLessThan(1500);
     expect((await reading).source).toBe('memory');
   });
@@ -220,7 +220,7 @@ describe('a hang', () => {
       redis.pause();
       const pausedAt = performance.now();
       const answer = connection.call('GET', 'k');
-      await until('three quarters of it', () => {
+      await waitUntil('three quarters of it', () => {
         expect(connection.state.kind).toBe('ready');
         return performance.now() - pausedAt > hangSuspectedMs * 0.75;
       });
@@ -229,7 +229,7 @@ describe('a hang', () => {
       expect(await answer).toBe('1');
       redis.pause();
       const write = connection.call('GET', 'k').catch(() => {});
-      await until('it is suspected', () => connection.state.kind === 'suspect');
+      await waitUntil('it is suspected', () => connection.state.kind === 'suspect');
       expect(connection.state).toMatchObject({
         reason: expect.stringMatching(new RegExp(`no answer for ${String(hangSuspectedMs)[0]}[0-9]{3} ms`)),
       });
@@ -255,7 +255,7 @@ describe('a hang', () => {
     const pausedAt = performance.now();
     const write = connection.callDurable(durability, 'SET', 'k', 1).catch((error: unknown) => error);
     const plain = connection.call('SET', 'p', 1).catch((error: unknown) => error);
-    await until('a silence that is long enough for a failover', () => performance.now() - pausedAt > 800);
+    await waitUntil('a silence that is long enough for a failover', () => performance.now() - pausedAt > 800);
     expect(connection.state.kind).toBe('ready');
     await promoted.admin().replicaof('NO', 'ONE');
     former.resume();
@@ -263,7 +263,7 @@ describe('a hang', () => {
     // Its reply is not trusted either, or it was sent to the new master.
     const outcome = await plain;
     if (!(outcome instanceof OutcomeUnknownError)) expect(await promoted.admin().get('p')).toBe('1');
-    await until('the connection has moved', () => {
+    await waitUntil('the connection has moved', () => {
       const { state } = connection;
       return state.kind === 'ready' && state.master.host === promoted.address.host;
     });
@@ -293,7 +293,7 @@ describe('a process that stands still', () => {
       expect(new Set((await Promise.all(writes)).map(({ source }) => source))).toEqual(new Set(['redis']));
       expect((await load).source).toBe('redis');
     }
-    expect(troubles(events)).toEqual([]);
+    expect(troubleEvents(events)).toEqual([]);
     expect(cache.stats()).toMatchObject({ errors: 0, breakerTransitions: 0 });
   });
 

@@ -14,13 +14,13 @@ import {
 } from '../../client/index.ts';
 import { cacheContract } from '../contracts/cache.ts';
 import { startCluster } from '../support/cluster.ts';
-import { type Slowed, slowed } from '../support/latency-proxies.ts';
-import { type Address, RedisProcess, startSentinelSet, until } from '../support/redis-process.ts';
+import { type LatencyProxies, startLatencyProxies } from '../support/latency-proxies.ts';
+import { type Address, RedisProcess, startSentinelSet, waitUntil } from '../support/redis-process.ts';
 import { loadLibrary } from './load/lease-party.ts';
 
 /** Servers that caches and their listeners reach only through the proxies. */
-interface Rig {
-  readonly proxies: Slowed;
+interface SlowedNodes {
+  readonly proxies: LatencyProxies;
   /** The first of them. */
   readonly address: Address;
   /** Sentinels or nodes of a cluster. */
@@ -30,15 +30,19 @@ interface Rig {
   readonly end: () => Promise<void>;
 }
 type Options = CacheOptions & ConnectionOptions;
-type Mode = readonly [name: string, kept: 'redis' | 'tiered', open: (rig: Rig, options: Options) => Cache];
+type Mode = readonly [
+  name: string,
+  kept: 'redis' | 'tiered',
+  open: (nodes: SlowedNodes, options: Options) => Cache,
+];
 
 async function rigOf(
   nodes: readonly RedisProcess[],
   set: AsyncDisposable,
   others: readonly RedisProcess[],
   ofKey: (key: string) => Promise<RedisProcess>,
-): Promise<Rig> {
-  const proxies = await slowed(nodes.map(({ address }) => address));
+): Promise<SlowedNodes> {
+  const proxies = await startLatencyProxies(nodes.map(({ address }) => address));
   return {
     proxies,
     address: proxies.addresses[0] as Address,
@@ -51,24 +55,24 @@ async function rigOf(
   };
 }
 
-async function alone(): Promise<Rig> {
+async function startStandalone(): Promise<SlowedNodes> {
   const redis = await RedisProcess.start();
   await loadLibrary(redis);
   return rigOf([redis], redis, [], async () => redis);
 }
 
-async function withoutFunctions(): Promise<Rig> {
+async function withoutFunctions(): Promise<SlowedNodes> {
   const redis = await RedisProcess.start();
   return rigOf([redis], redis, [], async () => redis);
 }
 
-async function bySentinels(): Promise<Rig> {
+async function startSentinels(): Promise<SlowedNodes> {
   const set = await startSentinelSet();
   await loadLibrary(await set.master());
   return rigOf(set.redis, set, set.sentinels, () => set.master());
 }
 
-async function ofCluster(): Promise<Rig> {
+async function ofCluster(): Promise<SlowedNodes> {
   const set = await startCluster();
   for (const node of set.nodes.slice(0, 3)) await loadLibrary(node);
   return rigOf(set.nodes, set, set.nodes, async (key) => {
@@ -80,10 +84,10 @@ async function ofCluster(): Promise<Rig> {
 /** Stock ioredis waits for its answer without a limit: it has no command timeout to exceed. */
 const STOCK = 'a stock connection';
 
-const rigs: readonly (readonly [string, () => Promise<Rig>, readonly Mode[]])[] = [
+const setups: readonly (readonly [string, () => Promise<SlowedNodes>, readonly Mode[]])[] = [
   [
     'one Redis',
-    alone,
+    startStandalone,
     [
       ['one tier', 'redis', ({ address }, options) => redisCache({ ...options, address })],
       ['two tiers', 'tiered', ({ address }, options) => tieredCache({ ...options, address })],
@@ -113,7 +117,7 @@ const rigs: readonly (readonly [string, () => Promise<Rig>, readonly Mode[]])[] 
   ],
   [
     'the master of sentinels',
-    bySentinels,
+    startSentinels,
     [
       [
         'one tier',
@@ -148,23 +152,23 @@ const rigs: readonly (readonly [string, () => Promise<Rig>, readonly Mode[]])[] 
   ],
 ];
 
-describe.each(rigs)('%s that is slow', (_, start, modes) => {
-  let rig: Rig;
+describe.each(setups)('%s that is slow', (_, start, modes) => {
+  let nodes: SlowedNodes;
   beforeAll(async () => {
-    rig = await start();
+    nodes = await start();
   });
-  afterAll(() => rig.end());
+  afterAll(() => nodes.end());
 
   describe('by 20 to 40 ms', () => {
-    beforeAll(() => rig.proxies.delay(30, 10));
-    afterAll(() => rig.proxies.delay(0));
+    beforeAll(() => nodes.proxies.setLatency(30, 10));
+    afterAll(() => nodes.proxies.setLatency(0));
     for (const [name, kept, open] of modes)
       cacheContract(
         name,
         kept,
         async () => {
           // That test counts loads: a busy machine must not cause another one.
-          const cache = open(rig, { namespace: name.replaceAll(' ', '-'), compute: { patienceMs: 5_000 } });
+          const cache = open(nodes, { namespace: name.replaceAll(' ', '-'), compute: { patienceMs: 5_000 } });
           // Otherwise the contract would be kept by a Redis that is not slow.
           expect(await cache.ping()).toBeGreaterThanOrEqual(19);
           return cache;
@@ -177,16 +181,16 @@ describe.each(rigs)('%s that is slow', (_, start, modes) => {
     'is away when it is slower than the command timeout, and comes back: %s',
     async (name, __, open) => {
       const namespace = `away-${name.replaceAll(' ', '-')}`;
-      const cache = open(rig, { namespace, commandTimeoutMs: 300, compute: { patienceMs: 100 } });
+      const cache = open(nodes, { namespace, commandTimeoutMs: 300, compute: { patienceMs: 100 } });
       onTestFinished(async () => void (await cache.close()));
-      onTestFinished(() => rig.proxies.delay(0));
-      const redisHas = (key: string): Promise<boolean> => rig.has(cache.physicalKey(key));
+      onTestFinished(() => nodes.proxies.setLatency(0));
+      const redisHas = (key: string): Promise<boolean> => nodes.has(cache.physicalKey(key));
       const takenByRedis = async (): Promise<boolean> => (await cache.set('probe', 1)).source === 'redis';
-      await until('Redis takes writes', takenByRedis);
+      await waitUntil('Redis takes writes', takenByRedis);
       for (const key of ['read', 'overwritten', 'deleted']) await cache.set(key, 'old');
       const { errors } = cache.stats();
 
-      rig.proxies.delay(2_000);
+      nodes.proxies.setLatency(2_000);
       const load = (): string => 'loaded';
       const answers = await Promise.all(
         Array.from({ length: 8 }, (_, i) => cache.getOrCompute(`new:${i}`, load)),
@@ -199,10 +203,10 @@ describe.each(rigs)('%s that is slow', (_, start, modes) => {
       expect((await cache.lookup('absent')).source).toBe('memory');
       expect(cache.stats().errors).toBeGreaterThan(errors);
 
-      rig.proxies.delay(0);
-      await until('Redis takes writes again', takenByRedis, 20_000);
+      nodes.proxies.setLatency(0);
+      await waitUntil('Redis takes writes again', takenByRedis, 20_000);
       // Writes during that time are not reverted: the replaced and the deleted values are gone in Redis too.
-      await until('the old values are gone', async () => {
+      await waitUntil('the old values are gone', async () => {
         const left = await Promise.all([redisHas('overwritten'), redisHas('deleted')]);
         return !left.includes(true);
       });

@@ -4,8 +4,8 @@ import { type Change, type Command, Transactions } from '../../client/functions/
 import { resolveConnection } from '../../client/options/connection-options.ts';
 import type { CacheConnection } from '../../client/transport/cache-connection.ts';
 import { openConnection } from '../../client/transport/index.ts';
-import { RedisProcess, until } from '../support/redis-process.ts';
-import { commandsSent } from './load/lease-party.ts';
+import { RedisProcess, waitUntil } from '../support/redis-process.ts';
+import { recordCommands } from './load/lease-party.ts';
 
 let redis: RedisProcess;
 let connection: CacheConnection;
@@ -44,7 +44,7 @@ const create = (key: string, value: string, before?: () => void): Change => ({
   },
 });
 /** Runs the work on the first call only. */
-function first(work: () => unknown): () => void {
+function onFirstCall(work: () => unknown): () => void {
   let isDone = false;
   return () => {
     if (!isDone) work();
@@ -54,7 +54,7 @@ function first(work: () => unknown): () => void {
 
 describe('a transaction', () => {
   it('carries all changes of a tick, and those that come while it is under way go into the next', async () => {
-    const sent = await commandsSent(redis.admin(), async () => {
+    const sent = await recordCommands(redis.admin(), async () => {
       const early = keys(50).map((key) => transactions.run(create(key, 'v')));
       const later = early[0]?.then(() =>
         Promise.all(keys(80).map((key) => transactions.run(create(key, 'w')))),
@@ -74,14 +74,14 @@ describe('a transaction', () => {
   });
 
   it('is bounded', async () => {
-    const sent = await commandsSent(redis.admin(), () =>
+    const sent = await recordCommands(redis.admin(), () =>
       Promise.all(keys(401).map((key) => transactions.run(create(key, 'v')))),
     );
     expect(sent.filter((name) => name === 'EXEC')).toHaveLength(3);
   });
 
   it('writes nothing for a key that others changed, and all the rest', async () => {
-    const change = first(() => void connection.request('SET', ['k:3', 'theirs']));
+    const change = onFirstCall(() => void connection.request('SET', ['k:3', 'theirs']));
     const results = await Promise.all(keys(10).map((key) => transactions.run(create(key, 'v', change))));
     expect(results).toEqual(keys(10).map((key) => key !== 'k:3'));
     expect(await redis.admin().get('k:3')).toBe('theirs');
@@ -126,7 +126,7 @@ describe('a transaction', () => {
   it('is refused as a whole by a server that is full, without being divided', async () => {
     await redis.admin().config('SET', 'maxmemory', '1');
     try {
-      const sent = await commandsSent(redis.admin(), () =>
+      const sent = await recordCommands(redis.admin(), () =>
         Promise.allSettled(keys(20).map((key) => transactions.run(create(key, 'v')))),
       );
       expect(sent.filter((name) => name === 'WATCH')).toHaveLength(1);
@@ -138,10 +138,10 @@ describe('a transaction', () => {
   });
 
   it('writes nothing once its connection was replaced', async () => {
-    const cut = first(() => connection.current()?.stream.destroy());
+    const cut = onFirstCall(() => connection.current()?.stream.destroy());
     const lost = transactions.run(create('k:0', 'v', cut));
     await expect(lost).rejects.toThrowError();
-    await until('it is connected again', () => connection.state.kind === 'ready');
+    await waitUntil('it is connected again', () => connection.state.kind === 'ready');
     expect(await redis.admin().exists('k:0')).toBe(0);
     expect(await transactions.run(create('k:0', 'v'))).toBe(true);
   });

@@ -27,7 +27,7 @@ beforeAll(() => {
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 const variables = (env: Readonly<Record<string, string>>) => readVariables({ env, directory: dir });
-const none = () => variables({});
+const noVariables = () => variables({});
 
 function refusal(act: () => unknown): KitError {
   try {
@@ -41,7 +41,7 @@ function refusal(act: () => unknown): KitError {
 
 describe('a target', () => {
   it('is what a URL says: host, port, user, password, database, TLS', () => {
-    const target = attachTarget({ url: 'rediss://kit:p%40ss@cache.example:6380/3' }, none());
+    const target = attachTarget({ url: 'rediss://kit:p%40ss@cache.example:6380/3' }, noVariables());
     expect(target).toMatchObject({
       mode: 'standalone',
       addresses: [{ host: 'cache.example', port: 6380 }],
@@ -55,7 +55,7 @@ describe('a target', () => {
   });
 
   it('takes port 6379 and database 0 where nothing is said, and an address in brackets', () => {
-    expect(attachTarget({ url: 'redis://[::1]' }, none())).toMatchObject({
+    expect(attachTarget({ url: 'redis://[::1]' }, noVariables())).toMatchObject({
       addresses: [{ host: '::1', port: 6379 }],
       db: 0,
       tls: undefined,
@@ -105,12 +105,14 @@ describe('a target', () => {
 
   it('reads password and CA from files; a CA means TLS', () => {
     const flags = { url: 'redis://h', passwordFile: join(dir, 'password') };
-    expect(attachTarget(flags, none()).app.password?.reveal()).toBe('from-file');
+    expect(attachTarget(flags, noVariables()).app.password?.reveal()).toBe('from-file');
     const byVariable = variables({ REDIS_PASSWORD_FILE: join(dir, 'password') });
     expect(attachTarget({ url: 'redis://h' }, byVariable).app.password?.reveal()).toBe('from-file');
     const ca = { REDIS_TLS_CA: join(dir, 'ca.pem') };
     expect(attachTarget({ url: 'rediss://h' }, variables(ca)).tls).toEqual({ ca: 'PEM' });
-    expect(attachTarget({ sentinels: 'h', tlsCa: join(dir, 'ca.pem') }, none()).tls).toEqual({ ca: 'PEM' });
+    expect(attachTarget({ sentinels: 'h', tlsCa: join(dir, 'ca.pem') }, noVariables()).tls).toEqual({
+      ca: 'PEM',
+    });
     expect(attachTarget({}, variables({ REDIS_HOST: 'h', REDIS_TLS: 'true' })).tls).toEqual({
       ca: undefined,
     });
@@ -119,26 +121,50 @@ describe('a target', () => {
 
 describe('what is refused says where and what to do, and quotes no password', () => {
   it.each([
-    ['nothing named', () => attachTarget({}, none()), /nothing says where/],
-    ['two places', () => attachTarget({ url: 'redis://h', sentinels: 's' }, none()), /--url and --sentinels/],
-    ['another scheme', () => attachTarget({ url: 'http://u:sesame@h' }, none()), /'http:\/\/\[redacted\]@h'/],
-    ['no URL at all', () => attachTarget({ url: 'u:sesame@h' }, none()), /not shown/],
-    ['a port out of range', () => attachTarget({ url: 'redis://:sesame@h:99999' }, none()), /redacted/],
+    ['nothing named', () => attachTarget({}, noVariables()), /nothing says where/],
+    [
+      'two places',
+      () => attachTarget({ url: 'redis://h', sentinels: 's' }, noVariables()),
+      /--url and --sentinels/,
+    ],
+    [
+      'another scheme',
+      () => attachTarget({ url: 'http://u:sesame@h' }, noVariables()),
+      /'http:\/\/\[redacted\]@h'/,
+    ],
+    ['no URL at all', () => attachTarget({ url: 'u:sesame@h' }, noVariables()), /not shown/],
+    [
+      'a port out of range',
+      () => attachTarget({ url: 'redis://:sesame@h:99999' }, noVariables()),
+      /redacted/,
+    ],
     [
       'a broken escape',
-      () => attachTarget({ url: 'redis://u:sesame%zz@h' }, none()),
+      () => attachTarget({ url: 'redis://u:sesame%zz@h' }, noVariables()),
       /% that encodes nothing/,
     ],
-    ['a database that is none', () => attachTarget({ url: 'redis://:sesame@h/x' }, none()), /'x' is not/],
-    ['a list entry', () => attachTarget({ sentinels: 'h:1,:sesame@h:x' }, none()), /not shown/],
-    ['an entry without host', () => attachTarget({ sentinels: 'h:1,' }, none()), /'' is not host:port/],
+    [
+      'a database that is none',
+      () => attachTarget({ url: 'redis://:sesame@h/x' }, noVariables()),
+      /'x' is not/,
+    ],
+    ['a list entry', () => attachTarget({ sentinels: 'h:1,:sesame@h:x' }, noVariables()), /not shown/],
+    [
+      'an entry without host',
+      () => attachTarget({ sentinels: 'h:1,' }, noVariables()),
+      /'' is not host:port/,
+    ],
     ['a port by variable', () => attachTarget({}, variables({ REDIS_HOST: 'h', REDIS_PORT: 'x' })), /'x'/],
     [
       'a file that is not there',
-      () => attachTarget({ url: 'redis://h', passwordFile: '/none' }, none()),
+      () => attachTarget({ url: 'redis://h', passwordFile: '/none' }, noVariables()),
       /'\/none'/,
     ],
-    ['a CA that is not there', () => attachTarget({ url: 'redis://h', tlsCa: '/none' }, none()), /'\/none'/],
+    [
+      'a CA that is not there',
+      () => attachTarget({ url: 'redis://h', tlsCa: '/none' }, noVariables()),
+      /'\/none'/,
+    ],
     [
       'a CA by variable',
       () => attachTarget({ url: 'redis://h' }, variables({ REDIS_TLS_CA: '/none' })),
@@ -165,7 +191,7 @@ describe('what is refused says where and what to do, and quotes no password', ()
 });
 
 it('nodes of a cluster are any of them, in database 0', () => {
-  expect(attachTarget({ cluster: 'h:7000,h:7001' }, none())).toMatchObject({
+  expect(attachTarget({ cluster: 'h:7000,h:7001' }, noVariables())).toMatchObject({
     mode: 'cluster',
     addresses: [
       { host: 'h', port: 7000 },
@@ -177,11 +203,11 @@ it('nodes of a cluster are any of them, in database 0', () => {
 
 describe('an environment for it', () => {
   it('keeps the client’s settings, in a namespace and with a TTL of its own, and has no server of its own', () => {
-    const target = attachTarget({ sentinels: 'h', tlsCa: join(dir, 'ca.pem') }, none());
+    const target = attachTarget({ sentinels: 'h', tlsCa: join(dir, 'ca.pem') }, noVariables());
     const config = loadEnvironment(
       'production',
       attachedOverrides(target, { 'client.commandTimeoutMs': 700 }),
-      none(),
+      noVariables(),
     );
     expect(config).toMatchObject({
       topology: { kind: 'single', replicas: 0, sentinels: 0 },

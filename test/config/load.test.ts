@@ -7,7 +7,7 @@ import { KitError } from '../../config/errors.ts';
 import { environmentNames, loadEnvironment } from '../../config/load.ts';
 import { promisesOf } from '../../config/schema.ts';
 
-const none = new Map();
+const noVariables = new Map();
 const variables = (env: Record<string, string>) => readVariables({ env, directory: dir });
 
 let dir: string;
@@ -57,26 +57,28 @@ describe('the environments of the kit', () => {
       const text = readFileSync(join('config/environments', `${name}.yaml`), 'utf8');
       for (const promise of ['persistence', 'failover', 'eviction', 'encryption'])
         expect(text, name).toMatch(new RegExp(`^  ${promise}: (true|false)$`, 'm'));
-      expect(promisesOf(loadEnvironment(name, {}, none)).has('encryption')).toBe(name === 'production');
+      expect(promisesOf(loadEnvironment(name, {}, noVariables)).has('encryption')).toBe(
+        name === 'production',
+      );
     }
   });
 
   it.each(['cluster', 'dev', 'production', 'single', 'staging'])(
     '%s is valid, frozen and named after its file',
     (name) => {
-      const config = loadEnvironment(name, {}, none);
+      const config = loadEnvironment(name, {}, noVariables);
       expect(config.name).toBe(name);
       expect(Object.isFrozen(config.redis.save[0])).toBe(true);
     },
   );
 
   it.each(['dev', 'staging', 'production'])('%s retries a lost election within the 30 s target', (name) => {
-    const { sentinel } = loadEnvironment(name, {}, none);
+    const { sentinel } = loadEnvironment(name, {}, noVariables);
     expect(sentinel.downAfterMs + 2 * sentinel.failoverTimeoutMs).toBeLessThan(30_000);
   });
 
   it('production has TLS, the sizes and the times of the seeds', () => {
-    const { redis, sentinel, security, topology } = loadEnvironment('production', {}, none);
+    const { redis, sentinel, security, topology } = loadEnvironment('production', {}, noVariables);
     expect(security.tls).toBe(true);
     expect(redis).toMatchObject({
       maxmemory: 2 * 1024 ** 3,
@@ -94,7 +96,7 @@ describe('the environments of the kit', () => {
 
 describe('precedence', () => {
   it('takes the default of the schema where nobody says anything', () => {
-    const config = loadEnvironment(write('minimal.yaml', minimal), {}, none);
+    const config = loadEnvironment(write('minimal.yaml', minimal), {}, noVariables);
     expect(config.client).toMatchObject({ namespace: 'cache', defaultTtlSeconds: 3600, supervision: true });
     expect(config.client.breaker).toEqual({ enabled: true, threshold: 5, openMs: 60_000 });
     expect(config.redis.replBacklogSize).toBe(64 * 1024 ** 2);
@@ -104,7 +106,7 @@ describe('precedence', () => {
 
   it('lets the YAML win over the default', () => {
     const path = write('ttl.yaml', minimal.replace('client: {}', 'client: { defaultTtlSeconds: 7 }'));
-    expect(loadEnvironment(path, {}, none).client.defaultTtlSeconds).toBe(7);
+    expect(loadEnvironment(path, {}, noVariables).client.defaultTtlSeconds).toBe(7);
   });
 
   it('lets a variable win over the YAML', () => {
@@ -131,14 +133,14 @@ describe('precedence', () => {
         'durability.durableWrites': '{ replicas: 2, timeoutMs: 50 }',
         'redis.appendonly': 'false',
       },
-      none,
+      noVariables,
     );
     expect(config.redis).toMatchObject({ maxmemory: 100 * 1024 ** 2, appendonly: false });
     expect(config.durability.durableWrites).toEqual({ replicas: 2, timeoutMs: 50 });
   });
 
   it('takes a flag that is not YAML as plain text, and says so when it does not fit', () => {
-    const error = errorOf(() => loadEnvironment('dev', { 'redis.appendfsync': '[' }, none));
+    const error = errorOf(() => loadEnvironment('dev', { 'redis.appendfsync': '[' }, noVariables));
     expect(error.message).toContain("'['");
   });
 
@@ -172,30 +174,30 @@ describe('an exported address of an application', () => {
       REDIS_SERVICE_NAME: 'other',
       ENABLE_REDIS_CACHE: 'false',
     });
-    expect(loadEnvironment('dev', {}, exported)).toEqual(loadEnvironment('dev', {}, none));
+    expect(loadEnvironment('dev', {}, exported)).toEqual(loadEnvironment('dev', {}, noVariables));
   });
 });
 
 describe('an error', () => {
   it('of an unknown environment lists the known ones and guesses', () => {
-    const error = errorOf(() => loadEnvironment('prod', {}, none));
+    const error = errorOf(() => loadEnvironment('prod', {}, noVariables));
     expect(error).toMatchObject({ code: 'ENVIRONMENT_UNKNOWN', exitCode: 2 });
     expect(error.message).toBe(
       "'prod' is not an environment; did you mean 'production'? known: cluster, dev, production, single, staging",
     );
-    expect(errorOf(() => loadEnvironment('xyzzy', {}, none)).message).toContain(
+    expect(errorOf(() => loadEnvironment('xyzzy', {}, noVariables)).message).toContain(
       "'xyzzy' is not an environment; known:",
     );
   });
 
   it('of a missing file names it', () => {
-    const error = errorOf(() => loadEnvironment(join(dir, 'missing.yaml'), {}, none));
+    const error = errorOf(() => loadEnvironment(join(dir, 'missing.yaml'), {}, noVariables));
     expect(error).toMatchObject({ code: 'CONFIG_UNREADABLE', where: join(dir, 'missing.yaml') });
   });
 
   it('of a bad value names file, line and path, quotes it and says what is allowed', () => {
     const path = write('bad.yaml', minimal.replace('maxmemory: 64mb', 'maxmemory: 2zb'));
-    const error = errorOf(() => loadEnvironment(path, {}, none));
+    const error = errorOf(() => loadEnvironment(path, {}, noVariables));
     expect(error.where).toBe(`${path}:5: redis.maxmemory`);
     expect(error.message).toMatch(/^'2zb' is not a size; allowed: .*512mb/);
     expect(error.hint).toBeDefined();
@@ -206,7 +208,7 @@ describe('an error', () => {
     ['sentinel.downAfterMs', '5', /^'5' is not allowed; allowed: a whole number from 500 to 3600000/],
     ['sentinel.failoverTimeoutMs', '10', /^'10' is not allowed; allowed: a whole number from 1000 to/],
   ])('of %s in the wrong unit says which are allowed', (path, value, message) => {
-    expect(errorOf(() => loadEnvironment('dev', { [path]: value }, none)).message).toMatch(message);
+    expect(errorOf(() => loadEnvironment('dev', { [path]: value }, noVariables)).message).toMatch(message);
   });
 
   it('of several bad values reports them together', () => {
@@ -217,7 +219,7 @@ describe('an error', () => {
       .replace('maxmemory:', 'maxmemroy:')
       .replace('save: []', 'save: [[900, x]]');
     const path = write('many.yaml', text);
-    const { message, where } = errorOf(() => loadEnvironment(path, {}, none));
+    const { message, where } = errorOf(() => loadEnvironment(path, {}, noVariables));
     expect(where).toBe(path);
     expect(message).toMatch(/^6 problems\n/);
     expect(message).toContain(`${path}:4: redis.maxmemory: is missing; allowed: a size above 0`);
@@ -247,7 +249,7 @@ describe('an error', () => {
   });
 
   it('of a flag names the flag', () => {
-    const error = errorOf(() => loadEnvironment('dev', { 'client.breaker': 5 }, none));
+    const error = errorOf(() => loadEnvironment('dev', { 'client.breaker': 5 }, noVariables));
     expect(error.where).toBe('flag client.breaker=5: client.breaker');
     expect(error.message).toBe("'5' is not allowed; allowed: a map with the keys enabled, threshold, openMs");
   });
@@ -301,7 +303,7 @@ describe('an error', () => {
       "'x' is not allowed; allowed: one sentence of at least 10 characters",
     ],
   ])('says why not: %s', (_, flags, reason) => {
-    expect(errorOf(() => loadEnvironment('dev', flags, none)).message).toContain(reason);
+    expect(errorOf(() => loadEnvironment('dev', flags, noVariables)).message).toContain(reason);
   });
 
   it.each([
@@ -323,29 +325,31 @@ describe('an error', () => {
       'no write would ever be taken',
     ],
   ])('says why not: %s', (_, name, flags, reason) => {
-    const error = errorOf(() => loadEnvironment(name, flags, none));
+    const error = errorOf(() => loadEnvironment(name, flags, noVariables));
     expect(`${error.where}: ${error.message}`).toContain(reason);
     expect(error.where).toMatch(/(cluster|dev)\.yaml:\d+|^flag /);
   });
 
   it('of a name that is not the file’s says that they must agree', () => {
-    expect(errorOf(() => loadEnvironment('dev', { name: 'other' }, none)).message).toContain(
+    expect(errorOf(() => loadEnvironment('dev', { name: 'other' }, noVariables)).message).toContain(
       "'other' is not the name of its file",
     );
   });
 
   it('of broken YAML names line and column and quotes the line', () => {
     const path = write('broken.yaml', 'name: x\ntopology: [1\n');
-    const error = errorOf(() => loadEnvironment(path, {}, none));
+    const error = errorOf(() => loadEnvironment(path, {}, noVariables));
     expect(error.code).toBe('CONFIG_SYNTAX');
     expect(`${error.where} ${error.message}`).toContain(`${path}:`);
     const twice = write('twice.yaml', 'name: x\nname: y\n');
-    expect(errorOf(() => loadEnvironment(twice, {}, none))).toMatchObject({
+    expect(errorOf(() => loadEnvironment(twice, {}, noVariables))).toMatchObject({
       where: `${twice}:2:1`,
       message: "is not YAML: Map keys must be unique, at 'name: y'",
     });
     const both = write('both.yaml', 'a: [1\nb: }\n');
-    expect(errorOf(() => loadEnvironment(both, {}, none)).message).toMatch(/syntax errors, the first at/);
+    expect(errorOf(() => loadEnvironment(both, {}, noVariables)).message).toMatch(
+      /syntax errors, the first at/,
+    );
   });
 
   it.each([
@@ -353,7 +357,7 @@ describe('an error', () => {
     ['a list', '- 1'],
   ])('of %s says which keys there are', (_, text) => {
     const path = write('root.yaml', text);
-    const error = errorOf(() => loadEnvironment(path, {}, none));
+    const error = errorOf(() => loadEnvironment(path, {}, noVariables));
     expect(error.where).toBe(`${path}:1: (the whole file)`);
     expect(error.message).toContain('a map with the keys name, purpose, topology');
   });

@@ -16,7 +16,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readVariables } from '../../config/env.ts';
 import { loadSecrets, secretsFile } from '../../config/secrets.ts';
 
-const none = new Map();
+const noVariables = new Map();
 let dir: string;
 let file: string;
 beforeEach(() => {
@@ -26,30 +26,32 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true }));
 
 const variables = (env: Record<string, string>) => readVariables({ env, directory: dir });
-const plain = (secrets: ReturnType<typeof loadSecrets>) => [
+const revealSecrets = (secrets: ReturnType<typeof loadSecrets>) => [
   ...Object.values(secrets.redis).map((each) => each.reveal()),
   ...Object.values(secrets.sentinel).map((each) => each.reveal()),
 ];
 
 describe('secrets', () => {
   it('are made once, all different, in a file that only its owner reads', () => {
-    const first = plain(loadSecrets('dev', dir, none));
+    const first = revealSecrets(loadSecrets('dev', dir, noVariables));
     expect(new Set(first).size).toBe(8);
     expect(first.every((each) => each.length >= 43)).toBe(true);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(statSync(dirname(file)).mode & 0o777).toBe(0o700);
-    expect(plain(loadSecrets('dev', dir, none))).toEqual(first);
+    expect(revealSecrets(loadSecrets('dev', dir, noVariables))).toEqual(first);
     expect(readdirSync(dirname(file))).toEqual(['secrets.json']);
   });
 
   it('of two environments differ', () => {
-    expect(plain(loadSecrets('dev', dir, none))).not.toEqual(plain(loadSecrets('staging', dir, none)));
+    expect(revealSecrets(loadSecrets('dev', dir, noVariables))).not.toEqual(
+      revealSecrets(loadSecrets('staging', dir, noVariables)),
+    );
   });
 
   it('redact themselves wherever they are printed', () => {
-    const secrets = loadSecrets('dev', dir, none);
+    const secrets = loadSecrets('dev', dir, noVariables);
     const printed = `${secrets.redis.app} ${JSON.stringify(secrets)} ${inspect(secrets, { depth: 9 })}`;
-    for (const each of plain(secrets)) expect(printed).not.toContain(each);
+    for (const each of revealSecrets(secrets)) expect(printed).not.toContain(each);
     expect(printed).toContain('[redacted]');
   });
 
@@ -63,7 +65,7 @@ describe('secrets', () => {
     );
     expect(secrets.redis.app.reveal()).toBe('from-a-variable-0');
     expect(secrets.sentinel.peer.reveal()).toBe('from-a-file-0123');
-    expect(secrets.redis.admin.reveal()).toBe(loadSecrets('dev', dir, none).redis.admin.reveal());
+    expect(secrets.redis.admin.reveal()).toBe(loadSecrets('dev', dir, noVariables).redis.admin.reveal());
   });
 
   it.each([
@@ -87,24 +89,28 @@ describe('secrets', () => {
   });
 
   it.each([0o640, 0o604, 0o666])('in a file of mode %o are refused', (mode) => {
-    loadSecrets('dev', dir, none);
+    loadSecrets('dev', dir, noVariables);
     chmodSync(file, mode);
-    expect(() => loadSecrets('dev', dir, none)).toThrow(expect.objectContaining({ code: 'SECRETS_EXPOSED' }));
+    expect(() => loadSecrets('dev', dir, noVariables)).toThrow(
+      expect.objectContaining({ code: 'SECRETS_EXPOSED' }),
+    );
   });
 
   it('behind a symbolic link are refused', () => {
     mkdirSync(dirname(file), { recursive: true });
     symlinkSync('/dev/null', file);
-    expect(() => loadSecrets('dev', dir, none)).toThrow(expect.objectContaining({ code: 'SECRETS_EXPOSED' }));
+    expect(() => loadSecrets('dev', dir, noVariables)).toThrow(
+      expect.objectContaining({ code: 'SECRETS_EXPOSED' }),
+    );
   });
 
   it.each(['', '{', '{"schema":"redis-cache-kit/secrets/0"}'])(
     'in a broken file (%j) are an error that shows none of it',
     (text) => {
-      loadSecrets('dev', dir, none);
+      loadSecrets('dev', dir, noVariables);
       const kept = readFileSync(file, 'utf8');
       writeFileSync(file, text);
-      expect(() => loadSecrets('dev', dir, none)).toThrow(
+      expect(() => loadSecrets('dev', dir, noVariables)).toThrow(
         expect.objectContaining({ code: 'SECRETS_BROKEN' }),
       );
       expect(kept).toContain('redis-cache-kit/secrets/1');
@@ -113,10 +119,10 @@ describe('secrets', () => {
 
   it('that cannot be read or written are an error that names the file', () => {
     writeFileSync(join(dir, 'environments'), 'in the way');
-    expect(() => loadSecrets('dev', dir, none)).toThrow(
+    expect(() => loadSecrets('dev', dir, noVariables)).toThrow(
       expect.objectContaining({ code: 'STATE_UNREADABLE' }),
     );
-    expect(() => loadSecrets('dev', '/sys', none)).toThrow(
+    expect(() => loadSecrets('dev', '/sys', noVariables)).toThrow(
       expect.objectContaining({
         code: 'STATE_UNWRITABLE',
         where: '/sys/environments/dev/secrets.json',

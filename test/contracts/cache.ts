@@ -6,7 +6,7 @@ import {
   SerializationError,
   type StandardSchema,
 } from '../../client/index.ts';
-import { until } from '../support/redis-process.ts';
+import { waitUntil } from '../support/redis-process.ts';
 
 const numbers: StandardSchema<number> = {
   '~standard': {
@@ -72,7 +72,8 @@ export function cacheContract(
       value.list.push(2);
       const read = (await cache.get<typeof value>('k')) as typeof value;
       if (kept !== 'tiered') read.list.push(3);
-      else await until('the first tier answers', async () => (await cache.getEntry('k'))?.source === 'l1');
+      else
+        await waitUntil('the first tier answers', async () => (await cache.getEntry('k'))?.source === 'l1');
       if (kept === 'tiered') {
         const held = (await cache.get<typeof value>('k')) as typeof value;
         expect(() => held.list.push(3)).toThrowError(TypeError);
@@ -84,7 +85,7 @@ export function cacheContract(
       await cache.set('k', 1, { ttlSeconds: 60 });
       expect(await cache.get('k')).toBe(1);
       await cache.set('k', 1, { ttlSeconds: shortTtlSeconds });
-      await until('the entry expires', async () => (await cache.get('k')) === undefined);
+      await waitUntil('the entry expires', async () => (await cache.get('k')) === undefined);
       expect(await cache.set('k', 1, { ttlSeconds: 0 })).toEqual({ source: 'none' });
       expect(await cache.get('k')).toBeUndefined();
       expect(await cache.set('k', 1, { ttlSeconds: null })).toEqual({ source });
@@ -120,7 +121,7 @@ export function cacheContract(
       };
       const all = await Promise.all(Array.from({ length: 50 }, () => cache.getOrComputeEntry('k', load)));
       expect(new Set(all.map((entry) => `${entry.value} ${entry.source}`))).toEqual(new Set(['7 loader']));
-      await until('the value is stored', async () => (await cache.get('k')) === 7);
+      await waitUntil('the value is stored', async () => (await cache.get('k')) === 7);
       const again = await cache.getOrComputeEntry('k', load);
       expect(again.value).toBe(7);
       expect(readFrom).toContain(again.source);
@@ -142,7 +143,7 @@ export function cacheContract(
     it('does not store what was deleted or set while it was being loaded', async () => {
       const gate = Promise.withResolvers<string>();
       const slow = cache.getOrCompute('k', () => gate.promise);
-      await until('the load has begun', () => cache.stats().loads > 0);
+      await waitUntil('the load has begun', () => cache.stats().loads > 0);
       await cache.delete('k');
       gate.resolve('outdated');
       expect(await slow).toBe('outdated');
@@ -170,7 +171,7 @@ export function cacheContract(
       await cache.set('k', 1, { schemaId: 'user@1' });
       expect(await cache.get('k', { schemaId: 'user@1' })).toBe(1);
       expect(await cache.getOrCompute('k', () => 2, { schemaId: 'user@2' })).toBe(2);
-      await until(
+      await waitUntil(
         'the new value is stored',
         async () => (await cache.get('k', { schemaId: 'user@2' })) === 2,
       );

@@ -9,7 +9,7 @@ import { parseClusterNodes } from '../../infra/redis/cluster-nodes.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import type { Substrate } from '../../infra/substrates/substrate.ts';
 import { planTopology, type Topology } from '../../infra/topology.ts';
-import { until } from '../support/redis-process.ts';
+import { waitUntil } from '../support/redis-process.ts';
 
 export interface ClusterUnderTest {
   readonly substrate: Substrate;
@@ -74,7 +74,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       const kept = await durably('failover:key');
       await environment.capabilities.kill?.('redis-1');
       expect((await environment.status())[0]?.state).toBe('stopped');
-      await until('redis-4 to take over', async () => (await shards())[0]?.master === 'redis-4', 30_000);
+      await waitUntil('redis-4 to take over', async () => (await shards())[0]?.master === 'redis-4', 30_000);
       await environment.capabilities.start?.('redis-1');
       await whole();
       expect((await shards())[0]).toEqual({
@@ -100,7 +100,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       const view = async () =>
         parseClusterNodes(String(await (await environment.admin('redis-5')).cluster('NODES')));
       const promoted = async () => (await view()).some(({ flags }) => flags.join() === 'myself,master');
-      await until('redis-5 to take over', promoted, 30_000);
+      await waitUntil('redis-5 to take over', promoted, 30_000);
       await heal?.();
       await whole();
       expect((await shards())[1]).toMatchObject({ master: 'redis-5', replicas: ['redis-2'] });
@@ -115,7 +115,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
 
     const shards = async (): Promise<readonly Shard[]> => (await environment.cluster?.shards()) ?? [];
     const whole = () =>
-      until(
+      waitUntil(
         'the cluster to be whole',
         async () => (await environment.cluster?.missing()) === undefined,
         60_000,
@@ -144,7 +144,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
         },
       });
       cluster.on('error', () => undefined);
-      await until('the stock client to be ready', async () => cluster.status === 'ready');
+      await waitUntil('the stock client to be ready', async () => cluster.status === 'ready');
       return cluster;
     }
 

@@ -7,7 +7,7 @@ import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import type { Substrate } from '../../infra/substrates/substrate.ts';
 import { nodesOf, planTopology, type Topology } from '../../infra/topology.ts';
-import { until } from '../support/redis-process.ts';
+import { waitUntil } from '../support/redis-process.ts';
 
 export interface SubstrateUnderTest {
   readonly substrate: Substrate;
@@ -71,7 +71,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
     it('has the client’s function library on every node', async () => {
       for (const { id } of topology.redis) {
         const admin = await environment.admin(id);
-        await until(`the library on ${id}`, async () =>
+        await waitUntil(`the library on ${id}`, async () =>
           JSON.stringify(await admin.call('FUNCTION', 'LIST')).includes('redis_cache_kit'),
         );
       }
@@ -131,7 +131,10 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
     it('never has a killed master return as one: not after a failover', async () => {
       await durably(environment, 'failover:key');
       await environment.capabilities.kill?.('redis-1');
-      await until('a failover', async () => ![undefined, 'redis-1'].includes(await environment.masterId()));
+      await waitUntil(
+        'a failover',
+        async () => ![undefined, 'redis-1'].includes(await environment.masterId()),
+      );
       await environment.capabilities.start?.('redis-1');
       await inSync(environment, 'redis-1');
       expect(await environment.masterId()).not.toBe('redis-1');
@@ -139,7 +142,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
     });
 
     it('never has a killed master return as one: not when it is back before anybody noticed', async () => {
-      await until('the sentinels to be done', async () => sentinelsAgree(environment));
+      await waitUntil('the sentinels to be done', async () => sentinelsAgree(environment));
       const master = (await environment.masterId()) as string;
       await environment.capabilities.kill?.(master);
       await environment.capabilities.start?.(master);
@@ -148,18 +151,18 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
     });
 
     it('has a paused master, back after a failover, acknowledge no write later than 1 s after its return, long before it is told', async () => {
-      await until('the sentinels to be done', async () => sentinelsAgree(environment));
+      await waitUntil('the sentinels to be done', async () => sentinelsAgree(environment));
       const master = (await environment.masterId()) as string;
       const index = topology.redis.findIndex(({ id }) => id === master);
       // Connected before the pause: such a client gets no notice of another master.
       const app = connect(environment, index);
       await app.set('returning:before', 'value');
       const heal = await pauseOf(environment)(master);
-      await until('a failover', async () => ![undefined, master].includes(await environment.masterId()));
+      await waitUntil('a failover', async () => ![undefined, master].includes(await environment.masterId()));
       const successor = (await environment.masterId()) as string;
       // Until the sentinels reconfigure the other replica, about a second later, it still follows the old master. The
       // promoted node closes its connections.
-      await until('the other replica to follow it', async () => {
+      await waitUntil('the other replica to follow it', async () => {
         const info = await environment
           .admin(successor)
           .then((redis) => redis.info('replication').catch(() => ''));
@@ -179,7 +182,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       await environment.capabilities.kill?.('sentinel-1');
       await environment.capabilities.start?.('sentinel-1');
       expect(await (await environment.admin('sentinel-1')).call('SENTINEL', 'MYID')).toBe(before);
-      await until('the sentinels to agree', async () => sentinelsAgree(environment));
+      await waitUntil('the sentinels to agree', async () => sentinelsAgree(environment));
     });
 
     it('ends and removes everything on destroy, and nothing on a second one', async () => {
@@ -253,7 +256,7 @@ async function inSync(environment: Environment, id: string, timeoutMs = 10_000):
     const info = await environment.admin(id).then((redis) => redis.info('replication').catch(() => ''));
     return info.includes('role:slave') && info.includes('master_link_status:up');
   };
-  await until(`${id} in sync`, synced, timeoutMs);
+  await waitUntil(`${id} in sync`, synced, timeoutMs);
 }
 
 async function sentinelsAgree(environment: Environment): Promise<boolean> {

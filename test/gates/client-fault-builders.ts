@@ -5,7 +5,7 @@ import type { ClientFault } from './client-fault.ts';
 type Methods = { readonly [Name in keyof Cache]?: Cache[Name] };
 
 /** An `openCache` whose caches have replaced methods. */
-export function planted(
+export function withReplacedMethods(
   change: (cache: Cache, options: Parameters<typeof openCache>[0]) => Methods,
 ): typeof openCache {
   return (options) => {
@@ -22,14 +22,14 @@ export function planted(
 }
 
 /** Result of an operation after which a cache may stop working. */
-interface Ended {
+interface OperationResult {
   readonly tookMs: number;
   readonly error?: unknown;
 }
 
 /** An `openCache` whose caches stop answering once an operation has had such a result. */
-export function mortal(isFatal: (ended: Ended) => boolean): typeof openCache {
-  return planted((cache) => {
+export function deadAfter(isFatal: (ended: OperationResult) => boolean): typeof openCache {
+  return withReplacedMethods((cache) => {
     let isDead = false;
     const live = async <T>(act: () => Promise<T>): Promise<T> => {
       if (isDead) throw new Error('dead');

@@ -30,7 +30,7 @@ const SEED = 1;
 const WHOLE_BOUND_MS = 30_000;
 
 /** An environment in its own folder; both end together. */
-export class Rig implements AsyncDisposable {
+export class PlantedEnvironment implements AsyncDisposable {
   readonly dir = mkdtempSync(join(tmpdir(), 'kit-gates-'));
   readonly #stateDir = join(this.dir, '.kit');
   readonly #substrate = localSubstrate({ stateDir: this.#stateDir });
@@ -50,7 +50,7 @@ export class Rig implements AsyncDisposable {
   }
 
   /** Runs the drills and judges them; the run starts and ends an environment that is not running. */
-  async judge(drills: readonly string[], planted?: PlantedClient): Promise<Report> {
+  async runDrills(drills: readonly string[], planted?: PlantedClient): Promise<Report> {
     const request: RunRequest = {
       kind: 'drill',
       environment: this.#config,
@@ -75,7 +75,7 @@ export class Rig implements AsyncDisposable {
    * Waits until the servers have the state from before a fault, so that it does not disturb the next one. @throws Error
    * the parts that are missing
    */
-  async awaitWhole(): Promise<void> {
+  async awaitHealthy(): Promise<void> {
     const missing = this.#environment && (await missingAfter(this.#environment, { boundMs: WHOLE_BOUND_MS }));
     if (missing !== undefined) throw new Error(`the servers are not whole after the fault: ${missing}`);
   }

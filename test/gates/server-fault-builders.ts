@@ -1,7 +1,7 @@
 /** Builders of server faults: a directive, an option of a sentinel, an ACL rule, a rendered setting. */
 import type { Redis } from 'ioredis';
 import type { Environment } from '../../infra/substrates/environment.ts';
-import { until } from '../support/redis-process.ts';
+import { waitUntil } from '../support/redis-process.ts';
 import type { LiveFault, RenderedFault } from './fault.ts';
 
 type Common = Pick<LiveFault, 'what' | 'criterion' | 'remedy'> & Partial<Pick<LiveFault, 'drills' | 'group'>>;
@@ -9,17 +9,17 @@ type Common = Pick<LiveFault, 'what' | 'criterion' | 'remedy'> & Partial<Pick<Li
 const CONFIGURATION = ['configuration'];
 const SERVICE = 'mymaster';
 
-function live(common: Common, plant: LiveFault['plant']): LiveFault {
+function liveFault(common: Common, plant: LiveFault['plant']): LiveFault {
   return { kind: 'live', state: 'FAIL', drills: CONFIGURATION, group: 'sentinels', ...common, plant };
 }
 
 /** Any change of the environment. */
-export function change(common: Common, plant: LiveFault['plant']): LiveFault {
-  return live(common, plant);
+export function changeFault(common: Common, plant: LiveFault['plant']): LiveFault {
+  return liveFault(common, plant);
 }
 
 /** `CONFIG SET` on one node. */
-export function directive(
+export function directiveFault(
   common: Omit<Common, 'remedy'> & {
     readonly node: string;
     readonly set: Readonly<Record<string, string>>;
@@ -31,8 +31,8 @@ export function directive(
   const { node, set, rendered, remedy, ...rest } = common;
   const [[name, value] = ['', '']] = Object.entries(set);
   const words = rendered === undefined ? [] : [`${node}: ${name} is '${value}', rendered '${rendered}'`];
-  return live({ ...rest, remedy: [...words, ...(remedy ?? [])] }, async (environment) => {
-    const admin = await adminOf(environment, node);
+  return liveFault({ ...rest, remedy: [...words, ...(remedy ?? [])] }, async (environment) => {
+    const admin = await connectAdmin(environment, node);
     const before: [string, string][] = [];
     for (const [directive, planted] of Object.entries(set)) {
       const [, was = ''] = (await admin.config('GET', directive)) as string[];
@@ -46,7 +46,7 @@ export function directive(
 }
 
 /** `SENTINEL SET` on `sentinel-2`. */
-export function sentinelOption(
+export function sentinelOptionFault(
   common: Omit<Common, 'remedy'> & {
     readonly option: string;
     readonly value: string;
@@ -55,7 +55,7 @@ export function sentinelOption(
 ): LiveFault {
   const { option, value, rendered, ...rest } = common;
   const remedy = ['sentinel-2: ', `${option} is '${value}', rendered '${rendered}'`];
-  return live({ ...rest, remedy }, async (environment) => {
+  return liveFault({ ...rest, remedy }, async (environment) => {
     const sentinel = await environment.admin('sentinel-2');
     await sentinel.call('SENTINEL', 'SET', SERVICE, option, value);
     return async () => void (await sentinel.call('SENTINEL', 'SET', SERVICE, option, rendered));
@@ -63,27 +63,27 @@ export function sentinelOption(
 }
 
 /** `ACL SETUSER` on one node; the users of its file are loaded again afterwards. */
-export function acl(
+export function aclFault(
   common: Common & { readonly node: string; readonly user: string; readonly rules: readonly string[] },
 ): LiveFault {
   const { node, user, rules, ...rest } = common;
-  return live(rest, async (environment) => {
-    await (await adminOf(environment, node)).call('ACL', 'SETUSER', user, ...rules);
-    return async () => void (await (await adminOf(environment, node)).call('ACL', 'LOAD'));
+  return liveFault(rest, async (environment) => {
+    await (await connectAdmin(environment, node)).call('ACL', 'SETUSER', user, ...rules);
+    return async () => void (await (await connectAdmin(environment, node)).call('ACL', 'LOAD'));
   });
 }
 
 /** A setting of the environment's file that renders a wrong file. */
-export function rendered(
+export function renderedFault(
   fault: Pick<RenderedFault, 'what' | 'criterion' | 'remedy' | 'settings'>,
 ): RenderedFault {
   return { kind: 'rendered', state: 'FAIL', drills: CONFIGURATION, ...fault };
 }
 
 /** A working connection: ACL LOAD closes those of the users that it changed. */
-export async function adminOf(environment: Environment, node: string): Promise<Redis> {
+export async function connectAdmin(environment: Environment, node: string): Promise<Redis> {
   let open: Redis | undefined;
-  await until(`an answer of ${node}`, async () => {
+  await waitUntil(`an answer of ${node}`, async () => {
     const admin = await environment.admin(node);
     const answered = await admin.ping().then(
       () => true,
@@ -97,40 +97,40 @@ export async function adminOf(environment: Environment, node: string): Promise<R
 }
 
 /** Makes one node a replica of another. */
-export async function follow(environment: Environment, node: string, master: string): Promise<void> {
+export async function makeReplicaOf(environment: Environment, node: string, master: string): Promise<void> {
   const { host = '', port = 0 } = (await environment.status()).find(({ id }) => id === master)?.address ?? {};
-  await (await adminOf(environment, node)).replicaof(host, port);
+  await (await connectAdmin(environment, node)).replicaof(host, port);
 }
 
 /** Makes the node a replica of the master again, and waits until it has its link. */
-export async function isReplica(environment: Environment, node: string): Promise<void> {
-  await until(`${node} to have its link to the master`, async () => {
+export async function awaitReplica(environment: Environment, node: string): Promise<void> {
+  await waitUntil(`${node} to have its link to the master`, async () => {
     const nodes = await environment.status();
-    const masters = (await rolesOf(environment)).filter(
+    const masters = (await listRoles(environment)).filter(
       ({ id, role }) => role[0] === 'master' && id !== node,
     );
     const master = nodes.find(({ id }) => id === masters[0]?.id);
     if (master === undefined || masters.length !== 1) return false;
     const [role, host, port, link] = (await (
-      await adminOf(environment, node)
+      await connectAdmin(environment, node)
     ).call('ROLE')) as readonly unknown[];
     const isItsReplica = role === 'slave' && host === master.address.host && port === master.address.port;
-    if (!isItsReplica) await follow(environment, node, master.id);
+    if (!isItsReplica) await makeReplicaOf(environment, node, master.id);
     return isItsReplica && link === 'connected';
   });
 }
 
-async function rolesOf(environment: Environment) {
+async function listRoles(environment: Environment) {
   return Promise.all(
     environment.topology.redis.map(async ({ id }) => ({
       id,
-      role: (await (await adminOf(environment, id)).call('ROLE')) as readonly unknown[],
+      role: (await (await connectAdmin(environment, id)).call('ROLE')) as readonly unknown[],
     })),
   );
 }
 
 /** A flat list of names and values, as SENTINEL MASTER replies. */
-export function fieldsOf(reply: unknown): ReadonlyMap<string, string> {
+export function parseFields(reply: unknown): ReadonlyMap<string, string> {
   const flat = Array.isArray(reply) ? reply.map(String) : [];
   const fields = new Map<string, string>();
   for (let i = 0; i + 1 < flat.length; i += 2) fields.set(flat[i] ?? '', flat[i + 1] ?? '');

@@ -4,8 +4,8 @@ import type { Environment } from '../../infra/substrates/environment.ts';
 import { serverFaults } from './catalogue.ts';
 import { expectCaught, expectGo } from './expected.ts';
 import type { GroupName } from './fault.ts';
-import { Rig } from './planted-environment.ts';
-import { rowOf } from './table-reporter.ts';
+import { PlantedEnvironment } from './planted-environment.ts';
+import { buildRow } from './table-reporter.ts';
 
 const live = serverFaults.filter((fault) => fault.kind === 'live');
 const rendered = serverFaults.filter((fault) => fault.kind === 'rendered');
@@ -17,29 +17,29 @@ it('has at least 25 faults of servers', () => {
 describe.each(['sentinels', 'encrypted', 'cluster'] satisfies readonly GroupName[])(
   'a fault in running servers (%s)',
   (group) => {
-    const rig = new Rig(group);
+    const planted = new PlantedEnvironment(group);
     let environment: Environment;
     beforeAll(async () => {
-      environment = await rig.start();
+      environment = await planted.start();
     });
-    afterAll(() => rig[Symbol.asyncDispose]());
+    afterAll(() => planted[Symbol.asyncDispose]());
 
     it.for(live.filter((fault) => fault.group === group))('is caught: $id', async (fault, { task }) => {
       const heal = await fault.plant(environment);
-      const report = await rig.judge(fault.drills).finally(heal);
-      await rig.awaitWhole();
-      task.meta.planted = rowOf('server', fault, expectCaught(report, fault));
+      const report = await planted.runDrills(fault.drills).finally(heal);
+      await planted.awaitHealthy();
+      task.meta.planted = buildRow('server', fault, expectCaught(report, fault));
     });
 
     it('is the only reason: without one the same run is a GO', async () => {
-      expectGo(await rig.judge(['configuration']));
+      expectGo(await planted.runDrills(['configuration']));
     });
   },
 );
 
 describe('a fault in rendered files', () => {
   it.for(rendered)('is caught: $id', async (fault, { task }) => {
-    await using rig = new Rig('sentinels', fault.settings);
-    task.meta.planted = rowOf('server', fault, expectCaught(await rig.judge(fault.drills), fault));
+    await using planted = new PlantedEnvironment('sentinels', fault.settings);
+    task.meta.planted = buildRow('server', fault, expectCaught(await planted.runDrills(fault.drills), fault));
   });
 });

@@ -22,7 +22,7 @@ declare module 'vitest' {
 }
 
 /** The row of a caught fault. */
-export function rowOf(
+export function buildRow(
   side: Row['side'],
   { id, what }: { readonly id: string; readonly what: string },
   { id: criterion, state, remedy }: Criterion,
@@ -40,15 +40,15 @@ function cell(text: string): string {
 }
 
 /** Replaces ports and digests, which differ in every run and would change the table without a reason. */
-function steady(remedy: string): string {
+function maskVariableParts(remedy: string): string {
   return remedy
     .replaceAll(/digest:[0-9a-f]{16}/g, 'digest:…')
     .replaceAll(/127\.\d+\.\d+\.\d+([: ])\d+/g, '127.…$1…');
 }
 
-export function tableOf(rows: readonly Row[]): string {
+export function renderTable(rows: readonly Row[]): string {
   const lines = rows.map(({ id, what, criterion, state, remedy }) =>
-    [`\`${id}\``, cell(what), `\`${criterion}\``, state, cell(steady(remedy))].join(' | '),
+    [`\`${id}\``, cell(what), `\`${criterion}\``, state, cell(maskVariableParts(remedy))].join(' | '),
   );
   return ['| fault | what is wrong | criterion | state | remedy |', '|---|---|---|---|---|']
     .concat(lines.map((line) => `| ${line} |`))
@@ -58,7 +58,7 @@ export function tableOf(rows: readonly Row[]): string {
 function documentOf(rows: readonly Row[]): string {
   const of = (side: Row['side']) => rows.filter((row) => row.side === side);
   const section = (title: string, side: Row['side']) =>
-    of(side).length === 0 ? [] : [`## ${title}`, '', tableOf(of(side)), ''];
+    of(side).length === 0 ? [] : [`## ${title}`, '', renderTable(of(side)), ''];
   return [
     '# Planted faults',
     '',
@@ -89,7 +89,7 @@ export default class TableReporter implements Reporter {
     const rows = tests.flatMap((test) => test.meta().planted ?? []);
     const order = (row: Row) => `${row.side === 'server' ? 0 : 1} ${row.criterion} ${row.id}`;
     rows.sort((a, b) => (order(a) < order(b) ? -1 : 1));
-    process.stdout.write(`\n${tableOf(rows)}\n\n${rows.length} planted faults were caught\n`);
+    process.stdout.write(`\n${renderTable(rows)}\n\n${rows.length} planted faults were caught\n`);
     const isWhole = tests.every((test) => test.result().state === 'passed');
     if (this.#output !== undefined && isWhole) writeFileSync(this.#output, documentOf(rows));
   }

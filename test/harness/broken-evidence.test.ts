@@ -13,14 +13,14 @@ import { analyzeRun } from '../../harness/judge/index.ts';
 import { renderers } from '../../harness/reports/index.ts';
 import type { Report } from '../../harness/reports/report.ts';
 import { renderTerminal } from '../../harness/reports/terminal.ts';
-import { fault, final, seen } from './checkers/history-builders.ts';
-import { criterion, errorOf, reseal, Scratch } from './scratch-runs.ts';
+import { fault, finalRead, observation } from './checkers/history-builders.ts';
+import { catchKitError, findCriterion, rewriteDigestsAndSeal, ScratchRuns } from './scratch-runs.ts';
 
-const scratch = new Scratch();
+const scratch = new ScratchRuns();
 afterAll(() => scratch[Symbol.dispose]());
 
 const SOME = drills.filter(({ id }) => ['master-crash', 'batches', 'ttl-expiry', 'replication'].includes(id));
-const recorded = () => scratch.recorded({ drills: SOME, manifest: { kind: 'drill' } });
+const recorded = () => scratch.createRun({ drills: SOME, manifest: { kind: 'drill' } });
 const KIT = 'trials/master-crash-1/kit.jsonl';
 const EVENTS = 'trials/master-crash-1/events.jsonl';
 
@@ -32,7 +32,7 @@ function resealed(
 ): { readonly dir: string } {
   const file = join(dir, path);
   writeFileSync(file, change(readFileSync(file, 'utf8')));
-  reseal(dir);
+  rewriteDigestsAndSeal(dir);
   return { dir };
 }
 
@@ -73,7 +73,7 @@ describe('a number out of its bounds', () => {
     const { dir } = resealed(recorded(), path, withField(type, field, json));
     const report = analyzeRun(dir);
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: EXIT.UNKNOWN });
-    const complete = criterion(report, 'evidence-complete');
+    const complete = findCriterion(report, 'evidence-complete');
     expect(complete.state).toBe('INVALID');
     expect(complete.because).toContain(path);
     expect(complete.because).toMatch(why);
@@ -86,9 +86,9 @@ describe('a number out of its bounds', () => {
 
   it('in the data of an observation that is computed with makes the trial INVALID', () => {
     const lateness = { p50Ms: -5, p99Ms: -5, maxMs: -5, n: 9 };
-    const line = seen('workload', 'lateness-total', 1, lateness, { client: 'kit' });
+    const line = observation('workload', 'lateness-total', 1, lateness, { client: 'kit' });
     const { dir } = resealed(recorded(), KIT, withLine(line));
-    expect(criterion(analyzeRun(dir), 'evidence-complete').because).toMatch(
+    expect(findCriterion(analyzeRun(dir), 'evidence-complete').because).toMatch(
       /observe\.data\.p50Ms must be a number from 0/,
     );
   });
@@ -97,27 +97,29 @@ describe('a number out of its bounds', () => {
     const { dir } = resealed(recorded(), 'trials/batches-1/kit.jsonl', (text) =>
       text.replaceAll('"value":"100"', '"value":"1000"'),
     );
-    expect(criterion(analyzeRun(dir), 'evidence-complete').because).toMatch(/"1000" hits of 100 keys/);
+    expect(findCriterion(analyzeRun(dir), 'evidence-complete').because).toMatch(/"1000" hits of 100 keys/);
   });
 
   it('of faults or of nodes is refused before each is compared with every operation', () => {
     const faults = Array.from({ length: MAX_FAULT_EVENTS }, (_, i) => fault(i + 1, i + 2)).flat();
     const many = (text: string) => text + faults.map((line) => `${JSON.stringify(line)}\n`).join('');
     const struck = resealed(recorded(), EVENTS, many);
-    expect(criterion(analyzeRun(struck.dir), 'evidence-complete').because).toMatch(/804 fault events/);
+    expect(findCriterion(analyzeRun(struck.dir), 'evidence-complete').because).toMatch(/804 fault events/);
     const marks = Array.from({ length: MAX_FAULT_EVENTS + 1 }, (_, i) =>
-      seen('drill', 'lag', i, { phase: 'on' }),
+      observation('drill', 'lag', i, { phase: 'on' }),
     );
     const lagging = (text: string) => text + marks.map((line) => `${JSON.stringify(line)}\n`).join('');
     const lag = resealed(recorded(), EVENTS, lagging);
-    expect(criterion(analyzeRun(lag.dir), 'evidence-complete').because).toMatch(/marks of lagging replicas/);
-    const finals = Array.from({ length: 100 }, (_, i) => final([], {}, `redis-${i}`, 'replica'));
+    expect(findCriterion(analyzeRun(lag.dir), 'evidence-complete').because).toMatch(
+      /marks of lagging replicas/,
+    );
+    const finals = Array.from({ length: 100 }, (_, i) => finalRead([], {}, `redis-${i}`, 'replica'));
     const crowd = resealed(
       recorded(),
       EVENTS,
       (text) => text + finals.map((line) => `${JSON.stringify(line)}\n`).join(''),
     );
-    expect(criterion(analyzeRun(crowd.dir), 'evidence-complete').because).toMatch(
+    expect(findCriterion(analyzeRun(crowd.dir), 'evidence-complete').because).toMatch(
       /nodes that were read back; at most 64/,
     );
   });
@@ -131,8 +133,8 @@ describe('a number out of its bounds', () => {
       const coverage = JSON.stringify({
         total: { lines: { covered, total }, branches: { covered: 1, total: 1 } },
       });
-      const { dir } = scratch.recorded({ drills: SOME, manifest: { kind: 'drill' }, coverage });
-      expect(criterion(analyzeRun(dir), 'coverage-lines')).toMatchObject({
+      const { dir } = scratch.createRun({ drills: SOME, manifest: { kind: 'drill' }, coverage });
+      expect(findCriterion(analyzeRun(dir), 'coverage-lines')).toMatchObject({
         state: 'INVALID',
         because: expect.stringContaining('inputs/coverage.json'),
       });
@@ -151,7 +153,7 @@ describe('a number out of its bounds', () => {
     const manifest = JSON.parse(readFileSync(join(dir, 'manifest.json'), 'utf8')) as object;
     const text = JSON.stringify({ ...manifest, [field]: '<here>' }).replace('"<here>"', json);
     writeFileSync(join(dir, 'manifest.json'), text);
-    expect(errorOf(() => analyzeRun(dir))).toMatchObject({
+    expect(catchKitError(() => analyzeRun(dir))).toMatchObject({
       code: 'EVIDENCE_UNREADABLE',
       exitCode: EXIT.UNKNOWN,
       message: expect.stringContaining(field),
@@ -190,7 +192,7 @@ describe('a value of another kind in any field', () => {
   it.each([KIT, EVENTS, 'trials/batches-1/kit.jsonl', 'trials/ttl-expiry-1/events.jsonl'])(
     'of %s is a report or one clear error',
     (path) => {
-      const folder = scratch.recorded({
+      const folder = scratch.createRun({
         drills: SOME.filter(({ id }) => path.includes(`/${id}-1/`)),
         manifest: { kind: 'drill' },
       });

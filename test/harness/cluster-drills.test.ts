@@ -52,7 +52,7 @@ async function trialOf(id: string): Promise<History> {
 }
 
 /** Finding of a checker for a client. */
-function found(history: History, checker: string, client: ClientName = 'kit') {
+function findResult(history: History, checker: string, client: ClientName = 'kit') {
   const context = { environment: configuration, drill: 'x', trial: 1, client };
   const finding = trialCheckers.find(({ id }) => id === checker)?.check(history, context);
   const figures = Object.entries(finding?.figures ?? {}).map(([name, figure]) => [
@@ -79,12 +79,15 @@ describe('the drills of a cluster', () => {
       const own = (await shards()).find(({ master }) => master === shard)?.slots[0] ?? [0, -1];
       expect(entries.every(([key]) => own[0] <= keySlot(key) && keySlot(key) <= own[1])).toBe(true);
     }
-    expect(found(history, 'lost-writes')).toMatchObject({ validity: 'valid', figures: { lost: 0 } });
-    expect(found(history, 'lost-writes', 'ioredis')).toMatchObject({ figures: { lost: 0 } });
-    expect(found(history, 'double-applies').figures).toMatchObject({ doubleApplied: 0, failedButApplied: 0 });
-    expect(found(history, 'consistency').figures).toMatchObject({ differences: 0 });
-    expect(found(history, 'recovery').validity).toBe('valid');
-    expect(found(history, 'liveness').figures).toMatchObject({ deadClients: 0 });
+    expect(findResult(history, 'lost-writes')).toMatchObject({ validity: 'valid', figures: { lost: 0 } });
+    expect(findResult(history, 'lost-writes', 'ioredis')).toMatchObject({ figures: { lost: 0 } });
+    expect(findResult(history, 'double-applies').figures).toMatchObject({
+      doubleApplied: 0,
+      failedButApplied: 0,
+    });
+    expect(findResult(history, 'consistency').figures).toMatchObject({ differences: 0 });
+    expect(findResult(history, 'recovery').validity).toBe('valid');
+    expect(findResult(history, 'liveness').figures).toMatchObject({ deadClients: 0 });
   });
 
   it('a master dies: its replica takes over, the gap is that of its shard, other shards lose nothing', async () => {
@@ -93,13 +96,13 @@ describe('the drills of a cluster', () => {
     const promoted = roles.filter(({ node, data }) => node === 'redis-4' && data?.role === 'master');
     expect(promoted).toHaveLength(1);
     expect((await shards())[0]).toMatchObject({ master: 'redis-4', replicas: ['redis-1'] });
-    const lost = found(history, 'lost-writes');
+    const lost = findResult(history, 'lost-writes');
     expect(lost).toMatchObject({
       validity: 'valid',
       figures: { asyncLostBeyondWindow: 0, durableLost: 0, durableUnconfirmed: 0 },
     });
-    expect(found(history, 'stale-acks').validity).not.toBe('unknown');
-    const { recoveryMs = 0, writeGapMs = 0 } = found(history, 'recovery').figures;
+    expect(findResult(history, 'stale-acks').validity).not.toBe('unknown');
+    const { recoveryMs = 0, writeGapMs = 0 } = findResult(history, 'recovery').figures;
     // The node-timeout of this environment is 1 s: no promotion is possible earlier.
     expect(recoveryMs).toBeGreaterThan(900);
     expect(recoveryMs).toBeLessThan(20_000);

@@ -15,19 +15,19 @@ import { createRunFolder, type RunFolder } from '../../harness/evidence/run-fold
 import type { CompletionEvent, HistoryEvent, InvokeEvent } from '../../harness/history/events.ts';
 import { expectationsOwed } from '../../harness/judge/owed.ts';
 import {
-  closing,
+  closingPhase,
   DURABLE,
-  environment as defaultEnvironment,
+  buildEnvironment as defaultEnvironment,
   type Events,
   fault,
-  final,
-  flat,
-  jsonl,
+  finalRead,
+  flattenEvents,
+  formatJsonl,
+  infoSample,
   machineSamples,
+  masterSwitch,
+  observation,
   op,
-  sample,
-  seen,
-  switched,
   writes,
 } from './checkers/history-builders.ts';
 import { healthyNodes, type Planted, sharedNode } from './checkers/nodes/node-builders.ts';
@@ -52,9 +52,9 @@ export interface RunOptions {
 }
 
 const lateness = (client: string, p99Ms = 1) =>
-  seen('workload', 'lateness-total', 9999, { p50Ms: 0.1, p99Ms, maxMs: 5, n: 2000 }, { client });
+  observation('workload', 'lateness-total', 9999, { p50Ms: 0.1, p99Ms, maxMs: 5, n: 2000 }, { client });
 const memory = [
-  seen(
+  observation(
     'info',
     'buffers',
     0,
@@ -62,7 +62,7 @@ const memory = [
     { node: 'redis-1' },
   ),
   ...Array.from({ length: 30 }, (_, i) =>
-    sample('redis-1', i * 1000, {
+    infoSample('redis-1', i * 1000, {
       ...{ usedMemory: 10, maxmemory: 100, evictedKeys: 0, role: 'replica' },
       masterReplOffset: i * 100_000,
     }),
@@ -102,7 +102,7 @@ function failover(client: string): Events {
     [0, 2200].map((from) => writes(from, from + 1800, 100, { client, key: 'f:1', value: 'f' })),
     op({ at: 1000, done: 1001, kind: 'get', key: 'f:1', answer: 'f', client }),
     lateness(client),
-    closing(client),
+    closingPhase(client),
   ];
 }
 
@@ -128,7 +128,7 @@ function struckEvents(drill: Drill): Events {
   const counted = { ...inFlight, 'i:3': '1', 'a:3': ',3' };
   return [
     failoverEvents(drill, { counted, changes: [] }),
-    sample('redis-1', 7000, { usedMemory: 10, maxmemory: 100, evictedKeys: 0, role: 'replica' }),
+    infoSample('redis-1', 7000, { usedMemory: 10, maxmemory: 100, evictedKeys: 0, role: 'replica' }),
   ];
 }
 
@@ -144,15 +144,15 @@ function failoverEvents(
   const counted = { 'f:1': 'f', 'i:1': '1', 'a:1': ',1', 'i:2': '1', 'a:2': ',2', ...more.counted };
   return [
     faults,
-    more.changes ?? switched(2150),
+    more.changes ?? masterSwitch(2150),
     memory,
-    final(all, counted),
-    final(all, counted, 'redis-1', 'replica'),
+    finalRead(all, counted),
+    finalRead(all, counted, 'redis-1', 'replica'),
   ];
 }
 
-const steady: Events = [
-  seen('workload', 'window', 0, { startUs: 0, endUs: 10_000_000 }, { client: 'kit' }),
+const STEADY_STATE_EVENTS: Events = [
+  observation('workload', 'window', 0, { startUs: 0, endUs: 10_000_000 }, { client: 'kit' }),
   Array.from({ length: 100 }, (_, i) => op({ at: 0, done: 1, key: `s:${i}`, value: 'x', phase: 'fill' })),
   Array.from({ length: 2000 }, (_, i) =>
     op({ at: i, done: i + 1, kind: 'get', key: `s:${i % 100}`, answer: 'x' }),
@@ -167,7 +167,7 @@ const VALUES = KEYS.map((key) => `v-${key}`);
 const batch = { key: 'm:0', batch: 100, keys: KEYS };
 
 const batches: Events = [
-  seen('workload', 'window', 0, { startUs: 0, endUs: 10_000_000 }, { client: 'kit' }),
+  observation('workload', 'window', 0, { startUs: 0, endUs: 10_000_000 }, { client: 'kit' }),
   Array.from({ length: 40 }, (_, i) => [
     op({ ...batch, at: i * 10 + 5, done: i * 10 + 8, kind: 'getMany', answer: '100', answers: VALUES }),
     op({ ...batch, at: i * 10, done: i * 10 + 3, kind: 'setMany', values: VALUES }),
@@ -182,16 +182,16 @@ const queries = (n: number, catalogue: number, base: number, phase: string): Eve
   });
 
 /** As the trial reads the keys before it removes them. */
-const EXPIRIES = seen('workload', 'expiries', 9500, { keys: 10, without: 0 }, { client: 'kit' });
+const EXPIRIES = observation('workload', 'expiries', 9500, { keys: 10, without: 0 }, { client: 'kit' });
 
 const LOADS: Readonly<Record<string, Events>> = {
-  steady,
+  steady: STEADY_STATE_EVENTS,
   batches,
   'realistic-50': [queries(50, 10, 0, 'uncached'), queries(50, 10, 20_000, 'cached'), lateness('kit')],
   'zipf-100': [queries(100, 5, 0, 'cached'), lateness('kit')],
 };
 
-const held = (id: string) =>
+const passedExpectation = (id: string) =>
   ({ type: 'expect', id, what: 'it works', relation: 'equals', expected: 1, actual: 1, atUs: 5 }) as const;
 
 function filesOf(
@@ -201,7 +201,7 @@ function filesOf(
   const steps = expectationsOwed(drill, {
     environment: environment ?? defaultEnvironment(),
     substrate: manifest?.substrate ?? MANIFEST.substrate,
-  }).map(held);
+  }).map(passedExpectation);
   if (drill.spansRun === true) {
     const facts = manifest?.substrate === 'attached' ? sharedNode() : healthyNodes(environment, planted);
     return { events: [facts, steps] };
@@ -216,26 +216,27 @@ function filesOf(
     const kept = op({ at: 2200, done: 2201, key: 'l:2', value: 'l' });
     const events = [
       failoverEvents(drill, { counted: { 'l:1': null, 'l:2': 'l' } }),
-      seen('drill', 'lag', 1500, { phase: 'on', latencyMs: 250 }),
-      seen('drill', 'lag', 2000, { phase: 'off' }),
+      observation('drill', 'lag', 1500, { phase: 'on', latencyMs: 250 }),
+      observation('drill', 'lag', 2000, { phase: 'off' }),
     ];
     return { events, kit: [failover('kit'), lost, kept], ioredis: failover('ioredis') };
   }
   if (drill.family === 'failover') {
     return { events: failoverEvents(drill), kit: failover('kit'), ioredis: failover('ioredis') };
   }
-  if (drill.family === 'load') return { events: [memory, EXPIRIES], kit: [LOADS[drill.id] ?? [], closing()] };
+  if (drill.family === 'load')
+    return { events: [memory, EXPIRIES], kit: [LOADS[drill.id] ?? [], closingPhase()] };
   const written = writes(0, 1000, 10);
   const lags = Array.from({ length: 40 }, (_, i) =>
-    seen('workload', 'replication-lag', i, { lagMs: 2 }, { node: 'redis-2' }),
+    observation('workload', 'replication-lag', i, { lagMs: 2 }, { node: 'redis-2' }),
   );
   return {
     events: [
       steps,
-      closing(),
+      closingPhase(),
       drill.id === 'replication' ? lags : [],
-      final(written),
-      final(written, {}, 'redis-3', 'replica'),
+      finalRead(written),
+      finalRead(written, {}, 'redis-3', 'replica'),
     ],
     kit: written,
   };
@@ -248,10 +249,10 @@ function record(folder: RunFolder, drill: Drill, trial: number, options: RunOpti
     mkdirSync(dirname(join(folder.dir, path)), { recursive: true });
     const key = `${drill.id}/${name}`;
     // Real trials differ in every key and time, so no two have the same content.
-    const own = seen('drill', 'trial', 0, { drill: drill.id, trial });
+    const own = observation('drill', 'trial', 0, { drill: drill.id, trial });
     const change = options.change?.[key] ?? ((event: HistoryEvent) => event);
-    const written = flat(options.instead?.[key] ?? events).flatMap((event) => change(event) ?? []);
-    writeFileSync(join(folder.dir, path), jsonl(own, written, options.extra?.[key] ?? []));
+    const written = flattenEvents(options.instead?.[key] ?? events).flatMap((event) => change(event) ?? []);
+    writeFileSync(join(folder.dir, path), formatJsonl(own, written, options.extra?.[key] ?? []));
     return path;
   });
   return {
@@ -293,7 +294,7 @@ function withConfiguration(asked: readonly Drill[], { manifest }: RunOptions): r
 }
 
 /** Writes and seals the run; returns its folder, with `report.json` not yet in it. */
-export function healthyRun(dir: string, options: RunOptions = {}): RunFolder {
+export function writeHealthyRun(dir: string, options: RunOptions = {}): RunFolder {
   const asked = withConfiguration(
     options.drills ?? drills.filter(({ topologies }) => topologies.includes('sentinel')),
     options,

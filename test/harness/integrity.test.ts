@@ -6,18 +6,18 @@ import type { Seal } from '../../harness/evidence/manifest.ts';
 import { analyzeRun, verifyRun } from '../../harness/judge/index.ts';
 import type { Report } from '../../harness/reports/report.ts';
 import { MANIFEST, type RunOptions } from './healthy-run.ts';
-import { criterion, errorOf, Scratch } from './scratch-runs.ts';
+import { catchKitError, findCriterion, ScratchRuns } from './scratch-runs.ts';
 
-const scratch = new Scratch();
+const scratch = new ScratchRuns();
 let healthy = '';
 let healthyReport: Report;
 beforeAll(() => {
-  ({ dir: healthy, report: healthyReport } = scratch.reported());
+  ({ dir: healthy, report: healthyReport } = scratch.createReportedRun());
 });
 afterAll(() => scratch[Symbol.dispose]());
 
-const copy = () => scratch.copyOf(healthy);
-const run = (options: RunOptions) => analyzeRun(scratch.recorded(options).dir);
+const copy = () => scratch.copyRun(healthy);
+const run = (options: RunOptions) => analyzeRun(scratch.createRun(options).dir);
 const states = (report: Report) => new Set(report.verdict.criteria.map(({ state }) => state));
 const sealed = () =>
   (JSON.parse(readFileSync(join(healthy, 'seal.json'), 'utf8')) as Seal).files.map(({ path }) => path);
@@ -44,14 +44,14 @@ describe('evidence that is not whole', () => {
     expect(report.verdict.exitCode).toBe(3);
     expect(report.verdict.action).toBe('keep-disabled');
     expect(report.integrity.missing).toEqual([path]);
-    expect(criterion(report, 'evidence-complete')).toMatchObject({
+    expect(findCriterion(report, 'evidence-complete')).toMatchObject({
       state: 'NOT_MEASURED',
       because: expect.stringContaining(path),
       remedy: expect.stringContaining('unchanged copy'),
     });
     for (const one of healthyReport.verdict.criteria) {
       const stoodOnIt = one.evidence.some((ref) => ref.path === path);
-      if (stoodOnIt) expect(criterion(report, one.id)).toMatchObject({ state: 'NOT_MEASURED' });
+      if (stoodOnIt) expect(findCriterion(report, one.id)).toMatchObject({ state: 'NOT_MEASURED' });
     }
   });
 
@@ -68,7 +68,7 @@ describe('evidence that is not whole', () => {
   it('says which trial lacks which file', () => {
     const dir = copy();
     rmSync(join(dir, 'trials/master-crash-1/kit.jsonl'));
-    const one = criterion(analyzeRun(dir), 'durable-kept-master-crash');
+    const one = findCriterion(analyzeRun(dir), 'durable-kept-master-crash');
     expect(one).toMatchObject({ state: 'NOT_MEASURED', measured: null, n: 0 });
     expect(one.because).toBe('master-crash #1: trials/master-crash-1/kit.jsonl is missing');
     expect(verifyRun(dir).problems).toContain('trials/master-crash-1/kit.jsonl is missing');
@@ -77,8 +77,8 @@ describe('evidence that is not whole', () => {
   it('judges nothing without the manifest: one clear error, exit 3', () => {
     const dir = copy();
     rmSync(join(dir, 'manifest.json'));
-    expect(errorOf(() => analyzeRun(dir))).toMatchObject({ code: 'EVIDENCE_UNREADABLE', exitCode: 3 });
-    expect(errorOf(() => analyzeRun(scratch.fresh()))).toMatchObject({
+    expect(catchKitError(() => analyzeRun(dir))).toMatchObject({ code: 'EVIDENCE_UNREADABLE', exitCode: 3 });
+    expect(catchKitError(() => analyzeRun(scratch.newPath()))).toMatchObject({
       code: 'EVIDENCE_UNREADABLE',
       exitCode: 3,
     });
@@ -89,7 +89,7 @@ describe('evidence that is not whole', () => {
     rmSync(join(dir, 'seal.json'));
     const report = analyzeRun(dir);
     expect(report.verdict.exitCode).toBe(3);
-    expect(criterion(report, 'evidence-complete')).toMatchObject({
+    expect(findCriterion(report, 'evidence-complete')).toMatchObject({
       state: 'INVALID',
       because: expect.stringContaining('no seal'),
     });
@@ -99,7 +99,7 @@ describe('evidence that is not whole', () => {
   it('is never a GO where the run did not come to its end', () => {
     const report = run({ manifest: { incomplete: 'ended by Ctrl-C' } });
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
-    expect(criterion(report, 'evidence-complete')).toMatchObject({
+    expect(findCriterion(report, 'evidence-complete')).toMatchObject({
       state: 'NOT_MEASURED',
       because: 'ended by Ctrl-C',
       remedy: expect.stringMatching(/^Run again/),
@@ -123,7 +123,7 @@ describe('evidence that was changed', () => {
     expect(report.integrity.altered).toEqual([path]);
     for (const one of healthyReport.verdict.criteria) {
       const stoodOnIt = one.evidence.some((ref) => ref.path === path);
-      if (stoodOnIt) expect(criterion(report, one.id).state).toBe('INVALID');
+      if (stoodOnIt) expect(findCriterion(report, one.id).state).toBe('INVALID');
     }
     const { ok, problems } = verifyRun(dir);
     expect(ok).toBe(false);
@@ -153,7 +153,7 @@ describe('evidence that was changed', () => {
       writeFileSync(join(dir, path), '{');
       const report = analyzeRun(dir);
       expect(report.verdict.exitCode).toBe(3);
-      expect(criterion(report, 'evidence-complete').state).toBe('INVALID');
+      expect(findCriterion(report, 'evidence-complete').state).toBe('INVALID');
       expect(verifyRun(dir).problems.join('\n')).toContain(path);
     },
   );
@@ -162,11 +162,11 @@ describe('evidence that was changed', () => {
     for (const text of ['{', '{"schema":"other"}', '{"schema":"redis-cache-kit/run/1"}', 'null']) {
       const dir = copy();
       writeFileSync(join(dir, 'manifest.json'), text);
-      expect(errorOf(() => verifyRun(dir))).toMatchObject({ code: 'EVIDENCE_UNREADABLE', exitCode: 3 });
+      expect(catchKitError(() => verifyRun(dir))).toMatchObject({ code: 'EVIDENCE_UNREADABLE', exitCode: 3 });
     }
     const dir = copy();
     writeFileSync(join(dir, 'manifest.json'), JSON.stringify({ ...MANIFEST, trials: 'none' }));
-    expect(errorOf(() => analyzeRun(dir)).message).toBe('trials must be a list, not "none"');
+    expect(catchKitError(() => analyzeRun(dir)).message).toBe('trials must be a list, not "none"');
   });
 
   it('names files that were added later, and does not judge a trial by them', () => {
@@ -192,27 +192,27 @@ describe('evidence that was changed', () => {
 
 describe('histories that are broken although they are sealed', () => {
   it('judges around a torn last line and withholds the GO', () => {
-    const folder = scratch.recorded();
+    const folder = scratch.createRun();
     const { dir } = folder;
     appendFileSync(join(dir, 'trials/steady-1/kit.jsonl'), '{"type":"ok","cl');
     folder.seal(JSON.parse(readFileSync(join(dir, 'manifest.json'), 'utf8')));
     const report = analyzeRun(dir);
     expect(report.verdict.exitCode).toBe(3);
-    expect(criterion(report, 'get-latency').state).toBe('PASS');
-    expect(criterion(report, 'evidence-complete')).toMatchObject({
+    expect(findCriterion(report, 'get-latency').state).toBe('PASS');
+    expect(findCriterion(report, 'evidence-complete')).toMatchObject({
       state: 'INVALID',
       because: 'the last line of trials/steady-1/kit.jsonl was cut off',
     });
   });
 
   it('takes a broken line for INVALID and says where', () => {
-    const folder = scratch.recorded();
+    const folder = scratch.createRun();
     const { dir } = folder;
     appendFileSync(join(dir, 'trials/steady-1/kit.jsonl'), 'noise\n');
     folder.seal(JSON.parse(readFileSync(join(dir, 'manifest.json'), 'utf8')));
     const report = analyzeRun(dir);
-    expect(criterion(report, 'get-latency').state).toBe('INVALID');
-    expect(criterion(report, 'evidence-complete').because).toMatch(
+    expect(findCriterion(report, 'get-latency').state).toBe('INVALID');
+    expect(findCriterion(report, 'evidence-complete').because).toMatch(
       /trials\/steady-1\/kit\.jsonl:\d+: not a line of JSON: "noise"/,
     );
   });

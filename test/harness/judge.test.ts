@@ -5,19 +5,26 @@ import { drills } from '../../harness/drills/index.ts';
 import { canonicalJson } from '../../harness/evidence/canonical-json.ts';
 import { analyzeRun, verifyRun } from '../../harness/judge/index.ts';
 import type { Report } from '../../harness/reports/report.ts';
-import { closing, environment, op, sample, seen, writes } from './checkers/history-builders.ts';
+import {
+  buildEnvironment,
+  closingPhase,
+  infoSample,
+  observation,
+  op,
+  writes,
+} from './checkers/history-builders.ts';
 import { MANIFEST, type RunOptions } from './healthy-run.ts';
-import { criterion, Scratch, withManifest } from './scratch-runs.ts';
+import { changeManifest, findCriterion, ScratchRuns } from './scratch-runs.ts';
 
-const scratch = new Scratch();
+const scratch = new ScratchRuns();
 let healthy = '';
 let healthyReport: Report;
 beforeAll(() => {
-  ({ dir: healthy, report: healthyReport } = scratch.reported());
+  ({ dir: healthy, report: healthyReport } = scratch.createReportedRun());
 });
 afterAll(() => scratch[Symbol.dispose]());
 
-const run = (options: RunOptions) => analyzeRun(scratch.recorded(options).dir);
+const run = (options: RunOptions) => analyzeRun(scratch.createRun(options).dir);
 
 describe('a healthy run', () => {
   it('is a GO with every criterion in scope passed, and the others listed with their reason', () => {
@@ -28,11 +35,11 @@ describe('a healthy run', () => {
     expect(blocking).toEqual([]);
     expect(report.verdict).toMatchObject({ decision: 'GO', exitCode: 0, action: 'enable' });
     expect(report.verdict.counts.PASS).toBeGreaterThan(45);
-    expect(criterion(report, 'canary-error-delta')).toMatchObject({
+    expect(findCriterion(report, 'canary-error-delta')).toMatchObject({
       state: 'OUT_OF_SCOPE',
       because: expect.stringContaining('canary runs; this is a readiness run'),
     });
-    expect(criterion(report, 'coverage-lines').because).toContain('--coverage FILE');
+    expect(findCriterion(report, 'coverage-lines').because).toContain('--coverage FILE');
   });
 
   it('has for every judged criterion a measurement, n, and evidence with its SHA-256', () => {
@@ -86,16 +93,20 @@ describe('a healthy run', () => {
 
 describe('what a run shows', () => {
   it.each([
-    ['persistence', environment({ redis: { appendonly: false, save: [] } }), /redis\.appendonly/],
-    ['durability-backed', environment({ redis: { minReplicasToWrite: 0 } }), /redis\.minReplicasToWrite/],
-    ['quorum', environment({ topology: { quorum: 3 } }), /topology\.quorum/],
-    ['supervised-client', environment({ client: { supervision: false } }), /client\.supervision/],
+    ['persistence', buildEnvironment({ redis: { appendonly: false, save: [] } }), /redis\.appendonly/],
+    [
+      'durability-backed',
+      buildEnvironment({ redis: { minReplicasToWrite: 0 } }),
+      /redis\.minReplicasToWrite/,
+    ],
+    ['quorum', buildEnvironment({ topology: { quorum: 3 } }), /topology\.quorum/],
+    ['supervised-client', buildEnvironment({ client: { supervision: false } }), /client\.supervision/],
   ] as const)(
     'is a no-go with the misconfiguration %s, and the remedy names the setting',
     (id, planted, setting) => {
       const report = run({ environment: planted });
       expect(report.verdict).toMatchObject({ decision: 'NO_GO', exitCode: 1, action: 'keep-disabled' });
-      const one = criterion(report, id);
+      const one = findCriterion(report, id);
       expect(one.state).toBe('FAIL');
       expect(one.remedy).toMatch(setting);
       expect(one.because).toMatch(setting);
@@ -114,19 +125,19 @@ describe('what a run shows', () => {
     } as const;
     const report = run({ extra: { 'master-crash/kit': lost, 'master-crash/events': gone } });
     expect(report.verdict).toMatchObject({ decision: 'NO_GO', exitCode: 1, action: 'keep-disabled' });
-    expect(criterion(report, 'durable-kept-master-crash')).toMatchObject({
+    expect(findCriterion(report, 'durable-kept-master-crash')).toMatchObject({
       state: 'FAIL',
       measured: 1,
       because: expect.stringContaining('w:1995'),
     });
-    expect(criterion(report, 'durable-kept-master-hang').state).toBe('PASS');
+    expect(findCriterion(report, 'durable-kept-master-hang').state).toBe('PASS');
   });
 
   it('does not know how much was lost where keys were evicted', () => {
-    const evicted = [sample('redis-1', 3000, { evictedKeys: 1, usedMemory: 1, maxmemory: 100 })];
+    const evicted = [infoSample('redis-1', 3000, { evictedKeys: 1, usedMemory: 1, maxmemory: 100 })];
     const report = run({ extra: { 'master-crash/events': evicted } });
     expect(report.verdict.exitCode).toBe(3);
-    expect(criterion(report, 'durable-kept-master-crash')).toMatchObject({
+    expect(findCriterion(report, 'durable-kept-master-crash')).toMatchObject({
       state: 'INVALID',
       because: expect.stringContaining('evicted'),
       remedy: expect.stringMatching(/^Raise redis\.maxmemory so that nothing is evicted/),
@@ -134,7 +145,7 @@ describe('what a run shows', () => {
   });
 
   it('takes no time from a late generator, but still counts what was lost', () => {
-    const late = seen(
+    const late = observation(
       'workload',
       'lateness-total',
       99_999,
@@ -143,13 +154,13 @@ describe('what a run shows', () => {
     );
     const report = run({ extra: { 'steady/kit': late, 'master-crash/kit': late } });
     expect(report.verdict.exitCode).toBe(3);
-    expect(criterion(report, 'get-latency')).toMatchObject({
+    expect(findCriterion(report, 'get-latency')).toMatchObject({
       state: 'INVALID',
       because: expect.stringContaining('400 ms late at p99'),
       remedy: expect.stringContaining('Run again with nothing else on the machine'),
     });
-    expect(criterion(report, 'durable-kept-master-crash').state).toBe('PASS');
-    expect(criterion(report, 'failover-time-master-crash').state).toBe('PASS');
+    expect(findCriterion(report, 'durable-kept-master-crash').state).toBe('PASS');
+    expect(findCriterion(report, 'failover-time-master-crash').state).toBe('PASS');
   });
 
   it('advises the breaker and a shorter TTL where only the service is not steady', () => {
@@ -165,25 +176,28 @@ describe('what a run shows', () => {
     const dead = [
       writes(0, 2000, 10, { durability: { replicas: 1, timeoutMs: 1000 }, replicas: 1 }),
       op({ at: 3000 }),
-      seen(
+      observation(
         'workload',
         'lateness-total',
         9999,
         { p50Ms: 0.1, p99Ms: 1, maxMs: 5, n: 2000 },
         { client: 'kit' },
       ),
-      closing('kit', { troubles: 6, trouble: 'set: memory' }),
+      closingPhase('kit', { troubles: 6, trouble: 'set: memory' }),
     ];
     const report = run({ instead: { 'master-crash/kit': dead } });
-    expect(criterion(report, 'failover-time-master-crash')).toMatchObject({ state: 'FAIL', measured: null });
-    expect(criterion(report, 'no-dead-client')).toMatchObject({ state: 'FAIL', measured: 1 });
+    expect(findCriterion(report, 'failover-time-master-crash')).toMatchObject({
+      state: 'FAIL',
+      measured: null,
+    });
+    expect(findCriterion(report, 'no-dead-client')).toMatchObject({ state: 'FAIL', measured: 1 });
     expect(report.verdict.exitCode).toBe(1);
   });
 
   it('is not known where a drill was not run, or where its trial did not complete', () => {
     const without = run({ drills: drills.filter(({ id }) => id !== 'security') });
     expect(without.verdict.exitCode).toBe(3);
-    expect(criterion(without, 'security')).toMatchObject({
+    expect(findCriterion(without, 'security')).toMatchObject({
       state: 'NOT_MEASURED',
       because: 'security was not run',
     });
@@ -198,19 +212,19 @@ describe('what a run shows', () => {
       startedUs: 0,
       endedUs: 0,
     } as const;
-    const dir = scratch.recorded({
+    const dir = scratch.createRun({
       drills: drills.filter(({ id }) => id !== 'security'),
     }).dir;
-    withManifest(dir, (manifest) => ({ ...manifest, trials: [...manifest.trials, record] }));
-    expect(criterion(analyzeRun(dir), 'security').because).toBe('security #1 was not measured: no room');
+    changeManifest(dir, (manifest) => ({ ...manifest, trials: [...manifest.trials, record] }));
+    expect(findCriterion(analyzeRun(dir), 'security').because).toBe('security #1 was not measured: no room');
   });
 
   it('asks a run of some drills only for those', () => {
     const some = drills.filter(({ id }) => id === 'master-crash');
     const report = run({ drills: some, manifest: { kind: 'drill' } });
-    expect(criterion(report, 'durable-kept-master-crash').state).toBe('PASS');
-    expect(criterion(report, 'persistence').state).toBe('PASS');
-    expect(criterion(report, 'get-latency')).toMatchObject({
+    expect(findCriterion(report, 'durable-kept-master-crash').state).toBe('PASS');
+    expect(findCriterion(report, 'persistence').state).toBe('PASS');
+    expect(findCriterion(report, 'get-latency')).toMatchObject({
       state: 'OUT_OF_SCOPE',
       because: 'none of its drills was asked for in this run',
     });
@@ -219,22 +233,22 @@ describe('what a run shows', () => {
   it('claims in full no more than its trials carry', () => {
     const one = drills.filter(({ id }) => id === 'master-crash');
     const short = run({ drills: one, manifest: { kind: 'drill', profile: 'full' } });
-    expect(criterion(short, 'durable-kept-master-crash')).toMatchObject({
+    expect(findCriterion(short, 'durable-kept-master-crash')).toMatchObject({
       state: 'INSUFFICIENT',
       n: 1,
       minN: 20,
     });
     const long = run({ drills: one, trials: 20, manifest: { kind: 'drill', profile: 'full' } });
-    expect(criterion(long, 'durable-kept-master-crash')).toMatchObject({
+    expect(findCriterion(long, 'durable-kept-master-crash')).toMatchObject({
       state: 'PASS',
       n: 20,
       bound: { kind: 'lower', confidence: 0.95, method: 'clopper-pearson', value: 0.860892 },
     });
-    expect(criterion(long, 'failover-time-master-crash')).toMatchObject({
+    expect(findCriterion(long, 'failover-time-master-crash')).toMatchObject({
       state: 'PASS',
       bound: { kind: 'upper', method: 'order-statistic', value: 201 },
     });
-    expect(criterion(long, 'coverage-lines')).toMatchObject({ state: 'NOT_MEASURED' });
+    expect(findCriterion(long, 'coverage-lines')).toMatchObject({ state: 'NOT_MEASURED' });
   });
 
   it('judges coverage where the run was given a summary', () => {
@@ -242,11 +256,11 @@ describe('what a run shows', () => {
       JSON.stringify({
         total: { lines: { covered: lines, total: 1000 }, branches: { covered: 900, total: 1000 } },
       });
-    expect(criterion(run({ coverage: summary(850) }), 'coverage-lines')).toMatchObject({
+    expect(findCriterion(run({ coverage: summary(850) }), 'coverage-lines')).toMatchObject({
       state: 'PASS',
       measured: 0.85,
     });
-    expect(criterion(run({ coverage: summary(700) }), 'coverage-lines')).toMatchObject({
+    expect(findCriterion(run({ coverage: summary(700) }), 'coverage-lines')).toMatchObject({
       state: 'FAIL',
       measured: 0.7,
     });
@@ -254,7 +268,7 @@ describe('what a run shows', () => {
       const text = summary(850);
       const stamp = { commit, summarySha256: createHash('sha256').update(text).digest('hex') };
       const manifest = { commit: ofRun };
-      return criterion(
+      return findCriterion(
         run({ coverage: text, coverageCommit: JSON.stringify(stamp), manifest }),
         'coverage-lines',
       );
@@ -270,46 +284,46 @@ describe('what a run shows', () => {
     expect(of('c0ffee00c0ffee00', null)).toMatchObject({ state: 'INVALID' });
     const another = JSON.stringify({ commit: MANIFEST.commit, summarySha256: 'another' });
     for (const coverageCommit of ['{}', 'no JSON', another]) {
-      const told = criterion(run({ coverage: summary(850), coverageCommit }), 'coverage-lines');
+      const told = findCriterion(run({ coverage: summary(850), coverageCommit }), 'coverage-lines');
       expect(told).toMatchObject({
         state: 'INVALID',
         because: expect.stringContaining('coverage-commit.json'),
       });
     }
-    expect(criterion(run({ coverage: '{}' }), 'coverage-lines').state).toBe('NOT_MEASURED');
-    expect(criterion(run({ coverage: 'no JSON' }), 'coverage-lines').state).toBe('NOT_MEASURED');
+    expect(findCriterion(run({ coverage: '{}' }), 'coverage-lines').state).toBe('NOT_MEASURED');
+    expect(findCriterion(run({ coverage: 'no JSON' }), 'coverage-lines').state).toBe('NOT_MEASURED');
   });
 
   it('lets a waived criterion through until the day, by the time of judging', () => {
     const waive = (...days: readonly string[]) => {
       const waiver = { gate: 'supervised-client', owner: 'Ada', reason: 'known and watched' };
       return run({
-        environment: environment({ client: { supervision: false } }),
+        environment: buildEnvironment({ client: { supervision: false } }),
         gates: { ...loadGates(), waivers: days.map((expires) => ({ ...waiver, expires })) },
       });
     };
     const waived = waive('2030-01-01');
     expect(waived.verdict).toMatchObject({ decision: 'GO', exitCode: 0 });
-    expect(criterion(waived, 'supervised-client')).toMatchObject({
+    expect(findCriterion(waived, 'supervised-client')).toMatchObject({
       state: 'WAIVED',
       because: expect.stringMatching(/^FAIL: .*client\.supervision is false/),
       waiver: { owner: 'Ada', reason: 'known and watched', expires: '2030-01-01' },
     });
     const both = waive('2029-12-31', '2030-01-01');
-    expect(criterion(both, 'supervised-client')).toMatchObject({
+    expect(findCriterion(both, 'supervised-client')).toMatchObject({
       state: 'WAIVED',
       waiver: { expires: '2030-01-01' },
     });
     const expired = waive('2029-12-31');
     expect(expired.verdict.exitCode).toBe(1);
-    expect(criterion(expired, 'supervised-client')).toMatchObject({
+    expect(findCriterion(expired, 'supervised-client')).toMatchObject({
       state: 'FAIL',
       waiver: { owner: 'Ada', reason: 'known and watched', expires: '2029-12-31' },
     });
   });
 
   it('leaves out of scope what an environment of one node cannot have', () => {
-    const single = environment({
+    const single = buildEnvironment({
       topology: { kind: 'single', replicas: 0, sentinels: 0, quorum: 1 },
       redis: { minReplicasToWrite: 0 },
       durability: { durableWrites: 'async' },
@@ -318,8 +332,8 @@ describe('what a run shows', () => {
       environment: single,
       drills: drills.filter(({ topologies }) => topologies.includes('single')),
     });
-    expect(criterion(report, 'quorum').state).toBe('OUT_OF_SCOPE');
-    expect(criterion(report, 'durability-backed').because).toMatch(
+    expect(findCriterion(report, 'quorum').state).toBe('OUT_OF_SCOPE');
+    expect(findCriterion(report, 'durability-backed').because).toMatch(
       /durability is promised.*durability\.durableWrites/,
     );
     expect(report.verdict.decision).toBe('GO');

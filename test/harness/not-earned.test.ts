@@ -3,21 +3,27 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { loadGates } from '../../config/gates.ts';
 import { drills } from '../../harness/drills/index.ts';
 import { analyzeRun } from '../../harness/judge/index.ts';
-import { DURABLE, environment, op, seen, writes } from './checkers/history-builders.ts';
+import { buildEnvironment, DURABLE, observation, op, writes } from './checkers/history-builders.ts';
 import type { RunOptions } from './healthy-run.ts';
-import { criterion, Scratch } from './scratch-runs.ts';
+import { findCriterion, ScratchRuns } from './scratch-runs.ts';
 
-const scratch = new Scratch();
+const scratch = new ScratchRuns();
 afterAll(() => scratch[Symbol.dispose]());
 
 /** Durable writes before and after the fault, and no other write that could be lost. */
 const durableOnly = [
   writes(0, 2000, 10, { durability: DURABLE, replicas: 1 }),
   writes(2200, 6000, 10, { durability: DURABLE, replicas: 1 }),
-  seen('workload', 'lateness-total', 9999, { p50Ms: 0.1, p99Ms: 1, maxMs: 5, n: 2000 }, { client: 'kit' }),
+  observation(
+    'workload',
+    'lateness-total',
+    9999,
+    { p50Ms: 0.1, p99Ms: 1, maxMs: 5, n: 2000 },
+    { client: 'kit' },
+  ),
 ];
 
-const run = (options: RunOptions) => analyzeRun(scratch.recorded(options).dir);
+const run = (options: RunOptions) => analyzeRun(scratch.createRun(options).dir);
 
 describe('a GO that is not earned', () => {
   it('is not known of somebody else’s Redis: nobody said how its server is configured', () => {
@@ -31,19 +37,19 @@ describe('a GO that is not earned', () => {
     };
     for (const [id, because] of Object.entries(why)) {
       const found = { state: 'NOT_MEASURED', because: expect.stringMatching(because) };
-      expect(criterion(report, id), id).toMatchObject(found);
+      expect(findCriterion(report, id), id).toMatchObject(found);
     }
     // INFO reports the same, and is allowed on every server.
-    expect(criterion(report, 'eviction-policy').state).toBe('PASS');
-    expect(criterion(report, 'supervised-client').state).toBe('PASS');
+    expect(findCriterion(report, 'eviction-policy').state).toBe('PASS');
+    expect(findCriterion(report, 'supervised-client').state).toBe('PASS');
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3, action: 'keep-disabled' });
   });
 
   it('asks of somebody else’s Redis only the expectations that need no more than the keys of the run', () => {
     const asked = { substrate: 'attached', kind: 'drill' } as const;
     const report = run({ manifest: asked, drills: drills.filter(({ id }) => id === 'key-versioning') });
-    expect(criterion(report, 'key-versioning').state).toBe('PASS');
-    expect(criterion(report, 'persistence').state).toBe('OUT_OF_SCOPE');
+    expect(findCriterion(report, 'key-versioning').state).toBe('PASS');
+    expect(findCriterion(report, 'persistence').state).toBe('OUT_OF_SCOPE');
     expect(report.verdict).toMatchObject({ decision: 'GO', action: null });
   });
 
@@ -54,7 +60,7 @@ describe('a GO that is not earned', () => {
       scope: { ...gate.scope, environments: ['production'] },
     }));
     const report = run({ gates: { ...gates, gates: elsewhere } });
-    expect(criterion(report, 'evidence-complete').state).toBe('PASS');
+    expect(findCriterion(report, 'evidence-complete').state).toBe('PASS');
     expect(report.verdict.counts).toMatchObject({ PASS: 1, FAIL: 0, NOT_MEASURED: 0 });
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3, action: 'keep-disabled' });
     expect(report.verdict.advice[0]).toMatch(/No gate asks anything of this run/);
@@ -69,8 +75,8 @@ describe('a GO that is not earned', () => {
   });
 
   it('is a no-go where the window that excuses lost async writes is wide', () => {
-    const report = run({ environment: environment({ durability: { asyncLossWindowMs: 5000 } }) });
-    expect(criterion(report, 'async-window')).toMatchObject({
+    const report = run({ environment: buildEnvironment({ durability: { asyncLossWindowMs: 5000 } }) });
+    expect(findCriterion(report, 'async-window')).toMatchObject({
       state: 'FAIL',
       measured: 5000,
       remedy: expect.stringContaining('durability.asyncLossWindowMs'),
@@ -83,7 +89,7 @@ describe('a GO that is not earned', () => {
     const few = [
       writes(0, 50, 10, given),
       writes(2200, 2250, 10, given),
-      seen(
+      observation(
         'workload',
         'lateness-total',
         9999,
@@ -92,7 +98,7 @@ describe('a GO that is not earned', () => {
       ),
     ];
     const report = run({ instead: { 'master-crash/kit': few } });
-    expect(criterion(report, 'durable-kept-master-crash')).toMatchObject({
+    expect(findCriterion(report, 'durable-kept-master-crash')).toMatchObject({
       state: 'NOT_MEASURED',
       because: expect.stringContaining('10 durable writes were acknowledged'),
     });
@@ -105,7 +111,7 @@ describe('a GO that is not earned', () => {
         ['master-crash', 'master-hang'].map((drill) => [`${drill}/kit`, durableOnly]),
       ),
     });
-    expect(criterion(calm, 'durable-kept-exposed')).toMatchObject({
+    expect(findCriterion(calm, 'durable-kept-exposed')).toMatchObject({
       state: 'NOT_MEASURED',
       n: 0,
       because: expect.stringContaining('0 writes were looked at'),
@@ -127,9 +133,9 @@ describe('a GO that is not earned', () => {
     );
     const report = run({ extra: { 'batches/kit': fallback } });
     expect(report.verdict).toMatchObject({ decision: 'NO_GO', action: 'deploy-with-breaker' });
-    expect(criterion(report, 'availability-batches').state).toBe('FAIL');
-    expect(criterion(report, 'transient-errors-batches').state).toBe('FAIL');
-    expect(criterion(report, 'batch-get-latency').state).toBe('PASS');
+    expect(findCriterion(report, 'availability-batches').state).toBe('FAIL');
+    expect(findCriterion(report, 'transient-errors-batches').state).toBe('FAIL');
+    expect(findCriterion(report, 'batch-get-latency').state).toBe('PASS');
   });
 
   it('is a no-go where Redis takes half of the writes after the recovery', () => {
@@ -141,7 +147,7 @@ describe('a GO that is not earned', () => {
       key: 'w:refused',
     });
     const report = run({ extra: { 'master-crash/kit': refused } });
-    expect(criterion(report, 'served-after-recovery')).toMatchObject({
+    expect(findCriterion(report, 'served-after-recovery')).toMatchObject({
       state: 'FAIL',
       measured: expect.closeTo(0.5, 1),
     });
@@ -149,9 +155,9 @@ describe('a GO that is not earned', () => {
   });
 
   it('is a no-go where one write took a second to reach a replica', () => {
-    const late = seen('workload', 'replication-lag', 900, { lagMs: 1000 }, { node: 'redis-3' });
+    const late = observation('workload', 'replication-lag', 900, { lagMs: 1000 }, { node: 'redis-3' });
     const report = run({ extra: { 'replication/events': late } });
-    expect(criterion(report, 'replication-lag')).toMatchObject({ state: 'FAIL', measured: 1000 });
+    expect(findCriterion(report, 'replication-lag')).toMatchObject({ state: 'FAIL', measured: 1000 });
     expect(report.verdict.exitCode).toBe(1);
   });
 
@@ -169,7 +175,7 @@ describe('a GO that is not earned', () => {
       atUs: 5,
     } as const;
     const report = run({ drills: promising, instead: { 'security/events': one } });
-    expect(criterion(report, 'security')).toMatchObject({
+    expect(findCriterion(report, 'security')).toMatchObject({
       state: 'NOT_MEASURED',
       because: expect.stringContaining('app-cannot-flush'),
     });

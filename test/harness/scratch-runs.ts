@@ -18,31 +18,31 @@ import {
 import type { Criterion } from '../../harness/gates/gate.ts';
 import { analyzeRun } from '../../harness/judge/index.ts';
 import type { Report } from '../../harness/reports/report.ts';
-import { healthyRun, type RunOptions } from './healthy-run.ts';
+import { type RunOptions, writeHealthyRun } from './healthy-run.ts';
 
-export class Scratch implements Disposable {
+export class ScratchRuns implements Disposable {
   readonly dir = mkdtempSync(join(tmpdir(), 'kit-judge-'));
   #count = 0;
 
   /** A path that does not exist yet. */
-  fresh(): string {
+  newPath(): string {
     return join(this.dir, `run-${++this.#count}`);
   }
 
   /** A run by hand, sealed, with its report in the folder. */
-  reported(options: RunOptions = {}): { readonly dir: string; readonly report: Report } {
-    const { dir } = this.recorded(options);
+  createReportedRun(options: RunOptions = {}): { readonly dir: string; readonly report: Report } {
+    const { dir } = this.createRun(options);
     const report = analyzeRun(dir);
     writeFileSync(join(dir, 'report.json'), canonicalJson(report));
     return { dir, report };
   }
 
-  recorded(options: RunOptions = {}): RunFolder {
-    return healthyRun(this.fresh(), options);
+  createRun(options: RunOptions = {}): RunFolder {
+    return writeHealthyRun(this.newPath(), options);
   }
 
-  copyOf(dir: string): string {
-    const copy = this.fresh();
+  copyRun(dir: string): string {
+    const copy = this.newPath();
     cpSync(dir, copy, { recursive: true });
     return copy;
   }
@@ -56,7 +56,7 @@ export class Scratch implements Disposable {
  * Writes the digests of the manifest and the seal of a folder in its present state, like an attacker who edits evidence
  * with the kit's own source. Without a flush to the disk, which takes longer than the rest of a test.
  */
-export function reseal(dir: string, change: (seal: Seal) => Seal = (seal) => seal): void {
+export function rewriteDigestsAndSeal(dir: string, change: (seal: Seal) => Seal = (seal) => seal): void {
   const path = join(dir, MANIFEST);
   const manifest = manifestOf(path);
   if (manifest !== undefined)
@@ -69,11 +69,11 @@ export function reseal(dir: string, change: (seal: Seal) => Seal = (seal) => sea
         ),
       ),
     );
-  sealAgain(dir, change);
+  rewriteSeal(dir, change);
 }
 
 /** Writes the seal of a folder in its present state, like an attacker who knows only the seal. */
-export function sealAgain(dir: string, change: (seal: Seal) => Seal = (seal) => seal): void {
+export function rewriteSeal(dir: string, change: (seal: Seal) => Seal = (seal) => seal): void {
   const seal = change({ schema: 'redis-cache-kit/seal/1', files: filesIn(dir) });
   writeFileSync(join(dir, SEAL), canonicalJson(seal));
 }
@@ -94,20 +94,20 @@ function manifestOf(path: string): Manifest | undefined {
 }
 
 /** Changes the manifest of a folder and seals it again. */
-export function withManifest(dir: string, change: (manifest: Manifest) => object): void {
+export function changeManifest(dir: string, change: (manifest: Manifest) => object): void {
   const path = join(dir, MANIFEST);
   const manifest = JSON.parse(readFileSync(path, 'utf8')) as Manifest;
   writeFileSync(path, canonicalJson(change(manifest)));
-  reseal(dir);
+  rewriteDigestsAndSeal(dir);
 }
 
-export function criterion(report: Report, id: string): Criterion {
+export function findCriterion(report: Report, id: string): Criterion {
   const found = report.verdict.criteria.find((one) => one.id === id);
   if (found === undefined) throw new Error(`no criterion ${id}`);
   return found;
 }
 
-export function errorOf(act: () => unknown): KitError {
+export function catchKitError(act: () => unknown): KitError {
   try {
     act();
   } catch (error) {

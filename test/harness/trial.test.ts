@@ -28,7 +28,7 @@ import { kitAdapter } from '../../harness/workloads/kit.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../infra/topology.ts';
-import { until } from '../support/redis-process.ts';
+import { waitUntil } from '../support/redis-process.ts';
 
 let root: string;
 let dir: string;
@@ -61,7 +61,7 @@ const historyOf = (files: readonly string[]) =>
   parseHistory(files.map((path) => ({ path, text: readFileSync(join(dir, path), 'utf8') }))).history;
 /** Leases of interrupted loads expire by themselves, 2 s after their holder ended. */
 const keysBack = (before: number) =>
-  until('the keys of the trial to be gone', async () => (await masterKeys()) === before, 5_000);
+  waitUntil('the keys of the trial to be gone', async () => (await masterKeys()) === before, 5_000);
 const masterKeys = async () => {
   const master = await environment.masterId();
   return (await environment.admin(master ?? '')).dbsize();
@@ -211,7 +211,7 @@ describe('replicas that lag', () => {
     try {
       const writtenAt = performance.now();
       await master.set('lag:1', 'v', 'EX', 60);
-      await until('the replicas to have it', async () => (await seenBy('lag:1')).every((n) => n === 1));
+      await waitUntil('the replicas to have it', async () => (await seenBy('lag:1')).every((n) => n === 1));
       expect(performance.now() - writtenAt).toBeGreaterThanOrEqual(290);
       await lag.hold();
       await master.set('lag:2', 'v', 'EX', 60);
@@ -221,7 +221,9 @@ describe('replicas that lag', () => {
       await lag.end();
       await lag.end();
     }
-    await until('the replicas to have that, too', async () => (await seenBy('lag:2')).every((n) => n === 1));
+    await waitUntil('the replicas to have that, too', async () =>
+      (await seenBy('lag:2')).every((n) => n === 1),
+    );
     expect(await environment.masterId()).toBe(masterId);
     await master.unlink('lag:1', 'lag:2');
   });

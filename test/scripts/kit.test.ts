@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
 import { kit, programOf } from '../../scripts/program.ts';
 import { Terminal } from '../../scripts/terminal.ts';
-import { recording } from '../support/recorded-streams.ts';
+import { recordStreams } from '../support/recorded-streams.ts';
 
 const signal = new AbortController().signal;
 const dir = mkdtempSync(join(tmpdir(), 'kit-cli-'));
@@ -30,7 +30,7 @@ const VERBS = [
 ];
 
 async function call(...args: string[]) {
-  const streams = recording();
+  const streams = recordStreams();
   const exitCode = await kit(args, streams, signal);
   return { exitCode, out: streams.out(), err: streams.err() };
 }
@@ -48,7 +48,7 @@ describe('help', () => {
     const program = programOf({
       args: [],
       json: false,
-      terminal: new Terminal(recording(), { quiet: false }),
+      terminal: new Terminal(recordStreams(), { quiet: false }),
       signal,
       exitCode: 0,
     });
@@ -127,7 +127,7 @@ describe('for a program', () => {
 
 describe('kit drill --list', () => {
   it('says what must hold, within the width of the terminal', async () => {
-    const streams = recording({ columns: 60 });
+    const streams = recordStreams({ columns: 60 });
     expect(await kit(['drill', '--list'], streams, signal)).toBe(EXIT.GO);
     expect(streams.out()).toMatch(/^ {2}master-crash: /m);
     expect(streams.out()).toContain('Must hold: ');

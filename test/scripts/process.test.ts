@@ -8,8 +8,8 @@ import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
-import { nodeOf } from '../support/npm.ts';
-import { until } from '../support/redis-process.ts';
+import { findOrInstallNode } from '../support/npm.ts';
+import { waitUntil } from '../support/redis-process.ts';
 
 const KIT = resolve('scripts/kit.ts');
 let directory: string;
@@ -19,7 +19,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await ended(start('down'));
+  await waitForExit(start('down'));
   await rm(directory, { recursive: true, force: true });
 });
 
@@ -31,19 +31,19 @@ function start(...args: string[]): ChildProcess & { out: Promise<string>; err: P
   return Object.assign(child, { out: text(child.stdout), err: text(child.stderr) });
 }
 
-async function ended(child: ReturnType<typeof start>) {
+async function waitForExit(child: ReturnType<typeof start>) {
   const [exitCode] = (await once(child, 'exit')) as [number | null];
   return { exitCode, out: await child.out, err: await child.err };
 }
 
 describe('kit up, status, down', () => {
   it('start an environment that outlives the command, show it, and end it', async () => {
-    expect(await ended(start('up'))).toMatchObject({ exitCode: EXIT.GO });
-    const status = await ended(start('status', '--json'));
+    expect(await waitForExit(start('up'))).toMatchObject({ exitCode: EXIT.GO });
+    const status = await waitForExit(start('status', '--json'));
     expect(status.exitCode).toBe(EXIT.GO);
     expect(JSON.parse(status.out)).toMatchObject({ environment: 'dev', healthy: true, master: 'redis-1' });
-    expect((await ended(start('down'))).out).toContain('ended redis-1');
-    const without = await ended(start('status'));
+    expect((await waitForExit(start('down'))).out).toContain('ended redis-1');
+    const without = await waitForExit(start('status'));
     expect(without.exitCode).toBe(EXIT.NO_GO);
     expect(without.out).toMatch(/^dev: not running\n/);
   });
@@ -55,11 +55,11 @@ describe('Ctrl-C', () => {
     await once(child.stderr as NodeJS.ReadableStream, 'data');
     child.kill('SIGINT');
     child.kill('SIGINT');
-    const { exitCode, err } = await ended(child);
+    const { exitCode, err } = await waitForExit(child);
     expect(exitCode).toBe(EXIT.INTERRUPTED);
     expect(err).toContain('interrupted');
-    expect((await ended(start('status'))).out).toMatch(/^dev: not running\n/);
-    expect((await ended(start('down'))).out).toBe('dev: nothing to end\n');
+    expect((await waitForExit(start('status'))).out).toMatch(/^dev: not running\n/);
+    expect((await waitForExit(start('down'))).out).toBe('dev: nothing to end\n');
   });
 });
 
@@ -78,9 +78,9 @@ describe('Ctrl-C after kit up has started everything', () => {
   it('says that the environment keeps running, and it does', async () => {
     const child = start('up');
     const ledger = join(directory, '.kit/environments/dev/ledger.json');
-    await until('the environment to be kept', () => readOptional(ledger).includes('"phase": "running"'));
+    await waitUntil('the environment to be kept', () => readOptional(ledger).includes('"phase": "running"'));
     child.kill('SIGINT');
-    const { exitCode, err } = await ended(child);
+    const { exitCode, err } = await waitForExit(child);
     // It may have completed just before.
     if (exitCode !== EXIT.GO) {
       expect(exitCode, err).toBe(EXIT.INTERRUPTED);
@@ -88,7 +88,7 @@ describe('Ctrl-C after kit up has started everything', () => {
       expect(err).toContain('kit down --env dev ends it');
     }
     expect(err).not.toContain('ending what was started');
-    expect((await ended(start('status'))).exitCode).toBe(EXIT.GO);
+    expect((await waitForExit(start('status'))).exitCode).toBe(EXIT.GO);
   });
 });
 
@@ -116,7 +116,7 @@ describe('standard output on a full disk', () => {
   });
 });
 
-const tooOld = await nodeOf('20.19.0');
+const tooOld = await findOrInstallNode('20.19.0');
 
 describe('a Node that is too old for TypeScript', () => {
   const title = 'is told which one is needed, in plain words';

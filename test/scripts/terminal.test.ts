@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { Terminal } from '../../scripts/terminal.ts';
-import { recording } from '../support/recorded-streams.ts';
+import { recordStreams } from '../support/recorded-streams.ts';
 
 describe('progress', () => {
   it('updates one line on a terminal and erases it before a result', () => {
-    const streams = recording({ isTTY: true, columns: 20 });
+    const streams = recordStreams({ isTTY: true, columns: 20 });
     const terminal = new Terminal(streams, { quiet: false });
     terminal.progress('starting redis-1');
     terminal.progress('a line that is longer than the terminal is wide');
@@ -14,7 +14,7 @@ describe('progress', () => {
   });
 
   it('is plain lines elsewhere, without repeats and control characters', () => {
-    const streams = recording();
+    const streams = recordStreams();
     const terminal = new Terminal(streams, { quiet: false });
     terminal.progress('one');
     terminal.progress('one');
@@ -24,7 +24,7 @@ describe('progress', () => {
   });
 
   it('is nothing at all for a program', () => {
-    const streams = recording();
+    const streams = recordStreams();
     new Terminal(streams, { quiet: true }).progress('one');
     expect(streams.err()).toBe('');
   });
@@ -32,16 +32,16 @@ describe('progress', () => {
 
 describe('colour and width', () => {
   it('has colour only on a terminal that takes it', () => {
-    const colour = (options: Parameters<typeof recording>[0]) =>
-      new Terminal(recording(options), { quiet: false }).colour;
+    const colour = (options: Parameters<typeof recordStreams>[0]) =>
+      new Terminal(recordStreams(options), { quiet: false }).colour;
     expect(colour({ isTTY: true, colours: true })).toBe(true);
     expect(colour({ isTTY: true, colours: false })).toBe(false);
     expect(colour({ isTTY: false, colours: true })).toBe(false);
   });
 
   it('takes the width of the terminal, else (and from one that does not know it) 100', () => {
-    expect(new Terminal(recording({ isTTY: true, columns: 80 }), { quiet: false }).width).toBe(80);
-    expect(new Terminal(recording({ isTTY: true, columns: 0 }), { quiet: false }).width).toBe(100);
-    expect(new Terminal(recording(), { quiet: false }).width).toBe(100);
+    expect(new Terminal(recordStreams({ isTTY: true, columns: 80 }), { quiet: false }).width).toBe(80);
+    expect(new Terminal(recordStreams({ isTTY: true, columns: 0 }), { quiet: false }).width).toBe(100);
+    expect(new Terminal(recordStreams(), { quiet: false }).width).toBe(100);
   });
 });

@@ -2,12 +2,12 @@
 import { createServer, type Socket, connect as tcp } from 'node:net';
 import type { Address } from './redis-process.ts';
 
-export interface Bursts extends AsyncDisposable {
+export interface BurstRelay extends AsyncDisposable {
   readonly address: Address;
 }
 
 /** Passes at most that many bytes per interval and connection; nothing in between. */
-export async function bursts(target: Address, bytes: number, everyMs: number): Promise<Bursts> {
+export async function startBurstRelay(target: Address, bytes: number, everyMs: number): Promise<BurstRelay> {
   const sockets = new Set<Socket>();
   const server = createServer((near) => {
     const distant = tcp(target.port, target.host);

@@ -21,7 +21,7 @@ import { parseDocument } from 'yaml';
 import { EXIT } from '../../config/errors.ts';
 import type { Report } from '../../harness/reports/report.ts';
 import { type Ledger, ledgerPath, readLedger } from '../../infra/substrates/local/ledger.ts';
-import { until } from './redis-process.ts';
+import { waitUntil } from './redis-process.ts';
 
 const KIT = resolve('scripts/kit.ts');
 const DEV = resolve('config/environments/dev.yaml');
@@ -30,7 +30,7 @@ const ESCAPE = '\x1b';
 /** ioredis prints this if a connection has an error and no listener. */
 const UNHANDLED = '[ioredis] Unhandled error event';
 
-export interface Answer {
+export interface CommandResult {
   readonly exitCode: number | null;
   readonly out: string;
   readonly err: string;
@@ -44,41 +44,41 @@ export interface StartOptions {
   readonly uid?: number;
 }
 
-export class Desk implements AsyncDisposable {
+export class CliHarness implements AsyncDisposable {
   readonly path: string;
-  readonly #started = new Set<Running>();
+  readonly #started = new Set<RunningCommand>();
 
-  constructor(path = mkdtempSync(join(tmpdir(), 'kit-desk-'))) {
+  constructor(path = mkdtempSync(join(tmpdir(), 'kit-cli-'))) {
     this.path = path;
     mkdirSync(path, { recursive: true });
   }
 
   /** Runs a command and waits for its end. */
-  async kit(...args: string[]): Promise<Answer> {
-    return this.start(args).ended();
+  async runKit(...args: string[]): Promise<CommandResult> {
+    return this.start(args).waitForExit();
   }
 
-  start(args: readonly string[], options: StartOptions = {}): Running {
-    const running = new Running(this.path, args, options);
+  start(args: readonly string[], options: StartOptions = {}): RunningCommand {
+    const running = new RunningCommand(this.path, args, options);
     this.#started.add(running);
     return running;
   }
 
   /** Writes a file in this directory; returns its absolute path. */
-  file(name: string, content: string): string {
+  writeFile(name: string, content: string): string {
     const path = join(this.path, name);
     writeFileSync(path, content);
     return path;
   }
 
   /** `dev` with another name and these settings, by dotted path. */
-  environment(name: string, settings: Readonly<Record<string, unknown>> = {}): string {
+  writeEnvironment(name: string, settings: Readonly<Record<string, unknown>> = {}): string {
     const document = parseDocument(readFileSync(DEV, 'utf8'));
     for (const [path, value] of Object.entries({ name, ...settings })) document.setIn(path.split('.'), value);
-    return this.file(`${name}.yaml`, String(document));
+    return this.writeFile(`${name}.yaml`, String(document));
   }
 
-  report(out: string): Report {
+  readReport(out: string): Report {
     return JSON.parse(readFileSync(join(this.path, out, 'report.json'), 'utf8')) as Report;
   }
 
@@ -86,8 +86,8 @@ export class Desk implements AsyncDisposable {
    * Expects a run without failures: every criterion passes, or the machine was too busy to judge it. That depends on
    * other load during the tests; a criterion that does not depend on time is never excused.
    */
-  expectHeld({ exitCode, err }: Answer, out: string): Report {
-    const report = this.report(out);
+  expectNoFailures({ exitCode, err }: CommandResult, out: string): Report {
+    const report = this.readReport(out);
     const unheld = report.verdict.criteria.filter(
       (criterion) => !['PASS', 'OUT_OF_SCOPE'].includes(criterion.state) && !isExcused(criterion),
     );
@@ -96,14 +96,14 @@ export class Desk implements AsyncDisposable {
     return report;
   }
 
-  ledger(environment: string): Ledger | undefined {
+  readLedger(environment: string): Ledger | undefined {
     return readLedger(ledgerPath(join(this.path, '.kit'), environment));
   }
 
   /**
    * Processes started from here, as the kernel reports them: nodes have their working directory here, reapers name it.
    */
-  processes(): readonly { readonly pid: number; readonly command: string; readonly stopped: boolean }[] {
+  listProcesses(): readonly { readonly pid: number; readonly command: string; readonly stopped: boolean }[] {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
       .flatMap((name) => {
@@ -119,13 +119,13 @@ export class Desk implements AsyncDisposable {
       });
   }
 
-  /** Waits until no process of this desk runs and no environment is on its disk. */
-  async nothingLeft(withinMs = 30_000): Promise<void> {
+  /** Waits until no process of this harness runs and no environment is on its disk. */
+  async expectNothingLeft(withinMs = 30_000): Promise<void> {
     const left = () => [
-      ...this.processes().map(({ pid, command }) => `${pid} ${command}`),
+      ...this.listProcesses().map(({ pid, command }) => `${pid} ${command}`),
       ...environmentsOf(this.path),
     ];
-    await until('nothing to be left', () => left().length === 0, withinMs).catch(() => {
+    await waitUntil('nothing to be left', () => left().length === 0, withinMs).catch(() => {
       throw new Error(`left behind after ${withinMs} ms: ${left().join('; ')}`);
     });
   }
@@ -133,7 +133,7 @@ export class Desk implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const running of this.#started) running.kill('SIGKILL');
     for (const name of environmentsOf(this.path)) {
-      await this.kit('down', '--env', this.#yamlOf(name));
+      await this.runKit('down', '--env', this.#yamlOf(name));
     }
     rmSync(this.path, { recursive: true, force: true, maxRetries: 3 });
   }
@@ -144,7 +144,7 @@ export class Desk implements AsyncDisposable {
 }
 
 /** A running command. */
-export class Running {
+export class RunningCommand {
   readonly #child: ChildProcess;
   readonly #group: boolean;
   readonly #exit: Promise<unknown[]>;
@@ -178,8 +178,8 @@ export class Running {
   }
 
   /** Waits until its progress matches. */
-  async said(what: RegExp, withinMs = 90_000): Promise<void> {
-    await until(
+  async waitForProgress(what: RegExp, withinMs = 90_000): Promise<void> {
+    await waitUntil(
       `kit to say ${what}`,
       () => {
         if (this.#child.exitCode !== null) throw new Error(`kit ended before it said ${what}: ${this.#said}`);
@@ -196,7 +196,7 @@ export class Running {
   }
 
   /** Its end. Output of a command that is not at a terminal never has colour codes. */
-  async ended(): Promise<Answer> {
+  async waitForExit(): Promise<CommandResult> {
     const [exitCode] = (await this.#exit) as [number | null];
     const [out, err] = await this.#output;
     if ((out + err).includes(ESCAPE)) throw new Error(`colour codes in a pipe: ${JSON.stringify(out + err)}`);

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, RedisProcess, until } from './redis-process.ts';
+import { findFreePort, RedisProcess, waitUntil } from './redis-process.ts';
 
 export interface ClusterSet extends AsyncDisposable {
   /** The first three start as masters of thirds of the slots; the fourth follows the first, and so on. */
@@ -25,8 +25,8 @@ export async function startCluster(options: { nodeTimeoutMs?: number } = {}): Pr
   const dir = mkdtempSync(join(tmpdir(), 'kit-cluster-'));
   const all = [0, 1, 2, 3, 4, 5] as const;
   const ids = all.map((i) => createHash('sha1').update(`${dir}${i}`).digest('hex'));
-  const ports = await Promise.all(all.map((i) => freePort(host(i))));
-  const buses = await Promise.all(all.map((i) => freePort(host(i))));
+  const ports = await Promise.all(all.map((i) => findFreePort(host(i))));
+  const buses = await Promise.all(all.map((i) => findFreePort(host(i))));
   const picture = (self: number): string =>
     all
       .map((i) => {
@@ -77,7 +77,7 @@ export async function startCluster(options: { nodeTimeoutMs?: number } = {}): Pr
     }
     throw new Error(`no node says that it has slot ${slot}`);
   };
-  await until('the cluster is whole', async () => {
+  await waitUntil('the cluster is whole', async () => {
     const answers = await Promise.all(
       nodes.map(async (node) => [
         String(await node.admin().call('CLUSTER', 'INFO')),

@@ -2,12 +2,12 @@
 import { createServer, type Socket, connect as tcp } from 'node:net';
 import type { Address } from './redis-process.ts';
 
-export interface Far extends AsyncDisposable {
+export interface DelayRelay extends AsyncDisposable {
   readonly address: Address;
 }
 
 /** `delayMs` is one way: a round trip takes twice as long. */
-export async function far(target: Address, delayMs: number): Promise<Far> {
+export async function startDelayRelay(target: Address, delayMs: number): Promise<DelayRelay> {
   const sockets = new Set<Socket>();
   const carry = (from: Socket, to: Socket): void => {
     from.on('data', (chunk) => setTimeout(() => to.writable && to.write(chunk), delayMs));

@@ -6,11 +6,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { until } from './redis-process.ts';
+import { waitUntil } from './redis-process.ts';
 
 const run = promisify(execFile);
 
-export interface Registry {
+export interface ImageRegistry {
   /** `127.0.0.1:PORT` */
   readonly host: string;
   /** Digest of a tag, from the registry itself. */
@@ -19,12 +19,12 @@ export interface Registry {
 }
 
 /** Why there can be none here; empty: there can. */
-export async function registryMissing(): Promise<string> {
+export async function findRegistryProblem(): Promise<string> {
   const { stdout } = await run('apt-cache', ['show', 'docker-registry']).catch(() => ({ stdout: '' }));
   return stdout === '' ? "no apt package 'docker-registry' to start a registry from" : '';
 }
 
-export async function startRegistry(): Promise<Registry> {
+export async function startImageRegistry(): Promise<ImageRegistry> {
   const dir = mkdtempSync(join(tmpdir(), 'kit-test-'));
   await run('apt-get', ['download', '-qq', 'docker-registry'], { cwd: dir });
   const deb = readdirSync(dir).find((name) => name.endsWith('.deb')) ?? '';
@@ -42,7 +42,7 @@ export async function startRegistry(): Promise<Registry> {
   });
   const stopped = once(server, 'exit');
   const answers = async () => (await fetch(`http://${host}/v2/`).catch(() => undefined))?.ok === true;
-  await until('the registry to answer', answers, 10_000);
+  await waitUntil('the registry to answer', answers, 10_000);
   return {
     host,
     async digestOf(repository, tag) {

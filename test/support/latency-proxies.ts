@@ -2,16 +2,16 @@
 import { ProxyServer } from '../../harness/faults/proxy/server.ts';
 import type { Address } from './redis-process.ts';
 
-export interface Slowed extends AsyncDisposable {
+export interface LatencyProxies extends AsyncDisposable {
   /** The proxies, in the order of the nodes. */
   readonly addresses: readonly Address[];
   /** Leads a client of sentinels or a cluster to the proxies, whichever node is reported to it. */
   readonly natMap: Readonly<Record<string, Address>>;
   /** Delays each reply by that time, from now on and on existing connections too; 0: no delay. */
-  delay(latencyMs: number, jitterMs?: number): void;
+  setLatency(latencyMs: number, jitterMs?: number): void;
 }
 
-export async function slowed(nodes: readonly Address[]): Promise<Slowed> {
+export async function startLatencyProxies(nodes: readonly Address[]): Promise<LatencyProxies> {
   const proxies = await Promise.all(nodes.map((node) => ProxyServer.start(node)));
   const addresses = proxies.map(({ address }) => address);
   return {
@@ -19,7 +19,7 @@ export async function slowed(nodes: readonly Address[]): Promise<Slowed> {
     natMap: Object.fromEntries(
       nodes.map(({ host, port }, i) => [`${host}:${port}`, addresses[i] as Address]),
     ),
-    delay(latencyMs, jitterMs = 0) {
+    setLatency(latencyMs, jitterMs = 0) {
       for (const proxy of proxies) {
         if (latencyMs === 0) proxy.remove('slow');
         else proxy.add('slow', { type: 'latency', latencyMs, jitterMs });

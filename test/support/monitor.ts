@@ -27,7 +27,7 @@ export async function monitorCommands(
       for (const line of lines) {
         if (line === '+OK') resolve();
         else if (line.startsWith('-')) reject(new Error(`MONITOR: ${line.slice(1)}`));
-        else listener(parsed(line));
+        else listener(parseCommand(line));
       }
     });
     socket.write('MONITOR\r\n');
@@ -36,7 +36,7 @@ export async function monitorCommands(
 }
 
 /** A line such as `+1795915906.583534 [0 127.0.0.1:55530] "GET" "k"`. */
-function parsed(line: string): MonitoredCommand {
+function parseCommand(line: string): MonitoredCommand {
   const [, source = '', words = ''] = /^\+[\d.]+ \[\d+ ([^\]]+)\] (.*)$/s.exec(line) ?? [];
   return { source, args: [...words.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, word = '']) => word) };
 }

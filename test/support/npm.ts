@@ -12,12 +12,12 @@ const run = promisify(execFile);
 const TOP = resolve(import.meta.dirname, '../..');
 const UNREACHABLE = /\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|ETIMEDOUT|ENOTCACHED)\b/;
 
-export interface Missing {
+export interface Unavailable {
   readonly missing: string;
 }
 
 /** @throws npm's error, if it was reached and failed */
-async function npm(cwd: string, ...args: readonly string[]): Promise<Missing | undefined> {
+async function npm(cwd: string, ...args: readonly string[]): Promise<Unavailable | undefined> {
   try {
     await run('npm', [...args, '--no-audit', '--no-fund', '--fetch-retries=0', '--prefer-offline'], {
       cwd,
@@ -35,7 +35,7 @@ async function npm(cwd: string, ...args: readonly string[]): Promise<Missing | u
 }
 
 /** The path of a Node of exactly this version. */
-export async function nodeOf(version: string): Promise<string | Missing> {
+export async function findOrInstallNode(version: string): Promise<string | Unavailable> {
   if (process.version === `v${version}`) return process.execPath;
   const home = join(TOP, '.kit/node', version);
   const name = `node-${process.platform}-${process.arch}`;
@@ -70,11 +70,11 @@ export async function packClient(into: string): Promise<string> {
 }
 
 /** Installs into a folder that contains only the named packages. */
-export async function installAlone(
+export async function installInEmptyProject(
   tarball: string,
   folder: string,
   ...packages: readonly string[]
-): Promise<Missing | undefined> {
+): Promise<Unavailable | undefined> {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{"private":true,"type":"module"}');
   return npm(folder, 'install', '--ignore-scripts', tarball, ...packages);

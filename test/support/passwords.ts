@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { filesBelow } from '../../harness/evidence/run-folder.ts';
 
 /** @param file `secrets.json` of an environment */
-export function passwordsIn(file: string): readonly string[] {
+export function readPasswords(file: string): readonly string[] {
   const { redis, sentinel } = JSON.parse(readFileSync(file, 'utf8')) as Record<
     'redis' | 'sentinel',
     Readonly<Record<string, string>>
@@ -13,7 +13,7 @@ export function passwordsIn(file: string): readonly string[] {
 }
 
 /** Files below the folder that contain one of them. */
-export function filesThatTell(folder: string, passwords: readonly string[]): readonly string[] {
+export function filesContaining(folder: string, passwords: readonly string[]): readonly string[] {
   return filesBelow(folder).filter((path) => {
     const text = readFileSync(join(folder, path), 'latin1');
     return passwords.some((password) => text.includes(password));

@@ -1,7 +1,7 @@
 import type { Streams } from '../../scripts/terminal.ts';
 
 /** Streams that store all written text. */
-export function recording(
+export function recordStreams(
   options: { readonly isTTY?: boolean; readonly columns?: number; readonly colours?: boolean } = {},
 ): Streams & { out(): string; err(): string } {
   const written = { stdout: '', stderr: '' };

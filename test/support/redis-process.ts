@@ -15,7 +15,7 @@ export interface Address {
 }
 
 /** Waits until the condition holds. @throws an error that names the condition, when it does not hold within `ms` */
-export async function until(
+export async function waitUntil(
   awaited: string,
   condition: () => boolean | Promise<boolean>,
   ms = 30_000,
@@ -29,7 +29,7 @@ export async function until(
 }
 
 /** A port that is currently free on the address. */
-export function freePort(host: string): Promise<number> {
+export function findFreePort(host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once('error', reject);
     server.listen(0, host, () => {
@@ -81,7 +81,7 @@ export class RedisProcess implements AsyncDisposable {
 
   static async start(options: StartOptions = {}): Promise<RedisProcess> {
     const { host = '127.61.0.1', sentinel = false, password } = options;
-    const port = options.port ?? (await freePort(host));
+    const port = options.port ?? (await findFreePort(host));
     const dir = mkdtempSync(join(tmpdir(), 'kit-redis-'));
     const conf = join(dir, 'node.conf');
     const lines = [`bind ${host}`, `port ${port}`, `dir ${dir}`, 'save ""', 'protected-mode no'];
@@ -107,7 +107,7 @@ export class RedisProcess implements AsyncDisposable {
     this.#process = child;
     running.add(child);
     child.once('exit', () => running.delete(child));
-    await until(`Redis on ${this.address.host}:${this.address.port} answers`, async () => {
+    await waitUntil(`Redis on ${this.address.host}:${this.address.port} answers`, async () => {
       if (child.exitCode !== null) throw new Error(`${this.#binary} ended with ${child.exitCode}`);
       return this.admin()
         .ping()
@@ -183,14 +183,14 @@ export async function startSentinelSet(
 ): Promise<SentinelSet> {
   const net = options.net ?? 1 + Math.floor(Math.random() * 250);
   const host = (i: number): string => `127.61.${net}.${i}`;
-  const port = await freePort(host(1));
+  const port = await findFreePort(host(1));
   const nodes: RedisProcess[] = [];
   const own = (i: number): string[] => [`bind-source-addr ${host(i)}`, `replica-announce-ip ${host(i)}`];
   for (const i of [1, 2, 3]) {
     const replica = i === 1 ? [] : [`replicaof ${host(1)} ${port}`];
     nodes.push(await RedisProcess.start({ host: host(i), port, conf: [...own(i), ...replica] }));
   }
-  const sentinelPort = await freePort(host(11));
+  const sentinelPort = await findFreePort(host(11));
   const monitor = [
     `sentinel monitor mymaster ${host(1)} ${port} 2`,
     `sentinel down-after-milliseconds mymaster ${options.downAfterMs ?? 1000}`,
@@ -216,7 +216,7 @@ export async function startSentinelSet(
     );
     return role[2]?.length === 2 && seen.every(Boolean);
   };
-  await until('the sentinels see two replicas and each other', agreed, 20_000);
+  await waitUntil('the sentinels see two replicas and each other', agreed, 20_000);
   return {
     redis: nodes as unknown as SentinelSet['redis'],
     sentinels: sentinels as unknown as SentinelSet['sentinels'],

@@ -2,15 +2,15 @@
 import { createServer, type Socket, connect as tcp } from 'node:net';
 import type { Address } from './redis-process.ts';
 
-export interface Muted extends AsyncDisposable {
+export interface ReplyPausingRelay extends AsyncDisposable {
   readonly address: Address;
   /** Withholds replies from now on, on the connection with that index in the order of opening. */
-  mute(connection: number): void;
+  pauseReplies(connection: number): void;
   /** Releases the withheld replies. */
-  unmute(connection: number): void;
+  resumeReplies(connection: number): void;
 }
 
-export async function muted(target: Address): Promise<Muted> {
+export async function startReplyPausingRelay(target: Address): Promise<ReplyPausingRelay> {
   const distant: Socket[] = [];
   const sockets = new Set<Socket>();
   const server = createServer((near) => {
@@ -29,8 +29,8 @@ export async function muted(target: Address): Promise<Muted> {
   const bound = server.address();
   return {
     address: { host: target.host, port: typeof bound === 'object' && bound ? bound.port : 0 },
-    mute: (connection) => void distant[connection]?.pause(),
-    unmute: (connection) => void distant[connection]?.resume(),
+    pauseReplies: (connection) => void distant[connection]?.pause(),
+    resumeReplies: (connection) => void distant[connection]?.resume(),
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));

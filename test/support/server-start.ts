@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-export interface Start {
+export interface StartResult {
   readonly isStarted: boolean;
   /** Standard output and standard error. */
   readonly output: string;
@@ -17,11 +17,11 @@ export interface Start {
 const READY = /Ready to accept connections|ready to accept connections at|Sentinel ID is/;
 const LIMIT_MS = 20_000;
 
-export async function tryStart(
+export async function tryStartServer(
   text: string,
   mode: 'server' | 'sentinel' = 'server',
   binary = 'redis-server',
-): Promise<Start> {
+): Promise<StartResult> {
   const dir = mkdtempSync(join(tmpdir(), 'kit-start-'));
   try {
     const file = join(dir, 'probe.conf');
@@ -46,7 +46,7 @@ export async function tryStart(
   }
 }
 
-function run(binary: string, args: readonly string[], cwd: string): Promise<Start> {
+function run(binary: string, args: readonly string[], cwd: string): Promise<StartResult> {
   const child = spawn(binary, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   return new Promise((resolve, reject) => {
     let output = '';

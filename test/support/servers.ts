@@ -24,7 +24,9 @@ const WANTED: readonly ServerVersion[] = [
 ];
 
 /** @throws Error a path of the variable is no server program */
-export async function listedServers(variable = process.env.KIT_TEST_SERVERS): Promise<readonly TestServer[]> {
+export async function listTestServers(
+  variable = process.env.KIT_TEST_SERVERS,
+): Promise<readonly TestServer[]> {
   const paths = (variable ?? '').split(delimiter).filter((path) => path !== '');
   return Promise.all(
     paths.map(async (path) => {
@@ -43,7 +45,7 @@ export interface WantedServer {
   readonly server: TestServer | undefined;
 }
 
-export function wantedServers(listed: readonly TestServer[]): readonly WantedServer[] {
+export function matchWantedServers(listed: readonly TestServer[]): readonly WantedServer[] {
   return WANTED.map((wanted) => ({
     name: formatServer(wanted),
     server: listed.find(

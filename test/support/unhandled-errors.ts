@@ -13,6 +13,6 @@ console.error = (...words: unknown[]) => {
   print(...words);
 };
 
-const none = () => expect(seen.splice(0), 'connections without an error listener').toEqual([]);
-afterEach(none);
-afterAll(none);
+const expectNone = () => expect(seen.splice(0), 'connections without an error listener').toEqual([]);
+afterEach(expectNone);
+afterAll(expectNone);

@@ -1,7 +1,7 @@
 /** An open loop of writes over a connection, and the outcome of each. */
 import type { CacheError, Durability, SupervisedConnection } from '../../client/index.ts';
 
-export interface WriterResult {
+export interface WriteLoopResult {
   /** Keys that were acknowledged. */
   readonly acknowledged: readonly string[];
   /** Codes of the errors, with their number. */
@@ -13,7 +13,7 @@ export interface WriterResult {
   readonly slowestMs: number;
 }
 
-export class Writer {
+export class WriteLoop {
   readonly #timer: NodeJS.Timeout;
   readonly #acks: { readonly key: string; readonly at: number }[] = [];
   readonly #errors: Record<string, number> = {};
@@ -56,7 +56,7 @@ export class Writer {
     return this.#errors;
   }
 
-  async stop(): Promise<WriterResult> {
+  async stop(): Promise<WriteLoopResult> {
     clearInterval(this.#timer);
     await Promise.all(this.#pending);
     let [gapMs, gapEndedAt] = [0, 0];

@@ -17,7 +17,7 @@ import { withLocalPaths } from '../../tools/lint-truth/start-server.ts';
 const scratch = mkdtempSync(join(tmpdir(), 'kit-truth-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
-const fatal = (line: string, message: string) =>
+const fatalOutcome = (line: string, message: string) =>
   `\n*** FATAL CONFIG FILE ERROR (Redis 7.0.15) ***\nReading the configuration file, at line 1\n>>> '${line}'\n${message}\n`;
 const logged = (message: string) => `1:M 28 Nov 2026 12:00:00.000 # ${message}\n`;
 
@@ -56,11 +56,14 @@ describe('the output of a server', () => {
   });
 
   it.each([
-    [fatal('hz x', "argument couldn't be parsed into an integer"), 'refused'],
-    [fatal('dir ""', 'No such file or directory'), 'refused'],
-    [fatal('dir /no', 'No such file or directory'), 'machine'],
-    [fatal('tls-port 1', 'Bad directive or wrong number of arguments'), 'machine'],
-    [fatal('activedefrag yes', 'it requires a Redis server compiled with a modified Jemalloc'), 'machine'],
+    [fatalOutcome('hz x', "argument couldn't be parsed into an integer"), 'refused'],
+    [fatalOutcome('dir ""', 'No such file or directory'), 'refused'],
+    [fatalOutcome('dir /no', 'No such file or directory'), 'machine'],
+    [fatalOutcome('tls-port 1', 'Bad directive or wrong number of arguments'), 'machine'],
+    [
+      fatalOutcome('activedefrag yes', 'it requires a Redis server compiled with a modified Jemalloc'),
+      'machine',
+    ],
     [
       logged(
         'Warning: Could not create server TCP listening socket 10.0.0.1:1: bind: Cannot assign requested address',

@@ -13,7 +13,7 @@ import {
   tieredCache,
 } from '../../../client/index.ts';
 import { cacheContract } from '../../contracts/cache.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
 beforeAll(async () => {
@@ -203,7 +203,7 @@ describe('a cache over Redis', () => {
     await cache.ping();
     // The WAIT of a durable write occupies its connection.
     const slow = cache.set('other', 1).catch((error: unknown) => error);
-    await until('it is applied', async () => (await redis.admin().exists('order:other')) === 1);
+    await waitUntil('it is applied', async () => (await redis.admin().exists('order:other')) === 1);
     expect(await cache.getOrCompute('k', () => 'old')).toBe('old');
     await cache.delete('k');
     expect(await slow).toBeInstanceOf(DurabilityError);
@@ -233,7 +233,7 @@ describe('a schema that makes of JSON what cannot be frozen', () => {
   it('is answered from the first tier all the same, with a value of its own for each caller', async () => {
     const cache = tieredCache({ address: redis.address, namespace: 'frozen' });
     await cache.set('k', 'text');
-    await until('the first tier has it', async () => (await cache.lookup('k')).source === 'l1');
+    await waitUntil('the first tier has it', async () => (await cache.lookup('k')).source === 'l1');
     const bytes = schemaOf((text) => Buffer.from(String(text)));
     const circle = schemaOf(() => {
       const self: { self?: unknown } = {};

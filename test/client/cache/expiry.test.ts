@@ -12,7 +12,7 @@ import {
   tieredCache,
 } from '../../../client/index.ts';
 import { LIMITS } from '../../../client/options/limits.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
 const ends: (() => Promise<unknown>)[] = [];
@@ -23,7 +23,7 @@ afterAll(() => redis[Symbol.asyncDispose]());
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
-function kept(cache: Cache): Cache {
+function closeAfterTest(cache: Cache): Cache {
   ends.push(() => cache.close());
   return cache;
 }
@@ -36,7 +36,7 @@ const caches: readonly [string, () => Cache][] = [
 
 describe.each(caches)('an entry %s', (_, open) => {
   it('tells the time that is left to it, with its value or alone', async () => {
-    const cache = kept(open());
+    const cache = closeAfterTest(open());
     await cache.set('k', null, { ttlSeconds: 100 });
     const entry = await cache.getWithTtl('k');
     expect(entry?.value).toBeNull();
@@ -52,7 +52,7 @@ describe.each(caches)('an entry %s', (_, open) => {
   });
 
   it('is counted where it is there', async () => {
-    const cache = kept(open());
+    const cache = closeAfterTest(open());
     await cache.setMany(
       new Map<string, unknown>([
         ['a', 0],
@@ -64,7 +64,7 @@ describe.each(caches)('an entry %s', (_, open) => {
   });
 
   it('is set by one of many who set what is absent', async () => {
-    const cache = kept(open());
+    const cache = closeAfterTest(open());
     const won = await Promise.all(
       Array.from({ length: 20 }, (_, i) => cache.setIfAbsent('k', i, { ttlSeconds: 100 })),
     );
@@ -79,7 +79,7 @@ describe.each(caches)('an entry %s', (_, open) => {
   });
 
   it('takes another time, none, or goes', async () => {
-    const cache = kept(open());
+    const cache = closeAfterTest(open());
     await cache.set('k', { a: 1 }, { ttlSeconds: 100 });
     expect(await cache.expire('k', 1000)).toBe(true);
     expect(await cache.ttl('k')).toBeGreaterThan(998);
@@ -87,7 +87,7 @@ describe.each(caches)('an entry %s', (_, open) => {
     expect(await cache.ttl('k')).toBeNull();
     expect(await cache.get('k')).toEqual({ a: 1 });
     expect(await cache.expire('k', 0.05)).toBe(true);
-    await until('the entry is gone', async () => (await cache.get('k')) === undefined);
+    await waitUntil('the entry is gone', async () => (await cache.get('k')) === undefined);
     expect([await cache.expire('k', 100), await cache.expire('absent', 100)]).toEqual([false, false]);
     await cache.set('k', 1);
     expect([await cache.expire('k', 0), await cache.get('k')]).toEqual([true, undefined]);
@@ -96,11 +96,11 @@ describe.each(caches)('an entry %s', (_, open) => {
   });
 
   it('that is kept past its freshness is absent, and stays so', async () => {
-    const cache = kept(open());
+    const cache = closeAfterTest(open());
     await cache.ping();
     await cache.getOrCompute('k', () => 1, { ttlSeconds: 0.2, graceSeconds: 100 });
-    await until('it is stored', async () => (await cache.get('k')) === 1);
-    await until('it is stale', async () => (await cache.get('k')) === undefined);
+    await waitUntil('it is stored', async () => (await cache.get('k')) === 1);
+    await waitUntil('it is stale', async () => (await cache.get('k')) === undefined);
     expect([await cache.ttl('k'), await cache.exists('k'), await cache.expire('k', 100)]).toEqual([
       undefined,
       0,
@@ -113,7 +113,7 @@ describe.each(caches)('an entry %s', (_, open) => {
   });
 
   it('whose tag was invalidated is absent', async () => {
-    const cache = kept(open());
+    const cache = closeAfterTest(open());
     await cache.set('k', 1, { tags: ['t'] });
     expect(await cache.exists('k')).toBe(1);
     await cache.invalidateTags('t');
@@ -137,7 +137,7 @@ describe.each(caches)('an entry %s', (_, open) => {
   });
 
   it('that get would not find has no time to change: its tags are outdated, or it says that there is nothing', async () => {
-    const cache = kept(open());
+    const cache = closeAfterTest(open());
     await cache.set('tagged', 1, { ttlSeconds: 100, tags: ['a', 'b'] });
     expect(await cache.expire('tagged', 500)).toBe(true);
     expect(await cache.ttl('tagged')).toBeGreaterThan(400);
@@ -151,7 +151,7 @@ describe.each(caches)('an entry %s', (_, open) => {
 
 describe('what is not ours', () => {
   it('is absent, and not touched', async () => {
-    const cache = kept(redisCache({ address: redis.address, namespace: 'foreign' }));
+    const cache = closeAfterTest(redisCache({ address: redis.address, namespace: 'foreign' }));
     await redis.admin().rpush('foreign:list', 1);
     expect([await cache.ttl('list'), await cache.exists('list'), await cache.expire('list', 10)]).toEqual([
       undefined,
@@ -166,10 +166,10 @@ describe('with Redis away', () => {
   it('the memory answers what it knows, and never who was first', async () => {
     const own = await RedisProcess.start();
     ends.push(() => own[Symbol.asyncDispose]());
-    const cache = kept(redisCache({ address: own.address, commandTimeoutMs: 100 }));
+    const cache = closeAfterTest(redisCache({ address: own.address, commandTimeoutMs: 100 }));
     await cache.set('old', 1, { ttlSeconds: null });
     await own.kill();
-    await until('Redis is missed', async () => (await cache.lookup('x')).source === 'memory');
+    await waitUntil('Redis is missed', async () => (await cache.lookup('x')).source === 'memory');
     await cache.set('new', 1, { ttlSeconds: 100 });
     expect(await cache.getWithTtl('new')).toMatchObject({ value: 1, source: 'memory' });
     expect(await cache.ttl('new')).toBeGreaterThan(98);
@@ -183,12 +183,12 @@ describe('with Redis away', () => {
   it('an expiry that Redis did not take is a deletion there on its return', async () => {
     const own = await RedisProcess.start({ conf: ['appendonly yes', 'appendfsync always'] });
     ends.push(() => own[Symbol.asyncDispose]());
-    const cache = kept(redisCache({ address: own.address, namespace: 'n', commandTimeoutMs: 200 }));
+    const cache = closeAfterTest(redisCache({ address: own.address, namespace: 'n', commandTimeoutMs: 200 }));
     await cache.set('k', 1, { ttlSeconds: null });
     await own.kill();
     expect(await cache.expire('k', 100)).toBe(false);
     await own.start();
-    await until('the entry is deleted in Redis', async () => {
+    await waitUntil('the entry is deleted in Redis', async () => {
       await cache.get('other');
       return (await own.admin().exists('n:k')) === 0;
     });
@@ -217,7 +217,7 @@ describe('a TTL', () => {
   });
 
   it('is what Redis keeps an entry for, to the millisecond, whatever it was', async () => {
-    const cache = kept(redisCache({ address: redis.address, namespace: 'ttl' }));
+    const cache = closeAfterTest(redisCache({ address: redis.address, namespace: 'ttl' }));
     const seconds = fc.oneof(
       fc.double({ min: 60, max: LIMITS.ttlSeconds, noNaN: true }),
       fc.integer({ min: 60, max: LIMITS.ttlSeconds }),

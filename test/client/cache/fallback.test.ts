@@ -10,8 +10,8 @@ import {
   type RedisCacheOptions,
   redisCache,
 } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
-import { muted } from '../../support/reply-pausing-relay.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
+import { startReplyPausingRelay } from '../../support/reply-pausing-relay.ts';
 
 describe('while Redis is away', () => {
   let redis: RedisProcess;
@@ -34,7 +34,7 @@ describe('while Redis is away', () => {
     await cache.ping();
   }
   const readyAgain = (): Promise<void> =>
-    until('the connection is back', () => cache.connection?.state.kind === 'ready');
+    waitUntil('the connection is back', () => cache.connection?.state.kind === 'ready');
 
   it('reads and writes are answered from memory, and say so', async () => {
     await open();
@@ -61,7 +61,7 @@ describe('while Redis is away', () => {
     await redis.kill();
     // 297 MB in all.
     for (let i = 0; i < 150; i++) await cache.getOrCompute(`k${i}`, () => Buffer.alloc(2_000_000, i));
-    await until('the last one is stored', () => gauge('entries') === 33);
+    await waitUntil('the last one is stored', () => gauge('entries') === 33);
     expect(gauge('entries_bytes')).toBeLessThanOrEqual(64 * 1024 * 1024);
     expect(gauge('entries_bytes')).toBeGreaterThan(60 * 1024 * 1024);
     expect(await cache.getEntry('k149')).toMatchObject({
@@ -83,7 +83,7 @@ describe('while Redis is away', () => {
     expect(await cache.get('k')).toBeUndefined();
     await redis.start();
     await readyAgain();
-    await until('the old value is gone in Redis', async () => {
+    await waitUntil('the old value is gone in Redis', async () => {
       expect(await cache.get('k')).toBeUndefined();
       return (await redis.admin().exists('f:k')) === 0;
     });
@@ -107,13 +107,13 @@ describe('while Redis is away', () => {
     await redis.start();
     await readyAgain();
     // At any moment: neither before nor after the replay does a read return the old value.
-    await until('the replay is done', async () => {
+    await waitUntil('the replay is done', async () => {
       expect(await cache.get('set')).not.toBe('old');
       expect(await cache.get('deleted')).toBeUndefined();
       return (await redis.admin().exists('f:set', 'f:deleted')) === 0;
     });
     expect(await cache.getEntry('kept')).toEqual({ value: 'old', source: 'redis' });
-    await until('the memory is dropped', () => /memory_entries\{.*\} 0$/m.test(cache.metrics()));
+    await waitUntil('the memory is dropped', () => /memory_entries\{.*\} 0$/m.test(cache.metrics()));
   });
 
   it('a later store that fails too does not bring the old value back', async () => {
@@ -122,14 +122,14 @@ describe('while Redis is away', () => {
     await redis.kill();
     await cache.delete('computed');
     expect(await cache.getOrCompute('computed', () => 'new')).toBe('new');
-    await until('it is stored in memory', async () => (await cache.get('computed')) === 'new');
+    await waitUntil('it is stored in memory', async () => (await cache.get('computed')) === 'new');
     await cache.set('durable', 'new');
     const durability = { replicas: 1, timeoutMs: 50 };
     await expect(cache.set('durable', 'newer', { durability })).rejects.toThrowError(NotSentError);
     await redis.start();
     await readyAgain();
     for (const key of ['computed', 'durable']) expect(await cache.get(key)).not.toBe('old');
-    await until('the replay is done', async () => {
+    await waitUntil('the replay is done', async () => {
       await cache.get('any');
       return (await redis.admin().exists('f:computed', 'f:durable')) === 0;
     });
@@ -139,14 +139,14 @@ describe('while Redis is away', () => {
     await open();
     await redis.kill();
     for (let i = 0; i < 20; i++) void cache.set(`k${i}`, 'memory');
-    await until('all are in memory', () => /memory_entries\{.*\} 20$/m.test(cache.metrics()));
+    await waitUntil('all are in memory', () => /memory_entries\{.*\} 20$/m.test(cache.metrics()));
     await redis.start();
     await readyAgain();
-    await until('Redis takes writes', async () => {
+    await waitUntil('Redis takes writes', async () => {
       const receipts = await Promise.all(Array.from({ length: 20 }, (_, i) => cache.set(`k${i}`, 'redis')));
       return receipts.every(({ source }) => source === 'redis');
     });
-    await until('the memory is dropped', () => /memory_entries\{.*\} 0$/m.test(cache.metrics()));
+    await waitUntil('the memory is dropped', () => /memory_entries\{.*\} 0$/m.test(cache.metrics()));
     expect((await cache.getMany(Array.from({ length: 20 }, (_, i) => `k${i}`))).size).toBe(20);
   });
 
@@ -159,7 +159,7 @@ describe('while Redis is away', () => {
     expect(await cache.getOrCompute('quick', () => 'answer')).toBe('answer');
     expect(performance.now() - startedAt).toBeLessThan(100);
     await redis.start();
-    await until('a write reaches Redis', async () => (await cache.set('w', 1)).source === 'redis');
+    await waitUntil('a write reaches Redis', async () => (await cache.set('w', 1)).source === 'redis');
     expect(cache.stats().breaker.kind).toBe('closed');
     const moves = events.flatMap((event) => (event.type === 'breaker' ? [event.to] : []));
     expect([moves[0], moves.at(-2), moves.at(-1)]).toEqual(['open', 'half-open', 'closed']);
@@ -243,27 +243,27 @@ describe('while Redis is away', () => {
   it.each(['delete', 'set'] as const)(
     'a %s whose answer does not come undoes no durable write that was asked for later',
     async (operation) => {
-      await using relay = await muted(redis.address);
+      await using relay = await startReplyPausingRelay(redis.address);
       const durability = { replicas: 1, timeoutMs: 1000 };
       const { host, port } = redis.address;
       await using _replica = await RedisProcess.start({ host, conf: [`replicaof ${host} ${port}`] });
       // A silence of 600 ms is below the threshold: the connection is kept.
       await open({ address: relay.address, commandTimeoutMs: 600, hangSuspectedMs: 5000 });
-      await until('a replica confirms', () =>
+      await waitUntil('a replica confirms', () =>
         cache.set('k', 'old', { durability }).then(
           () => true,
           () => false,
         ),
       );
       // Everything except durable writes uses the first connection.
-      relay.mute(0);
+      relay.pauseReplies(0);
       const failing = operation === 'delete' ? cache.delete('k') : cache.set('k', 'older');
       const unanswered = failing.then((result) => result);
       await cache.set('k', 'confirmed', { durability });
       await unanswered;
       expect(events.some((event) => event.type === 'fallback' && event.operation === operation)).toBe(true);
-      relay.unmute(0);
-      await until('Redis answers', async () => (await cache.lookup('k')).source === 'redis');
+      relay.resumeReplies(0);
+      await waitUntil('Redis answers', async () => (await cache.lookup('k')).source === 'redis');
       expect(await cache.get('k')).toBe('confirmed');
       expect(await redis.admin().exists('f:k')).toBe(1);
       await cache.close();
@@ -277,7 +277,7 @@ describe('while Redis is away', () => {
     await expect(write).rejects.toThrowError(OutcomeUnknownError);
     redis.resume();
     await readyAgain();
-    await until('Redis has caught up', async () => (await redis.admin().exists('f:log')) === 1);
+    await waitUntil('Redis has caught up', async () => (await redis.admin().exists('f:log')) === 1);
     expect(await redis.admin().get('f:log')).toBe('once,');
   });
 
@@ -309,12 +309,12 @@ describe('the deletions that wait for Redis', () => {
     fallback.memory.set('b1', Buffer.from('x'), null);
     fallback.remember(['a2', 'b2']);
     fallback.recover();
-    await until('the other shard has its deletion', () => !fallback.isDirty('b2'));
+    await waitUntil('the other shard has its deletion', () => !fallback.isDirty('b2'));
     expect([fallback.isDirty('a2'), calls]).toEqual([true, [['b2']]]);
     expect([fallback.memory.get('a1')?.toString(), fallback.memory.size]).toEqual(['x', 1]);
     away.clear();
     fallback.journal.noticed({ type: 'ready', master: { host: '127.0.0.1', port: 1 }, outageMs: 1 });
-    await until('all are settled', () => {
+    await waitUntil('all are settled', () => {
       fallback.recover();
       return !fallback.pending;
     });
@@ -331,7 +331,7 @@ describe('the deletions that wait for Redis', () => {
     });
     fallback.remember(['a', 'b']);
     fallback.recover();
-    await until('all are settled', () => !fallback.pending);
+    await waitUntil('all are settled', () => !fallback.pending);
     expect(calls).toEqual([['a', 'b'], ['a', 'b'], ['a']]);
     fallback.stop();
   });

@@ -5,7 +5,7 @@ import { Fallback } from '../../../client/cache/fallback.ts';
 import { resolveCache } from '../../../client/cache/options.ts';
 import { Reader } from '../../../client/cache/reader.ts';
 import { encodeEnvelope } from '../../../client/codec/envelope.ts';
-import { until } from '../../support/redis-process.ts';
+import { waitUntil } from '../../support/redis-process.ts';
 
 describe('a read that fills the first tier', () => {
   it('ends its fills when it fails, by whatever it fails', async () => {
@@ -86,7 +86,7 @@ describe('a read that was asked before a failover', () => {
     const answer = isFound(reader);
     fallback.remember(['ns:k']);
     fallback.recover();
-    await until('the deletion is replayed', () => !fallback.pending);
+    await waitUntil('the deletion is replayed', () => !fallback.pending);
     // Reads that start from now on are trusted.
     const later = isFound(reader);
     resolve();

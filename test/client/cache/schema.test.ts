@@ -14,7 +14,7 @@ import {
   tieredCache,
   wrap,
 } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 interface User {
   readonly id: number;
@@ -31,7 +31,7 @@ const later = z.object({
 const ada: User = { id: 1, name: 'Ada' };
 
 /** A validator that only validates, and counts its calls. */
-function silent(): StandardSchema<User> & { validated: number } {
+function countingSchema(): StandardSchema<User> & { validated: number } {
   const schema: StandardSchema<User> & { validated: number } = {
     validated: 0,
     '~standard': {
@@ -85,7 +85,7 @@ describe.each(modes)('a schema without a name of its own, %s', (_, make) => {
     await cache.setMany(new Map([['many', ada]]), { schema: user });
     await cache.setIfAbsent('absent', ada, { schema: user });
     await cache.getOrCompute('computed', () => ada, { schema: user });
-    await until('it is stored', async () => (await redis.admin().exists('ns:computed')) === 1);
+    await waitUntil('it is stored', async () => (await redis.admin().exists('ns:computed')) === 1);
     expect(hashOf(user)).not.toBe(hashOf(later));
     for (const key of ['set', 'many', 'absent', 'computed']) expect(await schemaOf(key)).toBe(hashOf(user));
     const one = { schema: user };
@@ -98,12 +98,12 @@ describe.each(modes)('a schema without a name of its own, %s', (_, make) => {
   it('makes an entry of another shape a miss that is purged, counted and computed again', async () => {
     const { cache, reasons } = await open();
     await cache.getOrCompute('k', () => ada, { schema: user });
-    await until('it is stored', async () => (await schemaOf('k')) === hashOf(user));
+    await waitUntil('it is stored', async () => (await schemaOf('k')) === hashOf(user));
     // Every check that depends on the values alone passes.
     expect(await cache.get('k', { schema: user })).toEqual(ada);
     const eve = { id: 2, name: 'Eve' };
     expect(await cache.getOrCompute('k', () => eve, { schema: later })).toEqual(eve);
-    await until('it is stored anew', async () => (await schemaOf('k')) === hashOf(later));
+    await waitUntil('it is stored anew', async () => (await schemaOf('k')) === hashOf(later));
     expect(await cache.get('k', { schema: later })).toEqual(eve);
     expect([cache.stats().purged, reasons]).toEqual([1, ['schema']]);
   });
@@ -131,14 +131,14 @@ describe.each(modes)('a schema without a name of its own, %s', (_, make) => {
 
   it('that only validates has no hash: values are judged by each read, and names are the caller’s', async () => {
     const { cache } = await open();
-    const schema = silent();
+    const schema = countingSchema();
     expect(schemaIdOf(schema)).toBeUndefined();
     await cache.set('k', ada, { schema });
     expect([await schemaOf('k'), schema.validated]).toEqual([0, 0]);
     expect(await cache.get('k', { schema })).toEqual(ada);
     // Neither schema refuses it: it has no shape to compare with.
     await cache.set('k', ada, { schema: user });
-    expect(await cache.get('k', { schema: silent() })).toEqual(ada);
+    expect(await cache.get('k', { schema: countingSchema() })).toEqual(ada);
     await cache.set('k', { id: 1 }, { schema });
     expect(await cache.get('k', { schema })).toBeUndefined();
     expect([cache.stats().purged, await redis.admin().exists('ns:k')]).toEqual([1, 0]);
@@ -147,7 +147,7 @@ describe.each(modes)('a schema without a name of its own, %s', (_, make) => {
   it('is asked for its shape once, however often it is used', async () => {
     const { cache } = await open();
     let asked = 0;
-    const plain = silent();
+    const plain = countingSchema();
     const schema = {
       '~standard': {
         ...plain['~standard'],
@@ -173,7 +173,7 @@ describe.each(modes)('a schema without a name of its own, %s', (_, make) => {
     const key = find.keyOf(1);
     expect(key).toBe(buildKey('user', [1], { schema: user }));
     await find(1);
-    await until('it is stored', async () => (await schemaOf(key)) === hashOf(user));
+    await waitUntil('it is stored', async () => (await schemaOf(key)) === hashOf(user));
     await cache.set(key, { id: 1, name: 'by hand' });
     expect((await find(1)).name).toBe('by hand');
   });

@@ -34,11 +34,11 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-function kept(cache: Cache): Cache {
+function closeAfterTest(cache: Cache): Cache {
   ends.push(() => cache.close());
   return cache;
 }
-const open = (namespace: string): Cache => kept(redisCache({ address: redis.address, namespace }));
+const open = (namespace: string): Cache => closeAfterTest(redisCache({ address: redis.address, namespace }));
 
 /** Violations of the text format of Prometheus (exposition_formats.md), in words; empty where there are none. */
 function faultsIn(text: string): readonly string[] {
@@ -84,7 +84,7 @@ function promtool(text: string): Promise<string> {
   });
 }
 
-async function used(cache: Cache, times: number): Promise<Cache> {
+async function useCache(cache: Cache, times: number): Promise<Cache> {
   await cache.set('k', 1);
   for (let i = 0; i < times; i++) await cache.get('k');
   return cache;
@@ -92,7 +92,7 @@ async function used(cache: Cache, times: number): Promise<Cache> {
 
 describe('the rules of the text format', () => {
   it('are broken by two texts of metrics(), one after the other', async () => {
-    const [one, other] = [await used(open('one'), 1), await used(open('other'), 2)];
+    const [one, other] = [await useCache(open('one'), 1), await useCache(open('other'), 2)];
     expect(faultsIn(one.metrics())).toEqual([]);
     expect(faultsIn(one.metrics() + other.metrics())).toContain('second TYPE of cache_redis_hits_total');
   });
@@ -100,7 +100,7 @@ describe('the rules of the text format', () => {
 
 describe('the metrics of several caches', () => {
   it('are one exposition, told apart by their namespaces', async () => {
-    const [one, other] = [await used(open('one'), 1), await used(open('other'), 2)];
+    const [one, other] = [await useCache(open('one'), 1), await useCache(open('other'), 2)];
     const text = renderMetrics([one, other]);
     expect(faultsIn(text)).toEqual([]);
     expect(text.match(/^# TYPE cache_redis_hits_total counter$/gm)).toHaveLength(1);
@@ -112,7 +112,7 @@ describe('the metrics of several caches', () => {
   });
 
   it('have what their servers and their warmers say beside them', async () => {
-    const [one, other] = [open('one'), kept(memoryCache({ namespace: 'odd"name' }))];
+    const [one, other] = [open('one'), closeAfterTest(memoryCache({ namespace: 'odd"name' }))];
     const warmer = new CacheWarmer(one, [{ name: 'all', generate: () => [['k', 1]] }]);
     await warmer.start();
     const text = await collectMetrics([{ cache: one, sources: [warmer] }, other]);
@@ -132,7 +132,7 @@ describe('the metrics of several caches', () => {
 
   describe.runIf(hasPromtool)(`by promtool${hasPromtool ? '' : ' [skipped: not installed]'}`, () => {
     it('are valid', async () => {
-      const caches = [await used(open('one'), 1), await used(open('odd"name\\'), 2)];
+      const caches = [await useCache(open('one'), 1), await useCache(open('odd"name\\'), 2)];
       await caches[0]?.getOrCompute('c', () => 1, { tags: ['t'] });
       expect(await promtool(renderMetrics(caches))).toBe('');
       expect(await promtool(await collectMetrics(caches))).toBe('');
@@ -141,8 +141,8 @@ describe('the metrics of several caches', () => {
 
     it('are valid in a registry of prom-client', async () => {
       const registry = new Registry();
-      await registerMetrics(await used(open('one'), 1), registry);
-      await registerMetrics(await used(open('other'), 2), registry);
+      await registerMetrics(await useCache(open('one'), 1), registry);
+      await registerMetrics(await useCache(open('other'), 2), registry);
       expect(await promtool(await registry.metrics())).toBe('');
     });
   });
@@ -151,7 +151,7 @@ describe('the metrics of several caches', () => {
 describe('a registry of prom-client', () => {
   it('takes several caches, told apart by their namespaces', async () => {
     const registry = new Registry();
-    const [one, other] = [await used(open('one'), 1), await used(open('other'), 2)];
+    const [one, other] = [await useCache(open('one'), 1), await useCache(open('other'), 2)];
     await registerMetrics(one, registry);
     await registerMetrics(other, registry);
     const text = await registry.metrics();
@@ -165,10 +165,10 @@ describe('a registry of prom-client', () => {
 
   it('takes what only a later cache has, and a cache twice without counting it twice', async () => {
     const registry = new Registry();
-    const memory = kept(memoryCache({ namespace: 'memory' }));
+    const memory = closeAfterTest(memoryCache({ namespace: 'memory' }));
     await registerMetrics(memory, registry);
     expect(await registry.metrics()).not.toContain('cache_redis_evictions_total');
-    const remote = await used(open('remote'), 3);
+    const remote = await useCache(open('remote'), 3);
     await registerMetrics(remote, registry);
     await registerMetrics(withTelemetry(remote, {}), registry);
     const text = await registry.metrics();
@@ -184,20 +184,20 @@ describe('a registry of prom-client', () => {
       'namespace: "reopened" is used by two caches',
     );
     await first.close();
-    const takeOut = await registerMetrics(await used(open('reopened'), 1), registry);
+    const takeOut = await registerMetrics(await useCache(open('reopened'), 1), registry);
     expect(await registry.metrics()).toMatch(/^cache_redis_hits_total\{namespace="reopened"\} 1$/m);
     takeOut();
-    await registerMetrics(await used(open('reopened'), 2), registry);
+    await registerMetrics(await useCache(open('reopened'), 2), registry);
     expect(await registry.metrics()).toMatch(/^cache_redis_hits_total\{namespace="reopened"\} 2$/m);
     const memory = memoryCache({ namespace: 'm' });
     await registerMetrics(memory, registry);
     await memory.close();
-    await registerMetrics(kept(memoryCache({ namespace: 'm' })), registry);
+    await registerMetrics(closeAfterTest(memoryCache({ namespace: 'm' })), registry);
   });
 
   it('is filled again after it was cleared', async () => {
     const registry = new Registry();
-    const cache = await used(open('cleared'), 1);
+    const cache = await useCache(open('cleared'), 1);
     await registerMetrics(cache, registry);
     registry.clear();
     await registerMetrics(cache, registry);
@@ -233,8 +233,8 @@ describe('a meter of OpenTelemetry', () => {
 
   it('counts two caches apart', async () => {
     const { meter, read } = metering();
-    await used(withTelemetry(open('one'), { meter }), 1);
-    await used(withTelemetry(open('other'), { meter }), 2);
+    await useCache(withTelemetry(open('one'), { meter }), 1);
+    await useCache(withTelemetry(open('other'), { meter }), 2);
     expect(await read('cache.hits')).toEqual({ one: 1, other: 2 });
     expect(await read('cache.writes')).toEqual({ one: 1, other: 1 });
     expect(await read('cache.operation.duration')).toEqual({ one: 2, other: 3 });
@@ -242,7 +242,7 @@ describe('a meter of OpenTelemetry', () => {
 
   it('adds caches of one namespace up', async () => {
     const { meter, read } = metering();
-    for (const times of [1, 2]) await used(withTelemetry(open('same'), { meter }), times);
+    for (const times of [1, 2]) await useCache(withTelemetry(open('same'), { meter }), times);
     expect(await read('cache.hits')).toEqual({ same: 3 });
   });
 
@@ -250,19 +250,19 @@ describe('a meter of OpenTelemetry', () => {
     const { meter, read } = metering();
     const plain = open('twice');
     const cache = withTelemetry(withTelemetry(plain, { meter }), { meter });
-    await used(cache, 2);
-    await used(withTelemetry(plain, { meter }), 1);
+    await useCache(cache, 2);
+    await useCache(withTelemetry(plain, { meter }), 1);
     expect(await read('cache.hits')).toEqual({ twice: 3 });
     expect(await read('cache.operation.duration')).toEqual({ twice: 5 });
   });
 
   it('keeps what a closed cache had counted, as a counter never falls', async () => {
     const { meter, read } = metering();
-    const first = await used(withTelemetry(open('n'), { meter }), 2);
+    const first = await useCache(withTelemetry(open('n'), { meter }), 2);
     await first.close();
     expect(await read('cache.hits')).toEqual({ n: 2 });
-    await used(withTelemetry(open('n'), { meter }), 1);
-    const memory = await used(withTelemetry(memoryCache({ namespace: 'm' }), { meter }), 1);
+    await useCache(withTelemetry(open('n'), { meter }), 1);
+    const memory = await useCache(withTelemetry(memoryCache({ namespace: 'm' }), { meter }), 1);
     await memory.close();
     expect(await read('cache.hits')).toEqual({ n: 3, m: 1 });
   });

@@ -18,7 +18,7 @@ const CODECS: Readonly<Record<CodecName, Codec | undefined>> = { json: undefined
 const byId = new Map([[binaryCodec.id, binaryCodec]]);
 
 /** Returns the value after encoding and decoding. @throws SerializationError refused */
-function through(value: unknown, name: CodecName): unknown {
+function roundTrip(value: unknown, name: CodecName): unknown {
   const decoded = decodeEnvelope(encodeEnvelope(value, { codec: CODECS[name] }), { codecs: byId });
   if (!decoded.ok) throw new Error(`stored, and then ${decoded.reason}`);
   return decoded.value;
@@ -26,7 +26,7 @@ function through(value: unknown, name: CodecName): unknown {
 
 function isRefused(value: unknown, name: CodecName): boolean {
   try {
-    through(value, name);
+    roundTrip(value, name);
     return false;
   } catch (error) {
     if (error instanceof SerializationError) return true;
@@ -46,7 +46,7 @@ const cyclic: Record<string, unknown> = {};
 cyclic.self = [cyclic];
 const transferred = new Uint8Array(8);
 structuredClone(transferred.buffer, { transfer: [transferred.buffer] });
-const hidden = Object.defineProperty({ a: 1 }, 'b', { value: 2, enumerable: false });
+const withHiddenProperty = Object.defineProperty({ a: 1 }, 'b', { value: 2, enumerable: false });
 
 /** Refused by both codecs. */
 const REFUSED: Readonly<Record<string, unknown>> = {
@@ -91,7 +91,7 @@ const REFUSED: Readonly<Record<string, unknown>> = {
   Math,
   JSON,
   'a symbol as name': { [Symbol('s')]: 1 },
-  'a hidden property': hidden,
+  'a hidden property': withHiddenProperty,
   'a hidden method': Object.defineProperty({}, 'toJSON', { value: () => 'other', enumerable: false }),
   'a method named toJSON': { toJSON: () => 'other' },
   'an array with named properties': /a/.exec('a'),
@@ -155,18 +155,18 @@ describe.each(['json', 'binary'] as const)('the codec %s', (name) => {
   });
 
   it.each(Object.entries(PLAIN))('carries %s', (_, value) => {
-    deepStrictEqual(through(value, name), value);
+    deepStrictEqual(roundTrip(value, name), value);
   });
 
   it.each(Object.entries(RICH))(`${name === 'json' ? 'refuses' : 'carries'} %s`, (_, value) => {
     for (const wrapped of [value, [value], { a: { value } }])
       if (name === 'json') expect(isRefused(wrapped, name)).toBe(true);
-      else deepStrictEqual(through(wrapped, name), wrapped);
+      else deepStrictEqual(roundTrip(wrapped, name), wrapped);
   });
 
   it("carries plain data of another realm, as this realm's", () => {
     const foreign: unknown = runInNewContext('({ a: [1, { b: "x" }], c: null })');
-    deepStrictEqual(through(foreign, name), { a: [1, { b: 'x' }], c: null });
+    deepStrictEqual(roundTrip(foreign, name), { a: [1, { b: 'x' }], c: null });
   });
 
   it('carries any value that there is so that it is strictly equal, or refuses it', () => {
@@ -207,7 +207,7 @@ describe.each(['json', 'binary'] as const)('the codec %s', (name) => {
           return;
         }
         outcomes.same += 1;
-        const back = through(value, name);
+        const back = roundTrip(value, name);
         expect(isDeepStrictEqual(back, value), `${inspect(value)} came back as ${inspect(back)}`).toBe(true);
       }),
       { numRuns: 5000 },
@@ -220,7 +220,7 @@ describe.each(['json', 'binary'] as const)('the codec %s', (name) => {
     for (const prototype of [Object.prototype, Array.prototype])
       try {
         Object.defineProperty(prototype, 'toJSON', { value: () => 1, configurable: true });
-        deepStrictEqual(through({ a: [1] }, name), { a: [1] });
+        deepStrictEqual(roundTrip({ a: [1] }, name), { a: [1] });
       } finally {
         delete (prototype as { toJSON?: unknown }).toJSON;
       }
@@ -230,7 +230,7 @@ describe.each(['json', 'binary'] as const)('the codec %s', (name) => {
     const prototype = Object.prototype as { extra?: unknown };
     try {
       prototype.extra = () => 1;
-      deepStrictEqual(through({ a: [{ b: 1 }] }, name), { a: [{ b: 1 }] });
+      deepStrictEqual(roundTrip({ a: [{ b: 1 }] }, name), { a: [{ b: 1 }] });
     } finally {
       delete prototype.extra;
     }
@@ -239,9 +239,9 @@ describe.each(['json', 'binary'] as const)('the codec %s', (name) => {
   it('refuses more than 500 levels, and says so of a cycle', () => {
     let deep: unknown = 1;
     for (let level = 0; level < 500; level++) deep = [deep];
-    deepStrictEqual(through(deep, name), deep);
-    expect(() => through([deep], name)).toThrowError(/deeper than 500 levels/);
-    expect(() => through(cyclic, name)).toThrowError(/at \.self\[0\]: holds itself/);
+    deepStrictEqual(roundTrip(deep, name), deep);
+    expect(() => roundTrip([deep], name)).toThrowError(/deeper than 500 levels/);
+    expect(() => roundTrip(cyclic, name)).toThrowError(/at \.self\[0\]: holds itself/);
   });
 });
 

@@ -17,7 +17,7 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-function opened(options: AnalyticsOptions = {}, over: Cache = memoryCache()) {
+function openAnalytics(options: AnalyticsOptions = {}, over: Cache = memoryCache()) {
   const analytics = new CacheAnalytics(over, options);
   const events: AnalyticsEvent[] = [];
   analytics.on((event) => events.push(event));
@@ -56,7 +56,7 @@ describe('the savings of a cache', () => {
 
 describe('analytics', () => {
   it('tell hits, loads and their time by domain, whichever way is read', async () => {
-    const { analytics, cache } = opened({ loadMs: 100, costPerCall: 2 });
+    const { analytics, cache } = openAnalytics({ loadMs: 100, costPerCall: 2 });
     await cache.set('v1:natal:1', 1);
     await cache.get('v1:natal:1');
     await cache.lookup('v1:natal:2');
@@ -80,7 +80,7 @@ describe('analytics', () => {
   });
 
   it('count the keys that a load of many was asked for as misses', async () => {
-    const { analytics, cache } = opened();
+    const { analytics, cache } = openAnalytics();
     await cache.set('user:1', 1);
     const found = await cache.getOrComputeMany(
       ['user:1', 'user:2', 'user:3'],
@@ -95,12 +95,12 @@ describe('analytics', () => {
   });
 
   it('know nothing before the first read', () => {
-    const { total, perYear, size } = opened().analytics.report();
+    const { total, perYear, size } = openAnalytics().analytics.report();
     expect([total.hitRatio, total.loadMs, perYear, size.keysPerHour]).toEqual([null, null, null, null]);
   });
 
   it('group as they are told, up to a bound', async () => {
-    const { analytics, cache } = opened({ groupOf: (key) => key });
+    const { analytics, cache } = openAnalytics({ groupOf: (key) => key });
     for (let i = 0; i < 1005; i++) await cache.get(`k${i}`);
     const { groups } = analytics.report();
     expect(groups).toHaveLength(1001);
@@ -108,7 +108,7 @@ describe('analytics', () => {
   });
 
   it('raise one alert when hits fall below the bound, and one word when they recover', async () => {
-    const { analytics, cache, events } = opened({ minReads: 10 });
+    const { analytics, cache, events } = openAnalytics({ minReads: 10 });
     await cache.set('k', 1);
     const read = async (hits: number, misses: number): Promise<void> => {
       for (let i = 0; i < hits; i++) await cache.get('k');
@@ -128,7 +128,7 @@ describe('analytics', () => {
 
   it('follow the size of the database, as far as they may ask', async () => {
     await using redis = await RedisProcess.start({ conf: ['user shy on >secret ~* &* +@all -info -dbsize'] });
-    const { analytics, cache } = opened({ samplesMax: 3 }, redisCache({ address: redis.address }));
+    const { analytics, cache } = openAnalytics({ samplesMax: 3 }, redisCache({ address: redis.address }));
     await analytics.sample();
     for (let i = 0; i < 3; i++) {
       await new Promise((resolve) => setTimeout(resolve, 2));
@@ -139,19 +139,22 @@ describe('analytics', () => {
     expect(samples.map(({ keys }) => keys)).toEqual([1, 2, 3]);
     expect(keysPerHour).toBeGreaterThan(0);
     expect(bytesPerHour).toBeGreaterThan(0);
-    const shy = opened({}, redisCache({ address: redis.address, username: 'shy', password: 'secret' }));
+    const shy = openAnalytics(
+      {},
+      redisCache({ address: redis.address, username: 'shy', password: 'secret' }),
+    );
     expect(await shy.analytics.sample()).toMatchObject({ keys: null, usedBytes: null });
     for (const end of ends.splice(0).reverse()) await end();
   });
 
   it('sample by themselves', async () => {
-    const { analytics } = opened({ sampleMs: 5 });
+    const { analytics } = openAnalytics({ sampleMs: 5 });
     await expect.poll(() => analytics.report().size.samples.length).toBeGreaterThan(1);
   });
 
   it('refuse settings that make no sense', () => {
     for (const bad of [{ sampleMs: 0 }, { samplesMax: 1.5 }, { minReads: 0 }, { alertBelow: 2 }])
-      expect(() => opened(bad)).toThrowError(ConfigurationError);
+      expect(() => openAnalytics(bad)).toThrowError(ConfigurationError);
   });
 
   it('take the domain out of a key', () => {

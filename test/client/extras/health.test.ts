@@ -10,7 +10,7 @@ import {
   redisCache,
   sentinelCache,
 } from '../../../client/index.ts';
-import { RedisProcess, startSentinelSet, until } from '../../support/redis-process.ts';
+import { RedisProcess, startSentinelSet, waitUntil } from '../../support/redis-process.ts';
 
 const ends: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -22,7 +22,7 @@ async function started(conf: readonly string[] = []): Promise<RedisProcess> {
   ends.push(() => redis[Symbol.asyncDispose]());
   return redis;
 }
-function kept(cache: Cache): Cache {
+function closeAfterTest(cache: Cache): Cache {
   ends.push(() => cache.close());
   return cache;
 }
@@ -30,7 +30,7 @@ function kept(cache: Cache): Cache {
 describe('the health of a cache', () => {
   it('is healthy, with figures, where all is well', async () => {
     const { address } = await started(['maxmemory 100mb']);
-    const health = await healthCheck(kept(redisCache({ address })));
+    const health = await healthCheck(closeAfterTest(redisCache({ address })));
     expect(health).toMatchObject({
       status: 'healthy',
       checks: {
@@ -50,14 +50,16 @@ describe('the health of a cache', () => {
 
   it('does not know, and is not ill, where the user may not ask', async () => {
     const { address } = await started(['user shy on >secret ~* &* +@all -info']);
-    const health = await healthCheck(kept(redisCache({ address, username: 'shy', password: 'secret' })));
+    const health = await healthCheck(
+      closeAfterTest(redisCache({ address, username: 'shy', password: 'secret' })),
+    );
     const denied = { status: 'unknown', reason: 'the user has no permission for it' };
     expect(health).toMatchObject({ status: 'healthy', checks: { memory: denied, replication: denied } });
   });
 
   it('is degraded where memory is nearly full or replicas are missing', async () => {
     const { address } = await started(['maxmemory 100mb']);
-    const cache = kept(redisCache({ address }));
+    const cache = closeAfterTest(redisCache({ address }));
     const health = await healthCheck(cache, { memoryWarnRatio: 0.000_1, minReplicas: 2 });
     expect(health).toMatchObject({
       status: 'degraded',
@@ -70,20 +72,20 @@ describe('the health of a cache', () => {
 
   it('knows no ratio where memory has no limit', async () => {
     const { address } = await started();
-    const { memory } = (await healthCheck(kept(redisCache({ address })))).checks;
+    const { memory } = (await healthCheck(closeAfterTest(redisCache({ address })))).checks;
     expect(memory.status).toBe('pass');
     expect(memory).not.toHaveProperty('usageRatio');
   });
 
   it('sees a replica that has lost its master', async () => {
     const redis = await started(['replicaof 127.61.0.9 1']);
-    const health = await healthCheck(kept(redisCache({ address: redis.address })));
+    const health = await healthCheck(closeAfterTest(redisCache({ address: redis.address })));
     expect(health.checks.replication).toMatchObject({ status: 'fail', role: 'slave' });
   });
 
   it('is unhealthy without Redis, or degraded where that is said, and the endpoint says so', async () => {
     const redis = await started();
-    const cache = kept(
+    const cache = closeAfterTest(
       redisCache({ address: redis.address, commandTimeoutMs: 100, breaker: { threshold: 1 } }),
     );
     const server = createServer(healthHandler(cache, { timeoutMs: 500 }));
@@ -93,7 +95,7 @@ describe('the health of a cache', () => {
     const well = await fetch(url);
     expect([well.status, ((await well.json()) as { status: string }).status]).toEqual([200, 'healthy']);
     await redis.kill();
-    await until('the breaker is open', async () => {
+    await waitUntil('the breaker is open', async () => {
       await cache.get('k');
       return cache.stats().breaker.kind === 'open';
     });
@@ -112,7 +114,7 @@ describe('the health of a cache', () => {
 
   it('is within its time although Redis hangs', async () => {
     const redis = await started();
-    const cache = kept(redisCache({ address: redis.address, commandTimeoutMs: 5000 }));
+    const cache = closeAfterTest(redisCache({ address: redis.address, commandTimeoutMs: 5000 }));
     await cache.ping();
     redis.pause();
     const startedAt = performance.now();
@@ -123,7 +125,7 @@ describe('the health of a cache', () => {
   });
 
   it('is healthy without any Redis where there is to be none', async () => {
-    const health = await healthCheck(kept(memoryCache()));
+    const health = await healthCheck(closeAfterTest(memoryCache()));
     expect(health.status).toBe('healthy');
     expect(health.checks.connectivity).toEqual({
       status: 'unknown',
@@ -133,11 +135,14 @@ describe('the health of a cache', () => {
 
   it('says how a cluster is', async () => {
     const redis = await started(['cluster-enabled yes']);
-    const cache = kept(redisCache({ address: redis.address }));
+    const cache = closeAfterTest(redisCache({ address: redis.address }));
     const down = await healthCheck(cache);
     expect(down).toMatchObject({ status: 'degraded', checks: { cluster: { status: 'fail', slotsOk: 0 } } });
     await redis.admin().call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-    await until('the cluster is up', async () => (await healthCheck(cache)).checks.cluster.state === 'ok');
+    await waitUntil(
+      'the cluster is up',
+      async () => (await healthCheck(cache)).checks.cluster.state === 'ok',
+    );
     expect((await healthCheck(cache)).checks.cluster).toMatchObject({
       status: 'pass',
       slotsOk: 16_384,
@@ -148,8 +153,8 @@ describe('the health of a cache', () => {
   it('counts sentinels and replicas, and sees when a failover has become impossible', async () => {
     const set = await startSentinelSet();
     ends.push(async () => set[Symbol.asyncDispose]());
-    const cache = kept(sentinelCache({ sentinels: set.sentinels.map(({ address }) => address) }));
-    await until(
+    const cache = closeAfterTest(sentinelCache({ sentinels: set.sentinels.map(({ address }) => address) }));
+    await waitUntil(
       'all sentinels have answered',
       async () => (await healthCheck(cache)).checks.sentinel.status === 'pass',
     );
@@ -158,7 +163,7 @@ describe('the health of a cache', () => {
     expect(checks.replication).toMatchObject({ status: 'pass', role: 'master', replicas: 2 });
     expect(checks.replication.lagBytes).toBeGreaterThanOrEqual(0);
     for (const sentinel of set.sentinels.slice(0, 2)) await sentinel.kill();
-    await until(
+    await waitUntil(
       'two sentinels are missed',
       async () => (await healthCheck(cache)).checks.sentinel.status === 'fail',
       15_000,

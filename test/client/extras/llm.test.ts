@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Cache, CacheAnalytics, llmCache, memoryCache, redisCache } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
 const ends: (() => Promise<unknown>)[] = [];
@@ -11,7 +11,7 @@ afterAll(() => redis[Symbol.asyncDispose]());
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
-function kept(cache: Cache): Cache {
+function closeAfterTest(cache: Cache): Cache {
   ends.push(() => cache.close());
   return cache;
 }
@@ -21,7 +21,7 @@ describe.each<[string, () => Cache]>([
   ['in memory', () => memoryCache()],
 ])('answers of language models %s', (_, open) => {
   it('are given once for the same model, prompt and parameters', async () => {
-    const cache = kept(open());
+    const cache = closeAfterTest(open());
     await cache.ping();
     const llm = llmCache(cache, { ttlSeconds: 60 });
     let calls = 0;
@@ -36,7 +36,7 @@ describe.each<[string, () => Cache]>([
       cached: false,
     });
     expect(Math.abs(first.timestamp - Date.now() / 1000)).toBeLessThan(5);
-    await until('the answer is stored', async () => (await llm.peek(request)) !== undefined);
+    await waitUntil('the answer is stored', async () => (await llm.peek(request)) !== undefined);
     expect(await llm.ask({ ...request, params: { temperature: 0.7, seed: undefined } }, call)).toEqual({
       ...first,
       cached: true,
@@ -46,13 +46,13 @@ describe.each<[string, () => Cache]>([
   });
 
   it('go with their model, and with no other', async () => {
-    const cache = kept(open());
+    const cache = closeAfterTest(open());
     await cache.ping();
     const llm = llmCache(cache);
     const requests = ['llama3:8b', 'llama3:70b', 'org/*'].map((model) => ({ model, prompt: 'x' }));
     for (const request of requests) {
       await llm.ask(request, () => ({ response: request.model }));
-      await until('the answer is stored', async () => (await llm.peek(request)) !== undefined);
+      await waitUntil('the answer is stored', async () => (await llm.peek(request)) !== undefined);
     }
     await llm.invalidateModel('llama3:8b');
     expect(
@@ -63,7 +63,7 @@ describe.each<[string, () => Cache]>([
   });
 
   it('are asked for again after an error, and where the entry is something else', async () => {
-    const cache = kept(open());
+    const cache = closeAfterTest(open());
     await cache.ping();
     const llm = llmCache(cache);
     const request = { model: 'm', prompt: ['system', 'user'] };
@@ -79,7 +79,7 @@ describe.each<[string, () => Cache]>([
 });
 
 it('keys tell the model, so that analytics can', async () => {
-  const over = kept(memoryCache());
+  const over = closeAfterTest(memoryCache());
   const analytics = new CacheAnalytics(over);
   const llm = llmCache(analytics.cache);
   await llm.ask({ model: 'llama3:8b', prompt: 'x' }, () => ({ response: 'y' }));

@@ -27,7 +27,7 @@ import {
   SharedStatistics,
   withTelemetry,
 } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
 const ends: (() => Promise<unknown>)[] = [];
@@ -38,12 +38,12 @@ afterAll(() => redis[Symbol.asyncDispose]());
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
-function kept(cache: Cache): Cache {
+function closeAfterTest(cache: Cache): Cache {
   ends.push(() => cache.close());
   return cache;
 }
 const open = (namespace: string, more: object = {}): Cache =>
-  kept(redisCache({ address: redis.address, namespace, ...more }));
+  closeAfterTest(redisCache({ address: redis.address, namespace, ...more }));
 
 describe('metrics', () => {
   it('have the names that a dashboard expects: the cache, the server, the breaker and the warming', async () => {
@@ -81,13 +81,13 @@ describe('metrics', () => {
     const text = await collectMetrics(open('shy', { username: 'shy', password: 'secret' }));
     expect(text).toMatch(/cache_redis_hits_total/);
     expect(text).not.toMatch(/cache_redis_evictions_total/);
-    expect(await collectMetrics(kept(memoryCache()))).not.toMatch(/cache_redis_memory_bytes/);
+    expect(await collectMetrics(closeAfterTest(memoryCache()))).not.toMatch(/cache_redis_memory_bytes/);
   });
 
   it('tell how long the breaker took to recover', async () => {
     const own = await RedisProcess.start();
     ends.push(() => own[Symbol.asyncDispose]());
-    const cache = kept(
+    const cache = closeAfterTest(
       redisCache({
         address: own.address,
         commandTimeoutMs: 50,
@@ -98,12 +98,12 @@ describe('metrics', () => {
     const stop = logEvents(cache, (record) => records.push(record));
     await cache.set('k', 1);
     await own.kill();
-    await until('the breaker is open', async () => {
+    await waitUntil('the breaker is open', async () => {
       await cache.get('k');
       return cache.stats().breaker.kind === 'open';
     });
     await own.start();
-    await until('the breaker is closed', async () => {
+    await waitUntil('the breaker is closed', async () => {
       await cache.get('k');
       return cache.stats().breaker.kind === 'closed';
     });
@@ -205,7 +205,7 @@ describe('OpenTelemetry', () => {
   });
 
   it('leaves the cache what it was: the rest of its methods, its state and its errors', async () => {
-    const cache = withTelemetry(kept(memoryCache({ namespace: 'n' })), {});
+    const cache = withTelemetry(closeAfterTest(memoryCache({ namespace: 'n' })), {});
     await cache.setMany(new Map([['a', 1]]));
     expect(await cache.lookup('a')).toMatchObject({ found: true });
     expect((await cache.lookupMany(['a', 'b'])).get('b')).toMatchObject({ found: false });
@@ -246,7 +246,7 @@ describe('shared statistics', () => {
     const shared = new SharedStatistics(cache, { flushMs: 10 });
     expect((await shared.read()).hitRatio).toBeNull();
     await cache.set('k', 1);
-    await until('the write is counted in Redis', async () => (await shared.read()).writes === 1);
+    await waitUntil('the write is counted in Redis', async () => (await shared.read()).writes === 1);
     await shared.reset();
     expect(await shared.read()).toMatchObject({ writes: 0 });
     await shared.close();
@@ -257,7 +257,7 @@ describe('shared statistics', () => {
   it('are sent later when Redis is away, and never twice', async () => {
     const own = await RedisProcess.start();
     ends.push(() => own[Symbol.asyncDispose]());
-    const cache = kept(
+    const cache = closeAfterTest(
       redisCache({ address: own.address, commandTimeoutMs: 200, breaker: { enabled: false } }),
     );
     const shared = new SharedStatistics(cache);
@@ -266,7 +266,7 @@ describe('shared statistics', () => {
     await cache.get('k');
     await shared.flush();
     await own.start();
-    await until('Redis answers', () =>
+    await waitUntil('Redis answers', () =>
       cache.ping().then(
         () => true,
         () => false,
@@ -278,7 +278,7 @@ describe('shared statistics', () => {
   });
 
   it('are the cache’s own where there is no Redis', async () => {
-    const cache = kept(memoryCache());
+    const cache = closeAfterTest(memoryCache());
     const shared = new SharedStatistics(cache);
     await cache.set('k', 1);
     await shared.reset();

@@ -16,7 +16,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Invalidation } from '../../../client/api/invalidation.ts';
 import { type Cache, CacheAnalytics, memoryCache, redisCache, withTelemetry } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 const stack = new AsyncDisposableStack();
 let redis: RedisProcess;
@@ -24,7 +24,7 @@ beforeAll(async () => {
   redis = stack.use(await RedisProcess.start());
   const { host, port } = redis.address;
   const replica = stack.use(await RedisProcess.start({ conf: [`replicaof ${host} ${port}`] }));
-  await until('the replica is in sync', async () =>
+  await waitUntil('the replica is in sync', async () =>
     (await replica.admin().info('replication')).includes('master_link_status:up'),
   );
 });

@@ -9,7 +9,7 @@ import {
   type StandardSchema,
   wrap,
 } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
 const open: Cache[] = [];
@@ -20,14 +20,14 @@ afterAll(() => redis[Symbol.asyncDispose]());
 afterEach(async () => {
   await Promise.all(open.splice(0).map((cache) => cache.close()));
 });
-const kept = (cache: Cache): Cache => {
+const closeAfterTest = (cache: Cache): Cache => {
   open.push(cache);
   return cache;
 };
 
 describe('a wrapped function', () => {
   it('is called once for equal arguments, whatever their spelling, and its results are in Redis', async () => {
-    const cache = kept(redisCache({ address: redis.address, namespace: 'wrap' }));
+    const cache = closeAfterTest(redisCache({ address: redis.address, namespace: 'wrap' }));
     await cache.ping();
     let calls = 0;
     const search = wrap(
@@ -38,7 +38,7 @@ describe('a wrapped function', () => {
       { cache, domain: 'search', ttlSeconds: 60 },
     );
     expect(await search({ lang: 'en', limit: undefined }, 1)).toEqual(['en 1']);
-    await until(
+    await waitUntil(
       'the result is stored',
       async () => (await redis.admin().exists(`wrap:${search.keyOf({ lang: 'en' }, 1)}`)) === 1,
     );
@@ -49,7 +49,7 @@ describe('a wrapped function', () => {
   });
 
   it('sees the `this` of its caller, which is no part of the key unless it is named', async () => {
-    const cache = kept(memoryCache());
+    const cache = closeAfterTest(memoryCache());
     class Shop {
       readonly name: string;
       constructor(name: string) {
@@ -72,7 +72,7 @@ describe('a wrapped function', () => {
   });
 
   it('is called again after an error, which every waiting caller gets', async () => {
-    const cache = kept(memoryCache());
+    const cache = closeAfterTest(memoryCache());
     let calls = 0;
     const flaky = wrap(
       (n: number) => {
@@ -88,7 +88,7 @@ describe('a wrapped function', () => {
   });
 
   it('is called again when its result was forgotten, or its version or shape is another', async () => {
-    const cache = kept(memoryCache());
+    const cache = closeAfterTest(memoryCache());
     let calls = 0;
     const count = (): { n: number } => ({ n: ++calls });
     const schema = z.object({ n: z.number() }) as unknown as StandardSchema<{ n: number }>;
@@ -100,13 +100,13 @@ describe('a wrapped function', () => {
     expect(
       [await first(), await first(), await second(), await shaped(), await shaped()].map(({ n }) => n),
     ).toEqual([1, 1, 2, 3, 3]);
-    await until('the first result is stored', async () => (await cache.get(first.keyOf())) !== undefined);
+    await waitUntil('the first result is stored', async () => (await cache.get(first.keyOf())) !== undefined);
     expect([await first.forget(), await first.forget()]).toEqual([true, false]);
     expect(await first()).toEqual({ n: 4 });
   });
 
   it('takes plain arguments of another realm', async () => {
-    const cache = kept(memoryCache());
+    const cache = closeAfterTest(memoryCache());
     let calls = 0;
     const counted = wrap(async (_: unknown) => ++calls, { cache, domain: 'realm' });
     await counted({ a: [1] });
@@ -115,7 +115,7 @@ describe('a wrapped function', () => {
   });
 
   it('rejects arguments that make no key instead of sharing one', async () => {
-    const cached = wrap((_: unknown) => 1, { cache: kept(memoryCache()), domain: 'd' });
+    const cached = wrap((_: unknown) => 1, { cache: closeAfterTest(memoryCache()), domain: 'd' });
     await expect(cached(new Map())).rejects.toThrowError(ConfigurationError);
   });
 });

@@ -5,7 +5,12 @@ import { type Cache, NotSentError, sentinelCache } from '../../../client/index.t
 import { writeDurably } from '../../../client/invalidation/durable-write.ts';
 import { Journal, type JournalOptions } from '../../../client/invalidation/journal.ts';
 import type { ConnectionPart } from '../../../client/transport/part.ts';
-import { type RedisProcess, type SentinelSet, startSentinelSet, until } from '../../support/redis-process.ts';
+import {
+  type RedisProcess,
+  type SentinelSet,
+  startSentinelSet,
+  waitUntil,
+} from '../../support/redis-process.ts';
 
 const master = { host: '127.0.0.1', port: 1 };
 const lost: ConnectionEvent = { type: 'lost', master, reason: 'a test' };
@@ -30,7 +35,7 @@ describe('the journal of deletions', () => {
     open();
   });
   afterEach(() => void journal.close());
-  const done = (): Promise<void> => until('all are replayed', () => journal.pending === 0);
+  const done = (): Promise<void> => waitUntil('all are replayed', () => journal.pending === 0);
 
   it('repeats at the new master what the former acknowledged in its last seconds, and no more', async () => {
     journal.acknowledged(['early']);
@@ -163,12 +168,12 @@ describe('the journal of deletions', () => {
       const place = fallback.journal.order.begin('k');
       const written = writeDurably(fallback, 'k', place, () => promise);
       fallback.recover();
-      await until('the other is replayed', () => !fallback.isDirty('other'));
+      await waitUntil('the other is replayed', () => !fallback.isDirty('other'));
       // Reads do not trust Redis meanwhile.
       expect([fallback.isDirty('k'), calls]).toEqual([true, [['other']]]);
       reject(new NotSentError('a test'));
       await expect(written).rejects.toThrowError(NotSentError);
-      await until('it is replayed', () => !fallback.isDirty('k'));
+      await waitUntil('it is replayed', () => !fallback.isDirty('k'));
       expect(calls).toEqual([['other'], ['k']]);
       fallback.stop();
     });
@@ -288,7 +293,7 @@ describe.each([1, 4])('a failover that lost deletions, with %i connections', (po
     const deleted = Array.from({ length: 16 }, (_, i) => `deleted:${i}`);
     const physical = deleted.map((key) => `f:${key}`);
     for (const key of [...deleted, 'kept', 'confirmed']) await cache.set(key, 'old');
-    await until(
+    await waitUntil(
       'the replica has them',
       async () => (await next.admin().exists(...physical, 'f:kept')) === 17,
     );
@@ -309,18 +314,18 @@ describe.each([1, 4])('a failover that lost deletions, with %i connections', (po
       expect(await cache.getMany(deleted)).toEqual(new Map());
       for (const key of deleted) expect(await cache.get(key)).toBeUndefined();
     };
-    await until('the cache has moved', async () => {
+    await waitUntil('the cache has moved', async () => {
       await expectNoneOld();
       return moves.includes('moved');
     });
-    await until('all are deleted again', async () => {
+    await waitUntil('all are deleted again', async () => {
       await expectNoneOld();
       return (await next.admin().exists(...physical)) === 0;
     });
     // The outage has opened the circuit breaker. Until its trial has succeeded, reads are misses.
-    await until('what was not deleted is read', async () => (await cache.get('kept')) === 'old');
+    await waitUntil('what was not deleted is read', async () => (await cache.get('kept')) === 'old');
     // Two replicas have confirmed it: the deletion before it is not repeated.
-    await until('the confirmed value is read', async () => (await cache.get('confirmed')) === 'new');
+    await waitUntil('the confirmed value is read', async () => (await cache.get('confirmed')) === 'new');
     expect(await next.admin().exists('f:kept', 'f:confirmed')).toBe(2);
   });
 });

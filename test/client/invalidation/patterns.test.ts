@@ -5,7 +5,7 @@ import { deleteMatching, type PatternOptions } from '../../../client/invalidatio
 import { resolveConnection } from '../../../client/options/connection-options.ts';
 import type { CacheConnection } from '../../../client/transport/cache-connection.ts';
 import { openConnection } from '../../../client/transport/index.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 describe('deletion by pattern', () => {
   let redis: RedisProcess;
@@ -95,7 +95,7 @@ describe('deletion by pattern', () => {
         if (command === 'UNLINK' && cuts < 3) {
           cuts += 1;
           connection.current()?.stream.destroy();
-          await until(
+          await waitUntil(
             'it is back',
             () => connection.state.kind === 'ready' && connection.current() !== undefined,
           );
@@ -115,8 +115,8 @@ describe('deletion by pattern', () => {
     await connection.call('PING');
     redis.pause();
     const result = deleteMatching('k:*', options);
-    await until('it is suspected', () => connection.state.kind === 'suspect');
-    await until('a command has failed', async () =>
+    await waitUntil('it is suspected', () => connection.state.kind === 'suspect');
+    await waitUntil('a command has failed', async () =>
       connection.call('GET', 'k').then(
         () => false,
         () => true,

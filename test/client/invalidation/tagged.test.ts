@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cache, memoryCache, redisCache, tieredCache } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
 beforeAll(async () => {
@@ -38,7 +38,7 @@ describe.each(ways)('tagged entries %s', (_, open) => {
       () => new Promise<number>((resolve) => (loaded = () => resolve(1))),
       { tags: ['t'] },
     );
-    await until('the load has begun', () => cache.stats().loads === 1);
+    await waitUntil('the load has begun', () => cache.stats().loads === 1);
     await cache.invalidation.tags('t');
     loaded();
     expect(await loading).toBe(1);
@@ -102,7 +102,7 @@ describe('tags of several processes', () => {
     const [one, other] = [1, 2].map(() => tieredCache({ address: redis.address, namespace: 'shared' }));
     if (!one || !other) throw new Error('two caches');
     for (let i = 0; i < 50; i++) await one.set(`k${i}`, i, { tags: ['all'] });
-    await until('the other holds them', async () => {
+    await waitUntil('the other holds them', async () => {
       const entries = await Promise.all(Array.from({ length: 50 }, (_, i) => other.getEntry(`k${i}`)));
       return entries.every((entry) => entry?.source === 'l1');
     });
@@ -111,7 +111,7 @@ describe('tags of several processes', () => {
     const before = await unlinked();
     await one.invalidation.tags('all');
     expect((await unlinked()) - before).toBe(1);
-    await until('the other sees all of them gone', async () => {
+    await waitUntil('the other sees all of them gone', async () => {
       const found = await other.getMany(Array.from({ length: 50 }, (_, i) => `k${i}`));
       return found.size === 0;
     });
@@ -121,7 +121,7 @@ describe('tags of several processes', () => {
   it('cost no command beside the read where the versions are known', async () => {
     const cache = redisCache({ address: redis.address, namespace: 'known' });
     await cache.set('k', 1, { tags: ['a', 'b'] });
-    await until('the versions are known', async () => {
+    await waitUntil('the versions are known', async () => {
       await redis.admin().config('RESETSTAT');
       await cache.get('k');
       return !(await redis.admin().info('commandstats')).includes('cmdstat_mget');

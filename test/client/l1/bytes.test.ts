@@ -1,7 +1,7 @@
 /** The first tier has a limit in bytes, for payloads and for the values that were decoded from them. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Cache, type TieredCacheOptions, tieredCache } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 describe('the memory of a first tier', () => {
   let redis: RedisProcess;
@@ -15,7 +15,7 @@ describe('the memory of a first tier', () => {
   async function open(options: TieredCacheOptions = {}): Promise<void> {
     cache = tieredCache({ address: redis.address, namespace: 'bytes', ...options });
     await cache.set('probe', 1);
-    await until('the first tier serves', async () => {
+    await waitUntil('the first tier serves', async () => {
       await cache.get('probe');
       return cache.stats().localHits > 0;
     });
@@ -31,7 +31,7 @@ describe('the memory of a first tier', () => {
     await open({ deflateAboveBytes: 1000 });
     const value = { text: 'x'.repeat(1_000_000) };
     await cache.set('k', value);
-    await until('it is served from the first tier', async () => {
+    await waitUntil('it is served from the first tier', async () => {
       const before = cache.stats().localHits;
       expect(await cache.get('k')).toEqual(value);
       return cache.stats().localHits > before;

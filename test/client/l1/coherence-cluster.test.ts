@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cache, clusterCache, encodeEnvelope } from '../../../client/index.ts';
 import { slotOf } from '../../../client/transport/cluster/slot.ts';
 import { type ClusterSet, startCluster } from '../../support/cluster.ts';
-import { type RedisProcess, until } from '../../support/redis-process.ts';
+import { type RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 let set: ClusterSet;
 let cache: Cache;
@@ -22,10 +22,10 @@ describe('a first tier over a cluster', () => {
 
   const ownerOf = (key: string): Promise<RedisProcess> => set.owner(slotOf(`c:${key}`));
   const kept = (key: string): Promise<void> =>
-    until(`${key} is kept`, async () => (await cache.getEntry(key))?.source === ('l1' as string));
+    waitUntil(`${key} is kept`, async () => (await cache.getEntry(key))?.source === ('l1' as string));
   async function overwritten(key: string, value: string): Promise<void> {
     await (await ownerOf(key)).admin().set(`c:${key}`, encodeEnvelope(value));
-    await until(`${key} is seen as ${value}`, async () => (await cache.get(key)) === value, 2000);
+    await waitUntil(`${key} is seen as ${value}`, async () => (await cache.get(key)) === value, 2000);
   }
 
   it('hears of a write at any of the masters', async () => {
@@ -66,14 +66,14 @@ describe('a first tier over a cluster', () => {
     await cache.set(key, 'before');
     await kept(key);
     const former = await ownerOf(key);
-    await until('the replica has it', async () => {
+    await waitUntil('the replica has it', async () => {
       const replica = set.nodes[set.nodes.indexOf(former) + 3] as RedisProcess;
       await replica.admin().call('READONLY');
       return (await replica.admin().exists(`c:${key}`)) === 1;
     });
     await former.kill();
     const successor = set.nodes[set.nodes.indexOf(former) + 3] as RedisProcess;
-    await until('the replica is promoted', async () => (await successor.role()) === 'master', 20_000);
+    await waitUntil('the replica is promoted', async () => (await successor.role()) === 'master', 20_000);
     await kept(key);
     await overwritten(key, 'after');
   });

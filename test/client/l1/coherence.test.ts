@@ -1,17 +1,17 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { RedisProcess, type SentinelSet, startSentinelSet, until } from '../../support/redis-process.ts';
-import { listeners, StuckProxy, Tier } from './minimal-tier.ts';
+import { RedisProcess, type SentinelSet, startSentinelSet, waitUntil } from '../../support/redis-process.ts';
+import { listListenerIds, MinimalTier, StuckProxy } from './minimal-tier.ts';
 
 describe('coherence with one server', () => {
   let redis: RedisProcess;
-  let tier: Tier;
+  let tier: MinimalTier;
 
   beforeAll(async () => {
     redis = await RedisProcess.start({ host: '127.61.20.1', conf: ['maxmemory-policy allkeys-lru'] });
   });
   beforeEach(async () => {
-    tier = new Tier({ mode: 'standalone', address: redis.address });
-    await tier.live();
+    tier = new MinimalTier({ mode: 'standalone', address: redis.address });
+    await tier.waitUntilLive();
   });
   afterEach(async () => {
     redis.resume();
@@ -33,49 +33,49 @@ describe('coherence with one server', () => {
     ];
     await admin.set('ns:k', '1');
     for (const write of writes) {
-      await tier.keep('ns:k');
+      await tier.readAndStore('ns:k');
       await write();
-      await tier.gone('ns:k');
+      await tier.waitUntilGone('ns:k');
       expect(await tier.get('ns:k')).toBe(await admin.get('ns:k'));
     }
   });
 
   it('an expiry that Redis carries out counts', async () => {
     await redis.admin().set('ns:k', '1', 'PX', 80);
-    await tier.keep('ns:k');
-    await tier.gone('ns:k');
+    await tier.readAndStore('ns:k');
+    await tier.waitUntilGone('ns:k');
     expect(await tier.get('ns:k')).toBeNull();
   });
 
   it('an eviction counts', async () => {
     const admin = redis.admin();
     await admin.set('ns:evicted', 'x'.repeat(2000));
-    await tier.keep('ns:evicted');
+    await tier.readAndStore('ns:evicted');
     await admin.config('SET', 'maxmemory', '1');
     await admin.set('ns:new', '1').catch(() => {});
-    await tier.gone('ns:evicted');
+    await tier.waitUntilGone('ns:evicted');
     await admin.config('SET', 'maxmemory', '0');
   });
 
   it('FLUSHALL counts', async () => {
     await redis.admin().set('ns:k', '1');
-    await tier.keep('ns:k');
+    await tier.readAndStore('ns:k');
     await redis.admin().flushall();
-    await tier.gone('ns:k');
+    await tier.waitUntilGone('ns:k');
     expect(tier.coherence.live).toBe(true);
   });
 
   it('own writes count as any other: their invalidation comes too', async () => {
     await tier.connection.call('SET', 'ns:k', '1');
-    await tier.keep('ns:k');
+    await tier.readAndStore('ns:k');
     await tier.connection.call('SET', 'ns:k', '2');
-    await tier.gone('ns:k');
+    await tier.waitUntilGone('ns:k');
   });
 
   it('keys of others are not told of', async () => {
     await redis.admin().set('elsewhere', '1');
     await redis.admin().set('ns:k', '1');
-    await until('the own key is told of', () =>
+    await waitUntil('the own key is told of', () =>
       tier.events.some((event) => event.type === 'invalidate' && event.keys.includes('ns:k')),
     );
     const told = tier.events.flatMap((event) => (event.type === 'invalidate' ? event.keys : []));
@@ -87,40 +87,40 @@ describe('coherence with one server', () => {
     const fill = tier.coherence.begin('ns:k');
     const other = tier.coherence.begin('ns:other');
     const value = await tier.connection.call('GET', 'ns:k');
-    const told = tier.count('invalidate');
+    const told = tier.countEvents('invalidate');
     await redis.admin().set('ns:k', 'new');
-    await until('it is told of', () => tier.count('invalidate') > told);
+    await waitUntil('it is told of', () => tier.countEvents('invalidate') > told);
     expect([value, fill.end(), other.end()]).toEqual(['old', false, true]);
     expect([fill.end(), tier.coherence.begin('ns:k').end()]).toEqual([false, true]);
   });
 
   it('what this process changes is forgotten at once, reads on their way included', async () => {
-    await tier.keep('ns:k');
+    await tier.readAndStore('ns:k');
     const fill = tier.coherence.begin('ns:k');
     tier.coherence.forget(['ns:k']);
-    expect([tier.kept.has('ns:k'), fill.end()]).toEqual([false, false]);
+    expect([tier.stored.has('ns:k'), fill.end()]).toEqual([false, false]);
   });
 
   it('a listener that is killed is replaced, and what was kept is dropped before it serves again', async () => {
     await redis.admin().set('ns:k', 'old');
-    await tier.keep('ns:k');
+    await tier.readAndStore('ns:k');
     const fill = tier.coherence.begin('ns:k');
-    const before = tier.count('live');
-    const [id] = await listeners(redis);
+    const before = tier.countEvents('live');
+    const [id] = await listListenerIds(redis);
     // In one transaction, so that the write certainly falls into the gap.
     await redis.admin().multi().call('CLIENT', 'KILL', 'ID', String(id)).set('ns:k', 'new').exec();
-    await until('it is live again', () => tier.count('live') > before);
+    await waitUntil('it is live again', () => tier.countEvents('live') > before);
     expect(fill.end()).toBe(false);
     expect(await tier.get('ns:k')).toBe('new');
-    expect((await listeners(redis)).length).toBe(1);
+    expect((await listListenerIds(redis)).length).toBe(1);
   });
 
   it('a server that hangs is not trusted for longer than the bound, and is again afterwards', async () => {
-    await tier.keep('ns:k');
+    await tier.readAndStore('ns:k');
     redis.pause();
     const pausedAt = performance.now();
     let servedAt = pausedAt;
-    await until(
+    await waitUntil(
       'nothing is served',
       () => {
         const at = performance.now();
@@ -133,37 +133,37 @@ describe('coherence with one server', () => {
     // A heartbeat may have been answered while the signal was in flight.
     expect(servedAt - pausedAt).toBeLessThan(tier.coherence.boundMs + 50);
     redis.resume();
-    await tier.live();
+    await tier.waitUntilLive();
   });
 
   it('a listener that hangs alone is noticed within the bound, and replaced', async () => {
     await using stuck = await StuckProxy.open(redis.address);
-    const behind = new Tier({ mode: 'standalone', address: redis.address }, 200, stuck.address);
-    await behind.live();
+    const behind = new MinimalTier({ mode: 'standalone', address: redis.address }, 200, stuck.address);
+    await behind.waitUntilLive();
     await redis.admin().set('ns:k', 'old');
-    await behind.keep('ns:k');
-    const before = behind.count('live');
-    stuck.stop();
+    await behind.readAndStore('ns:k');
+    const before = behind.countEvents('live');
+    stuck.stopForwarding();
     await redis.admin().set('ns:k', 'new');
     const writtenAt = performance.now();
     let servedAt = writtenAt;
-    await until('the new value is served', async () => {
+    await waitUntil('the new value is served', async () => {
       const at = performance.now();
       if ((await behind.get('ns:k')) === 'new') return true;
       servedAt = at;
       return false;
     });
     expect(servedAt - writtenAt).toBeLessThanOrEqual(200);
-    await until('it is given up', () => behind.count('lost') > 0);
-    stuck.go();
-    await until('it is live again', () => behind.count('live') > before);
-    expect(behind.kept.get('ns:k')).not.toBe('old');
+    await waitUntil('it is given up', () => behind.countEvents('lost') > 0);
+    stuck.resumeForwarding();
+    await waitUntil('it is live again', () => behind.countEvents('live') > before);
+    expect(behind.stored.get('ns:k')).not.toBe('old');
     await behind.close();
   });
 
   it('a process that is too busy to listen serves nothing older than the bound', async () => {
     await redis.admin().set('ns:k', '1');
-    await tier.keep('ns:k');
+    await tier.readAndStore('ns:k');
     const startedAt = performance.now();
     let servedAt = startedAt;
     // A loop that blocks all messages, as a chain of resolved promises does.
@@ -173,27 +173,27 @@ describe('coherence with one server', () => {
       await Promise.resolve();
     }
     expect(servedAt - startedAt).toBeLessThanOrEqual(tier.coherence.boundMs);
-    await tier.live();
+    await tier.waitUntilLive();
   });
 
   it('a short loss of the shared connection alone is no gap', async () => {
-    await tier.keep('ns:k');
-    const resets = tier.count('reset');
-    const before = tier.count('live');
+    await tier.readAndStore('ns:k');
+    const resets = tier.countEvents('reset');
+    const before = tier.countEvents('live');
     tier.connection.current()?.stream.destroy();
-    await until('it is live again', () => tier.count('live') > before);
-    expect([tier.count('reset') - resets, tier.kept.has('ns:k')]).toEqual([0, true]);
+    await waitUntil('it is live again', () => tier.countEvents('live') > before);
+    expect([tier.countEvents('reset') - resets, tier.stored.has('ns:k')]).toEqual([0, true]);
   });
 
   it('a restart of the server drops what was kept', async () => {
     await redis.admin().set('ns:k', '1');
-    await tier.keep('ns:k');
+    await tier.readAndStore('ns:k');
     await redis.kill();
-    await until('it is lost', () => !tier.coherence.live);
-    expect(tier.kept.has('ns:k')).toBe(true);
+    await waitUntil('it is lost', () => !tier.coherence.live);
+    expect(tier.stored.has('ns:k')).toBe(true);
     await redis.start();
-    await tier.live();
-    expect([tier.kept.has('ns:k'), await tier.get('ns:k')]).toEqual([false, null]);
+    await tier.waitUntilLive();
+    expect([tier.stored.has('ns:k'), await tier.get('ns:k')]).toEqual([false, null]);
   });
 
   it('in hundreds of races with a listener that is cut again and again no old value outlives the bound', async () => {
@@ -205,13 +205,13 @@ describe('coherence with one server', () => {
       const reading = tier.get(key);
       const writing = admin.set(key, value);
       if (race % 3 === 0) {
-        await tier.live();
-        const [id] = await listeners(redis);
+        await tier.waitUntilLive();
+        const [id] = await listListenerIds(redis);
         if (id !== undefined) cuts += Number(await admin.call('CLIENT', 'KILL', 'ID', id).catch(() => 0));
       }
       await Promise.all([reading, writing]);
       const writtenAt = performance.now();
-      await until(
+      await waitUntil(
         'the new value is served',
         async () => {
           const served = await tier.get(key);
@@ -229,22 +229,22 @@ describe('coherence with one server', () => {
     await redis
       .admin()
       .call('ACL', 'SETUSER', 'deaf', 'on', '>secret', '~*', '+@all', '-client|tracking', '&*');
-    const deaf = new Tier({
+    const deaf = new MinimalTier({
       mode: 'standalone',
       address: redis.address,
       username: 'deaf',
       password: 'secret',
     });
-    await until('it says so', () => deaf.count('lost') > 0);
+    await waitUntil('it says so', () => deaf.countEvents('lost') > 0);
     const told = deaf.events.find((event) => event.type === 'lost');
     expect(told).toMatchObject({ reason: expect.stringContaining('NOPERM') });
-    await until('it has tried again', async () => {
+    await waitUntil('it has tried again', async () => {
       const refused = /cmdstat_client\|tracking:.*rejected_calls=(\d+)/.exec(
         await redis.admin().info('commandstats'),
       )?.[1];
       return Number(refused) >= 2;
     });
-    expect([deaf.coherence.live, deaf.coherence.begin('ns:k').end(), deaf.count('lost')]).toEqual([
+    expect([deaf.coherence.live, deaf.coherence.begin('ns:k').end(), deaf.countEvents('lost')]).toEqual([
       false,
       false,
       1,
@@ -255,21 +255,21 @@ describe('coherence with one server', () => {
   it('leaves nothing behind when it is closed, whatever it was doing', async () => {
     await tier.close();
     expect(tier.coherence.live).toBe(false);
-    const closing = new Tier({ mode: 'standalone', address: redis.address });
-    await until('it has a master', () => closing.connection.state.kind === 'ready');
+    const closing = new MinimalTier({ mode: 'standalone', address: redis.address });
+    await waitUntil('it has a master', () => closing.connection.state.kind === 'ready');
     await closing.close();
-    await until('no listener is left', async () => (await listeners(redis)).length === 0);
+    await waitUntil('no listener is left', async () => (await listListenerIds(redis)).length === 0);
   });
 });
 
 describe('coherence over sentinels', () => {
   let set: SentinelSet;
-  let tier: Tier;
+  let tier: MinimalTier;
 
   beforeAll(async () => {
     set = await startSentinelSet({ downAfterMs: 1000 });
-    tier = new Tier({ mode: 'sentinel', sentinels: set.sentinels.map(({ address }) => address) });
-    await tier.live();
+    tier = new MinimalTier({ mode: 'sentinel', sentinels: set.sentinels.map(({ address }) => address) });
+    await tier.waitUntilLive();
   });
   afterAll(async () => {
     for (const node of set.redis) node.resume();
@@ -280,29 +280,29 @@ describe('coherence over sentinels', () => {
   it('follows the master: what was kept is dropped, and the new one is listened to', async () => {
     const former = await set.master();
     await former.admin().set('ns:k', 'old');
-    await tier.keep('ns:k');
+    await tier.readAndStore('ns:k');
     former.pause();
     const next = async (): Promise<RedisProcess | undefined> => {
       for (const node of set.redis)
         if (node !== former && (await node.role().catch(() => '')) === 'master') return node;
       return undefined;
     };
-    await until('a replica is promoted', async () => (await next()) !== undefined, 20_000);
+    await waitUntil('a replica is promoted', async () => (await next()) !== undefined, 20_000);
     const promoted = (await next()) as RedisProcess;
     const writtenAt = performance.now();
     await promoted.admin().set('ns:k', 'new');
-    await until(
+    await waitUntil(
       'the new value is served',
       async () => (await tier.get('ns:k').catch(() => '')) === 'new',
       20_000,
     );
     expect(performance.now() - writtenAt).toBeLessThan(10_000);
     former.resume();
-    await tier.live();
-    await tier.keep('ns:k');
+    await tier.waitUntilLive();
+    await tier.readAndStore('ns:k');
     await promoted.admin().set('ns:k', 'newer');
-    await tier.gone('ns:k');
+    await tier.waitUntilGone('ns:k');
     expect(await tier.get('ns:k')).toBe('newer');
-    expect((await listeners(promoted)).length).toBeGreaterThanOrEqual(1);
+    expect((await listListenerIds(promoted)).length).toBeGreaterThanOrEqual(1);
   });
 });

@@ -4,7 +4,7 @@ import { buildKey, redisCache, SharedStatistics } from '../../../client/index.ts
 import { Listener } from '../../../client/l1/listener.ts';
 import { resolveConnection } from '../../../client/options/connection-options.ts';
 import { dedicatedConnections } from '../../../client/transport/dedicated-connection.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 import { loadLibrary } from '../load/lease-party.ts';
 
 let redis: RedisProcess;
@@ -46,7 +46,7 @@ describe('a load', () => {
     // A turn of the server between the lease and the store.
     await cache.getOrCompute(key, () => redis.admin().ping());
     // The store continues in the background; a counter update in the same turn of the server would be in its message.
-    await until('the store to be told of', () => all.messages.length > 1);
+    await waitUntil('the store to be told of', () => all.messages.length > 1);
     await statistics.close();
     await cache.close();
     await all.heard();

@@ -7,13 +7,13 @@ import { resolveConnection } from '../../../client/options/connection-options.ts
 import type { CacheConnection } from '../../../client/transport/cache-connection.ts';
 import { dedicatedConnections } from '../../../client/transport/dedicated-connection.ts';
 import { openConnection } from '../../../client/transport/index.ts';
-import { type RedisProcess, until } from '../../support/redis-process.ts';
+import { type RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 /** A first tier in its smallest form: the entries that coherence must keep correct. */
-export class Tier {
+export class MinimalTier {
   readonly connection: CacheConnection;
   readonly coherence: Coherence;
-  readonly kept = new Map<string, string | null>();
+  readonly stored = new Map<string, string | null>();
   readonly events: CoherenceEvent[] = [];
 
   constructor(options: RedisOptions, boundMs?: number, listenAt?: Address) {
@@ -27,40 +27,40 @@ export class Tier {
     });
     this.coherence.on((event) => {
       this.events.push(event);
-      if (event.type === 'reset') this.kept.clear();
-      if (event.type === 'invalidate') for (const key of event.keys) this.kept.delete(key);
+      if (event.type === 'reset') this.stored.clear();
+      if (event.type === 'invalidate') for (const key of event.keys) this.stored.delete(key);
     });
   }
 
-  live(): Promise<void> {
-    return until('the first tier is live', () => this.coherence.live);
+  waitUntilLive(): Promise<void> {
+    return waitUntil('the first tier is live', () => this.coherence.live);
   }
 
   async get(key: string): Promise<string | null> {
-    if (this.coherence.live && this.kept.has(key)) return this.kept.get(key) as string | null;
+    if (this.coherence.live && this.stored.has(key)) return this.stored.get(key) as string | null;
     const fill = this.coherence.begin(key);
     let value: string | null | undefined;
     try {
       value = (await this.connection.call('GET', key)) as string | null;
       return value;
     } finally {
-      if (fill.end() && value !== undefined) this.kept.set(key, value);
+      if (fill.end() && value !== undefined) this.stored.set(key, value);
     }
   }
 
   /** Reads the key, so that it is stored. */
-  async keep(key: string): Promise<void> {
-    await until(`${key} is kept`, async () => {
+  async readAndStore(key: string): Promise<void> {
+    await waitUntil(`${key} is kept`, async () => {
       await this.get(key);
-      return this.kept.has(key);
+      return this.stored.has(key);
     });
   }
 
-  gone(key: string): Promise<void> {
-    return until(`${key} is gone`, () => !this.kept.has(key), 2000);
+  waitUntilGone(key: string): Promise<void> {
+    return waitUntil(`${key} is gone`, () => !this.stored.has(key), 2000);
   }
 
-  count(type: CoherenceEvent['type']): number {
+  countEvents(type: CoherenceEvent['type']): number {
     return this.events.filter((event) => event.type === type).length;
   }
 
@@ -101,12 +101,12 @@ export class StuckProxy implements AsyncDisposable {
     return new StuckProxy(server, target);
   }
 
-  stop(): void {
+  stopForwarding(): void {
     this.#stopped = true;
     for (const socket of this.#sockets) socket.pause();
   }
 
-  go(): void {
+  resumeForwarding(): void {
     this.#stopped = false;
     for (const socket of this.#sockets) socket.resume();
   }
@@ -118,7 +118,7 @@ export class StuckProxy implements AsyncDisposable {
 }
 
 /** Client ids of the node's listeners. */
-export async function listeners(node: RedisProcess): Promise<readonly string[]> {
+export async function listListenerIds(node: RedisProcess): Promise<readonly string[]> {
   const list = String(await node.admin().call('CLIENT', 'LIST', 'TYPE', 'PUBSUB'));
   return [...list.matchAll(/^id=(\d+) .* sub=1 /gm)].map((match) => match[1] as string);
 }

@@ -10,9 +10,9 @@ import {
   encodeEnvelope,
   tieredCache,
 } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
-import { commandsSent, loadLibrary } from '../load/lease-party.ts';
-import { listeners, Tier } from './minimal-tier.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
+import { loadLibrary, recordCommands } from '../load/lease-party.ts';
+import { listListenerIds, MinimalTier } from './minimal-tier.ts';
 
 const BOUND_MS = 300;
 let redis: RedisProcess;
@@ -32,22 +32,22 @@ async function open(boundMs = BOUND_MS, compute: ComputeDefaults = {}): Promise<
     compute: { patienceMs: 5_000, ...compute },
   });
   onTestFinished(async () => void (await cache.close()));
-  await until('the first tier answers', async () => {
+  await waitUntil('the first tier answers', async () => {
     await cache.set('live', 1);
     return (await cache.getEntry('live'))?.source === 'l1';
   });
   return cache;
 }
 /** Value in Redis. */
-async function standing(key: string): Promise<unknown> {
+async function readStored(key: string): Promise<unknown> {
   const payload = await redis.admin().getBuffer(`ns:${key}`);
   const decoded = payload && decodeEnvelope(payload);
   return decoded?.ok ? decoded.value : undefined;
 }
 /** Waits until Redis has confirmed the write: then its source is the first tier beyond the bound too. */
-async function settled(cache: Cache, key: string): Promise<void> {
-  await until('Redis was asked', async () => {
-    const names = await commandsSent(redis.admin(), () => cache.get(key));
+async function waitUntilSettled(cache: Cache, key: string): Promise<void> {
+  await waitUntil('Redis was asked', async () => {
+    const names = await recordCommands(redis.admin(), () => cache.get(key));
     return names.length === 0;
   });
 }
@@ -56,11 +56,11 @@ describe('a value that this process has written', () => {
   it('is read without waiting for Redis, which is asked for it once', async () => {
     const cache = await open(5_000);
     const sources: (string | undefined)[] = [];
-    const names = await commandsSent(redis.admin(), async () => {
+    const names = await recordCommands(redis.admin(), async () => {
       await cache.set('k', { n: 1 });
       for (let i = 0; i < 3; i++) sources.push((await cache.getEntry('k'))?.source);
       // The invalidation may arrive after the third of them.
-      await until('Redis is asked', async () => {
+      await waitUntil('Redis is asked', async () => {
         sources.push((await cache.getEntry('k'))?.source);
         return cache.stats().localHits > 20;
       });
@@ -72,7 +72,7 @@ describe('a value that this process has written', () => {
 
   it('costs one command where it is not read', async () => {
     const cache = await open();
-    const names = await commandsSent(redis.admin(), async () => {
+    const names = await recordCommands(redis.admin(), async () => {
       for (let i = 0; i < 5; i++) await cache.set(`k${i}`, i);
     });
     expect(names).toEqual(['SET', 'SET', 'SET', 'SET', 'SET']);
@@ -87,7 +87,7 @@ describe('a value that this process has written', () => {
     await cache.invalidateTags('t');
     expect(await cache.get('k')).toBeUndefined();
     await cache.set('short', 1, { ttlSeconds: 0.05 });
-    await until('it expires', async () => (await cache.get('short')) === undefined);
+    await waitUntil('it expires', async () => (await cache.get('short')) === undefined);
     await cache.set('shaped', 1, { schemaId: 'a@1' });
     expect(await cache.get('shaped', { schemaId: 'a@2' })).toBeUndefined();
   });
@@ -99,13 +99,13 @@ describe('a value that this process has written', () => {
     const cache = await open(5_000, compute);
     const { writes } = cache.stats();
     await cache.getOrCompute('k', () => 'loaded');
-    await until('it is stored', () => cache.stats().writes > writes);
+    await waitUntil('it is stored', () => cache.stats().writes > writes);
     const { localHits } = cache.stats();
     expect(await cache.getOrComputeEntry('k', () => 'again')).toEqual({ value: 'loaded', source: 'l1' });
     expect(cache.stats().localHits).toBe(localHits + 1);
-    await settled(cache, 'k');
+    await waitUntilSettled(cache, 'k');
     await redis.admin().set('ns:k', encodeEnvelope('another'));
-    await until('the other is served', async () => (await cache.get('k')) === 'another');
+    await waitUntil('the other is served', async () => (await cache.get('k')) === 'another');
   });
 
   it('is gone at once when it is deleted, cleared or changed here', async () => {
@@ -134,15 +134,15 @@ describe('a value that this process has written', () => {
       await cache.set('k', `own ${i}`);
       if (i % 2 === 0) expect(await cache.get('k')).toBe(`own ${i}`);
       await redis.admin().set('ns:k', encodeEnvelope(`another ${i}`));
-      await until('the other is served', async () => (await cache.get('k')) === `another ${i}`, 2_000);
+      await waitUntil('the other is served', async () => (await cache.get('k')) === `another ${i}`, 2_000);
     }
   });
 
   it('that was overwritten in the same turn of the server is gone within the bound, read or not', async () => {
     const cache = await open();
-    const observer = new Tier({ mode: 'standalone', address: redis.address });
+    const observer = new MinimalTier({ mode: 'standalone', address: redis.address });
     onTestFinished(async () => void (await observer.close()));
-    await observer.live();
+    await observer.waitUntilLive();
     let merged = 0;
     for (let round = 0; round < 10 || merged < 4; round++) {
       const key = `k${round}`;
@@ -160,14 +160,14 @@ describe('a value that this process has written', () => {
       await own;
       await another;
       const overwrittenAt = performance.now();
-      await until('it is told of', () => told() > 0);
-      const winner = await standing(key);
+      await waitUntil('it is told of', () => told() > 0);
+      const winner = await readStored(key);
       if (winner === 'another' && told() === 1) merged += 1;
       // In half of the rounds the bound is over before the first read.
       const first = round % 2 === 0 ? 0 : BOUND_MS;
-      await until('it is read', () => performance.now() - overwrittenAt >= first);
+      await waitUntil('it is read', () => performance.now() - overwrittenAt >= first);
       let lastAt = overwrittenAt;
-      await until('what stands in Redis is served', async () => {
+      await waitUntil('what stands in Redis is served', async () => {
         const at = performance.now();
         if ((await cache.get(key)) === winner) return true;
         lastAt = at;
@@ -193,15 +193,15 @@ describe('a value that this process has written', () => {
       const writes = [0, 1, 2].map((i) => writers[(i + race) % 3]?.());
       const reads = [one.get(key), two.get(key)];
       if (race % 5 === 0) {
-        const [id] = await listeners(redis);
+        const [id] = await listListenerIds(redis);
         if (id !== undefined) cuts += Number(await admin.call('CLIENT', 'KILL', 'ID', id).catch(() => 0));
       }
       await Promise.all([...writes, ...reads]);
       const writtenAt = performance.now();
-      const winner = await standing(key);
+      const winner = await readStored(key);
       winners.add(String(winner).split(' ')[0]);
       for (const cache of [one, two]) {
-        await until('what stands in Redis is served', async () => {
+        await waitUntil('what stands in Redis is served', async () => {
           const at = performance.now();
           if ((await cache.get(key)) === winner) return true;
           expect(at - writtenAt).toBeLessThanOrEqual(BOUND_MS);

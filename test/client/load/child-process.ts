@@ -4,14 +4,14 @@
  */
 import { type CacheOptions, type ComputeCallOptions, redisCache } from '../../../client/index.ts';
 
-export interface Call {
+export interface LoadRequest {
   readonly key: string;
   readonly callers: number;
   readonly loadMs: number;
   readonly options?: ComputeCallOptions<number>;
 }
 
-export interface Answer {
+export interface LoadResult {
   readonly loads: number;
   readonly values: readonly (number | string)[];
   readonly sources: readonly string[];
@@ -27,7 +27,7 @@ const send = (message: unknown): void => {
   process.send?.(message);
 };
 
-process.on('message', async ({ key, callers, loadMs, options }: Call) => {
+process.on('message', async ({ key, callers, loadMs, options }: LoadRequest) => {
   const loadsBefore = cache.stats().loads;
   const load = async (): Promise<number> => {
     send({ loading: key });
@@ -49,7 +49,7 @@ process.on('message', async ({ key, callers, loadMs, options }: Call) => {
     slowestMs = Math.max(slowestMs, performance.now() - startedAt);
   };
   await Promise.all(Array.from({ length: callers }, call));
-  const answer: Answer = {
+  const answer: LoadResult = {
     loads: cache.stats().loads - loadsBefore,
     values: [...values],
     sources: [...sources],

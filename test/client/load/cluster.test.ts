@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { type Cache, clusterCache } from '../../../client/index.ts';
 import { type ClusterSet, startCluster } from '../../support/cluster.ts';
-import { until } from '../../support/redis-process.ts';
+import { waitUntil } from '../../support/redis-process.ts';
 import { SCRIPTING } from './lease-party.ts';
 
 let set: ClusterSet;
@@ -42,7 +42,7 @@ it.each(['commands', 'scripts', 'functions'] as const)(
     expect(await Promise.all(all)).toEqual([...KEYS, ...KEYS].map((key) => key.toUpperCase()));
     expect(load.mock.calls.map(([key]) => key).sort()).toEqual(KEYS.toSorted());
     for (const key of KEYS)
-      await until(`${key} is stored`, async () => (await first.get(key)) === key.toUpperCase());
+      await waitUntil(`${key} is stored`, async () => (await first.get(key)) === key.toUpperCase());
     const many = await second.getOrComputeMany([...KEYS, 'new'], upper);
     expect(many).toEqual(upper([...KEYS, 'new']));
     expect(await first.delete(...KEYS)).toBe(KEYS.length);
@@ -59,15 +59,15 @@ it.each(['commands', 'scripts', 'functions'] as const)('refreshes what is stale,
   caches.push(cache);
   const options = { ttlSeconds: 0.1, staleWhileRevalidateSeconds: 60 };
   await cache.getOrComputeMany(KEYS, upper, options);
-  await until(
+  await waitUntil(
     'all are stored',
     async () => (await cache.getOrComputeMany(KEYS, () => new Map(), options)).size === KEYS.length,
   );
-  await until('they are stale', async () => (await cache.getMany(KEYS)).size === 0);
+  await waitUntil('they are stale', async () => (await cache.getMany(KEYS)).size === 0);
   for (const key of KEYS) {
     expect(await cache.getOrCompute(key, () => 'new', { ...options, ttlSeconds: 60 })).toBe(
       key.toUpperCase(),
     );
-    await until(`${key} is refreshed`, async () => (await cache.get(key)) === 'new');
+    await waitUntil(`${key} is refreshed`, async () => (await cache.get(key)) === 'new');
   }
 });

@@ -4,17 +4,17 @@
  */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type Cache, type CacheEvent, type RedisCacheOptions, redisCache } from '../../../client/index.ts';
-import { type Far, far } from '../../support/delay-relay.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
-import { commandsSent, standing } from './lease-party.ts';
+import { type DelayRelay, startDelayRelay } from '../../support/delay-relay.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
+import { classifyStoredValue, recordCommands } from './lease-party.ts';
 
 const KEYS = 400;
 let redis: RedisProcess;
 /** The same server, with a round trip of 20 ms. */
-let distant: Far;
+let distant: DelayRelay;
 beforeAll(async () => {
   redis = await RedisProcess.start();
-  distant = await far(redis.address, 10);
+  distant = await startDelayRelay(redis.address, 10);
 });
 afterAll(async () => {
   await distant[Symbol.asyncDispose]();
@@ -35,14 +35,14 @@ async function open(options: RedisCacheOptions = {}): Promise<Cache> {
 /** Loads that many keys at once, and returns the commands sent until all are stored. */
 async function load(cache: Cache, keys: number): Promise<readonly string[]> {
   const names = Array.from({ length: keys }, (_, i) => `k${i}`);
-  const sent = await commandsSent(redis.admin(), async () => {
+  const sent = await recordCommands(redis.admin(), async () => {
     const values = await Promise.all(names.map((name) => cache.getOrCompute(name, () => `v ${name}`)));
     expect(values).toEqual(names.map((name) => `v ${name}`));
-    await until(`${keys} keys are stored`, () => cache.stats().writes === keys);
+    await waitUntil(`${keys} keys are stored`, () => cache.stats().writes === keys);
     // Wake-ups are sent after the writes that they report.
     await cache.connection?.call('PING');
   });
-  const states = await Promise.all(names.map((name) => standing(redis, `cold:${name}`)));
+  const states = await Promise.all(names.map((name) => classifyStoredValue(redis, `cold:${name}`)));
   expect(states).toEqual(names.map(() => 'entry'));
   return sent;
 }
@@ -120,7 +120,7 @@ describe('50 cold keys at once, 200 ms from a server without the library', () =>
   it('are all stored by a client that has just connected', async () => {
     await redis.admin().flushall();
     await redis.admin().call('FUNCTION', 'FLUSH');
-    await using remote = await far(redis.address, 100);
+    await using remote = await startDelayRelay(redis.address, 100);
     const cache = await open({ address: remote.address });
     await load(cache, 50);
     expect(cache.stats()).toMatchObject({ writes: 50, loads: 50 });

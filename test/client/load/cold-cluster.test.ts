@@ -5,17 +5,17 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { clusterCache } from '../../../client/index.ts';
 import { type ClusterSet, startCluster } from '../../support/cluster.ts';
-import { type Slowed, slowed } from '../../support/latency-proxies.ts';
-import { until } from '../../support/redis-process.ts';
+import { type LatencyProxies, startLatencyProxies } from '../../support/latency-proxies.ts';
+import { waitUntil } from '../../support/redis-process.ts';
 import { SCRIPTING } from './lease-party.ts';
 
 const KEYS = 400;
 let set: ClusterSet;
-let distant: Slowed;
+let distant: LatencyProxies;
 beforeAll(async () => {
   set = await startCluster();
-  distant = await slowed(set.nodes.map(({ address }) => address));
-  distant.delay(20);
+  distant = await startLatencyProxies(set.nodes.map(({ address }) => address));
+  distant.setLatency(20);
 });
 afterAll(async () => {
   await distant[Symbol.asyncDispose]();
@@ -36,7 +36,7 @@ it.each(['commands', 'scripts', 'functions'] as const)('400 keys at once are sto
     await cache.ping();
     const keys = Array.from({ length: KEYS }, (_, i) => `k${i}`);
     expect(await Promise.all(keys.map((key) => cache.getOrCompute(key, () => key)))).toEqual(keys);
-    await until('all are stored', () => cache.stats().writes === keys.length);
+    await waitUntil('all are stored', () => cache.stats().writes === keys.length);
     const found = await cache.lookupMany(keys);
     expect([...found.values()].filter((lookup) => lookup.found && lookup.source === 'redis')).toHaveLength(
       KEYS,

@@ -1,8 +1,8 @@
 /** One loader for many keys: the keys that it gets, and the loads that it shares with loads of single keys. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Cache, type RedisCacheOptions, redisCache } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
-import { commandsSent, leased, loadLibrary, standing } from './lease-party.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
+import { classifyStoredValue, listLeasedKeys, loadLibrary, recordCommands } from './lease-party.ts';
 
 let redis: RedisProcess;
 let cache: Cache;
@@ -31,10 +31,10 @@ async function open(options: RedisCacheOptions = {}): Promise<Cache> {
 }
 const after = <T>(ms: number, value: T): Promise<T> =>
   new Promise((resolve) => setTimeout(() => resolve(value), ms));
-const stored = (key: string): Promise<void> =>
-  until(`${key} is stored`, async () => (await standing(redis, `c:${key}`)) === 'entry');
+const waitUntilStored = (key: string): Promise<void> =>
+  waitUntil(`${key} is stored`, async () => (await classifyStoredValue(redis, `c:${key}`)) === 'entry');
 const noLease = (): Promise<void> =>
-  until('nobody holds a lease', async () => (await leased(redis, 'c')).length === 0);
+  waitUntil('nobody holds a lease', async () => (await listLeasedKeys(redis, 'c')).length === 0);
 const fail = (): never => {
   throw new Error('no luck');
 };
@@ -45,13 +45,13 @@ describe('getOrComputeMany', () => {
   it('calls the loader once, with what is missing, and answers in order', async () => {
     await cache.set('b', 'B');
     const load = vi.fn(upper);
-    const names = await commandsSent(redis.admin(), async () => {
+    const names = await recordCommands(redis.admin(), async () => {
       expect([...(await cache.getOrComputeMany(['a', 'b', 'c', 'a'], load))]).toEqual([
         ['a', 'A'],
         ['b', 'B'],
         ['c', 'C'],
       ]);
-      await until('both are stored', () => cache.stats().writes === 3);
+      await waitUntil('both are stored', () => cache.stats().writes === 3);
     });
     expect(load.mock.calls.map(([keys]) => keys)).toEqual([['a', 'c']]);
     expect(names).toEqual(['MGET', ...Array(4).fill('FCALL')]);
@@ -63,7 +63,7 @@ describe('getOrComputeMany', () => {
     const first = cache.getOrCompute('a', async () => 'single');
     const load = vi.fn((keys: readonly string[]) => after(50, upper(keys)));
     const many = cache.getOrComputeMany(['a', 'b'], load);
-    await until('the rest is being loaded', () => load.mock.calls.length === 1);
+    await waitUntil('the rest is being loaded', () => load.mock.calls.length === 1);
     const second = cache.getOrCompute('b', fail);
     expect(await first).toBe('single');
     expect(await many).toEqual(
@@ -80,10 +80,10 @@ describe('getOrComputeMany', () => {
     const other = await open();
     let finish: (value: string) => void = () => {};
     const theirs = other.getOrCompute('a', () => new Promise<string>((resolve) => (finish = resolve)));
-    await until('the other loads', () => other.stats().loads === 1);
+    await waitUntil('the other loads', () => other.stats().loads === 1);
     const load = vi.fn(upper);
     const many = cache.getOrComputeMany(['a', 'b'], load);
-    await until('the rest is loaded', () => load.mock.calls.length === 1);
+    await waitUntil('the rest is loaded', () => load.mock.calls.length === 1);
     finish('theirs');
     expect(await many).toEqual(
       new Map([
@@ -98,8 +98,8 @@ describe('getOrComputeMany', () => {
     const load = vi.fn(() => new Map<string, string>());
     const options = { negativeTtlSeconds: 30 };
     expect(await cache.getOrComputeMany(['a', 'b'], load, options)).toEqual(new Map());
-    await stored('a');
-    await stored('b');
+    await waitUntilStored('a');
+    await waitUntilStored('b');
     expect(await cache.getOrComputeMany(['a', 'b'], fail, options)).toEqual(new Map());
   });
 
@@ -108,21 +108,21 @@ describe('getOrComputeMany', () => {
     await noLease();
     const options = { ttlSeconds: 0.1, graceSeconds: 60 };
     await cache.getOrComputeMany(['a', 'b'], upper, options);
-    await stored('b');
-    await until('they are stale', async () => (await cache.getMany(['a', 'b'])).size === 0);
+    await waitUntilStored('b');
+    await waitUntil('they are stale', async () => (await cache.getMany(['a', 'b'])).size === 0);
     expect(await cache.getOrComputeMany(['a', 'b'], fail, options)).toEqual(upper(['a', 'b']));
   });
 
   it('refreshes what is stale in one load in the background', async () => {
     const options = { ttlSeconds: 0.1, staleWhileRevalidateSeconds: 60 };
     await cache.getOrComputeMany(['a', 'b'], upper, options);
-    await stored('b');
-    await until('they are stale', async () => (await cache.getMany(['a', 'b'])).size === 0);
+    await waitUntilStored('b');
+    await waitUntil('they are stale', async () => (await cache.getMany(['a', 'b'])).size === 0);
     const load = vi.fn((keys: readonly string[]) => new Map(keys.map((key) => [key, 'new'])));
     expect(await cache.getOrComputeMany(['a', 'b'], load, { ...options, ttlSeconds: 60 })).toEqual(
       upper(['a', 'b']),
     );
-    await until('they are fresh', async () => (await cache.getMany(['a', 'b'])).size === 2);
+    await waitUntil('they are fresh', async () => (await cache.getMany(['a', 'b'])).size === 2);
     expect(load.mock.calls.map(([keys]) => [...keys].sort())).toEqual([['a', 'b']]);
   });
 

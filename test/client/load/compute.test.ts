@@ -9,8 +9,8 @@ import {
   type RedisCacheOptions,
   redisCache,
 } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
-import { commandsSent, leased, loadLibrary, standing } from './lease-party.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
+import { classifyStoredValue, listLeasedKeys, loadLibrary, recordCommands } from './lease-party.ts';
 
 let redis: RedisProcess;
 let cache: Cache;
@@ -37,19 +37,19 @@ async function open(options: RedisCacheOptions = {}): Promise<Cache> {
   await made.ping();
   return made;
 }
-const stored = (key = 'k'): Promise<void> =>
-  until(`${key} is stored`, async () => (await standing(redis, `c:${key}`)) === 'entry');
+const waitUntilStored = (key = 'k'): Promise<void> =>
+  waitUntil(`${key} is stored`, async () => (await classifyStoredValue(redis, `c:${key}`)) === 'entry');
 const noLease = (): Promise<void> =>
-  until('nobody holds a lease', async () => (await leased(redis, 'c')).length === 0);
+  waitUntil('nobody holds a lease', async () => (await listLeasedKeys(redis, 'c')).length === 0);
 const decoded = async (key = 'k') => decodeEnvelope((await redis.admin().getBuffer(`c:${key}`)) as Buffer);
 const fail = (): never => {
   throw new Error('no luck');
 };
 const calls = async (on: Cache, key: string, load: () => unknown, options = {}) => {
   const before = on.stats().writes;
-  return commandsSent(redis.admin(), async () => {
+  return recordCommands(redis.admin(), async () => {
     const { source } = await on.getOrComputeEntry(key, load, options);
-    if (source === 'loader') await until('it is stored', () => on.stats().writes > before);
+    if (source === 'loader') await waitUntil('it is stored', () => on.stats().writes > before);
   });
 };
 
@@ -65,13 +65,13 @@ describe('getOrCompute', () => {
   it('keeps null, false, 0 and the empty string, and "nothing" where that is asked for', async () => {
     for (const value of [null, false, 0, '']) {
       expect(await cache.getOrCompute(`v:${value}`, () => value)).toBe(value);
-      await stored(`v:${value}`);
+      await waitUntilStored(`v:${value}`);
       expect(await cache.getOrCompute(`v:${value}`, fail)).toBe(value);
       expect(await cache.get(`v:${value}`)).toBe(value);
     }
     const options = { negativeTtlSeconds: 30 };
     expect(await cache.getOrCompute('n', () => undefined, options)).toBeUndefined();
-    await stored('n');
+    await waitUntilStored('n');
     expect(await cache.getOrCompute('n', fail)).toBeUndefined();
     expect(await cache.lookup('n')).toEqual({ found: false, source: 'redis' });
     expect(await redis.admin().ttl('c:n')).toBeLessThanOrEqual(30);
@@ -83,12 +83,12 @@ describe('getOrCompute', () => {
   it('keeps a value for its windows beyond its TTL, and get does not return it then', async () => {
     const options = { ttlSeconds: 0.2, graceSeconds: 60 };
     await cache.getOrCompute('k', () => 'old', options);
-    await stored();
+    await waitUntilStored();
     expect(await redis.admin().pttl('c:k')).toBeGreaterThan(50_000);
     expect((await decoded()).ok && (await decoded())).toMatchObject({
       freshness: { loadMs: expect.any(Number) },
     });
-    await until('it is stale', async () => (await cache.get('k')) === undefined);
+    await waitUntil('it is stale', async () => (await cache.get('k')) === undefined);
     const events: CacheEvent[] = [];
     cache.on((event) => events.push(event));
     expect(await cache.getOrComputeEntry('k', fail, options)).toEqual({
@@ -111,14 +111,14 @@ describe('getOrCompute', () => {
       if (round === 1) for (let i = 0; i < 20; i++) await cache.getOrCompute('hot', () => 'v');
       const key = `k${round}`;
       await cache.getOrCompute(key, () => 'old', options);
-      await stored(key);
-      await until('it is stale', async () => (await cache.get(key)) === undefined);
+      await waitUntilStored(key);
+      await waitUntil('it is stale', async () => (await cache.get(key)) === undefined);
       const load = vi.fn(() => 'new');
       const all = await Promise.all(
         Array.from({ length: 20 }, () => cache.getOrCompute(key, load, { ...options, ttlSeconds: 60 })),
       );
       expect(new Set(all)).toEqual(new Set(['old']));
-      await until('it is fresh', async () => (await cache.get(key)) === 'new');
+      await waitUntil('it is fresh', async () => (await cache.get(key)) === 'new');
       expect(load).toHaveBeenCalledTimes(1);
     }
     await noLease();
@@ -139,9 +139,9 @@ describe('getOrCompute', () => {
   it('takes the cache’s own defaults', async () => {
     const tuned = await open({ compute: { negativeTtlSeconds: 5, ttlJitter: 0.5 } });
     await tuned.getOrCompute('n', () => undefined);
-    await stored('n');
+    await waitUntilStored('n');
     await tuned.getOrCompute('k', () => 'v', { ttlSeconds: 100 });
-    await stored();
+    await waitUntilStored();
     const ttlMs = await redis.admin().pttl('c:k');
     expect(ttlMs).toBeGreaterThan(49_000);
     expect(ttlMs).toBeLessThanOrEqual(100_000);
@@ -150,9 +150,9 @@ describe('getOrCompute', () => {
   it('replaces what is not valid', async () => {
     await redis.admin().set('c:k', 'poison');
     expect(await cache.getOrCompute('k', () => 'v')).toBe('v');
-    await until('it is replaced', async () => (await cache.get('k')) === 'v');
+    await waitUntil('it is replaced', async () => (await cache.get('k')) === 'v');
     expect(await cache.getOrCompute('k', () => 'w', { schemaId: 'other@1' })).toBe('w');
-    await until('it is replaced', async () => (await cache.get('k')) === 'w');
+    await waitUntil('it is replaced', async () => (await cache.get('k')) === 'w');
     expect(cache.stats().purged).toBe(2);
   });
 
@@ -178,10 +178,12 @@ describe('getOrCompute', () => {
     ];
     let end = (_: string): void => {};
     const held = holder.getOrCompute('k', () => new Promise<string>((resolve) => (end = resolve)));
-    await until('it loads', () => holder.stats().loads === 1);
+    await waitUntil('it loads', () => holder.stats().loads === 1);
     await redis.admin().config('RESETSTAT');
     const waiting = plain.getOrCompute('k', fail);
-    await until('the other waits', async () => /cmdstat_set:/.test(await redis.admin().info('commandstats')));
+    await waitUntil('the other waits', async () =>
+      /cmdstat_set:/.test(await redis.admin().info('commandstats')),
+    );
     end('loaded');
     expect([await held, await waiting]).toEqual(['loaded', 'loaded']);
   });
@@ -192,24 +194,24 @@ describe('getOrCompute', () => {
       '65 tags on one entry',
     );
     expect(await cache.getOrCompute('k', () => 1, { tags: [...tags, ...tags] })).toBe(1);
-    await stored();
+    await waitUntilStored();
   });
 
   it('ends with the cache: what is loading is returned and not stored', async () => {
     const own = await open();
     let finish: (value: string) => void = () => {};
     const answer = own.getOrCompute('k', () => new Promise<string>((resolve) => (finish = resolve)));
-    await until('it loads', () => own.stats().loads === 1);
+    await waitUntil('it loads', () => own.stats().loads === 1);
     await own.close();
     finish('late');
     expect(await answer).toBe('late');
-    expect(await standing(redis, 'c:k')).toBe('lease');
+    expect(await classifyStoredValue(redis, 'c:k')).toBe('lease');
     await expect(own.getOrCompute('k', fail)).rejects.toThrowError('closed');
   });
 
   it('answers from the first tier without a command, and is refreshed early from there', async () => {
     const tiered = await open({ l1: {} });
-    await until('it is held', async () => {
+    await waitUntil('it is held', async () => {
       return (await tiered.getOrComputeEntry('k', () => 'old', { ttlSeconds: 60 })).source === 'l1';
     });
     expect(await calls(tiered, 'k', fail)).toEqual([]);
@@ -218,9 +220,9 @@ describe('getOrCompute', () => {
       ttlSeconds: 0.5,
       earlyRefresh: 1,
     });
-    await stored('slow');
+    await waitUntilStored('slow');
     const load = vi.fn(() => 'new');
-    await until('it is refreshed', async () => {
+    await waitUntil('it is refreshed', async () => {
       return (await tiered.getOrCompute('slow', load, { ttlSeconds: 60, earlyRefresh: 100 })) === 'new';
     });
     expect(load).toHaveBeenCalledTimes(1);
@@ -234,14 +236,14 @@ describe('getOrCompute', () => {
       let finish: (value: string) => void = () => {};
       const before = vi.fn(() => new Promise<string>((resolve) => (finish = resolve)));
       const older = cache.getOrCompute(key, before, options);
-      await until('it loads', () => before.mock.calls.length === 1);
+      await waitUntil('it loads', () => before.mock.calls.length === 1);
       await invalidating.invalidateTags('t');
       const newer = invalidating.getOrCompute(key, () => 'new', options);
       // The other process waits for the load in flight, and finds it outdated.
-      await until('the newer call is on its way', () => invalidating.stats().misses > 0);
+      await waitUntil('the newer call is on its way', () => invalidating.stats().misses > 0);
       finish('old');
       expect([await older, await newer]).toEqual(['old', 'new']);
-      await until('the newer value is stored', async () => (await cache.get(key)) === 'new');
+      await waitUntil('the newer value is stored', async () => (await cache.get(key)) === 'new');
     }
     expect(await cache.getOrCompute('here', () => 'newest', options)).toBe('newest');
   });
@@ -255,11 +257,17 @@ describe('getOrCompute', () => {
       let finish: () => void = () => {};
       const gate = new Promise<void>((resolve) => (finish = resolve));
       const theirs = other.getOrCompute(key, () => gate.then(end)).catch((error: Error) => error.message);
-      await until('the other loads', async () => (await standing(redis, `c:${key}`)) === 'lease');
+      await waitUntil(
+        'the other loads',
+        async () => (await classifyStoredValue(redis, `c:${key}`)) === 'lease',
+      );
       const load = vi.fn(() => 'own');
       const answer = cache.getOrCompute(key, load);
-      await until('somebody waits', async () => (await standing(redis, `c:${key}`)) === 'awaited');
-      await until('it is heard', async () => {
+      await waitUntil(
+        'somebody waits',
+        async () => (await classifyStoredValue(redis, `c:${key}`)) === 'awaited',
+      );
+      await waitUntil('it is heard', async () => {
         return JSON.stringify(await redis.admin().pubsub('CHANNELS', 'c:~ready')) !== '[]';
       });
       finish();
@@ -282,7 +290,7 @@ describe('getOrCompute', () => {
     opened.push(memory);
     const options = { ttlSeconds: 0.05, graceSeconds: 60 };
     await memory.getOrCompute('k', () => 'old', options);
-    await until('it is stale', async () => (await memory.get('k')) === undefined);
+    await waitUntil('it is stale', async () => (await memory.get('k')) === undefined);
     expect(await memory.getOrComputeEntry('k', fail, options)).toEqual({
       value: 'old',
       source: 'memory',
@@ -343,7 +351,7 @@ describe('getOrCompute, while Redis hangs', () => {
         expect(own.connection?.state.kind).toBe('ready');
         hung.resume();
         await own.ping();
-        await until('no lease is held', async () => (await leased(hung, 'c')).length === 0, 1500);
+        await waitUntil('no lease is held', async () => (await listLeasedKeys(hung, 'c')).length === 0, 1500);
         await own.close();
       }
     } finally {

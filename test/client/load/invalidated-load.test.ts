@@ -1,8 +1,8 @@
 /** A load whose key is read, set, deleted or flushed meanwhile, by this client or another program. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Cache, type CacheOptions, redisCache } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
-import { SCRIPTING, standing } from './lease-party.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
+import { classifyStoredValue, SCRIPTING } from './lease-party.ts';
 
 let redis: RedisProcess;
 const opened: Cache[] = [];
@@ -31,7 +31,7 @@ async function loading(cache: Cache, key: string, options = {}): Promise<() => P
   const gate = Promise.withResolvers<string>();
   const load = vi.fn(() => gate.promise);
   const answer = cache.getOrCompute(key, load, options);
-  await until('it loads', () => load.mock.calls.length === 1);
+  await waitUntil('it loads', () => load.mock.calls.length === 1);
   return async () => {
     gate.resolve('loaded');
     await answer;
@@ -39,7 +39,10 @@ async function loading(cache: Cache, key: string, options = {}): Promise<() => P
     loads += 1;
     const later = `later:${loads}`;
     await cache.getOrCompute(later, () => 'v');
-    await until('a later load is stored', async () => (await standing(redis, `o:${later}`)) === 'entry');
+    await waitUntil(
+      'a later load is stored',
+      async () => (await classifyStoredValue(redis, `o:${later}`)) === 'entry',
+    );
   };
 }
 
@@ -65,7 +68,7 @@ describe.each(Object.entries(SCRIPTING))('a load by %s', (_, scripting) => {
     expect(await other.expire('k', 10)).toBe(false);
     expect([cache.stats().purged, other.stats().purged]).toEqual([0, 0]);
     await end();
-    await until('it is stored', async () => (await other.get('k')) === 'loaded');
+    await waitUntil('it is stored', async () => (await other.get('k')) === 'loaded');
   });
 
   it.each([
@@ -81,7 +84,7 @@ describe.each(Object.entries(SCRIPTING))('a load by %s', (_, scripting) => {
     const end = await loading(cache, 'k');
     await invalidate();
     if (name.endsWith('moment'))
-      await until('it expires', async () => (await standing(redis, 'o:k')) === 'absent');
+      await waitUntil('it expires', async () => (await classifyStoredValue(redis, 'o:k')) === 'absent');
     await end();
     expect(await other.get('k')).toBe(expected);
   });
@@ -95,13 +98,19 @@ describe.each(Object.entries(SCRIPTING))('a load by %s', (_, scripting) => {
       const key = `k:${isInvalidated}`;
       if (isStale) {
         await cache.getOrCompute(key, () => 'old', options);
-        await until('it is stored', async () => (await standing(redis, `o:${key}`)) === 'entry');
-        await until('it is stale', async () => (await cache.get(key)) === undefined);
+        await waitUntil(
+          'it is stored',
+          async () => (await classifyStoredValue(redis, `o:${key}`)) === 'entry',
+        );
+        await waitUntil('it is stale', async () => (await cache.get(key)) === undefined);
       }
       const end = await loading(cache, key, { ...options, ttlSeconds: 60 });
       if (isInvalidated) {
         await other.set(key, 'newer', { ttlSeconds: 0.05 });
-        await until('it expires', async () => (await standing(redis, `o:${key}`)) === 'absent');
+        await waitUntil(
+          'it expires',
+          async () => (await classifyStoredValue(redis, `o:${key}`)) === 'absent',
+        );
       }
       await end();
       expect([isInvalidated, await other.get(key)]).toEqual([

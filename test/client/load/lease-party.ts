@@ -27,7 +27,7 @@ export const SCRIPTING: Readonly<Record<Way, ScriptingTerms>> = {
   commands: { loadFunctions: false, evalScripts: false },
 };
 
-export interface PartyOptions {
+export interface LeasePartyOptions {
   readonly leaseMs?: number;
   readonly namespace?: string;
   readonly way?: Way;
@@ -35,7 +35,7 @@ export interface PartyOptions {
 }
 
 /** The part of one process: a connection, its leases, and handles that are released at the end. */
-export class Party implements AsyncDisposable {
+export class LeaseParty implements AsyncDisposable {
   readonly connection: CacheConnection;
   readonly remote: Remote;
   readonly leases: Leases;
@@ -43,7 +43,7 @@ export class Party implements AsyncDisposable {
 
   constructor(
     redis: RedisProcess,
-    { leaseMs = 2000, namespace = 'ns', way = 'functions', username }: PartyOptions = {},
+    { leaseMs = 2000, namespace = 'ns', way = 'functions', username }: LeasePartyOptions = {},
   ) {
     const user = username === undefined ? {} : { username, password: username };
     this.connection = openConnection(
@@ -69,7 +69,7 @@ export class Party implements AsyncDisposable {
 }
 
 /** Tells an entry in Redis from a lease in its place. */
-export async function standing(
+export async function classifyStoredValue(
   redis: RedisProcess,
   key: string,
 ): Promise<'absent' | 'lease' | 'awaited' | 'entry'> {
@@ -80,9 +80,9 @@ export async function standing(
 }
 
 /** Physical keys that are leased: by a placeholder, or by a separate lease. */
-export async function leased(redis: RedisProcess, namespace: string): Promise<readonly string[]> {
+export async function listLeasedKeys(redis: RedisProcess, namespace: string): Promise<readonly string[]> {
   const keys = await redis.admin().keys(`${namespace}:*`);
-  const states = await Promise.all(keys.map((key) => standing(redis, key)));
+  const states = await Promise.all(keys.map((key) => classifyStoredValue(redis, key)));
   const beside = `${namespace}:~lease:`;
   return keys.filter((key, i) => key.startsWith(beside) || states[i] === 'lease' || states[i] === 'awaited');
 }
@@ -90,7 +90,7 @@ export async function leased(redis: RedisProcess, namespace: string): Promise<re
 /**
  * The names of the commands that clients send while `work` runs, without those that functions call inside the server.
  */
-export async function commandsSent(admin: Redis, work: () => Promise<unknown>): Promise<string[]> {
+export async function recordCommands(admin: Redis, work: () => Promise<unknown>): Promise<string[]> {
   const { host = '127.0.0.1', port = 6379 } = admin.options;
   const names: string[] = [];
   const end = `end ${Math.random()}`;

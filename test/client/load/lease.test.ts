@@ -3,8 +3,8 @@ import { decodeEnvelope, encodeEnvelope } from '../../../client/codec/envelope.t
 import { encodePlaceholder, tokenOf } from '../../../client/codec/placeholder.ts';
 import { headOf, type LeaseHandle } from '../../../client/load/lease.ts';
 import { hashTagOf, leaseKey } from '../../../client/load/lease-key.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
-import { commandsSent, loadLibrary, Party, SCRIPTING } from './lease-party.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
+import { LeaseParty, loadLibrary, recordCommands, SCRIPTING } from './lease-party.ts';
 
 const payload = encodeEnvelope({ answer: 42 });
 const stale = encodeEnvelope('stale');
@@ -13,16 +13,16 @@ const WAYS = Object.keys(SCRIPTING) as (keyof typeof SCRIPTING)[];
 
 describe.each(WAYS)('leases by %s', (way) => {
   let redis: RedisProcess;
-  let first: Party;
-  let second: Party;
+  let first: LeaseParty;
+  let second: LeaseParty;
 
   beforeAll(async () => {
     redis = await RedisProcess.start();
   });
   beforeEach(async () => {
     await redis.admin().flushdb();
-    first = new Party(redis, { way });
-    second = new Party(redis, { way });
+    first = new LeaseParty(redis, { way });
+    second = new LeaseParty(redis, { way });
     await Promise.all([first.remote.ping(), second.remote.ping()]);
   });
   afterEach(async () => {
@@ -32,13 +32,13 @@ describe.each(WAYS)('leases by %s', (way) => {
   });
   afterAll(() => redis[Symbol.asyncDispose]());
 
-  const mine = async (party: Party): Promise<LeaseHandle> => {
+  const mine = async (party: LeaseParty): Promise<LeaseHandle> => {
     const handle = party.handleOf('ns:k');
     expect(await handle.fetch()).toEqual({ kind: 'mine' });
     return handle;
   };
   /** Acquires the lease to replace an entry. */
-  const replacing = async (party: Party): Promise<LeaseHandle> => {
+  const replacing = async (party: LeaseParty): Promise<LeaseHandle> => {
     const handle = party.handleOf('ns:k');
     expect(await handle.take(false)).toEqual({ kind: 'mine', head: headOf(stale) });
     return handle;
@@ -102,7 +102,7 @@ describe.each(WAYS)('leases by %s', (way) => {
   });
   const overwriteForAMoment = async (): Promise<void> => {
     await redis.admin().set('ns:k', 'newer', 'PX', 1);
-    await until('it expires', async () => (await redis.admin().exists('ns:k')) === 0);
+    await waitUntil('it expires', async () => (await redis.admin().exists('ns:k')) === 0);
   };
   const takeOver = async (): Promise<void> => {
     if ((await redis.admin().unlink(LEASE)) === 0) await redis.admin().unlink('ns:k');
@@ -173,30 +173,30 @@ describe.each(WAYS)('leases by %s', (way) => {
   });
 
   it('renews its lease until it has stored, and no longer once it is somebody else’s', async () => {
-    await using short = new Party(redis, { leaseMs: 600, way });
+    await using short = new LeaseParty(redis, { leaseMs: 600, way });
     for (const begin of [mine, replacing]) {
       await redis.admin().flushdb();
       // Its own expiry would come before that of the load.
       if (begin === replacing) await redis.admin().set('ns:k', stale, 'PX', way === 'commands' ? 5000 : 900);
       const handle = await begin(short);
       const startedAt = Date.now();
-      await until('three leases have passed', () => Date.now() - startedAt > 1_800);
+      await waitUntil('three leases have passed', () => Date.now() - startedAt > 1_800);
       expect(await handle.store(payload, 60_000)).toBe(true);
     }
     await redis.admin().flushdb();
     await mine(short);
     await redis.admin().set('ns:k', encodePlaceholder('f'.repeat(16)), 'PX', 1_000);
-    await until('the other lease expires', async () => (await redis.admin().exists('ns:k')) === 0);
+    await waitUntil('the other lease expires', async () => (await redis.admin().exists('ns:k')) === 0);
   });
 
   it('takes over the lease of a holder that is dead', async () => {
-    const dead = new Party(redis, { leaseMs: 100, way });
+    const dead = new LeaseParty(redis, { leaseMs: 100, way });
     await dead.handleOf('ns:k').fetch();
     await dead[Symbol.asyncDispose]();
     const waiting = second.handleOf('ns:k');
     const held = await waiting.fetch();
     expect(held.kind).toBe('held');
-    await until('the lease is free', async () => (await waiting.fetch()).kind === 'mine', 1000);
+    await waitUntil('the lease is free', async () => (await waiting.fetch()).kind === 'mine', 1000);
   });
 
   it('purges an entry only while it is what was read', async () => {
@@ -242,7 +242,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     const other = first.handleOf('ns:other');
     await other.fetch();
     await other.release('again');
-    const sent = (work: () => Promise<unknown>) => commandsSent(redis.admin(), work);
+    const sent = (work: () => Promise<unknown>) => recordCommands(redis.admin(), work);
     expect(await sent(async () => (await mine(first)).store(payload, 60_000))).toEqual(expected.cold);
     expect(await sent(() => first.handleOf('ns:k').fetch())).toEqual(expected.hit);
     await redis.admin().flushdb();
@@ -258,8 +258,8 @@ describe('leases', () => {
   it('wait by asking when there is no subscriber, and by the subscriber again after it was lost', async () => {
     await using redis = await RedisProcess.start();
     await loadLibrary(redis);
-    await using first = new Party(redis);
-    await using second = new Party(redis);
+    await using first = new LeaseParty(redis);
+    await using second = new LeaseParty(redis);
     const handle = first.handleOf('ns:k');
     await handle.fetch();
     const waiting = second.handleOf('ns:k');
@@ -275,14 +275,14 @@ describe('leases', () => {
     await waiting.wait(held, 5000);
     expect(second.leases.signals.listening).toBe(true);
     await redis.kill();
-    await until('the subscriber is gone', () => !second.leases.signals.listening);
+    await waitUntil('the subscriber is gone', () => !second.leases.signals.listening);
     expect(await waiting.wait(held, 5000)).toEqual({ kind: 'silent' });
   });
 
   it('stop waiting with the caller', async () => {
     await using redis = await RedisProcess.start();
-    await using party = new Party(redis);
-    await until('there is a subscriber', () => party.leases.signals.open());
+    await using party = new LeaseParty(redis);
+    await waitUntil('there is a subscriber', () => party.leases.signals.open());
     const abort = new AbortController();
     const waiting = party.leases.signals.wait('t'.repeat(16), 60_000, abort.signal);
     abort.abort();

@@ -9,7 +9,7 @@ import {
   redisCache,
   SerializationError,
 } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
 beforeAll(async () => {
@@ -34,7 +34,7 @@ describe.each(KINDS)('a loader, with %s,', (_, open) => {
   });
 
   const stored = (key: string): Promise<void> =>
-    until(`${key} is stored`, async () => (await cache.exists(key)) === 1);
+    waitUntil(`${key} is stored`, async () => (await cache.exists(key)) === 1);
   /** Waits for the store of a later load: an earlier store would have completed before it. */
   async function notStored(key: string): Promise<void> {
     await cache.getOrCompute('later', () => 1, { ttlSeconds: 60 });
@@ -83,7 +83,7 @@ describe.each(KINDS)('a loader, with %s,', (_, open) => {
       setTtlSeconds(100);
     };
     await cache.getOrCompute('k', load, { negativeTtlSeconds: 5 });
-    await until('it is remembered', async () => {
+    await waitUntil('it is remembered', async () => {
       const before = loads;
       await cache.getOrCompute('k', load, { negativeTtlSeconds: 5 });
       return loads === before;
@@ -185,8 +185,8 @@ describe.each(KINDS)('a loader, with %s,', (_, open) => {
     };
     const options = { ttlSeconds: 1, staleWhileRevalidateSeconds: 60 };
     await cache.getOrCompute('k', load, options);
-    await until('it was refreshed', async () => (await cache.getOrCompute('k', load, options)) === 2);
-    await until('the refreshed one is stored', async () => (await cache.ttl('k')) !== undefined);
+    await waitUntil('it was refreshed', async () => (await cache.getOrCompute('k', load, options)) === 2);
+    await waitUntil('the refreshed one is stored', async () => (await cache.ttl('k')) !== undefined);
     expect(await cache.ttl('k')).toBeGreaterThan(90);
     expect(loads).toBe(2);
   });
@@ -233,7 +233,7 @@ it('adds tags that another process invalidates before the result is stored', asy
     return 'old';
   });
   await cache.getOrCompute('later', () => 1);
-  await until('a later load is stored', async () => (await cache.exists('later')) === 1);
+  await waitUntil('a later load is stored', async () => (await cache.exists('later')) === 1);
   expect(await cache.get('k')).toBeUndefined();
   await cache.close();
   await elsewhere.close();
@@ -248,7 +248,7 @@ it('adds tags while Redis is unreachable, to what memory keeps', async () => {
     await addTags('t');
     return 1;
   });
-  await until('memory has it', async () => (await cache.getEntry('k'))?.source === 'memory');
+  await waitUntil('memory has it', async () => (await cache.getEntry('k'))?.source === 'memory');
   await cache.invalidateTags('t');
   expect(await cache.get('k')).toBeUndefined();
   await cache.close();

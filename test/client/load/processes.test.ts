@@ -2,21 +2,21 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Cache, type CacheOptions, redisCache } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
-import type { Answer, Call } from './child-process.ts';
-import { commandsSent, loadLibrary, SCRIPTING, standing } from './lease-party.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
+import type { LoadRequest, LoadResult } from './child-process.ts';
+import { classifyStoredValue, loadLibrary, recordCommands, SCRIPTING } from './lease-party.ts';
 
-const PROGRAM = new URL('child.ts', import.meta.url).pathname;
+const PROGRAM = new URL('child-process.ts', import.meta.url).pathname;
 
 class Child implements AsyncDisposable {
   readonly #process: ChildProcess;
   #loads = 0;
-  #answers: ((answer: Answer) => void)[] = [];
+  #answers: ((answer: LoadResult) => void)[] = [];
   ready = false;
 
   constructor(redis: RedisProcess, options: CacheOptions) {
     this.#process = fork(PROGRAM, [JSON.stringify(redis.address), JSON.stringify(options)], { execArgv: [] });
-    this.#process.on('message', (message: 'ready' | { loading: string } | Answer) => {
+    this.#process.on('message', (message: 'ready' | { loading: string } | LoadResult) => {
       if (message === 'ready') this.ready = true;
       else if ('loading' in message) this.#loads += 1;
       else this.#answers.shift()?.(message);
@@ -27,7 +27,7 @@ class Child implements AsyncDisposable {
     return this.#process.pid ?? 0;
   }
 
-  run(call: Partial<Call> = {}): Promise<Answer> {
+  run(call: Partial<LoadRequest> = {}): Promise<LoadResult> {
     this.#loads = 0;
     return new Promise((resolve) => {
       this.#answers.push(resolve);
@@ -37,7 +37,7 @@ class Child implements AsyncDisposable {
 
   /** Resolves when its loader has been called. */
   loading(): Promise<void> {
-    return until(`process ${this.pid} loads`, () => this.#loads > 0);
+    return waitUntil(`process ${this.pid} loads`, () => this.#loads > 0);
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -63,7 +63,7 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
       if (way === 'functions') await loadLibrary(redis);
       children = [start(), start(), start(), start()];
       own = redisCache({ address: redis.address, namespace: 'p' });
-      await until('the processes are ready', () => children.every(({ ready }) => ready));
+      await waitUntil('the processes are ready', () => children.every(({ ready }) => ready));
     });
     beforeEach(() => redis.admin().flushdb());
     afterAll(async () => {
@@ -84,8 +84,8 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
     it('call the loader once for a thousand callers in each', async () => {
       // The first call on a connection detects the commands that the server allows.
       await Promise.all(children.map((child) => child.run({ key: 'first', loadMs: 0 })));
-      let answers: Answer[] = [];
-      const commands = await commandsSent(redis.admin(), async () => {
+      let answers: LoadResult[] = [];
+      const commands = await recordCommands(redis.admin(), async () => {
         answers = await Promise.all(children.map((child) => child.run({ callers: 1000 })));
       });
       expect(answers.reduce((sum, { loads }) => sum + loads, 0)).toBe(1);
@@ -95,7 +95,7 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
 
     it('load once more when the one that loads is killed', async () => {
       await using first = start();
-      await until('it is ready', () => first.ready);
+      await waitUntil('it is ready', () => first.ready);
       const [, ...others] = children;
       void first.run({ loadMs: 60_000 });
       await first.loading();
@@ -112,7 +112,7 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
       await slow.loading();
       slow.signal('SIGSTOP');
       expect((await quick.run({ loadMs: 10 })).values).toEqual([quick.pid]);
-      await until('it is stored', async () => (await stored()) === quick.pid);
+      await waitUntil('it is stored', async () => (await stored()) === quick.pid);
       slow.signal('SIGCONT');
       expect((await late).values).toEqual([slow.pid]);
       expect(await stored()).toBe(quick.pid);
@@ -147,11 +147,11 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
       const options = { ttlSeconds: 0.2, staleWhileRevalidateSeconds: 60 };
       const [first, second, third] = children;
       await first.run({ loadMs: 10, options });
-      await until('it is stored', async () => (await standing(redis, 'p:k')) === 'entry');
-      await until('it is stale', async () => (await stored()) === undefined);
+      await waitUntil('it is stored', async () => (await classifyStoredValue(redis, 'p:k')) === 'entry');
+      await waitUntil('it is stale', async () => (await stored()) === undefined);
       const both = await Promise.all([second, third].map((child) => child.run({ loadMs: 300, options })));
       expect(both.flatMap(({ values }) => values)).toEqual([first.pid, first.pid]);
-      await until('one of them has loaded', async () => {
+      await waitUntil('one of them has loaded', async () => {
         const again = await first.run({ options: { ...options, staleWhileRevalidateSeconds: 0 } });
         return again.loads === 0 && again.values[0] !== first.pid;
       });

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Cache, type CacheEvent, type RedisCacheOptions, redisCache } from '../../../client/index.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
-import { leased, SCRIPTING } from './lease-party.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
+import { listLeasedKeys, SCRIPTING } from './lease-party.ts';
 
 type Refused = Extract<CacheEvent, { type: 'refused' }>;
 
@@ -64,7 +64,7 @@ const STATES = {
       .admin()
       .bgsave()
       .catch(() => {});
-    await until('the snapshot fails', async () =>
+    await waitUntil('the snapshot fails', async () =>
       /rdb_last_bgsave_status:err/.test(await redis.admin().info('persistence')),
     );
     return () => redis.admin().config('SET', 'save', '');
@@ -73,7 +73,7 @@ const STATES = {
   async BUSY() {
     const other = new Redis({ ...redis.address, protocol: 2 });
     const running = other.call('EVAL', 'while true do end', '0').catch(() => {});
-    await until('it is busy', () =>
+    await waitUntil('it is busy', () =>
       redis
         .admin()
         .ping()
@@ -90,7 +90,7 @@ const STATES = {
   },
 } as const;
 
-const many = (value: string) => (keys: readonly string[]) => new Map(keys.map((key) => [key, value]));
+const loadManyOf = (value: string) => (keys: readonly string[]) => new Map(keys.map((key) => [key, value]));
 const fail = (): never => {
   throw new Error('no luck');
 };
@@ -106,16 +106,18 @@ describe.each(Object.keys(STATES) as (keyof typeof STATES)[])('a Redis that says
       await cache.getOrCompute('stale:tagged', () => 'old', { ...STALE, tags: ['t'] });
       await cache.getOrCompute('graced', () => 'old', GRACED);
       await cache.getOrCompute('there', () => 'there');
-      await until('all are stored', () => cache.stats().writes === 4);
-      await until('they are stale', async () => (await cache.getMany(['stale', 'graced'])).size === 0);
+      await waitUntil('all are stored', () => cache.stats().writes === 4);
+      await waitUntil('they are stale', async () => (await cache.getMany(['stale', 'graced'])).size === 0);
       const end = await STATES[code]();
       try {
         const load = () => 'loaded';
         expect(await cache.getOrCompute('absent', load)).toBe('loaded');
         expect(await cache.getOrCompute('absent:tagged', load, { tags: ['t', 'u'] })).toBe('loaded');
-        expect(await cache.getOrComputeMany(['a', 'b'], many('loaded'))).toEqual(many('loaded')(['a', 'b']));
+        expect(await cache.getOrComputeMany(['a', 'b'], loadManyOf('loaded'))).toEqual(
+          loadManyOf('loaded')(['a', 'b']),
+        );
         const tagged = { tags: ['t'] };
-        expect((await cache.getOrComputeMany(['c', 'd'], many('loaded'), tagged)).size).toBe(2);
+        expect((await cache.getOrComputeMany(['c', 'd'], loadManyOf('loaded'), tagged)).size).toBe(2);
         // An entry is read where Redis still answers reads.
         const isRead = code !== 'BUSY';
         const stale = isRead ? 'old' : 'loaded';
@@ -125,7 +127,7 @@ describe.each(Object.keys(STATES) as (keyof typeof STATES)[])('a Redis that says
         if (isRead) expect(await cache.getOrCompute('graced', fail, GRACED)).toBe('old');
         expect(await cache.getOrCompute('expired', load, { ttlSeconds: 1 })).toBe('loaded');
         await expect(cache.getOrCompute('failing', fail)).rejects.toThrowError('no luck');
-        await until('it is counted', () => cache.stats().refusals >= (isRead ? 6 : 3));
+        await waitUntil('it is counted', () => cache.stats().refusals >= (isRead ? 6 : 3));
         expect(new Set(refused.map((event) => event.code))).toEqual(new Set([code]));
         // One event per second and kind, whatever their number.
         expect(refused.length).toBeLessThanOrEqual(8);
@@ -136,8 +138,8 @@ describe.each(Object.keys(STATES) as (keyof typeof STATES)[])('a Redis that says
       // Normal operation when it accepts writes again.
       const { cache: next } = await open();
       expect(await next.getOrCompute('after', () => 'v')).toBe('v');
-      await until('it is stored', async () => (await next.get('after')) === 'v');
-      await until('no lease is left', async () => (await leased(redis, 'r')).length === 0);
+      await waitUntil('it is stored', async () => (await next.get('after')) === 'v');
+      await waitUntil('no lease is left', async () => (await listLeasedKeys(redis, 'r')).length === 0);
     },
   );
 });
@@ -151,17 +153,17 @@ describe('a user whom Redis denies', () => {
     await redis.admin().call('ACL', 'SETUSER', 'denied', 'reset', 'on', '>denied', ...rules);
     const { cache, refused } = await open({ username: 'denied', password: 'denied' });
     expect(await cache.getOrCompute('k', () => 'v', { tags: ['t'] })).toBe('v');
-    expect(await cache.getOrComputeMany(['k1', 'k2'], many('v'), { tags: ['t'] })).toEqual(
-      many('v')(['k1', 'k2']),
+    expect(await cache.getOrComputeMany(['k1', 'k2'], loadManyOf('v'), { tags: ['t'] })).toEqual(
+      loadManyOf('v')(['k1', 'k2']),
     );
-    await until('it is told', () => refused.some((event) => event.step === step));
+    await waitUntil('it is told', () => refused.some((event) => event.step === step));
     expect(new Set(refused.map(({ code }) => code))).toEqual(new Set(['NOPERM']));
   });
 
   it('is told of each kind once a second, with how often it happened', async () => {
     await redis.admin().call('ACL', 'SETUSER', 'denied', 'reset', 'on', '>denied', '~other:*', '+@all');
     const { cache, refused } = await open({ username: 'denied', password: 'denied' });
-    await until('the second event of a kind', async () => {
+    await waitUntil('the second event of a kind', async () => {
       await cache.getOrCompute('k', () => 'v');
       return refused.some(({ count }) => count > 1);
     });
@@ -179,6 +181,8 @@ describe('a server that is no master any more', () => {
     await cache.ping();
     await lone.admin().replicaof('127.0.0.1', '1');
     expect(await cache.getOrCompute('k', () => 'v', { tags: ['t'] })).toBe('v');
-    expect(await cache.getOrComputeMany(['a'], many('v'), { tags: ['t'] })).toEqual(many('v')(['a']));
+    expect(await cache.getOrComputeMany(['a'], loadManyOf('v'), { tags: ['t'] })).toEqual(
+      loadManyOf('v')(['a']),
+    );
   });
 });

@@ -8,10 +8,10 @@ import { encodePlaceholder } from '../../../client/codec/placeholder.ts';
 import { ABSENT, type Way } from '../../../client/functions/procedures.ts';
 import { LIBRARY, SCRIPT, SCRIPT_SHA1 } from '../../../client/functions/source.ts';
 import { RedisProcess } from '../../support/redis-process.ts';
-import { loadLibrary, Party, SCRIPTING } from './lease-party.ts';
+import { LeaseParty, loadLibrary, SCRIPTING } from './lease-party.ts';
 
 let redis: RedisProcess;
-const parties: Party[] = [];
+const parties: LeaseParty[] = [];
 beforeAll(async () => {
   redis = await RedisProcess.start();
 });
@@ -25,21 +25,21 @@ afterEach(async () => {
 });
 afterAll(() => redis[Symbol.asyncDispose]());
 
-async function open(rules?: readonly string[], way: Way = 'functions'): Promise<Party> {
+async function open(rules?: readonly string[], way: Way = 'functions'): Promise<LeaseParty> {
   if (rules)
     await redis.admin().call('ACL', 'SETUSER', 'u', 'reset', 'on', '>u', '~*', '&*', '+@all', ...rules);
-  const party = new Party(redis, { way, ...(rules && { username: 'u' }) });
+  const party = new LeaseParty(redis, { way, ...(rules && { username: 'u' }) });
   parties.push(party);
   await party.remote.ping();
   return party;
 }
-const fetch = (party: Party, key = 'ns:k'): Promise<unknown> =>
+const fetch = (party: LeaseParty, key = 'ns:k'): Promise<unknown> =>
   party.remote.procedures.run('fetch', [key], [encodePlaceholder('f'.repeat(16)), 1000]);
 
 /**
  * The names of the commands that the connection is requested to send; MONITOR does not show those that Redis denies.
  */
-function requests(party: Party): string[] {
+function requests(party: LeaseParty): string[] {
   const names: string[] = [];
   const { connection } = party;
   const request = connection.request.bind(connection);
@@ -113,7 +113,7 @@ describe('the search for a way', () => {
     ['FUNCTION that is renamed', ['rename-command FUNCTION ""']],
   ])('takes %s for denied ones', async (_, conf) => {
     await using other = await RedisProcess.start({ conf });
-    await using party = new Party(other);
+    await using party = new LeaseParty(other);
     const handle = party.handleOf('ns:k');
     expect(await handle.fetch()).toEqual({ kind: 'mine' });
     expect(await handle.store(Buffer.from('v'), 1000)).toBe(true);

@@ -4,7 +4,7 @@ import { clusterCache, connect } from '../../../client/index.ts';
 import { resolveConnection } from '../../../client/options/connection-options.ts';
 import { openConnection } from '../../../client/transport/index.ts';
 import { type ClusterSet, startCluster } from '../../support/cluster.ts';
-import { type Address, type RedisProcess, startSentinelSet, until } from '../../support/redis-process.ts';
+import { type Address, type RedisProcess, startSentinelSet, waitUntil } from '../../support/redis-process.ts';
 
 const login = { username: 'app', password: 'pw' };
 
@@ -45,7 +45,7 @@ describe('a connection over sentinels without one command', () => {
     expect(await connection.call('SET', 'k', 1)).toBe('OK');
     const former = connection.state.kind === 'ready' ? connection.state.master : undefined;
     await set.sentinels[0].admin().call('SENTINEL', 'FAILOVER', 'mymaster');
-    await until(
+    await waitUntil(
       'it has moved',
       () => {
         const { state } = connection;
@@ -53,7 +53,7 @@ describe('a connection over sentinels without one command', () => {
       },
       20_000,
     );
-    await until('the new master takes writes', () =>
+    await waitUntil('the new master takes writes', () =>
       connection.call('SET', 'k', 2).then(
         () => true,
         () => false,
@@ -86,7 +86,7 @@ describe('a connection over sentinels without one command', () => {
     expect((await received()) - before).toBeLessThanOrEqual(2);
     for (const other of others) other.resume();
     await allow([sentinel]);
-    await until('it connects once it may', () => connection.state.kind === 'ready');
+    await waitUntil('it connects once it may', () => connection.state.kind === 'ready');
   });
 });
 
@@ -131,7 +131,7 @@ describe('a connection to a cluster without one command', () => {
       Number(
         /cmdstat_readonly:.*rejected_calls=(\d+)/.exec(await replica.admin().info('commandstats'))?.[1] ?? 0,
       );
-    await until('it was tried several times', async () => (await refused()) >= 3);
+    await waitUntil('it was tried several times', async () => (await refused()) >= 3);
     expect(await connection.call('GET', 'k')).toBe('1');
     // One lists the nodes, at most one more is being opened.
     expect(await open()).toBeLessThanOrEqual(2);

@@ -10,8 +10,8 @@ import {
 } from '../../../client/index.ts';
 import type { SentinelView } from '../../../client/transport/sentinel-monitor.ts';
 import { TopologyHistory } from '../../../client/transport/topology-history.ts';
-import { far } from '../../support/delay-relay.ts';
-import { freePort, RedisProcess, until } from '../../support/redis-process.ts';
+import { startDelayRelay } from '../../support/delay-relay.ts';
+import { findFreePort, RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 const host = '127.61.0.6';
 const monitoring = (port: number, epoch: number): readonly string[] => [
@@ -33,7 +33,7 @@ describe('a connection over a network with 540 ms of round trip', () => {
 
   it('reaches a server, and does not suspect it', async () => {
     await using redis = await RedisProcess.start({ host, password: 'secret' });
-    await using relay = await far(redis.address, 270);
+    await using relay = await startDelayRelay(redis.address, 270);
     const { connection, events } = open({
       mode: 'standalone',
       address: relay.address,
@@ -47,20 +47,20 @@ describe('a connection over a network with 540 ms of round trip', () => {
 
   it('reaches a master over its sentinels', async () => {
     await using redis = await RedisProcess.start({ host });
-    await using master = await far(redis.address, 270);
+    await using master = await startDelayRelay(redis.address, 270);
     await using node = await RedisProcess.start({
       host,
       sentinel: true,
       conf: monitoring(redis.address.port, 0),
     });
-    await using sentinel = await far(node.address, 270);
+    await using sentinel = await startDelayRelay(node.address, 270);
     const { connection, events } = open({
       mode: 'sentinel',
       sentinels: [sentinel.address],
       natMap: { [`${host}:${redis.address.port}`]: master.address },
       ...slowNetwork,
     });
-    await until('it is ready', () => connection.state.kind === 'ready', 8000);
+    await waitUntil('it is ready', () => connection.state.kind === 'ready', 8000);
     expect(await connection.call('SET', 'k', 1)).toBe('OK');
     expect(events.map(({ type }) => type)).toEqual(['ready']);
   });
@@ -70,7 +70,7 @@ describe('sentinels that announce another name of the master', () => {
   it('do not make the connection move', async () => {
     const local = '127.0.0.1';
     await using redis = await RedisProcess.start({ host: local });
-    const port = await freePort(local);
+    const port = await findFreePort(local);
     const start = (name: string, epoch: number): Promise<RedisProcess> =>
       RedisProcess.start({
         host: local,
@@ -86,12 +86,12 @@ describe('sentinels that announce another name of the master', () => {
     const { connection, events } = open({ mode: 'sentinel', sentinels: [{ host: local, port }] });
     {
       await using _ = await start(local, 1);
-      await until('it is connected', () => connection.state.kind === 'ready');
+      await waitUntil('it is connected', () => connection.state.kind === 'ready');
     }
     await using _ = await start('localhost', 2);
     const named = (): string | undefined => connection.sentinels?.()?.master?.host;
-    await until('the other name is known', () => named() === 'localhost');
-    await until('it is trusted', () => connection.state.kind === 'ready');
+    await waitUntil('the other name is known', () => named() === 'localhost');
+    await waitUntil('it is trusted', () => connection.state.kind === 'ready');
     expect(await connection.call('SET', 'k', 1)).toBe('OK');
     expect(events.map(({ type }) => type)).toEqual(['ready', 'suspect', 'ready']);
     expect(connection.current()?.options.host).toBe(local);
@@ -102,16 +102,16 @@ describe('sentinels that were built anew, with lower epochs', () => {
   it('are believed after a while', async () => {
     await using former = await RedisProcess.start({ host });
     await using restored = await RedisProcess.start({ host });
-    const port = await freePort(host);
+    const port = await findFreePort(host);
     const sentinel = { host, port, sentinel: true };
     const { connection } = open({ mode: 'sentinel', sentinels: [{ host, port }] });
     {
       await using _ = await RedisProcess.start({ ...sentinel, conf: monitoring(former.address.port, 7) });
-      await until('it is connected', () => connection.state.kind === 'ready');
+      await waitUntil('it is connected', () => connection.state.kind === 'ready');
     }
     await former.kill();
     await using _ = await RedisProcess.start({ ...sentinel, conf: monitoring(restored.address.port, 0) });
-    await until('it has moved', () => connection.state.kind === 'ready', 12_000);
+    await waitUntil('it has moved', () => connection.state.kind === 'ready', 12_000);
     expect(connection.state).toMatchObject({ master: restored.address });
   });
 

@@ -15,8 +15,8 @@ import {
   TimeoutError,
 } from '../../../client/index.ts';
 import type { CacheConnection } from '../../../client/transport/cache-connection.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
-import { Writer } from '../../support/writer.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
+import { WriteLoop } from '../../support/writer.ts';
 
 describe('the supervised connection to one server', () => {
   let redis: RedisProcess;
@@ -29,7 +29,7 @@ describe('the supervised connection to one server', () => {
     redis = await RedisProcess.start({ host, password: 'secret' });
     const { port } = redis.address;
     replica = await RedisProcess.start({ host, password: 'secret', conf: [`replicaof ${host} ${port}`] });
-    await until('the replica is in sync', async () =>
+    await waitUntil('the replica is in sync', async () =>
       /slave0:.*state=online/.test(await redis.admin().info('replication')),
     );
   });
@@ -105,14 +105,14 @@ describe('the supervised connection to one server', () => {
     redis.pause();
     const sent = [c.call('INCR', 'hang:sent'), c.call('GET', 'hang:sent')];
     const outcomes = Promise.allSettled(sent);
-    await until('the hang is suspected', () => c.state.kind === 'suspect');
+    await waitUntil('the hang is suspected', () => c.state.kind === 'suspect');
     const held = c.call('INCR', 'hang:held');
     await expect(held).rejects.toThrowError(NotSentError);
     const [write, read] = await outcomes;
     expect(write).toMatchObject({ reason: expect.any(OutcomeUnknownError) });
     expect(read).toMatchObject({ reason: expect.any(TimeoutError) });
     redis.resume();
-    await until('it is ready again', () => c.state.kind === 'ready');
+    await waitUntil('it is ready again', () => c.state.kind === 'ready');
     expect(await c.call('MGET', 'hang:sent', 'hang:held')).toEqual(['1', null]);
   });
 
@@ -120,18 +120,18 @@ describe('the supervised connection to one server', () => {
     const c = open();
     await c.call('PING');
     redis.pause();
-    await until('the hang is suspected', () => c.state.kind === 'suspect', 3000);
+    await waitUntil('the hang is suspected', () => c.state.kind === 'suspect', 3000);
   });
 
   it('gives no write an answer that a short stall could double', async () => {
     const c = open();
-    const writer = new Writer(c, { prefix: 'stall' });
-    await until('writes are acknowledged', () => writer.acknowledged > 20);
+    const writer = new WriteLoop(c, { prefix: 'stall' });
+    await waitUntil('writes are acknowledged', () => writer.acknowledged > 20);
     redis.pause();
-    await until('some are not', () => (writer.errors.OUTCOME_UNKNOWN ?? 0) > 0);
+    await waitUntil('some are not', () => (writer.errors.OUTCOME_UNKNOWN ?? 0) > 0);
     redis.resume();
     const seen = writer.acknowledged;
-    await until('writes are acknowledged again', () => writer.acknowledged > seen + 50);
+    await waitUntil('writes are acknowledged again', () => writer.acknowledged > seen + 50);
     await writer.stop();
     const keys = await redis.admin().keys('stall:*');
     expect((await redis.admin().mget(...keys)).every((value) => value === 'x')).toBe(true);
@@ -143,7 +143,10 @@ describe('the supervised connection to one server', () => {
     // Writes are paused, so this connection has an outstanding answer; the server itself is healthy.
     await redis.admin().call('CLIENT', 'PAUSE', '1500', 'WRITE');
     await expect(c.call('SET', 'stuck', 1)).rejects.toThrowError(OutcomeUnknownError);
-    await until('it is ready on a new one', () => events.filter(({ type }) => type === 'ready').length > 1);
+    await waitUntil(
+      'it is ready on a new one',
+      () => events.filter(({ type }) => type === 'ready').length > 1,
+    );
     expect(await c.call('GET', 'absent')).toBeNull();
     await redis.admin().call('CLIENT', 'UNPAUSE');
   });
@@ -152,7 +155,7 @@ describe('the supervised connection to one server', () => {
     const c = open();
     await c.call('PING');
     await redis.kill();
-    await until('the loss is noticed', () => c.state.kind === 'connecting');
+    await waitUntil('the loss is noticed', () => c.state.kind === 'connecting');
     await redis.start();
     const startedAt = performance.now();
     expect(await c.call('PING')).toBe('PONG');
@@ -162,7 +165,7 @@ describe('the supervised connection to one server', () => {
   it('shares one WAIT among many writers, and keeps different promises apart', async () => {
     const c = open();
     // Redis reports `state=online` while the replica still loads: only its confirmation shows that it is in sync.
-    await until('the replica confirms', () =>
+    await waitUntil('the replica confirms', () =>
       c.callDurable({ replicas: 1, timeoutMs: 1000 }, 'SET', 'warm', 1).then(
         () => true,
         () => false,
@@ -190,8 +193,8 @@ describe('the supervised connection to one server', () => {
       NotSentError,
     );
     redis.resume();
-    await until('it is ready again', () => c.state.kind === 'ready');
-    await until('it was applied once', async () => (await c.call('GET', 'durable:hang')) === '1');
+    await waitUntil('it is ready again', () => c.state.kind === 'ready');
+    await waitUntil('it was applied once', async () => (await c.call('GET', 'durable:hang')) === '1');
   });
 
   it('waits for replicas that a write needs, and gives the reason when there are none in time', async () => {
@@ -227,7 +230,7 @@ describe('the supervised connection to one server', () => {
     await redis.admin().config('RESETSTAT');
     await redis.admin().config('SET', 'min-replicas-to-write', '2');
     const writes = ['a', 'b', 'c', 'd', 'e'].map((letter) => c.call('APPEND', 'ordered', letter));
-    await until('the first was tried again and again', async () => {
+    await waitUntil('the first was tried again and again', async () => {
       const refused = /NOREPLICAS:count=(\d+)/.exec(await redis.admin().info('errorstats'))?.[1];
       return Number(refused) >= 12;
     });
@@ -243,7 +246,7 @@ describe('the supervised connection to one server', () => {
     await admin.set('k', 'v');
     rmSync(dir, { recursive: true });
     await admin.bgsave().catch(() => {});
-    await until('it refuses PING', () =>
+    await waitUntil('it refuses PING', () =>
       admin.ping().then(
         () => false,
         (error: Error) => error.message.startsWith('MISCONF'),
@@ -339,7 +342,7 @@ describe('a stock connection', () => {
     );
     expect(c.state).toMatchObject({ kind: 'ready', master: redis.address });
     await redis.kill();
-    await until('the loss is noticed', () => types.includes('lost'));
+    await waitUntil('the loss is noticed', () => types.includes('lost'));
     const settled = Promise.allSettled([c.call('GET', 'k'), c.call('SET', 'k', 'v')]);
     await c.close();
     await c.close();

@@ -13,7 +13,7 @@ import {
 } from '../../../client/index.ts';
 import { Access } from '../../../client/transport/access.ts';
 import { startCluster } from '../../support/cluster.ts';
-import { type Address, RedisProcess, startSentinelSet, until } from '../../support/redis-process.ts';
+import { type Address, RedisProcess, startSentinelSet, waitUntil } from '../../support/redis-process.ts';
 
 const host = '127.61.0.9';
 
@@ -78,19 +78,19 @@ describe('a password that is rotated while the client runs', () => {
         () => true,
         () => false,
       );
-    await until('a durable write', durable);
+    await waitUntil('a durable write', durable);
     await cache.set('k', 'v');
     const tracking = async (): Promise<boolean> =>
       (await connectionsOf(redis, account.username)).some((line) => /flags=\S*t/.test(line));
-    await until('the listener is there', tracking);
+    await waitUntil('the listener is there', tracking);
 
     for (const password of ['second', 'third']) {
       const asked = account.asked;
       await account.rotate(password);
-      await until('Redis takes writes again', async () => (await cache.set('w', 1)).source === 'redis');
-      await until('a durable write again', durable);
-      await until('the listener is there again', tracking);
-      await until('the first tier serves again', async () => {
+      await waitUntil('Redis takes writes again', async () => (await cache.set('w', 1)).source === 'redis');
+      await waitUntil('a durable write again', durable);
+      await waitUntil('the listener is there again', tracking);
+      await waitUntil('the first tier serves again', async () => {
         const entry = await cache.getEntry('k');
         return entry?.source === 'l1';
       });
@@ -114,21 +114,21 @@ describe('a password that is rotated while the client runs', () => {
       namespace: 'rotated',
     });
     onTestFinished(async () => void (await cache.close()));
-    await until('Redis takes writes', async () => (await cache.set('w', 1)).source === 'redis');
-    await until('all sentinels answer', () => cache.connection?.sentinels?.()?.answering === 3);
+    await waitUntil('Redis takes writes', async () => (await cache.set('w', 1)).source === 'redis');
+    await waitUntil('all sentinels answer', () => cache.connection?.sentinels?.()?.answering === 3);
     await data.rotate('second');
     await watch.rotate('second');
     const asked = watch.asked;
-    await until('Redis takes writes again', async () => (await cache.set('w', 2)).source === 'redis');
-    await until('all sentinels are asked again', () => watch.asked > asked);
-    await until('all sentinels answer again', () => cache.connection?.sentinels?.()?.answering === 3);
+    await waitUntil('Redis takes writes again', async () => (await cache.set('w', 2)).source === 'redis');
+    await waitUntil('all sentinels are asked again', () => watch.asked > asked);
+    await waitUntil('all sentinels answer again', () => cache.connection?.sentinels?.()?.answering === 3);
     // The replicas too: they serve reads.
     const replicas = set.redis.filter(({ address }) => {
       const { state } = cache.connection as { state: { master?: Address } };
       return address.port !== state.master?.port;
     });
     for (const replica of replicas)
-      await until('the replica is connected to', async () => {
+      await waitUntil('the replica is connected to', async () => {
         await cache.get('w');
         return (await connectionsOf(replica, data.username)).length > 0;
       });
@@ -148,9 +148,9 @@ describe('a password that is rotated while the client runs', () => {
     const keys = Array.from({ length: 30 }, (_, i) => `k${i}`);
     const all = async (): Promise<boolean> =>
       (await Promise.all(keys.map((key) => cache.set(key, key)))).every(({ source }) => source === 'redis');
-    await until('all shards take writes', all);
+    await waitUntil('all shards take writes', all);
     await account.rotate('second');
-    await until('all shards take writes again', all, 20_000);
+    await waitUntil('all shards take writes again', all, 20_000);
   });
 
   it('reaches the subscriber that waits for the loads of other processes', async () => {
@@ -170,14 +170,14 @@ describe('a password that is rotated while the client runs', () => {
     });
     await account.rotate('second');
     for (const cache of [holder, waiter])
-      await until('it is connected', async () => (await cache.set('w', 1)).source === 'redis');
+      await waitUntil('it is connected', async () => (await cache.set('w', 1)).source === 'redis');
     const subscribed = async (): Promise<boolean> =>
       (await connectionsOf(redis, account.username)).some((line) => / sub=1 /.test(line));
     let finish: (value: string) => void = () => {};
     const loading = holder.getOrCompute('k', () => new Promise<string>((resolve) => (finish = resolve)));
-    await until('the holder has the lease', async () => (await redis.admin().exists('rotated:k')) === 1);
+    await waitUntil('the holder has the lease', async () => (await redis.admin().exists('rotated:k')) === 1);
     const waiting = waiter.getOrCompute('k', () => 'loaded twice');
-    await until('the waiter listens', subscribed);
+    await waitUntil('the waiter listens', subscribed);
     finish('loaded once');
     expect(await Promise.all([loading, waiting])).toEqual(['loaded once', 'loaded once']);
   });
@@ -242,7 +242,7 @@ describe('a function for a password', () => {
     await expect(connection.call('GET', 'k')).rejects.toThrowError(
       /password: the function failed: the function: nothing within 200 ms/,
     );
-    await until('the next attempt connects', () => connection.state.kind === 'ready');
+    await waitUntil('the next attempt connects', () => connection.state.kind === 'ready');
     expect(await connection.call('PING')).toBe('PONG');
   });
 
@@ -293,7 +293,7 @@ describe('a server that refuses the login', () => {
       commandTimeoutMs: 200,
     });
     onTestFinished(async () => void (await cache.close()));
-    await until('two seconds', async () => performance.now() - startedAt > 2000);
+    await waitUntil('two seconds', async () => performance.now() - startedAt > 2000);
     const attempts = (await refused()) - before;
     // Each of four connections at once, and then after 250, 750 and 1750 ms, minus the jitter.
     expect(attempts).toBeGreaterThanOrEqual(4);
@@ -307,7 +307,7 @@ describe('a server that refuses the login', () => {
     onTestFinished(async () => void (await connection.close()));
     await expect(connection.call('GET', 'k')).rejects.toThrowError(/WRONGPASS/);
     await redis.admin().config('SET', 'requirepass', 'later');
-    await until('it is connected', () => connection.state.kind === 'ready', 6000);
+    await waitUntil('it is connected', () => connection.state.kind === 'ready', 6000);
   });
 
   it('rests by itself: others are connected to meanwhile', async () => {
@@ -330,7 +330,7 @@ describe('a server that refuses the login', () => {
     await expect(to(1, async () => 'in')).rejects.toThrowError('WRONGPASS');
     expect(connects).toBe(1);
     expect(await to(2, async () => 'in')).toBe('in');
-    await until('the rest is over', async () =>
+    await waitUntil('the rest is over', async () =>
       to(1, async () => 'in').then(
         () => true,
         () => false,

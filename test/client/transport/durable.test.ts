@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { connect, NotSentError, OutcomeUnknownError } from '../../../client/index.ts';
 import { DurableChannel } from '../../../client/transport/durable.ts';
 import { Link } from '../../../client/transport/link.ts';
-import { RedisProcess, startSentinelSet, until } from '../../support/redis-process.ts';
+import { RedisProcess, startSentinelSet, waitUntil } from '../../support/redis-process.ts';
 
 describe('durable writes', () => {
   it('are not acknowledged by a master that hung while a replica was promoted', async () => {
@@ -17,7 +17,7 @@ describe('durable writes', () => {
     former.pause();
     const write = connection.callDurable(durability, 'SET', 'k', 1).catch((error: unknown) => error);
     // A silence below 400 ms is a stall: no failover is that fast.
-    await until('a silence that is long enough for a failover', () => {
+    await waitUntil('a silence that is long enough for a failover', () => {
       const { state } = connection;
       return state.kind === 'suspect' && Date.now() - state.since > 600;
     });
@@ -40,7 +40,7 @@ describe('durable writes', () => {
     ];
     const write = (durability: typeof met): Promise<unknown> =>
       connection.callDurable(durability, 'SET', 'k', 1);
-    await until('the replica confirms', () =>
+    await waitUntil('the replica confirms', () =>
       write(met).then(
         () => true,
         () => false,
@@ -52,7 +52,7 @@ describe('durable writes', () => {
       .finally(() => {
         waiting = false;
       });
-    await until('the first waits', async () =>
+    await waitUntil('the first waits', async () =>
       (await master.admin().info('clients')).includes('blocked_clients:1'),
     );
     const second = write(unmet).catch((error: unknown) => error);
@@ -101,7 +101,7 @@ describe('durable writes', () => {
         channel.submit({ durability, command: 'SET', args: [key, 1], deadline, resolve, reject });
       }).catch((error: unknown) => error);
     const first = write('first', performance.now() + 1000);
-    await until('the first waits for replicas', async () => (await redis.admin().exists('first')) === 1);
+    await waitUntil('the first waits for replicas', async () => (await redis.admin().exists('first')) === 1);
     channel.detach('another node is master', true);
     expect(await first).toBeInstanceOf(OutcomeUnknownError);
   });

@@ -1,7 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ConnectionEvent, connect, type SupervisedConnection } from '../../../client/index.ts';
-import { type RedisProcess, type SentinelSet, startSentinelSet, until } from '../../support/redis-process.ts';
-import { Writer } from '../../support/writer.ts';
+import {
+  type RedisProcess,
+  type SentinelSet,
+  startSentinelSet,
+  waitUntil,
+} from '../../support/redis-process.ts';
+import { WriteLoop } from '../../support/writer.ts';
 
 /** Time limit for finding the new master on a busy machine; the drills measure the actual speed. */
 const SOON_MS = 500;
@@ -21,7 +26,7 @@ async function open(): Promise<void> {
 async function promotion(former: RedisProcess): Promise<{ node: RedisProcess; at: number }> {
   const others = set.redis.filter((node) => node !== former);
   let node: RedisProcess | undefined;
-  await until(
+  await waitUntil(
     'a replica is promoted',
     async () => {
       const roles = await Promise.all(others.map((other) => other.role().catch(() => '')));
@@ -35,9 +40,9 @@ async function promotion(former: RedisProcess): Promise<{ node: RedisProcess; at
 
 /** Waits long enough for a heartbeat after the replica began to follow the node: its reply lists the replica. */
 const knowsReplicas = (): Promise<void> =>
-  until('writes are acknowledged for a while', () => writer.acknowledged > 350, 15_000);
+  waitUntil('writes are acknowledged for a while', () => writer.acknowledged > 350, 15_000);
 
-let writer: Writer;
+let writer: WriteLoop;
 
 /** Keys that the node does not hold exactly once. */
 async function wrong(node: RedisProcess, keys: readonly string[]): Promise<readonly string[]> {
@@ -45,7 +50,7 @@ async function wrong(node: RedisProcess, keys: readonly string[]): Promise<reado
   return keys.filter((_, i) => values[i] !== 'x');
 }
 
-async function twice(node: RedisProcess): Promise<number> {
+async function countDoubledWrites(node: RedisProcess): Promise<number> {
   const keys = await node.admin().keys('w:*');
   const values = await node.admin().mget(...keys);
   return values.filter((value) => value !== 'x').length;
@@ -63,35 +68,35 @@ describe('the supervised connection over sentinels', () => {
 
   it('moves to the promoted replica when the master dies, and repeats no write', async () => {
     await open();
-    writer = new Writer(connection);
+    writer = new WriteLoop(connection);
     await knowsReplicas();
     const former = await set.master();
     await former.kill();
     const promoted = await promotion(former);
-    await until('it is adopted', () => connection.state.kind === 'ready');
+    await waitUntil('it is adopted', () => connection.state.kind === 'ready');
     const result = await writer.stop();
     expect(result.gapEndedAt - promoted.at).toBeLessThan(SOON_MS);
-    expect(await twice(promoted.node)).toBe(0);
+    expect(await countDoubledWrites(promoted.node)).toBe(0);
     expect(events.map(({ type }) => type)).toEqual(expect.arrayContaining(['lost', 'moved', 'ready']));
   });
 
   it('moves off a hung master, and believes nothing that it says when it returns', async () => {
     await open();
-    writer = new Writer(connection);
+    writer = new WriteLoop(connection);
     await knowsReplicas();
     const former = await set.master();
     const seen = writer.acknowledged;
     former.pause();
     const promoted = await promotion(former);
-    await until('writes are acknowledged again', () => writer.acknowledged > seen + 20);
+    await waitUntil('writes are acknowledged again', () => writer.acknowledged > seen + 20);
     former.resume();
-    await until('the former master answers, as a master', async () => (await former.role()) === 'master');
+    await waitUntil('the former master answers, as a master', async () => (await former.role()) === 'master');
     const resumed = writer.acknowledged;
-    await until('writes go on', () => writer.acknowledged > resumed + 200);
+    await waitUntil('writes go on', () => writer.acknowledged > resumed + 200);
     const result = await writer.stop();
     expect(result.gapEndedAt - promoted.at).toBeLessThan(SOON_MS);
     expect(result.errors.OUTCOME_UNKNOWN).toBeGreaterThan(0);
-    expect(await twice(promoted.node)).toBe(0);
+    expect(await countDoubledWrites(promoted.node)).toBe(0);
     const after = result.acknowledged.slice(seen + 1);
     expect(await wrong(promoted.node, after)).toEqual([]);
     expect(events).toContainEqual(expect.objectContaining({ type: 'moved', learnedFrom: expect.anything() }));
@@ -99,13 +104,13 @@ describe('the supervised connection over sentinels', () => {
 
   it('crosses a planned switch at once, and nothing acknowledged is lost', async () => {
     await open();
-    writer = new Writer(connection, { everyMs: 2 });
+    writer = new WriteLoop(connection, { everyMs: 2 });
     await knowsReplicas();
     const former = await set.master();
     const offset = async (node: RedisProcess): Promise<string | undefined> =>
       /master_repl_offset:(\d+)/.exec(await node.admin().info('replication'))?.[1];
     await former.admin().call('CLIENT', 'PAUSE', '5000', 'WRITE');
-    await until(
+    await waitUntil(
       'the replicas have everything',
       async () => new Set(await Promise.all(set.redis.map(offset))).size === 1,
     );
@@ -117,11 +122,11 @@ describe('the supervised connection over sentinels', () => {
       .call('CLIENT', 'UNPAUSE')
       .catch(() => {});
     const seen = writer.acknowledged;
-    await until('writes are acknowledged by the new master', () => writer.acknowledged > seen + 100);
+    await waitUntil('writes are acknowledged by the new master', () => writer.acknowledged > seen + 100);
     const result = await writer.stop();
     expect(result.gapEndedAt - at).toBeLessThan(SOON_MS);
     expect(await wrong(node, result.acknowledged)).toEqual([]);
-    expect(await twice(node)).toBe(0);
+    expect(await countDoubledWrites(node)).toBe(0);
   });
 
   it('is not delayed by a hung sentinel, whichever is named first', async () => {
@@ -129,45 +134,45 @@ describe('the supervised connection over sentinels', () => {
     const startedAt = performance.now();
     await open();
     expect(performance.now() - startedAt).toBeLessThan(SOON_MS);
-    writer = new Writer(connection);
+    writer = new WriteLoop(connection);
     await knowsReplicas();
     const former = await set.master();
     await former.kill();
     const promoted = await promotion(former);
-    await until('it is adopted', () => connection.state.kind === 'ready');
+    await waitUntil('it is adopted', () => connection.state.kind === 'ready');
     expect((await writer.stop()).gapEndedAt - promoted.at).toBeLessThan(SOON_MS);
   });
 
   it('keeps working, and reconnects, while all sentinels hang', async () => {
     await open();
-    writer = new Writer(connection);
+    writer = new WriteLoop(connection);
     await knowsReplicas();
     for (const sentinel of set.sentinels) sentinel.pause();
     for (let i = 0; i < 20; i++) {
       await (await set.master()).admin().call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-      await until('the loss is noticed', () => events.filter(({ type }) => type === 'lost').length > i);
+      await waitUntil('the loss is noticed', () => events.filter(({ type }) => type === 'lost').length > i);
       const seen = writer.acknowledged;
-      await until('writes go on', () => writer.acknowledged > seen + 5);
+      await waitUntil('writes go on', () => writer.acknowledged > seen + 5);
     }
     const result = await writer.stop();
     expect(result.gapMs).toBeLessThan(SOON_MS);
-    expect(await twice(await set.master())).toBe(0);
+    expect(await countDoubledWrites(await set.master())).toBe(0);
     expect(events.filter(({ type }) => type === 'lost').length).toBeGreaterThanOrEqual(20);
     expect(events.some(({ type }) => type === 'moved')).toBe(false);
   });
 
   it('loses no durable write when the master dies', async () => {
     await open();
-    writer = new Writer(connection, { durability: { replicas: 1, timeoutMs: 500 } });
+    writer = new WriteLoop(connection, { durability: { replicas: 1, timeoutMs: 500 } });
     await knowsReplicas();
     const former = await set.master();
     await former.kill();
     const { node } = await promotion(former);
     const seen = writer.acknowledged;
-    await until('durable writes are confirmed again', () => writer.acknowledged > seen + 50, 20_000);
+    await waitUntil('durable writes are confirmed again', () => writer.acknowledged > seen + 50, 20_000);
     const result = await writer.stop();
     expect(await wrong(node, result.acknowledged)).toEqual([]);
-    expect(await twice(node)).toBe(0);
+    expect(await countDoubledWrites(node)).toBe(0);
   });
 });
 
@@ -175,7 +180,7 @@ describe('the supervised connection through many failovers', () => {
   beforeEach(async () => {
     set = await startSentinelSet({ downAfterMs: 1000 });
     await open();
-    writer = new Writer(connection);
+    writer = new WriteLoop(connection);
   });
   afterEach(async () => {
     for (const sentinel of set.sentinels) sentinel.resume();
@@ -191,18 +196,18 @@ describe('the supervised connection through many failovers', () => {
       const next = set.redis.find((node) => node !== former) as RedisProcess;
       const listed = async (): Promise<boolean> =>
         ((await former.admin().call('ROLE')) as [string, number, unknown[]])[2].length > 0;
-      await until('the next one follows', listed);
-      await until('writes go on', () => connection.state.kind === 'ready');
+      await waitUntil('the next one follows', listed);
+      await waitUntil('writes go on', () => connection.state.kind === 'ready');
       const [before, seen] = [moves(), writer.acknowledged];
       await next.admin().call('REPLICAOF', 'NO', 'ONE');
       for (const node of set.redis)
         if (node !== next) await node.admin().call('REPLICAOF', next.address.host, next.address.port);
-      await until('the connection has moved', () => moves() > before);
-      await until('writes go on', () => writer.acknowledged > seen + 5);
+      await waitUntil('the connection has moved', () => moves() > before);
+      await waitUntil('writes go on', () => writer.acknowledged > seen + 5);
     }
     const result = await writer.stop();
     expect(result.slowestMs).toBeLessThan(1500);
-    expect(await twice(await set.master())).toBe(0);
+    expect(await countDoubledWrites(await set.master())).toBe(0);
   });
 
   it('follows failovers that a sentinel is told to make', async () => {
@@ -213,9 +218,9 @@ describe('the supervised connection through many failovers', () => {
           .admin()
           .call('SENTINEL', 'FAILOVER', 'mymaster')
           .catch(() => '')) === 'OK';
-      await until('the sentinel starts a failover', failover, 30_000);
-      await until('the connection has moved', () => moves() > before, 30_000);
-      await until('writes go on', () => writer.acknowledged > seen + 5, 30_000);
+      await waitUntil('the sentinel starts a failover', failover, 30_000);
+      await waitUntil('the connection has moved', () => moves() > before, 30_000);
+      await waitUntil('writes go on', () => writer.acknowledged > seen + 5, 30_000);
     }
     const result = await writer.stop();
     expect(connection.state.kind).toBe('ready');

@@ -10,7 +10,7 @@ import { resolveConnection } from '../../../client/options/connection-options.ts
 import type { CacheConnection } from '../../../client/transport/cache-connection.ts';
 import { openConnection } from '../../../client/transport/index.ts';
 import { encode } from '../../../client/transport/wire.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
 let connection: CacheConnection;
@@ -92,7 +92,7 @@ describe('gets of one tick', () => {
     const settled = await Promise.allSettled(['a', 'b', 'c'].map((key) => c.get(key)));
     for (const result of settled) expect(result).toMatchObject({ reason: expect.any(TimeoutError) });
     redis.resume();
-    await until('it is ready again', () => c.state.kind === 'ready');
+    await waitUntil('it is ready again', () => c.state.kind === 'ready');
     expect(await Promise.all(['a', 'b'].map((key) => c.get(key)))).toEqual([null, null]);
   });
 

@@ -10,7 +10,7 @@ import {
 import type { CacheConnection } from '../../../client/transport/cache-connection.ts';
 import { Pool } from '../../../client/transport/pool.ts';
 import { cacheContract } from '../../contracts/cache.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
 beforeAll(async () => {
@@ -36,12 +36,12 @@ describe('a pool of connections', () => {
   it('is as large as it is said, spreads keys, and leaves nothing open', async () => {
     const before = await connected();
     const cache = redisCache({ address: redis.address, namespace: 'many', poolSize: 4 });
-    await until('four connections', async () => (await connected()) === before + 4);
+    await waitUntil('four connections', async () => (await connected()) === before + 4);
     const keys = Array.from({ length: 200 }, (_, i) => `k${i}`);
     await Promise.all(keys.map((key) => cache.set(key, key)));
     expect((await cache.getMany(keys)).size).toBe(200);
     await cache.close();
-    await until('they are closed', async () => (await connected()) === before);
+    await waitUntil('they are closed', async () => (await connected()) === before);
   });
 
   it('keeps the order of what is asked of one key', async () => {

@@ -9,8 +9,8 @@ import type { CacheConnection } from '../../../client/transport/cache-connection
 import { slotOf } from '../../../client/transport/cluster/slot.ts';
 import { openConnection } from '../../../client/transport/index.ts';
 import { startCluster } from '../../support/cluster.ts';
-import { type Far, far } from '../../support/delay-relay.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
+import { type DelayRelay, startDelayRelay } from '../../support/delay-relay.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 function open(options: RedisOptions): CacheConnection {
   const connection = openConnection(resolveConnection(options));
@@ -25,7 +25,7 @@ async function gets(node: RedisProcess): Promise<number> {
 
 const served = async (connection: CacheConnection, node: RedisProcess): Promise<void> => {
   const before = await gets(node);
-  await until('a replica serves reads', async () => {
+  await waitUntil('a replica serves reads', async () => {
     await connection.get('k');
     return (await gets(node)) > before;
   });
@@ -42,12 +42,12 @@ async function lagging(lagMs: number): Promise<Lagging> {
   const host = '127.61.0.9';
   const stack = new AsyncDisposableStack();
   const master = stack.use(await RedisProcess.start({ host }));
-  const relay: Far = stack.use(await far(master.address, lagMs));
+  const relay: DelayRelay = stack.use(await startDelayRelay(master.address, lagMs));
   const conf = [`replicaof ${host} ${relay.address.port}`, `replica-announce-ip ${host}`];
   const replica = stack.use(await RedisProcess.start({ host, conf }));
   const monitor = [`sentinel monitor mymaster ${host} ${master.address.port} 1`];
   const sentinel = stack.use(await RedisProcess.start({ host, sentinel: true, conf: monitor }));
-  await until('the replica is in sync', async () =>
+  await waitUntil('the replica is in sync', async () =>
     (await replica.admin().info('replication')).includes('master_link_status:up'),
   );
   const natMap = { [`${host}:${relay.address.port}`]: master.address };
@@ -127,7 +127,7 @@ describe('reads from replicas', () => {
     await served(connection, set.replica);
     await set.replica.admin().replicaof('NO', 'ONE');
     await set.replica.admin().set('k', 'stray');
-    await until('the stray is asked no more', async () => {
+    await waitUntil('the stray is asked no more', async () => {
       const before = await gets(set.replica);
       for (let i = 0; i < 5; i++) await connection.get('k');
       return (await gets(set.replica)) === before;

@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Cache, clusterCache, redisCache } from '../../../client/index.ts';
 import { slotOf } from '../../../client/transport/cluster/slot.ts';
 import { startCluster } from '../../support/cluster.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 // A busy machine must not cause a miss.
 const patient = { commandTimeoutMs: 5000, hangSuspectedMs: 5000 };
@@ -37,7 +37,7 @@ describe('a server that is loading its data set', () => {
     await redis.admin().save();
     await redis.kill();
     const restarted = redis.start();
-    await until('it is loading', async () => /^LOADING /.test(await replyOf(redis)));
+    await waitUntil('it is loading', async () => /^LOADING /.test(await replyOf(redis)));
     // Waits until the server is ready.
     const added = cache.setIfAbsent('new', 1);
     expect([await cache.get('k1'), await cache.getOrCompute('k1', () => 'loader')]).toEqual([
@@ -51,7 +51,7 @@ describe('a server that is loading its data set', () => {
     await redis.admin().config('SET', 'key-load-delay', '0');
     expect(await added).toBe(true);
     await restarted;
-    await until('the memory is given up', async () => (await cache.get('k1')) === stored);
+    await waitUntil('the memory is given up', async () => (await cache.get('k1')) === stored);
     expect([types.includes('lost'), types.includes('moved')]).toEqual([true, false]);
   });
 });
@@ -82,7 +82,7 @@ describe('a cluster with a slot that no shard serves', () => {
     expect([cache.stats().breaker.kind, types.includes('breaker')]).toEqual(['closed', false]);
     // Without full coverage the whole node stops.
     await owner.admin().config('SET', 'cluster-require-full-coverage', 'yes');
-    await until('the cluster is down', async () =>
+    await waitUntil('the cluster is down', async () =>
       owner
         .admin()
         .get('c:x{a}')
@@ -91,7 +91,7 @@ describe('a cluster with a slot that no shard serves', () => {
     );
     expect(await cache.getOrCompute(`${unserved}again`, () => 'loaded')).toBe('loaded');
     await owner.admin().call('CLUSTER', 'ADDSLOTS', slot);
-    await until(
+    await waitUntil(
       'the slot is served again',
       async () => (await cache.set(unserved, 'new')).source === 'redis',
     );

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import { binWidthMs, originUs, timeline } from '../../../harness/assembly/timeline.ts';
 import { MAX_TIME_MS } from '../../../harness/evidence/limits.ts';
-import { history, op, seen } from '../checkers/history-builders.ts';
+import { buildHistory, observation, op } from '../checkers/history-builders.ts';
 
 it('has about as many bins for a trial of a month as for one of a minute', () => {
   for (const lastsMs of [60_000, 3_600_000, 86_400_000, MAX_TIME_MS - 10]) {
-    const long = history(op({ at: 0, done: 1 }), op({ at: lastsMs - 1, done: lastsMs }));
+    const long = buildHistory(op({ at: 0, done: 1 }), op({ at: lastsMs - 1, done: lastsMs }));
     const width = binWidthMs(long);
     const bins = timeline(long, 'kit', width);
     expect(bins.length, `${lastsMs} ms`).toBeGreaterThan(20);
@@ -15,6 +15,6 @@ it('has about as many bins for a trial of a month as for one of a minute', () =>
 });
 
 it('finds the first of any number of observations', () => {
-  const many = Array.from({ length: 200_000 }, (_, i) => seen('client', 'lost', 200_000 - i));
-  expect(originUs(history(many))).toBe(1_000);
+  const many = Array.from({ length: 200_000 }, (_, i) => observation('client', 'lost', 200_000 - i));
+  expect(originUs(buildHistory(many))).toBe(1_000);
 });

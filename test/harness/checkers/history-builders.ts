@@ -1,4 +1,4 @@
-/** Histories written by hand: short words for events, times in milliseconds. */
+/** Builders of events and histories; times in milliseconds. */
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 import { environmentSchema } from '../../../config/schema.ts';
 import type { CheckContext, CheckResult, Figure } from '../../../harness/checkers/checker.ts';
@@ -89,7 +89,7 @@ export function fault(atMs: number, healedMs?: number, node = 'redis-1', name = 
   ];
 }
 
-export function seen(
+export function observation(
   from: ObservationEvent['from'],
   name: string,
   atMs: number,
@@ -100,9 +100,9 @@ export function seen(
 }
 
 /** A client's closing phase, by default without trouble. */
-export function closing(client = 'kit', over: NonNullable<ObservationEvent['data']> = {}): HistoryEvent {
+export function closingPhase(client = 'kit', over: NonNullable<ObservationEvent['data']> = {}): HistoryEvent {
   const data = { subject: client, round: 1, tookMs: 5, writes: 3, reads: 3, troubles: 0, trouble: '' };
-  return seen('workload', 'closing', 9000, { ...data, ...over }, { client });
+  return observation('workload', 'closing', 9000, { ...data, ...over }, { client });
 }
 
 /** Samples of the machine every second up to a time, by default idle. */
@@ -111,7 +111,7 @@ export function machineSamples(
   over: Readonly<Record<string, string | number>> = {},
 ): readonly HistoryEvent[] {
   const window = (fromMs: number) =>
-    seen('machine', 'window', fromMs + 1000, {
+    observation('machine', 'window', fromMs + 1000, {
       fromUs: us(fromMs),
       timersMs: '0.3 0.5 1.1',
       controlMs: '0.4 0.6 1.2',
@@ -121,25 +121,25 @@ export function machineSamples(
       ...over,
     });
   return [
-    seen('machine', 'facts', 0, { cores: 2, unsampled: '' }),
+    observation('machine', 'facts', 0, { cores: 2, unsampled: '' }),
     ...Array.from({ length: toMs / 1000 }, (_, i) => window(i * 1000)),
   ];
 }
 
-export function switched(atMs: number): HistoryEvent {
-  return seen('sentinel', '+switch-master', atMs, {}, { node: 'sentinel-1' });
+export function masterSwitch(atMs: number): HistoryEvent {
+  return observation('sentinel', '+switch-master', atMs, {}, { node: 'sentinel-1' });
 }
 
-export function sample(
+export function infoSample(
   node: string,
   atMs: number,
   data: NonNullable<ObservationEvent['data']>,
 ): HistoryEvent {
-  return seen('info', 'sample', atMs, data, { node });
+  return observation('info', 'sample', atMs, data, { node });
 }
 
 /** Data of a node at the end: every value that a `set` wrote, overridden by the given entries. */
-export function final(
+export function finalRead(
   written: readonly HistoryEvent[],
   over: Readonly<Record<string, string | null>> = {},
   node = 'redis-2',
@@ -158,23 +158,25 @@ export function final(
 /** Events, nested to any depth. */
 export type Events = HistoryEvent | readonly Events[];
 
-export function flat(events: Events): readonly HistoryEvent[] {
-  return Array.isArray(events) ? (events as readonly Events[]).flatMap(flat) : [events as HistoryEvent];
+export function flattenEvents(events: Events): readonly HistoryEvent[] {
+  return Array.isArray(events)
+    ? (events as readonly Events[]).flatMap(flattenEvents)
+    : [events as HistoryEvent];
 }
 
-export function jsonl(...events: readonly Events[]): string {
-  return flat(events)
+export function formatJsonl(...events: readonly Events[]): string {
+  return flattenEvents(events)
     .map((event) => `${JSON.stringify(event)}\n`)
     .join('');
 }
 
 /** Events as a history, through the parser, so that tests judge only histories that a recorder could have written. */
-export function history(...events: readonly Events[]): History {
-  return parseHistory([{ path: 'by-hand.jsonl', text: jsonl(...events) }]).history;
+export function buildHistory(...events: readonly Events[]): History {
+  return parseHistory([{ path: 'built.jsonl', text: formatJsonl(...events) }]).history;
 }
 
 /** A small healthy environment; overrides replace one room at a time. */
-export function environment(
+export function buildEnvironment(
   over: {
     readonly [Room in keyof EnvironmentConfig]?: Partial<EnvironmentConfig[Room]>;
   } = {},
@@ -223,14 +225,14 @@ export function environment(
   return environmentSchema.parse(merged);
 }
 
-export function context(over: Partial<CheckContext> = {}): CheckContext {
-  return { environment: environment(), drill: 'by-hand', client: 'kit', ...over };
+export function buildContext(over: Partial<CheckContext> = {}): CheckContext {
+  return { environment: buildEnvironment(), drill: 'built', client: 'kit', ...over };
 }
 
 type Finding = Pick<CheckResult, 'figures'>;
 
 /** A figure's number (a value or a ratio); undefined where there is no such figure. */
-export function number(finding: Finding, name: string): number | undefined {
+export function figureNumber(finding: Finding, name: string): number | undefined {
   const figure: Figure | undefined = finding.figures[name];
   if (figure === undefined) return undefined;
   if (figure.kind === 'value') return figure.value;

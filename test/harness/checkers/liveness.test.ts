@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { liveness } from '../../../harness/checkers/liveness.ts';
-import { closing, context, type Events, history, number } from './history-builders.ts';
+import { buildContext, buildHistory, closingPhase, type Events, figureNumber } from './history-builders.ts';
 
-const check = (...events: readonly Events[]) => liveness.check(history(...events), context());
+const check = (...events: readonly Events[]) => liveness.check(buildHistory(...events), buildContext());
 
 describe('liveness', () => {
   it('counts the clients whose last round had trouble, and names it', () => {
     const finding = check(
-      closing('kit', { subject: 'cache 1', troubles: 2, trouble: 'set: memory' }),
-      closing('kit', { subject: 'cache 1', round: 2 }),
-      closing('kit', { subject: 'cache 2', troubles: 1, trouble: 'get: memory' }),
+      closingPhase('kit', { subject: 'cache 1', troubles: 2, trouble: 'set: memory' }),
+      closingPhase('kit', { subject: 'cache 1', round: 2 }),
+      closingPhase('kit', { subject: 'cache 2', troubles: 1, trouble: 'get: memory' }),
     );
     expect(finding.validity).toBe('invalid');
     expect(finding.figures.deadClients).toMatchObject({ value: 1, n: 2 });
@@ -18,17 +18,17 @@ describe('liveness', () => {
 
   it('gives the time until the last of them was served', () => {
     const finding = check(
-      closing('kit', { subject: 'cache 1', tookMs: 40 }),
-      closing('kit', { subject: 'cache 2', tookMs: 900 }),
+      closingPhase('kit', { subject: 'cache 1', tookMs: 40 }),
+      closingPhase('kit', { subject: 'cache 2', tookMs: 900 }),
     );
     expect(finding.validity).toBe('valid');
-    expect(number(finding, 'servedAfterMs')).toBe(900);
+    expect(figureNumber(finding, 'servedAfterMs')).toBe(900);
   });
 
   it('does not know without a closing phase, of another client, or of one that wrote or read nothing', () => {
     expect(check()).toMatchObject({ validity: 'unknown', figures: {} });
-    expect(check(closing('ioredis'))).toMatchObject({ validity: 'unknown', figures: {} });
-    expect(check(closing('kit', { reads: 0 }))).toMatchObject({ validity: 'unknown', figures: {} });
-    expect(check(closing('kit', { writes: 0 })).reasons.join()).toMatch(/kit wrote or read nothing/);
+    expect(check(closingPhase('ioredis'))).toMatchObject({ validity: 'unknown', figures: {} });
+    expect(check(closingPhase('kit', { reads: 0 }))).toMatchObject({ validity: 'unknown', figures: {} });
+    expect(check(closingPhase('kit', { writes: 0 })).reasons.join()).toMatch(/kit wrote or read nothing/);
   });
 });

@@ -1,54 +1,54 @@
 import { describe, expect, it } from 'vitest';
 import { lostWrites } from '../../../harness/checkers/lost-writes.ts';
 import {
-  context,
+  buildContext,
+  buildEnvironment,
+  buildHistory,
   DURABLE,
   type Events,
-  environment,
   fault,
-  final,
-  history,
-  number,
+  figureNumber,
+  finalRead,
+  infoSample,
+  masterSwitch,
+  observation,
   op,
-  sample,
-  seen,
-  switched,
   writes,
 } from './history-builders.ts';
 
 const durable = { durability: DURABLE, replicas: 1 } as const;
-const check = (...events: readonly Events[]) => lostWrites.check(history(...events), context());
+const check = (...events: readonly Events[]) => lostWrites.check(buildHistory(...events), buildContext());
 
 describe('what is at stake', () => {
-  const check = (...events: readonly Events[]) => lostWrites.check(history(...events), context());
+  const check = (...events: readonly Events[]) => lostWrites.check(buildHistory(...events), buildContext());
   const durable = writes(1000, 2000, 50, { durability: DURABLE, replicas: 1 });
   const earlier = writes(0, 400, 10, { durability: DURABLE, replicas: 1 });
   const async = writes(1001, 2000, 100);
   const lag = [
-    seen('drill', 'lag', 1000, { phase: 'on', latencyMs: 250 }),
-    seen('drill', 'lag', 2001, { phase: 'off' }),
+    observation('drill', 'lag', 1000, { phase: 'on', latencyMs: 250 }),
+    observation('drill', 'lag', 2001, { phase: 'off' }),
   ];
   const all = [earlier, durable, async].flat();
   const lastAsync = { 'w:1901': null };
-  const struck = [fault(2000, 2600), switched(2150)];
+  const struck = [fault(2000, 2600), masterSwitch(2150)];
 
   it('are the durable writes of the time in which async ones were lost', () => {
-    const finding = check(all, lag, struck, final(all, lastAsync));
+    const finding = check(all, lag, struck, finalRead(all, lastAsync));
     expect(finding.figures.durableExposedLost).toMatchObject({ value: 0, n: 20 });
   });
 
   it('catches a client that acknowledges without waiting: its durable writes go as the async ones do', () => {
-    const finding = check(all, lag, struck, final(all, { ...lastAsync, 'w:1900': null, 'w:1950': null }));
+    const finding = check(all, lag, struck, finalRead(all, { ...lastAsync, 'w:1900': null, 'w:1950': null }));
     expect(finding.validity).toBe('invalid');
     expect(finding.figures.durableExposedLost).toMatchObject({ value: 2, n: 20 });
   });
 
   it('is nothing where no async write was lost, or none of that time, or no replica lagged', () => {
     const none = { value: 0, n: 0 };
-    expect(check(all, lag, struck, final(all)).figures.durableExposedLost).toMatchObject(none);
-    expect(check(all, struck, final(all, lastAsync)).figures.durableExposedLost).toMatchObject(none);
+    expect(check(all, lag, struck, finalRead(all)).figures.durableExposedLost).toMatchObject(none);
+    expect(check(all, struck, finalRead(all, lastAsync)).figures.durableExposedLost).toMatchObject(none);
     const late = writes(2050, 2060, 10);
-    const other = final([...all, ...late], { 'w:2050': null });
+    const other = finalRead([...all, ...late], { 'w:2050': null });
     expect(check(all, late, lag, struck, other).figures.durableExposedLost).toMatchObject(none);
   });
 });
@@ -57,7 +57,8 @@ describe('the remedy of lost writes', () => {
   const before = writes(0, 2000);
   const after = writes(3500, 4000);
   const remedies = (lost: Readonly<Record<string, null>>) =>
-    check(before, fault(2000, 6000), switched(3000), after, final([...before, ...after], lost)).remedies;
+    check(before, fault(2000, 6000), masterSwitch(3000), after, finalRead([...before, ...after], lost))
+      .remedies;
 
   it('names the client where later writes to the same master survived', () => {
     expect(remedies({ 'w:300': null, 'w:3600': null })?.join()).toMatch(
@@ -74,84 +75,90 @@ describe('lost-writes', () => {
   it('finds nothing lost where the master holds every acknowledged write', () => {
     const before = writes(0, 2000);
     const after = writes(4000, 5000);
-    const finding = check(before, fault(2000, 6000), switched(3500), after, final([...before, ...after]));
+    const finding = check(
+      before,
+      fault(2000, 6000),
+      masterSwitch(3500),
+      after,
+      finalRead([...before, ...after]),
+    );
     expect(finding.validity).toBe('valid');
-    expect(number(finding, 'lost')).toBe(0);
-    expect(number(finding, 'acknowledged')).toBe(30);
+    expect(figureNumber(finding, 'lost')).toBe(0);
+    expect(figureNumber(finding, 'acknowledged')).toBe(30);
   });
 
   it('catches one durable write that is absent, and names its key', () => {
     const kept = writes(0, 2000);
     const lost = op({ at: 1999, done: 2000, ...durable });
-    const finding = check(kept, lost, fault(2000), switched(3000), final(kept, { 'w:1999': null }));
+    const finding = check(kept, lost, fault(2000), masterSwitch(3000), finalRead(kept, { 'w:1999': null }));
     expect(finding.validity).toBe('invalid');
-    expect(number(finding, 'durableLost')).toBe(1);
-    expect(number(finding, 'asyncLost')).toBe(0);
+    expect(figureNumber(finding, 'durableLost')).toBe(1);
+    expect(figureNumber(finding, 'asyncLost')).toBe(0);
     expect(finding.reasons.join()).toMatch(/1 durable writes lost: w:1999/);
   });
 
   it('does not take a handful of durable writes for a promise that was kept', () => {
     const kept = (n: number) => {
       const some = writes(0, n * 10, 10, durable);
-      return check(some, fault(2000, 6000), switched(3000), final(some));
+      return check(some, fault(2000, 6000), masterSwitch(3000), finalRead(some));
     };
     expect(kept(19).figures.durableLost).toBeUndefined();
     expect(kept(19).reasons.join()).toMatch(/19 durable writes were acknowledged; 20 are the fewest/);
-    expect(number(kept(20), 'durableLost')).toBe(0);
+    expect(figureNumber(kept(20), 'durableLost')).toBe(0);
     expect(kept(20).reasons).toEqual([]);
   });
 
   it('catches a durable write whose key holds something else', () => {
     const lost = op({ at: 1000, done: 1001, ...durable });
-    const finding = check(lost, fault(2000), switched(3000), final([], { 'w:1000': 'other' }));
-    expect(number(finding, 'durableLost')).toBe(1);
+    const finding = check(lost, fault(2000), masterSwitch(3000), finalRead([], { 'w:1000': 'other' }));
+    expect(figureNumber(finding, 'durableLost')).toBe(1);
     expect(finding.validity).toBe('invalid');
   });
 
   it('excuses an async write that was acknowledged within the window before the fault', () => {
     const lost = op({ at: 1500, done: 1501 });
-    const finding = check(lost, fault(2000), switched(3000), final([], { 'w:1500': null }));
+    const finding = check(lost, fault(2000), masterSwitch(3000), finalRead([], { 'w:1500': null }));
     expect(finding.validity).toBe('valid');
-    expect(number(finding, 'asyncLost')).toBe(1);
-    expect(number(finding, 'asyncLostBeyondWindow')).toBe(0);
+    expect(figureNumber(finding, 'asyncLost')).toBe(1);
+    expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(0);
   });
 
   it('excuses an async write that the old master took between fault and promotion', () => {
     const lost = op({ at: 2500, done: 2501 });
-    const finding = check(lost, fault(2000), switched(3000), final([], { 'w:2500': null }));
-    expect(number(finding, 'asyncLostBeyondWindow')).toBe(0);
+    const finding = check(lost, fault(2000), masterSwitch(3000), finalRead([], { 'w:2500': null }));
+    expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(0);
   });
 
   it('catches an async write lost from before the window', () => {
     const lost = op({ at: 990, done: 999 });
-    const finding = check(lost, fault(2000), switched(3000), final([], { 'w:990': null }));
+    const finding = check(lost, fault(2000), masterSwitch(3000), finalRead([], { 'w:990': null }));
     expect(finding.validity).toBe('invalid');
-    expect(number(finding, 'asyncLostBeyondWindow')).toBe(1);
+    expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(1);
   });
 
   it('catches an async write lost after the promotion', () => {
     const lost = op({ at: 3100, done: 3101 });
-    const finding = check(lost, fault(2000), switched(3000), final([], { 'w:3100': null }));
-    expect(number(finding, 'asyncLostBeyondWindow')).toBe(1);
+    const finding = check(lost, fault(2000), masterSwitch(3000), finalRead([], { 'w:3100': null }));
+    expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(1);
   });
 
   it('takes the first sign of a promotion, which may be a sample of the new master', () => {
     const lost = op({ at: 2900, done: 2901 });
-    const promoted = sample('redis-2', 2800, { role: 'master' });
+    const promoted = infoSample('redis-2', 2800, { role: 'master' });
     const finding = check(
       lost,
       fault(2000),
-      sample('redis-1', 2100, { role: 'master' }),
+      infoSample('redis-1', 2100, { role: 'master' }),
       promoted,
-      switched(3500),
-      final([], { 'w:2900': null }),
+      masterSwitch(3500),
+      finalRead([], { 'w:2900': null }),
     );
-    expect(number(finding, 'asyncLostBeyondWindow')).toBe(1);
+    expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(1);
   });
 
   it('excuses nothing without a fault', () => {
-    const finding = check(op({ at: 10, done: 11 }), final([], { 'w:10': null }));
-    expect(number(finding, 'asyncLostBeyondWindow')).toBe(1);
+    const finding = check(op({ at: 10, done: 11 }), finalRead([], { 'w:10': null }));
+    expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(1);
   });
 
   it('counts neither writes of unknown outcome nor refused ones nor answers of the memory fallback', () => {
@@ -163,18 +170,18 @@ describe('lost-writes', () => {
       op({ at: 1003, done: 1100, source: 'memory' }),
     ].flat();
     const gone = Object.fromEntries([1000, 1001, 1002, 1003].map((at) => [`w:${at}`, null]));
-    const finding = check(kept, others, fault(2000), switched(3000), final(kept, gone));
+    const finding = check(kept, others, fault(2000), masterSwitch(3000), finalRead(kept, gone));
     expect(finding.validity).toBe('valid');
-    expect(number(finding, 'acknowledged')).toBe(5);
-    expect(number(finding, 'lost')).toBe(0);
+    expect(figureNumber(finding, 'acknowledged')).toBe(5);
+    expect(figureNumber(finding, 'lost')).toBe(0);
   });
 
   it('judges only the client that is asked for', () => {
     const ours = writes(0, 500);
     const theirs = op({ at: 7, done: 8, client: 'ioredis' });
-    const recorded = history(ours, theirs, final(ours, { 'w:7': null }));
-    expect(number(lostWrites.check(recorded, context()), 'lost')).toBe(0);
-    expect(number(lostWrites.check(recorded, context({ client: 'ioredis' })), 'lost')).toBe(1);
+    const recorded = buildHistory(ours, theirs, finalRead(ours, { 'w:7': null }));
+    expect(figureNumber(lostWrites.check(recorded, buildContext()), 'lost')).toBe(0);
+    expect(figureNumber(lostWrites.check(recorded, buildContext({ client: 'ioredis' })), 'lost')).toBe(1);
   });
 
   it('catches a lost INCR and a lost APPEND by their own traces', () => {
@@ -183,72 +190,75 @@ describe('lost-writes', () => {
       op({ at: 3, done: 4, kind: 'append', key: 'a:1', value: ',1' }),
       op({ at: 5, done: 6, kind: 'append', key: 'a:1', value: ',2' }),
     ].flat();
-    const all = check(incr, appends, final([], { 'i:1': '1', 'a:1': ',1,2' }));
-    expect(number(all, 'lost')).toBe(0);
-    const some = check(incr, appends, final([], { 'i:1': null, 'a:1': ',12' }));
-    expect(number(some, 'lost')).toBe(3);
+    const all = check(incr, appends, finalRead([], { 'i:1': '1', 'a:1': ',1,2' }));
+    expect(figureNumber(all, 'lost')).toBe(0);
+    const some = check(incr, appends, finalRead([], { 'i:1': null, 'a:1': ',12' }));
+    expect(figureNumber(some, 'lost')).toBe(3);
   });
 
   it('does not call an overwritten write lost, nor one that a concurrent write may have replaced', () => {
     const first = op({ at: 1, done: 2, key: 'k', value: 'a' });
     const second = op({ at: 3, done: 5, key: 'k', value: 'b' });
     const concurrent = op({ at: 4, key: 'k', value: 'c' });
-    expect(number(check(first, second, final([], { k: 'b' })), 'lost')).toBe(0);
-    expect(number(check(first, second, concurrent, final([], { k: 'c' })), 'lost')).toBe(0);
-    expect(number(check(first, second, final([], { k: 'a' })), 'lost')).toBe(1);
+    expect(figureNumber(check(first, second, finalRead([], { k: 'b' })), 'lost')).toBe(0);
+    expect(figureNumber(check(first, second, concurrent, finalRead([], { k: 'c' })), 'lost')).toBe(0);
+    expect(figureNumber(check(first, second, finalRead([], { k: 'a' })), 'lost')).toBe(1);
   });
 
   it('catches a durable acknowledgement on fewer replicas than promised', () => {
     const shaky = op({ at: 1, done: 2, durability: DURABLE, replicas: 0 });
-    const finding = check(shaky, final(shaky));
+    const finding = check(shaky, finalRead(shaky));
     expect(finding.validity).toBe('invalid');
-    expect(number(finding, 'durableUnconfirmed')).toBe(1);
+    expect(figureNumber(finding, 'durableUnconfirmed')).toBe(1);
   });
 
   it('does not know, rather than finding nothing lost, after an eviction', () => {
     const lost = op({ at: 1500, done: 1501 });
     const finding = check(
       lost,
-      sample('redis-1', 0, { evictedKeys: 7 }),
-      sample('redis-1', 1000, { evictedKeys: 9 }),
-      final(lost),
+      infoSample('redis-1', 0, { evictedKeys: 7 }),
+      infoSample('redis-1', 1000, { evictedKeys: 9 }),
+      finalRead(lost),
     );
     expect(finding.validity).toBe('unknown');
     expect(finding.reasons.join()).toMatch(/2 keys were evicted/);
-    expect(number(finding, 'lost')).toBe(0);
+    expect(figureNumber(finding, 'lost')).toBe(0);
   });
 
   it('is not confused by an eviction before the trial nor by a counter that a restart reset', () => {
     const kept = writes(0, 500);
     const finding = check(
       kept,
-      sample('redis-1', 0, { evictedKeys: 7 }),
-      sample('redis-1', 100, { evictedKeys: 0 }),
-      sample('redis-2', 100, { evictedKeys: 3 }),
-      final(kept),
+      infoSample('redis-1', 0, { evictedKeys: 7 }),
+      infoSample('redis-1', 100, { evictedKeys: 0 }),
+      infoSample('redis-2', 100, { evictedKeys: 3 }),
+      finalRead(kept),
     );
     expect(finding.validity).toBe('valid');
   });
 
   it('does not know where the trial outlived the TTL of its keys', () => {
     const kept = writes(0, 500);
-    const short = environment({ client: { defaultTtlSeconds: 20 } });
-    const finding = lostWrites.check(history(kept, final(kept)), context({ environment: short }));
+    const short = buildEnvironment({ client: { defaultTtlSeconds: 20 } });
+    const finding = lostWrites.check(
+      buildHistory(kept, finalRead(kept)),
+      buildContext({ environment: short }),
+    );
     expect(finding.validity).toBe('unknown');
     expect(finding.reasons.join()).toMatch(/TTL of 20 s/);
   });
 
   it.each([
-    ['nothing was acknowledged', [op({ at: 1 }), final([])], /no write was acknowledged/],
+    ['nothing was acknowledged', [op({ at: 1 }), finalRead([])], /no write was acknowledged/],
     ['there is no final read', [writes(0, 100)], /no final read/],
     [
       'only replicas were read',
-      [writes(0, 100), final([], {}, 'redis-3', 'replica')],
+      [writes(0, 100), finalRead([], {}, 'redis-3', 'replica')],
       /no final read of a master/,
     ],
     [
       'a key was not read back',
-      [writes(0, 300), final(writes(0, 200))],
+      [writes(0, 300), finalRead(writes(0, 200))],
       /1 acknowledged keys were not read back: w:200/,
     ],
   ] as const)('does not know, and gives no figure of losses, where %s', (_what, events, reason) => {
@@ -261,14 +271,14 @@ describe('lost-writes', () => {
 
   it('is invalid where two nodes say that they are master', () => {
     const kept = writes(0, 500);
-    const finding = check(kept, final(kept), final(kept, {}, 'redis-1'));
+    const finding = check(kept, finalRead(kept), finalRead(kept, {}, 'redis-1'));
     expect(finding).toMatchObject({ validity: 'invalid', figures: {} });
     expect(finding.reasons.join()).toMatch(/several masters after the heal: redis-2, redis-1/);
   });
 
   it('leaves out figures of promises that nobody asked for', () => {
     const kept = writes(0, 500);
-    const finding = check(kept, final(kept));
+    const finding = check(kept, finalRead(kept));
     expect(finding.figures.durableLost).toBeUndefined();
     expect(finding.figures.asyncLost).toBeDefined();
   });

@@ -1,30 +1,30 @@
 import { describe, expect, it } from 'vitest';
 import { recovery } from '../../../harness/checkers/recovery.ts';
 import {
-  context,
+  buildContext,
+  buildHistory,
   DURABLE,
   type Events,
   fault,
-  history,
-  number,
+  figureNumber,
+  masterSwitch,
   op,
-  switched,
   writes,
 } from './history-builders.ts';
 
-const check = (...events: readonly Events[]) => recovery.check(history(...events), context());
+const check = (...events: readonly Events[]) => recovery.check(buildHistory(...events), buildContext());
 
 describe('recovery', () => {
   it('measures from the observed injection to the first acknowledged write that was meant after it', () => {
     const finding = check(writes(0, 2000), fault(2000, 6000), writes(3500, 5000));
     expect(finding.validity).toBe('valid');
-    expect(number(finding, 'recoveryMs')).toBe(1501);
-    expect(number(finding, 'writeGapMs')).toBe(3501 - 1901);
+    expect(figureNumber(finding, 'recoveryMs')).toBe(1501);
+    expect(figureNumber(finding, 'writeGapMs')).toBe(3501 - 1901);
   });
 
   it('names what the recovery waited for: the promotion, or the client after it', () => {
     const remedy = (promotedMs: number, againMs: number) =>
-      check(writes(0, 2000), fault(2000, 6000), switched(promotedMs), writes(againMs, againMs + 500))
+      check(writes(0, 2000), fault(2000, 6000), masterSwitch(promotedMs), writes(againMs, againMs + 500))
         .remedies;
     expect(remedy(27_000, 27_100)?.join()).toMatch(/only after 25000 ms: look at sentinel\.downAfterMs/);
     expect(remedy(3500, 40_000)?.join()).toMatch(
@@ -33,27 +33,27 @@ describe('recovery', () => {
   });
 
   it('names the client that never wrote again', () => {
-    const finding = check(writes(0, 2000), fault(2000, 6000), switched(3500), op({ at: 4000 }));
+    const finding = check(writes(0, 2000), fault(2000, 6000), masterSwitch(3500), op({ at: 4000 }));
     expect(finding.remedies?.join()).toMatch(/the client has not written since/);
   });
 
   it('does not take an answer that was already under way for the recovery', () => {
     const underWay = op({ at: 1999, done: 2003 });
     const finding = check(writes(0, 1900), underWay, fault(2000, 2400), writes(4000, 5000));
-    expect(number(finding, 'recoveryMs')).toBe(2001);
+    expect(figureNumber(finding, 'recoveryMs')).toBe(2001);
   });
 
   it('takes the first completion, whichever write it belongs to', () => {
     const waited = op({ at: 2100, done: 4500 });
     const fresh = op({ at: 4000, done: 4001 });
-    expect(number(check(writes(0, 2000), fault(2000, 2400), waited, fresh), 'recoveryMs')).toBe(2001);
+    expect(figureNumber(check(writes(0, 2000), fault(2000, 2400), waited, fresh), 'recoveryMs')).toBe(2001);
   });
 
   it('counts a gap that began before the fault, and one that is still open at the end', () => {
     const early = check(op({ at: 100, done: 101 }), fault(2000, 2400), writes(2500, 3000));
-    expect(number(early, 'writeGapMs')).toBe(2400);
+    expect(figureNumber(early, 'writeGapMs')).toBe(2400);
     const open = check(writes(0, 2000), fault(2000, 2400), op({ at: 2100, done: 2101 }), op({ at: 9000 }));
-    expect(number(open, 'writeGapMs')).toBe(9000 - 2101);
+    expect(figureNumber(open, 'writeGapMs')).toBe(9000 - 2101);
   });
 
   it('waits for every kind of write that was acknowledged before: one INCR alone is no recovery', () => {
@@ -71,7 +71,7 @@ describe('recovery', () => {
     ];
     const all = check(before, fault(2000, 6000), again, op({ at: 4000, done: 4001, ...durable }));
     expect(all.validity).toBe('valid');
-    expect(number(all, 'recoveryMs')).toBe(2001);
+    expect(figureNumber(all, 'recoveryMs')).toBe(2001);
     const without = check(before, fault(2000, 6000), again);
     expect(without.validity).toBe('invalid');
     expect(without.figures.recoveryMs).toBeUndefined();
@@ -104,7 +104,7 @@ describe('recovery', () => {
 
   it('ignores a gap that was over before the fault was asked for', () => {
     const finding = check(op({ at: 0, done: 1 }), writes(1500, 3000), fault(2000, 2400));
-    expect(number(finding, 'writeGapMs')).toBe(100);
+    expect(figureNumber(finding, 'writeGapMs')).toBe(100);
   });
 
   it('sees the gap of a planned switch, which is over when the switch is observed', () => {
@@ -118,7 +118,7 @@ describe('recovery', () => {
     const over = { ...asked, phase: 'injected', atUs: 2_600_000 } as const;
     const healed = { ...asked, phase: 'healed', atUs: 2_700_000 } as const;
     const finding = check(writes(0, 2000), asked, over, healed, writes(2250, 4000));
-    expect(number(finding, 'writeGapMs')).toBe(2251 - 1901);
+    expect(figureNumber(finding, 'writeGapMs')).toBe(2251 - 1901);
   });
 
   it('is invalid and gives no recovery time where the client never wrote again', () => {
@@ -142,7 +142,7 @@ describe('recovery', () => {
       fault(5000, 7000, 'redis-2'),
       writes(6000, 7000),
     );
-    expect(number(finding, 'recoveryMs')).toBe(1001);
+    expect(figureNumber(finding, 'recoveryMs')).toBe(1001);
     expect(finding.figures.recoveryMs).toMatchObject({ n: 2 });
   });
 

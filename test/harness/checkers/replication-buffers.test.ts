@@ -1,16 +1,26 @@
 import { describe, expect, it } from 'vitest';
 import { replicationBuffers } from '../../../harness/checkers/replication-buffers.ts';
-import { context, type Events, history, number, sample, seen } from './history-builders.ts';
+import {
+  buildContext,
+  buildHistory,
+  type Events,
+  figureNumber,
+  infoSample,
+  observation,
+} from './history-builders.ts';
 
-const check = (...events: readonly Events[]) => replicationBuffers.check(history(...events), context());
+const check = (...events: readonly Events[]) =>
+  replicationBuffers.check(buildHistory(...events), buildContext());
 
 /** One sample per second, with a stream that grows by that many bytes in each. */
 const growing = (...bytes: readonly number[]): Events =>
   [0, ...bytes].map((_grown, i) =>
-    sample('redis-1', i * 1000, { masterReplOffset: bytes.slice(0, i).reduce((sum, each) => sum + each, 0) }),
+    infoSample('redis-1', i * 1000, {
+      masterReplOffset: bytes.slice(0, i).reduce((sum, each) => sum + each, 0),
+    }),
   );
 const buffers = (backlog: number, limits = 'slave 0 0 0', node = 'redis-1'): Events =>
-  seen(
+  observation(
     'info',
     'buffers',
     0,
@@ -21,13 +31,13 @@ const buffers = (backlog: number, limits = 'slave 0 0 0', node = 'redis-1'): Eve
 describe('replication-buffers', () => {
   it('holds the backlog against the fastest second', () => {
     const finding = check(buffers(10_000), growing(100, 500, 100));
-    expect(number(finding, 'heldSeconds')).toBe(20);
+    expect(figureNumber(finding, 'heldSeconds')).toBe(20);
     expect(finding.figures.heldSeconds).toMatchObject({ n: 3 });
   });
 
   it('takes the smallest buffer of all nodes and names node, directive and value', () => {
     const finding = check(buffers(1_000_000), buffers(1000, 'slave 0 0 0', 'redis-3'), growing(500));
-    expect(number(finding, 'heldSeconds')).toBe(2);
+    expect(figureNumber(finding, 'heldSeconds')).toBe(2);
     expect(finding.reasons).toEqual([expect.stringMatching(/^redis-3: repl-backlog-size is '1000', 2\.0 s/)]);
     expect(finding.remedies).toEqual([
       expect.stringMatching(/^redis-3: repl-backlog-size is '1000': it must hold 30 s/),
@@ -35,23 +45,33 @@ describe('replication-buffers', () => {
   });
 
   it('counts an output buffer that is smaller than the seconds of the backlog only as far as the server does', () => {
-    const held = (limits: string) => number(check(buffers(1000, limits), growing(100)), 'heldSeconds');
+    const held = (limits: string) => figureNumber(check(buffers(1000, limits), growing(100)), 'heldSeconds');
     expect(held('normal 0 0 0 slave 0 0 0 pubsub 1 1 1')).toBe(10);
     // The server uses the size of the backlog if the limit is below it.
     expect(held('normal 0 0 0 slave 500 0 0')).toBe(10);
     expect(held('slave 5000 800 60')).toBe(10);
-    expect(number(check(buffers(100_000, 'replica 200000 0 0'), growing(100)), 'heldSeconds')).toBe(1000);
+    expect(figureNumber(check(buffers(100_000, 'replica 200000 0 0'), growing(100)), 'heldSeconds')).toBe(
+      1000,
+    );
   });
 
   it('leaves out what was written before the measured window', () => {
-    const window = seen('workload', 'window', 0, { startUs: 1_500_000, endUs: 9_000_000 }, { client: 'kit' });
-    expect(number(check(buffers(1000), window, growing(100_000, 100, 100, 100)), 'heldSeconds')).toBe(10);
+    const window = observation(
+      'workload',
+      'window',
+      0,
+      { startUs: 1_500_000, endUs: 9_000_000 },
+      { client: 'kit' },
+    );
+    expect(figureNumber(check(buffers(1000), window, growing(100_000, 100, 100, 100)), 'heldSeconds')).toBe(
+      10,
+    );
   });
 
   it('does not count a node whose offset went back: it was started again', () => {
     const restarted = [
-      sample('redis-1', 0, { masterReplOffset: 1_000_000 }),
-      sample('redis-1', 1000, { masterReplOffset: 10 }),
+      infoSample('redis-1', 0, { masterReplOffset: 1_000_000 }),
+      infoSample('redis-1', 1000, { masterReplOffset: 10 }),
     ];
     expect(check(buffers(1000), restarted)).toMatchObject({ validity: 'unknown', figures: {} });
   });

@@ -6,22 +6,22 @@ import { hitRatio } from '../../../harness/checkers/hit-ratio.ts';
 import { latency } from '../../../harness/checkers/latency.ts';
 import { memory } from '../../../harness/checkers/memory.ts';
 import {
-  context,
+  buildContext,
+  buildHistory,
   type Events,
   fault,
-  history,
-  number,
+  figureNumber,
+  infoSample,
+  observation,
   op,
-  sample,
-  seen,
   writes,
 } from './history-builders.ts';
 
 const window = (startMs: number, endMs: number) =>
-  seen('workload', 'window', 0, { startUs: startMs * 1000, endUs: endMs * 1000 }, { client: 'kit' });
+  observation('workload', 'window', 0, { startUs: startMs * 1000, endUs: endMs * 1000 }, { client: 'kit' });
 
 describe('latency', () => {
-  const check = (...events: readonly Events[]) => latency.check(history(...events), context());
+  const check = (...events: readonly Events[]) => latency.check(buildHistory(...events), buildContext());
 
   it('gives exact distributions by kind, of the measured window alone', () => {
     const gets = Array.from({ length: 100 }, (_, i) =>
@@ -40,7 +40,7 @@ describe('latency', () => {
   it('counts an operation that never completed up to the end of the history', () => {
     const finding = check(op({ at: 0, kind: 'get' }), op({ at: 5000, done: 5001, kind: 'get' }));
     expect(finding.figures.get).toMatchObject({ distribution: { max: 5001 } });
-    expect(number(finding, 'longerThan1s')).toBe(1);
+    expect(figureNumber(finding, 'longerThan1s')).toBe(1);
   });
 
   it('leaves batches and computed values out of the operations on one key', () => {
@@ -70,7 +70,7 @@ describe('latency', () => {
 
   it('counts every wait of more than a second, whatever came of it', () => {
     const gaveUp = op({ at: 0, done: 1500, kind: 'get', outcome: 'info' });
-    expect(number(check(gaveUp, writes(0, 100)), 'longerThan1s')).toBe(1);
+    expect(figureNumber(check(gaveUp, writes(0, 100)), 'longerThan1s')).toBe(1);
   });
 
   it('does not count what was never sent, and keeps every sample of what was', () => {
@@ -83,7 +83,7 @@ describe('latency', () => {
 });
 
 describe('availability', () => {
-  const check = (...events: readonly Events[]) => availability.check(history(...events), context());
+  const check = (...events: readonly Events[]) => availability.check(buildHistory(...events), buildContext());
 
   it('compares a batch key by key: another key’s value, or an answer of another length, is wrong', () => {
     const keys = ['a', 'b', 'c'];
@@ -213,7 +213,7 @@ describe('availability', () => {
 });
 
 describe('hit-ratio', () => {
-  const check = (...events: readonly Events[]) => hitRatio.check(history(...events), context());
+  const check = (...events: readonly Events[]) => hitRatio.check(buildHistory(...events), buildContext());
   const read = (at: number, key: string, more: Partial<Parameters<typeof op>[0]> = {}) =>
     op({ at, done: at + 1, kind: 'get', key, answer: 'v', ...more });
 
@@ -275,9 +275,9 @@ describe('benchmark', () => {
       query(2402, 'k1', 1, 'cached', 'redis'),
       query(2404, 'k0', 1, 'cached', 'redis'),
     ];
-    const finding = benchmark.check(history(uncached, cached), context());
+    const finding = benchmark.check(buildHistory(uncached, cached), buildContext());
     const figures = Object.fromEntries(
-      Object.keys(finding.figures).map((name) => [name, number(finding, name)]),
+      Object.keys(finding.figures).map((name) => [name, figureNumber(finding, name)]),
     );
     expect(figures).toMatchObject({
       coldMs: 150,
@@ -304,45 +304,48 @@ describe('benchmark', () => {
       phase: 'cached',
       source: 'memory',
     });
-    const finding = benchmark.check(history(query(0, 'k', 5, 'cached', 'redis'), fromMemory), context());
-    expect(number(finding, 'hotMs')).toBe(5);
-    expect(number(finding, 'queries')).toBe(1);
-    expect(benchmark.check(history(fromMemory), context()).validity).toBe('unknown');
+    const finding = benchmark.check(
+      buildHistory(query(0, 'k', 5, 'cached', 'redis'), fromMemory),
+      buildContext(),
+    );
+    expect(figureNumber(finding, 'hotMs')).toBe(5);
+    expect(figureNumber(finding, 'queries')).toBe(1);
+    expect(benchmark.check(buildHistory(fromMemory), buildContext()).validity).toBe('unknown');
   });
 
   it('leaves out what a workload without an uncached phase cannot say', () => {
-    const finding = benchmark.check(history(query(0, 'k', 1, 'cached', 'redis')), context());
+    const finding = benchmark.check(buildHistory(query(0, 'k', 1, 'cached', 'redis')), buildContext());
     expect(finding.figures.timeSaved).toBeUndefined();
     expect(finding.figures.latencyReduction).toBeUndefined();
-    expect(benchmark.check(history(writes(0, 10)), context()).validity).toBe('unknown');
+    expect(benchmark.check(buildHistory(writes(0, 10)), buildContext()).validity).toBe('unknown');
   });
 });
 
 describe('generator', () => {
   it('reads the total of its own client', () => {
     const total = (client: string, p99Ms: number) =>
-      seen('workload', 'lateness-total', 9, { p50Ms: 0.1, p99Ms, maxMs: 9, n: 500 }, { client });
-    const finding = generator.check(history(total('kit', 3), total('ioredis', 400)), context());
+      observation('workload', 'lateness-total', 9, { p50Ms: 0.1, p99Ms, maxMs: 9, n: 500 }, { client });
+    const finding = generator.check(buildHistory(total('kit', 3), total('ioredis', 400)), buildContext());
     expect(finding.figures.latenessP99Ms).toMatchObject({ value: 3, n: 500 });
-    expect(generator.check(history(total('ioredis', 1)), context()).validity).toBe('unknown');
+    expect(generator.check(buildHistory(total('ioredis', 1)), buildContext()).validity).toBe('unknown');
   });
 });
 
 describe('memory', () => {
-  const check = (...events: readonly Events[]) => memory.check(history(...events), context());
+  const check = (...events: readonly Events[]) => memory.check(buildHistory(...events), buildContext());
 
   it('takes the fullest sample of any node', () => {
     const finding = check(
-      sample('redis-1', 1, { usedMemory: 10, maxmemory: 100, evictedKeys: 0 }),
-      sample('redis-2', 2, { usedMemory: 85, maxmemory: 100, evictedKeys: 0 }),
-      sample('redis-2', 3, { usedMemory: 60, maxmemory: 100, evictedKeys: 4 }),
+      infoSample('redis-1', 1, { usedMemory: 10, maxmemory: 100, evictedKeys: 0 }),
+      infoSample('redis-2', 2, { usedMemory: 85, maxmemory: 100, evictedKeys: 0 }),
+      infoSample('redis-2', 3, { usedMemory: 60, maxmemory: 100, evictedKeys: 4 }),
     );
-    expect(number(finding, 'usedRatio')).toBe(0.85);
-    expect(number(finding, 'evictions')).toBe(4);
+    expect(figureNumber(finding, 'usedRatio')).toBe(0.85);
+    expect(figureNumber(finding, 'evictions')).toBe(4);
   });
 
   it('is invalid without a limit, and does not know without a sample', () => {
-    const unlimited = check(sample('redis-1', 1, { usedMemory: 10, maxmemory: 0, evictedKeys: 0 }));
+    const unlimited = check(infoSample('redis-1', 1, { usedMemory: 10, maxmemory: 0, evictedKeys: 0 }));
     expect(unlimited).toMatchObject({
       validity: 'valid',
       reasons: [expect.stringMatching(/^usedRatio: a node has no maxmemory/)],
@@ -353,9 +356,9 @@ describe('memory', () => {
   });
 
   it('does not know of a node whose INFO has no such fields: absent is not 0', () => {
-    expect(check(sample('redis-1', 1, { usedMemory: 10, maxmemory: null })).validity).toBe('unknown');
-    const one = sample('redis-1', 1, { usedMemory: 10, maxmemory: 100 });
-    const silent = check(one, sample('redis-2', 1, { usedMemory: null, maxmemory: null }));
+    expect(check(infoSample('redis-1', 1, { usedMemory: 10, maxmemory: null })).validity).toBe('unknown');
+    const one = infoSample('redis-1', 1, { usedMemory: 10, maxmemory: 100 });
+    const silent = check(one, infoSample('redis-2', 1, { usedMemory: null, maxmemory: null }));
     expect(silent).toMatchObject({ validity: 'unknown', figures: {} });
     expect(silent.reasons.join()).toMatch(/not in the INFO of redis-2/);
   });

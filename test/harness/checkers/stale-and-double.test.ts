@@ -3,58 +3,58 @@ import { doubleApplies } from '../../../harness/checkers/double-applies.ts';
 import { failovers } from '../../../harness/checkers/failovers.ts';
 import { staleAcks } from '../../../harness/checkers/stale-acks.ts';
 import {
-  context,
+  buildContext,
+  buildHistory,
   type Events,
   fault,
-  final,
-  history,
-  number,
+  figureNumber,
+  finalRead,
+  infoSample,
+  masterSwitch,
+  observation,
   op,
-  sample,
-  seen,
-  switched,
   writes,
 } from './history-builders.ts';
 
 describe('stale-acks', () => {
-  const check = (...events: readonly Events[]) => staleAcks.check(history(...events), context());
+  const check = (...events: readonly Events[]) => staleAcks.check(buildHistory(...events), buildContext());
   const before = writes(0, 2000);
-  const around = [before, fault(2000, 5000), switched(3000)];
+  const around = [before, fault(2000, 5000), masterSwitch(3000)];
 
   it('finds none where everything after the promotion is on the new master', () => {
     const after = writes(3500, 4000);
     const read = op({ at: 3600, done: 3601, kind: 'get', key: 'w:100', answer: 'v100' });
-    const finding = check(around, after, read, final([...before, ...after]));
+    const finding = check(around, after, read, finalRead([...before, ...after]));
     expect(finding.validity).toBe('valid');
     expect(finding.figures.staleAcknowledged).toMatchObject({ value: 0, n: 6 });
   });
 
   it('catches a write that a deposed master acknowledged after its return', () => {
     const late = op({ at: 1990, done: 5001 });
-    const finding = check(around, late, final(before, { 'w:1990': null }));
+    const finding = check(around, late, finalRead(before, { 'w:1990': null }));
     expect(finding.validity).toBe('invalid');
-    expect(number(finding, 'staleAcknowledged')).toBe(1);
+    expect(figureNumber(finding, 'staleAcknowledged')).toBe(1);
     expect(finding.reasons.join()).toMatch(/set w:1990/);
   });
 
   it('names the memory of the client where the deposed master was stopped, and no other time', () => {
     const read = (at: number) => op({ at, done: at + 1, kind: 'get', key: 'w:100', answer: 'v0' });
-    const remedies = (at: number) => check(around, read(at), final(before)).remedies?.join();
+    const remedies = (at: number) => check(around, read(at), finalRead(before)).remedies?.join();
     expect(remedies(3600)).toMatch(/1 of the 1 stale answers came while .* stopped.*from its memory/);
     expect(remedies(5600)).toBeUndefined();
   });
 
   it('catches a read that returns another value than the one that was acknowledged and is still there', () => {
     const read = op({ at: 3600, done: 3601, kind: 'get', key: 'w:100', answer: 'v0' });
-    const finding = check(around, read, final(before));
-    expect(number(finding, 'staleAcknowledged')).toBe(1);
+    const finding = check(around, read, finalRead(before));
+    expect(figureNumber(finding, 'staleAcknowledged')).toBe(1);
   });
 
   it('catches a miss of Redis for what was acknowledged, and leaves a miss of the memory alone', () => {
     const missed = (source: 'redis' | 'memory') =>
       op({ at: 3700, done: 3701, kind: 'get', key: 'w:200', answer: null, source });
-    expect(number(check(around, missed('redis'), final(before)), 'staleAcknowledged')).toBe(1);
-    expect(check(around, missed('memory'), final(before)).figures.staleAcknowledged).toBeUndefined();
+    expect(figureNumber(check(around, missed('redis'), finalRead(before)), 'staleAcknowledged')).toBe(1);
+    expect(check(around, missed('memory'), finalRead(before)).figures.staleAcknowledged).toBeUndefined();
   });
 
   it('does not blame a read that began before the write was acknowledged, or that memory answered', () => {
@@ -65,13 +65,13 @@ describe('stale-acks', () => {
       early,
       memory,
       writes(3500, 3600),
-      final([...before, ...writes(3500, 3600)]),
+      finalRead([...before, ...writes(3500, 3600)]),
     );
-    expect(number(finding, 'staleAcknowledged')).toBe(0);
+    expect(figureNumber(finding, 'staleAcknowledged')).toBe(0);
   });
 
   it('does not know without a promotion or a final read', () => {
-    expect(check(before, fault(2000), final(before)).validity).toBe('unknown');
+    expect(check(before, fault(2000), finalRead(before)).validity).toBe('unknown');
     expect(check(around).reasons.join()).toMatch(/no final read/);
   });
 
@@ -79,65 +79,69 @@ describe('stale-acks', () => {
     const finding = check(
       before,
       fault(2500, 2600, 'redis-1', 'planned-switch'),
-      sample('redis-2', 2600, { role: 'master' }),
+      infoSample('redis-2', 2600, { role: 'master' }),
       writes(2700, 2800),
-      final([...before, ...writes(2700, 2800)]),
+      finalRead([...before, ...writes(2700, 2800)]),
     );
-    expect(number(finding, 'staleAcknowledged')).toBe(0);
+    expect(figureNumber(finding, 'staleAcknowledged')).toBe(0);
   });
 
   it('is invalid with two masters and unknown after evictions', () => {
-    expect(check(around, final(before), final(before, {}, 'redis-1')).validity).toBe('invalid');
-    const evicted = [sample('redis-2', 0, { evictedKeys: 0 }), sample('redis-2', 1, { evictedKeys: 1 })];
+    expect(check(around, finalRead(before), finalRead(before, {}, 'redis-1')).validity).toBe('invalid');
+    const evicted = [
+      infoSample('redis-2', 0, { evictedKeys: 0 }),
+      infoSample('redis-2', 1, { evictedKeys: 1 }),
+    ];
     expect(
-      check(around, evicted, writes(3500, 3600), final([...before, ...writes(3500, 3600)])).validity,
+      check(around, evicted, writes(3500, 3600), finalRead([...before, ...writes(3500, 3600)])).validity,
     ).toBe('unknown');
   });
 });
 
 describe('double-applies', () => {
-  const check = (...events: readonly Events[]) => doubleApplies.check(history(...events), context());
+  const check = (...events: readonly Events[]) =>
+    doubleApplies.check(buildHistory(...events), buildContext());
   const incr = (key: string, more: Partial<Parameters<typeof op>[0]> = {}) =>
     op({ at: 1, done: 2, kind: 'incr', key, value: '1', answer: '1', ...more });
   const append = (n: number, more: Partial<Parameters<typeof op>[0]> = {}) =>
     op({ at: n, done: n + 1, kind: 'append', key: 'a', value: `,${n}`, ...more });
 
   it('finds none where every INCR is 1 and every tag stands once', () => {
-    const finding = check(incr('i:1'), append(1), append(11), final([], { 'i:1': '1', a: ',1,11' }));
+    const finding = check(incr('i:1'), append(1), append(11), finalRead([], { 'i:1': '1', a: ',1,11' }));
     expect(finding.validity).toBe('valid');
     expect(finding.figures.doubleApplied).toMatchObject({ value: 0, n: 3 });
   });
 
   it('catches an INCR of unknown outcome that was applied twice', () => {
-    const finding = check(incr('i:1', { outcome: 'info' }), final([], { 'i:1': '2' }));
+    const finding = check(incr('i:1', { outcome: 'info' }), finalRead([], { 'i:1': '2' }));
     expect(finding.validity).toBe('invalid');
-    expect(number(finding, 'doubleApplied')).toBe(1);
+    expect(figureNumber(finding, 'doubleApplied')).toBe(1);
   });
 
   it('catches an INCR whose reply was 2, although its effect was lost later', () => {
-    const finding = check(incr('i:1', { answer: '2' }), final([], { 'i:1': null }));
-    expect(number(finding, 'doubleApplied')).toBe(1);
+    const finding = check(incr('i:1', { answer: '2' }), finalRead([], { 'i:1': null }));
+    expect(figureNumber(finding, 'doubleApplied')).toBe(1);
   });
 
   it('catches a tag that stands twice', () => {
-    const finding = check(append(1, { outcome: 'info' }), append(2), final([], { a: ',1,2,1' }));
-    expect(number(finding, 'doubleApplied')).toBe(1);
+    const finding = check(append(1, { outcome: 'info' }), append(2), finalRead([], { a: ',1,2,1' }));
+    expect(figureNumber(finding, 'doubleApplied')).toBe(1);
     expect(finding.reasons.join()).toMatch(/append a/);
   });
 
   it('does not know where a counter holds no number: that never reads as once', () => {
     for (const garbled of ['1e9', 'two', '', '99999999999999999999999']) {
-      const finding = check(incr('i:1'), final([], { 'i:1': garbled }));
+      const finding = check(incr('i:1'), finalRead([], { 'i:1': garbled }));
       expect(finding).toMatchObject({ validity: 'unknown', figures: {} });
       expect(finding.reasons.join()).toMatch(/hold no number: incr i:1/);
     }
-    expect(check(incr('i:1', { answer: 'NaN' }), final([], { 'i:1': '1' })).validity).toBe('unknown');
+    expect(check(incr('i:1', { answer: 'NaN' }), finalRead([], { 'i:1': '1' })).validity).toBe('unknown');
   });
 
   it('does not count an unknown outcome that was applied once or never', () => {
-    const once = check(incr('i:1', { outcome: 'info' }), final([], { 'i:1': '1' }));
-    const never = check(op({ at: 1, kind: 'incr', key: 'i:2', value: '1' }), final([], { 'i:2': null }));
-    expect([number(once, 'doubleApplied'), number(never, 'doubleApplied')]).toEqual([0, 0]);
+    const once = check(incr('i:1', { outcome: 'info' }), finalRead([], { 'i:1': '1' }));
+    const never = check(op({ at: 1, kind: 'incr', key: 'i:2', value: '1' }), finalRead([], { 'i:2': null }));
+    expect([figureNumber(once, 'doubleApplied'), figureNumber(never, 'doubleApplied')]).toEqual([0, 0]);
   });
 
   it('catches operations that were reported as not applied and are there', () => {
@@ -146,14 +150,14 @@ describe('double-applies', () => {
       append(3, { outcome: 'fail' }),
       op({ at: 9, done: 10, outcome: 'fail' }),
       op({ at: 10, done: 11, outcome: 'fail' }),
-      final([], { 'i:1': '1', a: ',3', 'w:9': 'v9', 'w:10': null }),
+      finalRead([], { 'i:1': '1', a: ',3', 'w:9': 'v9', 'w:10': null }),
     );
     expect(finding.validity).toBe('invalid');
-    expect(number(finding, 'failedButApplied')).toBe(3);
+    expect(figureNumber(finding, 'failedButApplied')).toBe(3);
   });
 
   it('counts as exposed what was on its way when the fault struck, until the client noticed', () => {
-    const suspect = seen('client', 'suspect', 2150, {}, { client: 'kit' });
+    const suspect = observation('client', 'suspect', 2150, {}, { client: 'kit' });
     const finding = check(
       incr('i:before', { at: 1900, done: 1990 }),
       incr('i:struck', { at: 1990, done: 2500 }),
@@ -162,47 +166,49 @@ describe('double-applies', () => {
       incr('i:refused', { at: 2100, done: 2101, outcome: 'fail' }),
       fault(2000, 2600, 'redis-1', 'pause'),
       suspect,
-      seen('client', 'suspect', 2001, {}, { client: 'ioredis' }),
-      final([], { 'i:before': '1', 'i:struck': '1', 'i:after': '2', 'i:held': '1', 'i:refused': null }),
+      observation('client', 'suspect', 2001, {}, { client: 'ioredis' }),
+      finalRead([], { 'i:before': '1', 'i:struck': '1', 'i:after': '2', 'i:held': '1', 'i:refused': null }),
     );
     expect(finding.figures.exposedDoubleApplied).toMatchObject({ value: 1, n: 2 });
     expect(finding.figures.lostAnswersUnknown).toMatchObject({ successes: 1, n: 1 });
   });
 
   it('says that nothing was exposed where no fault struck an operation', () => {
-    const finding = check(incr('i:1'), fault(2000, 2600), final([], { 'i:1': '1' }));
+    const finding = check(incr('i:1'), fault(2000, 2600), finalRead([], { 'i:1': '1' }));
     expect(finding.figures.exposedDoubleApplied).toMatchObject({ value: 0, n: 0 });
     expect(finding.figures.lostAnswersUnknown).toBe(undefined);
   });
 
   it('catches a lost answer that was told as a failure', () => {
-    const finding = check(incr('i:1', { outcome: 'fail' }), final([], { 'i:1': '1' }));
+    const finding = check(incr('i:1', { outcome: 'fail' }), finalRead([], { 'i:1': '1' }));
     expect(finding.figures.lostAnswersUnknown).toMatchObject({ successes: 0, n: 1 });
   });
 
   it('does not know without tagged operations, without a final read, or where keys were not read', () => {
-    expect(check(writes(0, 100), final(writes(0, 100))).validity).toBe('unknown');
+    expect(check(writes(0, 100), finalRead(writes(0, 100))).validity).toBe('unknown');
     expect(check(incr('i:1')).validity).toBe('unknown');
-    const unread = check(incr('i:1'), incr('i:2'), final([], { 'i:1': '1' }));
+    const unread = check(incr('i:1'), incr('i:2'), finalRead([], { 'i:1': '1' }));
     expect(unread).toMatchObject({ validity: 'unknown', figures: {} });
     expect(unread.reasons.join()).toMatch(/i:2/);
   });
 
   it('does not ask for keys of operations that were never sent', () => {
     const unsent = incr('i:9', { outcome: 'fail', code: 'IN_FLIGHT_BOUND' });
-    expect(check(incr('i:1'), unsent, final([], { 'i:1': '1' })).validity).toBe('valid');
+    expect(check(incr('i:1'), unsent, finalRead([], { 'i:1': '1' })).validity).toBe('valid');
   });
 
   it('is invalid with two masters', () => {
-    expect(check(incr('i:1'), final([], { 'i:1': '1' }), final([], {}, 'redis-1')).validity).toBe('invalid');
+    expect(check(incr('i:1'), finalRead([], { 'i:1': '1' }), finalRead([], {}, 'redis-1')).validity).toBe(
+      'invalid',
+    );
   });
 });
 
 describe('failovers', () => {
-  const check = (...events: readonly Events[]) => failovers.check(history(...events), context());
+  const check = (...events: readonly Events[]) => failovers.check(buildHistory(...events), buildContext());
   const change = (atMs: number, message: string, node: string) =>
-    seen('sentinel', '+switch-master', atMs, { message }, { node });
-  const looked = sample('redis-1', 5000, { role: 'master' });
+    observation('sentinel', '+switch-master', atMs, { message }, { node });
+  const looked = infoSample('redis-1', 5000, { role: 'master' });
 
   it('counts each change of the master once, however many sentinels said it', () => {
     const told = ['sentinel-1', 'sentinel-2', 'sentinel-3'].map((node) => change(2500, 'mymaster a b', node));
@@ -221,12 +227,12 @@ describe('failovers', () => {
 
   it('counts a change that no sentinel was heard to tell of: the nodes say who is master', () => {
     const looks = [
-      sample('redis-1', 1000, { role: 'master' }),
-      sample('redis-2', 1000, { role: 'slave' }),
-      sample('redis-2', 5000, { role: 'master' }),
+      infoSample('redis-1', 1000, { role: 'master' }),
+      infoSample('redis-2', 1000, { role: 'slave' }),
+      infoSample('redis-2', 5000, { role: 'master' }),
       // It hung and has returned: still master, until the sentinels make it a replica.
-      sample('redis-1', 5000, { role: 'master' }),
-      sample('redis-1', 6000, { role: 'slave' }),
+      infoSample('redis-1', 5000, { role: 'master' }),
+      infoSample('redis-1', 6000, { role: 'slave' }),
     ];
     const finding = check(fault(2000, 2600), looks);
     expect(finding.figures.failovers).toMatchObject({ value: 1 });
@@ -236,7 +242,7 @@ describe('failovers', () => {
   });
 
   it('does not know where nobody looked after the last fault', () => {
-    const early = sample('redis-1', 2100, { role: 'master' });
+    const early = infoSample('redis-1', 2100, { role: 'master' });
     expect(check(fault(2000, 2600), early)).toMatchObject({ validity: 'unknown', figures: {} });
   });
 });

@@ -7,13 +7,13 @@ import { checkers } from '../../../harness/checkers/index.ts';
 import { replication } from '../../../harness/checkers/replication.ts';
 import type { ExpectationEvent } from '../../../harness/history/events.ts';
 import {
-  context,
+  buildContext,
+  buildEnvironment,
+  buildHistory,
   type Events,
-  environment,
-  final,
-  history,
-  number,
-  seen,
+  figureNumber,
+  finalRead,
+  observation,
   writes,
 } from './history-builders.ts';
 
@@ -24,7 +24,8 @@ describe('expectations', () => {
     actual: unknown,
     id = 'x',
   ) => ({ type: 'expect', id, what: 'a thing', relation, expected, actual, atUs: 1 }) as ExpectationEvent;
-  const held = (event: ExpectationEvent) => number(expectations.check(history(event), context()), 'held');
+  const held = (event: ExpectationEvent) =>
+    figureNumber(expectations.check(buildHistory(event), buildContext()), 'held');
 
   it.each([
     ['equals', { a: 1, b: [2, null] }, { b: [2, null], a: 1 }, 1],
@@ -53,12 +54,12 @@ describe('expectations', () => {
 
   it('says what was expected and what was seen, and has a figure for each id', () => {
     const finding = expectations.check(
-      history(
+      buildHistory(
         expectation('at-most', 500, 900, 'took'),
         expectation('equals', 'a', 'a', 'value'),
         expectation('equals', 'a', 'b', 'value'),
       ),
-      context(),
+      buildContext(),
     );
     expect(finding.validity).toBe('invalid');
     expect(finding.reasons).toEqual([
@@ -69,7 +70,7 @@ describe('expectations', () => {
 
   it('does not know where an expectation that the drill promises is missing, and still says what did not hold', () => {
     const check = (...events: readonly Events[]) =>
-      expectations.check(history(...events), context({ expected: ['first', 'second'] }));
+      expectations.check(buildHistory(...events), buildContext({ expected: ['first', 'second'] }));
     const first = expectation('equals', 1, 1, 'first');
     expect(check(first, expectation('equals', 1, 1, 'second')).validity).toBe('valid');
     expect(check(first).figures).not.toHaveProperty('held');
@@ -79,8 +80,8 @@ describe('expectations', () => {
 
   it('does not know where an expectation is recorded that the drill does not declare', () => {
     const finding = expectations.check(
-      history(expectation('equals', 1, 1, 'first'), expectation('equals', 1, 1, 'more')),
-      context({ expected: ['first'] }),
+      buildHistory(expectation('equals', 1, 1, 'first'), expectation('equals', 1, 1, 'more')),
+      buildContext({ expected: ['first'] }),
     );
     expect(finding.unmeasured?.held).toBe(
       '1 expectations were recorded that the drill does not declare: more',
@@ -89,8 +90,8 @@ describe('expectations', () => {
 
   it('has a share for each group of ids, measured by its own expectations alone', () => {
     const finding = expectations.check(
-      history(expectation('equals', 1, 1, 'ttl/set'), expectation('equals', 1, 2, 'load/once')),
-      context({ expected: ['ttl/set', 'ttl/wrap', 'load/once'] }),
+      buildHistory(expectation('equals', 1, 1, 'ttl/set'), expectation('equals', 1, 2, 'load/once')),
+      buildContext({ expected: ['ttl/set', 'ttl/wrap', 'load/once'] }),
     );
     expect(finding.figures['held.load']).toMatchObject({ successes: 0, n: 1 });
     expect(finding.figures.held).toMatchObject({ successes: 1, n: 2 });
@@ -100,69 +101,69 @@ describe('expectations', () => {
   });
 
   it('does not know where nothing was expected', () => {
-    expect(expectations.check(history(writes(0, 1)), context()).validity).toBe('unknown');
+    expect(expectations.check(buildHistory(writes(0, 1)), buildContext()).validity).toBe('unknown');
   });
 });
 
 describe('consistency', () => {
-  const check = (...events: readonly Events[]) => consistency.check(history(...events), context());
+  const check = (...events: readonly Events[]) => consistency.check(buildHistory(...events), buildContext());
   const written = writes(0, 300);
 
   it('finds no difference where every replica holds what the master holds', () => {
     const finding = check(
-      final(written),
-      final(written, {}, 'redis-1', 'replica'),
-      final(written, {}, 'redis-3', 'replica'),
+      finalRead(written),
+      finalRead(written, {}, 'redis-1', 'replica'),
+      finalRead(written, {}, 'redis-3', 'replica'),
     );
     expect(finding.figures).toMatchObject({ differences: { value: 0 }, compared: { value: 6 } });
   });
 
   it('catches an absent and a different key, and names key and node', () => {
     const finding = check(
-      final(written),
-      final(written, { 'w:0': null, 'w:100': 'other' }, 'redis-3', 'replica'),
-      final(writes(0, 200), {}, 'redis-1', 'replica'),
+      finalRead(written),
+      finalRead(written, { 'w:0': null, 'w:100': 'other' }, 'redis-3', 'replica'),
+      finalRead(writes(0, 200), {}, 'redis-1', 'replica'),
     );
     expect(finding.validity).toBe('invalid');
-    expect(number(finding, 'differences')).toBe(3);
+    expect(figureNumber(finding, 'differences')).toBe(3);
     expect(finding.reasons.join()).toMatch(/w:0 on redis-3/);
   });
 
   it('does not take keys that nobody holds for compared ones', () => {
     const nothing = { 'w:0': null, 'w:100': null, 'w:200': null };
     const half = check(
-      final(written, { 'w:0': null }),
-      final(written, { 'w:0': null }, 'redis-1', 'replica'),
+      finalRead(written, { 'w:0': null }),
+      finalRead(written, { 'w:0': null }, 'redis-1', 'replica'),
     );
     expect(half.figures).toMatchObject({ differences: { value: 0, n: 2 }, compared: { value: 2 } });
-    const none = check(final(written, nothing), final(written, nothing, 'redis-1', 'replica'));
+    const none = check(finalRead(written, nothing), finalRead(written, nothing, 'redis-1', 'replica'));
     expect(none).toMatchObject({ validity: 'unknown', figures: {} });
-    const left = check(final(written, nothing), final(written, {}, 'redis-1', 'replica'));
+    const left = check(finalRead(written, nothing), finalRead(written, {}, 'redis-1', 'replica'));
     expect(left).toMatchObject({ validity: 'invalid', figures: { differences: { value: 3 } } });
   });
 
   it('does not know without both sides, and is invalid with two masters', () => {
-    expect(check(final(written)).validity).toBe('unknown');
-    expect(check(final(written, {}, 'redis-1', 'replica')).validity).toBe('unknown');
-    expect(check(final(written), final(written, {}, 'redis-1')).validity).toBe('invalid');
+    expect(check(finalRead(written)).validity).toBe('unknown');
+    expect(check(finalRead(written, {}, 'redis-1', 'replica')).validity).toBe('unknown');
+    expect(check(finalRead(written), finalRead(written, {}, 'redis-1')).validity).toBe('invalid');
   });
 });
 
 describe('replication', () => {
   it('gives the measured and the reported lag', () => {
     const finding = replication.check(
-      history(
-        seen('workload', 'replication-lag', 1, { lagMs: 2 }, { node: 'redis-2' }),
-        seen('workload', 'replication-lag', 2, { lagMs: 4 }, { node: 'redis-3' }),
-        seen('info', 'sample', 3, { lagSeconds: 1 }, { node: 'redis-1' }),
+      buildHistory(
+        observation('workload', 'replication-lag', 1, { lagMs: 2 }, { node: 'redis-2' }),
+        observation('workload', 'replication-lag', 2, { lagMs: 4 }, { node: 'redis-3' }),
+        observation('info', 'sample', 3, { lagSeconds: 1 }, { node: 'redis-1' }),
       ),
-      context(),
+      buildContext(),
     );
     expect(finding.figures).toMatchObject({
       lagMs: { distribution: { max: 4 } },
       reportedLagSeconds: { value: 1 },
     });
-    expect(replication.check(history(writes(0, 1)), context()).validity).toBe('unknown');
+    expect(replication.check(buildHistory(writes(0, 1)), buildContext()).validity).toBe('unknown');
   });
 });
 
@@ -170,28 +171,31 @@ describe('coverage', () => {
   it('reads lines and branches, and does not know with only one of them', () => {
     const data = { linesCovered: 90, linesTotal: 100, branchesCovered: 7, branchesTotal: 10 };
     const stamp = { ofCommit: 'c0ffee', runCommit: 'c0ffee', isOfSummary: true };
-    const finding = coverage.check(history(seen('process', 'coverage', 0, { ...data, ...stamp })), context());
+    const finding = coverage.check(
+      buildHistory(observation('process', 'coverage', 0, { ...data, ...stamp })),
+      buildContext(),
+    );
     expect(finding.validity).toBe('valid');
-    const stale = seen('process', 'coverage', 0, { ...data, ...stamp, ofCommit: '0ther' });
-    expect(coverage.check(history(stale), context())).toMatchObject({
+    const stale = observation('process', 'coverage', 0, { ...data, ...stamp, ofCommit: '0ther' });
+    expect(coverage.check(buildHistory(stale), buildContext())).toMatchObject({
       validity: 'unknown',
       reasons: ['the coverage summary is of commit 0ther, this run of c0ffee'],
     });
     expect(finding.figures).toMatchObject({ lines: { successes: 90, n: 100 }, branches: { successes: 7 } });
-    const half = seen('process', 'coverage', 0, { linesCovered: 1, linesTotal: 1 });
-    expect(coverage.check(history(half), context()).validity).toBe('unknown');
-    expect(coverage.check(history(writes(0, 1)), context()).validity).toBe('unknown');
+    const half = observation('process', 'coverage', 0, { linesCovered: 1, linesTotal: 1 });
+    expect(coverage.check(buildHistory(half), buildContext()).validity).toBe('unknown');
+    expect(coverage.check(buildHistory(writes(0, 1)), buildContext()).validity).toBe('unknown');
   });
 });
 
 describe('configuration', () => {
-  const check = (over: Parameters<typeof environment>[0] = {}) =>
-    configuration.check(history(), context({ environment: environment(over) }));
+  const check = (over: Parameters<typeof buildEnvironment>[0] = {}) =>
+    configuration.check(buildHistory(), buildContext({ environment: buildEnvironment(over) }));
 
   it('finds nothing wrong with the client of a healthy environment', () => {
     const finding = check();
     expect(finding).toMatchObject({ validity: 'valid', reasons: [] });
-    expect(number(finding, 'asyncLossWindowMs')).toBe(1000);
+    expect(figureNumber(finding, 'asyncLossWindowMs')).toBe(1000);
   });
 
   it.each([
@@ -202,15 +206,15 @@ describe('configuration', () => {
       /client\.breaker\.enabled/,
     ],
   ] as const)('finds %s wrong and names the setting', (figure, over, reason) => {
-    const finding = check(over as Parameters<typeof environment>[0]);
-    expect(number(finding, figure)).toBe(0);
+    const finding = check(over as Parameters<typeof buildEnvironment>[0]);
+    expect(figureNumber(finding, figure)).toBe(0);
     expect(finding.validity).toBe('invalid');
     expect(finding.reasons.join('; ')).toMatch(reason);
   });
 
   it('takes no window for async losses that would excuse all of them', () => {
     const window = (asyncLossWindowMs: number) => check({ durability: { asyncLossWindowMs } });
-    expect(number(window(5000), 'asyncLossWindowMs')).toBe(5000);
+    expect(figureNumber(window(5000), 'asyncLossWindowMs')).toBe(5000);
     expect(() => window(5001)).toThrow(/5000/);
   });
 });

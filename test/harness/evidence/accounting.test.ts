@@ -7,13 +7,13 @@ import { canonicalJson } from '../../../harness/evidence/canonical-json.ts';
 import { digestText } from '../../../harness/evidence/digests.ts';
 import type { Manifest, TrialRecord } from '../../../harness/evidence/manifest.ts';
 import { analyzeRun, verifyRun } from '../../../harness/judge/index.ts';
-import { criterion, reseal, Scratch, withManifest } from '../scratch-runs.ts';
+import { changeManifest, findCriterion, rewriteDigestsAndSeal, ScratchRuns } from '../scratch-runs.ts';
 
-const scratch = new Scratch();
+const scratch = new ScratchRuns();
 let healthy = '';
 beforeAll(() => {
   const some = drills.filter(({ id }) => ['master-crash', 'hit-miss'].includes(id));
-  ({ dir: healthy } = scratch.reported({ drills: some, trials: 3, manifest: { kind: 'drill' } }));
+  ({ dir: healthy } = scratch.createReportedRun({ drills: some, trials: 3, manifest: { kind: 'drill' } }));
 });
 afterAll(() => scratch[Symbol.dispose]());
 
@@ -21,15 +21,15 @@ const KEPT = 'durable-kept-master-crash';
 
 /** The run after an edit; the reports are from before. */
 function edited(edit: (dir: string) => void) {
-  const dir = scratch.copyOf(healthy);
+  const dir = scratch.copyRun(healthy);
   edit(dir);
   const report = analyzeRun(dir);
   const kept = report.verdict.criteria.find(({ id }) => id === KEPT);
-  return { dir, report, complete: criterion(report, 'evidence-complete'), kept };
+  return { dir, report, complete: findCriterion(report, 'evidence-complete'), kept };
 }
 
 const trialsAs = (change: (trials: readonly TrialRecord[]) => readonly TrialRecord[]) => (dir: string) =>
-  withManifest(dir, (manifest: Manifest) => ({ ...manifest, trials: change(manifest.trials) }));
+  changeManifest(dir, (manifest: Manifest) => ({ ...manifest, trials: change(manifest.trials) }));
 
 const isCrash = (trial: number) => (record: TrialRecord) =>
   record.drill === 'master-crash' && record.trial === trial;
@@ -45,7 +45,10 @@ describe('everything judged is sealed', () => {
     'withholds the GO where %s is in the folder and not in the seal',
     (path) => {
       const { dir, report, complete, kept } = edited((folder) =>
-        reseal(folder, (seal) => ({ ...seal, files: seal.files.filter((file) => file.path !== path) })),
+        rewriteDigestsAndSeal(folder, (seal) => ({
+          ...seal,
+          files: seal.files.filter((file) => file.path !== path),
+        })),
       );
       expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
       expect(complete).toMatchObject({ state: 'INVALID', because: expect.stringContaining(path) });
@@ -62,7 +65,7 @@ describe('everything judged is sealed', () => {
       mkdirSync(join(folder, 'inputs'));
       writeFileSync(join(folder, 'inputs/coverage.json'), summary);
     });
-    expect(criterion(report, 'coverage-lines').state).toBe('OUT_OF_SCOPE');
+    expect(findCriterion(report, 'coverage-lines').state).toBe('OUT_OF_SCOPE');
     expect(verifyRun(dir).ok).toBe(false);
   });
 
@@ -70,16 +73,16 @@ describe('everything judged is sealed', () => {
     const coverage = JSON.stringify({
       total: { lines: { covered: 900, total: 1000 }, branches: { covered: 900, total: 1000 } },
     });
-    const { dir } = scratch.recorded({
+    const { dir } = scratch.createRun({
       drills: drills.filter(({ id }) => id === 'hit-miss'),
       manifest: { kind: 'drill' },
       coverage,
     });
-    reseal(dir, (seal) => ({
+    rewriteDigestsAndSeal(dir, (seal) => ({
       ...seal,
       files: seal.files.filter(({ path }) => path !== 'inputs/coverage-commit.json'),
     }));
-    expect(criterion(analyzeRun(dir), 'coverage-lines')).toMatchObject({
+    expect(findCriterion(analyzeRun(dir), 'coverage-lines')).toMatchObject({
       state: 'INVALID',
       because: expect.stringContaining('at which commit'),
     });
@@ -99,7 +102,7 @@ describe('everything sealed is accounted for', () => {
     const { report, complete } = edited((dir) => {
       mkdirSync(dirname(join(dir, path)), { recursive: true });
       writeFileSync(join(dir, path), '{}\n');
-      reseal(dir);
+      rewriteDigestsAndSeal(dir);
     });
     expect(report.verdict.exitCode).toBe(3);
     expect(complete).toMatchObject({ state: 'INVALID', because: expect.stringMatching(why) });
@@ -134,7 +137,7 @@ describe('everything sealed is accounted for', () => {
 
   it('withholds the GO where the seal names a file twice', () => {
     const { report, complete } = edited((dir) =>
-      reseal(dir, (seal) => ({ ...seal, files: [...seal.files, ...seal.files.slice(0, 1)] })),
+      rewriteDigestsAndSeal(dir, (seal) => ({ ...seal, files: [...seal.files, ...seal.files.slice(0, 1)] })),
     );
     expect(report.verdict.exitCode).toBe(3);
     expect(complete.because).toMatch(/the seal names config\.json twice/);
@@ -160,7 +163,7 @@ describe('a trial counts once', () => {
       'that has the history of another under its own name',
       (dir: string) => {
         cpSync(join(dir, 'trials/master-crash-1'), join(dir, 'trials/master-crash-2'), { recursive: true });
-        reseal(dir);
+        rewriteDigestsAndSeal(dir);
       },
       /master-crash #1 has the same history as another trial/,
     ],
@@ -199,13 +202,13 @@ describe('the drills', () => {
   const drillsAs = (change: (defined: object[]) => unknown) => (dir: string) => {
     const path = join(dir, 'drills.json');
     writeFileSync(path, canonicalJson(change(JSON.parse(readFileSync(path, 'utf8')))));
-    reseal(dir);
+    rewriteDigestsAndSeal(dir);
   };
 
   it('are a required input: without them nothing of a trial is measured', () => {
     const { dir, report, complete, kept } = edited((folder) => {
       rmSync(join(folder, 'drills.json'));
-      reseal(folder);
+      rewriteDigestsAndSeal(folder);
     });
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
     expect(complete.because).toMatch(/drills\.json/);
@@ -237,7 +240,7 @@ describe('manifest and configuration', () => {
       const config = JSON.parse(readFileSync(path, 'utf8')) as object;
       const text = canonicalJson({ ...config, name: 'production' });
       writeFileSync(path, text);
-      withManifest(dir, (manifest) => ({ ...manifest, configSha256: digestText(text) }));
+      changeManifest(dir, (manifest) => ({ ...manifest, configSha256: digestText(text) }));
     });
     const why = "manifest.json is of the environment 'dev', config.json of 'production'";
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });

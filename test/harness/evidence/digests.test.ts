@@ -9,20 +9,20 @@ import { drills } from '../../../harness/drills/index.ts';
 import { canonicalJson } from '../../../harness/evidence/canonical-json.ts';
 import type { Manifest } from '../../../harness/evidence/manifest.ts';
 import { analyzeRun, verifyRun } from '../../../harness/judge/index.ts';
-import { criterion, Scratch, sealAgain } from '../scratch-runs.ts';
+import { findCriterion, rewriteSeal, ScratchRuns } from '../scratch-runs.ts';
 
-const scratch = new Scratch();
+const scratch = new ScratchRuns();
 let healthy = '';
 beforeAll(() => {
   const asked = drills.filter(({ id }) => id === 'hit-miss');
-  ({ dir: healthy } = scratch.reported({ drills: asked, manifest: { kind: 'drill' } }));
+  ({ dir: healthy } = scratch.createReportedRun({ drills: asked, manifest: { kind: 'drill' } }));
 });
 afterAll(() => scratch[Symbol.dispose]());
 
 function sealedAgain(path: string, change: (text: string) => string) {
-  const dir = scratch.copyOf(healthy);
+  const dir = scratch.copyRun(healthy);
   writeFileSync(join(dir, path), change(readFileSync(join(dir, path), 'utf8')));
-  sealAgain(dir);
+  rewriteSeal(dir);
   return dir;
 }
 
@@ -37,7 +37,7 @@ describe('the digests of the manifest', () => {
       const report = analyzeRun(dir);
       expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
       const because = expect.stringContaining(path);
-      expect(criterion(report, 'evidence-complete')).toMatchObject({ state: 'INVALID', because });
+      expect(findCriterion(report, 'evidence-complete')).toMatchObject({ state: 'INVALID', because });
       expect(verifyRun(dir).problems).toContain(`${path} was altered: it differs from what was sealed`);
     },
   );
@@ -54,14 +54,14 @@ describe('the digests of the manifest', () => {
     const report = analyzeRun(change());
     expect(report.verdict.decision).toBe('UNKNOWN');
     const because = expect.stringContaining('manifest.json');
-    expect(criterion(report, 'evidence-complete')).toMatchObject({ state: 'INVALID', because });
-    expect(criterion(report, 'interface').state).toBe('INVALID');
+    expect(findCriterion(report, 'evidence-complete')).toMatchObject({ state: 'INVALID', because });
+    expect(findCriterion(report, 'interface').state).toBe('INVALID');
   });
 
   it('are required', () => {
     const report = analyzeRun(manifestAs(({ digests: _digests, ...rest }) => rest));
     const because = expect.stringContaining('the manifest has no digests');
-    expect(criterion(report, 'evidence-complete')).toMatchObject({ state: 'INVALID', because });
+    expect(findCriterion(report, 'evidence-complete')).toMatchObject({ state: 'INVALID', because });
   });
 
   it('are no part of a report', () => {

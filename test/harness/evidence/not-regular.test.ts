@@ -12,14 +12,14 @@ import { drills } from '../../../harness/drills/index.ts';
 import type { Manifest } from '../../../harness/evidence/manifest.ts';
 import { digestFile, readText } from '../../../harness/evidence/run-folder.ts';
 import { analyzeRun, verifyRun } from '../../../harness/judge/index.ts';
-import { errorOf, reseal, Scratch, withManifest } from '../scratch-runs.ts';
+import { catchKitError, changeManifest, rewriteDigestsAndSeal, ScratchRuns } from '../scratch-runs.ts';
 
-const scratch = new Scratch();
+const scratch = new ScratchRuns();
 const HISTORY = 'trials/hit-miss-1/kit.jsonl';
 let healthy = '';
 beforeAll(() => {
   const some = drills.filter(({ id }) => id === 'hit-miss');
-  ({ dir: healthy } = scratch.reported({ drills: some, manifest: { kind: 'drill' } }));
+  ({ dir: healthy } = scratch.createReportedRun({ drills: some, manifest: { kind: 'drill' } }));
 });
 afterAll(() => scratch[Symbol.dispose]());
 
@@ -27,7 +27,7 @@ const makeFifo = (path: string) => execFileSync('mkfifo', [path]);
 
 function expectRefused(dir: string, message: RegExp, path: string): void {
   for (const judge of [() => analyzeRun(dir), () => verifyRun(dir)]) {
-    const error = errorOf(judge);
+    const error = catchKitError(judge);
     expect(error).toMatchObject({ code: 'EVIDENCE_UNREADABLE', exitCode: EXIT.UNKNOWN });
     expect(error.message).toMatch(message);
     expect(error.where).toContain(path);
@@ -43,7 +43,7 @@ describe('a run folder', () => {
     ['a link to a device', (path: string) => symlinkSync('/dev/zero', path), /it is a link/],
   ])('with %s anywhere is refused', (_what, make, message) => {
     for (const path of ['stray', 'trials/hit-miss-1/stray', 'report.md', 'logs/redis-2.log']) {
-      const dir = scratch.copyOf(healthy);
+      const dir = scratch.copyRun(healthy);
       make(join(dir, path));
       expectRefused(dir, message, path);
     }
@@ -53,7 +53,7 @@ describe('a run folder', () => {
     'with a FIFO, a link or a folder in place of %s is refused',
     (path) => {
       for (const make of [makeFifo, (at: string) => symlinkSync('nowhere', at)]) {
-        const dir = scratch.copyOf(healthy);
+        const dir = scratch.copyRun(healthy);
         rmSync(join(dir, path));
         make(join(dir, path));
         expectRefused(dir, /not a regular file/, path);
@@ -62,14 +62,14 @@ describe('a run folder', () => {
   );
 
   it('does not follow a link to the file itself', () => {
-    const dir = scratch.copyOf(healthy);
+    const dir = scratch.copyRun(healthy);
     renameSync(join(dir, HISTORY), join(scratch.dir, 'elsewhere.jsonl'));
     symlinkSync(join(scratch.dir, 'elsewhere.jsonl'), join(dir, HISTORY));
     expectRefused(dir, /it is a link/, HISTORY);
   });
 
   it('with a socket is refused', async () => {
-    const dir = scratch.copyOf(healthy);
+    const dir = scratch.copyRun(healthy);
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(join(dir, 'logs/s'), resolve));
     try {
@@ -80,11 +80,11 @@ describe('a run folder', () => {
   });
 
   it('with a folder in place of a file is refused, or its file is missing', () => {
-    const dir = scratch.copyOf(healthy);
+    const dir = scratch.copyRun(healthy);
     rmSync(join(dir, 'manifest.json'));
     mkdirSync(join(dir, 'manifest.json'));
     expectRefused(dir, /it is a folder/, 'manifest.json');
-    const other = scratch.copyOf(healthy);
+    const other = scratch.copyRun(healthy);
     rmSync(join(other, HISTORY));
     mkdirSync(join(other, HISTORY));
     expect(analyzeRun(other).verdict.exitCode).toBe(EXIT.UNKNOWN);
@@ -105,9 +105,9 @@ describe('a name', () => {
   ];
 
   it.each(NAMES)('in the manifest is that of a regular file in the folder, not %j', (name) => {
-    const dir = scratch.copyOf(healthy);
+    const dir = scratch.copyRun(healthy);
     writeFileSync(join(dir, '..', 'outside.jsonl'), readFileSync(join(dir, HISTORY)));
-    withManifest(dir, (manifest: Manifest) => ({
+    changeManifest(dir, (manifest: Manifest) => ({
       ...manifest,
       trials: manifest.trials.map((trial) => ({ ...trial, files: [...trial.files, name] })),
     }));
@@ -115,14 +115,14 @@ describe('a name', () => {
   });
 
   it.each(NAMES)('in the seal is that of a regular file in the folder, not %j', (name) => {
-    const dir = scratch.copyOf(healthy);
+    const dir = scratch.copyRun(healthy);
     const file = { path: name, sha256: '0'.repeat(64), bytes: 0 };
-    reseal(dir, (seal) => ({ ...seal, files: [...seal.files, file] }));
+    rewriteDigestsAndSeal(dir, (seal) => ({ ...seal, files: [...seal.files, file] }));
     expectRefused(dir, /not a regular file of the run folder/, 'seal.json');
   });
 
   it('that is no UTF-8 is told as one that was added later', () => {
-    const dir = scratch.copyOf(healthy);
+    const dir = scratch.copyRun(healthy);
     writeFileSync(Buffer.concat([Buffer.from(join(dir, 'logs/')), Buffer.from([0xff, 0xfe])]), 'x');
     expect(verifyRun(dir).problems).toEqual(['logs/\ufffd\ufffd is not in the seal: it was added later']);
   });
@@ -134,9 +134,9 @@ describe('reading', () => {
       ['/dev/null', 'a device'],
       ['/', 'a folder'],
     ] as const) {
-      expect(errorOf(() => digestFile(path)).message).toBe(`not a regular file: it is ${kind}`);
+      expect(catchKitError(() => digestFile(path)).message).toBe(`not a regular file: it is ${kind}`);
     }
-    expect(errorOf(() => readText(join(healthy, 'gates.json'), 10)).message).toMatch(
+    expect(catchKitError(() => readText(join(healthy, 'gates.json'), 10)).message).toMatch(
       /at most 10 can be judged/,
     );
   });

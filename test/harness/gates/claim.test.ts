@@ -1,38 +1,46 @@
 import { describe, expect, it } from 'vitest';
 import type { Figure } from '../../../harness/checkers/checker.ts';
 import { quantileUpperBound } from '../../../harness/statistics/bounds.ts';
-import { FULL, gate, judged, many, share, trial, value } from './gate-builders.ts';
+import {
+  buildGate,
+  buildTrial,
+  buildTrials,
+  evaluateGate,
+  FULL,
+  proportionFigure,
+  valueFigure,
+} from './gate-builders.ts';
 
 describe('a claim in full', () => {
   it('bounds the share of good trials by Clopper-Pearson', () => {
-    const claim = gate({ claim: { kind: 'trials', share: 0.95, confidence: 0.95 } });
-    const enough = judged(
+    const claim = buildGate({ claim: { kind: 'trials', share: 0.95, confidence: 0.95 } });
+    const enough = evaluateGate(
       claim,
-      many(59, () => value(1)),
+      buildTrials(59, () => valueFigure(1)),
       FULL,
     );
     expect(enough).toMatchObject({ state: 'PASS', bound: { kind: 'lower', method: 'clopper-pearson' } });
     expect(enough.bound?.value).toBeCloseTo(0.05 ** (1 / 59), 9);
-    const few = judged(
+    const few = evaluateGate(
       claim,
-      many(58, () => value(1)),
+      buildTrials(58, () => valueFigure(1)),
       FULL,
     );
     expect(few).toMatchObject({ state: 'INSUFFICIENT', because: expect.stringContaining('59 are needed') });
     expect(
-      judged(
+      evaluateGate(
         claim,
-        many(58, () => value(1)),
+        buildTrials(58, () => valueFigure(1)),
       ).state,
     ).toBe('PASS');
   });
 
   it('bounds a quantile over trials by an order statistic', () => {
-    const claim = gate({ claim: { kind: 'quantile', quantile: 0.9, confidence: 0.95 } });
+    const claim = buildGate({ claim: { kind: 'quantile', quantile: 0.9, confidence: 0.95 } });
     expect(
-      judged(
+      evaluateGate(
         claim,
-        many(29, (i) => value(i)),
+        buildTrials(29, (i) => valueFigure(i)),
         FULL,
       ),
     ).toMatchObject({
@@ -40,9 +48,9 @@ describe('a claim in full', () => {
       bound: { kind: 'upper', value: 28, method: 'order-statistic' },
     });
     expect(
-      judged(
+      evaluateGate(
         claim,
-        many(28, (i) => value(i)),
+        buildTrials(28, (i) => valueFigure(i)),
         FULL,
       ),
     ).toMatchObject({ state: 'INSUFFICIENT', bound: null });
@@ -54,7 +62,7 @@ describe('a claim in full', () => {
     return { kind: 'distribution', unit: 'ms', n, distribution, samples: all };
   };
   const within = (stat: string, claim: Record<string, unknown>) =>
-    gate({
+    buildGate({
       sli: { checker: 'a-checker', figure: 'figure', stat, over: 'max', count: 'observations' },
       claim: { kind: 'quantile', ...claim },
     });
@@ -62,26 +70,35 @@ describe('a claim in full', () => {
   it('bounds the quantile of a distribution in each trial, and takes the worst', () => {
     const p99 = within('p99', { quantile: 0.99, confidence: 0.95 });
     // 299 is the smallest number of samples whose largest value bounds the p99 at 95 %.
-    expect(judged(p99, [trial(samples(299, 7)), trial(samples(299, 9))], FULL)).toMatchObject({
-      state: 'PASS',
-      bound: { kind: 'upper', value: 9, confidence: 0.95 },
-    });
-    expect(judged(p99, [trial(samples(299, 7)), trial(samples(299, 101))], FULL)).toMatchObject({
+    expect(evaluateGate(p99, [buildTrial(samples(299, 7)), buildTrial(samples(299, 9))], FULL)).toMatchObject(
+      {
+        state: 'PASS',
+        bound: { kind: 'upper', value: 9, confidence: 0.95 },
+      },
+    );
+    expect(
+      evaluateGate(p99, [buildTrial(samples(299, 7)), buildTrial(samples(299, 101))], FULL),
+    ).toMatchObject({
       state: 'INSUFFICIENT',
       bound: { value: 101 },
     });
-    expect(judged(p99, [trial(samples(299, 7)), trial(samples(298, 7))], FULL)).toMatchObject({
-      state: 'INSUFFICIENT',
-      bound: null,
-      because: expect.stringContaining('299 observations a trial are needed'),
-    });
+    expect(evaluateGate(p99, [buildTrial(samples(299, 7)), buildTrial(samples(298, 7))], FULL)).toMatchObject(
+      {
+        state: 'INSUFFICIENT',
+        bound: null,
+        because: expect.stringContaining('299 observations a trial are needed'),
+      },
+    );
   });
 
   it('uses the quantile and the confidence that the claim names, whatever statistic is compared', () => {
     const p95 = within('p99', { quantile: 0.95, confidence: 0.95 });
-    expect(judged(p95, [trial(samples(59, 7))], FULL)).toMatchObject({ state: 'PASS', bound: { value: 7 } });
+    expect(evaluateGate(p95, [buildTrial(samples(59, 7))], FULL)).toMatchObject({
+      state: 'PASS',
+      bound: { value: 7 },
+    });
     const p50 = within('p99', { quantile: 0.5, confidence: 0.95 });
-    const half = judged(p50, [trial(samples(299, 7))], FULL);
+    const half = evaluateGate(p50, [buildTrial(samples(299, 7))], FULL);
     expect(half.bound?.value).toBeCloseTo(
       quantileUpperBound(
         Array.from({ length: 299 }, (_, i) => i / 299),
@@ -92,26 +109,26 @@ describe('a claim in full', () => {
     );
     expect(half.because).toContain('the p50 is at most');
     const sure = within('p99', { quantile: 0.99, confidence: 0.99 });
-    expect(judged(sure, [trial(samples(299, 7))], FULL)).toMatchObject({
+    expect(evaluateGate(sure, [buildTrial(samples(299, 7))], FULL)).toMatchObject({
       state: 'INSUFFICIENT',
       bound: null,
     });
-    expect(judged(sure, [trial(samples(459, 7))], FULL)).toMatchObject({
+    expect(evaluateGate(sure, [buildTrial(samples(459, 7))], FULL)).toMatchObject({
       state: 'PASS',
       bound: { value: 7, confidence: 0.99 },
     });
   });
 
   it('bounds from below where less is worse', () => {
-    const least = gate({
+    const least = buildGate({
       sli: { checker: 'a-checker', figure: 'figure', over: 'min', count: 'trials' },
       target: { op: '>=', value: 5 },
       claim: { kind: 'quantile', quantile: 0.9, confidence: 0.95 },
     });
     expect(
-      judged(
+      evaluateGate(
         least,
-        many(29, (i) => value(5 + i)),
+        buildTrials(29, (i) => valueFigure(5 + i)),
         FULL,
       ),
     ).toMatchObject({
@@ -119,9 +136,9 @@ describe('a claim in full', () => {
       bound: { kind: 'lower', value: 5 },
     });
     expect(
-      judged(
+      evaluateGate(
         least,
-        many(28, (i) => value(5 + i)),
+        buildTrials(28, (i) => valueFigure(5 + i)),
         FULL,
       ).state,
     ).toBe('INSUFFICIENT');
@@ -130,20 +147,20 @@ describe('a claim in full', () => {
   it('bounds a share from the side of its target', () => {
     const claim = { claim: { kind: 'proportion', confidence: 0.95 }, unit: 'ratio' };
     const sli = { checker: 'a-checker', figure: 'figure', over: 'pool', count: 'observations' };
-    const good = gate({ ...claim, sli, target: { op: '>=', value: 0.999 } });
-    expect(judged(good, [trial(share(3000, 3000))], FULL)).toMatchObject({
+    const good = buildGate({ ...claim, sli, target: { op: '>=', value: 0.999 } });
+    expect(evaluateGate(good, [buildTrial(proportionFigure(3000, 3000))], FULL)).toMatchObject({
       state: 'PASS',
       bound: { kind: 'lower' },
     });
-    expect(judged(good, [trial(share(2000, 2000))], FULL)).toMatchObject({
+    expect(evaluateGate(good, [buildTrial(proportionFigure(2000, 2000))], FULL)).toMatchObject({
       state: 'INSUFFICIENT',
       because: expect.stringContaining('2000 observations are too few'),
     });
-    const bad = gate({ ...claim, sli, target: { op: '<=', value: 0.001 } });
-    expect(judged(bad, [trial(share(0, 3000))], FULL)).toMatchObject({
+    const bad = buildGate({ ...claim, sli, target: { op: '<=', value: 0.001 } });
+    expect(evaluateGate(bad, [buildTrial(proportionFigure(0, 3000))], FULL)).toMatchObject({
       state: 'PASS',
       bound: { kind: 'upper' },
     });
-    expect(judged(bad, [trial(share(0, 2000))], FULL).state).toBe('INSUFFICIENT');
+    expect(evaluateGate(bad, [buildTrial(proportionFigure(0, 2000))], FULL).state).toBe('INSUFFICIENT');
   });
 });

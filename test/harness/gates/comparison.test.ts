@@ -3,11 +3,11 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { loadGates } from '../../../config/gates.ts';
 import { drills } from '../../../harness/drills/index.ts';
 import { analyzeRun } from '../../../harness/judge/index.ts';
-import { environment } from '../checkers/history-builders.ts';
-import { Scratch } from '../scratch-runs.ts';
-import { unserved } from './fixtures/failovers.ts';
+import { buildEnvironment } from '../checkers/history-builders.ts';
+import { ScratchRuns } from '../scratch-runs.ts';
+import { withClosingFailure } from './fixtures/failovers.ts';
 
-const scratch = new Scratch();
+const scratch = new ScratchRuns();
 afterAll(() => scratch[Symbol.dispose]());
 
 const { gates } = loadGates();
@@ -35,11 +35,13 @@ describe.each(failovers)('the comparison of $id', ({ id, topologies }) => {
   });
 
   it('is never under a GO where the kit’s own client is dead', () => {
-    const cluster = environment({ topology: { kind: 'cluster', masters: 3, replicas: 1, sentinels: 0 } });
-    const { dir } = scratch.recorded({
+    const cluster = buildEnvironment({
+      topology: { kind: 'cluster', masters: 3, replicas: 1, sentinels: 0 },
+    });
+    const { dir } = scratch.createRun({
       drills: failovers.filter((drill) => drill.id === id),
       ...(topologies.includes('cluster') && { environment: cluster }),
-      ...unserved(`${id}/kit`),
+      ...withClosingFailure(`${id}/kit`),
     });
     const { comparison, verdict } = analyzeRun(dir);
     expect(comparison).toContainEqual(expect.objectContaining({ drill: id, client: 'kit', deadClients: 1 }));

@@ -1,4 +1,4 @@
-/** Gates and judged trials by hand. */
+/** Builders of gates, figures and judged trials. */
 import { type Gate, gatesSchema } from '../../../config/gates.ts';
 import { PROMISES } from '../../../config/schema.ts';
 import type { CheckResult, Figure } from '../../../harness/checkers/checker.ts';
@@ -6,7 +6,7 @@ import { evaluate, type GateContext } from '../../../harness/gates/evaluate.ts';
 import type { Criterion } from '../../../harness/gates/gate.ts';
 import type { JudgedTrial } from '../../../harness/gates/read.ts';
 
-export function gate(over: Record<string, unknown> = {}): Gate {
+export function buildGate(over: Record<string, unknown> = {}): Gate {
   const one = {
     id: 'a-gate',
     title: 'a gate of a test',
@@ -27,17 +27,22 @@ export function gate(over: Record<string, unknown> = {}): Gate {
 }
 
 /** Bounds that apply where gates.yaml has none. */
-export const BOUNDS = gatesSchema.parse({ gates: [gate()] }).machine;
+export const BOUNDS = gatesSchema.parse({ gates: [buildGate()] }).machine;
 
-export const value = (amount: number, n = 1): Figure => ({ kind: 'value', value: amount, unit: 'ms', n });
-export const share = (successes: number, n: number): Figure => ({
+export const valueFigure = (amount: number, n = 1): Figure => ({
+  kind: 'value',
+  value: amount,
+  unit: 'ms',
+  n,
+});
+export const proportionFigure = (successes: number, n: number): Figure => ({
   kind: 'proportion',
   successes,
   n,
   unit: 'ratio',
 });
 
-export function trial(
+export function buildTrial(
   figure: Figure | undefined,
   over: Partial<JudgedTrial> = {},
   result: Partial<CheckResult> = {},
@@ -66,7 +71,7 @@ export function trial(
   };
 }
 
-export function judged(
+export function evaluateGate(
   one: Gate,
   trials: readonly JudgedTrial[],
   over: Partial<GateContext['run']> = {},
@@ -94,5 +99,5 @@ export function judged(
 }
 
 export const FULL = { profile: 'full' } as const;
-export const many = (n: number, figure: (i: number) => Figure) =>
-  Array.from({ length: n }, (_, i) => trial(figure(i), { trial: i + 1 }));
+export const buildTrials = (n: number, figure: (i: number) => Figure) =>
+  Array.from({ length: n }, (_, i) => buildTrial(figure(i), { trial: i + 1 }));

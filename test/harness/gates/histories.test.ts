@@ -9,10 +9,10 @@ import type { RunKind } from '../../../harness/evidence/manifest.ts';
 import type { Criterion } from '../../../harness/gates/gate.ts';
 import { analyzeRun } from '../../../harness/judge/index.ts';
 import type { RunOptions } from '../healthy-run.ts';
-import { criterion, Scratch } from '../scratch-runs.ts';
+import { findCriterion, ScratchRuns } from '../scratch-runs.ts';
 import { FIXTURES, GROUPS } from './fixtures/index.ts';
 
-const scratch = new Scratch();
+const scratch = new ScratchRuns();
 afterAll(() => scratch[Symbol.dispose]());
 
 const { gates } = loadGates();
@@ -23,8 +23,8 @@ const existing = gates.filter((gate) => !isPlanned(gate));
 
 function judged({ id, workload }: Gate, ...options: readonly (RunOptions | undefined)[]): Criterion {
   const asked = drills.filter((drill) => workload.includes(drill.id));
-  const { dir } = scratch.recorded(Object.assign({ drills: asked }, ...options));
-  return criterion(analyzeRun(dir), id);
+  const { dir } = scratch.createRun(Object.assign({ drills: asked }, ...options));
+  return findCriterion(analyzeRun(dir), id);
 }
 
 describe('histories by hand', () => {

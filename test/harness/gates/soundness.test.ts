@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Gate } from '../../../config/gates.ts';
 import type { CheckResult, Figure } from '../../../harness/checkers/checker.ts';
 import { incompleteUnsoundness, unsoundness } from '../../../harness/gates/soundness.ts';
-import { BOUNDS, gate, value } from './gate-builders.ts';
+import { BOUNDS, buildGate, valueFigure } from './gate-builders.ts';
 
 type Signals = Readonly<Record<string, number>>;
 
@@ -22,7 +22,7 @@ const ON_TIME: Signals = { latenessP99Ms: 1, latenessMaxMs: 3 };
 
 function result(checker: string, signals: Signals, client = 'kit'): CheckResult {
   const figures: Record<string, Figure> = Object.fromEntries(
-    Object.entries(signals).map(([name, amount]) => [name, value(amount)]),
+    Object.entries(signals).map(([name, amount]) => [name, valueFigure(amount)]),
   );
   return { checker, drill: 'drill', trial: 1, client, validity: 'valid', reasons: [], figures };
 }
@@ -30,11 +30,11 @@ function result(checker: string, signals: Signals, client = 'kit'): CheckResult 
 const seen = (machine: Signals = {}, generator: Signals = {}) => ({
   results: [result('machine', { ...CALM, ...machine }), result('generator', { ...ON_TIME, ...generator })],
 });
-const timed = (timing: Gate['timing']) => gate({ timing });
+const timed = (timing: Gate['timing']) => buildGate({ timing });
 const P99 = timed({ latenessP99MaxMs: 5 });
 const WORST = timed({ latenessMaxMs: 50 });
 const SWITCH = timed({ fsyncMaxMs: 20 });
-const CONTROL = gate({ timing: { controlMaxShare: 0.5 }, target: { op: '<', value: 10 } });
+const CONTROL = buildGate({ timing: { controlMaxShare: 0.5 }, target: { op: '<', value: 10 } });
 
 describe('the soundness of the machine', () => {
   it.each([

@@ -3,8 +3,8 @@ import type { RunKind } from '../../../harness/evidence/manifest.ts';
 import type { Criterion, CriterionState } from '../../../harness/gates/gate.ts';
 import { compare, inWords } from '../../../harness/gates/target.ts';
 import { verdictOf } from '../../../harness/gates/verdict.ts';
-import { environment } from '../checkers/history-builders.ts';
-import { gate, judged } from './gate-builders.ts';
+import { buildEnvironment } from '../checkers/history-builders.ts';
+import { buildGate, evaluateGate } from './gate-builders.ts';
 
 describe('targets', () => {
   it('compare as they are written', () => {
@@ -46,10 +46,10 @@ describe('verdictOf', () => {
   ) =>
     verdictOf(
       Object.entries({ safe: 'PASS', set: 'PASS', fast: 'PASS', 'evidence-complete': 'PASS', ...states }).map(
-        ([id, state]) => ({ ...judged(gate(), []), id, state }) as Criterion,
+        ([id, state]) => ({ ...evaluateGate(buildGate(), []), id, state }) as Criterion,
       ),
       groups,
-      environment(),
+      buildEnvironment(),
       { kind, profile: 'quick' },
     );
 
@@ -108,9 +108,11 @@ describe('verdictOf', () => {
   });
 
   it('enables production by nothing but the full profile of production', () => {
-    const passed = ['safe', 'fast'].map((id) => ({ ...judged(gate(), []), id, state: 'PASS' }) as Criterion);
+    const passed = ['safe', 'fast'].map(
+      (id) => ({ ...evaluateGate(buildGate(), []), id, state: 'PASS' }) as Criterion,
+    );
     const advice = (name: string, profile: 'quick' | 'full') =>
-      verdictOf(passed, groups, { ...environment(), name }, { kind: 'readiness', profile }).advice;
+      verdictOf(passed, groups, { ...buildEnvironment(), name }, { kind: 'readiness', profile }).advice;
     expect(advice('production', 'full')).toEqual(['Enable Redis in production: ENABLE_REDIS_CACHE=true.']);
     for (const [name, profile] of [
       ['production', 'quick'],
@@ -134,12 +136,12 @@ describe('verdictOf', () => {
   });
 
   it('prints settings for the breaker that are never looser than those of the environment', () => {
-    const tight = environment({
+    const tight = buildEnvironment({
       client: { defaultTtlSeconds: 20, breaker: { enabled: true, threshold: 2, openMs: 1500 } },
     });
     const states = { safe: 'PASS', fast: 'FAIL' };
     const found = Object.entries(states).map(
-      ([id, state]) => ({ ...judged(gate(), []), id, state }) as Criterion,
+      ([id, state]) => ({ ...evaluateGate(buildGate(), []), id, state }) as Criterion,
     );
     expect(verdictOf(found, groups, tight, READINESS).advice).toEqual(
       expect.arrayContaining([

@@ -1,10 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { drills } from '../../../harness/drills/index.ts';
 import { expectationsOwed, gapsOf } from '../../../harness/judge/owed.ts';
-import { type Events, environment, fault, history, op, writes } from '../checkers/history-builders.ts';
+import {
+  buildEnvironment,
+  buildHistory,
+  type Events,
+  fault,
+  op,
+  writes,
+} from '../checkers/history-builders.ts';
 
 const DRILL = { id: 'a-drill', title: 'a drill', family: 'failover', safeOutcome: 'it holds' } as const;
-const place = { environment: environment(), substrate: 'local' };
+const place = { environment: buildEnvironment(), substrate: 'local' };
 
 describe('expectations that a trial owes', () => {
   it('are declared once and owed for every node of the environment', () => {
@@ -40,7 +47,7 @@ describe('expectations that a trial owes', () => {
 
 describe('gaps of a trial', () => {
   const gaps = (drill: Partial<Parameters<typeof gapsOf>[0]>, ...events: readonly Events[]) =>
-    gapsOf({ ...DRILL, ...drill }, history(...events), 'kit', place);
+    gapsOf({ ...DRILL, ...drill }, buildHistory(...events), 'kit', place);
 
   it('are faults that never struck, or that were never seen to heal', () => {
     const drill = { faults: [{ fault: 'pause' }, { fault: 'pause' }] };
@@ -72,8 +79,8 @@ describe('gaps of a trial', () => {
   });
 
   it('are not durable writes where the environment promises none', () => {
-    const plain = environment({ durability: { durableWrites: 'async' } });
+    const plain = buildEnvironment({ durability: { durableWrites: 'async' } });
     const drill = { ...DRILL, operations: ['durable set'] };
-    expect(gapsOf(drill, history(writes(0, 100)), 'kit', { ...place, environment: plain })).toEqual([]);
+    expect(gapsOf(drill, buildHistory(writes(0, 100)), 'kit', { ...place, environment: plain })).toEqual([]);
   });
 });

@@ -13,9 +13,9 @@ import { loadGates } from '../../../config/gates.ts';
 import { drills } from '../../../harness/drills/index.ts';
 import { LOGS, SEAL } from '../../../harness/evidence/run-folder.ts';
 import { within } from '../../../harness/wait.ts';
-import { reseal, Scratch, sealAgain } from '../scratch-runs.ts';
+import { rewriteDigestsAndSeal, rewriteSeal, ScratchRuns } from '../scratch-runs.ts';
 import type { Judged } from './judge-thread.ts';
-import { mutated, OPERATORS } from './operators.ts';
+import { mutateFile, OPERATORS } from './operators.ts';
 
 const SEED = 20_261_128;
 const RANDOM_RUNS = 160;
@@ -23,7 +23,7 @@ const RANDOM_RUNS = 160;
 const JUDGE_BOUND_MS = 20_000;
 const MEMORY_MB = 256;
 
-const scratch = new Scratch();
+const scratch = new ScratchRuns();
 const thread = new Worker(new URL('./judge-thread.ts', import.meta.url), {
   execArgv: [],
   resourceLimits: { maxOldGenerationSizeMb: MEMORY_MB },
@@ -42,7 +42,7 @@ beforeAll(async () => {
     ...all,
     gates: all.gates.filter(({ workload }) => workload.every((drill) => names.has(drill))),
   };
-  ({ dir } = scratch.recorded({ drills: asked, gates, manifest: { kind: 'drill' } }));
+  ({ dir } = scratch.createRun({ drills: asked, gates, manifest: { kind: 'drill' } }));
   healthy = await judged();
   const { files } = JSON.parse(readFileSync(join(dir, SEAL), 'utf8')) as { files: { path: string }[] };
   for (const path of [SEAL, ...files.map((file) => file.path)])
@@ -65,14 +65,14 @@ async function judged(): Promise<Judged> {
 
 const SEALINGS = {
   'with the old seal': () => undefined,
-  'sealed again': () => sealAgain(dir),
+  'sealed again': () => rewriteSeal(dir),
   'with rewritten digests and seal': () => {
     try {
-      reseal(dir);
+      rewriteDigestsAndSeal(dir);
     } catch (error) {
       // A manifest that is nested too deeply to be written again.
       if (!(error instanceof RangeError)) throw error;
-      sealAgain(dir);
+      rewriteSeal(dir);
     }
   },
 } as const;
@@ -89,7 +89,7 @@ interface Mutation {
 async function outcomeOf({ path, operator, seed, sealing }: Mutation): Promise<Judged | undefined> {
   const original = originals.get(path) ?? Buffer.alloc(0);
   const others = [...originals].filter(([other]) => other !== path).map(([, content]) => content);
-  const content = mutated(original, operator, seed, others);
+  const content = mutateFile(original, operator, seed, others);
   if (content?.equals(original)) return undefined;
   try {
     if (content === undefined) rmSync(join(dir, path));

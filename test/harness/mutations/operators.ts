@@ -94,7 +94,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   'long text': text((all, random) => replaceOne(all, WORDS, random, `"${'x'.repeat(1_000_000)}"`)),
 };
 
-export function mutated(
+export function mutateFile(
   content: Buffer,
   operator: string,
   seed: number,

@@ -84,6 +84,6 @@ export const PASSING: readonly Criterion[] = [
   outOfScope('cluster-failover', 'A shard moves', 'E2'),
 ];
 
-export function altered(changes: Readonly<Record<string, Partial<Criterion>>>): readonly Criterion[] {
+export function alterCriteria(changes: Readonly<Record<string, Partial<Criterion>>>): readonly Criterion[] {
   return PASSING.map((each) => ({ ...each, ...changes[each.id] }));
 }

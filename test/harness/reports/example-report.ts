@@ -1,10 +1,10 @@
 /** Complete reports with each of the three outcomes, and edge cases: an empty run, hostile texts. */
 import type { Criterion, CriterionState, Verdict } from '../../../harness/gates/gate.ts';
 import type { ComparisonRow, Report, TrialView } from '../../../harness/reports/report.ts';
-import { altered, PASSING } from './example-criteria.ts';
-import { draws, failoverTrials, integrationTrials, loadTrials } from './example-trials.ts';
+import { alterCriteria, PASSING } from './example-criteria.ts';
+import { failoverTrials, integrationTrials, loadTrials, seededDraw } from './example-trials.ts';
 
-export function judged(criteria: readonly Criterion[], verdict: Partial<Verdict> = {}): Verdict {
+export function buildVerdict(criteria: readonly Criterion[], verdict: Partial<Verdict> = {}): Verdict {
   const count = (state: CriterionState) => criteria.filter((each) => each.state === state).length;
   return {
     decision: 'GO',
@@ -80,11 +80,11 @@ const RUN: Report['run'] = {
 };
 
 export function goReport(): Report {
-  const draw = draws(42);
+  const draw = seededDraw(42);
   return {
     schema: 'redis-cache-kit/report/1',
     run: RUN,
-    verdict: judged(PASSING),
+    verdict: buildVerdict(PASSING),
     comparison: COMPARISON,
     trials: [...integrationTrials(), ...failoverTrials(draw, 1), ...loadTrials(draw)],
     benchmarks: [
@@ -123,8 +123,8 @@ export function drillReport(): Report {
 }
 
 export function noGoReport(): Report {
-  const draw = draws(7);
-  const criteria = altered({
+  const draw = seededDraw(7);
+  const criteria = alterCriteria({
     quorum: {
       state: 'FAIL',
       measured: 3,
@@ -204,7 +204,7 @@ export function noGoReport(): Report {
   return {
     ...base,
     run: { ...RUN, environment: 'staging', profile: 'full', seed: 7, commit: null },
-    verdict: judged(criteria, {
+    verdict: buildVerdict(criteria, {
       decision: 'NO_GO',
       exitCode: 1,
       action: 'keep-disabled',
@@ -249,7 +249,7 @@ export function unknownReport(): Report {
   return {
     ...base,
     run: { ...RUN, incomplete: 'ended by a signal during master-hang' },
-    verdict: judged(altered(changes), {
+    verdict: buildVerdict(alterCriteria(changes), {
       decision: 'UNKNOWN',
       exitCode: 3,
       action: 'keep-disabled',
@@ -267,7 +267,7 @@ export function emptyReport(): Report {
   return {
     schema: 'redis-cache-kit/report/1',
     run: { ...RUN, commit: null, provenance: {}, departures: [], argv: [] },
-    verdict: judged([], { decision: 'UNKNOWN', exitCode: 3, action: 'keep-disabled', advice: [] }),
+    verdict: buildVerdict([], { decision: 'UNKNOWN', exitCode: 3, action: 'keep-disabled', advice: [] }),
     comparison: [],
     trials: [],
     benchmarks: [],

@@ -9,7 +9,7 @@ import type { TimelineBin, TrialView } from '../../../harness/reports/report.ts'
 export type Draw = () => number;
 
 /** Mulberry32. */
-export function draws(seed: number): Draw {
+export function seededDraw(seed: number): Draw {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

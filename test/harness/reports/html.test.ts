@@ -13,7 +13,7 @@ import {
   noGoReport,
   unknownReport,
 } from './example-report.ts';
-import { type Element, elementsOf } from './well-formed.ts';
+import { type Element, parseElements } from './well-formed.ts';
 
 const REPORTS: readonly (readonly [string, () => Report])[] = [
   ['a go', goReport],
@@ -24,7 +24,7 @@ const REPORTS: readonly (readonly [string, () => Report])[] = [
 ];
 
 function page(report: Report): readonly Element[] {
-  return elementsOf(renderHtml(report), 'html');
+  return parseElements(renderHtml(report), 'html');
 }
 
 function named(elements: readonly Element[], name: string): readonly Element[] {
@@ -39,7 +39,7 @@ describe.each(REPORTS)('the page of %s', (_, make) => {
 
   it('needs no script, no network and no attribute that could run', () => {
     const text = renderHtml(make());
-    const elements = elementsOf(text, 'html');
+    const elements = parseElements(text, 'html');
     const names = new Set(elements.map(({ name }) => name));
     for (const name of [
       'script',

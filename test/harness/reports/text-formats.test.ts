@@ -11,7 +11,7 @@ import {
   noGoReport,
   unknownReport,
 } from './example-report.ts';
-import { elementsOf } from './well-formed.ts';
+import { parseElements } from './well-formed.ts';
 
 const REPORTS: readonly (readonly [string, () => Report])[] = [
   ['a go', goReport],
@@ -66,7 +66,7 @@ describe.each(REPORTS)('every format of %s', (_, make) => {
   });
 
   it('is well-formed XML for JUnit, its totals being those of its testcases', () => {
-    const elements = elementsOf(renderers['junit.xml'](make()), 'xml');
+    const elements = parseElements(renderers['junit.xml'](make()), 'xml');
     const [root] = elements;
     const named = (name: string) => String(elements.filter((element) => element.name === name).length);
     expect(root?.attributes).toMatchObject({
@@ -244,14 +244,14 @@ describe('JUnit', () => {
     ['INSUFFICIENT', 'error'],
     ['NOT_MEASURED', 'error'],
   ])('shows %s as %s, with the remedy', (state, element) => {
-    const elements = elementsOf(renderers['junit.xml'](noGoReport()), 'xml');
+    const elements = parseElements(renderers['junit.xml'](noGoReport()), 'xml');
     const shown = elements.filter(({ name, attributes }) => name === element && attributes.type === state);
     expect(shown.length).toBeGreaterThan(0);
     expect(shown[0]?.text).toContain('remedy: ');
   });
 
   it('skips what was out of scope or waived, saying why', () => {
-    const elements = elementsOf(renderers['junit.xml'](noGoReport()), 'xml');
+    const elements = parseElements(renderers['junit.xml'](noGoReport()), 'xml');
     const skipped = elements
       .filter(({ name }) => name === 'skipped')
       .map(({ attributes }) => attributes.message);
@@ -260,7 +260,7 @@ describe('JUnit', () => {
   });
 
   it('fails where evidence was altered', () => {
-    const elements = elementsOf(renderers['junit.xml'](unknownReport()), 'xml');
+    const elements = parseElements(renderers['junit.xml'](unknownReport()), 'xml');
     const run = elements.find(({ attributes }) => attributes.type === 'ALTERED');
     expect(run?.text).toContain('trials/steady-1/kit.jsonl');
   });

@@ -13,7 +13,7 @@ const ENTITY = /&(?!(?:amp|lt|gt|quot|apos|#\d+);)/;
 const TAG = /^<(\/?)([A-Za-z][\w:-]*)((?:\s+[\w:-]+(?:="[^"<]*")?)*)\s*(\/?)>/;
 
 /** @throws Error with the place, where the text is not well formed */
-export function elementsOf(text: string, language: 'html' | 'xml'): readonly Element[] {
+export function parseElements(text: string, language: 'html' | 'xml'): readonly Element[] {
   const found: { name: string; attributes: Record<string, string>; text: string }[] = [];
   const open: number[] = [];
   let at = 0;

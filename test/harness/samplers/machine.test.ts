@@ -20,7 +20,7 @@ import { machinePartMs } from '../../../harness/samplers/machine/sampling.ts';
 import type { Environment } from '../../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
-import { until } from '../../support/redis-process.ts';
+import { waitUntil } from '../../support/redis-process.ts';
 
 describe('texts of /proc', () => {
   it('reads who had the CPUs and how many threads want one', () => {
@@ -89,7 +89,7 @@ describe.skipIf(process.platform !== 'linux')('a watched trial', () => {
   }
 
   const seconds = (windows: () => readonly ObservationEvent[], count: number) =>
-    until('the windows of some seconds', async () => windows().length >= count * 9, 20_000);
+    waitUntil('the windows of some seconds', async () => windows().length >= count * 9, 20_000);
 
   it('samples timers, a bare round trip, CPU time and the server’s waits', async () => {
     const { finding, figure, windows } = await watched((seen) => seconds(seen, 1));
@@ -140,11 +140,11 @@ describe.skipIf(process.platform !== 'linux')('a watched trial', () => {
   it('watches the new process of a node that was killed and started again', async () => {
     const has = (window: ObservationEvent | undefined) => String(window?.data?.waitsMs).includes('redis-1=');
     await watched(async (seen) => {
-      await until('redis-1 to be watched', async () => has(seen().at(-1)), 10_000);
+      await waitUntil('redis-1 to be watched', async () => has(seen().at(-1)), 10_000);
       await environment.capabilities.kill?.('redis-1');
-      await until('redis-1 not to be watched', async () => !has(seen().at(-1)), 10_000);
+      await waitUntil('redis-1 not to be watched', async () => !has(seen().at(-1)), 10_000);
       await environment.capabilities.start?.('redis-1');
-      await until('redis-1 to be watched again', async () => has(seen().at(-1)), 10_000);
+      await waitUntil('redis-1 to be watched again', async () => has(seen().at(-1)), 10_000);
     });
   });
 });

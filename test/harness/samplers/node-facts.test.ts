@@ -14,7 +14,7 @@ import { makeCertificates } from '../../../infra/certificates/generate.ts';
 import type { Environment } from '../../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
-import { freePort } from '../../support/redis-process.ts';
+import { findFreePort } from '../../support/redis-process.ts';
 
 describe('a redaction', () => {
   const redaction = new Redaction();
@@ -38,10 +38,10 @@ describe('a redaction', () => {
 });
 
 /** A TLS server with these options, while `probe` runs against it. */
-async function against<T>(options: TlsOptions, probe: (port: number) => Promise<T>): Promise<T> {
+async function withTlsServer<T>(options: TlsOptions, probe: (port: number) => Promise<T>): Promise<T> {
   const { cert, key } = await makeCertificates({ environment: 'ports', addresses: ['127.0.0.1'] });
   const server = createServer({ cert, key: key.reveal(), ...options }).on('tlsClientError', () => undefined);
-  const port = await freePort('127.0.0.1');
+  const port = await findFreePort('127.0.0.1');
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   try {
     return await probe(port);
@@ -52,7 +52,7 @@ async function against<T>(options: TlsOptions, probe: (port: number) => Promise<
 
 describe('the probe of a port', () => {
   const fieldsOf = (options: TlsOptions) =>
-    against(options, (port) => portFields({ host: '127.0.0.1', port }, true));
+    withTlsServer(options, (port) => portFields({ host: '127.0.0.1', port }, true));
 
   it('finds what a server accepts, version by version, worthless ciphers included', async () => {
     const anything = await fieldsOf({ minVersion: 'TLSv1', ciphers: 'ALL:eNULL:aNULL:@SECLEVEL=0' });
@@ -78,7 +78,7 @@ describe('the probe of a port', () => {
   });
 
   it('does not take a closed port for a plain one, and says when nothing answers', async () => {
-    const port = await freePort('127.0.0.1');
+    const port = await findFreePort('127.0.0.1');
     expect(await plainText({ host: '127.0.0.1', port })).toBe('refused');
     const silent = createPlainServer(() => undefined);
     await new Promise<void>((resolve) => silent.listen(port, '127.0.0.1', resolve));

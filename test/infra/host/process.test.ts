@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { findProgram, type ProgramRecord, runProgram, startDaemon } from '../../../infra/host/process.ts';
-import { until } from '../../support/redis-process.ts';
+import { waitUntil } from '../../support/redis-process.ts';
 
 const NODE = process.execPath;
 
@@ -91,7 +91,7 @@ describe('startDaemon', () => {
     const pid = Number(stdout);
     expect(process.kill(pid, 0)).toBe(true);
     process.kill(pid, 'SIGKILL');
-    await until('it to be gone', () => {
+    await waitUntil('it to be gone', () => {
       try {
         return !process.kill(pid, 0);
       } catch {

@@ -4,7 +4,7 @@ import { lookAtRoles, settleRoles } from '../../../infra/operations/roles.ts';
 import type { Environment } from '../../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
-import { until } from '../../support/redis-process.ts';
+import { waitUntil } from '../../support/redis-process.ts';
 import { configuration, type StateDir, temporaryStateDir } from '../substrates/local/fixtures.ts';
 
 let state: StateDir;
@@ -29,7 +29,7 @@ describe('settleRoles', () => {
 
   it('makes a master that returns after a failover a replica of the new one, and says so', async () => {
     const heal = await environment.capabilities.pause?.('redis-1');
-    await until('a failover', async () => {
+    await waitUntil('a failover', async () => {
       const { kind } = await lookAtRoles(environment);
       return kind === 'stable';
     });

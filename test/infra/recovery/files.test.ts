@@ -8,7 +8,7 @@ import { AofScanner, parseManifest } from '../../../infra/recovery/aof.ts';
 import { RdbScanner } from '../../../infra/recovery/rdb.ts';
 import { readNodeData } from '../../../infra/recovery/read.ts';
 import { splitArguments } from '../../../infra/redis/conf/text.ts';
-import { RedisProcess, until } from '../../support/redis-process.ts';
+import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 const command = (...args: string[]) =>
   `*${args.length}\r\n${args.map((arg) => `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`).join('')}`;
@@ -209,7 +209,7 @@ describe('an append-only directory of a real server', () => {
     const admin = redis.admin();
     for (let i = 0; i < 50; i += 1) await admin.set(`key:${i}`, 'value');
     await admin.bgrewriteaof();
-    await until('the rewrite to end', async () =>
+    await waitUntil('the rewrite to end', async () =>
       (await admin.info('persistence')).includes('aof_rewrite_in_progress:0'),
     );
     for (let i = 0; i < 50; i += 1) await admin.incr('counter');

@@ -11,7 +11,7 @@ import {
   redisCache,
   tieredCache,
 } from '../../../../client/index.ts';
-import { RedisProcess, until } from '../../../support/redis-process.ts';
+import { RedisProcess, waitUntil } from '../../../support/redis-process.ts';
 
 const PROGRAM = join(import.meta.dirname, 'program.ts');
 const MANY = 200_000;
@@ -99,7 +99,7 @@ describe('200,000 keys', () => {
   it('are read through a first tier, which has those that were there', async () => {
     await using tiered = disposable(tieredCache({ address: redis.address, namespace: 'bulk' }));
     await cache.setMany(new Map(keys.slice(0, 1000).map((key) => [key, key])));
-    await until('the first tier serves', async () => {
+    await waitUntil('the first tier serves', async () => {
       await tiered.cache.get('key:0');
       return tiered.cache.stats().localHits > 0;
     });

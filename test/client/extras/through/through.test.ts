@@ -18,7 +18,7 @@ import {
   writeBehind,
   writeThrough,
 } from '../../../../client/index.ts';
-import { until } from '../../../support/redis-process.ts';
+import { waitUntil } from '../../../support/redis-process.ts';
 
 class Table implements Source<unknown>, Sink<unknown> {
   readonly rows = new Map<string, unknown>();
@@ -62,7 +62,7 @@ describe('read-through', () => {
     expect(await store.get('k')).toBeUndefined();
     table.rows.set('k', 1);
     expect([await store.get('k'), table.loads]).toEqual([1, 2]);
-    await until('it is cached', async () => (await store.get('k')) === 1 && table.loads === 2);
+    await waitUntil('it is cached', async () => (await store.get('k')) === 1 && table.loads === 2);
   });
 });
 
@@ -128,7 +128,7 @@ describe('write-behind', () => {
     for (let i = 0; i < 10; i++) await store.set('k', i);
     await store.set('other', 1);
     expect([await cache.get('k'), table.batches.length]).toEqual([9, 0]);
-    await until('the source has it', () => table.rows.get('k') === 9);
+    await waitUntil('the source has it', () => table.rows.get('k') === 9);
     expect(table.batches.map((batch) => batch.length)).toEqual([2]);
     expect(await store.close()).toEqual({
       queued: 0,
@@ -143,7 +143,7 @@ describe('write-behind', () => {
   it('sends a full batch without waiting', async () => {
     const { table, store } = opened({ maxDelayMs: 60_000, batchSize: 3 });
     for (const key of ['a', 'b', 'c']) await store.set(key, key);
-    await until('the batch was stored', () => table.rows.size === 3);
+    await waitUntil('the batch was stored', () => table.rows.size === 3);
     await store.close();
   });
 
@@ -177,7 +177,7 @@ describe('write-behind', () => {
       if (left-- > 0) failing();
     };
     await store.set('k', 1);
-    await until('the source has it', () => table.rows.get('k') === 1);
+    await waitUntil('the source has it', () => table.rows.get('k') === 1);
     expect(store.stats()).toMatchObject({ stored: 1, retries: 3, lost: 0 });
     expect(events.map(({ type }) => type)).toEqual(['retry', 'retry', 'retry', 'stored']);
     await store.close();
@@ -188,11 +188,11 @@ describe('write-behind', () => {
     const gate = Promise.withResolvers<void>();
     table.fails = ([change]) => (change?.sequence === 1 ? gate.promise : undefined);
     await store.set('k', 'old');
-    await until('the first is being sent', () => table.batches.length === 1);
+    await waitUntil('the first is being sent', () => table.batches.length === 1);
     await store.set('k', 'new');
     expect(await store.get('k')).toBe('new');
     gate.resolve();
-    await until('the second was stored', () => table.rows.get('k') === 'new');
+    await waitUntil('the second was stored', () => table.rows.get('k') === 'new');
     await store.close();
   });
 
@@ -251,7 +251,7 @@ describe('write-behind', () => {
     const { table, store, events } = opened({ storeTimeoutMs: 10, attempts: 3 });
     table.fails = () => (table.batches.length === 1 ? new Promise(() => {}) : undefined);
     await store.set('k', 1);
-    await until('the second attempt stored it', () => table.rows.get('k') === 1);
+    await waitUntil('the second attempt stored it', () => table.rows.get('k') === 1);
     expect(events[0]).toMatchObject({ type: 'retry', reason: 'The sink did not answer in time' });
     await store.close();
   });

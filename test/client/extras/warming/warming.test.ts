@@ -13,7 +13,7 @@ import {
   type WarmingEvent,
   type WarmingStrategy,
 } from '../../../../client/index.ts';
-import { RedisProcess, until } from '../../../support/redis-process.ts';
+import { RedisProcess, waitUntil } from '../../../support/redis-process.ts';
 
 let redis: RedisProcess;
 const ends: (() => Promise<unknown>)[] = [];
@@ -25,7 +25,7 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-function opened(strategies: readonly WarmingStrategy[], over: Cache = memoryCache()) {
+function openWarming(strategies: readonly WarmingStrategy[], over: Cache = memoryCache()) {
   const warmer = new CacheWarmer(over, strategies);
   const events: WarmingEvent[] = [];
   warmer.on((event) => events.push(event));
@@ -47,7 +47,7 @@ const strategy = (name: string, more: Partial<WarmingStrategy> = {}): WarmingStr
 
 describe('warming', () => {
   it('writes a strategy in batches, with its TTL, and tells how far it is', async () => {
-    const { warmer, events } = opened(
+    const { warmer, events } = openWarming(
       [strategy('s', { batchSize: 100, ttlSeconds: 100, generate: () => entries(250) })],
       redisCache({ address: redis.address, namespace: 'warm' }),
     );
@@ -59,7 +59,7 @@ describe('warming', () => {
   });
 
   it('has the defaults that its documentation says', () => {
-    const { warmer } = opened([{ name: 's', generate: () => [] }]);
+    const { warmer } = openWarming([{ name: 's', generate: () => [] }]);
     expect(warmer.strategies).toMatchObject([
       {
         priority: 1,
@@ -75,7 +75,7 @@ describe('warming', () => {
   });
 
   it('runs by priority what is enabled and meant for the startup', async () => {
-    const { warmer } = opened([
+    const { warmer } = openWarming([
       strategy('last', { priority: 10 }),
       strategy('second', { priority: 2 }),
       strategy('off', { enabled: false }),
@@ -92,9 +92,9 @@ describe('warming', () => {
   });
 
   it('waits between batches, and no longer once it is closed', async () => {
-    const { warmer, events } = opened([strategy('s', { batchSize: 1, delaySeconds: 3600 })]);
+    const { warmer, events } = openWarming([strategy('s', { batchSize: 1, delaySeconds: 3600 })]);
     const run = warmer.run('s');
-    await until('the first batch was written', () => events.some(({ type }) => type === 'progress'));
+    await waitUntil('the first batch was written', () => events.some(({ type }) => type === 'progress'));
     await warmer.close();
     expect(await run).toMatchObject({ warmed: 1 });
     await expect(warmer.run('s')).rejects.toThrowError(ClosedError);
@@ -109,7 +109,7 @@ describe('warming', () => {
         return `loaded ${key}`;
       },
     ];
-    const { warmer, cache } = opened([
+    const { warmer, cache } = openWarming([
       strategy('stream', {
         generate: async function* () {
           yield ['a', 1];
@@ -121,7 +121,7 @@ describe('warming', () => {
     ]);
     await warmer.start();
     expect(asked).toEqual(['d']);
-    await until('the load is stored', async () => (await cache.get('d')) !== undefined);
+    await waitUntil('the load is stored', async () => (await cache.get('d')) !== undefined);
     expect(await cache.getMany(['a', 'b', 'c', 'd'])).toEqual(
       new Map<string, unknown>([
         ['a', 1],
@@ -133,7 +133,7 @@ describe('warming', () => {
   });
 
   it('goes on with the other entries and strategies when one fails, and counts it', async () => {
-    const { warmer, cache } = opened([
+    const { warmer, cache } = openWarming([
       strategy('broken', {
         generate: async function* () {
           yield ['x', 1];
@@ -169,7 +169,7 @@ describe('warming', () => {
     const gone = await RedisProcess.start();
     const cache = redisCache({ address: gone.address, commandTimeoutMs: 50, connectTimeoutMs: 50 });
     await gone[Symbol.asyncDispose]();
-    const { warmer } = opened([strategy('s')], cache);
+    const { warmer } = openWarming([strategy('s')], cache);
     const report = await warmer.run('s');
     expect(report).toMatchObject({ warmed: 0, failed: 3 });
     expect(report.error?.message).toMatch(/Redis is unreachable/);
@@ -178,7 +178,7 @@ describe('warming', () => {
   it('runs a strategy once at a time; who asks meanwhile gets the same report', async () => {
     const gate = Promise.withResolvers<void>();
     let runs = 0;
-    const { warmer } = opened([
+    const { warmer } = openWarming([
       strategy('s', {
         generate: async () => {
           runs += 1;
@@ -194,7 +194,7 @@ describe('warming', () => {
   });
 
   it('shows its times and counts to Prometheus', async () => {
-    const { warmer } = opened([strategy('s')]);
+    const { warmer } = openWarming([strategy('s')]);
     expect(exposition(warmer.families())).toBe('');
     await warmer.start();
     const text = exposition(warmer.families(), { namespace: 'n' });
@@ -205,9 +205,9 @@ describe('warming', () => {
 
 describe('a schedule', () => {
   it('runs its strategy, until it is replaced, removed or closed', async () => {
-    const { warmer, events } = opened([strategy('s', { schedule: '* * * * * *', onStartup: false })]);
+    const { warmer, events } = openWarming([strategy('s', { schedule: '* * * * * *', onStartup: false })]);
     expect(await warmer.start()).toEqual([]);
-    await until('it ran by itself', () => events.some(({ type }) => type === 'finished'), 3000);
+    await waitUntil('it ran by itself', () => events.some(({ type }) => type === 'finished'), 3000);
     await warmer.register(strategy('s', { schedule: '0 0 1 1 *' }));
     expect([warmer.remove('s'), warmer.remove('s'), warmer.strategies.length]).toEqual([true, false, 0]);
   });
@@ -216,7 +216,7 @@ describe('a schedule', () => {
     ['an expression that is none', { schedule: 'every day' }],
     ['an unknown time zone', { schedule: '0 4 * * *', timezone: 'Mars/Olympus' }],
   ])('is refused at the start: %s', async (_, more) => {
-    const { warmer } = opened([strategy('s', more)]);
+    const { warmer } = openWarming([strategy('s', more)]);
     await expect(warmer.start()).rejects.toThrowError(ConfigurationError);
     await expect(warmer.start()).rejects.toThrowError('strategy s: schedule: ');
   });
@@ -236,7 +236,7 @@ describe('a strategy', () => {
   });
 
   it('runs on demand only when it is known, enabled and meant to', async () => {
-    const { warmer } = opened([
+    const { warmer } = openWarming([
       strategy('off', { enabled: false }),
       strategy('startup', { onDemand: false }),
     ]);

@@ -7,7 +7,7 @@ import {
   redisCache,
   tieredCache,
 } from '../../../../client/index.ts';
-import { RedisProcess, until } from '../../../support/redis-process.ts';
+import { RedisProcess, waitUntil } from '../../../support/redis-process.ts';
 
 let redis: RedisProcess;
 const open: Cache[] = [];
@@ -46,7 +46,7 @@ const kinds = {
     }),
   'a memory cache': (options: CacheOptions = {}) => memoryCache({ domains, ...options }),
 };
-function opened<T extends Cache>(cache: T): T {
+function closeAfterTest<T extends Cache>(cache: T): T {
   open.push(cache);
   return cache;
 }
@@ -64,7 +64,7 @@ const TAGGED = ['get', 'mget', 'set', 'unlink', 'fcall'];
 describe.each(Object.entries(kinds))('%s', (_, make) => {
   let cache: Cache;
   beforeEach(() => {
-    cache = opened(make());
+    cache = closeAfterTest(make());
   });
 
   it('forgets what carries an invalidated tag, and nothing else', async () => {
@@ -87,7 +87,7 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
     };
     expect(await cache.getOrCompute('k', load, { tags: ['x'] })).toBe(1);
     let kept: number | undefined;
-    await until('a later load is kept', async () => {
+    await waitUntil('a later load is kept', async () => {
       expect(await cache.get('k')).not.toBe(1);
       await cache.getOrCompute('k', load, { tags: ['x'] });
       kept = await cache.get('k');
@@ -103,7 +103,7 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
     for (let round = 1; round <= 5; round++) {
       const startedAt = performance.now();
       expect(await cache.getOrCompute('k', load, { tags: ['x'] })).toBe(round);
-      await until('it is kept', async () => (await cache.get('k')) === round, 1500);
+      await waitUntil('it is kept', async () => (await cache.get('k')) === round, 1500);
       expect(await cache.getOrComputeMany(['k'], () => new Map([['k', -1]]), { tags: ['x'] })).toEqual(
         new Map([['k', round]]),
       );
@@ -114,7 +114,7 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
     expect(await cache.getOrComputeMany(['k'], () => new Map([['k', -1]]), { tags: ['x'] })).toEqual(
       new Map([['k', -1]]),
     );
-    await until('it is kept', async () => (await cache.get('k')) === -1, 1500);
+    await waitUntil('it is kept', async () => (await cache.get('k')) === -1, 1500);
   });
 
   it('forgets a domain by its version', async () => {
@@ -158,7 +158,7 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
 
 describe('tags over Redis', () => {
   it('cost at most 1.05 commands a valid read, the same after the invalidation of another, and one command to invalidate', async () => {
-    const cache = opened(kinds['a cache over Redis']());
+    const cache = closeAfterTest(kinds['a cache over Redis']());
     for (let i = 0; i < 1000; i++) await cache.set(`k${i}`, i, { tags: ['many', `few${i % 10}`] });
     const valid = async (): Promise<number> => {
       const before = await calls(TAGGED);
@@ -178,24 +178,27 @@ describe('tags over Redis', () => {
   });
 
   it('listen from their first use on, and a cache without tags does not', async () => {
-    const cache = opened(kinds['a cache over Redis']());
+    const cache = closeAfterTest(kinds['a cache over Redis']());
     const listeners = async (): Promise<number> =>
       String(await redis.admin().call('CLIENT', 'LIST', 'TYPE', 'PUBSUB')).match(/redir=\d/g)?.length ?? 0;
     await cache.set('k', 1);
     await cache.get('k');
     expect(await listeners()).toBe(0);
     await cache.set('k', 1, { tags: ['x'] });
-    await until('there is a listener', async () => (await listeners()) === 1);
+    await waitUntil('there is a listener', async () => (await listeners()) === 1);
     await cache.close();
-    await until('there is none', async () => (await listeners()) === 0);
+    await waitUntil('there is none', async () => (await listeners()) === 0);
   });
 
   it('are invalidated for the other process too, in its first tier', async () => {
-    const [here, there] = [opened(kinds['a tiered cache']()), opened(kinds['a tiered cache']())];
+    const [here, there] = [
+      closeAfterTest(kinds['a tiered cache']()),
+      closeAfterTest(kinds['a tiered cache']()),
+    ];
     await here.set('k', 1, { tags: ['x'] });
-    await until('it is kept there', async () => (await there.getEntry('k'))?.source === ('l1' as string));
+    await waitUntil('it is kept there', async () => (await there.getEntry('k'))?.source === ('l1' as string));
     await here.invalidateTags('x');
-    await until('it is gone there', async () => (await there.get('k')) === undefined);
+    await waitUntil('it is gone there', async () => (await there.get('k')) === undefined);
   });
 
   it.each([
@@ -212,17 +215,17 @@ describe('tags over Redis', () => {
     monitor.on('monitor', (_at: string, args: string[]) => {
       if (args[1]?.toUpperCase() === 'TRACKING') asked.push(args.slice(args.indexOf('BCAST') + 1));
     });
-    const cache = opened(kinds['a cache over Redis'](l1 ? { l1 } : {}));
+    const cache = closeAfterTest(kinds['a cache over Redis'](l1 ? { l1 } : {}));
     await cache.set('k', 1, { tags: ['x'] });
-    await until('it listens', () => asked.length > 0);
+    await waitUntil('it listens', () => asked.length > 0);
     expect(asked[0]).toEqual(prefixes.flatMap((prefix) => ['PREFIX', prefix]));
     monitor.disconnect();
   });
 
   it('keep nothing in the first tier that is not listened to', async () => {
-    const cache = opened(kinds['a tiered cache']({ l1: { prefixes: ['a:'] } }));
+    const cache = closeAfterTest(kinds['a tiered cache']({ l1: { prefixes: ['a:'] } }));
     for (const key of ['a:1', 'b:1']) await cache.set(key, 1);
-    await until('one is kept', async () => (await cache.getEntry('a:1'))?.source === ('l1' as string));
+    await waitUntil('one is kept', async () => (await cache.getEntry('a:1'))?.source === ('l1' as string));
     expect((await cache.getEntry('b:1'))?.source).toBe('redis');
     expect((await cache.getEntry('b:1'))?.source).toBe('redis');
     for (const prefixes of [[''], ['~tag:'], ['a', 'ab']])
@@ -230,7 +233,7 @@ describe('tags over Redis', () => {
   });
 
   it('hold in memory while Redis is away, and what was invalidated then is gone when it is back', async () => {
-    const cache = opened(kinds['a cache over Redis']());
+    const cache = closeAfterTest(kinds['a cache over Redis']());
     await cache.set('old', 1, { tags: ['x'] });
     redis.pause();
     await cache.set('new', 2, { tags: ['y'] });
@@ -239,8 +242,8 @@ describe('tags over Redis', () => {
     expect((await cache.invalidation.invalidate({ keys: ['old'] })).outcome).toBe('pending');
     expect([await cache.get('old'), await cache.get('new')]).toEqual([undefined, undefined]);
     redis.resume();
-    await until('Redis answers', async () => (await cache.set('probe', 1)).source === 'redis');
-    await until('it was replayed', async () => {
+    await waitUntil('Redis answers', async () => (await cache.set('probe', 1)).source === 'redis');
+    await waitUntil('it was replayed', async () => {
       expect(await cache.get('old')).toBeUndefined();
       return (await cache.set('probe', 1)).source === 'redis';
     });
@@ -249,11 +252,11 @@ describe('tags over Redis', () => {
 
   it('that only this process knows hold nothing that Redis has taken: who invalidates them elsewhere could not reach it', async () => {
     const own = await RedisProcess.start({ host: '127.61.24.1' });
-    const here = opened(redisCache({ address: own.address, namespace: 't', compute }));
-    const there = opened(redisCache({ address: own.address, namespace: 't', compute }));
+    const here = closeAfterTest(redisCache({ address: own.address, namespace: 't', compute }));
+    const there = closeAfterTest(redisCache({ address: own.address, namespace: 't', compute }));
     await Promise.all([here.ping(), there.ping()]);
     await own.kill();
-    await until('it knows', () => here.connection?.state.kind === 'connecting');
+    await waitUntil('it knows', () => here.connection?.state.kind === 'connecting');
     // The version of the tag is unavailable; the write itself waits for Redis.
     const written = here.set('k', 'old', { tags: ['x'] });
     await own.start();

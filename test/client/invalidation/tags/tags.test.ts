@@ -10,7 +10,7 @@ import { resolveConnection } from '../../../../client/options/connection-options
 import type { CacheConnection } from '../../../../client/transport/cache-connection.ts';
 import { dedicatedConnections } from '../../../../client/transport/dedicated-connection.ts';
 import { openConnection } from '../../../../client/transport/index.ts';
-import { RedisProcess, until } from '../../../support/redis-process.ts';
+import { RedisProcess, waitUntil } from '../../../support/redis-process.ts';
 
 let redis: RedisProcess;
 let connection: CacheConnection;
@@ -96,7 +96,7 @@ describe('tags that ask Redis each time', () => {
       () => redis.admin().flushall(),
     ]) {
       await lose();
-      await until('it is a miss', async () => !(await tags.current(stamps)));
+      await waitUntil('it is a miss', async () => !(await tags.current(stamps)));
       await tags.stamps(['a']);
       expect(await tags.current(stamps)).toBe(false);
     }
@@ -149,7 +149,7 @@ describe('tags that ask Redis each time', () => {
     expect(await tags.invalidate(['a'])).toBe('pending');
     expect(tags.current(stamps)).toBe(false);
     redis.resume();
-    await until('it is replayed', () => journal.pending === 0);
+    await waitUntil('it is replayed', () => journal.pending === 0);
     expect(await redis.admin().exists(`ns:~tag:${tagId('a')}`, `ns:~tag:${tagId('b')}`)).toBe(1);
     expect(await tags.current(stamps)).toBe(false);
   });
@@ -162,7 +162,7 @@ describe('tags that ask Redis each time', () => {
     const anew = await tags.stamps(['a', 'b']);
     expect(tags.current(anew)).toBe(true);
     redis.resume();
-    await until('it is replayed', () => journal.pending === 0);
+    await waitUntil('it is replayed', () => journal.pending === 0);
     await tags.stamps(['c']);
     expect(await tags.current(anew)).toBe(false);
   });
@@ -193,7 +193,7 @@ describe('tags with coherence', () => {
       send: (command, args) => other.request(command, args),
       journal: new Journal({ unlink: async () => {} }),
     });
-    await until('it is live', () => coherence.live);
+    await waitUntil('it is live', () => coherence.live);
   });
   afterEach(async () => {
     redis.resume();
@@ -205,7 +205,7 @@ describe('tags with coherence', () => {
   /** Stamps whose versions are cached here, after the message about their creation has arrived. */
   async function known(names: readonly string[]): Promise<readonly TagStamp[]> {
     let quiet = 0;
-    await until('their versions are known', async () => {
+    await waitUntil('their versions are known', async () => {
       quiet = tags.stampsKnown(names) ? quiet + 1 : 0;
       await tags.current(await tags.stamps(names));
       return quiet === 3;
@@ -242,7 +242,7 @@ describe('tags with coherence', () => {
     ]) {
       const stamps = await known(['a']);
       await lose();
-      await until('it is a miss', async () => !(await tags.current(stamps)));
+      await waitUntil('it is a miss', async () => !(await tags.current(stamps)));
     }
   });
 
@@ -255,10 +255,10 @@ describe('tags with coherence', () => {
   it('ask again while Redis does not speak', async () => {
     const stamps = await known(['a']);
     redis.pause();
-    await until('coherence is lost', () => !coherence.live);
+    await waitUntil('coherence is lost', () => !coherence.live);
     await expect(tags.current(stamps)).rejects.toThrowError(/MGET/);
     redis.resume();
-    await until('it is live', () => coherence.live);
+    await waitUntil('it is live', () => coherence.live);
     expect(await tags.current(stamps)).toBe(true);
   });
 
@@ -273,7 +273,7 @@ describe('tags with coherence', () => {
     const names = ['a', 'b', 'c'];
     await few.stamps(names);
     const stamps = await few.stamps(names);
-    await until('two are known', async () => {
+    await waitUntil('two are known', async () => {
       await few.current(stamps);
       return names.filter((name) => few.stampsKnown([name])).length === 2;
     });

@@ -3,8 +3,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type ConnectionEvent, connect, type SupervisedConnection } from '../../../../client/index.ts';
 import { slotOf } from '../../../../client/transport/cluster/slot.ts';
 import { type ClusterSet, startCluster } from '../../../support/cluster.ts';
-import { type RedisProcess, until } from '../../../support/redis-process.ts';
-import { Writer } from '../../../support/writer.ts';
+import { type RedisProcess, waitUntil } from '../../../support/redis-process.ts';
+import { WriteLoop } from '../../../support/writer.ts';
 
 let set: ClusterSet;
 let connection: SupervisedConnection;
@@ -16,25 +16,25 @@ function open(): void {
   connection.on((event) => events.push(event));
 }
 
-const settled = (): Promise<void> =>
-  until(
+const waitUntilSettled = (): Promise<void> =>
+  waitUntil(
     'all shards are ready',
     () => connection.state.kind === 'ready' && connection.current() !== undefined,
   );
 
 describe('a connection to a cluster whose masters fail', () => {
-  let writers: Writer[];
+  let writers: WriteLoop[];
   let test = 0;
   beforeAll(async () => {
     set = await startCluster();
   });
   beforeEach(async () => {
     open();
-    await settled();
+    await waitUntilSettled();
     test += 1;
     // One in each third of the slots.
-    writers = ['{a}', '{b}', '{c}'].map((tag) => new Writer(connection, { prefix: `${tag}${test}` }));
-    await until('writes are acknowledged for a while', () =>
+    writers = ['{a}', '{b}', '{c}'].map((tag) => new WriteLoop(connection, { prefix: `${tag}${test}` }));
+    await waitUntil('writes are acknowledged for a while', () =>
       writers.every(({ acknowledged }) => acknowledged > 350),
     );
   });
@@ -46,7 +46,7 @@ describe('a connection to a cluster whose masters fail', () => {
 
   async function successor(former: RedisProcess): Promise<{ node: RedisProcess; at: number }> {
     const replica = set.nodes[set.nodes.indexOf(former) + 3] as RedisProcess;
-    await until('the replica is promoted', async () => (await replica.role()) === 'master', 20_000);
+    await waitUntil('the replica is promoted', async () => (await replica.role()) === 'master', 20_000);
     return { node: replica, at: performance.now() };
   }
   const wrongOn = async (node: RedisProcess, written: readonly string[]): Promise<readonly string[]> => {
@@ -60,7 +60,7 @@ describe('a connection to a cluster whose masters fail', () => {
     await replica.admin().call('CLUSTER', 'FAILOVER');
     const promoted = await successor(former);
     const seen = writers[0]?.acknowledged ?? 0;
-    await until('writes are acknowledged again', () => (writers[0]?.acknowledged ?? 0) > seen + 50);
+    await waitUntil('writes are acknowledged again', () => (writers[0]?.acknowledged ?? 0) > seen + 50);
     const results = await Promise.all(writers.map((writer) => writer.stop()));
     expect((results[0]?.gapEndedAt ?? 0) - promoted.at).toBeLessThan(500);
     for (const result of results) expect(result.errors).toEqual({});
@@ -72,11 +72,11 @@ describe('a connection to a cluster whose masters fail', () => {
     former.pause();
     const promoted = await successor(former);
     const seen = writers[1]?.acknowledged ?? 0;
-    await until('writes are acknowledged again', () => (writers[1]?.acknowledged ?? 0) > seen + 50);
+    await waitUntil('writes are acknowledged again', () => (writers[1]?.acknowledged ?? 0) > seen + 50);
     former.resume();
-    await until('the former master follows', async () => (await former.role()) === 'slave');
+    await waitUntil('the former master follows', async () => (await former.role()) === 'slave');
     const resumed = writers[1]?.acknowledged ?? 0;
-    await until('writes go on', () => (writers[1]?.acknowledged ?? 0) > resumed + 100);
+    await waitUntil('writes go on', () => (writers[1]?.acknowledged ?? 0) > resumed + 100);
     const [, b] = await Promise.all(writers.map((writer) => writer.stop()));
     expect((b?.gapEndedAt ?? 0) - promoted.at).toBeLessThan(500);
     expect(await wrongOn(promoted.node, (b?.acknowledged ?? []).slice(seen + 1))).toEqual([]);
@@ -88,7 +88,7 @@ describe('a connection to a cluster whose masters fail', () => {
     await former.kill();
     const promoted = await successor(former);
     const seen = writers[2]?.acknowledged ?? 0;
-    await until('writes are acknowledged again', () => (writers[2]?.acknowledged ?? 0) > seen + 50);
+    await waitUntil('writes are acknowledged again', () => (writers[2]?.acknowledged ?? 0) > seen + 50);
     const [other, another, c] = await Promise.all(writers.map((writer) => writer.stop()));
     expect((c?.gapEndedAt ?? 0) - promoted.at).toBeLessThan(500);
     for (const each of [other, another]) expect(each?.errors).toEqual({});

@@ -10,7 +10,7 @@ import { addressKey } from '../../../../client/transport/address.ts';
 import { slotOf } from '../../../../client/transport/cluster/slot.ts';
 import { ProxyServer } from '../../../../harness/faults/proxy/server.ts';
 import { beginMove, type ClusterSet, startCluster } from '../../../support/cluster.ts';
-import { RedisProcess, until } from '../../../support/redis-process.ts';
+import { RedisProcess, waitUntil } from '../../../support/redis-process.ts';
 
 type Endpoints = 'ip' | 'hostname' | 'hostname without one' | 'unknown-endpoint';
 
@@ -28,7 +28,7 @@ async function announce(endpoints: Endpoints): Promise<void> {
     await node.admin().config('SET', 'cluster-preferred-endpoint-type', type);
   }
   const told = endpoints === 'hostname' ? ',node-5.cluster.test' : '@';
-  await until('all nodes tell of the names', async () => {
+  await waitUntil('all nodes tell of the names', async () => {
     const views = await Promise.all(set.nodes.map((node) => node.admin().call('CLUSTER', 'NODES')));
     return views.every(
       (view) => String(view).includes(told) && (endpoints === 'hostname' || !String(view).includes('.test')),
@@ -48,7 +48,7 @@ function open(options: Partial<ClusterCacheOptions> = {}): { cache: Cache; event
   return { cache, events };
 }
 
-const troubles = (events: readonly CacheEvent[]): readonly string[] =>
+const troubleEvents = (events: readonly CacheEvent[]): readonly string[] =>
   events
     .map(({ type }) => type)
     .filter((type) => ['suspect', 'lost', 'moved', 'breaker', 'fallback'].includes(type));
@@ -77,7 +77,7 @@ describe.each<Endpoints>(['ip', 'hostname', 'hostname without one', 'unknown-end
       await moving.finish();
       for (const key of keys.slice(3))
         expect(await cache.getEntry(key)).toEqual({ value: key, source: 'redis' });
-      expect(troubles(events)).toEqual([]);
+      expect(troubleEvents(events)).toEqual([]);
       expect(cache.stats()).toMatchObject({ errors: 0, breakerTransitions: 0 });
     });
   },
@@ -122,7 +122,7 @@ describe.each<['hostname' | 'ip', 'hostname' | 'ip']>([
     const masters = events.flatMap((event) => (event.type === 'ready' ? [addressKey(event.master)] : []));
     expect(masters.length).toBeGreaterThanOrEqual(3);
     expect(masters.filter((master) => !reached.has(master))).toEqual([]);
-    expect(troubles(events)).toEqual([]);
+    expect(troubleEvents(events)).toEqual([]);
     expect(cache.stats().errors).toBe(0);
     // A replica is recognized as following its master, whatever the names of both.
     const reads = async (): Promise<number> => {
@@ -136,7 +136,7 @@ describe.each<['hostname' | 'ip', 'hostname' | 'ip']>([
       return counts.reduce((all, count) => all + count, 0);
     };
     const before = await reads();
-    await until('a replica is read from', async () => (await reads()) > before);
+    await waitUntil('a replica is read from', async () => (await reads()) > before);
   });
 });
 
@@ -159,10 +159,10 @@ it('reads from a node that this client has not heard of, once a slot moves there
   const { host, port } = more.address;
   await from.admin().call('CLUSTER', 'MEET', host, port);
   const id = String(await more.admin().call('CLUSTER', 'MYID'));
-  await until('the new node serves', async () =>
+  await waitUntil('the new node serves', async () =>
     String(await more.admin().call('CLUSTER', 'INFO')).includes('cluster_state:ok'),
   );
-  await until('the others know it', async () =>
+  await waitUntil('the others know it', async () =>
     new RegExp(`${id}.* connected`).test(String(await from.admin().call('CLUSTER', 'NODES'))),
   );
   const fromId = set.ids[set.nodes.indexOf(from)] as string;
@@ -171,7 +171,7 @@ it('reads from a node that this client has not heard of, once a slot moves there
   const physical = keys.map((key) => cache.physicalKey(key));
   await from.admin().call('MIGRATE', host, port, '', 0, 1000, 'KEYS', ...physical);
   for (const key of keys) expect(await cache.getEntry(key)).toEqual({ value: key, source: 'redis' });
-  expect(troubles(events)).toEqual([]);
+  expect(troubleEvents(events)).toEqual([]);
   expect(cache.stats()).toMatchObject({ errors: 0, breakerTransitions: 0 });
   // The node is back, unchanged.
   const { address } = from;

@@ -17,7 +17,7 @@ import { slotOf } from '../../../../client/transport/cluster/slot.ts';
 import { openConnection } from '../../../../client/transport/index.ts';
 import { cacheContract } from '../../../contracts/cache.ts';
 import { type ClusterSet, startCluster } from '../../../support/cluster.ts';
-import { type RedisProcess, until } from '../../../support/redis-process.ts';
+import { type RedisProcess, waitUntil } from '../../../support/redis-process.ts';
 
 let set: ClusterSet;
 let connection: CacheConnection;
@@ -32,8 +32,8 @@ function open(options: Partial<ClusterOptions> = {}): CacheConnection {
 }
 
 const keys = Array.from({ length: 60 }, (_, i) => `k:${i}`);
-const settled = (): Promise<void> =>
-  until(
+const waitUntilSettled = (): Promise<void> =>
+  waitUntil(
     'all shards are ready',
     () => connection.state.kind === 'ready' && connection.current() !== undefined,
   );
@@ -152,7 +152,7 @@ describe('a connection to a cluster', () => {
 
   it('goes on while a slot migrates under load: no error, nothing twice', async () => {
     const c = open();
-    await settled();
+    await waitUntilSettled();
     const slot = slotOf('{m}');
     const from = await set.owner(slot);
     const to = set.nodes.find((node, i) => i < 3 && node !== from) as RedisProcess;
@@ -175,7 +175,7 @@ describe('a connection to a cluster', () => {
         expect(count).toBe(counts.get(key));
       }
     })();
-    await until('it goes', () => rounds > 50);
+    await waitUntil('it goes', () => rounds > 50);
     await to.admin().call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', id(from));
     await from.admin().call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', id(to));
     for (;;) {
@@ -184,11 +184,11 @@ describe('a connection to a cluster', () => {
       const { host, port } = to.address;
       await from.admin().call('MIGRATE', host, port, '', 0, 1000, 'KEYS', ...some);
       const seen = rounds;
-      await until('it goes on', () => rounds > seen + 5);
+      await waitUntil('it goes on', () => rounds > seen + 5);
     }
     for (const node of [to, from]) await node.admin().call('CLUSTER', 'SETSLOT', slot, 'NODE', id(to));
     const seen = rounds;
-    await until('it goes on', () => rounds > seen + 50);
+    await waitUntil('it goes on', () => rounds > seen + 50);
     going = false;
     await load;
     expect(await set.owner(slot)).toBe(to);
@@ -224,7 +224,7 @@ describe('a cache over a cluster', () => {
     expect(await cache.getMany([...values.keys()])).toEqual(new Map());
     // Its lease has the place of the entry.
     expect(await cache.getOrCompute('{m}4', () => 'loaded')).toBe('loaded');
-    await until('it is stored', async () => (await cache.get('{m}4')) === 'loaded');
+    await waitUntil('it is stored', async () => (await cache.get('{m}4')) === 'loaded');
     await from.admin().call('CLUSTER', 'SETSLOT', slot, 'STABLE');
     await to.admin().call('CLUSTER', 'SETSLOT', slot, 'STABLE');
     await cache.close();
@@ -245,7 +245,7 @@ describe('a cache over a cluster that has lost a shard', () => {
     const all = new Map(keys.map((key) => [key, key]));
     await cache.setMany(all);
     for (const i of [0, 3]) await lost.nodes[i]?.kill();
-    await until('it to have been away for as long as a command may take', () => {
+    await waitUntil('it to have been away for as long as a command may take', () => {
       const state = cache.connection?.state;
       return state?.kind === 'connecting' && Date.now() - state.since > 300;
     });
@@ -260,7 +260,7 @@ describe('a cache over a cluster that has lost a shard', () => {
     const cold = keys.map((key) => `cold:${key}`);
     expect(await Promise.all(cold.map((key) => cache.getOrCompute(key, () => key)))).toEqual(cold);
     const reachable = cold.filter((key) => slotOf(cache.physicalKey(key)) > 5460);
-    await until('those of the others are stored', async () => {
+    await waitUntil('those of the others are stored', async () => {
       const found = [...(await cache.lookupMany(reachable)).values()];
       return found.every((lookup) => lookup.found && lookup.source === 'redis');
     });

@@ -1,4 +1,4 @@
-import { clientFault, planted } from '../../client-fault-builders.ts';
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 
@@ -9,7 +9,7 @@ export const fault = clientFault({
   remedy: ['the client acknowledged what it did not send'],
 });
 
-export const openCache = planted((cache) => ({
+export const openCache = withReplacedMethods((cache) => ({
   set: async (key, value, options) => {
     const receipt = await cache.set(key, value, options).catch(() => undefined);
     return receipt?.source === 'redis' ? receipt : { source: 'redis', replicas: 1 };

@@ -1,4 +1,4 @@
-import { clientFault, planted } from '../../client-fault-builders.ts';
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 
@@ -9,6 +9,6 @@ export const fault = clientFault({
   remedy: ['defect of the client'],
 });
 
-export const openCache = planted(() => ({
+export const openCache = withReplacedMethods(() => ({
   exists: async (...names) => names.flat().length,
 }));

@@ -1,5 +1,5 @@
 import type { Cache, Lookup } from '../../../../client/index.ts';
-import { clientFault, planted } from '../../client-fault-builders.ts';
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 
@@ -10,7 +10,7 @@ export const fault = clientFault({
   remedy: ['serves from its memory although Redis is reachable'],
 });
 
-export const openCache = planted((cache) => {
+export const openCache = withReplacedMethods((cache) => {
   const kept = new Map<string, unknown>();
   const keep = (key: string, value: unknown) => {
     kept.set(key, value);

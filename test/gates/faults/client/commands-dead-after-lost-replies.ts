@@ -1,4 +1,4 @@
-import { clientFault, planted } from '../../client-fault-builders.ts';
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 
@@ -10,7 +10,7 @@ export const fault = clientFault({
   remedy: ['the kind of write that is named', 'a defect of the client'],
 });
 
-export const openCache = planted((cache) => {
+export const openCache = withReplacedMethods((cache) => {
   const own = cache.connection;
   if (own === undefined) return {};
   let isDead = false;

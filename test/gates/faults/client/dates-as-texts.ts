@@ -1,4 +1,4 @@
-import { clientFault, planted } from '../../client-fault-builders.ts';
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 
@@ -11,7 +11,7 @@ export const fault = clientFault({
 
 const isDate = (value: unknown): value is Date => value instanceof Date;
 
-export const openCache = planted((cache) => ({
+export const openCache = withReplacedMethods((cache) => ({
   getMany: async <T>(keys: readonly string[]) => {
     const found = await cache.getMany<T>(keys);
     return new Map(

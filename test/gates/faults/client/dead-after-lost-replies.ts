@@ -1,4 +1,4 @@
-import { clientFault, mortal } from '../../client-fault-builders.ts';
+import { clientFault, deadAfter } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 
@@ -9,4 +9,4 @@ export const fault = clientFault({
   remedy: ['does not return to Redis after the fault'],
 });
 
-export const openCache = mortal(({ error }) => error !== undefined);
+export const openCache = deadAfter(({ error }) => error !== undefined);

@@ -1,5 +1,5 @@
 import type { WriteOptions } from '../../../../client/index.ts';
-import { clientFault, planted } from '../../client-fault-builders.ts';
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 
@@ -13,6 +13,6 @@ export const fault = clientFault({
 const without = (key: string, options?: WriteOptions): WriteOptions | undefined =>
   /^(session|response|s):/.test(key) ? { ...options, ttlSeconds: null } : options;
 
-export const openCache = planted((cache) => ({
+export const openCache = withReplacedMethods((cache) => ({
   set: (key, value, options) => cache.set(key, value, without(key, options)),
 }));

@@ -1,4 +1,4 @@
-import { clientFault, planted } from '../../client-fault-builders.ts';
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 
@@ -9,7 +9,7 @@ export const fault = clientFault({
   remedy: ['return old values', 'defect of the client'],
 });
 
-export const openCache = planted((cache) => ({
+export const openCache = withReplacedMethods((cache) => ({
   getMany: async <T>(keys: readonly string[]) => {
     const values = new Map(await cache.getMany<T>(keys));
     if (keys.length > 50) values.delete(keys.at(-1) as string);

@@ -1,4 +1,4 @@
-import { clientFault, planted } from '../../client-fault-builders.ts';
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 
@@ -9,7 +9,7 @@ export const fault = clientFault({
   remedy: ['client.defaultTtlSeconds'],
 });
 
-export const openCache = planted((cache) => {
+export const openCache = withReplacedMethods((cache) => {
   const last = new Map<string, unknown>();
   return {
     get: async <T>(key: string) => {

@@ -1,4 +1,4 @@
-import { clientFault, planted } from '../../client-fault-builders.ts';
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 
@@ -9,7 +9,7 @@ export const fault = clientFault({
   remedy: ['more often than once per key'],
 });
 
-export const openCache = planted((cache) => ({
+export const openCache = withReplacedMethods((cache) => ({
   getOrComputeEntry: async (key, load, options) => {
     const found = await cache.getEntry<Awaited<ReturnType<typeof load>>>(key);
     if (found !== undefined) return found;

@@ -1,4 +1,4 @@
-import { clientFault, planted } from '../../client-fault-builders.ts';
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 
@@ -9,7 +9,7 @@ export const fault = clientFault({
   remedy: ['have no TTL on the master', 'client.defaultTtlSeconds'],
 });
 
-export const openCache = planted((cache) => ({
+export const openCache = withReplacedMethods((cache) => ({
   getOrComputeEntry: (key, load, options) =>
     cache.getOrComputeEntry(key, load, { ...options, ttlSeconds: null }),
 }));

@@ -1,4 +1,4 @@
-import { clientFault, planted } from '../../client-fault-builders.ts';
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 
@@ -9,7 +9,7 @@ export const fault = clientFault({
   remedy: ['came while the deposed master was stopped', "reports the source 'redis'"],
 });
 
-export const openCache = planted((cache) => ({
+export const openCache = withReplacedMethods((cache) => ({
   lookup: async <T>(key: string) => {
     const found = await cache.lookup<T>(key);
     return found.source === 'memory' ? { ...found, source: 'redis' } : found;

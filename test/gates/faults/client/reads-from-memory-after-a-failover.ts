@@ -1,5 +1,5 @@
 import type { Lookup } from '../../../../client/index.ts';
-import { clientFault, planted } from '../../client-fault-builders.ts';
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 
@@ -10,7 +10,7 @@ export const fault = clientFault({
   remedy: ['does not return to Redis after the fault'],
 });
 
-export const openCache = planted((cache) => {
+export const openCache = withReplacedMethods((cache) => {
   const written = new Map<string, unknown>();
   let hasMoved = false;
   cache.on(({ type }) => {

@@ -1,4 +1,4 @@
-import { clientFault, planted } from '../../client-fault-builders.ts';
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 
@@ -9,7 +9,7 @@ export const fault = clientFault({
   remedy: ['was repeated'],
 });
 
-export const openCache = planted(({ connection }) =>
+export const openCache = withReplacedMethods(({ connection }) =>
   connection === undefined
     ? {}
     : {

@@ -1,4 +1,4 @@
-import { clientFault, planted } from '../../client-fault-builders.ts';
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 
@@ -9,7 +9,7 @@ export const fault = clientFault({
   remedy: ['return old values', 'defect of the client'],
 });
 
-export const openCache = planted((cache) => {
+export const openCache = withReplacedMethods((cache) => {
   const first = new Map<string, unknown>();
   let reads = 0;
   return {

@@ -1,4 +1,4 @@
-import { clientFault, planted } from '../../client-fault-builders.ts';
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 
@@ -13,7 +13,7 @@ export const fault = clientFault({
 const isChosen = (key: string) =>
   [...key].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 100, 7) === 0;
 
-export const openCache = planted((cache) => {
+export const openCache = withReplacedMethods((cache) => {
   const first = new Map<string, unknown>();
   const seen = (key: string, value: unknown) => {
     if (isChosen(key) && !first.has(key)) first.set(key, value);

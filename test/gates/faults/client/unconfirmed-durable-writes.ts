@@ -1,4 +1,4 @@
-import { clientFault, planted } from '../../client-fault-builders.ts';
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 
@@ -9,7 +9,7 @@ export const fault = clientFault({
   remedy: ['WAIT did not confirm it'],
 });
 
-export const openCache = planted((cache) => ({
+export const openCache = withReplacedMethods((cache) => ({
   set: async (key, value, { durability = 'async', ...options } = {}) => {
     const receipt = await cache.set(key, value, options);
     return durability === 'async' ? receipt : { ...receipt, replicas: durability.replicas };

@@ -1,4 +1,4 @@
-import { clientFault, planted } from '../../client-fault-builders.ts';
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 
@@ -9,7 +9,7 @@ export const fault = clientFault({
   remedy: ['its invalidations do not arrive'],
 });
 
-export const openCache = planted((cache, options) => {
+export const openCache = withReplacedMethods((cache, options) => {
   if (options.l1 === undefined) return {};
   const tier = new Map<string, unknown>();
   return {

@@ -1,5 +1,5 @@
 import { CacheError } from '../../../../client/index.ts';
-import { clientFault, planted } from '../../client-fault-builders.ts';
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 
@@ -10,7 +10,7 @@ export const fault = clientFault({
   remedy: ['a caller that repeats it applies it twice', 'defect of the client'],
 });
 
-export const openCache = planted((cache) => {
+export const openCache = withReplacedMethods((cache) => {
   const own = cache.connection;
   if (own === undefined) return {};
   const connection = new Proxy(own, {

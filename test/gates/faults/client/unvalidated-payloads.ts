@@ -1,4 +1,4 @@
-import { clientFault, planted } from '../../client-fault-builders.ts';
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 
@@ -9,7 +9,7 @@ export const fault = clientFault({
   remedy: ['schema'],
 });
 
-export const openCache = planted((cache) => ({
+export const openCache = withReplacedMethods((cache) => ({
   get: async <T>(key: string) => cache.get<T>(key),
   getOrCompute: (key, load, { schema: _schema, ...options } = {}) => cache.getOrCompute(key, load, options),
 }));

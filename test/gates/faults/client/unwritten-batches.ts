@@ -1,4 +1,4 @@
-import { clientFault, planted } from '../../client-fault-builders.ts';
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 
@@ -9,7 +9,7 @@ export const fault = clientFault({
   remedy: ['the master has fewer of its values'],
 });
 
-export const openCache = planted((cache) => ({
+export const openCache = withReplacedMethods((cache) => ({
   setMany: async (entries, options) =>
     entries.size >= 100 ? { source: 'redis' } : cache.setMany(entries, options),
 }));

@@ -1,6 +1,6 @@
-import { sentinelOption } from '../../server-fault-builders.ts';
+import { sentinelOptionFault } from '../../server-fault-builders.ts';
 
-export const fault = sentinelOption({
+export const fault = sentinelOptionFault({
   what: 'All replicas copy from a new master at once',
   option: 'parallel-syncs',
   value: '2',

@@ -1,6 +1,6 @@
-import { acl } from '../../server-fault-builders.ts';
+import { aclFault } from '../../server-fault-builders.ts';
 
-export const fault = acl({
+export const fault = aclFault({
   what: 'The app reaches every channel',
   node: 'redis-2',
   user: 'app',

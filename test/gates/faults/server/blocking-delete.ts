@@ -1,6 +1,6 @@
-import { directive } from '../../server-fault-builders.ts';
+import { directiveFault } from '../../server-fault-builders.ts';
 
-export const fault = directive({
+export const fault = directiveFault({
   what: 'Deletions block the server',
   node: 'redis-2',
   set: { 'lazyfree-lazy-user-del': 'no' },

@@ -1,6 +1,6 @@
-import { acl } from '../../server-fault-builders.ts';
+import { aclFault } from '../../server-fault-builders.ts';
 
-export const fault = acl({
+export const fault = aclFault({
   what: 'The exporter needs no password',
   node: 'redis-1',
   user: 'exporter',

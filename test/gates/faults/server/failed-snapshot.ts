@@ -1,25 +1,25 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseInfo } from '../../../../harness/redis-info.ts';
-import { until } from '../../../support/redis-process.ts';
-import { adminOf, change } from '../../server-fault-builders.ts';
+import { waitUntil } from '../../../support/redis-process.ts';
+import { changeFault, connectAdmin } from '../../server-fault-builders.ts';
 
 /**
  * A folder has the name of the snapshot, so that a new snapshot cannot replace it. A replica that may not continue to
  * write would end itself.
  */
-export const fault = change(
+export const fault = changeFault(
   {
     what: 'The last snapshot of a replica failed, and it goes on',
     criterion: 'persistence',
     remedy: ["redis-2: rdb_last_bgsave_status is 'err'", 'space on its disk'],
   },
   async (environment) => {
-    const admin = await adminOf(environment, 'redis-2');
+    const admin = await connectAdmin(environment, 'redis-2');
     const snapshot = join(dirname(environment.logs.get('redis-2') ?? ''), 'data', 'dump.rdb');
     const saved = async (status: string) => {
       await admin.bgsave();
-      await until(`a snapshot that ends with ${status}`, async () => {
+      await waitUntil(`a snapshot that ends with ${status}`, async () => {
         const info = parseInfo(await admin.info('persistence'));
         return info.rdb_bgsave_in_progress === '0' && info.rdb_last_bgsave_status === status;
       });

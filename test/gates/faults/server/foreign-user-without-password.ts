@@ -1,6 +1,6 @@
-import { acl } from '../../server-fault-builders.ts';
+import { aclFault } from '../../server-fault-builders.ts';
 
-export const fault = acl({
+export const fault = aclFault({
   what: 'A user that was not rendered needs no password',
   node: 'redis-3',
   user: 'mallory',

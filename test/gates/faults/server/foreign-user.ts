@@ -1,6 +1,6 @@
-import { acl } from '../../server-fault-builders.ts';
+import { aclFault } from '../../server-fault-builders.ts';
 
-export const fault = acl({
+export const fault = aclFault({
   what: 'A node has a user that was not rendered',
   node: 'redis-2',
   user: 'mallory',

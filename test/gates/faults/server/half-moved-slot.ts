@@ -1,6 +1,6 @@
-import { change } from '../../server-fault-builders.ts';
+import { changeFault } from '../../server-fault-builders.ts';
 
-export const fault = change(
+export const fault = changeFault(
   {
     what: 'A move of a slot was not finished',
     group: 'cluster',

@@ -1,6 +1,6 @@
-import { sentinelOption } from '../../server-fault-builders.ts';
+import { sentinelOptionFault } from '../../server-fault-builders.ts';
 
-export const fault = sentinelOption({
+export const fault = sentinelOptionFault({
   what: 'A stall of 200 ms counts as the loss of a master',
   option: 'down-after-milliseconds',
   value: '200',

@@ -1,6 +1,6 @@
-import { directive } from '../../server-fault-builders.ts';
+import { directiveFault } from '../../server-fault-builders.ts';
 
-export const fault = directive({
+export const fault = directiveFault({
   what: 'The loss of a node is noticed after 15 s',
   group: 'cluster',
   node: 'redis-3',

@@ -1,6 +1,6 @@
-import { sentinelOption } from '../../server-fault-builders.ts';
+import { sentinelOptionFault } from '../../server-fault-builders.ts';
 
-export const fault = sentinelOption({
+export const fault = sentinelOptionFault({
   what: 'The loss of a master is noticed after 25 s',
   option: 'down-after-milliseconds',
   value: '25000',

@@ -1,8 +1,8 @@
 import { directivesOf } from '../../../../infra/redis/conf/directive-values.ts';
-import { until } from '../../../support/redis-process.ts';
-import { change, fieldsOf } from '../../server-fault-builders.ts';
+import { waitUntil } from '../../../support/redis-process.ts';
+import { changeFault, parseFields } from '../../server-fault-builders.ts';
 
-export const fault = change(
+export const fault = changeFault(
   {
     what: 'A sentinel does not watch the master',
     criterion: 'quorum',
@@ -10,7 +10,7 @@ export const fault = change(
   },
   async (environment) => {
     const sentinel = await environment.admin('sentinel-3');
-    const master = fieldsOf(await sentinel.call('SENTINEL', 'MASTER', 'mymaster'));
+    const master = parseFields(await sentinel.call('SENTINEL', 'MASTER', 'mymaster'));
     await sentinel.call('SENTINEL', 'REMOVE', 'mymaster');
     const { conf = '' } = (await environment.rendered?.())?.get('sentinel-3') ?? {};
     const directives = directivesOf(conf);
@@ -26,8 +26,8 @@ export const fault = change(
       ]) {
         await call('SET', 'mymaster', option, directives.get(`sentinel ${option}`)?.split(' ').at(-1) ?? '');
       }
-      await until('the sentinel to know the others', async () => {
-        const found = fieldsOf(await call('MASTER', 'mymaster'));
+      await waitUntil('the sentinel to know the others', async () => {
+        const found = parseFields(await call('MASTER', 'mymaster'));
         return found.get('num-other-sentinels') === '2' && found.get('flags') === 'master';
       });
     };

@@ -1,6 +1,6 @@
-import { directive } from '../../server-fault-builders.ts';
+import { directiveFault } from '../../server-fault-builders.ts';
 
-export const fault = directive({
+export const fault = directiveFault({
   what: 'A full master refuses writes instead of evicting',
   node: 'redis-1',
   set: { 'maxmemory-policy': 'noeviction' },

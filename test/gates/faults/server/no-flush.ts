@@ -1,6 +1,6 @@
-import { directive } from '../../server-fault-builders.ts';
+import { directiveFault } from '../../server-fault-builders.ts';
 
-export const fault = directive({
+export const fault = directiveFault({
   what: 'The append-only file is never flushed by Redis',
   node: 'redis-2',
   set: { appendfsync: 'no' },

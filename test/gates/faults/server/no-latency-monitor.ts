@@ -1,6 +1,6 @@
-import { directive } from '../../server-fault-builders.ts';
+import { directiveFault } from '../../server-fault-builders.ts';
 
-export const fault = directive({
+export const fault = directiveFault({
   what: 'The latency monitor is off',
   node: 'redis-3',
   set: { 'latency-monitor-threshold': '0' },

@@ -1,6 +1,6 @@
-import { directive } from '../../server-fault-builders.ts';
+import { directiveFault } from '../../server-fault-builders.ts';
 
-export const fault = directive({
+export const fault = directiveFault({
   what: 'A replica has no memory limit',
   node: 'redis-3',
   set: { maxmemory: '0' },

@@ -1,6 +1,6 @@
-import { directive } from '../../server-fault-builders.ts';
+import { directiveFault } from '../../server-fault-builders.ts';
 
-export const fault = directive({
+export const fault = directiveFault({
   what: 'The lag of replicas is not checked before a write',
   node: 'redis-1',
   set: { 'min-replicas-max-lag': '0' },

@@ -1,6 +1,6 @@
-import { directive } from '../../server-fault-builders.ts';
+import { directiveFault } from '../../server-fault-builders.ts';
 
-export const fault = directive({
+export const fault = directiveFault({
   what: 'Slow commands are not logged',
   node: 'redis-1',
   set: { 'slowlog-log-slower-than': '-1' },

@@ -1,6 +1,6 @@
-import { directive } from '../../server-fault-builders.ts';
+import { directiveFault } from '../../server-fault-builders.ts';
 
-export const fault = directive({
+export const fault = directiveFault({
   what: 'A master that is cut off takes writes',
   node: 'redis-1',
   set: { 'min-replicas-to-write': '0' },

@@ -1,6 +1,6 @@
-import { directive } from '../../server-fault-builders.ts';
+import { directiveFault } from '../../server-fault-builders.ts';
 
-export const fault = directive({
+export const fault = directiveFault({
   what: 'TLS 1.0 and 1.1 are accepted',
   group: 'encrypted',
   node: 'redis-2',

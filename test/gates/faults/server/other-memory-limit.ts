@@ -1,6 +1,6 @@
-import { directive } from '../../server-fault-builders.ts';
+import { directiveFault } from '../../server-fault-builders.ts';
 
-export const fault = directive({
+export const fault = directiveFault({
   what: 'A replica has another memory limit than its master',
   node: 'redis-2',
   set: { maxmemory: '300000000' },

@@ -1,6 +1,6 @@
-import { directive } from '../../server-fault-builders.ts';
+import { directiveFault } from '../../server-fault-builders.ts';
 
-export const fault = directive({
+export const fault = directiveFault({
   what: 'A replica that lags by 1 MB is disconnected',
   node: 'redis-2',
   set: { 'client-output-buffer-limit': 'replica 1mb 0 0' },

@@ -1,7 +1,7 @@
-import { freePort } from '../../../support/redis-process.ts';
-import { change } from '../../server-fault-builders.ts';
+import { findFreePort } from '../../../support/redis-process.ts';
+import { changeFault } from '../../server-fault-builders.ts';
 
-export const fault = change(
+export const fault = changeFault(
   {
     what: 'A plain port is open beside the one with TLS',
     group: 'encrypted',
@@ -11,7 +11,7 @@ export const fault = change(
   async (environment) => {
     const admin = await environment.admin('redis-2');
     const host = (await environment.status()).find(({ id }) => id === 'redis-2')?.address.host ?? '';
-    await admin.config('SET', 'port', String(await freePort(host)));
+    await admin.config('SET', 'port', String(await findFreePort(host)));
     return async () => void (await admin.config('SET', 'port', '0'));
   },
 );

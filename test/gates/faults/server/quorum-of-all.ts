@@ -1,6 +1,6 @@
-import { sentinelOption } from '../../server-fault-builders.ts';
+import { sentinelOptionFault } from '../../server-fault-builders.ts';
 
-export const fault = sentinelOption({
+export const fault = sentinelOptionFault({
   what: 'No failover while one sentinel is unreachable',
   option: 'quorum',
   value: '3',

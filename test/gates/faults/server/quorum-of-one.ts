@@ -1,6 +1,6 @@
-import { sentinelOption } from '../../server-fault-builders.ts';
+import { sentinelOptionFault } from '../../server-fault-builders.ts';
 
-export const fault = sentinelOption({
+export const fault = sentinelOptionFault({
   what: 'One sentinel deposes a healthy master',
   option: 'quorum',
   value: '1',

@@ -1,6 +1,6 @@
-import { rendered } from '../../server-fault-builders.ts';
+import { renderedFault } from '../../server-fault-builders.ts';
 
-export const fault = rendered({
+export const fault = renderedFault({
   what: 'The files need all sentinels for a failover',
   settings: { 'topology.quorum': 3 },
   criterion: 'quorum',

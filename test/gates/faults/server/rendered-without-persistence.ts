@@ -1,6 +1,6 @@
-import { rendered } from '../../server-fault-builders.ts';
+import { renderedFault } from '../../server-fault-builders.ts';
 
-export const fault = rendered({
+export const fault = renderedFault({
   what: 'The files name no append-only file and no snapshot',
   settings: { 'redis.appendonly': false, 'redis.save': [] },
   criterion: 'persistence',

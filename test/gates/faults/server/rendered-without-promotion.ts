@@ -1,6 +1,6 @@
-import { rendered } from '../../server-fault-builders.ts';
+import { renderedFault } from '../../server-fault-builders.ts';
 
-export const fault = rendered({
+export const fault = renderedFault({
   what: 'The files never let a replica be promoted',
   settings: { 'redis.extra': { 'replica-priority': '0' } },
   criterion: 'promotion',

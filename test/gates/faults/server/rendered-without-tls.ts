@@ -1,6 +1,6 @@
-import { rendered } from '../../server-fault-builders.ts';
+import { renderedFault } from '../../server-fault-builders.ts';
 
-export const fault = rendered({
+export const fault = renderedFault({
   what: 'The files open plain ports where encryption is promised',
   settings: { 'promises.encryption': true },
   criterion: 'tls',

@@ -1,6 +1,6 @@
-import { rendered } from '../../server-fault-builders.ts';
+import { renderedFault } from '../../server-fault-builders.ts';
 
-export const fault = rendered({
+export const fault = renderedFault({
   what: 'The files let a cut-off master take writes',
   settings: { 'redis.minReplicasToWrite': 0 },
   criterion: 'durability-backed',

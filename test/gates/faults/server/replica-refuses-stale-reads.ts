@@ -1,6 +1,6 @@
-import { directive } from '../../server-fault-builders.ts';
+import { directiveFault } from '../../server-fault-builders.ts';
 
-export const fault = directive({
+export const fault = directiveFault({
   what: 'A replica without its master refuses reads',
   node: 'redis-2',
   set: { 'replica-serve-stale-data': 'no' },

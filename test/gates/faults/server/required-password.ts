@@ -1,14 +1,14 @@
-import { adminOf, change } from '../../server-fault-builders.ts';
+import { changeFault, connectAdmin } from '../../server-fault-builders.ts';
 
 /** The directive is another way to set the password of `default`: removing it leaves that user without a password. */
-export const fault = change(
+export const fault = changeFault(
   {
     what: 'Clients without a user need another password',
     criterion: 'configuration-drift',
     remedy: ['redis-2: requirepass is ', 'digest:'],
   },
   async (environment) => {
-    const admin = await adminOf(environment, 'redis-2');
+    const admin = await connectAdmin(environment, 'redis-2');
     await admin.config('SET', 'requirepass', 'planted-password');
     return async () => {
       await admin.config('SET', 'requirepass', '');

@@ -1,6 +1,6 @@
-import { directive } from '../../server-fault-builders.ts';
+import { directiveFault } from '../../server-fault-builders.ts';
 
-export const fault = directive({
+export const fault = directiveFault({
   what: 'Replication is given up after 5 s of silence',
   node: 'redis-2',
   set: { 'repl-timeout': '5' },

@@ -1,6 +1,6 @@
-import { directive } from '../../server-fault-builders.ts';
+import { directiveFault } from '../../server-fault-builders.ts';
 
-export const fault = directive({
+export const fault = directiveFault({
   what: 'A dead connection is noticed after an hour',
   node: 'redis-1',
   set: { 'tcp-keepalive': '3600' },

@@ -1,6 +1,6 @@
-import { directive } from '../../server-fault-builders.ts';
+import { directiveFault } from '../../server-fault-builders.ts';
 
-export const fault = directive({
+export const fault = directiveFault({
   what: 'The backlog holds less than a failover of the measured writes',
   node: 'redis-2',
   set: { 'repl-backlog-size': '16384' },

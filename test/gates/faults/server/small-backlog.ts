@@ -1,6 +1,6 @@
-import { directive } from '../../server-fault-builders.ts';
+import { directiveFault } from '../../server-fault-builders.ts';
 
-export const fault = directive({
+export const fault = directiveFault({
   what: 'The replication backlog holds 16 KB',
   node: 'redis-2',
   set: { 'repl-backlog-size': '16384' },

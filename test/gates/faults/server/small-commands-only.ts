@@ -1,6 +1,6 @@
-import { directive } from '../../server-fault-builders.ts';
+import { directiveFault } from '../../server-fault-builders.ts';
 
-export const fault = directive({
+export const fault = directiveFault({
   what: 'Commands above 1 MB are refused',
   node: 'redis-1',
   set: { 'proto-max-bulk-len': '1048576' },

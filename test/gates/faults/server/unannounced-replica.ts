@@ -1,6 +1,6 @@
-import { directive } from '../../server-fault-builders.ts';
+import { directiveFault } from '../../server-fault-builders.ts';
 
-export const fault = directive({
+export const fault = directiveFault({
   what: 'Sentinels do not report a replica to clients',
   node: 'redis-3',
   set: { 'replica-announced': 'no' },

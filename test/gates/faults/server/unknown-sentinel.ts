@@ -1,8 +1,8 @@
-import { until } from '../../../support/redis-process.ts';
-import { change, fieldsOf } from '../../server-fault-builders.ts';
+import { waitUntil } from '../../../support/redis-process.ts';
+import { changeFault, parseFields } from '../../server-fault-builders.ts';
 
 /** Sentinels discover each other by messages published on the master. */
-export const fault = change(
+export const fault = changeFault(
   {
     what: 'The sentinels count a vote of a sentinel that does not exist',
     criterion: 'quorum',
@@ -14,16 +14,16 @@ export const fault = change(
     const master = await environment.admin(masterId);
     const others = async (sentinel: string) => {
       const reply = await (await environment.admin(sentinel)).call('SENTINEL', 'MASTER', 'mymaster');
-      return Number(fieldsOf(reply).get('num-other-sentinels'));
+      return Number(parseFields(reply).get('num-other-sentinels'));
     };
     const sentinels = environment.topology.sentinels.map(({ id }) => id);
     const hello = `127.0.0.1,9,${'f'.repeat(40)},0,mymaster,${host},${port},0`;
     await master.publish('__sentinel__:hello', hello);
-    await until('a vote more', async () => (await others('sentinel-2')) === 3);
+    await waitUntil('a vote more', async () => (await others('sentinel-2')) === 3);
     return async () => {
       for (const id of sentinels) await (await environment.admin(id)).call('SENTINEL', 'RESET', 'mymaster');
       for (const id of sentinels)
-        await until(`${id} to know the others again`, async () => (await others(id)) === 2);
+        await waitUntil(`${id} to know the others again`, async () => (await others(id)) === 2);
     };
   },
 );

@@ -1,6 +1,6 @@
-import { directive } from '../../server-fault-builders.ts';
+import { directiveFault } from '../../server-fault-builders.ts';
 
-export const fault = directive({
+export const fault = directiveFault({
   what: 'Only keys with a TTL are evicted',
   node: 'redis-2',
   set: { 'maxmemory-policy': 'volatile-ttl' },

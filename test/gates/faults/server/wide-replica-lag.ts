@@ -1,6 +1,6 @@
-import { directive } from '../../server-fault-builders.ts';
+import { directiveFault } from '../../server-fault-builders.ts';
 
-export const fault = directive({
+export const fault = directiveFault({
   what: 'A cut-off master takes writes for a minute',
   node: 'redis-2',
   set: { 'min-replicas-max-lag': '60' },

@@ -1,6 +1,6 @@
-import { directive } from '../../server-fault-builders.ts';
+import { directiveFault } from '../../server-fault-builders.ts';
 
-export const fault = directive({
+export const fault = directiveFault({
   what: 'After a failover no write is taken until every replica is back',
   node: 'redis-2',
   set: { 'min-replicas-to-write': '2' },

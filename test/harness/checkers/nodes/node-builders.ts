@@ -20,20 +20,20 @@ import {
   type Topology,
   type TopologyNode,
 } from '../../../../infra/topology.ts';
-import { environment as smallEnvironment } from '../history-builders.ts';
+import { buildEnvironment as smallEnvironment } from '../history-builders.ts';
 
 type Fields = Readonly<Record<string, string | number>>;
 
-const hidden = (name: string) => new Secret(`the-password-of-${name}`);
+const secretOf = (name: string) => new Secret(`the-password-of-${name}`);
 const SECRETS: EnvironmentSecrets = {
   redis: {
-    admin: hidden('admin'),
-    app: hidden('app'),
-    replication: hidden('replication'),
-    sentinel: hidden('sentinel'),
-    exporter: hidden('exporter'),
+    admin: secretOf('admin'),
+    app: secretOf('app'),
+    replication: secretOf('replication'),
+    sentinel: secretOf('sentinel'),
+    exporter: secretOf('exporter'),
   },
-  sentinel: { admin: hidden('admin'), app: hidden('app'), peer: hidden('peer') },
+  sentinel: { admin: secretOf('admin'), app: secretOf('app'), peer: secretOf('peer') },
 };
 const FACTS = { version: '7.0.15', activedefrag: false, tls: true };
 

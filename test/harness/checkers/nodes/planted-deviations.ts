@@ -1,25 +1,25 @@
 /** Wrong values on nodes: the checker that finds each, and the contents of its reason and its remedy. */
-import type { environment } from '../history-builders.ts';
+import type { buildEnvironment } from '../history-builders.ts';
 import type { Planted } from './node-builders.ts';
 
-export type Over = Parameters<typeof environment>[0];
+export type EnvironmentOverrides = Parameters<typeof buildEnvironment>[0];
 
-export const ENCRYPTED: Over = { security: { tls: true }, promises: { encryption: true } };
-export const CLUSTER: Over = {
+export const ENCRYPTED: EnvironmentOverrides = { security: { tls: true }, promises: { encryption: true } };
+export const CLUSTER: EnvironmentOverrides = {
   topology: { kind: 'cluster', masters: 3, replicas: 1, sentinels: 0, quorum: 1 },
   redis: { minReplicasToWrite: 0 },
 };
-export const SINGLE: Over = {
+export const SINGLE: EnvironmentOverrides = {
   topology: { kind: 'single', replicas: 0, sentinels: 0, quorum: 1 },
   redis: { minReplicasToWrite: 0 },
   durability: { durableWrites: 'async' },
 };
-export const config = (data: Readonly<Record<string, string>>, node = 'redis-2'): Planted => ({
+export const plantConfigReply = (data: Readonly<Record<string, string>>, node = 'redis-2'): Planted => ({
   node,
   name: 'config',
   data,
 });
-export const master = (data: Readonly<Record<string, string>>, node = 'sentinel-2'): Planted => ({
+export const plantSentinelReply = (data: Readonly<Record<string, string>>, node = 'sentinel-2'): Planted => ({
   node,
   name: 'sentinel-master',
   data,
@@ -31,10 +31,10 @@ const user = (name: string, rules: string | null, node = 'redis-2'): Planted => 
 });
 
 /** Checker, planted value, text of the reason, text of the remedy. */
-export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Over?])[] = [
+export const RED: readonly (readonly [string, Planted, RegExp, RegExp, EnvironmentOverrides?])[] = [
   [
     'persistence',
-    config({ appendonly: 'no', save: '' }),
+    plantConfigReply({ appendonly: 'no', save: '' }),
     /redis-2: appendonly is 'no'.*redis\.appendonly/,
     /redis-2: appendonly is 'no', rendered 'yes': CONFIG SET appendonly "yes"/,
   ],
@@ -46,79 +46,99 @@ export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Over?])[]
   ],
   [
     'flush',
-    config({ appendfsync: 'no' }),
+    plantConfigReply({ appendfsync: 'no' }),
     /redis-2: appendfsync is 'no'.*must be 'everysec' or 'always'/,
     /CONFIG SET appendfsync "everysec"/,
   ],
   [
     'flush',
-    config({ 'no-appendfsync-on-rewrite': 'yes' }),
+    plantConfigReply({ 'no-appendfsync-on-rewrite': 'yes' }),
     /no-appendfsync-on-rewrite/,
     /CONFIG SET no-appendfsync-on-rewrite "no"/,
   ],
   [
     'eviction',
-    config({ 'maxmemory-policy': 'noeviction' }),
+    plantConfigReply({ 'maxmemory-policy': 'noeviction' }),
     /maxmemory-policy is 'noeviction'.*redis\.maxmemoryPolicy/,
     /CONFIG SET maxmemory-policy "allkeys-lru"/,
   ],
-  ['eviction', config({ 'maxmemory-policy': 'volatile-lru' }), /volatile-lru/, /rendered 'allkeys-lru'/],
-  ['eviction', config({ maxmemory: '0' }), /maxmemory is '0'.*redis\.maxmemory\b/, /rendered '268435456'/],
+  [
+    'eviction',
+    plantConfigReply({ 'maxmemory-policy': 'volatile-lru' }),
+    /volatile-lru/,
+    /rendered 'allkeys-lru'/,
+  ],
+  [
+    'eviction',
+    plantConfigReply({ maxmemory: '0' }),
+    /maxmemory is '0'.*redis\.maxmemory\b/,
+    /rendered '268435456'/,
+  ],
   [
     'write-guard',
-    config({ 'min-replicas-to-write': '0' }),
+    plantConfigReply({ 'min-replicas-to-write': '0' }),
     /min-replicas-to-write is '0'.*redis\.minReplicasToWrite/,
     /live|CONFIG SET min-replicas-to-write "1"/,
   ],
   [
     'lag-bound',
-    config({ 'min-replicas-max-lag': '60' }),
+    plantConfigReply({ 'min-replicas-max-lag': '60' }),
     /min-replicas-max-lag is '60'.*must be 1 to 2/,
     /CONFIG SET min-replicas-max-lag "2"/,
   ],
-  ['lag-bound', config({ 'min-replicas-max-lag': '0' }), /min-replicas-max-lag is '0'/, /"2"/],
+  ['lag-bound', plantConfigReply({ 'min-replicas-max-lag': '0' }), /min-replicas-max-lag is '0'/, /"2"/],
   [
     'promotable',
-    config({ 'replica-priority': '0' }),
+    plantConfigReply({ 'replica-priority': '0' }),
     /redis-2: replica-priority is '0'/,
     /CONFIG SET replica-priority "100"/,
   ],
   [
     'promotable',
-    config({ 'replica-announced': 'no' }),
+    plantConfigReply({ 'replica-announced': 'no' }),
     /replica-announced is 'no'/,
     /CONFIG SET replica-announced "yes"/,
   ],
   [
     'promotable',
-    config({ 'cluster-replica-no-failover': 'yes' }),
+    plantConfigReply({ 'cluster-replica-no-failover': 'yes' }),
     /cluster-replica-no-failover is 'yes'/,
     /"no"/,
     CLUSTER,
   ],
   [
     'read-only-replicas',
-    config({ 'replica-read-only': 'no' }),
+    plantConfigReply({ 'replica-read-only': 'no' }),
     /replica-read-only is 'no'/,
     /CONFIG SET replica-read-only "yes"/,
   ],
   [
     'quorum',
-    master({ quorum: '3' }),
+    plantSentinelReply({ quorum: '3' }),
     /sentinel-2: quorum is '3'.*loss of one.*topology\.quorum/,
     /SENTINEL SET mymaster quorum 2/,
   ],
-  ['quorum', master({ quorum: '1' }), /cut off deposes a healthy master/, /quorum is '1', rendered '2'/],
   [
     'quorum',
-    { ...master({ 'num-other-sentinels': '4' }), when: 'end' },
+    plantSentinelReply({ quorum: '1' }),
+    /cut off deposes a healthy master/,
+    /quorum is '1', rendered '2'/,
+  ],
+  [
+    'quorum',
+    { ...plantSentinelReply({ 'num-other-sentinels': '4' }), when: 'end' },
     /num-other-sentinels is '4' at the end of the run, must be 2/,
     /SENTINEL RESET mymaster/,
   ],
-  ['quorum', master({ name: 'other' }), /sentinel monitor is 'absent'/, /does not watch mymaster/],
+  [
+    'quorum',
+    plantSentinelReply({ name: 'other' }),
+    /sentinel monitor is 'absent'/,
+    /does not watch mymaster/,
+  ],
   [
     'parallel-syncs',
-    master({ 'parallel-syncs': '2' }),
+    plantSentinelReply({ 'parallel-syncs': '2' }),
     /sentinel-2: parallel-syncs is '2'.*sentinel\.parallelSyncs/,
     /SENTINEL SET mymaster parallel-syncs 1/,
   ],
@@ -150,38 +170,44 @@ export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Over?])[]
     /tls-protocols/,
     ENCRYPTED,
   ],
-  ['encryption', config({ port: '6380' }), /redis-2: port is '6380'/, /CONFIG SET port "0"/, ENCRYPTED],
   [
     'encryption',
-    config({ 'tls-replication': 'no' }),
+    plantConfigReply({ port: '6380' }),
+    /redis-2: port is '6380'/,
+    /CONFIG SET port "0"/,
+    ENCRYPTED,
+  ],
+  [
+    'encryption',
+    plantConfigReply({ 'tls-replication': 'no' }),
     /tls-replication is 'no'/,
     /CONFIG SET tls-replication "yes"/,
     ENCRYPTED,
   ],
   [
     'encryption',
-    config({ 'tls-cluster': 'no' }),
+    plantConfigReply({ 'tls-cluster': 'no' }),
     /tls-cluster is 'no'/,
     /"yes"/,
     { ...CLUSTER, ...ENCRYPTED },
   ],
   [
     'tls-versions',
-    config({ 'tls-protocols': 'TLSv1 TLSv1.2 TLSv1.3' }),
+    plantConfigReply({ 'tls-protocols': 'TLSv1 TLSv1.2 TLSv1.3' }),
     /tls-protocols is 'tlsv1 tlsv1\.2 tlsv1\.3'/,
     /tlsv1\.2 tlsv1\.3/,
     ENCRYPTED,
   ],
   [
     'tls-versions',
-    config({ 'tls-protocols': '' }),
+    plantConfigReply({ 'tls-protocols': '' }),
     /tls-protocols is ''/,
     /CONFIG SET tls-protocols/,
     ENCRYPTED,
   ],
   [
     'tls-versions',
-    config({ 'tls-ciphers': 'DEFAULT:@SECLEVEL=0' }),
+    plantConfigReply({ 'tls-ciphers': 'DEFAULT:@SECLEVEL=0' }),
     /tls-ciphers/,
     /CONFIG SET tls-ciphers ""/,
     ENCRYPTED,
@@ -202,18 +228,18 @@ export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Over?])[]
   ],
   [
     'exposure',
-    config({ 'protected-mode': 'no' }),
+    plantConfigReply({ 'protected-mode': 'no' }),
     /redis-2: protected-mode is 'no'/,
     /CONFIG SET protected-mode "yes"/,
   ],
   [
     'exposure',
-    config({ bind: '* -::*' }),
+    plantConfigReply({ bind: '* -::*' }),
     /bind is '\* -::\*'.*must be '127\.1\.1\.2'/,
     /CONFIG SET bind "127\.1\.1\.2"/,
   ],
-  ['exposure', config({ 'enable-debug-command': 'yes' }), /enable-debug-command is 'yes'/, /"no"/],
-  ['exposure', config({ unixsocket: '/tmp/redis.sock' }), /unixsocket/, /CONFIG SET unixsocket ""/],
+  ['exposure', plantConfigReply({ 'enable-debug-command': 'yes' }), /enable-debug-command is 'yes'/, /"no"/],
+  ['exposure', plantConfigReply({ unixsocket: '/tmp/redis.sock' }), /unixsocket/, /CONFIG SET unixsocket ""/],
   [
     'exposure',
     { node: 'sentinel-2', name: 'info', data: { tcp_port: '26380' } },
@@ -250,33 +276,40 @@ export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Over?])[]
   ['commands', user('peer', 'on #digest:1 +@all', 'sentinel-3'), /sentinel-3: user peer/, /ACL SETUSER peer/],
   [
     'drift',
-    config({ timeout: '5' }),
+    plantConfigReply({ timeout: '5' }),
     /redis-2: timeout is '5'.*rendered '0'/,
     /redis-2: timeout is '5', rendered '0': CONFIG SET timeout "0"/,
   ],
-  ['drift', config({ maxclients: '50' }), /maxclients is '50'/, /"10000"/],
+  ['drift', plantConfigReply({ maxclients: '50' }), /maxclients is '50'/, /"10000"/],
   [
     'drift',
-    config({ 'client-output-buffer-limit': 'normal 0 0 0 slave 1048576 0 0 pubsub 33554432 8388608 60' }),
+    plantConfigReply({
+      'client-output-buffer-limit': 'normal 0 0 0 slave 1048576 0 0 pubsub 33554432 8388608 60',
+    }),
     /client-output-buffer-limit/,
     /replica 268435456 67108864 60/,
   ],
-  ['drift', config({ 'repl-backlog-size': '16384' }), /repl-backlog-size is '16384'/, /rendered '16777216'/],
   [
     'drift',
-    config({ masterauth: 'digest:other' }),
+    plantConfigReply({ 'repl-backlog-size': '16384' }),
+    /repl-backlog-size is '16384'/,
+    /rendered '16777216'/,
+  ],
+  [
+    'drift',
+    plantConfigReply({ masterauth: 'digest:other' }),
     /masterauth is 'digest:other'/,
     /rendered 'digest:replication'/,
   ],
   [
     'drift',
-    master({ 'down-after-milliseconds': '1001' }),
+    plantSentinelReply({ 'down-after-milliseconds': '1001' }),
     /sentinel-2: down-after-milliseconds is '1001'.*rendered '1000'/,
     /SENTINEL SET mymaster down-after-milliseconds 1000/,
   ],
   [
     'drift',
-    master({ 'client-reconfig-script': '/tmp/x' }),
+    plantSentinelReply({ 'client-reconfig-script': '/tmp/x' }),
     /client-reconfig-script is '\/tmp\/x'/,
     /client-reconfig-script/,
   ],
@@ -313,11 +346,11 @@ export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Over?])[]
   ],
   [
     'roles',
-    master({ ip: '127.9.9.9' }),
+    plantSentinelReply({ ip: '127.9.9.9' }),
     /sentinel-2: its master is '127\.9\.9\.9:6379 \(master\)'/,
     /names 127\.9\.9\.9/,
   ],
-  ['roles', master({ flags: 'master,o_down' }), /master,o_down/, /failover/],
+  ['roles', plantSentinelReply({ flags: 'master,o_down' }), /master,o_down/, /failover/],
   [
     'roles',
     { node: 'redis-4', name: 'role', data: { role: 'master', link: null } },
@@ -327,13 +360,13 @@ export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Over?])[]
   ],
   [
     'read-only-replicas',
-    config({ 'replica-ignore-maxmemory': 'no' }),
+    plantConfigReply({ 'replica-ignore-maxmemory': 'no' }),
     /replica-ignore-maxmemory is 'no'/,
     /"yes"/,
   ],
   [
     'write-guard',
-    config({ 'min-replicas-to-write': '2' }),
+    plantConfigReply({ 'min-replicas-to-write': '2' }),
     /min-replicas-to-write is '2'.*must be at most 1/,
     /CONFIG SET min-replicas-to-write "1"/,
   ],

@@ -2,21 +2,29 @@ import { describe, expect, it } from 'vitest';
 import type { EnvironmentConfig } from '../../../../config/schema.ts';
 import type { Finding } from '../../../../harness/checkers/history-queries.ts';
 import { nodeCheckers } from '../../../../harness/checkers/nodes/index.ts';
-import { context, environment, history, number } from '../history-builders.ts';
+import { buildContext, buildEnvironment, buildHistory, figureNumber } from '../history-builders.ts';
 import { healthyNodes, type Planted } from './node-builders.ts';
-import { CLUSTER, config, ENCRYPTED, master, type Over, RED, SINGLE } from './planted-deviations.ts';
+import {
+  CLUSTER,
+  ENCRYPTED,
+  type EnvironmentOverrides,
+  plantConfigReply,
+  plantSentinelReply,
+  RED,
+  SINGLE,
+} from './planted-deviations.ts';
 
 /** In scope only of topologies with replicas: config/gates.yaml. */
 const REPLICATION_RULES = new Set(['quorum', 'parallel-syncs', 'failure-detection', 'roles', 'write-guard']);
 
-function check(id: string, planted: readonly Planted[] = [], over: Over = {}): Finding {
-  return checked(id, environment(over), healthyNodes(environment(over), planted));
+function check(id: string, planted: readonly Planted[] = [], over: EnvironmentOverrides = {}): Finding {
+  return checked(id, buildEnvironment(over), healthyNodes(buildEnvironment(over), planted));
 }
 
 function checked(id: string, config: EnvironmentConfig, events: ReturnType<typeof healthyNodes>): Finding {
   const checker = nodeCheckers.find((one) => one.id === id);
   if (checker === undefined) throw new Error(`no checker ${id}`);
-  return checker.check(history(events), context({ environment: config, drill: 'configuration' }));
+  return checker.check(buildHistory(events), buildContext({ environment: config, drill: 'configuration' }));
 }
 
 const figureOf = (id: string) => (id === 'failure-detection' ? 'electionRetryMs' : 'wrong');
@@ -35,7 +43,7 @@ describe('the facts of a healthy environment', () => {
       if (name === 'cluster' && (id === 'quorum' || id === 'parallel-syncs')) continue;
       const finding = check(id, [], over);
       expect(finding, `${id} on ${name}`).toMatchObject({ validity: 'valid' });
-      if (figureOf(id) === 'wrong') expect(number(finding, 'wrong'), `${id} on ${name}`).toBe(0);
+      if (figureOf(id) === 'wrong') expect(figureNumber(finding, 'wrong'), `${id} on ${name}`).toBe(0);
     }
   });
 });
@@ -46,40 +54,44 @@ describe('a value on a node that is not as it must be', () => {
     ({ id, planted, reason, remedy, over }) => {
       const finding = check(id, [planted], over);
       expect(finding.validity).toBe('invalid');
-      expect(number(finding, 'wrong')).toBeGreaterThanOrEqual(1);
+      expect(figureNumber(finding, 'wrong')).toBeGreaterThanOrEqual(1);
       expect(finding.reasons.join('\n')).toMatch(reason);
       expect(finding.remedies?.join('\n')).toMatch(remedy);
     },
   );
 
   it('counts once although every probe shows it, and names the first', () => {
-    const finding = check('flush', [config({ appendfsync: 'no' })]);
-    expect(number(finding, 'wrong')).toBe(1);
+    const finding = check('flush', [plantConfigReply({ appendfsync: 'no' })]);
+    expect(figureNumber(finding, 'wrong')).toBe(1);
     expect(finding.reasons).toEqual([expect.stringContaining('at the start of the run')]);
   });
 
   it('counts where only a probe between two trials shows it', () => {
-    const finding = check('flush', [{ ...config({ appendfsync: 'no' }), when: 'between' }]);
+    const finding = check('flush', [{ ...plantConfigReply({ appendfsync: 'no' }), when: 'between' }]);
     expect(finding.reasons).toEqual([expect.stringContaining('after trial 1')]);
   });
 
   it('is the longest retry and the shortest detection of all sentinels', () => {
-    const slow = check('failure-detection', [master({ 'failover-timeout': '60000' })]);
-    expect(number(slow, 'electionRetryMs')).toBe(121_000);
+    const slow = check('failure-detection', [plantSentinelReply({ 'failover-timeout': '60000' })]);
+    expect(figureNumber(slow, 'electionRetryMs')).toBe(121_000);
     expect(slow.reasons.join()).toMatch(
       /electionRetryMs: sentinel-2: .*failover-timeout is '60000', rendered '5000'/,
     );
     expect(slow.remedies?.join()).toMatch(/electionRetryMs: sentinel-2: .*SENTINEL SET mymaster/);
-    const fast = check('failure-detection', [master({ 'down-after-milliseconds': '100' })]);
-    expect(number(fast, 'detectionMs')).toBe(100);
-    expect(number(fast, 'electionRetryMs')).toBe(11_000);
-    const cluster = check('failure-detection', [config({ 'cluster-node-timeout': '15000' })], CLUSTER);
-    expect(number(cluster, 'electionRetryMs')).toBe(75_000);
+    const fast = check('failure-detection', [plantSentinelReply({ 'down-after-milliseconds': '100' })]);
+    expect(figureNumber(fast, 'detectionMs')).toBe(100);
+    expect(figureNumber(fast, 'electionRetryMs')).toBe(11_000);
+    const cluster = check(
+      'failure-detection',
+      [plantConfigReply({ 'cluster-node-timeout': '15000' })],
+      CLUSTER,
+    );
+    expect(figureNumber(cluster, 'electionRetryMs')).toBe(75_000);
     expect(cluster.remedies?.join()).toMatch(/cluster-node-timeout is '15000', rendered '5000'/);
   });
 
   it('is a directive that no table knows and that one node has otherwise than the others', () => {
-    const on = (node: string, value: string) => config({ 'a-later-directive': value }, node);
+    const on = (node: string, value: string) => plantConfigReply({ 'a-later-directive': value }, node);
     const same = ['redis-1', 'redis-2', 'redis-3'].map((node) => on(node, '1'));
     expect(check('drift', same).validity).toBe('valid');
     const finding = check('drift', [...same, on('redis-2', '2')]);
@@ -89,7 +101,7 @@ describe('a value on a node that is not as it must be', () => {
   });
 
   it('is wrong in the rendered file as well, and then the file is named', () => {
-    const rendered: readonly (readonly [string, Over, RegExp])[] = [
+    const rendered: readonly (readonly [string, EnvironmentOverrides, RegExp])[] = [
       [
         'persistence',
         { redis: { appendonly: false, save: [] } },
@@ -197,7 +209,7 @@ describe('a fact that is not there', () => {
   it.each(nodeCheckers.map(({ id }) => id))(
     'leaves %s without a figure where a run was not asked at its end',
     (id) => {
-      const config = environment(over);
+      const config = buildEnvironment(over);
       const events = healthyNodes(config);
       const last = events.findLastIndex((event) => event.type === 'observe' && event.name === 'probe');
       expect(checked(id, config, events.slice(0, last))).toMatchObject({ validity: 'unknown', figures: {} });
@@ -216,7 +228,10 @@ describe('a fact that is not there', () => {
   });
 
   it('does not hide what another node shows', () => {
-    const finding = check('flush', [{ node: 'redis-1', name: 'config' }, config({ appendfsync: 'no' })]);
+    const finding = check('flush', [
+      { node: 'redis-1', name: 'config' },
+      plantConfigReply({ appendfsync: 'no' }),
+    ]);
     expect(finding.validity).toBe('invalid');
   });
 

@@ -33,12 +33,12 @@ export const installedVersion =
 /** Leaves defragmentation out, so that any build works. */
 export const facts: BinaryFacts = { version: installedVersion, activedefrag: false, tls: true };
 
-export interface Rig extends AsyncDisposable {
+export interface ConfTopology extends AsyncDisposable {
   readonly topology: Topology;
   readonly secrets: EnvironmentSecrets;
   readonly tls: { readonly ca: string } | undefined;
   address(id: string): Address;
-  /** A connection as `user`; closed with the rig. */
+  /** A connection as `user`; closed with the topology. */
   connect(id: string, user: string, options?: RedisOptions): Redis;
   kill(id: string): void;
   log(id: string): string;
@@ -46,7 +46,7 @@ export interface Rig extends AsyncDisposable {
 }
 
 /** Polls a condition; on failure the error names it. */
-export async function until<T>(
+export async function waitUntil<T>(
   what: string,
   check: () => Promise<T | undefined | false>,
   withinMs = 20_000,
@@ -60,9 +60,9 @@ export async function until<T>(
   }
 }
 
-export async function startRig(environment: EnvironmentConfig): Promise<Rig> {
+export async function startConfTopology(environment: EnvironmentConfig): Promise<ConfTopology> {
   const topology = planTopology(environment);
-  const dir = mkdtempSync(join(tmpdir(), 'kit-rig-'));
+  const dir = mkdtempSync(join(tmpdir(), 'kit-topology-'));
   const net = `127.${randomInt(100, 200)}.${randomInt(1, 250)}`;
   const placement = new Map(
     nodesOf(topology).map((node, i) => [
@@ -116,7 +116,7 @@ export async function startRig(environment: EnvironmentConfig): Promise<Rig> {
   const password = (id: string, user: string) =>
     id.startsWith('redis') ? secrets.redis[user as 'admin'] : secrets.sentinel[user as 'admin'];
   const ca = tls === undefined ? undefined : { ca: tls.ca };
-  const rig: Rig = {
+  const started: ConfTopology = {
     topology,
     secrets,
     tls: ca,
@@ -148,15 +148,15 @@ export async function startRig(environment: EnvironmentConfig): Promise<Rig> {
   };
   try {
     topology.redis.forEach(start);
-    await until('replicas in sync', async () => {
-      const info = await rig.connect('redis-1', 'admin').info('replication');
+    await waitUntil('replicas in sync', async () => {
+      const info = await started.connect('redis-1', 'admin').info('replication');
       return (info.match(/state=online/g) ?? []).length === topology.redis.length - 1;
     });
     // After the replicas: a sentinel asks a master for its replicas when it starts, and again only 10 s later.
     topology.sentinels.forEach(start);
-    return rig;
+    return started;
   } catch (error) {
-    await rig[Symbol.asyncDispose]();
+    await started[Symbol.asyncDispose]();
     throw error;
   }
 }

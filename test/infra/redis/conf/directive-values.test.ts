@@ -12,7 +12,7 @@ import {
   directivesOf,
   reportedDirectives,
 } from '../../../../infra/redis/conf/directive-values.ts';
-import { freePort, until } from '../../../support/redis-process.ts';
+import { findFreePort, waitUntil } from '../../../support/redis-process.ts';
 
 describe('a value of a directive in one form', () => {
   it.each([
@@ -55,12 +55,12 @@ describe('a value of a directive in one form', () => {
 describe('the defaults', () => {
   it('are those of the installed server, directive by directive', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'kit-defaults-'));
-    const port = await freePort('127.0.0.1');
+    const port = await findFreePort('127.0.0.1');
     const server = spawn('redis-server', ['--port', String(port)], { cwd: dir, stdio: 'ignore' });
     const redis = new Redis({ port, protocol: 2, retryStrategy: () => 50 });
     redis.on('error', () => undefined);
     try {
-      await until('the server to answer', async () => (await redis.ping()) === 'PONG');
+      await waitUntil('the server to answer', async () => (await redis.ping()) === 'PONG');
       const flat = (await redis.call('CONFIG', 'GET', '*')) as string[];
       const pairs = flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1] ?? ''] as const] : []));
       const family = (await redis.info('server')).includes('valkey_version') ? 'valkey' : 'redis';

@@ -7,7 +7,7 @@ import { encodePlaceholder } from '../../../../client/codec/placeholder.ts';
 import { loadEnvironment } from '../../../../config/load.ts';
 import { LOADER, loaderPassword } from '../../../../infra/redis/conf/acl.ts';
 import { functionLibrary } from '../../../../infra/redis/functions.ts';
-import { type Rig, startRig, until } from './conf-topology.ts';
+import { type ConfTopology, startConfTopology, waitUntil } from './conf-topology.ts';
 
 const REFUSED: readonly (readonly [string, ...string[]])[] = [
   ['FLUSHALL'],
@@ -58,10 +58,10 @@ const ALLOWED: readonly (readonly [string, ...string[]])[] = [
 ];
 
 describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
-  let rig: Rig;
+  let topology: ConfTopology;
 
   beforeAll(async () => {
-    rig = await startRig(
+    topology = await startConfTopology(
       loadEnvironment(
         name,
         { 'sentinel.downAfterMs': 1000, 'sentinel.failoverTimeoutMs': 5000, 'redis.maxmemory': '64mb' },
@@ -69,27 +69,29 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
       ),
     );
   });
-  afterAll(async () => await rig[Symbol.asyncDispose]());
+  afterAll(async () => await topology[Symbol.asyncDispose]());
 
   it('replicate a write to both replicas, under the announced addresses', async () => {
-    await rig.connect('redis-1', 'app').set('greeting', 'hello');
+    await topology.connect('redis-1', 'app').set('greeting', 'hello');
     for (const id of ['redis-2', 'redis-3']) {
-      const replica = rig.connect(id, 'app');
-      await until(`the write on ${id}`, async () => (await replica.get('greeting')) === 'hello');
-      expect(await rig.connect('redis-1', 'admin').info('replication')).toContain(
-        `ip=${rig.address(id).host},`,
+      const replica = topology.connect(id, 'app');
+      await waitUntil(`the write on ${id}`, async () => (await replica.get('greeting')) === 'hello');
+      expect(await topology.connect('redis-1', 'admin').info('replication')).toContain(
+        `ip=${topology.address(id).host},`,
       );
     }
   });
 
   it('let the app user do what a cache does', async () => {
-    const app = rig.connect('redis-1', 'app');
+    const app = topology.connect('redis-1', 'app');
     for (const [command, ...args] of ALLOWED)
       await expect(app.call(command, ...args), command).resolves.not.toThrow();
   });
 
   it('let the loader load the function library, and nothing else; let the app user call it', async () => {
-    const loader = rig.connect('redis-1', LOADER, { password: loaderPassword(rig.secrets).reveal() });
+    const loader = topology.connect('redis-1', LOADER, {
+      password: loaderPassword(topology.secrets).reveal(),
+    });
     expect(await loader.call('FUNCTION', 'LOAD', 'REPLACE', functionLibrary())).toBe('redis_cache_kit_2');
     for (const [command, ...args] of [
       ['GET', 'k'],
@@ -98,33 +100,33 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
       ['INFO'],
     ] as const)
       await expect(loader.call(command, ...args), command).rejects.toThrow(/NOPERM/);
-    const app = rig.connect('redis-1', 'app');
+    const app = topology.connect('redis-1', 'app');
     const [entry, token] = ['cache:k', 'f'.repeat(16)];
     const fetch = (who: string) => app.fcall('rck2_fetch', 1, entry, encodePlaceholder(who), 1000);
     expect(await fetch(token)).toBeNull();
     expect(await fetch('0'.repeat(16))).toHaveLength(2);
     expect(await app.fcall('rck2_store', 1, entry, token, 'v', 1000, '', 'cache:~ready')).toBe(1);
-    await until('a replica has the library', async () => {
-      const list = await rig.connect('redis-2', 'admin').call('FUNCTION', 'LIST');
+    await waitUntil('a replica has the library', async () => {
+      const list = await topology.connect('redis-2', 'admin').call('FUNCTION', 'LIST');
       return JSON.stringify(list).includes('redis_cache_kit');
     });
   });
 
   it.each(REFUSED)('refuse the app user %s', async (command, ...args) => {
-    const app = rig.connect('redis-1', 'app');
+    const app = topology.connect('redis-1', 'app');
     await expect(app.call(command, ...args)).rejects.toThrow(/NOPERM|DEBUG command not allowed/);
   });
 
   it('know nobody without a password but the health probe, which may only ping', async () => {
-    const stranger = rig.connect('redis-1', 'default');
+    const stranger = topology.connect('redis-1', 'default');
     await expect(stranger.ping()).rejects.toThrow(/NOAUTH|WRONGPASS/);
-    const probe = rig.connect('redis-1', 'health', { password: 'any' });
+    const probe = topology.connect('redis-1', 'health', { password: 'any' });
     expect(await probe.ping()).toBe('PONG');
     await expect(probe.get('greeting')).rejects.toThrow(/NOPERM/);
   });
 
   it('let the exporter read figures and no secret', async () => {
-    const exporter = rig.connect('redis-1', 'exporter');
+    const exporter = topology.connect('redis-1', 'exporter');
     expect(await exporter.info()).toContain('used_memory');
     await expect(exporter.latency('LATEST')).resolves.toBeDefined();
     await expect(exporter.config('GET', 'masterauth')).rejects.toThrow(/NOPERM/);
@@ -132,13 +134,13 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
   });
 
   it('let the app user of a sentinel find and follow the master, and change nothing', async () => {
-    const app = rig.connect('sentinel-1', 'app');
+    const app = topology.connect('sentinel-1', 'app');
     expect(await app.call('SENTINEL', 'get-master-addr-by-name', 'mymaster')).toEqual([
-      rig.address('redis-1').host,
+      topology.address('redis-1').host,
       '6379',
     ]);
     await app.subscribe('+switch-master');
-    const other = rig.connect('sentinel-1', 'app');
+    const other = topology.connect('sentinel-1', 'app');
     for (const args of [
       ['FAILOVER', 'mymaster'],
       ['REMOVE', 'mymaster'],
@@ -151,40 +153,40 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
 
   it('fail over to a replica when the master dies, and a stock client finds it without a warning', async () => {
     for (const id of ['sentinel-1', 'sentinel-2', 'sentinel-3']) {
-      const sentinel = rig.connect(id, 'admin');
-      await until(`${id} sees two sentinels and two replicas`, async () => {
+      const sentinel = topology.connect(id, 'admin');
+      await waitUntil(`${id} sees two sentinels and two replicas`, async () => {
         const reply = (await sentinel.call('SENTINEL', 'MASTER', 'mymaster')) as string[];
         const field = (key: string) => reply[reply.indexOf(key) + 1];
         return field('num-other-sentinels') === '2' && field('num-slaves') === '2';
       });
     }
     const warned = vi.spyOn(console, 'warn');
-    await until('a stock client writes', () => writeAsStock(rig, 'before'));
-    rig.kill('redis-1');
-    const elected = await until(
+    await waitUntil('a stock client writes', () => writeAsStock(topology, 'before'));
+    topology.kill('redis-1');
+    const elected = await waitUntil(
       'another master',
       async () => {
-        const reply = await rig
+        const reply = await topology
           .connect('sentinel-2', 'app')
           .call('SENTINEL', 'get-master-addr-by-name', 'mymaster');
         const [host] = reply as string[];
-        return host === rig.address('redis-1').host ? undefined : host;
+        return host === topology.address('redis-1').host ? undefined : host;
       },
       40_000,
     );
     const [id, other] =
-      elected === rig.address('redis-2').host
+      elected === topology.address('redis-2').host
         ? (['redis-2', 'redis-3'] as const)
         : (['redis-3', 'redis-2'] as const);
-    await until('a stock client writes to the new master', () => writeAsStock(rig, 'after'));
-    await until('the other replica follows the new master', async () =>
-      (await rig.connect(other, 'admin').info('replication')).includes(`master_host:${elected}`),
+    await waitUntil('a stock client writes to the new master', () => writeAsStock(topology, 'after'));
+    await waitUntil('the other replica follows the new master', async () =>
+      (await topology.connect(other, 'admin').info('replication')).includes(`master_host:${elected}`),
     );
-    expect(await rig.connect(id, 'app').get('before')).toBe('1');
-    await until('the promotion is in the file', async () => !rig.conf(id).match(/^replicaof/m));
+    expect(await topology.connect(id, 'app').get('before')).toBe('1');
+    await waitUntil('the promotion is in the file', async () => !topology.conf(id).match(/^replicaof/m));
     expect(warned).not.toHaveBeenCalled();
     warned.mockRestore();
-    await expectNothingRefused(rig, [id, other, 'sentinel-1', 'sentinel-2', 'sentinel-3']);
+    await expectNothingRefused(topology, [id, other, 'sentinel-1', 'sentinel-2', 'sentinel-3']);
   });
 });
 
@@ -192,15 +194,17 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
  * One write by a separate stock ioredis: the test checks that the permissions of the app users are enough for it. One
  * client kept over the failover may end permanently when the switch happens between two sockets (redis/ioredis#1683).
  */
-async function writeAsStock(rig: Rig, key: string): Promise<string> {
+async function writeAsStock(topology: ConfTopology, key: string): Promise<string> {
   const client = new Redis({
-    sentinels: ['sentinel-1', 'sentinel-2', 'sentinel-3'].map((id) => rig.address(id)),
+    sentinels: ['sentinel-1', 'sentinel-2', 'sentinel-3'].map((id) => topology.address(id)),
     name: 'mymaster',
     username: 'app',
-    password: rig.secrets.redis.app.reveal(),
+    password: topology.secrets.redis.app.reveal(),
     sentinelUsername: 'app',
-    sentinelPassword: rig.secrets.sentinel.app.reveal(),
-    ...(rig.tls === undefined ? {} : { tls: rig.tls, sentinelTLS: rig.tls, enableTLSForSentinelMode: true }),
+    sentinelPassword: topology.secrets.sentinel.app.reveal(),
+    ...(topology.tls === undefined
+      ? {}
+      : { tls: topology.tls, sentinelTLS: topology.tls, enableTLSForSentinelMode: true }),
     commandTimeout: 2000,
   });
   client.on('error', () => undefined);
@@ -212,11 +216,11 @@ async function writeAsStock(rig: Rig, key: string): Promise<string> {
 }
 
 /** ACL LOG lists every refused command: the replication, sentinel and peer users must have all that they need. */
-async function expectNothingRefused(rig: Rig, ids: readonly string[]): Promise<void> {
+async function expectNothingRefused(topology: ConfTopology, ids: readonly string[]): Promise<void> {
   for (const id of ids) {
-    const probe = rig.connect(id, 'health', { password: 'any' });
+    const probe = topology.connect(id, 'health', { password: 'any' });
     await expect(probe.call('ACL', 'WHOAMI')).rejects.toThrow(/NOPERM/);
-    const entries = (await rig.connect(id, 'admin').call('ACL', 'LOG')) as string[][];
+    const entries = (await topology.connect(id, 'admin').call('ACL', 'LOG')) as string[][];
     expect(entries.flat(), 'ACL LOG holds what was refused').toContain('health');
     const refused = entries
       .map((entry) => ({

@@ -14,7 +14,7 @@ import { deploy, terraformPlan } from '../../../../infra/substrates/docker/terra
 import type { Environment } from '../../../../infra/substrates/environment.ts';
 import { planTopology } from '../../../../infra/topology.ts';
 import { clusterContract } from '../../../contracts/cluster.contract.ts';
-import { until } from '../../../support/redis-process.ts';
+import { waitUntil } from '../../../support/redis-process.ts';
 import { clusterConfiguration, describeOnEngine, engineStateDir } from './fixtures.ts';
 
 const state = engineStateDir();
@@ -57,7 +57,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
   it('is whole when the deploy returns, a second plan changes nothing, and nothing has drifted', async () => {
     expect(await missing()).toBeUndefined();
     expect(await changes()).toBe(false);
-    await until('no drift', async () => (await drift()).length === 0, 30_000);
+    await waitUntil('no drift', async () => (await drift()).length === 0, 30_000);
   });
 
   it('tells a client what it needs, and nobody a secret', async () => {
@@ -106,7 +106,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     expect(await (await environment.admin('redis-2')).get('{06S}:7')).toBe('7');
     expect(await restoreSlots(environment)).toBe(2);
     expect(await source.get('{06S}:7')).toBe('7');
-    await until('the cluster to be whole', async () => (await missing()) === undefined, 30_000);
+    await waitUntil('the cluster to be whole', async () => (await missing()) === undefined, 30_000);
   });
 
   it('a master that lost its volume comes back as a replica of whoever took over, not as an empty master', async () => {
@@ -129,12 +129,12 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     const heal = await environment.capabilities.partition?.(['redis-2'], { clientsStillReach: true });
     try {
       const write = async () => (await environment.admin('redis-2')).set('{foo}:late', 'x').catch(String);
-      await until('redis-2 to refuse', async () => (await write()).includes('CLUSTERDOWN'), 30_000);
-      await until('redis-5 to take over', async () => (await shards())[1]?.master === 'redis-5', 30_000);
+      await waitUntil('redis-2 to refuse', async () => (await write()).includes('CLUSTERDOWN'), 30_000);
+      await waitUntil('redis-5 to take over', async () => (await shards())[1]?.master === 'redis-5', 30_000);
     } finally {
       await heal?.();
     }
-    await until('the cluster to be whole', async () => (await missing()) === undefined, 60_000);
+    await waitUntil('the cluster to be whole', async () => (await missing()) === undefined, 60_000);
     expect((await shards())[1]).toMatchObject({ master: 'redis-5', replicas: ['redis-2'] });
   });
 

@@ -12,7 +12,7 @@ import { LABEL } from '../../../../infra/substrates/docker/plan.ts';
 import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
 import { terraformPlan } from '../../../../infra/substrates/docker/terraform.ts';
 import { planTopology } from '../../../../infra/topology.ts';
-import { until } from '../../../support/redis-process.ts';
+import { waitUntil } from '../../../support/redis-process.ts';
 import { describeOnEngine, engineStateDir } from './fixtures.ts';
 
 const state = engineStateDir();
@@ -89,7 +89,7 @@ describeOnEngine(suite, () => {
       () => undefined,
       (error: unknown) => error,
     );
-    await until('the deploy to be in the middle', async () => (await traces()).length > 4, 60_000);
+    await waitUntil('the deploy to be in the middle', async () => (await traces()).length > 4, 60_000);
     fill();
     expect(freeBytes(disk)).toBe(0);
     expect(await deploying).toMatchObject({ code: 'DISK_FULL', exitCode: expect.any(Number) });

@@ -17,9 +17,9 @@ import { LABEL, planDocker, servicesOf, volumesOf } from '../../../../infra/subs
 import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
 import { deploy, terraformPlan } from '../../../../infra/substrates/docker/terraform.ts';
 import { planTopology } from '../../../../infra/topology.ts';
-import { until } from '../../../support/redis-process.ts';
-import { describeOnEngine, engineStateDir, labelsOfDeploy } from './fixtures.ts';
-import { inVolume, remake } from './manual-changes.ts';
+import { waitUntil } from '../../../support/redis-process.ts';
+import { deployLabels, describeOnEngine, engineStateDir } from './fixtures.ts';
+import { recreateContainer, runInVolume } from './manual-changes.ts';
 
 const state = engineStateDir();
 const ports = { redis: 27_800, sentinel: 27_810, exporter: 27_820, commander: 27_821 };
@@ -36,7 +36,7 @@ async function drift(): Promise<readonly DriftFinding[]> {
   expect(performance.now() - started).toBeLessThan(5_000);
   return found;
 }
-const noDrift = () => until('no drift', async () => (await drift()).length === 0, 30_000);
+const noDrift = () => waitUntil('no drift', async () => (await drift()).length === 0, 30_000);
 
 /**
  * Terraform's plan, by the names of the findings. Not drift: the wait at the end of a deploy, and the limit of
@@ -86,7 +86,7 @@ describeOnEngine('drift', () => {
   const { container } = exporter;
   const data = networks.data.name;
   const limit = (memory: string) => ['update', '--memory', memory, '--memory-swap', memory, container];
-  const stray = ['kit-drifting-stray', ...labelsOfDeploy(config, state.path), '--entrypoint', 'true'];
+  const stray = ['kit-drifting-stray', ...deployLabels(config, state.path), '--entrypoint', 'true'];
 
   /**
    * Each damage: how to cause it, and how to undo it by the finding's remedy, or by hand if the next apply would do it.
@@ -132,12 +132,12 @@ describeOnEngine('drift', () => {
   });
 
   it('names a configuration file that was changed on its volume', async () => {
-    await inVolume(exporter.configVolume, image(), 'echo "# by hand" >> /v/exporter.sh');
+    await runInVolume(exporter.configVolume, image(), 'echo "# by hand" >> /v/exporter.sh');
     const found = await drift();
     expect(kindsOf(found)).toEqual([`${exporter.configVolume}: configuration-file`]);
     expect(found[0]?.found).toContain('exporter.sh');
     expect(await planned()).toEqual({});
-    await inVolume(exporter.configVolume, image(), 'sed -i "$ d" /v/exporter.sh');
+    await runInVolume(exporter.configVolume, image(), 'sed -i "$ d" /v/exporter.sh');
     await noDrift();
   });
 
@@ -167,7 +167,7 @@ describeOnEngine('drift', () => {
     await noDrift();
   });
 
-  const CHANGES: Readonly<Record<string, Parameters<typeof remake>[3]>> = {
+  const CHANGES: Readonly<Record<string, Parameters<typeof recreateContainer>[3]>> = {
     environment: ({ Env }) => Env.push('EXTRA=1'),
     label: ({ Labels }) => Object.assign(Labels, { [LABEL.node]: 'another' }),
     'health-check': ({ Healthcheck }) => Object.assign(Healthcheck, { Test: ['CMD', 'true'] }),
@@ -182,7 +182,7 @@ describeOnEngine('drift', () => {
   it('names each thing of a container that somebody made again, and that the next apply fails until it is gone', async () => {
     const facts = (await inspectContainers([container])).get(container) as ContainerFacts;
     for (const [kind, change] of Object.entries(CHANGES)) {
-      await remake(exporter, networks, facts, change);
+      await recreateContainer(exporter, networks, facts, change);
       const found = await drift();
       expect(kindsOf(found)).toEqual([`${container}: made-by-hand`, `${container}: ${kind}`]);
       for (const { nextApply } of found) expect(nextApply).toBe('fails, the name is taken');

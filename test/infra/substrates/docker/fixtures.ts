@@ -26,7 +26,7 @@ export function engineStateDir(): StateDir {
 }
 
 /** Labels that a deploy from that state directory sets; for `docker create`, `docker network create`. */
-export function labelsOfDeploy(environment: EnvironmentConfig, stateDir: string): readonly string[] {
+export function deployLabels(environment: EnvironmentConfig, stateDir: string): readonly string[] {
   const labels = [
     `${LABEL.environment}=${environment.name}`,
     `${LABEL.owner}=${ownerOf(environment, stateDir).id}`,
@@ -37,7 +37,7 @@ export function labelsOfDeploy(environment: EnvironmentConfig, stateDir: string)
 const PROJECT = resolve(import.meta.dirname, '../../../..');
 
 /** `npx cdktf`, as a user calls it without a terminal, with this state directory and this YAML. */
-export async function plainCdktf(
+export async function runPlainCdktf(
   verb: 'deploy' | 'destroy',
   environment: EnvironmentConfig,
   stateDir: string,

@@ -15,9 +15,9 @@ import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.t
 import { deploy, replaceContainer, terraformPlan } from '../../../../infra/substrates/docker/terraform.ts';
 import type { Environment } from '../../../../infra/substrates/environment.ts';
 import { planTopology } from '../../../../infra/topology.ts';
-import { filesThatTell, passwordsIn } from '../../../support/passwords.ts';
-import { until } from '../../../support/redis-process.ts';
-import { configuration, describeOnEngine, engineStateDir, labelsOfDeploy } from './fixtures.ts';
+import { filesContaining, readPasswords } from '../../../support/passwords.ts';
+import { waitUntil } from '../../../support/redis-process.ts';
+import { configuration, deployLabels, describeOnEngine, engineStateDir } from './fixtures.ts';
 
 const state = engineStateDir();
 const config = configuration('lifecycle', {}, 27_400);
@@ -30,9 +30,9 @@ let environment: Environment;
 const changes = async () => (await terraformPlan(config, terraform)).changes;
 const drift = () => findDrift(plan, state.path);
 /** A health check that failed meanwhile is retried every 10 s. */
-const noDrift = () => until('no drift', async () => (await drift()).length === 0, 30_000);
+const noDrift = () => waitUntil('no drift', async () => (await drift()).length === 0, 30_000);
 const whole = () =>
-  until('the environment to be whole', () => isWhole(environment).catch(() => false), 60_000);
+  waitUntil('the environment to be whole', () => isWhole(environment).catch(() => false), 60_000);
 
 describeOnEngine('an environment on the engine', () => {
   beforeAll(async () => {
@@ -54,7 +54,7 @@ describeOnEngine('an environment on the engine', () => {
     await environment.capabilities.kill?.(before as string);
     const deposed = async () => ![undefined, before].includes(await environment.masterId());
     // An election without a winner, on a busy machine, is retried after twice the failover timeout.
-    await until('a failover', deposed, 40_000);
+    await waitUntil('a failover', deposed, 40_000);
     await environment.capabilities.start?.(before as string);
     await whole();
     expect(await changes()).toBe(false);
@@ -90,7 +90,7 @@ describeOnEngine('an environment on the engine', () => {
 
   it('serves metrics of the master and of any node, and the Commander asks for a login', async () => {
     const url = `http://127.0.0.1:${plan.exporter.published.port}`;
-    await until(
+    await waitUntil(
       'the exporter to answer for the master',
       async () => {
         // It was replaced a moment ago, and may not yet listen.
@@ -171,7 +171,7 @@ describeOnEngine('an environment on the engine', () => {
     const former = (await environment.masterId()) as string;
     const heal = await environment.capabilities.pause?.(former);
     const deposed = async () => ![undefined, former].includes(await environment.masterId());
-    await until('a failover', deposed, 40_000);
+    await waitUntil('a failover', deposed, 40_000);
     const successor = await environment.masterId();
     await heal?.();
     // For about 10 s it reports that it is master; the sentinels report the other one.
@@ -218,7 +218,7 @@ describeOnEngine('an environment on the engine', () => {
     await docker(['rm', '-f', second?.container ?? '']);
     await docker(['rm', '-f', third?.container ?? '']);
     // State after an interruption: created, not started, and in no state file.
-    const labels = labelsOfDeploy(config, state.path);
+    const labels = deployLabels(config, state.path);
     await docker(['create', '--name', third?.container ?? '', ...labels, imageOf('redis')]);
     expect((await drift()).map(({ kind }) => kind)).toEqual(
       expect.arrayContaining(['stopped', 'container-missing', 'configuration']),
@@ -278,14 +278,14 @@ describeOnEngine('an environment on the engine', () => {
       ...{ stateDir: state.path, progress: () => {}, signal: new AbortController().signal },
     });
     const passwords = [
-      ...passwordsIn(secretsFile(config.name, join(state.path, 'docker'))),
+      ...readPasswords(secretsFile(config.name, join(state.path, 'docker'))),
       readValues(state.path, config.name).commanderPassword,
     ];
     expect(passwords).toHaveLength(9);
     expect(filesBelow(folder)).toEqual(
       expect.arrayContaining(['report.html', 'logs/redis-1.log', 'logs/programs.jsonl']),
     );
-    expect(filesThatTell(folder, passwords)).toEqual([]);
+    expect(filesContaining(folder, passwords)).toEqual([]);
   });
 
   it('a deploy to another subnet keeps data and roles', async () => {
@@ -297,7 +297,7 @@ describeOnEngine('an environment on the engine', () => {
     await deploy(elsewhere, terraform);
     const handle = (await substrate.open(planTopology(elsewhere))) as Environment;
     try {
-      await until('the environment to be whole', () => isWhole(handle).catch(() => false), 60_000);
+      await waitUntil('the environment to be whole', () => isWhole(handle).catch(() => false), 60_000);
       expect(await handle.masterId()).toBe(master);
       expect(await (await handle.admin(master)).get('moved')).toBe('with its volume');
       expect((await terraformPlan(elsewhere, terraform)).changes).toBe(false);

@@ -19,7 +19,7 @@ interface Body {
  * Removes the container and creates it again from `facts` with one difference: the command line lacks some options of
  * the engine's API.
  */
-export async function remake(
+export async function recreateContainer(
   { container, address }: PlannedContainer,
   networks: { readonly data: { readonly name: string }; readonly publish: { readonly name: string } },
   facts: ContainerFacts,
@@ -66,7 +66,7 @@ function post(path: string, body: string): Promise<void> {
 }
 
 /** Runs a script as root on a volume. */
-export async function inVolume(volume: string, image: string, script: string): Promise<void> {
+export async function runInVolume(volume: string, image: string, script: string): Promise<void> {
   const mount = ['-v', `${volume}:/v`];
   await docker(['run', '--rm', '--user', '0', '--entrypoint', 'sh', ...mount, image, '-c', script]);
 }

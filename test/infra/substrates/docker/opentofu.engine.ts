@@ -12,7 +12,7 @@ import { registryOf } from '../../../../infra/substrates/docker/plugin.ts';
 import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
 import { terraformProgram } from '../../../../infra/substrates/docker/terraform-cli.ts';
 import { planTopology } from '../../../../infra/topology.ts';
-import { describeOnEngine, engineStateDir, plainCdktf } from './fixtures.ts';
+import { describeOnEngine, engineStateDir, runPlainCdktf } from './fixtures.ts';
 
 const tofu = await findProgram('tofu');
 const registry = tofu === undefined ? undefined : await registryOf(tofu);
@@ -62,7 +62,7 @@ describeOnEngine('OpenTofu alone', () => {
       // As in the README for plain `cdktf`.
       vi.stubEnv('TERRAFORM_BINARY_NAME', 'tofu');
       vi.stubEnv('CDKTF_SKIP_PROVIDER_LOCK', 'true');
-      const plain = await plainCdktf('deploy', config, state.path);
+      const plain = await runPlainCdktf('deploy', config, state.path);
       expect(plain.exitCode, plain.text).toBe(0);
       expect((await substrate.destroy(config.name)).ended).toEqual(['redis-1']);
       expect(await partsOf(config.name)).toEqual([]);

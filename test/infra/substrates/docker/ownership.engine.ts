@@ -16,7 +16,7 @@ import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.t
 import type { Environment } from '../../../../infra/substrates/environment.ts';
 import type { Adopt } from '../../../../infra/substrates/substrate.ts';
 import { planTopology } from '../../../../infra/topology.ts';
-import { describeOnEngine, engineStateDir, plainCdktf } from './fixtures.ts';
+import { describeOnEngine, engineStateDir, runPlainCdktf } from './fixtures.ts';
 
 const NAME = 'owned';
 const ports = { redis: 28_300, exporter: 28_320, commander: 28_321 };
@@ -86,7 +86,7 @@ describeOnEngine('an environment of another checkout', () => {
     'is refused by plain cdktf %s, and nothing of it changes',
     async (verb) => {
       const before = await partsOf(NAME);
-      const { exitCode, text } = await plainCdktf(verb, unguarded, other.path);
+      const { exitCode, text } = await runPlainCdktf(verb, unguarded, other.path);
       expect(exitCode).toBe(1);
       expect(text).toContain(`belongs to ${place(one.path)}`);
       expect(await partsOf(NAME)).toEqual(before);

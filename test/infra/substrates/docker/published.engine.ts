@@ -18,7 +18,11 @@ import { LABEL, planDocker } from '../../../../infra/substrates/docker/plan.ts';
 import { PUBLISHED, taggedReference } from '../../../../infra/substrates/docker/published-images.ts';
 import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
 import { planTopology } from '../../../../infra/topology.ts';
-import { type Registry, registryMissing, startRegistry } from '../../../support/image-registry.ts';
+import {
+  findRegistryProblem,
+  type ImageRegistry,
+  startImageRegistry,
+} from '../../../support/image-registry.ts';
 import { temporaryStateDir } from '../local/fixtures.ts';
 import { describeOnEngine, engineStateDir } from './fixtures.ts';
 
@@ -29,8 +33,8 @@ const state = temporaryStateDir();
 const substrate = dockerSubstrate({ stateDir: state.path });
 const lockFile = join(state.path, 'images.lock.yaml');
 const ROLES = ['redis', 'exporter', 'commander'] as const;
-const noRegistry = await registryMissing();
-let registry: Registry;
+const noRegistry = await findRegistryProblem();
+let registry: ImageRegistry;
 let config: EnvironmentConfig;
 
 const nameOf = (role: (typeof ROLES)[number]) => taggedReference(role, registry.host);
@@ -43,7 +47,7 @@ const publish = async (image: string, name: string) => {
 describeOnEngine('published images', () => {
   describe.runIf(noRegistry === '')(noRegistry === '' ? 'of a registry' : `[skipped: ${noRegistry}]`, () => {
     beforeAll(async () => {
-      registry = await startRegistry();
+      registry = await startImageRegistry();
       vi.stubEnv('KIT_IMAGE_REGISTRY', registry.host);
       vi.stubEnv('KIT_IMAGES_LOCK', lockFile);
       const { redis, exporter, commander } = chooseImages(built.path);

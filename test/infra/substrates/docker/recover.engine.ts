@@ -10,9 +10,9 @@ import { planDocker } from '../../../../infra/substrates/docker/plan.ts';
 import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
 import type { Environment } from '../../../../infra/substrates/environment.ts';
 import { planTopology } from '../../../../infra/topology.ts';
-import { until } from '../../../support/redis-process.ts';
+import { waitUntil } from '../../../support/redis-process.ts';
 import { configuration, describeOnEngine, engineStateDir } from './fixtures.ts';
-import { inVolume } from './manual-changes.ts';
+import { runInVolume } from './manual-changes.ts';
 
 const KEYS = 300;
 const state = engineStateDir();
@@ -65,10 +65,13 @@ async function up(recoverFrom?: string): Promise<readonly string[]> {
 
 async function allHave(keys: number): Promise<void> {
   for (const { id } of topology.redis)
-    await until(`${keys} keys on ${id}`, async () => (await (await environment.admin(id)).dbsize()) === keys);
+    await waitUntil(
+      `${keys} keys on ${id}`,
+      async () => (await (await environment.admin(id)).dbsize()) === keys,
+    );
 }
 
-const onData = (id: string, script: string) => inVolume(nodeOf(id).dataVolume, image, script);
+const onData = (id: string, script: string) => runInVolume(nodeOf(id).dataVolume, image, script);
 const INCR = '/v/appendonlydir/*.incr.aof';
 /**
  * Overwrites the header of at least one of the last commands: a value, such as the text of the functions, may contain
@@ -144,7 +147,7 @@ describeOnEngine('an environment on the engine that was down', () => {
     await write();
     const master = (await environment.masterId()) as string;
     await docker(['kill', nodeOf(master).container]);
-    await until(
+    await waitUntil(
       'a failover',
       async () => ![undefined, master].includes(await environment.masterId()),
       40_000,
@@ -152,7 +155,7 @@ describeOnEngine('an environment on the engine that was down', () => {
     await onData(master, `for f in ${INCR}; do ${DAMAGE}; done`);
     // The engine restarts it each time that its server ends.
     await docker(['start', nodeOf(master).container]);
-    await until(
+    await waitUntil(
       `${master} to answer`,
       () =>
         environment.admin(master).then(

@@ -23,8 +23,8 @@ import { addressesIn, readState } from '../../../../infra/substrates/docker/stat
 import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
 import { deploy, destroy, terraformPlan } from '../../../../infra/substrates/docker/terraform.ts';
 import { planTopology } from '../../../../infra/topology.ts';
-import { until } from '../../../support/redis-process.ts';
-import { configuration, describeOnEngine, engineStateDir, labelsOfDeploy, plainCdktf } from './fixtures.ts';
+import { waitUntil } from '../../../support/redis-process.ts';
+import { configuration, deployLabels, describeOnEngine, engineStateDir, runPlainCdktf } from './fixtures.ts';
 
 const state = engineStateDir();
 const config = configuration('refusals', {}, 27_500);
@@ -60,7 +60,7 @@ describeOnEngine('refusals', () => {
   it('an engine that refuses this user: says so, and how to be let in', async () => {
     const socket = join(state.path, 'docker.sock');
     const server = createServer().listen(socket);
-    await until('the socket', async () => existsSync(socket));
+    await waitUntil('the socket', async () => existsSync(socket));
     chmodSync(socket, 0);
     chmodSync(state.path, 0o755);
     // No path is closed to root: run as another user then.
@@ -107,10 +107,10 @@ describeOnEngine('refusals', () => {
     const waiting = spawn('terraform', ['apply'], { cwd: dir, stdio: ['pipe', 'ignore', 'ignore'] });
     const ended = new Promise((resolve) => waiting.once('exit', resolve));
     const lock = join(dirname(stateFile), '.terraform.tfstate.lock.info');
-    await until('the lock', async () => existsSync(lock), 20_000);
+    await waitUntil('the lock', async () => existsSync(lock), 20_000);
     // The other deploy created it a moment ago: it is in no state yet.
     const [node] = planDocker(planTopology(config)).nodes;
-    const fresh = ['--name', node?.container ?? '', ...labelsOfDeploy(config, state.path)];
+    const fresh = ['--name', node?.container ?? '', ...deployLabels(config, state.path)];
     await docker(['create', ...fresh, redisImage()]);
     try {
       await expect(apply()).rejects.toMatchObject({
@@ -137,7 +137,7 @@ describeOnEngine('refusals', () => {
         message: expect.stringContaining(taken),
         hint: expect.stringContaining('docker.ports.redis'),
       });
-      const plain = await plainCdktf('deploy', config, state.path);
+      const plain = await runPlainCdktf('deploy', config, state.path);
       expect(plain.exitCode).toBe(1);
       expect(plain.text).toContain(taken);
       expect(plain.text).toContain('set docker.ports.redis');
@@ -206,7 +206,7 @@ describeOnEngine('refusals', () => {
   async function interruptDeploy(inTheMiddle: () => Promise<boolean>): Promise<void> {
     const interruption = new AbortController();
     const interrupted = deploy(config, { stateDir: state.path, signal: interruption.signal });
-    await until('the deploy to be in the middle', inTheMiddle, 60_000);
+    await waitUntil('the deploy to be in the middle', inTheMiddle, 60_000);
     interruption.abort(new Error('as by Ctrl-C'));
     await expect(interrupted).rejects.toThrow('as by Ctrl-C');
   }
@@ -294,7 +294,7 @@ describeOnEngine('refusals', () => {
     const label = `${LABEL.environment}=${config.name}`;
     const environment = await apply(guarded);
     await environment[Symbol.asyncDispose]();
-    await docker(['network', 'create', ...labelsOfDeploy(config, state.path), 'kit-test-stray']);
+    await docker(['network', 'create', ...deployLabels(config, state.path), 'kit-test-stray']);
     try {
       const before = await traces();
       await expect(substrate.destroy(config.name)).rejects.toMatchObject({
@@ -335,7 +335,7 @@ describeOnEngine('refusals', () => {
   });
 
   it('an environment of a file that is not here: says so, and claims nothing', async () => {
-    const labels = labelsOfDeploy({ ...config, name: 'unheard-of' }, state.path);
+    const labels = deployLabels({ ...config, name: 'unheard-of' }, state.path);
     await docker(['volume', 'create', ...labels, 'kit-unheard-of-data']);
     try {
       await expect(substrate.destroy('unheard-of')).rejects.toMatchObject({
@@ -355,7 +355,7 @@ describeOnEngine('refusals', () => {
       signal: interruption.signal,
     });
     const before = (await traces()).length;
-    await until('the destroy to be in the middle', async () => (await traces()).length < before, 60_000);
+    await waitUntil('the destroy to be in the middle', async () => (await traces()).length < before, 60_000);
     interruption.abort(new Error('as by Ctrl-C'));
     await expect(interrupted).rejects.toThrow('as by Ctrl-C');
     await deploy(config, { stateDir: state.path });

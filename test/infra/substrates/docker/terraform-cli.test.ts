@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { readState } from '../../../../infra/substrates/docker/state.ts';
 import { runTerraform, socketSafe } from '../../../../infra/substrates/docker/terraform-cli.ts';
-import { until } from '../../../support/redis-process.ts';
+import { waitUntil } from '../../../support/redis-process.ts';
 import { temporaryStateDir } from '../local/fixtures.ts';
 import { configuration } from './fixtures.ts';
 
@@ -37,7 +37,7 @@ it('and goes after an interruption, too', async () => {
   const { path, said } = program('hanging', 'exec sleep 60');
   const interruption = new AbortController();
   const running = runTerraform([], state.path, { program: path, signal: interruption.signal });
-  await until('the program to run', async () => existsSync(said), 5_000);
+  await waitUntil('the program to run', async () => existsSync(said), 5_000);
   interruption.abort(new Error('as by Ctrl-C'));
   await expect(running).rejects.toThrow('as by Ctrl-C');
   expect(existsSync(readFileSync(said, 'utf8').trim())).toBe(false);

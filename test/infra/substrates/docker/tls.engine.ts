@@ -15,7 +15,7 @@ import { LABEL, planDocker } from '../../../../infra/substrates/docker/plan.ts';
 import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
 import type { Environment } from '../../../../infra/substrates/environment.ts';
 import { planTopology } from '../../../../infra/topology.ts';
-import { until } from '../../../support/redis-process.ts';
+import { waitUntil } from '../../../support/redis-process.ts';
 import { configuration, describeOnEngine, engineStateDir } from './fixtures.ts';
 
 const state = engineStateDir();
@@ -41,7 +41,7 @@ describeOnEngine('an environment with TLS', () => {
   });
 
   const successorOf = (old: string) =>
-    until(
+    waitUntil(
       'another master',
       async () => {
         const roles = await Promise.all(
@@ -60,7 +60,7 @@ describeOnEngine('an environment with TLS', () => {
       40_000,
     );
   const replicaAgain = (id: string) =>
-    until(
+    waitUntil(
       `${id} to be a replica in sync`,
       async () => {
         const info = await environment
@@ -118,7 +118,7 @@ describeOnEngine('an environment with TLS', () => {
 
   it('the exporter reads over TLS', async () => {
     const { exporter } = planDocker(planTopology(config));
-    await until(
+    await waitUntil(
       'metrics of the master',
       async () =>
         /^redis_up 1$/m.test(
@@ -142,7 +142,7 @@ describeOnEngine('an environment with TLS', () => {
   it.each(['disconnect', 'partition'] as const)(
     'a master that nobody reaches (%s) comes back with its address',
     async (how) => {
-      await until('one master', async () => (await environment.masterId()) !== undefined);
+      await waitUntil('one master', async () => (await environment.masterId()) !== undefined);
       const master = (await environment.masterId()) as string;
       const { disconnect, partition } = environment.capabilities;
       const heal =

@@ -13,7 +13,7 @@ import { aclRule, isThisMachine } from '../../../../infra/substrates/external/co
 import { inspect } from '../../../../infra/substrates/external/preflight.ts';
 import { attachedSubstrate } from '../../../../infra/substrates/external/substrate.ts';
 import { planTopology } from '../../../../infra/topology.ts';
-import { freePort, RedisProcess, until } from '../../../support/redis-process.ts';
+import { findFreePort, RedisProcess, waitUntil } from '../../../support/redis-process.ts';
 
 const PREFIX = 'redis-cache-kit:';
 const HOST = '127.61.0.1';
@@ -56,7 +56,7 @@ describe('what can be attached to', () => {
   });
 
   it('is a master, found by its sentinels, one of which is away', async () => {
-    const gone = `${HOST}:${await freePort(HOST)}`;
+    const gone = `${HOST}:${await findFreePort(HOST)}`;
     const flags = { sentinels: `${gone},${at(sentinel)}`, serviceName: 'theirs', user: 'kit' };
     const found = await inspect(target(flags, { REDIS_PASSWORD: 'right' }), PREFIX);
     expect(found.masters).toMatchObject([{ address: redis.address }]);
@@ -69,7 +69,7 @@ describe('what can be attached to', () => {
       writeFileSync(`${dir}/ca`, made.ca);
       writeFileSync(`${dir}/cert`, made.cert);
       writeFileSync(`${dir}/key`, made.key.reveal(), { mode: 0o600 });
-      const port = await freePort(HOST);
+      const port = await findFreePort(HOST);
       await using tls = await RedisProcess.start({
         conf: [
           `tls-port ${port}`,
@@ -101,7 +101,7 @@ describe('what can be attached to', () => {
 
 describe('what cannot', () => {
   it('nobody there', async () => {
-    const url = `redis://${HOST}:${await freePort(HOST)}`;
+    const url = `redis://${HOST}:${await findFreePort(HOST)}`;
     expect(await refusal({ url })).toMatchObject({
       code: 'ATTACH_UNREACHABLE',
       exitCode: 3,
@@ -173,7 +173,7 @@ describe('what cannot', () => {
       expect(error.hint).not.toMatch(/REDIS_PASSWORD|--password-file|URL/);
     }
     // A mistake in the input explains more than an address that does not answer.
-    const gone = `${HOST}:${await freePort(HOST)}`;
+    const gone = `${HOST}:${await findFreePort(HOST)}`;
     const both = await refusal({ sentinels: `${gone},${at(guarded)}` });
     expect(both).toMatchObject({ code: 'ATTACH_DENIED', exitCode: 2, where: at(guarded) });
     expect(both.message).toContain(gone);
@@ -211,7 +211,7 @@ describe('what cannot', () => {
       const server = createServer((socket) => {
         socket.on('error', () => undefined).on('data', () => answer && socket.end(answer));
       });
-      const port = await freePort(HOST);
+      const port = await findFreePort(HOST);
       await new Promise<void>((resolve) => server.listen(port, HOST, resolve));
       try {
         expect(await refusal({ url: `redis://${HOST}:${port}` })).toMatchObject({ code });
@@ -245,7 +245,7 @@ describe('what cannot', () => {
       code: 'ATTACH_SERVICE',
       message: expect.stringContaining("'ours'"),
     });
-    const gone = `${HOST}:${await freePort(HOST)}`;
+    const gone = `${HOST}:${await findFreePort(HOST)}`;
     expect(await refusal({ sentinels: gone })).toMatchObject({ code: 'ATTACH_UNREACHABLE', exitCode: 3 });
   });
 
@@ -256,7 +256,7 @@ describe('what cannot', () => {
       exitCode: 2,
       hint: `attach to it as it is: --url redis://${at(redis)}`,
     });
-    const gone = `${HOST}:${await freePort(HOST)}`;
+    const gone = `${HOST}:${await findFreePort(HOST)}`;
     expect(await refusal({ cluster: gone })).toMatchObject({ code: 'ATTACH_UNREACHABLE', exitCode: 3 });
     await using node = await RedisProcess.start({ conf: ['cluster-enabled yes'] });
     await node.admin().call('CLUSTER', 'ADDSLOTSRANGE', 0, 99);
@@ -330,7 +330,7 @@ describe('the substrate', () => {
     await using again = await substrate.open(topology);
     expect(again?.endpoints.app.username).toBe('kit');
     await environment[Symbol.asyncDispose]();
-    await until('the connection to be closed', () => admin.status === 'end');
+    await waitUntil('the connection to be closed', () => admin.status === 'end');
     expect(await redis.admin().ping()).toBe('PONG');
   });
 });

@@ -12,12 +12,12 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { localSubstrate } from '../../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../../infra/topology.ts';
 import { clusterContract } from '../../../contracts/cluster.contract.ts';
-import { until } from '../../../support/redis-process.ts';
-import { clusterConfiguration, temporaryStateDir, workingBelow } from './fixtures.ts';
+import { waitUntil } from '../../../support/redis-process.ts';
+import { clusterConfiguration, listPidsBelow, temporaryStateDir } from './fixtures.ts';
 
 const state = temporaryStateDir();
 afterAll(() => {
-  expect(workingBelow(state.path)).toEqual([]);
+  expect(listPidsBelow(state.path)).toEqual([]);
   state[Symbol.dispose]();
 });
 
@@ -43,7 +43,10 @@ describe('a cluster on 127.0.0.1 with TLS', () => {
     expect(existsSync(file)).toBe(true);
     rmSync(file);
     await environment.capabilities.start?.('redis-4');
-    await until('the cluster to be whole', async () => (await environment.cluster?.missing()) === undefined);
+    await waitUntil(
+      'the cluster to be whole',
+      async () => (await environment.cluster?.missing()) === undefined,
+    );
     expect(await environment.cluster?.shards()).toMatchObject([
       { master: 'redis-1', replicas: ['redis-4'] },
       { master: 'redis-2' },
@@ -98,7 +101,7 @@ describe('a cluster whose nodes were all down', () => {
       expect(shards?.[0]).toMatchObject({ master: 'redis-4', replicas: ['redis-1'] });
       for (const id of ['redis-4', 'redis-1']) {
         const admin = await again.admin(id);
-        await until(`the keys on ${id}`, async () => (await admin.dbsize()) === 200);
+        await waitUntil(`the keys on ${id}`, async () => (await admin.dbsize()) === 200);
       }
       expect(said.join('\n')).toContain('redis-4 takes over the slots of its shard');
     } finally {

@@ -12,7 +12,7 @@ import {
 } from '../../../../infra/substrates/local/ledger.ts';
 import { localSubstrate } from '../../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../../infra/topology.ts';
-import { until } from '../../../support/redis-process.ts';
+import { waitUntil } from '../../../support/redis-process.ts';
 import { configuration, type StateDir, temporaryStateDir } from './fixtures.ts';
 
 const NAME = 'crash';
@@ -36,9 +36,9 @@ describe('an environment whose owner is gone', () => {
 
   it('is ended when the owner dies of an error that nobody caught', async () => {
     const owner = await start('throw', 'up');
-    await until('the owner to end', () => owner.exitCode !== null);
+    await waitUntil('the owner to end', () => owner.exitCode !== null);
     expect(owner.exitCode).toBe(1);
-    await until('the environment to be gone', () => !existsSync(join(state.path, 'environments', NAME)));
+    await waitUntil('the environment to be gone', () => !existsSync(join(state.path, 'environments', NAME)));
   });
 
   it('is ended when the owner is killed halfway through the start, even of one that was to stay', async () => {
@@ -54,7 +54,7 @@ describe('an environment whose owner is gone', () => {
     const ledger = recorded();
     process.kill(ledger.reaper?.pid as number, 'SIGKILL');
     owner.kill('SIGKILL');
-    await until('the owner to end', () => owner.signalCode !== null);
+    await waitUntil('the owner to end', () => owner.signalCode !== null);
     expect((await aliveOf(ledger)).length).toBe(6);
     const lines: string[] = [];
     await using environment = await localSubstrate({ stateDir: state.path }).apply(
@@ -117,7 +117,7 @@ describe('an environment whose owner is gone', () => {
     owner.stderr.on('data', (data) => {
       said += data;
     });
-    await until(`the owner to say '${awaited}', it said: ${said}`, () => said.includes(awaited), 20_000);
+    await waitUntil(`the owner to say '${awaited}', it said: ${said}`, () => said.includes(awaited), 20_000);
     return owner;
   }
 
@@ -135,9 +135,9 @@ describe('an environment whose owner is gone', () => {
   }
 
   async function nothingLeft(ledger: Ledger): Promise<void> {
-    await until('every process to be gone', async () => (await aliveOf(ledger)).length === 0);
-    await until('its files to be gone', () => !existsSync(join(state.path, 'environments', NAME)));
+    await waitUntil('every process to be gone', async () => (await aliveOf(ledger)).length === 0);
+    await waitUntil('its files to be gone', () => !existsSync(join(state.path, 'environments', NAME)));
     const { reaper } = ledger;
-    await until('the reaper to be gone', async () => reaper === undefined || !(await isAlive(reaper)));
+    await waitUntil('the reaper to be gone', async () => reaper === undefined || !(await isAlive(reaper)));
   }
 });

@@ -49,7 +49,7 @@ export function clusterConfiguration(name: string): EnvironmentConfig {
 }
 
 /** Processes whose working directory is below that one, as the kernel reports it: a node's always is. */
-export function workingBelow(dir: string): readonly string[] {
+export function listPidsBelow(dir: string): readonly string[] {
   return readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;
     try {

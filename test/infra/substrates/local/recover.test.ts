@@ -7,7 +7,7 @@ import type { EnvironmentConfig } from '../../../../config/schema.ts';
 import type { Environment } from '../../../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../../../infra/substrates/local/substrate.ts';
 import { nodesOf, planTopology, type Topology } from '../../../../infra/topology.ts';
-import { until } from '../../../support/redis-process.ts';
+import { waitUntil } from '../../../support/redis-process.ts';
 import { configuration, type StateDir, temporaryStateDir } from './fixtures.ts';
 
 const KEYS = 500;
@@ -71,7 +71,10 @@ function corrupt(path: string): void {
 
 async function allHave(keys: number): Promise<void> {
   for (const { id } of topology.redis) {
-    await until(`${keys} keys on ${id}`, async () => (await (await environment.admin(id)).dbsize()) === keys);
+    await waitUntil(
+      `${keys} keys on ${id}`,
+      async () => (await (await environment.admin(id)).dbsize()) === keys,
+    );
   }
 }
 

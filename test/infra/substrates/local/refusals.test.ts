@@ -10,10 +10,10 @@ import { type LocalSubstrateOptions, localSubstrate } from '../../../../infra/su
 import { planTopology } from '../../../../infra/topology.ts';
 import {
   configuration,
+  listPidsBelow,
   type StateDir,
   singleConfiguration,
   temporaryStateDir,
-  workingBelow,
 } from './fixtures.ts';
 
 describe('a start that cannot succeed', () => {
@@ -155,7 +155,7 @@ describe('a start that cannot succeed', () => {
 
   function nothingLeft(): void {
     expect(readdirSync(join(state.path, 'environments'))).toEqual([]);
-    expect(workingBelow(state.path)).toEqual([]);
+    expect(listPidsBelow(state.path)).toEqual([]);
   }
 
   function program(script: string): string {

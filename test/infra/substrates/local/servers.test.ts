@@ -10,14 +10,14 @@ import { localSubstrate } from '../../../../infra/substrates/local/substrate.ts'
 import { nodesOf, planTopology } from '../../../../infra/topology.ts';
 import { clusterContract } from '../../../contracts/cluster.contract.ts';
 import { substrateContract } from '../../../contracts/substrate.contract.ts';
-import { until } from '../../../support/redis-process.ts';
-import { listedServers, type TestServer } from '../../../support/servers.ts';
+import { waitUntil } from '../../../support/redis-process.ts';
+import { listTestServers, type TestServer } from '../../../support/servers.ts';
 import { clusterConfiguration, configuration, temporaryStateDir } from './fixtures.ts';
 
 const state = temporaryStateDir();
 afterAll(() => state[Symbol.dispose]());
 
-const servers = (await listedServers()).filter(isSupported);
+const servers = (await listTestServers()).filter(isSupported);
 const substrateWith = ({ path }: TestServer) => localSubstrate({ stateDir: state.path, redisServer: path });
 
 for (const wanted of ['Redis 8', 'Valkey 9']) {
@@ -57,7 +57,7 @@ describe.each(servers)('local processes of $name', (server) => {
       const master = await environment.admin('redis-1');
       for (let i = 0; i < 200; i += 1) await master.set(`key:${i}`, `value ${i}`);
       await master.bgrewriteaof();
-      await until('the rewrite to end', async () =>
+      await waitUntil('the rewrite to end', async () =>
         (await master.info('persistence')).includes('aof_rewrite_in_progress:0'),
       );
       for (let i = 0; i < 100; i += 1) await master.set(`later:${i}`, `value ${i}`);

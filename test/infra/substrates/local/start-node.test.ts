@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Environment } from '../../../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../../../infra/substrates/local/substrate.ts';
 import { nodesOf, planTopology } from '../../../../infra/topology.ts';
-import { until } from '../../../support/redis-process.ts';
+import { waitUntil } from '../../../support/redis-process.ts';
 import { configuration, type StateDir, singleConfiguration, temporaryStateDir } from './fixtures.ts';
 
 describe('coming back', () => {
@@ -35,10 +35,10 @@ describe('coming back', () => {
 
   it('of all nodes, Redis first, goes by what the sentinels wrote to disk after a failover', async () => {
     await environment.capabilities.kill?.('redis-1');
-    await until('a failover', async () => (await environment.masterId()) !== undefined);
+    await waitUntil('a failover', async () => (await environment.masterId()) !== undefined);
     const successor = (await environment.masterId()) as string;
     const { host } = (await environment.status()).find(({ id }) => id === successor)?.address ?? { host: '' };
-    await until('all sentinels to have noted it', async () =>
+    await waitUntil('all sentinels to have noted it', async () =>
       (await namedBySentinels()).every((named) => named.startsWith(`${host},`)),
     );
     await killAll();
@@ -57,7 +57,10 @@ describe('coming back', () => {
   it('of a paused node is what applying its environment again does', async () => {
     await environment.capabilities.pause?.('redis-2');
     await using again = await localSubstrate({ stateDir: state.path }).apply(topology, { ephemeral: false });
-    await until('redis-2 to answer', async () => (await (await again.admin('redis-2')).ping()) === 'PONG');
+    await waitUntil(
+      'redis-2 to answer',
+      async () => (await (await again.admin('redis-2')).ping()) === 'PONG',
+    );
   });
 
   it('of a master whose disk was emptied is refused as long as others have the data', async () => {
@@ -72,7 +75,7 @@ describe('coming back', () => {
       await environment.capabilities.start?.(id);
     }
     await environment.capabilities.start?.('redis-1');
-    await until(
+    await waitUntil(
       'redis-1 to have the data',
       async () => (await (await environment.admin('redis-1')).get('kept')) === 'yes',
     );
@@ -98,9 +101,9 @@ describe('coming back', () => {
   }
 
   async function oneMasterWithData(id: string): Promise<void> {
-    await until(`${id} as the only master`, async () => (await environment.masterId()) === id);
+    await waitUntil(`${id} as the only master`, async () => (await environment.masterId()) === id);
     for (const node of topology.redis) {
-      await until(`${node.id} to have the data`, async () => {
+      await waitUntil(`${node.id} to have the data`, async () => {
         return (await (await environment.admin(node.id)).get('kept')) === 'yes';
       });
     }

@@ -7,7 +7,7 @@ import { loadEnvironment } from '../../../../../config/load.ts';
 import { hasDirective } from '../../../../../infra/redis/conf/grammar/index.ts';
 import { type Finding, type LintOptions, lintConf } from '../../../../../infra/redis/conf/lint/index.ts';
 import { atLeast } from '../../../../../infra/redis/server-capabilities.ts';
-import { installedVersion, startRig } from '../conf-topology.ts';
+import { installedVersion, startConfTopology } from '../conf-topology.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'kit-lint-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -256,8 +256,8 @@ io-threads-do-reads yes
   });
 
   it('knows every directive of the installed server', async () => {
-    await using rig = await startRig(loadEnvironment('single', {}, new Map()));
-    const reply = (await rig.connect('redis-1', 'admin').config('GET', '*')) as string[];
+    await using topology = await startConfTopology(loadEnvironment('single', {}, new Map()));
+    const reply = (await topology.connect('redis-1', 'admin').config('GET', '*')) as string[];
     const names = reply.filter((_, i) => i % 2 === 0);
     expect(names.length).toBeGreaterThan(150);
     const server = { family: 'redis', version: installedVersion } as const;

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { DIRECTIVES } from '../../../../../infra/redis/conf/grammar/index.ts';
 import type { ValueKind } from '../../../../../infra/redis/conf/grammar/value.ts';
 import { type LintTarget, lintConf, parseTarget } from '../../../../../infra/redis/conf/lint/index.ts';
-import { tryStart } from '../../../../support/server-start.ts';
+import { tryStartServer } from '../../../../support/server-start.ts';
 import { installedVersion } from '../conf-topology.ts';
 
 const installed: LintTarget = { family: 'redis', version: installedVersion };
@@ -105,7 +105,7 @@ describe('a text that the installed server refuses', () => {
     'sentinel monitor m 127.0.0.1 6379 2 # c',
     `${MONITOR}\nuser a on +get`,
   ])('is reported, with line and remedy: %j', async (text) => {
-    const { isStarted, output } = await tryStart(text, modeOf(text));
+    const { isStarted, output } = await tryStartServer(text, modeOf(text));
     expect(isStarted, output).toBe(false);
     const found = refusal(text);
     expect(found).toMatchObject({ severity: 'error', reason: expect.stringMatching(/does not start$/) });
@@ -153,7 +153,7 @@ describe('a text that the installed server accepts', () => {
     `${MONITOR}\nuser a on +ping +sentinel|masters`,
     `${MONITOR}\nsentinel known-sentinel other 10.0.0.1 1`,
   ])('is not refused: %j', async (text) => {
-    const { isStarted, output } = await tryStart(text, modeOf(text));
+    const { isStarted, output } = await tryStartServer(text, modeOf(text));
     expect(isStarted, output).toBe(true);
     expect(refusal(text)).toBeUndefined();
   });
@@ -289,7 +289,7 @@ it('agrees with the installed server about values made of the grammar', async ()
   await fc.assert(
     fc.asyncProperty(name, word, async (directive, value) => {
       const text = `${directive} ${value}`;
-      const { isStarted, output } = await tryStart(text);
+      const { isStarted, output } = await tryStartServer(text);
       expect(refusal(text) === undefined, `${text}: ${output.slice(0, 300)}`).toBe(isStarted);
     }),
     { numRuns: 60 },
