@@ -221,9 +221,7 @@ describe('replicas that lag', () => {
       await lag.end();
       await lag.end();
     }
-    await waitUntil('the replicas to have that, too', async () =>
-      (await seenBy('lag:2')).every((n) => n === 1),
-    );
+    await waitUntil('the replicas to catch up', async () => (await seenBy('lag:2')).every((n) => n === 1));
     expect(await environment.masterId()).toBe(masterId);
     await master.unlink('lag:1', 'lag:2');
   });

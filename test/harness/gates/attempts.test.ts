@@ -5,14 +5,7 @@ import type { CheckResult, Figure } from '../../../harness/checkers/checker.ts';
 import { needlessRepeats, trialsDue } from '../../../harness/gates/attempts.ts';
 import type { JudgedTrial } from '../../../harness/gates/read.ts';
 import type { RunScope } from '../../../harness/gates/scope.ts';
-import {
-  BOUNDS,
-  buildGate,
-  buildTrial,
-  evaluateGate,
-  proportionFigure,
-  valueFigure,
-} from './gate-builders.ts';
+import { BOUNDS, buildGate, buildTrial, evaluateGate, ratioFigure, valueFigure } from './gate-builders.ts';
 
 const timed = buildGate({ timing: { latenessP99MaxMs: 5 } });
 const RUN: RunScope = {
@@ -130,18 +123,16 @@ describe('a criterion over several rounds', () => {
       sli: { checker: 'a-checker', figure: 'figure', over: 'min', count: 'trials' },
     });
     const withUntimed = (successes: number) => {
-      const one = attemptAt(1, 1, 50, proportionFigure(3, 5));
+      const one = attemptAt(1, 1, 50, ratioFigure(3, 5));
       const [first, machine] = one.results as [CheckResult, CheckResult];
       return {
         ...one,
-        results: [{ ...first, untimed: { figure: proportionFigure(successes, 4) } }, machine],
+        results: [{ ...first, untimed: { figure: ratioFigure(successes, 4) } }, machine],
       };
     };
     expect(evaluateGate(held, [withUntimed(4)]).state).toBe('INVALID');
     expect(evaluateGate(held, [withUntimed(3)]).state).toBe('FAIL');
-    expect(evaluateGate(held, [withUntimed(3), attemptAt(2, 2, 1, proportionFigure(5, 5))]).state).toBe(
-      'FAIL',
-    );
+    expect(evaluateGate(held, [withUntimed(3), attemptAt(2, 2, 1, ratioFigure(5, 5))]).state).toBe('FAIL');
   });
 });
 

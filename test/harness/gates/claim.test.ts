@@ -7,7 +7,7 @@ import {
   buildTrials,
   evaluateGate,
   FULL,
-  proportionFigure,
+  ratioFigure,
   valueFigure,
 } from './gate-builders.ts';
 
@@ -148,19 +148,19 @@ describe('a claim in full', () => {
     const claim = { claim: { kind: 'proportion', confidence: 0.95 }, unit: 'ratio' };
     const sli = { checker: 'a-checker', figure: 'figure', over: 'pool', count: 'observations' };
     const good = buildGate({ ...claim, sli, target: { op: '>=', value: 0.999 } });
-    expect(evaluateGate(good, [buildTrial(proportionFigure(3000, 3000))], FULL)).toMatchObject({
+    expect(evaluateGate(good, [buildTrial(ratioFigure(3000, 3000))], FULL)).toMatchObject({
       state: 'PASS',
       bound: { kind: 'lower' },
     });
-    expect(evaluateGate(good, [buildTrial(proportionFigure(2000, 2000))], FULL)).toMatchObject({
+    expect(evaluateGate(good, [buildTrial(ratioFigure(2000, 2000))], FULL)).toMatchObject({
       state: 'INSUFFICIENT',
       because: expect.stringContaining('2000 observations are too few'),
     });
     const bad = buildGate({ ...claim, sli, target: { op: '<=', value: 0.001 } });
-    expect(evaluateGate(bad, [buildTrial(proportionFigure(0, 3000))], FULL)).toMatchObject({
+    expect(evaluateGate(bad, [buildTrial(ratioFigure(0, 3000))], FULL)).toMatchObject({
       state: 'PASS',
       bound: { kind: 'upper' },
     });
-    expect(evaluateGate(bad, [buildTrial(proportionFigure(0, 2000))], FULL).state).toBe('INSUFFICIENT');
+    expect(evaluateGate(bad, [buildTrial(ratioFigure(0, 2000))], FULL).state).toBe('INSUFFICIENT');
   });
 });

@@ -7,7 +7,7 @@ import {
   buildTrials,
   evaluateGate,
   FULL,
-  proportionFigure,
+  ratioFigure,
   valueFigure,
 } from './gate-builders.ts';
 
@@ -17,18 +17,20 @@ const calmMachine: CheckResult = {
   figures: { timerP99Ms: valueFigure(1), timerMaxMs: valueFigure(2) },
 };
 
+const evaluateValues = (...values: readonly number[]) =>
+  evaluateGate(
+    buildGate(),
+    values.map((value) => buildTrial(valueFigure(value))),
+  );
+
 describe('evaluate', () => {
   it('takes the worst trial', () => {
-    expect(
-      evaluateGate(buildGate(), [buildTrial(valueFigure(1)), buildTrial(valueFigure(99))]),
-    ).toMatchObject({
+    expect(evaluateValues(1, 99)).toMatchObject({
       state: 'PASS',
       measured: 99,
       n: 2,
     });
-    expect(
-      evaluateGate(buildGate(), [buildTrial(valueFigure(1)), buildTrial(valueFigure(100))]),
-    ).toMatchObject({
+    expect(evaluateValues(1, 100)).toMatchObject({
       state: 'FAIL',
       measured: 100,
     });
@@ -43,12 +45,7 @@ describe('evaluate', () => {
   });
 
   it('claims in quick no more than what was observed', () => {
-    expect(
-      evaluateGate(
-        buildGate(),
-        buildTrials(3, () => valueFigure(1)),
-      ),
-    ).toMatchObject({
+    expect(evaluateValues(1, 1, 1)).toMatchObject({
       state: 'PASS',
       bound: null,
       because: '1 ms, target < 100 ms; 3 of 3 trials observed',
@@ -76,13 +73,13 @@ describe('evaluate', () => {
       unit: 'ratio',
     });
     expect(
-      evaluateGate(pooled, [buildTrial(proportionFigure(8, 10)), buildTrial(proportionFigure(100, 100))]),
+      evaluateGate(pooled, [buildTrial(ratioFigure(8, 10)), buildTrial(ratioFigure(100, 100))]),
     ).toMatchObject({
       state: 'PASS',
       n: 110,
     });
     expect(
-      evaluateGate(pooled, [buildTrial(proportionFigure(80, 100)), buildTrial(proportionFigure(10, 10))]),
+      evaluateGate(pooled, [buildTrial(ratioFigure(80, 100)), buildTrial(ratioFigure(10, 10))]),
     ).toMatchObject({ state: 'FAIL' });
   });
 

@@ -35,7 +35,7 @@ export const valueFigure = (amount: number, n = 1): Figure => ({
   unit: 'ms',
   n,
 });
-export const proportionFigure = (successes: number, n: number): Figure => ({
+export const ratioFigure = (successes: number, n: number): Figure => ({
   kind: 'proportion',
   successes,
   n,

@@ -2,24 +2,24 @@
 import type { buildEnvironment } from '../history-builders.ts';
 import type { Planted } from './node-builders.ts';
 
-export type EnvironmentOverrides = Parameters<typeof buildEnvironment>[0];
+export type Overrides = Parameters<typeof buildEnvironment>[0];
 
-export const ENCRYPTED: EnvironmentOverrides = { security: { tls: true }, promises: { encryption: true } };
-export const CLUSTER: EnvironmentOverrides = {
+export const ENCRYPTED: Overrides = { security: { tls: true }, promises: { encryption: true } };
+export const CLUSTER: Overrides = {
   topology: { kind: 'cluster', masters: 3, replicas: 1, sentinels: 0, quorum: 1 },
   redis: { minReplicasToWrite: 0 },
 };
-export const SINGLE: EnvironmentOverrides = {
+export const SINGLE: Overrides = {
   topology: { kind: 'single', replicas: 0, sentinels: 0, quorum: 1 },
   redis: { minReplicasToWrite: 0 },
   durability: { durableWrites: 'async' },
 };
-export const plantConfigReply = (data: Readonly<Record<string, string>>, node = 'redis-2'): Planted => ({
+export const configReply = (data: Readonly<Record<string, string>>, node = 'redis-2'): Planted => ({
   node,
   name: 'config',
   data,
 });
-export const plantSentinelReply = (data: Readonly<Record<string, string>>, node = 'sentinel-2'): Planted => ({
+export const masterReply = (data: Readonly<Record<string, string>>, node = 'sentinel-2'): Planted => ({
   node,
   name: 'sentinel-master',
   data,
@@ -31,10 +31,10 @@ const user = (name: string, rules: string | null, node = 'redis-2'): Planted => 
 });
 
 /** Checker, planted value, text of the reason, text of the remedy. */
-export const RED: readonly (readonly [string, Planted, RegExp, RegExp, EnvironmentOverrides?])[] = [
+export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Overrides?])[] = [
   [
     'persistence',
-    plantConfigReply({ appendonly: 'no', save: '' }),
+    configReply({ appendonly: 'no', save: '' }),
     /redis-2: appendonly is 'no'.*redis\.appendonly/,
     /redis-2: appendonly is 'no', rendered 'yes': CONFIG SET appendonly "yes"/,
   ],
@@ -46,99 +46,84 @@ export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Environme
   ],
   [
     'flush',
-    plantConfigReply({ appendfsync: 'no' }),
+    configReply({ appendfsync: 'no' }),
     /redis-2: appendfsync is 'no'.*must be 'everysec' or 'always'/,
     /CONFIG SET appendfsync "everysec"/,
   ],
   [
     'flush',
-    plantConfigReply({ 'no-appendfsync-on-rewrite': 'yes' }),
+    configReply({ 'no-appendfsync-on-rewrite': 'yes' }),
     /no-appendfsync-on-rewrite/,
     /CONFIG SET no-appendfsync-on-rewrite "no"/,
   ],
   [
     'eviction',
-    plantConfigReply({ 'maxmemory-policy': 'noeviction' }),
+    configReply({ 'maxmemory-policy': 'noeviction' }),
     /maxmemory-policy is 'noeviction'.*redis\.maxmemoryPolicy/,
     /CONFIG SET maxmemory-policy "allkeys-lru"/,
   ],
+  ['eviction', configReply({ 'maxmemory-policy': 'volatile-lru' }), /volatile-lru/, /rendered 'allkeys-lru'/],
   [
     'eviction',
-    plantConfigReply({ 'maxmemory-policy': 'volatile-lru' }),
-    /volatile-lru/,
-    /rendered 'allkeys-lru'/,
-  ],
-  [
-    'eviction',
-    plantConfigReply({ maxmemory: '0' }),
+    configReply({ maxmemory: '0' }),
     /maxmemory is '0'.*redis\.maxmemory\b/,
     /rendered '268435456'/,
   ],
   [
     'write-guard',
-    plantConfigReply({ 'min-replicas-to-write': '0' }),
+    configReply({ 'min-replicas-to-write': '0' }),
     /min-replicas-to-write is '0'.*redis\.minReplicasToWrite/,
     /live|CONFIG SET min-replicas-to-write "1"/,
   ],
   [
     'lag-bound',
-    plantConfigReply({ 'min-replicas-max-lag': '60' }),
+    configReply({ 'min-replicas-max-lag': '60' }),
     /min-replicas-max-lag is '60'.*must be 1 to 2/,
     /CONFIG SET min-replicas-max-lag "2"/,
   ],
-  ['lag-bound', plantConfigReply({ 'min-replicas-max-lag': '0' }), /min-replicas-max-lag is '0'/, /"2"/],
+  ['lag-bound', configReply({ 'min-replicas-max-lag': '0' }), /min-replicas-max-lag is '0'/, /"2"/],
   [
     'promotable',
-    plantConfigReply({ 'replica-priority': '0' }),
+    configReply({ 'replica-priority': '0' }),
     /redis-2: replica-priority is '0'/,
     /CONFIG SET replica-priority "100"/,
   ],
   [
     'promotable',
-    plantConfigReply({ 'replica-announced': 'no' }),
+    configReply({ 'replica-announced': 'no' }),
     /replica-announced is 'no'/,
     /CONFIG SET replica-announced "yes"/,
   ],
   [
     'promotable',
-    plantConfigReply({ 'cluster-replica-no-failover': 'yes' }),
+    configReply({ 'cluster-replica-no-failover': 'yes' }),
     /cluster-replica-no-failover is 'yes'/,
     /"no"/,
     CLUSTER,
   ],
   [
     'read-only-replicas',
-    plantConfigReply({ 'replica-read-only': 'no' }),
+    configReply({ 'replica-read-only': 'no' }),
     /replica-read-only is 'no'/,
     /CONFIG SET replica-read-only "yes"/,
   ],
   [
     'quorum',
-    plantSentinelReply({ quorum: '3' }),
+    masterReply({ quorum: '3' }),
     /sentinel-2: quorum is '3'.*loss of one.*topology\.quorum/,
     /SENTINEL SET mymaster quorum 2/,
   ],
+  ['quorum', masterReply({ quorum: '1' }), /cut off deposes a healthy master/, /quorum is '1', rendered '2'/],
   [
     'quorum',
-    plantSentinelReply({ quorum: '1' }),
-    /cut off deposes a healthy master/,
-    /quorum is '1', rendered '2'/,
-  ],
-  [
-    'quorum',
-    { ...plantSentinelReply({ 'num-other-sentinels': '4' }), when: 'end' },
+    { ...masterReply({ 'num-other-sentinels': '4' }), when: 'end' },
     /num-other-sentinels is '4' at the end of the run, must be 2/,
     /SENTINEL RESET mymaster/,
   ],
-  [
-    'quorum',
-    plantSentinelReply({ name: 'other' }),
-    /sentinel monitor is 'absent'/,
-    /does not watch mymaster/,
-  ],
+  ['quorum', masterReply({ name: 'other' }), /sentinel monitor is 'absent'/, /does not watch mymaster/],
   [
     'parallel-syncs',
-    plantSentinelReply({ 'parallel-syncs': '2' }),
+    masterReply({ 'parallel-syncs': '2' }),
     /sentinel-2: parallel-syncs is '2'.*sentinel\.parallelSyncs/,
     /SENTINEL SET mymaster parallel-syncs 1/,
   ],
@@ -170,44 +155,38 @@ export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Environme
     /tls-protocols/,
     ENCRYPTED,
   ],
+  ['encryption', configReply({ port: '6380' }), /redis-2: port is '6380'/, /CONFIG SET port "0"/, ENCRYPTED],
   [
     'encryption',
-    plantConfigReply({ port: '6380' }),
-    /redis-2: port is '6380'/,
-    /CONFIG SET port "0"/,
-    ENCRYPTED,
-  ],
-  [
-    'encryption',
-    plantConfigReply({ 'tls-replication': 'no' }),
+    configReply({ 'tls-replication': 'no' }),
     /tls-replication is 'no'/,
     /CONFIG SET tls-replication "yes"/,
     ENCRYPTED,
   ],
   [
     'encryption',
-    plantConfigReply({ 'tls-cluster': 'no' }),
+    configReply({ 'tls-cluster': 'no' }),
     /tls-cluster is 'no'/,
     /"yes"/,
     { ...CLUSTER, ...ENCRYPTED },
   ],
   [
     'tls-versions',
-    plantConfigReply({ 'tls-protocols': 'TLSv1 TLSv1.2 TLSv1.3' }),
+    configReply({ 'tls-protocols': 'TLSv1 TLSv1.2 TLSv1.3' }),
     /tls-protocols is 'tlsv1 tlsv1\.2 tlsv1\.3'/,
     /tlsv1\.2 tlsv1\.3/,
     ENCRYPTED,
   ],
   [
     'tls-versions',
-    plantConfigReply({ 'tls-protocols': '' }),
+    configReply({ 'tls-protocols': '' }),
     /tls-protocols is ''/,
     /CONFIG SET tls-protocols/,
     ENCRYPTED,
   ],
   [
     'tls-versions',
-    plantConfigReply({ 'tls-ciphers': 'DEFAULT:@SECLEVEL=0' }),
+    configReply({ 'tls-ciphers': 'DEFAULT:@SECLEVEL=0' }),
     /tls-ciphers/,
     /CONFIG SET tls-ciphers ""/,
     ENCRYPTED,
@@ -228,18 +207,18 @@ export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Environme
   ],
   [
     'exposure',
-    plantConfigReply({ 'protected-mode': 'no' }),
+    configReply({ 'protected-mode': 'no' }),
     /redis-2: protected-mode is 'no'/,
     /CONFIG SET protected-mode "yes"/,
   ],
   [
     'exposure',
-    plantConfigReply({ bind: '* -::*' }),
+    configReply({ bind: '* -::*' }),
     /bind is '\* -::\*'.*must be '127\.1\.1\.2'/,
     /CONFIG SET bind "127\.1\.1\.2"/,
   ],
-  ['exposure', plantConfigReply({ 'enable-debug-command': 'yes' }), /enable-debug-command is 'yes'/, /"no"/],
-  ['exposure', plantConfigReply({ unixsocket: '/tmp/redis.sock' }), /unixsocket/, /CONFIG SET unixsocket ""/],
+  ['exposure', configReply({ 'enable-debug-command': 'yes' }), /enable-debug-command is 'yes'/, /"no"/],
+  ['exposure', configReply({ unixsocket: '/tmp/redis.sock' }), /unixsocket/, /CONFIG SET unixsocket ""/],
   [
     'exposure',
     { node: 'sentinel-2', name: 'info', data: { tcp_port: '26380' } },
@@ -276,14 +255,14 @@ export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Environme
   ['commands', user('peer', 'on #digest:1 +@all', 'sentinel-3'), /sentinel-3: user peer/, /ACL SETUSER peer/],
   [
     'drift',
-    plantConfigReply({ timeout: '5' }),
+    configReply({ timeout: '5' }),
     /redis-2: timeout is '5'.*rendered '0'/,
     /redis-2: timeout is '5', rendered '0': CONFIG SET timeout "0"/,
   ],
-  ['drift', plantConfigReply({ maxclients: '50' }), /maxclients is '50'/, /"10000"/],
+  ['drift', configReply({ maxclients: '50' }), /maxclients is '50'/, /"10000"/],
   [
     'drift',
-    plantConfigReply({
+    configReply({
       'client-output-buffer-limit': 'normal 0 0 0 slave 1048576 0 0 pubsub 33554432 8388608 60',
     }),
     /client-output-buffer-limit/,
@@ -291,25 +270,25 @@ export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Environme
   ],
   [
     'drift',
-    plantConfigReply({ 'repl-backlog-size': '16384' }),
+    configReply({ 'repl-backlog-size': '16384' }),
     /repl-backlog-size is '16384'/,
     /rendered '16777216'/,
   ],
   [
     'drift',
-    plantConfigReply({ masterauth: 'digest:other' }),
+    configReply({ masterauth: 'digest:other' }),
     /masterauth is 'digest:other'/,
     /rendered 'digest:replication'/,
   ],
   [
     'drift',
-    plantSentinelReply({ 'down-after-milliseconds': '1001' }),
+    masterReply({ 'down-after-milliseconds': '1001' }),
     /sentinel-2: down-after-milliseconds is '1001'.*rendered '1000'/,
     /SENTINEL SET mymaster down-after-milliseconds 1000/,
   ],
   [
     'drift',
-    plantSentinelReply({ 'client-reconfig-script': '/tmp/x' }),
+    masterReply({ 'client-reconfig-script': '/tmp/x' }),
     /client-reconfig-script is '\/tmp\/x'/,
     /client-reconfig-script/,
   ],
@@ -346,11 +325,11 @@ export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Environme
   ],
   [
     'roles',
-    plantSentinelReply({ ip: '127.9.9.9' }),
+    masterReply({ ip: '127.9.9.9' }),
     /sentinel-2: its master is '127\.9\.9\.9:6379 \(master\)'/,
     /names 127\.9\.9\.9/,
   ],
-  ['roles', plantSentinelReply({ flags: 'master,o_down' }), /master,o_down/, /failover/],
+  ['roles', masterReply({ flags: 'master,o_down' }), /master,o_down/, /failover/],
   [
     'roles',
     { node: 'redis-4', name: 'role', data: { role: 'master', link: null } },
@@ -360,13 +339,13 @@ export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Environme
   ],
   [
     'read-only-replicas',
-    plantConfigReply({ 'replica-ignore-maxmemory': 'no' }),
+    configReply({ 'replica-ignore-maxmemory': 'no' }),
     /replica-ignore-maxmemory is 'no'/,
     /"yes"/,
   ],
   [
     'write-guard',
-    plantConfigReply({ 'min-replicas-to-write': '2' }),
+    configReply({ 'min-replicas-to-write': '2' }),
     /min-replicas-to-write is '2'.*must be at most 1/,
     /CONFIG SET min-replicas-to-write "1"/,
   ],

@@ -6,10 +6,10 @@ import { buildContext, buildEnvironment, buildHistory, figureNumber } from '../h
 import { healthyNodes, type Planted } from './node-builders.ts';
 import {
   CLUSTER,
+  configReply,
   ENCRYPTED,
-  type EnvironmentOverrides,
-  plantConfigReply,
-  plantSentinelReply,
+  masterReply,
+  type Overrides,
   RED,
   SINGLE,
 } from './planted-deviations.ts';
@@ -17,7 +17,7 @@ import {
 /** In scope only of topologies with replicas: config/gates.yaml. */
 const REPLICATION_RULES = new Set(['quorum', 'parallel-syncs', 'failure-detection', 'roles', 'write-guard']);
 
-function check(id: string, planted: readonly Planted[] = [], over: EnvironmentOverrides = {}): Finding {
+function check(id: string, planted: readonly Planted[] = [], over: Overrides = {}): Finding {
   return checked(id, buildEnvironment(over), healthyNodes(buildEnvironment(over), planted));
 }
 
@@ -61,37 +61,33 @@ describe('a value on a node that is not as it must be', () => {
   );
 
   it('counts once although every probe shows it, and names the first', () => {
-    const finding = check('flush', [plantConfigReply({ appendfsync: 'no' })]);
+    const finding = check('flush', [configReply({ appendfsync: 'no' })]);
     expect(figureNumber(finding, 'wrong')).toBe(1);
     expect(finding.reasons).toEqual([expect.stringContaining('at the start of the run')]);
   });
 
   it('counts where only a probe between two trials shows it', () => {
-    const finding = check('flush', [{ ...plantConfigReply({ appendfsync: 'no' }), when: 'between' }]);
+    const finding = check('flush', [{ ...configReply({ appendfsync: 'no' }), when: 'between' }]);
     expect(finding.reasons).toEqual([expect.stringContaining('after trial 1')]);
   });
 
   it('is the longest retry and the shortest detection of all sentinels', () => {
-    const slow = check('failure-detection', [plantSentinelReply({ 'failover-timeout': '60000' })]);
+    const slow = check('failure-detection', [masterReply({ 'failover-timeout': '60000' })]);
     expect(figureNumber(slow, 'electionRetryMs')).toBe(121_000);
     expect(slow.reasons.join()).toMatch(
       /electionRetryMs: sentinel-2: .*failover-timeout is '60000', rendered '5000'/,
     );
     expect(slow.remedies?.join()).toMatch(/electionRetryMs: sentinel-2: .*SENTINEL SET mymaster/);
-    const fast = check('failure-detection', [plantSentinelReply({ 'down-after-milliseconds': '100' })]);
+    const fast = check('failure-detection', [masterReply({ 'down-after-milliseconds': '100' })]);
     expect(figureNumber(fast, 'detectionMs')).toBe(100);
     expect(figureNumber(fast, 'electionRetryMs')).toBe(11_000);
-    const cluster = check(
-      'failure-detection',
-      [plantConfigReply({ 'cluster-node-timeout': '15000' })],
-      CLUSTER,
-    );
+    const cluster = check('failure-detection', [configReply({ 'cluster-node-timeout': '15000' })], CLUSTER);
     expect(figureNumber(cluster, 'electionRetryMs')).toBe(75_000);
     expect(cluster.remedies?.join()).toMatch(/cluster-node-timeout is '15000', rendered '5000'/);
   });
 
   it('is a directive that no table knows and that one node has otherwise than the others', () => {
-    const on = (node: string, value: string) => plantConfigReply({ 'a-later-directive': value }, node);
+    const on = (node: string, value: string) => configReply({ 'a-later-directive': value }, node);
     const same = ['redis-1', 'redis-2', 'redis-3'].map((node) => on(node, '1'));
     expect(check('drift', same).validity).toBe('valid');
     const finding = check('drift', [...same, on('redis-2', '2')]);
@@ -101,7 +97,7 @@ describe('a value on a node that is not as it must be', () => {
   });
 
   it('is wrong in the rendered file as well, and then the file is named', () => {
-    const rendered: readonly (readonly [string, EnvironmentOverrides, RegExp])[] = [
+    const rendered: readonly (readonly [string, Overrides, RegExp])[] = [
       [
         'persistence',
         { redis: { appendonly: false, save: [] } },
@@ -228,10 +224,7 @@ describe('a fact that is not there', () => {
   });
 
   it('does not hide what another node shows', () => {
-    const finding = check('flush', [
-      { node: 'redis-1', name: 'config' },
-      plantConfigReply({ appendfsync: 'no' }),
-    ]);
+    const finding = check('flush', [{ node: 'redis-1', name: 'config' }, configReply({ appendfsync: 'no' })]);
     expect(finding.validity).toBe('invalid');
   });
 
