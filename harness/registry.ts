@@ -4,7 +4,7 @@ import type { AttachTarget } from '../config/attach.ts';
 import { EXIT, KitError } from '../config/errors.ts';
 import { certificateChecks } from '../infra/certificates/expiry.ts';
 import type { ProgramSink } from '../infra/host/process.ts';
-import { lookAtRoles } from '../infra/operations/roles.ts';
+import { readRoles } from '../infra/operations/roles.ts';
 import { describeRoles } from '../infra/redis/role-state.ts';
 import type { BuildOptions, BuiltImage } from '../infra/substrates/docker/build-images.ts';
 import type { BundleReport } from '../infra/substrates/docker/bundle.ts';
@@ -49,7 +49,7 @@ export const SUBSTRATE_NAMES = Object.keys(SUBSTRATES) as readonly SubstrateName
  * @throws KitError `ATTACH_…`
  */
 export async function requireAttachable(target: AttachTarget, namespace: string): Promise<void> {
-  await (await import('../infra/substrates/external/preflight.ts')).inspect(target, `${namespace}:`);
+  await (await import('../infra/substrates/external/preflight.ts')).checkExternal(target, `${namespace}:`);
 }
 
 export function substrateOf(name: SubstrateName, options: SubstrateOptions): Promise<Substrate> {
@@ -107,7 +107,7 @@ export async function missingAfter(environment: Environment, boundMs: number): P
   }
   const words = down.map(({ id, state }) => `${id} is ${state}`);
   if (environment.cluster !== undefined) return words.join(', ');
-  const roles = await lookAtRoles(environment);
+  const roles = await readRoles(environment);
   return [...words, ...(roles.kind === 'stable' ? [] : [describeRoles(roles)])].join(', ');
 }
 

@@ -33,7 +33,7 @@ export function adoptionOf(option: AdoptOption, substrate: string, session: Sess
     });
   }
   return async (foreign) => {
-    if (option === true) return await ask(foreign, session);
+    if (option === true) return await confirmAdoption(foreign, session);
     if (option === foreign.owner) return true;
     throw new KitError(
       `environment '${foreign.environment}' belongs to owner ${foreign.owner}, not to ${option}`,
@@ -46,7 +46,10 @@ export function adoptionOf(option: AdoptOption, substrate: string, session: Sess
   };
 }
 
-async function ask(foreign: ForeignEnvironment, { json, terminal, signal }: Session): Promise<boolean> {
+async function confirmAdoption(
+  foreign: ForeignEnvironment,
+  { json, terminal, signal }: Session,
+): Promise<boolean> {
   const { environment, owner, place, parts } = foreign;
   if (json || !process.stdin.isTTY) {
     throw new KitError(

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { loadBundle, saveBundle } from '../harness/registry.ts';
 import * as common from './options.ts';
-import { answer, examples, type Session, stateDir } from './session.ts';
+import { examples, printResult, type Session, stateDir } from './session.ts';
 
 /** `kit bundle save | load`: transfers images and the provider's plugin to a closed network. */
 export function bundle(program: Command, session: Session): void {
@@ -11,7 +11,7 @@ export function bundle(program: Command, session: Session): void {
     .description(
       "Carries the images and the Docker provider's plugin to a network where no registry answers.",
     );
-  const add = (name: 'save' | 'load', summary: string, act: typeof saveBundle) =>
+  const addCommand = (name: 'save' | 'load', summary: string, act: typeof saveBundle) =>
     verbs
       .command(name)
       .summary(summary)
@@ -22,8 +22,8 @@ export function bundle(program: Command, session: Session): void {
       .action(async (file: string) => {
         const report = await act(file, stateDir());
         const plugin = report.plugin ?? 'no plugin: this machine had none in a local directory';
-        answer(session, report, [...report.images, plugin].join('\n'));
+        printResult(session, report, [...report.images, plugin].join('\n'));
       });
-  add('save', 'writes the images and the plugin of this machine', saveBundle);
-  add('load', 'loads the images into the engine, the plugin where Terraform finds it', loadBundle);
+  addCommand('save', 'writes the images and the plugin of this machine', saveBundle);
+  addCommand('load', 'loads the images into the engine, the plugin where Terraform finds it', loadBundle);
 }

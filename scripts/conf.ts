@@ -5,7 +5,7 @@ import { identifyServer } from '../infra/redis/server-binary.ts';
 import { readConfFile } from './conf-file.ts';
 import { findingsText } from './findings-text.ts';
 import * as common from './options.ts';
-import { answer, examples, type Session } from './session.ts';
+import { examples, printResult, type Session } from './session.ts';
 
 interface ConfLintOptions extends Pick<LintOptions, 'kind' | 'cores'> {
   readonly server?: LintTarget | string;
@@ -56,7 +56,7 @@ export function conf(program: Command, session: Session): void {
       const text = readConfFile(file);
       const findings = lintConf(text, { ...rest, ...(target === undefined ? {} : { target }) });
       session.exitCode = findings.some(({ severity }) => severity === 'error') ? EXIT.NO_GO : EXIT.GO;
-      answer(session, { file, findings }, findingsText(file, findings, session.terminal));
+      printResult(session, { file, findings }, findingsText(file, findings, session.terminal));
     });
 }
 

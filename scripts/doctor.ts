@@ -3,7 +3,7 @@ import { EXIT } from '../config/errors.ts';
 import { checkMachine } from '../harness/registry.ts';
 import type { DoctorCheck } from '../infra/substrates/doctor.ts';
 import * as common from './options.ts';
-import { answer, examples, type Session, stateDir } from './session.ts';
+import { examples, printResult, type Session, stateDir } from './session.ts';
 
 /** `kit doctor`: checks this machine. Changes nothing. */
 export function doctor(program: Command, session: Session): void {
@@ -25,7 +25,7 @@ export function doctor(program: Command, session: Session): void {
     .action(async (options: Pick<common.EnvironmentOptions, 'substrate'>) => {
       const checks = await checkMachine(options.substrate, stateDir());
       session.exitCode = checks.some(({ state }) => state === 'fail') ? EXIT.NO_GO : EXIT.GO;
-      answer(session, { checks }, checksText(checks));
+      printResult(session, { checks }, checksText(checks));
     });
 }
 

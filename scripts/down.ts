@@ -4,7 +4,7 @@ import { holdEnvironment, type SubstrateName, substrateOf } from '../harness/reg
 import type { DestroyOptions, DestroyReport } from '../infra/substrates/substrate.ts';
 import { type AdoptOption, adopt, adoptionOf } from './adopt.ts';
 import * as common from './options.ts';
-import { answer, examples, type Session, stateDir } from './session.ts';
+import { examples, printResult, type Session, stateDir } from './session.ts';
 
 /**
  * `kit down`: ends an environment and the remains of a crashed run. It refuses an environment that a run still uses:
@@ -28,16 +28,23 @@ export function down(program: Command, session: Session): void {
       const isKnown = environmentNames().includes(options.env);
       const configuration = isKnown ? undefined : loadEnvironment(options.env);
       const name = configuration?.name ?? options.env;
-      const { ended, removed } = await end(options.substrate, name, { adopt: adoption, configuration });
+      const { ended, removed } = await destroyEnvironment(options.substrate, name, {
+        adopt: adoption,
+        configuration,
+      });
       const text =
         ended.length + removed.length === 0
           ? `${name}: nothing to end`
           : `${name}: ended ${ended.length === 0 ? 'nothing' : ended.join(', ')}; removed ${removed.length} path(s)`;
-      answer(session, { environment: name, ended, removed }, text);
+      printResult(session, { environment: name, ended, removed }, text);
     });
 }
 
-async function end(substrate: SubstrateName, name: string, options: DestroyOptions): Promise<DestroyReport> {
+async function destroyEnvironment(
+  substrate: SubstrateName,
+  name: string,
+  options: DestroyOptions,
+): Promise<DestroyReport> {
   const held = await holdEnvironment(substrate, name, stateDir(), true);
   try {
     return await (await substrateOf(substrate, { stateDir: stateDir() })).destroy(name, options);

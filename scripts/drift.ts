@@ -4,7 +4,7 @@ import { loadEnvironment } from '../config/load.ts';
 import { findDrift } from '../harness/registry.ts';
 import { planTopology } from '../infra/topology.ts';
 import * as common from './options.ts';
-import { answer, examples, type Session, stateDir } from './session.ts';
+import { examples, printResult, type Session, stateDir } from './session.ts';
 
 /** `kit drift`: shows differences between the engine and the last deploy. Changes nothing. */
 export function drift(program: Command, session: Session): void {
@@ -26,6 +26,6 @@ export function drift(program: Command, session: Session): void {
         `  the next apply ${nextApply}${remedy === '' ? '' : `; do: ${remedy}`}`,
       ]);
       const none = `${topology.environment.name}: no drift`;
-      answer(session, { environment: topology.environment.name, findings }, lines.join('\n') || none);
+      printResult(session, { environment: topology.environment.name, findings }, lines.join('\n') || none);
     });
 }

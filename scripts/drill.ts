@@ -4,7 +4,7 @@ import { addAttachOptions, anySubstrate } from './attach-options.ts';
 import { catalogueText } from './catalogue.ts';
 import { judgedRun, type RunOptions } from './judged-run.ts';
 import * as common from './options.ts';
-import { answer, examples, type Session } from './session.ts';
+import { examples, printResult, type Session } from './session.ts';
 
 /** `kit drill`: runs some or all drills, judged by their gates. */
 export function drill(program: Command, session: Session): void {
@@ -35,7 +35,11 @@ export function drill(program: Command, session: Session): void {
     )
     .action(async (ids: readonly string[], options: RunOptions & { readonly list?: true }) => {
       if (options.list === true)
-        return answer(session, drillsNamed('all'), catalogueText(drillsNamed('all'), session.terminal.width));
+        return printResult(
+          session,
+          drillsNamed('all'),
+          catalogueText(drillsNamed('all'), session.terminal.width),
+        );
       const asked = ids.length === 0 ? 'all' : drillsNamed(ids).map(({ id }) => id);
       await judgedRun(session, 'drill', options, asked);
     });

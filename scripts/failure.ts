@@ -22,10 +22,10 @@ export interface Failure {
 }
 
 /** Classifies any thrown value. After an interruption the exit code is always that of the interruption. */
-export function explain(thrown: unknown, signal: AbortSignal): Failure {
-  const failure = thrown instanceof CommanderError ? usageFailure(thrown) : ownFailure(thrown);
+export function describeFailure(thrown: unknown, signal: AbortSignal): Failure {
+  const failure = thrown instanceof CommanderError ? usageFailure(thrown) : failureOfKit(thrown);
   if (!signal.aborted) return failure;
-  const reason = ownFailure(signal.reason);
+  const reason = failureOfKit(signal.reason);
   const consequence = thrown === signal.reason || (thrown instanceof Error && thrown.name === 'AbortError');
   return { ...(consequence ? reason : failure), exitCode: EXIT.INTERRUPTED };
 }
@@ -42,7 +42,7 @@ export function failureText({ error }: Failure, colour: boolean): string {
   return `${lines.join('\n')}\n`;
 }
 
-function ownFailure(thrown: unknown): Failure {
+function failureOfKit(thrown: unknown): Failure {
   if (thrown instanceof KitError) {
     return {
       exitCode: thrown.exitCode,

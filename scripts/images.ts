@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { buildImages, lockImages } from '../harness/registry.ts';
 import * as common from './options.ts';
-import { answer, examples, type Session, stateDir } from './session.ts';
+import { examples, printResult, type Session, stateDir } from './session.ts';
 
 /**
  * `kit images build | lock`: builds the images of the Docker substrate without a registry, and locks the digests of the
@@ -29,7 +29,7 @@ export function images(program: Command, session: Session): void {
       const lines = built.map(
         ({ tag, built: made, tookMs }) => `${tag}  ${made ? `built in ${tookMs} ms` : 'was there'}`,
       );
-      answer(session, { images: built }, lines.join('\n'));
+      printResult(session, { images: built }, lines.join('\n'));
     });
   group
     .command('lock')
@@ -47,6 +47,6 @@ export function images(program: Command, session: Session): void {
         acceptMoved: acceptMoved === true,
       });
       const lines = Object.values(locked).map(({ version, digest }) => `${version}  ${digest}`);
-      answer(session, { file, images: locked }, lines.join('\n'));
+      printResult(session, { file, images: locked }, lines.join('\n'));
     });
 }

@@ -17,7 +17,7 @@ export const substrate = () =>
   new Option('--substrate <name>', 'where it runs').choices(OWN_SUBSTRATE_NAMES).default('local');
 
 /** For verbs that change nothing. */
-export const anywhere = () =>
+export const searchAll = () =>
   new Option('--substrate <name>', 'where to look; absent: wherever it runs, local first').choices(
     OWN_SUBSTRATE_NAMES,
   );

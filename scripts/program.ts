@@ -12,7 +12,7 @@ import { doctor } from './doctor.ts';
 import { down } from './down.ts';
 import { drift } from './drift.ts';
 import { drill } from './drill.ts';
-import { explain, type Failure, failureText } from './failure.ts';
+import { describeFailure, type Failure, failureText } from './failure.ts';
 import { images } from './images.ts';
 import { load } from './load.ts';
 import { readiness } from './readiness.ts';
@@ -59,7 +59,7 @@ export async function kit(args: readonly string[], streams: Streams, signal: Abo
     signal.throwIfAborted();
     return session.exitCode;
   } catch (error) {
-    return report(explain(error, signal), session);
+    return reportFailure(describeFailure(error, signal), session);
   } finally {
     terminal.endProgress();
   }
@@ -96,7 +96,7 @@ export function programOf(session: Session): Command {
   return program;
 }
 
-function report(failure: Failure, { json, terminal }: Session): ExitCode {
+function reportFailure(failure: Failure, { json, terminal }: Session): ExitCode {
   terminal.endProgress();
   if (failure.shown) return failure.exitCode;
   if (json) terminal.print(`${JSON.stringify({ error: failure.error }, null, 2)}\n`);

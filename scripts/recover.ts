@@ -6,7 +6,7 @@ import { describeData, type NodeData } from '../infra/recovery/choose.ts';
 import type { DataInspection } from '../infra/substrates/substrate.ts';
 import { planTopology, type Topology } from '../infra/topology.ts';
 import * as common from './options.ts';
-import { answer, examples, type Session, stateDir } from './session.ts';
+import { examples, printResult, type Session, stateDir } from './session.ts';
 import { bringUp } from './up.ts';
 
 type RecoverOptions = common.EnvironmentOptions & { readonly from?: string };
@@ -37,7 +37,7 @@ export function recover(program: Command, session: Session): void {
     .action(async (options: RecoverOptions) => {
       const topology = planTopology(loadEnvironment(options.env, options.set));
       const { name } = topology.environment;
-      if (options.from === undefined) return show(session, options.substrate, topology);
+      if (options.from === undefined) return showRecovery(session, options.substrate, topology);
       const recoverFrom = requireNode(topology, options.from);
       const held = await holdEnvironment(options.substrate, name, stateDir());
       try {
@@ -48,9 +48,13 @@ export function recover(program: Command, session: Session): void {
     });
 }
 
-async function show(session: Session, substrate: OwnSubstrateName, topology: Topology): Promise<void> {
+async function showRecovery(
+  session: Session,
+  substrate: OwnSubstrateName,
+  topology: Topology,
+): Promise<void> {
   const target = await substrateOf(substrate, { stateDir: stateDir() });
-  if (target.inspectData === undefined) throw notThere(substrate);
+  if (target.inspectData === undefined) throw notDeployed(substrate);
   const found = await target.inspectData(topology);
   const { name } = topology.environment;
   const command = (verb: string) => common.commandFor(verb, topology.environment, substrate);
@@ -61,10 +65,10 @@ async function show(session: Session, substrate: OwnSubstrateName, topology: Top
     });
   }
   session.exitCode = found.every(({ choice }) => choice.kind === 'start') ? EXIT.GO : EXIT.NO_GO;
-  answer(session, view(name, found), text(name, command, found));
+  printResult(session, view(name, found), recoveryText(name, command, found));
 }
 
-function notThere(substrate: OwnSubstrateName): KitError {
+function notDeployed(substrate: OwnSubstrateName): KitError {
   return new KitError(`the data of nodes that are down cannot be read on ${substrate}`, {
     code: 'RECOVERY_REFUSED',
     hint: 'docs/runbook.md, "Damaged or lost data"',
@@ -83,7 +87,11 @@ function view(environment: string, found: readonly DataInspection[]) {
   };
 }
 
-function text(name: string, command: (verb: string) => string, found: readonly DataInspection[]): string {
+function recoveryText(
+  name: string,
+  command: (verb: string) => string,
+  found: readonly DataInspection[],
+): string {
   return found.map((inspection) => groupText(name, command, inspection)).join('\n');
 }
 

@@ -20,7 +20,7 @@ export function stateDir(): string {
 }
 
 /** Prints the result: one JSON value for a program, text for a user. */
-export function answer(session: Session, value: unknown, text: string): void {
+export function printResult(session: Session, value: unknown, text: string): void {
   session.terminal.print(session.json ? `${JSON.stringify(value, null, 2)}\n` : withNewline(text));
 }
 

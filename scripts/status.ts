@@ -6,7 +6,7 @@ import type { FoundEnvironment } from '../infra/substrates/substrate.ts';
 import { planTopology, type Topology } from '../infra/topology.ts';
 import { environmentText, environmentView } from './environment-view.ts';
 import * as common from './options.ts';
-import { answer, examples, type Session, stateDir } from './session.ts';
+import { examples, printResult, type Session, stateDir } from './session.ts';
 
 /** Long enough for a sentinel that is just receiving a change; `kit status` does not wait for anything else. */
 const SETTLE_MS = 1_000;
@@ -22,12 +22,12 @@ export function status(program: Command, session: Session): void {
       'Shows the nodes of an environment as it was started, and what differs from its configuration of today.\nExit 0: all run, one is master, the others follow it; 1: not so.',
     )
     .addOption(common.environment())
-    .addOption(common.anywhere())
+    .addOption(common.searchAll())
     .addOption(common.set())
     .addOption(common.json())
     .addHelpText('after', examples(['kit status', 'dev'], ['kit status --json | jq .nodes', 'for programs']))
     .action(async (options: StatusOptions) => {
-      const asked = askedFor(options);
+      const asked = requestedEnvironment(options);
       const { found, notes } = await findAnywhere(options.substrate, asked);
       const differences = asked.problem === undefined ? [] : [`configuration: ${asked.problem}`];
       if (found === undefined) {
@@ -38,7 +38,7 @@ export function status(program: Command, session: Session): void {
           nodes: [],
           notes: [...notes, ...differences],
         };
-        answer(session, view, [`${asked.name}: not running`, ...view.notes].join('\n'));
+        printResult(session, view, [`${asked.name}: not running`, ...view.notes].join('\n'));
         return;
       }
       const { environment } = found;
@@ -46,7 +46,7 @@ export function status(program: Command, session: Session): void {
         const all = { ...found, differences: [...differences, ...found.differences] };
         const view = await environmentView(all, SETTLE_MS);
         session.exitCode = view.healthy ? EXIT.GO : EXIT.NO_GO;
-        answer(session, view, environmentText(view));
+        printResult(session, view, environmentText(view));
       } finally {
         await environment[Symbol.asyncDispose]();
       }
@@ -61,7 +61,7 @@ interface Asked {
 }
 
 /** Reads the current configuration. An environment of the kit is found by its name even if its file is invalid now. */
-function askedFor({ env, set }: StatusOptions): Asked {
+function requestedEnvironment({ env, set }: StatusOptions): Asked {
   try {
     const config = loadEnvironment(env, set);
     return { name: config.name, topology: planTopology(config) };

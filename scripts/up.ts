@@ -7,7 +7,7 @@ import { planTopology, type Topology } from '../infra/topology.ts';
 import { type AdoptOption, adopt, adoptionOf } from './adopt.ts';
 import { environmentText, environmentView } from './environment-view.ts';
 import * as common from './options.ts';
-import { answer, examples, type Session, stateDir } from './session.ts';
+import { examples, printResult, type Session, stateDir } from './session.ts';
 
 /** Sentinels exchange hello messages every 2 s, and detect a replica with the next INFO. */
 const SETTLE_MS = 5_000;
@@ -55,7 +55,7 @@ export async function bringUp(
     const found = { environment, differences: [], hasCredentials: true };
     const view = await unlessInterrupted(environmentView(found, SETTLE_MS), session, topology, name);
     session.exitCode = view.healthy ? EXIT.GO : EXIT.NO_GO;
-    answer(session, view, environmentText(view));
+    printResult(session, view, environmentText(view));
   } finally {
     await environment[Symbol.asyncDispose]();
   }

@@ -3,7 +3,7 @@ import { EXIT } from '../config/errors.ts';
 import { verifyRun } from '../harness/judge/index.ts';
 import { renderers } from '../harness/reports/index.ts';
 import * as common from './options.ts';
-import { answer, examples, type Session } from './session.ts';
+import { examples, printResult, type Session } from './session.ts';
 
 /**
  * `kit verify`: checks whether the report follows from the evidence, and whether the evidence is unchanged since it was
@@ -22,7 +22,7 @@ export function verify(program: Command, session: Session): void {
     .action((dir: string) => {
       const result = verifyRun(dir, renderers);
       session.exitCode = result.ok ? EXIT.GO : EXIT.NO_GO;
-      answer(
+      printResult(
         session,
         result,
         result.ok

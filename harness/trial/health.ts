@@ -4,7 +4,7 @@
  * themselves over admin connections.
  */
 import { KitError } from '../../config/errors.ts';
-import { demote, lookAtRoles } from '../../infra/operations/roles.ts';
+import { demote, readRoles } from '../../infra/operations/roles.ts';
 import { describeRoles } from '../../infra/redis/role-state.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import type { Info } from '../redis-info.ts';
@@ -84,8 +84,8 @@ export async function awaitCaughtUp(
 
 /** Reasons why the topology is not healthy, in words; empty when it is. */
 async function whatIsMissing(environment: Environment): Promise<string> {
-  if (environment.cluster !== undefined) return (await environment.cluster.missing()) ?? '';
-  const state = await lookAtRoles(environment);
+  if (environment.cluster !== undefined) return (await environment.cluster.healthProblem()) ?? '';
+  const state = await readRoles(environment);
   if (state.kind !== 'stable') return describeRoles(state);
   const nodes = await replicationOf(environment);
   const master = nodes.find(({ id }) => id === state.master);
@@ -119,7 +119,7 @@ async function sentinelComplaint(environment: Environment, sentinelId: string): 
 
 /** Makes every master that the sentinels do not report a replica of the one that they report. */
 async function fenceDeposed(environment: Environment): Promise<readonly string[]> {
-  const state = await lookAtRoles(environment);
+  const state = await readRoles(environment);
   if (state.kind !== 'deposed-master') return [];
   for (const id of state.deposed) await demote(environment, id, state.master);
   return state.deposed;

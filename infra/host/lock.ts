@@ -62,7 +62,7 @@ export async function acquireLock(path: string, options: LockOptions): Promise<D
 }
 
 /** Runs the work under the lock and always releases it. Equivalent to `using`, which Node 22 cannot parse. */
-export async function holding<T>(lock: Promise<Disposable>, work: () => Promise<T>): Promise<T> {
+export async function withLock<T>(lock: Promise<Disposable>, work: () => Promise<T>): Promise<T> {
   const held = await lock;
   try {
     return await work();

@@ -19,14 +19,14 @@ export interface ProcessIdentity {
 
 export type ProcessState = 'running' | 'stopped' | 'gone';
 
-interface Sighting {
+interface ObservedProcess {
   readonly start: string;
   readonly state: ProcessState;
 }
 
 /** Returns the identity of a running process, or undefined if the pid does not exist. */
 export async function identify(pid: number): Promise<ProcessIdentity | undefined> {
-  const seen = await sight(pid);
+  const seen = await inspectProcess(pid);
   return seen === undefined || seen.state === 'gone' ? undefined : { pid, start: seen.start };
 }
 
@@ -45,12 +45,12 @@ export function ownProcess(): Promise<ProcessIdentity> {
  * a start time is unknown, a process with that pid counts as the recorded one: a live run must not be ended.
  */
 export async function stateOf(recorded: ProcessIdentity): Promise<ProcessState> {
-  const seen = await sight(recorded.pid);
+  const seen = await inspectProcess(recorded.pid);
   if (seen === undefined) return 'gone';
   return isSame(recorded, seen) ? seen.state : 'gone';
 }
 
-const isSame = (recorded: ProcessIdentity, { start }: Sighting): boolean =>
+const isSame = (recorded: ProcessIdentity, { start }: ObservedProcess): boolean =>
   [recorded.start, start].includes(UNKNOWN) || recorded.start === start;
 
 export async function isAlive(recorded: ProcessIdentity): Promise<boolean> {
@@ -59,7 +59,7 @@ export async function isAlive(recorded: ProcessIdentity): Promise<boolean> {
 
 /** Signals the recorded process. @returns false if it has ended, or its identity cannot be read */
 export async function signalProcess(recorded: ProcessIdentity, signal: NodeJS.Signals): Promise<boolean> {
-  const seen = await sight(recorded.pid);
+  const seen = await inspectProcess(recorded.pid);
   if (seen === undefined || seen.state === 'gone') return false;
   if (seen.start === UNKNOWN || seen.start !== recorded.start) return false;
   try {
@@ -110,16 +110,16 @@ function readKernel(path: string): string | undefined {
 
 const bootId = (readKernel('/proc/sys/kernel/random/boot_id') ?? '').slice(0, 8);
 
-async function sight(pid: number): Promise<Sighting | undefined> {
+async function inspectProcess(pid: number): Promise<ObservedProcess | undefined> {
   // Synchronous (the kernel answers from memory), so that no turn of the event loop is between a spawn and its record.
   const stat = process.platform === 'linux' ? readKernel(`/proc/${pid}/stat`) : undefined;
   if (stat !== undefined) return parseProcStat(stat, bootId);
   const seen = process.platform === 'linux' ? undefined : await sightPs(pid);
-  return seen ?? (exists(pid) ? { start: UNKNOWN, state: 'running' } : undefined);
+  return seen ?? (processExists(pid) ? { start: UNKNOWN, state: 'running' } : undefined);
 }
 
 /** EPERM: the process exists and belongs to another user. */
-function exists(pid: number): boolean {
+function processExists(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
@@ -132,7 +132,7 @@ function exists(pid: number): boolean {
  * Parses a line of `/proc/<pid>/stat` (proc(5)): field 3 is the state, field 22 the start time. Field 2, the name, may
  * contain spaces and parentheses, so fields are counted after the last closing one.
  */
-export function parseProcStat(stat: string, boot: string): Sighting | undefined {
+export function parseProcStat(stat: string, boot: string): ObservedProcess | undefined {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [letter, ticks] = [fields[0], fields[19]];
   if (letter === undefined || ticks === undefined) return undefined;
@@ -140,7 +140,7 @@ export function parseProcStat(stat: string, boot: string): Sighting | undefined 
 }
 
 /** Parses the output of `ps -o state=,lstart=`. */
-export function parsePs(line: string): Sighting | undefined {
+export function parsePs(line: string): ObservedProcess | undefined {
   const match = /^\s*(\S)\S*\s+(\S.*?)\s*$/.exec(line);
   if (match?.[1] === undefined || match[2] === undefined) return undefined;
   return { start: match[2], state: stateOfLetter(match[1]) };
@@ -149,7 +149,7 @@ export function parsePs(line: string): Sighting | undefined {
 /** Two terminals may differ in locale and time zone, which changes the text of a date. */
 const PS_ENVIRONMENT = { LC_ALL: 'C', TZ: 'UTC' };
 
-async function sightPs(pid: number): Promise<Sighting | undefined> {
+async function sightPs(pid: number): Promise<ObservedProcess | undefined> {
   const args = ['-o', 'state=,lstart=', '-p', String(pid)];
   try {
     const ps = await runProgram({ command: 'ps', args, env: PS_ENVIRONMENT });

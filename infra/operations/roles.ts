@@ -37,7 +37,7 @@ export function failoverBoundMs({ environment: { sentinel } }: Environment['topo
 }
 
 /** Queries all running nodes. Not for a cluster, whose masters `Environment.cluster` lists. */
-export async function lookAtRoles(source: RoleSource): Promise<RoleState> {
+export async function readRoles(source: RoleSource): Promise<RoleState> {
   const { topology } = source;
   const status = await source.status();
   const running = new Set(status.filter(({ state }) => state === 'running').map(({ id }) => id));
@@ -45,12 +45,14 @@ export async function lookAtRoles(source: RoleSource): Promise<RoleState> {
   const service = topology.environment.topology.serviceName;
   const [redis, sentinels] = await Promise.all([
     Promise.all(
-      topology.redis.filter(isRunning).map(({ id }) => ask(source, id, (it) => redisReport(it, id, status))),
+      topology.redis
+        .filter(isRunning)
+        .map(({ id }) => queryNode(source, id, (it) => redisReport(it, id, status))),
     ),
     Promise.all(
       topology.sentinels
         .filter(isRunning)
-        .map(({ id }) => ask(source, id, (it) => sentinelReport(it, id, service, status))),
+        .map(({ id }) => queryNode(source, id, (it) => sentinelReport(it, id, service, status))),
     ),
   ]);
   return roleStateOf({
@@ -68,18 +70,18 @@ export async function lookAtRoles(source: RoleSource): Promise<RoleState> {
  * @throws KitError `ROLES_UNSETTLED` with the last state
  */
 export async function settleRoles(source: RoleSource, options: SettleOptions = {}): Promise<string> {
-  let said = '';
+  let reported = '';
   let master = '';
   const timeoutMs = options.timeoutMs ?? failoverBoundMs(source.topology);
   const look = async () => {
-    const state = await lookAtRoles(source);
+    const state = await readRoles(source);
     if (state.kind === 'stable') {
       master = state.master;
       return undefined;
     }
     const words = describeRoles(state);
-    if (words !== said) options.progress?.(`waiting until all nodes agree on the master: ${words}`);
-    said = words;
+    if (words !== reported) options.progress?.(`waiting until all nodes agree on the master: ${words}`);
+    reported = words;
     if (state.kind === 'deposed-master') {
       for (const id of state.deposed) {
         await demote(source, id, state.master);
@@ -118,15 +120,15 @@ export async function demote(source: RoleSource, nodeId: string, masterId: strin
  * Returns undefined for a node that does not answer. Retries once, because a sentinel that reconfigures a node closes
  * its connections, including this one.
  */
-async function ask<T>(
+async function queryNode<T>(
   source: RoleSource,
   id: string,
   question: (redis: Redis) => Promise<T>,
 ): Promise<T | undefined> {
-  const once = async () => question(await source.admin(id));
-  return once().catch(() => {
+  const queryOnce = async () => question(await source.admin(id));
+  return queryOnce().catch(() => {
     source.reconnect?.(id);
-    return once().catch(() => undefined);
+    return queryOnce().catch(() => undefined);
   });
 }
 

@@ -49,7 +49,7 @@ export async function moveSlots(
 ): Promise<SlotMoveReport> {
   const startedAt = performance.now();
   const masters = await mastersOf(environment);
-  const [source, target] = [of(masters, from), of(masters, to)];
+  const [source, target] = [masterNamed(masters, from), masterNamed(masters, to)];
   let keys = 0;
   let moved = 0;
   for (const slot of slots) {
@@ -57,7 +57,7 @@ export async function moveSlots(
     keys += await moveSlot(slot, source, target, masters);
     moved += 1;
   }
-  await agreed(environment);
+  await awaitAgreement(environment);
   return { slots: moved, keys, tookMs: performance.now() - startedAt };
 }
 
@@ -78,7 +78,7 @@ export async function restoreSlots(environment: Environment): Promise<number> {
     }
   }
   const masters = await mastersOf(environment);
-  const home = homeOf(environment, masters);
+  const home = plannedMasterOf(environment, masters);
   for (const master of masters) {
     for (const [first, last] of master.self.slots) {
       for (let slot = first; slot <= last; slot += 1) {
@@ -89,12 +89,12 @@ export async function restoreSlots(environment: Environment): Promise<number> {
       }
     }
   }
-  await agreed(environment);
+  await awaitAgreement(environment);
   return moved;
 }
 
 /** @throws KitError if a node still sees other owners after `AGREED_MS` */
-async function agreed(environment: Environment): Promise<void> {
+async function awaitAgreement(environment: Environment): Promise<void> {
   const what = 'every node to see the same owners of the slots';
   await until({ what, timeoutMs: AGREED_MS, intervalMs: 50 }, async () => {
     const running = (await environment.status()).filter(({ state }) => state === 'running');
@@ -119,7 +119,7 @@ export async function slotsWithKeys(
   nodeId: string,
   most: number,
 ): Promise<readonly number[]> {
-  const { redis, self } = of(await mastersOf(environment), nodeId);
+  const { redis, self } = masterNamed(await mastersOf(environment), nodeId);
   const slots = self.slots.flatMap(([first, last]) =>
     Array.from({ length: last - first + 1 }, (_, i) => first + i),
   );
@@ -182,7 +182,7 @@ async function mastersOf(environment: Environment): Promise<readonly Master[]> {
   );
 }
 
-function of(masters: readonly Master[], nodeId: string): Master {
+function masterNamed(masters: readonly Master[], nodeId: string): Master {
   const master = masters.find((each) => each.nodeId === nodeId);
   if (master !== undefined) return master;
   throw new KitError(`${nodeId} is no master of this cluster: no slot can move from or to it`, {
@@ -192,7 +192,10 @@ function of(masters: readonly Master[], nodeId: string): Master {
 }
 
 /** Returns the current master of the shard that has a slot in the plan. */
-function homeOf({ topology }: Environment, masters: readonly Master[]): (slot: number) => Master | undefined {
+function plannedMasterOf(
+  { topology }: Environment,
+  masters: readonly Master[],
+): (slot: number) => Master | undefined {
   const shards = topology.redis.filter(({ bootstrapMaster }) => bootstrapMaster).map(({ shard }) => shard);
   return (slot) => {
     const planned = shards.find(

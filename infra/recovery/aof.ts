@@ -110,7 +110,7 @@ export class AofScanner {
     if (this.#argumentsLeft < 1) this.#fail('a command without arguments');
     this.#argumentIndex = 0;
     this.#words = [[], []];
-    this.#digest = mixed(FNV_OFFSET, this.#database);
+    this.#digest = mixDigest(FNV_OFFSET, this.#database);
   }
 
   #readArgument(piece: Uint8Array, start: number): number {
@@ -136,7 +136,7 @@ export class AofScanner {
   #argumentEnded(): void {
     this.#bytesLeft = -1;
     // Lengths separate the arguments: SET ab c differs from SET a bc.
-    this.#digest = mixed(this.#digest, this.#argumentBytes);
+    this.#digest = mixDigest(this.#digest, this.#argumentBytes);
     this.#argumentsLeft -= 1;
     this.#argumentIndex += 1;
     if (this.#argumentsLeft === 0 && this.#problem === undefined) this.#commandEnded();
@@ -181,7 +181,7 @@ function numberIn(line: readonly number[]): number | undefined {
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-function mixed(digest: number, value: number): number {
+function mixDigest(digest: number, value: number): number {
   let result = digest;
   for (let rest = value; ; rest = Math.floor(rest / 256)) {
     result = Math.imul(result ^ (rest & 0xff), FNV_PRIME);

@@ -48,7 +48,7 @@ function compareComplete(a: Uint32Array, b: Uint32Array): Order {
 export function compareWindows(a: Uint32Array, b: Uint32Array): Order {
   const overlaps = a.length === 0 || b.length === 0 ? [] : overlapsOf(a, b);
   const longest = overlaps.reduce((most, each) => (each.overlap > most.overlap ? each : most), NO_OVERLAP);
-  if (!isNoChance(a, Math.max(0, longest.shift), longest.overlap)) return 'unknown';
+  if (!isSignificantOverlap(a, Math.max(0, longest.shift), longest.overlap)) return 'unknown';
   const orders = new Set(
     overlaps
       .filter(({ overlap }) => overlap * NEGLIGIBLE_RATIO >= longest.overlap)
@@ -115,7 +115,7 @@ function bordersOf(pattern: Uint32Array): Uint32Array {
   return border;
 }
 
-function isNoChance(digests: Uint32Array, from: number, count: number): boolean {
+function isSignificantOverlap(digests: Uint32Array, from: number, count: number): boolean {
   const different = new Set<number>();
   let timed = 0;
   for (let i = from; i < from + count; i += 1) {

@@ -30,16 +30,16 @@ export interface ClusterView {
    *
    * @throws the error of a node that was queried
    */
-  missing(): Promise<string | undefined>;
+  healthProblem(): Promise<string | undefined>;
 }
 
 /** Undefined for a topology that is not a cluster. */
 export function clusterView(nodes: ClusterNodes): ClusterView | undefined {
   if (nodes.topology.environment.topology.kind !== 'cluster') return undefined;
-  return { shards: () => shardsOf(nodes), missing: () => missingOf(nodes) };
+  return { shards: () => shardsOf(nodes), healthProblem: () => healthProblem(nodes) };
 }
 
-interface Voice {
+interface NodeReport {
   readonly nodeId: string;
   readonly view: readonly ClusterLine[];
   /** The node's own line. */
@@ -47,27 +47,27 @@ interface Voice {
 }
 
 async function shardsOf(cluster: ClusterNodes): Promise<readonly Shard[]> {
-  const answers = cluster.topology.redis.map(({ id }) => voiceOf(cluster, id).catch(() => undefined));
-  return assemble((await Promise.all(answers)).filter((voice) => voice !== undefined));
+  const answers = cluster.topology.redis.map(({ id }) => nodeReport(cluster, id).catch(() => undefined));
+  return assemble((await Promise.all(answers)).filter((report) => report !== undefined));
 }
 
-async function missingOf(cluster: ClusterNodes): Promise<string | undefined> {
+async function healthProblem(cluster: ClusterNodes): Promise<string | undefined> {
   const { redis, environment } = cluster.topology;
   for (const { id } of redis) {
-    const complaint = await complaintOf(cluster, id);
+    const complaint = await nodeProblem(cluster, id);
     if (complaint !== undefined) return `${id}: ${complaint}`;
   }
-  const voices = await Promise.all(redis.map(({ id }) => voiceOf(cluster, id)));
-  const views = new Set(voices.map(({ view }) => slotOwners(view).join()));
+  const reports = await Promise.all(redis.map(({ id }) => nodeReport(cluster, id)));
+  const views = new Set(reports.map(({ view }) => slotOwners(view).join()));
   if (views.size > 1) return 'the nodes are not of one mind about who serves which slots';
-  const shards = assemble(voices);
+  const shards = assemble(reports);
   const { masters, replicas } = environment.topology;
   if (shards.length !== masters) return `${shards.length} of ${masters} masters serve slots`;
   const bare = shards.find((shard) => shard.replicas.length < replicas);
   return bare && `${bare.master} has ${bare.replicas.length} of ${replicas} replicas`;
 }
 
-async function complaintOf(cluster: ClusterNodes, nodeId: string): Promise<string | undefined> {
+async function nodeProblem(cluster: ClusterNodes, nodeId: string): Promise<string | undefined> {
   const redis = await cluster.admin(nodeId);
   const { redis: nodes, environment } = cluster.topology;
   const info = fieldsOfText(String(await redis.call('CLUSTER', 'INFO')));
@@ -89,18 +89,18 @@ async function complaintOf(cluster: ClusterNodes, nodeId: string): Promise<strin
   return good < least ? `it counts ${good} good replicas` : undefined;
 }
 
-async function voiceOf(cluster: ClusterNodes, nodeId: string): Promise<Voice> {
+async function nodeReport(cluster: ClusterNodes, nodeId: string): Promise<NodeReport> {
   const view = parseClusterNodes(String(await (await cluster.admin(nodeId)).call('CLUSTER', 'NODES')));
   const self = view.find(({ flags }) => flags.includes('myself'));
   if (self === undefined) throw new Error(`${nodeId} does not know itself`);
   return { nodeId, view, self };
 }
 
-function assemble(voices: readonly Voice[]): readonly Shard[] {
-  const owners = slotOwners(voices.map(({ self }) => self));
+function assemble(reports: readonly NodeReport[]): readonly Shard[] {
+  const owners = slotOwners(reports.map(({ self }) => self));
   const replicasOf = (id: string) =>
-    voices.filter(({ self }) => self.master === id).map(({ nodeId }) => nodeId);
-  return voices
+    reports.filter(({ self }) => self.master === id).map(({ nodeId }) => nodeId);
+  return reports
     .map(({ nodeId, self }) => ({
       master: nodeId,
       slots: rangesOf(owners, self.id),

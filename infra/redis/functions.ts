@@ -43,7 +43,7 @@ async function load(
   { waitForReplicasMs = 0, progress, signal }: LoadOptions,
 ): Promise<void> {
   const giveUpAt = performance.now() + waitForReplicasMs;
-  let said = false;
+  let isReported = false;
   for (;;) {
     signal?.throwIfAborted();
     try {
@@ -53,8 +53,8 @@ async function load(
       if (!(error instanceof Error) || error instanceof KitError) throw error;
       if (!error.message.startsWith('NOREPLICAS') || performance.now() >= giveUpAt) throw refused(id, error);
     }
-    if (!said) progress?.(`waiting until ${id} has the replicas that a write needs`);
-    said = true;
+    if (!isReported) progress?.(`waiting until ${id} has the replicas that a write needs`);
+    isReported = true;
     await delay(100);
   }
 }

@@ -140,7 +140,7 @@ export function masterOf(state: RoleState): string | undefined {
  * Returns the node that a majority of the sentinels reports as master, even if it does not report master itself; during
  * a failover the promoted one.
  */
-export function namedOf(state: RoleState): string | undefined {
+export function reportedMasterOf(state: RoleState): string | undefined {
   switch (state.kind) {
     case 'stable':
     case 'deposed-master':

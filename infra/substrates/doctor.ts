@@ -43,10 +43,10 @@ export interface MachineFacts extends SubstrateFacts {
 
 /** Reads and judges the facts of the machine. */
 export async function doctor(facts: () => Promise<SubstrateFacts>): Promise<readonly DoctorCheck[]> {
-  return examine({ ...(await facts()), ...lookAtKernel() });
+  return checkMachine({ ...(await facts()), ...readKernelSettings() });
 }
 
-function lookAtKernel(): Omit<MachineFacts, keyof SubstrateFacts> {
+function readKernelSettings(): Omit<MachineFacts, keyof SubstrateFacts> {
   const limits = read('/proc/self/limits');
   const openFiles = /^Max open files\s+(\d+)/m.exec(limits ?? '')?.[1];
   return {
@@ -63,7 +63,7 @@ const OPEN_FILES_FOR_MAXCLIENTS = 10_032;
 const COMFORTABLE_FREE_BYTES = 1024 ** 3;
 
 /** Judges the facts. Pure. */
-export function examine(facts: MachineFacts): readonly DoctorCheck[] {
+export function checkMachine(facts: MachineFacts): readonly DoctorCheck[] {
   return [
     nodeCheck(facts.nodeVersion),
     redisCheck(facts.redis),
@@ -123,14 +123,14 @@ function addressCheck(addressing: MachineFacts['addressing']): DoctorCheck {
 }
 
 function overcommitCheck(value: string | undefined): DoctorCheck {
-  if (value === undefined) return notHere('overcommit-memory');
+  if (value === undefined) return notOnThisSystem('overcommit-memory');
   return check('overcommit-memory', value === '1' ? 'ok' : 'warn', `vm.overcommit_memory = ${value}`, {
     warn: 'background saves can fail when memory is short: sysctl -w vm.overcommit_memory=1',
   });
 }
 
 function hugePagesCheck(value: string | undefined): DoctorCheck {
-  if (value === undefined) return notHere('transparent-huge-pages');
+  if (value === undefined) return notOnThisSystem('transparent-huge-pages');
   const chosen = /\[(\w+)\]/.exec(value)?.[1] ?? value;
   return check('transparent-huge-pages', chosen === 'always' ? 'warn' : 'ok', chosen, {
     warn: 'forks cost latency and memory: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled',
@@ -138,7 +138,7 @@ function hugePagesCheck(value: string | undefined): DoctorCheck {
 }
 
 function openFilesCheck(limit: number | undefined): DoctorCheck {
-  if (limit === undefined) return notHere('open-files');
+  if (limit === undefined) return notOnThisSystem('open-files');
   return check('open-files', limit >= OPEN_FILES_FOR_MAXCLIENTS ? 'ok' : 'warn', `${limit} open files`, {
     warn: `Redis lowers maxclients: ulimit -n ${OPEN_FILES_FOR_MAXCLIENTS}`,
   });
@@ -182,7 +182,7 @@ function check(
   return { id, state, found, remedy: state === 'ok' ? '' : (remedies[state] ?? '') };
 }
 
-function notHere(id: string): DoctorCheck {
+function notOnThisSystem(id: string): DoctorCheck {
   return { id, state: 'ok', found: 'not a matter of this system', remedy: '' };
 }
 

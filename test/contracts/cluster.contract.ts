@@ -35,7 +35,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
     });
 
     it('is formed when apply returns: every slot served, every master with its replica in sync, one mind', async () => {
-      expect(await environment.cluster?.missing()).toBeUndefined();
+      expect(await environment.cluster?.healthProblem()).toBeUndefined();
       expect(await shards()).toEqual([
         { master: 'redis-1', slots: [[0, 5460]], replicas: ['redis-4'] },
         { master: 'redis-2', slots: [[5461, 10_922]], replicas: ['redis-5'] },
@@ -76,7 +76,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       expect((await environment.status())[0]?.state).toBe('stopped');
       await waitUntil('redis-4 to take over', async () => (await shards())[0]?.master === 'redis-4', 30_000);
       await environment.capabilities.start?.('redis-1');
-      await whole();
+      await awaitHealthy();
       expect((await shards())[0]).toEqual({
         ...{ master: 'redis-4', slots: [[0, 5460]], replicas: ['redis-1'] },
       });
@@ -90,7 +90,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       const kept = await durably('restart:key');
       for (const { id } of topology.redis) await environment.capabilities.kill?.(id);
       await substrate.apply(topology, { ephemeral: false }).then((it) => it[Symbol.asyncDispose]());
-      await whole();
+      await awaitHealthy();
       expect((await shards())[0]).toMatchObject({ master: 'redis-4', replicas: ['redis-1'] });
       expect(await kept()).toBe('value');
     });
@@ -102,7 +102,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       const promoted = async () => (await view()).some(({ flags }) => flags.join() === 'myself,master');
       await waitUntil('redis-5 to take over', promoted, 30_000);
       await heal?.();
-      await whole();
+      await awaitHealthy();
       expect((await shards())[1]).toMatchObject({ master: 'redis-5', replicas: ['redis-2'] });
     });
 
@@ -114,10 +114,10 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
     });
 
     const shards = async (): Promise<readonly Shard[]> => (await environment.cluster?.shards()) ?? [];
-    const whole = () =>
+    const awaitHealthy = () =>
       waitUntil(
-        'the cluster to be whole',
-        async () => (await environment.cluster?.missing()) === undefined,
+        'the cluster to be healthy',
+        async () => (await environment.cluster?.healthProblem()) === undefined,
         60_000,
       );
 

@@ -1,13 +1,13 @@
 import { CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { EXIT, KitError } from '../../config/errors.ts';
-import { explain, failureText } from '../../scripts/failure.ts';
+import { describeFailure, failureText } from '../../scripts/failure.ts';
 
 const running = new AbortController().signal;
 
 describe('a failure', () => {
   it('of the user says what, where and what to do, with its own exit code', () => {
-    const failure = explain(
+    const failure = describeFailure(
       new KitError('quorum 4 is above 3', {
         code: 'CONFIG_INVALID',
         where: 'dev.yaml:7: topology.quorum',
@@ -29,15 +29,15 @@ describe('a failure', () => {
   });
 
   it('of the kit shows its stack and is "not known", never a no-go', () => {
-    const failure = explain(new TypeError('x is undefined'), running);
+    const failure = describeFailure(new TypeError('x is undefined'), running);
     expect(failure.exitCode).toBe(EXIT.UNKNOWN);
     expect(failure.error).toMatchObject({ code: 'DEFECT', message: 'unexpected: x is undefined' });
     expect(failureText(failure, false)).toContain('failure.test.ts');
-    expect(explain('a string', running).error.message).toBe('unexpected: a string');
+    expect(describeFailure('a string', running).error.message).toBe('unexpected: a string');
   });
 
   it('of the command line is one line with the nearest name', () => {
-    const failure = explain(
+    const failure = describeFailure(
       new CommanderError(
         1,
         'commander.unknownCommand',
@@ -56,14 +56,14 @@ describe('a failure', () => {
     const reason = new KitError('interrupted by SIGINT', { code: 'INTERRUPTED', exitCode: EXIT.INTERRUPTED });
     interruption.abort(reason);
     const aborted = new DOMException('This operation was aborted', 'AbortError');
-    expect(explain(aborted, interruption.signal).error.message).toBe('interrupted by SIGINT');
-    const other = explain(new Error('could not end redis-2'), interruption.signal);
+    expect(describeFailure(aborted, interruption.signal).error.message).toBe('interrupted by SIGINT');
+    const other = describeFailure(new Error('could not end redis-2'), interruption.signal);
     expect(other.exitCode).toBe(EXIT.INTERRUPTED);
     expect(other.error.message).toContain('could not end redis-2');
   });
 
   it('has colour only where it is asked for', () => {
-    const failure = explain(new KitError('no', { code: 'X' }), running);
+    const failure = describeFailure(new KitError('no', { code: 'X' }), running);
     expect(failureText(failure, true)).toContain('\x1b[31mkit:\x1b[39m no');
     expect(failureText(failure, false)).not.toContain('\x1b');
   });

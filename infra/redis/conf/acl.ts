@@ -48,19 +48,19 @@ export function loaderPassword(secrets: EnvironmentSecrets): Secret {
 export function renderSentinelAcl(secrets: EnvironmentSecrets, version: string): string {
   const rules: Readonly<Record<SentinelUser, string>> = {
     admin: '~* &* +@all',
-    app: join([
+    app: joinRules([
       // Finds the master and receives failover events, whose channels are named after them (`+switch-master`).
       '&* -@all +ping +info +role +subscribe +unsubscribe +psubscribe +punsubscribe',
       '+sentinel|get-master-addr-by-name +sentinel|master +sentinel|masters +sentinel|replicas +sentinel|slaves',
       '+sentinel|sentinels +sentinel|ckquorum +client|setname +client|id',
       since(version, '7.2', '+client|setinfo'),
     ]),
-    peer: join([
+    peer: joinRules([
       // Commands that sentinel.c sends to other sentinels: links, votes, hello messages.
       'resetchannels &__sentinel__:hello -@all +ping +publish +sentinel|is-master-down-by-addr +client|setname',
     ]),
   };
-  const exporter = join([
+  const exporter = joinRules([
     'resetchannels -@all +ping +info +sentinel|masters +sentinel|replicas +sentinel|slaves +sentinel|sentinels',
     '+sentinel|ckquorum +client|setname',
     since(version, '7.2', '+client|setinfo'),
@@ -77,7 +77,7 @@ export function renderSentinelAcl(secrets: EnvironmentSecrets, version: string):
  * belongs to @write, hence the order. INFO is allowed: ioredis sends it before it reports a connection as ready.
  */
 function appRules(namespace: string, version: string): string {
-  return join([
+  return joinRules([
     `~* resetchannels &${namespace}:* &__redis__:invalidate`,
     '-@all +@read +@write +@transaction +@pubsub -@dangerous -@scripting +fcall +fcall_ro',
     '+ping +echo +info +role +select +wait',
@@ -91,7 +91,7 @@ function appRules(namespace: string, version: string): string {
 
 /** Redis documentation, "ACL rules for Sentinel and Replicas"; Sentinel still sends slaveof. */
 function sentinelRules(): string {
-  return join([
+  return joinRules([
     'resetchannels &__sentinel__:hello -@all +multi +exec +slaveof +replicaof +ping +subscribe +config|rewrite',
     '+role +publish +info +client|setname +client|kill +script|kill',
   ]);
@@ -99,7 +99,7 @@ function sentinelRules(): string {
 
 /** Reads metrics. CONFIG GET is denied although exporters use it: it returns masterauth in plain text. */
 function exporterRules(version: string): string {
-  return join([
+  return joinRules([
     'resetchannels -@all +ping +info +dbsize +select +slowlog|get +slowlog|len +latency|latest +latency|histogram',
     '+client|setname +cluster|info +cluster|nodes',
     since(version, '7.2', '+client|setinfo'),
@@ -110,7 +110,7 @@ function since(version: string, wanted: string, rules: string): string {
   return atLeast(version, wanted) ? rules : '';
 }
 
-function join(parts: readonly string[]): string {
+function joinRules(parts: readonly string[]): string {
   return parts.filter((part) => part !== '').join(' ');
 }
 

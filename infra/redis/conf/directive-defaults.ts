@@ -5,9 +5,9 @@
  */
 import type { ServerFamily } from '../server-version.ts';
 
-const words = (text: string) => text.trim().split(/\s+/);
+const splitWords = (text: string) => text.trim().split(/\s+/);
 
-const EMPTY = words(`
+const EMPTY = splitWords(`
   aclfile aof-rewrite-cpulist aof_rewrite_cpulist bgsave-cpulist bgsave_cpulist bind-source-addr bio-cpulist
   bio_cpulist cluster-announce-hostname cluster-announce-human-nodename cluster-announce-ip ignore-warnings
   locale-collate logfile masteruser notify-keyspace-events pidfile replica-announce-ip requirepass
@@ -16,7 +16,7 @@ const EMPTY = words(`
   tls-key-file-pass tls-protocols unixsocket
 `);
 
-const YES = words(`
+const YES = splitWords(`
   activerehashing aof-load-truncated aof-rewrite-incremental-fsync aof-use-rdb-preamble
   cluster-allow-pubsubshard-when-down cluster-allow-replica-migration cluster-require-full-coverage
   crash-log-enabled crash-memcheck-enabled disable-thp dynamic-hz jemalloc-bg-thread latency-tracking
@@ -25,7 +25,7 @@ const YES = words(`
   stop-writes-on-bgsave-error tls-auth-clients tls-session-caching
 `);
 
-const NO = words(`
+const NO = splitWords(`
   activedefrag always-show-logo aof-disable-auto-gc aof-timestamp-enabled appendonly
   cluster-allow-reads-when-down cluster-enabled cluster-replica-no-failover cluster-slot-stats-enabled
   daemonize enable-debug-command enable-module-command enable-protected-configs hide-user-data-from-log
@@ -36,7 +36,7 @@ const NO = words(`
   vset-force-single-threaded-execution
 `);
 
-const ONE_WORD = words(`
+const ONE_WORD = splitWords(`
   acl-pubsub-default=resetchannels acllog-max-len=128 active-defrag-cycle-max=25 active-defrag-cycle-min=1
   active-defrag-ignore-bytes=104857600 active-defrag-max-scan-fields=1000 active-defrag-threshold-lower=10
   active-defrag-threshold-upper=100 active-expire-effort=1 appenddirname=appendonlydir
@@ -72,11 +72,11 @@ const SEVERAL_WORDS: Readonly<Record<string, string>> = {
 };
 
 /** Defaults of Valkey that differ from Redis, and those of its additional directives. */
-const VALKEY_EMPTY = words(`
+const VALKEY_EMPTY = splitWords(`
   availability-zone cluster-announce-client-ipv4 cluster-announce-client-ipv6 rdma-bind unixsocketgroup
 `);
 
-const VALKEY_ONE_WORD = words(`
+const VALKEY_ONE_WORD = splitWords(`
   active-defrag-cycle-us=500 cluster-announce-client-port=0 cluster-announce-client-tls-port=0
   cluster-blacklist-ttl=60 cluster-config-save-behavior=sync cluster-databases=1
   cluster-manual-failover-timeout=5000 cluster-slot-migration-log-max-len=1000

@@ -12,7 +12,7 @@ import { assertCapable, type BinaryFacts, serverOf } from '../server-capabilitie
 import { formatServer } from '../server-version.ts';
 import { clusterSettings } from './cluster-conf.ts';
 import { describeServersWith, hasDirective } from './grammar/index.ts';
-import { type Change, layOver, splitArguments } from './text.ts';
+import { type Change, overrideDirectives, splitArguments } from './text.ts';
 
 export type { BinaryFacts } from '../server-capabilities.ts';
 
@@ -66,7 +66,10 @@ export function renderRedisConf(input: RedisConfInput): Rendered {
     ...clusterSettings(input.topology.environment, input.node, addressOf(input.placement, input.node.id)),
     ...listener(addressOf(input.placement, input.node.id), input.bindSource, input.paths.tls),
   ];
-  return { text: layOver(input.base, changes, `Of ${input.node.id} in ${environment.name}`), departures };
+  return {
+    text: overrideDirectives(input.base, changes, `Of ${input.node.id} in ${environment.name}`),
+    departures,
+  };
 }
 
 function settings({ redis }: EnvironmentConfig): readonly Change[] {

@@ -2,13 +2,13 @@
  * Renders the sentinel.conf of one sentinel: the documented base, overridden by the environment and the node. Pure.
  *
  * The text is a template for the first start. Later facts (its id, epochs, the current master) are in the file that
- * Sentinel has rewritten, and a restart keeps that file. `renderAcquaintances` adds the facts about the other nodes.
+ * Sentinel has rewritten, and a restart keeps that file. `renderKnownSentinels` adds the facts about the other nodes.
  */
 import type { EnvironmentSecrets } from '../../../config/secrets.ts';
 import type { Address, Placement, SentinelNode, Topology } from '../../topology.ts';
 import { assertCapable, type BinaryFacts } from '../server-capabilities.ts';
 import { addressOf, listener, type Rendered, type TlsPaths } from './redis-conf.ts';
-import { type Change, layOver } from './text.ts';
+import { type Change, overrideDirectives } from './text.ts';
 
 export interface SentinelConfInput {
   readonly topology: Topology;
@@ -59,10 +59,13 @@ export function renderSentinelConf(input: SentinelConfInput): Rendered {
     { name: 'sentinel announce-ip', args: [self.host] },
     { name: 'sentinel announce-port', args: [self.port] },
   ];
-  return { text: layOver(input.base, changes, `Of ${node.id} in ${environment.name}`), departures: [] };
+  return {
+    text: overrideDirectives(input.base, changes, `Of ${node.id} in ${environment.name}`),
+    departures: [],
+  };
 }
 
-export interface AcquaintancesInput {
+export interface KnownSentinelsInput {
   readonly topology: Topology;
   readonly node: SentinelNode;
   readonly placement: Placement;
@@ -77,7 +80,13 @@ export interface AcquaintancesInput {
  * file: a new environment is complete immediately. Hello messages are sent only every 2 s (sentinel.c,
  * SENTINEL_PUBLISH_PERIOD).
  */
-export function renderAcquaintances({ topology, node, placement, master, idOf }: AcquaintancesInput): string {
+export function renderKnownSentinels({
+  topology,
+  node,
+  placement,
+  master,
+  idOf,
+}: KnownSentinelsInput): string {
   const service = topology.environment.topology.serviceName;
   const known = (what: string, { host, port }: Address, ...rest: readonly string[]) =>
     ['sentinel', what, service, host, port, ...rest].join(' ');

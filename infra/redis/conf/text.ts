@@ -193,7 +193,7 @@ export type Change =
  * that the base does not have goes under a heading at the end. If several changes affect one directive, the last one
  * wins.
  */
-export function layOver(base: string, changes: readonly Change[], heading: string): string {
+export function overrideDirectives(base: string, changes: readonly Change[], heading: string): string {
   const latest = new Map(changes.map((change) => [change.name, change]));
   const placed = new Set<string>();
   const kept = parseConf(base).flatMap(({ raw, name }) => {

@@ -8,7 +8,7 @@ import type { EnvironmentConfig } from '../../../config/schema.ts';
 import type { Adopt } from '../substrate.ts';
 import { docker } from './engine.ts';
 import { removeParts } from './orphans.ts';
-import { foreignEnvironment, foreignError, type Possession, recordAdoption } from './ownership.ts';
+import { foreignEnvironment, foreignError, type Ownership, recordAdoption } from './ownership.ts';
 import { dockerSettings } from './settings.ts';
 
 /** Same as for a destroy (`constructs/node.ts`): Redis waits for its replicas, then saves. */
@@ -28,13 +28,13 @@ export interface Adoption {
 export async function adoptForeign(
   environment: EnvironmentConfig,
   stateDir: string,
-  possession: Possession,
+  ownership: Ownership,
   { adopt, verb, progress = () => {} }: Adoption,
 ): Promise<void> {
-  if (possession.foreign.length === 0) return;
+  if (ownership.foreign.length === 0) return;
   const { name, docker: settings } = environment;
-  if (adopt === undefined) throw foreignError(environment, possession, { stateDir, verb });
-  const found = foreignEnvironment(environment, possession);
+  if (adopt === undefined) throw foreignError(environment, ownership, { stateDir, verb });
+  const found = foreignEnvironment(environment, ownership);
   const foreign = { ...found, isProtected: found.isProtected || settings.protected };
   if (foreign.isProtected && dockerSettings().allowAdopt !== name) throw protectedError(name);
   if (!(await adopt(foreign))) {
@@ -44,15 +44,15 @@ export async function adoptForeign(
     });
   }
   progress(`taking '${name}' over from ${foreign.place}`);
-  recordAdoption(name, stateDir, possession);
-  const containers = possession.foreign.filter(({ kind }) => kind === 'container');
+  recordAdoption(name, stateDir, ownership);
+  const containers = ownership.foreign.filter(({ kind }) => kind === 'container');
   if (containers.length > 0) {
     const ids = containers.map(({ id }) => id);
     await docker(['stop', '--time', String(STOP_SECONDS), ...ids], {
       timeoutMs: (STOP_SECONDS + 30) * 1_000,
     });
   }
-  await removeParts(possession.foreign.filter(({ kind }) => kind !== 'volume'));
+  await removeParts(ownership.foreign.filter(({ kind }) => kind !== 'volume'));
 }
 
 const protectedError = (name: string): KitError =>

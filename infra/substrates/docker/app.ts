@@ -18,11 +18,11 @@ import {
   namesIn,
   requireNamed,
 } from './cdktf-call.ts';
-import { haveSecrets } from './generated-values.ts';
-import { type EnginePart, foreignError, type Possession, partsOf, possessionOf } from './ownership.ts';
+import { hasSecrets } from './generated-values.ts';
+import { type EnginePart, foreignError, type Ownership, partsOf, readOwnership } from './ownership.ts';
 import { planDocker } from './plan.ts';
 import { lockEntry, registryOf } from './plugin.ts';
-import { requireRoom } from './preflight.ts';
+import { requireFreePortsAndSubnets } from './preflight.ts';
 import { dockerSettings } from './settings.ts';
 import { idsIn, readState } from './state.ts';
 import { addEnvironment } from './synthesis.ts';
@@ -40,12 +40,12 @@ async function synthesise(): Promise<void> {
   const app = new App();
   for (const environment of environments) {
     const isActedOn = actedOn.includes(environment.name);
-    const possession = await possessionIn(environment, parts);
-    const isForeign = possession.foreign.length > 0;
-    const refusal = isForeign ? foreignError(environment, possession, { stateDir }) : undefined;
+    const ownership = await readOwnershipOf(environment, parts);
+    const isForeign = ownership.foreign.length > 0;
+    const refusal = isForeign ? foreignError(environment, ownership, { stateDir }) : undefined;
     if (refusal !== undefined && isActedOn) throw refusal;
     if (parts !== undefined && isActedOn && isDeploying(call))
-      await requireRoom(planDocker(planTopology(environment)), possession);
+      await requireFreePortsAndSubnets(planDocker(planTopology(environment)), ownership);
     await addEnvironment(app, environment, settings, {
       refusal: refusal && `${refusal.message}. ${refusal.hint}`,
       isListed: isListing(call),
@@ -70,7 +70,7 @@ function environmentsOf(call: CdktfCall | undefined): readonly string[] {
   const names = environmentNames();
   requireNamed(call, names);
   const asked = namesIn(call, names);
-  return names.filter((name) => asked === undefined || asked.includes(name) || haveSecrets(stateDir, name));
+  return names.filter((name) => asked === undefined || asked.includes(name) || hasSecrets(stateDir, name));
 }
 
 /** Undefined without an engine; the deploy reports that. */
@@ -81,12 +81,12 @@ async function partsOnEngine(): Promise<readonly EnginePart[] | undefined> {
   });
 }
 
-async function possessionIn(
+async function readOwnershipOf(
   environment: EnvironmentConfig,
   parts: readonly EnginePart[] = [],
-): Promise<Possession> {
+): Promise<Ownership> {
   const ids = async () => idsIn(await readState(environment, { stateDir }));
-  return await possessionOf(environment, stateDir, ids, parts);
+  return await readOwnership(environment, stateDir, ids, parts);
 }
 
 await synthesise().catch((error: unknown) => {

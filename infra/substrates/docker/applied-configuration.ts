@@ -51,7 +51,7 @@ export interface Comparison {
   readonly stateDir: string;
 }
 
-export async function compareWithToday({ plan, asked, containers, stateDir }: Comparison): Promise<{
+export async function compareWithCurrent({ plan, asked, containers, stateDir }: Comparison): Promise<{
   readonly differences: readonly string[];
   readonly hasCredentials: boolean;
   /** Current passwords; if they cannot be read, placeholders that no node accepts. */

@@ -39,9 +39,9 @@ export interface BuiltImage {
 
 /** Makes every image from the distribution's, Go's and npm's packages; what exists stays. */
 export async function buildImages(options: BuildOptions): Promise<readonly BuiltImage[]> {
-  const redis = await timed('redis', buildRedis, options);
-  const exporter = await timed('exporter', buildExporter, options);
-  const commander = await timed('commander', buildCommander, options);
+  const redis = await withTiming('redis', buildRedis, options);
+  const exporter = await withTiming('exporter', buildExporter, options);
+  const commander = await withTiming('commander', buildCommander, options);
   const local: LocalImages = {
     redis: redis.tag,
     exporter: exporter.tag,
@@ -54,7 +54,7 @@ export async function buildImages(options: BuildOptions): Promise<readonly Built
   return [redis, exporter, commander];
 }
 
-async function timed(
+async function withTiming(
   role: ImageRole,
   build: (options: BuildOptions) => Promise<{ tag: string; built: boolean }>,
   options: BuildOptions,
@@ -65,7 +65,10 @@ async function timed(
   return { role, tag, built, tookMs: Math.round(performance.now() - started) };
 }
 
-async function once(tag: string, build: () => Promise<void>): Promise<{ tag: string; built: boolean }> {
+async function buildIfMissing(
+  tag: string,
+  build: () => Promise<void>,
+): Promise<{ tag: string; built: boolean }> {
   if (await imageExists(tag)) return { tag, built: false };
   await build();
   return { tag, built: true };
@@ -84,8 +87,8 @@ async function buildRedis({ signal }: BuildOptions): Promise<{ tag: string; buil
   const packages = await resolvePackages(REDIS_PACKAGES);
   const base = `${REPOSITORY}/base-redis:${inputsHash([recipe(), packageInputs(packages)])}`;
   const tag = `${REPOSITORY}/redis:${nodeImageHash(base)}`;
-  return await once(tag, async () => {
-    await once(base, async () => {
+  return await buildIfMissing(tag, async () => {
+    await buildIfMissing(base, async () => {
       const furnish = async (root: string) => {
         // redis-tools carries the one binary of all its programs; argv[0] decides which it is.
         await runProgram({
@@ -110,10 +113,10 @@ async function buildExporter({ signal }: BuildOptions): Promise<{ tag: string; b
   const furnish = async (root: string) => {
     const args = ['build', '-trimpath', `-ldflags=${await exporterFlags(tools)}`];
     const what = ['-o', join(root, 'redis_exporter'), EXPORTER_MODULE];
-    await must('go', [...args, ...what], { cwd: tools, env: { CGO_ENABLED: '0' } }, GO_HINT);
+    await runOrThrow('go', [...args, ...what], { cwd: tools, env: { CGO_ENABLED: '0' } }, GO_HINT);
   };
   const changes = ['ENTRYPOINT ["/redis_exporter"]', 'USER 999:999'];
-  return await once(tag, () => importRootImage({ tag, packages, changes, furnish }, signal));
+  return await buildIfMissing(tag, () => importRootImage({ tag, packages, changes, furnish }, signal));
 }
 
 const EXPORTER_MODULE = 'github.com/oliver006/redis_exporter';
@@ -122,7 +125,7 @@ const GO_HINT = 'install Go 1.26';
 /** Version, commit and date that `redis_exporter_build_info` shows, as its own build sets them; from the locked module. */
 async function exporterFlags(tools: string): Promise<string> {
   const answer = async (args: readonly string[]) =>
-    JSON.parse(await must('go', [...args, EXPORTER_MODULE], { cwd: tools }, GO_HINT));
+    JSON.parse(await runOrThrow('go', [...args, EXPORTER_MODULE], { cwd: tools }, GO_HINT));
   const { Info, Sum } = await answer(['mod', 'download', '-json']);
   const { Version, Time, Origin } = JSON.parse(readFileSync(Info, 'utf8'));
   // A proxy need not say which commit it was; the sum of the module is in `go.sum`.
@@ -140,7 +143,7 @@ async function buildCommander({ signal }: BuildOptions): Promise<{ tag: string; 
     const staging = join(root, 'srv');
     await cp(source, staging, { recursive: true });
     const args = ['ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'];
-    await must(
+    await runOrThrow(
       'npm',
       args,
       { cwd: staging },
@@ -149,17 +152,22 @@ async function buildCommander({ signal }: BuildOptions): Promise<{ tag: string; 
     // As in the published image: /redis-commander is the package, and its dependencies are below it, where it serves files from.
     const target = join(root, 'redis-commander');
     const mv = (from: string, to: string) =>
-      must('mv', ['-T', from, to], { cwd: staging }, 'a package of its own version is below redis-commander');
+      runOrThrow(
+        'mv',
+        ['-T', from, to],
+        { cwd: staging },
+        'a package of its own version is below redis-commander',
+      );
     await mv('node_modules/redis-commander', target);
     await mv('node_modules', join(target, 'node_modules'));
     await copyFile(node, join(root, 'usr/bin/node'));
     await chmod(join(root, 'usr/bin/node'), 0o755);
   };
   const changes = ['USER 999:999', 'WORKDIR /redis-commander'];
-  return await once(tag, () => importRootImage({ tag, packages, changes, furnish }, signal));
+  return await buildIfMissing(tag, () => importRootImage({ tag, packages, changes, furnish }, signal));
 }
 
-async function must(
+async function runOrThrow(
   command: string,
   args: readonly string[],
   where: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> },

@@ -56,7 +56,7 @@ export async function saveBundle(file: string, stateDir: string): Promise<Bundle
     const manifest: Manifest = { schema: SCHEMA, images, ...(plugin === undefined ? {} : { plugin }) };
     writeFileSync(join(work, 'bundle.json'), `${JSON.stringify(manifest, null, 2)}\n`);
     // Most files are compressed programs already: a higher compression level takes minutes and saves a tenth.
-    await tar(['--use-compress-program=gzip -1', '-cf', resolve(file), '-C', work, '.'], file);
+    await runTar(['--use-compress-program=gzip -1', '-cf', resolve(file), '-C', work, '.'], file);
     return { file, images: tags, plugin };
   });
 }
@@ -64,7 +64,7 @@ export async function saveBundle(file: string, stateDir: string): Promise<Bundle
 /** Loads the images into the engine and the plugin into the user's local plugin directory. Idempotent. */
 export async function loadBundle(file: string, stateDir: string, home = homedir()): Promise<BundleReport> {
   return await inWorkDir(async (work) => {
-    await tar(['-xzf', resolve(file), '-C', work], file);
+    await runTar(['-xzf', resolve(file), '-C', work], file);
     const manifest = readManifest(join(work, 'bundle.json'), file);
     const tags = tagsOf(manifest.images);
     const here = await Promise.all(tags.map(imageExists));
@@ -107,7 +107,7 @@ function readManifest(path: string, file: string): Manifest {
   });
 }
 
-async function tar(args: readonly string[], file: string): Promise<void> {
+async function runTar(args: readonly string[], file: string): Promise<void> {
   const record = await runProgram({ command: 'tar', args, timeoutMs: TIMEOUT_MS });
   if (record.exitCode === 0) return;
   throw new KitError(

@@ -41,12 +41,12 @@ type Deployed = { readonly docker: Pick<EnvironmentConfig['docker'], 'backend'> 
  * @throws KitError `OWNER_INVALID`, `STATE_UNREADABLE`
  */
 export function ownerOf({ docker }: Deployed, stateDir: string): Owner {
-  return namedOwner() ?? backendOwner(docker.backend) ?? keptOwner(stateDir) ?? makeOwner(stateDir);
+  return namedOwner() ?? backendOwner(docker.backend) ?? storedOwner(stateDir) ?? createOwner(stateDir);
 }
 
 /** Like `ownerOf`, but undefined if nothing was ever deployed from this checkout. Writes nothing. */
 export function findOwner({ docker }: Deployed, stateDir: string): Owner | undefined {
-  return namedOwner() ?? backendOwner(docker.backend) ?? keptOwner(stateDir);
+  return namedOwner() ?? backendOwner(docker.backend) ?? storedOwner(stateDir);
 }
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
@@ -101,7 +101,7 @@ const withoutCredentials = (text: string): string =>
   text.replace(/\/\/[^@/]*@/, '//').replace(/\b(user|password|passfile)=\S+\s*/g, '');
 
 /** Location of an owner whose state is in this directory. */
-export const placeHere = (stateDir: string): string => `${hostname()}:${realpathSync(stateDir)}`;
+export const checkoutLocation = (stateDir: string): string => `${hostname()}:${realpathSync(stateDir)}`;
 
 interface Kept extends Owner {
   /** Location at which the file was last found: distinguishes a moved directory from a copy. */
@@ -111,7 +111,7 @@ interface Kept extends Owner {
 
 const ownerFile = (stateDir: string): string => join(stateDir, 'docker', 'owner.json');
 
-function keptOwner(stateDir: string): Owner | undefined {
+function storedOwner(stateDir: string): Owner | undefined {
   const kept = read(ownerFile(stateDir));
   if (kept === undefined) return undefined;
   const here = realpathSync(stateDir);
@@ -149,14 +149,14 @@ function read(file: string): Kept | undefined {
  *
  * @throws KitError `DISK_FULL`, `STATE_UNWRITABLE`
  */
-function makeOwner(stateDir: string): Owner {
+function createOwner(stateDir: string): Owner {
   requireFreeSpace(resolve(stateDir));
   const file = ownerFile(resolve(stateDir));
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const here = realpathSync(stateDir);
   const made: Kept = {
     id: randomBytes(8).toString('hex'),
-    place: placeHere(stateDir),
+    place: checkoutLocation(stateDir),
     host: hostname(),
     stateDir: here,
   };

@@ -25,7 +25,7 @@ ask INFO keyspace | tr -d '\\r' | awk -F '[=,]' '/^db/ { keys += $2 } END { prin
 ask DEBUG DIGEST`;
 
 /** @returns undefined where the server does not load the copy, or the disk has no space for it */
-export async function contentOf(
+export async function digestVolume(
   volume: string,
   { appendonly, appenddirname, appendfilename, dbfilename }: DataNames,
   tools: VolumeTools,

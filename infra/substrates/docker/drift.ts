@@ -10,7 +10,7 @@
 import { RENEW_DAYS, renewal } from './certificates.ts';
 import { type ContainerFacts, docker, inspectContainers, labelled, tryDocker } from './engine.ts';
 import { chooseImages } from './images.ts';
-import { foreignError, possessionOf } from './ownership.ts';
+import { foreignError, readOwnership } from './ownership.ts';
 import {
   type DockerPlan,
   LABEL,
@@ -55,8 +55,8 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
   const label = `${LABEL.environment}=${plan.environment.name}`;
   const state = await readState(plan.environment, { stateDir });
   const owned = idsIn(state);
-  const possession = await possessionOf(plan.environment, stateDir, async () => owned);
-  if (possession.foreign.length > 0) throw foreignError(plan.environment, possession, { stateDir });
+  const ownership = await readOwnership(plan.environment, stateDir, async () => owned);
+  if (ownership.foreign.length > 0) throw foreignError(plan.environment, ownership, { stateDir });
   const services = servicesOf(plan);
   const { hashes, sums, archiveSha256 } = renderHashes(plan, chooseImages(stateDir).facts, stateDir);
   const [found, labels, images, networks, volumes, containers, files] = await Promise.all([
@@ -71,7 +71,7 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
   const isRefilled = deployedArchive(state) !== archiveSha256;
   const perContainer = services.flatMap((service) => {
     const facts = found.get(service.container);
-    if (facts === undefined) return [missing('container', service.container)];
+    if (facts === undefined) return [missingResource('container', service.container)];
     const expectation = {
       service,
       plan,
@@ -81,7 +81,7 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
       deployed: owned.size === 0 || owned.has(facts.Id),
       lostNetworks: networks,
     };
-    return compare(facts, expectation);
+    return compareContainer(facts, expectation);
   });
   const shortLived = [plan.init.container, plan.ready.container].filter((name) => !found.has(name));
   const known = new Set([
@@ -91,10 +91,10 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
   ]);
   const surplus = [...new Set([...labels, ...containers])].filter((name) => !known.has(name));
   return [
-    ...networks.map((name) => missing('network', name)),
-    ...volumes.map((name) => missing('volume', name)),
+    ...networks.map((name) => missingResource('network', name)),
+    ...volumes.map((name) => missingResource('volume', name)),
     ...perContainer,
-    ...shortLived.map((name) => missing('container', name)),
+    ...shortLived.map((name) => missingResource('container', name)),
     ...surplus.map(tooMany),
     ...files.map((finding) => (isRefilled ? { ...finding, ...REFILLED } : finding)),
     ...(isRefilled && found.has(plan.init.container) ? [otherArchive(plan)] : []),
@@ -136,7 +136,7 @@ interface Expectation {
 type Row = readonly [kind: string, found: string, expected: string, nextApply: NextApply, remedy?: string];
 
 /** Compares one container with its expectation. Pure. */
-export function compare(facts: ContainerFacts, expectation: Expectation): readonly DriftFinding[] {
+export function compareContainer(facts: ContainerFacts, expectation: Expectation): readonly DriftFinding[] {
   const { container } = expectation.service;
   const rows: readonly Row[] = [
     ['made-by-hand', expectation.deployed ? 'deployed' : 'another of this name', 'deployed', 'replaces it'],
@@ -147,7 +147,7 @@ export function compare(facts: ContainerFacts, expectation: Expectation): readon
   const different = rows.filter(([, found, expected]) => found !== expected);
   const isReplaced = different.some(([, , , nextApply]) => nextApply === 'replaces it');
   return different
-    .map((row) => (isReplaced && endsWithContainer(row) ? asReplaced(row) : row))
+    .map((row) => (isReplaced && endsWithContainer(row) ? replacedRow(row) : row))
     .map(([kind, found, expected, nextApply, remedy = '']) => ({
       ...{ what: container, kind, found, expected },
       ...(expectation.deployed
@@ -163,7 +163,7 @@ export function compare(facts: ContainerFacts, expectation: Expectation): readon
 const endsWithContainer = ([, , , nextApply]: Row): boolean =>
   nextApply === 'leaves it as it is' || nextApply === 'updates it in place';
 
-const asReplaced = ([kind, found, expected]: Row): Row => [kind, found, expected, 'replaces it'];
+const replacedRow = ([kind, found, expected]: Row): Row => [kind, found, expected, 'replaces it'];
 
 function stateRows({ State }: ContainerFacts, { service: { container } }: Expectation): readonly Row[] {
   if (State.Status === 'paused') {
@@ -316,7 +316,7 @@ async function configurationFiles(
   return (await Promise.all(probes)).flat();
 }
 
-const missing = (kind: string, name: string): DriftFinding => ({
+const missingResource = (kind: string, name: string): DriftFinding => ({
   what: name,
   kind: `${kind}-missing`,
   found: 'missing',

@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis';
 import { $ } from 'zx';
 import type { EnvironmentSecrets } from '../../../config/secrets.ts';
 import { coalescedRead } from '../../host/coalesced-read.ts';
-import { lookAtRoles } from '../../operations/roles.ts';
+import { readRoles } from '../../operations/roles.ts';
 import { AdminConnections } from '../../redis/admin.ts';
 import { type ClusterView, clusterView } from '../../redis/cluster.ts';
 import { masterOf } from '../../redis/role-state.ts';
@@ -123,7 +123,7 @@ export class DockerEnvironment implements Environment {
   }
 
   async masterId(): Promise<string | undefined> {
-    return this.cluster === undefined ? masterOf(await lookAtRoles(this)) : undefined;
+    return this.cluster === undefined ? masterOf(await readRoles(this)) : undefined;
   }
 
   /** Closes the admin connection of a node, so that the next `admin` opens a new one. */

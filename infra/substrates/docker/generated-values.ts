@@ -13,7 +13,7 @@ import {
   secretsFile,
   unknownSecrets,
 } from '../../../config/secrets.ts';
-import { environmentDir, kept } from './state-files.ts';
+import { environmentDir, readOrCreate } from './state-files.ts';
 
 export interface EnvironmentValues {
   readonly secrets: EnvironmentSecrets;
@@ -27,7 +27,8 @@ export type IdSeed = 'sentinels-id' | 'cluster-id';
 
 /** Draws the missing values. @throws KitError as `loadSecrets` */
 export function drawValues(stateDir: string, name: string): EnvironmentValues {
-  const keep = (file: string, make: () => string) => kept(join(environmentDir(stateDir, name), file), make);
+  const keep = (file: string, make: () => string) =>
+    readOrCreate(join(environmentDir(stateDir, name), file), make);
   return {
     secrets: dockerSecrets(stateDir, name),
     commanderPassword: keep(COMMANDER, () => randomBytes(18).toString('base64url')),
@@ -92,5 +93,5 @@ export const dockerSecretsFile = (stateDir: string, name: string): string =>
   secretsFile(name, join(stateDir, 'docker'));
 
 /** Whether an environment has passwords: it was deployed from here, or at least synthesised. */
-export const haveSecrets = (stateDir: string, name: string): boolean =>
+export const hasSecrets = (stateDir: string, name: string): boolean =>
   existsSync(dockerSecretsFile(stateDir, name));

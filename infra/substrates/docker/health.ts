@@ -1,11 +1,11 @@
-/** Health of nodes and of a whole environment, read from the nodes through their published ports. */
+/** Health of nodes and of an environment, read from the nodes through their published ports. */
 
 import { until } from '../../host/wait.ts';
 import { settleRoles } from '../../operations/roles.ts';
 import type { Environment } from '../environment.ts';
 
 const ANSWER_TIMEOUT_MS = 60_000;
-const WHOLE_TIMEOUT_MS = 60_000;
+const HEALTHY_TIMEOUT_MS = 60_000;
 
 /** Waits until the node answers and has loaded its data. */
 export async function awaitAnswer(environment: Environment, nodeId: string): Promise<void> {
@@ -15,7 +15,7 @@ export async function awaitAnswer(environment: Environment, nodeId: string): Pro
   });
 }
 
-export interface WholeOptions {
+export interface HealthyOptions {
   readonly signal?: AbortSignal | undefined;
   readonly progress?: ((line: string) => void) | undefined;
 }
@@ -30,13 +30,13 @@ const MAX_FAILOVERS = 3;
  *
  * @throws KitError `ROLES_UNSETTLED`, `NOT_HEALTHY`
  */
-export async function awaitWhole(environment: Environment, options: WholeOptions = {}): Promise<void> {
+export async function awaitHealthy(environment: Environment, options: HealthyOptions = {}): Promise<void> {
   const { cluster } = environment;
-  if (cluster !== undefined) return await awaitNone(environment, options, () => cluster.missing());
+  if (cluster !== undefined) return await awaitNone(environment, options, () => cluster.healthProblem());
   for (let attempt = 1; ; attempt += 1) {
     const master = await settleRoles(environment, options);
     try {
-      return await awaitNone(environment, options, () => missing(environment, master));
+      return await awaitNone(environment, options, () => healthProblem(environment, master));
     } catch (error) {
       if (attempt === MAX_FAILOVERS || (await environment.masterId()) === master) throw error;
     }
@@ -45,14 +45,14 @@ export async function awaitWhole(environment: Environment, options: WholeOptions
 
 function awaitNone(
   environment: Environment,
-  { signal }: WholeOptions,
+  { signal }: HealthyOptions,
   look: () => Promise<string | undefined>,
 ): Promise<void> {
   const what = `'${environment.name}' to be healthy`;
-  return until({ what, timeoutMs: WHOLE_TIMEOUT_MS, intervalMs: 50, signal }, look);
+  return until({ what, timeoutMs: HEALTHY_TIMEOUT_MS, intervalMs: 50, signal }, look);
 }
 
-async function missing(environment: Environment, master: string): Promise<string | undefined> {
+async function healthProblem(environment: Environment, master: string): Promise<string | undefined> {
   const { redis, sentinels, environment: config } = environment.topology;
   for (const { id } of redis) {
     const info = String(await (await environment.admin(id)).call('INFO', 'replication'));

@@ -5,7 +5,7 @@
  */
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 import { docker, labelledIds } from './engine.ts';
-import { type EnginePart, possessionOf } from './ownership.ts';
+import { type EnginePart, readOwnership } from './ownership.ts';
 import { LABEL } from './plan.ts';
 import { idsIn, readState } from './state.ts';
 import { requireUnlocked, type TerraformOptions } from './terraform.ts';
@@ -16,19 +16,19 @@ const ROUNDS = 5;
 type Part = Pick<EnginePart, 'kind' | 'id' | 'name'>;
 
 /** @throws KitError `STATE_LOCKED` while another deploy runs */
-export async function sweep(
+export async function removeOrphans(
   environment: EnvironmentConfig,
   options: TerraformOptions,
   progress: (line: string) => void,
 ): Promise<void> {
   // The engine may still execute requests of a killed deploy: look again after each round.
   for (let round = 0; round < ROUNDS; round += 1) {
-    const before = await leftParts(environment, options);
+    const before = await remainingParts(environment, options);
     if (before.length === 0) return;
     // A running deploy writes its parts to the state late, but holds the lock. Parts that existed before the lock was
     // found free and are still missing in the state afterwards belong to no deploy.
     await requireUnlocked(environment, options);
-    const after = new Set((await leftParts(environment, options)).map(({ id }) => id));
+    const after = new Set((await remainingParts(environment, options)).map(({ id }) => id));
     const left = before.filter((part) => after.has(part.id));
     await removeParts(left, ({ kind, name }) =>
       progress(`removing ${kind} ${name}, which an interrupted deploy left`),
@@ -54,13 +54,13 @@ const REMOVAL = {
   volume: ['volume', 'rm', '--force'],
 } as const;
 
-async function leftParts(
+async function remainingParts(
   environment: EnvironmentConfig,
   options: TerraformOptions,
 ): Promise<readonly Part[]> {
   const state = await readState(environment, options);
   const inState = idsIn(state);
-  const { own } = await possessionOf(environment, options.stateDir, async () => inState);
+  const { own } = await readOwnership(environment, options.stateDir, async () => inState);
   const left = own.filter(({ kind, id }) => kind !== 'volume' && !inState.has(id));
   const networks = left.filter(({ kind }) => kind === 'network');
   const label = `${LABEL.environment}=${environment.name}`;

@@ -9,11 +9,11 @@ import { environmentDir, writeSecret } from './state-files.ts';
 const ownerFile = (stateDir: string, name: string): string =>
   join(environmentDir(stateDir, name), 'owner.json');
 
-export async function claim(stateDir: string, name: string): Promise<void> {
+export async function recordOwnerProcess(stateDir: string, name: string): Promise<void> {
   writeSecret(ownerFile(stateDir, name), JSON.stringify(await ownProcess()));
 }
 
-export function release(stateDir: string, name: string): void {
+export function removeOwnerProcess(stateDir: string, name: string): void {
   rmSync(ownerFile(stateDir, name), { force: true });
 }
 
@@ -23,7 +23,10 @@ export function release(stateDir: string, name: string): void {
  *
  * @throws KitError `STATE_UNREADABLE`: it is unknown whether a process uses the environment
  */
-export async function ownership(stateDir: string, name: string): Promise<'none' | 'own' | 'alive' | 'gone'> {
+export async function ownerProcessState(
+  stateDir: string,
+  name: string,
+): Promise<'none' | 'own' | 'alive' | 'gone'> {
   const owner = readOwner(ownerFile(stateDir, name));
   if (owner === undefined) return 'none';
   if (!(await isAlive(owner))) return 'gone';

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { KitError } from '../../../config/errors.ts';
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 import type { ForeignEnvironment } from '../substrate.ts';
-import { findOwner, placeHere } from './checkout-id.ts';
+import { checkoutLocation, findOwner } from './checkout-id.ts';
 import { docker } from './engine.ts';
 import { kitCommand } from './hint-commands.ts';
 import { LABEL } from './plan.ts';
@@ -33,7 +33,7 @@ export interface EnginePart {
   readonly isProtected: boolean;
 }
 
-export interface Possession {
+export interface Ownership {
   readonly own: readonly EnginePart[];
   readonly foreign: readonly EnginePart[];
 }
@@ -76,18 +76,18 @@ const LISTING: Readonly<
 };
 
 /** Divides the parts of an environment by owner. Reads the state only for parts without an owner label. */
-export async function possessionOf(
+export async function readOwnership(
   environment: Deployed,
   stateDir: string,
   knownIds: () => Promise<ReadonlySet<string>>,
   allParts?: readonly EnginePart[],
-): Promise<Possession> {
+): Promise<Ownership> {
   const parts = (allParts ?? (await partsOf(environment.name))).filter(
     (part) => part.environment === environment.name,
   );
   const owner = findOwner(environment, stateDir)?.id;
   const known = parts.some((part) => part.owner === '') ? await knownIds() : new Set<string>();
-  return divide(parts, { owner, known, adopted: adoptedFrom(environment.name, stateDir) });
+  return classifyParts(parts, { owner, known, adopted: adoptedFrom(environment.name, stateDir) });
 }
 
 interface Claim {
@@ -99,7 +99,7 @@ interface Claim {
 }
 
 /** Pure. */
-export function divide(parts: readonly EnginePart[], { owner, known, adopted }: Claim): Possession {
+export function classifyParts(parts: readonly EnginePart[], { owner, known, adopted }: Claim): Ownership {
   const isOwn = (part: EnginePart) =>
     (part.kind === 'volume' && adopted.includes(part.owner)) ||
     (part.owner === '' ? known.has(part.id) : part.owner === owner);
@@ -115,7 +115,7 @@ function adoptedFrom(name: string, stateDir: string): readonly string[] {
 }
 
 /** Records the owners of the foreign parts: their volumes now belong to this checkout. */
-export function recordAdoption(name: string, stateDir: string, { foreign }: Possession): void {
+export function recordAdoption(name: string, stateDir: string, { foreign }: Ownership): void {
   const owners = new Set([...adoptedFrom(name, stateDir), ...foreign.map(({ owner }) => owner)]);
   writeSecret(adoptedFile(stateDir, name), `${JSON.stringify([...owners])}\n`);
 }
@@ -123,7 +123,7 @@ export function recordAdoption(name: string, stateDir: string, { foreign }: Poss
 /** Describes the foreign parts, for the question and for the error. */
 export function foreignEnvironment(
   environment: Pick<EnvironmentConfig, 'name'>,
-  { foreign }: Pick<Possession, 'foreign'>,
+  { foreign }: Pick<Ownership, 'foreign'>,
 ): ForeignEnvironment {
   const labelled = foreign.find(({ owner }) => owner !== '');
   return {
@@ -141,12 +141,12 @@ const UNLABELLED_PLACE =
 /** Refusal that names the owner's location. @param verb the refused command, which works with `--adopt` */
 export function foreignError(
   named: Pick<EnvironmentConfig, 'name'>,
-  possession: Pick<Possession, 'foreign'>,
+  ownership: Pick<Ownership, 'foreign'>,
   { stateDir, verb = 'up' }: { readonly stateDir: string; readonly verb?: 'up' | 'down' },
 ): KitError {
-  const { environment, owner, place, isProtected, parts } = foreignEnvironment(named, possession);
+  const { environment, owner, place, isProtected, parts } = foreignEnvironment(named, ownership);
   const what =
-    existsSync(stateDir) && place === placeHere(stateDir)
+    existsSync(stateDir) && place === checkoutLocation(stateDir)
       ? `environment '${environment}' was deployed from here, and the state of that deploy is gone from ${stateDir}`
       : `environment '${environment}' on this Docker engine belongs to ${place}`;
   const variables = verb === 'up' ? ['KIT_ALLOW_ADOPT'] : ['KIT_ALLOW_ADOPT', 'KIT_ALLOW_DESTROY'];

@@ -8,11 +8,14 @@ import { createServer } from 'node:net';
 import { readVariables } from '../../../config/env.ts';
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { docker } from './engine.ts';
-import type { Possession } from './ownership.ts';
+import type { Ownership } from './ownership.ts';
 import { type DockerPlan, type PlannedContainer, servicesOf } from './plan.ts';
 
 /** @throws KitError `PORT_IN_USE`, `SUBNET_IN_USE` */
-export async function requireRoom(plan: DockerPlan, { own }: Pick<Possession, 'own'>): Promise<void> {
+export async function requireFreePortsAndSubnets(
+  plan: DockerPlan,
+  { own }: Pick<Ownership, 'own'>,
+): Promise<void> {
   const names = new Set(own.map(({ name }) => name));
   const [ports, subnet] = await Promise.all([takenPorts(plan, names), takenSubnet(plan, names)]);
   if (ports.length > 0) throw portsTaken(plan, ports);

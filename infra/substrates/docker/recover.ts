@@ -11,7 +11,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KitError } from '../../../config/errors.ts';
-import { lookAtRoles } from '../../operations/roles.ts';
+import { readRoles } from '../../operations/roles.ts';
 import { type Choice, type Content, chooseSource, type NodeData } from '../../recovery/choose.ts';
 import { dataNames, readNodeData } from '../../recovery/read.ts';
 import { sourceOf } from '../../recovery/source.ts';
@@ -19,17 +19,17 @@ import { parseMonitor } from '../../redis/conf/sentinel-conf.ts';
 import { masterOf } from '../../redis/role-state.ts';
 import type { DataInspection } from '../substrate.ts';
 import { ownerOf } from './checkout-id.ts';
-import { contentOf } from './data-digest.ts';
+import { digestVolume } from './data-digest.ts';
 import { docker, inspectContainers } from './engine.ts';
 import type { DockerEnvironment } from './environment.ts';
 import { kitCommand } from './hint-commands.ts';
 import { chooseImages } from './images.ts';
-import type { Possession } from './ownership.ts';
+import type { Ownership } from './ownership.ts';
 import { bootstrapOf, type DockerPlan, type PlannedNode } from './plan.ts';
 import { environmentDir } from './state-files.ts';
 import { copyVolume, createVolume, runOnVolume, type VolumeTools } from './volumes.ts';
 
-export interface RecoverySite {
+export interface RecoveryContext {
   readonly plan: DockerPlan;
   readonly stateDir: string;
   readonly tools: VolumeTools;
@@ -37,11 +37,11 @@ export interface RecoverySite {
   readonly volumes: ReadonlySet<string>;
 }
 
-export async function recoverySite(
+export async function recoveryContext(
   plan: DockerPlan,
   stateDir: string,
-  { own }: Pick<Possession, 'own'>,
-): Promise<RecoverySite> {
+  { own }: Pick<Ownership, 'own'>,
+): Promise<RecoveryContext> {
   const { redis } = chooseImages(stateDir);
   const found = await inspectContainers(plan.nodes.map(({ container }) => container));
   // The image of the deployed nodes: the engine may not have that of another version yet.
@@ -72,14 +72,14 @@ const ANSWER_BOUND_MS = 10_000;
  * @throws KitError `RECOVERY_UNDECIDED`, `DATA_DAMAGED`, `RECOVERY_REFUSED`
  */
 export async function recoverIfDown(
-  site: RecoverySite,
+  context: RecoveryContext,
   open: () => Promise<DockerEnvironment>,
   options: RecoverOptions,
 ): Promise<void> {
-  const { plan } = site;
-  const hasData = ofRole(plan, 'redis').some(({ dataVolume }) => site.volumes.has(dataVolume));
+  const { plan } = context;
+  const hasData = ofRole(plan, 'redis').some(({ dataVolume }) => context.volumes.has(dataVolume));
   if (plan.environment.topology.kind === 'cluster' || !hasData) {
-    if (options.from !== undefined) throw notHere(plan, hasData);
+    if (options.from !== undefined) throw notDeployedHere(plan, hasData);
     return;
   }
   const environment = await open();
@@ -91,28 +91,28 @@ export async function recoverIfDown(
   } finally {
     await environment[Symbol.asyncDispose]();
   }
-  await recoverVolumes(site, options);
+  await recoverVolumes(context, options);
 }
 
 /** For `kit recover`. @throws KitError `RECOVERY_REFUSED` while a Redis node is up, and for a cluster */
 export async function inspectDown(
-  site: RecoverySite,
+  context: RecoveryContext,
   open: () => Promise<DockerEnvironment>,
 ): Promise<DataInspection | undefined> {
-  const { plan } = site;
-  if (!ofRole(plan, 'redis').some(({ dataVolume }) => site.volumes.has(dataVolume))) return undefined;
-  if (plan.environment.topology.kind === 'cluster') throw notHere(plan, true);
+  const { plan } = context;
+  if (!ofRole(plan, 'redis').some(({ dataVolume }) => context.volumes.has(dataVolume))) return undefined;
+  if (plan.environment.topology.kind === 'cluster') throw notDeployedHere(plan, true);
   const environment = await open();
   const isUp = await isServed(environment, plan);
   await environment[Symbol.asyncDispose]();
-  if (!isUp) return await inspectVolumes(site);
+  if (!isUp) return await inspectVolumes(context);
   throw new KitError(`a Redis node of '${plan.environment.name}' is up`, {
     code: 'RECOVERY_REFUSED',
     hint: `data is compared where all Redis nodes are down; ${kitCommand('up', plan.environment)} starts those that are`,
   });
 }
 
-const notHere = ({ environment }: DockerPlan, hasData: boolean): KitError =>
+const notDeployedHere = ({ environment }: DockerPlan, hasData: boolean): KitError =>
   new KitError(
     hasData
       ? `nodes of cluster '${environment.name}' on Docker go by their nodes.conf: their data is not compared`
@@ -150,21 +150,21 @@ async function answersOrLoads(environment: DockerEnvironment, id: string): Promi
 }
 
 /** Reads the data of all Redis nodes, which are all down, and chooses one. Changes nothing. */
-async function inspectVolumes(site: RecoverySite): Promise<DataInspection> {
-  const { plan, stateDir } = site;
+async function inspectVolumes(context: RecoveryContext): Promise<DataInspection> {
+  const { plan, stateDir } = context;
   const home = environmentDir(stateDir, plan.environment.name);
   mkdirSync(home, { recursive: true, mode: 0o700 });
   const dir = mkdtempSync(join(home, 'recovery-'));
   try {
-    const named = (await rememberedMaster(site, dir))?.id ?? bootstrapOf(plan).id;
+    const named = (await rememberedMaster(context, dir))?.id ?? bootstrapOf(plan).id;
     const names = dataNames(plan.environment.redis);
     const nodes: NodeData[] = [];
     for (const node of ofRole(plan, 'redis')) {
-      nodes.push(await readNodeData(node.id, await copyOf(site, node, dir), names));
+      nodes.push(await readNodeData(node.id, await copyOf(context, node, dir), names));
     }
     const choice = chooseSource({ named, nodes });
     if (choice.kind !== 'ask') return { named, nodes, choice };
-    const contents = await compareContents(site, choice);
+    const contents = await compareContents(context, choice);
     return { named, nodes, choice: chooseSource({ named, nodes, contents }) };
   } finally {
     rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
@@ -172,7 +172,7 @@ async function inspectVolumes(site: RecoverySite): Promise<DataInspection> {
 }
 
 /** Copies a volume to a directory below `dir`; a missing volume is not copied. */
-async function copyOf({ tools, volumes }: RecoverySite, node: PlannedNode, dir: string): Promise<string> {
+async function copyOf({ tools, volumes }: RecoveryContext, node: PlannedNode, dir: string): Promise<string> {
   const into = join(dir, node.id);
   if (!volumes.has(node.dataVolume)) return into;
   mkdirSync(into, { mode: 0o700 });
@@ -181,11 +181,11 @@ async function copyOf({ tools, volumes }: RecoverySite, node: PlannedNode, dir: 
 }
 
 /** The node that the sentinels last wrote to their volumes as master; the highest configuration epoch wins. */
-async function rememberedMaster(site: RecoverySite, dir: string): Promise<PlannedNode | undefined> {
-  const { plan } = site;
+async function rememberedMaster(context: RecoveryContext, dir: string): Promise<PlannedNode | undefined> {
+  const { plan } = context;
   const memories: { readonly host: string; readonly epoch: number }[] = [];
   for (const node of ofRole(plan, 'sentinel')) {
-    const file = join(await copyOf(site, node, dir), 'sentinel.conf');
+    const file = join(await copyOf(context, node, dir), 'sentinel.conf');
     const memory = existsSync(file)
       ? parseMonitor(readFileSync(file, 'utf8'), plan.environment.topology.serviceName)
       : undefined;
@@ -201,13 +201,13 @@ async function rememberedMaster(site: RecoverySite, dir: string): Promise<Planne
 const octetOf = (host: string): string => host.split('.')[3] ?? '';
 
 async function compareContents(
-  { plan, tools }: RecoverySite,
+  { plan, tools }: RecoveryContext,
   { candidates }: Extract<Choice, { kind: 'ask' }>,
 ): Promise<ReadonlyMap<string, Content>> {
   const names = dataNames(plan.environment.redis);
   const contents = new Map<string, Content>();
   for (const { id, dataVolume } of ofRole(plan, 'redis').filter((node) => candidates.includes(node.id))) {
-    const content = await contentOf(dataVolume, names, tools);
+    const content = await digestVolume(dataVolume, names, tools);
     if (content !== undefined) contents.set(id, content);
   }
   return contents;
@@ -218,11 +218,14 @@ async function compareContents(
  *
  * @throws KitError `RECOVERY_UNDECIDED`, `DATA_DAMAGED`, `RECOVERY_REFUSED`: no node runs then, and no data was changed
  */
-async function recoverVolumes(site: RecoverySite, { from, progress, signal }: RecoverOptions): Promise<void> {
-  const { plan } = site;
+async function recoverVolumes(
+  context: RecoveryContext,
+  { from, progress, signal }: RecoverOptions,
+): Promise<void> {
+  const { plan } = context;
   await stopNodes(plan);
   signal?.throwIfAborted();
-  const inspection = await inspectVolumes(site);
+  const inspection = await inspectVolumes(context);
   const { named, nodes, choice } = inspection;
   const { environment } = plan;
   const first = sourceOf(inspection, {
@@ -238,14 +241,14 @@ async function recoverVolumes(site: RecoverySite, { from, progress, signal }: Re
     const reason = from === undefined ? choice.reason : 'as asked';
     progress(`starting from the data of ${first}: ${reason}`);
   }
-  for (const { nodeId } of replaced) await setAside(site, nodeId, progress);
-  const isLost = ofRole(plan, 'redis').some(({ dataVolume }) => !site.volumes.has(dataVolume));
-  if (first !== named || isLost) await appoint(site, first);
+  for (const { nodeId } of replaced) await setAside(context, nodeId, progress);
+  const isLost = ofRole(plan, 'redis').some(({ dataVolume }) => !context.volumes.has(dataVolume));
+  if (first !== named || isLost) await recordMaster(context, first);
 }
 
 /** @throws KitError `RECOVERY_REFUSED` if a master runs */
 async function requireNoMaster(environment: DockerEnvironment): Promise<void> {
-  const master = masterOf(await lookAtRoles(environment));
+  const master = masterOf(await readRoles(environment));
   if (master === undefined) return;
   throw new KitError(`${master} is master and runs: its replicas have its data`, {
     code: 'RECOVERY_REFUSED',
@@ -279,7 +282,7 @@ for name in "$@"; do [ ! -e "/data/$name" ] || mv "/data/$name" "/data/$shift_to
 
 /** Keeps a node's data under another name on its volume; the node starts empty and copies from the master. */
 async function setAside(
-  { plan, tools }: RecoverySite,
+  { plan, tools }: RecoveryContext,
   nodeId: string,
   progress: (line: string) => void,
 ): Promise<void> {
@@ -321,7 +324,7 @@ const EPOCHS = `[ ! -f /data/sentinel.conf ] || awk '$1 == "sentinel" && $2 ~ /-
 /**
  * Makes the node the master of the next start. Writes to the Redis nodes first: they decide if the sentinels are late.
  */
-async function appoint({ plan, tools, volumes }: RecoverySite, first: string): Promise<void> {
+async function recordMaster({ plan, tools, volumes }: RecoveryContext, first: string): Promise<void> {
   const { host, port } = nodeOf(plan, first).address;
   for (const { id, dataVolume } of ofRole(plan, 'redis')) {
     if (!volumes.has(dataVolume)) await createVolume(dataVolume, tools);

@@ -13,7 +13,7 @@ import type { EnvironmentSecrets } from '../../../config/secrets.ts';
 import { NODES_FILE, redisNodeId, renderClusterNodes } from '../../redis/cluster-nodes.ts';
 import { LOADER, loaderPassword, renderRedisAcl, renderSentinelAcl } from '../../redis/conf/acl.ts';
 import { type BinaryFacts, renderRedisConf } from '../../redis/conf/redis-conf.ts';
-import { renderAcquaintances, renderSentinelConf } from '../../redis/conf/sentinel-conf.ts';
+import { renderKnownSentinels, renderSentinelConf } from '../../redis/conf/sentinel-conf.ts';
 import { functionLibrary, LIBRARY_FILE } from '../../redis/functions.ts';
 import type { TopologyNode } from '../../topology.ts';
 import type { RenderedNode } from '../environment.ts';
@@ -206,7 +206,7 @@ function introductionTexts(
   if (node.role === 'sentinel') {
     const master = bootstrapOf(plan).address;
     const idOf = (nodeId: string) => redisNodeId(idSeed('sentinels-id'), nodeId);
-    return [['acquaintances.conf', renderAcquaintances({ topology, placement, node, master, idOf })]];
+    return [['known-sentinels.conf', renderKnownSentinels({ topology, placement, node, master, idOf })]];
   }
   if (node.shard === undefined) return [];
   const clusterId = idSeed('cluster-id');

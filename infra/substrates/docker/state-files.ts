@@ -26,7 +26,7 @@ export function writeSecret(path: string, content: string | Uint8Array): void {
   }
 }
 
-export function kept(path: string, make: () => string): string {
+export function readOrCreate(path: string, make: () => string): string {
   if (!existsSync(path)) writeSecret(path, make());
   return readFileSync(path, 'utf8');
 }

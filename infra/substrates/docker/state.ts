@@ -10,7 +10,7 @@ import type { EnvironmentConfig } from '../../../config/schema.ts';
 import type { Outputs } from './outputs.ts';
 import { environmentDir } from './rendering.ts';
 import { type CallOptions, runTerraform, stackDir } from './terraform-cli.ts';
-import { problem } from './terraform-errors.ts';
+import { knownTerraformError } from './terraform-errors.ts';
 
 export interface StateOptions extends CallOptions {
   readonly stateDir: string;
@@ -38,7 +38,7 @@ export interface Deployed {
 export async function readState({ name, docker }: Deployed, options: StateOptions): Promise<State> {
   if (docker.backend !== undefined) return await pullState(name, docker.backend, options);
   const path = localState(name, options.stateDir);
-  return existsSync(path) ? parse(readFileSync(path, 'utf8'), path) : {};
+  return existsSync(path) ? parseState(readFileSync(path, 'utf8'), path) : {};
 }
 
 const localState = (name: string, stateDir: string): string =>
@@ -58,7 +58,7 @@ export function stateFile({ name, docker: { backend } }: Deployed, stateDir: str
  *
  * @returns path of the broken file; undefined if the state is valid, or another Terraform may be writing it now
  */
-export function mendState(environment: Deployed, stateDir: string): string | undefined {
+export function restoreTruncatedState(environment: Deployed, stateDir: string): string | undefined {
   const file = stateFile(environment, stateDir);
   if (file === undefined || !existsSync(file) || isState(file)) return undefined;
   if (isLocked(file)) return undefined;
@@ -74,12 +74,12 @@ export function mendState(environment: Deployed, stateDir: string): string | und
  * Returns whether the state has no resource that Terraform could replace. Only a local state without a writer can
  * answer this without a call of Terraform.
  */
-export function knowsNothing(environment: Deployed, stateDir: string): boolean {
+export function isStateEmpty(environment: Deployed, stateDir: string): boolean {
   const file = stateFile(environment, stateDir);
   if (file === undefined || isLocked(file)) return false;
   if (!existsSync(file)) return true;
   const text = readFileSync(file, 'utf8');
-  return text.trim() !== '' && isState(file) && addressesIn(parse(text, file)).length === 0;
+  return text.trim() !== '' && isState(file) && addressesIn(parseState(text, file)).length === 0;
 }
 
 /** Whether Terraform is using the state, or was killed while it did. */
@@ -87,7 +87,7 @@ const isLocked = (file: string): boolean => existsSync(join(dirname(file), `.${b
 
 function isState(path: string): boolean {
   try {
-    parse(readFileSync(path, 'utf8'), path);
+    parseState(readFileSync(path, 'utf8'), path);
     return true;
   } catch {
     return false;
@@ -107,7 +107,7 @@ export const stateAttributes = (state: State, type: string, name: string): Attri
 
 /** Ids of all resources in the state: other resources with the environment's label were left by an interruption. */
 export function idsIn(state: State): ReadonlySet<string> {
-  return new Set(knownIn(state).map(({ id }) => id));
+  return new Set(engineResourcesIn(state).map(({ id }) => id));
 }
 
 /** Terraform addresses of all resources in the state, or of one type. */
@@ -116,13 +116,13 @@ export function addressesIn(state: State, type?: string): readonly string[] {
 }
 
 /** A resource in the state, as the engine identifies it: the id of a volume is its name. */
-export interface Known {
+export interface EngineResource {
   readonly id: string;
   readonly name: string;
 }
 
 /** Engine ids of all resources in the state, or of one type. */
-export function knownIn(state: State, type?: string): readonly Known[] {
+export function engineResourcesIn(state: State, type?: string): readonly EngineResource[] {
   return resourcesOf(state, type).flatMap(({ instances }) =>
     instances.flatMap(({ attributes: { id, name = '' } }) => (id === undefined ? [] : [{ id, name }])),
   );
@@ -139,10 +139,10 @@ const resourcesOf = ({ resources = [] }: State, type?: string): readonly StateRe
  * @throws KitError `STATE_LOCKED` if the state has containers: they belong to another deploy, which has waited for this
  * one
  */
-export async function forgetAll(environment: Deployed, options: StateOptions): Promise<boolean> {
+export async function removeAllFromState(environment: Deployed, options: StateOptions): Promise<boolean> {
   const state = await readState(environment, options);
   if (addressesIn(state, 'docker_container').length > 0)
-    throw problem('STATE_LOCKED', `environment ${environment.name}`);
+    throw knownTerraformError('STATE_LOCKED', `environment ${environment.name}`);
   const { name } = environment;
   const file = stateFile(environment, options.stateDir);
   const at = file === undefined ? [] : [`-state=${file}`];
@@ -192,8 +192,8 @@ async function pullState(name: string, backend: Backend, options: StateOptions):
   const init = ['init', '-reconfigure', '-input=false', '-no-color'];
   for (const args of [init, ['state', 'pull', '-no-color']]) {
     const record = await runTerraform(args, dir, options);
-    if (record.exitCode !== 0) throw unreadable(`backend '${type}'`, lastWords(record.stderr));
-    if (args !== init) return parse(record.stdout, `backend '${type}'`);
+    if (record.exitCode !== 0) throw unreadable(`backend '${type}'`, lastLines(record.stderr));
+    if (args !== init) return parseState(record.stdout, `backend '${type}'`);
   }
   return {};
 }
@@ -204,7 +204,7 @@ const absolute = ({ type, settings }: Backend, from: string): Backend =>
     ? { type, settings: { ...settings, path: resolve(from, settings.path) } }
     : { type, settings };
 
-function parse(text: string, where: string): State {
+function parseState(text: string, where: string): State {
   try {
     return text.trim() === '' ? {} : (JSON.parse(text) as State);
   } catch (cause) {
@@ -212,7 +212,7 @@ function parse(text: string, where: string): State {
   }
 }
 
-const lastWords = (stderr: string): string =>
+const lastLines = (stderr: string): string =>
   /Error: (.*)/.exec(stripVTControlCharacters(stderr))?.[1]?.trim() ?? 'Terraform gave no reason';
 
 const unreadable = (where: string, why: string): KitError =>

@@ -1,7 +1,7 @@
 /**
  * The Docker substrate: an environment that Terraform owns, deployed through the CDKTF command line.
  *
- * apply: end environments of dead runs ─▶ keep an environment that already runs as planned, or: sweep the remains of an
+ * apply: end environments of dead runs ─▶ keep an environment that already runs as planned, or: remove the orphans of an
  * interruption outside the state ─▶ cdktf deploy ─▶ healthy. An environment of plain `cdktf deploy` is found by its
  * name (`open`).
  */
@@ -27,33 +27,33 @@ import type {
 } from '../substrate.ts';
 import { accessOf } from './access.ts';
 import { adoptForeign } from './adoption.ts';
-import { appliedIn, compareWithToday } from './applied-configuration.ts';
+import { appliedIn, compareWithCurrent } from './applied-configuration.ts';
 import { clientCa } from './certificates.ts';
 import { findOwner } from './checkout-id.ts';
 import { engineVersion, inspectContainers } from './engine.ts';
 import { DockerEnvironment } from './environment.ts';
 import { unpauseNode } from './faults.ts';
 import { readValues, setDamagedSecretsAside } from './generated-values.ts';
-import { awaitWhole } from './health.ts';
+import { awaitHealthy } from './health.ts';
 import { cdktfCommand, kitCommand } from './hint-commands.ts';
 import { chooseImages, ORIGINS } from './images.ts';
-import { removeParts, sweep } from './orphans.ts';
+import { removeOrphans, removeParts } from './orphans.ts';
 import { type Outputs, outputNodes } from './outputs.ts';
-import { claim, ownership, release } from './owner-process.ts';
+import { ownerProcessState, recordOwnerProcess, removeOwnerProcess } from './owner-process.ts';
 import {
-  divide,
+  classifyParts,
   type EnginePart,
   foreignError,
-  type Possession,
+  type Ownership,
   partsOf,
-  possessionOf,
+  readOwnership,
 } from './ownership.ts';
 import { type DockerPlan, LABEL, planDocker } from './plan.ts';
-import { requireRoom } from './preflight.ts';
-import { inspectDown, type RecoverySite, recoverIfDown, recoverySite } from './recover.ts';
+import { requireFreePortsAndSubnets } from './preflight.ts';
+import { inspectDown, type RecoveryContext, recoverIfDown, recoveryContext } from './recover.ts';
 import { environmentDir, renderHashes, renderNodes } from './rendering.ts';
 import { dockerSettings } from './settings.ts';
-import { type Deployed, idsIn, mendState, outputsIn, readState, type State } from './state.ts';
+import { type Deployed, idsIn, outputsIn, readState, restoreTruncatedState, type State } from './state.ts';
 import * as terraform from './terraform.ts';
 
 export interface DockerSubstrateOptions {
@@ -101,14 +101,14 @@ class DockerSubstrate implements Substrate {
     const { name } = plan.environment;
     await engineVersion();
     this.#mend(plan.environment, progress);
-    const possession = await this.#possession(plan.environment);
-    await adoptForeign(plan.environment, this.#stateDir, possession, {
+    const ownership = await this.#ownership(plan.environment);
+    await adoptForeign(plan.environment, this.#stateDir, ownership, {
       adopt: options.adopt,
       verb: 'up',
       progress,
     });
     await this.#endOrphan(plan.environment, progress);
-    await recoverIfDown(await this.#recoverySite(plan), () => this.#handle(plan, false), {
+    await recoverIfDown(await this.#recoveryContext(plan), () => this.#handle(plan, false), {
       from: options.recoverFrom,
       progress,
       signal: options.signal,
@@ -117,24 +117,24 @@ class DockerSubstrate implements Substrate {
     if (before) {
       const environment = await this.#handle(plan, false);
       await this.#startStopped(plan, environment);
-      await awaitWhole(environment, { progress, signal: options.signal });
+      await awaitHealthy(environment, { progress, signal: options.signal });
       return environment;
     }
     const known = await this.#known(plan.environment);
-    await requireRoom(plan, await this.#possession(plan.environment));
+    await requireFreePortsAndSubnets(plan, await this.#ownership(plan.environment));
     // An environment that existed before and is stopped now must not be removed at the end of a run.
     const owns = options.ephemeral && !known;
     requireFreeSpace(this.#stateDir);
     try {
-      await sweep(plan.environment, this.#terraform(), progress);
+      await removeOrphans(plan.environment, this.#terraform(), progress);
       progress(ORIGINS[chooseImages(this.#stateDir).origin]);
       progress(`cdktf deploy ${name}`);
       // Before the deploy, so that a crash during it leaves an owner, too.
-      if (owns) await claim(this.#stateDir, name);
+      if (owns) await recordOwnerProcess(this.#stateDir, name);
       await terraform.deploy(plan.environment, this.#terraform(options.signal));
       const environment = await this.#handle(plan, owns);
-      progress('waiting until it is whole');
-      await awaitWhole(environment, { progress, signal: options.signal });
+      progress('waiting until it is healthy');
+      await awaitHealthy(environment, { progress, signal: options.signal });
       return environment;
     } catch (error) {
       // Existing resources keep their data, however the deploy ended; new ones are removed. If another deploy holds the
@@ -154,17 +154,17 @@ class DockerSubstrate implements Substrate {
   async open(topology: Topology): Promise<Environment | undefined> {
     const plan = planDocker(topology);
     await engineVersion();
-    if ((await ownership(this.#stateDir, plan.environment.name)) === 'gone') return undefined;
+    if ((await ownerProcessState(this.#stateDir, plan.environment.name)) === 'gone') return undefined;
     return (await this.#running(plan)) ? await this.#handle(plan, false) : undefined;
   }
 
   async find(name: string, asked: Topology | undefined): Promise<FoundEnvironment | undefined> {
     await engineVersion();
     const today = this.#configOf(name, asked?.environment);
-    if ((await ownership(this.#stateDir, name)) === 'gone') return undefined;
-    const possession = await this.#possession(today ?? { name, docker: {} });
-    if (possession.foreign.length > 0)
-      throw foreignError(today ?? { name }, possession, { stateDir: this.#stateDir });
+    if ((await ownerProcessState(this.#stateDir, name)) === 'gone') return undefined;
+    const ownership = await this.#ownership(today ?? { name, docker: {} });
+    if (ownership.foreign.length > 0)
+      throw foreignError(today ?? { name }, ownership, { stateDir: this.#stateDir });
     if (today === undefined) return undefined;
     const state = await this.#state(today);
     if (outputsIn(state) === undefined) return undefined;
@@ -172,22 +172,22 @@ class DockerSubstrate implements Substrate {
     const containers = await inspectContainers(plan.nodes.map(({ container }) => container));
     if (containers.size === 0) return undefined;
     const comparison = { plan, asked: asked?.environment, containers, stateDir: this.#stateDir };
-    const { secrets, ...compared } = await compareWithToday(comparison);
+    const { secrets, ...compared } = await compareWithCurrent(comparison);
     return { environment: await this.#handle(plan, false, secrets), ...compared };
   }
 
   async inspectData(topology: Topology): Promise<readonly DataInspection[] | undefined> {
     const plan = planDocker(topology);
     await engineVersion();
-    const found = await inspectDown(await this.#recoverySite(plan), () => this.#handle(plan, false));
+    const found = await inspectDown(await this.#recoveryContext(plan), () => this.#handle(plan, false));
     return found && [found];
   }
 
-  async #recoverySite(plan: DockerPlan): Promise<RecoverySite> {
-    const possession = await this.#possession(plan.environment);
-    if (possession.foreign.length > 0)
-      throw foreignError(plan.environment, possession, { stateDir: this.#stateDir });
-    return recoverySite(plan, this.#stateDir, possession);
+  async #recoveryContext(plan: DockerPlan): Promise<RecoveryContext> {
+    const ownership = await this.#ownership(plan.environment);
+    if (ownership.foreign.length > 0)
+      throw foreignError(plan.environment, ownership, { stateDir: this.#stateDir });
+    return recoveryContext(plan, this.#stateDir, ownership);
   }
 
   async destroy(environmentName: string, options: DestroyOptions = {}): Promise<DestroyReport> {
@@ -199,12 +199,12 @@ class DockerSubstrate implements Substrate {
     }
     const isAllowed = this.#mayDestroy(environmentName);
     this.#mend(environment);
-    const possession = await this.#possession(environment);
+    const ownership = await this.#ownership(environment);
     if (options.adopt !== undefined) {
-      const isProtected = environment.docker.protected || possession.foreign.some((part) => part.isProtected);
+      const isProtected = environment.docker.protected || ownership.foreign.some((part) => part.isProtected);
       terraform.requireDestroyable({ name: environmentName, docker: { protected: isProtected } }, isAllowed);
     }
-    await adoptForeign(environment, this.#stateDir, possession, { adopt: options.adopt, verb: 'down' });
+    await adoptForeign(environment, this.#stateDir, ownership, { adopt: options.adopt, verb: 'down' });
     const { nodes } = planDocker(planTopology(environment));
     await this.#end(environment, isAllowed);
     const containers = parts.filter(({ kind }) => kind === 'container').map(({ name }) => name);
@@ -217,9 +217,9 @@ class DockerSubstrate implements Substrate {
 
   #unknownError(name: string, parts: readonly EnginePart[]): KitError {
     const owner = findOwner({ docker: {} }, this.#stateDir)?.id;
-    const possession = divide(parts, { owner, known: new Set(), adopted: [] });
-    if (possession.foreign.length > 0)
-      return foreignError({ name }, possession, { stateDir: this.#stateDir, verb: 'down' });
+    const ownership = classifyParts(parts, { owner, known: new Set(), adopted: [] });
+    if (ownership.foreign.length > 0)
+      return foreignError({ name }, ownership, { stateDir: this.#stateDir, verb: 'down' });
     return new KitError(`the configuration that '${name}' was deployed with is not known here`, {
       code: 'ENVIRONMENT_UNKNOWN',
       where: environmentDir(this.#stateDir, name),
@@ -317,7 +317,7 @@ class DockerSubstrate implements Substrate {
 
   /** Ends an ephemeral environment whose process has died. */
   async #endOrphan(environment: EnvironmentConfig, progress: (line: string) => void): Promise<void> {
-    const whose = await ownership(this.#stateDir, environment.name);
+    const whose = await ownerProcessState(this.#stateDir, environment.name);
     if (whose === 'alive') {
       throw new KitError(`environment '${environment.name}' is in use by another run`, {
         code: 'ENVIRONMENT_BUSY',
@@ -331,7 +331,7 @@ class DockerSubstrate implements Substrate {
   }
 
   #mend(environment: EnvironmentConfig, progress: (line: string) => void = () => {}): void {
-    const broken = mendState(environment, this.#stateDir);
+    const broken = restoreTruncatedState(environment, this.#stateDir);
     if (broken !== undefined) progress(`Terraform's state was cut short; it is kept as ${broken}`);
   }
 
@@ -339,7 +339,7 @@ class DockerSubstrate implements Substrate {
     const { name } = environment;
     terraform.requireDestroyable(environment, allowDestroy);
     this.#mend(environment);
-    const { own, foreign } = await this.#possession(environment);
+    const { own, foreign } = await this.#ownership(environment);
     if (foreign.length > 0) {
       // Another checkout deployed it at the same moment. Terraform matches by name and would take its volumes for ours.
       await removeParts(own.filter(({ kind }) => kind !== 'volume'));
@@ -348,27 +348,27 @@ class DockerSubstrate implements Substrate {
     setDamagedSecretsAside(this.#stateDir, name);
     // The state may be incomplete after an interruption; the labels show the rest. Containers first: they use what
     // Terraform is to remove.
-    await sweep(environment, this.#terraform(), () => {});
+    await removeOrphans(environment, this.#terraform(), () => {});
     if (idsIn(await this.#state(environment)).size > 0) {
       await terraform.destroy(environment, { ...this.#terraform(), allowDestroy });
     }
-    await sweep(environment, this.#terraform(), () => {});
-    const left = await this.#possession(environment);
+    await removeOrphans(environment, this.#terraform(), () => {});
+    const left = await this.#ownership(environment);
     await removeParts(left.own.filter(({ kind }) => kind === 'volume'));
-    release(this.#stateDir, name);
+    removeOwnerProcess(this.#stateDir, name);
     rmSync(environmentDir(this.#stateDir, name), { recursive: true, force: true });
     rmSync(join(this.#stateDir, 'docker', 'environments', name), { recursive: true, force: true });
   }
 
   /** Parts of the environment on the engine, divided by owner. */
-  #possession(environment: Deployed): Promise<Possession> {
-    return possessionOf(environment, this.#stateDir, async () => idsIn(await this.#state(environment)));
+  #ownership(environment: Deployed): Promise<Ownership> {
+    return readOwnership(environment, this.#stateDir, async () => idsIn(await this.#state(environment)));
   }
 
   /** Whether something of it existed before: resources in the state, or volumes with data whose state was lost. */
   async #known(environment: EnvironmentConfig): Promise<boolean> {
     if (idsIn(await this.#state(environment)).size > 0) return true;
-    return (await this.#possession(environment)).own.some(({ kind }) => kind === 'volume');
+    return (await this.#ownership(environment)).own.some(({ kind }) => kind === 'volume');
   }
 
   #state(environment: Deployed): Promise<State> {

@@ -11,7 +11,7 @@ import { planDocker } from './plan.ts';
 import { environmentDir, previewFiles, renderFiles } from './rendering.ts';
 import type { DockerSettings } from './settings.ts';
 import { EnvironmentStack } from './stack.ts';
-import { knowsNothing, mendState } from './state.ts';
+import { isStateEmpty, restoreTruncatedState } from './state.ts';
 
 export interface SynthesisOptions {
   /** Reason why a deploy and a destroy of it fail. */
@@ -29,7 +29,7 @@ export async function addEnvironment(
   const { name } = environment;
   const plan = planDocker(planTopology(environment));
   // Called here, so that plain `cdktf deploy` repairs the state, too.
-  if (!isListed) mendState(environment, stateDir);
+  if (!isListed) restoreTruncatedState(environment, stateDir);
   const images = chooseImages(stateDir);
   const { archive, hashes } = await (isListed ? previewFiles : renderFiles)(plan, images.facts, stateDir);
   // Terraform runs in the stack's folder; relative paths keep the text independent of the machine.
@@ -50,6 +50,6 @@ export async function addEnvironment(
       ca: fromProject(caFile(stateDir, name)),
     },
     allowDestroy: allowDestroy === name,
-    cold: !ordered && knowsNothing(environment, stateDir),
+    cold: !ordered && isStateEmpty(environment, stateDir),
   });
 }

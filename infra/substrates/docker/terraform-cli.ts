@@ -40,7 +40,7 @@ export async function runCdktf(
   variables: Readonly<Record<string, string>>,
   options: CallOptions,
 ): Promise<ProgramRecord> {
-  return await call(
+  return await runInProject(
     join(BIN, 'cdktf'),
     args,
     { cwd: PROJECT, variables: { ...variables, ...(await programVariable(options)) } },
@@ -63,7 +63,7 @@ export async function runApp(
 ): Promise<ProgramRecord> {
   const args = ['--no-deprecation', join(import.meta.dirname, 'app.ts')];
   const input = { cwd: PROJECT, variables: { ...variables, ...(await programVariable(options)) } };
-  return await call(join(BIN, 'node'), args, input, { signal: options.signal });
+  return await runInProject(join(BIN, 'node'), args, input, { signal: options.signal });
 }
 
 /** Runs `terraform …` in a folder. */
@@ -73,7 +73,7 @@ export async function runTerraform(
   { signal, program, input }: CallOptions & { readonly input?: string },
 ): Promise<ProgramRecord> {
   const command = program ?? (await terraformProgram());
-  return await call(command, args, { cwd, variables: {}, input }, { signal });
+  return await runInProject(command, args, { cwd, variables: {}, input }, { signal });
 }
 
 interface CallInput {
@@ -82,13 +82,13 @@ interface CallInput {
   readonly input?: string | undefined;
 }
 
-async function call(
+async function runInProject(
   command: string,
   args: readonly string[],
   { cwd, variables, input = '' }: CallInput,
   { signal, sink, onOutput }: CallOptions,
 ): Promise<ProgramRecord> {
-  const folder = mkdtempSync(join(socketSafe(tmpdir()), 'kit-'));
+  const folder = mkdtempSync(join(shortTempDir(tmpdir()), 'kit-'));
   try {
     return await runProgram({
       ...{ command, args, cwd, input, timeoutMs: DEPLOY_TIMEOUT_MS },
@@ -106,7 +106,7 @@ async function call(
 /** The path of a Unix socket has 108 bytes; `/kit-XXXXXX/plugin4294967295` and its end take 29 of them. */
 const SOCKET_FOLDER_LENGTH = 108 - 29;
 
-export const socketSafe = (folder: string): string =>
+export const shortTempDir = (folder: string): string =>
   Buffer.byteLength(folder) <= SOCKET_FOLDER_LENGTH ? folder : '/tmp';
 
 /** Terraform, or OpenTofu if only that is installed; `TERRAFORM_BINARY_NAME` is CDKTF's own variable for it. */

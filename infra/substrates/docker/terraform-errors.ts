@@ -8,7 +8,7 @@ interface Problem {
   readonly hint: string;
 }
 
-const PROBLEMS = [
+const KNOWN_ERRORS = [
   {
     when: /port is already allocated|address already in use|bind for .* failed/i,
     code: 'PORT_IN_USE',
@@ -90,8 +90,8 @@ const PROBLEMS = [
 ] as const satisfies readonly Problem[];
 
 /** Extracts one error from pages of output. An error of the app is a KitError already: `app.ts` prints it in full. */
-export function explain(verb: string, name: string, output: string, log: string): KitError {
-  const found = PROBLEMS.find(({ when }) => when.test(output));
+export function explainTerraformError(verb: string, name: string, output: string, log: string): KitError {
+  const found = KNOWN_ERRORS.find(({ when }) => when.test(output));
   const own = /^\s*kit: (.+)$/m.exec(output)?.[1];
   if (own !== undefined) {
     const [where, hint] = ['where', 'do'].map(
@@ -117,7 +117,7 @@ export function explain(verb: string, name: string, output: string, log: string)
 }
 
 /** Returns a known error without matching output. */
-export function problem(code: (typeof PROBLEMS)[number]['code'], where: string): KitError {
-  const { what, hint } = PROBLEMS.find((each) => each.code === code) as Problem;
+export function knownTerraformError(code: (typeof KNOWN_ERRORS)[number]['code'], where: string): KitError {
+  const { what, hint } = KNOWN_ERRORS.find((each) => each.code === code) as Problem;
   return new KitError(what, { code, where, hint, exitCode: EXIT.USAGE });
 }

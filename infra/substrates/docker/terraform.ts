@@ -18,8 +18,8 @@ import { dockerSettings } from './settings.ts';
 import {
   addressesIn,
   containerAddress,
-  forgetAll,
   readState,
+  removeAllFromState,
   type StateOptions,
   stateFile,
 } from './state.ts';
@@ -32,7 +32,7 @@ import {
   stackDir,
   synthesisDir,
 } from './terraform-cli.ts';
-import { explain, problem } from './terraform-errors.ts';
+import { explainTerraformError, knownTerraformError } from './terraform-errors.ts';
 
 export interface TerraformOptions extends StateOptions {
   /** Whether a protected environment may be destroyed. */
@@ -49,7 +49,7 @@ export function requireDestroyable(
   { name, docker }: { readonly name: string; readonly docker: { readonly protected: boolean } },
   allowed: boolean | undefined,
 ): void {
-  if (docker.protected && allowed !== true) throw problem('PROTECTED', `environment ${name}`);
+  if (docker.protected && allowed !== true) throw knownTerraformError('PROTECTED', `environment ${name}`);
 }
 
 /**
@@ -84,11 +84,12 @@ async function destroyContainersFirst(
   // As JSON, because the command line renders the long text of a plan slowly.
   const variables = { TF_CLI_ARGS_destroy: [destroyArgs(), '-json', ...targets].join(' ') };
   let removal: Promise<boolean> | undefined;
-  const removeRest = async () => (await removeUnused(state)) && (await forgetAll(environment, options));
-  let said = '';
+  const removeRest = async () =>
+    (await removeUnused(state)) && (await removeAllFromState(environment, options));
+  let output = '';
   const onOutput = (piece: string) => {
-    said = (said + piece).slice(-1_000);
-    if (removal !== undefined || !said.includes('Destroy complete!')) return;
+    output = (output + piece).slice(-1_000);
+    if (removal !== undefined || !output.includes('Destroy complete!')) return;
     // The command line still needs a moment to exit.
     removal = removeRest();
   };
@@ -108,12 +109,17 @@ async function cdktf(
 ): Promise<void> {
   const record = await runVerb(verb, environment, options);
   if (record.exitCode === 0) return;
-  const error = explain(verb, environment.name, textOf(record), logOf(verb, environment, options));
-  throw error.code === 'NOT_HEALTHY' ? await withLastWord(error, environment) : error;
+  const error = explainTerraformError(
+    verb,
+    environment.name,
+    textOf(record),
+    logOf(verb, environment, options),
+  );
+  throw error.code === 'NOT_HEALTHY' ? await withLastLogLine(error, environment) : error;
 }
 
 /** Adds the last log line of the waiting container to the error: Terraform shows only its exit code. */
-async function withLastWord(error: KitError, environment: EnvironmentConfig): Promise<KitError> {
+async function withLastLogLine(error: KitError, environment: EnvironmentConfig): Promise<KitError> {
   const { ready } = planDocker(planTopology(environment));
   const { stdout } = await tryDocker(['logs', '--tail', '1', ready.container]);
   const { code, where = '', hint = '', exitCode } = error;
@@ -167,7 +173,8 @@ export async function replaceContainer(
   const cwd = await initialised(environment, options);
   const args = ['apply', `-replace=${address}`, '-auto-approve', '-input=false', '-no-color'];
   const record = await runTerraform(args, cwd, options);
-  if (record.exitCode !== 0) throw explain('replace', name, `${record.stdout}\n${record.stderr}`, cwd);
+  if (record.exitCode !== 0)
+    throw explainTerraformError('replace', name, `${record.stdout}\n${record.stderr}`, cwd);
 }
 
 /** Plans a deploy: synthesises, reads, changes nothing. */
@@ -180,7 +187,7 @@ export async function terraformPlan(
   const args = ['plan', '-detailed-exitcode', '-input=false', '-lock=false', '-no-color', '-json'];
   const record = await runTerraform(args, cwd, options);
   if (record.exitCode !== 0 && record.exitCode !== 2)
-    throw explain('plan', environment.name, record.stdout, cwd);
+    throw explainTerraformError('plan', environment.name, record.stdout, cwd);
   const steps = record.stdout.split('\n').flatMap((line) => {
     const event = parseLine(line);
     return event?.type === 'planned_change' && event.change !== undefined
@@ -204,14 +211,14 @@ export async function requireUnlocked(
   const cwd = await initialised(environment, options);
   const file = stateFile(environment, options.stateDir);
   const args = ['console', ...(file === undefined ? [] : [`-state=${file}`])];
-  must(await runTerraform(args, cwd, { ...options, input: '1\n' }), environment);
+  requireSuccess(await runTerraform(args, cwd, { ...options, input: '1\n' }), environment);
 }
 
 /** Returns the stack's folder, with the plugin initialised. */
 async function initialised(environment: EnvironmentConfig, options: TerraformOptions): Promise<string> {
   const cwd = stackDir(options.stateDir, environment.name);
   if (!existsSync(join(cwd, '.terraform'))) {
-    must(await runTerraform(['init', '-input=false', '-no-color'], cwd, options), environment);
+    requireSuccess(await runTerraform(['init', '-input=false', '-no-color'], cwd, options), environment);
   }
   return cwd;
 }
@@ -223,12 +230,12 @@ async function synthesise(environment: EnvironmentConfig, options: TerraformOpti
     SYNTH_HCL_OUTPUT: 'false',
   };
   const record = await runApp(variables, options);
-  must(record, environment);
+  requireSuccess(record, environment);
 }
 
-function must(record: ProgramRecord, environment: EnvironmentConfig): void {
+function requireSuccess(record: ProgramRecord, environment: EnvironmentConfig): void {
   if (record.exitCode === 0) return;
-  throw explain('plan', environment.name, textOf(record), environment.name);
+  throw explainTerraformError('plan', environment.name, textOf(record), environment.name);
 }
 
 /** Passes the resolved environment, including flags and variables, to the app: its command line belongs to `cdktf`. */

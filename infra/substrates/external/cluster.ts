@@ -7,7 +7,7 @@ import type { AttachTarget } from '../../../config/attach.ts';
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { parseClusterNodes } from '../../redis/cluster-nodes.ts';
 import { type Address, CLUSTER_SLOTS, type SlotRange } from '../../topology.ts';
-import { connectTo, failureOf, lacksCommand } from './connection.ts';
+import { combineFailures, connectTo, lacksCommand } from './connection.ts';
 
 export interface ClusterMaster {
   readonly id: string;
@@ -22,7 +22,7 @@ export async function mastersOf(target: AttachTarget): Promise<readonly ClusterM
   const failures: KitError[] = [];
   for (const address of target.addresses) {
     try {
-      return await askedOf(target, address);
+      return await readMasters(target, address);
     } catch (error) {
       // An unreachable or isolated node proves nothing about the others. A configuration error is the same on every
       // node.
@@ -30,10 +30,10 @@ export async function mastersOf(target: AttachTarget): Promise<readonly ClusterM
       failures.push(error);
     }
   }
-  throw failureOf(failures);
+  throw combineFailures(failures);
 }
 
-async function askedOf(target: AttachTarget, address: Address): Promise<readonly ClusterMaster[]> {
+async function readMasters(target: AttachTarget, address: Address): Promise<readonly ClusterMaster[]> {
   const redis = await connectTo(target, address);
   const text = await redis.call('CLUSTER', 'NODES').then(String, (error: Error) => error);
   const isNode = text instanceof Error && (await modeOf(redis)) === 'cluster';

@@ -34,7 +34,7 @@ export function aclRule(prefix: string, mode?: AttachTarget['mode']): string {
 }
 
 /** Describes the commands that will be sent. */
-export function charter(prefix: string): string {
+export function describeAllowlist(prefix: string): string {
   const { commandsPerSecond, commandsInBusiestSecond, keys, largestValueBytes } = ATTACHED_LOAD;
   return (
     `keys ${prefix}* only, ${keys} at most, values up to ${largestValueBytes / 1024} KB, each with a TTL of ` +
@@ -57,6 +57,6 @@ export function requireConsent(addresses: readonly Address[], confirmed: boolean
     code: 'ATTACH_UNCONFIRMED',
     exitCode: EXIT.USAGE,
     where: `${far.host}:${far.port}`,
-    hint: `would be sent: ${charter(prefix)}. If that is agreed: --yes`,
+    hint: `would be sent: ${describeAllowlist(prefix)}. If that is agreed: --yes`,
   });
 }

@@ -12,14 +12,14 @@ const CONNECT_TIMEOUT_MS = 3_000;
 const COMMAND_TIMEOUT_MS = 2_000;
 
 /** The given CA, else the CAs that this Node trusts. */
-export function trusted(target: AttachTarget): { readonly ca: string } | undefined {
+export function trustedCa(target: AttachTarget): { readonly ca: string } | undefined {
   return target.tls && { ca: target.tls.ca ?? getCACertificates('default').join('\n') };
 }
 
 /** @throws KitError `ATTACH_UNREACHABLE`, `ATTACH_DENIED`, `ATTACH_NOT_REDIS` */
 export async function connectTo(target: AttachTarget, address: Address, as: Login = 'app'): Promise<Redis> {
   const { username, password } = target[as];
-  const tls = trusted(target);
+  const tls = trustedCa(target);
   const redis = new Redis({
     ...address,
     ...(username !== undefined && { username }),
@@ -142,7 +142,7 @@ export function lacksCommand(message: string): boolean {
  * Combines the errors of several addresses of which none could be used. A configuration error (exit 2) explains more
  * than an address that does not answer, and a reply explains more than no reply.
  */
-export function failureOf(failures: readonly KitError[]): KitError {
+export function combineFailures(failures: readonly KitError[]): KitError {
   const rank = ({ exitCode, code }: KitError) =>
     exitCode === EXIT.USAGE ? 0 : code === 'ATTACH_UNREACHABLE' ? 2 : 1;
   const [first, ...others] = [...failures].sort((a, b) => rank(a) - rank(b));

@@ -6,9 +6,9 @@ import type { ClusterView } from '../../redis/cluster.ts';
 import type { Topology } from '../../topology.ts';
 import type { ClientEndpoints, Environment, NodeStatus } from '../environment.ts';
 import type { ClusterMaster } from './cluster.ts';
-import { charter } from './command-allowlist.ts';
-import { connectTo, trusted } from './connection.ts';
-import { type Found, found as findMasters } from './preflight.ts';
+import { describeAllowlist } from './command-allowlist.ts';
+import { connectTo, trustedCa } from './connection.ts';
+import { currentMasters as findMasters, type ReachableRedis } from './preflight.ts';
 
 /** Longer than one batch of direct reads, shorter than any failover. */
 const KNOWN_FOR_MS = 1_000;
@@ -28,9 +28,9 @@ export class AttachedEnvironment implements Environment {
   readonly #admin = new Map<string, Promise<Redis>>();
   #known: { readonly masters: Promise<readonly ClusterMaster[]>; readonly atMs: number } | undefined;
 
-  constructor(topology: Topology, target: AttachTarget, found: Found) {
+  constructor(topology: Topology, target: AttachTarget, found: ReachableRedis) {
     this.#target = target;
-    this.topology = target.mode === 'cluster' ? withMasters(topology, found.masters) : topology;
+    this.topology = target.mode === 'cluster' ? replaceMasters(topology, found.masters) : topology;
     if (target.mode === 'cluster') this.cluster = this.#view();
     this.name = topology.environment.name;
     this.endpoints = endpointsOf(target, found.masters);
@@ -41,7 +41,7 @@ export class AttachedEnvironment implements Environment {
       attached: `${target.mode}, ${places}`,
     };
     this.departures = [
-      `attached to a Redis that somebody else runs: ${charter(`${topology.environment.client.namespace}:`)}`,
+      `attached to a Redis that somebody else runs: ${describeAllowlist(`${topology.environment.client.namespace}:`)}`,
       'of the configuration only client.* holds there; how the server is configured is not known',
     ];
   }
@@ -98,13 +98,13 @@ export class AttachedEnvironment implements Environment {
       shards: async () =>
         (await this.#masters()).map(({ id, slots }) => ({ master: id, slots, replicas: [] })),
       // Finding the masters throws if a slot has none.
-      missing: async () => void (await this.#masters()),
+      healthProblem: async () => void (await this.#masters()),
     };
   }
 }
 
 /** Replaces the single placeholder node of the topology with the masters of a cluster. */
-function withMasters(topology: Topology, masters: readonly ClusterMaster[]): Topology {
+function replaceMasters(topology: Topology, masters: readonly ClusterMaster[]): Topology {
   const redis = masters.map(({ id, slots }, i) => ({
     role: 'redis' as const,
     id,
@@ -121,7 +121,7 @@ function endpointsOf(target: AttachTarget, masters: readonly ClusterMaster[]): C
     username: username ?? 'default',
     password: password ?? new Secret(''),
   });
-  const tls = trusted(target);
+  const tls = trustedCa(target);
   return {
     mode: target.mode,
     shared: true,

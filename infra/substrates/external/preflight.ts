@@ -12,9 +12,9 @@ import { keySlot } from '../../redis/cluster-slots.ts';
 import { type Address, CLUSTER_SLOTS, type SlotRange } from '../../topology.ts';
 import { type ClusterMaster, mastersOf } from './cluster.ts';
 import { aclRule, requireConsent } from './command-allowlist.ts';
-import { connectTo, failureOf, lacksCommand } from './connection.ts';
+import { combineFailures, connectTo, lacksCommand } from './connection.ts';
 
-export interface Found {
+export interface ReachableRedis {
   /** One master, or all masters of a cluster by their first slot. */
   readonly masters: readonly ClusterMaster[];
   readonly version: string;
@@ -24,9 +24,9 @@ export interface Found {
 const PROBE_TTL_MS = 10_000;
 
 /** @throws KitError `ATTACH_…` with the mistake, its place and the remedy; leaves nothing on the server */
-export async function inspect(target: AttachTarget, prefix: string): Promise<Found> {
+export async function checkExternal(target: AttachTarget, prefix: string): Promise<ReachableRedis> {
   requireConsent(target.addresses, target.confirmed, prefix);
-  const masters = await found(target);
+  const masters = await currentMasters(target);
   requireConsent(
     masters.map(({ address }) => address),
     target.confirmed,
@@ -36,7 +36,7 @@ export async function inspect(target: AttachTarget, prefix: string): Promise<Fou
   for (const { address, slots } of masters) {
     const redis = await connectTo(target, address);
     try {
-      who.push(await greet(redis, address, target.mode));
+      who.push(await sayHello(redis, address, target.mode));
       await requireRights(redis, address, prefix, target.mode, slots);
     } finally {
       redis.disconnect();
@@ -48,7 +48,7 @@ export async function inspect(target: AttachTarget, prefix: string): Promise<Fou
 }
 
 /** Masters that take writes now. */
-export async function found(target: AttachTarget): Promise<readonly ClusterMaster[]> {
+export async function currentMasters(target: AttachTarget): Promise<readonly ClusterMaster[]> {
   if (target.mode === 'cluster') return mastersOf(target);
   const address = await masterOf(target);
   return [{ id: 'redis-1', address, announced: address, slots: [[0, CLUSTER_SLOTS - 1]] }];
@@ -72,45 +72,47 @@ export async function masterOf(target: AttachTarget): Promise<Address> {
     try {
       const named = await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', serviceName);
       if (Array.isArray(named)) return { host: String(named[0]), port: Number(named[1]) };
-      throw wrong('ATTACH_SERVICE', `knows no master called '${serviceName}'`, address, {
+      throw preflightError('ATTACH_SERVICE', `knows no master called '${serviceName}'`, address, {
         hint: 'give its name with --service-name, as SENTINEL MASTERS on it shows it',
       });
     } catch (error) {
       if (error instanceof KitError) throw error;
       const { message } = error as Error;
       throw /unknown command/i.test(message)
-        ? wrong('ATTACH_NO_SENTINEL', 'is a Redis and no sentinel', address, {
+        ? preflightError('ATTACH_NO_SENTINEL', 'is a Redis and no sentinel', address, {
             hint: `attach to it as it is: --url redis://${address.host}:${address.port}`,
           })
-        : wrong('ATTACH_NOPERM', `does not say who is master: ${message}`, address, {
+        : preflightError('ATTACH_NOPERM', `does not say who is master: ${message}`, address, {
             hint: 'the user on the sentinels (REDIS_SENTINEL_USERNAME) needs +sentinel|get-master-addr-by-name, +sentinel|master and +subscribe',
           });
     } finally {
       sentinel.disconnect();
     }
   }
-  throw failureOf(failures);
+  throw combineFailures(failures);
 }
 
 /** Every user may send HELLO. */
-async function greet(
+async function sayHello(
   redis: Redis,
   address: Address,
   mode: AttachTarget['mode'],
-): Promise<Omit<Found, 'masters'>> {
+): Promise<Omit<ReachableRedis, 'masters'>> {
   const reply = await redis.call('HELLO', '2').catch((error: Error) => error);
   if (reply instanceof Error || !Array.isArray(reply)) {
-    throw wrong('ATTACH_TOO_OLD', `does not answer HELLO: ${String(reply)}`, address, {
+    throw preflightError('ATTACH_TOO_OLD', `does not answer HELLO: ${String(reply)}`, address, {
       hint: 'the kit needs Redis 6 or newer, or what behaves like it, with HELLO under its own name',
     });
   }
   const field = (name: string) => String(reply[reply.indexOf(name) + 1]);
   const at = `${address.host}:${address.port}`;
   if (field('mode') === 'sentinel') {
-    throw wrong('ATTACH_SENTINEL', 'is a sentinel and holds no data', address, { hint: `--sentinels ${at}` });
+    throw preflightError('ATTACH_SENTINEL', 'is a sentinel and holds no data', address, {
+      hint: `--sentinels ${at}`,
+    });
   }
   if (field('mode') === 'cluster' && mode !== 'cluster') {
-    throw wrong(
+    throw preflightError(
       'ATTACH_CLUSTER',
       'is a node of a Redis Cluster: most keys would be MOVED to others',
       address,
@@ -120,7 +122,7 @@ async function greet(
     );
   }
   if (field('role') !== 'master') {
-    throw wrong('ATTACH_REPLICA', 'is a replica and takes no writes (READONLY)', address, {
+    throw preflightError('ATTACH_REPLICA', 'is a replica and takes no writes (READONLY)', address, {
       hint: 'give the master (INFO replication on this node names it), or its sentinels with --sentinels',
     });
   }
@@ -162,12 +164,17 @@ async function requireRights(
   await ask('EXEC');
   await ask('UNLINK', key);
   if (denied.length > 0) {
-    throw wrong('ATTACH_NOPERM', `does not let this user ${denied.join(', ')} on ${prefix}*`, address, {
-      hint: `ACL SETUSER kit on >… ${aclRule(prefix, mode)}`,
-    });
+    throw preflightError(
+      'ATTACH_NOPERM',
+      `does not let this user ${denied.join(', ')} on ${prefix}*`,
+      address,
+      {
+        hint: `ACL SETUSER kit on >… ${aclRule(prefix, mode)}`,
+      },
+    );
   }
   if (absent.length > 0) {
-    throw wrong(
+    throw preflightError(
       'ATTACH_COMMAND',
       `does not have ${absent.join(', ')} under ${absent.length === 1 ? 'its own name' : 'their own names'}`,
       address,
@@ -178,7 +185,7 @@ async function requireRights(
   }
   const [first] = failed;
   if (first !== undefined) {
-    throw wrong('ATTACH_REFUSED', `takes no writes now: ${first}`, address, {
+    throw preflightError('ATTACH_REFUSED', `takes no writes now: ${first}`, address, {
       hint: 'mend that first; the drills would only measure it',
       exitCode: EXIT.UNKNOWN,
     });
@@ -194,7 +201,7 @@ function keyWithin(slots: readonly SlotRange[], start: string): string {
   }
 }
 
-function wrong(
+function preflightError(
   code: string,
   what: string,
   { host, port }: Address,

@@ -6,9 +6,9 @@ import type { AttachTarget } from '../../../config/attach.ts';
 import type { Topology } from '../../topology.ts';
 import type { Environment } from '../environment.ts';
 import type { ApplyOptions, DestroyReport, FoundEnvironment, PlanStep, Substrate } from '../substrate.ts';
-import { charter } from './command-allowlist.ts';
+import { describeAllowlist } from './command-allowlist.ts';
 import { AttachedEnvironment } from './environment.ts';
-import { inspect } from './preflight.ts';
+import { checkExternal } from './preflight.ts';
 
 export function attachedSubstrate(target: AttachTarget): Substrate {
   return {
@@ -18,17 +18,21 @@ export function attachedSubstrate(target: AttachTarget): Substrate {
     },
     async apply(topology: Topology, { progress }: ApplyOptions): Promise<Environment> {
       const prefix = prefixOf(topology);
-      const found = await inspect(target, prefix);
+      const found = await checkExternal(target, prefix);
       const places = found.masters.map(({ address: { host, port } }) => `${host}:${port}`).join(', ');
-      progress?.(`attached to ${found.server} ${found.version} at ${places}: ${charter(prefix)}`);
+      progress?.(`attached to ${found.server} ${found.version} at ${places}: ${describeAllowlist(prefix)}`);
       return new AttachedEnvironment(topology, target, found);
     },
     async open(topology: Topology): Promise<Environment | undefined> {
-      return new AttachedEnvironment(topology, target, await inspect(target, prefixOf(topology)));
+      return new AttachedEnvironment(topology, target, await checkExternal(target, prefixOf(topology)));
     },
     async find(_name: string, asked: Topology | undefined): Promise<FoundEnvironment | undefined> {
       if (asked === undefined) return undefined;
-      const environment = new AttachedEnvironment(asked, target, await inspect(target, prefixOf(asked)));
+      const environment = new AttachedEnvironment(
+        asked,
+        target,
+        await checkExternal(target, prefixOf(asked)),
+      );
       return { environment, differences: [], hasCredentials: true };
     },
     async destroy(): Promise<DestroyReport> {

@@ -14,7 +14,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { unwritableBecause } from '../../host/disk.ts';
-import { acquireLock, holding } from '../../host/lock.ts';
+import { acquireLock, withLock } from '../../host/lock.ts';
 import { makePrivateDir, writePrivate } from '../../host/private-files.ts';
 import { isAlive, ownProcess, type ProcessIdentity } from '../../host/process-identity.ts';
 import {
@@ -70,7 +70,7 @@ export async function claimBlock(request: BlockRequest): Promise<Block> {
   const { topology, stateDir } = request;
   const addressing = request.addressing ?? (await probeAddressing());
   const dir = request.registryDir ?? registryDir();
-  return holding(lockRegistry(dir), async () => {
+  return withLock(lockRegistry(dir), async () => {
     const taken = await takenBlocks(dir);
     const count = addressing === 'address-per-node' ? BLOCKS : PORT_BLOCKS;
     const candidates =
@@ -82,8 +82,8 @@ export async function claimBlock(request: BlockRequest): Promise<Block> {
         refused.push(takenBy(number, claim));
         continue;
       }
-      const placement = place(topology, addressing, number);
-      const busy = await firstBusy(listenersOf(topology, placement));
+      const placement = placeNodes(topology, addressing, number);
+      const busy = await firstAddressInUse(listenersOf(topology, placement));
       if (busy === undefined) {
         await writeClaim(dir, number, stateDir, topology.environment.name);
         return { number, addressing, placement };
@@ -108,7 +108,7 @@ export async function keepBlock(
   dir = registryDir(),
 ): Promise<void> {
   const environment = topology.environment.name;
-  await holding(lockRegistry(dir), async () => {
+  await withLock(lockRegistry(dir), async () => {
     const claim = readClaim(claimPath(dir, number));
     if (claim?.stateDir === stateDir && claim.environment === environment) return;
     if (claim !== undefined && (await isHeld(claim, number))) {
@@ -126,7 +126,7 @@ export async function releaseBlock(
   dir = registryDir(),
 ): Promise<void> {
   if (!existsSync(dir)) return;
-  await holding(lockRegistry(dir, true), async () => {
+  await withLock(lockRegistry(dir, true), async () => {
     const claim = readClaim(claimPath(dir, number));
     if (claim?.stateDir === stateDir && claim.environment === environment) {
       rmSync(claimPath(dir, number), { force: true });
@@ -135,7 +135,7 @@ export async function releaseBlock(
 }
 
 /** Returns every node's address in a block. Pure. */
-export function place(topology: Topology, addressing: Addressing, block: number): Placement {
+export function placeNodes(topology: Topology, addressing: Addressing, block: number): Placement {
   const { redis, sentinel } = topology.environment;
   const address = (node: TopologyNode): Address => {
     const port = node.role === 'redis' ? redis.port : sentinel.port;
@@ -163,7 +163,7 @@ export async function probeAddressing(): Promise<Addressing> {
 }
 
 /** Returns the first address that cannot be bound, or undefined. */
-export async function firstBusy(addresses: readonly Address[]): Promise<Address | undefined> {
+export async function firstAddressInUse(addresses: readonly Address[]): Promise<Address | undefined> {
   for (const address of addresses) {
     if ((await tryBind(address)) !== undefined) return address;
   }
@@ -171,14 +171,14 @@ export async function firstBusy(addresses: readonly Address[]): Promise<Address 
 }
 
 function tryBind(address: Address): Promise<string | undefined> {
-  const { promise, resolve } = deferred<string | undefined>();
+  const { promise, resolve } = deferredPromise<string | undefined>();
   const server = createServer();
   server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
   server.listen({ ...address, exclusive: true }, () => server.close(() => resolve(undefined)));
   return promise;
 }
 
-function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+function deferredPromise<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
   let resolve: (value: T) => void = () => {};
   const promise = new Promise<T>((settle) => {
     resolve = settle;

@@ -33,17 +33,17 @@ export interface Applied {
 export function appliedOf(
   ledger: Ledger,
   asked: Topology | undefined,
-  site: { readonly stateDir: string; readonly dir: string },
+  context: { readonly stateDir: string; readonly dir: string },
 ): Applied {
   const config = ledger.config ?? asked?.environment;
   if (config === undefined) throw unknownConfiguration(ledger.environment);
   const topology = planTopology(config);
   const changed = asked === undefined ? [] : configDifferences(config, asked.environment);
-  const { secrets, problem } = secretsOf(ledger.environment, site.stateDir);
-  const refused = secrets === undefined ? [] : refusedPasswords(topology, secrets, site);
+  const { secrets, problem } = secretsOf(ledger.environment, context.stateDir);
+  const refused = secrets === undefined ? [] : refusedPasswords(topology, secrets, context);
   const passwords = refused.map(
     (user) =>
-      `passwords: the nodes do not accept today's password of ${user} (${secretsFile(config.name, site.stateDir)}, or a variable KIT_…_PASSWORD)`,
+      `passwords: the nodes do not accept today's password of ${user} (${secretsFile(config.name, context.stateDir)}, or a variable KIT_…_PASSWORD)`,
   );
   return {
     topology,
@@ -57,10 +57,10 @@ export function appliedOf(
 export function refusedPasswords(
   topology: Topology,
   secrets: EnvironmentSecrets,
-  site: { readonly dir: string },
+  context: { readonly dir: string },
 ): readonly string[] {
   const refused = nodesOf(topology).flatMap(({ id, role }) => {
-    const acl = textOf(nodeFiles(site, id).acl);
+    const acl = textOf(nodeFiles(context, id).acl);
     // A node that was never started has no users.
     if (acl === undefined) return [];
     const refusedOf = <U extends string>(

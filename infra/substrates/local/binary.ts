@@ -15,7 +15,7 @@ import { findProgram, type ProgramRequest, type ProgramSink, runProgram } from '
 import { type BinaryFacts, SUPPORTED_SERVERS } from '../../redis/server-capabilities.ts';
 import { DEFRAGMENTATION_PROBE, hasDefragmentation, hasTls, TLS_PROBE } from '../../redis/server-probe.ts';
 import { formatServer, isSupported, parseBanner } from '../../redis/server-version.ts';
-import { type InstallRequest, installRedisServer, lookAtHost, missingRedis } from './install.ts';
+import { detectHost, type InstallRequest, installRedisServer, missingRedis } from './install.ts';
 
 export interface RedisBinary {
   readonly path: string;
@@ -39,13 +39,13 @@ export interface BinaryRequest extends Pick<InstallRequest, 'host' | 'run'> {
 
 /** @throws KitError `REDIS_NOT_FOUND`, `REDIS_TOO_OLD`, `REDIS_UNUSABLE` */
 export async function findRedisBinary(request: BinaryRequest): Promise<RedisBinary> {
-  const path = await locate(request);
+  const path = await locateBinary(request);
   if (path !== undefined) return probeBinary(path, request);
   if (request.install === false) {
-    throw missingRedis(request.host ?? (await lookAtHost()));
+    throw missingRedis(request.host ?? (await detectHost()));
   }
   await installRedisServer(request);
-  const installed = await lookUp(request);
+  const installed = await searchBinary(request);
   if (installed === undefined) {
     throw new KitError('apt-get installed redis-tools, but it holds no usable redis-server', {
       code: 'REDIS_NOT_FOUND',
@@ -56,10 +56,10 @@ export async function findRedisBinary(request: BinaryRequest): Promise<RedisBina
   return probeBinary(installed, request);
 }
 
-async function locate(request: BinaryRequest): Promise<string | undefined> {
+async function locateBinary(request: BinaryRequest): Promise<string | undefined> {
   const variable = readVariables().get('KIT_SERVER');
   const name = request.named ?? variable?.text;
-  if (name === undefined) return lookUp(request);
+  if (name === undefined) return searchBinary(request);
   const named = name.includes('/') ? resolve(name) : await (request.find ?? findProgram)(name);
   if (named === undefined || !existsSync(named)) {
     throw new KitError(`'${name}' does not exist`, {
@@ -71,12 +71,12 @@ async function locate(request: BinaryRequest): Promise<string | undefined> {
   return named;
 }
 
-async function lookUp(request: BinaryRequest): Promise<string | undefined> {
+async function searchBinary(request: BinaryRequest): Promise<string | undefined> {
   const find = request.find ?? findProgram;
   const found = await find('redis-server');
   if (found !== undefined) return found;
   const checkRdb = await find('redis-check-rdb');
-  const linked = checkRdb === undefined ? undefined : await linkTo(checkRdb, request.stateDir);
+  const linked = checkRdb === undefined ? undefined : await linkCheckRdb(checkRdb, request.stateDir);
   return linked ?? find('valkey-server');
 }
 
@@ -84,7 +84,7 @@ async function lookUp(request: BinaryRequest): Promise<string | undefined> {
  * Links redis-check-rdb as redis-server: one program that selects its function by its name (server.c, main). So
  * redis-tools is enough, and the package that starts a service immediately is never installed.
  */
-async function linkTo(checkRdb: string, stateDir: string): Promise<string | undefined> {
+async function linkCheckRdb(checkRdb: string, stateDir: string): Promise<string | undefined> {
   const link = join(stateDir, 'bin', 'redis-server');
   try {
     mkdirSync(join(stateDir, 'bin'), { recursive: true, mode: 0o700 });

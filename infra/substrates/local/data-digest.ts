@@ -17,15 +17,15 @@ import { until } from '../../host/wait.ts';
 import type { Content } from '../../recovery/choose.ts';
 import type { DataNames } from '../../recovery/read.ts';
 import { infoOf } from '../../redis/reply.ts';
-import { nodeFiles, type Site } from './local-context.ts';
+import { type LocalContext, nodeFiles } from './local-context.ts';
 
 /** Loading and digesting the data of a local environment takes one or two seconds. */
 const LOAD_TIMEOUT_MS = 60_000;
 const END_GRACE_MS = 500;
 
 /** @returns undefined if the disk has no space for the copy, or the server does not load it */
-export async function contentOf(
-  site: Site,
+export async function digestData(
+  context: LocalContext,
   nodeId: string,
   names: DataNames,
   bytes: number,
@@ -36,8 +36,8 @@ export async function contentOf(
     if (freeBytes(tmpdir()) < bytes + REQUIRED_FREE_BYTES) return undefined;
     // The path of a socket has at most 107 characters, so it cannot be below the state directory.
     dir = mkdtempSync(join(tmpdir(), 'kit-compare-'));
-    cpSync(nodeFiles(site, nodeId).data, join(dir, 'data'), { recursive: true });
-    return await loadedContent(site, dir, names, signal);
+    cpSync(nodeFiles(context, nodeId).data, join(dir, 'data'), { recursive: true });
+    return await loadedContent(context, dir, names, signal);
   } catch {
     signal?.throwIfAborted();
     return undefined;
@@ -47,7 +47,7 @@ export async function contentOf(
 }
 
 async function loadedContent(
-  site: Site,
+  context: LocalContext,
   dir: string,
   names: DataNames,
   signal?: AbortSignal,
@@ -55,7 +55,7 @@ async function loadedContent(
   const socket = join(dir, 'socket');
   writeFileSync(join(dir, 'redis.conf'), confOf(dir, socket, names));
   const daemon = startDaemon({
-    command: site.binary.path,
+    command: context.binary.path,
     args: [join(dir, 'redis.conf')],
     cwd: dir,
     logPath: join(dir, 'log'),
@@ -67,7 +67,7 @@ async function loadedContent(
     await until({ what, timeoutMs: LOAD_TIMEOUT_MS, intervalMs: 50, signal }, async () => {
       if (!daemon.running)
         throw new KitError('its server ended', { code: 'NODE_DIED', exitCode: EXIT.UNKNOWN });
-      redis ??= await connect(socket);
+      redis ??= await connectToSocket(socket);
       return (await infoOf(redis, 'persistence')).get('loading') === '0' ? undefined : 'it is loading';
     });
     if (redis === undefined) throw new TypeError('connected, or the wait has ended otherwise');
@@ -81,7 +81,7 @@ async function loadedContent(
 }
 
 /** Makes one attempt: the socket exists only once the server listens. */
-async function connect(path: string): Promise<Redis> {
+async function connectToSocket(path: string): Promise<Redis> {
   const redis = new Redis({
     path,
     protocol: 2,

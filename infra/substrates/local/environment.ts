@@ -36,12 +36,12 @@ export class LocalEnvironment implements Environment {
 
   constructor(options: LocalEnvironmentOptions) {
     const { nodes } = options;
-    const { site } = nodes;
+    const { context } = nodes;
     this.#nodes = nodes;
     this.#end = options.end;
     this.name = nodes.name;
-    this.topology = site.topology;
-    this.endpoints = endpointsOf(site);
+    this.topology = context.topology;
+    this.endpoints = endpointsOf(context);
     this.departures = options.departures;
     this.capabilities = {
       kill: (nodeId) => nodes.kill(nodeId),
@@ -51,18 +51,18 @@ export class LocalEnvironment implements Environment {
     const cluster = clusterView(this);
     if (cluster !== undefined) this.cluster = cluster;
     this.provenance = {
-      'redis-server': site.binary.provenance,
-      'redis-version': site.binary.facts.version,
-      'server-family': serverOf(site.binary.facts).family,
-      'redis-activedefrag': String(site.binary.facts.activedefrag),
-      'redis-tls': String(site.binary.facts.tls),
-      addressing: site.addressing,
+      'redis-server': context.binary.provenance,
+      'redis-version': context.binary.facts.version,
+      'server-family': serverOf(context.binary.facts).family,
+      'redis-activedefrag': String(context.binary.facts.activedefrag),
+      'redis-tls': String(context.binary.facts.tls),
+      addressing: context.addressing,
     };
     this.access = {
-      passwords: displayPath(secretsFile(this.name, site.stateDir)),
-      ...(site.tls === undefined ? {} : { CA: displayPath(site.tls.paths.ca) }),
+      passwords: displayPath(secretsFile(this.name, context.stateDir)),
+      ...(context.tls === undefined ? {} : { CA: displayPath(context.tls.paths.ca) }),
     };
-    this.logs = new Map(nodesOf(site.topology).map(({ id }) => [id, nodeFiles(site, id).log]));
+    this.logs = new Map(nodesOf(context.topology).map(({ id }) => [id, nodeFiles(context, id).log]));
   }
 
   admin(nodeId: string): Promise<Redis> {
@@ -74,7 +74,7 @@ export class LocalEnvironment implements Environment {
   }
 
   async rendered(): Promise<ReadonlyMap<string, RenderedNode>> {
-    return renderAll(this.#nodes.site);
+    return renderAll(this.#nodes.context);
   }
 
   masterId(): Promise<string | undefined> {

@@ -11,10 +11,10 @@ import type { AdminConnections } from '../../redis/admin.ts';
 import { clusterView } from '../../redis/cluster.ts';
 import { fieldsOf, infoOf } from '../../redis/reply.ts';
 import { diedAtStart } from './launch.ts';
-import { addressOf, nodeFiles, type Site } from './local-context.ts';
+import { addressOf, type LocalContext, nodeFiles } from './local-context.ts';
 
 export interface HealthContext {
-  readonly site: Site;
+  readonly context: LocalContext;
   readonly admin: AdminConnections;
   readonly processes: ReadonlyMap<string, ProcessIdentity>;
   readonly signal?: AbortSignal | undefined;
@@ -24,19 +24,19 @@ export interface HealthContext {
 const HEALTH_TIMEOUT_MS = 20_000;
 
 /** Waits until the node answers and has loaded its data. */
-export async function awaitAnswer(context: HealthContext, nodeId: string): Promise<void> {
-  await awaitNode(context, nodeId, `${nodeId} to answer`, async () => {
-    const redis = await context.admin.get(nodeId);
+export async function awaitAnswer(health: HealthContext, nodeId: string): Promise<void> {
+  await awaitNode(health, nodeId, `${nodeId} to answer`, async () => {
+    const redis = await health.admin.get(nodeId);
     const loading = (await infoOf(redis, 'persistence')).get('loading');
     return loading === '1' ? 'it is loading its data' : undefined;
   });
 }
 
 /** Waits until the replica has a master, is in sync with it, and the master counts it as online. */
-export async function awaitReplica(context: HealthContext, nodeId: string, masterId: string): Promise<void> {
-  const { site, admin } = context;
-  const own = addressOf(site, nodeId);
-  await awaitNode(context, nodeId, `${nodeId} to be in sync with ${masterId}`, async () => {
+export async function awaitReplica(health: HealthContext, nodeId: string, masterId: string): Promise<void> {
+  const { context, admin } = health;
+  const own = addressOf(context, nodeId);
+  await awaitNode(health, nodeId, `${nodeId} to be in sync with ${masterId}`, async () => {
     const replica = await infoOf(await admin.get(nodeId), 'replication');
     if (replica.get('master_link_status') !== 'up') {
       return `master_link_status:${replica.get('master_link_status')}`;
@@ -49,11 +49,11 @@ export async function awaitReplica(context: HealthContext, nodeId: string, maste
 }
 
 /** Waits until the master takes writes: it counts as many good replicas as its min-replicas-to-write requires. */
-export async function awaitWritable(context: HealthContext, masterId: string): Promise<void> {
-  const wanted = context.site.topology.environment.redis.minReplicasToWrite;
+export async function awaitWritable(health: HealthContext, masterId: string): Promise<void> {
+  const wanted = health.context.topology.environment.redis.minReplicasToWrite;
   if (wanted === 0) return;
-  await awaitNode(context, masterId, `${masterId} to count ${wanted} good replicas`, async () => {
-    const good = (await infoOf(await context.admin.get(masterId), 'replication')).get(
+  await awaitNode(health, masterId, `${masterId} to count ${wanted} good replicas`, async () => {
+    const good = (await infoOf(await health.admin.get(masterId), 'replication')).get(
       'min_slaves_good_slaves',
     );
     return Number(good) >= wanted ? undefined : `it counts ${good}`;
@@ -64,12 +64,12 @@ export async function awaitWritable(context: HealthContext, masterId: string): P
  * Waits until the sentinel watches that master over its own link, and has every replica, every other sentinel and a
  * quorum.
  */
-export async function awaitSentinel(context: HealthContext, nodeId: string, masterId: string): Promise<void> {
-  const { site, admin } = context;
-  const service = site.topology.environment.topology.serviceName;
-  const master = addressOf(site, masterId);
+export async function awaitSentinel(health: HealthContext, nodeId: string, masterId: string): Promise<void> {
+  const { context, admin } = health;
+  const service = context.topology.environment.topology.serviceName;
+  const master = addressOf(context, masterId);
   await awaitNode(
-    context,
+    health,
     nodeId,
     `${nodeId} to see its master, replicas and the other sentinels`,
     async () => {
@@ -79,16 +79,17 @@ export async function awaitSentinel(context: HealthContext, nodeId: string, mast
       if (seen.get('flags') !== 'master' || !own) {
         return `master ${seen.get('ip')}:${seen.get('port')} flags ${seen.get('flags')}`;
       }
-      const replicas = await listed(redis.call('SENTINEL', 'REPLICAS', service));
+      const replicas = await parseRows(redis.call('SENTINEL', 'REPLICAS', service));
       // `ok` comes from the replica's INFO, which Sentinel reads with its own user: the link and its credentials work.
       const linked = replicas.filter(
         (it) => it.get('flags') === 'slave' && it.get('master-link-status') === 'ok',
       );
-      if (linked.length < site.topology.redis.length - 1) return `${linked.length} replicas linked`;
-      const peers = await listed(redis.call('SENTINEL', 'SENTINELS', service));
+      if (linked.length < context.topology.redis.length - 1) return `${linked.length} replicas linked`;
+      const peers = await parseRows(redis.call('SENTINEL', 'SENTINELS', service));
       // 0 only after a PONG: a failed AUTH keeps the value above 0 (sentinel.c, act_ping_time).
       const reached = peers.filter((it) => isReachable(it.get('flags')) && it.get('last-ping-sent') === '0');
-      if (reached.length < site.topology.sentinels.length - 1) return `${reached.length} sentinels reached`;
+      if (reached.length < context.topology.sentinels.length - 1)
+        return `${reached.length} sentinels reached`;
       const quorum = String(await redis.call('SENTINEL', 'CKQUORUM', service));
       return quorum.startsWith('OK') ? undefined : quorum;
     },
@@ -102,38 +103,38 @@ function isReachable(flags = ''): boolean {
 }
 
 /** Waits until every slot is served, every master has its replicas in sync, and all nodes agree. */
-export async function awaitCluster(context: HealthContext): Promise<void> {
-  const { site, admin, processes, signal } = context;
-  const cluster = clusterView({ topology: site.topology, admin: (nodeId) => admin.get(nodeId) });
-  const what = `cluster '${site.topology.environment.name}' to be whole`;
+export async function awaitCluster(health: HealthContext): Promise<void> {
+  const { context, admin, processes, signal } = health;
+  const cluster = clusterView({ topology: context.topology, admin: (nodeId) => admin.get(nodeId) });
+  const what = `cluster '${context.topology.environment.name}' to be healthy`;
   await until({ what, timeoutMs: HEALTH_TIMEOUT_MS, signal }, async () => {
     for (const [nodeId, identity] of processes) {
-      if (!(await isAlive(identity))) throw diedAtStart(site, nodeId);
+      if (!(await isAlive(identity))) throw diedAtStart(context, nodeId);
     }
-    return cluster?.missing();
+    return cluster?.healthProblem();
   });
 }
 
-async function listed(reply: Promise<unknown>): Promise<readonly ReadonlyMap<string, string>[]> {
+async function parseRows(reply: Promise<unknown>): Promise<readonly ReadonlyMap<string, string>[]> {
   return ((await reply) as readonly unknown[]).map(fieldsOf);
 }
 
 async function awaitNode(
-  context: HealthContext,
+  health: HealthContext,
   nodeId: string,
   what: string,
   missing: () => Promise<string | undefined>,
 ): Promise<void> {
-  const process = context.processes.get(nodeId);
+  const process = health.processes.get(nodeId);
   await until(
     {
       what,
       timeoutMs: HEALTH_TIMEOUT_MS,
-      signal: context.signal,
-      explain: () => tailOf(nodeFiles(context.site, nodeId).log),
+      signal: health.signal,
+      explain: () => tailOf(nodeFiles(health.context, nodeId).log),
     },
     async () => {
-      if (process !== undefined && !(await isAlive(process))) throw diedAtStart(context.site, nodeId);
+      if (process !== undefined && !(await isAlive(process))) throw diedAtStart(health.context, nodeId);
       return missing();
     },
   );

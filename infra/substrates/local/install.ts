@@ -40,7 +40,7 @@ const APT_TIMEOUT_MS = 300_000;
 
 /** @throws KitError `REDIS_NOT_FOUND` with the packages to install, or with the output of apt-get */
 export async function installRedisServer(request: InstallRequest): Promise<void> {
-  const host = request.host ?? (await lookAtHost());
+  const host = request.host ?? (await detectHost());
   const progress = request.progress ?? (() => {});
   if (host.packages !== 'apt-get' || !host.root) throw missingRedis(host);
   const apt = async (...args: string[]) => (request.run ?? runProgram)(aptRequest(request, args));
@@ -81,7 +81,7 @@ function aptRequest(request: InstallRequest, args: readonly string[]): ProgramRe
   };
 }
 
-export async function lookAtHost(): Promise<HostKind> {
+export async function detectHost(): Promise<HostKind> {
   const root = userInfo().uid === 0;
   if (existsSync('/etc/debian_version') && (await findProgram('apt-get')) !== undefined) {
     return { root, packages: 'apt-get' };

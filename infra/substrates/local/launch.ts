@@ -13,10 +13,10 @@ import { makePrivateDir, tailOf, writePrivate } from '../../host/private-files.t
 import { type Daemon, startDaemon } from '../../host/process.ts';
 import { identify, type ProcessIdentity } from '../../host/process-identity.ts';
 import { NODES_FILE, redisNodeId, renderClusterNodes } from '../../redis/cluster-nodes.ts';
-import { renderAcquaintances } from '../../redis/conf/sentinel-conf.ts';
+import { renderKnownSentinels } from '../../redis/conf/sentinel-conf.ts';
 import type { Address, RedisNode, SentinelNode } from '../../topology.ts';
 import { updateLedger } from './ledger.ts';
-import { addressOf, nodeFiles, type Site } from './local-context.ts';
+import { addressOf, type LocalContext, nodeFiles } from './local-context.ts';
 import { renderRedis, renderSentinel, renderUsers } from './rendering.ts';
 
 export interface Launched {
@@ -32,64 +32,68 @@ const ROOM_FOR_A_LOG_BYTES = 1024 ** 2;
  * again.
  */
 export async function launchRedis(
-  site: Site,
+  context: LocalContext,
   node: RedisNode,
   replicaOf: Address | undefined,
 ): Promise<Launched> {
-  const files = nodeFiles(site, node.id);
+  const files = nodeFiles(context, node.id);
   makePrivateDir(files.data);
-  const rendered = renderRedis(site, node, replicaOf);
+  const rendered = renderRedis(context, node, replicaOf);
   writePrivate(files.conf, rendered.text);
   // Kept on a restart: ACL SAVE may have rotated a password in the meantime.
-  if (!existsSync(files.acl)) writePrivate(files.acl, renderUsers(site, node));
-  if (node.shard !== undefined) introduce(site, node);
-  return launch(site, node.id, [files.conf], rendered.departures);
+  if (!existsSync(files.acl)) writePrivate(files.acl, renderUsers(context, node));
+  if (node.shard !== undefined) writeNodesFile(context, node);
+  return launch(context, node.id, [files.conf], rendered.departures);
 }
 
 /** Gives a cluster node its initial nodes.conf, only at its first start. Later the node maintains the file itself. */
-function introduce(site: Site, node: RedisNode): void {
-  const path = join(nodeFiles(site, node.id).data, NODES_FILE);
+function writeNodesFile(context: LocalContext, node: RedisNode): void {
+  const path = join(nodeFiles(context, node.id).data, NODES_FILE);
   if (existsSync(path)) return;
-  const { topology, placement } = site;
-  const clusterId = drawn(site, 'cluster-id');
+  const { topology, placement } = context;
+  const clusterId = drawClusterId(context, 'cluster-id');
   writePrivate(path, renderClusterNodes({ topology, placement, clusterId, node }));
 }
 
 /** Returns a random id, drawn once per environment by the first caller. */
-function drawn(site: Site, name: string): string {
-  const path = join(site.dir, name);
+function drawClusterId(context: LocalContext, name: string): string {
+  const path = join(context.dir, name);
   if (!existsSync(path)) writePrivate(path, randomBytes(20).toString('hex'));
   return readFileSync(path, 'utf8');
 }
 
 /** Starts a sentinel. Keeps a configuration that Sentinel has rewritten: it holds the epochs and the current master. */
-export async function launchSentinel(site: Site, node: SentinelNode, master: Address): Promise<Launched> {
-  const files = nodeFiles(site, node.id);
+export async function launchSentinel(
+  context: LocalContext,
+  node: SentinelNode,
+  master: Address,
+): Promise<Launched> {
+  const files = nodeFiles(context, node.id);
   makePrivateDir(files.data);
   let departures: readonly string[] = [];
   if (!existsSync(files.conf)) {
-    const { topology, placement } = site;
-    const rendered = renderSentinel(site, node, master);
+    const { topology, placement } = context;
+    const rendered = renderSentinel(context, node, master);
     departures = rendered.departures;
-    writePrivate(files.acl, renderUsers(site, node));
-    const idOf = (nodeId: string) => redisNodeId(drawn(site, 'sentinels-id'), nodeId);
-    const acquaintances = renderAcquaintances({ topology, node, placement, master, idOf });
-    writePrivate(files.conf, `${rendered.text}\n${acquaintances}`);
+    writePrivate(files.acl, renderUsers(context, node));
+    const idOf = (nodeId: string) => redisNodeId(drawClusterId(context, 'sentinels-id'), nodeId);
+    const knownSentinels = renderKnownSentinels({ topology, node, placement, master, idOf });
+    writePrivate(files.conf, `${rendered.text}\n${knownSentinels}`);
   }
-  return launch(site, node.id, [files.conf, '--sentinel'], departures);
+  return launch(context, node.id, [files.conf, '--sentinel'], departures);
 }
 
 async function launch(
-  site: Site,
+  context: LocalContext,
   nodeId: string,
   args: readonly string[],
   departures: readonly string[],
 ): Promise<Launched> {
-  const files = nodeFiles(site, nodeId);
-  const daemon = startDaemon({ command: site.binary.path, args, cwd: files.data, logPath: files.log });
+  const files = nodeFiles(context, nodeId);
+  const daemon = startDaemon({ command: context.binary.path, args, cwd: files.data, logPath: files.log });
   const identity = await identify(daemon.pid);
-  if (identity === undefined) throw diedAtStart(site, nodeId);
-  updateLedger(site.stateDir, site.topology.environment.name, (ledger) => ({
+  if (identity === undefined) throw diedAtStart(context, nodeId);
+  updateLedger(context.stateDir, context.topology.environment.name, (ledger) => ({
     ...ledger,
     processes: { ...ledger.processes, [nodeId]: identity },
   }));
@@ -97,10 +101,10 @@ async function launch(
 }
 
 /** Error for a node that ended before it answered; its log has the reason, unless the disk was full. */
-export function diedAtStart(site: Site, nodeId: string): KitError {
-  const { host, port } = addressOf(site, nodeId);
-  if (freeBytes(site.dir) < ROOM_FOR_A_LOG_BYTES) return diskFull(site.dir);
-  const log = tailOf(nodeFiles(site, nodeId).log);
+export function diedAtStart(context: LocalContext, nodeId: string): KitError {
+  const { host, port } = addressOf(context, nodeId);
+  if (freeBytes(context.dir) < ROOM_FOR_A_LOG_BYTES) return diskFull(context.dir);
+  const log = tailOf(nodeFiles(context, nodeId).log);
   return new KitError(`${nodeId} ended before it answered; ${log}`, {
     code: 'NODE_DIED',
     where: `${host}:${port}`,

@@ -22,7 +22,7 @@ export interface TlsFiles {
   readonly material: TlsMaterial;
 }
 
-export interface Site {
+export interface LocalContext {
   readonly topology: Topology;
   readonly stateDir: string;
   readonly dir: string;
@@ -42,8 +42,8 @@ export interface NodeFiles {
   readonly pid: string;
 }
 
-export function nodeFiles(site: Pick<Site, 'dir'>, nodeId: string): NodeFiles {
-  const dir = join(site.dir, nodeId);
+export function nodeFiles(context: Pick<LocalContext, 'dir'>, nodeId: string): NodeFiles {
+  const dir = join(context.dir, nodeId);
   return {
     dir,
     data: join(dir, 'data'),
@@ -54,35 +54,39 @@ export function nodeFiles(site: Pick<Site, 'dir'>, nodeId: string): NodeFiles {
   };
 }
 
-export function addressOf(site: Pick<Site, 'placement'>, nodeId: string): Address {
-  const address = site.placement.get(nodeId);
+export function addressOf(context: Pick<LocalContext, 'placement'>, nodeId: string): Address {
+  const address = context.placement.get(nodeId);
   if (address === undefined) throw new RangeError(`no node '${nodeId}' in this environment`);
   return address;
 }
 
-export function nodeOf(site: Pick<Site, 'topology'>, nodeId: string): TopologyNode {
-  const node = nodesOf(site.topology).find(({ id }) => id === nodeId);
+export function nodeOf(context: Pick<LocalContext, 'topology'>, nodeId: string): TopologyNode {
+  const node = nodesOf(context.topology).find(({ id }) => id === nodeId);
   if (node === undefined) throw new RangeError(`no node '${nodeId}' in this environment`);
   return node;
 }
 
 /** Returns the node at an address: Sentinel reports addresses, the kit uses node ids. */
-export function nodeAt(site: Pick<Site, 'placement'>, host: string, port: number): string | undefined {
-  for (const [id, address] of site.placement) {
+export function nodeAt(
+  context: Pick<LocalContext, 'placement'>,
+  host: string,
+  port: number,
+): string | undefined {
+  for (const [id, address] of context.placement) {
     if (address.host === host && address.port === port) return id;
   }
   return undefined;
 }
 
-export function endpointsOf(site: Site): ClientEndpoints {
-  const { topology, secrets } = site;
+export function endpointsOf(context: LocalContext): ClientEndpoints {
+  const { topology, secrets } = context;
   return {
     mode: MODE_OF[topology.environment.topology.kind],
     serviceName: topology.environment.topology.serviceName,
-    redis: topology.redis.map(({ id }) => addressOf(site, id)),
-    sentinels: topology.sentinels.map(({ id }) => addressOf(site, id)),
+    redis: topology.redis.map(({ id }) => addressOf(context, id)),
+    sentinels: topology.sentinels.map(({ id }) => addressOf(context, id)),
     app: { username: 'app', password: secrets.redis.app },
     sentinel: { username: 'app', password: secrets.sentinel.app },
-    ...(site.tls === undefined ? {} : { tls: site.tls.material }),
+    ...(context.tls === undefined ? {} : { tls: context.tls.material }),
   };
 }

@@ -8,66 +8,66 @@
  */
 import { readFileSync } from 'node:fs';
 import { isAlive, type ProcessIdentity } from '../../host/process-identity.ts';
-import { lookAtRoles, type RoleSource } from '../../operations/roles.ts';
+import { type RoleSource, readRoles } from '../../operations/roles.ts';
 import type { AdminConnections } from '../../redis/admin.ts';
 import { parseMonitor } from '../../redis/conf/sentinel-conf.ts';
-import { masterOf, namedOf } from '../../redis/role-state.ts';
+import { masterOf, reportedMasterOf } from '../../redis/role-state.ts';
 import type { NodeStatus } from '../environment.ts';
-import { nodeAt, nodeFiles, type Site } from './local-context.ts';
+import { type LocalContext, nodeAt, nodeFiles } from './local-context.ts';
 
 export interface Running {
-  readonly site: Site;
+  readonly context: LocalContext;
   readonly admin: AdminConnections;
   /** Current processes in the ledger. */
   processes(): ReadonlyMap<string, ProcessIdentity>;
   status(): Promise<readonly NodeStatus[]>;
 }
 
-export interface Mastership {
+export interface ResolvedMaster {
   readonly nodeId: string;
   readonly learnedFrom: 'sentinels' | 'role' | 'disk' | 'plan';
 }
 
 /** Adapts the nodes to `operations/roles.ts`. */
-export function roleSource({ site, admin, status }: Running): RoleSource {
+export function roleSource({ context, admin, status }: Running): RoleSource {
   return {
-    topology: site.topology,
+    topology: context.topology,
     admin: (nodeId) => admin.get(nodeId),
     status,
     reconnect: (nodeId) => admin.drop(nodeId),
   };
 }
 
-export async function findMaster(running: Running): Promise<Mastership> {
-  const { site } = running;
-  const state = await lookAtRoles(roleSource(running));
-  const named = namedOf(state);
+export async function resolveMaster(running: Running): Promise<ResolvedMaster> {
+  const { context } = running;
+  const state = await readRoles(roleSource(running));
+  const named = reportedMasterOf(state);
   if (named !== undefined) return { nodeId: named, learnedFrom: 'sentinels' };
   const acting = masterOf(state);
   if (acting !== undefined) return { nodeId: acting, learnedFrom: 'role' };
-  const remembered = rememberedMaster(site);
+  const remembered = rememberedMaster(context);
   if (remembered !== undefined) return { nodeId: remembered, learnedFrom: 'disk' };
-  const bootstrap = site.topology.redis.find(({ bootstrapMaster }) => bootstrapMaster);
+  const bootstrap = context.topology.redis.find(({ bootstrapMaster }) => bootstrapMaster);
   return { nodeId: bootstrap?.id ?? 'redis-1', learnedFrom: 'plan' };
 }
 
 /** Returns the node that the sentinels report as master, if a majority of them answers. */
 export async function namedBySentinels(running: Running): Promise<string | undefined> {
-  return namedOf(await lookAtRoles(roleSource(running)));
+  return reportedMasterOf(await readRoles(roleSource(running)));
 }
 
 /**
  * Returns the node that takes writes; undefined if there is none, or if several claim it and no majority confirms one.
  */
 export async function actingMaster(running: Running): Promise<string | undefined> {
-  return masterOf(await lookAtRoles(roleSource(running)));
+  return masterOf(await readRoles(roleSource(running)));
 }
 
 /** Returns the Redis nodes whose process exists, including paused ones. */
 export async function aliveRedisNodes(running: Running): Promise<readonly string[]> {
   const processes = running.processes();
   const alive = await Promise.all(
-    running.site.topology.redis.map(async ({ id }) => {
+    running.context.topology.redis.map(async ({ id }) => {
       const identity = processes.get(id);
       return identity !== undefined && (await isAlive(identity)) ? id : undefined;
     }),
@@ -75,15 +75,15 @@ export async function aliveRedisNodes(running: Running): Promise<readonly string
   return alive.filter((id) => id !== undefined);
 }
 
-function rememberedMaster(site: Site): string | undefined {
-  const service = site.topology.environment.topology.serviceName;
-  const memories = site.topology.sentinels.flatMap(({ id }) => {
+function rememberedMaster(context: LocalContext): string | undefined {
+  const service = context.topology.environment.topology.serviceName;
+  const memories = context.topology.sentinels.flatMap(({ id }) => {
     try {
-      return [parseMonitor(readFileSync(nodeFiles(site, id).conf, 'utf8'), service)];
+      return [parseMonitor(readFileSync(nodeFiles(context, id).conf, 'utf8'), service)];
     } catch {
       return [];
     }
   });
   const latest = memories.filter((memory) => memory !== undefined).sort((a, b) => b.epoch - a.epoch)[0];
-  return latest === undefined ? undefined : nodeAt(site, latest.host, latest.port);
+  return latest === undefined ? undefined : nodeAt(context, latest.host, latest.port);
 }

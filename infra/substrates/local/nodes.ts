@@ -11,14 +11,14 @@ import type { Heal, NodeStatus } from '../environment.ts';
 import type { HealthContext } from './health.ts';
 import { type Launched, launchRedis, launchSentinel } from './launch.ts';
 import { ledgerPath, readLedger, updateLedger } from './ledger.ts';
-import { addressOf, nodeOf, type Site } from './local-context.ts';
+import { addressOf, type LocalContext, nodeOf } from './local-context.ts';
 import type { Running } from './master-resolution.ts';
 
 /** The kernel handles SIGKILL and SIGSTOP immediately; a busy machine may take a moment to show the effect. */
 const SIGNAL_TIMEOUT_MS = 5_000;
 
 export class LocalNodes implements Running, AsyncDisposable {
-  readonly site: Site;
+  readonly context: LocalContext;
   readonly admin: AdminConnections;
   readonly departures = new Set<string>();
   /** Whether nodes that this process starts end together with it. */
@@ -27,26 +27,27 @@ export class LocalNodes implements Running, AsyncDisposable {
   /** Cancel the exit handlers of the nodes launched so far. */
   readonly #spares = new Set<() => void>();
 
-  constructor(site: Site, ephemeral: boolean) {
-    this.site = site;
+  constructor(context: LocalContext, ephemeral: boolean) {
+    this.context = context;
     this.#ephemeral = ephemeral;
     this.admin = new AdminConnections((nodeId) => ({
-      address: addressOf(site, nodeId),
-      password: (nodeOf(site, nodeId).role === 'redis' ? site.secrets.redis : site.secrets.sentinel).admin,
-      ca: site.tls?.material.ca,
+      address: addressOf(context, nodeId),
+      password: (nodeOf(context, nodeId).role === 'redis' ? context.secrets.redis : context.secrets.sentinel)
+        .admin,
+      ca: context.tls?.material.ca,
     }));
   }
 
   get name(): string {
-    return this.site.topology.environment.name;
+    return this.context.topology.environment.name;
   }
 
   processes(): ReadonlyMap<string, ProcessIdentity> {
-    return new Map(Object.entries(readLedger(ledgerPath(this.site.stateDir, this.name))?.processes ?? {}));
+    return new Map(Object.entries(readLedger(ledgerPath(this.context.stateDir, this.name))?.processes ?? {}));
   }
 
   health(signal?: AbortSignal): HealthContext {
-    return { site: this.site, admin: this.admin, processes: this.processes(), signal };
+    return { context: this.context, admin: this.admin, processes: this.processes(), signal };
   }
 
   /** Launches a node: a Redis as replica of `masterId` (or as master if that is itself), a sentinel to watch it. */
@@ -58,9 +59,9 @@ export class LocalNodes implements Running, AsyncDisposable {
   }
 
   #launch(node: TopologyNode, masterId: string): Promise<Launched> {
-    const master = addressOf(this.site, masterId);
-    if (node.role === 'sentinel') return launchSentinel(this.site, node, master);
-    return launchRedis(this.site, node, node.id === masterId ? undefined : master);
+    const master = addressOf(this.context, masterId);
+    if (node.role === 'sentinel') return launchSentinel(this.context, node, master);
+    return launchRedis(this.context, node, node.id === masterId ? undefined : master);
   }
 
   /**
@@ -74,7 +75,7 @@ export class LocalNodes implements Running, AsyncDisposable {
       throw notObserved(nodeId, 'end after SIGKILL');
     }
     this.admin.drop(nodeId);
-    updateLedger(this.site.stateDir, this.name, (ledger) => {
+    updateLedger(this.context.stateDir, this.name, (ledger) => {
       const { [nodeId]: _ended, ...processes } = ledger.processes;
       return { ...ledger, processes };
     });
@@ -115,8 +116,8 @@ export class LocalNodes implements Running, AsyncDisposable {
   readonly status = async (): Promise<readonly NodeStatus[]> => {
     const processes = this.processes();
     return Promise.all(
-      nodesOf(this.site.topology).map(async ({ id }): Promise<NodeStatus> => {
-        const address = addressOf(this.site, id);
+      nodesOf(this.context.topology).map(async ({ id }): Promise<NodeStatus> => {
+        const address = addressOf(this.context, id);
         const identity = processes.get(id);
         const seen = identity === undefined ? 'gone' : await stateOf(identity);
         if (identity === undefined || seen === 'gone') return { id, address, state: 'stopped' };
@@ -126,7 +127,7 @@ export class LocalNodes implements Running, AsyncDisposable {
   };
 
   redisNode(nodeId: string): RedisNode {
-    const node = nodeOf(this.site, nodeId);
+    const node = nodeOf(this.context, nodeId);
     if (node.role !== 'redis') throw new RangeError(`'${nodeId}' is not a Redis node`);
     return node;
   }
@@ -143,7 +144,7 @@ export class LocalNodes implements Running, AsyncDisposable {
   }
 
   #running(nodeId: string): ProcessIdentity {
-    nodeOf(this.site, nodeId);
+    nodeOf(this.context, nodeId);
     const identity = this.processes().get(nodeId);
     if (identity === undefined) throw notRunning(nodeId);
     return identity;

@@ -7,7 +7,7 @@ import type { Ledger } from './ledger.ts';
 
 /** Digest of the whole configuration: a difference means that the running configuration is not the requested one. */
 export function configHashOf({ environment }: Pick<Topology, 'environment'>): string {
-  return createHash('sha256').update(canonical(environment)).digest('hex');
+  return createHash('sha256').update(sortedJson(environment)).digest('hex');
 }
 
 export async function planSteps(
@@ -37,7 +37,7 @@ export async function planSteps(
 }
 
 /** JSON with sorted keys, so that the order of keys in a file is irrelevant. */
-function canonical(value: unknown): string {
+function sortedJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
     inner !== null && typeof inner === 'object' && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -33,7 +33,7 @@ export function dismissReaper(reaper: Daemon): void {
   reaper.tell(`${DONE}\n`);
 }
 
-async function reap(stateDir: string, environment: string): Promise<void> {
+async function endOrphanedEnvironment(stateDir: string, environment: string): Promise<void> {
   const owner = readLedger(ledgerPath(stateDir, environment))?.owner;
   // The pipe closes while the owner is still exiting.
   if (owner !== undefined) await awaitState(owner, 'gone', OWNER_EXIT_TIMEOUT_MS);
@@ -42,5 +42,6 @@ async function reap(stateDir: string, environment: string): Promise<void> {
 
 if (process.argv[1] === import.meta.filename) {
   const [stateDir, environment] = process.argv.slice(2);
-  if (stateDir !== undefined && environment !== undefined) await reap(stateDir, environment);
+  if (stateDir !== undefined && environment !== undefined)
+    await endOrphanedEnvironment(stateDir, environment);
 }

@@ -22,7 +22,7 @@ import { NODES_FILE, parseClusterNodes, rejoiningNodes, slotOwners } from '../..
 import type { RedisNode } from '../../topology.ts';
 import type { DataInspection } from '../substrate.ts';
 import { awaitAnswer } from './health.ts';
-import { addressOf, nodeAt, nodeFiles, nodeOf, type Site } from './local-context.ts';
+import { addressOf, type LocalContext, nodeAt, nodeFiles, nodeOf } from './local-context.ts';
 import type { LocalNodes } from './nodes.ts';
 import { endWithoutMaster, inspectData, type RecoverOptions, setAside, sourceRequest } from './recover.ts';
 
@@ -43,16 +43,16 @@ export async function startClusterFromBest(
   options: RecoverOptions,
 ): Promise<void> {
   const takeovers: Takeover[] = [];
-  for (const ids of shardsOf(nodes.site)) {
+  for (const ids of shardsOf(nodes.context)) {
     if (!ids.every((id) => gone.includes(id))) continue;
-    const takeover = await takeoverOf(nodes.site, ids, options);
+    const takeover = await takeoverOf(nodes.context, ids, options);
     if (takeover !== undefined) takeovers.push(takeover);
   }
   const held = new Set(takeovers.flatMap(({ first, others }) => [first, ...others]));
   const rest = gone.filter((id) => !held.has(id));
   // Nodes without a nodes.conf need a running node that has one.
   const [known, lost] = [true, false].map((has) =>
-    rest.filter((id) => existsSync(nodesFile(nodes.site, id)) === has),
+    rest.filter((id) => existsSync(nodesFile(nodes.context, id)) === has),
   );
   for (const ids of [known, lost])
     await Promise.all((ids ?? []).map((id) => startClusterNode(nodes, id, options)));
@@ -65,8 +65,10 @@ export async function startClusterFromBest(
 }
 
 /** Reads the data of every shard. Changes nothing. */
-export function inspectShards(site: Site): Promise<readonly DataInspection[]> {
-  return Promise.all(shardsOf(site).map((ids) => inspectData(site, masterOnDisk(site, ids), { ids })));
+export function inspectShards(context: LocalContext): Promise<readonly DataInspection[]> {
+  return Promise.all(
+    shardsOf(context).map((ids) => inspectData(context, masterOnDisk(context, ids), { ids })),
+  );
 }
 
 /** Ends the remaining nodes of the node's shard, which has no master. @throws KitError `RECOVERY_REFUSED` */
@@ -75,8 +77,8 @@ export async function endShardForRecovery(
   nodeId: string,
   progress: (line: string) => void,
 ): Promise<void> {
-  const ids = shardsOf(nodes.site).find((shard) => shard.includes(nodeId)) ?? [];
-  const cluster = clusterView({ topology: nodes.site.topology, admin: (id) => nodes.admin.get(id) });
+  const ids = shardsOf(nodes.context).find((shard) => shard.includes(nodeId)) ?? [];
+  const cluster = clusterView({ topology: nodes.context.topology, admin: (id) => nodes.admin.get(id) });
   const shards = (await cluster?.shards()) ?? [];
   await endWithoutMaster(nodes, ids, shards.find(({ master }) => ids.includes(master))?.master, progress);
 }
@@ -87,52 +89,52 @@ export async function startClusterNode(
   nodeId: string,
   { progress, signal }: Pick<RecoverOptions, 'progress' | 'signal'>,
 ): Promise<void> {
-  const { site } = nodes;
-  const node = redisNode(site, nodeId);
-  const file = nodesFile(site, nodeId);
+  const { context } = nodes;
+  const node = redisNode(context, nodeId);
+  const file = nodesFile(context, nodeId);
   const own = await readNodeData(
     nodeId,
-    nodeFiles(site, nodeId).data,
-    dataNames(site.topology.environment.redis),
+    nodeFiles(context, nodeId).data,
+    dataNames(context.topology.environment.redis),
   );
   const isLost = !existsSync(file);
   if (own.state === 'damaged' || isLost) {
     if (own.state === 'damaged') progress(describeData(own));
-    const picture = await pictureFor(nodes, node, signal);
-    if (own.state === 'damaged') setAside(site, nodeId, progress);
+    const nodesText = await nodesFileFor(nodes, node, signal);
+    if (own.state === 'damaged') setAside(context, nodeId, progress);
     else progress(`${nodeId} has lost its ${NODES_FILE}: it joins its shard as a replica`);
-    makePrivateDir(nodeFiles(site, nodeId).data);
-    writePrivate(file, picture);
+    makePrivateDir(nodeFiles(context, nodeId).data);
+    writePrivate(file, nodesText);
   }
   await nodes.launch(node, nodeId);
   await awaitAnswer(nodes.health(signal), nodeId);
 }
 
 /** Shards of the plan: replicas do not migrate (`cluster-allow-replica-migration no`). */
-function shardsOf({ topology }: Site): readonly (readonly string[])[] {
+function shardsOf({ topology }: LocalContext): readonly (readonly string[])[] {
   const shards = Map.groupBy(topology.redis, ({ shard }) => shard?.master);
   return [...shards.values()].map((nodes) => nodes.map(({ id }) => id));
 }
 
 async function takeoverOf(
-  site: Site,
+  context: LocalContext,
   ids: readonly string[],
   options: RecoverOptions,
 ): Promise<Takeover | undefined> {
   // There is no choice.
   if (ids.length === 1) return undefined;
-  const named = masterOnDisk(site, ids);
-  const { name } = site.topology.environment;
+  const named = masterOnDisk(context, ids);
+  const { name } = context.topology.environment;
   const from = options.from !== undefined && ids.includes(options.from) ? options.from : undefined;
-  const inspection = await inspectData(site, named, { ids, signal: options.signal });
+  const inspection = await inspectData(context, named, { ids, signal: options.signal });
   const first = sourceOf(inspection, sourceRequest(name, from));
-  if (first === named && existsSync(nodesFile(site, named))) return undefined;
+  if (first === named && existsSync(nodesFile(context, named))) return undefined;
   const { choice } = inspection;
   options.progress(`starting from the data of ${first}: ${from === undefined ? choice.reason : 'as asked'}`);
   if (from !== undefined) {
     for (const node of inspection.nodes) {
       if (node.nodeId !== first && node.state === 'usable')
-        keepNodesFile(site, node.nodeId, options.progress);
+        keepNodesFile(context, node.nodeId, options.progress);
     }
   }
   return {
@@ -142,26 +144,26 @@ async function takeoverOf(
 }
 
 /** Sets the data aside, but keeps the nodes.conf. */
-function keepNodesFile(site: Site, nodeId: string, progress: (line: string) => void): void {
-  const file = nodesFile(site, nodeId);
+function keepNodesFile(context: LocalContext, nodeId: string, progress: (line: string) => void): void {
+  const file = nodesFile(context, nodeId);
   const text = existsSync(file) ? readFileSync(file, 'utf8') : undefined;
-  setAside(site, nodeId, progress);
+  setAside(context, nodeId, progress);
   if (text === undefined) return;
-  makePrivateDir(nodeFiles(site, nodeId).data);
+  makePrivateDir(nodeFiles(context, nodeId).data);
   writePrivate(file, text);
 }
 
 /** Owner of the shard's slots in the latest nodes.conf of the environment; else the planned one. */
-function masterOnDisk(site: Site, ids: readonly string[]): string {
+function masterOnDisk(context: LocalContext, ids: readonly string[]): string {
   const [first = 'redis-1'] = ids;
-  const planned = redisNode(site, first).shard?.master ?? first;
-  const lines = site.topology.redis.flatMap(({ id }) => {
-    const file = nodesFile(site, id);
+  const planned = redisNode(context, first).shard?.master ?? first;
+  const lines = context.topology.redis.flatMap(({ id }) => {
+    const file = nodesFile(context, id);
     return existsSync(file) ? parseClusterNodes(readFileSync(file, 'utf8')) : [];
   });
-  const owner = slotOwners(lines)[redisNode(site, first).shard?.slots[0] ?? 0];
+  const owner = slotOwners(lines)[redisNode(context, first).shard?.slots[0] ?? 0];
   const line = lines.find(({ id }) => id === owner);
-  const found = line === undefined ? undefined : nodeAt(site, line.address.host, line.address.port);
+  const found = line === undefined ? undefined : nodeAt(context, line.address.host, line.address.port);
   return found !== undefined && ids.includes(found) ? found : planned;
 }
 
@@ -184,24 +186,24 @@ async function takeOver(nodes: LocalNodes, nodeId: string, signal?: AbortSignal)
  * Returns a nodes.conf in which the node is a replica of the current owner of its slots. Waits until that is another
  * node.
  */
-async function pictureFor(nodes: LocalNodes, node: RedisNode, signal?: AbortSignal): Promise<string> {
-  const { site } = nodes;
-  const own = addressOf(site, node.id);
+async function nodesFileFor(nodes: LocalNodes, node: RedisNode, signal?: AbortSignal): Promise<string> {
+  const { context } = nodes;
+  const own = addressOf(context, node.id);
   const slot = node.shard?.slots[0] ?? 0;
   const peers = await runningPeers(nodes, node.id);
-  if (peers.length === 0) throw lostNodesFile(site, node.id, 'no other node runs');
-  let picture = '';
+  if (peers.length === 0) throw lostNodesFile(context, node.id, 'no other node runs');
+  let nodesText = '';
   const what = `another node to have the slots of ${node.id}'s shard`;
   await until({ what, timeoutMs: TAKEOVER_TIMEOUT_MS, intervalMs: 100, signal }, async () => {
     const redis = await nodes.admin.get(peers[0] as string);
     const view = String(await redis.call('CLUSTER', 'NODES'));
     const lines = parseClusterNodes(view);
     const self = lines.find(({ address }) => address.host === own.host && address.port === own.port);
-    if (self === undefined) throw lostNodesFile(site, node.id, `${peers[0]} does not know it`);
+    if (self === undefined) throw lostNodesFile(context, node.id, `${peers[0]} does not know it`);
     const owner = slotOwners(lines)[slot];
     if (owner === undefined || owner === self.id) return 'they are still its own';
     const info = String(await redis.call('CLUSTER', 'INFO'));
-    picture = rejoiningNodes(
+    nodesText = rejoiningNodes(
       view,
       self.id,
       owner,
@@ -209,7 +211,7 @@ async function pictureFor(nodes: LocalNodes, node: RedisNode, signal?: AbortSign
     );
     return undefined;
   });
-  return picture;
+  return nodesText;
 }
 
 async function runningPeers(nodes: LocalNodes, nodeId: string): Promise<readonly string[]> {
@@ -219,12 +221,12 @@ async function runningPeers(nodes: LocalNodes, nodeId: string): Promise<readonly
   return running;
 }
 
-function nodesFile(site: Site, nodeId: string): string {
-  return join(nodeFiles(site, nodeId).data, NODES_FILE);
+function nodesFile(context: LocalContext, nodeId: string): string {
+  return join(nodeFiles(context, nodeId).data, NODES_FILE);
 }
 
-function redisNode(site: Site, nodeId: string): RedisNode {
-  const node = nodeOf(site, nodeId);
+function redisNode(context: LocalContext, nodeId: string): RedisNode {
+  const node = nodeOf(context, nodeId);
   if (node.role !== 'redis') throw new RangeError(`'${nodeId}' is not a Redis node`);
   return node;
 }
@@ -233,11 +235,11 @@ function redisNode(site: Site, nodeId: string): RedisNode {
  * Error for a lost nodes.conf: without it the node would claim the slots of the first start, and wipe the keys of their
  * current owner.
  */
-function lostNodesFile(site: Site, nodeId: string, why: string): KitError {
+function lostNodesFile(context: LocalContext, nodeId: string, why: string): KitError {
   return new KitError(`${nodeId} has lost its ${NODES_FILE}, and ${why}: which slots it had is not known`, {
     code: 'NODES_FILE_LOST',
-    where: nodesFile(site, nodeId),
-    hint: `kit up --env ${site.topology.environment.name} starts the other nodes first; or put the file back`,
+    where: nodesFile(context, nodeId),
+    hint: `kit up --env ${context.topology.environment.name} starts the other nodes first; or put the file back`,
     exitCode: EXIT.UNKNOWN,
   });
 }

@@ -20,11 +20,11 @@ import { type SourceRequest, sourceOf } from '../../recovery/source.ts';
 import { fieldsOf } from '../../redis/reply.ts';
 import type { RedisNode } from '../../topology.ts';
 import type { DataInspection } from '../substrate.ts';
-import { contentOf } from './data-digest.ts';
+import { digestData } from './data-digest.ts';
 import { awaitAnswer } from './health.ts';
 import { couldNotLoad, diedAtStart } from './launch.ts';
-import { nodeFiles, nodeOf, type Site } from './local-context.ts';
-import { actingMaster, aliveRedisNodes, findMaster, type Mastership } from './master-resolution.ts';
+import { type LocalContext, nodeFiles, nodeOf } from './local-context.ts';
+import { actingMaster, aliveRedisNodes, type ResolvedMaster, resolveMaster } from './master-resolution.ts';
 import type { LocalNodes } from './nodes.ts';
 
 export interface RecoverOptions {
@@ -40,7 +40,7 @@ export interface RecoverOptions {
  * @param died nodes whose server ended while it loaded
  */
 export async function inspectData(
-  site: Site,
+  context: LocalContext,
   named: string,
   options: {
     /** Nodes of one replication stream; default: all Redis nodes. */
@@ -49,13 +49,13 @@ export async function inspectData(
     readonly signal?: AbortSignal | undefined;
   } = {},
 ): Promise<DataInspection> {
-  const names = dataNames(site.topology.environment.redis);
-  const ids = options.ids ?? site.topology.redis.map(({ id }) => id);
+  const names = dataNames(context.topology.environment.redis);
+  const ids = options.ids ?? context.topology.redis.map(({ id }) => id);
   const read = ids.map(async (id): Promise<NodeData> => {
     const problem = options.died?.get(id);
     if (problem !== undefined)
-      return { nodeId: id, state: 'damaged', file: nodeFiles(site, id).data, problem };
-    return readNodeData(id, nodeFiles(site, id).data, names);
+      return { nodeId: id, state: 'damaged', file: nodeFiles(context, id).data, problem };
+    return readNodeData(id, nodeFiles(context, id).data, names);
   });
   const nodes = await Promise.all(read);
   const choice = chooseSource({ named, nodes });
@@ -64,7 +64,7 @@ export async function inspectData(
     .filter((node) => node.state === 'usable' && choice.candidates.includes(node.nodeId))
     .map(async (node) => {
       const bytes = node.state === 'usable' ? node.bytes : 0;
-      return [node.nodeId, await contentOf(site, node.nodeId, names, bytes, options.signal)] as const;
+      return [node.nodeId, await digestData(context, node.nodeId, names, bytes, options.signal)] as const;
     });
   const contents = new Map(
     (await Promise.all(compared)).flatMap(([id, content]) => (content ? [[id, content]] : [])),
@@ -74,27 +74,27 @@ export async function inspectData(
 
 /** Starts all nodes, the chosen Redis node first. Requires that all Redis nodes are down. */
 export async function startFromBest(nodes: LocalNodes, options: RecoverOptions): Promise<void> {
-  const { site } = nodes;
-  const mastership = await findMaster(nodes);
+  const { context } = nodes;
+  const resolved = await resolveMaster(nodes);
   const died = new Map<string, string>();
   for (;;) {
-    const inspection = await inspectData(site, mastership.nodeId, { died, signal: options.signal });
-    const first = sourceOf(inspection, sourceRequest(site.topology.environment.name, options.from));
+    const inspection = await inspectData(context, resolved.nodeId, { died, signal: options.signal });
+    const first = sourceOf(inspection, sourceRequest(context.topology.environment.name, options.from));
     const replaced = inspection.nodes.filter(({ nodeId, state }) => {
       return nodeId !== first && (state === 'damaged' || (options.from !== undefined && state === 'usable'));
     });
-    if (first !== mastership.nodeId || replaced.length > 0) {
+    if (first !== resolved.nodeId || replaced.length > 0) {
       options.progress(`starting from the data of ${first}: ${reasonOf(inspection.choice, options.from)}`);
     }
     try {
-      await startAlone(nodes, first, mastership, options);
+      await startAlone(nodes, first, resolved, options);
     } catch (error) {
       if (!(error instanceof KitError) || error.code !== 'NODE_DIED' || died.has(first)) throw error;
       died.set(first, 'its server ended while it loaded the data');
       options.progress(error.message);
       continue;
     }
-    for (const { nodeId } of replaced) setAside(site, nodeId, options.progress);
+    for (const { nodeId } of replaced) setAside(context, nodeId, options.progress);
     return startOthers(nodes, first, options);
   }
 }
@@ -115,7 +115,7 @@ export async function requireDown(nodes: LocalNodes): Promise<void> {
  * @throws KitError `RECOVERY_REFUSED`
  */
 export async function endForRecovery(nodes: LocalNodes, progress: (line: string) => void): Promise<void> {
-  const ids = nodes.site.topology.redis.map(({ id }) => id);
+  const ids = nodes.context.topology.redis.map(({ id }) => id);
   await endWithoutMaster(nodes, ids, await actingMaster(nodes), progress);
 }
 
@@ -160,10 +160,10 @@ function reasonOf(choice: Choice, from: string | undefined): string {
 async function startAlone(
   nodes: LocalNodes,
   first: string,
-  { nodeId: named, learnedFrom }: Mastership,
+  { nodeId: named, learnedFrom }: ResolvedMaster,
   { progress, signal }: RecoverOptions,
 ): Promise<void> {
-  const node = nodeOf(nodes.site, first);
+  const node = nodeOf(nodes.context, first);
   // Sentinels without a stored master use the one in their template.
   if (first === named || learnedFrom === 'plan') {
     await nodes.launch(node, first);
@@ -175,22 +175,25 @@ async function startAlone(
   await startSentinels(nodes, named, signal);
   progress(`waiting until the sentinels promote ${first}`);
   const what = `the sentinels to promote ${first}`;
-  await until({ what, timeoutMs: failoverBoundMs(nodes.site.topology), intervalMs: 50, signal }, async () => {
-    const identity = nodes.processes().get(first);
-    if (identity === undefined || !(await isAlive(identity))) throw diedAtStart(nodes.site, first);
-    return (await actingMaster(nodes)) === first
-      ? undefined
-      : `${(await findMaster(nodes)).nodeId} is the one they name`;
-  });
+  await until(
+    { what, timeoutMs: failoverBoundMs(nodes.context.topology), intervalMs: 50, signal },
+    async () => {
+      const identity = nodes.processes().get(first);
+      if (identity === undefined || !(await isAlive(identity))) throw diedAtStart(nodes.context, first);
+      return (await actingMaster(nodes)) === first
+        ? undefined
+        : `${(await resolveMaster(nodes)).nodeId} is the one they name`;
+    },
+  );
 }
 
 /** Waits until no sentinel reports the master as down: otherwise it may promote a replica as soon as one appears. */
 async function awaitSeenUp(nodes: LocalNodes, signal?: AbortSignal): Promise<void> {
-  const { topology } = nodes.site;
+  const { topology } = nodes.context;
   const what = 'the running sentinels to see that the master is up';
   await until({ what, timeoutMs: failoverBoundMs(topology), intervalMs: 50, signal }, async () => {
     for (const { id, state } of await nodes.status()) {
-      if (state !== 'running' || nodeOf(nodes.site, id).role !== 'sentinel') continue;
+      if (state !== 'running' || nodeOf(nodes.context, id).role !== 'sentinel') continue;
       const sentinel = await nodes.admin.get(id);
       const reply = await sentinel.call('SENTINEL', 'MASTER', topology.environment.topology.serviceName);
       const flags = fieldsOf(reply).get('flags');
@@ -205,7 +208,7 @@ async function startOthers(
   master: string,
   { progress, signal }: RecoverOptions,
 ): Promise<void> {
-  for (const node of nodes.site.topology.redis.filter(({ id }) => id !== master)) {
+  for (const node of nodes.context.topology.redis.filter(({ id }) => id !== master)) {
     await startReplica(nodes, node, master, { progress, signal });
   }
   await startSentinels(nodes, master, signal);
@@ -213,7 +216,7 @@ async function startOthers(
 
 async function startSentinels(nodes: LocalNodes, master: string, signal?: AbortSignal): Promise<void> {
   const processes = nodes.processes();
-  for (const node of nodes.site.topology.sentinels) {
+  for (const node of nodes.context.topology.sentinels) {
     const identity = processes.get(node.id);
     if (identity !== undefined && (await isAlive(identity))) continue;
     await nodes.launch(node, master);
@@ -231,12 +234,12 @@ export async function startReplica(
   master: string,
   { progress, signal }: Pick<RecoverOptions, 'progress' | 'signal'>,
 ): Promise<void> {
-  const { site } = nodes;
-  const { data, log } = nodeFiles(site, node.id);
-  const own = await readNodeData(node.id, data, dataNames(site.topology.environment.redis));
+  const { context } = nodes;
+  const { data, log } = nodeFiles(context, node.id);
+  const own = await readNodeData(node.id, data, dataNames(context.topology.environment.redis));
   if (own.state === 'damaged') {
     progress(describeData(own));
-    setAside(site, node.id, progress);
+    setAside(context, node.id, progress);
   }
   const start = async () => {
     await nodes.launch(node, master);
@@ -246,14 +249,14 @@ export async function startReplica(
     const isData = error instanceof KitError && error.code === 'NODE_DIED' && couldNotLoad(tailOf(log));
     if (!isData) throw error;
     progress(error.message);
-    setAside(site, node.id, progress);
+    setAside(context, node.id, progress);
     await start();
   });
 }
 
 /** Keeps a node's data under another name; the node starts empty and copies from the master. */
-export function setAside(site: Site, nodeId: string, progress: (line: string) => void): void {
-  const { data } = nodeFiles(site, nodeId);
+export function setAside(context: LocalContext, nodeId: string, progress: (line: string) => void): void {
+  const { data } = nodeFiles(context, nodeId);
   if (!existsSync(data)) return;
   const kept = `${data}.${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
   try {

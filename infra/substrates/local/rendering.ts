@@ -1,5 +1,5 @@
 /**
- * Texts of a node's files for this site: redis.conf or sentinel.conf, and the users. Reads the two documented base
+ * Texts of a node's files for this context: redis.conf or sentinel.conf, and the users. Reads the two documented base
  * files; writes nothing. The launch writes these texts, and the record of a run compares the live node with them.
  */
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
@@ -18,35 +18,39 @@ import {
   type TopologyNode,
 } from '../../topology.ts';
 import type { RenderedNode } from '../environment.ts';
-import { addressOf, nodeFiles, type Site } from './local-context.ts';
+import { addressOf, type LocalContext, nodeFiles } from './local-context.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const readBase = (name: string) => readFileSync(join(ROOT, name), 'utf8');
 
 /** @param replicaOf undefined: start as master */
-export function renderRedis(site: Site, node: RedisNode, replicaOf: Address | undefined): Rendered {
+export function renderRedis(
+  context: LocalContext,
+  node: RedisNode,
+  replicaOf: Address | undefined,
+): Rendered {
   return renderRedisConf({
-    ...common(site, node),
+    ...common(context, node),
     node,
     base: readBase('redis-production.conf'),
     cores: availableParallelism(),
     replicaOf,
-    bindSource: site.addressing === 'address-per-node',
+    bindSource: context.addressing === 'address-per-node',
   });
 }
 
-export function renderSentinel(site: Site, node: SentinelNode, master: Address): Rendered {
+export function renderSentinel(context: LocalContext, node: SentinelNode, master: Address): Rendered {
   return renderSentinelConf({
-    ...common(site, node),
+    ...common(context, node),
     node,
     base: readBase('sentinel.conf'),
     master,
-    bindSource: site.addressing === 'address-per-node',
+    bindSource: context.addressing === 'address-per-node',
   });
 }
 
-export function renderUsers(site: Site, node: TopologyNode): string {
-  const { secrets, binary, topology } = site;
+export function renderUsers(context: LocalContext, node: TopologyNode): string {
+  const { secrets, binary, topology } = context;
   const version = redisCompatibility(serverOf(binary.facts));
   return node.role === 'redis'
     ? renderRedisAcl(secrets, topology.environment.client.namespace, version)
@@ -54,22 +58,22 @@ export function renderUsers(site: Site, node: TopologyNode): string {
 }
 
 /** Texts of every node as started. Roles are left out: the current master is a state of the running system. */
-export function renderAll(site: Site): ReadonlyMap<string, RenderedNode> {
-  const [first] = site.topology.redis;
+export function renderAll(context: LocalContext): ReadonlyMap<string, RenderedNode> {
+  const [first] = context.topology.redis;
   return new Map(
-    nodesOf(site.topology).map((node) => {
+    nodesOf(context.topology).map((node) => {
       const { text } =
         node.role === 'redis'
-          ? renderRedis(site, node, undefined)
-          : renderSentinel(site, node, addressOf(site, first?.id ?? node.id));
-      return [node.id, { conf: text, users: renderUsers(site, node) }];
+          ? renderRedis(context, node, undefined)
+          : renderSentinel(context, node, addressOf(context, first?.id ?? node.id));
+      return [node.id, { conf: text, users: renderUsers(context, node) }];
     }),
   );
 }
 
-function common(site: Site, node: TopologyNode) {
-  const { topology, placement, secrets, binary, tls } = site;
-  const files = nodeFiles(site, node.id);
+function common(context: LocalContext, node: TopologyNode) {
+  const { topology, placement, secrets, binary, tls } = context;
+  const files = nodeFiles(context, node.id);
   return {
     topology,
     placement,

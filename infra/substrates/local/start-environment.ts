@@ -9,7 +9,7 @@ import { type EnvironmentSecrets, loadSecrets } from '../../../config/secrets.ts
 import { requireFreeSpace } from '../../host/disk.ts';
 import { environmentDir, makePrivateDir } from '../../host/private-files.ts';
 import { ownProcess, signalProcess, stateOf } from '../../host/process-identity.ts';
-import { lookAtRoles, settleRoles } from '../../operations/roles.ts';
+import { readRoles, settleRoles } from '../../operations/roles.ts';
 import { clusterView } from '../../redis/cluster.ts';
 import { nodesOf, type Topology } from '../../topology.ts';
 import { type Block, claimBlock, releaseBlock } from './addresses.ts';
@@ -17,8 +17,8 @@ import { findRedisBinary, type RedisBinary } from './binary.ts';
 import { provideTls } from './certificates.ts';
 import { awaitAnswer, awaitCluster, awaitReplica, awaitSentinel, awaitWritable } from './health.ts';
 import { type Ledger, placementOf, updateLedger, writeLedger } from './ledger.ts';
-import type { Site } from './local-context.ts';
-import { findMaster, roleSource } from './master-resolution.ts';
+import type { LocalContext } from './local-context.ts';
+import { resolveMaster, roleSource } from './master-resolution.ts';
 import type { LocalNodes } from './nodes.ts';
 import { configHashOf } from './plan.ts';
 import { endForRecovery, startFromBest } from './recover.ts';
@@ -26,7 +26,7 @@ import { endShardForRecovery, startClusterFromBest } from './recover-cluster.ts'
 import { startNode } from './start-node.ts';
 import type { LocalSubstrateOptions } from './substrate.ts';
 
-export interface AssembleRequest {
+export interface StartRequest {
   readonly topology: Topology;
   readonly stateDir: string;
   readonly options: LocalSubstrateOptions;
@@ -38,7 +38,7 @@ export interface AssembleRequest {
 /**
  * Prepares everything before the first process: binary, directories, addresses, credentials, certificates, the ledger.
  */
-export async function prepareSite(request: AssembleRequest): Promise<Site> {
+export async function prepareEnvironment(request: StartRequest): Promise<LocalContext> {
   const { topology, stateDir, options, progress, signal } = request;
   const { name } = topology.environment;
   requireFreeSpace(stateDir);
@@ -78,27 +78,27 @@ export async function prepareSite(request: AssembleRequest): Promise<Site> {
     await releaseBlock(block.number, stateDir, name);
     throw error;
   }
-  return siteOf(topology, stateDir, binary, block, loadSecrets(name, stateDir));
+  return contextOf(topology, stateDir, binary, block, loadSecrets(name, stateDir));
 }
 
-/** Returns the site of an environment that its ledger describes. @param secrets default: the current ones */
-export function siteOfLedger(
+/** Returns the context of an environment that its ledger describes. @param secrets default: the current ones */
+export function contextOfLedger(
   topology: Topology,
   stateDir: string,
   ledger: Ledger,
   secrets: EnvironmentSecrets = loadSecrets(ledger.environment, stateDir),
-): Promise<Site> {
+): Promise<LocalContext> {
   const block = { addressing: ledger.addressing, placement: placementOf(ledger) };
-  return siteOf(topology, stateDir, ledger.binary, block, secrets);
+  return contextOf(topology, stateDir, ledger.binary, block, secrets);
 }
 
-async function siteOf(
+async function contextOf(
   topology: Topology,
   stateDir: string,
   binary: RedisBinary,
   block: Pick<Block, 'addressing' | 'placement'>,
   secrets: EnvironmentSecrets,
-): Promise<Site> {
+): Promise<LocalContext> {
   const { environment } = topology;
   const { name } = environment;
   const dir = environmentDir(stateDir, name);
@@ -121,7 +121,7 @@ export async function startAll(
   progress: (line: string) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  const { topology } = nodes.site;
+  const { topology } = nodes.context;
   if (topology.environment.topology.kind === 'cluster') return startCluster(nodes, progress, signal);
   const [first, ...replicas] = topology.redis;
   if (first === undefined) return;
@@ -149,27 +149,30 @@ export async function resumeAll(
   signal?: AbortSignal,
   recoverFrom?: string,
 ): Promise<readonly string[]> {
-  const isCluster = nodes.site.topology.environment.topology.kind === 'cluster';
+  const isCluster = nodes.context.topology.environment.topology.kind === 'cluster';
   if (recoverFrom !== undefined) {
     await (isCluster ? endShardForRecovery(nodes, recoverFrom, progress) : endForRecovery(nodes, progress));
   }
-  const { gone, paused } = await continueAll(nodes);
+  const { gone, paused } = await resumePausedNodes(nodes);
   if (paused.length > 0) progress(`continued ${paused.join(', ')}`);
   if (gone.length > 0) progress(`starting again ${gone.join(', ')}`);
-  const cluster = clusterView({ topology: nodes.site.topology, admin: (nodeId) => nodes.admin.get(nodeId) });
+  const cluster = clusterView({
+    topology: nodes.context.topology,
+    admin: (nodeId) => nodes.admin.get(nodeId),
+  });
   if (cluster !== undefined) {
     await startClusterFromBest(nodes, gone, { from: recoverFrom, progress, signal });
     await awaitCluster(nodes.health(signal));
     return (await cluster.shards()).map(({ master }) => master);
   }
-  const before = await lookAtRoles(roleSource(nodes));
+  const before = await readRoles(roleSource(nodes));
   // Nothing to repair here: the caller reports other problems, such as replicas without a link.
   if (gone.length + paused.length === 0 && before.kind === 'stable') return [before.master];
-  const { redis } = nodes.site.topology;
+  const { redis } = nodes.context.topology;
   if (redis.length > 1 && redis.every(({ id }) => gone.includes(id))) {
     await startFromBest(nodes, { from: recoverFrom, progress, signal });
   } else if (gone.length > 0) {
-    const { nodeId: master } = await findMaster(nodes);
+    const { nodeId: master } = await resolveMaster(nodes);
     // The master first, if it is one of them: it returns as master only if no other node can be promoted.
     const order = [...gone].sort((a, b) => Number(b === master) - Number(a === master));
     for (const id of order) await startNode(nodes, id, { progress, signal });
@@ -178,13 +181,13 @@ export async function resumeAll(
 }
 
 /** Continues the nodes that a killed run had paused. */
-async function continueAll(
+async function resumePausedNodes(
   nodes: LocalNodes,
 ): Promise<{ gone: readonly string[]; paused: readonly string[] }> {
   const processes = nodes.processes();
   const gone: string[] = [];
   const paused: string[] = [];
-  for (const { id } of nodesOf(nodes.site.topology)) {
+  for (const { id } of nodesOf(nodes.context.topology)) {
     const identity = processes.get(id);
     const state = identity === undefined ? 'gone' : await stateOf(identity);
     if (state === 'gone') gone.push(id);
@@ -224,7 +227,7 @@ async function awaitSettled(
 /** Aborts as soon as the nodes no longer agree on this master. */
 function watchMaster(nodes: LocalNodes, master: string, moved: AbortController): NodeJS.Timeout {
   return setInterval(() => {
-    lookAtRoles(roleSource(nodes)).then(
+    readRoles(roleSource(nodes)).then(
       (state) => {
         const isSame = state.kind === 'unconfirmed' || (state.kind === 'stable' && state.master === master);
         if (!isSame) moved.abort(new Error(`${master} is not the only master any more`));
@@ -240,16 +243,16 @@ async function startCluster(
   progress: (line: string) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  const { redis } = nodes.site.topology;
+  const { redis } = nodes.context.topology;
   progress(`starting ${redis.map(({ id }) => id).join(', ')}`);
   await Promise.all(redis.map((node) => nodes.launch(node, node.id)));
   await Promise.all(redis.map(({ id }) => awaitAnswer(nodes.health(signal), id)));
-  progress('waiting until the cluster is whole');
+  progress('waiting until the cluster is healthy');
   await awaitCluster(nodes.health(signal));
 }
 
 async function awaitHealthy(nodes: LocalNodes, masterId: string, signal?: AbortSignal): Promise<void> {
-  const { topology } = nodes.site;
+  const { topology } = nodes.context;
   const context = nodes.health(signal);
   await Promise.all([
     awaitWritable(context, masterId),
@@ -262,7 +265,7 @@ async function awaitHealthy(nodes: LocalNodes, masterId: string, signal?: AbortS
 
 /** Records that the environment is healthy, and whether it stays when this process exits. */
 export function recordRunning(nodes: LocalNodes, owner: Ledger['owner']): void {
-  updateLedger(nodes.site.stateDir, nodes.name, (ledger) => ({
+  updateLedger(nodes.context.stateDir, nodes.name, (ledger) => ({
     ...ledger,
     phase: 'running',
     owner,

@@ -12,7 +12,7 @@ import { until } from '../../host/wait.ts';
 import { failoverBoundMs } from '../../operations/roles.ts';
 import { awaitAnswer } from './health.ts';
 import { nodeOf } from './local-context.ts';
-import { aliveRedisNodes, findMaster, namedBySentinels } from './master-resolution.ts';
+import { aliveRedisNodes, namedBySentinels, resolveMaster } from './master-resolution.ts';
 import type { LocalNodes } from './nodes.ts';
 import { inspectData, startReplica } from './recover.ts';
 import { startClusterNode } from './recover-cluster.ts';
@@ -28,7 +28,7 @@ export async function startNode(
   nodeId: string,
   { progress = () => {}, signal }: StartOptions = {},
 ): Promise<void> {
-  const node = nodeOf(nodes.site, nodeId);
+  const node = nodeOf(nodes.context, nodeId);
   const recorded = nodes.processes().get(nodeId);
   if (recorded !== undefined && (await isAlive(recorded))) {
     throw new KitError(`${nodeId} is running already`, { code: 'NODE_RUNNING', exitCode: EXIT.UNKNOWN });
@@ -39,7 +39,7 @@ export async function startNode(
     return startClusterNode(nodes, nodeId, { progress, signal });
   }
   const master =
-    node.role === 'sentinel' ? (await findMaster(nodes)).nodeId : await masterFor(nodes, nodeId, signal);
+    node.role === 'sentinel' ? (await resolveMaster(nodes)).nodeId : await masterFor(nodes, nodeId, signal);
   if (node.role === 'redis' && master !== nodeId)
     return startReplica(nodes, node, master, { progress, signal });
   await nodes.launch(node, master);
@@ -48,7 +48,7 @@ export async function startNode(
 
 /** Returns the node to replicate; the node itself if it may be master. */
 async function masterFor(nodes: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<string> {
-  const { nodeId: named, learnedFrom } = await findMaster(nodes);
+  const { nodeId: named, learnedFrom } = await resolveMaster(nodes);
   if (named !== nodeId) return named;
   const others = (await aliveRedisNodes(nodes)).filter((id) => id !== nodeId);
   if (others.length > 0 && learnedFrom === 'sentinels') return failedOver(nodes, nodeId, signal);
@@ -57,11 +57,15 @@ async function masterFor(nodes: LocalNodes, nodeId: string, signal?: AbortSignal
 }
 
 /** Replicas copy the master's data, so a master must not start with less data than another node. */
-async function requireMostRecent({ site }: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<void> {
-  if (site.topology.redis.length === 1) return;
-  const { choice } = await inspectData(site, nodeId, { signal });
+async function requireMostRecent(
+  { context }: LocalNodes,
+  nodeId: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (context.topology.redis.length === 1) return;
+  const { choice } = await inspectData(context, nodeId, { signal });
   if (choice.kind === 'start' && choice.nodeId === nodeId) return;
-  const { name } = site.topology.environment;
+  const { name } = context.topology.environment;
   throw new KitError(`${nodeId} does not start as master: ${choice.reason}`, {
     code: 'STALE_MASTER',
     hint: `kit up --env ${name} starts from the node with the most recent data, kit recover --env ${name} shows what each node has`,
@@ -78,7 +82,7 @@ async function failedOver(nodes: LocalNodes, nodeId: string, signal?: AbortSigna
   await until(
     {
       what: `the sentinels to name another master than ${nodeId}, which comes back without being one`,
-      timeoutMs: failoverBoundMs(nodes.site.topology),
+      timeoutMs: failoverBoundMs(nodes.context.topology),
       intervalMs: 50,
       signal,
     },

@@ -10,7 +10,7 @@
 import { resolve } from 'node:path';
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { secretsFile } from '../../../config/secrets.ts';
-import { holding } from '../../host/lock.ts';
+import { withLock } from '../../host/lock.ts';
 import { environmentDir } from '../../host/private-files.ts';
 import type { ProgramSink } from '../../host/process.ts';
 import { identify, ownProcess } from '../../host/process-identity.ts';
@@ -29,22 +29,22 @@ import { type Addressing, keepBlock } from './addresses.ts';
 import { appliedOf, changedConfiguration, refusedPasswords } from './applied-configuration.ts';
 import { LocalEnvironment } from './environment.ts';
 import { type Ledger, ledgerPath, readLedger, updateLedger } from './ledger.ts';
-import type { Site } from './local-context.ts';
-import { findMaster } from './master-resolution.ts';
+import type { LocalContext } from './local-context.ts';
+import { resolveMaster } from './master-resolution.ts';
 import { LocalNodes } from './nodes.ts';
 import { configHashOf, planSteps } from './plan.ts';
 import { dismissReaper, startReaper } from './reaper.ts';
 import { inspectData, requireDown } from './recover.ts';
 import { inspectShards } from './recover-cluster.ts';
 import {
-  type AssembleRequest,
-  prepareSite,
+  contextOfLedger,
+  prepareEnvironment,
   recordRunning,
   resumeAll,
-  siteOfLedger,
+  type StartRequest,
   startAll,
 } from './start-environment.ts';
-import { endEnvironment, endLeftOvers, isLeftOver, lockEnvironment } from './teardown.ts';
+import { acquireEnvironmentLock, endEnvironment, endLeftOvers, isLeftOver } from './teardown.ts';
 
 export interface LocalSubstrateOptions {
   /** Directory of the environments; default `.kit` in the working directory. */
@@ -87,7 +87,7 @@ class LocalSubstrate implements Substrate {
     const progress = options.progress ?? (() => {});
     const { name } = topology.environment;
     await endLeftOvers(this.#stateDir, progress);
-    const request: AssembleRequest = {
+    const request: StartRequest = {
       topology,
       stateDir: this.#stateDir,
       options: this.#options,
@@ -95,7 +95,7 @@ class LocalSubstrate implements Substrate {
       signal: options.signal,
       recoverFrom: options.recoverFrom,
     };
-    return holding(lockEnvironment(this.#stateDir, name, { signal: options.signal }), async () => {
+    return withLock(acquireEnvironmentLock(this.#stateDir, name, { signal: options.signal }), async () => {
       const ledger = this.#ledger(topology);
       if (ledger !== undefined && !(await isLeftOver(ledger))) return this.#resume(request, ledger);
       await endEnvironment(this.#stateDir, name);
@@ -107,7 +107,7 @@ class LocalSubstrate implements Substrate {
     const ledger = this.#ledger(topology);
     if (ledger === undefined || (await isLeftOver(ledger))) return undefined;
     requireSame(topology, ledger);
-    const nodes = new LocalNodes(await siteOfLedger(topology, this.#stateDir, ledger), false);
+    const nodes = new LocalNodes(await contextOfLedger(topology, this.#stateDir, ledger), false);
     return new LocalEnvironment({ nodes, departures: ledger.departures });
   }
 
@@ -116,9 +116,9 @@ class LocalSubstrate implements Substrate {
     if (ledger === undefined || (await isLeftOver(ledger))) return undefined;
     const dir = environmentDir(this.#stateDir, name);
     const applied = appliedOf(ledger, asked, { stateDir: this.#stateDir, dir });
-    const site = await siteOfLedger(applied.topology, this.#stateDir, ledger, applied.secrets);
+    const context = await contextOfLedger(applied.topology, this.#stateDir, ledger, applied.secrets);
     const environment = new LocalEnvironment({
-      nodes: new LocalNodes(site, false),
+      nodes: new LocalNodes(context, false),
       departures: ledger.departures,
     });
     return { environment, differences: applied.differences, hasCredentials: applied.hasCredentials };
@@ -127,28 +127,28 @@ class LocalSubstrate implements Substrate {
   async inspectData(topology: Topology): Promise<readonly DataInspection[] | undefined> {
     const ledger = this.#ledger(topology);
     if (ledger === undefined || (await isLeftOver(ledger))) return undefined;
-    const nodes = new LocalNodes(await siteOfLedger(topology, this.#stateDir, ledger), false);
+    const nodes = new LocalNodes(await contextOfLedger(topology, this.#stateDir, ledger), false);
     try {
       await requireDown(nodes);
-      if (topology.environment.topology.kind === 'cluster') return await inspectShards(nodes.site);
-      return [await inspectData(nodes.site, (await findMaster(nodes)).nodeId)];
+      if (topology.environment.topology.kind === 'cluster') return await inspectShards(nodes.context);
+      return [await inspectData(nodes.context, (await resolveMaster(nodes)).nodeId)];
     } finally {
       await nodes[Symbol.asyncDispose]();
     }
   }
 
   async destroy(environmentName: string): Promise<DestroyReport> {
-    return holding(lockEnvironment(this.#stateDir, environmentName, { makesRoom: true }), () =>
+    return withLock(acquireEnvironmentLock(this.#stateDir, environmentName, { makesRoom: true }), () =>
       endEnvironment(this.#stateDir, environmentName),
     );
   }
 
-  async #create(request: AssembleRequest, ephemeral: boolean): Promise<Environment> {
+  async #create(request: StartRequest, ephemeral: boolean): Promise<Environment> {
     const { topology, stateDir, progress, signal } = request;
     const { name } = topology.environment;
     let reaper: ReturnType<typeof startReaper> | undefined;
     try {
-      const nodes = new LocalNodes(await prepareSite(request), true);
+      const nodes = new LocalNodes(await prepareEnvironment(request), true);
       reaper = startReaper(stateDir, name);
       const reaperIdentity = await identify(reaper.pid);
       updateLedger(stateDir, name, (ledger) => ({ ...ledger, reaper: reaperIdentity }));
@@ -173,13 +173,13 @@ class LocalSubstrate implements Substrate {
   }
 
   async #endOwned(name: string, reaper: ReturnType<typeof startReaper> | undefined): Promise<void> {
-    await holding(lockEnvironment(this.#stateDir, name, { makesRoom: true }), () =>
+    await withLock(acquireEnvironmentLock(this.#stateDir, name, { makesRoom: true }), () =>
       endEnvironment(this.#stateDir, name),
     );
     if (reaper !== undefined) dismissReaper(reaper);
   }
 
-  async #resume(request: AssembleRequest, ledger: Ledger): Promise<Environment> {
+  async #resume(request: StartRequest, ledger: Ledger): Promise<Environment> {
     const { topology, stateDir, progress, signal } = request;
     const own = await ownProcess();
     if (ledger.owner !== undefined && ledger.owner.pid !== own.pid) {
@@ -192,9 +192,9 @@ class LocalSubstrate implements Substrate {
     }
     requireSame(topology, ledger);
     await keepBlock(ledger.block, topology, stateDir);
-    const site = await siteOfLedger(topology, stateDir, ledger);
-    requireSamePasswords(site);
-    const nodes = new LocalNodes(site, ledger.owner !== undefined);
+    const context = await contextOfLedger(topology, stateDir, ledger);
+    requireSamePasswords(context);
+    const nodes = new LocalNodes(context, ledger.owner !== undefined);
     const masters = await resumeAll(nodes, progress, signal, request.recoverFrom);
     await loadFunctions(masters, (id) => nodes.admin.get(id), {
       waitForReplicasMs: WAIT_FOR_REPLICAS_MS,
@@ -215,7 +215,7 @@ function requireSame({ environment }: Topology, ledger: Ledger): void {
 }
 
 /** A changed password would show only at the first command, as "does not answer". */
-function requireSamePasswords({ topology, secrets, stateDir, dir }: Site): void {
+function requireSamePasswords({ topology, secrets, stateDir, dir }: LocalContext): void {
   const [refused, ...more] = refusedPasswords(topology, secrets, { dir });
   if (refused === undefined) return;
   const { name } = topology.environment;

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { KitError } from '../../../config/errors.ts';
-import { acquireLock, holding, type LockOptions } from '../../host/lock.ts';
+import { acquireLock, type LockOptions, withLock } from '../../host/lock.ts';
 import { environmentDir, makePrivateDir } from '../../host/private-files.ts';
 import { endProcess, identify, isAlive, type ProcessIdentity } from '../../host/process-identity.ts';
 import type { DestroyReport } from '../substrate.ts';
@@ -19,7 +19,7 @@ const GRACE_MS = 1_500;
 const LOCK_TIMEOUT_MS = 30_000;
 
 /** Locks the environment for one command, so that no two commands start or end it at the same time. */
-export async function lockEnvironment(
+export async function acquireEnvironmentLock(
   stateDir: string,
   name: string,
   options: Pick<LockOptions, 'signal' | 'makesRoom'> = {},
@@ -119,7 +119,7 @@ export async function endLeftOvers(
 export async function endIfLeftOver(stateDir: string, name: string): Promise<boolean> {
   const before = readLedger(ledgerPath(stateDir, name));
   if (before === undefined || !(await isLeftOver(before))) return false;
-  return holding(lockEnvironment(stateDir, name, { makesRoom: true }), async () => {
+  return withLock(acquireEnvironmentLock(stateDir, name, { makesRoom: true }), async () => {
     const ledger = readLedger(ledgerPath(stateDir, name));
     if (ledger === undefined || !(await isLeftOver(ledger))) return false;
     await endEnvironment(stateDir, name);

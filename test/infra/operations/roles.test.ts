@@ -1,6 +1,6 @@
 /** Roles of real nodes: read during a failover, and corrected after it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { lookAtRoles, settleRoles } from '../../../infra/operations/roles.ts';
+import { readRoles, settleRoles } from '../../../infra/operations/roles.ts';
 import type { Environment } from '../../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
@@ -30,11 +30,11 @@ describe('settleRoles', () => {
   it('makes a master that returns after a failover a replica of the new one, and says so', async () => {
     const heal = await environment.capabilities.pause?.('redis-1');
     await waitUntil('a failover', async () => {
-      const { kind } = await lookAtRoles(environment);
+      const { kind } = await readRoles(environment);
       return kind === 'stable';
     });
     await heal?.();
-    const returned = await lookAtRoles(environment);
+    const returned = await readRoles(environment);
     expect(returned).toMatchObject({ kind: 'deposed-master', deposed: ['redis-1'] });
     const said: string[] = [];
     const master = await settleRoles(environment, { progress: (line) => said.push(line) });

@@ -142,7 +142,7 @@ describe('what is missing of a cluster', () => {
           return change(id, replica ? 'role:slave\r\nmaster_link_status:up\r\n' : 'role:master\r\n');
         },
       }) as unknown as Redis;
-    return clusterView({ topology, admin })?.missing();
+    return clusterView({ topology, admin })?.healthProblem();
   };
 
   it.each([

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import {
   describeRoles,
   masterOf,
-  namedOf,
   type RedisReport,
   type RoleReports,
+  reportedMasterOf,
   roleStateOf,
   type SentinelReport,
 } from '../../../infra/redis/role-state.ts';
@@ -68,7 +68,7 @@ describe('the master of a replication group', () => {
     });
     expect(state).toEqual({ kind: 'failover', from: 'redis-1', to: undefined });
     expect(masterOf(state)).toBeUndefined();
-    expect(namedOf(state)).toBe('redis-1');
+    expect(reportedMasterOf(state)).toBe('redis-1');
     expect(describeRoles(state)).toBe('failover from redis-1 in progress: no replica is promoted yet');
   });
 
@@ -122,7 +122,7 @@ describe('the master of a replication group', () => {
     const alone = stateOf({ redis: [master('redis-2')], sentinels: minority });
     expect(alone).toMatchObject({ kind: 'unconfirmed', master: 'redis-2' });
     expect(masterOf(alone)).toBe('redis-2');
-    expect(namedOf(alone)).toBeUndefined();
+    expect(reportedMasterOf(alone)).toBeUndefined();
   });
 
   it('is the only one that reports master where there are no sentinels', () => {

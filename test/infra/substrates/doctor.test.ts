@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { KitError } from '../../../config/errors.ts';
-import { doctor, examine, type MachineFacts } from '../../../infra/substrates/doctor.ts';
+import { checkMachine, doctor, type MachineFacts } from '../../../infra/substrates/doctor.ts';
 import { localFacts } from '../../../infra/substrates/local/doctor.ts';
 import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
@@ -24,7 +24,7 @@ const sound: MachineFacts = {
 
 describe('the doctor', () => {
   it('has nothing to say about a sound machine', () => {
-    const checks = examine(sound);
+    const checks = checkMachine(sound);
     expect(checks.map(({ state }) => state)).toEqual(Array(checks.length).fill('ok'));
     expect(checks.every(({ remedy }) => remedy === '')).toBe(true);
     expect(checks.at(-1)?.found).toBe('nothing left over; running: dev');
@@ -64,7 +64,9 @@ describe('the doctor', () => {
     ['state-directory', 'fail', { stateDirProblem: '/ cannot be written to (EROFS)' }],
     ['temporary-directory', 'fail', { temporaryDirProblem: '/tmp/file is no directory' }],
   ] as const)('finds what is wrong with %s: %s', (id, state, change) => {
-    const wrong = examine({ ...sound, ...change } as MachineFacts).filter((check) => check.state !== 'ok');
+    const wrong = checkMachine({ ...sound, ...change } as MachineFacts).filter(
+      (check) => check.state !== 'ok',
+    );
     expect(wrong).toHaveLength(1);
     expect(wrong[0]).toMatchObject({ id, state });
   });
@@ -76,7 +78,7 @@ describe('the doctor', () => {
       transparentHugePages: undefined,
       openFilesLimit: undefined,
     };
-    const checks = examine(elsewhere);
+    const checks = checkMachine(elsewhere);
     expect(checks.filter(({ found }) => found === 'not a matter of this system')).toHaveLength(3);
   });
 

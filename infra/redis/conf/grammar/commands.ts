@@ -16,7 +16,7 @@ import {
   since,
   valkeyOnly,
 } from './availability.ts';
-import { words } from './directive.ts';
+import { splitWords } from './directive.ts';
 
 type Row = readonly [availability: Availability, names: string];
 
@@ -111,12 +111,14 @@ const SENTINEL_COMMANDS: readonly Row[] = [
 
 /** Without `@all`, which is a rule of its own. The same in every version. */
 export const CATEGORIES: ReadonlySet<string> = new Set(
-  words(`keyspace read write set sortedset list hash string bitmap hyperloglog geo stream pubsub admin fast slow
+  splitWords(`keyspace read write set sortedset list hash string bitmap hyperloglog geo stream pubsub admin fast slow
 blocking dangerous connection transaction scripting`),
 );
 
 /** Names of the commands that a server or a sentinel has at startup, in lower case. */
 export function commandNames(server: ServerVersion, mode: 'server' | 'sentinel'): ReadonlySet<string> {
   const rows = mode === 'sentinel' ? SENTINEL_COMMANDS : COMMANDS;
-  return new Set(rows.filter(([where]) => isAvailable(where, server)).flatMap(([, names]) => words(names)));
+  return new Set(
+    rows.filter(([where]) => isAvailable(where, server)).flatMap(([, names]) => splitWords(names)),
+  );
 }

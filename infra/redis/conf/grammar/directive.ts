@@ -48,11 +48,11 @@ export function directive(name: string, value: ValueKind, options: DirectiveOpti
   return { name, names, value, isRepeatable, isHidden, isOfModule };
 }
 
-export const words = (text: string): readonly string[] => text.trim().split(/\s+/);
+export const splitWords = (text: string): readonly string[] => text.trim().split(/\s+/);
 
 /** Defines several directives of one kind by their names. */
 export function directives(names: string, value: ValueKind, options: DirectiveOptions = {}) {
-  return words(names).map((name) => directive(name, value, options));
+  return splitWords(names).map((name) => directive(name, value, options));
 }
 
 export const SWITCH: ValueKind = { kind: 'switch' };
@@ -61,7 +61,7 @@ export const IGNORED: ValueKind = { kind: 'ignored' };
 
 export const text = (check: Check): ValueKind => ({ kind: 'text', check });
 export const list = (check: Check): ValueKind => ({ kind: 'list', check });
-export const choice = (of: string): ValueKind => ({ kind: 'choice', of: words(of) });
+export const choice = (of: string): ValueKind => ({ kind: 'choice', of: splitWords(of) });
 
 function number(
   min: bigint | number,

@@ -1,10 +1,10 @@
 /** Directives with several values, and statements that are not settings: `include`, `user`, `rename-command`, `loadmodule`. */
 import { since, valkeyOnly } from './availability.ts';
-import { type Directive, directive, list, words } from './directive.ts';
+import { type Directive, directive, list, splitWords } from './directive.ts';
 import * as lists from './lists.ts';
 import { type Check, problem } from './value.ts';
 
-const FLAGS = words('default save nosave now force');
+const FLAGS = splitWords('default save nosave now force');
 /** Added with Valkey 9.0. */
 const NEWER_FLAGS = [...FLAGS, 'safe', 'failover'];
 

@@ -3,7 +3,7 @@ import { parseAddress } from './addresses.ts';
 import { atoi, cString, parseFloatingPoint, parseMemory, parsePrefix } from './numbers.ts';
 import { type Check, type Problem, problem, quote, splitsQuotedLists } from './value.ts';
 
-const said = (args: readonly string[]) => args.map((arg) => (arg === '' ? '""' : arg)).join(' ');
+const joinArguments = (args: readonly string[]) => args.map((arg) => (arg === '' ? '""' : arg)).join(' ');
 
 /** A complete word that `strtoll` reads; an empty word reads as 0. */
 function wholeNumber(text: string): bigint | undefined {
@@ -17,15 +17,15 @@ export const savePoints: Check = (args, server) => {
   if (!splitsQuotedLists(server)) {
     // 6.2 reads one pair; with any other number of arguments it ignores the line.
     const isBad = args.length === 2 && (atoi(args[0] ?? '') < 1 || atoi(args[1] ?? '') < 0);
-    return isBad ? problem(said(args), SAVE_ALLOWED) : undefined;
+    return isBad ? problem(joinArguments(args), SAVE_ALLOWED) : undefined;
   }
   if (args.length === 1 && args[0] === '') return undefined;
-  if (args.length % 2 !== 0) return problem(said(args), SAVE_ALLOWED);
+  if (args.length % 2 !== 0) return problem(joinArguments(args), SAVE_ALLOWED);
   const bad = args.find((text, i) => {
     const value = wholeNumber(text);
     return value === undefined || value < (i % 2 === 0 ? 1n : 0n);
   });
-  return bad === undefined ? undefined : problem(said(args), SAVE_ALLOWED);
+  return bad === undefined ? undefined : problem(joinArguments(args), SAVE_ALLOWED);
 };
 
 const CLASSES = /^(?:normal|slave|replica|pubsub)$/i;
@@ -34,7 +34,7 @@ const LIMIT_ALLOWED =
 
 export const outputBufferLimits: Check = (args, server) => {
   const isOld = !splitsQuotedLists(server);
-  if (isOld ? args.length !== 4 : args.length % 4 !== 0) return problem(said(args), LIMIT_ALLOWED);
+  if (isOld ? args.length !== 4 : args.length % 4 !== 0) return problem(joinArguments(args), LIMIT_ALLOWED);
   for (let i = 0; i < args.length; i += 4) {
     const [name = '', hard = '', soft = '', seconds = ''] = args.slice(i, i + 4);
     if (!CLASSES.test(name)) return problem(name, 'normal, replica (slave) or pubsub');
@@ -58,7 +58,7 @@ export const oomScoreValues: Check = (args) => {
     const value = wholeNumber(text);
     return value === undefined || value < -2000n || value > 2000n;
   });
-  return args.length !== 3 || isBad ? problem(said(args), OOM_ALLOWED) : undefined;
+  return args.length !== 3 || isBad ? problem(joinArguments(args), OOM_ALLOWED) : undefined;
 };
 
 export const percentiles: Check = (args, server) => {
@@ -74,7 +74,7 @@ export const percentiles: Check = (args, server) => {
 export const masterAddress: Check = (args) => {
   const allowed = 'the address and the port of the master (0 to 65535), or: no one';
   const [host = '', port = ''] = args;
-  if (args.length !== 2) return problem(said(args), allowed);
+  if (args.length !== 2) return problem(joinArguments(args), allowed);
   if (/^no$/i.test(host) && /^one$/i.test(port)) return undefined;
   const value = wholeNumber(port);
   const held = value === undefined ? -1n : BigInt.asIntN(32, value);
@@ -86,7 +86,7 @@ const ADDRESSES_MAX = 16;
 
 export const bindAddresses: Check = (args, server) => {
   if (args.length === 0 && !splitsQuotedLists(server)) return problem('', 'one address or several');
-  if (args.length > ADDRESSES_MAX) return problem(said(args), `at most ${ADDRESSES_MAX} addresses`);
+  if (args.length > ADDRESSES_MAX) return problem(joinArguments(args), `at most ${ADDRESSES_MAX} addresses`);
   if (args.length === 1 && args[0] === '' && splitsQuotedLists(server)) return undefined;
   return args.map(badAddress).find((each) => each !== undefined);
 };
@@ -120,7 +120,7 @@ export function shutdownFlags(of: readonly string[]): Check {
     const allowed = `one or several of ${of.join(', ')}`;
     if (words.length === 0 || unknown !== undefined) return problem(unknown ?? '', allowed);
     return words.includes('save') && words.includes('nosave')
-      ? problem(said(args), `${allowed}; save and nosave exclude each other`)
+      ? problem(joinArguments(args), `${allowed}; save and nosave exclude each other`)
       : undefined;
   };
 }

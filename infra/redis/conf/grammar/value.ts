@@ -45,8 +45,8 @@ export type ValueKind =
 
 export const quote = (text: string) => `'${text}'`;
 
-export function problem(said: string, allowed: string): Problem {
-  return { reason: `${quote(said)} is not allowed`, allowed };
+export function problem(value: string, allowed: string): Problem {
+  return { reason: `${quote(value)} is not allowed`, allowed };
 }
 
 /** Valkey 9.0 reads `a"b"c` as one word (valkey-io/valkey#2098). */

@@ -21,7 +21,7 @@ export function accessRules(conf: Conf, servers: readonly ServerVersion[]): read
     ...passwordRules(conf),
     ...userRules(conf),
     ...renamedCommands(conf),
-    ...openDoors(conf),
+    ...unprotectedAccess(conf),
   ];
 }
 
@@ -170,7 +170,7 @@ function renamedCommands(conf: Conf): readonly Finding[] {
   });
 }
 
-function openDoors(conf: Conf): readonly Finding[] {
+function unprotectedAccess(conf: Conf): readonly Finding[] {
   const doors = ['enable-debug-command', 'enable-module-command', 'enable-protected-configs'];
   return doors
     .filter((name) => conf.value(name, 'no') === 'yes')

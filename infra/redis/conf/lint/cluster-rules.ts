@@ -24,11 +24,11 @@ function busRules(conf: Conf): readonly Finding[] {
   if (conf.number('tls-port', 0) === 0 || conf.on('tls-cluster', false)) return [];
   const reason =
     'clients speak TLS, the bus plain text: whoever reaches it can speak on it, it has no password';
-  return [sayer(conf)('warning', 'tls-cluster', reason, REDIS_CONF, 'set tls-cluster yes')];
+  return [findingFactory(conf)('warning', 'tls-cluster', reason, REDIS_CONF, 'set tls-cluster yes')];
 }
 
 function failoverRules(conf: Conf): readonly Finding[] {
-  const say = sayer(conf);
+  const say = findingFactory(conf);
   const found: Finding[] = [];
   const timeout = conf.number('cluster-node-timeout', 15_000);
   if (timeout >= 10_000) {
@@ -58,7 +58,7 @@ function failoverRules(conf: Conf): readonly Finding[] {
 }
 
 function serviceRules(conf: Conf): readonly Finding[] {
-  const say = sayer(conf);
+  const say = findingFactory(conf);
   const found: Finding[] = [];
   if (conf.on('cluster-require-full-coverage', true)) {
     const reason = 'one shard without a master stops all others, too';
@@ -82,7 +82,7 @@ function serviceRules(conf: Conf): readonly Finding[] {
   return found;
 }
 
-function sayer(conf: Conf) {
+function findingFactory(conf: Conf) {
   return (severity: Severity, directive: string, reason: string, source: string, remedy: string): Finding =>
     finding(severity, conf.place(directive), reason, source, remedy);
 }

@@ -2,7 +2,7 @@
 import { atLeast, type ServerVersion } from '../../server-version.ts';
 import type { Conf } from './conf.ts';
 import { type Finding, finding } from './finding.ts';
-import { defaultUserLine, isLoopback, letsEverybodyIn } from './user-effect.ts';
+import { allowsAnonymousAccess, defaultUserLine, isLoopback } from './user-effect.ts';
 
 const REDIS_CONF = 'redis.conf of Redis 7.0';
 const ACL_DOCS = 'Redis documentation, ACL';
@@ -14,12 +14,12 @@ export interface NetworkOptions {
 }
 
 export function networkRules(conf: Conf, options: NetworkOptions): readonly Finding[] {
-  const isOpen = letsEverybodyIn(conf);
+  const isOpen = allowsAnonymousAccess(conf);
   const isRemote = listensBeyondMachine(conf);
   const protectedMode = conf.on('protected-mode', options.isProtectedByDefault);
   const isProtected = protectedMode && !ignoresProtectedMode(conf, options.servers);
   if (isOpen && isRemote && !isProtected && !asksForCertificates(conf)) {
-    return [standsOpen(conf, protectedMode)];
+    return [openAccessFinding(conf, protectedMode)];
   }
   const found: Finding[] = [];
   if (isRemote && listensEverywhere(conf)) {
@@ -36,7 +36,7 @@ export function networkRules(conf: Conf, options: NetworkOptions): readonly Find
   return found;
 }
 
-function standsOpen(conf: Conf, protectedMode: boolean): Finding {
+function openAccessFinding(conf: Conf, protectedMode: boolean): Finding {
   const where = listensEverywhere(conf) ? 'all addresses' : 'addresses beyond this machine';
   const line = defaultUserLine(conf);
   const who = line === undefined ? 'no password' : 'the default user needs no password';

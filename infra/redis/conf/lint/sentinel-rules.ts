@@ -27,7 +27,7 @@ export function sentinelRules(conf: Conf, servers: readonly ServerVersion[]): re
   const masters = conf.all('sentinel monitor');
   return [
     ...masters.flatMap((line) => masterRules(conf, line)),
-    ...(masters.length === 0 ? [nothingWatched()] : []),
+    ...(masters.length === 0 ? [noMonitoredMaster()] : []),
     ...nameRules(conf),
     ...scriptRules(conf),
     ...loginRules(conf),
@@ -37,7 +37,7 @@ export function sentinelRules(conf: Conf, servers: readonly ServerVersion[]): re
   ];
 }
 
-function nothingWatched(): Finding {
+function noMonitoredMaster(): Finding {
   const at = { line: 0, directive: 'sentinel monitor' };
   return finding(
     'error',

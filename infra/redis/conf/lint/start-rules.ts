@@ -32,12 +32,13 @@ export function startRules(
     }
   }
   const all = [...byPlace.values()];
-  const found = all.map((refused) => report(refused, servers, mode));
+  const found = all.map((refused) => refusalFinding(refused, servers, mode));
   const invalid = all.filter(
     (refused) => refused.length === servers.length && refused.every(({ refusal }) => refusal.isOfLine),
   );
   return {
-    findings: found.length > FINDINGS_MAX ? [...found.slice(0, FINDINGS_MAX), rest(found)] : found,
+    findings:
+      found.length > FINDINGS_MAX ? [...found.slice(0, FINDINGS_MAX), remainingFinding(found)] : found,
     invalidLines: new Set(invalid.flatMap(([first]) => (first === undefined ? [] : [first.refusal.line]))),
   };
 }
@@ -45,7 +46,7 @@ export function startRules(
 /** The server stops at the first refused line, so a longer list does not help. */
 const FINDINGS_MAX = 100;
 
-function rest(found: readonly Finding[]): Finding {
+function remainingFinding(found: readonly Finding[]): Finding {
   const { line = 0 } = found[FINDINGS_MAX] ?? {};
   const reason = 'more lines from here on are refused';
   return finding(
@@ -57,7 +58,7 @@ function rest(found: readonly Finding[]): Finding {
   );
 }
 
-function report(refused: readonly Refused[], servers: readonly ServerVersion[], mode: Mode): Finding {
+function refusalFinding(refused: readonly Refused[], servers: readonly ServerVersion[], mode: Mode): Finding {
   const who = mode === 'sentinel' ? 'Sentinel' : 'the server';
   const { line, directive, reason, source, remedy } = lastOf(refused).refusal;
   const common = { line, directive, source, remedy };

@@ -17,13 +17,13 @@ export function syntaxRules(conf: Conf, servers: readonly ServerVersion[]): read
     ...conf.lines.flatMap((line) => [
       ...oldName(line, servers),
       ...withoutEffect(line, servers),
-      ...droppedWords(line),
+      ...ignoredArguments(line),
     ]),
     ...repetitions(conf),
   ];
 }
 
-function place(line: ConfLine): { readonly line: number; readonly directive: string } {
+function placeOf(line: ConfLine): { readonly line: number; readonly directive: string } {
   return { line: line.line, directive: line.name ?? '' };
 }
 
@@ -36,7 +36,7 @@ function oldName(line: ConfLine, servers: readonly ServerVersion[]): readonly Fi
   const isZiplist = name.includes('ziplist');
   const reason = `${isZiplist ? 'ziplists are gone since 7.0; ' : ''}'${name}' is kept only as another name of '${canonical}'`;
   const remedy = `write ${canonical} ${line.args.join(' ')}`;
-  return [finding(isZiplist ? 'warning' : 'info', place(line), reason, CONFIG_C, remedy)];
+  return [finding(isZiplist ? 'warning' : 'info', placeOf(line), reason, CONFIG_C, remedy)];
 }
 
 function withoutEffect(line: ConfLine, servers: readonly ServerVersion[]): readonly Finding[] {
@@ -44,14 +44,14 @@ function withoutEffect(line: ConfLine, servers: readonly ServerVersion[]): reado
   const ignoring = servers.filter((server) => entryFor(name, server)?.directive.value.kind === 'ignored');
   if (ignoring.length > 0 && ignoring.length === servers.length) {
     return [
-      finding('warning', place(line), 'it is accepted and without effect', CONFIG_C, 'remove the line'),
+      finding('warning', placeOf(line), 'it is accepted and without effect', CONFIG_C, 'remove the line'),
     ];
   }
   const isOldSave = name === 'save' && line.args.length !== 2 && line.args.join('') !== '';
   const old = servers.find((server) => !splitsQuotedLists(server));
   if (!isOldSave || old === undefined) return [];
   const reason = `${formatServer(old)} reads one pair per line: it ignores this one, and its defaults too`;
-  return [finding('warning', place(line), reason, CONFIG_C, 'write each pair on a line of its own')];
+  return [finding('warning', placeOf(line), reason, CONFIG_C, 'write each pair on a line of its own')];
 }
 
 /** Words that Sentinel reads up to the first non-digit, by option, with their unit. */
@@ -75,7 +75,7 @@ const SENTINEL_NUMBERS: Readonly<Record<string, readonly (readonly [at: number, 
 };
 
 /** Sentinel reads `5s` as 5 milliseconds and `one` as 0, and starts. */
-function droppedWords(line: ConfLine): readonly Finding[] {
+function ignoredArguments(line: ConfLine): readonly Finding[] {
   const option = line.name?.startsWith('sentinel ') === true ? line.name.slice('sentinel '.length) : '';
   const [found] = (SENTINEL_NUMBERS[option] ?? []).flatMap(([at, what]) => {
     const text = line.args[at] ?? '';
@@ -86,7 +86,7 @@ function droppedWords(line: ConfLine): readonly Finding[] {
   });
   if (found === undefined) return [];
   const reason = `'${found.text}' is not a whole number: Sentinel starts and takes ${atoi(found.text)} ${found.what}`;
-  return [finding('warning', place(line), reason, SENTINEL_C, 'write a whole number without a unit')];
+  return [finding('warning', placeOf(line), reason, SENTINEL_C, 'write a whole number without a unit')];
 }
 
 /** A later line overrides an earlier one without a message. */
@@ -101,7 +101,7 @@ function repetitions(conf: Conf): readonly Finding[] {
       return [];
     }
     const reason = `it stands on line ${before} too; the last one wins`;
-    return [finding('warning', place(line), reason, CONFIG_C, 'keep one of the two')];
+    return [finding('warning', placeOf(line), reason, CONFIG_C, 'keep one of the two')];
   });
 }
 

@@ -101,7 +101,7 @@ export function defaultUserLine(conf: Conf): ConfLine | undefined {
 }
 
 /** Whether every connection can use the server without a password. */
-export function letsEverybodyIn(conf: Conf): boolean {
+export function allowsAnonymousAccess(conf: Conf): boolean {
   const user = defaultUser(conf);
   return user?.isOn === true && user.isNoPass && isPowerful(user);
 }

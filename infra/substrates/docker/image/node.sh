@@ -269,9 +269,9 @@ run_sentinel() {
       readdressed "$kept" |
         grep -E '^sentinel (myid|config-epoch|leader-epoch|current-epoch|known-replica|known-sentinel) ' || true
     elif [ "$monitored" = "$BOOTSTRAP" ]; then
-      cat /kit/acquaintances.conf
+      cat /kit/known-sentinels.conf
     else
-      grep -v '^sentinel known-replica ' /kit/acquaintances.conf
+      grep -v '^sentinel known-replica ' /kit/known-sentinels.conf
     fi
   } >/data/sentinel.conf.next
   mv /data/sentinel.conf.next "$kept"

@@ -10,7 +10,7 @@ import { redisNodeId } from '../../../../infra/redis/cluster-nodes.ts';
 import { renderRedisAcl, renderSentinelAcl } from '../../../../infra/redis/conf/acl.ts';
 import { lintConf } from '../../../../infra/redis/conf/lint/index.ts';
 import { renderRedisConf } from '../../../../infra/redis/conf/redis-conf.ts';
-import { renderAcquaintances, renderSentinelConf } from '../../../../infra/redis/conf/sentinel-conf.ts';
+import { renderKnownSentinels, renderSentinelConf } from '../../../../infra/redis/conf/sentinel-conf.ts';
 import { parseConf } from '../../../../infra/redis/conf/text.ts';
 import { atLeast, type BinaryFacts } from '../../../../infra/redis/server-capabilities.ts';
 import { planTopology } from '../../../../infra/topology.ts';
@@ -212,7 +212,7 @@ describe('the sentinel.conf of a sentinel', () => {
     const master = { host: '10.1.0.2', port: 7000 };
     const idsOf = (groupId: string) => {
       const texts = topology.sentinels.map((node) =>
-        renderAcquaintances({
+        renderKnownSentinels({
           ...{ topology, node, placement: all, master },
           idOf: (nodeId) => redisNodeId(groupId, nodeId),
         }),

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   confLine,
-  layOver,
+  overrideDirectives,
   parseConf,
   quoteArgument,
   splitArguments,
@@ -51,7 +51,7 @@ describe('laying changes over a base', () => {
   const base = '# reason\nport 1\nsave 1 1\nsave 2 2\n# end\n';
 
   it('replaces where the directive stands and appends what is new', () => {
-    const text = layOver(
+    const text = overrideDirectives(
       base,
       [
         { name: 'port', args: [2] },
@@ -63,7 +63,7 @@ describe('laying changes over a base', () => {
   });
 
   it('replaces several lines by one, the last change winning', () => {
-    const text = layOver(
+    const text = overrideDirectives(
       base,
       [
         { name: 'save', args: [3, 3] },
@@ -75,7 +75,7 @@ describe('laying changes over a base', () => {
   });
 
   it('leaves out with the reason, and does not append what was never there', () => {
-    const text = layOver(
+    const text = overrideDirectives(
       base,
       [
         { name: 'port', leaveOut: 'no' },

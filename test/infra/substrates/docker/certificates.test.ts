@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { makeCertificates } from '../../../../infra/certificates/generate.ts';
 import { clientCa, renewal } from '../../../../infra/substrates/docker/certificates.ts';
-import { drawValues, haveSecrets, readValues } from '../../../../infra/substrates/docker/generated-values.ts';
+import { drawValues, hasSecrets, readValues } from '../../../../infra/substrates/docker/generated-values.ts';
 import { planDocker } from '../../../../infra/substrates/docker/plan.ts';
 import { renderFiles, renderHashes } from '../../../../infra/substrates/docker/rendering.ts';
 import { planTopology } from '../../../../infra/topology.ts';
@@ -77,7 +77,7 @@ it('certificates with time to spare are kept by a deploy, unless the addresses c
 it('looking at what was never deployed, or has no TLS, makes no certificate', () => {
   renderHashes(planOf('never'), FACTS, state.path);
   expect(existsSync(tlsDir('never'))).toBe(false);
-  expect(haveSecrets(state.path, 'never')).toBe(false);
+  expect(hasSecrets(state.path, 'never')).toBe(false);
   expect(readValues(state.path, 'never').commanderPassword).toBe('');
   expect(renewal(planOf('never'), state.path)).toBeUndefined();
   expect(renewal(planOf('late', false), state.path)).toBeUndefined();

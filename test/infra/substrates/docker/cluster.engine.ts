@@ -50,11 +50,11 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
   });
 
   const shards = async (): Promise<readonly Shard[]> => (await environment.cluster?.shards()) ?? [];
-  const missing = async () => environment.cluster?.missing();
+  const missing = async () => environment.cluster?.healthProblem();
   const drift = () => findDrift(plan, state.path);
   const changes = async () => (await terraformPlan(config, terraform)).changes;
 
-  it('is whole when the deploy returns, a second plan changes nothing, and nothing has drifted', async () => {
+  it('is healthy when the deploy returns, a second plan changes nothing, and nothing has drifted', async () => {
     expect(await missing()).toBeUndefined();
     expect(await changes()).toBe(false);
     await waitUntil('no drift', async () => (await drift()).length === 0, 30_000);
@@ -106,7 +106,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     expect(await (await environment.admin('redis-2')).get('{06S}:7')).toBe('7');
     expect(await restoreSlots(environment)).toBe(2);
     expect(await source.get('{06S}:7')).toBe('7');
-    await waitUntil('the cluster to be whole', async () => (await missing()) === undefined, 30_000);
+    await waitUntil('the cluster to be healthy', async () => (await missing()) === undefined, 30_000);
   });
 
   it('a master that lost its volume comes back as a replica of whoever took over, not as an empty master', async () => {
@@ -134,7 +134,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     } finally {
       await heal?.();
     }
-    await waitUntil('the cluster to be whole', async () => (await missing()) === undefined, 60_000);
+    await waitUntil('the cluster to be healthy', async () => (await missing()) === undefined, 60_000);
     expect((await shards())[1]).toMatchObject({ master: 'redis-5', replicas: ['redis-2'] });
   });
 
@@ -144,7 +144,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     await deploy(elsewhere, terraform);
     const handle = (await substrate.open(planTopology(elsewhere))) as Environment;
     try {
-      expect(await handle.cluster?.missing()).toBeUndefined();
+      expect(await handle.cluster?.healthProblem()).toBeUndefined();
       const after = (await handle.cluster?.shards()) ?? [];
       expect(after.map(({ master }) => master)).toEqual(before);
       expect(await (await handle.admin(String(before[0]))).get('{06S}:kept')).toBe('value');

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { compare } from '../../../../infra/substrates/docker/drift.ts';
+import { compareContainer } from '../../../../infra/substrates/docker/drift.ts';
 import type { ContainerFacts } from '../../../../infra/substrates/docker/engine.ts';
 import { LABEL, planDocker } from '../../../../infra/substrates/docker/plan.ts';
 import { planTopology } from '../../../../infra/topology.ts';
@@ -49,7 +49,7 @@ type Mutable = { -readonly [K in keyof ContainerFacts]: Loose<ContainerFacts[K]>
 type Loose<T> = T extends object ? { -readonly [K in keyof T]: Loose<T[K]> } : T;
 
 it('finds nothing in a container that is as planned', () => {
-  expect(compare(container(), expectation)).toEqual([]);
+  expect(compareContainer(container(), expectation)).toEqual([]);
 });
 
 /** Each damages one part; the name has the kind and the effect of the next apply. */
@@ -75,7 +75,7 @@ const DAMAGES: Readonly<Record<string, (facts: Mutable) => unknown>> = {
 };
 
 it.each(Object.entries(DAMAGES))('names what the next apply does: %s', (name, damage) => {
-  const findings = compare(container(damage), expectation);
+  const findings = compareContainer(container(damage), expectation);
   expect(findings.map(({ kind, nextApply }) => `${kind}: ${nextApply}`)).toEqual([name]);
   if (name.endsWith('leaves it as it is')) expect(findings[0]?.remedy).toContain('docker ');
 });
@@ -84,14 +84,14 @@ it('names a lost publishing network, too', () => {
   const lost = container(
     ({ NetworkSettings }) => delete NetworkSettings.Networks[plan.networks.publish.name],
   );
-  expect(compare(lost, expectation)).toMatchObject([
+  expect(compareContainer(lost, expectation)).toMatchObject([
     { kind: 'disconnected', found: 'not in the publishing network' },
   ]);
 });
 
 it('of a container that Terraform did not make it says so first, and that the next apply fails', () => {
   const damaged = container(({ Config }) => delete Config.Healthcheck);
-  const findings = compare(damaged, { ...expectation, deployed: false });
+  const findings = compareContainer(damaged, { ...expectation, deployed: false });
   expect(findings.map(({ kind }) => kind)).toEqual(['made-by-hand', 'health-check']);
   for (const { nextApply, remedy } of findings) {
     expect(nextApply).toBe('fails, the name is taken');
@@ -103,7 +103,7 @@ it('a container that lost a network with the network itself is joined again afte
   const lost = container(
     ({ NetworkSettings }) => delete NetworkSettings.Networks[plan.networks.publish.name],
   );
-  const findings = compare(lost, { ...expectation, lostNetworks: [plan.networks.publish.name] });
+  const findings = compareContainer(lost, { ...expectation, lostNetworks: [plan.networks.publish.name] });
   expect(findings).toMatchObject([
     { kind: 'disconnected', remedy: expect.stringMatching(/^deploy, then docker network connect/) },
   ]);
@@ -114,7 +114,7 @@ it('says that a replaced container loses what Terraform would update in place', 
     Object.assign(HostConfig, { Memory: 1024 ** 2 });
     Object.assign(Config, { Labels: { [LABEL.node]: service.id, [LABEL.config]: 'another' } });
   });
-  const found = compare(facts, expectation).map(({ kind, nextApply }) => [kind, nextApply]);
+  const found = compareContainer(facts, expectation).map(({ kind, nextApply }) => [kind, nextApply]);
   expect(found).toEqual([
     ['memory', 'replaces it'],
     ['configuration', 'replaces it'],

@@ -31,8 +31,8 @@ const changes = async () => (await terraformPlan(config, terraform)).changes;
 const drift = () => findDrift(plan, state.path);
 /** A health check that failed meanwhile is retried every 10 s. */
 const noDrift = () => waitUntil('no drift', async () => (await drift()).length === 0, 30_000);
-const whole = () =>
-  waitUntil('the environment to be whole', () => isWhole(environment).catch(() => false), 60_000);
+const awaitHealthy = () =>
+  waitUntil('the environment to be healthy', () => isHealthy(environment).catch(() => false), 60_000);
 
 describeOnEngine('an environment on the engine', () => {
   beforeAll(async () => {
@@ -56,7 +56,7 @@ describeOnEngine('an environment on the engine', () => {
     // An election without a winner, on a busy machine, is retried after twice the failover timeout.
     await waitUntil('a failover', deposed, 40_000);
     await environment.capabilities.start?.(before as string);
-    await whole();
+    await awaitHealthy();
     expect(await changes()).toBe(false);
     await noDrift();
   });
@@ -224,7 +224,7 @@ describeOnEngine('an environment on the engine', () => {
       expect.arrayContaining(['stopped', 'container-missing', 'configuration']),
     );
     await substrate.apply(topology, { ephemeral: false }).then((handle) => handle[Symbol.asyncDispose]());
-    await whole();
+    await awaitHealthy();
     expect(await changes()).toBe(false);
     await noDrift();
   });
@@ -247,7 +247,7 @@ describeOnEngine('an environment on the engine', () => {
     for (const { id, container, node } of plan.nodes) {
       if (node.role === 'redis' && (await environment.masterId()) === id) await switchover(environment);
       await replaceContainer(config, container, terraform);
-      await whole();
+      await awaitHealthy();
     }
     stop.abort();
     await writing;
@@ -297,7 +297,7 @@ describeOnEngine('an environment on the engine', () => {
     await deploy(elsewhere, terraform);
     const handle = (await substrate.open(planTopology(elsewhere))) as Environment;
     try {
-      await waitUntil('the environment to be whole', () => isWhole(handle).catch(() => false), 60_000);
+      await waitUntil('the environment to be healthy', () => isHealthy(handle).catch(() => false), 60_000);
       expect(await handle.masterId()).toBe(master);
       expect(await (await handle.admin(master)).get('moved')).toBe('with its volume');
       expect((await terraformPlan(elsewhere, terraform)).changes).toBe(false);
@@ -335,7 +335,7 @@ function imageOf(role: 'redis' | 'exporter'): string {
   return String(images[role]);
 }
 
-async function isWhole(env: Environment): Promise<boolean> {
+async function isHealthy(env: Environment): Promise<boolean> {
   const master = await env.masterId();
   if (master === undefined) return false;
   for (const { id } of env.topology.redis) {

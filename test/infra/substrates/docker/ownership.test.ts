@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
-  divide,
+  classifyParts,
   type EngineKind,
   type EnginePart,
   foreignError,
@@ -14,23 +14,26 @@ const mine = { owner: 'mine', known: new Set<string>(), adopted: [] };
 
 describe('a part of an environment', () => {
   it.each(['container', 'network', 'volume'] as const)('a %s belongs to the owner on its label', (kind) => {
-    expect(divide([part(kind, 'mine')], mine)).toEqual({ own: [part(kind, 'mine')], foreign: [] });
+    expect(classifyParts([part(kind, 'mine')], mine)).toEqual({ own: [part(kind, 'mine')], foreign: [] });
     // The state of another owner may contain the name of a volume, too.
     const known = new Set([`${kind}-id`]);
-    expect(divide([part(kind, 'other')], { ...mine, known }).foreign).toHaveLength(1);
-    expect(divide([part(kind, 'other')], { ...mine, owner: undefined }).foreign).toHaveLength(1);
+    expect(classifyParts([part(kind, 'other')], { ...mine, known }).foreign).toHaveLength(1);
+    expect(classifyParts([part(kind, 'other')], { ...mine, owner: undefined }).foreign).toHaveLength(1);
   });
 
   it('without a label it belongs to whoever has its id in the state', () => {
-    expect(divide([part('container', '')], mine).foreign).toHaveLength(1);
+    expect(classifyParts([part('container', '')], mine).foreign).toHaveLength(1);
     const known = new Set(['container-id']);
-    expect(divide([part('container', '')], { ...mine, known }).own).toHaveLength(1);
+    expect(classifyParts([part('container', '')], { ...mine, known }).own).toHaveLength(1);
   });
 
   it('a volume belongs to whoever took it over; a container never, it was made after that', () => {
     const adopted = ['other', ''];
     const parts = [part('volume', 'other'), part('volume', ''), part('container', 'other')];
-    expect(divide(parts, { ...mine, adopted })).toEqual({ own: parts.slice(0, 2), foreign: parts.slice(2) });
+    expect(classifyParts(parts, { ...mine, adopted })).toEqual({
+      own: parts.slice(0, 2),
+      foreign: parts.slice(2),
+    });
   });
 });
 

@@ -9,14 +9,18 @@ import { afterAll, afterEach, expect, it, vi } from 'vitest';
 import { environmentSchema } from '../../../../config/schema.ts';
 import { identify, ownProcess } from '../../../../infra/host/process-identity.ts';
 import { dockerChecks } from '../../../../infra/substrates/docker/doctor.ts';
-import { claim, ownership, release } from '../../../../infra/substrates/docker/owner-process.ts';
+import {
+  ownerProcessState,
+  recordOwnerProcess,
+  removeOwnerProcess,
+} from '../../../../infra/substrates/docker/owner-process.ts';
 import { dockerSettings } from '../../../../infra/substrates/docker/settings.ts';
 import {
   idsIn,
-  knowsNothing,
-  mendState,
+  isStateEmpty,
   outputsIn,
   readState,
+  restoreTruncatedState,
   stateFile,
 } from '../../../../infra/substrates/docker/state.ts';
 import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
@@ -35,13 +39,13 @@ it('an environment has no owner, or its owner is this process, another that runs
   const owner = (record: unknown) => {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, typeof record === 'string' ? record : JSON.stringify(record));
-    return ownership(state.path, 'mine');
+    return ownerProcessState(state.path, 'mine');
   };
-  expect(await ownership(state.path, 'mine')).toBe('none');
-  await claim(state.path, 'mine');
-  expect(await ownership(state.path, 'mine')).toBe('own');
-  release(state.path, 'mine');
-  expect(await ownership(state.path, 'mine')).toBe('none');
+  expect(await ownerProcessState(state.path, 'mine')).toBe('none');
+  await recordOwnerProcess(state.path, 'mine');
+  expect(await ownerProcessState(state.path, 'mine')).toBe('own');
+  removeOwnerProcess(state.path, 'mine');
+  expect(await ownerProcessState(state.path, 'mine')).toBe('none');
   const own = await ownProcess();
   expect(await owner(await identify(process.ppid))).toBe('alive');
   expect(await owner({ ...own, start: 'another start time' })).toBe('gone');
@@ -56,9 +60,9 @@ it('does not take an owner whose record is damaged for one that has ended', asyn
   const file = join(state.path, 'docker', 'mine', 'owner.json');
   for (const record of ['', '{"pid":', '{"pid":1}', '{"pid":1,"startTime":"1"}']) {
     writeFileSync(file, record);
-    await expect(ownership(state.path, 'mine')).rejects.toMatchObject({ code: 'STATE_UNREADABLE' });
+    await expect(ownerProcessState(state.path, 'mine')).rejects.toMatchObject({ code: 'STATE_UNREADABLE' });
   }
-  release(state.path, 'mine');
+  removeOwnerProcess(state.path, 'mine');
 });
 
 it('settings are read from variables, with defaults', () => {
@@ -122,7 +126,7 @@ it('a first deploy is one whose local state says so, and nothing less', () => {
   const config = configuration('first');
   const file = join(state.path, 'docker', 'first', 'terraform.tfstate');
   const lock = join(file, '..', '.terraform.tfstate.lock.info');
-  const first = () => knowsNothing(config, state.path);
+  const first = () => isStateEmpty(config, state.path);
   mkdirSync(join(file, '..'), { recursive: true });
   expect(first()).toBe(true);
   const texts = {
@@ -142,7 +146,7 @@ it('a first deploy is one whose local state says so, and nothing less', () => {
     rmSync(lock);
   }
   const backend = { type: 'http', settings: { address: 'http://127.0.0.1:1' } };
-  expect(knowsNothing({ name: 'first', docker: { ...config.docker, backend } }, state.path)).toBe(false);
+  expect(isStateEmpty({ name: 'first', docker: { ...config.docker, backend } }, state.path)).toBe(false);
 });
 
 it('a state that was cut short gives way to the one before it, or to none, and is kept', async () => {
@@ -150,26 +154,26 @@ it('a state that was cut short gives way to the one before it, or to none, and i
   const file = join(state.path, 'docker', 'cut', 'terraform.tfstate');
   const whole = JSON.stringify({ resources: [{ instances: [{ attributes: { id: 'kept' } }] }] });
   mkdirSync(join(file, '..'), { recursive: true });
-  expect(mendState(config, state.path)).toBeUndefined();
+  expect(restoreTruncatedState(config, state.path)).toBeUndefined();
   writeFileSync(file, whole);
-  expect(mendState(config, state.path)).toBeUndefined();
+  expect(restoreTruncatedState(config, state.path)).toBeUndefined();
 
   writeFileSync(file, whole.slice(0, 20));
   const lock = join(file, '..', '.terraform.tfstate.lock.info');
   writeFileSync(lock, '{}');
-  expect(mendState(config, state.path)).toBeUndefined();
+  expect(restoreTruncatedState(config, state.path)).toBeUndefined();
   await expect(readState(config, { stateDir: state.path })).rejects.toMatchObject({
     code: 'STATE_UNREADABLE',
   });
   rmSync(lock);
   writeFileSync(`${file}.backup`, whole);
-  expect(mendState(config, state.path)).toBe(`${file}.broken`);
+  expect(restoreTruncatedState(config, state.path)).toBe(`${file}.broken`);
   expect(readFileSync(`${file}.broken`, 'utf8')).toBe(whole.slice(0, 20));
   expect([...idsIn(await readState(config, { stateDir: state.path }))]).toEqual(['kept']);
 
   writeFileSync(file, '{');
   writeFileSync(`${file}.backup`, '{');
-  expect(mendState(config, state.path)).toBe(`${file}.broken`);
+  expect(restoreTruncatedState(config, state.path)).toBe(`${file}.broken`);
   expect(await readState(config, { stateDir: state.path })).toEqual({});
 });
 

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { readState } from '../../../../infra/substrates/docker/state.ts';
-import { runTerraform, socketSafe } from '../../../../infra/substrates/docker/terraform-cli.ts';
+import { runTerraform, shortTempDir } from '../../../../infra/substrates/docker/terraform-cli.ts';
 import { waitUntil } from '../../../support/redis-process.ts';
 import { temporaryStateDir } from '../local/fixtures.ts';
 import { configuration } from './fixtures.ts';
@@ -44,8 +44,8 @@ it('and goes after an interruption, too', async () => {
 });
 
 it('is in a folder whose name leaves room for the name of a socket', () => {
-  expect(socketSafe('/tmp/somewhere')).toBe('/tmp/somewhere');
-  expect(socketSafe(`/${'x'.repeat(90)}`)).toBe('/tmp');
+  expect(shortTempDir('/tmp/somewhere')).toBe('/tmp/somewhere');
+  expect(shortTempDir(`/${'x'.repeat(90)}`)).toBe('/tmp');
 });
 
 it('a state file that is none is refused with its path', async () => {

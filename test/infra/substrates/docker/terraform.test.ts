@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { parseDependencies } from '../../../../infra/substrates/docker/base-image.ts';
-import { explain } from '../../../../infra/substrates/docker/terraform-errors.ts';
+import { explainTerraformError } from '../../../../infra/substrates/docker/terraform-errors.ts';
 
 it.each([
   [
@@ -22,7 +22,7 @@ it.each([
   ['PROTECTED', 'Error: Instance cannot be destroyed'],
   ['NOT_HEALTHY', 'Error: Resource postcondition failed: the environment did not become ready within 60 s'],
 ])('tells %s out of the output of a deploy, with what to do', (code, output) => {
-  const error = explain('deploy', 'dev', output, 'deploy.log');
+  const error = explainTerraformError('deploy', 'dev', output, 'deploy.log');
   expect(error.code).toBe(code);
   expect(error.hint).toBeTruthy();
   expect(error.where).toBe('deploy.log');
@@ -36,7 +36,7 @@ it('gives the error of the app as it printed it', () => {
     '      where  127.0.0.1:6379',
     '      do     set docker.ports.redis',
   ].join('\n');
-  expect(explain('deploy', 'dev', output, 'deploy.log')).toMatchObject({
+  expect(explainTerraformError('deploy', 'dev', output, 'deploy.log')).toMatchObject({
     message: "ports of environment 'dev' are taken: 6379 (redis-1) by container other",
     where: '127.0.0.1:6379',
     hint: 'set docker.ports.redis',
@@ -45,12 +45,14 @@ it('gives the error of the app as it printed it', () => {
 });
 
 it('gives Terraform’s own words where it knows no better', () => {
-  const error = explain('deploy', 'dev', 'noise\nError: something new\nmore', 'deploy.log');
+  const error = explainTerraformError('deploy', 'dev', 'noise\nError: something new\nmore', 'deploy.log');
   expect(error).toMatchObject({ code: 'TERRAFORM_FAILED', message: "deploy of 'dev' failed: something new" });
 });
 
 it('gives the last line where nobody says Error', () => {
-  expect(explain('plan', 'dev', 'noise\nkilled\n', 'plan.log').message).toBe("plan of 'dev' failed: killed");
+  expect(explainTerraformError('plan', 'dev', 'noise\nkilled\n', 'plan.log').message).toBe(
+    "plan of 'dev' failed: killed",
+  );
 });
 
 it('follows dependencies: the first of alternatives, nothing virtual', () => {

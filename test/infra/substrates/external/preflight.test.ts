@@ -10,7 +10,7 @@ import { KitError } from '../../../../config/errors.ts';
 import { loadEnvironment } from '../../../../config/load.ts';
 import { makeCertificates } from '../../../../infra/certificates/generate.ts';
 import { aclRule, isThisMachine } from '../../../../infra/substrates/external/command-allowlist.ts';
-import { inspect } from '../../../../infra/substrates/external/preflight.ts';
+import { checkExternal } from '../../../../infra/substrates/external/preflight.ts';
 import { attachedSubstrate } from '../../../../infra/substrates/external/substrate.ts';
 import { planTopology } from '../../../../infra/topology.ts';
 import { findFreePort, RedisProcess, waitUntil } from '../../../support/redis-process.ts';
@@ -38,7 +38,7 @@ const as = (login: string) => `redis://${login}@${at(redis)}`;
 
 async function refusal(flags: AttachFlags, env: Readonly<Record<string, string>> = {}): Promise<KitError> {
   try {
-    await inspect(target(flags, env), PREFIX);
+    await checkExternal(target(flags, env), PREFIX);
   } catch (error) {
     if (error instanceof KitError) return error;
     throw error;
@@ -48,7 +48,7 @@ async function refusal(flags: AttachFlags, env: Readonly<Record<string, string>>
 
 describe('what can be attached to', () => {
   it('is a master, found by its address', async () => {
-    expect(await inspect(target({ url: as('kit:right') }), PREFIX)).toMatchObject({
+    expect(await checkExternal(target({ url: as('kit:right') }), PREFIX)).toMatchObject({
       masters: [{ id: 'redis-1', address: redis.address }],
       server: 'redis',
     });
@@ -58,7 +58,7 @@ describe('what can be attached to', () => {
   it('is a master, found by its sentinels, one of which is away', async () => {
     const gone = `${HOST}:${await findFreePort(HOST)}`;
     const flags = { sentinels: `${gone},${at(sentinel)}`, serviceName: 'theirs', user: 'kit' };
-    const found = await inspect(target(flags, { REDIS_PASSWORD: 'right' }), PREFIX);
+    const found = await checkExternal(target(flags, { REDIS_PASSWORD: 'right' }), PREFIX);
     expect(found.masters).toMatchObject([{ address: redis.address }]);
   });
 
@@ -80,9 +80,9 @@ describe('what can be attached to', () => {
         ],
       });
       const url = `rediss://${HOST}:${port}`;
-      expect((await inspect(target({ url, tlsCa: `${dir}/ca` }), PREFIX)).masters[0]?.address.port).toBe(
-        port,
-      );
+      expect(
+        (await checkExternal(target({ url, tlsCa: `${dir}/ca` }), PREFIX)).masters[0]?.address.port,
+      ).toBe(port);
       expect(await refusal({ url })).toMatchObject({
         code: 'ATTACH_DENIED',
         hint: expect.stringMatching(/--tls-ca/),

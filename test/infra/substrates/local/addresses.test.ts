@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   claimBlock,
   keepBlock,
-  place,
+  placeNodes,
   probeAddressing,
   releaseBlock,
 } from '../../../../infra/substrates/local/addresses.ts';
@@ -80,7 +80,7 @@ describe('address blocks', () => {
 
   it('give one port and many addresses, or one address and many ports', async () => {
     const texts = (how: 'address-per-node' | 'port-per-node', block: number) =>
-      [...place(topology, how, block)].map(([id, { host, port }]) => `${id} ${host}:${port}`);
+      [...placeNodes(topology, how, block)].map(([id, { host, port }]) => `${id} ${host}:${port}`);
     expect(texts('address-per-node', 251)).toEqual([
       'redis-1 127.81.2.1:26601',
       'redis-2 127.81.2.2:26601',

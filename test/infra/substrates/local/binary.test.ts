@@ -5,9 +5,9 @@ import { findProgram, type ProgramRecord, type ProgramRequest } from '../../../.
 import { hasDefragmentation } from '../../../../infra/redis/server-probe.ts';
 import { findRedisBinary } from '../../../../infra/substrates/local/binary.ts';
 import {
+  detectHost,
   type HostKind,
   installRedisServer,
-  lookAtHost,
   missingRedis,
 } from '../../../../infra/substrates/local/install.ts';
 import { temporaryStateDir } from './fixtures.ts';
@@ -174,7 +174,7 @@ describe('a redis-server that is missing', () => {
   });
 
   it('is described for the system that this is', async () => {
-    expect(missingRedis(await lookAtHost()).code).toBe('REDIS_NOT_FOUND');
+    expect(missingRedis(await detectHost()).code).toBe('REDIS_NOT_FOUND');
   });
 
   function runner(exitCodes: readonly number[]) {

@@ -44,8 +44,8 @@ describe('a cluster on 127.0.0.1 with TLS', () => {
     rmSync(file);
     await environment.capabilities.start?.('redis-4');
     await waitUntil(
-      'the cluster to be whole',
-      async () => (await environment.cluster?.missing()) === undefined,
+      'the cluster to be healthy',
+      async () => (await environment.cluster?.healthProblem()) === undefined,
     );
     expect(await environment.cluster?.shards()).toMatchObject([
       { master: 'redis-1', replicas: ['redis-4'] },
