@@ -3,7 +3,7 @@
  * readiness. A stack needs nothing from other stacks: a cross-stack token would put absolute paths into the text.
  */
 import { DockerProvider } from '@cdktf/provider-docker/lib/provider/index.js';
-import { type ITerraformDependable, LocalBackend, TerraformOutput, TerraformStack } from 'cdktf';
+import { LocalBackend, TerraformOutput, TerraformStack } from 'cdktf';
 import type { Construct } from 'constructs';
 import type { Owner } from './checkout-id.ts';
 import { Applied } from './constructs/applied.ts';
@@ -18,6 +18,7 @@ import { RedisNodes } from './constructs/redis-nodes.ts';
 import { Refusal } from './constructs/refusal.ts';
 import { SecretFiles } from './constructs/secret-files.ts';
 import { Sentinels } from './constructs/sentinels.ts';
+import type { StackParts } from './constructs/stack-parts.ts';
 import type { ImageSet } from './images.ts';
 import { type OutputFiles, outputsOf } from './outputs.ts';
 import type { DockerPlan } from './plan.ts';
@@ -43,20 +44,6 @@ export interface StackProps {
   readonly allowDestroy: boolean;
   /** Whether the state is still empty: see `constructs/network.ts`. */
   readonly cold: boolean;
-}
-
-/** Values that the constructs share. */
-export interface StackParts {
-  readonly plan: DockerPlan;
-  readonly owner: Owner;
-  readonly network: Network;
-  readonly images: Images;
-  readonly configuration: Configuration;
-  readonly hashes: ReadonlyMap<string, string>;
-  /** Whether Terraform refuses the removal of a data volume. */
-  readonly keepsData: boolean;
-  /** Destroyed after all resources that use these passwords. */
-  readonly secrets: ITerraformDependable;
 }
 
 export class EnvironmentStack extends TerraformStack {

@@ -26,8 +26,7 @@ import {
   type TopologyNode,
 } from '../../topology.ts';
 import { ledgerPath, readLedger } from './ledger.ts';
-
-export type Addressing = 'address-per-node' | 'port-per-node';
+import type { Addressing } from './options.ts';
 
 export interface Block {
   readonly number: number;

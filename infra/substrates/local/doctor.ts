@@ -7,7 +7,7 @@ import type { SubstrateFacts } from '../doctor.ts';
 import { probeAddressing } from './addresses.ts';
 import { findRedisBinary } from './binary.ts';
 import { listLedgers } from './ledger.ts';
-import type { LocalSubstrateOptions } from './substrate.ts';
+import type { LocalSubstrateOptions } from './options.ts';
 import { isLeftOver } from './teardown.ts';
 
 export async function localFacts(options: LocalSubstrateOptions = {}): Promise<SubstrateFacts> {

@@ -10,7 +10,7 @@ import { environmentDir, writePrivate } from '../../host/private-files.ts';
 import type { ProcessIdentity } from '../../host/process-identity.ts';
 import type { BinaryFacts } from '../../redis/conf/redis-conf.ts';
 import type { Address, Placement } from '../../topology.ts';
-import type { Addressing } from './addresses.ts';
+import type { Addressing } from './options.ts';
 
 export interface Ledger {
   readonly schema: 1;

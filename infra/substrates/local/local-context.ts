@@ -14,8 +14,8 @@ import { join } from 'node:path';
 import type { EnvironmentSecrets } from '../../../config/secrets.ts';
 import { type Address, nodesOf, type Placement, type Topology, type TopologyNode } from '../../topology.ts';
 import { type ClientEndpoints, MODE_OF, type TlsMaterial } from '../environment.ts';
-import type { Addressing } from './addresses.ts';
 import type { RedisBinary } from './binary.ts';
+import type { Addressing } from './options.ts';
 
 export interface TlsFiles {
   readonly paths: { readonly ca: string; readonly cert: string; readonly key: string };

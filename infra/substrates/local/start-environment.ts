@@ -20,11 +20,11 @@ import { type Ledger, placementOf, updateLedger, writeLedger } from './ledger.ts
 import type { LocalContext } from './local-context.ts';
 import { resolveMaster, roleSource } from './master-resolution.ts';
 import type { LocalNodes } from './nodes.ts';
+import type { LocalSubstrateOptions } from './options.ts';
 import { configHashOf } from './plan.ts';
 import { endForRecovery, startFromBest } from './recover.ts';
 import { endShardForRecovery, startClusterFromBest } from './recover-cluster.ts';
 import { startNode } from './start-node.ts';
-import type { LocalSubstrateOptions } from './substrate.ts';
 
 export interface StartRequest {
   readonly topology: Topology;

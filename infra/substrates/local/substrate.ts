@@ -12,7 +12,6 @@ import { EXIT, KitError } from '../../../config/errors.ts';
 import { secretsFile } from '../../../config/secrets.ts';
 import { withLock } from '../../host/lock.ts';
 import { environmentDir } from '../../host/private-files.ts';
-import type { ProgramSink } from '../../host/process.ts';
 import { identify, ownProcess } from '../../host/process-identity.ts';
 import { loadFunctions } from '../../redis/functions.ts';
 import type { Topology } from '../../topology.ts';
@@ -25,13 +24,14 @@ import type {
   PlanStep,
   Substrate,
 } from '../substrate.ts';
-import { type Addressing, keepBlock } from './addresses.ts';
+import { keepBlock } from './addresses.ts';
 import { appliedOf, changedConfiguration, refusedPasswords } from './applied-configuration.ts';
 import { LocalEnvironment } from './environment.ts';
 import { type Ledger, ledgerPath, readLedger, updateLedger } from './ledger.ts';
 import type { LocalContext } from './local-context.ts';
 import { resolveMaster } from './master-resolution.ts';
 import { LocalNodes } from './nodes.ts';
+import type { LocalSubstrateOptions } from './options.ts';
 import { configHashOf, planSteps } from './plan.ts';
 import { dismissReaper, startReaper } from './reaper.ts';
 import { inspectData, requireDown } from './recover.ts';
@@ -45,21 +45,6 @@ import {
   startAll,
 } from './start-environment.ts';
 import { acquireEnvironmentLock, endEnvironment, endLeftOvers, isLeftOver } from './teardown.ts';
-
-export interface LocalSubstrateOptions {
-  /** Directory of the environments; default `.kit` in the working directory. */
-  readonly stateDir?: string | undefined;
-  /** Path or name of redis-server; default: looked up, and installed if possible. */
-  readonly redisServer?: string | undefined;
-  /** Whether a missing redis-server may be installed. Default true. */
-  readonly install?: boolean | undefined;
-  /** Receives the record of every external program that has ended. */
-  readonly sink?: ProgramSink | undefined;
-  /** Only this block of addresses; default: the first free one. */
-  readonly addressBlock?: number | undefined;
-  /** Default: probed. */
-  readonly addressing?: Addressing | undefined;
-}
 
 /** A replica of a new master is in sync within a second or two; a busy machine takes longer. */
 const WAIT_FOR_REPLICAS_MS = 10_000;

@@ -3,8 +3,8 @@ import { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { Volume } from '@cdktf/provider-docker/lib/volume/index.js';
 import { Construct } from 'constructs';
 import type { PlannedNode } from '../plan.ts';
-import type { StackParts } from '../stack.ts';
 import { containerLabels, hardened, KEEPS_LABELS, ownLabels, protectedLabels } from './hardening.ts';
+import type { StackParts } from './stack-parts.ts';
 
 /** Redis waits this long for its replicas on shutdown (`shutdown-timeout`, 10 s), then saves. */
 const STOP_GRACE_SECONDS = 20;

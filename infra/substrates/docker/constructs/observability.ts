@@ -1,9 +1,9 @@
 /** The Prometheus exporter (one for all nodes, `/scrape?target=`) and Redis Commander (loopback only, with login). */
 import { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { Construct } from 'constructs';
-import type { StackParts } from '../stack.ts';
 import { containerLabels, hardened, protectedLabels } from './hardening.ts';
 import type { Node } from './node.ts';
+import type { StackParts } from './stack-parts.ts';
 
 export class Observability extends Construct {
   readonly exporter: Container;

@@ -6,8 +6,8 @@ import { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { Op, TerraformSelf } from 'cdktf';
 import { Construct } from 'constructs';
 import { RUN_AS } from '../plan.ts';
-import type { StackParts } from '../stack.ts';
 import { containerLabels, protectedLabels, triggerOf } from './hardening.ts';
+import type { StackParts } from './stack-parts.ts';
 
 export class Readiness extends Construct {
   /** Exits with 0 when the deploy has succeeded. */

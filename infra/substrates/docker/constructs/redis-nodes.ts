@@ -1,7 +1,7 @@
 /** The Redis servers. Terraform does not assign roles: the entry point determines the master at startup. */
 import { Construct } from 'constructs';
-import type { StackParts } from '../stack.ts';
 import { Node } from './node.ts';
+import type { StackParts } from './stack-parts.ts';
 
 export class RedisNodes extends Construct {
   readonly nodes: readonly Node[];

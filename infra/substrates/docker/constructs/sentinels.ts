@@ -1,7 +1,7 @@
 /** The sentinels. They start at the same time as the servers that they watch: the entry point waits for those. */
 import { Construct } from 'constructs';
-import type { StackParts } from '../stack.ts';
 import { Node } from './node.ts';
+import type { StackParts } from './stack-parts.ts';
 
 export class Sentinels extends Construct {
   readonly nodes: readonly Node[];

@@ -6,7 +6,8 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EnvironmentConfig } from '../../../../config/schema.ts';
-import { type LocalSubstrateOptions, localSubstrate } from '../../../../infra/substrates/local/substrate.ts';
+import type { LocalSubstrateOptions } from '../../../../infra/substrates/local/options.ts';
+import { localSubstrate } from '../../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../../infra/topology.ts';
 import {
   configuration,

@@ -1,0 +1,21 @@
+/** Input of the constructs that a stack composes. A leaf: the stack and the constructs import it. */
+import type { ITerraformDependable } from 'cdktf';
+import type { Owner } from '../checkout-id.ts';
+import type { DockerPlan } from '../plan.ts';
+import type { Configuration } from './configuration.ts';
+import type { Images } from './images.ts';
+import type { Network } from './network.ts';
+
+/** Values that the constructs share. */
+export interface StackParts {
+  readonly plan: DockerPlan;
+  readonly owner: Owner;
+  readonly network: Network;
+  readonly images: Images;
+  readonly configuration: Configuration;
+  readonly hashes: ReadonlyMap<string, string>;
+  /** Whether Terraform refuses the removal of a data volume. */
+  readonly keepsData: boolean;
+  /** Destroyed after all resources that use these passwords. */
+  readonly secrets: ITerraformDependable;
+}

@@ -1,0 +1,20 @@
+/** Options of the local substrate. A leaf: the substrate, its start and the recorded state all use these types. */
+import type { ProgramSink } from '../../host/process.ts';
+
+/** Whether each node has an address of its own, or all share one and have a port of their own. */
+export type Addressing = 'address-per-node' | 'port-per-node';
+
+export interface LocalSubstrateOptions {
+  /** Directory of the environments; default `.kit` in the working directory. */
+  readonly stateDir?: string | undefined;
+  /** Path or name of redis-server; default: looked up, and installed if possible. */
+  readonly redisServer?: string | undefined;
+  /** Whether a missing redis-server may be installed. Default true. */
+  readonly install?: boolean | undefined;
+  /** Receives the record of every external program that has ended. */
+  readonly sink?: ProgramSink | undefined;
+  /** Only this block of addresses; default: the first free one. */
+  readonly addressBlock?: number | undefined;
+  /** Default: probed. */
+  readonly addressing?: Addressing | undefined;
+}
