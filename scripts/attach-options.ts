@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import { type AttachFlags, type AttachTarget, attachTarget } from '../config/attach.ts';
 import { KitError } from '../config/errors.ts';
-import { SUBSTRATE_NAMES, type SubstrateName } from '../harness/registry.ts';
+import { SUBSTRATE_NAMES, type SubstrateName } from '../infra/substrates/registry.ts';
 import { nonEmpty } from './options.ts';
 
 /** `--substrate`, including `attached`. */

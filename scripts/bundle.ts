@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { loadBundle, saveBundle } from '../harness/registry.ts';
 import * as common from './options.ts';
 import { examples, printResult, type Session, stateDir } from './session.ts';
 
@@ -11,7 +10,7 @@ export function bundle(program: Command, session: Session): void {
     .description(
       "Carries the images and the Docker provider's plugin to a network where no registry answers.",
     );
-  const addCommand = (name: 'save' | 'load', summary: string, act: typeof saveBundle) =>
+  const addCommand = (name: 'save' | 'load', summary: string) =>
     verbs
       .command(name)
       .summary(summary)
@@ -20,10 +19,11 @@ export function bundle(program: Command, session: Session): void {
       .addOption(common.json())
       .addHelpText('after', examples([`kit bundle ${name} kit.tar.gz`, summary]))
       .action(async (file: string) => {
-        const report = await act(file, stateDir());
+        const { saveBundle, loadBundle } = await import('../infra/substrates/docker/bundle.ts');
+        const report = await (name === 'save' ? saveBundle : loadBundle)(file, stateDir());
         const plugin = report.plugin ?? 'no plugin: this machine had none in a local directory';
         printResult(session, report, [...report.images, plugin].join('\n'));
       });
-  addCommand('save', 'writes the images and the plugin of this machine', saveBundle);
-  addCommand('load', 'loads the images into the engine, the plugin where Terraform finds it', loadBundle);
+  addCommand('save', 'writes the images and the plugin of this machine');
+  addCommand('load', 'loads the images into the engine, the plugin where Terraform finds it');
 }

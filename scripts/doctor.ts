@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { EXIT } from '../config/errors.ts';
-import { checkMachine } from '../harness/registry.ts';
 import type { DoctorCheck } from '../infra/substrates/doctor.ts';
+import { checkMachine } from '../infra/substrates/registry.ts';
 import * as common from './options.ts';
 import { examples, printResult, type Session, stateDir } from './session.ts';
 

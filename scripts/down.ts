@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { environmentNames, loadEnvironment } from '../config/load.ts';
-import { holdEnvironment, type SubstrateName, substrateOf } from '../harness/registry.ts';
+import { lockEnvironment, type SubstrateName, substrateOf } from '../infra/substrates/registry.ts';
 import type { DestroyOptions, DestroyReport } from '../infra/substrates/substrate.ts';
 import { type AdoptOption, adopt, adoptionOf } from './adopt.ts';
 import * as common from './options.ts';
@@ -45,7 +45,7 @@ async function destroyEnvironment(
   name: string,
   options: DestroyOptions,
 ): Promise<DestroyReport> {
-  const held = await holdEnvironment(substrate, name, stateDir(), true);
+  const held = await lockEnvironment(substrate, name, stateDir(), true);
   try {
     return await (await substrateOf(substrate, { stateDir: stateDir() })).destroy(name, options);
   } finally {

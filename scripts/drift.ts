@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { EXIT } from '../config/errors.ts';
 import { loadEnvironment } from '../config/load.ts';
-import { findDrift } from '../harness/registry.ts';
 import { planTopology } from '../infra/topology.ts';
 import * as common from './options.ts';
 import { examples, printResult, type Session, stateDir } from './session.ts';
@@ -19,7 +18,11 @@ export function drift(program: Command, session: Session): void {
     .addHelpText('after', examples(['kit drift --env dev', 'before a deploy, or at night']))
     .action(async (options: Pick<common.EnvironmentOptions, 'env'>) => {
       const topology = planTopology(loadEnvironment(options.env));
-      const findings = await findDrift(topology, stateDir());
+      const [{ findDrift }, { planDocker }] = await Promise.all([
+        import('../infra/substrates/docker/drift.ts'),
+        import('../infra/substrates/docker/plan.ts'),
+      ]);
+      const findings = await findDrift(planDocker(topology), stateDir());
       session.exitCode = findings.length === 0 ? EXIT.GO : EXIT.NO_GO;
       const lines = findings.flatMap(({ what, kind, found, expected, nextApply, remedy }) => [
         `${what}  ${kind}: ${found}, expected: ${expected}`,

@@ -1,5 +1,5 @@
 /** View of a running environment for `kit up` and `kit status`: facts for programs, a table for users. No secrets. */
-import { missingAfter } from '../harness/registry.ts';
+import { describeHealthProblem } from '../harness/registry.ts';
 import type { Shard } from '../infra/redis/cluster.ts';
 import type { Environment } from '../infra/substrates/environment.ts';
 import type { FoundEnvironment } from '../infra/substrates/substrate.ts';
@@ -44,7 +44,7 @@ export async function environmentView(
     hasCredentials ? environment.cluster?.shards() : undefined,
   ]);
   const missing = hasCredentials
-    ? await missingAfter(environment, settleMs)
+    ? await describeHealthProblem(environment, settleMs)
     : 'the nodes cannot be asked without their passwords';
   return {
     environment: environment.name,

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { buildImages, lockImages } from '../harness/registry.ts';
 import * as common from './options.ts';
 import { examples, printResult, type Session, stateDir } from './session.ts';
 
@@ -21,6 +20,7 @@ export function images(program: Command, session: Session): void {
     .addOption(common.json())
     .addHelpText('after', examples(['kit images build', 'then: npx cdktf deploy dev']))
     .action(async () => {
+      const { buildImages } = await import('../infra/substrates/docker/build-images.ts');
       const built = await buildImages({
         stateDir: stateDir(),
         progress: (line) => session.terminal.progress(line),
@@ -41,6 +41,7 @@ export function images(program: Command, session: Session): void {
     .addOption(common.json())
     .addHelpText('after', examples(['kit images lock', 'then: git add config/images.lock.yaml']))
     .action(async ({ acceptMoved }: { acceptMoved?: boolean }) => {
+      const { lockImages } = await import('../infra/substrates/docker/images-lock.ts');
       const { file, images: locked } = await lockImages({
         progress: (line) => session.terminal.progress(line),
         signal: session.signal,

@@ -2,9 +2,9 @@
 import { relative } from 'node:path';
 import { type AttachFlags, attachedOverrides, withoutLogins } from '../config/attach.ts';
 import { loadEnvironment } from '../config/load.ts';
-import type { SubstrateName } from '../harness/registry.ts';
 import { renderJson, renderTerminal } from '../harness/reports/index.ts';
 import type { RunRequest } from '../harness/run/index.ts';
+import type { SubstrateName } from '../infra/substrates/registry.ts';
 import { attachOf } from './attach-options.ts';
 import type { EnvironmentOptions } from './options.ts';
 import { type Session, stateDir } from './session.ts';

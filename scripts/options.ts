@@ -2,7 +2,11 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { sourceOf } from '../config/load.ts';
 import type { EnvironmentConfig } from '../config/schema.ts';
-import { OWN_SUBSTRATE_NAMES, type OwnSubstrateName, type SubstrateName } from '../harness/registry.ts';
+import {
+  OWN_SUBSTRATE_NAMES,
+  type OwnSubstrateName,
+  type SubstrateName,
+} from '../infra/substrates/registry.ts';
 
 export interface EnvironmentOptions {
   readonly env: string;

@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
 import { EXIT, KitError } from '../config/errors.ts';
 import { loadEnvironment } from '../config/load.ts';
-import { holdEnvironment, type OwnSubstrateName, substrateOf } from '../harness/registry.ts';
 import { describeData, type NodeData } from '../infra/recovery/choose.ts';
+import { lockEnvironment, type OwnSubstrateName, substrateOf } from '../infra/substrates/registry.ts';
 import type { DataInspection } from '../infra/substrates/substrate.ts';
 import { planTopology, type Topology } from '../infra/topology.ts';
 import * as common from './options.ts';
@@ -39,7 +39,7 @@ export function recover(program: Command, session: Session): void {
       const { name } = topology.environment;
       if (options.from === undefined) return showRecovery(session, options.substrate, topology);
       const recoverFrom = requireNode(topology, options.from);
-      const held = await holdEnvironment(options.substrate, name, stateDir());
+      const held = await lockEnvironment(options.substrate, name, stateDir());
       try {
         await bringUp(session, options.substrate, topology, { recoverFrom });
       } finally {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { EXIT, KitError } from '../config/errors.ts';
 import { environmentNames, loadEnvironment } from '../config/load.ts';
-import { OWN_SUBSTRATE_NAMES, type OwnSubstrateName, substrateOf } from '../harness/registry.ts';
+import { OWN_SUBSTRATE_NAMES, type OwnSubstrateName, substrateOf } from '../infra/substrates/registry.ts';
 import type { FoundEnvironment } from '../infra/substrates/substrate.ts';
 import { planTopology, type Topology } from '../infra/topology.ts';
 import { environmentText, environmentView } from './environment-view.ts';

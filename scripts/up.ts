@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { EXIT, KitError } from '../config/errors.ts';
 import { loadEnvironment } from '../config/load.ts';
-import { holdEnvironment, type SubstrateName, substrateOf } from '../harness/registry.ts';
+import { lockEnvironment, type SubstrateName, substrateOf } from '../infra/substrates/registry.ts';
 import type { ApplyOptions } from '../infra/substrates/substrate.ts';
 import { planTopology, type Topology } from '../infra/topology.ts';
 import { type AdoptOption, adopt, adoptionOf } from './adopt.ts';
@@ -29,7 +29,7 @@ export function up(program: Command, session: Session): void {
     .action(async (options: common.EnvironmentOptions & { readonly adopt?: AdoptOption }) => {
       const adoption = adoptionOf(options.adopt, options.substrate, session);
       const topology = planTopology(loadEnvironment(options.env, options.set));
-      const held = await holdEnvironment(options.substrate, topology.environment.name, stateDir());
+      const held = await lockEnvironment(options.substrate, topology.environment.name, stateDir());
       try {
         await bringUp(session, options.substrate, topology, { adopt: adoption });
       } finally {

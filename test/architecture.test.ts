@@ -263,8 +263,11 @@ const ROOMS: readonly rules.Room[] = [
         (name) => `harness/${name}.ts`,
       ),
       ...PURE_INFRA,
-      'infra/substrates/doctor.ts',
       'infra/redis/server-binary.ts',
+      'infra/substrates/registry.ts',
+      ...['drift', 'plan', 'build-images', 'images-lock', 'bundle'].map(
+        (name) => `infra/substrates/docker/${name}.ts`,
+      ),
     ],
     { types: ['infra/', ...RECORDED], libraries: ['commander'] },
   ),

@@ -14,6 +14,12 @@ import { type Gates, loadGates } from '../../config/gates.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { type ProgramRecord, type ProgramSink, runProgram } from '../../infra/host/process.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
+import {
+  lockEnvironment,
+  requireAttachable,
+  type SubstrateName,
+  substrateOf,
+} from '../../infra/substrates/registry.ts';
 import { planTopology, type Topology } from '../../infra/topology.ts';
 import { configuration } from '../drills/configuration.ts';
 import type { Drill } from '../drills/drill.ts';
@@ -23,13 +29,7 @@ import type { Manifest, RunKind, TrialRecord } from '../evidence/manifest.ts';
 import { createRunFolder, type RunFolder } from '../evidence/run-folder.ts';
 import { openClock } from '../history/clock.ts';
 import { analyzeRun } from '../judge/index.ts';
-import {
-  drillsNamed,
-  holdEnvironment,
-  requireAttachable,
-  type SubstrateName,
-  substrateOf,
-} from '../registry.ts';
+import { drillsNamed } from '../registry.ts';
 import { renderers } from '../reports/index.ts';
 import type { Report } from '../reports/report.ts';
 import type { PlantedClient } from './planted-client.ts';
@@ -73,7 +73,7 @@ export interface RunOutcome {
  */
 export async function run(request: RunRequest, planted?: PlantedClient): Promise<RunOutcome> {
   const { attach, environment: config, substrate, stateDir } = request;
-  using _lock = attach === undefined ? await holdEnvironment(substrate, config.name, stateDir) : undefined;
+  using _lock = attach === undefined ? await lockEnvironment(substrate, config.name, stateDir) : undefined;
 
   // 1. Checks that need nothing to be started.
   const drills = withConfiguration(drillsOf(request), request);

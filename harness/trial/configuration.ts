@@ -11,7 +11,7 @@ import type { Clock } from '../history/clock.ts';
 import { openRecorder } from '../history/recorder.ts';
 import { openNodeFacts } from '../samplers/node-facts/index.ts';
 import { equals } from '../workloads/scripted/script.ts';
-import { missingAfter } from './health.ts';
+import { healthProblemAfter } from './health.ts';
 
 /** The same as before any other trial. A topology that is still unhealthy then is recorded as it is, and judged. */
 const WHOLE_BOUND_MS = 15_000;
@@ -69,7 +69,7 @@ export async function openConfigurationTrial(
       try {
         // After the last fault the sentinels may still be reconfiguring: the nodes' state then is no configuration.
         if (environment.topology.environment.topology.kind !== 'single') {
-          await missingAfter(environment, { boundMs: WHOLE_BOUND_MS, signal });
+          await healthProblemAfter(environment, { boundMs: WHOLE_BOUND_MS, signal });
         }
         await probeAll('end');
         await recorder.close();

@@ -28,11 +28,11 @@ export interface WholenessOptions {
  */
 export async function awaitWhole(environment: Environment, options: WholenessOptions): Promise<void> {
   const { signal, settleMs, boundMs, onFenced } = options;
-  if ((await missingAfter(environment, { signal, boundMs: settleMs })) === undefined) return;
+  if ((await healthProblemAfter(environment, { signal, boundMs: settleMs })) === undefined) return;
   for (const nodeId of await fenceDeposed(environment)) onFenced(nodeId);
-  const missing = await missingAfter(environment, { signal, boundMs });
-  if (missing === undefined) return;
-  throw new KitError(`the topology is not whole ${boundMs + settleMs} ms after the heal: ${missing}`, {
+  const problem = await healthProblemAfter(environment, { signal, boundMs });
+  if (problem === undefined) return;
+  throw new KitError(`the topology is not whole ${boundMs + settleMs} ms after the heal: ${problem}`, {
     code: 'NOT_WHOLE',
     where: environment.name,
   });
@@ -42,21 +42,21 @@ export async function awaitWhole(environment: Environment, options: WholenessOpt
  * Waits until the topology is healthy, and changes nothing. Returns the parts that are still missing at the bound;
  * undefined: none.
  */
-export async function missingAfter(
+export async function healthProblemAfter(
   environment: Environment,
   options: { readonly signal?: AbortSignal | undefined; readonly boundMs: number },
 ): Promise<string | undefined> {
-  let missing = '';
+  let problem = '';
   const whole = async () => {
-    missing = await whatIsMissing(environment).catch((error: Error) => error.message);
-    return missing === '';
+    problem = await whatIsMissing(environment).catch((error: Error) => error.message);
+    return problem === '';
   };
   try {
     await until('the topology to be whole', whole, { ...options, everyMs: 50 });
     return undefined;
   } catch (error) {
     if (!(error instanceof KitError)) throw error;
-    return missing;
+    return problem;
   }
 }
 

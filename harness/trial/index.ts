@@ -14,7 +14,7 @@ import { startSamplers } from '../samplers/index.ts';
 import { workloadByName } from '../workloads/index.ts';
 import { resolveParameters } from '../workloads/parameters.ts';
 import type { TrialContext, TrialRequest } from './context.ts';
-import { missingAfter } from './health.ts';
+import { healthProblemAfter } from './health.ts';
 import { runLoad } from './load.ts';
 import { runScript } from './script.ts';
 import { writeGapLines } from './write-gaps.ts';
@@ -80,7 +80,7 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
 async function missingBefore({ environment, signal }: TrialRequest): Promise<string | undefined> {
   if (environment.topology.environment.topology.kind === 'single' || signal?.aborted) return undefined;
   try {
-    const missing = await missingAfter(environment, { signal, boundMs: WHOLE_BOUND_MS });
+    const missing = await healthProblemAfter(environment, { signal, boundMs: WHOLE_BOUND_MS });
     return missing && `not whole ${WHOLE_BOUND_MS} ms after it was to begin: ${missing}`;
   } catch (error) {
     if (signal?.aborted) return 'interrupted';

@@ -7,7 +7,7 @@ import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { Report } from '../../harness/reports/report.ts';
 import { type RunRequest, run } from '../../harness/run/index.ts';
 import type { PlantedClient } from '../../harness/run/planted-client.ts';
-import { missingAfter } from '../../harness/trial/health.ts';
+import { healthProblemAfter } from '../../harness/trial/health.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../infra/topology.ts';
@@ -76,7 +76,8 @@ export class PlantedEnvironment implements AsyncDisposable {
    * the parts that are missing
    */
   async awaitHealthy(): Promise<void> {
-    const missing = this.#environment && (await missingAfter(this.#environment, { boundMs: WHOLE_BOUND_MS }));
+    const missing =
+      this.#environment && (await healthProblemAfter(this.#environment, { boundMs: WHOLE_BOUND_MS }));
     if (missing !== undefined) throw new Error(`the servers are not whole after the fault: ${missing}`);
   }
 

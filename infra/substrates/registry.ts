@@ -1,0 +1,102 @@
+/** Registry of substrates by name. A new substrate adds an entry here; no other file lists them. */
+import { join } from 'node:path';
+import type { AttachTarget } from '../../config/attach.ts';
+import { EXIT, KitError } from '../../config/errors.ts';
+import { certificateChecks } from '../certificates/expiry.ts';
+import { acquireLock } from '../host/lock.ts';
+import { makePrivateDir } from '../host/private-files.ts';
+import type { ProgramSink } from '../host/process.ts';
+import { type DoctorCheck, doctor } from './doctor.ts';
+import type { Substrate } from './substrate.ts';
+
+export type SubstrateName = 'local' | 'docker' | 'attached';
+/** Substrates that the kit starts itself. */
+export type OwnSubstrateName = Exclude<SubstrateName, 'attached'>;
+
+interface SubstrateOptions {
+  /** Folder of the substrate's state, absolute. */
+  readonly stateDir: string;
+  /** Receives the output of outside programs. */
+  readonly sink?: ProgramSink;
+  /** For `attached`: the address of the Redis. */
+  readonly attach?: AttachTarget | undefined;
+}
+
+/** Loaded on demand, so that no run pays for (or needs) a substrate that it does not use. */
+const SUBSTRATES: Readonly<Record<SubstrateName, (options: SubstrateOptions) => Promise<Substrate>>> = {
+  local: async (options) => (await import('./local/substrate.ts')).localSubstrate(options),
+  docker: async (options) => (await import('./docker/substrate.ts')).dockerSubstrate(options),
+  attached: async ({ attach }) => {
+    if (attach === undefined) throw new TypeError('the attached substrate needs a target');
+    return (await import('./external/substrate.ts')).attachedSubstrate(attach);
+  },
+};
+
+export const SUBSTRATE_NAMES = Object.keys(SUBSTRATES) as readonly SubstrateName[];
+
+/**
+ * Checks that the kit can use a Redis that it does not run. Leaves nothing behind.
+ *
+ * @throws KitError `ATTACH_…`
+ */
+export async function requireAttachable(target: AttachTarget, namespace: string): Promise<void> {
+  await (await import('./external/preflight.ts')).checkExternal(target, `${namespace}:`);
+}
+
+export function substrateOf(name: SubstrateName, options: SubstrateOptions): Promise<Substrate> {
+  return SUBSTRATES[name](options);
+}
+
+/**
+ * Locks an environment for one command. A second command would heal the first one's faults, or mistake them for its
+ * own. Disposing releases the lock; the lock of a dead holder counts as released.
+ *
+ * @param makesRoom the command removes things: on a full disk it continues without being recorded as the holder
+ * @throws KitError ENVIRONMENT_BUSY with the pid of the command that has it
+ */
+export async function lockEnvironment(
+  substrate: SubstrateName,
+  name: string,
+  stateDir: string,
+  makesRoom = false,
+): Promise<Disposable> {
+  const dir = join(stateDir, 'in-use');
+  makePrivateDir(dir);
+  return acquireLock(join(dir, `${substrate}-${name}.lock`), {
+    what: `environment '${name}'`,
+    timeoutMs: 0,
+    makesRoom,
+    refusal: (pid) =>
+      new KitError(`environment '${name}' is in use by process ${pid ?? '?'}`, {
+        code: 'ENVIRONMENT_BUSY',
+        exitCode: EXIT.UNKNOWN,
+        where: stateDir,
+        hint: BUSY_HINTS[substrate],
+      }),
+  });
+}
+
+const BUSY_HINTS: Readonly<Record<SubstrateName, string>> = {
+  local: 'wait until it has finished, or work in another checkout',
+  docker: 'wait until it has finished: the Docker engine has one environment of this name, for all checkouts',
+  attached: 'wait until it has finished',
+};
+
+/** Checks of `kit doctor`. */
+const CHECKS: Readonly<Record<OwnSubstrateName, (stateDir: string) => Promise<readonly DoctorCheck[]>>> = {
+  local: async (stateDir) => {
+    const { localFacts } = await import('./local/doctor.ts');
+    return [
+      ...(await doctor(() => localFacts({ stateDir }))),
+      ...certificateChecks(join(stateDir, 'environments')),
+    ];
+  },
+  docker: async (stateDir) => (await import('./docker/doctor.ts')).dockerChecks(stateDir),
+};
+
+export const OWN_SUBSTRATE_NAMES = Object.keys(CHECKS) as readonly OwnSubstrateName[];
+
+/** Checks whether this machine fits the substrate. Changes nothing. */
+export function checkMachine(name: OwnSubstrateName, stateDir: string): Promise<readonly DoctorCheck[]> {
+  return CHECKS[name](stateDir);
+}
