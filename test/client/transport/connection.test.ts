@@ -198,7 +198,7 @@ describe('the supervised connection to one server', () => {
   });
 
   it('waits for replicas that a write needs, and gives the reason when there are none in time', async () => {
-    const c = open({ commandTimeoutMs: 300 });
+    const c = open({ commandTimeoutMs: 1_500 });
     await c.call('PING');
     const durable = { replicas: 1, timeoutMs: 100 };
     await redis.admin().config('SET', 'min-replicas-to-write', '2');
