@@ -70,7 +70,7 @@ export async function tight(calls: number, call: (i: number) => Promise<unknown>
   return ((performance.now() - at) * 1e6) / calls;
 }
 
-/** Measures each subject once per round and discards the first round. */
+/** Measures each subject once per round, in alternating order, and discards the first round. */
 export async function inTurn<T extends { readonly name: string }>(
   subjects: readonly T[],
   rounds: number,
@@ -78,7 +78,7 @@ export async function inTurn<T extends { readonly name: string }>(
 ): Promise<readonly Measured[]> {
   const figures = new Map(subjects.map(({ name }) => [name, [] as number[]]));
   for (let round = -1; round < rounds; round++) {
-    for (const subject of subjects) {
+    for (const subject of round % 2 === 0 ? subjects : [...subjects].reverse()) {
       const figure = await measure(subject);
       if (round >= 0) figures.get(subject.name)?.push(figure);
     }

@@ -1,6 +1,7 @@
 /**
- * Compares the client with its peers: `npm run bench -- client [--effort n] [--save folder] [scenario …]`. `--save` writes
- * `client.json` and `client.md`; `docs/results/` has those of a full run.
+ * Compares the client with its peers: `npm run bench -- client [--effort n] [--save folder] [--before checkout] [scenario …]`.
+ * `--save` writes `client.json` and `client.md`; `docs/results/` has those of a full run. `--before` also measures the client of
+ * another checkout, with the dependencies of that checkout.
  *
  * It starts its own Redis, and measures all clients in one process, in turn in every round. Ratios are medians over the rounds.
  * The exit code is 0 even if goals are missed.
@@ -18,7 +19,7 @@ import { installPeers, peerVersions } from './subjects.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { effort: { type: 'string', default: '2' }, save: { type: 'string' } },
+  options: { effort: { type: 'string', default: '2' }, save: { type: 'string' }, before: { type: 'string' } },
 });
 const effort = Number(values.effort);
 const unknown = positionals.filter((id) => !scenarios.some((scenario) => scenario.id === id));
@@ -39,7 +40,8 @@ const results: { readonly scenario: Scenario; readonly outcome: Outcome }[] = []
 for (const scenario of chosen) {
   // A new Redis per scenario, so that its data cannot affect the next one.
   await using redis = await BenchRedis.start();
-  const outcome = await scenario.run({ redis, effort });
+  const { before } = values;
+  const outcome = await scenario.run({ redis, effort, ...(before === undefined ? {} : { before }) });
   print(scenario, outcome);
   results.push({ scenario, outcome });
 }
@@ -54,6 +56,11 @@ function print({ title }: Scenario, { unit, rows, goals, notes = [] }: Outcome):
       `  ${name.padEnd(width)}  ${figure(median).padStart(9)} ${unit.padEnd(5)}  best ${figure(best).padStart(9)}  ${ratio.toFixed(2).padStart(6)} x`,
   );
   const said = goals.map(({ asks, measured, held }) => `  ${held ? '✓' : '✗'} ${asks}: ${measured}`);
+  for (const { name, ratio } of rows) {
+    const before = rows.find((row) => row.name === name.replace(/^kit/, 'kit before'));
+    if (before && before.name !== name)
+      lines.push(`  ${name} / ${before.name}: ${(ratio / before.ratio).toFixed(3)} x`);
+  }
   process.stdout.write(`\n${[title, ...lines, ...said, ...notes.map((note) => `  ${note}`)].join('\n')}\n`);
 }
 

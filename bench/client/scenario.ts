@@ -5,6 +5,8 @@ export interface Bench {
   readonly redis: BenchRedis;
   /** Multiplier of rounds and calls: 1 for a quick check, 10 for figures to publish. */
   readonly effort: number;
+  /** Checkout whose client is measured too. */
+  readonly before?: string;
 }
 
 /** A goal of the kit, and the result of this run. */

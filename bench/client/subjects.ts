@@ -7,29 +7,24 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createConnection } from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Redis } from 'ioredis';
 import { redisCache, tieredCache } from '../../client/index.ts';
 import { runProgram } from '../../infra/host/process.ts';
 import { load } from '../peers/load.ts';
+import {
+  type Client,
+  kitOf,
+  kitTieredOf,
+  type Open,
+  type Subject,
+  type Target,
+  TTL_SECONDS,
+} from './kit-subjects.ts';
 
-export interface Target {
-  readonly host: string;
-  readonly port: number;
-}
+export type { Subject, Target };
 
-/** Operations of a client; an absent one is not supported. Keys are logical keys, values are plain data. */
-export interface Subject {
-  readonly name: string;
-  readonly set?: (key: string, value: unknown) => Promise<unknown>;
-  readonly get?: (key: string) => Promise<unknown>;
-  readonly getMany?: (keys: readonly string[]) => Promise<unknown>;
-  readonly setTagged?: (key: string, value: unknown, tags: readonly string[]) => Promise<unknown>;
-  readonly getOrCompute?: (key: string, load: () => Promise<unknown>) => Promise<unknown>;
-  readonly close: () => Promise<unknown>;
-}
-
-const TTL_SECONDS = 600;
 const PEERS = join(import.meta.dirname, '..', 'peers');
 const fromPeers = createRequire(join(PEERS, 'package.json'));
 
@@ -51,33 +46,21 @@ export function peerVersions(): Readonly<Record<string, string>> {
   return { ...peers.dependencies, ioredis: kit.dependencies.ioredis ?? '?' };
 }
 
-type Open = (target: Target) => Promise<Subject>;
+const kit = kitOf('kit', { redisCache, tieredCache });
+const kitTiered = kitTieredOf('kit, two tiers', { redisCache, tieredCache });
 
-const kit: Open = async (target) => {
-  const cache = redisCache({ address: target, namespace: 'kit' });
-  await cache.ping();
+/** The client of another checkout, to compare with in the same run. */
+export async function openersOf(checkout: string): Promise<Pick<typeof openers, 'kit' | 'kitTiered'>> {
+  const client = await load<Client>(pathToFileURL(resolve(checkout, 'client/index.ts')).href);
+  // Another instance of the module: two clients that share a call site would be measured with its polymorphism.
+  const own = await load<typeof import('./kit-subjects.ts')>(
+    new URL('kit-subjects.ts?before', import.meta.url).href,
+  );
   return {
-    name: 'kit',
-    set: (key, value) => cache.set(key, value, { ttlSeconds: TTL_SECONDS }),
-    setTagged: (key, value, tags) => cache.set(key, value, { ttlSeconds: TTL_SECONDS, tags }),
-    get: (key) => cache.get(key),
-    getMany: (keys) => cache.getMany(keys),
-    getOrCompute: (key, load) => cache.getOrCompute(key, load, { ttlSeconds: TTL_SECONDS }),
-    close: () => cache.close(),
+    kit: own.kitOf('kit before', client),
+    kitTiered: own.kitTieredOf('kit before, two tiers', client),
   };
-};
-
-const kitTiered: Open = async (target) => {
-  const cache = tieredCache({ address: target, namespace: 'tiered' });
-  await cache.ping();
-  return {
-    name: 'kit, two tiers',
-    set: (key, value) => cache.set(key, value, { ttlSeconds: TTL_SECONDS }),
-    get: (key) => cache.get(key),
-    getOrCompute: (key, load) => cache.getOrCompute(key, load, { ttlSeconds: TTL_SECONDS }),
-    close: () => cache.close(),
-  };
-};
+}
 
 const ioredis: Open = async (target) => {
   const redis = new Redis({ ...target }).on('error', () => undefined);

@@ -181,7 +181,7 @@ export interface SupervisedConnection {
   ): Promise<{ readonly reply: unknown; readonly replicas: number }>;
   /**
    * Current ioredis instance, for features that this interface does not cover. It changes with every failover. In a cluster it is
-   * the instance of one of the masters.
+   * the instance of one of the masters. It shares its socket with the cache.
    */
   current(): Redis | undefined;
   /** Calls the listener for each event until the returned function is called. */

@@ -2,19 +2,19 @@
  * One TCP connection to one node, for as long as it lasts. It never reconnects: a link that is lost is replaced by
  * another, so that nothing that was sent on the old one can be sent again by accident.
  *
- * ioredis does the protocol; its own reconnecting, queues and resending are switched off. The link knows how long an
- * answer has been owed, which is what hang detection needs.
+ * ioredis logs in and sends all commands but the frequent ones (`wire-connector.ts`); its own reconnecting, queues and resending are
+ * switched off. The link measures how long the node has owed a reply, for the detection of hangs.
  */
-import { isIP, type Socket } from 'node:net';
+import { isIP } from 'node:net';
 import { Redis } from 'ioredis';
 import type { Address, TlsOptions } from '../api/types.ts';
 import { addressKey } from './address.ts';
 import type { Argument } from './commands.ts';
 import { Progress } from './progress.ts';
-import { readReplies } from './replies.ts';
 import { isReply, isUnavailable } from './reply-error.ts';
 import { now, within } from './timing.ts';
-import { isPlain, type LinkReceiver, WireCommand } from './wire.ts';
+import { encode, isPlain, type LinkReceiver, WireCommand } from './wire.ts';
+import { type Wire, wireConnector } from './wire-connector.ts';
 
 export interface LinkOptions {
   readonly address: Address;
@@ -63,8 +63,8 @@ export class Link {
   /** Reason of the close; resolves once. */
   readonly over: Promise<string>;
   readonly #progress: Progress;
+  #wire: Wire | undefined;
   #endpoint: string | undefined;
-  #corked = false;
   #closed: string | undefined;
   #end: (reason: string) => void = () => {};
 
@@ -91,12 +91,15 @@ export class Link {
 
   static async #open(options: LinkOptions, protocol: 2 | undefined): Promise<Link> {
     const { address, tls } = options;
+    const wires: Wire[] = [];
     const redis = new Redis({
+      Connector: wireConnector({ address, tls, sharesReplies: options.protocol === undefined }, (wire) =>
+        wires.push(wire),
+      ),
       host: address.host,
       port: address.port,
       ...(options.username === undefined ? {} : { username: options.username }),
       ...(options.password === undefined ? {} : { password: options.password }),
-      ...(tls === undefined ? {} : { tls: tlsOf(tls) }),
       db: options.db,
       ...(protocol === undefined ? {} : { protocol }),
       lazyConnect: true,
@@ -107,8 +110,6 @@ export class Link {
       autoResubscribe: false,
       maxRetriesPerRequest: null,
       connectTimeout: options.timeoutMs,
-      disconnectTimeout: 20,
-      keepAlive: 5000,
       disableClientInfo: true,
       ...(options.isNamed === false ? {} : { connectionName: 'redis-cache-kit' }),
     });
@@ -124,16 +125,20 @@ export class Link {
       await within(redis.connect(), options.timeoutMs, `connecting to ${addressKey(address)}`);
       // ioredis only reports a refused SELECT or AUTH and continues, in database 0 or without a login.
       if (failure) throw failure;
-      if (options.protocol === undefined) readReplies(redis);
-      const { remoteAddress = '', remotePort = 0 } = redis.stream as Socket;
-      link.#endpoint = addressKey({ host: remoteAddress.replace(/^::ffff:/, ''), port: remotePort });
-      redis.stream.prependListener('data', () => link.#progress.heard());
+      link.#use(wires[0] as Wire);
       return link;
     } catch (error) {
       const cause = failure ?? (error as Error);
       link.destroy(cause.message);
       throw cause;
     }
+  }
+
+  #use(wire: Wire): void {
+    const { host, port } = wire.remote;
+    this.#wire = wire;
+    this.#endpoint = addressKey({ host: host.replace(/^::ffff:/, ''), port });
+    wire.heard = () => this.#progress.heard();
   }
 
   /**
@@ -188,19 +193,21 @@ export class Link {
     allowedSilenceMs = 0,
   ): void {
     const { redis } = this;
-    if (this.#closed !== undefined || redis.status !== 'ready' || !redis.stream.writable) {
+    const wire = this.#wire;
+    if (this.#closed !== undefined || redis.status !== 'ready' || !wire?.isWritable) {
       this.destroy('the connection was closed by the other side');
       receiver.failed(this, new UnsentError(this.#closed), of);
       return;
     }
     const sentAt = now();
     // A single command is sent at once.
-    if (!this.#progress.isIdle) this.#cork();
+    if (!this.#progress.isIdle) wire.cork();
     this.#progress.began(sentAt, allowedSilenceMs);
     const call = new WireCommand(this, command, args, buffers, receiver, of, sentAt);
-    if (isPlain(command)) {
-      redis.sendCommand(call.asCommand);
-      this.#progress.sized(call.bytes);
+    if (wire.sharesReplies && isPlain(command)) {
+      const encoded = encode(command, args);
+      wire.send(call, encoded);
+      this.#progress.sized(encoded.length);
       return;
     }
     this.#progress.sized(sizeOf(args));
@@ -215,20 +222,6 @@ export class Link {
   settled(sentAt: number): void {
     this.#progress.settled(sentAt);
   }
-
-  /** Combines the commands of one tick into one write: no delay for a single caller, less work for many. */
-  #cork(): void {
-    if (this.#corked) return;
-    this.#corked = true;
-    const { stream } = this.redis;
-    stream.cork();
-    process.nextTick(this.#uncork, stream);
-  }
-
-  readonly #uncork = (stream: Redis['stream']): void => {
-    this.#corked = false;
-    stream.uncork();
-  };
 
   /** Asks the node for its role, and whether it serves (a loading node reports master, and refuses commands). */
   async role(): Promise<Role> {
@@ -249,7 +242,6 @@ export class Link {
     if (this.#closed !== undefined) return;
     this.#closed = reason;
     this.redis.disconnect();
-    this.redis.stream?.destroy();
     this.#end(reason);
   }
 }
@@ -262,15 +254,6 @@ function isHelloUnavailable(error: unknown): boolean {
 
 function sizeOf(args: readonly Argument[]): number {
   return args.reduce<number>((bytes, arg) => bytes + (typeof arg === 'number' ? 1 : arg.length), 0);
-}
-
-export function tlsOf(tls: TlsOptions): Record<string, string> {
-  return {
-    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-    ...(tls.cert === undefined ? {} : { cert: tls.cert }),
-    ...(tls.key === undefined ? {} : { key: tls.key }),
-    ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
-  };
 }
 
 /**

@@ -23,10 +23,11 @@ import type { ResolvedConnection } from '../options/connection-options.ts';
 import type { Argument, CallOptions } from './commands.ts';
 import { isRead } from './commands.ts';
 import type { ConnectionFactory } from './connection-factory.ts';
-import { type Link, tlsOf } from './link.ts';
+import type { Link } from './link.ts';
 import { followWhole, type PartListener } from './part.ts';
 import { isReply } from './reply-error.ts';
 import { now } from './timing.ts';
+import { tlsOf } from './wire-connector.ts';
 
 function unsupervisedOptions(options: ResolvedConnection) {
   const { addresses, username, password, sentinelUsername, sentinelPassword, tls, db, connectTimeoutMs } =

@@ -1,11 +1,11 @@
 /**
- * One command as ioredis's `sendCommand` takes it, without what ioredis's own class does for each: transformers, timers,
- * tracing, a promise and six closures. For the commands that a cache sends by the thousand; all others go the usual way.
+ * One command that this client writes to the socket itself, without what ioredis does for each: transformers, timers, tracing, a
+ * promise and six closures. For the commands that a cache sends by the thousand; ioredis sends all others.
  *
- * Both ways share ioredis's queue of commands and its stream, so their order is kept whoever sends.
+ * Both share one socket (`wire-connector.ts`), so their order is kept whoever sends.
  */
-import type { Command } from 'ioredis';
 import type { Argument } from './commands.ts';
+import type { OwnCommand } from './pending-replies.ts';
 
 /** Commands with plain arguments and replies, to which ioredis would do nothing but decode strings. */
 const PLAIN = (
@@ -13,14 +13,11 @@ const PLAIN = (
   'INCR INCRBY DECR DECRBY APPEND FCALL FCALL_RO EVALSHA EVALSHA_RO'
 ).split(' ');
 
-const SCRIPTS = new Set(['fcall', 'fcall_ro', 'evalsha', 'evalsha_ro']);
-
-/** As ioredis looks them up, several times a command: it need not lower them each time. */
-const lowered = new Map(PLAIN.map((name) => [name, name.toLowerCase()]));
+const plain = new Set(PLAIN);
 
 /** Names in capitals only: ioredis treats `get` and `GET` differently, and so does this. */
 export function isPlain(command: string): boolean {
-  return lowered.has(command);
+  return plain.has(command);
 }
 
 const names = new Map<string, string>();
@@ -99,22 +96,15 @@ export interface LinkReceiver<L, T> {
   failed(link: L, error: Error, of: T): void;
 }
 
-/** The members of a command that `sendCommand` and the reply parser use. */
-export class WireCommand<L extends SendingLink, T> {
+/** A command and the receiver of its reply. */
+export class WireCommand<L extends SendingLink, T> implements OwnCommand {
   readonly name: string;
   readonly args: readonly Argument[];
-  readonly promise = undefined;
-  readonly inTransaction = false;
-  /** ioredis traces its own commands only. */
-  readonly isTraced = true;
-  readonly #command: string;
   readonly #link: L;
   readonly #buffers: boolean;
   readonly #receiver: LinkReceiver<L, T>;
   readonly #of: T;
   readonly #sentAt: number;
-  /** Number of bytes sent; 0 before. */
-  bytes = 0;
 
   constructor(
     link: L,
@@ -125,8 +115,7 @@ export class WireCommand<L extends SendingLink, T> {
     of: T,
     sentAt: number,
   ) {
-    this.name = lowered.get(name) ?? name;
-    this.#command = name;
+    this.name = name;
     this.args = args;
     this.#link = link;
     this.#buffers = buffers;
@@ -134,14 +123,6 @@ export class WireCommand<L extends SendingLink, T> {
     this.#of = of;
     this.#sentAt = sentAt;
   }
-
-  toWritable(): string | Buffer {
-    const encoded = encode(this.#command, this.args);
-    this.bytes = encoded.length;
-    return encoded;
-  }
-
-  setReplyContext(): void {}
 
   /** The reply as it came: Buffers. */
   resolve(reply: unknown): void {
@@ -157,15 +138,5 @@ export class WireCommand<L extends SendingLink, T> {
   reject(error: Error): void {
     this.#link.settled(this.#sentAt);
     this.#receiver.failed(this.#link, error, this.#of);
-  }
-
-  /** Its reply is a text, a number, a value or a list of these; that of a script may be anything. */
-  get flat(): boolean {
-    return !SCRIPTS.has(this.name);
-  }
-
-  /** The one place where the type says more than ioredis needs. */
-  get asCommand(): Command {
-    return this as unknown as Command;
   }
 }

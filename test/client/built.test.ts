@@ -31,6 +31,9 @@ const NODES = ['20.0.0', '22.23.3', process.versions.node];
  */
 const JEST = '30.5.2';
 
+/** The lowest and the newest release that the range of the package allows. */
+const IOREDIS = ['6.0.0', '6'];
+
 const dir = mkdtempSync(join(tmpdir(), 'kit-package-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
@@ -40,6 +43,10 @@ const app = join(dir, 'app');
 const alone = await installInEmptyProject(tarball, app);
 const jestApp = join(dir, 'jest');
 const withJest = await installInEmptyProject(tarball, jestApp, `jest@${JEST}`);
+const ioredisApps = IOREDIS.map((version) => ({ version, folder: join(dir, `ioredis-${version}`) }));
+const withIoredis = await Promise.all(
+  ioredisApps.map(({ version, folder }) => installInEmptyProject(tarball, folder, `ioredis@${version}`)),
+);
 const nodes = await Promise.all(
   NODES.map(async (version) => ({ version, path: await findOrInstallNode(version) })),
 );
@@ -60,6 +67,28 @@ async function contents(): Promise<{ readonly other: readonly string[]; readonly
     dist: files.filter((path) => path.startsWith('dist/')),
   };
 }
+
+/** Runs `packed/program.mjs` in the folder of an application, against a real Redis. */
+async function runProgram(folder: string, node: string): Promise<unknown> {
+  await using redis = await RedisProcess.start();
+  const { host, port } = redis.address;
+  const program = join(folder, 'program.mjs');
+  copyFileSync(join(import.meta.dirname, 'packed/program.mjs'), program);
+  const { stdout } = await run(node, [program, `${host}:${port}`], { cwd: folder, timeout: 30_000 });
+  return JSON.parse(stdout);
+}
+
+/** What it prints. */
+const DONE = {
+  read: { a: 1 },
+  invalidated: true,
+  loads: 1,
+  rich: true,
+  tiered: { value: { b: 2 }, source: 'l1', frozen: true },
+  scheduled: expect.stringContaining('croner, which is not installed'),
+  memory: 0,
+  away: 'memory',
+};
 
 describe('the tarball', () => {
   it('holds JavaScript and types of every source, and nothing else but what a package has', async () => {
@@ -132,25 +161,7 @@ describeWith('installed alone', alone, () => {
       });
 
       it('does what its users do, against a real Redis', async () => {
-        await using redis = await RedisProcess.start();
-        const { host, port } = redis.address;
-        const program = join(app, 'program.mjs');
-        copyFileSync(join(import.meta.dirname, 'packed/program.mjs'), program);
-        const { stdout } = await run(String(path), [program, `${host}:${port}`], {
-          cwd: app,
-          timeout: 30_000,
-        });
-        expect(JSON.parse(stdout)).toEqual({
-          read: { a: 1 },
-          invalidated: true,
-          loads: 1,
-          rich: true,
-          tiered: { value: { b: 2 }, source: 'l1', frozen: true },
-          scheduled: expect.stringContaining('croner, which is not installed'),
-          memory: 0,
-          away: 'memory',
-          node: `v${version}`,
-        });
+        expect(await runProgram(app, String(path))).toEqual({ ...DONE, node: `v${version}` });
       });
     });
 
@@ -211,6 +222,14 @@ describeWith('installed alone', alone, () => {
     });
   });
 });
+
+for (const [i, { version, folder }] of ioredisApps.entries())
+  describeWith(`installed with ioredis@${version}`, withIoredis[i], () => {
+    it('uses that copy of ioredis, and does what its users do, against a real Redis', async () => {
+      expect(readdirSync(join(folder, 'node_modules/@redis-cache-kit/client'))).not.toContain('node_modules');
+      expect(await runProgram(folder, process.execPath)).toEqual({ ...DONE, node: process.version });
+    });
+  });
 
 describeWith('installed beside Jest', withJest, () => {
   it('runs the tests of a CommonJS project, against a real Redis', async () => {

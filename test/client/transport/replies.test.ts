@@ -1,18 +1,19 @@
 /**
- * The reader of plain replies next to ioredis's own: each reply reaches its command, wherever the network splits the
- * bytes.
+ * Decoding of replies to own commands, and passing on of those to commands of ioredis: each reply reaches its command, wherever the
+ * network splits the bytes.
  */
 import fc from 'fast-check';
-import type { Redis } from 'ioredis';
+import { ReplyError } from 'ioredis';
 import { expect, it } from 'vitest';
 import type { Link } from '../../../client/transport/link.ts';
-import { Replies, readReplies } from '../../../client/transport/replies.ts';
+import { PendingReplies } from '../../../client/transport/pending-replies.ts';
+import { Replies } from '../../../client/transport/replies.ts';
 import { WireCommand } from '../../../client/transport/wire.ts';
 
 const LINK = { settled() {} } as unknown as Link;
 
 interface Reply {
-  readonly ours: boolean;
+  readonly own: boolean;
   readonly push?: boolean;
   readonly bytes: Buffer;
   readonly value?: unknown;
@@ -27,66 +28,76 @@ const value = fc.oneof(
   fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
   fc.constant(Buffer.from('\r\n$3\r\n*2\r\n')),
 );
-const ours: fc.Arbitrary<Reply> = fc.oneof(
-  value.map((of) => ({ ours: true, bytes: bulk(of), value: of })),
+const own: fc.Arbitrary<Reply> = fc.oneof(
+  value.map((of) => ({ own: true, bytes: bulk(of), value: of })),
   fc.array(value, { maxLength: 5 }).map((list) => ({
-    ours: true,
+    own: true,
     bytes: Buffer.concat([Buffer.from(`*${list.length}\r\n`), ...list.map(bulk)]),
     value: list,
   })),
-  fc.integer().map((n) => ({ ours: true, bytes: Buffer.from(`:${n}\r\n`), value: n })),
+  fc.integer().map((n) => ({ own: true, bytes: Buffer.from(`:${n}\r\n`), value: n })),
   fc.constantFrom(
-    { ours: true, bytes: Buffer.from('+OK\r\n'), value: Buffer.from('OK') },
-    { ours: true, bytes: Buffer.from('$-1\r\n'), value: null },
-    { ours: true, bytes: Buffer.from('*-1\r\n'), value: null },
+    { own: true, bytes: Buffer.from('+OK\r\n'), value: Buffer.from('OK') },
+    { own: true, bytes: Buffer.from('$-1\r\n'), value: null },
+    { own: true, bytes: Buffer.from('*-1\r\n'), value: null },
   ),
 );
-/** Replies to commands that ioredis sent, errors, and unsolicited replies. */
-const theirs: fc.Arbitrary<Reply> = fc.constantFrom(
-  ...[
-    '-ERR no\r\n',
+/** Replies with lists in lists, of RESP3, and errors; the values are those of ioredis. */
+const nested: readonly (readonly [bytes: string, value: unknown])[] = [
+  ['-ERR no\r\n', new ReplyError('ERR no')],
+  ['!5\r\nERR x\r\n', new ReplyError('ERR x')],
+  [
     '*2\r\n*2\r\n$1\r\na\r\n:1\r\n%1\r\n+k\r\n,1.5\r\n',
-    '%2\r\n$1\r\na\r\n_\r\n$1\r\nb\r\n~1\r\n#t\r\n',
-    '|1\r\n+ttl\r\n:3\r\n$2\r\nhi\r\n',
-    '!5\r\nERR x\r\n',
-    '=7\r\ntxt:abc\r\n',
-    '*0\r\n',
-    '(123456789012345678901234567890\r\n',
-  ].map((text) => ({ ours: false, bytes: Buffer.from(text) })),
-  { ours: false, push: true, bytes: Buffer.from('>2\r\n+message\r\n*1\r\n$1\r\nx\r\n') },
+    [
+      [Buffer.from('a'), 1],
+      [Buffer.from('k'), Buffer.from('1.5')],
+    ],
+  ],
+  ['%2\r\n$1\r\na\r\n_\r\n$1\r\nb\r\n~1\r\n#t\r\n', [Buffer.from('a'), null, Buffer.from('b'), [1]]],
+  ['*2\r\n-ERR part\r\n#f\r\n', [new ReplyError('ERR part'), 0]],
+  ['=7\r\ntxt:abc\r\n', Buffer.from('abc')],
+  ['*0\r\n', []],
+  ['*1\r\n*0\r\n', [[]]],
+  ['(123456789012345678901234567890\r\n', '123456789012345678901234567890'],
+];
+/** Replies that are passed on: those to commands of ioredis, and pushes. */
+const passed: fc.Arbitrary<Reply> = fc.constantFrom(
+  ...[...nested.map(([bytes]) => bytes), '|1\r\n+ttl\r\n:3\r\n$2\r\nhi\r\n', '+OK\r\n', '$-1\r\n'].map(
+    (text) => ({
+      own: false,
+      bytes: Buffer.from(text),
+    }),
+  ),
+  { own: false, push: true, bytes: Buffer.from('>2\r\n+message\r\n*1\r\n$1\r\nx\r\n') },
+);
+/** The error of a command names it. */
+const named = (value: unknown): unknown =>
+  value instanceof Error ? Object.assign(value, { command: { name: 'GET', args: [] } }) : value;
+const anyOwn: fc.Arbitrary<Reply> = fc.oneof(
+  own,
+  fc.constantFrom(
+    ...nested.map(([text, value]) => ({ own: true, bytes: Buffer.from(text), value: named(value) })),
+  ),
 );
 
 it('gives each reply to its reader, whole and in order, wherever the chunks end', () => {
   fc.assert(
     fc.property(
-      fc.array(fc.oneof(ours, theirs), { minLength: 1, maxLength: 12 }),
+      fc.array(fc.oneof(anyOwn, passed), { minLength: 1, maxLength: 12 }),
       fc.array(fc.nat(400), { maxLength: 12 }),
       (replies, cuts) => {
         const answers: unknown[] = [];
-        const receiver = { answered: (_: Link, reply: unknown) => answers.push(reply), failed() {} };
-        const queue: unknown[] = replies
-          .filter(({ push }) => !push)
-          .map((reply) => ({
-            // ioredis also reads a refusal of one of our commands.
-            command:
-              reply.ours || reply.bytes[0] === 0x2d
-                ? new WireCommand(LINK, 'GET', [], true, receiver, undefined, 0)
-                : {},
-          }));
-        const foreign = replies.filter((reply) => !reply.ours);
-        let passed = Buffer.alloc(0);
-        const reader = new Replies(
-          { peekFront: () => queue[0] as { command: unknown }, shift: () => queue.shift() },
-          (chunk) => {
-            passed = Buffer.concat([passed, chunk]);
-            const [first] = foreign;
-            if (!first || passed.length < first.bytes.length) return;
-            expect(passed).toEqual(first.bytes);
-            foreign.shift();
-            passed = Buffer.alloc(0);
-            if (!first.push) queue.shift();
-          },
-        );
+        const receiver = {
+          answered: (_: Link, reply: unknown) => answers.push(reply),
+          failed: (_: Link, error: Error) => answers.push(error),
+        };
+        const pending = new PendingReplies();
+        for (const reply of replies) {
+          if (reply.own) pending.push(new WireCommand(LINK, 'GET', [], true, receiver, undefined, 0));
+          else if (!reply.push) pending.push(undefined);
+        }
+        const chunks: Buffer[] = [];
+        const reader = new Replies(pending, (chunk) => chunks.push(chunk));
         const stream = Buffer.concat(replies.map(({ bytes }) => bytes));
         const ends = [...new Set([...cuts.filter((cut) => cut < stream.length), stream.length])];
         let from = 0;
@@ -94,16 +105,35 @@ it('gives each reply to its reader, whole and in order, wherever the chunks end'
           if (to > from) reader.read(stream.subarray(from, to));
           from = to;
         }
-        expect(answers).toEqual(replies.filter((reply) => reply.ours).map((reply) => reply.value));
-        expect(foreign).toEqual([]);
-        expect(queue).toEqual([]);
+        expect(answers).toEqual(replies.filter((reply) => reply.own).map((reply) => reply.value));
+        expect(Buffer.concat(chunks)).toEqual(
+          Buffer.concat(replies.filter((reply) => !reply.own).map(({ bytes }) => bytes)),
+        );
+        expect(pending.clear()).toEqual([]);
       },
     ),
     { numRuns: 2_000 },
   );
 });
 
-it('leaves an ioredis alone that is not the one it knows', () => {
-  const stream = { listeners: () => [() => {}, () => {}] };
-  expect(readReplies({ stream, commandQueue: {} } as unknown as Redis)).toBe(false);
+it('refuses a reply of an unknown type', () => {
+  const pending = new PendingReplies();
+  pending.push(new WireCommand(LINK, 'GET', [], true, { answered() {}, failed() {} }, undefined, 0));
+  const reader = new Replies(pending, () => {});
+  expect(() => reader.read(Buffer.from('?1\r\n'))).toThrowError('unknown RESP type ? in a reply');
+});
+
+it('keeps the order of pending commands over any number of them', () => {
+  const pending = new PendingReplies();
+  const commands = Array.from(
+    { length: 5000 },
+    (_, i) => new WireCommand(LINK, 'GET', [i], true, { answered() {}, failed() {} }, undefined, 0),
+  );
+  const shifted: unknown[] = [];
+  for (const [i, command] of commands.entries()) {
+    pending.push(command);
+    if (i % 3 === 2) shifted.push(pending.shift());
+  }
+  for (let next = pending.shift(); next; next = pending.shift()) shifted.push(next);
+  expect(shifted).toEqual(commands);
 });

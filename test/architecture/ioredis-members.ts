@@ -1,0 +1,45 @@
+/**
+ * Members of ioredis that the client must not use: `^6` promises nothing about them. The declarations of the installed ioredis name
+ * them: `private` ones, and those that its documentation leaves out (`@ignore`).
+ */
+import type { SourceFile } from './rules.ts';
+import { mask } from './source.ts';
+
+/** Uses of such a name that are allowed, with the reason. */
+const ALLOWED: Readonly<Record<string, string>> = {
+  'client/extras/telemetry.ts: setStatus': 'a method of a span, not of ioredis',
+  'client/transport/unsupervised.ts: stream':
+    'declared as public; the address of the master that the Sentinel connector found',
+};
+/** Fields of prototypes and modules that no declaration lists. */
+const UNDECLARED = ['prevCommandQueue', 'prevCondition', 'dataHandler'];
+/** A member by an expression or in a type of its own hides from the check of names. */
+const HIDDEN: readonly RegExp[] = [/\bas unknown as\b/, /\bReflect\s*\./, /\bredis\s*(?:\?\.)?\[/];
+
+/** Names from the text of `ioredis/built/Redis.d.ts`. */
+export function hiddenMembers(declarations: string): readonly string[] {
+  const member = String.raw`(?:get )?(\w+)\s*[:;(<?]`;
+  const ofPrivate = declarations.matchAll(new RegExp(String.raw`^\s*private (?:static )?${member}`, 'gm'));
+  const ignored = declarations.matchAll(new RegExp(String.raw`@ignore\s*\*/\s*${member}`, 'g'));
+  return [...new Set([...[...ofPrivate, ...ignored].map(([, name]) => String(name)), ...UNDECLARED])];
+}
+
+/** Uses in the files of the client. */
+export function hiddenMemberUses(declarations: string, files: readonly SourceFile[]): string[] {
+  const names = hiddenMembers(declarations);
+  const use = new RegExp(String.raw`\.\s*(${names.join('|')})\b`);
+  return files
+    .filter(({ path }) => /^client\/.*\.ts$/.test(path))
+    .flatMap(({ path, text }) => {
+      const { code } = mask(text);
+      const isUser = /\bfrom 'ioredis'|\bredis\b/.test(text);
+      return code.split('\n').flatMap((line, i) => {
+        const name = use.exec(line)?.[1];
+        const found = [
+          ...(name !== undefined && !(`${path}: ${name}` in ALLOWED) ? [`'${name}'`] : []),
+          ...(isUser && HIDDEN.some((sign) => sign.test(line)) ? ['a cast or an index'] : []),
+        ];
+        return found.map((what) => `${path}:${i + 1}: ${what}: no public member of ioredis`);
+      });
+    });
+}
