@@ -34,14 +34,14 @@ function tableRows(text: string): string[][] {
 }
 
 describe('every document', () => {
-  it.each(DOCUMENTS)('%s links only to what exists', (document) => {
+  it.each(DOCUMENTS)('%s links only to existing targets', (document) => {
     const targets = [...read(document).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map(
       ([, target]) => target ?? '',
     );
     expect(targets.filter((target) => !existsSync(join(TOP, dirname(document), target)))).toEqual([]);
   });
 
-  it.each(DOCUMENTS)('%s has no place that is still to be filled', (document) => {
+  it.each(DOCUMENTS)('%s contains no placeholder', (document) => {
     expect(read(document)).not.toMatch(/<!--/);
   });
 });
@@ -55,19 +55,19 @@ describe('the exit codes', () => {
   });
 });
 
-describe('the traceability', () => {
+describe('the traceability table', () => {
   const rows = tableRows(read('docs/traceability.md')).filter(([id]) => /^[A-E]\d+$/.test(id ?? ''));
 
   it('has every row of the mission, once and in order', () => {
     expect(rows.map(([id]) => id)).toEqual(ROWS);
   });
 
-  it('names a proof for every row, or says "not yet"', () => {
+  it('names a proof for every row, or "not yet"', () => {
     const silent = rows.filter(([, , proof]) => !/`(?:test\/|drill )|not yet/.test(proof ?? ''));
     expect(silent.map(([id]) => id)).toEqual([]);
   });
 
-  it('names only test files and drills that exist', () => {
+  it('names only existing test files and drills', () => {
     const drills = drillsNamed('all').map(({ id }) => id);
     const proofs = rows.flatMap(([, , proof]) =>
       [...(proof ?? '').matchAll(/`(test\/[^`]+|drill [^`]+)`/g)].map(([, name]) => name ?? ''),
@@ -89,7 +89,7 @@ describe('the traceability', () => {
   });
 });
 
-it('every decision is in the list of decisions', () => {
+it('every decision page is in the list of decisions', () => {
   const list = read('docs/decisions/README.md');
   const pages = readdirSync(join(TOP, 'docs/decisions')).filter((name) => name !== 'README.md');
   expect(pages.filter((page) => !list.includes(`(${page})`))).toEqual([]);

@@ -39,7 +39,7 @@ describe('the examples of the caching guide', () => {
     prices: async (ids: readonly string[]) => new Map(ids.map((id) => [id, id.length])),
   });
 
-  it('load a user once, and see the change of one', async () => {
+  it('load a user once, and show the update of one', async () => {
     await withCache(redisCache({ url, namespace: 'guide' }), async (cache) => {
       const data = shop();
       expect(await caching.readUser(cache, data, 1)).toEqual({ id: 1, name: 'Ada' });
@@ -50,7 +50,7 @@ describe('the examples of the caching guide', () => {
     });
   });
 
-  it('invalidate by tag, load many, and do once what is to be done once', async () => {
+  it('invalidate by tag, load many keys, and run a job once', async () => {
     await withCache(redisCache({ url, namespace: 'guide' }), async (cache) => {
       expect(await caching.tags(cache)).toEqual(['<html>', undefined]);
       expect([...(await caching.many(cache, shop()))]).toEqual([
@@ -62,7 +62,7 @@ describe('the examples of the caching guide', () => {
     });
   });
 
-  it('keep a page for as long as its server says, and no error page', async () => {
+  it('keep a page for the lifetime that its server sets, and no error page', async () => {
     await withCache(caching.withRichValues(url), async (cache) => {
       let fetched = 0;
       const answer = (status: number) => async () => {
@@ -95,7 +95,7 @@ describe('the examples of the caching guide', () => {
 });
 
 describe('the examples of the deployment guide', () => {
-  it('open one Redis, by address, by URL and with a tier before it', async () => {
+  it('connect to one Redis, by address, by URL and with a first tier', async () => {
     for (const cache of [
       deployments.single(redis.address, {}),
       deployments.managed(url),
@@ -107,7 +107,7 @@ describe('the examples of the deployment guide', () => {
       });
   });
 
-  it('open a sentinel set', async () => {
+  it('connect to sentinels', async () => {
     await withSentinels(async (list) => {
       await withCache(deployments.sentinels(list, {}), async (cache) => {
         expect((await cache.set('k', 1)).source).toBe('redis');
@@ -115,7 +115,7 @@ describe('the examples of the deployment guide', () => {
     });
   });
 
-  it('open a cluster', async () => {
+  it('connect to a cluster', async () => {
     await withCluster(async (node) => {
       await withCache(deployments.cluster([node.address], {}), async (cache) => {
         await cache.set('k', 1);
@@ -141,19 +141,19 @@ async function withCluster(run: (node: RedisProcess) => Promise<void>): Promise<
   await run(node);
 }
 
-describe('the programs', () => {
-  it('integration: a vector search is asked for once', async () => {
+describe('the example programs', () => {
+  it('integration: a vector search is requested once', async () => {
     const { first, again, loads, status } = await integration(url);
     expect(again).toEqual(first);
     expect([loads, status]).toEqual([1, 'healthy']);
   });
 
-  it('llm: the model is asked again only when its answers were invalidated', async () => {
+  it('llm: the model is called again only after its responses were invalidated', async () => {
     const { fresh, renewed, calls } = await llm(url);
     expect([fresh.cached, renewed.cached, calls]).toEqual([false, false, 2]);
   });
 
-  it('background: warms, writes behind, counts', async () => {
+  it('background: warms, writes behind and counts', async () => {
     const { reports, written, rows } = await background(url);
     expect(reports.map(({ strategy, failed }) => [strategy, failed])).toEqual([
       ['critical-application-data', 0],
@@ -163,7 +163,7 @@ describe('the programs', () => {
     expect([...rows]).toEqual([['views:home', 10]]);
   });
 
-  it('comparison: a cache saves the queries that were asked before', async () => {
+  it('comparison: a cache saves repeated queries', async () => {
     const rows = await comparison(url);
     expect(rows.map(({ load, cache, databaseQueries }) => [load, cache, databaseQueries])).toEqual([
       ['50 realistic', 'none', 50],
@@ -176,7 +176,7 @@ describe('the programs', () => {
     expect(rows[2]?.hitRatio).toBe(0.8);
   });
 
-  it('migration: the new side does what the old one did', async () => {
+  it('migration: the new code behaves like the old code', async () => {
     const loadUser = async (id: number) => ({ id, name: 'Ada' });
     const ada = { id: 42, name: 'Ada' };
     await withCache(redisCache({ url }), async (cache) => {
@@ -194,13 +194,13 @@ describe('the snippets', () => {
     ),
   );
 
-  it.each(snippets)('$guide: $region is what runs in $file', ({ file, region, shown }) => {
+  it.each(snippets)('$guide: $region is the code of $file', ({ file, region, shown }) => {
     const text = readFileSync(join(TOP, file ?? ''), 'utf8');
     const body = new RegExp(`// #region ${region}\n([\\s\\S]*?) *// #endregion`).exec(text)?.[1];
     expect(shown).toBe(dedented(body ?? 'no such region'));
   });
 
-  it('name every example somewhere', () => {
+  it('show every example in some guide', () => {
     const named = new Set(
       GUIDES.flatMap((guide) =>
         [...readFileSync(join(TOP, guide), 'utf8').matchAll(/examples\/[\w-]+\.ts/g)].map(([name]) => name),

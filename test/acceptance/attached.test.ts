@@ -97,8 +97,8 @@ function textOf(dir: string): string {
     .join('\n');
 }
 
-describe('a run on somebody else’s Redis', () => {
-  it('sends only what it says, on keys of its prefix, each with a TTL, and leaves none', async () => {
+describe('a run on an external Redis', () => {
+  it('sends only allowlisted commands, sets a TTL on every key under its prefix, and leaves no key', async () => {
     await redis.admin().set('theirs', 'untouched', 'EX', 1_000);
     const { seen, stop } = await watch();
     const { exitCode, out, err } = await cli
@@ -142,7 +142,7 @@ describe('a run on somebody else’s Redis', () => {
     expect((await cli.runKit('verify', 'run')).exitCode).toBe(EXIT.GO);
   }, 90_000);
 
-  it('is a go where what was asked holds, and keeps a password of the command line to itself', async () => {
+  it('is a GO when the requested criteria pass, and does not print the password of the command line', async () => {
     const args = attach('drill', 'hit-miss', '--url', url(), '--out', 'run');
     const answer = await cli.start(args).waitForExit();
     const { out, err } = answer;
@@ -152,7 +152,7 @@ describe('a run on somebody else’s Redis', () => {
     expect(out + err + textOf(join(cli.path, 'run'))).not.toContain(PASSWORD);
   });
 
-  it('goes through sentinels', async () => {
+  it('connects through sentinels', async () => {
     await using set = await startSentinelSet();
     const sentinels = set.sentinels.map(({ address: { host, port } }) => `${host}:${port}`).join(',');
     const args = attach(
@@ -179,8 +179,8 @@ function seed({ nodes }: ClusterSet, index: number): string {
   return `${host}:${port}`;
 }
 
-describe('a run on somebody else’s Redis Cluster', () => {
-  it('sends to each node only what it says, on keys of its prefix, and leaves none', async () => {
+describe('a run on an external Redis Cluster', () => {
+  it('sends only allowlisted commands to each node, on keys under its prefix, and leaves no key', async () => {
     await using cluster = await startCluster();
     for (const node of cluster.nodes) {
       const rule = aclRule(PREFIX, 'cluster').split(' ');
@@ -217,7 +217,7 @@ describe('a run on somebody else’s Redis Cluster', () => {
     expect(out + err + textOf(join(cli.path, 'run'))).not.toContain(PASSWORD);
   }, 90_000);
 
-  it('uses the nodes that answer of those that were named', async () => {
+  it('uses the reachable nodes among those that were named', async () => {
     await using cluster = await startCluster();
     const host = '127.62.0.1';
     const gone = `${host}:${await findFreePort(host)}`;
@@ -240,7 +240,7 @@ describe('a run on somebody else’s Redis Cluster', () => {
   });
 });
 
-describe('a run that does not come to its end', () => {
+describe('a run that does not complete', () => {
   it('removes its keys on Ctrl-C', async () => {
     const running = cli.start(attach('drill', 'batches', '--out', 'run'), { env: env() });
     await waitUntil('keys of the load', async () => (await redis.admin().dbsize()) > 100);
@@ -250,7 +250,7 @@ describe('a run that does not come to its end', () => {
     expect(await redis.admin().dbsize()).toBe(0);
   });
 
-  it('leaves to their TTL what it wrote, when it is killed', async () => {
+  it('leaves its keys to their TTL after SIGKILL', async () => {
     const short = ['--set', 'client.defaultTtlSeconds=2'];
     const running = cli.start(attach('drill', 'batches', ...short, '--out', 'run'), { env: env() });
     await waitUntil('keys of the load', async () => (await redis.admin().dbsize()) > 100);
@@ -263,7 +263,7 @@ describe('a run that does not come to its end', () => {
   });
 });
 
-describe('what cannot work ends with one error and leaves no run', () => {
+describe('an impossible request ends with one error and creates no run', () => {
   it.each([
     ['no address', [], {}, 'ATTACH_INVALID', EXIT.USAGE],
     ['a host that nobody agreed to', ['--url', 'redis://192.0.2.1'], {}, 'ATTACH_UNCONFIRMED', EXIT.USAGE],
@@ -276,7 +276,7 @@ describe('what cannot work ends with one error and leaves no run', () => {
     expect(readdirSync(cli.path)).toEqual([]);
   });
 
-  it('an address for another substrate', async () => {
+  it('rejects an address for another substrate', async () => {
     const answer = await cli.runKit('readiness', '--url', 'redis://127.0.0.1:1', '--json');
     expect(answer.exitCode).toBe(EXIT.USAGE);
     expect(JSON.parse(answer.out)).toMatchObject({
@@ -285,7 +285,7 @@ describe('what cannot work ends with one error and leaves no run', () => {
   });
 });
 
-it('no drill that is asked of somebody else’s Redis has rates or keys above what is said', () => {
+it('every drill for an external Redis stays within the documented rates and key counts', () => {
   for (const { attached, workload: asked } of drills) {
     if (attached === undefined) continue;
     const workload = workloadByName(asked.name);

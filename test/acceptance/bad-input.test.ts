@@ -54,8 +54,8 @@ async function refused(
   await cli.expectNothingLeft(0);
 }
 
-describe('a configuration that is wrong ends with 2 before anything is started', () => {
-  it('unknown environment', async () => {
+describe('an invalid configuration exits with 2 before anything is started', () => {
+  it('rejects an unknown environment', async () => {
     await refused(['readiness', '--env', 'prodction'], {
       exitCode: EXIT.USAGE,
       code: 'ENVIRONMENT_UNKNOWN',
@@ -64,7 +64,7 @@ describe('a configuration that is wrong ends with 2 before anything is started',
     expect(existsSync(join(cli.path, 'runs'))).toBe(false);
   });
 
-  it('a file that is not there', async () => {
+  it('rejects a missing file', async () => {
     await refused(['up', '--env', './mine.yaml'], {
       exitCode: EXIT.USAGE,
       code: 'CONFIG_UNREADABLE',
@@ -72,7 +72,7 @@ describe('a configuration that is wrong ends with 2 before anything is started',
     });
   });
 
-  it('a coverage summary that is no file, which a run would wait for or find missing at its end', async () => {
+  it('rejects a coverage summary that is not a regular file before the run starts', async () => {
     const fifo = join(cli.path, 'summary');
     execFileSync('mkfifo', [fifo]);
     await refused(['readiness', '--coverage', fifo], {
@@ -88,7 +88,7 @@ describe('a configuration that is wrong ends with 2 before anything is started',
     expect(existsSync(join(cli.path, 'runs'))).toBe(false);
   });
 
-  it('broken YAML', async () => {
+  it('rejects broken YAML', async () => {
     const file = cli.writeFile('broken.yaml', 'name: broken\ntopology:\n  kind: [sentinel\nredis: {}\n');
     await refused(['readiness', '--env', file], {
       exitCode: EXIT.USAGE,
@@ -98,7 +98,7 @@ describe('a configuration that is wrong ends with 2 before anything is started',
     expect(existsSync(join(cli.path, 'runs'))).toBe(false);
   });
 
-  it('a quorum above the number of sentinels', async () => {
+  it('rejects a quorum above the number of sentinels', async () => {
     const file = cli.writeEnvironment('too-many', { 'topology.quorum': 4 });
     await refused(['drill', 'hit-miss', '--env', file], {
       exitCode: EXIT.USAGE,
@@ -113,8 +113,8 @@ describe('a configuration that is wrong ends with 2 before anything is started',
   });
 });
 
-describe('a machine that cannot', () => {
-  it('has the port in use on all addresses', async () => {
+describe('a machine that cannot run the environment', () => {
+  it('reports a port that is in use on all addresses', async () => {
     await using stranger = await listenOnAllAddresses();
     const file = cli.writeEnvironment('port', { 'redis.port': stranger.port, 'sentinel.port': 26_390 });
     await refused(['up', '--env', file], {
@@ -124,7 +124,7 @@ describe('a machine that cannot', () => {
     });
   });
 
-  it('has a redis-server that is too old', async () => {
+  it('reports a redis-server that is too old', async () => {
     const bin = join(cli.path, 'bin');
     mkdirSync(bin);
     const old = join(bin, 'redis-server');
@@ -139,7 +139,7 @@ describe('a machine that cannot', () => {
     await neverPasses('run');
   });
 
-  it('has a file in the place of the directory for temporary files', async () => {
+  it('reports a file in place of the directory for temporary files', async () => {
     const env = { TMPDIR: cli.writeFile('no-directory', '') };
     await refused(
       ['up'],
@@ -156,7 +156,7 @@ describe('a machine that cannot', () => {
   });
 
   it.runIf(userInfo().uid === 0 && [process.cwd(), tmpdir()].every(isOpenToOthers))(
-    'runs an environment of another user: it is not called absent (needs root, and folders that others may enter)',
+    'reports an environment of another user instead of calling it absent (needs root, and folders that others may enter)',
     async () => {
       await cli.runKit('up', '--env', 'single');
       const state = join(cli.path, '.kit');
@@ -179,8 +179,8 @@ describe('a machine that cannot', () => {
     },
   );
 
-  describe.runIf(userInfo().uid === 0)('has a full disk (needs root, to mount a small one)', () => {
-    it('for the state, and it is mounted read-only: no defect of the kit', async () => {
+  describe.runIf(userInfo().uid === 0)('a full disk (needs root, to mount a small one)', () => {
+    it('under a read-only state directory is reported as a user error, not as a defect of the kit', async () => {
       await using disk = mountDisk('.kit', '2m', 'ro');
       expect(disk.path).toContain(cli.path);
       for (const args of [['up'], ['drill', 'hit-miss']]) {
@@ -192,7 +192,7 @@ describe('a machine that cannot', () => {
       }
     });
 
-    it('for the state, and it is mounted read-only: the doctor says so and ends with 1', async () => {
+    it('under a read-only state directory makes kit doctor exit with 1', async () => {
       await using disk = mountDisk('.kit', '2m', 'ro');
       expect(disk.path).toContain(cli.path);
       const { exitCode, out, err } = await cli.runKit('doctor');
@@ -202,13 +202,13 @@ describe('a machine that cannot', () => {
       );
     });
 
-    it('for the state: nothing is started', async () => {
+    it('under the state directory prevents every start', async () => {
       await using disk = mountDisk('.kit', '2m');
       expect(disk.path).toContain(cli.path);
       await refused(['up'], { exitCode: EXIT.UNKNOWN, code: 'DISK_FULL', says: [/MB free/] });
     });
 
-    it('for the state of an environment that is up: nothing is measured, and kit down still ends it', async () => {
+    it('under the state directory of a running environment prevents a run, and kit down still works', async () => {
       await using disk = mountDisk('.kit', '80m');
       expect((await cli.runKit('up')).exitCode).toBe(EXIT.GO);
       fillDisk(disk.path);
@@ -225,7 +225,7 @@ describe('a machine that cannot', () => {
       await neverPasses('run');
     });
 
-    it('for the evidence, from the first file on', async () => {
+    it('under the evidence is reported from the first file on', async () => {
       await using disk = mountDisk('out', '16k');
       const run = await cli.runKit('drill', 'hit-miss', '--out', join(disk.path, 'run'));
       notWritten(run);
@@ -233,7 +233,7 @@ describe('a machine that cannot', () => {
       await neverPasses(join(disk.path, 'run'));
     });
 
-    it('for the evidence, while the histories are written', async () => {
+    it('under the evidence is reported while the histories are written', async () => {
       await using disk = mountDisk('out', '160k');
       const run = await cli.runKit('drill', 'zipf-100', 'steady', '--out', join(disk.path, 'run'));
       notWritten(run);

@@ -26,20 +26,20 @@ const startEnvironment = async (file: string): Promise<EnvironmentView> => {
 describe('kit with a cluster', () => {
   const file = cluster('shards');
 
-  it('brings it up whole, and changes nothing the second time', async () => {
+  it('starts a healthy cluster, and changes nothing the second time', async () => {
     const first = await startEnvironment(file);
     expect(first).toMatchObject({ healthy: true, master: null, shards: { length: 3 } });
     expect(await startEnvironment(file)).toEqual(first);
   });
 
-  it('shows who serves which slots, and who follows whom', async () => {
+  it('shows the owner of each slot range, and the master of each replica', async () => {
     const { exitCode, out } = await cli.runKit('status', '--env', file);
     expect(exitCode).toBe(EXIT.GO);
     expect(out).toMatch(/^shards: healthy\nredis-1 +\S+ +running, master of 0-5460 +pid \d+\n/);
     expect(out).toMatch(/^redis-6 +\S+ +running, replica of redis-3 +pid \d+$/m);
   });
 
-  it('says that it is not healthy when a node is gone, and mends it with the next up', async () => {
+  it('reports an unhealthy cluster when a node is down, and the next kit up repairs it', async () => {
     const { nodes } = await startEnvironment(file);
     process.kill(nodes[5]?.pid ?? 0, 'SIGKILL');
     await cli.runKit('status', '--env', file).then(({ exitCode, out }) => {
@@ -49,7 +49,7 @@ describe('kit with a cluster', () => {
     expect((await startEnvironment(file)).nodes.map(({ state }) => state)).toEqual(Array(6).fill('running'));
   });
 
-  it('is no go where nothing could be measured: the drill says what it needs', async () => {
+  it('is not a GO when nothing could be measured: the drill names its requirement', async () => {
     const { exitCode, out } = await cli.runKit(
       'drill',
       'master-crash',
@@ -68,7 +68,7 @@ describe('kit with a cluster', () => {
     });
   });
 
-  it('runs the scripts that read a master past the client, each key on the shard that has it', async () => {
+  it('runs the scripts that read a master directly, each key on the shard that owns it', async () => {
     const asked = ['hit-miss', 'ttl-expiry', 'key-versioning', 'feature-flag'];
     const run = await cli.runKit('drill', ...asked, '--env', file, '--out', 'scripts');
     // Every run reads the facts of the nodes, too.
@@ -77,7 +77,7 @@ describe('kit with a cluster', () => {
     );
   });
 
-  it('ends it, and leaves nothing', async () => {
+  it('stops the cluster and leaves nothing', async () => {
     const { exitCode, out } = await cli.runKit('down', '--env', file);
     expect(exitCode).toBe(EXIT.GO);
     expect(out).toMatch(/^shards: ended redis-1, redis-2, redis-3, redis-4, redis-5, redis-6;/);

@@ -25,7 +25,7 @@ describe('two environments side by side', () => {
     return JSON.parse(out) as EnvironmentView;
   }
 
-  it('started at the same time share no address and no process', () => {
+  it('share no address and no process when they start at the same time', () => {
     const nodes = [...views.left.nodes, ...views.right.nodes];
     expect(nodes).toHaveLength(12);
     expect(new Set(nodes.map(({ address }) => address)).size).toBe(12);
@@ -38,7 +38,7 @@ describe('two environments side by side', () => {
     expect(await up(files.right)).toEqual(views.right);
   });
 
-  it('refuse a second kit up with other settings, and run on', async () => {
+  it('reject a second kit up with other settings, and keep running', async () => {
     const { exitCode, out } = await cli.runKit(
       ...['up', '--env', files.left, '--set', 'redis.maxmemory=300mb', '--json'],
     );
@@ -49,7 +49,7 @@ describe('two environments side by side', () => {
     expect((await cli.runKit('status', '--env', files.left)).exitCode).toBe(EXIT.GO);
   });
 
-  it('are drilled where they are and left up', async () => {
+  it('are drilled in place and left running', async () => {
     const run = await cli.runKit('drill', 'hit-miss', '--env', files.left, '--out', 'run');
     cli.expectNoFailures(run, 'run');
     expect(run.err).toContain('left is already up: drilling it');
@@ -65,7 +65,7 @@ describe('two environments side by side', () => {
     expect(JSON.parse(out)).toEqual(views.right);
   });
 
-  it('are not healthy while no replica is linked to the master, and a run says that the master takes no writes', async () => {
+  it('are unhealthy without a replica linked to the master, and a run reports that the master rejects writes', async () => {
     await cutReplicas('right', /redis-3/);
     const again = await cli.runKit('up', '--env', files.right);
     expect(again.exitCode, again.out).toBe(EXIT.NO_GO);
@@ -109,7 +109,7 @@ describe('two environments side by side', () => {
     master.disconnect();
   }
 
-  it('end one without the other, and kit down a second time is not an error', async () => {
+  it('stop independently, and a second kit down is not an error', async () => {
     const first = await cli.runKit('down', '--env', files.left);
     expect(first).toMatchObject({ exitCode: EXIT.GO, err: '' });
     expect(first.out).toMatch(/^left: ended redis-1, redis-2, redis-3, sentinel-1, sentinel-2, sentinel-3;/);
@@ -131,7 +131,7 @@ describe('two environments side by side', () => {
 });
 
 describe('two commands on one environment', () => {
-  it('never drill what the other one has stood up and will end: the second is refused, the first goes on', async () => {
+  it('do not drill an environment that the other command will end: the second is rejected, the first continues', async () => {
     await using cli = new CliHarness();
     const first = cli.start(['drill', 'hit-miss', 'ttl-expiry', '--trials', '3', '--out', 'first']);
     await first.waitForProgress(/hit-miss/);

@@ -47,13 +47,13 @@ function changeOneBit(path: string, at: (bytes: number) => number = (bytes) => b
   writeFileSync(path, content);
 }
 
-describe('the recorded run', () => {
-  it('has nothing wrong, and stdout is its report.json', () => {
+describe('a recorded run', () => {
+  it('has no failure, and stdout is its report.json', () => {
     cli.expectNoFailures(run, 'run');
     expect(run.out).toBe(readFileSync(join(folder(), 'report.json'), 'utf8'));
   });
 
-  it('has for every criterion what the judgement stands on, the evidence with its SHA-256', () => {
+  it('lists for every criterion its trials, observations and evidence files with their SHA-256', () => {
     for (const one of original.verdict.criteria) {
       expect(Object.keys(one), one.id).toEqual(
         expect.arrayContaining([
@@ -77,7 +77,7 @@ describe('the recorded run', () => {
     }
   });
 
-  it('verifies, and each analysis gives the bytes that are stored', async () => {
+  it('passes kit verify, and each analysis gives the stored bytes', async () => {
     expect(await cli.runKit('verify', 'run')).toMatchObject({ exitCode: EXIT.GO, err: '' });
     const again = await cli.runKit('analyze', 'run', '--json');
     expect(again.exitCode).toBe(run.exitCode);
@@ -88,13 +88,13 @@ describe('the recorded run', () => {
   });
 });
 
-describe('the recorded run, later and elsewhere', () => {
+describe('a recorded run, later and on another machine', () => {
   afterAll(() => {
     vi.useRealTimers();
     vi.unstubAllEnvs();
   });
 
-  it('verifies two years on, in another time zone and language', () => {
+  it('passes kit verify two years later, in another time zone and locale', () => {
     vi.useFakeTimers({ now: Date.now() + 2 * 365 * 24 * 3_600_000, toFake: ['Date'] });
     vi.stubEnv('TZ', 'Pacific/Kiritimati');
     vi.stubEnv('LC_ALL', 'de_DE.UTF-8');
@@ -102,8 +102,8 @@ describe('the recorded run, later and elsewhere', () => {
   });
 });
 
-describe('one file removed', () => {
-  it('is never a GO, whichever it is, and what stood on it is NOT_MEASURED', () => {
+describe('a run without one of its files', () => {
+  it('is never a GO, and every criterion that needs the file is NOT_MEASURED', () => {
     expect(sealed.length).toBeGreaterThan(15);
     for (const path of sealed) {
       const dir = copy();
@@ -128,7 +128,7 @@ describe('one file removed', () => {
     }
   });
 
-  it('shows in the exit codes of the commands', async () => {
+  it('changes the exit codes of the commands', async () => {
     const dir = copy();
     const path = 'trials/hit-miss-1/events.jsonl';
     rmSync(join(dir, path));
@@ -142,8 +142,8 @@ describe('one file removed', () => {
   });
 });
 
-describe('one byte changed', () => {
-  it('fails verify, which names the file, whichever file and wherever the byte', () => {
+describe('a run with one changed byte', () => {
+  it('fails kit verify, which names the file, for any file and any position', () => {
     const places = [() => 0, (bytes: number) => bytes >> 1, (bytes: number) => bytes - 1];
     // The seal has a test of its own: a changed path or hash in it is reported under the file that it names.
     for (const path of [...sealed.filter((one) => one !== 'seal.json'), ...REPORTS]) {
@@ -158,7 +158,7 @@ describe('one byte changed', () => {
     }
   });
 
-  it('fails verify wherever it is in the seal', () => {
+  it('fails kit verify for any position in the seal', () => {
     const { length } = readFileSync(join(folder(), 'seal.json'));
     for (let at = 0; at < length; at += 53) {
       const dir = copy();
@@ -168,7 +168,7 @@ describe('one byte changed', () => {
     }
   });
 
-  it('in evidence takes the GO away; in a report it does not reach the judgement', () => {
+  it('is no longer a GO when the byte is in evidence, and is judged the same when it is in a report', () => {
     for (const path of sealed) {
       const dir = copy();
       changeOneBit(join(dir, path));
@@ -181,7 +181,7 @@ describe('one byte changed', () => {
     expect(analyzeRun(dir)).toEqual(original);
   });
 
-  it('shows in the exit code of the command, for people and for programs', async () => {
+  it('changes the exit code of the command, with and without --json', async () => {
     const dir = copy();
     changeOneBit(join(dir, 'logs/redis-1.log'));
     const told = await cli.runKit('verify', dir);

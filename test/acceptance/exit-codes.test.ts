@@ -35,13 +35,13 @@ describe('npm run --silent kit', () => {
     [EXIT.NO_GO, 'something is not as it should be', ['status', '--env', file, '--json']],
     [EXIT.USAGE, 'the command line is wrong', ['drill', 'master-crush', '--json']],
     [EXIT.UNKNOWN, 'there is nothing to judge', ['analyze', cli.path, '--json']],
-  ])('exits %i when %s, and stdout is one JSON value', async (expected, _when, args) => {
+  ])('exits with %i when %s, and stdout is one JSON value', async (expected, _when, args) => {
     const { exitCode, out } = await waitForExit(npmRun(...args));
     expect(exitCode, out).toBe(expected);
     expect(() => JSON.parse(out)).not.toThrow();
   });
 
-  it('exits 130 on Ctrl-C, which reaches npm and kit alike, and leaves nothing', async () => {
+  it('exits with 130 on Ctrl-C, which reaches both npm and kit, and leaves nothing', async () => {
     const child = npmRun('drill', 'hit-miss', '--env', file, '--out', `${cli.path}/run`);
     await once(child.stderr as NodeJS.ReadableStream, 'data');
     process.kill(-(child.pid as number), 'SIGINT');

@@ -27,7 +27,7 @@ describe('Ctrl-C while the master is paused', () => {
   it.each([
     ['to the command alone', false],
     ['to the whole process group, as a terminal does it', true],
-  ])('%s ends everything and exits 130', async (_how, group) => {
+  ])('%s ends everything and exits with 130', async (_how, group) => {
     const running = await drillWithPausedMaster({ group });
     running.kill('SIGINT');
     const { exitCode, err } = await running.waitForExit();
@@ -37,7 +37,7 @@ describe('Ctrl-C while the master is paused', () => {
     await neverPasses();
   });
 
-  it('heals an environment that was up before, and leaves it up', async () => {
+  it('heals an environment that was already running, and leaves it running', async () => {
     const file = cli.writeEnvironment('kept');
     expect((await cli.runKit('up', '--env', file)).exitCode).toBe(EXIT.GO);
     const before = pids('kept');
@@ -53,7 +53,7 @@ describe('Ctrl-C while the master is paused', () => {
 });
 
 describe('a kept environment', () => {
-  it('is one command’s at a time: another run and kit up are told whose it is, and disturb nothing', async () => {
+  it('is locked by one command: another run and kit up name the holder and change nothing', async () => {
     const file = cli.writeEnvironment('kept');
     await cli.runKit('up', '--env', file);
     const running = cli.start(['drill', 'master-hang', '--env', file, '--out', 'run']);
@@ -83,7 +83,7 @@ describe('a kept environment', () => {
     expect((await cli.runKit('up', '--env', file)).exitCode).toBe(EXIT.GO);
   });
 
-  it('interrupted after a failover is healthy after the next kit up, with the former master as a replica', async () => {
+  it('is healthy after an interrupted failover and the next kit up, with the former master as a replica', async () => {
     const file = cli.writeEnvironment('kept');
     await cli.runKit('up', '--env', file);
     const running = cli.start(['drill', 'master-hang', '--env', file, '--out', 'run']);
@@ -101,7 +101,7 @@ describe('a kept environment', () => {
 });
 
 describe('SIGKILL while the master is paused', () => {
-  it('leaves nothing: what ran is ended without anybody asking', async () => {
+  it('leaves nothing: the reaper ends every process', async () => {
     const running = await drillWithPausedMaster({ group: false });
     running.kill('SIGKILL');
     await running.waitForExit();
@@ -109,14 +109,14 @@ describe('SIGKILL while the master is paused', () => {
     await neverPasses();
   });
 
-  it('to the whole group, too: what ends it does not belong to the group', async () => {
+  it('leaves nothing when the whole process group is killed, because the reaper is outside the group', async () => {
     const running = await drillWithPausedMaster({ group: true });
     running.kill('SIGKILL');
     await running.waitForExit();
     await cli.expectNothingLeft();
   });
 
-  it('of an environment that was up leaves it to kit down', async () => {
+  it('leaves an environment that was already running to kit down', async () => {
     const file = cli.writeEnvironment('kept');
     await cli.runKit('up', '--env', file);
     const running = cli.start(['drill', 'master-hang', '--env', file, '--out', 'run']);
@@ -131,7 +131,7 @@ describe('SIGKILL while the master is paused', () => {
   it.each([
     ['kit up', (file: string) => ['up', '--env', file]],
     ['run', (file: string) => ['drill', 'hit-miss', '--env', file, '--out', 'healed']],
-  ])('of an environment that was up is healed by the next %s', async (_what, next) => {
+  ])('leaves an environment that was already running to be healed by the next %s', async (_what, next) => {
     const file = cli.writeEnvironment('kept');
     await cli.runKit('up', '--env', file);
     const running = cli.start(['drill', 'master-hang', '--env', file]);

@@ -56,7 +56,7 @@ describe('a planted misconfiguration', () => {
   const cli = new CliHarness();
   afterAll(() => cli[Symbol.asyncDispose]());
 
-  it.each(PLANTED)('$name is a no-go, exit 1, and the report names $change', async (planted) => {
+  it.each(PLANTED)('$name is a no-go with exit code 1, and the report names $change', async (planted) => {
     const { name, settings, criterion, change } = planted;
     const file = cli.writeEnvironment(name, settings);
     const { exitCode, out } = await cli.runKit('drill', 'hit-miss', '--env', file, '--out', name);
@@ -73,7 +73,7 @@ describe('a planted misconfiguration', () => {
     await cli.expectNothingLeft();
   });
 
-  it('is not what is wrong with dev itself: the same drill has no criterion that fails', async () => {
+  it('is absent from dev itself: the same drill has no criterion that fails', async () => {
     const sound = cli.writeEnvironment('sound');
     cli.expectNoFailures(await cli.runKit('drill', 'hit-miss', '--env', sound, '--out', 'sound'), 'sound');
   });

@@ -23,7 +23,7 @@ function fetchNode(version: string): string | undefined {
   }
 }
 
-it(`a run is verified and analysed to the same bytes under Node ${OLDEST}`, {
+it(`kit verify and kit analyze give the same bytes under Node ${OLDEST}`, {
   timeout: 90_000,
 }, async (context) => {
   const oldest = fetchNode(OLDEST);

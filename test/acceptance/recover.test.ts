@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => cli[Symbol.asyncDispose]());
 
 describe('kit recover', () => {
-  it('refuses while the nodes run, and names them', async () => {
+  it('refuses while nodes run, and names them', async () => {
     const { exitCode, out } = await cli.runKit('recover', '--env', file, '--json');
     expect(exitCode).toBe(EXIT.USAGE);
     expect(JSON.parse(out)).toMatchObject({
@@ -25,7 +25,7 @@ describe('kit recover', () => {
     });
   });
 
-  it('shows what each node has, and which one kit up starts from', async () => {
+  it('shows the data of each node, and which node kit up starts from', async () => {
     const processes = Object.values(cli.readLedger('fallen')?.processes ?? {});
     for (const { pid } of processes) process.kill(pid, 'SIGKILL');
     await waitUntil('all nodes to have ended', () => cli.listProcesses().length === 0);
@@ -44,7 +44,7 @@ describe('kit recover', () => {
     });
   });
 
-  it('does not start from a node without data, or from one that does not exist', async () => {
+  it('rejects a node without data and a node that does not exist', async () => {
     for (const [node, code, says] of [
       ['redis-1', 'RECOVERY_REFUSED', /^cannot start from redis-1: redis-1 has no data$/],
       ['redis-9', 'NODE_UNKNOWN', /allowed: redis-1, redis-2, redis-3$/],
@@ -56,7 +56,7 @@ describe('kit recover', () => {
     expect(cli.listProcesses()).toEqual([]);
   });
 
-  it('starts from the node that is named, and sets the data of the others aside', async () => {
+  it('starts from the named node, and sets the data of the others aside', async () => {
     const { exitCode, out, err } = await cli.runKit('recover', '--env', file, '--from', 'redis-3');
     expect(exitCode, err).toBe(EXIT.GO);
     expect(out).toMatch(/^fallen: healthy\n/);
@@ -64,7 +64,7 @@ describe('kit recover', () => {
     expect(err).toMatch(/the data of redis-2 is kept as \S+data\.\d{8}T\d{6}Z/);
   });
 
-  it('has nothing to do where no environment of that name was started', async () => {
+  it('has nothing to do when no environment of that name was started', async () => {
     const { exitCode, out } = await cli.runKit('recover', '--env', 'single', '--json');
     expect(exitCode).toBe(EXIT.USAGE);
     expect(JSON.parse(out)).toMatchObject({ error: { code: 'ENVIRONMENT_NOT_FOUND' } });

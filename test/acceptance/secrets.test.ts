@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => cli[Symbol.asyncDispose]());
 
-it('a run with a switch of masters, a crash and a stock client records no password', async () => {
+it('a run with a switchover, a crash and an ioredis client records no password', async () => {
   const drills = ['security', 'observability', 'replication', 'planned-switch', 'master-crash'];
   const run = await cli.runKit('drill', ...drills, '--env', environment, '--out', 'run');
   expect([EXIT.GO, EXIT.NO_GO, EXIT.UNKNOWN], run.err).toContain(run.exitCode);

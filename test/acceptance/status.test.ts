@@ -27,14 +27,14 @@ async function viewOf(...args: string[]): Promise<EnvironmentView> {
 }
 
 describe('kit status', () => {
-  it('shows what runs and names every setting that differs from the configuration of today', async () => {
+  it('shows the running nodes, and every setting that differs from the current configuration', async () => {
     const { exitCode, out } = await cli.runKit('status', '--env', file, '--set', 'redis.maxmemory=64mb');
     expect(exitCode, out).toBe(EXIT.GO);
     expect(out).toMatch(/^looked: healthy\nredis-1 .* running, master /);
     expect(out).toMatch(/\ndiffers: redis\.maxmemory: runs with 268435456, configured: 67108864\n$/);
   });
 
-  it('shows the nodes although the secrets file is gone, says so, and makes no other one', async () => {
+  it('shows the nodes without a secrets file, reports that the file is missing, and creates no other', async () => {
     renameSync(secrets, `${secrets}.away`);
     try {
       const view = await viewOf();
@@ -50,7 +50,7 @@ describe('kit status', () => {
     expect((await viewOf()).healthy).toBe(true);
   });
 
-  it('names the users whose password is another one now, and kit up refuses them by name', async () => {
+  it('names the users whose password has changed, and kit up rejects them by name', async () => {
     const before = readFileSync(secrets, 'utf8');
     const changed = JSON.parse(before) as { redis: Record<string, string> };
     changed.redis.app = 'another-password-of-the-app';
@@ -73,7 +73,7 @@ describe('kit status', () => {
     }
   });
 
-  it('says what a failover has come to', async () => {
+  it('shows the roles after a failover', async () => {
     const { pid } = (await viewOf()).nodes[0] as EnvironmentView['nodes'][number];
     process.kill(Number(pid), 'SIGSTOP');
     const seen = new Set<string>();
@@ -107,8 +107,8 @@ describe('kit status', () => {
   });
 });
 
-describe('kit status of what does not run', () => {
-  it('says so, and that another substrate cannot be asked where it cannot', async () => {
+describe('kit status of an environment that does not run', () => {
+  it('reports that it does not run, and that another substrate cannot be inspected when it cannot', async () => {
     const { exitCode, out } = await cli.runKit('status', '--env', 'single');
     expect(exitCode).toBe(EXIT.NO_GO);
     expect(out).toMatch(/^single: not running\n(docker: cannot be asked: .*\n)?$/);

@@ -7,7 +7,7 @@ import { CliHarness } from '../support/cli-harness.ts';
 const BOUND_MS = 90_000;
 
 it(
-  'a client without supervision fails the measured criteria too when the master hangs',
+  'a client without supervision also fails the measured criteria when the master hangs',
   async () => {
     await using cli = new CliHarness();
     const file = cli.writeEnvironment('unsupervised-hang', { 'client.supervision': false });

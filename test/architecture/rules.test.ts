@@ -12,8 +12,8 @@ const TREE = [file('config/errors.ts'), file('config/schema.ts'), file('pure/a.t
 const withLine = (path: string, text: string) =>
   rules.brokenImports(ROOMS, [...TREE.filter((f) => f.path !== path), file(path, text)]);
 
-describe('the reader of imports', () => {
-  it('finds every form of import and the line it stands on', () => {
+describe('importsOf', () => {
+  it('finds every form of import and its line', () => {
     const source = [
       `import a from 'a';`,
       `import type { B } from "b";`,
@@ -44,7 +44,7 @@ describe('the reader of imports', () => {
     ]);
   });
 
-  it('is not fooled by comments, strings, templates and regular expressions', () => {
+  it('ignores comments, strings, templates and regular expressions', () => {
     const source = [
       `// import a from 'a';`,
       `/* import b from 'b'; */`,
@@ -57,7 +57,7 @@ describe('the reader of imports', () => {
 });
 
 describe('the dependency rule', () => {
-  it('accepts a tree in order', () => {
+  it('accepts a tree that follows the rules', () => {
     expect(
       withLine('pure/a.ts', `import { KitError } from '../config/errors.ts';\nimport { b } from './b.ts';`),
     ).toEqual([]);
@@ -65,13 +65,13 @@ describe('the dependency rule', () => {
     expect(withLine('pure/hash.ts', `import { createHash } from 'node:crypto';`)).toEqual([]);
   });
 
-  it('reports a room that is not allowed', () => {
+  it('reports a folder that may not be imported', () => {
     expect(withLine('config/schema.ts', `import { a } from '../pure/a.ts';`)).toEqual([
       `config/schema.ts:1: '../pure/a.ts' is not for config/ (parses once)`,
     ]);
   });
 
-  it('reports a value where only a type is allowed', () => {
+  it('reports a value import from a folder that allows only types', () => {
     expect(withLine('pure/a.ts', `import { schema } from '../config/schema.ts';`)).toHaveLength(1);
   });
 
@@ -82,7 +82,7 @@ describe('the dependency rule', () => {
     expect(withLine('pure/a.ts', `await import(name);`)).toHaveLength(1);
   });
 
-  it('reports a file in no room and a row that owns no file', () => {
+  it('reports a file outside every row, and a row without files', () => {
     expect(rules.brokenImports(ROOMS, [...TREE, file('attic/a.ts')])).toEqual([
       'attic/a.ts: in no row of the table',
     ]);
@@ -96,7 +96,7 @@ describe('the dependency rule', () => {
 });
 
 describe('the other rules', () => {
-  it('report a stray reader of variables', () => {
+  it('report an undeclared reader of variables', () => {
     const read = file('infra/a.ts', `\nconst home = process.env.HOME;`);
     expect(rules.undeclaredVariableReads(['config/env.ts'], [read])).toEqual([
       'infra/a.ts:2: reads process.env; only config/env.ts may',
@@ -107,7 +107,7 @@ describe('the other rules', () => {
     ).toEqual([]);
   });
 
-  it('report files and functions that are too long, whatever the form of the function', () => {
+  it('report files and functions that are too long, for every form of function', () => {
     const body = '\n'.repeat(5);
     const forms = [
       `function a(x: number): Promise<void> {${body}}`,
@@ -126,13 +126,13 @@ describe('the other rules', () => {
     ]);
   });
 
-  it('report names that say nothing', () => {
+  it('report file names without meaning', () => {
     expect(
       rules.emptyNames([file('infra/utils.ts'), file('infra/util/a.ts'), file('infra/redis/conf/acl.ts')]),
     ).toHaveLength(2);
   });
 
-  it('report open ends, skipped tests and silenced checks', () => {
+  it('report open work, skipped tests and silenced checks', () => {
     for (const line of [
       '// TODO later',
       'it.skip(',
@@ -141,17 +141,17 @@ describe('the other rules', () => {
       'x as any',
       '// biome-ignore lint',
     ]) {
-      expect(rules.unboundedWaits([file('infra/a.ts', line)]), line).toHaveLength(1);
+      expect(rules.unfinishedCode([file('infra/a.ts', line)]), line).toHaveLength(1);
     }
-    expect(rules.unboundedWaits([file('infra/a.ts', 'const many = anything.skipped;')])).toEqual([]);
+    expect(rules.unfinishedCode([file('infra/a.ts', 'const many = anything.skipped;')])).toEqual([]);
   });
 
-  it('report hosts of registries', () => {
+  it('report registry hosts', () => {
     const host = ['registry', 'example', 'org'].join('.');
     expect(rules.registryHosts([file('README.md', `see ${host}`)])).toEqual([`README.md:1: names ${host}`]);
   });
 
-  it('report stray entries and dependencies', () => {
+  it('report unlisted entries and dependencies', () => {
     expect(rules.unlistedEntries(['infra'], ['infra', 'lib'])).toHaveLength(1);
     expect(rules.unlistedDependencies({ zod: 'schema' }, { dependencies: { zod: '4.0.0' } })).toEqual([]);
     expect(

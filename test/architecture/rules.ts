@@ -115,7 +115,7 @@ export function emptyNames(files: readonly SourceFile[]): string[] {
 }
 
 /** To-do marks, skipped tests, disabled checks (in comments too), and `any` in code. */
-export function unboundedWaits(files: readonly SourceFile[]): string[] {
+export function unfinishedCode(files: readonly SourceFile[]): string[] {
   const inText: readonly Sign[] = [
     [/\b(?:TO(?:DO)|FIX(?:ME)|XX(?:X))\b/, 'an open end'],
     [

@@ -91,7 +91,7 @@ const DONE = {
 };
 
 describe('the tarball', () => {
-  it('holds JavaScript and types of every source, and nothing else but what a package has', async () => {
+  it('contains the JavaScript and types of every source, and no file outside the package', async () => {
     const { other, dist } = await contents();
     expect(other).toEqual(['LICENSE', 'README.md', 'functions/redis_cache_kit.lua', 'package.json']);
     const sources = readdirSync(join(TOP, 'client'), { recursive: true, encoding: 'utf8' })
@@ -103,7 +103,7 @@ describe('the tarball', () => {
     );
   });
 
-  it('has the license of the repository, and depends on ioredis alone', () => {
+  it('contains the repository’s license, and depends on ioredis alone', () => {
     expect(readFileSync(join(TOP, 'client/LICENSE'), 'utf8')).toBe(
       readFileSync(join(TOP, 'LICENSE'), 'utf8'),
     );
@@ -115,12 +115,12 @@ describe('the tarball', () => {
     );
   });
 
-  it('is found without fault by publint', async () => {
+  it('passes publint', async () => {
     const { stdout } = await run(bin('publint'), [tarball, '--strict']);
     expect(stdout).toContain('All good!');
   });
 
-  it('resolves to its types for every importer, of CommonJS and of ES modules', async () => {
+  it('resolves to its types for every importer, CommonJS and ES modules', async () => {
     const options = ['--profile', 'strict', '--exclude-entrypoints', 'functions.lua', '--format', 'json'];
     const { stdout } = await run(bin('attw'), [tarball, ...options], { maxBuffer: 16_000_000 });
     const { analysis, problems } = JSON.parse(stdout);
@@ -130,7 +130,7 @@ describe('the tarball', () => {
 });
 
 describeWith('installed alone', alone, () => {
-  it('brings at most nine packages beside itself, none of them of this repository', () => {
+  it('an installation adds at most nine other packages, none of this repository', () => {
     const names = readdirSync(join(app, 'node_modules')).filter((name) => !name.startsWith('.'));
     expect(names).toContain('ioredis');
     expect(names.length - 1).toBeLessThanOrEqual(9);
@@ -140,7 +140,7 @@ describeWith('installed alone', alone, () => {
 
   for (const { version, path } of nodes)
     describeWith(`under Node ${version}`, typeof path === 'string' ? undefined : path, () => {
-      it('is loaded by require and by import as one and the same, against a real Redis', async () => {
+      it('require and import load the same implementation, against a real Redis', async () => {
         await using redis = await RedisProcess.start();
         const { host, port } = redis.address;
         const program = join(app, 'program.cjs');
@@ -160,12 +160,12 @@ describeWith('installed alone', alone, () => {
         });
       });
 
-      it('does what its users do, against a real Redis', async () => {
+      it('the packed client supports the documented uses, against a real Redis', async () => {
         expect(await runProgram(app, String(path))).toEqual({ ...DONE, node: `v${version}` });
       });
     });
 
-  describe('for users of TypeScript', () => {
+  describe('TypeScript users', () => {
     const source = `
       import { type Cache, CacheError, ConfigurationError, redisCache, sentinelCache, tieredCache } from '@redis-cache-kit/client';
       import type { SentinelCacheOptions } from '@redis-cache-kit/client';
@@ -199,7 +199,7 @@ describeWith('installed alone', alone, () => {
       { type: 'commonjs', compiler: NEWEST, module: 'node16', moduleResolution: 'node16' },
       { type: 'commonjs', compiler: OLDER, module: 'node16', moduleResolution: 'node16' },
       { type: 'commonjs', compiler: NEWEST, module: 'commonjs', moduleResolution: 'bundler' },
-    ])('compiles as $type with module $module by $compiler', async (asked) => {
+    ])('compile as $type with module $module by $compiler', async (asked) => {
       const { type, compiler, module, moduleResolution } = asked;
       const folder = join(app, `ts-${type}-${module}-${compiler.length}`);
       mkdirSync(folder);
@@ -232,7 +232,7 @@ for (const [i, { version, folder }] of ioredisApps.entries())
   });
 
 describeWith('installed beside Jest', withJest, () => {
-  it('runs the tests of a CommonJS project, against a real Redis', async () => {
+  it('a CommonJS project runs its tests against a real Redis', async () => {
     await using redis = await RedisProcess.start();
     const { host, port } = redis.address;
     writeFileSync(join(jestApp, 'package.json'), '{"private":true,"type":"commonjs"}');

@@ -196,35 +196,38 @@ const cases = Object.entries(COMMANDS).flatMap(([command, without]) =>
 );
 
 describe('a cache without one command', () => {
-  it.each(cases)('%s, %s: works, or throws an error that names it', async (command, how, without) => {
-    const redis = await serverWithout(command, how);
-    const cache = tieredCache({
-      address: redis.address,
-      ...login,
-      namespace: 'c',
-      // A busy machine must not cause a miss.
-      commandTimeoutMs: 5000,
-      hangSuspectedMs: 5000,
-      ...without.options,
-    });
-    onTestFinished(async () => void (await cache.close()));
-    const outcomes = await outcomesOf(cache);
-    const { fails = [], unsure = [], differs = {} } = without;
-    for (const [name, outcome] of outcomes) {
-      if (unsure.includes(name)) continue;
-      if (fails.includes(name)) {
-        expect(outcome, name).toBeInstanceOf(CommandError);
-        expect((outcome as Error).message, name).toMatch(new RegExp(`['\`]${command}['\`]`, 'i'));
-      } else expect(outcome, name).toEqual(name in differs ? differs[name] : RIGHT[name]);
-    }
-    const durable = outcomes.get('durable set') as Error;
-    if (!fails.includes('durable set'))
-      expect(/WAIT is refused/.test(durable.message), durable.message).toBe(command === 'WAIT');
-    expect(cache.connection?.state.kind).toBe('ready');
-    expect(cache.stats().breakerTransitions).toBe(0);
-  });
+  it.each(cases)(
+    '%s, %s: works, or throws an error that names the command',
+    async (command, how, without) => {
+      const redis = await serverWithout(command, how);
+      const cache = tieredCache({
+        address: redis.address,
+        ...login,
+        namespace: 'c',
+        // A busy machine must not cause a miss.
+        commandTimeoutMs: 5000,
+        hangSuspectedMs: 5000,
+        ...without.options,
+      });
+      onTestFinished(async () => void (await cache.close()));
+      const outcomes = await outcomesOf(cache);
+      const { fails = [], unsure = [], differs = {} } = without;
+      for (const [name, outcome] of outcomes) {
+        if (unsure.includes(name)) continue;
+        if (fails.includes(name)) {
+          expect(outcome, name).toBeInstanceOf(CommandError);
+          expect((outcome as Error).message, name).toMatch(new RegExp(`['\`]${command}['\`]`, 'i'));
+        } else expect(outcome, name).toEqual(name in differs ? differs[name] : RIGHT[name]);
+      }
+      const durable = outcomes.get('durable set') as Error;
+      if (!fails.includes('durable set'))
+        expect(/WAIT is refused/.test(durable.message), durable.message).toBe(command === 'WAIT');
+      expect(cache.connection?.state.kind).toBe('ready');
+      expect(cache.stats().breakerTransitions).toBe(0);
+    },
+  );
 
-  it('sends no other commands, and the README names them all', async () => {
+  it('sends no other commands, and the README lists them all', async () => {
     const redis = await serverWithout('debug', 'denied by ACL');
     const monitor = await redis.admin().monitor();
     const own = `${monitor.stream.localAddress}:${monitor.stream.localPort}`;
@@ -251,7 +254,7 @@ describe('a cache without one command', () => {
     expect(all.filter((name) => !new RegExp(`\\b${name}\\b`).test(table))).toEqual([]);
   });
 
-  it.each(takings)('that its database needs says so at once: SELECT %s', async (how) => {
+  it.each(takings)('that its database requires reports it at once: SELECT %s', async (how) => {
     const redis = await serverWithout('SELECT', how);
     const cache = tieredCache({ address: redis.address, ...login, db: 1, commandTimeoutMs: 300 });
     onTestFinished(async () => void (await cache.close()));
@@ -263,7 +266,7 @@ describe('a cache without one command', () => {
     await expect(cache.setIfAbsent('k', 1)).rejects.toThrowError(/circuit breaker is open \(.*select/i);
   });
 
-  it('that tells the role has two others: HELLO, then INFO', async () => {
+  it('that reads the role falls back to HELLO, then to INFO', async () => {
     const conf = ['ROLE', 'HELLO'].map((name) => `rename-command ${name} hidden_${name}`);
     await using redis = await RedisProcess.start({ host, conf });
     const connection = connect({ mode: 'standalone', address: redis.address });
@@ -277,7 +280,7 @@ describe('a cache without one command', () => {
     expect(await untold.call('SET', 'k', 1)).toBe('OK');
   });
 
-  it('reads the role in INFO as in ROLE', () => {
+  it('reads the same role from INFO as from ROLE', () => {
     expect(
       parseReplication(
         '# Replication\r\nrole:master\r\nconnected_slaves:2\r\nslave0:ip=10.0.0.1,port=6379,state=online,offset=1,lag=0\r\n' +
@@ -298,7 +301,7 @@ describe('a cache without one command', () => {
   });
 });
 
-describe('a user without one command of a step', () => {
+describe('a user without one command of a procedure', () => {
   let redis: RedisProcess;
   beforeAll(async () => {
     redis = await RedisProcess.start({ host });
@@ -353,7 +356,7 @@ describe('a user without one command of a step', () => {
   });
 });
 
-describe('a refusal of a command', () => {
+describe('a denied command', () => {
   it.each([
     ["NOPERM this user has no permissions to run the 'role' command", true],
     ["NOPERM this user has no permissions to run the 'client' command or its subcommand", true],
@@ -372,7 +375,7 @@ describe('a refusal of a command', () => {
     ["OOM command not allowed when used memory > 'maxmemory'.", false],
     ['MISCONF Redis is configured to save RDB snapshots, but … commands are disabled', false],
     ['ERR value is not an integer or out of range', false],
-  ])('is told from others: %s', (message, expected) => {
+  ])('is distinguished from other errors: %s', (message, expected) => {
     expect(isUnavailable(new CommandError(message))).toBe(expected);
     expect(isUnavailable(new Error(message))).toBe(false);
   });

@@ -53,7 +53,7 @@ describeOnEngine(
       await Promise.all(started.map((container) => container.stop({ timeout: 1_000 })));
     });
 
-    it('sets, gets, computes and deletes on a Redis by itself', async () => {
+    it('a cache sets, gets, computes and deletes on a single Redis', async () => {
       const port = 27_801;
       await redis(port);
       const cache = redisCache({ address: { host: HOST, port } });
@@ -65,7 +65,7 @@ describeOnEngine(
       await cache.close();
     });
 
-    it('answers from memory while its Redis is stopped', async () => {
+    it('a cache serves from memory while its Redis is stopped', async () => {
       const port = 27_802;
       const container = await redis(port);
       const cache = redisCache({ address: { host: HOST, port }, commandTimeoutMs: 500 });
@@ -77,7 +77,7 @@ describeOnEngine(
       await cache.close();
     });
 
-    describe('with sentinels', () => {
+    describe('a cache over sentinels', () => {
       let master: StartedTestContainer;
       let sentinels: readonly number[];
 

@@ -14,7 +14,7 @@ import { RedisProcess, startSentinelSet } from '../support/redis-process.ts';
 const on = { ENABLE_REDIS_CACHE: 'true' };
 
 describe('featuresFromEnv', () => {
-  it('says that all is on, but for what a variable turns off', () => {
+  it('enables every feature that no variable disables', () => {
     expect(featuresFromEnv({})).toEqual({ warming: true, monitoring: true });
     expect(featuresFromEnv({ CACHE_WARMING_ENABLED: 'false' })).toEqual({ warming: false, monitoring: true });
     expect(() => featuresFromEnv({ CACHE_MONITORING_ENABLED: 'often' })).toThrowError(
@@ -34,14 +34,14 @@ describe('fromEnv', () => {
     await cache.close();
   });
 
-  it('obeys ENABLE_REDIS_CACHE in any usual spelling', () => {
+  it('accepts ENABLE_REDIS_CACHE in any usual spelling', () => {
     for (const yes of ['true', '1', 'YES', 'on'])
       expect(planFromEnv({ ENABLE_REDIS_CACHE: yes }).kind).toBe('redis');
     for (const no of ['false', '0', 'No', 'off'])
       expect(planFromEnv({ ENABLE_REDIS_CACHE: no }).kind).toBe('memory');
   });
 
-  it('is memory in development while no Redis is named', () => {
+  it('uses memory in development while no Redis is named', () => {
     expect(planFromEnv({ ...on, NODE_ENV: 'development' }).kind).toBe('memory');
     expect(planFromEnv({ ...on, NODE_ENV: 'development', REDIS_HOST: 'h' }).kind).toBe('redis');
     expect(planFromEnv({ ...on, NODE_ENV: 'production' })).toMatchObject({
@@ -49,7 +49,7 @@ describe('fromEnv', () => {
     });
   });
 
-  it('lets the more specific variable win', () => {
+  it('prefers the more specific variable', () => {
     const variables = {
       ...on,
       REDIS_URL: 'redis://u:p%40@url:1/2',
@@ -73,7 +73,7 @@ describe('fromEnv', () => {
     });
   });
 
-  it('finds the master by sentinels where they are named', () => {
+  it('finds the master through sentinels when they are named', () => {
     const variables = {
       ...on,
       REDIS_SENTINEL_HOSTS: 's1:1, s2, [::1]:3',
@@ -109,7 +109,7 @@ describe('fromEnv', () => {
     });
   });
 
-  it('speaks TLS with the CA of a file', () => {
+  it('uses TLS with a CA from a file', () => {
     const dir = mkdtempSync(join(tmpdir(), 'kit-env-'));
     writeFileSync(join(dir, 'ca.pem'), 'PEM');
     const withCa = planFromEnv({
@@ -132,7 +132,7 @@ describe('fromEnv', () => {
     rmSync(dir, { recursive: true });
   });
 
-  it('takes what is named for a node where there is a cluster', () => {
+  it('treats named nodes as a cluster when the mode is cluster', () => {
     const cluster = { ...on, REDIS_CLUSTER_ENABLED: 'true' };
     const [byUrl, byHost] = [{ REDIS_URL: 'rediss://u:p@h:7000' }, { REDIS_HOST: 'h', REDIS_PASSWORD: 'p' }];
     expect(planFromEnv({ ...cluster, ...byUrl })).toMatchObject({
@@ -227,7 +227,7 @@ describe('fromEnv', () => {
     ],
     [{ ...on, REDIS_CLUSTER_ENABLED: 'true', REDIS_DB: '2' }, 'db: 2, but a cluster has only database 0'],
     [{ ...on, REDIS_TLS: 'true', REDIS_TLS_CA: '/nowhere/ca.pem' }, 'REDIS_TLS_CA: "/nowhere/ca.pem"'],
-  ])('names the bad variable and quotes it: %o', (variables, expected) => {
+  ])('names the invalid variable and quotes it: %o', (variables, expected) => {
     expect(() => fromEnv(variables)).toThrowError(ConfigurationError);
     expect(() => fromEnv(variables)).toThrowError(expected);
   });

@@ -12,7 +12,7 @@ import { localSubstrate } from '../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../infra/topology.ts';
 import { waitUntil } from '../support/redis-process.ts';
 
-it('the client does all that it does as the app user, over TLS', async () => {
+it('every feature of the client works as the app user, over TLS', async () => {
   const stateDir = await mkdtemp(join(tmpdir(), 'kit-production-'));
   try {
     const topology = planTopology(loadEnvironment('production'));

@@ -10,7 +10,7 @@ import { localSubstrate } from '../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../infra/topology.ts';
 import { RedisProcess, startSentinelSet } from '../support/redis-process.ts';
 
-it('the example of the README does what the README says', async () => {
+it('the example of the README behaves as described', async () => {
   const stateDir = await mkdtemp(join(tmpdir(), 'kit-readme-'));
   try {
     const topology = planTopology(loadEnvironment('dev'));
@@ -45,7 +45,7 @@ it('the example of the README does what the README says', async () => {
   }
 });
 
-it('the README shows exactly that example', async () => {
+it('the README contains exactly that example', async () => {
   const region = /\/\/ #region readme\n([\s\S]*?)\n *\/\/ #endregion/.exec(
     await readFile(import.meta.filename, 'utf8'),
   )?.[1];
@@ -65,7 +65,7 @@ describe("the client's README", () => {
   const loadPrices = async (keys: readonly string[]) => new Map(keys.map((key, i) => [key, i]));
   const order = { total: 12 };
 
-  it('opens a cache by sentinels, loads, invalidates and writes with a promise', async () => {
+  it('opens a cache by sentinels, loads, invalidates and writes with a durability', async () => {
     await using set = await startSentinelSet();
     const password = 'secret';
     for (const node of set.redis)
@@ -97,7 +97,7 @@ describe("the client's README", () => {
     expect(await master.admin().exists('shop:order:7')).toBe(1);
   });
 
-  it('keeps rich values over two tiers, loads many, wraps, and looks whether all is well', async () => {
+  it('keeps rich values over two tiers, loads many keys, wraps, and checks the health', async () => {
     await using redis = await RedisProcess.start();
     const url = `redis://${redis.address.host}:${redis.address.port}`;
 
@@ -128,7 +128,7 @@ describe("the client's README", () => {
     await again.close();
   });
 
-  it('shows exactly that', async () => {
+  it('contains exactly this code', async () => {
     const [readme, source] = await Promise.all([
       readFile('client/README.md', 'utf8'),
       readFile(import.meta.filename, 'utf8'),
@@ -142,7 +142,7 @@ describe("the client's README", () => {
     expect(shown).toEqual(regions);
   });
 
-  it('lists nothing that is not there', async () => {
+  it('lists only existing exports', async () => {
     const readme = await readFile('client/README.md', 'utf8');
     const table = /## API overview\n([\s\S]*?)\n## /.exec(readme)?.[1] ?? '';
     const listed = [...table.matchAll(/^\|.*$/gm)].flatMap(([row]) => [...row.matchAll(/`([\w.-]+)`/g)]);

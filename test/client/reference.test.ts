@@ -59,17 +59,17 @@ function numbersOf(
   });
 }
 
-it('is up to date: else run `npm run docs:api`', () => {
+it('docs/client/api.md is up to date: otherwise run `npm run docs:api`', () => {
   const committed = readFileSync(join(TOP, 'docs/client/api.md'), 'utf8');
   expect(committed).toBe(readFileSync(join(out, 'api.md'), 'utf8'));
 });
 
-it('says of everything exported what it is', () => {
+it('every export is documented', () => {
   expect(declared.length).toBeGreaterThan(100);
   expect(declared.filter((each) => !isDocumented(each)).map(({ name }) => name)).toEqual([]);
 });
 
-it('says of every method what it does, and of every option what it is', () => {
+it('every method and every option is documented', () => {
   const silent = declared
     .filter((each) => !isForeign(each))
     .flatMap((of) =>
@@ -81,7 +81,7 @@ it('says of every method what it does, and of every option what it is', () => {
   expect(silent).toEqual([]);
 });
 
-it('says of every optional number its unit or scale, and its default', () => {
+it('every optional number is documented with its unit or scale, and its default', () => {
   const numbers = declared.filter(isGiven).flatMap((of) => numbersOf(of.children ?? [], of.name));
   expect(numbers.length).toBeGreaterThan(50);
   const silent = numbers.filter(({ said }) => !/default|absent|where it is not|in any currency/i.test(said));

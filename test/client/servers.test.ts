@@ -76,7 +76,7 @@ describe.each(servers)('the client on $name', (server) => {
       await waitUntil('no lease is left', async () => (await listLeasedKeys(redis, `${way}:l`)).length === 0);
     });
 
-    it('has tags, deadlines and patterns', async () => {
+    it('supports tags, deadlines and patterns', async () => {
       const cache = await open({ scripting, namespace: `${way}:t` });
       await cache.set('a', 1, { tags: ['x', 'y'] });
       expect(await cache.getOrCompute('b', () => 2, { tags: ['y'] })).toBe(2);
@@ -92,7 +92,7 @@ describe.each(servers)('the client on $name', (server) => {
       expect((await cache.invalidation.pattern('*')).deleted).toBe(3);
     });
 
-    it('returns what the loader returns where the server is full', async () => {
+    it('returns the value of the loader when the server is full', async () => {
       const events: CacheEvent[] = [];
       const cache = await open({ scripting, namespace: `${way}:full` });
       await cache.set('there', 1);
@@ -116,7 +116,7 @@ describe.each(servers)('the client on $name', (server) => {
     });
   });
 
-  it(`loads by ${hasFunctions(server) ? 'functions that it loads itself' : 'a script'}: 2 commands for each cold key`, async () => {
+  it(`loads by ${hasFunctions(server) ? 'functions that it loads itself' : 'a script'}: 2 commands per cold key`, async () => {
     const cache = await open({ namespace: 'cold' });
     const keys = Array.from({ length: 50 }, (_, i) => `k${i}`);
     const sent = await recordCommands(redis.admin(), async () => {

@@ -64,8 +64,8 @@ async function measureDuring<T>(
   return { result: await work, sources: await Promise.all(reads) };
 }
 
-describe('a value that takes 400 ms on its line', () => {
-  it('is read, and small reads beside it do not miss', async () => {
+describe('a value that needs 400 ms of transfer', () => {
+  it('is read, and concurrent small reads do not miss', async () => {
     const { cache, events } = await narrow();
     expect(await cache.set('large', LARGE)).toEqual({ source: 'redis' });
     await cache.set('small', 1);
@@ -81,7 +81,7 @@ describe('a value that takes 400 ms on its line', () => {
     expect(cache.stats()).toMatchObject({ errors: 0, breakerTransitions: 0 });
   });
 
-  it('is not loaded by getOrCompute, alone and together with others, where Redis has it', async () => {
+  it('is not loaded by getOrCompute, alone and with others, when Redis has it', async () => {
     const { cache, events } = await narrow();
     await cache.set('large', LARGE);
     await cache.set('small', 1);
@@ -104,7 +104,7 @@ describe('a value that takes 400 ms on its line', () => {
     expect(troubleEvents(events)).toEqual([]);
   });
 
-  it('is not loaded where it comes in bursts, further apart than patienceMs', async () => {
+  it('is not loaded when it arrives in bursts that are further apart than patienceMs', async () => {
     await using redis = await RedisProcess.start({ host });
     await using line = await startBurstRelay(redis.address, 500_000, 100);
     const direct = redisCache({ address: redis.address, namespace: 'line' });
@@ -127,7 +127,7 @@ describe('a value that takes 400 ms on its line', () => {
     expect(troubleEvents(events)).toEqual([]);
   });
 
-  it('is written, async and durably, and small reads beside it do not miss', async () => {
+  it('is written, async and durably, and concurrent small reads do not miss', async () => {
     const { cache, events, redis } = await narrow({ commandTimeoutMs: 3000 });
     const { port } = redis.address;
     await using _replica = await RedisProcess.start({ host, conf: [`replicaof ${host} ${port}`] });
@@ -193,7 +193,7 @@ describe('a value that takes 400 ms on its line', () => {
 });
 
 describe('a hang', () => {
-  it('is noticed in the middle of an answer, too', async () => {
+  it('is detected in the middle of a reply', async () => {
     const { cache, events, proxy } = await narrow({ commandTimeoutMs: 3000 });
     await cache.set('large', LARGE);
     const reading = cache.lookup('large');
@@ -206,7 +206,7 @@ describe('a hang', () => {
   });
 
   it.each([1500, 3000])(
-    'is suspected after a hangSuspectedMs of %i, and not before',
+    'is suspected after a hangSuspectedMs of %i, and not earlier',
     async (hangSuspectedMs) => {
       await using redis = await RedisProcess.start({ host });
       const connection = connect({
@@ -238,7 +238,7 @@ describe('a hang', () => {
     },
   );
 
-  it('that is not suspected yet is doubted: a deposed master acknowledges nothing durable', async () => {
+  it('that is not yet suspected is in doubt: a deposed master acknowledges no durable write', async () => {
     await using set = await startSentinelSet({ downAfterMs: 60_000 });
     const [former, promoted] = set.redis;
     const sentinels = set.sentinels.map(({ address }) => address);
@@ -276,8 +276,8 @@ function standStill(ms: number): void {
   while (performance.now() < until);
 }
 
-describe('a process that stands still', () => {
-  it('does not blame Redis for commands that have not left, or whose answers it has not read', async () => {
+describe('a process that is stopped', () => {
+  it('does not suspect Redis because of unsent commands or unread replies', async () => {
     const { cache, events, proxy } = await narrow({ commandTimeoutMs: 300 });
     proxy.remove('upstream');
     proxy.remove('downstream');
@@ -297,7 +297,7 @@ describe('a process that stands still', () => {
     expect(cache.stats()).toMatchObject({ errors: 0, breakerTransitions: 0 });
   });
 
-  it('still notices a hang', async () => {
+  it('still detects a hang', async () => {
     const { cache, events, redis } = await narrow({ commandTimeoutMs: 300 });
     await cache.set('k', 1);
     redis.pause();
@@ -309,8 +309,8 @@ describe('a process that stands still', () => {
   });
 });
 
-describe('a bound of this process', () => {
-  it('that is reached is no failure of Redis', async () => {
+describe('a limit of this process', () => {
+  it('that is reached is not a failure of Redis', async () => {
     const { cache, events } = await narrow({ maxInFlight: 20 });
     const writes = await Promise.all(Array.from({ length: 200 }, (_, i) => cache.set(`k${i}`, i)));
     // Writes beyond the limit stay in memory.

@@ -178,7 +178,7 @@ describe.each(setups)('%s that is slow', (_, start, modes) => {
   });
 
   it.each(modes.filter(([name]) => name !== STOCK))(
-    'is away when it is slower than the command timeout, and comes back: %s',
+    'is unreachable when it is slower than the command timeout, and recovers: %s',
     async (name, __, open) => {
       const namespace = `away-${name.replaceAll(' ', '-')}`;
       const cache = open(nodes, { namespace, commandTimeoutMs: 300, compute: { patienceMs: 100 } });

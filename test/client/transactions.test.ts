@@ -53,7 +53,7 @@ function onFirstCall(work: () => unknown): () => void {
 }
 
 describe('a transaction', () => {
-  it('carries all changes of a tick, and those that come while it is under way go into the next', async () => {
+  it('contains all changes of a tick, and changes that arrive in flight are in the next', async () => {
     const sent = await recordCommands(redis.admin(), async () => {
       const early = keys(50).map((key) => transactions.run(create(key, 'v')));
       const later = early[0]?.then(() =>
@@ -67,7 +67,7 @@ describe('a transaction', () => {
     expect(await redis.admin().mget('k:0', 'k:79')).toEqual(['v', 'w']);
   });
 
-  it('takes each key once: two changes of a key see each other', async () => {
+  it('contains each key once: two changes of a key see each other', async () => {
     const both = ['a', 'b'].map((value) => transactions.run(create('k:0', value)));
     expect(await Promise.all(both)).toEqual([true, false]);
     expect(await redis.admin().get('k:0')).toBe('a');
@@ -80,14 +80,14 @@ describe('a transaction', () => {
     expect(sent.filter((name) => name === 'EXEC')).toHaveLength(3);
   });
 
-  it('writes nothing for a key that others changed, and all the rest', async () => {
+  it('writes nothing for a key that others changed, and all others', async () => {
     const change = onFirstCall(() => void connection.request('SET', ['k:3', 'theirs']));
     const results = await Promise.all(keys(10).map((key) => transactions.run(create(key, 'v', change))));
     expect(results).toEqual(keys(10).map((key) => key !== 'k:3'));
     expect(await redis.admin().get('k:3')).toBe('theirs');
   });
 
-  it('is tried a bounded number of times where a key changes without end', async () => {
+  it('is retried a bounded number of times when a key changes continually', async () => {
     let changes = 0;
     const restless: Change = {
       ...create('k:0', 'v'),
@@ -101,7 +101,7 @@ describe('a transaction', () => {
     expect([changes, await redis.admin().get('k:0')]).toEqual([3, 'theirs 3']);
   });
 
-  it('is divided where one change is refused: the others are written, and it is told why', async () => {
+  it('is split when one change is rejected: the others are written, and its caller gets the reason', async () => {
     await connection.close();
     await open(['~k:*', '+@all']);
     const changes = [...keys(9), 'other:1'].map((key) => transactions.run(create(key, 'v')));
@@ -111,7 +111,7 @@ describe('a transaction', () => {
     expect(await redis.admin().exists(...keys(9))).toBe(9);
   });
 
-  it('tells each change what became of its own write', async () => {
+  it('returns to each change the outcome of its own write', async () => {
     await redis.admin().lpush('k:list', 'x');
     const append: Change = {
       keys: ['k:list'],
@@ -123,7 +123,7 @@ describe('a transaction', () => {
     expect(await good).toBe(true);
   });
 
-  it('is refused as a whole by a server that is full, without being divided', async () => {
+  it('is rejected as a whole by a full server, without being split', async () => {
     await redis.admin().config('SET', 'maxmemory', '1');
     try {
       const sent = await recordCommands(redis.admin(), () =>
@@ -137,7 +137,7 @@ describe('a transaction', () => {
     expect(await transactions.run(create('k:0', 'v'))).toBe(true);
   });
 
-  it('writes nothing once its connection was replaced', async () => {
+  it('writes nothing after its connection was replaced', async () => {
     const cut = onFirstCall(() => connection.current()?.stream.destroy());
     const lost = transactions.run(create('k:0', 'v', cut));
     await expect(lost).rejects.toThrowError();
@@ -146,7 +146,7 @@ describe('a transaction', () => {
     expect(await transactions.run(create('k:0', 'v'))).toBe(true);
   });
 
-  it('is compared and written without WATCH where that is denied', async () => {
+  it('is compared and written without WATCH when WATCH is denied', async () => {
     for (const denied of ['-watch', '-multi', '-@transaction']) {
       await redis.admin().flushall();
       await connection.close();

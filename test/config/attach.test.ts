@@ -40,7 +40,7 @@ function refusal(act: () => unknown): KitError {
 }
 
 describe('a target', () => {
-  it('is what a URL says: host, port, user, password, database, TLS', () => {
+  it('is parsed from a URL: host, port, user, password, database, TLS', () => {
     const target = attachTarget({ url: 'rediss://kit:p%40ss@cache.example:6380/3' }, noVariables());
     expect(target).toMatchObject({
       mode: 'standalone',
@@ -54,7 +54,7 @@ describe('a target', () => {
     expect(inspect(target, { depth: 5 }) + JSON.stringify(target)).not.toContain('p@ss');
   });
 
-  it('takes port 6379 and database 0 where nothing is said, and an address in brackets', () => {
+  it('defaults to port 6379 and database 0, and accepts an address in brackets', () => {
     expect(attachTarget({ url: 'redis://[::1]' }, noVariables())).toMatchObject({
       addresses: [{ host: '::1', port: 6379 }],
       db: 0,
@@ -62,7 +62,7 @@ describe('a target', () => {
     });
   });
 
-  it('is the sentinels, with the credentials of each side', () => {
+  it('may be sentinels, with separate credentials for sentinels and Redis', () => {
     const target = attachTarget(
       { sentinels: 'a:26380, b', serviceName: 'cache', yes: true },
       variables({
@@ -89,11 +89,11 @@ describe('a target', () => {
   it.each([
     [{ REDIS_URL: 'redis://u:7000/2', REDIS_HOST: 'h' }, 'u', 7000, 2],
     [{ REDIS_HOST: 'h', REDIS_PORT: '7001', REDIS_DB: '4' }, 'h', 7001, 4],
-  ])('comes from %j where no flag names one', (env, host, port, db) => {
+  ])('comes from %j when no flag names one', (env, host, port, db) => {
     expect(attachTarget({}, variables(env))).toMatchObject({ addresses: [{ host, port }], db });
   });
 
-  it('puts the variables that name an address aside for a flag that does', () => {
+  it('ignores the address variables when a flag names an address', () => {
     const env = variables({
       REDIS_SENTINEL_HOSTS: 's',
       REDIS_CLUSTER_ENABLED: 'true',
@@ -103,7 +103,7 @@ describe('a target', () => {
     expect(attachTarget({}, variables({ REDIS_SENTINEL_HOSTS: 's' })).mode).toBe('sentinel');
   });
 
-  it('reads password and CA from files; a CA means TLS', () => {
+  it('reads the password and CA from files; a CA enables TLS', () => {
     const flags = { url: 'redis://h', passwordFile: join(dir, 'password') };
     expect(attachTarget(flags, noVariables()).app.password?.reveal()).toBe('from-file');
     const byVariable = variables({ REDIS_PASSWORD_FILE: join(dir, 'password') });
@@ -119,7 +119,7 @@ describe('a target', () => {
   });
 });
 
-describe('what is refused says where and what to do, and quotes no password', () => {
+describe('an invalid target', () => {
   it.each([
     ['nothing named', () => attachTarget({}, noVariables()), /nothing says where/],
     [
@@ -190,7 +190,7 @@ describe('what is refused says where and what to do, and quotes no password', ()
   });
 });
 
-it('nodes of a cluster are any of them, in database 0', () => {
+it('cluster nodes are seed nodes, in database 0', () => {
   expect(attachTarget({ cluster: 'h:7000,h:7001' }, noVariables())).toMatchObject({
     mode: 'cluster',
     addresses: [
@@ -201,8 +201,8 @@ it('nodes of a cluster are any of them, in database 0', () => {
   });
 });
 
-describe('an environment for it', () => {
-  it('keeps the client’s settings, in a namespace and with a TTL of its own, and has no server of its own', () => {
+describe('an environment of an external Redis', () => {
+  it('keeps the client’s settings, with its own namespace and TTL, and has no server settings', () => {
     const target = attachTarget({ sentinels: 'h', tlsCa: join(dir, 'ca.pem') }, noVariables());
     const config = loadEnvironment(
       'production',
@@ -222,7 +222,7 @@ describe('an environment for it', () => {
   });
 });
 
-it('a command line that is kept says nothing of who and with which password', () => {
+it('a recorded command line contains no user and no password', () => {
   const args = ['readiness', '--url', 'redis://kit:se:s@me@h:1/2', '--url=rediss://:x@h', '--out', 'a@b'];
   expect(withoutLogins(args)).toEqual([
     'readiness',

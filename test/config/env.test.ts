@@ -11,14 +11,14 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true }));
 
 describe('variables', () => {
-  it('come from .env, with its line', () => {
+  it('come from .env, with the line number', () => {
     writeFileSync(join(dir, '.env'), '# cache\nREDIS_TTL=300\n\nexport CACHE_NAMESPACE="a b"\n');
     const found = readVariables({ env: {}, directory: dir });
     expect(found.get('REDIS_TTL')).toEqual({ text: '300', origin: `${join(dir, '.env')}:2` });
     expect(found.get('CACHE_NAMESPACE')).toEqual({ text: 'a b', origin: `${join(dir, '.env')}:4` });
   });
 
-  it('of the process win over .env, and empty ones count as unset', () => {
+  it('of the process override .env, and empty ones count as unset', () => {
     writeFileSync(join(dir, '.env'), 'REDIS_TTL=300\nREDIS_PASSWORD=\n');
     const found = readVariables({ env: { REDIS_TTL: '5', REDIS_DB: '' }, directory: dir });
     expect(found.get('REDIS_TTL')).toEqual({ text: '5', origin: 'variable' });
@@ -26,22 +26,22 @@ describe('variables', () => {
     expect(found.has('REDIS_DB')).toBe(false);
   });
 
-  it('of the process are read where nothing else is given', () => {
+  it('are read from the process by default', () => {
     expect(readVariables().get('PATH')?.origin).toBe('variable');
   });
 
-  it('that cannot be read are an error that names the file', () => {
+  it('in an unreadable file are an error that names the file', () => {
     mkdirSync(join(dir, '.env'));
     expect(() => readVariables({ env: {}, directory: dir })).toThrow(/cannot be read/);
   });
 
-  it('that serve an application’s connection override nothing', () => {
+  it('of an application’s connection override no setting', () => {
     const connection = Object.entries(VARIABLES).filter(([, { serves }]) => serves !== 'environment');
     const env = Object.fromEntries(connection.map(([name]) => [name, '1']));
     expect(environmentOverrides(readVariables({ env, directory: dir }))).toEqual([]);
   });
 
-  it('that serve an environment all override something', () => {
+  it('of an environment each override a setting', () => {
     for (const [name, { serves }] of Object.entries(VARIABLES)) {
       if (serves !== 'environment') continue;
       expect(
@@ -57,14 +57,14 @@ describe('variables', () => {
     ['0', false],
     ['off', false],
     ['perhaps', 'perhaps'],
-  ])('that are switches take %s as %s', (text, value) => {
+  ])('that are switches map %s to %s', (text, value) => {
     const [override] = environmentOverrides(
       readVariables({ env: { CIRCUIT_BREAKER_ENABLED: text }, directory: dir }),
     );
     expect(override?.value).toBe(value);
   });
 
-  it('that are seconds keep what is not a number', () => {
+  it('in seconds keep text that is not a number', () => {
     const [override] = environmentOverrides(
       readVariables({ env: { CIRCUIT_BREAKER_TIMEOUT: '1m' }, directory: dir }),
     );

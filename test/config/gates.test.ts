@@ -33,7 +33,7 @@ function changed(from: string, to: string): KitError {
 }
 
 describe('config/gates.yaml', () => {
-  it('asks only checkers that exist, of drills that exist, once a run asks at all', () => {
+  it('names only existing checkers and drills in gates of a run', () => {
     const known = new Set([...drills.map(({ id }) => id), 'configuration', 'coverage']);
     for (const gate of asked) {
       expect(
@@ -65,7 +65,7 @@ describe('config/gates.yaml', () => {
     expect(unjudged).toEqual([]);
   });
 
-  it('asks for no more trials in a profile than its drills run', () => {
+  it('requires at most the number of trials that its drills run per profile', () => {
     for (const gate of asked.filter(({ sli }) => sli.count === 'trials')) {
       for (const profile of ['quick', 'full'] as const) {
         const run = drills
@@ -76,7 +76,7 @@ describe('config/gates.yaml', () => {
     }
   });
 
-  it('has every target of the mission', () => {
+  it('contains every target of the mission', () => {
     const target = (id: string) => {
       const gate = gates.find((one) => one.id === id);
       return gate && `${gate.sli.figure} ${gate.target.op} ${gate.target.value}`;
@@ -101,7 +101,7 @@ describe('config/gates.yaml', () => {
     expect(target('canary-error-delta')).toBe('canaryErrorDelta < 0.01');
   });
 
-  it("answers seed 004's seven criteria and ten enhancements", () => {
+  it('contains seven criteria and ten enhancements', () => {
     const sources = gates.map(({ source }) => source).join('\n');
     const criteria = [
       'Coverage',
@@ -116,11 +116,11 @@ describe('config/gates.yaml', () => {
     for (let n = 1; n <= 10; n++) expect(sources, `§4.${n}`).toMatch(new RegExp(`§4\\.${n}(?!\\d)`));
   });
 
-  it('judges no client but the kit’s own', () => {
+  it('judges only the kit’s own client', () => {
     expect(new Set(gates.map(({ client }) => client))).toEqual(new Set(['kit']));
   });
 
-  it('excuses no criterion of correctness or configuration by the machine, but for timed expectations and failovers', () => {
+  it('excuses only timed expectations and failovers, no other criterion of correctness or configuration, on a busy machine', () => {
     const excused = gates.filter(
       ({ group, timing }) => (group === 'correctness' || group === 'configuration') && timing !== false,
     );
@@ -131,7 +131,7 @@ describe('config/gates.yaml', () => {
     expect(drillsOf('expectations').filter((drill) => !timed.has(drill))).toEqual([]);
   });
 
-  it('bounds the machine for every latency, and for everything else that a timeout can move', () => {
+  it('bounds the machine for every latency, and for everything else that a timeout affects', () => {
     const unbounded = gates.filter(
       ({ sli, timing, scope }) =>
         ['latency', 'hit-ratio', 'benchmark'].includes(sli.checker) &&
@@ -145,8 +145,8 @@ describe('config/gates.yaml', () => {
   });
 });
 
-describe('a gates file that is wrong', () => {
-  it('is refused with file, line, path, the bad value and what is allowed', () => {
+describe('an invalid gates file', () => {
+  it('is rejected with file, line, path, the invalid value and the allowed values', () => {
     const error = changed('group: correctness', 'group: correct');
     expect(error.code).toBe('CONFIG_INVALID');
     expect(error.where).toMatch(/gates\.yaml:\d+: gates\.0\.group$/);
@@ -183,18 +183,18 @@ describe('a gates file that is wrong', () => {
       /reason/,
     ],
     ['a claim without confidence', 'share: 0.85, confidence: 0.95', 'share: 0.85', /confidence/],
-  ])('is refused with %s', (_what, from, to, message) => {
+  ])('is rejected with %s', (_what, from, to, message) => {
     const error = changed(from, to);
     expect(`${error.where} ${error.message}`).toMatch(message);
   });
 });
 
 describe('gates in a run folder', () => {
-  it('come back as they went in', () => {
+  it('are read as they were written', () => {
     expect(parseGates(JSON.stringify(loadGates()), 'gates.json')).toEqual(loadGates());
   });
 
-  it('are refused with the path that is wrong', () => {
+  it('are rejected with the invalid path', () => {
     const text = JSON.stringify({ gates: [{ id: 'x' }] });
     expect(() => parseGates(text, 'gates.json')).toThrow(KitError);
     expect(gatesSchema.safeParse({ gates: [] }).success).toBe(false);

@@ -25,7 +25,7 @@ function lock(redis: string = PUBLISHED.redis): void {
 
 beforeEach(() => lock());
 
-it('a lock is read as it was written; without one images are taken by version', () => {
+it('a lock is read as it was written; without a lock images are pulled by version', () => {
   expect(readImagesLock(file)?.images.exporter).toEqual({ version: PUBLISHED.exporter, digest: digest('b') });
   expect(publishedImages(source)).toMatchObject({
     locked: true,
@@ -35,13 +35,13 @@ it('a lock is read as it was written; without one images are taken by version', 
   expect(without).toMatchObject({ locked: false, references: PUBLISHED });
 });
 
-it('a mirror takes the place of the registry, the digests stay', () => {
+it('a mirror replaces the registry and keeps the digests', () => {
   const mirrored = publishedImages({ ...source, imageRegistry: '127.0.0.1:5000' }).references;
   expect(mirrored.redis).toBe(`127.0.0.1:5000/library/redis@${digest('a')}`);
   expect(repositoryOf('127.0.0.1:5000/library/redis:8')).toBe('127.0.0.1:5000/library/redis');
 });
 
-it('a lock of other versions than this kit’s is stale, and says which', () => {
+it('a lock of another version of the kit is stale, and names the versions', () => {
   lock('redis:7.4.0-bookworm');
   expect(() => publishedImages(source)).toThrow(
     expect.objectContaining({
@@ -57,7 +57,7 @@ it.each([
   ['a digest that is none', (text: string) => text.replace(digest('b'), 'latest'), '64 hex digits'],
   ['another format', (text: string) => text.replace('images-lock/1', 'images-lock/9'), 'images-lock/9'],
   ['a file that is cut off', (text: string) => text.slice(0, 180), ''],
-])('%s is refused with the file and what to do', (_, change, why) => {
+])('%s is rejected with the file and the remedy', (_, change, why) => {
   writeFileSync(file, change(readFileSync(file, 'utf8')));
   expect(() => readImagesLock(file)).toThrow(
     expect.objectContaining({

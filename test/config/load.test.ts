@@ -47,12 +47,12 @@ function errorOf(act: () => unknown): KitError {
   throw new Error('nothing was thrown');
 }
 
-describe('the environments of the kit', () => {
-  it('are these', () => {
+describe('the predefined environments', () => {
+  it('are dev, staging, production, single and cluster', () => {
     expect(environmentNames()).toEqual(['cluster', 'dev', 'production', 'single', 'staging']);
   });
 
-  it('state every promise, and only production promises encryption', () => {
+  it('declare every promise, and only production promises encryption', () => {
     for (const name of environmentNames()) {
       const text = readFileSync(join('config/environments', `${name}.yaml`), 'utf8');
       for (const promise of ['persistence', 'failover', 'eviction', 'encryption'])
@@ -77,7 +77,7 @@ describe('the environments of the kit', () => {
     expect(sentinel.downAfterMs + 2 * sentinel.failoverTimeoutMs).toBeLessThan(30_000);
   });
 
-  it('production has TLS, the sizes and the times of the seeds', () => {
+  it('production has TLS and the documented sizes and times', () => {
     const { redis, sentinel, security, topology } = loadEnvironment('production', {}, noVariables);
     expect(security.tls).toBe(true);
     expect(redis).toMatchObject({
@@ -95,7 +95,7 @@ describe('the environments of the kit', () => {
 });
 
 describe('precedence', () => {
-  it('takes the default of the schema where nobody says anything', () => {
+  it('uses the default of the schema when nothing overrides it', () => {
     const config = loadEnvironment(write('minimal.yaml', minimal), {}, noVariables);
     expect(config.client).toMatchObject({ namespace: 'cache', defaultTtlSeconds: 3600, supervision: true });
     expect(config.client.breaker).toEqual({ enabled: true, threshold: 5, openMs: 60_000 });
@@ -104,28 +104,28 @@ describe('precedence', () => {
     expect(promisesOf(config)).toEqual(new Set(['persistence', 'failover', 'eviction', 'encryption']));
   });
 
-  it('lets the YAML win over the default', () => {
+  it('lets the YAML override the default', () => {
     const path = write('ttl.yaml', minimal.replace('client: {}', 'client: { defaultTtlSeconds: 7 }'));
     expect(loadEnvironment(path, {}, noVariables).client.defaultTtlSeconds).toBe(7);
   });
 
-  it('lets a variable win over the YAML', () => {
+  it('lets a variable override the YAML', () => {
     expect(loadEnvironment('dev', {}, variables({ REDIS_TTL: '11' })).client.defaultTtlSeconds).toBe(11);
   });
 
-  it('lets the more specific variable win', () => {
+  it('lets the more specific variable override the others', () => {
     const both = variables({ CACHE_DEFAULT_TTL: '12', REDIS_TTL: '11' });
     expect(loadEnvironment('dev', {}, both).client.defaultTtlSeconds).toBe(12);
   });
 
-  it('lets a flag win over a variable', () => {
+  it('lets a flag override a variable', () => {
     const flags = { 'client.defaultTtlSeconds': '13' };
     expect(
       loadEnvironment('dev', flags, variables({ CACHE_DEFAULT_TTL: '12' })).client.defaultTtlSeconds,
     ).toBe(13);
   });
 
-  it('reads the text of a flag as YAML reads a value', () => {
+  it('parses the value of a flag as YAML', () => {
     const config = loadEnvironment(
       'dev',
       {
@@ -139,12 +139,12 @@ describe('precedence', () => {
     expect(config.durability.durableWrites).toEqual({ replicas: 2, timeoutMs: 50 });
   });
 
-  it('takes a flag that is not YAML as plain text, and says so when it does not fit', () => {
+  it('treats a flag that is not YAML as a string, and reports it when it does not fit', () => {
     const error = errorOf(() => loadEnvironment('dev', { 'redis.appendfsync': '[' }, noVariables));
     expect(error.message).toContain("'['");
   });
 
-  it('maps every variable that settings come from', () => {
+  it('maps every variable of the settings', () => {
     const config = loadEnvironment(
       'dev',
       {},
@@ -179,7 +179,7 @@ describe('an exported address of an application', () => {
 });
 
 describe('an error', () => {
-  it('of an unknown environment lists the known ones and guesses', () => {
+  it('for an unknown environment lists the known ones and suggests one', () => {
     const error = errorOf(() => loadEnvironment('prod', {}, noVariables));
     expect(error).toMatchObject({ code: 'ENVIRONMENT_UNKNOWN', exitCode: 2 });
     expect(error.message).toBe(
@@ -190,12 +190,12 @@ describe('an error', () => {
     );
   });
 
-  it('of a missing file names it', () => {
+  it('for a missing file names it', () => {
     const error = errorOf(() => loadEnvironment(join(dir, 'missing.yaml'), {}, noVariables));
     expect(error).toMatchObject({ code: 'CONFIG_UNREADABLE', where: join(dir, 'missing.yaml') });
   });
 
-  it('of a bad value names file, line and path, quotes it and says what is allowed', () => {
+  it('for an invalid value names file, line and path, quotes it and lists the allowed values', () => {
     const path = write('bad.yaml', minimal.replace('maxmemory: 64mb', 'maxmemory: 2zb'));
     const error = errorOf(() => loadEnvironment(path, {}, noVariables));
     expect(error.where).toBe(`${path}:5: redis.maxmemory`);
@@ -207,11 +207,11 @@ describe('an error', () => {
     ['redis.maxmemory', '512', /^'512' is 512 bytes; allowed: 8mb or more, such as 512mb/],
     ['sentinel.downAfterMs', '5', /^'5' is not allowed; allowed: a whole number from 500 to 3600000/],
     ['sentinel.failoverTimeoutMs', '10', /^'10' is not allowed; allowed: a whole number from 1000 to/],
-  ])('of %s in the wrong unit says which are allowed', (path, value, message) => {
+  ])('for %s in the wrong unit lists the allowed units', (path, value, message) => {
     expect(errorOf(() => loadEnvironment('dev', { [path]: value }, noVariables)).message).toMatch(message);
   });
 
-  it('of several bad values reports them together', () => {
+  it('for several invalid values reports them together', () => {
     const text = minimal
       .replace('allkeys-lru', 'allkeys-lur')
       .replace('appendonly: true', 'appendonly: maybe')
@@ -238,7 +238,7 @@ describe('an error', () => {
     expect(message).toContain(`${path}:7: redis.appendonly: 'maybe' is not allowed; allowed: true or false`);
   });
 
-  it('of a variable names the variable, of a line of .env that line', () => {
+  it('from a variable names the variable, and from a line of .env that line', () => {
     const byProcess = errorOf(() => loadEnvironment('dev', {}, variables({ CACHE_DEFAULT_TTL: 'soon' })));
     expect(byProcess.where).toBe('variable CACHE_DEFAULT_TTL=soon: client.defaultTtlSeconds');
     expect(byProcess.message).toBe("'soon' is not allowed; allowed: a whole number from 1 up");
@@ -248,7 +248,7 @@ describe('an error', () => {
     expect(byFile.where).toBe(`${join(home, '.env')}:2: CIRCUIT_BREAKER_TIMEOUT=600: client.breaker.openMs`);
   });
 
-  it('of a flag names the flag', () => {
+  it('from a flag names the flag', () => {
     const error = errorOf(() => loadEnvironment('dev', { 'client.breaker': 5 }, noVariables));
     expect(error.where).toBe('flag client.breaker=5: client.breaker');
     expect(error.message).toBe("'5' is not allowed; allowed: a map with the keys enabled, threshold, openMs");
@@ -302,7 +302,7 @@ describe('an error', () => {
       { purpose: 'x' },
       "'x' is not allowed; allowed: one sentence of at least 10 characters",
     ],
-  ])('says why not: %s', (_, flags, reason) => {
+  ])('gives the reason: %s', (_, flags, reason) => {
     expect(errorOf(() => loadEnvironment('dev', flags, noVariables)).message).toContain(reason);
   });
 
@@ -324,19 +324,19 @@ describe('an error', () => {
       { 'redis.minReplicasToWrite': 2 },
       'no write would ever be taken',
     ],
-  ])('says why not: %s', (_, name, flags, reason) => {
+  ])('gives the reason in a second form: %s', (_, name, flags, reason) => {
     const error = errorOf(() => loadEnvironment(name, flags, noVariables));
     expect(`${error.where}: ${error.message}`).toContain(reason);
     expect(error.where).toMatch(/(cluster|dev)\.yaml:\d+|^flag /);
   });
 
-  it('of a name that is not the file’s says that they must agree', () => {
+  it('for a name that differs from that of the file requires them to be equal', () => {
     expect(errorOf(() => loadEnvironment('dev', { name: 'other' }, noVariables)).message).toContain(
       "'other' is not the name of its file",
     );
   });
 
-  it('of broken YAML names line and column and quotes the line', () => {
+  it('for broken YAML names line and column and quotes the line', () => {
     const path = write('broken.yaml', 'name: x\ntopology: [1\n');
     const error = errorOf(() => loadEnvironment(path, {}, noVariables));
     expect(error.code).toBe('CONFIG_SYNTAX');
@@ -355,7 +355,7 @@ describe('an error', () => {
   it.each([
     ['an empty file', ''],
     ['a list', '- 1'],
-  ])('of %s says which keys there are', (_, text) => {
+  ])('for %s lists the available keys', (_, text) => {
     const path = write('root.yaml', text);
     const error = errorOf(() => loadEnvironment(path, {}, noVariables));
     expect(error.where).toBe(`${path}:1: (the whole file)`);

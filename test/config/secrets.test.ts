@@ -32,7 +32,7 @@ const revealSecrets = (secrets: ReturnType<typeof loadSecrets>) => [
 ];
 
 describe('secrets', () => {
-  it('are made once, all different, in a file that only its owner reads', () => {
+  it('are generated once, all different, in a file that only its owner can read', () => {
     const first = revealSecrets(loadSecrets('dev', dir, noVariables));
     expect(new Set(first).size).toBe(8);
     expect(first.every((each) => each.length >= 43)).toBe(true);
@@ -42,20 +42,20 @@ describe('secrets', () => {
     expect(readdirSync(dirname(file))).toEqual(['secrets.json']);
   });
 
-  it('of two environments differ', () => {
+  it('differ between two environments', () => {
     expect(revealSecrets(loadSecrets('dev', dir, noVariables))).not.toEqual(
       revealSecrets(loadSecrets('staging', dir, noVariables)),
     );
   });
 
-  it('redact themselves wherever they are printed', () => {
+  it('are redacted wherever they are printed', () => {
     const secrets = loadSecrets('dev', dir, noVariables);
     const printed = `${secrets.redis.app} ${JSON.stringify(secrets)} ${inspect(secrets, { depth: 9 })}`;
     for (const each of revealSecrets(secrets)) expect(printed).not.toContain(each);
     expect(printed).toContain('[redacted]');
   });
 
-  it('are replaced by a variable, or by the file that one names', () => {
+  it('are overridden by a variable, or by the file that one names', () => {
     const path = join(dir, 'peer');
     writeFileSync(path, 'from-a-file-0123\n');
     const secrets = loadSecrets(
@@ -76,7 +76,7 @@ describe('secrets', () => {
       'said twice',
       { KIT_REDIS_APP_PASSWORD: 'long-enough-to-take', KIT_REDIS_APP_PASSWORD_FILE: '/nowhere' },
     ],
-  ])('%s are refused without being shown', (_, env) => {
+  ])('%s are rejected without being shown', (_, env) => {
     let message = '';
     try {
       loadSecrets('dev', dir, variables(env));
@@ -88,7 +88,7 @@ describe('secrets', () => {
     expect(message).not.toMatch(/hunter2|one two/);
   });
 
-  it.each([0o640, 0o604, 0o666])('in a file of mode %o are refused', (mode) => {
+  it.each([0o640, 0o604, 0o666])('in a file of mode %o are rejected', (mode) => {
     loadSecrets('dev', dir, noVariables);
     chmodSync(file, mode);
     expect(() => loadSecrets('dev', dir, noVariables)).toThrow(
@@ -96,7 +96,7 @@ describe('secrets', () => {
     );
   });
 
-  it('behind a symbolic link are refused', () => {
+  it('behind a symbolic link are rejected', () => {
     mkdirSync(dirname(file), { recursive: true });
     symlinkSync('/dev/null', file);
     expect(() => loadSecrets('dev', dir, noVariables)).toThrow(
@@ -105,7 +105,7 @@ describe('secrets', () => {
   });
 
   it.each(['', '{', '{"schema":"redis-cache-kit/secrets/0"}'])(
-    'in a broken file (%j) are an error that shows none of it',
+    'in a broken file (%j) are an error that contains no part of it',
     (text) => {
       loadSecrets('dev', dir, noVariables);
       const kept = readFileSync(file, 'utf8');
@@ -117,7 +117,7 @@ describe('secrets', () => {
     },
   );
 
-  it('that cannot be read or written are an error that names the file', () => {
+  it('in an unreadable or unwritable file are an error that names the file', () => {
     writeFileSync(join(dir, 'environments'), 'in the way');
     expect(() => loadSecrets('dev', dir, noVariables)).toThrow(
       expect.objectContaining({ code: 'STATE_UNREADABLE' }),

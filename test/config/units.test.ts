@@ -14,11 +14,11 @@ describe('sizes', () => {
     ['2tb', undefined],
     ['-1mb', undefined],
     ['1.5gb', undefined],
-  ])('reads %j as %s', (text, size) => {
+  ])('parses %j as %s', (text, size) => {
     expect(parseBytes(text)).toBe(size);
   });
 
-  it('are written so that they read as the same', () => {
+  it('are formatted so that they parse to the same value', () => {
     fc.assert(
       fc.property(fc.nat({ max: Number.MAX_SAFE_INTEGER }), (size) => parseBytes(formatBytes(size)) === size),
     );
@@ -36,7 +36,7 @@ describe('spelling', () => {
     ['maxcl', 'maxclients'],
     ['apendonly', 'appendonly'],
     ['zzz', undefined],
-  ])('takes %s for %s', (word, meant) => {
+  ])('suggests %s as %s', (word, meant) => {
     expect(nearest(word, names)).toBe(meant);
   });
 });

@@ -48,7 +48,7 @@ export function cacheContract(
     });
     afterAll(() => cache.close());
 
-    it('returns what was set, and says where it came from', async () => {
+    it('returns a value that was set, with its source', async () => {
       expect(await cache.set('k', { a: [1, 'ü'] })).toEqual({ source });
       const entry = await cache.getEntry('k');
       expect(entry?.value).toEqual({ a: [1, 'ü'] });
@@ -56,7 +56,7 @@ export function cacheContract(
       expect(await cache.get('absent')).toBeUndefined();
     });
 
-    it('keeps null, false, 0, the empty string and bytes, and refuses undefined', async () => {
+    it('stores null, false, 0, the empty string and bytes, and rejects undefined', async () => {
       for (const value of [null, false, 0, '']) {
         await cache.set('k', value);
         expect(await cache.get('k')).toBe(value);
@@ -66,7 +66,7 @@ export function cacheContract(
       await expect(cache.set('k', undefined)).rejects.toThrowError(SerializationError);
     });
 
-    it('is not changed by a caller that changes what it stored or was given', async () => {
+    it('is unaffected by a caller that mutates a stored or returned value', async () => {
       const value = { list: [1] };
       await cache.set('k', value);
       value.list.push(2);
@@ -81,7 +81,7 @@ export function cacheContract(
       expect(await cache.get('k')).toEqual({ list: [1] });
     });
 
-    it('forgets an entry when its TTL is over, stores nothing at 0 and refuses less', async () => {
+    it('expires an entry after its TTL, stores nothing at 0 and rejects negative values', async () => {
       await cache.set('k', 1, { ttlSeconds: 60 });
       expect(await cache.get('k')).toBe(1);
       await cache.set('k', 1, { ttlSeconds: shortTtlSeconds });
@@ -93,7 +93,7 @@ export function cacheContract(
         await expect(cache.set('k', 1, { ttlSeconds: bad })).rejects.toThrowError(ConfigurationError);
     });
 
-    it('deletes, and tells how many there were', async () => {
+    it('deletes, and returns the number of deleted entries', async () => {
       await cache.set('a', 1);
       await cache.set('b', 1);
       expect(await cache.delete('a', 'b', 'absent')).toBe(2);
@@ -101,7 +101,7 @@ export function cacheContract(
       expect(await cache.get('a')).toBeUndefined();
     });
 
-    it('reads and writes many at once', async () => {
+    it('reads and writes many entries at once', async () => {
       const entries = new Map([
         ['a', 1],
         ['b', 2],
@@ -112,7 +112,7 @@ export function cacheContract(
       expect(await cache.setMany(new Map())).toEqual({ source: 'none' });
     });
 
-    it('loads once for all who ask at the same time, and then not again', async () => {
+    it('loads once for concurrent callers, and not again afterwards', async () => {
       let loads = 0;
       const load = async (): Promise<number> => {
         loads += 1;
@@ -128,7 +128,7 @@ export function cacheContract(
       expect(loads).toBe(1);
     });
 
-    it('gives the error of a loader to all who wait for it, and loads again for the next', async () => {
+    it('throws the error of a loader to all waiting callers, and loads again for the next', async () => {
       let loads = 0;
       const load = (): number => {
         loads += 1;
@@ -140,7 +140,7 @@ export function cacheContract(
       expect(loads).toBe(2);
     });
 
-    it('does not store what was deleted or set while it was being loaded', async () => {
+    it('does not store a value whose key was deleted or set during the load', async () => {
       const gate = Promise.withResolvers<string>();
       const slow = cache.getOrCompute('k', () => gate.promise);
       await waitUntil('the load has begun', () => cache.stats().loads > 0);
@@ -155,7 +155,7 @@ export function cacheContract(
       expect(await cache.get('k')).toBeUndefined();
     });
 
-    it('validates on read: what the schema refuses is purged and a miss', async () => {
+    it('validates on read: an entry that the schema rejects is purged and a miss', async () => {
       await cache.set('k', 'text');
       const { purged } = cache.stats();
       expect(await cache.get('k', { schema: numbers })).toBeUndefined();
@@ -167,7 +167,7 @@ export function cacheContract(
       expect(await cache.get('k', { schema: numbers })).toBe(5);
     });
 
-    it('purges what was written under another schema', async () => {
+    it('purges an entry that was written under another schema', async () => {
       await cache.set('k', 1, { schemaId: 'user@1' });
       expect(await cache.get('k', { schemaId: 'user@1' })).toBe(1);
       expect(await cache.getOrCompute('k', () => 2, { schemaId: 'user@2' })).toBe(2);
@@ -183,11 +183,11 @@ export function cacheContract(
       expect(await cache.get('k1')).toBeUndefined();
     });
 
-    it('refuses a key that is empty', async () => {
+    it('rejects an empty key', async () => {
       await expect(cache.get('')).rejects.toThrowError(ConfigurationError);
     });
 
-    it('counts, and shows its counters to Prometheus', async () => {
+    it('counts, and exposes its counters to Prometheus', async () => {
       const before = cache.stats();
       await cache.set('k', 1);
       await cache.get('k');

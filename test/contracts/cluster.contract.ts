@@ -18,7 +18,7 @@ export interface ClusterUnderTest {
 }
 
 export function clusterContract(what: string, make: () => ClusterUnderTest): void {
-  describe(`the cluster contract, held by ${what}`, () => {
+  describe(`the cluster contract of ${what}`, () => {
     let substrate: Substrate;
     let topology: Topology;
     let environment: Environment;
@@ -34,7 +34,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       await substrate?.destroy(topology.environment.name);
     });
 
-    it('is formed when apply returns: every slot served, every master with its replica in sync, one mind', async () => {
+    it('is formed when apply returns: every slot served, every master with a replica in sync, all nodes in agreement', async () => {
       expect(await environment.cluster?.healthProblem()).toBeUndefined();
       expect(await shards()).toEqual([
         { master: 'redis-1', slots: [[0, 5460]], replicas: ['redis-4'] },
@@ -44,7 +44,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       expect(await environment.masterId()).toBeUndefined();
     });
 
-    it('is left as it is by a second apply', async () => {
+    it('is not changed by a second apply', async () => {
       const before = [await environment.status(), await epochs()];
       const again = await substrate.apply(topology, { ephemeral: false });
       expect([await again.status(), await epochs()]).toEqual(before);
@@ -52,7 +52,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       expect((await substrate.plan(topology)).map(({ action }) => action)).toEqual(Array(6).fill('keep'));
     });
 
-    it('serves a stock cluster client with the app user: every slot, and durable writes', async () => {
+    it('serves an ioredis cluster client with the app user: every slot, and durable writes', async () => {
       const app = await client();
       try {
         for (let i = 0; i < 60; i += 1) expect(await app.set(`cluster:${i}`, String(i))).toBe('OK');
@@ -70,7 +70,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       }
     });
 
-    it('a master that dies is replaced by its replica, and comes back as the replica', async () => {
+    it('replaces a dead master by its replica, and the master returns as replica', async () => {
       const kept = await durably('failover:key');
       await environment.capabilities.kill?.('redis-1');
       expect((await environment.status())[0]?.state).toBe('stopped');
@@ -83,7 +83,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       expect(await kept()).toBe('value');
     });
 
-    it('keeps what the failover made of it: not formed again by an apply, nor by a restart of every node', async () => {
+    it('keeps the topology after a failover: neither an apply nor a restart of every node reverts it', async () => {
       const before = await epochs();
       await substrate.apply(topology, { ephemeral: false }).then((it) => it[Symbol.asyncDispose]());
       expect(await epochs()).toEqual(before);
@@ -95,7 +95,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       expect(await kept()).toBe('value');
     });
 
-    it('a master that hangs is replaced, and follows its successor when it goes on', async () => {
+    it('replaces a hung master, which follows its successor when it resumes', async () => {
       const heal = await environment.capabilities.pause?.('redis-2');
       const view = async () =>
         parseClusterNodes(String(await (await environment.admin('redis-5')).cluster('NODES')));
@@ -106,7 +106,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       expect((await shards())[1]).toMatchObject({ master: 'redis-5', replicas: ['redis-2'] });
     });
 
-    it('ends and removes everything on destroy', async () => {
+    it('is stopped and removed completely by destroy', async () => {
       const { name } = topology.environment;
       expect((await substrate.destroy(name)).ended).toEqual(topology.redis.map(({ id }) => id));
       expect(await substrate.destroy(name)).toEqual({ ended: [], removed: [] });

@@ -16,7 +16,7 @@ export interface SubstrateUnderTest {
 }
 
 export function substrateContract(what: string, make: () => SubstrateUnderTest): void {
-  describe(`the substrate contract, held by ${what}`, () => {
+  describe(`the substrate contract of ${what}`, () => {
     let substrate: Substrate;
     let topology: Topology;
     let environment: Environment;
@@ -35,7 +35,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       await substrate?.destroy(topology.environment.name);
     });
 
-    it('is healthy when apply returns: one master, replicas in sync, sentinels that see all and agree', async () => {
+    it('is healthy when apply returns: one master, replicas in sync, sentinels in agreement', async () => {
       expect(await environment.masterId()).toBe('redis-1');
       expect((await environment.status()).map(({ id, state }) => `${id} ${state}`)).toEqual(
         nodesOf(topology).map(({ id }) => `${id} running`),
@@ -51,11 +51,11 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       }
     });
 
-    it('lets the app user in, with the endpoints it gives, for a durable write at once', async () => {
+    it('accepts the app user at its endpoints, with a durable write at once', async () => {
       await durably(environment, 'contract:key');
     });
 
-    it('returns the rendered files of every node: the addresses, the users and the sizes that the node has', async () => {
+    it('returns the rendered files of every node, with its actual addresses, users and sizes', async () => {
       const rendered = await environment.rendered?.();
       expect([...(rendered ?? [])].map(([id]) => id)).toEqual(nodesOf(topology).map(({ id }) => id));
       for (const [id, { conf, users }] of rendered ?? []) {
@@ -68,7 +68,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       }
     });
 
-    it('has the client’s function library on every node', async () => {
+    it('loads the client’s function library on every node', async () => {
       for (const { id } of topology.redis) {
         const admin = await environment.admin(id);
         await waitUntil(`the library on ${id}`, async () =>
@@ -77,7 +77,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       }
     });
 
-    it('changes nothing when what runs is applied again', async () => {
+    it('changes nothing when a running environment is applied again', async () => {
       const before = await environment.status();
       expect((await substrate.plan(topology)).map(({ action }) => action)).toEqual(Array(6).fill('keep'));
       const again = await substrate.apply(topology, { ephemeral: true });
@@ -86,7 +86,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       expect(await environment.status()).toEqual(before);
     });
 
-    it('refuses a changed configuration, says so in the plan, and leaves what runs alone', async () => {
+    it('rejects a changed configuration, shows it in the plan, and leaves the running environment unchanged', async () => {
       const before = await environment.status();
       const changed = planTopology({
         ...topology.environment,
@@ -100,14 +100,14 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       expect(await environment.status()).toEqual(before);
     });
 
-    it('opens what runs as a second handle, whose disposal ends nothing', async () => {
+    it('opens a running environment as a second handle, whose disposal stops nothing', async () => {
       const opened = await substrate.open(topology);
       expect(await opened?.masterId()).toBe('redis-1');
       await opened?.[Symbol.asyncDispose]();
       expect(await environment.masterId()).toBe('redis-1');
     });
 
-    it('pauses a node, which then does not answer, and heals it, twice without harm', async () => {
+    it('pauses a node, which then does not reply, and heals it, idempotently', async () => {
       const heal = await pauseOf(environment)('redis-3');
       expect(stateOf(await environment.status(), 'redis-3')).toBe('paused');
       await expect((await environment.admin('redis-2')).ping()).resolves.toBe('PONG');
@@ -117,7 +117,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       expect(await (await environment.admin('redis-3')).ping()).toBe('PONG');
     });
 
-    it('says that a killed node does not answer, and that it cannot be killed again', async () => {
+    it('reports a killed node as unreachable, and rejects a second kill', async () => {
       await environment.capabilities.kill?.('redis-3');
       expect(stateOf(await environment.status(), 'redis-3')).toBe('stopped');
       await expect(environment.admin('redis-3')).rejects.toMatchObject({ code: 'NODE_UNREACHABLE' });
@@ -128,7 +128,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       await inSync(environment, 'redis-3');
     });
 
-    it('never has a killed master return as one: not after a failover', async () => {
+    it('never lets a killed master return as master after a failover', async () => {
       await durably(environment, 'failover:key');
       await environment.capabilities.kill?.('redis-1');
       await waitUntil(
@@ -141,7 +141,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       expect(await (await environment.admin('redis-1')).get('failover:key')).toBe('value');
     });
 
-    it('never has a killed master return as one: not when it is back before anybody noticed', async () => {
+    it('never lets a killed master return as master before its death was noticed', async () => {
       await waitUntil('the sentinels to be done', async () => sentinelsAgree(environment));
       const master = (await environment.masterId()) as string;
       await environment.capabilities.kill?.(master);
@@ -150,7 +150,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       expect(await environment.masterId()).not.toBe(master);
     });
 
-    it('has a paused master, back after a failover, acknowledge no write later than 1 s after its return, long before it is told', async () => {
+    it('prevents a paused master from acknowledging a write later than 1 s after its return, before a sentinel reconfigures it', async () => {
       await waitUntil('the sentinels to be done', async () => sentinelsAgree(environment));
       const master = (await environment.masterId()) as string;
       const index = topology.redis.findIndex(({ id }) => id === master);
@@ -177,7 +177,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       expect(late).toEqual([]);
     });
 
-    it('starts a sentinel again with what it knew', async () => {
+    it('restarts a sentinel with its earlier state', async () => {
       const before = await (await environment.admin('sentinel-1')).call('SENTINEL', 'MYID');
       await environment.capabilities.kill?.('sentinel-1');
       await environment.capabilities.start?.('sentinel-1');
@@ -185,7 +185,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       await waitUntil('the sentinels to agree', async () => sentinelsAgree(environment));
     });
 
-    it('ends and removes everything on destroy, and nothing on a second one', async () => {
+    it('stops and removes everything on destroy, and nothing on a second one', async () => {
       const { name } = topology.environment;
       expect((await substrate.destroy(name)).ended).toEqual(nodesOf(topology).map(({ id }) => id));
       expect(await substrate.destroy(name)).toEqual({ ended: [], removed: [] });
@@ -193,7 +193,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       expect((await environment.status()).every(({ state }) => state === 'stopped')).toBe(true);
     });
 
-    it('ends an ephemeral environment with its handle', async () => {
+    it('stops an ephemeral environment with its handle', async () => {
       const ephemeral = await substrate.apply(topology, { ephemeral: true });
       const { redis } = ephemeral.endpoints;
       await ephemeral[Symbol.asyncDispose]();

@@ -11,11 +11,11 @@ const environment = new PlantedEnvironment('sentinels');
 beforeAll(async () => void (await environment.start()));
 afterAll(() => environment[Symbol.asyncDispose]());
 
-it('has at least 25 faults of the client', () => {
+it('the catalogue has at least 25 faults of the client', () => {
   expect(clientFaults.length).toBeGreaterThanOrEqual(25);
 });
 
-it.for(clientFaults)('is caught: $id', async (fault, { task }) => {
+it.for(clientFaults)('a fault of the client is caught: $id', async (fault, { task }) => {
   const planted = new PlantedClient(moduleUrl('client', fault.id));
   const report = await environment.runDrills(fault.drills, planted).finally(() => environment.awaitHealthy());
   expect(report.run.departures.join()).toContain(`faults/client/${fault.id}.ts`);
@@ -26,7 +26,7 @@ it.for(clientFaults)('is caught: $id', async (fault, { task }) => {
 const SCRIPTED = new Set(drills.filter(({ family }) => family === 'integration').map(({ id }) => id));
 const short = clientFaults.filter(({ drills }) => drills.every((id) => SCRIPTED.has(id)));
 
-it('is the only reason: the kit’s own client passes the same criteria', async () => {
+it('the kit’s own client passes the same criteria without a fault', async () => {
   const report = await environment.runDrills([...new Set(short.flatMap(({ drills }) => drills))]);
   const asked = new Set(short.map(({ criterion }) => criterion));
   const states = report.verdict.criteria.filter(({ id }) => asked.has(id));

@@ -10,7 +10,7 @@ import { buildRow } from './table-reporter.ts';
 const live = serverFaults.filter((fault) => fault.kind === 'live');
 const rendered = serverFaults.filter((fault) => fault.kind === 'rendered');
 
-it('has at least 25 faults of servers', () => {
+it('the catalogue has at least 25 faults of servers', () => {
   expect(serverFaults.length).toBeGreaterThanOrEqual(25);
 });
 
@@ -31,7 +31,7 @@ describe.each(['sentinels', 'encrypted', 'cluster'] satisfies readonly GroupName
       task.meta.planted = buildRow('server', fault, expectCaught(report, fault));
     });
 
-    it('is the only reason: without one the same run is a GO', async () => {
+    it('is the only cause: without a fault the same run is a GO', async () => {
       expectGo(await planted.runDrills(['configuration']));
     });
   },

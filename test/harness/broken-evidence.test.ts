@@ -49,7 +49,7 @@ function withField(type: string, field: string, json: string): (text: string) =>
 
 const withLine = (event: object) => (text: string) => `${text}${JSON.stringify(event)}\n`;
 
-describe('a number out of its bounds', () => {
+describe('a number out of bounds', () => {
   const huge = [
     [KIT, 'ok', 'atUs', '9007199254740991', /ok\.atUs must be an integer from 0/],
     [KIT, 'ok', 'atUs', '1e999', /ok\.atUs/],
@@ -84,7 +84,7 @@ describe('a number out of its bounds', () => {
     expect(new Set(stoodOnIt.map(({ state }) => state))).toEqual(new Set(['INVALID']));
   });
 
-  it('in the data of an observation that is computed with makes the trial INVALID', () => {
+  it('in the data of a used observation makes the trial INVALID', () => {
     const lateness = { p50Ms: -5, p99Ms: -5, maxMs: -5, n: 9 };
     const line = observation('workload', 'lateness-total', 1, lateness, { client: 'kit' });
     const { dir } = resealed(recorded(), KIT, withLine(line));
@@ -93,14 +93,14 @@ describe('a number out of its bounds', () => {
     );
   });
 
-  it('of hits in a batch is no more than the keys of the batch', () => {
+  it('of hits in a batch is at most the number of keys in the batch', () => {
     const { dir } = resealed(recorded(), 'trials/batches-1/kit.jsonl', (text) =>
       text.replaceAll('"value":"100"', '"value":"1000"'),
     );
     expect(findCriterion(analyzeRun(dir), 'evidence-complete').because).toMatch(/"1000" hits of 100 keys/);
   });
 
-  it('of faults or of nodes is refused before each is compared with every operation', () => {
+  it('of faults or nodes is rejected before each is compared with every operation', () => {
     const faults = Array.from({ length: MAX_FAULT_EVENTS }, (_, i) => fault(i + 1, i + 2)).flat();
     const many = (text: string) => text + faults.map((line) => `${JSON.stringify(line)}\n`).join('');
     const struck = resealed(recorded(), EVENTS, many);
@@ -161,7 +161,7 @@ describe('a number out of its bounds', () => {
   });
 });
 
-describe('a value of another kind in any field', () => {
+describe('a value of another type in any field', () => {
   const NASTY = [
     ...['null', '-1', '1e999', '0.5', '"\\u0000\\ud800"', '[5]', '{}', '{"__proto__":{"a":1}}'],
     `"${'x'.repeat(300_000)}"`,
@@ -190,7 +190,7 @@ describe('a value of another kind in any field', () => {
   };
 
   it.each([KIT, EVENTS, 'trials/batches-1/kit.jsonl', 'trials/ttl-expiry-1/events.jsonl'])(
-    'of %s is a report or one clear error',
+    'of %s gives a report or one clear error',
     (path) => {
       const folder = scratch.createRun({
         drills: SOME.filter(({ id }) => path.includes(`/${id}-1/`)),
@@ -212,7 +212,7 @@ describe('a value of another kind in any field', () => {
   );
 
   it.each(['manifest.json', 'config.json', 'gates.json', 'drills.json', SEAL])(
-    'of %s is a report or one clear error',
+    'of %s gives a report or one clear error in another place',
     (path) => {
       const { dir } = recorded();
       const original = JSON.parse(readFileSync(join(dir, path), 'utf8')) as Record<string, unknown>;

@@ -62,8 +62,8 @@ function findResult(history: History, checker: string, client: ClientName = 'kit
   return { ...finding, figures: Object.fromEntries(figures) as Readonly<Record<string, number>> };
 }
 
-describe('the drills of a cluster', () => {
-  it('slots move under load and back: nothing is lost, and every node is read for its own shard', async () => {
+describe('cluster drills', () => {
+  it('move slots under load and back: nothing is lost, and every node is read for its own shard', async () => {
     const history = await trialOf('cluster-slot-migration');
     const [, injected] = history.faults;
     expect(injected).toMatchObject({ phase: 'injected', node: 'redis-1', shard: 'redis-1' });
@@ -90,7 +90,7 @@ describe('the drills of a cluster', () => {
     expect(findResult(history, 'liveness').figures).toMatchObject({ deadClients: 0 });
   });
 
-  it('a master dies: its replica takes over, the gap is that of its shard, other shards lose nothing', async () => {
+  it('kill a master: its replica takes over, the gap is that of its shard, other shards lose nothing', async () => {
     const history = await trialOf('cluster-master-crash');
     const roles = history.observations.filter(({ from, name }) => from === 'info' && name === 'role');
     const promoted = roles.filter(({ node, data }) => node === 'redis-4' && data?.role === 'master');
@@ -111,8 +111,8 @@ describe('the drills of a cluster', () => {
   });
 });
 
-describe('moving slots', () => {
-  it('ends a move that was cut off, and brings its keys and the slot back home', async () => {
+describe('slot migration', () => {
+  it('completes an interrupted move, and returns the keys and the slot', async () => {
     const [first, second] = await shards();
     const [from, to] = [first?.master ?? '', second?.master ?? ''];
     const source = await environment.admin(from);
@@ -129,7 +129,7 @@ describe('moving slots', () => {
     expect(await restoreSlots(environment)).toBe(0);
   });
 
-  it('refuses a node that is no master, and stops between two slots when it is told to', async () => {
+  it('rejects a node that is not a master, and stops between two slots on abort', async () => {
     const [first, second] = await shards();
     const { master: from = '', replicas = [] } = first ?? {};
     const to = second?.master ?? '';

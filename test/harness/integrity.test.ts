@@ -22,7 +22,7 @@ const states = (report: Report) => new Set(report.verdict.criteria.map(({ state 
 const sealed = () =>
   (JSON.parse(readFileSync(join(healthy, 'seal.json'), 'utf8')) as Seal).files.map(({ path }) => path);
 
-describe('evidence that is not whole', () => {
+describe('incomplete evidence', () => {
   const removable = drills
     .filter(({ topologies }) => topologies.includes('sentinel'))
     .map((drill) => `trials/${drill.id}-1/events.jsonl`)
@@ -65,7 +65,7 @@ describe('evidence that is not whole', () => {
     ).toEqual([]);
   });
 
-  it('says which trial lacks which file', () => {
+  it('names the trial and the missing file', () => {
     const dir = copy();
     rmSync(join(dir, 'trials/master-crash-1/kit.jsonl'));
     const one = findCriterion(analyzeRun(dir), 'durable-kept-master-crash');
@@ -74,7 +74,7 @@ describe('evidence that is not whole', () => {
     expect(verifyRun(dir).problems).toContain('trials/master-crash-1/kit.jsonl is missing');
   });
 
-  it('judges nothing without the manifest: one clear error, exit 3', () => {
+  it('is not judged without the manifest: one clear error, exit 3', () => {
     const dir = copy();
     rmSync(join(dir, 'manifest.json'));
     expect(catchKitError(() => analyzeRun(dir))).toMatchObject({ code: 'EVIDENCE_UNREADABLE', exitCode: 3 });
@@ -96,7 +96,7 @@ describe('evidence that is not whole', () => {
     expect(verifyRun(dir).problems[0]).toMatch(/seal\.json is missing/);
   });
 
-  it('is never a GO where the run did not come to its end', () => {
+  it('is never a GO when the run did not complete', () => {
     const report = run({ manifest: { incomplete: 'ended by Ctrl-C' } });
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
     expect(findCriterion(report, 'evidence-complete')).toMatchObject({
@@ -107,7 +107,7 @@ describe('evidence that is not whole', () => {
   });
 });
 
-describe('evidence that was changed', () => {
+describe('changed evidence', () => {
   const changeable = [
     'trials/hit-miss-1/events.jsonl',
     'trials/steady-1/kit.jsonl',
@@ -115,7 +115,7 @@ describe('evidence that was changed', () => {
     'drills.json',
   ];
 
-  it.each(changeable)('is never a GO with one byte more in %s, and verify names the file', (path) => {
+  it.each(changeable)('is never a GO with one more byte in %s, and verify names the file', (path) => {
     const dir = copy();
     appendFileSync(join(dir, path), '\n');
     const report = analyzeRun(dir);
@@ -134,7 +134,7 @@ describe('evidence that was changed', () => {
   });
 
   it.each(['config.json', 'gates.json', 'manifest.json'])(
-    'distrusts every criterion where %s was changed',
+    'makes every criterion unreliable when %s was changed',
     (path) => {
       const dir = copy();
       const text = readFileSync(join(dir, path), 'utf8');
@@ -147,7 +147,7 @@ describe('evidence that was changed', () => {
   );
 
   it.each(['config.json', 'gates.json', 'drills.json', 'seal.json'])(
-    'is never a GO where %s is no JSON any more',
+    'is never a GO when %s is no longer JSON',
     (path) => {
       const dir = copy();
       writeFileSync(join(dir, path), '{');
@@ -158,7 +158,7 @@ describe('evidence that was changed', () => {
     },
   );
 
-  it('refuses a manifest that is none', () => {
+  it('is rejected when the manifest is invalid', () => {
     for (const text of ['{', '{"schema":"other"}', '{"schema":"redis-cache-kit/run/1"}', 'null']) {
       const dir = copy();
       writeFileSync(join(dir, 'manifest.json'), text);
@@ -169,14 +169,14 @@ describe('evidence that was changed', () => {
     expect(catchKitError(() => analyzeRun(dir)).message).toBe('trials must be a list, not "none"');
   });
 
-  it('names files that were added later, and does not judge a trial by them', () => {
+  it('names files that were added later, and no trial is judged by them', () => {
     const dir = copy();
     writeFileSync(join(dir, 'trials/extra.jsonl'), '');
     expect(verifyRun(dir).problems).toEqual(['trials/extra.jsonl is not in the seal: it was added later']);
     expect(analyzeRun(dir).verdict.decision).toBe('GO');
   });
 
-  it('names a report that is missing or was changed, in whatever format', () => {
+  it('names a report that is missing or was changed, in every format', () => {
     const dir = copy();
     writeFileSync(join(dir, 'report.md'), '# NO_GO\n');
     const renderers = {
@@ -190,8 +190,8 @@ describe('evidence that was changed', () => {
   });
 });
 
-describe('histories that are broken although they are sealed', () => {
-  it('judges around a torn last line and withholds the GO', () => {
+describe('broken histories with a valid seal', () => {
+  it('are judged without an incomplete last line, and withhold the GO', () => {
     const folder = scratch.createRun();
     const { dir } = folder;
     appendFileSync(join(dir, 'trials/steady-1/kit.jsonl'), '{"type":"ok","cl');
@@ -205,7 +205,7 @@ describe('histories that are broken although they are sealed', () => {
     });
   });
 
-  it('takes a broken line for INVALID and says where', () => {
+  it('are INVALID for a broken line, which is named', () => {
     const folder = scratch.createRun();
     const { dir } = folder;
     appendFileSync(join(dir, 'trials/steady-1/kit.jsonl'), 'noise\n');

@@ -27,7 +27,7 @@ afterAll(() => scratch[Symbol.dispose]());
 const run = (options: RunOptions) => analyzeRun(scratch.createRun(options).dir);
 
 describe('a healthy run', () => {
-  it('is a GO with every criterion in scope passed, and the others listed with their reason', () => {
+  it('is a GO with every criterion in scope passed, and lists the others with the reason', () => {
     const report = healthyReport;
     const blocking = report.verdict.criteria.filter(
       ({ state }) => state !== 'PASS' && state !== 'OUT_OF_SCOPE',
@@ -54,13 +54,13 @@ describe('a healthy run', () => {
     }
   });
 
-  it('gives the same bytes each time, and verifies', () => {
+  it('gives the same bytes each time, and passes verify', () => {
     expect(canonicalJson(analyzeRun(healthy))).toBe(canonicalJson(analyzeRun(healthy)));
     expect(verifyRun(healthy)).toEqual({ ok: true, problems: [] });
     expect(verifyRun(healthy, { 'report.json': canonicalJson })).toMatchObject({ ok: true });
   });
 
-  it('shows both clients side by side, benchmarks in 001’s lines, and timelines with the fault in them', () => {
+  it('shows both clients, benchmarks, and timelines with the fault', () => {
     const report = healthyReport;
     expect(report.comparison.map(({ drill, client }) => `${drill} ${client}`)).toEqual(
       ['planned-switch', 'master-crash', 'master-hang', 'short-stall', 'replies-lost'].flatMap((drill) => [
@@ -91,7 +91,7 @@ describe('a healthy run', () => {
   });
 });
 
-describe('what a run shows', () => {
+describe('the report of a run', () => {
   it.each([
     ['persistence', buildEnvironment({ redis: { appendonly: false, save: [] } }), /redis\.appendonly/],
     [
@@ -114,7 +114,7 @@ describe('what a run shows', () => {
     },
   );
 
-  it('is a no-go where one durable write of one trial is lost', () => {
+  it('is a no-go when one durable write of one trial is lost', () => {
     const lost = op({ at: 1995, done: 1996, durability: { replicas: 1, timeoutMs: 1000 }, replicas: 1 });
     const gone = {
       type: 'final',
@@ -133,7 +133,7 @@ describe('what a run shows', () => {
     expect(findCriterion(report, 'durable-kept-master-hang').state).toBe('PASS');
   });
 
-  it('does not know how much was lost where keys were evicted', () => {
+  it('has no loss figure when keys were evicted', () => {
     const evicted = [infoSample('redis-1', 3000, { evictedKeys: 1, usedMemory: 1, maxmemory: 100 })];
     const report = run({ extra: { 'master-crash/events': evicted } });
     expect(report.verdict.exitCode).toBe(3);
@@ -144,7 +144,7 @@ describe('what a run shows', () => {
     });
   });
 
-  it('takes no time from a late generator, but still counts what was lost', () => {
+  it('uses no time of a late generator, but still counts losses', () => {
     const late = observation(
       'workload',
       'lateness-total',
@@ -163,7 +163,7 @@ describe('what a run shows', () => {
     expect(findCriterion(report, 'failover-time-master-crash').state).toBe('PASS');
   });
 
-  it('advises the breaker and a shorter TTL where only the service is not steady', () => {
+  it('recommends the breaker and a shorter TTL when only the service is unsteady', () => {
     const failing = writes(2000, 2400, 1, { outcome: 'fail', code: 'TIMEOUT' });
     const report = run({ extra: { 'steady/kit': failing } });
     expect(report.verdict).toMatchObject({ decision: 'NO_GO', exitCode: 1, action: 'deploy-with-breaker' });
@@ -172,7 +172,7 @@ describe('what a run shows', () => {
     expect(report.verdict.advice).toContain('CIRCUIT_BREAKER_TIMEOUT=60');
   });
 
-  it('is a no-go where the client never writes again: never is not a short time', () => {
+  it('is a no-go when the client never writes again', () => {
     const dead = [
       writes(0, 2000, 10, { durability: { replicas: 1, timeoutMs: 1000 }, replicas: 1 }),
       op({ at: 3000 }),
@@ -194,7 +194,7 @@ describe('what a run shows', () => {
     expect(report.verdict.exitCode).toBe(1);
   });
 
-  it('is not known where a drill was not run, or where its trial did not complete', () => {
+  it('is not known when a drill was not run, or its trial did not complete', () => {
     const without = run({ drills: drills.filter(({ id }) => id !== 'security') });
     expect(without.verdict.exitCode).toBe(3);
     expect(findCriterion(without, 'security')).toMatchObject({
@@ -219,7 +219,7 @@ describe('what a run shows', () => {
     expect(findCriterion(analyzeRun(dir), 'security').because).toBe('security #1 was not measured: no room');
   });
 
-  it('asks a run of some drills only for those', () => {
+  it('requires only the requested drills', () => {
     const some = drills.filter(({ id }) => id === 'master-crash');
     const report = run({ drills: some, manifest: { kind: 'drill' } });
     expect(findCriterion(report, 'durable-kept-master-crash').state).toBe('PASS');
@@ -230,7 +230,7 @@ describe('what a run shows', () => {
     });
   });
 
-  it('claims in full no more than its trials carry', () => {
+  it('claims in full no more than its trials support', () => {
     const one = drills.filter(({ id }) => id === 'master-crash');
     const short = run({ drills: one, manifest: { kind: 'drill', profile: 'full' } });
     expect(findCriterion(short, 'durable-kept-master-crash')).toMatchObject({
@@ -251,7 +251,7 @@ describe('what a run shows', () => {
     expect(findCriterion(long, 'coverage-lines')).toMatchObject({ state: 'NOT_MEASURED' });
   });
 
-  it('judges coverage where the run was given a summary', () => {
+  it('judges coverage when the run was given a summary', () => {
     const summary = (lines: number) =>
       JSON.stringify({
         total: { lines: { covered: lines, total: 1000 }, branches: { covered: 900, total: 1000 } },
@@ -294,7 +294,7 @@ describe('what a run shows', () => {
     expect(findCriterion(run({ coverage: 'no JSON' }), 'coverage-lines').state).toBe('NOT_MEASURED');
   });
 
-  it('lets a waived criterion through until the day, by the time of judging', () => {
+  it('applies a waiver until its expiry, by the time of judging', () => {
     const waive = (...days: readonly string[]) => {
       const waiver = { gate: 'supervised-client', owner: 'Ada', reason: 'known and watched' };
       return run({
@@ -322,7 +322,7 @@ describe('what a run shows', () => {
     });
   });
 
-  it('leaves out of scope what an environment of one node cannot have', () => {
+  it('has criteria out of scope that an environment of one node cannot meet', () => {
     const single = buildEnvironment({
       topology: { kind: 'single', replicas: 0, sentinels: 0, quorum: 1 },
       redis: { minReplicasToWrite: 0 },

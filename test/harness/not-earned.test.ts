@@ -25,8 +25,8 @@ const durableOnly = [
 
 const run = (options: RunOptions) => analyzeRun(scratch.createRun(options).dir);
 
-describe('a GO that is not earned', () => {
-  it('is not known of somebody else’s Redis: nobody said how its server is configured', () => {
+describe('a run without sufficient evidence', () => {
+  it('is not known on an external Redis, whose configuration is unknown', () => {
     const report = run({ manifest: { substrate: 'attached' } });
     const why = {
       persistence: /CONFIG GET, which is not sent to a server that the kit does not run/,
@@ -45,7 +45,7 @@ describe('a GO that is not earned', () => {
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3, action: 'keep-disabled' });
   });
 
-  it('asks of somebody else’s Redis only the expectations that need no more than the keys of the run', () => {
+  it('requires on an external Redis only the expectations about the keys of the run', () => {
     const asked = { substrate: 'attached', kind: 'drill' } as const;
     const report = run({ manifest: asked, drills: drills.filter(({ id }) => id === 'key-versioning') });
     expect(findCriterion(report, 'key-versioning').state).toBe('PASS');
@@ -53,7 +53,7 @@ describe('a GO that is not earned', () => {
     expect(report.verdict).toMatchObject({ decision: 'GO', action: null });
   });
 
-  it('is not known of a run of which no gate asks anything, and nothing is enabled', () => {
+  it('is not known when no gate applies, and enables nothing', () => {
     const gates = loadGates();
     const elsewhere = gates.gates.map((gate) => ({
       ...gate,
@@ -66,7 +66,7 @@ describe('a GO that is not earned', () => {
     expect(report.verdict.advice[0]).toMatch(/No gate asks anything of this run/);
   });
 
-  it.each(['correctness', 'performance'])('enables nothing where no gate asks for %s', (group) => {
+  it.each(['correctness', 'performance'])('enables nothing when no gate covers %s', (group) => {
     const gates = loadGates();
     const some = gates.gates.filter((gate) => gate.group !== group);
     const report = run({ gates: { ...gates, gates: some } });
@@ -74,7 +74,7 @@ describe('a GO that is not earned', () => {
     expect(report.verdict.advice.join()).toMatch(/enables nothing/);
   });
 
-  it('is a no-go where the window that excuses lost async writes is wide', () => {
+  it('is a no-go when the window that excuses lost async writes is wide', () => {
     const report = run({ environment: buildEnvironment({ durability: { asyncLossWindowMs: 5000 } }) });
     expect(findCriterion(report, 'async-window')).toMatchObject({
       state: 'FAIL',
@@ -84,7 +84,7 @@ describe('a GO that is not earned', () => {
     expect(report.verdict.exitCode).toBe(1);
   });
 
-  it('does not know whether durable writes are kept where hardly any were acknowledged', () => {
+  it('is not known for durable writes when few were acknowledged', () => {
     const given = { durability: { replicas: 1, timeoutMs: 1000 }, replicas: 1 } as const;
     const few = [
       writes(0, 50, 10, given),
@@ -105,7 +105,7 @@ describe('a GO that is not earned', () => {
     expect(report.verdict.exitCode).not.toBe(0);
   });
 
-  it('does not know whether durable writes are kept where nothing else was lost', () => {
+  it('is not known for durable writes when nothing else was lost', () => {
     const calm = run({
       instead: Object.fromEntries(
         ['master-crash', 'master-hang'].map((drill) => [`${drill}/kit`, durableOnly]),
@@ -119,7 +119,7 @@ describe('a GO that is not earned', () => {
     expect(calm.verdict.exitCode).not.toBe(0);
   });
 
-  it('is a no-go where batches are answered by the memory fallback', () => {
+  it('is a no-go when batches are served by the memory fallback', () => {
     const fallback = Array.from({ length: 40 }, (_, i) =>
       op({
         at: i * 10,
@@ -138,7 +138,7 @@ describe('a GO that is not earned', () => {
     expect(findCriterion(report, 'batch-get-latency').state).toBe('PASS');
   });
 
-  it('is a no-go where Redis takes half of the writes after the recovery', () => {
+  it('is a no-go when Redis accepts half of the writes after the recovery', () => {
     const given = { durability: { replicas: 1, timeoutMs: 1000 } } as const;
     const refused = writes(3500, 6000, 10, {
       ...given,
@@ -154,14 +154,14 @@ describe('a GO that is not earned', () => {
     expect(report.verdict.exitCode).toBe(1);
   });
 
-  it('is a no-go where one write took a second to reach a replica', () => {
+  it('is a no-go when one write took a second to reach a replica', () => {
     const late = observation('workload', 'replication-lag', 900, { lagMs: 1000 }, { node: 'redis-3' });
     const report = run({ extra: { 'replication/events': late } });
     expect(findCriterion(report, 'replication-lag')).toMatchObject({ state: 'FAIL', measured: 1000 });
     expect(report.verdict.exitCode).toBe(1);
   });
 
-  it('is not known where a script left out an expectation that its drill promises', () => {
+  it('is not known when a script omitted an expectation of its drill', () => {
     const promising = drills.map((drill) =>
       drill.id === 'security' ? { ...drill, expectations: ['app-cannot-flush', 'no-password'] } : drill,
     );
@@ -182,7 +182,7 @@ describe('a GO that is not earned', () => {
     expect(report.verdict.exitCode).toBe(3);
   });
 
-  it('enables nothing by a single drill that holds', () => {
+  it('enables nothing after a single drill that passes', () => {
     const report = run({
       drills: drills.filter(({ id }) => id === 'ttl-expiry'),
       manifest: { kind: 'drill' },

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { infoNumber, parseInfo, replicasOf } from '../../harness/redis-info.ts';
 
-it('reads fields, numbers and replicas out of INFO', () => {
+it('INFO is parsed into fields, numbers and replicas', () => {
   const info = parseInfo(
     '# Replication\r\nrole:master\r\nconnected_slaves:2\r\nslave0:ip=127.0.0.2,port=6379,state=online,offset=42,lag=1\r\n' +
       'slave1:ip=127.0.0.3,port=6379,state=online,offset=40,lag=0\r\nmaster_repl_offset:42\r\n',

@@ -93,7 +93,7 @@ describe('integration drills', () => {
   // A drill that spans the run is no separate trial: the run records it around the others.
   const integration = drills.filter(({ family, spansRun }) => family === 'integration' && spansRun !== true);
   it.each(integration.map((drill) => [drill.id, drill] as const))(
-    '%s holds on a healthy dev',
+    '%s passes on a healthy dev',
     async (_, drill) => {
       const before = await masterKeys();
       const record = await trialOf(drill);
@@ -165,8 +165,8 @@ describe('a failover drill', () => {
   });
 });
 
-describe('answers that are lost', () => {
-  it('are unknown to the kit and applied once; the stock client sends again and applies twice; no master changes', async () => {
+describe('lost replies', () => {
+  it('are unknown to the kit and applied once; the ioredis client retries and applies twice; no master changes', async () => {
     const drill = drillNamed('replies-lost');
     const record = await trialOf({ ...drill, faults: drill.faults.slice(0, 1) });
     expect(record).toMatchObject({ status: 'completed' });
@@ -183,7 +183,7 @@ describe('answers that are lost', () => {
     await keysBack(0);
   });
 
-  it('need a proxy: without one the fault says so, and nothing was done', async () => {
+  it('need a proxy: without one the fault reports so, and changes nothing', async () => {
     const record = await trialOf({ ...drillNamed('replies-lost'), proxied: false });
     expect(record).toMatchObject({
       status: 'failed',
@@ -191,7 +191,7 @@ describe('answers that are lost', () => {
     });
   });
 
-  it('only of the node that the proxy stands before', async () => {
+  it('affect only the node behind the proxy', async () => {
     await using behind = await proxied(environment);
     const master = await environment.masterId();
     const other = environment.topology.redis.find(({ id }) => id !== master)?.id ?? '';
@@ -200,8 +200,8 @@ describe('answers that are lost', () => {
   });
 });
 
-describe('replicas that lag', () => {
-  it('have a write only after the latency, nothing while they are held, and follow as before in the end', async () => {
+describe('lagging replicas', () => {
+  it('receive a write only after the latency, nothing while held, and catch up at the end', async () => {
     const masterId = (await environment.masterId()) ?? '';
     const master = await environment.admin(masterId);
     const replicas = environment.topology.redis.map(({ id }) => id).filter((id) => id !== masterId);
@@ -226,7 +226,7 @@ describe('replicas that lag', () => {
     await master.unlink('lag:1', 'lag:2');
   });
 
-  it('are not needed for a fault: where they cannot lag, the trial says so and goes on', async () => {
+  it('are optional for a fault: when they cannot lag, the trial reports so and continues', async () => {
     const drill = drillNamed('master-hang');
     const [fault] = drill.faults;
     const said: string[] = [];
@@ -247,7 +247,7 @@ describe('replicas that lag', () => {
 });
 
 describe('a deposed master', () => {
-  it('that returns from a hang is made a replica, before the nodes are read', async () => {
+  it('that returns from a hang becomes a replica before the nodes are read', async () => {
     const drill = drillNamed('master-hang');
     const [fault] = drill.faults;
     const record = await trialOf({
@@ -264,7 +264,7 @@ describe('a deposed master', () => {
     expect(finalRoles.size).toBe(3);
   });
 
-  it('after a planned switch is a replica without that', async () => {
+  it('is a replica after a planned switchover', async () => {
     const drill = drillNamed('planned-switch');
     const [fault] = drill.faults;
     const record = await trialOf({
@@ -298,12 +298,12 @@ describe.each(['kit', 'ioredis'] as const)('the adapter of %s', (client) => {
   });
 });
 
-describe('a trial that does not come to its end', () => {
+describe('an incomplete trial', () => {
   const stuck = drillNamed('master-hang', {
     faults: [{ fault: 'pause', target: 'replica', atMs: 0, heal: { afterMs: 60_000 } }],
   });
 
-  it('ends at its bound as not measured, with the fault healed', async () => {
+  it('is not measured after its time limit, with the fault healed', async () => {
     // Long enough on a busy machine for the generators to be ready and the fault to be in effect.
     const record = await trialOf({ ...stuck, boundMs: 5_000 });
     expect(record).toMatchObject({
@@ -314,7 +314,7 @@ describe('a trial that does not come to its end', () => {
     expect(historyOf(record.files).faults.map(({ phase }) => phase)).toContain('healed');
   });
 
-  it('ends on an abort as not measured, with the fault healed', async () => {
+  it('is not measured after an abort, with the fault healed', async () => {
     const controller = new AbortController();
     const running = trialOf(stuck, {
       signal: controller.signal,
@@ -349,7 +349,7 @@ describe('a trial that does not come to its end', () => {
     expect(record.reason).toContain('cannot write the history');
   });
 
-  it('fails when its generator does', async () => {
+  it('fails when its generator fails', async () => {
     const drill = drillNamed('zipf-100', { workload: { name: 'zipf-100', parameters: { catalogue: -1 } } });
     const record = await trialOf(drill);
     expect(record).toMatchObject({ status: 'failed' });
@@ -357,8 +357,8 @@ describe('a trial that does not come to its end', () => {
   });
 });
 
-describe('what an environment cannot do is not measured', () => {
-  it('for a capability that the substrate does not have', async () => {
+describe('a trial is not measured', () => {
+  it('without a capability of the substrate', async () => {
     const attached = environmentWith({ capabilities: {} });
     expect(await trialOf(drillNamed('master-crash'), { environment: attached })).toMatchObject({
       status: 'not-measured',
@@ -368,7 +368,7 @@ describe('what an environment cannot do is not measured', () => {
     expect(readdirSync(dir)).toEqual([]);
   });
 
-  it('for a topology that is not whole', async () => {
+  it('on an unhealthy topology', async () => {
     const [replica] = (await environment.status()).filter(({ id }) => id.startsWith('redis-'));
     const id = replica?.id ?? '';
     const split = environmentWith({
@@ -389,7 +389,7 @@ describe('what an environment cannot do is not measured', () => {
     expect(interrupted).toMatchObject({ status: 'not-measured', reason: 'interrupted' });
   }, 30_000);
 
-  it('for a topology that the drill is not about', async () => {
+  it('on a topology that the drill excludes', async () => {
     const record = await trialOf(drillNamed('replication', { topologies: ['single'] }));
     expect(record).toMatchObject({
       status: 'not-measured',

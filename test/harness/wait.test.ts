@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { pause, until, within } from '../../harness/wait.ts';
 
-it('returns what was seen as soon as it is seen', async () => {
+it('a wait returns a value as soon as it is available', async () => {
   let looks = 0;
   const seen = await until('the third look', () => (++looks === 3 ? 'third' : undefined), {
     boundMs: 5_000,
@@ -10,7 +10,7 @@ it('returns what was seen as soon as it is seen', async () => {
   expect([seen, looks]).toEqual(['third', 3]);
 });
 
-it('says what it waited for, how long, and the last error', async () => {
+it('a wait reports the awaited condition, the time, and the last error', async () => {
   const look = async () => {
     throw new Error('ECONNREFUSED');
   };
@@ -19,7 +19,7 @@ it('says what it waited for, how long, and the last error', async () => {
   );
 });
 
-it('ends a wait at once when its signal aborts', async () => {
+it('a wait ends at once when its signal aborts', async () => {
   const controller = new AbortController();
   const reason = new Error('enough');
   const waits = [
@@ -34,7 +34,7 @@ it('ends a wait at once when its signal aborts', async () => {
   );
 });
 
-it('gives up on a promise at the bound, and drops its late failure', async () => {
+it('a wait abandons a promise at the bound, and ignores its late failure', async () => {
   const { promise, reject } = Promise.withResolvers<never>();
   await expect(within('an answer', promise, { boundMs: 10 })).rejects.toThrow(
     'waited 10 ms in vain for an answer',

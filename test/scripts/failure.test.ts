@@ -6,7 +6,7 @@ import { describeFailure, failureText } from '../../scripts/failure.ts';
 const running = new AbortController().signal;
 
 describe('a failure', () => {
-  it('of the user says what, where and what to do, with its own exit code', () => {
+  it('of the user shows problem, place and remedy, with its own exit code', () => {
     const failure = describeFailure(
       new KitError('quorum 4 is above 3', {
         code: 'CONFIG_INVALID',
@@ -28,7 +28,7 @@ describe('a failure', () => {
     );
   });
 
-  it('of the kit shows its stack and is "not known", never a no-go', () => {
+  it('of the kit shows its stack and the verdict "not known", never a no-go', () => {
     const failure = describeFailure(new TypeError('x is undefined'), running);
     expect(failure.exitCode).toBe(EXIT.UNKNOWN);
     expect(failure.error).toMatchObject({ code: 'DEFECT', message: 'unexpected: x is undefined' });
@@ -51,7 +51,7 @@ describe('a failure', () => {
     });
   });
 
-  it('after Ctrl-C is an interruption, whatever was thrown on the way out', () => {
+  it('after Ctrl-C is an interruption, whatever error followed', () => {
     const interruption = new AbortController();
     const reason = new KitError('interrupted by SIGINT', { code: 'INTERRUPTED', exitCode: EXIT.INTERRUPTED });
     interruption.abort(reason);
@@ -62,7 +62,7 @@ describe('a failure', () => {
     expect(other.error.message).toContain('could not end redis-2');
   });
 
-  it('has colour only where it is asked for', () => {
+  it('is coloured only on request', () => {
     const failure = describeFailure(new KitError('no', { code: 'X' }), running);
     expect(failureText(failure, true)).toContain('\x1b[31mkit:\x1b[39m no');
     expect(failureText(failure, false)).not.toContain('\x1b');

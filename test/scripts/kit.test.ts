@@ -36,7 +36,7 @@ async function call(...args: string[]) {
 }
 
 describe('help', () => {
-  it('lists every verb and the exit codes, on stdout', async () => {
+  it('lists every command and the exit codes on stdout', async () => {
     const { exitCode, out, err } = await call('--help');
     expect(exitCode).toBe(EXIT.GO);
     for (const verb of VERBS) expect(out).toMatch(new RegExp(`^ {2}${verb}\\b`, 'm'));
@@ -44,7 +44,7 @@ describe('help', () => {
     expect(err).toBe('');
   });
 
-  it('of every verb has examples that parse', async () => {
+  it('of every command has examples that parse', async () => {
     const program = programOf({
       args: [],
       json: false,
@@ -66,7 +66,7 @@ describe('help', () => {
     }
   });
 
-  it('without a verb goes to stderr and is a usage error', async () => {
+  it('without a command goes to stderr and is a usage error', async () => {
     const { exitCode, out, err } = await call();
     expect(exitCode).toBe(EXIT.USAGE);
     expect(out).toBe('');
@@ -74,14 +74,14 @@ describe('help', () => {
     expect((await call('conf')).exitCode).toBe(EXIT.USAGE);
   });
 
-  it('knows the version', async () => {
+  it('prints the version', async () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
     expect(await call('--version')).toEqual({ exitCode: EXIT.GO, out: `${version}\n`, err: '' });
   });
 });
 
-describe('a wrong command line', () => {
-  it('ends with 2 and one line that names the nearest verb', async () => {
+describe('an invalid command line', () => {
+  it('exits with 2 and one line that suggests the nearest command', async () => {
     const { exitCode, out, err } = await call('vrify');
     expect(exitCode).toBe(EXIT.USAGE);
     expect(out).toBe('');
@@ -101,7 +101,7 @@ describe('a wrong command line', () => {
     [['status', '--env', 'prod'], "'prod' is not an environment"],
     [['drill', 'master-crush'], "unknown drill 'master-crush'"],
     [['conf', 'lint', 'no-such.conf'], 'cannot be read'],
-  ])('%j ends with 2 and says what is allowed', async (args, message) => {
+  ])('%j exits with 2 and lists the allowed values', async (args, message) => {
     const { exitCode, out, err } = await call(...args);
     expect(exitCode).toBe(EXIT.USAGE);
     expect(out).toBe('');
@@ -110,8 +110,8 @@ describe('a wrong command line', () => {
   });
 });
 
-describe('for a program', () => {
-  it('an error is one JSON value on stdout, and stderr is empty', async () => {
+describe('output with --json', () => {
+  it('has an error as one JSON value on stdout, and an empty stderr', async () => {
     const { exitCode, out, err } = await call('status', '--env', 'prod', '--json');
     expect(exitCode).toBe(EXIT.USAGE);
     expect(JSON.parse(out)).toMatchObject({ error: { code: 'ENVIRONMENT_UNKNOWN' } });
@@ -119,14 +119,14 @@ describe('for a program', () => {
     expect(JSON.parse((await call('vrify', '--json')).out)).toMatchObject({ error: { code: 'USAGE' } });
   });
 
-  it('the catalogue of drills is JSON', async () => {
+  it('has the catalogue of drills as JSON', async () => {
     const drills = JSON.parse((await call('drill', '--list', '--json')).out) as { id: string }[];
     expect(drills.map(({ id }) => id)).toContain('master-crash');
   });
 });
 
 describe('kit drill --list', () => {
-  it('says what must hold, within the width of the terminal', async () => {
+  it('lists the criteria, within the width of the terminal', async () => {
     const streams = recordStreams({ columns: 60 });
     expect(await kit(['drill', '--list'], streams, signal)).toBe(EXIT.GO);
     expect(streams.out()).toMatch(/^ {2}master-crash: /m);
@@ -140,13 +140,13 @@ describe('kit drill --list', () => {
 });
 
 describe('kit conf lint', () => {
-  it('finds nothing wrong with our own files, and says what is wrong with a bad one', async () => {
+  it('accepts the kit’s own files, and reports the errors of an invalid one', async () => {
     for (const file of ['redis-production.conf', 'sentinel.conf']) {
       expect((await call('conf', 'lint', file)).exitCode, file).toBe(EXIT.GO);
     }
   });
 
-  it('names file, line and remedy of an error, and ends with 1', async () => {
+  it('prints file, line and remedy of an error, and exits with 1', async () => {
     const file = 'test/scripts/bad.conf';
     const { exitCode, out } = await call('conf', 'lint', file);
     expect(exitCode).toBe(EXIT.NO_GO);
@@ -166,7 +166,7 @@ describe('kit conf lint', () => {
     return findings.some(({ refusesStart }) => refusesStart);
   };
 
-  it('judges for a version, a family, a major version, or the version of a program', async () => {
+  it('checks for a version, a family, a major version, or the version of a program', async () => {
     const text = 'loglevel nothing\n';
     expect(await refused(text, '--server', 'redis@7.0')).toBe(true);
     expect(await refused(text, '--redis-version', '7.0.15')).toBe(true);
@@ -181,13 +181,13 @@ describe('kit conf lint', () => {
     ['mysql@8', 'Allowed: redis@7.0'],
     ['./no-such-server', 'cannot be run'],
     ['/bin/true', 'does not report a version'],
-  ])('refuses the server %s', async (server, message) => {
+  ])('rejects the server %s', async (server, message) => {
     const { exitCode, err } = await call('conf', 'lint', 'sentinel.conf', '--server', server);
     expect(exitCode).toBe(EXIT.USAGE);
     expect(err).toContain(message);
   });
 
-  it('tells what is no configuration at once, and reads no more than 8 MiB', async () => {
+  it('rejects a file that is not a configuration early, and reads at most 8 MiB', async () => {
     const program = await call('conf', 'lint', process.execPath);
     expect(program.exitCode).toBe(EXIT.NO_GO);
     expect(program.out).toMatch(/: error: not a text file/);

@@ -6,7 +6,7 @@ import { loadEnvironment } from '../../config/load.ts';
 import { commandFor } from '../../scripts/options.ts';
 import { temporaryStateDir } from '../infra/substrates/local/fixtures.ts';
 
-it('names the substrate and the YAML file in the commands of hints', () => {
+it('hints contain the substrate and the YAML file in their commands', () => {
   const dev = loadEnvironment('dev');
   expect(commandFor('up', dev, 'local')).toBe('kit up --env dev');
   expect(commandFor('down', dev, 'docker')).toBe('kit down --env dev --substrate docker');

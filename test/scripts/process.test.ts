@@ -37,7 +37,7 @@ async function waitForExit(child: ReturnType<typeof start>) {
 }
 
 describe('kit up, status, down', () => {
-  it('start an environment that outlives the command, show it, and end it', async () => {
+  it('start an environment that outlives the command, show it, and stop it', async () => {
     expect(await waitForExit(start('up'))).toMatchObject({ exitCode: EXIT.GO });
     const status = await waitForExit(start('status', '--json'));
     expect(status.exitCode).toBe(EXIT.GO);
@@ -50,7 +50,7 @@ describe('kit up, status, down', () => {
 });
 
 describe('Ctrl-C', () => {
-  it('ends what was started and exits 130, also when npm passes the signal on a second time', async () => {
+  it('stops what was started and exits with 130, also when npm sends the signal twice', async () => {
     const child = start('up');
     await once(child.stderr as NodeJS.ReadableStream, 'data');
     child.kill('SIGINT');
@@ -64,7 +64,7 @@ describe('Ctrl-C', () => {
 });
 
 describe('a closed pipe', () => {
-  it('ends quietly', async () => {
+  it('ends the command quietly', async () => {
     const child = spawn('sh', ['-c', `"${process.execPath}" "${KIT}" drill --list | head -n 1`], {
       cwd: directory,
     });
@@ -75,7 +75,7 @@ describe('a closed pipe', () => {
 });
 
 describe('Ctrl-C after kit up has started everything', () => {
-  it('says that the environment keeps running, and it does', async () => {
+  it('prints that the environment keeps running, and it does', async () => {
     const child = start('up');
     const ledger = join(directory, '.kit/environments/dev/ledger.json');
     await waitUntil('the environment to be kept', () => readOptional(ledger).includes('"phase": "running"'));
@@ -101,13 +101,13 @@ describe('standard output on a full disk', () => {
     return { exitCode, err: await err };
   };
 
-  it('is reported in one line, and what would have been 0 is not known', async () => {
+  it('is reported in one line, and an exit code 0 becomes "not known"', async () => {
     const { exitCode, err } = await onFullDisk('drill', '--list');
     expect(err).toMatch(/^kit: the result could not be written to standard output: ENOSPC[^\n]*\n$/);
     expect(exitCode).toBe(EXIT.UNKNOWN);
   });
 
-  it('leaves a no-go a no-go', async () => {
+  it('leaves the exit code of a no-go unchanged', async () => {
     const file = join(directory, 'bad.conf');
     writeFileSync(file, 'maxmemory-policy no-such-policy\n');
     const { exitCode, err } = await onFullDisk('conf', 'lint', file);

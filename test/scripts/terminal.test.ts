@@ -13,7 +13,7 @@ describe('progress', () => {
     expect(streams.out()).toBe('GO\n');
   });
 
-  it('is plain lines elsewhere, without repeats and control characters', () => {
+  it('is plain lines without a terminal, without repeats and control characters', () => {
     const streams = recordStreams();
     const terminal = new Terminal(streams, { quiet: false });
     terminal.progress('one');
@@ -23,7 +23,7 @@ describe('progress', () => {
     expect(streams.err()).toBe('one\ntwo\n');
   });
 
-  it('is nothing at all for a program', () => {
+  it('is empty with --json', () => {
     const streams = recordStreams();
     new Terminal(streams, { quiet: true }).progress('one');
     expect(streams.err()).toBe('');
@@ -31,7 +31,7 @@ describe('progress', () => {
 });
 
 describe('colour and width', () => {
-  it('has colour only on a terminal that takes it', () => {
+  it('has colour only on a terminal that supports it', () => {
     const colour = (options: Parameters<typeof recordStreams>[0]) =>
       new Terminal(recordStreams(options), { quiet: false }).colour;
     expect(colour({ isTTY: true, colours: true })).toBe(true);
@@ -39,7 +39,7 @@ describe('colour and width', () => {
     expect(colour({ isTTY: false, colours: true })).toBe(false);
   });
 
-  it('takes the width of the terminal, else (and from one that does not know it) 100', () => {
+  it('uses the width of the terminal, and 100 without a terminal or a known width', () => {
     expect(new Terminal(recordStreams({ isTTY: true, columns: 80 }), { quiet: false }).width).toBe(80);
     expect(new Terminal(recordStreams({ isTTY: true, columns: 0 }), { quiet: false }).width).toBe(100);
     expect(new Terminal(recordStreams(), { quiet: false }).width).toBe(100);

@@ -22,14 +22,14 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-it('names the commit of a clean checkout', () => {
+it('a coverage stamp contains the commit of a clean checkout', () => {
   const tell = stampCoverage(summary(), dir);
   writeFileSync(summary(), '{}');
   tell();
   expect(stamp()).toEqual({ commit: git('rev-parse', 'HEAD').trim(), summarySha256: expect.any(String) });
 });
 
-it('says dirty where files differed at the beginning, or the commit changed before the end', () => {
+it('a coverage stamp is dirty when files differed at the start, or the commit changed before the end', () => {
   const clean = stampCoverage(summary(), dir);
   writeFileSync(join(dir, 'new'), '');
   const tell = stampCoverage(summary(), dir);
@@ -42,7 +42,7 @@ it('says dirty where files differed at the beginning, or the commit changed befo
   expect(stamp().commit).toBe(`${git('rev-parse', 'HEAD').trim()}-dirty`);
 });
 
-it('says nothing of an older summary, nor outside a checkout', () => {
+it('no stamp is written for an older summary, or outside a checkout', () => {
   writeFileSync(summary(), '{}');
   utimesSync(summary(), 1, 1);
   stampCoverage(summary(), dir)();

@@ -22,7 +22,7 @@ const fatalOutcome = (line: string, message: string) =>
 const logged = (message: string) => `1:M 28 Nov 2026 12:00:00.000 # ${message}\n`;
 
 describe('a list of probes', () => {
-  it('is read with its escapes, comments left out', () => {
+  it('is parsed with its escapes, and comments are ignored', () => {
     const file = Buffer.from('# comment\na|port 1\\n\\thz 2\nb|x \\\\n \\xe9|y\n\nno probe\n', 'latin1');
     expect(parseProbes(file).map(({ name, bytes }) => [name, bytes.toString('latin1')])).toEqual([
       ['a', 'port 1\n\thz 2'],
@@ -30,7 +30,7 @@ describe('a list of probes', () => {
     ]);
   });
 
-  it('is made of every directive, in bounds and beyond', () => {
+  it('contains every directive, within and beyond its bounds', () => {
     const texts = generateProbes().map(({ bytes }) => bytes.toString('latin1'));
     for (const text of [
       'io-threads 0',
@@ -84,7 +84,7 @@ describe('the output of a server', () => {
   });
 });
 
-it('moves the paths of a text below the scratch directory', () => {
+it('a text has its paths moved below the scratch directory', () => {
   const text = 'dir /var/lib/redis\naclfile "/etc/redis/users.acl"\nlogfile ""\n# dir /x\nrequirepass /y\n';
   expect(withLocalPaths(Buffer.from(text), scratch).toString()).toBe(
     `dir ${scratch}/root/var/lib/redis\naclfile "${scratch}/root/etc/redis/users.acl"\nlogfile ""\n# dir /x\nrequirepass /y\n`,
@@ -101,7 +101,7 @@ describe('a comparison', () => {
   const started: Outcome = { kind: 'started' };
   const refused: Outcome = { kind: 'refused', message: 'no' };
 
-  it('finds what the lint says too much and what it misses', () => {
+  it('finds false errors and missed errors of the lint', () => {
     const all = [
       compare('hz x', started),
       compare('hz 1', refused),
@@ -118,7 +118,7 @@ describe('a comparison', () => {
     );
   });
 
-  it('takes a text with an option of Sentinel for a sentinel.conf', () => {
+  it('treats a text with an option of Sentinel as a sentinel.conf', () => {
     expect(modeOf(Buffer.from('port 1\n SENTINEL monitor m 1.2.3.4 1 1'))).toBe('sentinel');
     expect(modeOf(Buffer.from('port 1\nsentinel\n# sentinel monitor'))).toBe('server');
   });

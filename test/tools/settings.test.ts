@@ -7,7 +7,7 @@ import { settingsSchema } from '../../config/settings.ts';
 import { settingsOf, settingsPage } from '../../tools/settings/settings-page.ts';
 
 describe('docs/settings.md', () => {
-  it('is what the schemas say; `npm run docs:settings` writes it', () => {
+  it('is generated from the schemas; `npm run docs:settings` writes it', () => {
     const page = readFileSync(join(import.meta.dirname, '../../docs/settings.md'), 'utf8');
     expect(page).toBe(settingsPage());
   });
@@ -21,7 +21,7 @@ describe('docs/settings.md', () => {
     ).toEqual([]);
   });
 
-  it('has every setting that a resolved environment has', () => {
+  it('has every setting of a resolved environment', () => {
     const paths = new Set(settingsOf(settingsSchema).map(({ path }) => path));
     const leaves = (value: unknown, path: string): readonly string[] =>
       paths.has(path) && (typeof value !== 'object' || Array.isArray(value))

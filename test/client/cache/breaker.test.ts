@@ -35,7 +35,7 @@ describe('the circuit breaker', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  it('opens after the threshold of failures in a row, and refuses', () => {
+  it('opens after the threshold of consecutive failures, and rejects calls', () => {
     const { breaker, moves } = breakerWith(never);
     fail(breaker, 2);
     breaker.success(breaker.permit());
@@ -48,7 +48,7 @@ describe('the circuit breaker', () => {
     breaker.stop();
   });
 
-  it('probes nothing once it is stopped, whatever fails afterwards', () => {
+  it('does not probe after stop, even when calls still fail', () => {
     const { breaker } = breakerWith(never);
     breaker.stop();
     fail(breaker, 3);
@@ -56,7 +56,7 @@ describe('the circuit breaker', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('opens on the share of failures, where it is told to, although calls succeed in between', () => {
+  it('opens on the configured failure ratio, even when calls succeed in between', () => {
     const sampling = { failureRatio: 0.5, minCalls: 10, windowMs: 1_000 };
     const { breaker } = breakerWith(never, { sampling });
     const one = (failed: boolean): void => {
@@ -70,7 +70,7 @@ describe('the circuit breaker', () => {
     breaker.stop();
   });
 
-  it('forgets what is older than its window', () => {
+  it('ignores failures older than its window', () => {
     const sampling = { failureRatio: 0.5, minCalls: 4, windowMs: 1_000 };
     const { breaker } = breakerWith(never, { sampling });
     fail(breaker, 2);
@@ -83,7 +83,7 @@ describe('the circuit breaker', () => {
     breaker.stop();
   });
 
-  it('half-opens at once when a probe in the background is answered, and closes on the trial', async () => {
+  it('half-opens at once when a background probe succeeds, and closes on the trial call', async () => {
     let answers = false;
     const { breaker, moves } = breakerWith(() => (answers ? Promise.resolve() : never()));
     fail(breaker, 3);
@@ -100,7 +100,7 @@ describe('the circuit breaker', () => {
     expect(breaker.transitions).toBe(3);
   });
 
-  it('stays open for no longer than its time, and opens again when the trial fails', async () => {
+  it('stays open only for its open time, and opens again when the trial call fails', async () => {
     const { breaker } = breakerWith(never, { openMs: 2000 });
     fail(breaker, 3);
     await vi.advanceTimersByTimeAsync(1999);
@@ -114,7 +114,7 @@ describe('the circuit breaker', () => {
   });
 
   it.each([3_600_000, -3_600_000])(
-    'is open for its time when the wall clock steps by %i ms',
+    'stays open for its open time when the wall clock steps by %i ms',
     async (step) => {
       const { breaker } = breakerWith(never, {
         openMs: 2000,
@@ -133,7 +133,7 @@ describe('the circuit breaker', () => {
     },
   );
 
-  it('is not closed or opened by calls that began before it opened', () => {
+  it('ignores the results of calls that began before it opened', () => {
     const { breaker } = breakerWith(never);
     const early = breaker.permit();
     fail(breaker, 3);
@@ -143,7 +143,7 @@ describe('the circuit breaker', () => {
     breaker.stop();
   });
 
-  it('is neither opened nor closed by a call that did not get as far as Redis', () => {
+  it('ignores calls that did not reach Redis', () => {
     const { breaker } = breakerWith(never, { openMs: 1000 });
     for (let i = 0; i < 10; i++) breaker.abstain(breaker.permit());
     expect(breaker.state).toEqual({ kind: 'closed', failures: 0 });
@@ -169,11 +169,11 @@ describe('the circuit breaker', () => {
     ['a key that is elsewhere', new CommandError('ASK 1 h:1'), false],
     ['keys that are in two nodes', new CommandError('TRYAGAIN Multiple keys request'), false],
     ['a refusal', new CommandError('OOM command not allowed'), false],
-  ])('counts what speaks against Redis: %s', (_, error, counts) => {
+  ])('counts a failure of Redis: %s', (_, error, counts) => {
     expect(isServerFailure(error)).toBe(counts);
   });
 
-  it('asks once at a time', async () => {
+  it('runs one probe at a time', async () => {
     const probe = vi.fn(() => new Promise<void>(() => {}));
     const { breaker } = breakerWith(probe);
     fail(breaker, 3);
@@ -183,7 +183,7 @@ describe('the circuit breaker', () => {
     breaker.stop();
   });
 
-  it('takes a refused PING for an answer, and one that a loading server refuses for none', async () => {
+  it('accepts a rejected PING as a reply, and not one from a loading server', async () => {
     const refusals = ['LOADING Redis is loading the dataset in memory', 'MISCONF Redis cannot save'];
     const { breaker, moves } = breakerWith(() => Promise.reject(new CommandError(refusals.shift() ?? '')));
     fail(breaker, 3);
@@ -194,7 +194,7 @@ describe('the circuit breaker', () => {
     breaker.stop();
   });
 
-  it('never opens when it is turned off', () => {
+  it('never opens when it is disabled', () => {
     const { breaker } = breakerWith(never, { enabled: false });
     fail(breaker, 100);
     expect(breaker.permit()).toBe('pass');

@@ -52,7 +52,7 @@ describe('a cache over Redis', () => {
     await cache.close();
   });
 
-  it('clears what it keeps beside its entries too, and counts the entries only', async () => {
+  it('clears its auxiliary keys as well as its entries, and counts only the entries', async () => {
     const cache = open('all');
     await cache.set('k', 1, { tags: ['t'] });
     await redis.admin().set('all:~lease:{all:x}', 'token');
@@ -61,7 +61,7 @@ describe('a cache over Redis', () => {
     await cache.close();
   });
 
-  it('is closed for both who close it when it is closed', async () => {
+  it('resolves concurrent calls of close together', async () => {
     const cache = open('twice');
     await cache.ping();
     const first = cache.close();
@@ -79,7 +79,7 @@ describe('a cache over Redis', () => {
     await Promise.all([cache.close(), other.close()]);
   });
 
-  it('survives every kind of poisoned payload: a miss, purged and counted', async () => {
+  it('treats every kind of poisoned payload as a miss, purges and counts it', async () => {
     const cache = open('poison');
     const good = encodeEnvelope({ a: 1 });
     const flipped = Buffer.from(good);
@@ -102,7 +102,7 @@ describe('a cache over Redis', () => {
     await cache.close();
   });
 
-  it('reads many as it reads one: only what is whole, fresh and current', async () => {
+  it('reads many keys by the same rules as one: only intact, fresh and current entries', async () => {
     const cache = open('mixed');
     await cache.set('tagged', 'of a tag', { tags: ['t'] });
     await cache.set('outdated', 'of another', { tags: ['o'] });
@@ -143,7 +143,7 @@ describe('a cache over Redis', () => {
     await cache.close();
   });
 
-  it('does not purge what was replaced since it was read', async () => {
+  it('does not purge an entry that was replaced after it was read', async () => {
     const cache = open('race');
     await redis.admin().set('race:k', 'garbage');
     const reads = Promise.all(Array.from({ length: 20 }, () => cache.get('k')));
@@ -153,7 +153,7 @@ describe('a cache over Redis', () => {
     await cache.close();
   });
 
-  it('leaves the purge to the reader who found the garbage: refused once, it is not tried again', async () => {
+  it('does not retry a purge that Redis refused', async () => {
     const cache = open('once');
     await redis.admin().set('once:k', 'garbage');
     await redis.admin().config('SET', 'min-replicas-to-write', '1');
@@ -166,7 +166,7 @@ describe('a cache over Redis', () => {
     await cache.close();
   });
 
-  it('takes a key of another type for a miss, and overwrites it', async () => {
+  it('treats a key of another type as a miss, and overwrites it', async () => {
     const cache = open('type');
     await redis.admin().lpush('type:k', 'x');
     expect(await cache.getOrCompute('k', () => 5)).toBe(5);
@@ -174,7 +174,7 @@ describe('a cache over Redis', () => {
     expect(await redis.admin().type('type:k')).toBe('string');
   });
 
-  it('throws what Redis refuses, and the breaker does not count it', async () => {
+  it('throws an error reply of Redis, which the breaker does not count', async () => {
     const cache = redisCache({ address: redis.address, breaker: { threshold: 1 } });
     await redis.admin().call('ACL', 'SETUSER', 'default', '-set');
     await expect(cache.set('k', 1)).rejects.toMatchObject({ code: 'NOPERM', outcome: 'not-applied' });
@@ -184,7 +184,7 @@ describe('a cache over Redis', () => {
     await cache.close();
   });
 
-  it('throws for a durable write that too few replicas confirm', async () => {
+  it('throws when too few replicas confirm a durable write', async () => {
     const cache = open('durable');
     const write = cache.set('k', 1, { durability: { replicas: 1, timeoutMs: 50 } });
     await expect(write).rejects.toMatchObject({
@@ -197,7 +197,7 @@ describe('a cache over Redis', () => {
     await cache.close();
   });
 
-  it('lets no store of a computed value come after a later deletion', async () => {
+  it('does not store a computed value after a later deletion', async () => {
     const durability = { replicas: 1, timeoutMs: 100 };
     const cache = redisCache({ address: redis.address, namespace: 'order', durability });
     await cache.ping();
@@ -211,7 +211,7 @@ describe('a cache over Redis', () => {
     expect(await redis.admin().exists('order:k')).toBe(0);
   });
 
-  it('lets a store that is on its way arrive before it closes, and refuses what comes after', async () => {
+  it('finishes a store in flight before it closes, and rejects later calls', async () => {
     const cache = open('close');
     await cache.getOrCompute('k', () => 5);
     await cache.close();
@@ -221,7 +221,7 @@ describe('a cache over Redis', () => {
   });
 });
 
-describe('a schema that makes of JSON what cannot be frozen', () => {
+describe('a schema whose output cannot be frozen', () => {
   const schemaOf = (make: (stored: unknown) => unknown) => ({
     '~standard': {
       version: 1 as const,
@@ -230,7 +230,7 @@ describe('a schema that makes of JSON what cannot be frozen', () => {
     },
   });
 
-  it('is answered from the first tier all the same, with a value of its own for each caller', async () => {
+  it('is served from the first tier, with a separate value for each caller', async () => {
     const cache = tieredCache({ address: redis.address, namespace: 'frozen' });
     await cache.set('k', 'text');
     await waitUntil('the first tier has it', async () => (await cache.lookup('k')).source === 'l1');

@@ -35,7 +35,7 @@ const caches: readonly [string, () => Cache][] = [
 ];
 
 describe.each(caches)('an entry %s', (_, open) => {
-  it('tells the time that is left to it, with its value or alone', async () => {
+  it('has a remaining time, readable with its value or alone', async () => {
     const cache = closeAfterTest(open());
     await cache.set('k', null, { ttlSeconds: 100 });
     const entry = await cache.getWithTtl('k');
@@ -51,7 +51,7 @@ describe.each(caches)('an entry %s', (_, open) => {
     await cache.clear();
   });
 
-  it('is counted where it is there', async () => {
+  it('is counted by count when it exists', async () => {
     const cache = closeAfterTest(open());
     await cache.setMany(
       new Map<string, unknown>([
@@ -63,7 +63,7 @@ describe.each(caches)('an entry %s', (_, open) => {
     await cache.clear();
   });
 
-  it('is set by one of many who set what is absent', async () => {
+  it('is set by exactly one of many concurrent setIfAbsent calls', async () => {
     const cache = closeAfterTest(open());
     const won = await Promise.all(
       Array.from({ length: 20 }, (_, i) => cache.setIfAbsent('k', i, { ttlSeconds: 100 })),
@@ -78,7 +78,7 @@ describe.each(caches)('an entry %s', (_, open) => {
     await cache.clear();
   });
 
-  it('takes another time, none, or goes', async () => {
+  it('accepts a new TTL, none, or immediate expiry', async () => {
     const cache = closeAfterTest(open());
     await cache.set('k', { a: 1 }, { ttlSeconds: 100 });
     expect(await cache.expire('k', 1000)).toBe(true);
@@ -95,7 +95,7 @@ describe.each(caches)('an entry %s', (_, open) => {
     await cache.clear();
   });
 
-  it('that is kept past its freshness is absent, and stays so', async () => {
+  it('kept for stale reads past its freshness is absent for get, and stays absent', async () => {
     const cache = closeAfterTest(open());
     await cache.ping();
     await cache.getOrCompute('k', () => 1, { ttlSeconds: 0.2, graceSeconds: 100 });
@@ -123,7 +123,7 @@ describe.each(caches)('an entry %s', (_, open) => {
     await cache.clear();
   });
 
-  it('is asked of no cache that is closed', async () => {
+  it('cannot be read from a closed cache', async () => {
     const cache = open();
     await cache.close();
     for (const call of [
@@ -136,7 +136,7 @@ describe.each(caches)('an entry %s', (_, open) => {
       await expect(call).rejects.toThrowError(ClosedError);
   });
 
-  it('that get would not find has no time to change: its tags are outdated, or it says that there is nothing', async () => {
+  it('that get would not return cannot be changed: outdated tags, or a stored negative result', async () => {
     const cache = closeAfterTest(open());
     await cache.set('tagged', 1, { ttlSeconds: 100, tags: ['a', 'b'] });
     expect(await cache.expire('tagged', 500)).toBe(true);
@@ -149,8 +149,8 @@ describe.each(caches)('an entry %s', (_, open) => {
   });
 });
 
-describe('what is not ours', () => {
-  it('is absent, and not touched', async () => {
+describe('a key of another application', () => {
+  it('is treated as absent, and not touched', async () => {
     const cache = closeAfterTest(redisCache({ address: redis.address, namespace: 'foreign' }));
     await redis.admin().rpush('foreign:list', 1);
     expect([await cache.ttl('list'), await cache.exists('list'), await cache.expire('list', 10)]).toEqual([
@@ -162,8 +162,8 @@ describe('what is not ours', () => {
   });
 });
 
-describe('with Redis away', () => {
-  it('the memory answers what it knows, and never who was first', async () => {
+describe('while Redis is unreachable', () => {
+  it('memory answers for its own entries, and never claims setIfAbsent', async () => {
     const own = await RedisProcess.start();
     ends.push(() => own[Symbol.asyncDispose]());
     const cache = closeAfterTest(redisCache({ address: own.address, commandTimeoutMs: 100 }));
@@ -180,7 +180,7 @@ describe('with Redis away', () => {
     await expect(cache.setIfAbsent('new', 1)).rejects.toThrowError(NotSentError);
   });
 
-  it('an expiry that Redis did not take is a deletion there on its return', async () => {
+  it('an expiry that did not reach Redis becomes a deletion when Redis returns', async () => {
     const own = await RedisProcess.start({ conf: ['appendonly yes', 'appendfsync always'] });
     ends.push(() => own[Symbol.asyncDispose]());
     const cache = closeAfterTest(redisCache({ address: own.address, namespace: 'n', commandTimeoutMs: 200 }));
@@ -196,7 +196,7 @@ describe('with Redis away', () => {
 });
 
 describe('a TTL', () => {
-  it('is a number of seconds up to ten years, null, or the default, and nothing else', () => {
+  it('is a number of seconds up to ten years, null, or the default, and rejects anything else', () => {
     const number = fc.oneof(
       fc.double(),
       fc.integer(),
@@ -216,7 +216,7 @@ describe('a TTL', () => {
     ]).toEqual([5, null, null]);
   });
 
-  it('is what Redis keeps an entry for, to the millisecond, whatever it was', async () => {
+  it('is applied by Redis to the millisecond, for every kind of write', async () => {
     const cache = closeAfterTest(redisCache({ address: redis.address, namespace: 'ttl' }));
     const seconds = fc.oneof(
       fc.double({ min: 60, max: LIMITS.ttlSeconds, noNaN: true }),
@@ -237,7 +237,7 @@ describe('a TTL', () => {
     );
   });
 
-  it('ends an entry in memory at its time and not before, whatever it was', async () => {
+  it('ends an entry in memory on time and not earlier, for every kind of write', async () => {
     await fc.assert(
       fc.asyncProperty(fc.double({ min: 0.002, max: 1e6, noNaN: true }), async (seconds) => {
         const cache = memoryCache();

@@ -13,7 +13,7 @@ import {
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 import { startReplyPausingRelay } from '../../support/reply-pausing-relay.ts';
 
-describe('while Redis is away', () => {
+describe('while Redis is unreachable', () => {
   let redis: RedisProcess;
   let cache: Cache;
   let events: CacheEvent[];
@@ -36,7 +36,7 @@ describe('while Redis is away', () => {
   const readyAgain = (): Promise<void> =>
     waitUntil('the connection is back', () => cache.connection?.state.kind === 'ready');
 
-  it('reads and writes are answered from memory, and say so', async () => {
+  it('reads and writes are served from memory, with that source', async () => {
     await open();
     await redis.kill();
     expect(await cache.set('k', 1)).toEqual({ source: 'memory' });
@@ -54,7 +54,7 @@ describe('while Redis is away', () => {
     expect(events.some((event) => event.type === 'fallback')).toBe(true);
   });
 
-  it('what is loaded meanwhile is bounded in bytes: 64 MiB unless another bound is given', async () => {
+  it('the fallback is bounded in bytes: 64 MiB by default', async () => {
     const gauge = (name: string): number =>
       Number(new RegExp(`memory_${name}\\{.*\\} (\\d+)$`, 'm').exec(cache.metrics())?.[1]);
     await open();
@@ -73,7 +73,7 @@ describe('while Redis is away', () => {
     expect(await cache.get('huge')).toBeUndefined();
   });
 
-  it('a value that does not fit into memory is not kept there, and the old one does not come back', async () => {
+  it('a value that exceeds the memory bound is not stored, and the old one does not return', async () => {
     await open({ fallbackBytes: 10_000 });
     await cache.set('k', 'old');
     await redis.kill();
@@ -98,7 +98,7 @@ describe('while Redis is away', () => {
     expect(await cache.get('k')).toBeUndefined();
   });
 
-  it('what was set or deleted does not come back with its old value', async () => {
+  it('a key that was set or deleted does not return its old value', async () => {
     await open();
     for (const key of ['set', 'deleted', 'kept']) await cache.set(key, 'old');
     await redis.kill();
@@ -116,7 +116,7 @@ describe('while Redis is away', () => {
     await waitUntil('the memory is dropped', () => /memory_entries\{.*\} 0$/m.test(cache.metrics()));
   });
 
-  it('a later store that fails too does not bring the old value back', async () => {
+  it('a later store that also fails does not restore the old value', async () => {
     await open({ fallbackEntries: 10 });
     for (const key of ['computed', 'durable']) await cache.set(key, 'old');
     await redis.kill();
@@ -135,7 +135,7 @@ describe('while Redis is away', () => {
     });
   });
 
-  it('a write after the return is not undone by the replay', async () => {
+  it('a write after recovery is not undone by the replay', async () => {
     await open();
     await redis.kill();
     for (let i = 0; i < 20; i++) void cache.set(`k${i}`, 'memory');
@@ -165,7 +165,7 @@ describe('while Redis is away', () => {
     expect([moves[0], moves.at(-2), moves.at(-1)]).toEqual(['open', 'half-open', 'closed']);
   });
 
-  it('a hung Redis delays readers for no longer than it takes to suspect it', async () => {
+  it('a hung Redis delays readers only until the hang is suspected', async () => {
     await open({ commandTimeoutMs: 3000 });
     await cache.set('k', 'in Redis');
     redis.pause();
@@ -177,7 +177,7 @@ describe('while Redis is away', () => {
     expect(await cache.get('k')).toBeDefined();
   });
 
-  it("without a fallback the error is the caller's, but a value is still computed", async () => {
+  it('without a fallback the caller gets the error, but getOrCompute still returns a value', async () => {
     await open({ fallbackEntries: 0 });
     await redis.kill();
     await expect(cache.get('k')).rejects.toThrowError(NotSentError);
@@ -188,7 +188,7 @@ describe('while Redis is away', () => {
     await expect(cache.ping()).rejects.toThrowError(NotSentError);
   });
 
-  it('what is closed before Redis has answered is not said to be kept', async () => {
+  it('close does not report entries as kept before Redis has replied', async () => {
     await open();
     await cache.set('k', 1);
     redis.pause();
@@ -198,7 +198,7 @@ describe('while Redis is away', () => {
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected', 'rejected']);
   });
 
-  it('what waits when the cache is closed is deleted in Redis first, if Redis comes back in time', async () => {
+  it('close deletes pending keys in Redis first, if Redis returns in time', async () => {
     await open();
     for (const key of ['set', 'deleted', 'kept']) await cache.set(key, 'old');
     await redis.kill();
@@ -213,7 +213,7 @@ describe('while Redis is away', () => {
     expect(events.map(({ type }) => type)).not.toContain('deletions-lost');
   });
 
-  it('what is lost when the cache is closed is in its result and in an event', async () => {
+  it('close reports lost deletions in its result and in an event', async () => {
     await open();
     for (const key of ['set', 'deleted']) await cache.set(key, 'old');
     await redis.kill();
@@ -227,7 +227,7 @@ describe('while Redis is away', () => {
     expect(events.filter(({ type }) => type === 'deletions-lost')).toMatchObject([{ keys: report.lost }]);
   });
 
-  it('what is closed with nothing pending is closed at once, Redis or not', async () => {
+  it('close returns at once when nothing is pending, with or without Redis', async () => {
     await open();
     await redis.kill();
     await cache.get('k');
@@ -241,7 +241,7 @@ describe('while Redis is away', () => {
   });
 
   it.each(['delete', 'set'] as const)(
-    'a %s whose answer does not come undoes no durable write that was asked for later',
+    'a %s without a reply does not undo a later durable write',
     async (operation) => {
       await using relay = await startReplyPausingRelay(redis.address);
       const durability = { replicas: 1, timeoutMs: 1000 };
@@ -270,7 +270,7 @@ describe('while Redis is away', () => {
     },
   );
 
-  it('a write whose answer is lost is not repeated: its outcome is unknown', async () => {
+  it('a write without a reply is not repeated: its outcome is unknown', async () => {
     await open({ fallbackEntries: 0 });
     redis.pause();
     const write = cache.connection?.call('APPEND', 'f:log', 'once,');
@@ -281,15 +281,15 @@ describe('while Redis is away', () => {
     expect(await redis.admin().get('f:log')).toBe('once,');
   });
 
-  it('a poisoned entry is no answer either', async () => {
+  it('a poisoned entry in memory is a miss', async () => {
     await open();
     await redis.admin().set('f:k', encodeEnvelope(1).subarray(0, 12));
     expect(await cache.get('k')).toBeUndefined();
   });
 });
 
-describe('the deletions that wait for Redis', () => {
-  it('are bounded: beyond it a deletion fails instead of being forgotten', () => {
+describe('pending deletions', () => {
+  it('are bounded: beyond the bound a deletion fails', () => {
     const fallback = new Fallback(1, () => Promise.resolve());
     const keys = Array.from({ length: 10_000 }, (_, i) => `k${i}`);
     fallback.remember(keys);
@@ -297,7 +297,7 @@ describe('the deletions that wait for Redis', () => {
     expect(() => fallback.remember(['one more'])).toThrowError(NotSentError);
   });
 
-  it('do not wait for each other where one shard of a cluster is away, and its entries stay', async () => {
+  it('do not wait for an unreachable shard of a cluster, whose entries stay pending', async () => {
     const away = new Set(['a1', 'a2']);
     const calls: (readonly string[])[] = [];
     const fallback = new Fallback(
@@ -322,7 +322,7 @@ describe('the deletions that wait for Redis', () => {
     fallback.stop();
   });
 
-  it('are tried again until Redis takes them, and not settled by an older replay', async () => {
+  it('are retried until Redis accepts them, and not settled by an older replay', async () => {
     const calls: (readonly string[])[] = [];
     const fallback = new Fallback(10, async (keys) => {
       calls.push(keys);

@@ -5,7 +5,7 @@ import { MemoryStore } from '../../../client/cache/memory.ts';
 const payload = Buffer.from('x');
 
 describe('the memory store', () => {
-  it('drops the entry that was used longest ago', () => {
+  it('evicts the least recently used entry', () => {
     const store = new MemoryStore(2);
     store.set('a', payload, null);
     store.set('b', payload, null);
@@ -14,7 +14,7 @@ describe('the memory store', () => {
     expect([store.get('a'), store.get('b'), store.get('c')]).toEqual([payload, undefined, payload]);
   });
 
-  it('forgets an entry when its time is over, and not before', () => {
+  it('expires an entry at its time, and not earlier', () => {
     let now = 0;
     const store = new MemoryStore(10, () => now);
     fc.assert(
@@ -28,7 +28,7 @@ describe('the memory store', () => {
     );
   });
 
-  it('counts the time of an entry by the monotonic clock', () => {
+  it('measures the age of an entry with the monotonic clock', () => {
     vi.useFakeTimers();
     const store = new MemoryStore(10);
     store.set('k', payload, 10);
@@ -40,7 +40,7 @@ describe('the memory store', () => {
     vi.useRealTimers();
   });
 
-  it('never holds more than its capacity', () => {
+  it('never exceeds its capacity', () => {
     fc.assert(
       fc.property(fc.nat({ max: 5 }), fc.array(fc.string({ maxLength: 3 })), (capacity, keys) => {
         const store = new MemoryStore(capacity);
@@ -50,7 +50,7 @@ describe('the memory store', () => {
     );
   });
 
-  it('never holds more bytes than it may, and counts them right whatever is done', () => {
+  it('never exceeds its byte bound, and counts bytes correctly after every operation', () => {
     const maxBytes = 3000;
     const step = fc.oneof(
       fc.record({ do: fc.constant('set' as const), key: fc.nat(9), size: fc.nat(3500), ttl: fc.nat(3) }),
@@ -87,7 +87,7 @@ describe('the memory store', () => {
     );
   });
 
-  it('keeps what was used last when a large entry needs room', () => {
+  it('keeps recently used entries when a large entry needs room', () => {
     const store = new MemoryStore(100, undefined, 10_000);
     for (const key of ['a', 'b', 'c']) store.set(key, Buffer.alloc(2000), null);
     store.get('a');
@@ -102,7 +102,7 @@ describe('the memory store', () => {
     expect(store.get('a')).toBeUndefined();
   });
 
-  it('tells whether a live entry was deleted, and how many were cleared', () => {
+  it('returns whether a live entry was deleted, and the number of cleared entries', () => {
     let now = 0;
     const store = new MemoryStore(10, () => now);
     store.set('a', payload, 1);

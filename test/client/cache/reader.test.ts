@@ -8,7 +8,7 @@ import { encodeEnvelope } from '../../../client/codec/envelope.ts';
 import { waitUntil } from '../../support/redis-process.ts';
 
 describe('a read that fills the first tier', () => {
-  it('ends its fills when it fails, by whatever it fails', async () => {
+  it('ends its fills on every kind of failure', async () => {
     let open = 0;
     const fill = () => {
       open += 1;
@@ -37,9 +37,9 @@ describe('a read that fills the first tier', () => {
   });
 });
 
-describe('a read that was asked before a failover', () => {
+describe('a read in flight during a failover', () => {
   // Stubs: a real master replies at a moment that no test can choose.
-  it('does not bring back what its new master was never told is deleted', async () => {
+  it('does not restore a key whose deletion the new master never received', async () => {
     let answer = (_: Buffer): void => {};
     const fallback = new Fallback(10, () => new Promise(() => {}));
     const context = {
@@ -70,7 +70,7 @@ describe('a read that was asked before a failover', () => {
       'lookupMany',
       (reader: Reader) => reader.lookupMany(['k', 'other']).then(([first]) => first?.found === true),
     ],
-  ])('does not bring it back by a reply that %s is given after the replay', async (_, isFound) => {
+  ])('does not restore it by a reply that %s receives after the replay', async (_, isFound) => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const fallback = new Fallback(10, async () => {});
     const deleted = encodeEnvelope('deleted');

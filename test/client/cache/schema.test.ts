@@ -60,7 +60,7 @@ const modes: readonly [string, (options: CacheOptions) => Cache][] = [
   ['no leases', (options) => redisCache({ ...options, address: redis.address, compute: { leaseMs: 0 } })],
 ];
 
-describe.each(modes)('a schema without a name of its own, %s', (_, make) => {
+describe.each(modes)('a schema without an explicit name, %s', (_, make) => {
   const open = async (): Promise<{ cache: Cache; reasons: string[] }> => {
     const cache = make({ namespace: 'ns' });
     onTestFinished(async () => void (await cache.close()));
@@ -79,7 +79,7 @@ describe.each(modes)('a schema without a name of its own, %s', (_, make) => {
     return decoded.ok ? decoded.schema : 0;
   };
 
-  it('has its hash in the envelope, whatever wrote it', async () => {
+  it('has its hash in the envelope, for every kind of write', async () => {
     const { cache } = await open();
     await cache.set('set', ada, { schema: user });
     await cache.setMany(new Map([['many', ada]]), { schema: user });
@@ -108,7 +108,7 @@ describe.each(modes)('a schema without a name of its own, %s', (_, make) => {
     expect([cache.stats().purged, reasons]).toEqual([1, ['schema']]);
   });
 
-  it('takes what was written under no name for what validation says of it', async () => {
+  it('accepts an entry without a schema name if it validates', async () => {
     const { cache, reasons } = await open();
     await cache.set('good', ada);
     await cache.set('bad', { id: 'one' });
@@ -118,7 +118,7 @@ describe.each(modes)('a schema without a name of its own, %s', (_, make) => {
     expect(await redis.admin().exists('ns:good', 'ns:bad')).toBe(1);
   });
 
-  it('gives way to an explicit name, which takes no nameless entry', async () => {
+  it('yields to an explicit name, which rejects entries without one', async () => {
     const { cache } = await open();
     const named = { schema: user, schemaId: 'user@1' };
     await cache.set('k', ada, named);
@@ -129,7 +129,7 @@ describe.each(modes)('a schema without a name of its own, %s', (_, make) => {
     expect(cache.stats().purged).toBe(1);
   });
 
-  it('that only validates has no hash: values are judged by each read, and names are the caller’s', async () => {
+  it('that only validates has no hash: each read validates, and the caller names versions', async () => {
     const { cache } = await open();
     const schema = countingSchema();
     expect(schemaIdOf(schema)).toBeUndefined();
@@ -144,7 +144,7 @@ describe.each(modes)('a schema without a name of its own, %s', (_, make) => {
     expect([cache.stats().purged, await redis.admin().exists('ns:k')]).toEqual([1, 0]);
   });
 
-  it('is asked for its shape once, however often it is used', async () => {
+  it('is converted to JSON Schema once, however often it is used', async () => {
     const { cache } = await open();
     let asked = 0;
     const plain = countingSchema();
@@ -167,7 +167,7 @@ describe.each(modes)('a schema without a name of its own, %s', (_, make) => {
     expect(asked).toBe(1);
   });
 
-  it('is in key and envelope of a wrapped function, which takes what was put there by hand', async () => {
+  it('is in the key and envelope of a wrapped function, which accepts a value written by set', async () => {
     const { cache } = await open();
     const find = wrap((id: number): User => ({ id, name: 'Ada' }), { cache, domain: 'user', schema: user });
     const key = find.keyOf(1);

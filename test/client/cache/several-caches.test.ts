@@ -90,16 +90,16 @@ async function useCache(cache: Cache, times: number): Promise<Cache> {
   return cache;
 }
 
-describe('the rules of the text format', () => {
-  it('are broken by two texts of metrics(), one after the other', async () => {
+describe('the Prometheus text format', () => {
+  it('rejects two texts of metrics() in sequence', async () => {
     const [one, other] = [await useCache(open('one'), 1), await useCache(open('other'), 2)];
     expect(faultsIn(one.metrics())).toEqual([]);
     expect(faultsIn(one.metrics() + other.metrics())).toContain('second TYPE of cache_redis_hits_total');
   });
 });
 
-describe('the metrics of several caches', () => {
-  it('are one exposition, told apart by their namespaces', async () => {
+describe('metrics of several caches', () => {
+  it('form one exposition, with a namespace label per cache', async () => {
     const [one, other] = [await useCache(open('one'), 1), await useCache(open('other'), 2)];
     const text = renderMetrics([one, other]);
     expect(faultsIn(text)).toEqual([]);
@@ -111,7 +111,7 @@ describe('the metrics of several caches', () => {
     expect(renderMetrics([])).toBe('');
   });
 
-  it('have what their servers and their warmers say beside them', async () => {
+  it('include the metrics of their servers and warmers', async () => {
     const [one, other] = [open('one'), closeAfterTest(memoryCache({ namespace: 'odd"name' }))];
     const warmer = new CacheWarmer(one, [{ name: 'all', generate: () => [['k', 1]] }]);
     await warmer.start();
@@ -124,14 +124,14 @@ describe('the metrics of several caches', () => {
     await warmer.close();
   });
 
-  it('are refused where two have one namespace: their samples would be the same', async () => {
+  it('are rejected when two caches have one namespace, because their samples would be the same', async () => {
     const caches = [open('same'), open('same')];
     expect(() => renderMetrics(caches)).toThrowError(ConfigurationError);
     await expect(collectMetrics(caches)).rejects.toThrowError('namespace: "same" is used by two caches');
   });
 
-  describe.runIf(hasPromtool)(`by promtool${hasPromtool ? '' : ' [skipped: not installed]'}`, () => {
-    it('are valid', async () => {
+  describe.runIf(hasPromtool)(`promtool${hasPromtool ? '' : ' [skipped: not installed]'}`, () => {
+    it('accepts the exposition of several caches', async () => {
       const caches = [await useCache(open('one'), 1), await useCache(open('odd"name\\'), 2)];
       await caches[0]?.getOrCompute('c', () => 1, { tags: ['t'] });
       expect(await promtool(renderMetrics(caches))).toBe('');
@@ -139,7 +139,7 @@ describe('the metrics of several caches', () => {
       expect(await promtool(caches.map((cache) => cache.metrics()).join(''))).toMatch(/second HELP line/);
     });
 
-    it('are valid in a registry of prom-client', async () => {
+    it('accepts the exposition of a prom-client registry', async () => {
       const registry = new Registry();
       await registerMetrics(await useCache(open('one'), 1), registry);
       await registerMetrics(await useCache(open('other'), 2), registry);
@@ -149,7 +149,7 @@ describe('the metrics of several caches', () => {
 });
 
 describe('a registry of prom-client', () => {
-  it('takes several caches, told apart by their namespaces', async () => {
+  it('accepts several caches, with a namespace label per cache', async () => {
     const registry = new Registry();
     const [one, other] = [await useCache(open('one'), 1), await useCache(open('other'), 2)];
     await registerMetrics(one, registry);
@@ -163,7 +163,7 @@ describe('a registry of prom-client', () => {
     );
   });
 
-  it('takes what only a later cache has, and a cache twice without counting it twice', async () => {
+  it('adds the metrics that only a later cache has, and counts a cache once that was added twice', async () => {
     const registry = new Registry();
     const memory = closeAfterTest(memoryCache({ namespace: 'memory' }));
     await registerMetrics(memory, registry);
@@ -176,7 +176,7 @@ describe('a registry of prom-client', () => {
     expect(text.match(/^cache_redis_hits_total\{namespace="remote"\} 3$/gm)).toHaveLength(1);
   });
 
-  it('refuses another open cache of the same namespace, and takes it once the first is closed or taken out', async () => {
+  it('rejects a second open cache of a namespace, and accepts it after the first is closed or removed', async () => {
     const registry = new Registry();
     const first = open('reopened');
     await registerMetrics(first, registry);
@@ -195,7 +195,7 @@ describe('a registry of prom-client', () => {
     await registerMetrics(closeAfterTest(memoryCache({ namespace: 'm' })), registry);
   });
 
-  it('is filled again after it was cleared', async () => {
+  it('is filled again after clear', async () => {
     const registry = new Registry();
     const cache = await useCache(open('cleared'), 1);
     await registerMetrics(cache, registry);
@@ -231,7 +231,7 @@ describe('a meter of OpenTelemetry', () => {
     return { meter: provider.getMeter('test'), read };
   }
 
-  it('counts two caches apart', async () => {
+  it('counts two caches separately', async () => {
     const { meter, read } = metering();
     await useCache(withTelemetry(open('one'), { meter }), 1);
     await useCache(withTelemetry(open('other'), { meter }), 2);
@@ -240,7 +240,7 @@ describe('a meter of OpenTelemetry', () => {
     expect(await read('cache.operation.duration')).toEqual({ one: 2, other: 3 });
   });
 
-  it('adds caches of one namespace up', async () => {
+  it('sums caches of one namespace', async () => {
     const { meter, read } = metering();
     for (const times of [1, 2]) await useCache(withTelemetry(open('same'), { meter }), times);
     expect(await read('cache.hits')).toEqual({ same: 3 });
@@ -256,7 +256,7 @@ describe('a meter of OpenTelemetry', () => {
     expect(await read('cache.operation.duration')).toEqual({ twice: 5 });
   });
 
-  it('keeps what a closed cache had counted, as a counter never falls', async () => {
+  it('keeps the counts of a closed cache, as a counter never falls', async () => {
     const { meter, read } = metering();
     const first = await useCache(withTelemetry(open('n'), { meter }), 2);
     await first.close();

@@ -50,7 +50,7 @@ const storable = fc.letrec((tie) => ({
 })).value;
 
 describe('the binary codec', () => {
-  it('gives back every storable value as it was', () => {
+  it('returns every storable value unchanged', () => {
     fc.assert(
       fc.property(storable, (value) => {
         expect(isDeepStrictEqual(roundTrip(value), value)).toBe(true);
@@ -59,7 +59,7 @@ describe('the binary codec', () => {
     );
   });
 
-  it('keeps whole numbers exact at every border of their encodings', () => {
+  it('keeps whole numbers exact at every boundary of their encodings', () => {
     for (const border of [
       0,
       1,
@@ -79,7 +79,7 @@ describe('the binary codec', () => {
       expect(Object.is(roundTrip(number), number), String(number)).toBe(true);
   });
 
-  it('keeps undefined, holes, -0 and an invalid date apart from what JSON makes of them', () => {
+  it('preserves undefined, holes, -0 and an invalid date, which JSON does not', () => {
     const list: unknown[] = [undefined];
     list[2] = -0;
     const back = roundTrip(list) as unknown[];
@@ -91,7 +91,7 @@ describe('the binary codec', () => {
     expect([open.length, 1 in open]).toEqual([3, false]);
   });
 
-  it('gives typed arrays a memory of their own, of their own size', () => {
+  it('gives each typed array its own memory of the exact size', () => {
     const part = new Uint16Array([1, 2, 3, 4]).subarray(1, 3);
     const back = roundTrip({ x: 'odd', part }) as { part: Uint16Array };
     expect(back.part).toEqual(new Uint16Array([2, 3]));
@@ -100,14 +100,14 @@ describe('the binary codec', () => {
     expect(Buffer.isBuffer(roundTrip(bytes(1)))).toBe(false);
   });
 
-  it('is short: a number of one digit is one byte, a text its length and two', () => {
+  it('is compact: one byte for a one-digit number, two for the length of a short string', () => {
     expect(writeBinary(7)).toEqual(Buffer.from([0x87]));
     expect(writeBinary('abc')).toHaveLength(5);
     const rows = Array.from({ length: 50 }, (_, id) => ({ id, title: `product ${id}`, price: id * 2 }));
     expect(writeBinary(rows).length).toBeLessThan(JSON.stringify(rows).length);
   });
 
-  it('writes texts that need more than its first buffer, and more than one at a time', () => {
+  it('writes strings that exceed its first buffer, several in one value', () => {
     const long = 'é'.repeat(200_000);
     const nested = {
       long,
@@ -119,7 +119,7 @@ describe('the binary codec', () => {
   });
 });
 
-describe('what cannot be stored', () => {
+describe('a value that cannot be stored', () => {
   class Point {
     x = 1;
   }
@@ -148,7 +148,7 @@ describe('what cannot be stored', () => {
     expect(() => writeBinary(value)).toThrowError(message);
   });
 
-  it('is what is too deep, too large, or grows without bound from little', () => {
+  it('is one that is too deep, too large, or expands without bound', () => {
     let deep: unknown = 1;
     for (let level = 0; level < DEPTH_MAX; level++) deep = [deep];
     expect(roundTrip(deep)).toEqual(deep);
@@ -163,7 +163,7 @@ describe('what cannot be stored', () => {
     expect(() => writeBinary(bomb, 1_000_000)).toThrowError(/larger than/);
   });
 
-  it('lets the error of a getter through, and works after it', () => {
+  it('may throw from a getter, after which the codec still works', () => {
     const thrower = {
       get x(): number {
         throw new TypeError('mine');
@@ -175,7 +175,7 @@ describe('what cannot be stored', () => {
 });
 
 describe('hostile bytes', () => {
-  it('are refused with one kind of error, whatever they are', () => {
+  it('are rejected with one kind of error', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (hostile) => {
         try {
@@ -188,7 +188,7 @@ describe('hostile bytes', () => {
     );
   });
 
-  it('are refused when any byte of real ones was cut off or put behind', () => {
+  it('are rejected when a byte of a valid encoding is cut off or appended', () => {
     const real = writeBinary({
       m: new Map([[1n, new Set(['a', 'ä'])]]),
       d: new Date(1),
@@ -200,7 +200,7 @@ describe('hostile bytes', () => {
     expect(() => readBinary(Buffer.concat([real, Buffer.of(0)]))).toThrowError(/after the value/);
   });
 
-  it('are refused before memory is taken for a length that is a lie', () => {
+  it('are rejected before memory is allocated for a false length', () => {
     const lie = [0xff, 0xff, 0xff, 0xff, 0x7f];
     for (const tag of [TAG.array, TAG.object, TAG.map, TAG.set, TAG.ascii, TAG.utf8, TAG.bigint])
       expect(() => readBinary(bytes(tag, ...lie)), `tag ${tag}`).toThrowError(/a length of/);
@@ -217,11 +217,11 @@ describe('hostile bytes', () => {
     ['a number as a name', [TAG.object, 1, TAG.null, TAG.null]],
     ['a hole at the top', [TAG.hole]],
     ['a hole in a Set', [TAG.set, 1, TAG.hole]],
-  ])('are refused: %s', (_, list) => {
+  ])('are rejected: %s', (_, list) => {
     expect(() => readBinary(bytes(...list))).toThrowError(SerializationError);
   });
 
-  it('nested without end are refused before the stack is', () => {
+  it('with unbounded nesting are rejected before the stack overflows', () => {
     const deep = Buffer.alloc(200_000, Buffer.from([TAG.array, 1]));
     expect(() => readBinary(deep)).toThrowError(/deeper than 500/);
   });
@@ -240,7 +240,7 @@ describe('hostile bytes', () => {
     expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
   });
 
-  it('have a limit that Redis would take', () => {
+  it('are limited to the size that Redis accepts', () => {
     expect(BYTES_MAX).toBeLessThan(512 * 1024 * 1024);
   });
 });

@@ -31,11 +31,11 @@ const ids = (selection: CodecSelection, ...keys: readonly string[]): readonly nu
   keys.map((key) => selection.of(key)?.id ?? 1);
 
 describe('the codec of a key', () => {
-  it('is JSON unless something else is said', () => {
+  it('is JSON by default', () => {
     expect(new CodecSelection().of('anything')).toBeUndefined();
   });
 
-  it('is what the first matching rule says, by part of the key, by star, or by expression', () => {
+  it('is that of the first matching rule, by part of the key, by star, or by expression', () => {
     const selection = new CodecSelection([
       { pattern: 'session:', codec: 'binary' },
       { pattern: 'v*:graph:*', codec: 'binary' },
@@ -52,7 +52,7 @@ describe('the codec of a key', () => {
     expect(ids(selection, ...keys)).toEqual([1, 1, 1, 3, 3]);
   });
 
-  it('is found again by the id that the envelope keeps, whatever the rules are today', () => {
+  it('is found by the id in the envelope, whatever the current rules are', () => {
     const { byId } = new CodecSelection([{ pattern: 'x', codec: own }]);
     expect([...byId.keys()]).toEqual([3, 8]);
     const rich = { at: new Date(1), tags: new Set(['a']), big: 2n ** 70n };
@@ -61,19 +61,19 @@ describe('the codec of a key', () => {
     expect(decodeEnvelope(envelope)).toEqual({ ok: false, reason: 'codec' });
   });
 
-  it('is remembered for a bounded number of keys', () => {
+  it('is memoized for a bounded number of keys', () => {
     const selection = new CodecSelection([{ pattern: '7', codec: 'binary' }]);
     for (let i = 0; i < 20_001; i++) selection.of(`k${i}`);
     expect(ids(selection, 'k7', 'k8')).toEqual([3, 1]);
   });
 
-  it('takes an expression of another realm', () => {
+  it('accepts a regular expression of another realm', () => {
     const pattern = runInNewContext('/^k/') as RegExp;
     const selection = new CodecSelection([{ pattern, codec: 'binary' }]);
     expect(ids(selection, 'k', 'other')).toEqual([3, 1]);
   });
 
-  it('matches stars as a slow but plain expression would', () => {
+  it('matches stars like an equivalent regular expression', () => {
     const letters = fc
       .string({ unit: fc.constantFrom('a', 'b', '*'), minLength: 1, maxLength: 6 })
       .filter((text) => text.includes('*'));
@@ -113,14 +113,14 @@ describe('the codec of a key', () => {
       /codecs\[0\]\.pattern: must .*, got ""/,
     ],
     ['an expression with a position', () => new CodecSelection([{ pattern: /x/g, codec: 'json' }]), '/x/g'],
-  ])('is refused: %s', (_, make, message) => {
+  ])('is rejected: %s', (_, make, message) => {
     expect(make).toThrowError(ConfigurationError);
     expect(make).toThrowError(message);
   });
 });
 
 describe('a cache with rules', () => {
-  it('keeps rich values as they are, and its other values as JSON', async () => {
+  it('uses the rich codec for matching keys, and JSON for all others', async () => {
     const cache = memoryCache({ codecs: [{ pattern: 'session:', codec: 'binary' }], deflateAboveBytes: 100 });
     const session = {
       since: new Date(5),
@@ -136,7 +136,7 @@ describe('a cache with rules', () => {
 });
 
 describe('compression', () => {
-  it('gives back what it made smaller, and leaves the rest alone', () => {
+  it('restores what it compressed, and leaves incompressible data unchanged', () => {
     const text = Buffer.from('the same words again, '.repeat(200));
     const small = deflated(text) as Buffer;
     expect(small.length).toBeLessThan(text.length / 10);
@@ -144,7 +144,7 @@ describe('compression', () => {
     expect(deflated(binaryCodec.encode(crypto.getRandomValues(new Uint8Array(5000))))).toBeUndefined();
   });
 
-  it('does not unpack a bomb, nor what is none of its own', () => {
+  it('does not inflate a bomb or foreign data', () => {
     const bomb = deflateRawSync(Buffer.alloc(50_000_000));
     expect(bomb.length).toBeLessThan(60_000);
     expect(() => inflated(bomb, 1_000_000)).toThrowError(RangeError);
@@ -172,13 +172,13 @@ describe('compression', () => {
 });
 
 describe('an envelope', () => {
-  it('is refused above the largest value that Redis takes', () => {
+  it('is rejected above the largest value that Redis accepts', () => {
     expect(() => encodeEnvelope(Buffer.alloc(512 * 1024 * 1024))).toThrowError(
       /at most 536870900 can be stored as one value of Redis/,
     );
   });
 
-  it('has as many tags as a reader takes, each of 16 hexadecimal digits', () => {
+  it('has at most the number of tags that a reader accepts, each of 16 hexadecimal digits', () => {
     const stamp = { id: '0123456789abcdef', version: 'fedcba9876543210' };
     const stamps = (count: number) => Array.from({ length: count }, () => stamp);
     expect(() => encodeEnvelope(1, { tags: stamps(65) })).toThrowError('65 tags on one entry; at most 64');
@@ -196,10 +196,10 @@ describe('an envelope', () => {
   });
 });
 
-describe('the name of a shape', () => {
+describe('the schema name', () => {
   const shape = (fields: z.ZodRawShape): StandardSchema => z.object(fields) as unknown as StandardSchema;
 
-  it('is derived from the schema, and another for another shape', () => {
+  it('is derived from the schema, and differs for another shape', () => {
     const id = schemaIdOf(shape({ a: z.string(), b: z.number() }));
     expect(id).toMatch(/^zod:[0-9a-f]{16}$/);
     expect(schemaIdOf(shape({ b: z.number(), a: z.string() }))).toMatch(/^zod:/);
@@ -207,7 +207,7 @@ describe('the name of a shape', () => {
     expect(schemaIdOf(shape({ a: z.string(), b: z.string() }))).not.toBe(id);
   });
 
-  it('is the explicit one where one is given, and none where the validator cannot say it', () => {
+  it('is the explicit one when given, and absent when the validator has none', () => {
     const silent: StandardSchema = {
       '~standard': { version: 1, vendor: 'mine', validate: (value) => ({ value }) },
     };
@@ -231,7 +231,7 @@ describe('the name of a shape', () => {
     expect(schemaIdOf(arktype)).toMatch(/^mine:[0-9a-f]{16}$/);
   });
 
-  it('covers what goes in and what comes out, and leaves out what has no JSON Schema', () => {
+  it('covers input and output, and leaves out parts without a JSON Schema', () => {
     const coerced = shape({ a: z.coerce.number() });
     const withDefault = shape({ a: z.number().default(1) });
     const ids = [coerced, withDefault, shape({ a: z.string().transform(Number) })].map((each) =>

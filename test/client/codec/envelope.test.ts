@@ -7,7 +7,7 @@ import { decodeEnvelope, encodeEnvelope, SerializationError } from '../../../cli
 const bytes = fc.uint8Array({ maxLength: 200 });
 
 describe('the envelope', () => {
-  it('returns every JSON value as it was', () => {
+  it('returns every JSON value unchanged', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         const decoded = decodeEnvelope(encodeEnvelope(value));
@@ -16,7 +16,7 @@ describe('the envelope', () => {
     );
   });
 
-  it('returns bytes as they were, a Buffer as one and a Uint8Array as one', () => {
+  it('returns bytes unchanged, a Buffer as a Buffer and a Uint8Array as a Uint8Array', () => {
     fc.assert(
       fc.property(bytes, fc.boolean(), (content, isBuffer) => {
         const value = isBuffer ? Buffer.from(content) : content;
@@ -51,14 +51,14 @@ describe('the envelope', () => {
     );
   });
 
-  it('says that there is nothing, where it is told to', () => {
+  it('marks a negative result when asked to', () => {
     expect(decodeEnvelope(encodeEnvelope(undefined, { nothing: true }))).toMatchObject({
       ok: true,
       value: undefined,
     });
   });
 
-  it('deflates where that makes it smaller, and only from the size that is asked for', () => {
+  it('deflates only when that makes it smaller, from the configured size on', () => {
     const text = 'a'.repeat(1000);
     expect(encodeEnvelope(text, { deflateAboveBytes: 1002 }).length).toBeLessThan(100);
     expect(encodeEnvelope(text, { deflateAboveBytes: 1003 }).length).toBe(12 + 1002);
@@ -66,11 +66,11 @@ describe('the envelope', () => {
     expect(encodeEnvelope('ab', { deflateAboveBytes: 1 }).length).toBe(12 + 4);
   });
 
-  it('never throws on any bytes, and takes none for a value', () => {
+  it('never throws on arbitrary bytes, and accepts none as a value', () => {
     fc.assert(fc.property(bytes, (garbage) => !decodeEnvelope(garbage).ok));
   });
 
-  it('recognises every cut and every flipped byte', () => {
+  it('detects every truncation and every flipped byte', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.nat(), fc.integer({ min: 1, max: 255 }), (value, place, flip) => {
         const envelope = encodeEnvelope(value, { schemaId: 'v1' });
@@ -84,7 +84,7 @@ describe('the envelope', () => {
     );
   });
 
-  it('refuses a value of another schema, and of none, when one is asked for', () => {
+  it('rejects a value of another schema, and of none, when one is required', () => {
     const envelope = encodeEnvelope(1, { schemaId: 'user@2' });
     expect(decodeEnvelope(envelope, { schemaId: 'user@2' })).toMatchObject({ ok: true });
     expect(decodeEnvelope(envelope)).toMatchObject({ ok: true });
@@ -95,7 +95,7 @@ describe('the envelope', () => {
     });
   });
 
-  it('says why a payload is refused', () => {
+  it('reports why a payload is rejected', () => {
     const reason = (payload: Buffer): unknown => decodeEnvelope(payload);
     expect(reason(Buffer.from('{"a":1}'))).toEqual({ ok: false, reason: 'foreign' });
     const envelope = encodeEnvelope({ a: 1 });
@@ -105,7 +105,7 @@ describe('the envelope', () => {
     expect(reason(envelope.subarray(0, envelope.length - 1))).toEqual({ ok: false, reason: 'corrupt' });
   });
 
-  it('refuses to store what would read back as something else', () => {
+  it('refuses to store a value that would be read back as another', () => {
     const cycle: { self?: unknown } = {};
     cycle.self = cycle;
     for (const bad of [

@@ -154,22 +154,22 @@ describe.each(['json', 'binary'] as const)('the codec %s', (name) => {
     expect(isRefused({ deep: [{ value }] }, name), 'in an object').toBe(true);
   });
 
-  it.each(Object.entries(PLAIN))('carries %s', (_, value) => {
+  it.each(Object.entries(PLAIN))('preserves %s', (_, value) => {
     deepStrictEqual(roundTrip(value, name), value);
   });
 
-  it.each(Object.entries(RICH))(`${name === 'json' ? 'refuses' : 'carries'} %s`, (_, value) => {
+  it.each(Object.entries(RICH))(`${name === 'json' ? 'refuses' : 'preserves'} %s`, (_, value) => {
     for (const wrapped of [value, [value], { a: { value } }])
       if (name === 'json') expect(isRefused(wrapped, name)).toBe(true);
       else deepStrictEqual(roundTrip(wrapped, name), wrapped);
   });
 
-  it("carries plain data of another realm, as this realm's", () => {
+  it('preserves plain data of another realm as data of this realm', () => {
     const foreign: unknown = runInNewContext('({ a: [1, { b: "x" }], c: null })');
     deepStrictEqual(roundTrip(foreign, name), { a: [1, { b: 'x' }], c: null });
   });
 
-  it('carries any value that there is so that it is strictly equal, or refuses it', () => {
+  it('returns any value strictly equal, or refuses it', () => {
     const special = fc.constantFrom(...[REFUSED, RICH, PLAIN].flatMap((each) => Object.values(each)));
     const leaf = fc.anything({
       maxDepth: 3,
@@ -216,7 +216,7 @@ describe.each(['json', 'binary'] as const)('the codec %s', (name) => {
     expect(Math.min(outcomes.same, outcomes.refused)).toBeGreaterThan(250);
   });
 
-  it('does not call a toJSON that was added to all objects', () => {
+  it('does not call a toJSON that was added to Object.prototype', () => {
     for (const prototype of [Object.prototype, Array.prototype])
       try {
         Object.defineProperty(prototype, 'toJSON', { value: () => 1, configurable: true });
@@ -226,7 +226,7 @@ describe.each(['json', 'binary'] as const)('the codec %s', (name) => {
       }
   });
 
-  it('carries values while all objects inherit an enumerable property', () => {
+  it('preserves values while all objects inherit an enumerable property', () => {
     const prototype = Object.prototype as { extra?: unknown };
     try {
       prototype.extra = () => 1;
@@ -236,7 +236,7 @@ describe.each(['json', 'binary'] as const)('the codec %s', (name) => {
     }
   });
 
-  it('refuses more than 500 levels, and says so of a cycle', () => {
+  it('refuses more than 500 levels, and reports a cycle as such', () => {
     let deep: unknown = 1;
     for (let level = 0; level < 500; level++) deep = [deep];
     deepStrictEqual(roundTrip(deep, name), deep);
@@ -261,11 +261,11 @@ describe('JSON', () => {
     ['an error', [new TypeError('x')], /^The value at \[0\]: a TypeError cannot be stored; store plain data/],
     ['a hole', Object.assign([1], { length: 2 }), /^The value: an array with holes/],
     ['a match', { found: /a/.exec('a') }, /^The value at \.found: an array with named properties/],
-  ])('says which part it refuses and what to do: %s', (_, value, message) => {
+  ])('names the part that it refuses, and what to do: %s', (_, value, message) => {
     expect(() => encodeEnvelope(value)).toThrowError(message);
   });
 
-  it('gives the error of a getter as the cause', () => {
+  it('reports the error of a getter as the cause', () => {
     const failing = {
       get a(): number {
         throw new TypeError('mine');
@@ -276,7 +276,7 @@ describe('JSON', () => {
   });
 });
 
-describe("an application's codec", () => {
+describe('a custom codec', () => {
   it('must return bytes', () => {
     const codec = { id: 7, encode: () => 'text', decode: () => 1 } as unknown as Codec;
     expect(() => encodeEnvelope(1, { codec })).toThrowError(/codec 7: encode\(\) must return a Uint8Array/);
@@ -284,7 +284,7 @@ describe("an application's codec", () => {
 });
 
 describe('a cache', () => {
-  it('stores nothing of a value that would change, and the value of a loader is the answer all the same', async () => {
+  it('does not store a value that would change, and still returns the loader’s value', async () => {
     const cache = memoryCache();
     await expect(cache.set('k', { at: new URL('https://example.org/') })).rejects.toThrowError(
       /^k: The value at \.at: a URL/,

@@ -29,7 +29,7 @@ function openAnalytics(options: AnalyticsOptions = {}, over: Cache = memoryCache
 }
 
 describe('the savings of a cache', () => {
-  it('are computed as seed 001 meant to, with the arithmetic shown', () => {
+  it('are computed from hits, loads and costs, with the arithmetic shown', () => {
     const savings = estimateSavings({
       queriesPerHour: 10_000,
       hitRatio: 0.8,
@@ -44,7 +44,7 @@ describe('the savings of a cache', () => {
     );
   });
 
-  it('are refused for figures that are none', () => {
+  it('reject invalid figures', () => {
     expect(() => estimateSavings({ queriesPerHour: -1, hitRatio: 0.5, savedMsPerHit: 1 })).toThrowError(
       /queriesPerHour: must .*, got -1/,
     );
@@ -55,7 +55,7 @@ describe('the savings of a cache', () => {
 });
 
 describe('analytics', () => {
-  it('tell hits, loads and their time by domain, whichever way is read', async () => {
+  it('count hits, loads and their time per domain, for every kind of read', async () => {
     const { analytics, cache } = openAnalytics({ loadMs: 100, costPerCall: 2 });
     await cache.set('v1:natal:1', 1);
     await cache.get('v1:natal:1');
@@ -79,7 +79,7 @@ describe('analytics', () => {
     expect(perYear?.arithmetic).toMatch(/queries\/h x 0\.33 hits x 100 ms/);
   });
 
-  it('count the keys that a load of many was asked for as misses', async () => {
+  it('count the keys that a batch load was asked for as misses', async () => {
     const { analytics, cache } = openAnalytics();
     await cache.set('user:1', 1);
     const found = await cache.getOrComputeMany(
@@ -94,12 +94,12 @@ describe('analytics', () => {
     expect(analytics.report().groups).toMatchObject([{ group: 'user', hits: 1, misses: 2, loads: 2 }]);
   });
 
-  it('know nothing before the first read', () => {
+  it('report no ratio before the first read', () => {
     const { total, perYear, size } = openAnalytics().analytics.report();
     expect([total.hitRatio, total.loadMs, perYear, size.keysPerHour]).toEqual([null, null, null, null]);
   });
 
-  it('group as they are told, up to a bound', async () => {
+  it('group by the configured function, up to a bound', async () => {
     const { analytics, cache } = openAnalytics({ groupOf: (key) => key });
     for (let i = 0; i < 1005; i++) await cache.get(`k${i}`);
     const { groups } = analytics.report();
@@ -107,7 +107,7 @@ describe('analytics', () => {
     expect(groups[0]).toMatchObject({ group: 'other', misses: 5 });
   });
 
-  it('raise one alert when hits fall below the bound, and one word when they recover', async () => {
+  it('raise one alert when the hit ratio falls below the bound, and one event when it recovers', async () => {
     const { analytics, cache, events } = openAnalytics({ minReads: 10 });
     await cache.set('k', 1);
     const read = async (hits: number, misses: number): Promise<void> => {
@@ -126,7 +126,7 @@ describe('analytics', () => {
     ]);
   });
 
-  it('follow the size of the database, as far as they may ask', async () => {
+  it('track the size of the database as far as the user is allowed to ask', async () => {
     await using redis = await RedisProcess.start({ conf: ['user shy on >secret ~* &* +@all -info -dbsize'] });
     const { analytics, cache } = openAnalytics({ samplesMax: 3 }, redisCache({ address: redis.address }));
     await analytics.sample();
@@ -147,17 +147,17 @@ describe('analytics', () => {
     for (const end of ends.splice(0).reverse()) await end();
   });
 
-  it('sample by themselves', async () => {
+  it('sample periodically', async () => {
     const { analytics } = openAnalytics({ sampleMs: 5 });
     await expect.poll(() => analytics.report().size.samples.length).toBeGreaterThan(1);
   });
 
-  it('refuse settings that make no sense', () => {
+  it('reject invalid settings', () => {
     for (const bad of [{ sampleMs: 0 }, { samplesMax: 1.5 }, { minReads: 0 }, { alertBelow: 2 }])
       expect(() => openAnalytics(bad)).toThrowError(ConfigurationError);
   });
 
-  it('take the domain out of a key', () => {
+  it('derive the domain from a key', () => {
     expect(['v1:natal:3f', 'v12.9c2e11aa:natal:3f', 'natal:42', 'plain', 'v1'].map(domainOf)).toEqual([
       'natal',
       'natal',

@@ -28,7 +28,7 @@ function closeAfterTest(cache: Cache): Cache {
 }
 
 describe('the health of a cache', () => {
-  it('is healthy, with figures, where all is well', async () => {
+  it('is healthy, with figures, when nothing is wrong', async () => {
     const { address } = await started(['maxmemory 100mb']);
     const health = await healthCheck(closeAfterTest(redisCache({ address })));
     expect(health).toMatchObject({
@@ -48,7 +48,7 @@ describe('the health of a cache', () => {
     expect(new Date(health.timestamp).toISOString()).toBe(health.timestamp);
   });
 
-  it('does not know, and is not ill, where the user may not ask', async () => {
+  it('has unknown figures and stays healthy when the user lacks permission', async () => {
     const { address } = await started(['user shy on >secret ~* &* +@all -info']);
     const health = await healthCheck(
       closeAfterTest(redisCache({ address, username: 'shy', password: 'secret' })),
@@ -57,7 +57,7 @@ describe('the health of a cache', () => {
     expect(health).toMatchObject({ status: 'healthy', checks: { memory: denied, replication: denied } });
   });
 
-  it('is degraded where memory is nearly full or replicas are missing', async () => {
+  it('is degraded when memory is nearly full or replicas are missing', async () => {
     const { address } = await started(['maxmemory 100mb']);
     const cache = closeAfterTest(redisCache({ address }));
     const health = await healthCheck(cache, { memoryWarnRatio: 0.000_1, minReplicas: 2 });
@@ -70,20 +70,20 @@ describe('the health of a cache', () => {
     });
   });
 
-  it('knows no ratio where memory has no limit', async () => {
+  it('has no memory ratio when memory has no limit', async () => {
     const { address } = await started();
     const { memory } = (await healthCheck(closeAfterTest(redisCache({ address })))).checks;
     expect(memory.status).toBe('pass');
     expect(memory).not.toHaveProperty('usageRatio');
   });
 
-  it('sees a replica that has lost its master', async () => {
+  it('detects a replica that has lost its master', async () => {
     const redis = await started(['replicaof 127.61.0.9 1']);
     const health = await healthCheck(closeAfterTest(redisCache({ address: redis.address })));
     expect(health.checks.replication).toMatchObject({ status: 'fail', role: 'slave' });
   });
 
-  it('is unhealthy without Redis, or degraded where that is said, and the endpoint says so', async () => {
+  it('is unhealthy without Redis, or degraded when so configured, and the endpoint returns it', async () => {
     const redis = await started();
     const cache = closeAfterTest(
       redisCache({ address: redis.address, commandTimeoutMs: 100, breaker: { threshold: 1 } }),
@@ -112,7 +112,7 @@ describe('the health of a cache', () => {
     expect((await healthCheck(cache, { redisRequired: false })).status).toBe('degraded');
   });
 
-  it('is within its time although Redis hangs', async () => {
+  it('is returned within its timeout while Redis hangs', async () => {
     const redis = await started();
     const cache = closeAfterTest(redisCache({ address: redis.address, commandTimeoutMs: 5000 }));
     await cache.ping();
@@ -124,7 +124,7 @@ describe('the health of a cache', () => {
     redis.resume();
   });
 
-  it('is healthy without any Redis where there is to be none', async () => {
+  it('is healthy without Redis when Redis is disabled', async () => {
     const health = await healthCheck(closeAfterTest(memoryCache()));
     expect(health.status).toBe('healthy');
     expect(health.checks.connectivity).toEqual({
@@ -133,7 +133,7 @@ describe('the health of a cache', () => {
     });
   });
 
-  it('says how a cluster is', async () => {
+  it('reports the state of a cluster', async () => {
     const redis = await started(['cluster-enabled yes']);
     const cache = closeAfterTest(redisCache({ address: redis.address }));
     const down = await healthCheck(cache);
@@ -150,7 +150,7 @@ describe('the health of a cache', () => {
     });
   });
 
-  it('counts sentinels and replicas, and sees when a failover has become impossible', async () => {
+  it('counts sentinels and replicas, and detects when a failover has become impossible', async () => {
     const set = await startSentinelSet();
     ends.push(async () => set[Symbol.asyncDispose]());
     const cache = closeAfterTest(sentinelCache({ sentinels: set.sentinels.map(({ address }) => address) }));

@@ -20,7 +20,7 @@ describe.each<[string, () => Cache]>([
   ['in Redis', () => redisCache({ address: redis.address, namespace: `llm${Math.random()}` })],
   ['in memory', () => memoryCache()],
 ])('answers of language models %s', (_, open) => {
-  it('are given once for the same model, prompt and parameters', async () => {
+  it('are cached for the same model, prompt and parameters', async () => {
     const cache = closeAfterTest(open());
     await cache.ping();
     const llm = llmCache(cache, { ttlSeconds: 60 });
@@ -45,7 +45,7 @@ describe.each<[string, () => Cache]>([
     expect((await llm.ask({ ...request, model: 'gpt-4o' }, call)).response).toBe('answer 3');
   });
 
-  it('go with their model, and with no other', async () => {
+  it('are invalidated with their model, and with no other', async () => {
     const cache = closeAfterTest(open());
     await cache.ping();
     const llm = llmCache(cache);
@@ -62,7 +62,7 @@ describe.each<[string, () => Cache]>([
     expect(await llm.peek(requests[1] as (typeof requests)[0])).toBeUndefined();
   });
 
-  it('are asked for again after an error, and where the entry is something else', async () => {
+  it('are requested again after an error, and when the entry has another shape', async () => {
     const cache = closeAfterTest(open());
     await cache.ping();
     const llm = llmCache(cache);
@@ -78,7 +78,7 @@ describe.each<[string, () => Cache]>([
   });
 });
 
-it('keys tell the model, so that analytics can', async () => {
+it('LLM keys contain the model, so that analytics can group by it', async () => {
   const over = closeAfterTest(memoryCache());
   const analytics = new CacheAnalytics(over);
   const llm = llmCache(analytics.cache);

@@ -46,7 +46,7 @@ const open = (namespace: string, more: object = {}): Cache =>
   closeAfterTest(redisCache({ address: redis.address, namespace, ...more }));
 
 describe('metrics', () => {
-  it('have the names that a dashboard expects: the cache, the server, the breaker and the warming', async () => {
+  it('have the names that the dashboard expects: cache, server, breaker and warming', async () => {
     const cache = open('metrics');
     const warmer = new CacheWarmer(cache, [{ name: 'all', generate: () => [['k', 1]] }]);
     await warmer.start();
@@ -77,14 +77,14 @@ describe('metrics', () => {
     await warmer.close();
   });
 
-  it('leave out what the user may not ask, and what does not answer', async () => {
+  it('omit what the user may not query, and what does not reply', async () => {
     const text = await collectMetrics(open('shy', { username: 'shy', password: 'secret' }));
     expect(text).toMatch(/cache_redis_hits_total/);
     expect(text).not.toMatch(/cache_redis_evictions_total/);
     expect(await collectMetrics(closeAfterTest(memoryCache()))).not.toMatch(/cache_redis_memory_bytes/);
   });
 
-  it('tell how long the breaker took to recover', async () => {
+  it('report how long the breaker took to recover', async () => {
     const own = await RedisProcess.start();
     ends.push(() => own[Symbol.asyncDispose]());
     const cache = closeAfterTest(
@@ -125,7 +125,7 @@ describe('metrics', () => {
     expect(JSON.parse(JSON.stringify(records))).toEqual(records);
   });
 
-  it('stand in a registry of prom-client beside the application’s own', async () => {
+  it('share a prom-client registry with the metrics of the application', async () => {
     const cache = open('registry');
     const registry = new Registry();
     new Counter({ name: 'orders_total', help: 'Orders.', registers: [registry] }).inc(3);
@@ -143,7 +143,7 @@ describe('metrics', () => {
     expect(text).toMatch(/^cache_redis_evictions_total\{namespace="registry"\} 0$/m);
   });
 
-  it('escape what a label may not hold', () => {
+  it('escape characters that a label may not contain', () => {
     const odd = 'a"b\\c\nd';
     expect(labelsOf({ odd })).toBe('odd="a\\"b\\\\c\\nd"');
     const family = { name: 'x', type: 'gauge', help: 'X.' } as const;
@@ -155,7 +155,7 @@ describe('metrics', () => {
 });
 
 describe('OpenTelemetry', () => {
-  it('gets a span for each operation, with hits, source and error, and the statistics as metrics', async () => {
+  it('gets a span per operation, with hits, source and error, and the statistics as metrics', async () => {
     const spans = new InMemorySpanExporter();
     const tracing = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] });
     const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
@@ -204,7 +204,7 @@ describe('OpenTelemetry', () => {
     expect(context.active()).toBeDefined();
   });
 
-  it('leaves the cache what it was: the rest of its methods, its state and its errors', async () => {
+  it('does not change the cache: its other methods, its state and its errors', async () => {
     const cache = withTelemetry(closeAfterTest(memoryCache({ namespace: 'n' })), {});
     await cache.setMany(new Map([['a', 1]]));
     expect(await cache.lookup('a')).toMatchObject({ found: true });
@@ -223,7 +223,7 @@ describe('OpenTelemetry', () => {
 });
 
 describe('shared statistics', () => {
-  it('add up over processes, without a command for an operation', async () => {
+  it('are summed over processes, without an extra command per operation', async () => {
     const [one, other] = [open('shared'), open('shared')];
     await one.set('k', 1);
     const statistics = [one, other].map((cache) => new SharedStatistics(cache));
@@ -241,7 +241,7 @@ describe('shared statistics', () => {
     expect(await statistics[0]?.read()).toMatchObject({ hits: 4 });
   });
 
-  it('flush by themselves, begin anew on request, and say nothing of an empty cache', async () => {
+  it('are flushed periodically, are reset on request, and skip an empty cache', async () => {
     const cache = open('timer');
     const shared = new SharedStatistics(cache, { flushMs: 10 });
     expect((await shared.read()).hitRatio).toBeNull();
@@ -254,7 +254,7 @@ describe('shared statistics', () => {
     expect(() => new SharedStatistics(cache, { flushMs: 1 })).toThrowError(/flushMs: must .*, got 1/);
   });
 
-  it('are sent later when Redis is away, and never twice', async () => {
+  it('are sent later when Redis is unreachable, and never twice', async () => {
     const own = await RedisProcess.start();
     ends.push(() => own[Symbol.asyncDispose]());
     const cache = closeAfterTest(
@@ -277,7 +277,7 @@ describe('shared statistics', () => {
     await shared.close();
   });
 
-  it('are the cache’s own where there is no Redis', async () => {
+  it('are those of the cache when there is no Redis', async () => {
     const cache = closeAfterTest(memoryCache());
     const shared = new SharedStatistics(cache);
     await cache.set('k', 1);

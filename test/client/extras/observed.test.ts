@@ -147,7 +147,7 @@ function telemetry() {
 }
 
 describe('the operations', () => {
-  it('are all methods of the cache except those that answer from what is known', async () => {
+  it('are all methods of the cache except those that need no operation', async () => {
     const cache = memoryCache();
     const operations = methodsOf(cache).filter((name) => !STATE.some((state) => state === name));
     expect(operations.toSorted()).toEqual(Object.keys(OPERATIONS).toSorted());
@@ -161,7 +161,7 @@ describe('the operations', () => {
   it.each([
     ['with Redis', () => open('spans')],
     ['in memory', () => memoryCache({ namespace: 'spans' })],
-  ] as const)('have one span and a duration each, %s', async (_where, opened) => {
+  ] as const)('have one span and one duration each, %s', async (_where, opened) => {
     await using sdk = telemetry();
     const cache = withTelemetry(opened(), sdk.options);
     for (const [name, { call, span = name, keys = 0 }] of Object.entries(OPERATIONS)) {
@@ -181,7 +181,7 @@ describe('the operations', () => {
     expect(await sdk.durations()).toEqual(new Set(names));
   });
 
-  it('of cache.invalidation have one span and a duration each', async () => {
+  it('of cache.invalidation have one span and one duration each', async () => {
     await using sdk = telemetry();
     const cache = withTelemetry(open('invalidation'), sdk.options);
     for (const [name, call] of Object.entries(INVALIDATIONS)) {
@@ -200,7 +200,7 @@ describe('the operations', () => {
     await cache.close();
   });
 
-  it('that fail have a span with the error, also where they throw at once', async () => {
+  it('that fail have a span with the error, also when they throw synchronously', async () => {
     await using sdk = telemetry();
     const cache = withTelemetry(memoryCache(), sdk.options);
     await expect(cache.exists('')).rejects.toThrow('key');
@@ -209,7 +209,7 @@ describe('the operations', () => {
     await cache.close();
   });
 
-  it('on many keys count the keys of a list as those of arguments', async () => {
+  it('on many keys count the keys of a list like those of arguments', async () => {
     await using sdk = telemetry();
     const cache = withTelemetry(memoryCache(), sdk.options);
     await cache.delete(['a', 'b', 'c']);
@@ -219,14 +219,14 @@ describe('the operations', () => {
     await cache.close();
   });
 
-  it('are one function each, however often they are taken from the cache', async () => {
+  it('keep their identity, however often they are read from the cache', async () => {
     const cache = withTelemetry(memoryCache(), {});
     expect(cache.ttl).toBe(cache.ttl);
     expect(cache.invalidation.pattern).toBe(cache.invalidation.pattern);
     await cache.close();
   });
 
-  it('count as reads for the analytics where they are reads', async () => {
+  it('count as reads in the analytics if they are reads', async () => {
     const analytics = new CacheAnalytics(memoryCache());
     await analytics.cache.set('v1:natal:1', 1);
     await analytics.cache.getWithTtl('v1:natal:1');
@@ -243,7 +243,7 @@ describe('the metrics', () => {
     ['functions', {}],
     ['a script', { scripting: { loadFunctions: false } }],
     ['plain commands', { scripting: { loadFunctions: false, evalScripts: false } }],
-  ] as const)('have the names of public operations alone, by %s', async (way, options) => {
+  ] as const)('are named after public operations only, by %s', async (way, options) => {
     const cache = redisCache({
       ...options,
       address: redis.address,

@@ -26,7 +26,7 @@ const closeAfterTest = (cache: Cache): Cache => {
 };
 
 describe('a wrapped function', () => {
-  it('is called once for equal arguments, whatever their spelling, and its results are in Redis', async () => {
+  it('is called once for equal arguments, whatever the order of their properties, and stores results in Redis', async () => {
     const cache = closeAfterTest(redisCache({ address: redis.address, namespace: 'wrap' }));
     await cache.ping();
     let calls = 0;
@@ -48,7 +48,7 @@ describe('a wrapped function', () => {
     expect(search.keyOf({ lang: 'en' }, 1)).toMatch(/^v1:search:[0-9a-f]{16}$/);
   });
 
-  it('sees the `this` of its caller, which is no part of the key unless it is named', async () => {
+  it('receives the `this` of its caller, which is part of the key only if it is named', async () => {
     const cache = closeAfterTest(memoryCache());
     class Shop {
       readonly name: string;
@@ -87,7 +87,7 @@ describe('a wrapped function', () => {
     expect([await flaky(2), calls]).toEqual([4, 2]);
   });
 
-  it('is called again when its result was forgotten, or its version or shape is another', async () => {
+  it('is called again when its result was invalidated, or its version or shape differs', async () => {
     const cache = closeAfterTest(memoryCache());
     let calls = 0;
     const count = (): { n: number } => ({ n: ++calls });
@@ -105,7 +105,7 @@ describe('a wrapped function', () => {
     expect(await first()).toEqual({ n: 4 });
   });
 
-  it('takes plain arguments of another realm', async () => {
+  it('accepts plain arguments of another realm', async () => {
     const cache = closeAfterTest(memoryCache());
     let calls = 0;
     const counted = wrap(async (_: unknown) => ++calls, { cache, domain: 'realm' });

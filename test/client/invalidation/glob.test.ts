@@ -20,7 +20,7 @@ const patternOf = (...characters: string[]) =>
 // char.
 const pattern = fc.oneof(patternOf('[', ']', '^', '-', '\\'), patternOf('ü', ']', '-', '\\'));
 
-it('matches what Redis matches', async () => {
+it('a glob matches what Redis matches', async () => {
   const admin = redis.admin();
   await fc.assert(
     fc.asyncProperty(pattern, fc.uniqueArray(text, { minLength: 1, maxLength: 20 }), async (glob, texts) => {
@@ -33,7 +33,7 @@ it('matches what Redis matches', async () => {
   );
 });
 
-it('matches an escaped text only by itself', () => {
+it('an escaped glob matches only its own text', () => {
   fc.assert(
     fc.property(pattern, text, (a, b) => {
       const compiled = compileGlob(escapeGlob(a));
@@ -43,7 +43,7 @@ it('matches an escaped text only by itself', () => {
   );
 });
 
-it('takes no longer than pattern times text', () => {
+it('matching takes at most pattern times text', () => {
   const glob = compileGlob(`${'a*'.repeat(200)}b`);
   expect(glob.matches('a'.repeat(5000))).toBe(false);
 });

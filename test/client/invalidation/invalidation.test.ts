@@ -29,7 +29,7 @@ describe('invalidation by event, domain and dependency', () => {
     invalidation = new CacheInvalidation(parts);
   });
 
-  it('does what the mappings of an event name, each thing once', async () => {
+  it('applies the mappings of an event, each action once', async () => {
     const off = invalidation.on<{ id: number }>('order-paid', ({ id }) => ({
       keys: [`order:${id}`, 'orders'],
       tags: ['sales'],
@@ -51,13 +51,13 @@ describe('invalidation by event, domain and dependency', () => {
     expect(await invalidation.emit('nobody listens')).toEqual({ outcome: 'applied', deleted: 0 });
   });
 
-  it('refuses tags that are no list of names', async () => {
+  it('rejects tags that are not a list of names', async () => {
     for (const tags of ['sales', [''], ['~sales'], [7]] as unknown as string[][])
       await expect(invalidation.invalidate({ tags })).rejects.toThrowError(ConfigurationError);
     expect(done).toEqual([]);
   });
 
-  it('does nothing when a mapping throws, and everything else when one thing fails', async () => {
+  it('does nothing when a mapping throws, and all other actions when one fails', async () => {
     invalidation.on('broken', () => {
       throw new Error('no such order');
     });
@@ -73,7 +73,7 @@ describe('invalidation by event, domain and dependency', () => {
     expect(await failing.tags('a', 'b')).toEqual({ outcome: 'pending', deleted: 0 });
   });
 
-  it('puts the tags of its domains and of what it depends on on an entry', () => {
+  it('adds the tags of its domains and dependencies to an entry', () => {
     invalidation.depend('product:1', ['user:1']);
     expect(invalidation.tagsOf('product:1', ['own'])).toEqual([
       'own',
@@ -85,7 +85,7 @@ describe('invalidation by event, domain and dependency', () => {
     expect(() => invalidation.tagsOf('product:1', ['~own'])).toThrowError(ConfigurationError);
   });
 
-  it('gives a domain a new version by one tag, and refuses one that it does not know', async () => {
+  it('gives a domain a new version with one tag, and rejects an unknown domain', async () => {
     expect(await invalidation.domain('catalogue')).toEqual({ outcome: 'applied', deleted: 0 });
     expect(done).toEqual([['tags', ['~domain:catalogue']]]);
     await expect(invalidation.domain('nonsense')).rejects.toThrowError(
@@ -99,7 +99,7 @@ describe('invalidation by event, domain and dependency', () => {
     expect(await invalidation.pattern('user:*')).toEqual({ outcome: 'applied', deleted: 10 });
   });
 
-  it('tells what depends on a changed key, and is silent where nothing does', async () => {
+  it('invalidates what depends on a changed key, and nothing when there are no dependents', async () => {
     expect(invalidation.changed(['user:1'])).toBeUndefined();
     invalidation.depend('profile:1', ['user:1']);
     expect(invalidation.changed(['profile:1', 'other'])).toBeUndefined();
@@ -109,7 +109,7 @@ describe('invalidation by event, domain and dependency', () => {
 });
 
 describe('dependencies', () => {
-  it('reach through: what depends on what depends on a key is a miss with it', () => {
+  it('are transitive: an indirect dependent is a miss as well', () => {
     const graph = new Dependencies();
     graph.declare('c', ['b']);
     graph.declare('b', ['a', 'z']);
@@ -121,7 +121,7 @@ describe('dependencies', () => {
     expect([graph.tagsOf('c'), graph.changed(['b'])]).toEqual([[], []]);
   });
 
-  it('are no circle, and a declaration that would make one changes nothing', () => {
+  it('reject a cycle, and a rejected declaration changes nothing', () => {
     const graph = new Dependencies();
     graph.declare('b', ['a']);
     graph.declare('c', ['b']);
@@ -131,7 +131,7 @@ describe('dependencies', () => {
     expect(graph.tagsOf('b')).toEqual(['~key:a']);
   });
 
-  it('are bounded, for a key and in all', () => {
+  it('are bounded, per key and in total', () => {
     const graph = new Dependencies(2);
     expect(() =>
       graph.declare(

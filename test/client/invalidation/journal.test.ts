@@ -37,7 +37,7 @@ describe('the journal of deletions', () => {
   afterEach(() => void journal.close());
   const done = (): Promise<void> => waitUntil('all are replayed', () => journal.pending === 0);
 
-  it('repeats at the new master what the former acknowledged in its last seconds, and no more', async () => {
+  it('repeats on the new master what the former acknowledged in its last seconds, and no more', async () => {
     journal.acknowledged(['early']);
     at = 10_001;
     journal.acknowledged(['late', 'later']);
@@ -49,7 +49,7 @@ describe('the journal of deletions', () => {
     expect(calls).toEqual([['late', 'later']]);
   });
 
-  it('counts those seconds from when the former master was last trusted', async () => {
+  it('counts those seconds from the last time that the former master was trusted', async () => {
     journal.acknowledged(['k']);
     at = 9_000;
     journal.noticed({ type: 'suspect', master, reason: 'it hangs' });
@@ -68,7 +68,7 @@ describe('the journal of deletions', () => {
     expect([journal.pending, journal.recent]).toEqual([0, 1]);
   });
 
-  it('repeats it once more when the successor is succeeded in its turn', async () => {
+  it('repeats deletions once more after a second failover', async () => {
     journal.acknowledged(['k']);
     for (let failover = 0; failover < 2; failover++) {
       journal.noticed(moved);
@@ -78,7 +78,7 @@ describe('the journal of deletions', () => {
     expect(calls).toEqual([['k'], ['k']]);
   });
 
-  it('leaves alone what a confirmed value has taken the place of', () => {
+  it('skips a key that a confirmed write has replaced', () => {
     journal.acknowledged(['k']);
     journal.failed(['other']);
     journal.supersede('k');
@@ -87,7 +87,7 @@ describe('the journal of deletions', () => {
     expect(journal.pending).toBe(0);
   });
 
-  it('says of a key for how long a reply may be older than its deletion', async () => {
+  it('returns for a key how much older than its deletion a reply may be', async () => {
     const before = journal.ends;
     journal.failed(['k']);
     expect(journal.wasPending('k', journal.ends)).toBe(true);
@@ -96,7 +96,7 @@ describe('the journal of deletions', () => {
     expect(journal.wasPending('k', journal.ends)).toBe(false);
   });
 
-  it('trusts no reply to a read that is older than all ends that it remembers', async () => {
+  it('trusts no reply to a read that is older than every outage that it has recorded', async () => {
     const before = journal.ends;
     journal.failed(['k', ...Array.from({ length: 9999 }, (_, i) => `k${i}`)]);
     await done();
@@ -110,7 +110,7 @@ describe('the journal of deletions', () => {
     const part = (prefix: string): ConnectionPart => ({ covers: (key) => key.startsWith(prefix) });
     const [a, b] = [part('a'), part('b')];
 
-    it('repeats what went over the one that has moved', async () => {
+    it('repeats the deletions of the connection that moved', async () => {
       journal.acknowledged(['a:1', 'b:1']);
       journal.noticed(moved, b);
       journal.noticed(ready, b);
@@ -121,7 +121,7 @@ describe('the journal of deletions', () => {
       expect(calls).toEqual([['b:1'], ['a:1']]);
     });
 
-    it('stops the window of one that is in doubt, whatever the others say', async () => {
+    it('stops the window of a connection in doubt, whatever the state of the others', async () => {
       journal.acknowledged(['a:1']);
       at = 9_000;
       journal.noticed(lost, a);
@@ -139,7 +139,7 @@ describe('the journal of deletions', () => {
   describe('and writes of the same key', () => {
     const order = () => journal.order;
 
-    it('repeats no deletion that failed after a later write was taken', () => {
+    it('does not repeat a deletion that failed after a later write was accepted', () => {
       const deletion = order().begin('k');
       const write = order().begin('k');
       order().taken('k', write);
@@ -153,7 +153,7 @@ describe('the journal of deletions', () => {
       expect(journal.isPending('k')).toBe(true);
     });
 
-    it('repeats one that was asked for after the write', () => {
+    it('repeats a deletion that was requested after the write', () => {
       const write = order().begin('k');
       const deletion = order().begin('k');
       journal.failed(['k'], deletion);
@@ -161,7 +161,7 @@ describe('the journal of deletions', () => {
       expect(journal.isPending('k')).toBe(true);
     });
 
-    it('leaves a key alone that a durable write is replacing, until that has failed', async () => {
+    it('skips a key that a durable write is replacing, until the write has failed', async () => {
       const { promise, reject } = Promise.withResolvers<number>();
       const fallback = new Fallback(10, async (keys) => void calls.push(keys));
       fallback.remember(['k', 'other']);
@@ -178,7 +178,7 @@ describe('the journal of deletions', () => {
       fallback.stop();
     });
 
-    it('waits with a durable write for the replay of its key, and replays it never again', async () => {
+    it('delays a durable write until the replay of its key, and does not replay the key again', async () => {
       const { promise, resolve } = Promise.withResolvers<void>();
       const steps: string[] = [];
       const fallback = new Fallback(10, (keys) => {
@@ -200,7 +200,7 @@ describe('the journal of deletions', () => {
       fallback.stop();
     });
 
-    it('does not repeat at a successor what a durable write has replaced while the master moved', () => {
+    it('does not repeat on a successor what a durable write replaced during the failover', () => {
       journal.acknowledged(['k']);
       const place = journal.order.begin('k');
       journal.hold('k');
@@ -224,7 +224,7 @@ describe('the journal of deletions', () => {
     });
   });
 
-  it('forgets after its window, and says how many it could not keep', () => {
+  it('drops deletions after its window, and reports how many it could not keep', () => {
     open({ recentMax: 3 });
     journal.acknowledged(['a', 'b', 'c', 'd']);
     expect([journal.recent, journal.dropped]).toEqual([3, 1]);
@@ -233,7 +233,7 @@ describe('the journal of deletions', () => {
     expect([journal.recent, journal.dropped]).toEqual([1, 1]);
   });
 
-  it('refuses with an error what it cannot hold', () => {
+  it('rejects with an error what exceeds its bound', () => {
     open({ pendingMax: 2 });
     journal.failed(['a', 'b']);
     expect(() => journal.failed(['a', 'b'])).not.toThrow();
@@ -244,7 +244,7 @@ describe('the journal of deletions', () => {
     expect(calls).toEqual([]);
   });
 
-  it('repeats them also where no connection says that it is ready, for as long as Redis refuses', async () => {
+  it('repeats deletions without a ready event, for as long as Redis refuses them', async () => {
     let refusals = 2;
     open({
       unlink: async (keys) => {
@@ -258,7 +258,7 @@ describe('the journal of deletions', () => {
     expect(calls).toEqual([['k'], ['k'], ['k']]);
   });
 
-  it('sends no more than 500 keys in a command', async () => {
+  it('sends at most 500 keys per command', async () => {
     journal.failed(Array.from({ length: 1200 }, (_, i) => `k${i}`));
     journal.recover();
     await done();
@@ -286,7 +286,7 @@ describe.each([1, 4])('a failover that lost deletions, with %i connections', (po
     await set[Symbol.asyncDispose]();
   });
 
-  it('brings nothing back: it is deleted again, and not believed until then', async () => {
+  it('restores nothing: lost deletions are repeated, and reads are not trusted until then', async () => {
     const former = await set.master();
     const next = set.redis.find((node) => node !== former) as RedisProcess;
     // Over all connections of a pool.

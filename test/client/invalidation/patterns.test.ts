@@ -42,7 +42,7 @@ describe('deletion by pattern', () => {
   }
   const left = async (): Promise<readonly string[]> => (await redis.admin().keys('*')).sort();
 
-  it('deletes what matches in the namespace, and nothing else', async () => {
+  it('deletes matching keys in the namespace, and nothing else', async () => {
     const options = open();
     await fill(['ns:user:1', 'ns:user:2', 'ns:order:1', 'other:user:3', 'ns:~tag:user:1', 'ns*:user:1']);
     expect(await deleteMatching('user:*', options)).toEqual({ deleted: 2, restarts: 0 });
@@ -52,7 +52,7 @@ describe('deletion by pattern', () => {
     expect(await left()).toEqual(['ns*:user:1', 'ns:~tag:user:1', 'other:user:3']);
   });
 
-  it('deletes keys that are no UTF-8, and not those that they look like as text', async () => {
+  it('deletes keys that are not UTF-8, and not the keys whose text looks the same', async () => {
     const options = open();
     const foreign = Buffer.from([...Buffer.from('ns:a'), 0xff]);
     const alike = 'ns:a\ufffd';
@@ -63,13 +63,13 @@ describe('deletion by pattern', () => {
     expect(deleted).toEqual([]);
   });
 
-  it('takes the namespace for what it is, whatever it looks like', async () => {
+  it('treats the namespace literally, whatever characters it contains', async () => {
     await fill(['n[s]*:a', 'ns:a', 'nsx:a']);
     expect((await deleteMatching('*', open({ namespace: 'n[s]*' }))).deleted).toBe(1);
     expect(await left()).toEqual(['ns:a', 'nsx:a']);
   });
 
-  it('takes the lease of a load that is under way', async () => {
+  it('deletes the lease of a load in flight', async () => {
     const options = open();
     for (const key of ['ns:user:1', 'ns:order:1'])
       await redis.admin().set(key, encodePlaceholder('f'.repeat(16)), 'PX', 60_000);
@@ -77,7 +77,7 @@ describe('deletion by pattern', () => {
     expect(await left()).toEqual(['ns:order:1']);
   });
 
-  it('works in batches, and misses none of many', async () => {
+  it('works in batches, and misses no key', async () => {
     const options = open({ batch: 100 });
     for (let i = 0; i < 20; i++) await fill(Array.from({ length: 500 }, (_, n) => `ns:k:${i * 500 + n}`));
     await redis.admin().config('RESETSTAT');
@@ -86,7 +86,7 @@ describe('deletion by pattern', () => {
     expect(Number(/cmdstat_scan:calls=(\d+)/.exec(stats)?.[1])).toBeGreaterThan(90);
   });
 
-  it('begins again when the connection was lost in between', async () => {
+  it('restarts when the connection was lost in between', async () => {
     let cuts = 0;
     const options = open({
       batch: 10,
@@ -109,7 +109,7 @@ describe('deletion by pattern', () => {
     expect(await left()).toEqual([]);
   });
 
-  it('waits for a Redis that is away for a moment', async () => {
+  it('waits for a Redis that is briefly unreachable', async () => {
     const options = open({ batch: 10 });
     await fill(Array.from({ length: 200 }, (_, i) => `ns:k:${i}`));
     await connection.call('PING');
@@ -127,7 +127,7 @@ describe('deletion by pattern', () => {
     expect(await left()).toEqual([]);
   });
 
-  it('fails with an error when Redis stays away, with what was found in the journal', async () => {
+  it('fails with an error when Redis stays unreachable, with the found keys in the journal', async () => {
     // Enough keys that the page with the first match is not the last one.
     await fill(Array.from({ length: 50 }, (_, i) => `ns:k:${i}`));
     const options = open({
@@ -143,7 +143,7 @@ describe('deletion by pattern', () => {
     expect(failed.length).toBeGreaterThan(0);
   });
 
-  it('gives up when it is interrupted without end, or asked to, or refused', async () => {
+  it('gives up when it is interrupted repeatedly, aborted or refused', async () => {
     await fill(['ns:k:1']);
     const restless = open({
       send: async (command, args) => {
@@ -162,7 +162,7 @@ describe('deletion by pattern', () => {
     await redis.admin().config('SET', 'min-replicas-to-write', '0');
   });
 
-  it('names the keys of one slot in a command', async () => {
+  it('sends the keys of one slot per command', async () => {
     const unlinks: number[] = [];
     const options = open({
       slotOf: (key) => key.length,

@@ -17,7 +17,7 @@ const ways: readonly (readonly [string, () => Cache])[] = [
 ];
 
 describe.each(ways)('tagged entries %s', (_, open) => {
-  it('are misses once one of their tags is invalidated, the others are not', async () => {
+  it('are misses after one of their tags is invalidated, and the others are not', async () => {
     const cache = open();
     await cache.set('a', 1, { tags: ['x', 'y'] });
     await cache.set('b', 2, { tags: ['y'] });
@@ -30,7 +30,7 @@ describe.each(ways)('tagged entries %s', (_, open) => {
     await cache.close();
   });
 
-  it('that were loading while their tag was invalidated are not found afterwards', async () => {
+  it('that were loading while their tag was invalidated are misses afterwards', async () => {
     const cache = open();
     let loaded = (): void => {};
     const loading = cache.getOrCompute(
@@ -46,7 +46,7 @@ describe.each(ways)('tagged entries %s', (_, open) => {
     await cache.close();
   });
 
-  it('take effect in the order in which they were asked for', async () => {
+  it('take effect in the order of the calls', async () => {
     const cache = open();
     const set = cache.set('o', 1, { tags: [`order-${Math.random()}`] });
     const removed = cache.delete('o');
@@ -72,7 +72,7 @@ describe.each(ways)('tagged entries %s', (_, open) => {
     await cache.close();
   });
 
-  it('that depend on a key are misses once it is set where nothing was, or deleted by pattern', async () => {
+  it('that depend on a key are misses after it is first set, or deleted by pattern', async () => {
     const cache = open();
     cache.invalidation.depend('made', ['part:1']);
     await cache.set('made', 'of nothing');
@@ -84,7 +84,7 @@ describe.each(ways)('tagged entries %s', (_, open) => {
     await cache.close();
   });
 
-  it('refuse a name that the cache keeps for itself', async () => {
+  it('reject a reserved name', async () => {
     const cache = open();
     await expect(cache.set('k', 1, { tags: ['~a'] })).rejects.toThrowError(/~a/);
     const load = (): Promise<number> => new Promise((resolve) => setImmediate(resolve, 1));
@@ -98,7 +98,7 @@ describe.each(ways)('tagged entries %s', (_, open) => {
 });
 
 describe('tags of several processes', () => {
-  it('reach the first tier of another, with one command for all entries', async () => {
+  it('reach the first tier of another process, with one command for all entries', async () => {
     const [one, other] = [1, 2].map(() => tieredCache({ address: redis.address, namespace: 'shared' }));
     if (!one || !other) throw new Error('two caches');
     for (let i = 0; i < 50; i++) await one.set(`k${i}`, i, { tags: ['all'] });
@@ -118,7 +118,7 @@ describe('tags of several processes', () => {
     await Promise.all([one.close(), other.close()]);
   });
 
-  it('cost no command beside the read where the versions are known', async () => {
+  it('cost no command besides the read when the versions are known', async () => {
     const cache = redisCache({ address: redis.address, namespace: 'known' });
     await cache.set('k', 1, { tags: ['a', 'b'] });
     await waitUntil('the versions are known', async () => {

@@ -86,7 +86,7 @@ function isAmbiguous(value: Plain): boolean {
 const clear = plain.filter((value) => !isAmbiguous(value));
 
 describe('a key', () => {
-  it('is the same for the same said otherwise', () => {
+  it('is the same for another spelling of the same input', () => {
     fc.assert(
       fc.property(clear, (value) => {
         expect(buildKey('d', changeValue(value))).toBe(buildKey('d', value));
@@ -96,7 +96,7 @@ describe('a key', () => {
     );
   });
 
-  it('is the same exactly where the meaning is', () => {
+  it('is the same exactly when the meaning is the same', () => {
     fc.assert(
       fc.property(clear, clear, (a, b) => {
         expect(buildKey('d', a) === buildKey('d', b)).toBe(meaning(a) === meaning(b));
@@ -105,7 +105,7 @@ describe('a key', () => {
     );
   });
 
-  it('is another where one part of the input is replaced, moved into a list, or left out', () => {
+  it('differs when one part of the input is replaced, moved into a list, or omitted', () => {
     fc.assert(
       fc.property(fc.array(clear, { minLength: 1, maxLength: 5 }), fc.nat(), clear, (parts, at, other) => {
         const i = at % parts.length;
@@ -118,7 +118,7 @@ describe('a key', () => {
     );
   });
 
-  it('is another for another domain, version, namespace or shape', () => {
+  it('differs for another domain, version, namespace or shape', () => {
     const segment = fc.stringMatching(/^[A-Za-z0-9_.-]{1,8}$/);
     const named = fc.record({
       domain: segment,
@@ -137,7 +137,7 @@ describe('a key', () => {
     );
   });
 
-  it('has as many parts as it should, whatever its domain and prefix are, or says what is wrong with them', () => {
+  it('has the documented number of parts for every domain and prefix, or an error names the invalid one', () => {
     fc.assert(
       fc.property(text, (name) => {
         for (const [build, parts] of [
@@ -167,7 +167,7 @@ describe('a vector key', () => {
       decimals === undefined ? {} : { decimals },
     );
 
-  it('is shared by vectors exactly where each component rounds to the same, whatever the precision', () => {
+  it('is shared by vectors exactly when each component rounds to the same value, at every precision', () => {
     fc.assert(
       fc.property(vector, fc.double({ min: 0, max: 2, noNaN: true }), fc.nat(8), (list, share, decimals) => {
         const step = 10 ** -decimals;
@@ -180,7 +180,7 @@ describe('a vector key', () => {
     );
   });
 
-  it('knows the order and the number of components, and not the kind of their array', () => {
+  it('depends on the order and number of components, and not on the array type', () => {
     fc.assert(
       fc.property(vector, (list) => {
         expect(of([...list, 0])).not.toBe(of(list));

@@ -5,7 +5,7 @@ import { buildBatchKey, buildKey, buildResponseKey, ConfigurationError } from '.
 import { normalize } from '../../../client/keys/normalize.ts';
 
 describe('buildKey', () => {
-  it('says domain and version, and hashes the rest to 16 digits', () => {
+  it('contains domain and version, and hashes the rest to 16 digits', () => {
     expect(buildKey('natal', { a: 1 }, 1, 'meridian')).toMatch(/^meridian:v1:natal:[0-9a-f]{16}$/);
     expect(buildKey('acg-lines', 'x', 2)).toMatch(/^v2:acg-lines:[0-9a-f]{16}$/);
   });
@@ -19,7 +19,7 @@ describe('buildKey', () => {
     expect(buildResponseKey('agent', ['model', 'prompt'])).toMatch(/^agent:cache:[0-9a-f]{16}$/);
   });
 
-  it('gives another key for another version', () => {
+  it('returns another key for another version', () => {
     expect(buildKey('natal', { a: 1 }, 1)).not.toBe(buildKey('natal', { a: 1 }, 2));
   });
 
@@ -29,7 +29,7 @@ describe('buildKey', () => {
     expect(buildKey('d', -0)).toBe(buildKey('d', 0));
   });
 
-  it('takes plain data of another realm, and gives it the same key', () => {
+  it('accepts plain data of another realm, and returns the same key', () => {
     const foreign: unknown = runInNewContext(
       '({ a: 1, b: [{ c: "x" }], d: new Date(5), e: Object.create(null) })',
     );
@@ -38,7 +38,7 @@ describe('buildKey', () => {
     expect(() => buildKey('d', runInNewContext('new Map()'))).toThrowError('A Map cannot be');
   });
 
-  it('differs where inputs differ in type', () => {
+  it('differs when inputs differ in type', () => {
     const inputs = [
       1,
       '1',
@@ -71,7 +71,7 @@ describe('buildKey', () => {
     fc.assert(fc.property(fc.jsonValue(), (value) => normalize(shuffled(value)) === normalize(value)));
   });
 
-  it('refuses what has no one spelling', () => {
+  it('rejects input without a unique spelling', () => {
     for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, () => 1, new Map(), Symbol('s')])
       expect(() => buildKey('d', bad)).toThrowError(ConfigurationError);
     expect(() => buildKey('a:b', 1)).toThrowError('"a:b"');

@@ -10,7 +10,7 @@ const search = { namespace: 'documents', vector: [0.12345, -0.5, 0], topK: 10 };
 const cells = fc.array(fc.integer({ min: -10_000, max: 10_000 }), { minLength: 1, maxLength: 50 });
 
 describe('a vector key', () => {
-  it('is the same under noise that crosses no boundary of a cell', () => {
+  it('is the same under noise that crosses no cell boundary', () => {
     fc.assert(
       fc.property(cells, fc.double({ min: -0.49, max: 0.49, noNaN: true }), (list, noise) => {
         const vector = list.map((cell) => cell / 1e4);
@@ -20,7 +20,7 @@ describe('a vector key', () => {
     );
   });
 
-  it('is another where a component differs by more than a cell', () => {
+  it('differs when a component differs by more than a cell', () => {
     fc.assert(
       fc.property(cells, fc.nat(), (list, at) => {
         const vector = list.map((cell) => cell / 1e4);
@@ -32,7 +32,7 @@ describe('a vector key', () => {
     );
   });
 
-  it('mostly survives a way through float32 of 1536 components, as its comment says', () => {
+  it('usually survives a conversion of 1536 components to float32, as its comment states', () => {
     let state = 1;
     const random = (): number => {
       state = (state * 48_271) % 2_147_483_647;
@@ -48,12 +48,12 @@ describe('a vector key', () => {
     expect(same / trials).toBeGreaterThan(0.9);
   });
 
-  it('says its version and hashes the rest', () => {
+  it('contains its version and hashes the rest', () => {
     expect(buildVectorKey(search)).toMatch(/^v1:vector:[0-9a-f]{16}$/);
     expect(buildVectorKey(search, { version: 2, namespace: 'shop' })).toMatch(/^shop:v2:vector:/);
   });
 
-  it('is another for another collection, number of results, filter or precision', () => {
+  it('differs for another collection, number of results, filter or precision', () => {
     const keys = [
       buildVectorKey(search),
       buildVectorKey({ ...search, namespace: 'images' }),
@@ -65,7 +65,7 @@ describe('a vector key', () => {
     expect(buildVectorKey({ ...search, vector: [-0] })).toBe(buildVectorKey({ ...search, vector: [0] }));
   });
 
-  it('refuses what is no vector search', () => {
+  it('rejects input that is not a vector search', () => {
     const bad: [object, RegExp][] = [
       [{ vector: [] }, /at least one component/],
       [{ vector: [1, Number.NaN] }, /vector\[1\]: NaN/],

@@ -27,7 +27,7 @@ describe('the memory of a first tier', () => {
     for (let i = 0; i < 5; i++) await cache.get(key);
   }
 
-  it('counts a value that was deflated at its full size, decoded', async () => {
+  it('counts a deflated value at its full decoded size', async () => {
     await open({ deflateAboveBytes: 1000 });
     const value = { text: 'x'.repeat(1_000_000) };
     await cache.set('k', value);
@@ -40,7 +40,7 @@ describe('the memory of a first tier', () => {
     expect(gauge('entries_bytes')).toBeLessThan(3_100_000);
   });
 
-  it('is 64 MiB at most, unless another bound is given', async () => {
+  it('is bounded to 64 MiB by default', async () => {
     await open();
     const value = Buffer.alloc(2_000_000, 1);
     for (let i = 0; i < 60; i++) {
@@ -51,7 +51,7 @@ describe('the memory of a first tier', () => {
     expect(gauge('entries_bytes')).toBeGreaterThan(50_000_000);
   });
 
-  it('does not hold what is larger than its bound, which Redis serves', async () => {
+  it('does not hold a value above its bound, which Redis serves', async () => {
     await open({ l1: { maxBytes: 100_000 } });
     const value = 'x'.repeat(90_000);
     await cache.set('k', value);

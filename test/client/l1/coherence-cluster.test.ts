@@ -28,12 +28,12 @@ describe('a first tier over a cluster', () => {
     await waitUntil(`${key} is seen as ${value}`, async () => (await cache.get(key)) === value, 2000);
   }
 
-  it('hears of a write at any of the masters', async () => {
+  it('detects a write on every master', async () => {
     for (const key of keys) await kept(key);
     for (const key of keys) await overwritten(key, 'new');
   });
 
-  it('hears of writes to a slot that has moved', async () => {
+  it('detects writes to a slot that has moved', async () => {
     const key = keys[0] as string;
     const slot = slotOf(`c:${key}`);
     const from = await set.owner(slot);
@@ -60,7 +60,7 @@ describe('a first tier over a cluster', () => {
     expect((await cache.getMany(keys)).size).toBe(0);
   });
 
-  it('drops what it kept when a master dies, and listens to its successor', async () => {
+  it('drops its entries when a master dies, and listens to the successor', async () => {
     // Not a recently deleted one: its deletion would be repeated at the successor.
     const key = 'never deleted';
     await cache.set(key, 'before');

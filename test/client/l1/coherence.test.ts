@@ -19,7 +19,7 @@ describe('coherence with one server', () => {
   });
   afterAll(() => redis[Symbol.asyncDispose]());
 
-  it('every writer counts: SET, DEL, MSET, a transaction, a script, RENAME, COPY, GETDEL', async () => {
+  it('detects every kind of write: SET, DEL, MSET, a transaction, a script, RENAME, COPY, GETDEL', async () => {
     const admin = redis.admin();
     const writes: (() => Promise<unknown>)[] = [
       () => admin.set('ns:k', '2'),
@@ -40,14 +40,14 @@ describe('coherence with one server', () => {
     }
   });
 
-  it('an expiry that Redis carries out counts', async () => {
+  it('detects an expiry that Redis carries out', async () => {
     await redis.admin().set('ns:k', '1', 'PX', 80);
     await tier.readAndStore('ns:k');
     await tier.waitUntilGone('ns:k');
     expect(await tier.get('ns:k')).toBeNull();
   });
 
-  it('an eviction counts', async () => {
+  it('detects an eviction', async () => {
     const admin = redis.admin();
     await admin.set('ns:evicted', 'x'.repeat(2000));
     await tier.readAndStore('ns:evicted');
@@ -57,7 +57,7 @@ describe('coherence with one server', () => {
     await admin.config('SET', 'maxmemory', '0');
   });
 
-  it('FLUSHALL counts', async () => {
+  it('detects FLUSHALL', async () => {
     await redis.admin().set('ns:k', '1');
     await tier.readAndStore('ns:k');
     await redis.admin().flushall();
@@ -65,14 +65,14 @@ describe('coherence with one server', () => {
     expect(tier.coherence.live).toBe(true);
   });
 
-  it('own writes count as any other: their invalidation comes too', async () => {
+  it('receives the invalidations of its own writes', async () => {
     await tier.connection.call('SET', 'ns:k', '1');
     await tier.readAndStore('ns:k');
     await tier.connection.call('SET', 'ns:k', '2');
     await tier.waitUntilGone('ns:k');
   });
 
-  it('keys of others are not told of', async () => {
+  it('receives no invalidation for keys outside its prefix', async () => {
     await redis.admin().set('elsewhere', '1');
     await redis.admin().set('ns:k', '1');
     await waitUntil('the own key is told of', () =>
@@ -82,7 +82,7 @@ describe('coherence with one server', () => {
     expect(told).not.toContain('elsewhere');
   });
 
-  it('an invalidation that overtakes the reply of a read leaves nothing behind', async () => {
+  it('stores nothing when an invalidation overtakes the reply of a read', async () => {
     await redis.admin().set('ns:k', 'old');
     const fill = tier.coherence.begin('ns:k');
     const other = tier.coherence.begin('ns:other');
@@ -94,14 +94,14 @@ describe('coherence with one server', () => {
     expect([fill.end(), tier.coherence.begin('ns:k').end()]).toEqual([false, true]);
   });
 
-  it('what this process changes is forgotten at once, reads on their way included', async () => {
+  it('drops a key at once that this process changes, reads in flight included', async () => {
     await tier.readAndStore('ns:k');
     const fill = tier.coherence.begin('ns:k');
     tier.coherence.forget(['ns:k']);
     expect([tier.stored.has('ns:k'), fill.end()]).toEqual([false, false]);
   });
 
-  it('a listener that is killed is replaced, and what was kept is dropped before it serves again', async () => {
+  it('replaces a killed listener, and drops all entries before it serves again', async () => {
     await redis.admin().set('ns:k', 'old');
     await tier.readAndStore('ns:k');
     const fill = tier.coherence.begin('ns:k');
@@ -115,7 +115,7 @@ describe('coherence with one server', () => {
     expect((await listListenerIds(redis)).length).toBe(1);
   });
 
-  it('a server that hangs is not trusted for longer than the bound, and is again afterwards', async () => {
+  it('trusts a hung server only within the bound, and again when it has recovered', async () => {
     await tier.readAndStore('ns:k');
     redis.pause();
     const pausedAt = performance.now();
@@ -136,7 +136,7 @@ describe('coherence with one server', () => {
     await tier.waitUntilLive();
   });
 
-  it('a listener that hangs alone is noticed within the bound, and replaced', async () => {
+  it('detects a listener that hangs alone within the bound, and replaces it', async () => {
     await using stuck = await StuckProxy.open(redis.address);
     const behind = new MinimalTier({ mode: 'standalone', address: redis.address }, 200, stuck.address);
     await behind.waitUntilLive();
@@ -161,7 +161,7 @@ describe('coherence with one server', () => {
     await behind.close();
   });
 
-  it('a process that is too busy to listen serves nothing older than the bound', async () => {
+  it('serves nothing older than the bound in a process that is too busy to listen', async () => {
     await redis.admin().set('ns:k', '1');
     await tier.readAndStore('ns:k');
     const startedAt = performance.now();
@@ -176,7 +176,7 @@ describe('coherence with one server', () => {
     await tier.waitUntilLive();
   });
 
-  it('a short loss of the shared connection alone is no gap', async () => {
+  it('tolerates a short loss of the shared connection', async () => {
     await tier.readAndStore('ns:k');
     const resets = tier.countEvents('reset');
     const before = tier.countEvents('live');
@@ -185,7 +185,7 @@ describe('coherence with one server', () => {
     expect([tier.countEvents('reset') - resets, tier.stored.has('ns:k')]).toEqual([0, true]);
   });
 
-  it('a restart of the server drops what was kept', async () => {
+  it('drops all entries when the server restarts', async () => {
     await redis.admin().set('ns:k', '1');
     await tier.readAndStore('ns:k');
     await redis.kill();
@@ -196,7 +196,7 @@ describe('coherence with one server', () => {
     expect([tier.stored.has('ns:k'), await tier.get('ns:k')]).toEqual([false, null]);
   });
 
-  it('in hundreds of races with a listener that is cut again and again no old value outlives the bound', async () => {
+  it('keeps no old value beyond the bound in hundreds of races with a listener that is disconnected repeatedly', async () => {
     const admin = redis.admin();
     let cuts = 0;
     for (let race = 0; race < 300; race++) {
@@ -225,7 +225,7 @@ describe('coherence with one server', () => {
     expect(cuts).toBe(100);
   });
 
-  it('says why it cannot listen, once, and serves nothing', async () => {
+  it('reports once why it cannot listen, and serves nothing', async () => {
     await redis
       .admin()
       .call('ACL', 'SETUSER', 'deaf', 'on', '>secret', '~*', '+@all', '-client|tracking', '&*');
@@ -252,7 +252,7 @@ describe('coherence with one server', () => {
     await deaf.close();
   });
 
-  it('leaves nothing behind when it is closed, whatever it was doing', async () => {
+  it('releases everything at close, in every state', async () => {
     await tier.close();
     expect(tier.coherence.live).toBe(false);
     const closing = new MinimalTier({ mode: 'standalone', address: redis.address });
@@ -277,7 +277,7 @@ describe('coherence over sentinels', () => {
     await set[Symbol.asyncDispose]();
   });
 
-  it('follows the master: what was kept is dropped, and the new one is listened to', async () => {
+  it('follows the master: drops all entries and listens to the new one', async () => {
     const former = await set.master();
     await former.admin().set('ns:k', 'old');
     await tier.readAndStore('ns:k');

@@ -30,7 +30,7 @@ async function listen(prefixes: readonly string[]): Promise<Ear> {
 }
 
 describe('a load', () => {
-  it('is two messages of one key, to who listens to the namespace and to who listens to built keys', async () => {
+  it('sends two messages of one key each, to a listener of the namespace and to a listener of built keys', async () => {
     const cache = redisCache({
       address: redis.address,
       namespace: 'ns',

@@ -59,7 +59,7 @@ describe('the first tier', () => {
   const put = (tier: LocalTier, key: string, value: unknown = key, freshUntilMs?: number): void =>
     tier.begin(key).end(entry(value, freshUntilMs));
 
-  it('holds what was filled until its time or its freshness is over, whichever comes first', () => {
+  it('holds a filled entry until its TTL or its freshness ends, whichever is first', () => {
     const tier = open();
     put(tier, 'own');
     put(tier, 'fresh', 1, 1_200);
@@ -72,7 +72,7 @@ describe('the first tier', () => {
     expect(tier.size).toBe(0);
   });
 
-  it('holds an entry and not the buffer that it came in', () => {
+  it('holds the entry and not the buffer of the reply', () => {
     const tier = open();
     const { payload } = entry('small');
     const delivered = Buffer.alloc(64 * 1024);
@@ -82,7 +82,7 @@ describe('the first tier', () => {
     expect(tier.get('k')?.payload.buffer.byteLength).toBe(payload.length);
   });
 
-  it('drops what anybody changes, and does not fill what was changed while Redis was asked', () => {
+  it('drops an entry that any client changes, and does not store one that was changed during the read', () => {
     const tier = open();
     put(tier, 'k', 'old');
     const [first, second] = [tier.begin('k'), tier.begin('k')];
@@ -98,7 +98,7 @@ describe('the first tier', () => {
     expect(tier.get('k')).toBeUndefined();
   });
 
-  it('serves nothing while coherence is not live, and remembers it until the reset', () => {
+  it('serves nothing while coherence is not live, and keeps the entries until the reset', () => {
     const tier = open();
     put(tier, 'k');
     told.live = false;
@@ -109,7 +109,7 @@ describe('the first tier', () => {
     expect(tier.remembered('k')).toBeUndefined();
   });
 
-  it('keeps what is asked for and evicts what is not', () => {
+  it('keeps requested entries and evicts the others', () => {
     const tier = open(3);
     for (const key of ['a', 'b', 'c']) put(tier, key);
     tier.get('a');
@@ -118,7 +118,7 @@ describe('the first tier', () => {
     expect(tier.evictions).toBe(1);
   });
 
-  it('never grows beyond its bound, whatever is asked of it', () => {
+  it('never exceeds its bound under any sequence of calls', () => {
     const tier = open(50);
     for (let i = 0; i < 5_000; i++) {
       put(tier, `k${(i * 7919) % 200}`);
@@ -131,7 +131,7 @@ describe('the first tier', () => {
     expect(tier.size).toBe(1);
   });
 
-  it('never holds more bytes than it may, whatever is asked of it, and counts down to 0', () => {
+  it('never exceeds its byte bound under any sequence of calls, and counts down to 0', () => {
     const tier = open(50, 20_000);
     for (let i = 0; i < 5_000; i++) {
       const key = `k${(i * 7919) % 200}`;
@@ -149,7 +149,7 @@ describe('the first tier', () => {
     expect(tier.bytes).toBe(0);
   });
 
-  it('does not hold what alone is larger than all may be, encoded or decoded', () => {
+  it('does not hold a value that alone exceeds the byte bound, encoded or decoded', () => {
     const tier = open(50, 10_000);
     put(tier, 'small');
     put(tier, 'large', 'x'.repeat(10_000));
@@ -190,7 +190,7 @@ describe('the first tier', () => {
     };
     const held = (tier: LocalTier): Buffer | undefined => tier.get('k')?.payload;
 
-    it('serves it at once, and for good when its first read has found it in Redis', async () => {
+    it('is served at once, and permanently after its first read found it in Redis', async () => {
       const tier = openOwn();
       written(tier);
       expect(asked).toEqual([]);
@@ -204,7 +204,7 @@ describe('the first tier', () => {
       expect(held(tier)).toBeUndefined();
     });
 
-    it('drops it when something else is in Redis: the change came in one message with the own', async () => {
+    it('is dropped when Redis has another value: the change shared one message with the own write', async () => {
       const tier = openOwn();
       written(tier);
       stored.set('k', encodeEnvelope('another'));
@@ -218,7 +218,7 @@ describe('the first tier', () => {
       expect(held(tier)).toBeUndefined();
     });
 
-    it('serves it no longer than the bound after it was sent, asked for or not', () => {
+    it('is served only within the bound after it was sent, read or not', () => {
       const tier = openOwn();
       const write = tier.write('k');
       at += 100;
@@ -234,7 +234,7 @@ describe('the first tier', () => {
       expect([held(tier), tier.size, asked]).toEqual([undefined, 0, []]);
     });
 
-    it('stands in for a Redis that went away within the bound, however long that takes', () => {
+    it('is served while Redis is unreachable, if the outage began within the bound', () => {
       const tier = openOwn();
       written(tier);
       at += 499;
@@ -245,7 +245,7 @@ describe('the first tier', () => {
       expect([tier.remembered('k'), held(tier)]).toEqual([undefined, undefined]);
     });
 
-    it('takes the first message for the own write’s, whenever it comes, and a second for another’s', () => {
+    it('takes the first message as that of the own write, and a second as that of another client', () => {
       const tier = openOwn();
       const write = tier.write('k');
       write.end(entry('own'));
@@ -273,7 +273,7 @@ describe('the first tier', () => {
           told.live = false;
         },
       ],
-    ])('keeps nothing after %s, on its way or written', (_, disturb) => {
+    ])('is not kept after %s, in flight or written', (_, disturb) => {
       for (const early of [true, false]) {
         const tier = openOwn();
         put(tier, 'k', 'old');
@@ -285,7 +285,7 @@ describe('the first tier', () => {
       }
     });
 
-    it('keeps nothing of a write that failed, of a key that nobody tells of, or begun in a gap', () => {
+    it('is not kept for a failed write, a key without notifications, or a write that began in a gap', () => {
       const tier = openOwn();
       put(tier, 'k', 'old');
       tier.write('k').end();
@@ -299,7 +299,7 @@ describe('the first tier', () => {
       expect([held(tier), tier.size]).toEqual([undefined, 0]);
     });
 
-    it('lets no read that began before a write replace it, nor an answer from before another write confirm it', async () => {
+    it('is not replaced by an earlier read, nor confirmed by a reply from before another write', async () => {
       const tier = openOwn();
       const read = tier.begin('k');
       written(tier);
@@ -311,7 +311,7 @@ describe('the first tier', () => {
     });
   });
 
-  it('tells what can be frozen from what a schema may have made of it', () => {
+  it('distinguishes values that can be frozen from those that a schema may have produced', () => {
     const circle: Record<string, unknown> = {};
     circle.self = circle;
     const twice = { n: 1 };
@@ -321,7 +321,7 @@ describe('the first tier', () => {
       expect(isPlainData(other)).toBe(false);
   });
 
-  it('freezes a value through and through', () => {
+  it('freezes a value deeply', () => {
     const value = deepFreeze({ list: [{ n: 1 }], none: null });
     expect(() => value.list.push({ n: 2 })).toThrowError(TypeError);
     expect(() => {
@@ -331,7 +331,7 @@ describe('the first tier', () => {
 });
 
 describe('background reads of one tick', () => {
-  it('go out together after the turn in which they came, each with its own answer', async () => {
+  it('are sent together after the tick, each with its own reply', async () => {
     const asked: string[] = [];
     let ticks = 0;
     const reads = new ReadBatcher((key) => {

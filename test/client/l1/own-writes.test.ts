@@ -53,7 +53,7 @@ async function waitUntilSettled(cache: Cache, key: string): Promise<void> {
 }
 
 describe('a value that this process has written', () => {
-  it('is read without waiting for Redis, which is asked for it once', async () => {
+  it('is read without waiting for Redis, which is asked once', async () => {
     const cache = await open(5_000);
     const sources: (string | undefined)[] = [];
     const names = await recordCommands(redis.admin(), async () => {
@@ -70,7 +70,7 @@ describe('a value that this process has written', () => {
     expect(await cache.get('k')).toEqual({ n: 1 });
   });
 
-  it('costs one command where it is not read', async () => {
+  it('costs one command when it is not read', async () => {
     const cache = await open();
     const names = await recordCommands(redis.admin(), async () => {
       for (let i = 0; i < 5; i++) await cache.set(`k${i}`, i);
@@ -78,7 +78,7 @@ describe('a value that this process has written', () => {
     expect(names).toEqual(['SET', 'SET', 'SET', 'SET', 'SET']);
   });
 
-  it('is the frozen copy of what was written, as its schema, its tags and its TTL say', async () => {
+  it('is a frozen copy of the written value, with its schema, tags and TTL', async () => {
     const cache = await open();
     const value = { list: [1] };
     await cache.set('k', value, { tags: ['t'] });
@@ -95,7 +95,7 @@ describe('a value that this process has written', () => {
   it.each([
     ['with leases', {}],
     ['without', { leaseMs: 0 }],
-  ])('is there after a load too, %s', async (_, compute) => {
+  ])('is available after a load too, %s', async (_, compute) => {
     const cache = await open(5_000, compute);
     const { writes } = cache.stats();
     await cache.getOrCompute('k', () => 'loaded');
@@ -108,7 +108,7 @@ describe('a value that this process has written', () => {
     await waitUntil('the other is served', async () => (await cache.get('k')) === 'another');
   });
 
-  it('is gone at once when it is deleted, cleared or changed here', async () => {
+  it('is dropped at once when this process deletes, clears or changes it', async () => {
     const cache = await open();
     const changes: readonly (() => Promise<unknown>)[] = [
       () => cache.delete('k'),
@@ -128,7 +128,7 @@ describe('a value that this process has written', () => {
     }
   });
 
-  it('gives way to whoever writes after it', async () => {
+  it('is replaced by the write of any other client', async () => {
     const cache = await open(5_000);
     for (let i = 0; i < 100; i++) {
       await cache.set('k', `own ${i}`);
@@ -138,7 +138,7 @@ describe('a value that this process has written', () => {
     }
   });
 
-  it('that was overwritten in the same turn of the server is gone within the bound, read or not', async () => {
+  it('that was overwritten in the same event-loop turn of the server is dropped within the bound, read or not', async () => {
     const cache = await open();
     const observer = new MinimalTier({ mode: 'standalone', address: redis.address });
     onTestFinished(async () => void (await observer.close()));
@@ -178,7 +178,7 @@ describe('a value that this process has written', () => {
     expect(merged).toBeGreaterThan(0);
   });
 
-  it('in hundreds of races of two caches and a cut listener no overwritten value outlives the bound', async () => {
+  it('is never served beyond the bound in hundreds of races of two caches and a disconnected listener', async () => {
     const [one, two] = [await open(), await open()];
     const admin = redis.admin();
     let cuts = 0;

@@ -17,57 +17,53 @@ afterAll(() => set[Symbol.asyncDispose]());
 const KEYS = ['a', 'b', 'c', 'd', '{x}1', 'user:{y}', 'odd}'];
 const upper = (keys: readonly string[]) => new Map(keys.map((key) => [key, key.toUpperCase()]));
 
+it.each(['commands', 'scripts', 'functions'] as const)('processes load each key once, by %s', async (way) => {
+  const open = async (): Promise<Cache> => {
+    const cache = clusterCache({
+      nodes: set.nodes.map(({ address }) => address),
+      namespace: way,
+      // Also on a busy machine.
+      compute: { patienceMs: 5000 },
+      scripting: SCRIPTING[way],
+    });
+    caches.push(cache);
+    await cache.ping();
+    return cache;
+  };
+  const [first, second] = [await open(), await open()];
+  const load = vi.fn((key: string) => new Promise((resolve) => setTimeout(resolve, 100, key.toUpperCase())));
+  const all = [first, second].flatMap((cache) => KEYS.map((key) => cache.getOrCompute(key, () => load(key))));
+  expect(await Promise.all(all)).toEqual([...KEYS, ...KEYS].map((key) => key.toUpperCase()));
+  expect(load.mock.calls.map(([key]) => key).sort()).toEqual(KEYS.toSorted());
+  for (const key of KEYS)
+    await waitUntil(`${key} is stored`, async () => (await first.get(key)) === key.toUpperCase());
+  const many = await second.getOrComputeMany([...KEYS, 'new'], upper);
+  expect(many).toEqual(upper([...KEYS, 'new']));
+  expect(await first.delete(...KEYS)).toBe(KEYS.length);
+});
+
 it.each(['commands', 'scripts', 'functions'] as const)(
-  'loads each key once in all processes, by %s',
+  'processes refresh stale entries, by %s',
   async (way) => {
-    const open = async (): Promise<Cache> => {
-      const cache = clusterCache({
-        nodes: set.nodes.map(({ address }) => address),
-        namespace: way,
-        // Also on a busy machine.
-        compute: { patienceMs: 5000 },
-        scripting: SCRIPTING[way],
-      });
-      caches.push(cache);
-      await cache.ping();
-      return cache;
-    };
-    const [first, second] = [await open(), await open()];
-    const load = vi.fn(
-      (key: string) => new Promise((resolve) => setTimeout(resolve, 100, key.toUpperCase())),
+    const cache = clusterCache({
+      nodes: set.nodes.map(({ address }) => address),
+      namespace: `stale-${way}`,
+      compute: { patienceMs: 5000 },
+      scripting: SCRIPTING[way],
+    });
+    caches.push(cache);
+    const options = { ttlSeconds: 0.1, staleWhileRevalidateSeconds: 60 };
+    await cache.getOrComputeMany(KEYS, upper, options);
+    await waitUntil(
+      'all are stored',
+      async () => (await cache.getOrComputeMany(KEYS, () => new Map(), options)).size === KEYS.length,
     );
-    const all = [first, second].flatMap((cache) =>
-      KEYS.map((key) => cache.getOrCompute(key, () => load(key))),
-    );
-    expect(await Promise.all(all)).toEqual([...KEYS, ...KEYS].map((key) => key.toUpperCase()));
-    expect(load.mock.calls.map(([key]) => key).sort()).toEqual(KEYS.toSorted());
-    for (const key of KEYS)
-      await waitUntil(`${key} is stored`, async () => (await first.get(key)) === key.toUpperCase());
-    const many = await second.getOrComputeMany([...KEYS, 'new'], upper);
-    expect(many).toEqual(upper([...KEYS, 'new']));
-    expect(await first.delete(...KEYS)).toBe(KEYS.length);
+    await waitUntil('they are stale', async () => (await cache.getMany(KEYS)).size === 0);
+    for (const key of KEYS) {
+      expect(await cache.getOrCompute(key, () => 'new', { ...options, ttlSeconds: 60 })).toBe(
+        key.toUpperCase(),
+      );
+      await waitUntil(`${key} is refreshed`, async () => (await cache.get(key)) === 'new');
+    }
   },
 );
-
-it.each(['commands', 'scripts', 'functions'] as const)('refreshes what is stale, by %s', async (way) => {
-  const cache = clusterCache({
-    nodes: set.nodes.map(({ address }) => address),
-    namespace: `stale-${way}`,
-    compute: { patienceMs: 5000 },
-    scripting: SCRIPTING[way],
-  });
-  caches.push(cache);
-  const options = { ttlSeconds: 0.1, staleWhileRevalidateSeconds: 60 };
-  await cache.getOrComputeMany(KEYS, upper, options);
-  await waitUntil(
-    'all are stored',
-    async () => (await cache.getOrComputeMany(KEYS, () => new Map(), options)).size === KEYS.length,
-  );
-  await waitUntil('they are stale', async () => (await cache.getMany(KEYS)).size === 0);
-  for (const key of KEYS) {
-    expect(await cache.getOrCompute(key, () => 'new', { ...options, ttlSeconds: 60 })).toBe(
-      key.toUpperCase(),
-    );
-    await waitUntil(`${key} is refreshed`, async () => (await cache.get(key)) === 'new');
-  }
-});

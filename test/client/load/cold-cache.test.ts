@@ -97,7 +97,7 @@ describe('400 cold keys at once, 20 ms from a server without the library, are al
       by: 'SET',
       perMiss: 4,
     },
-  ])('for $user, by $by: $perMiss commands each', async ({ rules, by, perMiss }) => {
+  ])('are stored for $user, by $by: $perMiss commands each', async ({ rules, by, perMiss }) => {
     await redis.admin().flushall();
     await redis.admin().call('FUNCTION', 'FLUSH');
     await redis.admin().script('FLUSH');

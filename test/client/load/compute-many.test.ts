@@ -42,7 +42,7 @@ const fail = (): never => {
 describe('getOrComputeMany', () => {
   const upper = (keys: readonly string[]) => new Map(keys.map((key) => [key, key.toUpperCase()]));
 
-  it('calls the loader once, with what is missing, and answers in order', async () => {
+  it('calls the loader once with the missing keys, and returns the values in order', async () => {
     await cache.set('b', 'B');
     const load = vi.fn(upper);
     const names = await recordCommands(redis.admin(), async () => {
@@ -59,7 +59,7 @@ describe('getOrComputeMany', () => {
     expect(await cache.getOrComputeMany([], fail)).toEqual(new Map());
   });
 
-  it('shares loads with single calls, both ways', async () => {
+  it('shares loads with single calls, in both directions', async () => {
     const first = cache.getOrCompute('a', async () => 'single');
     const load = vi.fn((keys: readonly string[]) => after(50, upper(keys)));
     const many = cache.getOrComputeMany(['a', 'b'], load);
@@ -76,7 +76,7 @@ describe('getOrComputeMany', () => {
     expect(load.mock.calls.map(([keys]) => keys)).toEqual([['b']]);
   });
 
-  it('waits for what another process loads, and loads the rest meanwhile', async () => {
+  it('waits for keys that another process loads, and loads the rest meanwhile', async () => {
     const other = await open();
     let finish: (value: string) => void = () => {};
     const theirs = other.getOrCompute('a', () => new Promise<string>((resolve) => (finish = resolve)));
@@ -94,7 +94,7 @@ describe('getOrComputeMany', () => {
     expect(await theirs).toBe('theirs');
   });
 
-  it('has no value for what the loader leaves out, and remembers that where it is asked to', async () => {
+  it('returns no value for keys that the loader omits, and stores the negative result when asked to', async () => {
     const load = vi.fn(() => new Map<string, string>());
     const options = { negativeTtlSeconds: 30 };
     expect(await cache.getOrComputeMany(['a', 'b'], load, options)).toEqual(new Map());
@@ -103,7 +103,7 @@ describe('getOrComputeMany', () => {
     expect(await cache.getOrComputeMany(['a', 'b'], fail, options)).toEqual(new Map());
   });
 
-  it('gives the loader’s error where nothing stale stands in for a key', async () => {
+  it('throws the loader’s error when no stale value is available for a key', async () => {
     await expect(cache.getOrComputeMany(['a', 'b'], fail)).rejects.toThrowError('no luck');
     await noLease();
     const options = { ttlSeconds: 0.1, graceSeconds: 60 };
@@ -113,7 +113,7 @@ describe('getOrComputeMany', () => {
     expect(await cache.getOrComputeMany(['a', 'b'], fail, options)).toEqual(upper(['a', 'b']));
   });
 
-  it('refreshes what is stale in one load in the background', async () => {
+  it('refreshes stale entries with one load in the background', async () => {
     const options = { ttlSeconds: 0.1, staleWhileRevalidateSeconds: 60 };
     await cache.getOrComputeMany(['a', 'b'], upper, options);
     await waitUntilStored('b');
@@ -126,7 +126,7 @@ describe('getOrComputeMany', () => {
     expect(load.mock.calls.map(([keys]) => [...keys].sort())).toEqual([['a', 'b']]);
   });
 
-  it('answers while Redis is away', async () => {
+  it('returns values while Redis is unreachable', async () => {
     const away = await RedisProcess.start();
     const own = redisCache({ address: away.address });
     opened.push(own);

@@ -54,7 +54,7 @@ const calls = async (on: Cache, key: string, load: () => unknown, options = {}) 
 };
 
 describe('getOrCompute', () => {
-  it('costs two commands for a cold miss, one for a hit, and a GET where hits are the rule', async () => {
+  it('costs two commands for a cold miss, one for a hit, and a GET with mostlyHits', async () => {
     expect(await calls(cache, 'k', () => 'v')).toEqual(['FCALL', 'FCALL']);
     expect(await calls(cache, 'k', fail)).toEqual(['FCALL']);
     for (let i = 0; i < 20; i++) await cache.getOrCompute('k', fail);
@@ -62,7 +62,7 @@ describe('getOrCompute', () => {
     expect(await calls(cache, 'other', () => 'v')).toEqual(['GET', 'FCALL', 'FCALL']);
   });
 
-  it('keeps null, false, 0 and the empty string, and "nothing" where that is asked for', async () => {
+  it('stores null, false, 0 and the empty string, and negative results when asked to', async () => {
     for (const value of [null, false, 0, '']) {
       expect(await cache.getOrCompute(`v:${value}`, () => value)).toBe(value);
       await waitUntilStored(`v:${value}`);
@@ -80,7 +80,7 @@ describe('getOrCompute', () => {
     expect(await redis.admin().exists('c:u')).toBe(0);
   });
 
-  it('keeps a value for its windows beyond its TTL, and get does not return it then', async () => {
+  it('keeps a value for its stale windows beyond its TTL, during which get does not return it', async () => {
     const options = { ttlSeconds: 0.2, graceSeconds: 60 };
     await cache.getOrCompute('k', () => 'old', options);
     await waitUntilStored();
@@ -104,7 +104,7 @@ describe('getOrCompute', () => {
     await noLease();
   });
 
-  it('refreshes a stale value in the background, once, also where the read came first', async () => {
+  it('refreshes a stale value once in the background, also when the read came first', async () => {
     const options = { ttlSeconds: 0.1, staleWhileRevalidateSeconds: 60 };
     for (let round = 0; round < 2; round++) {
       // In the second round most reads are hits.
@@ -124,7 +124,7 @@ describe('getOrCompute', () => {
     await noLease();
   });
 
-  it('gives a slow load up, with its signal', async () => {
+  it('aborts a slow load through its signal', async () => {
     let signal: AbortSignal | undefined;
     const load = (context: { signal: AbortSignal }): Promise<never> => {
       signal = context.signal;
@@ -136,7 +136,7 @@ describe('getOrCompute', () => {
     expect(await cache.getOrCompute('k', () => 'next')).toBe('next');
   });
 
-  it('takes the cache’s own defaults', async () => {
+  it('applies the defaults of the cache', async () => {
     const tuned = await open({ compute: { negativeTtlSeconds: 5, ttlJitter: 0.5 } });
     await tuned.getOrCompute('n', () => undefined);
     await waitUntilStored('n');
@@ -147,7 +147,7 @@ describe('getOrCompute', () => {
     expect(ttlMs).toBeLessThanOrEqual(100_000);
   });
 
-  it('replaces what is not valid', async () => {
+  it('replaces an invalid entry', async () => {
     await redis.admin().set('c:k', 'poison');
     expect(await cache.getOrCompute('k', () => 'v')).toBe('v');
     await waitUntil('it is replaced', async () => (await cache.get('k')) === 'v');
@@ -156,20 +156,20 @@ describe('getOrCompute', () => {
     expect(cache.stats().purged).toBe(2);
   });
 
-  it('loads every time for itself where leases are off, and stores all the same', async () => {
+  it('loads separately per caller without leases, and still stores', async () => {
     const own = await open({ compute: { leaseMs: 0 } });
     expect(await calls(own, 'k', () => 'v')).toEqual(['GET', 'SET']);
     expect(await own.getOrCompute('k', fail)).toBe('v');
   });
 
-  it('does not store what cannot be encoded, and keeps no lease for it', async () => {
+  it('does not store a value that cannot be encoded, and releases its lease', async () => {
     const odd = 10n;
     expect(await cache.getOrCompute('k', () => odd)).toBe(odd);
     await noLease();
     expect(await redis.admin().exists('c:k')).toBe(0);
   });
 
-  it('is not waited for until its lease is over by one who may call no function', async () => {
+  it('does not delay a user without functions until the lease expires', async () => {
     await redis.admin().call('ACL', 'SETUSER', 'plain', 'on', '>plain', '~*', '&*', '+@all', '-fcall');
     const compute = { leaseMs: 60_000 };
     const [holder, plain] = [
@@ -188,7 +188,7 @@ describe('getOrCompute', () => {
     expect([await held, await waiting]).toEqual(['loaded', 'loaded']);
   });
 
-  it('refuses more tags than an entry can carry before it loads, and counts each once', async () => {
+  it('rejects more tags than an entry can carry before it loads, and counts duplicates once', async () => {
     const tags = Array.from({ length: 64 }, (_, i) => `t${i}`);
     await expect(cache.getOrCompute('k', fail, { tags: [...tags, 'one more'] })).rejects.toThrowError(
       '65 tags on one entry',
@@ -197,7 +197,7 @@ describe('getOrCompute', () => {
     await waitUntilStored();
   });
 
-  it('ends with the cache: what is loading is returned and not stored', async () => {
+  it('returns the result of a load in flight at close, and does not store it', async () => {
     const own = await open();
     let finish: (value: string) => void = () => {};
     const answer = own.getOrCompute('k', () => new Promise<string>((resolve) => (finish = resolve)));
@@ -209,7 +209,7 @@ describe('getOrCompute', () => {
     await expect(own.getOrCompute('k', fail)).rejects.toThrowError('closed');
   });
 
-  it('answers from the first tier without a command, and is refreshed early from there', async () => {
+  it('serves from the first tier without a command, with early refresh', async () => {
     const tiered = await open({ l1: {} });
     await waitUntil('it is held', async () => {
       return (await tiered.getOrComputeEntry('k', () => 'old', { ttlSeconds: 60 })).source === 'l1';
@@ -228,7 +228,7 @@ describe('getOrCompute', () => {
     expect(load).toHaveBeenCalledTimes(1);
   });
 
-  it('loads anew for whoever comes after its tag was invalidated, here or elsewhere', async () => {
+  it('loads again after its tag was invalidated, in this process or another', async () => {
     const other = await open();
     const options = { tags: ['t'] };
     for (const invalidating of [cache, other]) {
@@ -248,7 +248,7 @@ describe('getOrCompute', () => {
     expect(await cache.getOrCompute('here', () => 'newest', options)).toBe('newest');
   });
 
-  it('shares "nothing" and failures with who waits in another process', async () => {
+  it('shares negative results and failures with waiters in another process', async () => {
     const other = await open();
     for (const [key, end] of [
       ['nothing', () => undefined],
@@ -278,14 +278,14 @@ describe('getOrCompute', () => {
     }
   });
 
-  it('refuses a bad option by name', async () => {
+  it('rejects an invalid option by name', async () => {
     await expect(cache.getOrCompute('k', fail, { graceSeconds: -1 })).rejects.toThrowError(
       /graceSeconds: must .*, got -1/,
     );
     expect(() => redisCache({ compute: { leaseMs: 5 } })).toThrowError(/compute\.leaseMs: must .*, got 5/);
   });
 
-  it('means the same in memory', async () => {
+  it('behaves the same in memory', async () => {
     const memory = memoryCache();
     opened.push(memory);
     const options = { ttlSeconds: 0.05, graceSeconds: 60 };
@@ -301,8 +301,8 @@ describe('getOrCompute', () => {
   });
 });
 
-describe('getOrCompute, where Redis gives no lease', () => {
-  it('loads and returns, full or without replicas, and reads what is there', async () => {
+describe('getOrCompute when Redis grants no lease', () => {
+  it('loads and returns, with a full server or without replicas, and reads existing entries', async () => {
     await cache.set('there', 'v');
     const admin = redis.admin();
     for (const [setting, bad, good] of [
@@ -322,8 +322,8 @@ describe('getOrCompute, where Redis gives no lease', () => {
   });
 });
 
-describe('getOrCompute, while Redis hangs', () => {
-  it('is answered before anybody suspects it, by single keys and many, and gives a late lease back', async () => {
+describe('getOrCompute while Redis hangs', () => {
+  it('returns before the hang is suspected, for single keys and many, and releases a late lease', async () => {
     const hung = await RedisProcess.start();
     await loadLibrary(hung);
     try {
@@ -360,7 +360,7 @@ describe('getOrCompute, while Redis hangs', () => {
     }
   });
 
-  it('is answered without a connection where nothing is kept in memory', async () => {
+  it('returns without a connection when nothing is kept in memory', async () => {
     const gone = await RedisProcess.start();
     const options = { address: gone.address, fallbackEntries: 0 };
     const caches = [redisCache(options), redisCache({ ...options, compute: { leaseMs: 0 } })];

@@ -3,8 +3,8 @@ import { redisCache } from '../../../client/index.ts';
 import { DeadlineTimer } from '../../../client/load/deadline-timer.ts';
 import { RedisProcess } from '../../support/redis-process.ts';
 
-describe('deadlines', () => {
-  it('gives the work its time, then answers instead and hands over what comes late', async () => {
+describe('a deadline timer', () => {
+  it('gives the work its time, then returns the substitute and hands over a late result', async () => {
     const deadlines = new DeadlineTimer();
     expect(
       await deadlines.limit(
@@ -62,7 +62,7 @@ describe('deadlines', () => {
     deadlines.stop();
   });
 
-  it('ends with the hang of a Redis: every getOrCompute is answered by its loader meanwhile', async () => {
+  it('applies while Redis hangs: every getOrCompute returns the value of its loader', async () => {
     await using redis = await RedisProcess.start({});
     const cache = redisCache({ address: redis.address, namespace: 'hang' });
     await cache.ping();

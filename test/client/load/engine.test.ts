@@ -104,7 +104,7 @@ const fail = (): never => {
   throw new Error('no luck');
 };
 
-it('returns what is fresh, and loads what is not there once for all who ask', async () => {
+it('the engine returns a fresh value, and loads a missing one once for concurrent callers', async () => {
   const load = vi.fn(() => after(50, 'new'));
   const both = [stage.compute(load), stage.compute(load)];
   await pass(50);
@@ -116,7 +116,7 @@ it('returns what is fresh, and loads what is not there once for all who ask', as
   expect([load.mock.calls.length, stage.loads, stage.counted]).toEqual([1, 1, [false, true]]);
 });
 
-it('returns a stale value at once while one load refreshes it', async () => {
+it('the engine returns a stale value at once while one load refreshes it', async () => {
   stage.has('old', -1000);
   const options = { staleWhileRevalidateSeconds: 5 };
   const load = vi.fn(() => after(50, 'new'));
@@ -129,7 +129,7 @@ it('returns a stale value at once while one load refreshes it', async () => {
   expect(stage.stored[0]?.freshness).toEqual({ freshUntilMs: Date.now() + 10_000, loadMs: 50 });
 });
 
-it('leaves a refresh to whoever is at it', async () => {
+it('the engine leaves a refresh to the current lease holder', async () => {
   stage.has('old', -1000);
   stage.turns = [HELD];
   await stage.compute(fail, { staleWhileRevalidateSeconds: 5 });
@@ -137,7 +137,7 @@ it('leaves a refresh to whoever is at it', async () => {
   expect([stage.loads, stage.wakes.length]).toEqual([0, 0]);
 });
 
-it('has a value past all windows loaded', async () => {
+it('the engine loads a value past all windows', async () => {
   stage.has('old', -5001);
   const options = { staleWhileRevalidateSeconds: 5, graceSeconds: 5 };
   expect(await stage.compute(() => 'new', options)).toEqual({ value: 'new', source: 'loader' });
@@ -145,7 +145,7 @@ it('has a value past all windows loaded', async () => {
   await expect(stage.compute(fail, options)).rejects.toThrowError('no luck');
 });
 
-it('returns the stale value where the loader fails, and leaves the loader alone for longer each time', async () => {
+it('the engine returns the stale value when the loader fails, and backs off longer after each failure', async () => {
   stage.has('old', -1000);
   const options = { graceSeconds: 3600, graceBackoffMs: 100 };
   const load = vi.fn(fail);
@@ -167,7 +167,7 @@ it('returns the stale value where the loader fails, and leaves the loader alone 
   expect(load).toHaveBeenCalledTimes(6);
 });
 
-it('never rests longer than its bound', async () => {
+it('the back-off never exceeds its bound', async () => {
   stage.has('old', -1000);
   const load = vi.fn(fail);
   for (let s = 0; s < 300; s++) {
@@ -177,7 +177,7 @@ it('never rests longer than its bound', async () => {
   expect(load).toHaveBeenCalledTimes(11);
 });
 
-it('gives the loader’s error to all where no stale value stands in', async () => {
+it('the engine throws the loader’s error to all callers when there is no stale value', async () => {
   const both = await Promise.allSettled([
     stage.compute(fail, { graceSeconds: 60 }),
     stage.compute(fail, { graceSeconds: 60 }),
@@ -186,7 +186,7 @@ it('gives the loader’s error to all where no stale value stands in', async () 
   expect(stage.released).toEqual(['failed']);
 });
 
-it('returns the stale value where the load is slow, and the load goes on', async () => {
+it('the engine returns the stale value when the load is slow, and the load continues', async () => {
   stage.has('old', -1000);
   const options = { graceSeconds: 60, softTimeoutMs: 20 };
   const first = stage.compute(() => after(100, 'new'), options);
@@ -199,13 +199,13 @@ it('returns the stale value where the load is slow, and the load goes on', async
   expect(stage.stale).toEqual(['slow', 'slow']);
 });
 
-it('waits for the load, however slow, where there is nothing stale', async () => {
+it('the engine waits for a slow load when there is no stale value', async () => {
   const answer = stage.compute(() => after(500, 'new'), { graceSeconds: 60, softTimeoutMs: 20 });
   await pass(500);
   expect(await answer).toEqual({ value: 'new', source: 'loader' });
 });
 
-it('gives a load up after the hard timeout: typed error, aborted signal, result dropped', async () => {
+it('a load that exceeds the hard timeout gets a typed error and an aborted signal, and its result is dropped', async () => {
   let given: AbortSignal | undefined;
   const slow = ({ signal }: { signal: AbortSignal }): Promise<string> => {
     given = signal;
@@ -224,7 +224,7 @@ it('gives a load up after the hard timeout: typed error, aborted signal, result 
 });
 
 it.each([3_600_000, -3_600_000])(
-  'waits and rests for as long as it is told to when the wall clock steps by %i ms',
+  'waits and back-offs keep their length when the wall clock steps by %i ms',
   async (step) => {
     stage.turns = [HELD];
     const waiting = stage.compute(never, { hardTimeoutMs: 100 });
@@ -257,14 +257,14 @@ it.each([3_600_000, -3_600_000])(
   },
 );
 
-it('returns the stale value after the hard timeout, too', async () => {
+it('the engine returns the stale value after the hard timeout', async () => {
   stage.has('old', -1000);
   const answer = stage.compute(never, { graceSeconds: 60, hardTimeoutMs: 100 });
   await pass(100);
   expect(await answer).toEqual({ value: 'old', source: 'redis', stale: true });
 });
 
-it('refreshes early when chance says so, the value being fresh', async () => {
+it('the engine refreshes a fresh value early with the configured probability', async () => {
   stage.has('old', 1000, 500);
   stage.random = 0.5;
   expect(await stage.compute(fail, { earlyRefresh: 1 })).toEqual({ value: 'old', source: 'redis' });
@@ -276,7 +276,7 @@ it('refreshes early when chance says so, the value being fresh', async () => {
   expect(stage.stale).toEqual([]);
 });
 
-it('keeps null, false, 0 and the empty string as values, and undefined not at all', async () => {
+it('the engine stores null, false, 0 and the empty string, and does not store undefined', async () => {
   for (const value of [null, false, 0, '']) {
     stage.entry = undefined;
     expect(await stage.compute(() => value)).toEqual({ value, source: 'loader' });
@@ -288,7 +288,7 @@ it('keeps null, false, 0 and the empty string as values, and undefined not at al
   expect(stage.released).toEqual(['nothing', 'failed']);
 });
 
-it('keeps "there is nothing" where that is asked for, and null as long', async () => {
+it('the engine stores negative results when asked to, and null for as long', async () => {
   const options = { negativeTtlSeconds: 2, graceSeconds: 60 };
   expect(await stage.compute(() => undefined, options)).toEqual({ value: undefined, source: 'loader' });
   expect(await stage.compute(fail, options)).toEqual({ value: undefined, source: 'redis' });
@@ -298,20 +298,20 @@ it('keeps "there is nothing" where that is asked for, and null as long', async (
   expect(stage.stored[1]).toMatchObject({ value: null, ttlSeconds: 2, nothing: false });
 });
 
-it('stores nothing for a TTL of 0, and without end for none', async () => {
+it('the engine stores nothing for a TTL of 0, and without expiry for none', async () => {
   await stage.compute(() => 'x', {}, 0);
   expect([stage.stored, stage.released]).toEqual([[], ['again']]);
   await stage.compute(() => 'x', { graceSeconds: 60, ttlJitter: 1 }, null);
   expect(stage.stored[0]).toMatchObject({ ttlSeconds: null, keepSeconds: null, freshness: undefined });
 });
 
-it('takes a random share off the TTL', async () => {
+it('the engine subtracts a random share from the TTL', async () => {
   stage.random = 0.25;
   await stage.compute(() => 'x', { ttlJitter: 0.2 }, 100);
   expect(stage.stored[0]).toMatchObject({ ttlSeconds: 95, keepSeconds: 95 });
 });
 
-it('returns what was loaded and does not store it when the key was changed meanwhile', async () => {
+it('the engine returns a loaded value and does not store it when the key was changed meanwhile', async () => {
   const first = stage.compute(() => after(100, 'old'));
   await pass(50);
   stage.singleFlight.invalidate('k');
@@ -325,7 +325,7 @@ it('returns what was loaded and does not store it when the key was changed meanw
   expect(stage.released).toEqual(['again']);
 });
 
-it('does not store a refresh whose key was changed meanwhile', async () => {
+it('the engine does not store a refresh whose key was changed meanwhile', async () => {
   stage.has('old', -1000);
   await stage.compute(() => after(100, 'new'), { staleWhileRevalidateSeconds: 60 });
   stage.singleFlight.invalidateAll();
@@ -333,7 +333,7 @@ it('does not store a refresh whose key was changed meanwhile', async () => {
   expect([stage.stored, stage.released]).toEqual([[], ['again']]);
 });
 
-it('waits for another process, and takes its value', async () => {
+it('the engine waits for another process, and returns its value', async () => {
   stage.turns = [HELD];
   const answer = stage.compute(fail);
   await pass(10);
@@ -341,14 +341,14 @@ it('waits for another process, and takes its value', async () => {
   expect(await answer).toEqual({ value: 'theirs', source: 'redis' });
 });
 
-it('asks again when nobody says anything, and loads when it is its turn', async () => {
+it('the engine asks again without a notification, and loads when the lease is free', async () => {
   stage.turns = [HELD, HELD, { kind: 'mine' }];
   const answer = stage.compute(() => 'mine');
   await pass(4000);
   expect(await answer).toEqual({ value: 'mine', source: 'loader' });
 });
 
-it('loads for itself after a load failed elsewhere, without queueing a second time', async () => {
+it('the engine loads for itself after a failed load of another process, without waiting a second time', async () => {
   stage.turns = [HELD];
   const answer = stage.compute(() => 'mine');
   await pass(10);
@@ -356,7 +356,7 @@ it('loads for itself after a load failed elsewhere, without queueing a second ti
   expect(await answer).toEqual({ value: 'mine', source: 'loader' });
 });
 
-it('returns the stale value after a load failed elsewhere', async () => {
+it('the engine returns the stale value after a failed load of another process', async () => {
   stage.has('old', -1000);
   stage.turns = [HELD];
   const answer = stage.compute(fail, { graceSeconds: 60 });
@@ -366,7 +366,7 @@ it('returns the stale value after a load failed elsewhere', async () => {
   expect(stage.loads).toBe(0);
 });
 
-it('replaces the stale value that another was to replace and did not', async () => {
+it('the engine replaces the stale value that another process failed to replace', async () => {
   stage.has('old', -1000);
   stage.turns = [HELD, { kind: 'mine' }];
   const answer = stage.compute(() => 'new', { graceSeconds: 60 });
@@ -374,7 +374,7 @@ it('replaces the stale value that another was to replace and did not', async () 
   expect(await answer).toEqual({ value: 'new', source: 'loader' });
 });
 
-it('waits for another process no longer than the hard timeout', async () => {
+it('the engine waits for another process at most for the hard timeout', async () => {
   stage.turns = [HELD];
   const answer = stage.compute(fail, { hardTimeoutMs: 3000 });
   const refused = expect(answer).rejects.toThrowError(LoadTimeoutError);
@@ -382,7 +382,7 @@ it('waits for another process no longer than the hard timeout', async () => {
   await refused;
 });
 
-it('allows its own load what waiting has left of the hard timeout', async () => {
+it('the engine allows its own load the remaining part of the hard timeout', async () => {
   stage.turns = [HELD, { kind: 'mine' }];
   const answer = stage.compute(never, { hardTimeoutMs: 2100 });
   const refused = expect(answer).rejects.toThrowError('not loaded within 2100 ms');

@@ -56,7 +56,7 @@ describe.each(Object.entries(SCRIPTING))('a load by %s', (_, scripting) => {
     await cache.getOrCompute('first', () => 1);
   });
 
-  it('is a miss to all who read its key meanwhile', async () => {
+  it('is a miss for every reader of its key meanwhile', async () => {
     const end = await loading(cache, 'k');
     expect(await other.lookup('k')).toEqual({ found: false, source: 'redis' });
     expect(await other.getMany(['k'])).toEqual(new Map());
@@ -80,7 +80,7 @@ describe.each(Object.entries(SCRIPTING))('a load by %s', (_, scripting) => {
     ['deleted by another program', () => redis.admin().del('o:k'), undefined],
     ['flushed', () => redis.admin().flushall(), undefined],
     ['set by another program for a moment', () => redis.admin().set('o:k', 'x', 'PX', 1), undefined],
-  ])('is not stored where the key was %s meanwhile', async (name, invalidate, expected) => {
+  ])('is not stored when the key was %s meanwhile', async (name, invalidate, expected) => {
     const end = await loading(cache, 'k');
     await invalidate();
     if (name.endsWith('moment'))
@@ -92,7 +92,7 @@ describe.each(Object.entries(SCRIPTING))('a load by %s', (_, scripting) => {
   it.each([
     ['absent', false],
     ['stale', true],
-  ])('of an %s entry is not stored where a newer value was set and has expired since', async (_, isStale) => {
+  ])('of an %s entry is not stored when a newer value was set and has expired since', async (_, isStale) => {
     const options = { ttlSeconds: 0.05, staleWhileRevalidateSeconds: 60 };
     for (const isInvalidated of [true, false]) {
       const key = `k:${isInvalidated}`;

@@ -44,7 +44,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     return handle;
   };
 
-  it('gives an absent entry to one, and says who has it to the other', async () => {
+  it('are granted to one caller for an absent entry, and name the holder to the other', async () => {
     await mine(first);
     const held = await second.handleOf('ns:k').fetch();
     expect(held).toMatchObject({ kind: 'held', token: expect.stringMatching(/^[0-9a-f]{16}$/) });
@@ -52,7 +52,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     expect(await second.handleOf('ns:k').take(true)).toMatchObject({ kind: 'held' });
   });
 
-  it('are in the place of an absent entry, where a reader sees a miss that is no damage', async () => {
+  it('are stored in place of an absent entry, which a reader treats as a miss', async () => {
     await mine(first);
     const decoded = decodeEnvelope((await redis.admin().getBuffer('ns:k')) as Buffer);
     expect(decoded).toMatchObject({ ok: true, value: undefined, freshness: { freshUntilMs: 0 } });
@@ -62,7 +62,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     expect(await redis.admin().keys('*')).toEqual(['ns:k']);
   });
 
-  it('gives the value where there is one', async () => {
+  it('return the value when there is one', async () => {
     await (await mine(first)).store(payload, 60_000);
     expect(await second.handleOf('ns:k').fetch()).toEqual({ kind: 'value', payload });
     const ttlMs = await redis.admin().pttl('ns:k');
@@ -70,12 +70,12 @@ describe.each(WAYS)('leases by %s', (way) => {
     expect(ttlMs).toBeLessThanOrEqual(60_000);
   });
 
-  it('stores for ever where no expiry is asked for', async () => {
+  it('store without expiry when none is requested', async () => {
     expect(await (await mine(first)).store(payload, null)).toBe(true);
     expect(await redis.admin().pttl('ns:k')).toBe(-1);
   });
 
-  it('recognises its own lease when the answer was lost', async () => {
+  it('recognise an own lease when the reply was lost', async () => {
     const handle = await mine(first);
     expect(await handle.fetch()).toEqual({ kind: 'mine' });
     await redis.admin().set('ns:k', stale);
@@ -89,7 +89,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     ['overwritten', () => redis.admin().set('ns:k', 'newer')],
     ['overwritten by what is gone', () => overwriteForAMoment()],
     ['taken over', () => takeOver()],
-  ])('stores nothing once the entry was %s', async (_, change) => {
+  ])('store nothing after the entry was %s', async (_, change) => {
     for (const take of [mine, replacing]) {
       await redis.admin().flushdb();
       if (take === replacing) await redis.admin().set('ns:k', stale, 'PX', 60_000);
@@ -109,7 +109,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     expect(await second.handleOf('ns:k').take(false)).toMatchObject({ kind: 'mine' });
   };
 
-  it('gives back only what is its own', async () => {
+  it('release only an own lease', async () => {
     const slow = await mine(first);
     await redis.admin().unlink('ns:k');
     const quick = await mine(second);
@@ -119,7 +119,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     expect(await redis.admin().exists('ns:k')).toBe(0);
   });
 
-  it('replaces the stale value that was seen, beside which the lease is', async () => {
+  it('replace the stale value that was read, with the lease in a separate key', async () => {
     await redis.admin().set('ns:k', stale);
     const handle = await replacing(first);
     expect(await second.handleOf('ns:k').take(false)).toMatchObject({ kind: 'held' });
@@ -129,13 +129,13 @@ describe.each(WAYS)('leases by %s', (way) => {
     expect(await redis.admin().exists(LEASE)).toBe(0);
   });
 
-  it('takes an entry that has gone meanwhile as an absent one', async () => {
+  it('treat an entry that has gone meanwhile as absent', async () => {
     const handle = first.handleOf('ns:k');
     expect(await handle.take(true)).toEqual({ kind: 'mine' });
     expect(await handle.store(payload, 60_000)).toBe(true);
   });
 
-  it('tells who waits that the value is there, that there is none, or that the load failed', async () => {
+  it('notify waiters of a value, of a negative result, or of a failed load', async () => {
     await second.leases.signals.open();
     for (const begin of [mine, replacing]) {
       for (const [end, outcomes] of [
@@ -161,7 +161,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     }
   });
 
-  it('hears nothing of another lease, and is told by the time that its own is over', async () => {
+  it('ignore notifications of other leases, and end the wait when the own lease expires', async () => {
     await second.leases.signals.open();
     await mine(first);
     const waiting = second.handleOf('ns:k');
@@ -172,7 +172,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     expect(await waiting.wait(held, way === 'commands' ? 60 : 5000)).toEqual({ kind: 'silent' });
   });
 
-  it('renews its lease until it has stored, and no longer once it is somebody else’s', async () => {
+  it('are renewed until the value is stored, and not after another process has taken over', async () => {
     await using short = new LeaseParty(redis, { leaseMs: 600, way });
     for (const begin of [mine, replacing]) {
       await redis.admin().flushdb();
@@ -189,7 +189,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     await waitUntil('the other lease expires', async () => (await redis.admin().exists('ns:k')) === 0);
   });
 
-  it('takes over the lease of a holder that is dead', async () => {
+  it('are taken over from a dead holder', async () => {
     const dead = new LeaseParty(redis, { leaseMs: 100, way });
     await dead.handleOf('ns:k').fetch();
     await dead[Symbol.asyncDispose]();
@@ -199,14 +199,14 @@ describe.each(WAYS)('leases by %s', (way) => {
     await waitUntil('the lease is free', async () => (await waiting.fetch()).kind === 'mine', 1000);
   });
 
-  it('purges an entry only while it is what was read', async () => {
+  it('purge an entry only while it has the value that was read', async () => {
     await redis.admin().set('ns:k', 'poison');
     expect(await first.remote.purge('ns:k', Buffer.from('other'))).toBe(false);
     expect(await first.remote.purge('ns:k', Buffer.from('poison'))).toBe(true);
     expect(await first.remote.purge('ns:k', Buffer.from('poison'))).toBe(false);
   });
 
-  it('changes what is left to an entry only while it is what was read', async () => {
+  it('change the expiry of an entry only while it has the value that was read', async () => {
     const { remote } = first;
     await redis.admin().set('ns:k', payload);
     expect(await remote.update('ns:k', stale, 60_000, undefined)).toBe(false);
@@ -220,7 +220,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     expect(await redis.admin().pttl('ns:k')).toBe(-1);
   });
 
-  it('needs so many commands', async () => {
+  it('need a fixed number of commands', async () => {
     const procedure = { functions: 'FCALL', scripts: 'EVALSHA', commands: '' }[way];
     const transaction = (looks: string, writes: string): string[] =>
       `WATCH ${looks} MULTI ${writes} EXEC`.split(' ');
@@ -255,7 +255,7 @@ describe.each(WAYS)('leases by %s', (way) => {
 });
 
 describe('leases', () => {
-  it('wait by asking when there is no subscriber, and by the subscriber again after it was lost', async () => {
+  it('wait by polling without a subscriber, and by the subscriber again after it was lost', async () => {
     await using redis = await RedisProcess.start();
     await loadLibrary(redis);
     await using first = new LeaseParty(redis);
@@ -279,7 +279,7 @@ describe('leases', () => {
     expect(await waiting.wait(held, 5000)).toEqual({ kind: 'silent' });
   });
 
-  it('stop waiting with the caller', async () => {
+  it('end a wait with the caller', async () => {
     await using redis = await RedisProcess.start();
     await using party = new LeaseParty(redis);
     await waitUntil('there is a subscriber', () => party.leases.signals.open());
@@ -294,7 +294,7 @@ describe('leases', () => {
 });
 
 describe('the name of a lease', () => {
-  it('is in the slot of its entry, whatever braces either has', async () => {
+  it('is in the slot of its entry, whatever braces either contains', async () => {
     await using redis = await RedisProcess.start({ conf: ['cluster-enabled yes'] });
     const slot = (key: string): Promise<unknown> => redis.admin().call('CLUSTER', 'KEYSLOT', key);
     for (const [namespace, key] of [
@@ -310,7 +310,7 @@ describe('the name of a lease', () => {
     }
   });
 
-  it('is its own for every key', () => {
+  it('is unique per key', () => {
     const keys = ['a', 'b', '{a}b', '{a}c', 'a{', 'a}', '{}'];
     expect(new Set(keys.map((key) => leaseKey('ns', `ns:${key}`))).size).toBe(keys.length);
     expect(leaseKey('ns', 'ns:k')).toBe('ns:~lease:{ns:k}');

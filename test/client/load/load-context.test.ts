@@ -22,7 +22,7 @@ const KINDS: readonly (readonly [string, () => Cache])[] = [
   ['memory', () => memoryCache({ namespace: 'context' })],
 ];
 
-describe.each(KINDS)('a loader, with %s,', (_, open) => {
+describe.each(KINDS)('a loader with %s', (_, open) => {
   let cache: Cache;
   beforeEach(async () => {
     cache = open();
@@ -42,7 +42,7 @@ describe.each(KINDS)('a loader, with %s,', (_, open) => {
     expect(await cache.get(key)).toBeUndefined();
   }
 
-  it('sets the TTL of its result, whatever the call says', async () => {
+  it('sets the TTL of its result, overriding the call', async () => {
     const lasting =
       (ttlSeconds: number | null) =>
       ({ setTtlSeconds }: LoadContext): number => {
@@ -57,7 +57,7 @@ describe.each(KINDS)('a loader, with %s,', (_, open) => {
     expect(await cache.ttl('for ever')).toBeNull();
   });
 
-  it('keeps its result from being stored with a TTL of 0, or with skip', async () => {
+  it('prevents its result from being stored, with a TTL of 0 or with skip', async () => {
     let loads = 0;
     for (const refuse of [
       ({ skip }: LoadContext) => skip(),
@@ -76,7 +76,7 @@ describe.each(KINDS)('a loader, with %s,', (_, open) => {
     expect(await cache.getOrCompute('none', ({ skip }) => skip() as never)).toBeUndefined();
   });
 
-  it('sets the time for which it is remembered that there is nothing', async () => {
+  it('sets the TTL of a negative result', async () => {
     let loads = 0;
     const load = ({ setTtlSeconds }: LoadContext): undefined => {
       loads += 1;
@@ -94,7 +94,7 @@ describe.each(KINDS)('a loader, with %s,', (_, open) => {
     expect(await cache.lookup('other')).toMatchObject({ found: false });
   });
 
-  it('adds tags, beside those of the call', async () => {
+  it('adds tags to those of the call', async () => {
     for (const tag of ['call', 'loader', 'second']) {
       const load = async ({ addTags }: LoadContext): Promise<number> => {
         await addTags('loader', 'second', 'call');
@@ -118,7 +118,7 @@ describe.each(KINDS)('a loader, with %s,', (_, open) => {
     expect(await cache.get('k')).toBeUndefined();
   });
 
-  it('stores nothing where one of its tags is invalidated during the load, before or after it is named', async () => {
+  it('stores nothing when one of its tags is invalidated during the load, before or after it is added', async () => {
     const before = async ({ addTags }: LoadContext): Promise<string> => {
       await cache.invalidateTags('t');
       await addTags('t');
@@ -142,7 +142,7 @@ describe.each(KINDS)('a loader, with %s,', (_, open) => {
     await stored('k');
   });
 
-  it('is told what is wrong with a TTL or a tag, and its caller too', async () => {
+  it('throws for an invalid TTL or tag, and so does its caller', async () => {
     const call = (load: (context: LoadContext) => unknown) => cache.getOrCompute('k', load);
     await expect(call(({ setTtlSeconds }) => setTtlSeconds('5m' as never))).rejects.toThrowError(
       /^setTtlSeconds: must be .*, got "5m"; write 300/,
@@ -158,7 +158,7 @@ describe.each(KINDS)('a loader, with %s,', (_, open) => {
     ).rejects.toThrowError('65 tags on one entry; at most 64');
   });
 
-  it('changes nothing once its load is over', async () => {
+  it('has no effect after its load has ended', async () => {
     let kept: LoadContext | undefined;
     await cache.getOrCompute(
       'k',
@@ -191,7 +191,7 @@ describe.each(KINDS)('a loader, with %s,', (_, open) => {
     expect(loads).toBe(2);
   });
 
-  it('of many keys speaks for all of them, or for one', async () => {
+  it('of many keys sets options for all of them, or for one', async () => {
     await cache.getOrComputeMany(['a', 'b', 'c'], async (keys, { setTtlSeconds, addTags, forKey }) => {
       setTtlSeconds(100);
       await addTags('all');
@@ -212,7 +212,7 @@ describe.each(KINDS)('a loader, with %s,', (_, open) => {
     expect(await cache.get('a')).toBeUndefined();
   });
 
-  it('is a source of read-through too', async () => {
+  it('is a source of read-through as well', async () => {
     const load = (_key: string, context?: LoadContext): number => {
       context?.setTtlSeconds(100);
       return 1;
@@ -223,7 +223,7 @@ describe.each(KINDS)('a loader, with %s,', (_, open) => {
   });
 });
 
-it('adds tags that another process invalidates before the result is stored', async () => {
+it('a loader adds tags that another process invalidates before the result is stored', async () => {
   const [cache, elsewhere] = ['here', 'elsewhere'].map(() =>
     redisCache({ address: redis.address, namespace: 'two' }),
   ) as [Cache, Cache];
@@ -239,7 +239,7 @@ it('adds tags that another process invalidates before the result is stored', asy
   await elsewhere.close();
 });
 
-it('adds tags while Redis is unreachable, to what memory keeps', async () => {
+it('a loader adds tags while Redis is unreachable, to the entries in memory', async () => {
   const gone = await RedisProcess.start();
   const cache = redisCache({ address: gone.address, namespace: 'gone', commandTimeoutMs: 300 });
   await cache.ping();

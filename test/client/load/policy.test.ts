@@ -8,7 +8,7 @@ import { evaluateFreshness, storePolicyOf } from '../../../client/load/policy.ts
 const DEFAULTS = resolveCompute().terms;
 const NOW = 1_800_000_000_000;
 
-it('a value goes from fresh over the longer of its windows to expired, and never back', () => {
+it('a value goes from fresh through its longer window to expired, and never back', () => {
   const order = ['fresh', 'early', 'revalidate', 'grace', 'expired'];
   fc.assert(
     fc.property(
@@ -28,11 +28,11 @@ it('a value goes from fresh over the longer of its windows to expired, and never
   );
 });
 
-it('what has no freshness is fresh', () => {
+it('a value without freshness is fresh', () => {
   expect(evaluateFreshness(undefined, { ...DEFAULTS, earlyRefresh: 100 }, NOW, () => 1)).toBe('fresh');
 });
 
-it('a value is kept for its TTL less the jitter, and longer by the longer window', () => {
+it('a value is kept for its TTL less the jitter, and for the longer window after it', () => {
   fc.assert(
     fc.property(
       fc.double({ min: 0.001, max: 1e6, noNaN: true }),
@@ -54,7 +54,7 @@ it('a value is kept for its TTL less the jitter, and longer by the longer window
   );
 });
 
-it('options are refused by name and value, and a call’s own win over the cache’s', () => {
+it('invalid options are rejected by name and value, and options of a call override those of the cache', () => {
   for (const [options, named] of [
     [{ graceSeconds: -1 }, /compute\.graceSeconds: must .*, got -1/],
     [{ softTimeoutMs: Number.NaN }, /compute\.softTimeoutMs: must .*, got NaN/],
@@ -76,7 +76,7 @@ it('options are refused by name and value, and a call’s own win over the cache
   });
 });
 
-it('a back-off remembers so many keys, and forgets the oldest', () => {
+it('a back-off tracks a bounded number of keys, and evicts the oldest', () => {
   let at = 0;
   const backoff = new Backoff(() => at);
   for (let i = 0; i <= 10_000; i++) backoff.failed(`k${i}`, 100);

@@ -93,7 +93,7 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
       if (way !== 'commands') expect(commands.length).toBeLessThanOrEqual(12);
     });
 
-    it('load once more when the one that loads is killed', async () => {
+    it('load once more when the loading process is killed', async () => {
       await using first = start();
       await waitUntil('it is ready', () => first.ready);
       const [, ...others] = children;
@@ -106,7 +106,7 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
       expect(new Set((await answers).flatMap(({ values }) => values)).size).toBe(1);
     });
 
-    it('do not store what one loaded that stood still until its lease was another’s', async () => {
+    it('do not store the result of a process that was paused until another had its lease', async () => {
       const [slow, quick] = children;
       const late = slow.run({ loadMs: 100 });
       await slow.loading();
@@ -118,7 +118,7 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
       expect(await stored()).toBe(quick.pid);
     });
 
-    it('do not store what was deleted or set elsewhere while it was being loaded', async () => {
+    it('do not store a value that another process deleted or set during the load', async () => {
       const [first, second] = children;
       const deleted = first.run({ loadMs: 200 });
       await first.loading();
@@ -133,7 +133,7 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
       expect(await stored()).toBe('newer');
     });
 
-    it('load anew after a deletion, although an older load is under way', async () => {
+    it('load again after a deletion, although an older load is in flight', async () => {
       const [first, second] = children;
       const older = first.run({ loadMs: 300 });
       await first.loading();
@@ -143,7 +143,7 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
       expect(await stored()).toBe(second.pid);
     });
 
-    it('take the value of one while the other replaces it', async () => {
+    it('serve the stale value in one process while another replaces it', async () => {
       const options = { ttlSeconds: 0.2, staleWhileRevalidateSeconds: 60 };
       const [first, second, third] = children;
       await first.run({ loadMs: 10, options });
@@ -157,7 +157,7 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
       });
     });
 
-    it('answer without Redis, each by its own load', async () => {
+    it('return values without Redis, each by its own load', async () => {
       await children[0].run({ key: 'other', loadMs: 0 });
       await redis.kill();
       const answers = await Promise.all(children.map((child) => child.run({ callers: 100, loadMs: 10 })));

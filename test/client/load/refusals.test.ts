@@ -97,9 +97,9 @@ const fail = (): never => {
 const STALE = { ttlSeconds: 0.05, staleWhileRevalidateSeconds: 600 };
 const GRACED = { ttlSeconds: 0.05, graceSeconds: 600 };
 
-describe.each(Object.keys(STATES) as (keyof typeof STATES)[])('a Redis that says %s', (code) => {
+describe.each(Object.keys(STATES) as (keyof typeof STATES)[])('a Redis that replies %s', (code) => {
   it.each(Object.keys(SCRIPTING) as (keyof typeof SCRIPTING)[])(
-    'is answered by the loader, by %s',
+    'makes the loader answer, by %s',
     async (way) => {
       const { cache, refused } = await open({ scripting: SCRIPTING[way] });
       await cache.getOrCompute('stale', () => 'old', STALE);
@@ -144,12 +144,12 @@ describe.each(Object.keys(STATES) as (keyof typeof STATES)[])('a Redis that says
   );
 });
 
-describe('a user whom Redis denies', () => {
+describe('a user without permission', () => {
   it.each([
     ['the keys', ['~other:*', '&*', '+@all'], 'lease'],
     ['to write', ['~*', '&*', '+@all', '-@write', '-@scripting'], 'lease'],
     ['the versions of tags', ['~r:k*', '&*', '+@all'], 'tags'],
-  ] as const)('%s gets what its loader returns', async (_, rules, step) => {
+  ] as const)('%s gets the value of its loader', async (_, rules, step) => {
     await redis.admin().call('ACL', 'SETUSER', 'denied', 'reset', 'on', '>denied', ...rules);
     const { cache, refused } = await open({ username: 'denied', password: 'denied' });
     expect(await cache.getOrCompute('k', () => 'v', { tags: ['t'] })).toBe('v');
@@ -160,7 +160,7 @@ describe('a user whom Redis denies', () => {
     expect(new Set(refused.map(({ code }) => code))).toEqual(new Set(['NOPERM']));
   });
 
-  it('is told of each kind once a second, with how often it happened', async () => {
+  it('gets one event per kind and second, with its count', async () => {
     await redis.admin().call('ACL', 'SETUSER', 'denied', 'reset', 'on', '>denied', '~other:*', '+@all');
     const { cache, refused } = await open({ username: 'denied', password: 'denied' });
     await waitUntil('the second event of a kind', async () => {
@@ -173,8 +173,8 @@ describe('a user whom Redis denies', () => {
   });
 });
 
-describe('a server that is no master any more', () => {
-  it('is answered by the loader', async () => {
+describe('a demoted server', () => {
+  it('makes the loader answer', async () => {
     await using lone = await RedisProcess.start();
     const cache = redisCache({ address: lone.address, namespace: 'r', commandTimeoutMs: 300 });
     opened.push(cache);

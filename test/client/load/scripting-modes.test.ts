@@ -50,12 +50,12 @@ function requests(party: LeaseParty): string[] {
   return names;
 }
 
-it('has the text of the file that provisioning loads', () => {
+it('the client contains the text of the library that provisioning loads', () => {
   const file = new URL('../../../client/functions/redis_cache_kit.lua', import.meta.url);
   expect(LIBRARY).toBe(readFileSync(file, 'utf8'));
 });
 
-describe('the search for a way', () => {
+describe('the detection of the scripting mode', () => {
   it.each([
     ['finds the library', [], ['FCALL'], 'functions', () => loadLibrary(redis)],
     ['loads the library', [], ['FCALL', 'FUNCTION', 'FCALL'], 'functions'],
@@ -111,7 +111,7 @@ describe('the search for a way', () => {
     ['FCALL and EVAL that are renamed', ['rename-command FCALL ""', 'rename-command EVAL ""']],
     ['FCALL that is renamed', ['rename-command FCALL ""']],
     ['FUNCTION that is renamed', ['rename-command FUNCTION ""']],
-  ])('takes %s for denied ones', async (_, conf) => {
+  ])('treats %s as denied', async (_, conf) => {
     await using other = await RedisProcess.start({ conf });
     await using party = new LeaseParty(other);
     const handle = party.handleOf('ns:k');
@@ -120,7 +120,7 @@ describe('the search for a way', () => {
     expect(party.remote.procedures.way).toBe(conf.length === 3 ? 'commands' : 'scripts');
   });
 
-  it('is made once for all calls of a connection that come meanwhile', async () => {
+  it('runs once for all concurrent calls of a connection', async () => {
     const party = await open();
     const sent = requests(party);
     const keys = Array.from({ length: 50 }, (_, i) => `ns:k${i}`);
@@ -128,7 +128,7 @@ describe('the search for a way', () => {
     expect(sent).toEqual(['FCALL', 'FUNCTION', 'FCALL', ...keys.slice(1).map(() => 'FCALL')]);
   });
 
-  it('is made again after a reconnect, except that functions are called at once', async () => {
+  it('runs again after a reconnect, except that functions are called at once', async () => {
     for (const [way, again] of [
       ['functions', ['FCALL']],
       ['scripts', ['FCALL', 'EVAL']],
@@ -148,7 +148,7 @@ describe('the search for a way', () => {
     }
   });
 
-  it('is made again where the library or the script is gone', async () => {
+  it('runs again when the library or the script is gone', async () => {
     const functions = await open();
     await fetch(functions);
     await redis.admin().call('FUNCTION', 'FLUSH');
@@ -169,7 +169,7 @@ describe('the search for a way', () => {
     expect(await redis.admin().script('EXISTS', SCRIPT_SHA1)).toEqual([1]);
   });
 
-  it('keeps a way whose call was refused by the state of the server', async () => {
+  it('keeps a mode whose call was rejected because of the state of the server', async () => {
     for (const way of ['functions', 'scripts'] as const) {
       await redis.admin().call('FUNCTION', 'FLUSH');
       if (way === 'functions') await loadLibrary(redis);
@@ -185,7 +185,7 @@ describe('the search for a way', () => {
     }
   });
 
-  it('fails for all that wait for it when the server does not answer', async () => {
+  it('fails for all waiting calls when the server does not reply', async () => {
     const party = await open();
     redis.pause();
     try {
@@ -203,7 +203,7 @@ describe('the search for a way', () => {
 });
 
 describe('scripting options', () => {
-  it('keep the client from loading anything into the server', async () => {
+  it('prevent the client from loading anything into the server', async () => {
     const { scripting } = resolveCache({ scripting: { loadFunctions: false, evalScripts: false } });
     expect(scripting).toEqual(SCRIPTING.commands);
     const party = await open(undefined, 'commands');
@@ -216,7 +216,7 @@ describe('scripting options', () => {
     expect([await fetch(next), next.remote.procedures.way]).toEqual([null, 'functions']);
   });
 
-  it('are refused by name', () => {
+  it('are rejected by name', () => {
     const scripting = { loadFunctions: 'no' as unknown as boolean };
     expect(() => resolveCache({ scripting })).toThrowError(/scripting\.loadFunctions: must .*, got "no"/);
   });

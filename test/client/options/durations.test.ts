@@ -67,7 +67,7 @@ const PLACES: [path: string, expected: number, call: (duration: never) => unknow
 ];
 
 describe("a duration as text, '5m'", () => {
-  it.each(PLACES)('is refused with the number to write: %s', async (path, expected, call) => {
+  it.each(PLACES)('is rejected with the number to write: %s', async (path, expected, call) => {
     const refused = outcome(() => call('5m' as never));
     await expect(refused).rejects.toThrowError(ConfigurationError);
     await expect(refused).rejects.toThrowError(`${path}: must be `);
@@ -89,7 +89,7 @@ describe("a duration as text, '5m'", () => {
     expect(durationHint(path, text)).toContain(`; write ${expected}:`);
   });
 
-  it('gets no hint where it is none, or where the option is no duration', () => {
+  it('gets no hint when it is not a duration, or the option is not one', () => {
     for (const text of ['', 'soon', '5 fortnights', '-5m', 'm5', '5m5', '1e3', 300, null])
       expect(durationHint('ttlSeconds', text)).toBe('');
     expect(durationHint('poolSize', '5m')).toBe('');

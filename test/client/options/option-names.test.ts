@@ -125,13 +125,13 @@ const PLACES: [name: string, call: (options: never) => unknown, path?: string][]
 const outcome = async (call: () => unknown): Promise<unknown> => call();
 
 describe('an unknown option', () => {
-  it.each(PLACES)('is refused by %s', async (...[, call, path = '']) => {
+  it.each(PLACES)('is rejected by %s', async (...[, call, path = '']) => {
     const refused = outcome(() => call({ unheardOf: 1 } as never));
     await expect(refused).rejects.toThrowError(ConfigurationError);
     await expect(refused).rejects.toThrowError(`${path === '' ? '' : `${path}.`}unheardOf: unknown option`);
   });
 
-  it('is no obstacle where it is undefined', async () => {
+  it('is accepted when its value is undefined', async () => {
     await cache.set('k', 1, { ttl: undefined } as object);
     expect(await cache.get('k', { unheardOf: undefined } as object)).toBe(1);
   });
@@ -176,12 +176,12 @@ describe('an unknown option', () => {
       () => sentinelCache({ sentinels, mode: 'cluster' } as never),
       'mode: unknown option',
     ],
-  ])('is answered with what is meant: %s', async (_, call, message) => {
+  ])('gets a suggestion: %s', async (_, call, message) => {
     await expect(outcome(call)).rejects.toThrowError(message);
   });
 });
 
-describe('what is no object with options', () => {
+describe('a value that is not an options object', () => {
   it.each<[string, () => unknown, string]>([
     [
       'a TTL as a number',
@@ -204,21 +204,21 @@ describe('what is no object with options', () => {
       () => cache.invalidation.invalidate((() => {}) as never),
       'must be an object with options, got ',
     ],
-  ])('is refused: %s', async (_, call, message) => {
+  ])('is rejected: %s', async (_, call, message) => {
     await expect(outcome(call)).rejects.toThrowError(ConfigurationError);
     await expect(outcome(call)).rejects.toThrowError(message);
   });
 });
 
 describe('options', () => {
-  it('of one kind of call may be given to all, so that they can be kept in one place', async () => {
+  it('of one kind of call are accepted by all, so that they can be kept in one place', async () => {
     const all = { ttlSeconds: 60, tags: ['t'], graceSeconds: 5, earlyRefresh: 0, hardTimeoutMs: 1000 };
     await cache.set('shared', 1, all);
     expect(await cache.get('shared', all as object)).toBe(1);
     expect(await cache.getOrCompute('shared', () => 2, all)).toBe(1);
   });
 
-  it('may come from a class with methods and fields of its own where strategies are made', async () => {
+  it('of a strategy may come from a class with further methods and fields', async () => {
     class Strategy {
       readonly name = 's';
       readonly database = {};
@@ -229,7 +229,7 @@ describe('options', () => {
     await warmer.close();
   });
 
-  it('build response keys without any', () => {
+  it('of response keys are optional', () => {
     expect(buildResponseKey('p', 1)).toMatch(/^p:cache:/);
   });
 });

@@ -47,11 +47,11 @@ describe('connection options', () => {
     [{ hangSuspectedMs: 1.5 }, /hangSuspectedMs: must .*, got 1\.5/],
     [{ db: -1 }, /db: must .*, got -1/],
     [{ supervision: 'no' as unknown as boolean }, 'supervision: must be true or false, got "no"'],
-  ])('quote the bad value: %o', (bad, expected) => {
+  ])('are rejected with the invalid value: %o', (bad, expected) => {
     expect(complaint(() => connect({ ...standalone, ...bad } as RedisOptions))).toMatch(expected);
   });
 
-  it('refuse a mode, an address and a list of sentinels that are none', () => {
+  it('reject an invalid mode, address and list of sentinels', () => {
     expect(complaint(() => connect({ ...standalone, mode: 'pool' } as unknown as RedisOptions))).toContain(
       '"pool"',
     );
@@ -72,7 +72,7 @@ describe('addresses', () => {
   const hostOf = (host: string): string =>
     resolveConnection({ mode: 'standalone', address: { host, port: 1 } }).addresses[0]?.host ?? '';
 
-  it('take an IPv6 address with and without brackets, wherever an address stands', () => {
+  it('accept an IPv6 address with and without brackets, in every option', () => {
     expect([hostOf('[::1]'), hostOf('::1'), hostOf('[fe80::1%eth0]'), hostOf('redis.internal')]).toEqual([
       '::1',
       '::1',
@@ -89,7 +89,7 @@ describe('addresses', () => {
   });
 
   it.each(['localhost:6379', 'redis://h', 'user@h', 'two names', '[::1', '1:2'])(
-    'refuse what is no host: %s',
+    'reject an invalid host: %s',
     (host) => {
       expect(complaint(() => redisCache({ address: { host, port: 1 } }))).toBe(
         `address.host: must be a host name or an IP address without a port (option \`port\`), got ${JSON.stringify(host)}`,
@@ -97,14 +97,14 @@ describe('addresses', () => {
     },
   );
 
-  it('refuse reads of replicas where ioredis supervises itself', () => {
+  it('reject replica reads without supervision', () => {
     const sentinels = [{ host: 'h', port: 1 }];
     expect(
       complaint(() => connect({ mode: 'sentinel', sentinels, replicaReads: {}, supervision: false })),
     ).toContain('replicaReads: not available with supervision: false');
   });
 
-  it('refuse a natMap of something else', () => {
+  it('reject an invalid natMap', () => {
     const nodes = [{ host: 'h', port: 1 }];
     const withMap = (natMap: unknown): string =>
       complaint(() => connect({ mode: 'cluster', nodes, natMap } as RedisOptions));
@@ -150,11 +150,11 @@ describe('cache options', () => {
     ],
     [{ codecs: {} as unknown as [] }, 'codecs: must be a list, got [object Object]'],
     [{ l1: { prefixes: 'a:' as unknown as [] } }, 'l1.prefixes: must be a list, got "a:"'],
-  ])('quote the bad value: %o', (bad, expected) => {
+  ])('are rejected with the invalid value: %o', (bad, expected) => {
     expect(complaint(() => memoryCache(bad))).toMatch(expected);
   });
 
-  it('turned off are a memory cache that opens no connection', async () => {
+  it('disabled create a memory cache that opens no connection', async () => {
     const cache = openCache({ ...standalone, enabled: false });
     expect(cache.connection).toBeUndefined();
     expect(await cache.set('a', 1)).toEqual({ source: 'memory' });
@@ -163,7 +163,7 @@ describe('cache options', () => {
 });
 
 describe('a Redis URL', () => {
-  it('that is none is quoted without its password', () => {
+  it('that is invalid is quoted without its password', () => {
     const message = complaint(() => redisCache({ url: 'http://user:secret@host' }));
     expect(message).toContain('http://[redacted]@host');
     expect(message).not.toContain('secret');
@@ -171,14 +171,14 @@ describe('a Redis URL', () => {
   });
 
   it.each(['redis://h/1?protocol=3', 'rediss://h?ssl_cert_reqs=none', 'redis://h/0?db=2&timeout=1'])(
-    'with a parameter is refused, as nothing would come of it: %s',
+    'with a parameter is rejected, because it would have no effect: %s',
     (url) => {
       const name = /\?(\w+)/.exec(url)?.[1];
       expect(complaint(() => redisCache({ url }))).toContain(`the parameter "${name}" is not supported`);
     },
   );
 
-  it('with a fragment is refused', () => {
+  it('with a fragment is rejected', () => {
     expect(complaint(() => redisCache({ url: 'redis://h/0#prod' }))).toContain('a fragment');
   });
 
@@ -188,7 +188,7 @@ describe('a Redis URL', () => {
     'redis://user:hid@den@host:port',
     'http://user:hid/den@host',
     'redis://user:hid%den@host',
-  ])('whose password is not escaped is not quoted with it: %s', (url) => {
+  ])('with an unescaped password is quoted without it: %s', (url) => {
     expect(() => redisCache({ url })).toThrowError(ConfigurationError);
     expect(complaint(() => redisCache({ url }))).not.toMatch(/hid|den/);
   });

@@ -61,7 +61,7 @@ describe('a connection over sentinels without one command', () => {
     );
   });
 
-  it('names SENTINEL MASTER where the user may not ask, and does not connect again for each question', async () => {
+  it('reports that SENTINEL MASTER is denied, and does not reconnect for each query', async () => {
     await using set = await startSentinelSet();
     await allow(set.redis);
     await allow(set.sentinels, '-sentinel|master');
@@ -105,7 +105,7 @@ describe('a connection to a cluster without one command', () => {
     return set.nodes.map(({ address }) => address);
   };
 
-  it('names CLUSTER NODES, without which it knows no shard', async () => {
+  it('reports that CLUSTER NODES is denied, without which no shard is known', async () => {
     const nodes = await without('-cluster|nodes');
     const cache = clusterCache({ nodes, ...login, commandTimeoutMs: 300 });
     await expect(cache.ping()).rejects.toThrowError(
@@ -115,7 +115,7 @@ describe('a connection to a cluster without one command', () => {
     await cache.close();
   });
 
-  it('reads from masters where it may not send READONLY, and leaves no connection behind', async () => {
+  it('reads from masters when READONLY is denied, and leaves no connection open', async () => {
     const nodes = await without('-readonly');
     const connection = openConnection(
       resolveConnection({ mode: 'cluster', nodes, ...login, replicaReads: {} }),
@@ -137,7 +137,7 @@ describe('a connection to a cluster without one command', () => {
     expect(await open()).toBeLessThanOrEqual(2);
   });
 
-  it('names ASKING, without which a key that has moved ahead of its slot cannot be had', async () => {
+  it('reports that ASKING is denied, without which a migrated key cannot be read', async () => {
     const nodes = await without('-asking');
     const connection = connect({ mode: 'cluster', nodes, ...login, commandTimeoutMs: 2000 });
     onTestFinished(() => connection.close());

@@ -45,7 +45,7 @@ describe('a connection over a network with 540 ms of round trip', () => {
     expect(events.map(({ type }) => type)).toEqual(['ready']);
   });
 
-  it('reaches a master over its sentinels', async () => {
+  it('reaches a master through its sentinels', async () => {
     await using redis = await RedisProcess.start({ host });
     await using master = await startDelayRelay(redis.address, 270);
     await using node = await RedisProcess.start({
@@ -98,8 +98,8 @@ describe('sentinels that announce another name of the master', () => {
   });
 });
 
-describe('sentinels that were built anew, with lower epochs', () => {
-  it('are believed after a while', async () => {
+describe('sentinels that were recreated with lower epochs', () => {
+  it('are trusted after a settling time', async () => {
     await using former = await RedisProcess.start({ host });
     await using restored = await RedisProcess.start({ host });
     const port = await findFreePort(host);
@@ -135,7 +135,7 @@ describe('sentinels that were built anew, with lower epochs', () => {
     return history.contested(later);
   };
 
-  it('speak for another master only together, and when one of them said more before', () => {
+  it('are trusted for another master only by quorum, and only if one of them was known', () => {
     const [fell, old] = [view(0, true, 2), view(0, false, 2)];
     expect(contestedAfter([fell, old], 5000)).toBe(true);
     expect(contestedAfter([fell, old], 4999)).toBe(false);
@@ -145,7 +145,7 @@ describe('sentinels that were built anew, with lower epochs', () => {
     expect(contestedAfter([fell, fell], 5000, [fell, view(0, true, 3)])).toBe(false);
   });
 
-  it('are heard at their next failover where they name the same master', () => {
+  it('are trusted at their next failover when they name the same master', () => {
     const history = adopted();
     for (const at of [0, 5000]) history.rebase([view(0, true), view(0, true)], 3, at);
     expect(history.contested([view(0, true)])).toBe(false);

@@ -50,7 +50,7 @@ describe('the supervised connection to one server', () => {
     return opened;
   }
 
-  it('sends commands, and throws what Redis answers by its code', async () => {
+  it('sends commands, and throws error replies by their code', async () => {
     const c = open();
     expect(await c.call('SET', 'k', 'ü')).toBe('OK');
     expect(await c.callBuffer('GET', 'k')).toEqual(Buffer.from('ü'));
@@ -63,7 +63,7 @@ describe('the supervised connection to one server', () => {
     expect(c.state).toMatchObject({ kind: 'ready', master: redis.address });
   });
 
-  it('says why there is no connection, to those who waited for one', async () => {
+  it('reports why there is no connection to the waiting callers', async () => {
     const c = open({ password: 'wrong', commandTimeoutMs: 200 });
     await expect(c.call('GET', 'k')).rejects.toThrowError(/WRONGPASS/);
     await c.close();
@@ -72,7 +72,7 @@ describe('the supervised connection to one server', () => {
     );
   });
 
-  it('settles what waits when it is closed, and refuses what comes after', async () => {
+  it('settles waiting calls at close, and rejects later ones', async () => {
     const c = connect({ mode: 'standalone', address: { host, port: 1 } });
     const waiting = [
       c.call('GET', 'k'),
@@ -87,7 +87,7 @@ describe('the supervised connection to one server', () => {
     await c.close();
   });
 
-  it('does not know the outcome of writes that it was closed on', async () => {
+  it('reports an unknown outcome for writes in flight at close', async () => {
     const c = open();
     await c.call('PING');
     redis.pause();
@@ -99,7 +99,7 @@ describe('the supervised connection to one server', () => {
     ]);
   });
 
-  it('notices a hang, holds back new commands, and goes on when it is over', async () => {
+  it('detects a hang, holds back new commands, and continues when it is over', async () => {
     const c = open({ commandTimeoutMs: 400 });
     await c.call('PING');
     redis.pause();
@@ -116,14 +116,14 @@ describe('the supervised connection to one server', () => {
     expect(await c.call('MGET', 'hang:sent', 'hang:held')).toEqual(['1', null]);
   });
 
-  it('notices a hang although nothing is asked', async () => {
+  it('detects a hang without commands in flight', async () => {
     const c = open();
     await c.call('PING');
     redis.pause();
     await waitUntil('the hang is suspected', () => c.state.kind === 'suspect', 3000);
   });
 
-  it('gives no write an answer that a short stall could double', async () => {
+  it('returns no reply for a write that a short stall could apply twice', async () => {
     const c = open();
     const writer = new WriteLoop(c, { prefix: 'stall' });
     await waitUntil('writes are acknowledged', () => writer.acknowledged > 20);
@@ -137,7 +137,7 @@ describe('the supervised connection to one server', () => {
     expect((await redis.admin().mget(...keys)).every((value) => value === 'x')).toBe(true);
   });
 
-  it('leaves a connection that is stuck while the server answers others', async () => {
+  it('leaves a connection that is stuck while the server replies to others', async () => {
     const c = open({ commandTimeoutMs: 500 });
     await c.call('PING');
     // Writes are paused, so this connection has an outstanding answer; the server itself is healthy.
@@ -151,7 +151,7 @@ describe('the supervised connection to one server', () => {
     await redis.admin().call('CLIENT', 'UNPAUSE');
   });
 
-  it('returns soon after a crash and restart', async () => {
+  it('recovers soon after a crash and restart', async () => {
     const c = open();
     await c.call('PING');
     await redis.kill();
@@ -162,7 +162,7 @@ describe('the supervised connection to one server', () => {
     expect(performance.now() - startedAt).toBeLessThan(500);
   });
 
-  it('shares one WAIT among many writers, and keeps different promises apart', async () => {
+  it('shares one WAIT among many writers, and separates different durabilities', async () => {
     const c = open();
     // Redis reports `state=online` while the replica still loads: only its confirmation shows that it is in sync.
     await waitUntil('the replica confirms', () =>
@@ -183,7 +183,7 @@ describe('the supervised connection to one server', () => {
     expect(Number(calls)).toBeLessThanOrEqual(3);
   });
 
-  it('does not know the outcome of durable writes that hang', async () => {
+  it('reports an unknown outcome for durable writes that hang', async () => {
     const c = open({ commandTimeoutMs: 300 });
     await c.callDurable({ replicas: 1, timeoutMs: 1000 }, 'SET', 'warm', 1);
     redis.pause();
@@ -197,7 +197,7 @@ describe('the supervised connection to one server', () => {
     await waitUntil('it was applied once', async () => (await c.call('GET', 'durable:hang')) === '1');
   });
 
-  it('waits for replicas that a write needs, and gives the reason when there are none in time', async () => {
+  it('waits for the replicas that a write needs, and reports the reason when they are missing', async () => {
     const c = open({ commandTimeoutMs: 1_500 });
     await c.call('PING');
     const durable = { replicas: 1, timeoutMs: 100 };
@@ -239,7 +239,7 @@ describe('the supervised connection to one server', () => {
     expect(await c.call('GET', 'ordered')).toBe('abcde');
   });
 
-  it('reads from a server that cannot save, although it refuses writes and PING', async () => {
+  it('reads from a server that cannot save, although it rejects writes and PING', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'kit-misconf-'));
     await using full = await RedisProcess.start({ password: 'secret', conf: [`dir ${dir}`, 'save 3600 1'] });
     const admin = full.admin();
@@ -259,7 +259,7 @@ describe('the supervised connection to one server', () => {
     await c.close();
   });
 
-  it('refuses more than it can hold', async () => {
+  it('rejects commands above its bound', async () => {
     const c = connect({ mode: 'standalone', address: { host, port: 1 }, commandTimeoutMs: 5000 });
     const calls = Array.from({ length: 10_001 }, () => c.call('GET', 'k'));
     const settled = Promise.allSettled(calls);
@@ -268,7 +268,7 @@ describe('the supervised connection to one server', () => {
     await settled;
   });
 
-  it('refuses to have more than maxInFlight commands unanswered', async () => {
+  it('keeps at most maxInFlight commands in flight', async () => {
     const c = open({ maxInFlight: 3 });
     await c.call('PING');
     redis.pause();
@@ -281,7 +281,7 @@ describe('the supervised connection to one server', () => {
     expect(await c.call('GET', 'd')).toBeNull();
   });
 
-  it('takes a sequence whole at that bound: no MULTI is left without its EXEC', async () => {
+  it('accepts a sequence as a whole at that bound: no MULTI is left without its EXEC', async () => {
     const c = open({ maxInFlight: 20 }) as CacheConnection;
     await c.call('SET', 'k', 'before');
     let crowd: Promise<unknown> | undefined;
@@ -298,7 +298,7 @@ describe('the supervised connection to one server', () => {
     expect(await c.call('GET', 'k')).toBe('after');
   });
 
-  it('does not know what a script wrote before it failed', async () => {
+  it('reports an unknown outcome for a script that failed', async () => {
     const c = open();
     const script = "redis.call('SET', KEYS[1], 1) return redis.call('LPUSH', KEYS[1], 1)";
     await expect(c.call('EVAL', script, 1, 'script')).rejects.toMatchObject({
@@ -326,8 +326,8 @@ describe('the supervised connection to one server', () => {
   });
 });
 
-describe('a stock connection', () => {
-  it('speaks through the same interface', async () => {
+describe('an unsupervised connection', () => {
+  it('implements the same interface', async () => {
     await using redis = await RedisProcess.start({ host: '127.61.0.3' });
     const c = connect({ mode: 'standalone', address: redis.address, supervision: false });
     const types: string[] = [];

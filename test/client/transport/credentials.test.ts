@@ -58,7 +58,7 @@ describe('a password that is rotated while the client runs', () => {
   it.each([
     ['one server', {}],
     ['a pool', { poolSize: 3 }],
-  ] as const)('is asked for again: %s, with its first tier and durable writes', async (_, more) => {
+  ] as const)('is requested again: %s, with its first tier and durable writes', async (_, more) => {
     await using redis = await RedisProcess.start({ host });
     const { port } = redis.address;
     await using _replica = await RedisProcess.start({ host, conf: [`replicaof ${host} ${port}`] });
@@ -98,7 +98,7 @@ describe('a password that is rotated while the client runs', () => {
     }
   });
 
-  it('is asked for again by all connections to a master of sentinels, and to the sentinels', async () => {
+  it('is requested again by all connections to a sentinel master, and to the sentinels', async () => {
     await using set = await startSentinelSet();
     const data = new Account(set.redis);
     const watch = new Account(set.sentinels);
@@ -134,7 +134,7 @@ describe('a password that is rotated while the client runs', () => {
       });
   });
 
-  it('is asked for again by each shard of a cluster', async () => {
+  it('is requested again by each shard of a cluster', async () => {
     await using set = await startCluster();
     const account = new Account(set.nodes);
     await account.set(account.password);
@@ -153,7 +153,7 @@ describe('a password that is rotated while the client runs', () => {
     await waitUntil('all shards take writes again', all, 20_000);
   });
 
-  it('reaches the subscriber that waits for the loads of other processes', async () => {
+  it('reaches the subscriber that waits for loads of other processes', async () => {
     await using redis = await RedisProcess.start({ host });
     const account = new Account([redis]);
     await account.set(account.password);
@@ -183,7 +183,7 @@ describe('a password that is rotated while the client runs', () => {
   });
 });
 
-describe('a function for a password', () => {
+describe('a credentials function', () => {
   const open = async (password: Credential, options: Partial<ConnectionOptions> = {}) => {
     const redis = await RedisProcess.start({ host, password: 'secret' });
     const connection = connect({
@@ -216,7 +216,7 @@ describe('a function for a password', () => {
       () => 5 as unknown as string,
       /password: the function returned a value of type number/,
     ],
-  ])('that %s is the reason of the error, and is not asked in a tight loop', async (_, password, reason) => {
+  ])('that %s is the reason of the error, and is not called in a tight loop', async (_, password, reason) => {
     let asked = 0;
     const counted = (): string | Promise<string> => {
       asked += 1;
@@ -230,7 +230,7 @@ describe('a function for a password', () => {
     expect(asked).toBeLessThanOrEqual(5);
   });
 
-  it('that hangs is the reason of the error, and is given up after connectTimeoutMs', async () => {
+  it('that hangs is the reason of the error, and is aborted after connectTimeoutMs', async () => {
     let asked = 0;
     const connection = await open(
       () => {
@@ -246,13 +246,13 @@ describe('a function for a password', () => {
     expect(await connection.call('PING')).toBe('PONG');
   });
 
-  it('may take its time, up to connectTimeoutMs', async () => {
+  it('may take up to connectTimeoutMs', async () => {
     const slowly = (): Promise<string> => new Promise((resolve) => setTimeout(resolve, 700, 'secret'));
     const connection = await open(slowly, { connectTimeoutMs: 2000, commandTimeoutMs: 3000 });
     expect(await connection.call('PING')).toBe('PONG');
   });
 
-  it('is shared by connects of one moment, and no secret is in an error', async () => {
+  it('is shared by concurrent connects, and no error contains a secret', async () => {
     let asked = 0;
     const access = new Access({
       username: undefined,
@@ -269,7 +269,7 @@ describe('a function for a password', () => {
     );
   });
 
-  it('is refused where ioredis would connect again with the first', () => {
+  it('is rejected when ioredis would reconnect with the first credentials', () => {
     const address = { host: 'h', port: 1 };
     expect(() =>
       connect({ mode: 'standalone', address, password: () => 'x', supervision: false }),
@@ -279,8 +279,8 @@ describe('a function for a password', () => {
 
 const isError = (error: unknown): error is Error => error instanceof Error;
 
-describe('a server that refuses the login', () => {
-  it('is tried a few times in the first second, each connection of a pool together, and less often later', async () => {
+describe('a server that rejects the login', () => {
+  it('is retried a few times in the first second, once per pool connection, and less often later', async () => {
     await using redis = await RedisProcess.start({ host, password: 'secret' });
     const refused = async (): Promise<number> =>
       Number(/total_connections_received:(\d+)/.exec(await redis.admin().info('stats'))?.[1]);
@@ -301,7 +301,7 @@ describe('a server that refuses the login', () => {
     await expect(cache.ping()).rejects.toThrowError(/WRONGPASS/);
   });
 
-  it('is reached soon after it has the password', async () => {
+  it('is reached soon after its password is correct', async () => {
     await using redis = await RedisProcess.start({ host, password: 'secret' });
     const connection = connect({ mode: 'standalone', address: redis.address, password: 'later' });
     onTestFinished(async () => void (await connection.close()));
@@ -310,7 +310,7 @@ describe('a server that refuses the login', () => {
     await waitUntil('it is connected', () => connection.state.kind === 'ready', 6000);
   });
 
-  it('rests by itself: others are connected to meanwhile', async () => {
+  it('is backed off separately: other servers are still connected', async () => {
     const access = new Access({
       username: undefined,
       password: 'x',
@@ -339,7 +339,7 @@ describe('a server that refuses the login', () => {
   });
 });
 
-it('reaches an IPv6 address in brackets', async () => {
+it('the client connects to an IPv6 address in brackets', async () => {
   await using redis = await RedisProcess.start({ host: '::1' });
   const cache = redisCache({ address: { host: '[::1]', port: redis.address.port } });
   expect(await cache.ping()).toBeGreaterThan(0);

@@ -28,7 +28,7 @@ describe('durable writes', () => {
     expect(connection.state).toMatchObject({ master: promoted.address });
   }, 40_000);
 
-  it('are not delayed by a promise that cannot be met, and those behind it are told why', async () => {
+  it('are not delayed by one that cannot be confirmed, and those behind it get the reason', async () => {
     await using master = await RedisProcess.start({ host: '127.61.0.4' });
     const { host, port } = master.address;
     await using _ = await RedisProcess.start({ host, conf: [`replicaof ${host} ${port}`] });
@@ -64,7 +64,7 @@ describe('durable writes', () => {
     expect(await first).toMatchObject({ code: 'DURABILITY', required: 2, confirmed: 1 });
   });
 
-  it('wait for one of 8 connections where there are more promises', async () => {
+  it('wait for one of 8 connections when there are more durabilities', async () => {
     await using redis = await RedisProcess.start({ host: '127.61.0.4' });
     const connection = connect({ mode: 'standalone', address: redis.address, commandTimeoutMs: 3000 });
     onTestFinished(() => connection.close());
@@ -78,7 +78,7 @@ describe('durable writes', () => {
     expect(clients.match(/name=redis-cache-kit/g)).toHaveLength(9);
   });
 
-  it('do not wait for ever on a master that was left', async () => {
+  it('do not wait indefinitely on a former master', async () => {
     await using redis = await RedisProcess.start({ host: '127.61.0.4' });
     const link = await Link.open({
       address: redis.address,

@@ -80,7 +80,7 @@ describe('the supervised connection over sentinels', () => {
     expect(events.map(({ type }) => type)).toEqual(expect.arrayContaining(['lost', 'moved', 'ready']));
   });
 
-  it('moves off a hung master, and believes nothing that it says when it returns', async () => {
+  it('leaves a hung master, and ignores its replies when it returns', async () => {
     await open();
     writer = new WriteLoop(connection);
     await knowsReplicas();
@@ -102,7 +102,7 @@ describe('the supervised connection over sentinels', () => {
     expect(events).toContainEqual(expect.objectContaining({ type: 'moved', learnedFrom: expect.anything() }));
   });
 
-  it('crosses a planned switch at once, and nothing acknowledged is lost', async () => {
+  it('survives a planned switchover without delay, and no acknowledged write is lost', async () => {
     await open();
     writer = new WriteLoop(connection, { everyMs: 2 });
     await knowsReplicas();
@@ -129,7 +129,7 @@ describe('the supervised connection over sentinels', () => {
     expect(await countDoubledWrites(node)).toBe(0);
   });
 
-  it('is not delayed by a hung sentinel, whichever is named first', async () => {
+  it('is not delayed by a hung sentinel, at any position in the list', async () => {
     set.sentinels[0].pause();
     const startedAt = performance.now();
     await open();
@@ -143,7 +143,7 @@ describe('the supervised connection over sentinels', () => {
     expect((await writer.stop()).gapEndedAt - promoted.at).toBeLessThan(SOON_MS);
   });
 
-  it('keeps working, and reconnects, while all sentinels hang', async () => {
+  it('works and reconnects while all sentinels hang', async () => {
     await open();
     writer = new WriteLoop(connection);
     await knowsReplicas();
@@ -189,7 +189,7 @@ describe('the supervised connection through many failovers', () => {
   });
   const moves = (): number => events.filter(({ type }) => type === 'moved').length;
 
-  it('is alive after 25 switches by hand that no sentinel tells of', async () => {
+  it('survives 25 manual switchovers that no sentinel reports', async () => {
     for (const sentinel of set.sentinels) sentinel.pause();
     for (let i = 0; i < 25; i++) {
       const former = await set.master();
@@ -210,7 +210,7 @@ describe('the supervised connection through many failovers', () => {
     expect(await countDoubledWrites(await set.master())).toBe(0);
   });
 
-  it('follows failovers that a sentinel is told to make', async () => {
+  it('follows failovers requested from a sentinel', async () => {
     for (let i = 0; i < 2; i++) {
       const [before, seen] = [moves(), writer.acknowledged];
       const failover = async (): Promise<boolean> =>

@@ -39,7 +39,7 @@ async function calls(): Promise<Record<string, number>> {
 }
 
 describe('gets of one tick', () => {
-  it('are few commands, and each has its own answer', async () => {
+  it('are combined into few commands, each with its own reply', async () => {
     const c = await open();
     const keys = Array.from({ length: 100 }, (_, i) => `gets:${i}`);
     await Promise.all(keys.map((key, i) => (i % 10 === 0 ? null : c.call('SET', key, `wert ü ${i}`))));
@@ -50,7 +50,7 @@ describe('gets of one tick', () => {
     expect(await calls()).toEqual({ get: 1, mget: 4 });
   });
 
-  it('have the same answers one by one', async () => {
+  it('have the same replies as single reads', async () => {
     const c = await open();
     await c.call('SET', 'one', Buffer.from([0, 255, 10, 13]));
     await redis.admin().lpush('list', 'x');
@@ -60,7 +60,7 @@ describe('gets of one tick', () => {
     expect(await calls()).toEqual({ get: 3 });
   });
 
-  it('are asked for one by one where the user may not read all of them, or not use MGET', async () => {
+  it('are sent singly when the user may not read all of them, or not use MGET', async () => {
     await redis.admin().call('ACL', 'SETUSER', 'narrow', 'on', 'nopass', '~mine:*', '+@all');
     await redis.admin().call('ACL', 'SETUSER', 'plain', 'on', 'nopass', '~*', '+@all', '-mget');
     await redis.admin().mset('mine:1', 'a', 'mine:2', 'b');
@@ -86,7 +86,7 @@ describe('gets of one tick', () => {
     expect(Number(rejected?.[1])).toBe(1);
   });
 
-  it('are told each that Redis hangs', async () => {
+  it('each report that Redis hangs', async () => {
     const c = await open({ commandTimeoutMs: 200 });
     redis.pause();
     const settled = await Promise.allSettled(['a', 'b', 'c'].map((key) => c.get(key)));
@@ -96,7 +96,7 @@ describe('gets of one tick', () => {
     expect(await Promise.all(['a', 'b'].map((key) => c.get(key)))).toEqual([null, null]);
   });
 
-  it('are asked again on the next connection when theirs is lost', async () => {
+  it('are sent again on the next connection when theirs is lost', async () => {
     const c = await open();
     await c.call('SET', 'again', '1');
     const reads = Array.from({ length: 50 }, () => c.get('again'));
@@ -104,7 +104,7 @@ describe('gets of one tick', () => {
     expect(new Set((await Promise.all(reads)).map(String))).toEqual(new Set(['1']));
   });
 
-  it('keep their order among all other commands, also those of the ioredis instance', async () => {
+  it('keep their order among all other commands, including those of the ioredis instance', async () => {
     const c = await open();
     const answers = await Promise.all([
       c.call('SET', 'order', '1'),
@@ -120,7 +120,7 @@ describe('gets of one tick', () => {
 });
 
 describe('replies of one connection', () => {
-  it('reach their commands in order, whoever sent them and however large they are', async () => {
+  it('reach their commands in order, for every sender and size', async () => {
     const c = await open();
     const redis = c.current() as Redis;
     const large = Buffer.alloc(3_000_000, 'ü');
@@ -150,7 +150,7 @@ describe('replies of one connection', () => {
 });
 
 describe('a command on the wire', () => {
-  it('is text as long as its arguments are, and counts bytes', () => {
+  it('has the length of its arguments in bytes', () => {
     expect(encode('SET', ['ü', 12])).toBe('*3\r\n$3\r\nSET\r\n$2\r\nü\r\n$2\r\n12\r\n');
     const mixed = encode('SET', ['k', Buffer.from([255, 0]), 'PX', 9, Buffer.alloc(0)]);
     expect(mixed).toEqual(

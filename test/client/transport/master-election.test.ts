@@ -39,8 +39,8 @@ const suspect: OutageState = {
 };
 const lost: OutageState = { ...suspect, kind: 'lost', owedMs: 0 };
 
-describe('who is taken for the master', () => {
-  it('is nobody who does not say so', () => {
+describe('the elected master', () => {
+  it('is never a node that does not report ROLE master', () => {
     const replica: Role = { kind: 'replica', of: old };
     expect(evaluateCandidate(next, replica, topology, view(2, 6), lost)).toBe('no');
     expect(evaluateCandidate(next, { kind: 'unready', reason: 'LOADING' }, topology, view(2, 6), lost)).toBe(
@@ -48,21 +48,21 @@ describe('who is taken for the master', () => {
     );
   });
 
-  it('is whom the sentinels name at the start', () => {
+  it('is the node that the sentinels name at the start', () => {
     const nothing: KnownTopology = { current: undefined, replicas: new Set(), deposed: new Map() };
     expect(evaluateCandidate(old, master, nothing, view(1, 0), lost)).toBe('sentinel');
     expect(evaluateCandidate(next, master, nothing, view(1, 0), lost)).toBe('no');
     expect(evaluateCandidate(next, master, nothing, undefined, lost)).toBe('no');
   });
 
-  it('is a replica of our master that was promoted, before the sentinels tell', () => {
+  it('is a promoted replica of the current master, before the sentinels report it', () => {
     const troubled = { ...suspect, troubled: true };
     expect(evaluateCandidate(next, master, topology, view(1, 5), troubled)).toBe('role');
     expect(evaluateCandidate(node(9), master, topology, view(1, 5), troubled)).toBe('no');
     expect(evaluateCandidate(next, master, topology, view(2, 6), suspect)).toBe('role');
   });
 
-  it('is no stray that claims it while our master is silent for a moment, or only its connection is lost', () => {
+  it('is not a stray that claims the role while the current master is briefly silent, or only its connection is lost', () => {
     const claim = (outage: Partial<OutageState>): string =>
       evaluateCandidate(next, master, topology, view(1, 5), { ...suspect, ...outage });
     expect(claim({})).toBe('no');
@@ -77,12 +77,12 @@ describe('who is taken for the master', () => {
     expect(claim({ ...cut, refused: true })).toBe('role');
   });
 
-  it('is not a promoted replica when the sentinels already name a third', () => {
+  it('is not a promoted replica when the sentinels already name a third node', () => {
     expect(evaluateCandidate(next, master, topology, view(3, 6), lost)).toBe('no');
     expect(evaluateCandidate(third, master, topology, view(3, 6), lost)).toBe('role');
   });
 
-  it('is the master that we had when it returns and nothing speaks against it', () => {
+  it('is the previous master when it returns and nothing contradicts it', () => {
     expect(evaluateCandidate(old, master, topology, view(1, 5), lost)).toBe('same');
     expect(evaluateCandidate(old, master, topology, undefined, lost)).toBe('same');
     expect(evaluateCandidate(old, master, topology, view(2, 6), lost)).toBe('no');
@@ -91,12 +91,12 @@ describe('who is taken for the master', () => {
     );
   });
 
-  it('is the suspected one itself only when its connection has been silent for too long', () => {
+  it('is the suspected node itself only when its connection has been silent for too long', () => {
     expect(evaluateCandidate(old, master, topology, view(1, 5), suspect)).toBe('no');
     expect(evaluateCandidate(old, master, topology, view(1, 5), { ...suspect, owedMs: 1000 })).toBe('same');
   });
 
-  it('is never a deposed master, unless newer sentinels or a settled time say so', () => {
+  it('is never a deposed master, unless newer sentinels report it or it has settled', () => {
     const moved: KnownTopology = {
       current: { address: next, epoch: 5 },
       replicas: new Set(),
@@ -113,13 +113,13 @@ describe('who is taken for the master', () => {
     expect(evaluateCandidate(old, master, moved, view(1, 5), { ...suspect, at: DEPOSED_MS + 1 })).toBe('no');
   });
 
-  it('is nobody of an older configuration', () => {
+  it('is never a node of an older configuration epoch', () => {
     expect(evaluateCandidate(node(9), master, topology, view(9, 4), lost)).toBe('no');
   });
 });
 
 describe('the leading view', () => {
-  it('is the newest, even of a minority; among equals the one with most voices', () => {
+  it('is the newest, even of a minority; among equals the one with most votes', () => {
     expect(leadingView([view(1, 5), view(1, 5), view(2, 6)])?.master.port).toBe(2);
     expect(leadingView([view(1, 5), view(2, 5), view(2, 5)])?.master.port).toBe(2);
     expect(leadingView([])).toBeUndefined();
@@ -127,7 +127,7 @@ describe('the leading view', () => {
 });
 
 describe('replies', () => {
-  it('of ROLE are read, and foreign ones are no role', () => {
+  it('of ROLE are parsed, and other replies give no role', () => {
     expect(parseRole(['master', 1, [['h', '2', '0']]])).toEqual({
       kind: 'master',
       replicas: [{ host: 'h', port: 2 }],
@@ -141,7 +141,7 @@ describe('replies', () => {
     expect(parseRole('OK')).toMatchObject({ kind: 'unready' });
   });
 
-  it('of SENTINEL MASTER are read, and foreign ones are no view', () => {
+  it('of SENTINEL MASTER are parsed, and other replies give no view', () => {
     const reply = ['name', 'm', 'ip', 'h', 'port', '7', 'flags', 'master,o_down', 'config-epoch', '3'];
     expect(parseView(reply)).toMatchObject({ master: { host: 'h', port: 7 }, epoch: 3, troubled: true });
     expect(parseView(['ip', 'h', 'port', '7'])).toMatchObject({ epoch: 0, troubled: false });

@@ -33,7 +33,7 @@ describe('a pool of connections', () => {
       .split('\n')
       .filter((line) => line.includes('name=redis-cache-kit')).length;
 
-  it('is as large as it is said, spreads keys, and leaves nothing open', async () => {
+  it('has the configured size, spreads keys, and leaves no connection open', async () => {
     const before = await connected();
     const cache = redisCache({ address: redis.address, namespace: 'many', poolSize: 4 });
     await waitUntil('four connections', async () => (await connected()) === before + 4);
@@ -44,7 +44,7 @@ describe('a pool of connections', () => {
     await waitUntil('they are closed', async () => (await connected()) === before);
   });
 
-  it('keeps the order of what is asked of one key', async () => {
+  it('keeps the order of commands per key', async () => {
     const cache = redisCache({ address: redis.address, namespace: 'order', poolSize: 4 });
     await cache.ping();
     await Promise.all(Array.from({ length: 50 }, (_, i) => cache.set(`k${i % 5}`, i)));
@@ -52,7 +52,7 @@ describe('a pool of connections', () => {
     await cache.close();
   });
 
-  it('keeps it for commands of many keys, too, and gives their answers in the order of the keys', async () => {
+  it('keeps the order for commands of many keys, and returns replies in the order of the keys', async () => {
     const cache = redisCache({ address: redis.address, namespace: 'many', poolSize: 4 });
     await cache.ping();
     const keys = Array.from({ length: 60 }, (_, i) => `k${i}`);
@@ -71,7 +71,7 @@ describe('a pool of connections', () => {
     await cache.close();
   });
 
-  it('tells of the events of each connection, with the keys that go over it', () => {
+  it('reports the events of each connection, with the keys that it serves', () => {
     const members = Array.from({ length: 3 }, () => {
       const listeners: ((event: ConnectionEvent) => void)[] = [];
       const follow = (listener: (event: ConnectionEvent) => void): void => void listeners.push(listener);
@@ -92,7 +92,7 @@ describe('a pool of connections', () => {
     expect(heard.every(([, covered]) => covered.length > 0)).toBe(true);
   });
 
-  it('is refused where it has no meaning', () => {
+  it('is rejected in unsupported modes', () => {
     const nodes = [redis.address];
     expect(() => clusterCache({ nodes, poolSize: 2 })).toThrowError(ConfigurationError);
     expect(() => redisCache({ poolSize: 17 })).toThrowError(/poolSize: must be .*, got 17/);

@@ -23,7 +23,7 @@ describe('the progress of a connection', () => {
     progress = new Progress(5000);
   });
 
-  it('is silence since the command was sent, the last answer or the last bytes', () => {
+  it('is the silence since the command was sent, or the last reply or bytes arrived', () => {
     expect(measured()).toEqual([0, 0]);
     const [first, second] = [send(), send()];
     pass(100);
@@ -39,7 +39,7 @@ describe('the progress of a connection', () => {
     expect([progress.isIdle, ...measured()]).toEqual([true, 0, 0]);
   });
 
-  it('tells pieces of one answer from answers', () => {
+  it('distinguishes parts of one reply from replies', () => {
     const sent = [send(), send()];
     progress.heard();
     progress.settled(sent[0] as number);
@@ -50,7 +50,7 @@ describe('the progress of a connection', () => {
     expect(progress.pieces).toBe(2);
   });
 
-  it('knows that an answer has begun, and not of one before', () => {
+  it('detects that a reply has begun, and not that of an earlier command', () => {
     const sent = send();
     expect(progress.isArriving(now(), 150)).toBe(false);
     progress.heard();
@@ -67,7 +67,7 @@ describe('the progress of a connection', () => {
     expect(progress.isArriving(now(), 150)).toBe(false);
   });
 
-  it('gives a large command the time that a slow line takes, once it is due', () => {
+  it('allows a large command the time of a slow line', () => {
     const small = send();
     const large = send(500_000);
     pass(50);
@@ -86,13 +86,13 @@ describe('the progress of a connection', () => {
     expect(measured()).toEqual([10, 10]);
   });
 
-  it('gives it no more than anybody waits for', () => {
+  it('allows at most the deadline of the caller', () => {
     send(100_000_000);
     pass(5100);
     expect(measured()).toEqual([5100, 100]);
   });
 
-  it('lets WAIT be silent for as long as it says', () => {
+  it('allows WAIT its own timeout', () => {
     const write = send();
     send(10, 1000);
     pass(10);
@@ -104,7 +104,7 @@ describe('the progress of a connection', () => {
     expect(measured()).toEqual([50, 50]);
   });
 
-  it('measures how long it takes to the first bytes, of commands that may not take longer', () => {
+  it('measures the time to the first bytes of commands that must not be slow', () => {
     const sent = send();
     pass(8);
     progress.heard();
@@ -118,7 +118,7 @@ describe('the progress of a connection', () => {
     expect(progress.latencyMs).toBe(8);
   });
 
-  it('forgets the time in which this process stood still', () => {
+  it('ignores the time in which this process was stopped', () => {
     send();
     pass(100);
     progress.forgive(60, now());
@@ -133,19 +133,19 @@ describe('a silence', () => {
   const silence = (hangSuspectedMs: number, commandTimeoutMs = 1000): Silence =>
     new Silence({ hangSuspectedMs, commandTimeoutMs });
 
-  it('is tolerated for as long as the option says, and on a slow network longer', () => {
+  it('is tolerated for the configured time, and longer on a slow network', () => {
     expect(silence(150).toleratedMs(1)).toBe(150);
     expect(silence(150).toleratedMs(60)).toBe(240);
     expect(silence(4000).toleratedMs(60)).toBe(4000);
     expect([silence(150).toleratedMs(600), silence(150, 5000).toleratedMs(600)]).toEqual([1000, 2400]);
   });
 
-  it('makes another connection to the same node better than this one, later than it is suspected', () => {
+  it('makes another connection to the same node preferable, later than it is suspected', () => {
     const replaced = ([150, 3000] as const).map((ms) => silence(ms, 300).replacedAfterMs);
     expect([...replaced, silence(150).replacedAfterMs]).toEqual([300, 3000, 1000]);
   });
 
-  it('is long from 400 ms on, and for as long as it was when it is over', () => {
+  it('is long from 400 ms on, and for its own length after it has ended', () => {
     const one = silence(5000);
     one.begin(now(), false);
     pass(390);
@@ -162,7 +162,7 @@ describe('a silence', () => {
   });
 });
 
-it('a stall is what a tick is late by, beyond one tick more', () => {
+it('a stall is the delay of a tick beyond one interval', () => {
   const stalls = new Stalls(20);
   const after = (ms: number): number => {
     pass(ms);
@@ -171,8 +171,8 @@ it('a stall is what a tick is late by, beyond one tick more', () => {
   expect([after(20), after(40), after(100), after(20), after(2000)]).toEqual([0, 0, 60, 0, 1960]);
 });
 
-describe('a wait with a bound', () => {
-  it('says what it awaited', async () => {
+describe('a bounded wait', () => {
+  it('names the awaited condition on timeout', async () => {
     const waiting = expect(within(new Promise(() => {}), 100, 'ROLE')).rejects.toThrowError(
       'ROLE: nothing within 100 ms',
     );
@@ -180,7 +180,7 @@ describe('a wait with a bound', () => {
     await waiting;
   });
 
-  it('does not count a time in which this process stood still, once', async () => {
+  it('excludes the time in which this process was stopped, once', async () => {
     vi.useRealTimers();
     const stand = (ms: number): void => {
       const end = now() + ms;

@@ -88,7 +88,7 @@ async function oldest(connection: CacheConnection, ms: number): Promise<number> 
 }
 
 describe('reads from replicas', () => {
-  it('are served by them, and are never older than asked for, whatever they lag', async () => {
+  it('are served by replicas, and are never staler than allowed, at any lag', async () => {
     await using set = await lagging(60);
     const connection = open({ ...set.options, replicaReads: { maxStalenessMs: 400 } });
     await connection.call('SET', 'k', 0);
@@ -101,7 +101,7 @@ describe('reads from replicas', () => {
     expect((await gets(set.replica)) - before).toBeGreaterThan(50);
   });
 
-  it('are the master’s where no replica is that fresh', async () => {
+  it('fall back to the master when no replica is that fresh', async () => {
     await using set = await lagging(150);
     const connection = open({ ...set.options, replicaReads: { maxStalenessMs: 50 } });
     await connection.call('SET', 'k', 0);
@@ -110,7 +110,7 @@ describe('reads from replicas', () => {
     expect(await gets(set.master)).toBeGreaterThan(100);
   });
 
-  it('are asked of the master when the replica hangs, dies, or follows nobody', async () => {
+  it('fall back to the master when the replica hangs, dies, or has no master', async () => {
     await using set = await lagging(0);
     const connection = open({ ...set.options, replicaReads: { maxStalenessMs: 2000 } });
     await connection.call('SET', 'k', 7);
@@ -135,7 +135,7 @@ describe('reads from replicas', () => {
     expect(String(await connection.get('k'))).toBe('7');
   });
 
-  it('are not for a sequence on one connection, nor for what is a node’s own', async () => {
+  it('exclude sequences on one connection and commands of a single node', async () => {
     await using set = await lagging(0);
     const connection = open({ ...set.options, replicaReads: {} });
     await connection.call('SET', 'k', 7);
@@ -157,7 +157,7 @@ describe('reads from replicas', () => {
     expect(await connection.call('GET', 'k')).toBe('7');
   });
 
-  it('are refused beside a first tier, whose order they would break', () => {
+  it('are rejected with a first tier, whose order they would break', () => {
     const options = { sentinels: [{ host: 'h', port: 1 }], replicaReads: {}, l1: {} };
     expect(() => sentinelCache(options)).toThrowError(/remove l1 or replicaReads/);
     const bad = { mode: 'sentinel', sentinels: [{ host: 'h', port: 1 }] } as const;

@@ -80,7 +80,7 @@ const anyOwn: fc.Arbitrary<Reply> = fc.oneof(
   ),
 );
 
-it('gives each reply to its reader, whole and in order, wherever the chunks end', () => {
+it('each reply reaches its reader, complete and in order, for every split into chunks', () => {
   fc.assert(
     fc.property(
       fc.array(fc.oneof(anyOwn, passed), { minLength: 1, maxLength: 12 }),

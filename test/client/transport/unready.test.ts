@@ -23,7 +23,7 @@ const replyOf = (redis: RedisProcess): Promise<string> =>
     .then(String, ({ message }: Error) => message);
 
 describe('a server that is loading its data set', () => {
-  it('answers nobody, and all from when it has loaded', async () => {
+  it('serves no command until it has loaded, and then all of them', async () => {
     await using redis = await RedisProcess.start({
       // 20 ms per key, between which it replies LOADING, until the test ends the delay.
       conf: ['key-load-delay 20000', 'loading-process-events-interval-bytes 1024', 'rdbcompression no'],
@@ -57,7 +57,7 @@ describe('a server that is loading its data set', () => {
 });
 
 describe('a cluster with a slot that no shard serves', () => {
-  it('serves all others, and the loader or the memory answers for the slot', async () => {
+  it('serves all other slots, and the loader or the memory serves this one', async () => {
     await using set = await startCluster();
     const cache = clusterCache({
       nodes: set.nodes.map(({ address }) => address),

@@ -3,7 +3,7 @@ import { binWidthMs, originUs, timeline } from '../../../harness/assembly/timeli
 import { MAX_TIME_MS } from '../../../harness/evidence/limits.ts';
 import { buildHistory, observation, op } from '../checkers/history-builders.ts';
 
-it('has about as many bins for a trial of a month as for one of a minute', () => {
+it('a timeline has about as many bins for a trial of a month as for one of a minute', () => {
   for (const lastsMs of [60_000, 3_600_000, 86_400_000, MAX_TIME_MS - 10]) {
     const long = buildHistory(op({ at: 0, done: 1 }), op({ at: lastsMs - 1, done: lastsMs }));
     const width = binWidthMs(long);
@@ -14,7 +14,7 @@ it('has about as many bins for a trial of a month as for one of a minute', () =>
   }
 });
 
-it('finds the first of any number of observations', () => {
+it('a timeline finds the first of any number of observations', () => {
   const many = Array.from({ length: 200_000 }, (_, i) => observation('client', 'lost', 200_000 - i));
   expect(originUs(buildHistory(many))).toBe(1_000);
 });

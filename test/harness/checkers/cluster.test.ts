@@ -39,17 +39,17 @@ const crash = [
 ];
 
 describe('a promotion in a cluster', () => {
-  it('is that of a node that was no master before, and not a client that was sent to another shard', () => {
+  it('is detected for a new master, and not for a client that was redirected to another shard', () => {
     const moved = observation('client', 'moved', 1_200, {});
     expect(promotionAfter(buildHistory(crash, moved), 1_000_000, 'redis-1')).toBe(3_000_000);
   });
 });
 
-describe('writes that are lost in a cluster', () => {
+describe('lost writes in a cluster', () => {
   const struck = keyed('a', 0, 2_000);
   const other = keyed('b', 0, 2_000);
 
-  it('are excused in the shard that was struck', () => {
+  it('are excused in the failed shard', () => {
     const found = lostWrites.check(
       buildHistory(
         crash,
@@ -65,7 +65,7 @@ describe('writes that are lost in a cluster', () => {
     expect(figureNumber(found, 'asyncLostBeyondWindow')).toBe(0);
   });
 
-  it('are not excused in another shard, at the same moment', () => {
+  it('are not excused in another shard at the same moment', () => {
     const found = lostWrites.check(
       buildHistory(
         crash,
@@ -82,7 +82,7 @@ describe('writes that are lost in a cluster', () => {
 });
 
 describe('the final read of a cluster', () => {
-  it('has a master a shard, and knows which shard has a key', () => {
+  it('has one master per shard, and assigns each key to its shard', () => {
     const read = finalMaster(
       buildHistory(
         finalReadOf('redis-1', 'redis-4', [], { x: '1' }),
@@ -94,7 +94,7 @@ describe('the final read of a cluster', () => {
     ).toEqual([...[2, 'redis-1', 'redis-2', undefined]]);
   });
 
-  it('with two masters of one shard is a split', () => {
+  it('with two masters in one shard is a split', () => {
     const read = finalMaster(
       buildHistory(
         finalReadOf('redis-1', 'redis-1', [], { x: '1' }),
@@ -128,8 +128,8 @@ describe('the final read of a cluster', () => {
   });
 });
 
-describe('the recovery of a cluster', () => {
-  it('is that of the shard that was struck, whatever the others do meanwhile', () => {
+describe('recovery in a cluster', () => {
+  it('is that of the failed shard, whatever the others do meanwhile', () => {
     const before = keyed('a', 0, 1_000);
     const after = keyed('a', 3_500, 6_000);
     const other = keyed('b', 0, 6_000);

@@ -5,7 +5,7 @@ import { buildContext, buildHistory, closingPhase, type Events, figureNumber } f
 const check = (...events: readonly Events[]) => liveness.check(buildHistory(...events), buildContext());
 
 describe('liveness', () => {
-  it('counts the clients whose last round had trouble, and names it', () => {
+  it('counts the clients whose last round had failures, and names the failure', () => {
     const finding = check(
       closingPhase('kit', { subject: 'cache 1', troubles: 2, trouble: 'set: memory' }),
       closingPhase('kit', { subject: 'cache 1', round: 2 }),
@@ -16,7 +16,7 @@ describe('liveness', () => {
     expect(finding.reasons).toEqual(['not served by Redis at the end: cache 2: get: memory']);
   });
 
-  it('gives the time until the last of them was served', () => {
+  it('gives the time until the last client was served', () => {
     const finding = check(
       closingPhase('kit', { subject: 'cache 1', tookMs: 40 }),
       closingPhase('kit', { subject: 'cache 2', tookMs: 900 }),
@@ -25,7 +25,7 @@ describe('liveness', () => {
     expect(figureNumber(finding, 'servedAfterMs')).toBe(900);
   });
 
-  it('does not know without a closing phase, of another client, or of one that wrote or read nothing', () => {
+  it('is not measured without a closing phase, with one of another client, or with one without writes or reads', () => {
     expect(check()).toMatchObject({ validity: 'unknown', figures: {} });
     expect(check(closingPhase('ioredis'))).toMatchObject({ validity: 'unknown', figures: {} });
     expect(check(closingPhase('kit', { reads: 0 }))).toMatchObject({ validity: 'unknown', figures: {} });

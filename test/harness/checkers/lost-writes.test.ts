@@ -19,7 +19,7 @@ import {
 const durable = { durability: DURABLE, replicas: 1 } as const;
 const check = (...events: readonly Events[]) => lostWrites.check(buildHistory(...events), buildContext());
 
-describe('what is at stake', () => {
+describe('exposure of durable writes', () => {
   const check = (...events: readonly Events[]) => lostWrites.check(buildHistory(...events), buildContext());
   const durable = writes(1000, 2000, 50, { durability: DURABLE, replicas: 1 });
   const earlier = writes(0, 400, 10, { durability: DURABLE, replicas: 1 });
@@ -32,18 +32,18 @@ describe('what is at stake', () => {
   const lastAsync = { 'w:1901': null };
   const struck = [fault(2000, 2600), masterSwitch(2150)];
 
-  it('are the durable writes of the time in which async ones were lost', () => {
+  it('counts the durable writes of the window in which async ones were lost', () => {
     const finding = check(all, lag, struck, finalRead(all, lastAsync));
     expect(finding.figures.durableExposedLost).toMatchObject({ value: 0, n: 20 });
   });
 
-  it('catches a client that acknowledges without waiting: its durable writes go as the async ones do', () => {
+  it('detects a client that acknowledges without waiting: its durable writes are lost like async ones', () => {
     const finding = check(all, lag, struck, finalRead(all, { ...lastAsync, 'w:1900': null, 'w:1950': null }));
     expect(finding.validity).toBe('invalid');
     expect(finding.figures.durableExposedLost).toMatchObject({ value: 2, n: 20 });
   });
 
-  it('is nothing where no async write was lost, or none of that time, or no replica lagged', () => {
+  it('is zero when no async write was lost, none of that window, or no replica lagged', () => {
     const none = { value: 0, n: 0 };
     expect(check(all, lag, struck, finalRead(all)).figures.durableExposedLost).toMatchObject(none);
     expect(check(all, struck, finalRead(all, lastAsync)).figures.durableExposedLost).toMatchObject(none);
@@ -60,19 +60,19 @@ describe('the remedy of lost writes', () => {
     check(before, fault(2000, 6000), masterSwitch(3000), after, finalRead([...before, ...after], lost))
       .remedies;
 
-  it('names the client where later writes to the same master survived', () => {
+  it('names the client when later writes to the same master survived', () => {
     expect(remedies({ 'w:300': null, 'w:3600': null })?.join()).toMatch(
       /2 of the 2 lost writes .* no failover lost them\. The client acknowledged/,
     );
   });
 
-  it('leaves the last writes before the fault to replication', () => {
+  it('names replication when the last writes before the fault are missing', () => {
     expect(remedies({ 'w:1800': null, 'w:1900': null })).toBeUndefined();
   });
 });
 
 describe('lost-writes', () => {
-  it('finds nothing lost where the master holds every acknowledged write', () => {
+  it('finds no loss when the master holds every acknowledged write', () => {
     const before = writes(0, 2000);
     const after = writes(4000, 5000);
     const finding = check(
@@ -87,7 +87,7 @@ describe('lost-writes', () => {
     expect(figureNumber(finding, 'acknowledged')).toBe(30);
   });
 
-  it('catches one durable write that is absent, and names its key', () => {
+  it('detects one missing durable write, and names its key', () => {
     const kept = writes(0, 2000);
     const lost = op({ at: 1999, done: 2000, ...durable });
     const finding = check(kept, lost, fault(2000), masterSwitch(3000), finalRead(kept, { 'w:1999': null }));
@@ -97,7 +97,7 @@ describe('lost-writes', () => {
     expect(finding.reasons.join()).toMatch(/1 durable writes lost: w:1999/);
   });
 
-  it('does not take a handful of durable writes for a promise that was kept', () => {
+  it('requires more than a handful of durable writes as evidence', () => {
     const kept = (n: number) => {
       const some = writes(0, n * 10, 10, durable);
       return check(some, fault(2000, 6000), masterSwitch(3000), finalRead(some));
@@ -108,7 +108,7 @@ describe('lost-writes', () => {
     expect(kept(20).reasons).toEqual([]);
   });
 
-  it('catches a durable write whose key holds something else', () => {
+  it('detects a durable write whose key has another value', () => {
     const lost = op({ at: 1000, done: 1001, ...durable });
     const finding = check(lost, fault(2000), masterSwitch(3000), finalRead([], { 'w:1000': 'other' }));
     expect(figureNumber(finding, 'durableLost')).toBe(1);
@@ -123,26 +123,26 @@ describe('lost-writes', () => {
     expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(0);
   });
 
-  it('excuses an async write that the old master took between fault and promotion', () => {
+  it('excuses an async write that the old master accepted between fault and promotion', () => {
     const lost = op({ at: 2500, done: 2501 });
     const finding = check(lost, fault(2000), masterSwitch(3000), finalRead([], { 'w:2500': null }));
     expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(0);
   });
 
-  it('catches an async write lost from before the window', () => {
+  it('detects an async write lost from before the window', () => {
     const lost = op({ at: 990, done: 999 });
     const finding = check(lost, fault(2000), masterSwitch(3000), finalRead([], { 'w:990': null }));
     expect(finding.validity).toBe('invalid');
     expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(1);
   });
 
-  it('catches an async write lost after the promotion', () => {
+  it('detects an async write lost after the promotion', () => {
     const lost = op({ at: 3100, done: 3101 });
     const finding = check(lost, fault(2000), masterSwitch(3000), finalRead([], { 'w:3100': null }));
     expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(1);
   });
 
-  it('takes the first sign of a promotion, which may be a sample of the new master', () => {
+  it('uses the first sign of a promotion, which may be a sample of the new master', () => {
     const lost = op({ at: 2900, done: 2901 });
     const promoted = infoSample('redis-2', 2800, { role: 'master' });
     const finding = check(
@@ -161,7 +161,7 @@ describe('lost-writes', () => {
     expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(1);
   });
 
-  it('counts neither writes of unknown outcome nor refused ones nor answers of the memory fallback', () => {
+  it('ignores writes of unknown outcome, rejected writes and writes to the memory fallback', () => {
     const kept = writes(0, 500);
     const others = [
       op({ at: 1000 }),
@@ -176,7 +176,7 @@ describe('lost-writes', () => {
     expect(figureNumber(finding, 'lost')).toBe(0);
   });
 
-  it('judges only the client that is asked for', () => {
+  it('judges only the requested client', () => {
     const ours = writes(0, 500);
     const theirs = op({ at: 7, done: 8, client: 'ioredis' });
     const recorded = buildHistory(ours, theirs, finalRead(ours, { 'w:7': null }));
@@ -184,7 +184,7 @@ describe('lost-writes', () => {
     expect(figureNumber(lostWrites.check(recorded, buildContext({ client: 'ioredis' })), 'lost')).toBe(1);
   });
 
-  it('catches a lost INCR and a lost APPEND by their own traces', () => {
+  it('detects a lost INCR and a lost APPEND by their effects', () => {
     const incr = op({ at: 1, done: 2, kind: 'incr', key: 'i:1', value: '1' });
     const appends = [
       op({ at: 3, done: 4, kind: 'append', key: 'a:1', value: ',1' }),
@@ -196,7 +196,7 @@ describe('lost-writes', () => {
     expect(figureNumber(some, 'lost')).toBe(3);
   });
 
-  it('does not call an overwritten write lost, nor one that a concurrent write may have replaced', () => {
+  it('does not count an overwritten write as lost, nor one that a concurrent write may have replaced', () => {
     const first = op({ at: 1, done: 2, key: 'k', value: 'a' });
     const second = op({ at: 3, done: 5, key: 'k', value: 'b' });
     const concurrent = op({ at: 4, key: 'k', value: 'c' });
@@ -205,14 +205,14 @@ describe('lost-writes', () => {
     expect(figureNumber(check(first, second, finalRead([], { k: 'a' })), 'lost')).toBe(1);
   });
 
-  it('catches a durable acknowledgement on fewer replicas than promised', () => {
+  it('detects a durable acknowledgement by fewer replicas than promised', () => {
     const shaky = op({ at: 1, done: 2, durability: DURABLE, replicas: 0 });
     const finding = check(shaky, finalRead(shaky));
     expect(finding.validity).toBe('invalid');
     expect(figureNumber(finding, 'durableUnconfirmed')).toBe(1);
   });
 
-  it('does not know, rather than finding nothing lost, after an eviction', () => {
+  it('is not measured after an eviction, rather than finding no loss', () => {
     const lost = op({ at: 1500, done: 1501 });
     const finding = check(
       lost,
@@ -225,7 +225,7 @@ describe('lost-writes', () => {
     expect(figureNumber(finding, 'lost')).toBe(0);
   });
 
-  it('is not confused by an eviction before the trial nor by a counter that a restart reset', () => {
+  it('ignores an eviction before the trial and a counter that a restart reset', () => {
     const kept = writes(0, 500);
     const finding = check(
       kept,
@@ -237,7 +237,7 @@ describe('lost-writes', () => {
     expect(finding.validity).toBe('valid');
   });
 
-  it('does not know where the trial outlived the TTL of its keys', () => {
+  it('is not measured when the trial exceeded the TTL of its keys', () => {
     const kept = writes(0, 500);
     const short = buildEnvironment({ client: { defaultTtlSeconds: 20 } });
     const finding = lostWrites.check(
@@ -261,7 +261,7 @@ describe('lost-writes', () => {
       [writes(0, 300), finalRead(writes(0, 200))],
       /1 acknowledged keys were not read back: w:200/,
     ],
-  ] as const)('does not know, and gives no figure of losses, where %s', (_what, events, reason) => {
+  ] as const)('is not measured and gives no figure of losses when %s', (_what, events, reason) => {
     const finding = check(...events);
     expect(finding.validity).toBe('unknown');
     expect(finding.reasons.join()).toMatch(reason);
@@ -269,14 +269,14 @@ describe('lost-writes', () => {
     expect(finding.figures.durableLost).toBeUndefined();
   });
 
-  it('is invalid where two nodes say that they are master', () => {
+  it('is invalid when two nodes report ROLE master', () => {
     const kept = writes(0, 500);
     const finding = check(kept, finalRead(kept), finalRead(kept, {}, 'redis-1'));
     expect(finding).toMatchObject({ validity: 'invalid', figures: {} });
     expect(finding.reasons.join()).toMatch(/several masters after the heal: redis-2, redis-1/);
   });
 
-  it('leaves out figures of promises that nobody asked for', () => {
+  it('omits figures of durabilities that were not requested', () => {
     const kept = writes(0, 500);
     const finding = check(kept, finalRead(kept));
     expect(finding.figures.durableLost).toBeUndefined();

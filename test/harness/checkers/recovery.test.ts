@@ -15,14 +15,14 @@ import {
 const check = (...events: readonly Events[]) => recovery.check(buildHistory(...events), buildContext());
 
 describe('recovery', () => {
-  it('measures from the observed injection to the first acknowledged write that was meant after it', () => {
+  it('measures from the observed injection to the first acknowledged write intended after it', () => {
     const finding = check(writes(0, 2000), fault(2000, 6000), writes(3500, 5000));
     expect(finding.validity).toBe('valid');
     expect(figureNumber(finding, 'recoveryMs')).toBe(1501);
     expect(figureNumber(finding, 'writeGapMs')).toBe(3501 - 1901);
   });
 
-  it('names what the recovery waited for: the promotion, or the client after it', () => {
+  it('names the delaying part: the promotion, or the client after it', () => {
     const remedy = (promotedMs: number, againMs: number) =>
       check(writes(0, 2000), fault(2000, 6000), masterSwitch(promotedMs), writes(againMs, againMs + 500))
         .remedies;
@@ -32,18 +32,18 @@ describe('recovery', () => {
     );
   });
 
-  it('names the client that never wrote again', () => {
+  it('names the client that did not write again', () => {
     const finding = check(writes(0, 2000), fault(2000, 6000), masterSwitch(3500), op({ at: 4000 }));
     expect(finding.remedies?.join()).toMatch(/the client has not written since/);
   });
 
-  it('does not take an answer that was already under way for the recovery', () => {
+  it('ignores a reply that was already in flight', () => {
     const underWay = op({ at: 1999, done: 2003 });
     const finding = check(writes(0, 1900), underWay, fault(2000, 2400), writes(4000, 5000));
     expect(figureNumber(finding, 'recoveryMs')).toBe(2001);
   });
 
-  it('takes the first completion, whichever write it belongs to', () => {
+  it('uses the first completion of any write', () => {
     const waited = op({ at: 2100, done: 4500 });
     const fresh = op({ at: 4000, done: 4001 });
     expect(figureNumber(check(writes(0, 2000), fault(2000, 2400), waited, fresh), 'recoveryMs')).toBe(2001);
@@ -56,7 +56,7 @@ describe('recovery', () => {
     expect(figureNumber(open, 'writeGapMs')).toBe(9000 - 2101);
   });
 
-  it('waits for every kind of write that was acknowledged before: one INCR alone is no recovery', () => {
+  it('requires every kind of write that was acknowledged before: one INCR alone is no recovery', () => {
     const durable = { durability: DURABLE, replicas: 1 } as const;
     const before = [
       writes(0, 1000),
@@ -78,13 +78,13 @@ describe('recovery', () => {
     expect(without.reasons.join()).toMatch(/no durable set was acknowledged any more after kill of redis-1/);
   });
 
-  it('does not know what recovered from a fault that was never seen to heal', () => {
+  it('is not measured for a fault without an observed heal', () => {
     const finding = check(writes(0, 2000), fault(2000), writes(3000, 6000));
     expect(finding).toMatchObject({ validity: 'unknown', figures: {} });
     expect(finding.reasons.join()).toMatch(/kill of redis-1 was never seen to heal/);
   });
 
-  it('counts what Redis took of the writes a second after the recovery, and what it did not', () => {
+  it('counts the writes that Redis accepted and rejected one second after the recovery', () => {
     const back = op({ at: 3000, done: 3001 });
     const served = (...after: readonly Events[]) =>
       check(writes(0, 2000), fault(2000, 3500), back, after).figures.servedAfterRecovery;
@@ -102,12 +102,12 @@ describe('recovery', () => {
     expect(served(settling)).toBeUndefined();
   });
 
-  it('ignores a gap that was over before the fault was asked for', () => {
+  it('ignores a gap that ended before the fault was requested', () => {
     const finding = check(op({ at: 0, done: 1 }), writes(1500, 3000), fault(2000, 2400));
     expect(figureNumber(finding, 'writeGapMs')).toBe(100);
   });
 
-  it('sees the gap of a planned switch, which is over when the switch is observed', () => {
+  it('measures the gap of a planned switchover, which is complete when the switch is observed', () => {
     const asked = {
       type: 'fault',
       fault: 'planned-switch',
@@ -121,20 +121,20 @@ describe('recovery', () => {
     expect(figureNumber(finding, 'writeGapMs')).toBe(2251 - 1901);
   });
 
-  it('is invalid and gives no recovery time where the client never wrote again', () => {
+  it('is invalid and gives no recovery time when the client never wrote again', () => {
     const finding = check(writes(0, 2000), fault(2000, 5000), op({ at: 3000 }), op({ at: 8000 }));
     expect(finding.validity).toBe('invalid');
     expect(finding.figures.recoveryMs).toBeUndefined();
     expect(finding.reasons.join()).toMatch(/no write was acknowledged any more after kill of redis-1/);
   });
 
-  it('does not take the memory fallback for a recovery', () => {
+  it('does not count the memory fallback as recovery', () => {
     const finding = check(writes(0, 2000), fault(2000, 2400), writes(2100, 5000, 100, { source: 'memory' }));
     expect(finding.validity).toBe('invalid');
     expect(finding.figures.recoveryMs).toBeUndefined();
   });
 
-  it('takes the slowest of several faults, and pairs each with its own heal', () => {
+  it('uses the slowest of several faults, and pairs each with its own heal', () => {
     const finding = check(
       writes(0, 2000),
       fault(2000, 2500, 'redis-1'),
@@ -146,11 +146,11 @@ describe('recovery', () => {
     expect(finding.figures.recoveryMs).toMatchObject({ n: 2 });
   });
 
-  it('is invalid where no write was ever acknowledged', () => {
+  it('is invalid when no write was ever acknowledged', () => {
     expect(check(op({ at: 1 }), fault(2000, 2400)).validity).toBe('invalid');
   });
 
-  it('does not know without a fault, or where it was never seen to take effect', () => {
+  it('is not measured without a fault, or when it never took effect', () => {
     expect(check(writes(0, 100))).toMatchObject({ validity: 'unknown', figures: {} });
     const asked = { type: 'fault', fault: 'kill', phase: 'inject', node: 'redis-1', atUs: 5 } as const;
     expect(check(writes(0, 100), asked).reasons.join()).toMatch(/kill was never seen to take effect/);

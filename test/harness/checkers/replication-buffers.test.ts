@@ -29,13 +29,13 @@ const buffers = (backlog: number, limits = 'slave 0 0 0', node = 'redis-1'): Eve
   );
 
 describe('replication-buffers', () => {
-  it('holds the backlog against the fastest second', () => {
+  it('compares the backlog with the fastest second', () => {
     const finding = check(buffers(10_000), growing(100, 500, 100));
     expect(figureNumber(finding, 'heldSeconds')).toBe(20);
     expect(finding.figures.heldSeconds).toMatchObject({ n: 3 });
   });
 
-  it('takes the smallest buffer of all nodes and names node, directive and value', () => {
+  it('uses the smallest buffer of all nodes and names node, directive and value', () => {
     const finding = check(buffers(1_000_000), buffers(1000, 'slave 0 0 0', 'redis-3'), growing(500));
     expect(figureNumber(finding, 'heldSeconds')).toBe(2);
     expect(finding.reasons).toEqual([expect.stringMatching(/^redis-3: repl-backlog-size is '1000', 2\.0 s/)]);
@@ -44,7 +44,7 @@ describe('replication-buffers', () => {
     ]);
   });
 
-  it('counts an output buffer that is smaller than the seconds of the backlog only as far as the server does', () => {
+  it('counts an output buffer below the required seconds only as far as the server enforces it', () => {
     const held = (limits: string) => figureNumber(check(buffers(1000, limits), growing(100)), 'heldSeconds');
     expect(held('normal 0 0 0 slave 0 0 0 pubsub 1 1 1')).toBe(10);
     // The server uses the size of the backlog if the limit is below it.
@@ -55,7 +55,7 @@ describe('replication-buffers', () => {
     );
   });
 
-  it('leaves out what was written before the measured window', () => {
+  it('excludes what was written before the measured window', () => {
     const window = observation(
       'workload',
       'window',
@@ -68,7 +68,7 @@ describe('replication-buffers', () => {
     );
   });
 
-  it('does not count a node whose offset went back: it was started again', () => {
+  it('excludes a node that was restarted, whose offset went back', () => {
     const restarted = [
       infoSample('redis-1', 0, { masterReplOffset: 1_000_000 }),
       infoSample('redis-1', 1000, { masterReplOffset: 10 }),
@@ -80,7 +80,7 @@ describe('replication-buffers', () => {
     ['no node reported its buffers', [growing(100)], /no node reported its backlog/],
     ['the stream was not sampled', [buffers(1000)], /was not sampled/],
     ['nothing was written', [buffers(1000), growing(0, 0)], /nothing was written/],
-  ] as const)('does not know where %s', (_what, events, reason) => {
+  ] as const)('is not measured when %s', (_what, events, reason) => {
     const finding = check(...events);
     expect(finding).toMatchObject({ validity: 'unknown', figures: {} });
     expect(finding.reasons.join()).toMatch(reason);

@@ -23,7 +23,7 @@ const window = (startMs: number, endMs: number) =>
 describe('latency', () => {
   const check = (...events: readonly Events[]) => latency.check(buildHistory(...events), buildContext());
 
-  it('gives exact distributions by kind, of the measured window alone', () => {
+  it('gives exact distributions by kind, of the measured window only', () => {
     const gets = Array.from({ length: 100 }, (_, i) =>
       op({ at: 1000 + i, done: 1000 + i + (i + 1) / 10, kind: 'get' }),
     );
@@ -43,7 +43,7 @@ describe('latency', () => {
     expect(figureNumber(finding, 'longerThan1s')).toBe(1);
   });
 
-  it('leaves batches and computed values out of the operations on one key', () => {
+  it('excludes batches and computed values from operations on one key', () => {
     const finding = check(
       writes(0, 100, 10),
       op({ at: 0, done: 40, kind: 'getMany', batch: 100 }),
@@ -54,7 +54,7 @@ describe('latency', () => {
     expect(finding.figures.getMany).toMatchObject({ n: 1 });
   });
 
-  it('is not improved by failures that came fast, nor by answers of the memory fallback', () => {
+  it('is not improved by fast failures or by the memory fallback', () => {
     const slow = Array.from({ length: 10 }, (_, i) => op({ at: i, done: i + 8, kind: 'get' }));
     const refused = Array.from({ length: 990 }, (_, i) =>
       op({ at: i, done: i + 0.1, kind: 'get', outcome: 'fail', code: 'BREAKER_OPEN' }),
@@ -68,12 +68,12 @@ describe('latency', () => {
     expect(check(slow, fallback, fault(500, 900)).figures.get).toMatchObject({ n: 1000 });
   });
 
-  it('counts every wait of more than a second, whatever came of it', () => {
+  it('counts every wait of more than a second, with any outcome', () => {
     const gaveUp = op({ at: 0, done: 1500, kind: 'get', outcome: 'info' });
     expect(figureNumber(check(gaveUp, writes(0, 100)), 'longerThan1s')).toBe(1);
   });
 
-  it('does not count what was never sent, and keeps every sample of what was', () => {
+  it('ignores operations that were never sent, and keeps every other sample', () => {
     const unsent = op({ at: 1, done: 1, kind: 'get', outcome: 'fail', code: 'IN_FLIGHT_BOUND' });
     const finding = check(unsent, writes(0, 20, 10), op({ at: 30, done: 30.5 }));
     expect(finding.figures.get).toBeUndefined();
@@ -85,7 +85,7 @@ describe('latency', () => {
 describe('availability', () => {
   const check = (...events: readonly Events[]) => availability.check(buildHistory(...events), buildContext());
 
-  it('compares a batch key by key: another key’s value, or an answer of another length, is wrong', () => {
+  it('compares a batch key by key: the value of another key, or another length, is wrong', () => {
     const keys = ['a', 'b', 'c'];
     const written = [
       op({ at: 0, done: 1, kind: 'setMany', key: 'a', keys: ['a', 'b'], values: ['va', 'vb'] }),
@@ -107,7 +107,7 @@ describe('availability', () => {
     expect(unanswered.figures.rightBatchValues).toBe(undefined);
   });
 
-  it('counts what was refused, unanswered, late or wrong against the scheduled operations', () => {
+  it('counts rejected, unanswered, late and wrong operations against the scheduled ones', () => {
     const finding = check(
       op({
         at: 0,
@@ -148,7 +148,7 @@ describe('availability', () => {
     expect(finding.figures.rightValues).toMatchObject({ successes: 8, n: 10 });
   });
 
-  it('takes a miss and the value of any write to the key for right answers of a get', () => {
+  it('accepts a miss and the value of any write to the key as replies to a get', () => {
     const finding = check(
       op({ at: 0, done: 1, key: 'k', value: 'a' }),
       op({ at: 1, done: 2, key: 'k', value: 'b', outcome: 'info' }),
@@ -160,7 +160,7 @@ describe('availability', () => {
     expect(finding.reasons.join()).toMatch(/get k \(wrong\)/);
   });
 
-  it('takes a value under a key that nobody wrote for wrong: it is somebody else’s', () => {
+  it('treats a value under a key without a write as wrong', () => {
     const finding = check(
       writes(0, 3, 1),
       op({ at: 7, done: 8, kind: 'get', key: 'never written', answer: 'x' }),
@@ -173,7 +173,7 @@ describe('availability', () => {
   const computed = (at: number, source: 'redis' | 'memory' | 'loader') =>
     op({ at, done: at + 1, kind: 'getOrCompute', key: 'c', value: 'v', answer: 'v', source });
 
-  it('takes the memory fallback for no service of Redis where nothing was wrong with it', () => {
+  it('does not count the memory fallback as service while Redis is healthy', () => {
     const finding = check(
       op({ at: 0, done: 1, kind: 'get', source: 'memory', answer: null }),
       op({ at: 1, done: 2, source: 'memory' }),
@@ -188,13 +188,13 @@ describe('availability', () => {
     expect(finding.reasons.join()).toMatch(/get w:0 \(not from Redis\)/);
   });
 
-  it('takes the memory fallback for an answer under a fault', () => {
+  it('counts the memory fallback as service during a fault', () => {
     const finding = check(computed(2, 'memory'), computed(3, 'loader'), fault(1, 9));
     expect(finding.figures.getOrComputeAnswered).toMatchObject({ successes: 2, n: 2 });
     expect(finding.figures.errors).toMatchObject({ successes: 0, n: 2 });
   });
 
-  it('still calls a wrong value of the memory fallback wrong', () => {
+  it('treats a wrong value of the memory fallback as wrong', () => {
     const wrong = op({
       at: 1,
       done: 2,
@@ -207,7 +207,7 @@ describe('availability', () => {
     expect(check(wrong).figures.rightValues).toMatchObject({ successes: 0, n: 1 });
   });
 
-  it('does not know where nothing was scheduled', () => {
+  it('is not measured when nothing was scheduled', () => {
     expect(check(window(0, 1)).validity).toBe('unknown');
   });
 });
@@ -217,7 +217,7 @@ describe('hit-ratio', () => {
   const read = (at: number, key: string, more: Partial<Parameters<typeof op>[0]> = {}) =>
     op({ at, done: at + 1, kind: 'get', key, answer: 'v', ...more });
 
-  it('counts hits over reads, by key of a batch, and by phase', () => {
+  it('counts hits per read, per key of a batch, and per phase', () => {
     const finding = check(
       read(0, 'a', { phase: 'cached' }),
       read(1, 'b', { phase: 'cached', answer: null }),
@@ -230,7 +230,7 @@ describe('hit-ratio', () => {
     expect(finding.figures['phase.cached']).toMatchObject({ successes: 1, n: 3 });
   });
 
-  it('takes an answer of the memory fallback for no hit', () => {
+  it('does not count the memory fallback as a hit', () => {
     const finding = check(
       read(0, 'a'),
       read(1, 'a', { source: 'memory' }),
@@ -239,7 +239,7 @@ describe('hit-ratio', () => {
     expect(finding.figures.overall).toMatchObject({ successes: 1, n: 12 });
   });
 
-  it('does not count phases without a cache', () => {
+  it('excludes phases without a cache', () => {
     const finding = check(
       read(0, 'a', { phase: 'uncached', source: 'loader' }),
       read(1, 'a', { phase: 'cached' }),
@@ -247,7 +247,7 @@ describe('hit-ratio', () => {
     expect(finding.figures.overall).toMatchObject({ successes: 1, n: 1 });
   });
 
-  it('takes keys that were read at least twice for frequently accessed ones', () => {
+  it('treats keys that were read at least twice as frequently accessed', () => {
     const finding = check(
       read(0, 'a', { answer: null }),
       read(1, 'a'),
@@ -264,7 +264,7 @@ describe('benchmark', () => {
   const query = (at: number, key: string, tookMs: number, phase: string, source: 'redis' | 'loader') =>
     op({ at, done: at + tookMs, kind: 'getOrCompute', key, value: 'r', answer: 'r', phase, source });
 
-  it("reproduces the arithmetic of seed 001's lines", () => {
+  it('reproduces the documented arithmetic', () => {
     const uncached = Array.from({ length: 5 }, (_, i) =>
       query(i * 200, `k${i % 2}`, 150, 'uncached', 'loader'),
     );
@@ -293,7 +293,7 @@ describe('benchmark', () => {
     });
   });
 
-  it('takes no answer of the memory fallback for a hot one', () => {
+  it('does not count the memory fallback as a hot read', () => {
     const fromMemory = op({
       at: 10,
       done: 10.1,
@@ -313,7 +313,7 @@ describe('benchmark', () => {
     expect(benchmark.check(buildHistory(fromMemory), buildContext()).validity).toBe('unknown');
   });
 
-  it('leaves out what a workload without an uncached phase cannot say', () => {
+  it('omits the figures of a missing uncached phase', () => {
     const finding = benchmark.check(buildHistory(query(0, 'k', 1, 'cached', 'redis')), buildContext());
     expect(finding.figures.timeSaved).toBeUndefined();
     expect(finding.figures.latencyReduction).toBeUndefined();
@@ -334,7 +334,7 @@ describe('generator', () => {
 describe('memory', () => {
   const check = (...events: readonly Events[]) => memory.check(buildHistory(...events), buildContext());
 
-  it('takes the fullest sample of any node', () => {
+  it('uses the fullest sample of any node', () => {
     const finding = check(
       infoSample('redis-1', 1, { usedMemory: 10, maxmemory: 100, evictedKeys: 0 }),
       infoSample('redis-2', 2, { usedMemory: 85, maxmemory: 100, evictedKeys: 0 }),
@@ -344,7 +344,7 @@ describe('memory', () => {
     expect(figureNumber(finding, 'evictions')).toBe(4);
   });
 
-  it('is invalid without a limit, and does not know without a sample', () => {
+  it('is invalid without a limit, and not measured without a sample', () => {
     const unlimited = check(infoSample('redis-1', 1, { usedMemory: 10, maxmemory: 0, evictedKeys: 0 }));
     expect(unlimited).toMatchObject({
       validity: 'valid',
@@ -355,7 +355,7 @@ describe('memory', () => {
     expect(check(writes(0, 1)).validity).toBe('unknown');
   });
 
-  it('does not know of a node whose INFO has no such fields: absent is not 0', () => {
+  it('is not measured for a node whose INFO lacks the fields: absent is not 0', () => {
     expect(check(infoSample('redis-1', 1, { usedMemory: 10, maxmemory: null })).validity).toBe('unknown');
     const one = infoSample('redis-1', 1, { usedMemory: 10, maxmemory: 100 });
     const silent = check(one, infoSample('redis-2', 1, { usedMemory: null, maxmemory: null }));

@@ -21,7 +21,7 @@ describe('stale-acks', () => {
   const before = writes(0, 2000);
   const around = [before, fault(2000, 5000), masterSwitch(3000)];
 
-  it('finds none where everything after the promotion is on the new master', () => {
+  it('finds none when everything after the promotion is on the new master', () => {
     const after = writes(3500, 4000);
     const read = op({ at: 3600, done: 3601, kind: 'get', key: 'w:100', answer: 'v100' });
     const finding = check(around, after, read, finalRead([...before, ...after]));
@@ -29,7 +29,7 @@ describe('stale-acks', () => {
     expect(finding.figures.staleAcknowledged).toMatchObject({ value: 0, n: 6 });
   });
 
-  it('catches a write that a deposed master acknowledged after its return', () => {
+  it('detects a write that a deposed master acknowledged after its return', () => {
     const late = op({ at: 1990, done: 5001 });
     const finding = check(around, late, finalRead(before, { 'w:1990': null }));
     expect(finding.validity).toBe('invalid');
@@ -37,27 +37,27 @@ describe('stale-acks', () => {
     expect(finding.reasons.join()).toMatch(/set w:1990/);
   });
 
-  it('names the memory of the client where the deposed master was stopped, and no other time', () => {
+  it('names the memory of the client when the deposed master was stopped, and at no other time', () => {
     const read = (at: number) => op({ at, done: at + 1, kind: 'get', key: 'w:100', answer: 'v0' });
     const remedies = (at: number) => check(around, read(at), finalRead(before)).remedies?.join();
     expect(remedies(3600)).toMatch(/1 of the 1 stale answers came while .* stopped.*from its memory/);
     expect(remedies(5600)).toBeUndefined();
   });
 
-  it('catches a read that returns another value than the one that was acknowledged and is still there', () => {
+  it('detects a read of another value than the acknowledged one that still exists', () => {
     const read = op({ at: 3600, done: 3601, kind: 'get', key: 'w:100', answer: 'v0' });
     const finding = check(around, read, finalRead(before));
     expect(figureNumber(finding, 'staleAcknowledged')).toBe(1);
   });
 
-  it('catches a miss of Redis for what was acknowledged, and leaves a miss of the memory alone', () => {
+  it('detects a miss of Redis for an acknowledged key, and ignores a miss of the memory', () => {
     const missed = (source: 'redis' | 'memory') =>
       op({ at: 3700, done: 3701, kind: 'get', key: 'w:200', answer: null, source });
     expect(figureNumber(check(around, missed('redis'), finalRead(before)), 'staleAcknowledged')).toBe(1);
     expect(check(around, missed('memory'), finalRead(before)).figures.staleAcknowledged).toBeUndefined();
   });
 
-  it('does not blame a read that began before the write was acknowledged, or that memory answered', () => {
+  it('ignores a read that began before the acknowledgement, or was served from memory', () => {
     const early = op({ at: 99, done: 3600, kind: 'get', key: 'w:100', answer: null });
     const memory = op({ at: 3600, done: 3601, kind: 'get', key: 'w:100', answer: null, source: 'memory' });
     const finding = check(
@@ -70,12 +70,12 @@ describe('stale-acks', () => {
     expect(figureNumber(finding, 'staleAcknowledged')).toBe(0);
   });
 
-  it('does not know without a promotion or a final read', () => {
+  it('is not measured without a promotion or a final read', () => {
     expect(check(before, fault(2000), finalRead(before)).validity).toBe('unknown');
     expect(check(around).reasons.join()).toMatch(/no final read/);
   });
 
-  it('knows a planned promotion that was over before the switch was reported', () => {
+  it('detects a planned promotion that was complete before the switch was reported', () => {
     const finding = check(
       before,
       fault(2500, 2600, 'redis-1', 'planned-switch'),
@@ -86,7 +86,7 @@ describe('stale-acks', () => {
     expect(figureNumber(finding, 'staleAcknowledged')).toBe(0);
   });
 
-  it('is invalid with two masters and unknown after evictions', () => {
+  it('is invalid with two masters and not measured after evictions', () => {
     expect(check(around, finalRead(before), finalRead(before, {}, 'redis-1')).validity).toBe('invalid');
     const evicted = [
       infoSample('redis-2', 0, { evictedKeys: 0 }),
@@ -106,30 +106,30 @@ describe('double-applies', () => {
   const append = (n: number, more: Partial<Parameters<typeof op>[0]> = {}) =>
     op({ at: n, done: n + 1, kind: 'append', key: 'a', value: `,${n}`, ...more });
 
-  it('finds none where every INCR is 1 and every tag stands once', () => {
+  it('finds none when every INCR is 1 and every tag occurs once', () => {
     const finding = check(incr('i:1'), append(1), append(11), finalRead([], { 'i:1': '1', a: ',1,11' }));
     expect(finding.validity).toBe('valid');
     expect(finding.figures.doubleApplied).toMatchObject({ value: 0, n: 3 });
   });
 
-  it('catches an INCR of unknown outcome that was applied twice', () => {
+  it('detects an INCR of unknown outcome that was applied twice', () => {
     const finding = check(incr('i:1', { outcome: 'info' }), finalRead([], { 'i:1': '2' }));
     expect(finding.validity).toBe('invalid');
     expect(figureNumber(finding, 'doubleApplied')).toBe(1);
   });
 
-  it('catches an INCR whose reply was 2, although its effect was lost later', () => {
+  it('detects an INCR with the reply 2, although its effect was lost later', () => {
     const finding = check(incr('i:1', { answer: '2' }), finalRead([], { 'i:1': null }));
     expect(figureNumber(finding, 'doubleApplied')).toBe(1);
   });
 
-  it('catches a tag that stands twice', () => {
+  it('detects a tag that occurs twice', () => {
     const finding = check(append(1, { outcome: 'info' }), append(2), finalRead([], { a: ',1,2,1' }));
     expect(figureNumber(finding, 'doubleApplied')).toBe(1);
     expect(finding.reasons.join()).toMatch(/append a/);
   });
 
-  it('does not know where a counter holds no number: that never reads as once', () => {
+  it('is not measured when a counter is not a number, which never counts as applied once', () => {
     for (const garbled of ['1e9', 'two', '', '99999999999999999999999']) {
       const finding = check(incr('i:1'), finalRead([], { 'i:1': garbled }));
       expect(finding).toMatchObject({ validity: 'unknown', figures: {} });
@@ -138,13 +138,13 @@ describe('double-applies', () => {
     expect(check(incr('i:1', { answer: 'NaN' }), finalRead([], { 'i:1': '1' })).validity).toBe('unknown');
   });
 
-  it('does not count an unknown outcome that was applied once or never', () => {
+  it('ignores an unknown outcome that was applied once or never', () => {
     const once = check(incr('i:1', { outcome: 'info' }), finalRead([], { 'i:1': '1' }));
     const never = check(op({ at: 1, kind: 'incr', key: 'i:2', value: '1' }), finalRead([], { 'i:2': null }));
     expect([figureNumber(once, 'doubleApplied'), figureNumber(never, 'doubleApplied')]).toEqual([0, 0]);
   });
 
-  it('catches operations that were reported as not applied and are there', () => {
+  it('detects operations that were reported as not applied and exist', () => {
     const finding = check(
       incr('i:1', { outcome: 'fail' }),
       append(3, { outcome: 'fail' }),
@@ -156,7 +156,7 @@ describe('double-applies', () => {
     expect(figureNumber(finding, 'failedButApplied')).toBe(3);
   });
 
-  it('counts as exposed what was on its way when the fault struck, until the client noticed', () => {
+  it('counts operations as exposed that were in flight on fault, until the client noticed', () => {
     const suspect = observation('client', 'suspect', 2150, {}, { client: 'kit' });
     const finding = check(
       incr('i:before', { at: 1900, done: 1990 }),
@@ -173,18 +173,18 @@ describe('double-applies', () => {
     expect(finding.figures.lostAnswersUnknown).toMatchObject({ successes: 1, n: 1 });
   });
 
-  it('says that nothing was exposed where no fault struck an operation', () => {
+  it('reports no exposure when the fault affected no operation', () => {
     const finding = check(incr('i:1'), fault(2000, 2600), finalRead([], { 'i:1': '1' }));
     expect(finding.figures.exposedDoubleApplied).toMatchObject({ value: 0, n: 0 });
     expect(finding.figures.lostAnswersUnknown).toBe(undefined);
   });
 
-  it('catches a lost answer that was told as a failure', () => {
+  it('detects a lost reply that was reported as a failure', () => {
     const finding = check(incr('i:1', { outcome: 'fail' }), finalRead([], { 'i:1': '1' }));
     expect(finding.figures.lostAnswersUnknown).toMatchObject({ successes: 0, n: 1 });
   });
 
-  it('does not know without tagged operations, without a final read, or where keys were not read', () => {
+  it('is not measured without tagged operations, without a final read, or when keys were not read', () => {
     expect(check(writes(0, 100), finalRead(writes(0, 100))).validity).toBe('unknown');
     expect(check(incr('i:1')).validity).toBe('unknown');
     const unread = check(incr('i:1'), incr('i:2'), finalRead([], { 'i:1': '1' }));
@@ -192,7 +192,7 @@ describe('double-applies', () => {
     expect(unread.reasons.join()).toMatch(/i:2/);
   });
 
-  it('does not ask for keys of operations that were never sent', () => {
+  it('requires no final read of operations that were never sent', () => {
     const unsent = incr('i:9', { outcome: 'fail', code: 'IN_FLIGHT_BOUND' });
     expect(check(incr('i:1'), unsent, finalRead([], { 'i:1': '1' })).validity).toBe('valid');
   });
@@ -210,14 +210,14 @@ describe('failovers', () => {
     observation('sentinel', '+switch-master', atMs, { message }, { node });
   const looked = infoSample('redis-1', 5000, { role: 'master' });
 
-  it('counts each change of the master once, however many sentinels said it', () => {
+  it('counts each change of the master once, however many sentinels reported it', () => {
     const told = ['sentinel-1', 'sentinel-2', 'sentinel-3'].map((node) => change(2500, 'mymaster a b', node));
     const finding = check(fault(2000, 2600), told, change(3500, 'mymaster b a', 'sentinel-1'), looked);
     expect(finding.figures.failovers).toMatchObject({ value: 2, n: 1 });
     expect(finding.reasons).toEqual(['the master changed: mymaster a b; mymaster b a']);
   });
 
-  it('finds none where the master stayed', () => {
+  it('finds none when the master stayed', () => {
     expect(check(fault(2000, 2600), looked)).toMatchObject({
       validity: 'valid',
       reasons: [],
@@ -225,7 +225,7 @@ describe('failovers', () => {
     });
   });
 
-  it('counts a change that no sentinel was heard to tell of: the nodes say who is master', () => {
+  it('counts a change that no sentinel reported: the nodes report their role', () => {
     const looks = [
       infoSample('redis-1', 1000, { role: 'master' }),
       infoSample('redis-2', 1000, { role: 'slave' }),
@@ -241,7 +241,7 @@ describe('failovers', () => {
     expect(check(fault(2000, 2600), heard, looks).figures.failovers).toMatchObject({ value: 1 });
   });
 
-  it('does not know where nobody looked after the last fault', () => {
+  it('is not measured when no role was read after the last fault', () => {
     const early = infoSample('redis-1', 2100, { role: 'master' });
     expect(check(fault(2000, 2600), early)).toMatchObject({ validity: 'unknown', figures: {} });
   });

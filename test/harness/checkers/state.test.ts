@@ -46,13 +46,13 @@ describe('expectations', () => {
     expect(held(expectation(relation, expected, actual))).toBe(result);
   });
 
-  it('never holds by a relation that it does not know', () => {
+  it('fails for an unknown relation', () => {
     const unknown = expectation('toString' as 'above', 1, 2);
     expect(holds(unknown)).toBe(false);
     expect(() => held(unknown)).toThrow(/expect\.relation must be one of equals/);
   });
 
-  it('says what was expected and what was seen, and has a figure for each id', () => {
+  it('names the expected and the actual value, with a figure per id', () => {
     const finding = expectations.check(
       buildHistory(
         expectation('at-most', 500, 900, 'took'),
@@ -68,7 +68,7 @@ describe('expectations', () => {
     expect(finding.figures).toMatchObject({ held: { successes: 1, n: 3 }, value: { successes: 1, n: 2 } });
   });
 
-  it('does not know where an expectation that the drill promises is missing, and still says what did not hold', () => {
+  it('is not measured when an expectation of the drill is missing, and still reports failed ones', () => {
     const check = (...events: readonly Events[]) =>
       expectations.check(buildHistory(...events), buildContext({ expected: ['first', 'second'] }));
     const first = expectation('equals', 1, 1, 'first');
@@ -78,7 +78,7 @@ describe('expectations', () => {
     expect(check(expectation('equals', 1, 2, 'first')).validity).toBe('invalid');
   });
 
-  it('does not know where an expectation is recorded that the drill does not declare', () => {
+  it('is not measured when an undeclared expectation is recorded', () => {
     const finding = expectations.check(
       buildHistory(expectation('equals', 1, 1, 'first'), expectation('equals', 1, 1, 'more')),
       buildContext({ expected: ['first'] }),
@@ -88,7 +88,7 @@ describe('expectations', () => {
     );
   });
 
-  it('has a share for each group of ids, measured by its own expectations alone', () => {
+  it('has a ratio per group of ids, of its own expectations only', () => {
     const finding = expectations.check(
       buildHistory(expectation('equals', 1, 1, 'ttl/set'), expectation('equals', 1, 2, 'load/once')),
       buildContext({ expected: ['ttl/set', 'ttl/wrap', 'load/once'] }),
@@ -100,7 +100,7 @@ describe('expectations', () => {
     expect(finding.reasons[0]).toBe('held.load: load/once: a thing (expected 1, got 2)');
   });
 
-  it('does not know where nothing was expected', () => {
+  it('is not measured without expectations', () => {
     expect(expectations.check(buildHistory(writes(0, 1)), buildContext()).validity).toBe('unknown');
   });
 });
@@ -109,7 +109,7 @@ describe('consistency', () => {
   const check = (...events: readonly Events[]) => consistency.check(buildHistory(...events), buildContext());
   const written = writes(0, 300);
 
-  it('finds no difference where every replica holds what the master holds', () => {
+  it('finds no difference when every replica has the data of the master', () => {
     const finding = check(
       finalRead(written),
       finalRead(written, {}, 'redis-1', 'replica'),
@@ -118,7 +118,7 @@ describe('consistency', () => {
     expect(finding.figures).toMatchObject({ differences: { value: 0 }, compared: { value: 6 } });
   });
 
-  it('catches an absent and a different key, and names key and node', () => {
+  it('detects a missing and a different key, and names key and node', () => {
     const finding = check(
       finalRead(written),
       finalRead(written, { 'w:0': null, 'w:100': 'other' }, 'redis-3', 'replica'),
@@ -129,7 +129,7 @@ describe('consistency', () => {
     expect(finding.reasons.join()).toMatch(/w:0 on redis-3/);
   });
 
-  it('does not take keys that nobody holds for compared ones', () => {
+  it('does not count keys without a value on any node as compared', () => {
     const nothing = { 'w:0': null, 'w:100': null, 'w:200': null };
     const half = check(
       finalRead(written, { 'w:0': null }),
@@ -142,7 +142,7 @@ describe('consistency', () => {
     expect(left).toMatchObject({ validity: 'invalid', figures: { differences: { value: 3 } } });
   });
 
-  it('does not know without both sides, and is invalid with two masters', () => {
+  it('is not measured without both sides, and is invalid with two masters', () => {
     expect(check(finalRead(written)).validity).toBe('unknown');
     expect(check(finalRead(written, {}, 'redis-1', 'replica')).validity).toBe('unknown');
     expect(check(finalRead(written), finalRead(written, {}, 'redis-1')).validity).toBe('invalid');
@@ -168,7 +168,7 @@ describe('replication', () => {
 });
 
 describe('coverage', () => {
-  it('reads lines and branches, and does not know with only one of them', () => {
+  it('reads lines and branches, and is not measured with only one of them', () => {
     const data = { linesCovered: 90, linesTotal: 100, branchesCovered: 7, branchesTotal: 10 };
     const stamp = { ofCommit: 'c0ffee', runCommit: 'c0ffee', isOfSummary: true };
     const finding = coverage.check(
@@ -192,7 +192,7 @@ describe('configuration', () => {
   const check = (over: Parameters<typeof buildEnvironment>[0] = {}) =>
     configuration.check(buildHistory(), buildContext({ environment: buildEnvironment(over) }));
 
-  it('finds nothing wrong with the client of a healthy environment', () => {
+  it('finds no deviation in the client of a healthy environment', () => {
     const finding = check();
     expect(finding).toMatchObject({ validity: 'valid', reasons: [] });
     expect(figureNumber(finding, 'asyncLossWindowMs')).toBe(1000);
@@ -205,14 +205,14 @@ describe('configuration', () => {
       { client: { breaker: { enabled: false, threshold: 5, openMs: 1000 } } },
       /client\.breaker\.enabled/,
     ],
-  ] as const)('finds %s wrong and names the setting', (figure, over, reason) => {
+  ] as const)('reports %s and names the setting', (figure, over, reason) => {
     const finding = check(over as Parameters<typeof buildEnvironment>[0]);
     expect(figureNumber(finding, figure)).toBe(0);
     expect(finding.validity).toBe('invalid');
     expect(finding.reasons.join('; ')).toMatch(reason);
   });
 
-  it('takes no window for async losses that would excuse all of them', () => {
+  it('rejects a window for async losses that would excuse all of them', () => {
     const window = (asyncLossWindowMs: number) => check({ durability: { asyncLossWindowMs } });
     expect(figureNumber(window(5000), 'asyncLossWindowMs')).toBe(5000);
     expect(() => window(5001)).toThrow(/5000/);
@@ -220,7 +220,7 @@ describe('configuration', () => {
 });
 
 describe('the register of checkers', () => {
-  it('has unique ids and says what each proves', () => {
+  it('has unique ids and describes what each proves', () => {
     expect(new Set(checkers.map(({ id }) => id)).size).toBe(checkers.length);
     expect(checkers.every(({ proves }) => proves.length > 20)).toBe(true);
   });

@@ -7,14 +7,14 @@ import { generatedWorkload } from '../../../harness/workloads/catalogue.ts';
 import { workloadByName } from '../../../harness/workloads/index.ts';
 import { resolveParameters } from '../../../harness/workloads/parameters.ts';
 
-it('has one file for every drill, named as the drill', () => {
+it('every drill has a file of its name', () => {
   const files = readdirSync(new URL('../../../harness/drills/', import.meta.url));
   const others = ['drill.ts', 'families.ts', 'index.ts'];
   const named = files.filter((file) => !others.includes(file)).map((file) => file.replace('.ts', ''));
   expect(drills.map(({ id }) => id).toSorted()).toEqual(named.toSorted());
 });
 
-it.each(drills.map((drill) => [drill.id, drill] as const))('%s names what exists', (_id, drill) => {
+it.each(drills.map((drill) => [drill.id, drill] as const))('%s names only existing parts', (_id, drill) => {
   expect(drill.safeOutcome).not.toBe('');
   const known = checkersOf(drill.id).map(({ id }) => id);
   for (const checker of drill.checkers) expect(known).toContain(checker);
@@ -30,11 +30,11 @@ it.each(drills.map((drill) => [drill.id, drill] as const))('%s names what exists
   expect(drill.operations !== undefined && drill.operations.length > 0).toBe(!scripted);
 });
 
-it('carries no functions: a drill is data', () => {
+it('a drill is data and contains no functions', () => {
   expect(structuredClone(drills)).toEqual(drills);
 });
 
-it('names what is allowed where a drill names what does not exist', () => {
+it('an unknown name in a drill lists the allowed ones', () => {
   expect(() => faultById('meteor')).toThrow("there is no fault 'meteor'");
   expect(() => workloadByName('idle')).toThrow("there is no workload 'idle'");
   expect(() => generatedWorkload('hit-miss')).toThrow("there is no generated workload 'hit-miss'");

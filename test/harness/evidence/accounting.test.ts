@@ -34,15 +34,15 @@ const trialsAs = (change: (trials: readonly TrialRecord[]) => readonly TrialReco
 const isCrash = (trial: number) => (record: TrialRecord) =>
   record.drill === 'master-crash' && record.trial === trial;
 
-describe('everything judged is sealed', () => {
-  it('holds for the run before any edit', () => {
+describe('the rule that judged files are sealed', () => {
+  it('holds for an unedited run', () => {
     const report = analyzeRun(healthy);
     expect(report.verdict).toMatchObject({ decision: 'GO', exitCode: 0 });
     expect(verifyRun(healthy)).toEqual({ ok: true, problems: [] });
   });
 
   it.each(['config.json', 'gates.json', 'drills.json', 'manifest.json', 'trials/master-crash-1/kit.jsonl'])(
-    'withholds the GO where %s is in the folder and not in the seal',
+    'withholds the GO when %s is in the folder and not in the seal',
     (path) => {
       const { dir, report, complete, kept } = edited((folder) =>
         rewriteDigestsAndSeal(folder, (seal) => ({
@@ -59,7 +59,7 @@ describe('everything judged is sealed', () => {
     30_000,
   );
 
-  it('does not read an input that was added later', () => {
+  it('ignores an input that was added later', () => {
     const summary = JSON.stringify({ total: { lines: { covered: 9, total: 9 } } });
     const { dir, report } = edited((folder) => {
       mkdirSync(join(folder, 'inputs'));
@@ -69,7 +69,7 @@ describe('everything judged is sealed', () => {
     expect(verifyRun(dir).ok).toBe(false);
   });
 
-  it('does not believe a commit that was written beside a sealed summary later', () => {
+  it('ignores a commit that was added later for a sealed summary', () => {
     const coverage = JSON.stringify({
       total: { lines: { covered: 900, total: 1000 }, branches: { covered: 900, total: 1000 } },
     });
@@ -89,7 +89,7 @@ describe('everything judged is sealed', () => {
   });
 });
 
-describe('everything sealed is accounted for', () => {
+describe('the rule that sealed files are accounted for', () => {
   it.each([
     ['trials/master-crash-4/kit.jsonl', /of no trial of the manifest: trials\/master-crash-4\/kit\.jsonl/],
     [
@@ -98,7 +98,7 @@ describe('everything sealed is accounted for', () => {
     ],
     ['notes.txt', /not part of a run: notes\.txt/],
     ['inputs/other.json', /not part of a run: inputs\/other\.json/],
-  ])('withholds the GO where %s is sealed', (path, why) => {
+  ])('withholds the GO when %s is sealed', (path, why) => {
     const { report, complete } = edited((dir) => {
       mkdirSync(dirname(join(dir, path)), { recursive: true });
       writeFileSync(join(dir, path), '{}\n');
@@ -108,13 +108,13 @@ describe('everything sealed is accounted for', () => {
     expect(complete).toMatchObject({ state: 'INVALID', because: expect.stringMatching(why) });
   });
 
-  it('withholds the GO where a trial was taken out of the manifest and its history is still there', () => {
+  it('withholds the GO when a trial was removed from the manifest and its history remains', () => {
     const { report, complete } = edited(trialsAs((trials) => trials.filter((one) => !isCrash(3)(one))));
     expect(report.verdict.exitCode).toBe(3);
     expect(complete.because).toMatch(/of no trial of the manifest: trials\/master-crash-3\//);
   });
 
-  it('withholds the GO where a trial was taken out whole and left a gap in the numbers', () => {
+  it('withholds the GO when a trial was removed completely, which leaves a gap in the numbers', () => {
     const { report, complete } = edited((dir) => {
       rmSync(join(dir, 'trials/master-crash-2'), { recursive: true });
       trialsAs((trials) => trials.filter((one) => !isCrash(2)(one)))(dir);
@@ -123,7 +123,7 @@ describe('everything sealed is accounted for', () => {
     expect(complete.because).toBe('master-crash #2 is not in the manifest, master-crash #3 is');
   });
 
-  it('withholds the GO where all trials of a drill were taken out', () => {
+  it('withholds the GO when all trials of a drill were removed', () => {
     const { report, complete } = edited((dir) => {
       for (const n of [1, 2, 3]) rmSync(join(dir, `trials/master-crash-${n}`), { recursive: true });
       trialsAs((trials) => trials.filter(({ drill }) => drill !== 'master-crash'))(dir);
@@ -135,7 +135,7 @@ describe('everything sealed is accounted for', () => {
     });
   });
 
-  it('withholds the GO where the seal names a file twice', () => {
+  it('withholds the GO when the seal lists a file twice', () => {
     const { report, complete } = edited((dir) =>
       rewriteDigestsAndSeal(dir, (seal) => ({ ...seal, files: [...seal.files, ...seal.files.slice(0, 1)] })),
     );
@@ -144,7 +144,7 @@ describe('everything sealed is accounted for', () => {
   });
 });
 
-describe('a trial counts once', () => {
+describe('a trial', () => {
   it.each([
     [
       'that is listed twice',
@@ -190,7 +190,7 @@ describe('a trial counts once', () => {
       trialsAs((trials) => trials.map((one) => ({ ...one, startedUs: 9, endedUs: 8 }))),
       /master-crash #1 ends at 8 us, before its start at 9 us/,
     ],
-  ])('and is INVALID where it is one %s', (_what, edit, why) => {
+  ])('counts once, and is INVALID when it is %s', (_what, edit, why) => {
     const { report, complete, kept } = edited(edit);
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
     expect(complete).toMatchObject({ state: 'INVALID', because: expect.stringMatching(why) });
@@ -198,14 +198,14 @@ describe('a trial counts once', () => {
   });
 });
 
-describe('the drills', () => {
+describe('the drill definitions', () => {
   const drillsAs = (change: (defined: object[]) => unknown) => (dir: string) => {
     const path = join(dir, 'drills.json');
     writeFileSync(path, canonicalJson(change(JSON.parse(readFileSync(path, 'utf8')))));
     rewriteDigestsAndSeal(dir);
   };
 
-  it('are a required input: without them nothing of a trial is measured', () => {
+  it('are a required input: without them no trial is measured', () => {
     const { dir, report, complete, kept } = edited((folder) => {
       rmSync(join(folder, 'drills.json'));
       rewriteDigestsAndSeal(folder);
@@ -233,8 +233,8 @@ describe('the drills', () => {
   });
 });
 
-describe('manifest and configuration', () => {
-  it('are of one environment', () => {
+describe('the manifest and the configuration', () => {
+  it('name the same environment', () => {
     const { report, complete, kept } = edited((dir) => {
       const path = join(dir, 'config.json');
       const config = JSON.parse(readFileSync(path, 'utf8')) as object;

@@ -31,7 +31,7 @@ const manifestAs = (change: (manifest: Manifest) => object) =>
 
 describe('the digests of the manifest', () => {
   it.each(['trials/hit-miss-1/events.jsonl', 'config.json', 'gates.json', 'drills.json'])(
-    'show that %s was changed before it was sealed again',
+    'detect that %s was changed before it was resealed',
     (path) => {
       const dir = sealedAgain(path, (text) => `${text}\n`);
       const report = analyzeRun(dir);
@@ -50,7 +50,7 @@ describe('the digests of the manifest', () => {
     ],
     ['an unknown value', () => manifestAs((manifest) => ({ ...manifest, note: 'sound' }))],
     ['another layout', () => sealedAgain('manifest.json', (text) => JSON.stringify(JSON.parse(text)))],
-  ])('show that the manifest was changed: %s', (_what, change) => {
+  ])('detect a change of the manifest: %s', (_what, change) => {
     const report = analyzeRun(change());
     expect(report.verdict.decision).toBe('UNKNOWN');
     const because = expect.stringContaining('manifest.json');
@@ -64,7 +64,7 @@ describe('the digests of the manifest', () => {
     expect(findCriterion(report, 'evidence-complete')).toMatchObject({ state: 'INVALID', because });
   });
 
-  it('are no part of a report', () => {
+  it('are not part of a report', () => {
     expect(readFileSync(join(healthy, 'report.json'), 'utf8')).not.toContain('digests');
   });
 });

@@ -41,7 +41,7 @@ describe('a run folder', () => {
     ['a link to a file', (path: string) => symlinkSync('/etc/hostname', path), /it is a link/],
     ['a dangling link', (path: string) => symlinkSync('nowhere', path), /it is a link/],
     ['a link to a device', (path: string) => symlinkSync('/dev/zero', path), /it is a link/],
-  ])('with %s anywhere is refused', (_what, make, message) => {
+  ])('with %s anywhere is rejected', (_what, make, message) => {
     for (const path of ['stray', 'trials/hit-miss-1/stray', 'report.md', 'logs/redis-2.log']) {
       const dir = scratch.copyRun(healthy);
       make(join(dir, path));
@@ -50,7 +50,7 @@ describe('a run folder', () => {
   });
 
   it.each(['manifest.json', 'seal.json', 'config.json', 'gates.json', 'drills.json', 'report.json', HISTORY])(
-    'with a FIFO, a link or a folder in place of %s is refused',
+    'with a FIFO, a link or a folder in place of %s is rejected',
     (path) => {
       for (const make of [makeFifo, (at: string) => symlinkSync('nowhere', at)]) {
         const dir = scratch.copyRun(healthy);
@@ -61,14 +61,14 @@ describe('a run folder', () => {
     },
   );
 
-  it('does not follow a link to the file itself', () => {
+  it('is rejected with a link to the file itself', () => {
     const dir = scratch.copyRun(healthy);
     renameSync(join(dir, HISTORY), join(scratch.dir, 'elsewhere.jsonl'));
     symlinkSync(join(scratch.dir, 'elsewhere.jsonl'), join(dir, HISTORY));
     expectRefused(dir, /it is a link/, HISTORY);
   });
 
-  it('with a socket is refused', async () => {
+  it('with a socket is rejected', async () => {
     const dir = scratch.copyRun(healthy);
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(join(dir, 'logs/s'), resolve));
@@ -79,7 +79,7 @@ describe('a run folder', () => {
     }
   });
 
-  it('with a folder in place of a file is refused, or its file is missing', () => {
+  it('with a folder in place of a file is rejected, or its file is missing', () => {
     const dir = scratch.copyRun(healthy);
     rmSync(join(dir, 'manifest.json'));
     mkdirSync(join(dir, 'manifest.json'));
@@ -92,7 +92,7 @@ describe('a run folder', () => {
   });
 });
 
-describe('a name', () => {
+describe('a file name', () => {
   const NAMES = [
     '',
     '.',
@@ -121,15 +121,15 @@ describe('a name', () => {
     expectRefused(dir, /not a regular file of the run folder/, 'seal.json');
   });
 
-  it('that is no UTF-8 is told as one that was added later', () => {
+  it('that is not UTF-8 is reported as added later', () => {
     const dir = scratch.copyRun(healthy);
     writeFileSync(Buffer.concat([Buffer.from(join(dir, 'logs/')), Buffer.from([0xff, 0xfe])]), 'x');
     expect(verifyRun(dir).problems).toEqual(['logs/\ufffd\ufffd is not in the seal: it was added later']);
   });
 });
 
-describe('reading', () => {
-  it('opens regular files alone, and none that is too large', () => {
+describe('reading evidence', () => {
+  it('accepts regular files only, and none that is too large', () => {
     for (const [path, kind] of [
       ['/dev/null', 'a device'],
       ['/', 'a folder'],

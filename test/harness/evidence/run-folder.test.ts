@@ -41,7 +41,7 @@ function errorOf(act: () => unknown): KitError {
 }
 
 describe('a run folder', () => {
-  it('says from its first moment that the run is not complete', () => {
+  it('is marked incomplete from its creation', () => {
     const { dir } = createRunFolder(fresh(), MANIFEST);
     const evidence = openEvidence(dir);
     expect(evidence.manifest.incomplete).toBe('the run did not come to its end');
@@ -49,7 +49,7 @@ describe('a run folder', () => {
     expect(evidence.integrity.missing).toEqual(['seal.json']);
   });
 
-  it('seals every file by its SHA-256, reports excepted, and leaves nothing half-written', () => {
+  it('seals every file by its SHA-256, except reports, and leaves no partial file', () => {
     const folder = createRunFolder(fresh(), MANIFEST);
     const configSha256 = folder.writeConfig({ name: 'dev' });
     folder.writeGates({ gates: [] });
@@ -84,7 +84,7 @@ describe('a run folder', () => {
     expect(readFileSync(join(folder.dir, 'logs/programs.jsonl'), 'utf8').trim().split('\n')).toHaveLength(2);
   });
 
-  it('refuses a folder that holds something already', () => {
+  it('rejects a folder that is not empty', () => {
     const dir = fresh();
     mkdirSync(dir);
     createRunFolder(dir, MANIFEST);
@@ -94,7 +94,7 @@ describe('a run folder', () => {
     });
   });
 
-  it('refuses a file for a folder', () => {
+  it('rejects a file in place of a folder', () => {
     const path = fresh();
     writeFileSync(path, '');
     expect(errorOf(() => createRunFolder(path, MANIFEST))).toMatchObject({
@@ -104,13 +104,13 @@ describe('a run folder', () => {
     });
   });
 
-  it('notices a configuration that does not belong to the manifest, even without a seal', () => {
+  it('detects a configuration that does not match the manifest, even without a seal', () => {
     const folder = createRunFolder(fresh(), { ...MANIFEST, configSha256: 'a'.repeat(64) });
     folder.writeConfig({});
     expect(openEvidence(folder.dir).integrity.altered).toEqual(['config.json']);
   });
 
-  it('says in one error what could not be written, with exit code 3', () => {
+  it('reports in one error what could not be written, with exit code 3', () => {
     const file = join(scratch, 'a-file');
     writeFileSync(file, '');
     expect(errorOf(() => createRunFolder(join(file, 'run'), MANIFEST))).toMatchObject({
@@ -124,7 +124,7 @@ describe('a run folder', () => {
     expect(errorOf(() => folder.addInput('coverage', join(scratch, 'nothing'))).code).toBe('INPUT_NOT_FOUND');
   });
 
-  it('says that the disk is full, and leaves no half-written file', () => {
+  it('reports a full disk, and leaves no partial file', () => {
     const dir = fresh();
     mkdirSync(dir);
     symlinkSync('/dev/full', join(dir, 'report.json.partial'));
@@ -135,8 +135,8 @@ describe('a run folder', () => {
   });
 });
 
-describe('files', () => {
-  it('are walked in one order, and hashed in pieces as in one', () => {
+describe('run folder files', () => {
+  it('are listed in one order, and hashed in chunks as in one piece', () => {
     const dir = fresh();
     mkdirSync(join(dir, 'b'), { recursive: true });
     const large = Buffer.alloc(3 * 1024 * 1024 + 7, 'z');
@@ -156,14 +156,14 @@ describe('files', () => {
 });
 
 describe('canonical JSON', () => {
-  it('is the same text whatever the order of the keys, and ends in a line feed', () => {
+  it('is the same for every order of the keys, and ends in a line feed', () => {
     expect(canonicalJson({ b: [{ d: 1, c: undefined }], a: null, schema: 's', id: 'i' })).toBe(
       canonicalJson({ id: 'i', a: null, schema: 's', b: [{ d: 1 }] }),
     );
     expect(canonicalJson({ b: 1, schema: 's' })).toBe('{\n  "schema": "s",\n  "b": 1\n}\n');
   });
 
-  it('refuses numbers that JSON cannot say', () => {
+  it('rejects numbers that JSON cannot represent', () => {
     expect(() => canonicalJson({ a: [Number.NaN] })).toThrow(/\$\.a\[0\] is NaN/);
   });
 });

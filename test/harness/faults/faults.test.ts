@@ -6,7 +6,7 @@ import type { Environment } from '../../../infra/substrates/environment.ts';
 const environmentWith = (capabilities: Environment['capabilities']) =>
   ({ substrate: 'local', capabilities }) as unknown as Environment;
 
-it('kills and starts again, once however often it is healed', async () => {
+it('the kill fault restarts the node once, however often it is healed', async () => {
   const done: string[] = [];
   const environment = environmentWith({
     kill: async (id) => void done.push(`kill ${id}`),
@@ -18,7 +18,7 @@ it('kills and starts again, once however often it is healed', async () => {
   expect(done).toEqual(['kill redis-1', 'start redis-1']);
 });
 
-it('pauses, and hands out the substrate’s own heal', async () => {
+it('the pause fault returns the heal of the substrate', async () => {
   const done: string[] = [];
   const environment = environmentWith({
     pause: async (id) => {
@@ -32,13 +32,13 @@ it('pauses, and hands out the substrate’s own heal', async () => {
   expect(done).toEqual(['pause redis-2', 'resume']);
 });
 
-it.each(['kill', 'pause'])('refuses to %s where the substrate cannot', async (fault) => {
+it.each(['kill', 'pause'])('a fault refuses to %s when the substrate cannot', async (fault) => {
   await expect(faultById(fault).inject(environmentWith({}), 'redis-1')).rejects.toMatchObject({
     code: 'FAULT_UNAVAILABLE',
   });
 });
 
-it('tries a heal again that failed', async () => {
+it('a failed heal is retried', async () => {
   let attempts = 0;
   const heal = once(async () => {
     if (++attempts === 1) throw new Error('not yet');
@@ -49,7 +49,7 @@ it('tries a heal again that failed', async () => {
   expect(attempts).toBe(2);
 });
 
-it('continues a node that hangs although its pause failed, and leaves alone what runs', async () => {
+it('a heal resumes a node whose pause failed, and leaves running nodes unchanged', async () => {
   let state = 'paused';
   const pause = async () => async () => {
     state = 'running';
@@ -64,6 +64,9 @@ it('continues a node that hangs although its pause failed, and leaves alone what
   expect(await fault.undo?.(environment, 'redis-1')).toBe(false);
 });
 
-it.each(['kill', 'pause'])('has nothing to undo of a %s that the substrate cannot', async (fault) => {
-  expect(await faultById(fault).undo?.(environmentWith({}), 'redis-1')).toBe(false);
-});
+it.each(['kill', 'pause'])(
+  'a heal has nothing to undo of a %s that the substrate cannot do',
+  async (fault) => {
+    expect(await faultById(fault).undo?.(environmentWith({}), 'redis-1')).toBe(false);
+  },
+);

@@ -10,7 +10,7 @@ import { RedisProcess } from '../../support/redis-process.ts';
 
 const HOST = '127.63.0.1';
 
-describe('in this process', () => {
+describe('a proxy in this process', () => {
   const sockets = new Set<Socket>();
   const echo = createServer((socket) => {
     sockets.add(socket);
@@ -63,13 +63,13 @@ describe('in this process', () => {
     expect(await roundTrip(await client(), 3_000_000)).toBeLessThan(5_000);
   });
 
-  it('counts connections and what passed', async () => {
+  it('counts connections and bytes', async () => {
     expect(proxy.traffic).toEqual({ connections: 0, bytes: 0 });
     await roundTrip(await client(), 1_000);
     expect(proxy.traffic).toEqual({ connections: 1, bytes: 2_000 });
   });
 
-  it('latency delays each chunk from its arrival and does not narrow the stream', async () => {
+  it('delays each chunk from its arrival with latency, and keeps the bandwidth', async () => {
     proxy.add('slow', { type: 'latency', latencyMs: 100, jitterMs: 10 });
     const socket = await client();
     expect(await roundTrip(socket, 10)).toBeGreaterThanOrEqual(85);
@@ -79,12 +79,12 @@ describe('in this process', () => {
     expect(await roundTrip(socket, 10)).toBeLessThan(80);
   });
 
-  it('bandwidth narrows the stream', async () => {
+  it('limits the stream with bandwidth', async () => {
     proxy.add('narrow', { type: 'bandwidth', kilobytesPerSecond: 100, stream: 'upstream' });
     expect(await roundTrip(await client(), 20_000)).toBeGreaterThanOrEqual(150);
   });
 
-  it('timeout lets nothing pass until it is removed', async () => {
+  it('blocks all data with timeout until it is removed', async () => {
     const socket = await client();
     proxy.add('hang', { type: 'timeout', timeoutMs: 0 });
     const trip = roundTrip(socket, 10);
@@ -94,14 +94,14 @@ describe('in this process', () => {
     await trip;
   });
 
-  it('timeout closes the connection after its time', async () => {
+  it('closes the connection after the time of timeout', async () => {
     proxy.add('hang', { type: 'timeout', timeoutMs: 80 });
     const socket = await client();
     socket.write('x');
     expect(await closed(socket)).toBeGreaterThanOrEqual(60);
   });
 
-  it('reset_peer ends the connection with a reset', async () => {
+  it('resets the connection with reset_peer', async () => {
     proxy.add('reset', { type: 'reset_peer', timeoutMs: 30 });
     const socket = await client();
     const error = once(socket, 'error');
@@ -109,7 +109,7 @@ describe('in this process', () => {
     expect(await error).toMatchObject([{ code: 'ECONNRESET' }]);
   });
 
-  it('limit_data closes the connection after so many bytes', async () => {
+  it('closes the connection after the bytes of limit_data', async () => {
     proxy.add('limit', { type: 'limit_data', bytes: 1_000 });
     const socket = await client();
     let received = 0;
@@ -121,7 +121,7 @@ describe('in this process', () => {
     expect(received).toBe(1_000);
   });
 
-  it('slow_close delays the end of the connection', async () => {
+  it('delays the end of the connection with slow_close', async () => {
     proxy.add('slow', { type: 'slow_close', delayMs: 120 });
     const socket = await client();
     await roundTrip(socket, 10);
@@ -129,7 +129,7 @@ describe('in this process', () => {
     expect(await closed(socket)).toBeGreaterThanOrEqual(100);
   });
 
-  it('down resets connections and refuses new ones; up lets them in at the same address', async () => {
+  it('resets connections and refuses new ones with down; up accepts them at the same address', async () => {
     const socket = await client();
     const gone = closed(socket);
     await proxy.setEnabled(false);
@@ -142,8 +142,8 @@ describe('in this process', () => {
   });
 });
 
-describe('in a process of its own', () => {
-  it('stands before a Redis, obeys, and ends with its handle', async () => {
+describe('a proxy in its own process', () => {
+  it('forwards to a Redis, accepts commands, and ends with its handle', async () => {
     const redis = await RedisProcess.start({ host: HOST });
     const proxy = await startProxy(redis.address);
     const client = new Redis({ ...proxy.address, protocol: 2, commandTimeout: 150, retryStrategy: () => 20 });
@@ -170,7 +170,7 @@ describe('in a process of its own', () => {
     await proxy[Symbol.asyncDispose]();
   });
 
-  it('says what it cannot do and leaves nothing running', async () => {
+  it('reports an unsupported fault and leaves nothing running', async () => {
     await expect(startProxy({ host: '127.63.0.1', port: 1 }, { host: '192.0.2.1' })).rejects.toMatchObject({
       code: 'PROXY_FAILED',
       where: '127.63.0.1:1',

@@ -40,7 +40,7 @@ const needless = (trials: readonly JudgedTrial[]) =>
   needlessRepeats({ run: RUN, gates: [timed], machine: BOUNDS, trials });
 
 describe('a criterion over several rounds', () => {
-  it('is judged by the sound trials alone, and says how many rounds it needed', () => {
+  it('is judged by the sound trials only, and reports the number of rounds', () => {
     expect(
       evaluateGate(timed, [attemptAt(1, 1, 50, valueFigure(999)), attemptAt(2, 2, 1, valueFigure(3))]),
     ).toMatchObject({
@@ -53,7 +53,7 @@ describe('a criterion over several rounds', () => {
     expect(evaluateGate(timed, [attemptAt(1, 1, 1)]).attempts).toEqual({ rounds: 1, leftOut: 0 });
   });
 
-  it('is INVALID where no round had a sound machine, and never FAIL', () => {
+  it('is INVALID when no round had a sound machine, and never FAIL', () => {
     const found = evaluateGate(timed, [
       attemptAt(1, 1, 50, valueFigure(999)),
       attemptAt(2, 2, 60, valueFigure(999)),
@@ -63,7 +63,7 @@ describe('a criterion over several rounds', () => {
     expect(found.because).toMatch(/^drill #1: the machine was busy/);
   });
 
-  it('fails by a sound trial, whatever was repeated for another criterion and passed', () => {
+  it('fails by a sound trial, whatever passed in a repetition for another criterion', () => {
     const other = buildGate({ id: 'tighter', timing: { latenessP99MaxMs: 2 } });
     const trials = [attemptAt(1, 1, 4, valueFigure(999)), attemptAt(2, 2, 1, valueFigure(1))];
     expect(evaluateGate(other, trials).state).toBe('PASS');
@@ -74,7 +74,7 @@ describe('a criterion over several rounds', () => {
     });
   });
 
-  it('counts every trial where the machine never excuses it', () => {
+  it('counts every trial when the machine never excuses it', () => {
     const found = evaluateGate(buildGate(), [
       attemptAt(1, 1, 50, valueFigure(999)),
       attemptAt(2, 2, 1, valueFigure(1)),
@@ -98,7 +98,7 @@ describe('a criterion over several rounds', () => {
     });
   });
 
-  it('leaves out a trial that did not complete on a busy machine, once another has taken its place', () => {
+  it('excludes a trial that did not complete on a busy machine, after another has replaced it', () => {
     const failed = attemptAt(1, 1, 50, undefined, {
       status: 'not-measured',
       reason: 'took longer than 120 s',
@@ -115,7 +115,7 @@ describe('a criterion over several rounds', () => {
     expect(evaluateGate(buildGate(), [onCalm, attemptAt(2, 2, 1)]).state).toBe('NOT_MEASURED');
   });
 
-  it('still fails by what a slow machine cannot move', () => {
+  it('still fails for what a slow machine cannot affect', () => {
     const held = buildGate({
       timing: { latenessP99MaxMs: 5 },
       target: { op: '==', value: 1 },
@@ -136,8 +136,8 @@ describe('a criterion over several rounds', () => {
   });
 });
 
-describe('what is repeated', () => {
-  it('is as many trials as were unsound for some criterion', () => {
+describe('repetition', () => {
+  it('covers as many trials as were unsound for some criterion', () => {
     expect(due([attemptAt(1, 1, 1)])).toEqual({});
     expect(due([attemptAt(1, 1, 50)])).toEqual({ drill: 1 });
     expect(due([attemptAt(1, 1, 50), attemptAt(2, 1, 1), attemptAt(3, 1, 50)])).toEqual({ drill: 2 });
@@ -152,7 +152,7 @@ describe('what is repeated', () => {
     }
   });
 
-  it('is nothing for gates that the machine never excuses or that are out of scope', () => {
+  it('is empty for gates that the machine never excuses or that are out of scope', () => {
     expect(due([attemptAt(1, 1, 50)], [buildGate()])).toEqual({});
     expect(
       due(
@@ -162,13 +162,13 @@ describe('what is repeated', () => {
     ).toEqual({});
   });
 
-  it('is a trial that did not complete on a busy machine, and none on a calm one', () => {
+  it('covers a trial that did not complete on a busy machine, and none on a calm one', () => {
     const over = { status: 'failed', reason: 'x' } as const;
     expect(due([attemptAt(1, 1, 50, undefined, over)], [buildGate()])).toEqual({ drill: 1 });
     expect(due([attemptAt(1, 1, 1, undefined, over)], [buildGate()])).toEqual({});
   });
 
-  it('is not evidence that is broken', () => {
+  it('excludes broken evidence', () => {
     expect(due([attemptAt(1, 1, 50, valueFigure(1), { broken: ['x'] })])).toEqual({});
   });
 });
@@ -179,7 +179,7 @@ describe('repetitions in the evidence', () => {
     expect(needless([attemptAt(1, 1, 1), attemptAt(2, 1, 1)])).toEqual([]);
   });
 
-  it('are named where the machine was sound: somebody repeated for the sake of the result', () => {
+  it('are reported when the machine was sound', () => {
     expect(needless([attemptAt(1, 1, 1, valueFigure(999)), attemptAt(2, 2, 1)])).toEqual([
       'drill has 1 trials in round 2, where the machine was the reason for 0',
     ]);

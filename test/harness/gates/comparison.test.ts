@@ -34,7 +34,7 @@ describe.each(failovers)('the comparison of $id', ({ id, topologies }) => {
     expect(judging.length).toBeGreaterThan(0);
   });
 
-  it('is never under a GO where the kit’s own client is dead', () => {
+  it('is never part of a GO when the kit’s own client is dead', () => {
     const cluster = buildEnvironment({
       topology: { kind: 'cluster', masters: 3, replicas: 1, sentinels: 0 },
     });

@@ -24,7 +24,7 @@ const evaluateValues = (...values: readonly number[]) =>
   );
 
 describe('evaluate', () => {
-  it('takes the worst trial', () => {
+  it('uses the worst trial', () => {
     expect(evaluateValues(1, 99)).toMatchObject({
       state: 'PASS',
       measured: 99,
@@ -52,7 +52,7 @@ describe('evaluate', () => {
     });
   });
 
-  it('sums losses over trials and pools shares', () => {
+  it('sums losses over trials and pools ratios', () => {
     const total = buildGate({
       sli: { checker: 'a-checker', figure: 'figure', over: 'sum', count: 'trials' },
       target: { op: '==', value: 0 },
@@ -165,7 +165,7 @@ describe('evaluate', () => {
       buildTrial(valueFigure(0, b), { drill: 'second' }),
     ];
 
-    it.each(['sum', 'max'])('needs of each drill its share of the smallest n (%s)', (sum) => {
+    it.each(['sum', 'max'])('requires from each drill its share of the smallest n (%s)', (sum) => {
       expect(evaluateGate(over(sum), both(10, 10)).state).toBe('PASS');
       expect(evaluateGate(over(sum), both(500, 9))).toMatchObject({
         state: 'INSUFFICIENT',
@@ -173,14 +173,14 @@ describe('evaluate', () => {
       });
     });
 
-    it('is not measured where one of them looked at nothing', () => {
+    it('is not measured when one of them measured nothing', () => {
       expect(evaluateGate(over('sum'), both(500, 0))).toMatchObject({
         state: 'NOT_MEASURED',
         because: expect.stringContaining('second: 0 ms were looked at'),
       });
     });
 
-    it('fails all the same where another one misses the target', () => {
+    it('still fails when another one misses the target', () => {
       const trials = [
         buildTrial(valueFigure(1, 30), { drill: 'first' }),
         buildTrial(valueFigure(0, 0), { drill: 'second' }),
@@ -199,7 +199,7 @@ describe('evaluate', () => {
     expect(evaluateGate(buildGate(), [buildTrial(valueFigure(500), { gaps })]).state).toBe('FAIL');
   });
 
-  it('is not measured where the checker says so of this figure, whatever it says of others', () => {
+  it('is not measured when the checker marks this figure so, whatever it reports for others', () => {
     const finding = { validity: 'invalid', unmeasured: { figure: 'no deadline was recorded' } } as const;
     expect(evaluateGate(buildGate(), [buildTrial(undefined, {}, finding)])).toMatchObject({
       state: 'NOT_MEASURED',
@@ -219,7 +219,7 @@ describe('evaluate', () => {
       return { ...one, results: [...one.results, generator, calmMachine] };
     };
 
-    it('is the setting of the gate where the criterion fails', () => {
+    it('is the setting of the gate when the criterion fails', () => {
       expect(evaluateGate(buildGate(), [buildTrial(valueFigure(999))]).remedy).toBe('change something');
       expect(evaluateGate(buildGate(), [buildTrial(undefined, {}, { validity: 'invalid' })]).remedy).toBe(
         'change something',
@@ -277,7 +277,7 @@ describe('evaluate', () => {
       expect(answer.remedy).not.toContain('change something');
     });
 
-    it('is the number of trials that are missing', () => {
+    it('is the number of missing trials', () => {
       const few = buildGate({ minN: { quick: 3, full: 3 } });
       expect(evaluateGate(few, [buildTrial(valueFigure(1))]).remedy).toBe(
         'Run more trials: 3 are needed (--trials).',
@@ -288,7 +288,7 @@ describe('evaluate', () => {
       );
     });
 
-    it('is an unchanged copy where no criterion can be trusted', () => {
+    it('is an unmodified copy when no criterion can be trusted', () => {
       const context = { tainted: ['config.json is not what was sealed'] };
       expect(evaluateGate(buildGate(), [buildTrial(valueFigure(1))], {}, context)).toMatchObject({
         state: 'INVALID',
@@ -297,7 +297,7 @@ describe('evaluate', () => {
     });
   });
 
-  it('is INSUFFICIENT with fewer than the smallest n, however good', () => {
+  it('is INSUFFICIENT below the smallest n, at any value', () => {
     const few = buildGate({ minN: { quick: 3, full: 3 } });
     expect(
       evaluateGate(
@@ -313,7 +313,7 @@ describe('evaluate', () => {
     ).toBe('FAIL');
   });
 
-  it('wants every drill of a gate in a readiness run, and those that were asked for in another', () => {
+  it('requires every drill of a gate in a readiness run, and the requested ones in another', () => {
     const two = buildGate({ workload: ['drill', 'other'] });
     expect(evaluateGate(two, [buildTrial(valueFigure(1))])).toMatchObject({
       state: 'NOT_MEASURED',
@@ -348,13 +348,13 @@ describe('evaluate', () => {
       return { ...one, results: [...one.results, generator, calmMachine] };
     };
 
-    it('are INVALID, good or bad', () => {
+    it('are INVALID, at any value', () => {
       expect(evaluateGate(timed, [withLateness(6, valueFigure(1))]).state).toBe('INVALID');
       expect(evaluateGate(timed, [withLateness(6, valueFigure(999))]).state).toBe('INVALID');
       expect(evaluateGate(timed, [withLateness(undefined, valueFigure(1))]).because).toMatch(/not recorded/);
     });
 
-    it('are INVALID after one stall, where the criterion is about one moment', () => {
+    it('are INVALID after one stall, when the criterion is about one moment', () => {
       const moment = buildGate({ timing: { latenessP99MaxMs: 5, latenessMaxMs: 75 } });
       expect(evaluateGate(moment, [withLateness(1, valueFigure(999), 76)])).toMatchObject({
         state: 'INVALID',
@@ -363,7 +363,7 @@ describe('evaluate', () => {
       expect(evaluateGate(moment, [withLateness(1, valueFigure(999), 75)]).state).toBe('FAIL');
     });
 
-    it('count up to the bound, and never excuse a criterion of correctness', () => {
+    it('count up to the bound, and a late generator never excuses a criterion of correctness', () => {
       expect(evaluateGate(timed, [withLateness(5, valueFigure(1))]).state).toBe('PASS');
       expect(evaluateGate(timed, [withLateness(5, valueFigure(999))]).state).toBe('FAIL');
       expect(evaluateGate(buildGate(), [withLateness(6, valueFigure(999))]).state).toBe('FAIL');
@@ -384,7 +384,7 @@ describe('evaluate', () => {
     expect(one).toMatchObject({ measured: null, n: 0, evidence: [] });
   });
 
-  it('asks only where the environment makes every promise of the scope, and names the setting that withholds one', () => {
+  it('applies only when the environment makes every promise of the scope, and names the setting that withholds one', () => {
     const one = buildGate({ scope: { promises: ['persistence', 'encryption'] } });
     const withheld = evaluateGate(one, [buildTrial(valueFigure(1))], { promises: new Set(['persistence']) });
     expect(withheld.state).toBe('OUT_OF_SCOPE');
@@ -392,7 +392,7 @@ describe('evaluate', () => {
     expect(evaluateGate(one, [buildTrial(valueFigure(1))]).state).toBe('PASS');
   });
 
-  it('names the evidence once and in order', () => {
+  it('lists the evidence once and in order', () => {
     const one = evaluateGate(buildGate(), [buildTrial(valueFigure(1)), buildTrial(valueFigure(2))]);
     expect(one.evidence).toEqual([{ path: 'trials/drill-1/kit.jsonl', sha256: 'a'.repeat(64) }]);
   });

@@ -27,8 +27,8 @@ function judged({ id, workload }: Gate, ...options: readonly (RunOptions | undef
   return findCriterion(analyzeRun(dir), id);
 }
 
-describe('histories by hand', () => {
-  it('are there for every gate whose drills exist, once, and for no other', () => {
+describe('the histories of gates', () => {
+  it('exist for every gate whose drills exist, once, and for no other', () => {
     const named = GROUPS.flatMap((group) => Object.keys(group)).sort();
     expect(named).toEqual(existing.map(({ id }) => id).sort());
   });
@@ -37,13 +37,13 @@ describe('histories by hand', () => {
 describe.each(existing)('the gate $id', (gate) => {
   const fixture = FIXTURES[gate.id];
 
-  it('fails by its red history, and the remedy names the cause', () => {
+  it('fails on its failing history, and the remedy names the cause', () => {
     const found = judged(gate, fixture?.given, fixture?.red);
     expect(found.state, found.because).toBe('FAIL');
     expect(found.remedy).toMatch(fixture?.remedy ?? /^$/);
   });
 
-  it('is not measured by a history that does not show what it asks for', () => {
+  it('is not measured on a history without the observation', () => {
     const found = judged(gate, fixture?.given, fixture?.absent ?? {});
     expect(found.state, found.because).toBe('NOT_MEASURED');
   });
@@ -54,8 +54,8 @@ describe.each(existing)('the gate $id', (gate) => {
   });
 });
 
-describe('a gate of runs that do not exist yet', () => {
-  it.each(gates.filter(isPlanned))('is never passed by silence: $id', (gate) => {
+describe('a gate of planned drills', () => {
+  it.each(gates.filter(isPlanned))('never passes without evidence: $id', (gate) => {
     for (const kind of gate.scope.runs) {
       const found = judged(gate, { manifest: { kind: kind satisfies RunKind } });
       expect(['NOT_MEASURED', 'OUT_OF_SCOPE']).toContain(found.state);

@@ -41,7 +41,7 @@ describe('the soundness of the machine', () => {
     ['p99', P99],
     ['the worst', WORST],
     ['the control', CONTROL],
-  ])('is given on a calm machine, by %s', (_what, one) => {
+  ])('holds on a calm machine, by %s', (_what, one) => {
     expect(unsoundness(one, BOUNDS, seen())).toBeUndefined();
   });
 
@@ -93,13 +93,13 @@ describe('the soundness of the machine', () => {
       /hypervisor took 6 % of the CPU time, at most 5 %/,
     ],
     ['a long run queue', P99, { runnablePerCore: 2.1 }, {}, /2.1 runnable threads per core, at most 2/],
-  ])('is not given with %s', (_what, one, machine, generator, reason) => {
+  ])('does not hold with %s', (_what, one, machine, generator, reason) => {
     const found = unsoundness(one, BOUNDS, seen(machine, generator));
     expect(found?.because).toMatch(reason);
     expect(found?.remedy).toMatch(/Run again with nothing else on the machine/);
   });
 
-  it('is given up to each bound', () => {
+  it('holds up to each bound', () => {
     const most = { timerP99Ms: 5, timerMaxMs: 50, waitServerMaxMs: 50, stealRatio: 0.05, runnablePerCore: 2 };
     for (const one of [P99, WORST]) {
       expect(unsoundness(one, BOUNDS, seen(most, { latenessP99Ms: 5, latenessMaxMs: 50 }))).toBeUndefined();
@@ -107,7 +107,7 @@ describe('the soundness of the machine', () => {
     expect(unsoundness(CONTROL, BOUNDS, seen({ controlMachineP99Ms: 5 }))).toBeUndefined();
   });
 
-  it('says how loaded the machine was', () => {
+  it('reports the load of the machine', () => {
     const found = unsoundness(P99, BOUNDS, seen({ timerP99Ms: 9, runnablePerCore: 1.9, othersRatio: 0.83 }));
     expect(found?.because).toMatch(
       /\(1.9 runnable threads per core, 83 % of the CPU time used by other programs\)$/,
@@ -119,17 +119,17 @@ describe('the soundness of the machine', () => {
     expect(unsoundness(timed(false), BOUNDS, worst)).toBeUndefined();
   });
 
-  it('takes no slow server, client or event loop for a busy machine', () => {
+  it('is unaffected by a slow server, client or event loop', () => {
     const slow = { controlP50Ms: 900, controlP99Ms: 999, loopClientMaxMs: 999, loopGeneratorMaxMs: 999 };
     for (const one of [P99, WORST, CONTROL]) expect(unsoundness(one, BOUNDS, seen(slow))).toBeUndefined();
   });
 
-  it('looks at the judged client alone', () => {
+  it('considers only the judged client', () => {
     const others = [result('machine', { ...CALM, timerP99Ms: 99 }, 'ioredis')];
     expect(unsoundness(P99, BOUNDS, { results: [...others, ...seen().results] })).toBeUndefined();
   });
 
-  it('is not given without samples, and needs no generator of a script', () => {
+  it('does not hold without samples, and a script needs no generator', () => {
     const [machine, generator] = seen().results as [CheckResult, CheckResult];
     expect(unsoundness(P99, BOUNDS, { results: [generator] })?.because).toBe('the machine was not sampled');
     expect(unsoundness(P99, BOUNDS, { results: [machine] })?.because).toMatch(
@@ -138,7 +138,7 @@ describe('the soundness of the machine', () => {
     expect(unsoundness(P99, BOUNDS, { results: [machine], scripted: true })).toBeUndefined();
   });
 
-  it('of a trial that did not complete is judged by the bounds of all', () => {
+  it('of an incomplete trial is judged by the strictest bounds', () => {
     expect(incompleteUnsoundness(BOUNDS, seen())).toBeUndefined();
     expect(incompleteUnsoundness(BOUNDS, { results: [] })).toBeUndefined();
     expect(incompleteUnsoundness(BOUNDS, seen({ timerMaxMs: 101 }))?.because).toMatch(/101 ms late at worst/);

@@ -7,7 +7,7 @@ import { buildEnvironment } from '../checkers/history-builders.ts';
 import { buildGate, evaluateGate } from './gate-builders.ts';
 
 describe('targets', () => {
-  it('compare as they are written', () => {
+  it('compare as their operator states', () => {
     const table = [
       ['<', 1, 2, true],
       ['<', 2, 2, false],
@@ -22,7 +22,7 @@ describe('targets', () => {
       expect(compare(measured, { op, value: target })).toBe(result);
   });
 
-  it('read without a locale', () => {
+  it('are formatted without a locale', () => {
     expect([
       inWords(1234.5678, 'ms'),
       inWords(0.9990001, 'ratio'),
@@ -79,7 +79,7 @@ describe('verdictOf', () => {
     [{ safe: 'OUT_OF_SCOPE', fast: 'FAIL' }, 'NO_GO', 'keep-disabled', /Keep Redis disabled/],
     [{ safe: 'OUT_OF_SCOPE', set: 'INVALID' }, 'UNKNOWN', 'keep-disabled', /Keep Redis disabled/],
   ] as const)(
-    'enables nothing where the readiness criteria were not asked: over %j %s, %s',
+    'enables nothing when the readiness criteria were not requested: over %j %s, %s',
     (states, decision, action, advice) => {
       const found = verdict(states);
       expect(found).toMatchObject({ decision, action });
@@ -88,7 +88,7 @@ describe('verdictOf', () => {
   );
 
   it.each(['readiness', 'drill'] as const)(
-    'does not know of a %s run of which nothing was asked but whole evidence, and says why',
+    'is not known for a %s run that requested only complete evidence, and gives the reason',
     (kind) => {
       const found = verdict({ safe: 'OUT_OF_SCOPE', set: 'OUT_OF_SCOPE', fast: 'OUT_OF_SCOPE' }, kind);
       expect(found).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
@@ -101,13 +101,13 @@ describe('verdictOf', () => {
     [{}, 'GO', /What was asked for holds; kit readiness decides/],
     [{ safe: 'FAIL' }, 'NO_GO', /does not hold/],
     [{ fast: 'INVALID' }, 'UNKNOWN', /not known/],
-  ] as const)('enables nothing by a few drills: over %j %s', (states, decision, advice) => {
+  ] as const)('enables nothing after a few drills: over %j %s', (states, decision, advice) => {
     const found = verdict(states, 'drill');
     expect(found).toMatchObject({ decision, action: null });
     expect(found.advice.join()).toMatch(advice);
   });
 
-  it('enables production by nothing but the full profile of production', () => {
+  it('enables production only by the full profile of production', () => {
     const passed = ['safe', 'fast'].map(
       (id) => ({ ...evaluateGate(buildGate(), []), id, state: 'PASS' }) as Criterion,
     );
@@ -126,7 +126,7 @@ describe('verdictOf', () => {
     }
   });
 
-  it('counts every state, and knows nothing from nothing', () => {
+  it('counts every state, and is not known without criteria', () => {
     expect(verdict({ safe: 'FAIL' }).counts).toMatchObject({ PASS: 3, FAIL: 1, OUT_OF_SCOPE: 0 });
     expect(verdictOf([], groups, undefined, READINESS)).toMatchObject({
       decision: 'UNKNOWN',
@@ -135,7 +135,7 @@ describe('verdictOf', () => {
     });
   });
 
-  it('prints settings for the breaker that are never looser than those of the environment', () => {
+  it('prints breaker settings that are never looser than those of the environment', () => {
     const tight = buildEnvironment({
       client: { defaultTtlSeconds: 20, breaker: { enabled: true, threshold: 2, openMs: 1500 } },
     });

@@ -35,7 +35,7 @@ function errorOf(act: () => unknown): KitError {
 }
 
 describe('parseHistory', () => {
-  it('puts operations together and measures latency from the intended start', () => {
+  it('assembles operations and measures latency from the intended start', () => {
     const { history, torn } = parseHistory([
       { path: 'kit.jsonl', text: lines(invoke(1, 1_000), ok(1, 3_500)) },
     ]);
@@ -53,7 +53,7 @@ describe('parseHistory', () => {
     });
   });
 
-  it('merges several writers by time and keeps equal op ids of two clients apart', () => {
+  it('merges several writers by time and separates equal op ids of two clients', () => {
     const { history } = parseHistory([
       { path: 'kit.jsonl', text: lines(invoke(2, 300), invoke(1, 100), ok(1, 400)) },
       { path: 'ioredis.jsonl', text: lines(invoke(1, 200, 'ioredis')) },
@@ -87,14 +87,14 @@ describe('parseHistory', () => {
     ]);
   });
 
-  it('leaves out a torn last line and says which file it was in', () => {
+  it('omits an incomplete last line and names its file', () => {
     const whole = lines(invoke(1, 0), ok(1, 10));
     const { history, torn } = parseHistory([{ path: 'kit.jsonl', text: `${whole}{"type":"ok","cli` }]);
     expect(torn).toEqual(['kit.jsonl']);
     expect(history.operations).toHaveLength(1);
   });
 
-  it('takes a last line that is whole but for its line feed', () => {
+  it('accepts a complete last line without its line feed', () => {
     const text = lines(invoke(1, 0), ok(1, 10)).trimEnd();
     const { history, torn } = parseHistory([{ path: 'kit.jsonl', text }]);
     expect(torn).toEqual([]);
@@ -139,7 +139,7 @@ describe('parseHistory', () => {
     ['a completion of nothing', lines(ok(1, 3)), /kit\.jsonl/, /kit 1 completes without/],
     ['two completions', lines(invoke(1, 0), ok(1, 13), ok(1, 14)), /kit\.jsonl/, /kit 1 completes twice/],
     ['two invocations', lines(invoke(1, 0), invoke(1, 3)), /kit\.jsonl/, /kit 1 is invoked twice/],
-  ])('refuses %s, with file and line', (_what, text, where, message) => {
+  ])('rejects %s, with file and line', (_what, text, where, message) => {
     const error = errorOf(() => parseHistory([{ path: 'kit.jsonl', text }]));
     expect(error.code).toBe('EVIDENCE_BROKEN');
     expect(error.exitCode).toBe(3);

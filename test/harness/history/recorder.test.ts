@@ -21,7 +21,7 @@ const mark = (n: number): ObservationEvent => ({
   data: { padding: 'x'.repeat(200) },
 });
 
-it('writes every event as a line of its own, in order', async () => {
+it('the recorder writes every event as a line of its own, in order', async () => {
   const path = join(dir, 'deep', 'events.jsonl');
   const recorder = openRecorder(path);
   for (let n = 0; n < 2_000; n++) recorder.record(mark(n));
@@ -33,7 +33,7 @@ it('writes every event as a line of its own, in order', async () => {
   expect(names).toEqual(Array.from({ length: 2_000 }, (_, n) => `mark-${n}`));
 });
 
-it('drops what comes after its close, and closes twice', async () => {
+it('the recorder drops events after close, and close is idempotent', async () => {
   const path = join(dir, 'events.jsonl');
   const recorder = openRecorder(path);
   await recorder.close();
@@ -42,13 +42,13 @@ it('drops what comes after its close, and closes twice', async () => {
   expect(readFileSync(path, 'utf8')).toBe('');
 });
 
-it('never writes over a history that is there', async () => {
+it('the recorder never overwrites an existing history', async () => {
   const path = join(dir, 'events.jsonl');
   await openRecorder(path).close();
   await expect(openRecorder(path).close()).rejects.toThrow('cannot write the history');
 });
 
-it('tells once that a history cannot be written, and fails its close', async () => {
+it('the recorder reports once that a history cannot be written, and its close fails', async () => {
   const path = join(dir, 'events.jsonl');
   mkdirSync(path);
   const told: string[] = [];
@@ -58,7 +58,7 @@ it('tells once that a history cannot be written, and fails its close', async () 
   expect(told).toEqual(['HISTORY_NOT_WRITTEN']);
 });
 
-it('leaves whole lines behind when its thread ends in the middle', async () => {
+it('the recorder leaves complete lines when its thread ends abruptly', async () => {
   const path = join(dir, 'events.jsonl');
   const script = `
     import { workerData } from 'node:worker_threads';
@@ -86,7 +86,7 @@ function readSize(path: string): number {
   }
 }
 
-it('shares one time line between clocks of one origin', () => {
+it('clocks of one origin share one time line', () => {
   const clock = openClock();
   const other = openClock(clock.originNs);
   const [before, between, after] = [clock.nowUs(), other.nowUs(), clock.nowUs()];

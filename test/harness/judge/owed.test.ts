@@ -13,8 +13,8 @@ import {
 const DRILL = { id: 'a-drill', title: 'a drill', family: 'failover', safeOutcome: 'it holds' } as const;
 const place = { environment: buildEnvironment(), substrate: 'local' };
 
-describe('expectations that a trial owes', () => {
-  it('are declared once and owed for every node of the environment', () => {
+describe('expectations of a trial', () => {
+  it('are declared once and required for every node of the environment', () => {
     const expectations = ['all', '{redis}-equal', '{node}-closed', '{replica}-link', '{sentinel}-agrees'];
     expect(expectationsOwed({ ...DRILL, expectations }, place)).toEqual([
       'all',
@@ -27,17 +27,17 @@ describe('expectations that a trial owes', () => {
     ]);
   });
 
-  it('may be those of a topology, a substrate or a promise alone', () => {
+  it('may be limited to a topology, a substrate or a promise', () => {
     const expectations = ['cluster?slots', 'sentinel+local?seen', 'docker?image', 'durability?kept'];
     expect(expectationsOwed({ ...DRILL, expectations }, place)).toEqual(['seen', 'kept']);
   });
 
-  it('leave out, on somebody else’s Redis, what needs more than the keys of the run', () => {
+  it('exclude, on an external Redis, what needs more than the keys of the run', () => {
     const drill = { ...DRILL, expectations: ['{redis}-seen', 'clear'], attached: { except: ['clear'] } };
     expect(expectationsOwed(drill, { ...place, substrate: 'attached' })).toEqual(['redis-1-seen']);
   });
 
-  it('are named without a placeholder that is not known', () => {
+  it('contain no unknown placeholder', () => {
     const known = ['redis', 'sentinel', 'node', 'replica'];
     for (const { expectations = [] } of drills) {
       for (const id of expectations) expect(known).toContain(/\{(\w+)\}/.exec(id)?.[1] ?? 'node');
@@ -49,7 +49,7 @@ describe('gaps of a trial', () => {
   const gaps = (drill: Partial<Parameters<typeof gapsOf>[0]>, ...events: readonly Events[]) =>
     gapsOf({ ...DRILL, ...drill }, buildHistory(...events), 'kit', place);
 
-  it('are faults that never struck, or that were never seen to heal', () => {
+  it('are faults that never took effect, or without an observed heal', () => {
     const drill = { faults: [{ fault: 'pause' }, { fault: 'pause' }] };
     const twice = [fault(1000, 1500, 'redis-1', 'pause'), fault(3000, 3500, 'redis-1', 'pause')];
     expect(gaps(drill, writes(0, 100), twice)).toEqual([]);
@@ -61,7 +61,7 @@ describe('gaps of a trial', () => {
     expect(gaps(drill, fault(1000, 1500), fault(3000, 3500))).toEqual(['pause took effect 0 of 2 times']);
   });
 
-  it('are kinds of operation that were never answered', () => {
+  it('are kinds of operation without any reply', () => {
     const drill = { operations: ['set', 'durable set', 'get'] };
     const durable = { durability: { replicas: 1, timeoutMs: 1000 } };
     const [set, kept, get] = [
@@ -78,7 +78,7 @@ describe('gaps of a trial', () => {
     expect(gaps(drill, set, kept, other)).toEqual(['none of these operations of kit was answered: get']);
   });
 
-  it('are not durable writes where the environment promises none', () => {
+  it('exclude durable writes when the environment does not promise them', () => {
     const plain = buildEnvironment({ durability: { durableWrites: 'async' } });
     const drill = { ...DRILL, operations: ['durable set'] };
     expect(gapsOf(drill, buildHistory(writes(0, 100)), 'kit', { ...place, environment: plain })).toEqual([]);

@@ -124,7 +124,7 @@ describe('a run with one file changed', () => {
   });
 
   it.each(Object.keys(OPERATORS))(
-    'in any file is no GO and no crash: %s',
+    'is no GO and no crash for any file: %s',
     { timeout: 300_000 },
     async (operator) => {
       const problems: string[] = [];
@@ -136,7 +136,7 @@ describe('a run with one file changed', () => {
     },
   );
 
-  it('at any place, in any way, is no GO and no crash', { timeout: 300_000 }, async () => {
+  it('is no GO and no crash at any position and by any operator', { timeout: 300_000 }, async () => {
     const mutation = fc.record({
       path: fc.constantFrom(...paths()),
       operator: fc.constantFrom(...Object.keys(OPERATORS)),

@@ -32,12 +32,12 @@ function named(elements: readonly Element[], name: string): readonly Element[] {
 }
 
 describe.each(REPORTS)('the page of %s', (_, make) => {
-  it('nests and quotes rightly, and shows its decision as its heading', () => {
+  it('has well-formed nesting and quoting, and its decision as its heading', () => {
     const elements = page(make());
     expect(named(elements, 'h1').map(({ text }) => text)).toEqual([DECISION_LABEL[make().verdict.decision]]);
   });
 
-  it('needs no script, no network and no attribute that could run', () => {
+  it('needs no script and no network, and has no executable attribute', () => {
     const text = renderHtml(make());
     const elements = parseElements(text, 'html');
     const names = new Set(elements.map(({ name }) => name));
@@ -65,7 +65,7 @@ describe.each(REPORTS)('the page of %s', (_, make) => {
     expect(text).not.toMatch(/@import|url\(|https?:|\/\/[a-z]/i);
   });
 
-  it('has each id once, and only links to ids that are there', () => {
+  it('has unique ids, and links only to existing ones', () => {
     const elements = page(make());
     const ids = elements.flatMap(({ attributes }) => (attributes.id === undefined ? [] : [attributes.id]));
     if (make !== hostileReport) expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
@@ -76,7 +76,7 @@ describe.each(REPORTS)('the page of %s', (_, make) => {
     expect(wanted.filter((id) => !ids.includes(id))).toEqual([]);
   });
 
-  it('names and describes every drawing, or hides it from who cannot see it', () => {
+  it('names and describes every drawing, or hides it from screen readers', () => {
     for (const { attributes } of named(page(make()), 'svg')) {
       const described = attributes['aria-hidden'] === 'true' || attributes.role === 'img';
       expect(described).toBe(true);
@@ -97,13 +97,13 @@ describe('the page', () => {
       );
   });
 
-  it('shows a remedy for everything that holds the go back', () => {
+  it('shows a remedy for every blocking criterion', () => {
     const text = renderHtml(noGoReport());
     expect(text.match(/class="remedy"/g)).toHaveLength(6);
     expect(text).toContain('Set topology.quorum to 2');
   });
 
-  it('draws a panel a client and shades the fault for every failover drill', () => {
+  it('draws a panel per client and shades the fault for every failover drill', () => {
     const titles = named(page(goReport()), 'title').map(({ text }) => text);
     for (const drill of ['master-crash', 'master-hang', 'planned-switch']) {
       expect(titles).toContain(`${drill}, redis-cache-kit`);
@@ -112,24 +112,24 @@ describe('the page', () => {
     expect(renderHtml(goReport())).toContain('+switch-master');
   });
 
-  it('keeps hostile text text', () => {
+  it('escapes hostile text', () => {
     const elements = page(hostileReport());
     expect(renderHtml(hostileReport())).not.toMatch(/<script|<img|onerror=alert\(2\)>/);
     expect(elements.some(({ text }) => text.includes('&lt;script&gt;alert(1)'))).toBe(true);
   });
 
-  it('shows at most the trial with the longest silence openly, the others folded', () => {
+  it('opens at most the trial with the longest gap, and folds the others', () => {
     const text = renderHtml(noGoReport());
     expect(text.match(/2 more trials/g)).toHaveLength(3);
   });
 
-  it('says what is missing and what was altered', () => {
+  it('lists missing and altered evidence', () => {
     const text = renderHtml(unknownReport());
     expect(text).toContain('altered since it was sealed: trials/steady-1/kit.jsonl');
     expect(text).toContain('missing: trials/master-crash-1/kit.jsonl');
   });
 
-  it('tells how to recompute it', () => {
+  it('contains the command that recomputes it', () => {
     expect(renderHtml(goReport())).toContain('kit verify runs/2026-11-21T01-14-04Z-dev-local');
   });
 });
@@ -152,19 +152,22 @@ describe('colours', () => {
     ['dark', DARK],
   ])('in %s', (_, palette) => {
     it.each(['ink', 'muted', 'pass', 'fail', 'open', 'waived', 'strong', 'fault'] as const)(
-      'text in %s holds 4.5 to 1 on paper and wash',
+      'text in %s has a contrast of 4.5 to 1 on paper and wash',
       (name) => {
         expect(contrast(palette[name], palette.paper)).toBeGreaterThanOrEqual(4.5);
         expect(contrast(palette[name], palette.wash)).toBeGreaterThanOrEqual(4.5);
       },
     );
 
-    it.each(['ok', 'info', 'failed', 'strong', 'soft'] as const)('%s holds 3 to 1 as a drawing', (name) => {
-      expect(contrast(palette[name], palette.paper)).toBeGreaterThanOrEqual(3);
-    });
+    it.each(['ok', 'info', 'failed', 'strong', 'soft'] as const)(
+      '%s has a contrast of 3 to 1 as a drawing',
+      (name) => {
+        expect(contrast(palette[name], palette.paper)).toBeGreaterThanOrEqual(3);
+      },
+    );
 
     it.each(['ink', 'fault', 'muted'] as const)(
-      'text in %s holds 4.5 to 1 on the shade of a fault',
+      'text in %s has a contrast of 4.5 to 1 on the shade of a fault',
       (name) => {
         expect(contrast(palette[name], palette.shade)).toBeGreaterThanOrEqual(4.5);
       },
@@ -173,13 +176,13 @@ describe('colours', () => {
 });
 
 describe('markup', () => {
-  it('escapes what is put into it and takes markup as it is', () => {
+  it('escapes interpolated text and keeps markup', () => {
     expect(
       html`<p title="${'"<'}">${'a & b'}${html`<b>${1}</b>`}${null}${false}${['x', html`<i></i>`]}</p>`.text,
     ).toBe('<p title="&quot;&lt;">a &amp; b<b>1</b>x<i></i></p>');
   });
 
-  it('makes names and links of anything', () => {
+  it('makes valid names and links of any text', () => {
     expect(slug('004 §3 Security')).toBe('004-3-security');
     expect(slug('§')).toBe('none');
     expect(fileHref('javascript:alert(1)')).toBe('./javascript%3Aalert(1)');
@@ -188,7 +191,7 @@ describe('markup', () => {
   });
 });
 
-describe('what is read out of the bins', () => {
+describe('figures from the bins', () => {
   const bin = (tMs: number, ok: number, failed = 0, info = 0): TimelineBin => ({
     tMs,
     ok,
@@ -200,7 +203,7 @@ describe('what is read out of the bins', () => {
     misses: 0,
   });
 
-  it('finds the longest silence, and none where nobody asked', () => {
+  it('contain the longest gap, and none without requests', () => {
     expect(
       longestSilence([bin(0, 5), bin(100, 0, 3), bin(200, 0), bin(300, 2), bin(400, 0, 0, 1)], 100),
     ).toEqual({
@@ -211,14 +214,14 @@ describe('what is read out of the bins', () => {
     expect(longestSilence([], 100)).toBeNull();
   });
 
-  it('counts a silence that lasts to the end', () => {
+  it('contain a gap that lasts to the end', () => {
     expect(longestSilence([bin(0, 5), bin(100, 0, 3), bin(200, 0, 3)], 100)).toEqual({
       fromMs: 100,
       toMs: 300,
     });
   });
 
-  it('puts the trial with the longest silence of our client first, then the earlier one', () => {
+  it('order the trial with the longest gap of the kit’s client first, then the earlier one', () => {
     const [trial] = goReport().trials.filter(({ drill }) => drill === 'master-crash');
     if (trial === undefined) throw new Error('the example has a crash');
     const quiet = { ...trial, trial: 1, timelines: { kit: [bin(0, 1)] } };
@@ -226,7 +229,7 @@ describe('what is read out of the bins', () => {
     expect(worstFirst([{ ...quiet, trial: 2 }, quiet, silent]).map((each) => each.trial)).toEqual([3, 1, 2]);
   });
 
-  it('gives a mark to the client that it names, and to both where it names none', () => {
+  it('assign a mark to the client that it names, and to both without a name', () => {
     const [trial] = goReport().trials.filter(({ drill }) => drill === 'master-crash');
     if (trial === undefined) throw new Error('the example has a crash');
     const marked = {
@@ -241,7 +244,7 @@ describe('what is read out of the bins', () => {
     expect(marksOf(marked, 'ioredis').map(({ label }) => label)).toEqual(['+switch-master', 'first write']);
   });
 
-  it('sums up before, under and after the fault', () => {
+  it('summarize before, during and after the fault', () => {
     const [trial] = goReport().trials.filter(({ drill }) => drill === 'master-crash');
     if (trial === undefined) throw new Error('the example has a crash');
     const timelines = { kit: [bin(0, 5), bin(100, 0, 2, 1), bin(200, 4)] };

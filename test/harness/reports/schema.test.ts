@@ -17,7 +17,7 @@ const published = JSON.parse(
 );
 
 describe('docs/report.schema.json', () => {
-  it('is what the schema in the code says (docs/report-schema.md tells how to write it anew)', () => {
+  it('is generated from the schema in the code (docs/report-schema.md explains how to regenerate it)', () => {
     expect(published).toEqual(JSON.parse(JSON.stringify(reportJsonSchema())));
   });
 
@@ -28,7 +28,7 @@ describe('docs/report.schema.json', () => {
     ['an unknown', unknownReport],
     ['an empty run', emptyReport],
     ['a run full of hostile text', hostileReport],
-  ])('takes the report.json of %s', (_, make) => {
+  ])('accepts the report.json of %s', (_, make) => {
     const report = JSON.parse(renderJson(make()));
     expect(reportSchema.safeParse(report).error).toBeUndefined();
     expect(z.fromJSONSchema(published).safeParse(report).error).toBeUndefined();
@@ -38,7 +38,7 @@ describe('docs/report.schema.json', () => {
     ['another version', { schema: 'redis-cache-kit/report/2' }],
     ['a field nobody knows', { more: 1 }],
     ['no verdict', { verdict: undefined }],
-  ])('refuses %s', (_, change) => {
+  ])('rejects %s', (_, change) => {
     const report = JSON.parse(JSON.stringify({ ...goReport(), ...change }));
     expect(z.fromJSONSchema(published).safeParse(report).success).toBe(false);
     expect(reportSchema.safeParse(report).success).toBe(false);

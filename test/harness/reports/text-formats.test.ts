@@ -47,7 +47,7 @@ describe.each(REPORTS)('every format of %s', (_, make) => {
     },
   );
 
-  it('holds no control character and no half of a surrogate pair', () => {
+  it('contains no control character and no lone surrogate', () => {
     for (const text of [
       ...Object.values(renderers).map((render) => render(make())),
       renderTerminal(make()),
@@ -65,7 +65,7 @@ describe.each(REPORTS)('every format of %s', (_, make) => {
     expect(lines[0]).toMatch(/^(GO|NO-GO|NOT KNOWN) {2}/);
   });
 
-  it('is well-formed XML for JUnit, its totals being those of its testcases', () => {
+  it('is well-formed XML for JUnit, with totals equal to its testcases', () => {
     const elements = parseElements(renderers['junit.xml'](make()), 'xml');
     const [root] = elements;
     const named = (name: string) => String(elements.filter((element) => element.name === name).length);
@@ -78,7 +78,7 @@ describe.each(REPORTS)('every format of %s', (_, make) => {
     expect(Number(root?.attributes.tests)).toBe(make().verdict.criteria.length + 1);
   });
 
-  it('counts in CTRF what it lists', () => {
+  it('has CTRF counts equal to its list', () => {
     const { results } = JSON.parse(renderers['ctrf.json'](make()));
     const status = (name: string) =>
       results.tests.filter((test: { status: string }) => test.status === name).length;
@@ -91,19 +91,19 @@ describe.each(REPORTS)('every format of %s', (_, make) => {
     expect(results.tests.every((test: { name: string }) => test.name.length > 0)).toBe(true);
   });
 
-  it('is a comment that a pull request takes', () => {
+  it('fits into a pull request comment', () => {
     expect(renderers['report.md'](make()).length).toBeLessThan(65_536);
   });
 });
 
 describe('report.json', () => {
-  it('does not depend on the order in which the report was put together', () => {
+  it('does not depend on the order in which the report was assembled', () => {
     expect(renderers['report.json'](shuffled(goReport()) as Report)).toBe(
       renderers['report.json'](goReport()),
     );
   });
 
-  it('reads back as the report it was made from', () => {
+  it('is parsed back to the same report', () => {
     expect(JSON.parse(renderers['report.json'](noGoReport()))).toEqual(noGoReport());
   });
 
@@ -113,18 +113,18 @@ describe('report.json', () => {
     ).toBe(true);
   });
 
-  it.each([Number.NaN, Number.POSITIVE_INFINITY])('refuses %s, naming where it stands', (value) => {
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])('rejects %s, naming its position', (value) => {
     expect(() => canonicalJson({ a: [{ b: value }] })).toThrow('$.a[0].b');
   });
 });
 
 describe('the terminal', () => {
-  it('has no escape sequence unless colour is asked for', () => {
+  it('has no escape sequence without colour', () => {
     expect(renderTerminal(noGoReport())).not.toContain('\u001b');
     expect(renderTerminal(noGoReport(), { colour: true })).toContain('\u001b[31m');
   });
 
-  it('says the same in colour', () => {
+  it('has the same text in colour', () => {
     const bare = renderTerminal(noGoReport(), { colour: true }).replaceAll(/\p{Cc}\[\d+m/gu, '');
     expect(bare).toBe(renderTerminal(noGoReport()));
   });
@@ -135,7 +135,7 @@ describe('the terminal', () => {
     expect(text.indexOf('Set topology.quorum to 2')).toBeLessThan(text.indexOf('\nCriteria\n'));
   });
 
-  it('names the folder it was told, and the command that verifies it', () => {
+  it('names the run folder, and the command that verifies it', () => {
     expect(renderTerminal(goReport(), { directory: 'out/x' })).toContain('kit verify out/x ');
   });
 
@@ -145,7 +145,7 @@ describe('the terminal', () => {
   });
 });
 
-describe('a drill that holds', () => {
+describe('a drill that passes', () => {
   it('is shown with its decision and without an action in every format', () => {
     for (const text of [
       renderTerminal(drillReport()),
@@ -169,11 +169,11 @@ describe('a criterion that needed a second round', () => {
     ['report.html', renderers['report.html']?.(goReport()), '<small>2 rounds</small>'],
     ['report.html', renderers['report.html']?.(goReport()), '1 of 1 trials left out of criteria'],
     ['report.html', renderers['report.html']?.(goReport()), 'steady 1 (round 2)'],
-  ])('says so in %s', (_format, text, note) => {
+  ])('is reported in %s', (_format, text, note) => {
     expect(text).toContain(note);
   });
 
-  it('is alone in saying so', () => {
+  it('is reported for no other criterion', () => {
     expect(renderTerminal(goReport()).split('trial left out')).toHaveLength(2);
   });
 });
@@ -183,7 +183,7 @@ describe('a waiver', () => {
   const shown = (text: string) => text.replaceAll('&#64;', '@').replace(/\s+/g, ' ');
 
   it.each([...Object.entries(renderers), ['the terminal', renderTerminal] as const])(
-    'is in %s with owner, reason and expiry, and with what would be without it',
+    'is in %s with owner, reason, expiry, and the state without it',
     (_format, render) => {
       const text = shown(render(noGoReport()));
       for (const detail of DETAILS) expect(text).toContain(detail);
@@ -192,7 +192,7 @@ describe('a waiver', () => {
   );
 
   it.each([...Object.entries(renderers), ['the terminal', renderTerminal] as const])(
-    'that has expired is in %s beside the state that it no longer changes',
+    'that has expired is in %s with the state that it no longer changes',
     (_format, render) => {
       const base = noGoReport();
       const criteria = base.verdict.criteria.map((one) =>
@@ -212,7 +212,7 @@ describe('Markdown', () => {
     for (const state of STATES) expect(text).toContain(STATE_LABEL[state]);
   });
 
-  it('mentions nobody, links nowhere and breaks no table, whatever a text holds', () => {
+  it('contains no mention, no link and no broken table for any text', () => {
     const text = renderers['report.md'](hostileReport());
     expect(text).not.toMatch(/@everyone|<script|<img|<!--|<\/style/i);
     const rows = text.split('\n').filter((line) => line.startsWith('|'));
@@ -221,7 +221,7 @@ describe('Markdown', () => {
     expect(rows.length).toBeGreaterThan(20);
   });
 
-  it('leaves out its last parts, and not its verdict, where a comment would not take it', () => {
+  it('omits its last parts, and not its verdict, when it exceeds the size of a comment', () => {
     const base = noGoReport();
     const [criterion] = base.verdict.criteria;
     if (criterion === undefined) throw new Error('the example has criteria');
@@ -250,7 +250,7 @@ describe('JUnit', () => {
     expect(shown[0]?.text).toContain('remedy: ');
   });
 
-  it('skips what was out of scope or waived, saying why', () => {
+  it('skips criteria that are out of scope or waived, with the reason', () => {
     const elements = parseElements(renderers['junit.xml'](noGoReport()), 'xml');
     const skipped = elements
       .filter(({ name }) => name === 'skipped')
@@ -259,7 +259,7 @@ describe('JUnit', () => {
     expect(skipped.join()).toContain('until 2026-12-31');
   });
 
-  it('fails where evidence was altered', () => {
+  it('fails when evidence was altered', () => {
     const elements = parseElements(renderers['junit.xml'](unknownReport()), 'xml');
     const run = elements.find(({ attributes }) => attributes.type === 'ALTERED');
     expect(run?.text).toContain('trials/steady-1/kit.jsonl');
@@ -267,7 +267,7 @@ describe('JUnit', () => {
 });
 
 describe('CTRF', () => {
-  it('never counts as passed what was not known', () => {
+  it('never counts an unknown criterion as passed', () => {
     const { results } = JSON.parse(renderers['ctrf.json'](unknownReport()));
     const open = results.tests.filter((test: { rawStatus?: string }) => test.rawStatus === 'NOT_MEASURED');
     expect(open.length).toBeGreaterThan(0);
@@ -279,11 +279,11 @@ describe('CTRF', () => {
     '2000-02-29T23:59:59.999Z',
     '2026-11-21T01:14:04.123Z',
     '2100-03-01T12:00:00.5Z',
-  ])('reads %s as Date does, without it', (iso) => {
+  ])('parses %s like Date', (iso) => {
     expect(epochMs(iso)).toBe(Date.parse(iso));
   });
 
-  it('has no time where there is none', () => {
+  it('has no time when the report has none', () => {
     expect(epochMs('yesterday')).toBe(0);
   });
 });

@@ -50,7 +50,7 @@ describe('numbers', () => {
     expect(formatMs(ms)).toBe(shown);
   });
 
-  it('shows ratios as percentages, and never as 100 % what is less', () => {
+  it('are formatted as percentages, and never as 100 % below 1', () => {
     expect(formatQuantity(0.8, 'ratio')).toBe('80 %');
     expect(formatQuantity(1, 'ratio')).toBe('100 %');
     expect(formatQuantity(0.99999, 'ratio')).toBe('99.999 %');
@@ -59,7 +59,7 @@ describe('numbers', () => {
     expect([0, 1, 2].map((value) => formatQuantity(value, 'boolean'))).toEqual(['no', 'yes', '2 boolean']);
   });
 
-  it('gives a measured value the digits that tell it from its target', () => {
+  it('have enough digits to differ from their target', () => {
     const near = criterion({ unit: 'ratio', measured: 0.89996, target: { op: '>=', value: 0.9 } });
     expect(formatMeasured(near)).toBe('89.996 %');
     expect(formatTarget(near)).toBe('≥ 90 %');
@@ -69,13 +69,13 @@ describe('numbers', () => {
     expect(formatMeasured(criterion({ measured: null }))).toBe('–');
   });
 
-  it('shows a bound with its confidence and method', () => {
+  it('include the confidence and method of a bound', () => {
     const bound = { kind: 'lower', value: 0.95, confidence: 0.95, method: 'clopper-pearson' } as const;
     expect(formatBound(bound, 'ratio')).toBe('≥ 95 % at 95 % (clopper-pearson)');
     expect(formatBound(null, 'ms')).toBe('–');
   });
 
-  it('shows a write gap in one unit', () => {
+  it('have one unit for a write gap', () => {
     const gap = (min: number, median: number, max: number, deadClients = 0) =>
       formatGap({ writeGapMs: { min, median, max }, deadClients });
     expect(gap(240, 264, 290)).toBe('240 / 264 / 290 ms');
@@ -86,19 +86,19 @@ describe('numbers', () => {
     expect(formatGap({ writeGapMs: null, deadClients: 0 })).toBe('–');
   });
 
-  it('shows bytes as an operator thinks of them', () => {
+  it('of bytes have binary units', () => {
     expect(formatBytes(8 * 1024 ** 3)).toBe('8 GiB');
     expect(formatBytes(512 * 1024 ** 2)).toBe('512 MiB');
   });
 });
 
 describe('text', () => {
-  it('loses control characters, overrides of direction and broken surrogates', () => {
+  it('is stripped of control characters, direction overrides and lone surrogates', () => {
     expect(clean('a\u0000b\u001b[31mc\u202ed\ud800e\udc00f\ufeff')).toBe('ab[31mcd\ufffde\ufffdf');
     expect(clean('tab\there, line\nthere, 🟢')).toBe('tab\there, line\nthere, 🟢');
   });
 
-  it('shows instants in UTC, and what is none as it stands', () => {
+  it('has instants in UTC, and invalid ones unchanged', () => {
     expect(formatInstant('2026-11-21T01:14:04.123Z')).toBe('2026-11-21 01:14:04 UTC');
     expect(formatInstant('soon')).toBe('soon');
   });
@@ -115,7 +115,7 @@ describe('sources', () => {
     expect(sourceOf(criterion({ source }))).toEqual({ id, title });
   });
 
-  it('a claim leaves out the value and the target that stand beside it', () => {
+  it('of a claim omit the value and the target', () => {
     expect(claimOf(criterion({ because: '0 writes, target == 0 writes; 20 of 20 trials observed' }))).toBe(
       '20 of 20 trials observed',
     );
@@ -124,7 +124,7 @@ describe('sources', () => {
     );
   });
 
-  it('several drills may stand behind one criterion', () => {
+  it('list several drills of one criterion', () => {
     const { scope } = criterion({});
     const about = (workload: string) => workloadsOf(criterion({ scope: { ...scope, workload } }));
     expect(about('steady, zipf-100')).toEqual(['steady', 'zipf-100']);

@@ -58,7 +58,7 @@ describe('a planted client', () => {
   const failed = ({ verdict }: Report) =>
     verdict.criteria.filter(({ state }) => state === 'FAIL').map(({ id }) => id);
 
-  it('turns the verdict, and the report names the module', { timeout: 60_000 }, async () => {
+  it('changes the verdict, and the report names the module', { timeout: 60_000 }, async () => {
     const report = await judged(['hit-miss'], 'answers-from-memory');
     expect(report.verdict.decision).toBe('NO_GO');
     expect(failed(report)).toContain('clients-served');
@@ -67,21 +67,21 @@ describe('a planted client', () => {
     expect(report.run.departures.join()).toContain('faults/client/answers-from-memory.ts');
   });
 
-  it('is the only reason: the kit’s own client passes the same drill', { timeout: 60_000 }, async () => {
+  it('is the only cause: the kit’s own client passes the same drill', { timeout: 60_000 }, async () => {
     const report = await judged(['hit-miss']);
     expect(failed(report)).toEqual([]);
     expect(report.run.departures.join()).not.toContain('client under test');
   });
 });
 
-describe('the module that stands in for the client', () => {
-  it('is refused where it lacks an export of the client, or cannot be loaded', async () => {
+describe('the replacement client module', () => {
+  it('is rejected when it lacks an export of the client, or cannot be loaded', async () => {
     const lacking = pathToFileURL(resolve('client/keys/keys.ts')).href;
     await expect(loadClient({ module: lacking })).rejects.toThrow(/does not export .*openCache/);
     await expect(loadClient({ module: 'file:///nowhere.ts' })).rejects.toThrow(/cannot be loaded/);
   });
 
-  it('is named by tests alone: no other file imports the door as a value', () => {
+  it('is used only by tests: no other file imports the entry as a value', () => {
     const files = ['harness', 'scripts', 'infra', 'config', '.ci'].flatMap((room) =>
       readdirSync(room, { recursive: true, encoding: 'utf8' })
         .filter((name) => name.endsWith('.ts'))

@@ -46,7 +46,7 @@ async function rounds(gates: Gates, retries: number, aborted = false) {
   return { run, lines, records, trials };
 }
 
-it('repeats the drill whose machine was unsound for a criterion, alone, and keeps every trial', async () => {
+it('a drill on an unsound machine is repeated alone, and every trial is kept', async () => {
   const { run, lines, records, trials } = await rounds(gatesWith(0.001), 2);
   expect(trials).toEqual([
     ['ttl-expiry', 1, undefined],
@@ -66,7 +66,7 @@ it('repeats the drill whose machine was unsound for a criterion, alone, and keep
   );
 });
 
-it('repeats nothing where the machine was sound, and nothing without retries', async () => {
+it('nothing is repeated on a sound machine, or without retries', async () => {
   const first = [
     ['ttl-expiry', 1, undefined],
     ['key-versioning', 1, undefined],
@@ -75,7 +75,7 @@ it('repeats nothing where the machine was sound, and nothing without retries', a
   expect((await rounds(gatesWith(0.001), 0)).trials).toEqual(first);
 });
 
-it('ends with an interruption', async () => {
+it('the rounds end on an interruption', async () => {
   const { trials } = await rounds(gatesWith(0.001), 2, true);
   expect(trials).toHaveLength(2);
 });

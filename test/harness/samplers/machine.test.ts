@@ -22,8 +22,8 @@ import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { waitUntil } from '../../support/redis-process.ts';
 
-describe('texts of /proc', () => {
-  it('reads who had the CPUs and how many threads want one', () => {
+describe('/proc', () => {
+  it('contains CPU use per process and the number of runnable threads', () => {
     const text =
       'cpu  1069052 4477 333455 222289 2186 0 10894 849 0 0\ncpu0 534354 2175 163810 115222 694 0 4794 434 0 0\nctxt 78268070\nprocs_running 10\nprocs_blocked 0\n';
     expect(parseStat(text)).toEqual({
@@ -37,7 +37,7 @@ describe('texts of /proc', () => {
     expect(parseStat('')).toBeUndefined();
   });
 
-  it('reads pressure, load and the scheduling of a thread, and takes nothing for 0', () => {
+  it('contains pressure, load and scheduling of a thread, and a missing value is not 0', () => {
     const pressure = 'some avg10=81.13 avg60=83.05 avg300=78.66 total=5905988614\nfull avg10=0.00 total=0\n';
     expect(parsePressure(pressure)).toBe(5_905_988.614);
     expect(parsePressure('')).toBeUndefined();
@@ -50,7 +50,7 @@ describe('texts of /proc', () => {
 });
 
 // Needs /proc of a running kernel.
-describe.skipIf(process.platform !== 'linux')('a watched trial', () => {
+describe.skipIf(process.platform !== 'linux')('a machine watch', () => {
   const clock = openClock();
   let dir: string;
   let environment: Environment;
@@ -106,7 +106,7 @@ describe.skipIf(process.platform !== 'linux')('a watched trial', () => {
     expect(windows.at(-1)?.data?.waitsMs).toMatch(/^main=\S+ redis-1=\S+$/);
   });
 
-  it('shows busy loops of others as runnable threads and CPU time of others', async () => {
+  it('attributes busy loops of other processes to them', async () => {
     const loops = Array.from({ length: 2 * availableParallelism() }, () =>
       spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' }),
     );
@@ -119,7 +119,7 @@ describe.skipIf(process.platform !== 'linux')('a watched trial', () => {
     }
   });
 
-  it('takes a server that does not answer for slow, and not for a busy machine', async () => {
+  it('attributes a server without replies to the server, and not to a busy machine', async () => {
     const redis = await environment.admin('redis-1');
     const { windows } = await watched(async (seen) => {
       await seconds(seen, 1);
@@ -137,7 +137,7 @@ describe.skipIf(process.platform !== 'linux')('a watched trial', () => {
     expect(machineMs).toBeLessThan(tookMs / 2);
   });
 
-  it('watches the new process of a node that was killed and started again', async () => {
+  it('watches the new process of a node that was killed and restarted', async () => {
     const has = (window: ObservationEvent | undefined) => String(window?.data?.waitsMs).includes('redis-1=');
     await watched(async (seen) => {
       await waitUntil('redis-1 to be watched', async () => has(seen().at(-1)), 10_000);

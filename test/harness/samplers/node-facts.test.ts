@@ -19,18 +19,18 @@ import { findFreePort } from '../../support/redis-process.ts';
 describe('a redaction', () => {
   const redaction = new Redaction();
 
-  it('shows whether two passwords are equal, and neither of them', () => {
+  it('shows whether two passwords are equal, and neither password', () => {
     expect(redaction.digest('secret')).toBe(redaction.digest('secret'));
     expect(redaction.digest('secret')).not.toBe(redaction.digest('Secret'));
     expect(redaction.digest('secret')).toMatch(/^digest:[0-9a-f]{16}$/);
     expect(redaction.digest('')).toBe('');
   });
 
-  it('has another key in every run', () => {
+  it('has another key per run', () => {
     expect(redaction.digest('secret')).not.toBe(new Redaction().digest('secret'));
   });
 
-  it('replaces passwords and their hashes in the rules of a user, and nothing else', () => {
+  it('replaces passwords and hashes in the rules of a user, and nothing else', () => {
     expect(redaction.rules(`on #${'a'.repeat(64)} >plain ~* &#channel +get`)).toMatch(
       /^on #digest:\w{16} #digest:\w{16} ~\* &#channel \+get$/,
     );
@@ -54,7 +54,7 @@ describe('the probe of a port', () => {
   const fieldsOf = (options: TlsOptions) =>
     withTlsServer(options, (port) => portFields({ host: '127.0.0.1', port }, true));
 
-  it('finds what a server accepts, version by version, worthless ciphers included', async () => {
+  it('finds the protocols and ciphers that a server accepts, weak ciphers included', async () => {
     const anything = await fieldsOf({ minVersion: 'TLSv1', ciphers: 'ALL:eNULL:aNULL:@SECLEVEL=0' });
     expect(anything).toEqual({
       plain: 'refused',
@@ -66,7 +66,7 @@ describe('the probe of a port', () => {
     });
   });
 
-  it('finds what a server refuses', async () => {
+  it('finds the protocols that a server rejects', async () => {
     expect(await fieldsOf({ minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' })).toEqual({
       plain: 'refused',
       TLSv1: 'refused',
@@ -77,7 +77,7 @@ describe('the probe of a port', () => {
     });
   });
 
-  it('does not take a closed port for a plain one, and says when nothing answers', async () => {
+  it('distinguishes a closed port from a plain one, and reports when nothing replies', async () => {
     const port = await findFreePort('127.0.0.1');
     expect(await plainText({ host: '127.0.0.1', port })).toBe('refused');
     const silent = createPlainServer(() => undefined);
@@ -120,7 +120,7 @@ describe('the facts of an environment', () => {
   const named = (seen: readonly ObservationEvent[], name: string) =>
     seen.find((event) => event.name === name)?.data ?? {};
 
-  it('are its rendered files and the replies of its nodes, without a password', async () => {
+  it('contain its rendered files and the replies of its nodes, without a password', async () => {
     const { silent, seen } = await observed();
     expect(silent).toEqual([]);
     expect(named(seen, 'rendered')).toMatchObject({
@@ -136,7 +136,7 @@ describe('the facts of an environment', () => {
     expect(JSON.stringify(seen)).not.toMatch(/[#>][0-9a-f]{64}/);
   });
 
-  it('name a node that does not answer, within the time of a command', async () => {
+  it('name a node without a reply, within the command timeout', async () => {
     const heal = await environment.capabilities.pause?.('redis-1');
     try {
       const { silent, seen } = await observed();
@@ -148,7 +148,7 @@ describe('the facts of an environment', () => {
     }
   });
 
-  it('say which command was refused', async () => {
+  it('name a rejected command', async () => {
     const admin = await environment.admin('redis-1');
     await admin.call('ACL', 'SETUSER', 'admin', '-acl|list');
     try {

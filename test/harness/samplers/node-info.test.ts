@@ -18,13 +18,13 @@ async function sampleOf(text: string): Promise<Readonly<Record<string, unknown>>
   return event?.type === 'observe' ? (event.data ?? {}) : {};
 }
 
-it('records what INFO does not say as null, which is not 0', async () => {
+it('a field that INFO lacks is recorded as null, not as 0', async () => {
   const data = await sampleOf('role:master\r\nused_memory:1000\r\nmaxmemory:\r\n');
   expect(data).toMatchObject({ role: 'master', usedMemory: 1000, maxmemory: null, evictedKeys: null });
   expect(data).toMatchObject({ lagSeconds: null, connectedReplicas: null });
 });
 
-it('records a 0 that INFO says, and the longest lag of a master’s replicas', async () => {
+it('a 0 in INFO is recorded, and the longest lag of the replicas of a master', async () => {
   const slave = (lag: number) => `ip=127.0.0.2,port=1,state=online,offset=1,lag=${lag}`;
   const data = await sampleOf(
     `role:master\r\nmaxmemory:0\r\nevicted_keys:0\r\nconnected_slaves:2\r\nslave0:${slave(0)}\r\nslave1:${slave(3)}\r\n`,

@@ -26,7 +26,7 @@ function tailBySum(k: number, n: number, p: number): number {
 }
 
 describe('quantiles by nearest rank', () => {
-  it('gives the observed value at rank ⌈p·n⌉', () => {
+  it('are the observed value at rank ⌈p·n⌉', () => {
     expect(quantile(oneTo(100), 0.99)).toBe(99);
     expect(quantile(oneTo(100), 1)).toBe(100);
     expect(quantile(oneTo(20), 0.95)).toBe(19);
@@ -34,19 +34,19 @@ describe('quantiles by nearest rank', () => {
     expect(quantile([7], 0.01)).toBe(7);
   });
 
-  it('sorts by number and not by text', () => {
+  it('sort by number and not by text', () => {
     expect(ascending([10, 9, 100])).toEqual([9, 10, 100]);
     expect(median([10, 9, 100, 1])).toBe(9);
   });
 
-  it('refuses an empty sample and a share outside (0, 1]', () => {
+  it('reject an empty sample and a ratio outside (0, 1]', () => {
     expect(() => quantile([], 0.5)).toThrow(RangeError);
     expect(() => quantile([1], 0)).toThrow(RangeError);
     expect(() => quantile([1], 1.1)).toThrow(RangeError);
     expect(summarize([])).toBeUndefined();
   });
 
-  it('always covers at least the share it names, with a value that was observed', () => {
+  it('cover at least the requested ratio, with an observed value', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer(), { minLength: 1, maxLength: 60 }),
@@ -61,7 +61,7 @@ describe('quantiles by nearest rank', () => {
     );
   });
 
-  it('summarizes to the same bits whatever the order of the samples', () => {
+  it('are bit-identical for every order of the samples', () => {
     fc.assert(
       fc.property(fc.array(fc.double({ noNaN: true, min: 0, max: 1e4 }), { minLength: 1 }), (xs) => {
         expect(summarize(xs)).toEqual(summarize(xs.toReversed()));
@@ -76,7 +76,7 @@ describe('bounds', () => {
     [0.9, 29],
     [0.95, 59],
     [0.99, 299],
-  ])('needs, at 95 %% confidence, for a share of %d without a failure %d trials', (p, n) => {
+  ])('require, at 95 %% confidence, for a ratio of %d without a failure %d trials', (p, n) => {
     expect(trialsNeeded(p, 0.95)).toBe(n);
     expect(proportionLowerBound(n, n, 0.95)).toBeGreaterThanOrEqual(p);
     expect(proportionLowerBound(n - 1, n - 1, 0.95)).toBeLessThan(p);
@@ -84,14 +84,14 @@ describe('bounds', () => {
     expect(quantileUpperRank(n - 1, p, 0.95)).toBeUndefined();
   });
 
-  it('agrees with the closed form 0.05^(1/n) where nothing failed', () => {
+  it('equal the closed form 0.05^(1/n) without failures', () => {
     for (const n of [1, 20, 59, 299, 3_000]) {
       expect(proportionLowerBound(n, n, 0.95)).toBeCloseTo(0.05 ** (1 / n), 10);
       expect(proportionUpperBound(0, n, 0.95)).toBeCloseTo(1 - 0.05 ** (1 / n), 10);
     }
   });
 
-  it('agrees with published Clopper-Pearson limits', () => {
+  it('equal published Clopper-Pearson limits', () => {
     // 95 % two-sided for 8 of 10 is 0.4439 to 0.9748: one-sided at 97.5 % each.
     expect(proportionLowerBound(8, 10, 0.975)).toBeCloseTo(0.4439, 4);
     expect(proportionUpperBound(8, 10, 0.975)).toBeCloseTo(0.9748, 4);
@@ -99,7 +99,7 @@ describe('bounds', () => {
     expect(proportionUpperBound(10, 10, 0.95)).toBe(1);
   });
 
-  it('computes the binomial tail as its definition does', () => {
+  it('compute the binomial tail by its definition', () => {
     for (const [k, n, p] of [
       [1, 10, 0.1],
       [5, 10, 0.5],
@@ -114,14 +114,14 @@ describe('bounds', () => {
     expect(binomialTail(2, 5, 1)).toBe(1);
   });
 
-  it('bounds a quantile from above by an observed value, below the maximum once there are enough', () => {
+  it('bound a quantile from above by an observed value, below the maximum with enough samples', () => {
     expect(quantileUpperBound(oneTo(58), 0.95, 0.95)).toBeUndefined();
     expect(quantileUpperBound(oneTo(59), 0.95, 0.95)).toBe(59);
     expect(quantileUpperBound(oneTo(93), 0.95, 0.95)).toBe(92);
     expect(quantileUpperBound([], 0.5, 0.95)).toBeUndefined();
   });
 
-  it('refuses counts and shares that cannot be', () => {
+  it('reject impossible counts and ratios', () => {
     expect(() => proportionLowerBound(3, 2, 0.95)).toThrow(RangeError);
     expect(() => proportionUpperBound(-1, 2, 0.95)).toThrow(RangeError);
     expect(() => trialsNeeded(1, 0.95)).toThrow(RangeError);
@@ -129,7 +129,7 @@ describe('bounds', () => {
 });
 
 describe('histograms on fixed logarithmic buckets', () => {
-  it('counts every sample once, in the bucket whose upper bound it does not exceed', () => {
+  it('count every sample once, in the bucket whose upper bound it does not exceed', () => {
     fc.assert(
       fc.property(fc.array(fc.double({ noNaN: true, min: 0, max: 2e5 })), (xs) => {
         const total = histogram(xs).reduce((sum, bucket) => sum + bucket.count, 0);
@@ -144,7 +144,7 @@ describe('histograms on fixed logarithmic buckets', () => {
     ]);
   });
 
-  it('has strictly ascending bounds and keeps what is above the last in it', () => {
+  it('have strictly ascending bounds, and the last bucket keeps higher values', () => {
     expect(BUCKETS_MS.every((b, i) => i === 0 || b > (BUCKETS_MS[i - 1] ?? 0))).toBe(true);
     expect(histogram([1e9])).toEqual([{ upToMs: 100_000, count: 1 }]);
     expect(histogram([])).toEqual([]);
@@ -152,7 +152,7 @@ describe('histograms on fixed logarithmic buckets', () => {
 });
 
 describe('rounding', () => {
-  it('keeps integers and six significant digits of everything else, at any depth', () => {
+  it('keeps integers, and six significant digits of other numbers, at any depth', () => {
     expect(round(123_456_789)).toBe(123_456_789);
     expect(round(0.1 + 0.2)).toBe(0.3);
     expect(rounded({ a: [1.23456789, 'x', null], b: { c: 12_345.678 } })).toEqual({

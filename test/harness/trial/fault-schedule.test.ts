@@ -56,7 +56,7 @@ function scheduleOn(environment: Environment, signal: AbortSignal) {
   return { schedule, phases: () => events.map(({ phase }) => phase) };
 }
 
-it('starts a node whose kill was under way when the trial was interrupted', async () => {
+it('a node is restarted whose kill was in flight when the trial was interrupted', async () => {
   const { environment, done, asked, state } = slowEnvironment();
   const { schedule, phases } = scheduleOn(environment, AbortSignal.timeout(100));
   const running = schedule.run([KILL], openClock().nowUs());
@@ -72,7 +72,7 @@ it('starts a node whose kill was under way when the trial was interrupted', asyn
   expect(done).toEqual(['killed', 'started']);
 });
 
-it('starts a node that died although its kill failed', async () => {
+it('a node is restarted that died although its kill failed', async () => {
   const { environment, done, state } = slowEnvironment({
     afterKill: () => {
       throw new Error('the end was not observed');
@@ -86,7 +86,7 @@ it('starts a node that died although its kill failed', async () => {
   expect(phases()).toEqual(['inject', 'healed']);
 });
 
-it('injects nothing any more once the trial is over', async () => {
+it('no fault is injected after the trial has ended', async () => {
   const { environment, done } = slowEnvironment();
   const { schedule, phases } = scheduleOn(environment, new AbortController().signal);
   const running = schedule.run([{ ...KILL, atMs: 50 }], openClock().nowUs());
@@ -97,7 +97,7 @@ it('injects nothing any more once the trial is over', async () => {
   expect(phases()).toEqual([]);
 });
 
-it('heals after a share of the environment’s down-after', async () => {
+it('a fault is healed after a ratio of down-after-milliseconds', async () => {
   const { environment, done } = slowEnvironment();
   const downAfter = { topology: { environment: { sentinel: { downAfterMs: 400 } } } };
   const { schedule } = scheduleOn(

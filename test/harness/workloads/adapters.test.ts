@@ -37,7 +37,7 @@ const endpoints: ClientEndpoints = {
   tls: { ca: 'CA', cert: 'CERT', key: new Secret('KEY') },
 };
 
-it('carries everything that another thread needs, as plain data', () => {
+it('a client spec contains everything that another thread needs, as plain data', () => {
   const spec = clientSpec('kit', endpoints, settings);
   expect(structuredClone(spec)).toEqual(spec);
   expect(spec).toMatchObject({
@@ -49,7 +49,7 @@ it('carries everything that another thread needs, as plain data', () => {
   expect(clientSpec('kit', { ...open, tls: { ca: 'CA' } }, settings).tls).toEqual({ ca: 'CA' });
 });
 
-it('takes from the kit’s errors what became of the command', async () => {
+it('the outcome of a command is derived from the kit’s errors', async () => {
   const { tls: _, ...open } = endpoints;
   const adapter = kitAdapter(clientSpec('kit', open, settings), () => undefined, ownClient);
   const failures = [
@@ -67,7 +67,7 @@ it('takes from the kit’s errors what became of the command', async () => {
   await adapter.close();
 });
 
-it('says of a batch that the memory answered it', async () => {
+it('a batch that was served from memory has that source', async () => {
   const { tls: _, ...open } = endpoints;
   const adapter = kitAdapter(clientSpec('kit', open, settings), () => undefined, ownClient);
   expect(await adapter.set('a', 'in memory', 'async')).toEqual({ source: 'memory' });
@@ -79,7 +79,7 @@ it('says of a batch that the memory answered it', async () => {
   await adapter.close();
 });
 
-it.each(['standalone', 'sentinel'] as const)('connects a stock client over TLS, %s', async (mode) => {
+it.each(['standalone', 'sentinel'] as const)('an ioredis client connects over TLS, %s', async (mode) => {
   const events: string[] = [];
   const adapter = ioredisAdapter(clientSpec('ioredis', { ...endpoints, mode }, settings), (name) =>
     events.push(name),
@@ -89,7 +89,7 @@ it.each(['standalone', 'sentinel'] as const)('connects a stock client over TLS, 
   await adapter.close();
 });
 
-it('takes a stock client’s error for a refusal only where Redis replied', async () => {
+it('an ioredis error counts as refused only when Redis replied', async () => {
   const adapter = ioredisAdapter(clientSpec('ioredis', endpoints, settings), () => undefined);
   const reply = new ReplyError('READONLY You cannot');
   const closed = new Error('Connection is closed.');

@@ -59,7 +59,7 @@ describe('a caller', () => {
   });
 });
 
-describe('the text of a value', () => {
+describe('the digest of a value', () => {
   it('is the same for equal values', () => {
     expect(valueText({ a: 1, b: [new Map([['k', new Set([1n])]])] })).toBe(
       valueText({ b: [new Map([['k', new Set([1n])]])], a: 1 }),
@@ -68,7 +68,7 @@ describe('the text of a value', () => {
     expect(valueText('x'.repeat(1_000))).toMatch(/^"x{15}… 1002 characters, sha256 /);
   });
 
-  it('differs for values that differ in type or content', () => {
+  it('differs for values of another type or content', () => {
     const values = [0, -0, '0', 0n, null, [], {}, [0], new Date(0), new Map(), new Set(), new Uint8Array(1)];
     const long = [`${'x'.repeat(100)}a`, `${'x'.repeat(100)}b`];
     const texts = [...values, ...long, new Float64Array(1), { 0: 0 }, 'null', undefined].map(valueText);
@@ -79,7 +79,7 @@ describe('the text of a value', () => {
 describe('a process with its own cache', () => {
   const spec = { client: 'kit', module: 'file:///nowhere.ts' } as unknown as ClientSpec;
 
-  it('reports why it cannot open the cache, and ends', async () => {
+  it('reports why it cannot open the cache, and exits', async () => {
     await expect(startCaller({ name: 'other', spec })).rejects.toThrow(
       /the process of other cannot open: .*cannot be loaded/,
     );

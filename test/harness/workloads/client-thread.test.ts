@@ -44,7 +44,7 @@ function started(client: ClientName) {
 }
 
 it.each(['kit', 'ioredis'] as const)(
-  'answers as %s does, with the time at which the client did',
+  'a client in a thread replies like %s, with the time of the client',
   async (client) => {
     const { thread, clock, failures } = started(client);
     await thread.ready();
@@ -66,7 +66,7 @@ it.each(['kit', 'ioredis'] as const)(
   },
 );
 
-it('says how an operation failed as the client says it, a loader’s error included', async () => {
+it('a failed operation keeps the error of the client, including that of a loader', async () => {
   const { thread } = started('kit');
   await thread.ready();
   const refused = await thread.incr('~reserved').catch((error: unknown) => thread.failure('incr', error));
@@ -78,7 +78,7 @@ it('says how an operation failed as the client says it, a loader’s error inclu
   await thread.close();
 });
 
-it('tells of the client’s events, and where its thread is seen', async () => {
+it('events of the client are forwarded, with the id of its thread', async () => {
   const { thread, events } = started('ioredis');
   await thread.ready();
   expect(events.map(({ name }) => name)).toContain('ready');
@@ -89,7 +89,7 @@ it('tells of the client’s events, and where its thread is seen', async () => {
 });
 
 // CPU time and not elapsed time: it is the same on a busy machine.
-it.skipIf(process.platform !== 'linux')('leaves the work of the client to the client’s thread', async () => {
+it.skipIf(process.platform !== 'linux')('the work of the client runs in the client’s thread', async () => {
   const { thread } = started('kit');
   await thread.ready();
   const keys = Array.from({ length: 100 }, (_, n) => `large:${n}`);
@@ -104,7 +104,7 @@ it.skipIf(process.platform !== 'linux')('leaves the work of the client to the cl
   await thread.close();
 });
 
-it('fails its generator when the client’s thread ends by itself', async () => {
+it('the generator fails when the client’s thread exits', async () => {
   const clock = openClock();
   const spec = clientSpec('kit', environment.endpoints, environment.topology.environment.client);
   const failures: Error[] = [];

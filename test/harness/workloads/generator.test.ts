@@ -97,7 +97,7 @@ async function runToItsEnd(client: ClientName, workload: string, parameters: Rec
 }
 
 describe.each(['kit', 'ioredis'] as const)('%s', (client) => {
-  it('runs the failover mix until it is stopped, tells of its recovery and is alive', async () => {
+  it('runs the failover mix until it is stopped, reports its recovery and stays alive', async () => {
     const { line, clock, served, history } = start(client, 'failover-mix', {});
     const { threads } = await line.heard('ready');
     expect(Object.keys(threads)).toEqual([`generator-${client}`, `client-${client}`]);
@@ -140,7 +140,7 @@ describe.each(['kit', 'ioredis'] as const)('%s', (client) => {
     );
   });
 
-  it('runs a steady load with its window, and finds what it warmed', async () => {
+  it('runs a steady load with its window, and hits its warmed keys', async () => {
     const { history } = await runToItsEnd(client, 'steady', {
       durationMs: 600,
       warmUpMs: 200,
@@ -176,7 +176,7 @@ describe.each(['kit', 'ioredis'] as const)('%s', (client) => {
     expect(lateness?.data?.n).toBe(scheduled.length);
   });
 
-  it('computes each of the ten once and finds the other forty', async () => {
+  it('computes each of the ten missing keys once and hits the other forty', async () => {
     const { history, written } = await runToItsEnd(client, 'realistic-50', {
       backendFastestMs: 1,
       backendSlowestMs: 3,
@@ -193,7 +193,7 @@ describe.each(['kit', 'ioredis'] as const)('%s', (client) => {
     );
   });
 
-  it('computes each of the catalogue of five once in a hundred Zipf queries', async () => {
+  it('computes each entry of a catalogue of five once in a hundred Zipf queries', async () => {
     const { history } = await runToItsEnd(client, 'zipf-100', { backendFastestMs: 1, backendSlowestMs: 2 });
     const loads = history.operations.filter(({ completion }) => completion?.source === 'loader');
     expect([history.operations.length, loads.length]).toEqual([100, 5]);
@@ -202,7 +202,7 @@ describe.each(['kit', 'ioredis'] as const)('%s', (client) => {
   });
 });
 
-it('sends the same operations for the same seed', async () => {
+it('the generator sends the same operations for the same seed', async () => {
   const sequence = async () => {
     const { history } = await runToItsEnd('kit', 'zipf-100', { backendFastestMs: 0, backendSlowestMs: 1 });
     return history.operations.map(({ invoke }) => invoke.value);
@@ -210,7 +210,7 @@ it('sends the same operations for the same seed', async () => {
   expect(await sequence()).toEqual(await sequence());
 });
 
-it('asks for durable writes from the kit, and records that they were not confirmed where nobody can', async () => {
+it('the generator requests durable writes from the kit, and records that they were not confirmed without replicas', async () => {
   const { line, clock, served, history } = start(
     'kit',
     'failover-mix',
@@ -230,16 +230,19 @@ it('asks for durable writes from the kit, and records that they were not confirm
   expect(new Set(sets.map(({ completion }) => completion?.error?.code))).toEqual(new Set(['DURABILITY']));
 });
 
-it.each(['kit', 'ioredis'] as const)('tells that %s is refused, and ends', async (client) => {
-  const spec = clientSpec(client, environment.endpoints, environment.topology.environment.client);
-  const wrong = { ...spec, app: { ...spec.app, password: 'wrong' } };
-  const { line, served } = start(client, 'zipf-100', {}, { spec: wrong });
-  await expect.poll(() => line.said.map(({ type }) => type), { timeout: 15_000 }).toContain('failed');
-  line.say({ type: 'close-write', round: 1 });
-  const unserved = () =>
-    line.said.flatMap((message) => (message.type === 'closing-written' ? message.writes : []));
-  await expect.poll(unserved, { timeout: 5_000 }).toHaveLength(3);
-  expect(unserved().map(({ answer }) => answer)).not.toContain('redis');
-  line.say({ type: 'stop', drainMs: 10 });
-  await served;
-});
+it.each(['kit', 'ioredis'] as const)(
+  'the generator reports that %s is rejected, and ends',
+  async (client) => {
+    const spec = clientSpec(client, environment.endpoints, environment.topology.environment.client);
+    const wrong = { ...spec, app: { ...spec.app, password: 'wrong' } };
+    const { line, served } = start(client, 'zipf-100', {}, { spec: wrong });
+    await expect.poll(() => line.said.map(({ type }) => type), { timeout: 15_000 }).toContain('failed');
+    line.say({ type: 'close-write', round: 1 });
+    const unserved = () =>
+      line.said.flatMap((message) => (message.type === 'closing-written' ? message.writes : []));
+    await expect.poll(unserved, { timeout: 5_000 }).toHaveLength(3);
+    expect(unserved().map(({ answer }) => answer)).not.toContain('redis');
+    line.say({ type: 'stop', drainMs: 10 });
+    await served;
+  },
+);

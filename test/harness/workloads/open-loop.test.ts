@@ -45,7 +45,7 @@ const operation = (
 const ok = async (): Promise<Answer> => ({ source: 'redis' });
 const never = () => new Promise<never>(() => undefined);
 
-it('sends on schedule without waiting for earlier answers', async () => {
+it('the open loop sends on schedule without waiting for earlier replies', async () => {
   const { clock, issuer, lateness, invokes } = workbench();
   const startUs = clock.nowUs();
   const stop = new AbortController();
@@ -63,7 +63,7 @@ it('sends on schedule without waiting for earlier answers', async () => {
   for (const { intendedUs, atUs } of invokes()) expect(atUs).toBeGreaterThanOrEqual(intendedUs);
 });
 
-it('gives the same intended times for the same seed', async () => {
+it('the open loop has the same intended times for the same seed', async () => {
   const intended = async () => {
     const { clock, issuer, lateness, invokes } = workbench();
     const startUs = clock.nowUs();
@@ -76,7 +76,7 @@ it('gives the same intended times for the same seed', async () => {
   expect(await intended()).toEqual(await intended());
 });
 
-it('keeps every intended time through a stall of its own, and reports the lateness', async () => {
+it('the open loop keeps every intended time through a stall of its own, and reports the lateness', async () => {
   const { clock, issuer, lateness, invokes, events } = workbench();
   const startUs = clock.nowUs();
   const stopped = new AbortController().signal;
@@ -100,7 +100,7 @@ it('keeps every intended time through a stall of its own, and reports the latene
   expect(invokes().length).toBeGreaterThan(180);
 });
 
-it('stops at once when it is told to, and has nothing to do without lanes', async () => {
+it('the open loop stops at once, and has nothing to do without lanes', async () => {
   const { clock, issuer, lateness } = workbench();
   const stop = new AbortController();
   const base = { clock, issuer, startUs: clock.nowUs(), random: seeded(1), stopped: stop.signal };
@@ -111,7 +111,7 @@ it('stops at once when it is told to, and has nothing to do without lanes', asyn
   lateness.close();
 });
 
-it('records what the bound keeps back as failed at its intended time', async () => {
+it('the open loop records operations above its bound as failed at their intended time', async () => {
   const { issuer, invokes, completions, lateness } = workbench({ inFlightBound: 2 });
   for (let i = 0; i < 3; i++) void issuer.issue(100 + i, operation(never));
   lateness.close();
@@ -120,7 +120,7 @@ it('records what the bound keeps back as failed at its intended time', async () 
   expect([...issuer.written.keys()]).toEqual(['ns:k']);
 });
 
-it('records the adapter’s judgement of an error, and drops what comes after the close', async () => {
+it('the open loop records the outcome of an error from the adapter, and drops results after close', async () => {
   const { issuer, completions, lateness } = workbench();
   await issuer.issue(
     1,
@@ -143,7 +143,7 @@ it('records the adapter’s judgement of an error, and drops what comes after th
   expect(completions()).toMatchObject([{ type: 'info', op: 0, error: { code: 'E', message: 'no answer' } }]);
 });
 
-it('tells of writes that Redis acknowledged, and of no others', async () => {
+it('the open loop reports exactly the writes that Redis acknowledged', async () => {
   const { issuer, acknowledged, lateness, completions } = workbench();
   await issuer.issue(1, operation(ok));
   await issuer.issue(

@@ -9,13 +9,13 @@ const draws = (seed: number, stream?: string) => {
   return Array.from({ length: 20 }, () => random.next());
 };
 
-it('gives the same numbers for the same seed, others for another seed or stream', () => {
+it('the generator of random numbers repeats for the same seed, and differs for another seed or stream', () => {
   expect(draws(7)).toEqual(draws(7));
   expect(draws(7)).not.toEqual(draws(8));
   expect(draws(7, 'kit')).not.toEqual(draws(7, 'ioredis'));
 });
 
-it('draws evenly, and exponentially with the mean that was asked for', () => {
+it('random numbers are uniform, and exponential with the requested mean', () => {
   const random = seeded(1);
   const n = 20_000;
   const mean = (draw: () => number) => Array.from({ length: n }, draw).reduce((a, b) => a + b) / n;
@@ -25,7 +25,7 @@ it('draws evenly, and exponentially with the mean that was asked for', () => {
   expect(mean(() => random.int(11))).toBeCloseTo(5, 0);
 });
 
-it('shuffles without losing anything', () => {
+it('a shuffle keeps every element', () => {
   const items = Array.from({ length: 50 }, (_, i) => i);
   const shuffled = seeded(3).shuffle(items);
   expect(shuffled).not.toEqual(items);
@@ -33,7 +33,7 @@ it('shuffles without losing anything', () => {
   expect(items).toContain(seeded(3).pick(items));
 });
 
-it('draws Zipf ranks in their exact proportions', () => {
+it('Zipf ranks have their exact proportions', () => {
   const draw = zipf(5, 1, seeded(11));
   const n = 50_000;
   const counts = [0, 0, 0, 0, 0];
@@ -47,13 +47,13 @@ it('draws Zipf ranks in their exact proportions', () => {
   });
 });
 
-it('pads a value to its size and finds the tag again', () => {
+it('a value is padded to its size and its tag can be read back', () => {
   expect(padded('v12', 224)).toHaveLength(224);
   expect(logicalValue(padded('v12', 224))).toBe('v12');
   expect(logicalValue(padded('longer than that', 4))).toBe('longer than that');
 });
 
-it('draws sizes with the median and the p90 of the traces', () => {
+it('sizes have the median and the p90 of the traces', () => {
   const random = seeded(5);
   const sizes = Array.from({ length: 20_000 }, () => valueBytes(random, 1e9)).toSorted((a, b) => a - b);
   expect((sizes[10_000] ?? 0) / 224).toBeCloseTo(1, 0);
@@ -61,7 +61,7 @@ it('draws sizes with the median and the p90 of the traces', () => {
   expect(Math.max(...Array.from({ length: 1_000 }, () => valueBytes(random, 1_000)))).toBe(1_000);
 });
 
-it('takes full. parameters in the full profile only, and refuses unknown ones', () => {
+it('parameters with full. apply in the full profile only, and unknown ones are rejected', () => {
   const defaults = { rate: 1, size: 2 };
   const given = { 'full.rate': 9, rate: 5 };
   expect(resolveParameters('w', defaults, given, 'quick')).toEqual({ rate: 5, size: 2 });
@@ -71,7 +71,7 @@ it('takes full. parameters in the full profile only, and refuses unknown ones', 
   );
 });
 
-it('takes attached. parameters on somebody else’s Redis only, in the full profile those of both', () => {
+it('parameters with attached. apply on an external Redis only, in the full profile with those of both', () => {
   const defaults = { rate: 1 };
   const given = { 'attached.full.rate': 4, 'attached.rate': 3, 'full.rate': 9, rate: 5 };
   const rate = (...[profile, substrate]: ['quick' | 'full', string]) =>

@@ -41,18 +41,18 @@ async function recorded(...rules: readonly string[]): Promise<ReadonlyMap<string
 
 const CLOSED = ['-flushall', '-flushdb', '-eval', '-config', '-keys', '-shutdown', '-acl'];
 
-it('says denied where the app may use none of them, also where DEBUG is switched on for who may', async () => {
+it('the outcome is denied when the app may use none of the commands, even if others may use DEBUG', async () => {
   const seen = await recorded(...CLOSED, '-debug');
   expect([...seen].filter(([, actual]) => actual === 'denied')).toHaveLength(8);
 });
 
-it('says allowed where the app may use DEBUG, which answers ERR to a subcommand that it does not know', async () => {
+it('the outcome is allowed when the app may use DEBUG, which replies ERR to an unknown subcommand', async () => {
   const seen = await recorded(...CLOSED);
   expect(seen.get('DEBUG')).toBe('allowed');
   expect(seen.get('CONFIG')).toBe('denied');
 });
 
-it('says allowed of what would destroy, without doing it', async () => {
+it('the outcome for a destructive command is allowed without its execution', async () => {
   await redis.admin().set('kept', 'yes');
   const seen = await recorded();
   expect(seen.get('FLUSHALL')).toBe('allowed');

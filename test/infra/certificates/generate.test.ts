@@ -43,17 +43,17 @@ describe('certificates', () => {
     expect(await handshake(made.ca, '127.61.0.1')).toBe('false');
   });
 
-  it('serve a client too', async () => {
+  it('are valid for clients too', async () => {
     expect(await handshake(made.ca, '127.0.0.1', true)).toBe('true');
   });
 
-  it('are refused for another address, and under another CA', async () => {
+  it('are rejected for another address, and under another CA', async () => {
     expect(await handshake(made.ca, '127.61.0.2')).toBe('ERR_TLS_CERT_ALTNAME_INVALID');
     const other = await makeCertificates({ addresses: ['127.0.0.1'], environment: 'test' });
     expect(await handshake(other.ca, '127.0.0.1')).toMatch(/CERT|UNABLE_TO/);
   });
 
-  it('end when they say, and began an hour ago for clocks that differ', async () => {
+  it('have the requested expiry, and are valid from an hour before, for clock skew', async () => {
     const now = new Date('2030-01-01T00:00:00Z');
     const { cert, ca, notAfter } = await makeCertificates({
       addresses: ['h'],
@@ -69,7 +69,7 @@ describe('certificates', () => {
     expect(leaf.checkIssued(new X509Certificate(ca))).toBe(true);
   });
 
-  it('do not show their keys', () => {
+  it('do not reveal their keys', () => {
     expect(inspect(made)).not.toContain('PRIVATE KEY');
   });
 });

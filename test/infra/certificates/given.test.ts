@@ -45,8 +45,8 @@ const refusal = (files: GivenCertificates, addresses = ADDRESSES, now?: Date) =>
 };
 const daysFromNow = (days: number) => new Date(Date.now() + days * 86_400_000);
 
-describe('certificates that are given', () => {
-  it('are taken as they are, and say when they end', () => {
+describe('provided certificates', () => {
+  it('are used unchanged, with their expiry', () => {
     const read = readCertificates(given(), ADDRESSES);
     expect(read).toMatchObject({ ca: made.ca, cert: made.cert });
     expect(read.key.reveal()).toBe(made.key.reveal());
@@ -54,7 +54,7 @@ describe('certificates that are given', () => {
     expect(endOf(made.cert)).toEqual(read.notAfter);
   });
 
-  it('are refused with every reason at once, each file by its name', async () => {
+  it('are rejected with all reasons at once, each file by its name', async () => {
     const other = await makeCertificates({ addresses: ['10.0.0.1'], environment: 'other' });
     const files = given({ cert: other.cert });
     expect(refusal(files)).toMatchObject({
@@ -68,7 +68,7 @@ describe('certificates that are given', () => {
     });
   });
 
-  it('are refused before and after their time', () => {
+  it('are rejected before and after their validity', () => {
     expect(refusal(given(), ADDRESSES, daysFromNow(101))).toMatchObject({
       message: expect.stringMatching(/^expired on 20.*; its authority expired on 20/),
     });
@@ -100,13 +100,13 @@ describe('certificates that are given', () => {
       'CERTIFICATE_INVALID',
       'an authority',
     ],
-  ])('are refused: %s', (_, files, code, words) => {
+  ])('are rejected: %s', (_, files, code, words) => {
     const error = refusal(files());
     expect(error).toMatchObject({ code, message: expect.stringContaining(words) });
     expect(String(error)).not.toContain('secret text');
   });
 
-  it('may come with an intermediate authority, and must serve both ends of a link', async () => {
+  it('may include an intermediate authority, and must be valid for both ends of a link', async () => {
     const root = await issue('CN=root', undefined, true);
     const middle = await issue('CN=middle', root, true);
     const leaf = await issue('CN=node', middle, false, [
@@ -125,14 +125,14 @@ describe('certificates that are given', () => {
   });
 });
 
-describe('an environment with certificates that are given', () => {
+describe('an environment with provided certificates', () => {
   const withFiles = (certificates: GivenCertificates) =>
     environmentSchema.parse({
       ...singleConfiguration('given'),
       security: { tls: true, certificates },
     });
 
-  it('runs on them, and clients trust their authority', async () => {
+  it('runs with them, and clients trust their authority', async () => {
     const covered = await makeCertificates({ addresses: ['127.0.0.1'], environment: 'given' });
     const files = given({ ca: covered.ca, cert: covered.cert, key: covered.key.reveal() });
     const substrate = localSubstrate({ stateDir: state.path, addressing: 'port-per-node' });
@@ -141,7 +141,7 @@ describe('an environment with certificates that are given', () => {
     expect(await (await environment.admin('redis-1')).ping()).toBe('PONG');
   });
 
-  it('does not start on certificates for other addresses, and leaves nothing', async () => {
+  it('does not start with certificates for other addresses, and leaves nothing', async () => {
     const files = given(
       await makeCertificates({ addresses: ['10.0.0.1'], environment: 'given' }).then(texts),
     );
@@ -154,7 +154,7 @@ describe('an environment with certificates that are given', () => {
     expect(await substrate.open(topology)).toBeUndefined();
   });
 
-  it('is refused by the schema where it has no TLS', () => {
+  it('is rejected by the schema without TLS', () => {
     const config = { ...singleConfiguration('given'), security: { tls: false, certificates: given() } };
     expect(environmentSchema.safeParse(config).error?.issues[0]?.message).toContain(
       "'security.tls' is false",

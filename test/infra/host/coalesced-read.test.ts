@@ -10,7 +10,7 @@ function manualReads() {
   return { ends, read };
 }
 
-it('gives callers that arrive during a read one later read, which they share', async () => {
+it('callers that arrive during a read share one later read', async () => {
   const { ends, read } = manualReads();
   const first = read();
   const later = [read(), read(), read()];
@@ -23,7 +23,7 @@ it('gives callers that arrive during a read one later read, which they share', a
   expect(ends).toHaveLength(2);
 });
 
-it('reads again after a read that failed, and keeps no result', async () => {
+it('a failed read is repeated by the next call, and no result is cached', async () => {
   const { ends, read } = manualReads();
   const first = read();
   const second = read();

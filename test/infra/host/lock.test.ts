@@ -17,7 +17,7 @@ describe('a lock', () => {
   });
   afterEach(() => state[Symbol.dispose]());
 
-  it('is held by one at a time and leaves nothing behind', async () => {
+  it('has one holder at a time and leaves nothing', async () => {
     let holders = 0;
     await Promise.all(
       Array.from({ length: 8 }, async () => {
@@ -31,7 +31,7 @@ describe('a lock', () => {
     expect(readdirSync(state.path)).toEqual([]);
   });
 
-  it('is taken over from an owner that is gone, by one of many', async () => {
+  it('is taken over from a dead owner by exactly one of many', async () => {
     writeFileSync(path, dead);
     let holders = 0;
     await Promise.all(
@@ -46,7 +46,7 @@ describe('a lock', () => {
     expect(readdirSync(state.path)).toEqual([]);
   });
 
-  it('is taken over where somebody died in a takeover', async () => {
+  it('is taken over when a process died during a takeover', async () => {
     writeFileSync(path, dead);
     const claim = `${path}.takeover-${process.pid}`;
     writeFileSync(claim, '');
@@ -55,7 +55,7 @@ describe('a lock', () => {
     expect(existsSync(claim)).toBe(false);
   });
 
-  it('says who holds it when the wait is over', async () => {
+  it('names its holder on timeout', async () => {
     writeFileSync(path, JSON.stringify(await ownProcess()));
     await expect(acquireLock(path, { ...options, timeoutMs: 50 })).rejects.toMatchObject({
       code: 'LOCKED',
@@ -64,7 +64,7 @@ describe('a lock', () => {
     });
   });
 
-  it('is not waited for after the caller was told to stop', async () => {
+  it('ends the wait on abort', async () => {
     writeFileSync(path, JSON.stringify(await ownProcess()));
     const signal = AbortSignal.abort(new Error('told to stop'));
     await expect(acquireLock(path, { ...options, signal })).rejects.toThrow('told to stop');

@@ -14,7 +14,7 @@ import {
 } from '../../../infra/host/process-identity.ts';
 
 describe('the identity of a process', () => {
-  it('tells a process from another that got its pid later', async () => {
+  it('distinguishes a process from a later one with the same pid', async () => {
     const own = await ownProcess();
     expect(await isAlive(own)).toBe(true);
     const earlier: ProcessIdentity = { pid: own.pid, start: '1@another' };
@@ -22,11 +22,11 @@ describe('the identity of a process', () => {
     expect(await signalProcess(earlier, 'SIGKILL')).toBe(false);
   });
 
-  it('is none for a pid that nobody has', async () => {
+  it('is undefined for an unused pid', async () => {
     expect(await identify(2 ** 22 + 1)).toBeUndefined();
   });
 
-  it('is read past names with spaces and parentheses', () => {
+  it('is parsed behind names with spaces and parentheses', () => {
     const rest = Array.from({ length: 18 }, (_, i) => i).join(' ');
     expect(parseProcStat(`42 (a b) c) S ${rest} 777 0 0`, 'boot')).toEqual({
       start: '777@boot',
@@ -37,7 +37,7 @@ describe('the identity of a process', () => {
     expect(parseProcStat('garbage', 'boot')).toBeUndefined();
   });
 
-  it('is read from ps where there is no /proc', () => {
+  it('is read from ps without /proc', () => {
     expect(parsePs('Ss   Mon Jan  5 10:00:00 2026\n')).toEqual({
       start: 'Mon Jan  5 10:00:00 2026',
       state: 'running',
@@ -47,7 +47,7 @@ describe('the identity of a process', () => {
   });
 });
 
-it('counts a process that has ended and was not waited for (a zombie) as gone', async () => {
+it('a terminated process that was not reaped (a zombie) counts as gone', async () => {
   const parent = spawn('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 60'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
@@ -63,10 +63,10 @@ it('counts a process that has ended and was not waited for (a zombie) as gone', 
   }
 });
 
-describe('without /proc', () => {
+describe('process identity without /proc', () => {
   afterEach(() => vi.unstubAllEnvs());
 
-  it('reads the same start time in every locale and time zone', async () => {
+  it('has the same start time in every locale and time zone', async () => {
     await onDarwin(async () => {
       const before = await identify(process.pid);
       expect(before?.start).toMatch(/20\d\d$/);
@@ -76,7 +76,7 @@ describe('without /proc', () => {
     });
   });
 
-  it('counts a process as running, and does not signal it, where ps is not installed', async () => {
+  it('counts a process as running, and does not signal it, when ps is not installed', async () => {
     const own = await ownProcess();
     await onDarwin(async () => {
       vi.stubEnv('PATH', '/nowhere');
@@ -89,7 +89,7 @@ describe('without /proc', () => {
 });
 
 describe('ending a process', () => {
-  it('continues a stopped one so that it can end by itself', async () => {
+  it('resumes a stopped one so that it can exit itself', async () => {
     const identity = await started(`process.on('SIGTERM', () => process.exit(0))`);
     process.kill(identity.pid, 'SIGSTOP');
     expect(await awaitState(identity, 'stopped', 2_000)).toBe(true);
@@ -97,7 +97,7 @@ describe('ending a process', () => {
     expect(await endProcess(identity, 0)).toBe(false);
   });
 
-  it('kills one that does not follow within the grace', async () => {
+  it('kills one that does not exit within the grace period', async () => {
     const identity = await started(`process.on('SIGTERM', () => {})`);
     expect(await endProcess(identity, 50)).toBe(true);
     expect(await isAlive(identity)).toBe(false);

@@ -8,7 +8,7 @@ import { waitUntil } from '../../support/redis-process.ts';
 const NODE = process.execPath;
 
 describe('runProgram', () => {
-  it('gives what the program said, and the same to the sink', async () => {
+  it('returns the output of the program, and passes it to the sink', async () => {
     const kept: ProgramRecord[] = [];
     const record = await runProgram({
       command: '/bin/sh',
@@ -25,7 +25,7 @@ describe('runProgram', () => {
     expect(kept).toEqual([record]);
   });
 
-  it('adds to the environment and runs where it is told', async () => {
+  it('extends the environment and uses the given directory', async () => {
     const { stdout } = await runProgram({
       command: '/bin/sh',
       args: ['-c', 'echo $PLANTED; pwd'],
@@ -35,12 +35,12 @@ describe('runProgram', () => {
     expect(stdout).toBe('here\n/\n');
   });
 
-  it('ends a program, and what that started, at the bound', async () => {
+  it('ends a program and its children on timeout', async () => {
     const run = runProgram({ command: '/bin/sh', args: ['-c', 'sleep 60 & wait'], timeoutMs: 100 });
     await expect(run).rejects.toMatchObject({ code: 'PROGRAM_TIMEOUT' });
   });
 
-  it('ends a program when it is told to stop', async () => {
+  it('ends a program on abort', async () => {
     const stop = new AbortController();
     const run = runProgram({ command: '/bin/sleep', args: ['60'], signal: stop.signal });
     stop.abort(new Error('told to stop'));
@@ -48,7 +48,7 @@ describe('runProgram', () => {
     await expect(runProgram({ command: 'true', signal: stop.signal })).rejects.toThrow('told to stop');
   });
 
-  it('says that a program is not there', async () => {
+  it('reports a missing program', async () => {
     await expect(runProgram({ command: '/nonexistent' })).rejects.toMatchObject({
       code: 'PROGRAM_NOT_FOUND',
     });
@@ -58,7 +58,7 @@ describe('runProgram', () => {
 });
 
 describe('startDaemon', () => {
-  it('writes to its log, leads a process group of its own, and is told things', async () => {
+  it('writes to its log, leads its own process group, and receives messages', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'kit-test-'));
     const logPath = join(dir, 'log');
     const daemon = startDaemon({
@@ -77,7 +77,7 @@ describe('startDaemon', () => {
     rmSync(dir, { recursive: true });
   });
 
-  it('does not keep its starter from ending, and lives on', async () => {
+  it('does not keep its parent from exiting, and survives it', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'kit-test-'));
     const script = `
       import { startDaemon } from ${JSON.stringify(join(import.meta.dirname, '../../../infra/host/process.ts'))};

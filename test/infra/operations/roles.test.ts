@@ -21,13 +21,13 @@ afterAll(async () => {
 });
 
 describe('settleRoles', () => {
-  it('returns the master of a healthy environment at once, and says nothing', async () => {
+  it('returns the master of a healthy environment at once, without output', async () => {
     const said: string[] = [];
     expect(await settleRoles(environment, { progress: (line) => said.push(line) })).toBe('redis-1');
     expect(said).toEqual([]);
   });
 
-  it('makes a master that returns after a failover a replica of the new one, and says so', async () => {
+  it('makes a master that returns after a failover a replica of the new one, and reports it', async () => {
     const heal = await environment.capabilities.pause?.('redis-1');
     await waitUntil('a failover', async () => {
       const { kind } = await readRoles(environment);
@@ -44,7 +44,7 @@ describe('settleRoles', () => {
     expect(info).toContain('role:slave');
   });
 
-  it('says at its bound what it waited for and what it found', async () => {
+  it('reports on timeout the awaited and the found state', async () => {
     const master = await settleRoles(environment);
     for (const { id } of environment.topology.sentinels) await environment.capabilities.kill?.(id);
     await expect(settleRoles(environment, { timeoutMs: 300 })).rejects.toMatchObject({

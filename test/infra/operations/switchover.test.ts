@@ -7,7 +7,7 @@ import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { configuration, singleConfiguration, temporaryStateDir } from '../substrates/local/fixtures.ts';
 
-describe('a planned switch', () => {
+describe('a planned switchover', () => {
   const state = temporaryStateDir();
   let environment: Environment;
 
@@ -24,7 +24,7 @@ describe('a planned switch', () => {
     state[Symbol.dispose]();
   });
 
-  it('loses no write that was acknowledged while it went on, twice in a row', async () => {
+  it('loses no write that was acknowledged meanwhile, twice in a row', async () => {
     const acknowledged: string[] = [];
     for (const round of [1, 2]) {
       const from = (await environment.masterId()) as string;
@@ -42,13 +42,13 @@ describe('a planned switch', () => {
     }
   });
 
-  it('tells its steps', async () => {
+  it('reports its steps', async () => {
     const lines: string[] = [];
     const { from, to } = await switchover(environment, { progress: (line) => lines.push(line) });
     expect(lines).toEqual([`every replica has all that ${from} took`, `${to} is master`]);
   });
 
-  it('called off before a failover has begun leaves the old master writable', async () => {
+  it('that is aborted before the failover begins leaves the old master writable', async () => {
     const from = (await environment.masterId()) as string;
     const controller = new AbortController();
     const progress = () => controller.abort(new Error('called off'));
@@ -60,7 +60,7 @@ describe('a planned switch', () => {
     expect(await environment.masterId()).toBe(from);
   });
 
-  it('that no sentinel can carry out leaves the old master writable, at once', async () => {
+  it('that no sentinel can perform leaves the old master writable, at once', async () => {
     const master = (await environment.masterId()) as string;
     for (const { id } of environment.topology.sentinels) await environment.capabilities.kill?.(id);
     await expect(switchover(environment, { stepTimeoutMs: 300 })).rejects.toMatchObject({
@@ -72,7 +72,7 @@ describe('a planned switch', () => {
     expect(await environment.masterId()).toBe(master);
   });
 
-  it('is refused where a replica is not in sync, since that one could be promoted', async () => {
+  it('is refused when a replica is not in sync, since it could be promoted', async () => {
     const from = (await environment.masterId()) as string;
     const replica = environment.topology.redis.find(({ id }) => id !== from)?.id as string;
     const admin = await environment.admin(replica);
@@ -80,7 +80,7 @@ describe('a planned switch', () => {
     await expect(switchover(environment)).rejects.toThrow(`${replica} is not in sync with ${from}`);
   });
 
-  it('is refused where there is nobody to switch to', async () => {
+  it('is refused when there is no replica', async () => {
     await using single = await localSubstrate({ stateDir: state.path }).apply(
       planTopology(singleConfiguration('switch-single')),
       { ephemeral: true },

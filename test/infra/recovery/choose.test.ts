@@ -18,7 +18,7 @@ function numbers(seed: number): (below: number) => number {
   };
 }
 
-describe('two windows on one history', () => {
+describe('two windows of one history', () => {
   it.each([
     ['the same', window(0, 100), window(0, 100), 'same'],
     ['a prefix', window(0, 80), window(0, 100), 'behind'],
@@ -33,13 +33,13 @@ describe('two windows on one history', () => {
     expect(compareWindows(a, b)).toBe(order);
   });
 
-  it('that differ within their overlap show nothing', () => {
+  it('that differ within their overlap prove nothing', () => {
     const other = window(0, 100);
     other[50] = 7;
     expect(compareWindows(window(0, 80), other)).toBe('unknown');
   });
 
-  it('of one command that repeats show nothing, although they look the same', () => {
+  it('of one repeated command prove nothing, although they look the same', () => {
     const repeating = new Uint32Array(100).fill(8);
     expect(compareWindows(repeating, repeating.slice(0, 90))).toBe('unknown');
     expect(compareWindows(repeating, repeating)).toBe('unknown');
@@ -47,7 +47,7 @@ describe('two windows on one history', () => {
     expect(compareWindows(turns.slice(0, 80), turns.slice(20))).toBe('unknown');
   });
 
-  it('are compared although one command comes again, such as a library that each start loads', () => {
+  it('are compared although one command is repeated, such as the library load of each start', () => {
     const [first, last] = [Uint32Array.of(8, ...window(0, 100), 8), Uint32Array.of(8, ...window(0, 90))];
     expect(compareWindows(first, last)).toBe('ahead');
     expect(compareWindows(first, first)).toBe('same');
@@ -59,7 +59,7 @@ describe('two windows on one history', () => {
     expect(compareWindows(timed(1, 2, 3), timed(3, 4))).toBe('unknown');
   });
 
-  it('that both begin without a key are compared however short', () => {
+  it('that both begin without a key are compared at any length', () => {
     const of = (digests: Uint32Array, isComplete = true): Position => ({
       kind: 'commands',
       digests,
@@ -71,7 +71,7 @@ describe('two windows on one history', () => {
     expect(comparePositions(of(window(0, 1)), of(window(1, 3)))).toBe('unknown');
   });
 
-  it('never show a wrong order, whatever repeats in the history', () => {
+  it('never prove a wrong order, whatever is repeated in the history', () => {
     let known = 0;
     for (let seed = 1; seed <= 4_000; seed += 1) {
       const next = numbers(seed);
@@ -94,7 +94,7 @@ describe('two windows on one history', () => {
     expect(known).toBeGreaterThan(500);
   });
 
-  it('as replication id and offset are compared within one id only', () => {
+  it('of replication id and offset are compared within one id only', () => {
     const at = (replicationId: string, offset: number): Position => ({
       kind: 'offset',
       replicationId,
@@ -126,8 +126,8 @@ const choose = (
   contents?: ReadonlyMap<string, { keys: number; digest: string }>,
 ) => chooseSource({ named: 'redis-1', nodes, ...(contents && { contents }) });
 
-describe('an environment starts', () => {
-  it('from the named master where no node has more', () => {
+describe('the start of an environment', () => {
+  it('uses the named master when no node has more', () => {
     const nodes = [usable('redis-1', 100), usable('redis-2', 100), usable('redis-3', 90, 20)];
     expect(choose(nodes)).toMatchObject({ kind: 'start', nodeId: 'redis-1' });
     expect(choose([usable('redis-1', 100), empty('redis-2'), damaged('redis-3')])).toMatchObject({
@@ -140,7 +140,7 @@ describe('an environment starts', () => {
     });
   });
 
-  it('from the node that has most where the named master has less, none or damaged data', () => {
+  it('uses the node with the most recent data when the named master has less, none or damaged data', () => {
     const others = [usable('redis-2', 90), usable('redis-3', 100)];
     expect(choose([usable('redis-1', 80), ...others])).toMatchObject({
       kind: 'start',
@@ -154,7 +154,7 @@ describe('an environment starts', () => {
     });
   });
 
-  it('from none before it is told which, where it is not proven who has more', () => {
+  it('requires a choice when it is not proven which node has more', () => {
     const far = usable('redis-2', 300, 200);
     expect(choose([usable('redis-1', 100), far])).toMatchObject({
       kind: 'ask',
@@ -169,7 +169,7 @@ describe('an environment starts', () => {
     });
   });
 
-  it('from the named master where the contents are equal, and names the keys of each where they are not', () => {
+  it('uses the named master when the contents are equal, and names the differing keys of each when they are not', () => {
     const nodes = [usable('redis-1', 100), usable('redis-2', 300, 200)];
     const equal = { keys: 5, digest: 'a' };
     expect(
@@ -191,14 +191,14 @@ describe('an environment starts', () => {
     });
   });
 
-  it('not at all where some data is damaged and none is usable', () => {
+  it('is refused when some data is damaged and none is usable', () => {
     expect(choose([damaged('redis-1'), empty('redis-2')])).toEqual({
       kind: 'none',
       reason: 'redis-1 is damaged: x.aof: broken',
     });
   });
 
-  it('says of each node what it has', () => {
+  it('describes the data of each node', () => {
     expect(describeData(usable('redis-1', 100))).toBe(
       'redis-1 has 100 bytes in its append-only file, 100 commands since its last rewrite',
     );

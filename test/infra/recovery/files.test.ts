@@ -28,14 +28,14 @@ describe('an append-only file', () => {
     command('SET', 'b', '2'),
   ].join('');
 
-  it('gives one digest per command, SELECT left out, in whatever pieces it comes', () => {
+  it('gives one digest per command, SELECT excluded, for any chunking', () => {
     const scan = scanOf(whole);
     expect(scan).toMatchObject({ validBytes: whole.length, isTruncated: false });
     expect(scan.digests).toHaveLength(2);
     for (const pieceBytes of [1, 2, 3, 7]) expect(scanOf(whole, pieceBytes)).toEqual(scan);
   });
 
-  it('tells the same words in another database or with other borders apart', () => {
+  it('distinguishes the same words in another database or with other boundaries', () => {
     const digests = [
       command('SET', 'ab', 'c'),
       command('SET', 'a', 'bc'),
@@ -60,7 +60,7 @@ describe('an append-only file', () => {
     expect(others.map((text) => (scanOf(text).digests[0] ?? 1) % 2)).toEqual([0, 0, 0, 0]);
   });
 
-  it('that is cut off anywhere in its last command has all before it', () => {
+  it('that is truncated anywhere in its last command keeps all commands before it', () => {
     const before = whole.length;
     for (let cut = 1; cut < command('INCR', 'c').length; cut += 1) {
       const scan = scanOf(whole + command('INCR', 'c').slice(0, cut));
@@ -82,11 +82,11 @@ describe('an append-only file', () => {
     ['an argument without its dollar sign', `${whole}*1\r\n+3\r\nINC\r\n`],
     ['an argument that is longer than it says', `${whole}*2\r\n$3\r\nINCR\r\n$1\r\nc\r\n`],
     ['a command without arguments', `${whole}*0\r\n`],
-  ])('is refused with %s', (_what, text) => {
+  ])('is rejected with %s', (_what, text) => {
     expect(scanOf(text).problem).toMatch(new RegExp(`, after ${whole.length} valid bytes$`));
   });
 
-  it('names its files in a manifest: the base, then the increments by number', () => {
+  it('lists its files in a manifest: the base, then the increments by number', () => {
     const parse = (text: string) => parseManifest(text, splitArguments);
     expect(
       parse(
@@ -147,7 +147,7 @@ describe('a snapshot of a real server', () => {
     return scanner.end();
   };
 
-  it('has a right checksum, a place in the replication stream, and keys', () => {
+  it('has a valid checksum, a replication offset, and keys', () => {
     const facts = scan(snapshot);
     expect(facts).toMatchObject({ replicationId: expect.stringMatching(/^[0-9a-f]{40}$/), keys: 100 });
     expect(facts.problem).toBeUndefined();
@@ -155,7 +155,7 @@ describe('a snapshot of a real server', () => {
     for (const pieceBytes of [1, 5, 8, 9, 1_000]) expect(scan(snapshot, pieceBytes)).toEqual(facts);
   });
 
-  it('is refused with any byte changed, and cut off anywhere', () => {
+  it('is rejected with any byte changed, or truncated anywhere', () => {
     for (let at = 9; at < snapshot.length; at += 97) {
       const changed = Buffer.from(snapshot);
       changed[at] = (changed[at] as number) ^ 0x40;
@@ -167,7 +167,7 @@ describe('a snapshot of a real server', () => {
     expect(scan(Buffer.from('not a snapshot at all')).problem).toMatch(/does not begin with REDIS/);
   });
 
-  it('is a node’s data where appendonly is off; where it is on, it is not loaded', async () => {
+  it('is the data of a node with appendonly off, and not loaded with appendonly on', async () => {
     writeFileSync(join(dir, 'dump.rdb'), snapshot);
     const names = {
       appendonly: false,
@@ -249,7 +249,7 @@ describe('an append-only directory of a real server', () => {
     expect(found.position.digests).toHaveLength(50);
   });
 
-  it('is damaged where the server would refuse it, or load less than there is', async () => {
+  it('is damaged when the server would refuse it, or load less than it contains', async () => {
     const base = fileOf('base');
     const increment = fileOf('increment');
     const middle = (bytes: Buffer) => {

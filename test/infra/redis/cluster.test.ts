@@ -23,7 +23,7 @@ const nodes = (id: string, clusterId = 'one') => {
 };
 
 describe('the plan of a cluster', () => {
-  it('is all masters, then a replica of each, with every slot given to one', () => {
+  it('has all masters, then a replica of each, with every slot assigned to one', () => {
     const shards = topology.redis.map(({ id, bootstrapMaster, shard }) => [
       id,
       bootstrapMaster,
@@ -40,7 +40,7 @@ describe('the plan of a cluster', () => {
     expect(topology.sentinels).toEqual([]);
   });
 
-  it.each([3, 4, 5])('leaves no slot out with %i masters', (masters) => {
+  it.each([3, 4, 5])('omits no slot with %i masters', (masters) => {
     const { redis } = planTopology(loadEnvironment('cluster', { 'topology.masters': masters }, new Map()));
     const ranges = redis.filter((node) => node.bootstrapMaster).map((node) => node.shard?.slots);
     expect(ranges[0]?.[0]).toBe(0);
@@ -58,7 +58,7 @@ describe('the plan of a cluster', () => {
 });
 
 describe('the nodes.conf of a node', () => {
-  it('says who it is, who the others are, and whose the slots are', () => {
+  it('contains its own id, the other nodes, and the slot owners', () => {
     const [first, , , fourth, , , vars] = nodes('redis-4').split('\n');
     expect(first).toMatch(/^[0-9a-f]{40} 10\.0\.0\.1:6379@16379 master - 0 0 1 connected 0-5460$/);
     expect(fourth).toMatch(/^[0-9a-f]{40} 10\.0\.0\.4:6379@16379 myself,slave [0-9a-f]{40} 0 0 1 connected$/);
@@ -66,14 +66,14 @@ describe('the nodes.conf of a node', () => {
     expect(vars).toBe('vars currentEpoch 3 lastVoteEpoch 0');
   });
 
-  it('is the same picture for every node, and another one for another cluster', () => {
+  it('agrees between all nodes, and differs for another cluster', () => {
     const withoutMyself = (text: string) => text.replaceAll('myself,', '');
     expect(withoutMyself(nodes('redis-1'))).toBe(withoutMyself(nodes('redis-6')));
     const ids = (text: string) => text.match(/^[0-9a-f]{40}/gm) ?? [];
     expect(new Set([...ids(nodes('redis-1')), ...ids(nodes('redis-1', 'two'))]).size).toBe(12);
   });
 
-  it('is read as CLUSTER NODES is: a range, a slot by itself, one that is being moved', () => {
+  it('is parsed like CLUSTER NODES: a range, a single slot, a migrating one', () => {
     const id = 'a'.repeat(40);
     const text = `${id} 10.0.0.1:6379@16379,host myself,master - 0 0 7 connected 0-5 9 [6->-${'b'.repeat(40)}]\n`;
     expect(parseClusterNodes(text)).toEqual([
@@ -93,7 +93,7 @@ describe('the nodes.conf of a node', () => {
     ]);
   });
 
-  it('of two who claim a slot the later epoch has it', () => {
+  it('gives a slot that two nodes claim to the later epoch', () => {
     const line = { address: { host: '', port: 0 }, flags: [], master: undefined, migrating: [] };
     const owners = slotOwners([
       { ...line, id: 'old', configEpoch: 1, slots: [[0, 10]] },
@@ -103,19 +103,19 @@ describe('the nodes.conf of a node', () => {
   });
 });
 
-describe('the redis.conf of a node', () => {
+describe('the redis.conf of a cluster node', () => {
   const lines = (name: string, flags = {}) => {
     const asked = loadEnvironment(name, flags, new Map());
     const [node] = planTopology(asked).redis;
     return clusterSettings(asked, node as RedisNode, { host: '10.0.0.1', port: 6379 });
   };
 
-  it('gives a reason for every line, and has none outside a cluster', () => {
+  it('has a reason for every line, and no such line outside a cluster', () => {
     expect(lines('cluster').every((change) => 'reason' in change && change.reason !== '')).toBe(true);
     expect(lines('dev')).toEqual([]);
   });
 
-  it('announces the TLS port and has the bus speak TLS where that is asked for', () => {
+  it('announces the TLS port and encrypts the bus when TLS is enabled', () => {
     const names = (flags = {}) => lines('cluster', flags).map(({ name }) => name);
     expect(names()).toContain('cluster-announce-port');
     expect(names({ 'security.tls': true })).toEqual(
@@ -125,7 +125,7 @@ describe('the redis.conf of a node', () => {
   });
 });
 
-describe('what is missing of a cluster', () => {
+describe('the health check of a cluster', () => {
   /** Six nodes with given answers: only the texts are under test. */
   const told = (change: (id: string, answer: string) => string) => {
     const admin = async (id: string) =>
@@ -172,11 +172,11 @@ describe('what is missing of a cluster', () => {
           : it,
       'redis-2 has 0 of 1 replicas',
     ],
-  ])('names %s', async (_, change, missing) => {
+  ])('reports %s', async (_, change, missing) => {
     expect(await told(change)).toBe(missing);
   });
 
-  it('is nobody’s question outside a cluster', () => {
+  it('is skipped outside a cluster', () => {
     const dev = planTopology(loadEnvironment('dev', {}, new Map()));
     expect(clusterView({ topology: dev, admin: () => Promise.reject(new Error('asked')) })).toBeUndefined();
   });
@@ -205,7 +205,7 @@ cluster-require-full-coverage no
     );
   };
 
-  it('finds nothing in a sound one', () => expect(lintConf(sound)).toEqual([]));
+  it('accepts a sound one', () => expect(lintConf(sound)).toEqual([]));
 
   it.each([
     ['cluster-node-timeout 15000', 'warning cluster-node-timeout'],
@@ -217,12 +217,12 @@ cluster-require-full-coverage no
     ['min-replicas-to-write 0', 'info min-replicas-to-write'],
     ['tls-port 6379', 'warning tls-cluster'],
     ['cluster-enabled no', 'info cluster-node-timeout'],
-  ])('judges %s', (line, finding) => expect(found(line)).toContain(finding));
+  ])('reports %s', (line, finding) => expect(found(line)).toContain(finding));
 
   it.each([
     ['replicaof 10.0.0.2 6379', 'error replicaof', 'replicaof directive not allowed in cluster mode'],
     ['port 65000', 'error port', 'port number must be 55535 or less'],
-  ])('says what the server refuses, and it does: %s', (line, finding, words) => {
+  ])('rejects what the server rejects: %s', (line, finding, words) => {
     expect(found(line)).toContain(finding);
     const dir = mkdtempSync(join(tmpdir(), 'kit-cluster-lint-'));
     try {

@@ -8,7 +8,7 @@ import { RedisProcess } from '../../support/redis-process.ts';
 it.each([
   ['NOREPLICAS', 'min-replicas-to-write 1'],
   ['OOM', 'maxmemory 1'],
-])('says which node refuses, and with what: %s', async (reply, directive) => {
+])('a rejected function load names the node and the error: %s', async (reply, directive) => {
   await using redis = await RedisProcess.start({ conf: [directive] });
   await expect(loadFunctions(['redis-1'], async () => redis.admin())).rejects.toMatchObject({
     code: 'FUNCTIONS_REFUSED',
@@ -17,7 +17,7 @@ it.each([
   });
 });
 
-it('lets a container expect the name that the library has today', () => {
+it('a container may expect the current name of the library', () => {
   const script = readFileSync('infra/substrates/docker/image/node.sh', 'utf8');
   const [, read] = /library=\$\((sed .*) \/kit\/redis_cache_kit\.lua\)/.exec(script) ?? [];
   const name = execFileSync('sh', ['-c', read ?? 'false'], { input: functionLibrary(), encoding: 'utf8' });

@@ -16,11 +16,11 @@ describe('the version of a server', () => {
     ['Valkey server v=9.1.2 sha=00000000:1 malloc=libc bits=64 build=x', valkey('9.1.2')],
     ['redis-cli 7.0.15', undefined],
     ['', undefined],
-  ])('is read from %j', (text, server) => {
+  ])('is parsed from %j', (text, server) => {
     expect(parseBanner(text)).toEqual(server);
   });
 
-  it('is that of the fork where commands of Redis are compared', () => {
+  it('is that of the fork point when commands of Redis are compared', () => {
     expect(redisCompatibility(redis('7.0.15'))).toBe('7.0.15');
     expect(redisCompatibility(valkey('9.1.2'))).toBe('7.2.4');
   });
@@ -34,7 +34,7 @@ describe('the version of a server', () => {
     expect(isSupported(server)).toBe(supported);
   });
 
-  it('is written with the name of its family', () => {
+  it('is formatted with the name of its family', () => {
     expect(formatServer(valkey('8.0.1'))).toBe('Valkey 8.0.1');
   });
 });

@@ -23,7 +23,7 @@ const sound: MachineFacts = {
 };
 
 describe('the doctor', () => {
-  it('has nothing to say about a sound machine', () => {
+  it('reports nothing on a sound machine', () => {
     const checks = checkMachine(sound);
     expect(checks.map(({ state }) => state)).toEqual(Array(checks.length).fill('ok'));
     expect(checks.every(({ remedy }) => remedy === '')).toBe(true);
@@ -63,7 +63,7 @@ describe('the doctor', () => {
     ],
     ['state-directory', 'fail', { stateDirProblem: '/ cannot be written to (EROFS)' }],
     ['temporary-directory', 'fail', { temporaryDirProblem: '/tmp/file is no directory' }],
-  ] as const)('finds what is wrong with %s: %s', (id, state, change) => {
+  ] as const)('reports %s: %s', (id, state, change) => {
     const wrong = checkMachine({ ...sound, ...change } as MachineFacts).filter(
       (check) => check.state !== 'ok',
     );
@@ -71,7 +71,7 @@ describe('the doctor', () => {
     expect(wrong[0]).toMatchObject({ id, state });
   });
 
-  it('has no opinion on what a system does not have', () => {
+  it('skips checks that the system does not support', () => {
     const elsewhere = {
       ...sound,
       overcommitMemory: undefined,
@@ -82,7 +82,7 @@ describe('the doctor', () => {
     expect(checks.filter(({ found }) => found === 'not a matter of this system')).toHaveLength(3);
   });
 
-  it('looks at this machine', async () => {
+  it('checks this machine', async () => {
     using state = temporaryStateDir();
     await using _environment = await localSubstrate({ stateDir: state.path }).apply(
       planTopology(singleConfiguration('doctor')),

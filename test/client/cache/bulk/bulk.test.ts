@@ -64,7 +64,7 @@ describe('200,000 keys', () => {
     expect(await redis.admin().dbsize()).toBe(0);
   });
 
-  it('are loaded by one call of the loader per batch', async () => {
+  it('are loaded with one loader call per batch', async () => {
     const some = keys.slice(0, 20_000);
     const asked: number[] = [];
     const values = await cache.getOrComputeMany(some, (missing) => {
@@ -83,7 +83,7 @@ describe('200,000 keys', () => {
     expect(await cache.get('tagged')).toBeUndefined();
   });
 
-  it('are found and deleted by a pattern', async () => {
+  it('are found and deleted by pattern', async () => {
     await cache.setMany(new Map(keys.map((key) => [key, 1])));
     expect(await cache.invalidation.pattern('key:*')).toEqual({ outcome: 'applied', deleted: MANY });
   });
@@ -96,7 +96,7 @@ describe('200,000 keys', () => {
     await warmer.close();
   });
 
-  it('are read through a first tier, which has those that were there', async () => {
+  it('are read through a first tier, which serves the keys that it holds', async () => {
     await using tiered = disposable(tieredCache({ address: redis.address, namespace: 'bulk' }));
     await cache.setMany(new Map(keys.slice(0, 1000).map((key) => [key, key])));
     await waitUntil('the first tier serves', async () => {
@@ -130,15 +130,15 @@ describe('1,000,000 keys', () => {
   }, 320_000);
 });
 
-describe('many keys', () => {
-  it('are refused together where one of them is none', async () => {
+describe('calls with many keys', () => {
+  it('are rejected as a whole when one key is invalid', async () => {
     const keys = keysTo(2000);
     await cache.setMany(new Map(keys.map((key) => [key, 1])));
     await expect(cache.delete([...keys, ''])).rejects.toThrowError(ConfigurationError);
     expect(await cache.exists(keys)).toBe(2000);
   });
 
-  it('may be given as arguments or as a list', async () => {
+  it('accept keys as arguments or as a list', async () => {
     await cache.setMany(new Map(keysTo(4).map((key) => [key, 1])));
     expect(await cache.exists('key:0', 'key:1')).toBe(2);
     expect(await cache.exists(['key:0', 'key:1', 'absent'])).toBe(2);
@@ -150,7 +150,7 @@ describe('many keys', () => {
 });
 
 describe('batches', () => {
-  it('are at most four at a time, are done in order, and the first one starts at once', async () => {
+  it('run at most four at a time and in order, and the first one starts at once', async () => {
     const started: number[] = [];
     const done: number[] = [];
     const waiting: (() => void)[] = [];
@@ -174,7 +174,7 @@ describe('batches', () => {
     expect(done).toEqual([0, 500, 1000, 1500, 2000, 2500]);
   });
 
-  it('end with the first error, once those that were started have ended', async () => {
+  it('end with the first error, after the started batches have ended', async () => {
     let ended = 0;
     let started = 0;
     const all = inBatches(

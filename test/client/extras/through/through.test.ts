@@ -56,7 +56,7 @@ const failing = (): never => {
 };
 
 describe('read-through', () => {
-  it('loads what is missing once, and asks again for what the source has not', async () => {
+  it('loads a missing value once, and asks again for a value that the source does not have', async () => {
     const table = new Table();
     const store = readThrough(cacheOf(), table);
     expect(await store.get('k')).toBeUndefined();
@@ -78,7 +78,7 @@ describe('write-through', () => {
     expect([table.rows.has('k'), await cache.get('k')]).toEqual([false, undefined]);
   });
 
-  it('leaves the cache as it was when the source refuses', async () => {
+  it('leaves the cache unchanged when the source rejects the write', async () => {
     const [table, cache] = [new Table(), cacheOf()];
     const store = writeThrough(cache, table);
     await store.set('k', 1);
@@ -88,7 +88,7 @@ describe('write-through', () => {
     expect(await cache.get('k')).toBe(1);
   });
 
-  it('rather has nothing in the cache than the old value, when only the source took the new one', async () => {
+  it('leaves no entry rather than the old value when only the source accepted the new one', async () => {
     const [table, cache] = [new Table(), cacheOf()];
     const store = writeThrough(cache, table);
     await store.set('k', 1);
@@ -96,7 +96,7 @@ describe('write-through', () => {
     expect([table.rows.get('k'), await cache.get('k')]).toEqual([5n, undefined]);
   });
 
-  it('keeps the order of writes to a key, however long the source takes for each', async () => {
+  it('keeps the order of writes to a key, however slow the source is', async () => {
     const [table, cache] = [new Table(), cacheOf()];
     const store = writeThrough(cache, table);
     table.fails = ([change]) =>
@@ -105,7 +105,7 @@ describe('write-through', () => {
     expect([table.rows.get('k'), await cache.get('k')]).toEqual(['new', 'new']);
   });
 
-  it('deletes instead of setting where many processes write', async () => {
+  it('deletes instead of setting when several processes write', async () => {
     const [table, cache] = [new Table(), cacheOf()];
     const store = writeThrough(cache, table, { afterStore: 'delete' });
     expect(await store.set('k', 1)).toEqual({ source: 'none' });
@@ -123,7 +123,7 @@ describe('write-behind', () => {
     return { table, cache, store, events };
   };
 
-  it('has a change in the cache at once and in the source within the delay, the last one for each key', async () => {
+  it('changes the cache at once and the source within the delay, with the last change per key', async () => {
     const { table, cache, store } = opened({ maxDelayMs: 20 });
     for (let i = 0; i < 10; i++) await store.set('k', i);
     await store.set('other', 1);
@@ -147,7 +147,7 @@ describe('write-behind', () => {
     await store.close();
   });
 
-  it('answers with what waits, even when the cache has lost it, and with nothing for what is to be removed', async () => {
+  it('returns a pending value even when the cache has lost it, and none for a pending removal', async () => {
     const { table, cache, store } = opened({ maxDelayMs: 60_000 });
     table.rows.set('gone', 1);
     await store.set('k', 1);
@@ -159,7 +159,7 @@ describe('write-behind', () => {
     expect(await store.get('k')).toBe(1);
   });
 
-  it('removes again what was loaded elsewhere while the source still had it', async () => {
+  it('removes an entry again that another process loaded before the source was changed', async () => {
     const { table, cache, store } = opened({ maxDelayMs: 60_000 });
     table.rows.set('k', 'old');
     await store.delete('k');
@@ -170,7 +170,7 @@ describe('write-behind', () => {
     await store.close();
   });
 
-  it('tries again, later and later, and then stores', async () => {
+  it('retries with increasing delays, and then stores', async () => {
     const { table, store, events } = opened();
     let left = 3;
     table.fails = () => {
@@ -183,7 +183,7 @@ describe('write-behind', () => {
     await store.close();
   });
 
-  it('keeps a change that comes while an older one of its key is being sent', async () => {
+  it('keeps a change that arrives while an older one of its key is being sent', async () => {
     const { table, store } = opened();
     const gate = Promise.withResolvers<void>();
     table.fails = ([change]) => (change?.sequence === 1 ? gate.promise : undefined);
@@ -196,7 +196,7 @@ describe('write-behind', () => {
     await store.close();
   });
 
-  it('counts and reports what it loses, only that, and takes it out of the cache', async () => {
+  it('counts and reports exactly the changes that it loses, and removes them from the cache', async () => {
     const { table, cache, store, events } = opened({ attempts: 2 });
     table.fails = (changes) => {
       if (changes.some(({ key }) => key === 'bad')) failing();
@@ -211,7 +211,7 @@ describe('write-behind', () => {
     expect(await store.close()).toMatchObject({ queued: 0, stored: 2, lost: 1 });
   });
 
-  it('refuses what the queue has no room for, before the cache has it', async () => {
+  it('rejects a change that exceeds the queue, before it reaches the cache', async () => {
     const { cache, store } = opened({ maxDelayMs: 60_000, queueMax: 2 });
     await store.set('a', 1);
     await store.set('b', 1);
@@ -221,7 +221,7 @@ describe('write-behind', () => {
     await store.close();
   });
 
-  it('sends nothing that the cache refuses, and goes on with what stood before', async () => {
+  it('sends nothing that the cache rejects, and keeps the existing value', async () => {
     const { table, store } = opened({ maxDelayMs: 60_000 });
     await store.set('k', 1);
     await expect(store.set('k', 5n)).rejects.toThrowError(SerializationError);
@@ -230,7 +230,7 @@ describe('write-behind', () => {
     expect([...table.rows]).toEqual([['k', 1]]);
   });
 
-  it('flushes at close, within its bound, and counts what a hung source keeps it from storing', async () => {
+  it('flushes at close, within its bound, and counts what a hung source did not store', async () => {
     const { table, store, events } = opened({ maxDelayMs: 60_000, closeTimeoutMs: 50, batchSize: 2 });
     table.fails = () => new Promise(() => {});
     for (const key of ['a', 'b', 'c']) await store.set(key, 1);
@@ -239,7 +239,7 @@ describe('write-behind', () => {
     await expect(store.set('k', 1)).rejects.toThrowError(ClosedError);
   });
 
-  it('sends at close what the cache was just taking, and acknowledges nothing that is lost', async () => {
+  it('sends at close what the cache was just accepting, and acknowledges nothing that is lost', async () => {
     const { table, store } = opened({ maxDelayMs: 60_000 });
     const [set, removed] = [store.set('a', 1), store.delete('b')];
     expect(await store.close()).toMatchObject({ stored: 2, lost: 0 });
@@ -247,7 +247,7 @@ describe('write-behind', () => {
     expect([...table.rows]).toEqual([['a', 1]]);
   });
 
-  it('takes a source that does not answer in time for one that failed', async () => {
+  it('treats a source that exceeds its timeout as failed', async () => {
     const { table, store, events } = opened({ storeTimeoutMs: 10, attempts: 3 });
     table.fails = () => (table.batches.length === 1 ? new Promise(() => {}) : undefined);
     await store.set('k', 1);
@@ -256,14 +256,14 @@ describe('write-behind', () => {
     await store.close();
   });
 
-  it('accounts for every change of a key, however many are on their way to the cache at once', async () => {
+  it('accounts for every change of a key, however many are in flight to the cache', async () => {
     const { table, store } = opened({ maxDelayMs: 60_000 });
     await Promise.all(Array.from({ length: 20 }, (_, i) => store.set('k', i)));
     expect(await store.close()).toMatchObject({ stored: 1, coalesced: 19, lost: 0, queued: 0 });
     expect(table.rows.get('k')).toBe(19);
   });
 
-  it('keeps a value as it was when it was set, and hands out copies', async () => {
+  it('keeps a value as it was when it was set, and returns copies', async () => {
     const [table, was] = [new Table(), { list: [{ n: 1 }] }];
     const store = writeBehind<typeof was>(cacheOf(), table as never, { maxDelayMs: 60_000 });
     const mine = structuredClone(was);
@@ -277,7 +277,7 @@ describe('write-behind', () => {
     expect(table.rows.get('k')).toEqual(was);
   });
 
-  it('refuses what is larger than the bytes that may wait', async () => {
+  it('rejects a change that exceeds the pending bytes', async () => {
     const { store } = opened({ maxDelayMs: 60_000, queueBytes: 1000 });
     await store.set('a', 'x'.repeat(600));
     await expect(store.set('b', 'x'.repeat(600))).rejects.toThrowError(
@@ -289,14 +289,14 @@ describe('write-behind', () => {
     await store.close();
   });
 
-  it('refuses settings that make no sense', () => {
+  it('rejects invalid settings', () => {
     for (const bad of [{ batchSize: 0 }, { attempts: 1.5 }, { queueMax: Number.NaN }])
       expect(() => writeBehind(cacheOf(), new Table(), bad)).toThrowError(ConfigurationError);
   });
 });
 
 describe('the queue of changes', () => {
-  it('gives out the last released change of each key, whatever was added, released and withdrawn', () => {
+  it('returns the last released change of each key after any sequence of add, release and withdraw', () => {
     const steps = fc.array(
       fc.record({ key: fc.constantFrom('a', 'b'), refused: fc.boolean(), late: fc.boolean() }),
       { maxLength: 12 },

@@ -46,7 +46,7 @@ const strategy = (name: string, more: Partial<WarmingStrategy> = {}): WarmingStr
 });
 
 describe('warming', () => {
-  it('writes a strategy in batches, with its TTL, and tells how far it is', async () => {
+  it('writes a strategy in batches, with its TTL, and reports progress', async () => {
     const { warmer, events } = openWarming(
       [strategy('s', { batchSize: 100, ttlSeconds: 100, generate: () => entries(250) })],
       redisCache({ address: redis.address, namespace: 'warm' }),
@@ -58,7 +58,7 @@ describe('warming', () => {
     expect([events[0]?.type, warmed, events.at(-1)?.type]).toEqual(['started', [100, 200, 250], 'finished']);
   });
 
-  it('has the defaults that its documentation says', () => {
+  it('has the documented defaults', () => {
     const { warmer } = openWarming([{ name: 's', generate: () => [] }]);
     expect(warmer.strategies).toMatchObject([
       {
@@ -74,7 +74,7 @@ describe('warming', () => {
     ]);
   });
 
-  it('runs by priority what is enabled and meant for the startup', async () => {
+  it('runs the enabled startup strategies by priority', async () => {
     const { warmer } = openWarming([
       strategy('last', { priority: 10 }),
       strategy('second', { priority: 2 }),
@@ -91,7 +91,7 @@ describe('warming', () => {
     ]);
   });
 
-  it('waits between batches, and no longer once it is closed', async () => {
+  it('waits between batches, until it is closed', async () => {
     const { warmer, events } = openWarming([strategy('s', { batchSize: 1, delaySeconds: 3600 })]);
     const run = warmer.run('s');
     await waitUntil('the first batch was written', () => events.some(({ type }) => type === 'progress'));
@@ -100,7 +100,7 @@ describe('warming', () => {
     await expect(warmer.run('s')).rejects.toThrowError(ClosedError);
   });
 
-  it('takes generators of every kind, and loaders that are called only for what is missing', async () => {
+  it('accepts generators of every kind, and calls loaders only for missing entries', async () => {
     const asked: string[] = [];
     const loader = (key: string): WarmEntry => [
       key,
@@ -132,7 +132,7 @@ describe('warming', () => {
     );
   });
 
-  it('goes on with the other entries and strategies when one fails, and counts it', async () => {
+  it('continues with the other entries and strategies when one fails, and counts the failure', async () => {
     const { warmer, cache } = openWarming([
       strategy('broken', {
         generate: async function* () {
@@ -175,7 +175,7 @@ describe('warming', () => {
     expect(report.error?.message).toMatch(/Redis is unreachable/);
   });
 
-  it('runs a strategy once at a time; who asks meanwhile gets the same report', async () => {
+  it('runs a strategy once at a time; concurrent callers get the same report', async () => {
     const gate = Promise.withResolvers<void>();
     let runs = 0;
     const { warmer } = openWarming([
@@ -193,7 +193,7 @@ describe('warming', () => {
     expect([runs, one === other]).toEqual([1, true]);
   });
 
-  it('shows its times and counts to Prometheus', async () => {
+  it('exposes its times and counts to Prometheus', async () => {
     const { warmer } = openWarming([strategy('s')]);
     expect(exposition(warmer.families())).toBe('');
     await warmer.start();
@@ -204,7 +204,7 @@ describe('warming', () => {
 });
 
 describe('a schedule', () => {
-  it('runs its strategy, until it is replaced, removed or closed', async () => {
+  it('runs its strategy until it is replaced, removed or closed', async () => {
     const { warmer, events } = openWarming([strategy('s', { schedule: '* * * * * *', onStartup: false })]);
     expect(await warmer.start()).toEqual([]);
     await waitUntil('it ran by itself', () => events.some(({ type }) => type === 'finished'), 3000);
@@ -215,7 +215,7 @@ describe('a schedule', () => {
   it.each<[string, Partial<WarmingStrategy>]>([
     ['an expression that is none', { schedule: 'every day' }],
     ['an unknown time zone', { schedule: '0 4 * * *', timezone: 'Mars/Olympus' }],
-  ])('is refused at the start: %s', async (_, more) => {
+  ])('is rejected at the start: %s', async (_, more) => {
     const { warmer } = openWarming([strategy('s', more)]);
     await expect(warmer.start()).rejects.toThrowError(ConfigurationError);
     await expect(warmer.start()).rejects.toThrowError('strategy s: schedule: ');
@@ -231,11 +231,11 @@ describe('a strategy', () => {
     [{ delaySeconds: -1 }, /delaySeconds: must .*, got -1/],
     [{ ttlSeconds: -1 }, /ttlSeconds: must .*, got -1/],
     [{ generate: 5 as never }, /generate: must .*, got 5/],
-  ])('is refused when it makes no sense: %o', (more, message) => {
+  ])('is rejected when it is invalid: %o', (more, message) => {
     expect(() => new CacheWarmer(memoryCache(), [strategy('s', more)])).toThrowError(message);
   });
 
-  it('runs on demand only when it is known, enabled and meant to', async () => {
+  it('runs on demand only when it exists, is enabled and allows it', async () => {
     const { warmer } = openWarming([
       strategy('off', { enabled: false }),
       strategy('startup', { onDemand: false }),
@@ -245,7 +245,7 @@ describe('a strategy', () => {
     await expect(warmer.run('startup')).rejects.toThrowError('does not run on demand');
   });
 
-  it('comes in five usual kinds, disabled where the application says nothing of it', () => {
+  it('has five predefined kinds, disabled unless the application configures them', () => {
     const five = defaultStrategies({
       criticalData: () => [['config:app', { v: 1 }]],
       apiResponses: () => [],

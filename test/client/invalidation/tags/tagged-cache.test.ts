@@ -67,7 +67,7 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
     cache = closeAfterTest(make());
   });
 
-  it('forgets what carries an invalidated tag, and nothing else', async () => {
+  it('removes the entries with an invalidated tag, and nothing else', async () => {
     await cache.set('a', 1, { tags: ['x', 'y'] });
     await cache.set('b', 2, { tags: ['y'] });
     await cache.set('c', 3);
@@ -78,7 +78,7 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
     expect(await cache.get('a')).toBe(4);
   });
 
-  it('does not keep what was loaded while its tag was invalidated', async () => {
+  it('does not keep a value that was loaded while its tag was invalidated', async () => {
     let loads = 0;
     const load = async () => {
       loads += 1;
@@ -97,7 +97,7 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
     expect(loads).toBeLessThanOrEqual(3);
   });
 
-  it('replaces what a tag has outdated, every time and without waiting for anybody', async () => {
+  it('replaces an outdated entry each time, without waiting', async () => {
     let loads = 0;
     const load = (): number => ++loads;
     for (let round = 1; round <= 5; round++) {
@@ -117,14 +117,14 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
     await waitUntil('it is kept', async () => (await cache.get('k')) === -1, 1500);
   });
 
-  it('forgets a domain by its version', async () => {
+  it('removes a domain by its version', async () => {
     await cache.set('product:1', 1);
     await cache.set('elsewhere', 2);
     await cache.invalidation.domain('catalogue');
     expect([await cache.get('product:1'), await cache.get('elsewhere')]).toEqual([undefined, 2]);
   });
 
-  it('forgets what depends on a key that is written or deleted', async () => {
+  it('removes what depends on a key that is written or deleted', async () => {
     cache.invalidation.depend('page', ['profile']);
     cache.invalidation.depend('profile', ['user']);
     for (const change of [() => cache.delete('user'), () => cache.set('user', 2)]) {
@@ -149,7 +149,7 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
     );
   });
 
-  it("refuses tags that are the cache's own, and invalidations once it is closed", async () => {
+  it('rejects reserved tags, and rejects invalidations after close', async () => {
     await expect(cache.set('k', 1, { tags: ['~x'] })).rejects.toThrowError(ConfigurationError);
     await cache.close();
     await expect(cache.invalidateTags('x')).rejects.toThrowError(/closed/);
@@ -157,7 +157,7 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
 });
 
 describe('tags over Redis', () => {
-  it('cost at most 1.05 commands a valid read, the same after the invalidation of another, and one command to invalidate', async () => {
+  it('cost at most 1.05 commands per valid read, also after the invalidation of another tag, and one command to invalidate', async () => {
     const cache = closeAfterTest(kinds['a cache over Redis']());
     for (let i = 0; i < 1000; i++) await cache.set(`k${i}`, i, { tags: ['many', `few${i % 10}`] });
     const valid = async (): Promise<number> => {
@@ -177,7 +177,7 @@ describe('tags over Redis', () => {
     expect((await cache.getMany(Array.from({ length: 100 }, (_, i) => `k${i}`))).size).toBe(0);
   });
 
-  it('listen from their first use on, and a cache without tags does not', async () => {
+  it('start to listen at their first use, and a cache without tags does not listen', async () => {
     const cache = closeAfterTest(kinds['a cache over Redis']());
     const listeners = async (): Promise<number> =>
       String(await redis.admin().call('CLIENT', 'LIST', 'TYPE', 'PUBSUB')).match(/redir=\d/g)?.length ?? 0;
@@ -190,7 +190,7 @@ describe('tags over Redis', () => {
     await waitUntil('there is none', async () => (await listeners()) === 0);
   });
 
-  it('are invalidated for the other process too, in its first tier', async () => {
+  it('are invalidated in the first tier of the other process', async () => {
     const [here, there] = [
       closeAfterTest(kinds['a tiered cache']()),
       closeAfterTest(kinds['a tiered cache']()),
@@ -222,7 +222,7 @@ describe('tags over Redis', () => {
     monitor.disconnect();
   });
 
-  it('keep nothing in the first tier that is not listened to', async () => {
+  it('store nothing in a first tier without a listener', async () => {
     const cache = closeAfterTest(kinds['a tiered cache']({ l1: { prefixes: ['a:'] } }));
     for (const key of ['a:1', 'b:1']) await cache.set(key, 1);
     await waitUntil('one is kept', async () => (await cache.getEntry('a:1'))?.source === ('l1' as string));
@@ -232,7 +232,7 @@ describe('tags over Redis', () => {
       expect(() => kinds['a tiered cache']({ l1: { prefixes } })).toThrowError(/l1\.prefixes/);
   });
 
-  it('hold in memory while Redis is away, and what was invalidated then is gone when it is back', async () => {
+  it('work in memory while Redis is unreachable, and an invalidation of that time is applied when Redis returns', async () => {
     const cache = closeAfterTest(kinds['a cache over Redis']());
     await cache.set('old', 1, { tags: ['x'] });
     redis.pause();
@@ -250,7 +250,7 @@ describe('tags over Redis', () => {
     expect(await cache.get('old')).toBeUndefined();
   });
 
-  it('that only this process knows hold nothing that Redis has taken: who invalidates them elsewhere could not reach it', async () => {
+  it('that only this process knows are not written to Redis, where no other process could invalidate them', async () => {
     const own = await RedisProcess.start({ host: '127.61.24.1' });
     const here = closeAfterTest(redisCache({ address: own.address, namespace: 't', compute }));
     const there = closeAfterTest(redisCache({ address: own.address, namespace: 't', compute }));

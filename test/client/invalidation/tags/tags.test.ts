@@ -58,7 +58,7 @@ async function spent(work: () => Promise<unknown>): Promise<Readonly<Record<stri
   return used;
 }
 
-describe('tags that ask Redis each time', () => {
+describe('tags that are checked in Redis each time', () => {
   let tags: Tags;
   beforeEach(() => {
     connection = openConnection(resolved());
@@ -69,7 +69,7 @@ describe('tags that ask Redis each time', () => {
     await connection.close();
   });
 
-  it('hold until one of them is invalidated', async () => {
+  it('are valid until one of them is invalidated', async () => {
     const stamps = await tags.stamps(['a', 'b']);
     expect(stamps.map(({ id }) => id)).toEqual([tagId('a'), tagId('b')]);
     expect(await tags.stamps(['b', 'a', 'b'])).toEqual([stamps[1], stamps[0]]);
@@ -81,14 +81,14 @@ describe('tags that ask Redis each time', () => {
     expect([anew[0], anew[1]?.version === stamps[1]?.version]).toEqual([stamps[0], false]);
   });
 
-  it('a load that was under way when its tag was invalidated is a miss', async () => {
+  it('make a load a miss that was in flight when its tag was invalidated', async () => {
     const stamps = await tags.stamps(['a']);
     await tags.invalidate(['a']);
     await tags.stamps(['a']);
     expect(await tags.current(stamps)).toBe(false);
   });
 
-  it('an evicted, expired or flushed version never returns', async () => {
+  it('never reuse an evicted, expired or flushed version', async () => {
     const stamps = await tags.stamps(['a']);
     for (const lose of [
       () => redis.admin().del(`ns:~tag:${tagId('a')}`),
@@ -102,7 +102,7 @@ describe('tags that ask Redis each time', () => {
     }
   });
 
-  it('cost one command for all reads of one turn, and one for a tag alone', async () => {
+  it('cost one command for all reads of one tick, and one for a single tag', async () => {
     const many = Array.from({ length: 50 }, (_, i) => `t${i}`);
     expect(await spent(() => tags.stamps(['alone']))).toEqual({ set: 1 });
     expect(await spent(() => Promise.all(Array.from({ length: 100 }, () => tags.stamps(['rush']))))).toEqual({
@@ -116,7 +116,7 @@ describe('tags that ask Redis each time', () => {
     expect(await tags.current([])).toBe(true);
   });
 
-  it('use one command a slot in a Cluster', async () => {
+  it('use one command per slot in a cluster', async () => {
     const clustered = open(undefined, (key) => key.charCodeAt(key.length - 1) % 2);
     const many = Array.from({ length: 20 }, (_, i) => `t${i}`);
     const stamps = await clustered.stamps(many);
@@ -125,7 +125,7 @@ describe('tags that ask Redis each time', () => {
     expect(await spent(() => clustered.invalidate([]))).toEqual({});
   });
 
-  it("take somebody else's value under their name for no version", async () => {
+  it('ignore a foreign value under the name of a version', async () => {
     for (const spoil of [
       () => redis.admin().set(`ns:~tag:${tagId('a')}`, 'nonsense'),
       () =>
@@ -143,7 +143,7 @@ describe('tags that ask Redis each time', () => {
     }
   });
 
-  it('an invalidation that cannot reach Redis holds here at once, and for all when Redis is back', async () => {
+  it('apply an invalidation that cannot reach Redis locally at once, and everywhere when Redis returns', async () => {
     const stamps = await tags.stamps(['a', 'b']);
     redis.pause();
     expect(await tags.invalidate(['a'])).toBe('pending');
@@ -154,7 +154,7 @@ describe('tags that ask Redis each time', () => {
     expect(await tags.current(stamps)).toBe(false);
   });
 
-  it('hold in memory while Redis is away, and nowhere when it is back', async () => {
+  it('are valid in memory while Redis is unreachable, and invalid when it returns', async () => {
     redis.pause();
     const stamps = await tags.stamps(['a', 'b']);
     expect([tags.current(stamps), await tags.invalidate(['b'])]).toEqual([true, 'pending']);
@@ -167,7 +167,7 @@ describe('tags that ask Redis each time', () => {
     expect(await tags.current(anew)).toBe(false);
   });
 
-  it('an invalidation that is refused, or one too many, is an error', async () => {
+  it('report a refused or excess invalidation as an error', async () => {
     await redis.admin().config('SET', 'min-replicas-to-write', '3');
     await expect(tags.invalidate(['a'])).rejects.toThrowError(CommandError);
     await redis.admin().config('SET', 'min-replicas-to-write', '0');
@@ -223,7 +223,7 @@ describe('tags with coherence', () => {
     expect(used).toEqual({});
   });
 
-  it('cost at most a tenth of a command a read after an invalidation', async () => {
+  it('cost at most a tenth of a command per read after an invalidation', async () => {
     const stamps = await known(['many']);
     await tags.invalidate(['many']);
     const used = await spent(async () => {
@@ -232,7 +232,7 @@ describe('tags with coherence', () => {
     expect((used.mget ?? 0) + (used.set ?? 0)).toBeLessThanOrEqual(10);
   });
 
-  it('learn of an invalidation elsewhere, by us, by redis-cli or by eviction', async () => {
+  it('detect an invalidation of another client, of redis-cli or by eviction', async () => {
     const key = `ns:~tag:${tagId('a')}`;
     for (const lose of [
       () => elsewhere.invalidate(['a']),
@@ -246,13 +246,13 @@ describe('tags with coherence', () => {
     }
   });
 
-  it('hold no more at once where the process invalidates them itself', async () => {
+  it('are invalid at once when this process invalidates them', async () => {
     const stamps = await known(['a']);
     await tags.invalidate(['a']);
     expect(await tags.current(stamps)).toBe(false);
   });
 
-  it('ask again while Redis does not speak', async () => {
+  it('are checked in Redis again while Redis does not reply', async () => {
     const stamps = await known(['a']);
     redis.pause();
     await waitUntil('coherence is lost', () => !coherence.live);
@@ -262,7 +262,7 @@ describe('tags with coherence', () => {
     expect(await tags.current(stamps)).toBe(true);
   });
 
-  it('keep no more versions than they may', async () => {
+  it('keep at most the configured number of versions', async () => {
     const few = new Tags({
       prefix: 'ns:',
       send: (command, args) => connection.request(command, args),
@@ -280,8 +280,8 @@ describe('tags with coherence', () => {
   });
 });
 
-describe('tags of what is only kept in this process', () => {
-  it('hold until they are invalidated, pushed out or cleared', async () => {
+describe('tags of entries that only this process has', () => {
+  it('are valid until they are invalidated, evicted or cleared', async () => {
     const tags = new LocalTags(2);
     const [a, b] = [await tags.stamps(['a', 'a']), await tags.stamps(['a', 'b'])];
     expect([a.length, tags.current(a), tags.current(b)]).toEqual([1, true, true]);

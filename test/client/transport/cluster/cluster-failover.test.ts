@@ -54,7 +54,7 @@ describe('a connection to a cluster whose masters fail', () => {
     return written.filter((_, i) => values[i] !== 'x');
   };
 
-  it('crosses a failover by hand at once', async () => {
+  it('survives a manual failover without delay', async () => {
     const former = await set.owner(slotOf('{a}'));
     const replica = set.nodes[set.nodes.indexOf(former) + 3] as RedisProcess;
     await replica.admin().call('CLUSTER', 'FAILOVER');
@@ -67,7 +67,7 @@ describe('a connection to a cluster whose masters fail', () => {
     expect(await wrongOn(promoted.node, results[0]?.acknowledged ?? [])).toEqual([]);
   });
 
-  it('leaves a hung one once its replica took over, and believes nothing it says when it returns', async () => {
+  it('leaves a hung master after its replica took over, and ignores it when it returns', async () => {
     const former = await set.owner(slotOf('{b}'));
     former.pause();
     const promoted = await successor(former);
@@ -83,7 +83,7 @@ describe('a connection to a cluster whose masters fail', () => {
     expect(events).toContainEqual(expect.objectContaining({ type: 'moved' }));
   });
 
-  it('moves to the promoted replica when one dies; the other shards do not notice', async () => {
+  it('moves to the promoted replica when a master dies; the other shards are unaffected', async () => {
     const former = await set.owner(slotOf('{c}'));
     await former.kill();
     const promoted = await successor(former);

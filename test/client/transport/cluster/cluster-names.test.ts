@@ -58,7 +58,7 @@ describe.each<Endpoints>(['ip', 'hostname', 'hostname without one', 'unknown-end
   (endpoints) => {
     beforeAll(() => announce(endpoints));
 
-    it('serves all reads and writes while a slot moves, and after it', async () => {
+    it('serves all reads and writes during and after a slot migration', async () => {
       const tag = `{${endpoints}}`;
       const keys = Array.from({ length: 30 }, (_, i) => `${tag}${i}`);
       const { cache, events } = open();
@@ -97,7 +97,7 @@ describe.each<['hostname' | 'ip', 'hostname' | 'ip']>([
     for (const proxy of proxies) await proxy.close();
   });
 
-  it('is reached through them alone, redirections included', async () => {
+  it('is reached only through them, redirections included', async () => {
     const natMap = Object.fromEntries(
       set.nodes.map(({ address: { host, port } }, i) => [
         `${mapped === 'ip' ? host : `node-${i}.cluster.test`}:${port}`,
@@ -140,7 +140,7 @@ describe.each<['hostname' | 'ip', 'hostname' | 'ip']>([
   });
 });
 
-it('reads from a node that this client has not heard of, once a slot moves there', async () => {
+it('reads from a node that this client did not know, after a slot moves there', async () => {
   await announce('unknown-endpoint');
   await using more = await RedisProcess.start({
     host: '127.61.0.12',

@@ -45,7 +45,7 @@ describe('slots', () => {
 
 describe('CLUSTER NODES', () => {
   const line = `${id(1)} :7@17,name master - 0 0 5 connected 0-9 12 [13->-${id(2)}]`;
-  it('is read, with names where there is TLS', () => {
+  it('is parsed, with host names under TLS', () => {
     const asked = { host: 'asked', port: 7 };
     const own = line.replace('master', 'myself,master');
     const plain = parseNodes(`${own}\n`, { asked, names: false, at: 3 })?.nodes.get(id(1));
@@ -62,7 +62,7 @@ describe('CLUSTER NODES', () => {
     expect(named?.migrating).toEqual(new Map([[13, id(2)]]));
   });
 
-  it.each(['asked:7', 'name:7'])('is read with natMap, by whichever of the names it has: %s', (key) => {
+  it.each(['asked:7', 'name:7'])('is parsed with natMap, by any name of the node: %s', (key) => {
     const own = line.replace('master', 'myself,master');
     const natMap = { [key]: { host: 'near', port: 1 } };
     for (const names of [true, false]) {
@@ -71,7 +71,7 @@ describe('CLUSTER NODES', () => {
     }
   });
 
-  it('of nodes without an address, or of no cluster at all, says nothing', () => {
+  it('without addresses, or outside a cluster, gives no topology', () => {
     const context = { asked: address(1), names: false, at: 0 };
     expect(parseNodes(line, context)).toBeUndefined();
     expect(parseNodes('ERR This instance has cluster support disabled', context)).toBeUndefined();
@@ -82,7 +82,7 @@ describe('CLUSTER NODES', () => {
 describe('the topology', () => {
   const before = view([1, 'master', 1, '0-99'], [2, 'master', 2, '100-16383'], [4, 1, 1], [5, 2, 2]);
 
-  it('believes the highest epoch, slot by slot, and knows a shard through its failovers', () => {
+  it('uses the highest epoch per slot, and tracks a shard through its failovers', () => {
     const topology = new Topology();
     topology.update([before]);
     const shard = topology.owner(0);
@@ -101,7 +101,7 @@ describe('the topology', () => {
     expect(topology.owner(50)).toBe(shard);
   });
 
-  it('gives a replica that gets slots of its own a shard of its own', () => {
+  it('gives a replica that gets slots a shard of its own', () => {
     const topology = new Topology();
     topology.update([before]);
     const [first] = topology.shards;
@@ -113,7 +113,7 @@ describe('the topology', () => {
     expect(topology.owner(50)).not.toBe(first);
   });
 
-  it('keeps a new master without slots at hand, and takes a redirection for news', () => {
+  it('keeps a new master without slots, and updates on a redirection', () => {
     const topology = new Topology();
     topology.update([view([1, 'master', 1, '0-16383'], [3, 'master', 0], [6, 3, 0])]);
     const empty = topology.at(address(6));
@@ -126,7 +126,7 @@ describe('the topology', () => {
     expect(topology.at(address(9))).toBeUndefined();
   });
 
-  it('knows a node by each of its names, and by none where its port or the slot says which it is', () => {
+  it('finds a node by each of its names, and by none when the port or the slot differs', () => {
     const topology = new Topology();
     const lines = [
       `${id(1)} 10.0.0.1:7001@1,one.test myself,master - 0 0 1 connected 0-99 [7->-${id(2)}]`,
@@ -152,7 +152,7 @@ describe('the topology', () => {
     expect(target('', 7009, 'asking', 7)).toBe(two);
   });
 
-  it('says that a master is in trouble when a node believes it', () => {
+  it('marks a master as failing when a node reports it', () => {
     const topology = new Topology();
     topology.update([before]);
     const shard = topology.owner(0) as NonNullable<ReturnType<Topology['owner']>>;
@@ -162,7 +162,7 @@ describe('the topology', () => {
 });
 
 describe('redirections', () => {
-  it('are read from the errors that say so', () => {
+  it('are parsed from MOVED and ASK errors only', () => {
     expect(redirectionOf(new CommandError('MOVED 3999 127.0.0.1:6381'))).toEqual({
       kind: 'moved',
       slot: 3999,
@@ -179,7 +179,7 @@ describe('redirections', () => {
 });
 
 describe('SCAN over masters', () => {
-  it('ends where a master has gone', async () => {
+  it('ends when a master has gone', async () => {
     const scan = (): Promise<unknown> => Promise.resolve(['0', ['k']]);
     expect(await scanned(['a', 'b'], ['0'], scan)).toEqual(['1@0', ['k']]);
     expect(await scanned(['a', 'b'], ['1@0'], scan)).toEqual(['0', ['k']]);
@@ -187,7 +187,7 @@ describe('SCAN over masters', () => {
   });
 });
 
-describe('a shard that is away', () => {
+describe('an unreachable shard', () => {
   const ready = { state: { kind: 'ready' }, stateForMs: 0 } as const;
   const suspect = { state: { kind: 'suspect' }, stateForMs: 0 } as const;
   const awayFor = (stateForMs: number) => ({ state: { kind: 'connecting' }, stateForMs }) as const;
@@ -199,7 +199,7 @@ describe('a shard that is away', () => {
     ['one hangs', [ready, awayFor(5_000), suspect], false],
     ['none is there', [awayFor(5_000), awayFor(5_000)], false],
     ['none is known', [], false],
-  ])('says nothing of the others where %s: %#', (_, shards, expected) => {
+  ])('does not affect the others when %s: %#', (_, shards, expected) => {
     expect(otherShardsServing(shards, 1_000)).toBe(expected);
   });
 });

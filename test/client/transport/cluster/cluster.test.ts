@@ -45,7 +45,7 @@ describe('a connection to a cluster', () => {
   afterEach(() => connection.close());
   afterAll(() => set[Symbol.asyncDispose]());
 
-  it('sends each key to its master, told of one node only', async () => {
+  it('sends each key to its master, from one seed node', async () => {
     const c = open({ nodes: [set.nodes[4]?.address as RedisProcess['address']] });
     await Promise.all(keys.map((key) => c.call('SET', key, `v ${key}`)));
     expect(await Promise.all(keys.map((key) => c.call('GET', key)))).toEqual(keys.map((key) => `v ${key}`));
@@ -78,7 +78,7 @@ describe('a connection to a cluster', () => {
     await c.call('DEL', 'list', '{t}a', '{t}b');
   });
 
-  it('speaks to all masters where a command is of all', async () => {
+  it('sends a command for all masters to each master', async () => {
     const c = open();
     expect(await c.call('PING')).toBe('PONG');
     await Promise.all(keys.map((key) => c.call('SET', key, 1)));
@@ -96,7 +96,7 @@ describe('a connection to a cluster', () => {
     expect(String(await c.callBuffer('CLUSTER', 'INFO'))).toContain('cluster_state:ok');
   });
 
-  it('keeps promises of durable writes, each on its own shard', async () => {
+  it('meets the durability of writes, each on its own shard', async () => {
     const c = open();
     const durability = { replicas: 1, timeoutMs: 1000 };
     const writes = await Promise.all(keys.map((key) => c.callDurable(durability, 'SET', key, 'd')));
@@ -110,7 +110,7 @@ describe('a connection to a cluster', () => {
     await c.call('UNLINK', 'k:1');
   });
 
-  it('refuses what a cluster has not, and says why', async () => {
+  it('rejects unsupported commands in a cluster with the reason', async () => {
     const c = open();
     await expect(c.call('MULTI')).rejects.toThrowError(/MULTI: belongs to one connection/);
     await expect(c.call('SCAN', 'x')).rejects.toThrowError(/x is not a cursor/);
@@ -135,7 +135,7 @@ describe('a connection to a cluster', () => {
     expect(connection.state.kind).toBe('connecting');
   });
 
-  it('stays on one connection where it has to, by the key', async () => {
+  it('keeps a sequence on one connection, chosen by the key', async () => {
     const c = open();
     await c.call('SET', 'tx', 1);
     const own = c.at('tx');
@@ -150,7 +150,7 @@ describe('a connection to a cluster', () => {
     await c.call('UNLINK', 'tx');
   });
 
-  it('goes on while a slot migrates under load: no error, nothing twice', async () => {
+  it('continues during a slot migration under load: no error, no write applied twice', async () => {
     const c = open();
     await waitUntilSettled();
     const slot = slotOf('{m}');
@@ -206,7 +206,7 @@ describe('a cache over a cluster', () => {
       clusterCache({ nodes: [set.nodes[0]?.address as RedisProcess['address']], namespace: 'c' }),
     ),
   );
-  it('answers reads and deletions of many keys while their slot is in two nodes, however long that lasts', async () => {
+  it('serves reads and deletions of many keys while their slot is on two nodes, however long that lasts', async () => {
     const cache = clusterCache({ nodes: set.nodes.map(({ address }) => address), namespace: 'split' });
     for (const key of ['{m}1', '{m}2', '{m}3']) await cache.set(key, key);
     const slot = slotOf('{m}');
@@ -238,7 +238,7 @@ describe('a cache over a cluster', () => {
 });
 
 describe('a cache over a cluster that has lost a shard', () => {
-  it('goes on with the others: their entries are read and written, one by one and together', async () => {
+  it('continues with the others: their entries are read and written, individually and in batches', async () => {
     await using lost = await startCluster();
     const nodes = lost.nodes.map(({ address }) => address);
     const cache = clusterCache({ nodes, namespace: 'lost', commandTimeoutMs: 300 });

@@ -30,7 +30,7 @@ function checked(id: string, config: EnvironmentConfig, events: ReturnType<typeo
 const figureOf = (id: string) => (id === 'failure-detection' ? 'electionRetryMs' : 'wrong');
 
 describe('the facts of a healthy environment', () => {
-  it.each(nodeCheckers.map(({ id }) => id))('have nothing that %s finds wrong', (id) => {
+  it.each(nodeCheckers.map(({ id }) => id))('cause no finding of %s', (id) => {
     for (const [name, over] of Object.entries({
       sentinel: {},
       encrypted: ENCRYPTED,
@@ -48,9 +48,9 @@ describe('the facts of a healthy environment', () => {
   });
 });
 
-describe('a value on a node that is not as it must be', () => {
+describe('a deviating value on a node', () => {
   it.each(RED.map(([id, planted, reason, remedy, over]) => ({ id, planted, reason, remedy, over })))(
-    'turns $id: $planted.node $planted.name $planted.data',
+    'fails $id: $planted.node $planted.name $planted.data',
     ({ id, planted, reason, remedy, over }) => {
       const finding = check(id, [planted], over);
       expect(finding.validity).toBe('invalid');
@@ -60,13 +60,13 @@ describe('a value on a node that is not as it must be', () => {
     },
   );
 
-  it('counts once although every probe shows it, and names the first', () => {
+  it('is counted once although every probe shows it, and the first is named', () => {
     const finding = check('flush', [configReply({ appendfsync: 'no' })]);
     expect(figureNumber(finding, 'wrong')).toBe(1);
     expect(finding.reasons).toEqual([expect.stringContaining('at the start of the run')]);
   });
 
-  it('counts where only a probe between two trials shows it', () => {
+  it('is counted when only a probe between two trials shows it', () => {
     const finding = check('flush', [{ ...configReply({ appendfsync: 'no' }), when: 'between' }]);
     expect(finding.reasons).toEqual([expect.stringContaining('after trial 1')]);
   });
@@ -86,7 +86,7 @@ describe('a value on a node that is not as it must be', () => {
     expect(cluster.remedies?.join()).toMatch(/cluster-node-timeout is '15000', rendered '5000'/);
   });
 
-  it('is a directive that no table knows and that one node has otherwise than the others', () => {
+  it('is detected for a directive without a rule that differs between nodes', () => {
     const on = (node: string, value: string) => configReply({ 'a-later-directive': value }, node);
     const same = ['redis-1', 'redis-2', 'redis-3'].map((node) => on(node, '1'));
     expect(check('drift', same).validity).toBe('valid');
@@ -96,7 +96,7 @@ describe('a value on a node that is not as it must be', () => {
     ]);
   });
 
-  it('is wrong in the rendered file as well, and then the file is named', () => {
+  it('in the rendered file is reported with the file', () => {
     const rendered: readonly (readonly [string, Overrides, RegExp])[] = [
       [
         'persistence',
@@ -130,7 +130,7 @@ describe('a value on a node that is not as it must be', () => {
     }
   });
 
-  it('is none where durable writes are backed by the majority of a cluster, or by snapshots alone', () => {
+  it('is absent when durable writes are backed by the majority of a cluster, or by snapshots only', () => {
     expect(check('write-guard', [], CLUSTER).validity).toBe('valid');
     expect(check('persistence', [], { redis: { appendonly: false } }).validity).toBe('valid');
   });
@@ -179,13 +179,13 @@ const STANDS_ON: Readonly<Record<string, readonly Pick<Planted, 'node' | 'name'>
   ],
 };
 
-describe('a fact that is not there', () => {
+describe('a missing fact', () => {
   const over = ENCRYPTED;
   /** Removes the entries of the list together with the count. */
   const gone = (fact: Pick<Planted, 'node' | 'name'>): readonly Planted[] =>
     fact.name === 'sentinel-master-count' ? [fact, { ...fact, name: 'sentinel-master' }] : [fact];
 
-  it.each(nodeCheckers.map(({ id }) => id))('leaves %s without a figure', (id) => {
+  it.each(nodeCheckers.map(({ id }) => id))('gives %s no figure', (id) => {
     for (const fact of STANDS_ON[id] ?? []) {
       for (const when of ['start', 'end'] as const) {
         const finding = check(
@@ -203,7 +203,7 @@ describe('a fact that is not there', () => {
   });
 
   it.each(nodeCheckers.map(({ id }) => id))(
-    'leaves %s without a figure where a run was not asked at its end',
+    'gives %s no figure when the nodes were not probed at the end of the run',
     (id) => {
       const config = buildEnvironment(over);
       const events = healthyNodes(config);
@@ -213,7 +213,7 @@ describe('a fact that is not there', () => {
     },
   );
 
-  it('is the place of a node in its cluster, or the replicas that a sentinel knows', () => {
+  it('covers the place of a node in its cluster, and the replicas that a sentinel reports', () => {
     const unplaced = check('roles', [{ node: 'redis-2', name: 'cluster-nodes', when: 'end' }], CLUSTER);
     expect(unplaced).toMatchObject({ validity: 'unknown', figures: {} });
     const alone = ['sentinel-replica-count', 'sentinel-replica'].map((name) => ({
@@ -223,12 +223,12 @@ describe('a fact that is not there', () => {
     expect(check('quorum', alone)).toMatchObject({ validity: 'unknown', figures: {} });
   });
 
-  it('does not hide what another node shows', () => {
+  it('does not hide the finding of another node', () => {
     const finding = check('flush', [{ node: 'redis-1', name: 'config' }, configReply({ appendfsync: 'no' })]);
     expect(finding.validity).toBe('invalid');
   });
 
-  it('is excused between two trials, where a node may just be starting', () => {
+  it('is excused between two trials, when a node may be starting', () => {
     for (const { id } of nodeCheckers) {
       const silent = ['redis-2', 'sentinel-2'].flatMap((node) =>
         [
@@ -249,7 +249,7 @@ describe('a fact that is not there', () => {
     }
   });
 
-  it('is a directive of the file that a node does not report', () => {
+  it('covers a directive of the file that a node does not report', () => {
     const finding = check('drift', [{ node: 'redis-2', name: 'config', data: { maxmemory: null } }]);
     expect(finding).toMatchObject({ validity: 'unknown', figures: {} });
     expect(finding.reasons.join()).toMatch(/redis-2 did not answer CONFIG GET maxmemory/);

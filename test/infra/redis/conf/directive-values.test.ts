@@ -14,7 +14,7 @@ import {
 } from '../../../../infra/redis/conf/directive-values.ts';
 import { findFreePort, waitUntil } from '../../../support/redis-process.ts';
 
-describe('a value of a directive in one form', () => {
+describe('a normalized directive value', () => {
   it.each([
     ['maxmemory', '2gb', '2147483648'],
     ['maxmemory', '2g', '2000000000'],
@@ -36,13 +36,13 @@ describe('a value of a directive in one form', () => {
     expect(canonicalValue(name, written)).toBe(canonical);
   });
 
-  it('has one name whatever it is called', () => {
+  it('has one name for all aliases', () => {
     expect(canonicalName('slave-priority')).toBe('replica-priority');
     expect(canonicalName('primaryauth')).toBe('masterauth');
     expect(canonicalName('MAXMEMORY')).toBe('maxmemory');
   });
 
-  it('is the last line of a file, and of a list all lines', () => {
+  it('is that of the last line of a file, and of all lines for a list', () => {
     const conf = directivesOf(
       'timeout 1\ntimeout 2\nsave 900 1\nsave 300 10\n# timeout 3\nsentinel monitor m 1.1.1.1 1 2\n',
     );
@@ -52,7 +52,7 @@ describe('a value of a directive in one form', () => {
   });
 });
 
-describe('the defaults', () => {
+describe('the directive defaults', () => {
   it('are those of the installed server, directive by directive', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'kit-defaults-'));
     const port = await findFreePort('127.0.0.1');
@@ -82,7 +82,7 @@ describe('the defaults', () => {
     }
   });
 
-  it('of Valkey are those of Redis but for what it names', () => {
+  it('of Valkey are those of Redis except the listed ones', () => {
     expect(defaultValue('lazyfree-lazy-user-del', 'redis')).toBe('no');
     expect(defaultValue('lazyfree-lazy-user-del', 'valkey')).toBe('yes');
     expect(defaultValue('replica-priority', 'valkey')).toBe('100');

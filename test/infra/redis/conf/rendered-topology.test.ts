@@ -82,13 +82,13 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
     }
   });
 
-  it('let the app user do what a cache does', async () => {
+  it('allow the app user the commands of a cache', async () => {
     const app = topology.connect('redis-1', 'app');
     for (const [command, ...args] of ALLOWED)
       await expect(app.call(command, ...args), command).resolves.not.toThrow();
   });
 
-  it('let the loader load the function library, and nothing else; let the app user call it', async () => {
+  it('allow the loader only to load the function library, and the app user to call it', async () => {
     const loader = topology.connect('redis-1', LOADER, {
       password: loaderPassword(topology.secrets).reveal(),
     });
@@ -112,12 +112,12 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
     });
   });
 
-  it.each(REFUSED)('refuse the app user %s', async (command, ...args) => {
+  it.each(REFUSED)('deny the app user %s', async (command, ...args) => {
     const app = topology.connect('redis-1', 'app');
     await expect(app.call(command, ...args)).rejects.toThrow(/NOPERM|DEBUG command not allowed/);
   });
 
-  it('know nobody without a password but the health probe, which may only ping', async () => {
+  it('admit without a password only the health probe, which may only ping', async () => {
     const stranger = topology.connect('redis-1', 'default');
     await expect(stranger.ping()).rejects.toThrow(/NOAUTH|WRONGPASS/);
     const probe = topology.connect('redis-1', 'health', { password: 'any' });
@@ -125,7 +125,7 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
     await expect(probe.get('greeting')).rejects.toThrow(/NOPERM/);
   });
 
-  it('let the exporter read figures and no secret', async () => {
+  it('allow the exporter figures and no secret', async () => {
     const exporter = topology.connect('redis-1', 'exporter');
     expect(await exporter.info()).toContain('used_memory');
     await expect(exporter.latency('LATEST')).resolves.toBeDefined();
@@ -133,7 +133,7 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
     await expect(exporter.get('greeting')).rejects.toThrow(/NOPERM/);
   });
 
-  it('let the app user of a sentinel find and follow the master, and change nothing', async () => {
+  it('allow the app user of a sentinel to find and follow the master, and to change nothing', async () => {
     const app = topology.connect('sentinel-1', 'app');
     expect(await app.call('SENTINEL', 'get-master-addr-by-name', 'mymaster')).toEqual([
       topology.address('redis-1').host,
@@ -151,7 +151,7 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
     }
   });
 
-  it('fail over to a replica when the master dies, and a stock client finds it without a warning', async () => {
+  it('fail over to a replica when the master dies, and an ioredis client finds it without a warning', async () => {
     for (const id of ['sentinel-1', 'sentinel-2', 'sentinel-3']) {
       const sentinel = topology.connect(id, 'admin');
       await waitUntil(`${id} sees two sentinels and two replicas`, async () => {

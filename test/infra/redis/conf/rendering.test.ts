@@ -77,7 +77,7 @@ const value = (text: string, name: string) =>
     .map((line) => line.args.join(' '));
 
 describe('the redis.conf of a node', () => {
-  it('has what the environment says in the place of the base’s line', () => {
+  it('has the values of the environment in place of those of the base', () => {
     const { text, departures } = redis('dev');
     expect(departures).toEqual([]);
     for (const [name, is] of [
@@ -103,7 +103,7 @@ describe('the redis.conf of a node', () => {
     expect(value(redis('dev', { replica: true }).text, 'replicaof')).toEqual(['127.1.0.2 6379']);
   });
 
-  it('opens the TLS port alone where TLS is asked for', () => {
+  it('opens only the TLS port with TLS', () => {
     const { text } = redis('production', { tls: true });
     expect(value(text, 'port')).toEqual(['0']);
     expect(value(text, 'tls-port')).toEqual(['6379']);
@@ -115,19 +115,19 @@ describe('the redis.conf of a node', () => {
     [2, '1'],
     [3, '1'],
     [4, '3'],
-  ])('of a machine with %i cores has %s io-threads of 4, and says so', (cores, given) => {
+  ])('of a machine with %i cores has %s io-threads of 4, and states it', (cores, given) => {
     const { text, departures } = redis('production', { cores, tls: true });
     expect(value(text, 'io-threads')).toEqual([given]);
     expect(departures).toEqual([`io-threads 4 became ${given}: the machine has ${cores} cores`]);
   });
 
-  it('leaves one core beside the io-threads', () => {
+  it('leaves one core free of io-threads', () => {
     const { text, departures } = redis('production', { cores: 5, tls: true });
     expect(value(text, 'io-threads')).toEqual(['4']);
     expect(departures).toEqual([]);
   });
 
-  it('leaves activedefrag out where the binary cannot, and says so', () => {
+  it('omits activedefrag when the binary lacks it, and states it', () => {
     const { text, departures } = redis('dev', { facts: { ...able, activedefrag: false } });
     expect(value(text, 'activedefrag')).toEqual([]);
     expect(departures[0]).toContain('activedefrag is left out');
@@ -136,7 +136,7 @@ describe('the redis.conf of a node', () => {
     ]);
   });
 
-  it('takes further directives, those that the version does not know left out', () => {
+  it('accepts further directives, and omits those that the version does not know', () => {
     const flags = {
       'redis.extra': {
         'set-max-listpack-entries': 128,
@@ -155,14 +155,14 @@ describe('the redis.conf of a node', () => {
     expect(value(recent.text, 'set-max-listpack-entries')).toEqual(['128']);
   });
 
-  it('turns persistence off where the environment does', () => {
+  it('disables persistence when the environment does', () => {
     const { text } = redis('dev', { flags: { 'redis.save': [], 'redis.appendonly': false } });
     expect(value(text, 'save')).toEqual(['']);
     expect(text).toMatch(/^save ""$/m);
     expect(value(text, 'appendonly')).toEqual(['no']);
   });
 
-  it('is refused to a server that is too old, or that lacks the TLS that is asked for', () => {
+  it('is refused for a server that is too old, or lacks the required TLS', () => {
     expect(() => redis('dev', { facts: { ...able, version: '6.2.14' } })).toThrow(
       expect.objectContaining({ code: 'REDIS_TOO_OLD' }),
     );
@@ -176,7 +176,7 @@ describe('the redis.conf of a node', () => {
   });
 
   it.each(['cluster', 'single', 'dev', 'staging', 'production'])(
-    'of %s has no error or warning of the lint but what the environment means',
+    'of %s has no lint error or warning except the intended ones',
     (name) => {
       const found = lintConf(redis(name, { tls: name === 'production' }).text, {
         target: { family: 'redis', version: '7.0.15' },
@@ -191,7 +191,7 @@ describe('the redis.conf of a node', () => {
 });
 
 describe('the sentinel.conf of a sentinel', () => {
-  it('watches the environment’s master under its name', () => {
+  it('monitors the master of the environment under its service name', () => {
     const { text } = sentinel('dev', { 'topology.serviceName': 'cache' });
     expect(value(text, 'sentinel monitor')).toEqual(['cache 127.1.0.1 6379 2']);
     expect(value(text, 'sentinel down-after-milliseconds')).toEqual(['cache 1500']);
@@ -202,7 +202,7 @@ describe('the sentinel.conf of a sentinel', () => {
     expect(text).not.toContain('mymaster');
   });
 
-  it('knows the others and the replicas from its first start, by ids that differ between environments', () => {
+  it('contains the other sentinels and replicas from its first start, with ids that differ between environments', () => {
     const topology = planTopology(loadEnvironment('dev', {}, new Map()));
     const addresses = [...topology.redis, ...topology.sentinels].map(({ id }, i) => ({
       id,
@@ -233,7 +233,7 @@ describe('the sentinel.conf of a sentinel', () => {
     for (const id of ids) expect(id).toMatch(/^[0-9a-f]{40}$/);
   });
 
-  it('has no error or warning of the lint, with and without TLS', () => {
+  it('has no lint error or warning, with and without TLS', () => {
     for (const text of [sentinel('staging').text, sentinel('production', {}, true).text]) {
       expect(lintConf(text).filter(({ severity }) => severity !== 'info')).toEqual([]);
     }
@@ -241,7 +241,7 @@ describe('the sentinel.conf of a sentinel', () => {
 });
 
 describe('ACL files', () => {
-  it('hold hashes and no password', () => {
+  it('contain hashes and no password', () => {
     const text = renderRedisAcl(secrets, 'shop', '7.0.15') + renderSentinelAcl(secrets, '7.0.15');
     for (const each of [...Object.values(secrets.redis), ...Object.values(secrets.sentinel)]) {
       expect(text).not.toContain(each.reveal());
@@ -250,7 +250,7 @@ describe('ACL files', () => {
     expect(text.match(/#[0-9a-f]{64} /g)).toHaveLength(10);
   });
 
-  it('let the exporter into the sentinels to read, with the password that it has on Redis', () => {
+  it('allow the exporter to read the sentinels, with its Redis password', () => {
     const hash = /^user exporter on (#[0-9a-f]{64}) /m.exec(renderRedisAcl(secrets, 'shop', '7.0.15'))?.[1];
     const rules = /^user exporter on (.*)$/m.exec(renderSentinelAcl(secrets, '7.0.15'))?.[1]?.split(' ');
     expect(rules).toEqual(expect.arrayContaining([hash, '-@all', '+info', '+sentinel|masters']));
@@ -259,11 +259,11 @@ describe('ACL files', () => {
     );
   });
 
-  it('keep the rights of the default user, which replays the AOF, while nobody can log in as it', () => {
+  it('keep the permissions of the default user, which replays the AOF, and disable its login', () => {
     expect(renderRedisAcl(secrets, 'shop', '7.0.15')).toMatch(/^user default off resetpass ~\* &\* \+@all$/m);
   });
 
-  it('name commands of 7.2 only to 7.2 and newer', () => {
+  it('contain commands of 7.2 only for 7.2 and newer', () => {
     expect(renderRedisAcl(secrets, 'shop', '7.0.15')).not.toMatch(/setinfo|waitaof|no-touch/);
     expect(renderRedisAcl(secrets, 'shop', '7.2.0')).toMatch(
       /\+waitaof.*\+client\|setinfo \+client\|no-touch/,
@@ -271,7 +271,7 @@ describe('ACL files', () => {
     expect(renderSentinelAcl(secrets, '8.0.1')).toContain('+client|setinfo');
   });
 
-  it('open the app only the channels of its namespace', () => {
+  it('allow the app only the channels of its namespace', () => {
     expect(renderRedisAcl(secrets, 'shop', '7.0.15')).toMatch(
       /^user app .* resetchannels &shop:\* &__redis__:invalidate /m,
     );
@@ -279,7 +279,7 @@ describe('ACL files', () => {
 });
 
 describe('the base files', () => {
-  it('say a reason for every directive: none follows an empty line', () => {
+  it('state a reason for every directive: none follows an empty line', () => {
     for (const base of [baseRedis, baseSentinel]) {
       const lines = base.split('\n');
       const bare = lines.filter(
@@ -289,13 +289,13 @@ describe('the base files', () => {
     }
   });
 
-  it('have no error or warning of the lint', () => {
+  it('have no lint error or warning', () => {
     for (const base of [baseRedis, baseSentinel]) {
       expect(lintConf(base).filter(({ severity }) => severity !== 'info')).toEqual([]);
     }
   });
 
-  it('are taken by the installed redis-server as they stand, but for what is of a machine', () => {
+  it('are accepted unchanged by the installed redis-server, except for machine-specific lines', () => {
     writeFileSync(join(dir, 'users.acl'), renderRedisAcl(secrets, 'shop', '7.0.15'));
     // Debian's build refuses defragmentation, and Redis ends at the first line that it refuses: here the last one.
     const text = `${baseRedis.replace('activedefrag yes', '')}aclfile ${join(dir, 'users.acl')}\nport 0\ndir ${dir}\nmaxmemory 10mb\nrdbchecksum perhaps\n`;

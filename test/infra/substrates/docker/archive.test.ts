@@ -15,7 +15,7 @@ const FILES = [
   { path: 'block', text: 'x'.repeat(512) },
 ];
 
-it('an archive is what tar unpacks: the same files, closed to others', () => {
+it('tar unpacks an archive to the same files, closed to other users', () => {
   mkdirSync(state.path, { recursive: true });
   const file = join(state.path, 'files.tar');
   writeFileSync(file, tarOf(FILES));
@@ -28,11 +28,11 @@ it('an archive is what tar unpacks: the same files, closed to others', () => {
   }
 });
 
-it('an archive depends on its files alone, not on their order', () => {
+it('an archive depends only on its files, not on their order', () => {
   expect(tarOf([...FILES].reverse())).toEqual(tarOf(FILES));
   expect(tarOf([{ path: 'empty', text: ' ' }])).not.toEqual(tarOf([{ path: 'empty', text: '' }]));
 });
 
-it('a name that the format cannot hold is refused', () => {
+it('a name that the format cannot hold is rejected', () => {
   expect(() => tarOf([{ path: 'x'.repeat(101), text: '' }])).toThrow('longer than 100 bytes');
 });

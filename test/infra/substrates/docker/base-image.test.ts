@@ -43,7 +43,7 @@ function aptWith(packages: string | undefined): { readonly lists: string } {
 
 const runsOnDebian = existsSync('/usr/bin/apt-get');
 
-it.runIf(runsOnDebian)('lists that are missing are fetched, once', async () => {
+it.runIf(runsOnDebian)('missing package lists are fetched once', async () => {
   const { lists } = aptWith(PACKAGE);
   expect(await resolvePackages(['kit-example'])).toEqual([{ name: 'kit-example', version: '1.2' }]);
   const fetched = readdirSync(lists).sort();
@@ -52,7 +52,7 @@ it.runIf(runsOnDebian)('lists that are missing are fetched, once', async () => {
   expect(readdirSync(lists).sort()).toEqual(fetched);
 });
 
-it.runIf(runsOnDebian)('a package that no source has: one clear error, and what to do', async () => {
+it.runIf(runsOnDebian)('a package without a source is one clear error with a remedy', async () => {
   aptWith(undefined);
   await expect(resolvePackages(['kit-example'])).rejects.toMatchObject({
     code: 'PACKAGE_MISSING',

@@ -30,12 +30,12 @@ describe('the command line of cdktf', () => {
     ['cdktf deploy x*', undefined],
     ['cdktf deploy mine', undefined],
     ['node app.ts deploy dev', undefined],
-  ])('%s is about %j', (line, expected) => {
+  ])('%s selects %j', (line, expected) => {
     expect(namesOf(line)).toEqual(expected);
   });
 
   it.each(['cdktf deploy mine --auto-approve', 'cdktf deploy', 'cdktf destroy x*', 'cdktf diff -o out'])(
-    '%s is refused: it names no environment, and would make passwords for all',
+    '%s is rejected: it names no environment, and would create passwords for all',
     (line) => {
       expect(() => requireNamed(parseCall(line.split(' ')), NAMES)).toThrow(
         expect.objectContaining({
@@ -50,7 +50,7 @@ describe('the command line of cdktf', () => {
   );
 
   it.each(['cdktf deploy dev', 'cdktf deploy d*', 'cdktf deploy !dev', 'cdktf list', 'cdktf synth'])(
-    '%s is not refused',
+    '%s is not rejected',
     (line) => {
       expect(() => requireNamed(parseCall(line.split(' ')), NAMES)).not.toThrow();
     },
@@ -78,7 +78,7 @@ describe('the command line of cdktf', () => {
     expect(JSON.parse(record.stdout)).toEqual({ verb: 'deploy', words: ['dev'] });
   });
 
-  it('is undefined where there is none', async () => {
+  it('is undefined when there is none', async () => {
     expect(await cdktfCall()).toBeUndefined();
   });
 });

@@ -36,7 +36,7 @@ async function madeWithDaysLeft(name: string, validDays: number): Promise<string
   return path;
 }
 
-it('looking at certificates near their end leaves them as they are; a deploy renews them', async () => {
+it('a plan keeps certificates close to expiry; a deploy renews them', async () => {
   const plan = planOf('late');
   const path = await madeWithDaysLeft('late', 29);
   const before = readFileSync(path, 'utf8');
@@ -55,7 +55,7 @@ it('looking at certificates near their end leaves them as they are; a deploy ren
   expect(renderHashes(plan, FACTS, state.path).hashes).toEqual(rendered.hashes);
 });
 
-it('certificates with time to spare are kept by a deploy, unless the addresses change', async () => {
+it('a deploy keeps certificates far from expiry, unless the addresses change', async () => {
   const plan = planOf('early');
   const path = await madeWithDaysLeft('early', 31);
   const before = readFileSync(path, 'utf8');
@@ -74,7 +74,7 @@ it('certificates with time to spare are kept by a deploy, unless the addresses c
   expect(JSON.parse(readFileSync(path, 'utf8')).addresses).toContain('10.200.7.11');
 });
 
-it('looking at what was never deployed, or has no TLS, makes no certificate', () => {
+it('a plan without an earlier deploy, or without TLS, creates no certificate', () => {
   renderHashes(planOf('never'), FACTS, state.path);
   expect(existsSync(tlsDir('never'))).toBe(false);
   expect(hasSecrets(state.path, 'never')).toBe(false);

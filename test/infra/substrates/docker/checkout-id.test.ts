@@ -24,7 +24,7 @@ afterAll(() => temporary[Symbol.dispose]());
 afterEach(() => vi.unstubAllEnvs());
 
 describe('the owner of a checkout', () => {
-  it('is random, constant, and names host and path', () => {
+  it('is random, constant, and contains host and path', () => {
     const [one, other] = [stateDir(), stateDir()];
     expect(findOwner(local, one)).toBeUndefined();
     const owner = ownerOf(local, one);
@@ -37,7 +37,7 @@ describe('the owner of a checkout', () => {
     expect(ownerOf(local, other).id).not.toBe(owner.id);
   });
 
-  it('is another one after its state was removed', () => {
+  it('changes after its state was removed', () => {
     const path = stateDir();
     const { id } = ownerOf(local, path);
     rmSync(join(path, 'docker'), { recursive: true });
@@ -45,7 +45,7 @@ describe('the owner of a checkout', () => {
     expect(ownerOf(local, path).id).not.toBe(id);
   });
 
-  it('stays the same, with its labels, where the directory is moved or reached by a link', () => {
+  it('stays the same, with its labels, when the directory is moved or reached by a link', () => {
     const path = stateDir();
     const owner = ownerOf(local, path);
     symlinkSync(path, `${path}-link`);
@@ -54,7 +54,7 @@ describe('the owner of a checkout', () => {
     expect(ownerOf(local, `${path}-moved`)).toEqual(owner);
   });
 
-  it('is another one in a copy of the directory, and stays what it is in the original', () => {
+  it('changes in a copy of the directory, and stays the same in the original', () => {
     const path = stateDir();
     const owner = ownerOf(local, path);
     cpSync(path, `${path}-copy`, { recursive: true });
@@ -66,7 +66,7 @@ describe('the owner of a checkout', () => {
     expect(ownerOf(local, path)).toEqual(owner);
   });
 
-  it('is what KIT_OWNER says, whatever the state', () => {
+  it('is the value of KIT_OWNER, whatever the state', () => {
     vi.stubEnv('KIT_OWNER', 'ci-runner-3');
     expect(ownerOf(local, stateDir())).toEqual({ id: 'ci-runner-3', place: 'KIT_OWNER=ci-runner-3' });
     vi.stubEnv('KIT_OWNER', 'not a name');
@@ -75,7 +75,7 @@ describe('the owner of a checkout', () => {
     );
   });
 
-  it('refuses a file that does not hold one', () => {
+  it('rejects a file without a valid id', () => {
     const path = stateDir();
     ownerOf(local, path);
     writeFileSync(join(path, 'docker', 'owner.json'), '{"id": 7}');
@@ -89,7 +89,7 @@ describe('the owner of a checkout', () => {
 describe('the owner of a state in a backend', () => {
   const address = 'https://states.example/dev';
 
-  it('is the same for all checkouts that have this state, whoever logs in', () => {
+  it('is the same for all checkouts of this state, with every login', () => {
     const expected = idOf({ address });
     expect(idOf({ address, username: 'one', password: 'secret' })).toBe(expected);
     expect(idOf({ address: 'https://kit:secret@states.example/dev', retry_max: '3' })).toBe(expected);
@@ -101,11 +101,11 @@ describe('the owner of a state in a backend', () => {
   it.each([
     ['another address', { address: 'https://states.example/staging' }, 'http'],
     ['another kind of backend', { address }, 'consul'],
-  ])('is another one for %s', (_, settings, type) => {
+  ])('differs for %s', (_, settings, type) => {
     expect(idOf(settings, type)).not.toBe(idOf({ address }));
   });
 
-  it('is another one where a variable names another place, and never tells its password', () => {
+  it('differs when a variable names another location, and never contains its password', () => {
     vi.stubEnv('PG_CONN_STR', 'postgres://kit:first@one.example/states');
     const one = ownerOf(remote({}, 'pg'), stateDir());
     vi.stubEnv('PG_CONN_STR', 'postgres://kit:second@one.example/states');

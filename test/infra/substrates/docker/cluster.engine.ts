@@ -60,7 +60,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     await waitUntil('no drift', async () => (await drift()).length === 0, 30_000);
   });
 
-  it('tells a client what it needs, and nobody a secret', async () => {
+  it('a cluster provides the endpoints for a client, and no secret', async () => {
     const { mode, redis, natMap } = environment.endpoints;
     expect({ mode, seeds: redis.length, mapped: Object.keys(natMap ?? {}).length }).toEqual({
       ...{ mode: 'cluster', seeds: 6, mapped: 6 },
@@ -81,7 +81,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     for (const text of texts) expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
   });
 
-  it('shows the exporter every node', async () => {
+  it('a cluster exposes every node to the exporter', async () => {
     for (const { address } of plan.nodes) {
       const target = encodeURIComponent(`rediss://exporter@${address.host}:${address.port}`);
       const url = `http://127.0.0.1:${plan.exporter.published.port}/scrape?target=${target}`;
@@ -91,7 +91,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     }
   });
 
-  it('slots move to another master and back with their keys, from container to container over TLS', async () => {
+  it('slots of a cluster move to another master and back with their keys, between containers over TLS', async () => {
     const source = await environment.admin('redis-1');
     for (let i = 0; i < 250; i += 1) await source.set(`{06S}:${i}`, String(i));
     const moved = await moveSlots(environment, { from: 'redis-1', to: 'redis-2', slots: [0, 1] });
@@ -109,7 +109,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     await waitUntil('the cluster to be healthy', async () => (await missing()) === undefined, 30_000);
   });
 
-  it('a master that lost its volume comes back as a replica of whoever took over, not as an empty master', async () => {
+  it('a master that lost its volume returns as a replica of its successor, not as an empty master', async () => {
     const first = plan.nodes[0] as (typeof plan.nodes)[number];
     const master = await environment.admin('redis-1');
     await master.set('{06S}:kept', 'value');
@@ -125,7 +125,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     expect(await docker(['logs', first.container])).toMatch(/says the view of 10\./);
   });
 
-  it('a master that is cut off with its clients stops taking commands, and follows its successor after the heal', async () => {
+  it('a master that is isolated with its clients stops accepting commands, and follows its successor after the heal', async () => {
     const heal = await environment.capabilities.partition?.(['redis-2'], { clientsStillReach: true });
     try {
       const write = async () => (await environment.admin('redis-2')).set('{foo}:late', 'x').catch(String);

@@ -117,7 +117,7 @@ describeOnEngine('drift', () => {
     ],
   };
 
-  it.each(Object.entries(DAMAGES))('names what is %s', async (kind, [what, damage, mend]) => {
+  it.each(Object.entries(DAMAGES))('drift names what is %s', async (kind, [what, damage, mend]) => {
     for (const args of damage) await docker(args.map((arg) => (arg === 'IMAGE' ? image() : arg)));
     try {
       const found = await drift();
@@ -131,7 +131,7 @@ describeOnEngine('drift', () => {
     await noDrift();
   });
 
-  it('names a configuration file that was changed on its volume', async () => {
+  it('drift names a configuration file that was changed on its volume', async () => {
     await runInVolume(exporter.configVolume, image(), 'echo "# by hand" >> /v/exporter.sh');
     const found = await drift();
     expect(kindsOf(found)).toEqual([`${exporter.configVolume}: configuration-file`]);
@@ -141,7 +141,7 @@ describeOnEngine('drift', () => {
     await noDrift();
   });
 
-  it('names what a changed password or setting renews, and advises nothing', async () => {
+  it('drift names what a changed password or setting replaces, and recommends nothing', async () => {
     vi.stubEnv('KIT_REDIS_APP_PASSWORD', 'another-password-of-today');
     const found = await drift();
     expect(kindsOf(found).sort()).toEqual(
@@ -179,7 +179,7 @@ describeOnEngine('drift', () => {
     memory: ({ HostConfig }) => Object.assign(HostConfig, { Memory: 2 ** 27, MemorySwap: 2 ** 27 }),
   };
 
-  it('names each thing of a container that somebody made again, and that the next apply fails until it is gone', async () => {
+  it('drift names each difference of a recreated container, and that the next apply fails until it is removed', async () => {
     const facts = (await inspectContainers([container])).get(container) as ContainerFacts;
     for (const [kind, change] of Object.entries(CHANGES)) {
       await recreateContainer(exporter, networks, facts, change);
@@ -197,7 +197,7 @@ describeOnEngine('drift', () => {
     await noDrift();
   });
 
-  it('names a lost volume and a lost network, and what brings both back', async () => {
+  it('drift names a lost volume and a lost network, and how to restore both', async () => {
     await docker(['rm', '--force', container, plan.init.container]);
     await docker(['volume', 'rm', exporter.configVolume]);
     const others = [node, plan.commander].map((service) => service.container);

@@ -48,7 +48,7 @@ function container(change: (facts: Mutable) => unknown = () => {}): ContainerFac
 type Mutable = { -readonly [K in keyof ContainerFacts]: Loose<ContainerFacts[K]> };
 type Loose<T> = T extends object ? { -readonly [K in keyof T]: Loose<T[K]> } : T;
 
-it('finds nothing in a container that is as planned', () => {
+it('drift finds nothing in a container that matches its plan', () => {
   expect(compareContainer(container(), expectation)).toEqual([]);
 });
 
@@ -74,13 +74,13 @@ const DAMAGES: Readonly<Record<string, (facts: Mutable) => unknown>> = {
   'environment: replaces it': ({ Config }) => Object.assign(Config, { Env: ['EXTRA=1'] }),
 };
 
-it.each(Object.entries(DAMAGES))('names what the next apply does: %s', (name, damage) => {
+it.each(Object.entries(DAMAGES))('drift names the effect of the next apply: %s', (name, damage) => {
   const findings = compareContainer(container(damage), expectation);
   expect(findings.map(({ kind, nextApply }) => `${kind}: ${nextApply}`)).toEqual([name]);
   if (name.endsWith('leaves it as it is')) expect(findings[0]?.remedy).toContain('docker ');
 });
 
-it('names a lost publishing network, too', () => {
+it('drift names a lost publishing network', () => {
   const lost = container(
     ({ NetworkSettings }) => delete NetworkSettings.Networks[plan.networks.publish.name],
   );
@@ -89,7 +89,7 @@ it('names a lost publishing network, too', () => {
   ]);
 });
 
-it('of a container that Terraform did not make it says so first, and that the next apply fails', () => {
+it('drift reports a container that Terraform did not create first, and that the next apply fails', () => {
   const damaged = container(({ Config }) => delete Config.Healthcheck);
   const findings = compareContainer(damaged, { ...expectation, deployed: false });
   expect(findings.map(({ kind }) => kind)).toEqual(['made-by-hand', 'health-check']);
@@ -99,7 +99,7 @@ it('of a container that Terraform did not make it says so first, and that the ne
   }
 });
 
-it('a container that lost a network with the network itself is joined again after a deploy', () => {
+it('a container that lost a network is reconnected after a deploy', () => {
   const lost = container(
     ({ NetworkSettings }) => delete NetworkSettings.Networks[plan.networks.publish.name],
   );
@@ -109,7 +109,7 @@ it('a container that lost a network with the network itself is joined again afte
   ]);
 });
 
-it('says that a replaced container loses what Terraform would update in place', () => {
+it('drift warns that a replaced container loses what Terraform would update in place', () => {
   const facts = container(({ Config, HostConfig }) => {
     Object.assign(HostConfig, { Memory: 1024 ** 2 });
     Object.assign(Config, { Labels: { [LABEL.node]: service.id, [LABEL.config]: 'another' } });

@@ -43,18 +43,18 @@ it.each([
   ],
   ['DOCKER_NO_ENGINE', 'tcp://10.0.0.1:2375', 'error during connect: Get tcp://10.0.0.1:2375/v1.41: EOF'],
   ['DOCKER_NO_ENGINE', 'the default socket', 'dial: connection refused'],
-])('tells %s at %s', (code, where, stderr) => {
+])('the engine error distinguishes %s at %s', (code, where, stderr) => {
   expect(engineTrouble(stderr)).toMatchObject({ code, where });
 });
 
-it('an engine that answers is not taken for one that does not, whatever it tells of others', () => {
+it('a reachable engine is not reported as unreachable, whatever its error text', () => {
   expect(
     engineTrouble('Error response from daemon: dial tcp 127.0.0.1:443: connection refused'),
   ).toBeUndefined();
   expect(engineTrouble('Error: No such container: x')).toBeUndefined();
 });
 
-it('a command that fails gives the engine’s own last words, and the command', async () => {
+it('a failed command gives the last output of the engine, and the command', async () => {
   saying('noise\nError: No such network: x');
   await expect(docker(['network', 'rm', 'x'])).rejects.toMatchObject({
     code: 'DOCKER_FAILED',
@@ -64,7 +64,7 @@ it('a command that fails gives the engine’s own last words, and the command', 
   });
 });
 
-it('nothing found is an answer: no containers, no labels, no image', async () => {
+it('an empty result is valid: no containers, no labels, no image', async () => {
   engine('case "$*" in *inspect*) exit 1 ;; esac');
   expect((await inspectContainers([])).size).toBe(0);
   expect((await inspectContainers(['x'])).size).toBe(0);
@@ -73,7 +73,7 @@ it('nothing found is an answer: no containers, no labels, no image', async () =>
   expect(await imageExists('x')).toBe(false);
 });
 
-it('networks of one name are told apart by their ids', async () => {
+it('networks of one name are distinguished by their ids', async () => {
   engine('echo "1a kit-x-data"; echo "2b kit-x-data"');
   expect(await labelledIds('network', 'a=b')).toEqual([
     { kind: 'network', id: '1a', name: 'kit-x-data' },
@@ -83,7 +83,7 @@ it('networks of one name are told apart by their ids', async () => {
 
 const ENGINE = 'version) echo 20.10.24 ;; container) echo kit-dev-redis-1 ;;';
 
-it('the doctor names what is there, and what the first deploy fetches from a registry that answers', async () => {
+it('the doctor lists what exists, and what the first deploy pulls from a reachable registry', async () => {
   engine(`case "$1" in ${ENGINE} manifest) ;; *) exit 1 ;; esac`);
   const checks = new Map((await dockerChecks(state.path)).map((check) => [check.id, check]));
   expect(checks.get('docker-engine')).toMatchObject({ state: 'ok', found: 'Docker 20.10.24' });
@@ -96,7 +96,7 @@ it('the doctor names what is there, and what the first deploy fetches from a reg
   }
 });
 
-it('the doctor fails where an image is not here and no registry gives it', async () => {
+it('the doctor fails when an image is missing and no registry provides it', async () => {
   engine(
     `case "$1" in ${ENGINE} manifest) echo "lookup registry: no such host" >&2; exit 1 ;; *) exit 1 ;; esac`,
   );
@@ -112,7 +112,7 @@ it('the doctor fails where an image is not here and no registry gives it', async
   }
 });
 
-it('the doctor asks a registry that speaks plain HTTP in plain HTTP', async () => {
+it('the doctor queries a plain HTTP registry over plain HTTP', async () => {
   const plain =
     'case "$*" in *--insecure*) ;; *) echo "server gave HTTP response to HTTPS client" >&2; exit 1 ;; esac';
   engine(`case "$1" in ${ENGINE} manifest) ${plain} ;; *) exit 1 ;; esac`);
@@ -120,7 +120,7 @@ it('the doctor asks a registry that speaks plain HTTP in plain HTTP', async () =
   expect(checks.filter(({ id, state }) => id.startsWith('image-') && state === 'ok')).toHaveLength(3);
 });
 
-it('the doctor says which lock of images cannot be used', async () => {
+it('the doctor names the lock of images that cannot be used', async () => {
   engine('case "$1" in version) echo 20.10.24 ;; container) ;; *) exit 1 ;; esac');
   const lock = join(state.path, 'images.lock.json');
   writeFileSync(lock, '{}');
@@ -130,7 +130,7 @@ it('the doctor says which lock of images cannot be used', async () => {
   expect(checks.find(({ id }) => id === 'containers')?.found).toBe('none of the kit');
 });
 
-it('nothing is locked where a registry gives no digest, or does not answer', async () => {
+it('nothing is locked when a registry returns no digest, or is unreachable', async () => {
   vi.stubEnv('KIT_IMAGES_LOCK', join(state.path, 'none.json'));
   engine('case "$1" in pull) ;; *) echo null ;; esac');
   await expect(lockImages()).rejects.toMatchObject({

@@ -13,7 +13,7 @@ const stateOf = async (id: string, stateDir: string) =>
 describeOnEngine(
   'images without a registry',
   () => {
-    it('are built where they are missing, and never again; the doctor says which', async () => {
+    it('missing images are built once; the doctor lists them', async () => {
       const state = temporaryStateDir();
       const first = await buildImages({ stateDir: state.path });
       expect(await stateOf('image-exporter', state.path)).toBe('ok');
@@ -35,7 +35,7 @@ describeOnEngine(
       state[Symbol.dispose]();
     });
 
-    it('are not needed where a registry answers: published ones by version are the default', async () => {
+    it('no image is built when a registry is reachable: published ones by version are the default', async () => {
       const state = temporaryStateDir();
       expect(existsSync(imagesFile(state.path))).toBe(false);
       const { redis, exporter } = chooseImages(state.path);
@@ -49,7 +49,7 @@ describeOnEngine(
       state[Symbol.dispose]();
     });
 
-    it('the doctor names the engine that does not answer, and what to do', async () => {
+    it('the doctor names an unreachable engine, and the remedy', async () => {
       vi.stubEnv('DOCKER_HOST', 'unix:///nowhere/docker.sock');
       const [engine] = await dockerChecks('/nowhere');
       vi.unstubAllEnvs();

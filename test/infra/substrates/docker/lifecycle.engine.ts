@@ -61,7 +61,7 @@ describeOnEngine('an environment on the engine', () => {
     await noDrift();
   });
 
-  it('every service has a limit of processes, a replaced one too', async () => {
+  it('every service has a limit of processes, also after replacement', async () => {
     const limits = async () => {
       const services = [...plan.nodes, plan.exporter, plan.commander].map(({ container }) => container);
       return [...(await inspectContainers(services)).values()].map(({ HostConfig }) => HostConfig.PidsLimit);
@@ -88,7 +88,7 @@ describeOnEngine('an environment on the engine', () => {
     for (const text of texts) expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
   });
 
-  it('serves metrics of the master and of any node, and the Commander asks for a login', async () => {
+  it('the exporter serves metrics of the master and of any node, and the Commander requires a login', async () => {
     const url = `http://127.0.0.1:${plan.exporter.published.port}`;
     await waitUntil(
       'the exporter to answer for the master',
@@ -115,7 +115,7 @@ describeOnEngine('an environment on the engine', () => {
     }
   });
 
-  it('serves the Commander behind a login, with every file that its page loads', async () => {
+  it('the Commander is served behind a login, with every file of its page', async () => {
     const page = `http://127.0.0.1:${plan.commander.published.port}/`;
     expect((await fetch(`${page}connections`)).status).toBe(401);
     const login = `admin:${readValues(state.path, config.name).commanderPassword}`;
@@ -130,7 +130,7 @@ describeOnEngine('an environment on the engine', () => {
     expect(await Promise.all(statuses)).toEqual(files.map((file) => [file, 200]));
   });
 
-  it('is found with other settings and passwords of today: as it was applied, with what differs', async () => {
+  it('an environment with changed settings and passwords is found as applied, with the differences', async () => {
     const today = planTopology({ ...config, redis: { ...config.redis, maxmemory: 64 * 1024 ** 2 } });
     const found = await substrate.find(config.name, today);
     expect(found?.environment.topology.environment).toEqual(config);
@@ -196,7 +196,7 @@ describeOnEngine('an environment on the engine', () => {
         ['network', 'disconnect', plan.networks.data.name, sentinel.container],
         ['network', 'connect', '--ip', sentinel.address.host, plan.networks.data.name, sentinel.container],
       ],
-    ] as const)('names what is %s within 5 s, and looking changes nothing', async (kind, damage, mend) => {
+    ] as const)('names what is %s within 5 s, and the check changes nothing', async (kind, damage, mend) => {
       await docker(damage);
       try {
         const started = performance.now();
@@ -212,7 +212,7 @@ describeOnEngine('an environment on the engine', () => {
     });
   });
 
-  it('deploying again mends a stopped, a removed and a half-created node', async () => {
+  it('a deploy repairs a stopped, a removed and a half-created node', async () => {
     const [first, second, third] = plan.nodes.slice(3);
     await docker(['stop', '--time', '1', first?.container ?? '']);
     await docker(['rm', '-f', second?.container ?? '']);

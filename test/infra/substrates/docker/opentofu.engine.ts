@@ -22,7 +22,7 @@ const NOWHERE = { path: '/nowhere', [Symbol.dispose]: () => {} };
 
 describeOnEngine('OpenTofu alone', () => {
   const reason = tofu === undefined ? ' [skipped: tofu is not on the path]' : '';
-  describe.runIf(tofu !== undefined)(`with its program${reason}`, () => {
+  describe.runIf(tofu !== undefined)(`the OpenTofu program${reason}`, () => {
     // The body of a skipped suite runs, its hooks do not: nothing would remove the directory.
     const state = tofu === undefined ? NOWHERE : engineStateDir();
     const substrate = dockerSubstrate({ stateDir: state.path });
@@ -44,7 +44,7 @@ describeOnEngine('OpenTofu alone', () => {
       state[Symbol.dispose]();
     });
 
-    it('is found, and the doctor names the plugin below its own registry', async () => {
+    it('is found, and the doctor names the plugin under its own registry', async () => {
       expect(await terraformProgram()).toBe('tofu');
       const checks = new Map((await dockerChecks(state.path)).map((check) => [check.id, check]));
       expect(checks.get('terraform')?.found).toContain('tofu at ');

@@ -72,18 +72,21 @@ describeOnEngine('an environment of another checkout', () => {
     ['status', () => dockerSubstrate({ stateDir: other.path }).find(NAME, planTopology(unguarded))],
     ['recover', async () => dockerSubstrate({ stateDir: other.path }).inspectData?.(planTopology(unguarded))],
     ['drift', () => findDrift(planDocker(planTopology(unguarded)), other.path)],
-  ])('is refused by %s with the owner’s place, and nothing of it changes', async (_, act) => {
-    const before = await partsOf(NAME);
-    await expect(act()).rejects.toMatchObject({
-      code: 'ENVIRONMENT_FOREIGN',
-      message: expect.stringContaining(place(one.path)),
-      hint: expect.stringContaining('--adopt'),
-    });
-    expect(await partsOf(NAME)).toEqual(before);
-  });
+  ])(
+    'a foreign environment is rejected by %s with the path of the owner, and not changed',
+    async (_, act) => {
+      const before = await partsOf(NAME);
+      await expect(act()).rejects.toMatchObject({
+        code: 'ENVIRONMENT_FOREIGN',
+        message: expect.stringContaining(place(one.path)),
+        hint: expect.stringContaining('--adopt'),
+      });
+      expect(await partsOf(NAME)).toEqual(before);
+    },
+  );
 
   it.each(['deploy', 'destroy'] as const)(
-    'is refused by plain cdktf %s, and nothing of it changes',
+    'a foreign environment is rejected by plain cdktf %s, and not changed',
     async (verb) => {
       const before = await partsOf(NAME);
       const { exitCode, text } = await runPlainCdktf(verb, unguarded, other.path);
@@ -93,7 +96,7 @@ describeOnEngine('an environment of another checkout', () => {
     },
   );
 
-  it('stays where the question is answered with no, or its protection was not lifted by name', async () => {
+  it('a foreign environment is kept when the prompt is declined, or its protection was not lifted by name', async () => {
     const before = await partsOf(NAME);
     const asked = vi.fn<Adopt>(async () => false);
     await expect(up(other.path, asked)).rejects.toMatchObject({ code: 'ADOPTION_PROTECTED' });
@@ -107,7 +110,7 @@ describeOnEngine('an environment of another checkout', () => {
     expect(await partsOf(NAME)).toEqual(before);
   });
 
-  it('is taken over with its data, and is refused to its former owner then', async () => {
+  it('a foreign environment is taken over with its data, and then rejected for its former owner', async () => {
     vi.stubEnv('KIT_ALLOW_ADOPT', NAME);
     const before = await idOfNode();
     const environment = await up(other.path, yes);
@@ -128,7 +131,7 @@ describeOnEngine('an environment of another checkout', () => {
     expect(await partsOf(NAME)).toEqual(parts);
   });
 
-  it('is not its own owner’s either where the state was deleted: said so, and ended only when asked for', async () => {
+  it('an environment whose state was deleted is reported as foreign, and removed only on request', async () => {
     rmSync(join(other.path, 'docker', NAME), { recursive: true });
     rmSync(join(other.path, 'docker', 'owner.json'));
     const parts = await partsOf(NAME);

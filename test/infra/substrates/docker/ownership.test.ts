@@ -13,21 +13,24 @@ const part = (kind: EngineKind, owner: string, change: Partial<EnginePart> = {})
 const mine = { owner: 'mine', known: new Set<string>(), adopted: [] };
 
 describe('a part of an environment', () => {
-  it.each(['container', 'network', 'volume'] as const)('a %s belongs to the owner on its label', (kind) => {
-    expect(classifyParts([part(kind, 'mine')], mine)).toEqual({ own: [part(kind, 'mine')], foreign: [] });
-    // The state of another owner may contain the name of a volume, too.
-    const known = new Set([`${kind}-id`]);
-    expect(classifyParts([part(kind, 'other')], { ...mine, known }).foreign).toHaveLength(1);
-    expect(classifyParts([part(kind, 'other')], { ...mine, owner: undefined }).foreign).toHaveLength(1);
-  });
+  it.each(['container', 'network', 'volume'] as const)(
+    'of type %s belongs to the owner on its label',
+    (kind) => {
+      expect(classifyParts([part(kind, 'mine')], mine)).toEqual({ own: [part(kind, 'mine')], foreign: [] });
+      // The state of another owner may contain the name of a volume, too.
+      const known = new Set([`${kind}-id`]);
+      expect(classifyParts([part(kind, 'other')], { ...mine, known }).foreign).toHaveLength(1);
+      expect(classifyParts([part(kind, 'other')], { ...mine, owner: undefined }).foreign).toHaveLength(1);
+    },
+  );
 
-  it('without a label it belongs to whoever has its id in the state', () => {
+  it('without a label belongs to the state that contains its id', () => {
     expect(classifyParts([part('container', '')], mine).foreign).toHaveLength(1);
     const known = new Set(['container-id']);
     expect(classifyParts([part('container', '')], { ...mine, known }).own).toHaveLength(1);
   });
 
-  it('a volume belongs to whoever took it over; a container never, it was made after that', () => {
+  it('that is a volume belongs to its new owner after a takeover; a container never does, it is created later', () => {
     const adopted = ['other', ''];
     const parts = [part('volume', 'other'), part('volume', ''), part('container', 'other')];
     expect(classifyParts(parts, { ...mine, adopted })).toEqual({
@@ -37,7 +40,7 @@ describe('a part of an environment', () => {
   });
 });
 
-describe('the refusal', () => {
+describe('the ownership error', () => {
   const refusal = (parts: readonly EnginePart[], verb?: 'up' | 'down') =>
     foreignError(
       { name: 'dev' },
@@ -45,7 +48,7 @@ describe('the refusal', () => {
       { stateDir: '/nowhere', ...(verb === undefined ? {} : { verb }) },
     );
 
-  it('names the place, the parts, and the command that takes it over', () => {
+  it('names the path, the resources, and the takeover command', () => {
     const found = refusal([part('container', 'other'), ...Array(4).fill(part('volume', 'other'))]);
     expect(found).toMatchObject({
       code: 'ENVIRONMENT_FOREIGN',
@@ -56,13 +59,13 @@ describe('the refusal', () => {
     });
   });
 
-  it('of a protected one names the permissions that are needed', () => {
+  it('of a protected environment names the required permissions', () => {
     const parts = [part('container', 'other'), part('volume', 'other', { isProtected: true })];
     expect(refusal(parts).hint).toContain('KIT_ALLOW_ADOPT=dev kit up');
     expect(refusal(parts, 'down').hint).toContain('KIT_ALLOW_ADOPT=dev KIT_ALLOW_DESTROY=dev kit down');
   });
 
-  it('of one without a label says so', () => {
+  it('of a resource without a label states that', () => {
     expect(refusal([part('container', '')]).message).toContain('no owner label');
   });
 });

@@ -34,7 +34,7 @@ const state = temporaryStateDir();
 afterAll(() => state[Symbol.dispose]());
 afterEach(() => vi.unstubAllEnvs());
 
-it('an environment has no owner, or its owner is this process, another that runs, or one that has ended', async () => {
+it('an environment has no owner, or the owner is this process, another running one, or a dead one', async () => {
   const file = join(state.path, 'docker', 'mine', 'owner.json');
   const owner = (record: unknown) => {
     mkdirSync(dirname(file), { recursive: true });
@@ -56,7 +56,7 @@ it('an environment has no owner, or its owner is this process, another that runs
   expect(await owner({ pid: process.ppid, start: 'unknown' })).toBe('alive');
 });
 
-it('does not take an owner whose record is damaged for one that has ended', async () => {
+it('an owner with a damaged record is not treated as dead', async () => {
   const file = join(state.path, 'docker', 'mine', 'owner.json');
   for (const record of ['', '{"pid":', '{"pid":1}', '{"pid":1,"startTime":"1"}']) {
     writeFileSync(file, record);
@@ -81,7 +81,7 @@ it('settings are read from variables, with defaults', () => {
   expect(given({ TF_CLI_ARGS: '-no-color -parallelism=2' }).ordered).toBe(true);
 });
 
-it('a machine without Docker and Terraform hears what to install, of the doctor and of a deploy', async () => {
+it('doctor and deploy report a missing Docker and Terraform with what to install', async () => {
   vi.stubEnv('PATH', '/nowhere');
   vi.stubEnv('TERRAFORM_BINARY_NAME', '');
   const checks = await dockerChecks(state.path);
@@ -99,7 +99,7 @@ it('a machine without Docker and Terraform hears what to install, of the doctor 
   });
 });
 
-it('a remote backend takes the place of the local state, by configuration', async () => {
+it('a remote backend replaces the local state, by configuration', async () => {
   const backend = { type: 's3', settings: { bucket: 'states', key: 'kit' } };
   const config = environmentSchema.parse({ ...configuration('remote'), docker: { backend } });
   const app = new App({ outdir: join(state.path, 'out') });
@@ -110,7 +110,7 @@ it('a remote backend takes the place of the local state, by configuration', asyn
   expect(JSON.parse(text).terraform.backend).toEqual({ s3: backend.settings });
 });
 
-it('nothing deployed: no outputs, nothing owned, nothing to replace', async () => {
+it('an undeployed environment has no outputs, owns nothing and replaces nothing', async () => {
   const config = configuration('nothing');
   const nothing = await readState(config, { stateDir: state.path });
   expect(outputsIn(nothing)).toBeUndefined();
@@ -122,7 +122,7 @@ it('nothing deployed: no outputs, nothing owned, nothing to replace', async () =
   });
 });
 
-it('a first deploy is one whose local state says so, and nothing less', () => {
+it('a deploy is the first one only if the local state proves it', () => {
   const config = configuration('first');
   const file = join(state.path, 'docker', 'first', 'terraform.tfstate');
   const lock = join(file, '..', '.terraform.tfstate.lock.info');
@@ -149,7 +149,7 @@ it('a first deploy is one whose local state says so, and nothing less', () => {
   expect(isStateEmpty({ name: 'first', docker: { ...config.docker, backend } }, state.path)).toBe(false);
 });
 
-it('a state that was cut short gives way to the one before it, or to none, and is kept', async () => {
+it('a truncated state is replaced by the previous one, or by none, and is kept', async () => {
   const config = configuration('cut');
   const file = join(state.path, 'docker', 'cut', 'terraform.tfstate');
   const whole = JSON.stringify({ resources: [{ instances: [{ attributes: { id: 'kept' } }] }] });
@@ -177,7 +177,7 @@ it('a state that was cut short gives way to the one before it, or to none, and i
   expect(await readState(config, { stateDir: state.path })).toEqual({});
 });
 
-it('where the state is a file and where it is not, by the backend', () => {
+it('the backend determines whether the state is a file', () => {
   const of = (backend: unknown) =>
     stateFile(
       environmentSchema.parse({ ...configuration('where'), docker: backend ? { backend } : {} }),

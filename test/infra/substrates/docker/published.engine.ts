@@ -71,7 +71,7 @@ describeOnEngine('published images', () => {
       state[Symbol.dispose]();
     });
 
-    it('are taken by version until they are locked, and the doctor says so', async () => {
+    it('published images are pulled by version until they are locked, and the doctor reports it', async () => {
       expect(chooseImages(state.path)).toMatchObject({
         origin: 'tagged',
         exporter: { kind: 'published', reference: `${registry.host}/${PUBLISHED.exporter}` },
@@ -80,7 +80,7 @@ describeOnEngine('published images', () => {
       expect(check).toMatchObject({ state: 'warn', remedy: 'kit images lock' });
     });
 
-    it('are locked by the digests that the registry has, and what Redis says of itself', async () => {
+    it('published images are locked by the digests of the registry, with the version that Redis reports', async () => {
       const report = await lockImages();
       for (const role of ROLES) {
         const [repository = '', tag = ''] = nameOf(role)
@@ -95,7 +95,7 @@ describeOnEngine('published images', () => {
       });
     });
 
-    it('are deployed from their digests, and the state file does not want them again', async () => {
+    it('published images are deployed by digest, and a second plan changes nothing', async () => {
       const lines: string[] = [];
       const progress = (line: string) => lines.push(line);
       const environment = await substrate.apply(planTopology(config), { ephemeral: false, progress });
@@ -114,7 +114,7 @@ describeOnEngine('published images', () => {
       expect((await substrate.plan(planTopology(config))).map(({ action }) => action)).toEqual(['keep']);
     });
 
-    it('whose tag was moved: the lock says so, and deploys go on with the locked one', async () => {
+    it('published images with a moved tag are reported by the lock, and deploys use the locked digest', async () => {
       const before = readFileSync(lockFile, 'utf8');
       await publish(tagOf(chooseImages(built.path).commander), nameOf('exporter'));
       await expect(lockImages()).rejects.toMatchObject({
@@ -129,7 +129,7 @@ describeOnEngine('published images', () => {
       writeFileSync(lockFile, before);
     });
 
-    it('are not resolved where no registry answers: the lock stays as it was', async () => {
+    it('published images are not resolved without a registry: the lock stays unchanged', async () => {
       const before = readFileSync(lockFile, 'utf8');
       vi.stubEnv('KIT_IMAGE_REGISTRY', '127.0.0.1:9');
       await expect(lockImages()).rejects.toMatchObject({
@@ -142,7 +142,7 @@ describeOnEngine('published images', () => {
       expect(readFileSync(lockFile, 'utf8')).toBe(before);
     });
 
-    it('leave nothing but images when they are destroyed', async () => {
+    it('published images leave nothing else after destroy', async () => {
       await substrate.destroy(NAME);
       for (const kind of ['container', 'volume', 'network'] as const) {
         expect(await labelled(kind, `${LABEL.environment}=${NAME}`)).toEqual([]);

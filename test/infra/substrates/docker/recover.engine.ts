@@ -92,7 +92,7 @@ describeOnEngine('an environment on the engine that was down', () => {
     state[Symbol.dispose]();
   });
 
-  it('loses no key that WAIT acknowledged where redis-check-aof --fix has cut off the file of the named master', async () => {
+  it('recovery loses no key that WAIT acknowledged when redis-check-aof --fix truncated the file of the named master', async () => {
     const master = await killAll();
     // Overwrites a command in the middle, and lets the tool truncate the file there.
     await onData(master, `f=$(echo ${INCR}); ${DAMAGE}; echo y | redis-check-aof --fix $f >/dev/null`);
@@ -106,7 +106,7 @@ describeOnEngine('an environment on the engine that was down', () => {
     await allHave(written);
   });
 
-  it('starts from a replica where the named master has lost its volume', async () => {
+  it('recovery starts from a replica when the named master has lost its volume', async () => {
     await write();
     const master = await killAll();
     await docker(['rm', nodeOf(master).container]);
@@ -118,7 +118,7 @@ describeOnEngine('an environment on the engine that was down', () => {
     expect((await substrate.plan(topology)).map(({ action }) => action)).toEqual(Array(6).fill('keep'));
   });
 
-  it('sets damaged data of the named master aside, and starts from a replica', async () => {
+  it('recovery sets damaged data of the named master aside, and starts from a replica', async () => {
     await write();
     const master = await killAll();
     await onData(master, `for f in ${INCR}; do ${DAMAGE}; done`);
@@ -127,7 +127,7 @@ describeOnEngine('an environment on the engine that was down', () => {
     await allHave(written);
   });
 
-  it('starts nothing where no node has usable data, and takes the node that the user names where it has', async () => {
+  it('recovery starts nothing when no node has usable data, and uses the node that the user names when it has', async () => {
     await write();
     await killAll();
     for (const { id } of topology.redis)
@@ -143,7 +143,7 @@ describeOnEngine('an environment on the engine that was down', () => {
     await expect(up('redis-3')).rejects.toMatchObject({ code: 'RECOVERY_REFUSED' });
   });
 
-  it('a former master whose data is damaged comes back as a replica by itself', async () => {
+  it('a former master with damaged data returns as a replica without intervention', async () => {
     await write();
     const master = (await environment.masterId()) as string;
     await docker(['kill', nodeOf(master).container]);

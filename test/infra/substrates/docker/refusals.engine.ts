@@ -48,7 +48,7 @@ describeOnEngine('refusals', () => {
     state[Symbol.dispose]();
   });
 
-  it('no engine: says where it looked and how to start one', async () => {
+  it('an unreachable engine is reported with its address and how to start one', async () => {
     vi.stubEnv('DOCKER_HOST', 'unix:///nowhere/docker.sock');
     await expect(apply()).rejects.toMatchObject({
       code: 'DOCKER_NO_ENGINE',
@@ -57,7 +57,7 @@ describeOnEngine('refusals', () => {
     });
   });
 
-  it('an engine that refuses this user: says so, and how to be let in', async () => {
+  it('an engine that denies this user is reported with the remedy', async () => {
     const socket = join(state.path, 'docker.sock');
     const server = createServer().listen(socket);
     await waitUntil('the socket', async () => existsSync(socket));
@@ -79,7 +79,7 @@ describeOnEngine('refusals', () => {
     }
   });
 
-  it('a plugin missing: says so, and leaves nothing', async () => {
+  it('a missing plugin is reported, and nothing is left', async () => {
     const other = engineStateDir();
     const file = join(other.path, 'terraform.rc');
     writeFileSync(
@@ -95,7 +95,7 @@ describeOnEngine('refusals', () => {
     other[Symbol.dispose]();
   });
 
-  it('a state that another Terraform holds: says so, and leaves it alone', async () => {
+  it('a state locked by another Terraform is reported, and not changed', async () => {
     const dir = join(state.path, 'holder');
     const stateFile = join(environmentDir(state.path, config.name), 'terraform.tfstate');
     mkdirSync(dir);
@@ -128,7 +128,7 @@ describeOnEngine('refusals', () => {
     expect(await traces()).toEqual([]);
   });
 
-  it('a port taken: says which, and leaves nothing', async () => {
+  it('a port in use is reported, and nothing is left', async () => {
     const server = createServer().listen(27_501, '127.0.0.1');
     try {
       const taken = '27501 (redis-2) by a program of this machine';
@@ -148,7 +148,7 @@ describeOnEngine('refusals', () => {
     expect(await traces()).toEqual([]);
   });
 
-  it('a port taken by another environment: says which container has it', async () => {
+  it('a port in use by another environment is reported with its container', async () => {
     const holder = ['--name', 'kit-test-holder', '--publish', '127.0.0.1:27510:1', '--entrypoint', 'sleep'];
     await docker(['run', '--detach', ...holder, redisImage(), '600']);
     try {
@@ -163,7 +163,7 @@ describeOnEngine('refusals', () => {
     expect(await traces()).toEqual([]);
   });
 
-  it('addresses taken: says so, and leaves nothing', async () => {
+  it('addresses in use are reported, and nothing is left', async () => {
     const { subnet } = planDocker(planTopology(config)).networks.data;
     await docker(['network', 'create', '--subnet', subnet, 'kit-test-squatter']);
     try {
@@ -178,7 +178,7 @@ describeOnEngine('refusals', () => {
     expect(await traces()).toEqual([]);
   });
 
-  it('an image missing: says how to make it, and leaves nothing', async () => {
+  it('a missing image is reported with the build command, and nothing is left', async () => {
     const other = engineStateDir();
     const path = imagesFile(other.path);
     mkdirSync(dirname(path), { recursive: true });
@@ -211,7 +211,7 @@ describeOnEngine('refusals', () => {
     await expect(interrupted).rejects.toThrow('as by Ctrl-C');
   }
 
-  it('a deploy interrupted in the middle: a destroy leaves nothing of it', async () => {
+  it('an interrupted deploy is removed completely by a destroy', async () => {
     await interruptDeploy(someMade);
     expect(await traces()).not.toEqual([]);
     await substrate.destroy(config.name);
@@ -229,7 +229,7 @@ describeOnEngine('refusals', () => {
   it.each([
     ['nodes are made', () => interruptDeploy(someMade)],
     ['nodes are known and their networks are not', () => interruptDeploy(someKnown).then(forgetNetworks)],
-  ])('a deploy interrupted when %s: the next one goes on over what it left', async (_, interrupt) => {
+  ])('a deploy interrupted when %s is completed by the next one', async (_, interrupt) => {
     await interrupt();
     const environment = await apply();
     expect(await environment.masterId()).toBe('redis-1');
@@ -241,7 +241,7 @@ describeOnEngine('refusals', () => {
     expect(await traces()).toEqual([]);
   });
 
-  it('a destroy whose last step was not reached: the next one finds what it left', async () => {
+  it('a destroy whose last step was not reached is completed by the next one', async () => {
     await deploy(config, { stateDir: state.path });
     const known = readFileSync(file());
     const calls: ProgramRecord[] = [];
@@ -257,7 +257,7 @@ describeOnEngine('refusals', () => {
     expect(readdirSync(dirname(file())).filter((name) => name.includes('forgotten'))).toEqual([]);
   });
 
-  it('a destroy while a stranger is in a network: says which network, and ends when it is free', async () => {
+  it('a destroy with a foreign container in a network names the network, and completes when it is free', async () => {
     const { ports } = config.docker;
     const single = environmentSchema.parse({
       ...loadEnvironment('single'),
@@ -286,7 +286,7 @@ describeOnEngine('refusals', () => {
     expect(await traces()).toEqual([]);
   });
 
-  it('a protected environment: nothing of it is stopped, and a deploy that fails leaves its data', async () => {
+  it('a protected environment is not stopped, and a failed deploy keeps its data', async () => {
     const { ports } = config.docker;
     const guarded = environmentSchema.parse({
       ...{ ...loadEnvironment('single'), name: config.name, docker: { ports, protected: true } },
@@ -334,7 +334,7 @@ describeOnEngine('refusals', () => {
     expect(await traces()).toEqual([]);
   });
 
-  it('an environment of a file that is not here: says so, and claims nothing', async () => {
+  it('an environment whose file is missing is reported, and not claimed', async () => {
     const labels = deployLabels({ ...config, name: 'unheard-of' }, state.path);
     await docker(['volume', 'create', ...labels, 'kit-unheard-of-data']);
     try {
@@ -347,7 +347,7 @@ describeOnEngine('refusals', () => {
     }
   });
 
-  it('a destroy interrupted in the middle: a deploy goes on over what it left, and a destroy leaves nothing', async () => {
+  it('an interrupted destroy is continued by a deploy, and a destroy leaves nothing', async () => {
     await deploy(config, { stateDir: state.path });
     const interruption = new AbortController();
     const interrupted = destroy(config, {

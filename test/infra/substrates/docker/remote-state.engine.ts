@@ -50,7 +50,7 @@ describeOnEngine('a state in a remote backend', () => {
     state[Symbol.dispose]();
   });
 
-  it('is written there by a deploy, under its lock, and read from there', async () => {
+  it('a remote state is written by a deploy under its lock, and read back', async () => {
     expect(outputsIn(await readState(config, { stateDir: state.path }))).toBeUndefined();
     const environment = await substrate.apply(planTopology(config), { ephemeral: false });
     await environment[Symbol.asyncDispose]();
@@ -63,13 +63,13 @@ describeOnEngine('a state in a remote backend', () => {
     expect((await substrate.plan(planTopology(config))).map(({ action }) => action)).toEqual(['keep']);
   });
 
-  it('has its credentials by variable: they are not in the synthesised text', () => {
+  it('a remote state takes its credentials from variables: they are not in the synthesised text', () => {
     const text = readFileSync(join(state.path, 'cdktf.out/stacks', NAME, 'cdk.tf.json'), 'utf8');
     expect(text).toContain(server.address);
     expect(text).not.toContain(PASSWORD);
   });
 
-  it('that somebody else has locked: one clear error, and nothing changes', async () => {
+  it('a remote state with a foreign lock is one clear error, and nothing changes', async () => {
     const before = server.state();
     const giveBack = server.lock();
     await expect(deploy(config, { stateDir: state.path })).rejects.toMatchObject({ code: 'STATE_LOCKED' });
@@ -77,7 +77,7 @@ describeOnEngine('a state in a remote backend', () => {
     expect(server.state()).toBe(before);
   });
 
-  it('that does not let us in: one clear error with the variables that it wants', async () => {
+  it('a remote state that denies access is one clear error with the required variables', async () => {
     vi.stubEnv('TF_HTTP_PASSWORD', 'another');
     await expect(readState(config, { stateDir: state.path })).rejects.toMatchObject({
       code: 'STATE_UNREADABLE',
@@ -87,7 +87,7 @@ describeOnEngine('a state in a remote backend', () => {
     vi.stubEnv('TF_HTTP_PASSWORD', PASSWORD);
   });
 
-  it('is empty after a destroy, nothing is left on the engine, and no call left a temporary file', async () => {
+  it('a remote state is empty after a destroy, with nothing on the engine and no temporary file', async () => {
     await substrate.destroy(NAME);
     expect(JSON.parse(server.state())).toMatchObject({ resources: [], outputs: {} });
     expect(await traces()).toEqual([]);

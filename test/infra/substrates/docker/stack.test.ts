@@ -44,7 +44,7 @@ describe('the synthesised environment', () => {
   const services = () => containers.filter(({ restart }) => restart !== 'no');
   const serviceNames = () => services().map(({ name }) => name);
 
-  it('is a master, two replicas, three sentinels, the exporter and the Commander', () => {
+  it('contains a master, two replicas, three sentinels, the exporter and the Commander', () => {
     expect(serviceNames().sort()).toEqual(
       [
         ...[
@@ -63,7 +63,7 @@ describe('the synthesised environment', () => {
     );
   });
 
-  it('pins the provider above the version that the bindings pin', () => {
+  it('pins the provider above the version of the bindings', () => {
     const { terraform }: Synthesised = JSON.parse(text);
     expect(terraform.required_providers.docker.version).toBe('4.5.0');
   });
@@ -95,7 +95,7 @@ describe('the synthesised environment', () => {
     }
   });
 
-  it('limits the processes of every service, and again when one is a new one', () => {
+  it('limits the processes of every service, also after replacement', () => {
     const { resource }: Synthesised = JSON.parse(text);
     const [limit] = Object.entries(resource.terraform_data ?? {})
       .filter(([id]) => id.startsWith('process-limit'))
@@ -108,13 +108,13 @@ describe('the synthesised environment', () => {
     expect(triggers.containers).toHaveLength(services().length);
   });
 
-  it('leaves a Redis node room above maxmemory for a fork and its buffers', () => {
+  it('leaves a Redis node memory above maxmemory for a fork and its buffers', () => {
     const maxmemoryMb = configuration('synth').redis.maxmemory / 1024 ** 2;
     const node = containers.find(({ name }) => name === 'kit-synth-redis-1');
     expect(Number(node?.memory)).toBeGreaterThan(1.5 * maxmemoryMb);
   });
 
-  it('mounts a service its own configuration read-only, and nobody else’s', () => {
+  it('mounts only its own configuration into a service, read-only', () => {
     const mounts = services().flatMap(({ volumes }) => volumes as readonly Record<string, unknown>[]);
     const configurations = mounts.filter(({ container_path: path }) => path === '/kit');
     expect(configurations).toHaveLength(8);
@@ -122,7 +122,7 @@ describe('the synthesised environment', () => {
     expect(new Set(configurations.map(({ volume_name: name }) => name)).size).toBe(8);
   });
 
-  it('passes no variable to a container but the Commander’s two, and no secret to anybody', () => {
+  it('passes no variable to a container except the Commander’s two, and no secret', () => {
     expect(services().flatMap(({ env }) => env ?? [])).toEqual([
       'NODE_CONFIG_DIR=/redis-commander/config:/kit',
       'NODE_ENV=production',
@@ -133,7 +133,7 @@ describe('the synthesised environment', () => {
     }
   });
 
-  it('names no path of this machine but the place of its owner, on labels', () => {
+  it('names no path of this machine except the location of its owner, on labels', () => {
     const place = JSON.stringify(`${hostname()}:${state.path}`);
     expect(text).toContain(place);
     const rest = text.replaceAll(place, '""');
@@ -142,7 +142,7 @@ describe('the synthesised environment', () => {
     expect(rest).not.toMatch(/"(?:[^"]*\s)?\/(?:root|home|tmp|work|Users)\//);
   });
 
-  it('labels every container, network and volume with its owner, and keeps what is labelled otherwise', () => {
+  it('labels every container, network and volume with its owner, and keeps foreign labels', () => {
     const { resource }: Synthesised = JSON.parse(text);
     const { id } = ownerOf(configuration('synth'), state.path);
     for (const type of ['docker_container', 'docker_network', 'docker_volume']) {
@@ -176,7 +176,7 @@ describe('the synthesised environment', () => {
     expect(output).not.toHaveProperty('ca_file');
   });
 
-  it('keeps the configuration that it applies in the state, as the last step', () => {
+  it('stores the applied configuration in the state, as the last step', () => {
     const { resource }: Synthesised = JSON.parse(text);
     const [applied] = Object.entries(resource.terraform_data ?? {})
       .filter(([id]) => id.startsWith('applied_'))
@@ -186,7 +186,7 @@ describe('the synthesised environment', () => {
     expect(applied.depends_on).toEqual([expect.stringMatching(/^docker_container\.readiness_ready_/)]);
   });
 
-  it('ends the files with passwords after all that runs with them', () => {
+  it('removes the password files after all services that use them', () => {
     const { resource }: Synthesised = JSON.parse(text);
     const [[id, files]] = Object.entries(resource.terraform_data ?? {}).filter(([name]) =>
       name.startsWith('secrets_'),
@@ -223,7 +223,7 @@ describe('the two networks', () => {
     writeFileSync(file, JSON.stringify({ resources }));
   };
 
-  it('are awaited of the engine where nothing is deployed yet, and of nobody else', async () => {
+  it('are checked on the engine before the first deploy, and at no other time', async () => {
     const text = await synthesise();
     const { networks, gate, services } = parts(text);
     expect(networks).toHaveLength(2);
@@ -235,7 +235,7 @@ describe('the two networks', () => {
     }
   });
 
-  it('come before the containers and are the reason to make them anew where Terraform knows something', async () => {
+  it('precede the containers and replace them when Terraform manages them', async () => {
     const fresh = await synthesise();
     remember([{ type: 'docker_network', name: 'network_data', instances: [{ attributes: {} }] }]);
     const { networks, gate, services } = parts(await synthesise());
@@ -252,7 +252,7 @@ describe('the two networks', () => {
     );
   });
 
-  it('come before the containers where a backend keeps the state', async () => {
+  it('precede the containers when a backend stores the state', async () => {
     const { docker, ...rest } = configuration('synth');
     const backend = { type: 'http', settings: { address: 'http://127.0.0.1:1/state' } };
     const { networks, gate } = parts(
@@ -262,14 +262,14 @@ describe('the two networks', () => {
   });
 });
 
-it('every environment that comes with the kit synthesises', async () => {
+it('every predefined environment synthesises', async () => {
   for (const name of environmentNames()) {
     const parsed: Synthesised = JSON.parse(await synthesise(loadEnvironment(name)));
     expect(Object.keys(parsed.resource)).toContain('docker_container');
   }
 });
 
-it('an environment that is only listed gets no passwords, and nothing is written for it', async () => {
+it('an environment that is only listed gets no passwords and no files', async () => {
   const fresh = temporaryStateDir();
   const settings = { stateDir: fresh.path, allowDestroy: undefined, ordered: false };
   const app = new App({ outdir: join(state.path, 'out') });
@@ -281,7 +281,7 @@ it('an environment that is only listed gets no passwords, and nothing is written
   fresh[Symbol.dispose]();
 });
 
-it('an environment of another checkout ends every plan, and keeps its data from a destroy', async () => {
+it('an environment of another checkout fails every plan, and a destroy keeps its data', async () => {
   const app = new App({ outdir: join(state.path, 'out') });
   const settings = { stateDir: state.path, allowDestroy: undefined, ordered: false };
   const reason = "environment 'synth' belongs to host:/elsewhere";

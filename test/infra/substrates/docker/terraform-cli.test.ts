@@ -21,7 +21,7 @@ function program(name: string, after: string): { path: string; said: string } {
   return { path, said };
 }
 
-it('a call has a folder for temporary files of its own, which goes with it', async () => {
+it('a call has its own folder for temporary files, which is removed afterwards', async () => {
   const { path, said } = program('once', 'exit 7');
   const folders = new Set<string>();
   for (const _ of [1, 2]) {
@@ -33,7 +33,7 @@ it('a call has a folder for temporary files of its own, which goes with it', asy
   for (const folder of folders) expect(existsSync(folder)).toBe(false);
 });
 
-it('and goes after an interruption, too', async () => {
+it('the folder is removed after an interruption as well', async () => {
   const { path, said } = program('hanging', 'exec sleep 60');
   const interruption = new AbortController();
   const running = runTerraform([], state.path, { program: path, signal: interruption.signal });
@@ -43,12 +43,12 @@ it('and goes after an interruption, too', async () => {
   expect(existsSync(readFileSync(said, 'utf8').trim())).toBe(false);
 });
 
-it('is in a folder whose name leaves room for the name of a socket', () => {
+it('the path of the folder leaves room for the name of a socket', () => {
   expect(shortTempDir('/tmp/somewhere')).toBe('/tmp/somewhere');
   expect(shortTempDir(`/${'x'.repeat(90)}`)).toBe('/tmp');
 });
 
-it('a state file that is none is refused with its path', async () => {
+it('an invalid state file is rejected with its path', async () => {
   const config = configuration('broken');
   const path = join(state.path, 'docker', 'broken', 'terraform.tfstate');
   mkdirSync(join(path, '..'), { recursive: true });

@@ -21,14 +21,14 @@ it.each([
   ['DOCKER_NO_ENGINE', 'Error: Cannot connect to the Docker daemon at unix:///run/docker.sock'],
   ['PROTECTED', 'Error: Instance cannot be destroyed'],
   ['NOT_HEALTHY', 'Error: Resource postcondition failed: the environment did not become ready within 60 s'],
-])('tells %s out of the output of a deploy, with what to do', (code, output) => {
+])('%s is recognised in the output of a deploy, with a remedy', (code, output) => {
   const error = explainTerraformError('deploy', 'dev', output, 'deploy.log');
   expect(error.code).toBe(code);
   expect(error.hint).toBeTruthy();
   expect(error.where).toBe('deploy.log');
 });
 
-it('gives the error of the app as it printed it', () => {
+it('the error of the app is returned as printed', () => {
   const output = [
     'cdktf encountered an error while synthesizing',
     'Error:         non-zero exit code 2',
@@ -44,18 +44,18 @@ it('gives the error of the app as it printed it', () => {
   });
 });
 
-it('gives Terraform’s own words where it knows no better', () => {
+it('an unrecognised error is returned in Terraform’s words', () => {
   const error = explainTerraformError('deploy', 'dev', 'noise\nError: something new\nmore', 'deploy.log');
   expect(error).toMatchObject({ code: 'TERRAFORM_FAILED', message: "deploy of 'dev' failed: something new" });
 });
 
-it('gives the last line where nobody says Error', () => {
+it('output without Error gives its last line', () => {
   expect(explainTerraformError('plan', 'dev', 'noise\nkilled\n', 'plan.log').message).toBe(
     "plan of 'dev' failed: killed",
   );
 });
 
-it('follows dependencies: the first of alternatives, nothing virtual', () => {
+it('package dependencies are resolved: the first alternative, nothing virtual', () => {
   const graph = parseDependencies(
     ['a', '  Depends: b', ' |Depends: c', '  Depends: d', '  PreDepends: <e>', '    f', 'b'].join('\n'),
   );

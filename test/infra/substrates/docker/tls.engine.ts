@@ -72,7 +72,7 @@ describeOnEngine('an environment with TLS', () => {
       60_000,
     );
 
-  it('takes durable writes over TLS, and nothing in plain text', async () => {
+  it('a node accepts durable writes over TLS, and nothing in plain text', async () => {
     const { endpoints } = environment;
     const cache = sentinelCache({
       ...{
@@ -128,7 +128,7 @@ describeOnEngine('an environment with TLS', () => {
     );
   });
 
-  it('a master that is cut off with a sentinel is still reached, and comes back as a replica', async () => {
+  it('a master that is isolated with a sentinel stays reachable, and returns as a replica', async () => {
     const master = (await environment.masterId()) as string;
     const heal = await environment.capabilities.partition?.([master, 'sentinel-1'], {
       clientsStillReach: true,
@@ -140,7 +140,7 @@ describeOnEngine('an environment with TLS', () => {
   });
 
   it.each(['disconnect', 'partition'] as const)(
-    'a master that nobody reaches (%s) comes back with its address',
+    'an unreachable master (%s) returns with its address',
     async (how) => {
       await waitUntil('one master', async () => (await environment.masterId()) !== undefined);
       const master = (await environment.masterId()) as string;
@@ -161,7 +161,7 @@ describeOnEngine('an environment with TLS', () => {
 });
 
 describeOnEngine('one node by itself', () => {
-  it('deploys, answers, survives its death with its data, and leaves nothing', async () => {
+  it('an environment with TLS deploys, replies, keeps its data over a crash, and leaves nothing', async () => {
     const single = loadEnvironment('single');
     const ports = { redis: 27_700, sentinel: 27_710, exporter: 27_720, commander: 27_721 };
     const alone = environmentSchema.parse({ ...single, name: 'alone', docker: { ports } });

@@ -46,7 +46,7 @@ async function refusal(flags: AttachFlags, env: Readonly<Record<string, string>>
   throw new Error('nothing was refused');
 }
 
-describe('what can be attached to', () => {
+describe('a supported target', () => {
   it('is a master, found by its address', async () => {
     expect(await checkExternal(target({ url: as('kit:right') }), PREFIX)).toMatchObject({
       masters: [{ id: 'redis-1', address: redis.address }],
@@ -55,14 +55,14 @@ describe('what can be attached to', () => {
     expect(await redis.admin().dbsize()).toBe(0);
   });
 
-  it('is a master, found by its sentinels, one of which is away', async () => {
+  it('is a master, found by its sentinels, one of which is unreachable', async () => {
     const gone = `${HOST}:${await findFreePort(HOST)}`;
     const flags = { sentinels: `${gone},${at(sentinel)}`, serviceName: 'theirs', user: 'kit' };
     const found = await checkExternal(target(flags, { REDIS_PASSWORD: 'right' }), PREFIX);
     expect(found.masters).toMatchObject([{ address: redis.address }]);
   });
 
-  it('speaks TLS, with a CA of its own', async () => {
+  it('is a server with TLS and a custom CA', async () => {
     const made = await makeCertificates({ environment: 'theirs', addresses: [HOST] });
     const dir = mkdtempSync(join(tmpdir(), 'attached-tls-'));
     try {
@@ -99,8 +99,8 @@ describe('what can be attached to', () => {
   });
 });
 
-describe('what cannot', () => {
-  it('nobody there', async () => {
+describe('an unsupported target', () => {
+  it('is an unreachable address', async () => {
     const url = `redis://${HOST}:${await findFreePort(HOST)}`;
     expect(await refusal({ url })).toMatchObject({
       code: 'ATTACH_UNREACHABLE',
@@ -118,7 +118,7 @@ describe('what cannot', () => {
       'ATTACH_NOPERM',
       /SET, GET.* on redis-cache-kit:\*/,
     ],
-  ])('%s', async (_what, login, code, says) => {
+  ])('is %s', async (_what, login, code, says) => {
     const error = await refusal({ url: login === '' ? `redis://${at(redis)}` : as(login) });
     expect(error).toMatchObject({ code, exitCode: 2, where: at(redis) });
     expect(error.message).toMatch(says);
@@ -126,7 +126,7 @@ describe('what cannot', () => {
     expect(await redis.admin().dbsize()).toBe(0);
   });
 
-  it('an address with a parameter that is not known, or with two databases', () => {
+  it('is an address with an unknown parameter, or with two databases', () => {
     const refused = (url: string) => {
       try {
         return target({ url });
@@ -150,14 +150,14 @@ describe('what cannot', () => {
     expect(target({ url: 'redis://h:1/2?db=2' }).db).toBe(2);
   });
 
-  it('a database that does not exist, also as ?db=', async () => {
+  it('is a database that does not exist, also as ?db=', async () => {
     expect(await refusal({ url: `redis://:owner@${at(redis)}?db=99` })).toMatchObject({
       code: 'ATTACH_DENIED',
       message: 'the server does not have that database',
     });
   });
 
-  it('sentinels that refuse the login: the variables of the sentinels are named, and no others', async () => {
+  it('is a set of sentinels that reject the login: only the sentinel variables are named', async () => {
     await using guarded = await RedisProcess.start({ sentinel: true, password: 'secret', conf: [] });
     for (const [env, code] of [
       [{}, 'ATTACH_DENIED'],
@@ -179,7 +179,7 @@ describe('what cannot', () => {
     expect(both.message).toContain(gone);
   });
 
-  it('a server on which a command was renamed: it is not called a refusal of writes', async () => {
+  it('is a server with a renamed command, which is not reported as refused writes', async () => {
     await using renamed = await RedisProcess.start({
       conf: ['rename-command UNLINK ""', 'rename-command PTTL hidden'],
     });
@@ -198,12 +198,12 @@ describe('what cannot', () => {
     });
   });
 
-  it('a database that is not there', async () => {
+  it('is a missing database', async () => {
     const error = await refusal({ url: `redis://:owner@${at(redis)}/99` });
     expect(error).toMatchObject({ code: 'ATTACH_DENIED', exitCode: 2 });
   });
 
-  it('no Redis: something that answers otherwise, something that answers nothing', async () => {
+  it('is another service: one that replies otherwise, or not at all', async () => {
     for (const [answer, code] of [
       ['HTTP/1.1 400 Bad Request\r\n\r\n', 'ATTACH_NOT_REDIS'],
       [undefined, 'ATTACH_UNREACHABLE'],
@@ -221,7 +221,7 @@ describe('what cannot', () => {
     }
   });
 
-  it('a replica, a sentinel, a node of a cluster, each with the way in that fits it', async () => {
+  it('is a replica, a sentinel or a cluster node, each with the suitable option', async () => {
     const { host, port } = redis.address;
     await using replica = await RedisProcess.start({
       conf: [`replicaof ${host} ${port}`, 'masterauth owner'],
@@ -238,7 +238,7 @@ describe('what cannot', () => {
     }
   });
 
-  it('a Redis given as a sentinel, sentinels that know no such master, sentinels that are all away', async () => {
+  it('is a Redis given as a sentinel, sentinels without that master, or unreachable sentinels', async () => {
     const login = { REDIS_SENTINEL_PASSWORD: 'owner' };
     expect(await refusal({ sentinels: at(redis) }, login)).toMatchObject({ code: 'ATTACH_NO_SENTINEL' });
     expect(await refusal({ sentinels: at(sentinel), serviceName: 'ours' })).toMatchObject({
@@ -249,7 +249,7 @@ describe('what cannot', () => {
     expect(await refusal({ sentinels: gone })).toMatchObject({ code: 'ATTACH_UNREACHABLE', exitCode: 3 });
   });
 
-  it('a Redis by itself given as a cluster, a cluster whose nodes are all away, one that does not serve every slot', async () => {
+  it('is a Redis given as a cluster, an unreachable cluster, or one with unserved slots', async () => {
     const login = { REDIS_PASSWORD: 'owner' };
     expect(await refusal({ cluster: at(redis) }, login)).toMatchObject({
       code: 'ATTACH_NO_CLUSTER',
@@ -270,7 +270,7 @@ describe('what cannot', () => {
     }
   });
 
-  it('a user of a cluster who may not ask who has which slots', async () => {
+  it('is a cluster whose user may not query the slots', async () => {
     const conf = ['cluster-enabled yes', `user kit on >right ${aclRule(PREFIX)}`];
     await using node = await RedisProcess.start({ conf });
     const flags = { cluster: at(node), user: 'kit' };
@@ -281,7 +281,7 @@ describe('what cannot', () => {
     });
   });
 
-  it('a master that takes no writes now', async () => {
+  it('is a master that currently rejects writes', async () => {
     await using full = await RedisProcess.start({ conf: ['min-replicas-to-write 1'] });
     const error = await refusal({ url: `redis://${at(full)}` });
     expect(error).toMatchObject({
@@ -291,7 +291,7 @@ describe('what cannot', () => {
     });
   });
 
-  it('a host that is not this machine, before anything is sent there', async () => {
+  it('is a remote host, before anything is sent to it', async () => {
     // TEST-NET-1: no server has this address, and no connection is attempted.
     const error = await refusal({ url: 'redis://192.0.2.1:6379' });
     expect(error).toMatchObject({ code: 'ATTACH_UNCONFIRMED', exitCode: 2, where: '192.0.2.1:6379' });
@@ -305,8 +305,8 @@ describe('what cannot', () => {
   });
 });
 
-describe('the substrate', () => {
-  it('hands out one node that nothing can be done to, and ends nothing', async () => {
+describe('the external substrate', () => {
+  it('returns one node without fault capabilities, and stops nothing', async () => {
     const there = target({ url: as('kit:right') });
     const topology = planTopology(loadEnvironment('single', attachedOverrides(there, {}), new Map()));
     const substrate = attachedSubstrate(there);

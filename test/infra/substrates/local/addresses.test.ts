@@ -25,12 +25,12 @@ describe('address blocks', () => {
   });
   afterEach(() => state[Symbol.dispose]());
 
-  it('are never given twice, however many ask at once', async () => {
+  it('are never allocated twice under concurrency', async () => {
     const blocks = await Promise.all(Array.from({ length: 5 }, () => claim()));
     expect(blocks.map(({ number }) => number).sort()).toEqual([0, 1, 2, 3, 4]);
   });
 
-  it('are free again when they are given back, and only by who had them', async () => {
+  it('are free after release, which only their owner may do', async () => {
     const { number } = await claim();
     const registry = join(state.path, 'blocks');
     await releaseBlock(number, '/another/checkout', 'blocks', registry);
@@ -40,7 +40,7 @@ describe('address blocks', () => {
     await releaseBlock(0, state.path, 'blocks', join(state.path, 'no-registry'));
   });
 
-  it('are taken from owners that are gone and from files that say nothing', async () => {
+  it('are reclaimed from dead owners and from invalid files', async () => {
     await claim();
     const registry = join(state.path, 'blocks');
     const dead = { owner: { pid: process.pid, start: '1@another' }, stateDir: state.path, environment: 'x' };
@@ -51,7 +51,7 @@ describe('address blocks', () => {
     expect(readdirSync(registry).sort()).toEqual(['0.json', '1.json']);
   });
 
-  it('that are asked for by number and taken are refused with whose they are', async () => {
+  it('that are requested by number and in use are rejected with the owner', async () => {
     await claim(3);
     await expect(claim(3)).rejects.toMatchObject({
       code: 'ADDRESS_IN_USE',
@@ -59,7 +59,7 @@ describe('address blocks', () => {
     });
   });
 
-  it('are kept over a loss of the claims, unless another environment came first', async () => {
+  it('are kept after the claims were lost, unless another environment claimed them first', async () => {
     const registry = join(state.path, 'blocks');
     const { number } = await claim();
     rmSync(registry, { recursive: true });
@@ -71,14 +71,14 @@ describe('address blocks', () => {
     });
   });
 
-  it('with an address that somebody else listens on are passed over', async () => {
+  it('with an address in use by another process are skipped', async () => {
     const stranger = createServer();
     await new Promise<void>((resolve) => stranger.listen(26_601, '127.80.1.2', resolve));
     expect((await claim()).number).toBe(1);
     await new Promise((resolve) => stranger.close(resolve));
   });
 
-  it('give one port and many addresses, or one address and many ports', async () => {
+  it('have one port and many addresses, or one address and many ports', async () => {
     const texts = (how: 'address-per-node' | 'port-per-node', block: number) =>
       [...placeNodes(topology, how, block)].map(([id, { host, port }]) => `${id} ${host}:${port}`);
     expect(texts('address-per-node', 251)).toEqual([

@@ -28,8 +28,8 @@ function program(dir: string, banner: string, startWords: string): string {
   return path;
 }
 
-describe('the redis-server that is found', () => {
-  it('is asked for its version and probed for what it can do, every program kept for the evidence', async () => {
+describe('a found redis-server', () => {
+  it('is asked for its version and probed for its features, and every program is kept for the evidence', async () => {
     using state = temporaryStateDir();
     const kept: ProgramRecord[] = [];
     const binary = await findRedisBinary({ stateDir: state.path, sink: (record) => kept.push(record) });
@@ -39,7 +39,7 @@ describe('the redis-server that is found', () => {
     expect(binary.facts.family).toBe('redis');
   });
 
-  it('is a link to redis-check-rdb where only redis-tools is there, made again when it is asked again', async () => {
+  it('is a link to redis-check-rdb when only redis-tools is installed, recreated on request', async () => {
     using state = temporaryStateDir();
     const server = (await findProgram('redis-server')) as string;
     const find = async (name: string) => (name === 'redis-check-rdb' ? server : undefined);
@@ -49,7 +49,7 @@ describe('the redis-server that is found', () => {
     }
   });
 
-  it('has TLS only if it ends because of a certificate, whatever directives it accepts', async () => {
+  it('has TLS only if it fails because of a certificate, whatever directives it accepts', async () => {
     using state = temporaryStateDir();
     for (const [words, tls] of [
       ['Failed to load certificate: /nonexistent/kit-probe.pem', true],
@@ -62,7 +62,7 @@ describe('the redis-server that is found', () => {
     }
   });
 
-  it('is Redis 7.0 or newer, or Valkey 8 or newer; others are refused with what is needed', async () => {
+  it('is Redis 7.0 or newer, or Valkey 8 or newer; others are rejected with the requirement', async () => {
     using state = temporaryStateDir();
     const found = (banner: string) =>
       findRedisBinary({ stateDir: state.path, named: program(state.path, banner, '') });
@@ -78,7 +78,7 @@ describe('the redis-server that is found', () => {
     await expect(found('redis-cli 7.0.15')).rejects.toMatchObject({ code: 'REDIS_UNUSABLE' });
   });
 
-  it('is the one that KIT_SERVER names, by path or by a name on the search path', async () => {
+  it('is the one named by KIT_SERVER, by path or by a name on the search path', async () => {
     using state = temporaryStateDir();
     const path = program(state.path, 'Valkey server v=9.1.2 malloc=libc bits=64 build=1', '');
     vi.stubEnv('KIT_SERVER', path);
@@ -93,14 +93,14 @@ describe('the redis-server that is found', () => {
     vi.unstubAllEnvs();
   });
 
-  it('is valkey-server where there is no Redis', async () => {
+  it('is valkey-server when Redis is missing', async () => {
     using state = temporaryStateDir();
     const path = program(state.path, 'Valkey server v=9.1.2 malloc=libc bits=64 build=1', '');
     const find = async (name: string) => (name === 'valkey-server' ? path : undefined);
     expect((await findRedisBinary({ stateDir: state.path, find })).path).toBe(path);
   });
 
-  it('accepts a directive when the first bad line is the one planted after it', () => {
+  it('accepts a directive when the first rejected line is the one planted after it', () => {
     const fatal = (line: string) =>
       `*** FATAL CONFIG FILE ERROR (Redis 7.0.15) ***\nReading the configuration file, at line 2\n>>> '${line}'\nBad directive`;
     expect(hasDefragmentation(fatal('kit-probe-ends-here yes'))).toBe(true);
@@ -109,10 +109,10 @@ describe('the redis-server that is found', () => {
   });
 });
 
-describe('a redis-server that is missing', () => {
+describe('a missing redis-server', () => {
   const debian: HostKind = { root: true, packages: 'apt-get' };
 
-  it('is installed by root on Debian: redis-tools, which has no service, saying so', async () => {
+  it('is installed by root on Debian with redis-tools, which has no service, and reports it', async () => {
     const { ran, run } = runner([0]);
     const lines: string[] = [];
     await installRedisServer({ host: debian, run, progress: (line) => lines.push(line) });
@@ -122,13 +122,13 @@ describe('a redis-server that is missing', () => {
     ]);
   });
 
-  it('is installed after apt-get update where the package lists are missing', async () => {
+  it('is installed after apt-get update when the package lists are missing', async () => {
     const { ran, run } = runner([100, 0, 0]);
     await installRedisServer({ host: debian, run });
     expect(ran.map((args) => args.split(' ')[0])).toEqual(['install', 'update', 'install']);
   });
 
-  it('is an error with the last words of apt-get where that cannot install it', async () => {
+  it('is an error with the last output of apt-get when the installation fails', async () => {
     const { run } = runner([100, 100, 100]);
     await expect(installRedisServer({ host: debian, run })).rejects.toMatchObject({
       code: 'REDIS_NOT_FOUND',
@@ -137,7 +137,7 @@ describe('a redis-server that is missing', () => {
     });
   });
 
-  it('is one line that says what to install, everywhere else', async () => {
+  it('is one line with the package to install on other systems', async () => {
     const { ran, run } = runner([]);
     const hints = [
       { root: false, packages: 'apt-get' },
@@ -155,7 +155,7 @@ describe('a redis-server that is missing', () => {
     expect(ran).toEqual([]);
   });
 
-  it('is looked up again after it was installed, and an error where that did not bring one', async () => {
+  it('is looked up again after the installation, and an error when it is still missing', async () => {
     using state = temporaryStateDir();
     const server = (await findProgram('redis-server')) as string;
     const looked: string[] = [];
@@ -173,7 +173,7 @@ describe('a redis-server that is missing', () => {
     });
   });
 
-  it('is described for the system that this is', async () => {
+  it('is described for the current system', async () => {
     expect(missingRedis(await detectHost()).code).toBe('REDIS_NOT_FOUND');
   });
 

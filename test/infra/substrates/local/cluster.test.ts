@@ -30,7 +30,7 @@ describe('a cluster on 127.0.0.1 with TLS', () => {
   const substrate = localSubstrate({ stateDir: state.path, addressing: 'port-per-node' });
   const topology = planTopology({ ...clusterConfiguration('secure'), security: { tls: true } });
 
-  it('forms over TLS, bus and replication included; a replica that has lost what it knew joins its shard again', async () => {
+  it('forms over TLS, bus and replication included; a replica that lost its state rejoins its shard', async () => {
     await using environment = await substrate.apply(topology, { ephemeral: true });
     const info = String(await (await environment.admin('redis-6')).call('CLUSTER', 'INFO'));
     expect(info).toContain('cluster_state:ok');
@@ -55,7 +55,7 @@ describe('a cluster on 127.0.0.1 with TLS', () => {
   });
 });
 
-describe('a cluster whose nodes were all down', () => {
+describe('a cluster after all nodes were down', () => {
   const substrate = localSubstrate({ stateDir: state.path });
   const configuration = clusterConfiguration('fallen');
   const topology = planTopology({

@@ -17,7 +17,7 @@ import { configuration, type StateDir, temporaryStateDir } from './fixtures.ts';
 
 const NAME = 'crash';
 
-describe('an environment whose owner is gone', () => {
+describe('an environment of a dead owner', () => {
   let state: StateDir;
   beforeEach(() => {
     state = temporaryStateDir();
@@ -34,14 +34,14 @@ describe('an environment whose owner is gone', () => {
     await nothingLeft(ledger);
   });
 
-  it('is ended when the owner dies of an error that nobody caught', async () => {
+  it('is ended when the owner dies of an uncaught error', async () => {
     const owner = await start('throw', 'up');
     await waitUntil('the owner to end', () => owner.exitCode !== null);
     expect(owner.exitCode).toBe(1);
     await waitUntil('the environment to be gone', () => !existsSync(join(state.path, 'environments', NAME)));
   });
 
-  it('is ended when the owner is killed halfway through the start, even of one that was to stay', async () => {
+  it('is ended when the owner is killed during the start, even of a kept one', async () => {
     const owner = await start('hang-while-starting', 'half');
     const ledger = recorded();
     expect(ledger.phase).toBe('starting');
@@ -49,7 +49,7 @@ describe('an environment whose owner is gone', () => {
     await nothingLeft(ledger);
   });
 
-  it('is ended by the next start where the reaper was killed too', async () => {
+  it('is ended by the next start when the reaper was killed too', async () => {
     const owner = await start('hang', 'up');
     const ledger = recorded();
     process.kill(ledger.reaper?.pid as number, 'SIGKILL');
@@ -66,7 +66,7 @@ describe('an environment whose owner is gone', () => {
     await nothingLeft(ledger);
   });
 
-  it('is ended by destroy where the reaper was killed too, paused nodes included', async () => {
+  it('is ended by destroy when the reaper was killed too, paused nodes included', async () => {
     const owner = await start('hang', 'up');
     const ledger = recorded();
     process.kill(ledger.reaper?.pid as number, 'SIGKILL');
@@ -77,7 +77,7 @@ describe('an environment whose owner is gone', () => {
     await nothingLeft(ledger);
   });
 
-  it('is ended with a node that was spawned and not recorded any more', async () => {
+  it('is ended with a node that was spawned but not yet recorded', async () => {
     const owner = await start('hang', 'up');
     const ledger = recorded();
     process.kill(ledger.reaper?.pid as number, 'SIGKILL');
@@ -89,7 +89,7 @@ describe('an environment whose owner is gone', () => {
     await nothingLeft(ledger);
   });
 
-  it('is not to be had by another process while the owner lives', async () => {
+  it('is unavailable to another process while the owner lives', async () => {
     const owner = await start('hang', 'up');
     await expect(
       localSubstrate({ stateDir: state.path }).apply(planTopology(configuration(NAME)), { ephemeral: true }),

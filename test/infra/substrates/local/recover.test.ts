@@ -78,8 +78,8 @@ async function allHave(keys: number): Promise<void> {
   }
 }
 
-describe('kit up after the end of all nodes', () => {
-  it('starts from a replica where the named master has lost its data', async () => {
+describe('kit up after all nodes have ended', () => {
+  it('starts from a replica when the named master has lost its data', async () => {
     await withData();
     await killAll();
     rmSync(dataOf('redis-1'), { recursive: true });
@@ -91,7 +91,7 @@ describe('kit up after the end of all nodes', () => {
     );
   });
 
-  it('starts from a replica where the append-only file of the named master is corrupt, and keeps that file', async () => {
+  it('starts from a replica when the append-only file of the named master is corrupt, and keeps that file', async () => {
     await withData();
     await killAll();
     corrupt(appendOnly('redis-1'));
@@ -107,7 +107,7 @@ describe('kit up after the end of all nodes', () => {
     );
   });
 
-  it('loses no key that WAIT acknowledged after redis-check-aof --fix has cut off the file of the named master', async () => {
+  it('loses no key that WAIT acknowledged after redis-check-aof --fix truncated the file of the named master', async () => {
     await withData();
     await killAll();
     const file = appendOnly('redis-1');
@@ -119,7 +119,7 @@ describe('kit up after the end of all nodes', () => {
     expect(said.join('\n')).toMatch(/redis-1 is named master; redis-2(?: and redis-3)? has more/);
   });
 
-  it('starts from the replica that has more where the sentinels run on and the other one was cut off', async () => {
+  it('starts from the replica with more data when the sentinels still run and the other one was isolated', async () => {
     await withData();
     const heal = await environment.capabilities.pause?.('redis-2');
     const master = await environment.admin('redis-1');
@@ -133,7 +133,7 @@ describe('kit up after the end of all nodes', () => {
     await allHave(KEYS + 100);
   });
 
-  it('starts from the named master as before where no node has more, and where the nodes are snapshots only', async () => {
+  it('starts from the named master when no node has more, and when the nodes have only snapshots', async () => {
     await withData({ appendonly: false });
     const later = await environment.admin('redis-3');
     await (await environment.admin('redis-1')).save();
@@ -147,7 +147,7 @@ describe('kit up after the end of all nodes', () => {
     await allHave(KEYS + 50);
   });
 
-  it('refuses to choose where it is not proven who has more, starts nothing, and does as it is told', async () => {
+  it('requires a choice when it is not proven which node has more, starts nothing, and follows the choice', async () => {
     await withData();
     await killAll();
     // The base of another time, and no command in common.
@@ -184,7 +184,7 @@ describe('kit up after the end of all nodes', () => {
     await expect(substrate().inspectData?.(topology)).rejects.toMatchObject({ code: 'RECOVERY_REFUSED' });
   });
 
-  it('says which data is damaged where none is usable, and removes nothing', async () => {
+  it('names the damaged data when none is usable, and removes nothing', async () => {
     await withData();
     await killAll();
     for (const { id } of topology.redis) corrupt(appendOnly(id));
@@ -197,8 +197,8 @@ describe('kit up after the end of all nodes', () => {
   });
 });
 
-describe('a replica whose data its server does not load', () => {
-  it('starts without it and copies from the master that runs', async () => {
+describe('a replica whose server cannot load its data', () => {
+  it('starts without it and copies from the running master', async () => {
     await withData();
     await killAll((id) => id === 'redis-3');
     corrupt(appendOnly('redis-3'));

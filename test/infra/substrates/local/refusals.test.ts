@@ -24,7 +24,7 @@ describe('a start that cannot succeed', () => {
   });
   afterEach(() => state[Symbol.dispose]());
 
-  it('names the port that somebody else listens on, when the block was chosen by the caller', async () => {
+  it('names the port in use, when the caller chose the block', async () => {
     await using _stranger = await listenOn('127.87.250.1', 26_300);
     await refused(
       configuration('taken'),
@@ -36,7 +36,7 @@ describe('a start that cannot succeed', () => {
     );
   });
 
-  it('takes the next block instead, when the kit chooses', async () => {
+  it('uses the next block instead, when the kit chooses', async () => {
     await using _stranger = await listenOn('127.80.1.1', 26_501);
     await using environment = await localSubstrate({ stateDir: state.path }).apply(
       planTopology(singleConfiguration('next-block', { port: 26_501 })),
@@ -45,7 +45,7 @@ describe('a start that cannot succeed', () => {
     expect(environment.endpoints.redis[0]?.host).not.toBe('127.80.1.1');
   });
 
-  it('says so when a port is taken on all addresses', async () => {
+  it('reports a port that is in use on all addresses', async () => {
     await using _stranger = await listenOn('0.0.0.0', 26_502);
     await refused(
       configuration('everywhere', { port: 26_502 }),
@@ -58,7 +58,7 @@ describe('a start that cannot succeed', () => {
     );
   });
 
-  it('refuses a Redis before 7.0, with its version and where it is', async () => {
+  it('rejects a Redis before 7.0, with its version and path', async () => {
     const old = program('echo "Redis server v=6.2.14 sha=00000000:0 malloc=libc bits=64 build=0"');
     await refused(
       configuration('old'),
@@ -71,7 +71,7 @@ describe('a start that cannot succeed', () => {
     );
   });
 
-  it('refuses a program that is no redis-server, and a path that leads nowhere', async () => {
+  it('rejects a program that is not a redis-server, and a missing path', async () => {
     const other = program('echo "some other server 1.0"');
     await refused(configuration('other'), { redisServer: other }, { code: 'REDIS_UNUSABLE', where: other });
     await refused(
@@ -84,7 +84,7 @@ describe('a start that cannot succeed', () => {
     );
   });
 
-  it('shows the last words of a node that dies at its start', async () => {
+  it('shows the last output of a node that dies at its start', async () => {
     const broken = singleConfiguration('dies', { extra: { 'proc-title-template': '{no-such-variable}' } });
     await refused(
       broken,
@@ -98,7 +98,7 @@ describe('a start that cannot succeed', () => {
     );
   });
 
-  it('ends what it has started when it is told to stop', async () => {
+  it('stops what it has started on abort', async () => {
     const stop = new AbortController();
     const substrate = localSubstrate({ stateDir: state.path });
     const applying = substrate.apply(planTopology(configuration('stopped')), {
@@ -112,7 +112,7 @@ describe('a start that cannot succeed', () => {
     nothingLeft();
   });
 
-  it('refuses a state directory that cannot be one', async () => {
+  it('rejects an invalid state directory', async () => {
     writeFileSync(join(state.path, 'file'), '');
     const stateDir = join(state.path, 'file');
     await expect(
@@ -120,14 +120,14 @@ describe('a start that cannot succeed', () => {
     ).rejects.toMatchObject({ code: 'STATE_UNWRITABLE', where: expect.stringContaining(stateDir) });
   });
 
-  it('refuses a name that would lead out of the state directory', async () => {
+  it('rejects a name that leads out of the state directory', async () => {
     await expect(localSubstrate({ stateDir: state.path }).destroy('../..')).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
     });
   });
 
   // Only root can mount a small disk to fill.
-  it.runIf(userInfo().uid === 0)('refuses a full disk before anything runs', async () => {
+  it.runIf(userInfo().uid === 0)('rejects a full disk before anything runs', async () => {
     const disk = join(state.path, 'disk');
     mkdirSync(disk);
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk]);

@@ -45,7 +45,7 @@ for (const [i, server] of servers.entries()) {
 describe.each(servers)('local processes of $name', (server) => {
   const name = `recovered-${servers.indexOf(server)}`;
 
-  it('start from the replica with the most recent data, and the server is named in the provenance', async () => {
+  it('start from the replica with the most recent data, and the provenance names the server', async () => {
     const substrate = substrateWith(server);
     const topology = planTopology(configuration(name, { appendfsync: 'always' }));
     const environment = await substrate.apply(topology, { ephemeral: false });

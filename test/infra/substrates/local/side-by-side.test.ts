@@ -24,14 +24,14 @@ describe('two environments side by side', () => {
     second[Symbol.dispose]();
   });
 
-  it('have no address in common', () => {
+  it('share no address', () => {
     const hosts = environments.map(({ endpoints }) =>
       [...endpoints.redis, ...endpoints.sentinels].map(({ host }) => host),
     );
     expect(new Set(hosts.flat()).size).toBe(12);
   });
 
-  it('have sentinels that see their own two peers and two replicas only', async () => {
+  it('have sentinels that know only their own two peers and two replicas', async () => {
     for (const environment of environments) {
       const own = [...environment.endpoints.redis, ...environment.endpoints.sentinels].map(
         ({ host }) => host,
@@ -45,7 +45,7 @@ describe('two environments side by side', () => {
     }
   });
 
-  it("do not take each other's passwords", async () => {
+  it("reject each other's passwords", async () => {
     const [here, there] = environments as [Environment, Environment];
     const stranger = new Redis({
       ...here.endpoints.redis[0],

@@ -8,7 +8,7 @@ import { nodesOf, planTopology } from '../../../../infra/topology.ts';
 import { waitUntil } from '../../../support/redis-process.ts';
 import { configuration, type StateDir, singleConfiguration, temporaryStateDir } from './fixtures.ts';
 
-describe('coming back', () => {
+describe('restarting nodes', () => {
   let state: StateDir;
   let environment: Environment;
   // Written before it is acknowledged: otherwise a replica may have more data than the killed master.
@@ -26,14 +26,14 @@ describe('coming back', () => {
     state[Symbol.dispose]();
   });
 
-  it('of all nodes, sentinels first, gives the same master with its data', async () => {
+  it('keeps the same master with its data when all nodes restart, sentinels first', async () => {
     await killAll();
     for (const { id } of topology.sentinels) await environment.capabilities.start?.(id);
     for (const { id } of topology.redis) await environment.capabilities.start?.(id);
     await oneMasterWithData('redis-1');
   });
 
-  it('of all nodes, Redis first, goes by what the sentinels wrote to disk after a failover', async () => {
+  it('follows the state that the sentinels stored after a failover, when all nodes restart, Redis first', async () => {
     await environment.capabilities.kill?.('redis-1');
     await waitUntil('a failover', async () => (await environment.masterId()) !== undefined);
     const successor = (await environment.masterId()) as string;
@@ -46,7 +46,7 @@ describe('coming back', () => {
     await oneMasterWithData(successor);
   });
 
-  it('of a kept environment is what applying it again does', async () => {
+  it('of a kept environment equals applying it again', async () => {
     await killAll();
     expect((await environment.status()).every(({ state }) => state === 'stopped')).toBe(true);
     await using again = await localSubstrate({ stateDir: state.path }).apply(topology, { ephemeral: false });
@@ -54,7 +54,7 @@ describe('coming back', () => {
     await oneMasterWithData('redis-1');
   });
 
-  it('of a paused node is what applying its environment again does', async () => {
+  it('of a paused node equals applying its environment again', async () => {
     await environment.capabilities.pause?.('redis-2');
     await using again = await localSubstrate({ stateDir: state.path }).apply(topology, { ephemeral: false });
     await waitUntil(
@@ -63,7 +63,7 @@ describe('coming back', () => {
     );
   });
 
-  it('of a master whose disk was emptied is refused as long as others have the data', async () => {
+  it('refuses a master with an empty disk while others have the data', async () => {
     await killAll();
     rmSync(join(state.path, 'environments', 'back', 'redis-1', 'data'), { recursive: true });
     await expect(environment.capabilities.start?.('redis-1')).rejects.toMatchObject({
@@ -82,7 +82,7 @@ describe('coming back', () => {
     expect(await environment.masterId()).not.toBe('redis-1');
   });
 
-  it('of what runs is an error', async () => {
+  it('is an error for running nodes', async () => {
     await expect(environment.capabilities.start?.('redis-1')).rejects.toMatchObject({ code: 'NODE_RUNNING' });
     await expect(environment.capabilities.start?.('redis-9')).rejects.toThrow("no node 'redis-9'");
   });
@@ -111,7 +111,7 @@ describe('coming back', () => {
 });
 
 describe('a single Redis', () => {
-  it('comes back with its data', async () => {
+  it('returns with its data', async () => {
     using state = temporaryStateDir();
     await using environment = await localSubstrate({ stateDir: state.path }).apply(
       planTopology(singleConfiguration('alone')),

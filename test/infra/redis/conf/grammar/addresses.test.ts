@@ -28,7 +28,7 @@ describe('an address', () => {
     expect(parseAddress(text)).toBe(address);
   });
 
-  it('is strict where the server asks inet_pton', () => {
+  it('is strict when the server uses inet_pton', () => {
     expect(['1.2.3.4', '127.1', '01.2.3.4', '1.2.3.4.'].map(isStrictIpv4)).toEqual([
       true,
       false,

@@ -11,7 +11,7 @@ import type { ServerVersion } from '../../../../../infra/redis/server-version.ts
 const redis = (version: string): ServerVersion => ({ family: 'redis', version });
 const valkey = (version: string): ServerVersion => ({ family: 'valkey', version });
 
-describe('numbers as C reads them', () => {
+describe('numbers parsed as in C', () => {
   it.each<readonly [string, bigint | undefined]>([
     ['0', 0n],
     ['-1', -1n],
@@ -54,7 +54,7 @@ describe('numbers as C reads them', () => {
     expect(atoi(text)).toBe(value);
   });
 
-  it('strtoll keeps what follows the number, and holds an overflow at the bound', () => {
+  it('strtoll keeps the rest of the text, and clamps an overflow', () => {
     expect(parsePrefix('12ab')).toEqual({ value: 12n, rest: 'ab', isOverflow: false });
     expect(parsePrefix('')).toEqual({ value: 0n, rest: '', isOverflow: false });
     expect(parsePrefix('789', 8)).toEqual({ value: 7n, rest: '89', isOverflow: false });

@@ -23,7 +23,7 @@ describe('the access rules of the lint', () => {
     `${open}requirepass ""\n`,
     `${open}requirepass dead-text-beside-the-rules\nuser default on nopass ~* +@all\n`,
     `${open}port 0\ntls-port 6380\ntls-cert-file /c\ntls-key-file /k\ntls-auth-clients no\n`,
-  ])('calls a server that stands open an error, by the effect of its lines: %j', (text) => {
+  ])('report an open server as an error, by the effect of its lines: %j', (text) => {
     expect(access(text)).toContain('error protected-mode');
     expect(lintConf(text).find(({ directive }) => directive === 'protected-mode')?.reason).toMatch(
       /^it stands open/,
@@ -43,23 +43,23 @@ describe('the access rules of the lint', () => {
     'bind 0.0.0.0\n',
     'bind 127.0.0.1 -::1\nprotected-mode no\n',
     'port 0\nunixsocket /run/redis.sock\nprotected-mode no\n',
-  ])('reports no open server for %j', (text) => {
+  ])('report no open server for %j', (text) => {
     expect(access(text)).not.toContain('error protected-mode');
   });
 
-  it('judges a server on loopback alike with and without protected mode', () => {
+  it('judge a server on loopback the same with and without protected mode', () => {
     const of = (mode: string) => access(`bind 127.0.0.1\nprotected-mode ${mode}\n`);
     expect(of('no')).toEqual(['warning aclfile']);
     expect(of('yes')).toEqual(['warning aclfile']);
   });
 
-  it('knows that 6.2 ignores protected mode beside a bind', () => {
+  it('know that 6.2 ignores protected mode with a bind', () => {
     const text = 'bind 10.0.0.1\nprotected-mode yes\n';
     expect(access(text, { target: { family: 'redis', version: '6.2' } })).toContain('error protected-mode');
     expect(access(text)).toEqual(['warning aclfile']);
   });
 
-  it('reports a user that is let in to everything without a password, by the effect of its rules', () => {
+  it('report a user with all permissions and no password, by the effect of its rules', () => {
     const users = (rules: string) =>
       lintConf(`${open}user app ${rules}\n`)
         .filter(({ directive, severity }) => directive === 'user' && severity === 'error')

@@ -64,7 +64,7 @@ function refuses(text: string, mode: string[] = []): boolean {
 }
 
 describe('the lint of a redis.conf', () => {
-  it('finds nothing in a sound one', () => {
+  it('accepts a sound one', () => {
     expect(lintConf(sound)).toEqual([]);
     expect(refuses(replaced(sound, 'aclfile ""'))).toBe(false);
   });
@@ -83,12 +83,12 @@ describe('the lint of a redis.conf', () => {
     ['save 900', 'error save'],
     ['logfile "open', 'error logfile'],
     ['replicaof host', 'error replicaof'],
-  ])('says what the server refuses, and it does: %s', (line, found) => {
+  ])('rejects what the server rejects: %s', (line, found) => {
     expect(lint(line).map(brief)).toContain(found);
     expect(refuses(line)).toBe(true);
   });
 
-  it('guesses the name that was meant, with the line', () => {
+  it('suggests the intended name, with the line', () => {
     const [found] = lint('maxmemroy-policy allkeys-lru');
     expect(found).toMatchObject({ line: 11, severity: 'error', source: 'src/config.c' });
     expect(found?.reason).toContain("did you mean 'maxmemory-policy'?");
@@ -145,12 +145,12 @@ describe('the lint of a redis.conf', () => {
     ['tls-port 6380', 'warning tls-replication', 'yes'],
     ['tls-replication yes', 'error tls-replication', 'tls-cert-file'],
     ['maxmemory-policy allkeys-lru\nmaxmemory-policy allkeys-lfu', 'warning maxmemory-policy', 'keep one'],
-  ])('of %j says %s', (line, found, remedy) => {
+  ])('reports for %j: %s', (line, found, remedy) => {
     const match = lint(line).filter((each) => brief(each) === found);
     expect(match.map((each) => each.remedy).join()).toContain(remedy);
   });
 
-  it('knows the passwords that everybody knows, and the short ones', () => {
+  it('reports well-known and short passwords', () => {
     const open = replaced(sound, 'aclfile ""');
     const of = (password: string) =>
       lintConf(`${open}requirepass ${password}\n`)
@@ -169,7 +169,7 @@ describe('the lint of a redis.conf', () => {
     ['client-output-buffer-limit slave 256mb 16mb 60', 'warning client-output-buffer-limit', 'or more'],
     ['client-output-buffer-limit "replica 1mb 1mb 60"', 'warning client-output-buffer-limit', 'or more'],
     ['repl-backlog-size 512mb', 'warning client-output-buffer-limit', 'or more'],
-  ])('warns of %j', (line, found, remedy) => {
+  ])('warns about %j', (line, found, remedy) => {
     const match = lint(line).filter((each) => brief(each) === found);
     expect(match.map((each) => each.remedy).join()).toContain(remedy);
   });
@@ -181,7 +181,7 @@ describe('the lint of a redis.conf', () => {
     'client-output-buffer-limit replica 256mb 64mb 60',
     'client-output-buffer-limit normal 1mb 1mb 60',
     'client-output-buffer-limit replica 1mb 1mb 60\nclient-output-buffer-limit replica 0 0 0',
-  ])('does not warn of %j', (lines) => {
+  ])('does not warn about %j', (lines) => {
     const found = lines.split('\n').reduce((text, line) => `${text}${line}\n`, sound);
     expect(
       lintConf(found).filter(({ directive }) =>
@@ -190,7 +190,7 @@ describe('the lint of a redis.conf', () => {
     ).toEqual([]);
   });
 
-  it('counts save points by what is in force', () => {
+  it('counts the save points in force', () => {
     const persistence = (lines: string) =>
       lintConf(`${replaced(sound, 'appendonly no')}${lines}`).filter(
         ({ directive }) => directive === 'appendonly',
@@ -201,20 +201,20 @@ describe('the lint of a redis.conf', () => {
     expect(persistence('')).toMatch(/^a crash loses/);
   });
 
-  it('says nothing about a value that is refused but that it is', () => {
+  it('reports only the rejection of a rejected value', () => {
     const of = (line: string) => lint(line).map(brief);
     expect(of('maxmemory 2 gb')).toEqual(['error maxmemory']);
     expect(of('repl-backlog-size none')).toEqual(['error repl-backlog-size']);
     expect(of('min-replicas-to-write one')).toEqual(['error min-replicas-to-write']);
   });
 
-  it('judges io-threads by the cores that it is told', () => {
+  it('checks io-threads against the given cores', () => {
     expect(lint('io-threads 4', { cores: 2 }).map(brief)).toEqual(['warning io-threads']);
     expect(lint('io-threads 4', { cores: 4 })).toEqual([]);
     expect(lint('io-threads 4')).toEqual([]);
   });
 
-  it('knows what came later: fatal for an older server, worth a warning where the version is open', () => {
+  it('handles later directives: fatal for an older server, a warning when the version is open', () => {
     const line = 'set-max-listpack-entries 128';
     const version = (text: string): LintOptions => ({ target: { family: 'redis', version: text } });
     expect(lint(line, version('7.0.15')).map(brief)).toEqual(['error set-max-listpack-entries']);
@@ -223,7 +223,7 @@ describe('the lint of a redis.conf', () => {
     expect(refuses(line)).toBe(!atLeast(installedVersion, '7.2'));
   });
 
-  it('finds what the file of the seeds gets wrong', () => {
+  it('finds the errors of a sample file', () => {
     const seed = `maxmemory 2gb
 maxmemory-policy allkeys-lru
 appendonly yes
@@ -255,7 +255,7 @@ io-threads-do-reads yes
     ]);
   });
 
-  it('knows every directive of the installed server', async () => {
+  it('contains every directive of the installed server', async () => {
     await using topology = await startConfTopology(loadEnvironment('single', {}, new Map()));
     const reply = (await topology.connect('redis-1', 'admin').config('GET', '*')) as string[];
     const names = reply.filter((_, i) => i % 2 === 0);
@@ -266,7 +266,7 @@ io-threads-do-reads yes
 });
 
 describe('the lint of a sentinel.conf', () => {
-  it('finds nothing in a sound one but where it must live', () => {
+  it('accepts a sound one except for its missing location', () => {
     expect(lintConf(soundSentinel).map(brief)).toEqual(['info sentinel monitor']);
     expect(refuses(replaced(soundSentinel, 'aclfile ""'), ['--sentinel'])).toBe(false);
   });
@@ -278,7 +278,7 @@ describe('the lint of a sentinel.conf', () => {
     ['sentinel down-after-milliseconds m soon', 'error sentinel down-after-milliseconds'],
     ['sentinel down-after-milliseconds other 5000', 'error sentinel down-after-milliseconds'],
     ['sentinel downafter m 5000', 'error sentinel downafter'],
-  ])('says what Sentinel refuses, and it does: %s', (line, found) => {
+  ])('rejects what Sentinel rejects: %s', (line, found) => {
     expect(lintSentinel(line).map(brief)).toContain(found);
     const text = line.includes('monitor') ? line : `sentinel monitor m 10.0.0.1 6379 2\n${line}`;
     expect(refuses(text, ['--sentinel'])).toBe(true);
@@ -299,12 +299,12 @@ describe('the lint of a sentinel.conf', () => {
     ['sentinel parallel-syncs m 0', 'warning sentinel parallel-syncs', '1'],
     ['maxmemory 1gb', 'warning maxmemory', 'redis.conf'],
     ['bind 0.0.0.0', 'warning bind', 'addresses'],
-  ])('of %s says %s', (line, found, remedy) => {
+  ])('reports for %s: %s', (line, found, remedy) => {
     const match = lintSentinel(line).filter((each) => brief(each) === found);
     expect(match.map((each) => each.remedy).join()).toContain(remedy);
   });
 
-  it('counts the sentinels that it knows', () => {
+  it('counts the known sentinels', () => {
     const known = (n: number) =>
       Array.from({ length: n }, (_, i) => `sentinel known-sentinel m 10.0.0.${i + 2} 26379 id${i}`).join(
         '\n',
@@ -331,31 +331,31 @@ describe('the lint of a sentinel.conf', () => {
     ['sentinel monitor m 10.0.0.1 6379 2nd', '2 as the quorum'],
     ['sentinel down-after-milliseconds m 4294967301', '5 milliseconds'],
     ['sentinel announce-port abc', '0 as the port'],
-  ])('says what Sentinel takes for %j: %s', (line, taken) => {
+  ])('accepts what Sentinel accepts for %j: %s', (line, taken) => {
     const [found] = lintSentinel(line).filter(({ reason }) => reason.includes('not a whole number'));
     expect(found).toMatchObject({ severity: 'warning', refusesStart: false });
     expect(found?.reason).toContain(`Sentinel starts and takes ${taken}`);
   });
 
-  it('judges no quorum that Sentinel refuses, and blames no line for it', () => {
+  it('does not judge a quorum that Sentinel rejects, and blames no line for it', () => {
     const found = lintSentinel('sentinel monitor m 10.0.0.1 6379 two');
     expect(found.map(brief)).toEqual(['error sentinel monitor']);
     expect(JSON.stringify(found)).not.toContain('NaN');
   });
 
-  it('says that one which watches nobody is of no use', () => {
+  it('reports a file that monitors no master as useless', () => {
     expect(lintConf('port 26379\n', { kind: 'sentinel' }).map(brief)).toContain('error sentinel monitor');
   });
 
-  it('knows that Sentinel is open unless its file says otherwise', () => {
+  it('treats Sentinel as open unless its file restricts it', () => {
     expect(lintConf('sentinel monitor m 10.0.0.1 6379 2\n').map(brief)).toContain('error protected-mode');
   });
 });
 
-describe('the lint of what is no text', () => {
+describe('the lint of binary data', () => {
   const elf = '\x7fELF\x02\x01\x01\0\0\0';
 
-  it('is one finding', () => {
+  it('gives one finding', () => {
     const found = lintConf(`${elf}${'\0 port 1\n'.repeat(1000)}`);
     expect(found).toMatchObject([{ severity: 'error', refusesStart: true, line: 1 }]);
     expect(found[0]?.reason).toMatch(/^not a text file/);
@@ -364,7 +364,7 @@ describe('the lint of what is no text', () => {
     ]);
   });
 
-  it('is told by its control characters too', () => {
+  it('detects it by control characters as well', () => {
     const bytes = Array.from({ length: 4096 }, (_, i) => String.fromCharCode(1 + ((i * 7919) % 255))).join(
       '',
     );
@@ -372,11 +372,11 @@ describe('the lint of what is no text', () => {
     expect(lintConf('port 1\nrequirepass "\x01\x02\x03\x04\x05\x06"\n').length).toBeGreaterThan(1);
   });
 
-  it('is a warning where the server starts all the same', () => {
+  it('gives a warning when the server still starts', () => {
     expect(lintConf('port 1\n# a\0b\n').map(brief)).toEqual(['warning ']);
   });
 
-  it('ends after a hundred lines', () => {
+  it('stops after a hundred lines', () => {
     const random = Array.from({ length: 20_000 }, (_, i) => `word${i} ${i}`).join('\n');
     const found = lintConf(random).filter(({ line }) => line > 0);
     expect(found).toHaveLength(101);

@@ -22,7 +22,7 @@ const MONITOR = 'sentinel monitor m 127.0.0.1 6379 2';
 const HASH = 'a'.repeat(64);
 const modeOf = (text: string) => (/^sentinel /im.test(text) ? 'sentinel' : 'server');
 
-describe('a text that the installed server refuses', () => {
+describe('a text that the installed server rejects', () => {
   it.each([
     // white space and encodings
     '\xef\xbb\xbfport 7399',
@@ -152,7 +152,7 @@ describe('a text that the installed server accepts', () => {
     'sentinel monitor "a b" ::1 0 2x',
     `${MONITOR}\nuser a on +ping +sentinel|masters`,
     `${MONITOR}\nsentinel known-sentinel other 10.0.0.1 1`,
-  ])('is not refused: %j', async (text) => {
+  ])('is not rejected: %j', async (text) => {
     const { isStarted, output } = await tryStartServer(text, modeOf(text));
     expect(isStarted, output).toBe(true);
     expect(refusal(text)).toBeUndefined();
@@ -160,7 +160,7 @@ describe('a text that the installed server accepts', () => {
 });
 
 /** Measured with `npm run lint-truth` on the binaries of these versions. */
-describe('what another server does', () => {
+describe('the prediction for another server', () => {
   it.each([
     ['set-max-listpack-entries 128', 'redis@7.0', false],
     ['set-max-listpack-entries 128', 'redis@7.2', true],
@@ -220,7 +220,7 @@ describe('a file for several servers', () => {
       .filter(({ line }) => line > 1)
       .map(({ severity, reason }) => `${severity} ${reason}`);
 
-  it('is an error where none starts and a warning that names those that do not', () => {
+  it('is an error when none starts and a warning that names those that do not', () => {
     expect(brief('hz x')).toEqual(["error 'x' is not allowed: the server does not start"]);
     expect(brief('set-max-listpack-entries 128')).toEqual([
       "warning Redis 7.0 does not have 'set-max-listpack-entries'; it is in Redis 7.2 and newer, Valkey: Redis 7.0 does not start",
@@ -228,7 +228,7 @@ describe('a file for several servers', () => {
     expect(brief('set-max-listpack-entries 128', 'redis@7.2')).toEqual([]);
   });
 
-  it('is taken for a file of Valkey where a line is of Valkey alone', () => {
+  it('is treated as a file of Valkey when a line is specific to Valkey', () => {
     expect(brief('dual-channel-replication-enabled yes')).toEqual([]);
     expect(brief('dual-channel-replication-enabled yes', 'redis')[0]).toMatch(
       /^error .*Valkey 8\.0 and newer/,
@@ -242,7 +242,7 @@ describe('a file for several servers', () => {
     expect(brief('commandlog-request-larger-than 1', 'valkey@9')).toEqual([]);
   });
 
-  it('keeps an unknown name open for a module, an included file and a newer server', () => {
+  it('allows an unknown name for a module, an included file and a newer server', () => {
     expect(brief('bogus-setting 1')[0]).toMatch(/^error/);
     expect(brief('bogus-setting 1', 'redis@99.0')[0]).toMatch(/^warning/);
     expect(brief('loadmodule /x.so\nbf-error-rate 0.01\nuser a on >x +bf.add')).toEqual(
@@ -253,12 +253,12 @@ describe('a file for several servers', () => {
     );
   });
 
-  it.each(['redis@5', 'redis@7.x', 'mysql@8', 'valkey@7.0', ''])('refuses the target %j', (text) => {
+  it.each(['redis@5', 'redis@7.x', 'mysql@8', 'valkey@7.0', ''])('rejects the target %j', (text) => {
     expect(parseTarget(text)).toBeUndefined();
   });
 });
 
-it('agrees with the installed server about values made of the grammar', async () => {
+it('the lint agrees with the installed server about generated values', async () => {
   const word = fc.oneof(
     fc.constantFrom(
       'yes',
