@@ -32,13 +32,13 @@ for (const { id } of drillsNamed('all').filter(({ topologies }) => topologies.in
   else passed += 1;
 }
 
-for (const { id, state, because, attempts } of verdict.criteria) {
+for (const { id, state, reason, attempts } of verdict.criteria) {
   if (state === 'OUT_OF_SCOPE') continue;
   const leftOut = attempts?.leftOut ?? 0;
   if (state === 'PASS' || state === 'WAIVED') passed += 1;
   else if (state === 'INVALID' && timed.has(id) && leftOut > 0)
-    notes.push(`criterion ${id}: INVALID, busy machine in ${leftOut} trials: ${because}`);
-  else problems.push(`criterion ${id}: ${state}: ${because}`);
+    notes.push(`criterion ${id}: INVALID, busy machine in ${leftOut} trials: ${reason}`);
+  else problems.push(`criterion ${id}: ${state}: ${reason}`);
 }
 if (verdict.criteria.every(({ state }) => state === 'OUT_OF_SCOPE'))
   problems.push('no criterion was in scope');

@@ -64,7 +64,7 @@ async function measure(n: number): Promise<Round> {
     seconds,
     measured: Math.max(1, ...trials.map(({ round = 1 }) => round)),
     leftOut: trials.filter(({ machine }) => machine !== undefined && machine.leftOutOf.length > 0).length,
-    notes: blocking.map(({ id, state, because }) => `${state} ${id}: ${because}`),
+    notes: blocking.map(({ id, state, reason }) => `${state} ${id}: ${reason}`),
   };
 }
 

@@ -16,9 +16,9 @@ export interface WaitOptions {
  * Calls `look` until it returns something other than `false` or undefined, and returns that. An error of `look` counts
  * as "not yet": nodes that are down refuse connections.
  *
- * @throws KitError WAITED_IN_VAIN with the condition, the bound and the last observation
+ * @throws KitError WAIT_TIMEOUT with the condition, the bound and the last observation
  */
-export async function until<T>(
+export async function waitUntil<T>(
   what: string,
   look: () => Promise<T | false | undefined> | T | false | undefined,
   options: WaitOptions,
@@ -36,8 +36,8 @@ export async function until<T>(
     }
     if (performance.now() >= giveUpAt) {
       const last = lastError instanceof Error ? `; last error: ${lastError.message}` : '';
-      throw new KitError(`waited ${options.boundMs} ms in vain for ${what}${last}`, {
-        code: 'WAITED_IN_VAIN',
+      throw new KitError(`timed out after ${options.boundMs} ms waiting for ${what}${last}`, {
+        code: 'WAIT_TIMEOUT',
         cause: lastError,
       });
     }
@@ -60,13 +60,13 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
  * Resolves like the promise, or rejects with an error that names it after the bound. The promise is not cancelled: its
  * result is dropped.
  */
-export async function within<T>(what: string, promise: Promise<T>, options: WaitOptions): Promise<T> {
+export async function withTimeout<T>(what: string, promise: Promise<T>, options: WaitOptions): Promise<T> {
   const { boundMs, signal } = options;
   promise.catch(() => undefined);
   signal?.throwIfAborted();
   const { promise: over, reject } = Promise.withResolvers<never>();
   const late = () =>
-    reject(new KitError(`waited ${boundMs} ms in vain for ${what}`, { code: 'WAITED_IN_VAIN' }));
+    reject(new KitError(`timed out after ${boundMs} ms waiting for ${what}`, { code: 'WAIT_TIMEOUT' }));
   const timer = setTimeout(late, boundMs);
   const onAbort = () => reject(signal?.reason);
   signal?.addEventListener('abort', onAbort, { once: true });

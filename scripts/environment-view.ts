@@ -28,7 +28,7 @@ export interface EnvironmentView {
     readonly pid: number | null;
     readonly log: string | null;
   }[];
-  readonly departures: readonly string[];
+  readonly deviations: readonly string[];
   /** Files and addresses that a user needs, by purpose; never a secret. */
   readonly access: Readonly<Record<string, string>>;
 }
@@ -62,7 +62,7 @@ export async function environmentView(
       pid: pid ?? null,
       log: environment.logs.get(id) ?? null,
     })),
-    departures: environment.departures,
+    deviations: environment.deviations,
     access: environment.access ?? {},
   };
 }
@@ -96,7 +96,7 @@ export function environmentText(view: EnvironmentView): string {
     head,
     ...table,
     ...Object.entries(view.access).map(([purpose, place]) => `${purpose}: ${place}`),
-    ...view.departures.map((departure) => `departure: ${departure}`),
+    ...view.deviations.map((deviation) => `deviation: ${deviation}`),
     ...view.differences.map((difference) => `differs: ${difference}`),
   ].join('\n');
 }

@@ -121,18 +121,18 @@ function sumOf(all: readonly ReturnType<typeof comparedValues>[], what: 'compare
 
 function valuesByKey(operations: readonly Operation[]): ReadonlyMap<string, ReadonlySet<string>> {
   const values = new Map<string, Set<string>>();
-  const know = (key: string, value: string) => {
+  const addValue = (key: string, value: string) => {
     const known = values.get(key);
     if (known === undefined) values.set(key, new Set([value]));
     else known.add(value);
   };
   for (const { invoke } of operations) {
     const { kind, key, value, keys = [] } = invoke;
-    if (value !== undefined && (kind === 'set' || kind === 'getOrCompute')) know(key, value);
+    if (value !== undefined && (kind === 'set' || kind === 'getOrCompute')) addValue(key, value);
     if (kind !== 'setMany') continue;
     for (const [i, each] of keys.entries()) {
       const batchValue = invoke.values?.[i];
-      if (batchValue !== undefined) know(each, batchValue);
+      if (batchValue !== undefined) addValue(each, batchValue);
     }
   }
   return values;

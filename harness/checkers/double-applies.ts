@@ -52,7 +52,8 @@ export const doubleApplies: Checker = {
       );
     }
     const garbled = sent.filter((operation) => !isCounter(operation, state));
-    if (garbled.length > 0) return unknown(`${garbled.length} counters hold no number: ${names(garbled)}`);
+    if (garbled.length > 0)
+      return unknown(`${garbled.length} counters hold no number: ${operationNames(garbled)}`);
     const doubled = new Set(sent.filter((operation) => timesApplied(operation, state) > 1));
     const judged = operations.filter(
       ({ invoke }) => invoke.kind === 'set' || invoke.kind === 'incr' || invoke.kind === 'append',
@@ -63,8 +64,10 @@ export const doubleApplies: Checker = {
     const unanswered = sent.filter((operation) => operation.outcome !== 'ok' && isApplied(operation, state));
     const admitted = unanswered.filter(({ outcome }) => outcome === 'info');
     const reasons = [
-      ...(doubled.size > 0 ? [`${doubled.size} applied twice: ${names([...doubled])}`] : []),
-      ...(denied.length > 0 ? [`${denied.length} reported as not applied, yet there: ${names(denied)}`] : []),
+      ...(doubled.size > 0 ? [`${doubled.size} applied twice: ${operationNames([...doubled])}`] : []),
+      ...(denied.length > 0
+        ? [`${denied.length} reported as not applied, yet there: ${operationNames(denied)}`]
+        : []),
     ];
     return {
       validity: reasons.length > 0 ? 'invalid' : 'valid',
@@ -132,6 +135,6 @@ function isApplied(operation: Operation, state: FinalState): boolean {
   );
 }
 
-function names(operations: readonly Operation[]): string {
+function operationNames(operations: readonly Operation[]): string {
   return examples(operations.map(({ invoke }) => `${invoke.kind} ${invoke.key}`));
 }

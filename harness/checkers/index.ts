@@ -51,7 +51,7 @@ const configurationCheckers: readonly Checker[] = [configuration, expectations, 
 export const soundnessCheckers: readonly Checker[] = [generator, machine];
 
 /** Checkers that judge the inputs of a run, without a trial. */
-export const runCheckers: readonly Checker[] = [coverage];
+export const inputCheckers: readonly Checker[] = [coverage];
 
 /** The trial of the drill `configuration` spans a run and holds facts of nodes; all others hold operations. */
 export function checkersOf(drill: string): readonly Checker[] {
@@ -59,5 +59,5 @@ export function checkersOf(drill: string): readonly Checker[] {
 }
 
 export const checkers: readonly Checker[] = [
-  ...new Set([...trialCheckers, ...configurationCheckers, ...runCheckers]),
+  ...new Set([...trialCheckers, ...configurationCheckers, ...inputCheckers]),
 ];

@@ -57,9 +57,9 @@ export const lostWrites: Checker = {
     const state = new FinalState(final.entries, operations);
     const unread = acknowledged.filter((write) => state.effectOf(write) === 'not-read');
     if (unread.length > 0) {
-      return unknown(`${unread.length} acknowledged keys were not read back: ${keys(unread)}`);
+      return unknown(`${unread.length} acknowledged keys were not read back: ${keyExamples(unread)}`);
     }
-    return judge(
+    return findingOf(
       history,
       context,
       acknowledged,
@@ -69,7 +69,7 @@ export const lostWrites: Checker = {
   },
 };
 
-function judge(
+function findingOf(
   history: History,
   context: CheckContext,
   acknowledged: readonly AcknowledgedWrite[],
@@ -87,9 +87,9 @@ function judge(
   });
   const doubts = vanishingDoubts(history, context.environment.client.defaultTtlSeconds);
   const violations = [
-    ...reason(durableLost, 'durable writes lost'),
-    ...reason(beyond, 'async writes lost outside the stated window'),
-    ...reason(unconfirmed, 'durable writes acknowledged with fewer replicas than promised'),
+    ...reasonFor(durableLost, 'durable writes lost'),
+    ...reasonFor(beyond, 'async writes lost outside the stated window'),
+    ...reasonFor(unconfirmed, 'durable writes acknowledged with fewer replicas than promised'),
   ];
   const isLost = new Set<AcknowledgedWrite>(lost);
   const exposed = exposedOf(history, durable, asyncLost);
@@ -99,9 +99,9 @@ function judge(
   return {
     validity: doubts.length > 0 ? 'unknown' : violations.length > 0 ? 'invalid' : 'valid',
     reasons: [
-      ...doubts.map(({ reason }) => reason),
+      ...doubts.map(({ reason: reasonFor }) => reasonFor),
       ...violations,
-      ...reason(asyncLost, 'async writes lost'),
+      ...reasonFor(asyncLost, 'async writes lost'),
       ...(tooFew && promised
         ? [
             `durableLost: ${durable.length} durable writes were acknowledged; ${FEWEST_DURABLE} are the fewest that count`,
@@ -221,10 +221,10 @@ function excusedSpans(history: History, windowMs: number) {
   }));
 }
 
-function keys(writes: readonly AcknowledgedWrite[]): string {
+function keyExamples(writes: readonly AcknowledgedWrite[]): string {
   return examples(writes.map(({ invoke }) => invoke.key));
 }
 
-function reason(writes: readonly AcknowledgedWrite[], what: string): readonly string[] {
-  return writes.length === 0 ? [] : [`${writes.length} ${what}: ${keys(writes)}`];
+function reasonFor(writes: readonly AcknowledgedWrite[], what: string): readonly string[] {
+  return writes.length === 0 ? [] : [`${writes.length} ${what}: ${keyExamples(writes)}`];
 }

@@ -6,7 +6,7 @@
  * still open at the end counts to the end. `servedAfterRecovery`: of the writes intended more than a second after that
  * recovery and sent, the share that Redis acknowledged.
  *
- * In a cluster only writes to the struck shard count: the other shards are not interrupted.
+ * In a cluster only writes to the faulted shard count: the other shards are not interrupted.
  *
  * If a fault was never seen to heal, the topology stayed broken: the measured time is no recovery. A client that never
  * wrote again has no `recoveryMs`, and the finding is invalid: never is not a short time.
@@ -65,11 +65,11 @@ export const recovery: Checker = {
       };
     }
     const final = finalMaster(history);
-    const struck = (fault: FaultSpan) =>
+    const writesTo = (fault: FaultSpan) =>
       fault.shard === undefined || final.kind !== 'read'
         ? writes
         : writes.filter(({ invoke }) => final.shardOf(invoke.key) === fault.shard);
-    const recoveries = faults.map((fault) => recoveryOf(fault, struck(fault)));
+    const recoveries = faults.map((fault) => recoveryOf(fault, writesTo(fault)));
     const lasting = faults.flatMap((fault, i) =>
       (recoveries[i]?.never ?? []).map(
         (kind) => `no ${kind} was acknowledged any more after ${fault.fault} of ${fault.node}`,
@@ -83,7 +83,7 @@ export const recovery: Checker = {
       remedies: slowest.flatMap((cause) => cause ?? []),
       figures: present({
         writeGapMs: value(
-          largest(faults.map((fault) => writeGapUs(history, context.client, fault, struck(fault)))) /
+          largest(faults.map((fault) => writeGapUs(history, context.client, fault, writesTo(fault)))) /
             US_PER_MS,
           'ms',
           1,
@@ -101,15 +101,15 @@ export const recovery: Checker = {
 function causeOf(history: History, fault: FaultSpan, recovery: Recovery | undefined): string | undefined {
   const promotedUs = promotionAfter(history, fault.askedUs, fault.node);
   if (promotedUs === undefined || recovery === undefined) return undefined;
-  const struck = `After ${fault.fault} of ${fault.node} another node was promoted`;
+  const promotion = `After ${fault.fault} of ${fault.node} another node was promoted`;
   const detectionMs = Math.round(Math.max(0, promotedUs - fault.fromUs) / US_PER_MS);
   const clientMs = Math.round(Math.max(0, recovery.atUs - promotedUs) / US_PER_MS);
   if (recovery.never.length > 0) {
-    return `${struck} after ${detectionMs} ms, and the client has not written since (${recovery.never.join(', ')}): the client is the cause (client.supervision), not the sentinels.`;
+    return `${promotion} after ${detectionMs} ms, and the client has not written since (${recovery.never.join(', ')}): the client is the cause (client.supervision), not the sentinels.`;
   }
   return detectionMs > clientMs
-    ? `${struck} only after ${detectionMs} ms: look at sentinel.downAfterMs, sentinel.failoverTimeoutMs and topology.quorum.`
-    : `${struck} after ${detectionMs} ms, and the client wrote again ${clientMs} ms after that: the client is the cause (client.supervision, client.breaker.openMs), not the sentinels.`;
+    ? `${promotion} only after ${detectionMs} ms: look at sentinel.downAfterMs, sentinel.failoverTimeoutMs and topology.quorum.`
+    : `${promotion} after ${detectionMs} ms, and the client wrote again ${clientMs} ms after that: the client is the cause (client.supervision, client.breaker.openMs), not the sentinels.`;
 }
 
 interface Recovery {

@@ -10,7 +10,7 @@ export const repliesLost = failover({
   proxied: true,
   parameters: { incrsPerSecond: 60, appendsPerSecond: 60, afterHealMs: 500 },
   faults: [800, 3_000].map((atMs) => ({
-    fault: 'mute',
+    fault: 'drop-replies',
     target: 'master' as const,
     atMs,
     heal: { afterMs: 1_200 },

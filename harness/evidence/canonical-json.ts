@@ -6,18 +6,18 @@ const LEADING = ['schema', 'id'];
 
 /** @throws TypeError where a number is not finite: JSON would turn it into null, and null means "not measured" */
 export function canonicalJson(value: unknown): string {
-  return `${JSON.stringify(sorted(value, '$'), null, 2)}\n`;
+  return `${JSON.stringify(sortKeys(value, '$'), null, 2)}\n`;
 }
 
-function sorted(value: unknown, path: string): unknown {
+function sortKeys(value: unknown, path: string): unknown {
   if (typeof value === 'number' && !Number.isFinite(value)) {
     throw new TypeError(`${path} is ${value}: only finite numbers, and null for what was not measured`);
   }
-  if (Array.isArray(value)) return value.map((item, index) => sorted(item, `${path}[${index}]`));
+  if (Array.isArray(value)) return value.map((item, index) => sortKeys(item, `${path}[${index}]`));
   if (value === null || typeof value !== 'object') return value;
   const entries = Object.entries(value).filter(([, item]) => item !== undefined);
   entries.sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, item]) => [key, sorted(item, `${path}.${key}`)]));
+  return Object.fromEntries(entries.map(([key, item]) => [key, sortKeys(item, `${path}.${key}`)]));
 }
 
 function rank(key: string): number {

@@ -54,7 +54,7 @@ export interface Digests {
 }
 
 export interface Manifest {
-  readonly schema: 'redis-cache-kit/run/1';
+  readonly schema: 'redis-cache-kit/run/2';
   readonly runId: string;
   readonly kind: RunKind;
   readonly kitVersion: string;
@@ -72,7 +72,7 @@ export interface Manifest {
   readonly configSha256: string;
   /** redis-server version and probed features, node version. */
   readonly provenance: Readonly<Record<string, string>>;
-  readonly departures: readonly string[];
+  readonly deviations: readonly string[];
   readonly machine: {
     readonly kernel: string;
     readonly cpu: string;
@@ -122,7 +122,7 @@ export const FILE_PATH: Shape = {
 /** A manifest as it must be read: everything that judging and the reports touch. */
 export const MANIFEST_SHAPE: Shape = {
   fields: {
-    schema: { oneOf: ['redis-cache-kit/run/1'] },
+    schema: { oneOf: ['redis-cache-kit/run/2'] },
     runId: NAME,
     kind: { oneOf: KINDS },
     kitVersion: TEXT,
@@ -136,7 +136,7 @@ export const MANIFEST_SHAPE: Shape = {
     argv: { listOf: TEXT, maxItems: 1_000 },
     configSha256: SHA256,
     provenance: { mapOf: TEXT },
-    departures: { listOf: TEXT, maxItems: 1_000 },
+    deviations: { listOf: TEXT, maxItems: 1_000 },
     machine: { fields: { kernel: TEXT, cpu: TEXT, cores: COUNT, memoryBytes: COUNT } },
     trials: {
       listOf: {

@@ -24,15 +24,15 @@ import {
   filesBelow,
   isDerived,
   isJudged,
-  isThere,
   MANIFEST,
+  pathExists,
   REQUIRED,
   readText,
   SEAL,
   sizeOf,
-  unreadable,
+  unreadableError,
 } from './run-folder.ts';
-import { misshapen, picked } from './shape.ts';
+import { pickShape, shapeProblem } from './shape.ts';
 
 export interface Integrity {
   /** Sealed or required, but missing now. `seal.json` itself if it is missing. */
@@ -63,11 +63,16 @@ export interface Evidence {
 /** @throws KitError EVIDENCE_UNREADABLE, exit 3 */
 export function openEvidence(dir: string): Evidence {
   if (!existsSync(dir) || !statSync(dir).isDirectory()) {
-    throw unreadable(dir, 'no such run folder', undefined, 'give the folder that a run printed at its end');
+    throw unreadableError(
+      dir,
+      'no such run folder',
+      undefined,
+      'give the folder that a run printed at its end',
+    );
   }
   const manifestText = textOfManifest(join(dir, MANIFEST));
   const manifest = parseManifest(join(dir, MANIFEST), manifestText);
-  const sealText = isThere(join(dir, SEAL)) ? readText(join(dir, SEAL), MAX_JSON_BYTES) : undefined;
+  const sealText = pathExists(join(dir, SEAL)) ? readText(join(dir, SEAL), MAX_JSON_BYTES) : undefined;
   const seal = parseSeal(join(dir, SEAL), sealText);
   const paths = filesBelow(dir).filter((path) => !isDerived(path));
   const present = new Set(paths);
@@ -177,11 +182,11 @@ function parseSeal(where: string, text: string | undefined): Seal | undefined {
     return undefined;
   }
   for (const path of pathsNamedIn(seal)) {
-    if (misshapen(path, FILE_PATH) === undefined) continue;
-    throw unreadable(where, `not a regular file of the run folder: ${excerpt(path)}`);
+    if (shapeProblem(path, FILE_PATH) === undefined) continue;
+    throw unreadableError(where, `not a regular file of the run folder: ${excerpt(path)}`);
   }
-  const isSeal = misshapen(seal, SEAL_SHAPE) === undefined && (seal as Seal).files.length > 0;
-  return isSeal ? (picked(seal, SEAL_SHAPE) as Seal) : undefined;
+  const isSeal = shapeProblem(seal, SEAL_SHAPE) === undefined && (seal as Seal).files.length > 0;
+  return isSeal ? (pickShape(seal, SEAL_SHAPE) as Seal) : undefined;
 }
 
 /** Paths in a value that may be a seal. */
@@ -195,11 +200,11 @@ function pathsNamedIn(seal: unknown): readonly string[] {
 
 /** Error for a manifest that cannot be judged. */
 function refusedManifest(where: string, message: string, cause?: unknown): KitError {
-  return unreadable(where, message, cause, 'this is not the evidence of a run, or no longer; run again');
+  return unreadableError(where, message, cause, 'this is not the evidence of a run, or no longer; run again');
 }
 
 function textOfManifest(where: string): string {
-  if (!isThere(where)) throw refusedManifest(where, 'the manifest is missing: nothing can be judged');
+  if (!pathExists(where)) throw refusedManifest(where, 'the manifest is missing: nothing can be judged');
   return readText(where, MAX_JSON_BYTES);
 }
 
@@ -210,7 +215,7 @@ function parseManifest(where: string, text: string): Manifest {
   } catch (cause) {
     throw refusedManifest(where, 'the manifest is not JSON', cause);
   }
-  const problem = misshapen(value, MANIFEST_SHAPE);
+  const problem = shapeProblem(value, MANIFEST_SHAPE);
   if (problem !== undefined) throw refusedManifest(where, problem);
-  return picked(value, MANIFEST_SHAPE) as Manifest;
+  return pickShape(value, MANIFEST_SHAPE) as Manifest;
 }

@@ -163,7 +163,7 @@ function copyInto(from: string, to: string): void {
         cause,
       });
     }
-    throw notWritten(to, cause);
+    throw notWrittenError(to, cause);
   }
 }
 
@@ -172,7 +172,7 @@ function appendLine(path: string, record: object): void {
     mkdirSync(dirname(path), { recursive: true });
     appendFileSync(path, `${JSON.stringify(record)}\n`);
   } catch (cause) {
-    throw notWritten(path, cause);
+    throw notWrittenError(path, cause);
   }
 }
 
@@ -200,7 +200,7 @@ export function digestFile(path: string): FileDigest {
 }
 
 /** Whether the name exists, also as a link without its target. */
-export function isThere(path: string): boolean {
+export function pathExists(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
@@ -217,7 +217,7 @@ export function sizeOf(path: string): number {
 export function readText(path: string, maxBytes: number): string {
   return withRegularFile(path, (file) => {
     const { size } = fstatSync(file);
-    if (size > maxBytes) throw unreadable(path, `${size} bytes; at most ${maxBytes} can be judged`);
+    if (size > maxBytes) throw unreadableError(path, `${size} bytes; at most ${maxBytes} can be judged`);
     return readFileSync(file, 'utf8');
   });
 }
@@ -228,25 +228,25 @@ function withRegularFile<T>(path: string, use: (file: number) => T): T {
   try {
     file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (cause) {
-    throw unopened(path, cause);
+    throw openError(path, cause);
   }
   try {
     const stat = fstatSync(file);
-    if (!stat.isFile()) throw notRegular(path, kindOf(stat));
+    if (!stat.isFile()) throw irregularFileError(path, kindOf(stat));
     return use(file);
   } catch (cause) {
-    throw cause instanceof KitError ? cause : unreadable(path, (cause as Error).message, cause);
+    throw cause instanceof KitError ? cause : unreadableError(path, (cause as Error).message, cause);
   } finally {
     closeSync(file);
   }
 }
 
-function unopened(path: string, cause: unknown): KitError {
+function openError(path: string, cause: unknown): KitError {
   const { code, message } = cause as NodeJS.ErrnoException;
   // A link that was not followed; a socket, which cannot be opened.
-  if (code === 'ELOOP') return notRegular(path, 'a link');
-  if (code === 'ENXIO') return notRegular(path, 'a socket');
-  return unreadable(path, code === 'EACCES' ? 'permission denied' : message, cause);
+  if (code === 'ELOOP') return irregularFileError(path, 'a link');
+  if (code === 'ENXIO') return irregularFileError(path, 'a socket');
+  return unreadableError(path, code === 'EACCES' ? 'permission denied' : message, cause);
 }
 
 type Kind = Pick<
@@ -263,8 +263,8 @@ function kindOf(entry: Kind): string {
 }
 
 /** Error for an entry of a run folder that is not a file: nothing of the folder is judged then. */
-export function notRegular(path: string, kind: string): KitError {
-  return unreadable(path, `not a regular file: it is ${kind}`);
+export function irregularFileError(path: string, kind: string): KitError {
+  return unreadableError(path, `not a regular file: it is ${kind}`);
 }
 
 /** Advice for evidence that cannot be read. */
@@ -272,7 +272,7 @@ const COPY_HINT =
   'give an unchanged copy of the folder that a run printed at its end; it holds regular files and folders only';
 
 /** Error for evidence that cannot be read. */
-export function unreadable(where: string, message: string, cause?: unknown, hint = COPY_HINT): KitError {
+export function unreadableError(where: string, message: string, cause?: unknown, hint = COPY_HINT): KitError {
   return new KitError(message, { code: 'EVIDENCE_UNREADABLE', where, hint, exitCode: EXIT.UNKNOWN, cause });
 }
 
@@ -296,12 +296,12 @@ export function writeAtomically(path: string, text: string): void {
     renameSync(temporary, path);
   } catch (cause) {
     if (existsSync(temporary)) rmSync(temporary);
-    throw notWritten(path, cause);
+    throw notWrittenError(path, cause);
   }
 }
 
 /** Error for evidence that did not reach the disk (full, read-only, not ours). */
-export function notWritten(path: string, cause: unknown): KitError {
+export function notWrittenError(path: string, cause: unknown): KitError {
   const code = (cause as NodeJS.ErrnoException).code;
   return new KitError(
     `cannot write the evidence: ${code === 'ENOSPC' ? 'no space left on the disk' : String((cause as Error).message)}`,
@@ -328,7 +328,7 @@ export function filesBelow(folder: string): readonly string[] {
       const path = below === '' ? entry.name : `${below}/${entry.name}`;
       if (entry.isDirectory()) walk(path);
       else if (entry.isFile()) found.push(path);
-      else throw notRegular(join(folder, path), kindOf(entry));
+      else throw irregularFileError(join(folder, path), kindOf(entry));
     }
   };
   walk('');
@@ -339,6 +339,6 @@ function entriesOf(folder: string): readonly Dirent[] {
   try {
     return readdirSync(folder, { withFileTypes: true });
   } catch (cause) {
-    throw unopened(folder, cause);
+    throw openError(folder, cause);
   }
 }

@@ -46,7 +46,7 @@ interface Mismatch {
 }
 
 /** `trials[2].status must be completed, not-measured or failed, not "complfted"`; undefined where the value has the shape. */
-export function misshapen(value: unknown, shape: Shape): string | undefined {
+export function shapeProblem(value: unknown, shape: Shape): string | undefined {
   const found = mismatch(value, shape);
   if (found === undefined) return undefined;
   const path = found.path
@@ -57,17 +57,17 @@ export function misshapen(value: unknown, shape: Shape): string | undefined {
 }
 
 /** Reduces a value that has the shape to the parts that the shape names; other parts are never read. */
-export function picked(value: unknown, shape: Shape): unknown {
+export function pickShape(value: unknown, shape: Shape): unknown {
   if (typeof shape === 'string' || value === undefined || value === null) return value;
-  if ('optional' in shape) return picked(value, shape.optional);
-  if ('nullable' in shape) return picked(value, shape.nullable);
-  if ('listOf' in shape) return (value as readonly unknown[]).map((item) => picked(item, shape.listOf));
+  if ('optional' in shape) return pickShape(value, shape.optional);
+  if ('nullable' in shape) return pickShape(value, shape.nullable);
+  if ('listOf' in shape) return (value as readonly unknown[]).map((item) => pickShape(item, shape.listOf));
   if (!('fields' in shape)) return value;
   const given = value as Readonly<Record<string, unknown>>;
   return Object.fromEntries(
     Object.entries(shape.fields)
       .filter(([key]) => given[key] !== undefined)
-      .map(([key, inner]) => [key, picked(given[key], inner)]),
+      .map(([key, inner]) => [key, pickShape(given[key], inner)]),
   );
 }
 

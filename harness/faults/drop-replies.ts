@@ -1,16 +1,16 @@
 import { KitError } from '../../config/errors.ts';
 import type { Fault } from './fault.ts';
-import { once } from './fault.ts';
+import { runOnce } from './fault.ts';
 
-/** Answers are lost: requests reach the node, and its clients' connections end without an answer. */
-export const mute: Fault = {
-  id: 'mute',
+/** Drops replies: requests reach the node, and the connections of its clients end without a reply. */
+export const dropReplies: Fault = {
+  id: 'drop-replies',
   async inject({ capabilities, substrate }, nodeId) {
-    if (capabilities.mute === undefined) {
-      throw new KitError(`no proxy stands before ${nodeId} of ${substrate}: the drill must ask for one`, {
+    if (capabilities.dropReplies === undefined) {
+      throw new KitError(`${nodeId} of ${substrate} has no proxy: set 'proxied' in the drill`, {
         code: 'FAULT_UNAVAILABLE',
       });
     }
-    return { heal: once(await capabilities.mute(nodeId)) };
+    return { heal: runOnce(await capabilities.dropReplies(nodeId)) };
   },
 };

@@ -24,7 +24,7 @@ export async function stateOf(environment: Environment, nodeId: string): Promise
 /**
  * Wraps a heal so that it runs at most once; later calls wait for the same run. A heal that failed may be tried again.
  */
-export function once(heal: Heal): Heal {
+export function runOnce(heal: Heal): Heal {
   let run: Promise<void> | undefined;
   return () => {
     run ??= heal().catch((error: unknown) => {

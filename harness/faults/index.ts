@@ -1,14 +1,14 @@
 /** Every fault by its id, as a drill's schedule names it. */
 import { KitError } from '../../config/errors.ts';
-import { mute } from './drop-replies.ts';
+import { dropReplies } from './drop-replies.ts';
 import type { Fault } from './fault.ts';
-import { kill } from './kill.ts';
-import { pause } from './pause.ts';
+import { killNode } from './kill.ts';
+import { pauseNode } from './pause.ts';
 import { plannedSwitch } from './planned-switch.ts';
 import { slotMigration } from './slot-migration.ts';
 
 const faults: ReadonlyMap<string, Fault> = new Map(
-  [kill, mute, pause, plannedSwitch, slotMigration].map((fault) => [fault.id, fault]),
+  [killNode, dropReplies, pauseNode, plannedSwitch, slotMigration].map((fault) => [fault.id, fault]),
 );
 
 export function faultById(id: string): Fault {

@@ -1,9 +1,9 @@
 import { KitError } from '../../config/errors.ts';
 import type { Fault } from './fault.ts';
-import { once, stateOf } from './fault.ts';
+import { runOnce, stateOf } from './fault.ts';
 
 /** The node dies as in a crash: SIGKILL, no grace, its data stays. Healed by starting it again. */
-export const kill: Fault = {
+export const killNode: Fault = {
   id: 'kill',
   async inject({ capabilities, substrate }, nodeId) {
     if (capabilities.kill === undefined || capabilities.start === undefined) {
@@ -12,7 +12,7 @@ export const kill: Fault = {
       });
     }
     await capabilities.kill(nodeId);
-    return { heal: once(async () => capabilities.start?.(nodeId)) };
+    return { heal: runOnce(async () => capabilities.start?.(nodeId)) };
   },
   async undo(environment, nodeId) {
     const { start } = environment.capabilities;

@@ -1,15 +1,15 @@
 import { KitError } from '../../config/errors.ts';
 import type { Fault } from './fault.ts';
-import { once, stateOf } from './fault.ts';
+import { runOnce, stateOf } from './fault.ts';
 
 /** The node hangs: it is stopped without being ended. Sockets stay open, nothing answers. */
-export const pause: Fault = {
+export const pauseNode: Fault = {
   id: 'pause',
   async inject({ capabilities, substrate }, nodeId) {
     if (capabilities.pause === undefined) {
       throw new KitError(`the ${substrate} substrate cannot pause a node`, { code: 'FAULT_UNAVAILABLE' });
     }
-    return { heal: once(await capabilities.pause(nodeId)) };
+    return { heal: runOnce(await capabilities.pause(nodeId)) };
   },
   /** Only the substrate's own heal continues a node, and only a pause returns one. */
   async undo(environment, nodeId) {

@@ -1,7 +1,7 @@
 import { KitError } from '../../config/errors.ts';
 import { moveSlots, restoreSlots, slotsWithKeys } from '../../infra/operations/slot-migration.ts';
 import type { Fault } from './fault.ts';
-import { once } from './fault.ts';
+import { runOnce } from './fault.ts';
 
 /** As many slots as a rebalancing moves at a time, and few enough to take seconds. */
 const MOST_SLOTS = 256;
@@ -19,7 +19,7 @@ export const slotMigration: Fault = {
     if (moved.keys === 0)
       throw new KitError('no key has moved: there was nothing to see', { code: 'FAULT_FAILED' });
     return {
-      heal: once(async () => void (await restoreSlots(environment))),
+      heal: runOnce(async () => void (await restoreSlots(environment))),
       detail: `${moved.slots} slots with ${moved.keys} keys from ${nodeId} to ${to} in ${Math.round(moved.tookMs)} ms`,
     };
   },

@@ -31,7 +31,10 @@ export function numberOf(figure: Figure, stat: Gate['sli']['stat']): number {
 }
 
 /** Successes and observations of all proportions together. */
-export function pooled(readings: readonly Reading[]): { readonly successes: number; readonly n: number } {
+export function poolProportions(readings: readonly Reading[]): {
+  readonly successes: number;
+  readonly n: number;
+} {
   let successes = 0;
   let n = 0;
   for (const { figure } of readings) {
@@ -47,7 +50,7 @@ const OVER: Readonly<Record<Gate['sli']['over'], (gate: Gate, readings: readonly
   min: (gate, readings) => smallest(numbers(gate, readings)),
   sum: (gate, readings) => numbers(gate, readings).reduce((sum, x) => sum + x, 0),
   pool: (_gate, readings) => {
-    const { successes, n } = pooled(readings);
+    const { successes, n } = poolProportions(readings);
     return n === 0 ? 0 : successes / n;
   },
 };

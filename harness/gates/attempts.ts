@@ -10,7 +10,7 @@
  */
 import type { Gate, MachineBounds } from '../../config/gates.ts';
 import { numberOf, type Reading } from './aggregate.ts';
-import { absent, type Flaw, type JudgedTrial, nameOf, readTrial } from './read.ts';
+import { type Flaw, flawOf, type JudgedTrial, nameOf, readTrial } from './read.ts';
 import { isAsked, outOfScope, type RunScope } from './scope.ts';
 import { incompleteUnsoundness, type Unsoundness, unsoundness } from './soundness.ts';
 import { compare } from './target.ts';
@@ -76,7 +76,7 @@ export function readLeftOut(
     if (violated !== undefined) return [violated];
     if (isReplaced) return [];
     if (!isComplete(trial)) return [readTrial(gate, run, trial)].filter(({ kind }) => kind === 'flaw');
-    return [absent(`${nameOf(trial)}: ${unsound.because}`, trial.files, unsound.remedy, 'INVALID')];
+    return [flawOf(`${nameOf(trial)}: ${unsound.reason}`, trial.files, unsound.remedy, 'INVALID')];
   });
 }
 

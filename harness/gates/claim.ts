@@ -11,7 +11,7 @@ import {
   trialsNeeded,
 } from '../statistics/bounds.ts';
 import { largest } from '../statistics/quantile.ts';
-import { numbers, pooled, type Reading } from './aggregate.ts';
+import { numbers, poolProportions, type Reading } from './aggregate.ts';
 import type { Bound } from './gate.ts';
 import { compare, inWords, largerIsWorse } from './target.ts';
 
@@ -89,7 +89,7 @@ function overProportion(
   n: number,
 ): Claimed {
   const { confidence } = claim;
-  const { successes, n: observations } = pooled(readings);
+  const { successes, n: observations } = poolProportions(readings);
   const upper = largerIsWorse(gate.target);
   const value = upper
     ? proportionUpperBound(successes, observations, confidence)

@@ -29,20 +29,20 @@ export function evidenceComplete(found: Completeness): Criterion {
   const invalid = [
     ...(found.sealed ? [] : ['the folder has no seal: nothing shows that it is what was recorded']),
     ...(altered.length > 0 ? [`differs from the seal: ${few(altered)}`] : []),
-    ...listed(found.flaws),
+    ...listFlaws(found.flaws),
   ];
   const absent = [
     ...(missing.length > 0 ? [`missing: ${few(missing)}`] : []),
     ...(found.incomplete === undefined ? [] : [found.incomplete]),
-    ...listed(found.unmeasured),
+    ...listFlaws(found.unmeasured),
   ];
   const state = invalid.length > 0 ? 'INVALID' : absent.length > 0 ? 'NOT_MEASURED' : 'PASS';
   return {
     id: EVIDENCE_COMPLETE,
-    title: 'The evidence is whole and is what was sealed',
+    title: 'The evidence is complete and matches the seal',
     source: 'C5',
     state,
-    because:
+    reason:
       state === 'PASS'
         ? `${found.files} of ${found.files} files as sealed`
         : [...invalid, ...absent].join('; '),
@@ -67,7 +67,7 @@ export function evidenceComplete(found: Completeness): Criterion {
 const MAX_LISTED = 10;
 
 /** The first of many flaws; a run of 200 trials may have as many. */
-function listed(flaws: readonly string[]): readonly string[] {
+function listFlaws(flaws: readonly string[]): readonly string[] {
   const shown = flaws.slice(0, MAX_LISTED).map((flaw) => shorten(flaw, 500));
   return flaws.length > MAX_LISTED ? [...shown, `and ${flaws.length - MAX_LISTED} more`] : shown;
 }

@@ -15,7 +15,7 @@ import { aggregate, type Reading } from './aggregate.ts';
 import { type Attempts, attemptsOf, readLeftOut } from './attempts.ts';
 import { boundOf } from './claim.ts';
 import type { Criterion, CriterionState, EvidenceRef } from './gate.ts';
-import { absent, emptyOf, type Flaw, gapsOf, type JudgedTrial, readTrial } from './read.ts';
+import { emptyOf, type Flaw, flawOf, gapsOf, type JudgedTrial, readTrial } from './read.ts';
 import { moreTrials, runAgain, SOUND_COPY } from './remedies.ts';
 import { isAsked, outOfScope, type RunScope, smallestN } from './scope.ts';
 import { compare, inWords } from './target.ts';
@@ -32,7 +32,7 @@ export interface GateContext {
 
 interface Outcome {
   readonly state: CriterionState;
-  readonly because: string;
+  readonly reason: string;
   /** Advice that fits the state; absent: the gate's own remedy. */
   readonly remedy?: string;
   readonly waiver?: Criterion['waiver'];
@@ -48,14 +48,18 @@ export function evaluate(gate: Gate, context: GateContext): Criterion {
   const reason = outOfScope(gate, context.run);
   const outcome =
     reason === undefined
-      ? waived(gate, context, distrusted(noting(judge(gate, context)), context.tainted))
-      : ({ state: 'OUT_OF_SCOPE', because: reason } satisfies Outcome);
+      ? applyWaiver(
+          gate,
+          context,
+          invalidIfTainted(noteRounds(evaluateInScope(gate, context)), context.tainted),
+        )
+      : ({ state: 'OUT_OF_SCOPE', reason } satisfies Outcome);
   return {
     id: gate.id,
     title: gate.title,
     source: gate.source,
     state: outcome.state,
-    because: outcome.because,
+    reason: outcome.reason,
     remedy: outcome.remedy ?? gate.remedy,
     ...(outcome.waiver !== undefined && { waiver: outcome.waiver }),
     scope: {
@@ -72,16 +76,16 @@ export function evaluate(gate: Gate, context: GateContext): Criterion {
     minN: reason === undefined ? smallestN(gate, context.run) : gate.minN[context.run.profile],
     bound: outcome.bound ?? null,
     ...(outcome.attempts !== undefined && { attempts: outcome.attempts }),
-    evidence: distinct(outcome.evidence ?? []),
+    evidence: distinctRefs(outcome.evidence ?? []),
   };
 }
 
-function judge(gate: Gate, context: GateContext): Outcome {
+function evaluateInScope(gate: Gate, context: GateContext): Outcome {
   const wanted = gate.workload.filter((drill) => isAsked(drill, context.run));
   const all: Attempts[] = [];
   const readings = wanted.flatMap((drill) => {
     const trials = context.trials.filter((trial) => trial.drill === drill);
-    if (trials.length === 0) return [absent(`${drill} was not run`, [], runAgain(drill, context.run))];
+    if (trials.length === 0) return [flawOf(`${drill} was not run`, [], runAgain(drill, context.run))];
     const attempts = attemptsOf(gate, context.machine, trials);
     all.push(attempts);
     const ofDrill = [
@@ -103,7 +107,7 @@ function judge(gate: Gate, context: GateContext): Outcome {
     ...(sum && { measured: sum.measured, n: sum.n }),
   };
 
-  const missed = figures.filter((reading) => !meets(gate, reading));
+  const missed = figures.filter((reading) => !meetsTarget(gate, reading));
   const failed = flaws.filter((flaw) => flaw.state === 'FAIL');
   if (
     failed.length > 0 ||
@@ -114,9 +118,9 @@ function judge(gate: Gate, context: GateContext): Outcome {
     return {
       ...base,
       state: 'FAIL',
-      because: sentence([
+      reason: sentence([
         worst,
-        ...failed.map(text),
+        ...failed.map(reasonText),
         ...reasonsOf(gate, missed.length > 0 ? missed : figures),
       ]),
       remedy: [...distinctRemedies(gate, missed.length > 0 ? missed : figures), gate.remedy].join(' '),
@@ -126,18 +130,18 @@ function judge(gate: Gate, context: GateContext): Outcome {
     const found = flaws.filter((flaw) => flaw.state === state);
     if (found.length === 0) continue;
     const remedy = [...new Set(found.map((flaw) => flaw.remedy))].slice(0, 3).join(' ');
-    return { ...base, state, because: sentence(found.map(text)), remedy };
+    return { ...base, state, reason: sentence(found.map(reasonText)), remedy };
   }
-  if (sum === undefined) return { ...base, state: 'NOT_MEASURED', because: 'nothing was measured' };
+  if (sum === undefined) return { ...base, state: 'NOT_MEASURED', reason: 'nothing was measured' };
   return passOrInsufficient(gate, context, figures, base, sum);
 }
 
 /** Names the trials that were left out next to a criterion that was judged without them. */
-function noting(outcome: Outcome): Outcome {
+function noteRounds(outcome: Outcome): Outcome {
   const leftOut = outcome.attempts?.leftOut ?? 0;
   if (leftOut === 0 || outcome.state === 'INVALID') return outcome;
   const trials = leftOut === 1 ? '1 trial' : `${leftOut} trials`;
-  return { ...outcome, because: `${outcome.because}; ${trials} left out, as the machine was unsound` };
+  return { ...outcome, reason: `${outcome.reason}; ${trials} left out, as the machine was unsound` };
 }
 
 function attemptsInAll(all: readonly Attempts[]): Criterion['attempts'] {
@@ -166,18 +170,18 @@ function passOrInsufficient(
   ];
   if (tooFew.length > 0) {
     const remedy = moreTrials(gate, run, minN);
-    return { ...measured, state: 'INSUFFICIENT', because: sentence(tooFew), remedy };
+    return { ...measured, state: 'INSUFFICIENT', reason: sentence(tooFew), remedy };
   }
   const claim = `${inWords(sum.measured, gate.unit)}, target ${target(gate)}`;
   if (run.profile === 'quick' || gate.claim === undefined) {
     const observed =
       gate.sli.count === 'trials' ? `${sum.n} of ${sum.n} trials observed` : `${sum.n} observed`;
-    return { ...measured, state: 'PASS', because: `${claim}; ${observed}` };
+    return { ...measured, state: 'PASS', reason: `${claim}; ${observed}` };
   }
   const { bound, holds, why } = boundOf(gate, gate.claim, figures, sum.n);
-  const because = `${claim}; ${why}`;
-  if (holds) return { ...measured, bound, state: 'PASS', because };
-  return { ...measured, bound, state: 'INSUFFICIENT', because, remedy: moreTrials(gate, run, minN) };
+  const reason = `${claim}; ${why}`;
+  if (holds) return { ...measured, bound, state: 'PASS', reason };
+  return { ...measured, bound, state: 'INSUFFICIENT', reason, remedy: moreTrials(gate, run, minN) };
 }
 
 /** Drills with less than their share of the smallest n: many observations in one drill prove nothing about another. */
@@ -192,17 +196,17 @@ function drillsBelowShare(gate: Gate, run: RunScope, figures: readonly Reading[]
   });
 }
 
-function meets(gate: Gate, reading: Reading): boolean {
+function meetsTarget(gate: Gate, reading: Reading): boolean {
   // A pooled share is judged over all trials: a single one may be below a share that holds over all.
   return gate.sli.over === 'pool' || compare(aggregate(gate, [reading]).measured, gate.target);
 }
 
-function distrusted(outcome: Outcome, tainted: readonly string[]): Outcome {
+function invalidIfTainted(outcome: Outcome, tainted: readonly string[]): Outcome {
   if (tainted.length === 0) return outcome;
-  return { ...outcome, state: 'INVALID', because: sentence(tainted), remedy: SOUND_COPY };
+  return { ...outcome, state: 'INVALID', reason: sentence(tainted), remedy: SOUND_COPY };
 }
 
-function waived(gate: Gate, { waivers, judgedAt }: GateContext, outcome: Outcome): Outcome {
+function applyWaiver(gate: Gate, { waivers, judgedAt }: GateContext, outcome: Outcome): Outcome {
   const given = waivers.filter((candidate) => candidate.gate === gate.id);
   const isValid = ({ expires }: Waiver) => expires >= judgedAt.slice(0, 10);
   // Takes the waiver that expires last: an expired one next to it has no effect.
@@ -214,7 +218,7 @@ function waived(gate: Gate, { waivers, judgedAt }: GateContext, outcome: Outcome
   const { owner, reason, expires } = waiver;
   const found = { ...outcome, waiver: { owner, reason, expires } };
   if (!isValid(waiver)) return found;
-  return { ...found, state: 'WAIVED', because: `${outcome.state}: ${outcome.because}` };
+  return { ...found, state: 'WAIVED', reason: `${outcome.state}: ${outcome.reason}` };
 }
 
 /** Reasons of the checker for the trials, and for the gate's own figure alone if the checker separates them. */
@@ -239,8 +243,8 @@ function distinctRemedies(gate: Gate, readings: readonly Reading[]): readonly st
 /** Enough for the three nodes of a usual environment; the evidence lists the rest. */
 const MOST_REMEDIES = 4;
 
-function text(flaw: Flaw): string {
-  return flaw.because;
+function reasonText(flaw: Flaw): string {
+  return flaw.reason;
 }
 
 /** The first three reasons; a run of 59 trials has as many. */
@@ -264,6 +268,6 @@ function names(some: 'all' | readonly string[]): readonly string[] {
   return some === 'all' ? ['all'] : some;
 }
 
-function distinct(refs: readonly EvidenceRef[]): readonly EvidenceRef[] {
+function distinctRefs(refs: readonly EvidenceRef[]): readonly EvidenceRef[] {
   return [...new Map(refs.map((ref) => [ref.path, ref])).values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }

@@ -33,7 +33,7 @@ export interface Criterion {
   readonly source: string;
   readonly state: CriterionState;
   /** Reason for the state, in words; for PASS the claim: "20 of 20 observed". */
-  readonly because: string;
+  readonly reason: string;
   /** Action for the state: change a setting if it is FAIL, measure again if it could not be judged. */
   readonly remedy: string;
   /** Waiver of the criterion: it applies if the state is WAIVED, and has expired otherwise. */

@@ -35,18 +35,18 @@ export interface JudgedTrial {
 export type Flaw = {
   readonly kind: 'flaw';
   readonly state: 'FAIL' | 'INVALID' | 'NOT_MEASURED';
-  readonly because: string;
+  readonly reason: string;
   readonly remedy: string;
   readonly evidence: readonly EvidenceRef[];
 };
 
-export function absent(
-  because: string,
+export function flawOf(
+  reason: string,
   evidence: readonly EvidenceRef[],
   remedy: string,
   state: Flaw['state'] = 'NOT_MEASURED',
 ): Flaw {
-  return { kind: 'flaw', state, because, remedy, evidence };
+  return { kind: 'flaw', state, reason, remedy, evidence };
 }
 
 /** Name of a trial in messages: `master-crash #3`. */
@@ -59,24 +59,24 @@ export function readTrial(gate: Gate, run: RunScope, trial: JudgedTrial): Readin
   const evidence = trial.files;
   const name = nameOf(trial);
   if (trial.broken.length > 0) {
-    const because = `${name}: ${few(trial.broken)} was altered or is broken`;
-    return absent(because, evidence, SOUND_COPY, 'INVALID');
+    const reason = `${name}: ${few(trial.broken)} was altered or is broken`;
+    return flawOf(reason, evidence, SOUND_COPY, 'INVALID');
   }
   if (trial.distrusted !== undefined) {
-    return absent(`${name} ${trial.distrusted}`, evidence, SOUND_COPY, 'INVALID');
+    return flawOf(`${name} ${trial.distrusted}`, evidence, SOUND_COPY, 'INVALID');
   }
   if (trial.missing.length > 0) {
-    return absent(`${name}: ${few(trial.missing)} is missing`, evidence, SOUND_COPY);
+    return flawOf(`${name}: ${few(trial.missing)} is missing`, evidence, SOUND_COPY);
   }
   const again = runAgain(trial.drill, run);
   if (trial.status !== 'completed') {
-    return absent(`${name} was not measured: ${trial.reason ?? trial.status}`, evidence, again);
+    return flawOf(`${name} was not measured: ${trial.reason ?? trial.status}`, evidence, again);
   }
   const result = trial.results.find(
     ({ checker, client }) => checker === gate.sli.checker && client === gate.client,
   );
   if (result === undefined) {
-    return absent(`${name} has nothing of ${gate.client} for ${gate.sli.checker}`, evidence, again);
+    return flawOf(`${name} has nothing of ${gate.client} for ${gate.sli.checker}`, evidence, again);
   }
   return readResult(gate, trial, { name, again }, result, evidence);
 }
@@ -84,7 +84,7 @@ export function readTrial(gate: Gate, run: RunScope, trial: JudgedTrial): Readin
 /** Faults that never struck, operations that never ran. */
 export function gapsOf(run: RunScope, trial: JudgedTrial): readonly Flaw[] {
   const name = nameOf(trial);
-  return (trial.gaps ?? []).map((gap) => absent(`${name}: ${gap}`, trial.files, runAgain(trial.drill, run)));
+  return (trial.gaps ?? []).map((gap) => flawOf(`${name}: ${gap}`, trial.files, runAgain(trial.drill, run)));
 }
 
 /** Flaw of a drill without any measured trial, however many trials the gate's other drills have. */
@@ -96,10 +96,10 @@ export function emptyOf(
 ): readonly Flaw[] {
   const figures = readings.filter((reading) => reading.kind === 'figure');
   if (figures.length === 0 || figures.some(({ figure }) => figure.n > 0)) return [];
-  const because = `${drill}: 0 ${gate.unit} were looked at, so that ${gate.sli.figure} shows nothing`;
+  const reason = `${drill}: 0 ${gate.unit} were looked at, so that ${gate.sli.figure} shows nothing`;
   return [
-    absent(
-      because,
+    flawOf(
+      reason,
       figures.flatMap(({ evidence }) => evidence),
       `${runAgain(drill, run)} ${gate.remedy}`,
     ),
@@ -117,14 +117,14 @@ function readResult(
   const said = ownReasons(gate, result);
   const reasons = said.length > 0 ? said.join('; ') : `no figure '${gate.sli.figure}'`;
   const unmeasured = result.unmeasured?.[gate.sli.figure];
-  if (unmeasured !== undefined) return absent(`${name}: ${unmeasured}`, evidence, result.remedy ?? again);
+  if (unmeasured !== undefined) return flawOf(`${name}: ${unmeasured}`, evidence, result.remedy ?? again);
   if (figure === undefined) {
     const state = result.validity === 'invalid' ? 'FAIL' : 'NOT_MEASURED';
-    return absent(`${name}: ${reasons}`, evidence, result.remedy ?? again, state);
+    return flawOf(`${name}: ${reasons}`, evidence, result.remedy ?? again, state);
   }
   // Keys that may have been evicted are neither lost nor kept: the count is no measurement, whatever its value.
   if (result.validity === 'unknown') {
-    return absent(`${name}: ${reasons}`, evidence, result.remedy ?? again, 'INVALID');
+    return flawOf(`${name}: ${reasons}`, evidence, result.remedy ?? again, 'INVALID');
   }
   const untimed = result.untimed?.[gate.sli.figure];
   return {

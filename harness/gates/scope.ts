@@ -26,11 +26,13 @@ export function outOfScope(gate: Gate, run: RunScope): string | undefined {
   const unpromised = (scope.promises ?? []).filter((name) => !run.promises.has(name));
   const reasons: readonly (string | false)[] = [
     !scope.runs.includes(run.kind) && `asked of ${scope.runs.join(' and ')} runs; this is a ${run.kind} run`,
-    misses(scope.environments, run.environment) &&
+    outsideSetting(scope.environments, run.environment) &&
       `asked of ${list(scope.environments)}; this is ${run.environment}`,
-    misses(scope.substrates, run.substrate) && `asked on ${list(scope.substrates)}; this is ${run.substrate}`,
-    misses(scope.profiles, run.profile) && `asked of profile ${list(scope.profiles)}; this is ${run.profile}`,
-    misses(scope.topologies, run.topology) &&
+    outsideSetting(scope.substrates, run.substrate) &&
+      `asked on ${list(scope.substrates)}; this is ${run.substrate}`,
+    outsideSetting(scope.profiles, run.profile) &&
+      `asked of profile ${list(scope.profiles)}; this is ${run.profile}`,
+    outsideSetting(scope.topologies, run.topology) &&
       `asked of topology ${list(scope.topologies)}; this is ${run.topology}`,
     unpromised.length > 0 &&
       `asked where ${unpromised.join(' and ')} is promised; this environment states otherwise (${unpromised.map(settingOf).join(', ')})`,
@@ -64,7 +66,7 @@ function settingOf(name: PromiseName): string {
   return name === 'durability' ? 'durability.durableWrites' : `promises.${name}`;
 }
 
-function misses(some: 'all' | readonly string[], name: string): boolean {
+function outsideSetting(some: 'all' | readonly string[], name: string): boolean {
   return some !== 'all' && !some.includes(name);
 }
 

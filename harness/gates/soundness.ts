@@ -12,7 +12,7 @@ import { GENERATOR_ENDED, IDLE_MACHINE, MACHINE_UNSAMPLED } from './remedies.ts'
 import { inWords } from './target.ts';
 
 export interface Unsoundness {
-  readonly because: string;
+  readonly reason: string;
   readonly remedy: string;
 }
 
@@ -45,25 +45,25 @@ export function unsoundness(
   if (missing !== undefined) return missing;
   const { latenessP99MaxMs, latenessMaxMs, controlMaxShare, fsyncMaxMs } = gate.timing;
   const problem =
-    above(figures, AT_P99, latenessP99MaxMs, 'late at p99') ??
-    above(figures, AT_WORST, latenessMaxMs, 'late at worst') ??
+    limitExceeded(figures, AT_P99, latenessP99MaxMs, 'late at p99') ??
+    limitExceeded(figures, AT_WORST, latenessMaxMs, 'late at worst') ??
     controlProblem(figures, gate, controlMaxShare) ??
-    above(figures, AT_DISK, fsyncMaxMs, 'at worst') ??
+    limitExceeded(figures, AT_DISK, fsyncMaxMs, 'at worst') ??
     loadProblem(figures, machine);
-  return problem === undefined ? undefined : busy(problem, figures);
+  return problem === undefined ? undefined : busyReason(problem, figures);
 }
 
 /** Why a trial that did not complete proves nothing; undefined where the machine was sound, or was not sampled. */
 export function incompleteUnsoundness(machine: MachineBounds, trial: SampledTrial): Unsoundness | undefined {
   const figures = figuresOf(trial, 'kit');
   const problem =
-    above(figures, AT_WORST, machine.incompleteLatenessMaxMs, 'late at worst') ??
+    limitExceeded(figures, AT_WORST, machine.incompleteLatenessMaxMs, 'late at worst') ??
     loadProblem(figures, machine);
-  return problem === undefined ? undefined : busy(problem, figures);
+  return problem === undefined ? undefined : busyReason(problem, figures);
 }
 
-function busy(problem: string, figures: Figures): Unsoundness {
-  return { because: `${problem}${loadInWords(figures)}`, remedy: IDLE_MACHINE };
+function busyReason(problem: string, figures: Figures): Unsoundness {
+  return { reason: `${problem}${loadInWords(figures)}`, remedy: IDLE_MACHINE };
 }
 
 type Figures = ReadonlyMap<string, number>;
@@ -83,14 +83,13 @@ function figuresOf({ results }: SampledTrial, client: string): Figures {
 
 function unsampled(figures: Figures, { scripted = false }: SampledTrial): Unsoundness | undefined {
   if (!scripted && !figures.has('latenessP99Ms')) {
-    return { because: 'the lateness of the generator is not recorded', remedy: GENERATOR_ENDED };
+    return { reason: 'the lateness of the generator is not recorded', remedy: GENERATOR_ENDED };
   }
-  if (!figures.has('timerP99Ms'))
-    return { because: 'the machine was not sampled', remedy: MACHINE_UNSAMPLED };
+  if (!figures.has('timerP99Ms')) return { reason: 'the machine was not sampled', remedy: MACHINE_UNSAMPLED };
   return undefined;
 }
 
-function above(
+function limitExceeded(
   figures: Figures,
   names: Readonly<Record<string, string>>,
   most: number | undefined,

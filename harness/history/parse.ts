@@ -11,7 +11,7 @@ import { EXIT, KitError } from '../../config/errors.ts';
 import { excerpt, shorten } from '../evidence/excerpt.ts';
 import { dataShapeOf, EVENT_SHAPES } from '../evidence/history-shape.ts';
 import { MAX_FAULT_EVENTS, MAX_NODES, MAX_TIME_US } from '../evidence/limits.ts';
-import { misshapen } from '../evidence/shape.ts';
+import { shapeProblem } from '../evidence/shape.ts';
 import type {
   CompletionEvent,
   ExpectationEvent,
@@ -45,7 +45,7 @@ export interface ParsedHistory {
 
 const ANY_TIME: TrialSpan = { startedUs: 0, endedUs: MAX_TIME_US };
 
-function broken(where: string, what: string): KitError {
+function brokenHistory(where: string, what: string): KitError {
   return new KitError(what, {
     code: 'EVIDENCE_BROKEN',
     where,
@@ -54,23 +54,23 @@ function broken(where: string, what: string): KitError {
   });
 }
 
-function asEvent(value: unknown, { startedUs, endedUs }: TrialSpan, where: string): HistoryEvent {
+function parseEvent(value: unknown, { startedUs, endedUs }: TrialSpan, where: string): HistoryEvent {
   const { type } = (typeof value === 'object' && value !== null ? value : {}) as { readonly type?: unknown };
   const name = typeof type === 'string' ? type : excerpt(type);
   if (!Object.hasOwn(EVENT_SHAPES, name)) {
     const allowed = Object.keys(EVENT_SHAPES).join(', ');
-    throw broken(where, `'${shorten(name)}' is no type of event; allowed: ${allowed}`);
+    throw brokenHistory(where, `'${shorten(name)}' is no type of event; allowed: ${allowed}`);
   }
-  const problem = misshapen(value, EVENT_SHAPES[name as HistoryEvent['type']]);
-  if (problem !== undefined) throw broken(where, `${name}.${problem}`);
+  const problem = shapeProblem(value, EVENT_SHAPES[name as HistoryEvent['type']]);
+  if (problem !== undefined) throw brokenHistory(where, `${name}.${problem}`);
   const event = value as HistoryEvent;
   const data = event.type === 'observe' ? dataShapeOf(event) : undefined;
-  const dataProblem = data && misshapen((event as ObservationEvent).data ?? {}, data);
-  if (dataProblem !== undefined) throw broken(where, `observe.data.${dataProblem}`);
+  const dataProblem = data && shapeProblem((event as ObservationEvent).data ?? {}, data);
+  if (dataProblem !== undefined) throw brokenHistory(where, `observe.data.${dataProblem}`);
   const firstUs = event.type === 'invoke' ? Math.min(event.intendedUs, event.atUs) : event.atUs;
   if (firstUs < startedUs || event.atUs > endedUs) {
     const time = firstUs < startedUs ? firstUs : event.atUs;
-    throw broken(where, `${name} at ${time} us; the trial lasted from ${startedUs} to ${endedUs} us`);
+    throw brokenHistory(where, `${name} at ${time} us; the trial lasted from ${startedUs} to ${endedUs} us`);
   }
   return event;
 }
@@ -88,9 +88,9 @@ function parseLines({ path, text }: HistoryText, span: TrialSpan): { events: His
     } catch {
       // Only the recorder's line feed makes a line complete: a line without it that cannot be parsed was truncated.
       if (isLast) return { events, torn: true };
-      throw broken(`${path}:${index + 1}`, `not a line of JSON: ${excerpt(line)}`);
+      throw brokenHistory(`${path}:${index + 1}`, `not a line of JSON: ${excerpt(line)}`);
     }
-    events.push(asEvent(value, span, `${path}:${index + 1}`));
+    events.push(parseEvent(value, span, `${path}:${index + 1}`));
   }
   return { events, torn: false };
 }
@@ -103,9 +103,9 @@ class OperationTable {
   add(event: InvokeEvent | CompletionEvent, path: string): void {
     const id = `${event.client} ${event.op}`;
     if (event.type === 'invoke') {
-      if (this.#invokes.has(id)) throw broken(path, `operation ${id} is invoked twice`);
+      if (this.#invokes.has(id)) throw brokenHistory(path, `operation ${id} is invoked twice`);
       if (event.intendedUs > event.atUs) {
-        throw broken(
+        throw brokenHistory(
           path,
           `operation ${id} is sent before it was intended (${event.atUs}, ${event.intendedUs})`,
         );
@@ -114,13 +114,20 @@ class OperationTable {
       return;
     }
     const invoke = this.#invokes.get(id);
-    if (invoke === undefined) throw broken(path, `operation ${id} completes without having been invoked`);
-    if (this.#completions.has(id)) throw broken(path, `operation ${id} completes twice`);
+    if (invoke === undefined)
+      throw brokenHistory(path, `operation ${id} completes without having been invoked`);
+    if (this.#completions.has(id)) throw brokenHistory(path, `operation ${id} completes twice`);
     if (event.atUs < invoke.atUs) {
-      throw broken(path, `operation ${id} completes before it was sent (${event.atUs}, ${invoke.atUs})`);
+      throw brokenHistory(
+        path,
+        `operation ${id} completes before it was sent (${event.atUs}, ${invoke.atUs})`,
+      );
     }
     if (invoke.kind === 'getMany' && !isHitCount(event.value, invoke.batch ?? 1)) {
-      throw broken(path, `operation ${id} has ${excerpt(event.value)} hits of ${invoke.batch ?? 1} keys`);
+      throw brokenHistory(
+        path,
+        `operation ${id} has ${excerpt(event.value)} hits of ${invoke.batch ?? 1} keys`,
+      );
     }
     this.#completions.set(id, event);
   }
@@ -163,7 +170,7 @@ function assertFew(
     [new Set(finals.map(({ node }) => node)).size, MAX_NODES, 'nodes that were read back'],
   ] as const;
   for (const [count, most, what] of counts) {
-    if (count > most) throw broken(path, `${count} ${what}; at most ${most} in one trial`);
+    if (count > most) throw brokenHistory(path, `${count} ${what}; at most ${most} in one trial`);
   }
 }
 

@@ -16,7 +16,7 @@ import { machineView } from '../assembly/machine-view.ts';
 import { canonicalJson } from '../evidence/canonical-json.ts';
 import { MAX_HISTORY_BYTES } from '../evidence/limits.ts';
 import { type Evidence, openEvidence } from '../evidence/open.ts';
-import { INPUTS, type InputName, isThere, MANIFEST, readText, SEAL } from '../evidence/run-folder.ts';
+import { INPUTS, type InputName, MANIFEST, pathExists, readText, SEAL } from '../evidence/run-folder.ts';
 import { isLeftOut, needlessRepeats } from '../gates/attempts.ts';
 import { evidenceComplete, unmeasuredDrills } from '../gates/completeness.ts';
 import { evaluate } from '../gates/evaluate.ts';
@@ -25,17 +25,17 @@ import type { JudgedTrial } from '../gates/read.ts';
 import { outOfScope, type RunScope } from '../gates/scope.ts';
 import { verdictOf } from '../gates/verdict.ts';
 import type { Report, TrialView } from '../reports/report.ts';
-import { rounded } from '../statistics/round.ts';
+import { roundNumbers } from '../statistics/round.ts';
 import { type Inputs, readInputs } from './inputs.ts';
 import { judgeRunInputs } from './run-inputs.ts';
 import { scopeOf } from './scope.ts';
-import { type JudgedHistory, judgeTrial, refTo, Unsound } from './trials.ts';
+import { ChangedFiles, type JudgedHistory, judgeTrial, refTo } from './trials.ts';
 
 /** Judges a run. Pure in the evidence; the same evidence gives the same report. */
 export function judge(evidence: Evidence): Report {
   const { manifest, integrity } = evidence;
   const inputs = readInputs(evidence);
-  const unsound = new Unsound(evidence);
+  const unsound = new ChangedFiles(evidence);
   const trials = manifest.trials.map((record) => judgeTrial(evidence, inputs, unsound, record));
   const results = trials.flatMap((trial) => trial.results);
   const complete = evidenceComplete({
@@ -62,8 +62,8 @@ export function judge(evidence: Evidence): Report {
   const failovers = [...(inputs.drills?.values() ?? [])]
     .filter(({ family }) => family === 'failover')
     .map(({ id }) => id);
-  return rounded({
-    schema: 'redis-cache-kit/report/1',
+  return roundNumbers({
+    schema: 'redis-cache-kit/report/2',
     run,
     verdict: verdictOf(criteria, groups, inputs.environment, run),
     comparison: comparison(failovers, results),
@@ -172,7 +172,7 @@ export function verifyRun(dir: string, renderers: Renderers = {}): Verification 
 }
 
 function compareStored(path: string, name: string, expected: string): readonly string[] {
-  if (!isThere(path)) return [`${name} is missing: it could not be compared`];
+  if (!pathExists(path)) return [`${name} is missing: it could not be compared`];
   const stored = readText(path, MAX_HISTORY_BYTES);
   if (stored === expected) return [];
   const lines = expected.split('\n');

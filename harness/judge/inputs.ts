@@ -10,7 +10,7 @@ import { MAX_FAULT_EVENTS, MAX_GATES } from '../evidence/limits.ts';
 import type { Manifest } from '../evidence/manifest.ts';
 import type { Evidence } from '../evidence/open.ts';
 import { CONFIG, DRILLS, GATES, MANIFEST, REQUIRED } from '../evidence/run-folder.ts';
-import { misshapen, picked, type Shape } from '../evidence/shape.ts';
+import { pickShape, type Shape, shapeProblem } from '../evidence/shape.ts';
 
 /** Undefined where a file is missing or cannot be read. */
 export interface Inputs {
@@ -104,9 +104,9 @@ const DRILLS_SHAPE: Shape = {
 
 function parseDrills(text: string): ReadonlyMap<string, DrillText> {
   const value: unknown = JSON.parse(text);
-  const problem = misshapen(value, DRILLS_SHAPE);
+  const problem = shapeProblem(value, DRILLS_SHAPE);
   if (problem !== undefined) throw new Error(problem);
-  const drills = picked(value, DRILLS_SHAPE) as readonly DrillText[];
+  const drills = pickShape(value, DRILLS_SHAPE) as readonly DrillText[];
   const byId = new Map(drills.map((drill) => [drill.id, drill]));
   if (byId.size < drills.length) throw new Error('a drill is defined twice');
   for (const { id, family, expectations = [], operations = [], faults = [] } of drills) {

@@ -14,9 +14,9 @@ import { readText } from '../evidence/run-folder.ts';
 import { trialsDue } from '../gates/attempts.ts';
 import type { JudgedTrial } from '../gates/read.ts';
 import { parseHistory } from '../history/parse.ts';
-import { gapsOf } from './owed.ts';
+import { gapsOf } from './obligations.ts';
 import { scopeOf } from './scope.ts';
-import { check, JUDGED_CLIENT } from './trials.ts';
+import { JUDGED_CLIENT, runCheckers } from './trials.ts';
 
 export interface RepeatRequest {
   readonly kind: RunKind;
@@ -65,7 +65,7 @@ function judgeSoundness(
     return {
       ...base,
       gaps: gapsOf(drill, history, JUDGED_CLIENT, { environment, substrate }),
-      results: check(soundnessCheckers, history, subject),
+      results: runCheckers(soundnessCheckers, history, subject),
     };
   } catch (error) {
     if (!(error instanceof KitError)) throw error;

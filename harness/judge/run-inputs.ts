@@ -1,23 +1,23 @@
 /** Judges the inputs of the run that need no drill: each as a trial of its own. */
 import type { EnvironmentConfig } from '../../config/schema.ts';
-import { runCheckers } from '../checkers/index.ts';
+import { inputCheckers } from '../checkers/index.ts';
 import type { Evidence } from '../evidence/open.ts';
 import { INPUTS } from '../evidence/run-folder.ts';
-import { misshapen, type Shape } from '../evidence/shape.ts';
+import { type Shape, shapeProblem } from '../evidence/shape.ts';
 import type { JudgedTrial } from '../gates/read.ts';
 import type { History, ObservationEvent } from '../history/events.ts';
-import { check, refTo, type Unsound } from './trials.ts';
+import { type ChangedFiles, refTo, runCheckers } from './trials.ts';
 
 const EMPTY: History = { operations: [], faults: [], observations: [], expectations: [], finals: [] };
 
 export function judgeRunInputs(
   evidence: Evidence,
   environment: EnvironmentConfig | undefined,
-  unsound: Unsound,
+  unsound: ChangedFiles,
 ): readonly JudgedTrial[] {
   const coverage = readCoverage(evidence, unsound);
   const sources = { coverage: { path: INPUTS.coverage, history: coverage } };
-  return runCheckers.flatMap((checker) => {
+  return inputCheckers.flatMap((checker) => {
     const id = checker.id as keyof typeof sources;
     const { path, history } = sources[id];
     const ref = refTo(evidence, path);
@@ -34,7 +34,7 @@ export function judgeRunInputs(
         files: [ref],
         missing: isGone ? [path] : [],
         broken: history === undefined ? [path] : broken,
-        results: isJudged ? check([checker], history, { environment, ...context }) : [],
+        results: isJudged ? runCheckers([checker], history, { environment, ...context }) : [],
       },
     ];
   });
@@ -47,7 +47,7 @@ const COUNTS_SHAPE: Shape = { fields: { covered: COUNT, total: COUNT } };
  * A coverage summary (istanbul's json-summary) as the one observation that its checker reads; undefined where its
  * numbers are invalid.
  */
-function readCoverage(evidence: Evidence, unsound: Unsound): History | undefined {
+function readCoverage(evidence: Evidence, unsound: ChangedFiles): History | undefined {
   const summary = evidence.read(INPUTS.coverage);
   if (summary === undefined) return EMPTY;
   const data: Record<string, number | string | boolean | null> = {
@@ -56,7 +56,7 @@ function readCoverage(evidence: Evidence, unsound: Unsound): History | undefined
   };
   for (const [part, counts] of Object.entries(totalsOf(summary))) {
     if (counts === undefined) continue;
-    if (misshapen(counts, COUNTS_SHAPE) !== undefined) return undefined;
+    if (shapeProblem(counts, COUNTS_SHAPE) !== undefined) return undefined;
     const { covered, total } = counts as { readonly covered: number; readonly total: number };
     if (covered > total) return undefined;
     data[`${part}Covered`] = covered;
@@ -77,7 +77,7 @@ function totalsOf(summary: string): Readonly<Record<'lines' | 'branches', unknow
 }
 
 /** The stamp of the summary: its commit, and whether it was written for this summary. */
-function coverageStamp(evidence: Evidence, unsound: Unsound): Record<string, string | boolean> {
+function coverageStamp(evidence: Evidence, unsound: ChangedFiles): Record<string, string | boolean> {
   const stamp = evidence.read(INPUTS.coverageCommit);
   if (stamp === undefined || unsound.among([INPUTS.coverageCommit]).length > 0) return {};
   try {

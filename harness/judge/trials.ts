@@ -16,7 +16,7 @@ import type { History } from '../history/events.ts';
 import { type HistoryText, parseHistory } from '../history/parse.ts';
 import type { TrialView } from '../reports/report.ts';
 import type { Inputs } from './inputs.ts';
-import { expectationsOwed, gapsOf, timedExpectations } from './owed.ts';
+import { gapsOf, requiredExpectations, timedExpectations } from './obligations.ts';
 
 export interface JudgedHistory extends JudgedTrial {
   readonly view: TrialView | undefined;
@@ -24,7 +24,7 @@ export interface JudgedHistory extends JudgedTrial {
 }
 
 /** Files of a run that differ from the sealed ones. */
-export class Unsound {
+export class ChangedFiles {
   readonly #paths: ReadonlySet<string>;
 
   constructor({ integrity }: Evidence) {
@@ -39,15 +39,15 @@ export class Unsound {
 export function judgeTrial(
   evidence: Evidence,
   inputs: Inputs,
-  unsound: Unsound,
+  unsound: ChangedFiles,
   record: TrialRecord,
 ): JudgedHistory {
   // Checkers read windows and TTLs from the configuration, and expectations from the drills.
-  const stoodOn = [...record.files, CONFIG, DRILLS];
-  const missing = stoodOn.filter((path) => !evidence.has(path));
+  const basis = [...record.files, CONFIG, DRILLS];
+  const missing = basis.filter((path) => !evidence.has(path));
   const broken = unsound.among(record.files);
   const definition = inputs.drills?.get(record.drill);
-  const drill = definition ?? unnamed(record.drill);
+  const drill = definition ?? undefinedDrill(record.drill);
   const distrusted = evidence.accounting.distrusted.get(record);
   const { drill: id, trial, status } = record;
   const base = {
@@ -57,7 +57,7 @@ export function judgeTrial(
     ...(record.reason !== undefined && { reason: record.reason }),
     ...(record.round !== undefined && { round: record.round }),
     scripted: drill.family === 'integration',
-    files: stoodOn.flatMap((path) => refTo(evidence, path) ?? []),
+    files: basis.flatMap((path) => refTo(evidence, path) ?? []),
     missing,
   };
   const unjudged = (more: Pick<JudgedHistory, 'broken' | 'flaws'>): JudgedHistory => ({
@@ -101,7 +101,7 @@ function soundnessOf(
   try {
     const { history } = parseHistory(textsOf(evidence, record), record);
     const subject = { drill: record.drill, trial: record.trial, client: JUDGED_CLIENT, environment };
-    return check(soundnessCheckers, history, subject);
+    return runCheckers(soundnessCheckers, history, subject);
   } catch (error) {
     if (!(error instanceof KitError)) throw error;
     return [];
@@ -112,7 +112,7 @@ function textsOf(evidence: Evidence, { files }: TrialRecord): readonly HistoryTe
   return files.map((path) => ({ path, text: evidence.read(path, MAX_HISTORY_BYTES) ?? '' }));
 }
 
-function unnamed(drill: string): DrillText {
+function undefinedDrill(drill: string): DrillText {
   return { id: drill, title: drill, family: 'integration', safeOutcome: '' };
 }
 
@@ -124,10 +124,12 @@ function resultsOf(
   history: History,
 ): readonly CheckResult[] {
   if (environment === undefined) return [];
-  const expected = drill.expectations && expectationsOwed(drill, { environment, substrate });
+  const expected = drill.expectations && requiredExpectations(drill, { environment, substrate });
   const timed = timedExpectations(drill, { environment, substrate });
   const subject = { drill: id, trial, substrate, timed, ...(expected !== undefined && { expected }) };
-  return clients.flatMap((client) => check(checkersOf(id), history, { environment, client, ...subject }));
+  return clients.flatMap((client) =>
+    runCheckers(checkersOf(id), history, { environment, client, ...subject }),
+  );
 }
 
 /** The client that gates judge. */
@@ -142,7 +144,7 @@ function gapsIn(
   return environment === undefined ? [] : gapsOf(drill, history, JUDGED_CLIENT, { environment, substrate });
 }
 
-export function check(
+export function runCheckers(
   checkers: readonly Checker[],
   history: History,
   { trial, ...context }: CheckContext & Pick<TrialRecord, 'trial'>,

@@ -7,7 +7,7 @@
 import type { Criterion, CriterionState } from '../gates/gate.ts';
 import type { Report } from './report.ts';
 import {
-  clean,
+  cleanText,
   DECISION_LABEL,
   evidenceProblems,
   formatAttempts,
@@ -149,7 +149,7 @@ function totals(cases: readonly TestCase[]): string {
 }
 
 function text(value: string): string {
-  return clean(value).replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
+  return cleanText(value).replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 }
 
 function attribute(value: string): string {

@@ -47,7 +47,7 @@ const STATE_SIGN: Readonly<Record<CriterionState, string>> = {
 
 export function renderMarkdown(report: Report): string {
   const always = [head(report), problems(report), blocking(report), waivers(report)];
-  const folded = [
+  const foldedSection = [
     comparison(report),
     criteriaTable(report),
     benchmarks(report),
@@ -55,7 +55,7 @@ export function renderMarkdown(report: Report): string {
     provenance(report),
   ];
   const tail = `<sub>Full report with plots: <code>${entities(`${runFolder(report)}/report.html`)}</code> · recompute: <code>${entities(`kit verify ${runFolder(report)}`)}</code></sub>`;
-  const parts = [...always, ...folded].filter((part) => part !== '');
+  const parts = [...always, ...foldedSection].filter((part) => part !== '');
   while (parts.length > 1 && [...parts, tail].join('\n\n').length > LIMIT) parts.pop();
   return `${[...parts, tail].join('\n\n').slice(0, LIMIT + tail.length)}\n`;
 }
@@ -63,17 +63,19 @@ export function renderMarkdown(report: Report): string {
 function head(report: Report): string {
   const { verdict, run } = report;
   const facts = [
-    `**${literal(run.environment)}** on **${literal(run.substrate)}**`,
-    `profile ${literal(run.profile)}`,
+    `**${escapeText(run.environment)}** on **${escapeText(run.substrate)}**`,
+    `profile ${escapeText(run.profile)}`,
     `seed ${run.seed}`,
-    `kit ${literal(run.kitVersion)}${run.commit === null ? '' : ` at \`${shortSha(run.commit)}\``}`,
-    literal(formatInstant(run.startedAt)),
+    `kit ${escapeText(run.kitVersion)}${run.commit === null ? '' : ` at \`${shortSha(run.commit)}\``}`,
+    escapeText(formatInstant(run.startedAt)),
   ];
   return [
     `## ${DECISION_SIGN[verdict.decision]} ${DECISION_LABEL[verdict.decision]}: ${actionLabel(verdict.action).toLowerCase().replace('redis', 'Redis').replace('ttl', 'TTL')}`,
     '',
     `${DECISION_MEANING[verdict.decision]} ${capital(formatCounts(verdict.counts))}.`,
-    ...(verdict.advice.length === 0 ? [] : ['', ...verdict.advice.map((advice) => `- ${literal(advice)}`)]),
+    ...(verdict.advice.length === 0
+      ? []
+      : ['', ...verdict.advice.map((advice) => `- ${escapeText(advice)}`)]),
     '',
     facts.join(' · '),
   ].join('\n');
@@ -87,7 +89,7 @@ function problems(report: Report): string {
     ),
   ];
   if (found.length === 0) return '';
-  const shown = found.slice(0, 20).map((line) => `- ${literal(line)}`);
+  const shown = found.slice(0, 20).map((line) => `- ${escapeText(line)}`);
   const rest = found.length > 20 ? [`- … and ${found.length - 20} more`] : [];
   return ['**Evidence**', '', ...shown, ...rest].join('\n');
 }
@@ -99,11 +101,11 @@ function blocking(report: Report): string {
     ['', 'criterion', 'measured', 'target', 'why', 'remedy'],
     criteria.map((criterion) => [
       `${STATE_SIGN[criterion.state]} ${STATE_LABEL[criterion.state]}`,
-      named(criterion),
-      literal(formatMeasured(criterion)),
-      literal(formatTarget(criterion)),
-      literal(reasonWithWaiver(criterion)),
-      literal(criterion.remedy),
+      criterionName(criterion),
+      escapeText(formatMeasured(criterion)),
+      escapeText(formatTarget(criterion)),
+      escapeText(reasonWithWaiver(criterion)),
+      escapeText(criterion.remedy),
     ]),
     'lllrll',
   );
@@ -116,13 +118,13 @@ function waivers(report: Report): string {
     ['', 'criterion', 'measured', 'target', 'why', 'owner', 'until', 'reason'],
     waived.map(([criterion, { owner, reason, expires }]) => [
       `${STATE_SIGN.WAIVED} ${STATE_LABEL.WAIVED}`,
-      named(criterion),
-      literal(formatMeasured(criterion)),
-      literal(formatTarget(criterion)),
-      literal(criterion.because),
-      literal(owner),
-      literal(expires),
-      literal(reason),
+      criterionName(criterion),
+      escapeText(formatMeasured(criterion)),
+      escapeText(formatTarget(criterion)),
+      escapeText(criterion.reason),
+      escapeText(owner),
+      escapeText(expires),
+      escapeText(reason),
     ]),
     'lllrllll',
   );
@@ -131,19 +133,19 @@ function waivers(report: Report): string {
 function criteriaTable(report: Report): string {
   const judged = byUrgency(report.verdict.criteria).filter(({ state }) => state !== 'OUT_OF_SCOPE');
   if (judged.length === 0) return '';
-  return folded(
+  return foldedSection(
     `All ${judged.length} criteria in scope`,
     table(
       ['', 'criterion', 'source', 'measured', 'target', 'n', 'rounds', 'bound', 'evidence'],
       judged.map((criterion) => [
         `${STATE_SIGN[criterion.state]} ${STATE_LABEL[criterion.state]}`,
-        named(criterion),
-        literal(criterion.source),
-        literal(formatMeasured(criterion)),
-        literal(formatTarget(criterion)),
+        criterionName(criterion),
+        escapeText(criterion.source),
+        escapeText(formatMeasured(criterion)),
+        escapeText(formatTarget(criterion)),
         formatNumber(criterion.n),
-        literal(formatAttempts(criterion)) || '1',
-        literal(formatBound(criterion.bound, criterion.unit)),
+        escapeText(formatAttempts(criterion)) || '1',
+        escapeText(formatBound(criterion.bound, criterion.unit)),
         evidence(criterion),
       ]),
       'lllrrrlll',
@@ -161,15 +163,15 @@ function evidence(criterion: Criterion): string {
 function outOfScope(report: Report): string {
   const criteria = report.verdict.criteria.filter(({ state }) => state === 'OUT_OF_SCOPE');
   if (criteria.length === 0) return '';
-  return folded(
+  return foldedSection(
     `${criteria.length} out of the scope of this run`,
-    criteria.map((criterion) => `- ${named(criterion)} – ${literal(criterion.because)}`).join('\n'),
+    criteria.map((criterion) => `- ${criterionName(criterion)} – ${escapeText(criterion.reason)}`).join('\n'),
   );
 }
 
 function comparison(report: Report): string {
   if (report.comparison.length === 0) return '';
-  return folded(
+  return foldedSection(
     'The same faults, our client and the stock one',
     table(
       [
@@ -184,8 +186,8 @@ function comparison(report: Report): string {
         'dead clients',
       ],
       report.comparison.map((row) => [
-        literal(row.drill),
-        literal(clientName(row.client)),
+        escapeText(row.drill),
+        escapeText(clientName(row.client)),
         formatNumber(row.trials),
         formatGap(row),
         formatNumber(row.acknowledged),
@@ -203,11 +205,11 @@ function comparison(report: Report): string {
 function benchmarks(report: Report): string {
   return report.benchmarks
     .map(({ title, rows }) =>
-      folded(
-        literal(title),
+      foldedSection(
+        escapeText(title),
         table(
           ['', ''],
-          rows.map(({ label, value }) => [literal(label), literal(value)]),
+          rows.map(({ label, value }) => [escapeText(label), escapeText(value)]),
           'lr',
         ),
       ),
@@ -217,22 +219,22 @@ function benchmarks(report: Report): string {
 
 function provenance(report: Report): string {
   const { run } = report;
-  return folded(
-    'Versions, machine, departures',
+  return foldedSection(
+    'Versions, machine, deviations',
     [
-      ...provenanceOf(report).map(([name, value]) => `- ${literal(name)}: ${literal(value)}`),
-      `- machine: ${literal(run.machine.cpu)}, ${run.machine.cores} cores, ${literal(run.machine.kernel)}`,
+      ...provenanceOf(report).map(([name, value]) => `- ${escapeText(name)}: ${escapeText(value)}`),
+      `- machine: ${escapeText(run.machine.cpu)}, ${run.machine.cores} cores, ${escapeText(run.machine.kernel)}`,
       `- configuration: \`${shortSha(run.configSha256)}\``,
-      ...run.departures.map((departure) => `- departure: ${literal(departure)}`),
+      ...run.deviations.map((deviation) => `- deviation: ${escapeText(deviation)}`),
     ].join('\n'),
   );
 }
 
-function named(criterion: Criterion): string {
-  return `<code>${entities(oneLine(criterion.id))}</code> ${literal(criterion.title)}`;
+function criterionName(criterion: Criterion): string {
+  return `<code>${entities(oneLine(criterion.id))}</code> ${escapeText(criterion.title)}`;
 }
 
-function folded(summary: string, body: string, open = false): string {
+function foldedSection(summary: string, body: string, open = false): string {
   return `<details${open ? ' open' : ''}><summary>${summary}</summary>\n\n${body}\n\n</details>`;
 }
 
@@ -259,7 +261,7 @@ function entities(text: string): string {
 }
 
 /** Text that shows as it is: no markup, no HTML, no mention of a user, no reference to an issue, no link. */
-function literal(text: string): string {
+function escapeText(text: string): string {
   return entities(text)
     .replace(/[\\`*_{}[\]~]/g, (symbol) => `\\${symbol}`)
     .replace(/(?<!&)#(?=\d)/g, '&#35;')

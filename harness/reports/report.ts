@@ -117,7 +117,7 @@ export interface ComparisonRow {
 }
 
 export interface Report {
-  readonly schema: 'redis-cache-kit/report/1';
+  readonly schema: 'redis-cache-kit/report/2';
   readonly run: Omit<Manifest, 'trials'>;
   readonly verdict: Verdict;
   readonly comparison: readonly ComparisonRow[];

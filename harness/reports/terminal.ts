@@ -119,7 +119,7 @@ function blocking(report: Report, paint: Painter): readonly string[] {
       ),
       ...wrap(oneLine(criterion.title), 4),
       ...wrap(measurement(criterion), 4),
-      ...(criterion.because === '' ? [] : wrap(`why     ${oneLine(criterion.because)}`, 4, 12)),
+      ...(criterion.reason === '' ? [] : wrap(`why     ${oneLine(criterion.reason)}`, 4, 12)),
       ...(formatAttempts(criterion) === '' ? [] : wrap(`rounds  ${formatAttempts(criterion)}`, 4, 12)),
       ...(criterion.waiver === undefined ? [] : wrap(`waiver  ${formatWaiver(criterion)}`, 4, 12)),
       ...(criterion.remedy === '' ? [] : wrap(`remedy  ${oneLine(criterion.remedy)}`, 4, 12)),
@@ -136,7 +136,7 @@ function waivers(report: Report, paint: Painter): readonly string[] {
       paint(STATE_PAINT.WAIVED, clip(`${STATE_GLYPH.WAIVED} WAIVED  ${oneLine(criterion.id)}`, WIDTH)),
       ...wrap(oneLine(criterion.title), 4),
       ...wrap(measurement(criterion), 4),
-      ...wrap(`why     ${oneLine(criterion.because)}`, 4, 12),
+      ...wrap(`why     ${oneLine(criterion.reason)}`, 4, 12),
       ...wrap(`owner   ${oneLine(owner)}`, 4, 12),
       ...wrap(`until   ${oneLine(expires)}`, 4, 12),
       ...wrap(`reason  ${oneLine(reason)}`, 4, 12),
@@ -170,13 +170,13 @@ function criteriaTable(report: Report, paint: Painter): readonly string[] {
     heading('Criteria', paint),
     ...(judged.length === 0 ? [] : [paint('dim', lines[0] ?? '')]),
     ...judged.map((criterion, index) => paint(STATE_PAINT[criterion.state], lines[index + 1] ?? '')),
-    ...repeated(judged).map((line) => paint('dim', line)),
+    ...repeatedLine(judged).map((line) => paint('dim', line)),
     ...(skipped === 0 ? [] : [paint('dim', `  · ${skipped} out of the scope of this run, not judged`)]),
   ];
 }
 
 /** Criteria that pass, and needed more than the first round. */
-function repeated(judged: readonly Criterion[]): readonly string[] {
+function repeatedLine(judged: readonly Criterion[]): readonly string[] {
   return judged
     .filter((criterion) => !BLOCKING.includes(criterion.state) && formatAttempts(criterion) !== '')
     .flatMap((criterion) => wrap(`· ${oneLine(criterion.id)}: ${formatAttempts(criterion)}`, 2, 4));
@@ -220,7 +220,7 @@ function evidence(report: Report, directory: string, paint: Painter): readonly s
     heading('Where it lies', paint),
     ...wrap(`${directory}/report.html   the same with plots`, 2),
     ...wrap(`kit verify ${directory}   proves the hashes and recomputes this verdict`, 2),
-    ...report.run.departures.flatMap((departure) => wrap(`departure: ${oneLine(departure)}`, 2, 4)),
+    ...report.run.deviations.flatMap((deviation) => wrap(`deviation: ${oneLine(deviation)}`, 2, 4)),
   ];
 }
 
@@ -266,7 +266,7 @@ function wrap(text: string, indent: number, hanging = indent): readonly string[]
   const lines: string[] = [];
   let line = ' '.repeat(indent);
   let empty = true;
-  for (const word of text.split(' ').flatMap((each) => pieces(each, WIDTH - hanging))) {
+  for (const word of text.split(' ').flatMap((each) => splitWords(each, WIDTH - hanging))) {
     if (!empty && length(line) + 1 + length(word) > WIDTH) {
       lines.push(line);
       line = ' '.repeat(hanging);
@@ -278,7 +278,7 @@ function wrap(text: string, indent: number, hanging = indent): readonly string[]
   return [...lines, line];
 }
 
-function pieces(word: string, width: number): readonly string[] {
+function splitWords(word: string, width: number): readonly string[] {
   const symbols = [...word];
   if (symbols.length <= width) return [word];
   const count = Math.ceil(symbols.length / width);

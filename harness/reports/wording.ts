@@ -69,7 +69,7 @@ export function actionLabel(action: Action | null): string {
 
 /** Display name of a client; the stock one has a descriptive name. */
 export function clientName(client: string): string {
-  return { kit: 'redis-cache-kit', ioredis: 'ioredis, defaults' }[client] ?? clean(client);
+  return { kit: 'redis-cache-kit', ioredis: 'ioredis, defaults' }[client] ?? cleanText(client);
 }
 
 // Control characters except tab and line feed, noncharacters, the byte-order mark, overrides of the writing direction.
@@ -77,20 +77,20 @@ const UNSHOWABLE = /[^\P{Cc}\t\n]|\p{Noncharacter_Code_Point}|\p{Bidi_Control}|\
 const LONE_SURROGATE = /\p{Cs}/gu;
 
 /** Text that any format can hold: control characters removed, broken surrogates replaced. */
-export function clean(text: string): string {
+export function cleanText(text: string): string {
   return text.replace(UNSHOWABLE, '').replace(LONE_SURROGATE, '\ufffd');
 }
 
 /** `clean`, on one line. */
 export function oneLine(text: string): string {
-  return clean(text).replace(/\s+/g, ' ').trim();
+  return cleanText(text).replace(/\s+/g, ' ').trim();
 }
 
 /** 12345.678 → `12,346`; 0.01234 → `0.0123`. Whole numbers stay whole, the rest has `digits` significant digits. */
 export function formatNumber(value: number, digits = 3): string {
   if (!Number.isFinite(value)) return value > 0 ? '∞' : value < 0 ? '−∞' : '–';
   const magnitude = Math.abs(value);
-  if (Number.isInteger(value) || magnitude >= 10 ** digits) return grouped(Math.round(value));
+  if (Number.isInteger(value) || magnitude >= 10 ** digits) return groupDigits(Math.round(value));
   if (magnitude < 1e-6) return value.toExponential(1).replace('-', '−');
   const decimals = Math.min(12, Math.max(0, digits - 1 - Math.floor(Math.log10(magnitude))));
   const fixed = value
@@ -100,7 +100,7 @@ export function formatNumber(value: number, digits = 3): string {
   return fixed.startsWith('-') ? `−${fixed.slice(1)}` : fixed;
 }
 
-function grouped(whole: number): string {
+function groupDigits(whole: number): string {
   const digits = String(Math.abs(whole)).replace(/\B(?=(\d{3})+$)/g, ',');
   return whole < 0 ? `−${digits}` : digits;
 }
@@ -169,7 +169,7 @@ export function formatBytes(bytes: number): string {
 }
 
 export function shortSha(sha256: string): string {
-  return clean(sha256).slice(0, 8);
+  return cleanText(sha256).slice(0, 8);
 }
 
 /** `2026-11-21T01:14:04.123Z` → `2026-11-21 01:14:04 UTC`; anything else unchanged. */
@@ -186,7 +186,7 @@ export function byUrgency(criteria: readonly Criterion[]): readonly Criterion[] 
 /** States that occur, with their counts, worst first: `1 fail, 30 pass, 9 out of scope`. */
 export function formatCounts(counts: Verdict['counts']): string {
   const parts = STATES.filter((state) => counts[state] > 0).map(
-    (state) => `${grouped(counts[state])} ${STATE_LABEL[state]}`,
+    (state) => `${groupDigits(counts[state])} ${STATE_LABEL[state]}`,
   );
   return parts.length === 0 ? 'no criteria' : parts.join(', ');
 }
@@ -262,7 +262,7 @@ export function runFolder(report: Report): string {
 
 /** Why a criterion has its state, without the value and the target that a table shows next to it. */
 export function claimOf(criterion: Criterion): string {
-  return oneLine(criterion.because).replace(/^[^;]*, target [^;]*; /, '');
+  return oneLine(criterion.reason).replace(/^[^;]*, target [^;]*; /, '');
 }
 
 /** Criteria that a waiver lets through, with the waiver. */
@@ -287,7 +287,7 @@ export function formatWaiver({ state, waiver }: Pick<Criterion, 'state' | 'waive
 
 /** The reason of a state with the waiver, for formats that have one text per criterion. */
 export function reasonWithWaiver(criterion: Criterion): string {
-  return [criterion.because, formatWaiver(criterion)].filter((text) => text !== '').join('; ');
+  return [criterion.reason, formatWaiver(criterion)].filter((text) => text !== '').join('; ');
 }
 
 /** `2 rounds, 1 trial left out (machine unsound)`; empty where every trial of the first round counts. */

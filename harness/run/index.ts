@@ -85,7 +85,7 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
   const { draft, folder, gates } = await openRunFolder(request, drills);
 
   // 3. The environment: the running one, else one that ends with this run.
-  const environment = await applied(request, topology, folder);
+  const environment = await applyTopology(request, topology, folder);
 
   // 4. The trials, one after the other; the nodes' logs; the end of the environment.
   const clock = openClock();
@@ -101,14 +101,14 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
       await environment[Symbol.asyncDispose]();
     }
   }
-  if (request.signal.aborted) throw interrupted();
+  if (request.signal.aborted) throw interruptedError();
 
   // 5. The seal: from here on nothing is started or changed in the environment.
   folder.seal({
     ...draft,
     judgedAt: new Date().toISOString(),
     provenance: { ...draft.provenance, ...environment.provenance },
-    departures: [...environment.departures, ...(planted === undefined ? [] : [planted.departure])],
+    deviations: [...environment.deviations, ...(planted === undefined ? [] : [planted.deviation])],
     trials,
   });
 
@@ -123,7 +123,7 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
  * Calls `apply` and not `open`: an environment of another running command is refused, because it would end during this
  * run.
  */
-async function applied(
+async function applyTopology(
   { substrate: name, stateDir, attach, progress, signal }: RunRequest,
   topology: Topology,
   { sink }: RunFolder,
@@ -184,7 +184,7 @@ async function draftManifest(
 ): Promise<Manifest> {
   const processors = cpus();
   return {
-    schema: 'redis-cache-kit/run/1',
+    schema: 'redis-cache-kit/run/2',
     runId,
     kind: request.kind,
     kitVersion: kitVersion(),
@@ -198,7 +198,7 @@ async function draftManifest(
     argv: request.argv,
     configSha256: digestText(canonicalJson(request.environment)),
     provenance: { node: process.version },
-    departures: [],
+    deviations: [],
     machine: {
       kernel: `${systemName()} ${release()}`,
       cpu: processors[0]?.model ?? 'unknown',
@@ -248,7 +248,7 @@ function requireFile(path: string): void {
   });
 }
 
-function interrupted(): KitError {
+function interruptedError(): KitError {
   return new KitError('interrupted; everything that the run started has ended', {
     code: 'INTERRUPTED',
     exitCode: EXIT.INTERRUPTED,

@@ -1,7 +1,7 @@
 /**
  * A stand-in for the kit's client in the drills of one run: a wrapper or subclass with a planted fault, so that a suite can show that
  * the verdict sees the fault. Tests alone may import this file (test/architecture.test.ts): no flag, variable or file of the `kit` command
- * leads here, and the manifest of such a run names the module among its departures.
+ * leads here, and the manifest of such a run names the module among its deviations.
  */
 
 /** @see plantClient */
@@ -16,7 +16,7 @@ export class PlantedClient {
   }
 
   /** Sentence for the manifest. */
-  get departure(): string {
+  get deviation(): string {
     return this.#planted ? `the client under test is not the kit's own: ${this.module}` : '';
   }
 }

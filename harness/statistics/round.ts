@@ -7,11 +7,11 @@ export function round(value: number): number {
 }
 
 /** The same value with every number in it rounded. */
-export function rounded<T>(value: T): T {
+export function roundNumbers<T>(value: T): T {
   if (typeof value === 'number') return round(value) as T;
-  if (Array.isArray(value)) return value.map(rounded) as T;
+  if (Array.isArray(value)) return value.map(roundNumbers) as T;
   if (typeof value === 'object' && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, rounded(inner)])) as T;
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, roundNumbers(inner)])) as T;
   }
   return value;
 }

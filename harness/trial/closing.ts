@@ -9,10 +9,10 @@ import { encodeEnvelope } from '../../client/index.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import type { Clock } from '../history/clock.ts';
 import type { Recorder } from '../history/recorder.ts';
-import { pause, until } from '../wait.ts';
+import { pause, waitUntil } from '../wait.ts';
 import type { ClosingKey, ClosingRead, ClosingWrite } from '../workloads/closing.ts';
+import { masterWithKey } from './current-masters.ts';
 import { rawValueOf } from './final-read.ts';
-import { masterWithKey } from './masters.ts';
 
 /** A client at its end, wherever it runs. */
 export interface ClosingClient {
@@ -50,11 +50,11 @@ export async function closeClient(
     const keys = writes.flatMap((write) => write.keys);
     written.push(...keys);
     const held = await valuesHeld(context, keys);
-    const planted = await plant(context, keys);
+    const planted = await plantValues(context, keys);
     const reads = await closing.read(keys.map(({ name }) => name));
     const troubles = [
-      ...writes.flatMap((write) => troubleOfWrite(write, held)),
-      ...reads.flatMap((read) => troubleOfRead(read, planted)),
+      ...writes.flatMap((write) => problemsOfWrite(write, held)),
+      ...reads.flatMap((read) => problemsOfRead(read, planted)),
     ];
     const tookMs = (clock.nowUs() - startedUs) / 1_000;
     recorder.record({
@@ -95,14 +95,14 @@ async function valuesHeld(
         held.set(key.key, await read(key));
         return held.get(key.key) === key.value;
       };
-      await until(`${key.key} on its master`, isHeld, wait).catch(() => signal.throwIfAborted());
+      await waitUntil(`${key.key} on its master`, isHeld, wait).catch(() => signal.throwIfAborted());
     }),
   );
   return held;
 }
 
 /** Replaces the values, so that only a read that Redis serves returns them. By logical key. */
-async function plant(
+async function plantValues(
   { environment }: ClosingContext,
   keys: readonly ClosingKey[],
 ): Promise<ReadonlyMap<string, string>> {
@@ -118,7 +118,7 @@ async function plant(
   return planted;
 }
 
-function troubleOfWrite(
+function problemsOfWrite(
   { kind, keys, answer }: ClosingWrite,
   held: ReadonlyMap<string, string | null>,
 ): readonly string[] {
@@ -130,7 +130,7 @@ function troubleOfWrite(
     : [`${kind}: acknowledged, and ${missing.length} of ${keys.length} keys are not on the master`];
 }
 
-function troubleOfRead(
+function problemsOfRead(
   { kind, names, answer, values }: ClosingRead,
   planted: ReadonlyMap<string, string>,
 ): readonly string[] {

@@ -14,7 +14,7 @@ import { equals } from '../workloads/scripted/script.ts';
 import { healthProblemAfter } from './health.ts';
 
 /** The same as before any other trial. A topology that is still unhealthy then is recorded as it is, and judged. */
-const WHOLE_BOUND_MS = 15_000;
+const HEALTHY_BOUND_MS = 15_000;
 
 export interface ConfigurationTrialRequest {
   readonly environment: Environment;
@@ -69,7 +69,7 @@ export async function openConfigurationTrial(
       try {
         // After the last fault the sentinels may still be reconfiguring: the nodes' state then is no configuration.
         if (environment.topology.environment.topology.kind !== 'single') {
-          await healthProblemAfter(environment, { boundMs: WHOLE_BOUND_MS, signal });
+          await healthProblemAfter(environment, { boundMs: HEALTHY_BOUND_MS, signal });
         }
         await probeAll('end');
         await recorder.close();

@@ -6,12 +6,12 @@
 import { KitError } from '../../config/errors.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import type { ScheduledFault, Target } from '../drills/drill.ts';
-import { type Injection, once, stateOf } from '../faults/fault.ts';
+import { type Injection, runOnce, stateOf } from '../faults/fault.ts';
 import { faultById } from '../faults/index.ts';
 import type { Clock } from '../history/clock.ts';
 import type { FaultEvent } from '../history/events.ts';
 import type { Recorder } from '../history/recorder.ts';
-import { pause, until, within } from '../wait.ts';
+import { pause, waitUntil, withTimeout } from '../wait.ts';
 import type { GeneratorThread } from '../workloads/generator-thread.ts';
 import { type Lag, openLags } from './lag.ts';
 
@@ -72,17 +72,17 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
     // From now on it may take effect, even if its completion is never observed.
     const tell = (phase: FaultEvent['phase'], detail?: string) => event(scheduled, phase, node, detail);
     const undo = async () => (await fault.undo?.(environment, node ?? '')) ?? false;
-    const heal = () => healed(injecting, undo, tell).then(() => void unhealed.delete(scheduled));
-    unhealed.set(scheduled, once(heal));
+    const heal = () => healInjection(injecting, undo, tell).then(() => void unhealed.delete(scheduled));
+    unhealed.set(scheduled, runOnce(heal));
     await injecting;
-    await lag?.struck((await stateOf(environment, node ?? '')) === 'stopped');
+    await lag?.onFault((await stateOf(environment, node ?? '')) === 'stopped');
   }
 
   async function runOne(scheduled: ScheduledFault, startUs: number): Promise<void> {
     const lag = await lags.before(scheduled, startUs);
     await pause(Math.max(0, scheduled.atMs - (clock.nowUs() - startUs) / 1_000), signal);
     await inject(scheduled, lag);
-    await untilHealIsDue(scheduled, { ...options, signal });
+    await waitForHealTime(scheduled, { ...options, signal });
     await unhealed.get(scheduled)?.();
   }
 
@@ -92,16 +92,16 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
     },
     async healAll() {
       over.abort(new Error('the trial is over'));
-      const healed = await Promise.allSettled([...unhealed.values()].map((heal) => heal()));
+      const healInjection = await Promise.allSettled([...unhealed.values()].map((heal) => heal()));
       // After the heals: the master at that time has to be known.
-      const results = [...healed, ...(await Promise.allSettled([lags.end()]))];
+      const results = [...healInjection, ...(await Promise.allSettled([lags.end()]))];
       for (const result of results) if (result.status === 'rejected') throw result.reason;
     },
   };
 }
 
 /** Waits for the time that the schedule gives, or for the recovery of the clients and a moment more. */
-async function untilHealIsDue(
+async function waitForHealTime(
   { heal, target }: ScheduledFault,
   options: FaultScheduleOptions,
 ): Promise<void> {
@@ -112,18 +112,18 @@ async function untilHealIsDue(
     return pause(Math.round(heal.shareOfDownAfter * downAfterMs), signal);
   }
   const injectedUs = clock.nowUs();
-  await succeeded(options, target);
-  await recovered(options, environment.cluster === undefined ? injectedUs : clock.nowUs());
+  await awaitSuccessor(options, target);
+  await awaitWritesAgain(options, environment.cluster === undefined ? injectedUs : clock.nowUs());
   await pause(heal.plusMs, signal);
 }
 
 /** Heals the effect of an injection, including a possible effect of one that failed. */
-async function healed(
+async function healInjection(
   injecting: Promise<Injection>,
   undo: () => Promise<boolean>,
   tell: (phase: FaultEvent['phase'], detail?: string) => void,
 ): Promise<void> {
-  const injection = await settled(injecting);
+  const injection = await resultOf(injecting);
   if (injection === undefined) {
     if (await undo()) tell('healed', 'the injection had failed after its effect');
     return;
@@ -134,10 +134,10 @@ async function healed(
 }
 
 /** An injection's result; undefined if it failed. One that hangs is healed as soon as it ends, if it ever does. */
-async function settled(injecting: Promise<Injection>): Promise<Injection | undefined> {
+async function resultOf(injecting: Promise<Injection>): Promise<Injection | undefined> {
   try {
     const end = Promise.allSettled([injecting]);
-    const [result] = await within('an injection to end', end, { boundMs: INJECTION_BOUND_MS });
+    const [result] = await withTimeout('an injection to end', end, { boundMs: INJECTION_BOUND_MS });
     return result.status === 'fulfilled' ? result.value : undefined;
   } catch (error) {
     void injecting.then(({ heal }) => heal()).catch(() => undefined);
@@ -149,7 +149,7 @@ async function settled(injecting: Promise<Injection>): Promise<Injection | undef
  * Waits until every client has an acknowledged write that was intended after the fault, or one has and the others had
  * their time, or the bound is over. A client that never recovers must not block the trial: its closing phase shows it.
  */
-async function recovered(options: FaultScheduleOptions, injectedUs: number): Promise<void> {
+async function awaitWritesAgain(options: FaultScheduleOptions, injectedUs: number): Promise<void> {
   const { generators, stragglerMs, recoveryBoundMs, progress } = options;
   const over = new AbortController();
   const signal = AbortSignal.any([options.signal, over.signal]);
@@ -174,7 +174,7 @@ async function recovered(options: FaultScheduleOptions, injectedUs: number): Pro
  * In a cluster clients write to the other shards without interruption, so that their writes prove nothing: the struck
  * shard, the one that a target is in, must have a master again that answers. At the bound the fault is healed anyway.
  */
-async function succeeded(
+async function awaitSuccessor(
   { environment, signal, recoveryBoundMs }: FaultScheduleOptions,
   target: Target,
 ): Promise<void> {
@@ -182,7 +182,7 @@ async function succeeded(
   if (cluster === undefined || target !== 'master') return;
   const served = async () => (await cluster.shards()).length === topology.environment.topology.masters;
   const bound = { boundMs: recoveryBoundMs, signal };
-  await until('every shard to have a master again', served, bound).catch((error: unknown) => {
+  await waitUntil('every shard to have a master again', served, bound).catch((error: unknown) => {
     if (signal.aborted || !(error instanceof KitError)) throw error;
   });
 }
@@ -208,16 +208,16 @@ async function resolveTarget(
   if (target === 'sentinel-1') return target;
   if (environment.cluster !== undefined) {
     const { cluster } = environment;
-    const shard = await until(
+    const shard = await waitUntil(
       'a shard with a replica',
       async () => (await cluster.shards()).find(({ replicas }) => replicas.length > 0),
       wait,
     );
     return target === 'master' ? shard.master : shard.replicas[0];
   }
-  const master = await until('exactly one master', () => environment.masterId(), wait);
+  const master = await waitUntil('exactly one master', () => environment.masterId(), wait);
   if (target === 'master') return master;
-  return until(
+  return waitUntil(
     'a running replica',
     async () =>
       (await environment.status()).find(

@@ -9,9 +9,9 @@ import { describeRoles } from '../../infra/redis/role-state.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import type { Info } from '../redis-info.ts';
 import { infoNumber, parseInfo } from '../redis-info.ts';
-import { until } from '../wait.ts';
+import { waitUntil } from '../wait.ts';
 
-export interface WholenessOptions {
+export interface HealthOptions {
   readonly signal: AbortSignal;
   /** Time in which the sentinels may restore it by themselves. */
   readonly settleMs: number;
@@ -24,22 +24,25 @@ export interface WholenessOptions {
  * Waits until the topology is healthy. A deposed master that returned is left to the sentinels for `settleMs` (they
  * take about 10 s: sentinel.c waits 4 publish periods and the next INFO), then made a replica as in the runbook.
  *
- * @throws KitError naming the parts that are still missing
+ * @throws KitError naming the remaining problem
  */
-export async function awaitWhole(environment: Environment, options: WholenessOptions): Promise<void> {
+export async function awaitHealthy(environment: Environment, options: HealthOptions): Promise<void> {
   const { signal, settleMs, boundMs, onFenced } = options;
   if ((await healthProblemAfter(environment, { signal, boundMs: settleMs })) === undefined) return;
-  for (const nodeId of await fenceDeposed(environment)) onFenced(nodeId);
+  for (const nodeId of await demoteDeposedMasters(environment)) onFenced(nodeId);
   const problem = await healthProblemAfter(environment, { signal, boundMs });
   if (problem === undefined) return;
-  throw new KitError(`the topology is not whole ${boundMs + settleMs} ms after the heal: ${problem}`, {
-    code: 'NOT_WHOLE',
-    where: environment.name,
-  });
+  throw new KitError(
+    `the topology is not healthy ${(boundMs + settleMs) / 1_000} s after the heal: ${problem}`,
+    {
+      code: 'NOT_HEALTHY',
+      where: environment.name,
+    },
+  );
 }
 
 /**
- * Waits until the topology is healthy, and changes nothing. Returns the parts that are still missing at the bound;
+ * Waits until the topology is healthy, and changes nothing. Returns the remaining problem at the bound;
  * undefined: none.
  */
 export async function healthProblemAfter(
@@ -47,12 +50,12 @@ export async function healthProblemAfter(
   options: { readonly signal?: AbortSignal | undefined; readonly boundMs: number },
 ): Promise<string | undefined> {
   let problem = '';
-  const whole = async () => {
-    problem = await whatIsMissing(environment).catch((error: Error) => error.message);
+  const isHealthy = async () => {
+    problem = await healthProblem(environment).catch((error: Error) => error.message);
     return problem === '';
   };
   try {
-    await until('the topology to be whole', whole, { ...options, everyMs: 50 });
+    await waitUntil('a healthy topology', isHealthy, { ...options, everyMs: 50 });
     return undefined;
   } catch (error) {
     if (!(error instanceof KitError)) throw error;
@@ -61,14 +64,14 @@ export async function healthProblemAfter(
 }
 
 /** Waits until every replica has all data of the master. No client may write any more. */
-export async function awaitCaughtUp(
+export async function awaitReplication(
   environment: Environment,
   options: { readonly signal: AbortSignal; readonly boundMs: number },
 ): Promise<void> {
-  await until(
+  await waitUntil(
     'the replicas to have the same offset as the master',
     async () => {
-      const nodes = await replicationOf(environment);
+      const nodes = await replicationInfos(environment);
       const shardOf = new Map(environment.topology.redis.map(({ id, shard }) => [id, shard?.master]));
       // One group of all nodes; in a cluster one per shard.
       return [...Map.groupBy(nodes, ({ id }) => shardOf.get(id)).values()].every((group) => {
@@ -83,11 +86,11 @@ export async function awaitCaughtUp(
 }
 
 /** Reasons why the topology is not healthy, in words; empty when it is. */
-async function whatIsMissing(environment: Environment): Promise<string> {
+async function healthProblem(environment: Environment): Promise<string> {
   if (environment.cluster !== undefined) return (await environment.cluster.healthProblem()) ?? '';
   const state = await readRoles(environment);
   if (state.kind !== 'stable') return describeRoles(state);
-  const nodes = await replicationOf(environment);
+  const nodes = await replicationInfos(environment);
   const master = nodes.find(({ id }) => id === state.master);
   if (master?.info.role !== 'master') return `${state.master} changed its role in between`;
   for (const { id, info } of nodes) {
@@ -97,13 +100,13 @@ async function whatIsMissing(environment: Environment): Promise<string> {
       return `${id} follows another history than ${master.id}`;
   }
   for (const { id } of environment.topology.sentinels) {
-    const complaint = await sentinelComplaint(environment, id);
-    if (complaint !== '') return `${id}: ${complaint}`;
+    const problem = await sentinelProblem(environment, id);
+    if (problem !== '') return `${id}: ${problem}`;
   }
   return '';
 }
 
-async function sentinelComplaint(environment: Environment, sentinelId: string): Promise<string> {
+async function sentinelProblem(environment: Environment, sentinelId: string): Promise<string> {
   const { topology, endpoints } = environment;
   const sentinel = await environment.admin(sentinelId);
   const master = fields(await sentinel.call('SENTINEL', 'MASTER', endpoints.serviceName));
@@ -118,14 +121,14 @@ async function sentinelComplaint(environment: Environment, sentinelId: string): 
 }
 
 /** Makes every master that the sentinels do not report a replica of the one that they report. */
-async function fenceDeposed(environment: Environment): Promise<readonly string[]> {
+async function demoteDeposedMasters(environment: Environment): Promise<readonly string[]> {
   const state = await readRoles(environment);
   if (state.kind !== 'deposed-master') return [];
   for (const id of state.deposed) await demote(environment, id, state.master);
   return state.deposed;
 }
 
-async function replicationOf(environment: Environment): Promise<readonly { id: string; info: Info }[]> {
+async function replicationInfos(environment: Environment): Promise<readonly { id: string; info: Info }[]> {
   return Promise.all(
     environment.topology.redis.map(async ({ id }) => ({
       id,

@@ -20,7 +20,7 @@ import { runScript } from './script.ts';
 import { writeGapLines } from './write-gaps.ts';
 
 /** Longer than the sentinels take to make a replica of a deposed master: about 10 s; a cluster needs 2 s. */
-const WHOLE_BOUND_MS = 15_000;
+const HEALTHY_BOUND_MS = 15_000;
 
 /** Ends a trial without an error of its own: there is nothing to judge. */
 class TrialBound extends Error {}
@@ -47,11 +47,11 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
   if (obstacle !== undefined) return record('not-measured', obstacle);
 
   // 2. A trial in an unhealthy environment would observe the faults of the previous one.
-  const missing = await missingBefore(request);
-  if (missing !== undefined) return record('not-measured', missing);
+  const problem = await problemBefore(request);
+  if (problem !== undefined) return record('not-measured', problem);
 
   // 3. A trial ends on the drill's bound, on Ctrl-C, or when a history cannot be written.
-  const bound = boundOf(request);
+  const bound = openTimeLimit(request);
   const historyPath = (writer: string) => {
     const file = `trials/${drill.id}-${trial}/${writer}.jsonl`;
     files.push(file);
@@ -77,11 +77,13 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
 }
 
 /** Why the environment is not ready for a trial, or undefined. A single node has no parts that could be split. */
-async function missingBefore({ environment, signal }: TrialRequest): Promise<string | undefined> {
+async function problemBefore({ environment, signal }: TrialRequest): Promise<string | undefined> {
   if (environment.topology.environment.topology.kind === 'single' || signal?.aborted) return undefined;
   try {
-    const missing = await healthProblemAfter(environment, { signal, boundMs: WHOLE_BOUND_MS });
-    return missing && `not whole ${WHOLE_BOUND_MS} ms after it was to begin: ${missing}`;
+    const problem = await healthProblemAfter(environment, { signal, boundMs: HEALTHY_BOUND_MS });
+    return (
+      problem && `environment not healthy within ${HEALTHY_BOUND_MS / 1_000} s before the trial: ${problem}`
+    );
   } catch (error) {
     if (signal?.aborted) return 'interrupted';
     throw error;
@@ -119,7 +121,7 @@ async function runWorkload(
 }
 
 /** One signal for all reasons that end a trial early. */
-function boundOf({ drill, signal: asked }: TrialRequest) {
+function openTimeLimit({ drill, signal: asked }: TrialRequest) {
   const controller = new AbortController();
   const abort = (reason: Error) => controller.abort(reason);
   const late = () => abort(new TrialBound(`took longer than the drill's bound of ${drill.boundMs} ms`));
@@ -136,7 +138,7 @@ function boundOf({ drill, signal: asked }: TrialRequest) {
 
 /** Why the drill cannot run in this environment, or undefined. */
 function obstacleTo(drill: Drill, { topology, capabilities, substrate }: Environment): string | undefined {
-  if (substrate === 'attached' && drill.attached === undefined) return notOnTheirs(drill);
+  if (substrate === 'attached' && drill.attached === undefined) return reasonNotOnForeignServer(drill);
   const { kind } = topology.environment.topology;
   if (!drill.topologies.includes(kind)) {
     return `needs a topology of ${drill.topologies.join(' or ')}; this environment is ${kind}`;
@@ -146,7 +148,7 @@ function obstacleTo(drill: Drill, { topology, capabilities, substrate }: Environ
 }
 
 /** Why a drill does not run on an attached Redis. */
-function notOnTheirs({ faults, family }: Drill): string {
+function reasonNotOnForeignServer({ faults, family }: Drill): string {
   const names = [...new Set(faults.map(({ fault }) => fault))];
   const why =
     names.length > 0

@@ -4,7 +4,7 @@
  *
  * on ─▶ every replica follows the master through a proxy that delays the stream; confirmations are not delayed
  * hold ─▶ no more data arrives; the links stay up, so that the master continues as in normal operation
- * struck ─▶ the links of a killed master are cut, with data in flight; those of a hung one stay, as without a proxy:
+ * onFault ─▶ the links of a killed master are cut, with data in flight; those of a hung one stay, as without a proxy:
  *            with cut links it would detect on its return that it has no replicas, and refuse the writes that the drill
  *            wants it to acknowledge
  * end ─▶ if the master is unchanged, the replicas follow it as before; otherwise the sentinels reconfigure them
@@ -18,13 +18,13 @@ import { type FaultProxy, startProxy } from '../faults/proxy/index.ts';
 import type { Clock } from '../history/clock.ts';
 import type { Recorder } from '../history/recorder.ts';
 import { parseInfo } from '../redis-info.ts';
-import { pause, until } from '../wait.ts';
+import { pause, waitUntil } from '../wait.ts';
 
 const LINK_BOUND_MS = 5_000;
 
 export interface Lag {
   hold(): Promise<void>;
-  struck(isGone: boolean): Promise<void>;
+  onFault(isGone: boolean): Promise<void>;
   /** Safe to call twice, and in any state. */
   end(): Promise<void>;
 }
@@ -60,11 +60,11 @@ export function openLags({ environment, recorder, clock, progress, signal }: Lag
         const lagging = await lagReplicas(environment, { latencyMs: lag.latencyMs, signal });
         made.add(lagging);
         observe({ phase: 'on', latencyMs: lag.latencyMs });
-        const struck = async (isGone: boolean) => {
-          await lagging.struck(isGone);
+        const onFault = async (isGone: boolean) => {
+          await lagging.onFault(isGone);
           observe({ phase: 'off' });
         };
-        return { ...lagging, struck };
+        return { ...lagging, onFault };
       } catch (error) {
         signal.throwIfAborted();
         progress(
@@ -94,17 +94,17 @@ export async function lagReplicas(
   let ended: Promise<void> | undefined;
   const lag: Lag = {
     hold: () => proxy.add('hold', { type: 'timeout', timeoutMs: 0 }),
-    struck: async (isGone) => {
+    onFault: async (isGone) => {
       if (isGone) await proxy.down();
     },
     end() {
-      ended ??= restore(environment, proxy, { masterId: master.id, announced, replicas });
+      ended ??= restoreReplication(environment, proxy, { masterId: master.id, announced, replicas });
       return ended;
     },
   };
   try {
     // One after the other: a master whose replicas are all unreachable refuses writes (min-replicas-to-write).
-    for (const id of replicas) await follow(environment, id, proxy.address, options.signal);
+    for (const id of replicas) await makeFollow(environment, id, proxy.address, options.signal);
     await proxy.add('lag', { type: 'latency', latencyMs: options.latencyMs });
     return lag;
   } catch (error) {
@@ -113,7 +113,7 @@ export async function lagReplicas(
   }
 }
 
-async function follow(
+async function makeFollow(
   environment: Environment,
   replica: string,
   { host, port }: Address,
@@ -125,10 +125,10 @@ async function follow(
     return info.master_port === String(port) && info.master_link_status === 'up';
   };
   const what = `${replica} to follow ${host}:${port}`;
-  await until(what, isLinked, { boundMs: LINK_BOUND_MS, everyMs: 10, ...(signal && { signal }) });
+  await waitUntil(what, isLinked, { boundMs: LINK_BOUND_MS, everyMs: 10, ...(signal && { signal }) });
 }
 
-async function restore(
+async function restoreReplication(
   environment: Environment,
   proxy: FaultProxy,
   was: { readonly masterId: string; readonly announced: Address; readonly replicas: readonly string[] },
@@ -138,6 +138,6 @@ async function restore(
   if ((await environment.masterId()) !== was.masterId) return;
   for (const id of was.replicas) {
     const info = parseInfo(await (await environment.admin(id)).info('replication'));
-    if (info.master_port === String(port)) await follow(environment, id, was.announced);
+    if (info.master_port === String(port)) await makeFollow(environment, id, was.announced);
   }
 }

@@ -3,7 +3,7 @@
  * of its own.
  */
 
-import { pause, within } from '../wait.ts';
+import { pause, withTimeout } from '../wait.ts';
 import { type ClientName, clientSpec } from '../workloads/adapter.ts';
 import type { GeneratedWorkload } from '../workloads/generated.ts';
 import { GeneratorThread } from '../workloads/generator-thread.ts';
@@ -12,8 +12,8 @@ import { closeClient } from './closing.ts';
 import type { TrialContext } from './context.ts';
 import { type FaultSchedule, faultSchedule } from './fault-schedule.ts';
 import { expiriesOf, readAllNodes, removeKeys } from './final-read.ts';
-import { awaitCaughtUp, awaitWhole } from './health.ts';
-import { proxied } from './proxied.ts';
+import { awaitHealthy, awaitReplication } from './health.ts';
+import { openProxiedEnvironment } from './proxied-environment.ts';
 
 /** Above it an operation is not sent but recorded as failed: 200 per second against an unreachable client for 25 s. */
 const IN_FLIGHT_BOUND = 5_000;
@@ -26,23 +26,23 @@ const CLOSING_BOUND_MS = 6_000;
 const DRAIN_MS = 1_500;
 /** The same, when the result is no longer needed. */
 const EARLY_DRAIN_MS = 300;
-const WHOLE_BOUND_MS = 30_000;
+const HEALTHY_BOUND_MS = 30_000;
 /** Keys of a client whose expiry is read on an attached Redis: one command each, within the announced load. */
 const SHARED_EXPIRIES = 200;
 const CAUGHT_UP_BOUND_MS = 15_000;
 const RECOVERY_BOUND_MS = 30_000;
 
 export async function runLoad(context: TrialContext, workload: GeneratedWorkload): Promise<void> {
-  if (context.drill.proxied !== true) return load(context, workload);
-  const behind = await proxied(context.environment);
+  if (context.drill.proxied !== true) return runGenerators(context, workload);
+  const behind = await openProxiedEnvironment(context.environment);
   try {
-    await load({ ...context, environment: behind.environment }, workload);
+    await runGenerators({ ...context, environment: behind.environment }, workload);
   } finally {
     await behind[Symbol.asyncDispose]();
   }
 }
 
-async function load(context: TrialContext, workload: GeneratedWorkload): Promise<void> {
+async function runGenerators(context: TrialContext, workload: GeneratedWorkload): Promise<void> {
   const { drill, clock } = context;
   const generators: GeneratorThread[] = [];
   let removed = false;
@@ -50,7 +50,7 @@ async function load(context: TrialContext, workload: GeneratedWorkload): Promise
   try {
     // 1. Generators connect and prepare.
     for (const client of drill.clients) generators.push(startGenerator(context, workload, client));
-    const watched = guard(generators, context);
+    const watched = failFastWait(generators, context);
     const all = <T>(ask: (generator: GeneratorThread) => Promise<T>) => Promise.all(generators.map(ask));
     const ready = await watched(
       'the generators to be ready',
@@ -73,7 +73,7 @@ async function load(context: TrialContext, workload: GeneratedWorkload): Promise
       // 3b. Faults strike and are healed; the load continues after the recovery, until the topology is healthy.
       faults = scheduleOf(context, generators);
       await watched('the faults and their heals', faults.run(drill.faults, startUs));
-      await watched('the topology to be whole', settle(context));
+      await watched('a healthy topology', awaitRecovery(context));
     }
 
     // 4. Is each client served, now that the topology is healthy?
@@ -157,7 +157,7 @@ function scheduleOf(context: TrialContext, generators: readonly GeneratorThread[
 }
 
 /** Still under load: a node that returned may do harm now, or never. */
-async function settle({
+async function awaitRecovery({
   environment,
   recorder,
   clock,
@@ -166,10 +166,10 @@ async function settle({
   parameters,
 }: TrialContext): Promise<void> {
   await pause(parameters.afterHealMs ?? 0, signal);
-  await awaitWhole(environment, {
+  await awaitHealthy(environment, {
     signal,
     settleMs: parameters.settleMs ?? 0,
-    boundMs: WHOLE_BOUND_MS,
+    boundMs: HEALTHY_BOUND_MS,
     onFenced: (node) => {
       progress(`${node} made a replica`);
       recorder.record({ type: 'observe', from: 'drill', name: 'fenced', node, atUs: clock.nowUs() });
@@ -207,16 +207,16 @@ async function readAndRemove(
 ): Promise<void> {
   const { environment, signal } = context;
   if (workload.finalRead) {
-    await awaitCaughtUp(environment, { signal, boundMs: CAUGHT_UP_BOUND_MS });
+    await awaitReplication(environment, { signal, boundMs: CAUGHT_UP_BOUND_MS });
     await readAllNodes(environment, written, context);
   }
   await removeKeys(environment, written);
 }
 
 /** A wait that also ends when any generator fails; by default as long as the drill may take. */
-function guard(generators: readonly GeneratorThread[], { signal, drill }: TrialContext) {
+function failFastWait(generators: readonly GeneratorThread[], { signal, drill }: TrialContext) {
   const anyFailed = Promise.race(generators.map(({ failed }) => failed));
   anyFailed.catch(() => undefined);
   return <T>(what: string, promise: Promise<T>, boundMs = drill.boundMs): Promise<T> =>
-    within(what, Promise.race([promise, anyFailed]), { boundMs, signal });
+    withTimeout(what, Promise.race([promise, anyFailed]), { boundMs, signal });
 }

@@ -5,15 +5,15 @@
 import type { Environment, NodeStatus } from '../../infra/substrates/environment.ts';
 import { type FaultProxy, startProxy } from '../faults/proxy/index.ts';
 import type { MasterProxy } from '../workloads/scripted/script.ts';
-import { mastersOf } from './masters.ts';
+import { mastersOf } from './current-masters.ts';
 
-export async function proxyBefore(environment: Environment): Promise<MasterProxy & AsyncDisposable> {
+export async function startMasterProxies(environment: Environment): Promise<MasterProxy & AsyncDisposable> {
   const masters = await mastersOf(environment);
   const proxies: FaultProxy[] = [];
   const end = async () => void (await Promise.all(proxies.map((proxy) => proxy[Symbol.asyncDispose]())));
   try {
     for (const { address } of masters)
-      proxies.push(await startProxy(address, listening(environment, address)));
+      proxies.push(await startProxy(address, listenOptions(environment, address)));
   } catch (error) {
     await end();
     throw error;
@@ -39,7 +39,10 @@ export async function proxyBefore(environment: Environment): Promise<MasterProxy
 }
 
 /** A proxy cannot listen on an address of another machine. */
-function listening({ substrate }: Environment, { host }: NodeStatus['address']): { readonly host?: string } {
+function listenOptions(
+  { substrate }: Environment,
+  { host }: NodeStatus['address'],
+): { readonly host?: string } {
   return substrate !== 'attached' || host.startsWith('127.') ? {} : { host: '127.0.0.1' };
 }
 

@@ -1,6 +1,6 @@
 /** The part of a trial in which a scripted workload runs; closes the resources of the script in reverse order. */
 import type { Cache } from '../../client/index.ts';
-import { within } from '../wait.ts';
+import { withTimeout } from '../wait.ts';
 import { type ClientSpec, clientSpec } from '../workloads/adapter.ts';
 import { startCaller } from '../workloads/calls/child.ts';
 import { loadClient } from '../workloads/client-module.ts';
@@ -10,10 +10,10 @@ import { seeded } from '../workloads/random.ts';
 import type { MasterProxy, ScriptContext, ScriptedWorkload } from '../workloads/scripted/script.ts';
 import { closeClient } from './closing.ts';
 import type { TrialContext } from './context.ts';
+import { mastersOf, masterWithKey } from './current-masters.ts';
 import { readAllNodes, removeKeys } from './final-read.ts';
-import { awaitCaughtUp } from './health.ts';
-import { proxyBefore } from './master-proxy.ts';
-import { mastersOf, masterWithKey } from './masters.ts';
+import { awaitReplication } from './health.ts';
+import { startMasterProxies } from './master-proxy.ts';
 
 const CAUGHT_UP_BOUND_MS = 15_000;
 /** Counts from the end of the script: a reconnect takes up to 1 s, a probe of an open breaker 0.5 s. */
@@ -37,12 +37,18 @@ export async function runScript(context: TrialContext, workload: ScriptedWorkloa
   const { keys, closers, caches, proxies } = owned;
   const script = scriptOf(context, workload, { spec, client: await loadClient(spec), owned });
   try {
-    await within(`the script ${workload.name}`, workload.run(script), { boundMs: drill.boundMs, signal });
+    await withTimeout(`the script ${workload.name}`, workload.run(script), {
+      boundMs: drill.boundMs,
+      signal,
+    });
     // All faults of the script are healed: Redis must serve each cache that has a connection.
     for (const proxy of proxies) await proxy.reset();
     const connected = caches.filter(({ connection }) => connection !== undefined);
     const closing = closeCaches(context, connected.length > 0 ? connected : [script.open()]);
-    for (const { key } of await within('the closing phase', closing, { boundMs: drill.boundMs, signal })) {
+    for (const { key } of await withTimeout('the closing phase', closing, {
+      boundMs: drill.boundMs,
+      signal,
+    })) {
       keys.add(key);
     }
   } finally {
@@ -70,8 +76,8 @@ function scriptOf(
     record: recorder.record,
     expect: (id, what, seen) => recorder.record({ type: 'expect', id, what, ...seen, atUs: clock.nowUs() }),
     open(overrides = {}, through): Cache {
-      const cache = openKit(through === undefined ? spec : behind(spec, through), client, {
-        ...(through !== undefined && serverName(spec, through)),
+      const cache = openKit(through === undefined ? spec : specBehindProxy(spec, through), client, {
+        ...(through !== undefined && serverNameOverride(spec, through)),
         ...overrides,
       });
       closers.push(() => cache.close());
@@ -84,7 +90,7 @@ function scriptOf(
       return child;
     },
     async proxyBeforeMaster() {
-      const proxy = await proxyBefore(environment);
+      const proxy = await startMasterProxies(environment);
       closers.push(async () => proxy[Symbol.asyncDispose]());
       proxies.push(proxy);
       return proxy;
@@ -92,7 +98,7 @@ function scriptOf(
     remember: (...more) => {
       for (const key of more) keys.add(key);
     },
-    caughtUp: () => awaitCaughtUp(environment, { signal, boundMs: CAUGHT_UP_BOUND_MS }),
+    caughtUp: () => awaitReplication(environment, { signal, boundMs: CAUGHT_UP_BOUND_MS }),
     readAllNodes: (written) => readAllNodes(environment, written, context),
     masterOf: async (key) => environment.admin((await masterWithKey(environment, key)).id),
     masters: async () => Promise.all((await mastersOf(environment)).map(({ id }) => environment.admin(id))),
@@ -118,13 +124,13 @@ async function closeCaches(context: TrialContext, caches: readonly Cache[]): Pro
 }
 
 /** A client that reaches the masters only through the proxies. */
-function behind(spec: ClientSpec, { addresses, natMap }: MasterProxy): ClientSpec {
+function specBehindProxy(spec: ClientSpec, { addresses, natMap }: MasterProxy): ClientSpec {
   if (natMap === undefined) return { ...spec, mode: 'standalone', redis: addresses };
   return { ...spec, redis: addresses, natMap: { ...spec.natMap, ...natMap } };
 }
 
 /** If a proxy has another host than its server: the certificate is made out to the server. */
-function serverName(spec: ClientSpec, { addresses }: MasterProxy): CacheOverrides {
+function serverNameOverride(spec: ClientSpec, { addresses }: MasterProxy): CacheOverrides {
   const [server] = spec.redis;
   if (server === undefined || spec.tls === undefined || addresses[0]?.host === server.host) return {};
   return { tls: { ...spec.tls, serverName: server.host } };

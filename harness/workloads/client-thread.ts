@@ -4,7 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { OperationKind } from '../history/events.ts';
-import { within } from '../wait.ts';
+import { withTimeout } from '../wait.ts';
 import type { Adapter, Answer, ClientSpec, Failure } from './adapter.ts';
 import type { Call, ClientSetup, FromClient, ToClient } from './client-protocol.ts';
 
@@ -108,7 +108,7 @@ class RemoteClient implements ClientThread {
     this.#endExpected = true;
     const closed = this.#ask((id) => ({ type: 'close', id }));
     try {
-      await within(`${this.client} to close`, closed, { boundMs: CLOSE_BOUND_MS });
+      await withTimeout(`${this.client} to close`, closed, { boundMs: CLOSE_BOUND_MS });
     } finally {
       await this.#worker.terminate();
     }

@@ -10,7 +10,7 @@ import { type ClientModule, loadClient } from './client-module.ts';
 import type { ClientSetup, FromClient, ToClient } from './client-protocol.ts';
 import { ioredisAdapter } from './ioredis.ts';
 import { kitAdapter } from './kit.ts';
-import { ownThread } from './own-thread.ts';
+import { schedstatPath } from './schedstat-path.ts';
 import { tagsOf } from './values.ts';
 
 const ADAPTERS: Readonly<
@@ -30,8 +30,8 @@ async function serveClient(
 ): Promise<void> {
   const client = await loadClient(spec);
   const clock = openClock(originNs);
-  const say = (message: FromClient) => port.postMessage(message);
-  const observe: ClientEventSink = (name, data) => say({ type: 'event', name, atUs: clock.nowUs(), data });
+  const send = (message: FromClient) => port.postMessage(message);
+  const observe: ClientEventSink = (name, data) => send({ type: 'event', name, atUs: clock.nowUs(), data });
   const adapter = ADAPTERS[spec.client](spec, observe, client);
   const loads = new Map<number, PromiseWithResolvers<string>>();
   const stopWatching = watchLoop(observe);
@@ -39,7 +39,7 @@ async function serveClient(
   const load = (id: number): Promise<string> => {
     const loading = Promise.withResolvers<string>();
     loads.set(id, loading);
-    say({ type: 'load', id });
+    send({ type: 'load', id });
     return loading.promise;
   };
   const act = async (message: Exclude<ToClient, { type: 'loaded' | 'load-failed' }>) => {
@@ -65,20 +65,20 @@ async function serveClient(
       act(message).then(
         // Payloads are not copied: the generator's thread uses their tags alone.
         (answer) =>
-          say({ type: 'answer', id, answer: { ...answer, atUs: clock.nowUs(), ...tagsOf(answer) } }),
+          send({ type: 'answer', id, answer: { ...answer, atUs: clock.nowUs(), ...tagsOf(answer) } }),
         (error: unknown) =>
-          say({ type: 'failure', id, failure: { ...adapter.failure(kind, error), atUs: clock.nowUs() } }),
+          send({ type: 'failure', id, failure: { ...adapter.failure(kind, error), atUs: clock.nowUs() } }),
       );
       return;
     }
     loads.delete(id);
   });
-  say({
+  send({
     type: 'opened',
     durable: adapter.durable,
     encoding: adapter.encoding,
     prefix: adapter.physicalKey(PROBE_KEY).slice(0, -PROBE_KEY.length),
-    thread: ownThread(),
+    thread: schedstatPath(),
   });
 }
 

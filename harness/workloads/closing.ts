@@ -5,7 +5,7 @@
  *
  *   closingWrites ─▶ the trial looks for the values on the master and plants others ─▶ closingReads
  */
-import { within } from '../wait.ts';
+import { withTimeout } from '../wait.ts';
 import type { Adapter, Encoding } from './adapter.ts';
 
 export interface ClosingKey {
@@ -55,7 +55,7 @@ export function closingWrites(
     send: (keys: readonly ClosingKey[]) => Promise<{ readonly source: string }>,
   ): Promise<ClosingWrite> => {
     const keys = keysOf(kind, count);
-    const answer = await within(kind, send(keys), { boundMs }).then(({ source }) => source, errorName);
+    const answer = await withTimeout(kind, send(keys), { boundMs }).then(({ source }) => source, errorName);
     return { kind, keys, answer };
   };
   const first = (keys: readonly ClosingKey[]) => keys[0] as ClosingKey;
@@ -77,7 +77,7 @@ export function closingReads(
     asked: readonly string[],
     send: () => Promise<{ readonly source: string; readonly values: readonly (string | null)[] }>,
   ): Promise<ClosingRead> =>
-    within(kind, send(), { boundMs }).then(
+    withTimeout(kind, send(), { boundMs }).then(
       ({ source, values }) => ({ kind, names: asked, answer: source, values }),
       (error: unknown) => ({ kind, names: asked, answer: errorName(error), values: [] }),
     );

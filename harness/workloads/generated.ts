@@ -54,7 +54,7 @@ export function generated<const P extends Parameters>(
 }
 
 /** Writes a mark of the workload: phases, windows, sizes. */
-export function mark(
+export function markWindow(
   context: GeneratorContext,
   name: string,
   data: Readonly<Record<string, string | number | boolean>>,

@@ -4,7 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { KitError } from '../../config/errors.ts';
-import { within } from '../wait.ts';
+import { withTimeout } from '../wait.ts';
 import type { ClosingRead, ClosingWrite } from './closing.ts';
 import type { WrittenKey } from './issuer.ts';
 import type { FromGenerator, GeneratorSetup, ToGenerator } from './protocol.ts';
@@ -12,12 +12,12 @@ import type { FromGenerator, GeneratorSetup, ToGenerator } from './protocol.ts';
 /** Longer than each operation of the closing phase may take. */
 const CLOSING_BOUND_MS = 5_000;
 
-type Said<T extends FromGenerator['type']> = Extract<FromGenerator, { type: T }>;
+type GeneratorMessage<T extends FromGenerator['type']> = Extract<FromGenerator, { type: T }>;
 
 export class GeneratorThread {
   readonly client: string;
   /** Connected and prepared; with the threads to watch. */
-  readonly ready: Promise<Said<'ready'>>;
+  readonly ready: Promise<GeneratorMessage<'ready'>>;
   /** The workload came to its own end. */
   readonly finished: Promise<unknown>;
   /** Never resolves; rejects when the generator failed. */
@@ -54,7 +54,7 @@ export class GeneratorThread {
   async closeWrite(round: number): Promise<readonly ClosingWrite[]> {
     const written = this.#heard('closing-written');
     this.#say({ type: 'close-write', round });
-    return (await within(`the closing writes of ${this.client}`, written, { boundMs: CLOSING_BOUND_MS }))
+    return (await withTimeout(`the closing writes of ${this.client}`, written, { boundMs: CLOSING_BOUND_MS }))
       .writes;
   }
 
@@ -62,7 +62,8 @@ export class GeneratorThread {
   async closeRead(names: readonly string[]): Promise<readonly ClosingRead[]> {
     const read = this.#heard('closing-read');
     this.#say({ type: 'close-read', names });
-    return (await within(`the closing reads of ${this.client}`, read, { boundMs: CLOSING_BOUND_MS })).reads;
+    return (await withTimeout(`the closing reads of ${this.client}`, read, { boundMs: CLOSING_BOUND_MS }))
+      .reads;
   }
 
   /** Ends the load and returns the written keys. */
@@ -71,7 +72,7 @@ export class GeneratorThread {
     this.#endExpected = true;
     this.#say({ type: 'stop', drainMs });
     const boundMs = drainMs + 5_000;
-    return (await within(`the generator of ${this.client} to stop`, stopped, { boundMs })).written;
+    return (await withTimeout(`the generator of ${this.client} to stop`, stopped, { boundMs })).written;
   }
 
   /** Ends the thread in any state. Safe to call twice and after `stop`. */
@@ -85,12 +86,12 @@ export class GeneratorThread {
   }
 
   /** The next message of that type; rejects when the generator fails. */
-  #heard<T extends FromGenerator['type']>(type: T): Promise<Said<T>> {
-    const said = new Promise<Said<T>>((resolve) => {
+  #heard<T extends FromGenerator['type']>(type: T): Promise<GeneratorMessage<T>> {
+    const said = new Promise<GeneratorMessage<T>>((resolve) => {
       const listener = (message: FromGenerator) => {
         if (message.type !== type) return;
         this.#worker.off('message', listener);
-        resolve(message as Said<T>);
+        resolve(message as GeneratorMessage<T>);
       };
       this.#worker.on('message', listener);
     });

@@ -5,16 +5,16 @@
 import { type Clock, openClock } from '../history/clock.ts';
 import type { InvokeEvent } from '../history/events.ts';
 import { openRecorder, type Recorder } from '../history/recorder.ts';
-import { within } from '../wait.ts';
+import { withTimeout } from '../wait.ts';
 import { type ClientModule, loadClient } from './client-module.ts';
 import { type ClientThread, openClientThread } from './client-thread.ts';
 import { closingReads, closingWrites } from './closing.ts';
 import type { GeneratedWorkload, GeneratorContext } from './generated.ts';
 import { Issuer } from './issuer.ts';
 import { type LatenessMeter, latenessMeter } from './lateness.ts';
-import { ownThread } from './own-thread.ts';
 import type { FromGenerator, GeneratorSetup, Port, ToGenerator } from './protocol.ts';
 import { seeded } from './random.ts';
+import { schedstatPath } from './schedstat-path.ts';
 
 /** A client that does not reach a healthy master within this time fails the trial; this is not an effect of a fault. */
 const CONNECT_BOUND_MS = 10_000;
@@ -101,7 +101,9 @@ class Generator {
       Promise.resolve(handle(message)).catch((error: unknown) => this.#fail(error));
     });
     try {
-      await within(`${client} to reach its master`, this.#adapter.ready(), { boundMs: CONNECT_BOUND_MS });
+      await withTimeout(`${client} to reach its master`, this.#adapter.ready(), {
+        boundMs: CONNECT_BOUND_MS,
+      });
       await this.#workload.prepare?.(this.#context(this.#clock.nowUs()));
       this.#post({ type: 'ready', threads: this.#threads() });
     } catch (error) {
@@ -136,7 +138,7 @@ class Generator {
   /** Paths of `schedstat` of this thread and the client's, by name. */
   #threads(): Readonly<Record<string, string>> {
     const { client } = this.#setup.spec;
-    const threads = { [`generator-${client}`]: ownThread(), [`client-${client}`]: this.#adapter.thread };
+    const threads = { [`generator-${client}`]: schedstatPath(), [`client-${client}`]: this.#adapter.thread };
     return Object.fromEntries(
       Object.entries(threads).filter((entry): entry is [string, string] => entry[1] !== undefined),
     );

@@ -17,7 +17,7 @@ export function kitAdapter(spec: ClientSpec, onEvent: ClientEventSink, client: C
 
 /** Wraps an open cache as an adapter. */
 export function adaptCache(cache: Cache, onEvent: ClientEventSink): Adapter {
-  cache.on(({ type, ...fields }) => onEvent(type, flat(fields)));
+  cache.on(({ type, ...fields }) => onEvent(type, flattenData(fields)));
   const connection = cache.connection;
   if (connection === undefined) throw new Error('a cache on Redis has a connection');
   const physicalKey = (key: string) => cache.physicalKey(key);
@@ -129,7 +129,9 @@ function kitFailure(_kind: OperationKind, error: unknown): Failure {
 }
 
 /** An event's fields on one level: an address becomes `host:port`. */
-function flat(fields: Readonly<Record<string, unknown>>): Record<string, string | number | boolean | null> {
+function flattenData(
+  fields: Readonly<Record<string, unknown>>,
+): Record<string, string | number | boolean | null> {
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, scalar(value)]));
 }
 

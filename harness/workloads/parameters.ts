@@ -28,7 +28,7 @@ export function resolveParameters<T extends Parameters>(
     attached: substrate === 'attached',
   };
   const ordered = Object.entries(given)
-    .map(([path, value]) => ({ path, value, ...parsed(path) }))
+    .map(([path, value]) => ({ path, value, ...parsePath(path) }))
     .sort((a, b) => a.rank - b.rank);
   for (const { path, value, name, occasions } of ordered) {
     if (!(name in defaults)) {
@@ -43,7 +43,7 @@ export function resolveParameters<T extends Parameters>(
 }
 
 /** Parses `attached.full.rate` into its occasions and the parameter. */
-function parsed(path: string) {
+function parsePath(path: string) {
   const parts = path.split('.');
   const occasions = OCCASIONS.filter((occasion) => parts.slice(0, -1).includes(occasion));
   const isKnown = occasions.length === parts.length - 1;

@@ -4,7 +4,7 @@
  */
 
 import { simulatedBackend } from './backend.ts';
-import { generated, mark } from './generated.ts';
+import { generated, markWindow } from './generated.ts';
 import { vectorKey } from './vector-key.ts';
 
 export const realistic50 = generated({
@@ -16,7 +16,7 @@ export const realistic50 = generated({
     const { queries, catalogue, backendFastestMs, backendSlowestMs, deadlineMs } = context.parameters;
     const backend = simulatedBackend(random, backendFastestMs, backendSlowestMs);
     const order = random.shuffle(Array.from({ length: queries }, (_, i) => i % catalogue));
-    mark(context, 'catalogue', { keys: catalogue, queries });
+    markWindow(context, 'catalogue', { keys: catalogue, queries });
 
     const query = (n: number, phase: 'uncached' | 'cached') => {
       const key = vectorKey(context.client, context.tag, n);
@@ -30,12 +30,12 @@ export const realistic50 = generated({
     };
     for (const phase of ['uncached', 'cached'] as const) {
       const startUs = clock.nowUs();
-      mark(context, 'phase', { phase });
+      markWindow(context, 'phase', { phase });
       for (const n of order) {
         if (stopped.aborted) return;
         await query(n, phase);
       }
-      mark(context, 'phase-end', { phase, tookMs: (clock.nowUs() - startUs) / 1_000 });
+      markWindow(context, 'phase-end', { phase, tookMs: (clock.nowUs() - startUs) / 1_000 });
     }
   },
 });

@@ -8,7 +8,7 @@
  * mark `window` gives the measured time.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type GeneratorContext, generated, mark } from './generated.ts';
+import { type GeneratorContext, generated, markWindow } from './generated.ts';
 import type { PlannedOperation } from './issuer.ts';
 import { openLoop } from './open-loop.ts';
 import type { Resolved } from './parameters.ts';
@@ -48,7 +48,7 @@ export const steady = generated({
     const { issuer } = context;
     const catalogue = catalogueOf(context);
     const warmed = Math.ceil(catalogue.size * context.parameters.warmedShare);
-    mark(context, 'phase', { phase: 'warm' });
+    markWindow(context, 'phase', { phase: 'warm' });
     for (let from = 0; from < warmed; from += context.parameters.batch) {
       const ranks = range(from, Math.min(warmed, from + context.parameters.batch));
       const sets = ranks.map((rank) => issuer.issueUnscheduled({ ...catalogue.set(rank), phase: 'warm' }));
@@ -56,7 +56,7 @@ export const steady = generated({
       const { warmSetsPerSecond } = context.parameters;
       if (warmSetsPerSecond > 0) await sleep((1_000 * sets.length) / warmSetsPerSecond);
     }
-    mark(context, 'catalogue', {
+    markWindow(context, 'catalogue', {
       keys: catalogue.size,
       warmed,
       exponent: context.parameters.zipfExponent,
@@ -74,7 +74,7 @@ export const steady = generated({
       deadlineMs: parameters.deadlineMs,
       phase: clock.nowUs() < warmUpEndUs ? 'warm-up' : 'steady',
     });
-    mark(context, 'window', { startUs: warmUpEndUs, endUs });
+    markWindow(context, 'window', { startUs: warmUpEndUs, endUs });
     const lanes = [
       { perSecond: parameters.getsPerSecond, next: () => phased(catalogue.get(rank())) },
       { perSecond: parameters.setsPerSecond, next: () => phased(catalogue.set(rank())) },

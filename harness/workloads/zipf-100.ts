@@ -3,7 +3,7 @@
  * 5; the catalogue's size is part of the result.
  */
 import { simulatedBackend } from './backend.ts';
-import { generated, mark } from './generated.ts';
+import { generated, markWindow } from './generated.ts';
 import { vectorKey } from './vector-key.ts';
 import { zipf } from './zipf.ts';
 
@@ -24,7 +24,7 @@ export const zipf100 = generated({
     const { queries, catalogue, zipfExponent, deadlineMs } = parameters;
     const backend = simulatedBackend(random, parameters.backendFastestMs, parameters.backendSlowestMs);
     const rank = zipf(catalogue, zipfExponent, random);
-    mark(context, 'catalogue', { keys: catalogue, queries, exponent: zipfExponent });
+    markWindow(context, 'catalogue', { keys: catalogue, queries, exponent: zipfExponent });
     for (let i = 0; i < queries && !stopped.aborted; i++) {
       const n = rank();
       const key = vectorKey(context.client, context.tag, n);

@@ -75,7 +75,7 @@ export interface Capabilities {
   /** Suspends the node (SIGSTOP): its sockets stay open, but it does not answer. */
   pause?(nodeId: string): Promise<Heal>;
   /** Delivers requests to the node and drops its replies; for an environment behind a proxy. */
-  mute?(nodeId: string): Promise<Heal>;
+  dropReplies?(nodeId: string): Promise<Heal>;
   disconnect?(nodeId: string): Promise<Heal>;
   partition?(nodeIds: readonly string[], options: { readonly clientsStillReach: boolean }): Promise<Heal>;
 }
@@ -89,7 +89,7 @@ export interface Environment extends AsyncDisposable {
   /** Versions and probed facts of the binaries or images, for the manifest. */
   readonly provenance: Readonly<Record<string, string>>;
   /** Settings of the configuration that this binary does not support, in words; printed in the report. */
-  readonly departures: readonly string[];
+  readonly deviations: readonly string[];
   /** Address of this machine for the nodes, if it differs from the address for connections in the other direction. */
   readonly gateway?: string;
   /**

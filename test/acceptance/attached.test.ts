@@ -135,9 +135,9 @@ describe('a run on an external Redis', () => {
     expect(wrong(verdict)).toEqual([]);
     expect(verdict.criteria.find(({ id }) => id === 'security')).toMatchObject({
       state: 'NOT_MEASURED',
-      because: expect.stringContaining("not run on somebody else's Redis"),
+      reason: expect.stringContaining("not run on somebody else's Redis"),
     });
-    expect(run.departures.join()).toContain('keys redis-cache-kit:* only');
+    expect(run.deviations.join()).toContain('keys redis-cache-kit:* only');
     expect(out + err + textOf(join(cli.path, 'run'))).not.toContain(PASSWORD);
     expect((await cli.runKit('verify', 'run')).exitCode).toBe(EXIT.GO);
   }, 90_000);

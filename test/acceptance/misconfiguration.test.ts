@@ -67,7 +67,7 @@ describe('a planted misconfiguration', () => {
     expect(verdict).toMatchObject({ decision: 'NO_GO', exitCode: 1, action: null });
     expect(failed(cli.readReport(name))).toEqual([criterion]);
     expect(verdict.criteria.find(({ id }) => id === criterion)).toMatchObject({
-      because: expect.stringContaining(change),
+      reason: expect.stringContaining(change),
       remedy: expect.stringContaining(change),
     });
     await cli.expectNothingLeft();

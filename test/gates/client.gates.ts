@@ -18,7 +18,7 @@ it('the catalogue has at least 25 faults of the client', () => {
 it.for(clientFaults)('a fault of the client is caught: $id', async (fault, { task }) => {
   const planted = new PlantedClient(moduleUrl('client', fault.id));
   const report = await environment.runDrills(fault.drills, planted).finally(() => environment.awaitHealthy());
-  expect(report.run.departures.join()).toContain(`faults/client/${fault.id}.ts`);
+  expect(report.run.deviations.join()).toContain(`faults/client/${fault.id}.ts`);
   task.meta.planted = buildRow('client', fault, expectCaught(report, fault));
 });
 
@@ -31,6 +31,6 @@ it('the kit’s own client passes the same criteria without a fault', async () =
   const asked = new Set(short.map(({ criterion }) => criterion));
   const states = report.verdict.criteria.filter(({ id }) => asked.has(id));
   const wrong = states.filter(({ state }) => state === 'FAIL' || state === 'NOT_MEASURED');
-  expect(wrong.map(({ id, because }) => `${id}: ${because}`)).toEqual([]);
+  expect(wrong.map(({ id, reason }) => `${id}: ${reason}`)).toEqual([]);
   expect(states).toHaveLength(asked.size);
 });

@@ -19,11 +19,11 @@ export function expectCaught({ verdict }: Report, expected: Expected): Criterion
   const found = verdict.criteria.find(({ id }) => id === criterion);
   if (found === undefined) throw new Error(`no criterion '${criterion}'`);
   if (isTimed && found.state === 'INVALID') {
-    expect(found.because).toMatch(UNSOUND);
+    expect(found.reason).toMatch(UNSOUND);
     expect(verdict.decision).not.toBe('GO');
     return found;
   }
-  expect(found.state, found.because).toBe(state);
+  expect(found.state, found.reason).toBe(state);
   expect(verdict.decision).toBe(state === 'FAIL' ? 'NO_GO' : 'UNKNOWN');
   for (const words of remedy) expect(found.remedy).toContain(words);
   return found;
@@ -32,6 +32,6 @@ export function expectCaught({ verdict }: Report, expected: Expected): Criterion
 /** Expects a GO without the fault. */
 export function expectGo({ verdict }: Report): void {
   const wrong = verdict.criteria.filter(({ state }) => !['PASS', 'OUT_OF_SCOPE'].includes(state));
-  expect(wrong.map(({ id, because }) => `${id}: ${because}`)).toEqual([]);
+  expect(wrong.map(({ id, reason }) => `${id}: ${reason}`)).toEqual([]);
   expect(verdict.decision).toBe('GO');
 }

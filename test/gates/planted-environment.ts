@@ -76,9 +76,9 @@ export class PlantedEnvironment implements AsyncDisposable {
    * the parts that are missing
    */
   async awaitHealthy(): Promise<void> {
-    const missing =
+    const problem =
       this.#environment && (await healthProblemAfter(this.#environment, { boundMs: WHOLE_BOUND_MS }));
-    if (missing !== undefined) throw new Error(`the servers are not whole after the fault: ${missing}`);
+    if (problem !== undefined) throw new Error(`the servers are not healthy after the fault: ${problem}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

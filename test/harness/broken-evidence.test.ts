@@ -75,8 +75,8 @@ describe('a number out of bounds', () => {
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: EXIT.UNKNOWN });
     const complete = findCriterion(report, 'evidence-complete');
     expect(complete.state).toBe('INVALID');
-    expect(complete.because).toContain(path);
-    expect(complete.because).toMatch(why);
+    expect(complete.reason).toContain(path);
+    expect(complete.reason).toMatch(why);
     const stoodOnIt = report.verdict.criteria.filter(
       ({ id, evidence }) => id !== 'evidence-complete' && evidence.some((ref) => ref.path === path),
     );
@@ -88,7 +88,7 @@ describe('a number out of bounds', () => {
     const lateness = { p50Ms: -5, p99Ms: -5, maxMs: -5, n: 9 };
     const line = observation('workload', 'lateness-total', 1, lateness, { client: 'kit' });
     const { dir } = resealed(recorded(), KIT, withLine(line));
-    expect(findCriterion(analyzeRun(dir), 'evidence-complete').because).toMatch(
+    expect(findCriterion(analyzeRun(dir), 'evidence-complete').reason).toMatch(
       /observe\.data\.p50Ms must be a number from 0/,
     );
   });
@@ -97,20 +97,20 @@ describe('a number out of bounds', () => {
     const { dir } = resealed(recorded(), 'trials/batches-1/kit.jsonl', (text) =>
       text.replaceAll('"value":"100"', '"value":"1000"'),
     );
-    expect(findCriterion(analyzeRun(dir), 'evidence-complete').because).toMatch(/"1000" hits of 100 keys/);
+    expect(findCriterion(analyzeRun(dir), 'evidence-complete').reason).toMatch(/"1000" hits of 100 keys/);
   });
 
   it('of faults or nodes is rejected before each is compared with every operation', () => {
     const faults = Array.from({ length: MAX_FAULT_EVENTS }, (_, i) => fault(i + 1, i + 2)).flat();
     const many = (text: string) => text + faults.map((line) => `${JSON.stringify(line)}\n`).join('');
     const struck = resealed(recorded(), EVENTS, many);
-    expect(findCriterion(analyzeRun(struck.dir), 'evidence-complete').because).toMatch(/804 fault events/);
+    expect(findCriterion(analyzeRun(struck.dir), 'evidence-complete').reason).toMatch(/804 fault events/);
     const marks = Array.from({ length: MAX_FAULT_EVENTS + 1 }, (_, i) =>
       observation('drill', 'lag', i, { phase: 'on' }),
     );
     const lagging = (text: string) => text + marks.map((line) => `${JSON.stringify(line)}\n`).join('');
     const lag = resealed(recorded(), EVENTS, lagging);
-    expect(findCriterion(analyzeRun(lag.dir), 'evidence-complete').because).toMatch(
+    expect(findCriterion(analyzeRun(lag.dir), 'evidence-complete').reason).toMatch(
       /marks of lagging replicas/,
     );
     const finals = Array.from({ length: 100 }, (_, i) => finalRead([], {}, `redis-${i}`, 'replica'));
@@ -119,7 +119,7 @@ describe('a number out of bounds', () => {
       EVENTS,
       (text) => text + finals.map((line) => `${JSON.stringify(line)}\n`).join(''),
     );
-    expect(findCriterion(analyzeRun(crowd.dir), 'evidence-complete').because).toMatch(
+    expect(findCriterion(analyzeRun(crowd.dir), 'evidence-complete').reason).toMatch(
       /nodes that were read back; at most 64/,
     );
   });
@@ -136,7 +136,7 @@ describe('a number out of bounds', () => {
       const { dir } = scratch.createRun({ drills: SOME, manifest: { kind: 'drill' }, coverage });
       expect(findCriterion(analyzeRun(dir), 'coverage-lines')).toMatchObject({
         state: 'INVALID',
-        because: expect.stringContaining('inputs/coverage.json'),
+        reason: expect.stringContaining('inputs/coverage.json'),
       });
     }
   });

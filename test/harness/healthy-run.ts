@@ -13,7 +13,7 @@ import { drills } from '../../harness/drills/index.ts';
 import type { Manifest, TrialRecord } from '../../harness/evidence/manifest.ts';
 import { createRunFolder, type RunFolder } from '../../harness/evidence/run-folder.ts';
 import type { CompletionEvent, HistoryEvent, InvokeEvent } from '../../harness/history/events.ts';
-import { expectationsOwed } from '../../harness/judge/owed.ts';
+import { requiredExpectations } from '../../harness/judge/obligations.ts';
 import {
   closingPhase,
   DURABLE,
@@ -198,7 +198,7 @@ function filesOf(
   drill: Drill,
   { environment, planted, manifest }: RunOptions,
 ): Readonly<Record<string, Events>> {
-  const steps = expectationsOwed(drill, {
+  const steps = requiredExpectations(drill, {
     environment: environment ?? defaultEnvironment(),
     substrate: manifest?.substrate ?? MANIFEST.substrate,
   }).map(passedExpectation);
@@ -268,7 +268,7 @@ function record(folder: RunFolder, drill: Drill, trial: number, options: RunOpti
 }
 
 export const MANIFEST: Manifest = {
-  schema: 'redis-cache-kit/run/1',
+  schema: 'redis-cache-kit/run/2',
   runId: 'by-hand',
   kind: 'readiness',
   kitVersion: '0.1.0',
@@ -282,7 +282,7 @@ export const MANIFEST: Manifest = {
   argv: ['kit', 'readiness'],
   configSha256: '0'.repeat(64),
   provenance: { 'redis-server': '7.0.15' },
-  departures: [],
+  deviations: [],
   machine: { kernel: 'Linux', cpu: 'a', cores: 2, memoryBytes: 1 },
   trials: [],
 };

@@ -46,7 +46,7 @@ describe('incomplete evidence', () => {
     expect(report.integrity.missing).toEqual([path]);
     expect(findCriterion(report, 'evidence-complete')).toMatchObject({
       state: 'NOT_MEASURED',
-      because: expect.stringContaining(path),
+      reason: expect.stringContaining(path),
       remedy: expect.stringContaining('unchanged copy'),
     });
     for (const one of healthyReport.verdict.criteria) {
@@ -70,7 +70,7 @@ describe('incomplete evidence', () => {
     rmSync(join(dir, 'trials/master-crash-1/kit.jsonl'));
     const one = findCriterion(analyzeRun(dir), 'durable-kept-master-crash');
     expect(one).toMatchObject({ state: 'NOT_MEASURED', measured: null, n: 0 });
-    expect(one.because).toBe('master-crash #1: trials/master-crash-1/kit.jsonl is missing');
+    expect(one.reason).toBe('master-crash #1: trials/master-crash-1/kit.jsonl is missing');
     expect(verifyRun(dir).problems).toContain('trials/master-crash-1/kit.jsonl is missing');
   });
 
@@ -91,7 +91,7 @@ describe('incomplete evidence', () => {
     expect(report.verdict.exitCode).toBe(3);
     expect(findCriterion(report, 'evidence-complete')).toMatchObject({
       state: 'INVALID',
-      because: expect.stringContaining('no seal'),
+      reason: expect.stringContaining('no seal'),
     });
     expect(verifyRun(dir).problems[0]).toMatch(/seal\.json is missing/);
   });
@@ -101,7 +101,7 @@ describe('incomplete evidence', () => {
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
     expect(findCriterion(report, 'evidence-complete')).toMatchObject({
       state: 'NOT_MEASURED',
-      because: 'ended by Ctrl-C',
+      reason: 'ended by Ctrl-C',
       remedy: expect.stringMatching(/^Run again/),
     });
   });
@@ -159,7 +159,7 @@ describe('changed evidence', () => {
   );
 
   it('is rejected when the manifest is invalid', () => {
-    for (const text of ['{', '{"schema":"other"}', '{"schema":"redis-cache-kit/run/1"}', 'null']) {
+    for (const text of ['{', '{"schema":"other"}', '{"schema":"redis-cache-kit/run/2"}', 'null']) {
       const dir = copy();
       writeFileSync(join(dir, 'manifest.json'), text);
       expect(catchKitError(() => verifyRun(dir))).toMatchObject({ code: 'EVIDENCE_UNREADABLE', exitCode: 3 });
@@ -201,7 +201,7 @@ describe('broken histories with a valid seal', () => {
     expect(findCriterion(report, 'get-latency').state).toBe('PASS');
     expect(findCriterion(report, 'evidence-complete')).toMatchObject({
       state: 'INVALID',
-      because: 'the last line of trials/steady-1/kit.jsonl was cut off',
+      reason: 'the last line of trials/steady-1/kit.jsonl was cut off',
     });
   });
 
@@ -212,7 +212,7 @@ describe('broken histories with a valid seal', () => {
     folder.seal(JSON.parse(readFileSync(join(dir, 'manifest.json'), 'utf8')));
     const report = analyzeRun(dir);
     expect(findCriterion(report, 'get-latency').state).toBe('INVALID');
-    expect(findCriterion(report, 'evidence-complete').because).toMatch(
+    expect(findCriterion(report, 'evidence-complete').reason).toMatch(
       /trials\/steady-1\/kit\.jsonl:\d+: not a line of JSON: "noise"/,
     );
   });

@@ -37,9 +37,9 @@ describe('a healthy run', () => {
     expect(report.verdict.counts.PASS).toBeGreaterThan(45);
     expect(findCriterion(report, 'canary-error-delta')).toMatchObject({
       state: 'OUT_OF_SCOPE',
-      because: expect.stringContaining('canary runs; this is a readiness run'),
+      reason: expect.stringContaining('canary runs; this is a readiness run'),
     });
-    expect(findCriterion(report, 'coverage-lines').because).toContain('--coverage FILE');
+    expect(findCriterion(report, 'coverage-lines').reason).toContain('--coverage FILE');
   });
 
   it('has for every judged criterion a measurement, n, and evidence with its SHA-256', () => {
@@ -109,7 +109,7 @@ describe('the report of a run', () => {
       const one = findCriterion(report, id);
       expect(one.state).toBe('FAIL');
       expect(one.remedy).toMatch(setting);
-      expect(one.because).toMatch(setting);
+      expect(one.reason).toMatch(setting);
       expect(report.verdict.counts.FAIL).toBe(1);
     },
   );
@@ -128,7 +128,7 @@ describe('the report of a run', () => {
     expect(findCriterion(report, 'durable-kept-master-crash')).toMatchObject({
       state: 'FAIL',
       measured: 1,
-      because: expect.stringContaining('w:1995'),
+      reason: expect.stringContaining('w:1995'),
     });
     expect(findCriterion(report, 'durable-kept-master-hang').state).toBe('PASS');
   });
@@ -139,7 +139,7 @@ describe('the report of a run', () => {
     expect(report.verdict.exitCode).toBe(3);
     expect(findCriterion(report, 'durable-kept-master-crash')).toMatchObject({
       state: 'INVALID',
-      because: expect.stringContaining('evicted'),
+      reason: expect.stringContaining('evicted'),
       remedy: expect.stringMatching(/^Raise redis\.maxmemory so that nothing is evicted/),
     });
   });
@@ -156,7 +156,7 @@ describe('the report of a run', () => {
     expect(report.verdict.exitCode).toBe(3);
     expect(findCriterion(report, 'get-latency')).toMatchObject({
       state: 'INVALID',
-      because: expect.stringContaining('400 ms late at p99'),
+      reason: expect.stringContaining('400 ms late at p99'),
       remedy: expect.stringContaining('Run again with nothing else on the machine'),
     });
     expect(findCriterion(report, 'durable-kept-master-crash').state).toBe('PASS');
@@ -199,7 +199,7 @@ describe('the report of a run', () => {
     expect(without.verdict.exitCode).toBe(3);
     expect(findCriterion(without, 'security')).toMatchObject({
       state: 'NOT_MEASURED',
-      because: 'security was not run',
+      reason: 'security was not run',
     });
     const record = {
       drill: 'security',
@@ -216,7 +216,7 @@ describe('the report of a run', () => {
       drills: drills.filter(({ id }) => id !== 'security'),
     }).dir;
     changeManifest(dir, (manifest) => ({ ...manifest, trials: [...manifest.trials, record] }));
-    expect(findCriterion(analyzeRun(dir), 'security').because).toBe('security #1 was not measured: no room');
+    expect(findCriterion(analyzeRun(dir), 'security').reason).toBe('security #1 was not measured: no room');
   });
 
   it('requires only the requested drills', () => {
@@ -226,7 +226,7 @@ describe('the report of a run', () => {
     expect(findCriterion(report, 'persistence').state).toBe('PASS');
     expect(findCriterion(report, 'get-latency')).toMatchObject({
       state: 'OUT_OF_SCOPE',
-      because: 'none of its drills was asked for in this run',
+      reason: 'none of its drills was asked for in this run',
     });
   });
 
@@ -276,7 +276,7 @@ describe('the report of a run', () => {
     expect(of('c0ffee00c0ffee00')).toMatchObject({ state: 'PASS' });
     expect(of('0ther000')).toMatchObject({
       state: 'INVALID',
-      because: expect.stringContaining('is of commit 0ther000, this run of c0ffee00'),
+      reason: expect.stringContaining('is of commit 0ther000, this run of c0ffee00'),
     });
     expect(of('c0ffee00c0ffee00-dirty')).toMatchObject({ state: 'INVALID' });
     expect(of('c0ffee00c0ffee00-dirty', 'c0ffee00c0ffee00-dirty')).toMatchObject({ state: 'INVALID' });
@@ -287,7 +287,7 @@ describe('the report of a run', () => {
       const told = findCriterion(run({ coverage: summary(850), coverageCommit }), 'coverage-lines');
       expect(told).toMatchObject({
         state: 'INVALID',
-        because: expect.stringContaining('coverage-commit.json'),
+        reason: expect.stringContaining('coverage-commit.json'),
       });
     }
     expect(findCriterion(run({ coverage: '{}' }), 'coverage-lines').state).toBe('NOT_MEASURED');
@@ -306,7 +306,7 @@ describe('the report of a run', () => {
     expect(waived.verdict).toMatchObject({ decision: 'GO', exitCode: 0 });
     expect(findCriterion(waived, 'supervised-client')).toMatchObject({
       state: 'WAIVED',
-      because: expect.stringMatching(/^FAIL: .*client\.supervision is false/),
+      reason: expect.stringMatching(/^FAIL: .*client\.supervision is false/),
       waiver: { owner: 'Ada', reason: 'known and watched', expires: '2030-01-01' },
     });
     const both = waive('2029-12-31', '2030-01-01');
@@ -333,7 +333,7 @@ describe('the report of a run', () => {
       drills: drills.filter(({ topologies }) => topologies.includes('single')),
     });
     expect(findCriterion(report, 'quorum').state).toBe('OUT_OF_SCOPE');
-    expect(findCriterion(report, 'durability-backed').because).toMatch(
+    expect(findCriterion(report, 'durability-backed').reason).toMatch(
       /durability is promised.*durability\.durableWrites/,
     );
     expect(report.verdict.decision).toBe('GO');

@@ -35,8 +35,8 @@ describe('a run without sufficient evidence', () => {
       'access-users': /did not answer ACL LIST/,
       'async-window': /what a write is promised there is not known/,
     };
-    for (const [id, because] of Object.entries(why)) {
-      const found = { state: 'NOT_MEASURED', because: expect.stringMatching(because) };
+    for (const [id, reason] of Object.entries(why)) {
+      const found = { state: 'NOT_MEASURED', reason: expect.stringMatching(reason) };
       expect(findCriterion(report, id), id).toMatchObject(found);
     }
     // INFO reports the same, and is allowed on every server.
@@ -100,7 +100,7 @@ describe('a run without sufficient evidence', () => {
     const report = run({ instead: { 'master-crash/kit': few } });
     expect(findCriterion(report, 'durable-kept-master-crash')).toMatchObject({
       state: 'NOT_MEASURED',
-      because: expect.stringContaining('10 durable writes were acknowledged'),
+      reason: expect.stringContaining('10 durable writes were acknowledged'),
     });
     expect(report.verdict.exitCode).not.toBe(0);
   });
@@ -114,7 +114,7 @@ describe('a run without sufficient evidence', () => {
     expect(findCriterion(calm, 'durable-kept-exposed')).toMatchObject({
       state: 'NOT_MEASURED',
       n: 0,
-      because: expect.stringContaining('0 writes were looked at'),
+      reason: expect.stringContaining('0 writes were looked at'),
     });
     expect(calm.verdict.exitCode).not.toBe(0);
   });
@@ -177,7 +177,7 @@ describe('a run without sufficient evidence', () => {
     const report = run({ drills: promising, instead: { 'security/events': one } });
     expect(findCriterion(report, 'security')).toMatchObject({
       state: 'NOT_MEASURED',
-      because: expect.stringContaining('app-cannot-flush'),
+      reason: expect.stringContaining('app-cannot-flush'),
     });
     expect(report.verdict.exitCode).toBe(3);
   });

@@ -14,13 +14,13 @@ import { drills } from '../../harness/drills/index.ts';
 import { openClock } from '../../harness/history/clock.ts';
 import type { ExpectationEvent } from '../../harness/history/events.ts';
 import { parseHistory } from '../../harness/history/parse.ts';
-import { expectationsOwed } from '../../harness/judge/owed.ts';
+import { requiredExpectations } from '../../harness/judge/obligations.ts';
 import { formatMs } from '../../harness/reports/wording.ts';
 import { openMachineWatch } from '../../harness/samplers/machine/index.ts';
 import type { TrialRequest } from '../../harness/trial/context.ts';
 import { runTrial } from '../../harness/trial/index.ts';
 import { lagReplicas } from '../../harness/trial/lag.ts';
-import { proxied } from '../../harness/trial/proxied.ts';
+import { openProxiedEnvironment } from '../../harness/trial/proxied-environment.ts';
 import { clientSpec } from '../../harness/workloads/adapter.ts';
 import { loadClient } from '../../harness/workloads/client-module.ts';
 import { ioredisAdapter } from '../../harness/workloads/ioredis.ts';
@@ -49,7 +49,6 @@ afterAll(async () => {
   await environment?.[Symbol.asyncDispose]();
   rmSync(root, { recursive: true, force: true });
 });
-
 function drillNamed(id: string, changes: Partial<Drill> = {}): Drill {
   const drill = drills.find((candidate) => candidate.id === id);
   if (drill === undefined) throw new Error(`no drill ${id}`);
@@ -59,7 +58,7 @@ const trialOf = (drill: Drill, more: Partial<TrialRequest> = {}) =>
   runTrial({ drill, trial: 1, environment, dir, machine, seed: 1, clock, profile: 'quick', ...more });
 const historyOf = (files: readonly string[]) =>
   parseHistory(files.map((path) => ({ path, text: readFileSync(join(dir, path), 'utf8') }))).history;
-/** Leases of interrupted loads expire by themselves, 2 s after their holder ended. */
+/** Leases of interrupted loads expire 2 s after their holder ended. */
 const keysBack = (before: number) =>
   waitUntil('the keys of the trial to be gone', async () => (await masterKeys()) === before, 5_000);
 const masterKeys = async () => {
@@ -100,7 +99,9 @@ describe('integration drills', () => {
       expect(record).toMatchObject({ status: 'completed', clients: ['kit'] });
       const { expectations } = historyOf(record.files);
       const place = { environment: environment.topology.environment, substrate: 'local' };
-      expect(expectations.map(({ id }) => id).toSorted()).toEqual(expectationsOwed(drill, place).toSorted());
+      expect(expectations.map(({ id }) => id).toSorted()).toEqual(
+        requiredExpectations(drill, place).toSorted(),
+      );
       expect(expectations.filter((expectation) => !holds(expectation))).toEqual([]);
       expect(new Set(expectations.map(({ id }) => id)).size).toBe(expectations.length);
       await keysBack(before);
@@ -192,10 +193,10 @@ describe('lost replies', () => {
   });
 
   it('affect only the node behind the proxy', async () => {
-    await using behind = await proxied(environment);
+    await using behind = await openProxiedEnvironment(environment);
     const master = await environment.masterId();
     const other = environment.topology.redis.find(({ id }) => id !== master)?.id ?? '';
-    await expect(behind.environment.capabilities.mute?.(other)).rejects.toThrow(/not before redis-/);
+    await expect(behind.environment.capabilities.dropReplies?.(other)).rejects.toThrow(/not to redis-/);
     expect(await behind.environment.masterId()).toBe(master);
   });
 });
@@ -379,7 +380,7 @@ describe('a trial is not measured', () => {
     });
     expect(await trialOf(drillNamed('hit-miss'), { environment: split })).toMatchObject({
       status: 'not-measured',
-      reason: `not whole 15000 ms after it was to begin: ${id} does not answer`,
+      reason: `environment not healthy within 15 s before the trial: ${id} does not answer`,
       files: [],
     });
     const interrupted = await trialOf(drillNamed('hit-miss'), {

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { pause, until, within } from '../../harness/wait.ts';
+import { pause, waitUntil, withTimeout } from '../../harness/wait.ts';
 
 it('a wait returns a value as soon as it is available', async () => {
   let looks = 0;
-  const seen = await until('the third look', () => (++looks === 3 ? 'third' : undefined), {
+  const seen = await waitUntil('the third look', () => (++looks === 3 ? 'third' : undefined), {
     boundMs: 5_000,
     everyMs: 1,
   });
@@ -14,8 +14,8 @@ it('a wait reports the awaited condition, the time, and the last error', async (
   const look = async () => {
     throw new Error('ECONNREFUSED');
   };
-  await expect(until('the moon', look, { boundMs: 30, everyMs: 5 })).rejects.toThrow(
-    'waited 30 ms in vain for the moon; last error: ECONNREFUSED',
+  await expect(waitUntil('the moon', look, { boundMs: 30, everyMs: 5 })).rejects.toThrow(
+    'timed out after 30 ms waiting for the moon; last error: ECONNREFUSED',
   );
 });
 
@@ -23,22 +23,22 @@ it('a wait ends at once when its signal aborts', async () => {
   const controller = new AbortController();
   const reason = new Error('enough');
   const waits = [
-    until('never', () => false, { boundMs: 60_000, signal: controller.signal }),
+    waitUntil('never', () => false, { boundMs: 60_000, signal: controller.signal }),
     pause(60_000, controller.signal),
-    within('never', new Promise(() => undefined), { boundMs: 60_000, signal: controller.signal }),
+    withTimeout('never', new Promise(() => undefined), { boundMs: 60_000, signal: controller.signal }),
   ];
   controller.abort(reason);
   for (const wait of waits) await expect(wait).rejects.toBe(reason);
-  await expect(within('late', Promise.resolve(1), { boundMs: 1, signal: controller.signal })).rejects.toBe(
-    reason,
-  );
+  await expect(
+    withTimeout('late', Promise.resolve(1), { boundMs: 1, signal: controller.signal }),
+  ).rejects.toBe(reason);
 });
 
 it('a wait abandons a promise at the bound, and ignores its late failure', async () => {
   const { promise, reject } = Promise.withResolvers<never>();
-  await expect(within('an answer', promise, { boundMs: 10 })).rejects.toThrow(
-    'waited 10 ms in vain for an answer',
+  await expect(withTimeout('an answer', promise, { boundMs: 10 })).rejects.toThrow(
+    'timed out after 10 ms waiting for an answer',
   );
   reject(new Error('too late to matter'));
-  await expect(within('an answer', Promise.resolve('yes'), { boundMs: 1_000 })).resolves.toBe('yes');
+  await expect(withTimeout('an answer', Promise.resolve('yes'), { boundMs: 1_000 })).resolves.toBe('yes');
 });

@@ -66,16 +66,16 @@ export function parseUser(rules: string): AclUser {
 /** Every command that the user may run, with subcommands as `config|get`, by any of its sets of permissions. */
 export function allowedCommands(user: AclUser, classes: Classes): ReadonlySet<string> {
   const sets = [user.commands, ...user.selectors.map((rules) => parseUser(rules).commands)];
-  return new Set(sets.flatMap((rules) => [...applied(rules, classes)]));
+  return new Set(sets.flatMap((rules) => [...applyRule(rules, classes)]));
 }
 
-function applied(rules: readonly string[], classes: Classes): ReadonlySet<string> {
+function applyRule(rules: readonly string[], classes: Classes): ReadonlySet<string> {
   const known = new Set([...classes.values()].flat());
   const allowed = new Set<string>();
   for (const rule of rules) {
     const name = rule.slice(1);
     const commands =
-      name === '@all' ? known : name.startsWith('@') ? classes.get(name.slice(1)) : named(name, known);
+      name === '@all' ? known : name.startsWith('@') ? classes.get(name.slice(1)) : namedUser(name, known);
     for (const command of commands ?? []) {
       if (rule.startsWith('+')) allowed.add(command);
       else allowed.delete(command);
@@ -87,7 +87,7 @@ function applied(rules: readonly string[], classes: Classes): ReadonlySet<string
 /**
  * A command with all of its subcommands; a command without a category (a first argument such as `select|0`) by itself.
  */
-function named(name: string, known: ReadonlySet<string>): readonly string[] {
+function namedUser(name: string, known: ReadonlySet<string>): readonly string[] {
   const found = [...known].filter((command) => command === name || command.startsWith(`${name}|`));
   return found.length > 0 ? found : [name];
 }
@@ -105,10 +105,11 @@ export function differences(live: AclUser, rendered: AclUser, classes: Classes):
   const wanted = allowedCommands(rendered, classes);
   const extra = [...mine].filter((command) => !wanted.has(command));
   const lacking = [...wanted].filter((command) => !mine.has(command));
-  if (extra.length > 0) found.push(`may also run ${listed(extra)}`);
-  if (lacking.length > 0) found.push(`may not run ${listed(lacking)}`);
-  if (!same(live.keys, rendered.keys)) found.push(`has the keys ${listed([...live.keys])}`);
-  if (!same(live.channels, rendered.channels)) found.push(`has the channels ${listed([...live.channels])}`);
+  if (extra.length > 0) found.push(`may also run ${listCommands(extra)}`);
+  if (lacking.length > 0) found.push(`may not run ${listCommands(lacking)}`);
+  if (!same(live.keys, rendered.keys)) found.push(`has the keys ${listCommands([...live.keys])}`);
+  if (!same(live.channels, rendered.channels))
+    found.push(`has the channels ${listCommands([...live.channels])}`);
   if (live.selectors.length !== rendered.selectors.length)
     found.push(`has ${live.selectors.length} selectors`);
   return found;
@@ -120,7 +121,7 @@ function same(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
 
 const MOST_LISTED = 4;
 
-export function listed(names: readonly string[]): string {
+export function listCommands(names: readonly string[]): string {
   if (names.length === 0) return 'none';
   const sorted = [...names].sort();
   const more = sorted.length > MOST_LISTED ? ` and ${sorted.length - MOST_LISTED} more` : '';

@@ -4,7 +4,7 @@
  * needs are a policy of their own and not the renderer's.
  */
 
-import { allowedCommands, listed, parseUser } from './acl.ts';
+import { allowedCommands, listCommands, parseUser } from './acl.ts';
 import type { NodeView } from './facts.ts';
 import { type Judged, nodeRule, type Wrong } from './finding.ts';
 
@@ -66,11 +66,11 @@ export const commands = nodeRule({
         ? { wrong: [], checked: 0 }
         : { wrong: [], checked: 0, missing: 'ACL CAT' };
     }
-    return judgeUsers(view, users, classes);
+    return wrongCommandRights(view, users, classes);
   },
 });
 
-function judgeUsers(
+function wrongCommandRights(
   { id }: NodeView,
   users: ReadonlyMap<string, string>,
   classes: ReadonlyMap<string, readonly string[]>,
@@ -92,9 +92,9 @@ function judgeUsers(
       {
         node: id,
         what: `user ${name}`,
-        live: `may run ${listed(open)}`,
+        live: `may run ${listCommands(open)}`,
         wanted: 'denied',
-        because: `these are commands of @admin, @dangerous or @scripting that ${name} does not need`,
+        reason: `these are commands of @admin, @dangerous or @scripting that ${name} does not need`,
         remedy: `ACL SETUSER ${name} ${open
           .sort()
           .slice(0, 4)

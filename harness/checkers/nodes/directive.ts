@@ -13,7 +13,7 @@ export interface Demand {
   readonly wanted: string;
   /** A value that satisfies the rule, for the remedy, if the rendered one does not. */
   readonly value: string;
-  readonly because: string;
+  readonly reason: string;
   /** @param value in canonical form */
   holds(value: string, about: RuleContext): boolean;
 }
@@ -30,20 +30,20 @@ export function directiveRule(
     proves,
     of: 'redis',
     judge(view, about) {
-      if (view.config === undefined) return unanswered(about);
+      if (view.config === undefined) return unansweredReason(about);
       if (!applies(view, about)) return { wrong: [], checked: 1 };
-      return together(demands.map((demand) => judgeDirective(view, about, demand)));
+      return mergeFindings(demands.map((demand) => checkDirective(view, about, demand)));
     },
   });
 }
 
 /** Judgement of a node that reported no directive. */
-export function unanswered({ substrate }: RuleContext): Judged {
+export function unansweredReason({ substrate }: RuleContext): Judged {
   const why = substrate === 'attached' ? ', which is not sent to a server that the kit does not run,' : '';
   return { wrong: [], checked: 0, missing: `CONFIG GET${why}` };
 }
 
-export function judgeDirective(view: NodeView, about: RuleContext, demand: Demand): Judged {
+export function checkDirective(view: NodeView, about: RuleContext, demand: Demand): Judged {
   const live = view.config?.get(demand.directive);
   if (live === undefined) return { wrong: [], checked: 0, missing: `CONFIG GET ${demand.directive}` };
   if (demand.holds(live, about)) return { wrong: [], checked: 1 };
@@ -53,7 +53,7 @@ export function judgeDirective(view: NodeView, about: RuleContext, demand: Deman
 export function wrongDirective(
   view: NodeView,
   about: RuleContext,
-  { directive, setting, wanted, value, because }: Omit<Demand, 'holds'>,
+  { directive, setting, wanted, value, reason }: Omit<Demand, 'holds'>,
   live: string,
 ): Wrong {
   const rendered = renderedValue(view, about, directive);
@@ -63,7 +63,7 @@ export function wrongDirective(
     live,
     wanted,
     rendered,
-    because: `${because} (${setting})`,
+    reason: `${reason} (${setting})`,
     remedy: correction({ directive, setting, value, live, rendered }),
   };
 }
@@ -92,7 +92,7 @@ export function renderedValue(view: NodeView, { facts }: RuleContext, directive:
 }
 
 /** Several judgements of one node as one. */
-export function together(judged: readonly Judged[]): Judged {
+export function mergeFindings(judged: readonly Judged[]): Judged {
   const missing = judged.flatMap((one) => one.missing ?? []);
   return {
     wrong: judged.flatMap(({ wrong }) => wrong),

@@ -9,7 +9,7 @@ import {
   STATE_DIRECTIVES,
 } from '../../../infra/redis/conf/directive-values.ts';
 import { differences, parseUser } from './acl.ts';
-import { together } from './directive.ts';
+import { mergeFindings } from './directive.ts';
 import { type Fields, familyOf, type NodeView } from './facts.ts';
 import { type Judged, nodeRule, type RuleContext, type Wrong } from './finding.ts';
 import { renderedOption, watchedMaster } from './sentinel.ts';
@@ -19,7 +19,7 @@ export const drift = nodeRule({
   proves: 'every node runs what the kit rendered for it: directives, settings of sentinels, users',
   of: 'all',
   judge: (view, about) =>
-    together([
+    mergeFindings([
       view.id.startsWith('redis') ? directives(view, about) : sentinel(view, about),
       users(view, about),
     ]),
@@ -32,7 +32,7 @@ function difference(view: NodeView, what: string, live: string, rendered: string
     live,
     wanted: 'as rendered',
     rendered,
-    because: 'the node does not run the rendered configuration',
+    reason: 'the node does not run the rendered configuration',
     remedy,
   };
 }

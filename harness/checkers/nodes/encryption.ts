@@ -1,5 +1,5 @@
 /** Whether every node accepts TLS and refuses plain text, and whether it encrypts its outgoing connections too. */
-import { type Demand, judgeDirective, together } from './directive.ts';
+import { checkDirective, type Demand, mergeFindings } from './directive.ts';
 import type { NodeView } from './facts.ts';
 import { type Judged, nodeRule, type RuleContext, type Wrong } from './finding.ts';
 
@@ -10,7 +10,7 @@ export const encryption = nodeRule({
   judge: (view, about) =>
     about.substrate === 'attached'
       ? clientLink(view, about)
-      : together([
+      : mergeFindings([
           ...(view.id.startsWith('redis') ? [directives(view, about)] : []),
           ...(about.probe.when === 'between' ? [] : [ports(view)]),
         ]),
@@ -21,7 +21,7 @@ const PLAIN_PORT: Demand = {
   setting: 'security.tls',
   wanted: "'0'",
   value: '0',
-  because: 'passwords and data cross the network in clear text',
+  reason: 'passwords and data cross the network in clear text',
   holds: (value) => value === '0',
 };
 
@@ -30,7 +30,7 @@ const REPLICATION: Demand = {
   setting: 'security.tls',
   wanted: "'yes'",
   value: 'yes',
-  because: 'a replica sends its password to its master, and receives all data, in clear text',
+  reason: 'a replica sends its password to its master, and receives all data, in clear text',
   holds: (value) => value === 'yes',
 };
 
@@ -39,7 +39,7 @@ const BUS: Demand = {
   setting: 'security.tls',
   wanted: "'yes'",
   value: 'yes',
-  because: 'the cluster bus has no password: in clear text every host of the network may speak on it',
+  reason: 'the cluster bus has no password: in clear text every host of the network may speak on it',
   holds: (value) => value === 'yes',
 };
 
@@ -47,7 +47,7 @@ function directives(view: NodeView, about: RuleContext): Judged {
   if (view.config === undefined) return { wrong: [], checked: 0, missing: 'CONFIG GET' };
   const { kind } = about.environment.topology;
   const demands = kind === 'cluster' ? [PLAIN_PORT, REPLICATION, BUS] : [PLAIN_PORT, REPLICATION];
-  return together(demands.map((demand) => judgeDirective(view, about, demand)));
+  return mergeFindings(demands.map((demand) => checkDirective(view, about, demand)));
 }
 
 /** The only known fact about servers that the kit does not run: how its own client connects. */
@@ -58,7 +58,7 @@ function clientLink({ id }: NodeView, { environment }: RuleContext): Judged {
     what: 'the link of the client',
     live: 'plain text',
     wanted: 'TLS',
-    because: 'passwords and data cross the network in clear text (security.tls)',
+    reason: 'passwords and data cross the network in clear text (security.tls)',
     remedy: 'connect with TLS: a rediss:// URL, or --tls-ca.',
   };
   return { wrong: [wrong], checked: 1 };
@@ -77,7 +77,7 @@ function ports({ id, ports: seen }: NodeView): Judged {
       what: `plain text on ${where}`,
       live: 'accepted',
       wanted: 'refused',
-      because: 'passwords and data cross the network in clear text (security.tls)',
+      reason: 'passwords and data cross the network in clear text (security.tls)',
       remedy: `it accepts plain text on ${where}: set security.tls, and port 0 in its rendered file.`,
     });
   }
@@ -90,7 +90,7 @@ function ports({ id, ports: seen }: NodeView): Judged {
       what: 'TLS 1.2 or 1.3',
       live: 'refused',
       wanted: 'accepted',
-      because: 'no client can connect with a version of TLS that is still in use (security.tls)',
+      reason: 'no client can connect with a version of TLS that is still in use (security.tls)',
       remedy:
         'it accepts neither TLS 1.2 nor TLS 1.3: look at tls-protocols and tls-ciphers of its rendered file.',
     });

@@ -1,6 +1,6 @@
 /** Whether a full Redis node evicts keys of the cache: a limit, and a policy that may take any key. */
 import type { Demand } from './directive.ts';
-import { judgeDirective, together } from './directive.ts';
+import { checkDirective, mergeFindings } from './directive.ts';
 import type { NodeView } from './facts.ts';
 import { nodeRule } from './finding.ts';
 
@@ -10,7 +10,7 @@ const DEMANDS: readonly Demand[] = [
     setting: 'redis.maxmemoryPolicy',
     wanted: 'an allkeys policy',
     value: 'allkeys-lru',
-    because: 'a full cache refuses writes (noeviction), or evicts only keys that have a TTL (volatile)',
+    reason: 'a full cache refuses writes (noeviction), or evicts only keys that have a TTL (volatile)',
     holds: (value) => value.startsWith('allkeys-'),
   },
   {
@@ -18,7 +18,7 @@ const DEMANDS: readonly Demand[] = [
     setting: 'redis.maxmemory',
     wanted: 'above 0',
     value: '2gb',
-    because: 'without a limit nothing is evicted, and the system ends the process when the memory is used up',
+    reason: 'without a limit nothing is evicted, and the system ends the process when the memory is used up',
     holds: (value) => Number(value) > 0,
   },
 ];
@@ -30,8 +30,8 @@ export const eviction = nodeRule({
   judge(view, about) {
     const seen = { ...view, config: view.config ?? fromInfo(view) };
     if (seen.config === undefined) return { wrong: [], checked: 0, missing: 'CONFIG GET and INFO' };
-    return together(
-      DEMANDS.map((demand) => judgeDirective({ ...seen, config: seen.config ?? new Map() }, about, demand)),
+    return mergeFindings(
+      DEMANDS.map((demand) => checkDirective({ ...seen, config: seen.config ?? new Map() }, about, demand)),
     );
   },
 });

@@ -3,7 +3,7 @@
  * keeps disabled.
  */
 import { canonicalValue } from '../../../infra/redis/conf/directive-values.ts';
-import { type Demand, judgeDirective, renderedValue, together, unanswered } from './directive.ts';
+import { checkDirective, type Demand, mergeFindings, renderedValue, unansweredReason } from './directive.ts';
 import type { NodeView } from './facts.ts';
 import { type Judged, nodeRule, type RuleContext } from './finding.ts';
 
@@ -12,7 +12,10 @@ export const exposure = nodeRule({
   proves: 'every node listens on the rendered addresses and ports alone, in protected mode',
   of: 'all',
   judge: (view, about) =>
-    together([...(view.id.startsWith('redis') ? [directives(view, about)] : []), listening(view, about)]),
+    mergeFindings([
+      ...(view.id.startsWith('redis') ? [directives(view, about)] : []),
+      listening(view, about),
+    ]),
 });
 
 const CLOSED: readonly Demand[] = [
@@ -24,7 +27,7 @@ const CLOSED: readonly Demand[] = [
   setting: 'redis.extra',
   wanted: "'no'",
   value: 'no',
-  because: 'it opens to connections what Redis keeps closed',
+  reason: 'it opens to connections what Redis keeps closed',
   holds: (value) => value === 'no',
 }));
 
@@ -33,7 +36,7 @@ const ONE_ADDRESS: Demand = {
   setting: 'redis.extra',
   wanted: 'the addresses that clients use',
   value: '127.0.0.1',
-  because: 'the node listens on every address of the machine',
+  reason: 'the node listens on every address of the machine',
   holds: (value) =>
     value !== '' && !value.split(' ').some((address) => /^-?(\*|0\.0\.0\.0|::\*?)$/.test(address)),
 };
@@ -44,7 +47,7 @@ const DEMANDS: readonly Demand[] = [
     setting: 'redis.extra',
     wanted: "'yes'",
     value: 'yes',
-    because: 'if the users are lost, every client that reaches the address is let in',
+    reason: 'if the users are lost, every client that reaches the address is let in',
     holds: (value) => value === 'yes',
   },
   {
@@ -52,14 +55,14 @@ const DEMANDS: readonly Demand[] = [
     setting: 'redis.extra',
     wanted: 'empty',
     value: '',
-    because: 'a socket in the file system is a second way in',
+    reason: 'a socket in the file system is a second way in',
     holds: (value) => value === '',
   },
   ...CLOSED,
 ];
 
 function directives(view: NodeView, about: RuleContext): Judged {
-  if (view.config === undefined) return unanswered(about);
+  if (view.config === undefined) return unansweredReason(about);
   const asRendered = ['bind', 'port', 'tls-port'].map((directive): Demand => {
     const rendered = renderedValue(view, about, directive);
     return {
@@ -67,14 +70,14 @@ function directives(view: NodeView, about: RuleContext): Judged {
       setting: directive === 'bind' ? 'redis.extra' : 'redis.port, security.tls',
       wanted: rendered === undefined ? 'as rendered' : `'${rendered}'`,
       value: rendered ?? '',
-      because: 'the node is reached where it was not meant to be',
+      reason: 'the node is reached where it was not meant to be',
       holds: (value) => value === rendered,
     };
   });
   // A container listens on all addresses of its own networks; a process on those of the whole machine.
   const address = about.substrate === 'docker' ? [] : [ONE_ADDRESS];
-  return together(
-    [...DEMANDS, ...asRendered, ...address].map((demand) => judgeDirective(view, about, demand)),
+  return mergeFindings(
+    [...DEMANDS, ...asRendered, ...address].map((demand) => checkDirective(view, about, demand)),
   );
 }
 
@@ -94,7 +97,7 @@ function listening(view: NodeView, { facts }: RuleContext): Judged {
         live,
         wanted: `'${rendered}'`,
         rendered,
-        because: 'the node listens on a port that the kit did not render',
+        reason: 'the node listens on a port that the kit did not render',
         remedy: `it listens on port ${live}, rendered ${rendered}: restart it with its rendered file.`,
       },
     ],

@@ -6,7 +6,7 @@
 import type { CheckContext, Checker } from '../checker.ts';
 import { type Finding, unknown, value } from '../history-queries.ts';
 import { type NodeFacts, type NodeView, nodeFacts, nodeIds, type Probe, timeInWords } from './facts.ts';
-import { advised } from './finding.ts';
+import { withAdvice } from './finding.ts';
 import { renderedOption, watchedMaster } from './sentinel.ts';
 
 /** `sentinelStartFailoverIfNeeded` (sentinel.c) and `clusterHandleSlaveFailover` (cluster.c). */
@@ -35,7 +35,7 @@ export const failureDetection: Checker = {
         return { id, probe, times };
       }),
     );
-    return advised(findingOf(seen, absent(facts, seen)), context);
+    return withAdvice(findingOf(seen, absent(facts, seen)), context);
   },
 };
 
@@ -60,10 +60,10 @@ function findingOf(seen: readonly Seen[], missing: readonly string[]): Finding {
   const slowest = known.toSorted((a, b) => b.electionRetryMs - a.electionRetryMs)[0];
   const fastest = known.toSorted((a, b) => a.detectionMs - b.detectionMs)[0];
   if (slowest === undefined || fastest === undefined) return unknown('no node reports its times');
-  const said = (one: typeof slowest) => `${one.id}: ${one.words} ${timeInWords(one.probe)}`;
+  const reportedValues = (one: typeof slowest) => `${one.id}: ${one.words} ${timeInWords(one.probe)}`;
   return {
     validity: 'valid',
-    reasons: [`electionRetryMs: ${said(slowest)}`, `detectionMs: ${said(fastest)}`],
+    reasons: [`electionRetryMs: ${reportedValues(slowest)}`, `detectionMs: ${reportedValues(fastest)}`],
     remedies: [
       `electionRetryMs: ${slowest.id}: ${slowest.remedy}`,
       `detectionMs: ${fastest.id}: ${fastest.remedy}`,
@@ -85,9 +85,9 @@ function sentinelTimes(view: NodeView, context: Context): Times | undefined {
   const down = master?.get('down-after-milliseconds');
   const failover = master?.get('failover-timeout');
   if (!isTime(down) || !isTime(failover)) return undefined;
-  const told = (option: string, live: string) =>
+  const reportedBy = (option: string, live: string) =>
     `${option} is '${live}', rendered '${renderedOption(view, context, option) ?? 'unknown'}'`;
-  const words = `${told('down-after-milliseconds', down)}, ${told('failover-timeout', failover)}`;
+  const words = `${reportedBy('down-after-milliseconds', down)}, ${reportedBy('failover-timeout', failover)}`;
   const service = context.environment.topology.serviceName;
   return {
     detectionMs: Number(down),

@@ -17,7 +17,7 @@ export interface Wrong {
   /** The value that the kit rendered; undefined where it renders none of the kind. */
   readonly rendered?: string | undefined;
   /** The reason for the demand, with the setting of the environment that it comes from. */
-  readonly because: string;
+  readonly reason: string;
   /** The command or the change that corrects it on this node. */
   readonly remedy: string;
 }
@@ -49,7 +49,7 @@ const ATTACHED_REMEDY =
   'The kit sends neither CONFIG nor ACL to an attached server: ask its operator. Once it is known to be right, waive the criterion in config/gates.yaml with owner, reason and expiry.';
 
 /** Adds the advice that fits attached servers: another run would not measure more. */
-export function advised(finding: Finding, { substrate }: CheckContext): Finding {
+export function withAdvice(finding: Finding, { substrate }: CheckContext): Finding {
   return finding.validity === 'unknown' && substrate === 'attached'
     ? { ...finding, remedy: ATTACHED_REMEDY }
     : finding;
@@ -76,7 +76,7 @@ export function nodeRule(rule: NodeRule): Checker {
         judged.reduce((sum, { checked }) => sum + checked, 0),
         [...absentProbes(facts, nodes), ...missingIn(judged)],
       );
-      return advised(finding, context);
+      return withAdvice(finding, context);
     },
   };
 }
@@ -127,11 +127,11 @@ function inWords({
   live,
   wanted,
   rendered,
-  because,
+  reason,
   probe,
 }: Wrong & { readonly probe: Probe }): string {
   const asRendered = rendered === undefined ? '' : `, rendered ${quoted(rendered)}`;
-  return `${node}: ${what} is ${quoted(live)} ${timeInWords(probe)}, must be ${wanted}${asRendered}: ${because}`;
+  return `${node}: ${what} is ${quoted(live)} ${timeInWords(probe)}, must be ${wanted}${asRendered}: ${reason}`;
 }
 
 export function quoted(text: string): string {

@@ -10,7 +10,7 @@ export const flush = directiveRule(
       setting: 'redis.appendfsync',
       wanted: "'everysec' or 'always'",
       value: 'everysec',
-      because: 'the operating system decides when a write reaches the disk, typically after 30 s',
+      reason: 'the operating system decides when a write reaches the disk, typically after 30 s',
       holds: (value) => value === 'everysec' || value === 'always',
     },
     {
@@ -18,7 +18,7 @@ export const flush = directiveRule(
       setting: 'redis.extra',
       wanted: "'no'",
       value: 'no',
-      because: 'while the file is rewritten nothing is flushed, typically for 30 s',
+      reason: 'while the file is rewritten nothing is flushed, typically for 30 s',
       holds: (value) => value === 'no',
     },
   ],

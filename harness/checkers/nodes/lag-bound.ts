@@ -2,7 +2,7 @@
  * How long a master that is cut off from its replicas continues to acknowledge writes: at most until its successor can
  * be elected, plus the window in which asynchronous writes may be lost.
  */
-import { judgeDirective, unanswered } from './directive.ts';
+import { checkDirective, unansweredReason } from './directive.ts';
 import { nodeRule, type RuleContext } from './finding.ts';
 
 export const lagBound = nodeRule({
@@ -10,17 +10,17 @@ export const lagBound = nodeRule({
   proves: 'a master that is cut off stops taking writes before more than the promised window is lost',
   of: 'redis',
   judge(view, about) {
-    if (view.config === undefined) return unanswered(about);
+    if (view.config === undefined) return unansweredReason(about);
     // Without a guard the lag has no effect: `write-guard` judges that.
     if (Number(view.config.get('min-replicas-to-write') ?? 0) < 1) return { wrong: [], checked: 1 };
     const { ms, parts } = boundOf(about);
     const most = Math.max(1, Math.floor(ms / 1000));
-    return judgeDirective(view, about, {
+    return checkDirective(view, about, {
       directive: 'min-replicas-max-lag',
       setting: 'redis.minReplicasMaxLagSeconds',
       wanted: `1 to ${most} (${parts})`,
       value: String(Math.min(2, most)),
-      because:
+      reason:
         'a cut-off master acknowledges writes for that many seconds, and the failover throws away more than the promised window',
       holds: (value) => Number(value) >= 1 && Number(value) <= most,
     });

@@ -12,11 +12,11 @@ export const parallelSyncs = nodeRule({
       return { wrong: [], checked: 0, missing: 'SENTINEL MASTERS' };
     const most = Math.max(1, about.environment.topology.replicas - 1);
     if (Number(live) <= most) return { wrong: [], checked: 1 };
-    const because = `${live} replicas copy from the new master at once, and none is left to answer reads`;
+    const reason = `${live} replicas copy from the new master at once, and none is left to answer reads`;
     const wanted = `at most ${most}`;
     const setting = 'sentinel.parallelSyncs';
     return {
-      wrong: [wrongOption(view, about, { option: 'parallel-syncs', live, wanted, setting, because })],
+      wrong: [wrongOption(view, about, { option: 'parallel-syncs', live, wanted, setting, reason })],
       checked: 1,
     };
   },

@@ -1,6 +1,6 @@
 /** Users that need no password. One of them may exist: a health check that can do nothing but PING. */
 
-import { allowedCommands, listed, parseUser } from './acl.ts';
+import { allowedCommands, listCommands, parseUser } from './acl.ts';
 import { nodeRule, type Wrong } from './finding.ts';
 
 const HARMLESS: ReadonlySet<string> = new Set(['ping']);
@@ -27,7 +27,7 @@ export const passwords = nodeRule({
           what: `user ${name}`,
           live: 'no password',
           wanted: 'a password, or no command but PING',
-          because: `whoever reaches the port may run ${listed(open)}`,
+          reason: `whoever reaches the port may run ${listCommands(open)}`,
           remedy: `ACL SETUSER ${name} resetpass, give it a password, and ACL SAVE.`,
         },
       ];

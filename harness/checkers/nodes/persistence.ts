@@ -1,6 +1,6 @@
 /** Whether every Redis node keeps its data on disk, and whether its last write to disk succeeded. */
 
-import { together, unanswered, wrongDirective } from './directive.ts';
+import { mergeFindings, unansweredReason, wrongDirective } from './directive.ts';
 import type { NodeView } from './facts.ts';
 import { type Judged, nodeRule, type RuleContext, type Wrong } from './finding.ts';
 
@@ -8,12 +8,12 @@ export const persistence = nodeRule({
   id: 'persistence',
   proves: 'every Redis node writes its data to disk, and its last write to disk succeeded',
   of: 'redis',
-  judge: (view, about) => together([configured(view, about), succeeded(view)]),
+  judge: (view, about) => mergeFindings([configured(view, about), succeeded(view)]),
 });
 
 function configured(view: NodeView, about: RuleContext): Judged {
   const { config } = view;
-  if (config === undefined) return unanswered(about);
+  if (config === undefined) return unansweredReason(about);
   const appendonly = config.get('appendonly');
   const save = config.get('save');
   if (appendonly === undefined || save === undefined) {
@@ -25,7 +25,7 @@ function configured(view: NodeView, about: RuleContext): Judged {
     setting: 'redis.appendonly, redis.save',
     wanted: "'yes', or save must name a snapshot point and is empty",
     value: 'yes',
-    because: 'a restart loses everything, and a master that restarts empty wipes its replicas',
+    reason: 'a restart loses everything, and a master that restarts empty wipes its replicas',
   };
   return { wrong: [wrongDirective(view, about, demand, appendonly)], checked: 2 };
 }
@@ -48,7 +48,7 @@ function succeeded({ id, info }: NodeView): Judged {
             what: field,
             live,
             wanted: "'ok'",
-            because: 'the last write to disk failed, so that the disk does not hold what memory holds',
+            reason: 'the last write to disk failed, so that the disk does not hold what memory holds',
             remedy: `${field} is '${live}': look at the log of the node and at the space on its disk.`,
           },
         ],

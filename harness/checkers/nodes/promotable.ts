@@ -7,7 +7,7 @@ export const promotable = directiveRule('promotable', 'every Redis node can be p
     setting: 'redis.extra',
     wanted: 'above 0',
     value: '100',
-    because: 'Sentinel never promotes a replica of priority 0',
+    reason: 'Sentinel never promotes a replica of priority 0',
     holds: (value) => Number(value) > 0,
   },
   {
@@ -15,7 +15,7 @@ export const promotable = directiveRule('promotable', 'every Redis node can be p
     setting: 'redis.extra',
     wanted: "'yes'",
     value: 'yes',
-    because: 'Sentinel does not report a replica that is not announced, and clients do not find it',
+    reason: 'Sentinel does not report a replica that is not announced, and clients do not find it',
     holds: (value) => value === 'yes',
   },
   {
@@ -23,7 +23,7 @@ export const promotable = directiveRule('promotable', 'every Redis node can be p
     setting: 'redis.extra',
     wanted: "'no'",
     value: 'no',
-    because: 'the replica never takes over the slots of its master',
+    reason: 'the replica never takes over the slots of its master',
     holds: (value) => value === 'no',
   },
 ]);

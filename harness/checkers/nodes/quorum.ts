@@ -1,5 +1,5 @@
 /** Whether the sentinels fail over while one of them is unreachable, and never on the report of a single sentinel. */
-import { together } from './directive.ts';
+import { mergeFindings } from './directive.ts';
 import type { NodeView } from './facts.ts';
 import { type Judged, nodeRule, type RuleContext, type Wrong } from './finding.ts';
 import { watchedMaster, wrongOption } from './sentinel.ts';
@@ -25,7 +25,7 @@ export const quorum = nodeRule({
     if (flaw !== undefined) {
       const setting = 'topology.quorum, topology.sentinels';
       const wanted = `2 to ${Math.max(2, topology.sentinels - 1)} of ${Math.max(FEWEST_SENTINELS, topology.sentinels)} sentinels`;
-      wrong.push(wrongOption(view, about, { option: 'quorum', live, wanted, setting, because: flaw }));
+      wrong.push(wrongOption(view, about, { option: 'quorum', live, wanted, setting, reason: flaw }));
     }
     // Between trials a sentinel may not yet have discovered one that has just been restarted.
     if (about.probe.when !== 'between' && others !== topology.sentinels - 1) {
@@ -34,11 +34,11 @@ export const quorum = nodeRule({
         what: 'num-other-sentinels',
         live: String(others),
         wanted: String(topology.sentinels - 1),
-        because: 'it counts other votes than there are sentinels (topology.sentinels)',
+        reason: 'it counts other votes than there are sentinels (topology.sentinels)',
         remedy: `it knows ${others} other sentinels, rendered are ${topology.sentinels - 1}: SENTINEL RESET ${topology.serviceName} while all of them run.`,
       });
     }
-    return together([{ wrong, checked: 2 }, ability(view, about)]);
+    return mergeFindings([{ wrong, checked: 2 }, ability(view, about)]);
   },
 });
 
@@ -70,7 +70,7 @@ function ability({ id, replicas, info }: NodeView, about: RuleContext): Judged {
       what,
       live,
       wanted,
-      because: 'the sentinel takes no proper part in a failover',
+      reason: 'the sentinel takes no proper part in a failover',
       remedy: `${what} is '${live}', must be '${wanted}': ${remedy}.`,
     }));
   return { wrong, checked: values.length };
@@ -84,8 +84,7 @@ function unwatched(node: string, service: string): Judged {
         what: 'sentinel monitor',
         live: 'absent',
         wanted: service,
-        because:
-          'the sentinel does not watch the master and has no vote in a failover (topology.serviceName)',
+        reason: 'the sentinel does not watch the master and has no vote in a failover (topology.serviceName)',
         remedy: `it does not watch ${service}: restart it with its rendered file.`,
       },
     ],

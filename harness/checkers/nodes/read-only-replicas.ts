@@ -10,7 +10,7 @@ export const readOnlyReplicas = directiveRule(
       setting: 'redis.extra',
       wanted: "'yes'",
       value: 'yes',
-      because:
+      reason:
         'a write to a replica is lost at its next synchronisation, and until then its readers see another value',
       holds: (value) => value === 'yes',
     },
@@ -19,7 +19,7 @@ export const readOnlyReplicas = directiveRule(
       setting: 'redis.extra',
       wanted: "'yes'",
       value: 'yes',
-      because: 'a replica that evicts by itself misses keys that its master has',
+      reason: 'a replica that evicts by itself misses keys that its master has',
       holds: (value) => value === 'yes',
     },
   ],

@@ -7,7 +7,7 @@ import { parseClusterNodes, slotOwners } from '../../../infra/redis/cluster-node
 import { CLUSTER_SLOTS } from '../../../infra/topology.ts';
 import type { Checker } from '../checker.ts';
 import { type NodeView, nodeFacts, nodeIds } from './facts.ts';
-import { advised, findingOf, type RuleContext, type Wrong } from './finding.ts';
+import { findingOf, type RuleContext, type Wrong, withAdvice } from './finding.ts';
 import { watchedMaster } from './sentinel.ts';
 
 export const roles: Checker = {
@@ -23,7 +23,7 @@ export const roles: Checker = {
       const sentinels = nodeIds('sentinel', context, facts).map(
         (id): NodeView => probe.nodes.get(id) ?? { id },
       );
-      return { probe, ...judge(views, sentinels, about) };
+      return { probe, ...judgeRoles(views, sentinels, about) };
     });
     const absent = (['start', 'end'] as const).filter((when) => !outer.some((probe) => probe.when === when));
     const finding = findingOf(
@@ -34,7 +34,7 @@ export const roles: Checker = {
         ...judged.flatMap(({ missing, probe }) => missing.map((what) => `${what} (${probe.when})`)),
       ],
     );
-    return advised(finding, context);
+    return withAdvice(finding, context);
   },
 };
 
@@ -44,7 +44,11 @@ interface JudgedRoles {
   readonly checked: number;
 }
 
-function judge(views: readonly NodeView[], sentinels: readonly NodeView[], about: RuleContext): JudgedRoles {
+function judgeRoles(
+  views: readonly NodeView[],
+  sentinels: readonly NodeView[],
+  about: RuleContext,
+): JudgedRoles {
   const { topology } = about.environment;
   const missing = [
     ...views
@@ -78,7 +82,7 @@ function masters(views: readonly NodeView[], wanted: number): readonly Wrong[] {
       what: 'ROLE',
       live: `${found.length} masters`,
       wanted: `${wanted}`,
-      because: 'what one of two masters takes is lost when the other prevails',
+      reason: 'what one of two masters takes is lost when the other prevails',
       remedy: `${found.length} nodes report ROLE master, ${wanted} must: REPLICAOF on those that the sentinels do not name (docs/runbook.md).`,
     },
   ];
@@ -94,7 +98,7 @@ function links(views: readonly NodeView[]): readonly Wrong[] {
         what: 'the link to its master',
         live: link,
         wanted: 'connected',
-        because: 'it falls behind, and a failover to it loses what it does not have',
+        reason: 'it falls behind, and a failover to it loses what it does not have',
         remedy: `its link to the master is '${link}': look at masteruser, masterauth and the log of the node.`,
       },
     ];
@@ -112,7 +116,7 @@ function followers(views: readonly NodeView[], wanted: number): readonly Wrong[]
         what: 'its replicas',
         live,
         wanted: String(wanted),
-        because:
+        reason:
           'with fewer it has no successor or refuses durable writes, with more one of them is a stranger',
         remedy: `it has ${live} replicas, planned are ${wanted}: INFO replication of the node lists them.`,
       },
@@ -141,7 +145,7 @@ function otherMasters(views: readonly NodeView[], { facts }: RuleContext): reado
         what: 'replicaof',
         live,
         wanted: master,
-        because: 'it does not copy from the master: a failover to it loses what the master took',
+        reason: 'it does not copy from the master: a failover to it loses what the master took',
         remedy: `it follows ${live}, the master is ${master}: REPLICAOF ${master.replace(':', ' ')}.`,
       },
     ];
@@ -171,8 +175,7 @@ function namedMasters(sentinels: readonly NodeView[], about: RuleContext): reado
         what: 'its master',
         live: `${address} (${flags})`,
         wanted: `${first?.address} (master)`,
-        because:
-          'sentinels that see another master, or a master that is down, send clients to the wrong node',
+        reason: 'sentinels that see another master, or a master that is down, send clients to the wrong node',
         remedy: `it names ${address} (${flags}): wait for the failover to end, or restart it with its rendered file.`,
       },
     ];
@@ -198,7 +201,7 @@ function slots(views: readonly NodeView[]): readonly Wrong[] {
         what: 'slots with an owner',
         live: String(served),
         wanted: String(CLUSTER_SLOTS),
-        because: 'keys of the other slots can neither be read nor written',
+        reason: 'keys of the other slots can neither be read nor written',
         remedy: `it knows owners of ${served} slots, ${CLUSTER_SLOTS} must have one: CLUSTER NODES shows which are without.`,
       },
     ];
@@ -211,7 +214,7 @@ function halfMoved(node: string, open: number): Wrong {
     what: 'slots that are being moved',
     live: `of ${open} nodes`,
     wanted: 'none',
-    because: 'a move that was not finished sends clients back and forth between two masters',
+    reason: 'a move that was not finished sends clients back and forth between two masters',
     remedy:
       'it has slots that are being moved: finish the move, or CLUSTER SETSLOT with STABLE on both masters.',
   };

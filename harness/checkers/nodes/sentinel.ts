@@ -23,15 +23,15 @@ export function wrongOption(
     readonly live: string;
     readonly wanted: string;
     readonly setting: string;
-    readonly because: string;
+    readonly reason: string;
   },
 ): Wrong {
-  const { option, live, wanted, setting, because } = of;
+  const { option, live, wanted, setting, reason } = of;
   const rendered = renderedOption(view, about, option);
   const service = about.environment.topology.serviceName;
   const remedy =
     rendered !== undefined && rendered !== live
       ? `${option} is '${live}', rendered '${rendered}': SENTINEL SET ${service} ${option} ${rendered}.`
       : `${option} is '${live}', as rendered: set ${setting}.`;
-  return { node: view.id, what: option, live, wanted, rendered, because: `${because} (${setting})`, remedy };
+  return { node: view.id, what: option, live, wanted, rendered, reason: `${reason} (${setting})`, remedy };
 }

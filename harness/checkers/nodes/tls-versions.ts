@@ -1,5 +1,5 @@
 /** Versions of TLS and ciphers that a node must refuse, by its directives and by attempted handshakes. */
-import { type Demand, judgeDirective, together } from './directive.ts';
+import { checkDirective, type Demand, mergeFindings } from './directive.ts';
 import type { NodeView } from './facts.ts';
 import { type Judged, nodeRule, type RuleContext } from './finding.ts';
 
@@ -8,7 +8,7 @@ export const tlsVersions = nodeRule({
   proves: 'no node accepts TLS before 1.2, or a cipher without encryption or without a certificate',
   of: 'all',
   judge: (view, about) =>
-    together([
+    mergeFindings([
       ...(view.id.startsWith('redis') ? [directive(view, about)] : []),
       ...(about.probe.when === 'between' ? [] : [handshakes(view)]),
     ]),
@@ -20,7 +20,7 @@ const PROTOCOLS: Demand = {
   setting: 'security.tls',
   wanted: 'TLSv1.2, TLSv1.3 or both',
   value: 'TLSv1.2 TLSv1.3',
-  because: 'TLS 1.0 and 1.1 are broken (RFC 8996), and without the directive the system decides',
+  reason: 'TLS 1.0 and 1.1 are broken (RFC 8996), and without the directive the system decides',
   holds: (value) =>
     value !== '' && value.split(' ').every((version) => ['tlsv1.2', 'tlsv1.3'].includes(version)),
 };
@@ -30,7 +30,7 @@ const CIPHERS: Demand = {
   setting: 'redis.extra',
   wanted: 'without NULL, EXPORT, RC4, 3DES, MD5 and a lower security level',
   value: '',
-  because: 'these ciphers can be broken',
+  reason: 'these ciphers can be broken',
   holds: (value) =>
     !/(?<![!-])\b(e?NULL|aNULL|EXPORT|EXP|RC4|3?DES|MD5|LOW|ADH|AECDH)\b|SECLEVEL=[01]/i.test(value),
 };
@@ -39,7 +39,7 @@ function directive(view: NodeView, about: RuleContext): Judged {
   if (view.config === undefined) return { wrong: [], checked: 0, missing: 'CONFIG GET' };
   // Without TLS there is no version: `encryption` judges that.
   if (view.config.get('tls-port') === '0') return { wrong: [], checked: 1 };
-  return together([PROTOCOLS, CIPHERS].map((demand) => judgeDirective(view, about, demand)));
+  return mergeFindings([PROTOCOLS, CIPHERS].map((demand) => checkDirective(view, about, demand)));
 }
 
 const REFUSED = ['TLSv1', 'TLSv1.1', 'worthless-ciphers'] as const;
@@ -57,7 +57,7 @@ function handshakes({ id, ports }: NodeView): Judged {
       what: `a handshake with ${name}`,
       live,
       wanted: 'refused',
-      because: 'the link can be read or changed by others (security.tls)',
+      reason: 'the link can be read or changed by others (security.tls)',
       remedy: `it accepts ${name} (${live}): set tls-protocols "TLSv1.2 TLSv1.3" and leave tls-ciphers to OpenSSL.`,
     }));
   return { wrong, checked: tried.length };

@@ -11,8 +11,8 @@ export const users = nodeRule({
     const rendered = facts.rendered.get(id)?.users;
     if (live === undefined || rendered === undefined) return { wrong: [], checked: 0, missing: 'ACL LIST' };
     const wrong: Wrong[] = [];
-    const add = (name: string, state: string, wanted: string, because: string, remedy: string) =>
-      wrong.push({ node: id, what: `user ${name}`, live: state, wanted, because, remedy });
+    const add = (name: string, state: string, wanted: string, reason: string, remedy: string) =>
+      wrong.push({ node: id, what: `user ${name}`, live: state, wanted, reason, remedy });
     for (const name of live.keys()) {
       if (rendered.has(name)) continue;
       add(name, 'present', 'absent', 'the kit did not render it', `ACL DELUSER ${name}, and ACL SAVE.`);
@@ -33,8 +33,8 @@ export const users = nodeRule({
     }
     const byDefault = live.get('default');
     if (byDefault !== undefined && parseUser(byDefault).isOn) {
-      const because = 'every connection is that user until it logs in';
-      add('default', 'on', 'off', because, 'ACL SETUSER default off, and ACL SAVE.');
+      const reason = 'every connection is that user until it logs in';
+      add('default', 'on', 'off', reason, 'ACL SETUSER default off, and ACL SAVE.');
     }
     return { wrong, checked: new Set([...live.keys(), ...rendered.keys()]).size };
   },

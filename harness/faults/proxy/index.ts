@@ -8,13 +8,13 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { KitError } from '../../../config/errors.ts';
 import type { Address } from '../../../infra/topology.ts';
-import { within } from '../../wait.ts';
+import { withTimeout } from '../../wait.ts';
 import type { ProxyCommand, ProxyReply, ProxyRequest } from './process.ts';
 import type { Toxic, Traffic } from './toxic.ts';
 
 export type { Toxic } from './toxic.ts';
 
-const ANSWER_BOUND_MS = 5_000;
+const BOUND = { boundMs: 5_000 };
 
 export interface FaultProxy extends AsyncDisposable {
   /** Address that clients connect to. */
@@ -53,7 +53,7 @@ export async function startProxy(
     exited.then(() => reject(new KitError('the fault proxy ended by itself', { code: 'PROXY_FAILED' })));
     child.send({ id, command } satisfies ProxyRequest, (error) => error && reject(error));
     try {
-      const reply = await within(`the fault proxy to ${command.do}`, promise, { boundMs: ANSWER_BOUND_MS });
+      const reply = await withTimeout(`the fault proxy to ${command.do}`, promise, BOUND);
       if (reply.error !== undefined) {
         throw new KitError(`the fault proxy cannot ${command.do}: ${reply.error}`, {
           code: 'PROXY_FAILED',
@@ -67,9 +67,7 @@ export async function startProxy(
   };
   const end = async () => {
     if (child.connected) child.disconnect();
-    await within('the fault proxy to end', exited, { boundMs: ANSWER_BOUND_MS }).catch(() =>
-      child.kill('SIGKILL'),
-    );
+    await withTimeout('the fault proxy to end', exited, BOUND).catch(() => child.kill('SIGKILL'));
   };
 
   try {

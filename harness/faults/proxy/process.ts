@@ -28,7 +28,7 @@ export interface ProxyReply {
 
 let proxy: ProxyServer | undefined;
 
-async function obey(command: ProxyCommand): Promise<void> {
+async function runCommand(command: ProxyCommand): Promise<void> {
   if (command.do === 'listen') {
     proxy = await ProxyServer.start(command.upstream, command.host);
     return;
@@ -41,7 +41,7 @@ async function obey(command: ProxyCommand): Promise<void> {
 }
 
 process.on('message', ({ id, command }: ProxyRequest) => {
-  obey(command).then(
+  runCommand(command).then(
     () =>
       process.send?.({
         id,

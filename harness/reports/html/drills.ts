@@ -36,13 +36,13 @@ function drill(trials: readonly TrialView[], draw: Draw): Markup {
   if (named === undefined) return html``;
   const id = slug(named.drill);
   return html`<article class="drill" id="d-${id}"><h3>${oneLine(named.title)} <code>${oneLine(named.drill)}</code></h3>
-<p class="safe">${oneLine(named.safeOutcome)}</p>${trials.filter(({ status }) => status !== 'completed').map(broken)}
+<p class="safe">${oneLine(named.safeOutcome)}</p>${trials.filter(({ status }) => status !== 'completed').map(brokenTrial)}
 ${first !== undefined && draw(first, `f-${id}-${first.trial}`)}
-${others.length > 0 && html`<details class="trials"><summary>${formatNumber(others.length)} more ${others.length === 1 ? 'trial' : 'trials'}; the one above is that with our client's longest silence</summary>${others.map((trial) => html`<h4>Trial ${trial.trial}${inRound(trial)} ${silences(trial)}</h4>${draw(trial, `f-${id}-${trial.trial}`)}`)}</details>`}
+${others.length > 0 && html`<details class="trials"><summary>${formatNumber(others.length)} more ${others.length === 1 ? 'trial' : 'trials'}; the one above is that with our client's longest silence</summary>${others.map((trial) => html`<h4>Trial ${trial.trial}${inRound(trial)} ${longestSilences(trial)}</h4>${draw(trial, `f-${id}-${trial.trial}`)}`)}</details>`}
 </article>`;
 }
 
-function silences(trial: TrialView): Markup {
+function longestSilences(trial: TrialView): Markup {
   const parts = clientsOf(trial).map((client) => {
     const span = longestSilence(trial.timelines[client] ?? [], trial.binMs);
     return `${clientName(client)} ${span === null ? 'never silent' : `silent for ${formatMs(span.toMs - span.fromMs)}`}`;
@@ -55,7 +55,7 @@ function inRound({ round = 1 }: TrialView): string {
   return round > 1 ? `, round ${round}` : '';
 }
 
-function broken(trial: TrialView): Markup {
+function brokenTrial(trial: TrialView): Markup {
   return html`<p class="broken"><b>Trial ${trial.trial}${inRound(trial)}: ${trial.status.replace('-', ' ')}.</b> ${oneLine(trial.reason ?? 'No reason was given.')}</p>`;
 }
 
@@ -70,16 +70,16 @@ function benchmarks(report: Report): Markup | null {
 export function integrationSection(report: Report): Markup | null {
   const trials = report.trials.filter(({ family }) => family === 'integration');
   if (trials.length === 0) return null;
-  return html`<section id="integration"><h2>Integration</h2><div class="scripts">${trials.map(script)}</div></section>`;
+  return html`<section id="integration"><h2>Integration</h2><div class="scripts">${trials.map(scriptTable)}</div></section>`;
 }
 
-function script(trial: TrialView): Markup {
+function scriptTable(trial: TrialView): Markup {
   const held = trial.expectations.filter((each) => each.held).length;
   const all = trial.expectations.length;
   const bad = held < all || trial.status !== 'completed';
   const tally = all === 0 ? 'nothing expected' : `${formatNumber(held)} of ${formatNumber(all)} held`;
   return html`<details id="d-${slug(trial.drill)}${trial.trial > 1 && `-${trial.trial}`}" class="script${bad && ' bad'}"${bad && html` open`}><summary><span><b>${oneLine(trial.title)}</b> <code>${oneLine(trial.drill)}</code>${inRound(trial)}</span><span class="held">${tally}</span></summary>
-${trial.status !== 'completed' && broken(trial)}
+${trial.status !== 'completed' && brokenTrial(trial)}
 ${
   all > 0 &&
   scrolling(

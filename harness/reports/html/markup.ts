@@ -2,7 +2,7 @@
  * Markup that is safe by construction: values in a template are text and get escaped, unless they are markup made here.
  * So a page holds no element that its source does not show, whatever an error text contains.
  */
-import { clean } from '../wording.ts';
+import { cleanText } from '../wording.ts';
 
 const ENTITY: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -37,7 +37,7 @@ function render(content: Content): string {
   if (content === null || content === undefined || content === false) return '';
   if (content instanceof Markup) return content.text;
   if (typeof content === 'string' || typeof content === 'number') {
-    return clean(String(content)).replace(/[&<>"']/g, (symbol) => ENTITY[symbol] ?? symbol);
+    return cleanText(String(content)).replace(/[&<>"']/g, (symbol) => ENTITY[symbol] ?? symbol);
   }
   return content.map(render).join('');
 }
@@ -45,7 +45,7 @@ function render(content: Content): string {
 /** A name for `id` and `#` links: letters, digits and dashes. */
 export function slug(text: string): string {
   return (
-    clean(text)
+    cleanText(text)
       .toLowerCase()
       .replace(/[^a-z0-9]+/g, '-')
       .replace(/^-|-$/g, '') || 'none'
@@ -54,7 +54,7 @@ export function slug(text: string): string {
 
 /** A link to a file of the run folder. It starts with `./`, so that no path can become a scheme. */
 export function fileHref(path: string): string {
-  return `./${clean(path)
+  return `./${cleanText(path)
     .replace(/\ufffd/g, '')
     .split('/')
     .map(encodeURIComponent)

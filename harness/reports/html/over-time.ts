@@ -98,7 +98,7 @@ function panel(frame: Frame, client: string, id: string): Markup {
     percentile(frame, bins, 'p99Ms', 'p99'),
     lastLabels(frame, bins),
     marks(frame, client),
-    silence(frame, bins),
+    silenceSummary(frame, bins),
     timeAxis(x, frame.latencyBottom),
   );
 }
@@ -134,7 +134,7 @@ function throughput({ trial, x, rate }: Frame, bins: readonly TimelineBin[]): Ma
 }
 
 /** Labels the time without answers, in the empty space that it leaves among the latencies. */
-function silence({ trial, x, latencyBottom }: Frame, bins: readonly TimelineBin[]): Markup | null {
+function silenceSummary({ trial, x, latencyBottom }: Frame, bins: readonly TimelineBin[]): Markup | null {
   const span = longestSilence(bins, trial.binMs);
   if (span === null) return null;
   const from = round(x(span.fromMs));

@@ -1,4 +1,4 @@
-/** Basis of the verdict: departures, seal, versions, machine, and how to recompute it. */
+/** Basis of the verdict: deviations, seal, versions, machine, and how to recompute it. */
 import type { Report } from '../report.ts';
 import {
   formatBytes,
@@ -25,7 +25,7 @@ export function provenanceSection(report: Report): Markup {
     ['command', run.argv.length === 0 ? '–' : run.argv.join(' ')],
   ];
   return html`<section id="provenance"><h2>On what it stands</h2><div class="columns">
-<div><h3>Departures</h3>${run.departures.length === 0 ? html`<p class="quiet">None: everything ran as configured.</p>` : html`<ul class="departures">${run.departures.map((each) => html`<li>${oneLine(each)}</li>`)}</ul>`}
+<div><h3>Deviations</h3>${run.deviations.length === 0 ? html`<p class="quiet">None: everything ran as configured.</p>` : html`<ul class="deviations">${run.deviations.map((each) => html`<li>${oneLine(each)}</li>`)}</ul>`}
 <h3>Integrity</h3>${integrity(report)}
 <h3>Recompute it</h3><p>Proves the hash of every file, judges the recorded histories again and compares this report byte for byte:</p><pre><code>kit verify ${runFolder(report)}</code></pre></div>
 <dl class="facts wide">${rows.map(([name, value]) => html`<div><dt>${oneLine(name)}</dt><dd>${name === 'configuration' ? html`<code title="${oneLine(value)}">${shortSha(value)}</code>` : oneLine(value)}</dd></div>`)}</dl>

@@ -214,7 +214,7 @@ figure+figure{margin-top:28px}
 .script tr.fail td{color:var(--fail)}
 .columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,380px),1fr));gap:32px 64px}
 .columns h3{margin-top:28px}.columns>div>h3:first-child{margin-top:0}
-.departures li{margin:6px 0;padding-left:16px;border-left:2px solid var(--rule)}
+.deviations li{margin:6px 0;padding-left:16px;border-left:2px solid var(--rule)}
 .facts.wide{align-self:start}.facts.wide div{grid-template-columns:148px minmax(0,1fr)}
 pre{background:var(--wash);padding:10px 14px;margin-top:8px;overflow-x:auto}
 `;

@@ -81,7 +81,7 @@ export function waivers(report: Report): Markup | null {
     ([criterion, { owner, reason, expires }]) =>
       html`<li class="${slug(STATE_LABEL.WAIVED)}"><h3>${stateWord('WAIVED')} <a href="#c-${slug(criterion.id)}">${oneLine(criterion.title)}</a></h3>
 <p class="figures"><b>${formatMeasured(criterion)}</b> measured · target ${formatTarget(criterion)} · n ${formatNumber(criterion.n)}</p>
-<p>${oneLine(criterion.because)}</p>
+<p>${oneLine(criterion.reason)}</p>
 <dl class="facts"><div><dt>owner</dt><dd>${oneLine(owner)}</dd></div><div><dt>until</dt><dd>${oneLine(expires)}</dd></div><div><dt>reason</dt><dd>${oneLine(reason)}</dd></div></dl></li>`,
   )}</ol></section>`;
 }
@@ -97,13 +97,13 @@ export function blockers(report: Report): Markup | null {
   ];
   if (criteria.length + problems.length === 0) return null;
   return html`<section id="blockers"><h2>What holds it back</h2>
-${problems.length > 0 && html`<div class="notice"><h3>The evidence is not whole</h3><ul>${problems.map((line) => html`<li>${oneLine(line)}</li>`)}</ul></div>`}
+${problems.length > 0 && html`<div class="notice"><h3>The evidence is incomplete</h3><ul>${problems.map((line) => html`<li>${oneLine(line)}</li>`)}</ul></div>`}
 <ol class="blockers">${criteria.map(
     (
       criterion,
     ) => html`<li class="${slug(STATE_LABEL[criterion.state])}"><h3>${stateWord(criterion.state)} <a href="#c-${slug(criterion.id)}">${oneLine(criterion.title)}</a></h3>
 <p class="figures"><b>${formatMeasured(criterion)}</b> measured · target ${formatTarget(criterion)} · n ${formatNumber(criterion.n)}${criterion.n < criterion.minN && html` of at least ${formatNumber(criterion.minN)}`}${formatAttempts(criterion) !== '' && ` · ${formatAttempts(criterion)}`}${criterion.bound !== null && html` · bound ${formatBound(criterion.bound, criterion.unit)}`}</p>
-${criterion.because !== '' && html`<p>${oneLine(criterion.because)}</p>`}
+${criterion.reason !== '' && html`<p>${oneLine(criterion.reason)}</p>`}
 ${criterion.waiver !== undefined && html`<p>${formatWaiver(criterion)}</p>`}
 ${criterion.remedy !== '' && html`<p class="remedy"><span>Remedy</span> ${oneLine(criterion.remedy)}</p>`}</li>`,
   )}</ol></section>`;

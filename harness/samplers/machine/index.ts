@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads';
 import { KitError } from '../../../config/errors.ts';
 import type { Environment, NodeStatus } from '../../../infra/substrates/environment.ts';
 import type { Clock } from '../../history/clock.ts';
-import { until, within } from '../../wait.ts';
+import { waitUntil, withTimeout } from '../../wait.ts';
 import type { ControlTarget } from './control.ts';
 import type { FromWatch, ToWatch, WatchedThreads } from './protocol.ts';
 
@@ -39,34 +39,37 @@ export interface MachineWatch extends AsyncDisposable {
 export function openMachineWatch(): MachineWatch {
   const worker = new Worker(new URL('./thread.ts', import.meta.url), { name: 'machine', execArgv: [] });
   worker.unref();
-  const say = (message: ToWatch) => worker.postMessage(message);
-  const heard = <T extends FromWatch['type']>(type: T) => heardFrom(worker, type);
+  const sendToThread = (message: ToWatch) => worker.postMessage(message);
+  const nextMessage = <T extends FromWatch['type']>(type: T) => nextMessageFrom(worker, type);
   let over: AbortController | undefined;
   return {
     async begin(environment, clock, historyPath) {
       const nodes = await environment.status();
       const threads = threadsOf(nodes);
       const { control, node } = await controlOf(environment, nodes);
-      const begun = heard('begun');
+      const begun = nextMessage('begun');
       const request = { historyPath, originNs: clock.originNs, control, controlThread: node };
-      say({ type: 'begin', request: { ...request, threads: { main: '/proc/self/schedstat', ...threads } } });
+      sendToThread({
+        type: 'begin',
+        request: { ...request, threads: { main: '/proc/self/schedstat', ...threads } },
+      });
       await begun;
       over = new AbortController();
       const { signal } = over;
       const onGone = (message: FromWatch) => {
-        if (message.type === 'gone') void returned(environment, message.name, signal).then(again);
+        if (message.type === 'gone') void threadAfterRestart(environment, message.name, signal).then(again);
       };
       const again = (found: WatchedThreads | undefined) => {
-        if (found !== undefined && !signal.aborted) say({ type: 'threads', threads: found });
+        if (found !== undefined && !signal.aborted) sendToThread({ type: 'threads', threads: found });
       };
       worker.on('message', onGone);
       return {
-        watch: (more) => say({ type: 'threads', threads: more }),
+        watch: (more) => sendToThread({ type: 'threads', threads: more }),
         async stop() {
           over?.abort();
           worker.off('message', onGone);
-          const ended = heard('ended');
-          say({ type: 'end' });
+          const ended = nextMessage('ended');
+          sendToThread({ type: 'end' });
           const { error } = await ended;
           if (error !== undefined) throw new KitError(error, { code: 'HISTORY_NOT_WRITTEN' });
         },
@@ -80,7 +83,7 @@ export function openMachineWatch(): MachineWatch {
 }
 
 /** Next message of that type, within a bound. */
-async function heardFrom<T extends FromWatch['type']>(
+async function nextMessageFrom<T extends FromWatch['type']>(
   worker: Worker,
   type: T,
 ): Promise<Extract<FromWatch, { type: T }>> {
@@ -93,7 +96,9 @@ async function heardFrom<T extends FromWatch['type']>(
   worker.once('error', failed);
   worker.once('exit', failed);
   try {
-    return await within(`the watch of the machine to have ${type}`, promise, { boundMs: ANSWER_BOUND_MS });
+    return await withTimeout(`the watch of the machine to have ${type}`, promise, {
+      boundMs: ANSWER_BOUND_MS,
+    });
   } finally {
     worker.off('message', listener);
     worker.off('error', failed);
@@ -116,13 +121,13 @@ function isServer(pid: number): boolean {
 }
 
 /** New process of a node; undefined when there is none within the bound. */
-async function returned(
+async function threadAfterRestart(
   environment: Environment,
   node: string,
   signal: AbortSignal,
 ): Promise<WatchedThreads | undefined> {
   try {
-    return await until(
+    return await waitUntil(
       `${node} to run again`,
       async () => {
         const found = threadsOf((await environment.status()).filter(({ id }) => id === node));

@@ -11,7 +11,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { type Clock, openClock } from '../../history/clock.ts';
 import { openRecorder, type Recorder } from '../../history/recorder.ts';
-import { until } from '../../wait.ts';
+import { waitUntil } from '../../wait.ts';
 import { type Control, openControl } from './control.ts';
 import { DiskControl } from './disk.ts';
 import {
@@ -154,7 +154,7 @@ export class MachineSampling {
     const control = this.#control;
     if (control === undefined) return;
     const wait = { boundMs: CONTROL_BOUND_MS };
-    await until('the control measurement to connect', async () => control.isIdle, wait).catch(
+    await waitUntil('the control measurement to connect', async () => control.isIdle, wait).catch(
       () => undefined,
     );
   }

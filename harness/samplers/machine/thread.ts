@@ -5,24 +5,24 @@ import { MachineSampling } from './sampling.ts';
 
 let sampling: MachineSampling | undefined;
 
-const say = (message: FromWatch) => parentPort?.postMessage(message);
+const sendToMain = (message: FromWatch) => parentPort?.postMessage(message);
 
 parentPort?.on('message', async (message: ToWatch) => {
   if (message.type === 'threads') sampling?.watch(message.threads);
   else if (message.type === 'begin') {
     await sampling?.close().catch(() => undefined);
-    const begun = new MachineSampling(message.request, (name) => say({ type: 'gone', name }));
+    const begun = new MachineSampling(message.request, (name) => sendToMain({ type: 'gone', name }));
     sampling = begun;
     await begun.connected();
-    say({ type: 'begun' });
+    sendToMain({ type: 'begun' });
   } else {
     const ending = sampling;
     sampling = undefined;
     try {
       await ending?.close();
-      say({ type: 'ended' });
+      sendToMain({ type: 'ended' });
     } catch (error) {
-      say({ type: 'ended', error: error instanceof Error ? error.message : String(error) });
+      sendToMain({ type: 'ended', error: error instanceof Error ? error.message : String(error) });
     }
   }
 });

@@ -46,7 +46,7 @@ export async function openNodeFacts({ environment, clock, recorder }: SamplerCon
       record(undefined, { name: 'probe', data: { when, number: probes } });
       const asking: Asking = {
         redaction,
-        isWhole: when !== 'between',
+        isComplete: when !== 'between',
         isCluster: environment.cluster !== undefined,
       };
       const facts = await Promise.all(
@@ -57,7 +57,7 @@ export async function openNodeFacts({ environment, clock, recorder }: SamplerCon
       );
       for (const { node, facts: found } of facts) for (const fact of found) record(node, fact);
       const silent = facts.filter(({ facts: found }) => found.some(({ name }) => name === 'unanswered'));
-      if (!asking.isWhole || environment.substrate === 'attached') return silent.map(({ node }) => node);
+      if (!asking.isComplete || environment.substrate === 'attached') return silent.map(({ node }) => node);
       const configs = new Map(
         facts.map(({ node, facts: found }) => [node, found.find(({ name }) => name === 'config')?.data]),
       );

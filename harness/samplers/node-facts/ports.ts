@@ -37,7 +37,7 @@ export async function portFields(address: Address, isTls: boolean): Promise<Reco
 
 /** Whether a server replies to a line of text. A TLS port closes the connection instead. */
 export function plainText({ host, port }: Address): Promise<string> {
-  return settled((settle) => {
+  return socketResult((settle) => {
     const socket = connectPlain({ host, port }, () => socket.write('PING\r\n'));
     socket.on('data', (data) => settle(/^[+-]/.test(data.toString('latin1')) ? 'accepted' : 'refused'));
     socket.on('close', () => settle('refused'));
@@ -52,7 +52,7 @@ function handshake(
   maxVersion: SecureVersion,
   ciphers: string,
 ): Promise<string> {
-  return settled((settle) => {
+  return socketResult((settle) => {
     const options = { host, port, minVersion, maxVersion, ciphers, rejectUnauthorized: false };
     const socket = connectTls(options, () => settle(`accepted ${socket.getCipher().name}`));
     socket.on('close', () => settle('refused'));
@@ -61,7 +61,7 @@ function handshake(
   });
 }
 
-function settled(open: (settle: (outcome: string) => void) => { destroy(): void }): Promise<string> {
+function socketResult(open: (settle: (outcome: string) => void) => { destroy(): void }): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>();
   const timer = setTimeout(() => resolve('no answer'), BOUND_MS);
   const socket = open(resolve);

@@ -24,7 +24,7 @@ const INFO_FIELDS = new Set(
 export interface Asking {
   readonly redaction: Redaction;
   /** Whether to take the whole record, or only the facts that may change between two trials. */
-  readonly isWhole: boolean;
+  readonly isComplete: boolean;
   readonly isCluster: boolean;
 }
 
@@ -45,7 +45,7 @@ export async function redisFacts(redis: Redis, asking: Asking): Promise<readonly
     if (command === 'ROLE') return { name: 'role', data: roleFields(value) };
     return { name: 'cluster-nodes', data: clusterFields(String(value)) };
   });
-  return asking.isWhole ? [...facts, ...(await commandClasses(redis))] : facts;
+  return asking.isComplete ? [...facts, ...(await commandClasses(redis))] : facts;
 }
 
 /** INFO and ROLE, which every user of an attached server needs. */

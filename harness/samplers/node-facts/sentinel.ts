@@ -15,7 +15,7 @@ const MOVING =
 export async function sentinelFacts(
   redis: Redis,
   service: string,
-  { redaction, isWhole }: Asking,
+  { redaction, isComplete: isWhole }: Asking,
 ): Promise<readonly Fact[]> {
   const facts = await factsOf(
     redis,
@@ -37,7 +37,7 @@ export async function sentinelFacts(
 
 function factOfReply(redaction: Redaction) {
   const each = (name: string, value: unknown): readonly Fact[] => {
-    const records = recordsOf(value).map((pairs) => ({ name, data: steady(pairs) }));
+    const records = recordsOf(value).map((pairs) => ({ name, data: stableFields(pairs) }));
     // An empty list is a fact as well: the sentinel has discovered none.
     return [{ name: `${name}-count`, data: { count: records.length } }, ...records];
   };
@@ -63,7 +63,7 @@ function factOfReply(redaction: Redaction) {
   };
 }
 
-function steady(pairs: readonly (readonly [string, string])[]): Fields {
+function stableFields(pairs: readonly (readonly [string, string])[]): Fields {
   return Object.fromEntries(pairs.filter(([name]) => !MOVING.test(name)));
 }
 

@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { KitError } from '../../../config/errors.ts';
-import { within } from '../../wait.ts';
+import { withTimeout } from '../../wait.ts';
 import type { ClientSpec } from '../adapter.ts';
 import type { CacheOverrides } from '../kit.ts';
 import type { Call, Caller, Performed } from './call.ts';
@@ -64,7 +64,7 @@ class Child implements CallerProcess {
 
   async kill(): Promise<void> {
     this.#process.kill('SIGKILL');
-    await within(`the process of ${this.name} to end`, this.#exited, { boundMs: REPLY_BOUND_MS });
+    await withTimeout(`the process of ${this.name} to end`, this.#exited, { boundMs: REPLY_BOUND_MS });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -81,7 +81,7 @@ class Child implements CallerProcess {
     });
     try {
       const what = `the process of ${this.name} to ${command.do}`;
-      const reply = await within(what, promise, { boundMs: REPLY_BOUND_MS });
+      const reply = await withTimeout(what, promise, { boundMs: REPLY_BOUND_MS });
       if (reply.error !== undefined) throw this.#failed(command.do, reply.error);
       return reply.performed;
     } finally {
@@ -91,7 +91,9 @@ class Child implements CallerProcess {
 
   async end(): Promise<void> {
     if (this.#process.connected) this.#process.disconnect();
-    const ended = within(`the process of ${this.name} to end`, this.#exited, { boundMs: REPLY_BOUND_MS });
+    const ended = withTimeout(`the process of ${this.name} to end`, this.#exited, {
+      boundMs: REPLY_BOUND_MS,
+    });
     await ended.catch(() => this.#process.kill('SIGKILL'));
   }
 

@@ -31,7 +31,7 @@ export interface CallerReply {
 
 let cache: Cache | undefined;
 
-async function obey(command: CallerCommand): Promise<Performed | undefined> {
+async function runCommand(command: CallerCommand): Promise<Performed | undefined> {
   if (command.do === 'open') {
     const { spec, overrides } = command;
     cache = openKit(spec, await loadClient(spec), overrides);
@@ -45,7 +45,7 @@ async function obey(command: CallerCommand): Promise<Performed | undefined> {
 }
 
 process.on('message', ({ id, command }: CallerRequest) => {
-  obey(command).then(
+  runCommand(command).then(
     (performed) => process.send?.({ id, ...(performed && { performed }) } satisfies CallerReply),
     (error: unknown) =>
       process.send?.({

@@ -3,7 +3,7 @@
  * proxy `down`). Calls one after the other, so that the number of failures that opened it is exact.
  */
 import type { Cache, CacheEvent } from '../../../client/index.ts';
-import { until } from '../../wait.ts';
+import { waitUntil } from '../../wait.ts';
 import type { Resolved } from '../parameters.ts';
 import type { MasterProxy, ScriptContext } from './script.ts';
 import { equals, scripted } from './script.ts';
@@ -54,7 +54,7 @@ async function throughOutage(
   expect(`${name}-closed-before`, 'closed while Redis answers', equals('closed', cache.stats().breaker.kind));
 
   await strike();
-  const openedMs = await trip(context, outage, breaker.threshold);
+  const openedMs = await tripBreaker(context, outage, breaker.threshold);
   await expectAnswersWhileOpen(context, outage);
   await proxy.reset();
   const closedMs = await reset(context, outage);
@@ -94,7 +94,7 @@ function watchTransitions({ record, clock }: Context, cache: Cache): readonly st
 }
 
 /** Calls until it is open; returns the time that this took. */
-async function trip({ expect, clock, parameters }: Context, outage: Outage, threshold: number) {
+async function tripBreaker({ expect, clock, parameters }: Context, outage: Outage, threshold: number) {
   const { cache, name, key } = outage;
   const struckUs = clock.nowUs();
   let calls = 0;
@@ -123,7 +123,7 @@ async function expectAnswersWhileOpen(context: Context, { cache, name, key }: Ou
 /** Calls until it is closed again; returns the time that this took. */
 async function reset({ expect, clock, parameters, signal }: Context, { cache, name, key }: Outage) {
   const healedUs = clock.nowUs();
-  const closed = await until(
+  const closed = await waitUntil(
     'the breaker to close',
     async () => {
       await cache.get(key);

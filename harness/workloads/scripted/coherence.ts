@@ -2,13 +2,13 @@
  * Keys that are overwritten, deleted and invalidated, and then read through every tier: a plain cache, one with a first tier, and one with a
  * first tier in another process. A plain cache has the new value at once, a first tier within its bound.
  */
-import { until } from '../../wait.ts';
+import { waitUntil } from '../../wait.ts';
 import type { Call, Caller, Operation, Performed } from '../calls/call.ts';
 import { callerOf } from '../calls/perform.ts';
 import { valueText } from '../calls/value-text.ts';
 import type { Resolved } from '../parameters.ts';
 import { prefixOf, rawKeys } from '../raw-keys.ts';
-import { equals, type ScriptContext, scripted, UNHURRIED } from './script.ts';
+import { equals, RELAXED_LIMITS, type ScriptContext, scripted } from './script.ts';
 
 /** `settleBoundMs`: longer than the bound of a first tier (500 ms), so that a slow machine alone is no finding. */
 const defaults = { keys: 1_000, tagged: 200, chunk: 100, settleBoundMs: 5_000 };
@@ -32,11 +32,11 @@ export const coherence = scripted({
   async run(context) {
     const { open, startProcess, remember, tag, spec } = context;
     const namespace = `${spec.settings.namespace}:coherence-${tag}`;
-    const plain = open({ ...UNHURRIED, namespace });
+    const plain = open({ ...RELAXED_LIMITS, namespace });
     const callers: Callers = {
       plain: callerOf('plain', plain),
-      tiered: callerOf('tiered', open({ ...UNHURRIED, namespace, l1: {} })),
-      process: await startProcess('process', { ...UNHURRIED, namespace, l1: {} }),
+      tiered: callerOf('tiered', open({ ...RELAXED_LIMITS, namespace, l1: {} })),
+      process: await startProcess('process', { ...RELAXED_LIMITS, namespace, l1: {} }),
     };
     await plain.ping();
     try {
@@ -142,7 +142,9 @@ async function settled(
     return answers.every((answer, i) => answer === right[i]);
   };
   const wait = { boundMs: parameters.settleBoundMs, signal };
-  await until(`${caller.name} to read the new values`, isFresh, wait).catch(() => signal.throwIfAborted());
+  await waitUntil(`${caller.name} to read the new values`, isFresh, wait).catch(() =>
+    signal.throwIfAborted(),
+  );
 }
 
 /** Reads all keys by an operation; a missing answer is counted as a miss. */

@@ -4,7 +4,7 @@
  */
 import type { StandardSchema } from '../../../client/index.ts';
 import { encodeEnvelope } from '../../../client/index.ts';
-import { until } from '../../wait.ts';
+import { waitUntil } from '../../wait.ts';
 import { equals, errorOf, scripted } from './script.ts';
 
 interface User {
@@ -74,10 +74,14 @@ export const corruptPayload = scripted({
         `${poison}: nothing wrong is returned`,
         equals(null, (seen ?? null) as null),
       );
-      const purged = await until(`${poison} to be purged`, async () => (await redis.exists(physical)) === 0, {
-        boundMs: parameters.purgeBoundMs,
-        signal,
-      }).catch(() => false);
+      const purged = await waitUntil(
+        `${poison} to be purged`,
+        async () => (await redis.exists(physical)) === 0,
+        {
+          boundMs: parameters.purgeBoundMs,
+          signal,
+        },
+      ).catch(() => false);
       expect(`${poison}-purged`, `${poison}: it is purged from Redis`, equals(true, purged));
 
       await plant();

@@ -4,8 +4,8 @@
  */
 import type { Cache, Durability } from '../../../client/index.ts';
 import type { Heal } from '../../../infra/substrates/environment.ts';
-import { until } from '../../wait.ts';
-import { equals, type ScriptContext, scripted, UNHURRIED } from './script.ts';
+import { waitUntil } from '../../wait.ts';
+import { equals, RELAXED_LIMITS, type ScriptContext, scripted } from './script.ts';
 
 /** `timeoutMs` of a write while the replicas are paused: shorter than the lag at which a master refuses writes (2 s). */
 const defaults = { writes: 10, batch: 20, timeoutMs: 5_000, heldTimeoutMs: 300, recoveryBoundMs: 15_000 };
@@ -65,7 +65,7 @@ export const durableWrites = scripted({
   async run(context) {
     const { environment, open, expect, parameters, signal } = context;
     const { timeoutMs, heldTimeoutMs, recoveryBoundMs } = parameters;
-    const cache = open({ commandTimeoutMs: UNHURRIED.commandTimeoutMs });
+    const cache = open({ commandTimeoutMs: RELAXED_LIMITS.commandTimeoutMs });
     await cache.ping();
     const replicas = await replicasOf(context);
     await expectConfirmed(context, { cache, replicas, phase: 'before', timeoutMs });
@@ -98,8 +98,8 @@ export const durableWrites = scripted({
         () => false,
       );
     };
-    await until('durable writes after the pause', isBack, { boundMs: recoveryBoundMs, signal }).catch(() =>
-      signal.throwIfAborted(),
+    await waitUntil('durable writes after the pause', isBack, { boundMs: recoveryBoundMs, signal }).catch(
+      () => signal.throwIfAborted(),
     );
     await expectConfirmed(context, { cache, replicas, phase: 'after', timeoutMs });
   },

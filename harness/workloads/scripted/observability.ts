@@ -4,7 +4,7 @@
  * count: 0 equals 0 whatever is counted.
  */
 import type { CompletionEvent, HistoryEvent, InvokeEvent } from '../../history/events.ts';
-import { until } from '../../wait.ts';
+import { waitUntil } from '../../wait.ts';
 import { Issuer, type PlannedOperation } from '../issuer.ts';
 import { adaptCache } from '../kit.ts';
 import { latenessMeter } from '../lateness.ts';
@@ -28,7 +28,7 @@ export const observability = scripted({
     const events = await exercise(context, cache, async (loads) => {
       // A loaded value is stored in the background; a disconnect meanwhile would be an error that no history has.
       const stored = () => cache.stats().writes >= parameters.sets + loads;
-      await until('what was loaded to be stored', stored, { boundMs: 5_000, signal });
+      await waitUntil('what was loaded to be stored', stored, { boundMs: 5_000, signal });
       await proxy.down();
     });
 

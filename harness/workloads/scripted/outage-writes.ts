@@ -3,7 +3,7 @@
  * all reads again.
  */
 import type { Cache } from '../../../client/index.ts';
-import { until } from '../../wait.ts';
+import { waitUntil } from '../../wait.ts';
 import type { Resolved } from '../parameters.ts';
 import { equals, errorOf, type ScriptContext, scripted } from './script.ts';
 
@@ -82,7 +82,7 @@ async function expectAfter(setting: Setting, all: readonly string[]): Promise<vo
     return reads.every(({ source }) => source === 'redis');
   };
   const wait = { boundMs: parameters.recoveryBoundMs, signal };
-  const back = await until('Redis to serve all reads again', isBack, wait).catch(() => false);
+  const back = await waitUntil('Redis to serve all reads again', isBack, wait).catch(() => false);
   expect('read-from-redis', 'Redis serves all reads again without a restart', equals(true, back));
   const receipt = await cache.set(set[0] ?? '', 'after');
   expect('recovered', 'writes go to Redis again', equals('redis', receipt.source));

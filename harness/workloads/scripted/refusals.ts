@@ -4,9 +4,9 @@
  */
 import type { Redis } from 'ioredis';
 import type { Cache } from '../../../client/index.ts';
-import { until } from '../../wait.ts';
+import { waitUntil } from '../../wait.ts';
 import { prefixOf, rawKeys } from '../raw-keys.ts';
-import { equals, errorOf, type ScriptContext, scripted, UNHURRIED } from './script.ts';
+import { equals, errorOf, RELAXED_LIMITS, type ScriptContext, scripted } from './script.ts';
 
 const DIRECTIVE = 'min-replicas-to-write';
 /** More replicas than any environment has. */
@@ -17,7 +17,7 @@ export const refusals = scripted({
   defaults: { keys: 10, storedBoundMs: 5_000 },
   async run(context) {
     const { open, remember, expect, masters, tag, spec, parameters, signal } = context;
-    const cache = open({ ...UNHURRIED, namespace: `${spec.settings.namespace}:refusals-${tag}` });
+    const cache = open({ ...RELAXED_LIMITS, namespace: `${spec.settings.namespace}:refusals-${tag}` });
     const codes = new Set<string>();
     cache.on((event) => {
       if (event.type === 'refused') codes.add(event.code);
@@ -36,7 +36,7 @@ export const refusals = scripted({
     });
     const isStored = async () => (await rawKeys(context, prefixOf(cache))).has(cache.physicalKey(name));
     const wait = { boundMs: parameters.storedBoundMs, signal };
-    const stored = await until('the loaded value in Redis', isStored, wait).catch(() => false);
+    const stored = await waitUntil('the loaded value in Redis', isStored, wait).catch(() => false);
     expect('stored-again', 'is stored in Redis, without a restart', equals(true, stored));
     remember(...(await rawKeys(context, prefixOf(cache))).keys());
   },

@@ -1,12 +1,12 @@
 /** Loads that several callers and several processes ask for at the same time: loaders are counted in every process. */
-import { pause, until } from '../../wait.ts';
+import { pause, waitUntil } from '../../wait.ts';
 import type { Call, Caller, Performed } from '../calls/call.ts';
 import type { CallerProcess } from '../calls/child.ts';
 import { callerOf } from '../calls/perform.ts';
 import { valueText } from '../calls/value-text.ts';
 import type { Resolved } from '../parameters.ts';
 import { prefixOf, rawKeys } from '../raw-keys.ts';
-import { equals, type ScriptContext, scripted, UNHURRIED } from './script.ts';
+import { equals, RELAXED_LIMITS, type ScriptContext, scripted } from './script.ts';
 
 const defaults = {
   keys: 20,
@@ -42,8 +42,8 @@ export const singleFlight = scripted({
     const { open, startProcess, remember, tag, spec, parameters } = context;
     const overrides = {
       namespace: `${spec.settings.namespace}:flights-${tag}`,
-      commandTimeoutMs: UNHURRIED.commandTimeoutMs,
-      compute: { ...UNHURRIED.compute, leaseMs: parameters.leaseMs },
+      commandTimeoutMs: RELAXED_LIMITS.commandTimeoutMs,
+      compute: { ...RELAXED_LIMITS.compute, leaseMs: parameters.leaseMs },
     };
     const short = { ...overrides, compute: { ...overrides.compute, leaseMs: parameters.shortLeaseMs } };
     const cache = open(overrides);
@@ -168,7 +168,7 @@ async function expectLeaseEnds(
     return held.some((name) => name.endsWith(key) || name.endsWith(`${key}}`));
   };
   const wait = { boundMs: parameters.storedBoundMs, signal };
-  const leased = await until('the lease of the process that will end', isLeased, wait).catch(() => false);
+  const leased = await waitUntil('the lease of the process that will end', isLeased, wait).catch(() => false);
   await dying.kill();
   await lost;
   const call: Call = { operation: 'getOrCompute', keys: [key], values: ['second'] };
@@ -191,7 +191,7 @@ async function stored({ context, prefix }: Setting, names: readonly string[]): P
     return names.every((name) => held.has(`${prefix}${name}`));
   };
   const wait = { boundMs: context.parameters.storedBoundMs, signal: context.signal };
-  await until('loaded values in Redis', isStored, wait).catch(() => context.signal.throwIfAborted());
+  await waitUntil('loaded values in Redis', isStored, wait).catch(() => context.signal.throwIfAborted());
 }
 
 function loadsOf(performed: readonly Performed[]): number {

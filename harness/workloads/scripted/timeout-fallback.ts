@@ -2,7 +2,7 @@
  * Redis answers, but later than the client waits: latency before the master, the client directly through the proxy. The
  * environment sets the client's timeout; calls run in parallel, so that their waits overlap.
  */
-import { until } from '../../wait.ts';
+import { waitUntil } from '../../wait.ts';
 import { equals, errorOf, scripted } from './script.ts';
 
 export const timeoutFallback = scripted({
@@ -52,7 +52,7 @@ export const timeoutFallback = scripted({
       });
 
       await proxy.remove('slow');
-      const back = await until(
+      const back = await waitUntil(
         'Redis to take writes again',
         async () => (await cache.set(key('after'), 'after')).source === 'redis',
         { boundMs: recoveryBoundMs, signal },

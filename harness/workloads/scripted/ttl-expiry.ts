@@ -1,6 +1,6 @@
 /** TTLs as Redis itself reports them, and the edges: 0 does not store, negative is refused, null never expires. */
 import type { Cache } from '../../../client/index.ts';
-import { until } from '../../wait.ts';
+import { waitUntil } from '../../wait.ts';
 import type { ScriptContext } from './script.ts';
 import { equals, errorOf, scripted } from './script.ts';
 
@@ -27,7 +27,7 @@ export const ttlExpiry = scripted({
       'before its TTL a value is a hit',
       equals('short', await cache.get(key('short'))),
     );
-    await until(
+    await waitUntil(
       'the short TTL to expire in Redis',
       async () => {
         const physical = cache.physicalKey(key('short'));

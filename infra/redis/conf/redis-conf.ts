@@ -2,7 +2,7 @@
  * Renders the redis.conf of one node: the documented base, overridden by the settings of the environment and the node.
  * Pure: the same input gives the same text, and nothing is read, probed or written.
  *
- * base + environment + node + binary ─▶ changes ─▶ text, and unsupported settings in words (`departures`)
+ * base + environment + node + binary ─▶ changes ─▶ text, and unsupported settings in words (`deviations`)
  */
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 import type { EnvironmentSecrets } from '../../../config/secrets.ts';
@@ -49,26 +49,26 @@ export interface RedisConfInput {
 export interface Rendered {
   readonly text: string;
   /** Requested settings that are unavailable, one sentence each. */
-  readonly departures: readonly string[];
+  readonly deviations: readonly string[];
 }
 
 /** @throws KitError if the binary cannot run the environment at all (too old, no TLS) */
 export function renderRedisConf(input: RedisConfInput): Rendered {
   const { environment } = input.topology;
   assertCapable(input.facts, { environment: environment.name, tls: environment.security.tls });
-  const departures: string[] = [];
+  const deviations: string[] = [];
   const changes = [
     ...settings(environment),
-    ...threads(input, departures),
-    ...defragmentation(input, departures),
-    ...extras(input, departures),
+    ...threads(input, deviations),
+    ...defragmentation(input, deviations),
+    ...extras(input, deviations),
     ...nodeSettings(input),
     ...clusterSettings(input.topology.environment, input.node, addressOf(input.placement, input.node.id)),
     ...listener(addressOf(input.placement, input.node.id), input.bindSource, input.paths.tls),
   ];
   return {
     text: overrideDirectives(input.base, changes, `Of ${input.node.id} in ${environment.name}`),
-    departures,
+    deviations,
   };
 }
 
@@ -90,27 +90,27 @@ function settings({ redis }: EnvironmentConfig): readonly Change[] {
 /** redis.conf: "enabling it only in machines that have at least 4 or more cores, leaving at least one spare core". */
 const CORES_FOR_IO_THREADS = 4;
 
-function threads({ topology, cores }: RedisConfInput, departures: string[]): readonly Change[] {
+function threads({ topology, cores }: RedisConfInput, deviations: string[]): readonly Change[] {
   const asked = topology.environment.redis.ioThreads;
   const given = cores < CORES_FOR_IO_THREADS ? 1 : Math.min(asked, cores - 1);
-  if (given < asked) departures.push(`io-threads ${asked} became ${given}: the machine has ${cores} cores`);
+  if (given < asked) deviations.push(`io-threads ${asked} became ${given}: the machine has ${cores} cores`);
   return [{ name: 'io-threads', args: [given] }];
 }
 
-function defragmentation({ topology, facts }: RedisConfInput, departures: string[]): readonly Change[] {
+function defragmentation({ topology, facts }: RedisConfInput, deviations: string[]): readonly Change[] {
   if (!topology.environment.redis.activedefrag) return [{ name: 'activedefrag', args: ['no'] }];
   if (facts.activedefrag) return [{ name: 'activedefrag', args: ['yes'] }];
-  departures.push(
+  deviations.push(
     `activedefrag is left out: ${formatServer(serverOf(facts))} was built with the system's allocator and refuses to start with it`,
   );
   return [{ name: 'activedefrag', leaveOut: 'this binary was built with the allocator of the system' }];
 }
 
-function extras({ topology, facts }: RedisConfInput, departures: string[]): readonly Change[] {
+function extras({ topology, facts }: RedisConfInput, deviations: string[]): readonly Change[] {
   return Object.entries(topology.environment.redis.extra).flatMap(([name, value]): Change[] => {
     const where = describeServersWith(name);
     if (where !== undefined && !hasDirective(name, serverOf(facts))) {
-      departures.push(`${name} is left out: it is in ${where}, this is ${formatServer(serverOf(facts))}`);
+      deviations.push(`${name} is left out: it is in ${where}, this is ${formatServer(serverOf(facts))}`);
       return [{ name, leaveOut: `it is in ${where}` }];
     }
     return [{ name, args: splitArguments(value) ?? [value] }];

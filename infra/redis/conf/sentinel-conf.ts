@@ -61,7 +61,7 @@ export function renderSentinelConf(input: SentinelConfInput): Rendered {
   ];
   return {
     text: overrideDirectives(input.base, changes, `Of ${node.id} in ${environment.name}`),
-    departures: [],
+    deviations: [],
   };
 }
 

@@ -29,7 +29,7 @@ export interface DockerEnvironmentOptions {
   readonly secrets: EnvironmentSecrets;
   readonly ca: string | undefined;
   readonly provenance: Readonly<Record<string, string>>;
-  readonly departures: readonly string[];
+  readonly deviations: readonly string[];
   readonly access: Readonly<Record<string, string>>;
   /** Image with busybox, for helper containers. */
   readonly helperImage: string;
@@ -47,7 +47,7 @@ export class DockerEnvironment implements Environment {
   readonly endpoints: ClientEndpoints;
   readonly capabilities: Capabilities;
   readonly provenance: Readonly<Record<string, string>>;
-  readonly departures: readonly string[];
+  readonly deviations: readonly string[];
   readonly gateway: string;
   readonly access: Readonly<Record<string, string>>;
   readonly cluster?: ClusterView;
@@ -72,7 +72,7 @@ export class DockerEnvironment implements Environment {
     this.topology = plan.topology;
     this.endpoints = endpointsOf(plan, options.secrets, options.ca);
     this.provenance = options.provenance;
-    this.departures = options.departures;
+    this.deviations = options.deviations;
     this.access = options.access;
     const cluster = clusterView(this);
     if (cluster !== undefined) this.cluster = cluster;

@@ -41,7 +41,7 @@ export interface RenderedFiles {
   readonly archive: Archive;
   /** By configuration volume: a changed hash replaces its container. */
   readonly hashes: ReadonlyMap<string, string>;
-  readonly departures: readonly string[];
+  readonly deviations: readonly string[];
 }
 
 /** Renders and writes the files. The same plan, secrets and images give the same files. */
@@ -52,14 +52,14 @@ export async function renderFiles(
 ): Promise<RenderedFiles> {
   const tls = plan.environment.security.tls ? await certificates(plan, stateDir) : undefined;
   const values = drawValues(stateDir, plan.environment.name);
-  const { texts, departures } = renderTexts(plan, { facts, tls, values });
+  const { texts, deviations } = renderTexts(plan, { facts, tls, values });
   const dir = environmentDir(stateDir, plan.environment.name);
   const files = filesOf(texts);
   for (const { path, text } of files) writeSecret(join(dir, 'files', path), text);
   const archive = tarOf(files);
   const source = archiveFile(plan, stateDir);
   writeSecret(source, archive);
-  return { archive: { source, sha256: sha256(archive) }, hashes: hashesOf(texts), departures };
+  return { archive: { source, sha256: sha256(archive) }, hashes: hashesOf(texts), deviations };
 }
 
 const archiveFile = ({ environment }: DockerPlan, stateDir: string): string =>
@@ -67,8 +67,8 @@ const archiveFile = ({ environment }: DockerPlan, stateDir: string): string =>
 
 /** Like `renderFiles`, without writing and without new passwords: the archive may not exist. */
 export function previewFiles(plan: DockerPlan, facts: BinaryFacts, stateDir: string): RenderedFiles {
-  const { archiveSha256: sha256, hashes, departures } = renderHashes(plan, facts, stateDir);
-  return { archive: { source: archiveFile(plan, stateDir), sha256 }, hashes, departures };
+  const { archiveSha256: sha256, hashes, deviations } = renderHashes(plan, facts, stateDir);
+  return { archive: { source: archiveFile(plan, stateDir), sha256 }, hashes, deviations };
 }
 
 /** Hashes of the deployed files: like `renderFiles`, without writing, new passwords and new certificates. */
@@ -84,13 +84,13 @@ export function renderHashes(
 } {
   const tls = plan.environment.security.tls ? (current(plan, stateDir) ?? UNMADE) : undefined;
   const values = readValues(stateDir, plan.environment.name, secrets);
-  const { texts, departures } = renderTexts(plan, { facts, tls, values });
+  const { texts, deviations } = renderTexts(plan, { facts, tls, values });
   const sums = [...texts].map(
     ([volume, entries]) =>
       [volume, new Map([...entries].map(([path, text]) => [path, sha256(text)]))] as const,
   );
   const archiveSha256 = sha256(tarOf(filesOf(texts)));
-  return { hashes: hashesOf(texts), sums: new Map(sums), archiveSha256, departures };
+  return { hashes: hashesOf(texts), sums: new Map(sums), archiveSha256, deviations };
 }
 
 /** The configuration and users of every node as deployed, by node id. */
@@ -130,20 +130,20 @@ interface RenderInput {
 function renderTexts(
   plan: DockerPlan,
   input: RenderInput,
-): { readonly texts: Texts; readonly departures: readonly string[] } {
+): { readonly texts: Texts; readonly deviations: readonly string[] } {
   const { tls, values } = input;
   const { secrets } = values;
-  const departures = new Set<string>();
+  const deviations = new Set<string>();
   const texts = new Map<string, ReadonlyMap<string, string>>();
   for (const node of plan.nodes) {
     const rendered = nodeTexts(plan, node, input);
-    for (const departure of rendered.departures) departures.add(departure);
+    for (const deviation of rendered.deviations) deviations.add(deviation);
     texts.set(node.configVolume, rendered.texts);
   }
   texts.set(plan.ready.configVolume, readyTexts(plan, secrets, tls));
   texts.set(plan.exporter.configVolume, exporterTexts(plan, secrets, tls));
   texts.set(plan.commander.configVolume, commanderTexts(plan, values, tls));
-  return { texts, departures: [...departures] };
+  return { texts, deviations: [...deviations] };
 }
 
 function nodeTexts(plan: DockerPlan, planned: PlannedNode, { facts, tls, values }: RenderInput) {
@@ -188,7 +188,7 @@ function nodeTexts(plan: DockerPlan, planned: PlannedNode, { facts, tls, values 
     ...authTexts(plan, secrets),
     ...tlsTexts(tls),
   ]);
-  return { texts, departures: rendered.departures };
+  return { texts, deviations: rendered.deviations };
 }
 
 /** A container has one address in each of two networks; the networks decide which one is reachable. */

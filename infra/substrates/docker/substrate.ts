@@ -290,14 +290,14 @@ class DockerSubstrate implements Substrate {
     const { name } = plan.environment;
     const { secrets } = readValues(this.#stateDir, name, known);
     const images = chooseImages(this.#stateDir);
-    const { departures } = renderHashes(plan, images.facts, this.#stateDir, secrets);
+    const { deviations } = renderHashes(plan, images.facts, this.#stateDir, secrets);
     const found = await inspectContainers([...plan.nodes, plan.exporter].map(({ container }) => container));
     const imageOf = (container: string) => found.get(container)?.Config.Image ?? 'unknown';
     return new DockerEnvironment({
       plan,
       secrets,
       ca: plan.environment.security.tls ? clientCa(this.#stateDir, name) : undefined,
-      departures,
+      deviations,
       access: accessOf(plan, this.#stateDir),
       provenance: {
         'docker-engine': await engineVersion(),

@@ -20,7 +20,7 @@ export class AttachedEnvironment implements Environment {
   readonly endpoints: ClientEndpoints;
   readonly capabilities = {};
   readonly provenance: Readonly<Record<string, string>>;
-  readonly departures: readonly string[];
+  readonly deviations: readonly string[];
   /** Logs belong to the owner of the server. */
   readonly logs: ReadonlyMap<string, string> = new Map();
   readonly cluster?: ClusterView;
@@ -40,7 +40,7 @@ export class AttachedEnvironment implements Environment {
       'redis-server': found.server,
       attached: `${target.mode}, ${places}`,
     };
-    this.departures = [
+    this.deviations = [
       `attached to a Redis that somebody else runs: ${describeAllowlist(`${topology.environment.client.namespace}:`)}`,
       'of the configuration only client.* holds there; how the server is configured is not known',
     ];

@@ -14,7 +14,7 @@ import { startNode } from './start-node.ts';
 
 export interface LocalEnvironmentOptions {
   readonly nodes: LocalNodes;
-  readonly departures: readonly string[];
+  readonly deviations: readonly string[];
   /** Ends the environment; only the handle that owns it has this. */
   readonly end?: (() => Promise<void>) | undefined;
 }
@@ -26,7 +26,7 @@ export class LocalEnvironment implements Environment {
   readonly endpoints: ClientEndpoints;
   readonly capabilities: Capabilities;
   readonly provenance: Readonly<Record<string, string>>;
-  readonly departures: readonly string[];
+  readonly deviations: readonly string[];
   readonly access: Readonly<Record<string, string>>;
   readonly logs: ReadonlyMap<string, string>;
   readonly cluster?: ClusterView;
@@ -42,7 +42,7 @@ export class LocalEnvironment implements Environment {
     this.name = nodes.name;
     this.topology = context.topology;
     this.endpoints = endpointsOf(context);
-    this.departures = options.departures;
+    this.deviations = options.deviations;
     this.capabilities = {
       kill: (nodeId) => nodes.kill(nodeId),
       start: (nodeId) => startNode(nodes, nodeId),

@@ -22,7 +22,7 @@ import { renderRedis, renderSentinel, renderUsers } from './rendering.ts';
 export interface Launched {
   readonly identity: ProcessIdentity;
   readonly daemon: Daemon;
-  readonly departures: readonly string[];
+  readonly deviations: readonly string[];
 }
 
 const ROOM_FOR_A_LOG_BYTES = 1024 ** 2;
@@ -43,7 +43,7 @@ export async function launchRedis(
   // Kept on a restart: ACL SAVE may have rotated a password in the meantime.
   if (!existsSync(files.acl)) writePrivate(files.acl, renderUsers(context, node));
   if (node.shard !== undefined) writeNodesFile(context, node);
-  return launch(context, node.id, [files.conf], rendered.departures);
+  return launch(context, node.id, [files.conf], rendered.deviations);
 }
 
 /** Gives a cluster node its initial nodes.conf, only at its first start. Later the node maintains the file itself. */
@@ -70,24 +70,24 @@ export async function launchSentinel(
 ): Promise<Launched> {
   const files = nodeFiles(context, node.id);
   makePrivateDir(files.data);
-  let departures: readonly string[] = [];
+  let deviations: readonly string[] = [];
   if (!existsSync(files.conf)) {
     const { topology, placement } = context;
     const rendered = renderSentinel(context, node, master);
-    departures = rendered.departures;
+    deviations = rendered.deviations;
     writePrivate(files.acl, renderUsers(context, node));
     const idOf = (nodeId: string) => redisNodeId(drawClusterId(context, 'sentinels-id'), nodeId);
     const knownSentinels = renderKnownSentinels({ topology, node, placement, master, idOf });
     writePrivate(files.conf, `${rendered.text}\n${knownSentinels}`);
   }
-  return launch(context, node.id, [files.conf, '--sentinel'], departures);
+  return launch(context, node.id, [files.conf, '--sentinel'], deviations);
 }
 
 async function launch(
   context: LocalContext,
   nodeId: string,
   args: readonly string[],
-  departures: readonly string[],
+  deviations: readonly string[],
 ): Promise<Launched> {
   const files = nodeFiles(context, nodeId);
   const daemon = startDaemon({ command: context.binary.path, args, cwd: files.data, logPath: files.log });
@@ -97,7 +97,7 @@ async function launch(
     ...ledger,
     processes: { ...ledger.processes, [nodeId]: identity },
   }));
-  return { identity, daemon, departures };
+  return { identity, daemon, deviations };
 }
 
 /** Error for a node that ended before it answered; its log has the reason, unless the disk was full. */

@@ -27,7 +27,7 @@ export interface Ledger {
   readonly addressing: Addressing;
   readonly placement: Readonly<Record<string, Address>>;
   readonly binary: { readonly path: string; readonly facts: BinaryFacts; readonly provenance: string };
-  readonly departures: readonly string[];
+  readonly deviations: readonly string[];
   /** By node id; a node that was killed on purpose has no entry. */
   readonly processes: Readonly<Record<string, ProcessIdentity>>;
   readonly reaper: ProcessIdentity | undefined;
@@ -46,7 +46,8 @@ export function readLedger(path: string): Ledger | undefined {
   const text = readState(path);
   try {
     const ledger = JSON.parse(text ?? 'null') as Ledger | null;
-    return ledger?.schema === 1 ? ledger : undefined;
+    // Ledgers of older versions have no `deviations`.
+    return ledger?.schema === 1 ? { ...ledger, deviations: ledger.deviations ?? [] } : undefined;
   } catch {
     return undefined;
   }

@@ -20,7 +20,7 @@ const SIGNAL_TIMEOUT_MS = 5_000;
 export class LocalNodes implements Running, AsyncDisposable {
   readonly context: LocalContext;
   readonly admin: AdminConnections;
-  readonly departures = new Set<string>();
+  readonly deviations = new Set<string>();
   /** Whether nodes that this process starts end together with it. */
   #ephemeral: boolean;
   readonly #heals = new Set<Heal>();
@@ -54,7 +54,7 @@ export class LocalNodes implements Running, AsyncDisposable {
   async launch(node: TopologyNode, masterId: string): Promise<void> {
     this.admin.drop(node.id);
     const launched = await this.#launch(node, masterId);
-    for (const departure of launched.departures) this.departures.add(departure);
+    for (const deviation of launched.deviations) this.deviations.add(deviation);
     if (this.#ephemeral) this.#spares.add(endAtExit(launched.daemon));
   }
 

@@ -70,7 +70,7 @@ export async function prepareEnvironment(request: StartRequest): Promise<LocalCo
       addressing: block.addressing,
       placement: Object.fromEntries(block.placement),
       binary,
-      departures: [],
+      deviations: [],
       processes: {},
       reaper: undefined,
     });
@@ -269,6 +269,6 @@ export function recordRunning(nodes: LocalNodes, owner: Ledger['owner']): void {
     ...ledger,
     phase: 'running',
     owner,
-    departures: [...new Set([...ledger.departures, ...nodes.departures])],
+    deviations: [...new Set([...ledger.deviations, ...nodes.deviations])],
   }));
 }

@@ -93,7 +93,7 @@ class LocalSubstrate implements Substrate {
     if (ledger === undefined || (await isLeftOver(ledger))) return undefined;
     requireSame(topology, ledger);
     const nodes = new LocalNodes(await contextOfLedger(topology, this.#stateDir, ledger), false);
-    return new LocalEnvironment({ nodes, departures: ledger.departures });
+    return new LocalEnvironment({ nodes, deviations: ledger.deviations });
   }
 
   async find(name: string, asked: Topology | undefined): Promise<FoundEnvironment | undefined> {
@@ -104,7 +104,7 @@ class LocalSubstrate implements Substrate {
     const context = await contextOfLedger(applied.topology, this.#stateDir, ledger, applied.secrets);
     const environment = new LocalEnvironment({
       nodes: new LocalNodes(context, false),
-      departures: ledger.departures,
+      deviations: ledger.deviations,
     });
     return { environment, differences: applied.differences, hasCredentials: applied.hasCredentials };
   }
@@ -145,7 +145,7 @@ class LocalSubstrate implements Substrate {
       if (!ephemeral) dismissReaper(reaper);
       return new LocalEnvironment({
         nodes,
-        departures: [...nodes.departures],
+        deviations: [...nodes.deviations],
         end: ephemeral ? () => this.#endOwned(name, reaper) : undefined,
       });
     } catch (error) {
@@ -186,7 +186,7 @@ class LocalSubstrate implements Substrate {
       progress,
       signal,
     });
-    return new LocalEnvironment({ nodes, departures: ledger.departures });
+    return new LocalEnvironment({ nodes, deviations: ledger.deviations });
   }
 
   #ledger(topology: Topology): Ledger | undefined {

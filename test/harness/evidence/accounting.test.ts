@@ -51,7 +51,7 @@ describe('the rule that judged files are sealed', () => {
         })),
       );
       expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
-      expect(complete).toMatchObject({ state: 'INVALID', because: expect.stringContaining(path) });
+      expect(complete).toMatchObject({ state: 'INVALID', reason: expect.stringContaining(path) });
       // Without its gates a run has no criteria.
       expect(kept?.state).toBe(path === 'gates.json' ? undefined : 'INVALID');
       expect(verifyRun(dir).problems).toContain(`${path} is not in the seal: it was added later`);
@@ -84,7 +84,7 @@ describe('the rule that judged files are sealed', () => {
     }));
     expect(findCriterion(analyzeRun(dir), 'coverage-lines')).toMatchObject({
       state: 'INVALID',
-      because: expect.stringContaining('at which commit'),
+      reason: expect.stringContaining('at which commit'),
     });
   });
 });
@@ -105,13 +105,13 @@ describe('the rule that sealed files are accounted for', () => {
       rewriteDigestsAndSeal(dir);
     });
     expect(report.verdict.exitCode).toBe(3);
-    expect(complete).toMatchObject({ state: 'INVALID', because: expect.stringMatching(why) });
+    expect(complete).toMatchObject({ state: 'INVALID', reason: expect.stringMatching(why) });
   });
 
   it('withholds the GO when a trial was removed from the manifest and its history remains', () => {
     const { report, complete } = edited(trialsAs((trials) => trials.filter((one) => !isCrash(3)(one))));
     expect(report.verdict.exitCode).toBe(3);
-    expect(complete.because).toMatch(/of no trial of the manifest: trials\/master-crash-3\//);
+    expect(complete.reason).toMatch(/of no trial of the manifest: trials\/master-crash-3\//);
   });
 
   it('withholds the GO when a trial was removed completely, which leaves a gap in the numbers', () => {
@@ -120,7 +120,7 @@ describe('the rule that sealed files are accounted for', () => {
       trialsAs((trials) => trials.filter((one) => !isCrash(2)(one)))(dir);
     });
     expect(report.verdict.exitCode).toBe(3);
-    expect(complete.because).toBe('master-crash #2 is not in the manifest, master-crash #3 is');
+    expect(complete.reason).toBe('master-crash #2 is not in the manifest, master-crash #3 is');
   });
 
   it('withholds the GO when all trials of a drill were removed', () => {
@@ -131,7 +131,7 @@ describe('the rule that sealed files are accounted for', () => {
     expect(report.verdict.exitCode).toBe(3);
     expect(complete).toMatchObject({
       state: 'NOT_MEASURED',
-      because: 'master-crash has no trial in the manifest',
+      reason: 'master-crash has no trial in the manifest',
     });
   });
 
@@ -140,7 +140,7 @@ describe('the rule that sealed files are accounted for', () => {
       rewriteDigestsAndSeal(dir, (seal) => ({ ...seal, files: [...seal.files, ...seal.files.slice(0, 1)] })),
     );
     expect(report.verdict.exitCode).toBe(3);
-    expect(complete.because).toMatch(/the seal names config\.json twice/);
+    expect(complete.reason).toMatch(/the seal names config\.json twice/);
   });
 });
 
@@ -193,7 +193,7 @@ describe('a trial', () => {
   ])('counts once, and is INVALID when it is %s', (_what, edit, why) => {
     const { report, complete, kept } = edited(edit);
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
-    expect(complete).toMatchObject({ state: 'INVALID', because: expect.stringMatching(why) });
+    expect(complete).toMatchObject({ state: 'INVALID', reason: expect.stringMatching(why) });
     expect(kept).toMatchObject({ state: 'INVALID' });
   });
 });
@@ -211,8 +211,8 @@ describe('the drill definitions', () => {
       rewriteDigestsAndSeal(folder);
     });
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
-    expect(complete.because).toMatch(/drills\.json/);
-    expect(kept).toMatchObject({ state: 'NOT_MEASURED', because: expect.stringContaining('drills.json') });
+    expect(complete.reason).toMatch(/drills\.json/);
+    expect(kept).toMatchObject({ state: 'NOT_MEASURED', reason: expect.stringContaining('drills.json') });
     expect(verifyRun(dir).problems).toContain('drills.json is missing');
   });
 
@@ -229,7 +229,7 @@ describe('the drill definitions', () => {
   ])('%s withhold the GO', (_what, edit, why) => {
     const { report, complete } = edited(edit);
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
-    expect(complete).toMatchObject({ state: 'INVALID', because: expect.stringMatching(why) });
+    expect(complete).toMatchObject({ state: 'INVALID', reason: expect.stringMatching(why) });
   });
 });
 
@@ -244,7 +244,7 @@ describe('the manifest and the configuration', () => {
     });
     const why = "manifest.json is of the environment 'dev', config.json of 'production'";
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
-    expect(complete).toMatchObject({ state: 'INVALID', because: why });
-    expect(kept).toMatchObject({ state: 'INVALID', because: why });
+    expect(complete).toMatchObject({ state: 'INVALID', reason: why });
+    expect(kept).toMatchObject({ state: 'INVALID', reason: why });
   });
 });

@@ -36,8 +36,8 @@ describe('the digests of the manifest', () => {
       const dir = sealedAgain(path, (text) => `${text}\n`);
       const report = analyzeRun(dir);
       expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
-      const because = expect.stringContaining(path);
-      expect(findCriterion(report, 'evidence-complete')).toMatchObject({ state: 'INVALID', because });
+      const reason = expect.stringContaining(path);
+      expect(findCriterion(report, 'evidence-complete')).toMatchObject({ state: 'INVALID', reason });
       expect(verifyRun(dir).problems).toContain(`${path} was altered: it differs from what was sealed`);
     },
   );
@@ -53,15 +53,15 @@ describe('the digests of the manifest', () => {
   ])('detect a change of the manifest: %s', (_what, change) => {
     const report = analyzeRun(change());
     expect(report.verdict.decision).toBe('UNKNOWN');
-    const because = expect.stringContaining('manifest.json');
-    expect(findCriterion(report, 'evidence-complete')).toMatchObject({ state: 'INVALID', because });
+    const reason = expect.stringContaining('manifest.json');
+    expect(findCriterion(report, 'evidence-complete')).toMatchObject({ state: 'INVALID', reason });
     expect(findCriterion(report, 'interface').state).toBe('INVALID');
   });
 
   it('are required', () => {
     const report = analyzeRun(manifestAs(({ digests: _digests, ...rest }) => rest));
-    const because = expect.stringContaining('the manifest has no digests');
-    expect(findCriterion(report, 'evidence-complete')).toMatchObject({ state: 'INVALID', because });
+    const reason = expect.stringContaining('the manifest has no digests');
+    expect(findCriterion(report, 'evidence-complete')).toMatchObject({ state: 'INVALID', reason });
   });
 
   it('are not part of a report', () => {

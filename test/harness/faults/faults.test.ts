@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { once } from '../../../harness/faults/fault.ts';
+import { runOnce } from '../../../harness/faults/fault.ts';
 import { faultById } from '../../../harness/faults/index.ts';
 import type { Environment } from '../../../infra/substrates/environment.ts';
 
@@ -40,7 +40,7 @@ it.each(['kill', 'pause'])('a fault refuses to %s when the substrate cannot', as
 
 it('a failed heal is retried', async () => {
   let attempts = 0;
-  const heal = once(async () => {
+  const heal = runOnce(async () => {
     if (++attempts === 1) throw new Error('not yet');
   });
   await expect(heal()).rejects.toThrow('not yet');

@@ -48,7 +48,7 @@ describe('a criterion over several rounds', () => {
       measured: 3,
       n: 1,
       attempts: { rounds: 2, leftOut: 1 },
-      because: expect.stringContaining('1 trial left out'),
+      reason: expect.stringContaining('1 trial left out'),
     });
     expect(evaluateGate(timed, [attemptAt(1, 1, 1)]).attempts).toEqual({ rounds: 1, leftOut: 0 });
   });
@@ -60,7 +60,7 @@ describe('a criterion over several rounds', () => {
       attemptAt(3, 3, 70, valueFigure(999)),
     ]);
     expect(found).toMatchObject({ state: 'INVALID', attempts: { rounds: 3, leftOut: 3 }, measured: null });
-    expect(found.because).toMatch(/^drill #1: the machine was busy/);
+    expect(found.reason).toMatch(/^drill #1: the machine was busy/);
   });
 
   it('fails by a sound trial, whatever passed in a repetition for another criterion', () => {

@@ -26,7 +26,7 @@ describe('a claim of the full profile', () => {
       buildTrials(58, () => valueFigure(1)),
       FULL,
     );
-    expect(few).toMatchObject({ state: 'INSUFFICIENT', because: expect.stringContaining('59 are needed') });
+    expect(few).toMatchObject({ state: 'INSUFFICIENT', reason: expect.stringContaining('59 are needed') });
     expect(
       evaluateGate(
         claim,
@@ -86,7 +86,7 @@ describe('a claim of the full profile', () => {
       {
         state: 'INSUFFICIENT',
         bound: null,
-        because: expect.stringContaining('299 observations a trial are needed'),
+        reason: expect.stringContaining('299 observations a trial are needed'),
       },
     );
   });
@@ -107,7 +107,7 @@ describe('a claim of the full profile', () => {
       ) ?? 0,
       9,
     );
-    expect(half.because).toContain('the p50 is at most');
+    expect(half.reason).toContain('the p50 is at most');
     const sure = within('p99', { quantile: 0.99, confidence: 0.99 });
     expect(evaluateGate(sure, [buildTrial(samples(299, 7))], FULL)).toMatchObject({
       state: 'INSUFFICIENT',
@@ -154,7 +154,7 @@ describe('a claim of the full profile', () => {
     });
     expect(evaluateGate(good, [buildTrial(ratioFigure(2000, 2000))], FULL)).toMatchObject({
       state: 'INSUFFICIENT',
-      because: expect.stringContaining('2000 observations are too few'),
+      reason: expect.stringContaining('2000 observations are too few'),
     });
     const bad = buildGate({ ...claim, sli, target: { op: '<=', value: 0.001 } });
     expect(evaluateGate(bad, [buildTrial(ratioFigure(0, 3000))], FULL)).toMatchObject({

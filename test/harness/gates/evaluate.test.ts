@@ -48,7 +48,7 @@ describe('evaluate', () => {
     expect(evaluateValues(1, 1, 1)).toMatchObject({
       state: 'PASS',
       bound: null,
-      because: '1 ms, target < 100 ms; 3 of 3 trials observed',
+      reason: '1 ms, target < 100 ms; 3 of 3 trials observed',
     });
   });
 
@@ -65,7 +65,7 @@ describe('evaluate', () => {
     ).toMatchObject({
       state: 'FAIL',
       measured: 2,
-      because: expect.stringContaining('w:1, w:2'),
+      reason: expect.stringContaining('w:1, w:2'),
     });
     const pooled = buildGate({
       sli: { checker: 'a-checker', figure: 'figure', over: 'pool', count: 'observations' },
@@ -169,14 +169,14 @@ describe('evaluate', () => {
       expect(evaluateGate(over(sum), both(10, 10)).state).toBe('PASS');
       expect(evaluateGate(over(sum), both(500, 9))).toMatchObject({
         state: 'INSUFFICIENT',
-        because: '9 observations of second; 10 are the fewest that count of each drill',
+        reason: '9 observations of second; 10 are the fewest that count of each drill',
       });
     });
 
     it('is not measured when one of them measured nothing', () => {
       expect(evaluateGate(over('sum'), both(500, 0))).toMatchObject({
         state: 'NOT_MEASURED',
-        because: expect.stringContaining('second: 0 ms were looked at'),
+        reason: expect.stringContaining('second: 0 ms were looked at'),
       });
     });
 
@@ -193,7 +193,7 @@ describe('evaluate', () => {
     const gaps = ['pause took effect 0 of 2 times'];
     expect(evaluateGate(buildGate(), [buildTrial(valueFigure(1), { gaps })])).toMatchObject({
       state: 'NOT_MEASURED',
-      because: 'drill #1: pause took effect 0 of 2 times',
+      reason: 'drill #1: pause took effect 0 of 2 times',
       remedy: expect.stringContaining('kit drill drill'),
     });
     expect(evaluateGate(buildGate(), [buildTrial(valueFigure(500), { gaps })]).state).toBe('FAIL');
@@ -203,7 +203,7 @@ describe('evaluate', () => {
     const finding = { validity: 'invalid', unmeasured: { figure: 'no deadline was recorded' } } as const;
     expect(evaluateGate(buildGate(), [buildTrial(undefined, {}, finding)])).toMatchObject({
       state: 'NOT_MEASURED',
-      because: 'drill #1: no deadline was recorded',
+      reason: 'drill #1: no deadline was recorded',
     });
   });
 
@@ -304,7 +304,7 @@ describe('evaluate', () => {
         few,
         buildTrials(2, () => valueFigure(1)),
       ),
-    ).toMatchObject({ state: 'INSUFFICIENT', because: '2 trials; 3 are the fewest that count' });
+    ).toMatchObject({ state: 'INSUFFICIENT', reason: '2 trials; 3 are the fewest that count' });
     expect(
       evaluateGate(
         few,
@@ -317,7 +317,7 @@ describe('evaluate', () => {
     const two = buildGate({ workload: ['drill', 'other'] });
     expect(evaluateGate(two, [buildTrial(valueFigure(1))])).toMatchObject({
       state: 'NOT_MEASURED',
-      because: 'other was not run',
+      reason: 'other was not run',
     });
     expect(evaluateGate(two, [buildTrial(valueFigure(1))], { kind: 'drill' }).state).toBe('PASS');
     const shared = buildGate({ workload: ['drill', 'other', 'third'], minN: { quick: 3, full: 60 } });
@@ -351,14 +351,14 @@ describe('evaluate', () => {
     it('are INVALID, at any value', () => {
       expect(evaluateGate(timed, [withLateness(6, valueFigure(1))]).state).toBe('INVALID');
       expect(evaluateGate(timed, [withLateness(6, valueFigure(999))]).state).toBe('INVALID');
-      expect(evaluateGate(timed, [withLateness(undefined, valueFigure(1))]).because).toMatch(/not recorded/);
+      expect(evaluateGate(timed, [withLateness(undefined, valueFigure(1))]).reason).toMatch(/not recorded/);
     });
 
     it('are INVALID after one stall, when the criterion is about one moment', () => {
       const moment = buildGate({ timing: { latenessP99MaxMs: 5, latenessMaxMs: 75 } });
       expect(evaluateGate(moment, [withLateness(1, valueFigure(999), 76)])).toMatchObject({
         state: 'INVALID',
-        because: expect.stringMatching(/76 ms late at worst, at most 75 ms/),
+        reason: expect.stringMatching(/76 ms late at worst, at most 75 ms/),
       });
       expect(evaluateGate(moment, [withLateness(1, valueFigure(999), 75)]).state).toBe('FAIL');
     });
@@ -380,7 +380,7 @@ describe('evaluate', () => {
   ])('leaves %j out of scope, with the reason', (scope, reason) => {
     const one = evaluateGate(buildGate({ scope }), [buildTrial(valueFigure(1))]);
     expect(one.state).toBe('OUT_OF_SCOPE');
-    expect(one.because).toMatch(reason);
+    expect(one.reason).toMatch(reason);
     expect(one).toMatchObject({ measured: null, n: 0, evidence: [] });
   });
 
@@ -388,7 +388,7 @@ describe('evaluate', () => {
     const one = buildGate({ scope: { promises: ['persistence', 'encryption'] } });
     const withheld = evaluateGate(one, [buildTrial(valueFigure(1))], { promises: new Set(['persistence']) });
     expect(withheld.state).toBe('OUT_OF_SCOPE');
-    expect(withheld.because).toMatch(/asked where encryption is promised.*\(promises\.encryption\)/);
+    expect(withheld.reason).toMatch(/asked where encryption is promised.*\(promises\.encryption\)/);
     expect(evaluateGate(one, [buildTrial(valueFigure(1))]).state).toBe('PASS');
   });
 

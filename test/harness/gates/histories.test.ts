@@ -39,18 +39,18 @@ describe.each(existing)('the gate $id', (gate) => {
 
   it('fails on its failing history, and the remedy names the cause', () => {
     const found = judged(gate, fixture?.given, fixture?.red);
-    expect(found.state, found.because).toBe('FAIL');
+    expect(found.state, found.reason).toBe('FAIL');
     expect(found.remedy).toMatch(fixture?.remedy ?? /^$/);
   });
 
   it('is not measured on a history without the observation', () => {
     const found = judged(gate, fixture?.given, fixture?.absent ?? {});
-    expect(found.state, found.because).toBe('NOT_MEASURED');
+    expect(found.state, found.reason).toBe('NOT_MEASURED');
   });
 
   it('passes on a healthy history', () => {
     const found = judged(gate, fixture?.given);
-    expect(found.state, found.because).toBe('PASS');
+    expect(found.state, found.reason).toBe('PASS');
   });
 });
 

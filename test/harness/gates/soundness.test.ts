@@ -95,7 +95,7 @@ describe('the soundness of the machine', () => {
     ['a long run queue', P99, { runnablePerCore: 2.1 }, {}, /2.1 runnable threads per core, at most 2/],
   ])('does not hold with %s', (_what, one, machine, generator, reason) => {
     const found = unsoundness(one, BOUNDS, seen(machine, generator));
-    expect(found?.because).toMatch(reason);
+    expect(found?.reason).toMatch(reason);
     expect(found?.remedy).toMatch(/Run again with nothing else on the machine/);
   });
 
@@ -109,7 +109,7 @@ describe('the soundness of the machine', () => {
 
   it('reports the load of the machine', () => {
     const found = unsoundness(P99, BOUNDS, seen({ timerP99Ms: 9, runnablePerCore: 1.9, othersRatio: 0.83 }));
-    expect(found?.because).toMatch(
+    expect(found?.reason).toMatch(
       /\(1.9 runnable threads per core, 83 % of the CPU time used by other programs\)$/,
     );
   });
@@ -131,8 +131,8 @@ describe('the soundness of the machine', () => {
 
   it('does not hold without samples, and a script needs no generator', () => {
     const [machine, generator] = seen().results as [CheckResult, CheckResult];
-    expect(unsoundness(P99, BOUNDS, { results: [generator] })?.because).toBe('the machine was not sampled');
-    expect(unsoundness(P99, BOUNDS, { results: [machine] })?.because).toMatch(
+    expect(unsoundness(P99, BOUNDS, { results: [generator] })?.reason).toBe('the machine was not sampled');
+    expect(unsoundness(P99, BOUNDS, { results: [machine] })?.reason).toMatch(
       /lateness of the generator is not/,
     );
     expect(unsoundness(P99, BOUNDS, { results: [machine], scripted: true })).toBeUndefined();
@@ -141,9 +141,7 @@ describe('the soundness of the machine', () => {
   it('of an incomplete trial is judged by the strictest bounds', () => {
     expect(incompleteUnsoundness(BOUNDS, seen())).toBeUndefined();
     expect(incompleteUnsoundness(BOUNDS, { results: [] })).toBeUndefined();
-    expect(incompleteUnsoundness(BOUNDS, seen({ timerMaxMs: 101 }))?.because).toMatch(/101 ms late at worst/);
-    expect(incompleteUnsoundness(BOUNDS, seen({ runnablePerCore: 3 }))?.because).toMatch(
-      /3 runnable threads/,
-    );
+    expect(incompleteUnsoundness(BOUNDS, seen({ timerMaxMs: 101 }))?.reason).toMatch(/101 ms late at worst/);
+    expect(incompleteUnsoundness(BOUNDS, seen({ runnablePerCore: 3 }))?.reason).toMatch(/3 runnable threads/);
   });
 });

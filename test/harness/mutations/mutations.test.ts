@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadGates } from '../../../config/gates.ts';
 import { drills } from '../../../harness/drills/index.ts';
 import { LOGS, SEAL } from '../../../harness/evidence/run-folder.ts';
-import { within } from '../../../harness/wait.ts';
+import { withTimeout } from '../../../harness/wait.ts';
 import { rewriteDigestsAndSeal, rewriteSeal, ScratchRuns } from '../scratch-runs.ts';
 import type { Judged } from './judge-thread.ts';
 import { mutateFile, OPERATORS } from './operators.ts';
@@ -58,7 +58,7 @@ async function judged(): Promise<Judged> {
   const { promise, resolve, reject } = Promise.withResolvers<Judged>();
   thread.once('message', resolve).once('error', reject);
   thread.postMessage(dir);
-  return within('a judgement', promise, { boundMs: JUDGE_BOUND_MS }).finally(() => {
+  return withTimeout('a judgement', promise, { boundMs: JUDGE_BOUND_MS }).finally(() => {
     thread.off('message', resolve).off('error', reject);
   });
 }

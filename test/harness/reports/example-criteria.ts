@@ -41,7 +41,7 @@ function criterion(row: string): Criterion {
     title,
     source,
     state: 'PASS',
-    because: `${n} of ${n} observed`,
+    reason: `${n} of ${n} observed`,
     remedy: 'Nothing to do.',
     scope: {
       environments: ['dev', 'staging', 'production'],
@@ -70,7 +70,7 @@ function outOfScope(id: string, title: string, source: string): Criterion {
       `${id} | ${title} | ${source} | canary | canary.errorDelta, worst trial | < | 0.01 | ratio | 0 | 0`,
     ),
     state: 'OUT_OF_SCOPE',
-    because: 'asked of environments with a canary only; this run is dev',
+    reason: 'asked of environments with a canary only; this run is dev',
     measured: null,
     n: 0,
     evidence: [],

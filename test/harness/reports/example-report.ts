@@ -58,7 +58,7 @@ const COMPARISON: readonly ComparisonRow[] = [
 });
 
 const RUN: Report['run'] = {
-  schema: 'redis-cache-kit/run/1',
+  schema: 'redis-cache-kit/run/2',
   kind: 'readiness',
   runId: '2026-11-21T01-14-04Z-dev-local',
   kitVersion: '0.1.0',
@@ -72,7 +72,7 @@ const RUN: Report['run'] = {
   argv: ['readiness', '--env', 'dev', '--seed', '42'],
   configSha256: '5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef',
   provenance: { 'redis-server': '7.0.15', jemalloc: 'system', node: 'v24.21.0', openssl: '3.0.17' },
-  departures: [
+  deviations: [
     'activedefrag yes is left out: this redis-server is built with the system jemalloc and would refuse to start',
     'io-threads 4 is capped to 2: the machine has 2 cores',
   ],
@@ -82,7 +82,7 @@ const RUN: Report['run'] = {
 export function goReport(): Report {
   const draw = seededDraw(42);
   return {
-    schema: 'redis-cache-kit/report/1',
+    schema: 'redis-cache-kit/report/2',
     run: RUN,
     verdict: buildVerdict(PASSING),
     comparison: COMPARISON,
@@ -128,13 +128,13 @@ export function noGoReport(): Report {
     quorum: {
       state: 'FAIL',
       measured: 3,
-      because: 'a quorum of 3 of 3 sentinels: with one sentinel gone nobody can start a failover',
+      reason: 'a quorum of 3 of 3 sentinels: with one sentinel gone nobody can start a failover',
       remedy: 'Set topology.quorum to 2 in config/environments/dev.yaml.',
     },
     'durable-kept-master-crash': {
       state: 'FAIL',
       measured: 418,
-      because:
+      reason:
         '418 of 2,204 durable writes that were acknowledged are on no node (first: w:kit:1093, w:kit:1094, w:kit:1095)',
       remedy:
         'Set redis.minReplicasToWrite to 1 and durability.durableWrites to { replicas: 1, timeoutMs: 1000 }.',
@@ -142,14 +142,14 @@ export function noGoReport(): Report {
     },
     'get-latency': {
       state: 'INVALID',
-      because:
+      reason:
         'the generator was late by 61 ms at p99 (bound 5 ms): the machine was too busy to time anything',
       remedy: 'Run again on a machine with two idle cores.',
       measured: 9.72,
     },
     'switch-gap': {
       state: 'INSUFFICIENT',
-      because: '3 trials without failure; 59 are needed to claim 95 % with 95 % confidence',
+      reason: '3 trials without failure; 59 are needed to claim 95 % with 95 % confidence',
       remedy: 'kit readiness --profile full',
       n: 3,
       minN: 59,
@@ -159,20 +159,20 @@ export function noGoReport(): Report {
       state: 'NOT_MEASURED',
       measured: null,
       n: 0,
-      because: 'the drill observability was not run',
+      reason: 'the drill observability was not run',
       remedy: 'kit drill observability',
       evidence: [],
     },
     availability: {
       state: 'FAIL',
       measured: 0.9989996,
-      because: '8 of 7,620 not answered',
+      reason: '8 of 7,620 not answered',
       remedy: 'See the steady drill.',
     },
     'memory-headroom': {
       state: 'WAIVED',
       measured: 0.83,
-      because: 'FAIL: measured 83 %, target < 80 %',
+      reason: 'FAIL: measured 83 %, target < 80 %',
       waiver: {
         owner: 'ops@example.org',
         reason: 'the bigger nodes come in December',
@@ -239,7 +239,7 @@ export function unknownReport(): Report {
         state: 'NOT_MEASURED',
         measured: null,
         n: 0,
-        because: `evidence is missing: ${gone[0]}`,
+        reason: `evidence is missing: ${gone[0]}`,
         remedy: 'Run the drill again: kit drill master-crash',
         evidence: [],
       } as const,
@@ -265,8 +265,8 @@ export function unknownReport(): Report {
 /** A run without events. */
 export function emptyReport(): Report {
   return {
-    schema: 'redis-cache-kit/report/1',
-    run: { ...RUN, commit: null, provenance: {}, departures: [], argv: [] },
+    schema: 'redis-cache-kit/report/2',
+    run: { ...RUN, commit: null, provenance: {}, deviations: [], argv: [] },
     verdict: buildVerdict([], { decision: 'UNKNOWN', exitCode: 3, action: 'keep-disabled', advice: [] }),
     comparison: [],
     trials: [],

@@ -1,5 +1,5 @@
 /**
- * `report/1` as a schema: the format of `report.json`, for programs that read it. `docs/report.schema.json` is
+ * `report/2` as a schema: the format of `report.json`, for programs that read it. `docs/report.schema.json` is
  * generated from it. The types at the end compare it with `Report`: a field that one of the two lacks does not compile.
  *
  * A new optional field is a change within version 1; removing a field or changing its meaning is version 2.
@@ -25,7 +25,7 @@ const distribution = z
   .describe('Exact order statistics over all samples');
 
 const run = z.strictObject({
-  schema: z.literal('redis-cache-kit/run/1'),
+  schema: z.literal('redis-cache-kit/run/2'),
   runId: text('Name of the run folder'),
   kind: z
     .enum(['readiness', 'drill', 'load', 'capacity', 'canary', 'rehearsal'])
@@ -45,7 +45,7 @@ const run = z.strictObject({
   argv: z.array(z.string()).describe('The command line'),
   configSha256: sha256,
   provenance: z.record(z.string(), z.string()).describe('Versions and probed features'),
-  departures: z
+  deviations: z
     .array(z.string())
     .describe('What the configuration asks and the machine or the binary cannot do'),
   machine: z.strictObject({
@@ -68,7 +68,7 @@ const criterion = z.strictObject({
     .describe(
       'FAIL: no-go. INSUFFICIENT (too few trials for the claim), INVALID (generator, machine or workload unsound) and NOT_MEASURED: not known. Only PASS and an unexpired WAIVED let a GO through. OUT_OF_SCOPE is not judged',
     ),
-  because: text('Why the state is what it is; for PASS the claim'),
+  reason: text('Why the state is what it is; for PASS the claim'),
   remedy: text(
     'What to do about the state: another setting where it is FAIL, another measurement where it could not be judged',
   ),
@@ -240,7 +240,7 @@ const comparison = z.strictObject({
 
 export const reportSchema = z
   .strictObject({
-    schema: z.literal('redis-cache-kit/report/1'),
+    schema: z.literal('redis-cache-kit/report/2'),
     run: run.describe('What ran: the manifest without its list of trials'),
     verdict,
     comparison: z.array(comparison).describe('Our client and the stock one under the same faults'),

@@ -35,7 +35,7 @@ describe('docs/report.schema.json', () => {
   });
 
   it.each([
-    ['another version', { schema: 'redis-cache-kit/report/2' }],
+    ['another version', { schema: 'redis-cache-kit/report/3' }],
     ['a field nobody knows', { more: 1 }],
     ['no verdict', { verdict: undefined }],
   ])('rejects %s', (_, change) => {

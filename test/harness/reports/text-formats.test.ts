@@ -109,7 +109,7 @@ describe('report.json', () => {
 
   it('opens with its schema', () => {
     expect(
-      renderers['report.json'](goReport()).startsWith('{\n  "schema": "redis-cache-kit/report/1",\n'),
+      renderers['report.json'](goReport()).startsWith('{\n  "schema": "redis-cache-kit/report/2",\n'),
     ).toBe(true);
   });
 

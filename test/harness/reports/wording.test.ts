@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Criterion } from '../../../harness/gates/gate.ts';
 import {
   claimOf,
-  clean,
+  cleanText,
   formatBound,
   formatBytes,
   formatGap,
@@ -94,8 +94,8 @@ describe('numbers', () => {
 
 describe('text', () => {
   it('is stripped of control characters, direction overrides and lone surrogates', () => {
-    expect(clean('a\u0000b\u001b[31mc\u202ed\ud800e\udc00f\ufeff')).toBe('ab[31mcd\ufffde\ufffdf');
-    expect(clean('tab\there, line\nthere, 🟢')).toBe('tab\there, line\nthere, 🟢');
+    expect(cleanText('a\u0000b\u001b[31mc\u202ed\ud800e\udc00f\ufeff')).toBe('ab[31mcd\ufffde\ufffdf');
+    expect(cleanText('tab\there, line\nthere, 🟢')).toBe('tab\there, line\nthere, 🟢');
   });
 
   it('has instants in UTC, and invalid ones unchanged', () => {
@@ -116,10 +116,10 @@ describe('sources', () => {
   });
 
   it('of a claim omit the value and the target', () => {
-    expect(claimOf(criterion({ because: '0 writes, target == 0 writes; 20 of 20 trials observed' }))).toBe(
+    expect(claimOf(criterion({ reason: '0 writes, target == 0 writes; 20 of 20 trials observed' }))).toBe(
       '20 of 20 trials observed',
     );
-    expect(claimOf(criterion({ because: 'the drill was not run; run it' }))).toBe(
+    expect(claimOf(criterion({ reason: 'the drill was not run; run it' }))).toBe(
       'the drill was not run; run it',
     );
   });

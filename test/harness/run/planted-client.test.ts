@@ -62,15 +62,15 @@ describe('a planted client', () => {
     const report = await judged(['hit-miss'], 'answers-from-memory');
     expect(report.verdict.decision).toBe('NO_GO');
     expect(failed(report)).toContain('clients-served');
-    const because = report.verdict.criteria.find(({ id }) => id === 'clients-served')?.because;
-    expect(because).toMatch(/not read from the master/);
-    expect(report.run.departures.join()).toContain('faults/client/answers-from-memory.ts');
+    const reason = report.verdict.criteria.find(({ id }) => id === 'clients-served')?.reason;
+    expect(reason).toMatch(/not read from the master/);
+    expect(report.run.deviations.join()).toContain('faults/client/answers-from-memory.ts');
   });
 
   it('is the only cause: the kit’s own client passes the same drill', { timeout: 60_000 }, async () => {
     const report = await judged(['hit-miss']);
     expect(failed(report)).toEqual([]);
-    expect(report.run.departures.join()).not.toContain('client under test');
+    expect(report.run.deviations.join()).not.toContain('client under test');
   });
 });
 

@@ -10,7 +10,7 @@ import {
 } from '../../../harness/statistics/bounds.ts';
 import { BUCKETS_MS, histogram } from '../../../harness/statistics/histogram.ts';
 import { ascending, median, quantile, summarize } from '../../../harness/statistics/quantile.ts';
-import { round, rounded } from '../../../harness/statistics/round.ts';
+import { round, roundNumbers } from '../../../harness/statistics/round.ts';
 
 const oneTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
 
@@ -155,7 +155,7 @@ describe('rounding', () => {
   it('keeps integers, and six significant digits of other numbers, at any depth', () => {
     expect(round(123_456_789)).toBe(123_456_789);
     expect(round(0.1 + 0.2)).toBe(0.3);
-    expect(rounded({ a: [1.23456789, 'x', null], b: { c: 12_345.678 } })).toEqual({
+    expect(roundNumbers({ a: [1.23456789, 'x', null], b: { c: 12_345.678 } })).toEqual({
       a: [1.23457, 'x', null],
       b: { c: 12_345.7 },
     });

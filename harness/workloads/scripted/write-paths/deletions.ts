@@ -1,7 +1,7 @@
 /** The ways of deleting: the raw masters no longer have the keys, and another cache finds nothing. */
 import type { Cache } from '../../../../client/index.ts';
 import { prefixOf, rawKeys } from '../../raw-keys.ts';
-import { equals, type ScriptContext, UNHURRIED } from '../script.ts';
+import { equals, RELAXED_LIMITS, type ScriptContext } from '../script.ts';
 
 interface Deleting {
   readonly cache: Cache;
@@ -69,7 +69,7 @@ export async function expectDeletions(context: ScriptContext, deleting: Deleting
   const { expect, open } = context;
   const { cache, namespace, batch } = deleting;
   // Another cache has not seen the deletions.
-  const other = open({ ...UNHURRIED, namespace, domains: { prices: ['price:*'] } });
+  const other = open({ ...RELAXED_LIMITS, namespace, domains: { prices: ['price:*'] } });
   for (const [id, deletion] of Object.entries(DELETIONS)) {
     const { what, family, tags, isVersioned = false } = deletion;
     const names = Array.from({ length: batch }, (_, n) => `${family}:${n}`);

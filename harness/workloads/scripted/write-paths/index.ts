@@ -4,10 +4,10 @@
  * in addition (tags, leases, wake-ups).
  */
 import { decodeEnvelope } from '../../../../client/index.ts';
-import { until } from '../../../wait.ts';
+import { waitUntil } from '../../../wait.ts';
 import { valueText } from '../../calls/value-text.ts';
 import { prefixOf, type RawKey, rawKeys } from '../../raw-keys.ts';
-import { equals, type ScriptContext, scripted, UNHURRIED } from '../script.ts';
+import { equals, RELAXED_LIMITS, type ScriptContext, scripted } from '../script.ts';
 import { expectDeletions } from './deletions.ts';
 import { PATHS, type WritePath, type Written } from './paths.ts';
 import { expectValues } from './values.ts';
@@ -23,7 +23,7 @@ export const writePaths = scripted({
   async run(context) {
     const { open, expect, remember, tag, spec, parameters } = context;
     const namespace = `${spec.settings.namespace}:paths-${tag}`;
-    const cache = open({ ...UNHURRIED, namespace, domains: { prices: ['price:*'] } });
+    const cache = open({ ...RELAXED_LIMITS, namespace, domains: { prices: ['price:*'] } });
     const prefix = prefixOf(cache);
     await cache.ping();
     try {
@@ -61,7 +61,7 @@ async function expectStored(
     found = await rawKeys(context, prefix);
     return written.every((one) => isRight(one, found.get(one.key)));
   };
-  await until(`the values of ${id} in Redis`, isComplete, {
+  await waitUntil(`the values of ${id} in Redis`, isComplete, {
     boundMs: parameters.storedBoundMs,
     signal,
   }).catch(() => signal.throwIfAborted());

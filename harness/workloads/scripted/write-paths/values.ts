@@ -1,7 +1,7 @@
 /** Values of every kind, written by one cache and read by another one: equal in type and content, or refused. */
 import type { Cache } from '../../../../client/index.ts';
 import { valueText } from '../../calls/value-text.ts';
-import { equals, errorOf, type ScriptContext, UNHURRIED } from '../script.ts';
+import { equals, errorOf, RELAXED_LIMITS, type ScriptContext } from '../script.ts';
 
 const CODECS = { codecs: [{ pattern: 'rich:', codec: 'binary' }], deflateAboveBytes: 1_024 } as const;
 const LONG = 'ä€😀'.repeat(20_000);
@@ -16,7 +16,7 @@ const RICH: Readonly<Record<string, unknown>> = {
 };
 
 export async function expectValues(context: ScriptContext, cache: Cache, namespace: string): Promise<void> {
-  const writer = context.open({ ...UNHURRIED, ...CODECS, namespace });
+  const writer = context.open({ ...RELAXED_LIMITS, ...CODECS, namespace });
   const values = new Map([
     ...Object.entries(PLAIN).map(([name, value]) => [`plain:${name}`, value] as const),
     ...Object.entries(RICH).map(([name, value]) => [`rich:${name}`, value] as const),

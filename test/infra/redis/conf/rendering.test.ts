@@ -78,8 +78,8 @@ const value = (text: string, name: string) =>
 
 describe('the redis.conf of a node', () => {
   it('has the values of the environment in place of those of the base', () => {
-    const { text, departures } = redis('dev');
-    expect(departures).toEqual([]);
+    const { text, deviations } = redis('dev');
+    expect(deviations).toEqual([]);
     for (const [name, is] of [
       ['maxmemory', '256mb'],
       ['min-replicas-max-lag', '2'],
@@ -116,21 +116,21 @@ describe('the redis.conf of a node', () => {
     [3, '1'],
     [4, '3'],
   ])('of a machine with %i cores has %s io-threads of 4, and states it', (cores, given) => {
-    const { text, departures } = redis('production', { cores, tls: true });
+    const { text, deviations } = redis('production', { cores, tls: true });
     expect(value(text, 'io-threads')).toEqual([given]);
-    expect(departures).toEqual([`io-threads 4 became ${given}: the machine has ${cores} cores`]);
+    expect(deviations).toEqual([`io-threads 4 became ${given}: the machine has ${cores} cores`]);
   });
 
   it('leaves one core free of io-threads', () => {
-    const { text, departures } = redis('production', { cores: 5, tls: true });
+    const { text, deviations } = redis('production', { cores: 5, tls: true });
     expect(value(text, 'io-threads')).toEqual(['4']);
-    expect(departures).toEqual([]);
+    expect(deviations).toEqual([]);
   });
 
   it('omits activedefrag when the binary lacks it, and states it', () => {
-    const { text, departures } = redis('dev', { facts: { ...able, activedefrag: false } });
+    const { text, deviations } = redis('dev', { facts: { ...able, activedefrag: false } });
     expect(value(text, 'activedefrag')).toEqual([]);
-    expect(departures[0]).toContain('activedefrag is left out');
+    expect(deviations[0]).toContain('activedefrag is left out');
     expect(value(redis('dev', { flags: { 'redis.activedefrag': false } }).text, 'activedefrag')).toEqual([
       'no',
     ]);
@@ -146,7 +146,7 @@ describe('the redis.conf of a node', () => {
     };
     const old = redis('dev', { flags });
     expect(value(old.text, 'set-max-listpack-entries')).toEqual([]);
-    expect(old.departures).toEqual([
+    expect(old.deviations).toEqual([
       'set-max-listpack-entries is left out: it is in Redis 7.2 and newer, Valkey, this is Redis 7.0.15',
     ]);
     expect(value(old.text, 'hz')).toEqual(['20']);

@@ -318,7 +318,7 @@ describe('the external substrate', () => {
     });
     expect(said.join()).toMatch(/600 commands a second at most/);
     expect(environment).toMatchObject({ capabilities: {}, substrate: 'attached', name: 'single' });
-    expect(environment.departures.join()).toMatch(/how the server is configured is not known/);
+    expect(environment.deviations.join()).toMatch(/how the server is configured is not known/);
     expect(await environment.masterId()).toBe('redis-1');
     expect(await environment.status()).toMatchObject([
       { id: 'redis-1', address: redis.address, state: 'running' },

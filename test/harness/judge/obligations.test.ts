@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { drills } from '../../../harness/drills/index.ts';
-import { expectationsOwed, gapsOf } from '../../../harness/judge/owed.ts';
+import { gapsOf, requiredExpectations } from '../../../harness/judge/obligations.ts';
 import {
   buildEnvironment,
   buildHistory,
@@ -16,7 +16,7 @@ const place = { environment: buildEnvironment(), substrate: 'local' };
 describe('expectations of a trial', () => {
   it('are declared once and required for every node of the environment', () => {
     const expectations = ['all', '{redis}-equal', '{node}-closed', '{replica}-link', '{sentinel}-agrees'];
-    expect(expectationsOwed({ ...DRILL, expectations }, place)).toEqual([
+    expect(requiredExpectations({ ...DRILL, expectations }, place)).toEqual([
       'all',
       ...['redis-1-equal', 'redis-2-equal', 'redis-3-equal'],
       ...['redis-1', 'redis-2', 'redis-3', 'sentinel-1', 'sentinel-2', 'sentinel-3'].map(
@@ -29,12 +29,12 @@ describe('expectations of a trial', () => {
 
   it('may be limited to a topology, a substrate or a promise', () => {
     const expectations = ['cluster?slots', 'sentinel+local?seen', 'docker?image', 'durability?kept'];
-    expect(expectationsOwed({ ...DRILL, expectations }, place)).toEqual(['seen', 'kept']);
+    expect(requiredExpectations({ ...DRILL, expectations }, place)).toEqual(['seen', 'kept']);
   });
 
   it('exclude, on an external Redis, what needs more than the keys of the run', () => {
     const drill = { ...DRILL, expectations: ['{redis}-seen', 'clear'], attached: { except: ['clear'] } };
-    expect(expectationsOwed(drill, { ...place, substrate: 'attached' })).toEqual(['redis-1-seen']);
+    expect(requiredExpectations(drill, { ...place, substrate: 'attached' })).toEqual(['redis-1-seen']);
   });
 
   it('contain no unknown placeholder', () => {

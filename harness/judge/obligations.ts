@@ -16,38 +16,38 @@ export interface Place {
 }
 
 /** Ids of all expectations that the drill declares for this place. */
-export function expectationsOwed(
+export function requiredExpectations(
   { expectations = [], attached }: DrillText,
   place: Place,
 ): readonly string[] {
   const except = place.substrate === 'attached' ? attached?.except : undefined;
   return expectations
-    .flatMap((declared) => applicable(declared, place))
-    .flatMap((pattern) => forNodes(pattern, place))
+    .flatMap((declared) => applyConditions(declared, place))
+    .flatMap((pattern) => expandNodes(pattern, place))
     .filter((id) => except?.includes(id) !== true);
 }
 
 /** Ids of the expectations that a slow machine alone can break. */
 export function timedExpectations({ timed = [] }: DrillText, place: Place): readonly string[] {
   return timed
-    .flatMap((declared) => applicable(declared, place))
-    .flatMap((pattern) => forNodes(pattern, place));
+    .flatMap((declared) => applyConditions(declared, place))
+    .flatMap((pattern) => expandNodes(pattern, place));
 }
 
 /** Faults and kinds of operation that are missing in the history, in words. */
 export function gapsOf(drill: DrillText, history: History, client: string, place: Place): readonly string[] {
-  return [...unstruck(drill, history), ...unanswered(drill, history, client, place)];
+  return [...missingFaults(drill, history), ...missingAnswers(drill, history, client, place)];
 }
 
 /** `sentinel?replica-1-link`: on that topology, substrate or promise alone. */
-function applicable(declared: string, { environment, substrate }: Place): readonly string[] {
+function applyConditions(declared: string, { environment, substrate }: Place): readonly string[] {
   const [condition, id] = declared.split('?', 2) as [string, string | undefined];
   if (id === undefined) return [declared];
   const holds = new Set<string>([environment.topology.kind, substrate, ...promisesOf(environment)]);
   return condition.split('+').every((each) => holds.has(each)) ? [id] : [];
 }
 
-function forNodes(pattern: string, place: Place): readonly string[] {
+function expandNodes(pattern: string, place: Place): readonly string[] {
   const placeholder = /\{(\w+)\}/.exec(pattern)?.[1];
   if (placeholder === undefined) return [pattern];
   return (nodesOf(place)[placeholder] ?? []).map((node) => pattern.replace(`{${placeholder}}`, node));
@@ -68,20 +68,20 @@ function nodesOf({ environment, substrate }: Place): Readonly<Record<string, rea
   };
 }
 
-function unstruck({ faults = [] }: DrillText, history: History): readonly string[] {
+function missingFaults({ faults = [] }: DrillText, history: History): readonly string[] {
   const spans = faultSpans(history);
   return [...Map.groupBy(faults, ({ fault }) => fault)].flatMap(([fault, declared]) => {
     const own = spans.filter((span) => span.fault === fault);
-    const struck = own.filter(({ observed }) => observed);
-    const healed = struck.filter(({ toUs }) => toUs !== undefined);
-    if (struck.length < declared.length) {
-      return [`${fault} took effect ${struck.length} of ${declared.length} times`];
+    const injected = own.filter(({ observed }) => observed);
+    const healed = injected.filter(({ toUs }) => toUs !== undefined);
+    if (injected.length < declared.length) {
+      return [`${fault} took effect ${injected.length} of ${declared.length} times`];
     }
-    return healed.length < struck.length ? [`${fault} was never seen to heal`] : [];
+    return healed.length < injected.length ? [`${fault} was never seen to heal`] : [];
   });
 }
 
-function unanswered(
+function missingAnswers(
   { operations = [] }: DrillText,
   history: History,
   client: string,

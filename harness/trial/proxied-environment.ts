@@ -1,6 +1,6 @@
 /**
- * An environment whose clients reach the master through a fault proxy, so that it can lose answers: requests arrive,
- * answers do not. Traffic between nodes, of the sentinels and of admin connections bypasses the proxy.
+ * An environment whose clients reach the master through a fault proxy, so that replies can be dropped: requests arrive,
+ * replies do not. Traffic between nodes, of the sentinels and of admin connections bypasses the proxy.
  */
 import { KitError } from '../../config/errors.ts';
 import type { Capabilities, Environment, Heal } from '../../infra/substrates/environment.ts';
@@ -14,28 +14,28 @@ export interface ProxiedEnvironment extends AsyncDisposable {
 }
 
 /** Puts a proxy before the current master; disposing ends the proxy and nothing else. */
-export async function proxied(environment: Environment): Promise<ProxiedEnvironment> {
+export async function openProxiedEnvironment(environment: Environment): Promise<ProxiedEnvironment> {
   const masterId = await environment.masterId();
   const master = (await environment.status()).find(({ id }) => id === masterId);
   if (master === undefined) {
-    throw new KitError('there is no master to stand a proxy before', { code: 'NO_MASTER' });
+    throw new KitError('there is no master to start a proxy for', { code: 'NO_MASTER' });
   }
   const proxy = await startProxy(master.address);
   const { host, port } = master.announced ?? master.address;
   const natMap = { ...environment.endpoints.natMap, [`${host}:${port}`]: proxy.address };
 
-  const mute = async (nodeId: string): Promise<Heal> => {
+  const dropReplies = async (nodeId: string): Promise<Heal> => {
     if (nodeId !== master.id) {
-      throw new KitError(`the proxy stands before ${master.id}, not before ${nodeId}`, {
+      throw new KitError(`the proxy forwards to ${master.id}, not to ${nodeId}`, {
         code: 'FAULT_UNAVAILABLE',
       });
     }
-    await proxy.add('mute', { type: 'timeout', timeoutMs: CUT_AFTER_MS });
-    return () => proxy.remove('mute');
+    await proxy.add('drop-replies', { type: 'timeout', timeoutMs: CUT_AFTER_MS });
+    return () => proxy.remove('drop-replies');
   };
   const overrides: Partial<Record<keyof Environment, unknown>> = {
     endpoints: { ...environment.endpoints, natMap },
-    capabilities: { ...environment.capabilities, mute } satisfies Capabilities,
+    capabilities: { ...environment.capabilities, dropReplies } satisfies Capabilities,
   };
   return {
     environment: new Proxy(environment, {

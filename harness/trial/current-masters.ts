@@ -6,7 +6,7 @@ import type { Environment, NodeStatus } from '../../infra/substrates/environment
 /** @throws KitError `NO_MASTER` */
 export async function mastersOf(environment: Environment): Promise<readonly NodeStatus[]> {
   const shards = await environment.cluster?.shards();
-  return named(environment, shards?.map(({ master }) => master) ?? [await environment.masterId()]);
+  return statusesOf(environment, shards?.map(({ master }) => master) ?? [await environment.masterId()]);
 }
 
 /** @throws KitError `NO_MASTER` in a cluster: no node serves the key's slot */
@@ -15,11 +15,11 @@ export async function masterWithKey(environment: Environment, key: string): Prom
   const shards = await environment.cluster?.shards();
   const owner = shards?.find(({ slots }) => slots.some(([first, last]) => first <= slot && slot <= last));
   const id = shards === undefined ? await environment.masterId() : owner?.master;
-  const [master] = await named(environment, [id]);
+  const [master] = await statusesOf(environment, [id]);
   return master as NodeStatus;
 }
 
-async function named(environment: Environment, ids: readonly (string | undefined)[]) {
+async function statusesOf(environment: Environment, ids: readonly (string | undefined)[]) {
   const statuses = await environment.status();
   const found = ids.map((id) => statuses.find((status) => status.id === id));
   if (found.length === 0 || found.includes(undefined)) {
