@@ -19,6 +19,7 @@ import { readiness } from './readiness.ts';
 import { recover } from './recover.ts';
 import { examples, type Session } from './session.ts';
 import { status } from './status.ts';
+import { switchoverCommand } from './switchover.ts';
 import { type Streams, Terminal } from './terminal.ts';
 import { up } from './up.ts';
 import { verify } from './verify.ts';
@@ -30,6 +31,7 @@ const VERBS = [
   down,
   status,
   recover,
+  switchoverCommand,
   drill,
   load,
   analyze,

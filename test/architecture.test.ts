@@ -263,6 +263,7 @@ const ROOMS: readonly rules.Room[] = [
         (name) => `harness/${name}.ts`,
       ),
       ...PURE_INFRA,
+      'infra/operations/',
       'infra/redis/server-binary.ts',
       'infra/substrates/registry.ts',
       ...['drift', 'plan', 'build-images', 'images-lock', 'bundle'].map(

@@ -37,7 +37,10 @@ export interface SwitchoverReport {
   readonly writableMs: number;
   /** Time from the pause until the old master is a replica in sync. */
   readonly demotedMs: number;
-  /** Time from the pause until the sentinels report the new master: the wait of a client that queries only them. */
+  /**
+   * Time from the pause until all sentinels report the new master: the wait of a client that queries only them. In a
+   * cluster, until all nodes report it.
+   */
   readonly agreedMs: number;
 }
 
@@ -47,14 +50,19 @@ export async function switchover(
   options: SwitchoverOptions = {},
 ): Promise<SwitchoverReport> {
   if (environment.cluster !== undefined) {
-    throw failed('a cluster has several masters: CLUSTER FAILOVER on the replica that is to be one');
+    throw switchoverFailed(
+      'a cluster has several masters: use clusterSwitchover with the master of the shard',
+    );
   }
   const from = await environment.masterId();
-  if (from === undefined) throw failed('there is not exactly one master to switch from');
+  if (from === undefined) throw switchoverFailed('there is not exactly one master to switch from');
+  // A stopped replica is never chosen; a paused one can be, until the sentinels find it down.
+  const paused = (await environment.status()).find(({ state }) => state === 'paused');
+  if (paused !== undefined) throw switchoverFailed(`${paused.id} is paused`);
   const ids = await running(environment, environment.topology.redis);
   const others = ids.filter((id) => id !== from);
   if (others.length === 0 || environment.topology.sentinels.length === 0) {
-    throw failed('it needs a running replica and sentinels');
+    throw switchoverFailed('it needs a running replica and sentinels');
   }
   return new Switchover(environment, from, others, options).run();
 }
@@ -101,7 +109,7 @@ class Switchover {
     } catch (error) {
       // No other node is master: the old master takes writes again.
       if (to === undefined && (await this.#anyPromoted()) === undefined) await old.call('CLIENT', 'UNPAUSE');
-      throw error instanceof KitError ? error : failed(String(error), error);
+      throw error instanceof KitError ? error : switchoverFailed(String(error), error);
     }
     // It is a replica now: its waiting writers are refused, and look for the new master.
     await old.call('CLIENT', 'UNPAUSE');
@@ -114,7 +122,8 @@ class Switchover {
   /** A replica without a link to its master could be promoted with old data. */
   async #replicating(id: string): Promise<void> {
     const info = await replication(await this.#environment.admin(id));
-    if (info.get('master_link_status') !== 'up') throw failed(`${id} is not in sync with ${this.#from}`);
+    if (info.get('master_link_status') !== 'up')
+      throw switchoverFailed(`${id} is not in sync with ${this.#from}`);
   }
 
   /**
@@ -238,14 +247,14 @@ class Switchover {
   /** The announced address, which the nodes use among themselves. */
   async #address(id: string): Promise<Address> {
     const status = (await this.#environment.status()).find((node) => node.id === id);
-    if (status === undefined) throw failed(`${id} is not part of the environment`);
+    if (status === undefined) throw switchoverFailed(`${id} is not part of the environment`);
     return status.announced ?? status.address;
   }
 
   #step(what: string, missing: () => Promise<string | undefined>): Promise<void> {
     const signal = this.#failoverBegun ? undefined : this.#options.signal;
     return until({ what, timeoutMs: this.#stepTimeoutMs, intervalMs: 5, signal }, missing).catch((error) => {
-      throw failed(error instanceof Error ? error.message : String(error), error);
+      throw switchoverFailed(error instanceof Error ? error.message : String(error), error);
     });
   }
 
@@ -277,7 +286,8 @@ async function replication(redis: Redis): Promise<ReadonlyMap<string, string>> {
   return infoOf(redis, 'replication');
 }
 
-function failed(why: string, cause?: unknown): KitError {
+/** Builds the error of a switchover that was refused or did not complete. */
+export function switchoverFailed(why: string, cause?: unknown): KitError {
   return new KitError(`planned switch: ${why}`, {
     code: 'SWITCHOVER_FAILED',
     hint: 'look at kit status, and try again when all nodes are in sync',

@@ -6,6 +6,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
+import type { SwitchoverReport } from '../../infra/operations/switchover.ts';
 import type { EnvironmentView } from '../../scripts/environment-view.ts';
 import { CliHarness } from '../support/cli-harness.ts';
 import { waitUntil } from '../support/redis-process.ts';
@@ -112,5 +113,42 @@ describe('kit status of an environment that does not run', () => {
     const { exitCode, out } = await cli.runKit('status', '--env', 'single');
     expect(exitCode).toBe(EXIT.NO_GO);
     expect(out).toMatch(/^single: not running\n(docker: cannot be asked: .*\n)?$/);
+  });
+});
+
+describe('kit switchover', () => {
+  it('promotes a replica, and the old master follows it', async () => {
+    const { master } = await viewOf();
+    const { exitCode, out, err } = await cli.runKit('switchover', '--env', file, '--json');
+    expect(exitCode, out + err).toBe(EXIT.GO);
+    const report = JSON.parse(out) as SwitchoverReport & { readonly environment: string };
+    expect(report).toMatchObject({ environment: 'looked', from: master });
+    expect(await viewOf()).toMatchObject({ healthy: true, master: report.to });
+  });
+
+  it('refuses while a replica is paused, and changes nothing', async () => {
+    const { nodes, master } = await viewOf();
+    const replica = nodes.find(({ id }) => id !== master && id.startsWith('redis')) as (typeof nodes)[number];
+    process.kill(Number(replica.pid), 'SIGSTOP');
+    try {
+      const { exitCode, out } = await cli.runKit('switchover', '--env', file, '--json');
+      expect(exitCode, out).toBe(EXIT.UNKNOWN);
+      expect(JSON.parse(out)).toMatchObject({
+        error: { code: 'SWITCHOVER_FAILED', message: `planned switch: ${replica.id} is paused` },
+      });
+    } finally {
+      process.kill(Number(replica.pid), 'SIGCONT');
+    }
+    await waitUntil('all nodes to be healthy', async () => (await viewOf()).healthy, 40_000);
+    expect((await viewOf()).master).toBe(master);
+  });
+
+  it('asks for the shard of a cluster only, and names an environment that does not run', async () => {
+    const shard = await cli.runKit('switchover', '--env', file, '--shard', 'redis-1');
+    expect(shard).toMatchObject({ exitCode: EXIT.USAGE, out: '' });
+    expect(shard.err).toContain("--shard is for a cluster; 'looked' has one master");
+    const absent = await cli.runKit('switchover', '--env', 'single', '--substrate', 'local');
+    expect(absent).toMatchObject({ exitCode: EXIT.NO_GO, out: '' });
+    expect(absent.err).toContain("environment 'single' is not running");
   });
 });

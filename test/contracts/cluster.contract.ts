@@ -4,6 +4,7 @@
 import { Cluster } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EnvironmentConfig } from '../../config/schema.ts';
+import { clusterSwitchover } from '../../infra/operations/cluster-switchover.ts';
 import type { Shard } from '../../infra/redis/cluster.ts';
 import { parseClusterNodes } from '../../infra/redis/cluster-nodes.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
@@ -104,6 +105,41 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       await heal?.();
       await awaitHealthy();
       expect((await shards())[1]).toMatchObject({ master: 'redis-5', replicas: ['redis-2'] });
+    });
+
+    it('switches the master of a shard on purpose without losing an acknowledged write', async () => {
+      const app = await client();
+      const switched = clusterSwitchover(environment, 'redis-3');
+      const acknowledged: string[] = [];
+      let isSwitching = true;
+      const writing = (async () => {
+        for (let i = 0; isSwitching; i++) {
+          await app.set(`switch:${i}`, String(i));
+          acknowledged.push(`switch:${i}`);
+        }
+      })();
+      try {
+        const report = await switched.finally(() => {
+          isSwitching = false;
+        });
+        await writing;
+        expect(report).toMatchObject({ from: 'redis-3', to: 'redis-6' });
+        expect(report.writableMs).toBeLessThanOrEqual(report.agreedMs);
+        expect((await shards())[2]).toMatchObject({ master: 'redis-6', replicas: ['redis-3'] });
+        const values = await Promise.all(acknowledged.map((key) => app.get(key)));
+        expect(values).toEqual(acknowledged.map((_, i) => String(i)));
+        // Three shards share the keys.
+        expect(values.length).toBeGreaterThan(3);
+      } finally {
+        app.disconnect();
+      }
+    });
+
+    it('refuses to switch a node that is not a master, and names the masters', async () => {
+      await expect(clusterSwitchover(environment, 'redis-3')).rejects.toMatchObject({
+        code: 'SWITCHOVER_FAILED',
+        message: expect.stringMatching(/'redis-3' is not a master; masters: redis-4, redis-5, redis-6$/),
+      });
     });
 
     it('is stopped and removed completely by destroy', async () => {

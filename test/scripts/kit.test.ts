@@ -18,6 +18,7 @@ const VERBS = [
   'down',
   'status',
   'recover',
+  'switchover',
   'drill',
   'load',
   'analyze',

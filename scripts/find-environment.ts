@@ -1,0 +1,65 @@
+/** Finds a running environment by the options of a command, on whichever substrate it runs. */
+import { KitError } from '../config/errors.ts';
+import { environmentNames, loadEnvironment } from '../config/load.ts';
+import { OWN_SUBSTRATE_NAMES, type OwnSubstrateName, substrateOf } from '../infra/substrates/registry.ts';
+import type { FoundEnvironment } from '../infra/substrates/substrate.ts';
+import { planTopology, type Topology } from '../infra/topology.ts';
+import type { EnvironmentOptions } from './options.ts';
+import { stateDir } from './session.ts';
+
+/** Options of a command that searches: without a substrate, each one in order. */
+export type FindOptions = Omit<EnvironmentOptions, 'substrate'> & { readonly substrate?: OwnSubstrateName };
+
+/** Environment that the options name. */
+export interface RequestedEnvironment {
+  readonly name: string;
+  readonly topology: Topology | undefined;
+  /** Why the current configuration cannot be read. */
+  readonly problem?: string;
+}
+
+/** Reads the current configuration. An environment of the kit is found by its name even if its file is invalid now. */
+export function requestedEnvironment({ env, set }: FindOptions): RequestedEnvironment {
+  try {
+    const config = loadEnvironment(env, set);
+    return { name: config.name, topology: planTopology(config) };
+  } catch (error) {
+    if (!(error instanceof KitError) || !environmentNames().includes(env)) throw error;
+    const where = error.where === undefined ? '' : `${error.where}: `;
+    return { name: env, topology: undefined, problem: `${where}${error.message}` };
+  }
+}
+
+/**
+ * Searches the named substrate, else each one in order. A missing engine, or an environment of another checkout,
+ * becomes a note.
+ */
+export async function findAnywhere(
+  named: OwnSubstrateName | undefined,
+  { name, topology }: RequestedEnvironment,
+): Promise<{ readonly found?: FoundEnvironment; readonly notes: readonly string[] }> {
+  if (named !== undefined) return { ...(await findOn(named, name, topology)), notes: [] };
+  const notes: string[] = [];
+  for (const substrate of OWN_SUBSTRATE_NAMES) {
+    try {
+      const { found } = await findOn(substrate, name, topology);
+      if (found !== undefined) return { found, notes };
+    } catch (error) {
+      // The local substrate has no requirements, so its error is final; Docker may not be installed here.
+      if (!(error instanceof KitError) || substrate === 'local') throw error;
+      const isForeign = error.code === 'ENVIRONMENT_FOREIGN';
+      if (!isForeign && !/^(DOCKER|PROGRAM)_/.test(error.code)) throw error;
+      notes.push(`${substrate}: ${isForeign ? '' : 'cannot be asked: '}${error.message}`);
+    }
+  }
+  return { notes };
+}
+
+async function findOn(
+  substrate: OwnSubstrateName,
+  name: string,
+  topology: Topology | undefined,
+): Promise<{ readonly found?: FoundEnvironment }> {
+  const found = await (await substrateOf(substrate, { stateDir: stateDir() })).find(name, topology);
+  return found === undefined ? {} : { found };
+}

@@ -1,0 +1,108 @@
+import { type Command, Option } from 'commander';
+import { EXIT, KitError } from '../config/errors.ts';
+import { clusterSwitchover } from '../infra/operations/cluster-switchover.ts';
+import { type SwitchoverReport, switchover } from '../infra/operations/switchover.ts';
+import type { Environment } from '../infra/substrates/environment.ts';
+import { lockEnvironment } from '../infra/substrates/registry.ts';
+import type { FoundEnvironment } from '../infra/substrates/substrate.ts';
+import { type FindOptions, findAnywhere, requestedEnvironment } from './find-environment.ts';
+import * as common from './options.ts';
+import { examples, printResult, type Session, stateDir } from './session.ts';
+
+type SwitchoverOptions = FindOptions & { readonly shard?: string };
+
+/** `kit switchover`: makes a replica the master of a running environment, without losing an acknowledged write. */
+export function switchoverCommand(program: Command, session: Session): void {
+  program
+    .command('switchover')
+    .summary('promote a replica of a running environment, without losing a write')
+    .description(
+      'Pauses writes on the master, waits until every replica has all of them, promotes a replica and makes the old master follow it. Refused if a running replica is not in sync.\nExit: 0: switched; 3: not switched, the environment still has one master.',
+    )
+    .addOption(common.environment())
+    .addOption(common.searchAll())
+    .addOption(common.set())
+    .addOption(
+      new Option('--shard <node>', 'cluster: master of the shard, as kit status shows it').argParser(
+        common.nonEmpty,
+      ),
+    )
+    .addOption(common.json())
+    .addHelpText(
+      'after',
+      examples(
+        ['kit switchover', 'before maintenance of the master'],
+        ['kit switchover --env cluster --shard redis-1', 'one shard of a cluster'],
+      ),
+    )
+    .action(async (options: SwitchoverOptions) => {
+      const requested = requestedEnvironment(options);
+      const { found, notes } = await findAnywhere(options.substrate, requested);
+      if (found === undefined) throw notRunning(requested.name, notes);
+      const { environment } = found;
+      try {
+        const report = await switchMaster(session, found, options.shard);
+        printResult(session, { environment: environment.name, ...report }, reportText(environment, report));
+      } finally {
+        await environment[Symbol.asyncDispose]();
+      }
+    });
+}
+
+async function switchMaster(
+  session: Session,
+  { environment, hasCredentials }: FoundEnvironment,
+  shard: string | undefined,
+): Promise<SwitchoverReport> {
+  requireShardOption(environment, shard);
+  if (!hasCredentials) {
+    throw new KitError(`the passwords of '${environment.name}' differ from those of its nodes`, {
+      code: 'SECRETS_CHANGED',
+      exitCode: EXIT.USAGE,
+      hint: 'restore the secrets file that the environment was started with',
+    });
+  }
+  const lock = await lockEnvironment(environment.substrate, environment.name, stateDir());
+  try {
+    const options = {
+      signal: session.signal,
+      progress: (line: string) => session.terminal.progress(line),
+    };
+    return shard === undefined
+      ? await switchover(environment, options)
+      : await clusterSwitchover(environment, shard, options);
+  } finally {
+    lock[Symbol.dispose]();
+  }
+}
+
+function requireShardOption({ name, cluster }: Environment, shard: string | undefined): void {
+  if ((cluster === undefined) === (shard === undefined)) return;
+  throw new KitError(
+    cluster === undefined
+      ? `--shard is for a cluster; '${name}' has one master`
+      : `'${name}' is a cluster with several masters: --shard is required`,
+    {
+      code: 'USAGE',
+      exitCode: EXIT.USAGE,
+      where: 'command line: --shard',
+      hint: `kit status --env ${name} shows the masters`,
+    },
+  );
+}
+
+function notRunning(name: string, notes: readonly string[]): KitError {
+  return new KitError([`environment '${name}' is not running`, ...notes].join('; '), {
+    code: 'ENVIRONMENT_NOT_FOUND',
+    exitCode: EXIT.NO_GO,
+    hint: `kit up --env ${name} starts it`,
+  });
+}
+
+function reportText({ name }: Environment, report: SwitchoverReport): string {
+  const { from, to, writableMs, demotedMs, agreedMs } = report;
+  return [
+    `${name}: ${to} is master; ${from} is its replica`,
+    `no writes for ${writableMs} ms; ${from} in sync after ${demotedMs} ms, all nodes agree after ${agreedMs} ms`,
+  ].join('\n');
+}
