@@ -48,9 +48,9 @@ export interface AttachTarget {
 }
 
 /** First part of every key that the kit writes on an external Redis. An ACL has to allow it. */
-export const ATTACHED_NAMESPACE = 'redis-cache-kit';
+export const EXTERNAL_NAMESPACE = 'redis-cache-kit';
 /** TTL of every key on an external Redis: keys that a killed run leaves behind expire after it. */
-export const ATTACHED_TTL_SECONDS = 300;
+export const EXTERNAL_TTL_SECONDS = 300;
 
 const REDIS_PORT = 6379;
 const SENTINEL_PORT = 26_379;
@@ -104,10 +104,10 @@ export function attachTarget(flags: AttachFlags, variables: Variables = readVari
  * Settings of an environment that apply to an external Redis: only those of the client. The server's settings are
  * unknown.
  */
-export function attachedOverrides(target: AttachTarget, flags: Overrides): Overrides {
+export function externalOverrides(target: AttachTarget, flags: Overrides): Overrides {
   return {
-    'client.namespace': ATTACHED_NAMESPACE,
-    'client.defaultTtlSeconds': ATTACHED_TTL_SECONDS,
+    'client.namespace': EXTERNAL_NAMESPACE,
+    'client.defaultTtlSeconds': EXTERNAL_TTL_SECONDS,
     // The durability of a write on an external Redis is unknown.
     'durability.durableWrites': 'async',
     ...flags,

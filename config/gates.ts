@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { KitError } from './errors.ts';
 import { PROMISES } from './schema.ts';
 import { means } from './settings.ts';
+import { currentSubstrateName, SUBSTRATE_NAMES } from './substrate-names.ts';
 import { validate } from './validate.ts';
 import { readYaml } from './yaml.ts';
 
@@ -22,7 +23,7 @@ const RUN_KINDS = ['readiness', 'drill', 'load', 'capacity', 'canary', 'rehearsa
 
 const scopeSchema = z.strictObject({
   environments: some(z.string()).default('all').meta(means('Names of environments.')),
-  substrates: some(z.enum(['local', 'docker', 'attached']))
+  substrates: some(z.preprocess(currentSubstrateName, z.enum(SUBSTRATE_NAMES)))
     .default('all')
     .meta(means('Substrates.')),
   profiles: some(z.enum(['quick', 'full']))

@@ -1,6 +1,6 @@
 /** Common call of `readiness`, `drill` and `load`: runs the drills, prints the report, exits with its verdict. */
 import { relative } from 'node:path';
-import { type AttachFlags, attachedOverrides, withoutLogins } from '../config/attach.ts';
+import { type AttachFlags, externalOverrides, withoutLogins } from '../config/attach.ts';
 import { loadEnvironment } from '../config/load.ts';
 import { renderJson, renderTerminal } from '../harness/reports/index.ts';
 import type { RunRequest } from '../harness/run/index.ts';
@@ -33,7 +33,7 @@ export async function judgedRun(
     kind,
     environment: loadEnvironment(
       options.env,
-      attach === undefined ? options.set : attachedOverrides(attach, options.set),
+      attach === undefined ? options.set : externalOverrides(attach, options.set),
     ),
     attach,
     substrate: options.substrate,

@@ -28,7 +28,7 @@ export function readiness(program: Command, session: Session): void {
       examples(
         ['kit readiness', 'dev, local processes, quick'],
         ['kit readiness --env production --profile full', 'claims with confidence'],
-        ['REDIS_URL=… kit readiness --substrate attached', 'what can be asked of somebody else’s Redis'],
+        ['REDIS_URL=… kit readiness --substrate external', 'what can be asked of somebody else’s Redis'],
         ['kit readiness --json > report.json', 'for a pipeline; the exit code is the verdict'],
       ),
     )

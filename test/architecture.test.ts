@@ -191,7 +191,7 @@ const ROOMS: readonly rules.Room[] = [
   room(
     'harness/evidence/',
     'the run folder; knows no drill, checker or gate',
-    ['harness/history/events.ts', 'config/errors.ts'],
+    ['harness/history/events.ts', 'config/errors.ts', 'config/substrate-names.ts'],
     {
       types: RECORDED,
     },

@@ -36,7 +36,7 @@ export interface CheckContext {
   readonly drill: string;
   /** The client whose operations are judged: `kit` or `ioredis`. */
   readonly client: string;
-  /** Substrate of the nodes. For an `attached` Redis, the environment's configuration applies to the client alone. */
+  /** Substrate of the nodes. For an `external` Redis, the environment's configuration applies to the client alone. */
   readonly substrate?: string;
   /** Ids of the expectations that the drill declares, for every node of the environment. */
   readonly expected?: readonly string[];

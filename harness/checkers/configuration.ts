@@ -24,8 +24,8 @@ const RULES: Readonly<Record<string, (env: EnvironmentConfig) => Judgement>> = {
   }),
 };
 
-const ATTACHED_REMEDY =
-  'The kit does not know what a write is promised on an attached server: ask its operator. Once it is known to be right, waive the criterion in config/gates.yaml with owner, reason and expiry.';
+const EXTERNAL_REMEDY =
+  'The kit does not know what a write is promised on an external server: ask its operator. Once it is known to be right, waive the criterion in config/gates.yaml with owner, reason and expiry.';
 
 export const configuration: Checker = {
   id: 'configuration',
@@ -33,14 +33,14 @@ export const configuration: Checker = {
   check(_history, { environment, substrate }) {
     const judged = Object.entries(RULES).map(([name, rule]) => [name, rule(environment)] as const);
     const flaws = judged.filter(([, { right }]) => !right).map(([name, { flaw }]) => `${name}: ${flaw}`);
-    const isOurs = substrate !== 'attached';
+    const isOurs = substrate !== 'external';
     return {
       // An unknown setting is no violation: a missing figure must not fail.
       validity: isOurs && flaws.length > 0 ? 'invalid' : 'valid',
       reasons: isOurs
         ? flaws
         : [...flaws, 'the kit does not run the server: what a write is promised there is not known'],
-      ...(!isOurs && { remedy: ATTACHED_REMEDY }),
+      ...(!isOurs && { remedy: EXTERNAL_REMEDY }),
       figures: {
         ...Object.fromEntries(judged.map(([name, { right }]) => [name, value(right ? 1 : 0, 'boolean', 1)])),
         ...(isOurs && { asyncLossWindowMs: value(environment.durability.asyncLossWindowMs, 'ms', 1) }),

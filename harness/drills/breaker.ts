@@ -5,7 +5,7 @@ export const breaker = integration({
   title: 'The circuit breaker opens, probes and closes',
   source: 'seed 004 §5, test_circuit_breaker_trip_reset; §4.7',
   safeOutcome: 'open after the threshold and not before, half-open by a probe, closed without a restart',
-  attached: {},
+  external: {},
   expectations: ['hang', 'down'].flatMap((outage) =>
     [
       ...['closed-before', 'opens', 'answers-open', 'fast-open', 'closes', 'first', 'half-open', 'last'],

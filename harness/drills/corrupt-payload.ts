@@ -5,7 +5,7 @@ export const corruptPayload = integration({
   title: 'Payloads corrupted, cut, or of another schema',
   source: 'seed 004 §5, test_redis_corrupt_payload; §2, silent cache corruption and serialization drift',
   safeOutcome: 'none thrown, none returned, all purged and counted, the value recomputed',
-  attached: {},
+  external: {},
   expectations: [
     ...[
       ...['flipped-byte', 'cut', 'cut-in-header', 'empty', 'foreign', 'later-format', 'older-schema'],

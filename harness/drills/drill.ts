@@ -69,10 +69,10 @@ export interface Drill {
    */
   readonly timed?: readonly string[];
   /**
-   * Part of the drill that runs against an attached Redis; absent: none, because the drill needs nodes that the kit
+   * Part of the drill that runs against an external Redis; absent: none, because the drill needs nodes that the kit
    * itself runs. `except`: expectations that need more than the keys of the run.
    */
-  readonly attached?: { readonly except?: readonly string[] };
+  readonly external?: { readonly except?: readonly string[] };
   /** Time limit of a trial; at the limit it is ended, healed and recorded as not measured. */
   readonly boundMs: number;
   /** Trials per profile. */

@@ -5,6 +5,6 @@ export const featureFlag = integration({
   title: 'Switched off, the cache leaves Redis alone',
   source: 'seed 004 §4.9, ENABLE_REDIS_CACHE',
   safeOutcome: 'no connection and no command reaches Redis, and getOrCompute still answers',
-  attached: {},
+  external: {},
   expectations: ['answers', 'not-to-redis', '{redis}-commands', '{redis}-connections'],
 });

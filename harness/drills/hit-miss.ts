@@ -6,7 +6,7 @@ export const hitMiss = integration({
   source: 'seed 004 §5, test_redis_hit_miss_cycle',
   safeOutcome: 'every read returns what was written last, or a miss; the counters agree',
   // `clear` walks the whole keyspace.
-  attached: { except: ['clear-counts', 'clear-removes', 'clear-spares'] },
+  external: { except: ['clear-counts', 'clear-removes', 'clear-spares'] },
   expectations: [
     'miss-before',
     'set-by-redis',

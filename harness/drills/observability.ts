@@ -5,7 +5,7 @@ export const observability = integration({
   title: 'Counters and metrics tell what happened',
   source: 'seed 004 §3, observability; §4.6, Prometheus counters',
   safeOutcome: 'statistics and metrics text equal the recorded history, operation by operation',
-  attached: {},
+  external: {},
   expectations: [
     'hits',
     'misses',

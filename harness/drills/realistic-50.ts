@@ -7,7 +7,7 @@ export const realistic50 = load({
   safeOutcome: 'every query is answered with the right value',
   workload: { name: 'realistic-50', parameters: {} },
   operations: ['getOrCompute'],
-  attached: {},
+  external: {},
   checkers: ['benchmark', 'hit-ratio', 'generator', 'liveness', 'expiries'],
   trials: { quick: 1, full: 3 },
 });

@@ -5,7 +5,7 @@ export const timeoutFallback = integration({
   title: 'Redis answers slower than the deadline',
   source: 'seed 004 §5, test_redis_timeout_fallback',
   safeOutcome: 'every getOrCompute answers with the right value within its deadline; no error is unhandled',
-  attached: {},
+  external: {},
   expectations: [
     'fast-by-redis',
     'all-answered',

@@ -6,7 +6,7 @@ export const ttlExpiry = integration({
   source: 'seed 004 §5, test_redis_ttl_expiry; §1, TTL edge conditions',
   safeOutcome: 'an expired value is a miss, and no edge case stores for ever by accident',
   // A key without a TTL would outlive a run that is killed.
-  attached: { except: ['null-no-expiry'] },
+  external: { except: ['null-no-expiry'] },
   expectations: [
     'default-at-most',
     'default-at-least',

@@ -11,6 +11,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KitError } from '../../config/errors.ts';
+import { currentSubstrateName } from '../../config/substrate-names.ts';
 import { type Accounting, accountFor } from './accounting.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { changedFiles, digestText, isManifestChanged } from './digests.ts';
@@ -87,7 +88,7 @@ export function openEvidence(dir: string): Evidence {
   const read = (path: string, maxBytes = MAX_JSON_BYTES) =>
     isGiven(path) ? readText(join(dir, path), maxBytes) : undefined;
   return {
-    manifest,
+    manifest: { ...manifest, substrate: currentSubstrateName(manifest.substrate) },
     seal,
     integrity: compare({ manifest, manifestText, seal, sealText, present, digests, config: read(CONFIG) }),
     accounting: accountFor(manifest, seal),

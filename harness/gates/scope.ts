@@ -50,8 +50,8 @@ export function outOfScope(gate: Gate, run: RunScope): string | undefined {
  * or not.
  */
 export function isAsked(drill: string, run: RunScope): boolean {
-  // A few drills on an attached Redis prove nothing about its configuration, which is unknown.
-  const always = WITHOUT_TRIAL.has(drill) && run.substrate !== 'attached';
+  // A few drills on an external Redis prove nothing about its configuration, which is unknown.
+  const always = WITHOUT_TRIAL.has(drill) && run.substrate !== 'external';
   return run.kind === 'readiness' || always || run.asked.has(drill);
 }
 

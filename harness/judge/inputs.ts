@@ -84,6 +84,8 @@ function drillsWithoutTrial({ trials }: Manifest, drills: ReadonlyMap<string, Dr
 const NAME: Shape = { pattern: /^[a-z0-9][a-z0-9-]{0,127}$/, what: 'lower-case letters, digits and dashes' };
 const NAMES: Shape = { listOf: 'string', maxItems: 1_000 };
 
+const EXTERNAL_SHAPE: Shape = { optional: { fields: { except: { optional: NAMES } } } };
+
 /** Fields of a drill's definition that judging and the reports use. */
 const DRILLS_SHAPE: Shape = {
   listOf: {
@@ -96,7 +98,8 @@ const DRILLS_SHAPE: Shape = {
       expectations: { optional: NAMES },
       timed: { optional: NAMES },
       faults: { optional: { listOf: { fields: { fault: NAME } }, maxItems: MAX_FAULT_EVENTS } },
-      attached: { optional: { fields: { except: { optional: NAMES } } } },
+      external: EXTERNAL_SHAPE,
+      attached: EXTERNAL_SHAPE,
     },
   },
   maxItems: 1_000,
@@ -106,7 +109,14 @@ function parseDrills(text: string): ReadonlyMap<string, DrillText> {
   const value: unknown = JSON.parse(text);
   const problem = shapeProblem(value, DRILLS_SHAPE);
   if (problem !== undefined) throw new Error(problem);
-  const drills = pickShape(value, DRILLS_SHAPE) as readonly DrillText[];
+  const recorded = pickShape(value, DRILLS_SHAPE) as readonly (DrillText & {
+    attached?: DrillText['external'];
+  })[];
+  // `attached` is the former name of the field.
+  const drills = recorded.map(({ attached, external = attached, ...drill }) => ({
+    ...drill,
+    ...(external !== undefined && { external }),
+  }));
   const byId = new Map(drills.map((drill) => [drill.id, drill]));
   if (byId.size < drills.length) throw new Error('a drill is defined twice');
   for (const { id, family, expectations = [], operations = [], faults = [] } of drills) {

@@ -17,10 +17,10 @@ export interface Place {
 
 /** Ids of all expectations that the drill declares for this place. */
 export function requiredExpectations(
-  { expectations = [], attached }: DrillText,
+  { expectations = [], external }: DrillText,
   place: Place,
 ): readonly string[] {
-  const except = place.substrate === 'attached' ? attached?.except : undefined;
+  const except = place.substrate === 'external' ? external?.except : undefined;
   return expectations
     .flatMap((declared) => applyConditions(declared, place))
     .flatMap((pattern) => expandNodes(pattern, place))
@@ -53,18 +53,18 @@ function expandNodes(pattern: string, place: Place): readonly string[] {
   return (nodesOf(place)[placeholder] ?? []).map((node) => pattern.replace(`{${placeholder}}`, node));
 }
 
-/** Ids by placeholder. An attached Redis counts as one node: the number of its nodes is unknown. */
+/** Ids by placeholder. An external Redis counts as one node: the number of its nodes is unknown. */
 function nodesOf({ environment, substrate }: Place): Readonly<Record<string, readonly string[]>> {
   const { masters, replicas, sentinels } = environment.topology;
   const named = (prefix: string, count: number) =>
     Array.from({ length: count }, (_, i) => `${prefix}-${i + 1}`);
-  const redis = named('redis', substrate === 'attached' ? 1 : masters * (1 + replicas));
-  const watching = named('sentinel', substrate === 'attached' ? 0 : sentinels);
+  const redis = named('redis', substrate === 'external' ? 1 : masters * (1 + replicas));
+  const watching = named('sentinel', substrate === 'external' ? 0 : sentinels);
   return {
     redis,
     sentinel: watching,
     node: [...redis, ...watching],
-    replica: named('replica', substrate === 'attached' ? 0 : masters * replicas),
+    replica: named('replica', substrate === 'external' ? 0 : masters * replicas),
   };
 }
 

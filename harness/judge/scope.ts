@@ -19,8 +19,8 @@ export function scopeOf(
 ): RunScope {
   return {
     ...{ kind, environment: name, substrate, profile, inputs, asked },
-    // The topology of an attached Redis is unknown: all gates apply to it, too.
-    topology: substrate === 'attached' ? 'sentinel' : (environment?.topology.kind ?? 'sentinel'),
+    // The topology of an external Redis is unknown: all gates apply to it, too.
+    topology: substrate === 'external' ? 'sentinel' : (environment?.topology.kind ?? 'sentinel'),
     promises: environment === undefined ? new Set(PROMISES) : promisesOf(environment),
   };
 }

@@ -44,7 +44,7 @@ export interface RunRequest {
   /** Folder of the run; default `runs/<id>` below the working directory. */
   readonly out: string | undefined;
   readonly drills: readonly string[] | 'all';
-  /** For the substrate `attached`: the address of the Redis. */
+  /** For the substrate `external`: the address of the Redis. */
   readonly attach?: AttachTarget | undefined;
   /** Trials per drill; default: the drill's own for the profile. */
   readonly trials: number | undefined;
@@ -159,16 +159,16 @@ async function openRunFolder(
   return { draft, folder, gates };
 }
 
-/** `all` are the drills that the topology supports; the topology of an attached Redis is unknown. */
+/** `all` are the drills that the topology supports; the topology of an external Redis is unknown. */
 function drillsOf({ drills, environment, substrate }: RunRequest): readonly Drill[] {
   const named = drillsNamed(drills);
-  if (drills !== 'all' || substrate === 'attached') return named;
+  if (drills !== 'all' || substrate === 'external') return named;
   return named.filter(({ topologies }) => topologies.includes(environment.topology.kind));
 }
 
 /** Every run reads the nodes' configuration, except a few drills on servers that the kit does not run. */
 function asksNodes({ kind, substrate }: RunRequest): boolean {
-  return substrate !== 'attached' || kind === 'readiness';
+  return substrate !== 'external' || kind === 'readiness';
 }
 
 function withConfiguration(drills: readonly Drill[], request: RunRequest): readonly Drill[] {

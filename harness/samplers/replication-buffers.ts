@@ -3,7 +3,7 @@ import type { Sampler, SamplerContext } from './sampler.ts';
 
 const DIRECTIVES = ['repl-backlog-size', 'client-output-buffer-limit'] as const;
 
-/** Resolves when every node has replied or failed. Attached servers are not asked: CONFIG is not sent to them. */
+/** Resolves when every node has replied or failed. External servers are not asked: CONFIG is not sent to them. */
 export async function sampleReplicationBuffers({
   environment,
   clock,
@@ -20,7 +20,7 @@ export async function sampleReplicationBuffers({
       // Down or hung: the gap is the sample.
     }
   };
-  if (environment.substrate !== 'attached') {
+  if (environment.substrate !== 'external') {
     await Promise.all(environment.topology.redis.map(({ id }) => ask(id)));
   }
   return { stop: async () => undefined };

@@ -138,7 +138,7 @@ function openTimeLimit({ drill, signal: asked }: TrialRequest) {
 
 /** Why the drill cannot run in this environment, or undefined. */
 function obstacleTo(drill: Drill, { topology, capabilities, substrate }: Environment): string | undefined {
-  if (substrate === 'attached' && drill.attached === undefined) return reasonNotOnForeignServer(drill);
+  if (substrate === 'external' && drill.external === undefined) return reasonNotOnForeignServer(drill);
   const { kind } = topology.environment.topology;
   if (!drill.topologies.includes(kind)) {
     return `needs a topology of ${drill.topologies.join(' or ')}; this environment is ${kind}`;
@@ -147,7 +147,7 @@ function obstacleTo(drill: Drill, { topology, capabilities, substrate }: Environ
   return missing.length === 0 ? undefined : `the ${substrate} substrate cannot ${missing.join(', ')}`;
 }
 
-/** Why a drill does not run on an attached Redis. */
+/** Why a drill does not run on an external Redis. */
 function reasonNotOnForeignServer({ faults, family }: Drill): string {
   const names = [...new Set(faults.map(({ fault }) => fault))];
   const why =

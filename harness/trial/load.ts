@@ -27,7 +27,7 @@ const DRAIN_MS = 1_500;
 /** The same, when the result is no longer needed. */
 const EARLY_DRAIN_MS = 300;
 const HEALTHY_BOUND_MS = 30_000;
-/** Keys of a client whose expiry is read on an attached Redis: one command each, within the announced load. */
+/** Keys of a client whose expiry is read on an external Redis: one command each, within the announced load. */
 const SHARED_EXPIRIES = 200;
 const CAUGHT_UP_BOUND_MS = 15_000;
 const RECOVERY_BOUND_MS = 30_000;
@@ -185,7 +185,7 @@ async function recordExpiries(
 ): Promise<void> {
   const entries = written.filter(({ encoding }) => encoding === 'envelope');
   if (entries.length === 0) return;
-  const step = environment.substrate === 'attached' ? Math.ceil(entries.length / SHARED_EXPIRIES) : 1;
+  const step = environment.substrate === 'external' ? Math.ceil(entries.length / SHARED_EXPIRIES) : 1;
   const expiries = await expiriesOf(
     environment,
     entries.filter((_, i) => i % step === 0),

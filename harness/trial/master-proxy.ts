@@ -43,7 +43,7 @@ function listenOptions(
   { substrate }: Environment,
   { host }: NodeStatus['address'],
 ): { readonly host?: string } {
-  return substrate !== 'attached' || host.startsWith('127.') ? {} : { host: '127.0.0.1' };
+  return substrate !== 'external' || host.startsWith('127.') ? {} : { host: '127.0.0.1' };
 }
 
 function mapOf(masters: readonly NodeStatus[], proxies: readonly FaultProxy[]) {

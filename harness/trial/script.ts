@@ -71,7 +71,7 @@ function scriptOf(
   const { keys, closers, caches, proxies } = owned;
   return {
     ...{ environment, clock, parameters, tag, spec, client, signal },
-    shared: environment.substrate === 'attached',
+    shared: environment.substrate === 'external',
     random: seeded(seed, workload.name),
     record: recorder.record,
     expect: (id, what, seen) => recorder.record({ type: 'expect', id, what, ...seen, atUs: clock.nowUs() }),

@@ -1,6 +1,6 @@
 /**
  * Parameters of a workload as a drill gives them. `rate: 300` always applies; `full.rate: 1000` replaces it in the
- * profile `full`, `attached.rate: 5` on an attached Redis, `attached.full.rate: 9` in both. A workload names each
+ * profile `full`, `external.rate: 5` on an external Redis, `external.full.rate: 9` in both. A workload names each
  * parameter that it reads with its default, and an unknown name is an error.
  */
 import { KitError } from '../../config/errors.ts';
@@ -11,7 +11,7 @@ export type Parameters = Readonly<Record<string, number>>;
 export type Resolved<P extends Parameters> = { readonly [K in keyof P]: number };
 
 /** Later ones win. */
-const OCCASIONS = ['full', 'attached'] as const;
+const OCCASIONS = ['full', 'external'] as const;
 type Occasion = (typeof OCCASIONS)[number];
 
 /** The parameters of a profile on a substrate, over the workload's defaults. */
@@ -25,7 +25,7 @@ export function resolveParameters<T extends Parameters>(
   const resolved: Record<string, number> = { ...defaults };
   const now: Readonly<Record<Occasion, boolean>> = {
     full: profile === 'full',
-    attached: substrate === 'attached',
+    external: substrate === 'external',
   };
   const ordered = Object.entries(given)
     .map(([path, value]) => ({ path, value, ...parsePath(path) }))
@@ -34,7 +34,7 @@ export function resolveParameters<T extends Parameters>(
     if (!(name in defaults)) {
       throw new KitError(`workload ${workload} has no parameter '${path}'`, {
         code: 'DRILL_INVALID',
-        hint: `allowed: ${Object.keys(defaults).join(', ')}, each also with 'full.' or 'attached.' before it`,
+        hint: `allowed: ${Object.keys(defaults).join(', ')}, each also with 'full.' or 'external.' before it`,
       });
     }
     if (occasions.every((occasion) => now[occasion])) resolved[name] = value;
@@ -42,7 +42,7 @@ export function resolveParameters<T extends Parameters>(
   return resolved as Resolved<T>;
 }
 
-/** Parses `attached.full.rate` into its occasions and the parameter. */
+/** Parses `external.full.rate` into its occasions and the parameter. */
 function parsePath(path: string) {
   const parts = path.split('.');
   const occasions = OCCASIONS.filter((occasion) => parts.slice(0, -1).includes(occasion));

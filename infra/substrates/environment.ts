@@ -82,7 +82,7 @@ export interface Capabilities {
 
 export interface Environment extends AsyncDisposable {
   readonly name: string;
-  readonly substrate: 'local' | 'docker' | 'attached';
+  readonly substrate: 'local' | 'docker' | 'external';
   readonly topology: Topology;
   readonly endpoints: ClientEndpoints;
   readonly capabilities: Capabilities;

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { AttachTarget } from '../../config/attach.ts';
 import { EXIT, KitError } from '../../config/errors.ts';
+import type { SUBSTRATE_NAMES } from '../../config/substrate-names.ts';
 import { certificateChecks } from '../certificates/expiry.ts';
 import { acquireLock } from '../host/lock.ts';
 import { makePrivateDir } from '../host/private-files.ts';
@@ -9,16 +10,16 @@ import type { ProgramSink } from '../host/process.ts';
 import { type DoctorCheck, doctor } from './doctor.ts';
 import type { Substrate } from './substrate.ts';
 
-export type SubstrateName = 'local' | 'docker' | 'attached';
+export type SubstrateName = (typeof SUBSTRATE_NAMES)[number];
 /** Substrates that the kit starts itself. */
-export type OwnSubstrateName = Exclude<SubstrateName, 'attached'>;
+export type OwnSubstrateName = Exclude<SubstrateName, 'external'>;
 
 interface SubstrateOptions {
   /** Folder of the substrate's state, absolute. */
   readonly stateDir: string;
   /** Receives the output of outside programs. */
   readonly sink?: ProgramSink;
-  /** For `attached`: the address of the Redis. */
+  /** For `external`: the address of the Redis. */
   readonly attach?: AttachTarget | undefined;
 }
 
@@ -26,13 +27,11 @@ interface SubstrateOptions {
 const SUBSTRATES: Readonly<Record<SubstrateName, (options: SubstrateOptions) => Promise<Substrate>>> = {
   local: async (options) => (await import('./local/substrate.ts')).localSubstrate(options),
   docker: async (options) => (await import('./docker/substrate.ts')).dockerSubstrate(options),
-  attached: async ({ attach }) => {
-    if (attach === undefined) throw new TypeError('the attached substrate needs a target');
-    return (await import('./external/substrate.ts')).attachedSubstrate(attach);
+  external: async ({ attach }) => {
+    if (attach === undefined) throw new TypeError('the external substrate needs a target');
+    return (await import('./external/substrate.ts')).externalSubstrate(attach);
   },
 };
-
-export const SUBSTRATE_NAMES = Object.keys(SUBSTRATES) as readonly SubstrateName[];
 
 /**
  * Checks that the kit can use a Redis that it does not run. Leaves nothing behind.
@@ -79,7 +78,7 @@ export async function lockEnvironment(
 const BUSY_HINTS: Readonly<Record<SubstrateName, string>> = {
   local: 'wait until it has finished, or work in another checkout',
   docker: 'wait until it has finished: the Docker engine has one environment of this name, for all checkouts',
-  attached: 'wait until it has finished',
+  external: 'wait until it has finished',
 };
 
 /** Checks of `kit doctor`. */

@@ -1,5 +1,5 @@
 /**
- * The address of an attached Redis: flags override variables, the parts of a URL come first, and no error has a
+ * The address of an external Redis: flags override variables, the parts of a URL come first, and no error has a
  * password.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
-  ATTACHED_NAMESPACE,
-  ATTACHED_TTL_SECONDS,
-  attachedOverrides,
   attachTarget,
+  EXTERNAL_NAMESPACE,
+  EXTERNAL_TTL_SECONDS,
+  externalOverrides,
   withoutLogins,
 } from '../../config/attach.ts';
 import { readVariables } from '../../config/env.ts';
@@ -206,7 +206,7 @@ describe('an environment of an external Redis', () => {
     const target = attachTarget({ sentinels: 'h', tlsCa: join(dir, 'ca.pem') }, noVariables());
     const config = loadEnvironment(
       'production',
-      attachedOverrides(target, { 'client.commandTimeoutMs': 700 }),
+      externalOverrides(target, { 'client.commandTimeoutMs': 700 }),
       noVariables(),
     );
     expect(config).toMatchObject({
@@ -214,8 +214,8 @@ describe('an environment of an external Redis', () => {
       security: { tls: true },
       durability: { durableWrites: 'async' },
       client: {
-        namespace: ATTACHED_NAMESPACE,
-        defaultTtlSeconds: ATTACHED_TTL_SECONDS,
+        namespace: EXTERNAL_NAMESPACE,
+        defaultTtlSeconds: EXTERNAL_TTL_SECONDS,
         commandTimeoutMs: 700,
       },
     });

@@ -65,6 +65,12 @@ describe('config/gates.yaml', () => {
     expect(unjudged).toEqual([]);
   });
 
+  it('may name the substrate `external` by its former name', () => {
+    const [gate] = gates;
+    const text = JSON.stringify({ gates: [{ ...gate, scope: { substrates: ['attached', 'local'] } }] });
+    expect(parseGates(text, 'gates.json').gates[0]?.scope.substrates).toEqual(['external', 'local']);
+  });
+
   it('requires at most the number of trials that its drills run per profile', () => {
     for (const gate of asked.filter(({ sli }) => sli.count === 'trials')) {
       for (const profile of ['quick', 'full'] as const) {

@@ -7,6 +7,7 @@ import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Gates, loadGates } from '../../config/gates.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
+import { currentSubstrateName } from '../../config/substrate-names.ts';
 import { configuration } from '../../harness/drills/configuration.ts';
 import type { Drill } from '../../harness/drills/drill.ts';
 import { drills } from '../../harness/drills/index.ts';
@@ -194,16 +195,24 @@ const LOADS: Readonly<Record<string, Events>> = {
 const passedExpectation = (id: string) =>
   ({ type: 'expect', id, what: 'it works', relation: 'equals', expected: 1, actual: 1, atUs: 5 }) as const;
 
+const substrateOf = (manifest: RunOptions['manifest']): string =>
+  currentSubstrateName(manifest?.substrate ?? MANIFEST.substrate);
+
 function filesOf(
   drill: Drill,
   { environment, planted, manifest }: RunOptions,
 ): Readonly<Record<string, Events>> {
-  const steps = requiredExpectations(drill, {
-    environment: environment ?? defaultEnvironment(),
-    substrate: manifest?.substrate ?? MANIFEST.substrate,
-  }).map(passedExpectation);
+  // Drills that were recorded by an older version have the former name of the field.
+  const { external = (drill as { attached?: Drill['external'] }).attached } = drill;
+  const steps = requiredExpectations(
+    { ...drill, ...(external !== undefined && { external }) },
+    {
+      environment: environment ?? defaultEnvironment(),
+      substrate: substrateOf(manifest),
+    },
+  ).map(passedExpectation);
   if (drill.spansRun === true) {
-    const facts = manifest?.substrate === 'attached' ? sharedNode() : healthyNodes(environment, planted);
+    const facts = substrateOf(manifest) === 'external' ? sharedNode() : healthyNodes(environment, planted);
     return { events: [facts, steps] };
   }
   if (['short-stall', 'replies-lost'].includes(drill.id)) {
@@ -287,9 +296,9 @@ export const MANIFEST: Manifest = {
   trials: [],
 };
 
-/** As in a real run: every run reads the nodes, except a few drills on an attached Redis. */
+/** As in a real run: every run reads the nodes, except a few drills on an external Redis. */
 function withConfiguration(asked: readonly Drill[], { manifest }: RunOptions): readonly Drill[] {
-  const isAsked = manifest?.substrate !== 'attached' || (manifest.kind ?? 'readiness') === 'readiness';
+  const isAsked = substrateOf(manifest) !== 'external' || (manifest?.kind ?? 'readiness') === 'readiness';
   return isAsked && !asked.includes(configuration) ? [configuration, ...asked] : asked;
 }
 

@@ -27,7 +27,7 @@ const run = (options: RunOptions) => analyzeRun(scratch.createRun(options).dir);
 
 describe('a run without sufficient evidence', () => {
   it('is not known on an external Redis, whose configuration is unknown', () => {
-    const report = run({ manifest: { substrate: 'attached' } });
+    const report = run({ manifest: { substrate: 'external' } });
     const why = {
       persistence: /CONFIG GET, which is not sent to a server that the kit does not run/,
       'configuration-drift': /did not answer/,
@@ -46,11 +46,20 @@ describe('a run without sufficient evidence', () => {
   });
 
   it('requires on an external Redis only the expectations about the keys of the run', () => {
-    const asked = { substrate: 'attached', kind: 'drill' } as const;
+    const asked = { substrate: 'external', kind: 'drill' } as const;
     const report = run({ manifest: asked, drills: drills.filter(({ id }) => id === 'key-versioning') });
     expect(findCriterion(report, 'key-versioning').state).toBe('PASS');
     expect(findCriterion(report, 'persistence').state).toBe('OUT_OF_SCOPE');
     expect(report.verdict).toMatchObject({ decision: 'GO', action: null });
+  });
+
+  it('treats a run recorded with the former name of the substrate as one on an external Redis', () => {
+    const recorded = drills
+      .filter(({ id }) => id === 'key-versioning')
+      .map(({ external, ...drill }) => ({ ...drill, attached: external }));
+    const report = run({ manifest: { substrate: 'attached', kind: 'drill' }, drills: recorded });
+    expect(findCriterion(report, 'key-versioning').state).toBe('PASS');
+    expect(findCriterion(report, 'persistence').state).toBe('OUT_OF_SCOPE');
   });
 
   it('is not known when no gate applies, and enables nothing', () => {

@@ -360,8 +360,8 @@ describe('an incomplete trial', () => {
 
 describe('a trial is not measured', () => {
   it('without a capability of the substrate', async () => {
-    const attached = environmentWith({ capabilities: {} });
-    expect(await trialOf(drillNamed('master-crash'), { environment: attached })).toMatchObject({
+    const external = environmentWith({ capabilities: {} });
+    expect(await trialOf(drillNamed('master-crash'), { environment: external })).toMatchObject({
       status: 'not-measured',
       reason: 'the local substrate cannot kill, start',
       files: [],

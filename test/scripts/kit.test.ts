@@ -92,7 +92,9 @@ describe('an invalid command line', () => {
   it.each([
     [['readiness', '--seed', 'x'], "'x' is invalid. Allowed: a whole number from 0."],
     [['readiness', '--profile', 'slow'], 'Allowed choices are quick, full.'],
-    [['readiness', '--substrate', 'cloud'], 'Allowed choices are local, docker, attached.'],
+    [['readiness', '--substrate', 'cloud'], 'Allowed choices are local, docker, external.'],
+    // the former name of `external`
+    [['readiness', '--substrate', 'attached', '--url', 'nowhere'], "'nowhere' is not an address"],
     [['drill', '--trials', '0'], 'Allowed: a whole number from 1.'],
     [['readiness', '--retries', '11'], 'Allowed: a whole number from 0 to 10.'],
     [['up', '--set', 'quorum'], 'Allowed: path=value'],

@@ -80,7 +80,10 @@ function wordsOf(schema: z.ZodType): string {
     return (schema.options as readonly z.ZodType[]).map(wordsOf).join(', or ');
   if (schema instanceof z.ZodLiteral) return [...schema.values].join(', ');
   if (schema instanceof z.ZodRecord) return `a map; keys: ${wordsOf(schema.keyType as z.ZodType)}`;
-  if (schema instanceof z.ZodPipe) return wordsOf(schema.in as z.ZodType);
+  if (schema instanceof z.ZodPipe) {
+    // A preprocessed value is described by the schema that it must match, another one by what is written.
+    return wordsOf((schema.in instanceof z.ZodTransform ? schema.out : schema.in) as z.ZodType);
+  }
   return textIn(schema);
 }
 

@@ -39,7 +39,7 @@ export function directiveRule(
 
 /** Judgement of a node that reported no directive. */
 export function unansweredReason({ substrate }: RuleContext): Judged {
-  const why = substrate === 'attached' ? ', which is not sent to a server that the kit does not run,' : '';
+  const why = substrate === 'external' ? ', which is not sent to a server that the kit does not run,' : '';
   return { wrong: [], checked: 0, missing: `CONFIG GET${why}` };
 }
 

@@ -8,7 +8,7 @@ export const encryption = nodeRule({
   proves: 'every link is encrypted: nodes accept TLS and no plain text, replication and cluster bus use TLS',
   of: 'all',
   judge: (view, about) =>
-    about.substrate === 'attached'
+    about.substrate === 'external'
       ? clientLink(view, about)
       : mergeFindings([
           ...(view.id.startsWith('redis') ? [directives(view, about)] : []),

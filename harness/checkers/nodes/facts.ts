@@ -54,13 +54,13 @@ export interface NodeFacts {
   readonly probes: readonly Probe[];
 }
 
-/** Ids of the nodes of the environment; for attached servers, of the sampled ones. */
+/** Ids of the nodes of the environment; for external servers, of the sampled ones. */
 export function nodeIds(
   role: 'redis' | 'sentinel',
   { environment, substrate }: CheckContext,
   facts: NodeFacts,
 ) {
-  if (substrate === 'attached') {
+  if (substrate === 'external') {
     const asked = facts.probes.flatMap(({ nodes }) => [...nodes.keys()]);
     return [...new Set(asked)].filter((id) => id.startsWith(role));
   }

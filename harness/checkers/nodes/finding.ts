@@ -45,13 +45,13 @@ export interface RuleContext extends CheckContext {
 
 const MOST_IN_WORDS = 3;
 
-const ATTACHED_REMEDY =
-  'The kit sends neither CONFIG nor ACL to an attached server: ask its operator. Once it is known to be right, waive the criterion in config/gates.yaml with owner, reason and expiry.';
+const EXTERNAL_REMEDY =
+  'The kit sends neither CONFIG nor ACL to an external server: ask its operator. Once it is known to be right, waive the criterion in config/gates.yaml with owner, reason and expiry.';
 
-/** Adds the advice that fits attached servers: another run would not measure more. */
+/** Adds the advice that fits external servers: another run would not measure more. */
 export function withAdvice(finding: Finding, { substrate }: CheckContext): Finding {
-  return finding.validity === 'unknown' && substrate === 'attached'
-    ? { ...finding, remedy: ATTACHED_REMEDY }
+  return finding.validity === 'unknown' && substrate === 'external'
+    ? { ...finding, remedy: EXTERNAL_REMEDY }
     : finding;
 }
 

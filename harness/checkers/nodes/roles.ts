@@ -62,8 +62,8 @@ function judgeRoles(
   const wrong = [
     ...masters(views, topology.kind === 'cluster' ? topology.masters : 1),
     ...links(views),
-    // The number of replicas that an attached master should have is unknown.
-    ...(about.substrate === 'attached' ? [] : followers(views, topology.replicas)),
+    // The number of replicas that an external master should have is unknown.
+    ...(about.substrate === 'external' ? [] : followers(views, topology.replicas)),
     ...(topology.kind === 'cluster'
       ? slots(views)
       : [...namedMasters(sentinels, about), ...otherMasters(views, about)]),

@@ -17,7 +17,7 @@ const RETURN_BOUND_MS = 60_000;
 const LOOK_EVERY_MS = 250;
 /** 50 per second: 400 round trips in the 8 s of a `quick` load. */
 const CONTROL_EVERY_MS = 20;
-/** On an attached Redis: 20 per second, in addition to at most 600 commands per second of load. */
+/** On an external Redis: 20 per second, in addition to at most 600 commands per second of load. */
 const SHARED_CONTROL_EVERY_MS = 50;
 
 /** Process names of servers. A pid reported by a remote Docker engine belongs to an unrelated process here. */

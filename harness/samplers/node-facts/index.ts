@@ -5,7 +5,7 @@
  *   open ─▶ the rendered files, once ─▶ probe('start'), probe('between') after trials, probe('end')
  *
  * Each probe begins with the observation `probe`; the facts after it belong to it. A node that does not answer is the
- * fact `unanswered`. Attached servers are asked for INFO and ROLE alone.
+ * fact `unanswered`. External servers are asked for INFO and ROLE alone.
  */
 import type { Environment } from '../../../infra/substrates/environment.ts';
 import { nodesOf, type TopologyNode } from '../../../infra/topology.ts';
@@ -57,7 +57,7 @@ export async function openNodeFacts({ environment, clock, recorder }: SamplerCon
       );
       for (const { node, facts: found } of facts) for (const fact of found) record(node, fact);
       const silent = facts.filter(({ facts: found }) => found.some(({ name }) => name === 'unanswered'));
-      if (!asking.isComplete || environment.substrate === 'attached') return silent.map(({ node }) => node);
+      if (!asking.isComplete || environment.substrate === 'external') return silent.map(({ node }) => node);
       const configs = new Map(
         facts.map(({ node, facts: found }) => [node, found.find(({ name }) => name === 'config')?.data]),
       );
@@ -75,7 +75,7 @@ async function factsOfNode(
 ): Promise<readonly Fact[]> {
   try {
     const admin = await environment.admin(node.id);
-    if (environment.substrate === 'attached') return await sharedFacts(admin);
+    if (environment.substrate === 'external') return await sharedFacts(admin);
     return node.role === 'redis'
       ? await redisFacts(admin, asking)
       : await sentinelFacts(admin, environment.endpoints.serviceName, asking);

@@ -48,7 +48,7 @@ export async function redisFacts(redis: Redis, asking: Asking): Promise<readonly
   return asking.isComplete ? [...facts, ...(await commandClasses(redis))] : facts;
 }
 
-/** INFO and ROLE, which every user of an attached server needs. */
+/** INFO and ROLE, which every user of an external server needs. */
 export async function sharedFacts(redis: Redis): Promise<readonly Fact[]> {
   return factsOf(redis, [['INFO'], ['ROLE']], (command, value) =>
     command === 'INFO'

@@ -31,7 +31,7 @@ export interface ScriptContext<P extends Parameters = Parameters> {
   readonly client: ClientModule;
   readonly signal: AbortSignal;
   /**
-   * Whether the Redis is attached: the script touches only the run's own keys, leaves none without a TTL, and sends no
+   * Whether the Redis is external: the script touches only the run's own keys, leaves none without a TTL, and sends no
    * global command.
    */
   readonly shared: boolean;

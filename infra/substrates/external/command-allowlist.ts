@@ -1,9 +1,9 @@
 /**
  * Commands that the kit is allowed to send to an external Redis. Pure. Documents and tests enforce it: every command
- * that a server receives in an attached run is one of these, on a key of the prefix.
+ * that a server receives in an external run is one of these, on a key of the prefix.
  */
 import { isIPv4 } from 'node:net';
-import { ATTACHED_TTL_SECONDS, type AttachTarget } from '../../../config/attach.ts';
+import { type AttachTarget, EXTERNAL_TTL_SECONDS } from '../../../config/attach.ts';
 import { EXIT, KitError } from '../../../config/errors.ts';
 import type { Address } from '../../topology.ts';
 
@@ -18,7 +18,7 @@ const ON_CONNECTION = ['multi', 'exec', 'unwatch', 'ping', 'role', 'info', 'clie
 const ON_CLUSTER = ['cluster|nodes', 'asking'] as const;
 
 /** Load of the busiest drill. Tests compare it with the drills' rates and the server's command counters. */
-export const ATTACHED_LOAD = {
+export const EXTERNAL_LOAD = {
   /** On average; the schedule is a Poisson process, and a batch of 100 is sent at once. */
   commandsPerSecond: 600,
   commandsInBusiestSecond: 2_000,
@@ -35,10 +35,10 @@ export function aclRule(prefix: string, mode?: AttachTarget['mode']): string {
 
 /** Describes the commands that will be sent. */
 export function describeAllowlist(prefix: string): string {
-  const { commandsPerSecond, commandsInBusiestSecond, keys, largestValueBytes } = ATTACHED_LOAD;
+  const { commandsPerSecond, commandsInBusiestSecond, keys, largestValueBytes } = EXTERNAL_LOAD;
   return (
     `keys ${prefix}* only, ${keys} at most, values up to ${largestValueBytes / 1024} KB, each with a TTL of ` +
-    `${ATTACHED_TTL_SECONDS} s or less and removed at the end; ${commandsPerSecond} commands a second at most ` +
+    `${EXTERNAL_TTL_SECONDS} s or less and removed at the end; ${commandsPerSecond} commands a second at most ` +
     `(${commandsInBusiestSecond} in the busiest one); ` +
     'no fault, no CONFIG, no FLUSH, no SCAN'
   );

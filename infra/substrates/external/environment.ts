@@ -13,8 +13,8 @@ import { currentMasters as findMasters, type ReachableRedis } from './preflight.
 /** Longer than one batch of direct reads, shorter than any failover. */
 const KNOWN_FOR_MS = 1_000;
 
-export class AttachedEnvironment implements Environment {
-  readonly substrate = 'attached';
+export class ExternalEnvironment implements Environment {
+  readonly substrate = 'external';
   readonly name: string;
   readonly topology: Topology;
   readonly endpoints: ClientEndpoints;
@@ -38,10 +38,10 @@ export class AttachedEnvironment implements Environment {
     this.provenance = {
       'redis-version': found.version,
       'redis-server': found.server,
-      attached: `${target.mode}, ${places}`,
+      external: `${target.mode}, ${places}`,
     };
     this.deviations = [
-      `attached to a Redis that somebody else runs: ${describeAllowlist(`${topology.environment.client.namespace}:`)}`,
+      `external Redis that somebody else runs: ${describeAllowlist(`${topology.environment.client.namespace}:`)}`,
       'of the configuration only client.* holds there; how the server is configured is not known',
     ];
   }

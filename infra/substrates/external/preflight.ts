@@ -179,7 +179,7 @@ async function requireRights(
       `does not have ${absent.join(', ')} under ${absent.length === 1 ? 'its own name' : 'their own names'}`,
       address,
       {
-        hint: 'renamed or removed there (rename-command), or of another server: the cache client and the drills need it; docs/attached.md lists what is sent',
+        hint: 'renamed or removed there (rename-command), or of another server: the cache client and the drills need it; docs/external.md lists what is sent',
       },
     );
   }

@@ -7,12 +7,12 @@ import type { Topology } from '../../topology.ts';
 import type { Environment } from '../environment.ts';
 import type { ApplyOptions, DestroyReport, FoundEnvironment, PlanStep, Substrate } from '../substrate.ts';
 import { describeAllowlist } from './command-allowlist.ts';
-import { AttachedEnvironment } from './environment.ts';
+import { ExternalEnvironment } from './environment.ts';
 import { checkExternal } from './preflight.ts';
 
-export function attachedSubstrate(target: AttachTarget): Substrate {
+export function externalSubstrate(target: AttachTarget): Substrate {
   return {
-    name: 'attached',
+    name: 'external',
     async plan({ redis }: Topology): Promise<readonly PlanStep[]> {
       return redis.map(({ id }) => ({ action: 'keep', nodeId: id, detail: 'somebody else runs it' }));
     },
@@ -20,15 +20,15 @@ export function attachedSubstrate(target: AttachTarget): Substrate {
       const prefix = prefixOf(topology);
       const found = await checkExternal(target, prefix);
       const places = found.masters.map(({ address: { host, port } }) => `${host}:${port}`).join(', ');
-      progress?.(`attached to ${found.server} ${found.version} at ${places}: ${describeAllowlist(prefix)}`);
-      return new AttachedEnvironment(topology, target, found);
+      progress?.(`connected to ${found.server} ${found.version} at ${places}: ${describeAllowlist(prefix)}`);
+      return new ExternalEnvironment(topology, target, found);
     },
     async open(topology: Topology): Promise<Environment | undefined> {
-      return new AttachedEnvironment(topology, target, await checkExternal(target, prefixOf(topology)));
+      return new ExternalEnvironment(topology, target, await checkExternal(target, prefixOf(topology)));
     },
     async find(_name: string, asked: Topology | undefined): Promise<FoundEnvironment | undefined> {
       if (asked === undefined) return undefined;
-      const environment = new AttachedEnvironment(
+      const environment = new ExternalEnvironment(
         asked,
         target,
         await checkExternal(target, prefixOf(asked)),

@@ -33,8 +33,8 @@ describe('expectations of a trial', () => {
   });
 
   it('exclude, on an external Redis, what needs more than the keys of the run', () => {
-    const drill = { ...DRILL, expectations: ['{redis}-seen', 'clear'], attached: { except: ['clear'] } };
-    expect(requiredExpectations(drill, { ...place, substrate: 'attached' })).toEqual(['redis-1-seen']);
+    const drill = { ...DRILL, expectations: ['{redis}-seen', 'clear'], external: { except: ['clear'] } };
+    expect(requiredExpectations(drill, { ...place, substrate: 'external' })).toEqual(['redis-1-seen']);
   });
 
   it('contain no unknown placeholder', () => {

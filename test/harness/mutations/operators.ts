@@ -26,7 +26,7 @@ const OTHER_WORDS = [
     '"local"',
   ],
   ...[
-    '"attached"',
+    '"external"',
     '"completed"',
     '"not-measured"',
     '"steady"',

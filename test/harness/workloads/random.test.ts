@@ -71,14 +71,14 @@ it('parameters with full. apply in the full profile only, and unknown ones are r
   );
 });
 
-it('parameters with attached. apply on an external Redis only, in the full profile with those of both', () => {
+it('parameters with external. apply on an external Redis only, in the full profile with those of both', () => {
   const defaults = { rate: 1 };
-  const given = { 'attached.full.rate': 4, 'attached.rate': 3, 'full.rate': 9, rate: 5 };
+  const given = { 'external.full.rate': 4, 'external.rate': 3, 'full.rate': 9, rate: 5 };
   const rate = (...[profile, substrate]: ['quick' | 'full', string]) =>
     resolveParameters('w', defaults, given, profile, substrate).rate;
   expect(rate('quick', 'local')).toBe(5);
   expect(rate('full', 'docker')).toBe(9);
-  expect(rate('quick', 'attached')).toBe(3);
-  expect(rate('full', 'attached')).toBe(4);
+  expect(rate('quick', 'external')).toBe(3);
+  expect(rate('full', 'external')).toBe(4);
   expect(() => resolveParameters('w', defaults, { 'somewhere.rate': 1 }, 'quick')).toThrow(/no parameter/);
 });

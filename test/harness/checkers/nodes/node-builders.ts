@@ -117,7 +117,7 @@ export function healthyNodes(
   return events;
 }
 
-/** Replies of an attached server: INFO and ROLE alone, without rendered files. */
+/** Replies of an external server: INFO and ROLE alone, without rendered files. */
 export function sharedNode(
   info: Fields = { maxmemory: '1073741824', maxmemory_policy: 'allkeys-lru' },
 ): readonly HistoryEvent[] {

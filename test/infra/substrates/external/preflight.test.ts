@@ -1,17 +1,17 @@
-/** Each common mistake in the address of an attached Redis has one clear error, and leaves nothing on the server. */
+/** Each common mistake in the address of an external Redis has one clear error, and leaves nothing on the server. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type AttachFlags, attachedOverrides, attachTarget } from '../../../../config/attach.ts';
+import { type AttachFlags, attachTarget, externalOverrides } from '../../../../config/attach.ts';
 import { readVariables } from '../../../../config/env.ts';
 import { KitError } from '../../../../config/errors.ts';
 import { loadEnvironment } from '../../../../config/load.ts';
 import { makeCertificates } from '../../../../infra/certificates/generate.ts';
 import { aclRule, isThisMachine } from '../../../../infra/substrates/external/command-allowlist.ts';
 import { checkExternal } from '../../../../infra/substrates/external/preflight.ts';
-import { attachedSubstrate } from '../../../../infra/substrates/external/substrate.ts';
+import { externalSubstrate } from '../../../../infra/substrates/external/substrate.ts';
 import { planTopology } from '../../../../infra/topology.ts';
 import { findFreePort, RedisProcess, waitUntil } from '../../../support/redis-process.ts';
 
@@ -64,7 +64,7 @@ describe('a supported target', () => {
 
   it('is a server with TLS and a custom CA', async () => {
     const made = await makeCertificates({ environment: 'theirs', addresses: [HOST] });
-    const dir = mkdtempSync(join(tmpdir(), 'attached-tls-'));
+    const dir = mkdtempSync(join(tmpdir(), 'external-tls-'));
     try {
       writeFileSync(`${dir}/ca`, made.ca);
       writeFileSync(`${dir}/cert`, made.cert);
@@ -308,8 +308,8 @@ describe('an unsupported target', () => {
 describe('the external substrate', () => {
   it('returns one node without fault capabilities, and stops nothing', async () => {
     const there = target({ url: as('kit:right') });
-    const topology = planTopology(loadEnvironment('single', attachedOverrides(there, {}), new Map()));
-    const substrate = attachedSubstrate(there);
+    const topology = planTopology(loadEnvironment('single', externalOverrides(there, {}), new Map()));
+    const substrate = externalSubstrate(there);
     expect(await substrate.plan(topology)).toMatchObject([{ action: 'keep', nodeId: 'redis-1' }]);
     const said: string[] = [];
     await using environment = await substrate.apply(topology, {
@@ -317,7 +317,7 @@ describe('the external substrate', () => {
       progress: (line) => said.push(line),
     });
     expect(said.join()).toMatch(/600 commands a second at most/);
-    expect(environment).toMatchObject({ capabilities: {}, substrate: 'attached', name: 'single' });
+    expect(environment).toMatchObject({ capabilities: {}, substrate: 'external', name: 'single' });
     expect(environment.deviations.join()).toMatch(/how the server is configured is not known/);
     expect(await environment.masterId()).toBe('redis-1');
     expect(await environment.status()).toMatchObject([

@@ -1,5 +1,5 @@
 /**
- * `kit … --substrate attached` on a Redis that this test runs, with a user that has the documented permissions only.
+ * `kit … --substrate external` on a Redis that this test runs, with a user that has the documented permissions only.
  * MONITOR shows every command that the server accepts, ACL LOG every one that it refuses.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
@@ -11,16 +11,16 @@ import type { Report } from '../../harness/reports/report.ts';
 import { workloadByName } from '../../harness/workloads/index.ts';
 import { resolveParameters } from '../../harness/workloads/parameters.ts';
 import { keySlot } from '../../infra/redis/cluster-slots.ts';
-import { ATTACHED_LOAD, aclRule } from '../../infra/substrates/external/command-allowlist.ts';
+import { aclRule, EXTERNAL_LOAD } from '../../infra/substrates/external/command-allowlist.ts';
 import { CliHarness, isExcused } from '../support/cli-harness.ts';
 import { type ClusterSet, startCluster } from '../support/cluster.ts';
 import { findFreePort, RedisProcess, startSentinelSet, waitUntil } from '../support/redis-process.ts';
 
 const PREFIX = 'redis-cache-kit:';
-const PASSWORD = 'attached-secret-7f3a';
+const PASSWORD = 'external-secret-7f3a';
 /** All drills that can run, except the two that take longest and send nothing new. */
 const ASKED = drills
-  .filter(({ id, attached }) => attached !== undefined && !['realistic-50', 'steady'].includes(id))
+  .filter(({ id, external }) => external !== undefined && !['realistic-50', 'steady'].includes(id))
   .map(({ id }) => id);
 const READ_ONLY = new Set(['hello', 'auth', 'ping', 'role', 'info', 'client', 'multi', 'exec', 'unwatch']);
 
@@ -53,7 +53,7 @@ afterEach(async () => {
 });
 
 const url = () => `redis://kit:${PASSWORD}@${redis.address.host}:${redis.address.port}`;
-const attach = (...args: string[]) => [...args, '--substrate', 'attached'];
+const attach = (...args: string[]) => [...args, '--substrate', 'external'];
 const env = () => ({ REDIS_URL: url() });
 
 interface Seen {
@@ -120,7 +120,7 @@ describe('a run on an external Redis', () => {
 
     const seconds = Map.groupBy(seen, ({ atSeconds }) => Math.floor(atSeconds));
     const busiest = Math.max(...[...seconds.values()].map(({ length }) => length));
-    expect(busiest).toBeLessThanOrEqual(ATTACHED_LOAD.commandsInBusiestSecond);
+    expect(busiest).toBeLessThanOrEqual(EXTERNAL_LOAD.commandsInBusiestSecond);
     // Printed before the first drill begins.
     expect(err.indexOf('keys redis-cache-kit:* only')).toBeLessThan(err.indexOf('[1/'));
 
@@ -286,21 +286,21 @@ describe('an impossible request ends with one error and creates no run', () => {
 });
 
 it('every drill for an external Redis stays within the documented rates and key counts', () => {
-  for (const { attached, workload: asked } of drills) {
-    if (attached === undefined) continue;
+  for (const { external, workload: asked } of drills) {
+    if (external === undefined) continue;
     const workload = workloadByName(asked.name);
     if (workload.kind === 'scripted') continue;
     for (const profile of ['quick', 'full'] as const) {
-      const p = resolveParameters(asked.name, workload.defaults, asked.parameters, profile, 'attached');
+      const p = resolveParameters(asked.name, workload.defaults, asked.parameters, profile, 'external');
       const rate = (name: string) => p[`${name}PerSecond`] ?? 0;
       const single = rate('gets') + rate('sets') + 2 * rate('getOrComputes') + rate('getManys');
       const commands = single + rate('setManys') * (p.batch ?? 0);
-      expect(commands, `${asked.name} ${profile}`).toBeLessThanOrEqual(ATTACHED_LOAD.commandsPerSecond);
-      expect(p.catalogue ?? 0).toBeLessThanOrEqual(ATTACHED_LOAD.keys);
-      expect(p.maxValueBytes ?? 0).toBeLessThanOrEqual(ATTACHED_LOAD.largestValueBytes);
+      expect(commands, `${asked.name} ${profile}`).toBeLessThanOrEqual(EXTERNAL_LOAD.commandsPerSecond);
+      expect(p.catalogue ?? 0).toBeLessThanOrEqual(EXTERNAL_LOAD.keys);
+      expect(p.maxValueBytes ?? 0).toBeLessThanOrEqual(EXTERNAL_LOAD.largestValueBytes);
       if (p.warmUpMs !== undefined) {
         expect(rate('warmSets')).toBeGreaterThan(0);
-        expect(rate('warmSets')).toBeLessThanOrEqual(ATTACHED_LOAD.commandsPerSecond);
+        expect(rate('warmSets')).toBeLessThanOrEqual(EXTERNAL_LOAD.commandsPerSecond);
       }
     }
   }
