@@ -6,11 +6,17 @@ import { CliHarness } from '../support/cli-harness.ts';
 /** Such a client waits until the master returns, which happens only at the drill's recovery bound of 30 s. */
 const BOUND_MS = 90_000;
 
+/**
+ * With `minReplicasToWrite` 1, the returned master rejects writes as soon as it notices that its replicas have left, in some
+ * runs before the first queued write. Without it, the master acknowledges thousands of writes until it is made a replica.
+ */
+const SETTINGS = { 'client.supervision': false, 'redis.minReplicasToWrite': 0 };
+
 it(
   'a client without supervision also fails the measured criteria when the master hangs',
   async () => {
     await using cli = new CliHarness();
-    const file = cli.writeEnvironment('unsupervised-hang', { 'client.supervision': false });
+    const file = cli.writeEnvironment('unsupervised-hang', SETTINGS);
     const { exitCode, out } = await cli.runKit('drill', 'master-hang', '--env', file, '--out', 'hang');
     expect(exitCode, out).toBe(EXIT.NO_GO);
     const measured = cli
@@ -18,13 +24,7 @@ it(
       .verdict.criteria.filter(
         ({ state, scope }) => state === 'FAIL' && scope.workload.includes('master-hang'),
       );
-    // Whether the old master acknowledges writes before it is demoted depends on the moment of its return.
-    const ids = measured.map(({ id }) => id);
-    const expected = ['no-stale-acknowledgement', 'failover-time-master-hang'];
-    expect(
-      ids.filter((id) => expected.includes(id)),
-      `failed: ${ids.join(', ')}`,
-    ).not.toEqual([]);
+    expect(measured.map(({ id }) => id)).toContain('no-stale-acknowledgement');
     await cli.expectNothingLeft();
   },
   BOUND_MS,
