@@ -19,7 +19,8 @@ export const liveness: Checker = {
     const idle = [...last].filter(([, { writes, reads }]) => !(Number(writes) > 0 && Number(reads) > 0));
     if (closings.length === 0) return unknown('no closing phase was recorded');
     if (idle.length > 0) {
-      return unknown(`the closing phase of ${examples(idle.map(([name]) => name))} wrote or read nothing`);
+      const described = idle.map(([name, { trouble }]) => (trouble ? `${name} (${String(trouble)})` : name));
+      return unknown(`the closing phase of ${examples(described)} wrote or read nothing`);
     }
     const dead = [...last].filter(([, { troubles }]) => troubles !== 0);
     const described = dead.map(([name, { trouble }]) => `${name}: ${String(trouble)}`);

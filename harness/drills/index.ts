@@ -7,6 +7,7 @@ import { coherence } from './coherence.ts';
 import { configuration } from './configuration.ts';
 import { consistency } from './consistency.ts';
 import { corruptPayload } from './corrupt-payload.ts';
+import { credentialRotation } from './credential-rotation.ts';
 import type { Drill } from './drill.ts';
 import { durableWrites } from './durable-writes.ts';
 import { featureFlag } from './feature-flag.ts';
@@ -19,6 +20,7 @@ import { outageWrites } from './outage-writes.ts';
 import { plannedSwitch } from './planned-switch.ts';
 import { realistic50 } from './realistic-50.ts';
 import { refusals } from './refusals.ts';
+import { replicaReads } from './replica-reads.ts';
 import { replication } from './replication.ts';
 import { repliesLost } from './replies-lost.ts';
 import { security } from './security.ts';
@@ -45,6 +47,8 @@ export const drills: readonly Drill[] = [
   replication,
   consistency,
   durableWrites,
+  replicaReads,
+  credentialRotation,
   timeoutFallback,
   outageWrites,
   refusals,

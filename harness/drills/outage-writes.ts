@@ -4,10 +4,24 @@ export const outageWrites = integration({
   id: 'outage-writes',
   title: 'Writes and deletions while Redis is unreachable',
   source: 'client/README.md, Writes; 004 §2 Redis outage',
-  safeOutcome: 'no value from before the outage returns, and Redis serves all reads again',
+  safeOutcome:
+    'no value from before the outage returns, Redis serves all reads again, and lost deletions are reported',
   expectations: [
-    ...['before', 'set-to-memory', 'read-own-writes', 'durable-throws', 'set-if-absent-throws', 'recovered'],
-    ...['read-from-redis', 'no-old-value', 'replaced-in-redis', 'others-kept'],
+    ...[
+      'before',
+      'set-to-memory',
+      'read-own-writes',
+      'durable-throws',
+      'set-if-absent-throws',
+      'recovered',
+    ].map((what) => `outage/${what}`),
+    ...['read-from-redis', 'no-old-value', 'replaced-in-redis', 'others-kept'].map(
+      (what) => `outage/${what}`,
+    ),
+    ...['stored', 'replayed', 'kept', 'lost', 'lost-event', 'within'].map((what) => `closing/${what}`),
   ],
-  timed: ['before', 'recovered', 'read-from-redis', 'others-kept'],
+  timed: [
+    ...['before', 'recovered', 'read-from-redis', 'others-kept'].map((what) => `outage/${what}`),
+    ...['stored', 'replayed', 'within'].map((what) => `closing/${what}`),
+  ],
 });

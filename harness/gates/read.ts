@@ -5,7 +5,7 @@ import { few } from '../evidence/excerpt.ts';
 import type { TrialRecord } from '../evidence/manifest.ts';
 import type { Reading } from './aggregate.ts';
 import type { EvidenceRef } from './gate.ts';
-import { runAgain, SOUND_COPY } from './remedies.ts';
+import { completeFirst, runAgain, SOUND_COPY } from './remedies.ts';
 import type { RunScope } from './scope.ts';
 
 /** A trial with the results that its evidence allows. */
@@ -68,10 +68,11 @@ export function readTrial(gate: Gate, run: RunScope, trial: JudgedTrial): Readin
   if (trial.missing.length > 0) {
     return flawOf(`${name}: ${few(trial.missing)} is missing`, evidence, SOUND_COPY);
   }
-  const again = runAgain(trial.drill, run);
   if (trial.status !== 'completed') {
-    return flawOf(`${name} was not measured: ${trial.reason ?? trial.status}`, evidence, again);
+    const reason = `${name} was not measured: ${trial.reason ?? trial.status}`;
+    return flawOf(reason, evidence, completeFirst(trial.drill, trial.reason, run));
   }
+  const again = runAgain(trial.drill, run);
   const result = trial.results.find(
     ({ checker, client }) => checker === gate.sli.checker && client === gate.client,
   );

@@ -26,6 +26,21 @@ export const MACHINE_UNSAMPLED =
 export const GENERATOR_ENDED =
   'The load generator ended before it wrote its lateness. The logs and the trial’s events in the run folder show why; run again.';
 
+/** Replies by which Redis rejects every write of a trial, by their first word. */
+const REJECTIONS: Readonly<Record<string, string>> = {
+  OOM: 'Redis rejected the writes because its memory is full: raise redis.maxmemory. ',
+  NOREPLICAS:
+    'Redis rejected the writes because too few replicas are in sync: look at their links (INFO replication) and at redis.minReplicasToWrite. ',
+  MISCONF:
+    'Redis rejected the writes because it cannot write its snapshot: look at the disk and the log of the master. ',
+};
+
+/** For a trial that did not complete. */
+export function completeFirst(drill: string, reason: string | undefined, run: RunScope): string {
+  const [, word = ''] = /\b(OOM|NOREPLICAS|MISCONF) /.exec(reason ?? '') ?? [];
+  return `${REJECTIONS[word] ?? ''}${runAgain(drill, run)}`;
+}
+
 /** For a drill without a result. */
 export function runAgain(drill: string, { environment }: RunScope): string {
   return `Run it: kit drill ${drill} --env ${environment}. The reason above and logs/ in the run folder show what was missing.`;

@@ -5,6 +5,7 @@
  *
  * One observation `closing` per client and round; the last one counts (`checkers/liveness.ts`).
  */
+import { ReplyError } from 'ioredis';
 import { encodeEnvelope } from '../../client/index.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import type { Clock } from '../history/clock.ts';
@@ -50,9 +51,11 @@ export async function closeClient(
     const keys = writes.flatMap((write) => write.keys);
     written.push(...keys);
     const held = await valuesHeld(context, keys);
-    const planted = await plantValues(context, keys);
-    const reads = await closing.read(keys.map(({ name }) => name));
+    const { planted, rejection } = await plantValues(context, keys);
+    // Without values that only the master has, a read proves nothing.
+    const reads = rejection === undefined ? await closing.read(keys.map(({ name }) => name)) : [];
     const troubles = [
+      ...(rejection === undefined ? [] : [`the master rejects values of the drill: ${rejection}`]),
       ...writes.flatMap((write) => problemsOfWrite(write, held)),
       ...reads.flatMap((read) => problemsOfRead(read, planted)),
     ];
@@ -101,13 +104,16 @@ async function valuesHeld(
   return held;
 }
 
-/** Replaces the values, so that only a read that Redis serves returns them. By logical key. */
+/**
+ * Replaces the values, so that only a read that Redis serves returns them. By logical key. `rejection`: the error by which the master
+ * rejects writes, for example because its memory is full.
+ */
 async function plantValues(
   { environment }: ClosingContext,
   keys: readonly ClosingKey[],
-): Promise<ReadonlyMap<string, string>> {
+): Promise<{ readonly planted: ReadonlyMap<string, string>; readonly rejection?: string }> {
   const planted = new Map(keys.map(({ name, value }) => [name, `planted ${value}`]));
-  await Promise.all(
+  const stored = await Promise.allSettled(
     keys.map(async ({ name, key, encoding }) => {
       const value = planted.get(name) ?? '';
       const { id } = await masterWithKey(environment, key);
@@ -115,7 +121,10 @@ async function plantValues(
       await (await environment.admin(id)).set(key, bytes, 'EX', PLANTED_TTL_SECONDS);
     }),
   );
-  return planted;
+  const failed = stored.find((result) => result.status === 'rejected');
+  if (failed === undefined) return { planted };
+  if (!(failed.reason instanceof ReplyError)) throw failed.reason;
+  return { planted, rejection: failed.reason.message };
 }
 
 function problemsOfWrite(

@@ -84,6 +84,11 @@ function scriptOf(
       caches.push(cache);
       return cache;
     },
+    retire(cache) {
+      const place = caches.indexOf(cache);
+      if (place !== -1) caches.splice(place, 1);
+      return cache.close();
+    },
     async startProcess(name, overrides = {}) {
       const child = await startCaller({ name, spec, overrides });
       closers.push(async () => child[Symbol.asyncDispose]());

@@ -6,13 +6,15 @@ import { breaker } from './scripted/breaker.ts';
 import { coherence } from './scripted/coherence.ts';
 import { consistency } from './scripted/consistency.ts';
 import { corruptPayload } from './scripted/corrupt-payload.ts';
+import { credentialRotation } from './scripted/credential-rotation.ts';
 import { durableWrites } from './scripted/durable-writes.ts';
 import { featureFlag } from './scripted/feature-flag.ts';
 import { hitMiss } from './scripted/hit-miss.ts';
 import { keyVersioning } from './scripted/key-versioning.ts';
 import { observability } from './scripted/observability.ts';
-import { outageWrites } from './scripted/outage-writes.ts';
+import { outageWrites } from './scripted/outage-writes/index.ts';
 import { refusals } from './scripted/refusals.ts';
+import { replicaReads } from './scripted/replica-reads.ts';
 import { replication } from './scripted/replication.ts';
 import type { ScriptedWorkload } from './scripted/script.ts';
 import { security } from './scripted/security.ts';
@@ -41,6 +43,8 @@ const scripted: readonly ScriptedWorkload[] = [
   outageWrites,
   refusals,
   durableWrites,
+  credentialRotation,
+  replicaReads,
 ];
 
 export const workloads: ReadonlyMap<string, Workload> = new Map<string, Workload>([

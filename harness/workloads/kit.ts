@@ -2,7 +2,7 @@
  * This kit's client as an application uses it: the environment's settings, everything else by default. Sets and reads
  * use the cache, INCR and APPEND its supervised connection.
  */
-import type { Cache, CacheOptions, ConnectionOptions } from '../../client/index.ts';
+import type { Cache, CacheOptions, ConnectionOptions, SentinelOptions } from '../../client/index.ts';
 import { CacheError } from '../../client/index.ts';
 import type { OperationKind } from '../history/events.ts';
 import type { Adapter, Answer, ClientEventSink, ClientSpec, Failure } from './adapter.ts';
@@ -10,6 +10,11 @@ import type { ClientModule } from './client-module.ts';
 
 /** Options that a caller may set besides the environment's settings; identity and connection come from the spec. */
 export type CacheOverrides = CacheOptions & Omit<ConnectionOptions, 'username' | 'password'>;
+
+/** Further options of a script: another login, and reads from replicas where there are some. */
+export type OpenOverrides = CacheOverrides &
+  Pick<ConnectionOptions, 'username' | 'password'> &
+  Pick<SentinelOptions, 'replicaReads'>;
 
 export function kitAdapter(spec: ClientSpec, onEvent: ClientEventSink, client: ClientModule): Adapter {
   return adaptCache(openKit(spec, client), onEvent);
@@ -70,9 +75,11 @@ function hitsOf(values: readonly (string | null)[]): string {
 export function openKit(
   spec: ClientSpec,
   { openCache }: Pick<ClientModule, 'openCache'>,
-  overrides: CacheOverrides = {},
+  overrides: OpenOverrides = {},
 ): Cache {
   const { settings, app, sentinel, tls } = spec;
+  const { replicaReads, ...own } = overrides;
+  const replicated = replicaReads && { replicaReads };
   // A server without users accepts no AUTH: no user name is sent then.
   const login = app.password === '' ? {} : app;
   const common = {
@@ -86,12 +93,13 @@ export function openKit(
       compute: { leaseMs: 0 },
       scripting: { loadFunctions: false, evalScripts: false },
     }),
-    ...overrides,
+    ...own,
   };
   if (spec.mode === 'sentinel') {
     const { sentinels, serviceName } = spec;
     return openCache({
       ...common,
+      ...replicated,
       mode: 'sentinel',
       sentinels,
       serviceName,
@@ -106,7 +114,7 @@ export function openKit(
     const { natMap, redis: nodes } = spec;
     // A cluster connection is always supervised, and has no option for it.
     const { supervision: _always, ...rest } = common;
-    return openCache({ ...rest, mode: 'cluster', nodes, ...(natMap && { natMap }) });
+    return openCache({ ...rest, ...replicated, mode: 'cluster', nodes, ...(natMap && { natMap }) });
   }
   const [address] = spec.redis;
   if (address === undefined) throw new Error('a standalone client has an address');

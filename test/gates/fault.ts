@@ -11,6 +11,8 @@ interface PlantedFault {
   readonly criterion: string;
   /** `FAIL` makes the run a no-go, the others leave it unknown. */
   readonly state: 'FAIL' | 'INVALID' | 'NOT_MEASURED' | 'INSUFFICIENT';
+  /** The criterion is a measured time or an answer in time: on a busy machine it is INVALID. */
+  readonly isTimed?: boolean;
   /** Words that the remedy must contain. */
   readonly remedy: readonly string[];
 }

@@ -4,7 +4,8 @@ import type { Environment } from '../../infra/substrates/environment.ts';
 import { waitUntil } from '../support/redis-process.ts';
 import type { LiveFault, RenderedFault } from './fault.ts';
 
-type Common = Pick<LiveFault, 'what' | 'criterion' | 'remedy'> & Partial<Pick<LiveFault, 'drills' | 'group'>>;
+type Common = Pick<LiveFault, 'what' | 'criterion' | 'remedy'> &
+  Partial<Pick<LiveFault, 'drills' | 'group' | 'isTimed'>>;
 
 const CONFIGURATION = ['configuration'];
 const SERVICE = 'mymaster';
@@ -75,7 +76,8 @@ export function aclFault(
 
 /** A setting of the environment's file that renders a wrong file. */
 export function renderedFault(
-  fault: Pick<RenderedFault, 'what' | 'criterion' | 'remedy' | 'settings'>,
+  fault: Pick<RenderedFault, 'what' | 'criterion' | 'remedy' | 'settings'> &
+    Partial<Pick<RenderedFault, 'drills' | 'isTimed'>>,
 ): RenderedFault {
   return { kind: 'rendered', state: 'FAIL', drills: CONFIGURATION, ...fault };
 }

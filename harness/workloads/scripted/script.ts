@@ -15,7 +15,7 @@ import type { ClientSpec } from '../adapter.ts';
 import type { CallerProcess } from '../calls/child.ts';
 import type { ClientModule } from '../client-module.ts';
 import type { WrittenKey } from '../issuer.ts';
-import type { CacheOverrides } from '../kit.ts';
+import type { CacheOverrides, OpenOverrides } from '../kit.ts';
 import type { Parameters, Resolved } from '../parameters.ts';
 import type { Random } from '../random.ts';
 
@@ -43,7 +43,9 @@ export interface ScriptContext<P extends Parameters = Parameters> {
     seen: Pick<ExpectationEvent, 'relation' | 'expected' | 'actual' | 'unit'>,
   ): void;
   /** The kit's client on the environment, or through a proxy before it; closed with the trial. */
-  open(overrides?: CacheOverrides, through?: MasterProxy): Cache;
+  open(overrides?: OpenOverrides, through?: MasterProxy): Cache;
+  /** Closes a cache before the end of the script; the closing phase leaves it out. */
+  retire(cache: Cache): ReturnType<Cache['close']>;
   /** Starts a process with its own cache on the environment; ended with the trial. */
   startProcess(name: string, overrides?: CacheOverrides): Promise<CallerProcess>;
   /** A fault proxy before the master; in a cluster one before each master, controlled as one; ended with the trial. */

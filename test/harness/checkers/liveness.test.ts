@@ -30,5 +30,10 @@ describe('liveness', () => {
     expect(check(closingPhase('ioredis'))).toMatchObject({ validity: 'unknown', figures: {} });
     expect(check(closingPhase('kit', { reads: 0 }))).toMatchObject({ validity: 'unknown', figures: {} });
     expect(check(closingPhase('kit', { writes: 0 })).reasons.join()).toMatch(/kit wrote or read nothing/);
+    const rejected = closingPhase('kit', {
+      reads: 0,
+      trouble: 'the master rejects values of the drill: OOM',
+    });
+    expect(check(rejected).reasons.join()).toMatch(/the master rejects values of the drill: OOM/);
   });
 });

@@ -1,11 +1,12 @@
 /**
  * Writes and deletions while Redis is unreachable, and their effect afterwards: no value from before the outage returns, and Redis serves
- * all reads again.
+ * all reads again. Meanwhile `closing.ts` closes caches that have deletions which Redis has not received.
  */
-import type { Cache } from '../../../client/index.ts';
-import { waitUntil } from '../../wait.ts';
-import type { Resolved } from '../parameters.ts';
-import { equals, errorOf, type ScriptContext, scripted } from './script.ts';
+import type { Cache } from '../../../../client/index.ts';
+import { waitUntil } from '../../../wait.ts';
+import type { Resolved } from '../../parameters.ts';
+import { equals, errorOf, type ScriptContext, scripted } from '../script.ts';
+import { expectLost, expectReplayed, openWithValues } from './closing.ts';
 
 const defaults = { keys: 20, commandTimeoutMs: 500, recoveryBoundMs: 10_000 };
 
@@ -26,6 +27,9 @@ export const outageWrites = scripted({
   defaults,
   async run(context) {
     const { open, proxyBeforeMaster, expect, tag, parameters, remember } = context;
+    // It takes the 5 s for which a cache that is closed waits for Redis.
+    const closing = expectLost(context);
+    closing.catch(() => undefined);
     const proxy = await proxyBeforeMaster();
     const cache = open({ commandTimeoutMs: parameters.commandTimeoutMs }, proxy);
     const namesOf = (what: string) =>
@@ -39,33 +43,35 @@ export const outageWrites = scripted({
     await cache.ping();
     await cache.setMany(valuesOf(all, 'old'));
     const held = await holdersOf(setting, all, 'old');
-    expect('before', 'Redis has all values before the outage', equals(all.length, held));
+    expect('outage/before', 'Redis has all values before the outage', equals(all.length, held));
+    const closed = await openWithValues(context, proxy, 'replayed');
     await proxy.down();
     await expectDuring(setting);
-    await proxy.reset();
+    await expectReplayed(context, closed, proxy);
     await expectAfter(setting, all);
+    await closing;
   },
 });
 
 async function expectDuring({ context, cache, other, set, deleted, changed }: Setting): Promise<void> {
   const { expect, parameters, tag, remember } = context;
   const sources = await Promise.all(set.map(async (name) => (await cache.set(name, 'new')).source));
-  expect('set-to-memory', 'writes during the outage report the memory', {
+  expect('outage/set-to-memory', 'writes during the outage report the memory', {
     ...equals(set.length, sources.filter((source) => source === 'memory').length),
   });
   await cache.delete(deleted);
   const during = [...(await cache.lookupMany<string>([...set, ...deleted])).values()];
   const own = during.filter((found) => found.found && found.value === 'new').length;
-  expect('read-own-writes', 'reads during the outage: new values, values at all', {
+  expect('outage/read-own-writes', 'reads during the outage: new values, values at all', {
     ...equals([set.length, set.length], [own, during.filter(({ found }) => found).length]),
   });
   const key = `outage:${tag}:refused`;
   remember(cache.physicalKey(key));
   const durability = { replicas: 1, timeoutMs: parameters.commandTimeoutMs };
-  expect('durable-throws', 'a durable write is not acknowledged', {
+  expect('outage/durable-throws', 'a durable write is not acknowledged', {
     ...equals(true, (await errorOf(() => cache.set(key, 'durable', { durability }))) !== null),
   });
-  expect('set-if-absent-throws', 'setIfAbsent is not answered from memory', {
+  expect('outage/set-if-absent-throws', 'setIfAbsent is not answered from memory', {
     ...equals(true, (await errorOf(() => cache.setIfAbsent(key, 'absent'))) !== null),
   });
   await other.setMany(valuesOf(changed, 'by another'));
@@ -83,19 +89,27 @@ async function expectAfter(setting: Setting, all: readonly string[]): Promise<vo
   };
   const wait = { boundMs: parameters.recoveryBoundMs, signal };
   const back = await waitUntil('Redis to serve all reads again', isBack, wait).catch(() => false);
-  expect('read-from-redis', 'Redis serves all reads again without a restart', equals(true, back));
+  expect('outage/read-from-redis', 'Redis serves all reads again without a restart', equals(true, back));
   const receipt = await cache.set(set[0] ?? '', 'after');
-  expect('recovered', 'writes go to Redis again', equals('redis', receipt.source));
-  expect('no-old-value', 'reads by Redis that returned a value from before the outage', equals(0, old));
+  expect('outage/recovered', 'writes go to Redis again', equals('redis', receipt.source));
+  expect(
+    'outage/no-old-value',
+    'reads by Redis that returned a value from before the outage',
+    equals(0, old),
+  );
   let left = 0;
   for (const name of [...set.slice(1), ...deleted]) {
     const physical = cache.physicalKey(name);
     left += await (await masterOf(physical)).exists(physical);
   }
-  expect('replaced-in-redis', 'keys that were set or deleted during the outage and are still in Redis', {
-    ...equals(0, left),
-  });
-  expect('others-kept', 'values that another client wrote during the outage', {
+  expect(
+    'outage/replaced-in-redis',
+    'keys that were set or deleted during the outage and are still in Redis',
+    {
+      ...equals(0, left),
+    },
+  );
+  expect('outage/others-kept', 'values that another client wrote during the outage', {
     ...equals(changed.length, await holdersOf(setting, changed, 'by another')),
   });
 }

@@ -1,0 +1,14 @@
+import { integration } from './families.ts';
+
+export const replicaReads = integration({
+  id: 'replica-reads',
+  title: 'Reads from replicas, also while all replicas lag',
+  source: 'client/README.md, Coherence',
+  safeOutcome: 'no read is older than maxStalenessMs, and replicas serve only those who ask for it',
+  topologies: ['sentinel'],
+  expectations: [
+    ...['before', 'after'].flatMap((phase) => [`${phase}/replicas`, `${phase}/master`]),
+    ...['replicas', 'reads', 'older', 'elsewhere'].map((what) => `held/${what}`),
+  ],
+  timed: ['before/replicas', 'after/replicas', 'held/elsewhere'],
+});

@@ -1,0 +1,123 @@
+/**
+ * Passwords that change while a cache uses them: the cache gets its user and its password from functions. A user of the drill's own, with the
+ * rights of the app, exists on every node until the script ends.
+ *
+ *   password 1 ─▶ servers accept only password 2, the function still returns 1 ─▶ the function returns 2 ─▶ the same for 3, without a delay
+ */
+import type { Redis } from 'ioredis';
+import type { Cache } from '../../../client/index.ts';
+import { pause, waitUntil } from '../../wait.ts';
+import type { Resolved } from '../parameters.ts';
+import { equals, type ScriptContext, scripted } from './script.ts';
+
+/** `servedBoundMs`: a client waits for at most 5 s after a rejected login. */
+const defaults = { commandTimeoutMs: 300, refusedMs: 100, servedBoundMs: 8_000 };
+
+type Context = ScriptContext<Resolved<typeof defaults>>;
+
+export const credentialRotation = scripted({
+  name: 'credential-rotation',
+  defaults,
+  async run(context) {
+    const { environment, tag } = context;
+    const nodes = await Promise.all(environment.topology.redis.map(({ id }) => environment.admin(id)));
+    const user = `drill-${tag}`;
+    try {
+      await createUser(nodes, { user, like: context.spec.app.username, password: 'first' });
+      await expectRotated(context, nodes, user);
+    } finally {
+      // Ends its connections, too.
+      for (const node of nodes) await node.call('ACL', 'DELUSER', user).catch(() => undefined);
+    }
+  },
+});
+
+async function expectRotated(context: Context, nodes: readonly Redis[], user: string): Promise<void> {
+  const { open, retire, expect, parameters, remember, signal, tag } = context;
+  let password = 'first';
+  let calls = 0;
+  const cache = open({
+    commandTimeoutMs: parameters.commandTimeoutMs,
+    username: async () => user,
+    password: async () => {
+      calls += 1;
+      return password;
+    },
+  });
+  const key = `rotation:${tag}`;
+  remember(...['', ':written', ':refused'].map((suffix) => cache.physicalKey(`${key}${suffix}`)));
+  await cache.ping();
+  const { source } = await cache.set(key, 'old');
+  const read = (await cache.getEntry(key))?.source ?? null;
+  expect('before/served', 'Redis takes the write and serves the read', {
+    ...equals(['redis', 'redis'], [source, read]),
+  });
+
+  await rotate(nodes, user, 'second');
+  await pause(parameters.refusedMs, signal);
+  expect('refused/reported', 'a command that Redis did not take names the rejected login', {
+    ...equals(true, /WRONGPASS/.test(await messageOf(() => cache.setIfAbsent(`${key}:refused`, 1)))),
+  });
+  const callsBefore = calls;
+  password = 'second';
+  await expectServed(context, cache, { phase: 'second', key });
+  expect('second/asked', 'the function was called for the next connection', {
+    ...{ relation: 'above', expected: callsBefore, actual: calls },
+  });
+
+  password = 'third';
+  await rotate(nodes, user, password);
+  await expectServed(context, cache, { phase: 'third', key });
+  await retire(cache);
+}
+
+/** Reads and writes reach Redis again without a restart. */
+async function expectServed(
+  { expect, parameters, signal }: Context,
+  cache: Cache,
+  { phase, key }: { readonly phase: string; readonly key: string },
+): Promise<void> {
+  const isServed = async () => {
+    const receipt = await cache.set(`${key}:written`, phase);
+    const read = await cache.getEntry(key);
+    return receipt.source === 'redis' && read?.source === 'redis' && read.value === 'old';
+  };
+  const wait = { boundMs: parameters.servedBoundMs, signal };
+  const served = await waitUntil(`Redis to serve with the ${phase} password`, isServed, wait).catch(() => {
+    signal.throwIfAborted();
+    return false;
+  });
+  expect(`${phase}/served`, `Redis takes writes and serves reads with the ${phase} password`, {
+    ...equals(true, served),
+  });
+}
+
+/** A user with the rights of another one. */
+async function createUser(
+  nodes: readonly Redis[],
+  { user, like, password }: { readonly user: string; readonly like: string; readonly password: string },
+): Promise<void> {
+  for (const node of nodes) {
+    const rules = (await node.call('ACL', 'LIST')) as readonly string[];
+    const rule = rules.find((line) => line.startsWith(`user ${like} `));
+    if (rule === undefined) throw new Error(`no user ${like} whose rights the drill could use`);
+    const rights = rule
+      .split(' ')
+      .slice(2)
+      .filter((word) => !word.startsWith('#'));
+    await node.call('ACL', 'SETUSER', user, 'reset', ...rights, `>${password}`);
+  }
+}
+
+/** From now on only this password is accepted; existing connections end. */
+async function rotate(nodes: readonly Redis[], user: string, password: string): Promise<void> {
+  for (const node of nodes) await node.call('ACL', 'SETUSER', user, 'resetpass', `>${password}`);
+  for (const node of nodes) await node.call('CLIENT', 'KILL', 'USER', user);
+}
+
+async function messageOf(call: () => Promise<unknown>): Promise<string> {
+  return call().then(
+    () => '',
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  );
+}

@@ -1,0 +1,147 @@
+/**
+ * Reads from replicas: replicas serve them only where a cache asks for it, and no read returns data that is older than `maxStalenessMs`.
+ * For that, all replicas are held: they accept no data from the master and go on to serve reads (CLIENT PAUSE WRITE on each replica).
+ */
+import type { Redis } from 'ioredis';
+import type { Cache } from '../../../client/index.ts';
+import { pause, waitUntil } from '../../wait.ts';
+import type { Resolved } from '../parameters.ts';
+import { equals, type ScriptContext, scripted } from './script.ts';
+
+const defaults = { reads: 100, maxStalenessMs: 250, heldMs: 800, everyMs: 5, boundMs: 5_000 };
+
+interface Setting {
+  readonly context: ScriptContext<Resolved<typeof defaults>>;
+  /** Does not ask for replica reads. */
+  readonly plain: Cache;
+  readonly cache: Cache;
+  readonly replicas: readonly Redis[];
+  readonly key: string;
+}
+
+export const replicaReads = scripted({
+  name: 'replica-reads',
+  defaults,
+  async run(context) {
+    const { environment, open, tag, remember, parameters, caughtUp } = context;
+    const plain = open();
+    const cache = open({ replicaReads: { maxStalenessMs: parameters.maxStalenessMs } });
+    const master = await environment.masterId();
+    const others = environment.topology.redis.filter(({ id }) => id !== master);
+    const replicas = await Promise.all(others.map(({ id }) => environment.admin(id)));
+    const key = `replica-reads:${tag}`;
+    remember(plain.physicalKey(key));
+    await plain.set(key, 0, { durability: 'async' });
+    await caughtUp();
+    const setting: Setting = { context, plain, cache, replicas, key };
+    await expectRouted(setting, 'before');
+    await expectBounded(setting);
+    await expectRouted(setting, 'after');
+  },
+});
+
+async function expectRouted(setting: Setting, phase: string): Promise<void> {
+  const { context, plain, cache, replicas, key } = setting;
+  const { expect, signal, parameters } = context;
+  const { reads, boundMs } = parameters;
+  const readFrom = async (reader: Cache, n: number) => {
+    const before = await readsOf(replicas);
+    for (let i = 0; i < n; i++) await reader.get(key);
+    return (await readsOf(replicas)) - before;
+  };
+  const isRouted = async () => (await readFrom(cache, 5)) === 5;
+  // Fresh replicas are known once they have been measured.
+  await waitUntil('reads from replicas', isRouted, { boundMs, signal }).catch(() => signal.throwIfAborted());
+  expect(`${phase}/replicas`, 'reads that replicas served, of a cache with replicaReads', {
+    ...{ relation: 'at-least', expected: Math.ceil(0.9 * reads), actual: await readFrom(cache, reads) },
+  });
+  expect(`${phase}/master`, 'reads that replicas served, of a cache without replicaReads', {
+    ...equals(0, await readFrom(plain, reads)),
+  });
+}
+
+/** Overwrites one key all the time and reads it, while the replicas are held. */
+async function expectBounded(setting: Setting): Promise<void> {
+  const { context, replicas, plain, key } = setting;
+  const { expect, parameters, masterOf, signal } = context;
+  const physical = plain.physicalKey(key);
+  const writer = new Writer(setting);
+  const rawValues = () => Promise.all(replicas.map((replica) => replica.getBuffer(physical)));
+  try {
+    for (const replica of replicas) {
+      await replica.call('CLIENT', 'PAUSE', 10 * parameters.heldMs, 'WRITE');
+    }
+    await pause(10 * parameters.everyMs, signal);
+    const before = await rawValues();
+    const { reads, older, elsewhere } = await readsWhile(setting, writer);
+    const after = await rawValues();
+    const current = await (await masterOf(physical)).getBuffer(physical);
+    const held = after.filter((value, i) => {
+      const old = before[i];
+      return value != null && old != null && value.equals(old) && !value.equals(current ?? value);
+    }).length;
+    expect('held/replicas', 'replicas that serve an old value', equals(replicas.length, held));
+    expect('held/reads', 'reads while the replicas are held', {
+      ...{ relation: 'above', expected: 0, actual: reads },
+    });
+    expect('held/older', 'reads older than maxStalenessMs', equals(0, older));
+    expect('held/elsewhere', 'reads that Redis did not serve', equals(0, elsewhere));
+  } finally {
+    await writer.stop();
+    for (const replica of replicas) await replica.call('CLIENT', 'UNPAUSE');
+  }
+}
+
+/** Reads for a time; `older`: a newer value was acknowledged earlier than the allowed staleness before the read. */
+async function readsWhile(
+  { context, cache, key }: Setting,
+  writer: Writer,
+): Promise<{ readonly reads: number; readonly older: number; readonly elsewhere: number }> {
+  const { parameters, signal } = context;
+  const endsAt = performance.now() + parameters.heldMs;
+  let [reads, older, elsewhere] = [0, 0, 0];
+  while (performance.now() < endsAt) {
+    const startedAt = performance.now();
+    const read = await cache.getEntry<number>(key);
+    reads += 1;
+    if (read?.source !== 'redis') elsewhere += 1;
+    else if (read.value < writer.acknowledgedAt(startedAt - parameters.maxStalenessMs)) older += 1;
+    await pause(parameters.everyMs, signal);
+  }
+  return { reads, older, elsewhere };
+}
+
+/** Writes ascending numbers to the key until it is stopped. */
+class Writer {
+  readonly #acknowledged: { readonly n: number; readonly atMs: number }[] = [];
+  readonly #run: Promise<void>;
+  #stopped = false;
+
+  constructor({ context, plain, key }: Setting) {
+    this.#run = (async () => {
+      for (let n = 1; !this.#stopped; n++) {
+        const { source } = await plain.set(key, n, { durability: 'async' });
+        if (source === 'redis') this.#acknowledged.push({ n, atMs: performance.now() });
+        await pause(context.parameters.everyMs, context.signal);
+      }
+    })();
+    this.#run.catch(() => undefined);
+  }
+
+  /** Last number that was acknowledged by then. */
+  acknowledgedAt(atMs: number): number {
+    return this.#acknowledged.findLast((write) => write.atMs <= atMs)?.n ?? 0;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#run;
+  }
+}
+
+/** Reads that the nodes have served so far. */
+async function readsOf(nodes: readonly Redis[]): Promise<number> {
+  const texts = await Promise.all(nodes.map((node) => node.info('commandstats')));
+  const calls = texts.flatMap((text) => [...text.matchAll(/^cmdstat_m?get:calls=(\d+)/gm)]);
+  return calls.reduce((sum, [, count]) => sum + Number(count), 0);
+}

@@ -1,0 +1,18 @@
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
+
+export * from '../../../../client/index.ts';
+
+export const fault = clientFault({
+  what: 'close does not wait for stores in flight',
+  drills: ['outage-writes'],
+  criterion: 'deletions-at-close',
+  isTimed: true,
+  remedy: ['left out a store'],
+});
+
+export const openCache = withReplacedMethods((cache) => ({
+  close: async () => {
+    await cache.connection?.close();
+    return cache.close();
+  },
+}));

@@ -1,0 +1,22 @@
+import { NotSentError } from '../../../../client/index.ts';
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
+
+export * from '../../../../client/index.ts';
+
+export const fault = clientFault({
+  what: 'a command that fails because the login is rejected does not say so',
+  drills: ['credential-rotation'],
+  criterion: 'credentials-rotated',
+  isTimed: true,
+  remedy: ['do not name the rejection'],
+});
+
+export const openCache = withReplacedMethods((cache) => ({
+  setIfAbsent: async (...args) => {
+    try {
+      return await cache.setIfAbsent(...args);
+    } catch {
+      throw new NotSentError('Redis is unreachable');
+    }
+  },
+}));
