@@ -26,7 +26,10 @@ export function verify(program: Command, session: Session): void {
         session,
         result,
         result.ok
-          ? `${dir}: as sealed, and every report follows from it`
+          ? [
+              `${dir}: as sealed, and every report follows from it`,
+              ...result.notes.map((note) => `  ${note}`),
+            ].join('\n')
           : [`${dir}: NOT as sealed`, ...result.problems.map((problem) => `  ${problem}`)].join('\n'),
       );
     });

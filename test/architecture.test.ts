@@ -40,7 +40,7 @@ const SUBSTRATE_BASE = [
 ];
 
 /** The pure files of `harness/evidence/`: shapes and bounds of recorded data, and their texts. */
-const PURE_EVIDENCE = ['shape', 'limits', 'excerpt', 'history-shape'].map(
+const PURE_EVIDENCE = ['shape', 'limits', 'excerpt', 'history-shape', 'former-schema'].map(
   (name) => `harness/evidence/${name}.ts`,
 );
 
@@ -184,7 +184,7 @@ const ROOMS: readonly rules.Room[] = [
   ),
   ...PURE_EVIDENCE.map((at) =>
     room(at, 'pure: what recorded data must look like', PURE_EVIDENCE, {
-      types: ['harness/history/events.ts'],
+      types: ['harness/history/events.ts', 'harness/evidence/manifest.ts'],
       node: [],
     }),
   ),

@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { canonicalJson } from './canonical-json.ts';
+import type { RecordedManifest } from './former-schema.ts';
 import type { Digests, Manifest, Seal } from './manifest.ts';
 
 export function digestText(text: string): string {
@@ -18,19 +19,22 @@ export function withDigests(manifest: Manifest, files: Seal['files']): Manifest 
   return { ...manifest, digests: { files: byPath, manifest: digestOf(manifest, byPath) } };
 }
 
-function digestOf(manifest: Manifest, files: Digests['files']): string {
+function digestOf(manifest: RecordedManifest, files: Digests['files']): string {
   return digestText(canonicalJson({ ...manifest, digests: { files } }));
 }
 
 /** Whether the manifest differs from the one that its digest was written for. @param text as it is in the folder */
-export function isManifestChanged(manifest: Manifest, text: string): boolean {
+export function isManifestChanged(manifest: RecordedManifest, text: string): boolean {
   const { digests } = manifest;
   if (digests === undefined) return false;
   return text !== canonicalJson(manifest) || digestOf(manifest, digests.files) !== digests.manifest;
 }
 
 /** Files with another content than the manifest's digest, or with none. @param found digests of judged files, by path */
-export function changedFiles({ digests }: Manifest, found: ReadonlyMap<string, string>): readonly string[] {
+export function changedFiles(
+  { digests }: RecordedManifest,
+  found: ReadonlyMap<string, string>,
+): readonly string[] {
   if (digests === undefined) return [];
   return [...found].filter(([path, sha256]) => digests.files[path] !== sha256).map(([path]) => path);
 }

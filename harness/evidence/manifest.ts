@@ -119,45 +119,53 @@ export const FILE_PATH: Shape = {
   what: 'the name of a regular file within the run folder',
 };
 
-/** A manifest as it must be read: everything that judging and the reports touch. */
-export const MANIFEST_SHAPE: Shape = {
-  fields: {
-    schema: { oneOf: ['redis-cache-kit/run/2'] },
-    runId: NAME,
-    kind: { oneOf: KINDS },
-    kitVersion: TEXT,
-    commit: { nullable: TEXT },
-    startedAt: INSTANT,
-    judgedAt: INSTANT,
-    environment: NAME,
-    substrate: NAME,
-    profile: { oneOf: ['quick', 'full'] },
-    seed: { integer: [-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER] },
-    argv: { listOf: TEXT, maxItems: 1_000 },
-    configSha256: SHA256,
-    provenance: { mapOf: TEXT },
-    deviations: { listOf: TEXT, maxItems: 1_000 },
-    machine: { fields: { kernel: TEXT, cpu: TEXT, cores: COUNT, memoryBytes: COUNT } },
-    trials: {
-      listOf: {
-        fields: {
-          drill: NAME,
-          trial: { integer: [1, MAX_TRIALS] },
-          round: { optional: { integer: [1, MAX_ROUNDS] } },
-          status: { oneOf: STATUSES },
-          reason: { optional: TEXT },
-          seed: { integer: [-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER] },
-          clients: { listOf: NAME, maxItems: MAX_CLIENTS },
-          files: { listOf: FILE_PATH, maxItems: MAX_TRIAL_FILES },
-          startedUs: TIME_US,
-          endedUs: TIME_US,
-        },
+const TEXTS: Shape = { listOf: TEXT, maxItems: 1_000 };
+
+/** Fields of both schemas: everything that judging and the reports touch. */
+const COMMON_FIELDS = {
+  runId: NAME,
+  kind: { oneOf: KINDS },
+  kitVersion: TEXT,
+  commit: { nullable: TEXT },
+  startedAt: INSTANT,
+  judgedAt: INSTANT,
+  environment: NAME,
+  substrate: NAME,
+  profile: { oneOf: ['quick', 'full'] },
+  seed: { integer: [-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER] },
+  argv: { listOf: TEXT, maxItems: 1_000 },
+  configSha256: SHA256,
+  provenance: { mapOf: TEXT },
+  machine: { fields: { kernel: TEXT, cpu: TEXT, cores: COUNT, memoryBytes: COUNT } },
+  trials: {
+    listOf: {
+      fields: {
+        drill: NAME,
+        trial: { integer: [1, MAX_TRIALS] },
+        round: { optional: { integer: [1, MAX_ROUNDS] } },
+        status: { oneOf: STATUSES },
+        reason: { optional: TEXT },
+        seed: { integer: [-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER] },
+        clients: { listOf: NAME, maxItems: MAX_CLIENTS },
+        files: { listOf: FILE_PATH, maxItems: MAX_TRIAL_FILES },
+        startedUs: TIME_US,
+        endedUs: TIME_US,
       },
-      maxItems: MAX_TRIALS,
     },
-    digests: { optional: { fields: { manifest: SHA256, files: { mapOf: SHA256 } } } },
-    incomplete: { optional: TEXT },
+    maxItems: MAX_TRIALS,
   },
+  digests: { optional: { fields: { manifest: SHA256, files: { mapOf: SHA256 } } } },
+  incomplete: { optional: TEXT },
+} as const satisfies Readonly<Record<string, Shape>>;
+
+/** A manifest as it must be read. */
+export const MANIFEST_SHAPE: Shape = {
+  fields: { schema: { oneOf: ['redis-cache-kit/run/2'] }, deviations: TEXTS, ...COMMON_FIELDS },
+};
+
+/** A manifest of schema 1, see `former-schema.ts`. */
+export const FORMER_MANIFEST_SHAPE: Shape = {
+  fields: { schema: { oneOf: ['redis-cache-kit/run/1'] }, departures: TEXTS, ...COMMON_FIELDS },
 };
 
 export interface Seal {

@@ -16,8 +16,16 @@ import { type Accounting, accountFor } from './accounting.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { changedFiles, digestText, isManifestChanged } from './digests.ts';
 import { excerpt } from './excerpt.ts';
+import { currentManifest, FORMER_MANIFEST_SCHEMA, type RecordedManifest } from './former-schema.ts';
 import { MAX_JSON_BYTES } from './limits.ts';
-import { FILE_PATH, MANIFEST_SHAPE, type Manifest, SEAL_SHAPE, type Seal } from './manifest.ts';
+import {
+  FILE_PATH,
+  FORMER_MANIFEST_SHAPE,
+  MANIFEST_SHAPE,
+  type Manifest,
+  SEAL_SHAPE,
+  type Seal,
+} from './manifest.ts';
 import {
   CONFIG,
   digestFile,
@@ -72,7 +80,8 @@ export function openEvidence(dir: string): Evidence {
     );
   }
   const manifestText = textOfManifest(join(dir, MANIFEST));
-  const manifest = parseManifest(join(dir, MANIFEST), manifestText);
+  const recorded = parseManifest(join(dir, MANIFEST), manifestText);
+  const manifest = currentManifest(recorded);
   const sealText = pathExists(join(dir, SEAL)) ? readText(join(dir, SEAL), MAX_JSON_BYTES) : undefined;
   const seal = parseSeal(join(dir, SEAL), sealText);
   const paths = filesBelow(dir).filter((path) => !isDerived(path));
@@ -90,7 +99,7 @@ export function openEvidence(dir: string): Evidence {
   return {
     manifest: { ...manifest, substrate: currentSubstrateName(manifest.substrate) },
     seal,
-    integrity: compare({ manifest, manifestText, seal, sealText, present, digests, config: read(CONFIG) }),
+    integrity: compare({ recorded, manifestText, seal, sealText, present, digests, config: read(CONFIG) }),
     accounting: accountFor(manifest, seal),
     sha256Of: (path) => {
       if (path === SEAL) return sealText === undefined ? undefined : digestText(sealText);
@@ -114,7 +123,7 @@ function digestAsSealed(path: string, file: Seal['files'][number] | undefined): 
 }
 
 interface Found {
-  readonly manifest: Manifest;
+  readonly recorded: RecordedManifest;
   readonly manifestText: string;
   readonly seal: Seal | undefined;
   readonly sealText: string | undefined;
@@ -123,7 +132,15 @@ interface Found {
   readonly config: string | undefined;
 }
 
-function compare({ manifest, manifestText, seal, sealText, present, digests, config }: Found): Integrity {
+function compare({
+  recorded: manifest,
+  manifestText,
+  seal,
+  sealText,
+  present,
+  digests,
+  config,
+}: Found): Integrity {
   const files = seal?.files ?? [];
   const sealed = new Set(files.map(({ path }) => path));
   const altered = new Set(
@@ -209,14 +226,16 @@ function textOfManifest(where: string): string {
   return readText(where, MAX_JSON_BYTES);
 }
 
-function parseManifest(where: string, text: string): Manifest {
+function parseManifest(where: string, text: string): RecordedManifest {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
     throw refusedManifest(where, 'the manifest is not JSON', cause);
   }
-  const problem = shapeProblem(value, MANIFEST_SHAPE);
+  const { schema } = (value ?? {}) as { readonly schema?: unknown };
+  const shape = schema === FORMER_MANIFEST_SCHEMA ? FORMER_MANIFEST_SHAPE : MANIFEST_SHAPE;
+  const problem = shapeProblem(value, shape);
   if (problem !== undefined) throw refusedManifest(where, problem);
-  return pickShape(value, MANIFEST_SHAPE) as Manifest;
+  return pickShape(value, shape) as RecordedManifest;
 }

@@ -9,6 +9,7 @@
  */
 import { EXIT, KitError } from '../../config/errors.ts';
 import { excerpt, shorten } from '../evidence/excerpt.ts';
+import { currentFault } from '../evidence/former-schema.ts';
 import { dataShapeOf, EVENT_SHAPES } from '../evidence/history-shape.ts';
 import { MAX_FAULT_EVENTS, MAX_NODES, MAX_TIME_US } from '../evidence/limits.ts';
 import { shapeProblem } from '../evidence/shape.ts';
@@ -72,7 +73,7 @@ function parseEvent(value: unknown, { startedUs, endedUs }: TrialSpan, where: st
     const time = firstUs < startedUs ? firstUs : event.atUs;
     throw brokenHistory(where, `${name} at ${time} us; the trial lasted from ${startedUs} to ${endedUs} us`);
   }
-  return event;
+  return event.type === 'fault' ? { ...event, fault: currentFault(event.fault) } : event;
 }
 
 /** Complete lines as events; `torn` if the last one was truncated. */

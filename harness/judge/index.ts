@@ -9,14 +9,11 @@
  *   5. verdict   decision, exit code, action
  *   6. report    all of it in one value, numbers rounded to six digits
  */
-import { join } from 'node:path';
 import { benchmarks } from '../assembly/benchmarks.ts';
 import { comparison } from '../assembly/comparison.ts';
 import { machineView } from '../assembly/machine-view.ts';
-import { canonicalJson } from '../evidence/canonical-json.ts';
-import { MAX_HISTORY_BYTES } from '../evidence/limits.ts';
 import { type Evidence, openEvidence } from '../evidence/open.ts';
-import { INPUTS, type InputName, MANIFEST, pathExists, readText, SEAL } from '../evidence/run-folder.ts';
+import { INPUTS, type InputName, MANIFEST, SEAL } from '../evidence/run-folder.ts';
 import { isLeftOut, needlessRepeats } from '../gates/attempts.ts';
 import { evidenceComplete, unmeasuredDrills } from '../gates/completeness.ts';
 import { evaluate } from '../gates/evaluate.ts';
@@ -29,6 +26,7 @@ import { roundNumbers } from '../statistics/round.ts';
 import { type Inputs, readInputs } from './inputs.ts';
 import { judgeRunInputs } from './run-inputs.ts';
 import { scopeOf } from './scope.ts';
+import { compareStoredReports, type Renderers } from './stored-reports.ts';
 import { ChangedFiles, type JudgedHistory, judgeTrial, refTo } from './trials.ts';
 
 /** Judges a run. Pure in the evidence; the same evidence gives the same report. */
@@ -141,9 +139,9 @@ export interface Verification {
   readonly ok: boolean;
   /** One line per problem, naming the file. */
   readonly problems: readonly string[];
+  /** Parts that were compared in another way than byte for byte. */
+  readonly notes: readonly string[];
 }
-
-export type Renderers = Readonly<Record<string, (report: Report) => string>>;
 
 /**
  * Proves that a run folder is unchanged since the seal and that its reports follow from it: checks every hash, computes
@@ -154,7 +152,7 @@ export type Renderers = Readonly<Record<string, (report: Report) => string>>;
 export function verifyRun(dir: string, renderers: Renderers = {}): Verification {
   const evidence = openEvidence(dir);
   const { missing, altered, unsealed } = evidence.integrity;
-  const report = judge(evidence);
+  const compared = compareStoredReports(dir, judge(evidence), renderers);
   const problems = [
     ...missing.map((path) =>
       path === SEAL
@@ -164,18 +162,7 @@ export function verifyRun(dir: string, renderers: Renderers = {}): Verification 
     ...altered.map((path) => `${path} was altered: it differs from what was sealed`),
     ...unsealed.map((path) => `${path} is not in the seal: it was added later`),
     ...(evidence.manifest.incomplete === undefined ? [] : [`${MANIFEST}: ${evidence.manifest.incomplete}`]),
-    ...Object.entries({ 'report.json': canonicalJson, ...renderers }).flatMap(([name, render]) =>
-      compareStored(join(dir, name), name, render(report)),
-    ),
+    ...compared.problems,
   ];
-  return { ok: problems.length === 0, problems };
-}
-
-function compareStored(path: string, name: string, expected: string): readonly string[] {
-  if (!pathExists(path)) return [`${name} is missing: it could not be compared`];
-  const stored = readText(path, MAX_HISTORY_BYTES);
-  if (stored === expected) return [];
-  const lines = expected.split('\n');
-  const line = stored.split('\n').findIndex((text, index) => text !== lines[index]) + 1;
-  return [`${name} differs from what the evidence gives, first in line ${line}`];
+  return { ok: problems.length === 0, problems, notes: compared.notes };
 }

@@ -6,6 +6,7 @@ import { type Gates, parseGates } from '../../config/gates.ts';
 import { type EnvironmentConfig, environmentSchema } from '../../config/schema.ts';
 import type { DrillText } from '../assembly/trial-view.ts';
 import { few, shorten } from '../evidence/excerpt.ts';
+import { currentFault } from '../evidence/former-schema.ts';
 import { MAX_FAULT_EVENTS, MAX_GATES } from '../evidence/limits.ts';
 import type { Manifest } from '../evidence/manifest.ts';
 import type { Evidence } from '../evidence/open.ts';
@@ -105,6 +106,11 @@ const DRILLS_SHAPE: Shape = {
   maxItems: 1_000,
 };
 
+/** A scheduled fault with its current id. */
+function withCurrentId<T extends { readonly fault: string }>(scheduled: T): T {
+  return { ...scheduled, fault: currentFault(scheduled.fault) };
+}
+
 function parseDrills(text: string): ReadonlyMap<string, DrillText> {
   const value: unknown = JSON.parse(text);
   const problem = shapeProblem(value, DRILLS_SHAPE);
@@ -113,9 +119,10 @@ function parseDrills(text: string): ReadonlyMap<string, DrillText> {
     attached?: DrillText['external'];
   })[];
   // `attached` is the former name of the field.
-  const drills = recorded.map(({ attached, external = attached, ...drill }) => ({
+  const drills = recorded.map(({ attached, external = attached, faults, ...drill }) => ({
     ...drill,
     ...(external !== undefined && { external }),
+    ...(faults !== undefined && { faults: faults.map(withCurrentId) }),
   }));
   const byId = new Map(drills.map((drill) => [drill.id, drill]));
   if (byId.size < drills.length) throw new Error('a drill is defined twice');

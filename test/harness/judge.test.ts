@@ -56,7 +56,7 @@ describe('a healthy run', () => {
 
   it('gives the same bytes each time, and passes verify', () => {
     expect(canonicalJson(analyzeRun(healthy))).toBe(canonicalJson(analyzeRun(healthy)));
-    expect(verifyRun(healthy)).toEqual({ ok: true, problems: [] });
+    expect(verifyRun(healthy)).toEqual({ ok: true, problems: [], notes: [] });
     expect(verifyRun(healthy, { 'report.json': canonicalJson })).toMatchObject({ ok: true });
   });
 

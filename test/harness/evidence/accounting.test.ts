@@ -38,7 +38,7 @@ describe('the rule that judged files are sealed', () => {
   it('holds for an unedited run', () => {
     const report = analyzeRun(healthy);
     expect(report.verdict).toMatchObject({ decision: 'GO', exitCode: 0 });
-    expect(verifyRun(healthy)).toEqual({ ok: true, problems: [] });
+    expect(verifyRun(healthy)).toEqual({ ok: true, problems: [], notes: [] });
   });
 
   it.each(['config.json', 'gates.json', 'drills.json', 'manifest.json', 'trials/master-crash-1/kit.jsonl'])(

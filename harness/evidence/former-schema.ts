@@ -1,0 +1,32 @@
+/**
+ * Evidence of the manifest schema 1, in terms of the current schema. Pure.
+ *
+ * Schema 1 called the deviations `departures` and the fault `drop-replies` `mute`. The digests of such a run apply to
+ * the manifest as it was written, so that it is checked first and translated afterwards.
+ */
+import type { Manifest } from './manifest.ts';
+
+export const FORMER_MANIFEST_SCHEMA = 'redis-cache-kit/run/1';
+export const FORMER_REPORT_SCHEMA = 'redis-cache-kit/report/1';
+
+/** A manifest of schema 1. */
+export interface FormerManifest extends Omit<Manifest, 'schema' | 'deviations'> {
+  readonly schema: typeof FORMER_MANIFEST_SCHEMA;
+  readonly departures: readonly string[];
+}
+
+/** A manifest as a run folder holds it. */
+export type RecordedManifest = Manifest | FormerManifest;
+
+export function currentManifest(recorded: RecordedManifest): Manifest {
+  if (recorded.schema !== FORMER_MANIFEST_SCHEMA) return recorded;
+  const { departures, ...unchanged } = recorded;
+  return { ...unchanged, schema: 'redis-cache-kit/run/2', deviations: departures };
+}
+
+const FORMER_FAULTS: Readonly<Record<string, string>> = { mute: 'drop-replies' };
+
+/** Current id of a fault. No current fault has a former id, so that the schema of the run does not matter. */
+export function currentFault(id: string): string {
+  return Object.hasOwn(FORMER_FAULTS, id) ? (FORMER_FAULTS[id] as string) : id;
+}

@@ -1,0 +1,75 @@
+/**
+ * Compares the reports in a run folder with those that its evidence gives.
+ *
+ * A run of this schema: every report, byte for byte. A run with reports of schema 1: the decision, the criteria and the
+ * measurements in its `report.json`; the texts of its reports were worded by another version.
+ */
+import { join } from 'node:path';
+import { canonicalJson } from '../evidence/canonical-json.ts';
+import { currentFault, FORMER_REPORT_SCHEMA } from '../evidence/former-schema.ts';
+import { MAX_HISTORY_BYTES } from '../evidence/limits.ts';
+import { pathExists, readText } from '../evidence/run-folder.ts';
+import type { Report } from '../reports/report.ts';
+
+export type Renderers = Readonly<Record<string, (report: Report) => string>>;
+
+export interface Comparison {
+  /** One line per difference, naming the file. */
+  readonly problems: readonly string[];
+  /** What was compared in another way than byte for byte. */
+  readonly notes: readonly string[];
+}
+
+const REPORT = 'report.json';
+
+/** @param renderers by file name; `report.json` is canonical JSON where none is given for it */
+export function compareStoredReports(dir: string, report: Report, renderers: Renderers): Comparison {
+  const stored = pathExists(join(dir, REPORT)) ? readText(join(dir, REPORT), MAX_HISTORY_BYTES) : undefined;
+  const former = stored === undefined ? undefined : parseFormer(stored);
+  if (former !== undefined) {
+    return {
+      problems: differences(REPORT, canonicalJson(former), canonicalJson(figuresOf(report))),
+      notes: [
+        `${REPORT} has the schema ${FORMER_REPORT_SCHEMA}: compared its decision, criteria and measurements; its texts and the other reports were not compared`,
+      ],
+    };
+  }
+  const problems = Object.entries({ [REPORT]: canonicalJson, ...renderers }).flatMap(([name, render]) => {
+    if (!pathExists(join(dir, name))) return [`${name} is missing: it could not be compared`];
+    return differences(name, readText(join(dir, name), MAX_HISTORY_BYTES), render(report));
+  });
+  return { problems, notes: [] };
+}
+
+function differences(name: string, stored: string, expected: string): readonly string[] {
+  if (stored === expected) return [];
+  const lines = expected.split('\n');
+  const line = stored.split('\n').findIndex((text, index) => text !== lines[index]) + 1;
+  return [`${name} differs from what the evidence gives, first in line ${line}`];
+}
+
+/** Everything in a report that is not text: of `report.json` of schema 1 and of the current one alike. */
+function figuresOf({ verdict, comparison, trials, integrity }: Omit<Report, 'schema' | 'run'>) {
+  const { decision, exitCode, action, counts, criteria } = verdict;
+  return {
+    ...{ decision, exitCode, action, counts, comparison, integrity },
+    criteria: criteria.map(({ id, state, target, unit, measured, n, minN, bound, attempts, evidence }) => ({
+      ...{ id, state, target, unit, measured, n, minN, bound, evidence },
+      ...(attempts !== undefined && { attempts }),
+    })),
+    trials: trials.map(({ drill, trial, status, binMs, timelines, faults, latencies }) => ({
+      ...{ drill, trial, status, binMs, timelines, latencies },
+      faults: faults.map((each) => ({ ...each, fault: currentFault(each.fault) })),
+    })),
+  };
+}
+
+/** Figures of a report of schema 1; undefined if the text is none. */
+function parseFormer(text: string): ReturnType<typeof figuresOf> | undefined {
+  try {
+    const report = JSON.parse(text) as Omit<Report, 'schema'> & { readonly schema?: unknown };
+    return report.schema === FORMER_REPORT_SCHEMA ? figuresOf(report) : undefined;
+  } catch {
+    return undefined;
+  }
+}
