@@ -1,6 +1,9 @@
 /**
  * A cache as the environment's variables say (`fromEnv` lists them). The only reader of `process.env` in the client.
+ *
+ * @module env
  */
+
 import { readFileSync } from 'node:fs';
 import { ConfigurationError } from './api/errors.ts';
 import type { Address, BreakerOptions, Cache, CacheOptions, RedisOptions, TlsOptions } from './api/types.ts';

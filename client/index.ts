@@ -1,9 +1,13 @@
-/** The public surface of `@redis-cache-kit/client`. */
+/**
+ * The main entry point of `@redis-cache-kit/client`: what an application needs for a cache. Further features are entry points of their
+ * own (`package.json`, `exports`), which this one does not load.
+ *
+ * @module main
+ */
 
-export type { Codec, CodecName, CodecRule } from './api/codec.ts';
+export type { Codec } from './api/codec.ts';
 export {
   CacheError,
-  type CacheErrorOptions,
   ClientLimitError,
   ClosedError,
   CommandError,
@@ -18,104 +22,20 @@ export {
   TimeoutError,
 } from './api/errors.ts';
 export type {
-  DomainPatterns,
-  Invalidation,
-  InvalidationReceipt,
-  Mapping,
-  Outdated,
-} from './api/invalidation.ts';
-export type { MetricFamily, MetricSample } from './api/metrics.ts';
-export type * from './api/types.ts';
+  Cache,
+  CacheEvent,
+  CacheOptions,
+  CacheStatistics,
+  ComputeCallOptions,
+  Durability,
+  LoadContext,
+  Lookup,
+  ReadOptions,
+  WriteOptions,
+  WriteReceipt,
+} from './api/types.ts';
 export { binaryCodec } from './codec/codec.ts';
-export type {
-  Decoded,
-  DecodeFailure,
-  DecodeOptions,
-  EncodeOptions,
-  Freshness,
-  TagStamp,
-} from './codec/envelope.ts';
-export { decodeEnvelope, encodeEnvelope } from './codec/envelope-checked.ts';
-export { schemaIdOf } from './codec/schema.ts';
-export { type EnvironmentPlan, featuresFromEnv, fromEnv, planFromEnv, type Variables } from './env.ts';
-export {
-  type AnalyticsEvent,
-  type AnalyticsOptions,
-  type AnalyticsReport,
-  CacheAnalytics,
-  domainOf,
-  type GroupReport,
-  type SizeSample,
-} from './extras/analytics/analytics.ts';
-export { estimateSavings, type Savings } from './extras/analytics/savings.ts';
-export {
-  type Check,
-  type CheckStatus,
-  type Health,
-  type HealthOptions,
-  healthCheck,
-  healthHandler,
-} from './extras/health.ts';
-export {
-  type LlmAnswer,
-  type LlmCache,
-  type LlmCacheOptions,
-  type LlmRequest,
-  type LlmResult,
-  llmCache,
-} from './extras/llm.ts';
-export { type LogRecord, logEvents } from './extras/log.ts';
-export { type PrometheusRegistry, registerMetrics } from './extras/metrics/prom-client.ts';
-export {
-  type CacheWithSources,
-  collectMetrics,
-  type MetricSource,
-  renderMetrics,
-} from './extras/metrics/server.ts';
-export {
-  type Counter,
-  SharedStatistics,
-  type SharedStatisticsOptions,
-  type SharedTotals,
-} from './extras/shared-statistics.ts';
-export {
-  type TelemetryAttributes,
-  type TelemetryMeter,
-  type TelemetryOptions,
-  type TelemetrySpan,
-  type TelemetryTracer,
-  withTelemetry,
-} from './extras/telemetry.ts';
-export {
-  readThrough,
-  type ThroughOptions,
-  type ThroughStore,
-  writeThrough,
-} from './extras/through/read-write.ts';
-export type { Change, Sink, Source } from './extras/through/source.ts';
-export {
-  type WriteBehindEvent,
-  type WriteBehindOptions,
-  type WriteBehindStatistics,
-  type WriteBehindStore,
-  writeBehind,
-} from './extras/through/write-behind.ts';
-export {
-  type DefaultGenerators,
-  type DefaultRole,
-  defaultStrategies,
-  type ResolvedStrategy,
-  type WarmEntries,
-  type WarmEntry,
-  type WarmingStrategy,
-} from './extras/warming/strategy.ts';
-export {
-  CacheWarmer,
-  type WarmingEvent,
-  type WarmingReport,
-  type WarmingStatistics,
-} from './extras/warming/warmer.ts';
-export { type WrapOptions, type Wrapped, wrap } from './extras/wrap.ts';
+export { fromEnv } from './env.ts';
 export {
   type ClusterCacheOptions,
   clusterCache,
@@ -128,12 +48,5 @@ export {
   type TieredCacheOptions,
   tieredCache,
 } from './factories.ts';
-export {
-  buildBatchKey,
-  buildKey,
-  buildResponseKey,
-  buildVectorKey,
-  type KeyOptions,
-  type VectorSearch,
-} from './keys/keys.ts';
+export { buildBatchKey, buildKey, buildResponseKey, buildVectorKey } from './keys/keys.ts';
 export { connect } from './transport/index.ts';

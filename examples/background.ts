@@ -3,16 +3,12 @@
  *
  *   node examples/background.ts redis://127.0.0.1:6379
  */
-import {
-  CacheAnalytics,
-  CacheWarmer,
-  type Change,
-  collectMetrics,
-  defaultStrategies,
-  redisCache,
-  SharedStatistics,
-  writeBehind,
-} from '../client/index.ts';
+import { CacheAnalytics } from '../client/extras/analytics/index.ts';
+import { collectMetrics } from '../client/extras/metrics/index.ts';
+import { SharedStatistics } from '../client/extras/shared-statistics.ts';
+import { type Change, writeBehind } from '../client/extras/through/write-behind.ts';
+import { CacheWarmer, defaultStrategies } from '../client/extras/warming/index.ts';
+import { redisCache } from '../client/index.ts';
 
 export async function background(url: string) {
   const rows = new Map<string, unknown>();

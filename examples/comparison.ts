@@ -4,7 +4,9 @@
  *
  *   node examples/comparison.ts redis://127.0.0.1:6379
  */
-import { type Cache, estimateSavings, memoryCache, redisCache } from '../client/index.ts';
+
+import { estimateSavings } from '../client/extras/analytics/index.ts';
+import { type Cache, memoryCache, redisCache } from '../client/index.ts';
 
 /** Duration of a database query, in ms. */
 const QUERY_MS = 5;

@@ -1,12 +1,7 @@
 /** Snippets of docs/deployment-guide.md: one cache per type of deployment. test/examples.test.ts opens them. */
-import {
-  type Address,
-  type Cache,
-  clusterCache,
-  redisCache,
-  sentinelCache,
-  tieredCache,
-} from '../client/index.ts';
+
+import { type Cache, clusterCache, redisCache, sentinelCache, tieredCache } from '../client/index.ts';
+import type { Address } from '../client/types.ts';
 
 interface Credentials {
   readonly username: string;

@@ -3,7 +3,10 @@
  *
  *   node examples/integration.ts redis://127.0.0.1:6379
  */
-import { buildVectorKey, healthCheck, logEvents, redisCache } from '../client/index.ts';
+
+import { healthCheck } from '../client/extras/health.ts';
+import { logEvents } from '../client/extras/log.ts';
+import { buildVectorKey, redisCache } from '../client/index.ts';
 
 type Hit = readonly [id: string, score: number];
 

@@ -3,7 +3,8 @@
  *
  *   node examples/llm.ts redis://127.0.0.1:6379
  */
-import { llmCache, redisCache } from '../client/index.ts';
+import { llmCache } from '../client/extras/llm.ts';
+import { redisCache } from '../client/index.ts';
 
 export async function llm(url: string) {
   let calls = 0;

@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { CLIENT_ROOMS } from './architecture/client-rooms.ts';
+import { CLIENT_ENTRIES, CLIENT_ROOMS } from './architecture/client-rooms.ts';
 import { importCycles } from './architecture/cycles.ts';
 import { DEPENDENCIES, REFERENCE_DEPENDENCIES } from './architecture/dependencies.ts';
 import * as rules from './architecture/rules.ts';
@@ -154,7 +154,7 @@ const ROOMS: readonly rules.Room[] = [
   room(
     'harness/workloads/',
     'users of a cache: the public client, and the stock one beside it',
-    ['client/index.ts', ...ACTING],
+    [...CLIENT_ENTRIES, ...ACTING],
     {
       types: ['harness/drills/drill.ts', 'harness/faults/'],
       libraries: ['ioredis'],
@@ -170,7 +170,7 @@ const ROOMS: readonly rules.Room[] = [
     node: [],
   }),
   room('harness/drills/', 'data only', [], { types: ['infra/substrates/environment.ts'], node: [] }),
-  room('harness/trial/', 'runs one drill once', ['harness/', 'infra/', 'config/', 'client/index.ts'], {
+  room('harness/trial/', 'runs one drill once', ['harness/', 'infra/', 'config/', ...CLIENT_ENTRIES], {
     libraries: ['ioredis'],
   }),
 
@@ -283,8 +283,8 @@ const ROOMS: readonly rules.Room[] = [
   ),
   room('tools/client-entry/', 'completes the build of the client', []),
   room('tools/settings/', 'writes docs/settings.md out of the schemas', ['config/'], { libraries: ['zod'] }),
-  room('examples/', 'programs of users: the public client and nothing else', ['client/index.ts']),
-  room('bench/', 'comparisons, run by hand', ['infra/', 'config/', 'client/index.ts'], {
+  room('examples/', 'programs of users: the public client and nothing else', CLIENT_ENTRIES),
+  room('bench/', 'comparisons, run by hand', ['infra/', 'config/', ...CLIENT_ENTRIES], {
     types: ['harness/reports/report.ts'],
     libraries: ['ioredis'],
   }),

@@ -4,7 +4,10 @@
  *   PING, INFO, CLUSTER INFO (only in a cluster) ─▶ one check each ─▶ the worst of them ─▶ status
  *
  * A value that the user may not query, or that does not exist, is `unknown` and no error. Left out: history; see `metrics`.
+ *
+ * @module health
  */
+
 import type { ServerResponse } from 'node:http';
 import type { Address, BreakerState, Cache } from '../api/types.ts';
 import { assertOptions, optionNames } from '../options/option-names.ts';

@@ -1,4 +1,8 @@
-/** Events of a cache as structured records, for any logger. */
+/**
+ * Events of a cache as structured records, for any logger.
+ *
+ * @module log
+ */
 
 import type { Cache, CacheEvent } from '../api/types.ts';
 import { namespaceOf } from './metrics/server.ts';

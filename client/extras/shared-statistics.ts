@@ -5,7 +5,10 @@
  *
  * An operation sends no command. A difference that could not be sent is sent the next time. An INCRBY with an unknown outcome is not
  * repeated, so that the totals are never too high: `uncertain` counts what may be missing.
+ *
+ * @module shared-statistics
  */
+
 import { CacheError, ClosedError } from '../api/errors.ts';
 import type { Cache } from '../api/types.ts';
 import { assertOptions, optionNames } from '../options/option-names.ts';

@@ -1,6 +1,8 @@
 /**
  * OpenTelemetry: a span for each operation, and the statistics as metrics. The tracer and the meter are the user's, from
  * `@opentelemetry/api`; nothing is imported here, and what is not given is not reported.
+ *
+ * @module telemetry
  */
 
 import type { Cache } from '../api/types.ts';

@@ -1,6 +1,8 @@
 /**
  * A function whose results are cached: one key for equal arguments, one load at a time for each key, errors never stored.
  * `this` is passed on and not part of the key; put what counts of it into `parts`.
+ *
+ * @module wrap
  */
 
 import type { Cache, ComputeCallOptions } from '../api/types.ts';

@@ -6,7 +6,7 @@
  * One observation `closing` per client and round; the last one counts (`checkers/liveness.ts`).
  */
 import { ReplyError } from 'ioredis';
-import { encodeEnvelope } from '../../client/index.ts';
+import { encodeEnvelope } from '../../client/envelope.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import type { Clock } from '../history/clock.ts';
 import type { Recorder } from '../history/recorder.ts';

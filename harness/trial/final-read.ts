@@ -3,7 +3,7 @@
  * over admin connections, replicas included.
  */
 import type { Redis } from 'ioredis';
-import { decodeEnvelope } from '../../client/index.ts';
+import { decodeEnvelope } from '../../client/envelope.ts';
 import { keySlot } from '../../infra/redis/cluster-slots.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import type { Clock } from '../history/clock.ts';

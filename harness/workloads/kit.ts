@@ -2,8 +2,9 @@
  * This kit's client as an application uses it: the environment's settings, everything else by default. Sets and reads
  * use the cache, INCR and APPEND its supervised connection.
  */
-import type { Cache, CacheOptions, ConnectionOptions, SentinelOptions } from '../../client/index.ts';
+import type { Cache, CacheOptions } from '../../client/index.ts';
 import { CacheError } from '../../client/index.ts';
+import type { ConnectionOptions, SentinelOptions } from '../../client/types.ts';
 import type { OperationKind } from '../history/events.ts';
 import type { Adapter, Answer, ClientEventSink, ClientSpec, Failure } from './adapter.ts';
 import type { ClientModule } from './client-module.ts';

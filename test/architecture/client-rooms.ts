@@ -17,6 +17,16 @@ const room = (at: string, because: string, imports: readonly string[], more: Par
   ...more,
 });
 
+/** The entry points of the package, as sources: what programs outside of the client may import. */
+export const CLIENT_ENTRIES = [
+  ...['index', 'env', 'envelope', 'types'].map((name) => `client/${name}.ts`),
+  ...['analytics', 'metrics', 'warming'].map((name) => `client/extras/${name}/index.ts`),
+  ...['health', 'llm', 'log', 'shared-statistics', 'telemetry', 'wrap'].map(
+    (name) => `client/extras/${name}.ts`,
+  ),
+  ...['read-write', 'write-behind'].map((name) => `client/extras/through/${name}.ts`),
+];
+
 export const CLIENT_ROOMS: readonly Room[] = [
   room('client/api/', 'public types, errors and events', [], { libraries: ['ioredis'], node: [] }),
   room('client/options/', 'options of users, checked and with their defaults', [
@@ -50,5 +60,11 @@ export const CLIENT_ROOMS: readonly Room[] = [
     ),
   ]),
   room('client/factories.ts', 'composes a cache', [...CLIENT_SERVER, ...CLIENT_CACHE]),
-  room('client/index.ts', 'what the package exports', ['client/']),
+  room('client/index.ts', 'the main entry point; it loads no extra', [
+    ...CLIENT_SERVER,
+    ...CLIENT_CACHE,
+    ...['env', 'factories'].map((name) => `client/${name}.ts`),
+  ]),
+  room('client/envelope.ts', 'an entry point: the stored form of entries', ['client/codec/']),
+  room('client/types.ts', 'an entry point: all types of the API', ['client/api/', 'client/keys/']),
 ];

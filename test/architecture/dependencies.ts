@@ -34,7 +34,7 @@ export const DEPENDENCIES: Readonly<Record<string, string>> = {
   vitest: 'tests',
 };
 
-/** Dependencies of the workspace that writes docs/client/api.md. */
+/** Dependencies of the workspace that writes docs/client/api/. */
 export const REFERENCE_DEPENDENCIES: Readonly<Record<string, string>> = {
   typedoc: 'reads the public types and their comments',
   'typedoc-plugin-markdown': 'writes them as Markdown',

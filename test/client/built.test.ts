@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
+import { CLIENT_ENTRIES } from '../architecture/client-rooms.ts';
 import { findOrInstallNode, installInEmptyProject, packClient, type Unavailable } from '../support/npm.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 
@@ -33,6 +34,10 @@ const JEST = '30.5.2';
 
 /** The lowest and the newest release that the range of the package allows. */
 const IOREDIS = ['6.0.0', '6'];
+
+const manifest = JSON.parse(readFileSync(join(TOP, 'client/package.json'), 'utf8'));
+/** The entry points besides the main one: `./metrics` and so on. */
+const SUBPATHS = Object.keys(manifest.exports).filter((path) => /^\.\/[\w-]+$/.test(path));
 
 const dir = mkdtempSync(join(tmpdir(), 'kit-package-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -97,9 +102,13 @@ describe('the tarball', () => {
     const sources = readdirSync(join(TOP, 'client'), { recursive: true, encoding: 'utf8' })
       .filter((path) => path.endsWith('.ts') && !/^(?:dist|node_modules)\//.test(path))
       .map((path) => path.replace(/\.ts$/, ''));
-    const entry = ['dist/index.d.mts', 'dist/index.mjs', 'dist/package.json'];
+    const entries = CLIENT_ENTRIES.map((path) => path.replace(/^client\/(.*)\.ts$/, 'dist/$1'));
     expect([...dist].sort()).toEqual(
-      [...entry, ...sources.flatMap((path) => [`dist/${path}.d.ts`, `dist/${path}.js`])].sort(),
+      [
+        'dist/package.json',
+        ...entries.flatMap((path) => [`${path}.d.mts`, `${path}.mjs`]),
+        ...sources.flatMap((path) => [`dist/${path}.d.ts`, `dist/${path}.js`]),
+      ].sort(),
     );
   });
 
@@ -107,7 +116,6 @@ describe('the tarball', () => {
     expect(readFileSync(join(TOP, 'client/LICENSE'), 'utf8')).toBe(
       readFileSync(join(TOP, 'LICENSE'), 'utf8'),
     );
-    const manifest: unknown = JSON.parse(readFileSync(join(TOP, 'client/package.json'), 'utf8'));
     const { dependencies, peerDependencies, peerDependenciesMeta } = manifest as Record<string, object>;
     expect(Object.keys(dependencies ?? {})).toEqual(['ioredis']);
     expect(peerDependenciesMeta).toEqual(
@@ -124,12 +132,35 @@ describe('the tarball', () => {
     const options = ['--profile', 'strict', '--exclude-entrypoints', 'functions.lua', '--format', 'json'];
     const { stdout } = await run(bin('attw'), [tarball, ...options], { maxBuffer: 16_000_000 });
     const { analysis, problems } = JSON.parse(stdout);
-    expect(Object.keys(analysis.entrypoints)).toEqual(['.', './package.json']);
+    expect(Object.keys(analysis.entrypoints)).toEqual(['.', ...SUBPATHS, './package.json']);
     expect(problems ?? {}).toEqual({});
   });
 });
 
 describeWith('installed alone', alone, () => {
+  /** Runs a program of `packed/` in the folder of the application, and returns what it prints. */
+  async function runPacked(name: string, ...args: readonly string[]) {
+    const program = join(app, name);
+    copyFileSync(join(import.meta.dirname, 'packed', name), program);
+    return JSON.parse((await run(process.execPath, [program, ...args], { cwd: app })).stdout);
+  }
+
+  it('loads no extra with the main entry point', async () => {
+    const { main, withMetrics } = await runPacked('loaded.cjs');
+    const extras = (paths: readonly string[]) => paths.filter((path) => path.startsWith('extras/'));
+    expect(main.length).toBeGreaterThan(80);
+    expect(extras(main)).toEqual([]);
+    // Positive control.
+    expect(extras(withMetrics)).toContain('extras/metrics/index.js');
+  });
+
+  it('gives the same from each entry point by require and by import', async () => {
+    expect(SUBPATHS.length).toBe(CLIENT_ENTRIES.length - 1);
+    expect(await runPacked('entries.cjs', ...SUBPATHS)).toEqual(
+      Object.fromEntries(SUBPATHS.map((path) => [path, true])),
+    );
+  });
+
   it('an installation adds at most nine other packages, none of this repository', () => {
     const names = readdirSync(join(app, 'node_modules')).filter((name) => !name.startsWith('.'));
     expect(names).toContain('ioredis');
@@ -169,6 +200,9 @@ describeWith('installed alone', alone, () => {
     const source = `
       import { type Cache, CacheError, ConfigurationError, redisCache, sentinelCache, tieredCache } from '@redis-cache-kit/client';
       import type { SentinelCacheOptions } from '@redis-cache-kit/client';
+      import { healthCheck } from '@redis-cache-kit/client/health';
+      import { type PrometheusRegistry, registerMetrics } from '@redis-cache-kit/client/metrics';
+      import type { L1Options } from '@redis-cache-kit/client/types';
 
       const options: SentinelCacheOptions = {
         sentinels: [{ host: '10.0.0.1', port: 26379 }],
@@ -188,6 +222,9 @@ describeWith('installed alone', alone, () => {
       // @ts-${'expect'}-error seconds are a number
       export const bad = cache.set('k', 1, { ttlSeconds: '60' });
       export { ConfigurationError };
+      export const healthy = async (): Promise<boolean> => (await healthCheck(cache)).status === 'healthy';
+      export const register = (registry: PrometheusRegistry) => registerMetrics(cache, registry);
+      export const l1: L1Options = { maxEntries: 10 };
     `;
 
     const NEWEST = 'node_modules/.bin/tsc';

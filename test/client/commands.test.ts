@@ -4,16 +4,16 @@
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { CacheAnalytics } from '../../client/extras/analytics/index.ts';
+import { healthCheck } from '../../client/extras/health.ts';
+import { SharedStatistics } from '../../client/extras/shared-statistics.ts';
 import {
   type Cache,
-  CacheAnalytics,
   CommandError,
   connect,
   DurabilityError,
-  healthCheck,
   NotSentError,
   redisCache,
-  SharedStatistics,
   type TieredCacheOptions,
   tieredCache,
 } from '../../client/index.ts';

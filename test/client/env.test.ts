@@ -2,13 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  ConfigurationError,
-  featuresFromEnv,
-  fromEnv,
-  planFromEnv,
-  type Variables,
-} from '../../client/index.ts';
+import { featuresFromEnv, planFromEnv, type Variables } from '../../client/env.ts';
+import { ConfigurationError, fromEnv } from '../../client/index.ts';
 import { RedisProcess, startSentinelSet } from '../support/redis-process.ts';
 
 const on = { ENABLE_REDIS_CACHE: 'true' };

@@ -3,11 +3,14 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { healthCheck } from '../../client/extras/health.ts';
+import { wrap } from '../../client/extras/wrap.ts';
 import * as client from '../../client/index.ts';
-import { healthCheck, sentinelCache, tieredCache, wrap } from '../../client/index.ts';
+import { sentinelCache, tieredCache } from '../../client/index.ts';
 import { loadEnvironment } from '../../config/load.ts';
 import { localSubstrate } from '../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../infra/topology.ts';
+import { CLIENT_ENTRIES } from '../architecture/client-rooms.ts';
 import { RedisProcess, startSentinelSet } from '../support/redis-process.ts';
 
 it('the example of the README behaves as described', async () => {
@@ -133,7 +136,7 @@ describe("the client's README", () => {
       readFile('client/README.md', 'utf8'),
       readFile(import.meta.filename, 'utf8'),
     ]);
-    const shown = [...readme.matchAll(/```ts\nimport .*\n\n([\s\S]*?)\n```/g)].map(([, text]) => text);
+    const shown = [...readme.matchAll(/```ts\n(?:import .*\n)+\n([\s\S]*?)\n```/g)].map(([, text]) => text);
     const regions = ['open', 'tiers'].map((name) =>
       new RegExp(`// #region ${name}\\n([\\s\\S]*?)\\n *// #endregion`)
         .exec(source)?.[1]
@@ -147,8 +150,10 @@ describe("the client's README", () => {
     const table = /## API overview\n([\s\S]*?)\n## /.exec(readme)?.[1] ?? '';
     const listed = [...table.matchAll(/^\|.*$/gm)].flatMap(([row]) => [...row.matchAll(/`([\w.-]+)`/g)]);
     const cache = client.memoryCache();
+    const entries = CLIENT_ENTRIES.map((path) => import(join(process.cwd(), path)) as Promise<object>);
+    const exported = new Set((await Promise.all(entries)).flatMap((entry) => Object.keys(entry)));
     const { peerDependencies } = JSON.parse(await readFile('client/package.json', 'utf8'));
-    const there = (name: string) => name in client || name in cache || name in peerDependencies;
+    const there = (name: string) => exported.has(name) || name in cache || name in peerDependencies;
     const missing = listed.map(([, name]) => name ?? '').filter((name) => !there(name.replace('cache.', '')));
     await cache.close();
     expect(listed.length).toBeGreaterThan(40);

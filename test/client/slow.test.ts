@@ -6,12 +6,12 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import {
   type Cache,
   type CacheOptions,
-  type ConnectionOptions,
   clusterCache,
   redisCache,
   sentinelCache,
   tieredCache,
 } from '../../client/index.ts';
+import type { ConnectionOptions } from '../../client/types.ts';
 import { cacheContract } from '../contracts/cache.ts';
 import { startCluster } from '../support/cluster.ts';
 import { type LatencyProxies, startLatencyProxies } from '../support/latency-proxies.ts';

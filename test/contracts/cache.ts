@@ -1,11 +1,7 @@
 /** The contract of every cache, independent of its storage. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  type Cache,
-  ConfigurationError,
-  SerializationError,
-  type StandardSchema,
-} from '../../client/index.ts';
+import { type Cache, ConfigurationError, SerializationError } from '../../client/index.ts';
+import type { StandardSchema } from '../../client/types.ts';
 import { waitUntil } from '../support/redis-process.ts';
 
 const numbers: StandardSchema<number> = {

@@ -1,5 +1,6 @@
 /** An open loop of writes over a connection, and the outcome of each. */
-import type { CacheError, Durability, SupervisedConnection } from '../../client/index.ts';
+import type { CacheError, Durability } from '../../client/index.ts';
+import type { SupervisedConnection } from '../../client/types.ts';
 
 export interface WriteLoopResult {
   /** Keys that were acknowledged. */

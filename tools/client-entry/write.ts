@@ -2,23 +2,35 @@
  * Completes a build of the client (`client/dist`, CommonJS by tsc) so that `import` and `require` load the same modules:
  *
  *   dist/package.json   marks the .js files as CommonJS, independent of the package
- *   dist/index.mjs      entry point for `import`: names every export of index.js and has no code
- *   dist/index.d.mts    types of index.mjs
+ *   dist/<entry>.mjs    entry point for `import`: names every export of <entry>.js and has no code
+ *   dist/<entry>.d.mts  types of <entry>.mjs
  *
- * Each process has one implementation, so `instanceof` works on errors from both entry points.
+ * The entry points are those of `exports` in the manifest of the client. Each process has one implementation, so `instanceof` works on
+ * errors from all entry points.
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
-const dist = join(import.meta.dirname, '../../client/dist');
-// Written first: without it, Node treats index.js as an ES module.
-writeFileSync(join(dist, 'package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);
-const exported: object = createRequire(import.meta.url)(join(dist, 'index.js'));
-const names = Object.keys(exported).sort();
+interface Manifest {
+  readonly exports: Readonly<Record<string, string | { readonly require: { readonly default: string } }>>;
+}
 
-writeFileSync(
-  join(dist, 'index.mjs'),
-  `export {\n${names.map((name) => `  ${name},\n`).join('')}} from './index.js';\n`,
-);
-writeFileSync(join(dist, 'index.d.mts'), "export * from './index.js';\n");
+const client = join(import.meta.dirname, '../../client');
+const manifest = JSON.parse(readFileSync(join(client, 'package.json'), 'utf8')) as Manifest;
+// Written first: without it, Node treats the .js files as ES modules.
+writeFileSync(join(client, 'dist/package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);
+const require = createRequire(import.meta.url);
+
+for (const entry of Object.values(manifest.exports)) {
+  if (typeof entry === 'string') continue;
+  const path = join(client, entry.require.default);
+  const from = `'./${basename(path)}'`;
+  const names = Object.keys(require(path) as object).sort();
+  const lines = names.map((name) => `  ${name},\n`).join('');
+  writeFileSync(
+    path.replace(/\.js$/, '.mjs'),
+    lines === '' ? 'export {};\n' : `export {\n${lines}} from ${from};\n`,
+  );
+  writeFileSync(path.replace(/\.js$/, '.d.mts'), `export * from ${from};\n`);
+}

@@ -1,7 +1,8 @@
 /** Coherence of the first tier: delay until a write by another client is visible, violations of the bound, and cost for Redis. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { type Cache, encodeEnvelope, tieredCache } from '../../../client/index.ts';
+import { encodeEnvelope } from '../../../client/envelope.ts';
+import { type Cache, tieredCache } from '../../../client/index.ts';
 import { quantile, rows } from '../measure.ts';
 import type { BenchRedis } from '../redis.ts';
 import { atMost, document, type Scenario } from '../scenario.ts';

@@ -1,5 +1,6 @@
 /** Reads of 10,000 invalid payloads: corrupt, truncated, foreign, or of an older schema. */
-import { encodeEnvelope, redisCache } from '../../../client/index.ts';
+import { encodeEnvelope } from '../../../client/envelope.ts';
+import { redisCache } from '../../../client/index.ts';
 import type { Scenario } from '../scenario.ts';
 import { bounded, document } from '../scenario.ts';
 

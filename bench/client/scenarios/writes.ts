@@ -1,5 +1,5 @@
 /** Writes of 1 KB of JSON with 100 in flight, and the size overhead of an entry. */
-import { encodeEnvelope } from '../../../client/index.ts';
+import { encodeEnvelope } from '../../../client/envelope.ts';
 import { inFlight, inTurn, rows } from '../measure.ts';
 import { atLeast, bounded, document, type Scenario } from '../scenario.ts';
 import type { Subject } from '../subjects.ts';

@@ -6,12 +6,16 @@
  *
  * Writes to one key follow each other in the order of the calls, in this process. Writers in several processes can leave
  * the older of two values in the cache until its TTL ends: let them use `afterStore: 'delete'`.
+ *
+ * @module read-through
  */
 
 import type { Cache, ComputeCallOptions, WriteReceipt } from '../../api/types.ts';
 import { assertCallOptions, CALL_OPTIONS } from '../../options/cache-option-names.ts';
 import { allNames, assertOptions } from '../../options/option-names.ts';
 import type { Change, Sink, Source } from './source.ts';
+
+export type { Change, Sink, Source } from './source.ts';
 
 /** Options of entries, and the effect of a write on them. */
 export interface ThroughOptions<T> extends ComputeCallOptions<T> {

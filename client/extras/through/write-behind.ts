@@ -7,6 +7,8 @@
  * `attempts` times. A change that is lost then, or at the end of `close`, is counted, reported by key, and removed from the cache, so
  * that the cache does not show a value that is stored nowhere. The queue is in memory: a crash loses up to `maxDelayMs` of changes.
  * Left out: order between keys.
+ *
+ * @module write-behind
  */
 
 import { ClosedError, TimeoutError } from '../../api/errors.ts';
@@ -19,6 +21,8 @@ import { delay, jittered } from '../../transport/timing.ts';
 import { ChangeQueue } from './queue.ts';
 import { Snapshot } from './snapshot.ts';
 import type { Change, Sink, Source } from './source.ts';
+
+export type { Change, Sink, Source } from './source.ts';
 
 /** Limits of delays, queue and retries. */
 export interface WriteBehindOptions<T> extends ComputeCallOptions<T> {

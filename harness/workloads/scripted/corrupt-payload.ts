@@ -2,8 +2,9 @@
  * Payloads that the client must reject, written without the client: flipped or truncated bytes, foreign bytes, another
  * format, and an older schema. Each is read with `get` and with `getOrCompute`.
  */
-import type { StandardSchema } from '../../../client/index.ts';
-import { encodeEnvelope } from '../../../client/index.ts';
+
+import { encodeEnvelope } from '../../../client/envelope.ts';
+import type { StandardSchema } from '../../../client/types.ts';
 import { waitUntil } from '../../wait.ts';
 import { equals, errorOf, scripted } from './script.ts';
 

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { crc32InScript } from '../../../client/codec/envelope.ts';
+import { encodeEnvelope } from '../../../client/envelope.ts';
 import {
   type Cache,
   type CacheEvent,
   ClosedError,
   CommandError,
   DurabilityError,
-  encodeEnvelope,
   memoryCache,
   redisCache,
-  type StandardSchema,
   tieredCache,
 } from '../../../client/index.ts';
+import type { StandardSchema } from '../../../client/types.ts';
 import { cacheContract } from '../../contracts/cache.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 

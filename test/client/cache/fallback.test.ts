@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Fallback } from '../../../client/cache/fallback.ts';
+import { encodeEnvelope } from '../../../client/envelope.ts';
 import {
   type Cache,
   type CacheEvent,
-  encodeEnvelope,
   memoryCache,
   NotSentError,
   OutcomeUnknownError,

@@ -1,19 +1,17 @@
 /** `schema` alone: its hash in envelope and key, and the handling of an entry of another shape. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
+import { decodeEnvelope, encodeEnvelope, schemaIdOf } from '../../../client/envelope.ts';
+import { wrap } from '../../../client/extras/wrap.ts';
 import {
   buildKey,
   type Cache,
   type CacheEvent,
   type CacheOptions,
-  decodeEnvelope,
-  encodeEnvelope,
   redisCache,
-  type StandardSchema,
-  schemaIdOf,
   tieredCache,
-  wrap,
 } from '../../../client/index.ts';
+import type { StandardSchema } from '../../../client/types.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 interface User {

@@ -11,17 +11,10 @@ import {
 } from '@opentelemetry/sdk-metrics';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import {
-  type Cache,
-  CacheWarmer,
-  ConfigurationError,
-  collectMetrics,
-  memoryCache,
-  redisCache,
-  registerMetrics,
-  renderMetrics,
-  withTelemetry,
-} from '../../../client/index.ts';
+import { collectMetrics, registerMetrics, renderMetrics } from '../../../client/extras/metrics/index.ts';
+import { withTelemetry } from '../../../client/extras/telemetry.ts';
+import { CacheWarmer } from '../../../client/extras/warming/index.ts';
+import { type Cache, ConfigurationError, memoryCache, redisCache } from '../../../client/index.ts';
 import { RedisProcess } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;

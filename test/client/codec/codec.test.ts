@@ -8,17 +8,15 @@ import type { Codec } from '../../../client/api/codec.ts';
 import { BYTES_MAX } from '../../../client/codec/binary-format.ts';
 import { CodecSelection } from '../../../client/codec/codec.ts';
 import { deflated, inflated } from '../../../client/codec/compression.ts';
+import { decodeEnvelope, encodeEnvelope, schemaIdOf } from '../../../client/envelope.ts';
 import {
   binaryCodec,
   buildKey,
   ConfigurationError,
-  decodeEnvelope,
-  encodeEnvelope,
   memoryCache,
   SerializationError,
-  type StandardSchema,
-  schemaIdOf,
 } from '../../../client/index.ts';
+import type { StandardSchema } from '../../../client/types.ts';
 
 const own: Codec = {
   id: 8,

@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { crc32InScript } from '../../../client/codec/envelope.ts';
-import { decodeEnvelope, encodeEnvelope, SerializationError } from '../../../client/index.ts';
+import { decodeEnvelope, encodeEnvelope } from '../../../client/envelope.ts';
+import { SerializationError } from '../../../client/index.ts';
 
 const bytes = fc.uint8Array({ maxLength: 200 });
 

@@ -5,13 +5,8 @@ import { runInNewContext, runInThisContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Codec } from '../../../client/api/codec.ts';
-import {
-  binaryCodec,
-  decodeEnvelope,
-  encodeEnvelope,
-  memoryCache,
-  SerializationError,
-} from '../../../client/index.ts';
+import { decodeEnvelope, encodeEnvelope } from '../../../client/envelope.ts';
+import { binaryCodec, memoryCache, SerializationError } from '../../../client/index.ts';
 
 type CodecName = 'json' | 'binary';
 const CODECS: Readonly<Record<CodecName, Codec | undefined>> = { json: undefined, binary: binaryCodec };

@@ -2,14 +2,11 @@ import { afterEach, describe, expect, it } from 'vitest';
 import {
   type AnalyticsEvent,
   type AnalyticsOptions,
-  type Cache,
   CacheAnalytics,
-  ConfigurationError,
   domainOf,
   estimateSavings,
-  memoryCache,
-  redisCache,
-} from '../../../client/index.ts';
+} from '../../../client/extras/analytics/index.ts';
+import { type Cache, ConfigurationError, memoryCache, redisCache } from '../../../client/index.ts';
 import { RedisProcess } from '../../support/redis-process.ts';
 
 const ends: (() => unknown)[] = [];

@@ -2,14 +2,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import {
-  type Cache,
-  healthCheck,
-  healthHandler,
-  memoryCache,
-  redisCache,
-  sentinelCache,
-} from '../../../client/index.ts';
+import { healthCheck, healthHandler } from '../../../client/extras/health.ts';
+import { type Cache, memoryCache, redisCache, sentinelCache } from '../../../client/index.ts';
 import { RedisProcess, startSentinelSet, waitUntil } from '../../support/redis-process.ts';
 
 const ends: (() => Promise<unknown>)[] = [];

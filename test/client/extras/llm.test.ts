@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Cache, CacheAnalytics, llmCache, memoryCache, redisCache } from '../../../client/index.ts';
+import { CacheAnalytics } from '../../../client/extras/analytics/index.ts';
+import { llmCache } from '../../../client/extras/llm.ts';
+import { type Cache, memoryCache, redisCache } from '../../../client/index.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;

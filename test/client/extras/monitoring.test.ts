@@ -14,19 +14,12 @@ import {
 import { Counter, Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { exposition, labelsOf } from '../../../client/cache/exposition.ts';
-import {
-  type Cache,
-  CacheWarmer,
-  ConfigurationError,
-  collectMetrics,
-  type LogRecord,
-  logEvents,
-  memoryCache,
-  redisCache,
-  registerMetrics,
-  SharedStatistics,
-  withTelemetry,
-} from '../../../client/index.ts';
+import { type LogRecord, logEvents } from '../../../client/extras/log.ts';
+import { collectMetrics, registerMetrics } from '../../../client/extras/metrics/index.ts';
+import { SharedStatistics } from '../../../client/extras/shared-statistics.ts';
+import { withTelemetry } from '../../../client/extras/telemetry.ts';
+import { CacheWarmer } from '../../../client/extras/warming/index.ts';
+import { type Cache, ConfigurationError, memoryCache, redisCache } from '../../../client/index.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;

@@ -15,7 +15,9 @@ import {
 } from '@opentelemetry/sdk-trace-base';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Invalidation } from '../../../client/api/invalidation.ts';
-import { type Cache, CacheAnalytics, memoryCache, redisCache, withTelemetry } from '../../../client/index.ts';
+import { CacheAnalytics } from '../../../client/extras/analytics/index.ts';
+import { withTelemetry } from '../../../client/extras/telemetry.ts';
+import { type Cache, memoryCache, redisCache } from '../../../client/index.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 const stack = new AsyncDisposableStack();

@@ -1,14 +1,9 @@
 import { runInNewContext } from 'node:vm';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import {
-  type Cache,
-  ConfigurationError,
-  memoryCache,
-  redisCache,
-  type StandardSchema,
-  wrap,
-} from '../../../client/index.ts';
+import { wrap } from '../../../client/extras/wrap.ts';
+import { type Cache, ConfigurationError, memoryCache, redisCache } from '../../../client/index.ts';
+import type { StandardSchema } from '../../../client/types.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;

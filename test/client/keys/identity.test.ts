@@ -1,12 +1,12 @@
 /** Names that would differ from their form in Redis are refused wherever a name is accepted. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodeEnvelope } from '../../../client/envelope.ts';
+import { llmCache } from '../../../client/extras/llm.ts';
 import {
   buildKey,
   buildResponseKey,
   type Cache,
   ConfigurationError,
-  encodeEnvelope,
-  llmCache,
   memoryCache,
   redisCache,
   sentinelCache,

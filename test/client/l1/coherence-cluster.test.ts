@@ -1,6 +1,7 @@
 /** The first tier over a real cluster: it listens to every master, whichever has the slot. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Cache, clusterCache, encodeEnvelope } from '../../../client/index.ts';
+import { encodeEnvelope } from '../../../client/envelope.ts';
+import { type Cache, clusterCache } from '../../../client/index.ts';
 import { slotOf } from '../../../client/transport/cluster/slot.ts';
 import { type ClusterSet, startCluster } from '../../support/cluster.ts';
 import { type RedisProcess, waitUntil } from '../../support/redis-process.ts';

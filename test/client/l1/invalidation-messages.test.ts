@@ -1,6 +1,7 @@
 /** Messages that a listener receives for a load: the lease is in the place of the entry. */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { buildKey, redisCache, SharedStatistics } from '../../../client/index.ts';
+import { SharedStatistics } from '../../../client/extras/shared-statistics.ts';
+import { buildKey, redisCache } from '../../../client/index.ts';
 import { Listener } from '../../../client/l1/listener.ts';
 import { resolveConnection } from '../../../client/options/connection-options.ts';
 import { dedicatedConnections } from '../../../client/transport/dedicated-connection.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { encodeEnvelope } from '../../../client/index.ts';
+import { encodeEnvelope } from '../../../client/envelope.ts';
 import type { CoherenceEvent } from '../../../client/l1/coherence.ts';
 import { Fills } from '../../../client/l1/fills.ts';
 import { type Coherent, deepFreeze, isPlainData, LocalTier } from '../../../client/l1/local.ts';

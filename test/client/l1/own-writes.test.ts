@@ -3,13 +3,9 @@
  * them: not even if both happen in the same turn of the server's event loop, which Redis reports with one message.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import {
-  type Cache,
-  type ComputeDefaults,
-  decodeEnvelope,
-  encodeEnvelope,
-  tieredCache,
-} from '../../../client/index.ts';
+import { decodeEnvelope, encodeEnvelope } from '../../../client/envelope.ts';
+import { type Cache, tieredCache } from '../../../client/index.ts';
+import type { ComputeDefaults } from '../../../client/types.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 import { loadLibrary, recordCommands } from '../load/lease-party.ts';
 import { listListenerIds, MinimalTier } from './minimal-tier.ts';

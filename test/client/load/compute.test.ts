@@ -1,9 +1,9 @@
 /** getOrCompute of a whole cache: stored entries, cost, and behaviour when Redis refuses. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { decodeEnvelope } from '../../../client/envelope.ts';
 import {
   type Cache,
   type CacheEvent,
-  decodeEnvelope,
   LoadTimeoutError,
   memoryCache,
   type RedisCacheOptions,

@@ -1,11 +1,11 @@
 /** A loader sets the TTL and the tags of its own result, or prevents its storage. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { readThrough } from '../../../client/extras/through/read-write.ts';
 import {
   type Cache,
   ConfigurationError,
   type LoadContext,
   memoryCache,
-  readThrough,
   redisCache,
   SerializationError,
 } from '../../../client/index.ts';

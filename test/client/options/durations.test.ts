@@ -1,17 +1,12 @@
 /** Durations are numbers; the error for '5m' names the number to write. */
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import {
-  CacheAnalytics,
-  CacheWarmer,
-  ConfigurationError,
-  clusterCache,
-  healthCheck,
-  memoryCache,
-  redisCache,
-  SharedStatistics,
-  writeBehind,
-} from '../../../client/index.ts';
+import { CacheAnalytics } from '../../../client/extras/analytics/index.ts';
+import { healthCheck } from '../../../client/extras/health.ts';
+import { SharedStatistics } from '../../../client/extras/shared-statistics.ts';
+import { writeBehind } from '../../../client/extras/through/write-behind.ts';
+import { CacheWarmer } from '../../../client/extras/warming/index.ts';
+import { ConfigurationError, clusterCache, memoryCache, redisCache } from '../../../client/index.ts';
 import { durationHint } from '../../../client/options/duration-hint.ts';
 
 const cache = memoryCache();

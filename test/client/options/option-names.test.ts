@@ -3,33 +3,28 @@
  * name.
  */
 import { afterAll, describe, expect, it } from 'vitest';
+import { decodeEnvelope, encodeEnvelope } from '../../../client/envelope.ts';
+import { CacheAnalytics, estimateSavings } from '../../../client/extras/analytics/index.ts';
+import { healthCheck, healthHandler } from '../../../client/extras/health.ts';
+import { llmCache } from '../../../client/extras/llm.ts';
+import { SharedStatistics } from '../../../client/extras/shared-statistics.ts';
+import { withTelemetry } from '../../../client/extras/telemetry.ts';
+import { readThrough, writeThrough } from '../../../client/extras/through/read-write.ts';
+import { writeBehind } from '../../../client/extras/through/write-behind.ts';
+import { CacheWarmer, defaultStrategies } from '../../../client/extras/warming/index.ts';
+import { wrap } from '../../../client/extras/wrap.ts';
 import {
   buildKey,
   buildResponseKey,
   buildVectorKey,
-  CacheAnalytics,
-  CacheWarmer,
   ConfigurationError,
   clusterCache,
   connect,
-  decodeEnvelope,
-  defaultStrategies,
-  encodeEnvelope,
-  estimateSavings,
-  healthCheck,
-  healthHandler,
-  llmCache,
   memoryCache,
   openCache,
-  readThrough,
   redisCache,
-  SharedStatistics,
   sentinelCache,
   tieredCache,
-  withTelemetry,
-  wrap,
-  writeBehind,
-  writeThrough,
 } from '../../../client/index.ts';
 
 const address = { host: '127.0.0.1', port: 1 };

@@ -1,5 +1,6 @@
 // Run by Jest, which loads CommonJS in a realm of its own.
-const { CacheError, ConfigurationError, memoryCache, redisCache, wrap } = require('@redis-cache-kit/client');
+const { CacheError, ConfigurationError, memoryCache, redisCache } = require('@redis-cache-kit/client');
+const { wrap } = require('@redis-cache-kit/client/wrap');
 
 const address = () => {
   const [host, port] = process.env.TEST_REDIS.split(':');

@@ -1,5 +1,6 @@
 // A CommonJS program of a user; prints its results. Its argument is the address of Redis.
 const client = require('@redis-cache-kit/client');
+const { CacheWarmer } = require('@redis-cache-kit/client/warming');
 
 async function main() {
   const [host, port] = process.argv[2].split(':');
@@ -16,7 +17,7 @@ async function main() {
     same: Object.keys(client).every((name) => imported[name] === client[name]),
     instanceofImported: refused instanceof imported.CacheError,
     names: Object.keys(imported).length === Object.keys(client).length,
-    cron: await new client.CacheWarmer(client.memoryCache(), [
+    cron: await new CacheWarmer(client.memoryCache(), [
       { name: 'nightly', schedule: '0 3 * * *', generate: () => [] },
     ])
       .start()

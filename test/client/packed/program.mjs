@@ -1,6 +1,5 @@
 // A program of a user, run under each Node against a real Redis (its address is the argument); prints its results.
 import {
-  CacheWarmer,
   ConfigurationError,
   fromEnv,
   memoryCache,
@@ -8,6 +7,7 @@ import {
   sentinelCache,
   tieredCache,
 } from '@redis-cache-kit/client';
+import { CacheWarmer } from '@redis-cache-kit/client/warming';
 
 const [host, port] = process.argv[2].split(':');
 const address = { host, port: Number(port) };

@@ -2,14 +2,10 @@
  * Slow networks, and sentinels that were rebuilt: neither may count as a failed node, and no effect may be permanent.
  */
 import { describe, expect, it, onTestFinished } from 'vitest';
-import {
-  type ConnectionEvent,
-  connect,
-  type RedisOptions,
-  type SupervisedConnection,
-} from '../../../client/index.ts';
+import { connect } from '../../../client/index.ts';
 import type { SentinelView } from '../../../client/transport/sentinel-monitor.ts';
 import { TopologyHistory } from '../../../client/transport/topology-history.ts';
+import type { ConnectionEvent, RedisOptions, SupervisedConnection } from '../../../client/types.ts';
 import { startDelayRelay } from '../../support/delay-relay.ts';
 import { findFreePort, RedisProcess, waitUntil } from '../../support/redis-process.ts';
 

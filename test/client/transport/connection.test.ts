@@ -6,15 +6,13 @@ import { Transactions } from '../../../client/functions/transactions.ts';
 import {
   ClosedError,
   CommandError,
-  type ConnectionEvent,
   connect,
   NotSentError,
   OutcomeUnknownError,
-  type StandaloneOptions,
-  type SupervisedConnection,
   TimeoutError,
 } from '../../../client/index.ts';
 import type { CacheConnection } from '../../../client/transport/cache-connection.ts';
+import type { ConnectionEvent, StandaloneOptions, SupervisedConnection } from '../../../client/types.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 import { WriteLoop } from '../../support/writer.ts';
 

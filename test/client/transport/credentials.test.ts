@@ -2,8 +2,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   ConfigurationError,
-  type ConnectionOptions,
-  type Credential,
   clusterCache,
   connect,
   NotSentError,
@@ -12,6 +10,7 @@ import {
   tieredCache,
 } from '../../../client/index.ts';
 import { Access } from '../../../client/transport/access.ts';
+import type { ConnectionOptions, Credential } from '../../../client/types.ts';
 import { startCluster } from '../../support/cluster.ts';
 import { type Address, RedisProcess, startSentinelSet, waitUntil } from '../../support/redis-process.ts';
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type ConnectionEvent, connect, type SupervisedConnection } from '../../../client/index.ts';
+import { connect } from '../../../client/index.ts';
+import type { ConnectionEvent, SupervisedConnection } from '../../../client/types.ts';
 import {
   type RedisProcess,
   type SentinelSet,

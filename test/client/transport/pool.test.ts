@@ -1,14 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  ConfigurationError,
-  type ConnectionEvent,
-  clusterCache,
-  redisCache,
-  type SupervisedConnection,
-  tieredCache,
-} from '../../../client/index.ts';
+import { ConfigurationError, clusterCache, redisCache, tieredCache } from '../../../client/index.ts';
 import type { CacheConnection } from '../../../client/transport/cache-connection.ts';
 import { Pool } from '../../../client/transport/pool.ts';
+import type { ConnectionEvent, SupervisedConnection } from '../../../client/types.ts';
 import { cacheContract } from '../../contracts/cache.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 

@@ -3,7 +3,7 @@
  * absence of deleted keys. All keys are in a namespace of the trial, so that a scan finds keys that the client writes
  * in addition (tags, leases, wake-ups).
  */
-import { decodeEnvelope } from '../../../../client/index.ts';
+import { decodeEnvelope } from '../../../../client/envelope.ts';
 import { waitUntil } from '../../../wait.ts';
 import { valueText } from '../../calls/value-text.ts';
 import { prefixOf, type RawKey, rawKeys } from '../../raw-keys.ts';

@@ -1,5 +1,9 @@
 /** The ways of writing: each writes keys of several families, one half with the default TTL and one half with the TTL of the call. */
-import type { Cache, Source } from '../../../../client/index.ts';
+
+import { readThrough, type Source, writeThrough } from '../../../../client/extras/through/read-write.ts';
+import { writeBehind } from '../../../../client/extras/through/write-behind.ts';
+import { wrap } from '../../../../client/extras/wrap.ts';
+import type { Cache } from '../../../../client/index.ts';
 import type { ScriptContext } from '../script.ts';
 
 /** A key that the master must have. */
@@ -205,11 +209,11 @@ export const PATHS: Readonly<Record<string, WritePath>> = {
   wrap: {
     what: 'wrap',
     write: async (context) => {
-      const { cache, client } = context;
+      const { cache } = context;
       const items = itemsOf(context);
       return Promise.all(
         items.map(async (item) => {
-          const wrapped = client.wrap((_name: string) => item.value, {
+          const wrapped = wrap((_name: string) => item.value, {
             ...{ cache, domain: 'wrapped' },
             ...optionsOf(item),
           });
@@ -223,7 +227,7 @@ export const PATHS: Readonly<Record<string, WritePath>> = {
     what: 'readThrough',
     write: (context) =>
       stores(context, (source, options, items) => {
-        const store = context.client.readThrough(context.cache, source, options);
+        const store = readThrough(context.cache, source, options);
         return Promise.all(items.map(({ name }) => store.get(name)));
       }),
   },
@@ -231,7 +235,7 @@ export const PATHS: Readonly<Record<string, WritePath>> = {
     what: 'writeThrough',
     write: (context) =>
       stores(context, (source, options, items) => {
-        const store = context.client.writeThrough(context.cache, source, options);
+        const store = writeThrough(context.cache, source, options);
         return Promise.all(items.map(({ name, value }) => store.set(name, value)));
       }),
   },
@@ -239,7 +243,7 @@ export const PATHS: Readonly<Record<string, WritePath>> = {
     what: 'writeBehind',
     write: (context) =>
       stores(context, async (source, options, items) => {
-        const store = context.client.writeBehind(context.cache, source, options);
+        const store = writeBehind(context.cache, source, options);
         await Promise.all(items.map(({ name, value }) => store.set(name, value)));
         await store.close();
       }),

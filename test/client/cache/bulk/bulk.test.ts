@@ -4,13 +4,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BATCH_KEYS, inBatches } from '../../../../client/cache/batches.ts';
-import {
-  type Cache,
-  CacheWarmer,
-  ConfigurationError,
-  redisCache,
-  tieredCache,
-} from '../../../../client/index.ts';
+import { CacheWarmer } from '../../../../client/extras/warming/index.ts';
+import { type Cache, ConfigurationError, redisCache, tieredCache } from '../../../../client/index.ts';
 import { RedisProcess, waitUntil } from '../../../support/redis-process.ts';
 
 const PROGRAM = join(import.meta.dirname, 'program.ts');

@@ -2,21 +2,22 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ChangeQueue } from '../../../../client/extras/through/queue.ts';
+import { readThrough, writeThrough } from '../../../../client/extras/through/read-write.ts';
 import {
-  type Cache,
   type Change,
-  ClosedError,
-  ConfigurationError,
-  memoryCache,
-  QueueFullError,
-  readThrough,
-  SerializationError,
   type Sink,
   type Source,
   type WriteBehindEvent,
   type WriteBehindOptions,
   writeBehind,
-  writeThrough,
+} from '../../../../client/extras/through/write-behind.ts';
+import {
+  type Cache,
+  ClosedError,
+  ConfigurationError,
+  memoryCache,
+  QueueFullError,
+  SerializationError,
 } from '../../../../client/index.ts';
 import { waitUntil } from '../../../support/redis-process.ts';
 

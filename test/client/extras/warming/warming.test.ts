@@ -2,16 +2,18 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { exposition } from '../../../../client/cache/exposition.ts';
 import {
-  type Cache,
   CacheWarmer,
-  ClosedError,
-  ConfigurationError,
   defaultStrategies,
-  memoryCache,
-  redisCache,
   type WarmEntry,
   type WarmingEvent,
   type WarmingStrategy,
+} from '../../../../client/extras/warming/index.ts';
+import {
+  type Cache,
+  ClosedError,
+  ConfigurationError,
+  memoryCache,
+  redisCache,
 } from '../../../../client/index.ts';
 import { RedisProcess, waitUntil } from '../../../support/redis-process.ts';
 

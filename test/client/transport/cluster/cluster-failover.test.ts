@@ -1,7 +1,8 @@
 /** The connection to a real cluster while its masters fail, one after the other. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type ConnectionEvent, connect, type SupervisedConnection } from '../../../../client/index.ts';
+import { connect } from '../../../../client/index.ts';
 import { slotOf } from '../../../../client/transport/cluster/slot.ts';
+import type { ConnectionEvent, SupervisedConnection } from '../../../../client/types.ts';
 import { type ClusterSet, startCluster } from '../../../support/cluster.ts';
 import { type RedisProcess, waitUntil } from '../../../support/redis-process.ts';
 import { WriteLoop } from '../../../support/writer.ts';

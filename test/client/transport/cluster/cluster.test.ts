@@ -5,7 +5,6 @@ import {
   ClosedError,
   CommandError,
   ConfigurationError,
-  type ConnectionEvent,
   clusterCache,
   connect,
   NotSentError,
@@ -15,6 +14,7 @@ import { resolveConnection } from '../../../../client/options/connection-options
 import type { CacheConnection } from '../../../../client/transport/cache-connection.ts';
 import { slotOf } from '../../../../client/transport/cluster/slot.ts';
 import { openConnection } from '../../../../client/transport/index.ts';
+import type { ConnectionEvent } from '../../../../client/types.ts';
 import { cacheContract } from '../../../contracts/cache.ts';
 import { type ClusterSet, startCluster } from '../../../support/cluster.ts';
 import { type RedisProcess, waitUntil } from '../../../support/redis-process.ts';

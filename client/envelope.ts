@@ -1,0 +1,16 @@
+/**
+ * The stored form of an entry, for tools that read or write Redis directly.
+ *
+ * @module envelope
+ */
+
+export type {
+  Decoded,
+  DecodeFailure,
+  DecodeOptions,
+  EncodeOptions,
+  Freshness,
+  TagStamp,
+} from './codec/envelope.ts';
+export { decodeEnvelope, encodeEnvelope } from './codec/envelope-checked.ts';
+export { schemaIdOf } from './codec/schema.ts';

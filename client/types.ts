@@ -1,0 +1,12 @@
+/**
+ * All types of the API; the main entry point exports the frequent ones. Loads nothing.
+ *
+ * @module types
+ */
+
+export type * from './api/codec.ts';
+export type { CacheErrorOptions, Outcome } from './api/errors.ts';
+export type * from './api/invalidation.ts';
+export type * from './api/metrics.ts';
+export type * from './api/types.ts';
+export type { KeyOptions, VectorSearch } from './keys/keys.ts';

@@ -1,0 +1,10 @@
+// Prints the modules of the client that are loaded by its main entry point, then those with one more entry point.
+const modules = () =>
+  Object.keys(require.cache)
+    .map((path) => /[\\/]client[\\/]dist[\\/](.*)/.exec(path)?.[1]?.replaceAll('\\', '/'))
+    .filter((path) => path !== undefined);
+
+require('@redis-cache-kit/client');
+const main = modules();
+require('@redis-cache-kit/client/metrics');
+console.log(JSON.stringify({ main, withMetrics: modules() }));
