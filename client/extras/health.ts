@@ -10,6 +10,7 @@
 
 import type { ServerResponse } from 'node:http';
 import type { Address, BreakerState, Cache } from '../api/types.ts';
+import { assertCache } from '../options/arguments.ts';
 import { assertOptions, optionNames } from '../options/option-names.ts';
 import { flag, integer, number as numberOption } from '../options/option-values.ts';
 import { now, within } from '../transport/timing.ts';
@@ -88,6 +89,7 @@ function resolved(options: HealthOptions): Required<HealthOptions> {
 
 /** Returns a status, even if Redis does not reply. @throws ConfigurationError an option is invalid; nothing else is thrown */
 export async function healthCheck(cache: Cache, options: HealthOptions = {}): Promise<Health> {
+  assertCache(cache);
   const { memoryWarnRatio, minReplicas, redisRequired, timeoutMs } = resolved(options);
   const { connection } = cache;
   const circuitBreaker = breakerCheck(cache);
@@ -139,6 +141,7 @@ export async function healthCheck(cache: Cache, options: HealthOptions = {}): Pr
 
 /** Handler for `http.createServer`: 200 while the cache answers (also degraded), else 503. */
 export function healthHandler(cache: Cache, options: HealthOptions = {}) {
+  assertCache(cache);
   resolved(options);
   return async (_request: unknown, response: ServerResponse): Promise<void> => {
     const result = await healthCheck(cache, options);

@@ -8,6 +8,7 @@
 import type { Cache, ComputeCallOptions, LoadContext } from '../api/types.ts';
 import { assertName } from '../keys/identity.ts';
 import { buildResponseKey } from '../keys/keys.ts';
+import { assertCache, assertGiven } from '../options/arguments.ts';
 import { CALL_OPTIONS } from '../options/cache-option-names.ts';
 import { assertOptions, optionNames } from '../options/option-names.ts';
 
@@ -66,11 +67,13 @@ const REQUEST = optionNames<LlmRequest>({ model: true, prompt: true, params: tru
 
 /** Opens a cache of answers on top of a cache. */
 export function llmCache(cache: Cache, options: LlmCacheOptions = {}): LlmCache {
+  assertCache(cache);
   assertOptions('', options, LLM);
   const { prefix = 'llm', ...access } = options;
   const name = (model: string): string => `${prefix}.${escaped(model)}`;
   const keyOf = (request: LlmRequest): string => {
     // An unknown parameter is not part of the key: all its values would share one answer.
+    assertGiven('request', request);
     assertOptions('request', request, REQUEST);
     const { model, prompt, params } = request;
     return buildResponseKey(name(model), { model, prompt, params });

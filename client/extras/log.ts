@@ -5,6 +5,7 @@
  */
 
 import type { Cache, CacheEvent } from '../api/types.ts';
+import { assertCache, assertFunction } from '../options/arguments.ts';
 import { namespaceOf } from './metrics/server.ts';
 
 /** One event as a record. */
@@ -36,6 +37,8 @@ const LEVELS: Readonly<Partial<Record<CacheEvent['type'], LogRecord['level']>>> 
  * `debug`: in an outage there is one for each.
  */
 export function logEvents(cache: Cache, write: (record: LogRecord) => void): () => void {
+  assertCache(cache);
+  assertFunction('write', write);
   const namespace = namespaceOf(cache);
   return cache.on((event) => {
     const { type, ...details } = event;

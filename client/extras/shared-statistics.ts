@@ -11,6 +11,7 @@
 
 import { CacheError, ClosedError } from '../api/errors.ts';
 import type { Cache } from '../api/types.ts';
+import { assertCache } from '../options/arguments.ts';
 import { assertOptions, optionNames } from '../options/option-names.ts';
 import { integer } from '../options/option-values.ts';
 import { namespaceOf } from './metrics/server.ts';
@@ -48,6 +49,7 @@ export class SharedStatistics {
 
   /** Counts from now on. */
   constructor(cache: Cache, options: SharedStatisticsOptions = {}) {
+    assertCache(cache);
     assertOptions('', options, SHARED);
     const flushMs = integer('flushMs', options.flushMs, 10_000, 10, 3_600_000);
     this.#cache = cache;

@@ -6,6 +6,7 @@
  */
 
 import type { Cache } from '../api/types.ts';
+import { assertCache, assertGiven, assertMethods } from '../options/arguments.ts';
 import { assertOptions, optionNames } from '../options/option-names.ts';
 import { reportOn } from './metrics/meter.ts';
 import { namespaceOf } from './metrics/server.ts';
@@ -31,6 +32,9 @@ export interface TelemetryOptions {
 
 const TELEMETRY = optionNames<TelemetryOptions>({ tracer: true, meter: true, keys: true });
 
+const TRACER = ['startActiveSpan'];
+const METER = ['createHistogram', 'createObservableCounter'];
+
 /** SpanKind.CLIENT and SpanStatusCode.ERROR of the API. */
 const CLIENT = 2;
 const ERROR = 2;
@@ -44,7 +48,11 @@ const sinks = new WeakMap<Cache, ReadonlySet<object>>();
  * tells them apart, and those of one namespace are added up.
  */
 export function withTelemetry(cache: Cache, options: TelemetryOptions): Cache {
+  assertCache(cache);
+  assertGiven('options', options);
   assertOptions('', options, TELEMETRY);
+  if (options.tracer) assertMethods('tracer', options.tracer, TRACER, 'a tracer of OpenTelemetry');
+  if (options.meter) assertMethods('meter', options.meter, METER, 'a meter of OpenTelemetry');
   const known = sinks.get(cache) ?? new Set<object>();
   const tracer = options.tracer && !known.has(options.tracer) ? options.tracer : undefined;
   const meter = options.meter && !known.has(options.meter) ? options.meter : undefined;

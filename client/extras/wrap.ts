@@ -7,6 +7,7 @@
 
 import type { Cache, ComputeCallOptions } from '../api/types.ts';
 import { buildKey } from '../keys/keys.ts';
+import { assertCache, assertFunction, assertGiven } from '../options/arguments.ts';
 import { CALL_OPTIONS } from '../options/cache-option-names.ts';
 import { allNames, assertOptions } from '../options/option-names.ts';
 
@@ -38,7 +39,10 @@ export function wrap<This, A extends unknown[], T>(
   fn: (this: This, ...args: A) => T | Promise<T>,
   options: WrapOptions<This, A, T>,
 ): Wrapped<This, A, T> {
+  assertFunction('fn', fn);
+  assertGiven('options', options);
   assertOptions('', options, WRAP);
+  assertCache(options.cache);
   const { cache, domain, version = 1, parts, ...rest } = options;
   const { schema, schemaId } = rest;
   // The same name in key and envelope: entries of another shape are neither found nor accepted.

@@ -8,6 +8,7 @@
 
 import { Emitter } from '../../api/events.ts';
 import type { Cache } from '../../api/types.ts';
+import { assertCache, assertFunction } from '../../options/arguments.ts';
 import { assertOptions, optionNames } from '../../options/option-names.ts';
 import { integer, number as numberOption } from '../../options/option-values.ts';
 import { now } from '../../transport/timing.ts';
@@ -123,9 +124,11 @@ export class CacheAnalytics {
   #low = false;
 
   constructor(cache: Cache, options: AnalyticsOptions = {}) {
+    assertCache(cache);
     assertOptions('', options, ANALYTICS);
     const whole = (name: 'sampleMs' | 'samplesMax' | 'minReads', fallback: number): number =>
       integer(name, options[name], fallback, 1, 2 ** 31 - 1);
+    if (options.groupOf !== undefined) assertFunction('groupOf', options.groupOf);
     // Read when they are used: undefined is none.
     numberOption('loadMs', options.loadMs, 0, Number.MAX_VALUE);
     numberOption('costPerCall', options.costPerCall, 0, Number.MAX_VALUE);

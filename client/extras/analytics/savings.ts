@@ -1,5 +1,6 @@
 /** Estimates the savings of a cache and shows the calculation. */
 import { ConfigurationError } from '../../api/errors.ts';
+import { assertGiven } from '../../options/arguments.ts';
 import { assertOptions, optionNames } from '../../options/option-names.ts';
 
 const HOURS_A_YEAR = 8760;
@@ -30,6 +31,7 @@ export function estimateSavings(input: {
   readonly savedMsPerHit: number;
   readonly costPerCall?: number;
 }): Savings {
+  assertGiven('input', input);
   assertOptions('', input, SAVINGS);
   const { queriesPerHour, hitRatio, savedMsPerHit, costPerCall } = input;
   for (const [name, value] of Object.entries(input))

@@ -7,8 +7,9 @@
 import type { MetricFamily } from '../../api/metrics.ts';
 import type { Cache } from '../../api/types.ts';
 import { merged, type NamespaceFamilies, sameNamespace } from '../../cache/exposition.ts';
+import { assertCache, assertMethods } from '../../options/arguments.ts';
 import { unobserved } from '../observed.ts';
-import { collectFamilies, type MetricSource, namespaceOf } from './server.ts';
+import { assertSources, collectFamilies, type MetricSource, namespaceOf } from './server.ts';
 
 /** The part of the Registry of prom-client that is used here. */
 export interface PrometheusRegistry {
@@ -40,13 +41,16 @@ const registrations = new WeakMap<PrometheusRegistry, Registration>();
  * registered with the same registry, each with a namespace of its own; a cache that was registered before is not counted twice.
  *
  * @returns takes the cache out again; a closed cache is taken out by itself
- * @throws ConfigurationError another open cache of this namespace is registered
+ * @throws ConfigurationError another open cache of this namespace is registered, or an argument is of another kind
  */
 export async function registerMetrics(
   cache: Cache,
   registry: PrometheusRegistry,
   sources: readonly MetricSource[] = [],
 ): Promise<() => void> {
+  assertCache(cache);
+  assertMethods('registry', registry, ['registerMetric'], 'a registry of prom-client');
+  assertSources(sources);
   const registration = registrations.get(registry) ?? new Registration(registry);
   registrations.set(registry, registration);
   return registration.add(cache, sources);

@@ -3,9 +3,12 @@
  * without the permission (NOPERM) gets none of them and no error.
  */
 
+import { ConfigurationError } from '../../api/errors.ts';
 import type { MetricFamily } from '../../api/metrics.ts';
 import type { Cache } from '../../api/types.ts';
 import { exposition, merged } from '../../cache/exposition.ts';
+import { assertCache, assertMethods } from '../../options/arguments.ts';
+import { list } from '../../options/option-values.ts';
 import { askInfo, number, type RedisInfo } from '../redis-info.ts';
 
 const FIELDS = [
@@ -23,6 +26,11 @@ const FIELDS = [
 export interface MetricSource {
   /** Returns the current metrics. */
   families(): readonly MetricFamily[];
+}
+
+export function assertSources(sources: unknown): void {
+  for (const source of list('sources', sources as readonly unknown[] | undefined) ?? [])
+    assertMethods('sources', source, ['families'], 'a list of metric sources, such as a CacheWarmer');
 }
 
 export function serverFamilies(info: RedisInfo): readonly MetricFamily[] {
@@ -62,6 +70,10 @@ export async function collectMetrics(
   sources: readonly MetricSource[] = [],
 ): Promise<string> {
   const all = Array.isArray(caches) ? caches.map(withSources) : [{ cache: caches as Cache, sources }];
+  for (const each of all) {
+    assertCache(each.cache);
+    assertSources(each.sources);
+  }
   const groups = await Promise.all(
     all.map(async (each) => ({
       namespace: namespaceOf(each.cache),
@@ -78,13 +90,17 @@ export async function collectMetrics(
  * @throws ConfigurationError two caches of one namespace
  */
 export function renderMetrics(caches: readonly Cache[]): string {
+  if (list('caches', caches) === undefined) throw new ConfigurationError('caches: must be a list of caches');
+  for (const cache of caches) assertCache(cache);
   return exposition(
     merged(caches.map((cache) => ({ namespace: namespaceOf(cache), families: cache.metricFamilies() }))),
   );
 }
 
 function withSources(given: Cache | CacheWithSources): CacheWithSources {
-  return 'cache' in given ? given : { cache: given, sources: [] };
+  return typeof given === 'object' && given !== null && 'cache' in given
+    ? given
+    : { cache: given, sources: [] };
 }
 
 const PROBE = 'x';

@@ -11,6 +11,7 @@
  */
 
 import type { Cache, ComputeCallOptions, WriteReceipt } from '../../api/types.ts';
+import { assertCache, assertMethods } from '../../options/arguments.ts';
 import { assertCallOptions, CALL_OPTIONS } from '../../options/cache-option-names.ts';
 import { allNames, assertOptions } from '../../options/option-names.ts';
 import type { Change, Sink, Source } from './source.ts';
@@ -41,6 +42,8 @@ export function readThrough<T>(
   source: Source<T>,
   options: ComputeCallOptions<T> = {},
 ): Pick<ThroughStore<T>, 'get'> {
+  assertCache(cache);
+  assertMethods('source', source, ['load'], 'a source with a method load');
   assertCallOptions(options);
   return {
     get: (key) =>
@@ -54,6 +57,8 @@ export function writeThrough<T>(
   source: Source<T> & Sink<T>,
   options: ThroughOptions<T> = {},
 ): ThroughStore<T> {
+  assertCache(cache);
+  assertMethods('source', source, ['load', 'store'], 'a source with the methods load and store');
   assertOptions('', options, THROUGH);
   const { afterStore = 'set', ...access } = options;
   const order = new KeyOrder();

@@ -14,6 +14,7 @@
 import { ClosedError, TimeoutError } from '../../api/errors.ts';
 import { Emitter } from '../../api/events.ts';
 import type { Cache, ComputeCallOptions, WriteReceipt } from '../../api/types.ts';
+import { assertCache, assertMethods } from '../../options/arguments.ts';
 import { CALL_OPTIONS } from '../../options/cache-option-names.ts';
 import { allNames, assertOptions, optionNames } from '../../options/option-names.ts';
 import { integer } from '../../options/option-values.ts';
@@ -113,6 +114,8 @@ export function writeBehind<T>(
   source: Source<T> & Sink<T>,
   options: WriteBehindOptions<T> = {},
 ): WriteBehindStore<T> {
+  assertCache(cache);
+  assertMethods('source', source, ['load', 'store'], 'a source with the methods load and store');
   return new WriteBehind(cache, source, options);
 }
 

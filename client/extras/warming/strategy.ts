@@ -2,6 +2,7 @@
 
 import { ConfigurationError } from '../../api/errors.ts';
 import { resolveTtl } from '../../cache/options.ts';
+import { assertGiven } from '../../options/arguments.ts';
 import { assertOptions, optionNames } from '../../options/option-names.ts';
 import { flag, integer, list, number } from '../../options/option-values.ts';
 
@@ -61,8 +62,9 @@ export type ResolvedStrategy = Required<Omit<WarmingStrategy, 'schedule' | 'time
   Pick<WarmingStrategy, 'schedule' | 'timezone'>;
 
 export function resolveStrategy(strategy: WarmingStrategy): ResolvedStrategy {
-  const { name } = strategy;
+  assertGiven('strategy', strategy);
   assertOptions('strategy', strategy, STRATEGY);
+  const { name } = strategy;
   if (typeof name !== 'string' || name === '')
     throw new ConfigurationError(`name: must be a non-empty string, got ${JSON.stringify(name)}`);
   const path = (field: keyof WarmingStrategy): string => `strategy ${name}: ${field}`;
@@ -109,6 +111,7 @@ export type DefaultGenerators = Partial<Readonly<Record<DefaultRole, WarmingStra
 
 /** The five default strategies. The application provides the generators: a strategy without one is disabled. */
 export function defaultStrategies(generators: DefaultGenerators): readonly WarmingStrategy[] {
+  assertGiven('generators', generators);
   assertOptions('generators', generators, new Set(Object.keys(DEFAULTS)));
   return Object.entries(DEFAULTS).map(([role, strategy]) => {
     const generate = generators[role as DefaultRole];

@@ -13,6 +13,8 @@ import type { MetricFamily } from '../../api/metrics.ts';
 import type { Cache } from '../../api/types.ts';
 import { inBatches } from '../../cache/batches.ts';
 import { labelsOf } from '../../cache/exposition.ts';
+import { assertCache } from '../../options/arguments.ts';
+import { list } from '../../options/option-values.ts';
 import { delay, now } from '../../transport/timing.ts';
 import { type Schedule, scheduled } from './schedule.ts';
 import { type ResolvedStrategy, resolveStrategy, type WarmEntry, type WarmingStrategy } from './strategy.ts';
@@ -66,8 +68,9 @@ export class CacheWarmer {
   #started = false;
 
   constructor(cache: Cache, strategies: readonly WarmingStrategy[] = []) {
+    assertCache(cache);
     this.#cache = cache;
-    for (const strategy of strategies) this.#add(strategy);
+    for (const strategy of list('strategies', strategies) ?? []) this.#add(strategy);
   }
 
   /** Strategies by priority, then in the order of registration. */

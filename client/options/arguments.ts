@@ -1,0 +1,35 @@
+/** Checks of arguments that are objects or functions of the application: a wrong one fails at once, with what is expected. */
+
+import { ConfigurationError } from '../api/errors.ts';
+import { shown } from './option-values.ts';
+
+/** @throws ConfigurationError no object, or one without one of the methods. @param expected what it has to be */
+export function assertMethods(
+  name: string,
+  value: unknown,
+  methods: readonly string[],
+  expected: string,
+): void {
+  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
+  const missing = methods.find((method) => !isObject || typeof Reflect.get(value, method) !== 'function');
+  if (missing === undefined) return;
+  const problem = isObject ? `it has no method ${missing}` : `got ${shown(value)}`;
+  throw new ConfigurationError(`${name}: must be ${expected}; ${problem}`);
+}
+
+/** Methods that tell a cache from its options, a URL or a Redis client. */
+const CACHE_METHODS = ['get', 'set', 'getOrCompute', 'stats', 'physicalKey', 'on'];
+
+export function assertCache(cache: unknown, name = 'cache'): void {
+  assertMethods(name, cache, CACHE_METHODS, 'a cache, such as redisCache() returns');
+}
+
+export function assertFunction(name: string, value: unknown): void {
+  if (typeof value !== 'function')
+    throw new ConfigurationError(`${name}: must be a function, got ${shown(value)}`);
+}
+
+/** For options that have no default. */
+export function assertGiven(name: string, value: unknown): void {
+  if (value === undefined) throw new ConfigurationError(`${name}: must be given`);
+}
