@@ -139,7 +139,7 @@ function chosen(flags: AttachFlags, say: (name: string) => string | undefined): 
   const given = Object.entries({ '--url': url, '--sentinels': sentinels, '--cluster': cluster });
   const named = given.flatMap(([flag, text]) => (text === undefined ? [] : [flag]));
   if (named.length > 1) {
-    throw invalid(`${named.join(' and ')} name two places`, 'command line', 'give one of them');
+    throw invalid(`${named.join(' and ')} are mutually exclusive`, 'command line', 'use only one');
   }
   if (url !== undefined) return byUrl(url, '--url', 'standalone');
   if (sentinels !== undefined) return byList(sentinels, '--sentinels', 'sentinel', SENTINEL_PORT);
@@ -154,9 +154,9 @@ function chosen(flags: AttachFlags, say: (name: string) => string | undefined): 
   const host = say('REDIS_HOST');
   if (host === undefined) {
     throw invalid(
-      'nothing says where the Redis is that is to be attached to',
+      'no address of an external Redis given',
       'command line',
-      'give --url redis://host:port, --sentinels host:port,… or --cluster host:port,…, or set REDIS_URL, REDIS_SENTINEL_HOSTS or REDIS_HOST',
+      'use --url redis://host:port, --sentinels host:port,… or --cluster host:port,…, or set REDIS_URL, REDIS_SENTINEL_HOSTS or REDIS_HOST',
     );
   }
   const port = number(say('REDIS_PORT'), 'variable REDIS_PORT') ?? REDIS_PORT;
@@ -179,7 +179,7 @@ function parseUrl(text: string, where: string): FromUrl {
     // Text without slashes may contain the password anywhere.
     const quoted =
       text.includes('@') && shown === text ? 'its text (not shown: it holds an @)' : `'${shown}'`;
-    throw invalid(`${quoted} is not an address`, where, 'allowed: redis://host:port or rediss://host:port');
+    throw invalid(`must be a Redis URL, got ${quoted}`, where, 'use redis://host:port or rediss://host:port');
   }
   const db = databaseOf(parsed, where);
   const password = decoded(parsed.password, where);
@@ -199,16 +199,16 @@ function parseUrl(text: string, where: string): FromUrl {
 function databaseOf({ pathname, searchParams, hash }: URL, where: string): string {
   const unknown = [...searchParams.keys()].filter((name) => name !== 'db');
   if (unknown.length > 0 || hash !== '') {
-    const what = unknown.length > 0 ? `parameter '${unknown[0]}'` : "the text after '#'";
+    const what = unknown.length > 0 ? `parameter '${unknown[0]}'` : 'fragment';
     throw invalid(
-      `${what} of the address is not known`,
+      `unknown ${what} in the URL`,
       where,
-      'allowed: redis://user:password@host:port/db, or ?db=NUMBER in the place of /db; everything else has a flag or a variable',
+      'use redis://user:password@host:port/db (or ?db=NUMBER); other settings have a flag or a variable',
     );
   }
   const given = [pathname.replace(/^\//, ''), ...searchParams.getAll('db')].filter((db) => db !== '');
   if (new Set(given).size > 1) {
-    throw invalid(`databases ${given.join(' and ')} in one address`, where, 'give one of them');
+    throw invalid(`the URL must name one database, got ${given.join(' and ')}`, where, 'use only one');
   }
   return given[0] ?? '';
 }
@@ -217,7 +217,11 @@ function decoded(part: string, where: string): string | undefined {
   try {
     return part === '' ? undefined : decodeURIComponent(part);
   } catch {
-    throw invalid('user or password has a % that encodes nothing', where, 'write a percent sign as %25');
+    throw invalid(
+      'user or password contains an invalid percent encoding',
+      where,
+      'write a percent sign as %25',
+    );
   }
 }
 
@@ -225,8 +229,8 @@ function addressOf(text: string, where: string, defaultPort: number): Address {
   const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:\s@/]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
   const host = bracketed ?? plain;
   if (host !== undefined) return { host, port: port === undefined ? defaultPort : Number(port) };
-  const shown = text.includes('@') ? 'an entry (not shown: it holds an @)' : `'${text}'`;
-  throw invalid(`${shown} is not host:port`, where, 'allowed: host:port,host:port');
+  const shown = text.includes('@') ? 'an entry with @ (not shown)' : `'${text}'`;
+  throw invalid(`must be host:port, got ${shown}`, where, 'use host:port,host:port');
 }
 
 function passwordOf(text: string | undefined, file: string | undefined, where: string): Secret | undefined {
@@ -238,11 +242,7 @@ function textOf(file: string, where: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw invalid(
-      `'${file}' cannot be read: ${(error as Error).message}`,
-      where,
-      'name a file that you may read',
-    );
+    throw invalid(`'${file}' cannot be read: ${(error as Error).message}`, where, 'pass a readable file');
   }
 }
 
@@ -252,7 +252,8 @@ function caName(flags: AttachFlags): string {
 
 function number(text: string | undefined, where: string): number | undefined {
   if (text === undefined) return undefined;
-  if (!/^\d{1,9}$/.test(text)) throw invalid(`'${text}' is not a whole number`, where, 'allowed: 0 or more');
+  if (!/^\d{1,9}$/.test(text))
+    throw invalid(`must be an integer of at least 0, got '${text}'`, where, 'use an integer');
   return Number(text);
 }
 
@@ -262,11 +263,7 @@ function isOn(text: string | undefined): boolean {
 
 function requireDatabaseZero(where: string, db: number | undefined): void {
   if (db === undefined || db === 0) return;
-  throw invalid(
-    `database ${db} of a cluster`,
-    where,
-    'a Redis Cluster has database 0 alone: leave the number out',
-  );
+  throw invalid(`a cluster has only database 0, got ${db}`, where, 'omit the database number');
 }
 
 function invalid(message: string, where: string, hint: string): KitError {

@@ -10,13 +10,13 @@ export function contradictions(env: Settings): readonly { path: readonly string[
   if (!env.security.tls && env.security.certificates !== undefined) {
     found.push({
       path: ['security', 'certificates'],
-      message: "given, but 'security.tls' is false: nobody would use them; allowed: none, or tls: true",
+      message: 'must be omitted while security.tls is false',
     });
   }
   if (kind === 'sentinel' && quorum > sentinels) {
     found.push({
       path: ['topology', 'quorum'],
-      message: `'${quorum}' is above the number of sentinels (${sentinels}): no failover could ever start; allowed: 1 to ${sentinels}`,
+      message: `must be from 1 to the number of sentinels (${sentinels}), got '${quorum}': no failover could start`,
     });
   }
   if (kind === 'sentinel' && (replicas < 1 || sentinels < 1)) {
@@ -35,14 +35,14 @@ export function contradictions(env: Settings): readonly { path: readonly string[
   if (env.redis.minReplicasToWrite > replicas) {
     found.push({
       path: ['redis', 'minReplicasToWrite'],
-      message: `'${env.redis.minReplicasToWrite}' is above the number of replicas (${replicas}): no write would ever be taken; allowed: 0 to ${replicas}`,
+      message: `must be from 0 to the number of replicas (${replicas}), got '${env.redis.minReplicasToWrite}': every write would be rejected`,
     });
   }
   const durable = env.durability.durableWrites;
   if (durable !== 'async' && durable.replicas > replicas) {
     found.push({
       path: ['durability', 'durableWrites', 'replicas'],
-      message: `'${durable.replicas}' is above the number of replicas (${replicas}): no durable write would ever be confirmed; allowed: async, or 1 to ${replicas} replicas`,
+      message: `must be from 1 to the number of replicas (${replicas}), or async, got '${durable.replicas}': no durable write could be confirmed`,
     });
   }
   if (
@@ -52,7 +52,7 @@ export function contradictions(env: Settings): readonly { path: readonly string[
   ) {
     found.push({
       path: ['sentinel', 'port'],
-      message: `'${env.sentinel.port}' runs into the ports of the Redis nodes (${env.redis.port} to ${env.redis.port + replicas}) where all share one address; allowed: a port whose next ${sentinels} are free`,
+      message: `must be the first of ${sentinels} ports outside those of the Redis nodes (${env.redis.port} to ${env.redis.port + replicas}), got '${env.sentinel.port}'`,
     });
   }
   return found;
@@ -64,7 +64,7 @@ function clusterContradictions(env: Settings): { path: string[]; message: string
   const found: { path: string[]; message: string }[] = [];
   if (kind !== 'cluster') {
     if (masters === 1) return [];
-    const message = `'${masters}' masters need a cluster, here '${kind}'; allowed: 1`;
+    const message = `must be 1 for kind '${kind}', got '${masters}'`;
     return [{ path: ['topology', 'masters'], message }];
   }
   if (masters < 3 || replicas < 1 || sentinels > 0) {
@@ -77,7 +77,7 @@ function clusterContradictions(env: Settings): { path: string[]; message: string
   if (nodes > MAX_REDIS_NODES) {
     found.push({
       path: ['topology', 'masters'],
-      message: `'${masters}' masters with ${replicas} replicas each are ${nodes} nodes; allowed: ${MAX_REDIS_NODES} in all`,
+      message: `'${masters}' masters with ${replicas} replicas each must be at most ${MAX_REDIS_NODES} nodes, got ${nodes}`,
     });
   }
   const { port: first } = env.redis;
@@ -85,11 +85,11 @@ function clusterContradictions(env: Settings): { path: string[]; message: string
   if (first < busPort + nodes && busPort < first + nodes) {
     found.push({
       path: ['cluster', 'busPort'],
-      message: `'${busPort}' runs into the ports of the Redis nodes (${first} to ${first + nodes - 1}) where all share one address; allowed: a port whose next ${nodes} are free`,
+      message: `must be the first of ${nodes} ports outside those of the Redis nodes (${first} to ${first + nodes - 1}), got '${busPort}'`,
     });
   }
   if (busPort + nodes - 1 > 65_535) {
-    const message = `'${busPort}' leaves no ${nodes} ports; allowed: 1 to ${65_536 - nodes}`;
+    const message = `must be from 1 to ${65_536 - nodes} to leave ${nodes} ports, got '${busPort}'`;
     found.push({ path: ['cluster', 'busPort'], message });
   }
   return found;

@@ -129,7 +129,7 @@ function readOptional(file: string): string {
     throw new KitError(`cannot be read: ${(error as Error).message}`, {
       code: 'CONFIG_UNREADABLE',
       where: displayPath(file),
-      hint: 'make it a file that you may read, or remove it',
+      hint: 'make it a readable file, or remove it',
       cause: error,
     });
   }

@@ -103,7 +103,7 @@ const timingSchema = z
     controlMaxShare: z.number().gt(0).lt(1).optional(),
     fsyncMaxMs: z.number().gt(0).optional(),
   })
-  .refine((timing) => Object.keys(timing).length > 0, 'names no bound');
+  .refine((timing) => Object.keys(timing).length > 0, 'must contain at least one bound');
 
 const machineSchema = z.strictObject({
   stealMaxRatio: z
@@ -209,14 +209,14 @@ export const gatesSchema = z
         context.addIssue({
           code: 'custom',
           path: ['gates', index, 'id'],
-          message: `'${gate.id}' is there twice`,
+          message: `'${gate.id}' is defined twice`,
         });
       }
       known.add(gate.id);
     }
     for (const [index, waiver] of waivers.entries()) {
       if (!known.has(waiver.gate)) {
-        const message = `'${waiver.gate}' is no gate of this file`;
+        const message = `'${waiver.gate}' must be a gate of this file`;
         context.addIssue({ code: 'custom', path: ['waivers', index, 'gate'], message });
       }
     }

@@ -30,7 +30,7 @@ export type ImagesLock = Pick<z.infer<typeof lockSchema>, 'images' | 'facts'>;
 export function readImagesLock(path: string): ImagesLock | undefined {
   if (!existsSync(path)) return undefined;
   const { images, facts, sum } = validated(path);
-  if (sum !== sumOf({ images, facts })) throw invalid('it was edited after it was written', path);
+  if (sum !== sumOf({ images, facts })) throw invalid('its content does not match its digest', path);
   return { images, facts };
 }
 
@@ -45,7 +45,7 @@ function validated(path: string): z.infer<typeof lockSchema> {
 
 export function writeImagesLock(path: string, lock: ImagesLock): void {
   const lines = [
-    '# The published images, by digest. Written by `kit images lock` where a registry answers; committed.',
+    '# The published images, by digest. Written by `kit images lock`; committed.',
     `schema: ${SCHEMA}`,
     'images:',
     ...Object.entries(lock.images).map(
@@ -65,9 +65,9 @@ function sumOf({ images, facts }: ImagesLock): string {
 }
 
 const invalid = (why: string, where: string, cause?: KitError): KitError =>
-  new KitError(`the lock of the images cannot be used: ${why}`, {
+  new KitError(`cannot use the image lock: ${why}`, {
     code: 'IMAGES_LOCK_INVALID',
     where,
-    hint: 'git checkout config/images.lock.yaml; or, where a registry answers: kit images lock',
+    hint: 'run git checkout config/images.lock.yaml, or kit images lock with access to a registry',
     ...(cause === undefined ? {} : { cause }),
   });

@@ -60,10 +60,10 @@ export function loadEnvironment(
     flags: Object.entries(overrides).map(([name, value]) => `${name}=${value}`),
   });
   if (!isPath(nameOrPath) && config.name !== nameOrPath) {
-    throw new KitError(`'${config.name}' is not the name of its file; allowed: ${nameOrPath}`, {
+    throw new KitError(`must be the name of the file, '${nameOrPath}', got '${config.name}'`, {
       code: 'CONFIG_INVALID',
       where: `config/environments/${nameOrPath}.yaml: name`,
-      hint: 'an environment is found by its file, and its processes and secrets by its name: they must agree',
+      hint: 'the file locates the environment, and the name its processes and secrets: both must be equal',
     });
   }
   return config;
@@ -78,11 +78,11 @@ function fileOf(nameOrPath: string): string {
   const names = environmentNames();
   if (names.includes(nameOrPath)) return join(DIRECTORY, `${nameOrPath}.yaml`);
   throw new KitError(
-    `'${nameOrPath}' is not an environment${didYouMean(nameOrPath, names) || ';'} known: ${names.join(', ')}`,
+    `'${nameOrPath}' is not an environment${didYouMean(nameOrPath, names) || ';'} available: ${names.join(', ')}`,
     {
       code: 'ENVIRONMENT_UNKNOWN',
       where: 'config/environments',
-      hint: 'name one of these, or give the path of a YAML file of your own',
+      hint: 'pass one of these, or the path of a YAML file',
     },
   );
 }

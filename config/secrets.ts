@@ -99,19 +99,19 @@ function read(file: string): Stored | undefined {
   const found = orUnreadable(where, () => lstatSync(file, { throwIfNoEntry: false }));
   if (found === undefined) return undefined;
   if (!found.isFile() || (found.mode & 0o077) !== 0) {
-    throw new KitError(`others may read it (mode ${(found.mode & 0o777).toString(8)})`, {
+    throw new KitError(`must not be readable by other users (mode ${(found.mode & 0o777).toString(8)})`, {
       code: 'SECRETS_EXPOSED',
       where,
-      hint: `take the passwords as known: end the environment, remove the file and start again; or, if you are sure: chmod 600 ${where}`,
+      hint: `replace the passwords: stop the environment, remove the file and start again; or, if they were not exposed: chmod 600 ${where}`,
     });
   }
   const parsed = storedSchema.safeParse(parseJson(orUnreadable(where, () => readFileSync(file, 'utf8'))));
   if (parsed.success) return parsed.data;
-  const paths = parsed.error.issues.map((issue) => issue.path.join('.') || 'the whole file');
-  throw new KitError(`does not hold the secrets of this version (${[...new Set(paths)].join(', ')})`, {
+  const paths = parsed.error.issues.map((issue) => issue.path.join('.') || 'whole file');
+  throw new KitError(`must contain the secrets of this version (${[...new Set(paths)].join(', ')})`, {
     code: 'SECRETS_BROKEN',
     where,
-    hint: 'end the environment and remove the file: new passwords are made at the next start',
+    hint: 'stop the environment and remove the file: the next start generates new passwords',
   });
 }
 
@@ -123,7 +123,7 @@ function orUnreadable<T>(where: string, look: () => T): T {
       code: 'STATE_UNREADABLE',
       exitCode: EXIT.UNKNOWN,
       where,
-      hint: 'the state directory must be a directory that you may read and write; another can be given',
+      hint: 'make the state directory readable and writable, or set KIT_STATE_DIR',
       cause: error,
     });
   }
@@ -164,7 +164,7 @@ function create(file: string): Stored {
       code: 'STATE_UNWRITABLE',
       exitCode: EXIT.UNKNOWN,
       where: displayPath(file),
-      hint: 'make room, or make the directory one that you may write',
+      hint: 'free disk space, or make the directory writable',
       cause: error,
     });
   } finally {
@@ -176,15 +176,15 @@ function given(name: string, variables: Variables): string | undefined {
   const direct = variables.get(name);
   const byFile = variables.get(`${name}_FILE`);
   if (direct !== undefined && byFile !== undefined) {
-    throw invalid(`${name} and ${name}_FILE are both set`, name, 'set one of the two');
+    throw invalid(`${name} and ${name}_FILE are both set`, name, 'set only one');
   }
   const text =
     direct?.text ?? (byFile === undefined ? undefined : readSecretFile(byFile.text, `${name}_FILE`));
   if (text !== undefined && !password.safeParse(text).success) {
     throw invalid(
-      `its value (${text.length} characters, not shown) is not a password`,
+      `must be a valid password, got ${text.length} characters (hidden)`,
       direct === undefined ? `${name}_FILE` : name,
-      'allowed: 12 to 512 characters without white space or control characters',
+      'use 12 to 512 characters without white space or control characters',
     );
   }
   return text;
@@ -197,7 +197,7 @@ function readSecretFile(path: string, name: string): string {
     throw invalid(
       `'${path}' cannot be read: ${(error as Error).message}`,
       name,
-      'name a file that holds the password',
+      'set it to a file that contains the password',
     );
   }
 }

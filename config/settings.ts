@@ -45,7 +45,7 @@ export type Durability = z.infer<typeof durabilitySchema>;
 export const settingsSchema = z.strictObject({
   name: z
     .string()
-    .regex(/^[a-z][a-z0-9-]{0,30}$/, 'lower-case letters, digits and dashes, 31 at most')
+    .regex(/^[a-z][a-z0-9-]{0,30}$/, 'at most 31 lower-case letters, digits and dashes')
     .meta(means('Name of the environment, used for its file, processes, containers and secrets.')),
   purpose: z
     .string()

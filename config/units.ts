@@ -32,7 +32,7 @@ export function formatBytes(size: number): string {
   return String(size);
 }
 
-const SIZE = 'a size above 0 with b, k, kb, m, mb, g or gb, such as 512mb';
+const SIZE = 'a size such as 512mb, above 0 (units b, k, kb, m, mb, g, gb)';
 
 /**
  * A schema for a size in bytes, written as redis.conf writes it.
@@ -45,11 +45,11 @@ export function bytes(least = 1) {
     .transform((value, context) => {
       const size = typeof value === 'number' ? value : parseBytes(value);
       if (size === undefined || size < 1) {
-        context.addIssue({ code: 'custom', message: `'${value}' is not a size; allowed: ${SIZE}` });
+        context.addIssue({ code: 'custom', message: `must be ${SIZE}, got '${value}'` });
         return z.NEVER;
       }
       if (size < least) {
-        const message = `'${value}' is ${size} bytes; allowed: ${formatBytes(least)} or more, such as 512mb`;
+        const message = `must be at least ${formatBytes(least)}, got '${value}'`;
         context.addIssue({ code: 'custom', message });
         return z.NEVER;
       }

@@ -43,8 +43,7 @@ export function validate<S extends z.ZodType>(
 }
 
 function configError(problems: readonly Problem[], file: string): KitError {
-  const hint =
-    'docs/settings.md says what every setting means; the files in config/environments/ are examples';
+  const hint = 'see docs/settings.md for every setting, and config/environments/ for examples';
   const [only] = problems;
   if (problems.length === 1 && only !== undefined) {
     return new KitError(only.message, {
@@ -85,7 +84,7 @@ function explain(
   const value = valueAt(root, path);
   if (issue.code === 'invalid_key') {
     const rule = issue.issues.map((inner) => inner.message).join(', ');
-    return [{ path, message: `key ${quote(path.at(-1))} is not allowed; allowed: ${rule}` }];
+    return [{ path, message: `key ${quote(path.at(-1))} must be ${rule}` }];
   }
   if (issue.code === 'invalid_union' && typeof value === 'object' && value !== null) {
     const closest = issue.errors.find((branch) =>
@@ -97,9 +96,9 @@ function explain(
   const at = schemaAt(schema, path);
   const rule =
     allowed(at) ?? (at instanceof z.ZodString && issue.code === 'invalid_type' ? 'text' : issue.message);
-  if (value === undefined) return [{ path, message: `is missing; allowed: ${rule}` }];
+  if (value === undefined) return [{ path, message: `is missing; must be ${rule}` }];
   const guess = issue.code === 'invalid_value' ? didYouMean(String(value), issue.values.map(String)) : '';
-  return [{ path, message: `${quote(value)} is not allowed${guess || ';'} allowed: ${rule}` }];
+  return [{ path, message: `must be ${rule}, got ${quote(value)}${guess}` }];
 }
 
 /** Describes the allowed values of a schema in words, where it is a simple type. */
@@ -108,10 +107,13 @@ export function allowed(schema: z.ZodType | undefined): string | undefined {
   if (schema.description !== undefined) return schema.description;
   if (schema instanceof z.ZodNumber) {
     const most = schema.maxValue ?? Number.MAX_SAFE_INTEGER;
-    const upTo = most >= Number.MAX_SAFE_INTEGER ? 'up' : `to ${most}`;
-    return `a ${schema.isInt ? 'whole ' : ''}number from ${schema.minValue ?? 'any'} ${upTo}`;
+    const type = schema.isInt ? 'an integer' : 'a number';
+    const least = schema.minValue ?? 'any';
+    return most >= Number.MAX_SAFE_INTEGER
+      ? `${type} of at least ${least}`
+      : `${type} from ${least} to ${most}`;
   }
-  if (schema instanceof z.ZodEnum) return schema.options.join(', ');
+  if (schema instanceof z.ZodEnum) return `one of ${schema.options.join(', ')}`;
   if (schema instanceof z.ZodBoolean) return 'true or false';
   if (schema instanceof z.ZodArray) return 'a list';
   if (schema instanceof z.ZodTuple) return `a list of ${schema.def.items.length}`;

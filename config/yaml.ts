@@ -28,7 +28,7 @@ export function readYaml(path: string): YamlSource {
     throw new KitError(`cannot be read: ${(error as Error).message}`, {
       code: 'CONFIG_UNREADABLE',
       where: file,
-      hint: 'give the name of an environment, or the path of a YAML file that you may read',
+      hint: 'pass the name of an environment, or the path of a readable YAML file',
       cause: error,
     });
   }
@@ -41,7 +41,7 @@ export function parseYaml(text: string, file: string): YamlSource {
   if (document.errors.length > 0) {
     const found = document.errors.map((error) => {
       const at = lines.linePos(error.pos[0]);
-      return { where: `${file}:${at.line}:${at.col}`, message: `is not YAML: ${oneLine(error.message)}` };
+      return { where: `${file}:${at.line}:${at.col}`, message: `must be YAML: ${oneLine(error.message)}` };
     });
     throw syntaxError(found, file, text, lines, document.errors[0]?.pos[0] ?? 0);
   }
@@ -59,8 +59,7 @@ function syntaxError(
   lines: LineCounter,
   offset: number,
 ): KitError {
-  const hint =
-    'indent with spaces, two a level; put a space after every colon; quote a value that holds `: ` or `#`';
+  const hint = 'indent by two spaces; put a space after every colon; quote a value that contains `: ` or `#`';
   const [first] = found;
   const quoted = text.split('\n')[lines.linePos(offset).line - 1]?.trim().slice(0, 80) ?? '';
   if (found.length === 1 && first !== undefined) {

@@ -15,7 +15,7 @@ export type AdoptOption = string | true | undefined;
 export const adopt = () =>
   new Option(
     '--adopt [owner]',
-    'docker: take over an environment of another checkout; asks, unless the id of its owner is given',
+    'docker: take over an environment of another checkout (prompts unless an owner id is given)',
   ).argParser(nonEmpty);
 
 /**
@@ -26,10 +26,10 @@ export const adopt = () =>
 export function adoptionOf(option: AdoptOption, substrate: string, session: Session): Adopt | undefined {
   if (option === undefined) return undefined;
   if (substrate !== 'docker') {
-    throw new KitError(`--adopt is for --substrate docker; this is ${substrate}`, {
+    throw new KitError(`--adopt requires --substrate docker, got ${substrate}`, {
       code: 'USAGE',
       where: 'command line',
-      hint: 'add --substrate docker, or leave it out',
+      hint: 'add --substrate docker, or remove the option',
     });
   }
   return async (foreign) => {
@@ -40,7 +40,7 @@ export function adoptionOf(option: AdoptOption, substrate: string, session: Sess
       {
         code: 'ADOPTION_UNCONFIRMED',
         where: foreign.place,
-        hint: `if you mean this one: --adopt=${foreign.owner}`,
+        hint: `to take over this one: --adopt=${foreign.owner}`,
       },
     );
   };
@@ -53,17 +53,17 @@ async function confirmAdoption(
   const { environment, owner, place, parts } = foreign;
   if (json || !process.stdin.isTTY) {
     throw new KitError(
-      `environment '${environment}' belongs to another checkout: taking it over has to be confirmed`,
+      `environment '${environment}' belongs to another checkout: the takeover must be confirmed`,
       {
         code: 'ADOPTION_UNCONFIRMED',
         where: place,
-        hint: `at a terminal the kit asks; without one: --adopt=${owner}`,
+        hint: `run it in a terminal to be prompted, or pass --adopt=${owner}`,
       },
     );
   }
   const containers = parts.filter((part) => part.startsWith('container '));
   terminal.complain(
-    `'${environment}' belongs to ${place}.\nThese will be stopped and removed there: ${containers.join(', ')}\n`,
+    `'${environment}' belongs to ${place}.\nContainers to be stopped and removed: ${containers.join(', ')}\n`,
   );
   const dialogue = createInterface({ input: process.stdin, output: process.stderr });
   try {

@@ -11,15 +11,15 @@ export function analyze(program: Command, session: Session): void {
     .command('analyze')
     .summary('judge a recorded run again')
     .description(
-      'Judges the evidence of a run again, by the gates and the time recorded in it, and prints the report.\nExit: the verdict’s, as readiness.',
+      'Judge the evidence of a run again with its recorded gates and time, and print the report.\nExit code: that of the verdict, as for readiness.',
     )
-    .argument('<dir>', 'folder of a run')
+    .argument('<dir>', 'run folder')
     .addOption(common.json())
     .addHelpText(
       'after',
       examples(
-        ['kit analyze runs/<id>', 'the report, again'],
-        ['kit analyze runs/<id> --json', 'as report.json'],
+        ['kit analyze runs/<id>', 'print the report again'],
+        ['kit analyze runs/<id> --json', 'print report.json'],
       ),
     )
     .action((dir: string) => {

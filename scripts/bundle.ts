@@ -6,10 +6,8 @@ import { examples, printResult, type Session, stateDir } from './session.ts';
 export function bundle(program: Command, session: Session): void {
   const verbs = program
     .command('bundle')
-    .summary("save, load: images and Terraform's plugin for a closed network")
-    .description(
-      "Carries the images and the Docker provider's plugin to a network where no registry answers.",
-    );
+    .summary('save or load images and the Terraform plugin for an offline network')
+    .description('Transfer images and the Docker provider plugin to a network without a registry.');
   const addCommand = (name: 'save' | 'load', summary: string) =>
     verbs
       .command(name)
@@ -21,9 +19,9 @@ export function bundle(program: Command, session: Session): void {
       .action(async (file: string) => {
         const { saveBundle, loadBundle } = await import('../infra/substrates/docker/bundle.ts');
         const report = await (name === 'save' ? saveBundle : loadBundle)(file, stateDir());
-        const plugin = report.plugin ?? 'no plugin: this machine had none in a local directory';
+        const plugin = report.plugin ?? 'no plugin: none found in a local directory of this machine';
         printResult(session, report, [...report.images, plugin].join('\n'));
       });
-  addCommand('save', 'writes the images and the plugin of this machine');
-  addCommand('load', 'loads the images into the engine, the plugin where Terraform finds it');
+  addCommand('save', 'write the images and the plugin of this machine to a file');
+  addCommand('load', 'load the images into the engine and install the plugin for Terraform');
 }

@@ -13,10 +13,10 @@ export function readConfFile(file: string): string {
   const isBinary = bytes.subarray(0, BINARY_BYTES).includes(0);
   if (isBinary) return bytes.subarray(0, BINARY_BYTES).toString('utf8');
   if (bytes.length > MAX_BYTES) {
-    throw new KitError(`is larger than ${MAX_BYTES} bytes: not a configuration file`, {
+    throw new KitError(`must be a configuration file of at most ${MAX_BYTES} bytes`, {
       code: 'FILE_TOO_LARGE',
       where: file,
-      hint: 'give a redis.conf, valkey.conf or sentinel.conf',
+      hint: 'pass a redis.conf, valkey.conf or sentinel.conf',
     });
   }
   return bytes.toString('utf8');
@@ -41,7 +41,7 @@ function readBounded(file: string, maxBytes: number): Buffer {
     throw new KitError('cannot be read', {
       code: 'FILE_UNREADABLE',
       where: file,
-      hint: 'give the path of a file',
+      hint: 'pass the path of a readable file',
       cause,
     });
   } finally {

@@ -16,38 +16,41 @@ interface ConfLintOptions extends Pick<LintOptions, 'kind' | 'cores'> {
 export function conf(program: Command, session: Session): void {
   program
     .command('conf')
-    .summary('lint: what a redis.conf or sentinel.conf gets wrong')
-    .description('Works on configuration files of Redis, Valkey and Sentinel.')
+    .summary('lint a redis.conf or sentinel.conf')
+    .description('Check configuration files of Redis, Valkey and Sentinel.')
     .command('lint')
-    .summary('what a file gets wrong: line, reason, remedy')
+    .summary('report errors with line, reason and remedy')
     .description(
-      'Says what a redis.conf, valkey.conf or sentinel.conf gets wrong. Exit 0: no error (there may be warnings); 1: an error.',
+      'Check a redis.conf, valkey.conf or sentinel.conf.\nExit code 0: no errors (warnings are allowed); 1: errors.',
     )
     .argument('<file>', 'redis.conf, valkey.conf or sentinel.conf')
-    .addOption(new Option('--kind <kind>', 'absent: told by what is in it').choices(['redis', 'sentinel']))
+    .addOption(
+      new Option('--kind <kind>', 'kind of the file (default: detected)').choices(['redis', 'sentinel']),
+    )
     .addOption(
       new Option(
         '--server <server>',
-        'redis@7.0, valkey@8, a family, or the path of a server; absent: every supported version of the family',
+        'redis@7.0, valkey@8, a family, or the path of a server (default: every supported version of the family)',
       ).argParser(serverOption),
     )
     .addOption(
-      new Option('--redis-version <v>', 'the same as --server redis@<v>')
+      new Option('--redis-version <v>', 'alias of --server redis@<v>')
         .argParser(common.redisVersion)
         .conflicts('server'),
     )
     .addOption(
-      new Option('--cores <n>', 'of the machine it is for; absent: io-threads is not judged').argParser(
-        common.integer(1),
-      ),
+      new Option(
+        '--cores <n>',
+        'CPU cores of the target machine (default: skip the io-threads check)',
+      ).argParser(common.integer(1)),
     )
     .addOption(common.json())
     .addHelpText(
       'after',
       examples(
         ['kit conf lint redis-production.conf', 'ours'],
-        ['kit conf lint /etc/redis/redis.conf --server /usr/bin/redis-server', 'theirs, for that binary'],
-        ['kit conf lint valkey.conf --server valkey@8', 'every Valkey 8'],
+        ['kit conf lint /etc/redis/redis.conf --server /usr/bin/redis-server', 'check for this binary'],
+        ['kit conf lint valkey.conf --server valkey@8', 'check for every Valkey 8'],
       ),
     )
     .action(async (file: string, options: ConfLintOptions) => {
@@ -66,7 +69,7 @@ function serverOption(text: string): LintTarget | string {
   if (target !== undefined) return target;
   if (text.includes('/') || /^[a-z][\w.-]*server[\w.-]*$/.test(text)) return text;
   throw new InvalidArgumentError(
-    'Allowed: redis@7.0, valkey@8 (from redis@6.2 and valkey@7.2 on), redis, valkey, or the path of a server.',
+    'Must be a version such as redis@7.0 (6.2 or newer) or valkey@8 (7.2 or newer), a family, or the path of a server.',
   );
 }
 

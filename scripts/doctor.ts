@@ -9,9 +9,9 @@ import { examples, printResult, type Session, stateDir } from './session.ts';
 export function doctor(program: Command, session: Session): void {
   program
     .command('doctor')
-    .summary('is this machine fit, and what to mend')
+    .summary('check the requirements of this machine')
     .description(
-      'Looks at the machine before anything is started on it. Exit 0: fit (there may be warnings); 1: not.',
+      'Check the requirements of this machine without starting anything.\nExit code 0: met (warnings are allowed); 1: not met.',
     )
     .addOption(common.substrate())
     .addOption(common.json())
@@ -19,7 +19,7 @@ export function doctor(program: Command, session: Session): void {
       'after',
       examples(
         ['kit doctor', 'redis-server, addresses, kernel, disk, leftovers'],
-        ['kit doctor --substrate docker', 'engine, Terraform, its plugin, images'],
+        ['kit doctor --substrate docker', 'check the engine, Terraform, its plugin and the images'],
       ),
     )
     .action(async (options: Pick<common.EnvironmentOptions, 'substrate'>) => {

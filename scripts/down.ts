@@ -13,15 +13,18 @@ import { examples, printResult, type Session, stateDir } from './session.ts';
 export function down(program: Command, session: Session): void {
   program
     .command('down')
-    .summary('end an environment and remove its data')
+    .summary('stop an environment and remove its data')
     .description(
-      'Ends an environment and removes its data, and ends what a crashed run left. Nothing there: not an error.',
+      'Stop an environment, remove its data, and clean up after a crashed run. Succeeds if nothing is running.',
     )
     .addOption(common.environment())
     .addOption(common.substrate())
     .addOption(adopt())
     .addOption(common.json())
-    .addHelpText('after', examples(['kit down', 'dev'], ['kit down --env production', 'its data too']))
+    .addHelpText(
+      'after',
+      examples(['kit down', 'dev'], ['kit down --env production', 'stop it and remove its data']),
+    )
     .action(async (options: common.EnvironmentOptions & { readonly adopt?: AdoptOption }) => {
       const adoption = adoptionOf(options.adopt, options.substrate, session);
       // by name only: an environment with an invalid YAML file can still be ended
@@ -34,8 +37,8 @@ export function down(program: Command, session: Session): void {
       });
       const text =
         ended.length + removed.length === 0
-          ? `${name}: nothing to end`
-          : `${name}: ended ${ended.length === 0 ? 'nothing' : ended.join(', ')}; removed ${removed.length} path(s)`;
+          ? `${name}: nothing to stop`
+          : `${name}: stopped ${ended.length === 0 ? 'nothing' : ended.join(', ')}; removed ${removed.length} path(s)`;
       printResult(session, { environment: name, ended, removed }, text);
     });
 }

@@ -9,13 +9,13 @@ import { examples, printResult, type Session, stateDir } from './session.ts';
 export function drift(program: Command, session: Session): void {
   program
     .command('drift')
-    .summary('what differs on the Docker engine from what was deployed')
+    .summary('show differences between the Docker engine and the deployment')
     .description(
-      'Names every difference and what the next apply would do about it. Changes nothing. Exit 0: none; 1: some.',
+      'Show every difference and the effect of the next apply. Changes nothing.\nExit code 0: no differences; 1: differences.',
     )
     .addOption(common.environment())
     .addOption(common.json())
-    .addHelpText('after', examples(['kit drift --env dev', 'before a deploy, or at night']))
+    .addHelpText('after', examples(['kit drift --env dev', 'check before a deploy, or on a schedule']))
     .action(async (options: Pick<common.EnvironmentOptions, 'env'>) => {
       const topology = planTopology(loadEnvironment(options.env));
       const [{ findDrift }, { planDocker }] = await Promise.all([
@@ -26,7 +26,7 @@ export function drift(program: Command, session: Session): void {
       session.exitCode = findings.length === 0 ? EXIT.GO : EXIT.NO_GO;
       const lines = findings.flatMap(({ what, kind, found, expected, nextApply, remedy }) => [
         `${what}  ${kind}: ${found}, expected: ${expected}`,
-        `  the next apply ${nextApply}${remedy === '' ? '' : `; do: ${remedy}`}`,
+        `  the next apply ${nextApply}${remedy === '' ? '' : `; remedy: ${remedy}`}`,
       ]);
       const none = `${topology.environment.name}: no drift`;
       printResult(session, { environment: topology.environment.name, findings }, lines.join('\n') || none);

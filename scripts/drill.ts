@@ -10,12 +10,10 @@ import { examples, printResult, type Session } from './session.ts';
 export function drill(program: Command, session: Session): void {
   const command = program
     .command('drill')
-    .summary('some drills alone; --list shows them')
-    .description(
-      'Runs the named drills (all without a name) and judges them by the gates that ask about them.',
-    )
-    .argument('[id...]', 'drills, as kit drill --list names them')
-    .addOption(new Option('--list', 'print the catalogue and end'))
+    .summary('run drills; --list shows the catalogue')
+    .description('Run the named drills (default: all) and judge them by their gates.')
+    .argument('[id...]', 'drill ids from kit drill --list')
+    .addOption(new Option('--list', 'print the catalogue and exit'))
     .addOption(common.trials())
     .addOption(common.environment())
     .addOption(anySubstrate())
@@ -28,9 +26,9 @@ export function drill(program: Command, session: Session): void {
     .addHelpText(
       'after',
       examples(
-        ['kit drill --list', 'what there is'],
-        ['kit drill master-crash master-hang', 'two of them'],
-        ['kit drill master-crash --trials 20', 'twenty times'],
+        ['kit drill --list', 'print the catalogue'],
+        ['kit drill master-crash master-hang', 'run two drills'],
+        ['kit drill master-crash --trials 20', 'run 20 trials'],
       ),
     )
     .action(async (ids: readonly string[], options: RunOptions & { readonly list?: true }) => {

@@ -45,7 +45,7 @@ export async function environmentView(
   ]);
   const missing = hasCredentials
     ? await describeHealthProblem(environment, settleMs)
-    : 'the nodes cannot be asked without their passwords';
+    : 'the nodes cannot be queried without their passwords';
   return {
     environment: environment.name,
     substrate: environment.substrate,
@@ -91,7 +91,7 @@ export function environmentText(view: EnvironmentView): string {
   );
   const why = view.missing === null ? '' : `: ${view.missing}`;
   const where = view.substrate === 'local' ? '' : ` (${view.substrate})`;
-  const head = `${view.environment}${where}: ${view.healthy ? 'healthy' : `NOT healthy${why}`}`;
+  const head = `${view.environment}${where}: ${view.healthy ? 'healthy' : `unhealthy${why}`}`;
   return [
     head,
     ...table,

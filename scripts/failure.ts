@@ -63,7 +63,7 @@ function failureOfKit(thrown: unknown): Failure {
     error: {
       code: 'DEFECT',
       message: `unexpected: ${defect.message}`,
-      hint: 'this is a defect of the kit: please report it with the lines below; `kit down` ends what may be left',
+      hint: 'this is a bug in the kit: report it with the lines below, and run `kit down` to clean up',
       ...(defect.stack === undefined ? {} : { stack: defect.stack }),
     },
   };
@@ -78,7 +78,7 @@ function usageFailure(thrown: CommanderError): Failure {
     error: {
       code: 'USAGE',
       message: first,
-      hint: nearest === undefined ? 'kit --help' : `did you mean ${nearest}? otherwise: kit --help`,
+      hint: nearest === undefined ? 'kit --help' : `did you mean ${nearest}? See kit --help`,
     },
   };
 }

@@ -9,16 +9,16 @@ import { examples, printResult, type Session, stateDir } from './session.ts';
 export function images(program: Command, session: Session): void {
   const group = program
     .command('images')
-    .summary('build: the images of Docker without a registry; lock: the digests of the published ones')
-    .description('Works on the images that the Docker substrate runs.');
+    .summary('build images without a registry, or lock published images by digest')
+    .description('Manage the images of the Docker substrate.');
   group
     .command('build')
-    .summary("make the images from the distribution's, Go's and npm's packages")
+    .summary('build the images from distribution, Go and npm packages')
     .description(
-      "Makes the images from the distribution's, Go's and npm's packages; from then on deploys here use them. What exists stays.",
+      'Build the images from distribution, Go and npm packages. Later deploys on this machine use them. Existing images are kept.',
     )
     .addOption(common.json())
-    .addHelpText('after', examples(['kit images build', 'then: npx cdktf deploy dev']))
+    .addHelpText('after', examples(['kit images build', 'next: npx cdktf deploy dev']))
     .action(async () => {
       const { buildImages } = await import('../infra/substrates/docker/build-images.ts');
       const built = await buildImages({
@@ -27,19 +27,19 @@ export function images(program: Command, session: Session): void {
         signal: session.signal,
       });
       const lines = built.map(
-        ({ tag, built: made, tookMs }) => `${tag}  ${made ? `built in ${tookMs} ms` : 'was there'}`,
+        ({ tag, built: made, tookMs }) => `${tag}  ${made ? `built in ${tookMs} ms` : 'exists'}`,
       );
       printResult(session, { images: built }, lines.join('\n'));
     });
   group
     .command('lock')
-    .summary('resolve the published images to their digests, and write config/images.lock.yaml')
+    .summary('resolve published images to digests in config/images.lock.yaml')
     .description(
-      'Pulls the published images by version and writes down the digest of each: deploys then use exactly these. All or none.',
+      'Pull the published images by version and record their digests, which later deploys use. Records all of them or none.',
     )
-    .option('--accept-moved', 'take what a tag points to now, although it pointed to another image')
+    .option('--accept-moved', 'accept a tag that now points to another image')
     .addOption(common.json())
-    .addHelpText('after', examples(['kit images lock', 'then: git add config/images.lock.yaml']))
+    .addHelpText('after', examples(['kit images lock', 'next: git add config/images.lock.yaml']))
     .action(async ({ acceptMoved }: { acceptMoved?: boolean }) => {
       const { lockImages } = await import('../infra/substrates/docker/images-lock.ts');
       const { file, images: locked } = await lockImages({

@@ -9,8 +9,8 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < oldest.major || (major === oldest.major && minor < oldest.minor)) {
   process.stderr.write(
     [
-      `kit: needs Node ${oldest.major}.${oldest.minor} or newer; this is ${process.versions.node}`,
-      '  do       npm ci, then npm run kit -- …: it uses the Node that npm ci installs',
+      `kit: requires Node ${oldest.major}.${oldest.minor} or newer, got ${process.versions.node}`,
+      '  do       npm ci, then npm run kit -- …, which uses the installed Node',
       '',
     ].join('\n'),
   );

@@ -9,8 +9,8 @@ import { examples, type Session } from './session.ts';
 export function load(program: Command, session: Session): void {
   const command = program
     .command('load')
-    .summary('the load drills alone')
-    .description('Runs the load drills (no faults): the seeds’ benchmarks and a steady open loop.')
+    .summary('run the load drills')
+    .description('Run the load drills, without faults: the benchmarks and a steady open loop.')
     .addOption(common.environment())
     .addOption(anySubstrate())
     .addOption(common.set())
@@ -22,7 +22,7 @@ export function load(program: Command, session: Session): void {
     .addOption(common.json())
     .addHelpText(
       'after',
-      examples(['kit load', 'dev, quick'], ['kit load --env staging --profile full', 'longer windows']),
+      examples(['kit load', 'dev, quick'], ['kit load --env staging --profile full', 'use longer windows']),
     )
     .action((options: RunOptions) => {
       const drills = drillsNamed('all').filter(({ family }) => family === 'load');

@@ -29,7 +29,7 @@ function interrupt(signal: NodeJS.Signals): void {
   interruption.abort(
     new KitError(`interrupted by ${signal}`, { code: 'INTERRUPTED', exitCode: EXIT.INTERRUPTED }),
   );
-  process.stderr.write('\nkit: interrupted; finishing what must not stay half done. Again to force.\n');
+  process.stderr.write('\nkit: interrupted; stopping what was started. Press Ctrl-C again to force.\n');
 }
 
 /** An unwritten result turns a go into unknown; a no-go stays one. */
@@ -41,7 +41,7 @@ function lostOutput(error: NodeJS.ErrnoException): void {
   // The reader of a pipe, such as `head`, has closed it.
   if (error.code === 'EPIPE' || outputFailure !== undefined) return;
   outputFailure = error;
-  process.stderr.write(`kit: the result could not be written to standard output: ${error.message}\n`);
+  process.stderr.write(`kit: cannot write the result to standard output: ${error.message}\n`);
   if (ended !== undefined) process.exitCode = codeOf(ended);
 }
 

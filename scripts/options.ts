@@ -15,44 +15,44 @@ export interface EnvironmentOptions {
 }
 
 export const environment = () =>
-  new Option('-e, --env <name>', 'environment: a name in config/environments, or a YAML file').default('dev');
+  new Option('-e, --env <name>', 'name in config/environments, or a YAML file').default('dev');
 
 export const substrate = () =>
-  new Option('--substrate <name>', 'where it runs').choices(OWN_SUBSTRATE_NAMES).default('local');
+  new Option('--substrate <name>', 'substrate of the environment')
+    .choices(OWN_SUBSTRATE_NAMES)
+    .default('local');
 
 /** For verbs that change nothing. */
 export const searchAll = () =>
-  new Option('--substrate <name>', 'where to look; absent: wherever it runs, local first').choices(
+  new Option('--substrate <name>', 'substrate to search (default: all, local first)').choices(
     OWN_SUBSTRATE_NAMES,
   );
 
 export const set = () =>
-  new Option('--set <path=value>', 'a setting over the YAML and the variables; may be given again')
+  new Option('--set <path=value>', 'override a setting of the YAML and the variables (repeatable)')
     .argParser(setting)
     .default({}, 'none');
 
 export const json = () =>
-  new Option('--json', 'for programs: one JSON value on stdout, errors too; no progress');
+  new Option('--json', 'print one JSON value on stdout, including errors; no progress');
 
 export const profile = () =>
-  new Option('--profile <name>', 'quick: n of n observed; full: enough trials for claims with confidence')
+  new Option('--profile <name>', 'quick: n of n observed; full: enough trials for confidence bounds')
     .choices(['quick', 'full'])
     .default('quick');
 
-export const seed = () =>
-  new Option('--seed <n>', 'the same seed gives the same workload').argParser(integer(0)).default(1);
+export const seed = () => new Option('--seed <n>', 'seed of the workload').argParser(integer(0)).default(1);
 
-export const out = () =>
-  new Option('--out <dir>', 'folder of the run; absent: runs/<id>').argParser(nonEmpty);
+export const out = () => new Option('--out <dir>', 'run folder (default: runs/<id>)').argParser(nonEmpty);
 
 export const trials = () =>
-  new Option('--trials <n>', 'trials of each drill instead of its profile’s').argParser(integer(1));
+  new Option('--trials <n>', 'trials per drill (default: that of the profile)').argParser(integer(1));
 
 /** A report holds at most `MAX_ROUNDS` rounds, including the first one. */
 const MAX_RETRIES = 10;
 
 export const retries = (byDefault: number) =>
-  new Option('--retries <n>', 'repeat up to n times the trials in which the machine was too busy')
+  new Option('--retries <n>', 'repeat trials on a busy machine up to n times')
     .argParser(integer(0, MAX_RETRIES))
     .default(byDefault);
 
@@ -60,8 +60,8 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (text: stri
   return (text) => {
     const value = Number(text);
     if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min || value > max) {
-      const range = max === Number.MAX_SAFE_INTEGER ? `from ${min}` : `from ${min} to ${max}`;
-      throw new InvalidArgumentError(`Allowed: a whole number ${range}.`);
+      const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
+      throw new InvalidArgumentError(`Must be an integer ${range}.`);
     }
     return value;
   };
@@ -70,19 +70,18 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (text: stri
 function setting(text: string, before: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const [, path, value] = /^([A-Za-z][\w.]*)=(.*)$/s.exec(text) ?? [];
   if (path === undefined || value === undefined) {
-    throw new InvalidArgumentError('Allowed: path=value, such as redis.maxmemory=512mb.');
+    throw new InvalidArgumentError('Must be path=value, such as redis.maxmemory=512mb.');
   }
   return { ...before, [path]: value };
 }
 
 export function redisVersion(text: string): string {
-  if (!/^\d+\.\d+(?:\.\d+)?$/.test(text))
-    throw new InvalidArgumentError('Allowed: a version such as 7.0.15.');
+  if (!/^\d+\.\d+(?:\.\d+)?$/.test(text)) throw new InvalidArgumentError('Must be a version such as 7.0.15.');
   return text;
 }
 
 export function nonEmpty(text: string): string {
-  if (text.trim() === '') throw new InvalidArgumentError('Allowed: text that is not empty.');
+  if (text.trim() === '') throw new InvalidArgumentError('Must be a non-empty string.');
   return text;
 }
 

@@ -45,11 +45,11 @@ const VERBS = [
 
 const EXIT_CODES = `
 Exit codes:
-  ${EXIT.GO}    go; the command did what it was asked
-  ${EXIT.NO_GO}    no-go: a criterion failed, evidence differs, a file or the machine has a fault
-  ${EXIT.USAGE}    the command line or a configuration file is wrong
-  ${EXIT.UNKNOWN}    not known: something in scope could not be measured
-  ${EXIT.INTERRUPTED}  ended by Ctrl-C; what was started has been ended`;
+  ${EXIT.GO}    go, or success
+  ${EXIT.NO_GO}    no-go: a criterion failed, evidence differs, or a check found an error
+  ${EXIT.USAGE}    invalid command line or configuration file
+  ${EXIT.UNKNOWN}    not known: a criterion in scope was not measured
+  ${EXIT.INTERRUPTED}  interrupted; everything started was stopped`;
 
 /** Runs one command line and returns its exit code; never throws. */
 export async function kit(args: readonly string[], streams: Streams, signal: AbortSignal): Promise<ExitCode> {
@@ -70,10 +70,12 @@ export async function kit(args: readonly string[], streams: Streams, signal: Abo
 /** The command tree. Exported for the tests that read it. */
 export function programOf(session: Session): Command {
   const program = new Command('kit')
-    .description('Stands up a production Redis cache, tries to break it, and answers: may we turn it on?')
-    .usage('<verb> [options]')
+    .description(
+      'Deploy a Redis cache, inject faults into it, and decide whether it is ready for production.',
+    )
+    .usage('<command> [options]')
     .version(version(), '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'print help; after a verb, its own with examples')
+    .helpOption('-h, --help', 'print help; after a command, its own help with examples')
     .helpCommand(false)
     .exitOverride()
     .configureOutput({
@@ -89,9 +91,9 @@ export function programOf(session: Session): Command {
     .addHelpText(
       'after',
       examples(
-        ['kit readiness', 'may this environment be turned on?'],
-        ['kit up && kit status', 'an environment to look at'],
-        ['kit drill master-crash', 'one drill'],
+        ['kit readiness', 'is dev ready?'],
+        ['kit up && kit status', 'start an environment and show it'],
+        ['kit drill master-crash', 'run one drill'],
       ),
     );
   for (const verb of VERBS) verb(program, session);

@@ -8,9 +8,9 @@ import { examples, type Session } from './session.ts';
 export function readiness(program: Command, session: Session): void {
   const command = program
     .command('readiness')
-    .summary('stand up, drill, judge: go or no-go')
+    .summary('run all drills and print go or no-go')
     .description(
-      'Stands an environment up, runs every drill against it, judges the evidence by config/gates.yaml and prints a verdict.\nThe run folder holds the evidence and report.html, report.json, report.md, junit.xml.',
+      'Start an environment, run every drill, judge the evidence by config/gates.yaml, and print a verdict.\nThe run folder contains the evidence and report.html, report.json, report.md, junit.xml.',
     )
     .addOption(common.environment())
     .addOption(anySubstrate())
@@ -20,16 +20,16 @@ export function readiness(program: Command, session: Session): void {
     .addOption(common.retries(2))
     .addOption(common.out())
     .addOption(
-      new Option('--coverage <file>', 'coverage-summary.json of the tests, for the coverage criterion'),
+      new Option('--coverage <file>', 'coverage-summary.json for the coverage criterion'),
     )
     .addOption(common.json())
     .addHelpText(
       'after',
       examples(
         ['kit readiness', 'dev, local processes, quick'],
-        ['kit readiness --env production --profile full', 'claims with confidence'],
-        ['REDIS_URL=… kit readiness --substrate external', 'what can be asked of somebody else’s Redis'],
-        ['kit readiness --json > report.json', 'for a pipeline; the exit code is the verdict'],
+        ['kit readiness --env production --profile full', 'with confidence bounds'],
+        ['REDIS_URL=… kit readiness --substrate external', 'check an external Redis'],
+        ['kit readiness --json > report.json', 'in a pipeline; the exit code is the verdict'],
       ),
     )
     .action((options: RunOptions) => judgedRun(session, 'readiness', options, 'all'));

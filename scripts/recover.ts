@@ -18,20 +18,20 @@ type RecoverOptions = common.EnvironmentOptions & { readonly from?: string };
 export function recover(program: Command, session: Session): void {
   program
     .command('recover')
-    .summary('show what data each node has; --from starts from one of them')
+    .summary('show the data of each node; start from one with --from')
     .description(
-      'Reads the data of an environment whose Redis nodes are all down, and names the node to start from. Changes nothing.\nWith --from: starts the environment from that node. The data of the others is set aside, not deleted.\nExit: 0: kit up starts from the named node by itself, or it has been started; 1: --from has to say it.',
+      'Read the data of an environment whose Redis nodes are all down, and name the node to start from. Changes nothing.\nWith --from: start the environment from that node. The data of the others is set aside, not deleted.\nExit code 0: kit up chooses the same node, or the environment was started; 1: --from is required.',
     )
     .addOption(common.environment())
     .addOption(common.substrate())
     .addOption(common.set())
-    .addOption(new Option('--from <node>', 'node whose data becomes the master’s').argParser(common.nonEmpty))
+    .addOption(new Option('--from <node>', 'node whose data the master uses').argParser(common.nonEmpty))
     .addOption(common.json())
     .addHelpText(
       'after',
       examples(
-        ['kit recover', 'what each node has'],
-        ['kit recover --from redis-2', 'its data, whatever the others have'],
+        ['kit recover', 'show the data of each node'],
+        ['kit recover --from redis-2', 'use its data, whatever the others have'],
       ),
     )
     .action(async (options: RecoverOptions) => {
@@ -59,7 +59,7 @@ async function showRecovery(
   const { name } = topology.environment;
   const command = (verb: string) => common.commandFor(verb, topology.environment, substrate);
   if (found === undefined) {
-    throw new KitError(`nothing of environment '${name}' is there to recover`, {
+    throw new KitError(`environment '${name}' has no data to recover`, {
       code: 'ENVIRONMENT_NOT_FOUND',
       hint: `${command('up')} starts a new one`,
     });
@@ -115,9 +115,9 @@ function groupText(
 function requireNode({ redis }: Topology, id: string): string {
   const ids = redis.map((node) => node.id);
   if (ids.includes(id)) return id;
-  throw new KitError(`'${id}' is not a Redis node of the environment; allowed: ${ids.join(', ')}`, {
+  throw new KitError(`'${id}' must be a Redis node of the environment: ${ids.join(', ')}`, {
     code: 'NODE_UNKNOWN',
     where: 'command line: --from',
-    hint: 'name one of these',
+    hint: 'pass one of these',
   });
 }

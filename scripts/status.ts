@@ -12,9 +12,9 @@ const SETTLE_MS = 1_000;
 export function status(program: Command, session: Session): void {
   program
     .command('status')
-    .summary('what runs, where, and who is master')
+    .summary('show the nodes, their addresses and roles')
     .description(
-      'Shows the nodes of an environment as it was started, and what differs from its configuration of today.\nExit 0: all run, one is master, the others follow it; 1: not so.',
+      'Show the nodes of a running environment, and differences from its current configuration.\nExit code 0: all nodes run and agree on one master; 1: otherwise.',
     )
     .addOption(common.environment())
     .addOption(common.searchAll())

@@ -18,14 +18,17 @@ export function up(program: Command, session: Session): void {
     .command('up')
     .summary('start an environment and leave it running')
     .description(
-      'Starts an environment and waits until it is healthy. Again on a running one: changes nothing.',
+      'Start an environment and wait until it is healthy. Changes nothing if it is already running.',
     )
     .addOption(common.environment())
     .addOption(common.substrate())
     .addOption(common.set())
     .addOption(adopt())
     .addOption(common.json())
-    .addHelpText('after', examples(['kit up', 'dev'], ['kit up --env production', 'with TLS and ACL users']))
+    .addHelpText(
+      'after',
+      examples(['kit up', 'start dev'], ['kit up --env production', 'with TLS and ACL users']),
+    )
     .action(async (options: common.EnvironmentOptions & { readonly adopt?: AdoptOption }) => {
       const adoption = adoptionOf(options.adopt, options.substrate, session);
       const topology = planTopology(loadEnvironment(options.env, options.set));
@@ -73,10 +76,10 @@ async function unlessInterrupted<T>(
   const command = (verb: string) => common.commandFor(verb, environment, substrate);
   const stop = () =>
     reject(
-      new KitError(`interrupted; '${environment.name}' is up and keeps running`, {
+      new KitError(`interrupted; '${environment.name}' keeps running`, {
         code: 'INTERRUPTED',
         exitCode: EXIT.INTERRUPTED,
-        hint: `${command('status')} shows it, ${command('down')} ends it`,
+        hint: `${command('status')} shows it, ${command('down')} stops it`,
       }),
     );
   if (signal.aborted) stop();

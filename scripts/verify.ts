@@ -12,13 +12,13 @@ import { examples, printResult, type Session } from './session.ts';
 export function verify(program: Command, session: Session): void {
   program
     .command('verify')
-    .summary('prove the hashes, recompute the verdict, compare')
+    .summary('check hashes and recompute the verdict of a run')
     .description(
-      'Proves the SHA-256 of every file of a run, recomputes its reports and compares them byte for byte.\nExit 0: all the same; 1: something differs, and is named; 3: not the folder of a run.',
+      'Check the SHA-256 of every file of a run, recompute its reports, and compare them byte for byte.\nExit code 0: no differences; 1: differences; 3: not a run folder.',
     )
-    .argument('<dir>', 'folder of a run')
+    .argument('<dir>', 'run folder')
     .addOption(common.json())
-    .addHelpText('after', examples(['kit verify runs/<id>', 'today, or in a year, under another Node']))
+    .addHelpText('after', examples(['kit verify runs/<id>', 'verify now or later, under any supported Node']))
     .action((dir: string) => {
       const result = verifyRun(dir, renderers);
       session.exitCode = result.ok ? EXIT.GO : EXIT.NO_GO;
@@ -27,10 +27,10 @@ export function verify(program: Command, session: Session): void {
         result,
         result.ok
           ? [
-              `${dir}: as sealed, and every report follows from it`,
+              `${dir}: seal and reports verified`,
               ...result.notes.map((note) => `  ${note}`),
             ].join('\n')
-          : [`${dir}: NOT as sealed`, ...result.problems.map((problem) => `  ${problem}`)].join('\n'),
+          : [`${dir}: verification FAILED`, ...result.problems.map((problem) => `  ${problem}`)].join('\n'),
       );
     });
 }

@@ -42,25 +42,25 @@ export function readCertificates(
 ): ReadCertificates {
   const [ca, cert, key] = [read(given.ca, 'ca'), read(given.cert, 'cert'), read(given.key, 'key')];
   if ((statSync(given.key).mode & 0o007) !== 0) {
-    throw new KitError('everybody on this machine may read the private key', {
+    throw new KitError('the private key must not be readable by other users', {
       code: 'CERTIFICATE_KEY_EXPOSED',
       where: given.key,
-      hint: `chmod o-rwx ${given.key}; if others may have read it: have a new one issued`,
+      hint: `chmod o-rwx ${given.key}; if it was exposed, reissue the certificate`,
     });
   }
-  const authorities = certificatesOf(ca, given.ca, 'ca');
-  const [leaf, ...intermediates] = certificatesOf(cert, given.cert, 'cert');
-  if (leaf === undefined) throw invalid(given.cert, ['holds no certificate'], 'cert');
+  const authorities = certificatesOf(ca, given.ca);
+  const [leaf, ...intermediates] = certificatesOf(cert, given.cert);
+  if (leaf === undefined) throw invalid(given.cert, ['must contain a certificate']);
   const privateKey = privateKeyOf(key, given.key);
   const problems = [
     ...(leaf.checkPrivateKey(privateKey) ? [] : [`the key in ${given.key} belongs to another certificate`]),
-    ...(leaf.ca ? ['is the certificate of an authority and not of a node'] : []),
+    ...(leaf.ca ? ['must be the certificate of a node, not of an authority'] : []),
     ...validity(leaf, now),
     ...purposes(leaf),
     ...uncovered(leaf, addresses),
     ...chain(leaf, intermediates, authorities, given.ca, now),
   ];
-  if (problems.length > 0) throw invalid(given.cert, problems, 'cert');
+  if (problems.length > 0) throw invalid(given.cert, problems);
   return { ca, cert, key: new Secret(key), notAfter: leaf.validToDate };
 }
 
@@ -118,23 +118,23 @@ function chain(
 
 const BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-function certificatesOf(text: string, path: string, what: keyof GivenCertificates): X509Certificate[] {
+function certificatesOf(text: string, path: string): X509Certificate[] {
   const blocks = text.match(BLOCK) ?? [];
-  if (blocks.length === 0) throw invalid(path, ['holds no certificate in PEM form'], what);
+  if (blocks.length === 0) throw invalid(path, ['must contain a certificate in PEM format']);
   try {
     return blocks.map((block) => new X509Certificate(block));
   } catch {
-    throw invalid(path, ['holds something that is not a certificate'], what);
+    throw invalid(path, ['must contain only certificates']);
   }
 }
 
 function privateKeyOf(text: string, path: string): KeyObject {
-  if (/ENCRYPTED/.test(text)) throw invalid(path, ['has a passphrase, which no node could give'], 'key');
+  if (/ENCRYPTED/.test(text)) throw invalid(path, ['must not be protected by a passphrase']);
   try {
     return createPrivateKey(text);
   } catch {
     // The parser's message may quote the key.
-    throw invalid(path, ['holds no private key in PEM form'], 'key');
+    throw invalid(path, ['must contain a private key in PEM format']);
   }
 }
 
@@ -145,15 +145,15 @@ function read(path: string, what: keyof GivenCertificates): string {
     throw new KitError(`cannot be read: ${(error as NodeJS.ErrnoException).code}`, {
       code: 'CERTIFICATE_UNREADABLE',
       where: path,
-      hint: `security.certificates.${what} of the environment names this file`,
+      hint: `security.certificates.${what} of the environment must name a readable file`,
     });
   }
 }
 
-function invalid(path: string, problems: readonly string[], what: keyof GivenCertificates): KitError {
+function invalid(path: string, problems: readonly string[]): KitError {
   return new KitError(problems.join('; '), {
     code: 'CERTIFICATE_INVALID',
     where: path,
-    hint: `have it issued again, or leave security.certificates.${what} and its siblings out: the kit then makes them`,
+    hint: 'reissue it, or omit security.certificates: the kit then creates its own',
   });
 }

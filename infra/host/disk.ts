@@ -21,11 +21,11 @@ export function freeBytes(path: string): number {
 
 export function diskFull(where: string): KitError {
   return new KitError(
-    `the disk has ${Math.round(freeBytes(where) / 1024 ** 2)} MB free, an environment needs ${REQUIRED_FREE_BYTES / 1024 ** 2} MB`,
+    `the disk has ${Math.round(freeBytes(where) / 1024 ** 2)} MB free, at least ${REQUIRED_FREE_BYTES / 1024 ** 2} MB needed`,
     {
       code: 'DISK_FULL',
       where,
-      hint: 'free some space, or name a state directory with room with KIT_STATE_DIR',
+      hint: 'free disk space, or set KIT_STATE_DIR to a directory on another disk',
       exitCode: 3,
     },
   );
@@ -43,7 +43,7 @@ export function diskError(error: unknown, path: string): unknown {
       code: 'STATE_UNWRITABLE',
       exitCode: EXIT.UNKNOWN,
       where: path,
-      hint: 'make the state directory one that this user may write, or name another one with KIT_STATE_DIR',
+      hint: 'make the state directory writable for this user, or set KIT_STATE_DIR to another one',
       cause: error,
     });
   }
@@ -58,11 +58,11 @@ export function unwritableBecause(dir: string): string | undefined {
   let existing = dir;
   while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);
   try {
-    if (!statSync(existing).isDirectory()) return `${existing} is no directory`;
+    if (!statSync(existing).isDirectory()) return `${existing} must be a directory`;
     accessSync(existing, constants.W_OK | constants.X_OK);
     return undefined;
   } catch (error) {
-    return `${existing} cannot be written to (${(error as NodeJS.ErrnoException).code ?? String(error)})`;
+    return `${existing} is not writable (${(error as NodeJS.ErrnoException).code ?? String(error)})`;
   }
 }
 
@@ -79,7 +79,7 @@ export function readError(error: unknown, path: string): KitError {
     code: 'STATE_UNREADABLE',
     exitCode: EXIT.UNKNOWN,
     where: path,
-    hint: 'run the command as the user whose environment it is, or make the directory readable to this one',
+    hint: 'run the command as the owner of the environment, or make the directory readable for this user',
     cause: error,
   });
 }

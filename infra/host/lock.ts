@@ -50,11 +50,11 @@ export async function acquireLock(path: string, options: LockOptions): Promise<D
     }
     if (performance.now() > deadline) {
       if (options.refusal !== undefined) throw options.refusal(holder?.pid);
-      throw new KitError(`${options.what}: process ${holder?.pid ?? '?'} has held it for too long`, {
+      throw new KitError(`${options.what}: process ${holder?.pid ?? '?'} has held the lock for too long`, {
         code: 'LOCKED',
         exitCode: EXIT.UNKNOWN,
         where: path,
-        hint: `let process ${holder?.pid ?? '?'} finish or end it, then try again`,
+        hint: `wait for process ${holder?.pid ?? '?'} or end it, then retry`,
       });
     }
     await delay(20);

@@ -110,13 +110,13 @@ export async function runProgram(request: ProgramRequest): Promise<ProgramRecord
     request.sink?.(record);
     signal?.throwIfAborted();
     if (late) {
-      throw new KitError(`${command} did not end within ${timeoutMs} ms`, {
+      throw new KitError(`${command} timed out after ${timeoutMs} ms`, {
         code: 'PROGRAM_TIMEOUT',
         exitCode: EXIT.UNKNOWN,
       });
     }
     if (record.exitCode !== null && COULD_NOT_EXECUTE.has(record.exitCode)) {
-      throw new KitError(`${command} could not be run: ${record.stderr.trim()}`, {
+      throw new KitError(`${command} failed to start: ${record.stderr.trim()}`, {
         code: 'PROGRAM_NOT_FOUND',
         exitCode: EXIT.UNKNOWN,
       });

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { KitError } from '../../config/errors.ts';
 
 export interface WaitOptions {
-  /** "replica redis-2 in sync": completes the sentence "gave up after N ms waiting for …". */
+  /** "replica redis-2 in sync": completes the sentence "timed out after N ms waiting for …". */
   readonly what: string;
   readonly timeoutMs: number;
   readonly intervalMs?: number;
@@ -30,7 +30,7 @@ export async function until(options: WaitOptions, missing: () => Promise<string 
     if (performance.now() > deadline) {
       const log = (await options.explain?.()) ?? '';
       throw new KitError(
-        `gave up after ${options.timeoutMs} ms waiting for ${options.what}: ${found}${log === '' ? '' : `\n${log}`}`,
+        `timed out after ${options.timeoutMs} ms waiting for ${options.what}: ${found}${log === '' ? '' : `\n${log}`}`,
         { code: 'NOT_HEALTHY', exitCode: 3 },
       );
     }

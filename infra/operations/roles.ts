@@ -85,12 +85,12 @@ export async function settleRoles(source: RoleSource, options: SettleOptions = {
     if (state.kind === 'deposed-master') {
       for (const id of state.deposed) {
         await demote(source, id, state.master);
-        options.progress?.(`${id} was master before the failover; it now follows ${state.master}`);
+        options.progress?.(`${id} was master before the failover; it now replicates from ${state.master}`);
       }
     }
     return words;
   };
-  const what = 'one master that the sentinels and the nodes agree on';
+  const what = 'the sentinels and nodes to agree on one master';
   await until({ what, timeoutMs, intervalMs: 100, signal: options.signal }, look).catch((error: unknown) => {
     if (!(error instanceof KitError) || error.code !== 'NOT_HEALTHY') throw error;
     throw new KitError(error.message, {

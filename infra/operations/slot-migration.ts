@@ -95,7 +95,7 @@ export async function restoreSlots(environment: Environment): Promise<number> {
 
 /** @throws KitError if a node still sees other owners after `AGREED_MS` */
 async function awaitAgreement(environment: Environment): Promise<void> {
-  const what = 'every node to see the same owners of the slots';
+  const what = 'all nodes to agree on the slot owners';
   await until({ what, timeoutMs: AGREED_MS, intervalMs: 50 }, async () => {
     const running = (await environment.status()).filter(({ state }) => state === 'running');
     const views = new Map<string, string>();
@@ -109,7 +109,7 @@ async function awaitAgreement(environment: Environment): Promise<void> {
     }
     const [first] = views.values();
     const other = [...views].find(([, view]) => view !== first);
-    return other === undefined ? undefined : `${other[0]} sees others`;
+    return other === undefined ? undefined : `${other[0]} reports other owners`;
   });
 }
 
@@ -176,7 +176,8 @@ async function mastersOf(environment: Environment): Promise<readonly Master[]> {
       const node = status.find(({ id }) => id === master);
       const self = lines.find(({ flags }) => flags.includes('myself'));
       const announced = node?.announced ?? node?.address;
-      if (self === undefined || announced === undefined) throw new Error(`${master} is not of this cluster`);
+      if (self === undefined || announced === undefined)
+        throw new Error(`${master} is not a node of this cluster`);
       return { nodeId: master, redis, announced, self };
     }),
   );
@@ -185,7 +186,7 @@ async function mastersOf(environment: Environment): Promise<readonly Master[]> {
 function masterNamed(masters: readonly Master[], nodeId: string): Master {
   const master = masters.find((each) => each.nodeId === nodeId);
   if (master !== undefined) return master;
-  throw new KitError(`${nodeId} is no master of this cluster: no slot can move from or to it`, {
+  throw new KitError(`${nodeId} must be a master of this cluster to move slots`, {
     code: 'NO_SUCH_MASTER',
     hint: `masters: ${masters.map((each) => each.nodeId).join(', ')}`,
   });

@@ -55,14 +55,14 @@ export async function switchover(
     );
   }
   const from = await environment.masterId();
-  if (from === undefined) throw switchoverFailed('there is not exactly one master to switch from');
+  if (from === undefined) throw switchoverFailed('exactly one master is required');
   // A stopped replica is never chosen; a paused one can be, until the sentinels find it down.
   const paused = (await environment.status()).find(({ state }) => state === 'paused');
   if (paused !== undefined) throw switchoverFailed(`${paused.id} is paused`);
   const ids = await running(environment, environment.topology.redis);
   const others = ids.filter((id) => id !== from);
   if (others.length === 0 || environment.topology.sentinels.length === 0) {
-    throw switchoverFailed('it needs a running replica and sentinels');
+    throw switchoverFailed('a running replica and sentinels are required');
   }
   return new Switchover(environment, from, others, options).run();
 }
@@ -101,7 +101,7 @@ class Switchover {
     let to: string | undefined;
     try {
       await this.#caughtUp(old);
-      this.#say(`every replica has all that ${this.#from} took`);
+      this.#say(`every replica has all writes of ${this.#from}`);
       await this.#askForFailover();
       to = await this.#promoted();
       this.#say(`${to} is master`);
@@ -133,7 +133,7 @@ class Switchover {
    */
   async #settled(): Promise<void> {
     const service = this.#environment.endpoints.serviceName;
-    await this.#step('the sentinels to be done with the last failover', async () => {
+    await this.#step('the sentinels to complete the previous failover', async () => {
       for (const id of await this.#runningSentinels()) {
         const sentinel = await this.#environment.admin(id);
         const flags = fieldsOf(await sentinel.call('SENTINEL', 'MASTER', service)).get('flags');
@@ -145,7 +145,7 @@ class Switchover {
 
   async #caughtUp(old: Redis): Promise<void> {
     const target = Number((await replication(old)).get('master_repl_offset'));
-    await this.#step('every replica to have all that the master took', async () => {
+    await this.#step('every replica to have all writes of the master', async () => {
       for (const id of this.#others) {
         const offset = Number(
           (await replication(await this.#environment.admin(id))).get('slave_repl_offset'),
@@ -178,7 +178,7 @@ class Switchover {
     let promoted: string | undefined;
     await this.#step('a replica to be promoted', async () => {
       promoted = await this.#anyPromoted();
-      return promoted === undefined ? 'none says ROLE master' : undefined;
+      return promoted === undefined ? 'no node reports ROLE master' : undefined;
     });
     return promoted as string;
   }
@@ -196,7 +196,7 @@ class Switchover {
   /** The old master first, because it may still receive writes. Sentinel would reconfigure it a second later. */
   async #follow(old: Redis, to: string): Promise<void> {
     const { host, port } = await this.#address(to);
-    await this.#step(`${this.#from} to follow ${to}`, async () => {
+    await this.#step(`${this.#from} to replicate from ${to}`, async () => {
       await old.call('REPLICAOF', host, port);
       for (const id of this.#others) {
         if (id !== to) await (await this.#environment.admin(id)).call('REPLICAOF', host, port);
@@ -207,7 +207,7 @@ class Switchover {
 
   async #writable(to: string): Promise<number> {
     const wanted = this.#environment.topology.environment.redis.minReplicasToWrite;
-    await this.#step(`${to} to take writes`, async () => {
+    await this.#step(`${to} to accept writes`, async () => {
       const info = await replication(await this.#environment.admin(to));
       const good = Number(info.get('min_slaves_good_slaves') ?? wanted);
       return info.get('role') === 'master' && good >= wanted ? undefined : `it counts ${good} good replicas`;
@@ -216,7 +216,7 @@ class Switchover {
   }
 
   async #demoted(old: Redis): Promise<number> {
-    await this.#step(`${this.#from} to be a replica in sync`, async () => {
+    await this.#step(`${this.#from} to be a synchronized replica`, async () => {
       const info = await replication(old);
       const [role, link] = [info.get('role'), info.get('master_link_status')];
       return role === 'slave' && link === 'up' ? undefined : `role:${role} master_link_status:${link}`;
@@ -288,9 +288,9 @@ async function replication(redis: Redis): Promise<ReadonlyMap<string, string>> {
 
 /** Builds the error of a switchover that was refused or did not complete. */
 export function switchoverFailed(why: string, cause?: unknown): KitError {
-  return new KitError(`planned switch: ${why}`, {
+  return new KitError(`switchover refused: ${why}`, {
     code: 'SWITCHOVER_FAILED',
-    hint: 'look at kit status, and try again when all nodes are in sync',
+    hint: 'check kit status, and retry when all nodes are in sync',
     exitCode: EXIT.UNKNOWN,
     cause,
   });

@@ -72,7 +72,7 @@ export class AofScanner {
     const end = newline === -1 ? piece.length : newline;
     for (let i = start; i < end && this.#line.length <= LONGEST_LINE; i += 1)
       this.#line.push(piece[i] as number);
-    if (this.#line.length > LONGEST_LINE) this.#fail('a line that is no header of a command');
+    if (this.#line.length > LONGEST_LINE) this.#fail('a line without a command header');
     if (newline === -1) {
       this.#position += end - start;
       return end;
@@ -88,9 +88,9 @@ export class AofScanner {
   /** Also checks a line without an end: zeros after a power cut are not a truncated command. */
   #checkMark(mark: number): void {
     if (this.#argumentsLeft > 0) {
-      if (mark !== DOLLAR) this.#fail("an argument that does not begin with '$'");
+      if (mark !== DOLLAR) this.#fail("an argument without the prefix '$'");
     } else if (mark !== STAR && mark !== HASH) {
-      this.#fail("a command that does not begin with '*'");
+      this.#fail("a command without the prefix '*'");
     }
   }
 
@@ -100,7 +100,7 @@ export class AofScanner {
       this.#last = [this.#last[1], []];
       if (this.#argumentIndex < 2) this.#words[this.#argumentIndex] = this.#last[1];
       this.#argumentBytes = numberIn(line) ?? -1;
-      if (this.#argumentBytes < 0) this.#fail('an argument whose length is no number');
+      if (this.#argumentBytes < 0) this.#fail('an argument with an invalid length');
       else this.#bytesLeft = this.#argumentBytes + CRLF_BYTES;
       return;
     }
@@ -125,7 +125,7 @@ export class AofScanner {
     for (let i = dataEnd; i < end; i += 1) {
       const left = this.#bytesLeft - (i - start);
       if (piece[i] !== (left === CRLF_BYTES ? CR : LF))
-        this.#fail('an argument that is longer or shorter than it says');
+        this.#fail('an argument that does not match its length');
     }
     this.#bytesLeft -= end - start;
     this.#position += end - start;

@@ -60,11 +60,11 @@ export function chooseSource(input: ChoiceInput): Choice {
   const ids = usable.map(({ nodeId }) => nodeId);
   const latest = ids.filter((id) => !ids.some((other) => order(other, id) === 'ahead'));
   if (latest.includes(named)) return amongLatest(input, named, latest);
-  const why = own?.state === 'usable' ? `${latest.join(' and ')} has more` : describeData(own, named);
+  const why = own?.state === 'usable' ? `${latest.join(' and ')} has more data` : describeData(own, named);
   const [first, ...more] = latest as [string, ...string[]];
   const others = more.filter((id) => order(first, id) !== 'same');
   if (others.length > 0) {
-    const reason = `${why}; it is not proven which of ${latest.join(' and ')} has more${contentsOf(input, latest)}`;
+    const reason = `${why}; cannot determine which of ${latest.join(' and ')} has more data${contentsOf(input, latest)}`;
     return { kind: 'ask', candidates: latest, reason };
   }
   return { kind: 'start', nodeId: first, reason: `${named} is named master; ${why}` };
@@ -74,9 +74,9 @@ export function chooseSource(input: ChoiceInput): Choice {
 function amongLatest(input: ChoiceInput, named: string, latest: readonly string[]): Choice {
   const open = latest.filter((id) => id !== named && orderBetween(input, named, id) === 'unknown');
   if (open.length === 0)
-    return { kind: 'start', nodeId: named, reason: `${named} is named master, and no node has more` };
+    return { kind: 'start', nodeId: named, reason: `${named} is named master, and no node has more data` };
   const candidates = [named, ...open];
-  const reason = `${named} is named master; it is not proven that it has all that ${open.join(' and ')} has${contentsOf(input, candidates)}`;
+  const reason = `${named} is named master; cannot determine whether it has all data of ${open.join(' and ')}${contentsOf(input, candidates)}`;
   return { kind: 'ask', candidates, reason };
 }
 
@@ -101,7 +101,7 @@ export function describeData(data: NodeData | undefined, nodeId = data?.nodeId ?
   if (data.state === 'empty')
     return `${nodeId} has no data${data.note === undefined ? '' : ` (${data.note})`}`;
   if (data.state === 'damaged') return `${nodeId} is damaged: ${data.file}: ${data.problem}`;
-  const cut = data.isTruncated ? ', its last command cut off' : '';
+  const cut = data.isTruncated ? ', with an incomplete last command' : '';
   return `${nodeId} has ${data.bytes} bytes in its ${data.source}${placeOf(data.position)}${cut}`;
 }
 

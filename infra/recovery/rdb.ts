@@ -57,14 +57,14 @@ export class RdbScanner {
     }
     const magic = String.fromCharCode(...head.subarray(0, 9));
     if (!/^(REDIS|VALKEY)\d{3,4}/.test(magic))
-      return { problem: 'not a snapshot: it does not begin with REDIS' };
+      return { problem: 'not a snapshot: the magic string REDIS is missing' };
     const facts = readHead(head);
     if (this.#lastBeforeTail !== OPCODE.end)
-      return { ...facts, problem: `cut off after ${this.#bytes} bytes` };
+      return { ...facts, problem: `truncated after ${this.#bytes} bytes` };
     const stored = this.#tail.every((byte) => byte === 0) ? undefined : hex([...this.#tail].reverse());
     const computed = this.#crc.hex();
     if (stored !== undefined && stored !== computed) {
-      return { ...facts, problem: `wrong checksum: ${stored} is stored, its content gives ${computed}` };
+      return { ...facts, problem: `checksum mismatch: stored ${stored}, computed ${computed}` };
     }
     return facts;
   }
@@ -121,7 +121,7 @@ class Reader {
 
   byte(): number {
     const value = this.#bytes[this.#at];
-    if (value === undefined) throw new RangeError('past the head of the file');
+    if (value === undefined) throw new RangeError('beyond the header of the file');
     this.#at += 1;
     return value;
   }
@@ -133,7 +133,7 @@ class Reader {
     if (kind === 1) return ((first & 0x3f) << 8) | this.byte();
     if (first === 0x80) return this.#integer(4, 'big');
     if (first === 0x81) return this.#integer(8, 'big');
-    throw new RangeError('no plain length');
+    throw new RangeError('not a plain length');
   }
 
   text(): string {
@@ -161,7 +161,7 @@ class Reader {
   }
 
   #skip(bytes: number): void {
-    if (this.#at + bytes > this.#bytes.length) throw new RangeError('past the head of the file');
+    if (this.#at + bytes > this.#bytes.length) throw new RangeError('beyond the header of the file');
     this.#at += bytes;
   }
 }

@@ -60,15 +60,14 @@ async function readAppendOnly(nodeId: string, dir: string, names: DataNames): Pr
     const files = existsSync(folder) ? readdirSync(folder) : [];
     // Without a manifest the server starts empty, even if other files exist.
     if (files.length > 0)
-      return damaged(join(appenddirname, manifest), 'is missing; the server would start without data');
+      return damaged(join(appenddirname, manifest), 'is missing: the server would start without data');
     if (existsSync(join(dir, appendfilename))) return readOneFile(nodeId, dir, appendfilename);
     const hasSnapshot = existsSync(join(dir, dbfilename));
     const note = `${dbfilename} exists; with appendonly yes the server does not load it`;
     return { nodeId, state: 'empty', ...(hasSnapshot && { note }) };
   }
   const files = parseManifest(readFileSync(join(folder, manifest), 'utf8'), splitArguments);
-  if (files === undefined)
-    return damaged(join(appenddirname, manifest), 'is not a manifest that the server accepts');
+  if (files === undefined) return damaged(join(appenddirname, manifest), 'is not a valid manifest');
   return readFiles(nodeId, folder, files);
 }
 
@@ -81,14 +80,14 @@ async function readFiles(nodeId: string, folder: string, files: readonly AofFile
   for (const [i, { name, type }] of files.entries()) {
     const path = join(folder, name);
     const damaged = (problem: string): NodeData => ({ nodeId, state: 'damaged', file: name, problem });
-    if (!existsSync(path)) return damaged('is missing, and the manifest names it');
+    if (!existsSync(path)) return damaged('is listed in the manifest and missing');
     bytes += sizeOf(path);
     const isRdb = type === 'base' && (await isSnapshot(path));
     const scan = isRdb ? await scanRdb(path) : await scanAof(path);
     if (scan.problem !== undefined) return damaged(scan.problem);
     if ('digests' in scan) {
       isTruncated = scan.isTruncated;
-      if (isTruncated && i < files.length - 1) return damaged('is cut off, and is not the last file');
+      if (isTruncated && i < files.length - 1) return damaged('is truncated and not the last file');
       commands.push(scan.digests);
     } else {
       hasKeysInBase ||= scan.keys !== 0;

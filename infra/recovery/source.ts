@@ -22,7 +22,7 @@ export function sourceOf(
     if (data?.state === 'usable') return from;
     throw new KitError(`cannot start from ${from}: ${describeData(data, from)}`, {
       code: 'RECOVERY_REFUSED',
-      hint: `name a node with usable data; ${command} lists what each has`,
+      hint: `use a node with usable data; ${command} lists the data of each`,
     });
   }
   if (choice.kind === 'start') return choice.nodeId;
@@ -31,7 +31,7 @@ export function sourceOf(
       code: 'RECOVERY_UNDECIDED',
       exitCode: EXIT.UNKNOWN,
       where: `environment '${environment}'`,
-      hint: `nothing was started; ${command} --from ${choice.candidates.join(' or ')} takes the data of that node, and sets that of the others aside`,
+      hint: `nothing was started; ${command} --from ${choice.candidates.join(' or ')} starts from that node and sets the data of the others aside`,
     });
   }
   throw new KitError(`no node has usable data: ${choice.reason}`, {

@@ -94,7 +94,7 @@ async function connect(
   } catch (error) {
     redis.disconnect();
     const why = lastError ?? (error as Error);
-    throw new KitError(`${nodeId} at ${host}:${port} does not answer: ${why.message}`, {
+    throw new KitError(`${nodeId} at ${host}:${port} is unreachable: ${why.message}`, {
       code: 'NODE_UNREACHABLE',
       exitCode: EXIT.UNKNOWN,
       cause: error,

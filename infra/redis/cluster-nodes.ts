@@ -59,7 +59,7 @@ export function renderClusterNodes({ topology, placement, clusterId, node }: Clu
 }
 
 function shardOf({ id, shard }: RedisNode) {
-  if (shard === undefined) throw new Error(`${id} is in no cluster`);
+  if (shard === undefined) throw new Error(`${id} is not in a cluster`);
   return shard;
 }
 

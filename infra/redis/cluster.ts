@@ -59,7 +59,7 @@ async function healthProblem(cluster: ClusterNodes): Promise<string | undefined>
   }
   const reports = await Promise.all(redis.map(({ id }) => nodeReport(cluster, id)));
   const views = new Set(reports.map(({ view }) => slotOwners(view).join()));
-  if (views.size > 1) return 'the nodes are not of one mind about who serves which slots';
+  if (views.size > 1) return 'the nodes disagree on the slot owners';
   const shards = assemble(reports);
   const { masters, replicas } = environment.topology;
   if (shards.length !== masters) return `${shards.length} of ${masters} masters serve slots`;
@@ -92,7 +92,7 @@ async function nodeProblem(cluster: ClusterNodes, nodeId: string): Promise<strin
 async function nodeReport(cluster: ClusterNodes, nodeId: string): Promise<NodeReport> {
   const view = parseClusterNodes(String(await (await cluster.admin(nodeId)).call('CLUSTER', 'NODES')));
   const self = view.find(({ flags }) => flags.includes('myself'));
-  if (self === undefined) throw new Error(`${nodeId} does not know itself`);
+  if (self === undefined) throw new Error(`${nodeId} does not list itself`);
   return { nodeId, view, self };
 }
 

@@ -53,17 +53,17 @@ async function load(
       if (!(error instanceof Error) || error instanceof KitError) throw error;
       if (!error.message.startsWith('NOREPLICAS') || performance.now() >= giveUpAt) throw refused(id, error);
     }
-    if (!isReported) progress?.(`waiting until ${id} has the replicas that a write needs`);
+    if (!isReported) progress?.(`waiting until ${id} has enough replicas for writes`);
     isReported = true;
     await delay(100);
   }
 }
 
 function refused(id: string, cause: Error): KitError {
-  return new KitError(`${id} does not take the client's functions: ${cause.message}`, {
+  return new KitError(`${id} rejects the function library of the client: ${cause.message}`, {
     code: 'FUNCTIONS_REFUSED',
     exitCode: EXIT.UNKNOWN,
-    hint: 'NOREPLICAS: see kit status; OOM: raise redis.maxmemory; the runbook has the others, under "Writes are refused"',
+    hint: 'NOREPLICAS: see kit status; OOM: raise redis.maxmemory; others: docs/runbook.md, "Writes are refused"',
     cause,
   });
 }

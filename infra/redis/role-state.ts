@@ -165,7 +165,7 @@ export function describeRoles(state: RoleState): string {
     case 'stable':
       return `${state.master} is master`;
     case 'unconfirmed':
-      return `${state.master} reports master; only ${ofTotal(state.sentinels)} sentinels answer, so no failover is possible`;
+      return `${state.master} reports master; only ${ofTotal(state.sentinels)} sentinels reply, so no failover is possible`;
     case 'failover':
       return state.to === undefined
         ? `failover from ${state.from} in progress: no replica is promoted yet`
@@ -192,13 +192,13 @@ function describeMasterDown({
       : `${seenDownBy.join(', ')} ${seenDownBy.length === 1 ? 'reports' : 'report'} it as down; a failover has not begun`;
   const former =
     others.length === 0 ? '' : `; ${others.join(', ')} reports master and is not the one they name`;
-  return `no master: ${named}, which the sentinels name, does not answer; ${seen}${former}`;
+  return `no master: ${named}, which the sentinels name, is unreachable; ${seen}${former}`;
 }
 
 function describeUnknown({ masters, sentinels }: Extract<RoleState, { kind: 'unknown' }>): string {
   const claims = masters.length === 0 ? 'no node reports master' : `${masters.join(' and ')} report master`;
   if (sentinels.total === 0) return `no single master: ${claims}`;
-  return `no single master: ${claims}; ${ofTotal(sentinels)} sentinels answer, a majority is ${majorityOf(sentinels.total)}`;
+  return `no single master: ${claims}; ${ofTotal(sentinels)} sentinels reply, a majority is ${majorityOf(sentinels.total)}`;
 }
 
 function ofTotal({ answering, total }: SentinelCount): string {

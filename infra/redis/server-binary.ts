@@ -16,10 +16,10 @@ export async function identifyServer(named: string): Promise<ServerVersion> {
       ? undefined
       : await runProgram({ command: path, args: ['--version'], timeoutMs: 10_000 }).catch(() => undefined);
   if (answer === undefined) {
-    throw new KitError(`'${named}' cannot be run`, {
+    throw new KitError(`'${named}' cannot be executed`, {
       code: 'SERVER_NOT_FOUND',
       where: '--server',
-      hint: 'allowed: redis@7.0, valkey@8, redis, valkey, or the path of a redis-server or valkey-server',
+      hint: 'must be redis@7.0, valkey@8, redis, valkey, or the path of a redis-server or valkey-server',
     });
   }
   const server = parseBanner(answer.stdout);
@@ -28,7 +28,7 @@ export async function identifyServer(named: string): Promise<ServerVersion> {
       code: 'SERVER_UNKNOWN',
       exitCode: EXIT.USAGE,
       where: '--server',
-      hint: 'give the path of a redis-server or valkey-server, or a version such as redis@7.0',
+      hint: 'pass the path of a redis-server or valkey-server, or a version such as redis@7.0',
     });
   }
   return server;

@@ -35,19 +35,19 @@ export function assertCapable(
 ): void {
   const server = serverOf(facts);
   if (!isSupported(server)) {
-    throw new KitError(`${formatServer(server)} is too old; allowed: ${SUPPORTED_SERVERS}`, {
+    throw new KitError(`${formatServer(server)} is too old; requires ${SUPPORTED_SERVERS}`, {
       code: 'REDIS_TOO_OLD',
       exitCode: EXIT.UNKNOWN,
       where: `${server.family}-server`,
-      hint: 'install a newer one and name it with KIT_SERVER, or put it earlier on the PATH',
+      hint: 'install a newer one and set KIT_SERVER to it, or put it first in PATH',
     });
   }
   if (needs.tls && !facts.tls) {
-    throw new KitError(`${formatServer(server)} was built without TLS, which the environment asks for`, {
+    throw new KitError(`${formatServer(server)} was built without TLS, which the environment requires`, {
       code: 'REDIS_WITHOUT_TLS',
       exitCode: EXIT.UNKNOWN,
       where: `${needs.environment}: security.tls`,
-      hint: 'name a server that was built with TLS (BUILD_TLS=yes) with KIT_SERVER; the distributions’ packages are',
+      hint: 'set KIT_SERVER to a server built with TLS (BUILD_TLS=yes), such as that of a distribution package',
     });
   }
 }

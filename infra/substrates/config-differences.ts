@@ -9,7 +9,7 @@ export function configDifferences(applied: EnvironmentConfig, asked: Environment
     .filter((path) => before.get(path) !== after.get(path))
     .map(
       (path) =>
-        `${path}: runs with ${before.get(path) ?? 'nothing'}, configured: ${after.get(path) ?? 'nothing'}`,
+        `${path}: running with ${before.get(path) ?? 'nothing'}, configured as ${after.get(path) ?? 'nothing'}`,
     );
 }
 

@@ -83,7 +83,7 @@ function nodeCheck(version: string): DoctorCheck {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const old = major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1]);
   return check('node', old ? 'fail' : 'ok', `Node ${version}`, {
-    fail: `use Node ${OLDEST_NODE.join('.')} or newer; npm run brings its own`,
+    fail: `use Node ${OLDEST_NODE.join('.')} or newer; npm run uses the installed one`,
   });
 }
 
@@ -101,13 +101,13 @@ function featureChecks(redis: MachineFacts['redis']): readonly DoctorCheck[] {
   const { tls, activedefrag } = redis.facts;
   return [
     check('redis-tls', tls ? 'ok' : 'warn', tls ? 'built with TLS' : 'built without TLS', {
-      warn: 'environments with TLS cannot run: install a build with TLS',
+      warn: 'install a build with TLS to run environments with TLS',
     }),
     check(
       'redis-activedefrag',
       activedefrag ? 'ok' : 'warn',
-      activedefrag ? 'can defragment' : "cannot defragment: built with the system's allocator",
-      { warn: "activedefrag is left out and the report says so; a build with Redis's own jemalloc has it" },
+      activedefrag ? 'supports activedefrag' : 'no activedefrag: built with the system allocator',
+      { warn: 'activedefrag is omitted and reported; a build with the bundled jemalloc supports it' },
     ),
   ];
 }
@@ -117,15 +117,15 @@ function addressCheck(addressing: MachineFacts['addressing']): DoctorCheck {
   return check(
     'loopback-addresses',
     own ? 'ok' : 'warn',
-    own ? 'every node can have an address of its own' : 'only 127.0.0.1: every node gets a port of its own',
-    { warn: 'nothing to do; addresses of 127.0.0.0/8 come with Linux' },
+    own ? 'separate loopback address per node' : 'only 127.0.0.1: separate port per node',
+    { warn: 'no action needed; other addresses of 127.0.0.0/8 require Linux' },
   );
 }
 
 function overcommitCheck(value: string | undefined): DoctorCheck {
   if (value === undefined) return notOnThisSystem('overcommit-memory');
   return check('overcommit-memory', value === '1' ? 'ok' : 'warn', `vm.overcommit_memory = ${value}`, {
-    warn: 'background saves can fail when memory is short: sysctl -w vm.overcommit_memory=1',
+    warn: 'allow background saves at low memory: sysctl -w vm.overcommit_memory=1',
   });
 }
 
@@ -133,27 +133,27 @@ function hugePagesCheck(value: string | undefined): DoctorCheck {
   if (value === undefined) return notOnThisSystem('transparent-huge-pages');
   const chosen = /\[(\w+)\]/.exec(value)?.[1] ?? value;
   return check('transparent-huge-pages', chosen === 'always' ? 'warn' : 'ok', chosen, {
-    warn: 'forks cost latency and memory: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled',
+    warn: 'reduce the latency of forks: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled',
   });
 }
 
 function openFilesCheck(limit: number | undefined): DoctorCheck {
   if (limit === undefined) return notOnThisSystem('open-files');
   return check('open-files', limit >= OPEN_FILES_FOR_MAXCLIENTS ? 'ok' : 'warn', `${limit} open files`, {
-    warn: `Redis lowers maxclients: ulimit -n ${OPEN_FILES_FOR_MAXCLIENTS}`,
+    warn: `avoid a lower maxclients: ulimit -n ${OPEN_FILES_FOR_MAXCLIENTS}`,
   });
 }
 
 function diskCheck({ freeBytes, requiredFreeBytes, stateDir }: MachineFacts): DoctorCheck {
   const state = freeBytes < requiredFreeBytes ? 'fail' : freeBytes < COMFORTABLE_FREE_BYTES ? 'warn' : 'ok';
-  const remedy = 'free some space, or name a state directory with room with KIT_STATE_DIR';
+  const remedy = 'free disk space, or set KIT_STATE_DIR to a directory on another disk';
   const found = `${Math.round(freeBytes / 1024 ** 2)} MB free for ${stateDir}`;
   return check('disk', state, found, { warn: remedy, fail: remedy });
 }
 
 function writableCheck(id: string, what: string, problem: string | undefined, variable: string): DoctorCheck {
-  return check(id, problem === undefined ? 'ok' : 'fail', problem ?? `${what}: can be written to`, {
-    fail: `name a directory that this user may write with ${variable}`,
+  return check(id, problem === undefined ? 'ok' : 'fail', problem ?? `${what}: writable`, {
+    fail: `set ${variable} to a directory that is writable for this user`,
   });
 }
 
@@ -165,11 +165,11 @@ function leftOverCheck(environments: MachineFacts['environments']): DoctorCheck 
   const left = environments.filter(({ leftOver }) => leftOver).map(({ name }) => name);
   const running = environments.filter(({ leftOver }) => !leftOver).map(({ name }) => name);
   const found = [
-    left.length === 0 ? 'nothing left over' : `left over: ${left.join(', ')}`,
+    left.length === 0 ? 'no leftover environments' : `leftover environments: ${left.join(', ')}`,
     ...(running.length === 0 ? [] : [`running: ${running.join(', ')}`]),
   ].join('; ');
   return check('environments', left.length === 0 ? 'ok' : 'warn', found, {
-    warn: `the next start ends it, or: ${left.map((name) => `kit down --env ${name}`).join('; ')}`,
+    warn: `stopped by the next start, or with: ${left.map((name) => `kit down --env ${name}`).join('; ')}`,
   });
 }
 
@@ -183,7 +183,7 @@ function check(
 }
 
 function notOnThisSystem(id: string): DoctorCheck {
-  return { id, state: 'ok', found: 'not a matter of this system', remedy: '' };
+  return { id, state: 'ok', found: 'not applicable on this system', remedy: '' };
 }
 
 function read(path: string): string | undefined {

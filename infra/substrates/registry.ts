@@ -76,8 +76,8 @@ export async function lockEnvironment(
 }
 
 const BUSY_HINTS: Readonly<Record<SubstrateName, string>> = {
-  local: 'wait until it has finished, or work in another checkout',
-  docker: 'wait until it has finished: the Docker engine has one environment of this name, for all checkouts',
+  local: 'wait until it has finished, or use another checkout',
+  docker: 'wait until it has finished: the Docker engine has one environment of this name for all checkouts',
   external: 'wait until it has finished',
 };
 

@@ -146,13 +146,13 @@ describe('a machine that cannot run the environment', () => {
       {
         exitCode: EXIT.UNKNOWN,
         code: 'TMPDIR_UNUSABLE',
-        says: [/no-directory is no directory/, /set TMPDIR to a directory/],
+        says: [/no-directory must be a directory/, /set TMPDIR to a directory/],
       },
       env,
     );
     const { exitCode, out } = await cli.start(['doctor'], { env }).waitForExit();
     expect(exitCode).toBe(EXIT.NO_GO);
-    expect(out).toMatch(/fail {2}temporary-directory .*no-directory is no directory/);
+    expect(out).toMatch(/fail {2}temporary-directory .*no-directory must be a directory/);
   });
 
   it.runIf(userInfo().uid === 0 && [process.cwd(), tmpdir()].every(isOpenToOthers))(

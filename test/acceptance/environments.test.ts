@@ -115,7 +115,7 @@ describe('two environments side by side', () => {
     expect(first.out).toMatch(/^left: ended redis-1, redis-2, redis-3, sentinel-1, sentinel-2, sentinel-3;/);
     expect(await cli.runKit('down', '--env', files.left)).toEqual({
       exitCode: EXIT.GO,
-      out: 'left: nothing to end\n',
+      out: 'left: nothing to stop\n',
       err: '',
     });
     expect(await cli.runKit('status', '--env', files.left)).toMatchObject({ exitCode: EXIT.NO_GO });

@@ -48,6 +48,6 @@ describe('npm run --silent kit', () => {
     const { exitCode, err } = await waitForExit(child);
     expect(exitCode, err).toBe(EXIT.INTERRUPTED);
     const down = await waitForExit(npmRun('down', '--env', file));
-    expect(down).toMatchObject({ exitCode: EXIT.GO, out: `${OWN}: nothing to end\n` });
+    expect(down).toMatchObject({ exitCode: EXIT.GO, out: `${OWN}: nothing to stop\n` });
   });
 });

@@ -41,7 +41,7 @@ describe('kit status', () => {
       const view = await viewOf();
       expect(view).toMatchObject({
         healthy: false,
-        missing: 'the nodes cannot be asked without their passwords',
+        missing: 'the nodes cannot be queried without their passwords',
       });
       expect(view.nodes.map(({ state }) => state)).toEqual(Array(6).fill('running'));
       expect(view.differences).toEqual([`passwords: ${secrets} does not exist`]);
@@ -112,7 +112,7 @@ describe('kit status of an environment that does not run', () => {
   it('reports that it does not run, and that another substrate cannot be inspected when it cannot', async () => {
     const { exitCode, out } = await cli.runKit('status', '--env', 'single');
     expect(exitCode).toBe(EXIT.NO_GO);
-    expect(out).toMatch(/^single: not running\n(docker: cannot be asked: .*\n)?$/);
+    expect(out).toMatch(/^single: not running\n(docker: cannot be queried: {2}.*\n)?$/);
   });
 });
 

@@ -46,14 +46,18 @@ it('a lock of another version of the kit is stale, and names the versions', () =
   expect(() => publishedImages(source)).toThrow(
     expect.objectContaining({
       code: 'IMAGES_LOCK_STALE',
-      message: expect.stringContaining(`redis redis:7.4.0-bookworm, this kit runs ${PUBLISHED.redis}`),
+      message: expect.stringContaining(`redis redis:7.4.0-bookworm, this kit requires ${PUBLISHED.redis}`),
       hint: expect.stringContaining('kit images lock'),
     }),
   );
 });
 
 it.each([
-  ['a digest that was changed', (text: string) => text.replace(digest('b'), digest('d')), 'it was edited'],
+  [
+    'a modified digest',
+    (text: string) => text.replace(digest('b'), digest('d')),
+    'does not match its digest',
+  ],
   ['a digest that is none', (text: string) => text.replace(digest('b'), 'latest'), '64 hex digits'],
   ['another format', (text: string) => text.replace('images-lock/1', 'images-lock/9'), 'images-lock/9'],
   ['a file that is cut off', (text: string) => text.slice(0, 180), ''],

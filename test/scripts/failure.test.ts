@@ -47,7 +47,7 @@ describe('a failure', () => {
     );
     expect(failure).toMatchObject({
       exitCode: EXIT.USAGE,
-      error: { message: "unknown command 'vrify'", hint: 'did you mean verify? otherwise: kit --help' },
+      error: { message: "unknown command 'vrify'", hint: 'did you mean verify? See kit --help' },
     });
   });
 

@@ -71,7 +71,7 @@ describe('help', () => {
     const { exitCode, out, err } = await call();
     expect(exitCode).toBe(EXIT.USAGE);
     expect(out).toBe('');
-    expect(err).toContain('Usage: kit <verb> [options]');
+    expect(err).toContain('Usage: kit <command> [options]');
     expect((await call('conf')).exitCode).toBe(EXIT.USAGE);
   });
 
@@ -86,18 +86,18 @@ describe('an invalid command line', () => {
     const { exitCode, out, err } = await call('vrify');
     expect(exitCode).toBe(EXIT.USAGE);
     expect(out).toBe('');
-    expect(err).toBe("kit: unknown command 'vrify'\n  do       did you mean verify? otherwise: kit --help\n");
+    expect(err).toBe("kit: unknown command 'vrify'\n  do       did you mean verify? See kit --help\n");
   });
 
   it.each([
-    [['readiness', '--seed', 'x'], "'x' is invalid. Allowed: a whole number from 0."],
+    [['readiness', '--seed', 'x'], "'x' is invalid. Must be an integer of at least 0."],
     [['readiness', '--profile', 'slow'], 'Allowed choices are quick, full.'],
     [['readiness', '--substrate', 'cloud'], 'Allowed choices are local, docker, external.'],
     // the former name of `external`
     [['readiness', '--substrate', 'attached', '--url', 'nowhere'], "'nowhere' is not an address"],
-    [['drill', '--trials', '0'], 'Allowed: a whole number from 1.'],
-    [['readiness', '--retries', '11'], 'Allowed: a whole number from 0 to 10.'],
-    [['up', '--set', 'quorum'], 'Allowed: path=value'],
+    [['drill', '--trials', '0'], 'Must be an integer of at least 1.'],
+    [['readiness', '--retries', '11'], 'Must be an integer from 0 to 10.'],
+    [['up', '--set', 'quorum'], 'Must be path=value'],
     [['up', '--fast'], "unknown option '--fast'"],
     [['verify'], "missing required argument 'dir'"],
     [['status', 'dev'], 'too many arguments'],
@@ -180,9 +180,9 @@ describe('kit conf lint', () => {
   });
 
   it.each([
-    ['redis@5', 'Allowed: redis@7.0'],
-    ['mysql@8', 'Allowed: redis@7.0'],
-    ['./no-such-server', 'cannot be run'],
+    ['redis@5', 'Must be a version such as redis@7.0'],
+    ['mysql@8', 'Must be a version such as redis@7.0'],
+    ['./no-such-server', 'cannot be executed'],
     ['/bin/true', 'does not report a version'],
   ])('rejects the server %s', async (server, message) => {
     const { exitCode, err } = await call('conf', 'lint', 'sentinel.conf', '--server', server);
@@ -199,7 +199,7 @@ describe('kit conf lint', () => {
     writeFileSync(file, '# comment\n'.repeat(900_000));
     const large = await call('conf', 'lint', file);
     expect(large.exitCode).toBe(EXIT.USAGE);
-    expect(large.err).toContain('is larger than 8388608 bytes');
+    expect(large.err).toContain('must be a configuration file of at most 8388608 bytes');
     expect((await call('conf', 'lint', dir)).err).toContain('cannot be read');
   });
 });

@@ -42,7 +42,7 @@ describe('kit up, status, down', () => {
     const status = await waitForExit(start('status', '--json'));
     expect(status.exitCode).toBe(EXIT.GO);
     expect(JSON.parse(status.out)).toMatchObject({ environment: 'dev', healthy: true, master: 'redis-1' });
-    expect((await waitForExit(start('down'))).out).toContain('ended redis-1');
+    expect((await waitForExit(start('down'))).out).toContain('stopped redis-1');
     const without = await waitForExit(start('status'));
     expect(without.exitCode).toBe(EXIT.NO_GO);
     expect(without.out).toMatch(/^dev: not running\n/);
@@ -59,7 +59,7 @@ describe('Ctrl-C', () => {
     expect(exitCode).toBe(EXIT.INTERRUPTED);
     expect(err).toContain('interrupted');
     expect((await waitForExit(start('status'))).out).toMatch(/^dev: not running\n/);
-    expect((await waitForExit(start('down'))).out).toBe('dev: nothing to end\n');
+    expect((await waitForExit(start('down'))).out).toBe('dev: nothing to stop\n');
   });
 });
 
@@ -84,8 +84,8 @@ describe('Ctrl-C after kit up has started everything', () => {
     // It may have completed just before.
     if (exitCode !== EXIT.GO) {
       expect(exitCode, err).toBe(EXIT.INTERRUPTED);
-      expect(err).toContain("interrupted; 'dev' is up and keeps running");
-      expect(err).toContain('kit down --env dev ends it');
+      expect(err).toContain("interrupted; 'dev' keeps running");
+      expect(err).toContain('kit down --env dev stops it');
     }
     expect(err).not.toContain('ending what was started');
     expect((await waitForExit(start('status'))).exitCode).toBe(EXIT.GO);
@@ -103,7 +103,7 @@ describe('standard output on a full disk', () => {
 
   it('is reported in one line, and an exit code 0 becomes "not known"', async () => {
     const { exitCode, err } = await onFullDisk('drill', '--list');
-    expect(err).toMatch(/^kit: the result could not be written to standard output: ENOSPC[^\n]*\n$/);
+    expect(err).toMatch(/^kit: cannot write the result to standard output: ENOSPC[^\n]*\n$/);
     expect(exitCode).toBe(EXIT.UNKNOWN);
   });
 
@@ -111,7 +111,7 @@ describe('standard output on a full disk', () => {
     const file = join(directory, 'bad.conf');
     writeFileSync(file, 'maxmemory-policy no-such-policy\n');
     const { exitCode, err } = await onFullDisk('conf', 'lint', file);
-    expect(err).toMatch(/^kit: the result could not be written to standard output: ENOSPC/);
+    expect(err).toMatch(/^kit: cannot write the result to standard output: ENOSPC/);
     expect(exitCode).toBe(EXIT.NO_GO);
   });
 });
@@ -128,7 +128,7 @@ describe('a Node that is too old for TypeScript', () => {
       const err = text(child.stderr);
       const [exitCode] = (await once(child, 'exit')) as [number | null];
       expect(exitCode).toBe(EXIT.USAGE);
-      expect(await err).toMatch(/^kit: needs Node 22\.18 or newer; this is 20\.19\.0\n {2}do .*npm run kit/);
+      expect(await err).toMatch(/^kit: requires Node 22\.18 or newer, got 20\.19\.0\n {2}do .*npm run kit/);
     },
   );
 });

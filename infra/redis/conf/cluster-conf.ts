@@ -27,35 +27,27 @@ function membership(environment: EnvironmentConfig, self: Address): readonly Cha
   const bus = busAddress(environment, self);
   const { tls } = environment.security;
   return [
-    set(
-      'cluster-enabled',
-      'yes',
-      'Masters and slots are shared out by nodes.conf; replicaof would be refused.',
-    ),
-    set(
-      'databases',
-      1,
-      'A cluster has database 0 alone; servers from 7.2 on report 1 whatever the file says.',
-    ),
+    set('cluster-enabled', 'yes', 'nodes.conf assigns roles and slots; a cluster node rejects replicaof.'),
+    set('databases', 1, 'A cluster has only database 0; servers from 7.2 on always report 1.'),
     set(
       'cluster-config-file',
       'nodes.conf',
-      'In dir, so on the disk of the node: a restart keeps its epoch and slots.',
+      'In dir, on the disk of the node: a restart keeps its epoch and slots.',
     ),
-    set('cluster-port', bus.port, 'The bus; by default it would be the port + 10000.'),
+    set('cluster-port', bus.port, 'Port of the cluster bus; the default is port + 10000.'),
     set(
       'cluster-announce-ip',
       self.host,
-      'Never guessed from a socket: a container has an address in two networks.',
+      'Not derived from a socket: a container has an address in two networks.',
     ),
     set(
       tls ? 'cluster-announce-tls-port' : 'cluster-announce-port',
       self.port,
-      'What clients are redirected to (MOVED, ASK).',
+      'Address in redirections to clients (MOVED, ASK).',
     ),
-    set('cluster-announce-bus-port', bus.port, 'What the other nodes connect to.'),
+    set('cluster-announce-bus-port', bus.port, 'Bus port that the other nodes connect to.'),
     ...(tls
-      ? [set('tls-cluster', 'yes', 'The bus has no password: in plain text anybody near may speak on it.')]
+      ? [set('tls-cluster', 'yes', 'The bus has no password: without TLS anyone in the network can use it.')]
       : []),
   ];
 }
@@ -66,27 +58,27 @@ function behaviour({ cluster }: EnvironmentConfig): readonly Change[] {
     set(
       'cluster-node-timeout',
       cluster.nodeTimeoutMs,
-      'ms until a master counts as failed, and until one without a majority stops. A lost election waits four times this.',
+      'ms until a master counts as failed, and until one without a majority stops serving. A lost election is retried after four times this.',
     ),
     set(
       'cluster-require-full-coverage',
       cluster.requireFullCoverage ? 'yes' : 'no',
-      'no: a shard without a master costs its own keys; yes: it stops the others, too.',
+      'no: a shard without a master loses only its own keys; yes: it also stops the others.',
     ),
     set(
       'cluster-allow-replica-migration',
       'no',
-      'The plan says who follows whom: no replica moves to another master, and no emptied master becomes a replica.',
+      'Keeps the planned roles: no replica migrates to another master, and no empty master becomes a replica.',
     ),
     set(
       'cluster-allow-reads-when-down',
       'no',
-      'A node that has lost the majority may be outdated: it answers CLUSTERDOWN.',
+      'A node without the majority may be stale: it replies CLUSTERDOWN.',
     ),
     set(
       'cluster-replica-validity-factor',
       10,
-      'A replica without its master for ten node-timeouts is too old to be promoted.',
+      'A replica that was disconnected for ten node timeouts is too stale to be promoted.',
     ),
   ];
 }

@@ -93,7 +93,7 @@ const CORES_FOR_IO_THREADS = 4;
 function threads({ topology, cores }: RedisConfInput, deviations: string[]): readonly Change[] {
   const asked = topology.environment.redis.ioThreads;
   const given = cores < CORES_FOR_IO_THREADS ? 1 : Math.min(asked, cores - 1);
-  if (given < asked) deviations.push(`io-threads ${asked} became ${given}: the machine has ${cores} cores`);
+  if (given < asked) deviations.push(`io-threads ${asked} reduced to ${given}: the machine has ${cores} cores`);
   return [{ name: 'io-threads', args: [given] }];
 }
 
@@ -101,17 +101,17 @@ function defragmentation({ topology, facts }: RedisConfInput, deviations: string
   if (!topology.environment.redis.activedefrag) return [{ name: 'activedefrag', args: ['no'] }];
   if (facts.activedefrag) return [{ name: 'activedefrag', args: ['yes'] }];
   deviations.push(
-    `activedefrag is left out: ${formatServer(serverOf(facts))} was built with the system's allocator and refuses to start with it`,
+    `activedefrag is omitted: ${formatServer(serverOf(facts))} was built with the system allocator and does not start with it`,
   );
-  return [{ name: 'activedefrag', leaveOut: 'this binary was built with the allocator of the system' }];
+  return [{ name: 'activedefrag', leaveOut: 'this binary was built with the system allocator' }];
 }
 
 function extras({ topology, facts }: RedisConfInput, deviations: string[]): readonly Change[] {
   return Object.entries(topology.environment.redis.extra).flatMap(([name, value]): Change[] => {
     const where = describeServersWith(name);
     if (where !== undefined && !hasDirective(name, serverOf(facts))) {
-      deviations.push(`${name} is left out: it is in ${where}, this is ${formatServer(serverOf(facts))}`);
-      return [{ name, leaveOut: `it is in ${where}` }];
+      deviations.push(`${name} is omitted: it requires ${where}, got ${formatServer(serverOf(facts))}`);
+      return [{ name, leaveOut: `it requires ${where}` }];
     }
     return [{ name, args: splitArguments(value) ?? [value] }];
   });
@@ -159,6 +159,6 @@ export function listener(self: Address, bindSource: boolean, tls: TlsPaths | und
 export function addressOf(placement: Placement, id: string): Address {
   const address = placement.get(id);
   if (address === undefined)
-    throw new Error(`no address for ${id}; placed: ${[...placement.keys()].join(', ')}`);
+    throw new Error(`no address for ${id}; known: ${[...placement.keys()].join(', ')}`);
   return address;
 }

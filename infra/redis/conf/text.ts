@@ -69,7 +69,7 @@ function parseLine({ raw, line }: NumberedLine, options: QuoteOptions): ConfLine
   const words = splitArguments(text, options);
   if (words === undefined) {
     const name = asciiLowerCase(text.split(/[ \t]/)[0] ?? '');
-    return { line, raw, name, args: [], broken: 'quotes do not balance' };
+    return { line, raw, name, args: [], broken: 'unbalanced quotes' };
   }
   const [first = '', ...rest] = words;
   if (words.length === 0) return { line, raw, name: undefined, args: [] };
@@ -219,5 +219,5 @@ function explained(change: Change): readonly string[] {
 function lineOf(change: Change): string {
   return 'args' in change
     ? confLine(change.name, ...change.args)
-    : `# ${change.name}: left out, ${change.leaveOut}`;
+    : `# ${change.name}: omitted, ${change.leaveOut}`;
 }

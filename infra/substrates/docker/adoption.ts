@@ -38,7 +38,7 @@ export async function adoptForeign(
   const foreign = { ...found, isProtected: found.isProtected || settings.protected };
   if (foreign.isProtected && dockerSettings().allowAdopt !== name) throw protectedError(name);
   if (!(await adopt(foreign))) {
-    throw new KitError(`environment '${name}' was not taken over: the answer was no`, {
+    throw new KitError(`environment '${name}' was not taken over: the prompt was declined`, {
       code: 'ADOPTION_DECLINED',
       where: foreign.place,
     });
@@ -56,8 +56,8 @@ export async function adoptForeign(
 }
 
 const protectedError = (name: string): KitError =>
-  new KitError(`environment '${name}' is protected: it is not taken over without permission`, {
+  new KitError(`environment '${name}' is protected: a takeover needs permission`, {
     code: 'ADOPTION_PROTECTED',
     where: `environment ${name}`,
-    hint: `if that is what you want: KIT_ALLOW_ADOPT=${name}`,
+    hint: `to take it over anyway: KIT_ALLOW_ADOPT=${name}`,
   });

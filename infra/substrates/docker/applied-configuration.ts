@@ -64,7 +64,7 @@ export async function compareWithCurrent({ plan, asked, containers, stateDir }: 
   const refused = secrets === undefined ? [] : await refusedPasswords(plan, secrets, containers);
   const passwords = refused.map(
     (user) =>
-      `passwords: the nodes do not accept today's password of ${user} (${dockerSecretsFile(stateDir, name)}, or a variable KIT_…_PASSWORD)`,
+      `passwords: the nodes reject the current password of ${user} (${dockerSecretsFile(stateDir, name)} or a variable KIT_…_PASSWORD)`,
   );
   const found = [...settings, ...passwords, ...(problem === undefined ? [] : [`passwords: ${problem}`])];
   return {

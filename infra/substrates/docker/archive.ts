@@ -24,7 +24,7 @@ export function tarOf(files: readonly ArchivedFile[]): Buffer {
 }
 
 function headerOf(path: string, size: number): Buffer {
-  if (Buffer.byteLength(path) > 100) throw new RangeError(`'${path}' is longer than 100 bytes`);
+  if (Buffer.byteLength(path) > 100) throw new RangeError(`'${path}' must be at most 100 bytes`);
   const header = Buffer.alloc(BLOCK);
   const octal = (value: number, digits: number) => `${value.toString(8).padStart(digits, '0')}\0`;
   header.write(path, 0);

@@ -43,7 +43,7 @@ export async function resolvePackages(roots: readonly string[]): Promise<readonl
   return names.map((name) => {
     const version = versions.get(name);
     if (version === undefined || version === '(none)') {
-      throw new KitError(`the distribution has no package '${name}'`, {
+      throw new KitError(`package '${name}' not found in the distribution`, {
         code: 'PACKAGE_MISSING',
         where: 'apt-cache policy',
         hint: 'apt-get update',
@@ -58,11 +58,11 @@ async function havePackageLists(roots: readonly string[]): Promise<void> {
   if (await areListed(roots)) return;
   const record = await runApt('apt-get', ['update', '-qq']);
   if (await areListed(roots)) return;
-  const why = record.stderr.trim().split('\n').at(-1) || 'they are in none of its sources';
+  const why = record.stderr.trim().split('\n').at(-1) || 'not found in any source';
   throw new KitError(`apt has no candidate for ${roots.join(', ')}: ${why}`, {
     code: 'PACKAGE_MISSING',
     where: 'apt-get update',
-    hint: 'sudo apt-get update; or build elsewhere: `kit bundle save` there, `kit bundle load` here',
+    hint: 'run sudo apt-get update, or transfer the images with `kit bundle save` and `kit bundle load`',
   });
 }
 
@@ -191,16 +191,16 @@ async function runApt(command: AptCommand, args: readonly string[], cwd?: string
     timeoutMs: 300_000,
     ...(cwd === undefined ? {} : { cwd }),
   }).catch((cause) => {
-    throw new KitError(`${command} cannot be run: base images are made from Debian's packages`, {
+    throw new KitError(`cannot run ${command}: base images are built from Debian packages`, {
       code: 'IMAGE_BUILD_FAILED',
-      hint: 'build on a Debian-like machine, then `kit bundle save` there and `kit bundle load` here',
+      hint: 'build on a Debian-based machine, and transfer the images with `kit bundle save` and `kit bundle load`',
       cause,
     });
   });
 }
 
 const buildFailed = (stderr: string): KitError =>
-  new KitError(`an image could not be built: ${stderr.trim().split('\n').at(-1) ?? ''}`, {
+  new KitError(`image build failed: ${stderr.trim().split('\n').at(-1) ?? ''}`, {
     code: 'IMAGE_BUILD_FAILED',
     hint: /unable to locate|not found|no packages/i.test(stderr)
       ? 'apt-get update'

@@ -147,7 +147,7 @@ async function buildCommander({ signal }: BuildOptions): Promise<{ tag: string; 
       'npm',
       args,
       { cwd: staging },
-      'npm must reach its registry once: then `kit bundle save` carries the image',
+      'give npm access to its registry once; `kit bundle save` then transfers the image',
     );
     // As in the published image: /redis-commander is the package, and its dependencies are below it, where it serves files from.
     const target = join(root, 'redis-commander');

@@ -39,7 +39,7 @@ export async function saveBundle(file: string, stateDir: string): Promise<Bundle
   const tags = images === undefined ? [] : tagsOf(images);
   const here = await Promise.all(tags.map(imageExists));
   if (images === undefined || here.includes(false)) {
-    throw new KitError('there are no images of the kit on this engine to save', {
+    throw new KitError('no images of the kit on this engine', {
       code: 'IMAGE_MISSING',
       where: imagesFile(stateDir),
       hint: 'kit images build',
@@ -100,25 +100,22 @@ function readManifest(path: string, file: string): Manifest {
     ? JSON.parse(readFileSync(path, 'utf8'))
     : undefined;
   if (manifest?.schema === SCHEMA && !(manifest.plugin ?? '').includes('..')) return manifest;
-  throw new KitError('this is not a bundle of the kit', {
+  throw new KitError('must be a bundle of the kit', {
     code: 'BUNDLE_INVALID',
     where: file,
-    hint: 'kit bundle save FILE makes one',
+    hint: 'create one with kit bundle save FILE',
   });
 }
 
 async function runTar(args: readonly string[], file: string): Promise<void> {
   const record = await runProgram({ command: 'tar', args, timeoutMs: TIMEOUT_MS });
   if (record.exitCode === 0) return;
-  throw new KitError(
-    `the bundle cannot be read or written: ${record.stderr.trim().split('\n').at(-1) ?? ''}`,
-    {
-      code: 'BUNDLE_INVALID',
-      where: file,
-      hint: 'give the path of a bundle, on a disk with room for it',
-      exitCode: EXIT.USAGE,
-    },
-  );
+  throw new KitError(`cannot read or write the bundle: ${record.stderr.trim().split('\n').at(-1) ?? ''}`, {
+    code: 'BUNDLE_INVALID',
+    where: file,
+    hint: 'pass the path of a bundle, on a disk with enough space',
+    exitCode: EXIT.USAGE,
+  });
 }
 
 async function inWorkDir<T>(work: (dir: string) => Promise<T>): Promise<T> {

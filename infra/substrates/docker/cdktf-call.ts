@@ -68,10 +68,10 @@ export function requireNamed(call: CdktfCall | undefined, names: readonly string
   if (!isActing(call) || call?.words.some((word) => word.includes('!'))) return;
   if (namesIn(call, names) !== undefined) return;
   const { verb = '', words = [] } = call ?? {};
-  throw new KitError(`cdktf ${[verb, ...words].join(' ')}: names no environment of config/environments`, {
+  throw new KitError(`cdktf ${[verb, ...words].join(' ')}: no environment of config/environments given`, {
     code: 'STACK_UNKNOWN',
     where: 'command line of cdktf',
-    hint: `name one of ${names.join(', ')}; with a YAML file of your own: KIT_STACKS=./mine.yaml npx cdktf ${verb} mine`,
+    hint: `pass one of ${names.join(', ')}; for your own YAML file: KIT_STACKS=./mine.yaml npx cdktf ${verb} mine`,
   });
 }
 

@@ -55,10 +55,10 @@ function namedOwner(): Owner | undefined {
   const name = readVariables().get('KIT_OWNER')?.text;
   if (name === undefined) return undefined;
   if (NAME.test(name)) return { id: name, place: `KIT_OWNER=${name}` };
-  throw new KitError(`'${name}' cannot be an owner`, {
+  throw new KitError(`must be a valid owner id, got '${name}'`, {
     code: 'OWNER_INVALID',
     where: 'variable KIT_OWNER',
-    hint: 'allowed: 1 to 63 letters, digits, dots, dashes and underscores, the first a letter or a digit',
+    hint: 'use 1 to 63 letters, digits, dots, dashes and underscores, starting with a letter or digit',
   });
 }
 
@@ -135,11 +135,11 @@ function read(file: string): Kept | undefined {
   } catch {
     // Reported below: without the file, the checkout would not recognise its own parts on the engine.
   }
-  throw new KitError('does not hold the identity under which this directory deploys', {
+  throw new KitError('must contain the owner id of this directory', {
     code: 'STATE_UNREADABLE',
     exitCode: EXIT.UNKNOWN,
     where: displayPath(file),
-    hint: 'restore it; or remove it, and take the environments that run over: kit up --env NAME --substrate docker --adopt',
+    hint: 'restore it, or remove it and take over the running environments: kit up --env NAME --substrate docker --adopt',
   });
 }
 

@@ -42,8 +42,8 @@ async function terraformCheck(): Promise<DoctorCheck> {
     const program = await terraformProgram();
     const path = await findProgram(program);
     if (path !== undefined) return ok('terraform', `${program} at ${path}`);
-    const hint = 'install it, or set TERRAFORM_BINARY_NAME to the program that is installed: terraform, tofu';
-    return fail('terraform', `'${program}', named by TERRAFORM_BINARY_NAME, is not on the path`, hint);
+    const hint = 'install it, or set TERRAFORM_BINARY_NAME to terraform or tofu';
+    return fail('terraform', `'${program}' (TERRAFORM_BINARY_NAME) not found in PATH`, hint);
   } catch (error) {
     if (!(error instanceof KitError)) throw error;
     return fail('terraform', error.message, error.hint ?? '');
@@ -55,9 +55,9 @@ async function pluginCheck(): Promise<DoctorCheck> {
   const id = 'docker-provider';
   const { program, registry = 'no registry', from, path } = await findPlugin();
   if (from === 'local') return ok(id, `${PROVIDER_VERSION} at ${path}`);
-  if (from === 'registry') return ok(id, `${PROVIDER_VERSION} from ${registry}, which has it`);
-  const found = `${PROVIDER_VERSION} is in no local plugin directory of ${program}, and ${registry} does not give it`;
-  return fail(id, found, 'kit bundle save FILE on a connected machine, kit bundle load FILE here');
+  if (from === 'registry') return ok(id, `${PROVIDER_VERSION} available from ${registry}`);
+  const found = `${PROVIDER_VERSION} not found in a local plugin directory of ${program} or at ${registry}`;
+  return fail(id, found, 'run kit bundle save FILE on a connected machine, and kit bundle load FILE here');
 }
 
 async function imageChecks(stateDir: string): Promise<readonly DoctorCheck[]> {
@@ -86,18 +86,14 @@ async function imagesHere({ redis, exporter, commander }: ImageSet): Promise<rea
 async function imageCheck(id: string, choice: ImageChoice): Promise<DoctorCheck> {
   const name = choice.kind === 'published' ? choice.reference : choice.tag;
   if (await imageExists(name)) return ok(id, name);
-  if (choice.kind === 'local') return fail(id, `${name} is not on this engine`, 'kit images build');
+  if (choice.kind === 'local') return fail(id, `${name} not found on this engine`, 'kit images build');
   const source = choice.kind === 'published' ? choice.reference : choice.base;
-  const how = choice.kind === 'published' ? '' : `, made from ${source}`;
+  const how = choice.kind === 'published' ? '' : `, built from ${source}`;
   if (choice.kind === 'dockerfile' && (await imageExists(source)))
-    return ok(id, `${name}${how}, at the first deploy`);
+    return ok(id, `${name}${how}, built at the first deploy`);
   const answer = await askRegistry(source);
-  if (answer === undefined) return ok(id, `${name}${how}: from its registry at the first deploy`);
-  return fail(
-    id,
-    `${name} is not on this engine${how}, and no registry gives it: ${answer}`,
-    'kit images build',
-  );
+  if (answer === undefined) return ok(id, `${name}${how}: pulled at the first deploy`);
+  return fail(id, `${name}${how}: not found on this engine or in a registry: ${answer}`, 'kit images build');
 }
 
 /**
@@ -122,7 +118,7 @@ async function askRegistry(reference: string): Promise<string | undefined> {
 
 async function containersCheck(): Promise<DoctorCheck> {
   const names = await labelled('container', LABEL.environment);
-  return ok('containers', names.length === 0 ? 'none of the kit' : `of the kit: ${names.join(', ')}`);
+  return ok('containers', names.length === 0 ? 'no container of the kit' : `of the kit: ${names.join(', ')}`);
 }
 
 const ok = (id: string, found: string): DoctorCheck => ({ id, state: 'ok', found, remedy: '' });

@@ -27,12 +27,12 @@ export type NextApply =
   /** The next apply repairs it. */
   | 'creates it'
   | 'replaces it'
-  | 'fills it again'
+  | 'rewrites it'
   | 'updates it in place'
   /** Terraform does not detect it: `remedy` repairs it. */
-  | 'leaves it as it is'
+  | 'does not change it'
   /** Another container has the name: Terraform does not find its own and cannot create it. */
-  | 'fails, the name is taken';
+  | 'fails: the name is in use';
 
 export interface DriftFinding {
   /** Container, network or volume. */
@@ -111,13 +111,13 @@ function deployedArchive(state: State): string | undefined {
 }
 
 /** A setting or a password has changed: the next deploy fills every configuration volume, including manual changes. */
-const REFILLED = { nextApply: 'fills it again', remedy: '' } as const;
+const REFILLED = { nextApply: 'rewrites it', remedy: '' } as const;
 
 const otherArchive = ({ init }: DockerPlan): DriftFinding => ({
   what: init.container,
   kind: 'configuration',
-  found: 'filled the volumes with the files of the last deploy',
-  expected: 'with those of the configuration and passwords of today',
+  found: 'wrote the files of the last deploy to the volumes',
+  expected: 'with the current configuration and passwords',
   nextApply: 'replaces it',
   remedy: '',
 });
@@ -139,7 +139,12 @@ type Row = readonly [kind: string, found: string, expected: string, nextApply: N
 export function compareContainer(facts: ContainerFacts, expectation: Expectation): readonly DriftFinding[] {
   const { container } = expectation.service;
   const rows: readonly Row[] = [
-    ['made-by-hand', expectation.deployed ? 'deployed' : 'another of this name', 'deployed', 'replaces it'],
+    [
+      'made-by-hand',
+      expectation.deployed ? 'deployed' : 'another container of this name',
+      'deployed',
+      'replaces it',
+    ],
     ...stateRows(facts, expectation),
     ...networkRows(facts, expectation),
     ...settingRows(facts, expectation),
@@ -152,7 +157,7 @@ export function compareContainer(facts: ContainerFacts, expectation: Expectation
       ...{ what: container, kind, found, expected },
       ...(expectation.deployed
         ? { nextApply, remedy }
-        : { nextApply: 'fails, the name is taken', remedy: `docker rm -f ${container}, then deploy` }),
+        : { nextApply: 'fails: the name is in use', remedy: `docker rm -f ${container}, then deploy` }),
     }));
 }
 
@@ -161,18 +166,18 @@ export function compareContainer(facts: ContainerFacts, expectation: Expectation
  * update.
  */
 const endsWithContainer = ([, , , nextApply]: Row): boolean =>
-  nextApply === 'leaves it as it is' || nextApply === 'updates it in place';
+  nextApply === 'does not change it' || nextApply === 'updates it in place';
 
 const replacedRow = ([kind, found, expected]: Row): Row => [kind, found, expected, 'replaces it'];
 
 function stateRows({ State }: ContainerFacts, { service: { container } }: Expectation): readonly Row[] {
   if (State.Status === 'paused') {
-    return [['paused', 'paused', 'running', 'leaves it as it is', `docker unpause ${container}`]];
+    return [['paused', 'paused', 'running', 'does not change it', `docker unpause ${container}`]];
   }
   const sick = State.Status === 'running' && State.Health?.Status === 'unhealthy';
   return [
     ['stopped', State.Status, 'running', 'replaces it'],
-    ['unhealthy', sick ? 'unhealthy' : 'not', 'not', 'leaves it as it is', `docker logs ${container}`],
+    ['unhealthy', sick ? 'unhealthy' : 'not', 'not', 'does not change it', `docker logs ${container}`],
   ];
 }
 
@@ -193,7 +198,7 @@ function networkRows(
   // The next apply creates a lost network again, without its containers.
   const remedy = (network: string, connect: string) =>
     lostNetworks.includes(network) ? `deploy, then ${connect}` : connect;
-  const leaves = 'leaves it as it is';
+  const leaves = 'does not change it';
   const join = `docker network connect ${publish.name} ${container}`;
   return [
     ['disconnected', held, address.host, leaves, remedy(data.name, connect)],
@@ -212,7 +217,7 @@ function settingRows(facts: ContainerFacts, { service, image, hash }: Expectatio
     ['memory', megabytes, `${service.memoryMb} MB`, 'updates it in place'],
     ['restart', HostConfig.RestartPolicy.Name, 'unless-stopped', 'updates it in place'],
     // Set through the engine after a replacement; Terraform never reads it.
-    ['process-limit', pids, String(PIDS_LIMIT), 'leaves it as it is', limitProcesses],
+    ['process-limit', pids, String(PIDS_LIMIT), 'does not change it', limitProcesses],
     ['port', portsOf(facts), port, 'replaces it'],
     ['user', Config.User, RUN_AS, 'replaces it'],
     ['read-only', String(HostConfig.ReadonlyRootfs), 'true', 'replaces it'],
@@ -225,7 +230,7 @@ function settingRows(facts: ContainerFacts, { service, image, hash }: Expectatio
       'health-check',
       healthOf(facts),
       ['CMD', ...service.health].join(' '),
-      'leaves it as it is',
+      'does not change it',
       `docker rm -f ${service.container}, then deploy`,
     ],
   ];
@@ -307,10 +312,10 @@ async function configurationFiles(
       .map(([path]) => ({
         what: configVolume,
         kind: 'configuration-file',
-        found: found.has(path) ? `${path} has another content` : `${path} is missing`,
+        found: found.has(path) ? `${path} has different content` : `${path} is missing`,
         expected: 'as rendered',
-        nextApply: 'leaves it as it is',
-        remedy: `docker rm -f ${plan.init.container}, then deploy: it fills the volumes again`,
+        nextApply: 'does not change it',
+        remedy: `docker rm -f ${plan.init.container}, then deploy to rewrite the volumes`,
       }));
   });
   return (await Promise.all(probes)).flat();
@@ -328,9 +333,9 @@ const missingResource = (kind: string, name: string): DriftFinding => ({
 const tooMany = (name: string): DriftFinding => ({
   what: name,
   kind: 'container-too-many',
-  found: 'a container that the plan does not have',
+  found: 'a container that is not in the plan',
   expected: 'none',
-  nextApply: 'leaves it as it is',
+  nextApply: 'does not change it',
   remedy: `docker rm -f ${name}`,
 });
 
@@ -342,10 +347,10 @@ function certificateRow(plan: DockerPlan, stateDir: string): readonly DriftFindi
     {
       what: plan.environment.name,
       kind: 'certificate',
-      found: `ends on ${end}`,
-      expected: `${RENEW_DAYS} days to spare`,
+      found: `expires on ${end}`,
+      expected: `at least ${RENEW_DAYS} days left`,
       nextApply: 'replaces it',
-      remedy: 'at a quiet time: every node with it',
+      remedy: 'deploy during low load: it replaces every node',
     },
   ];
 }

@@ -141,10 +141,10 @@ export async function engineVersion(): Promise<string> {
 /** Returns the KitError for an error of the engine; undefined if the error concerns the request. */
 export function engineTrouble(stderr: string): KitError | undefined {
   if (/permission denied.*(docker|socket)/is.test(stderr)) {
-    return new KitError('the Docker engine refuses this user', {
+    return new KitError('the Docker engine denies access to this user', {
       code: 'DOCKER_PERMISSION',
       where: socketOf(stderr),
-      hint: 'sudo usermod -aG docker "$USER", then log in again; or run a rootless engine',
+      hint: 'run sudo usermod -aG docker "$USER" and log in again, or use a rootless engine',
     });
   }
   // A running engine may report an unreachable registry.
@@ -153,10 +153,10 @@ export function engineTrouble(stderr: string): KitError | undefined {
     ofTheEngine &&
     /cannot connect to the docker daemon|error during connect|connection refused/i.test(stderr)
   ) {
-    return new KitError('no Docker engine answers', {
+    return new KitError('no Docker engine is reachable', {
       code: 'DOCKER_NO_ENGINE',
       where: socketOf(stderr),
-      hint: 'start one (sudo systemctl start docker; or: sudo dockerd &), or name it in DOCKER_HOST',
+      hint: 'start one (sudo systemctl start docker, or sudo dockerd &), or set DOCKER_HOST',
     });
   }
   return undefined;
@@ -171,7 +171,7 @@ function noCommand(cause: KitError): KitError {
   return new KitError('the docker command is not installed', {
     code: 'DOCKER_NOT_FOUND',
     where: 'PATH',
-    hint: "install Docker Engine: the distribution's package, or docker-ce",
+    hint: 'install Docker Engine from the distribution or docker-ce',
     cause,
   });
 }

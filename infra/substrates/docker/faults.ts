@@ -101,7 +101,7 @@ async function routes(
     script.join('\n'),
   ]);
   if (record.exitCode === 0 || verb === 'del') return;
-  throw new KitError(`${node.id} could not be cut off: ${record.stderr.trim()}`, {
+  throw new KitError(`${node.id} could not be isolated: ${record.stderr.trim()}`, {
     code: 'FAULT_FAILED',
     where: node.container,
     exitCode: EXIT.UNKNOWN,
@@ -112,7 +112,7 @@ async function requireState(node: PlannedNode, running: boolean): Promise<void> 
   const status = (await inspectContainers([node.container])).get(node.container)?.State.Status;
   const runs = status === 'running' || status === 'paused';
   if (runs === running) return;
-  throw new KitError(runs ? `${node.id} is running already` : `${node.id} is not running`, {
+  throw new KitError(runs ? `${node.id} is already running` : `${node.id} is not running`, {
     code: runs ? 'NODE_RUNNING' : 'NODE_NOT_RUNNING',
     where: node.container,
     exitCode: EXIT.UNKNOWN,

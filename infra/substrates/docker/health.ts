@@ -9,7 +9,7 @@ const HEALTHY_TIMEOUT_MS = 60_000;
 
 /** Waits until the node answers and has loaded its data. */
 export async function awaitAnswer(environment: Environment, nodeId: string): Promise<void> {
-  await until({ what: `${nodeId} to answer`, timeoutMs: ANSWER_TIMEOUT_MS }, async () => {
+  await until({ what: `${nodeId} to reply`, timeoutMs: ANSWER_TIMEOUT_MS }, async () => {
     const info = String(await (await environment.admin(nodeId)).call('INFO', 'persistence'));
     return /^loading:1/m.test(info) ? 'it is loading its data' : undefined;
   });

@@ -8,7 +8,7 @@ type Named = Pick<EnvironmentConfig, 'name'>;
 export function cdktfCommand(verb: 'deploy' | 'destroy', environment: Named): string {
   const { file, flags = [] } = sourceOf(environment) ?? {};
   const stacks = file === undefined ? '' : `KIT_STACKS=${file} `;
-  const settings = flags.length === 0 ? '' : ` (with ${flags.join(', ')} in its YAML: cdktf takes no --set)`;
+  const settings = flags.length === 0 ? '' : ` (with ${flags.join(', ')} in its YAML: cdktf has no --set)`;
   return `${stacks}npx cdktf ${verb} ${environment.name}${settings}`;
 }
 

@@ -66,7 +66,7 @@ async function resolve(
   const prefix = `${repositoryOf(reference)}@`;
   const known: readonly string[] = JSON.parse(text) ?? [];
   const digest = known.find((each) => each.startsWith(prefix))?.slice(prefix.length);
-  return digest === undefined ? { why: 'the registry gave no digest' } : { digest };
+  return digest === undefined ? { why: 'the registry returned no digest' } : { digest };
 }
 
 function mustNotHaveMoved(before: ImagesLock, now: ImagesLock['images'], where: string): void {
@@ -78,21 +78,21 @@ function mustNotHaveMoved(before: ImagesLock, now: ImagesLock['images'], where: 
   const list = moved.map(
     (role) => `${now[role].version} was ${before.images[role].digest}, is ${now[role].digest}`,
   );
-  throw new KitError(`a tag points to another image than when it was locked: ${list.join('; ')}`, {
+  throw new KitError(`a locked tag now points to another image: ${list.join('; ')}`, {
     code: 'IMAGE_TAG_MOVED',
     where,
-    hint: 'deploys go on with the locked one; if the new one is wanted: kit images lock --accept-moved',
+    hint: 'deploys keep the locked image; to accept the new one: kit images lock --accept-moved',
     exitCode: EXIT.NO_GO,
   });
 }
 
 const notResolved = (failed: readonly string[], where: string): KitError =>
   new KitError(
-    `nothing is locked, and the lock stays as it was\n${failed.map((line) => `  ${line}`).join('\n')}`,
+    `nothing was locked, and the lock is unchanged\n${failed.map((line) => `  ${line}`).join('\n')}`,
     {
       code: 'IMAGES_NOT_RESOLVED',
       where,
-      hint: 'run it where a registry answers (or name a mirror in KIT_IMAGE_REGISTRY); without one: kit images build, whose tags are the hash of what went in',
+      hint: 'run it with access to a registry (or set KIT_IMAGE_REGISTRY to a mirror), or run kit images build',
       exitCode: EXIT.UNKNOWN,
     },
   );

@@ -37,9 +37,9 @@ export interface ImageSet {
 export type ImageOrigin = 'locked' | 'tagged' | 'own';
 
 export const ORIGINS: Readonly<Record<ImageOrigin, string>> = {
-  locked: 'published images, by the digests of config/images.lock.yaml',
-  tagged: 'published images, by version: no digest is locked (kit images lock)',
-  own: 'images made or loaded on this machine (kit images build, kit bundle load), not the published ones: no registry is asked',
+  locked: 'published images by digest (config/images.lock.yaml)',
+  tagged: 'published images by version, without locked digests (kit images lock)',
+  own: 'images of this machine (kit images build, kit bundle load), without a registry',
 };
 
 export interface LocalImages {
@@ -112,7 +112,7 @@ export async function probeFacts(tag: string): Promise<BinaryFacts> {
   );
   const version = /v=(\d+\.\d+\.\d+)/.exec(text)?.[1];
   if (version === undefined) {
-    throw new KitError(`the image has no redis-server that tells its version`, {
+    throw new KitError(`the image must contain a redis-server that reports its version`, {
       code: 'IMAGE_UNUSABLE',
       where: tag,
       hint: 'kit images build',

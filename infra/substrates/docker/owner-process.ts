@@ -41,10 +41,10 @@ function readOwner(path: string): ProcessIdentity | undefined {
   } catch {
     // Reported below.
   }
-  throw new KitError('is not the record of the process that uses this environment', {
+  throw new KitError('must be the owner record of this environment', {
     code: 'STATE_UNREADABLE',
     exitCode: EXIT.UNKNOWN,
     where: displayPath(path),
-    hint: 'if no other kit command runs on this environment, remove the file',
+    hint: 'remove the file if no other kit command uses this environment',
   });
 }

@@ -135,8 +135,7 @@ export function foreignEnvironment(
   };
 }
 
-const UNLABELLED_PLACE =
-  'another checkout or a user: it has no owner label, as after a deploy by an earlier version of the kit';
+const UNLABELLED_PLACE = 'another checkout or user: it has no owner label';
 
 /** Refusal that names the owner's location. @param verb the refused command, which works with `--adopt` */
 export function foreignError(
@@ -147,7 +146,7 @@ export function foreignError(
   const { environment, owner, place, isProtected, parts } = foreignEnvironment(named, ownership);
   const what =
     existsSync(stateDir) && place === checkoutLocation(stateDir)
-      ? `environment '${environment}' was deployed from here, and the state of that deploy is gone from ${stateDir}`
+      ? `environment '${environment}' was deployed from here, but its state is missing in ${stateDir}`
       : `environment '${environment}' on this Docker engine belongs to ${place}`;
   const variables = verb === 'up' ? ['KIT_ALLOW_ADOPT'] : ['KIT_ALLOW_ADOPT', 'KIT_ALLOW_DESTROY'];
   const permission = isProtected ? variables.map((name) => `${name}=${environment} `) : [];
@@ -159,8 +158,8 @@ export function foreignError(
     where: more > 0 ? `${shown} and ${more} more` : shown,
     hint:
       verb === 'up'
-        ? `work there; or take it over with its data, under your passwords: ${command}`
-        : `end it there; or here, with its data: ${command}`,
+        ? `use it there, or take it over with its data and your passwords: ${command}`
+        : `stop it there, or here with its data: ${command}`,
   });
 }
 

@@ -133,7 +133,7 @@ export const TLS_PATHS = { ca: '/kit/tls/ca.crt', cert: '/kit/tls/node.crt', key
 /** The master of the first start. */
 export function bootstrapOf(plan: DockerPlan): PlannedNode {
   const found = plan.nodes.find(({ node }) => node.role === 'redis' && node.bootstrapMaster);
-  if (found === undefined) throw new Error('a topology has a bootstrap master');
+  if (found === undefined) throw new Error('a topology must have a bootstrap master');
   return found;
 }
 

@@ -85,15 +85,15 @@ function isListenedOn(host: string, port: number): Promise<boolean> {
 
 function portsTaken({ environment }: DockerPlan, taken: readonly TakenPort[]): KitError {
   const list = taken.map(({ service: { id, published }, holder }) => {
-    const by = holder === undefined ? 'a program of this machine' : `container ${holder}`;
+    const by = holder === undefined ? 'another program' : `container ${holder}`;
     return `${published.port} (${id}) by ${by}`;
   });
   const kinds = [...new Set(taken.map(({ service: { id } }) => id.replace(/-\d+$/, '')))];
   const settings = kinds.map((kind) => `docker.ports.${kind}`).join(', ');
-  return new KitError(`ports of environment '${environment.name}' are taken: ${list.join(', ')}`, {
+  return new KitError(`ports of environment '${environment.name}' are in use: ${list.join(', ')}`, {
     code: 'PORT_IN_USE',
     where: `127.0.0.1:${taken[0]?.service.published.port ?? ''}`,
-    hint: `set ${settings} in the environment to free ports (kit up: --set ${settings.split(',')[0]}=PORT), or end what listens there: docker ps, ss -ltnp`,
+    hint: `set ${settings} to free ports (kit up --set ${settings.split(',')[0]}=PORT), or stop the listener (docker ps, ss -ltnp)`,
     exitCode: EXIT.USAGE,
   });
 }
@@ -140,7 +140,7 @@ function subnetTaken(
     {
       code: 'SUBNET_IN_USE',
       where: `network ${name}`,
-      hint: 'set docker.subnet in the environment to a free /24 (kit up: --set docker.subnet=10.200.7.0/24), or docker network rm it',
+      hint: 'set docker.subnet to a free /24 (kit up --set docker.subnet=10.200.7.0/24), or remove the network with docker network rm',
       exitCode: EXIT.USAGE,
     },
   );

@@ -62,10 +62,10 @@ export const repositoryOf = (reference: string): string => reference.replace(/:[
 function mustBeOfThisKit({ images }: ImagesLock, where: string): void {
   const other = IMAGE_ROLES.filter((role) => images[role].version !== PUBLISHED[role]);
   if (other.length === 0) return;
-  const list = other.map((role) => `${role} ${images[role].version}, this kit runs ${PUBLISHED[role]}`);
-  throw new KitError(`the lock of the images is of other versions: ${list.join('; ')}`, {
+  const list = other.map((role) => `${role} ${images[role].version}, this kit requires ${PUBLISHED[role]}`);
+  throw new KitError(`the image lock has other versions: ${list.join('; ')}`, {
     code: 'IMAGES_LOCK_STALE',
     where,
-    hint: 'where a registry answers: kit images lock, then commit the file',
+    hint: 'run kit images lock with access to a registry, and commit the file',
   });
 }

@@ -106,17 +106,17 @@ export async function inspectDown(
   const isUp = await isServed(environment, plan);
   await environment[Symbol.asyncDispose]();
   if (!isUp) return await inspectVolumes(context);
-  throw new KitError(`a Redis node of '${plan.environment.name}' is up`, {
+  throw new KitError(`a Redis node of '${plan.environment.name}' is running`, {
     code: 'RECOVERY_REFUSED',
-    hint: `data is compared where all Redis nodes are down; ${kitCommand('up', plan.environment)} starts those that are`,
+    hint: `data is compared only when all Redis nodes are down; ${kitCommand('up', plan.environment)} starts the missing ones`,
   });
 }
 
 const notDeployedHere = ({ environment }: DockerPlan, hasData: boolean): KitError =>
   new KitError(
     hasData
-      ? `nodes of cluster '${environment.name}' on Docker go by their nodes.conf: their data is not compared`
-      : `environment '${environment.name}' has no data volumes to start from`,
+      ? `nodes of cluster '${environment.name}' on Docker start from their nodes.conf: their data is not compared`
+      : `environment '${environment.name}' has no data volumes`,
     { code: 'RECOVERY_REFUSED', hint: 'docs/runbook.md, "Damaged or lost data"' },
   );
 
@@ -250,9 +250,9 @@ async function recoverVolumes(
 async function requireNoMaster(environment: DockerEnvironment): Promise<void> {
   const master = masterOf(await readRoles(environment));
   if (master === undefined) return;
-  throw new KitError(`${master} is master and runs: its replicas have its data`, {
+  throw new KitError(`${master} is a running master: its replicas copy its data`, {
     code: 'RECOVERY_REFUSED',
-    hint: `${kitCommand('status', environment.topology.environment)} shows what is missing; recovery is for an environment without a master`,
+    hint: `${kitCommand('status', environment.topology.environment)} shows the problem; recovery requires an environment without a master`,
   });
 }
 
@@ -291,7 +291,7 @@ async function setAside(
   const kept = `set-aside.${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
   await runOnVolume(node.dataVolume, SET_ASIDE, [kept, appenddirname, appendfilename, dbfilename], tools);
   progress(
-    `the data of ${nodeId} is kept as ${kept} on volume ${node.dataVolume}; it copies that of the master`,
+    `the data of ${nodeId} is kept as ${kept} on volume ${node.dataVolume}; the node copies the data of the master`,
   );
 }
 

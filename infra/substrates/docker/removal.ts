@@ -52,8 +52,8 @@ async function holdersOf(kind: Kind, id: string): Promise<readonly string[]> {
 }
 
 const inUse = (kind: Kind, name: string, holders: readonly string[], hint: string): KitError =>
-  new KitError(`a ${kind} cannot be removed while a container has it: ${holders.join(', ')}`, {
+  new KitError(`a ${kind} cannot be removed while a container uses it: ${holders.join(', ')}`, {
     code: kind === 'network' ? 'NETWORK_IN_USE' : 'VOLUME_IN_USE',
     where: `${kind} ${name}`,
-    hint: `${hint}; then destroy again`,
+    hint: `${hint}; then retry`,
   });

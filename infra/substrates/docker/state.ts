@@ -208,17 +208,17 @@ function parseState(text: string, where: string): State {
   try {
     return text.trim() === '' ? {} : (JSON.parse(text) as State);
   } catch (cause) {
-    throw unreadable(where, `it is not a Terraform state (${(cause as Error).message})`);
+    throw unreadable(where, `not a Terraform state (${(cause as Error).message})`);
   }
 }
 
 const lastLines = (stderr: string): string =>
-  /Error: (.*)/.exec(stripVTControlCharacters(stderr))?.[1]?.trim() ?? 'Terraform gave no reason';
+  /Error: (.*)/.exec(stripVTControlCharacters(stderr))?.[1]?.trim() ?? 'no reason given by Terraform';
 
 const unreadable = (where: string, why: string): KitError =>
-  new KitError(`Terraform's state cannot be read: ${why}`, {
+  new KitError(`cannot read the Terraform state: ${why}`, {
     code: 'STATE_UNREADABLE',
     where,
-    hint: "see docker.backend of the environment; credentials come by the backend's own variables (TF_HTTP_PASSWORD, PG_CONN_STR, AWS_…)",
+    hint: 'check docker.backend of the environment; credentials are variables of the backend (TF_HTTP_PASSWORD, PG_CONN_STR, AWS_…)',
     exitCode: EXIT.USAGE,
   });

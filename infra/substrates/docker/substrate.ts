@@ -142,9 +142,7 @@ class DockerSubstrate implements Substrate {
       const another = error instanceof KitError && error.code === 'STATE_LOCKED';
       if (!known && !another) {
         await this.#end(plan.environment, true).catch((cause: Error) =>
-          progress(
-            `the next deploy removes what this one left; now it could not be removed: ${cause.message}`,
-          ),
+          progress(`cleanup failed, and the next deploy repeats it: ${cause.message}`),
         );
       }
       throw diskError(error, this.#stateDir);
@@ -220,10 +218,10 @@ class DockerSubstrate implements Substrate {
     const ownership = classifyParts(parts, { owner, known: new Set(), adopted: [] });
     if (ownership.foreign.length > 0)
       return foreignError({ name }, ownership, { stateDir: this.#stateDir, verb: 'down' });
-    return new KitError(`the configuration that '${name}' was deployed with is not known here`, {
+    return new KitError(`the deployed configuration of '${name}' is not available here`, {
       code: 'ENVIRONMENT_UNKNOWN',
       where: environmentDir(this.#stateDir, name),
-      hint: `kit down --env FILE --substrate docker, with the YAML file that it was deployed with`,
+      hint: `kit down --env FILE --substrate docker, with the YAML file of the deploy`,
     });
   }
 
@@ -257,10 +255,10 @@ class DockerSubstrate implements Substrate {
     if (ours.length < plan.nodes.length) return false;
     const changed = await this.#changed(plan);
     if (changed !== undefined) {
-      throw new KitError(`environment '${name}' runs with another configuration: ${changed}`, {
+      throw new KitError(`environment '${name}' is running with another configuration: ${changed}`, {
         code: 'ENVIRONMENT_CHANGED',
         where: environmentDir(this.#stateDir, name),
-        hint: `${cdktfCommand('deploy', plan.environment)}; or end it with its data: ${kitCommand('down', plan.environment)}`,
+        hint: `${cdktfCommand('deploy', plan.environment)}; or stop it and remove its data: ${kitCommand('down', plan.environment)}`,
       });
     }
     return [...found.values()].some(({ State }) => State.Status === 'running');
@@ -322,17 +320,17 @@ class DockerSubstrate implements Substrate {
       throw new KitError(`environment '${environment.name}' is in use by another run`, {
         code: 'ENVIRONMENT_BUSY',
         where: environmentDir(this.#stateDir, environment.name),
-        hint: 'wait until it has finished: the Docker engine has one environment of this name, for all checkouts',
+        hint: 'wait until it has finished: the Docker engine has one environment of this name for all checkouts',
       });
     }
     if (whose !== 'gone') return;
-    progress(`ending '${environment.name}', which a crashed run left`);
+    progress(`stopping '${environment.name}' of a crashed run`);
     await this.#end(environment, true);
   }
 
   #mend(environment: EnvironmentConfig, progress: (line: string) => void = () => {}): void {
     const broken = restoreTruncatedState(environment, this.#stateDir);
-    if (broken !== undefined) progress(`Terraform's state was cut short; it is kept as ${broken}`);
+    if (broken !== undefined) progress(`the Terraform state was truncated; it is kept as ${broken}`);
   }
 
   async #end(environment: EnvironmentConfig, allowDestroy: boolean): Promise<void> {

@@ -12,56 +12,56 @@ const KNOWN_ERRORS = [
   {
     when: /port is already allocated|address already in use|bind for .* failed/i,
     code: 'PORT_IN_USE',
-    what: 'a port that the environment publishes is taken',
-    hint: 'end what listens there (ss -ltnp), or set docker.ports in the environment',
+    what: 'a published port is in use',
+    hint: 'stop the listener (ss -ltnp), or change docker.ports',
   },
   {
     when: /pool overlaps with other one|could not find an available.*address pool|all predefined address pools/i,
     code: 'SUBNET_IN_USE',
-    what: 'the addresses of the data network are taken by another network',
-    hint: 'set docker.subnet in the environment to a free /24, or docker network prune',
+    what: 'another network uses the addresses of the data network',
+    hint: 'set docker.subnet to a free /24, or run docker network prune',
   },
   {
     when: /network with name \S+ already exists/i,
     code: 'NETWORK_EXISTS',
-    what: 'a network of this name is there, and Terraform does not know it',
-    hint: 'kit down --substrate docker removes what an interrupted deploy left; a network of somebody else: docker network rm',
+    what: 'a network of this name exists outside the Terraform state',
+    hint: 'run kit down --substrate docker after an interrupted deploy, or docker network rm for a foreign network',
   },
   {
-    when: /(?:\(local-exec\)|Output): the networks \S+ and \S+ were not there/i,
+    when: /(?:\(local-exec\)|Output): the networks \S+ and \S+ did not exist/i,
     code: 'NETWORKS_LATE',
-    what: 'the engine did not make the networks in time',
-    hint: 'deploy again: it waits for Terraform then, and no longer for the engine',
+    what: 'the engine did not create the networks in time',
+    hint: 'deploy again: the networks are then in the Terraform state',
   },
   {
     when: /error acquiring the state lock/i,
     code: 'STATE_LOCKED',
     what: 'another deploy of this environment is running',
-    hint: 'wait until it has ended; after a crash: terraform force-unlock with the id that the log names',
+    hint: 'wait until it has finished; after a crash, run terraform force-unlock with the id in the log',
   },
   {
     when: /could not connect to|failed to query available provider packages|provider registry|Could not retrieve providers/i,
     code: 'PLUGIN_MISSING',
-    what: "Terraform cannot get the Docker provider's plugin",
+    what: 'Terraform cannot install the Docker provider plugin',
     hint: 'kit doctor --substrate docker',
   },
   {
     when: /unable to (read|find) docker image|pull access denied|no such image|unable to pull image|error pulling image/i,
     code: 'IMAGE_MISSING',
-    what: 'an image is not here and cannot be pulled',
+    what: 'an image is missing and cannot be pulled',
     hint: 'kit images build (or kit bundle load FILE)',
   },
   {
     when: /no space left on device/i,
     code: 'DISK_FULL',
     what: 'the disk is full',
-    hint: 'make room (docker system df), then deploy again: it goes on where it stopped',
+    hint: 'free disk space (docker system df), then deploy again: it resumes',
   },
   {
     when: /container name .* is already in use/i,
     code: 'CONTAINER_EXISTS',
-    what: 'a container that Terraform did not make has the name of one that it is to make',
-    hint: 'kit drift names it; docker rm -f it, then deploy again',
+    what: 'a container outside the Terraform state has the name of a planned one',
+    hint: 'find it with kit drift, remove it with docker rm -f, and deploy again',
   },
   {
     when: /environment '\S+' (on this Docker engine belongs to|was deployed from here)/,
@@ -73,19 +73,19 @@ const KNOWN_ERRORS = [
     when: /cannot be destroyed|prevent_destroy/i,
     code: 'PROTECTED',
     what: 'the environment is protected: its data would be destroyed',
-    hint: 'if that is what you want, set KIT_ALLOW_DESTROY to the name of the environment',
+    hint: 'to destroy it anyway, set KIT_ALLOW_DESTROY to the name of the environment',
   },
   {
     when: /cannot connect to the docker daemon/i,
     code: 'DOCKER_NO_ENGINE',
-    what: 'no Docker engine answers',
-    hint: 'start one (sudo systemctl start docker; or: sudo dockerd &), or name it in DOCKER_HOST',
+    what: 'no Docker engine is reachable',
+    hint: 'start one (sudo systemctl start docker, or sudo dockerd &), or set DOCKER_HOST',
   },
   {
     when: /did not become ready within/i,
     code: 'NOT_HEALTHY',
-    what: 'the containers run, but the environment was not ready in time',
-    hint: 'docker logs of the nodes; then deploy again',
+    what: 'the containers run, but the environment is not ready',
+    hint: 'check docker logs of the nodes, then deploy again',
   },
 ] as const satisfies readonly Problem[];
 
@@ -100,7 +100,7 @@ export function explainTerraformError(verb: string, name: string, output: string
     return new KitError(own, {
       code: found?.code ?? 'SYNTHESIS_FAILED',
       where: where ?? log,
-      hint: hint ?? 'the whole output is in the log of the environment',
+      hint: hint ?? 'see the log of the environment',
       exitCode: EXIT.USAGE,
     });
   }
@@ -110,7 +110,7 @@ export function explainTerraformError(verb: string, name: string, output: string
     {
       code: found?.code ?? 'TERRAFORM_FAILED',
       where: log,
-      hint: found?.hint ?? 'the whole output is in that file; deploying again goes on where it stopped',
+      hint: found?.hint ?? 'see that file; deploying again resumes',
       exitCode: found === undefined ? EXIT.NO_GO : EXIT.USAGE,
     },
   );

@@ -60,7 +60,7 @@ async function readMasters(target: AttachTarget, address: Address): Promise<read
       code: 'ATTACH_CLUSTER_DOWN',
       exitCode: EXIT.UNKNOWN,
       where: `${address.host}:${address.port}`,
-      hint: 'mend that first (CLUSTER INFO, CLUSTER NODES on it); the drills would only measure it',
+      hint: 'repair the cluster first (CLUSTER INFO, CLUSTER NODES)',
     });
   }
   return masters.map(({ address: at, announced, line }, i) => ({
@@ -81,30 +81,30 @@ async function modeOf(redis: Redis): Promise<string | undefined> {
 function refusal({ message }: Error, { host, port }: Address, isNode: boolean): KitError {
   const where = `${host}:${port}`;
   if (isNode && lacksCommand(message)) {
-    return new KitError('the server does not have CLUSTER under its own name', {
+    return new KitError('the server has no command CLUSTER', {
       code: 'ATTACH_COMMAND',
       where,
-      hint: 'it was renamed or removed there (rename-command); without it the slots cannot be asked for',
+      hint: 'remove its rename-command: the slots are read with CLUSTER',
     });
   }
   if (/cluster support disabled|unknown command/i.test(message)) {
-    return new KitError('the server is no node of a Redis Cluster', {
+    return new KitError('the server is not a node of a Redis Cluster', {
       code: 'ATTACH_NO_CLUSTER',
       where,
-      hint: `attach to it as it is: --url redis://${where}`,
+      hint: `use --url redis://${where}`,
     });
   }
   if (!message.startsWith('NOPERM')) {
-    return new KitError(`the server does not say who has which slots: ${message}`, {
+    return new KitError(`the server does not report its slots: ${message}`, {
       code: 'ATTACH_UNREACHABLE',
       exitCode: EXIT.UNKNOWN,
       where,
-      hint: 'look at the network between, and whether the server is loading still',
+      hint: 'check the network, and whether the server is still loading',
     });
   }
-  return new KitError(`the server does not say who has which slots: ${message}`, {
+  return new KitError(`the server does not report its slots: ${message}`, {
     code: 'ATTACH_NOPERM',
     where,
-    hint: 'the user needs +cluster|nodes (and +asking, for slots that are being moved)',
+    hint: 'grant +cluster|nodes to the user (and +asking for migrating slots)',
   });
 }

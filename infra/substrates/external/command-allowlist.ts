@@ -37,9 +37,9 @@ export function aclRule(prefix: string, mode?: AttachTarget['mode']): string {
 export function describeAllowlist(prefix: string): string {
   const { commandsPerSecond, commandsInBusiestSecond, keys, largestValueBytes } = EXTERNAL_LOAD;
   return (
-    `keys ${prefix}* only, ${keys} at most, values up to ${largestValueBytes / 1024} KB, each with a TTL of ` +
+    `only keys ${prefix}*, at most ${keys}, values up to ${largestValueBytes / 1024} KB, each with a TTL of at most ` +
     `${EXTERNAL_TTL_SECONDS} s or less and removed at the end; ${commandsPerSecond} commands a second at most ` +
-    `(${commandsInBusiestSecond} in the busiest one); ` +
+    `(${commandsInBusiestSecond} in the busiest second); ` +
     'no fault, no CONFIG, no FLUSH, no SCAN'
   );
 }
@@ -53,10 +53,10 @@ export function isThisMachine({ host }: Address): boolean {
 export function requireConsent(addresses: readonly Address[], confirmed: boolean, prefix: string): void {
   const far = addresses.find((address) => !isThisMachine(address));
   if (far === undefined || confirmed) return;
-  throw new KitError(`${far.host} is not this machine, and nobody has agreed to load there`, {
+  throw new KitError(`${far.host} is a remote host: load on it must be confirmed`, {
     code: 'ATTACH_UNCONFIRMED',
     exitCode: EXIT.USAGE,
     where: `${far.host}:${far.port}`,
-    hint: `would be sent: ${describeAllowlist(prefix)}. If that is agreed: --yes`,
+    hint: `the run sends: ${describeAllowlist(prefix)}. To confirm: --yes`,
   });
 }

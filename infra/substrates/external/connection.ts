@@ -77,14 +77,14 @@ const MISTAKES: readonly Mistake[] = [
   {
     sign: /^(WRONGPASS|ERR invalid password)/,
     code: 'ATTACH_DENIED',
-    message: 'refuses user and password',
-    hint: (login) => `correct the user and the password; they come from ${CREDENTIALS[login]}`,
+    message: 'rejects the user and password',
+    hint: (login) => `correct the user and password in ${CREDENTIALS[login]}`,
   },
   {
     sign: /^(NOAUTH|ERR AUTH)/,
     code: 'ATTACH_DENIED',
-    message: 'wants other credentials than were given',
-    hint: (login) => `give them by ${CREDENTIALS[login]}; or leave them out where none are set`,
+    message: 'requires other credentials',
+    hint: (login) => `set them with ${CREDENTIALS[login]}, or omit them if the server has none`,
   },
   {
     sign: /DB index is out of range|SELECT is not allowed/,
@@ -95,20 +95,20 @@ const MISTAKES: readonly Mistake[] = [
   {
     sign: /Protocol error|RESP type|wrong version number|packet length too long/i,
     code: 'ATTACH_NOT_REDIS',
-    message: 'is there, but does not speak as a Redis',
-    hint: 'look at host and port; a Redis with TLS needs rediss://, one without redis://',
+    message: 'is reachable, but does not reply like Redis',
+    hint: 'check host and port; TLS needs rediss://, plain text redis://',
   },
   {
     sign: /certificate|CERT_|self.signed/i,
     code: 'ATTACH_DENIED',
-    message: 'shows a certificate that is not trusted',
-    hint: 'give the CA that signed it with --tls-ca FILE, and the host by the name that it is made out to',
+    message: 'presents an untrusted certificate',
+    hint: 'pass its CA with --tls-ca FILE, and use a host name that the certificate covers',
   },
   {
     sign: /^NOPERM/,
     code: 'ATTACH_NOPERM',
-    message: 'does not let this user in to that database',
-    hint: 'give a database that the user may use',
+    message: 'denies this user access to that database',
+    hint: 'use a database that the user may access',
   },
 ];
 
@@ -121,13 +121,13 @@ function explained(error: Error, { host, port }: Address, isTls: boolean, login:
     const who = login === 'sentinel' ? 'the sentinel' : 'the server';
     return new KitError(`${who} ${message}`, { code, where, hint, exitCode: EXIT.USAGE, cause: error });
   }
-  return new KitError(`no answer: ${error.message}`, {
+  return new KitError(`no reply: ${error.message}`, {
     code: 'ATTACH_UNREACHABLE',
     exitCode: EXIT.UNKNOWN,
     where,
     hint: isTls
-      ? 'look at host, port and network; a Redis without TLS needs redis://'
-      : 'look at host, port and network; a Redis with TLS needs rediss://',
+      ? 'check host, port and network; a Redis without TLS needs redis://'
+      : 'check host, port and network; a Redis with TLS needs rediss://',
   });
 }
 

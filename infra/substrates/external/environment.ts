@@ -42,7 +42,7 @@ export class ExternalEnvironment implements Environment {
     };
     this.deviations = [
       `external Redis that somebody else runs: ${describeAllowlist(`${topology.environment.client.namespace}:`)}`,
-      'of the configuration only client.* holds there; how the server is configured is not known',
+      'only client.* of the configuration applies; the server configuration is unknown',
     ];
   }
 
@@ -80,7 +80,7 @@ export class ExternalEnvironment implements Environment {
 
   async #open(nodeId: string): Promise<Redis> {
     const master = (await this.#masters()).find(({ id }) => id === nodeId);
-    if (master === undefined) throw new Error(`${nodeId} is no master any more`);
+    if (master === undefined) throw new Error(`${nodeId} is no longer a master`);
     return connectTo(this.#target, master.address);
   }
 

@@ -43,7 +43,7 @@ export async function checkExternal(target: AttachTarget, prefix: string): Promi
     }
   }
   const [first] = who;
-  if (first === undefined) throw new TypeError('somebody takes writes, or it has been said who does not');
+  if (first === undefined) throw new TypeError('at least one node accepts writes, or the error was thrown');
   return { masters, ...first };
 }
 
@@ -72,18 +72,18 @@ export async function masterOf(target: AttachTarget): Promise<Address> {
     try {
       const named = await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', serviceName);
       if (Array.isArray(named)) return { host: String(named[0]), port: Number(named[1]) };
-      throw preflightError('ATTACH_SERVICE', `knows no master called '${serviceName}'`, address, {
-        hint: 'give its name with --service-name, as SENTINEL MASTERS on it shows it',
+      throw preflightError('ATTACH_SERVICE', `monitors no master '${serviceName}'`, address, {
+        hint: 'set --service-name to a name from SENTINEL MASTERS',
       });
     } catch (error) {
       if (error instanceof KitError) throw error;
       const { message } = error as Error;
       throw /unknown command/i.test(message)
-        ? preflightError('ATTACH_NO_SENTINEL', 'is a Redis and no sentinel', address, {
-            hint: `attach to it as it is: --url redis://${address.host}:${address.port}`,
+        ? preflightError('ATTACH_NO_SENTINEL', 'is a Redis server, not a sentinel', address, {
+            hint: `use --url redis://${address.host}:${address.port}`,
           })
-        : preflightError('ATTACH_NOPERM', `does not say who is master: ${message}`, address, {
-            hint: 'the user on the sentinels (REDIS_SENTINEL_USERNAME) needs +sentinel|get-master-addr-by-name, +sentinel|master and +subscribe',
+        : preflightError('ATTACH_NOPERM', `does not report the master: ${message}`, address, {
+            hint: 'grant the sentinel user (REDIS_SENTINEL_USERNAME) +sentinel|get-master-addr-by-name, +sentinel|master and +subscribe',
           });
     } finally {
       sentinel.disconnect();
@@ -100,8 +100,8 @@ async function sayHello(
 ): Promise<Omit<ReachableRedis, 'masters'>> {
   const reply = await redis.call('HELLO', '2').catch((error: Error) => error);
   if (reply instanceof Error || !Array.isArray(reply)) {
-    throw preflightError('ATTACH_TOO_OLD', `does not answer HELLO: ${String(reply)}`, address, {
-      hint: 'the kit needs Redis 6 or newer, or what behaves like it, with HELLO under its own name',
+    throw preflightError('ATTACH_TOO_OLD', `has an unexpected reply to HELLO: ${String(reply)}`, address, {
+      hint: 'the kit requires Redis 6 or newer, or a compatible server, with the command HELLO',
     });
   }
   const field = (name: string) => String(reply[reply.indexOf(name) + 1]);
@@ -114,16 +114,16 @@ async function sayHello(
   if (field('mode') === 'cluster' && mode !== 'cluster') {
     throw preflightError(
       'ATTACH_CLUSTER',
-      'is a node of a Redis Cluster: most keys would be MOVED to others',
+      'is a node of a Redis Cluster: most keys would be redirected (MOVED)',
       address,
       {
-        hint: `name the cluster instead: --cluster ${at}`,
+        hint: `use --cluster ${at}`,
       },
     );
   }
   if (field('role') !== 'master') {
-    throw preflightError('ATTACH_REPLICA', 'is a replica and takes no writes (READONLY)', address, {
-      hint: 'give the master (INFO replication on this node names it), or its sentinels with --sentinels',
+    throw preflightError('ATTACH_REPLICA', 'is a replica and rejects writes (READONLY)', address, {
+      hint: 'use the master (see INFO replication), or its sentinels with --sentinels',
     });
   }
   return { version: field('version'), server: field('server') };
@@ -166,7 +166,7 @@ async function requireRights(
   if (denied.length > 0) {
     throw preflightError(
       'ATTACH_NOPERM',
-      `does not let this user ${denied.join(', ')} on ${prefix}*`,
+      `denies this user ${denied.join(', ')} on ${prefix}*`,
       address,
       {
         hint: `ACL SETUSER kit on >… ${aclRule(prefix, mode)}`,
@@ -176,7 +176,7 @@ async function requireRights(
   if (absent.length > 0) {
     throw preflightError(
       'ATTACH_COMMAND',
-      `does not have ${absent.join(', ')} under ${absent.length === 1 ? 'its own name' : 'their own names'}`,
+      `has no command ${absent.join(', ')}`,
       address,
       {
         hint: 'renamed or removed there (rename-command), or of another server: the cache client and the drills need it; docs/external.md lists what is sent',
@@ -185,8 +185,8 @@ async function requireRights(
   }
   const [first] = failed;
   if (first !== undefined) {
-    throw preflightError('ATTACH_REFUSED', `takes no writes now: ${first}`, address, {
-      hint: 'mend that first; the drills would only measure it',
+    throw preflightError('ATTACH_REFUSED', `currently rejects writes: ${first}`, address, {
+      hint: 'repair the server first',
       exitCode: EXIT.UNKNOWN,
     });
   }

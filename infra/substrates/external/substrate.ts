@@ -14,7 +14,7 @@ export function externalSubstrate(target: AttachTarget): Substrate {
   return {
     name: 'external',
     async plan({ redis }: Topology): Promise<readonly PlanStep[]> {
-      return redis.map(({ id }) => ({ action: 'keep', nodeId: id, detail: 'somebody else runs it' }));
+      return redis.map(({ id }) => ({ action: 'keep', nodeId: id, detail: 'external Redis' }));
     },
     async apply(topology: Topology, { progress }: ApplyOptions): Promise<Environment> {
       const prefix = prefixOf(topology);

@@ -193,11 +193,11 @@ function registryDir(): string {
 function requireTemporaryDir(): void {
   const because = unwritableBecause(tmpdir());
   if (because === undefined) return;
-  throw new KitError(`the directory for temporary files cannot be used: ${because}`, {
+  throw new KitError(`the directory for temporary files is not usable: ${because}`, {
     code: 'TMPDIR_UNUSABLE',
     exitCode: EXIT.UNKNOWN,
     where: tmpdir(),
-    hint: 'set TMPDIR to a directory that this user may write',
+    hint: 'set TMPDIR to a directory that is writable for this user',
   });
 }
 
@@ -263,15 +263,15 @@ function addressesInUse(refused: readonly string[], topology: Topology): KitErro
   const everywhere = isPortTakenEverywhere(refused);
   return new KitError(
     everywhere
-      ? `no loopback address has ports ${redis.port} and ${sentinel.port} free: ${refused.at(-1)}`
+      ? `ports ${redis.port} and ${sentinel.port} are in use on every loopback address: ${refused.at(-1)}`
       : (refused[0] ?? 'no address block is free'),
     {
       code: 'ADDRESS_IN_USE',
       exitCode: EXIT.UNKNOWN,
       where: `environment '${name}'`,
       hint: everywhere
-        ? `find it with: ss -ltnp 'sport = :${redis.port} or sport = :${sentinel.port}'; end it, or set redis.port and sentinel.port to free ones`
-        : 'end what listens there, or leave the choice of the block to the kit',
+        ? `find it with: ss -ltnp 'sport = :${redis.port} or sport = :${sentinel.port}'; stop it, or set redis.port and sentinel.port to free ports`
+        : 'stop the listener, or let the kit choose the block',
     },
   );
 }

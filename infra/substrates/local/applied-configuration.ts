@@ -43,7 +43,7 @@ export function appliedOf(
   const refused = secrets === undefined ? [] : refusedPasswords(topology, secrets, context);
   const passwords = refused.map(
     (user) =>
-      `passwords: the nodes do not accept today's password of ${user} (${secretsFile(config.name, context.stateDir)}, or a variable KIT_…_PASSWORD)`,
+      `passwords: the nodes reject the current password of ${user} (${secretsFile(config.name, context.stateDir)} or a variable KIT_…_PASSWORD)`,
   );
   return {
     topology,
@@ -109,15 +109,15 @@ export function changedConfiguration(
 ): KitError {
   const differences = applied === undefined ? [] : configDifferences(applied, asked);
   const what = differences.length === 0 ? '' : `: ${differences.join('; ')}`;
-  return new KitError(`environment '${name}' runs with another configuration${what}`, {
+  return new KitError(`environment '${name}' is running with another configuration${what}`, {
     code: 'ENVIRONMENT_CHANGED',
-    hint: `configure what runs, or end it first, with its data: kit down --env ${name}`,
+    hint: `restore the running configuration, or stop the environment and remove its data: kit down --env ${name}`,
   });
 }
 
 function unknownConfiguration(name: string): KitError {
-  return new KitError(`environment '${name}' runs, and its configuration of today cannot be read`, {
+  return new KitError(`environment '${name}' is running, and its current configuration is invalid`, {
     code: 'ENVIRONMENT_CHANGED',
-    hint: `repair the configuration, or end it with its data: kit down --env ${name}`,
+    hint: `correct the configuration, or stop the environment and remove its data: kit down --env ${name}`,
   });
 }

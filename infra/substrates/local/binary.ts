@@ -47,9 +47,9 @@ export async function findRedisBinary(request: BinaryRequest): Promise<RedisBina
   await installRedisServer(request);
   const installed = await searchBinary(request);
   if (installed === undefined) {
-    throw new KitError('apt-get installed redis-tools, but it holds no usable redis-server', {
+    throw new KitError('redis-tools was installed, but contains no usable redis-server', {
       code: 'REDIS_NOT_FOUND',
-      hint: `install ${SUPPORTED_SERVERS} and put its server on the search path, or name it with KIT_SERVER`,
+      hint: `install ${SUPPORTED_SERVERS} in PATH, or set KIT_SERVER to its server`,
       exitCode: 3,
     });
   }
@@ -65,7 +65,7 @@ async function locateBinary(request: BinaryRequest): Promise<string | undefined>
     throw new KitError(`'${name}' does not exist`, {
       code: 'REDIS_NOT_FOUND',
       ...(request.named === undefined && { where: `${variable?.origin} KIT_SERVER` }),
-      hint: 'name an executable redis-server or valkey-server, or none to have one looked up',
+      hint: 'set KIT_SERVER to an executable redis-server or valkey-server, or unset it',
     });
   }
   return named;
@@ -113,7 +113,7 @@ export async function probeBinary(
         code: 'REDIS_UNUSABLE',
         exitCode: EXIT.UNKNOWN,
         where: path,
-        hint: `put a server of ${SUPPORTED_SERVERS} first on the search path (PATH), or name it with KIT_SERVER`,
+        hint: `put a server of ${SUPPORTED_SERVERS} first in PATH, or set KIT_SERVER to it`,
       },
     );
   }
@@ -122,7 +122,7 @@ export async function probeBinary(
       code: 'REDIS_TOO_OLD',
       exitCode: EXIT.UNKNOWN,
       where: path,
-      hint: 'install a newer one and name it with KIT_SERVER, or put it first on the search path (PATH)',
+      hint: 'install a newer one and put it first in PATH, or set KIT_SERVER to it',
     });
   }
   const [defragmentation, tls] = await Promise.all(

@@ -63,14 +63,14 @@ async function loadedContent(
   const identity = await identify(daemon.pid);
   let redis: Redis | undefined;
   try {
-    const what = 'a copy of the data to be loaded';
+    const what = 'the copy of the data to load';
     await until({ what, timeoutMs: LOAD_TIMEOUT_MS, intervalMs: 50, signal }, async () => {
       if (!daemon.running)
         throw new KitError('its server ended', { code: 'NODE_DIED', exitCode: EXIT.UNKNOWN });
       redis ??= await connectToSocket(socket);
       return (await infoOf(redis, 'persistence')).get('loading') === '0' ? undefined : 'it is loading';
     });
-    if (redis === undefined) throw new TypeError('connected, or the wait has ended otherwise');
+    if (redis === undefined) throw new TypeError('connected when the wait succeeds');
     const keyspace = [...(await infoOf(redis, 'keyspace')).values()];
     const keys = keyspace.reduce((sum, text) => sum + Number(/keys=(\d+)/.exec(text)?.[1] ?? 0), 0);
     return { keys, digest: String(await redis.call('DEBUG', 'DIGEST')) };

@@ -25,7 +25,7 @@ const HEALTH_TIMEOUT_MS = 20_000;
 
 /** Waits until the node answers and has loaded its data. */
 export async function awaitAnswer(health: HealthContext, nodeId: string): Promise<void> {
-  await awaitNode(health, nodeId, `${nodeId} to answer`, async () => {
+  await awaitNode(health, nodeId, `${nodeId} to reply`, async () => {
     const redis = await health.admin.get(nodeId);
     const loading = (await infoOf(redis, 'persistence')).get('loading');
     return loading === '1' ? 'it is loading its data' : undefined;
@@ -71,7 +71,7 @@ export async function awaitSentinel(health: HealthContext, nodeId: string, maste
   await awaitNode(
     health,
     nodeId,
-    `${nodeId} to see its master, replicas and the other sentinels`,
+    `${nodeId} to detect its master, replicas and the other sentinels`,
     async () => {
       const redis = await admin.get(nodeId);
       const seen = fieldsOf(await redis.call('SENTINEL', 'MASTER', service));

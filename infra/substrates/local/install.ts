@@ -44,18 +44,16 @@ export async function installRedisServer(request: InstallRequest): Promise<void>
   const progress = request.progress ?? (() => {});
   if (host.packages !== 'apt-get' || !host.root) throw missingRedis(host);
   const apt = async (...args: string[]) => (request.run ?? runProgram)(aptRequest(request, args));
-  progress(
-    'redis-server is missing: installing the package redis-tools with apt-get (no service is started)',
-  );
+  progress('redis-server not found: installing redis-tools with apt-get (no service is started)');
   const first = await apt('install', '-y', '--no-install-recommends', 'redis-tools');
   if (first.exitCode === 0) return;
-  progress('apt-get found no usable package list: running apt-get update first');
+  progress('no usable package list: running apt-get update');
   const update = await apt('update');
   const second = await apt('install', '-y', '--no-install-recommends', 'redis-tools');
   if (second.exitCode === 0) return;
-  throw new KitError(`apt-get could not install redis-tools: ${lastLine(second.stderr || update.stderr)}`, {
+  throw new KitError(`apt-get failed to install redis-tools: ${lastLine(second.stderr || update.stderr)}`, {
     code: 'REDIS_NOT_FOUND',
-    hint: `see why with: ${BY_HAND['apt-get']}; or put a redis-server of 7.0 or newer on the search path`,
+    hint: `run ${BY_HAND['apt-get']} for details, or put a redis-server 7.0 or newer in PATH`,
     exitCode: EXIT.UNKNOWN,
   });
 }
@@ -63,9 +61,9 @@ export async function installRedisServer(request: InstallRequest): Promise<void>
 /** Names the packages to install on this system. */
 export function missingRedis(host: HostKind): KitError {
   const byHand = host.packages === undefined ? 'install Redis 7.0 or newer' : BY_HAND[host.packages];
-  return new KitError('redis-server is not on the search path', {
+  return new KitError('redis-server not found in PATH', {
     code: 'REDIS_NOT_FOUND',
-    hint: host.packages === 'apt-get' ? `${byHand}, as root; kit up does it when it runs as root` : byHand,
+    hint: host.packages === 'apt-get' ? `run ${byHand} as root; kit up does so when it runs as root` : byHand,
     exitCode: EXIT.UNKNOWN,
   });
 }

@@ -105,7 +105,7 @@ export function diedAtStart(context: LocalContext, nodeId: string): KitError {
   const { host, port } = addressOf(context, nodeId);
   if (freeBytes(context.dir) < ROOM_FOR_A_LOG_BYTES) return diskFull(context.dir);
   const log = tailOf(nodeFiles(context, nodeId).log);
-  return new KitError(`${nodeId} ended before it answered; ${log}`, {
+  return new KitError(`${nodeId} exited before it replied; ${log}`, {
     code: 'NODE_DIED',
     where: `${host}:${port}`,
     ...(couldNotLoad(log) && { hint: 'docs/runbook.md, "Damaged or lost data"' }),

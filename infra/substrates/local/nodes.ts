@@ -72,7 +72,7 @@ export class LocalNodes implements Running, AsyncDisposable {
     const identity = this.#running(nodeId);
     if (!(await signalProcess(identity, 'SIGKILL'))) throw notRunning(nodeId);
     if (!(await awaitState(identity, 'gone', SIGNAL_TIMEOUT_MS))) {
-      throw notObserved(nodeId, 'end after SIGKILL');
+      throw notObserved(nodeId, 'exit after SIGKILL');
     }
     this.admin.drop(nodeId);
     updateLedger(this.context.stateDir, this.name, (ledger) => {

@@ -16,7 +16,7 @@ export async function planSteps(
 ): Promise<readonly PlanStep[]> {
   const wanted = nodesOf(topology).map(({ id }) => id);
   if (ledger === undefined) {
-    return wanted.map((nodeId) => ({ action: 'create', nodeId, detail: 'nothing runs yet' }));
+    return wanted.map((nodeId) => ({ action: 'create', nodeId, detail: 'not running' }));
   }
   const changed = ledger.configHash !== configHashOf(topology);
   const steps = wanted.map(async (nodeId): Promise<PlanStep> => {

@@ -193,15 +193,15 @@ async function nodesFileFor(nodes: LocalNodes, node: RedisNode, signal?: AbortSi
   const peers = await runningPeers(nodes, node.id);
   if (peers.length === 0) throw lostNodesFile(context, node.id, 'no other node runs');
   let nodesText = '';
-  const what = `another node to have the slots of ${node.id}'s shard`;
+  const what = `another node to own the slots of the shard of ${node.id}`;
   await until({ what, timeoutMs: TAKEOVER_TIMEOUT_MS, intervalMs: 100, signal }, async () => {
     const redis = await nodes.admin.get(peers[0] as string);
     const view = String(await redis.call('CLUSTER', 'NODES'));
     const lines = parseClusterNodes(view);
     const self = lines.find(({ address }) => address.host === own.host && address.port === own.port);
-    if (self === undefined) throw lostNodesFile(context, node.id, `${peers[0]} does not know it`);
+    if (self === undefined) throw lostNodesFile(context, node.id, `${peers[0]} does not list it`);
     const owner = slotOwners(lines)[slot];
-    if (owner === undefined || owner === self.id) return 'they are still its own';
+    if (owner === undefined || owner === self.id) return 'it still owns them';
     const info = String(await redis.call('CLUSTER', 'INFO'));
     nodesText = rejoiningNodes(
       view,
@@ -236,10 +236,10 @@ function redisNode(context: LocalContext, nodeId: string): RedisNode {
  * current owner.
  */
 function lostNodesFile(context: LocalContext, nodeId: string, why: string): KitError {
-  return new KitError(`${nodeId} has lost its ${NODES_FILE}, and ${why}: which slots it had is not known`, {
+  return new KitError(`${nodeId} has lost its ${NODES_FILE}, and ${why}: its slots are unknown`, {
     code: 'NODES_FILE_LOST',
     where: nodesFile(context, nodeId),
-    hint: `kit up --env ${context.topology.environment.name} starts the other nodes first; or put the file back`,
+    hint: `kit up --env ${context.topology.environment.name} starts the other nodes first; or restore the file`,
     exitCode: EXIT.UNKNOWN,
   });
 }

@@ -90,7 +90,7 @@ export async function startFromBest(nodes: LocalNodes, options: RecoverOptions):
       await startAlone(nodes, first, resolved, options);
     } catch (error) {
       if (!(error instanceof KitError) || error.code !== 'NODE_DIED' || died.has(first)) throw error;
-      died.set(first, 'its server ended while it loaded the data');
+      died.set(first, 'its server exited while it loaded the data');
       options.progress(error.message);
       continue;
     }
@@ -105,7 +105,7 @@ export async function requireDown(nodes: LocalNodes): Promise<void> {
   if (running.length === 0) return;
   throw new KitError(`${running.join(', ')} of '${nodes.name}' ${running.length === 1 ? 'runs' : 'run'}`, {
     code: 'RECOVERY_REFUSED',
-    hint: `data is compared where all Redis nodes are down; kit up --env ${nodes.name} starts those that are`,
+    hint: `data is compared only when all Redis nodes are down; kit up --env ${nodes.name} starts the missing ones`,
   });
 }
 
@@ -127,15 +127,15 @@ export async function endWithoutMaster(
   progress: (line: string) => void,
 ): Promise<void> {
   if (master !== undefined) {
-    throw new KitError(`${master} is master and runs: its replicas have its data`, {
+    throw new KitError(`${master} is a running master: its replicas copy its data`, {
       code: 'RECOVERY_REFUSED',
-      hint: `kit status --env ${nodes.name} shows what is missing; recovery is for an environment without a master`,
+      hint: `kit status --env ${nodes.name} shows the problem; recovery requires an environment without a master`,
     });
   }
   for (const id of ids) {
     const identity = nodes.processes().get(id);
     if (identity === undefined || !(await isAlive(identity))) continue;
-    progress(`ending ${id}, to read its data`);
+    progress(`stopping ${id} to read its data`);
     nodes.admin.drop(id);
     await endProcess(identity, END_GRACE_MS);
   }
@@ -182,7 +182,7 @@ async function startAlone(
       if (identity === undefined || !(await isAlive(identity))) throw diedAtStart(nodes.context, first);
       return (await actingMaster(nodes)) === first
         ? undefined
-        : `${(await resolveMaster(nodes)).nodeId} is the one they name`;
+        : `they name ${(await resolveMaster(nodes)).nodeId}`;
     },
   );
 }
@@ -190,7 +190,7 @@ async function startAlone(
 /** Waits until no sentinel reports the master as down: otherwise it may promote a replica as soon as one appears. */
 async function awaitSeenUp(nodes: LocalNodes, signal?: AbortSignal): Promise<void> {
   const { topology } = nodes.context;
-  const what = 'the running sentinels to see that the master is up';
+  const what = 'the running sentinels to detect the master';
   await until({ what, timeoutMs: failoverBoundMs(topology), intervalMs: 50, signal }, async () => {
     for (const { id, state } of await nodes.status()) {
       if (state !== 'running' || nodeOf(nodes.context, id).role !== 'sentinel') continue;
@@ -264,5 +264,5 @@ export function setAside(context: LocalContext, nodeId: string, progress: (line:
   } catch (error) {
     throw diskError(error, data);
   }
-  progress(`the data of ${nodeId} is kept as ${kept}; it copies that of the master`);
+  progress(`the data of ${nodeId} is kept as ${kept}; the node copies the data of the master`);
 }

@@ -155,7 +155,7 @@ export async function resumeAll(
   }
   const { gone, paused } = await resumePausedNodes(nodes);
   if (paused.length > 0) progress(`continued ${paused.join(', ')}`);
-  if (gone.length > 0) progress(`starting again ${gone.join(', ')}`);
+  if (gone.length > 0) progress(`restarting ${gone.join(', ')}`);
   const cluster = clusterView({
     topology: nodes.context.topology,
     admin: (nodeId) => nodes.admin.get(nodeId),
@@ -230,7 +230,7 @@ function watchMaster(nodes: LocalNodes, master: string, moved: AbortController):
     readRoles(roleSource(nodes)).then(
       (state) => {
         const isSame = state.kind === 'unconfirmed' || (state.kind === 'stable' && state.master === master);
-        if (!isSame) moved.abort(new Error(`${master} is not the only master any more`));
+        if (!isSame) moved.abort(new Error(`${master} is no longer the only master`));
       },
       () => undefined,
     );

@@ -31,7 +31,7 @@ export async function startNode(
   const node = nodeOf(nodes.context, nodeId);
   const recorded = nodes.processes().get(nodeId);
   if (recorded !== undefined && (await isAlive(recorded))) {
-    throw new KitError(`${nodeId} is running already`, { code: 'NODE_RUNNING', exitCode: EXIT.UNKNOWN });
+    throw new KitError(`${nodeId} is already running`, { code: 'NODE_RUNNING', exitCode: EXIT.UNKNOWN });
   }
   // Its nodes.conf has its former role; the other nodes send the current one before it takes a command (cluster.c waits
   // 2 s for that).
@@ -68,7 +68,7 @@ async function requireMostRecent(
   const { name } = context.topology.environment;
   throw new KitError(`${nodeId} does not start as master: ${choice.reason}`, {
     code: 'STALE_MASTER',
-    hint: `kit up --env ${name} starts from the node with the most recent data, kit recover --env ${name} shows what each node has`,
+    hint: `kit up --env ${name} starts from the node with the most recent data, kit recover --env ${name} shows the data of each node`,
     exitCode: EXIT.UNKNOWN,
   });
 }
@@ -81,7 +81,7 @@ async function failedOver(nodes: LocalNodes, nodeId: string, signal?: AbortSigna
   let successor: string | undefined;
   await until(
     {
-      what: `the sentinels to name another master than ${nodeId}, which comes back without being one`,
+      what: `the sentinels to name another master than the restarted ${nodeId}`,
       timeoutMs: failoverBoundMs(nodes.context.topology),
       intervalMs: 50,
       signal,

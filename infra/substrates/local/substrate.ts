@@ -172,7 +172,7 @@ class LocalSubstrate implements Substrate {
         code: 'ENVIRONMENT_BUSY',
         exitCode: EXIT.UNKNOWN,
         where: stateDir,
-        hint: 'wait until it has finished, or work in another checkout',
+        hint: 'wait until it has finished, or use another checkout',
       });
     }
     requireSame(topology, ledger);
@@ -204,9 +204,9 @@ function requireSamePasswords({ topology, secrets, stateDir, dir }: LocalContext
   const [refused, ...more] = refusedPasswords(topology, secrets, { dir });
   if (refused === undefined) return;
   const { name } = topology.environment;
-  throw new KitError(`the nodes do not accept today's password of ${[refused, ...more].join(', ')}`, {
+  throw new KitError(`the nodes reject the current password of ${[refused, ...more].join(', ')}`, {
     code: 'SECRETS_CHANGED',
     where: secretsFile(name, stateDir),
-    hint: `put the former secrets.json back, or unset KIT_…_PASSWORD; or end the environment with its data: kit down --env ${name}`,
+    hint: `restore the former secrets.json, unset KIT_…_PASSWORD, or stop the environment and remove its data: kit down --env ${name}`,
   });
 }

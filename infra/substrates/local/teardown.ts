@@ -25,9 +25,9 @@ export async function acquireEnvironmentLock(
   options: Pick<LockOptions, 'signal' | 'makesRoom'> = {},
 ): Promise<Disposable> {
   if (!/^[a-z][a-z0-9-]{0,30}$/.test(name)) {
-    throw new KitError(`'${name}' is not a name of an environment`, {
+    throw new KitError(`must be the name of an environment, got '${name}'`, {
       code: 'CONFIG_INVALID',
-      hint: 'lower-case letters, digits and dashes, 31 at most',
+      hint: 'at most 31 lower-case letters, digits and dashes',
     });
   }
   makePrivateDir(join(stateDir, 'environments'));
@@ -108,7 +108,7 @@ export async function endLeftOvers(
   const swept: string[] = [];
   for (const { environment } of listLedgers(stateDir)) {
     if (await endIfLeftOver(stateDir, environment)) {
-      progress(`ended what a run that did not finish had left of '${environment}'`);
+      progress(`cleaned up '${environment}' after a run that did not finish`);
       swept.push(environment);
     }
   }

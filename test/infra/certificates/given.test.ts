@@ -79,19 +79,24 @@ describe('provided certificates', () => {
 
   it.each([
     ['no file', () => ({ ...given(), cert: '/nowhere/node.crt' }), 'CERTIFICATE_UNREADABLE', 'ENOENT'],
-    ['a key that everybody may read', () => given({ mode: 0o644 }), 'CERTIFICATE_KEY_EXPOSED', 'everybody'],
-    ['something else than a certificate', () => given({ cert: 'DER' }), 'CERTIFICATE_INVALID', 'PEM form'],
     [
-      'a block that is no certificate',
+      'a key that is readable by other users',
+      () => given({ mode: 0o644 }),
+      'CERTIFICATE_KEY_EXPOSED',
+      'other users',
+    ],
+    ['a file that is not a certificate', () => given({ cert: 'DER' }), 'CERTIFICATE_INVALID', 'PEM format'],
+    [
+      'an invalid certificate block',
       () => given({ ca: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n' }),
       'CERTIFICATE_INVALID',
-      'not a certificate',
+      'only certificates',
     ],
     [
-      'something else than a key',
+      'a file that is not a key',
       () => given({ key: 'secret text' }),
       'CERTIFICATE_INVALID',
-      'no private key',
+      'must contain a private key',
     ],
     ['a key with a passphrase', () => given({ key: lockedKey() }), 'CERTIFICATE_INVALID', 'passphrase'],
     [
@@ -157,7 +162,7 @@ describe('an environment with provided certificates', () => {
   it('is rejected by the schema without TLS', () => {
     const config = { ...singleConfiguration('given'), security: { tls: false, certificates: given() } };
     expect(environmentSchema.safeParse(config).error?.issues[0]?.message).toContain(
-      "'security.tls' is false",
+      'while security.tls is false',
     );
   });
 });

@@ -59,7 +59,7 @@ describe('a lock', () => {
     writeFileSync(path, JSON.stringify(await ownProcess()));
     await expect(acquireLock(path, { ...options, timeoutMs: 50 })).rejects.toMatchObject({
       code: 'LOCKED',
-      message: `the thing: process ${process.pid} has held it for too long`,
+      message: `the thing: process ${process.pid} has held the lock for too long`,
       where: path,
     });
   });

@@ -45,7 +45,7 @@ describe('a planned switchover', () => {
   it('reports its steps', async () => {
     const lines: string[] = [];
     const { from, to } = await switchover(environment, { progress: (line) => lines.push(line) });
-    expect(lines).toEqual([`every replica has all that ${from} took`, `${to} is master`]);
+    expect(lines).toEqual([`every replica has all writes of ${from}`, `${to} is master`]);
   });
 
   it('that is aborted before the failover begins leaves the old master writable', async () => {

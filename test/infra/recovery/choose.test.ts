@@ -145,7 +145,7 @@ describe('the start of an environment', () => {
     expect(choose([usable('redis-1', 80), ...others])).toMatchObject({
       kind: 'start',
       nodeId: 'redis-3',
-      reason: 'redis-1 is named master; redis-3 has more',
+      reason: 'redis-1 is named master; redis-3 has more data',
     });
     expect(choose([empty('redis-1'), ...others])).toMatchObject({ nodeId: 'redis-3' });
     expect(choose([damaged('redis-1'), ...others])).toMatchObject({
@@ -164,7 +164,7 @@ describe('the start of an environment', () => {
       kind: 'ask',
       candidates: ['redis-2', 'redis-3'],
       reason: expect.stringMatching(
-        /^redis-1 has no data; it is not proven which of redis-2 and redis-3 has more/,
+        /^redis-1 has no data; cannot determine which of redis-2 and redis-3 has more data/,
       ),
     });
   });

@@ -162,7 +162,7 @@ describe('the health check of a cluster', () => {
     [
       'one mind',
       (id: string, it: string) => (id === 'redis-2' ? it.replace(' 0-5460', ' 0-5459') : it),
-      'the nodes are not of one mind about who serves which slots',
+      'the nodes disagree on the slot owners',
     ],
     [
       'a replica',

@@ -12,7 +12,9 @@ it.each([
   await using redis = await RedisProcess.start({ conf: [directive] });
   await expect(loadFunctions(['redis-1'], async () => redis.admin())).rejects.toMatchObject({
     code: 'FUNCTIONS_REFUSED',
-    message: expect.stringMatching(new RegExp(`^redis-1 does not take the client's functions: ${reply} `)),
+    message: expect.stringMatching(
+      new RegExp(`^redis-1 rejects the function library of the client: ${reply} `),
+    ),
     hint: expect.stringContaining('kit status'),
   });
 });

@@ -27,7 +27,7 @@ describe('the doctor', () => {
     const checks = checkMachine(sound);
     expect(checks.map(({ state }) => state)).toEqual(Array(checks.length).fill('ok'));
     expect(checks.every(({ remedy }) => remedy === '')).toBe(true);
-    expect(checks.at(-1)?.found).toBe('nothing left over; running: dev');
+    expect(checks.at(-1)?.found).toBe('no leftover environments; running: dev');
   });
 
   it.each([
@@ -61,8 +61,8 @@ describe('the doctor', () => {
       'fail',
       { environments: new KitError('cannot be read (EACCES)', { code: 'STATE_UNREADABLE' }) },
     ],
-    ['state-directory', 'fail', { stateDirProblem: '/ cannot be written to (EROFS)' }],
-    ['temporary-directory', 'fail', { temporaryDirProblem: '/tmp/file is no directory' }],
+    ['state-directory', 'fail', { stateDirProblem: '/ is not writable (EROFS)' }],
+    ['temporary-directory', 'fail', { temporaryDirProblem: '/tmp/file must be a directory' }],
   ] as const)('reports %s: %s', (id, state, change) => {
     const wrong = checkMachine({ ...sound, ...change } as MachineFacts).filter(
       (check) => check.state !== 'ok',
@@ -79,7 +79,7 @@ describe('the doctor', () => {
       openFilesLimit: undefined,
     };
     const checks = checkMachine(elsewhere);
-    expect(checks.filter(({ found }) => found === 'not a matter of this system')).toHaveLength(3);
+    expect(checks.filter(({ found }) => found === 'not applicable on this system')).toHaveLength(3);
   });
 
   it('checks this machine', async () => {
@@ -90,7 +90,7 @@ describe('the doctor', () => {
     );
     const checks = await doctor(() => localFacts({ stateDir: state.path }));
     expect(checks.find(({ id }) => id === 'redis-server')?.state).toBe('ok');
-    expect(checks.at(-1)?.found).toBe('nothing left over; running: doctor');
+    expect(checks.at(-1)?.found).toBe('no leftover environments; running: doctor');
     const missing = join(state.path, 'nowhere');
     const without = await doctor(() => localFacts({ stateDir: state.path, redisServer: missing }));
     expect(without.find(({ id }) => id === 'redis-server')).toMatchObject({

@@ -22,7 +22,7 @@ export function checkText(text: string, servers: readonly ServerVersion[], mode:
   const remedy =
     text.startsWith('\ufffd\ufffd') || text.charCodeAt(1) === 0
       ? 'save it as UTF-8 (this may be UTF-16)'
-      : 'give a redis.conf, valkey.conf or sentinel.conf';
+      : 'pass a redis.conf, valkey.conf or sentinel.conf';
   const lines = parseConf(start)
     .filter(({ name }) => name !== undefined)
     .slice(0, LINES_MAX);

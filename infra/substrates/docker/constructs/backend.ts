@@ -23,6 +23,6 @@ export class ConfiguredBackend extends TerraformBackend {
 
   // An environment is one stack: no stack reads the state of another one.
   override getRemoteStateDataSource(): TerraformRemoteState {
-    throw new Error('an environment needs nothing of another stack');
+    throw new Error('an environment must not depend on another stack');
   }
 }

@@ -83,7 +83,7 @@ export class Network extends Construct {
 /** Returns a shell command that polls the engine until all networks exist. */
 const awaitNetworks = (names: readonly string[]): string => {
   const ask = `docker network inspect ${names.join(' ')} >/dev/null 2>&1`;
-  const late = `the networks ${names.join(' and ')} were not there after ${PATIENCE_SECONDS} s`;
+  const late = `the networks ${names.join(' and ')} did not exist after ${PATIENCE_SECONDS} s`;
   return [
     `end=$(($(date +%s) + ${PATIENCE_SECONDS}))`,
     `until ${ask}; do [ $(date +%s) -lt $end ] || { echo "${late}" >&2; exit 1; }; sleep 0.1; done`,

@@ -46,7 +46,7 @@ export class Readiness extends Construct {
           {
             // Not `== 0`: cdktf's operators drop a zero.
             condition: Op.lt(TerraformSelf.getNumber('exit_code'), 1),
-            errorMessage: 'the environment did not become ready within 60 s: see `docker logs` of its nodes',
+            errorMessage: 'environment not ready within 60 s: see `docker logs` of its nodes',
           },
         ],
       },

@@ -118,7 +118,7 @@ describe('the redis.conf of a node', () => {
   ])('of a machine with %i cores has %s io-threads of 4, and states it', (cores, given) => {
     const { text, deviations } = redis('production', { cores, tls: true });
     expect(value(text, 'io-threads')).toEqual([given]);
-    expect(deviations).toEqual([`io-threads 4 became ${given}: the machine has ${cores} cores`]);
+    expect(deviations).toEqual([`io-threads 4 reduced to ${given}: the machine has ${cores} cores`]);
   });
 
   it('leaves one core free of io-threads', () => {
@@ -130,7 +130,7 @@ describe('the redis.conf of a node', () => {
   it('omits activedefrag when the binary lacks it, and states it', () => {
     const { text, deviations } = redis('dev', { facts: { ...able, activedefrag: false } });
     expect(value(text, 'activedefrag')).toEqual([]);
-    expect(deviations[0]).toContain('activedefrag is left out');
+    expect(deviations[0]).toContain('activedefrag is omitted');
     expect(value(redis('dev', { flags: { 'redis.activedefrag': false } }).text, 'activedefrag')).toEqual([
       'no',
     ]);
@@ -147,7 +147,7 @@ describe('the redis.conf of a node', () => {
     const old = redis('dev', { flags });
     expect(value(old.text, 'set-max-listpack-entries')).toEqual([]);
     expect(old.deviations).toEqual([
-      'set-max-listpack-entries is left out: it is in Redis 7.2 and newer, Valkey, this is Redis 7.0.15',
+      'set-max-listpack-entries is omitted: it requires Redis 7.2 and newer, Valkey, got Redis 7.0.15',
     ]);
     expect(value(old.text, 'hz')).toEqual(['20']);
     expect(value(old.text, 'client-output-buffer-limit')).toEqual(['pubsub 1mb 1mb 60']);

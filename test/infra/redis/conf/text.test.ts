@@ -83,6 +83,6 @@ describe('applying changes to a base file', () => {
       ],
       'Here',
     );
-    expect(text).toBe('# reason\n# port: left out, no\nsave 1 1\nsave 2 2\n# end\n');
+    expect(text).toBe('# reason\n# port: omitted, no\nsave 1 1\nsave 2 2\n# end\n');
   });
 });

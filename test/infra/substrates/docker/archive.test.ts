@@ -34,5 +34,5 @@ it('an archive depends only on its files, not on their order', () => {
 });
 
 it('a name that the format cannot hold is rejected', () => {
-  expect(() => tarOf([{ path: 'x'.repeat(101), text: '' }])).toThrow('longer than 100 bytes');
+  expect(() => tarOf([{ path: 'x'.repeat(101), text: '' }])).toThrow('at most 100 bytes');
 });

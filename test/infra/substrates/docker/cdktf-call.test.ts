@@ -41,9 +41,7 @@ describe('the command line of cdktf', () => {
         expect.objectContaining({
           code: 'STACK_UNKNOWN',
           message: expect.stringContaining(line.replace(/ -\S+/g, '')),
-          hint: expect.stringContaining(
-            'dev, staging, production; with a YAML file of your own: KIT_STACKS=',
-          ),
+          hint: expect.stringContaining('dev, staging, production; for your own YAML file: KIT_STACKS='),
         }),
       );
     },

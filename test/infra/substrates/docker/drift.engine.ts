@@ -61,14 +61,14 @@ async function planned(): Promise<Readonly<Record<string, NextApply>>> {
   return Object.fromEntries(
     steps
       .filter(({ address }) => !/readiness_ready|process-limit_pids/.test(address))
-      .map(({ action, address }) => [nameOf(address), ACTIONS[action] ?? 'leaves it as it is']),
+      .map(({ action, address }) => [nameOf(address), ACTIONS[action] ?? 'does not change it']),
   );
 }
 /** Actions of Terraform that the findings predict; none for differences that Terraform ignores. */
 const claimed = (found: readonly DriftFinding[]): Readonly<Record<string, NextApply>> =>
   Object.fromEntries(
     found
-      .filter(({ nextApply }) => nextApply !== 'leaves it as it is' && nextApply !== 'fills it again')
+      .filter(({ nextApply }) => nextApply !== 'does not change it' && nextApply !== 'rewrites it')
       .map(({ what, nextApply }) => [what, nextApply]),
   );
 const kindsOf = (found: readonly DriftFinding[]) => found.map(({ what, kind }) => `${what}: ${kind}`);
@@ -155,7 +155,7 @@ describeOnEngine('drift', () => {
     );
     expect(await planned()).toEqual(claimed(found));
     for (const { kind, nextApply, remedy } of found) {
-      expect(nextApply).toBe(kind === 'configuration-file' ? 'fills it again' : 'replaces it');
+      expect(nextApply).toBe(kind === 'configuration-file' ? 'rewrites it' : 'replaces it');
       expect(remedy).toBe('');
     }
     // A difference that Terraform does not see ends when it replaces the container.
@@ -185,7 +185,7 @@ describeOnEngine('drift', () => {
       await recreateContainer(exporter, networks, facts, change);
       const found = await drift();
       expect(kindsOf(found)).toEqual([`${container}: made-by-hand`, `${container}: ${kind}`]);
-      for (const { nextApply } of found) expect(nextApply).toBe('fails, the name is taken');
+      for (const { nextApply } of found) expect(nextApply).toBe('fails: the name is in use');
       expect(await drift()).toEqual(found);
     }
     await expect(deploy(config, terraform)).rejects.toMatchObject({ code: 'CONTAINER_EXISTS' });

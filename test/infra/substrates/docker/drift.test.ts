@@ -54,30 +54,30 @@ it('drift finds nothing in a container that matches its plan', () => {
 
 /** Each damages one part; the name has the kind and the effect of the next apply. */
 const DAMAGES: Readonly<Record<string, (facts: Mutable) => unknown>> = {
-  'paused: leaves it as it is': ({ State }) => Object.assign(State, { Status: 'paused' }),
+  'paused: does not change it': ({ State }) => Object.assign(State, { Status: 'paused' }),
   'stopped: replaces it': ({ State }) => Object.assign(State, { Status: 'exited' }),
-  'unhealthy: leaves it as it is': ({ State }) => Object.assign(State, { Health: { Status: 'unhealthy' } }),
-  'disconnected: leaves it as it is': ({ NetworkSettings }) =>
+  'unhealthy: does not change it': ({ State }) => Object.assign(State, { Health: { Status: 'unhealthy' } }),
+  'disconnected: does not change it': ({ NetworkSettings }) =>
     delete NetworkSettings.Networks[plan.networks.data.name],
   'image: replaces it': (facts) => Object.assign(facts, { Image: 'sha256:2' }),
   'memory: updates it in place': ({ HostConfig }) => Object.assign(HostConfig, { Memory: 1 }),
   'restart: updates it in place': ({ HostConfig }) =>
     Object.assign(HostConfig, { RestartPolicy: { Name: 'no' } }),
-  'process-limit: leaves it as it is': ({ HostConfig }) => Object.assign(HostConfig, { PidsLimit: null }),
+  'process-limit: does not change it': ({ HostConfig }) => Object.assign(HostConfig, { PidsLimit: null }),
   'port: replaces it': ({ HostConfig }) => Object.assign(HostConfig, { PortBindings: null }),
   'user: replaces it': ({ Config }) => Object.assign(Config, { User: 'root' }),
   'read-only: replaces it': ({ HostConfig }) => Object.assign(HostConfig, { ReadonlyRootfs: false }),
   'label: replaces it': ({ Config }) => Object.assign(Config, { Labels: { [LABEL.config]: 'abc' } }),
   'configuration: replaces it': ({ Config }) =>
     Object.assign(Config, { Labels: { [LABEL.node]: service.id } }),
-  'health-check: leaves it as it is': ({ Config }) => delete Config.Healthcheck,
+  'health-check: does not change it': ({ Config }) => delete Config.Healthcheck,
   'environment: replaces it': ({ Config }) => Object.assign(Config, { Env: ['EXTRA=1'] }),
 };
 
 it.each(Object.entries(DAMAGES))('drift names the effect of the next apply: %s', (name, damage) => {
   const findings = compareContainer(container(damage), expectation);
   expect(findings.map(({ kind, nextApply }) => `${kind}: ${nextApply}`)).toEqual([name]);
-  if (name.endsWith('leaves it as it is')) expect(findings[0]?.remedy).toContain('docker ');
+  if (name.endsWith('does not change it')) expect(findings[0]?.remedy).toContain('docker ');
 });
 
 it('drift names a lost publishing network', () => {
@@ -94,7 +94,7 @@ it('drift reports a container that Terraform did not create first, and that the 
   const findings = compareContainer(damaged, { ...expectation, deployed: false });
   expect(findings.map(({ kind }) => kind)).toEqual(['made-by-hand', 'health-check']);
   for (const { nextApply, remedy } of findings) {
-    expect(nextApply).toBe('fails, the name is taken');
+    expect(nextApply).toBe('fails: the name is in use');
     expect(remedy).toContain(`docker rm -f ${service.container}`);
   }
 });

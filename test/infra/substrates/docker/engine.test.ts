@@ -91,7 +91,7 @@ it('the doctor lists what exists, and what the first deploy pulls from a reachab
   for (const role of ['redis', 'exporter', 'commander']) {
     expect(checks.get(`image-${role}`)).toMatchObject({
       state: 'ok',
-      found: expect.stringContaining('from its registry at the first deploy'),
+      found: expect.stringContaining('pulled at the first deploy'),
     });
   }
 });
@@ -106,7 +106,7 @@ it('the doctor fails when an image is missing and no registry provides it', asyn
   for (const check of images) {
     expect(check).toMatchObject({
       state: 'fail',
-      found: expect.stringContaining('no registry gives it: lookup registry: no such host'),
+      found: expect.stringContaining('or in a registry: lookup registry: no such host'),
       remedy: 'kit images build',
     });
   }
@@ -127,7 +127,7 @@ it('the doctor names the lock of images that cannot be used', async () => {
   vi.stubEnv('KIT_IMAGES_LOCK', lock);
   const checks = await dockerChecks(state.path);
   expect(checks.find(({ id }) => id === 'images')).toMatchObject({ state: 'fail' });
-  expect(checks.find(({ id }) => id === 'containers')?.found).toBe('none of the kit');
+  expect(checks.find(({ id }) => id === 'containers')?.found).toBe('no container of the kit');
 });
 
 it('nothing is locked when a registry returns no digest, or is unreachable', async () => {
@@ -135,7 +135,7 @@ it('nothing is locked when a registry returns no digest, or is unreachable', asy
   engine('case "$1" in pull) ;; *) echo null ;; esac');
   await expect(lockImages()).rejects.toMatchObject({
     code: 'IMAGES_NOT_RESOLVED',
-    message: expect.stringContaining('gave no digest'),
+    message: expect.stringContaining('returned no digest'),
   });
   saying('Error response from daemon: Get registry: connection refused');
   await expect(lockImages({ signal: new AbortController().signal })).rejects.toMatchObject({

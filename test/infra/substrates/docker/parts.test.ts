@@ -95,7 +95,7 @@ it('doctor and deploy report a missing Docker and Terraform with what to install
   expect(await terraformProgram()).toBe('tofu');
   expect((await dockerChecks(state.path)).find(({ id }) => id === 'terraform')).toMatchObject({
     state: 'fail',
-    found: expect.stringContaining("'tofu', named by TERRAFORM_BINARY_NAME"),
+    found: expect.stringContaining("'tofu' (TERRAFORM_BINARY_NAME)"),
   });
 });
 

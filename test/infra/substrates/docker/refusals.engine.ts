@@ -131,7 +131,7 @@ describeOnEngine('refusals', () => {
   it('a port in use is reported, and nothing is left', async () => {
     const server = createServer().listen(27_501, '127.0.0.1');
     try {
-      const taken = '27501 (redis-2) by a program of this machine';
+      const taken = '27501 (redis-2) by another program';
       await expect(apply()).rejects.toMatchObject({
         code: 'PORT_IN_USE',
         message: expect.stringContaining(taken),

@@ -11,7 +11,7 @@ it.each([
   ['NETWORK_EXISTS', 'Error: Unable to create network: network with name kit-dev-data already exists'],
   [
     'NETWORKS_LATE',
-    'Error: local-exec provisioner error\nOutput: the networks a and b were not there after 10 s',
+    'Error: local-exec provisioner error\nOutput: the networks a and b did not exist after 10 s',
   ],
   ['STATE_LOCKED', 'Error: Error acquiring the state lock\nLock Info: ID: 1'],
   ['PLUGIN_MISSING', 'Error: Failed to query available provider packages'],

@@ -61,7 +61,7 @@ describeOnEngine('an environment with TLS', () => {
     );
   const replicaAgain = (id: string) =>
     waitUntil(
-      `${id} to be a replica in sync`,
+      `${id} to be a synchronized replica`,
       async () => {
         const info = await environment
           .admin(id)

@@ -118,7 +118,7 @@ describe('a missing redis-server', () => {
     await installRedisServer({ host: debian, run, progress: (line) => lines.push(line) });
     expect(ran).toEqual(['install -y --no-install-recommends redis-tools']);
     expect(lines).toEqual([
-      'redis-server is missing: installing the package redis-tools with apt-get (no service is started)',
+      'redis-server not found: installing redis-tools with apt-get (no service is started)',
     ]);
   });
 
@@ -132,7 +132,7 @@ describe('a missing redis-server', () => {
     const { run } = runner([100, 100, 100]);
     await expect(installRedisServer({ host: debian, run })).rejects.toMatchObject({
       code: 'REDIS_NOT_FOUND',
-      message: 'apt-get could not install redis-tools: E: planted',
+      message: 'apt-get failed to install redis-tools: E: planted',
       exitCode: 3,
     });
   });
@@ -148,7 +148,7 @@ describe('a missing redis-server', () => {
       hints.map((host) => installRedisServer({ host, run }).catch((error: { hint: string }) => error.hint)),
     );
     expect(said).toEqual([
-      'apt-get install redis-tools, as root; kit up does it when it runs as root',
+      'run apt-get install redis-tools as root; kit up does so when it runs as root',
       'dnf install redis',
       'install Redis 7.0 or newer',
     ]);
@@ -169,7 +169,7 @@ describe('a missing redis-server', () => {
     const never = { stateDir: state.path, host: debian, run: runner([0]).run, find: async () => undefined };
     await expect(findRedisBinary(never)).rejects.toMatchObject({ code: 'REDIS_NOT_FOUND' });
     await expect(findRedisBinary({ ...never, install: false })).rejects.toMatchObject({
-      message: 'redis-server is not on the search path',
+      message: 'redis-server not found in PATH',
     });
   });
 

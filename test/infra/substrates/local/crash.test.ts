@@ -62,7 +62,7 @@ describe('an environment of a dead owner', () => {
       { ephemeral: true, progress: (line) => lines.push(line) },
     );
     expect(await environment.masterId()).toBe('redis-1');
-    expect(lines[0]).toBe(`ended what a run that did not finish had left of '${NAME}'`);
+    expect(lines[0]).toBe(`cleaned up '${NAME}' after a run that did not finish`);
     await nothingLeft(ledger);
   });
 

@@ -161,7 +161,7 @@ describe('kit up after all nodes have ended', () => {
     await expect(up()).rejects.toMatchObject({
       code: 'RECOVERY_UNDECIDED',
       message: expect.stringMatching(
-        /not proven which of redis-2 and redis-3 has more \(redis-2: 30 keys, redis-3: 500 keys\)$/,
+        /cannot determine which of redis-2 and redis-3 has more data \(redis-2: 30 keys, redis-3: 500 keys\)$/,
       ),
       hint: expect.stringContaining('--from redis-2 or redis-3'),
     });
@@ -175,11 +175,11 @@ describe('kit up after all nodes have ended', () => {
     await allHave(KEYS);
     expect(existsSync(dataOf('redis-2'))).toBe(true);
     expect(said.join('\n')).toMatch(
-      /the data of redis-2 is kept as .*data\.\d{8}T\d{6}Z; it copies that of the master/,
+      /the data of redis-2 is kept as .*data\.\d{8}T\d{6}Z; the node copies the data of the master/,
     );
     await expect(up('redis-2')).rejects.toMatchObject({
       code: 'RECOVERY_REFUSED',
-      message: 'redis-3 is master and runs: its replicas have its data',
+      message: 'redis-3 is a running master: its replicas copy its data',
     });
     await expect(substrate().inspectData?.(topology)).rejects.toMatchObject({ code: 'RECOVERY_REFUSED' });
   });

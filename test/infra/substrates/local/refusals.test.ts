@@ -52,7 +52,7 @@ describe('a start that cannot succeed', () => {
       {},
       {
         code: 'ADDRESS_IN_USE',
-        message: expect.stringMatching(/^no loopback address has ports 26502 and 26400 free/),
+        message: expect.stringMatching(/^ports 26502 and 26400 are in use on every loopback address/),
         hint: expect.stringContaining('ss -ltnp'),
       },
     );
@@ -92,7 +92,7 @@ describe('a start that cannot succeed', () => {
       {
         code: 'NODE_DIED',
         message: expect.stringMatching(
-          /^redis-1 ended before it answered; last lines of .*\n[\s\S]*proc-title-template/,
+          /^redis-1 exited before it replied; {2}last lines of .*\n[\s\S]*proc-title-template/,
         ),
       },
     );

@@ -66,7 +66,11 @@ function unknownName(line: ConfLine, reading: Reading, guess: Guess): Refusal | 
   const where = describeServersWith(name);
   const title = formatServer(server);
   if (where !== undefined) {
-    return refusal(line, `${title} does not have '${name}'; it is in ${where}`, `remove it, or run ${where}`);
+    return refusal(
+      line,
+      `${title} has no directive '${name}'; it requires ${where}`,
+      `remove it, or run ${where}`,
+    );
   }
   const shown = name.length > NAME_MAX_LENGTH ? `${name.slice(0, NAME_MAX_LENGTH)}…` : name;
   const isOfModule = name.includes('.') && line.args.length > 0;

@@ -90,7 +90,7 @@ function applyPassword(user: User, rule: string): RuleFault | undefined {
   const hash = isHash ? secret : createHash('sha256').update(secret).digest('hex');
   if (kind === '>' || kind === '#') user.passwords.add(hash);
   else if (!user.passwords.delete(hash)) {
-    return syntax('it removes a password that the user does not have', 'remove the rule');
+    return syntax('the user has no such password to remove', 'remove the rule');
   }
   return undefined;
 }

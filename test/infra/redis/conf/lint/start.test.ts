@@ -223,7 +223,7 @@ describe('a file for several servers', () => {
   it('is an error when none starts and a warning that names those that do not', () => {
     expect(brief('hz x')).toEqual(["error 'x' is not allowed: the server does not start"]);
     expect(brief('set-max-listpack-entries 128')).toEqual([
-      "warning Redis 7.0 does not have 'set-max-listpack-entries'; it is in Redis 7.2 and newer, Valkey: Redis 7.0 does not start",
+      "warning Redis 7.0 has no directive 'set-max-listpack-entries'; it requires Redis 7.2 and newer, Valkey: Redis 7.0 does not start",
     ]);
     expect(brief('set-max-listpack-entries 128', 'redis@7.2')).toEqual([]);
   });
