@@ -34,7 +34,7 @@ function checksText(checks: readonly DoctorCheck[]): string {
   return checks
     .flatMap(({ id, state, found, remedy }) => [
       `${state.padEnd(4)}  ${id.padEnd(width)}  ${found}`,
-      ...(remedy === '' ? [] : [`${' '.repeat(6 + width)}  do: ${remedy}`]),
+      ...(remedy === '' ? [] : [`${' '.repeat(6 + width)}  fix: ${remedy}`]),
     ])
     .join('\n');
 }

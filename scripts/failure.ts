@@ -37,7 +37,7 @@ export function failureText({ error }: Failure, colour: boolean): string {
   const lines = [`${paint('red', 'kit:')} ${error.message}`];
   if (error.where !== undefined) lines.push(`  ${paint('dim', 'where')}    ${error.where}`);
   if (error.cause !== undefined) lines.push(`  ${paint('dim', 'because')}  ${error.cause}`);
-  if (error.hint !== undefined) lines.push(`  ${paint('dim', 'do')}       ${error.hint}`);
+  if (error.hint !== undefined) lines.push(`  ${paint('dim', 'fix')}      ${error.hint}`);
   if (error.stack !== undefined) lines.push('', error.stack);
   return `${lines.join('\n')}\n`;
 }

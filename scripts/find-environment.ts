@@ -49,7 +49,7 @@ export async function findAnywhere(
       if (!(error instanceof KitError) || substrate === 'local') throw error;
       const isForeign = error.code === 'ENVIRONMENT_FOREIGN';
       if (!isForeign && !/^(DOCKER|PROGRAM)_/.test(error.code)) throw error;
-      notes.push(`${substrate}: ${isForeign ? '' : 'cannot be asked: '}${error.message}`);
+      notes.push(`${substrate}: ${isForeign ? '' : 'cannot be queried: '}${error.message}`);
     }
   }
   return { notes };

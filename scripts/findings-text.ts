@@ -18,7 +18,7 @@ export function findingsText(
   const blocks = findings.map(({ line, directive, severity, reason, source, remedy }) =>
     [
       `${file}${line === 0 ? '' : `:${line}`}: ${[paint(severity), directive, reason].filter((part) => part !== '').join(': ')}`,
-      `    do      ${remedy}`,
+      `    fix     ${remedy}`,
       `    source  ${source}`,
     ].join('\n'),
   );

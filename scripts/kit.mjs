@@ -10,7 +10,7 @@ if (major < oldest.major || (major === oldest.major && minor < oldest.minor)) {
   process.stderr.write(
     [
       `kit: requires Node ${oldest.major}.${oldest.minor} or newer, got ${process.versions.node}`,
-      '  do       npm ci, then npm run kit -- …, which uses the installed Node',
+      '  fix      npm ci, then npm run kit -- …, which uses the installed Node',
       '',
     ].join('\n'),
   );

@@ -109,7 +109,7 @@ function groupText(
     none: 'docs/runbook.md, "Damaged or lost data"',
   };
   const head = choice.kind === 'start' ? `start from ${choice.nodeId}: ${choice.reason}` : choice.reason;
-  return [`${name}: ${head}`, ...lines, `do: ${next[choice.kind]}`].join('\n');
+  return [`${name}: ${head}`, ...lines, `fix: ${next[choice.kind]}`].join('\n');
 }
 
 function requireNode({ redis }: Topology, id: string): string {

@@ -15,15 +15,15 @@ type SwitchoverOptions = FindOptions & { readonly shard?: string };
 export function switchoverCommand(program: Command, session: Session): void {
   program
     .command('switchover')
-    .summary('promote a replica of a running environment, without losing a write')
+    .summary('promote a replica without losing a write')
     .description(
-      'Pauses writes on the master, waits until every replica has all of them, promotes a replica and makes the old master follow it. Refused if a running replica is not in sync.\nExit: 0: switched; 3: not switched, the environment still has one master.',
+      'Pause writes on the master, wait until every replica has all of them, promote a replica, and make the old master its replica. Refused if a running replica is not in sync.\nExit code 0: switched; 3: not switched, the environment still has one master.',
     )
     .addOption(common.environment())
     .addOption(common.searchAll())
     .addOption(common.set())
     .addOption(
-      new Option('--shard <node>', 'cluster: master of the shard, as kit status shows it').argParser(
+      new Option('--shard <node>', 'cluster: master of the shard (see kit status)').argParser(
         common.nonEmpty,
       ),
     )
@@ -31,8 +31,8 @@ export function switchoverCommand(program: Command, session: Session): void {
     .addHelpText(
       'after',
       examples(
-        ['kit switchover', 'before maintenance of the master'],
-        ['kit switchover --env cluster --shard redis-1', 'one shard of a cluster'],
+        ['kit switchover', 'switch before maintenance of the master'],
+        ['kit switchover --env cluster --shard redis-1', 'switch one shard of a cluster'],
       ),
     )
     .action(async (options: SwitchoverOptions) => {
@@ -59,7 +59,7 @@ async function switchMaster(
     throw new KitError(`the passwords of '${environment.name}' differ from those of its nodes`, {
       code: 'SECRETS_CHANGED',
       exitCode: EXIT.USAGE,
-      hint: 'restore the secrets file that the environment was started with',
+      hint: 'restore the secrets file of the running environment',
     });
   }
   const lock = await lockEnvironment(environment.substrate, environment.name, stateDir());
@@ -80,7 +80,7 @@ function requireShardOption({ name, cluster }: Environment, shard: string | unde
   if ((cluster === undefined) === (shard === undefined)) return;
   throw new KitError(
     cluster === undefined
-      ? `--shard is for a cluster; '${name}' has one master`
+      ? `--shard requires a cluster; '${name}' has one master`
       : `'${name}' is a cluster with several masters: --shard is required`,
     {
       code: 'USAGE',

@@ -45,7 +45,7 @@ export async function clusterSwitchover(
     return inSync >= minReplicasToWrite ? undefined : `${inSync} of ${minReplicasToWrite} replicas in sync`;
   });
   progress?.(`${to} is master`);
-  const demotedMs = await step(`${from} to be a replica in sync`, async () => {
+  const demotedMs = await step(`${from} to be a synchronized replica`, async () => {
     const info = await infoOf(replaced, 'replication');
     const [role, link] = [info.get('role'), info.get('master_link_status')];
     return role === 'slave' && link === 'up' ? undefined : `role:${role} master_link_status:${link}`;

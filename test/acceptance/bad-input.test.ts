@@ -105,8 +105,7 @@ describe('an invalid configuration exits with 2 before anything is started', () 
       code: 'CONFIG_INVALID',
       says: [
         /too-many\.yaml:\d+: topology\.quorum/,
-        /'4' is above the number of sentinels \(3\)/,
-        /allowed: 1 to 3/,
+        /must be from 1 to the number of sentinels \(3\), got '4'/,
       ],
     });
     expect(existsSync(join(cli.path, 'runs'))).toBe(false);
@@ -170,7 +169,7 @@ describe('a machine that cannot run the environment', () => {
         const { exitCode, out } = await cli.start([...args, '--json'], { uid: 4712 }).waitForExit();
         expect(exitCode).toBe(EXIT.UNKNOWN);
         expect(JSON.parse(out)).toMatchObject({
-          error: { code: 'STATE_UNREADABLE', hint: expect.stringContaining('the user whose') },
+          error: { code: 'STATE_UNREADABLE', hint: expect.stringContaining('the owner of') },
         });
       }
       const doctor = await cli.start(['doctor'], { uid: 4712 }).waitForExit();
@@ -187,7 +186,7 @@ describe('a machine that cannot run the environment', () => {
         await refused(args, {
           exitCode: EXIT.UNKNOWN,
           code: 'STATE_UNWRITABLE',
-          says: [/cannot write here/, /make the state directory one that this user may write/],
+          says: [/cannot write here/, /make the state directory writable/],
         });
       }
     });
@@ -198,7 +197,7 @@ describe('a machine that cannot run the environment', () => {
       const { exitCode, out, err } = await cli.runKit('doctor');
       expect({ exitCode, err }).toEqual({ exitCode: EXIT.NO_GO, err: '' });
       expect(out).toMatch(
-        /fail {2}state-directory +.*\.kit cannot be written to \(EROFS\)\n +do: .*KIT_STATE_DIR/,
+        /fail {2}state-directory +.*\.kit is not writable \(EROFS\)\n +fix: .*KIT_STATE_DIR/,
       );
     });
 
@@ -218,7 +217,7 @@ describe('a machine that cannot run the environment', () => {
       const down = await cli.runKit('down');
       expect(down).toMatchObject({
         exitCode: EXIT.GO,
-        out: expect.stringContaining('ended redis-1'),
+        out: expect.stringContaining('stopped redis-1'),
         err: '',
       });
       await cli.expectNothingLeft(0);

@@ -44,7 +44,7 @@ describe('kit with a cluster', () => {
     process.kill(nodes[5]?.pid ?? 0, 'SIGKILL');
     await cli.runKit('status', '--env', file).then(({ exitCode, out }) => {
       expect(exitCode).toBe(EXIT.NO_GO);
-      expect(out).toMatch(/^shards: NOT healthy/);
+      expect(out).toMatch(/^shards: unhealthy/);
     });
     expect((await startEnvironment(file)).nodes.map(({ state }) => state)).toEqual(Array(6).fill('running'));
   });
@@ -80,7 +80,7 @@ describe('kit with a cluster', () => {
   it('stops the cluster and leaves nothing', async () => {
     const { exitCode, out } = await cli.runKit('down', '--env', file);
     expect(exitCode).toBe(EXIT.GO);
-    expect(out).toMatch(/^shards: ended redis-1, redis-2, redis-3, redis-4, redis-5, redis-6;/);
+    expect(out).toMatch(/^shards: stopped redis-1, redis-2, redis-3, redis-4, redis-5, redis-6;/);
     await cli.expectNothingLeft(0);
   });
 });

@@ -69,12 +69,12 @@ describe('two environments side by side', () => {
     await cutReplicas('right', /redis-3/);
     const again = await cli.runKit('up', '--env', files.right);
     expect(again.exitCode, again.out).toBe(EXIT.NO_GO);
-    expect(again.out).toMatch(/^right: NOT healthy: redis-3 has no link to its master\n/);
+    expect(again.out).toMatch(/^right: unhealthy: redis-3 has no link to its master\n/);
     await cutReplicas('right', /redis-[23]/);
     const { exitCode, out } = await cli.runKit('status', '--env', files.right);
     expect(exitCode, out).toBe(EXIT.NO_GO);
     expect(out).toMatch(
-      /^right: NOT healthy: redis-[23] has no link to its master\nredis-1 .* running, master /,
+      /^right: unhealthy: redis-[23] has no link to its master\nredis-1 .* running, master /,
     );
     const run = await cli.runKit('drill', 'hit-miss', '--env', files.right, '--out', 'cut', '--json');
     expect(run.exitCode, run.out).toBe(EXIT.UNKNOWN);
@@ -112,7 +112,9 @@ describe('two environments side by side', () => {
   it('stop independently, and a second kit down is not an error', async () => {
     const first = await cli.runKit('down', '--env', files.left);
     expect(first).toMatchObject({ exitCode: EXIT.GO, err: '' });
-    expect(first.out).toMatch(/^left: ended redis-1, redis-2, redis-3, sentinel-1, sentinel-2, sentinel-3;/);
+    expect(first.out).toMatch(
+      /^left: stopped redis-1, redis-2, redis-3, sentinel-1, sentinel-2, sentinel-3;/,
+    );
     expect(await cli.runKit('down', '--env', files.left)).toEqual({
       exitCode: EXIT.GO,
       out: 'left: nothing to stop\n',

@@ -36,7 +36,7 @@ describe('kit recover', () => {
     expect(out).toMatch(
       /\n {2}redis-1 has no data \(named master\)\n {2}redis-2 has \d+ bytes in its append-only file/,
     );
-    expect(out.endsWith(`\ndo: kit up --env ${file} starts from it\n`)).toBe(true);
+    expect(out.endsWith(`\nfix: kit up --env ${file} starts from it\n`)).toBe(true);
     const json = JSON.parse((await cli.runKit('recover', '--env', file, '--json')).out);
     expect(json).toMatchObject({
       environment: 'fallen',
@@ -47,7 +47,7 @@ describe('kit recover', () => {
   it('rejects a node without data and a node that does not exist', async () => {
     for (const [node, code, says] of [
       ['redis-1', 'RECOVERY_REFUSED', /^cannot start from redis-1: redis-1 has no data$/],
-      ['redis-9', 'NODE_UNKNOWN', /allowed: redis-1, redis-2, redis-3$/],
+      ['redis-9', 'NODE_UNKNOWN', /must be a Redis node of the environment: redis-1, redis-2, redis-3$/],
     ] as const) {
       const { exitCode, out } = await cli.runKit('recover', '--env', file, '--from', node, '--json');
       expect(exitCode).toBe(EXIT.USAGE);

@@ -22,7 +22,7 @@ describe('a failure', () => {
         'kit: quorum 4 is above 3',
         '  where    dev.yaml:7: topology.quorum',
         '  because  three sentinels',
-        '  do       allowed: 1 to 3',
+        '  fix      allowed: 1 to 3',
         '',
       ].join('\n'),
     );

@@ -86,7 +86,7 @@ describe('an invalid command line', () => {
     const { exitCode, out, err } = await call('vrify');
     expect(exitCode).toBe(EXIT.USAGE);
     expect(out).toBe('');
-    expect(err).toBe("kit: unknown command 'vrify'\n  do       did you mean verify? See kit --help\n");
+    expect(err).toBe("kit: unknown command 'vrify'\n  fix      did you mean verify? See kit --help\n");
   });
 
   it.each([
@@ -153,7 +153,7 @@ describe('kit conf lint', () => {
     const file = 'test/scripts/bad.conf';
     const { exitCode, out } = await call('conf', 'lint', file);
     expect(exitCode).toBe(EXIT.NO_GO);
-    expect(out).toMatch(new RegExp(`^${file}:\\d+: error: .+\\n {4}do {6}\\S`, 'm'));
+    expect(out).toMatch(new RegExp(`^${file}:\\d+: error: .+\\n {4}fix {5}\\S`, 'm'));
     const { findings } = JSON.parse((await call('conf', 'lint', file, '--json')).out) as {
       findings: { severity: string }[];
     };

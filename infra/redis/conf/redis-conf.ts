@@ -93,7 +93,8 @@ const CORES_FOR_IO_THREADS = 4;
 function threads({ topology, cores }: RedisConfInput, deviations: string[]): readonly Change[] {
   const asked = topology.environment.redis.ioThreads;
   const given = cores < CORES_FOR_IO_THREADS ? 1 : Math.min(asked, cores - 1);
-  if (given < asked) deviations.push(`io-threads ${asked} reduced to ${given}: the machine has ${cores} cores`);
+  if (given < asked)
+    deviations.push(`io-threads ${asked} reduced to ${given}: the machine has ${cores} cores`);
   return [{ name: 'io-threads', args: [given] }];
 }
 

@@ -93,6 +93,6 @@ await synthesise().catch((error: unknown) => {
   if (!(error instanceof KitError)) throw error;
   process.stderr.write(`kit: ${error.message}\n`);
   if (error.where !== undefined) process.stderr.write(`  where  ${error.where}\n`);
-  if (error.hint !== undefined) process.stderr.write(`  do     ${error.hint}\n`);
+  if (error.hint !== undefined) process.stderr.write(`  fix    ${error.hint}\n`);
   process.exitCode = error.exitCode;
 });

@@ -82,7 +82,7 @@ const KNOWN_ERRORS = [
     hint: 'start one (sudo systemctl start docker, or sudo dockerd &), or set DOCKER_HOST',
   },
   {
-    when: /did not become ready within/i,
+    when: /environment not ready within/i,
     code: 'NOT_HEALTHY',
     what: 'the containers run, but the environment is not ready',
     hint: 'check docker logs of the nodes, then deploy again',
@@ -94,7 +94,7 @@ export function explainTerraformError(verb: string, name: string, output: string
   const found = KNOWN_ERRORS.find(({ when }) => when.test(output));
   const own = /^\s*kit: (.+)$/m.exec(output)?.[1];
   if (own !== undefined) {
-    const [where, hint] = ['where', 'do'].map(
+    const [where, hint] = ['where', 'fix'].map(
       (part) => new RegExp(`^\\s+${part}  +(.+)$`, 'm').exec(output)?.[1],
     );
     return new KitError(own, {

@@ -164,7 +164,7 @@ describe('a snapshot of a real server', () => {
     for (let length = 10; length < snapshot.length; length += 101) {
       expect(scan(snapshot.subarray(0, length)).problem, `${length} bytes`).toMatch(/truncated|checksum/);
     }
-    expect(scan(Buffer.from('not a snapshot at all')).problem).toMatch(/does not begin with REDIS/);
+    expect(scan(Buffer.from('not a snapshot at all')).problem).toMatch(/magic string REDIS is missing/);
   });
 
   it('is the data of a node with appendonly off, and not loaded with appendonly on', async () => {

@@ -20,7 +20,7 @@ it.each([
   ['CONTAINER_EXISTS', 'Error: Conflict. The container name "/kit-dev-redis-1" is already in use by 1a2b'],
   ['DOCKER_NO_ENGINE', 'Error: Cannot connect to the Docker daemon at unix:///run/docker.sock'],
   ['PROTECTED', 'Error: Instance cannot be destroyed'],
-  ['NOT_HEALTHY', 'Error: Resource postcondition failed: the environment did not become ready within 60 s'],
+  ['NOT_HEALTHY', 'Error: Resource postcondition failed: environment not ready within 60 s'],
 ])('%s is recognised in the output of a deploy, with a remedy', (code, output) => {
   const error = explainTerraformError('deploy', 'dev', output, 'deploy.log');
   expect(error.code).toBe(code);
@@ -34,7 +34,7 @@ it('the error of the app is returned as printed', () => {
     'Error:         non-zero exit code 2',
     "    kit: ports of environment 'dev' are taken: 6379 (redis-1) by container other",
     '      where  127.0.0.1:6379',
-    '      do     set docker.ports.redis',
+    '      fix    set docker.ports.redis',
   ].join('\n');
   expect(explainTerraformError('deploy', 'dev', output, 'deploy.log')).toMatchObject({
     message: "ports of environment 'dev' are taken: 6379 (redis-1) by container other",

@@ -92,7 +92,7 @@ describe('a start that cannot succeed', () => {
       {
         code: 'NODE_DIED',
         message: expect.stringMatching(
-          /^redis-1 exited before it replied; {2}last lines of .*\n[\s\S]*proc-title-template/,
+          /^redis-1 exited before it replied; last lines of .*\n[\s\S]*proc-title-template/,
         ),
       },
     );
