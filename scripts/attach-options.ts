@@ -8,7 +8,7 @@ import { nonEmpty } from './options.ts';
 
 /** `--substrate`, including `external`. */
 export const anySubstrate = () => {
-  const option = new Option('--substrate <name>', 'where it runs; external: a Redis that somebody else runs')
+  const option = new Option('--substrate <name>', 'substrate; external: an external Redis')
     .choices(SUBSTRATE_NAMES)
     .default('local');
   const requireChoice = option.parseArg;
@@ -18,15 +18,18 @@ export const anySubstrate = () => {
 const FLAGS = (): Readonly<Record<keyof AttachFlags, Option>> => ({
   url: new Option(
     '--url <url>',
-    'external: redis://host:port, rediss:// for TLS; better: variable REDIS_URL',
+    'external: redis://host:port, or rediss:// for TLS (prefer the variable REDIS_URL)',
   ),
   sentinels: new Option('--sentinels <list>', 'external: host:port of the sentinels, comma-separated'),
-  cluster: new Option('--cluster <list>', 'external: host:port of nodes of a Redis Cluster'),
-  serviceName: new Option('--service-name <name>', 'external: what the sentinels call the master'),
-  user: new Option('--user <name>', 'external: user; variable REDIS_USERNAME'),
-  passwordFile: new Option('--password-file <file>', 'external: holds the password; variable REDIS_PASSWORD'),
-  tlsCa: new Option('--tls-ca <file>', 'external: PEM of the CA; speaks TLS'),
-  yes: new Option('--yes', 'external: load on a host that is not this machine is agreed'),
+  cluster: new Option('--cluster <list>', 'external: host:port of cluster nodes, comma-separated'),
+  serviceName: new Option('--service-name <name>', 'external: service name of the master in the sentinels'),
+  user: new Option('--user <name>', 'external: user name (variable REDIS_USERNAME)'),
+  passwordFile: new Option(
+    '--password-file <file>',
+    'external: file with the password (variable REDIS_PASSWORD)',
+  ),
+  tlsCa: new Option('--tls-ca <file>', 'external: CA certificate in PEM; enables TLS'),
+  yes: new Option('--yes', 'external: confirm load on a remote host'),
 });
 
 export function addAttachOptions(command: Command): void {
@@ -46,9 +49,9 @@ export function attachOf(
   if (options.substrate === 'external') return attachTarget(options);
   const stray = Object.entries(FLAGS()).find(([name]) => options[name as keyof AttachFlags] !== undefined);
   if (stray === undefined) return undefined;
-  throw new KitError(`${stray[1].long} is for --substrate external; this is ${options.substrate}`, {
+  throw new KitError(`${stray[1].long} requires --substrate external, got ${options.substrate}`, {
     code: 'ATTACH_INVALID',
     where: 'command line',
-    hint: 'add --substrate external, or leave it out',
+    hint: 'add --substrate external, or remove the option',
   });
 }

@@ -19,9 +19,7 @@ export function readiness(program: Command, session: Session): void {
     .addOption(common.seed())
     .addOption(common.retries(2))
     .addOption(common.out())
-    .addOption(
-      new Option('--coverage <file>', 'coverage-summary.json for the coverage criterion'),
-    )
+    .addOption(new Option('--coverage <file>', 'coverage-summary.json for the coverage criterion'))
     .addOption(common.json())
     .addHelpText(
       'after',

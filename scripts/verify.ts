@@ -26,10 +26,7 @@ export function verify(program: Command, session: Session): void {
         session,
         result,
         result.ok
-          ? [
-              `${dir}: seal and reports verified`,
-              ...result.notes.map((note) => `  ${note}`),
-            ].join('\n')
+          ? [`${dir}: seal and reports verified`, ...result.notes.map((note) => `  ${note}`)].join('\n')
           : [`${dir}: verification FAILED`, ...result.problems.map((problem) => `  ${problem}`)].join('\n'),
       );
     });

@@ -1,7 +1,7 @@
 /** Differences between the configuration of a running environment and the requested one, by path. Pure. */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 
-/** One sentence per setting that differs, such as "redis.maxmemory: runs with 268435456, configured: 67108864". */
+/** One sentence per setting that differs, such as "redis.maxmemory: running with 268435456, configured as 67108864". */
 export function configDifferences(applied: EnvironmentConfig, asked: EnvironmentConfig): readonly string[] {
   const [before, after] = [settingsOf(applied), settingsOf(asked)];
   return [...new Set([...before.keys(), ...after.keys()])]

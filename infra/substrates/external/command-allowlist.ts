@@ -38,7 +38,7 @@ export function describeAllowlist(prefix: string): string {
   const { commandsPerSecond, commandsInBusiestSecond, keys, largestValueBytes } = EXTERNAL_LOAD;
   return (
     `only keys ${prefix}*, at most ${keys}, values up to ${largestValueBytes / 1024} KB, each with a TTL of at most ` +
-    `${EXTERNAL_TTL_SECONDS} s or less and removed at the end; ${commandsPerSecond} commands a second at most ` +
+    `${EXTERNAL_TTL_SECONDS} s and removed at the end; at most ${commandsPerSecond} commands per second ` +
     `(${commandsInBusiestSecond} in the busiest second); ` +
     'no fault, no CONFIG, no FLUSH, no SCAN'
   );

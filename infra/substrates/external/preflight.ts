@@ -164,24 +164,14 @@ async function requireRights(
   await ask('EXEC');
   await ask('UNLINK', key);
   if (denied.length > 0) {
-    throw preflightError(
-      'ATTACH_NOPERM',
-      `denies this user ${denied.join(', ')} on ${prefix}*`,
-      address,
-      {
-        hint: `ACL SETUSER kit on >… ${aclRule(prefix, mode)}`,
-      },
-    );
+    throw preflightError('ATTACH_NOPERM', `denies this user ${denied.join(', ')} on ${prefix}*`, address, {
+      hint: `ACL SETUSER kit on >… ${aclRule(prefix, mode)}`,
+    });
   }
   if (absent.length > 0) {
-    throw preflightError(
-      'ATTACH_COMMAND',
-      `has no command ${absent.join(', ')}`,
-      address,
-      {
-        hint: 'renamed or removed there (rename-command), or of another server: the cache client and the drills need it; docs/external.md lists what is sent',
-      },
-    );
+    throw preflightError('ATTACH_COMMAND', `has no command ${absent.join(', ')}`, address, {
+      hint: 'renamed or removed there (rename-command), or of another server: the cache client and the drills need it; docs/external.md lists what is sent',
+    });
   }
   const [first] = failed;
   if (first !== undefined) {

@@ -136,7 +136,7 @@ describeOnEngine('an environment on the engine', () => {
     expect(found?.environment.topology.environment).toEqual(config);
     expect(found).toMatchObject({
       hasCredentials: true,
-      differences: ['redis.maxmemory: runs with 268435456, configured: 67108864'],
+      differences: ['redis.maxmemory: running with 268435456, configured as 67108864'],
     });
     await found?.environment[Symbol.asyncDispose]();
     vi.stubEnv('KIT_REDIS_ADMIN_PASSWORD', 'another-password-of-today');
