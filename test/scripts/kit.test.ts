@@ -94,7 +94,7 @@ describe('an invalid command line', () => {
     [['readiness', '--profile', 'slow'], 'Allowed choices are quick, full.'],
     [['readiness', '--substrate', 'cloud'], 'Allowed choices are local, docker, external.'],
     // the former name of `external`
-    [['readiness', '--substrate', 'attached', '--url', 'nowhere'], "'nowhere' is not an address"],
+    [['readiness', '--substrate', 'attached', '--url', 'nowhere'], "must be a Redis URL, got 'nowhere'"],
     [['drill', '--trials', '0'], 'Must be an integer of at least 1.'],
     [['readiness', '--retries', '11'], 'Must be an integer from 0 to 10.'],
     [['up', '--set', 'quorum'], 'Must be path=value'],
