@@ -1,7 +1,7 @@
 /** Nodes that accept writes at this moment: the one master, or in a cluster one per shard. */
 import { KitError } from '../../config/errors.ts';
 import { keySlot } from '../../infra/redis/cluster-slots.ts';
-import type { Environment, NodeStatus } from '../../infra/substrates/environment.ts';
+import { type Environment, type NodeStatus, RECENT } from '../../infra/substrates/environment.ts';
 
 /** @throws KitError `NO_MASTER` */
 export async function mastersOf(environment: Environment): Promise<readonly NodeStatus[]> {
@@ -20,7 +20,7 @@ export async function masterWithKey(environment: Environment, key: string): Prom
 }
 
 async function statusesOf(environment: Environment, ids: readonly (string | undefined)[]) {
-  const statuses = await environment.status();
+  const statuses = await environment.status(RECENT);
   const found = ids.map((id) => statuses.find((status) => status.id === id));
   if (found.length === 0 || found.includes(undefined)) {
     throw new KitError('there is no master to work on', { code: 'NO_MASTER' });

@@ -13,7 +13,7 @@ import {
   roleStateOf,
   type SentinelReport,
 } from '../redis/role-state.ts';
-import type { Environment, NodeStatus } from '../substrates/environment.ts';
+import { type Environment, type NodeStatus, RECENT } from '../substrates/environment.ts';
 
 /** Part of an environment that is queried. */
 export type RoleSource = Pick<Environment, 'topology' | 'admin' | 'status'> & {
@@ -39,7 +39,8 @@ export function failoverBoundMs({ environment: { sentinel } }: Environment['topo
 /** Queries all running nodes. Not for a cluster, whose masters `Environment.cluster` lists. */
 export async function readRoles(source: RoleSource): Promise<RoleState> {
   const { topology } = source;
-  const status = await source.status();
+  // A node that died since does not answer, and is left out as well.
+  const status = await source.status(RECENT);
   const running = new Set(status.filter(({ state }) => state === 'running').map(({ id }) => id));
   const isRunning = ({ id }: { readonly id: string }) => running.has(id);
   const service = topology.environment.topology.serviceName;
@@ -109,7 +110,7 @@ export async function settleRoles(source: RoleSource, options: SettleOptions = {
  * master.
  */
 export async function demote(source: RoleSource, nodeId: string, masterId: string): Promise<void> {
-  const master = (await source.status()).find(({ id }) => id === masterId);
+  const master = (await source.status(RECENT)).find(({ id }) => id === masterId);
   if (master === undefined) throw new RangeError(`no node '${masterId}' in this environment`);
   const { host, port } = master.announced ?? master.address;
   const redis = await source.admin(nodeId);

@@ -15,7 +15,7 @@ import type { Redis } from 'ioredis';
 import { EXIT, KitError } from '../../config/errors.ts';
 import { until } from '../host/wait.ts';
 import { fieldsOf, infoOf } from '../redis/reply.ts';
-import type { Environment } from '../substrates/environment.ts';
+import { type Environment, RECENT } from '../substrates/environment.ts';
 import type { Address, TopologyNode } from '../topology.ts';
 
 export interface SwitchoverOptions {
@@ -228,7 +228,7 @@ class Switchover {
     const { host, port } = await this.#address(to);
     const service = this.#environment.endpoints.serviceName;
     await this.#step(`the sentinels to name ${to}`, async () => {
-      for (const { id, state } of await this.#environment.status()) {
+      for (const { id, state } of await this.#environment.status(RECENT)) {
         if (state !== 'running' || !this.#environment.topology.sentinels.some((node) => node.id === id))
           continue;
         const sentinel = await this.#environment.admin(id);
@@ -246,7 +246,7 @@ class Switchover {
 
   /** The announced address, which the nodes use among themselves. */
   async #address(id: string): Promise<Address> {
-    const status = (await this.#environment.status()).find((node) => node.id === id);
+    const status = (await this.#environment.status(RECENT)).find((node) => node.id === id);
     if (status === undefined) throw switchoverFailed(`${id} is not part of the environment`);
     return status.announced ?? status.address;
   }
@@ -268,7 +268,7 @@ class Switchover {
 }
 
 async function running(environment: Environment, nodes: readonly TopologyNode[]): Promise<readonly string[]> {
-  const status = await environment.status();
+  const status = await environment.status(RECENT);
   return nodes
     .map(({ id }) => id)
     .filter((id) => status.some((it) => it.id === id && it.state === 'running'));

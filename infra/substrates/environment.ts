@@ -58,6 +58,17 @@ export interface NodeStatus {
   readonly pid?: number;
 }
 
+export interface StatusOptions {
+  /**
+   * Maximum age of the answer in ms; default 0. Where each read starts a program (`docker inspect`), loops use it: the program takes CPU
+   * time from what is measured. Faults that this handle caused are always in the answer.
+   */
+  readonly maxAgeMs?: number;
+}
+
+/** For loops, and for facts that only change with a fault. */
+export const RECENT: StatusOptions = { maxAgeMs: 1_000 };
+
 /** Rendered files of a node, secrets included: never written to evidence unchanged. */
 export interface RenderedNode {
   /** Text of redis.conf or sentinel.conf. */
@@ -97,7 +108,7 @@ export interface Environment extends AsyncDisposable {
    * command timeout 2 s, no retry of commands.
    */
   admin(nodeId: string): Promise<Redis>;
-  status(): Promise<readonly NodeStatus[]>;
+  status(options?: StatusOptions): Promise<readonly NodeStatus[]>;
   /** The node that reports ROLE master, if exactly one running node does. Undefined in a cluster, which has several. */
   masterId(): Promise<string | undefined>;
   /** Slot owners and missing conditions of a cluster; present only where clients use cluster mode. */

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { KitError } from '../../../config/errors.ts';
-import type { Environment, NodeStatus } from '../../../infra/substrates/environment.ts';
+import { type Environment, type NodeStatus, RECENT } from '../../../infra/substrates/environment.ts';
 import type { Clock } from '../../history/clock.ts';
 import { waitUntil, withTimeout } from '../../wait.ts';
 import type { ControlTarget } from './control.ts';
@@ -130,7 +130,7 @@ async function threadAfterRestart(
     return await waitUntil(
       `${node} to run again`,
       async () => {
-        const found = threadsOf((await environment.status()).filter(({ id }) => id === node));
+        const found = threadsOf((await environment.status(RECENT)).filter(({ id }) => id === node));
         return Object.keys(found).length > 0 && found;
       },
       { boundMs: RETURN_BOUND_MS, everyMs: LOOK_EVERY_MS, signal },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { $ } from 'zx';
 import type { EnvironmentSecrets } from '../../../config/secrets.ts';
-import { coalescedRead } from '../../host/coalesced-read.ts';
+import { RecentRead } from '../../host/recent-read.ts';
 import { readRoles } from '../../operations/roles.ts';
 import { AdminConnections } from '../../redis/admin.ts';
 import { type ClusterView, clusterView } from '../../redis/cluster.ts';
@@ -18,6 +18,7 @@ import {
   MODE_OF,
   type NodeStatus,
   type RenderedNode,
+  type StatusOptions,
 } from '../environment.ts';
 import { type ContainerFacts, inspectContainers } from './engine.ts';
 import { disconnectNode, killNode, partitionNodes, pauseNode, startNode } from './faults.ts';
@@ -53,14 +54,14 @@ export class DockerEnvironment implements Environment {
   readonly cluster?: ClusterView;
   readonly #options: DockerEnvironmentOptions;
   readonly #admin: AdminConnections;
-  /** A drill asks for the status of the nodes many times per second, and each `docker inspect` is a process. */
-  readonly #inspectNodes: () => Promise<ReadonlyMap<string, ContainerFacts>>;
+  /** A drill asks for the status of the nodes many times per second, and each `docker inspect` is a process: see `StatusOptions`. */
+  readonly #containers: RecentRead<ReadonlyMap<string, ContainerFacts>>;
   #disposed: Promise<void> | undefined;
 
   constructor(options: DockerEnvironmentOptions) {
     const { plan } = options;
     this.#options = options;
-    this.#inspectNodes = coalescedRead(() => inspectContainers(plan.nodes.map(({ container }) => container)));
+    this.#containers = new RecentRead(() => inspectContainers(plan.nodes.map(({ container }) => container)));
     this.#admin = new AdminConnections((id) => {
       const { node, published } = this.#node(id);
       const users = node.role === 'redis' ? options.secrets.redis : options.secrets.sentinel;
@@ -78,15 +79,15 @@ export class DockerEnvironment implements Environment {
     if (cluster !== undefined) this.cluster = cluster;
     this.capabilities = {
       kill: async (id) => {
-        await killNode(this.#node(id));
+        await this.#change(() => killNode(this.#node(id)));
         this.#admin.drop(id);
       },
       start: async (id) => {
-        await startNode(this.#node(id));
+        await this.#change(() => startNode(this.#node(id)));
         await awaitAnswer(this, id);
       },
       pause: async (id) => {
-        const heal = await pauseNode(this.#node(id));
+        const heal = await this.#change(() => pauseNode(this.#node(id)));
         return this.#reconnecting([id], heal);
       },
       disconnect: async (id) => {
@@ -107,9 +108,9 @@ export class DockerEnvironment implements Environment {
     return this.#admin.get(nodeId);
   }
 
-  async status(): Promise<readonly NodeStatus[]> {
+  async status({ maxAgeMs }: StatusOptions = {}): Promise<readonly NodeStatus[]> {
     const { nodes } = this.#options.plan;
-    const found = await this.#inspectNodes();
+    const found = await this.#containers.read(maxAgeMs);
     return nodes.map(({ id, container, address, published }) => {
       const facts = found.get(container);
       const state = stateOf(facts);
@@ -161,7 +162,7 @@ export class DockerEnvironment implements Environment {
   #reconnecting(ids: readonly string[], heal: Heal): Heal {
     let healing: Promise<void> | undefined;
     const run = async () => {
-      await heal();
+      await this.#change(heal);
       for (const id of ids) this.#admin.drop(id);
       for (const id of ids) await awaitAnswer(this, id);
     };
@@ -169,6 +170,15 @@ export class DockerEnvironment implements Environment {
       healing ??= run();
       return healing;
     };
+  }
+
+  /** Changes containers: an earlier status is no longer true, however the change ends. */
+  async #change<T>(act: () => Promise<T>): Promise<T> {
+    try {
+      return await act();
+    } finally {
+      this.#containers.forget();
+    }
   }
 
   #node(id: string): PlannedNode {

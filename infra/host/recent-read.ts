@@ -1,0 +1,36 @@
+/**
+ * Keeps the last result of an expensive read, such as one program per read, for callers that accept its age.
+ *
+ *   read(0) ─▶ a new read;  read(maxAgeMs) ─▶ the last result if it began within that time, else a new read
+ *
+ * `forget` is for a change by this process: no later call gets a result of a read that began before it.
+ */
+import { coalescedRead } from './coalesced-read.ts';
+
+export class RecentRead<T> {
+  readonly #read: () => Promise<T>;
+  readonly #now: () => number;
+  #last: { readonly startedMs: number; readonly result: T } | undefined;
+  #changes = 0;
+
+  constructor(read: () => Promise<T>, now: () => number = () => performance.now()) {
+    this.#now = now;
+    this.#read = coalescedRead(async () => {
+      const [changes, startedMs] = [this.#changes, this.#now()];
+      const result = await read();
+      if (changes === this.#changes) this.#last = { startedMs, result };
+      return result;
+    });
+  }
+
+  async read(maxAgeMs = 0): Promise<T> {
+    const last = this.#last;
+    if (last !== undefined && this.#now() - last.startedMs < maxAgeMs) return last.result;
+    return this.#read();
+  }
+
+  forget(): void {
+    this.#changes += 1;
+    this.#last = undefined;
+  }
+}

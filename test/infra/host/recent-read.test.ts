@@ -1,0 +1,55 @@
+import { expect, it } from 'vitest';
+import { RecentRead } from '../../../infra/host/recent-read.ts';
+
+function countingRead() {
+  let nowMs = 0;
+  let reads = 0;
+  const gate = { wait: Promise.resolve() };
+  const recent = new RecentRead(
+    async () => {
+      const result = ++reads;
+      await gate.wait;
+      return result;
+    },
+    () => nowMs,
+  );
+  return {
+    recent,
+    gate,
+    passTime: (ms: number) => {
+      nowMs += ms;
+    },
+  };
+}
+
+it('reads anew for a caller that accepts no age', async () => {
+  const { recent } = countingRead();
+  expect([await recent.read(), await recent.read()]).toEqual([1, 2]);
+});
+
+it('returns the last result within its age, and reads anew after it', async () => {
+  const { recent, passTime } = countingRead();
+  expect(await recent.read(1_000)).toBe(1);
+  passTime(999);
+  expect(await recent.read(1_000)).toBe(1);
+  passTime(1);
+  expect(await recent.read(1_000)).toBe(2);
+});
+
+it('returns no result from before a change', async () => {
+  const { recent } = countingRead();
+  await recent.read();
+  recent.forget();
+  expect(await recent.read(1_000)).toBe(2);
+});
+
+it('does not keep the result of a read that began before a change', async () => {
+  const { recent, gate } = countingRead();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  gate.wait = promise;
+  const early = recent.read();
+  recent.forget();
+  resolve();
+  expect(await early).toBe(1);
+  expect(await recent.read(1_000)).toBe(2);
+});
