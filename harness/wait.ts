@@ -2,8 +2,10 @@
  * Bounded waiting. Every wait of the acting side has a description, ends at a bound, ends at once when its signal
  * aborts, and includes the last observation in its error.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { KitError } from '../config/errors.ts';
+import { poll } from '../infra/host/wait.ts';
+
+export { pause } from '../infra/host/wait.ts';
 
 export interface WaitOptions {
   readonly boundMs: number;
@@ -23,37 +25,22 @@ export async function waitUntil<T>(
   look: () => Promise<T | false | undefined> | T | false | undefined,
   options: WaitOptions,
 ): Promise<T> {
-  const giveUpAt = performance.now() + options.boundMs;
-  let lastError: unknown;
-  for (;;) {
-    options.signal?.throwIfAborted();
+  const { boundMs, everyMs, signal } = options;
+  const last = await poll({ timeoutMs: boundMs, intervalMs: everyMs, signal }, async () => {
     try {
       const seen = await look();
-      if (seen !== false && seen !== undefined) return seen;
-      lastError = undefined;
+      return seen === false || seen === undefined ? { observed: undefined } : { value: seen };
     } catch (error) {
-      lastError = error;
+      return { observed: error };
     }
-    if (performance.now() >= giveUpAt) {
-      const last = lastError instanceof Error ? `; last error: ${lastError.message}` : '';
-      throw new KitError(`timed out after ${options.boundMs} ms waiting for ${what}${last}`, {
-        code: 'WAIT_TIMEOUT',
-        cause: lastError,
-      });
-    }
-    await pause(options.everyMs ?? 20, options.signal);
-  }
-}
-
-/** Sleeps; rejects with the signal's reason as soon as it aborts. */
-export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  signal?.throwIfAborted();
-  try {
-    await sleep(ms, undefined, signal === undefined ? {} : { signal });
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw error;
-  }
+  });
+  if ('value' in last) return last.value;
+  const { observed: cause } = last;
+  const text = cause instanceof Error ? `; last error: ${cause.message}` : '';
+  throw new KitError(`timed out after ${boundMs} ms waiting for ${what}${text}`, {
+    code: 'WAIT_TIMEOUT',
+    cause,
+  });
 }
 
 /**

@@ -23,6 +23,7 @@ const PURE_INFRA = [
   'infra/topology.ts',
   'infra/redis/conf/',
   'infra/redis/cluster-slots.ts',
+  'infra/redis/info.ts',
   'infra/redis/role-state.ts',
   ...['capabilities', 'probe', 'version'].map((name) => `infra/redis/server-${name}.ts`),
   'infra/substrates/config-differences.ts',
@@ -52,7 +53,8 @@ const ACTING = [
   'harness/history/recorder.ts',
   'harness/history/clock.ts',
   'harness/wait.ts',
-  'harness/redis-info.ts',
+  'infra/redis/info.ts',
+  'infra/redis/connection-options.ts',
   'config/',
 ];
 
@@ -130,8 +132,7 @@ const ROOMS: readonly rules.Room[] = [
 
   // The harness, left of the evidence: things act.
   room('harness/history/clock.ts', 'one monotonic clock', []),
-  room('harness/wait.ts', 'bounded waiting', ['config/errors.ts']),
-  room('harness/redis-info.ts', 'pure: a text of Redis in, fields out', [], { node: [] }),
+  room('harness/wait.ts', 'bounded waiting', ['infra/host/wait.ts', 'config/errors.ts']),
   room('harness/history/recorder.ts', 'a passive sink that streams to disk', [
     'harness/history/events.ts',
     'config/',

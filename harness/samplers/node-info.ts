@@ -1,6 +1,6 @@
 /** INFO of every Redis node, once per second and once at the end: role, memory, evictions, replication. */
-import type { Info } from '../redis-info.ts';
-import { infoNumber, parseInfo, replicasOf } from '../redis-info.ts';
+import type { Info } from '../../infra/redis/info.ts';
+import { infoNumber, parseInfo, replicasOf } from '../../infra/redis/info.ts';
 import type { Sampler, SamplerContext } from './sampler.ts';
 import { SAMPLE_EVERY_MS } from './sampler.ts';
 

@@ -5,10 +5,11 @@
  */
 import { KitError } from '../../config/errors.ts';
 import { demote, readRoles } from '../../infra/operations/roles.ts';
+import type { Info } from '../../infra/redis/info.ts';
+import { infoNumber, parseInfo } from '../../infra/redis/info.ts';
+import { fieldsOf } from '../../infra/redis/reply.ts';
 import { describeRoles } from '../../infra/redis/role-state.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
-import type { Info } from '../redis-info.ts';
-import { infoNumber, parseInfo } from '../redis-info.ts';
 import { waitUntil } from '../wait.ts';
 
 export interface HealthOptions {
@@ -109,15 +110,15 @@ async function healthProblem(environment: Environment): Promise<string> {
 async function sentinelProblem(environment: Environment, sentinelId: string): Promise<string> {
   const { topology, endpoints } = environment;
   const sentinel = await environment.admin(sentinelId);
-  const master = fields(await sentinel.call('SENTINEL', 'MASTER', endpoints.serviceName));
-  if (master.flags !== 'master') return `sees the master as '${master.flags}'`;
-  if (Number(master['num-other-sentinels']) !== topology.sentinels.length - 1) {
-    return `sees ${master['num-other-sentinels']} other sentinels`;
+  const master = fieldsOf(await sentinel.call('SENTINEL', 'MASTER', endpoints.serviceName));
+  if (master.get('flags') !== 'master') return `sees the master as '${master.get('flags')}'`;
+  if (Number(master.get('num-other-sentinels')) !== topology.sentinels.length - 1) {
+    return `sees ${master.get('num-other-sentinels')} other sentinels`;
   }
   const replicas = (await sentinel.call('SENTINEL', 'REPLICAS', endpoints.serviceName)) as readonly unknown[];
   if (replicas.length !== topology.redis.length - 1) return `sees ${replicas.length} replicas`;
-  const down = replicas.map(fields).find(({ flags }) => flags !== 'slave');
-  return down === undefined ? '' : `sees the replica ${down.name} as '${down.flags}'`;
+  const down = replicas.map(fieldsOf).find((replica) => replica.get('flags') !== 'slave');
+  return down === undefined ? '' : `sees the replica ${down.get('name')} as '${down.get('flags')}'`;
 }
 
 /** Makes every master that the sentinels do not report a replica of the one that they report. */
@@ -135,12 +136,4 @@ async function replicationInfos(environment: Environment): Promise<readonly { id
       info: parseInfo(await (await environment.admin(id)).info('replication')),
     })),
   );
-}
-
-/** Sentinel's flat list of names and values. */
-function fields(flat: unknown): Info {
-  const list = flat as readonly string[];
-  const pairs: [string, string][] = [];
-  for (let i = 0; i + 1 < list.length; i += 2) pairs.push([list[i] as string, list[i + 1] as string]);
-  return Object.fromEntries(pairs);
 }

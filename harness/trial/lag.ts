@@ -11,13 +11,14 @@
  *
  * Sentinel corrects a replica that follows another address only after failover-timeout; a lag lasts less than that.
  */
+
+import { parseInfo } from '../../infra/redis/info.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import type { Address } from '../../infra/topology.ts';
 import type { ScheduledFault } from '../drills/drill.ts';
 import { type FaultProxy, startProxy } from '../faults/proxy/index.ts';
 import type { Clock } from '../history/clock.ts';
 import type { Recorder } from '../history/recorder.ts';
-import { parseInfo } from '../redis-info.ts';
 import { pause, waitUntil } from '../wait.ts';
 
 const LINK_BOUND_MS = 5_000;

@@ -1,39 +1,75 @@
-/** Waits for a condition with a time limit. The timeout error names the awaited condition and the last observation. */
-import { setTimeout as delay } from 'node:timers/promises';
+/**
+ * Bounded waiting. Every wait names its condition, ends at its time limit, and ends at once when its signal aborts.
+ *
+ *   poll        the loop: attempts until one succeeds or the time is over; the caller words the timeout
+ *   waitWhile   waits while there is a problem, and reports the last one
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { KitError } from '../../config/errors.ts';
 
-export interface WaitOptions {
+export interface PollOptions {
+  readonly timeoutMs: number;
+  /** Pause between two attempts; default 20 ms. */
+  readonly intervalMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Result of one attempt: the awaited value, or what was observed instead of it. */
+export type Attempt<T> = { readonly value: T } | { readonly observed: unknown };
+
+/** Repeats the attempt until it has a value. Returns the last attempt: without a value, the time is over. */
+export async function poll<T>(
+  { timeoutMs, intervalMs = 20, signal }: PollOptions,
+  attempt: () => Promise<Attempt<T>>,
+): Promise<Attempt<T>> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    signal?.throwIfAborted();
+    const last = await attempt();
+    if ('value' in last || performance.now() >= deadline) return last;
+    await pause(intervalMs, signal);
+  }
+}
+
+/** Sleeps; rejects with the signal's reason as soon as it aborts. */
+export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted();
+  try {
+    await sleep(ms, undefined, signal === undefined ? {} : { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
+
+export interface WaitOptions extends PollOptions {
   /** "replica redis-2 in sync": completes the sentence "timed out after N ms waiting for …". */
   readonly what: string;
-  readonly timeoutMs: number;
-  readonly intervalMs?: number;
-  readonly signal?: AbortSignal | undefined;
   /** Returns log lines that explain a failure; called only then. */
   readonly explain?: () => string | Promise<string>;
 }
 
 /**
- * Polls until `missing` returns `undefined`. A text describes the missing condition. A KitError ends the wait
- * immediately, except for an unreachable node; any other exception counts as missing.
+ * Waits until `problem` returns undefined. A KitError ends the wait immediately, except for an unreachable node; any
+ * other exception counts as a problem.
  *
- * @throws KitError `NOT_HEALTHY`
+ * @throws KitError `NOT_HEALTHY` with the last problem
  */
-export async function until(options: WaitOptions, missing: () => Promise<string | undefined>): Promise<void> {
-  const deadline = performance.now() + options.timeoutMs;
-  for (;;) {
-    options.signal?.throwIfAborted();
-    const found = await missing().catch((error: unknown) => {
+export async function waitWhile(
+  options: WaitOptions,
+  problem: () => Promise<string | undefined>,
+): Promise<void> {
+  const last = await poll(options, async () => {
+    const observed = await problem().catch((error: unknown) => {
       if (error instanceof KitError && error.code !== 'NODE_UNREACHABLE') throw error;
       return error instanceof Error ? error.message : String(error);
     });
-    if (found === undefined) return;
-    if (performance.now() > deadline) {
-      const log = (await options.explain?.()) ?? '';
-      throw new KitError(
-        `timed out after ${options.timeoutMs} ms waiting for ${options.what}: ${found}${log === '' ? '' : `\n${log}`}`,
-        { code: 'NOT_HEALTHY', exitCode: 3 },
-      );
-    }
-    await delay(options.intervalMs ?? 20);
-  }
+    return observed === undefined ? { value: undefined } : { observed };
+  });
+  if ('value' in last) return;
+  const log = (await options.explain?.()) ?? '';
+  throw new KitError(
+    `timed out after ${options.timeoutMs} ms waiting for ${options.what}: ${last.observed}${log === '' ? '' : `\n${log}`}`,
+    { code: 'NOT_HEALTHY', exitCode: 3 },
+  );
 }

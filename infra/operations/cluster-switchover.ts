@@ -3,7 +3,7 @@
  * after CLUSTER FAILOVER on a replica, the master pauses its clients, the replica catches up, wins the vote and takes
  * over the slots. A vote that fails ends the pause; the master then continues.
  */
-import { until } from '../host/wait.ts';
+import { waitWhile } from '../host/wait.ts';
 import type { ClusterView, Shard } from '../redis/cluster.ts';
 import { infoOf } from '../redis/reply.ts';
 import type { Environment } from '../substrates/environment.ts';
@@ -27,7 +27,7 @@ export async function clusterSwitchover(
 
   const startedAt = performance.now();
   const step = async (what: string, problem: () => Promise<string | undefined>): Promise<number> => {
-    await until({ what, timeoutMs: stepTimeoutMs, intervalMs: 5 }, problem).catch((error) => {
+    await waitWhile({ what, timeoutMs: stepTimeoutMs, intervalMs: 5 }, problem).catch((error) => {
       throw switchoverFailed(error instanceof Error ? error.message : String(error), error);
     });
     return Math.round(performance.now() - startedAt);

@@ -4,7 +4,7 @@
  */
 import type { Redis } from 'ioredis';
 import { EXIT, KitError } from '../../config/errors.ts';
-import { until } from '../host/wait.ts';
+import { waitWhile } from '../host/wait.ts';
 import { fieldsOf } from '../redis/reply.ts';
 import {
   describeRoles,
@@ -92,7 +92,7 @@ export async function settleRoles(source: RoleSource, options: SettleOptions = {
     return words;
   };
   const what = 'the sentinels and nodes to agree on one master';
-  await until({ what, timeoutMs, intervalMs: 100, signal: options.signal }, look).catch((error: unknown) => {
+  await waitWhile({ what, timeoutMs, intervalMs: 100, signal: options.signal }, look).catch((error: unknown) => {
     if (!(error instanceof KitError) || error.code !== 'NOT_HEALTHY') throw error;
     throw new KitError(error.message, {
       code: 'ROLES_UNSETTLED',

@@ -12,7 +12,7 @@
  */
 import type { Redis } from 'ioredis';
 import { KitError } from '../../config/errors.ts';
-import { until } from '../host/wait.ts';
+import { waitWhile } from '../host/wait.ts';
 import { type ClusterLine, parseClusterNodes } from '../redis/cluster-nodes.ts';
 import type { Environment } from '../substrates/environment.ts';
 import type { Address } from '../topology.ts';
@@ -96,7 +96,7 @@ export async function restoreSlots(environment: Environment): Promise<number> {
 /** @throws KitError if a node still sees other owners after `AGREED_MS` */
 async function awaitAgreement(environment: Environment): Promise<void> {
   const what = 'all nodes to agree on the slot owners';
-  await until({ what, timeoutMs: AGREED_MS, intervalMs: 50 }, async () => {
+  await waitWhile({ what, timeoutMs: AGREED_MS, intervalMs: 50 }, async () => {
     const running = (await environment.status()).filter(({ state }) => state === 'running');
     const views = new Map<string, string>();
     for (const { id } of running) {

@@ -13,7 +13,7 @@
  */
 import type { Redis } from 'ioredis';
 import { EXIT, KitError } from '../../config/errors.ts';
-import { until } from '../host/wait.ts';
+import { waitWhile } from '../host/wait.ts';
 import { fieldsOf, infoOf } from '../redis/reply.ts';
 import { type Environment, RECENT } from '../substrates/environment.ts';
 import type { Address, TopologyNode } from '../topology.ts';
@@ -253,9 +253,11 @@ class Switchover {
 
   #step(what: string, missing: () => Promise<string | undefined>): Promise<void> {
     const signal = this.#failoverBegun ? undefined : this.#options.signal;
-    return until({ what, timeoutMs: this.#stepTimeoutMs, intervalMs: 5, signal }, missing).catch((error) => {
-      throw switchoverFailed(error instanceof Error ? error.message : String(error), error);
-    });
+    return waitWhile({ what, timeoutMs: this.#stepTimeoutMs, intervalMs: 5, signal }, missing).catch(
+      (error) => {
+        throw switchoverFailed(error instanceof Error ? error.message : String(error), error);
+      },
+    );
   }
 
   #elapsedMs(): number {

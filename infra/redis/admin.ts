@@ -6,6 +6,7 @@ import { Redis } from 'ioredis';
 import { EXIT, KitError } from '../../config/errors.ts';
 import type { Secret } from '../../config/secret.ts';
 import type { Address } from '../topology.ts';
+import { DIRECT_CONNECTION } from './connection-options.ts';
 
 const CONNECT_TIMEOUT_MS = 2_000;
 const COMMAND_TIMEOUT_MS = 2_000;
@@ -65,19 +66,13 @@ async function connect(
   const { host, port } = access.address;
   let lastError: Error | undefined;
   const redis = new Redis({
+    ...DIRECT_CONNECTION,
     host,
     port,
     username: 'admin',
     password: access.password.reveal(),
-    protocol: 2,
-    lazyConnect: true,
-    enableOfflineQueue: false,
-    enableReadyCheck: false,
-    disableClientInfo: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
     commandTimeout: COMMAND_TIMEOUT_MS,
-    maxRetriesPerRequest: 0,
-    retryStrategy: null,
     ...(access.ca === undefined ? {} : { tls: { ca: access.ca } }),
   });
   redis.on('error', (error: Error) => {

@@ -5,6 +5,7 @@
 import type { Redis } from 'ioredis';
 import { CLUSTER_SLOTS, type SlotRange, type Topology } from '../topology.ts';
 import { type ClusterLine, parseClusterNodes, slotOwners } from './cluster-nodes.ts';
+import { parseInfo } from './info.ts';
 import { infoOf } from './reply.ts';
 
 /** Access to the nodes of a cluster, for queries. */
@@ -70,15 +71,15 @@ async function healthProblem(cluster: ClusterNodes): Promise<string | undefined>
 async function nodeProblem(cluster: ClusterNodes, nodeId: string): Promise<string | undefined> {
   const redis = await cluster.admin(nodeId);
   const { redis: nodes, environment } = cluster.topology;
-  const info = fieldsOfText(String(await redis.call('CLUSTER', 'INFO')));
+  const info = parseInfo(String(await redis.call('CLUSTER', 'INFO')));
   const wanted: readonly (readonly [string, string])[] = [
     ['cluster_state', 'ok'],
     ['cluster_slots_assigned', String(CLUSTER_SLOTS)],
     ['cluster_slots_ok', String(CLUSTER_SLOTS)],
     ['cluster_known_nodes', String(nodes.length)],
   ];
-  const wrong = wanted.find(([field, value]) => info.get(field) !== value);
-  if (wrong !== undefined) return `${wrong[0]}:${info.get(wrong[0])}`;
+  const wrong = wanted.find(([field, value]) => info[field] !== value);
+  if (wrong !== undefined) return `${wrong[0]}:${info[wrong[0]]}`;
   const replication = await infoOf(redis, 'replication');
   if (replication.get('role') === 'slave') {
     const link = replication.get('master_link_status');
@@ -119,9 +120,4 @@ function rangesOf(owners: readonly (string | undefined)[], id: string): readonly
     else ranges.push([slot, slot]);
   }
   return ranges;
-}
-
-function fieldsOfText(text: string): ReadonlyMap<string, string> {
-  const pairs = text.split(/\r?\n/).map((line) => line.split(':', 2));
-  return new Map(pairs.map(([name = '', value = '']) => [name, value]));
 }

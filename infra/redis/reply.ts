@@ -1,15 +1,10 @@
-/** Parses text and list replies of Redis into maps. */
+/** Reads replies of Redis as maps. */
 import type { Redis } from 'ioredis';
+import { parseInfo } from './info.ts';
 
 /** Returns the fields of one INFO section. */
 export async function infoOf(redis: Redis, section: string): Promise<ReadonlyMap<string, string>> {
-  const text = String(await redis.call('INFO', section));
-  return new Map(
-    text
-      .split(/\r?\n/)
-      .filter((line) => line.includes(':'))
-      .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)] as const),
-  );
+  return new Map(Object.entries(parseInfo(String(await redis.call('INFO', section)))));
 }
 
 /** Parses a flat RESP2 list of field, value, field, value … */

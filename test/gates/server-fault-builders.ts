@@ -1,5 +1,6 @@
 /** Builders of server faults: a directive, an option of a sentinel, an ACL rule, a rendered setting. */
 import type { Redis } from 'ioredis';
+import { fieldsOf } from '../../infra/redis/reply.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import { waitUntil } from '../support/redis-process.ts';
 import type { LiveFault, RenderedFault } from './fault.ts';
@@ -131,10 +132,6 @@ async function listRoles(environment: Environment) {
   );
 }
 
-/** A flat list of names and values, as SENTINEL MASTER replies. */
-export function parseFields(reply: unknown): ReadonlyMap<string, string> {
-  const flat = Array.isArray(reply) ? reply.map(String) : [];
-  const fields = new Map<string, string>();
-  for (let i = 0; i + 1 < flat.length; i += 2) fields.set(flat[i] ?? '', flat[i + 1] ?? '');
-  return fields;
-}
+/** A flat list of names and values, as SENTINEL MASTER replies; empty for an error. */
+export const parseFields = (reply: unknown): ReadonlyMap<string, string> =>
+  Array.isArray(reply) ? fieldsOf(reply) : new Map();

@@ -1,7 +1,7 @@
 /** Facts of a Redis node: every directive, every user, the classes of commands, its role, and its place in a cluster. */
 import type { Redis } from 'ioredis';
 import { SECRET_DIRECTIVES } from '../../../infra/redis/conf/directive-values.ts';
-import { parseInfo } from '../../redis-info.ts';
+import { parseInfo } from '../../../infra/redis/info.ts';
 import type { Redaction } from './redaction.ts';
 import { type Fields, userFields } from './rendered.ts';
 import { type Command, pairsOf, type Reply, repliesOf, wordsOf } from './replies.ts';

@@ -3,7 +3,7 @@
  * report their counters; on a shared Redis a proxy counts the bytes that this client sends.
  */
 import type { Redis } from 'ioredis';
-import { parseInfo } from '../../redis-info.ts';
+import { parseInfo } from '../../../infra/redis/info.ts';
 import { equals, type MasterProxy, type ScriptContext, scripted } from './script.ts';
 
 /** Commands that a cache sends. Samplers, sentinels and replicas send others (INFO, PING, REPLCONF) all the time. */

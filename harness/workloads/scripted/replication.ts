@@ -1,5 +1,5 @@
 /** Time until a write is readable on each replica: reads in a tight loop from the acknowledgement on. */
-import { infoNumber, parseInfo } from '../../redis-info.ts';
+import { infoNumber, parseInfo } from '../../../infra/redis/info.ts';
 import type { ScriptContext } from './script.ts';
 import { equals, scripted } from './script.ts';
 

@@ -1,6 +1,7 @@
 /** Tests access to every node and the permissions of the app, with separate connections. */
 import { readFile } from 'node:fs/promises';
 import { Redis } from 'ioredis';
+import { DIRECT_CONNECTION } from '../../../infra/redis/connection-options.ts';
 import type { Address } from '../../../infra/topology.ts';
 import type { ScriptContext } from './script.ts';
 import { equals, scripted } from './script.ts';
@@ -79,16 +80,11 @@ async function replyTo(
   credentials?: { readonly username: string; readonly password: string },
 ): Promise<string> {
   const redis = new Redis({
+    ...DIRECT_CONNECTION,
     host,
     port,
     ...credentials,
     ...(spec.tls && { tls: spec.tls }),
-    protocol: 2,
-    lazyConnect: true,
-    enableReadyCheck: false,
-    disableClientInfo: true,
-    retryStrategy: null,
-    maxRetriesPerRequest: 0,
     commandTimeout: 2_000,
   });
   redis.on('error', () => undefined);

@@ -6,7 +6,7 @@
  * ports.
  */
 import { EXIT, KitError } from '../../../config/errors.ts';
-import { until } from '../../host/wait.ts';
+import { waitWhile } from '../../host/wait.ts';
 import type { Heal } from '../environment.ts';
 import { type ContainerFacts, docker, inspectContainers, tryDocker } from './engine.ts';
 import type { DockerPlan, PlannedNode } from './plan.ts';
@@ -124,7 +124,7 @@ function awaitState(
   what: string,
   holds: (facts: ContainerFacts) => boolean,
 ): Promise<void> {
-  return until({ what: `${node.id} ${what}`, timeoutMs: EFFECT_TIMEOUT_MS }, async () => {
+  return waitWhile({ what: `${node.id} ${what}`, timeoutMs: EFFECT_TIMEOUT_MS }, async () => {
     const facts = (await inspectContainers([node.container])).get(node.container);
     return facts !== undefined && holds(facts) ? undefined : (facts?.State.Status ?? 'no container');
   });

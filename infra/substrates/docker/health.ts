@@ -1,6 +1,6 @@
 /** Health of nodes and of an environment, read from the nodes through their published ports. */
 
-import { until } from '../../host/wait.ts';
+import { waitWhile } from '../../host/wait.ts';
 import { settleRoles } from '../../operations/roles.ts';
 import type { Environment } from '../environment.ts';
 
@@ -9,7 +9,7 @@ const HEALTHY_TIMEOUT_MS = 60_000;
 
 /** Waits until the node answers and has loaded its data. */
 export async function awaitAnswer(environment: Environment, nodeId: string): Promise<void> {
-  await until({ what: `${nodeId} to reply`, timeoutMs: ANSWER_TIMEOUT_MS }, async () => {
+  await waitWhile({ what: `${nodeId} to reply`, timeoutMs: ANSWER_TIMEOUT_MS }, async () => {
     const info = String(await (await environment.admin(nodeId)).call('INFO', 'persistence'));
     return /^loading:1/m.test(info) ? 'it is loading its data' : undefined;
   });
@@ -49,7 +49,7 @@ function awaitNone(
   look: () => Promise<string | undefined>,
 ): Promise<void> {
   const what = `'${environment.name}' to be healthy`;
-  return until({ what, timeoutMs: HEALTHY_TIMEOUT_MS, intervalMs: 50, signal }, look);
+  return waitWhile({ what, timeoutMs: HEALTHY_TIMEOUT_MS, intervalMs: 50, signal }, look);
 }
 
 async function healthProblem(environment: Environment, master: string): Promise<string | undefined> {

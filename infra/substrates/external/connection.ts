@@ -6,6 +6,7 @@ import { getCACertificates } from 'node:tls';
 import { Redis } from 'ioredis';
 import type { AttachTarget } from '../../../config/attach.ts';
 import { EXIT, KitError } from '../../../config/errors.ts';
+import { DIRECT_CONNECTION } from '../../redis/connection-options.ts';
 import type { Address } from '../../topology.ts';
 
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -21,20 +22,14 @@ export async function connectTo(target: AttachTarget, address: Address, as: Logi
   const { username, password } = target[as];
   const tls = trustedCa(target);
   const redis = new Redis({
+    ...DIRECT_CONNECTION,
     ...address,
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password: password.reveal() }),
     ...(tls !== undefined && { tls }),
     db: as === 'app' ? target.db : 0,
-    protocol: 2,
-    lazyConnect: true,
-    enableOfflineQueue: false,
-    enableReadyCheck: false,
-    disableClientInfo: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
     commandTimeout: COMMAND_TIMEOUT_MS,
-    maxRetriesPerRequest: 0,
-    retryStrategy: null,
   });
   let failure: Error | undefined;
   // ioredis reports a refused AUTH or SELECT only here and continues without a user, in database 0.

@@ -13,9 +13,10 @@ import { EXIT, KitError } from '../../../config/errors.ts';
 import { freeBytes, REQUIRED_FREE_BYTES } from '../../host/disk.ts';
 import { startDaemon } from '../../host/process.ts';
 import { endProcess, identify } from '../../host/process-identity.ts';
-import { until } from '../../host/wait.ts';
+import { waitWhile } from '../../host/wait.ts';
 import type { Content } from '../../recovery/choose.ts';
 import type { DataNames } from '../../recovery/read.ts';
+import { DIRECT_CONNECTION } from '../../redis/connection-options.ts';
 import { infoOf } from '../../redis/reply.ts';
 import { type LocalContext, nodeFiles } from './local-context.ts';
 
@@ -64,7 +65,7 @@ async function loadedContent(
   let redis: Redis | undefined;
   try {
     const what = 'the copy of the data to load';
-    await until({ what, timeoutMs: LOAD_TIMEOUT_MS, intervalMs: 50, signal }, async () => {
+    await waitWhile({ what, timeoutMs: LOAD_TIMEOUT_MS, intervalMs: 50, signal }, async () => {
       if (!daemon.running)
         throw new KitError('its server ended', { code: 'NODE_DIED', exitCode: EXIT.UNKNOWN });
       redis ??= await connectToSocket(socket);
@@ -82,14 +83,7 @@ async function loadedContent(
 
 /** Makes one attempt: the socket exists only once the server listens. */
 async function connectToSocket(path: string): Promise<Redis> {
-  const redis = new Redis({
-    path,
-    protocol: 2,
-    lazyConnect: true,
-    enableReadyCheck: false,
-    disableClientInfo: true,
-    retryStrategy: null,
-  });
+  const redis = new Redis({ ...DIRECT_CONNECTION, path });
   redis.on('error', () => undefined);
   await redis.connect();
   return redis;

@@ -6,7 +6,7 @@
 
 import { tailOf } from '../../host/private-files.ts';
 import { isAlive, type ProcessIdentity } from '../../host/process-identity.ts';
-import { until } from '../../host/wait.ts';
+import { waitWhile } from '../../host/wait.ts';
 import type { AdminConnections } from '../../redis/admin.ts';
 import { clusterView } from '../../redis/cluster.ts';
 import { fieldsOf, infoOf } from '../../redis/reply.ts';
@@ -107,7 +107,7 @@ export async function awaitCluster(health: HealthContext): Promise<void> {
   const { context, admin, processes, signal } = health;
   const cluster = clusterView({ topology: context.topology, admin: (nodeId) => admin.get(nodeId) });
   const what = `cluster '${context.topology.environment.name}' to be healthy`;
-  await until({ what, timeoutMs: HEALTH_TIMEOUT_MS, signal }, async () => {
+  await waitWhile({ what, timeoutMs: HEALTH_TIMEOUT_MS, signal }, async () => {
     for (const [nodeId, identity] of processes) {
       if (!(await isAlive(identity))) throw diedAtStart(context, nodeId);
     }
@@ -126,7 +126,7 @@ async function awaitNode(
   missing: () => Promise<string | undefined>,
 ): Promise<void> {
   const process = health.processes.get(nodeId);
-  await until(
+  await waitWhile(
     {
       what,
       timeoutMs: HEALTH_TIMEOUT_MS,

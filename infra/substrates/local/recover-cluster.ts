@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { makePrivateDir, writePrivate } from '../../host/private-files.ts';
 import { isAlive } from '../../host/process-identity.ts';
-import { until } from '../../host/wait.ts';
+import { waitWhile } from '../../host/wait.ts';
 import { describeData } from '../../recovery/choose.ts';
 import { dataNames, readNodeData } from '../../recovery/read.ts';
 import { sourceOf } from '../../recovery/source.ts';
@@ -173,7 +173,7 @@ function masterOnDisk(context: LocalContext, ids: readonly string[]): string {
  */
 async function takeOver(nodes: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<void> {
   const what = `${nodeId} to take over the slots of its shard`;
-  await until({ what, timeoutMs: TAKEOVER_TIMEOUT_MS, intervalMs: 100, signal }, async () => {
+  await waitWhile({ what, timeoutMs: TAKEOVER_TIMEOUT_MS, intervalMs: 100, signal }, async () => {
     const redis = await nodes.admin.get(nodeId);
     const view = parseClusterNodes(String(await redis.call('CLUSTER', 'NODES')));
     const self = view.find(({ flags }) => flags.includes('myself'));
@@ -194,7 +194,7 @@ async function nodesFileFor(nodes: LocalNodes, node: RedisNode, signal?: AbortSi
   if (peers.length === 0) throw lostNodesFile(context, node.id, 'no other node runs');
   let nodesText = '';
   const what = `another node to own the slots of the shard of ${node.id}`;
-  await until({ what, timeoutMs: TAKEOVER_TIMEOUT_MS, intervalMs: 100, signal }, async () => {
+  await waitWhile({ what, timeoutMs: TAKEOVER_TIMEOUT_MS, intervalMs: 100, signal }, async () => {
     const redis = await nodes.admin.get(peers[0] as string);
     const view = String(await redis.call('CLUSTER', 'NODES'));
     const lines = parseClusterNodes(view);

@@ -12,7 +12,7 @@ import { KitError } from '../../../config/errors.ts';
 import { diskError } from '../../host/disk.ts';
 import { tailOf } from '../../host/private-files.ts';
 import { endProcess, isAlive } from '../../host/process-identity.ts';
-import { until } from '../../host/wait.ts';
+import { waitWhile } from '../../host/wait.ts';
 import { failoverBoundMs } from '../../operations/roles.ts';
 import { type Choice, chooseSource, describeData, type NodeData } from '../../recovery/choose.ts';
 import { dataNames, readNodeData } from '../../recovery/read.ts';
@@ -175,7 +175,7 @@ async function startAlone(
   await startSentinels(nodes, named, signal);
   progress(`waiting until the sentinels promote ${first}`);
   const what = `the sentinels to promote ${first}`;
-  await until(
+  await waitWhile(
     { what, timeoutMs: failoverBoundMs(nodes.context.topology), intervalMs: 50, signal },
     async () => {
       const identity = nodes.processes().get(first);
@@ -191,7 +191,7 @@ async function startAlone(
 async function awaitSeenUp(nodes: LocalNodes, signal?: AbortSignal): Promise<void> {
   const { topology } = nodes.context;
   const what = 'the running sentinels to detect the master';
-  await until({ what, timeoutMs: failoverBoundMs(topology), intervalMs: 50, signal }, async () => {
+  await waitWhile({ what, timeoutMs: failoverBoundMs(topology), intervalMs: 50, signal }, async () => {
     for (const { id, state } of await nodes.status()) {
       if (state !== 'running' || nodeOf(nodes.context, id).role !== 'sentinel') continue;
       const sentinel = await nodes.admin.get(id);

@@ -8,7 +8,7 @@
  */
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { isAlive } from '../../host/process-identity.ts';
-import { until } from '../../host/wait.ts';
+import { waitWhile } from '../../host/wait.ts';
 import { failoverBoundMs } from '../../operations/roles.ts';
 import { awaitAnswer } from './health.ts';
 import { nodeOf } from './local-context.ts';
@@ -79,7 +79,7 @@ async function requireMostRecent(
  */
 async function failedOver(nodes: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<string> {
   let successor: string | undefined;
-  await until(
+  await waitWhile(
     {
       what: `the sentinels to name another master than the restarted ${nodeId}`,
       timeoutMs: failoverBoundMs(nodes.context.topology),

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { parseInfo } from '../../../../harness/redis-info.ts';
+import { parseInfo } from '../../../../infra/redis/info.ts';
 import { waitUntil } from '../../../support/redis-process.ts';
 import { changeFault, connectAdmin } from '../../server-fault-builders.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { infoNumber, parseInfo, replicasOf } from '../../harness/redis-info.ts';
+import { infoNumber, parseInfo, replicasOf } from '../../../infra/redis/info.ts';
 
 it('INFO is parsed into fields, numbers and replicas', () => {
   const info = parseInfo(
