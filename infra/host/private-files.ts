@@ -1,18 +1,35 @@
-/** Files of an environment: private to the user, written atomically, with disk errors as KitErrors. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+/** Files that are private to the user, written atomically, with disk errors as KitErrors. */
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { diskError } from './disk.ts';
 
-/** Writes a file of mode 0600 atomically: it gets its final name only once it is complete. */
-export function writePrivate(path: string, content: string): void {
-  const draft = `${path}.draft`;
+/**
+ * Writes a file of mode 0600, with its directory, atomically: another process reads the former content or the new one,
+ * also after a crash of the machine. An unchanged file is not touched.
+ *
+ * @throws KitError `DISK_FULL`, `STATE_UNWRITABLE`
+ */
+export function writePrivate(path: string, content: string | Uint8Array): void {
+  // Each process has a draft of its own, so that two writers cannot mix their contents.
+  const draft = `${path}.${process.pid}.next`;
   try {
-    writeFileSync(draft, content, { mode: 0o600 });
+    if (existsSync(path) && readFileSync(path).equals(Buffer.from(content))) return;
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    writeFileSync(draft, content, { mode: 0o600, flush: true });
+    // A draft that a killed process left keeps its own mode.
+    chmodSync(draft, 0o600);
     renameSync(draft, path);
   } catch (error) {
-    rmSync(draft, { force: true });
     throw diskError(error, path);
+  } finally {
+    rmSync(draft, { force: true });
   }
+}
+
+/** Returns the content of a private file; the first caller creates it. */
+export function readOrCreate(path: string, make: () => string): string {
+  if (!existsSync(path)) writePrivate(path, make());
+  return readFileSync(path, 'utf8');
 }
 
 /** Creates a directory of mode 0700, with its parents. */
@@ -36,9 +53,4 @@ export function tailOf(path: string, lines = 12): string {
   } catch {
     return `no log at ${path}`;
   }
-}
-
-/** Returns the paths of `<stateDir>/environments/<name>`. */
-export function environmentDir(stateDir: string, name: string): string {
-  return join(stateDir, 'environments', name);
 }

@@ -92,16 +92,18 @@ export async function settleRoles(source: RoleSource, options: SettleOptions = {
     return words;
   };
   const what = 'the sentinels and nodes to agree on one master';
-  await waitWhile({ what, timeoutMs, intervalMs: 100, signal: options.signal }, look).catch((error: unknown) => {
-    if (!(error instanceof KitError) || error.code !== 'NOT_HEALTHY') throw error;
-    throw new KitError(error.message, {
-      code: 'ROLES_UNSETTLED',
-      exitCode: EXIT.UNKNOWN,
-      where: source.topology.environment.name,
-      hint: 'docs/runbook.md, "No master"',
-      cause: error,
-    });
-  });
+  await waitWhile({ what, timeoutMs, intervalMs: 100, signal: options.signal }, look).catch(
+    (error: unknown) => {
+      if (!(error instanceof KitError) || error.code !== 'NOT_HEALTHY') throw error;
+      throw new KitError(error.message, {
+        code: 'ROLES_UNSETTLED',
+        exitCode: EXIT.UNKNOWN,
+        where: source.topology.environment.name,
+        hint: 'docs/runbook.md, "No master"',
+        cause: error,
+      });
+    },
+  );
   return master;
 }
 

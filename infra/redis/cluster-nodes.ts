@@ -6,6 +6,9 @@
  * So no step has to form the cluster: the nodes start in any order, already know each other, and form one cluster
  * (docs/decisions/024-cluster-formed-by-its-files.md). Only a node whose volume has no nodes.conf gets this file. After
  * that Redis maintains it, and the kit never overwrites its epochs and slot owners.
+ *
+ * The client parses CLUSTER NODES in a separate implementation on purpose: the harness judges the
+ * client with this one.
  */
 import { createHash } from 'node:crypto';
 import {

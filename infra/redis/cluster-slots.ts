@@ -1,4 +1,9 @@
-/** Slot of a key, as the cluster specification defines it: CRC-16/XMODEM of the key or of its {hash tag}. Pure. */
+/**
+ * Slot of a key, as the cluster specification defines it: CRC-16/XMODEM of the key or of its {hash tag}. Pure.
+ *
+ * The client computes the slot in a separate implementation on purpose: the harness judges the client with this one, and
+ * a shared mistake would not be detected.
+ */
 import { CLUSTER_SLOTS } from '../topology.ts';
 
 const POLYNOMIAL = 0x1021;

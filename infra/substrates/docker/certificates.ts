@@ -7,8 +7,9 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { makeCertificates } from '../../certificates/generate.ts';
 import { readCertificates } from '../../certificates/given.ts';
+import { writePrivate } from '../../host/private-files.ts';
 import type { DockerPlan } from './plan.ts';
-import { environmentDir, writeSecret } from './state-files.ts';
+import { environmentDir } from './state-files.ts';
 
 export interface TlsTexts {
   readonly ca: string;
@@ -31,10 +32,10 @@ export async function certificates(plan: DockerPlan, stateDir: string): Promise<
     const fresh = await makeCertificates({ addresses: certified(plan), environment: name });
     texts = { ca: fresh.ca, cert: fresh.cert, key: fresh.key.reveal() };
     const kept: Kept = { addresses: certified(plan), notAfter: fresh.notAfter.toISOString(), ...texts };
-    writeSecret(madeFile(stateDir, name), `${JSON.stringify(kept)}\n`);
+    writePrivate(madeFile(stateDir, name), `${JSON.stringify(kept)}\n`);
   }
-  writeSecret(caFile(stateDir, name), texts.ca);
-  writeSecret(join(dir, 'node.crt'), texts.cert);
+  writePrivate(caFile(stateDir, name), texts.ca);
+  writePrivate(join(dir, 'node.crt'), texts.cert);
   return texts;
 }
 

@@ -19,7 +19,7 @@ import { EXIT, KitError } from '../../../config/errors.ts';
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 import { displayPath } from '../../../config/yaml.ts';
 import { requireFreeSpace } from '../../host/disk.ts';
-import { writeSecret } from './state-files.ts';
+import { writePrivate } from '../../host/private-files.ts';
 
 export interface Owner {
   readonly id: string;
@@ -162,12 +162,12 @@ function createOwner(stateDir: string): Owner {
   };
   const text = `${JSON.stringify(made, null, 2)}\n`;
   if (existsSync(file)) {
-    writeSecret(file, text);
+    writePrivate(file, text);
     return made;
   }
   const draft = `${file}.${process.pid}.${made.id}`;
   try {
-    writeSecret(draft, text);
+    writePrivate(draft, text);
     linkSync(draft, file);
     return made;
   } catch (error) {

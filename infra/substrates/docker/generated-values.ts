@@ -13,7 +13,8 @@ import {
   secretsFile,
   unknownSecrets,
 } from '../../../config/secrets.ts';
-import { environmentDir, readOrCreate } from './state-files.ts';
+import { readOrCreate } from '../../host/private-files.ts';
+import { environmentDir } from './state-files.ts';
 
 export interface EnvironmentValues {
   readonly secrets: EnvironmentSecrets;

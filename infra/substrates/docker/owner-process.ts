@@ -3,14 +3,15 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { displayPath } from '../../../config/yaml.ts';
+import { writePrivate } from '../../host/private-files.ts';
 import { isAlive, ownProcess, type ProcessIdentity } from '../../host/process-identity.ts';
-import { environmentDir, writeSecret } from './state-files.ts';
+import { environmentDir } from './state-files.ts';
 
 const ownerFile = (stateDir: string, name: string): string =>
   join(environmentDir(stateDir, name), 'owner.json');
 
 export async function recordOwnerProcess(stateDir: string, name: string): Promise<void> {
-  writeSecret(ownerFile(stateDir, name), JSON.stringify(await ownProcess()));
+  writePrivate(ownerFile(stateDir, name), JSON.stringify(await ownProcess()));
 }
 
 export function removeOwnerProcess(stateDir: string, name: string): void {

@@ -11,13 +11,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { KitError } from '../../../config/errors.ts';
 import type { EnvironmentConfig } from '../../../config/schema.ts';
+import { writePrivate } from '../../host/private-files.ts';
 import type { ForeignEnvironment } from '../substrate.ts';
 import { checkoutLocation, findOwner } from './checkout-id.ts';
 import { docker } from './engine.ts';
 import { kitCommand } from './hint-commands.ts';
 import { LABEL } from './plan.ts';
 import type { Deployed } from './state.ts';
-import { environmentDir, writeSecret } from './state-files.ts';
+import { environmentDir } from './state-files.ts';
 
 export type EngineKind = 'container' | 'network' | 'volume';
 
@@ -117,7 +118,7 @@ function adoptedFrom(name: string, stateDir: string): readonly string[] {
 /** Records the owners of the foreign parts: their volumes now belong to this checkout. */
 export function recordAdoption(name: string, stateDir: string, { foreign }: Ownership): void {
   const owners = new Set([...adoptedFrom(name, stateDir), ...foreign.map(({ owner }) => owner)]);
-  writeSecret(adoptedFile(stateDir, name), `${JSON.stringify([...owners])}\n`);
+  writePrivate(adoptedFile(stateDir, name), `${JSON.stringify([...owners])}\n`);
 }
 
 /** Describes the foreign parts, for the question and for the error. */

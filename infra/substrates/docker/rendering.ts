@@ -10,6 +10,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { EnvironmentSecrets } from '../../../config/secrets.ts';
+import { writePrivate } from '../../host/private-files.ts';
 import { NODES_FILE, redisNodeId, renderClusterNodes } from '../../redis/cluster-nodes.ts';
 import { LOADER, loaderPassword, renderRedisAcl, renderSentinelAcl } from '../../redis/conf/acl.ts';
 import { type BinaryFacts, renderRedisConf } from '../../redis/conf/redis-conf.ts';
@@ -22,7 +23,7 @@ import { certificates, current, type TlsTexts } from './certificates.ts';
 import { drawValues, type EnvironmentValues, readValues } from './generated-values.ts';
 import { commanderTexts, exporterTexts } from './observability-files.ts';
 import { bootstrapOf, type DockerPlan, type PlannedNode, TLS_PATHS } from './plan.ts';
-import { environmentDir, writeSecret } from './state-files.ts';
+import { environmentDir } from './state-files.ts';
 
 export { environmentDir } from './state-files.ts';
 
@@ -55,10 +56,10 @@ export async function renderFiles(
   const { texts, deviations } = renderTexts(plan, { facts, tls, values });
   const dir = environmentDir(stateDir, plan.environment.name);
   const files = filesOf(texts);
-  for (const { path, text } of files) writeSecret(join(dir, 'files', path), text);
+  for (const { path, text } of files) writePrivate(join(dir, 'files', path), text);
   const archive = tarOf(files);
   const source = archiveFile(plan, stateDir);
-  writeSecret(source, archive);
+  writePrivate(source, archive);
   return { archive: { source, sha256: sha256(archive) }, hashes: hashesOf(texts), deviations };
 }
 

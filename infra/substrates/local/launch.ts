@@ -5,11 +5,11 @@
  * with its start time is on disk before anything else happens.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { KitError } from '../../../config/errors.ts';
 import { diskFull, freeBytes } from '../../host/disk.ts';
-import { makePrivateDir, tailOf, writePrivate } from '../../host/private-files.ts';
+import { makePrivateDir, readOrCreate, tailOf, writePrivate } from '../../host/private-files.ts';
 import { type Daemon, startDaemon } from '../../host/process.ts';
 import { identify, type ProcessIdentity } from '../../host/process-identity.ts';
 import { NODES_FILE, redisNodeId, renderClusterNodes } from '../../redis/cluster-nodes.ts';
@@ -51,16 +51,11 @@ function writeNodesFile(context: LocalContext, node: RedisNode): void {
   const path = join(nodeFiles(context, node.id).data, NODES_FILE);
   if (existsSync(path)) return;
   const { topology, placement } = context;
-  const clusterId = drawClusterId(context, 'cluster-id');
+  const clusterId = readOrCreate(join(context.dir, 'cluster-id'), randomId);
   writePrivate(path, renderClusterNodes({ topology, placement, clusterId, node }));
 }
 
-/** Returns a random id, drawn once per environment by the first caller. */
-function drawClusterId(context: LocalContext, name: string): string {
-  const path = join(context.dir, name);
-  if (!existsSync(path)) writePrivate(path, randomBytes(20).toString('hex'));
-  return readFileSync(path, 'utf8');
-}
+const randomId = (): string => randomBytes(20).toString('hex');
 
 /** Starts a sentinel. Keeps a configuration that Sentinel has rewritten: it holds the epochs and the current master. */
 export async function launchSentinel(
@@ -76,7 +71,8 @@ export async function launchSentinel(
     const rendered = renderSentinel(context, node, master);
     deviations = rendered.deviations;
     writePrivate(files.acl, renderUsers(context, node));
-    const idOf = (nodeId: string) => redisNodeId(drawClusterId(context, 'sentinels-id'), nodeId);
+    const idOf = (nodeId: string) =>
+      redisNodeId(readOrCreate(join(context.dir, 'sentinels-id'), randomId), nodeId);
     const knownSentinels = renderKnownSentinels({ topology, node, placement, master, idOf });
     writePrivate(files.conf, `${rendered.text}\n${knownSentinels}`);
   }

@@ -6,10 +6,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 import { isAbsent, readError } from '../../host/disk.ts';
-import { environmentDir, writePrivate } from '../../host/private-files.ts';
+import { writePrivate } from '../../host/private-files.ts';
 import type { ProcessIdentity } from '../../host/process-identity.ts';
 import type { BinaryFacts } from '../../redis/conf/redis-conf.ts';
 import type { Address, Placement } from '../../topology.ts';
+import { environmentDir } from './local-context.ts';
 import type { Addressing } from './options.ts';
 
 export interface Ledger {

@@ -33,6 +33,10 @@ export interface LocalContext {
   readonly tls: TlsFiles | undefined;
 }
 
+/** Returns the folder of an environment. */
+export const environmentDir = (stateDir: string, name: string): string =>
+  join(stateDir, 'environments', name);
+
 export interface NodeFiles {
   readonly dir: string;
   readonly data: string;

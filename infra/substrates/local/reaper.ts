@@ -6,10 +6,10 @@
  * and the shell executes this program, which ends the processes in the ledger.
  */
 import { join } from 'node:path';
-import { environmentDir } from '../../host/private-files.ts';
 import { type Daemon, startDaemon } from '../../host/process.ts';
 import { awaitState } from '../../host/process-identity.ts';
 import { ledgerPath, readLedger } from './ledger.ts';
+import { environmentDir } from './local-context.ts';
 import { endIfLeftOver } from './teardown.ts';
 
 /** The exit of a process with much memory takes a while. */

@@ -7,7 +7,7 @@
  */
 import { type EnvironmentSecrets, loadSecrets } from '../../../config/secrets.ts';
 import { requireFreeSpace } from '../../host/disk.ts';
-import { environmentDir, makePrivateDir } from '../../host/private-files.ts';
+import { makePrivateDir } from '../../host/private-files.ts';
 import { ownProcess, signalProcess, stateOf } from '../../host/process-identity.ts';
 import { readRoles, settleRoles } from '../../operations/roles.ts';
 import { clusterView } from '../../redis/cluster.ts';
@@ -17,7 +17,7 @@ import { findRedisBinary, type RedisBinary } from './binary.ts';
 import { provideTls } from './certificates.ts';
 import { awaitAnswer, awaitCluster, awaitReplica, awaitSentinel, awaitWritable } from './health.ts';
 import { type Ledger, placementOf, updateLedger, writeLedger } from './ledger.ts';
-import type { LocalContext } from './local-context.ts';
+import { environmentDir, type LocalContext } from './local-context.ts';
 import { resolveMaster, roleSource } from './master-resolution.ts';
 import type { LocalNodes } from './nodes.ts';
 import type { LocalSubstrateOptions } from './options.ts';

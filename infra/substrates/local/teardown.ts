@@ -6,11 +6,12 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSy
 import { join } from 'node:path';
 import { KitError } from '../../../config/errors.ts';
 import { acquireLock, type LockOptions, withLock } from '../../host/lock.ts';
-import { environmentDir, makePrivateDir } from '../../host/private-files.ts';
+import { makePrivateDir } from '../../host/private-files.ts';
 import { endProcess, identify, isAlive, type ProcessIdentity } from '../../host/process-identity.ts';
 import type { DestroyReport } from '../substrate.ts';
 import { releaseBlock } from './addresses.ts';
 import { type Ledger, ledgerPath, listLedgers, readLedger } from './ledger.ts';
+import { environmentDir } from './local-context.ts';
 
 /** Grace period for complete logs and a last AOF flush; the data is removed anyway. */
 const GRACE_MS = 1_500;
