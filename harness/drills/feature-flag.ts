@@ -2,7 +2,7 @@ import { integration } from './families.ts';
 
 export const featureFlag = integration({
   id: 'feature-flag',
-  title: 'Switched off, the cache leaves Redis alone',
+  title: 'A disabled cache sends no command to Redis',
   source: 'seed 004 §4.9, ENABLE_REDIS_CACHE',
   safeOutcome: 'no connection and no command reaches Redis, and getOrCompute still answers',
   external: {},

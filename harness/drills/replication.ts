@@ -2,7 +2,7 @@ import { integration } from './families.ts';
 
 export const replication = integration({
   id: 'replication',
-  title: 'What the master takes reaches every replica',
+  title: 'Every write on the master reaches every replica',
   source: 'mission C1; seed 002, replication',
   safeOutcome: 'every write is readable on every replica, the links are up',
   topologies: ['sentinel'],

@@ -3,21 +3,21 @@ import type { Criterion } from '../../../harness/gates/gate.ts';
 
 // id | title | source | workload | sli | op | target | unit | measured | n
 const ROWS = `
-get-latency | get answers within 5 ms (p99) | C4 | steady | latency.get p99, worst trial | < | 5 | ms | 1.482 | 5000
+get-latency | get completes within 5 ms (p99) | C4 | steady | latency.get p99, worst trial | < | 5 | ms | 1.482 | 5000
 set-latency | set answers within 10 ms (p99) | C4 | steady | latency.set p99, worst trial | < | 10 | ms | 1.611 | 1400
 batch-get-latency | A getMany of 100 keys answers within 50 ms (p99) | C4 | steady | latency.getMany p99, worst trial | < | 50 | ms | 3.94 | 200
-hit-ratio-frequent | More than 85 % hits for frequently accessed data | 002 Cache Hit Ratios; C4 | steady | hit-ratio.frequent, all trials together | > | 0.85 | ratio | 0.95 | 4210
-hit-ratio-overall | More than 50 % hits overall | 001 Cache Hit Rate; C4 | steady, realistic-50, zipf-100 | hit-ratio.overall, worst trial | > | 0.5 | ratio | 0.8 | 50
+hit-ratio-frequent | The hit ratio of frequently accessed keys is above 85 % | 002 Cache Hit Ratios; C4 | steady | hit-ratio.frequent, all trials together | > | 0.85 | ratio | 0.95 | 4210
+hit-ratio-overall | The overall hit ratio is above 50 % | 001 Cache Hit Rate; C4 | steady, realistic-50, zipf-100 | hit-ratio.overall, worst trial | > | 0.5 | ratio | 0.8 | 50
 latency-reduction | The cache takes latency away | 001 Latency Reduction; C4 | realistic-50 | benchmark.latencyReduction, worst trial | >= | 0.5 | ratio | 0.996 | 50
 availability | 99.9 % of operations are answered rightly and in time | C4; 002 Availability | steady | availability.answered, all trials together | >= | 0.999 | ratio | 0.99994 | 7620
-memory-headroom | Less than 80 % of maxmemory is used | C4; 002 Memory Efficiency | steady | memory.usedRatio, worst trial | < | 0.8 | ratio | 0.034 | 11
+memory-headroom | Memory usage is below 80 % of maxmemory | C4; 002 Memory Efficiency | steady | memory.usedRatio, worst trial | < | 0.8 | ratio | 0.034 | 11
 crash-write-gap | Writes come back after a crash | C2; A2 | master-crash | recovery.writeGapMs, worst trial | < | 30000 | ms | 2412 | 1
 durable-kept-master-crash | No durable write is lost when the master dies | C2; 004 §2 Redis outage | master-crash | lost-writes.durableLost, total | == | 0 | writes | 0 | 612
 async-within-window | Async writes are lost only within the stated window | C2 | master-crash, master-hang | lost-writes.asyncLostBeyondWindow, total | == | 0 | writes | 0 | 1204
 hang-write-gap | Writes come back after a hang | C2 | master-hang | recovery.writeGapMs, worst trial | < | 30000 | ms | 2655 | 1
 stale-acks | A hung master acknowledges nothing stale | C2; redis/ioredis#1021 | master-hang | stale-acks.staleAcknowledged, total | == | 0 | writes | 0 | 1184
 switch-gap | A planned switch is short | C2; drills planned-switch | planned-switch | recovery.writeGapMs, worst trial | <= | 300 | ms | 264 | 1
-double-applies | Nothing is applied twice | C2; drills short-stall | master-hang | double-applies.doubleApplied, total | == | 0 | operations | 0 | 240
+double-applies | No write is applied twice | C2; drills short-stall | master-hang | double-applies.doubleApplied, total | == | 0 | operations | 0 | 240
 dead-clients | No client stays dead | C2; redis/ioredis#1683 | master-crash | liveness.deadClients, total | == | 0 | clients | 0 | 1
 integration-tests | Integration drills hold | 004 §3 Integration tests, §4.8, §5 | hit-miss, ttl-expiry, breaker | expectations.held, worst trial | == | 1 | ratio | 1 | 34
 observability | Metrics and structured logs | 004 §3 Observability, §4.6 | observability | expectations.held, worst trial | == | 1 | ratio | 1 | 6

@@ -6,7 +6,7 @@ export const fault = clientFault({
   what: 'a set that fails is reported as stored',
   drills: ['short-stall'],
   criterion: 'stall-lossless',
-  remedy: ['the client acknowledged what it did not send'],
+  remedy: ['the client acknowledged writes that it did not send'],
 });
 
 export const openCache = withReplacedMethods((cache) => ({

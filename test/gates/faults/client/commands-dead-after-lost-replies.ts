@@ -7,7 +7,7 @@ export const fault = clientFault({
   drills: ['replies-lost'],
   criterion: 'writes-resume',
   isTimed: true,
-  remedy: ['the kind of write that is named', 'a defect of the client'],
+  remedy: ['the named kind of write', 'a defect of the client'],
 });
 
 export const openCache = withReplacedMethods((cache) => {

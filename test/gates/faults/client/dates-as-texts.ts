@@ -6,7 +6,7 @@ export const fault = clientFault({
   what: 'dates of a binary value read back as texts',
   drills: ['write-paths'],
   criterion: 'writes-stored',
-  remedy: ['or others'],
+  remedy: ['missing or different values'],
 });
 
 const isDate = (value: unknown): value is Date => value instanceof Date;

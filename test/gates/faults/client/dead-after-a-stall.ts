@@ -6,7 +6,7 @@ export const fault = clientFault({
   what: 'after an operation that took longer than 300 ms no operation is ever answered again',
   drills: ['short-stall'],
   criterion: 'no-dead-client',
-  remedy: ['does not return to Redis after the fault'],
+  remedy: ['does not return to Redis'],
 });
 
 export const openCache = deadAfter(({ tookMs }) => tookMs > 300);

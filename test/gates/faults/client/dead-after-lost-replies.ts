@@ -6,7 +6,7 @@ export const fault = clientFault({
   what: 'after a write with an unknown outcome no operation is ever answered again',
   drills: ['replies-lost'],
   criterion: 'no-dead-client',
-  remedy: ['does not return to Redis after the fault'],
+  remedy: ['does not return to Redis'],
 });
 
 export const openCache = deadAfter(({ error }) => error !== undefined);

@@ -6,7 +6,7 @@ export const fault = clientFault({
   what: 'the loader is called twice for each missing key',
   drills: ['single-flight'],
   criterion: 'single-flight',
-  remedy: ['more often than once per key'],
+  remedy: ['more than once per key'],
 });
 
 export const openCache = withReplacedMethods((cache) => ({

@@ -6,7 +6,7 @@ export const fault = clientFault({
   what: 'concurrent callers of one key each call the loader',
   drills: ['single-flight'],
   criterion: 'single-flight',
-  remedy: ['more often than once per key'],
+  remedy: ['more than once per key'],
 });
 
 export const openCache = withReplacedMethods((cache) => ({

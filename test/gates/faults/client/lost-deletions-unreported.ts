@@ -6,7 +6,7 @@ export const fault = clientFault({
   what: 'close reports no lost deletions',
   drills: ['outage-writes'],
   criterion: 'deletions-at-close',
-  remedy: ['did not report deletions that were lost', 'deletions-lost'],
+  remedy: ['did not report lost deletions', 'deletions-lost'],
 });
 
 export const openCache = withReplacedMethods((cache) => ({

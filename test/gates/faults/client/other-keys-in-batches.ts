@@ -6,7 +6,7 @@ export const fault = clientFault({
   what: 'two keys of each batch that is read have changed places',
   drills: ['batches'],
   criterion: 'right-values-batches',
-  remedy: ["another's value"],
+  remedy: ['value of another key'],
 });
 
 export const openCache = withReplacedMethods((cache) => ({

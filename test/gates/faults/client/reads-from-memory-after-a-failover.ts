@@ -7,7 +7,7 @@ export const fault = clientFault({
   what: 'after a failover all reads are answered from memory, with the source `redis`',
   drills: ['planned-switch'],
   criterion: 'no-dead-client',
-  remedy: ['does not return to Redis after the fault'],
+  remedy: ['does not return to Redis'],
 });
 
 export const openCache = withReplacedMethods((cache) => {

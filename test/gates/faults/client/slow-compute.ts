@@ -8,7 +8,7 @@ export const fault = clientFault({
   drills: ['steady'],
   criterion: 'operation-latency',
   isTimed: true,
-  remedy: ["CPU of the client's own process"],
+  remedy: ["CPU of the client's process"],
 });
 
 export const openCache = withReplacedMethods((cache) => ({

@@ -7,7 +7,7 @@ export const fault = clientFault({
   drills: ['outage-writes'],
   criterion: 'deletions-at-close',
   isTimed: true,
-  remedy: ['left out a store'],
+  remedy: ['omitted a store'],
 });
 
 export const openCache = withReplacedMethods((cache) => ({

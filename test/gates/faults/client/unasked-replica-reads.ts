@@ -7,7 +7,7 @@ export const fault = clientFault({
   what: 'every cache reads from replicas',
   drills: ['replica-reads'],
   criterion: 'replica-reads',
-  remedy: ['although its cache has no replicaReads'],
+  remedy: ['without replicaReads'],
 });
 
 export const openCache: typeof openOwn = (options) => {

@@ -8,7 +8,7 @@ export const fault = clientFault({
   drills: ['credential-rotation'],
   criterion: 'credentials-rotated',
   isTimed: true,
-  remedy: ['do not name the rejection'],
+  remedy: ['do not report the rejection'],
 });
 
 export const openCache = withReplacedMethods((cache) => ({

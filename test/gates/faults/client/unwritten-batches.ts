@@ -6,7 +6,7 @@ export const fault = clientFault({
   what: 'setMany of 100 keys or more is acknowledged and writes nothing',
   drills: ['write-paths'],
   criterion: 'writes-stored',
-  remedy: ['the master has fewer of its values'],
+  remedy: ['missing or different values'],
 });
 
 export const openCache = withReplacedMethods((cache) => ({
