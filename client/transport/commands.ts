@@ -29,3 +29,13 @@ export interface CallOptions {
   /** A replica may reply, if `replicaReads` allows it and the command only reads. Default: the master. */
   readonly replica?: boolean;
 }
+
+/** Sends a command and calls one of the last two, once. `startedAt`: when the time of the command began. */
+export type Submit = (
+  command: string,
+  args: readonly Argument[],
+  options: CallOptions,
+  startedAt: number,
+  resolve: (reply: unknown) => void,
+  reject: (error: Error) => void,
+) => void;

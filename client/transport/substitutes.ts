@@ -3,17 +3,8 @@
  * GETRANGE. The first refusal closes the command for the rest of the connection.
  */
 import { CommandError } from '../api/errors.ts';
-import type { Argument, CallOptions } from './commands.ts';
+import type { Argument, CallOptions, Submit } from './commands.ts';
 import { isUnavailable } from './reply-error.ts';
-
-export type Submit = (
-  command: string,
-  args: readonly Argument[],
-  options: CallOptions,
-  startedAt: number,
-  resolve: (reply: unknown) => void,
-  reject: (error: Error) => void,
-) => void;
 
 const REPLACED = new Set(['UNLINK', 'MGET', 'GETRANGE']);
 

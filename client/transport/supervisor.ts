@@ -22,7 +22,7 @@ import type {
 } from '../api/types.ts';
 import type { ResolvedConnection } from '../options/connection-options.ts';
 import { translate } from './address.ts';
-import type { Argument, CallOptions } from './commands.ts';
+import type { Argument, CallOptions, Submit } from './commands.ts';
 import type { ConnectionFactory } from './connection-factory.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Link, Role } from './link.ts';
@@ -119,16 +119,8 @@ export class Supervisor implements SupervisedConnection {
   }
 
   /** `request` without a promise of its own, for who sends it on again. `startedAt`: when its time began. */
-  submit(
-    command: string,
-    args: readonly Argument[],
-    options: CallOptions,
-    startedAt: number,
-    resolve: (reply: unknown) => void,
-    reject: (error: Error) => void,
-  ): void {
+  readonly submit: Submit = (command, args, options, startedAt, resolve, reject) =>
     this.#traffic.submit(command, args, options, startedAt, resolve, reject);
-  }
 
   callDurable(
     durability: Exclude<Durability, 'async'>,

@@ -5,15 +5,14 @@
 
 import type { Address, Durability } from '../api/types.ts';
 import type { ResolvedConnection } from '../options/connection-options.ts';
-import type { Argument } from './commands.ts';
-import { type CallOptions, isRead } from './commands.ts';
+import { type Argument, isRead, type Submit } from './commands.ts';
 import type { ConnectionFactory } from './connection-factory.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { DurableChannel } from './durable.ts';
 import { GetCoalescer } from './get-coalescer.ts';
 import type { Link } from './link.ts';
 import { Replicas } from './replicas.ts';
-import { type Submit, Substitutes } from './substitutes.ts';
+import { Substitutes } from './substitutes.ts';
 import { now } from './timing.ts';
 
 export interface TrafficContext {
@@ -73,18 +72,10 @@ export class Traffic {
     return this.#gets.get(key, failFast);
   }
 
-  /** Calls one of the two, once. `startedAt`: when the command's time began. */
-  submit(
-    command: string,
-    args: readonly Argument[],
-    options: CallOptions,
-    startedAt: number,
-    resolve: (reply: unknown) => void,
-    reject: (error: Error) => void,
-  ): void {
+  readonly submit: Submit = (command, args, options, startedAt, resolve, reject) => {
     const send = Substitutes.has(command) ? this.#substitutes.submit : this.#send;
     send(command, args, options, startedAt, resolve, reject);
-  }
+  };
 
   readonly #send: Submit = (command, args, options, startedAt, resolve, reject) => {
     const operation = {
