@@ -41,7 +41,7 @@ export class ExternalEnvironment implements Environment {
       external: `${target.mode}, ${places}`,
     };
     this.deviations = [
-      `external Redis that somebody else runs: ${describeAllowlist(`${topology.environment.client.namespace}:`)}`,
+      `external Redis: ${describeAllowlist(`${topology.environment.client.namespace}:`)}`,
       'only client.* of the configuration applies; the server configuration is unknown',
     ];
   }

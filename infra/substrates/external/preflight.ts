@@ -170,7 +170,7 @@ async function requireRights(
   }
   if (absent.length > 0) {
     throw preflightError('ATTACH_COMMAND', `has no command ${absent.join(', ')}`, address, {
-      hint: 'renamed or removed there (rename-command), or of another server: the cache client and the drills need it; docs/external.md lists what is sent',
+      hint: 'remove its rename-command: the client and the drills require it (docs/external.md)',
     });
   }
   const [first] = failed;

@@ -36,7 +36,7 @@ function passwordRules(conf: Conf): readonly Finding[] {
   const at = conf.place('requirepass');
   if (hasOwnDefault(conf)) {
     const reason =
-      'dead text where the rules of `default` are set: they replace it, and the right password gives WRONGPASS';
+      'no effect when the rules of `default` are set: they replace it, and the correct password gives WRONGPASS';
     return [
       finding('warning', at, reason, 'measured on 7.0.15', 'remove it; give each user a password in the ACL'),
     ];
@@ -46,9 +46,9 @@ function passwordRules(conf: Conf): readonly Finding[] {
       finding(
         'error',
         at,
-        'the password is a placeholder or an example that everybody knows',
+        'the password is a placeholder or a well-known example',
         REDIS_CONF,
-        'set a random one of 32 characters and more',
+        'set a random password of at least 32 characters',
       ),
     ];
   }
@@ -56,14 +56,14 @@ function passwordRules(conf: Conf): readonly Finding[] {
     finding(
       'info',
       at,
-      'one password for everybody, with all rights',
+      'one shared password with all permissions',
       ACL_DOCS,
-      'set users of least privilege instead (aclfile)',
+      'define users with least privilege instead (aclfile)',
     ),
   ];
   if (password.length < 24) {
-    const reason = 'Redis answers a million guesses a second: a short password does not hold';
-    found.push(finding('warning', at, reason, REDIS_CONF, 'set a random one of 32 characters and more'));
+    const reason = 'a short password is weak: Redis checks a million guesses per second';
+    found.push(finding('warning', at, reason, REDIS_CONF, 'set a random password of at least 32 characters'));
   }
   return found;
 }
@@ -77,7 +77,7 @@ function replicaLogin(conf: Conf): readonly Finding[] {
   const guarded =
     conf.value('aclfile', '') !== '' || conf.has('user') || conf.value('requirepass', '') !== '';
   if (conf.has('replicaof') && guarded && conf.value('masterauth', '') === '') {
-    const reason = 'a master that asks for a password refuses this replica';
+    const reason = 'a master with a password rejects this replica';
     found.push(
       finding('warning', conf.place('replicaof'), reason, REDIS_CONF, 'set masteruser and masterauth'),
     );
@@ -105,7 +105,7 @@ function rightsOf(user: ConfLine, conf: Conf): readonly Finding[] {
   const all = effect.hasAllKeys && effect.hasAllCommands;
   if (isDefault && !effect.isOn && !all && conf.on('appendonly', false)) {
     const reason =
-      'the AOF is replayed as `default`: without rights MULTI, Lua and function data is silently dropped at a restart';
+      'the AOF is replayed as `default`: without permissions, MULTI, Lua and function data is silently dropped at a restart';
     found.push(finding('error', at, reason, 'redis/redis#14541', 'write: user default off ~* &* +@all'));
   }
   if (!isDefault && effect.isOn && effect.isNoPass && all) {
@@ -113,21 +113,15 @@ function rightsOf(user: ConfLine, conf: Conf): readonly Finding[] {
       finding(
         'error',
         at,
-        'all rights without a password',
+        'all permissions without a password',
         ACL_DOCS,
-        'give it a password, or no rights but +ping',
+        'set a password, or restrict it to +ping',
       ),
     );
   }
   if (rules.some((rule) => rule.startsWith('>'))) {
     found.push(
-      finding(
-        'info',
-        at,
-        'the password stands in plain text',
-        ACL_DOCS,
-        'write its SHA-256: #<64 hex digits>',
-      ),
+      finding('info', at, 'the password is in plain text', ACL_DOCS, 'write its SHA-256: #<64 hex digits>'),
     );
   }
   return found;
@@ -137,7 +131,7 @@ function renamedCommands(conf: Conf): readonly Finding[] {
   return conf.all('rename-command').map((line) => {
     const at = { line: line.line, directive: 'rename-command' };
     const command = (line.args[0] ?? '').toLowerCase();
-    const remedy = `remove it and close the command by ACL: -${command}`;
+    const remedy = `remove it and deny the command by ACL: -${command}`;
     if (SENTINEL_NEEDS.has(command)) {
       return finding(
         'error',
@@ -148,14 +142,14 @@ function renamedCommands(conf: Conf): readonly Finding[] {
       );
     }
     if (command === 'flushall' || command === 'flushdb') {
-      const reason = `it closes the command to admins too, and an AOF that holds a ${command.toUpperCase()} no longer loads`;
+      const reason = `it denies the command to admins too, and an AOF that contains ${command.toUpperCase()} no longer loads`;
       return finding('warning', at, reason, 'measured on 7.0.15', remedy);
     }
     if (command === 'eval') {
       return finding(
         'warning',
         at,
-        'EVALSHA, SCRIPT and FCALL stay open; ACL closes them all',
+        'EVALSHA, SCRIPT and FCALL stay allowed; an ACL denies all of them',
         ACL_DOCS,
         'remove it; ACL: -@scripting',
       );
@@ -163,7 +157,7 @@ function renamedCommands(conf: Conf): readonly Finding[] {
     return finding(
       'warning',
       at,
-      'ACL is its successor: it closes commands by user and keeps admins able',
+      'ACLs replace it: they deny commands per user and keep them for admins',
       ACL_DOCS,
       remedy,
     );
@@ -178,7 +172,7 @@ function unprotectedAccess(conf: Conf): readonly Finding[] {
       finding(
         'warning',
         conf.place(name),
-        'it opens to all connections what Redis closed on purpose',
+        'it allows all connections a command that Redis restricts by default',
         REDIS_CONF,
         `set ${name} no, or local`,
       ),

@@ -15,7 +15,7 @@ function withoutEffect(conf: Conf): readonly Finding[] {
     (line) => line.name?.startsWith('cluster-') && line.name !== 'cluster-enabled',
   );
   if (first?.name === undefined) return [];
-  const reason = 'without cluster-enabled yes it has no effect, like every other line of a cluster';
+  const reason = 'no effect without cluster-enabled yes, like every cluster directive';
   const at = { line: first.line, directive: first.name };
   return [finding('info', at, reason, REDIS_CONF, 'set cluster-enabled yes, or remove the lines')];
 }
@@ -23,7 +23,7 @@ function withoutEffect(conf: Conf): readonly Finding[] {
 function busRules(conf: Conf): readonly Finding[] {
   if (conf.number('tls-port', 0) === 0 || conf.on('tls-cluster', false)) return [];
   const reason =
-    'clients speak TLS, the bus plain text: whoever reaches it can speak on it, it has no password';
+    'clients use TLS and the bus plain text, without a password: anyone in the network can use it';
   return [findingFactory(conf)('warning', 'tls-cluster', reason, REDIS_CONF, 'set tls-cluster yes')];
 }
 
@@ -32,7 +32,7 @@ function failoverRules(conf: Conf): readonly Finding[] {
   const found: Finding[] = [];
   const timeout = conf.number('cluster-node-timeout', 15_000);
   if (timeout >= 10_000) {
-    const reason = `a dead master is noticed after ${timeout / 1_000} s, and a lost election is tried again only after ${(4 * timeout) / 1_000} s`;
+    const reason = `a dead master is detected after ${timeout / 1_000} s, and a failed election is retried only after ${(4 * timeout) / 1_000} s`;
     found.push(
       say(
         'warning',
@@ -43,11 +43,11 @@ function failoverRules(conf: Conf): readonly Finding[] {
       ),
     );
   } else if (timeout < 500) {
-    const reason = 'a fork or a slow command that takes longer makes a failover of a master that is well';
+    const reason = 'a longer fork or slow command causes a failover of a healthy master';
     found.push(say('warning', 'cluster-node-timeout', reason, REDIS_CONF, 'set cluster-node-timeout 2000'));
   }
   if (conf.on('cluster-replica-no-failover', false)) {
-    const reason = 'this node is never promoted: where it is the only replica, nobody takes over';
+    const reason = 'this node is never promoted: if it is the only replica, no failover is possible';
     found.push(say('warning', 'cluster-replica-no-failover', reason, REDIS_CONF, 'set it to no'));
   }
   if (conf.number('cluster-replica-validity-factor', 10) === 0) {
@@ -61,22 +61,28 @@ function serviceRules(conf: Conf): readonly Finding[] {
   const say = findingFactory(conf);
   const found: Finding[] = [];
   if (conf.on('cluster-require-full-coverage', true)) {
-    const reason = 'one shard without a master stops all others, too';
+    const reason = 'one shard without a master also stops all others';
     found.push(
       say('warning', 'cluster-require-full-coverage', reason, REDIS_CONF, 'for a cache: set it to no'),
     );
   }
   if (conf.on('cluster-allow-reads-when-down', false)) {
-    const reason = 'a node that has lost the majority answers with what it last knew';
+    const reason = 'a node without the majority serves stale data';
     found.push(
-      say('info', 'cluster-allow-reads-when-down', reason, REDIS_CONF, 'set it to no where stale reads hurt'),
+      say(
+        'info',
+        'cluster-allow-reads-when-down',
+        reason,
+        REDIS_CONF,
+        'set it to no unless stale reads are acceptable',
+      ),
     );
   }
   if (conf.number('min-replicas-to-write', 0) === 0) {
     const seconds = conf.number('cluster-node-timeout', 15_000) / 1_000;
-    const reason = `a master that is cut off acknowledges writes for ${seconds} s more, which are lost`;
+    const reason = `an isolated master acknowledges writes for another ${seconds} s, which are lost`;
     const remedy =
-      'with two replicas a master: min-replicas-to-write 1; with one, writes that must survive: WAIT';
+      'with two replicas per master, set min-replicas-to-write 1; with one, use WAIT for writes that must survive';
     found.push(say('info', 'min-replicas-to-write', reason, CLUSTER_C, remedy));
   }
   return found;

@@ -23,13 +23,13 @@ export function networkRules(conf: Conf, options: NetworkOptions): readonly Find
   }
   const found: Finding[] = [];
   if (isRemote && listensEverywhere(conf)) {
-    const reason = 'it listens on every address of the machine, those of the internet too';
+    const reason = 'it listens on every address of the machine, including public ones';
     found.push(
       finding('warning', conf.place('bind'), reason, REDIS_CONF, 'bind the addresses that clients use'),
     );
   }
   if (!protectedMode && !isOpen) {
-    const reason = 'it is the net below: should the users be lost, everybody is let in';
+    const reason = 'it is the fallback: without the users, every client is admitted';
     found.push(finding('info', conf.place('protected-mode'), reason, REDIS_CONF, 'set protected-mode yes'));
   }
   if (isOpen) found.push(openOnMachine(conf, isRemote && !isProtected));
@@ -40,23 +40,23 @@ function openAccessFinding(conf: Conf, protectedMode: boolean): Finding {
   const where = listensEverywhere(conf) ? 'all addresses' : 'addresses beyond this machine';
   const line = defaultUserLine(conf);
   const who = line === undefined ? 'no password' : 'the default user needs no password';
-  const mode = protectedMode ? 'protected mode, which 6.2 ignores beside a bind' : 'protected mode off';
+  const mode = protectedMode ? 'protected mode, which 6.2 ignores with a bind' : 'protected mode off';
   const remedy =
     line === undefined
       ? 'set protected-mode yes, bind one address, and add users (aclfile) with the default user off'
       : 'write: user default off ~* &* +@all, or give it a password';
-  const reason = `it stands open: ${where}, ${who}, ${mode}`;
+  const reason = `the server is open: ${where}, ${who}, ${mode}`;
   return finding('error', conf.place('protected-mode'), reason, 'redis.io, security', remedy);
 }
 
 function openOnMachine(conf: Conf, isReachableByCertificate: boolean): Finding {
   const line = defaultUserLine(conf);
   const place = line === undefined ? conf.place('aclfile') : { line: line.line, directive: 'user' };
-  const who = isReachableByCertificate ? 'everybody with a certificate' : 'everybody on this machine';
+  const who = isReachableByCertificate ? 'every client with a certificate' : 'every user of this machine';
   const reason =
     line === undefined
-      ? `without users ${who} may do everything`
-      : `the default user needs no password: ${who} is let in`;
+      ? `without users, ${who} has all permissions`
+      : `the default user needs no password: ${who} is admitted`;
   return finding('warning', place, reason, ACL_DOCS, 'add users of least privilege: aclfile, default off');
 }
 
@@ -96,7 +96,7 @@ export function tlsRules(conf: Conf): readonly Finding[] {
   }
   if (!conf.on('tls-replication', false)) {
     const reason =
-      'connections that this process opens (to a master, to other nodes) go in plain text, or fail where only TLS answers';
+      'outgoing connections (to a master, to other nodes) use plain text, or fail if only TLS is accepted';
     found.push(
       finding('warning', conf.place('tls-replication'), reason, 'redis.conf, TLS', 'set tls-replication yes'),
     );

@@ -42,9 +42,9 @@ function memoryRules(conf: Conf): readonly Finding[] {
       finding(
         'warning',
         conf.place('maxmemory'),
-        'a cache without a limit grows until the kernel ends it',
+        'a cache without a limit grows until the kernel kills it',
         REDIS_CONF,
-        'set maxmemory to about two thirds of the memory that it may use; fork and buffers need the rest',
+        'set maxmemory to about two thirds of the available memory; fork and buffers need the rest',
       ),
     );
   } else if (limit < 2 ** 20) {
@@ -61,7 +61,7 @@ function memoryRules(conf: Conf): readonly Finding[] {
   }
   const policy = conf.value('maxmemory-policy', 'noeviction');
   if (policy === 'noeviction') {
-    const reason = 'a full cache refuses writes (OOM) instead of forgetting what was used least';
+    const reason = 'a full cache rejects writes (OOM) instead of evicting keys';
     found.push(
       finding(
         'warning',
@@ -72,7 +72,7 @@ function memoryRules(conf: Conf): readonly Finding[] {
       ),
     );
   } else if (policy.startsWith('volatile-')) {
-    const reason = 'keys without a TTL are never evicted: once they fill the memory, writes are refused';
+    const reason = 'keys without a TTL are never evicted: once they fill the memory, writes are rejected';
     found.push(
       finding(
         'info',
@@ -94,7 +94,7 @@ function defragRules(conf: Conf): readonly Finding[] {
       conf.place('activedefrag'),
       "a build with the system's jemalloc (Debian, Ubuntu) does not start with it",
       'src/config.c, measured on 7.0.15',
-      'leave it out there; `redis-server --port 0 --activedefrag yes` ends at once on such a build',
+      'omit it there; `redis-server --port 0 --activedefrag yes` exits at once on such a build',
     ),
   ];
 }
@@ -108,13 +108,13 @@ function persistenceRules(conf: Conf): readonly Finding[] {
       finding(
         'warning',
         conf.place('appendonly'),
-        'nothing survives a restart; a master that restarts quickly comes back empty, and its replicas copy the emptiness',
+        'no data survives a restart; a master that restarts quickly is empty, and its replicas copy that',
         'redis/redis#1297, #2087',
         'set appendonly yes',
       ),
     );
   } else if (!aof) {
-    const reason = 'a crash loses everything since the last snapshot, minutes at least';
+    const reason = 'a crash loses all writes since the last snapshot, at least minutes';
     found.push(
       finding(
         'warning',
@@ -142,24 +142,23 @@ function durabilityRules(conf: Conf): readonly Finding[] {
   const found: Finding[] = [];
   const aof = conf.on('appendonly', false);
   if (aof && conf.value('appendfsync', 'everysec') === 'no') {
-    const reason =
-      'the kernel flushes when it likes, about every 30 s: a crash of the machine loses that much';
+    const reason = 'the kernel flushes about every 30 s: a crash of the machine loses that much';
     found.push(finding('warning', conf.place('appendfsync'), reason, REDIS_CONF, 'set appendfsync everysec'));
   }
   if (aof && conf.value('appendfsync', 'everysec') === 'always') {
     const reason = 'every write waits for the disk';
     found.push(
-      finding('info', conf.place('appendfsync'), reason, REDIS_CONF, 'for a cache everysec is enough'),
+      finding('info', conf.place('appendfsync'), reason, REDIS_CONF, 'everysec is sufficient for a cache'),
     );
   }
   if (aof && conf.on('no-appendfsync-on-rewrite', false)) {
-    const reason = 'while a rewrite runs nothing is flushed: a crash then loses up to 30 s';
+    const reason = 'nothing is flushed during a rewrite: a crash then loses up to 30 s';
     found.push(
       finding('warning', conf.place('no-appendfsync-on-rewrite'), reason, REDIS_CONF, 'set it to no'),
     );
   }
   if (!conf.on('stop-writes-on-bgsave-error', true)) {
-    const reason = 'a disk that is full goes unnoticed while the last snapshot ages';
+    const reason = 'a full disk stays undetected while the last snapshot ages';
     found.push(
       finding(
         'info',
@@ -177,13 +176,13 @@ function threadRules(conf: Conf, cores: number | undefined): readonly Finding[] 
   const found: Finding[] = [];
   const threads = conf.number('io-threads', 1);
   if (cores !== undefined && threads > cores) {
-    const reason = `${threads} threads on ${cores} cores take turns: latency gets worse, not better`;
+    const reason = `${threads} threads on ${cores} cores compete for CPU time and increase latency`;
     found.push(
       finding('warning', conf.place('io-threads'), reason, REDIS_CONF, `set io-threads ${cores} or fewer`),
     );
   }
   if (conf.has('io-threads-do-reads')) {
-    const reason = 'it brings little up to 7.4 and has no effect from 8.0 on';
+    const reason = 'it has little effect up to 7.4 and none from 8.0 on';
     found.push(
       finding(
         'info',
@@ -200,7 +199,7 @@ function threadRules(conf: Conf, cores: number | undefined): readonly Finding[] 
 function operationRules(conf: Conf): readonly Finding[] {
   const found: Finding[] = [];
   if (conf.number('latency-monitor-threshold', 0) === 0) {
-    const reason = 'LATENCY DOCTOR has nothing to say after a stall';
+    const reason = 'LATENCY DOCTOR has no data after a stall';
     found.push(
       finding(
         'info',
@@ -226,13 +225,7 @@ function operationRules(conf: Conf): readonly Finding[] {
   for (const line of conf.all('include')) {
     const at = { line: line.line, directive: 'include' };
     found.push(
-      finding(
-        'info',
-        at,
-        `what stands in ${line.args[0]} is not seen here`,
-        REDIS_CONF,
-        'check that file too',
-      ),
+      finding('info', at, `${line.args[0]} is not checked`, REDIS_CONF, 'check that file separately'),
     );
   }
   return found;

@@ -23,13 +23,13 @@ function acknowledgementRules(conf: Conf): readonly Finding[] {
       finding(
         'warning',
         conf.place('min-replicas-to-write'),
-        'a master that is cut off from its replicas goes on acknowledging writes that the failover throws away',
+        'a master isolated from its replicas acknowledges writes that the failover discards',
         'Jepsen 2013; measured: 303 and more acknowledged writes lost',
-        'where it has replicas set min-replicas-to-write 1 and min-replicas-max-lag 3; writes that must survive: WAIT',
+        'with replicas, set min-replicas-to-write 1 and min-replicas-max-lag 3; use WAIT for writes that must survive',
       ),
     );
   } else if (guarded && conf.number('min-replicas-max-lag', 10) >= 10) {
-    const reason = `a cut-off master acknowledges for ${conf.number('min-replicas-max-lag', 10)} s more`;
+    const reason = `an isolated master acknowledges writes for another ${conf.number('min-replicas-max-lag', 10)} s`;
     found.push(
       finding('info', conf.place('min-replicas-max-lag'), reason, REDIS_CONF, 'set min-replicas-max-lag 3'),
     );
@@ -40,14 +40,14 @@ function acknowledgementRules(conf: Conf): readonly Finding[] {
 function synchronisationRules(conf: Conf): readonly Finding[] {
   const found: Finding[] = [];
   if (conf.bytes('repl-backlog-size', 2 ** 20) <= 2 ** 20) {
-    const reason = '1 MB of missed writes and a replica needs a full copy, which costs the master a fork';
+    const reason = 'after 1 MB of missed writes a replica needs a full copy, which costs the master a fork';
     found.push(
       finding('warning', conf.place('repl-backlog-size'), reason, REDIS_CONF, 'set repl-backlog-size 64mb'),
     );
   }
   if (conf.number('repl-diskless-sync-delay', 5) > 0 && conf.on('repl-diskless-sync', true)) {
     const reason =
-      'a full copy waits that many seconds for more replicas before it starts: a returning master is away longer';
+      'a full copy waits that many seconds for more replicas: a returning master is unavailable for longer';
     found.push(
       finding(
         'info',
@@ -59,20 +59,20 @@ function synchronisationRules(conf: Conf): readonly Finding[] {
     );
   }
   if (!conf.on('replica-read-only', true)) {
-    const reason = 'what clients write to a replica is lost at its next synchronisation';
+    const reason = 'client writes to a replica are lost at its next synchronization';
     found.push(
       finding('warning', conf.place('replica-read-only'), reason, REDIS_CONF, 'set replica-read-only yes'),
     );
   }
   if (conf.number('repl-timeout', 60) <= conf.number('repl-ping-replica-period', 10)) {
-    const reason = 'the link times out between two pings: replicas reconnect for ever';
+    const reason = 'the link times out between two pings: replicas reconnect continually';
     found.push(
       finding(
         'warning',
         conf.place('repl-timeout'),
         reason,
         REDIS_CONF,
-        'make repl-timeout several times repl-ping-replica-period',
+        'set repl-timeout to several times repl-ping-replica-period',
       ),
     );
   }
@@ -102,8 +102,8 @@ function bufferRules(conf: Conf): readonly Finding[] {
   if (!isHard && !isSoft) return [];
   const place = { line: stated?.line ?? 0, directive: 'client-output-buffer-limit' };
   const reason = isHard
-    ? 'the hard limit of a replica is below repl-backlog-size: up to 6.2 a replica that catches up is cut off at once; since 7.0 the size of the backlog counts instead'
-    : 'the soft limit of a replica is below repl-backlog-size: a replica that takes longer to catch up is cut off, and begins again';
+    ? 'the hard limit of a replica is below repl-backlog-size: up to 6.2 a replica is disconnected while it catches up; since 7.0 the size of the backlog counts instead'
+    : 'the soft limit of a replica is below repl-backlog-size: a replica that takes longer to catch up is disconnected, and starts again';
   const remedy = `set client-output-buffer-limit replica to ${2 * backlog} ${backlog} 60 or more, or repl-backlog-size lower`;
   return [finding('warning', place, reason, `${REDIS_CONF}; src/networking.c`, remedy)];
 }
@@ -115,8 +115,7 @@ function bytesOf(text: string | undefined): number {
 /** The file describes one node; the reason names the condition about the others. */
 function promotionRules(conf: Conf): readonly Finding[] {
   if (conf.on('cluster-enabled', false) || conf.number('replica-priority', 100) !== 0) return [];
-  const reason = 'Sentinel never promotes this node: where every replica has it, no failover can complete';
-  const remedy =
-    'set replica-priority 100; keep 0 for a replica that must never be master, beside two that may';
+  const reason = 'Sentinel never promotes this node: if every replica has it, no failover is possible';
+  const remedy = 'set replica-priority 100; use 0 only for a replica that must never be master';
   return [finding('warning', conf.place('replica-priority'), reason, REDIS_CONF, remedy)];
 }

@@ -42,7 +42,7 @@ function noMonitoredMaster(): Finding {
   return finding(
     'error',
     at,
-    'it watches no master',
+    'it monitors no master',
     SENTINEL_C,
     'add: sentinel monitor mymaster <address> 6379 2',
   );
@@ -56,7 +56,7 @@ function masterRules(conf: Conf, monitor: ConfLine): readonly Finding[] {
     finding(
       'info',
       { line: monitor.line, directive: 'sentinel monitor' },
-      'Sentinel rewrites this file by renaming a new one into place: a directory that it may not write only warns, a file mounted by itself breaks the rename',
+      'Sentinel rewrites this file by renaming a new one: a read-only directory only logs a warning, and a single mounted file breaks the rename',
       'measured on 7.0.15',
       'keep the file in a writable directory of its own, on a volume',
     ),
@@ -69,7 +69,7 @@ function quorumRules(conf: Conf, monitor: ConfLine, name: string, quorum: number
   if (peers === 0) {
     if (quorum === 1) return [oneVote(at)];
     if (quorum < 3) return [];
-    const reason = `a quorum of ${quorum} with ${quorum} sentinels means no failover while one is away`;
+    const reason = `a quorum of ${quorum} with ${quorum} sentinels allows no failover while one is down`;
     return [
       finding(
         'warning',
@@ -83,10 +83,10 @@ function quorumRules(conf: Conf, monitor: ConfLine, name: string, quorum: number
   const sentinels = peers + 1;
   const found: Finding[] = [];
   if (quorum > sentinels) {
-    const reason = `${quorum} is above the ${sentinels} sentinels that it knows: no failover can ever start`;
+    const reason = `${quorum} is above the ${sentinels} known sentinels: no failover can start`;
     found.push(finding('error', at, reason, SENTINEL_C, `set the quorum to ${majority(sentinels)}`));
   } else if (quorum === sentinels) {
-    const reason = `${quorum} of ${sentinels}: no failover while one sentinel is away`;
+    const reason = `${quorum} of ${sentinels}: no failover while one sentinel is down`;
     found.push(
       finding(
         'error',
@@ -99,18 +99,18 @@ function quorumRules(conf: Conf, monitor: ConfLine, name: string, quorum: number
   } else if (quorum === 1) {
     found.push(oneVote(at));
   } else if (quorum > majority(sentinels)) {
-    const reason = `${quorum} of ${sentinels} is more than a majority: a failover needs more sentinels than electing a leader does`;
+    const reason = `${quorum} of ${sentinels} is more than a majority: a failover needs more sentinels than a leader election`;
     found.push(finding('warning', at, reason, SENTINEL_CONF, `set the quorum to ${majority(sentinels)}`));
   }
   if (sentinels % 2 === 0) {
-    const reason = `${sentinels} sentinels survive no more losses than ${sentinels - 1}`;
-    found.push(finding('warning', at, reason, SENTINEL_CONF, 'run an odd number, three at least'));
+    const reason = `${sentinels} sentinels tolerate no more failures than ${sentinels - 1}`;
+    found.push(finding('warning', at, reason, SENTINEL_CONF, 'run an odd number of at least three'));
   }
   return found;
 }
 
 function oneVote(at: { readonly line: number; readonly directive: string }): Finding {
-  const reason = 'one sentinel’s own broken link counts as the master being down';
+  const reason = 'the broken link of one sentinel counts as a failed master';
   return finding('warning', at, reason, SENTINEL_CONF, 'run three sentinels and set the quorum to 2');
 }
 
@@ -136,7 +136,7 @@ function timingRules(conf: Conf, name: string): readonly Finding[] {
     );
   } else if (down.ms <= 1000) {
     const reason =
-      'a sentinel reconnects at most once a second: it may find a new master down that it has not spoken to yet';
+      'a sentinel reconnects at most once per second: it may report a new master as down before its first connection';
     found.push(
       finding(
         'warning',
@@ -147,7 +147,7 @@ function timingRules(conf: Conf, name: string): readonly Finding[] {
       ),
     );
   } else if (down.ms >= TARGET_MS) {
-    const reason = `${down.ms} ms pass before anything happens: a failover within 30 s is impossible`;
+    const reason = `${down.ms} ms pass before the detection: a failover within 30 s is impossible`;
     found.push(finding('warning', down.at, reason, SENTINEL_CONF, 'set 5000'));
   }
   const retried = down.ms + 2 * failover.ms;
@@ -156,7 +156,7 @@ function timingRules(conf: Conf, name: string): readonly Finding[] {
       finding(
         'warning',
         failover.at,
-        `an election that nobody won is tried again only after twice this: ${retried / 1000} s after the crash, beyond the 30 s target`,
+        `a failed election is retried only after twice this value: ${retried / 1000} s after the crash, beyond the 30 s target`,
         `${SENTINEL_C}, sentinelStartFailoverIfNeeded`,
         `set sentinel failover-timeout ${name} 10000`,
       ),
@@ -164,10 +164,10 @@ function timingRules(conf: Conf, name: string): readonly Finding[] {
   }
   const parallel = setting('parallel-syncs', 1);
   if (parallel.ms > 1) {
-    const reason = `${parallel.ms} replicas copy at once and answer no reads meanwhile`;
+    const reason = `${parallel.ms} replicas copy at once and serve no reads meanwhile`;
     found.push(finding('info', parallel.at, reason, SENTINEL_CONF, 'set parallel-syncs 1'));
   } else if (parallel.ms < 1) {
-    const reason = 'no replica follows the new master before failover-timeout has passed';
+    const reason = 'no replica synchronizes with the new master before failover-timeout';
     found.push(finding('warning', parallel.at, reason, SENTINEL_C, 'set parallel-syncs 1'));
   }
   return found;
@@ -180,16 +180,16 @@ function nameRules(conf: Conf): readonly Finding[] {
       finding(
         'warning',
         conf.place(name),
-        'resolving the name of a stopped machine can block for 40 s; Sentinel then goes into TILT and never fails over',
+        'resolving the name of a stopped machine can block for 40 s; Sentinel then enters TILT and performs no failover',
         'measured: 450 s watched on Docker',
-        `set ${name} no and give every node an address of its own`,
+        `set ${name} no and use a separate address per node`,
       ),
     );
 }
 
 function scriptRules(conf: Conf): readonly Finding[] {
   if (conf.on('sentinel deny-scripts-reconfig', true)) return [];
-  const reason = 'whoever reaches the port can set a script that Sentinel runs';
+  const reason = 'every client of the port can set a script that Sentinel runs';
   return [
     finding('warning', conf.place('sentinel deny-scripts-reconfig'), reason, SENTINEL_CONF, 'set it to yes'),
   ];
@@ -225,7 +225,7 @@ function loginRules(conf: Conf): readonly Finding[] {
         conf.place('sentinel myid'),
         reason,
         SENTINEL_C,
-        'remove the line from a template: each makes its own',
+        'remove the line from a template: each sentinel generates its own',
       ),
     );
   }
@@ -241,7 +241,7 @@ function foreignDirectives(conf: Conf): readonly Finding[] {
       finding(
         'warning',
         at,
-        'a sentinel holds no data: it has no effect here',
+        'a sentinel stores no data: the directive has no effect',
         SENTINEL_CONF,
         'move it to redis.conf',
       ),

@@ -48,7 +48,7 @@ const FINDINGS_MAX = 100;
 
 function remainingFinding(found: readonly Finding[]): Finding {
   const { line = 0 } = found[FINDINGS_MAX] ?? {};
-  const reason = 'more lines from here on are refused';
+  const reason = 'further lines are rejected';
   return finding(
     'info',
     { line, directive: '' },

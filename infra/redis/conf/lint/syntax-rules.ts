@@ -34,7 +34,7 @@ function oldName(line: ConfLine, servers: readonly ServerVersion[]): readonly Fi
   // At least one server has only the old name.
   if (entry === undefined || servers.some((server) => entryFor(canonical, server) === undefined)) return [];
   const isZiplist = name.includes('ziplist');
-  const reason = `${isZiplist ? 'ziplists are gone since 7.0; ' : ''}'${name}' is kept only as another name of '${canonical}'`;
+  const reason = `${isZiplist ? 'ziplists were removed in 7.0;  ' : ''}'${name}' is an alias of '${canonical}'`;
   const remedy = `write ${canonical} ${line.args.join(' ')}`;
   return [finding(isZiplist ? 'warning' : 'info', placeOf(line), reason, CONFIG_C, remedy)];
 }
@@ -43,9 +43,7 @@ function withoutEffect(line: ConfLine, servers: readonly ServerVersion[]): reado
   const name = line.name ?? '';
   const ignoring = servers.filter((server) => entryFor(name, server)?.directive.value.kind === 'ignored');
   if (ignoring.length > 0 && ignoring.length === servers.length) {
-    return [
-      finding('warning', placeOf(line), 'it is accepted and without effect', CONFIG_C, 'remove the line'),
-    ];
+    return [finding('warning', placeOf(line), 'accepted without effect', CONFIG_C, 'remove the line')];
   }
   const isOldSave = name === 'save' && line.args.length !== 2 && line.args.join('') !== '';
   const old = servers.find((server) => !splitsQuotedLists(server));
@@ -100,7 +98,7 @@ function repetitions(conf: Conf): readonly Finding[] {
       first.set(key, line.line);
       return [];
     }
-    const reason = `it stands on line ${before} too; the last one wins`;
+    const reason = `it is also on line ${before}; the last one wins`;
     return [finding('warning', placeOf(line), reason, CONFIG_C, 'keep one of the two')];
   });
 }

@@ -150,7 +150,7 @@ run_cluster() {
     [ ! -f /data/nodes.conf ] || break
     tries=$((tries + 1))
     if [ "$tries" -ge "$PATIENCE_HALF_SECONDS" ]; then
-      say "$NODE has lost its volume and nobody took its slots over; an empty master would wipe its replicas: not starting"
+      say "$NODE has lost its volume and no other node owns its slots; an empty master would wipe its replicas: not starting"
       exit 1
     fi
     [ $((tries % 10)) -ne 0 ] || say "$NODE has lost its volume: waiting until another has taken its slots over"
@@ -229,7 +229,7 @@ run_redis() {
     tries=$((tries + 1))
     sleep 0.5
   done
-  if has_data; then start_redis "$SELF" 'master: nobody took over'; fi
+  if has_data; then start_redis "$SELF" 'master: no other node was promoted'; fi
   say "$NODE: no other node took over, and an empty master would wipe them: not starting"
   exit 1
 }

@@ -24,7 +24,7 @@ export function renameRefusals({ lines, server, mode }: Reading): readonly Refus
     if (to === '') continue;
     if (table.has(to)) {
       const reason = `the new name '${line.args[1]}' is already a command`;
-      found.push(refusal(line, reason, 'choose a name that no command has, or "" to remove the command'));
+      found.push(refusal(line, reason, 'choose an unused name, or "" to remove the command'));
     }
     table.add(to);
   }

@@ -157,7 +157,7 @@ function checkMonitor(args: readonly string[], state: State): Fault | undefined 
   return (
     checkEndpoint(host, port, state) ??
     (isDuplicate
-      ? fault(`a master named '${name}' is already monitored`, 'give each master a name of its own')
+      ? fault(`a master named '${name}' is already monitored`, 'use a separate name per master')
       : undefined)
   );
 }

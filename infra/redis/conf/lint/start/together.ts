@@ -156,7 +156,7 @@ function repeatedAddress(settings: Settings): readonly Refusal[] {
       other === own || (isIpv6(other) === isIpv6(own) && [other, own].some((each) => ALL.includes(each)));
     if (line !== undefined && seen.some(isSame)) {
       const reason = `'${word}' is already used by a listener of this line`;
-      return [refusal(line, reason, 'name each address once, and none beside * or 0.0.0.0')];
+      return [refusal(line, reason, 'list each address once, and none with * or 0.0.0.0')];
     }
     seen.push(own);
   }

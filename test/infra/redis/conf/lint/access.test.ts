@@ -26,7 +26,7 @@ describe('the access rules of the lint', () => {
   ])('report an open server as an error, by the effect of its lines: %j', (text) => {
     expect(access(text)).toContain('error protected-mode');
     expect(lintConf(text).find(({ directive }) => directive === 'protected-mode')?.reason).toMatch(
-      /^it stands open/,
+      /^the server is open/,
     );
   });
 
@@ -64,8 +64,8 @@ describe('the access rules of the lint', () => {
       lintConf(`${open}user app ${rules}\n`)
         .filter(({ directive, severity }) => directive === 'user' && severity === 'error')
         .map(({ reason }) => reason);
-    expect(users('on nopass ~* +@all')).toEqual(['all rights without a password']);
-    expect(users('on allkeys allcommands nopass')).toEqual(['all rights without a password']);
+    expect(users('on nopass ~* +@all')).toEqual(['all permissions without a password']);
+    expect(users('on allkeys allcommands nopass')).toEqual(['all permissions without a password']);
     expect(users('off nopass ~* +@all')).toEqual([]);
     expect(users('on nopass ~* +@all -@all')).toEqual([]);
     expect(users('on nopass >later ~* +@all')).toEqual([]);

@@ -102,7 +102,7 @@ describe('the lint of a redis.conf', () => {
     ],
     ['slave-read-only yes', 'info slave-read-only', 'write replica-read-only yes'],
     ['io-threads-do-reads yes', 'info io-threads-do-reads', 'remove the line'],
-    ['activedefrag yes', 'info activedefrag', 'leave it out there'],
+    ['activedefrag yes', 'info activedefrag', 'omit it there'],
     ['lua-replicate-commands yes', 'warning lua-replicate-commands', 'remove the line'],
     ['maxmemory 0', 'warning maxmemory', 'two thirds'],
     ['maxmemory 2048', 'warning maxmemory', 'write the unit'],
@@ -123,7 +123,7 @@ describe('the lint of a redis.conf', () => {
     ['repl-timeout 10', 'warning repl-timeout', 'several times'],
     ['latency-monitor-threshold 0', 'info latency-monitor-threshold', '100'],
     ['daemonize yes', 'warning daemonize', 'logfile'],
-    ['include /etc/redis/more.conf', 'info include', 'that file too'],
+    ['include /etc/redis/more.conf', 'info include', 'that file separately'],
     ['bind 0.0.0.0', 'warning bind', 'addresses that clients use'],
     ['bind * -::*', 'warning bind', 'addresses that clients use'],
     ['protected-mode no', 'info protected-mode', 'yes'],
@@ -195,7 +195,7 @@ describe('the lint of a redis.conf', () => {
       lintConf(`${replaced(sound, 'appendonly no')}${lines}`).filter(
         ({ directive }) => directive === 'appendonly',
       )[0]?.reason;
-    expect(persistence('save 60 1\nsave ""\n')).toMatch(/^nothing survives a restart/);
+    expect(persistence('save 60 1\nsave ""\n')).toMatch(/^no data survives a restart/);
     expect(persistence('save ""\nsave 60 1\n')).toMatch(/^a crash loses/);
     expect(persistence('save ""\nsave "60 1"\n')).toMatch(/^a crash loses/);
     expect(persistence('')).toMatch(/^a crash loses/);
@@ -317,8 +317,8 @@ describe('the lint of a sentinel.conf', () => {
         .map(({ severity, reason }) => `${severity} ${reason.split(':')[0]}`);
     expect(of(2, 3)).toEqual([]);
     expect(of(3, 3)).toEqual(['error 3 of 3']);
-    expect(of(4, 3)).toEqual(['error 4 is above the 3 sentinels that it knows']);
-    expect(of(1, 3)).toEqual(['warning one sentinel’s own broken link counts as the master being down']);
+    expect(of(4, 3)).toEqual(['error 4 is above the 3 known sentinels']);
+    expect(of(1, 3)).toEqual(['warning the broken link of one sentinel counts as a failed master']);
     expect(of(4, 5)).toEqual(['warning 4 of 5 is more than a majority']);
     expect(of(2, 2)).toEqual(['error 2 of 2', 'warning 2 sentinels survive no more losses than 1']);
   });
@@ -380,6 +380,6 @@ describe('the lint of binary data', () => {
     const random = Array.from({ length: 20_000 }, (_, i) => `word${i} ${i}`).join('\n');
     const found = lintConf(random).filter(({ line }) => line > 0);
     expect(found).toHaveLength(101);
-    expect(found.at(-1)?.reason).toBe('more lines from here on are refused');
+    expect(found.at(-1)?.reason).toBe('further lines are rejected');
   });
 });
