@@ -320,7 +320,7 @@ describe('the lint of a sentinel.conf', () => {
     expect(of(4, 3)).toEqual(['error 4 is above the 3 known sentinels']);
     expect(of(1, 3)).toEqual(['warning the broken link of one sentinel counts as a failed master']);
     expect(of(4, 5)).toEqual(['warning 4 of 5 is more than a majority']);
-    expect(of(2, 2)).toEqual(['error 2 of 2', 'warning 2 sentinels survive no more losses than 1']);
+    expect(of(2, 2)).toEqual(['error 2 of 2', 'warning 2 sentinels tolerate no more failures than 1']);
   });
 
   it.each([
