@@ -2,7 +2,7 @@
  * Terraform's state of an environment: the local file, or the backend that the environment names. A backend is read
  * through Terraform itself (`state pull`), so that every backend of Terraform works.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { EXIT, KitError } from '../../../config/errors.ts';
@@ -10,7 +10,6 @@ import type { EnvironmentConfig } from '../../../config/schema.ts';
 import type { Outputs } from './outputs.ts';
 import { environmentDir } from './rendering.ts';
 import { type CallOptions, runTerraform, stackDir } from './terraform-cli.ts';
-import { knownTerraformError } from './terraform-errors.ts';
 
 export interface StateOptions extends CallOptions {
   readonly stateDir: string;
@@ -131,44 +130,6 @@ export function engineResourcesIn(state: State, type?: string): readonly EngineR
 const resourcesOf = ({ resources = [] }: State, type?: string): readonly StateResource[] =>
   resources.filter((resource) => type === undefined || resource.type === type);
 
-/**
- * Removes all resources of an environment, which no longer exist, and its outputs from the state. In a folder without a
- * plugin: Terraform would verify its checksum several times.
- *
- * @returns whether it succeeded
- * @throws KitError `STATE_LOCKED` if the state has containers: they belong to another deploy, which has waited for this
- * one
- */
-export async function removeAllFromState(environment: Deployed, options: StateOptions): Promise<boolean> {
-  const state = await readState(environment, options);
-  if (addressesIn(state, 'docker_container').length > 0)
-    throw knownTerraformError('STATE_LOCKED', `environment ${environment.name}`);
-  const { name } = environment;
-  const file = stateFile(environment, options.stateDir);
-  const at = file === undefined ? [] : [`-state=${file}`];
-  const home = environmentDir(options.stateDir, name);
-  const cwd = file === undefined ? backendDir(options.stateDir, name) : home;
-  const backup = join(home, 'terraform.tfstate.forgotten');
-  const call = async (args: readonly string[]) =>
-    (await runTerraform([...args], cwd, options)).exitCode === 0;
-  const addresses = addressesIn(state);
-  try {
-    return (
-      (addresses.length === 0 || (await call(['state', 'rm', ...at, `-backup=${backup}`, ...addresses]))) &&
-      (await call([
-        'apply',
-        '-destroy',
-        '-auto-approve',
-        '-input=false',
-        ...at,
-        ...(file === undefined ? [] : ['-backup=-']),
-      ]))
-    );
-  } finally {
-    rmSync(backup, { force: true });
-  }
-}
-
 /** Terraform address of a container. */
 export function containerAddress({ resources = [] }: State, container: string): string | undefined {
   const found = resources.find(
@@ -179,7 +140,7 @@ export function containerAddress({ resources = [] }: State, container: string): 
 
 type Backend = NonNullable<EnvironmentConfig['docker']['backend']>;
 
-const backendDir = (stateDir: string, name: string): string =>
+export const backendDir = (stateDir: string, name: string): string =>
   join(environmentDir(stateDir, name), 'backend');
 
 /** Runs in a folder that has only the backend: no app, no plugin. */

@@ -30,6 +30,7 @@ import { adoptForeign } from './adoption.ts';
 import { appliedIn, compareWithCurrent } from './applied-configuration.ts';
 import { clientCa } from './certificates.ts';
 import { findOwner } from './checkout-id.ts';
+import { destroy } from './destroy.ts';
 import { engineVersion, inspectContainers } from './engine.ts';
 import { DockerEnvironment } from './environment.ts';
 import { unpauseNode } from './faults.ts';
@@ -348,7 +349,7 @@ class DockerSubstrate implements Substrate {
     // Terraform is to remove.
     await removeOrphans(environment, this.#terraform(), () => {});
     if (idsIn(await this.#state(environment)).size > 0) {
-      await terraform.destroy(environment, { ...this.#terraform(), allowDestroy });
+      await destroy(environment, { ...this.#terraform(), allowDestroy });
     }
     await removeOrphans(environment, this.#terraform(), () => {});
     const left = await this.#ownership(environment);

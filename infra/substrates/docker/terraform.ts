@@ -1,5 +1,5 @@
 /**
- * Runs Terraform (or OpenTofu) through the CDKTF command line: deploy, destroy, plan. A failure becomes one clear
+ * Runs Terraform (or OpenTofu) through the CDKTF command line: deploy, replace, plan; `destroy.ts` destroys. A failure becomes one clear
  * error; the complete output is stored in a log file.
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -12,26 +12,10 @@ import type { ProgramRecord } from '../../host/process.ts';
 import { planTopology } from '../../topology.ts';
 import { tryDocker } from './engine.ts';
 import { planDocker } from './plan.ts';
-import { removeUnused, requireUnused } from './removal.ts';
 import { environmentDir } from './rendering.ts';
 import { dockerSettings } from './settings.ts';
-import {
-  addressesIn,
-  containerAddress,
-  readState,
-  removeAllFromState,
-  type StateOptions,
-  stateFile,
-} from './state.ts';
-import {
-  type CallOptions,
-  destroyArgs,
-  runApp,
-  runCdktf,
-  runTerraform,
-  stackDir,
-  synthesisDir,
-} from './terraform-cli.ts';
+import { containerAddress, readState, type StateOptions, stateFile } from './state.ts';
+import { type CallOptions, runApp, runCdktf, runTerraform, stackDir, synthesisDir } from './terraform-cli.ts';
 import { explainTerraformError, knownTerraformError } from './terraform-errors.ts';
 
 export interface TerraformOptions extends StateOptions {
@@ -52,57 +36,8 @@ export function requireDestroyable(
   if (docker.protected && allowed !== true) throw knownTerraformError('PROTECTED', `environment ${name}`);
 }
 
-/**
- * Removes all resources that Terraform owns.
- *
- * @throws KitError `PROTECTED`, `NETWORK_IN_USE`, `VOLUME_IN_USE`, and the errors of a deploy
- */
-export async function destroy(environment: EnvironmentConfig, options: TerraformOptions): Promise<void> {
-  requireDestroyable(environment, options.allowDestroy);
-  if (!(await destroyContainersFirst(environment, options))) await cdktf('destroy', environment, options);
-}
-
-/**
- * The provider waits 2 s before it removes a network or a volume. So Terraform removes the containers, the engine
- * removes the networks and volumes, and Terraform removes them from its state. At each step the state lists at least
- * the existing resources, so that any destroy, including plain `cdktf destroy`, finds everything after an interruption.
- *
- * @returns false if a step failed: then Terraform runs the whole destroy and reports the error
- */
-async function destroyContainersFirst(
-  environment: EnvironmentConfig,
-  options: TerraformOptions,
-): Promise<boolean> {
-  const state = await readState(environment, options);
-  const containers = addressesIn(state, 'docker_container');
-  if (containers.length === 0) {
-    // Terraform would wait half a minute for the container that uses a resource, and not name it.
-    await requireUnused(state);
-    return false;
-  }
-  const targets = containers.map((address) => `-target=${address}`);
-  // As JSON, because the command line renders the long text of a plan slowly.
-  const variables = { TF_CLI_ARGS_destroy: [destroyArgs(), '-json', ...targets].join(' ') };
-  let removal: Promise<boolean> | undefined;
-  const removeRest = async () =>
-    (await removeUnused(state)) && (await removeAllFromState(environment, options));
-  let output = '';
-  const onOutput = (piece: string) => {
-    output = (output + piece).slice(-1_000);
-    if (removal !== undefined || !output.includes('Destroy complete!')) return;
-    // The command line still needs a moment to exit.
-    removal = removeRest();
-  };
-  try {
-    const record = await runVerb('destroy', environment, { ...options, onOutput }, variables);
-    return record.exitCode === 0 && (await (removal ?? removeRest()));
-  } finally {
-    // The error above is reported; the removal must not continue in the background.
-    await removal?.catch(() => {});
-  }
-}
-
-async function cdktf(
+/** Runs one verb; a failure becomes one clear error. */
+export async function cdktf(
   verb: 'deploy' | 'destroy',
   environment: EnvironmentConfig,
   options: TerraformOptions,
@@ -135,7 +70,7 @@ const logOf = (verb: string, { name }: EnvironmentConfig, { stateDir }: Terrafor
   join(stateDir, 'docker', 'logs', `${name}-${verb}.log`);
 
 /** Runs one verb of the CDKTF command line and stores its output. */
-async function runVerb(
+export async function runVerb(
   verb: 'deploy' | 'destroy',
   environment: EnvironmentConfig,
   options: TerraformOptions & Pick<CallOptions, 'onOutput'>,
