@@ -8,6 +8,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { poll } from '../../infra/host/wait.ts';
 
 export interface Address {
   readonly host: string;
@@ -20,12 +21,10 @@ export async function waitUntil(
   condition: () => boolean | Promise<boolean>,
   ms = 30_000,
 ): Promise<void> {
-  const deadline = Date.now() + ms;
-  for (;;) {
-    if (await condition()) return;
-    if (Date.now() > deadline) throw new Error(`${awaited}: not within ${ms} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  const last = await poll({ timeoutMs: ms, intervalMs: 10 }, async () =>
+    (await condition()) ? { value: true } : { observed: false },
+  );
+  if ('observed' in last) throw new Error(`${awaited}: not within ${ms} ms`);
 }
 
 /** A port that is currently free on the address. */

@@ -7,11 +7,11 @@ import { randomInt } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { EnvironmentConfig } from '../../../../config/schema.ts';
 import { type EnvironmentSecrets, loadSecrets } from '../../../../config/secrets.ts';
 import { makeCertificates } from '../../../../infra/certificates/generate.ts';
+import { poll } from '../../../../infra/host/wait.ts';
 import { renderRedisAcl, renderSentinelAcl } from '../../../../infra/redis/conf/acl.ts';
 import { renderRedisConf, type TlsPaths } from '../../../../infra/redis/conf/redis-conf.ts';
 import { renderSentinelConf } from '../../../../infra/redis/conf/sentinel-conf.ts';
@@ -51,13 +51,13 @@ export async function waitUntil<T>(
   check: () => Promise<T | undefined | false>,
   withinMs = 20_000,
 ): Promise<T> {
-  const end = performance.now() + withinMs;
-  for (;;) {
+  return poll({ timeoutMs: withinMs, intervalMs: 50 }, async () => {
     const found = await check().catch(() => undefined);
-    if (found !== undefined && found !== false) return found;
-    if (performance.now() > end) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await delay(50);
-  }
+    return found === undefined || found === false ? { observed: found } : { value: found };
+  }).then((last) => {
+    if ('value' in last) return last.value;
+    throw new Error(`not within ${withinMs} ms: ${what}`);
+  });
 }
 
 export async function startConfTopology(environment: EnvironmentConfig): Promise<ConfTopology> {
