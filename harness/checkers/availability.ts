@@ -29,7 +29,7 @@ import {
 
 export const availability: Checker = {
   id: 'availability',
-  proves: 'which share of the scheduled operations got the right answer within its deadline',
+  proves: 'the share of scheduled operations with a correct answer within the deadline',
   check(history, context) {
     const scheduled = measuredOperations(history, context.client);
     if (scheduled.length === 0) return unknown('no operation was scheduled in the measured window');

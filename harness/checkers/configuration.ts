@@ -20,7 +20,7 @@ const RULES: Readonly<Record<string, (env: EnvironmentConfig) => Judgement>> = {
   }),
   breaker: (env) => ({
     right: env.client.breaker.enabled,
-    flaw: 'client.breaker.enabled is false: every call waits for its timeout while Redis is away',
+    flaw: 'client.breaker.enabled is false: every call waits for its timeout while Redis is unreachable',
   }),
 };
 
@@ -29,7 +29,7 @@ const EXTERNAL_REMEDY =
 
 export const configuration: Checker = {
   id: 'configuration',
-  proves: 'the resolved configuration has none of the settings that drills only find by bad luck',
+  proves: 'the resolved configuration has no risky setting that drills find only by chance',
   check(_history, { environment, substrate }) {
     const judged = Object.entries(RULES).map(([name, rule]) => [name, rule(environment)] as const);
     const flaws = judged.filter(([, { right }]) => !right).map(([name, { flaw }]) => `${name}: ${flaw}`);

@@ -7,7 +7,7 @@ import { examples, finalMaster, present, unknown, value } from './history-querie
 
 export const consistency: Checker = {
   id: 'consistency',
-  proves: 'after the heal every replica holds what the master holds',
+  proves: 'after the heal every replica holds the same data as the master',
   check(history) {
     const master = finalMaster(history);
     if (master.kind === 'none') return unknown('no final read of a master');

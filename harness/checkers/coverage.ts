@@ -15,7 +15,7 @@ const REMEDY =
 
 export const coverage: Checker = {
   id: 'coverage',
-  proves: 'the tests of the kit reach enough of its lines and branches',
+  proves: 'the tests of the kit cover enough lines and branches',
   check(history) {
     const data = history.observations.find(({ name }) => name === 'coverage')?.data ?? {};
     const figure = (of: string) => {

@@ -29,7 +29,7 @@ const NOTICED: ReadonlySet<string> = new Set(['suspect', 'lost', 'close']);
 
 export const doubleApplies: Checker = {
   id: 'double-applies',
-  proves: 'nothing is applied twice, and nothing that was reported as not applied is applied',
+  proves: 'no operation is applied twice, and no operation reported as not applied is applied',
   check(history, context) {
     const operations = operationsOf(history, context.client);
     const tagged = operations.filter(({ invoke }) => invoke.kind === 'incr' || invoke.kind === 'append');

@@ -15,7 +15,7 @@ import { examples, proportion, unknown } from './history-queries.ts';
 
 export const expectations: Checker = {
   id: 'expectations',
-  proves: 'what the drill expects at each of its steps is what was seen',
+  proves: 'every step of the drill gives the expected result',
   check(history, { expected, timed = [] }) {
     const all = history.expectations;
     if (all.length === 0) return unknown('the drill recorded no expectation');

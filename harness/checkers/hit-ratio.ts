@@ -19,7 +19,7 @@ interface Reads {
 
 export const hitRatio: Checker = {
   id: 'hit-ratio',
-  proves: 'which share of the reads Redis answered',
+  proves: 'the share of reads that Redis answered',
   check(history, context) {
     const reads = measuredOperations(history, context.client).filter(
       (operation) => operation.outcome === 'ok' && readsOf(operation).reads > 0,

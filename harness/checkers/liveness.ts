@@ -9,7 +9,7 @@ import { examples, unknown, value } from './history-queries.ts';
 
 export const liveness: Checker = {
   id: 'liveness',
-  proves: 'at the end of a trial the master takes the writes and serves the reads of every client',
+  proves: 'at the end of a trial the master accepts the writes and serves the reads of every client',
   check(history, { client }) {
     const rounds = history.observations.filter(
       (seen) => seen.from === 'workload' && seen.name === 'closing' && seen.client === client,

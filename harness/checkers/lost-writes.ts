@@ -36,7 +36,7 @@ import {
   vanishingDoubts,
 } from './history-queries.ts';
 
-const FEWEST_DURABLE = 20;
+const MIN_DURABLE_WRITES = 20;
 
 export const lostWrites: Checker = {
   id: 'lost-writes',
@@ -94,7 +94,7 @@ function findingOf(
   const isLost = new Set<AcknowledgedWrite>(lost);
   const exposed = exposedOf(history, durable, asyncLost);
   const asyncCount = acknowledged.length - durable.length;
-  const tooFew = durable.length < FEWEST_DURABLE && durableLost.length === 0;
+  const tooFew = durable.length < MIN_DURABLE_WRITES && durableLost.length === 0;
   const promised = typeof context.environment.durability.durableWrites === 'object';
   return {
     validity: doubts.length > 0 ? 'unknown' : violations.length > 0 ? 'invalid' : 'valid',
@@ -104,7 +104,7 @@ function findingOf(
       ...reasonFor(asyncLost, 'async writes lost'),
       ...(tooFew && promised
         ? [
-            `durableLost: ${durable.length} durable writes were acknowledged; ${FEWEST_DURABLE} are the fewest that count`,
+            `durableLost: n = ${durable.length} acknowledged durable writes, at least ${MIN_DURABLE_WRITES} needed`,
           ]
         : []),
     ],

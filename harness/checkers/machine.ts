@@ -17,7 +17,7 @@ import { distributionOf, operationsOf, present, unknown, value } from './history
 
 export const machine: Checker = {
   id: 'machine',
-  proves: 'the machine let the harness, the client and the servers run when they were due',
+  proves: 'the machine ran the harness, the client and the servers without delay',
   check(history, { client }) {
     const facts = history.observations.find(({ from, name }) => from === 'machine' && name === 'facts');
     const windows = windowsOf(history, client);

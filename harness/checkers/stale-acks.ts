@@ -22,7 +22,7 @@ import {
 
 export const staleAcks: Checker = {
   id: 'stale-acks',
-  proves: 'no answer comes from a master that was deposed already',
+  proves: 'no reply comes from a deposed master',
   check(history, context) {
     const final = finalMaster(history);
     if (final.kind === 'none') return unknown('no final read of a master');

@@ -8,7 +8,7 @@ export const batches = load({
   id: 'batches',
   title: 'Batches of 100 keys, open loop',
   source: 'mission C4: batch of 100 < 50 ms',
-  safeOutcome: 'every batch is answered, read or written whole',
+  safeOutcome: 'every batch is answered completely',
   workload: {
     name: 'steady',
     parameters: {

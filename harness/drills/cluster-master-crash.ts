@@ -2,7 +2,7 @@ import { clusterFailover } from './families.ts';
 
 export const clusterMasterCrash = clusterFailover({
   id: 'cluster-master-crash',
-  title: 'A master of the cluster dies',
+  title: 'Crash of a cluster master',
   source: 'Redis cluster specification, replica election and promotion; cluster.c',
   safeOutcome:
     'its replica takes the slots over; no durable write lost, async ones only within the stated window and of its own keys; nothing applied twice',

@@ -2,7 +2,7 @@ import type { Drill } from './drill.ts';
 
 export const configuration: Drill = {
   id: 'configuration',
-  title: 'Every node runs as the kit rendered it',
+  title: 'Every node runs the rendered configuration',
   family: 'integration',
   source: 'seed 004 §3, configuration and security; mission A7, A8',
   safeOutcome:

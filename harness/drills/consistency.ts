@@ -2,7 +2,7 @@ import { integration } from './families.ts';
 
 export const consistency = integration({
   id: 'consistency',
-  title: 'Replicas hold what the master holds',
+  title: 'Replicas hold the same data as the master',
   source: 'mission C1',
   safeOutcome: 'no key differs between the master and any replica, byte for byte',
   topologies: ['sentinel'],

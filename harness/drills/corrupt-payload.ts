@@ -2,7 +2,7 @@ import { integration } from './families.ts';
 
 export const corruptPayload = integration({
   id: 'corrupt-payload',
-  title: 'Payloads corrupted, cut, or of another schema',
+  title: 'Corrupted and truncated payloads, and payloads of another schema',
   source: 'seed 004 §5, test_redis_corrupt_payload; §2, silent cache corruption and serialization drift',
   safeOutcome: 'none thrown, none returned, all purged and counted, the value recomputed',
   external: {},

@@ -2,7 +2,7 @@ import { integration } from './families.ts';
 
 export const credentialRotation = integration({
   id: 'credential-rotation',
-  title: 'The password changes while a cache uses it',
+  title: 'Password rotation while a cache is in use',
   source: 'client/README.md, Connections',
   safeOutcome: 'the cache logs in with the new password, without a restart',
   expectations: [

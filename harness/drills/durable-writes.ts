@@ -4,7 +4,7 @@ const WAYS = ['set', 'set-many', 'set-if-absent'];
 
 export const durableWrites = integration({
   id: 'durable-writes',
-  title: 'Durable writes while the replicas do not confirm',
+  title: 'Durable writes without confirmation by replicas',
   source: 'client/README.md, Writes; mission C2',
   safeOutcome: 'no durable write is acknowledged that fewer replicas confirmed',
   topologies: ['sentinel'],

@@ -2,7 +2,7 @@ import { integration } from './families.ts';
 
 export const hitMiss = integration({
   id: 'hit-miss',
-  title: 'A value that was set is read, one that was not is a miss',
+  title: 'A stored value is read; a missing key is a miss',
   source: 'seed 004 §5, test_redis_hit_miss_cycle',
   safeOutcome: 'every read returns what was written last, or a miss; the counters agree',
   // `clear` walks the whole keyspace.

@@ -2,7 +2,7 @@ import { failover } from './families.ts';
 
 export const masterCrash = failover({
   id: 'master-crash',
-  title: 'The master dies',
+  title: 'Crash of the master',
   source: 'drills: master-crash; Redis 00-base.tcl',
   safeOutcome:
     'bounded gap; no durable write lost, async ones only within the stated window; nothing applied twice',

@@ -3,7 +3,7 @@ import { failover } from './families.ts';
 /** A stock client stays with a hung master until it returns: longer than `stragglerMs` is not worth waiting for. */
 export const masterHang = failover({
   id: 'master-hang',
-  title: 'The master stops answering without a reset, and returns later',
+  title: 'The master hangs without a reset and returns',
   source: 'drills: master-hang; redis/ioredis#1314, redis/ioredis#1021',
   safeOutcome: 'the client moves without a reset; no stale acknowledgement; no durable write lost',
   needs: ['pause'],

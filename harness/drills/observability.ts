@@ -2,7 +2,7 @@ import { integration } from './families.ts';
 
 export const observability = integration({
   id: 'observability',
-  title: 'Counters and metrics tell what happened',
+  title: 'Counters and metrics match the history',
   source: 'seed 004 §3, observability; §4.6, Prometheus counters',
   safeOutcome: 'statistics and metrics text equal the recorded history, operation by operation',
   external: {},

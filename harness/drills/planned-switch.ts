@@ -2,7 +2,7 @@ import { failover } from './families.ts';
 
 export const plannedSwitch = failover({
   id: 'planned-switch',
-  title: 'The master changes on purpose',
+  title: 'Planned switchover',
   source: 'drills: planned-switch; redis/redis#6062',
   safeOutcome: 'nothing lost, nothing applied twice, the old master is a replica',
   needs: [],

@@ -4,7 +4,7 @@ export const replicaReads = integration({
   id: 'replica-reads',
   title: 'Reads from replicas, also while all replicas lag',
   source: 'client/README.md, Coherence',
-  safeOutcome: 'no read is older than maxStalenessMs, and replicas serve only those who ask for it',
+  safeOutcome: 'no read is older than maxStalenessMs, and replicas serve only reads that allow it',
   topologies: ['sentinel'],
   expectations: [
     ...['before', 'after'].flatMap((phase) => [`${phase}/replicas`, `${phase}/master`]),

@@ -3,7 +3,7 @@ import { failover } from './families.ts';
 /** Twice, with as many operations in flight as the client sends before it notices. */
 export const repliesLost = failover({
   id: 'replies-lost',
-  title: 'Requests arrive, answers do not',
+  title: 'Requests arrive, replies are dropped',
   source: 'drills: replies-lost',
   safeOutcome: 'the outcome is reported as unknown, nothing applied twice, no failover',
   needs: [],

@@ -2,7 +2,7 @@ import { integration } from './families.ts';
 
 export const security = integration({
   id: 'security',
-  title: 'Nobody gets in without a password, the app cannot destroy',
+  title: 'Access requires a password; the application has no destructive commands',
   source: 'seed 004 §3, security; seed 002, renamed commands',
   safeOutcome:
     'no access without the right password, dangerous commands denied to the app, no secret on a command line',

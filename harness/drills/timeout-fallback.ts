@@ -2,7 +2,7 @@ import { integration } from './families.ts';
 
 export const timeoutFallback = integration({
   id: 'timeout-fallback',
-  title: 'Redis answers slower than the deadline',
+  title: 'Redis replies later than the deadline',
   source: 'seed 004 §5, test_redis_timeout_fallback',
   safeOutcome: 'every getOrCompute answers with the right value within its deadline; no error is unhandled',
   external: {},

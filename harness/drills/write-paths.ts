@@ -9,7 +9,7 @@ const DELETIONS = ['one', 'several', 'list', 'expiry', 'pattern', 'keys', 'tags'
 
 export const writePaths = integration({
   id: 'write-paths',
-  title: 'Every way of writing and deleting, read back on the raw masters',
+  title: 'Every write and delete call, verified on the masters',
   source: 'client/README.md, Writes; 004 §1 TTL handling',
   safeOutcome: 'the master has every acknowledged value with its TTL, and nothing that was deleted',
   expectations: [

@@ -60,7 +60,7 @@ export const INPUTS = {
 export type InputName = keyof typeof INPUTS;
 
 /** Value of `manifest.incomplete` that an interrupted run leaves behind. */
-const UNFINISHED = 'the run did not come to its end';
+const UNFINISHED = 'the run was interrupted';
 
 /** Top-level files that are derived from the evidence and therefore not part of it. */
 export function isDerived(path: string): boolean {
@@ -98,14 +98,14 @@ export interface RunFolder {
  */
 export function createRunFolder(dir: string, manifest: Manifest): RunFolder {
   if (existsSync(dir) && !statSync(dir).isDirectory()) {
-    throw new KitError('the folder for the run is a file', {
+    throw new KitError('the run folder is a file', {
       code: 'RUN_FOLDER_NOT_EMPTY',
       where: dir,
       hint: 'choose a new folder with --out',
     });
   }
   if (existsSync(dir) && readdirSync(dir).length > 0) {
-    throw new KitError('the folder for the run is not empty; evidence of two runs must not mix', {
+    throw new KitError('the run folder is not empty; each run needs a folder of its own', {
       code: 'RUN_FOLDER_NOT_EMPTY',
       where: dir,
       hint: 'choose a new folder with --out, or remove it',

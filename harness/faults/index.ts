@@ -14,7 +14,7 @@ const faults: ReadonlyMap<string, Fault> = new Map(
 export function faultById(id: string): Fault {
   const fault = faults.get(id);
   if (fault === undefined) {
-    throw new KitError(`there is no fault '${id}'`, {
+    throw new KitError(`unknown fault '${id}'`, {
       code: 'DRILL_INVALID',
       hint: `allowed: ${[...faults.keys()].join(', ')}`,
     });

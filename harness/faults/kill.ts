@@ -7,7 +7,7 @@ export const killNode: Fault = {
   id: 'kill',
   async inject({ capabilities, substrate }, nodeId) {
     if (capabilities.kill === undefined || capabilities.start === undefined) {
-      throw new KitError(`the ${substrate} substrate cannot kill and start a node`, {
+      throw new KitError(`the ${substrate} substrate does not support killing and starting a node`, {
         code: 'FAULT_UNAVAILABLE',
       });
     }

@@ -7,7 +7,9 @@ export const pauseNode: Fault = {
   id: 'pause',
   async inject({ capabilities, substrate }, nodeId) {
     if (capabilities.pause === undefined) {
-      throw new KitError(`the ${substrate} substrate cannot pause a node`, { code: 'FAULT_UNAVAILABLE' });
+      throw new KitError(`the ${substrate} substrate does not support pausing a node`, {
+        code: 'FAULT_UNAVAILABLE',
+      });
     }
     return { heal: runOnce(await capabilities.pause(nodeId)) };
   },

@@ -12,12 +12,12 @@ export const slotMigration: Fault = {
   async inject(environment, nodeId, signal) {
     const to = (await environment.cluster?.shards())?.find(({ master }) => master !== nodeId)?.master;
     if (to === undefined) {
-      throw new KitError('there is no other master that slots could move to', { code: 'FAULT_UNAVAILABLE' });
+      throw new KitError('the cluster has no other master to move slots to', { code: 'FAULT_UNAVAILABLE' });
     }
     const slots = await slotsWithKeys(environment, nodeId, MOST_SLOTS);
     const moved = await moveSlots(environment, { from: nodeId, to, slots }, signal);
     if (moved.keys === 0)
-      throw new KitError('no key has moved: there was nothing to see', { code: 'FAULT_FAILED' });
+      throw new KitError('no key moved during the slot migration', { code: 'FAULT_FAILED' });
     return {
       heal: runOnce(async () => void (await restoreSlots(environment))),
       detail: `${moved.slots} slots with ${moved.keys} keys from ${nodeId} to ${to} in ${Math.round(moved.tookMs)} ms`,

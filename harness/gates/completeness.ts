@@ -27,7 +27,7 @@ export interface Completeness {
 export function evidenceComplete(found: Completeness): Criterion {
   const { missing, altered } = found.integrity;
   const invalid = [
-    ...(found.sealed ? [] : ['the folder has no seal: nothing shows that it is what was recorded']),
+    ...(found.sealed ? [] : ['the folder has no seal: changes cannot be detected']),
     ...(altered.length > 0 ? [`differs from the seal: ${few(altered)}`] : []),
     ...listFlaws(found.flaws),
   ];
@@ -44,7 +44,7 @@ export function evidenceComplete(found: Completeness): Criterion {
     state,
     reason:
       state === 'PASS'
-        ? `${found.files} of ${found.files} files as sealed`
+        ? `${found.files} of ${found.files} files match the seal`
         : [...invalid, ...absent].join('; '),
     remedy: invalid.length + missing.length > 0 ? SOUND_COPY : RUN_AGAIN,
     scope: {

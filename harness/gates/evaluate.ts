@@ -163,9 +163,9 @@ function passOrInsufficient(
   const measured = { ...base, measured: sum.measured, n: sum.n };
   const unit = gate.sli.count === 'trials' ? 'trials' : 'observations';
   const tooFew = [
-    ...(sum.n < minN ? [`${sum.n} ${unit}; ${minN} are the fewest that count`] : []),
+    ...(sum.n < minN ? [`n = ${sum.n} ${unit}, at least ${minN} needed`] : []),
     ...drillsBelowShare(gate, run, figures).map(
-      ({ drill, n, share }) => `${n} ${unit} of ${drill}; ${share} are the fewest that count of each drill`,
+      ({ drill, n, share }) => `${drill}: n = ${n} ${unit}, at least ${share} needed per drill`,
     ),
   ];
   if (tooFew.length > 0) {

@@ -97,7 +97,7 @@ export function emptyOf(
 ): readonly Flaw[] {
   const figures = readings.filter((reading) => reading.kind === 'figure');
   if (figures.length === 0 || figures.some(({ figure }) => figure.n > 0)) return [];
-  const reason = `${drill}: 0 ${gate.unit} were looked at, so that ${gate.sli.figure} shows nothing`;
+  const reason = `${drill}: n = 0 ${gate.unit}, so ${gate.sli.figure} was not measured`;
   return [
     flawOf(
       reason,

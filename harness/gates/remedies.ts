@@ -8,19 +8,19 @@ import type { RunScope } from './scope.ts';
 
 /** For evidence that is missing, altered, broken or not accounted for. */
 export const SOUND_COPY =
-  'Judge an unchanged copy of the run folder, or run again: lost or changed evidence cannot be measured later.';
+  'Judge an unchanged copy of the run folder, or run again: lost or changed evidence cannot be restored.';
 
 /** For a run that did not measure everything that was requested. */
 export const RUN_AGAIN =
-  'Run again once the reason above no longer holds, or ask for the drills that this environment can run.';
+  'Remove the cause named above and run again, or select drills that this environment supports.';
 
 /** For a trial on a busy machine. */
 export const IDLE_MACHINE =
-  'Delays of the machine are part of what was measured. Run again with nothing else on the machine, or on one with more cores.';
+  'The measurement includes delays of the machine. Run again on an idle machine, or on one with more cores.';
 
 /** For a trial without samples of the machine. */
 export const MACHINE_UNSAMPLED =
-  'The run has no samples of the machine (machine.jsonl): the figure cannot be told from a delay of the machine. Run again.';
+  'The run has no samples of the machine (machine.jsonl): delays of the machine cannot be ruled out. Run again.';
 
 /** For a trial in which the lateness of the generator was not recorded. */
 export const GENERATOR_ENDED =
@@ -43,7 +43,7 @@ export function completeFirst(drill: string, reason: string | undefined, run: Ru
 
 /** For a drill without a result. */
 export function runAgain(drill: string, { environment }: RunScope): string {
-  return `Run it: kit drill ${drill} --env ${environment}. The reason above and logs/ in the run folder show what was missing.`;
+  return `Run kit drill ${drill} --env ${environment}. The reason above and logs/ in the run folder show what was missing.`;
 }
 
 /** For too few trials or observations: how many more are needed, and how to get them. */

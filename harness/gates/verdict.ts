@@ -76,10 +76,9 @@ function withoutAction(kind: RunKind, decision: Verdict['decision']): readonly s
 }
 
 const NOT_READINESS =
-  'All criteria in scope hold, but none of them is about correctness, or none about performance: that enables nothing.';
+  'All criteria in scope pass, but none covers correctness, or none covers performance: Redis is not enabled.';
 
-const NOTHING_ASKED =
-  'No gate asks anything of this run: see the reason beside each criterion that is out of scope.';
+const NOTHING_ASKED = 'No gate applies to this run: see the reason of each criterion that is out of scope.';
 
 function passes({ state }: Criterion): boolean {
   return state === 'PASS' || state === 'WAIVED';
@@ -109,23 +108,23 @@ const ADVICE: Readonly<Record<Action, Advise>> = {
       ? ['Enable Redis in production: ENABLE_REDIS_CACHE=true.']
       : [
           'Enable Redis: ENABLE_REDIS_CACHE=true.',
-          `Asked of ${environment?.name} in profile ${profile}. Before production: kit readiness --env ${PRODUCTION} --profile full.`,
+          `Judged in ${environment?.name} with profile ${profile}. Before production, run kit readiness --env ${PRODUCTION} --profile full.`,
         ],
   'keep-disabled': () => [
     'Keep Redis disabled and rely on the memory cache: ENABLE_REDIS_CACHE=false.',
-    'Mend what is not PASS, in the order of the report, and run again.',
+    'Fix the criteria that do not pass, in the order of the report, and run again.',
   ],
   'deploy-with-breaker': (environment) => [
-    'Deploy with the circuit breaker and a shorter TTL; correctness holds, service is not steady.',
+    'Deploy with the circuit breaker and a shorter TTL; correctness passes, performance does not.',
     ...breakerSettings(environment),
   ],
 };
 
 /** Advice of a run that requested less than readiness. */
 const ASKED: Readonly<Record<Verdict['decision'], readonly string[]>> = {
-  GO: ['What was asked for holds; kit readiness decides whether to enable.'],
-  NO_GO: ['What was asked for does not hold; kit readiness decides whether to enable.'],
-  UNKNOWN: ['Whether what was asked for holds is not known; kit readiness decides whether to enable.'],
+  GO: ['The requested criteria pass; kit readiness decides whether to enable Redis.'],
+  NO_GO: ['A requested criterion fails; kit readiness decides whether to enable Redis.'],
+  UNKNOWN: ['Some requested criteria were not judged; kit readiness decides whether to enable Redis.'],
 };
 
 function breakerSettings(environment: EnvironmentConfig | undefined): readonly string[] {

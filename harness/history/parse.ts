@@ -50,7 +50,7 @@ function brokenHistory(where: string, what: string): KitError {
   return new KitError(what, {
     code: 'EVIDENCE_BROKEN',
     where,
-    hint: 'the file is not what a recorder wrote; run again, this run cannot be judged',
+    hint: 'the file was not written by the recorder; this run cannot be judged, run again',
     exitCode: EXIT.UNKNOWN,
   });
 }

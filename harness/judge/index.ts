@@ -156,10 +156,10 @@ export function verifyRun(dir: string, renderers: Renderers = {}): Verification 
   const problems = [
     ...missing.map((path) =>
       path === SEAL
-        ? `${path} is missing: the run was never sealed, or the seal is gone`
+        ? `${path} is missing: the run was never sealed, or the seal was removed`
         : `${path} is missing`,
     ),
-    ...altered.map((path) => `${path} was altered: it differs from what was sealed`),
+    ...altered.map((path) => `${path} was altered: it differs from the seal`),
     ...unsealed.map((path) => `${path} is not in the seal: it was added later`),
     ...(evidence.manifest.incomplete === undefined ? [] : [`${MANIFEST}: ${evidence.manifest.incomplete}`]),
     ...compared.problems,

@@ -16,7 +16,7 @@ export type Renderers = Readonly<Record<string, (report: Report) => string>>;
 export interface Comparison {
   /** One line per difference, naming the file. */
   readonly problems: readonly string[];
-  /** What was compared in another way than byte for byte. */
+  /** Comparisons that were not byte for byte. */
   readonly notes: readonly string[];
 }
 
@@ -45,7 +45,7 @@ function differences(name: string, stored: string, expected: string): readonly s
   if (stored === expected) return [];
   const lines = expected.split('\n');
   const line = stored.split('\n').findIndex((text, index) => text !== lines[index]) + 1;
-  return [`${name} differs from what the evidence gives, first in line ${line}`];
+  return [`${name} differs from the recomputed report, first in line ${line}`];
 }
 
 /** Everything in a report that is not text: of `report.json` of schema 1 and of the current one alike. */

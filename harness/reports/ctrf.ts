@@ -36,7 +36,7 @@ export function renderCtrf(report: Report): string {
   const problems = evidenceProblems(report);
   const tests = [
     {
-      name: 'the run is complete and its evidence is what was sealed',
+      name: 'the run is complete and its evidence matches the seal',
       status: problems.length === 0 ? 'passed' : 'failed',
       duration: 0,
       suite: ['run'],

@@ -119,7 +119,7 @@ function runCase(report: Report): TestCase {
   const altered = report.integrity.altered.length > 0;
   return {
     classname: 'run.evidence',
-    name: 'the run is complete and its evidence is what was sealed',
+    name: 'the run is complete and its evidence matches the seal',
     outcome: problems.length === 0 ? 'passed' : altered ? 'failure' : 'error',
     type: altered ? 'ALTERED' : 'INCOMPLETE',
     message: problems[0] ?? '',

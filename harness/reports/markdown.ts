@@ -164,7 +164,7 @@ function outOfScope(report: Report): string {
   const criteria = report.verdict.criteria.filter(({ state }) => state === 'OUT_OF_SCOPE');
   if (criteria.length === 0) return '';
   return foldedSection(
-    `${criteria.length} out of the scope of this run`,
+    `${criteria.length} out of scope`,
     criteria.map((criterion) => `- ${criterionName(criterion)} – ${escapeText(criterion.reason)}`).join('\n'),
   );
 }
@@ -172,7 +172,7 @@ function outOfScope(report: Report): string {
 function comparison(report: Report): string {
   if (report.comparison.length === 0) return '';
   return foldedSection(
-    'The same faults, our client and the stock one',
+    'Failover comparison',
     table(
       [
         'drill',

@@ -125,7 +125,7 @@ function blocking(report: Report, paint: Painter): readonly string[] {
       ...(criterion.remedy === '' ? [] : wrap(`remedy  ${oneLine(criterion.remedy)}`, 4, 12)),
     ].join('\n'),
   );
-  return [heading('What holds it back', paint), blocks.join('\n\n')];
+  return [heading('Blocking criteria', paint), blocks.join('\n\n')];
 }
 
 function waivers(report: Report, paint: Painter): readonly string[] {
@@ -171,7 +171,7 @@ function criteriaTable(report: Report, paint: Painter): readonly string[] {
     ...(judged.length === 0 ? [] : [paint('dim', lines[0] ?? '')]),
     ...judged.map((criterion, index) => paint(STATE_PAINT[criterion.state], lines[index + 1] ?? '')),
     ...repeatedLine(judged).map((line) => paint('dim', line)),
-    ...(skipped === 0 ? [] : [paint('dim', `  · ${skipped} out of the scope of this run, not judged`)]),
+    ...(skipped === 0 ? [] : [paint('dim', `  · ${skipped} out of scope, not judged`)]),
   ];
 }
 
@@ -197,13 +197,10 @@ function comparison(report: Report, paint: Painter): readonly string[] {
   const header = ['drill', 'client', 'n', 'write gap', 'acknowledged, lost', 'twice', '> 1 s', 'dead'];
   const [first = '', ...rest] = table(header, rows, [16, 10, 3, 26, 26, 6, 7, 4], 'llrrrrrr');
   return [
-    heading('The same faults, side by side', paint),
+    heading('Failover comparison', paint),
     paint('dim', first),
     ...rest,
-    paint(
-      'dim',
-      '  ioredis: on its defaults; gap: min / median / max, ≥: still open; twice: applied; dead: for good',
-    ),
+    paint('dim', '  ioredis: default settings; gap: min / median / max, ≥: not closed; twice: applied twice'),
   ];
 }
 
@@ -217,7 +214,7 @@ function benchmarks(report: Report, paint: Painter): readonly string[] {
 
 function evidence(report: Report, directory: string, paint: Painter): readonly string[] {
   return [
-    heading('Where it lies', paint),
+    heading('Artifacts', paint),
     ...wrap(`${directory}/report.html   the same with plots`, 2),
     ...wrap(`kit verify ${directory}   proves the hashes and recomputes this verdict`, 2),
     ...report.run.deviations.flatMap((deviation) => wrap(`deviation: ${oneLine(deviation)}`, 2, 4)),

@@ -46,14 +46,14 @@ export const BLOCKING: readonly CriterionState[] = ['FAIL', 'INVALID', 'INSUFFIC
 export const DECISION_LABEL: Readonly<Record<Verdict['decision'], string>> = {
   GO: 'GO',
   NO_GO: 'NO-GO',
-  UNKNOWN: 'NOT KNOWN',
+  UNKNOWN: 'UNKNOWN',
 };
 
 export const DECISION_MEANING: Readonly<Record<Verdict['decision'], string>> = {
-  GO: 'Every criterion in scope holds.',
-  NO_GO: 'At least one criterion in scope does not hold.',
+  GO: 'All criteria in scope pass.',
+  NO_GO: 'At least one criterion in scope fails.',
   UNKNOWN:
-    'No criterion failed, but not everything that a GO needs was judged. What was not measured never passes.',
+    'No criterion failed, but some that a GO requires were not judged. A criterion without a measurement never passes.',
 };
 
 const ACTION_LABEL: Readonly<Record<Action, string>> = {
@@ -64,7 +64,7 @@ const ACTION_LABEL: Readonly<Record<Action, string>> = {
 
 /** Null: a run that requested less than readiness. */
 export function actionLabel(action: Action | null): string {
-  return action === null ? 'Whether to enable Redis is for kit readiness to decide' : ACTION_LABEL[action];
+  return action === null ? 'kit readiness decides whether to enable Redis' : ACTION_LABEL[action];
 }
 
 /** Display name of a client; the stock one has a descriptive name. */
@@ -224,7 +224,7 @@ export function versionLine(report: Report): string {
 export function evidenceProblems(report: Report): readonly string[] {
   const { integrity, run } = report;
   return [
-    ...(run.incomplete === undefined ? [] : [`the run did not come to its end: ${oneLine(run.incomplete)}`]),
+    ...(run.incomplete === undefined ? [] : [`the run did not finish: ${oneLine(run.incomplete)}`]),
     ...integrity.missing.map((path) => `missing: ${oneLine(path)}`),
     ...integrity.altered.map((path) => `altered since it was sealed: ${oneLine(path)}`),
   ];

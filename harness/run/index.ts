@@ -132,7 +132,7 @@ async function applyTopology(
   const steps = await substrate.plan(topology);
   const isUp = steps.every(({ action }) => action === 'keep');
   if (attach === undefined)
-    progress(isUp ? `${topology.environment.name} is already up: drilling it` : 'standing up');
+    progress(isUp ? `${topology.environment.name} is already running: using it` : 'starting the environment');
   return substrate.apply(topology, { ephemeral: true, progress, signal });
 }
 
@@ -249,7 +249,7 @@ function requireFile(path: string): void {
 }
 
 function interruptedError(): KitError {
-  return new KitError('interrupted; everything that the run started has ended', {
+  return new KitError('interrupted; all processes of the run have ended', {
     code: 'INTERRUPTED',
     exitCode: EXIT.INTERRUPTED,
   });

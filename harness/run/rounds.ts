@@ -63,7 +63,7 @@ export async function runRounds(request: RoundsRequest, records: TrialRecord[]):
     if (planned.length === 0) break;
     const names = [...new Set(planned.map(({ drill }) => drill.id))].join(', ');
     progress(
-      `round ${round} of at most ${1 + retries}: the machine was busy during ${names}; measuring again`,
+      `round ${round} of at most ${1 + retries}: the machine was busy during ${names}; repeating these trials`,
     );
     await runRound(request, watches, planned, records, endUs);
   }
@@ -82,7 +82,7 @@ async function runRound(
   for (const [position, { drill, trial, round }] of planned.entries()) {
     if (signal.aborted) return;
     if (clock.nowUs() >= endUs) {
-      progress(`round ${round} ends early: the repetitions have taken as long as they may`);
+      progress(`round ${round} ends early: time limit of the repetitions reached`);
       return;
     }
     if (records.length > 0) await spanning?.probeBetween();

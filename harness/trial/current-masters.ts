@@ -23,7 +23,7 @@ async function statusesOf(environment: Environment, ids: readonly (string | unde
   const statuses = await environment.status(RECENT);
   const found = ids.map((id) => statuses.find((status) => status.id === id));
   if (found.length === 0 || found.includes(undefined)) {
-    throw new KitError('there is no master to work on', { code: 'NO_MASTER' });
+    throw new KitError('no node is a master', { code: 'NO_MASTER' });
   }
   return found as NodeStatus[];
 }

@@ -124,7 +124,8 @@ async function runWorkload(
 function openTimeLimit({ drill, signal: asked }: TrialRequest) {
   const controller = new AbortController();
   const abort = (reason: Error) => controller.abort(reason);
-  const late = () => abort(new TrialBound(`took longer than the drill's bound of ${drill.boundMs} ms`));
+  const late = () =>
+    abort(new TrialBound(`timed out after ${drill.boundMs} ms, the time limit of the drill`));
   const interrupted = () => abort(new TrialBound('interrupted'));
   const timer = setTimeout(late, drill.boundMs);
   asked?.addEventListener('abort', interrupted, { once: true });
@@ -154,7 +155,7 @@ function reasonNotOnForeignServer({ faults, family }: Drill): string {
     names.length > 0
       ? `it injects ${names.join(', ')}`
       : family === 'load'
-        ? 'its load is more than a stranger may put there'
-        : 'it asks every node what only its owner may ask';
-  return `not run on somebody else's Redis: ${why}`;
+        ? 'its load is too high for a server that the kit does not run'
+        : 'it sends commands that are reserved for the owner of the server';
+  return `not run on an external Redis: ${why}`;
 }

@@ -68,9 +68,7 @@ export function openLags({ environment, recorder, clock, progress, signal }: Lag
         return { ...lagging, onFault };
       } catch (error) {
         signal.throwIfAborted();
-        progress(
-          `the replicas cannot be made to lag: ${error instanceof Error ? error.message : String(error)}`,
-        );
+        progress(`cannot delay replication: ${error instanceof Error ? error.message : String(error)}`);
         return undefined;
       }
     },

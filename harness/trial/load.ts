@@ -109,7 +109,7 @@ async function removeEarly(context: TrialContext, generators: readonly Generator
     generators.map((generator) => generator.stop(EARLY_DRAIN_MS).catch(() => [])),
   );
   await removeKeys(context.environment, written.flat()).catch((error: Error) =>
-    context.progress(`keys of this trial are left, until their TTL: ${error.message}`),
+    context.progress(`keys of this trial remain until their TTL: ${error.message}`),
   );
 }
 

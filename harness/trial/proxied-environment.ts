@@ -18,7 +18,7 @@ export async function openProxiedEnvironment(environment: Environment): Promise<
   const masterId = await environment.masterId();
   const master = (await environment.status()).find(({ id }) => id === masterId);
   if (master === undefined) {
-    throw new KitError('there is no master to start a proxy for', { code: 'NO_MASTER' });
+    throw new KitError('no node is a master; cannot start a proxy', { code: 'NO_MASTER' });
   }
   const proxy = await startProxy(master.address);
   const { host, port } = master.announced ?? master.address;

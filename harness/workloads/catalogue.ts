@@ -16,7 +16,7 @@ export const generatedWorkloads: ReadonlyMap<string, GeneratedWorkload> = new Ma
 export function generatedWorkload(name: string): GeneratedWorkload {
   const workload = generatedWorkloads.get(name);
   if (workload === undefined) {
-    throw new KitError(`there is no generated workload '${name}'`, {
+    throw new KitError(`unknown generated workload '${name}'`, {
       code: 'DRILL_INVALID',
       hint: `allowed: ${[...generatedWorkloads.keys()].join(', ')}`,
     });

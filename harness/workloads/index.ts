@@ -55,7 +55,7 @@ export const workloads: ReadonlyMap<string, Workload> = new Map<string, Workload
 export function workloadByName(name: string): Workload {
   const workload = workloads.get(name);
   if (workload === undefined) {
-    throw new KitError(`there is no workload '${name}'`, {
+    throw new KitError(`unknown workload '${name}'`, {
       code: 'DRILL_INVALID',
       hint: `allowed: ${[...workloads.keys()].join(', ')}`,
     });

@@ -52,7 +52,7 @@ describe('two environments side by side', () => {
   it('are drilled in place and left running', async () => {
     const run = await cli.runKit('drill', 'hit-miss', '--env', files.left, '--out', 'run');
     cli.expectNoFailures(run, 'run');
-    expect(run.err).toContain('left is already up: drilling it');
+    expect(run.err).toContain('left is already running: using it');
     expect(await up(files.left)).toEqual(views.left);
   });
 

@@ -134,7 +134,7 @@ describe('a run without one of its files', () => {
     rmSync(join(dir, path));
     const analyzed = await cli.runKit('analyze', dir);
     expect(analyzed.exitCode).toBe(EXIT.UNKNOWN);
-    expect(analyzed.out).toMatch(/^NOT KNOWN /);
+    expect(analyzed.out).toMatch(/^UNKNOWN /);
     expect(analyzed.out).toContain(`${path} is missing`);
     const verified = await cli.runKit('verify', dir);
     expect(verified.exitCode).toBe(EXIT.NO_GO);

@@ -135,7 +135,7 @@ describe('a run on an external Redis', () => {
     expect(wrong(verdict)).toEqual([]);
     expect(verdict.criteria.find(({ id }) => id === 'security')).toMatchObject({
       state: 'NOT_MEASURED',
-      reason: expect.stringContaining("not run on somebody else's Redis"),
+      reason: expect.stringContaining('not run on an external Redis'),
     });
     expect(run.deviations.join()).toContain('only keys redis-cache-kit:*');
     expect(out + err + textOf(join(cli.path, 'run'))).not.toContain(PASSWORD);

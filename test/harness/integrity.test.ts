@@ -102,7 +102,7 @@ describe('incomplete evidence', () => {
     expect(findCriterion(report, 'evidence-complete')).toMatchObject({
       state: 'NOT_MEASURED',
       reason: 'ended by Ctrl-C',
-      remedy: expect.stringMatching(/^Run again/),
+      remedy: expect.stringMatching(/^Remove the cause/),
     });
   });
 });
@@ -127,10 +127,8 @@ describe('changed evidence', () => {
     }
     const { ok, problems } = verifyRun(dir);
     expect(ok).toBe(false);
-    expect(problems).toContain(`${path} was altered: it differs from what was sealed`);
-    expect(problems.join('\n')).toMatch(
-      /report\.json differs from what the evidence gives, first in line \d+/,
-    );
+    expect(problems).toContain(`${path} was altered: it differs from the seal`);
+    expect(problems.join('\n')).toMatch(/report\.json differs from the recomputed report, first in line \d+/);
   });
 
   it.each(['config.json', 'gates.json', 'manifest.json'])(
@@ -142,7 +140,7 @@ describe('changed evidence', () => {
       const report = analyzeRun(dir);
       expect(report.verdict.exitCode).toBe(3);
       expect(states(report)).toEqual(new Set(['INVALID', 'OUT_OF_SCOPE']));
-      expect(verifyRun(dir).problems).toContain(`${path} was altered: it differs from what was sealed`);
+      expect(verifyRun(dir).problems).toContain(`${path} was altered: it differs from the seal`);
     },
   );
 
@@ -184,7 +182,7 @@ describe('changed evidence', () => {
       'junit.xml': () => '',
     };
     expect(verifyRun(dir, renderers).problems).toEqual([
-      'report.md differs from what the evidence gives, first in line 1',
+      'report.md differs from the recomputed report, first in line 1',
       'junit.xml is missing: it could not be compared',
     ]);
   });

@@ -157,7 +157,7 @@ describe('the report of a run', () => {
     expect(findCriterion(report, 'get-latency')).toMatchObject({
       state: 'INVALID',
       reason: expect.stringContaining('400 ms late at p99'),
-      remedy: expect.stringContaining('Run again with nothing else on the machine'),
+      remedy: expect.stringContaining('Run again on an idle machine'),
     });
     expect(findCriterion(report, 'durable-kept-master-crash').state).toBe('PASS');
     expect(findCriterion(report, 'failover-time-master-crash').state).toBe('PASS');

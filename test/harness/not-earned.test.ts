@@ -72,7 +72,7 @@ describe('a run without sufficient evidence', () => {
     expect(findCriterion(report, 'evidence-complete').state).toBe('PASS');
     expect(report.verdict.counts).toMatchObject({ PASS: 1, FAIL: 0, NOT_MEASURED: 0 });
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3, action: 'keep-disabled' });
-    expect(report.verdict.advice[0]).toMatch(/No gate asks anything of this run/);
+    expect(report.verdict.advice[0]).toMatch(/No gate applies to this run/);
   });
 
   it.each(['correctness', 'performance'])('enables nothing when no gate covers %s', (group) => {
@@ -80,7 +80,7 @@ describe('a run without sufficient evidence', () => {
     const some = gates.gates.filter((gate) => gate.group !== group);
     const report = run({ gates: { ...gates, gates: some } });
     expect(report.verdict).toMatchObject({ decision: 'GO', action: null });
-    expect(report.verdict.advice.join()).toMatch(/enables nothing/);
+    expect(report.verdict.advice.join()).toMatch(/Redis is not enabled/);
   });
 
   it('is a no-go when the window that excuses lost async writes is wide', () => {
@@ -109,7 +109,7 @@ describe('a run without sufficient evidence', () => {
     const report = run({ instead: { 'master-crash/kit': few } });
     expect(findCriterion(report, 'durable-kept-master-crash')).toMatchObject({
       state: 'NOT_MEASURED',
-      reason: expect.stringContaining('10 durable writes were acknowledged'),
+      reason: expect.stringContaining('n = 10 acknowledged durable writes'),
     });
     expect(report.verdict.exitCode).not.toBe(0);
   });
@@ -123,7 +123,7 @@ describe('a run without sufficient evidence', () => {
     expect(findCriterion(calm, 'durable-kept-exposed')).toMatchObject({
       state: 'NOT_MEASURED',
       n: 0,
-      reason: expect.stringContaining('0 writes were looked at'),
+      reason: expect.stringContaining('n = 0 writes'),
     });
     expect(calm.verdict.exitCode).not.toBe(0);
   });
@@ -200,7 +200,7 @@ describe('a run without sufficient evidence', () => {
       decision: 'GO',
       exitCode: 0,
       action: null,
-      advice: ['What was asked for holds; kit readiness decides whether to enable.'],
+      advice: ['The requested criteria pass; kit readiness decides whether to enable Redis.'],
     });
   });
 });

@@ -16,7 +16,7 @@ import { renderedOption, watchedMaster } from './sentinel.ts';
 
 export const drift = nodeRule({
   id: 'drift',
-  proves: 'every node runs what the kit rendered for it: directives, settings of sentinels, users',
+  proves: 'every node runs the rendered configuration: directives, sentinel settings, users',
   of: 'all',
   judge: (view, about) =>
     mergeFindings([

@@ -7,7 +7,7 @@ import { nodeRule, type RuleContext } from './finding.ts';
 
 export const lagBound = nodeRule({
   id: 'lag-bound',
-  proves: 'a master that is cut off stops taking writes before more than the promised window is lost',
+  proves: 'an isolated master stops accepting writes before more than the promised window is lost',
   of: 'redis',
   judge(view, about) {
     if (view.config === undefined) return unansweredReason(about);

@@ -50,7 +50,7 @@ export async function startProxy(
       if (reply.id === id) resolve(reply);
     };
     child.on('message', listener);
-    exited.then(() => reject(new KitError('the fault proxy ended by itself', { code: 'PROXY_FAILED' })));
+    exited.then(() => reject(new KitError('the fault proxy exited unexpectedly', { code: 'PROXY_FAILED' })));
     child.send({ id, command } satisfies ProxyRequest, (error) => error && reject(error));
     try {
       const reply = await withTimeout(`the fault proxy to ${command.do}`, promise, BOUND);

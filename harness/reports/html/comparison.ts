@@ -16,9 +16,9 @@ export function comparisonTable(report: Report): Markup | null {
   const domain = decades(gaps);
   const x = scaleLog([...domain], [4, WIDTH - 4]).clamp(true);
   const drills = [...new Set(comparison.map(({ drill }) => drill))];
-  return html`<h3 id="comparison">The same faults, two clients</h3>
+  return html`<h3 id="comparison">Failover comparison</h3>
 ${scrolling(
-  'Our client and the stock one, side by side',
+  'Failover comparison',
   html`<table class="comparison"><thead><tr><th scope="col">Drill</th><th scope="col">Client</th><th scope="col" class="n">Trials</th><th scope="col" class="n">Write gap<small>min / median / max</small></th><th scope="col">${ruler(domain, x)}</th><th scope="col" class="n">Acknowledged</th><th scope="col" class="n">Lost</th><th scope="col" class="n">Durable lost</th><th scope="col" class="n">Twice</th><th scope="col" class="n">Over 1 s</th><th scope="col" class="n">Dead</th></tr></thead>${drills.map(
     (drill) => {
       const rows = comparison.filter((row) => row.drill === drill);
@@ -26,7 +26,7 @@ ${scrolling(
     },
   )}</table>`,
 )}
-<p class="note">Lost: acknowledged writes that the master does not hold after the heal. Twice: INCRs and APPENDs that took effect more than once. Over 1 s: operations that took longer than a second. <em>ioredis, defaults</em> is the stock client as it comes; it has no durable writes. Dead: clients that never answered again after the heal; their gap (≥) was open when the trial ended.</p>`;
+<p class="note">Lost: acknowledged writes that the master does not hold after the heal. Twice: INCRs and APPENDs that took effect more than once. Over 1 s: operations that took longer than a second. <em>ioredis, defaults</em> is the stock client with default settings; it has no durable writes. Dead: clients that never answered again after the heal; their gap (≥) was open when the trial ended.</p>`;
 }
 
 function cells(row: ComparisonRow, x: (value: number) => number): Markup {

@@ -42,7 +42,7 @@ export function criteriaSection(report: Report): Markup {
   return html`<section id="criteria"><h2>Criteria</h2>
 ${groups.length === 0 && html`<p class="quiet">No criterion was in the scope of this run.</p>`}
 ${groups.length > 0 && table(groups, drills)}
-${outside.length > 0 && html`<details class="outside"><summary>${formatNumber(outside.length)} out of the scope of this run, not judged</summary><ul>${outside.map((criterion) => html`<li id="c-${slug(criterion.id)}"><b>${oneLine(criterion.title)}</b> <code>${oneLine(criterion.id)}</code> ${oneLine(criterion.reason)}</li>`)}</ul></details>`}
+${outside.length > 0 && html`<details class="outside"><summary>${formatNumber(outside.length)} out of scope, not judged</summary><ul>${outside.map((criterion) => html`<li id="c-${slug(criterion.id)}"><b>${oneLine(criterion.title)}</b> <code>${oneLine(criterion.id)}</code> ${oneLine(criterion.reason)}</li>`)}</ul></details>`}
 </section>`;
 }
 

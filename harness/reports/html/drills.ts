@@ -38,14 +38,14 @@ function drill(trials: readonly TrialView[], draw: Draw): Markup {
   return html`<article class="drill" id="d-${id}"><h3>${oneLine(named.title)} <code>${oneLine(named.drill)}</code></h3>
 <p class="safe">${oneLine(named.safeOutcome)}</p>${trials.filter(({ status }) => status !== 'completed').map(brokenTrial)}
 ${first !== undefined && draw(first, `f-${id}-${first.trial}`)}
-${others.length > 0 && html`<details class="trials"><summary>${formatNumber(others.length)} more ${others.length === 1 ? 'trial' : 'trials'}; the one above is that with our client's longest silence</summary>${others.map((trial) => html`<h4>Trial ${trial.trial}${inRound(trial)} ${longestSilences(trial)}</h4>${draw(trial, `f-${id}-${trial.trial}`)}`)}</details>`}
+${others.length > 0 && html`<details class="trials"><summary>${formatNumber(others.length)} more ${others.length === 1 ? 'trial' : 'trials'}; the trial above has the longest outage of redis-cache-kit</summary>${others.map((trial) => html`<h4>Trial ${trial.trial}${inRound(trial)} ${longestSilences(trial)}</h4>${draw(trial, `f-${id}-${trial.trial}`)}`)}</details>`}
 </article>`;
 }
 
 function longestSilences(trial: TrialView): Markup {
   const parts = clientsOf(trial).map((client) => {
     const span = longestSilence(trial.timelines[client] ?? [], trial.binMs);
-    return `${clientName(client)} ${span === null ? 'never silent' : `silent for ${formatMs(span.toMs - span.fromMs)}`}`;
+    return `${clientName(client)} ${span === null ? 'no outage' : `no answer for ${formatMs(span.toMs - span.fromMs)}`}`;
   });
   return html`<span class="quiet">${parts.join(', ')}</span>`;
 }
@@ -77,16 +77,16 @@ function scriptTable(trial: TrialView): Markup {
   const held = trial.expectations.filter((each) => each.held).length;
   const all = trial.expectations.length;
   const bad = held < all || trial.status !== 'completed';
-  const tally = all === 0 ? 'nothing expected' : `${formatNumber(held)} of ${formatNumber(all)} held`;
+  const tally = all === 0 ? 'no expectations' : `${formatNumber(held)} of ${formatNumber(all)} met`;
   return html`<details id="d-${slug(trial.drill)}${trial.trial > 1 && `-${trial.trial}`}" class="script${bad && ' bad'}"${bad && html` open`}><summary><span><b>${oneLine(trial.title)}</b> <code>${oneLine(trial.drill)}</code>${inRound(trial)}</span><span class="held">${tally}</span></summary>
 ${trial.status !== 'completed' && brokenTrial(trial)}
 ${
   all > 0 &&
   scrolling(
     `Expectations of ${oneLine(trial.drill)}`,
-    html`<table><thead><tr><th scope="col">What</th><th scope="col">Expected</th><th scope="col">Seen</th><th scope="col"></th></tr></thead><tbody>${trial.expectations.map(
+    html`<table><thead><tr><th scope="col">Expectation</th><th scope="col">Expected</th><th scope="col">Actual</th><th scope="col"></th></tr></thead><tbody>${trial.expectations.map(
       (each) =>
-        html`<tr class="${each.held ? 'pass' : 'fail'}"><td>${oneLine(each.what)}</td><td>${oneLine(each.expected)}</td><td>${oneLine(each.actual)}</td><td>${each.held ? 'held' : 'not held'}</td></tr>`,
+        html`<tr class="${each.held ? 'pass' : 'fail'}"><td>${oneLine(each.what)}</td><td>${oneLine(each.expected)}</td><td>${oneLine(each.actual)}</td><td>${each.held ? 'met' : 'not met'}</td></tr>`,
     )}</tbody></table>`,
   )
 }</details>`;

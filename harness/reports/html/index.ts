@@ -19,13 +19,13 @@ const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; 
 export function renderHtml(report: Report): string {
   const { run, verdict } = report;
   const sections: readonly (readonly [string, string, Markup | null])[] = [
-    ['blockers', 'What holds it back', blockers(report)],
+    ['blockers', 'Blocking criteria', blockers(report)],
     ['waivers', 'Waived', waivers(report)],
     ['failover', 'Failover', failoverSection(report)],
     ['load', 'Load', loadSection(report)],
     ['criteria', 'Criteria', criteriaSection(report)],
     ['integration', 'Integration', integrationSection(report)],
-    ['provenance', 'On what it stands', provenanceSection(report)],
+    ['provenance', 'Provenance', provenanceSection(report)],
   ];
   const present = sections.filter(([, , section]) => section !== null);
   const title = `${DECISION_LABEL[verdict.decision]}: ${oneLine(run.environment)} on ${oneLine(run.substrate)}, readiness report`;
@@ -45,7 +45,7 @@ export function renderHtml(report: Report): string {
 ${stateSymbols()}
 <div class="page">
 ${verdictHeader(report)}
-<nav aria-label="Parts of the report">${present.map(([id, name]) => html`<a href="#${id}">${name}</a>`)}</nav>
+<nav aria-label="Sections of the report">${present.map(([id, name]) => html`<a href="#${id}">${name}</a>`)}</nav>
 <main id="main">
 ${present.map(([, , section]) => section)}
 </main>

@@ -42,7 +42,7 @@ export function overTimeFigure(trial: TrialView, id: string): Markup {
   const clients = clientsOf(trial);
   if (clients.length === 0) return html`<p class="quiet">No timeline was recorded.</p>`;
   return html`<figure><div class="panels">${overTimePanels(trial, id)}</div>
-<figcaption>${overTimeLegend(trial)} Trial ${trial.trial}, bins of ${formatNumber(trial.binMs)} ms. Latency runs from the <em>intended</em> start: no stall is hidden by waiting.</figcaption>
+<figcaption>${overTimeLegend(trial)} Trial ${trial.trial}, bins of ${formatNumber(trial.binMs)} ms. Latency counts from the <em>intended</em> start of an operation, so that it includes stalls.</figcaption>
 <details><summary>As a table</summary>${phaseTable(trial, clients)}</details></figure>`;
 }
 
@@ -144,11 +144,11 @@ function silenceSummary({ trial, x, latencyBottom }: Frame, bins: readonly Timel
   const bracket = html`<path d="M${from},${y - 4}v8m0,-4H${to}m0,-4v8"/>`;
   if (to - from > 64) {
     const middle = round((from + to) / 2);
-    return html`<g class="silence">${bracket}<text class="halo" x="${middle}" y="${y - 22}" text-anchor="middle">${text}</text><text class="halo when" x="${middle}" y="${y - 8}" text-anchor="middle">none answered</text></g>`;
+    return html`<g class="silence">${bracket}<text class="halo" x="${middle}" y="${y - 22}" text-anchor="middle">${text}</text><text class="halo when" x="${middle}" y="${y - 8}" text-anchor="middle">no answers</text></g>`;
   }
   // If the span is too narrow for its text, the text is at the top of the panel, where latencies are rare.
   const left = from - PANEL.left > 160;
-  return html`<g class="silence">${bracket}<text class="halo" x="${left ? from - 6 : to + 6}" y="${round(latencyBottom - LATENCY_HEIGHT + 8)}" text-anchor="${left ? 'end' : 'start'}">${text} <tspan class="when">none answered</tspan></text></g>`;
+  return html`<g class="silence">${bracket}<text class="halo" x="${left ? from - 6 : to + 6}" y="${round(latencyBottom - LATENCY_HEIGHT + 8)}" text-anchor="${left ? 'end' : 'start'}">${text} <tspan class="when">no answers</tspan></text></g>`;
 }
 
 function percentile(
@@ -204,12 +204,12 @@ function description(trial: TrialView, client: string): string {
   );
   return oneLine(
     [
-      `Operations a second and latency over ${formatMs(endOf(trial))}.`,
+      `Operations per second and latency over ${formatMs(endOf(trial))}.`,
       hit.length === 0 ? '' : `Fault: ${hit.join(', ')}.`,
       span === null
-        ? 'Never without an answer.'
+        ? 'No outage.'
         : `No answer for ${formatMs(span.toMs - span.fromMs)} from ${formatMs(span.fromMs)}.`,
-      `Highest p99 of a bin ${formatMs(worst)}.`,
+      `Highest p99 per bin ${formatMs(worst)}.`,
     ].join(' '),
   );
 }
@@ -218,7 +218,7 @@ function phaseTable(trial: TrialView, clients: readonly string[]): Markup {
   const rows = clients.flatMap((client) => phases(trial, client).map((phase) => ({ client, phase })));
   return scrolling(
     `${oneLine(trial.drill)} by phase`,
-    html`<table><thead><tr><th scope="col">client</th><th scope="col">phase</th><th scope="col" class="n">answered</th><th scope="col" class="n">unknown</th><th scope="col" class="n">failed</th><th scope="col" class="n">typical p50 of a bin</th><th scope="col" class="n">highest p99 of a bin</th></tr></thead><tbody>${rows.map(
+    html`<table><thead><tr><th scope="col">client</th><th scope="col">phase</th><th scope="col" class="n">answered</th><th scope="col" class="n">unknown</th><th scope="col" class="n">failed</th><th scope="col" class="n">typical p50 per bin</th><th scope="col" class="n">highest p99 per bin</th></tr></thead><tbody>${rows.map(
       ({ client, phase }) =>
         html`<tr><td>${clientName(client)}</td><td>${phase.name}</td><td class="n">${formatNumber(phase.ok)}</td><td class="n">${formatNumber(phase.info)}</td><td class="n">${formatNumber(phase.failed)}</td><td class="n">${phase.typicalMs === null ? '–' : formatMs(phase.typicalMs)}</td><td class="n">${phase.worstMs === null ? '–' : formatMs(phase.worstMs)}</td></tr>`,
     )}</tbody></table>`,

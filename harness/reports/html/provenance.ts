@@ -24,7 +24,7 @@ export function provenanceSection(report: Report): Markup {
     ['configuration', run.configSha256],
     ['command', run.argv.length === 0 ? '–' : run.argv.join(' ')],
   ];
-  return html`<section id="provenance"><h2>On what it stands</h2><div class="columns">
+  return html`<section id="provenance"><h2>Provenance</h2><div class="columns">
 <div><h3>Deviations</h3>${run.deviations.length === 0 ? html`<p class="quiet">None: everything ran as configured.</p>` : html`<ul class="deviations">${run.deviations.map((each) => html`<li>${oneLine(each)}</li>`)}</ul>`}
 <h3>Integrity</h3>${integrity(report)}
 <h3>Recompute it</h3><p>Proves the hash of every file, judges the recorded histories again and compares this report byte for byte:</p><pre><code>kit verify ${runFolder(report)}</code></pre></div>
@@ -37,7 +37,7 @@ function integrity({ integrity: { missing, altered }, run }: Report): Markup {
     paths.length > 0 &&
     html`<p class="broken"><b>${title}</b></p><ul class="files">${paths.map((path) => html`<li><code>${oneLine(path)}</code></li>`)}</ul>`;
   if (missing.length + altered.length === 0 && run.incomplete === undefined) {
-    return html`<p>Every file is what was sealed at the end of the run.</p>`;
+    return html`<p>Every file matches the seal.</p>`;
   }
-  return html`${run.incomplete !== undefined && html`<p class="broken"><b>The run did not come to its end.</b> ${oneLine(run.incomplete)}</p>`}${list('Missing', missing)}${list('Altered since it was sealed', altered)}`;
+  return html`${run.incomplete !== undefined && html`<p class="broken"><b>The run did not finish.</b> ${oneLine(run.incomplete)}</p>`}${list('Missing', missing)}${list('Altered since it was sealed', altered)}`;
 }

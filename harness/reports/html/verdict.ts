@@ -96,7 +96,7 @@ export function blockers(report: Report): Markup | null {
     ),
   ];
   if (criteria.length + problems.length === 0) return null;
-  return html`<section id="blockers"><h2>What holds it back</h2>
+  return html`<section id="blockers"><h2>Blocking criteria</h2>
 ${problems.length > 0 && html`<div class="notice"><h3>The evidence is incomplete</h3><ul>${problems.map((line) => html`<li>${oneLine(line)}</li>`)}</ul></div>`}
 <ol class="blockers">${criteria.map(
     (

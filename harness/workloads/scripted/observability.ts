@@ -28,7 +28,7 @@ export const observability = scripted({
     const events = await exercise(context, cache, async (loads) => {
       // A loaded value is stored in the background; a disconnect meanwhile would be an error that no history has.
       const stored = () => cache.stats().writes >= parameters.sets + loads;
-      await waitUntil('what was loaded to be stored', stored, { boundMs: 5_000, signal });
+      await waitUntil('the loaded value to be stored', stored, { boundMs: 5_000, signal });
       await proxy.down();
     });
 

@@ -103,7 +103,7 @@ describe('lost-writes', () => {
       return check(some, fault(2000, 6000), masterSwitch(3000), finalRead(some));
     };
     expect(kept(19).figures.durableLost).toBeUndefined();
-    expect(kept(19).reasons.join()).toMatch(/19 durable writes were acknowledged; 20 are the fewest/);
+    expect(kept(19).reasons.join()).toMatch(/n = 19 acknowledged durable writes, at least 20 needed/);
     expect(figureNumber(kept(20), 'durableLost')).toBe(0);
     expect(kept(20).reasons).toEqual([]);
   });

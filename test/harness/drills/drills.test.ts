@@ -35,7 +35,7 @@ it('a drill is data and contains no functions', () => {
 });
 
 it('an unknown name in a drill lists the allowed ones', () => {
-  expect(() => faultById('meteor')).toThrow("there is no fault 'meteor'");
-  expect(() => workloadByName('idle')).toThrow("there is no workload 'idle'");
-  expect(() => generatedWorkload('hit-miss')).toThrow("there is no generated workload 'hit-miss'");
+  expect(() => faultById('meteor')).toThrow("unknown fault 'meteor'");
+  expect(() => workloadByName('idle')).toThrow("unknown workload 'idle'");
+  expect(() => generatedWorkload('hit-miss')).toThrow("unknown generated workload 'hit-miss'");
 });

@@ -38,7 +38,7 @@ describe('the digests of the manifest', () => {
       expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
       const reason = expect.stringContaining(path);
       expect(findCriterion(report, 'evidence-complete')).toMatchObject({ state: 'INVALID', reason });
-      expect(verifyRun(dir).problems).toContain(`${path} was altered: it differs from what was sealed`);
+      expect(verifyRun(dir).problems).toContain(`${path} was altered: it differs from the seal`);
     },
   );
 

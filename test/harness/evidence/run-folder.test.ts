@@ -44,7 +44,7 @@ describe('a run folder', () => {
   it('is marked incomplete from its creation', () => {
     const { dir } = createRunFolder(fresh(), MANIFEST);
     const evidence = openEvidence(dir);
-    expect(evidence.manifest.incomplete).toBe('the run did not come to its end');
+    expect(evidence.manifest.incomplete).toBe('the run was interrupted');
     expect(evidence.seal).toBeUndefined();
     expect(evidence.integrity.missing).toEqual(['seal.json']);
   });

@@ -169,14 +169,14 @@ describe('evaluate', () => {
       expect(evaluateGate(over(sum), both(10, 10)).state).toBe('PASS');
       expect(evaluateGate(over(sum), both(500, 9))).toMatchObject({
         state: 'INSUFFICIENT',
-        reason: '9 observations of second; 10 are the fewest that count of each drill',
+        reason: 'second: n = 9 observations, at least 10 needed per drill',
       });
     });
 
     it('is not measured when one of them measured nothing', () => {
       expect(evaluateGate(over('sum'), both(500, 0))).toMatchObject({
         state: 'NOT_MEASURED',
-        reason: expect.stringContaining('second: 0 ms were looked at'),
+        reason: expect.stringContaining('second: n = 0 ms'),
       });
     });
 
@@ -227,7 +227,7 @@ describe('evaluate', () => {
     });
 
     it.each([
-      ['a late generator', timed, late(), 'INVALID', /Run again with nothing else on the machine/],
+      ['a late generator', timed, late(), 'INVALID', /Run again on an idle machine/],
       [
         'no recorded lateness',
         timed,
@@ -268,7 +268,7 @@ describe('evaluate', () => {
         buildGate(),
         buildTrial(undefined, { status: 'not-measured', reason: 'no pause' }),
         'NOT_MEASURED',
-        /Run it: kit drill drill --env dev\./,
+        /Run kit drill drill --env dev\./,
       ],
     ] as const)('is about the measurement with %s', (_what, one, found, state, remedy) => {
       const answer = evaluateGate(one, [found]);
@@ -304,7 +304,7 @@ describe('evaluate', () => {
         few,
         buildTrials(2, () => valueFigure(1)),
       ),
-    ).toMatchObject({ state: 'INSUFFICIENT', reason: '2 trials; 3 are the fewest that count' });
+    ).toMatchObject({ state: 'INSUFFICIENT', reason: 'n = 2 trials, at least 3 needed' });
     expect(
       evaluateGate(
         few,

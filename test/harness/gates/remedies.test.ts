@@ -17,5 +17,5 @@ it.each([
 
 it('only asks for another run where the reason is no reply of Redis', () => {
   for (const reason of [undefined, 'interrupted', 'took longer than the bound of the drill'])
-    expect(completeFirst('batches', reason, run)).toMatch(/^Run it: kit drill batches --env dev\./);
+    expect(completeFirst('batches', reason, run)).toMatch(/^Run kit drill batches --env dev\./);
 });

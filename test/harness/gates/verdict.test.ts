@@ -73,9 +73,9 @@ describe('verdictOf', () => {
   });
 
   it.each([
-    [{ safe: 'OUT_OF_SCOPE' }, 'GO', null, /none of them is about correctness, or none about performance/],
-    [{ fast: 'OUT_OF_SCOPE' }, 'GO', null, /none of them is about correctness, or none about performance/],
-    [{ safe: 'OUT_OF_SCOPE', fast: 'OUT_OF_SCOPE' }, 'GO', null, /enables nothing/],
+    [{ safe: 'OUT_OF_SCOPE' }, 'GO', null, /none covers correctness, or none covers performance/],
+    [{ fast: 'OUT_OF_SCOPE' }, 'GO', null, /none covers correctness, or none covers performance/],
+    [{ safe: 'OUT_OF_SCOPE', fast: 'OUT_OF_SCOPE' }, 'GO', null, /Redis is not enabled/],
     [{ safe: 'OUT_OF_SCOPE', fast: 'FAIL' }, 'NO_GO', 'keep-disabled', /Keep Redis disabled/],
     [{ safe: 'OUT_OF_SCOPE', set: 'INVALID' }, 'UNKNOWN', 'keep-disabled', /Keep Redis disabled/],
   ] as const)(
@@ -93,14 +93,14 @@ describe('verdictOf', () => {
       const found = verdict({ safe: 'OUT_OF_SCOPE', set: 'OUT_OF_SCOPE', fast: 'OUT_OF_SCOPE' }, kind);
       expect(found).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
       expect(found.action).not.toBe('enable');
-      expect(found.advice[0]).toMatch(/No gate asks anything of this run/);
+      expect(found.advice[0]).toMatch(/No gate applies to this run/);
     },
   );
 
   it.each([
-    [{}, 'GO', /What was asked for holds; kit readiness decides/],
-    [{ safe: 'FAIL' }, 'NO_GO', /does not hold/],
-    [{ fast: 'INVALID' }, 'UNKNOWN', /not known/],
+    [{}, 'GO', /The requested criteria pass; kit readiness decides/],
+    [{ safe: 'FAIL' }, 'NO_GO', /criterion fails/],
+    [{ fast: 'INVALID' }, 'UNKNOWN', /were not judged/],
   ] as const)('enables nothing after a few drills: over %j %s', (states, decision, advice) => {
     const found = verdict(states, 'drill');
     expect(found).toMatchObject({ decision, action: null });
@@ -121,7 +121,7 @@ describe('verdictOf', () => {
     ] as const) {
       expect(advice(name, profile)).toEqual([
         'Enable Redis: ENABLE_REDIS_CACHE=true.',
-        `Asked of ${name} in profile ${profile}. Before production: kit readiness --env production --profile full.`,
+        `Judged in ${name} with profile ${profile}. Before production, run kit readiness --env production --profile full.`,
       ]);
     }
   });

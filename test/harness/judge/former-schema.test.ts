@@ -67,7 +67,7 @@ describe('a run of the manifest schema 1', () => {
     figure.verdict.criteria[1].n += 1;
     for (const report of [decision, figure]) {
       expect(verifyRun(recordedRun({ 'report.json': canonicalJson(report) }), renderers).problems).toEqual([
-        expect.stringMatching(/^report\.json differs from what the evidence gives, first in line \d+$/),
+        expect.stringMatching(/^report\.json differs from the recomputed report, first in line \d+$/),
       ]);
     }
   });

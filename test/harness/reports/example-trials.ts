@@ -104,7 +104,7 @@ interface FailoverShape {
 const FAILOVERS: readonly FailoverShape[] = [
   {
     drill: 'master-crash',
-    title: 'The master dies',
+    title: 'Crash of the master',
     safeOutcome: 'bounded gap, no acknowledged durable write lost',
     fault: 'kill',
     healMs: 9000,
@@ -114,7 +114,7 @@ const FAILOVERS: readonly FailoverShape[] = [
   },
   {
     drill: 'master-hang',
-    title: 'The master stops answering without a reset, and returns later',
+    title: 'The master hangs without a reset and returns',
     safeOutcome: 'the client moves without a reset, no stale acknowledgement',
     fault: 'pause',
     healMs: 10_000,

@@ -54,7 +54,7 @@ const run = z.strictObject({
     cores: z.number(),
     memoryBytes: z.number(),
   }),
-  incomplete: text('Why the run did not come to its end; such a run is never a GO').exactOptional(),
+  incomplete: text('Why the run was interrupted; such a run is never a GO').exactOptional(),
 });
 
 const states = ['PASS', 'FAIL', 'INSUFFICIENT', 'INVALID', 'NOT_MEASURED', 'WAIVED', 'OUT_OF_SCOPE'] as const;
