@@ -77,9 +77,11 @@ const ROOMS: readonly rules.Room[] = [
   // Infrastructure: pure plans and texts, thin shells over them.
   ...PURE_INFRA.map((at) => room(at, 'pure', ['config/', ...PURE_INFRA], { node: [] })),
   ...['infra/redis/conf/acl.ts', 'infra/redis/conf/lint/start/user-rules.ts'].map((at) =>
-    room(at, 'pure, but for the hash of a password', ['config/', ...PURE_INFRA], { node: ['node:crypto'] }),
+    room(at, 'pure, except for the hash of a password', ['config/', ...PURE_INFRA], {
+      node: ['node:crypto'],
+    }),
   ),
-  room('infra/redis/cluster-nodes.ts', 'pure, but for the hash that ids are made of', PURE_INFRA, {
+  room('infra/redis/cluster-nodes.ts', 'pure, except for the hash of ids', PURE_INFRA, {
     node: ['node:crypto'],
   }),
   room('infra/recovery/read.ts', 'reads data directories for the pure files beside it', [

@@ -31,7 +31,7 @@ async function waitForExit(child: ReturnType<typeof npmRun>) {
 
 describe('npm run --silent kit', () => {
   it.each([
-    [EXIT.GO, 'what was asked was done', ['drill', '--list', '--json']],
+    [EXIT.GO, 'the command succeeded', ['drill', '--list', '--json']],
     [EXIT.NO_GO, 'something is not as it should be', ['status', '--env', file, '--json']],
     [EXIT.USAGE, 'the command line is wrong', ['drill', 'master-crush', '--json']],
     [EXIT.UNKNOWN, 'there is nothing to judge', ['analyze', cli.path, '--json']],

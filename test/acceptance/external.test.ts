@@ -266,9 +266,15 @@ describe('a run that does not complete', () => {
 describe('an impossible request ends with one error and creates no run', () => {
   it.each([
     ['no address', [], {}, 'ATTACH_INVALID', EXIT.USAGE],
-    ['a host that nobody agreed to', ['--url', 'redis://192.0.2.1'], {}, 'ATTACH_UNCONFIRMED', EXIT.USAGE],
-    ['nobody of a cluster', ['--cluster', '127.0.0.1:1'], {}, 'ATTACH_UNREACHABLE', EXIT.UNKNOWN],
-    ['nobody there', [], { REDIS_URL: 'redis://127.0.0.1:1' }, 'ATTACH_UNREACHABLE', EXIT.UNKNOWN],
+    [
+      'a remote host without confirmation',
+      ['--url', 'redis://192.0.2.1'],
+      {},
+      'ATTACH_UNCONFIRMED',
+      EXIT.USAGE,
+    ],
+    ['an unreachable cluster', ['--cluster', '127.0.0.1:1'], {}, 'ATTACH_UNREACHABLE', EXIT.UNKNOWN],
+    ['an unreachable address', [], { REDIS_URL: 'redis://127.0.0.1:1' }, 'ATTACH_UNREACHABLE', EXIT.UNKNOWN],
   ] as const)('%s', async (_what, args, variables, code, exit) => {
     const answer = await cli.start(attach('readiness', ...args, '--json'), { env: variables }).waitForExit();
     expect(answer.exitCode).toBe(exit);

@@ -83,7 +83,7 @@ async function runProgram(folder: string, node: string): Promise<unknown> {
   return JSON.parse(stdout);
 }
 
-/** What it prints. */
+/** Its output. */
 const DONE = {
   read: { a: 1 },
   invalidated: true,

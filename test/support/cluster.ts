@@ -75,7 +75,7 @@ export async function startCluster(options: { nodeTimeoutMs?: number } = {}): Pr
       });
       if (has) return node;
     }
-    throw new Error(`no node says that it has slot ${slot}`);
+    throw new Error(`no node reports slot ${slot}`);
   };
   await waitUntil('the cluster is whole', async () => {
     const answers = await Promise.all(

@@ -221,7 +221,7 @@ export async function startSentinelSet(
     sentinels: sentinels as unknown as SentinelSet['sentinels'],
     async master() {
       for (const node of nodes) if ((await node.role().catch(() => '')) === 'master') return node;
-      throw new Error('no node says master');
+      throw new Error('no node reports ROLE master');
     },
     async [Symbol.asyncDispose]() {
       for (const node of [...sentinels, ...nodes]) await node[Symbol.asyncDispose]();

@@ -54,7 +54,7 @@ export async function startStateServer(login: string): Promise<StateServer> {
     address: `http://127.0.0.1:${port}/state`,
     state: () => state,
     lock: () => {
-      const other = { ID: 'other', Operation: 'OperationTypeApply', Who: 'somebody@elsewhere', Version: '1' };
+      const other = { ID: 'other', Operation: 'OperationTypeApply', Who: 'other@elsewhere', Version: '1' };
       take(JSON.stringify({ ...other, Created: '2026-01-01T00:00:00Z', Path: '', Info: '' }));
       return () => {
         lock = undefined;

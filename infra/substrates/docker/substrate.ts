@@ -101,7 +101,7 @@ class DockerSubstrate implements Substrate {
     const plan = planDocker(topology);
     const { name } = plan.environment;
     await engineVersion();
-    this.#mend(plan.environment, progress);
+    this.#repairState(plan.environment, progress);
     const ownership = await this.#ownership(plan.environment);
     await adoptForeign(plan.environment, this.#stateDir, ownership, {
       adopt: options.adopt,
@@ -197,7 +197,7 @@ class DockerSubstrate implements Substrate {
       throw this.#unknownError(environmentName, parts);
     }
     const isAllowed = this.#mayDestroy(environmentName);
-    this.#mend(environment);
+    this.#repairState(environment);
     const ownership = await this.#ownership(environment);
     if (options.adopt !== undefined) {
       const isProtected = environment.docker.protected || ownership.foreign.some((part) => part.isProtected);
@@ -329,7 +329,7 @@ class DockerSubstrate implements Substrate {
     await this.#end(environment, true);
   }
 
-  #mend(environment: EnvironmentConfig, progress: (line: string) => void = () => {}): void {
+  #repairState(environment: EnvironmentConfig, progress: (line: string) => void = () => {}): void {
     const broken = restoreTruncatedState(environment, this.#stateDir);
     if (broken !== undefined) progress(`the Terraform state was truncated; it is kept as ${broken}`);
   }
@@ -337,7 +337,7 @@ class DockerSubstrate implements Substrate {
   async #end(environment: EnvironmentConfig, allowDestroy: boolean): Promise<void> {
     const { name } = environment;
     terraform.requireDestroyable(environment, allowDestroy);
-    this.#mend(environment);
+    this.#repairState(environment);
     const { own, foreign } = await this.#ownership(environment);
     if (foreign.length > 0) {
       // Another checkout deployed it at the same moment. Terraform matches by name and would take its volumes for ours.

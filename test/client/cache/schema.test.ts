@@ -101,7 +101,7 @@ describe.each(modes)('a schema without an explicit name, %s', (_, make) => {
     expect(await cache.get('k', { schema: user })).toEqual(ada);
     const eve = { id: 2, name: 'Eve' };
     expect(await cache.getOrCompute('k', () => eve, { schema: later })).toEqual(eve);
-    await waitUntil('it is stored anew', async () => (await schemaOf('k')) === hashOf(later));
+    await waitUntil('it is stored again', async () => (await schemaOf('k')) === hashOf(later));
     expect(await cache.get('k', { schema: later })).toEqual(eve);
     expect([cache.stats().purged, reasons]).toEqual([1, ['schema']]);
   });

@@ -163,7 +163,7 @@ describe('a value that this process has written', () => {
       const first = round % 2 === 0 ? 0 : BOUND_MS;
       await waitUntil('it is read', () => performance.now() - overwrittenAt >= first);
       let lastAt = overwrittenAt;
-      await waitUntil('what stands in Redis is served', async () => {
+      await waitUntil('the value in Redis is served', async () => {
         const at = performance.now();
         if ((await cache.get(key)) === winner) return true;
         lastAt = at;
@@ -197,7 +197,7 @@ describe('a value that this process has written', () => {
       const winner = await readStored(key);
       winners.add(String(winner).split(' ')[0]);
       for (const cache of [one, two]) {
-        await waitUntil('what stands in Redis is served', async () => {
+        await waitUntil('the value in Redis is served', async () => {
           const at = performance.now();
           if ((await cache.get(key)) === winner) return true;
           expect(at - writtenAt).toBeLessThanOrEqual(BOUND_MS);

@@ -34,7 +34,7 @@ const after = <T>(ms: number, value: T): Promise<T> =>
 const waitUntilStored = (key: string): Promise<void> =>
   waitUntil(`${key} is stored`, async () => (await classifyStoredValue(redis, `c:${key}`)) === 'entry');
 const noLease = (): Promise<void> =>
-  waitUntil('nobody holds a lease', async () => (await listLeasedKeys(redis, 'c')).length === 0);
+  waitUntil('there is no lease', async () => (await listLeasedKeys(redis, 'c')).length === 0);
 const fail = (): never => {
   throw new Error('no luck');
 };

@@ -40,7 +40,7 @@ async function open(options: RedisCacheOptions = {}): Promise<Cache> {
 const waitUntilStored = (key = 'k'): Promise<void> =>
   waitUntil(`${key} is stored`, async () => (await classifyStoredValue(redis, `c:${key}`)) === 'entry');
 const noLease = (): Promise<void> =>
-  waitUntil('nobody holds a lease', async () => (await listLeasedKeys(redis, 'c')).length === 0);
+  waitUntil('there is no lease', async () => (await listLeasedKeys(redis, 'c')).length === 0);
 const decoded = async (key = 'k') => decodeEnvelope((await redis.admin().getBuffer(`c:${key}`)) as Buffer);
 const fail = (): never => {
   throw new Error('no luck');
@@ -264,7 +264,7 @@ describe('getOrCompute', () => {
       const load = vi.fn(() => 'own');
       const answer = cache.getOrCompute(key, load);
       await waitUntil(
-        'somebody waits',
+        'there is a waiter',
         async () => (await classifyStoredValue(redis, `c:${key}`)) === 'awaited',
       );
       await waitUntil('it is heard', async () => {

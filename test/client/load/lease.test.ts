@@ -87,7 +87,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     ['deleted', () => redis.admin().unlink('ns:k')],
     ['flushed', () => redis.admin().flushdb()],
     ['overwritten', () => redis.admin().set('ns:k', 'newer')],
-    ['overwritten by what is gone', () => overwriteForAMoment()],
+    ['overwritten by an expired value', () => overwriteForAMoment()],
     ['taken over', () => takeOver()],
   ])('store nothing after the entry was %s', async (_, change) => {
     for (const take of [mine, replacing]) {

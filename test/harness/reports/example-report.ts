@@ -128,7 +128,7 @@ export function noGoReport(): Report {
     quorum: {
       state: 'FAIL',
       measured: 3,
-      reason: 'a quorum of 3 of 3 sentinels: with one sentinel gone nobody can start a failover',
+      reason: 'a quorum of 3 of 3 sentinels: no failover is possible while one sentinel is down',
       remedy: 'Set topology.quorum to 2 in config/environments/dev.yaml.',
     },
     'durable-kept-master-crash': {

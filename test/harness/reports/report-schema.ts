@@ -29,7 +29,7 @@ const run = z.strictObject({
   runId: text('Name of the run folder'),
   kind: z
     .enum(['readiness', 'drill', 'load', 'capacity', 'canary', 'rehearsal'])
-    .describe('What was asked for: everything (readiness), or some drills'),
+    .describe('Requested run: everything (readiness), or some drills'),
   kitVersion: z.string(),
   commit: z.string().nullable().describe("Commit of the kit's checkout; null outside one"),
   startedAt: text('ISO 8601, UTC'),
@@ -45,9 +45,7 @@ const run = z.strictObject({
   argv: z.array(z.string()).describe('The command line'),
   configSha256: sha256,
   provenance: z.record(z.string(), z.string()).describe('Versions and probed features'),
-  deviations: z
-    .array(z.string())
-    .describe('What the configuration asks and the machine or the binary cannot do'),
+  deviations: z.array(z.string()).describe('Settings that the machine or the binary does not support'),
   machine: z.strictObject({
     kernel: z.string(),
     cpu: z.string(),
@@ -62,16 +60,14 @@ const states = ['PASS', 'FAIL', 'INSUFFICIENT', 'INVALID', 'NOT_MEASURED', 'WAIV
 const criterion = z.strictObject({
   id: z.string(),
   title: z.string(),
-  source: text('What it answers: a row of the mission or a section of a seed'),
+  source: text('Source: a row of the mission or a section of a seed'),
   state: z
     .enum(states)
     .describe(
       'FAIL: no-go. INSUFFICIENT (too few trials for the claim), INVALID (generator, machine or workload unsound) and NOT_MEASURED: not known. Only PASS and an unexpired WAIVED let a GO through. OUT_OF_SCOPE is not judged',
     ),
   reason: text('Why the state is what it is; for PASS the claim'),
-  remedy: text(
-    'What to do about the state: another setting where it is FAIL, another measurement where it could not be judged',
-  ),
+  remedy: text('Remedy: another setting for FAIL, another measurement if it was not judged'),
   waiver: z
     .strictObject({
       owner: text('Person or team that answers for it'),
@@ -186,7 +182,7 @@ const trial = z.strictObject({
   drill: z.string(),
   title: z.string(),
   family: z.enum(['integration', 'failover', 'load']),
-  safeOutcome: text('What must hold whatever the timing'),
+  safeOutcome: text('Condition that must hold at any timing'),
   trial: z.number(),
   round: z
     .int()
@@ -231,7 +227,7 @@ const comparison = z.strictObject({
   trials: count('Trials'),
   writeGapMs: z.strictObject({ min: z.number(), median: z.number(), max: z.number() }).nullable(),
   acknowledged: count('Acknowledged writes'),
-  acknowledgedLost: count('Of these, on no node after the heal'),
+  acknowledgedLost: count('Number of these on no node after the heal'),
   durableLost: z.int().min(0).nullable().describe('Durable writes lost; null where the client has none'),
   appliedTwice: count('INCRs and APPENDs that took effect more than once'),
   longerThan1s: count('Operations that took longer than a second'),
@@ -241,7 +237,7 @@ const comparison = z.strictObject({
 export const reportSchema = z
   .strictObject({
     schema: z.literal('redis-cache-kit/report/2'),
-    run: run.describe('What ran: the manifest without its list of trials'),
+    run: run.describe('The run: the manifest without its list of trials'),
     verdict,
     comparison: z.array(comparison).describe('Our client and the stock one under the same faults'),
     trials: z.array(trial),

@@ -36,7 +36,7 @@ describe('docs/report.schema.json', () => {
 
   it.each([
     ['another version', { schema: 'redis-cache-kit/report/3' }],
-    ['a field nobody knows', { more: 1 }],
+    ['an unknown field', { more: 1 }],
     ['no verdict', { verdict: undefined }],
   ])('rejects %s', (_, change) => {
     const report = JSON.parse(JSON.stringify({ ...goReport(), ...change }));

@@ -58,7 +58,7 @@ it('the outcome of a command is derived from the kit’s errors', async () => {
     [new TimeoutError('a read'), 'fail', 'TIMEOUT'],
     [new OutcomeUnknownError('sent'), 'info', 'OUTCOME_UNKNOWN'],
     [new DurabilityError(1, 0, 10), 'info', 'DURABILITY'],
-    [new Error('nobody took the write'), 'fail', 'NOT_STORED'],
+    [new Error('no node accepted the write'), 'fail', 'NOT_STORED'],
     ['text', 'fail', 'NOT_STORED'],
   ] as const;
   for (const [error, type, code] of failures) {

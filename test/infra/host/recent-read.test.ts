@@ -22,12 +22,12 @@ function countingRead() {
   };
 }
 
-it('reads anew for a caller that accepts no age', async () => {
+it('reads again for a caller that accepts no age', async () => {
   const { recent } = countingRead();
   expect([await recent.read(), await recent.read()]).toEqual([1, 2]);
 });
 
-it('returns the last result within its age, and reads anew after it', async () => {
+it('returns the last result within its maximum age, and reads again afterwards', async () => {
   const { recent, passTime } = countingRead();
   expect(await recent.read(1_000)).toBe(1);
   passTime(999);

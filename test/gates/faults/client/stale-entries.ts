@@ -3,7 +3,7 @@ import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts
 export * from '../../../../client/index.ts';
 
 export const fault = clientFault({
-  what: 'getEntry returns the first value of one key in fifty for ever',
+  what: 'getEntry always returns the first value of one key in fifty',
   drills: ['coherence'],
   criterion: 'coherent-tiers',
   remedy: ['return old values', 'defect of the client'],

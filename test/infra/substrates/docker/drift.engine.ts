@@ -91,7 +91,7 @@ describeOnEngine('drift', () => {
   /**
    * Each damage: how to cause it, and how to undo it by the finding's remedy, or by hand if the next apply would do it.
    */
-  const DAMAGES: Readonly<Record<string, readonly [what: string, damage: string[][], mend: string[][]]>> = {
+  const DAMAGES: Readonly<Record<string, readonly [what: string, damage: string[][], repair: string[][]]>> = {
     paused: [node.container, [['pause', node.container]], [['unpause', node.container]]],
     stopped: [node.container, [['stop', '--time', '1', node.container]], [['start', node.container]]],
     disconnected: [
@@ -117,7 +117,7 @@ describeOnEngine('drift', () => {
     ],
   };
 
-  it.each(Object.entries(DAMAGES))('drift names what is %s', async (kind, [what, damage, mend]) => {
+  it.each(Object.entries(DAMAGES))('drift names what is %s', async (kind, [what, damage, repair]) => {
     for (const args of damage) await docker(args.map((arg) => (arg === 'IMAGE' ? image() : arg)));
     try {
       const found = await drift();
@@ -126,7 +126,7 @@ describeOnEngine('drift', () => {
       // Neither the second check nor Terraform's own changed anything.
       expect(await drift()).toEqual(found);
     } finally {
-      for (const args of mend) await docker(args);
+      for (const args of repair) await docker(args);
     }
     await noDrift();
   });
