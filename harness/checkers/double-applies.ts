@@ -22,6 +22,7 @@ import {
   type SpanUs,
   unknown,
   value,
+  withoutFinalRead,
 } from './history-queries.ts';
 
 /** Events by which a client reports that it considers its connection lost. */
@@ -35,14 +36,7 @@ export const doubleApplies: Checker = {
     const tagged = operations.filter(({ invoke }) => invoke.kind === 'incr' || invoke.kind === 'append');
     if (tagged.length === 0) return unknown('no INCR and no APPEND in the workload');
     const final = finalMaster(history);
-    if (final.kind === 'none') return unknown('no final read of a master');
-    if (final.kind === 'several') {
-      return {
-        validity: 'invalid',
-        reasons: [`several masters after the heal: ${final.nodes.join(', ')}`],
-        figures: {},
-      };
-    }
+    if (final.kind !== 'read') return withoutFinalRead(final);
     const state = new FinalState(final.entries, operations);
     const sent = tagged.filter((operation) => operation.completion?.error?.code !== 'IN_FLIGHT_BOUND');
     const unread = sent.filter((operation) => state.effectOf(operation) === 'not-read');

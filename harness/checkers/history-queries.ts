@@ -1,5 +1,5 @@
 /**
- * Selections from a history that several checkers share, so that all use the same meaning of "acknowledged", "window"
+ * Queries on a history that several checkers share, so that all use the same meaning of "acknowledged", "window"
  * and "promoted".
  */
 import { few } from '../evidence/excerpt.ts';
@@ -244,6 +244,13 @@ export function finalMaster(history: History): FinalRead {
     entries: new Map(finals.flatMap((final) => final.entries)),
     shardOf: (key) => shards.get(key),
   };
+}
+
+/** Finding of a checker that needs the data of one master, for a trial without it. */
+export function withoutFinalRead(final: Exclude<FinalRead, { readonly kind: 'read' }>): Finding {
+  if (final.kind === 'none') return unknown('no final read of a master');
+  const reason = `several masters after the heal: ${final.nodes.join(', ')}`;
+  return { validity: 'invalid', reasons: [reason], figures: {} };
 }
 
 /** Growth of a counter of INFO over the trial, over all nodes; a restart sets it back to 0. Undefined: never sampled. */

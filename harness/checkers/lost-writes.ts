@@ -34,6 +34,7 @@ import {
   unknown,
   value,
   vanishingDoubts,
+  withoutFinalRead,
 } from './history-queries.ts';
 
 const MIN_DURABLE_WRITES = 20;
@@ -46,14 +47,7 @@ export const lostWrites: Checker = {
     const acknowledged = acknowledgedWrites(operations);
     if (acknowledged.length === 0) return unknown('no write was acknowledged by Redis');
     const final = finalMaster(history);
-    if (final.kind === 'none') return unknown('no final read of a master');
-    if (final.kind === 'several') {
-      return {
-        validity: 'invalid',
-        reasons: [`several masters after the heal: ${final.nodes.join(', ')}`],
-        figures: {},
-      };
-    }
+    if (final.kind !== 'read') return withoutFinalRead(final);
     const state = new FinalState(final.entries, operations);
     const unread = acknowledged.filter((write) => state.effectOf(write) === 'not-read');
     if (unread.length > 0) {

@@ -18,6 +18,7 @@ import {
   unknown,
   value,
   vanishingDoubts,
+  withoutFinalRead,
 } from './history-queries.ts';
 
 export const staleAcks: Checker = {
@@ -25,14 +26,7 @@ export const staleAcks: Checker = {
   proves: 'no reply comes from a deposed master',
   check(history, context) {
     const final = finalMaster(history);
-    if (final.kind === 'none') return unknown('no final read of a master');
-    if (final.kind === 'several') {
-      return {
-        validity: 'invalid',
-        reasons: [`several masters after the heal: ${final.nodes.join(', ')}`],
-        figures: {},
-      };
-    }
+    if (final.kind !== 'read') return withoutFinalRead(final);
     const promotedUs = firstPromotion(history);
     if (promotedUs === undefined) return unknown('no promotion of another master was observed');
     const operations = operationsOf(history, context.client);
