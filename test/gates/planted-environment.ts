@@ -27,7 +27,7 @@ const SETTINGS: Readonly<Record<GroupName, Readonly<Record<string, unknown>>>> =
 
 const SEED = 1;
 /** Sentinels ask for the replicas of a master every 10 s. */
-const WHOLE_BOUND_MS = 30_000;
+const HEALTHY_BOUND_MS = 30_000;
 
 /** An environment in its own folder; both end together. */
 export class PlantedEnvironment implements AsyncDisposable {
@@ -77,7 +77,7 @@ export class PlantedEnvironment implements AsyncDisposable {
    */
   async awaitHealthy(): Promise<void> {
     const problem =
-      this.#environment && (await healthProblemAfter(this.#environment, { boundMs: WHOLE_BOUND_MS }));
+      this.#environment && (await healthProblemAfter(this.#environment, { boundMs: HEALTHY_BOUND_MS }));
     if (problem !== undefined) throw new Error(`the servers are not healthy after the fault: ${problem}`);
   }
 
