@@ -42,7 +42,7 @@ export interface AttachTarget {
   readonly db: number;
   readonly app: Login;
   readonly sentinel: Login;
-  /** Undefined: no TLS. Without a CA the system's roots are used. */
+  /** Undefined without TLS. Without a CA, the system roots apply. */
   readonly tls: { readonly ca: string | undefined } | undefined;
   readonly confirmed: boolean;
 }

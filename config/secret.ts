@@ -11,7 +11,7 @@ export class Secret {
     this.#text = text;
   }
 
-  /** The plain text: for a file of mode 0600, a socket or a hash; never for a log or a command line. */
+  /** Returns the plain text, for a file of mode 0600, a socket or a hash; never for a log or a command line. */
   reveal(): string {
     return this.#text;
   }

@@ -1,4 +1,4 @@
-/** Options of the verbs that can attach to an external Redis, and the resulting run. */
+/** Options of the commands that can use an external Redis, and the resulting run. */
 import { type Command, Option } from 'commander';
 import { type AttachFlags, type AttachTarget, attachTarget } from '../config/attach.ts';
 import { KitError } from '../config/errors.ts';

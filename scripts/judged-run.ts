@@ -27,7 +27,7 @@ export async function judgedRun(
 ): Promise<void> {
   const { terminal } = session;
   const attach = attachOf(options);
-  // imported late: verbs that run nothing do not need the harness
+  // imported late: commands without a run do not need the harness
   const { run } = await import('../harness/run/index.ts');
   const { folder, report, exitCode } = await run({
     kind,

@@ -1,4 +1,4 @@
-/** Options that several verbs share: same name, same default, same description in all of them. */
+/** Options that several commands share, with the same name, default and description. */
 import { InvalidArgumentError, Option } from 'commander';
 import { sourceOf } from '../config/load.ts';
 import type { EnvironmentConfig } from '../config/schema.ts';
@@ -22,7 +22,7 @@ export const substrate = () =>
     .choices(OWN_SUBSTRATE_NAMES)
     .default('local');
 
-/** For verbs that change nothing. */
+/** For commands that change nothing. */
 export const searchAll = () =>
   new Option('--substrate <name>', 'substrate to search (default: all, local first)').choices(
     OWN_SUBSTRATE_NAMES,

@@ -1,5 +1,5 @@
 /**
- * Builds the command from its verbs and converts every outcome to output and an exit code. It neither reads process
+ * Builds the command from its subcommands and converts every outcome to output and an exit code. It neither reads process
  * state nor ends the process, so that tests can call it.
  */
 import { readFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ import { type Streams, Terminal } from './terminal.ts';
 import { up } from './up.ts';
 import { verify } from './verify.ts';
 
-/** Verbs in the order of `kit --help`. */
+/** Commands in the order of `kit --help`. */
 const VERBS = [
   readiness,
   up,

@@ -1,4 +1,4 @@
-/** Context of every verb, and its output functions. */
+/** Context of every command, and its output functions. */
 import { resolve } from 'node:path';
 import { readVariables } from '../config/env.ts';
 import type { ExitCode } from '../config/errors.ts';

@@ -231,6 +231,7 @@ describe('an error', () => {
     );
     expect(message).toContain(`${path}:3: topology.quorum: must be an integer from 1 to 7, got 'none'`);
     expect(message).toContain(`${path}:6: redis.maxmemoryPolicy: must be one of noev`);
+    expect(message).toContain("got 'allkeys-lur'; did you mean 'allkeys-lru'?");
     expect(message).toContain(`${path}:7: redis.appendonly: must be true or false, got 'maybe'`);
   });
 

@@ -364,7 +364,7 @@ class DockerSubstrate implements Substrate {
     return readOwnership(environment, this.#stateDir, async () => idsIn(await this.#state(environment)));
   }
 
-  /** Whether something of it existed before: resources in the state, or volumes with data whose state was lost. */
+  /** Whether parts of it existed before: resources in the state, or volumes with data whose state was lost. */
   async #known(environment: EnvironmentConfig): Promise<boolean> {
     if (idsIn(await this.#state(environment)).size > 0) return true;
     return (await this.#ownership(environment)).own.some(({ kind }) => kind === 'volume');
