@@ -199,6 +199,14 @@ export type Waiver = z.infer<typeof waiverSchema>;
 export const gatesSchema = z
   .strictObject({
     gates: z.array(gateSchema).min(1).meta(means('Criteria of the verdict.')),
+    fullOnly: z
+      .array(id)
+      .default([])
+      .meta(
+        means(
+          'Drills without a trial in profile quick: a quick readiness run does not evaluate them; `kit drill ID` and profile full do.',
+        ),
+      ),
     machine: machineSchema.prefault({}).meta(means('Bounds on the machine for every criterion with timing.')),
     waivers: z.array(waiverSchema).default([]).meta(means('Known and accepted failures of criteria.')),
   })

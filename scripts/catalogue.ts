@@ -13,7 +13,8 @@ export function catalogueText(drills: readonly Drill[], width: number): string {
     .join('\n\n');
 
   function entry({ id, title, safeOutcome, source, trials }: Drill): string {
-    const facts = `trials: ${trials.quick} quick, ${trials.full} full. From: ${source}.`;
+    const quick = trials.quick === 0 ? 'by name or in full only' : `${trials.quick} quick`;
+    const facts = `trials: ${quick}, ${trials.full} full. From: ${source}.`;
     return [`  ${id}: ${title}`, ...wrap(`Must hold: ${safeOutcome}`, width), ...wrap(facts, width)].join(
       '\n',
     );

@@ -21,7 +21,15 @@ import { binWidthMs, originUs, timeline } from './timeline.ts';
 /** Parts of a drill's definition that a report prints and that judging uses. */
 export type DrillText = Pick<
   Drill,
-  'id' | 'title' | 'family' | 'safeOutcome' | 'operations' | 'expectations' | 'timed' | 'external'
+  | 'id'
+  | 'title'
+  | 'neededFailovers'
+  | 'family'
+  | 'safeOutcome'
+  | 'operations'
+  | 'expectations'
+  | 'timed'
+  | 'external'
 > & { readonly faults?: readonly Pick<Drill['faults'][number], 'fault'>[] };
 
 /** Bound on a recorded value in a report; values may be of any size. */

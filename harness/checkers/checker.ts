@@ -42,6 +42,8 @@ export interface CheckContext {
   readonly expected?: readonly string[];
   /** Those of them that a slow machine alone can break. */
   readonly timed?: readonly string[];
+  /** Number of failovers that the drill's faults make necessary. */
+  readonly neededFailovers?: number;
 }
 
 export interface CheckResult {

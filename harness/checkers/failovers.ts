@@ -3,45 +3,72 @@
  * those that the samples of the nodes' roles show, whichever is more: a subscription may have missed a change, and a
  * cluster publishes none. Measured only if the nodes were sampled after the last fault: a trial that was not observed
  * to its end cannot show that there was no failover.
+ *
+ * Where the drill states how many its faults make necessary: those that are missing, and those that were not needed.
+ * `withoutQuorum`: those that came while too few sentinels were left to agree.
  */
-import type { ObservationEvent } from '../history/events.ts';
-import type { Checker } from './checker.ts';
-import { faultSpans, unknown, value } from './history-queries.ts';
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import type { History, ObservationEvent } from '../history/events.ts';
+import type { Checker, Figure } from './checker.ts';
+import { faultSpans, isSentinel, present, unknown, value } from './history-queries.ts';
 
 export const failovers: Checker = {
   id: 'failovers',
   proves: 'how often the master changed',
-  check(history) {
+  check(history, { environment, neededFailovers: needed }) {
     const lastUs = Math.max(0, ...faultSpans(history).map(({ fromUs, toUs }) => toUs ?? fromUs));
     const samples = history.observations.filter(({ from, name }) => from === 'info' && name === 'sample');
     const watched = samples.filter(({ atUs }) => atUs > lastUs);
     if (watched.length === 0) return unknown('no node was looked at after the last fault');
-    const told = new Set(
-      history.observations
-        .filter(({ from, name }) => from === 'sentinel' && name === '+switch-master')
-        .map(({ data }) => String(data?.message ?? '')),
+    const switches = history.observations.filter(
+      ({ from, name }) => from === 'sentinel' && name === '+switch-master',
     );
-    const promoted = promotedNodes(samples);
+    const told = new Set(switches.map(({ data }) => String(data?.message ?? '')));
+    const changed = promotions(samples);
+    const promoted = changed.map(({ node = '' }) => node);
+    const figure = (count: number) => value(count, 'failovers', watched.length);
     const changes = Math.max(told.size, promoted.length);
     const said = told.size >= promoted.length ? [...told] : promoted.map((node) => `${node} became master`);
     return {
       validity: 'valid',
       reasons: changes === 0 ? [] : [`the master changed: ${said.join('; ')}`],
-      figures: { failovers: value(changes, 'failovers', watched.length) },
+      figures: present({
+        failovers: figure(changes),
+        missingFailovers: needed === undefined ? undefined : figure(Math.max(0, needed - changes)),
+        needlessFailovers: needed === undefined ? undefined : figure(Math.max(0, changes - needed)),
+        withoutQuorum: withoutQuorum(history, environment.topology, [...switches, ...changed]),
+      }),
     };
   },
 };
 
+/** Changes of master at times in which too few sentinels were left; undefined where there was no such time. */
+function withoutQuorum(
+  history: History,
+  { sentinels, quorum }: EnvironmentConfig['topology'],
+  changes: readonly ObservationEvent[],
+): Figure | undefined {
+  const needed = Math.max(quorum, Math.floor(sentinels / 2) + 1);
+  const silent = faultSpans(history).filter(({ node, observed }) => observed && isSentinel(node));
+  const startUs = silent[sentinels - needed]?.fromUs;
+  if (startUs === undefined) return undefined;
+  const heal = history.faults.find(
+    ({ phase, node = '', atUs }) => phase === 'heal' && isSentinel(node) && atUs > startUs,
+  );
+  const isWithin = ({ atUs }: ObservationEvent) => atUs > startUs && (heal === undefined || atUs < heal.atUs);
+  const samples = history.observations.filter(({ from, name }) => from === 'info' && name === 'sample');
+  return value(changes.filter(isWithin).length, 'failovers', samples.filter(isWithin).length);
+}
+
 /**
- * Nodes that were replicas in one sample and masters in the next. A master that hung and returned was a master before.
+ * Samples of nodes that were replicas in the sample before and are masters. A master that hung and returned was a master
+ * before.
  */
-function promotedNodes(samples: readonly ObservationEvent[]): readonly string[] {
+function promotions(samples: readonly ObservationEvent[]): readonly ObservationEvent[] {
   const roles = new Map<string, unknown>();
-  const promoted: string[] = [];
-  for (const { node = '', data } of samples) {
+  return samples.filter(({ node = '', data }) => {
     const before = roles.get(node);
-    if (before !== undefined && before !== 'master' && data?.role === 'master') promoted.push(node);
     roles.set(node, data?.role);
-  }
-  return promoted;
+    return before !== undefined && before !== 'master' && data?.role === 'master';
+  });
 }

@@ -189,8 +189,8 @@ export function faultSpans(history: History): readonly FaultSpan[] {
  */
 export function promotionAfter(history: History, fromUs: number, deposed: string): number | undefined {
   const inCluster = history.faults.some(({ shard }) => shard !== undefined);
-  // The masters of the other shards were masters all along.
-  const before = inCluster ? mastersAt(history, fromUs) : new Set<string>();
+  // The masters of the other shards were masters all along, and so was the master if another node was hit.
+  const before = mastersAt(history, fromUs);
   const seen = history.observations.find((event) => {
     if (event.atUs < fromUs) return false;
     if (event.from === 'sentinel') return event.name === '+promoted-slave' || event.name === '+switch-master';
@@ -207,6 +207,17 @@ export function promotionAfter(history: History, fromUs: number, deposed: string
 }
 
 const TELLS_ROLE: ReadonlySet<string> = new Set(['sample', 'role']);
+
+/** Whether a fault hit a master; true where no role was reported before it. */
+export function hitMaster(history: History, { askedUs, node }: FaultSpan): boolean {
+  const masters = mastersAt(history, askedUs);
+  return !isSentinel(node) && (masters.size === 0 || masters.has(node));
+}
+
+/** By the id that the topology gives: `sentinel-1` and so on. */
+export function isSentinel(node: string): boolean {
+  return node.startsWith('sentinel-');
+}
 
 /** Nodes whose last reported ROLE before a moment is master. */
 function mastersAt(history: History, atUs: number): ReadonlySet<string> {

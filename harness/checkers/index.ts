@@ -16,10 +16,12 @@ import { liveness } from './liveness.ts';
 import { lostWrites } from './lost-writes.ts';
 import { machine } from './machine.ts';
 import { memory } from './memory.ts';
+import { minReplicas } from './min-replicas.ts';
 import { nodeCheckers } from './nodes/index.ts';
 import { recovery } from './recovery.ts';
 import { replication } from './replication.ts';
 import { replicationBuffers } from './replication-buffers.ts';
+import { returnedMaster } from './returned-master.ts';
 import { staleAcks } from './stale-acks.ts';
 
 /** Checkers that judge the history of a trial. */
@@ -28,6 +30,8 @@ export const trialCheckers: readonly Checker[] = [
   staleAcks,
   doubleApplies,
   failovers,
+  minReplicas,
+  returnedMaster,
   liveness,
   recovery,
   latency,

@@ -25,6 +25,7 @@ import {
   type Finding,
   faultSpans,
   finalMaster,
+  hitMaster,
   lastUs,
   operationsOf,
   present,
@@ -177,7 +178,7 @@ function neverStored(
   shardOf: (key: string) => string | undefined,
 ): readonly AcknowledgedWrite[] {
   if (isLost.size === 0) return [];
-  const spans = faultSpans(history);
+  const spans = struckMasters(history);
   /** The master that acknowledged the write; undefined where that is not certain. */
   const reignOf = ({ invoke, completion }: AcknowledgedWrite) => {
     const before = spans.filter((span) => {
@@ -203,12 +204,17 @@ function neverStored(
   });
 }
 
+/** Faults of masters: those of replicas and sentinels lose no write. */
+function struckMasters(history: History): readonly FaultSpan[] {
+  return faultSpans(history).filter((span) => hitMaster(history, span));
+}
+
 /**
  * Spans in which an async acknowledgement may be lost: from the window before a fault to the promotion of another
  * master, and in its shard alone.
  */
 function excusedSpans(history: History, windowMs: number) {
-  return faultSpans(history).map((span: FaultSpan) => ({
+  return struckMasters(history).map((span: FaultSpan) => ({
     shard: span.shard,
     startUs: span.fromUs - windowMs * US_PER_MS,
     endUs: promotionAfter(history, span.askedUs, span.node) ?? span.toUs ?? span.fromUs,

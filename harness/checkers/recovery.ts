@@ -6,6 +6,8 @@
  * still open at the end counts to the end. `servedAfterRecovery`: of the writes intended more than a second after that
  * recovery and sent, the share that Redis acknowledged.
  *
+ * `movedAfterSwitchMs`: from the moment in which a sentinel published the new master to the client's move.
+ *
  * In a cluster only writes to the faulted shard count: the other shards are not interrupted.
  *
  * If a fault was never seen to heal, the topology stayed broken: the measured time is no recovery. A client that never
@@ -20,6 +22,7 @@ import {
   type FaultSpan,
   faultSpans,
   finalMaster,
+  hitMaster,
   isWrite,
   kindOf,
   lastUs,
@@ -90,12 +93,34 @@ export const recovery: Checker = {
         ),
         recoveryMs:
           lasting.length > 0 ? undefined : value(largest(recovered) / US_PER_MS, 'ms', recovered.length),
+        movedAfterSwitchMs: movedAfterSwitch(history, context.client, faults),
         servedAfterRecovery:
           lasting.length > 0 ? undefined : servedAfter(faults, recoveries, operations.filter(wasSent)),
       }),
     };
   },
 };
+
+/**
+ * Longest time from the moment in which a sentinel published the new master to the client's move to it; 0 if it moved
+ * before. A client that never moved counts to the end. Undefined if no sentinel published one.
+ */
+function movedAfterSwitch(
+  history: History,
+  client: string,
+  faults: readonly FaultSpan[],
+): Figure | undefined {
+  const times = faults.flatMap((fault) => {
+    const after = history.observations.filter(({ atUs }) => atUs >= fault.askedUs);
+    const published = after.find(({ from, name }) => from === 'sentinel' && name === '+switch-master');
+    if (published === undefined || !hitMaster(history, fault)) return [];
+    const moved = after.find(
+      (seen) => seen.from === 'client' && seen.name === 'moved' && seen.client === client,
+    );
+    return [Math.max(0, (moved?.atUs ?? lastUs(history)) - published.atUs) / US_PER_MS];
+  });
+  return times.length === 0 ? undefined : value(largest(times), 'ms', times.length);
+}
 
 /** Cause of the length of a recovery: the promotion of another node, or the client after it. */
 function causeOf(history: History, fault: FaultSpan, recovery: Recovery | undefined): string | undefined {

@@ -11,6 +11,7 @@ import {
   examples,
   faultSpans,
   finalMaster,
+  hitMaster,
   operationsOf,
   present,
   promotionAfter,
@@ -75,9 +76,10 @@ function fromMemory(
   return { remedies: [remedy] };
 }
 
-/** First promotion after the first fault; without a fault (a planned switch), of the trial. */
+/** First promotion after the first fault of a master; without a fault (a planned switch), of the trial. */
 function firstPromotion(history: History): number | undefined {
-  const [fault] = faultSpans(history);
+  const spans = faultSpans(history);
+  const fault = spans.find((span) => hitMaster(history, span)) ?? spans[0];
   return fault === undefined
     ? promotionAfter(history, 0, '')
     : promotionAfter(history, fault.askedUs, fault.node);

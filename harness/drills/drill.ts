@@ -4,8 +4,15 @@
  */
 import type { Capabilities } from '../../infra/substrates/environment.ts';
 
-/** Node that a fault hits, resolved by the runner at the moment of injection. */
-export type Target = 'master' | 'replica' | 'sentinel-1' | 'none';
+/** Nodes that a fault hits, resolved by the runner at the moment of injection; several are hit at the same time. */
+export type Target =
+  | 'master'
+  | 'replica'
+  | 'all-replicas'
+  | 'sentinel-1'
+  | 'sentinel-2'
+  | 'all-nodes'
+  | 'none';
 
 export interface ScheduledFault {
   /** A file of `harness/faults/`. */
@@ -16,13 +23,16 @@ export interface ScheduledFault {
   /** Start of the replicas' lag, so that the fault finds acknowledged writes that the replicas do not have. */
   readonly lag?: { readonly fromMs: number; readonly latencyMs: number };
   /**
-   * When to heal: after a time from the injection, given in ms or as a share of the environment's down-after, or as
-   * soon as the clients write again (within the drill's bound).
+   * When to heal: after a time from the injection, given in ms or as a share of the environment's down-after; as soon
+   * as the clients write again (within the drill's bound); or once all faults with another condition are healed.
    */
   readonly heal:
     | { readonly afterMs: number }
     | { readonly shareOfDownAfter: number }
-    | { readonly when: 'recovered'; readonly plusMs: number };
+    | { readonly when: 'recovered'; readonly plusMs: number }
+    | { readonly when: 'others-healed' };
+  /** After the heal, record whether the returned node accepts writes, until it is a replica or the time is over. */
+  readonly watchReturnMs?: number;
 }
 
 export interface WorkloadSpec {
@@ -51,6 +61,8 @@ export interface Drill {
   readonly workload: WorkloadSpec;
   readonly faults: readonly ScheduledFault[];
   readonly checkers: readonly string[];
+  /** Number of failovers that the faults make necessary; absent: any number. */
+  readonly neededFailovers?: number;
   /**
    * Kinds of operation that each trial sends through the kit's client and receives an answer to. `durable set` is
    * required where the environment promises durable writes.
@@ -75,6 +87,6 @@ export interface Drill {
   readonly external?: { readonly except?: readonly string[] };
   /** Time limit of a trial; at the limit it is ended, healed and recorded as not measured. */
   readonly boundMs: number;
-  /** Trials per profile. */
+  /** Trials per profile. 0 in `quick`: the drill runs in `full` and by its name; config/gates.yaml lists it as `fullOnly`. */
   readonly trials: { readonly quick: number; readonly full: number };
 }

@@ -57,6 +57,8 @@ export function failover(
       'stale-acks',
       'double-applies',
       'failovers',
+      'min-replicas',
+      'returned-master',
       'liveness',
       'recovery',
       'latency',
@@ -68,6 +70,11 @@ export function failover(
     trials: { quick: 1, full: 20 },
     ...own,
   };
+}
+
+/** The same for a fault that profile `quick` leaves out: it runs in `full` and by its name. */
+export function fullOnlyFailover(drill: Parameters<typeof failover>[0]): Drill {
+  return { ...failover(drill), trials: { quick: 0, full: 20 } };
 }
 
 /** The same for the faults of a cluster. */

@@ -1,5 +1,7 @@
 /** Every drill, in the order in which a run takes them: cheap and basic drills first. */
+import { allReplicasLost } from './all-replicas-lost.ts';
 import { batches } from './batches.ts';
+import { bounce } from './bounce.ts';
 import { breaker } from './breaker.ts';
 import { clusterMasterCrash } from './cluster-master-crash.ts';
 import { clusterSlotMigration } from './cluster-slot-migration.ts';
@@ -8,22 +10,30 @@ import { configuration } from './configuration.ts';
 import { consistency } from './consistency.ts';
 import { corruptPayload } from './corrupt-payload.ts';
 import { credentialRotation } from './credential-rotation.ts';
+import { cutConnections } from './cut-connections.ts';
 import type { Drill } from './drill.ts';
 import { durableWrites } from './durable-writes.ts';
 import { featureFlag } from './feature-flag.ts';
 import { hitMiss } from './hit-miss.ts';
+import { hostLoss } from './host-loss.ts';
 import { keyVersioning } from './key-versioning.ts';
 import { masterCrash } from './master-crash.ts';
 import { masterHang } from './master-hang.ts';
+import { noQuorum } from './no-quorum.ts';
 import { observability } from './observability.ts';
+import { oldMasterReturns } from './old-master-returns.ts';
+import { outage } from './outage.ts';
 import { outageWrites } from './outage-writes.ts';
 import { plannedSwitch } from './planned-switch.ts';
 import { realistic50 } from './realistic-50.ts';
 import { refusals } from './refusals.ts';
+import { replicaCrash } from './replica-crash.ts';
 import { replicaReads } from './replica-reads.ts';
 import { replication } from './replication.ts';
 import { repliesLost } from './replies-lost.ts';
 import { security } from './security.ts';
+import { sentinelHang } from './sentinel-hang.ts';
+import { sentinelLoss } from './sentinel-loss.ts';
 import { shortStall } from './short-stall.ts';
 import { singleFlight } from './single-flight.ts';
 import { steady } from './steady.ts';
@@ -62,6 +72,16 @@ export const drills: readonly Drill[] = [
   masterHang,
   shortStall,
   repliesLost,
+  sentinelLoss,
+  sentinelHang,
+  hostLoss,
+  replicaCrash,
+  allReplicasLost,
+  noQuorum,
+  bounce,
+  cutConnections,
+  oldMasterReturns,
+  outage,
   clusterSlotMigration,
   clusterMasterCrash,
 ];

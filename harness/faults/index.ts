@@ -1,5 +1,6 @@
 /** Every fault by its id, as a drill's schedule names it. */
 import { KitError } from '../../config/errors.ts';
+import { cutConnections } from './cut-connections.ts';
 import { dropReplies } from './drop-replies.ts';
 import type { Fault } from './fault.ts';
 import { killNode } from './kill.ts';
@@ -8,7 +9,10 @@ import { plannedSwitch } from './planned-switch.ts';
 import { slotMigration } from './slot-migration.ts';
 
 const faults: ReadonlyMap<string, Fault> = new Map(
-  [killNode, dropReplies, pauseNode, plannedSwitch, slotMigration].map((fault) => [fault.id, fault]),
+  [killNode, cutConnections, dropReplies, pauseNode, plannedSwitch, slotMigration].map((fault) => [
+    fault.id,
+    fault,
+  ]),
 );
 
 export function faultById(id: string): Fault {

@@ -15,6 +15,8 @@ export interface RunScope {
   readonly inputs: ReadonlySet<string>;
   /** Requested drills, run or not. */
   readonly asked: ReadonlySet<string>;
+  /** Drills without a trial in profile quick (`fullOnly` of the gates). */
+  readonly fullOnly: ReadonlySet<string>;
 }
 
 /** Judged without a trial, in every run. */
@@ -40,19 +42,26 @@ export function outOfScope(gate: Gate, run: RunScope): string | undefined {
       run.profile === 'quick' &&
       !run.inputs.has(scope.input) &&
       `the run was given no ${scope.input} summary (--${scope.input} FILE); full asks for it always`,
-    !gate.workload.some((drill) => isAsked(drill, run)) && 'none of its drills was asked for in this run',
+    !gate.workload.some((drill) => isAsked(drill, run)) && whyNotAsked(gate, run),
   ];
   return reasons.find((reason) => reason !== false) || undefined;
 }
 
+function whyNotAsked({ workload }: Gate, run: RunScope): string {
+  return run.kind === 'readiness'
+    ? `its drills run in profile full and by name (kit drill ${workload.join(' ')}); this is profile ${run.profile}`
+    : 'none of its drills was asked for in this run';
+}
+
 /**
- * Whether the run must have a result for the drill. `readiness` must have all of them, whether its manifest lists them
- * or not.
+ * Whether the run must have a result for the drill. `readiness` must have all of its profile, whether its manifest
+ * lists them or not.
  */
 export function isAsked(drill: string, run: RunScope): boolean {
   // A few drills on an external Redis prove nothing about its configuration, which is unknown.
   const always = WITHOUT_TRIAL.has(drill) && run.substrate !== 'external';
-  return run.kind === 'readiness' || always || run.asked.has(drill);
+  if (run.kind !== 'readiness') return always || run.asked.has(drill);
+  return run.profile === 'full' || !run.fullOnly.has(drill);
 }
 
 /** The smallest n of this run: for a gate over several drills, a run that requested some of them needs their share. */

@@ -75,7 +75,7 @@ export function judge(evidence: Evidence): Report {
 function viewOf(evidence: Evidence, inputs: Inputs, trial: JudgedHistory): readonly TrialView[] {
   const { view, results } = trial;
   if (view === undefined) return [];
-  const run = scopeOfRun(evidence, inputs.environment);
+  const run = scopeOfRun(evidence, inputs);
   const { gates = [], machine } = inputs.gates ?? {};
   const asking = gates.filter(
     (gate) => gate.workload.includes(trial.drill) && outOfScope(gate, run) === undefined,
@@ -89,22 +89,24 @@ function viewOf(evidence: Evidence, inputs: Inputs, trial: JudgedHistory): reado
 /** Trials that were measured again although the machine was sound: a selection by result. */
 function repeatsWithoutReason(
   evidence: Evidence,
-  { gates, environment }: Inputs,
+  inputs: Inputs,
   trials: readonly JudgedTrial[],
 ): readonly string[] {
+  const { gates } = inputs;
   if (gates === undefined) return [];
-  const run = scopeOfRun(evidence, environment);
+  const run = scopeOfRun(evidence, inputs);
   return needlessRepeats({ run, gates: gates.gates, machine: gates.machine, trials });
 }
 
 function judgeGates(
   evidence: Evidence,
-  { gates, environment, tainted }: Inputs,
+  inputs: Inputs,
   trials: readonly JudgedTrial[],
 ): readonly Criterion[] {
+  const { gates, tainted } = inputs;
   if (gates === undefined) return [];
   const context = {
-    run: scopeOfRun(evidence, environment),
+    run: scopeOfRun(evidence, inputs),
     judgedAt: evidence.manifest.judgedAt,
     trials,
     waivers: gates.waivers,
@@ -114,13 +116,13 @@ function judgeGates(
   return gates.gates.map((gate) => evaluate(gate, context));
 }
 
-function scopeOfRun({ manifest, seal, has }: Evidence, environment: Inputs['environment']): RunScope {
+function scopeOfRun({ manifest, seal, has }: Evidence, { environment, gates }: Inputs): RunScope {
   const sealed = seal && new Set(seal.files.map(({ path }) => path));
   const given = (Object.entries(INPUTS) as [InputName, string][]).filter(([, path]) =>
     sealed === undefined ? has(path) : sealed.has(path),
   );
   return scopeOf(manifest, {
-    environment,
+    ...{ environment, gates },
     inputs: new Set(given.map(([name]) => name)),
     asked: new Set(manifest.trials.map(({ drill }) => drill)),
   });

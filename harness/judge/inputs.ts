@@ -98,6 +98,7 @@ const DRILLS_SHAPE: Shape = {
       operations: { optional: NAMES },
       expectations: { optional: NAMES },
       timed: { optional: NAMES },
+      neededFailovers: { optional: { integer: [0, 100] } },
       faults: { optional: { listOf: { fields: { fault: NAME } }, maxItems: MAX_FAULT_EVENTS } },
       external: EXTERNAL_SHAPE,
       attached: EXTERNAL_SHAPE,

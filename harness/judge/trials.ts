@@ -126,7 +126,12 @@ function resultsOf(
   if (environment === undefined) return [];
   const expected = drill.expectations && requiredExpectations(drill, { environment, substrate });
   const timed = timedExpectations(drill, { environment, substrate });
-  const subject = { drill: id, trial, substrate, timed, ...(expected !== undefined && { expected }) };
+  const { neededFailovers } = drill;
+  const subject = {
+    ...{ drill: id, trial, substrate, timed },
+    ...(expected !== undefined && { expected }),
+    ...(neededFailovers !== undefined && { neededFailovers }),
+  };
   return clients.flatMap((client) =>
     runCheckers(checkersOf(id), history, { environment, client, ...subject }),
   );

@@ -159,11 +159,16 @@ async function openRunFolder(
   return { draft, folder, gates };
 }
 
-/** `all` are the drills that the topology supports; the topology of an external Redis is unknown. */
-function drillsOf({ drills, environment, substrate }: RunRequest): readonly Drill[] {
+/**
+ * `all` are the drills that have trials in the profile and that the topology supports; the topology of an external
+ * Redis is unknown.
+ */
+function drillsOf({ drills, environment, profile, substrate }: RunRequest): readonly Drill[] {
   const named = drillsNamed(drills);
-  if (drills !== 'all' || substrate === 'external') return named;
-  return named.filter(({ topologies }) => topologies.includes(environment.topology.kind));
+  if (drills !== 'all') return named;
+  const ofProfile = named.filter(({ trials }) => trials[profile] > 0);
+  if (substrate === 'external') return ofProfile;
+  return ofProfile.filter(({ topologies }) => topologies.includes(environment.topology.kind));
 }
 
 /** Every run reads the nodes' configuration, except a few drills on servers that the kit does not run. */

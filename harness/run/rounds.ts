@@ -101,7 +101,7 @@ function firstRound({ drills, trials, profile, asksNodes }: RoundsRequest): read
   return drills.flatMap((drill) =>
     drill.spansRun === true && asksNodes
       ? []
-      : Array.from({ length: trials ?? drill.trials[profile] }, (_, i) => ({
+      : Array.from({ length: trials ?? Math.max(1, drill.trials[profile]) }, (_, i) => ({
           ...{ drill, trial: i + 1, round: 1 },
         })),
   );

@@ -5,7 +5,7 @@
  */
 import { KitError } from '../../config/errors.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
-import type { ScheduledFault, Target } from '../drills/drill.ts';
+import type { ScheduledFault } from '../drills/drill.ts';
 import { type Injection, runOnce, stateOf } from '../faults/fault.ts';
 import { faultById } from '../faults/index.ts';
 import type { Clock } from '../history/clock.ts';
@@ -14,8 +14,9 @@ import type { Recorder } from '../history/recorder.ts';
 import { pause, waitUntil, withTimeout } from '../wait.ts';
 import type { GeneratorThread } from '../workloads/generator-thread.ts';
 import { type Lag, openLags } from './lag.ts';
+import { watchReturn } from './returned-node.ts';
+import { resolveTarget } from './target.ts';
 
-const TARGET_BOUND_MS = 5_000;
 /** Longer than a planned switch with every step at its bound. */
 const INJECTION_BOUND_MS = 30_000;
 
@@ -42,11 +43,51 @@ export interface FaultSchedule {
 }
 
 export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
-  const { environment, recorder, clock, progress } = options;
+  const { clock } = options;
   const over = new AbortController();
   const signal = AbortSignal.any([options.signal, over.signal]);
   const lags = openLags({ ...options, signal });
-  const unhealed = new Map<ScheduledFault, () => Promise<void>>();
+  const { injectAll, unhealed } = openInjections({ ...options, signal });
+
+  async function runOne(
+    scheduled: ScheduledFault,
+    startUs: number,
+    others: Promise<unknown> = Promise.resolve(),
+  ): Promise<void> {
+    const lag = await lags.before(scheduled, startUs);
+    await pause(Math.max(0, scheduled.atMs - (clock.nowUs() - startUs) / 1_000), signal);
+    const nodes = await injectAll(scheduled, lag);
+    await waitForHealTime(scheduled, { ...options, signal }, others);
+    await allSettledOrThrow(
+      [...unhealed].filter((open) => open.scheduled === scheduled).map(({ heal }) => heal()),
+    );
+    const { watchReturnMs: boundMs } = scheduled;
+    if (boundMs !== undefined)
+      await Promise.all(nodes.map((node) => watchReturn({ ...options, signal }, { node, boundMs })));
+  }
+
+  return {
+    async run(faults, startUs) {
+      const isLast = ({ heal }: ScheduledFault) => 'when' in heal && heal.when === 'others-healed';
+      const others = Promise.all(
+        faults.filter((scheduled) => !isLast(scheduled)).map((scheduled) => runOne(scheduled, startUs)),
+      );
+      const last = faults.filter(isLast).map((scheduled) => runOne(scheduled, startUs, others));
+      await Promise.all([others, ...last]);
+    },
+    async healAll() {
+      over.abort(new Error('the trial is over'));
+      const healInjection = await Promise.allSettled([...unhealed].map(({ heal }) => heal()));
+      // After the heals: the master at that time has to be known.
+      const results = [...healInjection, ...(await Promise.allSettled([lags.end()]))];
+      for (const result of results) if (result.status === 'rejected') throw result.reason;
+    },
+  };
+}
+
+/** Injects faults and keeps the heals that are due, including those of injections that never completed. */
+function openInjections({ environment, recorder, clock, progress, signal }: FaultScheduleOptions) {
+  const unhealed = new Set<{ readonly scheduled: ScheduledFault; readonly heal: () => Promise<void> }>();
 
   const event = (scheduled: ScheduledFault, phase: FaultEvent['phase'], node?: string, detail?: string) =>
     recorder.record({
@@ -58,12 +99,20 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
       ...(detail !== undefined && { detail }),
     });
 
-  async function inject(scheduled: ScheduledFault, lag: Lag | undefined): Promise<void> {
-    const fault = faultById(scheduled.fault);
-    const node = await resolveTarget(environment, scheduled.target, signal);
+  /** Returns the nodes that were hit. */
+  async function injectAll(scheduled: ScheduledFault, lag: Lag | undefined): Promise<readonly string[]> {
+    const nodes = await resolveTarget(environment, scheduled.target, signal);
     signal.throwIfAborted();
-    progress(`${scheduled.fault} ${node ?? ''}`.trimEnd());
+    progress(`${scheduled.fault} ${nodes.join(', ')}`.trimEnd());
     await lag?.hold();
+    const hit: readonly (string | undefined)[] = nodes.length === 0 ? [undefined] : nodes;
+    await allSettledOrThrow(hit.map((node) => inject(scheduled, node)));
+    await lag?.onFault((await stateOf(environment, nodes[0] ?? '')) === 'stopped');
+    return nodes;
+  }
+
+  async function inject(scheduled: ScheduledFault, node: string | undefined): Promise<void> {
+    const fault = faultById(scheduled.fault);
     event(scheduled, 'inject', node);
     const injecting = fault.inject(environment, node ?? '', signal).then((injection) => {
       event(scheduled, 'injected', node, injection.detail);
@@ -72,38 +121,27 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
     // From now on it may take effect, even if its completion is never observed.
     const tell = (phase: FaultEvent['phase'], detail?: string) => event(scheduled, phase, node, detail);
     const undo = async () => (await fault.undo?.(environment, node ?? '')) ?? false;
-    const heal = () => healInjection(injecting, undo, tell).then(() => void unhealed.delete(scheduled));
-    unhealed.set(scheduled, runOnce(heal));
+    const open = { scheduled, heal: runOnce(() => heal().then(() => void unhealed.delete(open))) };
+    const heal = () => healInjection(injecting, undo, tell);
+    unhealed.add(open);
     await injecting;
-    await lag?.onFault((await stateOf(environment, node ?? '')) === 'stopped');
   }
 
-  async function runOne(scheduled: ScheduledFault, startUs: number): Promise<void> {
-    const lag = await lags.before(scheduled, startUs);
-    await pause(Math.max(0, scheduled.atMs - (clock.nowUs() - startUs) / 1_000), signal);
-    await inject(scheduled, lag);
-    await waitForHealTime(scheduled, { ...options, signal });
-    await unhealed.get(scheduled)?.();
-  }
+  return { injectAll, unhealed };
+}
 
-  return {
-    async run(faults, startUs) {
-      await Promise.all(faults.map((scheduled) => runOne(scheduled, startUs)));
-    },
-    async healAll() {
-      over.abort(new Error('the trial is over'));
-      const healInjection = await Promise.allSettled([...unhealed.values()].map((heal) => heal()));
-      // After the heals: the master at that time has to be known.
-      const results = [...healInjection, ...(await Promise.allSettled([lags.end()]))];
-      for (const result of results) if (result.status === 'rejected') throw result.reason;
-    },
-  };
+/** Waits for all, so that none is still running when the first error is thrown. */
+async function allSettledOrThrow(promises: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(promises)) {
+    if (result.status === 'rejected') throw result.reason;
+  }
 }
 
 /** Waits for the time that the schedule gives, or for the recovery of the clients and a moment more. */
 async function waitForHealTime(
   { heal, target }: ScheduledFault,
   options: FaultScheduleOptions,
+  others: Promise<unknown>,
 ): Promise<void> {
   const { environment, clock, signal } = options;
   if ('afterMs' in heal) return pause(heal.afterMs, signal);
@@ -111,6 +149,7 @@ async function waitForHealTime(
     const { downAfterMs } = environment.topology.environment.sentinel;
     return pause(Math.round(heal.shareOfDownAfter * downAfterMs), signal);
   }
+  if (heal.when === 'others-healed') return void (await others);
   const injectedUs = clock.nowUs();
   await awaitSuccessor(options, target);
   await awaitWritesAgain(options, environment.cluster === undefined ? injectedUs : clock.nowUs());
@@ -176,7 +215,7 @@ async function awaitWritesAgain(options: FaultScheduleOptions, injectedUs: numbe
  */
 async function awaitSuccessor(
   { environment, signal, recoveryBoundMs }: FaultScheduleOptions,
-  target: Target,
+  target: ScheduledFault['target'],
 ): Promise<void> {
   const { cluster, topology } = environment;
   if (cluster === undefined || target !== 'master') return;
@@ -195,34 +234,4 @@ function placeOf(
   if (node === undefined || cluster === undefined) return node === undefined ? {} : { node };
   const shard = topology.redis.find(({ id }) => id === node)?.shard?.master;
   return { node, ...(shard !== undefined && { shard }) };
-}
-
-/** The node of a target at this moment; in a cluster within the shard with the first slots. */
-async function resolveTarget(
-  environment: Environment,
-  target: Target,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const wait = { boundMs: TARGET_BOUND_MS, signal };
-  if (target === 'none') return undefined;
-  if (target === 'sentinel-1') return target;
-  if (environment.cluster !== undefined) {
-    const { cluster } = environment;
-    const shard = await waitUntil(
-      'a shard with a replica',
-      async () => (await cluster.shards()).find(({ replicas }) => replicas.length > 0),
-      wait,
-    );
-    return target === 'master' ? shard.master : shard.replicas[0];
-  }
-  const master = await waitUntil('exactly one master', () => environment.masterId(), wait);
-  if (target === 'master') return master;
-  return waitUntil(
-    'a running replica',
-    async () =>
-      (await environment.status()).find(
-        ({ id, state }) => id.startsWith('redis-') && id !== master && state === 'running',
-      )?.id,
-    wait,
-  );
 }

@@ -74,9 +74,10 @@ describe('config/gates.yaml', () => {
   it('requires at most the number of trials that its drills run per profile', () => {
     for (const gate of asked.filter(({ sli }) => sli.count === 'trials')) {
       for (const profile of ['quick', 'full'] as const) {
+        // A drill without trials in quick has one if it is asked for by its name.
         const run = drills
           .filter(({ id }) => gate.workload.includes(id))
-          .reduce((sum, drill) => sum + drill.trials[profile], 0);
+          .reduce((sum, drill) => sum + Math.max(1, drill.trials[profile]), 0);
         expect(gate.minN[profile], `${gate.id} ${profile}`).toBeLessThanOrEqual(run);
       }
     }

@@ -9,7 +9,7 @@ import { type Gates, loadGates } from '../../config/gates.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { currentSubstrateName } from '../../config/substrate-names.ts';
 import { configuration } from '../../harness/drills/configuration.ts';
-import type { Drill } from '../../harness/drills/drill.ts';
+import type { Drill, Target } from '../../harness/drills/drill.ts';
 import { drills } from '../../harness/drills/index.ts';
 import type { Manifest, TrialRecord } from '../../harness/evidence/manifest.ts';
 import { createRunFolder, type RunFolder } from '../../harness/evidence/run-folder.ts';
@@ -133,19 +133,65 @@ function struckEvents(drill: Drill): Events {
   ];
 }
 
+/** Nodes of a fault's target, with `redis-1` as the master. */
+const NODES: Readonly<Partial<Record<Target, readonly string[]>>> = {
+  'sentinel-1': ['sentinel-1'],
+  'sentinel-2': ['sentinel-2'],
+  replica: ['redis-2'],
+  'all-replicas': ['redis-2', 'redis-3'],
+};
+
+const MOVED = observation('client', 'moved', 2160, { learnedFrom: 'role' }, { client: 'kit' });
+
+/** Histories of drills whose outcome is more than that of a failover. */
+const OUTCOMES: Readonly<
+  Record<string, { readonly healMs?: number; readonly changes?: Events; readonly more?: Events }>
+> = {
+  ...Object.fromEntries(['sentinel-loss', 'sentinel-hang', 'host-loss'].map((id) => [id, { more: MOVED }])),
+  'replica-crash': { changes: [], more: masterSample(500) },
+  'all-replicas-lost': { healMs: 8000, changes: [], more: masterSample(500) },
+  'cut-connections': { healMs: 2005, changes: [] },
+  'no-quorum': { changes: masterSwitch(2800), more: masterSample(2300, 'replica') },
+  'old-master-returns': {
+    more: observation('drill', 'returned', 2650, { role: 'slave', writable: false }, { node: 'redis-1' }),
+  },
+};
+
+function masterSample(atMs: number, role = 'master'): HistoryEvent {
+  return infoSample('redis-4', atMs, { usedMemory: 10, maxmemory: 100, evictedKeys: 0, role });
+}
+
+/** Refuses writes from the loss of the replicas to their return. */
+function refused(client: string): Events {
+  const isServed = (event: HistoryEvent) =>
+    !('atUs' in event) || event.atUs < 2_200_000 || event.type === 'observe';
+  const given = { client, key: 'f:1', value: 'f' };
+  return [
+    flattenEvents(failover(client)).filter(isServed),
+    writes(2200, 8000, 50, { client, key: 'refused', value: 'r', outcome: 'fail', code: 'NOREPLICAS' }),
+    writes(8200, 11_000, 50, given),
+    client === 'kit' ? writes(8200, 11_000, 50, { ...given, durability: DURABLE, replicas: 1 }) : [],
+    op({ at: 8200, done: 8201, kind: 'incr', key: 'i:2', value: '1', answer: '1', client }),
+    op({ at: 8200, done: 8201, kind: 'append', key: 'a:2', value: ',2', client }),
+  ];
+}
+
 /** The first fault has effect for 200 ms; later ones have none. */
 function failoverEvents(
   drill: Drill,
   more: { readonly counted?: Record<string, string | null>; readonly changes?: Events } = {},
 ): Events {
   const all = [writes(0, 2000, 10), writes(2200, 6000, 10)].flat();
-  const faults = drill.faults.map(({ fault: name }, i) =>
-    fault(2000 + i * 2000, 2600 + i * 2000, 'redis-1', name),
+  const { healMs = 2600, changes = masterSwitch(2150), more: own = [] } = OUTCOMES[drill.id] ?? {};
+  const stepMs = drill.trials.quick === 0 ? 10 : 2000;
+  const faults = drill.faults.flatMap(({ fault: name, target }, i) =>
+    (NODES[target] ?? ['redis-1']).map((node) => fault(2000 + i * stepMs, healMs + i * stepMs, node, name)),
   );
   const counted = { 'f:1': 'f', 'i:1': '1', 'a:1': ',1', 'i:2': '1', 'a:2': ',2', ...more.counted };
   return [
     faults,
-    more.changes ?? masterSwitch(2150),
+    more.changes ?? changes,
+    own,
     memory,
     finalRead(all, counted),
     finalRead(all, counted, 'redis-1', 'replica'),
@@ -230,6 +276,13 @@ function filesOf(
     ];
     return { events, kit: [failover('kit'), lost, kept], ioredis: failover('ioredis') };
   }
+  if (drill.id === 'all-replicas-lost') {
+    return { events: failoverEvents(drill), kit: refused('kit'), ioredis: refused('ioredis') };
+  }
+  if (drill.id === 'cut-connections') {
+    const connected = writes(2000, 2200, 20, { key: 'f:1', value: 'f' });
+    return { events: failoverEvents(drill), kit: [failover('kit'), connected], ioredis: failover('ioredis') };
+  }
   if (drill.family === 'failover') {
     return { events: failoverEvents(drill), kit: failover('kit'), ioredis: failover('ioredis') };
   }
@@ -305,7 +358,8 @@ function withConfiguration(asked: readonly Drill[], { manifest }: RunOptions): r
 /** Writes and seals the run; returns its folder, with `report.json` not yet in it. */
 export function writeHealthyRun(dir: string, options: RunOptions = {}): RunFolder {
   const asked = withConfiguration(
-    options.drills ?? drills.filter(({ topologies }) => topologies.includes('sentinel')),
+    options.drills ??
+      drills.filter(({ topologies, trials }) => topologies.includes('sentinel') && trials.quick > 0),
     options,
   );
   const folder = createRunFolder(dir, { ...MANIFEST, ...options.manifest });

@@ -53,6 +53,22 @@ describe('exposure of durable writes', () => {
   });
 });
 
+it.each([
+  ['sentinel-1', 'invalid'],
+  ['redis-3', 'invalid'],
+  ['redis-1', 'valid'],
+])('a fault of %s while redis-1 is master makes a lost async write %s', (node, validity) => {
+  const master = infoSample('redis-1', 500, { role: 'master' });
+  const written = writes(0, 3000);
+  const finding = check(
+    written,
+    master,
+    fault(2000, 2600, node),
+    finalRead(written, { 'w:1900': null }, 'redis-1'),
+  );
+  expect(finding.validity).toBe(validity);
+});
+
 describe('the remedy of lost writes', () => {
   const before = writes(0, 2000);
   const after = writes(3500, 4000);

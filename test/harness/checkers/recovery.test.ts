@@ -8,6 +8,7 @@ import {
   fault,
   figureNumber,
   masterSwitch,
+  observation,
   op,
   writes,
 } from './history-builders.ts';
@@ -144,6 +145,16 @@ describe('recovery', () => {
     );
     expect(figureNumber(finding, 'recoveryMs')).toBe(1001);
     expect(finding.figures.recoveryMs).toMatchObject({ n: 2 });
+  });
+
+  it('measures from the publication of the new master to the move of the client, and to the end without one', () => {
+    const moved = observation('client', 'moved', 3800, {}, { client: 'kit' });
+    const events = [writes(0, 2000), fault(2000, 6000), masterSwitch(3500), writes(3600, 5000)];
+    expect(figureNumber(check(events, moved), 'movedAfterSwitchMs')).toBe(300);
+    expect(figureNumber(check(events), 'movedAfterSwitchMs')).toBe(6000 - 3500);
+    expect(
+      check(writes(0, 2000), fault(2000, 2400), writes(2100, 5000)).figures.movedAfterSwitchMs,
+    ).toBeUndefined();
   });
 
   it('is invalid when no write was ever acknowledged', () => {

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { loadGates } from '../../../config/gates.ts';
 import { checkersOf } from '../../../harness/checkers/index.ts';
 import { drills } from '../../../harness/drills/index.ts';
 import { faultById } from '../../../harness/faults/index.ts';
@@ -28,6 +29,12 @@ it.each(drills.map((drill) => [drill.id, drill] as const))('%s names only existi
   expect(drill.expectations !== undefined && drill.expectations.length > 0).toBe(scripted);
   expect(new Set(drill.expectations).size).toBe(drill.expectations?.length ?? 0);
   expect(drill.operations !== undefined && drill.operations.length > 0).toBe(!scripted);
+});
+
+it('a drill without a trial in profile quick has one in full, and config/gates.yaml lists it as fullOnly', () => {
+  const without = drills.filter(({ trials }) => trials.quick === 0);
+  expect(loadGates().fullOnly.toSorted()).toEqual(without.map(({ id }) => id).toSorted());
+  for (const { trials } of without) expect(trials.full).toBeGreaterThan(0);
 });
 
 it('a drill is data and contains no functions', () => {

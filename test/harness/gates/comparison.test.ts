@@ -20,7 +20,7 @@ const COLUMNS = {
   lost: ['lost-writes.durableLost', 'lost-writes.lost'],
 };
 
-describe.each(failovers)('the comparison of $id', ({ id, topologies }) => {
+describe.each(failovers)('the comparison of $id', ({ id, topologies, trials }) => {
   it.each(Object.entries(COLUMNS))('has a gate for the column "%s"', (_, figures) => {
     const judging = gates.filter(
       ({ workload, sli, target, scope, client }) =>
@@ -40,6 +40,8 @@ describe.each(failovers)('the comparison of $id', ({ id, topologies }) => {
     });
     const { dir } = scratch.createRun({
       drills: failovers.filter((drill) => drill.id === id),
+      // A quick readiness run does not ask for it.
+      ...(trials.quick === 0 && { manifest: { kind: 'drill' } }),
       ...(topologies.includes('cluster') && { environment: cluster }),
       ...withClosingFailure(`${id}/kit`),
     });

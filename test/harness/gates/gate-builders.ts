@@ -87,6 +87,7 @@ export function evaluateGate(
       promises: new Set(PROMISES),
       inputs: new Set(),
       asked: new Set(['drill']),
+      fullOnly: new Set(),
       ...over,
     },
     judgedAt: '2030-01-01T00:00:00Z',

@@ -110,3 +110,53 @@ it('a fault is healed after a ratio of down-after-milliseconds', async () => {
   // 300 ms of the kill, then 200 of 400.
   expect(performance.now() - startedAt).toBeGreaterThanOrEqual(495);
 });
+
+/** Three Redis nodes with `redis-1` as the master, and three sentinels; kills and starts are recorded. */
+function wholeEnvironment() {
+  const done: string[] = [];
+  const redis = ['redis-1', 'redis-2', 'redis-3'].map((id) => ({ id }));
+  const sentinels = ['sentinel-1', 'sentinel-2', 'sentinel-3'].map((id) => ({ id }));
+  const environment = {
+    substrate: 'local',
+    topology: { redis, sentinels, environment: { sentinel: { downAfterMs: 400 } } },
+    masterId: async () => 'redis-1',
+    status: async () =>
+      redis.map(({ id }) => ({ id, address: { host: '127.0.0.1', port: 1 }, state: 'running' })),
+    capabilities: {
+      kill: async (id: string) => void done.push(`kill ${id}`),
+      start: async (id: string) => void done.push(`start ${id}`),
+    },
+  };
+  return { environment: environment as unknown as Environment, done };
+}
+
+it.each([
+  ['replica', ['redis-2']],
+  ['all-replicas', ['redis-2', 'redis-3']],
+  ['sentinel-2', ['sentinel-2']],
+  ['all-nodes', ['redis-1', 'redis-2', 'redis-3', 'sentinel-1', 'sentinel-2', 'sentinel-3']],
+] as const)('a fault of %s hits and heals each of its nodes', async (target, nodes) => {
+  const { environment, done } = wholeEnvironment();
+  const { schedule } = scheduleOn(environment, AbortSignal.timeout(5_000));
+  await schedule.run([{ ...KILL, target, heal: { afterMs: 0 } }], openClock().nowUs());
+  expect(done).toEqual([...nodes.map((id) => `kill ${id}`), ...nodes.map((id) => `start ${id}`)]);
+});
+
+it('a fault is healed after all others', async () => {
+  const { environment, done } = wholeEnvironment();
+  const { schedule } = scheduleOn(environment, AbortSignal.timeout(5_000));
+  const sentinel: ScheduledFault = { ...KILL, target: 'sentinel-1', heal: { when: 'others-healed' } };
+  await schedule.run([sentinel, { ...KILL, atMs: 20, heal: { afterMs: 50 } }], openClock().nowUs());
+  expect(done).toEqual(['kill sentinel-1', 'kill redis-1', 'start redis-1', 'start sentinel-1']);
+});
+
+it('all nodes of a fault are healed although the trial ends before their heal', async () => {
+  const { environment, done } = wholeEnvironment();
+  const { schedule } = scheduleOn(environment, AbortSignal.timeout(5_000));
+  const running = schedule.run([{ ...KILL, target: 'all-replicas' }], openClock().nowUs());
+  running.catch(() => undefined);
+  await pause(50);
+  await schedule.healAll();
+  expect(done).toEqual(['kill redis-2', 'kill redis-3', 'start redis-2', 'start redis-3']);
+  await expect(running).rejects.toThrow('the trial is over');
+});

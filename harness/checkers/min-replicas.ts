@@ -1,0 +1,66 @@
+/**
+ * What `min-replicas-to-write` promises: with fewer replicas the master refuses writes. Counts the writes that Redis
+ * acknowledged although fewer were left, from the time in which the master must have noticed it (its longest allowed
+ * lag, and a second in which it counts) to the first heal. Writes that were sent in that time are the observations.
+ */
+import type { History } from '../history/events.ts';
+import type { Checker } from './checker.ts';
+import {
+  acknowledgedWrites,
+  examples,
+  faultSpans,
+  hitMaster,
+  isSentinel,
+  isWrite,
+  operationsOf,
+  type SpanUs,
+  unknown,
+  value,
+  wasSent,
+} from './history-queries.ts';
+
+const US_PER_S = 1_000_000;
+
+export const minReplicas: Checker = {
+  id: 'min-replicas',
+  proves: 'a master with too few replicas refuses writes',
+  check(history, { client, environment }) {
+    const { redis, topology } = environment;
+    if (redis.minReplicasToWrite === 0) return unknown('redis.minReplicasToWrite is 0: nothing is promised');
+    const span = spanBelow(history, topology.replicas - redis.minReplicasToWrite + 1);
+    if (span === undefined) return unknown('the master had enough replicas all the time');
+    const fromUs = span.startUs + (redis.minReplicasMaxLagSeconds + 1) * US_PER_S;
+    const within = operationsOf(history, client).filter(
+      (write) =>
+        isWrite(write.invoke.kind) &&
+        wasSent(write) &&
+        write.invoke.atUs > fromUs &&
+        (write.completion?.atUs ?? Number.POSITIVE_INFINITY) < span.endUs,
+    );
+    const taken = acknowledgedWrites(within);
+    if (within.length === 0) return unknown('no write was sent while the master had too few replicas');
+    const keys = examples(taken.map(({ invoke }) => invoke.key));
+    return {
+      validity: taken.length > 0 ? 'invalid' : 'valid',
+      reasons:
+        taken.length > 0
+          ? [`${taken.length} of ${within.length} writes were acknowledged with too few replicas: ${keys}`]
+          : [],
+      figures: { acknowledgedWithoutReplicas: value(taken.length, 'writes', within.length) },
+    };
+  },
+};
+
+/** From the moment in which so many replicas were gone to the first heal of one of them. */
+function spanBelow(history: History, gone: number): SpanUs | undefined {
+  const spans = faultSpans(history).filter(
+    (span) => span.observed && !isSentinel(span.node) && !hitMaster(history, span),
+  );
+  const last = spans[gone - 1];
+  if (last === undefined) return undefined;
+  const heal = history.faults.find(
+    ({ phase, node, atUs }) =>
+      phase === 'heal' && atUs > last.fromUs && spans.some((span) => span.node === node),
+  );
+  return { startUs: last.fromUs, endUs: heal?.atUs ?? Number.POSITIVE_INFINITY };
+}

@@ -1,0 +1,35 @@
+/**
+ * How long a deposed master takes writes after its return, as the drill's own writes to it found (`returned`). A node
+ * that is master in the final read was not deposed.
+ */
+import { largest } from '../statistics/quantile.ts';
+import type { Checker } from './checker.ts';
+import { faultSpans, US_PER_MS, unknown, value } from './history-queries.ts';
+
+export const returnedMaster: Checker = {
+  id: 'returned-master',
+  proves: 'a deposed master that returns takes no writes',
+  check(history) {
+    const probes = history.observations.filter(({ from, name }) => from === 'drill' && name === 'returned');
+    const masters = new Set(
+      history.finals.filter(({ redisRole }) => redisRole === 'master').map(({ node }) => node),
+    );
+    if (masters.size === 0) return unknown('no final read of a master');
+    const times = faultSpans(history).flatMap(({ node, toUs }) => {
+      if (toUs === undefined || masters.has(node)) return [];
+      const own = probes.filter((probe) => probe.node === node && probe.atUs >= toUs);
+      if (own.length === 0) return [];
+      const lastUs = own.findLast(({ data }) => data?.writable === true)?.atUs ?? toUs;
+      return [{ node, ms: (lastUs - toUs) / US_PER_MS }];
+    });
+    if (times.length === 0) return unknown('no deposed master was seen to return');
+    const writable = times.filter(({ ms }) => ms > 0);
+    return {
+      validity: 'valid',
+      reasons: writable.map(
+        ({ node, ms }) => `${node} took writes until ${Math.round(ms)} ms after its return`,
+      ),
+      figures: { writableMs: value(largest(times.map(({ ms }) => ms)), 'ms', times.length) },
+    };
+  },
+};

@@ -1,0 +1,15 @@
+import { fullOnlyFailover } from './families.ts';
+
+/**
+ * A master that restarts before the sentinels detect its failure would make its replicas copy its data, which may be
+ * none. The start of a node prevents it: it waits for a failover if another node can be promoted.
+ */
+export const bounce = fullOnlyFailover({
+  id: 'bounce',
+  title: 'The master dies and is started again at once, faster than down-after',
+  source: 'drills: bounce; redis/redis#1297, redis/redis#2087',
+  safeOutcome:
+    'an empty master never wipes its replicas: no durable write lost, async ones only within the stated window',
+  needs: ['kill', 'start'],
+  faults: [{ fault: 'kill', target: 'master', atMs: 2_000, heal: { afterMs: 0 } }],
+});

@@ -1,0 +1,18 @@
+import { fullOnlyFailover } from './families.ts';
+
+/** Twenty times, with a pause in which the client must be connected again. */
+export const cutConnections = fullOnlyFailover({
+  id: 'cut-connections',
+  title: 'The server closes all connections of the application, 20 times',
+  source: 'drills: cut-connections; redis/ioredis#651',
+  safeOutcome: 'gap below 100 ms; no failover, nothing lost, nothing applied twice',
+  needs: [],
+  neededFailovers: 0,
+  parameters: { incrsPerSecond: 60, appendsPerSecond: 60, afterHealMs: 500 },
+  faults: Array.from({ length: 20 }, (_, i) => ({
+    fault: 'cut-connections',
+    target: 'master' as const,
+    atMs: 1_000 + i * 250,
+    heal: { afterMs: 0 },
+  })),
+});

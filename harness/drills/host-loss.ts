@@ -1,0 +1,17 @@
+import { fullOnlyFailover } from './families.ts';
+
+/** A machine that stops without a reset, with a master and a sentinel on it. */
+export const hostLoss = fullOnlyFailover({
+  id: 'host-loss',
+  title: 'Master and one sentinel hang together and return later',
+  source: 'drills: host-loss; redis/redis#2518',
+  safeOutcome:
+    'as master-hang: the client moves without a reset; no stale acknowledgement; no durable write lost',
+  needs: ['pause'],
+  neededFailovers: 1,
+  parameters: { stragglerMs: 1_500 },
+  faults: [
+    { fault: 'pause', target: 'master', atMs: 2_000, heal: { when: 'recovered', plusMs: 500 } },
+    { fault: 'pause', target: 'sentinel-1', atMs: 2_000, heal: { when: 'others-healed' } },
+  ],
+});

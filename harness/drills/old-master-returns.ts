@@ -1,0 +1,24 @@
+import { fullOnlyFailover } from './families.ts';
+
+/**
+ * It hangs rather than dies, because a node that is started again asks the sentinels first. Longer than the 10 s after
+ * which Sentinel itself makes it a replica (`settleMs`), so that nothing but Sentinel or a fence does.
+ */
+export const oldMasterReturns = fullOnlyFailover({
+  id: 'old-master-returns',
+  title: 'A deposed master returns under load',
+  source: 'drills: old-master-returns; bitnami/charts#5418, bitnami/charts#5543',
+  safeOutcome: 'the returned master takes no write later than 1 s after its return; no stale acknowledgement',
+  needs: ['pause'],
+  neededFailovers: 1,
+  parameters: { stragglerMs: 1_500, settleMs: 15_000 },
+  faults: [
+    {
+      fault: 'pause',
+      target: 'master',
+      atMs: 2_000,
+      heal: { when: 'recovered', plusMs: 500 },
+      watchReturnMs: 15_000,
+    },
+  ],
+});

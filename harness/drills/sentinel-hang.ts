@@ -1,0 +1,15 @@
+import { fullOnlyFailover } from './families.ts';
+
+/** Clients ask the sentinels in the order of their list, so that the first one is the one that hangs. */
+export const sentinelHang = fullOnlyFailover({
+  id: 'sentinel-hang',
+  title: 'The first-listed sentinel hangs, then the master dies',
+  source: 'drills: sentinel-hang; taskforcesh/bullmq#4378',
+  safeOutcome: 'as master-crash; the client asks the next sentinel within 0.5 s',
+  needs: ['kill', 'start', 'pause'],
+  neededFailovers: 1,
+  faults: [
+    { fault: 'pause', target: 'sentinel-1', atMs: 1_000, heal: { when: 'others-healed' } },
+    { fault: 'kill', target: 'master', atMs: 2_000, heal: { when: 'recovered', plusMs: 500 } },
+  ],
+});
