@@ -188,7 +188,7 @@ describe('lost replies', () => {
     const record = await trialOf({ ...drillNamed('replies-lost'), proxied: false });
     expect(record).toMatchObject({
       status: 'failed',
-      reason: expect.stringContaining('the drill must ask for one'),
+      reason: expect.stringContaining("set 'proxied' in the drill"),
     });
   });
 
