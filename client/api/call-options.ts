@@ -115,7 +115,7 @@ export interface ComputeDefaults extends ComputeOptions {
    * Time, in ms, that a connected Redis may take to reply before a process loads without it and keeps the value in memory; at
    * least five times the usual latency; default 70. While a large value arrives or is sent, it counts from its last part.
    */
-  readonly patienceMs?: number;
+  readonly replyTimeoutMs?: number;
 }
 
 /** Options of one call of `getOrCompute`. Missing ones come from the cache (`compute`, `defaultTtlSeconds`, `durability`). */

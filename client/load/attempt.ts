@@ -49,7 +49,7 @@ export function withDeadline<T>(
   const { remote, connection, options } = context;
   if (!remote || connection?.state.kind !== 'ready') return answer;
   const typicalMs = Math.max(remote.typicalMs, latencyOf(connection.current()));
-  const ms = Math.max(options.compute.patienceMs, typicalMs * LATENCY_FACTOR);
+  const ms = Math.max(options.compute.replyTimeoutMs, typicalMs * LATENCY_FACTOR);
   // The first calls on a connection detect what the server allows: each reply counts as progress. So does each part of a large value that
   // arrives before this reply.
   const progress = (): number => {

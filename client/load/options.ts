@@ -8,7 +8,7 @@ export interface ResolvedCompute {
   readonly terms: ComputeTerms;
   /** 0: no leases, every process loads for itself. */
   readonly leaseMs: number;
-  readonly patienceMs: number;
+  readonly replyTimeoutMs: number;
 }
 
 const YEAR_SECONDS = 31_536_000;
@@ -17,7 +17,7 @@ const DAY_MS = 86_400_000;
 const LEASE_MIN_MS = 100;
 const LEASE_MS = 2000;
 /** Leaves a loader the rest of 100 ms. */
-const PATIENCE_MS = 70;
+const REPLY_TIMEOUT_MS = 70;
 
 const DEFAULTS: ComputeTerms = Object.freeze({
   staleMs: 0,
@@ -36,7 +36,7 @@ export function resolveCompute(options: ComputeDefaults = {}): ResolvedCompute {
   return {
     terms: resolveTerms(options, DEFAULTS, 'compute.'),
     leaseMs: leaseMs ?? LEASE_MS,
-    patienceMs: number('compute.patienceMs', options.patienceMs, 1, DAY_MS) ?? PATIENCE_MS,
+    replyTimeoutMs: number('compute.replyTimeoutMs', options.replyTimeoutMs, 1, DAY_MS) ?? REPLY_TIMEOUT_MS,
   };
 }
 

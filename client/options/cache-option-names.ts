@@ -121,7 +121,7 @@ export const SAMPLING = optionNames<NonNullable<BreakerOptions['sampling']>>({
   minCalls: true,
   windowMs: true,
 });
-export const COMPUTE = optionNames<ComputeDefaults>({ ...TERMS, leaseMs: true, patienceMs: true });
+export const COMPUTE = optionNames<ComputeDefaults>({ ...TERMS, leaseMs: true, replyTimeoutMs: true });
 export const SCRIPTING = optionNames<ScriptingOptions>({ loadFunctions: true, evalScripts: true });
 export const DURABILITY = optionNames<Exclude<Durability, 'async'>>({ replicas: true, timeoutMs: true });
 export const TLS = optionNames<TlsOptions>({ ca: true, cert: true, key: true, serverName: true });

@@ -37,7 +37,7 @@ describe.each(servers)('the client on $name', (server) => {
   afterAll(() => redis[Symbol.asyncDispose]());
 
   /** Also on a busy machine. */
-  const compute = { patienceMs: 5000 };
+  const compute = { replyTimeoutMs: 5000 };
   const open = async (options: RedisCacheOptions = {}): Promise<Cache> => {
     const cache = redisCache({ address: redis.address, namespace: 'v', compute, ...options });
     opened.push(cache);

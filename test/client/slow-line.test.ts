@@ -104,7 +104,7 @@ describe('a value that needs 400 ms of transfer', () => {
     expect(troubleEvents(events)).toEqual([]);
   });
 
-  it('is not loaded when it arrives in bursts that are further apart than patienceMs', async () => {
+  it('is not loaded when it arrives in bursts that are further apart than replyTimeoutMs', async () => {
     await using redis = await RedisProcess.start({ host });
     await using line = await startBurstRelay(redis.address, 500_000, 100);
     const direct = redisCache({ address: redis.address, namespace: 'line' });

@@ -168,7 +168,10 @@ describe.each(setups)('%s that is slow', (_, start, modes) => {
         kept,
         async () => {
           // That test counts loads: a busy machine must not cause another one.
-          const cache = open(nodes, { namespace: name.replaceAll(' ', '-'), compute: { patienceMs: 5_000 } });
+          const cache = open(nodes, {
+            namespace: name.replaceAll(' ', '-'),
+            compute: { replyTimeoutMs: 5_000 },
+          });
           // Otherwise the contract would be kept by a Redis that is not slow.
           expect(await cache.ping()).toBeGreaterThanOrEqual(19);
           return cache;
@@ -181,7 +184,7 @@ describe.each(setups)('%s that is slow', (_, start, modes) => {
     'is unreachable when it is slower than the command timeout, and recovers: %s',
     async (name, __, open) => {
       const namespace = `away-${name.replaceAll(' ', '-')}`;
-      const cache = open(nodes, { namespace, commandTimeoutMs: 300, compute: { patienceMs: 100 } });
+      const cache = open(nodes, { namespace, commandTimeoutMs: 300, compute: { replyTimeoutMs: 100 } });
       onTestFinished(async () => void (await cache.close()));
       onTestFinished(() => nodes.proxies.setLatency(0));
       const redisHas = (key: string): Promise<boolean> => nodes.has(cache.physicalKey(key));

@@ -13,7 +13,7 @@ import type { CallerReport, CallerTask } from './caller.ts';
 const PROCESSES = 4;
 const CALLERS = 1_000;
 const LOAD_MS = 50;
-const PATIENCE_MS = 30_000;
+const REPLY_TIMEOUT_MS = 30_000;
 
 class Callers implements Disposable {
   readonly #children: readonly ChildProcess[];
@@ -61,7 +61,7 @@ function answered(
   onLoading?: () => void,
 ): Promise<CallerReport | undefined> {
   return new Promise((done, fail) => {
-    const timer = setTimeout(() => fail(new Error('a caller process did not answer')), PATIENCE_MS);
+    const timer = setTimeout(() => fail(new Error('a caller process did not answer')), REPLY_TIMEOUT_MS);
     const over = (report?: CallerReport): void => {
       clearTimeout(timer);
       child.off('message', heard);

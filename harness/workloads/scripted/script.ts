@@ -90,7 +90,7 @@ export function scripted<const P extends Parameters>(workload: {
  * Limits of a client that a busy machine does not reach. For drills that check the written and read data, and not the
  * speed: with the environment's limits a slow answer would be served from memory, which is another promise.
  */
-export const RELAXED_LIMITS = { commandTimeoutMs: 5_000, compute: { patienceMs: 5_000 } } as const;
+export const RELAXED_LIMITS = { commandTimeoutMs: 5_000, compute: { replyTimeoutMs: 5_000 } } as const;
 
 /** `equals`, the most common relation. */
 export function equals(expected: Json, actual: Json | undefined) {

@@ -40,7 +40,7 @@ cacheContract('a cache opened by URL', 'redis', async () =>
 describe('a cache over Redis', () => {
   // This test counts loads: a slow Redis on a busy machine must not cause another one.
   const open = (namespace: string): Cache =>
-    redisCache({ address: redis.address, namespace, compute: { patienceMs: 5_000 } });
+    redisCache({ address: redis.address, namespace, compute: { replyTimeoutMs: 5_000 } });
 
   it('writes its keys under its namespace, with their TTL', async () => {
     const cache = open('ns');

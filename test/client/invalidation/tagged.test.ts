@@ -9,7 +9,7 @@ beforeAll(async () => {
 afterAll(() => redis[Symbol.asyncDispose]());
 
 // This test counts loads: a slow Redis on a busy machine must not cause another one.
-const compute = { patienceMs: 5_000 };
+const compute = { replyTimeoutMs: 5_000 };
 const ways: readonly (readonly [string, () => Cache])[] = [
   ['in memory', () => memoryCache()],
   ['over Redis', () => redisCache({ address: redis.address, namespace: 'plain', compute })],

@@ -35,7 +35,7 @@ describe('a load', () => {
     const cache = redisCache({
       address: redis.address,
       namespace: 'ns',
-      compute: { patienceMs: 5_000, leaseMs: 60_000 },
+      compute: { replyTimeoutMs: 5_000, leaseMs: 60_000 },
     });
     onTestFinished(async () => void (await cache.close()));
     await cache.ping();

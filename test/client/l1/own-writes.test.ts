@@ -25,7 +25,7 @@ async function open(boundMs = BOUND_MS, compute: ComputeDefaults = {}): Promise<
     namespace: 'ns',
     l1: { boundMs },
     // A busy machine must not cause a second load.
-    compute: { patienceMs: 5_000, ...compute },
+    compute: { replyTimeoutMs: 5_000, ...compute },
   });
   onTestFinished(async () => void (await cache.close()));
   await waitUntil('the first tier answers', async () => {

@@ -23,7 +23,7 @@ it.each(['commands', 'scripts', 'functions'] as const)('processes load each key 
       nodes: set.nodes.map(({ address }) => address),
       namespace: way,
       // Also on a busy machine.
-      compute: { patienceMs: 5000 },
+      compute: { replyTimeoutMs: 5000 },
       scripting: SCRIPTING[way],
     });
     caches.push(cache);
@@ -48,7 +48,7 @@ it.each(['commands', 'scripts', 'functions'] as const)(
     const cache = clusterCache({
       nodes: set.nodes.map(({ address }) => address),
       namespace: `stale-${way}`,
-      compute: { patienceMs: 5000 },
+      compute: { replyTimeoutMs: 5000 },
       scripting: SCRIPTING[way],
     });
     caches.push(cache);

@@ -30,7 +30,7 @@ it.each(['commands', 'scripts', 'functions'] as const)('400 keys at once are sto
     namespace: `far-${way}`,
     scripting: SCRIPTING[way],
     // One transaction after the other would take twice the duration of a lease.
-    compute: { leaseMs: 4000, patienceMs: 5000 },
+    compute: { leaseMs: 4000, replyTimeoutMs: 5000 },
   });
   try {
     await cache.ping();

@@ -31,7 +31,7 @@ afterAll(() => redis[Symbol.asyncDispose]());
 
 async function open(options: RedisCacheOptions = {}): Promise<Cache> {
   // Also on a busy machine: these tests do not measure the speed of Redis.
-  const compute = { patienceMs: 5000, ...options.compute };
+  const compute = { replyTimeoutMs: 5000, ...options.compute };
   const made = redisCache({ address: redis.address, namespace: 'c', ...options, compute });
   opened.push(made);
   await made.ping();

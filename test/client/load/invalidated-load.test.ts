@@ -17,7 +17,7 @@ afterAll(() => redis[Symbol.asyncDispose]());
 
 async function open(options: CacheOptions = {}): Promise<Cache> {
   // Also on a busy machine.
-  const compute = { patienceMs: 5000, leaseMs: 60_000 };
+  const compute = { replyTimeoutMs: 5000, leaseMs: 60_000 };
   const cache = redisCache({ address: redis.address, namespace: 'o', compute, ...options });
   opened.push(cache);
   await cache.ping();

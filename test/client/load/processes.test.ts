@@ -75,7 +75,7 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
     const start = (): Child =>
       new Child(redis, {
         namespace: 'p',
-        compute: { leaseMs: 400, patienceMs: 5000 },
+        compute: { leaseMs: 400, replyTimeoutMs: 5000 },
         scripting: SCRIPTING[way],
       });
 

@@ -33,7 +33,7 @@ async function open(options: RedisCacheOptions = {}): Promise<Told> {
   const cache = redisCache({
     address: redis.address,
     namespace: 'r',
-    compute: { patienceMs: 5000 },
+    compute: { replyTimeoutMs: 5000 },
     ...options,
   });
   cache.on((event) => {

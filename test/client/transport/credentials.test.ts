@@ -161,7 +161,7 @@ describe('a password that is rotated while the client runs', () => {
       username: account.username,
       password: account.secret,
       namespace: 'rotated',
-      compute: { patienceMs: 2000 },
+      compute: { replyTimeoutMs: 2000 },
     };
     const [holder, waiter] = [redisCache(options), redisCache(options)];
     onTestFinished(async () => {

@@ -24,7 +24,7 @@ afterAll(() => redis[Symbol.asyncDispose]());
 
 const domains = { catalogue: ['product:*'] };
 // This test counts loads: a slow Redis on a busy machine must not cause another one.
-const compute = { patienceMs: 5_000 };
+const compute = { replyTimeoutMs: 5_000 };
 const kinds = {
   'a cache over Redis': (options: CacheOptions = {}) =>
     redisCache({
