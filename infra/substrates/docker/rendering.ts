@@ -228,7 +228,7 @@ function nodeEnv(plan: DockerPlan, node: PlannedNode | undefined, tls: TlsTexts 
   const { sentinel, cluster } = environment;
   const failoverMs =
     shard === undefined ? sentinel.downAfterMs + 2 * sentinel.failoverTimeoutMs : 6 * cluster.nodeTimeoutMs;
-  const replyTimeoutMs = failoverMs + 10_000;
+  const waitMs = failoverMs + 10_000;
   const bootstrap = bootstrapOf(plan).address;
   const variables: Readonly<Record<string, string | number>> = {
     KIND: shard === undefined ? (node?.node.role ?? 'ready') : 'cluster',
@@ -252,7 +252,7 @@ function nodeEnv(plan: DockerPlan, node: PlannedNode | undefined, tls: TlsTexts 
       .filter((other) => follows(other, id))
       .map(text)
       .join(' '),
-    PATIENCE_HALF_SECONDS: Math.ceil(replyTimeoutMs / 500),
+    WAIT_HALF_SECONDS: Math.ceil(waitMs / 500),
     TLS_ARGS: tls === undefined ? '' : `--tls --cacert ${TLS_PATHS.ca}`,
   };
   return Object.entries(variables)

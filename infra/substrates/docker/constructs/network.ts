@@ -16,7 +16,7 @@ import { KEEPS_LABELS, type Labelled, ownLabels, triggerOf } from './hardening.t
  * The engine creates a network within about 0.2 s. Terraform reports a refusal of the engine when this wait has timed
  * out.
  */
-const PATIENCE_SECONDS = 10;
+const WAIT_SECONDS = 10;
 
 export interface NetworkProps extends Labelled {
   readonly cold: boolean;
@@ -83,9 +83,9 @@ export class Network extends Construct {
 /** Returns a shell command that polls the engine until all networks exist. */
 const awaitNetworks = (names: readonly string[]): string => {
   const ask = `docker network inspect ${names.join(' ')} >/dev/null 2>&1`;
-  const late = `the networks ${names.join(' and ')} did not exist after ${PATIENCE_SECONDS} s`;
+  const late = `the networks ${names.join(' and ')} did not exist after ${WAIT_SECONDS} s`;
   return [
-    `end=$(($(date +%s) + ${PATIENCE_SECONDS}))`,
+    `end=$(($(date +%s) + ${WAIT_SECONDS}))`,
     `until ${ask}; do [ $(date +%s) -lt $end ] || { echo "${late}" >&2; exit 1; }; sleep 0.1; done`,
   ].join('; ');
 };

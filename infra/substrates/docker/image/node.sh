@@ -149,7 +149,7 @@ run_cluster() {
     done
     [ ! -f /data/nodes.conf ] || break
     tries=$((tries + 1))
-    if [ "$tries" -ge "$PATIENCE_HALF_SECONDS" ]; then
+    if [ "$tries" -ge "$WAIT_HALF_SECONDS" ]; then
       say "$NODE has lost its volume and no other node owns its slots; an empty master would wipe its replicas: not starting"
       exit 1
     fi
@@ -209,7 +209,7 @@ run_redis() {
   # After a power cut all nodes start at once: give the sentinels a moment before using the volume.
   grace=0
   if has_data && [ -n "$SENTINELS" ]; then grace=10; fi
-  while [ "$tries" -lt "$PATIENCE_HALF_SECONDS" ]; do
+  while [ "$tries" -lt "$WAIT_HALF_SECONDS" ]; do
     source=sentinels
     master=$(elected)
     if [ -z "$master" ] && [ "$tries" -ge "$grace" ]; then
