@@ -123,7 +123,7 @@ export function openKit(
 }
 
 function receipt({ source, replicas }: { source: 'redis' | 'memory' | 'none'; replicas?: number }): Answer {
-  if (source === 'none') throw new Error('nobody took the write');
+  if (source === 'none') throw new Error('no tier accepted the write');
   return { source, ...(replicas !== undefined && { replicas }) };
 }
 

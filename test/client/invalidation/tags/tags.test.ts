@@ -77,8 +77,8 @@ describe('tags that are checked in Redis each time', () => {
     expect(await tags.invalidate(['b'])).toBe('applied');
     expect(await tags.current(stamps)).toBe(false);
     expect(await tags.current(stamps.slice(0, 1))).toBe(true);
-    const anew = await tags.stamps(['a', 'b']);
-    expect([anew[0], anew[1]?.version === stamps[1]?.version]).toEqual([stamps[0], false]);
+    const again = await tags.stamps(['a', 'b']);
+    expect([again[0], again[1]?.version === stamps[1]?.version]).toEqual([stamps[0], false]);
   });
 
   it('make a load a miss that was in flight when its tag was invalidated', async () => {
@@ -159,12 +159,12 @@ describe('tags that are checked in Redis each time', () => {
     const stamps = await tags.stamps(['a', 'b']);
     expect([tags.current(stamps), await tags.invalidate(['b'])]).toEqual([true, 'pending']);
     expect([tags.current(stamps), tags.current(stamps.slice(0, 1))]).toEqual([false, true]);
-    const anew = await tags.stamps(['a', 'b']);
-    expect(tags.current(anew)).toBe(true);
+    const again = await tags.stamps(['a', 'b']);
+    expect(tags.current(again)).toBe(true);
     redis.resume();
     await waitUntil('it is replayed', () => journal.pending === 0);
     await tags.stamps(['c']);
-    expect(await tags.current(anew)).toBe(false);
+    expect(await tags.current(again)).toBe(false);
   });
 
   it('report a refused or excess invalidation as an error', async () => {
