@@ -309,7 +309,7 @@ describe('an incomplete trial', () => {
     const record = await trialOf({ ...stuck, boundMs: 5_000 });
     expect(record).toMatchObject({
       status: 'not-measured',
-      reason: "took longer than the drill's bound of 5000 ms",
+      reason: 'timed out after 5000 ms, the time limit of the drill',
     });
     expect(await states()).not.toContain('paused');
     expect(historyOf(record.files).faults.map(({ phase }) => phase)).toContain('healed');

@@ -62,7 +62,7 @@ it('a drill on an unsound machine is repeated alone, and every trial is kept', a
     ...['key-versioning-1', 'ttl-expiry-1', 'ttl-expiry-2', 'ttl-expiry-3'],
   ]);
   expect(lines).toContainEqual(
-    'round 2 of at most 3: the machine was busy during ttl-expiry; measuring again',
+    'round 2 of at most 3: the machine was busy during ttl-expiry; repeating these trials',
   );
 });
 
