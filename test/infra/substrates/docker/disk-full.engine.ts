@@ -78,7 +78,7 @@ describeOnEngine(suite, () => {
       code: 'DISK_FULL',
       where: disk,
       exitCode: 3,
-      hint: expect.stringContaining('free some space'),
+      hint: expect.stringContaining('free disk space'),
     });
     expect(await traces()).toEqual([]);
     rmSync(ballast);

@@ -100,7 +100,7 @@ describeOnEngine('published images', () => {
       const progress = (line: string) => lines.push(line);
       const environment = await substrate.apply(planTopology(config), { ephemeral: false, progress });
       await environment[Symbol.asyncDispose]();
-      expect(lines.join('\n')).toContain('by the digests of');
+      expect(lines.join('\n')).toContain('published images by digest');
       const { exporter } = planDocker(planTopology(config));
       const facts = (await inspectContainers([exporter.container])).get(exporter.container);
       const digests = await docker([
