@@ -1,7 +1,7 @@
 /**
  * Counts drills and criteria of a run, from its report and gates. Prints `<passed> <failed>` to stdout and details to stderr.
  *
- * Every drill of the catalogue that supports the topology must have completed at least once. Every criterion in scope must be PASS or
+ * Every drill of the profile that supports the topology must have completed at least once. Every criterion in scope must be PASS or
  * WAIVED. A criterion that a busy machine can move (`timing` in its gate) may also be INVALID, where all of its attempts met one.
  *
  *   verdict.ts <run>
@@ -14,7 +14,7 @@ import { drillsNamed } from '../harness/registry.ts';
 import type { Report } from '../harness/reports/report.ts';
 
 const [folder = ''] = process.argv.slice(2);
-const { verdict, trials } = JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')) as Report;
+const { run, verdict, trials } = JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')) as Report;
 const gates = parseGates(readFileSync(join(folder, 'gates.json'), 'utf8'), 'gates.json').gates;
 const timed = new Set(gates.filter(({ timing }) => timing !== false).map(({ id }) => id));
 
@@ -23,7 +23,10 @@ const problems: string[] = [];
 const notes: string[] = [];
 
 const { topology } = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as EnvironmentConfig;
-for (const { id } of drillsNamed('all').filter(({ topologies }) => topologies.includes(topology.kind))) {
+const expected = drillsNamed('all').filter(
+  (drill) => drill.topologies.includes(topology.kind) && drill.trials[run.profile] > 0,
+);
+for (const { id } of expected) {
   const own = trials.filter(({ drill }) => drill === id);
   const broken = own.find(({ status }) => status !== 'completed');
   if (own.length === 0) problems.push(`drill ${id}: did not run`);
