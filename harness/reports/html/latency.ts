@@ -135,7 +135,7 @@ export function latencyTable(trial: TrialView): Markup {
   const figures = ['min', 'p50', 'p95', 'p99', 'max', 'mean'] as const;
   return scrolling(
     `${oneLine(trial.drill)} latencies`,
-    html`<table class="stack"><thead><tr><th scope="col">client</th><th scope="col">operation</th><th scope="col" class="n">n</th>${figures.map((name) => html`<th scope="col" class="n">${name}</th>`)}</tr></thead><tbody>${trial.latencies.map(
+    html`<table class="cards"><thead><tr><th scope="col">client</th><th scope="col">operation</th><th scope="col" class="n">n</th>${figures.map((name) => html`<th scope="col" class="n">${name}</th>`)}</tr></thead><tbody>${trial.latencies.map(
       (row) =>
         html`<tr><td class="who">${clientName(row.client)}</td><td data-label="operation">${oneLine(row.kind)}</td><td class="n" data-label="n">${formatNumber(row.n)}</td>${figures.map((name) => html`<td class="n" data-label="${name}">${row.n === 0 ? '–' : formatMs(row.distribution[name])}</td>`)}</tr>`,
     )}</tbody></table>`,

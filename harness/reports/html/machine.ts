@@ -43,13 +43,16 @@ export function machineTable({ trials }: Report): Markup | null {
       : `${formatNumber(leftOut)} of ${formatNumber(sampled.length)} trials left out of criteria because the machine was unsound`;
   return html`<h3>Machine during the trials</h3><details><summary>${summary}</summary>${scrolling(
     'Machine during the trials',
-    html`<table class="machine"><thead><tr><th scope="col">Trial</th>${COLUMNS.map(({ name, detail }) => html`<th scope="col" class="n">${name}<small>${detail}</small></th>`)}</tr></thead><tbody>${sampled.map(row)}</tbody></table>`,
+    html`<table class="machine cards"><thead><tr><th scope="col">Trial</th>${COLUMNS.map(({ name, detail }) => html`<th scope="col" class="n">${name}<small>${detail}</small></th>`)}</tr></thead><tbody>${sampled.map(row)}</tbody></table>`,
   )}<p class="note">Delays and waits in ms, from samples of a separate thread that sees no result. Wait for a CPU: the longest within 100 ms.</p></details>`;
 }
 
 function row({ drill, trial, round = 1, machine }: SampledTrial): Markup {
   const name = `${oneLine(drill)} ${formatNumber(trial)}${round > 1 ? ` (round ${formatNumber(round)})` : ''}`;
-  return html`<tr><th scope="row">${name}</th>${COLUMNS.map(({ cell }) => html`<td class="n">${cell(machine)}</td>`)}</tr>`;
+  const cells = COLUMNS.map(
+    (column) => html`<td class="n" data-label="${column.name} ${column.detail}">${column.cell(machine)}</td>`,
+  );
+  return html`<tr><th scope="row" class="who">${name}</th>${cells}</tr>`;
 }
 
 function number(value: number | null): string {

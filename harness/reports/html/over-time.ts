@@ -218,7 +218,7 @@ function phaseTable(trial: TrialView, clients: readonly string[]): Markup {
   const rows = clients.flatMap((client) => phases(trial, client).map((phase) => ({ client, phase })));
   return scrolling(
     `${oneLine(trial.drill)} by phase`,
-    html`<table class="stack"><thead><tr><th scope="col">client</th><th scope="col">phase</th><th scope="col" class="n">answered</th><th scope="col" class="n">unknown</th><th scope="col" class="n">failed</th><th scope="col" class="n">typical p50 per bin</th><th scope="col" class="n">highest p99 per bin</th></tr></thead><tbody>${rows.map(
+    html`<table class="cards"><thead><tr><th scope="col">client</th><th scope="col">phase</th><th scope="col" class="n">answered</th><th scope="col" class="n">unknown</th><th scope="col" class="n">failed</th><th scope="col" class="n">typical p50 per bin</th><th scope="col" class="n">highest p99 per bin</th></tr></thead><tbody>${rows.map(
       ({ client, phase }) =>
         html`<tr><td class="who">${clientName(client)}</td><td data-label="phase">${phase.name}</td><td class="n" data-label="answered">${formatNumber(phase.ok)}</td><td class="n" data-label="unknown">${formatNumber(phase.info)}</td><td class="n" data-label="failed">${formatNumber(phase.failed)}</td><td class="n" data-label="typical p50 per bin">${phase.typicalMs === null ? '–' : formatMs(phase.typicalMs)}</td><td class="n" data-label="highest p99 per bin">${phase.worstMs === null ? '–' : formatMs(phase.worstMs)}</td></tr>`,
     )}</tbody></table>`,

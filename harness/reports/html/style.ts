@@ -245,12 +245,12 @@ section{margin-top:48px}
 .comparison tbody tr>*,.comparison tbody tr:first-child>*{border:0;padding:0;min-width:0;text-align:left;white-space:normal}
 .comparison th[scope=rowgroup],.comparison .client{grid-column:1/-1}.comparison .gap{grid-column:span 2}
 .comparison .client{font-weight:600}
-.stack thead{display:none}
-.stack,.stack tbody{display:block}
-.stack tr{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:6px 12px;padding:10px 0;border-top:1px solid var(--rule)}
-.stack tr>*{border:0;padding:0;min-width:0;text-align:left;white-space:normal}
-.stack .who{grid-column:1/-1;font-weight:600}
-.comparison [data-label]::before,.stack [data-label]::before{content:attr(data-label);display:block;font-size:12px;font-weight:400;color:var(--muted)}
+.cards thead{display:none}
+.cards,.cards tbody{display:block}
+.cards tr{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:6px 12px;padding:10px 0;border-top:1px solid var(--rule)}
+.cards tr>*{border:0;padding:0;min-width:0;text-align:left;white-space:normal}
+.cards .who{grid-column:1/-1;font-weight:600}
+.comparison [data-label]::before,.cards [data-label]::before{content:attr(data-label);display:block;font-size:12px;font-weight:400;color:var(--muted)}
 }
 `;
 

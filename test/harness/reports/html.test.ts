@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { renderHtml } from '../../../harness/reports/html/index.ts';
 import { fileHref, html, slug } from '../../../harness/reports/html/markup.ts';
-import { DARK, LIGHT } from '../../../harness/reports/html/style.ts';
+import { DARK, LIGHT, STYLE } from '../../../harness/reports/html/style.ts';
 import { longestSilence, marksOf, phases, worstFirst } from '../../../harness/reports/html/timeline.ts';
 import type { Report, TimelineBin } from '../../../harness/reports/report.ts';
 import { DECISION_LABEL, STATE_LABEL, STATES } from '../../../harness/reports/wording.ts';
@@ -127,6 +127,20 @@ describe('the page', () => {
     const text = renderHtml(unknownReport());
     expect(text).toContain('altered since it was sealed: trials/steady-1/kit.jsonl');
     expect(text).toContain('missing: trials/master-crash-1/kit.jsonl');
+  });
+
+  it('keeps the layout of tables outside narrow screens: no class of a table is a grid or a block', () => {
+    const page = renderHtml(goReport());
+    const classes = new Set(
+      [...page.matchAll(/<table class="([^"]+)"/g)].flatMap(([, names = '']) => names.split(' ')),
+    );
+    expect(classes).toContain('cards');
+    const wide = STYLE.replaceAll(/@media[^{]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}/g, '');
+    const changed = [...wide.matchAll(/([^{}]+)\{[^{}]*display:(?:grid|block|flex)/g)].flatMap(
+      ([, selectors = '']) => selectors.trim().split(','),
+    );
+    expect(changed).toContain('.panels');
+    expect(changed.filter((selector) => classes.has(selector.replace(/^\./, '')))).toEqual([]);
   });
 
   it('contains the command that recomputes it', () => {
