@@ -69,7 +69,7 @@ class SharedStream extends Socket {
 
 /** An open socket that this client and ioredis share. */
 export class Wire {
-  /** What ioredis writes to and reads from. */
+  /** Stream that ioredis writes to and reads from. */
   readonly forIoredis: Socket;
   /** Called for each chunk of bytes, before it is read. */
   heard: () => void = () => {};

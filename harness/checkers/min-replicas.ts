@@ -1,5 +1,5 @@
 /**
- * What `min-replicas-to-write` promises: with fewer replicas the master refuses writes. Counts the writes that Redis
+ * Judges the promise of `min-replicas-to-write`: with fewer replicas the master refuses writes. Counts the writes that Redis
  * acknowledged although fewer were left, from the time in which the master must have noticed it (its longest allowed
  * lag, and a second in which it counts) to the first heal. Writes that were sent in that time are the observations.
  */
