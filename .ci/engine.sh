@@ -13,12 +13,7 @@ engine_up() {
     fi
     title 'installing a Docker engine'
     local distribution_name=docker
-    # Prevent the package from starting its own service during the installation.
-    [ -e /usr/sbin/policy-rc.d ] || { printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d; local ours=1; }
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$distribution_name.io" iptables >/dev/null
-    local installed=$?
-    [ -z "${ours:-}" ] || rm -f /usr/sbin/policy-rc.d
-    if [ "$installed" -ne 0 ]; then count 0 1; printf 'FAILED: a Docker engine could not be installed\n'; return 1; fi
+    if ! apt_install "$distribution_name.io" iptables; then count 0 1; printf 'FAILED: a Docker engine could not be installed\n'; return 1; fi
   fi
   mkdir -p "${RUN%/*}"
   # Without the mark and outside $TMPDIR, because it stops after the check for leftovers.
