@@ -52,9 +52,9 @@ export async function withTimeout<T>(what: string, promise: Promise<T>, options:
   promise.catch(() => undefined);
   signal?.throwIfAborted();
   const { promise: over, reject } = Promise.withResolvers<never>();
-  const late = () =>
+  const onTimeout = () =>
     reject(new KitError(`timed out after ${boundMs} ms waiting for ${what}`, { code: 'WAIT_TIMEOUT' }));
-  const timer = setTimeout(late, boundMs);
+  const timer = setTimeout(onTimeout, boundMs);
   const onAbort = () => reject(signal?.reason);
   signal?.addEventListener('abort', onAbort, { once: true });
   try {

@@ -12,7 +12,7 @@ type Row = Benchmark['rows'][number];
 const PERCENTILE = 'nearest rank, from the intended start, all queries of the phase';
 
 /** Takes the first trial of each; later ones are in the trials' own figures. */
-export function benchmarks(results: readonly CheckResult[]): readonly Benchmark[] {
+export function assembleBenchmarks(results: readonly CheckResult[]): readonly Benchmark[] {
   const realistic = figuresOf(results, 'realistic-50');
   const zipf = figuresOf(results, 'zipf-100');
   return [
@@ -83,25 +83,25 @@ interface Figures {
 }
 
 function figuresOf(results: readonly CheckResult[], drill: string): Figures | undefined {
-  const of = (checker: string) =>
+  const resultsOf = (checker: string) =>
     results.find((result) => result.checker === checker && result.drill === drill);
-  const found = of('benchmark');
+  const found = resultsOf('benchmark');
   if (found === undefined || found.figures.queries === undefined) return undefined;
-  const amount = (name: string) => {
+  const amountOf = (name: string) => {
     const figure = found.figures[name];
     return figure?.kind === 'value' ? figure.value : undefined;
   };
-  const ratio = of('hit-ratio')?.figures.overall;
-  const written = (name: string, scale: number, digits: number, unit: string) => {
-    const known = amount(name);
+  const ratio = resultsOf('hit-ratio')?.figures.overall;
+  const formatAmount = (name: string, scale: number, digits: number, unit: string) => {
+    const known = amountOf(name);
     return known === undefined ? 'not measured' : `${(known * scale).toFixed(digits)}${unit}`;
   };
   return {
     hits: ratio?.kind === 'proportion' ? { hits: ratio.successes, reads: ratio.n } : { hits: 0, reads: 0 },
-    number: (name) => amount(name) ?? 0,
-    fixed: (name, digits) => written(name, 1, digits, ''),
-    ms: (name) => written(name, 1, 2, ' ms'),
-    seconds: (name) => written(name, 0.001, 2, ' s'),
-    percent: (name) => written(name, 100, 1, ' %'),
+    number: (name) => amountOf(name) ?? 0,
+    fixed: (name, digits) => formatAmount(name, 1, digits, ''),
+    ms: (name) => formatAmount(name, 1, 2, ' ms'),
+    seconds: (name) => formatAmount(name, 0.001, 2, ' s'),
+    percent: (name) => formatAmount(name, 100, 1, ' %'),
   };
 }

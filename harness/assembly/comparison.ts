@@ -1,10 +1,10 @@
 /** Compares our client with the stock one: a row per failover drill and client, from the results of the checkers. */
 import type { CheckResult, Figure } from '../checkers/checker.ts';
 import type { ComparisonRow } from '../reports/report.ts';
-import { ascending, median } from '../statistics/quantile.ts';
+import { medianOf, sortAscending } from '../statistics/quantile.ts';
 
 /** @param drills failover drills in the order of the report */
-export function comparison(
+export function assembleComparison(
   drills: readonly string[],
   results: readonly CheckResult[],
 ): readonly ComparisonRow[] {
@@ -12,7 +12,7 @@ export function comparison(
     const ofDrill = results.filter((result) => result.drill === drill);
     const clients = [...new Set(ofDrill.map(({ client }) => client))];
     return clients.map((client) =>
-      row(
+      comparisonRow(
         drill,
         client,
         ofDrill.filter((result) => result.client === client),
@@ -21,19 +21,20 @@ export function comparison(
   });
 }
 
-function row(drill: string, client: string, results: readonly CheckResult[]): ComparisonRow {
+function comparisonRow(drill: string, client: string, results: readonly CheckResult[]): ComparisonRow {
   const values = (checker: string, figure: string) =>
     results
       .filter((result) => result.checker === checker)
       .flatMap(({ figures }) => numberOf(figures[figure]));
   const total = (checker: string, figure: string) => values(checker, figure).reduce((sum, x) => sum + x, 0);
-  const gaps = ascending(values('recovery', 'writeGapMs'));
+  const gaps = sortAscending(values('recovery', 'writeGapMs'));
   const durable = values('lost-writes', 'durableLost');
   return {
     drill,
     client,
     trials: new Set(results.map(({ trial }) => trial)).size,
-    writeGapMs: gaps.length === 0 ? null : { min: gaps[0] ?? 0, median: median(gaps), max: gaps.at(-1) ?? 0 },
+    writeGapMs:
+      gaps.length === 0 ? null : { min: gaps[0] ?? 0, median: medianOf(gaps), max: gaps.at(-1) ?? 0 },
     acknowledged: total('lost-writes', 'acknowledged'),
     acknowledgedLost: total('lost-writes', 'lost'),
     durableLost: durable.length === 0 ? null : total('lost-writes', 'durableLost'),

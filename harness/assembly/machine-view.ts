@@ -10,34 +10,34 @@ export function machineView(
   results: readonly CheckResult[],
   leftOutOf: readonly string[],
 ): MachineView | undefined {
-  const own = (checker: string) =>
+  const ownResults = (checker: string) =>
     results.find((result) => result.checker === checker && result.client === CLIENT);
-  const [machine, generator] = [own('machine'), own('generator')];
+  const [machine, generator] = [ownResults('machine'), ownResults('generator')];
   if (machine === undefined || machine.validity === 'unknown') return undefined;
   const figures = { ...generator?.figures, ...machine.figures };
-  const number = (name: string) => {
+  const numberOf = (name: string) => {
     const figure = figures[name];
     return figure?.kind === 'value' ? figure.value : null;
   };
   return {
-    latenessP99Ms: number('latenessP99Ms'),
-    latenessMaxMs: number('latenessMaxMs'),
-    timerP99Ms: number('timerP99Ms'),
-    timerMaxMs: number('timerMaxMs'),
-    controlP50Ms: number('controlP50Ms'),
-    controlP99Ms: number('controlP99Ms'),
-    controlMachineP99Ms: number('controlMachineP99Ms'),
-    diskMaxMs: number('diskMaxMs'),
-    waitServerMaxMs: number('waitServerMaxMs'),
-    waitHarnessMaxMs: number('waitHarnessMaxMs'),
-    waitClientMaxMs: number('waitClientMaxMs'),
-    loopGeneratorMaxMs: number('loopGeneratorMaxMs'),
-    loopClientMaxMs: number('loopClientMaxMs'),
-    stealRatio: number('stealRatio'),
-    othersRatio: number('othersRatio'),
-    runnablePerCore: number('runnablePerCore'),
-    pressureRatio: number('pressureRatio'),
-    load: number('load'),
+    latenessP99Ms: numberOf('latenessP99Ms'),
+    latenessMaxMs: numberOf('latenessMaxMs'),
+    timerP99Ms: numberOf('timerP99Ms'),
+    timerMaxMs: numberOf('timerMaxMs'),
+    controlP50Ms: numberOf('controlP50Ms'),
+    controlP99Ms: numberOf('controlP99Ms'),
+    controlMachineP99Ms: numberOf('controlMachineP99Ms'),
+    diskMaxMs: numberOf('diskMaxMs'),
+    waitServerMaxMs: numberOf('waitServerMaxMs'),
+    waitHarnessMaxMs: numberOf('waitHarnessMaxMs'),
+    waitClientMaxMs: numberOf('waitClientMaxMs'),
+    loopGeneratorMaxMs: numberOf('loopGeneratorMaxMs'),
+    loopClientMaxMs: numberOf('loopClientMaxMs'),
+    stealRatio: numberOf('stealRatio'),
+    othersRatio: numberOf('othersRatio'),
+    runnablePerCore: numberOf('runnablePerCore'),
+    pressureRatio: numberOf('pressureRatio'),
+    load: numberOf('load'),
     unsampled: machine.reasons.flatMap((reason) =>
       reason.startsWith(NOT_SAMPLED) ? reason.slice(NOT_SAMPLED.length).split('; ') : [],
     ),

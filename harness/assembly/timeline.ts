@@ -7,7 +7,7 @@ import { lastUs, operationsOf, US_PER_MS, wasSent } from '../checkers/history-qu
 import { readsOf } from '../checkers/hit-ratio.ts';
 import type { History, Operation } from '../history/events.ts';
 import type { TimelineBin } from '../reports/report.ts';
-import { ascending, quantile, smallest } from '../statistics/quantile.ts';
+import { quantileOf, smallestOf, sortAscending } from '../statistics/quantile.ts';
 
 /** Widths of bins. The smallest one that keeps a plot below `MAX_BINS` is used; above them, whole minutes. */
 const WIDTHS_MS = [250, 500, 1_000, 2_500, 5_000, 10_000] as const;
@@ -18,7 +18,7 @@ const MAX_BINS = 120;
 export function originUs(history: History): number {
   const first = history.operations[0]?.invoke.intendedUs;
   const seen = [...history.faults, ...history.observations, ...history.expectations].map(({ atUs }) => atUs);
-  return first ?? (seen.length > 0 ? smallest(seen) : 0);
+  return first ?? (seen.length > 0 ? smallestOf(seen) : 0);
 }
 
 /** Width of a bin, so that a trial of any length has about `MAX_BINS` of them. */
@@ -29,7 +29,7 @@ export function binWidthMs(history: History): number {
 }
 
 /** One series per client, without gaps, from the origin to its last operation. */
-export function timeline(history: History, client: string, binMs: number): readonly TimelineBin[] {
+export function assembleTimeline(history: History, client: string, binMs: number): readonly TimelineBin[] {
   const from = originUs(history);
   const indexOf = (atUs: number) => Math.max(0, Math.floor((atUs - from) / US_PER_MS / binMs));
   const bins: { intended: Operation[]; hits: number; misses: number }[] = [];
@@ -50,16 +50,16 @@ export function timeline(history: History, client: string, binMs: number): reado
     ok: intended.filter(({ outcome }) => outcome === 'ok').length,
     failed: intended.filter(({ outcome }) => outcome === 'fail').length,
     info: intended.filter(({ outcome }) => outcome === 'info').length,
-    ...percentiles(intended),
+    ...latencyPercentiles(intended),
     hits,
     misses,
   }));
 }
 
-function percentiles(operations: readonly Operation[]): Pick<TimelineBin, 'p50Ms' | 'p99Ms'> {
-  const sorted = ascending(
+function latencyPercentiles(operations: readonly Operation[]): Pick<TimelineBin, 'p50Ms' | 'p99Ms'> {
+  const sorted = sortAscending(
     operations.filter(wasSent).flatMap(({ latencyMs }) => (latencyMs === undefined ? [] : [latencyMs])),
   );
   if (sorted.length === 0) return { p50Ms: null, p99Ms: null };
-  return { p50Ms: quantile(sorted, 0.5), p99Ms: quantile(sorted, 0.99) };
+  return { p50Ms: quantileOf(sorted, 0.5), p99Ms: quantileOf(sorted, 0.99) };
 }

@@ -1,5 +1,5 @@
 /** A trial as a report shows it: series, faults and marks on one clock, latencies, expectations. */
-import { holds, inWords, text } from '../checkers/expectations.ts';
+import { inWords, isMet, jsonText } from '../checkers/expectations.ts';
 import {
   acknowledgedWrites,
   faultSpans,
@@ -14,9 +14,9 @@ import { shorten } from '../evidence/excerpt.ts';
 import type { TrialRecord } from '../evidence/manifest.ts';
 import type { History } from '../history/events.ts';
 import type { TrialView } from '../reports/report.ts';
-import { histogram } from '../statistics/histogram.ts';
-import { smallest, summarize } from '../statistics/quantile.ts';
-import { binWidthMs, originUs, timeline } from './timeline.ts';
+import { histogramOf } from '../statistics/histogram.ts';
+import { smallestOf, summarize } from '../statistics/quantile.ts';
+import { assembleTimeline, binWidthMs, originUs } from './timeline.ts';
 
 /** Parts of a drill's definition that a report prints and that judging uses. */
 export type DrillText = Pick<
@@ -65,35 +65,37 @@ export function trialView(record: TrialRecord, drill: DrillText, history: Histor
   return {
     ...head,
     binMs,
-    timelines: Object.fromEntries(clients.map((client) => [client, timeline(history, client, binMs)])),
+    timelines: Object.fromEntries(
+      clients.map((client) => [client, assembleTimeline(history, client, binMs)]),
+    ),
     faults: faultSpans(history).map(({ fault, node, askedUs, fromUs, toUs }) => ({
       fault,
       node,
       ...spanMs(fault === COORDINATED ? [askedUs, fromUs] : [fromUs, toUs]),
     })),
-    marks: marks(history, clients).map(({ label, atUs }) => ({ label, tMs: tMs(atUs) })),
-    latencies: clients.flatMap((client) => latencies(history, client)),
+    marks: assembleMarks(history, clients).map(({ label, atUs }) => ({ label, tMs: tMs(atUs) })),
+    latencies: clients.flatMap((client) => assembleLatencies(history, client)),
     expectations: history.expectations.map((one) => ({
       what: shorten(one.what, MAX_SHOWN_CHARACTERS),
       expected: shorten(inWords(one), MAX_SHOWN_CHARACTERS),
-      actual: shorten(text(one.actual), MAX_SHOWN_CHARACTERS),
-      held: holds(one),
+      actual: shorten(jsonText(one.actual), MAX_SHOWN_CHARACTERS),
+      held: isMet(one),
     })),
   };
 }
 
-function latencies(history: History, client: string): TrialView['latencies'] {
+function assembleLatencies(history: History, client: string): TrialView['latencies'] {
   const waits = waitsByKind(history, measuredOperations(history, client).filter(wasSent));
   return [...waits]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([kind, samples]) => {
       const distribution = summarize(samples);
       if (distribution === undefined) return [];
-      return [{ client, kind, n: samples.length, distribution, histogram: histogram(samples) }];
+      return [{ client, kind, n: samples.length, distribution, histogram: histogramOf(samples) }];
     });
 }
 
-function marks(
+function assembleMarks(
   history: History,
   clients: readonly string[],
 ): readonly { readonly label: string; readonly atUs: number }[] {
@@ -113,7 +115,7 @@ function marks(
         .filter(({ invoke }) => invoke.intendedUs > fault.fromUs)
         .map(({ completion }) => completion.atUs);
       if (after.length > 0) {
-        found.push({ label: `first write after the fault (${client})`, atUs: smallest(after) });
+        found.push({ label: `first write after the fault (${client})`, atUs: smallestOf(after) });
       }
     }
   }

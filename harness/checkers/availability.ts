@@ -17,14 +17,14 @@
 import type { Operation } from '../history/events.ts';
 import type { Checker } from './checker.ts';
 import {
-  examples,
+  definedFigures,
   isFaultless,
+  joinExamples,
   measuredOperations,
   operationsOf,
-  present,
-  proportion,
+  proportionFigure,
   servedByRedis,
-  unknown,
+  unknownResult,
 } from './history-queries.ts';
 
 export const availability: Checker = {
@@ -32,7 +32,7 @@ export const availability: Checker = {
   proves: 'the share of scheduled operations with a correct answer within the deadline',
   check(history, context) {
     const scheduled = measuredOperations(history, context.client);
-    if (scheduled.length === 0) return unknown('no operation was scheduled in the measured window');
+    if (scheduled.length === 0) return unknownResult('no operation was scheduled in the measured window');
     const written = valuesByKey(operationsOf(history, context.client));
     const fallback = isFaultless(history) ? 'bad' : 'good';
     const flawed = scheduled.map((operation) => [operation, flawOf(operation, written, fallback)] as const);
@@ -48,13 +48,13 @@ export const availability: Checker = {
     return {
       validity: wrong.length > 0 ? 'invalid' : 'valid',
       reasons:
-        bad.length > 0 ? [`${bad.length} of ${scheduled.length} not good: ${examples(described)}`] : [],
-      figures: present({
-        answered: proportion(scheduled.length - bad.length, scheduled.length),
-        getOrComputeAnswered: proportion(computed.length - computedBad.length, computed.length),
-        errors: proportion(errors.length, scheduled.length),
-        rightValues: proportion(scheduled.length - wrong.length, scheduled.length),
-        rightBatchValues: proportion(sumOf(inBatches, 'right'), sumOf(inBatches, 'compared')),
+        bad.length > 0 ? [`${bad.length} of ${scheduled.length} not good: ${joinExamples(described)}`] : [],
+      figures: definedFigures({
+        answered: proportionFigure(scheduled.length - bad.length, scheduled.length),
+        getOrComputeAnswered: proportionFigure(computed.length - computedBad.length, computed.length),
+        errors: proportionFigure(errors.length, scheduled.length),
+        rightValues: proportionFigure(scheduled.length - wrong.length, scheduled.length),
+        rightBatchValues: proportionFigure(sumOf(inBatches, 'right'), sumOf(inBatches, 'compared')),
       }),
       unmeasured: {
         ...withoutDeadline('answered', isFaultless(history) ? scheduled : computed),
@@ -68,7 +68,7 @@ export const availability: Checker = {
 function withoutDeadline(figure: string, operations: readonly Operation[]): Readonly<Record<string, string>> {
   const unbounded = operations.filter(({ invoke }) => invoke.deadlineMs === undefined);
   if (unbounded.length === 0) return {};
-  const described = examples(unbounded.map(({ invoke }) => `${invoke.kind} ${invoke.key}`));
+  const described = joinExamples(unbounded.map(({ invoke }) => `${invoke.kind} ${invoke.key}`));
   return { [figure]: `no deadline is recorded for ${unbounded.length} operations: ${described}` };
 }
 

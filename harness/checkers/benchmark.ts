@@ -10,7 +10,13 @@
 import type { Operation } from '../history/events.ts';
 import { summarize } from '../statistics/quantile.ts';
 import type { Checker, Figure } from './checker.ts';
-import { operationsOf, present, servedByRedis, unknown, value } from './history-queries.ts';
+import {
+  definedFigures,
+  operationsOf,
+  servedByRedis,
+  unknownResult,
+  valueFigure,
+} from './history-queries.ts';
 
 export const benchmark: Checker = {
   id: 'benchmark',
@@ -20,15 +26,16 @@ export const benchmark: Checker = {
       (query) => query.invoke.kind === 'getOrCompute' && query.outcome === 'ok' && servedByRedis(query),
     );
     const cached = queries.filter(({ invoke }) => invoke.phase === 'cached');
-    if (cached.length === 0) return unknown('no query of a cached phase');
+    if (cached.length === 0) return unknownResult('no query of a cached phase');
     const cold = averageMs(cached.filter((query) => query.completion?.source === 'loader'));
     const hot = averageMs(cached.filter((query) => query.completion?.source === 'redis'));
     const without = totalMs(queries.filter(({ invoke }) => invoke.phase === 'uncached'));
     const withCache = totalMs(cached);
     const n = cached.length;
     const ratio = (amount: number | undefined) =>
-      amount === undefined ? undefined : value(amount, 'ratio', n);
-    const ms = (amount: number | undefined) => (amount === undefined ? undefined : value(amount, 'ms', n));
+      amount === undefined ? undefined : valueFigure(amount, 'ratio', n);
+    const ms = (amount: number | undefined) =>
+      amount === undefined ? undefined : valueFigure(amount, 'ms', n);
     const distribution = summarize(cached.map((query) => query.latencyMs ?? 0));
     const figures: Record<string, Figure | undefined> = {
       coldMs: ms(cold),
@@ -45,10 +52,10 @@ export const benchmark: Checker = {
       averageMs: ms(distribution?.mean),
       p95Ms: ms(distribution?.p95),
       p99Ms: ms(distribution?.p99),
-      catalogue: value(new Set(cached.map(({ invoke }) => invoke.key)).size, 'keys', n),
-      queries: value(n, 'queries', n),
+      catalogue: valueFigure(new Set(cached.map(({ invoke }) => invoke.key)).size, 'keys', n),
+      queries: valueFigure(n, 'queries', n),
     };
-    return { validity: 'valid', reasons: [], figures: present(figures) };
+    return { validity: 'valid', reasons: [], figures: definedFigures(figures) };
   },
 };
 

@@ -5,7 +5,7 @@
  */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { Checker } from './checker.ts';
-import { value } from './history-queries.ts';
+import { valueFigure } from './history-queries.ts';
 
 interface Judgement {
   readonly right: boolean;
@@ -42,8 +42,10 @@ export const configuration: Checker = {
         : [...flaws, 'the kit does not run the server: what a write is promised there is not known'],
       ...(!isOurs && { remedy: EXTERNAL_REMEDY }),
       figures: {
-        ...Object.fromEntries(judged.map(([name, { right }]) => [name, value(right ? 1 : 0, 'boolean', 1)])),
-        ...(isOurs && { asyncLossWindowMs: value(environment.durability.asyncLossWindowMs, 'ms', 1) }),
+        ...Object.fromEntries(
+          judged.map(([name, { right }]) => [name, valueFigure(right ? 1 : 0, 'boolean', 1)]),
+        ),
+        ...(isOurs && { asyncLossWindowMs: valueFigure(environment.durability.asyncLossWindowMs, 'ms', 1) }),
       },
     };
   },

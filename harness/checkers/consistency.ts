@@ -3,14 +3,14 @@
  * master does not hold must not be on a replica either, but does not count as compared: nothing equals nothing.
  */
 import type { Checker } from './checker.ts';
-import { examples, finalMaster, present, unknown, value } from './history-queries.ts';
+import { definedFigures, finalMaster, joinExamples, unknownResult, valueFigure } from './history-queries.ts';
 
 export const consistency: Checker = {
   id: 'consistency',
   proves: 'after the heal every replica holds the same data as the master',
   check(history) {
     const master = finalMaster(history);
-    if (master.kind === 'none') return unknown('no final read of a master');
+    if (master.kind === 'none') return unknownResult('no final read of a master');
     if (master.kind === 'several') {
       return {
         validity: 'invalid',
@@ -22,7 +22,7 @@ export const consistency: Checker = {
       history.finals.filter((final) => final.redisRole === 'replica'),
       (final) => final.node,
     );
-    if (replicas.size === 0) return unknown('no final read of a replica');
+    if (replicas.size === 0) return unknownResult('no final read of a replica');
     const differing: string[] = [];
     let compared = 0;
     for (const [node, finals] of replicas) {
@@ -34,14 +34,16 @@ export const consistency: Checker = {
         if ((held.get(key) ?? null) !== expected) differing.push(`${key} on ${node}`);
       }
     }
-    if (compared === 0 && differing.length === 0) return unknown('the master held no key to compare');
+    if (compared === 0 && differing.length === 0) return unknownResult('the master held no key to compare');
     return {
       validity: differing.length > 0 ? 'invalid' : 'valid',
       reasons:
-        differing.length > 0 ? [`${differing.length} differ from their master: ${examples(differing)}`] : [],
-      figures: present({
-        differences: value(differing.length, 'keys', Math.max(compared, differing.length)),
-        compared: value(compared, 'keys', compared),
+        differing.length > 0
+          ? [`${differing.length} differ from their master: ${joinExamples(differing)}`]
+          : [],
+      figures: definedFigures({
+        differences: valueFigure(differing.length, 'keys', Math.max(compared, differing.length)),
+        compared: valueFigure(compared, 'keys', compared),
       }),
     };
   },

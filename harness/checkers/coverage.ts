@@ -5,7 +5,7 @@
  */
 import type { ObservationEvent } from '../history/events.ts';
 import type { Checker } from './checker.ts';
-import { present, proportion, unknown } from './history-queries.ts';
+import { definedFigures, proportionFigure, unknownResult } from './history-queries.ts';
 
 /** Mark of a commit with modified files in the manifest. */
 const DIRTY = '-dirty';
@@ -21,16 +21,16 @@ export const coverage: Checker = {
     const figure = (of: string) => {
       const [covered, total] = [data[`${of}Covered`], data[`${of}Total`]];
       return typeof covered === 'number' && typeof total === 'number'
-        ? proportion(covered, total)
+        ? proportionFigure(covered, total)
         : undefined;
     };
-    const figures = present({ lines: figure('lines'), branches: figure('branches') });
+    const figures = definedFigures({ lines: figure('lines'), branches: figure('branches') });
     if (Object.keys(figures).length < 2)
-      return unknown('the coverage summary has no totals of lines and branches', { remedy: REMEDY });
+      return unknownResult('the coverage summary has no totals of lines and branches', { remedy: REMEDY });
     const doubt = doubtOf(data);
     return doubt === undefined
       ? { validity: 'valid', reasons: [], figures }
-      : unknown(doubt, { figures, remedy: REMEDY });
+      : unknownResult(doubt, { figures, remedy: REMEDY });
   },
 };
 
@@ -44,14 +44,15 @@ function doubtOf({ ofCommit, runCommit, isOfSummary }: Data): string | undefined
   if (isOfSummary !== true)
     return 'the coverage summary is not the one that coverage-commit.json was written for';
   if (ofCommit.endsWith(DIRTY))
-    return `the coverage summary was made of files that differ from commit ${short(ofCommit)}`;
+    return `the coverage summary was made of files that differ from commit ${shortenCommit(ofCommit)}`;
   if (typeof runCommit !== 'string') return 'the commit of this run is not known';
-  if (runCommit.endsWith(DIRTY)) return `this run is of files that differ from commit ${short(runCommit)}`;
+  if (runCommit.endsWith(DIRTY))
+    return `this run is of files that differ from commit ${shortenCommit(runCommit)}`;
   return ofCommit === runCommit
     ? undefined
-    : `the coverage summary is of commit ${short(ofCommit)}, this run of ${short(runCommit)}`;
+    : `the coverage summary is of commit ${shortenCommit(ofCommit)}, this run of ${shortenCommit(runCommit)}`;
 }
 
-function short(commit: string): string {
+function shortenCommit(commit: string): string {
   return commit.slice(0, 8);
 }

@@ -13,15 +13,15 @@ import type { History, Operation } from '../history/events.ts';
 import type { Checker } from './checker.ts';
 import { FinalState } from './final-state.ts';
 import {
-  examples,
+  definedFigures,
   faultSpans,
   finalMaster,
+  joinExamples,
   operationsOf,
-  present,
-  proportion,
+  proportionFigure,
   type SpanUs,
-  unknown,
-  value,
+  unknownResult,
+  valueFigure,
   withoutFinalRead,
 } from './history-queries.ts';
 
@@ -34,20 +34,20 @@ export const doubleApplies: Checker = {
   check(history, context) {
     const operations = operationsOf(history, context.client);
     const tagged = operations.filter(({ invoke }) => invoke.kind === 'incr' || invoke.kind === 'append');
-    if (tagged.length === 0) return unknown('no INCR and no APPEND in the workload');
+    if (tagged.length === 0) return unknownResult('no INCR and no APPEND in the workload');
     const final = finalMaster(history);
     if (final.kind !== 'read') return withoutFinalRead(final);
     const state = new FinalState(final.entries, operations);
     const sent = tagged.filter((operation) => operation.completion?.error?.code !== 'IN_FLIGHT_BOUND');
     const unread = sent.filter((operation) => state.effectOf(operation) === 'not-read');
     if (unread.length > 0) {
-      return unknown(
-        `${unread.length} keys were not read back: ${examples(unread.map(({ invoke }) => invoke.key))}`,
+      return unknownResult(
+        `${unread.length} keys were not read back: ${joinExamples(unread.map(({ invoke }) => invoke.key))}`,
       );
     }
     const garbled = sent.filter((operation) => !isCounter(operation, state));
     if (garbled.length > 0)
-      return unknown(`${garbled.length} counters hold no number: ${operationNames(garbled)}`);
+      return unknownResult(`${garbled.length} counters hold no number: ${operationNames(garbled)}`);
     const doubled = new Set(sent.filter((operation) => timesApplied(operation, state) > 1));
     const judged = operations.filter(
       ({ invoke }) => invoke.kind === 'set' || invoke.kind === 'incr' || invoke.kind === 'append',
@@ -67,14 +67,14 @@ export const doubleApplies: Checker = {
       validity: reasons.length > 0 ? 'invalid' : 'valid',
       reasons,
       figures: {
-        ...present({
-          tagged: value(sent.length, 'operations', sent.length),
-          doubleApplied: value(doubled.size, 'operations', sent.length),
-          failedButApplied: value(denied.length, 'operations', judged.length),
-          lostAnswersUnknown: proportion(admitted.length, unanswered.length),
+        ...definedFigures({
+          tagged: valueFigure(sent.length, 'operations', sent.length),
+          doubleApplied: valueFigure(doubled.size, 'operations', sent.length),
+          failedButApplied: valueFigure(denied.length, 'operations', judged.length),
+          lostAnswersUnknown: proportionFigure(admitted.length, unanswered.length),
         }),
         // Also for zero operations: that nothing was at stake is a finding, and not a missing one.
-        exposedDoubleApplied: value(
+        exposedDoubleApplied: valueFigure(
           exposed.filter((operation) => doubled.has(operation)).length,
           'operations',
           exposed.length,
@@ -130,5 +130,5 @@ function isApplied(operation: Operation, state: FinalState): boolean {
 }
 
 function operationNames(operations: readonly Operation[]): string {
-  return examples(operations.map(({ invoke }) => `${invoke.kind} ${invoke.key}`));
+  return joinExamples(operations.map(({ invoke }) => `${invoke.kind} ${invoke.key}`));
 }

@@ -11,14 +11,14 @@
 import { shorten } from '../evidence/excerpt.ts';
 import type { ExpectationEvent, Json } from '../history/events.ts';
 import type { Checker, Figure } from './checker.ts';
-import { examples, proportion, unknown } from './history-queries.ts';
+import { joinExamples, proportionFigure, unknownResult } from './history-queries.ts';
 
 export const expectations: Checker = {
   id: 'expectations',
   proves: 'every step of the drill gives the expected result',
   check(history, { expected, timed = [] }) {
     const all = history.expectations;
-    if (all.length === 0) return unknown('the drill recorded no expectation');
+    if (all.length === 0) return unknownResult('the drill recorded no expectation');
     const byId = Map.groupBy(all, ({ id }) => id);
     const figures: Record<string, Figure> = Object.fromEntries(
       [...byId].map(([id, same]) => [id, shareOf(same)]),
@@ -33,12 +33,12 @@ export const expectations: Checker = {
           expected.filter((id) => belongsTo(name, id)),
           own,
         );
-      if (gap === undefined || !own.every(holds)) figures[name] = shareOf(own);
+      if (gap === undefined || !own.every(isMet)) figures[name] = shareOf(own);
       else unmeasured[name] = gap;
       const others = own.filter(({ id }) => !timed.includes(id));
       if (others.length > 0) untimed[name] = shareOf(others);
     }
-    const missed = all.filter((expectation) => !holds(expectation));
+    const missed = all.filter((expectation) => !isMet(expectation));
     return {
       validity: missed.length > 0 ? 'invalid' : 'valid',
       reasons: [...groupsOf(missed.map(({ id }) => id)), 'held'].flatMap((name) =>
@@ -67,7 +67,7 @@ function belongsTo(figure: string, id: string): boolean {
 }
 
 function shareOf(some: readonly ExpectationEvent[]): Figure {
-  return proportion(some.filter(holds).length, some.length);
+  return proportionFigure(some.filter(isMet).length, some.length);
 }
 
 /** Why the recorded expectations are not those that the drill declares; undefined where they are. */
@@ -75,13 +75,13 @@ function gapOf(declared: readonly string[], recorded: readonly ExpectationEvent[
   const ids = new Set(recorded.map(({ id }) => id));
   const missing = declared.filter((id) => !ids.has(id));
   if (missing.length > 0) {
-    return `${missing.length} of ${declared.length} expectations were not recorded: ${examples(missing)}`;
+    return `${missing.length} of ${declared.length} expectations were not recorded: ${joinExamples(missing)}`;
   }
   const known = new Set(declared);
   const undeclared = [...ids].filter((id) => !known.has(id));
   return undeclared.length === 0
     ? undefined
-    : `${undeclared.length} expectations were recorded that the drill does not declare: ${examples(undeclared)}`;
+    : `${undeclared.length} expectations were recorded that the drill does not declare: ${joinExamples(undeclared)}`;
 }
 
 /** Adds the prefix by which each criterion finds the reasons of its own group. */
@@ -89,9 +89,9 @@ function reasonOf(figure: string, missed: readonly ExpectationEvent[]): readonly
   if (missed.length === 0) return [];
   const described = missed.map(
     (one) =>
-      `${one.id}: ${shorten(one.what)} (expected ${shorten(inWords(one))}, got ${shorten(text(one.actual))})`,
+      `${one.id}: ${shorten(one.what)} (expected ${shorten(inWords(one))}, got ${shorten(jsonText(one.actual))})`,
   );
-  return [`${figure}: ${examples(described)}`];
+  return [`${figure}: ${joinExamples(described)}`];
 }
 
 type Relation = ExpectationEvent['relation'];
@@ -113,8 +113,8 @@ const COMPARE: Readonly<Record<Exclude<Relation, 'equals'>, (actual: number, exp
   };
 
 /** Whether the actual value matches the expected one. Values other than two numbers never satisfy an order. */
-export function holds({ relation, expected, actual }: ExpectationEvent): boolean {
-  if (relation === 'equals') return text(actual) === text(expected);
+export function isMet({ relation, expected, actual }: ExpectationEvent): boolean {
+  if (relation === 'equals') return jsonText(actual) === jsonText(expected);
   if (typeof actual !== 'number' || typeof expected !== 'number' || !Object.hasOwn(COMPARE, relation))
     return false;
   return COMPARE[relation](actual, expected);
@@ -122,11 +122,11 @@ export function holds({ relation, expected, actual }: ExpectationEvent): boolean
 
 /** The expected value with its relation: `<= 500 ms`. */
 export function inWords({ relation, expected, unit }: ExpectationEvent): string {
-  return `${WORDS[relation] ?? ''}${text(expected)}${unit === undefined ? '' : ` ${unit}`}`;
+  return `${WORDS[relation] ?? ''}${jsonText(expected)}${unit === undefined ? '' : ` ${unit}`}`;
 }
 
 /** JSON with keys sorted, so that equal values have equal texts. */
-export function text(json: Json | undefined): string {
+export function jsonText(json: Json | undefined): string {
   return JSON.stringify(json ?? null, (_key, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))

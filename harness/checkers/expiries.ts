@@ -3,7 +3,7 @@
  * `withoutExpiry` counts the keys that never expire.
  */
 import type { Checker } from './checker.ts';
-import { examples, unknown, value } from './history-queries.ts';
+import { joinExamples, unknownResult, valueFigure } from './history-queries.ts';
 
 export const expiries: Checker = {
   id: 'expiries',
@@ -12,15 +12,15 @@ export const expiries: Checker = {
     const reads = history.observations.filter(
       (seen) => seen.from === 'workload' && seen.name === 'expiries' && seen.client === client,
     );
-    if (reads.length === 0) return unknown('no expiry of a written key was read');
+    if (reads.length === 0) return unknownResult('no expiry of a written key was read');
     const sumOf = (field: 'keys' | 'without') =>
       reads.reduce((sum, { data }) => sum + Number(data?.[field] ?? 0), 0);
     const without = sumOf('without');
     const names = reads.flatMap(({ data }) => (data?.example ? [String(data.example)] : []));
     return {
       validity: without > 0 ? 'invalid' : 'valid',
-      reasons: without > 0 ? [`${without} keys have no expiry: ${examples(names)}`] : [],
-      figures: { withoutExpiry: value(without, 'keys', sumOf('keys')) },
+      reasons: without > 0 ? [`${without} keys have no expiry: ${joinExamples(names)}`] : [],
+      figures: { withoutExpiry: valueFigure(without, 'keys', sumOf('keys')) },
     };
   },
 };

@@ -10,7 +10,7 @@
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { History, ObservationEvent } from '../history/events.ts';
 import type { Checker, Figure } from './checker.ts';
-import { faultSpans, isSentinel, present, unknown, value } from './history-queries.ts';
+import { definedFigures, faultSpans, isSentinel, unknownResult, valueFigure } from './history-queries.ts';
 
 export const failovers: Checker = {
   id: 'failovers',
@@ -19,20 +19,20 @@ export const failovers: Checker = {
     const lastUs = Math.max(0, ...faultSpans(history).map(({ fromUs, toUs }) => toUs ?? fromUs));
     const samples = history.observations.filter(({ from, name }) => from === 'info' && name === 'sample');
     const watched = samples.filter(({ atUs }) => atUs > lastUs);
-    if (watched.length === 0) return unknown('no node was looked at after the last fault');
+    if (watched.length === 0) return unknownResult('no node was looked at after the last fault');
     const switches = history.observations.filter(
       ({ from, name }) => from === 'sentinel' && name === '+switch-master',
     );
     const told = new Set(switches.map(({ data }) => String(data?.message ?? '')));
-    const changed = promotions(samples);
+    const changed = findPromotions(samples);
     const promoted = changed.map(({ node = '' }) => node);
-    const figure = (count: number) => value(count, 'failovers', watched.length);
+    const figure = (count: number) => valueFigure(count, 'failovers', watched.length);
     const changes = Math.max(told.size, promoted.length);
     const said = told.size >= promoted.length ? [...told] : promoted.map((node) => `${node} became master`);
     return {
       validity: 'valid',
       reasons: changes === 0 ? [] : [`the master changed: ${said.join('; ')}`],
-      figures: present({
+      figures: definedFigures({
         failovers: figure(changes),
         missingFailovers: needed === undefined ? undefined : figure(Math.max(0, needed - changes)),
         needlessFailovers: needed === undefined ? undefined : figure(Math.max(0, changes - needed)),
@@ -57,14 +57,14 @@ function withoutQuorum(
   );
   const isWithin = ({ atUs }: ObservationEvent) => atUs > startUs && (heal === undefined || atUs < heal.atUs);
   const samples = history.observations.filter(({ from, name }) => from === 'info' && name === 'sample');
-  return value(changes.filter(isWithin).length, 'failovers', samples.filter(isWithin).length);
+  return valueFigure(changes.filter(isWithin).length, 'failovers', samples.filter(isWithin).length);
 }
 
 /**
  * Samples of nodes that were replicas in the sample before and are masters. A master that hung and returned was a master
  * before.
  */
-function promotions(samples: readonly ObservationEvent[]): readonly ObservationEvent[] {
+function findPromotions(samples: readonly ObservationEvent[]): readonly ObservationEvent[] {
   const roles = new Map<string, unknown>();
   return samples.filter(({ node = '', data }) => {
     const before = roles.get(node);

@@ -3,7 +3,7 @@
  * then, gates of correctness never, because a lost write is lost however late it was sent.
  */
 import type { Checker } from './checker.ts';
-import { present, unknown, value } from './history-queries.ts';
+import { definedFigures, unknownResult, valueFigure } from './history-queries.ts';
 
 export const generator: Checker = {
   id: 'generator',
@@ -19,15 +19,15 @@ export const generator: Checker = {
       typeof maxMs !== 'number' ||
       typeof n !== 'number'
     ) {
-      return unknown('the generator recorded no lateness');
+      return unknownResult('the generator recorded no lateness');
     }
     return {
       validity: 'valid',
       reasons: [],
-      figures: present({
-        latenessP50Ms: value(p50Ms, 'ms', n),
-        latenessP99Ms: value(p99Ms, 'ms', n),
-        latenessMaxMs: value(maxMs, 'ms', n),
+      figures: definedFigures({
+        latenessP50Ms: valueFigure(p50Ms, 'ms', n),
+        latenessP99Ms: valueFigure(p99Ms, 'ms', n),
+        latenessMaxMs: valueFigure(maxMs, 'ms', n),
       }),
     };
   },

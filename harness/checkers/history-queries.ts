@@ -2,9 +2,9 @@
  * Queries on a history that several checkers share, so that all use the same meaning of "acknowledged", "window"
  * and "promoted".
  */
-import { few } from '../evidence/excerpt.ts';
+import { joinFew } from '../evidence/excerpt.ts';
 import type { CompletionEvent, FaultEvent, History, Operation, OperationKind } from '../history/events.ts';
-import { ascending, summarize } from '../statistics/quantile.ts';
+import { sortAscending, summarize } from '../statistics/quantile.ts';
 import type { CheckResult, Figure } from './checker.ts';
 
 /** Return value of a checker; the judge adds checker, drill and trial. */
@@ -48,7 +48,7 @@ export interface FaultSpan {
 export type AcknowledgedWrite = Operation & { readonly completion: CompletionEvent };
 
 /** @param more figures that remain valid, and a remedy if running the drill again is none */
-export function unknown(
+export function unknownResult(
   reason: string,
   more: { readonly figures?: Readonly<Record<string, Figure>>; readonly remedy?: string } = {},
 ): Finding {
@@ -56,24 +56,26 @@ export function unknown(
   return { validity: 'unknown', reasons: [reason], figures, ...(remedy !== undefined && { remedy }) };
 }
 
-export function value(amount: number, unit: string, n: number): Figure {
+export function valueFigure(amount: number, unit: string, n: number): Figure {
   return { kind: 'value', value: amount, unit, n };
 }
 
-export function proportion(successes: number, n: number): Figure {
+export function proportionFigure(successes: number, n: number): Figure {
   return { kind: 'proportion', successes, n, unit: 'ratio' };
 }
 
 /** Samples in any order; undefined where there are none. */
 export function distributionOf(samples: readonly number[], unit: string): Figure | undefined {
-  const sorted = ascending(samples);
+  const sorted = sortAscending(samples);
   const distribution = summarize(sorted);
   if (distribution === undefined) return undefined;
   return { kind: 'distribution', distribution, samples: sorted, unit, n: sorted.length };
 }
 
 /** Keeps the figures that exist: a figure without observations is left out, because 0 of 0 is not a result. */
-export function present(figures: Readonly<Record<string, Figure | undefined>>): Record<string, Figure> {
+export function definedFigures(
+  figures: Readonly<Record<string, Figure | undefined>>,
+): Record<string, Figure> {
   return Object.fromEntries(
     Object.entries(figures).filter(
       (entry): entry is [string, Figure] => entry[1] !== undefined && entry[1].n > 0,
@@ -85,8 +87,8 @@ export function present(figures: Readonly<Record<string, Figure | undefined>>): 
 const MAX_EXAMPLE_CHARACTERS = 500;
 
 /** The first three, in words. */
-export function examples(names: readonly string[]): string {
-  return few(names, MAX_EXAMPLE_CHARACTERS);
+export function joinExamples(names: readonly string[]): string {
+  return joinFew(names, MAX_EXAMPLE_CHARACTERS);
 }
 
 export function operationsOf(history: History, client: string): readonly Operation[] {
@@ -259,7 +261,7 @@ export function finalMaster(history: History): FinalRead {
 
 /** Finding of a checker that needs the data of one master, for a trial without it. */
 export function withoutFinalRead(final: Exclude<FinalRead, { readonly kind: 'read' }>): Finding {
-  if (final.kind === 'none') return unknown('no final read of a master');
+  if (final.kind === 'none') return unknownResult('no final read of a master');
   const reason = `several masters after the heal: ${final.nodes.join(', ')}`;
   return { validity: 'invalid', reasons: [reason], figures: {} };
 }

@@ -7,7 +7,7 @@
  */
 import type { Operation } from '../history/events.ts';
 import type { Checker, Figure } from './checker.ts';
-import { measuredOperations, present, proportion, unknown } from './history-queries.ts';
+import { definedFigures, measuredOperations, proportionFigure, unknownResult } from './history-queries.ts';
 
 const UNCOUNTED = new Set(['uncached', 'warm', 'warm-up']);
 const FREQUENT_READS = 2;
@@ -24,7 +24,7 @@ export const hitRatio: Checker = {
     const reads = measuredOperations(history, context.client).filter(
       (operation) => operation.outcome === 'ok' && readsOf(operation).reads > 0,
     );
-    if (reads.length === 0) return unknown('no read in the measured window');
+    if (reads.length === 0) return unknownResult('no read in the measured window');
     const single = reads.filter(({ invoke }) => invoke.kind !== 'getMany');
     const perKey = new Map<string, number>();
     for (const { invoke } of single) perKey.set(invoke.key, (perKey.get(invoke.key) ?? 0) + 1);
@@ -33,7 +33,7 @@ export const hitRatio: Checker = {
     for (const [phase, ofPhase] of Map.groupBy(reads, ({ invoke }) => invoke.phase)) {
       if (phase !== undefined) figures[`phase.${phase}`] = figureOf(ofPhase);
     }
-    return { validity: 'valid', reasons: [], figures: present(figures) };
+    return { validity: 'valid', reasons: [], figures: definedFigures(figures) };
   },
 };
 
@@ -54,7 +54,7 @@ export function readsOf({ invoke, completion }: Operation): Reads {
 
 function figureOf(operations: readonly Operation[]): Figure {
   const counted = operations.map(readsOf);
-  return proportion(
+  return proportionFigure(
     counted.reduce((sum, { hits }) => sum + hits, 0),
     counted.reduce((sum, { reads }) => sum + reads, 0),
   );

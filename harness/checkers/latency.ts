@@ -11,15 +11,15 @@
 import type { History, Operation } from '../history/events.ts';
 import type { Checker, Figure } from './checker.ts';
 import {
+  definedFigures,
   distributionOf,
   isFaultless,
   lastUs,
   measuredOperations,
-  present,
   servedByRedis,
   US_PER_MS,
-  unknown,
-  value,
+  unknownResult,
+  valueFigure,
   wasSent,
 } from './history-queries.ts';
 
@@ -32,7 +32,7 @@ export const latency: Checker = {
   proves: 'how long each kind of operation takes, measured from the intended start',
   check(history, context) {
     const sent = measuredOperations(history, context.client).filter(wasSent);
-    if (sent.length === 0) return unknown('no operation in the measured window');
+    if (sent.length === 0) return unknownResult('no operation in the measured window');
     const faultless = isFaultless(history);
     const operations = sent.filter(
       (operation) =>
@@ -48,11 +48,11 @@ export const latency: Checker = {
     const batches = [...BATCHES].flatMap((kind) => waits.get(kind) ?? []);
     const figures: Record<string, Figure | undefined> = {
       batch: distributionOf(batches, 'ms'),
-      longerThan1s: value(all.filter((ms) => ms > LONG_MS).length, 'operations', all.length),
+      longerThan1s: valueFigure(all.filter((ms) => ms > LONG_MS).length, 'operations', all.length),
       operation: distributionOf(operation, 'ms'),
     };
     for (const [kind, samples] of waits) figures[kind] = distributionOf(samples, 'ms');
-    return { validity: 'valid', reasons: [], figures: present(figures) };
+    return { validity: 'valid', reasons: [], figures: definedFigures(figures) };
   },
 };
 

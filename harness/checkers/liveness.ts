@@ -3,9 +3,9 @@
  * master. `deadClients`: caches whose last round had trouble. The time until a round without trouble is a figure of its
  * own, as it depends on the machine.
  */
-import { largest } from '../statistics/quantile.ts';
+import { largestOf } from '../statistics/quantile.ts';
 import type { Checker } from './checker.ts';
-import { examples, unknown, value } from './history-queries.ts';
+import { joinExamples, unknownResult, valueFigure } from './history-queries.ts';
 
 export const liveness: Checker = {
   id: 'liveness',
@@ -17,20 +17,24 @@ export const liveness: Checker = {
     const last = new Map(rounds.map((round) => [String(round.data?.subject), round.data ?? {}]));
     const closings = [...last.values()];
     const idle = [...last].filter(([, { writes, reads }]) => !(Number(writes) > 0 && Number(reads) > 0));
-    if (closings.length === 0) return unknown('no closing phase was recorded');
+    if (closings.length === 0) return unknownResult('no closing phase was recorded');
     if (idle.length > 0) {
       const described = idle.map(([name, { trouble }]) => (trouble ? `${name} (${String(trouble)})` : name));
-      return unknown(`the closing phase of ${examples(described)} wrote or read nothing`);
+      return unknownResult(`the closing phase of ${joinExamples(described)} wrote or read nothing`);
     }
     const dead = [...last].filter(([, { troubles }]) => troubles !== 0);
     const described = dead.map(([name, { trouble }]) => `${name}: ${String(trouble)}`);
     return {
       validity: dead.length > 0 ? 'invalid' : 'valid',
-      reasons: dead.length > 0 ? [`not served by Redis at the end: ${examples(described)}`] : [],
+      reasons: dead.length > 0 ? [`not served by Redis at the end: ${joinExamples(described)}`] : [],
       figures: {
-        deadClients: value(dead.length, 'clients', closings.length),
+        deadClients: valueFigure(dead.length, 'clients', closings.length),
         ...(dead.length === 0 && {
-          servedAfterMs: value(largest(closings.map(({ tookMs }) => Number(tookMs))), 'ms', closings.length),
+          servedAfterMs: valueFigure(
+            largestOf(closings.map(({ tookMs }) => Number(tookMs))),
+            'ms',
+            closings.length,
+          ),
         }),
       },
     };

@@ -20,20 +20,20 @@ import { FinalState } from './final-state.ts';
 import {
   type AcknowledgedWrite,
   acknowledgedWrites,
-  examples,
+  definedFigures,
   type FaultSpan,
   type Finding,
   faultSpans,
   finalMaster,
   hitMaster,
+  joinExamples,
   lastUs,
   operationsOf,
-  present,
   promotionAfter,
   remedyOf,
   US_PER_MS,
-  unknown,
-  value,
+  unknownResult,
+  valueFigure,
   vanishingDoubts,
   withoutFinalRead,
 } from './history-queries.ts';
@@ -46,13 +46,13 @@ export const lostWrites: Checker = {
   check(history, context) {
     const operations = operationsOf(history, context.client);
     const acknowledged = acknowledgedWrites(operations);
-    if (acknowledged.length === 0) return unknown('no write was acknowledged by Redis');
+    if (acknowledged.length === 0) return unknownResult('no write was acknowledged by Redis');
     const final = finalMaster(history);
     if (final.kind !== 'read') return withoutFinalRead(final);
     const state = new FinalState(final.entries, operations);
     const unread = acknowledged.filter((write) => state.effectOf(write) === 'not-read');
     if (unread.length > 0) {
-      return unknown(`${unread.length} acknowledged keys were not read back: ${keyExamples(unread)}`);
+      return unknownResult(`${unread.length} acknowledged keys were not read back: ${keyExamples(unread)}`);
     }
     return findingOf(
       history,
@@ -106,17 +106,17 @@ function findingOf(
     ...remedyOf(doubts),
     ...remediesOf(neverStored(history, acknowledged, isLost, shardOf), lost),
     figures: {
-      ...present({
-        acknowledged: value(acknowledged.length, 'writes', acknowledged.length),
-        lost: value(lost.length, 'writes', acknowledged.length),
-        durableAcknowledged: value(durable.length, 'writes', durable.length),
-        durableLost: tooFew ? undefined : value(durableLost.length, 'writes', durable.length),
-        durableUnconfirmed: value(unconfirmed.length, 'writes', durable.length),
-        asyncLost: value(asyncLost.length, 'writes', asyncCount),
-        asyncLostBeyondWindow: value(beyond.length, 'writes', asyncCount),
+      ...definedFigures({
+        acknowledged: valueFigure(acknowledged.length, 'writes', acknowledged.length),
+        lost: valueFigure(lost.length, 'writes', acknowledged.length),
+        durableAcknowledged: valueFigure(durable.length, 'writes', durable.length),
+        durableLost: tooFew ? undefined : valueFigure(durableLost.length, 'writes', durable.length),
+        durableUnconfirmed: valueFigure(unconfirmed.length, 'writes', durable.length),
+        asyncLost: valueFigure(asyncLost.length, 'writes', asyncCount),
+        asyncLostBeyondWindow: valueFigure(beyond.length, 'writes', asyncCount),
       }),
       // Also for zero writes: that nothing was at stake is a finding, and not a missing one.
-      durableExposedLost: value(
+      durableExposedLost: valueFigure(
         exposed.filter((write) => isLost.has(write)).length,
         'writes',
         exposed.length,
@@ -222,7 +222,7 @@ function excusedSpans(history: History, windowMs: number) {
 }
 
 function keyExamples(writes: readonly AcknowledgedWrite[]): string {
-  return examples(writes.map(({ invoke }) => invoke.key));
+  return joinExamples(writes.map(({ invoke }) => invoke.key));
 }
 
 function reasonFor(writes: readonly AcknowledgedWrite[], what: string): readonly string[] {

@@ -11,9 +11,15 @@
  * Counts the windows in which the client's generator had operations in flight; all windows of a trial without a generator.
  */
 import type { History, ObservationEvent } from '../history/events.ts';
-import { largest } from '../statistics/quantile.ts';
+import { largestOf } from '../statistics/quantile.ts';
 import type { Checker, Figure } from './checker.ts';
-import { distributionOf, operationsOf, present, unknown, value } from './history-queries.ts';
+import {
+  definedFigures,
+  distributionOf,
+  operationsOf,
+  unknownResult,
+  valueFigure,
+} from './history-queries.ts';
 
 export const machine: Checker = {
   id: 'machine',
@@ -21,7 +27,7 @@ export const machine: Checker = {
   check(history, { client }) {
     const facts = history.observations.find(({ from, name }) => from === 'machine' && name === 'facts');
     const windows = windowsOf(history, client);
-    if (facts === undefined || windows.length === 0) return unknown('the machine was not sampled');
+    if (facts === undefined || windows.length === 0) return unknownResult('the machine was not sampled');
     const timers = distributionOf(windows.flatMap(samplesOf('timersMs')), 'ms');
     const control = distributionOf(windows.flatMap(samplesOf('controlMs')), 'ms');
     const disk = distributionOf(windows.flatMap(samplesOf('diskMs')), 'ms');
@@ -30,15 +36,15 @@ export const machine: Checker = {
     return {
       validity: 'valid',
       reasons: unsampled === '' ? [] : [`not sampled: ${unsampled}`],
-      figures: present({
-        ...statistics('timer', timers),
-        ...statistics('control', control),
-        ...statistics('controlMachine', added),
-        ...statistics('disk', disk),
-        ...waits(windows),
+      figures: definedFigures({
+        ...distributionFigures('timer', timers),
+        ...distributionFigures('control', control),
+        ...distributionFigures('controlMachine', added),
+        ...distributionFigures('disk', disk),
+        ...waitFigures(windows),
         loopGeneratorMaxMs: loopDelay(history, 'workload', client),
         loopClientMaxMs: loopDelay(history, 'client', client),
-        ...shares(windows, Number(facts.data?.cores ?? 1)),
+        ...shareFigures(windows, Number(facts.data?.cores ?? 1)),
       }),
     };
   },
@@ -67,13 +73,16 @@ function samplesOf(name: SampleList): (window: ObservationEvent) => readonly num
   };
 }
 
-function statistics(name: string, figure: Figure | undefined): Readonly<Record<string, Figure | undefined>> {
+function distributionFigures(
+  name: string,
+  figure: Figure | undefined,
+): Readonly<Record<string, Figure | undefined>> {
   if (figure?.kind !== 'distribution') return {};
   const { p50, p99, max } = figure.distribution;
   return {
-    [`${name}P50Ms`]: value(p50, 'ms', figure.n),
-    [`${name}P99Ms`]: value(p99, 'ms', figure.n),
-    [`${name}MaxMs`]: value(max, 'ms', figure.n),
+    [`${name}P50Ms`]: valueFigure(p50, 'ms', figure.n),
+    [`${name}P99Ms`]: valueFigure(p99, 'ms', figure.n),
+    [`${name}MaxMs`]: valueFigure(max, 'ms', figure.n),
   };
 }
 
@@ -87,14 +96,14 @@ function loopDelay(history: History, from: 'workload' | 'client', client: string
       ? [seen.data.maxMs]
       : [],
   );
-  return delays.length === 0 ? undefined : value(largest(delays), 'ms', delays.length);
+  return delays.length === 0 ? undefined : valueFigure(largestOf(delays), 'ms', delays.length);
 }
 
 /** Threads by name; any other thread is a server's. */
 const HARNESS = /^(main|generator-)/;
 const CLIENT = /^client-/;
 
-function waits(windows: readonly ObservationEvent[]): Readonly<Record<string, Figure | undefined>> {
+function waitFigures(windows: readonly ObservationEvent[]): Readonly<Record<string, Figure | undefined>> {
   const all = windows.flatMap(({ data }) =>
     String(data?.waitsMs ?? '')
       .split(' ')
@@ -103,7 +112,7 @@ function waits(windows: readonly ObservationEvent[]): Readonly<Record<string, Fi
   );
   const longest = (belongs: (name: string) => boolean) => {
     const own = all.filter(([name]) => belongs(name)).map(([, ms]) => ms);
-    return own.length === 0 ? undefined : value(largest(own), 'ms', own.length);
+    return own.length === 0 ? undefined : valueFigure(largestOf(own), 'ms', own.length);
   };
   return {
     waitHarnessMaxMs: longest((name) => HARNESS.test(name)),
@@ -112,35 +121,36 @@ function waits(windows: readonly ObservationEvent[]): Readonly<Record<string, Fi
   };
 }
 
-function shares(
+function shareFigures(
   windows: readonly ObservationEvent[],
   cores: number,
 ): Readonly<Record<string, Figure | undefined>> {
-  const numbers = (name: string) =>
+  const numbersOf = (name: string) =>
     windows.flatMap(({ data }) => (typeof data?.[name] === 'number' ? [data[name]] : []));
-  const sum = (name: string) => numbers(name).reduce((total, each) => total + each, 0);
+  const sum = (name: string) => numbersOf(name).reduce((total, each) => total + each, 0);
   const [busyMs, idleMs, stealMs] = [sum('busyMs'), sum('idleMs'), sum('stealMs')];
   const totalMs = busyMs + idleMs + stealMs;
   const elapsedMs = windows.reduce(
     (total, { atUs, data }) => total + (atUs - Number(data?.fromUs ?? atUs)) / 1_000,
     0,
   );
-  const ofCpus = (ms: number) => (totalMs > 0 ? value(ms / totalMs, 'ratio', windows.length) : undefined);
-  const runnable = numbers('runnable');
-  const pressure = numbers('pressureMs');
-  const loads = numbers('load');
+  const ofCpus = (ms: number) =>
+    totalMs > 0 ? valueFigure(ms / totalMs, 'ratio', windows.length) : undefined;
+  const runnable = numbersOf('runnable');
+  const pressure = numbersOf('pressureMs');
+  const loads = numbersOf('load');
   return {
     stealRatio: ofCpus(stealMs),
     busyRatio: ofCpus(busyMs),
     othersRatio: ofCpus(Math.max(0, busyMs - sum('ownMs'))),
     runnablePerCore:
       runnable.length > 0
-        ? value(sum('runnable') / runnable.length / cores, 'threads', runnable.length)
+        ? valueFigure(sum('runnable') / runnable.length / cores, 'threads', runnable.length)
         : undefined,
     pressureRatio:
       pressure.length > 0 && elapsedMs > 0
-        ? value(Math.min(1, sum('pressureMs') / elapsedMs), 'ratio', pressure.length)
+        ? valueFigure(Math.min(1, sum('pressureMs') / elapsedMs), 'ratio', pressure.length)
         : undefined,
-    load: loads.length > 0 ? value(largest(loads), 'threads', loads.length) : undefined,
+    load: loads.length > 0 ? valueFigure(largestOf(loads), 'threads', loads.length) : undefined,
   };
 }

@@ -3,9 +3,15 @@
  * samples lack either number was not measured: an absent number is not 0. `maxmemory` 0 means no limit: then there is
  * no share, but the number of evicted keys still is a figure.
  */
-import { largest } from '../statistics/quantile.ts';
+import { largestOf } from '../statistics/quantile.ts';
 import type { Checker } from './checker.ts';
-import { counterGrowth, examples, present, unknown, value } from './history-queries.ts';
+import {
+  counterGrowth,
+  definedFigures,
+  joinExamples,
+  unknownResult,
+  valueFigure,
+} from './history-queries.ts';
 
 const NO_LIMIT =
   'usedRatio: a node has no maxmemory, so there is no share of it; it grows until the system kills it';
@@ -22,11 +28,11 @@ export const memory: Checker = {
       measured.add(node);
       return [maxmemory > 0 ? usedMemory / maxmemory : Number.NaN];
     });
-    if (ratios.length === 0) return unknown('memory was never sampled');
+    if (ratios.length === 0) return unknownResult('memory was never sampled');
     const silent = new Set(samples.map(({ node }) => node).filter((node) => !measured.has(node)));
     if (silent.size > 0) {
-      const nodes = examples([...silent].map((node) => node ?? 'a node without a name'));
-      return unknown(`used_memory and maxmemory are not in the INFO of ${nodes}`, {
+      const nodes = joinExamples([...silent].map((node) => node ?? 'a node without a name'));
+      return unknownResult(`used_memory and maxmemory are not in the INFO of ${nodes}`, {
         remedy: 'Let the user that the kit asks with run INFO with all its sections, and run again.',
       });
     }
@@ -38,9 +44,9 @@ export const memory: Checker = {
       ...(!hasLimit && {
         remedy: 'Set maxmemory on every node, or leave this criterion to its owner by a waiver.',
       }),
-      figures: present({
-        usedRatio: hasLimit ? value(largest(ratios), 'ratio', ratios.length) : undefined,
-        evictions: evictions === undefined ? undefined : value(evictions, 'keys', ratios.length),
+      figures: definedFigures({
+        usedRatio: hasLimit ? valueFigure(largestOf(ratios), 'ratio', ratios.length) : undefined,
+        evictions: evictions === undefined ? undefined : valueFigure(evictions, 'keys', ratios.length),
       }),
     };
   },

@@ -7,15 +7,15 @@ import type { History } from '../history/events.ts';
 import type { Checker } from './checker.ts';
 import {
   acknowledgedWrites,
-  examples,
   faultSpans,
   hitMaster,
   isSentinel,
   isWrite,
+  joinExamples,
   operationsOf,
   type SpanUs,
-  unknown,
-  value,
+  unknownResult,
+  valueFigure,
   wasSent,
 } from './history-queries.ts';
 
@@ -26,9 +26,10 @@ export const minReplicas: Checker = {
   proves: 'a master with too few replicas refuses writes',
   check(history, { client, environment }) {
     const { redis, topology } = environment;
-    if (redis.minReplicasToWrite === 0) return unknown('redis.minReplicasToWrite is 0: nothing is promised');
+    if (redis.minReplicasToWrite === 0)
+      return unknownResult('redis.minReplicasToWrite is 0: nothing is promised');
     const span = spanBelow(history, topology.replicas - redis.minReplicasToWrite + 1);
-    if (span === undefined) return unknown('the master had enough replicas all the time');
+    if (span === undefined) return unknownResult('the master had enough replicas all the time');
     const fromUs = span.startUs + (redis.minReplicasMaxLagSeconds + 1) * US_PER_S;
     const within = operationsOf(history, client).filter(
       (write) =>
@@ -38,15 +39,15 @@ export const minReplicas: Checker = {
         (write.completion?.atUs ?? Number.POSITIVE_INFINITY) < span.endUs,
     );
     const taken = acknowledgedWrites(within);
-    if (within.length === 0) return unknown('no write was sent while the master had too few replicas');
-    const keys = examples(taken.map(({ invoke }) => invoke.key));
+    if (within.length === 0) return unknownResult('no write was sent while the master had too few replicas');
+    const keys = joinExamples(taken.map(({ invoke }) => invoke.key));
     return {
       validity: taken.length > 0 ? 'invalid' : 'valid',
       reasons:
         taken.length > 0
           ? [`${taken.length} of ${within.length} writes were acknowledged with too few replicas: ${keys}`]
           : [],
-      figures: { acknowledgedWithoutReplicas: value(taken.length, 'writes', within.length) },
+      figures: { acknowledgedWithoutReplicas: valueFigure(taken.length, 'writes', within.length) },
     };
   },
 };

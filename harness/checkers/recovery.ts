@@ -14,11 +14,12 @@
  * wrote again has no `recoveryMs`, and the finding is invalid: never is not a short time.
  */
 import type { History, Operation } from '../history/events.ts';
-import { largest, smallest } from '../statistics/quantile.ts';
+import { largestOf, smallestOf } from '../statistics/quantile.ts';
 import type { Checker, Figure } from './checker.ts';
 import {
   type AcknowledgedWrite,
   acknowledgedWrites,
+  definedFigures,
   type FaultSpan,
   faultSpans,
   finalMaster,
@@ -27,12 +28,11 @@ import {
   kindOf,
   lastUs,
   operationsOf,
-  present,
   promotionAfter,
-  proportion,
+  proportionFigure,
   US_PER_MS,
-  unknown,
-  value,
+  unknownResult,
+  valueFigure,
   wasSent,
   windowOf,
 } from './history-queries.ts';
@@ -48,15 +48,15 @@ export const recovery: Checker = {
   proves: 'writes go on after a fault, within a measured time',
   check(history, context) {
     const faults = faultSpans(history);
-    if (faults.length === 0) return unknown('no fault was injected');
+    if (faults.length === 0) return unknownResult('no fault was injected');
     const unobserved = faults.find((fault) => !fault.observed);
     if (unobserved !== undefined) {
-      return unknown(`${unobserved.fault} was never seen to take effect`, { remedy: FAULT_REMEDY });
+      return unknownResult(`${unobserved.fault} was never seen to take effect`, { remedy: FAULT_REMEDY });
     }
     const unhealed = faults.find((fault) => fault.toUs === undefined);
     if (unhealed !== undefined) {
       const reason = `${unhealed.fault} of ${unhealed.node} was never seen to heal`;
-      return unknown(reason, { remedy: FAULT_REMEDY });
+      return unknownResult(reason, { remedy: FAULT_REMEDY });
     }
     const operations = operationsOf(history, context.client);
     const writes = acknowledgedWrites(operations);
@@ -84,15 +84,17 @@ export const recovery: Checker = {
       validity: lasting.length > 0 ? 'invalid' : 'valid',
       reasons: lasting,
       remedies: slowest.flatMap((cause) => cause ?? []),
-      figures: present({
-        writeGapMs: value(
-          largest(faults.map((fault) => writeGapUs(history, context.client, fault, writesTo(fault)))) /
+      figures: definedFigures({
+        writeGapMs: valueFigure(
+          largestOf(faults.map((fault) => writeGapUs(history, context.client, fault, writesTo(fault)))) /
             US_PER_MS,
           'ms',
           1,
         ),
         recoveryMs:
-          lasting.length > 0 ? undefined : value(largest(recovered) / US_PER_MS, 'ms', recovered.length),
+          lasting.length > 0
+            ? undefined
+            : valueFigure(largestOf(recovered) / US_PER_MS, 'ms', recovered.length),
         movedAfterSwitchMs: movedAfterSwitch(history, context.client, faults),
         servedAfterRecovery:
           lasting.length > 0 ? undefined : servedAfter(faults, recoveries, operations.filter(wasSent)),
@@ -119,7 +121,7 @@ function movedAfterSwitch(
     );
     return [Math.max(0, (moved?.atUs ?? lastUs(history)) - published.atUs) / US_PER_MS];
   });
-  return times.length === 0 ? undefined : value(largest(times), 'ms', times.length);
+  return times.length === 0 ? undefined : valueFigure(largestOf(times), 'ms', times.length);
 }
 
 /** Cause of the length of a recovery: the promotion of another node, or the client after it. */
@@ -158,7 +160,7 @@ function recoveryOf(fault: FaultSpan, writes: readonly AcknowledgedWrite[]): Rec
   if (before.size === 0) {
     return first.size === 0
       ? { atUs: fault.fromUs, never: ['write'] }
-      : { atUs: smallest([...first.values()]), never: [] };
+      : { atUs: smallestOf([...first.values()]), never: [] };
   }
   const never = [...before].filter((kind) => !first.has(kind));
   return {
@@ -182,7 +184,7 @@ function servedAfter(
       isWrite(invoke.kind) &&
       steady.some(({ fromUs, toUs }) => invoke.intendedUs > fromUs && invoke.intendedUs < toUs),
   );
-  return proportion(acknowledgedWrites(judged).length, judged.length);
+  return proportionFigure(acknowledgedWrites(judged).length, judged.length);
 }
 
 function writeGapUs(

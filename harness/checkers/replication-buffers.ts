@@ -8,7 +8,7 @@
  */
 import type { History, ObservationEvent } from '../history/events.ts';
 import type { Checker } from './checker.ts';
-import { unknown, value, windowOf } from './history-queries.ts';
+import { unknownResult, valueFigure, windowOf } from './history-queries.ts';
 
 const REPLICA_LIMITS = /(?:slave|replica) (\d+) (\d+) (\d+)/;
 
@@ -28,13 +28,13 @@ export const replicationBuffers: Checker = {
   check(history, { client }) {
     const buffers = history.observations.filter(({ from, name }) => from === 'info' && name === 'buffers');
     const { bytesPerSecond, samples } = fastestSecond(history, client);
-    if (buffers.length === 0) return unknown('no node reported its backlog and its output buffer');
-    if (samples === 0) return unknown('the growth of the replication stream was not sampled');
+    if (buffers.length === 0) return unknownResult('no node reported its backlog and its output buffer');
+    if (samples === 0) return unknownResult('the growth of the replication stream was not sampled');
     if (bytesPerSecond === 0)
-      return unknown('nothing was written: there is no rate to compare the buffers with');
+      return unknownResult('nothing was written: there is no rate to compare the buffers with');
     const held = buffers.flatMap((seen) => heldBy(seen, bytesPerSecond));
     const [least] = held.toSorted((a, b) => a.seconds - b.seconds);
-    if (least === undefined) return unknown('no node reported a size of its backlog');
+    if (least === undefined) return unknownResult('no node reported a size of its backlog');
     const { node, directive, live, seconds } = least;
     const rate = `${Math.round(bytesPerSecond / 1024)} KB/s`;
     return {
@@ -45,7 +45,7 @@ export const replicationBuffers: Checker = {
       remedies: [
         `${node}: ${directive} is '${live}': it must hold ${HELD_SECONDS} s of ${rate}, which is ${Math.ceil(HELD_SECONDS * bytesPerSecond)} bytes.`,
       ],
-      figures: { heldSeconds: value(seconds, 's', samples) },
+      figures: { heldSeconds: valueFigure(seconds, 's', samples) },
     };
   },
 };
@@ -88,13 +88,13 @@ function heldBy({ node = '', data = {} }: ObservationEvent, bytesPerSecond: numb
   const held = [
     { node, directive: 'repl-backlog-size', live: String(backlog), seconds: backlog / bytesPerSecond },
   ];
-  const output = (bytes: number, more: number) => {
+  const outputFigure = (bytes: number, more: number) => {
     if (bytes === 0) return;
     const seconds = Math.max(bytes, backlog) / bytesPerSecond + more;
     held.push({ node, directive: 'client-output-buffer-limit', live: limits, seconds });
   };
-  output(Number(hard), 0);
+  outputFigure(Number(hard), 0);
   // A soft limit counts only once it has been exceeded for that long.
-  output(Number(soft), Number(softSeconds));
+  outputFigure(Number(soft), Number(softSeconds));
   return held;
 }

@@ -2,9 +2,9 @@
  * How long a deposed master takes writes after its return, as the drill's own writes to it found (`returned`). A node
  * that is master in the final read was not deposed.
  */
-import { largest } from '../statistics/quantile.ts';
+import { largestOf } from '../statistics/quantile.ts';
 import type { Checker } from './checker.ts';
-import { faultSpans, US_PER_MS, unknown, value } from './history-queries.ts';
+import { faultSpans, US_PER_MS, unknownResult, valueFigure } from './history-queries.ts';
 
 export const returnedMaster: Checker = {
   id: 'returned-master',
@@ -14,7 +14,7 @@ export const returnedMaster: Checker = {
     const masters = new Set(
       history.finals.filter(({ redisRole }) => redisRole === 'master').map(({ node }) => node),
     );
-    if (masters.size === 0) return unknown('no final read of a master');
+    if (masters.size === 0) return unknownResult('no final read of a master');
     const times = faultSpans(history).flatMap(({ node, toUs }) => {
       if (toUs === undefined || masters.has(node)) return [];
       const own = probes.filter((probe) => probe.node === node && probe.atUs >= toUs);
@@ -22,14 +22,14 @@ export const returnedMaster: Checker = {
       const lastUs = own.findLast(({ data }) => data?.writable === true)?.atUs ?? toUs;
       return [{ node, ms: (lastUs - toUs) / US_PER_MS }];
     });
-    if (times.length === 0) return unknown('no deposed master was seen to return');
+    if (times.length === 0) return unknownResult('no deposed master was seen to return');
     const writable = times.filter(({ ms }) => ms > 0);
     return {
       validity: 'valid',
       reasons: writable.map(
         ({ node, ms }) => `${node} took writes until ${Math.round(ms)} ms after its return`,
       ),
-      figures: { writableMs: value(largest(times.map(({ ms }) => ms)), 'ms', times.length) },
+      figures: { writableMs: valueFigure(largestOf(times.map(({ ms }) => ms)), 'ms', times.length) },
     };
   },
 };

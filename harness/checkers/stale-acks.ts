@@ -8,16 +8,16 @@ import type { Checker } from './checker.ts';
 import { FinalState } from './final-state.ts';
 import {
   acknowledgedWrites,
-  examples,
+  definedFigures,
   faultSpans,
   finalMaster,
   hitMaster,
+  joinExamples,
   operationsOf,
-  present,
   promotionAfter,
   remedyOf,
-  unknown,
-  value,
+  unknownResult,
+  valueFigure,
   vanishingDoubts,
   withoutFinalRead,
 } from './history-queries.ts';
@@ -29,7 +29,7 @@ export const staleAcks: Checker = {
     const final = finalMaster(history);
     if (final.kind !== 'read') return withoutFinalRead(final);
     const promotedUs = firstPromotion(history);
-    if (promotedUs === undefined) return unknown('no promotion of another master was observed');
+    if (promotedUs === undefined) return unknownResult('no promotion of another master was observed');
     const operations = operationsOf(history, context.client);
     const state = new FinalState(final.entries, operations);
     const late = acknowledgedWrites(operations).filter(({ completion }) => completion.atUs > promotedUs);
@@ -38,16 +38,20 @@ export const staleAcks: Checker = {
     const staleReads = reads.filter(({ read, write }) => read.completion?.value !== write.invoke.value);
     const stale = [...staleWrites, ...staleReads.map(({ read }) => read)];
     const doubts = vanishingDoubts(history, context.environment.client.defaultTtlSeconds);
-    const name = ({ invoke }: Operation) => `${invoke.kind} ${invoke.key}`;
+    const nameOf = ({ invoke }: Operation) => `${invoke.kind} ${invoke.key}`;
     return {
       validity: doubts.length > 0 ? 'unknown' : stale.length > 0 ? 'invalid' : 'valid',
       reasons: [
         ...doubts.map(({ reason }) => reason),
-        ...(stale.length > 0 ? [`${stale.length} stale acknowledgements: ${examples(stale.map(name))}`] : []),
+        ...(stale.length > 0
+          ? [`${stale.length} stale acknowledgements: ${joinExamples(stale.map(nameOf))}`]
+          : []),
       ],
       ...remedyOf(doubts),
       ...fromMemory(history, stale),
-      figures: present({ staleAcknowledged: value(stale.length, 'operations', late.length + reads.length) }),
+      figures: definedFigures({
+        staleAcknowledged: valueFigure(stale.length, 'operations', late.length + reads.length),
+      }),
     };
   },
 };

@@ -1,10 +1,10 @@
-import { load } from './families.ts';
+import { loadDrill } from './families.ts';
 
 /**
  * Separate from the steady load: a batch of 100 keeps the client's thread busy for milliseconds, and other operations
  * would wait for it.
  */
-export const batches = load({
+export const batches = loadDrill({
   id: 'batches',
   title: 'Batches of 100 keys, open loop',
   source: 'mission C4: batch of 100 < 50 ms',

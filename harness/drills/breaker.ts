@@ -1,6 +1,6 @@
-import { integration } from './families.ts';
+import { integrationDrill } from './families.ts';
 
-export const breaker = integration({
+export const breaker = integrationDrill({
   id: 'breaker',
   title: 'The circuit breaker opens, probes and closes',
   source: 'seed 004 §5, test_circuit_breaker_trip_reset; §4.7',

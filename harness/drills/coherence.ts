@@ -1,9 +1,9 @@
-import { integration } from './families.ts';
+import { integrationDrill } from './families.ts';
 
 const CALLERS = ['plain', 'tiered', 'process'];
 const READS = ['get', 'getEntry', 'lookup', 'getWithTtl', 'getMany', 'lookupMany', 'getOrCompute'];
 
-export const coherence = integration({
+export const coherence = integrationDrill({
   id: 'coherence',
   title: 'Overwritten, deleted and invalidated keys, read through every tier and another process',
   source: 'client/README.md, Coherence; 004 §2 Silent cache corruption',

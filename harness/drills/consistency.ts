@@ -1,6 +1,6 @@
-import { integration } from './families.ts';
+import { integrationDrill } from './families.ts';
 
-export const consistency = integration({
+export const consistency = integrationDrill({
   id: 'consistency',
   title: 'Replicas hold the same data as the master',
   source: 'mission C1',

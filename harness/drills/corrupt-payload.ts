@@ -1,6 +1,6 @@
-import { integration } from './families.ts';
+import { integrationDrill } from './families.ts';
 
-export const corruptPayload = integration({
+export const corruptPayload = integrationDrill({
   id: 'corrupt-payload',
   title: 'Corrupted and truncated payloads, and payloads of another schema',
   source: 'seed 004 §5, test_redis_corrupt_payload; §2, silent cache corruption and serialization drift',

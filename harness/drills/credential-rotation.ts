@@ -1,6 +1,6 @@
-import { integration } from './families.ts';
+import { integrationDrill } from './families.ts';
 
-export const credentialRotation = integration({
+export const credentialRotation = integrationDrill({
   id: 'credential-rotation',
   title: 'Password rotation while a cache is in use',
   source: 'client/README.md, Connections',

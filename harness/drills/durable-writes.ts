@@ -1,8 +1,8 @@
-import { integration } from './families.ts';
+import { integrationDrill } from './families.ts';
 
 const WAYS = ['set', 'set-many', 'set-if-absent'];
 
-export const durableWrites = integration({
+export const durableWrites = integrationDrill({
   id: 'durable-writes',
   title: 'Durable writes without confirmation by replicas',
   source: 'client/README.md, Writes; mission C2',

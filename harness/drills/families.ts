@@ -4,7 +4,7 @@ import type { Drill } from './drill.ts';
 type Own<K extends keyof Drill> = Omit<Drill, K>;
 
 /** A script through the kit's client: takes seconds, runs once. */
-export function integration(
+export function integrationDrill(
   drill: Own<
     | 'family'
     | 'clients'
@@ -38,7 +38,7 @@ export function integration(
 /**
  * A fault under the failover mix, with our client and the stock one in parallel. The claim of `full` needs 20 trials.
  */
-export function failover(
+export function failoverDrill(
   drill: Own<
     'family' | 'clients' | 'boundMs' | 'trials' | 'topologies' | 'checkers' | 'workload' | 'operations'
   > & {
@@ -73,17 +73,17 @@ export function failover(
 }
 
 /** The same for a fault that profile `quick` leaves out: it runs in `full` and by its name. */
-export function fullOnlyFailover(drill: Parameters<typeof failover>[0]): Drill {
-  return { ...failover(drill), trials: { quick: 0, full: 20 } };
+export function fullOnlyFailover(drill: Parameters<typeof failoverDrill>[0]): Drill {
+  return { ...failoverDrill(drill), trials: { quick: 0, full: 20 } };
 }
 
 /** The same for the faults of a cluster. */
-export function clusterFailover(drill: Parameters<typeof failover>[0]): Drill {
-  return { ...failover(drill), topologies: ['cluster'] };
+export function clusterFailover(drill: Parameters<typeof failoverDrill>[0]): Drill {
+  return { ...failoverDrill(drill), topologies: ['cluster'] };
 }
 
 /** Load without a fault, through the kit's client. */
-export function load(
+export function loadDrill(
   drill: Own<'family' | 'clients' | 'faults' | 'boundMs' | 'needs' | 'topologies' | 'operations'> &
     Partial<Pick<Drill, 'boundMs'>> &
     Required<Pick<Drill, 'operations'>>,

@@ -1,6 +1,6 @@
-import { integration } from './families.ts';
+import { integrationDrill } from './families.ts';
 
-export const featureFlag = integration({
+export const featureFlag = integrationDrill({
   id: 'feature-flag',
   title: 'A disabled cache sends no command to Redis',
   source: 'seed 004 §4.9, ENABLE_REDIS_CACHE',

@@ -1,6 +1,6 @@
-import { integration } from './families.ts';
+import { integrationDrill } from './families.ts';
 
-export const hitMiss = integration({
+export const hitMiss = integrationDrill({
   id: 'hit-miss',
   title: 'A stored value is read; a missing key is a miss',
   source: 'seed 004 §5, test_redis_hit_miss_cycle',

@@ -1,6 +1,6 @@
-import { integration } from './families.ts';
+import { integrationDrill } from './families.ts';
 
-export const keyVersioning = integration({
+export const keyVersioning = integrationDrill({
   id: 'key-versioning',
   title: 'Keys carry namespace and version',
   source: 'seed 004 §3, key versioning; §6, key strategy',

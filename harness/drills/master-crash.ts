@@ -1,6 +1,6 @@
-import { failover } from './families.ts';
+import { failoverDrill } from './families.ts';
 
-export const masterCrash = failover({
+export const masterCrash = failoverDrill({
   id: 'master-crash',
   title: 'Crash of the master',
   source: 'drills: master-crash; Redis 00-base.tcl',

@@ -1,7 +1,7 @@
-import { failover } from './families.ts';
+import { failoverDrill } from './families.ts';
 
 /** A stock client stays with a hung master until it returns: longer than `stragglerMs` is not worth waiting for. */
-export const masterHang = failover({
+export const masterHang = failoverDrill({
   id: 'master-hang',
   title: 'The master hangs without a reset and returns',
   source: 'drills: master-hang; redis/ioredis#1314, redis/ioredis#1021',

@@ -1,6 +1,6 @@
-import { integration } from './families.ts';
+import { integrationDrill } from './families.ts';
 
-export const observability = integration({
+export const observability = integrationDrill({
   id: 'observability',
   title: 'Counters and metrics match the history',
   source: 'seed 004 §3, observability; §4.6, Prometheus counters',

@@ -1,6 +1,6 @@
-import { integration } from './families.ts';
+import { integrationDrill } from './families.ts';
 
-export const outageWrites = integration({
+export const outageWrites = integrationDrill({
   id: 'outage-writes',
   title: 'Writes and deletions while Redis is unreachable',
   source: 'client/README.md, Writes; 004 §2 Redis outage',

@@ -1,6 +1,6 @@
-import { failover } from './families.ts';
+import { failoverDrill } from './families.ts';
 
-export const plannedSwitch = failover({
+export const plannedSwitch = failoverDrill({
   id: 'planned-switch',
   title: 'Planned switchover',
   source: 'drills: planned-switch; redis/redis#6062',

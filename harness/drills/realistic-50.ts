@@ -1,6 +1,6 @@
-import { load } from './families.ts';
+import { loadDrill } from './families.ts';
 
-export const realistic50 = load({
+export const realistic50 = loadDrill({
   id: 'realistic-50',
   title: 'Realistic benchmark: 50 vector searches, without and with the cache',
   source: 'seed 001, realistic benchmark',

@@ -1,6 +1,6 @@
-import { integration } from './families.ts';
+import { integrationDrill } from './families.ts';
 
-export const refusals = integration({
+export const refusals = integrationDrill({
   id: 'refusals',
   title: 'Redis replies to writes with an error',
   source: 'client/README.md, Loads; 004 §4.3',

@@ -1,6 +1,6 @@
-import { integration } from './families.ts';
+import { integrationDrill } from './families.ts';
 
-export const replicaReads = integration({
+export const replicaReads = integrationDrill({
   id: 'replica-reads',
   title: 'Reads from replicas, also while all replicas lag',
   source: 'client/README.md, Coherence',

@@ -1,6 +1,6 @@
-import { integration } from './families.ts';
+import { integrationDrill } from './families.ts';
 
-export const replication = integration({
+export const replication = integrationDrill({
   id: 'replication',
   title: 'Every write on the master reaches every replica',
   source: 'mission C1; seed 002, replication',

@@ -1,7 +1,7 @@
-import { failover } from './families.ts';
+import { failoverDrill } from './families.ts';
 
 /** Twice, with as many operations in flight as the client sends before it notices. */
-export const repliesLost = failover({
+export const repliesLost = failoverDrill({
   id: 'replies-lost',
   title: 'Requests arrive, replies are dropped',
   source: 'drills: replies-lost',

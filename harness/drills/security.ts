@@ -1,6 +1,6 @@
-import { integration } from './families.ts';
+import { integrationDrill } from './families.ts';
 
-export const security = integration({
+export const security = integrationDrill({
   id: 'security',
   title: 'Access requires a password; the application has no destructive commands',
   source: 'seed 004 §3, security; seed 002, renamed commands',

@@ -1,7 +1,7 @@
-import { failover } from './families.ts';
+import { failoverDrill } from './families.ts';
 
 /** Shorter than Sentinel's threshold: 300 ms and 1 s of dev's 1.5 s, 1 and 3.3 s of production's 5 s. */
-export const shortStall = failover({
+export const shortStall = failoverDrill({
   id: 'short-stall',
   title: 'The master stalls for less than down-after-milliseconds',
   source: 'drills: short-stall; redis/redis#8607',

@@ -1,6 +1,6 @@
-import { integration } from './families.ts';
+import { integrationDrill } from './families.ts';
 
-export const singleFlight = integration({
+export const singleFlight = integrationDrill({
   id: 'single-flight',
   title: 'One load per key in one process and across processes',
   source: 'client/README.md, Loads',

@@ -1,6 +1,6 @@
-import { load } from './families.ts';
+import { loadDrill } from './families.ts';
 
-export const steady = load({
+export const steady = loadDrill({
   id: 'steady',
   title: 'Steady open-loop load, YCSB B',
   source: 'mission C4: get < 5 ms, set < 10 ms, availability 99.9 % without a fault',

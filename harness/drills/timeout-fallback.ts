@@ -1,6 +1,6 @@
-import { integration } from './families.ts';
+import { integrationDrill } from './families.ts';
 
-export const timeoutFallback = integration({
+export const timeoutFallback = integrationDrill({
   id: 'timeout-fallback',
   title: 'Redis replies later than the deadline',
   source: 'seed 004 §5, test_redis_timeout_fallback',

@@ -1,6 +1,6 @@
-import { integration } from './families.ts';
+import { integrationDrill } from './families.ts';
 
-export const ttlExpiry = integration({
+export const ttlExpiry = integrationDrill({
   id: 'ttl-expiry',
   title: 'TTLs: default, per call, 0, negative, none',
   source: 'seed 004 §5, test_redis_ttl_expiry; §1, TTL edge conditions',

@@ -1,4 +1,4 @@
-import { integration } from './families.ts';
+import { integrationDrill } from './families.ts';
 
 const WRITES = [
   ...['set', 'overwrite', 'set-tagged', 'set-many', 'set-if-absent', 'expire', 'compute', 'compute-tagged'],
@@ -7,7 +7,7 @@ const WRITES = [
 ];
 const DELETIONS = ['one', 'several', 'list', 'expiry', 'pattern', 'keys', 'tags', 'domain', 'clear'];
 
-export const writePaths = integration({
+export const writePaths = integrationDrill({
   id: 'write-paths',
   title: 'Every write and delete call, verified on the masters',
   source: 'client/README.md, Writes; 004 §1 TTL handling',

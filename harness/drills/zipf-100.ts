@@ -1,6 +1,6 @@
-import { load } from './families.ts';
+import { loadDrill } from './families.ts';
 
-export const zipf100 = load({
+export const zipf100 = loadDrill({
   id: 'zipf-100',
   title: 'Load test: 100 queries, Zipf over a catalogue of 5',
   source: 'seed 001, load test',

@@ -5,7 +5,7 @@
  * Anyone who edits a folder can seal it again, so that matching hashes alone prove little: a bad trial could be left
  * out of the manifest with its history still in the folder, and a good one listed twice.
  */
-import { few } from './excerpt.ts';
+import { joinFew } from './excerpt.ts';
 import type { Manifest, Seal, TrialRecord } from './manifest.ts';
 import { INPUTS, LOGS, REQUIRED } from './run-folder.ts';
 
@@ -28,9 +28,9 @@ export function accountFor({ trials, digests }: Manifest, seal: Seal | undefined
       ...(seal === undefined ? [] : unsealedFlaws(sealed, trials)),
       ...(seal === undefined || digests !== undefined ? [] : [NO_DIGESTS]),
       ...unaccountedFlaws(sealed, named),
-      ...duplicates(sealed.map(({ path }) => path)).map((path) => `the seal names ${path} twice`),
+      ...findDuplicates(sealed.map(({ path }) => path)).map((path) => `the seal names ${path} twice`),
       ...[...distrusted].map(([record, reason]) => `${nameOf(record)} ${reason}`),
-      ...gaps(trials),
+      ...findGaps(trials),
     ],
     distrusted,
   };
@@ -47,7 +47,7 @@ function unsealedFlaws(sealed: readonly SealedFile[], trials: readonly TrialReco
   const paths = new Set(sealed.map(({ path }) => path));
   const histories = trials.flatMap(({ files }) => files);
   const missing = [...new Set([...REQUIRED, ...histories])].filter((path) => !paths.has(path));
-  return missing.length === 0 ? [] : [`not in the seal: ${few(missing)}`];
+  return missing.length === 0 ? [] : [`not in the seal: ${joinFew(missing)}`];
 }
 
 function unaccountedFlaws(sealed: readonly SealedFile[], named: ReadonlySet<string>): readonly string[] {
@@ -58,8 +58,8 @@ function unaccountedFlaws(sealed: readonly SealedFile[], named: ReadonlySet<stri
   const histories = strays.filter((path) => path.startsWith('trials/'));
   const others = strays.filter((path) => !path.startsWith('trials/'));
   return [
-    ...(histories.length > 0 ? [`sealed, but of no trial of the manifest: ${few(histories)}`] : []),
-    ...(others.length > 0 ? [`sealed, but not part of a run: ${few(others)}`] : []),
+    ...(histories.length > 0 ? [`sealed, but of no trial of the manifest: ${joinFew(histories)}`] : []),
+    ...(others.length > 0 ? [`sealed, but not part of a run: ${joinFew(others)}`] : []),
   ];
 }
 
@@ -67,11 +67,11 @@ function distrustedTrials(
   trials: readonly TrialRecord[],
   sealed: ReadonlyMap<string, SealedFile>,
 ): ReadonlyMap<TrialRecord, string> {
-  const listedTwice = new Set(duplicates(trials.map(nameOf)));
-  const sharedPaths = new Set(duplicates(trials.flatMap(({ files }) => files)));
+  const listedTwice = new Set(findDuplicates(trials.map(nameOf)));
+  const sharedPaths = new Set(findDuplicates(trials.flatMap(({ files }) => files)));
   // An empty history has no content that could be counted twice.
   const contents = trials.flatMap(({ files }) => contentOf(files, sealed));
-  const sharedContents = new Set(duplicates(contents));
+  const sharedContents = new Set(findDuplicates(contents));
   const reasonOf = (record: TrialRecord): string | undefined => {
     const { drill, trial, clients, files, startedUs, endedUs } = record;
     if (listedTwice.has(nameOf(record))) return 'is listed twice in the manifest';
@@ -100,7 +100,7 @@ function contentOf(files: readonly string[], sealed: ReadonlyMap<string, SealedF
 }
 
 /** Trials of a drill are numbered from 1 without gaps: a missing number is a removed trial. */
-function gaps(trials: readonly TrialRecord[]): readonly string[] {
+function findGaps(trials: readonly TrialRecord[]): readonly string[] {
   const byDrill = Map.groupBy(trials, ({ drill }) => drill);
   return [...byDrill].flatMap(([drill, records]) => {
     const numbers = new Set(records.map(({ trial }) => trial));
@@ -111,7 +111,7 @@ function gaps(trials: readonly TrialRecord[]): readonly string[] {
   });
 }
 
-function duplicates(names: readonly string[]): readonly string[] {
+function findDuplicates(names: readonly string[]): readonly string[] {
   const seen = new Set<string>();
   const twice = new Set<string>();
   for (const name of names) (seen.has(name) ? twice : seen).add(name);

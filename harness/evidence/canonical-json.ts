@@ -16,11 +16,11 @@ function sortKeys(value: unknown, path: string): unknown {
   if (Array.isArray(value)) return value.map((item, index) => sortKeys(item, `${path}[${index}]`));
   if (value === null || typeof value !== 'object') return value;
   const entries = Object.entries(value).filter(([, item]) => item !== undefined);
-  entries.sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  entries.sort(([a], [b]) => rankOf(a) - rankOf(b) || (a < b ? -1 : 1));
   return Object.fromEntries(entries.map(([key, item]) => [key, sortKeys(item, `${path}.${key}`)]));
 }
 
-function rank(key: string): number {
+function rankOf(key: string): number {
   const index = LEADING.indexOf(key);
   return index === -1 ? LEADING.length : index;
 }

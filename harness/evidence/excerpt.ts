@@ -17,7 +17,7 @@ export function excerpt(value: unknown): string {
 }
 
 /** The first three of many names, or of many short statements. */
-export function few(names: readonly string[], maxCharacters = MAX_CHARACTERS): string {
+export function joinFew(names: readonly string[], maxCharacters = MAX_CHARACTERS): string {
   const shown = names.slice(0, MAX_NAMES).map((name) => shorten(name, maxCharacters));
   const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
   return `${shown.join(', ')}${more}`;

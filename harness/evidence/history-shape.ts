@@ -27,7 +27,7 @@ const KINDS = [
 ] as const satisfies readonly InvokeEvent['kind'][];
 const SOURCES = ['redis', 'l1', 'memory', 'loader'];
 
-const optional = (shape: Shape): Shape => ({ optional: shape });
+const optionalOf = (shape: Shape): Shape => ({ optional: shape });
 const listOf = (item: Shape): Shape => ({ listOf: item, maxItems: MAX_BATCH });
 
 const COMPLETION: Shape = {
@@ -35,11 +35,11 @@ const COMPLETION: Shape = {
     client: NAME,
     op: COUNT,
     atUs: TIME,
-    source: optional({ oneOf: SOURCES }),
-    value: optional({ nullable: 'string' }),
-    values: optional(listOf({ nullable: 'string' })),
-    replicas: optional({ integer: [0, MAX_BATCH] }),
-    error: optional({ fields: { code: 'string', message: 'string' } }),
+    source: optionalOf({ oneOf: SOURCES }),
+    value: optionalOf({ nullable: 'string' }),
+    values: optionalOf(listOf({ nullable: 'string' })),
+    replicas: optionalOf({ integer: [0, MAX_BATCH] }),
+    error: optionalOf({ fields: { code: 'string', message: 'string' } }),
   },
 };
 
@@ -51,18 +51,18 @@ export const EVENT_SHAPES: Readonly<Record<HistoryEvent['type'], Shape>> = {
       op: COUNT,
       kind: { oneOf: KINDS },
       key: 'string',
-      value: optional('string'),
-      durability: optional({
+      value: optionalOf('string'),
+      durability: optionalOf({
         anyOf: [
           { oneOf: ['async'] },
           { fields: { replicas: { integer: [1, MAX_BATCH] }, timeoutMs: DURATION_MS } },
         ],
       }),
-      phase: optional(NAME),
-      deadlineMs: optional(DURATION_MS),
-      batch: optional({ integer: [0, MAX_BATCH] }),
-      keys: optional(listOf('string')),
-      values: optional(listOf('string')),
+      phase: optionalOf(NAME),
+      deadlineMs: optionalOf(DURATION_MS),
+      batch: optionalOf({ integer: [0, MAX_BATCH] }),
+      keys: optionalOf(listOf('string')),
+      values: optionalOf(listOf('string')),
       intendedUs: TIME,
       atUs: TIME,
     },
@@ -74,20 +74,20 @@ export const EVENT_SHAPES: Readonly<Record<HistoryEvent['type'], Shape>> = {
     fields: {
       fault: NAME,
       phase: { oneOf: ['inject', 'injected', 'heal', 'healed'] },
-      node: optional('string'),
-      shard: optional('string'),
+      node: optionalOf('string'),
+      shard: optionalOf('string'),
       atUs: TIME,
-      detail: optional('string'),
+      detail: optionalOf('string'),
     },
   },
   observe: {
     fields: {
       from: { oneOf: ['sentinel', 'info', 'process', 'client', 'workload', 'drill', 'node', 'machine'] },
       name: 'string',
-      node: optional('string'),
-      client: optional('string'),
+      node: optionalOf('string'),
+      client: optionalOf('string'),
       atUs: TIME,
-      data: optional({ mapOf: { nullable: { anyOf: ['string', 'number', 'boolean'] } } }),
+      data: optionalOf({ mapOf: { nullable: { anyOf: ['string', 'number', 'boolean'] } } }),
     },
   },
   expect: {
@@ -95,16 +95,16 @@ export const EVENT_SHAPES: Readonly<Record<HistoryEvent['type'], Shape>> = {
       id: NAME,
       what: 'string',
       relation: { oneOf: ['equals', 'at-most', 'at-least', 'below', 'above'] },
-      expected: optional('json'),
-      actual: optional('json'),
-      unit: optional('string'),
+      expected: optionalOf('json'),
+      actual: optionalOf('json'),
+      unit: optionalOf('string'),
       atUs: TIME,
     },
   },
   final: {
     fields: {
       node: 'string',
-      shard: optional('string'),
+      shard: optionalOf('string'),
       redisRole: { oneOf: ['master', 'replica'] },
       atUs: TIME,
       entries: listOf({ tuple: ['string', { nullable: 'string' }] }),
@@ -128,13 +128,13 @@ const WAITS: Shape = {
   pattern: /^(?:[^\s=]{1,128}=\d{1,10}(?:\.\d{1,3})?(?: (?!$)|$))*$/,
   what: 'names with milliseconds, name=number, with a space between two',
 };
-const absent = (shape: Shape): Shape => optional({ nullable: shape });
+const nullableOf = (shape: Shape): Shape => optionalOf({ nullable: shape });
 
 /** Numbers of observations that checkers compute with, by `from/name`. A field that was not measured is null or left out. */
 const DATA_SHAPES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
   'workload/lateness-total': LATENESS,
   'workload/window': { startUs: TIME, endUs: TIME },
-  'workload/replication-lag': { lagMs: absent(DURATION_MS) },
+  'workload/replication-lag': { lagMs: nullableOf(DURATION_MS) },
   'workload/closing': {
     subject: 'string',
     round: { integer: [1, MAX_BATCH] },
@@ -144,7 +144,7 @@ const DATA_SHAPES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
     troubles: COUNT,
     trouble: 'string',
   },
-  'workload/expiries': { keys: COUNT, without: COUNT, example: optional('string') },
+  'workload/expiries': { keys: COUNT, without: COUNT, example: optionalOf('string') },
   'node/probe': { when: { oneOf: ['start', 'between', 'end'] }, number: { integer: [1, MAX_TRIALS + 1] } },
   'machine/facts': { cores: { integer: [1, 100_000] }, unsampled: 'string' },
   'machine/window': {
@@ -153,21 +153,21 @@ const DATA_SHAPES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
     controlMs: SAMPLES,
     controlMachineMs: SAMPLES,
     diskMs: { optional: SAMPLES },
-    runnable: absent(AMOUNT),
-    busyMs: absent(AMOUNT),
-    idleMs: absent(AMOUNT),
-    stealMs: absent(AMOUNT),
-    ownMs: absent(AMOUNT),
-    pressureMs: absent(AMOUNT),
-    load: absent(AMOUNT),
+    runnable: nullableOf(AMOUNT),
+    busyMs: nullableOf(AMOUNT),
+    idleMs: nullableOf(AMOUNT),
+    stealMs: nullableOf(AMOUNT),
+    ownMs: nullableOf(AMOUNT),
+    pressureMs: nullableOf(AMOUNT),
+    load: nullableOf(AMOUNT),
     waitsMs: WAITS,
   },
   'info/sample': {
-    usedMemory: absent(AMOUNT),
-    maxmemory: absent(AMOUNT),
-    evictedKeys: absent(AMOUNT),
-    masterReplOffset: absent(AMOUNT),
-    lagSeconds: absent({ within: [-1, MAX_TIME_MS / 1_000] }),
+    usedMemory: nullableOf(AMOUNT),
+    maxmemory: nullableOf(AMOUNT),
+    evictedKeys: nullableOf(AMOUNT),
+    masterReplOffset: nullableOf(AMOUNT),
+    lagSeconds: nullableOf({ within: [-1, MAX_TIME_MS / 1_000] }),
   },
 };
 

@@ -94,12 +94,20 @@ export function openEvidence(dir: string): Evidence {
     }),
   );
   const isGiven = (path: string) => present.has(path) && (seal === undefined || sealed.has(path));
-  const read = (path: string, maxBytes = MAX_JSON_BYTES) =>
+  const readPresent = (path: string, maxBytes = MAX_JSON_BYTES) =>
     isGiven(path) ? readText(join(dir, path), maxBytes) : undefined;
   return {
     manifest: { ...manifest, substrate: currentSubstrateName(manifest.substrate) },
     seal,
-    integrity: compare({ recorded, manifestText, seal, sealText, present, digests, config: read(CONFIG) }),
+    integrity: compareRecords({
+      recorded,
+      manifestText,
+      seal,
+      sealText,
+      present,
+      digests,
+      config: readPresent(CONFIG),
+    }),
     accounting: accountFor(manifest, seal),
     sha256Of: (path) => {
       if (path === SEAL) return sealText === undefined ? undefined : digestText(sealText);
@@ -107,7 +115,7 @@ export function openEvidence(dir: string): Evidence {
       return present.has(path) ? digestFile(join(dir, path)).sha256 : undefined;
     },
     has: (path) => present.has(path),
-    read,
+    read: readPresent,
   };
 }
 
@@ -132,7 +140,7 @@ interface Found {
   readonly config: string | undefined;
 }
 
-function compare({
+function compareRecords({
   recorded: manifest,
   manifestText,
   seal,

@@ -47,7 +47,7 @@ interface Mismatch {
 
 /** `trials[2].status must be completed, not-measured or failed, not "complfted"`; undefined where the value has the shape. */
 export function shapeProblem(value: unknown, shape: Shape): string | undefined {
-  const found = mismatch(value, shape);
+  const found = findMismatch(value, shape);
   if (found === undefined) return undefined;
   const path = found.path
     .reverse()
@@ -71,20 +71,20 @@ export function pickShape(value: unknown, shape: Shape): unknown {
   );
 }
 
-function mismatch(value: unknown, shape: Shape): Mismatch | undefined {
-  if (typeof shape === 'string') return plain(value, shape);
-  if ('optional' in shape) return value === undefined ? undefined : mismatch(value, shape.optional);
-  if ('nullable' in shape) return value === null ? undefined : mismatch(value, shape.nullable);
-  if ('fields' in shape) return fields(value, shape.fields);
-  if ('listOf' in shape) return list(value, shape.listOf, shape.maxItems ?? Number.POSITIVE_INFINITY);
-  if ('mapOf' in shape) return map(value, shape.mapOf);
-  if ('tuple' in shape) return tuple(value, shape.tuple);
+function findMismatch(value: unknown, shape: Shape): Mismatch | undefined {
+  if (typeof shape === 'string') return checkPlain(value, shape);
+  if ('optional' in shape) return value === undefined ? undefined : findMismatch(value, shape.optional);
+  if ('nullable' in shape) return value === null ? undefined : findMismatch(value, shape.nullable);
+  if ('fields' in shape) return checkFields(value, shape.fields);
+  if ('listOf' in shape) return checkList(value, shape.listOf, shape.maxItems ?? Number.POSITIVE_INFINITY);
+  if ('mapOf' in shape) return checkMap(value, shape.mapOf);
+  if ('tuple' in shape) return checkTuple(value, shape.tuple);
   if ('anyOf' in shape) {
-    const found = shape.anyOf.map((each) => mismatch(value, each));
+    const found = shape.anyOf.map((each) => findMismatch(value, each));
     if (found.includes(undefined)) return undefined;
-    return wrong(value, found.map((each) => each?.must).join(' or '));
+    return mismatchOf(value, found.map((each) => each?.must).join(' or '));
   }
-  return leaf(value, shape);
+  return checkLeaf(value, shape);
 }
 
 type Leaf = Extract<
@@ -92,19 +92,19 @@ type Leaf = Extract<
   { integer: unknown } | { within: unknown } | { pattern: unknown } | { text: unknown } | { oneOf: unknown }
 >;
 
-function leaf(value: unknown, shape: Leaf): Mismatch | undefined {
+function checkLeaf(value: unknown, shape: Leaf): Mismatch | undefined {
   if ('oneOf' in shape) {
     return shape.oneOf.some((word) => word === value)
       ? undefined
-      : wrong(value, `one of ${shape.oneOf.join(', ')}`);
+      : mismatchOf(value, `one of ${shape.oneOf.join(', ')}`);
   }
   if ('pattern' in shape) {
-    return typeof value === 'string' && shape.pattern.test(value) ? undefined : wrong(value, shape.what);
+    return typeof value === 'string' && shape.pattern.test(value) ? undefined : mismatchOf(value, shape.what);
   }
   if ('text' in shape) {
     return typeof value === 'string' && value.length <= shape.text
       ? undefined
-      : wrong(value, `text of at most ${shape.text} characters`);
+      : mismatchOf(value, `text of at most ${shape.text} characters`);
   }
   const [min, max] = 'integer' in shape ? shape.integer : shape.within;
   const isRight =
@@ -114,52 +114,54 @@ function leaf(value: unknown, shape: Leaf): Mismatch | undefined {
     (!('integer' in shape) || Number.isInteger(value));
   return isRight
     ? undefined
-    : wrong(value, `${'integer' in shape ? 'an integer' : 'a number'} from ${min} to ${max}`);
+    : mismatchOf(value, `${'integer' in shape ? 'an integer' : 'a number'} from ${min} to ${max}`);
 }
 
-function plain(value: unknown, shape: Extract<Shape, string>): Mismatch | undefined {
+function checkPlain(value: unknown, shape: Extract<Shape, string>): Mismatch | undefined {
   if (shape === 'json') {
-    return isPlainJson(value) ? undefined : wrong(value, `at most ${MAX_JSON_DEPTH} levels of finite values`);
+    return isPlainJson(value)
+      ? undefined
+      : mismatchOf(value, `at most ${MAX_JSON_DEPTH} levels of finite values`);
   }
   const isRight = typeof value === shape && (shape !== 'number' || isSafe(value as number));
-  return isRight ? undefined : wrong(value, `a ${shape}`);
+  return isRight ? undefined : mismatchOf(value, `a ${shape}`);
 }
 
-function fields(value: unknown, shapes: Readonly<Record<string, Shape>>): Mismatch | undefined {
-  if (!isObject(value)) return wrong(value, 'an object');
+function checkFields(value: unknown, shapes: Readonly<Record<string, Shape>>): Mismatch | undefined {
+  if (!isObject(value)) return mismatchOf(value, 'an object');
   for (const key in shapes) {
-    const found = mismatch(Object.hasOwn(value, key) ? value[key] : undefined, shapes[key] as Shape);
-    if (found !== undefined) return below(key, found);
+    const found = findMismatch(Object.hasOwn(value, key) ? value[key] : undefined, shapes[key] as Shape);
+    if (found !== undefined) return atKey(key, found);
   }
   return undefined;
 }
 
-function map(value: unknown, shape: Shape): Mismatch | undefined {
-  if (!isObject(value)) return wrong(value, 'an object');
+function checkMap(value: unknown, shape: Shape): Mismatch | undefined {
+  if (!isObject(value)) return mismatchOf(value, 'an object');
   for (const key in value) {
-    const found = mismatch(value[key], shape);
-    if (found !== undefined) return below(key, found);
+    const found = findMismatch(value[key], shape);
+    if (found !== undefined) return atKey(key, found);
   }
   return undefined;
 }
 
-function list(value: unknown, shape: Shape, maxItems: number): Mismatch | undefined {
-  if (!Array.isArray(value)) return wrong(value, 'a list');
-  if (value.length > maxItems) return wrong(value, `a list of at most ${maxItems}`);
+function checkList(value: unknown, shape: Shape, maxItems: number): Mismatch | undefined {
+  if (!Array.isArray(value)) return mismatchOf(value, 'a list');
+  if (value.length > maxItems) return mismatchOf(value, `a list of at most ${maxItems}`);
   for (let i = 0; i < value.length; i++) {
-    const found = mismatch(value[i], shape);
-    if (found !== undefined) return below(i, found);
+    const found = findMismatch(value[i], shape);
+    if (found !== undefined) return atKey(i, found);
   }
   return undefined;
 }
 
-function tuple(value: unknown, shapes: readonly Shape[]): Mismatch | undefined {
+function checkTuple(value: unknown, shapes: readonly Shape[]): Mismatch | undefined {
   if (!Array.isArray(value) || value.length !== shapes.length) {
-    return wrong(value, `a list of ${shapes.length}`);
+    return mismatchOf(value, `a list of ${shapes.length}`);
   }
   for (const [i, shape] of shapes.entries()) {
-    const found = mismatch(value[i], shape);
-    if (found !== undefined) return below(i, found);
+    const found = findMismatch(value[i], shape);
+    if (found !== undefined) return atKey(i, found);
   }
   return undefined;
 }
@@ -181,11 +183,11 @@ function isPlainJson(value: unknown, depth = 0): boolean {
   return Object.values(value).every((inner) => isPlainJson(inner, depth + 1));
 }
 
-function wrong(value: unknown, must: string): Mismatch {
+function mismatchOf(value: unknown, must: string): Mismatch {
   return { path: [], must, value };
 }
 
-function below(key: string | number, found: Mismatch): Mismatch {
+function atKey(key: string | number, found: Mismatch): Mismatch {
   found.path.push(key);
   return found;
 }

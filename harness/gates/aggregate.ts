@@ -1,7 +1,7 @@
 /** Combines several trials' figures into one measurement and the number of observations behind it. */
 import type { Gate } from '../../config/gates.ts';
 import type { Figure } from '../checkers/checker.ts';
-import { largest, smallest } from '../statistics/quantile.ts';
+import { largestOf, smallestOf } from '../statistics/quantile.ts';
 import type { EvidenceRef } from './gate.ts';
 
 /** Result of one trial for one gate. */
@@ -46,9 +46,9 @@ export function poolProportions(readings: readonly Reading[]): {
 }
 
 const OVER: Readonly<Record<Gate['sli']['over'], (gate: Gate, readings: readonly Reading[]) => number>> = {
-  max: (gate, readings) => largest(numbers(gate, readings)),
-  min: (gate, readings) => smallest(numbers(gate, readings)),
-  sum: (gate, readings) => numbers(gate, readings).reduce((sum, x) => sum + x, 0),
+  max: (gate, readings) => largestOf(amountsOf(gate, readings)),
+  min: (gate, readings) => smallestOf(amountsOf(gate, readings)),
+  sum: (gate, readings) => amountsOf(gate, readings).reduce((sum, x) => sum + x, 0),
   pool: (_gate, readings) => {
     const { successes, n } = poolProportions(readings);
     return n === 0 ? 0 : successes / n;
@@ -64,6 +64,6 @@ export function aggregate(gate: Gate, readings: readonly Reading[]): Aggregate {
   };
 }
 
-export function numbers(gate: Gate, readings: readonly Reading[]): readonly number[] {
+export function amountsOf(gate: Gate, readings: readonly Reading[]): readonly number[] {
   return readings.map(({ figure }) => numberOf(figure, gate.sli.stat));
 }

@@ -12,8 +12,8 @@ import type { Gate, MachineBounds } from '../../config/gates.ts';
 import { numberOf, type Reading } from './aggregate.ts';
 import { type Flaw, flawOf, type JudgedTrial, nameOf, readTrial } from './read.ts';
 import { isAsked, outOfScope, type RunScope } from './scope.ts';
-import { incompleteUnsoundness, type Unsoundness, unsoundness } from './soundness.ts';
-import { compare } from './target.ts';
+import { findUnsoundness, incompleteUnsoundness, type Unsoundness } from './soundness.ts';
+import { compareToTarget } from './target.ts';
 
 export interface LeftOut {
   readonly trial: JudgedTrial;
@@ -52,7 +52,7 @@ function roundOf({ round = 1 }: JudgedTrial): number {
 function whyLeftOut(gate: Gate, machine: MachineBounds, trial: JudgedTrial): Unsoundness | undefined {
   // Incomplete evidence proves nothing about the machine either.
   if (trial.broken.length > 0 || trial.missing.length > 0 || trial.distrusted !== undefined) return undefined;
-  return isComplete(trial) ? unsoundness(gate, machine, trial) : incompleteUnsoundness(machine, trial);
+  return isComplete(trial) ? findUnsoundness(gate, machine, trial) : incompleteUnsoundness(machine, trial);
 }
 
 /** Whether the gate leaves the trial out because the machine was unsound. */
@@ -85,7 +85,7 @@ function untimedViolation(gate: Gate, run: RunScope, trial: JudgedTrial): Readin
   const reading = readTrial(gate, run, trial);
   if (reading.kind !== 'figure' || reading.untimed === undefined) return undefined;
   const measured = numberOf(reading.untimed, gate.sli.stat);
-  return compare(measured, gate.target) ? undefined : { ...reading, figure: reading.untimed };
+  return compareToTarget(measured, gate.target) ? undefined : { ...reading, figure: reading.untimed };
 }
 
 export interface RepeatContext {

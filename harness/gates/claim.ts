@@ -10,10 +10,10 @@ import {
   quantileUpperBound,
   trialsNeeded,
 } from '../statistics/bounds.ts';
-import { largest } from '../statistics/quantile.ts';
-import { numbers, poolProportions, type Reading } from './aggregate.ts';
+import { largestOf } from '../statistics/quantile.ts';
+import { amountsOf, poolProportions, type Reading } from './aggregate.ts';
 import type { Bound } from './gate.ts';
-import { compare, inWords, largerIsWorse } from './target.ts';
+import { compareToTarget, inWords, largerIsWorse } from './target.ts';
 
 export interface Claimed {
   /** Null if there were too few observations for any bound. */
@@ -64,15 +64,15 @@ function overQuantile(gate: Gate, claim: ClaimOf<'quantile'>, readings: readonly
   const inside = distributions.length === readings.length;
   const bounds = inside
     ? distributions.map(({ samples }) => boundOn(samples))
-    : [boundOn(numbers(gate, readings))];
+    : [boundOn(amountsOf(gate, readings))];
   const known = bounds.filter((bound) => bound !== undefined);
-  const value = known.length === bounds.length ? mirrored * largest(known) : undefined;
+  const value = known.length === bounds.length ? mirrored * largestOf(known) : undefined;
   if (value === undefined) {
     const needed = trialsNeeded(quantile, confidence);
     const why = `too few to bound the ${p}: ${needed} ${inside ? 'observations a trial' : 'trials'} are needed`;
     return { bound: null, holds: false, why };
   }
-  const holds = compare(value, gate.target);
+  const holds = compareToTarget(value, gate.target);
   return {
     bound: { kind: isUpper ? 'upper' : 'lower', value, confidence, method: 'order-statistic' },
     holds,
@@ -94,7 +94,7 @@ function overProportion(
   const value = upper
     ? proportionUpperBound(successes, observations, confidence)
     : proportionLowerBound(successes, observations, confidence);
-  const holds = compare(value, gate.target);
+  const holds = compareToTarget(value, gate.target);
   const side = upper ? 'at most' : 'at least';
   return {
     bound: { kind: upper ? 'upper' : 'lower', value, confidence, method: 'clopper-pearson' },

@@ -2,7 +2,7 @@
  * The one criterion that no file can leave out: whether the evidence is complete and unchanged since the seal. It comes
  * before all others, is in scope of every run, and cannot be waived.
  */
-import { few, shorten } from '../evidence/excerpt.ts';
+import { joinFew, shorten } from '../evidence/excerpt.ts';
 import type { Manifest } from '../evidence/manifest.ts';
 import type { Integrity } from '../evidence/open.ts';
 import type { Criterion, EvidenceRef } from './gate.ts';
@@ -28,11 +28,11 @@ export function evidenceComplete(found: Completeness): Criterion {
   const { missing, altered } = found.integrity;
   const invalid = [
     ...(found.sealed ? [] : ['the folder has no seal: changes cannot be detected']),
-    ...(altered.length > 0 ? [`differs from the seal: ${few(altered)}`] : []),
+    ...(altered.length > 0 ? [`differs from the seal: ${joinFew(altered)}`] : []),
     ...listFlaws(found.flaws),
   ];
   const absent = [
-    ...(missing.length > 0 ? [`missing: ${few(missing)}`] : []),
+    ...(missing.length > 0 ? [`missing: ${joinFew(missing)}`] : []),
     ...(found.incomplete === undefined ? [] : [found.incomplete]),
     ...listFlaws(found.unmeasured),
   ];

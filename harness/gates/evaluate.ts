@@ -18,7 +18,7 @@ import type { Criterion, CriterionState, EvidenceRef } from './gate.ts';
 import { emptyOf, type Flaw, flawOf, gapsOf, type JudgedTrial, readTrial } from './read.ts';
 import { moreTrials, runAgain, SOUND_COPY } from './remedies.ts';
 import { isAsked, outOfScope, type RunScope, smallestN } from './scope.ts';
-import { compare, inWords } from './target.ts';
+import { compareToTarget, inWords } from './target.ts';
 
 export interface GateContext {
   readonly run: RunScope;
@@ -63,9 +63,9 @@ export function evaluate(gate: Gate, context: GateContext): Criterion {
     remedy: outcome.remedy ?? gate.remedy,
     ...(outcome.waiver !== undefined && { waiver: outcome.waiver }),
     scope: {
-      environments: names(gate.scope.environments),
-      substrates: names(gate.scope.substrates),
-      profiles: names(gate.scope.profiles),
+      environments: namesOf(gate.scope.environments),
+      substrates: namesOf(gate.scope.substrates),
+      profiles: namesOf(gate.scope.profiles),
       workload: gate.workload.join(', '),
       sli: sliInWords(gate),
     },
@@ -111,14 +111,14 @@ function evaluateInScope(gate: Gate, context: GateContext): Outcome {
   const failed = flaws.filter((flaw) => flaw.state === 'FAIL');
   if (
     failed.length > 0 ||
-    (sum !== undefined && (missed.length > 0 || !compare(sum.measured, gate.target)))
+    (sum !== undefined && (missed.length > 0 || !compareToTarget(sum.measured, gate.target)))
   ) {
     const worst =
-      sum === undefined ? '' : `measured ${inWords(sum.measured, gate.unit)}, target ${target(gate)}`;
+      sum === undefined ? '' : `measured ${inWords(sum.measured, gate.unit)}, target ${describeTarget(gate)}`;
     return {
       ...base,
       state: 'FAIL',
-      reason: sentence([
+      reason: joinReasons([
         worst,
         ...failed.map(reasonText),
         ...reasonsOf(gate, missed.length > 0 ? missed : figures),
@@ -130,7 +130,7 @@ function evaluateInScope(gate: Gate, context: GateContext): Outcome {
     const found = flaws.filter((flaw) => flaw.state === state);
     if (found.length === 0) continue;
     const remedy = [...new Set(found.map((flaw) => flaw.remedy))].slice(0, 3).join(' ');
-    return { ...base, state, reason: sentence(found.map(reasonText)), remedy };
+    return { ...base, state, reason: joinReasons(found.map(reasonText)), remedy };
   }
   if (sum === undefined) return { ...base, state: 'NOT_MEASURED', reason: 'nothing was measured' };
   return passOrInsufficient(gate, context, figures, base, sum);
@@ -170,9 +170,9 @@ function passOrInsufficient(
   ];
   if (tooFew.length > 0) {
     const remedy = moreTrials(gate, run, minN);
-    return { ...measured, state: 'INSUFFICIENT', reason: sentence(tooFew), remedy };
+    return { ...measured, state: 'INSUFFICIENT', reason: joinReasons(tooFew), remedy };
   }
-  const claim = `${inWords(sum.measured, gate.unit)}, target ${target(gate)}`;
+  const claim = `${inWords(sum.measured, gate.unit)}, target ${describeTarget(gate)}`;
   if (run.profile === 'quick' || gate.claim === undefined) {
     const observed =
       gate.sli.count === 'trials' ? `${sum.n} of ${sum.n} trials observed` : `${sum.n} observed`;
@@ -198,12 +198,12 @@ function drillsBelowShare(gate: Gate, run: RunScope, figures: readonly Reading[]
 
 function meetsTarget(gate: Gate, reading: Reading): boolean {
   // A pooled share is judged over all trials: a single one may be below a share that holds over all.
-  return gate.sli.over === 'pool' || compare(aggregate(gate, [reading]).measured, gate.target);
+  return gate.sli.over === 'pool' || compareToTarget(aggregate(gate, [reading]).measured, gate.target);
 }
 
 function invalidIfTainted(outcome: Outcome, tainted: readonly string[]): Outcome {
   if (tainted.length === 0) return outcome;
-  return { ...outcome, state: 'INVALID', reason: sentence(tainted), remedy: SOUND_COPY };
+  return { ...outcome, state: 'INVALID', reason: joinReasons(tainted), remedy: SOUND_COPY };
 }
 
 function applyWaiver(gate: Gate, { waivers, judgedAt }: GateContext, outcome: Outcome): Outcome {
@@ -248,12 +248,12 @@ function reasonText(flaw: Flaw): string {
 }
 
 /** The first three reasons; a run of 59 trials has as many. */
-function sentence(reasons: readonly string[]): string {
+function joinReasons(reasons: readonly string[]): string {
   const said = [...new Set(reasons.filter((reason) => reason !== ''))];
   return said.length > 3 ? `${said.slice(0, 3).join('; ')}; and ${said.length - 3} more` : said.join('; ');
 }
 
-function target(gate: Gate): string {
+function describeTarget(gate: Gate): string {
   return `${gate.target.op} ${inWords(gate.target.value, gate.unit)}`;
 }
 
@@ -264,7 +264,7 @@ function sliInWords({ sli }: Gate): string {
   return `${sli.checker}.${sli.figure}${sli.stat === undefined ? '' : ` ${sli.stat}`}, ${over}`;
 }
 
-function names(some: 'all' | readonly string[]): readonly string[] {
+function namesOf(some: 'all' | readonly string[]): readonly string[] {
   return some === 'all' ? ['all'] : some;
 }
 

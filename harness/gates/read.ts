@@ -1,7 +1,7 @@
 /** One trial for one gate → a reading, or a flaw: the reason why the trial gives no figure. Pure. */
 import type { Gate } from '../../config/gates.ts';
 import type { CheckResult } from '../checkers/checker.ts';
-import { few } from '../evidence/excerpt.ts';
+import { joinFew } from '../evidence/excerpt.ts';
 import type { TrialRecord } from '../evidence/manifest.ts';
 import type { Reading } from './aggregate.ts';
 import type { EvidenceRef } from './gate.ts';
@@ -59,14 +59,14 @@ export function readTrial(gate: Gate, run: RunScope, trial: JudgedTrial): Readin
   const evidence = trial.files;
   const name = nameOf(trial);
   if (trial.broken.length > 0) {
-    const reason = `${name}: ${few(trial.broken)} was altered or is broken`;
+    const reason = `${name}: ${joinFew(trial.broken)} was altered or is broken`;
     return flawOf(reason, evidence, SOUND_COPY, 'INVALID');
   }
   if (trial.distrusted !== undefined) {
     return flawOf(`${name} ${trial.distrusted}`, evidence, SOUND_COPY, 'INVALID');
   }
   if (trial.missing.length > 0) {
-    return flawOf(`${name}: ${few(trial.missing)} is missing`, evidence, SOUND_COPY);
+    return flawOf(`${name}: ${joinFew(trial.missing)} is missing`, evidence, SOUND_COPY);
   }
   if (trial.status !== 'completed') {
     const reason = `${name} was not measured: ${trial.reason ?? trial.status}`;

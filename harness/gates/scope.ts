@@ -29,13 +29,13 @@ export function outOfScope(gate: Gate, run: RunScope): string | undefined {
   const reasons: readonly (string | false)[] = [
     !scope.runs.includes(run.kind) && `asked of ${scope.runs.join(' and ')} runs; this is a ${run.kind} run`,
     outsideSetting(scope.environments, run.environment) &&
-      `asked of ${list(scope.environments)}; this is ${run.environment}`,
+      `asked of ${joinNames(scope.environments)}; this is ${run.environment}`,
     outsideSetting(scope.substrates, run.substrate) &&
-      `asked on ${list(scope.substrates)}; this is ${run.substrate}`,
+      `asked on ${joinNames(scope.substrates)}; this is ${run.substrate}`,
     outsideSetting(scope.profiles, run.profile) &&
-      `asked of profile ${list(scope.profiles)}; this is ${run.profile}`,
+      `asked of profile ${joinNames(scope.profiles)}; this is ${run.profile}`,
     outsideSetting(scope.topologies, run.topology) &&
-      `asked of topology ${list(scope.topologies)}; this is ${run.topology}`,
+      `asked of topology ${joinNames(scope.topologies)}; this is ${run.topology}`,
     unpromised.length > 0 &&
       `asked where ${unpromised.join(' and ')} is promised; this environment states otherwise (${unpromised.map(settingOf).join(', ')})`,
     scope.input !== undefined &&
@@ -79,6 +79,6 @@ function outsideSetting(some: 'all' | readonly string[], name: string): boolean 
   return some !== 'all' && !some.includes(name);
 }
 
-function list(some: 'all' | readonly string[]): string {
+function joinNames(some: 'all' | readonly string[]): string {
   return some === 'all' ? 'all' : some.join(', ');
 }

@@ -34,14 +34,14 @@ const AT_WORST = {
 } as const;
 
 /** Why the machine makes the trial INVALID for the gate; undefined where it is sound, or the gate is never excused. */
-export function unsoundness(
+export function findUnsoundness(
   gate: Gate,
   machine: MachineBounds,
   trial: SampledTrial,
 ): Unsoundness | undefined {
   if (gate.timing === false) return undefined;
   const figures = figuresOf(trial, gate.client);
-  const missing = unsampled(figures, trial);
+  const missing = findMissingSamples(figures, trial);
   if (missing !== undefined) return missing;
   const { latenessP99MaxMs, latenessMaxMs, controlMaxShare, fsyncMaxMs } = gate.timing;
   const problem =
@@ -81,7 +81,7 @@ function figuresOf({ results }: SampledTrial, client: string): Figures {
   );
 }
 
-function unsampled(figures: Figures, { scripted = false }: SampledTrial): Unsoundness | undefined {
+function findMissingSamples(figures: Figures, { scripted = false }: SampledTrial): Unsoundness | undefined {
   if (!scripted && !figures.has('latenessP99Ms')) {
     return { reason: 'the lateness of the generator is not recorded', remedy: GENERATOR_ENDED };
   }

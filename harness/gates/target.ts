@@ -11,7 +11,7 @@ const OPERATORS: Readonly<Record<Target['op'], (measured: number, value: number)
   '==': (measured, value) => measured === value,
 };
 
-export function compare(measured: number, target: Target): boolean {
+export function compareToTarget(measured: number, target: Target): boolean {
   return OPERATORS[target.op](measured, target.value);
 }
 

@@ -55,7 +55,7 @@ export function verdictOf(
   const isAsked = inScope.some(({ id }) => id !== EVIDENCE_COMPLETE);
   const decision = inScope.some(({ state }) => state === 'FAIL')
     ? 'NO_GO'
-    : isAsked && inScope.every(passes)
+    : isAsked && inScope.every(isPassed)
       ? 'GO'
       : 'UNKNOWN';
   const action = run.kind === 'readiness' ? actionOf(inScope, groups) : null;
@@ -80,7 +80,7 @@ const NOT_READINESS =
 
 const NOTHING_ASKED = 'No gate applies to this run: see the reason of each criterion that is out of scope.';
 
-function passes({ state }: Criterion): boolean {
+function isPassed({ state }: Criterion): boolean {
   return state === 'PASS' || state === 'WAIVED';
 }
 
@@ -91,9 +91,9 @@ function actionOf(inScope: readonly Criterion[], groups: ReadonlyMap<string, Gro
   const others = inScope.filter((criterion) => !performance.includes(criterion));
   const isCorrectnessAsked = ofGroup('correctness').length > 0;
   const isAnythingAsked = inScope.some(({ id }) => id !== EVIDENCE_COMPLETE);
-  if (!isAnythingAsked || !others.every(passes)) return 'keep-disabled';
-  if (performance.every(passes)) return isCorrectnessAsked && performance.length > 0 ? 'enable' : null;
-  const isMeasured = performance.every((criterion) => passes(criterion) || criterion.state === 'FAIL');
+  if (!isAnythingAsked || !others.every(isPassed)) return 'keep-disabled';
+  if (performance.every(isPassed)) return isCorrectnessAsked && performance.length > 0 ? 'enable' : null;
+  const isMeasured = performance.every((criterion) => isPassed(criterion) || criterion.state === 'FAIL');
   return isMeasured && isCorrectnessAsked ? 'deploy-with-breaker' : 'keep-disabled';
 }
 

@@ -9,8 +9,8 @@
  *   5. verdict   decision, exit code, action
  *   6. report    all of it in one value, numbers rounded to six digits
  */
-import { benchmarks } from '../assembly/benchmarks.ts';
-import { comparison } from '../assembly/comparison.ts';
+import { assembleBenchmarks } from '../assembly/benchmarks.ts';
+import { assembleComparison } from '../assembly/comparison.ts';
 import { machineView } from '../assembly/machine-view.ts';
 import { type Evidence, openEvidence } from '../evidence/open.ts';
 import { INPUTS, type InputName, MANIFEST, SEAL } from '../evidence/run-folder.ts';
@@ -64,9 +64,9 @@ export function judge(evidence: Evidence): Report {
     schema: 'redis-cache-kit/report/2',
     run,
     verdict: verdictOf(criteria, groups, inputs.environment, run),
-    comparison: comparison(failovers, results),
+    comparison: assembleComparison(failovers, results),
     trials: trials.flatMap((trial) => viewOf(evidence, inputs, trial)),
-    benchmarks: benchmarks(results),
+    benchmarks: assembleBenchmarks(results),
     integrity: { missing: integrity.missing, altered: integrity.altered },
   });
 }

@@ -5,7 +5,7 @@
 import { type Gates, parseGates } from '../../config/gates.ts';
 import { type EnvironmentConfig, environmentSchema } from '../../config/schema.ts';
 import type { DrillText } from '../assembly/trial-view.ts';
-import { few, shorten } from '../evidence/excerpt.ts';
+import { joinFew, shorten } from '../evidence/excerpt.ts';
 import { currentFault } from '../evidence/former-schema.ts';
 import { MAX_FAULT_EVENTS, MAX_GATES } from '../evidence/limits.ts';
 import type { Manifest } from '../evidence/manifest.ts';
@@ -30,7 +30,7 @@ export interface Inputs {
 export function readInputs(evidence: Evidence): Inputs {
   const { manifest, integrity } = evidence;
   const unread: string[] = [];
-  const parsed = <T>(path: string, parse: (text: string) => T): T | undefined => {
+  const parseInput = <T>(path: string, parse: (text: string) => T): T | undefined => {
     try {
       const text = evidence.read(path);
       return text === undefined ? undefined : parse(text);
@@ -40,9 +40,9 @@ export function readInputs(evidence: Evidence): Inputs {
       return undefined;
     }
   };
-  const environment = parsed(CONFIG, (text) => environmentSchema.parse(JSON.parse(text)));
-  const gates = parsed(GATES, boundedGates);
-  const drills = parsed(DRILLS, parseDrills);
+  const environment = parseInput(CONFIG, (text) => environmentSchema.parse(JSON.parse(text)));
+  const gates = parseInput(GATES, boundedGates);
+  const drills = parseInput(DRILLS, parseDrills);
   const contradictions = environment === undefined ? [] : otherEnvironment(manifest, environment);
   return {
     environment,
@@ -74,7 +74,7 @@ function otherEnvironment({ environment }: Manifest, { name }: EnvironmentConfig
 
 function undefinedDrills({ trials }: Manifest, drills: ReadonlyMap<string, DrillText>): readonly string[] {
   const unknown = [...new Set(trials.map(({ drill }) => drill))].filter((drill) => !drills.has(drill));
-  return unknown.length === 0 ? [] : [`${DRILLS} does not define ${few(unknown)}`];
+  return unknown.length === 0 ? [] : [`${DRILLS} does not define ${joinFew(unknown)}`];
 }
 
 function drillsWithoutTrial({ trials }: Manifest, drills: ReadonlyMap<string, DrillText>): readonly string[] {

@@ -28,7 +28,7 @@ export function compareStoredReports(dir: string, report: Report, renderers: Ren
   const former = stored === undefined ? undefined : parseFormer(stored);
   if (former !== undefined) {
     return {
-      problems: differences(REPORT, canonicalJson(former), canonicalJson(figuresOf(report))),
+      problems: findDifferences(REPORT, canonicalJson(former), canonicalJson(figuresOf(report))),
       notes: [
         `${REPORT} has the schema ${FORMER_REPORT_SCHEMA}: compared its decision, criteria and measurements; its texts and the other reports were not compared`,
       ],
@@ -36,12 +36,12 @@ export function compareStoredReports(dir: string, report: Report, renderers: Ren
   }
   const problems = Object.entries({ [REPORT]: canonicalJson, ...renderers }).flatMap(([name, render]) => {
     if (!pathExists(join(dir, name))) return [`${name} is missing: it could not be compared`];
-    return differences(name, readText(join(dir, name), MAX_HISTORY_BYTES), render(report));
+    return findDifferences(name, readText(join(dir, name), MAX_HISTORY_BYTES), render(report));
   });
   return { problems, notes: [] };
 }
 
-function differences(name: string, stored: string, expected: string): readonly string[] {
+function findDifferences(name: string, stored: string, expected: string): readonly string[] {
   if (stored === expected) return [];
   const lines = expected.split('\n');
   const line = stored.split('\n').findIndex((text, index) => text !== lines[index]) + 1;

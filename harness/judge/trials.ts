@@ -60,7 +60,7 @@ export function judgeTrial(
     files: basis.flatMap((path) => refTo(evidence, path) ?? []),
     missing,
   };
-  const unjudged = (more: Pick<JudgedHistory, 'broken' | 'flaws'>): JudgedHistory => ({
+  const withoutJudgement = (more: Pick<JudgedHistory, 'broken' | 'flaws'>): JudgedHistory => ({
     ...base,
     ...more,
     ...(distrusted !== undefined && { distrusted }),
@@ -69,12 +69,12 @@ export function judgeTrial(
   });
   // A part of a trial is not judged: the lost part may contain the failure.
   if (missing.length > 0 || broken.length > 0 || distrusted !== undefined) {
-    return unjudged({ broken, flaws: [] });
+    return withoutJudgement({ broken, flaws: [] });
   }
   if (status !== 'completed') {
-    return { ...unjudged({ broken, flaws: [] }), results: soundnessOf(evidence, inputs, record) };
+    return { ...withoutJudgement({ broken, flaws: [] }), results: soundnessOf(evidence, inputs, record) };
   }
-  if (definition === undefined) return unjudged({ broken: [DRILLS], flaws: [] });
+  if (definition === undefined) return withoutJudgement({ broken: [DRILLS], flaws: [] });
   try {
     const { history, torn } = parseHistory(textsOf(evidence, record), record);
     return {
@@ -87,7 +87,7 @@ export function judgeTrial(
     };
   } catch (error) {
     if (!(error instanceof KitError)) throw error;
-    return unjudged({ broken: [...record.files], flaws: [`${error.where ?? id}: ${error.message}`] });
+    return withoutJudgement({ broken: [...record.files], flaws: [`${error.where ?? id}: ${error.message}`] });
   }
 }
 

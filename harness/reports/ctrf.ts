@@ -42,7 +42,7 @@ export function renderCtrf(report: Report): string {
       suite: ['run'],
       ...(problems.length === 0 ? {} : { message: problems.join('; ') }),
     },
-    ...verdict.criteria.map(test),
+    ...verdict.criteria.map(ctrfTest),
   ];
   const count = (status: Status) => tests.filter((each) => each.status === status).length;
   const start = epochMs(run.startedAt);
@@ -81,7 +81,7 @@ export function renderCtrf(report: Report): string {
   });
 }
 
-function test(criterion: Criterion) {
+function ctrfTest(criterion: Criterion) {
   const { evidence, state } = criterion;
   return {
     name: `${criterion.id}: ${oneLine(criterion.title)}`,

@@ -57,24 +57,24 @@ export function renderJunit(report: Report): string {
   const all = suites.flatMap(([, cases]) => cases);
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites name="${attribute(`readiness: ${runLine(report)}`)}" ${totals(all)} time="0">`,
-    ...suites.map(([name, cases]) => suite(report, name, cases)),
+    `<testsuites name="${escapeAttribute(`readiness: ${runLine(report)}`)}" ${renderTotals(all)} time="0">`,
+    ...suites.map(([name, cases]) => renderSuite(report, name, cases)),
     '</testsuites>',
     '',
   ].join('\n');
 }
 
-function suite(report: Report, name: string, cases: readonly TestCase[]): string {
-  const timestamp = attribute(report.run.startedAt.slice(0, 19));
+function renderSuite(report: Report, name: string, cases: readonly TestCase[]): string {
+  const timestamp = escapeAttribute(report.run.startedAt.slice(0, 19));
   return [
-    `  <testsuite name="${attribute(name)}" ${totals(cases)} time="0" timestamp="${timestamp}" hostname="localhost">`,
-    ...(name === 'run' ? [properties(report)] : []),
-    ...cases.map(testcase),
+    `  <testsuite name="${escapeAttribute(name)}" ${renderTotals(cases)} time="0" timestamp="${timestamp}" hostname="localhost">`,
+    ...(name === 'run' ? [renderProperties(report)] : []),
+    ...cases.map(renderTestCase),
     '  </testsuite>',
   ].join('\n');
 }
 
-function properties(report: Report): string {
+function renderProperties(report: Report): string {
   const { run, verdict } = report;
   const values: Readonly<Record<string, string>> = {
     decision: DECISION_LABEL[verdict.decision],
@@ -89,7 +89,7 @@ function properties(report: Report): string {
     ...Object.fromEntries(provenanceOf(report)),
   };
   const lines = Object.entries(values).map(
-    ([name, value]) => `      <property name="${attribute(name)}" value="${attribute(value)}"/>`,
+    ([name, value]) => `      <property name="${escapeAttribute(name)}" value="${escapeAttribute(value)}"/>`,
   );
   return ['    <properties>', ...lines, '    </properties>'].join('\n');
 }
@@ -127,31 +127,31 @@ function runCase(report: Report): TestCase {
   };
 }
 
-function testcase(test: TestCase): string {
-  const open = `    <testcase classname="${attribute(test.classname)}" name="${attribute(test.name)}" time="0"`;
-  const message = attribute(test.message);
+function renderTestCase(test: TestCase): string {
+  const open = `    <testcase classname="${escapeAttribute(test.classname)}" name="${escapeAttribute(test.name)}" time="0"`;
+  const message = escapeAttribute(test.message);
   switch (test.outcome) {
     case 'passed':
       return test.note === undefined
         ? `${open}/>`
-        : `${open}>\n      <system-out>${text(test.note)}</system-out>\n    </testcase>`;
+        : `${open}>\n      <system-out>${escapeText(test.note)}</system-out>\n    </testcase>`;
     case 'skipped':
       return `${open}>\n      <skipped message="${message}"/>\n    </testcase>`;
     case 'failure':
     case 'error':
-      return `${open}>\n      <${test.outcome} type="${attribute(test.type)}" message="${message}">${text(test.detail)}</${test.outcome}>\n    </testcase>`;
+      return `${open}>\n      <${test.outcome} type="${escapeAttribute(test.type)}" message="${message}">${escapeText(test.detail)}</${test.outcome}>\n    </testcase>`;
   }
 }
 
-function totals(cases: readonly TestCase[]): string {
+function renderTotals(cases: readonly TestCase[]): string {
   const count = (outcome: TestCase['outcome']) => cases.filter((test) => test.outcome === outcome).length;
   return `tests="${cases.length}" failures="${count('failure')}" errors="${count('error')}" skipped="${count('skipped')}"`;
 }
 
-function text(value: string): string {
+function escapeText(value: string): string {
   return cleanText(value).replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 }
 
-function attribute(value: string): string {
-  return text(oneLine(value)).replace(/"/g, '&quot;').replace(/'/g, '&apos;');
+function escapeAttribute(value: string): string {
+  return escapeText(oneLine(value)).replace(/"/g, '&quot;').replace(/'/g, '&apos;');
 }

@@ -46,21 +46,21 @@ const STATE_SIGN: Readonly<Record<CriterionState, string>> = {
 };
 
 export function renderMarkdown(report: Report): string {
-  const always = [head(report), problems(report), blocking(report), waivers(report)];
+  const always = [renderHead(report), renderProblems(report), renderBlocking(report), renderWaivers(report)];
   const foldedSection = [
-    comparison(report),
+    renderComparison(report),
     criteriaTable(report),
-    benchmarks(report),
+    renderBenchmarks(report),
     outOfScope(report),
-    provenance(report),
+    renderProvenance(report),
   ];
-  const tail = `<sub>Full report with plots: <code>${entities(`${runFolder(report)}/report.html`)}</code> · recompute: <code>${entities(`kit verify ${runFolder(report)}`)}</code></sub>`;
+  const tail = `<sub>Full report with plots: <code>${escapeEntities(`${runFolder(report)}/report.html`)}</code> · recompute: <code>${escapeEntities(`kit verify ${runFolder(report)}`)}</code></sub>`;
   const parts = [...always, ...foldedSection].filter((part) => part !== '');
   while (parts.length > 1 && [...parts, tail].join('\n\n').length > LIMIT) parts.pop();
   return `${[...parts, tail].join('\n\n').slice(0, LIMIT + tail.length)}\n`;
 }
 
-function head(report: Report): string {
+function renderHead(report: Report): string {
   const { verdict, run } = report;
   const facts = [
     `**${escapeText(run.environment)}** on **${escapeText(run.substrate)}**`,
@@ -72,7 +72,7 @@ function head(report: Report): string {
   return [
     `## ${DECISION_SIGN[verdict.decision]} ${DECISION_LABEL[verdict.decision]}: ${actionLabel(verdict.action).toLowerCase().replace('redis', 'Redis').replace('ttl', 'TTL')}`,
     '',
-    `${DECISION_MEANING[verdict.decision]} ${capital(formatCounts(verdict.counts))}.`,
+    `${DECISION_MEANING[verdict.decision]} ${capitalize(formatCounts(verdict.counts))}.`,
     ...(verdict.advice.length === 0
       ? []
       : ['', ...verdict.advice.map((advice) => `- ${escapeText(advice)}`)]),
@@ -81,7 +81,7 @@ function head(report: Report): string {
   ].join('\n');
 }
 
-function problems(report: Report): string {
+function renderProblems(report: Report): string {
   const found = [
     ...evidenceProblems(report),
     ...brokenTrials(report).map(
@@ -94,10 +94,10 @@ function problems(report: Report): string {
   return ['**Evidence**', '', ...shown, ...rest].join('\n');
 }
 
-function blocking(report: Report): string {
+function renderBlocking(report: Report): string {
   const criteria = byUrgency(report.verdict.criteria).filter(({ state }) => BLOCKING.includes(state));
   if (criteria.length === 0) return '';
-  return table(
+  return renderTable(
     ['', 'criterion', 'measured', 'target', 'why', 'remedy'],
     criteria.map((criterion) => [
       `${STATE_SIGN[criterion.state]} ${STATE_LABEL[criterion.state]}`,
@@ -111,10 +111,10 @@ function blocking(report: Report): string {
   );
 }
 
-function waivers(report: Report): string {
+function renderWaivers(report: Report): string {
   const waived = waivedCriteria(report);
   if (waived.length === 0) return '';
-  return table(
+  return renderTable(
     ['', 'criterion', 'measured', 'target', 'why', 'owner', 'until', 'reason'],
     waived.map(([criterion, { owner, reason, expires }]) => [
       `${STATE_SIGN.WAIVED} ${STATE_LABEL.WAIVED}`,
@@ -135,7 +135,7 @@ function criteriaTable(report: Report): string {
   if (judged.length === 0) return '';
   return foldedSection(
     `All ${judged.length} criteria in scope`,
-    table(
+    renderTable(
       ['', 'criterion', 'source', 'measured', 'target', 'n', 'rounds', 'bound', 'evidence'],
       judged.map((criterion) => [
         `${STATE_SIGN[criterion.state]} ${STATE_LABEL[criterion.state]}`,
@@ -146,18 +146,18 @@ function criteriaTable(report: Report): string {
         formatNumber(criterion.n),
         escapeText(formatAttempts(criterion)) || '1',
         escapeText(formatBound(criterion.bound, criterion.unit)),
-        evidence(criterion),
+        renderEvidence(criterion),
       ]),
       'lllrrrlll',
     ),
   );
 }
 
-function evidence(criterion: Criterion): string {
+function renderEvidence(criterion: Criterion): string {
   const [first, ...rest] = criterion.evidence;
   if (first === undefined) return '–';
   const more = rest.length === 0 ? '' : ` +${rest.length}`;
-  return `<code>${entities(oneLine(first.path))}</code> ${shortSha(first.sha256)}${more}`;
+  return `<code>${escapeEntities(oneLine(first.path))}</code> ${shortSha(first.sha256)}${more}`;
 }
 
 function outOfScope(report: Report): string {
@@ -169,11 +169,11 @@ function outOfScope(report: Report): string {
   );
 }
 
-function comparison(report: Report): string {
+function renderComparison(report: Report): string {
   if (report.comparison.length === 0) return '';
   return foldedSection(
     'Failover comparison',
-    table(
+    renderTable(
       [
         'drill',
         'client',
@@ -202,12 +202,12 @@ function comparison(report: Report): string {
   );
 }
 
-function benchmarks(report: Report): string {
+function renderBenchmarks(report: Report): string {
   return report.benchmarks
     .map(({ title, rows }) =>
       foldedSection(
         escapeText(title),
-        table(
+        renderTable(
           ['', ''],
           rows.map(({ label, value }) => [escapeText(label), escapeText(value)]),
           'lr',
@@ -217,7 +217,7 @@ function benchmarks(report: Report): string {
     .join('\n\n');
 }
 
-function provenance(report: Report): string {
+function renderProvenance(report: Report): string {
   const { run } = report;
   return foldedSection(
     'Versions, machine, deviations',
@@ -231,24 +231,24 @@ function provenance(report: Report): string {
 }
 
 function criterionName(criterion: Criterion): string {
-  return `<code>${entities(oneLine(criterion.id))}</code> ${escapeText(criterion.title)}`;
+  return `<code>${escapeEntities(oneLine(criterion.id))}</code> ${escapeText(criterion.title)}`;
 }
 
 function foldedSection(summary: string, body: string, open = false): string {
   return `<details${open ? ' open' : ''}><summary>${summary}</summary>\n\n${body}\n\n</details>`;
 }
 
-function table(header: readonly string[], rows: readonly (readonly string[])[], align: string): string {
+function renderTable(header: readonly string[], rows: readonly (readonly string[])[], align: string): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const rule = header.map((_, column) => (align[column] === 'r' ? '--:' : ':--'));
   return [line(header), line(rule), ...rows.map(line)].join('\n');
 }
 
-function capital(text: string): string {
+function capitalize(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-function entities(text: string): string {
+function escapeEntities(text: string): string {
   const entity: Readonly<Record<string, string>> = {
     '&': '&amp;',
     '<': '&lt;',
@@ -257,18 +257,18 @@ function entities(text: string): string {
     '|': '&#124;',
     '@': '&#64;',
   };
-  return clip(oneLine(text)).replace(/[&<>"|@]/g, (symbol) => entity[symbol] ?? symbol);
+  return clipText(oneLine(text)).replace(/[&<>"|@]/g, (symbol) => entity[symbol] ?? symbol);
 }
 
 /** Text that shows as it is: no markup, no HTML, no mention of a user, no reference to an issue, no link. */
 function escapeText(text: string): string {
-  return entities(text)
+  return escapeEntities(text)
     .replace(/[\\`*_{}[\]~]/g, (symbol) => `\\${symbol}`)
     .replace(/(?<!&)#(?=\d)/g, '&#35;')
     .replace(/:\/\//g, ':&#47;&#47;');
 }
 
-function clip(text: string): string {
+function clipText(text: string): string {
   const symbols = [...text];
   return symbols.length <= CELL_LIMIT ? text : `${symbols.slice(0, CELL_LIMIT - 1).join('')}…`;
 }

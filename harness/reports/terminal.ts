@@ -64,14 +64,14 @@ export function renderTerminal(report: Report, options: TerminalOptions = {}): s
   const paint: Painter = (name, text) => (options.colour ? `\u001b[${ANSI[name]}m${text}\u001b[0m` : text);
   const directory = options.directory === undefined ? runFolder(report) : oneLine(options.directory);
   const sections = [
-    head(report, paint),
-    problems(report, paint),
-    blocking(report, paint),
-    waivers(report, paint),
+    renderHead(report, paint),
+    renderProblems(report, paint),
+    renderBlocking(report, paint),
+    renderWaivers(report, paint),
     criteriaTable(report, paint),
-    comparison(report, paint),
-    benchmarks(report, paint),
-    evidence(report, directory, paint),
+    renderComparison(report, paint),
+    renderBenchmarks(report, paint),
+    renderEvidence(report, directory, paint),
   ];
   return `${sections
     .filter((lines) => lines.length > 0)
@@ -79,21 +79,21 @@ export function renderTerminal(report: Report, options: TerminalOptions = {}): s
     .join('\n\n')}\n`;
 }
 
-function head(report: Report, paint: Painter): readonly string[] {
+function renderHead(report: Report, paint: Painter): readonly string[] {
   const { verdict, run } = report;
   const decision = paint(DECISION_PAINT[verdict.decision], paint('bold', DECISION_LABEL[verdict.decision]));
   return [
     `${decision}  ${actionLabel(verdict.action)}`,
-    ...wrap(DECISION_MEANING[verdict.decision], 4),
-    ...verdict.advice.flatMap((advice) => wrap(`- ${oneLine(advice)}`, 4, 6)),
-    ...wrap(formatCounts(verdict.counts), 4).map((line) => paint('bold', line)),
-    ...wrap(`${runLine(report)} · ${versionLine(report)} · ${formatInstant(run.startedAt)}`, 4).map((line) =>
-      paint('dim', line),
+    ...wrapText(DECISION_MEANING[verdict.decision], 4),
+    ...verdict.advice.flatMap((advice) => wrapText(`- ${oneLine(advice)}`, 4, 6)),
+    ...wrapText(formatCounts(verdict.counts), 4).map((line) => paint('bold', line)),
+    ...wrapText(`${runLine(report)} · ${versionLine(report)} · ${formatInstant(run.startedAt)}`, 4).map(
+      (line) => paint('dim', line),
     ),
   ];
 }
 
-function problems(report: Report, paint: Painter): readonly string[] {
+function renderProblems(report: Report, paint: Painter): readonly string[] {
   const found = [
     ...evidenceProblems(report),
     ...brokenTrials(report).map(
@@ -102,50 +102,50 @@ function problems(report: Report, paint: Painter): readonly string[] {
     ),
   ];
   if (found.length === 0) return [];
-  return [heading('Evidence', paint), ...found.flatMap((line) => wrap(`! ${line}`, 2, 4))];
+  return [renderHeading('Evidence', paint), ...found.flatMap((line) => wrapText(`! ${line}`, 2, 4))];
 }
 
-function blocking(report: Report, paint: Painter): readonly string[] {
+function renderBlocking(report: Report, paint: Painter): readonly string[] {
   const criteria = byUrgency(report.verdict.criteria).filter(({ state }) => BLOCKING.includes(state));
   if (criteria.length === 0) return [];
   const blocks = criteria.map((criterion) =>
     [
       paint(
         STATE_PAINT[criterion.state],
-        clip(
+        clipText(
           `${STATE_GLYPH[criterion.state]} ${STATE_LABEL[criterion.state].toUpperCase()}  ${oneLine(criterion.id)}`,
           WIDTH,
         ),
       ),
-      ...wrap(oneLine(criterion.title), 4),
-      ...wrap(measurement(criterion), 4),
-      ...(criterion.reason === '' ? [] : wrap(`why     ${oneLine(criterion.reason)}`, 4, 12)),
-      ...(formatAttempts(criterion) === '' ? [] : wrap(`rounds  ${formatAttempts(criterion)}`, 4, 12)),
-      ...(criterion.waiver === undefined ? [] : wrap(`waiver  ${formatWaiver(criterion)}`, 4, 12)),
-      ...(criterion.remedy === '' ? [] : wrap(`remedy  ${oneLine(criterion.remedy)}`, 4, 12)),
+      ...wrapText(oneLine(criterion.title), 4),
+      ...wrapText(formatMeasurement(criterion), 4),
+      ...(criterion.reason === '' ? [] : wrapText(`why     ${oneLine(criterion.reason)}`, 4, 12)),
+      ...(formatAttempts(criterion) === '' ? [] : wrapText(`rounds  ${formatAttempts(criterion)}`, 4, 12)),
+      ...(criterion.waiver === undefined ? [] : wrapText(`waiver  ${formatWaiver(criterion)}`, 4, 12)),
+      ...(criterion.remedy === '' ? [] : wrapText(`remedy  ${oneLine(criterion.remedy)}`, 4, 12)),
     ].join('\n'),
   );
-  return [heading('Blocking criteria', paint), blocks.join('\n\n')];
+  return [renderHeading('Blocking criteria', paint), blocks.join('\n\n')];
 }
 
-function waivers(report: Report, paint: Painter): readonly string[] {
+function renderWaivers(report: Report, paint: Painter): readonly string[] {
   const waived = waivedCriteria(report);
   if (waived.length === 0) return [];
   const blocks = waived.map(([criterion, { owner, reason, expires }]) =>
     [
-      paint(STATE_PAINT.WAIVED, clip(`${STATE_GLYPH.WAIVED} WAIVED  ${oneLine(criterion.id)}`, WIDTH)),
-      ...wrap(oneLine(criterion.title), 4),
-      ...wrap(measurement(criterion), 4),
-      ...wrap(`why     ${oneLine(criterion.reason)}`, 4, 12),
-      ...wrap(`owner   ${oneLine(owner)}`, 4, 12),
-      ...wrap(`until   ${oneLine(expires)}`, 4, 12),
-      ...wrap(`reason  ${oneLine(reason)}`, 4, 12),
+      paint(STATE_PAINT.WAIVED, clipText(`${STATE_GLYPH.WAIVED} WAIVED  ${oneLine(criterion.id)}`, WIDTH)),
+      ...wrapText(oneLine(criterion.title), 4),
+      ...wrapText(formatMeasurement(criterion), 4),
+      ...wrapText(`why     ${oneLine(criterion.reason)}`, 4, 12),
+      ...wrapText(`owner   ${oneLine(owner)}`, 4, 12),
+      ...wrapText(`until   ${oneLine(expires)}`, 4, 12),
+      ...wrapText(`reason  ${oneLine(reason)}`, 4, 12),
     ].join('\n'),
   );
-  return [heading('Waived', paint), blocks.join('\n\n')];
+  return [renderHeading('Waived', paint), blocks.join('\n\n')];
 }
 
-function measurement(criterion: Criterion): string {
+function formatMeasurement(criterion: Criterion): string {
   const bound = criterion.bound === null ? '' : `, bound ${formatBound(criterion.bound, criterion.unit)}`;
   const n =
     criterion.n < criterion.minN
@@ -165,9 +165,14 @@ function criteriaTable(report: Report, paint: Painter): readonly string[] {
     formatTarget(criterion),
     formatNumber(criterion.n),
   ]);
-  const lines = table(['state', 'criterion', 'measured', 'target', 'n'], rows, [14, 42, 16, 15, 9], 'llrlr');
+  const lines = renderTable(
+    ['state', 'criterion', 'measured', 'target', 'n'],
+    rows,
+    [14, 42, 16, 15, 9],
+    'llrlr',
+  );
   return [
-    heading('Criteria', paint),
+    renderHeading('Criteria', paint),
     ...(judged.length === 0 ? [] : [paint('dim', lines[0] ?? '')]),
     ...judged.map((criterion, index) => paint(STATE_PAINT[criterion.state], lines[index + 1] ?? '')),
     ...repeatedLine(judged).map((line) => paint('dim', line)),
@@ -179,10 +184,10 @@ function criteriaTable(report: Report, paint: Painter): readonly string[] {
 function repeatedLine(judged: readonly Criterion[]): readonly string[] {
   return judged
     .filter((criterion) => !BLOCKING.includes(criterion.state) && formatAttempts(criterion) !== '')
-    .flatMap((criterion) => wrap(`· ${oneLine(criterion.id)}: ${formatAttempts(criterion)}`, 2, 4));
+    .flatMap((criterion) => wrapText(`· ${oneLine(criterion.id)}: ${formatAttempts(criterion)}`, 2, 4));
 }
 
-function comparison(report: Report, paint: Painter): readonly string[] {
+function renderComparison(report: Report, paint: Painter): readonly string[] {
   if (report.comparison.length === 0) return [];
   const rows = report.comparison.map((row) => [
     oneLine(row.drill),
@@ -195,38 +200,38 @@ function comparison(report: Report, paint: Painter): readonly string[] {
     formatNumber(row.deadClients),
   ]);
   const header = ['drill', 'client', 'n', 'write gap', 'acknowledged, lost', 'twice', '> 1 s', 'dead'];
-  const [first = '', ...rest] = table(header, rows, [16, 10, 3, 26, 26, 6, 7, 4], 'llrrrrrr');
+  const [first = '', ...rest] = renderTable(header, rows, [16, 10, 3, 26, 26, 6, 7, 4], 'llrrrrrr');
   return [
-    heading('Failover comparison', paint),
+    renderHeading('Failover comparison', paint),
     paint('dim', first),
     ...rest,
     paint('dim', '  ioredis: default settings; gap: min / median / max, ≥: not closed; twice: applied twice'),
   ];
 }
 
-function benchmarks(report: Report, paint: Painter): readonly string[] {
+function renderBenchmarks(report: Report, paint: Painter): readonly string[] {
   return report.benchmarks.flatMap(({ title, rows }, index) => [
-    ...(index === 0 ? [heading('Benchmarks', paint)] : ['']),
-    ...wrap(oneLine(title), 2),
-    ...rows.flatMap(({ label, value }) => wrap(`${oneLine(label).padEnd(46)} ${oneLine(value)}`, 4, 51)),
+    ...(index === 0 ? [renderHeading('Benchmarks', paint)] : ['']),
+    ...wrapText(oneLine(title), 2),
+    ...rows.flatMap(({ label, value }) => wrapText(`${oneLine(label).padEnd(46)} ${oneLine(value)}`, 4, 51)),
   ]);
 }
 
-function evidence(report: Report, directory: string, paint: Painter): readonly string[] {
+function renderEvidence(report: Report, directory: string, paint: Painter): readonly string[] {
   return [
-    heading('Artifacts', paint),
-    ...wrap(`${directory}/report.html   the same with plots`, 2),
-    ...wrap(`kit verify ${directory}   proves the hashes and recomputes this verdict`, 2),
-    ...report.run.deviations.flatMap((deviation) => wrap(`deviation: ${oneLine(deviation)}`, 2, 4)),
+    renderHeading('Artifacts', paint),
+    ...wrapText(`${directory}/report.html   the same with plots`, 2),
+    ...wrapText(`kit verify ${directory}   proves the hashes and recomputes this verdict`, 2),
+    ...report.run.deviations.flatMap((deviation) => wrapText(`deviation: ${oneLine(deviation)}`, 2, 4)),
   ];
 }
 
-function heading(text: string, paint: Painter): string {
+function renderHeading(text: string, paint: Painter): string {
   return paint('bold', text);
 }
 
 /** A header line and a line per row, each column cut to its width; columns are no wider than necessary. */
-function table(
+function renderTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],
   widest: readonly number[],
@@ -235,36 +240,36 @@ function table(
   const widths = header.map((name, column) =>
     Math.min(
       widest[column] ?? WIDTH,
-      Math.max(...[name, ...rows.map((row) => row[column] ?? '')].map(length)),
+      Math.max(...[name, ...rows.map((row) => row[column] ?? '')].map(visibleLength)),
     ),
   );
   return [header, ...rows].map((row) => {
     const cells = row.map((cell, column) => {
       const width = widths[column] ?? 0;
-      const cut = clip(cell, width);
-      const pad = ' '.repeat(Math.max(0, width - length(cut)));
+      const cut = clipText(cell, width);
+      const pad = ' '.repeat(Math.max(0, width - visibleLength(cut)));
       return align[column] === 'r' ? pad + cut : cut + pad;
     });
-    return clip(`  ${cells.join('  ')}`.trimEnd(), WIDTH);
+    return clipText(`  ${cells.join('  ')}`.trimEnd(), WIDTH);
   });
 }
 
-function length(text: string): number {
+function visibleLength(text: string): number {
   return [...text].length;
 }
 
-function clip(text: string, width: number): string {
+function clipText(text: string, width: number): string {
   const symbols = [...text];
   return symbols.length <= width ? text : `${symbols.slice(0, Math.max(0, width - 1)).join('')}…`;
 }
 
 /** Breaks at spaces; a word longer than a line is broken at the end of the line. */
-function wrap(text: string, indent: number, hanging = indent): readonly string[] {
+function wrapText(text: string, indent: number, hanging = indent): readonly string[] {
   const lines: string[] = [];
   let line = ' '.repeat(indent);
   let empty = true;
   for (const word of text.split(' ').flatMap((each) => splitWords(each, WIDTH - hanging))) {
-    if (!empty && length(line) + 1 + length(word) > WIDTH) {
+    if (!empty && visibleLength(line) + 1 + visibleLength(word) > WIDTH) {
       lines.push(line);
       line = ' '.repeat(hanging);
       empty = true;

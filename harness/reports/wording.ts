@@ -193,8 +193,8 @@ export function formatCounts(counts: Verdict['counts']): string {
 
 /** Our own client first, the others by name: the order of keys in a report has no meaning. */
 export function clientsOf(trial: TrialView): readonly string[] {
-  const own = (client: string) => (client === 'kit' ? 0 : 1);
-  return Object.keys(trial.timelines).sort((a, b) => own(a) - own(b) || (a < b ? -1 : 1));
+  const kitFirst = (client: string) => (client === 'kit' ? 0 : 1);
+  return Object.keys(trial.timelines).sort((a, b) => kitFirst(a) - kitFirst(b) || (a < b ? -1 : 1));
 }
 
 /** Labels of the versions in the report, in the order of the names. */
@@ -293,8 +293,8 @@ export function reasonWithWaiver(criterion: Criterion): string {
 /** `2 rounds, 1 trial left out (machine unsound)`; empty where every trial of the first round counts. */
 export function formatAttempts({ attempts }: Pick<Criterion, 'attempts'>): string {
   if (attempts === undefined || (attempts.rounds === 1 && attempts.leftOut === 0)) return '';
-  const counted = (count: number, noun: string) => `${formatNumber(count)} ${noun}${count === 1 ? '' : 's'}`;
-  return `${counted(attempts.rounds, 'round')}, ${counted(attempts.leftOut, 'trial')} left out (machine unsound)`;
+  const countOf = (count: number, noun: string) => `${formatNumber(count)} ${noun}${count === 1 ? '' : 's'}`;
+  return `${countOf(attempts.rounds, 'round')}, ${countOf(attempts.leftOut, 'trial')} left out (machine unsound)`;
 }
 
 /** Several drills may contribute to one criterion. */

@@ -229,13 +229,13 @@ export function kitVersion(): string {
 
 /** The commit that the kit runs from, with `-dirty` where files differ from it; null outside a checkout. */
 async function commitOf(directory: string, sink: ProgramSink): Promise<string | null> {
-  const git = async (...args: string[]) =>
+  const readGit = async (...args: string[]) =>
     (
       await runProgram({ command: 'git', args: ['-C', directory, ...args], sink, timeoutMs: 5_000 })
     ).stdout.trim();
   try {
-    const commit = await git('rev-parse', 'HEAD');
-    return (await git('status', '--porcelain')) === '' ? commit : `${commit}-dirty`;
+    const commit = await readGit('rev-parse', 'HEAD');
+    return (await readGit('status', '--porcelain')) === '' ? commit : `${commit}-dirty`;
   } catch {
     return null;
   }

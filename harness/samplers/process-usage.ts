@@ -18,8 +18,8 @@ export function sampleProcess({ clock, recorder }: Omit<SamplerContext, 'environ
       cpuRatio: Math.round(((used.user + used.system) / elapsedUs) * 1_000) / 1_000,
       rssBytes: process.memoryUsage.rss(),
       // Measured from tick to tick: the resolution is part of each value.
-      loopDelayP99Ms: Math.max(0, milliseconds(loop.percentile(99)) - RESOLUTION_MS),
-      loopDelayMaxMs: Math.max(0, milliseconds(loop.max) - RESOLUTION_MS),
+      loopDelayP99Ms: Math.max(0, toMilliseconds(loop.percentile(99)) - RESOLUTION_MS),
+      loopDelayMaxMs: Math.max(0, toMilliseconds(loop.max) - RESOLUTION_MS),
     };
     recorder.record({ type: 'observe', from: 'process', name: 'sample', atUs, data });
     before = { usage: process.cpuUsage(), atUs };
@@ -35,6 +35,6 @@ export function sampleProcess({ clock, recorder }: Omit<SamplerContext, 'environ
   };
 }
 
-function milliseconds(nanoseconds: number): number {
+function toMilliseconds(nanoseconds: number): number {
   return Math.round(nanoseconds / 1e3) / 1e3;
 }

@@ -6,7 +6,7 @@
  * 0.95 (and then the largest of 59 values bounds their p95), 299 by 0.99.
  */
 import { binomialTail } from './beta.ts';
-import { ascending } from './quantile.ts';
+import { sortAscending } from './quantile.ts';
 
 /** Halving [0, 1] this often exhausts the precision of a double. */
 const BISECTIONS = 60;
@@ -46,13 +46,13 @@ export function proportionUpperBound(successes: number, n: number, confidence: n
  * P(Bin(n, p) <= r - 1) >= confidence. Undefined if even the largest of n samples does not bound it.
  */
 export function quantileUpperRank(n: number, p: number, confidence: number): number | undefined {
-  const covers = (r: number) => 1 - binomialTail(r, n, p) >= confidence;
-  if (n < 1 || !covers(n)) return undefined;
+  const isCovered = (r: number) => 1 - binomialTail(r, n, p) >= confidence;
+  if (n < 1 || !isCovered(n)) return undefined;
   let low = 1;
   let high = n;
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
-    if (covers(middle)) high = middle;
+    if (isCovered(middle)) high = middle;
     else low = middle + 1;
   }
   return low;
@@ -65,7 +65,7 @@ export function quantileUpperBound(
   confidence: number,
 ): number | undefined {
   const rank = quantileUpperRank(samples.length, p, confidence);
-  return rank === undefined ? undefined : ascending(samples)[rank - 1];
+  return rank === undefined ? undefined : sortAscending(samples)[rank - 1];
 }
 
 /** Trials that must all succeed before "at least a share p succeeds" can be claimed at `confidence`. */

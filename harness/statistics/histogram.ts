@@ -30,7 +30,7 @@ function bucketOf(sample: number): number {
 }
 
 /** Counts from the first non-empty bucket to the last; values above the last bound count in it. */
-export function histogram(samplesMs: readonly number[]): readonly Bucket[] {
+export function histogramOf(samplesMs: readonly number[]): readonly Bucket[] {
   const counts = new Map<number, number>();
   for (const sample of samplesMs) {
     const bucket = bucketOf(sample);

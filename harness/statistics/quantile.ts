@@ -20,7 +20,7 @@ export interface Summary {
 const RANK_EPSILON = 1e-9;
 
 /** A sorted copy. `Array.prototype.sort` without a comparator would sort as text. */
-export function ascending(samples: readonly number[]): number[] {
+export function sortAscending(samples: readonly number[]): number[] {
   return samples.toSorted((a, b) => a - b);
 }
 
@@ -34,7 +34,7 @@ export function rankOf(p: number, n: number): number {
  *
  * @throws RangeError on an empty sample or p outside (0, 1]: a quantile of nothing is a defect of the caller
  */
-export function quantile(sorted: readonly number[], p: number): number {
+export function quantileOf(sorted: readonly number[], p: number): number {
   if (!(p > 0 && p <= 1)) throw new RangeError(`p must be in (0, 1], not ${p}`);
   const value = sorted[rankOf(p, sorted.length) - 1];
   if (value === undefined) throw new RangeError('a quantile of no samples');
@@ -44,29 +44,29 @@ export function quantile(sorted: readonly number[], p: number): number {
 /** The summary of a sample in any order; undefined where there is none. */
 export function summarize(samples: readonly number[]): Summary | undefined {
   if (samples.length === 0) return undefined;
-  const sorted = ascending(samples);
+  const sorted = sortAscending(samples);
   return {
-    min: quantile(sorted, Number.MIN_VALUE),
-    p50: quantile(sorted, 0.5),
-    p95: quantile(sorted, 0.95),
-    p99: quantile(sorted, 0.99),
-    max: quantile(sorted, 1),
+    min: quantileOf(sorted, Number.MIN_VALUE),
+    p50: quantileOf(sorted, 0.5),
+    p95: quantileOf(sorted, 0.95),
+    p99: quantileOf(sorted, 0.99),
+    max: quantileOf(sorted, 1),
     // Summed in ascending order: the same samples give the same bits, whatever their original order.
     mean: sorted.reduce((sum, x) => sum + x, 0) / sorted.length,
   };
 }
 
 /** Median by nearest rank (the lower of the two middle values of an even sample). */
-export function median(samples: readonly number[]): number {
-  return quantile(ascending(samples), 0.5);
+export function medianOf(samples: readonly number[]): number {
+  return quantileOf(sortAscending(samples), 0.5);
 }
 
 /** The largest of any number of values, −Infinity of none. `Math.max(...values)` ends the process above about 100,000. */
-export function largest(values: readonly number[]): number {
+export function largestOf(values: readonly number[]): number {
   return values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
 }
 
 /** The smallest of any number of values, Infinity of none. */
-export function smallest(values: readonly number[]): number {
+export function smallestOf(values: readonly number[]): number {
   return values.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY);
 }

@@ -2,13 +2,13 @@
 const DIGITS = 6;
 
 /** A number as reports carry it: integers as they are, others to six significant digits. */
-export function round(value: number): number {
+export function roundFigure(value: number): number {
   return Number.isInteger(value) ? value : Number(value.toPrecision(DIGITS));
 }
 
 /** The same value with every number in it rounded. */
 export function roundNumbers<T>(value: T): T {
-  if (typeof value === 'number') return round(value) as T;
+  if (typeof value === 'number') return roundFigure(value) as T;
   if (Array.isArray(value)) return value.map(roundNumbers) as T;
   if (typeof value === 'object' && value !== null) {
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, roundNumbers(inner)])) as T;

@@ -86,7 +86,7 @@ async function valuesHeld(
   { environment, signal }: ClosingContext,
   keys: readonly ClosingKey[],
 ): Promise<ReadonlyMap<string, string | null>> {
-  const read = async ({ key, encoding }: ClosingKey) => {
+  const readClosingKey = async ({ key, encoding }: ClosingKey) => {
     const { id } = await masterWithKey(environment, key);
     return rawValueOf(await (await environment.admin(id)).getBuffer(key), encoding);
   };
@@ -95,7 +95,7 @@ async function valuesHeld(
     keys.map(async (key) => {
       const wait = { boundMs: STORED_BOUND_MS, signal };
       const isHeld = async () => {
-        held.set(key.key, await read(key));
+        held.set(key.key, await readClosingKey(key));
         return held.get(key.key) === key.value;
       };
       await waitUntil(`${key.key} on its master`, isHeld, wait).catch(() => signal.throwIfAborted());

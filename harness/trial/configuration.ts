@@ -40,7 +40,7 @@ export async function openConfigurationTrial(
   const startedUs = clock.nowUs();
   const file = `trials/${configuration.id}-1/events.jsonl`;
   const recorder = openRecorder(join(dir, file));
-  const record = (status: TrialRecord['status'], reason?: string): TrialRecord => ({
+  const trialRecord = (status: TrialRecord['status'], reason?: string): TrialRecord => ({
     drill: configuration.id,
     trial: 1,
     status,
@@ -73,10 +73,10 @@ export async function openConfigurationTrial(
         }
         await probeAll('end');
         await recorder.close();
-        return record('completed');
+        return trialRecord('completed');
       } catch (error) {
         await recorder.close().catch(() => undefined);
-        return record('failed', error instanceof Error ? error.message : String(error));
+        return trialRecord('failed', error instanceof Error ? error.message : String(error));
       }
     },
   };

@@ -89,7 +89,12 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
 function openInjections({ environment, recorder, clock, progress, signal }: FaultScheduleOptions) {
   const unhealed = new Set<{ readonly scheduled: ScheduledFault; readonly heal: () => Promise<void> }>();
 
-  const event = (scheduled: ScheduledFault, phase: FaultEvent['phase'], node?: string, detail?: string) =>
+  const faultEvent = (
+    scheduled: ScheduledFault,
+    phase: FaultEvent['phase'],
+    node?: string,
+    detail?: string,
+  ) =>
     recorder.record({
       type: 'fault',
       fault: scheduled.fault,
@@ -106,23 +111,24 @@ function openInjections({ environment, recorder, clock, progress, signal }: Faul
     progress(`${scheduled.fault} ${nodes.join(', ')}`.trimEnd());
     await lag?.hold();
     const hit: readonly (string | undefined)[] = nodes.length === 0 ? [undefined] : nodes;
-    await allSettledOrThrow(hit.map((node) => inject(scheduled, node)));
+    await allSettledOrThrow(hit.map((node) => injectFault(scheduled, node)));
     await lag?.onFault((await stateOf(environment, nodes[0] ?? '')) === 'stopped');
     return nodes;
   }
 
-  async function inject(scheduled: ScheduledFault, node: string | undefined): Promise<void> {
+  async function injectFault(scheduled: ScheduledFault, node: string | undefined): Promise<void> {
     const fault = faultById(scheduled.fault);
-    event(scheduled, 'inject', node);
+    faultEvent(scheduled, 'inject', node);
     const injecting = fault.inject(environment, node ?? '', signal).then((injection) => {
-      event(scheduled, 'injected', node, injection.detail);
+      faultEvent(scheduled, 'injected', node, injection.detail);
       return injection;
     });
     // From now on it may take effect, even if its completion is never observed.
-    const tell = (phase: FaultEvent['phase'], detail?: string) => event(scheduled, phase, node, detail);
-    const undo = async () => (await fault.undo?.(environment, node ?? '')) ?? false;
-    const open = { scheduled, heal: runOnce(() => heal().then(() => void unhealed.delete(open))) };
-    const heal = () => healInjection(injecting, undo, tell);
+    const recordPhase = (phase: FaultEvent['phase'], detail?: string) =>
+      faultEvent(scheduled, phase, node, detail);
+    const undoFault = async () => (await fault.undo?.(environment, node ?? '')) ?? false;
+    const open = { scheduled, heal: runOnce(() => healFault().then(() => void unhealed.delete(open))) };
+    const healFault = () => healInjection(injecting, undoFault, recordPhase);
     unhealed.add(open);
     await injecting;
   }
@@ -219,9 +225,10 @@ async function awaitSuccessor(
 ): Promise<void> {
   const { cluster, topology } = environment;
   if (cluster === undefined || target !== 'master') return;
-  const served = async () => (await cluster.shards()).length === topology.environment.topology.masters;
+  const allShardsServed = async () =>
+    (await cluster.shards()).length === topology.environment.topology.masters;
   const bound = { boundMs: recoveryBoundMs, signal };
-  await waitUntil('every shard to have a master again', served, bound).catch((error: unknown) => {
+  await waitUntil('every shard to have a master again', allShardsServed, bound).catch((error: unknown) => {
     if (signal.aborted || !(error instanceof KitError)) throw error;
   });
 }

@@ -24,8 +24,8 @@ export async function readAllNodes(
     for (const id of nodes) {
       const redis = await environment.admin(id);
       const [role] = (await redis.call('ROLE')) as readonly [string];
-      for (const batch of batches(keys)) {
-        const values = await read(redis, batch, shard);
+      for (const batch of batchesOf(keys)) {
+        const values = await readNode(redis, batch, shard);
         history.recorder.record({
           type: 'final',
           node: id,
@@ -69,7 +69,7 @@ async function groupsOf(environment: Environment, keys: readonly WrittenKey[]): 
 }
 
 /** A node of a cluster takes one key per command, and a replica only after READONLY. */
-async function read(
+async function readNode(
   redis: Redis,
   keys: readonly WrittenKey[],
   shard: string | undefined,
@@ -88,7 +88,7 @@ export async function expiriesOf(
   for (const { master, keys } of await groupsOf(environment, written)) {
     if (master === undefined) continue;
     const redis = await environment.admin(master);
-    for (const batch of batches(keys)) {
+    for (const batch of batchesOf(keys)) {
       const times = await Promise.all(batch.map(({ key }) => redis.pttl(key)));
       for (const [i, { key }] of batch.entries()) {
         const ttlMs = times[i] ?? ABSENT;
@@ -105,7 +105,7 @@ export async function removeKeys(environment: Environment, written: readonly Wri
   for (const { shard, master, keys } of await groupsOf(environment, written)) {
     if (master === undefined) continue;
     const redis = await environment.admin(master);
-    for (const batch of batches(keys)) {
+    for (const batch of batchesOf(keys)) {
       if (shard === undefined) await redis.unlink(batch.map(({ key }) => key));
       else await Promise.all(batch.map(({ key }) => redis.unlink(key)));
     }
@@ -120,6 +120,6 @@ export function rawValueOf(stored: Buffer | null, encoding: WrittenKey['encoding
   return decoded.ok ? logicalValue(String(decoded.value)) : `undecodable: ${decoded.reason}`;
 }
 
-function* batches<T>(items: readonly T[]): Generator<readonly T[]> {
+function* batchesOf<T>(items: readonly T[]): Generator<readonly T[]> {
   for (let from = 0; from < items.length; from += BATCH) yield items.slice(from, from + BATCH);
 }

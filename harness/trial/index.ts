@@ -29,7 +29,7 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
   const { drill, trial, environment, clock, seed } = request;
   const startedUs = clock.nowUs();
   const files: string[] = [];
-  const record = (status: TrialRecord['status'], reason?: string): TrialRecord => ({
+  const trialRecord = (status: TrialRecord['status'], reason?: string): TrialRecord => ({
     drill: drill.id,
     trial,
     status,
@@ -44,11 +44,11 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
 
   // 1. A drill that this environment does not support is not measured, and not faked.
   const obstacle = obstacleTo(drill, environment);
-  if (obstacle !== undefined) return record('not-measured', obstacle);
+  if (obstacle !== undefined) return trialRecord('not-measured', obstacle);
 
   // 2. A trial in an unhealthy environment would observe the faults of the previous one.
   const problem = await problemBefore(request);
-  if (problem !== undefined) return record('not-measured', problem);
+  if (problem !== undefined) return trialRecord('not-measured', problem);
 
   // 3. A trial ends on the drill's bound, on Ctrl-C, or when a history cannot be written.
   const bound = openTimeLimit(request);
@@ -63,13 +63,13 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
     await runWorkload(request, { recorder, signal: bound.signal, historyPath });
     // 5. Close the history: events that could not be written were not measured.
     await recorder.close();
-    const completed = record('completed');
+    const completed = trialRecord('completed');
     for (const line of writeGapLines(request, completed)) request.progress?.(line);
     return completed;
   } catch (error) {
     const cause: unknown = bound.signal.aborted ? bound.signal.reason : error;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    return record(cause instanceof TrialBound ? 'not-measured' : 'failed', reason);
+    return trialRecord(cause instanceof TrialBound ? 'not-measured' : 'failed', reason);
   } finally {
     bound.release();
     await recorder.close().catch(() => undefined);
@@ -124,15 +124,15 @@ async function runWorkload(
 function openTimeLimit({ drill, signal: asked }: TrialRequest) {
   const controller = new AbortController();
   const abort = (reason: Error) => controller.abort(reason);
-  const late = () =>
+  const onTimeLimit = () =>
     abort(new TrialBound(`timed out after ${drill.boundMs} ms, the time limit of the drill`));
-  const interrupted = () => abort(new TrialBound('interrupted'));
-  const timer = setTimeout(late, drill.boundMs);
-  asked?.addEventListener('abort', interrupted, { once: true });
-  if (asked?.aborted) interrupted();
+  const onInterrupt = () => abort(new TrialBound('interrupted'));
+  const timer = setTimeout(onTimeLimit, drill.boundMs);
+  asked?.addEventListener('abort', onInterrupt, { once: true });
+  if (asked?.aborted) onInterrupt();
   const release = () => {
     clearTimeout(timer);
-    asked?.removeEventListener('abort', interrupted);
+    asked?.removeEventListener('abort', onInterrupt);
   };
   return { signal: controller.signal, abort, release };
 }

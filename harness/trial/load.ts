@@ -51,10 +51,10 @@ async function runGenerators(context: TrialContext, workload: GeneratedWorkload)
     // 1. Generators connect and prepare.
     for (const client of drill.clients) generators.push(startGenerator(context, workload, client));
     const watched = failFastWait(generators, context);
-    const all = <T>(ask: (generator: GeneratorThread) => Promise<T>) => Promise.all(generators.map(ask));
+    const askAll = <T>(ask: (generator: GeneratorThread) => Promise<T>) => Promise.all(generators.map(ask));
     const ready = await watched(
       'the generators to be ready',
-      all((generator) => generator.ready),
+      askAll((generator) => generator.ready),
       READY_BOUND_MS,
     );
     for (const { threads } of ready) context.machine.watch(threads);
@@ -67,7 +67,7 @@ async function runGenerators(context: TrialContext, workload: GeneratedWorkload)
       // 3a. Without faults: the workload runs to its own end.
       await watched(
         'the workload to end',
-        all(({ finished }) => finished),
+        askAll(({ finished }) => finished),
       );
     } else {
       // 3b. Faults strike and are healed; the load continues after the recovery, until the topology is healthy.
@@ -79,13 +79,13 @@ async function runGenerators(context: TrialContext, workload: GeneratedWorkload)
     // 4. Is each client served, now that the topology is healthy?
     await watched(
       'the closing phase',
-      all((generator) => closeGenerator(context, generator)),
+      askAll((generator) => closeGenerator(context, generator)),
     );
 
     // 5. Load ends.
     const written = await watched(
       'the generators to stop',
-      all((generator) => generator.stop(DRAIN_MS)),
+      askAll((generator) => generator.stop(DRAIN_MS)),
     );
 
     // 6. The raw nodes are read, the keys removed.

@@ -10,23 +10,23 @@ import { mastersOf } from './current-masters.ts';
 export async function startMasterProxies(environment: Environment): Promise<MasterProxy & AsyncDisposable> {
   const masters = await mastersOf(environment);
   const proxies: FaultProxy[] = [];
-  const end = async () => void (await Promise.all(proxies.map((proxy) => proxy[Symbol.asyncDispose]())));
+  const endAll = async () => void (await Promise.all(proxies.map((proxy) => proxy[Symbol.asyncDispose]())));
   try {
     for (const { address } of masters)
       proxies.push(await startProxy(address, listenOptions(environment, address)));
   } catch (error) {
-    await end();
+    await endAll();
     throw error;
   }
-  const each = async (act: (proxy: FaultProxy) => Promise<void>) =>
+  const forEachProxy = async (act: (proxy: FaultProxy) => Promise<void>) =>
     void (await Promise.all(proxies.map(act)));
   return {
     addresses: proxies.map(({ address }) => address),
     ...(environment.cluster !== undefined && { natMap: mapOf(masters, proxies) }),
-    add: (name, toxic) => each((proxy) => proxy.add(name, toxic)),
-    remove: (name) => each((proxy) => proxy.remove(name)),
-    down: () => each((proxy) => proxy.down()),
-    reset: () => each((proxy) => proxy.reset()),
+    add: (name, toxic) => forEachProxy((proxy) => proxy.add(name, toxic)),
+    remove: (name) => forEachProxy((proxy) => proxy.remove(name)),
+    down: () => forEachProxy((proxy) => proxy.down()),
+    reset: () => forEachProxy((proxy) => proxy.reset()),
     async traffic() {
       const counted = await Promise.all(proxies.map((proxy) => proxy.traffic()));
       return {
@@ -34,7 +34,7 @@ export async function startMasterProxies(environment: Environment): Promise<Mast
         bytes: counted.reduce((sum, { bytes }) => sum + bytes, 0),
       };
     },
-    [Symbol.asyncDispose]: end,
+    [Symbol.asyncDispose]: endAll,
   };
 }
 

@@ -25,7 +25,7 @@ export async function watchReturn(
 ): Promise<void> {
   const endUs = clock.nowUs() + boundMs * 1_000;
   for (let isReplica = false; !isReplica && clock.nowUs() < endUs; ) {
-    const seen = await probe(environment, node).catch((error: Error) => ({
+    const seen = await probeNode(environment, node).catch((error: Error) => ({
       role: null,
       writable: false,
       error: error.message.slice(0, 100),
@@ -43,7 +43,7 @@ export async function watchReturn(
   }
 }
 
-async function probe(environment: Environment, node: string) {
+async function probeNode(environment: Environment, node: string) {
   const admin = await environment.admin(node);
   const [role] = (await admin.call('ROLE')) as readonly unknown[];
   const refusal = await admin.set(PROBE_KEY, node, 'PX', PROBE_TTL_MS).then(

@@ -6,7 +6,7 @@ import { startCaller } from '../workloads/calls/child.ts';
 import { loadClient } from '../workloads/client-module.ts';
 import { type ClosingKey, closingReads, closingWrites } from '../workloads/closing.ts';
 import { adaptCache, type CacheOverrides, openKit } from '../workloads/kit.ts';
-import { seeded } from '../workloads/random.ts';
+import { seededRandom } from '../workloads/random.ts';
 import type { MasterProxy, ScriptContext, ScriptedWorkload } from '../workloads/scripted/script.ts';
 import { closeClient } from './closing.ts';
 import type { TrialContext } from './context.ts';
@@ -72,7 +72,7 @@ function scriptOf(
   return {
     ...{ environment, clock, parameters, tag, spec, client, signal },
     shared: environment.substrate === 'external',
-    random: seeded(seed, workload.name),
+    random: seededRandom(seed, workload.name),
     record: recorder.record,
     expect: (id, what, seen) => recorder.record({ type: 'expect', id, what, ...seen, atUs: clock.nowUs() }),
     open(overrides = {}, through): Cache {

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
-import { comparison } from '../assembly/comparison.ts';
+import { assembleComparison } from '../assembly/comparison.ts';
 import { liveness } from '../checkers/liveness.ts';
 import { recovery } from '../checkers/recovery.ts';
 import { MAX_HISTORY_BYTES } from '../evidence/limits.ts';
@@ -30,7 +30,7 @@ export function writeGapLines(
         ...checker.check(history, { ...context, client }),
       })),
     );
-    return comparison([drill.id], results).map((row) => `${row.client}: write gap ${formatGap(row)}`);
+    return assembleComparison([drill.id], results).map((row) => `${row.client}: write gap ${formatGap(row)}`);
   } catch (error) {
     if (error instanceof KitError) return [];
     throw error;

@@ -41,7 +41,7 @@ export function clientSpec(
   settings: EnvironmentConfig['client'],
   module?: string,
 ): ClientSpec {
-  const plain = (who: ClientEndpoints['app']) => ({
+  const plainCredentials = (who: ClientEndpoints['app']) => ({
     username: who.username,
     password: who.password.reveal(),
   });
@@ -56,8 +56,8 @@ export function clientSpec(
     ...(endpoints.db !== undefined && { db: endpoints.db }),
     ...(endpoints.shared && { shared: endpoints.shared }),
     ...(endpoints.natMap && { natMap: endpoints.natMap }),
-    app: plain(endpoints.app),
-    sentinel: plain(endpoints.sentinel),
+    app: plainCredentials(endpoints.app),
+    sentinel: plainCredentials(endpoints.sentinel),
     ...(tls && {
       tls: {
         ca: tls.ca,

@@ -19,14 +19,14 @@ export async function loadClient({ module }: { readonly module?: string }): Prom
   if (module === undefined) return ownClient;
   const loaded = (await import(module).catch((cause: unknown) => {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw invalid(module, `cannot be loaded: ${reason}`, cause);
+    throw invalidModule(module, `cannot be loaded: ${reason}`, cause);
   })) as Partial<ClientModule>;
   const missing = Object.keys(ownClient).filter((name) => !Object.hasOwn(loaded, name));
-  if (missing.length > 0) throw invalid(module, `does not export ${missing.join(', ')}`);
+  if (missing.length > 0) throw invalidModule(module, `does not export ${missing.join(', ')}`);
   return loaded as ClientModule;
 }
 
-function invalid(module: string, problem: string, cause?: unknown): KitError {
+function invalidModule(module: string, problem: string, cause?: unknown): KitError {
   return new KitError(`the client module ${problem}`, {
     code: 'CLIENT_MODULE_INVALID',
     where: module,

@@ -49,7 +49,7 @@ export function closingWrites(
         value: `${kind}-${i}`,
       };
     });
-  const write = async (
+  const writeKey = async (
     kind: string,
     count: number,
     send: (keys: readonly ClosingKey[]) => Promise<{ readonly source: string }>,
@@ -58,11 +58,15 @@ export function closingWrites(
     const answer = await withTimeout(kind, send(keys), { boundMs }).then(({ source }) => source, errorName);
     return { kind, keys, answer };
   };
-  const first = (keys: readonly ClosingKey[]) => keys[0] as ClosingKey;
+  const firstOf = (keys: readonly ClosingKey[]) => keys[0] as ClosingKey;
   return Promise.all([
-    write('set', 1, (keys) => adapter.set(first(keys).name, first(keys).value, 'async')),
-    write('setMany', BATCH, (keys) => adapter.setMany(new Map(keys.map(({ name, value }) => [name, value])))),
-    write('getOrCompute', 1, (keys) => adapter.getOrCompute(first(keys).name, async () => first(keys).value)),
+    writeKey('set', 1, (keys) => adapter.set(firstOf(keys).name, firstOf(keys).value, 'async')),
+    writeKey('setMany', BATCH, (keys) =>
+      adapter.setMany(new Map(keys.map(({ name, value }) => [name, value]))),
+    ),
+    writeKey('getOrCompute', 1, (keys) =>
+      adapter.getOrCompute(firstOf(keys).name, async () => firstOf(keys).value),
+    ),
   ]);
 }
 
@@ -72,7 +76,7 @@ export function closingReads(
   names: readonly string[],
   boundMs: number,
 ): Promise<readonly ClosingRead[]> {
-  const read = async (
+  const readKey = async (
     kind: string,
     asked: readonly string[],
     send: () => Promise<{ readonly source: string; readonly values: readonly (string | null)[] }>,
@@ -81,19 +85,19 @@ export function closingReads(
       ({ source, values }) => ({ kind, names: asked, answer: source, values }),
       (error: unknown) => ({ kind, names: asked, answer: errorName(error), values: [] }),
     );
-  const one = (kind: string, name: string, send: () => ReturnType<Adapter['get']>) =>
-    read(kind, [name], async () => {
+  const oneOperation = (kind: string, name: string, send: () => ReturnType<Adapter['get']>) =>
+    readKey(kind, [name], async () => {
       const { source, value = null } = await send();
       return { source, values: [value] };
     });
   const [single = '', computed = ''] = [names[0], names.at(-1)];
   return Promise.all([
-    one('get', single, () => adapter.get(single)),
-    read('getMany', names, async () => {
+    oneOperation('get', single, () => adapter.get(single)),
+    readKey('getMany', names, async () => {
       const { source, values = [] } = await adapter.getMany(names);
       return { source, values };
     }),
-    one('getOrCompute', computed, () => adapter.getOrCompute(computed, async () => 'loaded')),
+    oneOperation('getOrCompute', computed, () => adapter.getOrCompute(computed, async () => 'loaded')),
   ]);
 }
 

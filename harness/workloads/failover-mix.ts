@@ -5,12 +5,12 @@
  * to a few keys with a tag that must occur once: a repeated one is visible in the final read. INCR and APPEND use the
  * client's connection and bypass cache and fallback.
  */
-import { type GeneratorContext, generated } from './generated.ts';
+import { defineWorkload, type GeneratorContext } from './generated.ts';
 import type { PlannedOperation } from './issuer.ts';
 import type { Lane } from './open-loop.ts';
 import { openLoop } from './open-loop.ts';
 import type { Resolved } from './parameters.ts';
-import { padded } from './values.ts';
+import { padValue } from './values.ts';
 
 /** Number of latest acknowledged writes that reads choose from. */
 const READ_BACK = 2_000;
@@ -39,17 +39,17 @@ const defaults = {
 
 type Context = GeneratorContext<Resolved<typeof defaults>>;
 
-export const failoverMix = generated({
+export const failoverMix = defineWorkload({
   name: 'failover-mix',
   finalRead: true,
   defaults,
   async run(context: Context) {
     const { clock, issuer, random, startUs, stopped } = context;
-    await openLoop({ lanes: lanes(context), clock, issuer, random, startUs, stopped });
+    await openLoop({ lanes: planLanes(context), clock, issuer, random, startUs, stopped });
   },
 });
 
-function lanes(context: Context): readonly Lane[] {
+function planLanes(context: Context): readonly Lane[] {
   const { adapter, tag, parameters, durableWrites, random } = context;
   const acknowledged: string[] = [];
   let written = 0;
@@ -65,7 +65,7 @@ function lanes(context: Context): readonly Lane[] {
       key,
       value,
       durability,
-      send: () => adapter.set(key, padded(value, parameters.valueBytes), durability),
+      send: () => adapter.set(key, padValue(value, parameters.valueBytes), durability),
       onOk: (answer) => {
         if (answer.source === 'redis') acknowledged[n % READ_BACK] = key;
       },

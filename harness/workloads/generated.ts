@@ -43,7 +43,7 @@ export interface GeneratedWorkload {
 }
 
 /** A generated workload whose code sees its own parameters by name. */
-export function generated<const P extends Parameters>(
+export function defineWorkload<const P extends Parameters>(
   workload: Pick<GeneratedWorkload, 'name' | 'finalRead'> & {
     readonly defaults: P;
     prepare?(context: GeneratorContext<Resolved<P>>): Promise<void>;

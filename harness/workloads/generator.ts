@@ -13,7 +13,7 @@ import type { GeneratedWorkload, GeneratorContext } from './generated.ts';
 import { Issuer } from './issuer.ts';
 import { type LatenessMeter, latenessMeter } from './lateness.ts';
 import type { FromGenerator, GeneratorSetup, Port, ToGenerator } from './protocol.ts';
-import { seeded } from './random.ts';
+import { seededRandom } from './random.ts';
 import { schedstatPath } from './schedstat-path.ts';
 
 /** A client that does not reach a healthy master within this time fails the trial; this is not an effect of a fault. */
@@ -159,7 +159,7 @@ class Generator {
       issuer: this.#issuer,
       record: this.#recorder.record,
       stopped: this.#stopping.signal,
-      random: seeded(seed, `${workload}/${spec.client}`),
+      random: seededRandom(seed, `${workload}/${spec.client}`),
       ...{ startUs, parameters, durableWrites, tag },
     };
   }

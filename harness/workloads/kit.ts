@@ -27,7 +27,7 @@ export function adaptCache(cache: Cache, onEvent: ClientEventSink): Adapter {
   const connection = cache.connection;
   if (connection === undefined) throw new Error('a cache on Redis has a connection');
   const physicalKey = (key: string) => cache.physicalKey(key);
-  const direct = async (command: string, key: string, ...args: readonly string[]): Promise<Answer> => ({
+  const sendDirect = async (command: string, key: string, ...args: readonly string[]): Promise<Answer> => ({
     source: 'redis',
     value: String(await connection.call(command, physicalKey(key), ...args)),
   });
@@ -40,14 +40,14 @@ export function adaptCache(cache: Cache, onEvent: ClientEventSink): Adapter {
       await cache.ping();
     },
     async set(key, value, durability) {
-      return receipt(await cache.set(key, value, { durability }));
+      return receiptAnswer(await cache.set(key, value, { durability }));
     },
     async get(key) {
       const lookup = await cache.lookup<string>(key);
       return { source: lookup.source, value: lookup.found ? lookup.value : null };
     },
-    incr: (key) => direct('INCR', key),
-    append: (key, text) => direct('APPEND', key, text),
+    incr: (key) => sendDirect('INCR', key),
+    append: (key, text) => sendDirect('APPEND', key, text),
     async getMany(keys) {
       const lookups = await cache.lookupMany<string>(keys);
       const source = [...lookups.values()].some((lookup) => lookup.source === 'memory') ? 'memory' : 'redis';
@@ -57,7 +57,7 @@ export function adaptCache(cache: Cache, onEvent: ClientEventSink): Adapter {
       });
       return { source, value: hitsOf(values), values };
     },
-    setMany: async (entries) => receipt(await cache.setMany(entries)),
+    setMany: async (entries) => receiptAnswer(await cache.setMany(entries)),
     async getOrCompute(key, load) {
       const { source, value } = await cache.getOrComputeEntry(key, load);
       return { source, value };
@@ -122,7 +122,13 @@ export function openKit(
   return openCache({ ...common, mode: 'standalone', address });
 }
 
-function receipt({ source, replicas }: { source: 'redis' | 'memory' | 'none'; replicas?: number }): Answer {
+function receiptAnswer({
+  source,
+  replicas,
+}: {
+  source: 'redis' | 'memory' | 'none';
+  replicas?: number;
+}): Answer {
   if (source === 'none') throw new Error('no tier accepted the write');
   return { source, ...(replicas !== undefined && { replicas }) };
 }
@@ -141,10 +147,10 @@ function kitFailure(_kind: OperationKind, error: unknown): Failure {
 function flattenData(
   fields: Readonly<Record<string, unknown>>,
 ): Record<string, string | number | boolean | null> {
-  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, scalar(value)]));
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, scalarOf(value)]));
 }
 
-function scalar(value: unknown): string | number | boolean | null {
+function scalarOf(value: unknown): string | number | boolean | null {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
   if (value !== null && typeof value === 'object' && 'host' in value && 'port' in value) {
     return `${value.host}:${value.port}`;

@@ -27,7 +27,7 @@ export function latenessMeter(
   const observe = (name: string, data: Readonly<Record<string, number>>) =>
     record({ type: 'observe', from: 'workload', name, client, atUs: clock.nowUs(), data });
   const flush = () => {
-    if (second.length > 0) observe('lateness', summary(second));
+    if (second.length > 0) observe('lateness', summarizeLateness(second));
     second = [];
     if (Number.isFinite(loop.max) && loop.max > 0) {
       // It measures from tick to tick: the resolution is part of each value.
@@ -48,16 +48,21 @@ export function latenessMeter(
       clearInterval(timer);
       flush();
       loop.disable();
-      if (all.length > 0) observe('lateness-total', summary(all));
+      if (all.length > 0) observe('lateness-total', summarizeLateness(all));
     },
   };
 }
 
 /** Nearest-rank percentiles of microseconds, in milliseconds. */
-function summary(microseconds: readonly number[]): Readonly<Record<string, number>> {
+function summarizeLateness(microseconds: readonly number[]): Readonly<Record<string, number>> {
   const sorted = Float64Array.from(microseconds).sort();
-  const at = (p: number) => sorted[Math.max(0, Math.ceil(p * sorted.length) - 1)] as number;
-  return { p50Ms: toMs(at(0.5)), p99Ms: toMs(at(0.99)), maxMs: toMs(at(1)), n: sorted.length };
+  const quantileAt = (p: number) => sorted[Math.max(0, Math.ceil(p * sorted.length) - 1)] as number;
+  return {
+    p50Ms: toMs(quantileAt(0.5)),
+    p99Ms: toMs(quantileAt(0.99)),
+    maxMs: toMs(quantileAt(1)),
+    n: sorted.length,
+  };
 }
 
 function toMs(microseconds: number): number {

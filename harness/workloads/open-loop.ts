@@ -43,17 +43,17 @@ export function openLoop(options: OpenLoopOptions): Promise<void> {
       stopped.removeEventListener('abort', end);
       resolve();
     };
-    const turn = () => {
+    const sendDue = () => {
       while (dueUs <= clock.nowUs() && dueUs < endUs && !stopped.aborted) {
-        const operation = draw(lanes, perSecond, random).next();
+        const operation = drawLane(lanes, perSecond, random).next();
         if (operation !== undefined) void options.issuer.issue(Math.round(dueUs), operation);
         dueUs += gapUs();
       }
       if (dueUs >= endUs || stopped.aborted) end();
-      else timer = setTimeout(turn, Math.max(0, (dueUs - clock.nowUs()) / 1_000));
+      else timer = setTimeout(sendDue, Math.max(0, (dueUs - clock.nowUs()) / 1_000));
     };
     stopped.addEventListener('abort', end);
-    turn();
+    sendDue();
   });
 }
 
@@ -61,7 +61,7 @@ export function openLoop(options: OpenLoopOptions): Promise<void> {
  * Draws a lane by its share of the rate: the union of Poisson processes is one Poisson process whose events are drawn
  * this way.
  */
-function draw(lanes: readonly Lane[], perSecond: number, random: Random): Lane {
+function drawLane(lanes: readonly Lane[], perSecond: number, random: Random): Lane {
   let point = random.next() * perSecond;
   for (const lane of lanes) {
     point -= lane.perSecond;

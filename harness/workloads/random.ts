@@ -15,7 +15,7 @@ export interface Random {
   shuffle<T>(items: readonly T[]): T[];
 }
 
-export function seeded(seed: number, stream = ''): Random {
+export function seededRandom(seed: number, stream = ''): Random {
   let mix = seed >>> 0;
   // The name makes independent streams from one seed: each client and purpose has its own.
   for (const character of stream) mix = Math.imul(mix ^ character.charCodeAt(0), 0x01000193) >>> 0;
@@ -37,17 +37,17 @@ export function seeded(seed: number, stream = ''): Random {
     c |= 0;
     return (t >>> 0) / 4294967296;
   };
-  const int = (below: number) => Math.floor(next() * below);
+  const nextInt = (below: number) => Math.floor(next() * below);
   return {
     next,
-    int,
+    int: nextInt,
     exponential: (mean) => -Math.log(1 - next()) * mean,
     normal: () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()),
-    pick: <T>(items: readonly T[]) => items[int(items.length)] as T,
+    pick: <T>(items: readonly T[]) => items[nextInt(items.length)] as T,
     shuffle: <T>(items: readonly T[]) => {
       const shuffled = [...items];
       for (let i = shuffled.length - 1; i > 0; i--) {
-        const j = int(i + 1);
+        const j = nextInt(i + 1);
         [shuffled[i], shuffled[j]] = [shuffled[j] as T, shuffled[i] as T];
       }
       return shuffled;

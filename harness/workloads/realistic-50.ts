@@ -4,10 +4,10 @@
  */
 
 import { simulatedBackend } from './backend.ts';
-import { generated, markWindow } from './generated.ts';
+import { defineWorkload, markWindow } from './generated.ts';
 import { vectorKey } from './vector-key.ts';
 
-export const realistic50 = generated({
+export const realistic50 = defineWorkload({
   name: 'realistic-50',
   finalRead: false,
   defaults: { queries: 50, catalogue: 10, backendFastestMs: 120, backendSlowestMs: 180, deadlineMs: 1_000 },

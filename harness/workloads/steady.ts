@@ -8,12 +8,12 @@
  * mark `window` gives the measured time.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type GeneratorContext, generated, markWindow } from './generated.ts';
+import { defineWorkload, type GeneratorContext, markWindow } from './generated.ts';
 import type { PlannedOperation } from './issuer.ts';
 import { openLoop } from './open-loop.ts';
 import type { Resolved } from './parameters.ts';
-import { padded, valueBytes } from './values.ts';
-import { zipf } from './zipf.ts';
+import { padValue, valueBytes } from './values.ts';
+import { zipfSampler } from './zipf.ts';
 
 const defaults = {
   durationMs: 8_000,
@@ -40,7 +40,7 @@ const defaults = {
 
 type Context = GeneratorContext<Resolved<typeof defaults>>;
 
-export const steady = generated({
+export const steady = defineWorkload({
   name: 'steady',
   finalRead: false,
   defaults,
@@ -50,7 +50,7 @@ export const steady = generated({
     const warmed = Math.ceil(catalogue.size * context.parameters.warmedShare);
     markWindow(context, 'phase', { phase: 'warm' });
     for (let from = 0; from < warmed; from += context.parameters.batch) {
-      const ranks = range(from, Math.min(warmed, from + context.parameters.batch));
+      const ranks = rangeOf(from, Math.min(warmed, from + context.parameters.batch));
       const sets = ranks.map((rank) => issuer.issueUnscheduled({ ...catalogue.set(rank), phase: 'warm' }));
       await Promise.all(sets);
       const { warmSetsPerSecond } = context.parameters;
@@ -65,22 +65,22 @@ export const steady = generated({
   async run(context) {
     const { clock, issuer, random, startUs, stopped, parameters } = context;
     const catalogue = catalogueOf(context);
-    const rank = zipf(catalogue.size, parameters.zipfExponent, random);
-    const ranks = () => distinct(rank, Math.min(parameters.batch, catalogue.size));
+    const rank = zipfSampler(catalogue.size, parameters.zipfExponent, random);
+    const drawRanks = () => drawDistinct(rank, Math.min(parameters.batch, catalogue.size));
     const warmUpEndUs = startUs + parameters.warmUpMs * 1_000;
     const endUs = startUs + (parameters.warmUpMs + parameters.durationMs) * 1_000;
-    const phased = (operation: PlannedOperation): PlannedOperation => ({
+    const withPhase = (operation: PlannedOperation): PlannedOperation => ({
       ...operation,
       deadlineMs: parameters.deadlineMs,
       phase: clock.nowUs() < warmUpEndUs ? 'warm-up' : 'steady',
     });
     markWindow(context, 'window', { startUs: warmUpEndUs, endUs });
     const lanes = [
-      { perSecond: parameters.getsPerSecond, next: () => phased(catalogue.get(rank())) },
-      { perSecond: parameters.setsPerSecond, next: () => phased(catalogue.set(rank())) },
-      { perSecond: parameters.getManysPerSecond, next: () => phased(catalogue.getMany(ranks())) },
-      { perSecond: parameters.setManysPerSecond, next: () => phased(catalogue.setMany(ranks())) },
-      { perSecond: parameters.getOrComputesPerSecond, next: () => phased(catalogue.getOrCompute(rank())) },
+      { perSecond: parameters.getsPerSecond, next: () => withPhase(catalogue.get(rank())) },
+      { perSecond: parameters.setsPerSecond, next: () => withPhase(catalogue.set(rank())) },
+      { perSecond: parameters.getManysPerSecond, next: () => withPhase(catalogue.getMany(drawRanks())) },
+      { perSecond: parameters.setManysPerSecond, next: () => withPhase(catalogue.setMany(drawRanks())) },
+      { perSecond: parameters.getOrComputesPerSecond, next: () => withPhase(catalogue.getOrCompute(rank())) },
     ];
     await openLoop({ lanes, clock, issuer, random, startUs, endUs, stopped });
     await issuer.drain(2_000);
@@ -92,22 +92,22 @@ function catalogueOf(context: Context) {
   const { adapter, issuer, tag, random } = context;
   const { parameters } = context;
   const size = parameters.catalogue;
-  const key = (rank: number) => `s:${tag}:`.padEnd(30, '0') + String(rank).padStart(6, '0');
-  const value = (rank: number) => padded(`s${rank}`, valueBytes(random, parameters.maxValueBytes));
+  const keyOf = (rank: number) => `s:${tag}:`.padEnd(30, '0') + String(rank).padStart(6, '0');
+  const valueFor = (rank: number) => padValue(`s${rank}`, valueBytes(random, parameters.maxValueBytes));
 
   const set = (rank: number): PlannedOperation => {
-    const text = value(rank);
+    const text = valueFor(rank);
     return {
       kind: 'set',
-      key: key(rank),
+      key: keyOf(rank),
       value: `s${rank}`,
-      send: () => adapter.set(key(rank), text, 'async'),
+      send: () => adapter.set(keyOf(rank), text, 'async'),
     };
   };
   const get = (rank: number): PlannedOperation => ({
     kind: 'get',
-    key: key(rank),
-    send: () => adapter.get(key(rank)),
+    key: keyOf(rank),
+    send: () => adapter.get(keyOf(rank)),
     onOk: (answer) => {
       // The application's part of cache-aside.
       if (answer.value === null) void issuer.issueUnscheduled({ ...set(rank), phase: 'fill' });
@@ -115,42 +115,42 @@ function catalogueOf(context: Context) {
   });
   const getMany = (ranks: readonly number[]): PlannedOperation => ({
     kind: 'getMany',
-    key: key(ranks[0] ?? 0),
-    keys: ranks.map(key),
-    send: () => adapter.getMany(ranks.map(key)),
+    key: keyOf(ranks[0] ?? 0),
+    keys: ranks.map(keyOf),
+    send: () => adapter.getMany(ranks.map(keyOf)),
   });
   const setMany = (ranks: readonly number[]): PlannedOperation => {
-    const entries = new Map(ranks.map((rank) => [key(rank), value(rank)]));
+    const entries = new Map(ranks.map((rank) => [keyOf(rank), valueFor(rank)]));
     return {
       kind: 'setMany',
-      key: key(ranks[0] ?? 0),
-      keys: ranks.map(key),
+      key: keyOf(ranks[0] ?? 0),
+      keys: ranks.map(keyOf),
       values: ranks.map((rank) => `s${rank}`),
       send: () => adapter.setMany(entries),
     };
   };
   const getOrCompute = (rank: number): PlannedOperation => {
-    const text = value(rank);
+    const text = valueFor(rank);
     return {
       kind: 'getOrCompute',
-      key: key(rank),
+      key: keyOf(rank),
       value: `s${rank}`,
-      send: () => adapter.getOrCompute(key(rank), async () => text),
+      send: () => adapter.getOrCompute(keyOf(rank), async () => text),
     };
   };
   issuer.remember(
-    range(0, size).map((rank) => ({ key: adapter.physicalKey(key(rank)), encoding: adapter.encoding })),
+    rangeOf(0, size).map((rank) => ({ key: adapter.physicalKey(keyOf(rank)), encoding: adapter.encoding })),
   );
   return { size, get, set, getMany, setMany, getOrCompute };
 }
 
 /** That many different ranks, with the popularity that `draw` gives them. */
-function distinct(draw: () => number, count: number): readonly number[] {
+function drawDistinct(draw: () => number, count: number): readonly number[] {
   const ranks = new Set<number>();
   while (ranks.size < count) ranks.add(draw());
   return [...ranks];
 }
 
-function range(from: number, to: number): readonly number[] {
+function rangeOf(from: number, to: number): readonly number[] {
   return Array.from({ length: to - from }, (_, i) => from + i);
 }

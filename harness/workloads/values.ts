@@ -5,7 +5,7 @@
 import type { Answer } from './adapter.ts';
 import type { Random } from './random.ts';
 
-export function padded(tag: string, bytes: number): string {
+export function padValue(tag: string, bytes: number): string {
   return tag.length + 1 >= bytes ? tag : `${tag}|${'x'.repeat(bytes - tag.length - 1)}`;
 }
 

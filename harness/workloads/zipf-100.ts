@@ -3,11 +3,11 @@
  * 5; the catalogue's size is part of the result.
  */
 import { simulatedBackend } from './backend.ts';
-import { generated, markWindow } from './generated.ts';
+import { defineWorkload, markWindow } from './generated.ts';
 import { vectorKey } from './vector-key.ts';
-import { zipf } from './zipf.ts';
+import { zipfSampler } from './zipf.ts';
 
-export const zipf100 = generated({
+export const zipf100 = defineWorkload({
   name: 'zipf-100',
   finalRead: false,
   defaults: {
@@ -23,7 +23,7 @@ export const zipf100 = generated({
     const { parameters } = context;
     const { queries, catalogue, zipfExponent, deadlineMs } = parameters;
     const backend = simulatedBackend(random, parameters.backendFastestMs, parameters.backendSlowestMs);
-    const rank = zipf(catalogue, zipfExponent, random);
+    const rank = zipfSampler(catalogue, zipfExponent, random);
     markWindow(context, 'catalogue', { keys: catalogue, queries, exponent: zipfExponent });
     for (let i = 0; i < queries && !stopped.aborted; i++) {
       const n = rank();

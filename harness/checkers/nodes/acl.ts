@@ -93,29 +93,29 @@ function namedUser(name: string, known: ReadonlySet<string>): readonly string[] 
 }
 
 /** Differences between a user and its rendered rules, in words; empty where there are none. */
-export function differences(live: AclUser, rendered: AclUser, classes: Classes): readonly string[] {
+export function compareUsers(live: AclUser, rendered: AclUser, classes: Classes): readonly string[] {
   const found: string[] = [];
   if (live.isOn !== rendered.isOn) found.push(live.isOn ? 'is on' : 'is off');
   if (live.isPasswordless !== rendered.isPasswordless) {
     found.push(live.isPasswordless ? 'needs no password' : 'needs a password');
   }
   if (live.skipsSanitizing !== rendered.skipsSanitizing) found.push('restores payloads unchecked');
-  if (!same(live.passwords, rendered.passwords)) found.push('has other passwords');
+  if (!equalSets(live.passwords, rendered.passwords)) found.push('has other passwords');
   const mine = allowedCommands(live, classes);
   const wanted = allowedCommands(rendered, classes);
   const extra = [...mine].filter((command) => !wanted.has(command));
   const lacking = [...wanted].filter((command) => !mine.has(command));
   if (extra.length > 0) found.push(`may also run ${listCommands(extra)}`);
   if (lacking.length > 0) found.push(`may not run ${listCommands(lacking)}`);
-  if (!same(live.keys, rendered.keys)) found.push(`has the keys ${listCommands([...live.keys])}`);
-  if (!same(live.channels, rendered.channels))
+  if (!equalSets(live.keys, rendered.keys)) found.push(`has the keys ${listCommands([...live.keys])}`);
+  if (!equalSets(live.channels, rendered.channels))
     found.push(`has the channels ${listCommands([...live.channels])}`);
   if (live.selectors.length !== rendered.selectors.length)
     found.push(`has ${live.selectors.length} selectors`);
   return found;
 }
 
-function same(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+function equalSets(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
   return a.size === b.size && [...a].every((each) => b.has(each));
 }
 

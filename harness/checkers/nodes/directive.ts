@@ -64,12 +64,12 @@ export function wrongDirective(
     wanted,
     rendered,
     reason: `${reason} (${setting})`,
-    remedy: correction({ directive, setting, value, live, rendered }),
+    remedy: remedyFor({ directive, setting, value, live, rendered }),
   };
 }
 
 /** Corrects a difference from the file on the node, and a wrong value of the file in the file. */
-export function correction(of: {
+export function remedyFor(of: {
   readonly directive: string;
   readonly setting: string;
   readonly value: string;

@@ -8,7 +8,7 @@ import {
   defaultValue,
   STATE_DIRECTIVES,
 } from '../../../infra/redis/conf/directive-values.ts';
-import { differences, parseUser } from './acl.ts';
+import { compareUsers, parseUser } from './acl.ts';
 import { mergeFindings } from './directive.ts';
 import { type Fields, familyOf, type NodeView } from './facts.ts';
 import { type Judged, nodeRule, type RuleContext, type Wrong } from './finding.ts';
@@ -20,12 +20,18 @@ export const drift = nodeRule({
   of: 'all',
   judge: (view, about) =>
     mergeFindings([
-      view.id.startsWith('redis') ? directives(view, about) : sentinel(view, about),
-      users(view, about),
+      view.id.startsWith('redis') ? judgeDirectives(view, about) : judgeSentinelSettings(view, about),
+      judgeUsers(view, about),
     ]),
 });
 
-function difference(view: NodeView, what: string, live: string, rendered: string, remedy: string): Wrong {
+function describeDifference(
+  view: NodeView,
+  what: string,
+  live: string,
+  rendered: string,
+  remedy: string,
+): Wrong {
   return {
     node: view.id,
     what,
@@ -37,7 +43,7 @@ function difference(view: NodeView, what: string, live: string, rendered: string
   };
 }
 
-function directives(view: NodeView, about: RuleContext): Judged {
+function judgeDirectives(view: NodeView, about: RuleContext): Judged {
   const files = about.facts.rendered.get(view.id)?.directives;
   const { config } = view;
   if (config === undefined || files === undefined) return { wrong: [], checked: 0, missing: 'CONFIG GET' };
@@ -53,7 +59,7 @@ function directives(view: NodeView, about: RuleContext): Judged {
     checked += 1;
     if (live === rendered) continue;
     const remedy = `${name} is '${live}', rendered '${rendered}': CONFIG SET ${name} "${rendered}", or restart it with its rendered file.`;
-    wrong.push(difference(view, name, live, rendered, remedy));
+    wrong.push(describeDifference(view, name, live, rendered, remedy));
   }
   return {
     wrong,
@@ -88,7 +94,7 @@ const OPTIONS = ['quorum', 'down-after-milliseconds', 'failover-timeout', 'paral
 /** Reported only where they are set; the kit renders none. */
 const SCRIPTS = ['notification-script', 'client-reconfig-script'] as const;
 
-function sentinel(view: NodeView, about: RuleContext): Judged {
+function judgeSentinelSettings(view: NodeView, about: RuleContext): Judged {
   const files = about.facts.rendered.get(view.id)?.directives;
   const { masters, sentinelConfig } = view;
   if (files === undefined || masters === undefined || sentinelConfig === undefined) {
@@ -135,7 +141,13 @@ function sentinel(view: NodeView, about: RuleContext): Judged {
   const wrong = compared
     .filter(([, live, rendered]) => live !== rendered)
     .map(([what, live, rendered, remedy]) =>
-      difference(view, what, live, rendered, `${what} is '${live}', rendered '${rendered}': ${remedy}.`),
+      describeDifference(
+        view,
+        what,
+        live,
+        rendered,
+        `${what} is '${live}', rendered '${rendered}': ${remedy}.`,
+      ),
     );
   return { wrong, checked: compared.length };
 }
@@ -164,7 +176,7 @@ const SENTINEL_DEFAULTS: Readonly<Record<string, string>> = {
   loglevel: 'notice',
 };
 
-function users(view: NodeView, about: RuleContext): Judged {
+function judgeUsers(view: NodeView, about: RuleContext): Judged {
   const rendered = about.facts.rendered.get(view.id)?.users;
   const classes = view.classes ?? classesOf(view, about);
   if (view.users === undefined || rendered === undefined)
@@ -177,12 +189,12 @@ function users(view: NodeView, about: RuleContext): Judged {
     if (live === undefined || written === undefined) {
       const [is, was] = live === undefined ? ['absent', 'present'] : ['present', 'absent'];
       const remedy = `user ${name} is ${is}, rendered ${was}: ACL LOAD, which takes the users of the file again.`;
-      return [difference(view, `user ${name}`, is, was, remedy)];
+      return [describeDifference(view, `user ${name}`, is, was, remedy)];
     }
-    const found = differences(parseUser(live), parseUser(written), classes);
+    const found = compareUsers(parseUser(live), parseUser(written), classes);
     if (found.length === 0) return [];
     const remedy = `user ${name} ${found.join(', ')}: ACL LOAD, which takes the users of the file again.`;
-    return [difference(view, `user ${name}`, found.join(', '), 'without that', remedy)];
+    return [describeDifference(view, `user ${name}`, found.join(', '), 'without that', remedy)];
   });
   return { wrong, checked: names.size };
 }

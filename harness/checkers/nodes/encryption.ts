@@ -11,8 +11,8 @@ export const encryption = nodeRule({
     about.substrate === 'external'
       ? clientLink(view, about)
       : mergeFindings([
-          ...(view.id.startsWith('redis') ? [directives(view, about)] : []),
-          ...(about.probe.when === 'between' ? [] : [ports(view)]),
+          ...(view.id.startsWith('redis') ? [judgeDirectives(view, about)] : []),
+          ...(about.probe.when === 'between' ? [] : [judgePorts(view)]),
         ]),
 });
 
@@ -43,7 +43,7 @@ const BUS: Demand = {
   holds: (value) => value === 'yes',
 };
 
-function directives(view: NodeView, about: RuleContext): Judged {
+function judgeDirectives(view: NodeView, about: RuleContext): Judged {
   if (view.config === undefined) return { wrong: [], checked: 0, missing: 'CONFIG GET' };
   const { kind } = about.environment.topology;
   const demands = kind === 'cluster' ? [PLAIN_PORT, REPLICATION, BUS] : [PLAIN_PORT, REPLICATION];
@@ -64,7 +64,7 @@ function clientLink({ id }: NodeView, { environment }: RuleContext): Judged {
   return { wrong: [wrong], checked: 1 };
 }
 
-function ports({ id, ports: seen }: NodeView): Judged {
+function judgePorts({ id, ports: seen }: NodeView): Judged {
   if (seen === undefined) return { wrong: [], checked: 0, missing: 'a connection to its port' };
   const wrong: Wrong[] = [];
   for (const [name, where] of [

@@ -13,8 +13,8 @@ export const exposure = nodeRule({
   of: 'all',
   judge: (view, about) =>
     mergeFindings([
-      ...(view.id.startsWith('redis') ? [directives(view, about)] : []),
-      listening(view, about),
+      ...(view.id.startsWith('redis') ? [judgeDirectives(view, about)] : []),
+      judgeListeners(view, about),
     ]),
 });
 
@@ -61,7 +61,7 @@ const DEMANDS: readonly Demand[] = [
   ...CLOSED,
 ];
 
-function directives(view: NodeView, about: RuleContext): Judged {
+function judgeDirectives(view: NodeView, about: RuleContext): Judged {
   if (view.config === undefined) return unansweredReason(about);
   const asRendered = ['bind', 'port', 'tls-port'].map((directive): Demand => {
     const rendered = renderedValue(view, about, directive);
@@ -82,7 +82,7 @@ function directives(view: NodeView, about: RuleContext): Judged {
 }
 
 /** The port that INFO reports, for sentinels too: with a plain port and a TLS port, the plain one. */
-function listening(view: NodeView, { facts }: RuleContext): Judged {
+function judgeListeners(view: NodeView, { facts }: RuleContext): Judged {
   const files = facts.rendered.get(view.id)?.directives;
   const live = view.info?.get('tcp_port');
   if (files === undefined || live === undefined) return { wrong: [], checked: 0, missing: 'INFO tcp_port' };

@@ -4,7 +4,7 @@
  * the loss of the master).
  */
 import type { CheckContext, Checker } from '../checker.ts';
-import { type Finding, unknown, value } from '../history-queries.ts';
+import { type Finding, unknownResult, valueFigure } from '../history-queries.ts';
 import { type NodeFacts, type NodeView, nodeFacts, nodeIds, type Probe, timeInWords } from './facts.ts';
 import { withAdvice } from './finding.ts';
 import { renderedOption, watchedMaster } from './sentinel.ts';
@@ -35,14 +35,14 @@ export const failureDetection: Checker = {
         return { id, probe, times };
       }),
     );
-    return withAdvice(findingOf(seen, absent(facts, seen)), context);
+    return withAdvice(findingOf(seen, missingReports(facts, seen)), context);
   },
 };
 
 type Seen = { readonly id: string; readonly probe: Probe; readonly times: Times | undefined };
 type Context = CheckContext & { readonly facts: NodeFacts; readonly probe: Probe };
 
-function absent({ probes }: NodeFacts, seen: readonly Seen[]): readonly string[] {
+function missingReports({ probes }: NodeFacts, seen: readonly Seen[]): readonly string[] {
   const outer = (['start', 'end'] as const).filter((when) => !probes.some((probe) => probe.when === when));
   return [
     ...outer.map((when) => `the nodes were not asked at the ${when} of the run`),
@@ -56,10 +56,10 @@ function findingOf(seen: readonly Seen[], missing: readonly string[]): Finding {
   const known = seen.flatMap(({ times, id, probe }) =>
     times === undefined ? [] : [{ ...times, id, probe }],
   );
-  if (missing.length > 0) return unknown(missing.slice(0, 3).join('; '));
+  if (missing.length > 0) return unknownResult(missing.slice(0, 3).join('; '));
   const slowest = known.toSorted((a, b) => b.electionRetryMs - a.electionRetryMs)[0];
   const fastest = known.toSorted((a, b) => a.detectionMs - b.detectionMs)[0];
-  if (slowest === undefined || fastest === undefined) return unknown('no node reports its times');
+  if (slowest === undefined || fastest === undefined) return unknownResult('no node reports its times');
   const reportedValues = (one: typeof slowest) => `${one.id}: ${one.words} ${timeInWords(one.probe)}`;
   return {
     validity: 'valid',
@@ -69,8 +69,8 @@ function findingOf(seen: readonly Seen[], missing: readonly string[]): Finding {
       `detectionMs: ${fastest.id}: ${fastest.remedy}`,
     ],
     figures: {
-      electionRetryMs: value(slowest.electionRetryMs, 'ms', known.length),
-      detectionMs: value(fastest.detectionMs, 'ms', known.length),
+      electionRetryMs: valueFigure(slowest.electionRetryMs, 'ms', known.length),
+      detectionMs: valueFigure(fastest.detectionMs, 'ms', known.length),
     },
   };
 }

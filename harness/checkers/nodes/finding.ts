@@ -3,7 +3,7 @@
  * and no figure if a node did not reply. Pure.
  */
 import type { CheckContext, Checker } from '../checker.ts';
-import { type Finding, unknown, value } from '../history-queries.ts';
+import { type Finding, unknownResult, valueFigure } from '../history-queries.ts';
 import { type NodeFacts, type NodeView, nodeFacts, nodeIds, type Probe, timeInWords } from './facts.ts';
 
 /** A value that violates a rule. */
@@ -111,14 +111,14 @@ export function findingOf(
   if (distinct.length > 0) {
     return {
       validity: 'invalid',
-      reasons: few(distinct.map(inWords)),
-      remedies: few([...new Set(distinct.map(({ node, remedy }) => `${node}: ${remedy}`))]),
-      figures: { wrong: value(distinct.length, 'values', Math.max(checked, distinct.length)) },
+      reasons: limitTexts(distinct.map(inWords)),
+      remedies: limitTexts([...new Set(distinct.map(({ node, remedy }) => `${node}: ${remedy}`))]),
+      figures: { wrong: valueFigure(distinct.length, 'values', Math.max(checked, distinct.length)) },
     };
   }
-  if (absent.length > 0) return { ...unknown(few(absent).join('; ')) };
-  if (checked === 0) return unknown('no node reports a value to judge');
-  return { validity: 'valid', reasons: [], figures: { wrong: value(0, 'values', checked) } };
+  if (absent.length > 0) return { ...unknownResult(limitTexts(absent).join('; ')) };
+  if (checked === 0) return unknownResult('no node reports a value to judge');
+  return { validity: 'valid', reasons: [], figures: { wrong: valueFigure(0, 'values', checked) } };
 }
 
 function inWords({
@@ -130,15 +130,15 @@ function inWords({
   reason,
   probe,
 }: Wrong & { readonly probe: Probe }): string {
-  const asRendered = rendered === undefined ? '' : `, rendered ${quoted(rendered)}`;
-  return `${node}: ${what} is ${quoted(live)} ${timeInWords(probe)}, must be ${wanted}${asRendered}: ${reason}`;
+  const asRendered = rendered === undefined ? '' : `, rendered ${quoteText(rendered)}`;
+  return `${node}: ${what} is ${quoteText(live)} ${timeInWords(probe)}, must be ${wanted}${asRendered}: ${reason}`;
 }
 
-export function quoted(text: string): string {
+export function quoteText(text: string): string {
   return `'${text}'`;
 }
 
-function few(texts: readonly string[]): readonly string[] {
+function limitTexts(texts: readonly string[]): readonly string[] {
   if (texts.length <= MOST_IN_WORDS) return texts;
   return [...texts.slice(0, MOST_IN_WORDS), `and ${texts.length - MOST_IN_WORDS} more`];
 }

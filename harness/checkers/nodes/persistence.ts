@@ -8,10 +8,10 @@ export const persistence = nodeRule({
   id: 'persistence',
   proves: 'every Redis node writes its data to disk, and its last write to disk succeeded',
   of: 'redis',
-  judge: (view, about) => mergeFindings([configured(view, about), succeeded(view)]),
+  judge: (view, about) => mergeFindings([judgeConfiguration(view, about), judgeLastSave(view)]),
 });
 
-function configured(view: NodeView, about: RuleContext): Judged {
+function judgeConfiguration(view: NodeView, about: RuleContext): Judged {
   const { config } = view;
   if (config === undefined) return unansweredReason(about);
   const appendonly = config.get('appendonly');
@@ -33,7 +33,7 @@ function configured(view: NodeView, about: RuleContext): Judged {
 /** Fields of INFO that report the result of the last write to disk. */
 const STATUSES = ['aof_last_write_status', 'aof_last_bgrewrite_status', 'rdb_last_bgsave_status'] as const;
 
-function succeeded({ id, info }: NodeView): Judged {
+function judgeLastSave({ id, info }: NodeView): Judged {
   if (info === undefined) return { wrong: [], checked: 0, missing: 'INFO' };
   const reported = STATUSES.flatMap((field) => {
     const live = info.get(field);

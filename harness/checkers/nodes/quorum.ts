@@ -15,7 +15,8 @@ export const quorum = nodeRule({
     const master = watchedMaster(view, about);
     const { topology } = about.environment;
     if (master === undefined) {
-      const watches = view.masters === undefined ? undefined : unwatched(view.id, topology.serviceName);
+      const watches =
+        view.masters === undefined ? undefined : reportUnmonitored(view.id, topology.serviceName);
       return watches ?? { wrong: [], checked: 0, missing: 'SENTINEL MASTERS' };
     }
     const live = master.get('quorum') ?? '';
@@ -38,12 +39,12 @@ export const quorum = nodeRule({
         remedy: `it knows ${others} other sentinels, rendered are ${topology.sentinels - 1}: SENTINEL RESET ${topology.serviceName} while all of them run.`,
       });
     }
-    return mergeFindings([{ wrong, checked: 2 }, ability(view, about)]);
+    return mergeFindings([{ wrong, checked: 2 }, judgeFailoverAbility(view, about)]);
   },
 });
 
 /** Whether the sentinel can act: it has all replicas, and is neither in TILT nor configured to fail. */
-function ability({ id, replicas, info }: NodeView, about: RuleContext): Judged {
+function judgeFailoverAbility({ id, replicas, info }: NodeView, about: RuleContext): Judged {
   if (about.probe.when === 'between') return { wrong: [], checked: 0 };
   const { topology } = about.environment;
   if (replicas === undefined) return { wrong: [], checked: 0, missing: 'SENTINEL REPLICAS' };
@@ -76,7 +77,7 @@ function ability({ id, replicas, info }: NodeView, about: RuleContext): Judged {
   return { wrong, checked: values.length };
 }
 
-function unwatched(node: string, service: string): Judged {
+function reportUnmonitored(node: string, service: string): Judged {
   return {
     wrong: [
       {

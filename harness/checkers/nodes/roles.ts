@@ -60,18 +60,18 @@ function judgeRoles(
       .map(({ id }) => `${id} did not answer SENTINEL MASTERS`),
   ];
   const wrong = [
-    ...masters(views, topology.kind === 'cluster' ? topology.masters : 1),
-    ...links(views),
+    ...checkMasters(views, topology.kind === 'cluster' ? topology.masters : 1),
+    ...checkLinks(views),
     // The number of replicas that an external master should have is unknown.
-    ...(about.substrate === 'external' ? [] : followers(views, topology.replicas)),
+    ...(about.substrate === 'external' ? [] : checkReplicas(views, topology.replicas)),
     ...(topology.kind === 'cluster'
-      ? slots(views)
+      ? checkSlots(views)
       : [...namedMasters(sentinels, about), ...otherMasters(views, about)]),
   ];
   return { wrong, missing, checked: views.length + sentinels.length };
 }
 
-function masters(views: readonly NodeView[], wanted: number): readonly Wrong[] {
+function checkMasters(views: readonly NodeView[], wanted: number): readonly Wrong[] {
   const found = views.filter(({ role }) => role?.get('role') === 'master').map(({ id }) => id);
   const known = views.filter(({ role }) => role !== undefined);
   // If a node did not answer, a missing master may be that node.
@@ -88,7 +88,7 @@ function masters(views: readonly NodeView[], wanted: number): readonly Wrong[] {
   ];
 }
 
-function links(views: readonly NodeView[]): readonly Wrong[] {
+function checkLinks(views: readonly NodeView[]): readonly Wrong[] {
   return views.flatMap(({ id, role }): Wrong[] => {
     const link = role?.get('link');
     if (link === undefined || link === 'connected') return [];
@@ -106,7 +106,7 @@ function links(views: readonly NodeView[]): readonly Wrong[] {
 }
 
 /** Masters with fewer or more replicas than the plan gives each. */
-function followers(views: readonly NodeView[], wanted: number): readonly Wrong[] {
+function checkReplicas(views: readonly NodeView[], wanted: number): readonly Wrong[] {
   return views.flatMap(({ id, role }): Wrong[] => {
     const live = role?.get('replicas');
     if (live === undefined || live === String(wanted)) return [];
@@ -182,7 +182,7 @@ function namedMasters(sentinels: readonly NodeView[], about: RuleContext): reado
   });
 }
 
-function slots(views: readonly NodeView[]): readonly Wrong[] {
+function checkSlots(views: readonly NodeView[]): readonly Wrong[] {
   return views.flatMap(({ id, clusterNodes }): Wrong[] => {
     if (clusterNodes === undefined) return [];
     // The sampler keeps a line's fields except the two ping times.

@@ -9,8 +9,8 @@ export const tlsVersions = nodeRule({
   of: 'all',
   judge: (view, about) =>
     mergeFindings([
-      ...(view.id.startsWith('redis') ? [directive(view, about)] : []),
-      ...(about.probe.when === 'between' ? [] : [handshakes(view)]),
+      ...(view.id.startsWith('redis') ? [judgeDirective(view, about)] : []),
+      ...(about.probe.when === 'between' ? [] : [judgeHandshakes(view)]),
     ]),
 });
 
@@ -35,7 +35,7 @@ const CIPHERS: Demand = {
     !/(?<![!-])\b(e?NULL|aNULL|EXPORT|EXP|RC4|3?DES|MD5|LOW|ADH|AECDH)\b|SECLEVEL=[01]/i.test(value),
 };
 
-function directive(view: NodeView, about: RuleContext): Judged {
+function judgeDirective(view: NodeView, about: RuleContext): Judged {
   if (view.config === undefined) return { wrong: [], checked: 0, missing: 'CONFIG GET' };
   // Without TLS there is no version: `encryption` judges that.
   if (view.config.get('tls-port') === '0') return { wrong: [], checked: 1 };
@@ -44,7 +44,7 @@ function directive(view: NodeView, about: RuleContext): Judged {
 
 const REFUSED = ['TLSv1', 'TLSv1.1', 'worthless-ciphers'] as const;
 
-function handshakes({ id, ports }: NodeView): Judged {
+function judgeHandshakes({ id, ports }: NodeView): Judged {
   if (ports === undefined) return { wrong: [], checked: 0, missing: 'a connection to its port' };
   const tried = REFUSED.flatMap((name) => {
     const live = ports.get(name);

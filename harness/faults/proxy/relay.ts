@@ -32,14 +32,14 @@ const HELD_BYTES = 1024 * 1024;
 export async function relay(link: Relay): Promise<void> {
   const { source, sink } = link;
   let passed = 0;
-  for await (const { chunk, atMs } of arrivals(source)) {
-    if ((await hold(link)) || sink.destroyed) return;
-    await delay(link, chunk.length, atMs);
+  for await (const { chunk, atMs } of readChunks(source)) {
+    if ((await waitWhileBlocked(link)) || sink.destroyed) return;
+    await delayUntilDue(link, chunk.length, atMs);
     const room = limitOf(link.toxics()) - passed;
     if (!sink.destroyed) {
       const part = room < chunk.length ? chunk.subarray(0, Math.max(0, room)) : chunk;
       link.passed?.(part.length);
-      await write(sink, part);
+      await writeChunk(sink, part);
     }
     passed += chunk.length;
     if (room <= chunk.length) {
@@ -53,7 +53,7 @@ export async function relay(link: Relay): Promise<void> {
 }
 
 /** Chunks of the source, each with its arrival time. Ends with the source, however that ends. */
-async function* arrivals(source: Socket): AsyncGenerator<Arrival> {
+async function* readChunks(source: Socket): AsyncGenerator<Arrival> {
   const waiting: Arrival[] = [];
   let held = 0;
   let ended = source.destroyed;
@@ -91,7 +91,7 @@ async function* arrivals(source: Socket): AsyncGenerator<Arrival> {
  *
  * @returns true when the connection was ended, by the toxic or meanwhile by a peer
  */
-async function hold(link: Relay): Promise<boolean> {
+async function waitWhileBlocked(link: Relay): Promise<boolean> {
   const sinceMs = performance.now();
   for (;;) {
     const toxic = link.toxics().find(({ type }) => type === 'timeout' || type === 'reset_peer');
@@ -116,7 +116,7 @@ async function hold(link: Relay): Promise<boolean> {
 }
 
 /** Waits for the latency (from the arrival) and the bandwidth. */
-async function delay(link: Relay, bytes: number, atMs: number): Promise<void> {
+async function delayUntilDue(link: Relay, bytes: number, atMs: number): Promise<void> {
   let untilMs = atMs;
   let narrowedMs = 0;
   for (const toxic of link.toxics()) {
@@ -135,6 +135,6 @@ function limitOf(toxics: readonly Toxic[]): number {
 }
 
 /** Resolves when the bytes are on their way or the sink is gone: its own `close` ends the connection. */
-function write(sink: Socket, chunk: Buffer): Promise<void> {
+function writeChunk(sink: Socket, chunk: Buffer): Promise<void> {
   return new Promise((resolve) => sink.write(chunk, () => resolve()));
 }

@@ -12,7 +12,7 @@ export const INNER_RIGHT = PANEL.width - PANEL.right;
 
 type Scale = ScaleContinuousNumeric<number, number>;
 
-export function round(coordinate: number): number {
+export function roundCoordinate(coordinate: number): number {
   return Math.round(coordinate * 10) / 10;
 }
 
@@ -20,7 +20,7 @@ export function round(coordinate: number): number {
  * Decades from below the smallest to above the largest positive value, two at least. Values of zero and below are
  * ignored.
  */
-export function decades(values: readonly number[]): readonly [number, number] {
+export function decadesOf(values: readonly number[]): readonly [number, number] {
   const positive = values.filter((value) => value > 0 && Number.isFinite(value));
   if (positive.length === 0) return [0.1, 10];
   const low = Math.floor(Math.log10(positive.reduce((least, value) => Math.min(least, value))));
@@ -40,8 +40,8 @@ export function horizontalGrid(
   label: (value: number) => string,
 ): Markup {
   return html`<g class="grid">${ticks.map((tick) => {
-    const y = round(scale(tick));
-    return html`<line x1="${PANEL.left}" x2="${INNER_RIGHT}" y1="${y}" y2="${y}"/><text x="${PANEL.left - 6}" y="${round(y + 4)}" text-anchor="end">${label(tick)}</text>`;
+    const y = roundCoordinate(scale(tick));
+    return html`<line x1="${PANEL.left}" x2="${INNER_RIGHT}" y1="${y}" y2="${y}"/><text x="${PANEL.left - 6}" y="${roundCoordinate(y + 4)}" text-anchor="end">${label(tick)}</text>`;
   })}</g>`;
 }
 
@@ -51,7 +51,7 @@ export function timeAxis(scale: Scale, y: number): Markup {
   const last = ticks.length - 1;
   return html`<g class="axis"><line x1="${PANEL.left}" x2="${INNER_RIGHT}" y1="${y}" y2="${y}"/>${ticks.map(
     (tick, index) => {
-      const x = round(scale(tick));
+      const x = roundCoordinate(scale(tick));
       const text = `${formatNumber(tick / 1000)}${index === last ? ' s' : ''}`;
       return html`<line x1="${x}" x2="${x}" y1="${y}" y2="${y + 4}"/><text x="${x}" y="${y + 17}" text-anchor="middle">${text}</text>`;
     },
@@ -63,17 +63,17 @@ export function msTick(ms: number): string {
 }
 
 /** A figure's drawing, with a name and a description for screen readers. */
-export function drawing(
+export function renderDrawing(
   id: string,
   height: number,
   title: string,
   description: string,
   ...content: readonly Content[]
 ): Markup {
-  return html`<svg viewBox="0 0 ${PANEL.width} ${round(height)}" role="img" aria-labelledby="${id}-t ${id}-d"><title id="${id}-t">${title}</title><desc id="${id}-d">${description}</desc>${content}</svg>`;
+  return html`<svg viewBox="0 0 ${PANEL.width} ${roundCoordinate(height)}" role="img" aria-labelledby="${id}-t ${id}-d"><title id="${id}-t">${title}</title><desc id="${id}-d">${description}</desc>${content}</svg>`;
 }
 
 /** A table that scrolls by itself if the page is too narrow for it, also by keyboard. */
-export function scrolling(label: string, table: Markup): Markup {
+export function wrapScrolling(label: string, table: Markup): Markup {
   return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0">${table}</div>`;
 }

@@ -1,10 +1,10 @@
 /** The drills: failovers with their figures, loads with theirs, scripted drills with their expectations. */
 import type { Report, TrialView } from '../report.ts';
 import { clientName, clientsOf, formatMs, formatNumber, oneLine } from '../wording.ts';
-import { scrolling } from './chart.ts';
+import { wrapScrolling } from './chart.ts';
 import { comparisonTable } from './comparison.ts';
 import { loadFigures } from './load.ts';
-import { html, type Markup, slug } from './markup.ts';
+import { html, type Markup, slugOf } from './markup.ts';
 import { overTimeFigure } from './over-time.ts';
 import { longestSilence, worstFirst } from './timeline.ts';
 
@@ -13,14 +13,14 @@ type Draw = (trial: TrialView, id: string) => Markup;
 export function failoverSection(report: Report): Markup | null {
   const groups = drillsOf(report, 'failover');
   if (groups.length + report.comparison.length === 0) return null;
-  return html`<section id="failover"><h2>Failover</h2>${comparisonTable(report)}${groups.map((trials) => drill(trials, overTimeFigure))}</section>`;
+  return html`<section id="failover"><h2>Failover</h2>${comparisonTable(report)}${groups.map((trials) => renderDrill(trials, overTimeFigure))}</section>`;
 }
 
 export function loadSection(report: Report): Markup | null {
   const groups = drillsOf(report, 'load');
   if (groups.length + report.benchmarks.length === 0) return null;
   const draw: Draw = (trial, id) => loadFigures(trial, report.verdict.criteria, id);
-  return html`<section id="load"><h2>Load</h2>${benchmarks(report)}${groups.map((trials) => drill(trials, draw))}</section>`;
+  return html`<section id="load"><h2>Load</h2>${renderBenchmarks(report)}${groups.map((trials) => renderDrill(trials, draw))}</section>`;
 }
 
 function drillsOf(report: Report, family: TrialView['family']): readonly (readonly TrialView[])[] {
@@ -30,11 +30,11 @@ function drillsOf(report: Report, family: TrialView['family']): readonly (readon
   );
 }
 
-function drill(trials: readonly TrialView[], draw: Draw): Markup {
+function renderDrill(trials: readonly TrialView[], draw: Draw): Markup {
   const [first, ...others] = worstFirst(trials.filter(({ status }) => status === 'completed'));
   const named = first ?? trials[0];
   if (named === undefined) return html``;
-  const id = slug(named.drill);
+  const id = slugOf(named.drill);
   return html`<article class="drill" id="d-${id}"><h3>${oneLine(named.title)} <code>${oneLine(named.drill)}</code></h3>
 <p class="safe">${oneLine(named.safeOutcome)}</p>${trials.filter(({ status }) => status !== 'completed').map(brokenTrial)}
 ${first !== undefined && draw(first, `f-${id}-${first.trial}`)}
@@ -59,7 +59,7 @@ function brokenTrial(trial: TrialView): Markup {
   return html`<p class="broken"><b>Trial ${trial.trial}${inRound(trial)}: ${trial.status.replace('-', ' ')}.</b> ${oneLine(trial.reason ?? 'No reason was given.')}</p>`;
 }
 
-function benchmarks(report: Report): Markup | null {
+function renderBenchmarks(report: Report): Markup | null {
   if (report.benchmarks.length === 0) return null;
   return html`<div class="benchmarks">${report.benchmarks.map(
     ({ title, rows }) =>
@@ -78,11 +78,11 @@ function scriptTable(trial: TrialView): Markup {
   const all = trial.expectations.length;
   const bad = held < all || trial.status !== 'completed';
   const tally = all === 0 ? 'no expectations' : `${formatNumber(held)} of ${formatNumber(all)} met`;
-  return html`<details id="d-${slug(trial.drill)}${trial.trial > 1 && `-${trial.trial}`}" class="script${bad && ' bad'}"${bad && html` open`}><summary><span><b>${oneLine(trial.title)}</b> <code>${oneLine(trial.drill)}</code>${inRound(trial)}</span><span class="held">${tally}</span></summary>
+  return html`<details id="d-${slugOf(trial.drill)}${trial.trial > 1 && `-${trial.trial}`}" class="script${bad && ' bad'}"${bad && html` open`}><summary><span><b>${oneLine(trial.title)}</b> <code>${oneLine(trial.drill)}</code>${inRound(trial)}</span><span class="held">${tally}</span></summary>
 ${trial.status !== 'completed' && brokenTrial(trial)}
 ${
   all > 0 &&
-  scrolling(
+  wrapScrolling(
     `Expectations of ${oneLine(trial.drill)}`,
     html`<table><thead><tr><th scope="col">Expectation</th><th scope="col">Expected</th><th scope="col">Actual</th><th scope="col"></th></tr></thead><tbody>${trial.expectations.map(
       (each) =>

@@ -4,7 +4,7 @@ import { line } from 'd3-shape';
 import type { Criterion } from '../../gates/gate.ts';
 import type { TimelineBin, TrialView } from '../report.ts';
 import { formatNumber, formatRatio, formatTarget, oneLine, workloadsOf } from '../wording.ts';
-import { drawing, horizontalGrid, INNER_RIGHT, PANEL, round, timeAxis } from './chart.ts';
+import { horizontalGrid, INNER_RIGHT, PANEL, renderDrawing, roundCoordinate, timeAxis } from './chart.ts';
 import { html, type Markup } from './markup.ts';
 import { endOf } from './timeline.ts';
 
@@ -28,7 +28,7 @@ interface Share {
   readonly soFar: number | null;
 }
 
-function shares(bins: readonly TimelineBin[]): readonly Share[] {
+function hitShares(bins: readonly TimelineBin[]): readonly Share[] {
   let hits = 0;
   let reads = 0;
   return bins.map((bin) => {
@@ -51,7 +51,7 @@ export function hitRatio(
 ): Markup {
   const x = scaleLinear([0, endOf(trial)], [PANEL.left, INNER_RIGHT]);
   const y = scaleLinear([0, 1], [BOTTOM, TOP]);
-  const points = shares(bins);
+  const points = hitShares(bins);
   const final = points.findLast(({ soFar }) => soFar !== null)?.soFar ?? 0;
   const limit = targetOf(criteria, trial.drill);
   const path = (value: (point: Share) => number | null) =>
@@ -60,7 +60,7 @@ export function hitRatio(
       .x((point) => x(point.tMs + trial.binMs / 2))
       .y((point) => y(value(point) ?? 0))
       .digits(1)(points) ?? '';
-  return drawing(
+  return renderDrawing(
     id,
     BOTTOM + 24,
     `${oneLine(trial.drill)}, hit ratio over time`,
@@ -68,8 +68,8 @@ export function hitRatio(
     html`<text class="name" x="${PANEL.left}" y="13">hit ratio <tspan class="when">so far, and a bin</tspan></text>`,
     horizontalGrid(y, [0, 0.5, 1], (value) => formatRatio(value)),
     limit !== undefined &&
-      html`<line class="target" x1="${PANEL.left}" x2="${INNER_RIGHT}" y1="${round(y(limit.target.value))}" y2="${round(y(limit.target.value))}"/><text class="target halo" x="${INNER_RIGHT - 4}" y="${round(y(limit.target.value)) + 14}" text-anchor="end">${formatTarget(limit)}</text>`,
-    html`<path class="line p50 thin" d="${path((point) => point.now)}"/><path class="line p99" d="${path((point) => point.soFar)}"/><text class="label p99" x="${INNER_RIGHT + 5}" y="${round(y(final) + 4)}">${formatRatio(final)}</text>`,
+      html`<line class="target" x1="${PANEL.left}" x2="${INNER_RIGHT}" y1="${roundCoordinate(y(limit.target.value))}" y2="${roundCoordinate(y(limit.target.value))}"/><text class="target halo" x="${INNER_RIGHT - 4}" y="${roundCoordinate(y(limit.target.value)) + 14}" text-anchor="end">${formatTarget(limit)}</text>`,
+    html`<path class="line p50 thin" d="${path((point) => point.now)}"/><path class="line p99" d="${path((point) => point.soFar)}"/><text class="label p99" x="${INNER_RIGHT + 5}" y="${roundCoordinate(y(final) + 4)}">${formatRatio(final)}</text>`,
     timeAxis(x, BOTTOM),
   );
 }

@@ -11,7 +11,7 @@ import { html, Markup } from './markup.ts';
 import { provenanceSection } from './provenance.ts';
 import { stateSymbols } from './states.ts';
 import { STYLE } from './style.ts';
-import { blockers, verdictHeader, waivers } from './verdict.ts';
+import { renderBlockers, renderWaivers, verdictHeader } from './verdict.ts';
 
 /** Nothing may be loaded and nothing may run: the page needs only its own style. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
@@ -19,8 +19,8 @@ const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; 
 export function renderHtml(report: Report): string {
   const { run, verdict } = report;
   const sections: readonly (readonly [string, string, Markup | null])[] = [
-    ['blockers', 'Blocking criteria', blockers(report)],
-    ['waivers', 'Waived', waivers(report)],
+    ['blockers', 'Blocking criteria', renderBlockers(report)],
+    ['waivers', 'Waived', renderWaivers(report)],
     ['failover', 'Failover', failoverSection(report)],
     ['load', 'Load', loadSection(report)],
     ['criteria', 'Criteria', criteriaSection(report)],

@@ -4,7 +4,15 @@ import { area, curveStepAfter, line } from 'd3-shape';
 import type { Criterion } from '../../gates/gate.ts';
 import type { TrialView } from '../report.ts';
 import { clientName, formatMs, formatNumber, formatTarget, oneLine, workloadsOf } from '../wording.ts';
-import { decades, decadeTicks, drawing, msTick, PANEL, round, scrolling } from './chart.ts';
+import {
+  decadesOf,
+  decadeTicks,
+  msTick,
+  PANEL,
+  renderDrawing,
+  roundCoordinate,
+  wrapScrolling,
+} from './chart.ts';
 import { html, type Markup } from './markup.ts';
 
 export type Latency = TrialView['latencies'][number];
@@ -36,7 +44,7 @@ export function targetOf(criteria: readonly Criterion[], drill: string, kind: st
   );
 }
 
-export function distributions(
+export function renderDistributions(
   trial: TrialView,
   rows: readonly Latency[],
   criteria: readonly Criterion[],
@@ -47,7 +55,7 @@ export function distributions(
     row.histogram.filter(({ count }) => count > 0).map(({ upToMs }) => upToMs),
   );
   const seen = rows.flatMap(({ distribution }) => [distribution.min, distribution.max]);
-  const domain = decades([
+  const domain = decadesOf([
     ...filled,
     ...seen,
     ...targets.flatMap((each) => (each === undefined ? [] : [each.target.value])),
@@ -56,23 +64,28 @@ export function distributions(
   const row = ROW[rows.length > 3 ? 'many' : 'few'];
   const height = rows.length * row.height;
   const ticks = decadeTicks(domain);
-  return drawing(
+  return renderDrawing(
     id,
     height + 26,
     `${oneLine(trial.drill)}, latency by operation`,
-    rows.map((row) => `${oneLine(row.kind)}: ${percentiles(row)}, n ${formatNumber(row.n)}.`).join(' '),
+    rows
+      .map((row) => `${oneLine(row.kind)}: ${describePercentiles(row)}, n ${formatNumber(row.n)}.`)
+      .join(' '),
     html`<g class="axis">${ticks.map((tick, index) => {
-      const at = round(x(tick));
+      const at = roundCoordinate(x(tick));
       const anchor = index === 0 ? 'start' : index === ticks.length - 1 ? 'end' : 'middle';
       return html`<line class="faint" x1="${at}" x2="${at}" y1="0" y2="${height}"/><text x="${at}" y="${height + 17}" text-anchor="${anchor}">${msTick(tick)}</text>`;
     })}</g>`,
     rows.map((each, index) =>
-      hill(each, stockOf(trial, each), targets[index], x, { base: (index + 1) * row.height, peak: row.peak }),
+      renderHill(each, stockOf(trial, each), targets[index], x, {
+        base: (index + 1) * row.height,
+        peak: row.peak,
+      }),
     ),
   );
 }
 
-function hill(
+function renderHill(
   row: Latency,
   stock: Latency | undefined,
   target: Criterion | undefined,
@@ -80,18 +93,18 @@ function hill(
   { base, peak }: Ground,
 ): Markup {
   const tick = (value: number, name: string) =>
-    html`<line class="${name}" x1="${round(x(value))}" x2="${round(x(value))}" y1="${base - peak}" y2="${base}"/>`;
-  const limit = target === undefined ? null : round(x(target.target.value));
+    html`<line class="${name}" x1="${roundCoordinate(x(value))}" x2="${roundCoordinate(x(value))}" y1="${base - peak}" y2="${base}"/>`;
+  const limit = target === undefined ? null : roundCoordinate(x(target.target.value));
   const before = limit !== null && limit > PANEL.width - 90;
-  return html`<g class="hill"><path class="body" d="${outline(row, x, { base, peak }, true)}"/>${stock !== undefined && html`<path class="other" d="${outline(stock, x, { base, peak }, false)}"/>`}<line class="base" x1="8" x2="${PANEL.width - 8}" y1="${base}" y2="${base}"/>${tick(row.distribution.p50, 'tick50')}${tick(row.distribution.p99, 'tick99')}${
+  return html`<g class="hill"><path class="body" d="${renderOutline(row, x, { base, peak }, true)}"/>${stock !== undefined && html`<path class="other" d="${renderOutline(stock, x, { base, peak }, false)}"/>`}<line class="base" x1="8" x2="${PANEL.width - 8}" y1="${base}" y2="${base}"/>${tick(row.distribution.p50, 'tick50')}${tick(row.distribution.p99, 'tick99')}${
     limit !== null &&
     target !== undefined &&
     html`<line class="target" x1="${limit}" x2="${limit}" y1="${base - peak - 4}" y2="${base}"/><text class="target halo" x="${before ? limit - 5 : limit + 5}" y="${base - peak + 6}" text-anchor="${before ? 'end' : 'start'}">${formatTarget(target)}</text>`
-  }<text class="name" x="8" y="${base - peak - 9}">${oneLine(row.kind)} <tspan class="when">n ${formatNumber(row.n)}</tspan></text><text class="label" x="${PANEL.width - 8}" y="${base - peak - 9}" text-anchor="end">${percentiles(row)}</text></g>`;
+  }<text class="name" x="8" y="${base - peak - 9}">${oneLine(row.kind)} <tspan class="when">n ${formatNumber(row.n)}</tspan></text><text class="label" x="${PANEL.width - 8}" y="${base - peak - 9}" text-anchor="end">${describePercentiles(row)}</text></g>`;
 }
 
 /** A bucket's lower bound is the upper one of the bucket before. */
-function outline(
+function renderOutline(
   row: Latency,
   x: (value: number) => number,
   { base, peak }: Ground,
@@ -109,31 +122,31 @@ function outline(
     count,
   }));
   const end = { fromMs: row.histogram[last]?.upToMs ?? 1, count: 0 };
-  const height = (count: number) => base - (count / highest) * peak;
+  const heightOf = (count: number) => base - (count / highest) * peak;
   const all = [{ fromMs: points[0]?.fromMs ?? 1, count: 0 }, ...points, end];
-  const at = (point: { fromMs: number }) => x(point.fromMs);
+  const xOf = (point: { fromMs: number }) => x(point.fromMs);
   const path = closed
     ? area<(typeof all)[number]>()
-        .x(at)
+        .x(xOf)
         .y0(base)
-        .y1((point) => height(point.count))
+        .y1((point) => heightOf(point.count))
         .curve(curveStepAfter)
         .digits(1)
     : line<(typeof all)[number]>()
-        .x(at)
-        .y((point) => height(point.count))
+        .x(xOf)
+        .y((point) => heightOf(point.count))
         .curve(curveStepAfter)
         .digits(1);
   return path(all) ?? '';
 }
 
-function percentiles({ distribution }: Latency): string {
+function describePercentiles({ distribution }: Latency): string {
   return `p50 ${formatMs(distribution.p50)}, p99 ${formatMs(distribution.p99)}, max ${formatMs(distribution.max)}`;
 }
 
 export function latencyTable(trial: TrialView): Markup {
   const figures = ['min', 'p50', 'p95', 'p99', 'max', 'mean'] as const;
-  return scrolling(
+  return wrapScrolling(
     `${oneLine(trial.drill)} latencies`,
     html`<table class="cards"><thead><tr><th scope="col">client</th><th scope="col">operation</th><th scope="col" class="n">n</th>${figures.map((name) => html`<th scope="col" class="n">${name}</th>`)}</tr></thead><tbody>${trial.latencies.map(
       (row) =>

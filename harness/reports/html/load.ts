@@ -3,7 +3,7 @@ import type { Criterion } from '../../gates/gate.ts';
 import type { TrialView } from '../report.ts';
 import { clientsOf } from '../wording.ts';
 import { hitRatio } from './hit-ratio.ts';
-import { distributions, type Latency, latencyTable, stockOf, targetOf } from './latency.ts';
+import { type Latency, latencyTable, renderDistributions, stockOf, targetOf } from './latency.ts';
 import { html, type Markup } from './markup.ts';
 import { overTimeFigure, overTimeLegend, overTimePanels } from './over-time.ts';
 
@@ -20,13 +20,13 @@ export function loadFigures(trial: TrialView, criteria: readonly Criterion[], id
   const enough = bins.reduce((sum, bin) => sum + bin.ok, 0) >= ENOUGH_OPERATIONS;
   // One client's panel has room next to the hills; several get a figure of their own.
   const beside = enough && clients.length === 1;
-  return html`<figure><div class="panels">${shown.length > 0 && distributions(trial, shown, criteria, `${id}-l`)}<div class="stack">${read && hitRatio(trial, bins, criteria, `${id}-h`)}${beside && overTimePanels(trial, `${id}-t`)}</div></div>
-<figcaption>${shown.length > 0 && html`${legend(trial, shown, criteria)}`}${beside && html`${overTimeLegend(trial)} `}Trial ${trial.trial}.${shown.length > 0 && ' Each hill is a histogram on a log scale, as high as its own peak.'}</figcaption>
+  return html`<figure><div class="panels">${shown.length > 0 && renderDistributions(trial, shown, criteria, `${id}-l`)}<div class="stack">${read && hitRatio(trial, bins, criteria, `${id}-h`)}${beside && overTimePanels(trial, `${id}-t`)}</div></div>
+<figcaption>${shown.length > 0 && html`${renderLegend(trial, shown, criteria)}`}${beside && html`${overTimeLegend(trial)} `}Trial ${trial.trial}.${shown.length > 0 && ' Each hill is a histogram on a log scale, as high as its own peak.'}</figcaption>
 ${trial.latencies.length > 0 && html`<details><summary>As a table</summary>${latencyTable(trial)}</details>`}</figure>
 ${enough && !beside && overTimeFigure(trial, `${id}-t`)}`;
 }
 
-function legend(trial: TrialView, shown: readonly Latency[], criteria: readonly Criterion[]): Markup {
+function renderLegend(trial: TrialView, shown: readonly Latency[], criteria: readonly Criterion[]): Markup {
   const aimed = shown.some((row) => targetOf(criteria, trial.drill, row.kind) !== undefined);
   const overlaid = shown.some((row) => stockOf(trial, row) !== undefined);
   return html`<span class="key tick50">p50</span> <span class="key tick99">p99</span> ${aimed && html`<span class="key target">target</span> `}${overlaid && html`<span class="key outline">ioredis, defaults</span> `}`;

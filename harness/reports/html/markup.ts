@@ -29,21 +29,21 @@ export type Content = string | number | Markup | null | undefined | false | read
 /** A template for HTML and SVG. Null, undefined and false leave nothing behind; lists are joined. */
 export function html(parts: TemplateStringsArray, ...values: readonly Content[]): Markup {
   return new Markup(
-    parts.map((part, index) => part + (index < values.length ? render(values[index]) : '')).join(''),
+    parts.map((part, index) => part + (index < values.length ? renderContent(values[index]) : '')).join(''),
   );
 }
 
-function render(content: Content): string {
+function renderContent(content: Content): string {
   if (content === null || content === undefined || content === false) return '';
   if (content instanceof Markup) return content.text;
   if (typeof content === 'string' || typeof content === 'number') {
     return cleanText(String(content)).replace(/[&<>"']/g, (symbol) => ENTITY[symbol] ?? symbol);
   }
-  return content.map(render).join('');
+  return content.map(renderContent).join('');
 }
 
 /** A name for `id` and `#` links: letters, digits and dashes. */
-export function slug(text: string): string {
+export function slugOf(text: string): string {
   return (
     cleanText(text)
       .toLowerCase()

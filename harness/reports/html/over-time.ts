@@ -8,19 +8,19 @@ import { area, curveStepAfter, line, stack } from 'd3-shape';
 import type { TimelineBin, TrialView } from '../report.ts';
 import { clientName, clientsOf, formatMs, formatNumber, oneLine } from '../wording.ts';
 import {
-  decades,
+  decadesOf,
   decadeTicks,
-  drawing,
   horizontalGrid,
   INNER_RIGHT,
   msTick,
   PANEL,
-  round,
-  scrolling,
+  renderDrawing,
+  roundCoordinate,
   timeAxis,
+  wrapScrolling,
 } from './chart.ts';
 import { html, type Markup } from './markup.ts';
-import { endOf, longestSilence, marksOf, phases } from './timeline.ts';
+import { endOf, longestSilence, marksOf, phasesOf } from './timeline.ts';
 
 const ROW = 15;
 const RATE_HEIGHT = 104;
@@ -50,7 +50,7 @@ export function overTimeFigure(trial: TrialView, id: string): Markup {
 export function overTimePanels(trial: TrialView, id: string): readonly Markup[] {
   const clients = clientsOf(trial);
   const frame = frameOf(trial, clients);
-  return clients.map((client, index) => panel(frame, client, `${id}-${index}`));
+  return clients.map((client, index) => renderPanel(frame, client, `${id}-${index}`));
 }
 
 function frameOf(trial: TrialView, clients: readonly string[]): Frame {
@@ -61,7 +61,7 @@ function frameOf(trial: TrialView, clients: readonly string[]): Frame {
     (peak, bin) => Math.max(peak, perSecond(bin.ok + bin.failed + bin.info, trial)),
     1,
   );
-  const latencyDomain = decades(bins.flatMap((bin) => [bin.p50Ms ?? 0, bin.p99Ms ?? 0]));
+  const latencyDomain = decadesOf(bins.flatMap((bin) => [bin.p50Ms ?? 0, bin.p99Ms ?? 0]));
   const latencyTop = rateTop + RATE_HEIGHT + BETWEEN;
   return {
     trial,
@@ -78,45 +78,45 @@ function perSecond(count: number, trial: TrialView): number {
   return (count * 1000) / trial.binMs;
 }
 
-function panel(frame: Frame, client: string, id: string): Markup {
+function renderPanel(frame: Frame, client: string, id: string): Markup {
   const { trial, x, rate, latency } = frame;
   const bins = trial.timelines[client] ?? [];
   const name = clientName(client);
-  return drawing(
+  return renderDrawing(
     id,
     frame.latencyBottom + 24,
     `${oneLine(trial.drill)}, ${name}`,
-    description(trial, client),
+    describeTrial(trial, client),
     html`<text class="name" x="${PANEL.left}" y="13">${name}</text>`,
-    faults(frame),
+    renderFaults(frame),
     horizontalGrid(rate, rate.ticks(3), (value) => formatNumber(value)),
     html`<text class="unit" x="${PANEL.left}" y="${frame.rateTop - 5}">operations/s</text>`,
-    throughput(frame, bins),
+    renderThroughput(frame, bins),
     horizontalGrid(latency, decadeTicks(frame.latencyDomain), msTick),
     html`<text class="unit" x="${PANEL.left}" y="${frame.rateTop + RATE_HEIGHT + BETWEEN - 7}">latency</text>`,
-    percentile(frame, bins, 'p50Ms', 'p50'),
-    percentile(frame, bins, 'p99Ms', 'p99'),
+    renderPercentile(frame, bins, 'p50Ms', 'p50'),
+    renderPercentile(frame, bins, 'p99Ms', 'p99'),
     lastLabels(frame, bins),
-    marks(frame, client),
+    renderMarks(frame, client),
     silenceSummary(frame, bins),
     timeAxis(x, frame.latencyBottom),
   );
 }
 
 /** Shaded from the observed injection to the observed heal; to the end if it was never healed. */
-function faults({ trial, x, latencyBottom, rateTop }: Frame): Markup {
+function renderFaults({ trial, x, latencyBottom, rateTop }: Frame): Markup {
   const end = endOf(trial);
   return html`<g class="fault">${trial.faults.map((fault, index) => {
-    const from = round(x(fault.fromMs));
-    const to = round(x(Math.min(end, fault.toMs ?? end)));
+    const from = roundCoordinate(x(fault.fromMs));
+    const to = roundCoordinate(x(Math.min(end, fault.toMs ?? end)));
     const top = 26 + index * ROW;
     const label = `${oneLine(fault.fault)} ${oneLine(fault.node)}${fault.toMs === null ? ', not healed' : ''}`;
     const outer = from < PANEL.width / 2;
-    return html`<rect x="${from}" y="${top - 10}" width="${round(Math.max(1, to - from))}" height="${round(latencyBottom - top + 10)}"/><line x1="${from}" x2="${from}" y1="${top - 10}" y2="${latencyBottom}"/><text x="${outer ? from + 5 : from - 5}" y="${Math.min(top, rateTop) + 1}" text-anchor="${outer ? 'start' : 'end'}">${label}</text>`;
+    return html`<rect x="${from}" y="${top - 10}" width="${roundCoordinate(Math.max(1, to - from))}" height="${roundCoordinate(latencyBottom - top + 10)}"/><line x1="${from}" x2="${from}" y1="${top - 10}" y2="${latencyBottom}"/><text x="${outer ? from + 5 : from - 5}" y="${Math.min(top, rateTop) + 1}" text-anchor="${outer ? 'start' : 'end'}">${label}</text>`;
   })}</g>`;
 }
 
-function throughput({ trial, x, rate }: Frame, bins: readonly TimelineBin[]): Markup {
+function renderThroughput({ trial, x, rate }: Frame, bins: readonly TimelineBin[]): Markup {
   const keys = ['ok', 'info', 'failed'] as const;
   const last = bins.at(-1);
   // A step runs to the next point: the last bin needs one more to have its width.
@@ -137,21 +137,21 @@ function throughput({ trial, x, rate }: Frame, bins: readonly TimelineBin[]): Ma
 function silenceSummary({ trial, x, latencyBottom }: Frame, bins: readonly TimelineBin[]): Markup | null {
   const span = longestSilence(bins, trial.binMs);
   if (span === null) return null;
-  const from = round(x(span.fromMs));
-  const to = round(x(span.toMs));
-  const y = round(latencyBottom - LATENCY_HEIGHT * 0.42);
+  const from = roundCoordinate(x(span.fromMs));
+  const to = roundCoordinate(x(span.toMs));
+  const y = roundCoordinate(latencyBottom - LATENCY_HEIGHT * 0.42);
   const text = formatMs(span.toMs - span.fromMs);
   const bracket = html`<path d="M${from},${y - 4}v8m0,-4H${to}m0,-4v8"/>`;
   if (to - from > 64) {
-    const middle = round((from + to) / 2);
+    const middle = roundCoordinate((from + to) / 2);
     return html`<g class="silence">${bracket}<text class="halo" x="${middle}" y="${y - 22}" text-anchor="middle">${text}</text><text class="halo when" x="${middle}" y="${y - 8}" text-anchor="middle">no answers</text></g>`;
   }
   // If the span is too narrow for its text, the text is at the top of the panel, where latencies are rare.
   const left = from - PANEL.left > 160;
-  return html`<g class="silence">${bracket}<text class="halo" x="${left ? from - 6 : to + 6}" y="${round(latencyBottom - LATENCY_HEIGHT + 8)}" text-anchor="${left ? 'end' : 'start'}">${text} <tspan class="when">no answers</tspan></text></g>`;
+  return html`<g class="silence">${bracket}<text class="halo" x="${left ? from - 6 : to + 6}" y="${roundCoordinate(latencyBottom - LATENCY_HEIGHT + 8)}" text-anchor="${left ? 'end' : 'start'}">${text} <tspan class="when">no answers</tspan></text></g>`;
 }
 
-function percentile(
+function renderPercentile(
   frame: Frame,
   bins: readonly TimelineBin[],
   key: 'p50Ms' | 'p99Ms',
@@ -168,20 +168,20 @@ function percentile(
 
 /** Labels the two lines at their ends, and keeps the labels apart if they end together. */
 function lastLabels({ latency }: Frame, bins: readonly TimelineBin[]): Markup {
-  const last = (key: 'p50Ms' | 'p99Ms') => bins.findLast((bin) => (bin[key] ?? 0) > 0)?.[key] ?? null;
-  const p50 = last('p50Ms');
-  const p99 = last('p99Ms');
+  const lastOf = (key: 'p50Ms' | 'p99Ms') => bins.findLast((bin) => (bin[key] ?? 0) > 0)?.[key] ?? null;
+  const p50 = lastOf('p50Ms');
+  const p99 = lastOf('p99Ms');
   if (p50 === null || p99 === null) return html``;
   const low = latency(p50);
   const high = Math.min(latency(p99), low - 13);
   const label = (name: string, y: number) =>
-    html`<text class="label ${name}" x="${INNER_RIGHT + 5}" y="${round(y + 4)}">${name}</text>`;
+    html`<text class="label ${name}" x="${INNER_RIGHT + 5}" y="${roundCoordinate(y + 4)}">${name}</text>`;
   return html`${label('p50', low)}${label('p99', high)}`;
 }
 
-function marks({ trial, x, latencyBottom }: Frame, client: string): Markup {
+function renderMarks({ trial, x, latencyBottom }: Frame, client: string): Markup {
   return html`<g class="marks">${marksOf(trial, client).map(({ label, tMs }, index) => {
-    const at = round(x(tMs));
+    const at = roundCoordinate(x(tMs));
     const y = 26 + (trial.faults.length + index) * ROW;
     const before = at > PANEL.width * 0.55;
     return html`<line x1="${at}" x2="${at}" y1="${y - 9}" y2="${latencyBottom}"/><text class="halo" x="${before ? at - 5 : at + 5}" y="${y + 1}" text-anchor="${before ? 'end' : 'start'}">${oneLine(label)} <tspan class="when">${formatMs(tMs)}</tspan></text>`;
@@ -194,9 +194,9 @@ export function overTimeLegend(trial: TrialView): Markup {
   return html`<span class="key ok">answered</span>${bins.some(({ info }) => info > 0) && html` <span class="key info">outcome unknown</span>`}${bins.some(({ failed }) => failed > 0) && html` <span class="key failed">failed</span>`}${trial.faults.length > 0 && html` <span class="key shade">fault</span>`}`;
 }
 
-function description(trial: TrialView, client: string): string {
+function describeTrial(trial: TrialView, client: string): string {
   const span = longestSilence(trial.timelines[client] ?? [], trial.binMs);
-  const under = phases(trial, client);
+  const under = phasesOf(trial, client);
   const worst = under.reduce((most, phase) => Math.max(most, phase.worstMs ?? 0), 0);
   const hit = trial.faults.map(
     (fault) =>
@@ -215,8 +215,8 @@ function description(trial: TrialView, client: string): string {
 }
 
 function phaseTable(trial: TrialView, clients: readonly string[]): Markup {
-  const rows = clients.flatMap((client) => phases(trial, client).map((phase) => ({ client, phase })));
-  return scrolling(
+  const rows = clients.flatMap((client) => phasesOf(trial, client).map((phase) => ({ client, phase })));
+  return wrapScrolling(
     `${oneLine(trial.drill)} by phase`,
     html`<table class="cards"><thead><tr><th scope="col">client</th><th scope="col">phase</th><th scope="col" class="n">answered</th><th scope="col" class="n">unknown</th><th scope="col" class="n">failed</th><th scope="col" class="n">typical p50 per bin</th><th scope="col" class="n">highest p99 per bin</th></tr></thead><tbody>${rows.map(
       ({ client, phase }) =>

@@ -1,7 +1,7 @@
 /** The symbol of a state: each has its own shape, so that colour is never the only difference. */
 import type { CriterionState } from '../../gates/gate.ts';
 import { STATE_LABEL, STATES } from '../wording.ts';
-import { html, type Markup, slug } from './markup.ts';
+import { html, type Markup, slugOf } from './markup.ts';
 
 const SHAPE: Readonly<Record<CriterionState, Markup>> = {
   PASS: html`<circle cx="8" cy="8" r="7" class="solid"/><path d="M4.6 8.4l2.3 2.3 4.5-5" class="cut"/>`,
@@ -18,14 +18,14 @@ export function stateSymbols(): Markup {
   return html`<svg class="symbols" aria-hidden="true" width="0" height="0">${STATES.map((state) => html`<symbol id="${symbolId(state)}" viewBox="0 0 16 16">${SHAPE[state]}</symbol>`)}</svg>`;
 }
 
-export function sign(state: CriterionState): Markup {
-  return html`<svg class="sign ${slug(STATE_LABEL[state])}" aria-hidden="true" width="16" height="16"><use href="#${symbolId(state)}"/></svg>`;
+export function renderSign(state: CriterionState): Markup {
+  return html`<svg class="sign ${slugOf(STATE_LABEL[state])}" aria-hidden="true" width="16" height="16"><use href="#${symbolId(state)}"/></svg>`;
 }
 
 export function stateWord(state: CriterionState): Markup {
-  return html`<span class="state ${slug(STATE_LABEL[state])}">${sign(state)}<span>${STATE_LABEL[state]}</span></span>`;
+  return html`<span class="state ${slugOf(STATE_LABEL[state])}">${renderSign(state)}<span>${STATE_LABEL[state]}</span></span>`;
 }
 
 function symbolId(state: CriterionState): string {
-  return `s-${slug(STATE_LABEL[state])}`;
+  return `s-${slugOf(STATE_LABEL[state])}`;
 }

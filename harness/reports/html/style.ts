@@ -44,7 +44,7 @@ export const DARK: Readonly<Record<keyof typeof LIGHT, string>> = {
   fault: '#e9b35c',
 };
 
-function variables(palette: Readonly<Record<string, string>>): string {
+function cssVariables(palette: Readonly<Record<string, string>>): string {
   return Object.entries(palette)
     .map(([name, value]) => `--${name}:${value}`)
     .join(';');
@@ -256,7 +256,7 @@ section{margin-top:48px}
 
 const PRINT = `
 @media print{
-:root{${variables(LIGHT)};--paper:#fff}
+:root{${cssVariables(LIGHT)};--paper:#fff}
 body{font-size:10.5pt}
 nav,.skip{display:none}
 section{break-before:auto;margin-top:28pt}
@@ -269,8 +269,8 @@ section:not(#criteria) details:not(.trials)::details-content,.outside::details-c
 `;
 
 export const STYLE = [
-  `:root{color-scheme:light dark;${variables(LIGHT)}}`,
-  `@media (prefers-color-scheme:dark){:root{${variables(DARK)}}}`,
+  `:root{color-scheme:light dark;${cssVariables(LIGHT)}}`,
+  `@media (prefers-color-scheme:dark){:root{${cssVariables(DARK)}}}`,
   BASE,
   MASTHEAD,
   BLOCKERS,

@@ -72,7 +72,7 @@ export interface Phase {
 }
 
 /** Before, during and after the faults, by the start of each bin. */
-export function phases(trial: TrialView, client: string): readonly Phase[] {
+export function phasesOf(trial: TrialView, client: string): readonly Phase[] {
   const bins = trial.timelines[client] ?? [];
   const from = trial.faults.reduce((first, fault) => Math.min(first, fault.fromMs), Number.POSITIVE_INFINITY);
   const to = trial.faults.reduce((last, fault) => Math.max(last, fault.toMs ?? Number.POSITIVE_INFINITY), 0);
@@ -84,17 +84,17 @@ export function phases(trial: TrialView, client: string): readonly Phase[] {
       ]
     : [['whole trial', 0, Number.POSITIVE_INFINITY]];
   return spans.map(([name, start, end]) =>
-    summary(
+    summarizePhase(
       name,
       bins.filter((bin) => bin.tMs >= start && bin.tMs < end),
     ),
   );
 }
 
-function summary(name: string, bins: readonly TimelineBin[]): Phase {
+function summarizePhase(name: string, bins: readonly TimelineBin[]): Phase {
   const sum = (count: (bin: TimelineBin) => number) => bins.reduce((total, bin) => total + count(bin), 0);
-  const medians = numbers(bins.map((bin) => bin.p50Ms)).sort((a, b) => a - b);
-  const worst = numbers(bins.map((bin) => bin.p99Ms));
+  const medians = presentNumbers(bins.map((bin) => bin.p50Ms)).sort((a, b) => a - b);
+  const worst = presentNumbers(bins.map((bin) => bin.p99Ms));
   return {
     name,
     ok: sum((bin) => bin.ok),
@@ -105,6 +105,6 @@ function summary(name: string, bins: readonly TimelineBin[]): Phase {
   };
 }
 
-function numbers(values: readonly (number | null)[]): number[] {
+function presentNumbers(values: readonly (number | null)[]): number[] {
   return values.filter((value) => value !== null);
 }

@@ -24,8 +24,8 @@ import {
   shortSha,
   waivedCriteria,
 } from '../wording.ts';
-import { html, type Markup, slug } from './markup.ts';
-import { sign, stateWord } from './states.ts';
+import { html, type Markup, slugOf } from './markup.ts';
+import { renderSign, stateWord } from './states.ts';
 
 export const DECISION_CLASS: Readonly<Record<Verdict['decision'], string>> = {
   GO: 'go',
@@ -42,12 +42,12 @@ export function verdictHeader(report: Report): Markup {
 <p class="action">${actionLabel(verdict.action)}.</p>
 <p class="meaning">${DECISION_MEANING[verdict.decision]}</p>
 ${verdict.advice.length > 0 && html`<ul class="advice">${verdict.advice.map((advice) => html`<li>${oneLine(advice)}</li>`)}</ul>`}
-</div>${facts(report)}</div>
-${counts(verdict)}
+</div>${renderFacts(report)}</div>
+${renderCounts(verdict)}
 </header>`;
 }
 
-function facts(report: Report): Markup {
+function renderFacts(report: Report): Markup {
   const { run } = report;
   const redis = redisVersion(report);
   const rows: readonly (readonly [string, string])[] = [
@@ -64,29 +64,29 @@ function facts(report: Report): Markup {
 }
 
 /** A unit chart: every criterion is one symbol, so that readers count proportions instead of measuring them. */
-function counts(verdict: Verdict): Markup {
+function renderCounts(verdict: Verdict): Markup {
   const present = STATES.filter((state) => verdict.counts[state] > 0);
   if (present.length === 0) return html`<p class="tally">No criterion was judged.</p>`;
   return html`<ul class="tally" aria-label="${formatCounts(verdict.counts)}">${present.map(
     (state) =>
-      html`<li class="${slug(STATE_LABEL[state])}"><span class="count"><b>${formatNumber(verdict.counts[state])}</b> ${STATE_LABEL[state]}</span><span class="units" aria-hidden="true">${Array.from({ length: Math.min(400, verdict.counts[state]) }, () => sign(state))}</span></li>`,
+      html`<li class="${slugOf(STATE_LABEL[state])}"><span class="count"><b>${formatNumber(verdict.counts[state])}</b> ${STATE_LABEL[state]}</span><span class="units" aria-hidden="true">${Array.from({ length: Math.min(400, verdict.counts[state]) }, () => renderSign(state))}</span></li>`,
   )}</ul>`;
 }
 
 /** Waived criteria, each with owner, reason and expiry. */
-export function waivers(report: Report): Markup | null {
+export function renderWaivers(report: Report): Markup | null {
   const waived = waivedCriteria(report);
   if (waived.length === 0) return null;
   return html`<section id="waivers"><h2>Waived</h2><ol class="blockers">${waived.map(
     ([criterion, { owner, reason, expires }]) =>
-      html`<li class="${slug(STATE_LABEL.WAIVED)}"><h3>${stateWord('WAIVED')} <a href="#c-${slug(criterion.id)}">${oneLine(criterion.title)}</a></h3>
+      html`<li class="${slugOf(STATE_LABEL.WAIVED)}"><h3>${stateWord('WAIVED')} <a href="#c-${slugOf(criterion.id)}">${oneLine(criterion.title)}</a></h3>
 <p class="figures"><b>${formatMeasured(criterion)}</b> measured · target ${formatTarget(criterion)} · n ${formatNumber(criterion.n)}</p>
 <p>${oneLine(criterion.reason)}</p>
 <dl class="facts"><div><dt>owner</dt><dd>${oneLine(owner)}</dd></div><div><dt>until</dt><dd>${oneLine(expires)}</dd></div><div><dt>reason</dt><dd>${oneLine(reason)}</dd></div></dl></li>`,
   )}</ol></section>`;
 }
 
-export function blockers(report: Report): Markup | null {
+export function renderBlockers(report: Report): Markup | null {
   const criteria = byUrgency(report.verdict.criteria).filter(({ state }) => BLOCKING.includes(state));
   const problems = [
     ...evidenceProblems(report),
@@ -101,7 +101,7 @@ ${problems.length > 0 && html`<div class="notice"><h3>The evidence is incomplete
 <ol class="blockers">${criteria.map(
     (
       criterion,
-    ) => html`<li class="${slug(STATE_LABEL[criterion.state])}"><h3>${stateWord(criterion.state)} <a href="#c-${slug(criterion.id)}">${oneLine(criterion.title)}</a></h3>
+    ) => html`<li class="${slugOf(STATE_LABEL[criterion.state])}"><h3>${stateWord(criterion.state)} <a href="#c-${slugOf(criterion.id)}">${oneLine(criterion.title)}</a></h3>
 <p class="figures"><b>${formatMeasured(criterion)}</b> measured · target ${formatTarget(criterion)} · n ${formatNumber(criterion.n)}${criterion.n < criterion.minN && html` of at least ${formatNumber(criterion.minN)}`}${formatAttempts(criterion) !== '' && ` · ${formatAttempts(criterion)}`}${criterion.bound !== null && html` · bound ${formatBound(criterion.bound, criterion.unit)}`}</p>
 ${criterion.reason !== '' && html`<p>${oneLine(criterion.reason)}</p>`}
 ${criterion.waiver !== undefined && html`<p>${formatWaiver(criterion)}</p>`}

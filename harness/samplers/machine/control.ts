@@ -29,7 +29,7 @@ export interface Control {
 export function openControl(target: ControlTarget): Control {
   let socket: Socket | undefined;
   let state: 'connecting' | 'idle' | 'asked' | 'closed' = 'connecting';
-  let answered: () => void = () => undefined;
+  let resolveAnswer: () => void = () => undefined;
   let timer: NodeJS.Timeout | undefined;
 
   const open = () => {
@@ -41,25 +41,25 @@ export function openControl(target: ControlTarget): Control {
     socket = current;
     if (target.tls === undefined) current.once('connect', () => login(current));
     else current.setNoDelay(true);
-    current.on('data', () => heard());
+    current.on('data', () => onData());
     current.on('error', () => undefined);
-    current.once('close', () => lost(current));
+    current.once('close', () => onClose(current));
   };
   const login = (current: Socket) => {
     const { login: who } = target;
-    answered = () => undefined;
+    resolveAnswer = () => undefined;
     if (who === undefined) state = 'idle';
     else {
       state = 'asked';
-      current.write(command('AUTH', who.username, who.password));
+      current.write(encodeCommand('AUTH', who.username, who.password));
     }
   };
-  const heard = () => {
+  const onData = () => {
     if (state !== 'asked') return;
     state = 'idle';
-    answered();
+    resolveAnswer();
   };
-  const lost = (current: Socket) => {
+  const onClose = (current: Socket) => {
     if (state === 'closed' || current !== socket) return;
     state = 'connecting';
     timer = setTimeout(open, RECONNECT_AFTER_MS);
@@ -72,7 +72,7 @@ export function openControl(target: ControlTarget): Control {
     },
     ask(onAnswer) {
       state = 'asked';
-      answered = onAnswer;
+      resolveAnswer = onAnswer;
       socket?.write(PING);
     },
     close() {
@@ -83,8 +83,8 @@ export function openControl(target: ControlTarget): Control {
   };
 }
 
-function command(...words: readonly string[]): string {
+function encodeCommand(...words: readonly string[]): string {
   return `*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`;
 }
 
-const PING = command('PING');
+const PING = encodeCommand('PING');

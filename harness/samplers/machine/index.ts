@@ -57,9 +57,10 @@ export function openMachineWatch(): MachineWatch {
       over = new AbortController();
       const { signal } = over;
       const onGone = (message: FromWatch) => {
-        if (message.type === 'gone') void threadAfterRestart(environment, message.name, signal).then(again);
+        if (message.type === 'gone')
+          void threadAfterRestart(environment, message.name, signal).then(watchAgain);
       };
-      const again = (found: WatchedThreads | undefined) => {
+      const watchAgain = (found: WatchedThreads | undefined) => {
         if (found !== undefined && !signal.aborted) sendToThread({ type: 'threads', threads: found });
       };
       worker.on('message', onGone);
@@ -91,18 +92,18 @@ async function nextMessageFrom<T extends FromWatch['type']>(
   const listener = (message: FromWatch) => {
     if (message.type === type) resolve(message as Extract<FromWatch, { type: T }>);
   };
-  const failed = (error: unknown) => reject(error instanceof Error ? error : new Error('its thread ended'));
+  const onError = (error: unknown) => reject(error instanceof Error ? error : new Error('its thread ended'));
   worker.on('message', listener);
-  worker.once('error', failed);
-  worker.once('exit', failed);
+  worker.once('error', onError);
+  worker.once('exit', onError);
   try {
     return await withTimeout(`the watch of the machine to have ${type}`, promise, {
       boundMs: ANSWER_BOUND_MS,
     });
   } finally {
     worker.off('message', listener);
-    worker.off('error', failed);
-    worker.off('exit', failed);
+    worker.off('error', onError);
+    worker.off('exit', onError);
   }
 }
 

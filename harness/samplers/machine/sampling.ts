@@ -94,8 +94,8 @@ export class MachineSampling {
     this.watch(request.threads);
     this.#dueUs = this.#clock.nowUs() + TICK_US;
     this.#window = this.#emptyWindow();
-    this.#cpu = stat();
-    this.#pressureMs = pressure();
+    this.#cpu = readCpuTimes();
+    this.#pressureMs = readPressure();
     this.#recordFacts();
     this.#schedule();
   }
@@ -105,7 +105,7 @@ export class MachineSampling {
     for (const [name, path] of Object.entries(threads)) {
       this.#threads.set(name, path);
       this.#scheduling.delete(name);
-      const now = scheduling(path);
+      const now = readScheduling(path);
       if (now !== undefined) this.#scheduling.set(name, now);
     }
   }
@@ -141,7 +141,7 @@ export class MachineSampling {
       );
     }
     if (this.#ticks % STAT_EVERY_TICKS === 0) {
-      const seen = stat();
+      const seen = readCpuTimes();
       // Without this thread.
       if (seen !== undefined) this.#window.runnable.push(Math.max(0, seen.runnable - 1));
     }
@@ -168,7 +168,7 @@ export class MachineSampling {
     // Not connected: no sample.
     this.#asked = undefined;
     if (!this.#control.isIdle) return;
-    const ownMs = scheduling(OWN_THREAD)?.waitedMs ?? 0;
+    const ownMs = readScheduling(OWN_THREAD)?.waitedMs ?? 0;
     this.#asked = { dueUs: [dueUs], sentUs: this.#clock.nowUs(), ownMs, serverMs: this.#serverMs() };
     this.#control.ask(() => this.#answered());
   }
@@ -178,7 +178,7 @@ export class MachineSampling {
     const nowUs = this.#clock.nowUs();
     if (asked === undefined) return;
     this.#asked = undefined;
-    const ownMs = Math.max(0, (scheduling(OWN_THREAD)?.waitedMs ?? 0) - asked.ownMs);
+    const ownMs = Math.max(0, (readScheduling(OWN_THREAD)?.waitedMs ?? 0) - asked.ownMs);
     const serverMs = Math.max(0, this.#serverMs() - asked.serverMs);
     for (const dueUs of asked.dueUs) {
       const tookMs = (nowUs - dueUs) / 1_000;
@@ -190,13 +190,14 @@ export class MachineSampling {
 
   #serverMs(): number {
     const path = this.#threads.get(this.#request.controlThread ?? '');
-    return (path === undefined ? undefined : scheduling(path)?.waitedMs) ?? 0;
+    return (path === undefined ? undefined : readScheduling(path)?.waitedMs) ?? 0;
   }
 
   #flush(nowUs: number): void {
     const { timers, control, controlMachine, disk, runnable } = this.#window;
     const { waits, ranMs } = this.#waits();
-    const load = this.#windows++ % LOAD_EVERY_WINDOWS === 0 ? parseLoad(read('/proc/loadavg')) : undefined;
+    const load =
+      this.#windows++ % LOAD_EVERY_WINDOWS === 0 ? parseLoad(readProcFile('/proc/loadavg')) : undefined;
     this.#recorder.record({
       type: 'observe',
       from: 'machine',
@@ -204,14 +205,14 @@ export class MachineSampling {
       atUs: nowUs,
       data: {
         fromUs: this.#window.beganUs,
-        timersMs: list(timers),
-        controlMs: list(control),
-        controlMachineMs: list(controlMachine),
-        diskMs: list(disk),
-        ...(runnable.length > 0 && { runnable: round(mean(runnable)) }),
+        timersMs: joinNumbers(timers),
+        controlMs: joinNumbers(control),
+        controlMachineMs: joinNumbers(controlMachine),
+        diskMs: joinNumbers(disk),
+        ...(runnable.length > 0 && { runnable: roundMs(meanOf(runnable)) }),
         ...this.#cpuSince(ranMs),
         ...(load !== undefined && { load }),
-        waitsMs: waits.map(([name, ms]) => `${name}=${round(ms)}`).join(' '),
+        waitsMs: waits.map(([name, ms]) => `${name}=${roundMs(ms)}`).join(' '),
       },
     });
     this.#window = this.#emptyWindow(nowUs);
@@ -223,7 +224,7 @@ export class MachineSampling {
     let ranMs = 0;
     for (const [name, path] of this.#threads) {
       const before = this.#scheduling.get(name);
-      const now = scheduling(path);
+      const now = readScheduling(path);
       if (now === undefined) {
         if (before !== undefined) this.#onGone(name);
         this.#scheduling.delete(name);
@@ -239,22 +240,22 @@ export class MachineSampling {
 
   /** Use of the CPUs since the last window; empty where the system does not provide it. */
   #cpuSince(ranMs: number): Readonly<Record<string, number>> {
-    const [before, now] = [this.#cpu, stat()];
+    const [before, now] = [this.#cpu, readCpuTimes()];
     const used = process.cpuUsage(this.#ownCpu);
     this.#cpu = now;
     this.#ownCpu = process.cpuUsage();
-    const [pressureBefore, pressureNow] = [this.#pressureMs, pressure()];
+    const [pressureBefore, pressureNow] = [this.#pressureMs, readPressure()];
     this.#pressureMs = pressureNow;
     return {
       ...(before !== undefined &&
         now !== undefined && {
-          busyMs: round(Math.max(0, now.busyMs - before.busyMs)),
-          idleMs: round(Math.max(0, now.idleMs - before.idleMs)),
-          stealMs: round(Math.max(0, now.stealMs - before.stealMs)),
+          busyMs: roundMs(Math.max(0, now.busyMs - before.busyMs)),
+          idleMs: roundMs(Math.max(0, now.idleMs - before.idleMs)),
+          stealMs: roundMs(Math.max(0, now.stealMs - before.stealMs)),
         }),
-      ownMs: round((used.user + used.system) / 1_000 + ranMs),
+      ownMs: roundMs((used.user + used.system) / 1_000 + ranMs),
       ...(pressureBefore !== undefined &&
-        pressureNow !== undefined && { pressureMs: round(Math.max(0, pressureNow - pressureBefore)) }),
+        pressureNow !== undefined && { pressureMs: roundMs(Math.max(0, pressureNow - pressureBefore)) }),
     };
   }
 
@@ -262,7 +263,7 @@ export class MachineSampling {
     const unsampled = [
       ...(this.#cpu === undefined ? ['CPU steal and run queue (no /proc/stat)'] : []),
       ...(this.#pressureMs === undefined ? ['CPU pressure (no /proc/pressure/cpu)'] : []),
-      ...(scheduling(OWN_THREAD) === undefined ? ['scheduling delay of any process (no schedstat)'] : []),
+      ...(readScheduling(OWN_THREAD) === undefined ? ['scheduling delay of any process (no schedstat)'] : []),
       ...(this.#control === undefined ? ['a bare round trip (no master at the start)'] : []),
     ];
     const data = { cores: availableParallelism(), unsampled: unsampled.join('; ') };
@@ -275,7 +276,7 @@ export class MachineSampling {
   }
 }
 
-function read(path: string): string {
+function readProcFile(path: string): string {
   try {
     return readFileSync(path, 'latin1');
   } catch {
@@ -283,19 +284,19 @@ function read(path: string): string {
   }
 }
 
-const stat = (): CpuTimes | undefined => parseStat(read('/proc/stat'));
-const pressure = (): number | undefined => parsePressure(read('/proc/pressure/cpu'));
-const scheduling = (path: string): Scheduling | undefined => parseSchedstat(read(path));
+const readCpuTimes = (): CpuTimes | undefined => parseStat(readProcFile('/proc/stat'));
+const readPressure = (): number | undefined => parsePressure(readProcFile('/proc/pressure/cpu'));
+const readScheduling = (path: string): Scheduling | undefined => parseSchedstat(readProcFile(path));
 
-function list(values: readonly number[]): string {
-  return values.map(round).join(' ');
+function joinNumbers(values: readonly number[]): string {
+  return values.map(roundMs).join(' ');
 }
 
 /** Two decimal places: 10 us, finer than any judged value. */
-function round(ms: number): number {
+function roundMs(ms: number): number {
   return Math.round(ms * 100) / 100;
 }
 
-function mean(values: readonly number[]): number {
+function meanOf(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -25,8 +25,10 @@ export async function portFields(address: Address, isTls: boolean): Promise<Reco
     ['plain', plainText(address)],
     ...(isTls
       ? [
-          ...VERSIONS.map((version) => [version, handshake(address, version, version, ANY_CIPHER)] as const),
-          ['worthless-ciphers', handshake(address, 'TLSv1', 'TLSv1.2', WORTHLESS_CIPHERS)] as const,
+          ...VERSIONS.map(
+            (version) => [version, tryHandshake(address, version, version, ANY_CIPHER)] as const,
+          ),
+          ['worthless-ciphers', tryHandshake(address, 'TLSv1', 'TLSv1.2', WORTHLESS_CIPHERS)] as const,
         ]
       : []),
   ];
@@ -46,7 +48,7 @@ export function plainText({ host, port }: Address): Promise<string> {
   });
 }
 
-function handshake(
+function tryHandshake(
   { host, port }: Address,
   minVersion: SecureVersion,
   maxVersion: SecureVersion,

@@ -36,7 +36,7 @@ export async function sentinelFacts(
 }
 
 function factOfReply(redaction: Redaction) {
-  const each = (name: string, value: unknown): readonly Fact[] => {
+  const eachFact = (name: string, value: unknown): readonly Fact[] => {
     const records = recordsOf(value).map((pairs) => ({ name, data: stableFields(pairs) }));
     // An empty list is a fact as well: the sentinel has discovered none.
     return [{ name: `${name}-count`, data: { count: records.length } }, ...records];
@@ -44,13 +44,13 @@ function factOfReply(redaction: Redaction) {
   return (command: string, value: unknown): Fact | readonly Fact[] => {
     switch (command) {
       case 'SENTINEL MASTERS':
-        return each('sentinel-master', value);
+        return eachFact('sentinel-master', value);
       case 'SENTINEL REPLICAS':
-        return each('sentinel-replica', value);
+        return eachFact('sentinel-replica', value);
       case 'SENTINEL SENTINELS':
-        return each('sentinel-peer', value);
+        return eachFact('sentinel-peer', value);
       case 'SENTINEL CONFIG':
-        return { name: 'sentinel-config', data: settings(pairsOf(value), redaction) };
+        return { name: 'sentinel-config', data: redactSettings(pairsOf(value), redaction) };
       case 'SENTINEL DEBUG':
         return { name: 'sentinel-periods', data: Object.fromEntries(pairsOf(value)) };
       case 'SENTINEL CKQUORUM':
@@ -67,7 +67,7 @@ function stableFields(pairs: readonly (readonly [string, string])[]): Fields {
   return Object.fromEntries(pairs.filter(([name]) => !MOVING.test(name)));
 }
 
-function settings(pairs: readonly (readonly [string, string])[], redaction: Redaction): Fields {
+function redactSettings(pairs: readonly (readonly [string, string])[], redaction: Redaction): Fields {
   return Object.fromEntries(
     pairs.map(([name, value]) => [name, name === 'sentinel-pass' ? redaction.digest(value) : value]),
   );

@@ -17,14 +17,14 @@ interface Prepared {
   readonly loader: (key: string) => Promise<unknown>;
 }
 
-const one = (value: unknown): Answer => ({ answers: [value === undefined ? null : valueText(value)] });
+const oneAnswer = (value: unknown): Answer => ({ answers: [value === undefined ? null : valueText(value)] });
 
 const OPERATIONS: Readonly<Record<Operation, (cache: Cache, prepared: Prepared) => Promise<Answer>>> = {
-  get: async (cache, { key }) => one(await cache.get(key)),
+  get: async (cache, { key }) => oneAnswer(await cache.get(key)),
   getEntry: async (cache, { key }) => entryAnswer(await cache.getEntry(key)),
   lookup: async (cache, { key }) => {
     const found = await cache.lookup(key);
-    return { ...one(found.found ? found.value : undefined), sources: [found.source] };
+    return { ...oneAnswer(found.found ? found.value : undefined), sources: [found.source] };
   },
   getWithTtl: async (cache, { key }) => {
     const entry = await cache.getWithTtl(key);
@@ -42,17 +42,17 @@ const OPERATIONS: Readonly<Record<Operation, (cache: Cache, prepared: Prepared) 
     };
   },
   exists: async (cache, { keys }) => ({ result: await cache.exists(keys) }),
-  set: async (cache, { key, values, options }) => receipt(await cache.set(key, values[0], options)),
+  set: async (cache, { key, values, options }) => receiptAnswer(await cache.set(key, values[0], options)),
   setMany: async (cache, { keys, values, options }) =>
-    receipt(await cache.setMany(new Map(keys.map((key, i) => [key, values[i]])), options)),
+    receiptAnswer(await cache.setMany(new Map(keys.map((key, i) => [key, values[i]])), options)),
   delete: async (cache, { keys }) => ({ result: await cache.delete(keys) }),
   getOrCompute: async (cache, { key, options, loader }) => {
     return entryAnswer(await cache.getOrComputeEntry(key, () => loader(key), options));
   },
   getOrComputeMany: async (cache, { keys, options, loader }) => {
-    const load = async (asked: readonly string[]) =>
+    const loadValue = async (asked: readonly string[]) =>
       new Map(await Promise.all(asked.map(async (key) => [key, await loader(key)] as const)));
-    return manyAnswers(keys, await cache.getOrComputeMany(keys, load, options));
+    return manyAnswers(keys, await cache.getOrComputeMany(keys, loadValue, options));
   },
   invalidateTags: async (cache, { tags }) => ({ result: (await cache.invalidateTags(tags)).outcome }),
 };
@@ -77,23 +77,29 @@ export async function perform(cache: Cache, call: Call): Promise<Performed> {
     options: { ...(ttlSeconds !== undefined && { ttlSeconds }), ...(tags.length > 0 && { tags }) },
   };
   const startedAt = performance.now();
-  const answer = await OPERATIONS[call.operation](cache, prepared).catch(failed);
+  const answer = await OPERATIONS[call.operation](cache, prepared).catch(failedAnswer);
   return { ...answer, ...(loaded.length > 0 && { loaded }), tookMs: performance.now() - startedAt };
 }
 
-function failed(error: unknown): Answer {
+function failedAnswer(error: unknown): Answer {
   if (!(error instanceof Error)) return { error: String(error) };
   return { error: 'code' in error && typeof error.code === 'string' ? error.code : error.name };
 }
 
 function entryAnswer(entry: { readonly value: unknown; readonly source: string } | undefined): Answer {
-  return { ...one(entry?.value), ...(entry && { sources: [entry.source] }) };
+  return { ...oneAnswer(entry?.value), ...(entry && { sources: [entry.source] }) };
 }
 
 function manyAnswers(keys: readonly string[], found: ReadonlyMap<string, unknown>): Answer {
   return { answers: keys.map((key) => (found.has(key) ? valueText(found.get(key)) : null)) };
 }
 
-function receipt({ source, replicas }: { readonly source: string; readonly replicas?: number }): Answer {
+function receiptAnswer({
+  source,
+  replicas,
+}: {
+  readonly source: string;
+  readonly replicas?: number;
+}): Answer {
   return { sources: [source], ...(replicas !== undefined && { result: replicas }) };
 }

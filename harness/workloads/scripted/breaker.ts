@@ -6,7 +6,7 @@ import type { Cache, CacheEvent } from '../../../client/index.ts';
 import { waitUntil } from '../../wait.ts';
 import type { Resolved } from '../parameters.ts';
 import type { MasterProxy, ScriptContext } from './script.ts';
-import { equals, scripted } from './script.ts';
+import { defineScript, equals } from './script.ts';
 
 const OUTAGES: Readonly<Record<string, (proxy: MasterProxy) => Promise<void>>> = {
   hang: (proxy) => proxy.add('hang', { type: 'timeout', timeoutMs: 0 }),
@@ -17,7 +17,7 @@ const defaults = { commandTimeoutMs: 300, recoveryBoundMs: 10_000, maximumCalls:
 
 type Context = ScriptContext<Resolved<typeof defaults>>;
 
-export const breaker = scripted({
+export const breaker = defineScript({
   name: 'breaker',
   defaults,
   async run(context) {
@@ -57,7 +57,7 @@ async function throughOutage(
   const openedMs = await tripBreaker(context, outage, breaker.threshold);
   await expectAnswersWhileOpen(context, outage);
   await proxy.reset();
-  const closedMs = await reset(context, outage);
+  const closedMs = await resetBreaker(context, outage);
 
   const data = { outage: name, openedMs, closedMs };
   record({
@@ -121,7 +121,7 @@ async function expectAnswersWhileOpen(context: Context, { cache, name, key }: Ou
 }
 
 /** Calls until it is closed again; returns the time that this took. */
-async function reset({ expect, clock, parameters, signal }: Context, { cache, name, key }: Outage) {
+async function resetBreaker({ expect, clock, parameters, signal }: Context, { cache, name, key }: Outage) {
   const healedUs = clock.nowUs();
   const closed = await waitUntil(
     'the breaker to close',

@@ -8,7 +8,7 @@ import { callerOf } from '../calls/perform.ts';
 import { valueText } from '../calls/value-text.ts';
 import type { Resolved } from '../parameters.ts';
 import { prefixOf, rawKeys } from '../raw-keys.ts';
-import { equals, RELAXED_LIMITS, type ScriptContext, scripted } from './script.ts';
+import { defineScript, equals, RELAXED_LIMITS, type ScriptContext } from './script.ts';
 
 /** `settleBoundMs`: longer than the bound of a first tier (500 ms), so that a slow machine alone is no finding. */
 const defaults = { keys: 1_000, tagged: 200, chunk: 100, settleBoundMs: 5_000 };
@@ -26,7 +26,7 @@ interface Callers {
   readonly process: Caller;
 }
 
-export const coherence = scripted({
+export const coherence = defineScript({
   name: 'coherence',
   defaults,
   async run(context) {
@@ -55,7 +55,7 @@ async function expectOverwritten(context: Context, callers: Callers): Promise<vo
   const first = names.map((name) => `first ${name}`);
   await callers.plain.perform({ operation: 'setMany', keys: names, values: first });
   for (const caller of Object.values(callers)) {
-    const { answers } = await read(context, caller, 'getMany', names);
+    const { answers } = await readAll(context, caller, 'getMany', names);
     const right = answers.filter((answer, i) => answer === valueText(first[i])).length;
     context.expect(`first/${caller.name}`, `${caller.name} reads every value that plain wrote`, {
       ...equals(names.length, right),
@@ -71,9 +71,9 @@ async function expectOverwritten(context: Context, callers: Callers): Promise<vo
   });
   for (const caller of Object.values(callers)) {
     const right = second.map(valueText);
-    await settled(context, caller, names, right);
+    await waitUntilEqual(context, caller, names, right);
     for (const operation of READS) {
-      const { answers, loaded } = await read(context, caller, operation, names);
+      const { answers, loaded } = await readAll(context, caller, operation, names);
       const stale = answers.filter((answer, i) => answer !== right[i]).length;
       context.expect(
         `overwritten/${caller.name}-${operation}`,
@@ -111,10 +111,10 @@ async function expectMisses(
 ): Promise<void> {
   const misses = names.map(() => null);
   for (const caller of Object.values(callers)) {
-    await settled(context, caller, names, misses);
+    await waitUntilEqual(context, caller, names, misses);
     const counts: number[] = [];
     for (const operation of READS.filter((each) => each !== 'getOrCompute')) {
-      const { answers } = await read(context, caller, operation, names);
+      const { answers } = await readAll(context, caller, operation, names);
       counts.push(answers.filter((answer) => answer !== null).length);
     }
     const { result: present = 'absent' } = await caller.perform({ operation: 'exists', keys: names });
@@ -130,7 +130,7 @@ async function expectMisses(
  * A first tier may serve an old value within its bound; the counted reads come afterwards. A plain cache has no such
  * time.
  */
-async function settled(
+async function waitUntilEqual(
   { parameters, signal }: Context,
   caller: Caller,
   names: readonly string[],
@@ -148,7 +148,7 @@ async function settled(
 }
 
 /** Reads all keys by an operation; a missing answer is counted as a miss. */
-async function read(
+async function readAll(
   context: Context,
   caller: Caller,
   operation: (typeof READS)[number],

@@ -1,7 +1,7 @@
 /** A mix of writes, overwrites, deletes and counters; then compares every node's raw bytes with the master's. */
-import { equals, scripted } from './script.ts';
+import { defineScript, equals } from './script.ts';
 
-export const consistency = scripted({
+export const consistency = defineScript({
   name: 'consistency',
   defaults: { keys: 500, batch: 100 },
   async run({ environment, open, expect, remember, caughtUp, readAllNodes, tag, parameters, random }) {

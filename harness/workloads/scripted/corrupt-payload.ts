@@ -6,7 +6,7 @@
 import { encodeEnvelope } from '../../../client/envelope.ts';
 import type { StandardSchema } from '../../../client/types.ts';
 import { waitUntil } from '../../wait.ts';
-import { equals, errorOf, scripted } from './script.ts';
+import { defineScript, equals, errorOf } from './script.ts';
 
 interface User {
   readonly id: number;
@@ -48,7 +48,7 @@ const POISONS: Readonly<Record<string, (good: Buffer) => Buffer>> = {
   'older-shape': () => encodeEnvelope({ userId: 1, fullName: 'Ada' }, { schemaId: SCHEMA_ID }),
 };
 
-export const corruptPayload = scripted({
+export const corruptPayload = defineScript({
   name: 'corrupt-payload',
   defaults: { purgeBoundMs: 2_000 },
   async run({ open, expect, remember, masterOf, tag, parameters, signal }) {
@@ -62,9 +62,9 @@ export const corruptPayload = scripted({
       const physical = cache.physicalKey(key);
       remember(physical);
       const redis = await masterOf(physical);
-      const plant = () => redis.set(physical, spoil(good), 'EX', 60);
+      const plantPayload = () => redis.set(physical, spoil(good), 'EX', 60);
 
-      await plant();
+      await plantPayload();
       let seen: User | undefined;
       const thrown = await errorOf(async () => {
         seen = await cache.get(key, reading);
@@ -85,7 +85,7 @@ export const corruptPayload = scripted({
       ).catch(() => false);
       expect(`${poison}-purged`, `${poison}: it is purged from Redis`, equals(true, purged));
 
-      await plant();
+      await plantPayload();
       const computed = await cache.getOrCompute(key, () => GOOD, reading);
       expect(
         `${poison}-recomputed`,

@@ -8,14 +8,14 @@ import type { Redis } from 'ioredis';
 import type { Cache } from '../../../client/index.ts';
 import { pause, waitUntil } from '../../wait.ts';
 import type { Resolved } from '../parameters.ts';
-import { equals, type ScriptContext, scripted } from './script.ts';
+import { defineScript, equals, type ScriptContext } from './script.ts';
 
 /** `servedBoundMs`: a client waits for at most 5 s after a rejected login. */
 const defaults = { commandTimeoutMs: 300, refusedMs: 100, servedBoundMs: 8_000 };
 
 type Context = ScriptContext<Resolved<typeof defaults>>;
 
-export const credentialRotation = scripted({
+export const credentialRotation = defineScript({
   name: 'credential-rotation',
   defaults,
   async run(context) {
@@ -53,7 +53,7 @@ async function expectRotated(context: Context, nodes: readonly Redis[], user: st
     ...equals(['redis', 'redis'], [source, read]),
   });
 
-  await rotate(nodes, user, 'second');
+  await rotatePassword(nodes, user, 'second');
   await pause(parameters.refusedMs, signal);
   expect('refused/reported', 'a command that Redis did not take names the rejected login', {
     ...equals(true, /WRONGPASS/.test(await messageOf(() => cache.setIfAbsent(`${key}:refused`, 1)))),
@@ -68,7 +68,7 @@ async function expectRotated(context: Context, nodes: readonly Redis[], user: st
   });
 
   password = 'third';
-  await rotate(nodes, user, password);
+  await rotatePassword(nodes, user, password);
   // A client that was not served with the second password is not waited for again.
   const boundMs = isServed ? parameters.servedBoundMs : parameters.refusedMs;
   await expectServed(context, cache, { phase: 'third', key, boundMs });
@@ -115,7 +115,7 @@ async function createUser(
 }
 
 /** From now on only this password is accepted; existing connections end. */
-async function rotate(nodes: readonly Redis[], user: string, password: string): Promise<void> {
+async function rotatePassword(nodes: readonly Redis[], user: string, password: string): Promise<void> {
   for (const node of nodes) await node.call('ACL', 'SETUSER', user, 'resetpass', `>${password}`);
   for (const node of nodes) await node.call('CLIENT', 'KILL', 'USER', user);
 }

@@ -5,7 +5,7 @@
 import type { Cache, Durability } from '../../../client/index.ts';
 import type { Heal } from '../../../infra/substrates/environment.ts';
 import { waitUntil } from '../../wait.ts';
-import { equals, RELAXED_LIMITS, type ScriptContext, scripted } from './script.ts';
+import { defineScript, equals, RELAXED_LIMITS, type ScriptContext } from './script.ts';
 
 /** `timeoutMs` of a write while the replicas are paused: shorter than the lag at which a master refuses writes (2 s). */
 const defaults = { writes: 10, batch: 20, timeoutMs: 5_000, heldTimeoutMs: 300, recoveryBoundMs: 15_000 };
@@ -59,7 +59,7 @@ const WAYS: Readonly<Record<string, Way>> = {
   },
 };
 
-export const durableWrites = scripted({
+export const durableWrites = defineScript({
   name: 'durable-writes',
   defaults,
   async run(context) {

@@ -4,7 +4,7 @@
  */
 import type { Redis } from 'ioredis';
 import { parseInfo } from '../../../infra/redis/info.ts';
-import { equals, type MasterProxy, type ScriptContext, scripted } from './script.ts';
+import { defineScript, equals, type MasterProxy, type ScriptContext } from './script.ts';
 
 /** Commands that a cache sends. Samplers, sentinels and replicas send others (INFO, PING, REPLCONF) all the time. */
 const COMMANDS = ['get', 'mget', 'set', 'setex', 'psetex', 'mset', 'del', 'unlink', 'wait', 'hello', 'auth'];
@@ -21,7 +21,7 @@ interface Watch {
   look(): Promise<readonly Footprint[]>;
 }
 
-export const featureFlag = scripted({
+export const featureFlag = defineScript({
   name: 'feature-flag',
   defaults: { calls: 10 },
   async run(context) {
@@ -64,7 +64,7 @@ async function watchNodes({ environment, spec }: ScriptContext): Promise<Watch> 
   return {
     through: undefined,
     nodes,
-    look: () => Promise.all(connections.map((node) => footprint(node, spec.app.username))),
+    look: () => Promise.all(connections.map((node) => readFootprint(node, spec.app.username))),
   };
 }
 
@@ -83,7 +83,7 @@ async function watchProxy({ proxyBeforeMaster }: ScriptContext): Promise<Watch> 
 }
 
 /** Calls of cache commands so far, and the connections that the app's user has. */
-async function footprint(node: Redis, user: string): Promise<Footprint> {
+async function readFootprint(node: Redis, user: string): Promise<Footprint> {
   const stats = parseInfo(await node.info('commandstats'));
   const calls = COMMANDS.reduce((sum, command) => {
     const line = stats[`cmdstat_${command}`];

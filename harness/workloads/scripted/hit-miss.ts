@@ -1,7 +1,7 @@
 /** Set, read, overwrite, delete, batches, clear: a read returns the last written value, or a miss. */
-import { equals, type ScriptContext, scripted } from './script.ts';
+import { defineScript, equals, type ScriptContext } from './script.ts';
 
-export const hitMiss = scripted({
+export const hitMiss = defineScript({
   name: 'hit-miss',
   defaults: { batch: 20 },
   async run(context) {
@@ -38,12 +38,12 @@ export const hitMiss = scripted({
     const { hits, misses } = cache.stats();
     expect('hits-counted', 'every hit is counted', equals(3 + count, hits));
     expect('misses-counted', 'every miss is counted', equals(2 + 1, misses));
-    if (!context.shared) await clears(context, count);
+    if (!context.shared) await expectClear(context, count);
   },
 });
 
 /** Uses a namespace of its own: `clear` must not affect other clients of the environment. */
-async function clears(context: ScriptContext, count: number): Promise<void> {
+async function expectClear(context: ScriptContext, count: number): Promise<void> {
   const { open, expect, remember, tag, spec, masterOf } = context;
   const namespace = `${spec.settings.namespace}:clear-${tag}`;
   const cleared = open({ namespace });

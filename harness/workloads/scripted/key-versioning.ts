@@ -1,7 +1,7 @@
 /** Location of keys in Redis: under the namespace, and with their version if the key builder made them. */
-import { equals, scripted } from './script.ts';
+import { defineScript, equals } from './script.ts';
 
-export const keyVersioning = scripted({
+export const keyVersioning = defineScript({
   name: 'key-versioning',
   defaults: {},
   async run({ client: { buildKey }, open, expect, remember, masterOf, masters, tag, spec, shared }) {

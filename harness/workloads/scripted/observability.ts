@@ -10,13 +10,13 @@ import { adaptCache } from '../kit.ts';
 import { latenessMeter } from '../lateness.ts';
 import type { Resolved } from '../parameters.ts';
 import type { ScriptContext } from './script.ts';
-import { equals, scripted } from './script.ts';
+import { defineScript, equals } from './script.ts';
 
 const defaults = { sets: 20, reads: 60, computes: 15, refused: 2 };
 
 type Context = ScriptContext<Resolved<typeof defaults>>;
 
-export const observability = scripted({
+export const observability = defineScript({
   name: 'observability',
   defaults,
   async run(context) {
@@ -25,14 +25,14 @@ export const observability = scripted({
     const breaker = { ...spec.settings.breaker, enabled: false };
     const cache = open({ fallbackEntries: 0, breaker }, proxy);
     await cache.ping();
-    const events = await exercise(context, cache, async (loads) => {
+    const events = await exerciseCalls(context, cache, async (loads) => {
       // A loaded value is stored in the background; a disconnect meanwhile would be an error that no history has.
-      const stored = () => cache.stats().writes >= parameters.sets + loads;
-      await waitUntil('the loaded value to be stored', stored, { boundMs: 5_000, signal });
+      const areStored = () => cache.stats().writes >= parameters.sets + loads;
+      await waitUntil('the loaded value to be stored', areStored, { boundMs: 5_000, signal });
       await proxy.down();
     });
 
-    const seen = tally(events);
+    const seen = countOutcomes(events);
     expect('errors-provoked', 'reads of a Redis that is cut off end in errors', {
       ...equals(parameters.refused, seen.errors),
     });
@@ -59,41 +59,46 @@ export const observability = scripted({
 });
 
 /** Runs a seeded mix one after the other, then reads while Redis is cut off, and returns the recorded history. */
-async function exercise(
+async function exerciseCalls(
   { record, clock, random, tag, remember, parameters }: Context,
   cache: ReturnType<ScriptContext['open']>,
   cutOff: (loads: number) => Promise<unknown>,
 ): Promise<readonly HistoryEvent[]> {
   const { sets, reads, computes, refused } = parameters;
   const events: HistoryEvent[] = [];
-  const keep = (event: HistoryEvent) => {
+  const keepEvent = (event: HistoryEvent) => {
     events.push(event);
     record(event);
   };
   const adapter = adaptCache(cache, () => undefined);
   const lateness = latenessMeter('kit', clock, () => undefined);
-  const issuer = new Issuer({ adapter, clock, record: keep, lateness, inFlightBound: 1 });
-  const key = (n: number) => `observability:${tag}:${n}`;
-  const run = (operation: PlannedOperation) => issuer.issue(clock.nowUs(), operation);
+  const issuer = new Issuer({ adapter, clock, record: keepEvent, lateness, inFlightBound: 1 });
+  const keyOf = (n: number) => `observability:${tag}:${n}`;
+  const runOperation = (operation: PlannedOperation) => issuer.issue(clock.nowUs(), operation);
   try {
     for (let n = 0; n < sets; n++) {
       const value = `v${n}`;
-      await run({ kind: 'set', key: key(n), value, send: () => adapter.set(key(n), value, 'async') });
+      await runOperation({
+        kind: 'set',
+        key: keyOf(n),
+        value,
+        send: () => adapter.set(keyOf(n), value, 'async'),
+      });
     }
     for (let i = 0; i < reads; i++) {
       // Half of the requested keys were set.
       const n = random.int(2 * sets);
-      await run({ kind: 'get', key: key(n), send: () => adapter.get(key(n)) });
+      await runOperation({ kind: 'get', key: keyOf(n), send: () => adapter.get(keyOf(n)) });
     }
     for (let i = 0; i < computes; i++) {
       const n = random.int(3 * sets);
       const value = `v${n}`;
-      const send = () => adapter.getOrCompute(key(n), async () => value);
-      await run({ kind: 'getOrCompute', key: key(n), value, send });
+      const send = () => adapter.getOrCompute(keyOf(n), async () => value);
+      await runOperation({ kind: 'getOrCompute', key: keyOf(n), value, send });
     }
-    await cutOff(tally(events).loads);
+    await cutOff(countOutcomes(events).loads);
     for (let n = 0; n < refused; n++) {
-      await run({ kind: 'get', key: key(n), send: () => adapter.get(key(n)) });
+      await runOperation({ kind: 'get', key: keyOf(n), send: () => adapter.get(keyOf(n)) });
     }
   } finally {
     lateness.close();
@@ -102,7 +107,7 @@ async function exercise(
   return events;
 }
 
-function tally(events: readonly HistoryEvent[]) {
+function countOutcomes(events: readonly HistoryEvent[]) {
   const invokes = new Map(
     events.filter((event): event is InvokeEvent => event.type === 'invoke').map((event) => [event.op, event]),
   );

@@ -6,13 +6,13 @@ import type { Redis } from 'ioredis';
 import type { Cache } from '../../../client/index.ts';
 import { waitUntil } from '../../wait.ts';
 import { prefixOf, rawKeys } from '../raw-keys.ts';
-import { equals, errorOf, RELAXED_LIMITS, type ScriptContext, scripted } from './script.ts';
+import { defineScript, equals, errorOf, RELAXED_LIMITS, type ScriptContext } from './script.ts';
 
 const DIRECTIVE = 'min-replicas-to-write';
 /** More replicas than any environment has. */
 const UNREACHABLE = '99';
 
-export const refusals = scripted({
+export const refusals = defineScript({
   name: 'refusals',
   defaults: { keys: 10, storedBoundMs: 5_000 },
   async run(context) {

@@ -6,7 +6,7 @@ import type { Redis } from 'ioredis';
 import type { Cache } from '../../../client/index.ts';
 import { pause, waitUntil } from '../../wait.ts';
 import type { Resolved } from '../parameters.ts';
-import { equals, type ScriptContext, scripted } from './script.ts';
+import { defineScript, equals, type ScriptContext } from './script.ts';
 
 const defaults = { reads: 100, maxStalenessMs: 250, heldMs: 800, everyMs: 5, boundMs: 5_000 };
 
@@ -19,7 +19,7 @@ interface Setting {
   readonly key: string;
 }
 
-export const replicaReads = scripted({
+export const replicaReads = defineScript({
   name: 'replica-reads',
   defaults,
   async run(context) {

@@ -1,9 +1,9 @@
 /** Time until a write is readable on each replica: reads in a tight loop from the acknowledgement on. */
 import { infoNumber, parseInfo } from '../../../infra/redis/info.ts';
 import type { ScriptContext } from './script.ts';
-import { equals, scripted } from './script.ts';
+import { defineScript, equals } from './script.ts';
 
-export const replication = scripted({
+export const replication = defineScript({
   name: 'replication',
   defaults: { writes: 60, readableBoundMs: 2_000 },
   async run(context) {

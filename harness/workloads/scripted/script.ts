@@ -78,7 +78,7 @@ export interface ScriptedWorkload {
 }
 
 /** A scripted workload whose script sees its own parameters by name. */
-export function scripted<const P extends Parameters>(workload: {
+export function defineScript<const P extends Parameters>(workload: {
   readonly name: string;
   readonly defaults: P;
   run(context: ScriptContext<Resolved<P>>): Promise<void>;

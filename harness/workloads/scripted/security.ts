@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { DIRECT_CONNECTION } from '../../../infra/redis/connection-options.ts';
 import type { Address } from '../../../infra/topology.ts';
 import type { ScriptContext } from './script.ts';
-import { equals, scripted } from './script.ts';
+import { defineScript, equals } from './script.ts';
 
 /** Seed 002's renamed commands, and others that could destroy or reveal data. */
 const DENIED: readonly (readonly [string, ...string[]])[] = [
@@ -25,7 +25,7 @@ const DENIED: readonly (readonly [string, ...string[]])[] = [
  */
 const DRY_RUN: ReadonlySet<string> = new Set(['FLUSHALL', 'FLUSHDB', 'SHUTDOWN', 'DEBUG']);
 
-export const security = scripted({
+export const security = defineScript({
   name: 'security',
   defaults: {},
   async run(context) {

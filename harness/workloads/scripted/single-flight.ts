@@ -6,7 +6,7 @@ import { callerOf } from '../calls/perform.ts';
 import { valueText } from '../calls/value-text.ts';
 import type { Resolved } from '../parameters.ts';
 import { prefixOf, rawKeys } from '../raw-keys.ts';
-import { equals, RELAXED_LIMITS, type ScriptContext, scripted } from './script.ts';
+import { defineScript, equals, RELAXED_LIMITS, type ScriptContext } from './script.ts';
 
 const defaults = {
   keys: 20,
@@ -35,7 +35,7 @@ interface Setting {
   readonly prefix: string;
 }
 
-export const singleFlight = scripted({
+export const singleFlight = defineScript({
   name: 'single-flight',
   defaults,
   async run(context) {
@@ -91,7 +91,7 @@ async function expectOneLoad(setting: Setting, id: string, callers: readonly Cal
     'loader calls of all processes, one per key',
     equals(keys, loadsOf(performed)),
   );
-  await stored(setting, names);
+  await waitUntilStored(setting, names);
   const again = await Promise.all(
     [...callers, here].flatMap((caller) =>
       names.map((name) => caller.perform({ operation: 'getOrCompute', keys: [name], values: ['again'] })),
@@ -144,7 +144,7 @@ async function expectNewerKept(setting: Setting): Promise<void> {
   await here.perform({ operation: 'set', keys: [deleted], values: ['newer'] });
   await here.perform({ operation: 'delete', keys: [deleted] });
   await Promise.all(loads);
-  await stored(setting, [untouched]);
+  await waitUntilStored(setting, [untouched]);
   const { answers } = await here.perform({ operation: 'getMany', keys: names });
   context.expect('newer/kept', 'values after loads that began before a set, a deletion and nothing', {
     ...equals([valueText('newer'), null, valueText('loaded')], [...(answers ?? [])]),
@@ -185,7 +185,7 @@ async function expectLeaseEnds(
 }
 
 /** Values are stored in the background. */
-async function stored({ context, prefix }: Setting, names: readonly string[]): Promise<void> {
+async function waitUntilStored({ context, prefix }: Setting, names: readonly string[]): Promise<void> {
   const isStored = async () => {
     const held = await rawKeys(context, prefix);
     return names.every((name) => held.has(`${prefix}${name}`));

@@ -3,9 +3,9 @@
  * environment sets the client's timeout; calls run in parallel, so that their waits overlap.
  */
 import { waitUntil } from '../../wait.ts';
-import { equals, errorOf, scripted } from './script.ts';
+import { defineScript, equals, errorOf } from './script.ts';
 
-export const timeoutFallback = scripted({
+export const timeoutFallback = defineScript({
   name: 'timeout-fallback',
   /** A caller's deadline is the client's command timeout plus `slackMs` for everything else. */
   defaults: { slowness: 3, calls: 8, slackMs: 500, recoveryBoundMs: 10_000 },
@@ -14,7 +14,7 @@ export const timeoutFallback = scripted({
     const { commandTimeoutMs } = spec.settings;
     const proxy = await proxyBeforeMaster();
     const cache = open({}, proxy);
-    const key = (n: number | string) => {
+    const keyOf = (n: number | string) => {
       const logical = `timeout:${tag}:${n}`;
       remember(cache.physicalKey(logical));
       return logical;
@@ -24,14 +24,14 @@ export const timeoutFallback = scripted({
     process.on('unhandledRejection', onUnhandled);
     try {
       await cache.ping();
-      const before = await cache.set(key('before'), 'before');
+      const before = await cache.set(keyOf('before'), 'before');
       expect('fast-by-redis', 'before the fault Redis takes writes', equals('redis', before.source));
 
       await proxy.add('slow', { type: 'latency', latencyMs: slowness * commandTimeoutMs });
       const answers = await Promise.all(
         Array.from({ length: calls }, async (_, n) => {
           const startedAt = performance.now();
-          const value = await cache.getOrCompute(key(n), () => `value ${n}`);
+          const value = await cache.getOrCompute(keyOf(n), () => `value ${n}`);
           return { right: value === `value ${n}`, tookMs: performance.now() - startedAt };
         }),
       );
@@ -45,16 +45,16 @@ export const timeoutFallback = scripted({
         unit: 'ms',
       });
       expect('read-does-not-throw', 'a plain read does not throw', {
-        ...equals(null, await errorOf(() => cache.get(key('before')))),
+        ...equals(null, await errorOf(() => cache.get(keyOf('before')))),
       });
       expect('write-to-memory', 'a write goes to the memory fallback and says so', {
-        ...equals('memory', (await cache.set(key('during'), 'during')).source),
+        ...equals('memory', (await cache.set(keyOf('during'), 'during')).source),
       });
 
       await proxy.remove('slow');
       const back = await waitUntil(
         'Redis to take writes again',
-        async () => (await cache.set(key('after'), 'after')).source === 'redis',
+        async () => (await cache.set(keyOf('after'), 'after')).source === 'redis',
         { boundMs: recoveryBoundMs, signal },
       ).catch(() => false);
       expect('recovered', 'with Redis fast again, writes go to it without a restart', equals(true, back));

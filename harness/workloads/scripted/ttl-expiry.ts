@@ -2,15 +2,15 @@
 import type { Cache } from '../../../client/index.ts';
 import { waitUntil } from '../../wait.ts';
 import type { ScriptContext } from './script.ts';
-import { equals, errorOf, scripted } from './script.ts';
+import { defineScript, equals, errorOf } from './script.ts';
 
-export const ttlExpiry = scripted({
+export const ttlExpiry = defineScript({
   name: 'ttl-expiry',
   defaults: { ttlSeconds: 1, expiryBoundMs: 3_000 },
   async run(context) {
     const { open, expect, remember, masterOf, tag, parameters, signal } = context;
     const cache = open();
-    const key = (name: string) => {
+    const keyOf = (name: string) => {
       const logical = `ttl:${tag}:${name}`;
       remember(cache.physicalKey(logical));
       return logical;
@@ -19,18 +19,18 @@ export const ttlExpiry = scripted({
     const { ttlSeconds, expiryBoundMs } = parameters;
     await cache.ping();
 
-    await expectDefaultTtl(context, key('default'), cache);
+    await expectDefaultTtl(context, keyOf('default'), cache);
 
-    await cache.set(key('short'), 'short', { ttlSeconds });
+    await cache.set(keyOf('short'), 'short', { ttlSeconds });
     expect(
       'before-expiry',
       'before its TTL a value is a hit',
-      equals('short', await cache.get(key('short'))),
+      equals('short', await cache.get(keyOf('short'))),
     );
     await waitUntil(
       'the short TTL to expire in Redis',
       async () => {
-        const physical = cache.physicalKey(key('short'));
+        const physical = cache.physicalKey(keyOf('short'));
         return (await (await masterOf(physical)).exists(physical)) === 0;
       },
       { boundMs: expiryBoundMs, signal },
@@ -38,29 +38,29 @@ export const ttlExpiry = scripted({
     expect(
       'after-expiry',
       'after its TTL it is a miss',
-      equals(null, (await cache.get(key('short'))) ?? null),
+      equals(null, (await cache.get(keyOf('short'))) ?? null),
     );
     expect(
       'recomputed',
       'and is computed again',
-      equals('new', await cache.getOrCompute(key('short'), () => 'new')),
+      equals('new', await cache.getOrCompute(keyOf('short'), () => 'new')),
     );
 
-    await cache.set(key('zero'), 'not stored', { ttlSeconds: 0 });
-    expect('zero-not-stored', 'a TTL of 0 stores nothing', equals(-2, await pttlMs(key('zero'))));
-    expect('zero-miss', 'and reads as a miss', equals(null, (await cache.get(key('zero'))) ?? null));
+    await cache.set(keyOf('zero'), 'not stored', { ttlSeconds: 0 });
+    expect('zero-not-stored', 'a TTL of 0 stores nothing', equals(-2, await pttlMs(keyOf('zero'))));
+    expect('zero-miss', 'and reads as a miss', equals(null, (await cache.get(keyOf('zero'))) ?? null));
 
-    const refused = await errorOf(() => cache.set(key('negative'), 'refused', { ttlSeconds: -1 }));
+    const refused = await errorOf(() => cache.set(keyOf('negative'), 'refused', { ttlSeconds: -1 }));
     expect(
       'negative-refused',
       'a negative TTL is an error of configuration',
       equals('CONFIGURATION', refused),
     );
-    expect('negative-not-stored', 'and stores nothing', equals(-2, await pttlMs(key('negative'))));
+    expect('negative-not-stored', 'and stores nothing', equals(-2, await pttlMs(keyOf('negative'))));
 
     if (context.shared) return;
-    await cache.set(key('none'), 'for ever', { ttlSeconds: null });
-    expect('null-no-expiry', 'a TTL of null never expires', equals(-1, await pttlMs(key('none'))));
+    await cache.set(keyOf('none'), 'for ever', { ttlSeconds: null });
+    expect('null-no-expiry', 'a TTL of null never expires', equals(-1, await pttlMs(keyOf('none'))));
   },
 });
 

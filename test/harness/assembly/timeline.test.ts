@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { binWidthMs, originUs, timeline } from '../../../harness/assembly/timeline.ts';
+import { assembleTimeline, binWidthMs, originUs } from '../../../harness/assembly/timeline.ts';
 import { MAX_TIME_MS } from '../../../harness/evidence/limits.ts';
 import { buildHistory, observation, op } from '../checkers/history-builders.ts';
 
@@ -7,7 +7,7 @@ it('a timeline has about as many bins for a trial of a month as for one of a min
   for (const lastsMs of [60_000, 3_600_000, 86_400_000, MAX_TIME_MS - 10]) {
     const long = buildHistory(op({ at: 0, done: 1 }), op({ at: lastsMs - 1, done: lastsMs }));
     const width = binWidthMs(long);
-    const bins = timeline(long, 'kit', width);
+    const bins = assembleTimeline(long, 'kit', width);
     expect(bins.length, `${lastsMs} ms`).toBeGreaterThan(20);
     expect(bins.length, `${lastsMs} ms`).toBeLessThanOrEqual(122);
     expect(bins.reduce((sum, { ok }) => sum + ok, 0)).toBe(2);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { configuration } from '../../../harness/checkers/configuration.ts';
 import { consistency } from '../../../harness/checkers/consistency.ts';
 import { coverage } from '../../../harness/checkers/coverage.ts';
-import { expectations, holds } from '../../../harness/checkers/expectations.ts';
+import { expectations, isMet } from '../../../harness/checkers/expectations.ts';
 import { checkers } from '../../../harness/checkers/index.ts';
 import { replication } from '../../../harness/checkers/replication.ts';
 import type { ExpectationEvent } from '../../../harness/history/events.ts';
@@ -48,7 +48,7 @@ describe('expectations', () => {
 
   it('fails for an unknown relation', () => {
     const unknown = expectation('toString' as 'above', 1, 2);
-    expect(holds(unknown)).toBe(false);
+    expect(isMet(unknown)).toBe(false);
     expect(() => held(unknown)).toThrow(/expect\.relation must be one of equals/);
   });
 

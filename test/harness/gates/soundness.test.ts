@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Gate } from '../../../config/gates.ts';
 import type { CheckResult, Figure } from '../../../harness/checkers/checker.ts';
-import { incompleteUnsoundness, unsoundness } from '../../../harness/gates/soundness.ts';
+import { findUnsoundness, incompleteUnsoundness } from '../../../harness/gates/soundness.ts';
 import { BOUNDS, buildGate, valueFigure } from './gate-builders.ts';
 
 type Signals = Readonly<Record<string, number>>;
@@ -42,7 +42,7 @@ describe('the soundness of the machine', () => {
     ['the worst', WORST],
     ['the control', CONTROL],
   ])('holds on a calm machine, by %s', (_what, one) => {
-    expect(unsoundness(one, BOUNDS, seen())).toBeUndefined();
+    expect(findUnsoundness(one, BOUNDS, seen())).toBeUndefined();
   });
 
   it.each([
@@ -94,7 +94,7 @@ describe('the soundness of the machine', () => {
     ],
     ['a long run queue', P99, { runnablePerCore: 2.1 }, {}, /2.1 runnable threads per core, at most 2/],
   ])('does not hold with %s', (_what, one, machine, generator, reason) => {
-    const found = unsoundness(one, BOUNDS, seen(machine, generator));
+    const found = findUnsoundness(one, BOUNDS, seen(machine, generator));
     expect(found?.reason).toMatch(reason);
     expect(found?.remedy).toMatch(/Run again on an idle machine/);
   });
@@ -102,13 +102,19 @@ describe('the soundness of the machine', () => {
   it('holds up to each bound', () => {
     const most = { timerP99Ms: 5, timerMaxMs: 50, waitServerMaxMs: 50, stealRatio: 0.05, runnablePerCore: 2 };
     for (const one of [P99, WORST]) {
-      expect(unsoundness(one, BOUNDS, seen(most, { latenessP99Ms: 5, latenessMaxMs: 50 }))).toBeUndefined();
+      expect(
+        findUnsoundness(one, BOUNDS, seen(most, { latenessP99Ms: 5, latenessMaxMs: 50 })),
+      ).toBeUndefined();
     }
-    expect(unsoundness(CONTROL, BOUNDS, seen({ controlMachineP99Ms: 5 }))).toBeUndefined();
+    expect(findUnsoundness(CONTROL, BOUNDS, seen({ controlMachineP99Ms: 5 }))).toBeUndefined();
   });
 
   it('reports the load of the machine', () => {
-    const found = unsoundness(P99, BOUNDS, seen({ timerP99Ms: 9, runnablePerCore: 1.9, othersRatio: 0.83 }));
+    const found = findUnsoundness(
+      P99,
+      BOUNDS,
+      seen({ timerP99Ms: 9, runnablePerCore: 1.9, othersRatio: 0.83 }),
+    );
     expect(found?.reason).toMatch(
       /\(1.9 runnable threads per core, 83 % of the CPU time used by other programs\)$/,
     );
@@ -116,26 +122,28 @@ describe('the soundness of the machine', () => {
 
   it('never excuses a gate without timing', () => {
     const worst = seen({ timerP99Ms: 999, timerMaxMs: 999, stealRatio: 0.9, runnablePerCore: 99 });
-    expect(unsoundness(timed(false), BOUNDS, worst)).toBeUndefined();
+    expect(findUnsoundness(timed(false), BOUNDS, worst)).toBeUndefined();
   });
 
   it('is unaffected by a slow server, client or event loop', () => {
     const slow = { controlP50Ms: 900, controlP99Ms: 999, loopClientMaxMs: 999, loopGeneratorMaxMs: 999 };
-    for (const one of [P99, WORST, CONTROL]) expect(unsoundness(one, BOUNDS, seen(slow))).toBeUndefined();
+    for (const one of [P99, WORST, CONTROL]) expect(findUnsoundness(one, BOUNDS, seen(slow))).toBeUndefined();
   });
 
   it('considers only the judged client', () => {
     const others = [result('machine', { ...CALM, timerP99Ms: 99 }, 'ioredis')];
-    expect(unsoundness(P99, BOUNDS, { results: [...others, ...seen().results] })).toBeUndefined();
+    expect(findUnsoundness(P99, BOUNDS, { results: [...others, ...seen().results] })).toBeUndefined();
   });
 
   it('does not hold without samples, and a script needs no generator', () => {
     const [machine, generator] = seen().results as [CheckResult, CheckResult];
-    expect(unsoundness(P99, BOUNDS, { results: [generator] })?.reason).toBe('the machine was not sampled');
-    expect(unsoundness(P99, BOUNDS, { results: [machine] })?.reason).toMatch(
+    expect(findUnsoundness(P99, BOUNDS, { results: [generator] })?.reason).toBe(
+      'the machine was not sampled',
+    );
+    expect(findUnsoundness(P99, BOUNDS, { results: [machine] })?.reason).toMatch(
       /lateness of the generator is not/,
     );
-    expect(unsoundness(P99, BOUNDS, { results: [machine], scripted: true })).toBeUndefined();
+    expect(findUnsoundness(P99, BOUNDS, { results: [machine], scripted: true })).toBeUndefined();
   });
 
   it('of an incomplete trial is judged by the strictest bounds', () => {

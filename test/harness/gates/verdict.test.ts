@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RunKind } from '../../../harness/evidence/manifest.ts';
 import type { Criterion, CriterionState } from '../../../harness/gates/gate.ts';
-import { compare, inWords } from '../../../harness/gates/target.ts';
+import { compareToTarget, inWords } from '../../../harness/gates/target.ts';
 import { verdictOf } from '../../../harness/gates/verdict.ts';
 import { buildEnvironment } from '../checkers/history-builders.ts';
 import { buildGate, evaluateGate } from './gate-builders.ts';
@@ -19,7 +19,7 @@ describe('targets', () => {
       ['==', 2.1, 2, false],
     ] as const;
     for (const [op, measured, target, result] of table)
-      expect(compare(measured, { op, value: target })).toBe(result);
+      expect(compareToTarget(measured, { op, value: target })).toBe(result);
   });
 
   it('are formatted without a locale', () => {

@@ -2,7 +2,7 @@
  * Ways of changing the bytes of a file of evidence: each by a seeded draw, and none of them valid by construction.
  * Pure.
  */
-import { type Random, seeded } from '../../../harness/workloads/random.ts';
+import { type Random, seededRandom } from '../../../harness/workloads/random.ts';
 
 /** Undefined: the file is removed. @param others contents of other files of the run */
 export type Operator = (content: Buffer, random: Random, others: readonly Buffer[]) => Buffer | undefined;
@@ -100,5 +100,5 @@ export function mutateFile(
   seed: number,
   others: readonly Buffer[],
 ): Buffer | undefined {
-  return OPERATORS[operator]?.(content, seeded(seed, operator), others);
+  return OPERATORS[operator]?.(content, seededRandom(seed, operator), others);
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { renderHtml } from '../../../harness/reports/html/index.ts';
-import { fileHref, html, slug } from '../../../harness/reports/html/markup.ts';
+import { fileHref, html, slugOf } from '../../../harness/reports/html/markup.ts';
 import { DARK, LIGHT, STYLE } from '../../../harness/reports/html/style.ts';
-import { longestSilence, marksOf, phases, worstFirst } from '../../../harness/reports/html/timeline.ts';
+import { longestSilence, marksOf, phasesOf, worstFirst } from '../../../harness/reports/html/timeline.ts';
 import type { Report, TimelineBin } from '../../../harness/reports/report.ts';
 import { DECISION_LABEL, STATE_LABEL, STATES } from '../../../harness/reports/wording.ts';
 import {
@@ -197,8 +197,8 @@ describe('markup', () => {
   });
 
   it('makes valid names and links of any text', () => {
-    expect(slug('004 §3 Security')).toBe('004-3-security');
-    expect(slug('§')).toBe('none');
+    expect(slugOf('004 §3 Security')).toBe('004-3-security');
+    expect(slugOf('§')).toBe('none');
     expect(fileHref('javascript:alert(1)')).toBe('./javascript%3Aalert(1)');
     expect(fileHref('trials/a b/\ud800kit.jsonl')).toBe('./trials/a%20b/kit.jsonl');
     expect(fileHref(HOSTILE)).not.toMatch(/[<>"\s]/);
@@ -263,14 +263,14 @@ describe('figures from the bins', () => {
     if (trial === undefined) throw new Error('the example has a crash');
     const timelines = { kit: [bin(0, 5), bin(100, 0, 2, 1), bin(200, 4)] };
     const fault = { fault: 'kill', node: 'redis-1', fromMs: 100, toMs: 200 };
-    const summed = phases({ ...trial, timelines, faults: [fault] }, 'kit');
+    const summed = phasesOf({ ...trial, timelines, faults: [fault] }, 'kit');
     expect(summed.map(({ ok, failed, info, worstMs }) => [ok, failed, info, worstMs])).toEqual([
       [5, 0, 0, 1],
       [0, 2, 1, null],
       [4, 0, 0, 201],
     ]);
-    expect(phases({ ...trial, timelines, faults: [] }, 'kit')).toHaveLength(1);
-    expect(phases({ ...trial, timelines, faults: [{ ...fault, toMs: null }] }, 'kit')[2]?.ok).toBe(0);
-    expect(phases(trial, 'nobody')[0]?.typicalMs).toBeNull();
+    expect(phasesOf({ ...trial, timelines, faults: [] }, 'kit')).toHaveLength(1);
+    expect(phasesOf({ ...trial, timelines, faults: [{ ...fault, toMs: null }] }, 'kit')[2]?.ok).toBe(0);
+    expect(phasesOf(trial, 'nobody')[0]?.typicalMs).toBeNull();
   });
 });

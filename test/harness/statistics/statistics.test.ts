@@ -8,9 +8,9 @@ import {
   quantileUpperRank,
   trialsNeeded,
 } from '../../../harness/statistics/bounds.ts';
-import { BUCKETS_MS, histogram } from '../../../harness/statistics/histogram.ts';
-import { ascending, median, quantile, summarize } from '../../../harness/statistics/quantile.ts';
-import { round, roundNumbers } from '../../../harness/statistics/round.ts';
+import { BUCKETS_MS, histogramOf } from '../../../harness/statistics/histogram.ts';
+import { medianOf, quantileOf, sortAscending, summarize } from '../../../harness/statistics/quantile.ts';
+import { roundFigure, roundNumbers } from '../../../harness/statistics/round.ts';
 
 const oneTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
 
@@ -27,22 +27,22 @@ function tailBySum(k: number, n: number, p: number): number {
 
 describe('quantiles by nearest rank', () => {
   it('are the observed value at rank ⌈p·n⌉', () => {
-    expect(quantile(oneTo(100), 0.99)).toBe(99);
-    expect(quantile(oneTo(100), 1)).toBe(100);
-    expect(quantile(oneTo(20), 0.95)).toBe(19);
-    expect(quantile(oneTo(10), 0.95)).toBe(10);
-    expect(quantile([7], 0.01)).toBe(7);
+    expect(quantileOf(oneTo(100), 0.99)).toBe(99);
+    expect(quantileOf(oneTo(100), 1)).toBe(100);
+    expect(quantileOf(oneTo(20), 0.95)).toBe(19);
+    expect(quantileOf(oneTo(10), 0.95)).toBe(10);
+    expect(quantileOf([7], 0.01)).toBe(7);
   });
 
   it('sort by number and not by text', () => {
-    expect(ascending([10, 9, 100])).toEqual([9, 10, 100]);
-    expect(median([10, 9, 100, 1])).toBe(9);
+    expect(sortAscending([10, 9, 100])).toEqual([9, 10, 100]);
+    expect(medianOf([10, 9, 100, 1])).toBe(9);
   });
 
   it('reject an empty sample and a ratio outside (0, 1]', () => {
-    expect(() => quantile([], 0.5)).toThrow(RangeError);
-    expect(() => quantile([1], 0)).toThrow(RangeError);
-    expect(() => quantile([1], 1.1)).toThrow(RangeError);
+    expect(() => quantileOf([], 0.5)).toThrow(RangeError);
+    expect(() => quantileOf([1], 0)).toThrow(RangeError);
+    expect(() => quantileOf([1], 1.1)).toThrow(RangeError);
     expect(summarize([])).toBeUndefined();
   });
 
@@ -52,7 +52,7 @@ describe('quantiles by nearest rank', () => {
         fc.array(fc.integer(), { minLength: 1, maxLength: 60 }),
         fc.integer({ min: 1, max: 100 }),
         (xs, percent) => {
-          const q = quantile(ascending(xs), percent / 100);
+          const q = quantileOf(sortAscending(xs), percent / 100);
           expect(xs).toContain(q);
           expect(xs.filter((x) => x <= q).length * 100).toBeGreaterThanOrEqual(percent * xs.length);
           expect(xs.filter((x) => x < q).length * 100).toBeLessThan(percent * xs.length);
@@ -132,11 +132,11 @@ describe('histograms on fixed logarithmic buckets', () => {
   it('count every sample once, in the bucket whose upper bound it does not exceed', () => {
     fc.assert(
       fc.property(fc.array(fc.double({ noNaN: true, min: 0, max: 2e5 })), (xs) => {
-        const total = histogram(xs).reduce((sum, bucket) => sum + bucket.count, 0);
+        const total = histogramOf(xs).reduce((sum, bucket) => sum + bucket.count, 0);
         expect(total).toBe(xs.length);
       }),
     );
-    expect(histogram([1, 1.01, 1.25, 2])).toEqual([
+    expect(histogramOf([1, 1.01, 1.25, 2])).toEqual([
       { upToMs: 1, count: 1 },
       { upToMs: 1.25, count: 2 },
       { upToMs: 1.6, count: 0 },
@@ -146,15 +146,15 @@ describe('histograms on fixed logarithmic buckets', () => {
 
   it('have strictly ascending bounds, and the last bucket keeps higher values', () => {
     expect(BUCKETS_MS.every((b, i) => i === 0 || b > (BUCKETS_MS[i - 1] ?? 0))).toBe(true);
-    expect(histogram([1e9])).toEqual([{ upToMs: 100_000, count: 1 }]);
-    expect(histogram([])).toEqual([]);
+    expect(histogramOf([1e9])).toEqual([{ upToMs: 100_000, count: 1 }]);
+    expect(histogramOf([])).toEqual([]);
   });
 });
 
 describe('rounding', () => {
   it('keeps integers, and six significant digits of other numbers, at any depth', () => {
-    expect(round(123_456_789)).toBe(123_456_789);
-    expect(round(0.1 + 0.2)).toBe(0.3);
+    expect(roundFigure(123_456_789)).toBe(123_456_789);
+    expect(roundFigure(0.1 + 0.2)).toBe(0.3);
     expect(roundNumbers({ a: [1.23456789, 'x', null], b: { c: 12_345.678 } })).toEqual({
       a: [1.23457, 'x', null],
       b: { c: 12_345.7 },

@@ -10,7 +10,7 @@ import { loadEnvironment } from '../../../config/load.ts';
 import { openClock } from '../../../harness/history/clock.ts';
 import { type ClientName, clientSpec } from '../../../harness/workloads/adapter.ts';
 import { type ClientThread, openClientThread } from '../../../harness/workloads/client-thread.ts';
-import { padded } from '../../../harness/workloads/values.ts';
+import { padValue } from '../../../harness/workloads/values.ts';
 import type { Environment } from '../../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
@@ -52,7 +52,7 @@ it.each(['kit', 'ioredis'] as const)(
     expect([thread.durable, thread.encoding]).toEqual(client === 'kit' ? [true, 'envelope'] : [false, 'raw']);
     const key = `answers:${client}`;
     const askedUs = clock.nowUs();
-    expect(await thread.set(key, padded('v1', 500), 'async')).toMatchObject({ source: 'redis' });
+    expect(await thread.set(key, padValue('v1', 500), 'async')).toMatchObject({ source: 'redis' });
     const answer = await thread.get(key);
     expect(answer).toMatchObject({ source: 'redis', value: 'v1' });
     expect(answer.atUs).toBeGreaterThan(askedUs);
@@ -93,7 +93,7 @@ it.skipIf(process.platform !== 'linux')('the work of the client runs in the clie
   const { thread } = started('kit');
   await thread.ready();
   const keys = Array.from({ length: 100 }, (_, n) => `large:${n}`);
-  await thread.setMany(new Map(keys.map((key) => [key, padded(key, 16_384)])));
+  await thread.setMany(new Map(keys.map((key) => [key, padValue(key, 16_384)])));
   const ranMs = (path: string) => Number(readFileSync(path, 'utf8').split(' ')[0]) / 1e6;
   const client = thread.thread as string;
   const own = '/proc/thread-self/schedstat';

@@ -5,7 +5,7 @@ import type { Adapter, Answer } from '../../../harness/workloads/adapter.ts';
 import { Issuer, type PlannedOperation } from '../../../harness/workloads/issuer.ts';
 import { latenessMeter } from '../../../harness/workloads/lateness.ts';
 import { openLoop } from '../../../harness/workloads/open-loop.ts';
-import { seeded } from '../../../harness/workloads/random.ts';
+import { seededRandom } from '../../../harness/workloads/random.ts';
 
 function workbench(options: { inFlightBound?: number } = {}) {
   const clock = openClock();
@@ -55,7 +55,7 @@ it('the open loop sends on schedule without waiting for earlier replies', async 
       { perSecond: 100, next: () => undefined },
       { perSecond: 0, next: () => operation(never) },
     ],
-    ...{ clock, issuer, startUs, random: seeded(1), endUs: startUs + 300_000, stopped: stop.signal },
+    ...{ clock, issuer, startUs, random: seededRandom(1), endUs: startUs + 300_000, stopped: stop.signal },
   });
   lateness.close();
   expect(invokes().length).toBeGreaterThan(200);
@@ -69,7 +69,15 @@ it('the open loop has the same intended times for the same seed', async () => {
     const startUs = clock.nowUs();
     const lanes = [{ perSecond: 500, next: () => operation(ok) }];
     const stopped = new AbortController().signal;
-    await openLoop({ lanes, clock, issuer, startUs, random: seeded(9), endUs: startUs + 50_000, stopped });
+    await openLoop({
+      lanes,
+      clock,
+      issuer,
+      startUs,
+      random: seededRandom(9),
+      endUs: startUs + 50_000,
+      stopped,
+    });
     lateness.close();
     return invokes().map(({ intendedUs }) => intendedUs - startUs);
   };
@@ -86,7 +94,7 @@ it('the open loop keeps every intended time through a stall of its own, and repo
     clock,
     issuer,
     startUs,
-    random: seeded(2),
+    random: seededRandom(2),
     endUs: startUs + 250_000,
     stopped,
   });
@@ -103,7 +111,7 @@ it('the open loop keeps every intended time through a stall of its own, and repo
 it('the open loop stops at once, and has nothing to do without lanes', async () => {
   const { clock, issuer, lateness } = workbench();
   const stop = new AbortController();
-  const base = { clock, issuer, startUs: clock.nowUs(), random: seeded(1), stopped: stop.signal };
+  const base = { clock, issuer, startUs: clock.nowUs(), random: seededRandom(1), stopped: stop.signal };
   const running = openLoop({ ...base, lanes: [{ perSecond: 0.001, next: () => operation(ok) }] });
   stop.abort();
   await running;

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import { resolveParameters } from '../../../harness/workloads/parameters.ts';
-import { seeded } from '../../../harness/workloads/random.ts';
-import { logicalValue, padded, valueBytes } from '../../../harness/workloads/values.ts';
-import { zipf } from '../../../harness/workloads/zipf.ts';
+import { seededRandom } from '../../../harness/workloads/random.ts';
+import { logicalValue, padValue, valueBytes } from '../../../harness/workloads/values.ts';
+import { zipfSampler } from '../../../harness/workloads/zipf.ts';
 
 const draws = (seed: number, stream?: string) => {
-  const random = seeded(seed, stream);
+  const random = seededRandom(seed, stream);
   return Array.from({ length: 20 }, () => random.next());
 };
 
@@ -16,7 +16,7 @@ it('the generator of random numbers repeats for the same seed, and differs for a
 });
 
 it('random numbers are uniform, and exponential with the requested mean', () => {
-  const random = seeded(1);
+  const random = seededRandom(1);
   const n = 20_000;
   const mean = (draw: () => number) => Array.from({ length: n }, draw).reduce((a, b) => a + b) / n;
   expect(mean(() => random.next())).toBeCloseTo(0.5, 1);
@@ -27,14 +27,14 @@ it('random numbers are uniform, and exponential with the requested mean', () => 
 
 it('a shuffle keeps every element', () => {
   const items = Array.from({ length: 50 }, (_, i) => i);
-  const shuffled = seeded(3).shuffle(items);
+  const shuffled = seededRandom(3).shuffle(items);
   expect(shuffled).not.toEqual(items);
   expect(shuffled.toSorted((a, b) => a - b)).toEqual(items);
-  expect(items).toContain(seeded(3).pick(items));
+  expect(items).toContain(seededRandom(3).pick(items));
 });
 
 it('Zipf ranks have their exact proportions', () => {
-  const draw = zipf(5, 1, seeded(11));
+  const draw = zipfSampler(5, 1, seededRandom(11));
   const n = 50_000;
   const counts = [0, 0, 0, 0, 0];
   for (let i = 0; i < n; i++) {
@@ -48,13 +48,13 @@ it('Zipf ranks have their exact proportions', () => {
 });
 
 it('a value is padded to its size and its tag can be read back', () => {
-  expect(padded('v12', 224)).toHaveLength(224);
-  expect(logicalValue(padded('v12', 224))).toBe('v12');
-  expect(logicalValue(padded('longer than that', 4))).toBe('longer than that');
+  expect(padValue('v12', 224)).toHaveLength(224);
+  expect(logicalValue(padValue('v12', 224))).toBe('v12');
+  expect(logicalValue(padValue('longer than that', 4))).toBe('longer than that');
 });
 
 it('sizes have the median and the p90 of the traces', () => {
-  const random = seeded(5);
+  const random = seededRandom(5);
   const sizes = Array.from({ length: 20_000 }, () => valueBytes(random, 1e9)).toSorted((a, b) => a - b);
   expect((sizes[10_000] ?? 0) / 224).toBeCloseTo(1, 0);
   expect((sizes[18_000] ?? 0) / 4_700).toBeCloseTo(1, 0);

@@ -68,7 +68,7 @@ export async function expectLost(context: Context): Promise<void> {
   const { lost } = await context.retire(cache);
   const tookMs = Math.round(performance.now() - startedAt);
   const physical = new Set(names.map((name) => cache.physicalKey(name)));
-  const named = (keys: readonly string[]) => [
+  const namesOf = (keys: readonly string[]) => [
     keys.filter((key) => physical.has(key)).length,
     keys.filter((key) => !physical.has(key)).length,
   ];
@@ -77,11 +77,11 @@ export async function expectLost(context: Context): Promise<void> {
     ...equals(names.length, await keysInRedis(context, cache, names)),
   });
   expect('closing/lost', 'lost deletions that the result of close() names, other keys', {
-    ...equals([names.length, 0], named(lost)),
+    ...equals([names.length, 0], namesOf(lost)),
   });
   const told = events.flatMap((event) => (event.type === 'deletions-lost' ? event.keys : []));
   expect('closing/lost-event', 'lost deletions that the event deletions-lost names, other keys', {
-    ...equals([names.length, 0], named(told)),
+    ...equals([names.length, 0], namesOf(told)),
   });
   expect('closing/within', 'close() ends although Redis is unreachable', {
     ...{ relation: 'at-most', expected: CLOSE_MS, actual: tookMs, unit: 'ms' },

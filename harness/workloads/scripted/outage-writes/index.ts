@@ -5,7 +5,7 @@
 import type { Cache } from '../../../../client/index.ts';
 import { waitUntil } from '../../../wait.ts';
 import type { Resolved } from '../../parameters.ts';
-import { equals, errorOf, type ScriptContext, scripted } from '../script.ts';
+import { defineScript, equals, errorOf, type ScriptContext } from '../script.ts';
 import { expectLost, expectReplayed, openWithValues } from './closing.ts';
 
 const defaults = { keys: 20, commandTimeoutMs: 500, recoveryBoundMs: 10_000 };
@@ -22,7 +22,7 @@ interface Setting {
   readonly changed: readonly string[];
 }
 
-export const outageWrites = scripted({
+export const outageWrites = defineScript({
   name: 'outage-writes',
   defaults,
   async run(context) {

@@ -7,7 +7,7 @@ import { decodeEnvelope } from '../../../../client/envelope.ts';
 import { waitUntil } from '../../../wait.ts';
 import { valueText } from '../../calls/value-text.ts';
 import { prefixOf, type RawKey, rawKeys } from '../../raw-keys.ts';
-import { equals, RELAXED_LIMITS, type ScriptContext, scripted } from '../script.ts';
+import { defineScript, equals, RELAXED_LIMITS, type ScriptContext } from '../script.ts';
 import { expectDeletions } from './deletions.ts';
 import { PATHS, type WritePath, type Written } from './paths.ts';
 import { expectValues } from './values.ts';
@@ -17,7 +17,7 @@ const LONGEST_TTL_MS = 30 * 86_400_000;
 /** Share of a TTL that is left at least: reads follow the writes within seconds, and jitter takes at most 0.2. */
 const LEAST_TTL_SHARE = 0.5;
 
-export const writePaths = scripted({
+export const writePaths = defineScript({
   name: 'write-paths',
   defaults: { batch: 100, ttlSeconds: 120, storedBoundMs: 5_000 },
   async run(context) {

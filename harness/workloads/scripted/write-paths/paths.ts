@@ -63,7 +63,7 @@ function writtenOf(
 }
 
 /** Calls once per item, all at the same time. */
-async function each(
+async function forEachItem(
   context: PathContext,
   write: (item: Item) => Promise<unknown>,
   extraSeconds = 0,
@@ -74,7 +74,7 @@ async function each(
 }
 
 /** Calls once with all keys that have the default TTL, and once with the others. */
-async function batches(
+async function writeBatches(
   context: PathContext,
   write: (items: readonly Item[], options: { readonly ttlSeconds?: number }) => Promise<unknown>,
 ): Promise<readonly Written[]> {
@@ -93,7 +93,7 @@ const sourceOf = (items: ReadonlyMap<string, string>): Source<string> & { store(
 });
 
 /** One store for each of the two TTLs. */
-async function stores(
+async function runStores(
   context: PathContext,
   use: (
     source: ReturnType<typeof sourceOf>,
@@ -113,12 +113,13 @@ async function stores(
 export const PATHS: Readonly<Record<string, WritePath>> = {
   set: {
     what: 'set',
-    write: (context) => each(context, (item) => context.cache.set(item.name, item.value, optionsOf(item))),
+    write: (context) =>
+      forEachItem(context, (item) => context.cache.set(item.name, item.value, optionsOf(item))),
   },
   overwrite: {
     what: 'set on an existing key',
     write: (context) =>
-      each(context, async (item) => {
+      forEachItem(context, async (item) => {
         await context.cache.set(item.name, 'first', { ttlSeconds: 10 * context.ttlSeconds });
         await context.cache.set(item.name, item.value, optionsOf(item));
       }),
@@ -126,26 +127,26 @@ export const PATHS: Readonly<Record<string, WritePath>> = {
   'set-tagged': {
     what: 'set with tags',
     write: (context) =>
-      each(context, (item) =>
+      forEachItem(context, (item) =>
         context.cache.set(item.name, item.value, { ...optionsOf(item), tags: [`${context.id}-tag`] }),
       ),
   },
   'set-many': {
     what: 'setMany',
     write: (context) =>
-      batches(context, (items, options) =>
+      writeBatches(context, (items, options) =>
         context.cache.setMany(new Map(items.map(({ name, value }) => [name, value])), options),
       ),
   },
   'set-if-absent': {
     what: 'setIfAbsent',
     write: (context) =>
-      each(context, (item) => context.cache.setIfAbsent(item.name, item.value, optionsOf(item))),
+      forEachItem(context, (item) => context.cache.setIfAbsent(item.name, item.value, optionsOf(item))),
   },
   expire: {
     what: 'expire',
     write: async (context) => {
-      const written = await each(context, async (item) => {
+      const written = await forEachItem(context, async (item) => {
         await context.cache.set(item.name, item.value, { ttlSeconds: null });
         await context.cache.expire(item.name, context.ttlSeconds);
       });
@@ -155,12 +156,14 @@ export const PATHS: Readonly<Record<string, WritePath>> = {
   compute: {
     what: 'getOrCompute',
     write: (context) =>
-      each(context, (item) => context.cache.getOrCompute(item.name, () => item.value, optionsOf(item))),
+      forEachItem(context, (item) =>
+        context.cache.getOrCompute(item.name, () => item.value, optionsOf(item)),
+      ),
   },
   'compute-tagged': {
     what: 'getOrCompute with tags',
     write: (context) =>
-      each(context, (item) =>
+      forEachItem(context, (item) =>
         context.cache.getOrCompute(item.name, () => item.value, {
           ...optionsOf(item),
           tags: [`${context.id}-tag`],
@@ -173,13 +176,13 @@ export const PATHS: Readonly<Record<string, WritePath>> = {
       const stale = { staleWhileRevalidateSeconds: STALE_SECONDS, graceSeconds: STALE_SECONDS };
       const write = (item: Item) =>
         context.cache.getOrCompute(item.name, () => item.value, { ...optionsOf(item), ...stale });
-      return each(context, write, 2 * STALE_SECONDS);
+      return forEachItem(context, write, 2 * STALE_SECONDS);
     },
   },
   'compute-own-ttl': {
     what: 'the TTL of a loader',
     write: async (context) => {
-      const written = await each(context, (item) =>
+      const written = await forEachItem(context, (item) =>
         context.cache.getOrCompute(item.name, ({ setTtlSeconds }) => {
           setTtlSeconds(context.ttlSeconds);
           return item.value;
@@ -192,7 +195,7 @@ export const PATHS: Readonly<Record<string, WritePath>> = {
     what: 'getOrCompute without a result',
     write: async (context) => {
       const { ttlSeconds } = context;
-      const written = await each(context, (item) =>
+      const written = await forEachItem(context, (item) =>
         context.cache.getOrCompute(item.name, () => undefined, { negativeTtlSeconds: ttlSeconds }),
       );
       return written.map((one) => ({ ...one, value: undefined, ttlSeconds }));
@@ -201,7 +204,7 @@ export const PATHS: Readonly<Record<string, WritePath>> = {
   'compute-many': {
     what: 'getOrComputeMany',
     write: (context) =>
-      batches(context, (items, options) => {
+      writeBatches(context, (items, options) => {
         const values = new Map(items.map(({ name, value }) => [name, value]));
         return context.cache.getOrComputeMany([...values.keys()], () => values, options);
       }),
@@ -226,7 +229,7 @@ export const PATHS: Readonly<Record<string, WritePath>> = {
   'read-through': {
     what: 'readThrough',
     write: (context) =>
-      stores(context, (source, options, items) => {
+      runStores(context, (source, options, items) => {
         const store = readThrough(context.cache, source, options);
         return Promise.all(items.map(({ name }) => store.get(name)));
       }),
@@ -234,7 +237,7 @@ export const PATHS: Readonly<Record<string, WritePath>> = {
   'write-through': {
     what: 'writeThrough',
     write: (context) =>
-      stores(context, (source, options, items) => {
+      runStores(context, (source, options, items) => {
         const store = writeThrough(context.cache, source, options);
         return Promise.all(items.map(({ name, value }) => store.set(name, value)));
       }),
@@ -242,7 +245,7 @@ export const PATHS: Readonly<Record<string, WritePath>> = {
   'write-behind': {
     what: 'writeBehind',
     write: (context) =>
-      stores(context, async (source, options, items) => {
+      runStores(context, async (source, options, items) => {
         const store = writeBehind(context.cache, source, options);
         await Promise.all(items.map(({ name, value }) => store.set(name, value)));
         await store.close();
