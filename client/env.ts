@@ -55,26 +55,26 @@ export function featuresFromEnv(variables: Variables = process.env): {
   readonly monitoring: boolean;
 } {
   return {
-    warming: boolean(variables, 'CACHE_WARMING_ENABLED') ?? true,
-    monitoring: boolean(variables, 'CACHE_MONITORING_ENABLED') ?? true,
+    warming: readBoolean(variables, 'CACHE_WARMING_ENABLED') ?? true,
+    monitoring: readBoolean(variables, 'CACHE_MONITORING_ENABLED') ?? true,
   };
 }
 
 /** Returns the plan of the cache that `fromEnv` would open. */
 export function planFromEnv(variables: Variables = process.env): EnvironmentPlan {
   const cache = cacheOptions(variables);
-  if (isCluster(variables) && said(variables, 'REDIS_SENTINEL_HOSTS') !== undefined)
+  if (isCluster(variables) && readVariable(variables, 'REDIS_SENTINEL_HOSTS') !== undefined)
     throw new ConfigurationError(
       'REDIS_CLUSTER_ENABLED: "true", but REDIS_SENTINEL_HOSTS names sentinels; a cluster has none',
     );
-  const enabled = boolean(variables, 'ENABLE_REDIS_CACHE');
+  const enabled = readBoolean(variables, 'ENABLE_REDIS_CACHE');
   if (enabled !== true) {
     const why =
       enabled === false ? 'ENABLE_REDIS_CACHE is false' : 'ENABLE_REDIS_CACHE is not set: Redis is off';
     return { kind: 'memory', why, cache };
   }
   const named = ['REDIS_SENTINEL_HOSTS', 'REDIS_URL', 'REDIS_HOST', 'REDIS_PORT'].some((name) =>
-    said(variables, name),
+    readVariable(variables, name),
   );
   if (!named && variables.NODE_ENV === 'development')
     return { kind: 'memory', why: 'NODE_ENV is development and no Redis is named', cache };
@@ -82,14 +82,14 @@ export function planFromEnv(variables: Variables = process.env): EnvironmentPlan
 }
 
 function redisOptions(variables: Variables): RedisOptions {
-  const common = compact({
-    username: said(variables, 'REDIS_USERNAME'),
-    password: said(variables, 'REDIS_PASSWORD'),
-    db: integer(variables, 'REDIS_DB', 0, LIMITS.db),
-    tls: tls(variables),
+  const common = omitUndefined({
+    username: readVariable(variables, 'REDIS_USERNAME'),
+    password: readVariable(variables, 'REDIS_PASSWORD'),
+    db: readInteger(variables, 'REDIS_DB', 0, LIMITS.db),
+    tls: tlsFromEnv(variables),
   });
-  const sentinels = said(variables, 'REDIS_SENTINEL_HOSTS');
-  const url = said(variables, 'REDIS_URL');
+  const sentinels = readVariable(variables, 'REDIS_SENTINEL_HOSTS');
+  const url = readVariable(variables, 'REDIS_URL');
   const fromUrl = url === undefined ? undefined : parsedUrl(url);
   // A separate CA is kept: a URL only enables TLS.
   const secure = fromUrl?.tls && common.tls ? { tls: common.tls } : {};
@@ -100,20 +100,22 @@ function redisOptions(variables: Variables): RedisOptions {
       ...credentials,
       ...secure,
       mode: 'sentinel',
-      sentinels: sentinels.split(',').map((text) => address('REDIS_SENTINEL_HOSTS', text.trim(), 26_379)),
-      ...compact({
-        serviceName: said(variables, 'REDIS_SERVICE_NAME'),
-        sentinelUsername: said(variables, 'REDIS_SENTINEL_USERNAME'),
-        sentinelPassword: said(variables, 'REDIS_SENTINEL_PASSWORD'),
+      sentinels: sentinels
+        .split(',')
+        .map((text) => parseAddress('REDIS_SENTINEL_HOSTS', text.trim(), 26_379)),
+      ...omitUndefined({
+        serviceName: readVariable(variables, 'REDIS_SERVICE_NAME'),
+        sentinelUsername: readVariable(variables, 'REDIS_SENTINEL_USERNAME'),
+        sentinelPassword: readVariable(variables, 'REDIS_SENTINEL_PASSWORD'),
         natMap: natMap(variables),
       }),
     };
   }
-  const host = said(variables, 'REDIS_HOST') ?? '127.0.0.1';
-  const port = integer(variables, 'REDIS_PORT', 1, PORT_MAX) ?? 6379;
+  const host = readVariable(variables, 'REDIS_HOST') ?? '127.0.0.1';
+  const port = readInteger(variables, 'REDIS_PORT', 1, PORT_MAX) ?? 6379;
   if (isCluster(variables)) {
     const { address: node, ...credentials } = fromUrl ?? { address: { host, port } };
-    const translated = compact({ natMap: natMap(variables) });
+    const translated = omitUndefined({ natMap: natMap(variables) });
     return { ...common, ...credentials, ...secure, mode: 'cluster', nodes: [node], ...translated };
   }
   if (natMap(variables) !== undefined)
@@ -124,30 +126,30 @@ function redisOptions(variables: Variables): RedisOptions {
 }
 
 function isCluster(variables: Variables): boolean {
-  return boolean(variables, 'REDIS_CLUSTER_ENABLED') === true;
+  return readBoolean(variables, 'REDIS_CLUSTER_ENABLED') === true;
 }
 
 function cacheOptions(variables: Variables): CacheOptions {
-  const breakerSeconds = integer(variables, 'CIRCUIT_BREAKER_TIMEOUT', 1, LIMITS.openMs / 1000);
-  const ttl = (name: string): number | undefined => integer(variables, name, 0, LIMITS.ttlSeconds);
-  const breaker: BreakerOptions = compact({
-    enabled: boolean(variables, 'CIRCUIT_BREAKER_ENABLED'),
-    threshold: integer(variables, 'CIRCUIT_BREAKER_THRESHOLD', 1, LIMITS.threshold),
+  const breakerSeconds = readInteger(variables, 'CIRCUIT_BREAKER_TIMEOUT', 1, LIMITS.openMs / 1000);
+  const ttl = (name: string): number | undefined => readInteger(variables, name, 0, LIMITS.ttlSeconds);
+  const breaker: BreakerOptions = omitUndefined({
+    enabled: readBoolean(variables, 'CIRCUIT_BREAKER_ENABLED'),
+    threshold: readInteger(variables, 'CIRCUIT_BREAKER_THRESHOLD', 1, LIMITS.threshold),
     openMs: breakerSeconds === undefined ? undefined : breakerSeconds * 1000,
   });
   return {
-    ...compact({
-      namespace: namespace(variables),
+    ...omitUndefined({
+      namespace: readNamespace(variables),
       defaultTtlSeconds: ttl('CACHE_DEFAULT_TTL') ?? ttl('REDIS_TTL'),
     }),
     breaker,
   };
 }
 
-function tls(variables: Variables): TlsOptions | undefined {
-  const file = said(variables, 'REDIS_TLS_CA');
+function tlsFromEnv(variables: Variables): TlsOptions | undefined {
+  const file = readVariable(variables, 'REDIS_TLS_CA');
   // A CA implies TLS: without this, the password would be sent in clear text.
-  if (!(boolean(variables, 'REDIS_TLS') ?? file !== undefined)) return undefined;
+  if (!(readBoolean(variables, 'REDIS_TLS') ?? file !== undefined)) return undefined;
   if (file === undefined) return {};
   try {
     return { ca: readFileSync(file, 'utf8') };
@@ -157,13 +159,13 @@ function tls(variables: Variables): TlsOptions | undefined {
 }
 
 /** An empty variable counts as unset. */
-function said(variables: Variables, name: string): string | undefined {
+function readVariable(variables: Variables, name: string): string | undefined {
   const value = variables[name];
   return value === undefined || value.trim() === '' ? undefined : value.trim();
 }
 
-function integer(variables: Variables, name: string, min: number, max: number): number | undefined {
-  const value = said(variables, name);
+function readInteger(variables: Variables, name: string, min: number, max: number): number | undefined {
+  const value = readVariable(variables, name);
   if (value === undefined) return undefined;
   if (!/^\d+$/.test(value) || Number(value) < min || Number(value) > max)
     throw new ConfigurationError(
@@ -172,8 +174,8 @@ function integer(variables: Variables, name: string, min: number, max: number): 
   return Number(value);
 }
 
-function namespace(variables: Variables): string | undefined {
-  const value = said(variables, 'CACHE_NAMESPACE');
+function readNamespace(variables: Variables): string | undefined {
+  const value = readVariable(variables, 'CACHE_NAMESPACE');
   if (value?.endsWith(':'))
     throw new ConfigurationError(
       `CACHE_NAMESPACE: must not end with ':', which the cache adds, got ${JSON.stringify(value)}`,
@@ -190,15 +192,15 @@ function parsedUrl(url: string): ReturnType<typeof parseUrl> {
   }
 }
 
-function boolean(variables: Variables, name: string): boolean | undefined {
-  const value = said(variables, name)?.toLowerCase();
+function readBoolean(variables: Variables, name: string): boolean | undefined {
+  const value = readVariable(variables, name)?.toLowerCase();
   if (value === undefined) return undefined;
   if (['true', '1', 'yes', 'on'].includes(value)) return true;
   if (['false', '0', 'no', 'off'].includes(value)) return false;
   throw new ConfigurationError(`${name}: must be true or false, got ${JSON.stringify(value)}`);
 }
 
-function address(name: string, text: string, defaultPort: number): Address {
+function parseAddress(name: string, text: string, defaultPort: number): Address {
   const match = /^(?:\[([^\]]+)\]|([^:\s]+))(?::(\d+))?$/.exec(text);
   const port = match?.[3] === undefined ? defaultPort : Number(match[3]);
   if (!match || port < 1 || port > PORT_MAX)
@@ -209,7 +211,7 @@ function address(name: string, text: string, defaultPort: number): Address {
 /** Parses `announced=reachable` pairs, both `host:port`, IPv6 hosts in brackets. */
 function natMap(variables: Variables): Readonly<Record<string, Address>> | undefined {
   const name = 'REDIS_NAT_MAP';
-  const text = said(variables, name);
+  const text = readVariable(variables, name);
   if (text === undefined) return undefined;
   const map = new Map<string, Address>();
   for (const pair of text.split(',').map((each) => each.trim())) {
@@ -218,9 +220,9 @@ function natMap(variables: Variables): Readonly<Record<string, Address>> | undef
       throw new ConfigurationError(
         `${name}: must be announced=reachable, such as 10.0.0.1:6379=127.0.0.1:7001, got ${JSON.stringify(pair)}`,
       );
-    const key = addressKey(address(name, announced, 0));
+    const key = addressKey(parseAddress(name, announced, 0));
     if (map.has(key)) throw new ConfigurationError(`${name}: ${JSON.stringify(announced)} occurs twice`);
-    map.set(key, address(name, reachable, 0));
+    map.set(key, parseAddress(name, reachable, 0));
   }
   return Object.fromEntries(map);
 }
@@ -228,6 +230,6 @@ function natMap(variables: Variables): Readonly<Record<string, Address>> | undef
 type Compact<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 
 /** Removes undefined fields. */
-function compact<T extends object>(fields: T): Compact<T> {
+function omitUndefined<T extends object>(fields: T): Compact<T> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Compact<T>;
 }

@@ -129,7 +129,7 @@ export function parseUrl(
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (!parsed || (parsed.protocol !== 'redis:' && parsed.protocol !== 'rediss:') || parsed.hostname === '')
     throw new ConfigurationError(
-      `url: must be redis://… or rediss://…, got ${JSON.stringify(redacted(url))}`,
+      `url: must be redis://… or rediss://…, got ${JSON.stringify(redactUrl(url))}`,
     );
   const [parameter] = parsed.searchParams.keys();
   if (parameter !== undefined || parsed.hash !== '')
@@ -141,18 +141,18 @@ export function parseUrl(
   if (!/^\d*$/.test(db) || Number(db) > LIMITS.db)
     // An unescaped password with a slash ends up in the path.
     throw new ConfigurationError(
-      `url: the path must be a database number, got ${JSON.stringify(db.includes('@') ? redacted(url) : db)}`,
+      `url: the path must be a database number, got ${JSON.stringify(db.includes('@') ? redactUrl(url) : db)}`,
     );
   return {
     address: { host: parsed.hostname.replace(/^\[|\]$/g, ''), port: Number(parsed.port || 6379) },
-    ...(parsed.username === '' ? {} : { username: unescaped('user name', parsed.username) }),
-    ...(parsed.password === '' ? {} : { password: unescaped('password', parsed.password) }),
+    ...(parsed.username === '' ? {} : { username: unescapePart('user name', parsed.username) }),
+    ...(parsed.password === '' ? {} : { password: unescapePart('password', parsed.password) }),
     ...(db === '' ? {} : { db: Number(db) }),
     ...(parsed.protocol === 'rediss:' ? { tls: {} } : {}),
   };
 }
 
-function unescaped(what: string, text: string): string {
+function unescapePart(what: string, text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
@@ -163,6 +163,6 @@ function unescaped(what: string, text: string): string {
 }
 
 /** Removes the credentials of a URL: up to the last @, because an unescaped password may contain a slash or another @. */
-function redacted(url: string): string {
+function redactUrl(url: string): string {
   return url.replace(/\/\/.*@/s, '//[redacted]@');
 }

@@ -69,8 +69,8 @@ interface FromUrl {
  */
 export function attachTarget(flags: AttachFlags, variables: Variables = readVariables()): AttachTarget {
   const say = (name: string) => variables.get(name)?.text;
-  const { mode, url, list, where } = chosen(flags, say);
-  const db = number(say('REDIS_DB'), 'variable REDIS_DB');
+  const { mode, url, list, where } = chooseTarget(flags, say);
+  const db = parseNumber(say('REDIS_DB'), 'variable REDIS_DB');
   if (mode === 'cluster') requireDatabaseZero(where, url?.db ?? db);
   const password = passwordOf(
     say('REDIS_PASSWORD'),
@@ -134,12 +134,12 @@ type Chosen = {
 };
 
 /** Returns the chosen way to name a Redis. */
-function chosen(flags: AttachFlags, say: (name: string) => string | undefined): Chosen {
+function chooseTarget(flags: AttachFlags, say: (name: string) => string | undefined): Chosen {
   const { url, sentinels, cluster } = flags;
   const given = Object.entries({ '--url': url, '--sentinels': sentinels, '--cluster': cluster });
   const named = given.flatMap(([flag, text]) => (text === undefined ? [] : [flag]));
   if (named.length > 1) {
-    throw invalid(`${named.join(' and ')} are mutually exclusive`, 'command line', 'use only one');
+    throw invalidTarget(`${named.join(' and ')} are mutually exclusive`, 'command line', 'use only one');
   }
   if (url !== undefined) return byUrl(url, '--url', 'standalone');
   if (sentinels !== undefined) return byList(sentinels, '--sentinels', 'sentinel', SENTINEL_PORT);
@@ -153,13 +153,13 @@ function chosen(flags: AttachFlags, say: (name: string) => string | undefined): 
   if (fromVariable !== undefined) return byUrl(fromVariable, 'variable REDIS_URL', mode);
   const host = say('REDIS_HOST');
   if (host === undefined) {
-    throw invalid(
+    throw invalidTarget(
       'no address of an external Redis given',
       'command line',
       'use --url redis://host:port, --sentinels host:port,… or --cluster host:port,…, or set REDIS_URL, REDIS_SENTINEL_HOSTS or REDIS_HOST',
     );
   }
-  const port = number(say('REDIS_PORT'), 'variable REDIS_PORT') ?? REDIS_PORT;
+  const port = parseNumber(say('REDIS_PORT'), 'variable REDIS_PORT') ?? REDIS_PORT;
   return { mode, url: undefined, list: [{ host, port }], where: 'variable REDIS_HOST' };
 }
 
@@ -179,15 +179,19 @@ function parseUrl(text: string, where: string): FromUrl {
     // Text without slashes may contain the password anywhere.
     const quoted =
       text.includes('@') && shown === text ? 'its text (not shown: it holds an @)' : `'${shown}'`;
-    throw invalid(`must be a Redis URL, got ${quoted}`, where, 'use redis://host:port or rediss://host:port');
+    throw invalidTarget(
+      `must be a Redis URL, got ${quoted}`,
+      where,
+      'use redis://host:port or rediss://host:port',
+    );
   }
   const db = databaseOf(parsed, where);
-  const password = decoded(parsed.password, where);
+  const password = decodePart(parsed.password, where);
   return {
     address: { host: parsed.hostname.replace(/^\[|\]$/g, ''), port: Number(parsed.port || REDIS_PORT) },
-    username: decoded(parsed.username, where),
+    username: decodePart(parsed.username, where),
     password: password === undefined ? undefined : new Secret(password),
-    db: db === '' ? undefined : number(db, `${where}: the database after the port`),
+    db: db === '' ? undefined : parseNumber(db, `${where}: the database after the port`),
     tls: parsed.protocol === 'rediss:',
   };
 }
@@ -200,7 +204,7 @@ function databaseOf({ pathname, searchParams, hash }: URL, where: string): strin
   const unknown = [...searchParams.keys()].filter((name) => name !== 'db');
   if (unknown.length > 0 || hash !== '') {
     const what = unknown.length > 0 ? `parameter '${unknown[0]}'` : 'fragment';
-    throw invalid(
+    throw invalidTarget(
       `unknown ${what} in the URL`,
       where,
       'use redis://user:password@host:port/db (or ?db=NUMBER); other settings have a flag or a variable',
@@ -208,16 +212,16 @@ function databaseOf({ pathname, searchParams, hash }: URL, where: string): strin
   }
   const given = [pathname.replace(/^\//, ''), ...searchParams.getAll('db')].filter((db) => db !== '');
   if (new Set(given).size > 1) {
-    throw invalid(`the URL must name one database, got ${given.join(' and ')}`, where, 'use only one');
+    throw invalidTarget(`the URL must name one database, got ${given.join(' and ')}`, where, 'use only one');
   }
   return given[0] ?? '';
 }
 
-function decoded(part: string, where: string): string | undefined {
+function decodePart(part: string, where: string): string | undefined {
   try {
     return part === '' ? undefined : decodeURIComponent(part);
   } catch {
-    throw invalid(
+    throw invalidTarget(
       'user or password contains an invalid percent encoding',
       where,
       'write a percent sign as %25',
@@ -230,7 +234,7 @@ function addressOf(text: string, where: string, defaultPort: number): Address {
   const host = bracketed ?? plain;
   if (host !== undefined) return { host, port: port === undefined ? defaultPort : Number(port) };
   const shown = text.includes('@') ? 'an entry with @ (not shown)' : `'${text}'`;
-  throw invalid(`must be host:port, got ${shown}`, where, 'use host:port,host:port');
+  throw invalidTarget(`must be host:port, got ${shown}`, where, 'use host:port,host:port');
 }
 
 function passwordOf(text: string | undefined, file: string | undefined, where: string): Secret | undefined {
@@ -242,7 +246,11 @@ function textOf(file: string, where: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw invalid(`'${file}' cannot be read: ${(error as Error).message}`, where, 'pass a readable file');
+    throw invalidTarget(
+      `'${file}' cannot be read: ${(error as Error).message}`,
+      where,
+      'pass a readable file',
+    );
   }
 }
 
@@ -250,10 +258,10 @@ function caName(flags: AttachFlags): string {
   return flags.tlsCa === undefined ? 'variable REDIS_TLS_CA' : '--tls-ca';
 }
 
-function number(text: string | undefined, where: string): number | undefined {
+function parseNumber(text: string | undefined, where: string): number | undefined {
   if (text === undefined) return undefined;
   if (!/^\d{1,9}$/.test(text))
-    throw invalid(`must be an integer of at least 0, got '${text}'`, where, 'use an integer');
+    throw invalidTarget(`must be an integer of at least 0, got '${text}'`, where, 'use an integer');
   return Number(text);
 }
 
@@ -263,9 +271,9 @@ function isOn(text: string | undefined): boolean {
 
 function requireDatabaseZero(where: string, db: number | undefined): void {
   if (db === undefined || db === 0) return;
-  throw invalid(`a cluster has only database 0, got ${db}`, where, 'omit the database number');
+  throw invalidTarget(`a cluster has only database 0, got ${db}`, where, 'omit the database number');
 }
 
-function invalid(message: string, where: string, hint: string): KitError {
+function invalidTarget(message: string, where: string, hint: string): KitError {
   return new KitError(message, { code: 'ATTACH_INVALID', where, hint });
 }

@@ -4,7 +4,7 @@ import { MAX_REDIS_NODES, type settingsSchema } from './settings.ts';
 
 type Settings = z.infer<typeof settingsSchema>;
 
-export function contradictions(env: Settings): readonly { path: readonly string[]; message: string }[] {
+export function findContradictions(env: Settings): readonly { path: readonly string[]; message: string }[] {
   const found: { path: string[]; message: string }[] = [];
   const { kind, replicas, sentinels, quorum } = env.topology;
   if (!env.security.tls && env.security.certificates !== undefined) {

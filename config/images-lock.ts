@@ -29,12 +29,12 @@ export type ImagesLock = Pick<z.infer<typeof lockSchema>, 'images' | 'facts'>;
 /** Undefined where there is none. @throws KitError `IMAGES_LOCK_INVALID` */
 export function readImagesLock(path: string): ImagesLock | undefined {
   if (!existsSync(path)) return undefined;
-  const { images, facts, sum } = validated(path);
+  const { images, facts, sum } = readValidated(path);
   if (sum !== sumOf({ images, facts })) throw invalid('its content does not match its digest', path);
   return { images, facts };
 }
 
-function validated(path: string): z.infer<typeof lockSchema> {
+function readValidated(path: string): z.infer<typeof lockSchema> {
   try {
     return validate(lockSchema, readYaml(path));
   } catch (cause) {

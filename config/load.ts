@@ -53,7 +53,7 @@ export function loadEnvironment(
   const path = fileOf(nameOrPath);
   const config = validate(environmentSchema, readYaml(path), [
     ...environmentOverrides(variables),
-    ...flags(overrides),
+    ...flagOverrides(overrides),
   ]);
   SOURCES.set(config, {
     ...(isPath(nameOrPath) ? { file: nameOrPath } : {}),
@@ -87,7 +87,7 @@ function fileOf(nameOrPath: string): string {
   );
 }
 
-function flags(overrides: Overrides): readonly Override[] {
+function flagOverrides(overrides: Overrides): readonly Override[] {
   return Object.entries(overrides).map(([path, value]) => ({
     path: path.split('.'),
     value: typeof value === 'string' ? fromText(value) : value,

@@ -7,13 +7,13 @@
  * addresses): those are part of the topology.
  */
 import type { z } from 'zod';
-import { contradictions } from './contradictions.ts';
+import { findContradictions } from './contradictions.ts';
 import { settingsSchema } from './settings.ts';
 
 export { type Durability, durabilitySchema } from './settings.ts';
 
 export const environmentSchema = settingsSchema.superRefine((env, context) => {
-  for (const problem of contradictions(env)) {
+  for (const problem of findContradictions(env)) {
     context.addIssue({ code: 'custom', path: [...problem.path], message: problem.message });
   }
 });

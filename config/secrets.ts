@@ -51,7 +51,7 @@ export function loadSecrets(
   variables: Variables = readVariables(),
 ): EnvironmentSecrets {
   const file = secretsFile(environmentName, stateDir);
-  return withVariables(read(file) ?? create(file), variables);
+  return withVariables(readStored(file) ?? createStored(file), variables);
 }
 
 /**
@@ -63,22 +63,25 @@ export function readSecrets(
   stateDir: string,
   variables: Variables = readVariables(),
 ): EnvironmentSecrets | undefined {
-  const stored = read(secretsFile(environmentName, stateDir));
+  const stored = readStored(secretsFile(environmentName, stateDir));
   return stored && withVariables(stored, variables);
 }
 
 /** Placeholder for unknown passwords: no node accepts them. */
 export function unknownSecrets(): EnvironmentSecrets {
   const draw = () => new Secret(randomBytes(16).toString('hex'));
-  return Object.freeze({ redis: record(REDIS_USERS, draw), sentinel: record(SENTINEL_USERS, draw) });
+  return Object.freeze({
+    redis: checkRecord(REDIS_USERS, draw),
+    sentinel: checkRecord(SENTINEL_USERS, draw),
+  });
 }
 
 function withVariables(stored: Stored, variables: Variables): EnvironmentSecrets {
   const pick = (program: 'REDIS' | 'SENTINEL', user: string, kept: string) =>
-    new Secret(given(`KIT_${program}_${user.toUpperCase()}_PASSWORD`, variables) ?? kept);
+    new Secret(givenSecret(`KIT_${program}_${user.toUpperCase()}_PASSWORD`, variables) ?? kept);
   return Object.freeze({
-    redis: record(REDIS_USERS, (user) => pick('REDIS', user, stored.redis[user])),
-    sentinel: record(SENTINEL_USERS, (user) => pick('SENTINEL', user, stored.sentinel[user])),
+    redis: checkRecord(REDIS_USERS, (user) => pick('REDIS', user, stored.redis[user])),
+    sentinel: checkRecord(SENTINEL_USERS, (user) => pick('SENTINEL', user, stored.sentinel[user])),
   });
 }
 
@@ -87,14 +90,14 @@ export function secretsFile(environmentName: string, stateDir: string): string {
   return join(stateDir, 'environments', environmentName, 'secrets.json');
 }
 
-function record<K extends string>(
+function checkRecord<K extends string>(
   names: readonly K[],
   make: (name: K) => Secret,
 ): Readonly<Record<K, Secret>> {
   return Object.freeze(Object.fromEntries(names.map((name) => [name, make(name)])) as Record<K, Secret>);
 }
 
-function read(file: string): Stored | undefined {
+function readStored(file: string): Stored | undefined {
   const where = displayPath(file);
   const found = orUnreadable(where, () => lstatSync(file, { throwIfNoEntry: false }));
   if (found === undefined) return undefined;
@@ -142,7 +145,7 @@ function parseJson(text: string): unknown {
  * Writes the file under another name and links it into place: no reader sees a partial file, and only one of two
  * writers wins.
  */
-function create(file: string): Stored {
+function createStored(file: string): Stored {
   const make = () => randomBytes(32).toString('base64url');
   const stored: Stored = {
     schema: SCHEMA,
@@ -157,7 +160,7 @@ function create(file: string): Stored {
     linkSync(draft, file);
     return stored;
   } catch (error) {
-    const existing = (error as NodeJS.ErrnoException).code === 'EEXIST' ? read(file) : undefined;
+    const existing = (error as NodeJS.ErrnoException).code === 'EEXIST' ? readStored(file) : undefined;
     if (existing !== undefined) return existing;
     if (error instanceof KitError) throw error;
     throw new KitError(`cannot be written: ${(error as Error).message}`, {
@@ -172,16 +175,16 @@ function create(file: string): Stored {
   }
 }
 
-function given(name: string, variables: Variables): string | undefined {
+function givenSecret(name: string, variables: Variables): string | undefined {
   const direct = variables.get(name);
   const byFile = variables.get(`${name}_FILE`);
   if (direct !== undefined && byFile !== undefined) {
-    throw invalid(`${name} and ${name}_FILE are both set`, name, 'set only one');
+    throw invalidSecrets(`${name} and ${name}_FILE are both set`, name, 'set only one');
   }
   const text =
     direct?.text ?? (byFile === undefined ? undefined : readSecretFile(byFile.text, `${name}_FILE`));
   if (text !== undefined && !password.safeParse(text).success) {
-    throw invalid(
+    throw invalidSecrets(
       `must be a valid password, got ${text.length} characters (hidden)`,
       direct === undefined ? `${name}_FILE` : name,
       'use 12 to 512 characters without white space or control characters',
@@ -194,7 +197,7 @@ function readSecretFile(path: string, name: string): string {
   try {
     return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
   } catch (error) {
-    throw invalid(
+    throw invalidSecrets(
       `'${path}' cannot be read: ${(error as Error).message}`,
       name,
       'set it to a file that contains the password',
@@ -202,6 +205,6 @@ function readSecretFile(path: string, name: string): string {
   }
 }
 
-function invalid(message: string, where: string, hint: string): KitError {
+function invalidSecrets(message: string, where: string, hint: string): KitError {
   return new KitError(message, { code: 'SECRETS_INVALID', where: `variable ${where}`, hint });
 }

@@ -6,7 +6,7 @@
  */
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { bytes } from './units.ts';
+import { bytesSchema } from './units.ts';
 
 /** Memory of an empty Redis with its buffers. A smaller value usually lacks a unit (`512` is 512 bytes). */
 const LEAST_MAXMEMORY = 8 * 1024 ** 2;
@@ -88,7 +88,7 @@ export const settingsSchema = z.strictObject({
       port: port
         .default(6379)
         .meta(means('First port of the Redis nodes. Nodes that share one address use consecutive ports.')),
-      maxmemory: bytes(LEAST_MAXMEMORY).meta(means('Memory limit per node.')),
+      maxmemory: bytesSchema(LEAST_MAXMEMORY).meta(means('Memory limit per node.')),
       maxmemoryPolicy: z
         .enum([
           'noeviction',
@@ -134,7 +134,7 @@ export const settingsSchema = z.strictObject({
             'Maximum number of I/O threads; the substrate reduces it to the number of CPU cores less one, and to 1 below 4 cores.',
           ),
         ),
-      replBacklogSize: bytes()
+      replBacklogSize: bytesSchema()
         .prefault('64mb')
         .meta(
           means(

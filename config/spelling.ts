@@ -1,5 +1,5 @@
 /** Returns the name most similar to `word`, or undefined where none is close. */
-export function nearest(word: string, names: readonly string[]): string | undefined {
+export function nearestName(word: string, names: readonly string[]): string | undefined {
   const completed = names.filter((name) => word.length > 2 && name.startsWith(word));
   if (completed.length === 1) return completed[0];
   const limit = Math.max(2, Math.floor(word.length / 3));
@@ -17,7 +17,7 @@ export function nearest(word: string, names: readonly string[]): string | undefi
 
 /** `; did you mean 'x'?`, or nothing. */
 export function didYouMean(word: string, names: readonly string[]): string {
-  const name = nearest(word, names);
+  const name = nearestName(word, names);
   return name === undefined ? '' : `; did you mean '${name}'?`;
 }
 

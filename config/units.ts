@@ -39,7 +39,7 @@ const SIZE = 'a size such as 512mb, above 0 (units b, k, kb, m, mb, g, gb)';
  *
  * @param least fewer bytes are refused: mostly a unit was forgotten, and `512` is 512 bytes
  */
-export function bytes(least = 1) {
+export function bytesSchema(least = 1) {
   return z
     .union([z.string(), z.number().int().min(1)])
     .transform((value, context) => {

@@ -33,9 +33,9 @@ export function validate<S extends z.ZodType>(
   const input = overrides.reduce<unknown>(withOverride, structuredClone(source.value));
   const result = schema.safeParse(input);
   if (result.success) return deepFreeze(result.data);
-  const problems = distinct(
+  const problems = distinctProblems(
     result.error.issues
-      .flatMap((issue) => explain(schema, issue, input, []))
+      .flatMap((issue) => explainProblem(schema, issue, input, []))
       .map((problem) => ({ ...problem, origin: originOf(problem.path, source, overrides) }))
       .sort((a, b) => source.lineOf(a.path) - source.lineOf(b.path)),
   );
@@ -48,11 +48,11 @@ function configError(problems: readonly Problem[], file: string): KitError {
   if (problems.length === 1 && only !== undefined) {
     return new KitError(only.message, {
       code: 'CONFIG_INVALID',
-      where: `${only.origin}: ${dotted(only.path)}`,
+      where: `${only.origin}: ${dottedPath(only.path)}`,
       hint,
     });
   }
-  const list = problems.map((one) => `  ${one.origin}: ${dotted(one.path)}: ${one.message}`);
+  const list = problems.map((one) => `  ${one.origin}: ${dottedPath(one.path)}: ${one.message}`);
   return new KitError(`${problems.length} problems\n${list.join('\n')}`, {
     code: 'CONFIG_INVALID',
     where: file,
@@ -67,7 +67,7 @@ function originOf(path: Path, source: YamlSource, overrides: readonly Override[]
 
 type Issue = z.core.$ZodIssue;
 
-function explain(
+function explainProblem(
   schema: z.ZodType,
   issue: Issue,
   root: unknown,
@@ -84,25 +84,26 @@ function explain(
   const value = valueAt(root, path);
   if (issue.code === 'invalid_key') {
     const rule = issue.issues.map((inner) => inner.message).join(', ');
-    return [{ path, message: `key ${quote(path.at(-1))} must be ${rule}` }];
+    return [{ path, message: `key ${quoteValue(path.at(-1))} must be ${rule}` }];
   }
   if (issue.code === 'invalid_union' && typeof value === 'object' && value !== null) {
     const closest = issue.errors.find((branch) =>
       branch.every((inner) => inner.path.length > 0 || inner.code === 'unrecognized_keys'),
     );
-    if (closest !== undefined) return closest.flatMap((inner) => explain(schema, inner, root, path));
+    if (closest !== undefined) return closest.flatMap((inner) => explainProblem(schema, inner, root, path));
   }
   if (issue.code === 'custom') return [{ path, message: issue.message }];
   const at = schemaAt(schema, path);
   const rule =
-    allowed(at) ?? (at instanceof z.ZodString && issue.code === 'invalid_type' ? 'text' : issue.message);
+    allowedValues(at) ??
+    (at instanceof z.ZodString && issue.code === 'invalid_type' ? 'text' : issue.message);
   if (value === undefined) return [{ path, message: `is missing; must be ${rule}` }];
   const guess = issue.code === 'invalid_value' ? didYouMean(String(value), issue.values.map(String)) : '';
-  return [{ path, message: `must be ${rule}, got ${quote(value)}${guess}` }];
+  return [{ path, message: `must be ${rule}, got ${quoteValue(value)}${guess}` }];
 }
 
 /** Describes the allowed values of a schema in words, where it is a simple type. */
-export function allowed(schema: z.ZodType | undefined): string | undefined {
+export function allowedValues(schema: z.ZodType | undefined): string | undefined {
   if (schema === undefined) return undefined;
   if (schema.description !== undefined) return schema.description;
   if (schema instanceof z.ZodNumber) {
@@ -122,7 +123,7 @@ export function allowed(schema: z.ZodType | undefined): string | undefined {
 }
 
 function schemaAt(schema: z.ZodType, path: Path): z.ZodType | undefined {
-  let at: z.ZodType | undefined = unwrap(schema);
+  let at: z.ZodType | undefined = unwrapSchema(schema);
   for (const part of path) {
     if (at instanceof z.ZodObject) at = at.shape[String(part)] as z.ZodType | undefined;
     else if (at instanceof z.ZodArray) at = at.element as z.ZodType;
@@ -130,7 +131,7 @@ function schemaAt(schema: z.ZodType, path: Path): z.ZodType | undefined {
     else if (at instanceof z.ZodTuple) at = at.def.items[Number(part)] as z.ZodType | undefined;
     else if (at instanceof z.ZodUnion) at = branchWith(at, String(part));
     else return undefined;
-    at = at === undefined ? undefined : unwrap(at);
+    at = at === undefined ? undefined : unwrapSchema(at);
   }
   return at;
 }
@@ -142,12 +143,12 @@ function branchWith(union: z.ZodUnion, key: string): z.ZodType | undefined {
   return undefined;
 }
 
-function unwrap(schema: z.ZodType): z.ZodType {
+function unwrapSchema(schema: z.ZodType): z.ZodType {
   if (schema.description !== undefined) return schema;
   if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional) {
-    return unwrap(schema.unwrap() as z.ZodType);
+    return unwrapSchema(schema.unwrap() as z.ZodType);
   }
-  return schema instanceof z.ZodPipe ? unwrap(schema.in as z.ZodType) : schema;
+  return schema instanceof z.ZodPipe ? unwrapSchema(schema.in as z.ZodType) : schema;
 }
 
 function keysOf(schema: z.ZodType | undefined): readonly string[] {
@@ -155,8 +156,10 @@ function keysOf(schema: z.ZodType | undefined): readonly string[] {
   return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
 }
 
-function distinct(problems: readonly Problem[]): readonly Problem[] {
-  const seen = new Map(problems.map((problem) => [`${dotted(problem.path)} ${problem.message}`, problem]));
+function distinctProblems(problems: readonly Problem[]): readonly Problem[] {
+  const seen = new Map(
+    problems.map((problem) => [`${dottedPath(problem.path)} ${problem.message}`, problem]),
+  );
   return [...seen.values()];
 }
 
@@ -174,12 +177,12 @@ function valueAt(root: unknown, path: Path): unknown {
   return at;
 }
 
-function dotted(path: Path): string {
+function dottedPath(path: Path): string {
   return path.length === 0 ? '(the whole file)' : path.join('.');
 }
 
 /** Returns the value as written, short enough for one line. */
-export function quote(value: unknown): string {
+export function quoteValue(value: unknown): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
   return `'${text.length > 60 ? `${text.slice(0, 57)}...` : text}'`;
 }

@@ -62,7 +62,7 @@ async function confirmAdoption(
     );
   }
   const containers = parts.filter((part) => part.startsWith('container '));
-  terminal.complain(
+  terminal.printError(
     `'${environment}' belongs to ${place}.\nContainers to be stopped and removed: ${containers.join(', ')}\n`,
   );
   const dialogue = createInterface({ input: process.stdin, output: process.stderr });

@@ -9,19 +9,23 @@ const INDENT = '    ';
 export function catalogueText(drills: readonly Drill[], width: number): string {
   const families = [...new Set(drills.map(({ family }) => family))];
   return families
-    .map((family) => [family, ...drills.filter((drill) => drill.family === family).map(entry)].join('\n'))
+    .map((family) =>
+      [family, ...drills.filter((drill) => drill.family === family).map(formatEntry)].join('\n'),
+    )
     .join('\n\n');
 
-  function entry({ id, title, safeOutcome, source, trials }: Drill): string {
+  function formatEntry({ id, title, safeOutcome, source, trials }: Drill): string {
     const quick = trials.quick === 0 ? 'by name or in full only' : `${trials.quick} quick`;
     const facts = `trials: ${quick}, ${trials.full} full. From: ${source}.`;
-    return [`  ${id}: ${title}`, ...wrap(`Must hold: ${safeOutcome}`, width), ...wrap(facts, width)].join(
-      '\n',
-    );
+    return [
+      `  ${id}: ${title}`,
+      ...wrapText(`Must hold: ${safeOutcome}`, width),
+      ...wrapText(facts, width),
+    ].join('\n');
   }
 }
 
-function wrap(text: string, width: number): string[] {
+function wrapText(text: string, width: number): string[] {
   const room = Math.max(20, width - INDENT.length);
   const lines: string[] = [];
   let line = '';

@@ -30,7 +30,7 @@ export const searchAll = () =>
 
 export const set = () =>
   new Option('--set <path=value>', 'override a setting of the YAML and the variables (repeatable)')
-    .argParser(setting)
+    .argParser(parseSetting)
     .default({}, 'none');
 
 export const json = () =>
@@ -67,7 +67,10 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (text: stri
   };
 }
 
-function setting(text: string, before: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+function parseSetting(
+  text: string,
+  before: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
   const [, path, value] = /^([A-Za-z][\w.]*)=(.*)$/s.exec(text) ?? [];
   if (path === undefined || value === undefined) {
     throw new InvalidArgumentError('Must be path=value, such as redis.maxmemory=512mb.');

@@ -74,14 +74,14 @@ export function programOf(session: Session): Command {
       'Deploy a Redis cache, inject faults into it, and decide whether it is ready for production.',
     )
     .usage('<command> [options]')
-    .version(version(), '-V, --version', 'print the version')
+    .version(readVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help; after a command, its own help with examples')
     .helpCommand(false)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => session.terminal.print(text),
       // commander's own errors become CommanderError and are printed once, by `report`
-      writeErr: (text) => (text.startsWith('error:') ? undefined : session.terminal.complain(text)),
+      writeErr: (text) => (text.startsWith('error:') ? undefined : session.terminal.printError(text)),
       getOutHelpWidth: () => session.terminal.width,
       getErrHelpWidth: () => session.terminal.width,
       getOutHasColors: () => session.terminal.colour,
@@ -104,11 +104,11 @@ function reportFailure(failure: Failure, { json, terminal }: Session): ExitCode 
   terminal.endProgress();
   if (failure.shown) return failure.exitCode;
   if (json) terminal.print(`${JSON.stringify({ error: failure.error }, null, 2)}\n`);
-  else terminal.complain(failureText(failure, terminal.colour));
+  else terminal.printError(failureText(failure, terminal.colour));
   return failure.exitCode;
 }
 
-function version(): string {
+function readVersion(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   return typeof manifest === 'object' && manifest !== null && 'version' in manifest
     ? String(manifest.version)

@@ -65,7 +65,7 @@ async function showRecovery(
     });
   }
   session.exitCode = found.every(({ choice }) => choice.kind === 'start') ? EXIT.GO : EXIT.NO_GO;
-  printResult(session, view(name, found), recoveryText(name, command, found));
+  printResult(session, recoverView(name, found), recoveryText(name, command, found));
 }
 
 function notDeployed(substrate: OwnSubstrateName): KitError {
@@ -75,7 +75,7 @@ function notDeployed(substrate: OwnSubstrateName): KitError {
   });
 }
 
-function view(environment: string, found: readonly DataInspection[]) {
+function recoverView(environment: string, found: readonly DataInspection[]) {
   // The commands of an append-only file are counted, not listed.
   const plain = (node: NodeData) =>
     node.state === 'usable' && node.position.kind === 'commands'

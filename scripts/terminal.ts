@@ -49,7 +49,7 @@ export class Terminal {
   }
 
   /** Prints an error or a note on stderr. */
-  complain(text: string): void {
+  printError(text: string): void {
     this.endProgress();
     this.#streams.stderr.write(text);
   }
@@ -60,7 +60,7 @@ export class Terminal {
     this.#showing = text;
     const { stderr } = this.#streams;
     if (stderr.isTTY === true) {
-      stderr.write(`${ERASE_LINE}${shorten(text, widthOf(stderr) - 1)}`);
+      stderr.write(`${ERASE_LINE}${shortenLine(text, widthOf(stderr) - 1)}`);
     } else {
       stderr.write(`${text}\n`);
     }
@@ -77,6 +77,6 @@ function widthOf({ columns = 0 }: Stream): number {
   return columns > 0 ? columns : WIDTH_WITHOUT_TERMINAL;
 }
 
-function shorten(text: string, columns: number): string {
+function shortenLine(text: string, columns: number): string {
   return text.length <= columns ? text : `${text.slice(0, Math.max(0, columns - 1))}…`;
 }

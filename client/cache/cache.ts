@@ -72,7 +72,7 @@ export class SupervisedCache implements Cache {
   ) {
     const events = new Emitter<CacheEvent>();
     const statistics = new Statistics();
-    this.#breaker = new Breaker(options.breaker, () => probe(connection), events);
+    this.#breaker = new Breaker(options.breaker, () => probeConnection(connection), events);
     const remote =
       connection &&
       new Remote(connection, this.#breaker, statistics, options.fallbackEntries > 0, options.scripting);
@@ -343,7 +343,7 @@ const TILDE = 0x7e;
 
 const closed = (): ClosedError => new ClosedError('The cache is closed');
 
-function probe(connection: CacheConnection | undefined): Promise<unknown> {
+function probeConnection(connection: CacheConnection | undefined): Promise<unknown> {
   if (connection?.probe) return connection.probe();
   return connection?.request('PING', [], { failFast: true }) ?? Promise.resolve();
 }

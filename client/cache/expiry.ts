@@ -55,7 +55,7 @@ export class Expiry {
   async getWithTtl<T>(key: string, options: ReadOptions<T> = {}): Promise<TimedEntry<T> | undefined> {
     const { statistics } = this.#context;
     const { reading, remainingMs } = await this.#look(key, options);
-    const leftMs = left(reading, remainingMs);
+    const leftMs = remainingTtl(reading, remainingMs);
     if (reading.kind !== 'value' || leftMs === undefined) {
       statistics.misses += 1;
       return undefined;
@@ -67,7 +67,7 @@ export class Expiry {
 
   async ttl(key: string): Promise<number | null | undefined> {
     const { reading, remainingMs } = await this.#look(key, {});
-    const leftMs = left(reading, remainingMs);
+    const leftMs = remainingTtl(reading, remainingMs);
     return typeof leftMs === 'number' ? leftMs / 1000 : leftMs;
   }
 
@@ -211,7 +211,7 @@ export class Expiry {
     const physical = this.#context.physical(key);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const before = memory.get(physical);
-      if (left(await this.#reader.fromMemory(key, {}), null) !== undefined) return false;
+      if (remainingTtl(await this.#reader.fromMemory(key, {}), null) !== undefined) return false;
       // The entry may have been replaced meanwhile.
       const now = memory.get(physical);
       if (now !== undefined && now !== before) continue;
@@ -262,7 +262,10 @@ const endOf = (ttlSeconds: number | null): number =>
   ttlSeconds === null ? ENDLESS_MS : Date.now() + ttlSeconds * 1000;
 
 /** Remaining time for a reader: until Redis drops the entry or its freshness ends. undefined: absent. */
-function left(reading: Reading<unknown>, remainingMs: number | null | undefined): number | null | undefined {
+function remainingTtl(
+  reading: Reading<unknown>,
+  remainingMs: number | null | undefined,
+): number | null | undefined {
   if (reading.kind !== 'value' || !isFresh(reading.freshness) || remainingMs === undefined) return undefined;
   const freshMs = untilMs(reading.freshness);
   if (freshMs === null) return remainingMs;

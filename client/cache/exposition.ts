@@ -16,7 +16,7 @@ export function labelsOf(labels: Readonly<Record<string, string>>): string {
 }
 
 /** Formats families, with `labels` before the labels of each sample. Families without samples are omitted. */
-export function exposition(
+export function renderExposition(
   families: readonly MetricFamily[],
   labels: Readonly<Record<string, string>> = {},
 ): string {
@@ -43,7 +43,7 @@ export function exposition(
  *
  * @throws ConfigurationError two of one namespace: their samples could not be told apart
  */
-export function merged(groups: readonly NamespaceFamilies[]): readonly MetricFamily[] {
+export function mergeFamilies(groups: readonly NamespaceFamilies[]): readonly MetricFamily[] {
   const seen = new Set<string>();
   const families = new Map<string, MetricFamily>();
   for (const { namespace, families: own } of groups) {

@@ -14,7 +14,14 @@ import { BREAKER, COMPUTE, DURABILITY, L1, SAMPLING, SCRIPTING } from '../option
 import { durationHint } from '../options/duration-hint.ts';
 import { LIMITS } from '../options/limits.ts';
 import { assertOptions } from '../options/option-names.ts';
-import { flag, group, integer, list, shown, text } from '../options/option-values.ts';
+import {
+  checkFlag,
+  checkGroup,
+  checkInteger,
+  checkList,
+  checkName,
+  shown,
+} from '../options/option-values.ts';
 import type { FailureWindowOptions } from './failure-window.ts';
 
 /** Memory for entries in this process: about 10,000 decoded documents of 1 KB, or 32 values of 2 MB. */
@@ -82,13 +89,13 @@ export function resolveDurability(
     throw new ConfigurationError(`${path}: must be 'async' or { replicas, timeoutMs }, got ${shown(value)}`);
   assertOptions(path, value, DURABILITY);
   return {
-    replicas: integer(`${path}.replicas`, value.replicas, 1, 1, 100),
-    timeoutMs: integer(`${path}.timeoutMs`, value.timeoutMs, 1000, 1, 60_000),
+    replicas: checkInteger(`${path}.replicas`, value.replicas, 1, 1, 100),
+    timeoutMs: checkInteger(`${path}.timeoutMs`, value.timeoutMs, 1000, 1, 60_000),
   };
 }
 
-function sampling(given: BreakerOptions['sampling']): FailureWindowOptions | undefined {
-  const options = group('breaker.sampling', given, SAMPLING);
+function windowOptions(given: BreakerOptions['sampling']): FailureWindowOptions | undefined {
+  const options = checkGroup('breaker.sampling', given, SAMPLING);
   if (options === undefined) return undefined;
   const { failureRatio = 0.5, minCalls, windowMs } = options;
   if (typeof failureRatio !== 'number' || !(failureRatio > 0 && failureRatio <= 1))
@@ -97,16 +104,16 @@ function sampling(given: BreakerOptions['sampling']): FailureWindowOptions | und
     );
   return {
     failureRatio,
-    minCalls: integer('breaker.sampling.minCalls', minCalls, 20, 1, 1_000_000),
-    windowMs: integer('breaker.sampling.windowMs', windowMs, 10_000, 100, 600_000),
+    minCalls: checkInteger('breaker.sampling.minCalls', minCalls, 20, 1, 1_000_000),
+    windowMs: checkInteger('breaker.sampling.windowMs', windowMs, 10_000, 100, 600_000),
   };
 }
 
 export function resolveCache(options: CacheOptions): ResolvedCache {
-  const breaker = group('breaker', options.breaker, BREAKER) ?? {};
-  const l1 = group('l1', options.l1, L1);
-  const scripting = group('scripting', options.scripting, SCRIPTING) ?? {};
-  const namespace = text('namespace', options.namespace, 'cache');
+  const breaker = checkGroup('breaker', options.breaker, BREAKER) ?? {};
+  const l1 = checkGroup('l1', options.l1, L1);
+  const scripting = checkGroup('scripting', options.scripting, SCRIPTING) ?? {};
+  const namespace = checkName('namespace', options.namespace, 'cache');
   if (namespace.endsWith(':'))
     throw new ConfigurationError(
       `namespace: must not end with ':', which the cache adds, got ${shown(namespace)}`,
@@ -115,33 +122,39 @@ export function resolveCache(options: CacheOptions): ResolvedCache {
     namespace,
     defaultTtlSeconds: resolveTtl('defaultTtlSeconds', options.defaultTtlSeconds, 3600),
     breaker: {
-      enabled: flag('breaker.enabled', breaker.enabled, true),
-      threshold: integer('breaker.threshold', breaker.threshold, 5, 1, LIMITS.threshold),
-      openMs: integer('breaker.openMs', breaker.openMs, LIMITS.openMs, 1, LIMITS.openMs),
-      probeIntervalMs: integer('breaker.probeIntervalMs', breaker.probeIntervalMs, 500, 10, LIMITS.openMs),
-      sampling: sampling(breaker.sampling),
+      enabled: checkFlag('breaker.enabled', breaker.enabled, true),
+      threshold: checkInteger('breaker.threshold', breaker.threshold, 5, 1, LIMITS.threshold),
+      openMs: checkInteger('breaker.openMs', breaker.openMs, LIMITS.openMs, 1, LIMITS.openMs),
+      probeIntervalMs: checkInteger(
+        'breaker.probeIntervalMs',
+        breaker.probeIntervalMs,
+        500,
+        10,
+        LIMITS.openMs,
+      ),
+      sampling: windowOptions(breaker.sampling),
     },
-    fallbackEntries: integer('fallbackEntries', options.fallbackEntries, 1000, 0, 100_000_000),
-    fallbackBytes: integer('fallbackBytes', options.fallbackBytes, MEMORY_BYTES, 1, MEMORY_BYTES_MAX),
+    fallbackEntries: checkInteger('fallbackEntries', options.fallbackEntries, 1000, 0, 100_000_000),
+    fallbackBytes: checkInteger('fallbackBytes', options.fallbackBytes, MEMORY_BYTES, 1, MEMORY_BYTES_MAX),
     durability: resolveDurability('durability', options.durability, 'async'),
-    enabled: flag('enabled', options.enabled, true),
-    codecs: new CodecSelection(list('codecs', options.codecs), options.defaultCodec),
-    domains: group('domains', options.domains) ?? {},
-    compute: resolveCompute(group('compute', options.compute, COMPUTE)),
+    enabled: checkFlag('enabled', options.enabled, true),
+    codecs: new CodecSelection(checkList('codecs', options.codecs), options.defaultCodec),
+    domains: checkGroup('domains', options.domains) ?? {},
+    compute: resolveCompute(checkGroup('compute', options.compute, COMPUTE)),
     scripting: {
-      loadFunctions: flag('scripting.loadFunctions', scripting.loadFunctions, true),
-      evalScripts: flag('scripting.evalScripts', scripting.evalScripts, true),
+      loadFunctions: checkFlag('scripting.loadFunctions', scripting.loadFunctions, true),
+      evalScripts: checkFlag('scripting.evalScripts', scripting.evalScripts, true),
     },
     l1: l1 && {
-      maxEntries: integer('l1.maxEntries', l1.maxEntries, 10_000, 1, 100_000_000),
-      maxBytes: integer('l1.maxBytes', l1.maxBytes, MEMORY_BYTES, 1, MEMORY_BYTES_MAX),
-      ttlSeconds: integer('l1.ttlSeconds', l1.ttlSeconds, 60, 1, LIMITS.ttlSeconds),
-      boundMs: integer('l1.boundMs', l1.boundMs, 500, 50, 60_000),
-      prefixes: resolvePrefixes(list('l1.prefixes', l1.prefixes) ?? []),
+      maxEntries: checkInteger('l1.maxEntries', l1.maxEntries, 10_000, 1, 100_000_000),
+      maxBytes: checkInteger('l1.maxBytes', l1.maxBytes, MEMORY_BYTES, 1, MEMORY_BYTES_MAX),
+      ttlSeconds: checkInteger('l1.ttlSeconds', l1.ttlSeconds, 60, 1, LIMITS.ttlSeconds),
+      boundMs: checkInteger('l1.boundMs', l1.boundMs, 500, 50, 60_000),
+      prefixes: resolvePrefixes(checkList('l1.prefixes', l1.prefixes) ?? []),
     },
     deflateAboveBytes:
       options.deflateAboveBytes === undefined
         ? undefined
-        : integer('deflateAboveBytes', options.deflateAboveBytes, 0, 1, 1_000_000_000),
+        : checkInteger('deflateAboveBytes', options.deflateAboveBytes, 0, 1, 1_000_000_000),
   });
 }

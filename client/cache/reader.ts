@@ -295,7 +295,7 @@ export class Reader {
     options: ReadOptions<T>,
   ): Eventual<Reading<T>> {
     if (!decoded.ok) return this.#purged(key, payload, source, decoded.reason);
-    if (!options.schema && !decoded.tags) return reading<T>(decoded.value, decoded.freshness, source);
+    if (!options.schema && !decoded.tags) return readingOf<T>(decoded.value, decoded.freshness, source);
     return this.#checkedSlowly(key, payload, decoded, source, options);
   }
 
@@ -319,7 +319,7 @@ export class Reader {
         return this.#purged(key, payload, source, `schema: ${String(error)}`);
       }
     }
-    return reading<T>(value, decoded.freshness, source);
+    return readingOf<T>(value, decoded.freshness, source);
   }
 
   /** While Redis is unreachable, the last known versions of the tags count, as they do for entries. */
@@ -374,7 +374,7 @@ export function isFresh(freshness: Freshness | undefined, now = Date.now): boole
   return freshness === undefined || now() < freshness.freshUntilMs;
 }
 
-function reading<T>(value: unknown, freshness: Freshness | undefined, source: ReadSource): Reading<T> {
+function readingOf<T>(value: unknown, freshness: Freshness | undefined, source: ReadSource): Reading<T> {
   return value === undefined
     ? { kind: 'nothing', source, freshness }
     : { kind: 'value', value: value as T, source, freshness };

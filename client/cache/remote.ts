@@ -83,7 +83,7 @@ export class Remote {
 
   /** `failFast`: does not wait for a master. */
   set(key: string, payload: Buffer, ttlSeconds: number | null, failFast: boolean): Promise<unknown> {
-    const args = setting(key, payload, ttlSeconds);
+    const args = setCommand(key, payload, ttlSeconds);
     return this.guarded('set', () => this.connection.request('SET', args, { failFast }));
   }
 
@@ -94,7 +94,7 @@ export class Remote {
     ttlSeconds: number | null,
     durability: Exclude<Durability, 'async'>,
   ): Promise<number> {
-    const args = setting(key, payload, ttlSeconds);
+    const args = setCommand(key, payload, ttlSeconds);
     const { replicas } = await this.guarded('set', () =>
       this.connection.callDurable(durability, 'SET', ...args),
     );
@@ -117,7 +117,7 @@ export class Remote {
     ttlSeconds: number | null,
     durability: Durability,
   ): Promise<boolean> {
-    const args = [...setting(key, payload, ttlSeconds), 'NX'];
+    const args = [...setCommand(key, payload, ttlSeconds), 'NX'];
     const reply = await this.guarded('setIfAbsent', async () =>
       durability === 'async'
         ? this.connection.request('SET', args)
@@ -230,7 +230,7 @@ export class Remote {
 
 const sha1 = (bytes: Buffer): string => createHash('sha1').update(bytes).digest('hex');
 
-function setting(key: string, payload: Buffer, ttlSeconds: number | null): readonly Argument[] {
+function setCommand(key: string, payload: Buffer, ttlSeconds: number | null): readonly Argument[] {
   return ttlSeconds === null
     ? [key, payload]
     : [key, payload, 'PX', Math.max(1, Math.round(ttlSeconds * 1000))];

@@ -2,7 +2,7 @@
 
 import type { MetricFamily } from '../api/metrics.ts';
 import type { BreakerState, CacheStatistics } from '../api/types.ts';
-import { exposition, labelsOf } from './exposition.ts';
+import { labelsOf, renderExposition } from './exposition.ts';
 
 /** Upper bounds of the latency histogram, in seconds. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5] as const;
@@ -77,42 +77,47 @@ export class Statistics {
   }
 
   prometheus(namespace: string, gauges: Gauges): string {
-    return exposition(this.families(gauges), { namespace });
+    return renderExposition(this.families(gauges), { namespace });
   }
 
   families(gauges: Gauges): readonly MetricFamily[] {
     const { breaker, breakerTransitions, breakerRecoveries, connected, memoryEntries, memoryEntryBytes } =
       gauges;
     return [
-      single('hits_total', 'counter', 'Reads that found a valid value.', this.hits),
-      single('misses_total', 'counter', 'Reads that found none.', this.misses),
-      single('errors_total', 'counter', 'Operations that Redis failed or refused.', this.errors),
-      single(
+      singleFamily('hits_total', 'counter', 'Reads that found a valid value.', this.hits),
+      singleFamily('misses_total', 'counter', 'Reads that found none.', this.misses),
+      singleFamily('errors_total', 'counter', 'Operations that Redis failed or refused.', this.errors),
+      singleFamily(
         'refusals_total',
         'counter',
         'Refusals by Redis that a loader or the memory answered.',
         this.refusals,
       ),
-      single(
+      singleFamily(
         'limited_total',
         'counter',
         'Operations that a limit of this process refused (maxInFlight, its queues).',
         this.limited,
       ),
-      single('writes_total', 'counter', 'Values written.', this.writes),
-      single('deletes_total', 'counter', 'Keys deleted.', this.deletes),
-      single('fallback_hits_total', 'counter', 'Hits served from memory.', this.fallbackHits),
-      single('local_hits_total', 'counter', "Hits of the process's own tier.", this.localHits),
-      single('purged_total', 'counter', 'Invalid payloads purged.', this.purged),
-      single('loads_total', 'counter', 'Calls of loaders.', this.loads),
-      single('stale_total', 'counter', 'Stale values returned.', this.stale),
-      single(
+      singleFamily('writes_total', 'counter', 'Values written.', this.writes),
+      singleFamily('deletes_total', 'counter', 'Keys deleted.', this.deletes),
+      singleFamily('fallback_hits_total', 'counter', 'Hits served from memory.', this.fallbackHits),
+      singleFamily('local_hits_total', 'counter', "Hits of the process's own tier.", this.localHits),
+      singleFamily('purged_total', 'counter', 'Invalid payloads purged.', this.purged),
+      singleFamily('loads_total', 'counter', 'Calls of loaders.', this.loads),
+      singleFamily('stale_total', 'counter', 'Stale values returned.', this.stale),
+      singleFamily(
         'breaker_state',
         'gauge',
         'Circuit breaker: 0 closed, 1 half-open, 2 open.',
         BREAKER_CODE[breaker.kind],
       ),
-      single('breaker_transitions_total', 'counter', 'Changes of the circuit breaker.', breakerTransitions),
+      singleFamily(
+        'breaker_transitions_total',
+        'counter',
+        'Changes of the circuit breaker.',
+        breakerTransitions,
+      ),
       {
         name: 'cache_redis_breaker_recovery_seconds',
         type: 'summary',
@@ -122,9 +127,9 @@ export class Statistics {
           { labels: '', suffix: '_count', value: breakerRecoveries.count },
         ],
       },
-      single('connected', 'gauge', '1 while there is a master that answers.', connected ? 1 : 0),
-      single('memory_entries', 'gauge', 'Entries kept in memory.', memoryEntries),
-      single('memory_entries_bytes', 'gauge', 'Estimated memory of these entries.', memoryEntryBytes),
+      singleFamily('connected', 'gauge', '1 while there is a master that answers.', connected ? 1 : 0),
+      singleFamily('memory_entries', 'gauge', 'Entries kept in memory.', memoryEntries),
+      singleFamily('memory_entries_bytes', 'gauge', 'Estimated memory of these entries.', memoryEntryBytes),
       this.#latencies(),
     ];
   }
@@ -152,6 +157,6 @@ export class Statistics {
   }
 }
 
-function single(name: string, type: 'counter' | 'gauge', help: string, value: number): MetricFamily {
+function singleFamily(name: string, type: 'counter' | 'gauge', help: string, value: number): MetricFamily {
   return { name: `cache_redis_${name}`, type, help, samples: [{ labels: '', value }] };
 }

@@ -117,7 +117,7 @@ export class Writer {
     // The first tier must know the end of the entry, which GET does not return.
     const ends = local && ttlSeconds !== null ? Date.now() + ttlSeconds * 1000 : undefined;
     const freshness = options.freshness ?? (ends ? { freshUntilMs: ends, loadMs: 0 } : undefined);
-    const payload = encoded(key, value, {
+    const payload = encodeEntry(key, value, {
       schemaId: schemaIdOf(options.schema, options.schemaId),
       codec: codecs.of(key),
       freshness,
@@ -272,7 +272,7 @@ export class Writer {
 }
 
 /** @throws SerializationError also names the key */
-function encoded(key: string, value: unknown, options: EncodeOptions): Buffer {
+function encodeEntry(key: string, value: unknown, options: EncodeOptions): Buffer {
   try {
     return encodeEnvelope(value, options);
   } catch (error) {

@@ -28,7 +28,7 @@ const malformed = (what: string): SerializationError =>
  */
 const texts: (string | undefined)[] = new Array<string | undefined>(1024).fill(undefined);
 
-function remembered(buffer: Buffer, start: number, length: number): string {
+function readName(buffer: Buffer, start: number, length: number): string {
   let hash = length;
   for (let i = start; i < start + length; i++) hash = (hash * 31 + (buffer[i] as number)) & 0xffffff;
   const slot = hash & 1023;
@@ -155,7 +155,7 @@ class Reader {
     if (tag === TAG.utf8) return buffer.toString('utf8', start, this.#at);
     if (tag === TAG.utf16) return buffer.toString('utf16le', start, this.#at);
     if (length > SHORT) return buffer.toString('latin1', start, this.#at);
-    return remembered(buffer, start, length);
+    return readName(buffer, start, length);
   }
 
   #bytes(): object {

@@ -54,13 +54,13 @@ export class CodecSelection implements CodecChoice {
       ...rules.map((rule, i) => {
         assertOptions(`codecs[${i}]`, rule, CODEC_RULE);
         return {
-          matches: matcher(`codecs[${i}].pattern`, rule.pattern),
-          codec: known(`codecs[${i}].codec`, rule.codec, byId),
+          matches: matcherOf(`codecs[${i}].pattern`, rule.pattern),
+          codec: knownCodec(`codecs[${i}].codec`, rule.codec, byId),
         };
       }),
       ...JSON_KEYS.map((text) => ({ matches: (key: string) => key.includes(text), codec: undefined })),
     ];
-    this.#default = known('defaultCodec', fallback, byId);
+    this.#default = knownCodec('defaultCodec', fallback, byId);
     this.byId = byId;
   }
 
@@ -76,7 +76,7 @@ export class CodecSelection implements CodecChoice {
   }
 }
 
-function known(path: string, codec: CodecName | Codec, byId: Map<number, Codec>): Codec | undefined {
+function knownCodec(path: string, codec: CodecName | Codec, byId: Map<number, Codec>): Codec | undefined {
   if (typeof codec === 'string') {
     if (!Object.hasOwn(BUILT_IN, codec))
       throw new ConfigurationError(
@@ -94,7 +94,7 @@ function known(path: string, codec: CodecName | Codec, byId: Map<number, Codec>)
   return codec;
 }
 
-function matcher(path: string, pattern: string | RegExp): (key: string) => boolean {
+function matcherOf(path: string, pattern: string | RegExp): (key: string) => boolean {
   // From any realm: Jest and `node:vm` have a separate RegExp.
   if (types.isRegExp(pattern)) {
     if (pattern.global || pattern.sticky)

@@ -150,12 +150,12 @@ export function encodeEnvelope(value: unknown, options: EncodeOptions = {}): Buf
   }
   if (typeof bytes === 'string') envelope.write(bytes, header, 'utf8');
   else envelope.set(bytes, header);
-  return seal(envelope);
+  return sealEnvelope(envelope);
 }
 
 /** Writes the checksum into a complete envelope. */
-export function seal(envelope: Buffer): Buffer {
-  envelope.writeUInt32LE(checksum(envelope), 4);
+export function sealEnvelope(envelope: Buffer): Buffer {
+  envelope.writeUInt32LE(checksumOf(envelope), 4);
   return envelope;
 }
 
@@ -169,7 +169,7 @@ export function decodeEnvelope(envelope: Uint8Array, options: DecodeOptions = {}
   const kind = buffer[2] as number;
   const tagCount = buffer[3] as number;
   const header = HEADER + ((kind & FRESH) === 0 ? 0 : FRESHNESS) + TAG * tagCount;
-  if (tagCount > TAGS_MAX || header > buffer.length || checksum(buffer) !== buffer.readUInt32LE(4))
+  if (tagCount > TAGS_MAX || header > buffer.length || checksumOf(buffer) !== buffer.readUInt32LE(4))
     return { ok: false, reason: 'corrupt' };
   const schema = buffer.readUInt32LE(8);
   const { schemaId } = options;
@@ -209,7 +209,7 @@ export function plainAt(buffer: Buffer, nowMs: number): number {
   const fresh = kind === (CODEC.json | FRESH);
   if (kind !== CODEC.json && !fresh) return 0;
   const header = fresh ? HEADER + FRESHNESS : HEADER;
-  if (header > buffer.length || checksum(buffer) !== buffer.readUInt32LE(4)) return 0;
+  if (header > buffer.length || checksumOf(buffer) !== buffer.readUInt32LE(4)) return 0;
   return fresh && buffer.readUIntLE(HEADER, 6) <= nowMs ? 0 : header;
 }
 
@@ -295,7 +295,7 @@ export function withFreshness(envelope: Buffer, freshUntilMs: number): Buffer | 
   if (((envelope[2] as number) & FRESH) === 0) return undefined;
   const changed = Buffer.from(envelope);
   writeFreshness(changed, HEADER, { ...readFreshness(envelope, HEADER), freshUntilMs });
-  return seal(changed);
+  return sealEnvelope(changed);
 }
 
 function readTags(buffer: Buffer, at: number, count: number): readonly TagStamp[] {
@@ -323,7 +323,7 @@ function schemaHash(schemaId: string | undefined): number {
 }
 
 /** The first four bytes are the seed: one call for one piece, and any flipped bit changes the checksum. */
-function checksum(buffer: Buffer): number {
+function checksumOf(buffer: Buffer): number {
   return crc32(buffer.subarray(8), buffer.readUInt32LE(0));
 }
 

@@ -8,7 +8,7 @@
  *
  * `functions/redis_cache_kit.lua` creates and compares the same bytes.
  */
-import { encodeEnvelope, type Freshness, seal } from './envelope.ts';
+import { encodeEnvelope, type Freshness, sealEnvelope } from './envelope.ts';
 
 export const TOKEN_LENGTH = 16;
 const TOKEN_AT = 20;
@@ -22,7 +22,7 @@ const BLANK = Buffer.concat([
 export function encodePlaceholder(token: string): Buffer {
   const placeholder = Buffer.from(BLANK);
   placeholder.write(token, TOKEN_AT, 'latin1');
-  return seal(placeholder);
+  return sealEnvelope(placeholder);
 }
 
 /** Token of the lease whose placeholder has these first bytes; undefined: the bytes are an entry. */

@@ -27,7 +27,7 @@ export function schemaIdOf(schema: StandardSchema | undefined, schemaId?: string
   if (schema === undefined) return undefined;
   let id = derived.get(schema);
   if (id === undefined) {
-    id = derive(schema);
+    id = deriveName(schema);
     derived.set(schema, id);
   }
   return id ?? undefined;
@@ -45,7 +45,7 @@ export function expectedBy(
   return { schemaId: schemaIdOf(schema), orNameless: true, codecs };
 }
 
-function derive(schema: StandardSchema): string | null {
+function deriveName(schema: StandardSchema): string | null {
   try {
     const shape = shapeOf(schema);
     // Descriptions may differ without a change of shape; they are included, which costs a miss at most.
@@ -62,8 +62,8 @@ function shapeOf(schema: StandardSchema): unknown {
   const { jsonSchema } = schema['~standard'] as WithJsonSchema;
   if (jsonSchema) {
     const [input, output] = [
-      said(() => jsonSchema.input?.(REQUEST)),
-      said(() => jsonSchema.output?.(REQUEST)),
+      resultOf(() => jsonSchema.input?.(REQUEST)),
+      resultOf(() => jsonSchema.output?.(REQUEST)),
     ];
     return input === undefined && output === undefined ? undefined : { input, output };
   }
@@ -72,7 +72,7 @@ function shapeOf(schema: StandardSchema): unknown {
 }
 
 /** A transform, a custom class: the validator cannot export it as JSON Schema, and throws. */
-function said(say: () => unknown): unknown {
+function resultOf(say: () => unknown): unknown {
   try {
     return say();
   } catch {

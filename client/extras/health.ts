@@ -12,9 +12,9 @@ import type { ServerResponse } from 'node:http';
 import type { Address, BreakerState, Cache } from '../api/types.ts';
 import { assertCache } from '../options/arguments.ts';
 import { assertOptions, optionNames } from '../options/option-names.ts';
-import { flag, integer, number as numberOption } from '../options/option-values.ts';
-import { now, within } from '../transport/timing.ts';
-import { askInfo, number, type RedisInfo } from './redis-info.ts';
+import { checkFlag, checkInteger, checkNumber as numberOption } from '../options/option-values.ts';
+import { now, withTimeout } from '../transport/timing.ts';
+import { askInfo, numberOf, type RedisInfo } from './redis-info.ts';
 
 /** `unknown`: not available, or the user has no permission. */
 export type CheckStatus = 'pass' | 'warn' | 'fail' | 'unknown';
@@ -77,25 +77,25 @@ const HEALTH = optionNames<HealthOptions>({
   timeoutMs: true,
 });
 
-function resolved(options: HealthOptions): Required<HealthOptions> {
+function resolveOptions(options: HealthOptions): Required<HealthOptions> {
   assertOptions('', options, HEALTH);
   return {
     memoryWarnRatio: numberOption('memoryWarnRatio', options.memoryWarnRatio, 0, 1) ?? 0.8,
-    minReplicas: integer('minReplicas', options.minReplicas, 0, 0, 1000),
-    redisRequired: flag('redisRequired', options.redisRequired, true),
-    timeoutMs: integer('timeoutMs', options.timeoutMs, 2000, 1, 600_000),
+    minReplicas: checkInteger('minReplicas', options.minReplicas, 0, 0, 1000),
+    redisRequired: checkFlag('redisRequired', options.redisRequired, true),
+    timeoutMs: checkInteger('timeoutMs', options.timeoutMs, 2000, 1, 600_000),
   };
 }
 
 /** Returns a status, even if Redis does not reply. @throws ConfigurationError an option is invalid; nothing else is thrown */
 export async function healthCheck(cache: Cache, options: HealthOptions = {}): Promise<Health> {
   assertCache(cache);
-  const { memoryWarnRatio, minReplicas, redisRequired, timeoutMs } = resolved(options);
+  const { memoryWarnRatio, minReplicas, redisRequired, timeoutMs } = resolveOptions(options);
   const { connection } = cache;
   const circuitBreaker = breakerCheck(cache);
   if (!connection) {
     const none = unknown('a memory cache: there is no Redis');
-    return health('healthy', {
+    return healthOf('healthy', {
       connectivity: none,
       memory: none,
       circuitBreaker,
@@ -109,7 +109,7 @@ export async function healthCheck(cache: Cache, options: HealthOptions = {}): Pr
   let info: RedisInfo | 'denied' | Check;
   let cluster: Health['checks']['cluster'] = unknown('not a cluster');
   try {
-    const responseTimeMs = await within(cache.ping(), timeoutMs, 'PING');
+    const responseTimeMs = await withTimeout(cache.ping(), timeoutMs, 'PING');
     const { state } = connection;
     connectivity = {
       status: state.kind === 'suspect' ? 'warn' : 'pass',
@@ -118,10 +118,10 @@ export async function healthCheck(cache: Cache, options: HealthOptions = {}): Pr
       ...(state.kind === 'suspect' && { reason: state.reason }),
     };
     const left = (): number => Math.max(1, timeoutMs - (now() - startedAt));
-    info = await within(askInfo(connection, 'INFO'), left(), 'INFO').catch(notAnswered);
+    info = await withTimeout(askInfo(connection, 'INFO'), left(), 'INFO').catch(notAnswered);
     if (info instanceof Map && info.get('cluster_enabled') === '1')
       cluster = clusterCheck(
-        await within(askInfo(connection, 'CLUSTER', 'INFO'), left(), 'CLUSTER INFO').catch(notAnswered),
+        await withTimeout(askInfo(connection, 'CLUSTER', 'INFO'), left(), 'CLUSTER INFO').catch(notAnswered),
       );
   } catch (error) {
     connectivity = { status: 'fail', reason: (error as Error).message };
@@ -136,13 +136,13 @@ export async function healthCheck(cache: Cache, options: HealthOptions = {}): Pr
     sentinel: sentinelCheck(cache),
     cluster,
   };
-  return health(statusOf(checks, redisRequired), checks);
+  return healthOf(statusOf(checks, redisRequired), checks);
 }
 
 /** Handler for `http.createServer`: 200 while the cache answers (also degraded), else 503. */
 export function healthHandler(cache: Cache, options: HealthOptions = {}) {
   assertCache(cache);
-  resolved(options);
+  resolveOptions(options);
   return async (_request: unknown, response: ServerResponse): Promise<void> => {
     const result = await healthCheck(cache, options);
     response.writeHead(result.status === 'unhealthy' ? 503 : 200, {
@@ -155,7 +155,7 @@ export function healthHandler(cache: Cache, options: HealthOptions = {}) {
 
 const notAnswered = (error: unknown): Check => unknown((error as Error).message);
 
-function health(status: Health['status'], checks: Health['checks']): Health {
+function healthOf(status: Health['status'], checks: Health['checks']): Health {
   return { status, timestamp: new Date().toISOString(), checks };
 }
 
@@ -177,17 +177,17 @@ function breakerCheck(cache: Cache): Health['checks']['circuitBreaker'] {
 
 /** Returns the fields of INFO, or a check with the reason why there are none. */
 type Answer = RedisInfo | 'denied' | Check;
-function without(answer: Answer): Check | undefined {
+function missingCheck(answer: Answer): Check | undefined {
   if (answer === 'denied') return unknown('the user has no permission for it');
   return answer instanceof Map ? undefined : (answer as Check);
 }
 
 function memoryCheck(answer: Answer, warnRatio: number): Health['checks']['memory'] {
-  const missing = without(answer);
+  const missing = missingCheck(answer);
   if (missing) return missing;
   const info = answer as RedisInfo;
-  const usedBytes = number(info, 'used_memory');
-  const maxBytes = number(info, 'maxmemory');
+  const usedBytes = numberOf(info, 'used_memory');
+  const maxBytes = numberOf(info, 'maxmemory');
   if (usedBytes === undefined || maxBytes === undefined) return unknown('INFO does not report it');
   if (maxBytes === 0) return { status: 'pass', usedBytes };
   const usageRatio = usedBytes / maxBytes;
@@ -197,7 +197,7 @@ function memoryCheck(answer: Answer, warnRatio: number): Health['checks']['memor
 }
 
 function replicationCheck(answer: Answer, minReplicas: number): Health['checks']['replication'] {
-  const missing = without(answer);
+  const missing = missingCheck(answer);
   if (missing) return missing;
   const info = answer as RedisInfo;
   const role = info.get('role');
@@ -206,7 +206,7 @@ function replicationCheck(answer: Answer, minReplicas: number): Health['checks']
     return info.get('master_link_status') === 'up'
       ? { status: 'pass', role }
       : { status: 'fail', role, reason: 'the replica has lost its master' };
-  const replicas = number(info, 'connected_slaves');
+  const replicas = numberOf(info, 'connected_slaves');
   if (replicas === undefined) return unknown('INFO does not report it');
   const lagBytes = longestLagBytes(info);
   const seen = { role, replicas, ...(lagBytes !== undefined && { lagBytes }) };
@@ -217,7 +217,7 @@ function replicationCheck(answer: Answer, minReplicas: number): Health['checks']
 
 /** Largest lag of the replicas that the master lists; undefined if it does not report it. */
 function longestLagBytes(info: RedisInfo): number | undefined {
-  const offset = number(info, 'master_repl_offset');
+  const offset = numberOf(info, 'master_repl_offset');
   if (offset === undefined) return undefined;
   let longest: number | undefined;
   for (const [field, text] of info) {
@@ -245,13 +245,13 @@ function sentinelCheck(cache: Cache): Health['checks']['sentinel'] {
 }
 
 function clusterCheck(answer: Answer): Health['checks']['cluster'] {
-  const missing = without(answer);
+  const missing = missingCheck(answer);
   if (missing) return missing;
   const info = answer as RedisInfo;
   const state = info.get('cluster_state');
   if (state === undefined) return unknown('CLUSTER INFO does not report it');
-  const slotsOk = number(info, 'cluster_slots_ok');
-  const nodes = number(info, 'cluster_known_nodes');
+  const slotsOk = numberOf(info, 'cluster_slots_ok');
+  const nodes = numberOf(info, 'cluster_known_nodes');
   const seen = { state, ...(slotsOk !== undefined && { slotsOk }), ...(nodes !== undefined && { nodes }) };
   if (state !== 'ok') return { status: 'fail', ...seen, reason: `cluster_state is ${state}` };
   if (slotsOk === undefined) return { ...unknown('CLUSTER INFO does not report it'), ...seen };

@@ -70,7 +70,7 @@ export function llmCache(cache: Cache, options: LlmCacheOptions = {}): LlmCache 
   assertCache(cache);
   assertOptions('', options, LLM);
   const { prefix = 'llm', ...access } = options;
-  const name = (model: string): string => `${prefix}.${escaped(model)}`;
+  const name = (model: string): string => `${prefix}.${escapeModel(model)}`;
   const keyOf = (request: LlmRequest): string => {
     // An unknown parameter is not part of the key: all its values would share one answer.
     assertGiven('request', request);
@@ -101,7 +101,7 @@ export function llmCache(cache: Cache, options: LlmCacheOptions = {}): LlmCache 
 }
 
 /** Names of models such as `llama3:8b` and `org/model` contain characters with a meaning in keys and patterns. */
-function escaped(model: string): string {
+function escapeModel(model: string): string {
   assertName('model', model);
   return encodeURIComponent(model).replace(
     /[*!'()]/g,

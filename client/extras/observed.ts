@@ -82,13 +82,13 @@ type Watch = <R>(
 const innermost = new WeakMap<Cache, Cache>();
 
 /** The cache behind all observers; a cache that is not observed is returned itself. */
-export function unobserved(cache: Cache): Cache {
+export function unwrapObserved(cache: Cache): Cache {
   return innermost.get(cache) ?? cache;
 }
 
-export function observed(cache: Cache, observer: Observer): Cache {
+export function observeCache(cache: Cache, observer: Observer): Cache {
   const watch = watchOf(observer);
-  const proxy = watched(
+  const proxy = observeMethods(
     cache,
     NOT_OPERATIONS,
     {
@@ -97,13 +97,13 @@ export function observed(cache: Cache, observer: Observer): Cache {
       set: (key, value, options) => watch('set', [key], () => cache.set(key, value, options)),
       setMany: (entries, options) =>
         watch('setMany', [...entries.keys()], () => cache.setMany(entries, options)),
-      invalidation: watched(cache.invalidation, NOT_INVALIDATIONS, {}, (name, call) =>
+      invalidation: observeMethods(cache.invalidation, NOT_INVALIDATIONS, {}, (name, call) =>
         watch(`invalidation.${name}`, [], call),
       ),
     } satisfies Partial<Cache>,
     (name, call, args) => watch(name, KEYS[name as keyof Cache]?.(args) ?? [], call),
   );
-  innermost.set(proxy, unobserved(cache));
+  innermost.set(proxy, unwrapObserved(cache));
   return proxy;
 }
 
@@ -111,7 +111,7 @@ export function observed(cache: Cache, observer: Observer): Cache {
  * @param members that stand in for the target's
  * @param call reports a call of any other operation
  */
-function watched<T extends object>(
+function observeMethods<T extends object>(
   target: T,
   notOperations: ReadonlySet<PropertyKey>,
   members: Partial<T>,

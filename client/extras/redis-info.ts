@@ -13,7 +13,7 @@ export function parseInfo(text: string): RedisInfo {
   return fields;
 }
 
-export function number(info: RedisInfo, field: string): number | undefined {
+export function numberOf(info: RedisInfo, field: string): number | undefined {
   const text = info.get(field);
   return text === undefined || text === '' || Number.isNaN(Number(text)) ? undefined : Number(text);
 }

@@ -13,7 +13,7 @@ import { CacheError, ClosedError } from '../api/errors.ts';
 import type { Cache } from '../api/types.ts';
 import { assertCache } from '../options/arguments.ts';
 import { assertOptions, optionNames } from '../options/option-names.ts';
-import { integer } from '../options/option-values.ts';
+import { checkInteger } from '../options/option-values.ts';
 import { namespaceOf } from './metrics/server.ts';
 
 const COUNTERS = [
@@ -51,7 +51,7 @@ export class SharedStatistics {
   constructor(cache: Cache, options: SharedStatisticsOptions = {}) {
     assertCache(cache);
     assertOptions('', options, SHARED);
-    const flushMs = integer('flushMs', options.flushMs, 10_000, 10, 3_600_000);
+    const flushMs = checkInteger('flushMs', options.flushMs, 10_000, 10, 3_600_000);
     this.#cache = cache;
     const stats = cache.stats();
     this.#sent = Object.fromEntries(COUNTERS.map((name) => [name, stats[name]])) as Record<Counter, number>;
@@ -79,10 +79,10 @@ export class SharedStatistics {
   async read(): Promise<SharedTotals> {
     const { connection } = this.#cache;
     // A memory cache has only this process.
-    if (!connection) return totals(this.#cache.stats());
+    if (!connection) return totalsOf(this.#cache.stats());
     // Single GETs instead of MGET: in a cluster the keys have different slots. They are sent together.
     const values = await Promise.all(COUNTERS.map((name) => connection.call('GET', this.key(name))));
-    return totals(
+    return totalsOf(
       Object.fromEntries(COUNTERS.map((name, i) => [name, Number(values[i] ?? 0)])) as Record<
         Counter,
         number
@@ -125,7 +125,7 @@ export class SharedStatistics {
   }
 }
 
-function totals(counters: Readonly<Record<Counter, number>>): SharedTotals {
+function totalsOf(counters: Readonly<Record<Counter, number>>): SharedTotals {
   const { hits, misses } = counters;
   const picked = Object.fromEntries(COUNTERS.map((name) => [name, counters[name]])) as Record<
     Counter,

@@ -10,7 +10,7 @@ import { assertCache, assertGiven, assertMethods } from '../options/arguments.ts
 import { assertOptions, optionNames } from '../options/option-names.ts';
 import { reportOn } from './metrics/meter.ts';
 import { namespaceOf } from './metrics/server.ts';
-import { type Observer, observed, unobserved } from './observed.ts';
+import { type Observer, observeCache, unwrapObserved } from './observed.ts';
 import type { TelemetryAttributes, TelemetryMeter, TelemetryTracer } from './telemetry-api.ts';
 
 export type {
@@ -58,14 +58,14 @@ export function withTelemetry(cache: Cache, options: TelemetryOptions): Cache {
   const meter = options.meter && !known.has(options.meter) ? options.meter : undefined;
   const namespace = namespaceOf(cache);
   const report = meter && reportOn(meter);
-  const own = unobserved(cache);
+  const own = unwrapObserved(cache);
   report?.add(own, namespace);
   const stop = cache.on(({ type }) => type === 'closed' && ended());
   const ended = (): void => {
     stop();
     report?.closed(own, namespace);
   };
-  const watched = observed(cache, {
+  const watched = observeCache(cache, {
     observe: ({ operation, ms, error }) => {
       if (operation === 'close' && error === undefined) ended();
       report?.duration.record(ms / 1000, {

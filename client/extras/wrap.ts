@@ -49,10 +49,10 @@ export function wrap<This, A extends unknown[], T>(
   const keyFor = (self: This, args: A): string =>
     buildKey(domain, parts ? parts.apply(self, args) : args, { version, schema, schemaId });
   // Not an arrow function, because it needs the `this` of the caller. Async: an invalid key is a rejection.
-  async function cached(this: This, ...args: A): Promise<T> {
+  async function callCached(this: This, ...args: A): Promise<T> {
     return cache.getOrCompute<T>(keyFor(this, args), () => fn.apply(this, args), rest);
   }
-  return Object.assign(cached, {
+  return Object.assign(callCached, {
     keyOf: (...args: A) => keyFor(undefined as This, args),
     forget: async (...args: A) => (await cache.delete(keyFor(undefined as This, args))) > 0,
   });

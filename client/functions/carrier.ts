@@ -11,7 +11,7 @@ import type { Argument } from '../transport/commands.ts';
 import type { Link } from '../transport/link.ts';
 import { isReply } from '../transport/reply-error.ts';
 import { Substitutes } from '../transport/substitutes.ts';
-import { now, within } from '../transport/timing.ts';
+import { now, withTimeout } from '../transport/timing.ts';
 
 /** Sends now or not at all: a part of a transaction is void without the others. Replies are Buffers. */
 export type Send = (name: string, ...args: readonly Argument[]) => Promise<unknown>;
@@ -33,7 +33,7 @@ export function sharedCarrier(connection: CacheConnection): Carrier {
 export function laneCarrier(connection: CacheConnection, link: Link): Carrier {
   const sendAsIs = async (name: string, args: readonly Argument[]): Promise<unknown> => {
     try {
-      return await within(link.send(name, args, true), LIMITS.timeoutMs, name);
+      return await withTimeout(link.send(name, args, true), LIMITS.timeoutMs, name);
     } catch (error) {
       if (isReply(error)) throw new CommandError(error.message, error, name);
       const reason = error instanceof Error ? error.message : String(error);

@@ -133,7 +133,9 @@ export class Transactions {
     let outcome: Outcome;
     try {
       await this.#checkExec(carrier);
-      outcome = this.#isWatchDenied ? await compareThenWrite(carrier, batch) : await transact(carrier, batch);
+      outcome = this.#isWatchDenied
+        ? await compareThenWrite(carrier, batch)
+        : await runTransaction(carrier, batch);
     } catch (error) {
       if (!this.#isWatchDenied && isDenied(error)) {
         this.#isWatchDenied = true;
@@ -197,7 +199,7 @@ function takeBatch(queue: Waiting[], slotOf: CacheConnection['slotOf']): readonl
   return batch;
 }
 
-async function transact({ send, session }: Carrier, batch: readonly Waiting[]): Promise<Outcome> {
+async function runTransaction({ send, session }: Carrier, batch: readonly Waiting[]): Promise<Outcome> {
   const before = session();
   if (before === undefined) throw new NotSentError('WATCH: no master');
   const asked = [
@@ -208,12 +210,12 @@ async function transact({ send, session }: Carrier, batch: readonly Waiting[]): 
     const [, ...replies] = await Promise.all(asked);
     // A new connection has lost the WATCH.
     if (session() !== before) throw new NotSentError('MULTI: the connection was replaced');
-    const decided = decide(batch, replies);
+    const decided = decideWrites(batch, replies);
     if (decided.every((writes) => writes === undefined)) {
       await send('UNWATCH');
       return batch.map(() => false);
     }
-    return await execute(send, batch, decided);
+    return await executeBatch(send, batch, decided);
   } catch (error) {
     // A key that is still watched would abort the next transaction.
     await Promise.allSettled([...asked, send('UNWATCH')]);
@@ -221,7 +223,7 @@ async function transact({ send, session }: Carrier, batch: readonly Waiting[]): 
   }
 }
 
-function decide(
+function decideWrites(
   batch: readonly Waiting[],
   replies: readonly unknown[],
 ): readonly (readonly Command[] | undefined)[] {
@@ -233,7 +235,7 @@ function decide(
   });
 }
 
-async function execute(
+async function executeBatch(
   send: Send,
   batch: readonly Waiting[],
   decided: readonly (readonly Command[] | undefined)[],
@@ -255,7 +257,7 @@ async function execute(
 
 async function compareThenWrite({ send }: Carrier, batch: readonly Waiting[]): Promise<Outcome> {
   const replies = await Promise.all(batch.flatMap(({ looks }) => looks.map((look) => send(...look))));
-  const decided = decide(batch, replies);
+  const decided = decideWrites(batch, replies);
   return Promise.all(
     decided.map(async (commands) => {
       if (!commands) return false;

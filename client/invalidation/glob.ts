@@ -20,13 +20,13 @@ const STAR: Token = { kind: 'star' };
 export function compileGlob(pattern: string): Glob {
   assertName('pattern', pattern);
   const tokens = tokensOf(Buffer.from(pattern));
-  return { source: pattern, matches: (text) => matches(tokens, Buffer.from(text)) };
+  return { source: pattern, matches: (text) => matchesGlob(tokens, Buffer.from(text)) };
 }
 
 /** Escapes a text as a pattern that matches only itself. */
 export const escapeGlob = (text: string): string => text.replace(/[\\*?[\]]/g, '\\$&');
 
-function matches(tokens: readonly Token[], text: Buffer): boolean {
+function matchesGlob(tokens: readonly Token[], text: Buffer): boolean {
   let [token, at] = [0, 0];
   let star: { readonly token: number; at: number } | undefined;
   while (at < text.length) {

@@ -112,10 +112,10 @@ export class CacheInvalidation implements Invalidation {
     const named = await Promise.all(mappings.map(async (mapping) => mapping(payload)));
     for (const outdated of named) assertOptions(`mapping of ${event}`, outdated, OUTDATED);
     return this.invalidate({
-      keys: unique(named, 'keys'),
-      tags: unique(named, 'tags'),
-      patterns: unique(named, 'patterns'),
-      domains: unique(named, 'domains'),
+      keys: uniqueOf(named, 'keys'),
+      tags: uniqueOf(named, 'tags'),
+      patterns: uniqueOf(named, 'patterns'),
+      domains: uniqueOf(named, 'domains'),
     });
   }
 
@@ -142,7 +142,7 @@ export class CacheInvalidation implements Invalidation {
   }
 }
 
-function unique(named: readonly Outdated[], field: keyof Outdated): readonly string[] {
+function uniqueOf(named: readonly Outdated[], field: keyof Outdated): readonly string[] {
   return [...new Set(named.flatMap((outdated) => outdated[field] ?? []))];
 }
 

@@ -12,7 +12,7 @@ export function bySlot<K>(
   slotOf: SlotOf,
 ): readonly (readonly K[])[] {
   if (keys.length === 0) return [];
-  if (!slotOf) return bounded(keys);
+  if (!slotOf) return chunksOf(keys);
   const groups = new Map<number, K[]>();
   for (const key of keys) {
     const slot = slotOf(nameOf(key));
@@ -20,10 +20,10 @@ export function bySlot<K>(
     if (group) group.push(key);
     else groups.set(slot, [key]);
   }
-  return [...groups.values()].flatMap(bounded);
+  return [...groups.values()].flatMap(chunksOf);
 }
 
-function bounded<K>(keys: readonly K[]): readonly (readonly K[])[] {
+function chunksOf<K>(keys: readonly K[]): readonly (readonly K[])[] {
   if (keys.length <= BATCH_KEYS) return [keys];
   const groups: (readonly K[])[] = [];
   for (let at = 0; at < keys.length; at += BATCH_KEYS) groups.push(keys.slice(at, at + BATCH_KEYS));

@@ -40,26 +40,26 @@ export function buildKey(
 ): string {
   const options =
     typeof versionOrOptions === 'number' ? { version: versionOrOptions, namespace } : versionOrOptions;
-  return assemble(options, `${segment('domain', domain)}:${hashOf(parts, HASH_LENGTH)}`);
+  return assembleKey(options, `${keySegment('domain', domain)}:${hashOf(parts, HASH_LENGTH)}`);
 }
 
-function assemble(options: KeyOptions, rest: string): string {
+function assembleKey(options: KeyOptions, rest: string): string {
   assertOptions('', options, KEY);
   const schemaId = schemaIdOf(options.schema, options.schemaId);
   const shape = schemaId === undefined ? '' : `.${schemaPart(schemaId)}`;
   const key = `${versionPart(options.version ?? 1)}${shape}:${rest}`;
-  return options.namespace === undefined ? key : `${segment('namespace', options.namespace)}:${key}`;
+  return options.namespace === undefined ? key : `${keySegment('namespace', options.namespace)}:${key}`;
 }
 
 /** `v{version}:batch:{size}:{hash of items}`: one key for a request of many items. */
 export function buildBatchKey(items: readonly unknown[], version = 1, namespace?: string): string {
   const key = `${versionPart(version)}:batch:${items.length}:${hashOf(items, BATCH_HASH_LENGTH)}`;
-  return namespace === undefined ? key : `${segment('namespace', namespace)}:${key}`;
+  return namespace === undefined ? key : `${keySegment('namespace', namespace)}:${key}`;
 }
 
 /** `{prefix}:cache:{hash of parts}`, the format of response caches. */
 export function buildResponseKey(prefix: string, parts: unknown): string {
-  return `${segment('prefix', prefix)}:cache:${hashOf(parts, HASH_LENGTH)}`;
+  return `${keySegment('prefix', prefix)}:cache:${hashOf(parts, HASH_LENGTH)}`;
 }
 
 /** A search in a collection of vectors. */
@@ -103,7 +103,7 @@ export function buildVectorKey(
   const cells = Array.from(vector, (component, i) => cellOf(component, decimals, i));
   // The number of decimals is part of the key: the cells of one precision differ from those of another.
   const parts = [search.namespace, search.topK, search.params, decimals, cells.join()];
-  return assemble(key, `vector:${hashOf(parts, HASH_LENGTH)}`);
+  return assembleKey(key, `vector:${hashOf(parts, HASH_LENGTH)}`);
 }
 
 function cellOf(component: number, decimals: number, i: number): number {
@@ -132,7 +132,7 @@ function versionPart(version: number): string {
   return `v${version}`;
 }
 
-function segment(name: string, text: string): string {
+function keySegment(name: string, text: string): string {
   assertName(name, text);
   if (/[\s:*?[\]{}]/.test(text))
     throw new ConfigurationError(

@@ -9,7 +9,7 @@
  */
 import type { Link } from '../transport/link.ts';
 import { isReply } from '../transport/reply-error.ts';
-import { now, within } from '../transport/timing.ts';
+import { now, withTimeout } from '../transport/timing.ts';
 
 const CHANNEL = '__redis__:invalidate';
 
@@ -39,15 +39,15 @@ export class Listener {
   ): Promise<Listener> {
     const { redis } = link;
     try {
-      const id = String(await within(redis.call('CLIENT', 'ID'), timeoutMs, 'CLIENT ID'));
+      const id = String(await withTimeout(redis.call('CLIENT', 'ID'), timeoutMs, 'CLIENT ID'));
       const what = prefixes.flatMap((prefix) => ['PREFIX', prefix]);
       const tracking = redis.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', id, 'BCAST', ...what);
-      await within(tracking, timeoutMs, 'CLIENT TRACKING');
+      await withTimeout(tracking, timeoutMs, 'CLIENT TRACKING');
       redis.on('messageBuffer', (_channel: Buffer, message: unknown) =>
         heard(Array.isArray(message) ? message.map(String) : undefined),
       );
       const askedAt = now();
-      await within(redis.subscribe(CHANNEL), timeoutMs, `SUBSCRIBE ${CHANNEL}`);
+      await withTimeout(redis.subscribe(CHANNEL), timeoutMs, `SUBSCRIBE ${CHANNEL}`);
       return new Listener(link, askedAt);
     } catch (error) {
       link.destroy('CLIENT TRACKING failed');

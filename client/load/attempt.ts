@@ -139,9 +139,9 @@ export class CacheAttempt<T> implements Attempt<T> {
     const { source } = reading;
     if (source === 'memory') {
       this.#destination = 'memory';
-      return known(reading) ?? ALONE;
+      return knownEntry(reading) ?? ALONE;
     }
-    const found = known(reading);
+    const found = knownEntry(reading);
     if (source === 'redis') leases.recordRead(found !== undefined);
     if (found) {
       this.#freshUntilMs = found.freshness?.freshUntilMs;
@@ -167,7 +167,7 @@ export class CacheAttempt<T> implements Attempt<T> {
       if (context.fallback.wasDirty(this.#physical, mark)) return this.#fromMemory();
       this.#seen = headOf(fetched.payload);
       const reading = await reader.interpret(this.#key, fetched.payload, this.#options, fill);
-      return known(reading) ?? this.#take(true);
+      return knownEntry(reading) ?? this.#take(true);
     } catch (error) {
       return this.#without(error);
     } finally {
@@ -213,7 +213,7 @@ export class CacheAttempt<T> implements Attempt<T> {
     try {
       const { reader } = this.#cache;
       const reading = await reader.interpret(this.#key, notification.payload, this.#options, undefined);
-      return known(reading) ?? { kind: 'again' };
+      return knownEntry(reading) ?? { kind: 'again' };
     } catch (error) {
       // The versions of its tags could not be read: the next fetch handles the error.
       if (error instanceof CommandError || isConnectivityError(error)) return { kind: 'again' };
@@ -332,7 +332,7 @@ export class CacheAttempt<T> implements Attempt<T> {
   async #fromReader(destination: 'unleased' | 'nowhere'): Promise<Known<T> | LeaseState> {
     this.#destination = destination;
     try {
-      const found = known(await this.#cache.reader.read(this.#key, this.#options));
+      const found = knownEntry(await this.#cache.reader.read(this.#key, this.#options));
       return found ?? (destination === 'nowhere' ? REFUSED : ALONE);
     } catch (error) {
       if (isConnectivityError(error)) return this.#fromMemory();
@@ -348,7 +348,7 @@ export class CacheAttempt<T> implements Attempt<T> {
 
   async #fromMemory(): Promise<Known<T> | LeaseState> {
     this.#destination = 'memory';
-    return known(await this.#cache.reader.fromMemory(this.#key, this.#options)) ?? ALONE;
+    return knownEntry(await this.#cache.reader.fromMemory(this.#key, this.#options)) ?? ALONE;
   }
 
   /** Continues without a reply of Redis about the lease. */
@@ -380,7 +380,7 @@ export class CacheAttempt<T> implements Attempt<T> {
 }
 
 /** undefined: no entry, or only a lease in its place. */
-function known<T>(reading: Reading<T>): Known<T> | undefined {
+function knownEntry<T>(reading: Reading<T>): Known<T> | undefined {
   if (reading.kind === 'absent' || isPlaceholder(reading.freshness)) return undefined;
   const { source, freshness } = reading;
   return {

@@ -81,7 +81,7 @@ export class Batch<T> {
     const [first] = wishes;
     if (!first) return;
     const contexts = new Map(wishes.map(({ key, context }) => [key, context]));
-    const values = this.#call([...contexts.keys()], together(first.context.signal, contexts));
+    const values = this.#call([...contexts.keys()], joinContexts(first.context.signal, contexts));
     for (const { key, resolve } of wishes) resolve(values.then((map) => map.get(key) as T));
   }
 
@@ -92,7 +92,7 @@ export class Batch<T> {
 }
 
 /** Context of all keys, made of their single contexts. */
-function together(signal: AbortSignal, contexts: ReadonlyMap<string, LoadContext>): LoadManyContext {
+function joinContexts(signal: AbortSignal, contexts: ReadonlyMap<string, LoadContext>): LoadManyContext {
   const all = [...contexts.values()];
   return {
     signal,

@@ -1,7 +1,7 @@
 /** Resolves the options of `getOrCompute`: those of a call, else those of the cache, else the defaults. */
 
 import type { ComputeDefaults, ComputeOptions } from '../api/types.ts';
-import { number } from '../options/option-values.ts';
+import { checkNumber } from '../options/option-values.ts';
 import type { ComputeTerms } from './policy.ts';
 
 export interface ResolvedCompute {
@@ -32,11 +32,12 @@ const DEFAULTS: ComputeTerms = Object.freeze({
 
 export function resolveCompute(options: ComputeDefaults = {}): ResolvedCompute {
   const leaseMs =
-    options.leaseMs === 0 ? 0 : number('compute.leaseMs', options.leaseMs, LEASE_MIN_MS, DAY_MS);
+    options.leaseMs === 0 ? 0 : checkNumber('compute.leaseMs', options.leaseMs, LEASE_MIN_MS, DAY_MS);
   return {
     terms: resolveTerms(options, DEFAULTS, 'compute.'),
     leaseMs: leaseMs ?? LEASE_MS,
-    replyTimeoutMs: number('compute.replyTimeoutMs', options.replyTimeoutMs, 1, DAY_MS) ?? REPLY_TIMEOUT_MS,
+    replyTimeoutMs:
+      checkNumber('compute.replyTimeoutMs', options.replyTimeoutMs, 1, DAY_MS) ?? REPLY_TIMEOUT_MS,
   };
 }
 
@@ -44,7 +45,7 @@ export function resolveCompute(options: ComputeDefaults = {}): ResolvedCompute {
 export function resolveTerms(options: ComputeOptions, defaults: ComputeTerms, path = ''): ComputeTerms {
   if (!NAMES.some((name) => options[name] !== undefined)) return defaults;
   const read = (name: keyof ComputeOptions, min: number, max: number): number | undefined =>
-    number(`${path}${name}`, options[name], min, max);
+    checkNumber(`${path}${name}`, options[name], min, max);
   const staleSeconds = read('staleWhileRevalidateSeconds', 0, YEAR_SECONDS);
   const graceSeconds = read('graceSeconds', 0, YEAR_SECONDS);
   return {

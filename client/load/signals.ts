@@ -1,7 +1,7 @@
 import type { ConnectionEvent } from '../api/types.ts';
 import type { CacheConnection } from '../transport/cache-connection.ts';
 import type { Link } from '../transport/link.ts';
-import { now, within } from '../transport/timing.ts';
+import { now, withTimeout } from '../transport/timing.ts';
 
 /** `v` the value itself, `s` stored in Redis, `n` no value, `f` the load failed. */
 export type Outcome = 'v' | 's' | 'n' | 'f';
@@ -80,8 +80,12 @@ export class Signals {
     const opening = connection.subscriber();
     let subscriber: Link;
     try {
-      subscriber = await within(opening, OPEN_TIMEOUT_MS, 'connecting a subscriber');
-      await within(subscriber.redis.subscribe(this.#channel), OPEN_TIMEOUT_MS, `SUBSCRIBE ${this.#channel}`);
+      subscriber = await withTimeout(opening, OPEN_TIMEOUT_MS, 'connecting a subscriber');
+      await withTimeout(
+        subscriber.redis.subscribe(this.#channel),
+        OPEN_TIMEOUT_MS,
+        `SUBSCRIBE ${this.#channel}`,
+      );
       if (this.#closed || connection.current() !== before) throw new Error('the connection was replaced');
     } catch {
       this.#failedAt = now();

@@ -25,12 +25,12 @@ export class SingleFlight {
   #forgotten = 0;
 
   join<T>(key: string, load: (flight: Flight<T>) => Promise<T>): Promise<T> {
-    return share(this.#flights, key, this.#last, load);
+    return shareFlight(this.#flights, key, this.#last, load);
   }
 
   /** Like `join`, without blocking callers of `join`. */
   background<T>(key: string, load: (flight: Flight<T>) => Promise<T>): Promise<T> {
-    return share(this.#background, key, this.#last, load);
+    return shareFlight(this.#background, key, this.#last, load);
   }
 
   isInBackground(key: string): boolean {
@@ -85,7 +85,7 @@ export class SingleFlight {
   }
 }
 
-function share<T>(
+function shareFlight<T>(
   flights: Map<string, Flight>,
   key: string,
   since: number,

@@ -13,7 +13,7 @@ import { addressKey, parseKey } from '../transport/address.ts';
 import { ADDRESS, REPLICA_READS, TLS } from './cache-option-names.ts';
 import { LIMITS, PORT_MAX } from './limits.ts';
 import { assertOptions } from './option-names.ts';
-import { flag, group, integer, shown, text } from './option-values.ts';
+import { checkFlag, checkGroup, checkInteger, checkName, shown } from './option-values.ts';
 
 export interface ResolvedConnection {
   readonly mode: RedisOptions['mode'];
@@ -36,19 +36,19 @@ export interface ResolvedConnection {
   readonly replicaReads: Required<ReplicaReads> | undefined;
 }
 
-function address(path: string, value: Address | undefined): Address {
+function checkAddress(path: string, value: Address | undefined): Address {
   if (typeof value !== 'object' || value === null)
     throw new ConfigurationError(`${path}: must be an address { host, port }, got ${shown(value)}`);
   assertOptions(path, value, ADDRESS);
   return Object.freeze({
     host: hostOf(`${path}.host`, value.host),
-    port: integer(`${path}.port`, value.port, 6379, 1, PORT_MAX),
+    port: checkInteger(`${path}.port`, value.port, 6379, 1, PORT_MAX),
   });
 }
 
 /** Removes the brackets of an IPv6 address in the form of a URL, which does not resolve. */
 function hostOf(path: string, value: unknown): string {
-  const host = text(path, value, '127.0.0.1').replace(/^\[(.+)\]$/, '$1');
+  const host = checkName(path, value, '127.0.0.1').replace(/^\[(.+)\]$/, '$1');
   if (/[[\]\s/@]/.test(host) || (host.includes(':') && !isIPv6(host)))
     throw new ConfigurationError(
       `${path}: must be a host name or an IP address without a port (option \`port\`), got ${shown(value)}`,
@@ -58,7 +58,7 @@ function hostOf(path: string, value: unknown): string {
 
 /** Treats `[::1]:6379` and `::1:6379` as one announced address. */
 function natMapOf(given: Readonly<Record<string, Address>> | undefined): Readonly<Record<string, Address>> {
-  const entries = Object.entries(group('natMap', given) ?? {});
+  const entries = Object.entries(checkGroup('natMap', given) ?? {});
   return Object.freeze(
     Object.fromEntries(
       entries.map(([announced, reachable]) => {
@@ -68,32 +68,32 @@ function natMapOf(given: Readonly<Record<string, Address>> | undefined): Readonl
             `natMap: keys must be announced addresses 'host:port', got ${shown(announced)}`,
           );
         const key = addressKey({ host: hostOf(`natMap[${shown(announced)}]`, host), port });
-        return [key, address(`natMap[${shown(announced)}]`, reachable)];
+        return [key, checkAddress(`natMap[${shown(announced)}]`, reachable)];
       }),
     ),
   );
 }
 
 function addressesOf(options: RedisOptions): readonly Address[] {
-  if (options.mode === 'standalone') return [address('address', options.address)];
-  if (options.mode === 'cluster') return addresses('nodes', options.nodes, 'node');
+  if (options.mode === 'standalone') return [checkAddress('address', options.address)];
+  if (options.mode === 'cluster') return checkAddresses('nodes', options.nodes, 'node');
   if (options.mode !== 'sentinel')
     throw new ConfigurationError(
       `mode: must be 'standalone', 'sentinel' or 'cluster', got ${shown((options as { mode?: unknown }).mode)}`,
     );
-  return addresses('sentinels', options.sentinels, 'sentinel');
+  return checkAddresses('sentinels', options.sentinels, 'sentinel');
 }
 
-function addresses(path: string, given: readonly Address[], what: string): readonly Address[] {
+function checkAddresses(path: string, given: readonly Address[], what: string): readonly Address[] {
   if (!Array.isArray(given) || given.length === 0)
     throw new ConfigurationError(
       `${path}: must name at least one ${what} { host, port }, got ${shown(given)}`,
     );
-  return given.map((each, i) => address(`${path}[${i}]`, each));
+  return given.map((each, i) => checkAddress(`${path}[${i}]`, each));
 }
 
-function database(options: RedisOptions): number {
-  const db = integer('db', options.db, 0, 0, LIMITS.db);
+function checkDatabase(options: RedisOptions): number {
+  const db = checkInteger('db', options.db, 0, 0, LIMITS.db);
   if (db !== 0 && options.mode === 'cluster')
     throw new ConfigurationError(
       `db: ${db}, but a cluster has only database 0; separate data by \`namespace\``,
@@ -102,7 +102,7 @@ function database(options: RedisOptions): number {
 }
 
 function poolSize(options: RedisOptions): number {
-  const size = integer('poolSize', options.poolSize, 1, 1, 16);
+  const size = checkInteger('poolSize', options.poolSize, 1, 1, 16);
   if (size > 1 && options.mode === 'cluster')
     throw new ConfigurationError(`poolSize: ${size}, but a cluster has one connection per shard`);
   return size;
@@ -110,15 +110,17 @@ function poolSize(options: RedisOptions): number {
 
 function replicaReads(options: RedisOptions): Required<ReplicaReads> | undefined {
   const given =
-    options.mode === 'standalone' ? undefined : group('replicaReads', options.replicaReads, REPLICA_READS);
+    options.mode === 'standalone'
+      ? undefined
+      : checkGroup('replicaReads', options.replicaReads, REPLICA_READS);
   return (
     given && {
-      maxStalenessMs: integer('replicaReads.maxStalenessMs', given.maxStalenessMs, 1000, 20, 60_000),
+      maxStalenessMs: checkInteger('replicaReads.maxStalenessMs', given.maxStalenessMs, 1000, 20, 60_000),
     }
   );
 }
 
-function credential(path: string, value: unknown): Credential | undefined {
+function checkCredential(path: string, value: unknown): Credential | undefined {
   if (value === undefined || typeof value === 'function') return value as Credential | undefined;
   // The value is a secret: only its type is printed.
   if (typeof value !== 'string')
@@ -128,13 +130,13 @@ function credential(path: string, value: unknown): Credential | undefined {
   return value === '' ? undefined : value;
 }
 
-function credentials(options: RedisOptions) {
+function checkCredentials(options: RedisOptions) {
   const sentinel = options.mode === 'sentinel' ? options : undefined;
   const all = {
-    username: credential('username', options.username),
-    password: credential('password', options.password),
-    sentinelUsername: credential('sentinelUsername', sentinel?.sentinelUsername),
-    sentinelPassword: credential('sentinelPassword', sentinel?.sentinelPassword),
+    username: checkCredential('username', options.username),
+    password: checkCredential('password', options.password),
+    sentinelUsername: checkCredential('sentinelUsername', sentinel?.sentinelUsername),
+    sentinelPassword: checkCredential('sentinelPassword', sentinel?.sentinelPassword),
   };
   const asked = Object.entries(all).find(([, value]) => typeof value === 'function');
   if (asked && options.supervision === false)
@@ -144,8 +146,8 @@ function credentials(options: RedisOptions) {
   return all;
 }
 
-function supervised(options: RedisOptions): boolean {
-  const supervision = flag('supervision', options.supervision, true);
+function isSupervised(options: RedisOptions): boolean {
+  const supervision = checkFlag('supervision', options.supervision, true);
   if (!supervision && options.mode === 'cluster')
     throw new ConfigurationError('supervision: false, but a connection to a cluster is always supervised');
   if (!supervision && 'replicaReads' in options && options.replicaReads !== undefined)
@@ -160,17 +162,17 @@ export function resolveConnection(options: RedisOptions): ResolvedConnection {
   return Object.freeze({
     mode: options.mode,
     addresses: addressesOf(options),
-    serviceName: text('serviceName', sentinel?.serviceName, 'mymaster'),
-    ...credentials(options),
-    db: database(options),
-    tls: group('tls', options.tls, TLS),
+    serviceName: checkName('serviceName', sentinel?.serviceName, 'mymaster'),
+    ...checkCredentials(options),
+    db: checkDatabase(options),
+    tls: checkGroup('tls', options.tls, TLS),
     natMap: natMapOf(options.mode === 'standalone' ? undefined : options.natMap),
-    connectTimeoutMs: integer('connectTimeoutMs', options.connectTimeoutMs, 1000, 1, LIMITS.timeoutMs),
-    commandTimeoutMs: integer('commandTimeoutMs', options.commandTimeoutMs, 1000, 1, LIMITS.timeoutMs),
+    connectTimeoutMs: checkInteger('connectTimeoutMs', options.connectTimeoutMs, 1000, 1, LIMITS.timeoutMs),
+    commandTimeoutMs: checkInteger('commandTimeoutMs', options.commandTimeoutMs, 1000, 1, LIMITS.timeoutMs),
     poolSize: poolSize(options),
-    hangSuspectedMs: integer('hangSuspectedMs', options.hangSuspectedMs, 150, 10, LIMITS.timeoutMs),
-    maxInFlight: integer('maxInFlight', options.maxInFlight, 50_000, 1, 10_000_000),
-    supervision: supervised(options),
+    hangSuspectedMs: checkInteger('hangSuspectedMs', options.hangSuspectedMs, 150, 10, LIMITS.timeoutMs),
+    maxInFlight: checkInteger('maxInFlight', options.maxInFlight, 50_000, 1, 10_000_000),
+    supervision: isSupervised(options),
     replicaReads: replicaReads(options),
   });
 }

@@ -64,7 +64,7 @@ function isGiven(options: object, name: string): boolean {
 
 function unknownOption(within: string, name: string, known: OptionNames): string {
   const path = within === '' ? name : `${within}.${name}`;
-  const close = closest(name, known);
+  const close = closestName(name, known);
   if (close !== undefined) return `${path}: unknown option; did you mean ${JSON.stringify(close)}?`;
   return known.size <= LISTED_MAX
     ? `${path}: unknown option; known are ${[...known].sort().join(', ')}`
@@ -73,7 +73,7 @@ function unknownOption(within: string, name: string, known: OptionNames): string
 
 const shown = (value: unknown): string => (typeof value === 'string' ? JSON.stringify(value) : String(value));
 
-function closest(name: string, known: OptionNames): string | undefined {
+function closestName(name: string, known: OptionNames): string | undefined {
   const lower = name.toLowerCase();
   const alias = ALIASES[lower];
   if (alias !== undefined && known.has(alias)) return alias;

@@ -12,7 +12,13 @@ export const shown = (value: unknown): string =>
   typeof value === 'string' ? JSON.stringify(value) : String(value);
 
 /** Checks an integer between the bounds. */
-export function integer(path: string, value: unknown, fallback: number, min: number, max: number): number {
+export function checkInteger(
+  path: string,
+  value: unknown,
+  fallback: number,
+  min: number,
+  max: number,
+): number {
   if (value === undefined) return fallback;
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
   throw new ConfigurationError(
@@ -21,7 +27,7 @@ export function integer(path: string, value: unknown, fallback: number, min: num
 }
 
 /** Checks a number between the bounds; undefined if none is given. */
-export function number(path: string, value: unknown, min: number, max: number): number | undefined {
+export function checkNumber(path: string, value: unknown, min: number, max: number): number | undefined {
   if (value === undefined) return undefined;
   if (typeof value === 'number' && value >= min && value <= max) return value;
   throw new ConfigurationError(
@@ -30,13 +36,13 @@ export function number(path: string, value: unknown, min: number, max: number): 
 }
 
 /** Checks a name. */
-export function text(path: string, value: unknown, fallback: string): string {
+export function checkName(path: string, value: unknown, fallback: string): string {
   if (value === undefined) return fallback;
   assertName(path, value);
   return value;
 }
 
-export function flag(path: string, value: unknown, fallback: boolean): boolean {
+export function checkFlag(path: string, value: unknown, fallback: boolean): boolean {
   if (value === undefined) return fallback;
   if (typeof value !== 'boolean')
     throw new ConfigurationError(`${path}: must be true or false, got ${shown(value)}`);
@@ -44,7 +50,7 @@ export function flag(path: string, value: unknown, fallback: boolean): boolean {
 }
 
 /** Checks a group of options. Without `known` any name is allowed. */
-export function group<T extends object>(
+export function checkGroup<T extends object>(
   path: string,
   value: T | undefined,
   known?: OptionNames,
@@ -55,7 +61,7 @@ export function group<T extends object>(
 
 const ANY: Pick<OptionNames, 'has'> = { has: () => true };
 
-export function list<T>(path: string, value: readonly T[] | undefined): readonly T[] | undefined {
+export function checkList<T>(path: string, value: readonly T[] | undefined): readonly T[] | undefined {
   if (value === undefined || Array.isArray(value)) return value;
   throw new ConfigurationError(`${path}: must be a list, got ${shown(value)}`);
 }

@@ -12,7 +12,7 @@
 
 import type { Address, Credential } from '../api/types.ts';
 import { addressKey } from './address.ts';
-import { jittered, now, within } from './timing.ts';
+import { jittered, now, withTimeout } from './timing.ts';
 
 /** Delay between a refusal and the next attempt at the same server, in ms. */
 const REST_MIN_MS = 250;
@@ -121,7 +121,7 @@ export class Access {
     const { timeoutMs } = this.#options;
     let value: unknown;
     try {
-      value = await within(new Promise((resolve) => resolve(given())), timeoutMs, 'the function');
+      value = await withTimeout(new Promise((resolve) => resolve(given())), timeoutMs, 'the function');
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw new CredentialError(`${name}: the function failed: ${reason}`, { cause: error });

@@ -6,7 +6,7 @@ export function addressKey(address: Address): string {
 }
 
 /** Maps an announced address to a reachable one. */
-export function translate(announced: Address, natMap: Readonly<Record<string, Address>>): Address {
+export function translateAddress(announced: Address, natMap: Readonly<Record<string, Address>>): Address {
   return natMap[addressKey(announced)] ?? announced;
 }
 

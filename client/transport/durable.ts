@@ -19,7 +19,7 @@ import { DRAIN_MS, isPassing, isRefusal } from './dispatcher.ts';
 import { type Link, UnsentError } from './link.ts';
 import type { Progress } from './progress.ts';
 import { isReply, isUnavailable } from './reply-error.ts';
-import { delay, jittered, now, within } from './timing.ts';
+import { delay, jittered, now, withTimeout } from './timing.ts';
 
 const BATCH_MAX = 1000;
 const WAITING_MAX = 10_000;
@@ -308,16 +308,16 @@ export class DurableChannel {
     if (applied.length === 0) return;
     let confirmed: number;
     try {
-      confirmed = Number(await within(confirmation, timeoutMs + this.#commandTimeoutMs, 'WAIT'));
-      await within(this.#checkMaster(), this.#commandTimeoutMs, 'whether the node is still master');
+      confirmed = Number(await withTimeout(confirmation, timeoutMs + this.#commandTimeoutMs, 'WAIT'));
+      await withTimeout(this.#checkMaster(), this.#commandTimeoutMs, 'whether the node is still master');
     } catch (error) {
       const refusal = isReply(error) ? new DurabilityError(replicas, 0, timeoutMs, error) : undefined;
-      for (const { write } of applied) write.reject(refusal ?? unknown(write, error));
+      for (const { write } of applied) write.reject(refusal ?? unknownOutcome(write, error));
       if (!refusal) link.destroy('no reply to WAIT');
       return;
     }
     for (const { write, reply } of applied) {
-      if (session.left) write.reject(unknown(write, new Error('another node is master')));
+      if (session.left) write.reject(unknownOutcome(write, new Error('another node is master')));
       else if (confirmed >= replicas) write.resolve({ reply, replicas: confirmed });
       else write.reject(new DurabilityError(replicas, confirmed, timeoutMs));
     }
@@ -332,14 +332,15 @@ export class DurableChannel {
   ): Promise<void> {
     const left = Math.max(1, write.deadline - now());
     try {
-      applied.push({ write, reply: await within(answer, Math.ceil(left), write.command) });
+      applied.push({ write, reply: await withTimeout(answer, Math.ceil(left), write.command) });
     } catch (error) {
       const refusal = unasked.get(write);
       if (refusal && isReply(error)) return write.reject(refusal);
       if (isReply(error) && isPassing(error)) return this.#later(write, error);
       if (isReply(error) && !isRefusal(error))
         return write.reject(new CommandError(error.message, error, write.command));
-      if (!isReply(error) && !(error instanceof UnsentError)) return write.reject(unknown(write, error));
+      if (!isReply(error) && !(error instanceof UnsentError))
+        return write.reject(unknownOutcome(write, error));
       if (isReply(error) && !session.left) this.#refused(error.message);
       if (this.#closed) return write.reject(new ClosedError());
       this.#queue(write);
@@ -361,7 +362,7 @@ export class DurableChannel {
   }
 }
 
-function unknown(write: DurableWrite, cause: unknown): OutcomeUnknownError {
+function unknownOutcome(write: DurableWrite, cause: unknown): OutcomeUnknownError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new OutcomeUnknownError(`${write.command}: sent, outcome unknown: ${reason}`, cause);
 }

@@ -12,8 +12,8 @@ import { addressKey } from './address.ts';
 import type { Argument } from './commands.ts';
 import { Progress } from './progress.ts';
 import { isReply, isUnavailable } from './reply-error.ts';
-import { now, within } from './timing.ts';
-import { encode, isPlain, type LinkReceiver, WireCommand } from './wire.ts';
+import { now, withTimeout } from './timing.ts';
+import { encodeCommand, isPlain, type LinkReceiver, WireCommand } from './wire.ts';
 import { type Wire, wireConnector } from './wire-connector.ts';
 
 export interface LinkOptions {
@@ -122,7 +122,7 @@ export class Link {
       link.destroy(failure?.message ?? 'the connection was closed by the other side'),
     );
     try {
-      await within(redis.connect(), options.timeoutMs, `connecting to ${addressKey(address)}`);
+      await withTimeout(redis.connect(), options.timeoutMs, `connecting to ${addressKey(address)}`);
       // ioredis only reports a refused SELECT or AUTH and continues, in database 0 or without a login.
       if (failure) throw failure;
       link.#use(wires[0] as Wire);
@@ -205,7 +205,7 @@ export class Link {
     this.#progress.began(sentAt, allowedSilenceMs);
     const call = new WireCommand(this, command, args, buffers, receiver, of, sentAt);
     if (wire.sharesReplies && isPlain(command)) {
-      const encoded = encode(command, args);
+      const encoded = encodeCommand(command, args);
       wire.send(call, encoded);
       this.#progress.sized(encoded.length);
       return;

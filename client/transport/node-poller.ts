@@ -4,7 +4,7 @@
  */
 import type { Link } from './link.ts';
 import { isReply } from './reply-error.ts';
-import { delay, jittered, within } from './timing.ts';
+import { delay, jittered, withTimeout } from './timing.ts';
 
 const FIRST_TIMEOUT_MS = 500;
 const CALM_MS = 1000;
@@ -55,7 +55,7 @@ export class NodePoller<V> {
   async #question(link: Link): Promise<boolean> {
     const { ask, report } = this.#options;
     try {
-      report(await within(ask(link), this.#timeoutMs, 'reply to the poll'));
+      report(await withTimeout(ask(link), this.#timeoutMs, 'reply to the poll'));
       return true;
     } catch (error) {
       if (!isReply(error)) throw error;

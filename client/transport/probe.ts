@@ -6,7 +6,7 @@
  */
 import type { Address } from '../api/types.ts';
 import type { Link, Role } from './link.ts';
-import { delay, jittered, now, within } from './timing.ts';
+import { delay, jittered, now, withTimeout } from './timing.ts';
 
 /** Interval between questions to a node that replies, in ms: the maximum delay of detecting its promotion. */
 const ASK_MS = 20;
@@ -80,7 +80,7 @@ export class Probe {
         await this.#connect(clampTimeout(CONNECT_MS * attempt, this.#timeoutRange));
         if (!this.#link) return;
         const answerMs = clampTimeout(ANSWER_MS * attempt, this.#timeoutRange);
-        const role = await within(this.#link.role(), answerMs, 'ROLE');
+        const role = await withTimeout(this.#link.role(), answerMs, 'ROLE');
         if (this.#stopped.signal.aborted) return;
         retryMs = RETRY_MIN_MS;
         this.failure = 'reason' in role ? role.reason : undefined;

@@ -16,7 +16,7 @@ import type { ConnectionFactory } from './connection-factory.ts';
 import { isRefusal, type Operation } from './dispatcher.ts';
 import type { Link, Receiver } from './link.ts';
 import { isReply } from './reply-error.ts';
-import { delay, jittered, now, within } from './timing.ts';
+import { delay, jittered, now, withTimeout } from './timing.ts';
 
 /** Between two measurements, as a part of the staleness that is allowed. */
 const MEASURE_PART = 1 / 4;
@@ -180,7 +180,7 @@ export class Replicas implements Receiver<Read> {
     if (!master) return;
     this.#keep();
     const askedAt = now();
-    const role = (await within(master.send('ROLE', []), this.#maxStalenessMs, 'ROLE')) as unknown[];
+    const role = (await withTimeout(master.send('ROLE', []), this.#maxStalenessMs, 'ROLE')) as unknown[];
     if (role[0] !== 'master') return;
     if (this.#master !== master) return;
     const since = askedAt - this.#maxStalenessMs;
@@ -196,7 +196,7 @@ export class Replicas implements Receiver<Read> {
   async #compare(replica: Replica, master: Link): Promise<void> {
     const { link } = replica;
     if (!link || link.closed !== undefined) return;
-    const role = await within(link.send('ROLE', []), this.#maxStalenessMs, 'ROLE');
+    const role = await withTimeout(link.send('ROLE', []), this.#maxStalenessMs, 'ROLE');
     const [kind, host, port, state, reached] = role as readonly unknown[];
     const of = this.#reach({ host: String(host), port: Number(port) });
     // The offset of one that follows another master says nothing.

@@ -99,9 +99,9 @@ export class Replies {
     const type = chunk[start] as number;
     this.#at = end + 2;
     if (type === DOLLAR || type === VERBATIM || type === BLOB_ERROR)
-      return this.#string(type, integer(chunk, start + 1, end));
-    if (type === STAR || type === SET) this.#open(integer(chunk, start + 1, end));
-    else if (type === MAP) this.#open(integer(chunk, start + 1, end) * 2);
+      return this.#string(type, parseInteger(chunk, start + 1, end));
+    if (type === STAR || type === SET) this.#open(parseInteger(chunk, start + 1, end));
+    else if (type === MAP) this.#open(parseInteger(chunk, start + 1, end) * 2);
     else this.#receive(lineValue(type, chunk, start + 1, end));
     return true;
   }
@@ -172,7 +172,7 @@ export class Replies {
 
 /** Value of a type whose header is all of it. Types of RESP3 become those of RESP2, as in ioredis. */
 function lineValue(type: number, chunk: Buffer, from: number, to: number): Item {
-  if (type === COLON) return integer(chunk, from, to);
+  if (type === COLON) return parseInteger(chunk, from, to);
   if (type === PLUS || type === DOUBLE) return chunk.subarray(from, to);
   if (type === NULL) return null;
   if (type === MINUS) return new ReplyError(chunk.toString('utf8', from, to)) as Error;
@@ -194,7 +194,7 @@ function lineEnd(chunk: Buffer, from: number): number {
 }
 
 /** Number between the two positions; NaN if there are other characters. */
-function integer(chunk: Buffer, from: number, to: number): number {
+function parseInteger(chunk: Buffer, from: number, to: number): number {
   const isNegative = chunk[from] === MINUS;
   let number = 0;
   for (let at = isNegative ? from + 1 : from; at < to; at++)

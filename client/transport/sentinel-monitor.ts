@@ -8,7 +8,7 @@ import type { Address } from '../api/types.ts';
 import { addressKey } from './address.ts';
 import type { Link } from './link.ts';
 import { NodePoller } from './node-poller.ts';
-import { now, within } from './timing.ts';
+import { now, withTimeout } from './timing.ts';
 
 /** Time in which the last view of a sentinel that stopped replying still counts while others reply. */
 const STALE_MS = 10_000;
@@ -45,10 +45,10 @@ export interface TopologyMonitor {
 }
 
 /** RESP3 carries messages beside replies. On an older sentinel a subscriber could ask nothing: asking goes first. */
-async function listen(link: Link, wake: () => void, timeoutMs: number): Promise<void> {
+async function listenForEvents(link: Link, wake: () => void, timeoutMs: number): Promise<void> {
   link.redis.on('message', wake);
   try {
-    await within(link.redis.subscribe('+switch-master'), timeoutMs, 'SUBSCRIBE +switch-master');
+    await withTimeout(link.redis.subscribe('+switch-master'), timeoutMs, 'SUBSCRIBE +switch-master');
     if (link.redis.mode === 'subscriber') await link.redis.unsubscribe();
   } catch {
     if (link.closed !== undefined) throw new Error(link.closed);
@@ -90,7 +90,7 @@ export class SentinelMonitor implements TopologyMonitor {
       (address, index) =>
         new NodePoller({
           open: (timeoutMs) => options.open(address, timeoutMs),
-          prepare: listen,
+          prepare: listenForEvents,
           ask: async (link) => parseView(await link.send('SENTINEL', ['MASTER', options.service])),
           report: (view, failure) => report(index, view, failure),
           maxTimeoutMs: options.maxTimeoutMs,

@@ -21,7 +21,7 @@ import type {
   SupervisedConnection,
 } from '../api/types.ts';
 import type { ResolvedConnection } from '../options/connection-options.ts';
-import { translate } from './address.ts';
+import { translateAddress } from './address.ts';
 import type { Argument, CallOptions, Submit } from './commands.ts';
 import type { ConnectionFactory } from './connection-factory.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -69,7 +69,7 @@ export class Supervisor implements SupervisedConnection {
     this.#events = events;
     this.#factory = factory;
     const reach = (announced: Address): Address =>
-      this.#monitor?.reach?.(announced) ?? translate(announced, options.natMap);
+      this.#monitor?.reach?.(announced) ?? translateAddress(announced, options.natMap);
     this.#history = new TopologyHistory(reach);
     this.#silence = new Silence(options);
     this.#traffic = new Traffic(options, factory, {

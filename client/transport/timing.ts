@@ -24,7 +24,7 @@ export function delay(ms: number, signal?: AbortSignal): Promise<void> {
 export const STALL_MS = 40;
 
 /** The promise's result, or a rejection that says what was awaited. A time in which this process stood still does not count. */
-export function within<T>(promise: Promise<T>, ms: number, awaited: string): Promise<T> {
+export function withTimeout<T>(promise: Promise<T>, ms: number, awaited: string): Promise<T> {
   return new Promise((resolve, reject) => {
     const give = (): void => reject(new Error(`${awaited}: nothing within ${ms} ms`));
     const dueAt = now() + ms;

@@ -36,7 +36,7 @@ function unsupervisedOptions(options: ResolvedConnection) {
   return {
     db,
     connectTimeout: connectTimeoutMs,
-    ...fixed({ username, password }),
+    ...fixedCredentials({ username, password }),
     ...(tls === undefined ? {} : { tls: tlsOf(tls) }),
     ...(options.mode === 'standalone'
       ? first
@@ -44,14 +44,16 @@ function unsupervisedOptions(options: ResolvedConnection) {
           sentinels: addresses.map((address) => ({ ...address })),
           name: options.serviceName,
           natMap: { ...options.natMap },
-          ...fixed({ sentinelUsername, sentinelPassword }),
+          ...fixedCredentials({ sentinelUsername, sentinelPassword }),
           ...(tls === undefined ? {} : { sentinelTLS: tlsOf(tls), enableTLSForSentinelMode: true }),
         }),
   };
 }
 
 /** Functions are refused with the options. */
-function fixed<K extends string>(credentials: Record<K, Credential | undefined>): Partial<Record<K, string>> {
+function fixedCredentials<K extends string>(
+  credentials: Record<K, Credential | undefined>,
+): Partial<Record<K, string>> {
   const given = Object.entries(credentials).filter(([, value]) => typeof value === 'string');
   return Object.fromEntries(given) as Partial<Record<K, string>>;
 }
@@ -103,7 +105,7 @@ export class UnsupervisedConnection implements SupervisedConnection {
       : this.#redis.call(command, ...args);
     return new Promise((resolve, reject) => {
       // ioredis forgets its offline queue when it is disconnected between two attempts.
-      const abandoned = (): void => reject(mapped(command, new Error('the connection was closed')));
+      const abandoned = (): void => reject(mapError(command, new Error('the connection was closed')));
       this.#pending.add(abandoned);
       answer.then(
         (reply) => {
@@ -112,7 +114,7 @@ export class UnsupervisedConnection implements SupervisedConnection {
         },
         (error: unknown) => {
           this.#pending.delete(abandoned);
-          reject(mapped(command, error));
+          reject(mapError(command, error));
         },
       );
     });
@@ -144,7 +146,7 @@ export class UnsupervisedConnection implements SupervisedConnection {
       if (replicas >= durability.replicas) return { reply, replicas };
       throw new DurabilityError(durability.replicas, replicas, durability.timeoutMs);
     } catch (error) {
-      throw error instanceof DurabilityError ? error : mapped(command, error);
+      throw error instanceof DurabilityError ? error : mapError(command, error);
     }
   }
 
@@ -175,7 +177,7 @@ export class UnsupervisedConnection implements SupervisedConnection {
   }
 }
 
-function mapped(command: string, error: unknown): Error {
+function mapError(command: string, error: unknown): Error {
   const message = error instanceof Error ? error.message : String(error);
   if (isReply(error)) return new CommandError(message, error, command);
   return isRead(command)

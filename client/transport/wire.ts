@@ -32,17 +32,17 @@ function encodedName(name: string): string {
 }
 
 /** RESP: text as far as there are only texts, one buffer otherwise. */
-export function encode(name: string, args: readonly Argument[]): string | Buffer {
+export function encodeCommand(name: string, args: readonly Argument[]): string | Buffer {
   const head = `*${args.length + 1}${encodedName(name)}`;
   let text = head;
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] as Argument;
     if (typeof arg === 'string') text += `$${arg.length}\r\n${arg}\r\n`;
     else if (typeof arg === 'number') text += encodedNumber(arg);
-    else return mixed(head, args);
+    else return encodeMixed(head, args);
   }
   // The lengths are right where each character is a byte: one look at all instead of one at each.
-  return Buffer.byteLength(text) === text.length ? text : mixed(head, args);
+  return Buffer.byteLength(text) === text.length ? text : encodeMixed(head, args);
 }
 
 function encodedNumber(value: number): string {
@@ -51,7 +51,7 @@ function encodedNumber(value: number): string {
 }
 
 /** For arguments of any type. */
-function mixed(head: string, args: readonly Argument[]): string | Buffer {
+function encodeMixed(head: string, args: readonly Argument[]): string | Buffer {
   const parts: (string | Buffer)[] = [];
   let text = head;
   for (const arg of args) {
@@ -79,9 +79,9 @@ function mixed(head: string, args: readonly Argument[]): string | Buffer {
 }
 
 /** Buffers in a reply as text, as ioredis does it. */
-export function decoded(reply: unknown): unknown {
+export function decodeReply(reply: unknown): unknown {
   if (reply instanceof Buffer) return reply.toString();
-  return Array.isArray(reply) ? reply.map(decoded) : reply;
+  return Array.isArray(reply) ? reply.map(decodeReply) : reply;
 }
 
 /** The part of a link that its commands use. */
@@ -126,7 +126,7 @@ export class WireCommand<L extends SendingLink, T> implements OwnCommand {
 
   /** The reply as it came: Buffers. */
   resolve(reply: unknown): void {
-    this.settle(this.#buffers ? reply : decoded(reply));
+    this.settle(this.#buffers ? reply : decodeReply(reply));
   }
 
   /** The reply as it was asked for. */

@@ -40,7 +40,11 @@ export function readCertificates(
   addresses: readonly string[],
   now = new Date(),
 ): ReadCertificates {
-  const [ca, cert, key] = [read(given.ca, 'ca'), read(given.cert, 'cert'), read(given.key, 'key')];
+  const [ca, cert, key] = [
+    readGiven(given.ca, 'ca'),
+    readGiven(given.cert, 'cert'),
+    readGiven(given.key, 'key'),
+  ];
   if ((statSync(given.key).mode & 0o007) !== 0) {
     throw new KitError('the private key must not be readable by other users', {
       code: 'CERTIFICATE_KEY_EXPOSED',
@@ -50,30 +54,30 @@ export function readCertificates(
   }
   const authorities = certificatesOf(ca, given.ca);
   const [leaf, ...intermediates] = certificatesOf(cert, given.cert);
-  if (leaf === undefined) throw invalid(given.cert, ['must contain a certificate']);
+  if (leaf === undefined) throw invalidCertificate(given.cert, ['must contain a certificate']);
   const privateKey = privateKeyOf(key, given.key);
   const problems = [
     ...(leaf.checkPrivateKey(privateKey) ? [] : [`the key in ${given.key} belongs to another certificate`]),
     ...(leaf.ca ? ['must be the certificate of a node, not of an authority'] : []),
-    ...validity(leaf, now),
-    ...purposes(leaf),
-    ...uncovered(leaf, addresses),
-    ...chain(leaf, intermediates, authorities, given.ca, now),
+    ...checkValidity(leaf, now),
+    ...checkPurposes(leaf),
+    ...findUncovered(leaf, addresses),
+    ...checkChain(leaf, intermediates, authorities, given.ca, now),
   ];
-  if (problems.length > 0) throw invalid(given.cert, problems);
+  if (problems.length > 0) throw invalidCertificate(given.cert, problems);
   return { ca, cert, key: new Secret(key), notAfter: leaf.validToDate };
 }
 
 /** Expiry of the first certificate of a PEM text. */
 export const endOf = (pem: string): Date => new X509Certificate(pem).validToDate;
 
-function validity(certificate: X509Certificate, now: Date): readonly string[] {
+function checkValidity(certificate: X509Certificate, now: Date): readonly string[] {
   const { validFromDate, validToDate } = certificate;
   if (validToDate <= now) return [`expired on ${validToDate.toISOString()}`];
   return validFromDate > now ? [`is not valid before ${validFromDate.toISOString()}`] : [];
 }
 
-function purposes(leaf: X509Certificate): readonly string[] {
+function checkPurposes(leaf: X509Certificate): readonly string[] {
   // A certificate without the extension serves every purpose.
   const named = leaf.keyUsage as readonly string[] | undefined;
   if (named === undefined) return [];
@@ -83,7 +87,7 @@ function purposes(leaf: X509Certificate): readonly string[] {
     : [`its extended key usage lacks ${lacking.map(([name]) => name).join(' and ')}`];
 }
 
-function uncovered(leaf: X509Certificate, addresses: readonly string[]): readonly string[] {
+function findUncovered(leaf: X509Certificate, addresses: readonly string[]): readonly string[] {
   const missing = [...new Set(addresses)].filter(
     (address) => (isIP(address) === 0 ? leaf.checkHost(address) : leaf.checkIP(address)) === undefined,
   );
@@ -92,7 +96,7 @@ function uncovered(leaf: X509Certificate, addresses: readonly string[]): readonl
 }
 
 /** Verifies the chain up to a CA that clients are configured to trust. */
-function chain(
+function checkChain(
   leaf: X509Certificate,
   intermediates: readonly X509Certificate[],
   authorities: readonly X509Certificate[],
@@ -106,10 +110,10 @@ function chain(
   for (;;) {
     const child = current;
     const root = authorities.find((each) => issued(child, each));
-    if (root !== undefined) return validity(root, now).map((problem) => `its authority ${problem}`);
+    if (root !== undefined) return checkValidity(root, now).map((problem) => `its authority ${problem}`);
     const next = intermediates.find((each) => !seen.has(each) && issued(child, each));
     if (next === undefined) return [`was not issued by an authority in ${caPath}`];
-    const [late] = validity(next, now);
+    const [late] = checkValidity(next, now);
     if (late !== undefined) return [`an intermediate certificate ${late}`];
     seen.add(next);
     current = next;
@@ -120,25 +124,25 @@ const BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 function certificatesOf(text: string, path: string): X509Certificate[] {
   const blocks = text.match(BLOCK) ?? [];
-  if (blocks.length === 0) throw invalid(path, ['must contain a certificate in PEM format']);
+  if (blocks.length === 0) throw invalidCertificate(path, ['must contain a certificate in PEM format']);
   try {
     return blocks.map((block) => new X509Certificate(block));
   } catch {
-    throw invalid(path, ['must contain only certificates']);
+    throw invalidCertificate(path, ['must contain only certificates']);
   }
 }
 
 function privateKeyOf(text: string, path: string): KeyObject {
-  if (/ENCRYPTED/.test(text)) throw invalid(path, ['must not be protected by a passphrase']);
+  if (/ENCRYPTED/.test(text)) throw invalidCertificate(path, ['must not be protected by a passphrase']);
   try {
     return createPrivateKey(text);
   } catch {
     // The parser's message may quote the key.
-    throw invalid(path, ['must contain a private key in PEM format']);
+    throw invalidCertificate(path, ['must contain a private key in PEM format']);
   }
 }
 
-function read(path: string, what: keyof GivenCertificates): string {
+function readGiven(path: string, what: keyof GivenCertificates): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
@@ -150,7 +154,7 @@ function read(path: string, what: keyof GivenCertificates): string {
   }
 }
 
-function invalid(path: string, problems: readonly string[]): KitError {
+function invalidCertificate(path: string, problems: readonly string[]): KitError {
   return new KitError(problems.join('; '), {
     code: 'CERTIFICATE_INVALID',
     where: path,

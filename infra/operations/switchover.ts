@@ -59,7 +59,7 @@ export async function switchover(
   // A stopped replica is never chosen; a paused one can be, until the sentinels find it down.
   const paused = (await environment.status()).find(({ state }) => state === 'paused');
   if (paused !== undefined) throw switchoverFailed(`${paused.id} is paused`);
-  const ids = await running(environment, environment.topology.redis);
+  const ids = await runningNodes(environment, environment.topology.redis);
   const others = ids.filter((id) => id !== from);
   if (others.length === 0 || environment.topology.sentinels.length === 0) {
     throw switchoverFailed('a running replica and sentinels are required');
@@ -121,7 +121,7 @@ class Switchover {
 
   /** A replica without a link to its master could be promoted with old data. */
   async #replicating(id: string): Promise<void> {
-    const info = await replication(await this.#environment.admin(id));
+    const info = await readReplication(await this.#environment.admin(id));
     if (info.get('master_link_status') !== 'up')
       throw switchoverFailed(`${id} is not in sync with ${this.#from}`);
   }
@@ -144,11 +144,11 @@ class Switchover {
   }
 
   async #caughtUp(old: Redis): Promise<void> {
-    const target = Number((await replication(old)).get('master_repl_offset'));
+    const target = Number((await readReplication(old)).get('master_repl_offset'));
     await this.#step('every replica to have all writes of the master', async () => {
       for (const id of this.#others) {
         const offset = Number(
-          (await replication(await this.#environment.admin(id))).get('slave_repl_offset'),
+          (await readReplication(await this.#environment.admin(id))).get('slave_repl_offset'),
         );
         if (!(offset >= target)) return `${id} is at ${offset} of ${target}`;
       }
@@ -208,7 +208,7 @@ class Switchover {
   async #writable(to: string): Promise<number> {
     const wanted = this.#environment.topology.environment.redis.minReplicasToWrite;
     await this.#step(`${to} to accept writes`, async () => {
-      const info = await replication(await this.#environment.admin(to));
+      const info = await readReplication(await this.#environment.admin(to));
       const good = Number(info.get('min_slaves_good_slaves') ?? wanted);
       return info.get('role') === 'master' && good >= wanted ? undefined : `it counts ${good} good replicas`;
     });
@@ -217,7 +217,7 @@ class Switchover {
 
   async #demoted(old: Redis): Promise<number> {
     await this.#step(`${this.#from} to be a synchronized replica`, async () => {
-      const info = await replication(old);
+      const info = await readReplication(old);
       const [role, link] = [info.get('role'), info.get('master_link_status')];
       return role === 'slave' && link === 'up' ? undefined : `role:${role} master_link_status:${link}`;
     });
@@ -241,7 +241,7 @@ class Switchover {
   }
 
   async #runningSentinels(): Promise<readonly string[]> {
-    return running(this.#environment, this.#environment.topology.sentinels);
+    return runningNodes(this.#environment, this.#environment.topology.sentinels);
   }
 
   /** The announced address, which the nodes use among themselves. */
@@ -269,7 +269,10 @@ class Switchover {
   }
 }
 
-async function running(environment: Environment, nodes: readonly TopologyNode[]): Promise<readonly string[]> {
+async function runningNodes(
+  environment: Environment,
+  nodes: readonly TopologyNode[],
+): Promise<readonly string[]> {
   const status = await environment.status(RECENT);
   return nodes
     .map(({ id }) => id)
@@ -284,7 +287,7 @@ async function ownConnection(shared: Redis): Promise<Redis> {
   return own;
 }
 
-async function replication(redis: Redis): Promise<ReadonlyMap<string, string>> {
+async function readReplication(redis: Redis): Promise<ReadonlyMap<string, string>> {
   return infoOf(redis, 'replication');
 }
 

@@ -59,7 +59,7 @@ export function chooseSource(input: ChoiceInput): Choice {
   const order = (a: string, b: string) => orderBetween(input, a, b);
   const ids = usable.map(({ nodeId }) => nodeId);
   const latest = ids.filter((id) => !ids.some((other) => order(other, id) === 'ahead'));
-  if (latest.includes(named)) return amongLatest(input, named, latest);
+  if (latest.includes(named)) return chooseAmongLatest(input, named, latest);
   const why = own?.state === 'usable' ? `${latest.join(' and ')} has more data` : describeData(own, named);
   const [first, ...more] = latest as [string, ...string[]];
   const others = more.filter((id) => order(first, id) !== 'same');
@@ -71,7 +71,7 @@ export function chooseSource(input: ChoiceInput): Choice {
 }
 
 /** Handles the case that no node is proven to have more than the named one. */
-function amongLatest(input: ChoiceInput, named: string, latest: readonly string[]): Choice {
+function chooseAmongLatest(input: ChoiceInput, named: string, latest: readonly string[]): Choice {
   const open = latest.filter((id) => id !== named && orderBetween(input, named, id) === 'unknown');
   if (open.length === 0)
     return { kind: 'start', nodeId: named, reason: `${named} is named master, and no node has more data` };

@@ -77,8 +77,8 @@ const NO_OVERLAP: Overlap = { shift: 0, overlap: 0 };
 
 function overlapsOf(a: Uint32Array, b: Uint32Array): readonly Overlap[] {
   // Alignments of b within a, and of a within b; both include the shift 0.
-  const within = startsWithin(a, b);
-  const before = startsWithin(b, a).filter(({ shift }) => shift > 0);
+  const within = findOverlaps(a, b);
+  const before = findOverlaps(b, a).filter(({ shift }) => shift > 0);
   return [...within, ...before.map(({ shift, overlap }) => ({ shift: -shift, overlap }))];
 }
 
@@ -86,7 +86,7 @@ function overlapsOf(a: Uint32Array, b: Uint32Array): readonly Overlap[] {
  * Returns every index of `text` from which it equals `pattern`, up to the end of the shorter one (Knuth, Morris and
  * Pratt).
  */
-function startsWithin(text: Uint32Array, pattern: Uint32Array): readonly Overlap[] {
+function findOverlaps(text: Uint32Array, pattern: Uint32Array): readonly Overlap[] {
   const border = bordersOf(pattern);
   const found: Overlap[] = [];
   let matched = 0;

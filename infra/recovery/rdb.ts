@@ -61,7 +61,7 @@ export class RdbScanner {
     const facts = readHead(head);
     if (this.#lastBeforeTail !== OPCODE.end)
       return { ...facts, problem: `truncated after ${this.#bytes} bytes` };
-    const stored = this.#tail.every((byte) => byte === 0) ? undefined : hex([...this.#tail].reverse());
+    const stored = this.#tail.every((byte) => byte === 0) ? undefined : toHex([...this.#tail].reverse());
     const computed = this.#crc.hex();
     if (stored !== undefined && stored !== computed) {
       return { ...facts, problem: `checksum mismatch: stored ${stored}, computed ${computed}` };
@@ -207,6 +207,6 @@ function makeTable(): { readonly high: Int32Array; readonly low: Int32Array } {
   return table;
 }
 
-function hex(bytes: readonly number[]): string {
+function toHex(bytes: readonly number[]): string {
   return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -93,13 +93,13 @@ async function readFiles(nodeId: string, folder: string, files: readonly AofFile
       hasKeysInBase ||= scan.keys !== 0;
     }
   }
-  const digests = joined(commands);
+  const digests = joinParts(commands);
   if (digests.length === 0 && !hasKeysInBase) return { nodeId, state: 'empty' };
   const position: Position = { kind: 'commands', digests, isComplete: !hasKeysInBase };
   return { nodeId, state: 'usable', source: 'append-only file', bytes, position, isTruncated };
 }
 
-function joined(parts: readonly Uint32Array[]): Uint32Array {
+function joinParts(parts: readonly Uint32Array[]): Uint32Array {
   const all = new Uint32Array(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const part of parts) {
@@ -131,13 +131,13 @@ function positionOf({ replicationId, replicationOffset }: RdbScan): Position {
 
 async function scanRdb(path: string): Promise<RdbScan> {
   const scanner = new RdbScanner();
-  await feed(path, (piece) => scanner.push(piece));
+  await feedFile(path, (piece) => scanner.push(piece));
   return scanner.end();
 }
 
 async function scanAof(path: string): Promise<AofScan> {
   const scanner = new AofScanner();
-  await feed(path, (piece) => scanner.push(piece));
+  await feedFile(path, (piece) => scanner.push(piece));
   return scanner.end();
 }
 
@@ -147,7 +147,7 @@ async function isSnapshot(path: string): Promise<boolean> {
   return /^(REDIS|VALKEY)/.test(head);
 }
 
-async function feed(path: string, take: (piece: Uint8Array) => void): Promise<void> {
+async function feedFile(path: string, take: (piece: Uint8Array) => void): Promise<void> {
   for await (const piece of createReadStream(path, { highWaterMark: 1024 ** 2 })) take(piece as Buffer);
 }
 

@@ -15,12 +15,13 @@ const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
 
 export function keySlot(key: string): number {
   let crc = 0;
-  for (const byte of Buffer.from(hashed(key))) crc = ((crc << 8) ^ (TABLE[(crc >> 8) ^ byte] ?? 0)) & 0xffff;
+  for (const byte of Buffer.from(hashTagOf(key)))
+    crc = ((crc << 8) ^ (TABLE[(crc >> 8) ^ byte] ?? 0)) & 0xffff;
   return crc % CLUSTER_SLOTS;
 }
 
 /** Hash tag of a key: the text between the first `{` and the next `}`; the whole key if that text is empty. */
-function hashed(key: string): string {
+function hashTagOf(key: string): string {
   const open = key.indexOf('{');
   const close = open < 0 ? -1 : key.indexOf('}', open + 1);
   return close > open + 1 ? key.slice(open + 1, close) : key;

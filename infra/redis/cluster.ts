@@ -49,7 +49,7 @@ interface NodeReport {
 
 async function shardsOf(cluster: ClusterNodes): Promise<readonly Shard[]> {
   const answers = cluster.topology.redis.map(({ id }) => nodeReport(cluster, id).catch(() => undefined));
-  return assemble((await Promise.all(answers)).filter((report) => report !== undefined));
+  return assembleShards((await Promise.all(answers)).filter((report) => report !== undefined));
 }
 
 async function healthProblem(cluster: ClusterNodes): Promise<string | undefined> {
@@ -61,7 +61,7 @@ async function healthProblem(cluster: ClusterNodes): Promise<string | undefined>
   const reports = await Promise.all(redis.map(({ id }) => nodeReport(cluster, id)));
   const views = new Set(reports.map(({ view }) => slotOwners(view).join()));
   if (views.size > 1) return 'the nodes disagree on the slot owners';
-  const shards = assemble(reports);
+  const shards = assembleShards(reports);
   const { masters, replicas } = environment.topology;
   if (shards.length !== masters) return `${shards.length} of ${masters} masters serve slots`;
   const bare = shards.find((shard) => shard.replicas.length < replicas);
@@ -97,7 +97,7 @@ async function nodeReport(cluster: ClusterNodes, nodeId: string): Promise<NodeRe
   return { nodeId, view, self };
 }
 
-function assemble(reports: readonly NodeReport[]): readonly Shard[] {
+function assembleShards(reports: readonly NodeReport[]): readonly Shard[] {
   const owners = slotOwners(reports.map(({ self }) => self));
   const replicasOf = (id: string) =>
     reports.filter(({ self }) => self.master === id).map(({ nodeId }) => nodeId);

@@ -33,10 +33,10 @@ export async function loadFunctions(
   options: LoadOptions = {},
 ): Promise<void> {
   const text = functionLibrary();
-  await Promise.all(masters.map((id) => load(id, text, admin, options)));
+  await Promise.all(masters.map((id) => loadLibrary(id, text, admin, options)));
 }
 
-async function load(
+async function loadLibrary(
   id: string,
   text: string,
   admin: (nodeId: string) => Promise<Redis>,
@@ -51,7 +51,8 @@ async function load(
       return;
     } catch (error) {
       if (!(error instanceof Error) || error instanceof KitError) throw error;
-      if (!error.message.startsWith('NOREPLICAS') || performance.now() >= giveUpAt) throw refused(id, error);
+      if (!error.message.startsWith('NOREPLICAS') || performance.now() >= giveUpAt)
+        throw refusedLoad(id, error);
     }
     if (!isReported) progress?.(`waiting until ${id} has enough replicas for writes`);
     isReported = true;
@@ -59,7 +60,7 @@ async function load(
   }
 }
 
-function refused(id: string, cause: Error): KitError {
+function refusedLoad(id: string, cause: Error): KitError {
   return new KitError(`${id} rejects the function library of the client: ${cause.message}`, {
     code: 'FUNCTIONS_REFUSED',
     exitCode: EXIT.UNKNOWN,

@@ -47,12 +47,12 @@ export async function doctor(facts: () => Promise<SubstrateFacts>): Promise<read
 }
 
 function readKernelSettings(): Omit<MachineFacts, keyof SubstrateFacts> {
-  const limits = read('/proc/self/limits');
+  const limits = readIfPresent('/proc/self/limits');
   const openFiles = /^Max open files\s+(\d+)/m.exec(limits ?? '')?.[1];
   return {
     nodeVersion: process.versions.node,
-    overcommitMemory: read('/proc/sys/vm/overcommit_memory')?.trim(),
-    transparentHugePages: read('/sys/kernel/mm/transparent_hugepage/enabled')?.trim(),
+    overcommitMemory: readIfPresent('/proc/sys/vm/overcommit_memory')?.trim(),
+    transparentHugePages: readIfPresent('/sys/kernel/mm/transparent_hugepage/enabled')?.trim(),
     openFilesLimit: openFiles === undefined ? undefined : Number(openFiles),
   };
 }
@@ -82,7 +82,7 @@ export function checkMachine(facts: MachineFacts): readonly DoctorCheck[] {
 function nodeCheck(version: string): DoctorCheck {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const old = major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1]);
-  return check('node', old ? 'fail' : 'ok', `Node ${version}`, {
+  return doctorCheck('node', old ? 'fail' : 'ok', `Node ${version}`, {
     fail: `use Node ${OLDEST_NODE.join('.')} or newer; npm run uses the installed one`,
   });
 }
@@ -100,10 +100,10 @@ function featureChecks(redis: MachineFacts['redis']): readonly DoctorCheck[] {
   if (redis instanceof KitError) return [];
   const { tls, activedefrag } = redis.facts;
   return [
-    check('redis-tls', tls ? 'ok' : 'warn', tls ? 'built with TLS' : 'built without TLS', {
+    doctorCheck('redis-tls', tls ? 'ok' : 'warn', tls ? 'built with TLS' : 'built without TLS', {
       warn: 'install a build with TLS to run environments with TLS',
     }),
-    check(
+    doctorCheck(
       'redis-activedefrag',
       activedefrag ? 'ok' : 'warn',
       activedefrag ? 'supports activedefrag' : 'no activedefrag: built with the system allocator',
@@ -114,7 +114,7 @@ function featureChecks(redis: MachineFacts['redis']): readonly DoctorCheck[] {
 
 function addressCheck(addressing: MachineFacts['addressing']): DoctorCheck {
   const own = addressing === 'address-per-node';
-  return check(
+  return doctorCheck(
     'loopback-addresses',
     own ? 'ok' : 'warn',
     own ? 'separate loopback address per node' : 'only 127.0.0.1: separate port per node',
@@ -124,7 +124,7 @@ function addressCheck(addressing: MachineFacts['addressing']): DoctorCheck {
 
 function overcommitCheck(value: string | undefined): DoctorCheck {
   if (value === undefined) return notOnThisSystem('overcommit-memory');
-  return check('overcommit-memory', value === '1' ? 'ok' : 'warn', `vm.overcommit_memory = ${value}`, {
+  return doctorCheck('overcommit-memory', value === '1' ? 'ok' : 'warn', `vm.overcommit_memory = ${value}`, {
     warn: 'allow background saves at low memory: sysctl -w vm.overcommit_memory=1',
   });
 }
@@ -132,27 +132,32 @@ function overcommitCheck(value: string | undefined): DoctorCheck {
 function hugePagesCheck(value: string | undefined): DoctorCheck {
   if (value === undefined) return notOnThisSystem('transparent-huge-pages');
   const chosen = /\[(\w+)\]/.exec(value)?.[1] ?? value;
-  return check('transparent-huge-pages', chosen === 'always' ? 'warn' : 'ok', chosen, {
+  return doctorCheck('transparent-huge-pages', chosen === 'always' ? 'warn' : 'ok', chosen, {
     warn: 'reduce the latency of forks: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled',
   });
 }
 
 function openFilesCheck(limit: number | undefined): DoctorCheck {
   if (limit === undefined) return notOnThisSystem('open-files');
-  return check('open-files', limit >= OPEN_FILES_FOR_MAXCLIENTS ? 'ok' : 'warn', `${limit} open files`, {
-    warn: `avoid a lower maxclients: ulimit -n ${OPEN_FILES_FOR_MAXCLIENTS}`,
-  });
+  return doctorCheck(
+    'open-files',
+    limit >= OPEN_FILES_FOR_MAXCLIENTS ? 'ok' : 'warn',
+    `${limit} open files`,
+    {
+      warn: `avoid a lower maxclients: ulimit -n ${OPEN_FILES_FOR_MAXCLIENTS}`,
+    },
+  );
 }
 
 function diskCheck({ freeBytes, requiredFreeBytes, stateDir }: MachineFacts): DoctorCheck {
   const state = freeBytes < requiredFreeBytes ? 'fail' : freeBytes < COMFORTABLE_FREE_BYTES ? 'warn' : 'ok';
   const remedy = 'free disk space, or set KIT_STATE_DIR to a directory on another disk';
   const found = `${Math.round(freeBytes / 1024 ** 2)} MB free for ${stateDir}`;
-  return check('disk', state, found, { warn: remedy, fail: remedy });
+  return doctorCheck('disk', state, found, { warn: remedy, fail: remedy });
 }
 
 function writableCheck(id: string, what: string, problem: string | undefined, variable: string): DoctorCheck {
-  return check(id, problem === undefined ? 'ok' : 'fail', problem ?? `${what}: writable`, {
+  return doctorCheck(id, problem === undefined ? 'ok' : 'fail', problem ?? `${what}: writable`, {
     fail: `set ${variable} to a directory that is writable for this user`,
   });
 }
@@ -168,12 +173,12 @@ function leftOverCheck(environments: MachineFacts['environments']): DoctorCheck 
     left.length === 0 ? 'no leftover environments' : `leftover environments: ${left.join(', ')}`,
     ...(running.length === 0 ? [] : [`running: ${running.join(', ')}`]),
   ].join('; ');
-  return check('environments', left.length === 0 ? 'ok' : 'warn', found, {
+  return doctorCheck('environments', left.length === 0 ? 'ok' : 'warn', found, {
     warn: `stopped by the next start, or with: ${left.map((name) => `kit down --env ${name}`).join('; ')}`,
   });
 }
 
-function check(
+function doctorCheck(
   id: string,
   state: DoctorCheck['state'],
   found: string,
@@ -186,7 +191,7 @@ function notOnThisSystem(id: string): DoctorCheck {
   return { id, state: 'ok', found: 'not applicable on this system', remedy: '' };
 }
 
-function read(path: string): string | undefined {
+function readIfPresent(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch {

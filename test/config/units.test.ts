@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nearest } from '../../config/spelling.ts';
+import { nearestName } from '../../config/spelling.ts';
 import { formatBytes, parseBytes } from '../../config/units.ts';
 
 describe('sizes', () => {
@@ -37,6 +37,6 @@ describe('spelling', () => {
     ['apendonly', 'appendonly'],
     ['zzz', undefined],
   ])('suggests %s as %s', (word, meant) => {
-    expect(nearest(word, names)).toBe(meant);
+    expect(nearestName(word, names)).toBe(meant);
   });
 });

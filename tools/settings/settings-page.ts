@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { ENVIRONMENT_SETTINGS, VARIABLES } from '../../config/env.ts';
 import { gatesSchema } from '../../config/gates.ts';
 import { settingsSchema } from '../../config/settings.ts';
-import { allowed } from '../../config/validate.ts';
+import { allowedValues } from '../../config/validate.ts';
 
 /** One row of the page. */
 export interface Setting {
@@ -74,7 +74,7 @@ function wordsOf(schema: z.ZodType): string {
   if (schema instanceof z.ZodArray && schema.description === undefined) {
     return `a list of: ${wordsOf(schema.element as z.ZodType)}`;
   }
-  const words = allowed(schema);
+  const words = allowedValues(schema);
   if (words !== undefined) return words;
   if (schema instanceof z.ZodUnion)
     return (schema.options as readonly z.ZodType[]).map(wordsOf).join(', or ');

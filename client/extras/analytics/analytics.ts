@@ -10,10 +10,10 @@ import { Emitter } from '../../api/events.ts';
 import type { Cache } from '../../api/types.ts';
 import { assertCache, assertFunction } from '../../options/arguments.ts';
 import { assertOptions, optionNames } from '../../options/option-names.ts';
-import { integer, number as numberOption } from '../../options/option-values.ts';
+import { checkInteger, checkNumber as numberOption } from '../../options/option-values.ts';
 import { now } from '../../transport/timing.ts';
-import { observed } from '../observed.ts';
-import { askInfo, number } from '../redis-info.ts';
+import { observeCache } from '../observed.ts';
+import { askInfo, numberOf } from '../redis-info.ts';
 import { estimateSavings, type Savings } from './savings.ts';
 
 /** Sampling and alert thresholds. */
@@ -127,7 +127,7 @@ export class CacheAnalytics {
     assertCache(cache);
     assertOptions('', options, ANALYTICS);
     const whole = (name: 'sampleMs' | 'samplesMax' | 'minReads', fallback: number): number =>
-      integer(name, options[name], fallback, 1, 2 ** 31 - 1);
+      checkInteger(name, options[name], fallback, 1, 2 ** 31 - 1);
     if (options.groupOf !== undefined) assertFunction('groupOf', options.groupOf);
     // Read when they are used: undefined is none.
     numberOption('loadMs', options.loadMs, 0, Number.MAX_VALUE);
@@ -140,7 +140,7 @@ export class CacheAnalytics {
       alertBelow: numberOption('alertBelow', options.alertBelow, 0, 1) ?? 0.5,
       minReads: whole('minReads', 100),
     };
-    this.cache = observed(cache, {
+    this.cache = observeCache(cache, {
       observe: ({ hits, misses }) => {
         for (const key of hits) this.#group(key).hits += 1;
         for (const key of misses) this.#group(key).misses += 1;
@@ -169,7 +169,7 @@ export class CacheAnalytics {
     const sample: SizeSample = {
       at: Date.now(),
       keys: keys ?? null,
-      usedBytes: info === 'denied' ? null : (number(info, 'used_memory') ?? null),
+      usedBytes: info === 'denied' ? null : (numberOf(info, 'used_memory') ?? null),
     };
     this.#samples.push(sample);
     if (this.#samples.length > this.#options.samplesMax) this.#samples.shift();
@@ -190,8 +190,8 @@ export class CacheAnalytics {
       groups: groups.sort((a, b) => b.hits + b.misses - a.hits - a.misses),
       size: {
         samples: [...this.#samples],
-        keysPerHour: slope(this.#samples, ({ keys }) => keys),
-        bytesPerHour: slope(this.#samples, ({ usedBytes }) => usedBytes),
+        keysPerHour: slopeOf(this.#samples, ({ keys }) => keys),
+        bytesPerHour: slopeOf(this.#samples, ({ usedBytes }) => usedBytes),
       },
       saved: {
         calls: total.hits,
@@ -270,7 +270,10 @@ function reportOf(group: string, { hits, misses, loads, totalLoadMs }: Group): G
 }
 
 /** Change per hour, by least squares over the samples with a value. */
-function slope(samples: readonly SizeSample[], figure: (sample: SizeSample) => number | null): number | null {
+function slopeOf(
+  samples: readonly SizeSample[],
+  figure: (sample: SizeSample) => number | null,
+): number | null {
   const points = samples.flatMap((sample) => {
     const y = figure(sample);
     return y === null ? [] : [{ x: sample.at / MS_AN_HOUR, y }];

@@ -48,7 +48,7 @@ export function reportOn(meter: TelemetryMeter): MeterReport {
 function createReport(meter: TelemetryMeter): MeterReport {
   const namespaces = new Map<string, Counted>();
   const of = (namespace: string): Counted => {
-    const counted = namespaces.get(namespace) ?? { live: new Set(), ended: zeros() };
+    const counted = namespaces.get(namespace) ?? { live: new Set(), ended: zeroCounters() };
     namespaces.set(namespace, counted);
     return counted;
   };
@@ -77,6 +77,6 @@ function createReport(meter: TelemetryMeter): MeterReport {
   };
 }
 
-function zeros(): Record<CounterName, number> {
+function zeroCounters(): Record<CounterName, number> {
   return Object.fromEntries(NAMES.map((name) => [name, 0])) as Record<CounterName, number>;
 }

@@ -6,9 +6,9 @@
 
 import type { MetricFamily } from '../../api/metrics.ts';
 import type { Cache } from '../../api/types.ts';
-import { merged, type NamespaceFamilies, sameNamespace } from '../../cache/exposition.ts';
+import { mergeFamilies, type NamespaceFamilies, sameNamespace } from '../../cache/exposition.ts';
 import { assertCache, assertMethods } from '../../options/arguments.ts';
-import { unobserved } from '../observed.ts';
+import { unwrapObserved } from '../observed.ts';
 import { assertSources, collectFamilies, type MetricSource, namespaceOf } from './server.ts';
 
 /** The part of the Registry of prom-client that is used here. */
@@ -76,7 +76,8 @@ class Registration {
   async add(cache: Cache, sources: readonly MetricSource[]): Promise<() => void> {
     const namespace = namespaceOf(cache);
     const known = this.#members.get(namespace);
-    if (known !== undefined && unobserved(known.cache) !== unobserved(cache)) throw sameNamespace(namespace);
+    if (known !== undefined && unwrapObserved(known.cache) !== unwrapObserved(cache))
+      throw sameNamespace(namespace);
     const member = { cache, sources };
     this.#members.set(namespace, member);
     const remove = (): void => {
@@ -103,7 +104,7 @@ class Registration {
         const samples = (await this.#latest()).find((family) => family.name === name)?.samples ?? [];
         const values = samples.map(({ labels, suffix = '', value }) => ({
           value,
-          labels: parsed(labels),
+          labels: parseLabels(labels),
           ...(suffix !== '' && { metricName: `${name}${suffix}` }),
         }));
         return { name, help, type, values, aggregator: 'sum' };
@@ -127,12 +128,12 @@ class Registration {
         families: await collectFamilies(cache, sources),
       }),
     );
-    return merged(await Promise.all(groups));
+    return mergeFamilies(await Promise.all(groups));
   }
 }
 
 /** Parses the labels of a sample. */
-function parsed(labels: string): Record<string, string> {
+function parseLabels(labels: string): Record<string, string> {
   return Object.fromEntries(
     [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, name, value]) => [
       name as string,

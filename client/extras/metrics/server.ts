@@ -6,10 +6,10 @@
 import { ConfigurationError } from '../../api/errors.ts';
 import type { MetricFamily } from '../../api/metrics.ts';
 import type { Cache } from '../../api/types.ts';
-import { exposition, merged } from '../../cache/exposition.ts';
+import { mergeFamilies, renderExposition } from '../../cache/exposition.ts';
 import { assertCache, assertMethods } from '../../options/arguments.ts';
-import { list } from '../../options/option-values.ts';
-import { askInfo, number, type RedisInfo } from '../redis-info.ts';
+import { checkList } from '../../options/option-values.ts';
+import { askInfo, numberOf, type RedisInfo } from '../redis-info.ts';
 
 const FIELDS = [
   ['evictions_total', 'counter', 'evicted_keys', 'Keys that Redis evicted for lack of memory.'],
@@ -29,13 +29,13 @@ export interface MetricSource {
 }
 
 export function assertSources(sources: unknown): void {
-  for (const source of list('sources', sources as readonly unknown[] | undefined) ?? [])
+  for (const source of checkList('sources', sources as readonly unknown[] | undefined) ?? [])
     assertMethods('sources', source, ['families'], 'a list of metric sources, such as a CacheWarmer');
 }
 
 export function serverFamilies(info: RedisInfo): readonly MetricFamily[] {
   return FIELDS.flatMap(([name, type, field, help]) => {
-    const value = number(info, field);
+    const value = numberOf(info, field);
     return value === undefined
       ? []
       : [{ name: `cache_redis_${name}`, type, help, samples: [{ labels: '', value }] }];
@@ -80,7 +80,7 @@ export async function collectMetrics(
       families: await collectFamilies(each.cache, each.sources),
     })),
   );
-  return exposition(merged(groups));
+  return renderExposition(mergeFamilies(groups));
 }
 
 /**
@@ -90,10 +90,13 @@ export async function collectMetrics(
  * @throws ConfigurationError two caches of one namespace
  */
 export function renderMetrics(caches: readonly Cache[]): string {
-  if (list('caches', caches) === undefined) throw new ConfigurationError('caches: must be a list of caches');
+  if (checkList('caches', caches) === undefined)
+    throw new ConfigurationError('caches: must be a list of caches');
   for (const cache of caches) assertCache(cache);
-  return exposition(
-    merged(caches.map((cache) => ({ namespace: namespaceOf(cache), families: cache.metricFamilies() }))),
+  return renderExposition(
+    mergeFamilies(
+      caches.map((cache) => ({ namespace: namespaceOf(cache), families: cache.metricFamilies() })),
+    ),
   );
 }
 

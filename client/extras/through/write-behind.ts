@@ -17,7 +17,7 @@ import type { Cache, ComputeCallOptions, WriteReceipt } from '../../api/types.ts
 import { assertCache, assertMethods } from '../../options/arguments.ts';
 import { CALL_OPTIONS } from '../../options/cache-option-names.ts';
 import { allNames, assertOptions, optionNames } from '../../options/option-names.ts';
-import { integer } from '../../options/option-values.ts';
+import { checkInteger } from '../../options/option-values.ts';
 import { delay, jittered } from '../../transport/timing.ts';
 import { ChangeQueue } from './queue.ts';
 import { Snapshot } from './snapshot.ts';
@@ -334,7 +334,7 @@ function changeOf<T>(change: Change<Snapshot<T>>): Change<T> {
 
 function limitsOf<T>(options: WriteBehindOptions<T>) {
   const whole = (name: keyof WriteBehindOptions<T>, fallback: number, max: number): number =>
-    integer(name, options[name], fallback, 1, max);
+    checkInteger(name, options[name], fallback, 1, max);
   return {
     maxDelayMs: whole('maxDelayMs', 1000, 3_600_000),
     batchSize: whole('batchSize', 100, 100_000),

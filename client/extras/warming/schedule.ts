@@ -9,7 +9,7 @@ export interface Schedule {
 }
 
 /** @throws ConfigurationError croner is not installed, or it cannot read the expression or the time zone */
-export async function scheduled(
+export async function runOnSchedule(
   { name, schedule = '', timezone }: ResolvedStrategy,
   run: () => void,
 ): Promise<Schedule> {

@@ -4,7 +4,7 @@ import { ConfigurationError } from '../../api/errors.ts';
 import { resolveTtl } from '../../cache/options.ts';
 import { assertGiven } from '../../options/arguments.ts';
 import { assertOptions, optionNames } from '../../options/option-names.ts';
-import { flag, integer, list, number } from '../../options/option-values.ts';
+import { checkFlag, checkInteger, checkList, checkNumber } from '../../options/option-values.ts';
 
 /** A value, or a function that returns it. */
 export type WarmEntry = readonly [key: string, value: unknown];
@@ -74,14 +74,14 @@ export function resolveStrategy(strategy: WarmingStrategy): ResolvedStrategy {
     );
   return {
     ...strategy,
-    priority: integer(path('priority'), strategy.priority, 1, 1, 10),
-    enabled: flag(path('enabled'), strategy.enabled, true),
-    onStartup: flag(path('onStartup'), strategy.onStartup, true),
-    onDemand: flag(path('onDemand'), strategy.onDemand, true),
-    batchSize: integer(path('batchSize'), strategy.batchSize, 100, 1, 100_000),
-    delaySeconds: number(path('delaySeconds'), strategy.delaySeconds, 0, 3600) ?? 0.1,
+    priority: checkInteger(path('priority'), strategy.priority, 1, 1, 10),
+    enabled: checkFlag(path('enabled'), strategy.enabled, true),
+    onStartup: checkFlag(path('onStartup'), strategy.onStartup, true),
+    onDemand: checkFlag(path('onDemand'), strategy.onDemand, true),
+    batchSize: checkInteger(path('batchSize'), strategy.batchSize, 100, 1, 100_000),
+    delaySeconds: checkNumber(path('delaySeconds'), strategy.delaySeconds, 0, 3600) ?? 0.1,
     ttlSeconds: resolveTtl(path('ttlSeconds'), strategy.ttlSeconds, 3600),
-    tags: list(path('tags'), strategy.tags) ?? [],
+    tags: checkList(path('tags'), strategy.tags) ?? [],
   };
 }
 

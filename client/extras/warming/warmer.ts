@@ -14,9 +14,9 @@ import type { Cache } from '../../api/types.ts';
 import { inBatches } from '../../cache/batches.ts';
 import { labelsOf } from '../../cache/exposition.ts';
 import { assertCache } from '../../options/arguments.ts';
-import { list } from '../../options/option-values.ts';
+import { checkList } from '../../options/option-values.ts';
 import { delay, now } from '../../transport/timing.ts';
-import { type Schedule, scheduled } from './schedule.ts';
+import { runOnSchedule, type Schedule } from './schedule.ts';
 import { type ResolvedStrategy, resolveStrategy, type WarmEntry, type WarmingStrategy } from './strategy.ts';
 
 /** Result of one run of a strategy: numbers of warmed and failed entries, duration in ms. */
@@ -70,7 +70,7 @@ export class CacheWarmer {
   constructor(cache: Cache, strategies: readonly WarmingStrategy[] = []) {
     assertCache(cache);
     this.#cache = cache;
-    for (const strategy of list('strategies', strategies) ?? []) this.#add(strategy);
+    for (const strategy of checkList('strategies', strategies) ?? []) this.#add(strategy);
   }
 
   /** Strategies by priority, then in the order of registration. */
@@ -175,7 +175,7 @@ export class CacheWarmer {
   async #schedule(name: string): Promise<void> {
     const strategy = this.#strategies.get(name);
     if (!strategy?.enabled || strategy.schedule === undefined || this.#schedules.has(name)) return;
-    const schedule = await scheduled(strategy, () => void this.#run(strategy));
+    const schedule = await runOnSchedule(strategy, () => void this.#run(strategy));
     // Closed, or registered again, meanwhile.
     if (this.#ended.signal.aborted || this.#strategies.get(name) !== strategy || this.#schedules.has(name))
       schedule.stop();
@@ -208,7 +208,7 @@ export class CacheWarmer {
     this.#events.emit({ type: 'started', strategy: name });
     try {
       let first = true;
-      for await (const batch of batches(await strategy.generate(signal), strategy.batchSize)) {
+      for await (const batch of batchesOf(await strategy.generate(signal), strategy.batchSize)) {
         if (!first) await delay(strategy.delaySeconds * 1000, signal);
         if (signal.aborted) break;
         first = false;
@@ -278,7 +278,7 @@ export class CacheWarmer {
   }
 }
 
-async function* batches(entries: Iterable<WarmEntry> | AsyncIterable<WarmEntry>, size: number) {
+async function* batchesOf(entries: Iterable<WarmEntry> | AsyncIterable<WarmEntry>, size: number) {
   let batch: WarmEntry[] = [];
   for await (const entry of entries) {
     batch.push(entry);

@@ -24,7 +24,7 @@ import { ClusterMonitor } from './monitor.ts';
 import { otherShardsServing } from './partial-outage.ts';
 import { Router } from './router.ts';
 import { routeOf } from './routes.ts';
-import { scanned } from './scan.ts';
+import { scanMasters } from './scan.ts';
 import { slotOf } from './slot.ts';
 import { type Shard, Topology } from './topology.ts';
 
@@ -99,7 +99,7 @@ export class ClusterConnection implements CacheConnection {
       return route.join(await Promise.all(sent));
     }
     const supervisors = await this.#supervisors();
-    const asked = route.to === 'all' ? supervisors : [ready(supervisors)];
+    const asked = route.to === 'all' ? supervisors : [readySupervisor(supervisors)];
     const replies = await Promise.all(asked.map((each) => each.request(command, args, options)));
     return route.to === 'all' ? route.join(replies) : replies[0];
   }
@@ -201,7 +201,7 @@ export class ClusterConnection implements CacheConnection {
   }
 
   async subscriber(): Promise<Link> {
-    return ready(await this.#supervisors()).subscriber();
+    return readySupervisor(await this.#supervisors()).subscriber();
   }
 
   on(listener: (event: ConnectionEvent) => void): () => void {
@@ -220,7 +220,7 @@ export class ClusterConnection implements CacheConnection {
   /** Scans all masters one after the other; the cursor contains the current one. */
   async #scan(args: readonly Argument[], options: CallOptions): Promise<unknown> {
     const supervisors = await this.#supervisors();
-    return scanned(supervisors, args, (supervisor, rest) => supervisor.request('SCAN', rest, options));
+    return scanMasters(supervisors, args, (supervisor, rest) => supervisor.request('SCAN', rest, options));
   }
 
   #refuse(command: string): void {
@@ -308,6 +308,6 @@ export class ClusterConnection implements CacheConnection {
   }
 }
 
-function ready(supervisors: readonly Supervisor[]): Supervisor {
+function readySupervisor(supervisors: readonly Supervisor[]): Supervisor {
   return (supervisors.find(({ state }) => state.kind === 'ready') ?? supervisors[0]) as Supervisor;
 }

@@ -50,7 +50,7 @@ export function parseNodes(reply: unknown, context: NodesContext): ClusterView |
     nodes.set(id, {
       id,
       names,
-      address: reachable(names, context.natMap) ?? (context.names && named ? named : ip),
+      address: mappedAddress(names, context.natMap) ?? (context.names && named ? named : ip),
       master: master === '-' ? undefined : master,
       epoch: Number(epoch),
       troubled: /\bfail\b/.test(flags),
@@ -61,7 +61,7 @@ export function parseNodes(reply: unknown, context: NodesContext): ClusterView |
   return nodes.size > 0 ? { at: context.at, nodes } : undefined;
 }
 
-function reachable(
+function mappedAddress(
   names: readonly Address[],
   natMap: Readonly<Record<string, Address>> = {},
 ): Address | undefined {

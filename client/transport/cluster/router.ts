@@ -15,7 +15,7 @@ import type { Supervisor } from '../supervisor.ts';
 import { delay, jittered, now, STALL_MS } from '../timing.ts';
 import type { ClusterMonitor } from './monitor.ts';
 import { isSplit, type Located, type Redirection, redirectionOf } from './redirection.ts';
-import { apart } from './routes.ts';
+import { splitByKey } from './routes.ts';
 import type { Shard, Topology } from './topology.ts';
 
 const RETRY_MS = 20;
@@ -85,7 +85,7 @@ export class Router {
 
   #failed(routed: RoutedCommand, shard: Shard, error: Error): void {
     const redirection = routed.options.once ? undefined : redirectionOf(error);
-    const single = redirection && isSplit(error) ? apart(routed.command, routed.args) : undefined;
+    const single = redirection && isSplit(error) ? splitByKey(routed.command, routed.args) : undefined;
     if (redirection) routed.redirected = isOnTheMove(error);
     // The shard was removed: the command was not sent, or only reads.
     if (error instanceof ClosedError && !this.#closed && !routed.options.once) this.#later(routed, undefined);
@@ -96,7 +96,7 @@ export class Router {
     else this.#later(routed, error);
   }
 
-  #apart(routed: RoutedCommand, { parts, join }: NonNullable<ReturnType<typeof apart>>): void {
+  #apart(routed: RoutedCommand, { parts, join }: NonNullable<ReturnType<typeof splitByKey>>): void {
     const { slot, command, options, startedAt, resolve, reject } = routed;
     const sent = parts.map((args) => this.send(slot, command, args, options, startedAt));
     Promise.all(sent).then((replies) => resolve(join(replies)), reject);

@@ -44,10 +44,10 @@ export function routeOf(command: string, args: readonly Argument[]): Route {
   const name = command.toUpperCase();
   if (FIRST.has(name)) return bySlot(args.slice(0, 1));
   if (SCRIPTS.has(name)) return bySlot(args.slice(2, 2 + Number(args[1])));
-  if (name === 'MGET') return gathered(args);
-  if (name === 'MSET') return split(pairs(args), first);
+  if (name === 'MGET') return routeGathered(args);
+  if (name === 'MSET') return routeBySlot(pairsOf(args), first);
   if (SUMMED.has(name))
-    return split(
+    return routeBySlot(
       args.map((key) => [key]),
       sum,
     );
@@ -64,11 +64,11 @@ function bySlot(keys: readonly Argument[]): Route {
 
 const slotOfKey = (key: Argument): number => slotOf(typeof key === 'number' ? String(key) : key);
 
-function pairs(args: readonly Argument[]): readonly (readonly Argument[])[] {
+function pairsOf(args: readonly Argument[]): readonly (readonly Argument[])[] {
   return Array.from({ length: Math.ceil(args.length / 2) }, (_, i) => args.slice(2 * i, 2 * i + 2));
 }
 
-function split(
+function routeBySlot(
   groups: readonly (readonly Argument[])[],
   join: (replies: readonly unknown[]) => unknown,
 ): Route {
@@ -86,8 +86,8 @@ function split(
 }
 
 /** MGET: values in the order of the keys. */
-function gathered(keys: readonly Argument[]): Route {
-  const route = split(
+function routeGathered(keys: readonly Argument[]): Route {
+  const route = routeBySlot(
     keys.map((key) => [key]),
     first,
   );
@@ -114,7 +114,7 @@ function gathered(keys: readonly Argument[]): Route {
  * The same with one key a command, for a slot whose keys are in two nodes at the moment: each is where it is, and only together
  * they are nowhere. undefined: one key, or a command that is one for all of its keys.
  */
-export function apart(
+export function splitByKey(
   command: string,
   args: readonly Argument[],
 ): { readonly parts: readonly (readonly Argument[])[]; readonly join: Join } | undefined {

@@ -6,7 +6,7 @@
 import { ConfigurationError } from '../../api/errors.ts';
 import type { Argument } from '../commands.ts';
 
-export async function scanned<M>(
+export async function scanMasters<M>(
   masters: readonly M[],
   [cursor = '0', ...rest]: readonly Argument[],
   scan: (master: M, args: readonly Argument[]) => Promise<unknown>,

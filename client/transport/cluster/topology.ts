@@ -112,7 +112,7 @@ export class Topology {
 
   update(views: readonly ClusterView[]): void {
     this.#views = views;
-    const owners = claimed(views);
+    const owners = claimedSlots(views);
     const masters = new Set(owners.filter((id) => id !== undefined));
     const taken = new Set<Shard>();
     for (const id of [...masters].sort((a, b) => Number(this.#leads(b)) - Number(this.#leads(a)))) {
@@ -135,7 +135,7 @@ export class Topology {
       for (const line of nodes.values()) {
         if (line.master !== undefined || this.#members.get(line.id) !== shard) continue;
         const candidate = line.slots.length > 0 || line.id === shard.masterId;
-        if (candidate && (!master || rank(line) > rank(master))) master = line;
+        if (candidate && (!master || rankOf(line) > rankOf(master))) master = line;
       }
       if (!master) return [];
       return [{ master: master.address, epoch: master.epoch, troubled: master.troubled, at, fell: false }];
@@ -156,11 +156,11 @@ export class Topology {
 }
 
 /** Order: nodes with slots first, then by epoch. */
-function rank({ slots, epoch }: NodeLine): number {
+function rankOf({ slots, epoch }: NodeLine): number {
   return (slots.length > 0 ? 1e15 : 0) + epoch;
 }
 
-function claimed(views: readonly ClusterView[]): readonly (string | undefined)[] {
+function claimedSlots(views: readonly ClusterView[]): readonly (string | undefined)[] {
   const claims = views.flatMap(({ nodes }) => [...nodes.values()].filter(({ slots }) => slots.length > 0));
   claims.sort((a, b) => a.epoch - b.epoch);
   const owners = new Array<string | undefined>(SLOTS).fill(undefined);

@@ -27,9 +27,9 @@ export function renderRedisAcl(secrets: EnvironmentSecrets, namespace: string, v
     sentinel: sentinelRules(),
     exporter: exporterRules(version),
   };
-  return file([
-    ...REDIS_USERS.map((user) => line(user, secrets.redis[user], rules[user])),
-    line(LOADER, loaderPassword(secrets), 'resetchannels -@all +function|load'),
+  return aclFile([
+    ...REDIS_USERS.map((user) => aclLine(user, secrets.redis[user], rules[user])),
+    aclLine(LOADER, loaderPassword(secrets), 'resetchannels -@all +function|load'),
   ]);
 }
 
@@ -53,7 +53,7 @@ export function renderSentinelAcl(secrets: EnvironmentSecrets, version: string):
       '&* -@all +ping +info +role +subscribe +unsubscribe +psubscribe +punsubscribe',
       '+sentinel|get-master-addr-by-name +sentinel|master +sentinel|masters +sentinel|replicas +sentinel|slaves',
       '+sentinel|sentinels +sentinel|ckquorum +client|setname +client|id',
-      since(version, '7.2', '+client|setinfo'),
+      onlySince(version, '7.2', '+client|setinfo'),
     ]),
     peer: joinRules([
       // Commands that sentinel.c sends to other sentinels: links, votes, hello messages.
@@ -63,11 +63,11 @@ export function renderSentinelAcl(secrets: EnvironmentSecrets, version: string):
   const exporter = joinRules([
     'resetchannels -@all +ping +info +sentinel|masters +sentinel|replicas +sentinel|slaves +sentinel|sentinels',
     '+sentinel|ckquorum +client|setname',
-    since(version, '7.2', '+client|setinfo'),
+    onlySince(version, '7.2', '+client|setinfo'),
   ]);
-  return file([
-    ...SENTINEL_USERS.map((user) => line(user, secrets.sentinel[user], rules[user])),
-    line('exporter', secrets.redis.exporter, exporter),
+  return aclFile([
+    ...SENTINEL_USERS.map((user) => aclLine(user, secrets.sentinel[user], rules[user])),
+    aclLine('exporter', secrets.redis.exporter, exporter),
   ]);
 }
 
@@ -81,11 +81,11 @@ function appRules(namespace: string, version: string): string {
     `~* resetchannels &${namespace}:* &__redis__:invalidate`,
     '-@all +@read +@write +@transaction +@pubsub -@dangerous -@scripting +fcall +fcall_ro',
     '+ping +echo +info +role +select +wait',
-    since(version, '7.2', '+waitaof'),
+    onlySince(version, '7.2', '+waitaof'),
     // Cluster commands: slot owners, a key that is being migrated, reads from a replica.
     '+cluster|slots +cluster|shards +cluster|nodes +cluster|info +cluster|myid +asking +readonly +readwrite',
     '+client|id +client|info +client|getname +client|setname +client|tracking +client|trackinginfo +client|caching',
-    since(version, '7.2', '+client|setinfo +client|no-touch'),
+    onlySince(version, '7.2', '+client|setinfo +client|no-touch'),
   ]);
 }
 
@@ -102,11 +102,11 @@ function exporterRules(version: string): string {
   return joinRules([
     'resetchannels -@all +ping +info +dbsize +select +slowlog|get +slowlog|len +latency|latest +latency|histogram',
     '+client|setname +cluster|info +cluster|nodes',
-    since(version, '7.2', '+client|setinfo'),
+    onlySince(version, '7.2', '+client|setinfo'),
   ]);
 }
 
-function since(version: string, wanted: string, rules: string): string {
+function onlySince(version: string, wanted: string, rules: string): string {
   return atLeast(version, wanted) ? rules : '';
 }
 
@@ -124,7 +124,7 @@ export function acceptsPassword(aclText: string, user: string, password: Secret)
     );
 }
 
-function line(user: string, password: Secret, rules: string): string {
+function aclLine(user: string, password: Secret, rules: string): string {
   return `user ${user} on #${hashOf(password)} ${rules}`;
 }
 
@@ -133,6 +133,6 @@ function hashOf(password: Secret): string {
 }
 
 /** Writes no comments: Redis refuses an ACL file with any line that is not a user. */
-function file(users: readonly string[]): string {
+function aclFile(users: readonly string[]): string {
   return `${[DEFAULT_USER, ...users, HEALTH_USER].join('\n')}\n`;
 }

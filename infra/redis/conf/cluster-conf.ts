@@ -13,7 +13,7 @@ export function clusterSettings(
   self: Address,
 ): readonly Change[] {
   if (node.shard === undefined) return [];
-  return [...membership(environment, self), ...behaviour(environment)];
+  return [...membershipChanges(environment, self), ...behaviourChanges(environment)];
 }
 
 const set = (name: string, value: string | number, reason: string): Change => ({
@@ -23,7 +23,7 @@ const set = (name: string, value: string | number, reason: string): Change => ({
 });
 
 /** Identity of the node towards other nodes and clients. */
-function membership(environment: EnvironmentConfig, self: Address): readonly Change[] {
+function membershipChanges(environment: EnvironmentConfig, self: Address): readonly Change[] {
   const bus = busAddress(environment, self);
   const { tls } = environment.security;
   return [
@@ -53,7 +53,7 @@ function membership(environment: EnvironmentConfig, self: Address): readonly Cha
 }
 
 /** Behaviour of the node when others are unreachable. */
-function behaviour({ cluster }: EnvironmentConfig): readonly Change[] {
+function behaviourChanges({ cluster }: EnvironmentConfig): readonly Change[] {
   return [
     set(
       'cluster-node-timeout',

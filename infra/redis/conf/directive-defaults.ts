@@ -92,7 +92,7 @@ const VALKEY_ONE_WORD = splitWords(`
   tls-auto-reload-interval=0
 `);
 
-function table(empty: readonly string[], oneWord: readonly string[]): (readonly [string, string])[] {
+function defaultsTable(empty: readonly string[], oneWord: readonly string[]): (readonly [string, string])[] {
   return [
     ...empty.map((name) => [name, ''] as const),
     ...oneWord.map((pair) => {
@@ -103,7 +103,7 @@ function table(empty: readonly string[], oneWord: readonly string[]): (readonly 
 }
 
 const REDIS = new Map<string, string>([
-  ...table(EMPTY, ONE_WORD),
+  ...defaultsTable(EMPTY, ONE_WORD),
   ...YES.map((name) => [name, 'yes'] as const),
   ...NO.map((name) => [name, 'no'] as const),
   ...Object.entries(SEVERAL_WORDS),
@@ -112,5 +112,5 @@ const REDIS = new Map<string, string>([
 /** By directive, in the form in which CONFIG GET reports it. */
 export const DIRECTIVE_DEFAULTS: Readonly<Record<ServerFamily, ReadonlyMap<string, string>>> = {
   redis: REDIS,
-  valkey: new Map([...REDIS, ...table(VALKEY_EMPTY, VALKEY_ONE_WORD)]),
+  valkey: new Map([...REDIS, ...defaultsTable(VALKEY_EMPTY, VALKEY_ONE_WORD)]),
 };

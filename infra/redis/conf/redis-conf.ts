@@ -58,13 +58,13 @@ export function renderRedisConf(input: RedisConfInput): Rendered {
   assertCapable(input.facts, { environment: environment.name, tls: environment.security.tls });
   const deviations: string[] = [];
   const changes = [
-    ...settings(environment),
-    ...threads(input, deviations),
-    ...defragmentation(input, deviations),
-    ...extras(input, deviations),
+    ...settingChanges(environment),
+    ...threadChanges(input, deviations),
+    ...defragmentationChanges(input, deviations),
+    ...extraChanges(input, deviations),
     ...nodeSettings(input),
     ...clusterSettings(input.topology.environment, input.node, addressOf(input.placement, input.node.id)),
-    ...listener(addressOf(input.placement, input.node.id), input.bindSource, input.paths.tls),
+    ...listenerChanges(addressOf(input.placement, input.node.id), input.bindSource, input.paths.tls),
   ];
   return {
     text: overrideDirectives(input.base, changes, `Of ${input.node.id} in ${environment.name}`),
@@ -72,7 +72,7 @@ export function renderRedisConf(input: RedisConfInput): Rendered {
   };
 }
 
-function settings({ redis }: EnvironmentConfig): readonly Change[] {
+function settingChanges({ redis }: EnvironmentConfig): readonly Change[] {
   const set = (name: string, ...args: (string | number)[]): Change => ({ name, args });
   return [
     set('maxmemory', formatBytes(redis.maxmemory)),
@@ -90,7 +90,7 @@ function settings({ redis }: EnvironmentConfig): readonly Change[] {
 /** redis.conf: "enabling it only in machines that have at least 4 or more cores, leaving at least one spare core". */
 const CORES_FOR_IO_THREADS = 4;
 
-function threads({ topology, cores }: RedisConfInput, deviations: string[]): readonly Change[] {
+function threadChanges({ topology, cores }: RedisConfInput, deviations: string[]): readonly Change[] {
   const asked = topology.environment.redis.ioThreads;
   const given = cores < CORES_FOR_IO_THREADS ? 1 : Math.min(asked, cores - 1);
   if (given < asked)
@@ -98,7 +98,10 @@ function threads({ topology, cores }: RedisConfInput, deviations: string[]): rea
   return [{ name: 'io-threads', args: [given] }];
 }
 
-function defragmentation({ topology, facts }: RedisConfInput, deviations: string[]): readonly Change[] {
+function defragmentationChanges(
+  { topology, facts }: RedisConfInput,
+  deviations: string[],
+): readonly Change[] {
   if (!topology.environment.redis.activedefrag) return [{ name: 'activedefrag', args: ['no'] }];
   if (facts.activedefrag) return [{ name: 'activedefrag', args: ['yes'] }];
   deviations.push(
@@ -107,7 +110,7 @@ function defragmentation({ topology, facts }: RedisConfInput, deviations: string
   return [{ name: 'activedefrag', leaveOut: 'this binary was built with the system allocator' }];
 }
 
-function extras({ topology, facts }: RedisConfInput, deviations: string[]): readonly Change[] {
+function extraChanges({ topology, facts }: RedisConfInput, deviations: string[]): readonly Change[] {
   return Object.entries(topology.environment.redis.extra).flatMap(([name, value]): Change[] => {
     const where = describeServersWith(name);
     if (where !== undefined && !hasDirective(name, serverOf(facts))) {
@@ -135,7 +138,11 @@ function nodeSettings(input: RedisConfInput): readonly Change[] {
 }
 
 /** Ports of the process: the plain port, or only the TLS port. The same for Redis nodes and sentinels. */
-export function listener(self: Address, bindSource: boolean, tls: TlsPaths | undefined): readonly Change[] {
+export function listenerChanges(
+  self: Address,
+  bindSource: boolean,
+  tls: TlsPaths | undefined,
+): readonly Change[] {
   const address: Change[] = [
     { name: 'bind', args: [self.host] },
     ...(bindSource ? [{ name: 'bind-source-addr', args: [self.host] }] : []),

@@ -7,7 +7,7 @@
 import type { EnvironmentSecrets } from '../../../config/secrets.ts';
 import type { Address, Placement, SentinelNode, Topology } from '../../topology.ts';
 import { assertCapable, type BinaryFacts } from '../server-capabilities.ts';
-import { addressOf, listener, type Rendered, type TlsPaths } from './redis-conf.ts';
+import { addressOf, listenerChanges, type Rendered, type TlsPaths } from './redis-conf.ts';
 import { type Change, overrideDirectives } from './text.ts';
 
 export interface SentinelConfInput {
@@ -47,7 +47,7 @@ export function renderSentinelConf(input: SentinelConfInput): Rendered {
     { name: 'pidfile', args: [paths.pidfile] },
     { name: 'logfile', args: [paths.logfile ?? ''] },
     { name: 'aclfile', args: [paths.aclfile] },
-    ...listener(self, input.bindSource ?? false, paths.tls),
+    ...listenerChanges(self, input.bindSource ?? false, paths.tls),
     ofMaster('monitor', master.host, master.port, quorum),
     ofMaster('down-after-milliseconds', downAfterMs),
     ofMaster('parallel-syncs', parallelSyncs),

@@ -208,10 +208,10 @@ export function overrideDirectives(base: string, changes: readonly Change[], hea
     .filter((change) => 'args' in change);
   const section =
     added.length === 0 ? [] : ['', `# -- ${heading} ${'-'.repeat(Math.max(0, 114 - heading.length))}`, ''];
-  return `${[...kept, ...section, ...added.flatMap(explained)].join('\n')}\n`;
+  return `${[...kept, ...section, ...added.flatMap(explainChange)].join('\n')}\n`;
 }
 
-function explained(change: Change): readonly string[] {
+function explainChange(change: Change): readonly string[] {
   const reason = 'reason' in change && change.reason !== undefined ? [`# ${change.reason}`] : [];
   return [...reason, lineOf(change)];
 }

@@ -35,7 +35,7 @@ export async function resolvePackages(roots: readonly string[]): Promise<readonl
     (f) => `--no-${f}`,
   );
   const tree = await apt('apt-cache', ['depends', '--recurse', ...flags, ...roots]);
-  const names = [...closure(parseDependencies(tree), roots)].sort();
+  const names = [...dependencyClosure(parseDependencies(tree), roots)].sort();
   const policy = await apt('apt-cache', ['policy', ...names]);
   const versions = new Map(
     [...policy.matchAll(/^(\S+):\n(?: {2}.*\n)*? {2}Candidate: (\S+)$/gm)].map((m) => [m[1], m[2]]),
@@ -92,7 +92,10 @@ export function parseDependencies(text: string): ReadonlyMap<string, readonly st
   return graph;
 }
 
-function closure(graph: ReadonlyMap<string, readonly string[]>, roots: readonly string[]): Set<string> {
+function dependencyClosure(
+  graph: ReadonlyMap<string, readonly string[]>,
+  roots: readonly string[],
+): Set<string> {
   const seen = new Set<string>();
   const queue = [...roots];
   for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
@@ -133,12 +136,12 @@ export async function importRootImage(image: RootImage, signal?: AbortSignal): P
     }
     const wanted = image.packages.map(({ name, version }) => `${name}=${version}`);
     await apt('apt-get', ['download', '-qq', ...wanted], debs);
-    await shell(UNPACK, [root], debs, signal);
+    await runShell(UNPACK, [root], debs, signal);
     await writeFile(join(root, 'etc/passwd'), PASSWD);
     await writeFile(join(root, 'etc/group'), GROUP);
     await image.furnish?.(root);
     const changes = (image.changes ?? []).flatMap((change) => ['--change', change]);
-    await shell(IMPORT, [root, image.tag, ...changes], work, signal);
+    await runShell(IMPORT, [root, image.tag, ...changes], work, signal);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -159,7 +162,7 @@ shift 2
 tar -C "$root" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf rootfs.tar .
 docker import "$@" rootfs.tar "$tag"`;
 
-async function shell(
+async function runShell(
   script: string,
   args: readonly string[],
   cwd: string,

@@ -24,11 +24,11 @@ export const RENEW_DAYS = 30;
 const tlsDir = (stateDir: string, name: string): string => join(environmentDir(stateDir, name), 'tls');
 
 /** Certificates for a deploy. @throws KitError where the given certificates cannot serve this environment */
-export async function certificates(plan: DockerPlan, stateDir: string): Promise<TlsTexts> {
+export async function provideCertificates(plan: DockerPlan, stateDir: string): Promise<TlsTexts> {
   const { name } = plan.environment;
   const dir = tlsDir(stateDir, name);
-  let texts = current(plan, stateDir);
-  if (texts === undefined || renewal(plan, stateDir) !== undefined) {
+  let texts = currentCertificates(plan, stateDir);
+  if (texts === undefined || renewalDue(plan, stateDir) !== undefined) {
     const fresh = await makeCertificates({ addresses: certified(plan), environment: name });
     texts = { ca: fresh.ca, cert: fresh.cert, key: fresh.key.reveal() };
     const kept: Kept = { addresses: certified(plan), notAfter: fresh.notAfter.toISOString(), ...texts };
@@ -45,7 +45,7 @@ export async function certificates(plan: DockerPlan, stateDir: string): Promise<
  *
  * @throws KitError where the given certificates cannot serve this environment
  */
-export function current(plan: DockerPlan, stateDir: string): TlsTexts | undefined {
+export function currentCertificates(plan: DockerPlan, stateDir: string): TlsTexts | undefined {
   const { name, security } = plan.environment;
   if (security.certificates !== undefined) {
     const addresses = certified(plan).filter((address) => isIP(address) !== 0);
@@ -57,7 +57,7 @@ export function current(plan: DockerPlan, stateDir: string): TlsTexts | undefine
 }
 
 /** Expiry date of the generated certificates, where the next deploy renews them. */
-export function renewal({ environment }: DockerPlan, stateDir: string): string | undefined {
+export function renewalDue({ environment }: DockerPlan, stateDir: string): string | undefined {
   const { tls, certificates: given } = environment.security;
   const kept = tls && given === undefined ? readMade(stateDir, environment.name) : undefined;
   const late = kept !== undefined && Date.parse(kept.notAfter) - Date.now() <= RENEW_DAYS * DAY_MS;

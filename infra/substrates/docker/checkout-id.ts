@@ -112,7 +112,7 @@ interface Kept extends Owner {
 const ownerFile = (stateDir: string): string => join(stateDir, 'docker', 'owner.json');
 
 function storedOwner(stateDir: string): Owner | undefined {
-  const kept = read(ownerFile(stateDir));
+  const kept = readId(ownerFile(stateDir));
   if (kept === undefined) return undefined;
   const here = realpathSync(stateDir);
   if (kept.stateDir === here && kept.host === hostname()) return kept;
@@ -122,12 +122,12 @@ function storedOwner(stateDir: string): Owner | undefined {
 
 /** Whether the directory in the file still exists with the same file, and is not this directory under another path. */
 function isAnother(kept: Kept, here: string): boolean {
-  if (kept.stateDir === here || read(ownerFile(kept.stateDir))?.id !== kept.id) return false;
+  if (kept.stateDir === here || readId(ownerFile(kept.stateDir))?.id !== kept.id) return false;
   const [one, other] = [statSync(kept.stateDir), statSync(here)];
   return one.ino !== other.ino || one.dev !== other.dev;
 }
 
-function read(file: string): Kept | undefined {
+function readId(file: string): Kept | undefined {
   if (!existsSync(file)) return undefined;
   try {
     const kept: Partial<Kept> = JSON.parse(readFileSync(file, 'utf8'));
@@ -171,7 +171,7 @@ function createOwner(stateDir: string): Owner {
     linkSync(draft, file);
     return made;
   } catch (error) {
-    const other = (error as NodeJS.ErrnoException).code === 'EEXIST' ? read(file) : undefined;
+    const other = (error as NodeJS.ErrnoException).code === 'EEXIST' ? readId(file) : undefined;
     if (other === undefined) throw error;
     return other;
   } finally {

@@ -123,16 +123,16 @@ type Kind = 'network' | 'volume';
  */
 async function removeUnused(state: State): Promise<boolean> {
   const removed = await Promise.all([
-    remove('network', engineResourcesIn(state, 'docker_network'), []),
+    removeResources('network', engineResourcesIn(state, 'docker_network'), []),
     // A missing volume is not a failure; a missing network is one.
-    remove('volume', engineResourcesIn(state, 'docker_volume'), ['--force']),
+    removeResources('volume', engineResourcesIn(state, 'docker_volume'), ['--force']),
   ]);
   if (removed.every((done) => done)) return true;
   await requireUnused(state);
   return false;
 }
 
-async function remove(
+async function removeResources(
   kind: Kind,
   known: readonly EngineResource[],
   force: readonly string[],

@@ -4,7 +4,7 @@ import { KitError } from '../../../config/errors.ts';
 import { certificateChecks } from '../../certificates/expiry.ts';
 import { findProgram } from '../../host/process.ts';
 import type { DoctorCheck } from '../doctor.ts';
-import { engineVersion, imageExists, labelled, tryDocker } from './engine.ts';
+import { engineVersion, imageExists, listLabelled, tryDocker } from './engine.ts';
 import { chooseImages, type ImageChoice, type ImageSet, ORIGINS } from './images.ts';
 import { LABEL } from './plan.ts';
 import { findPlugin } from './plugin.ts';
@@ -117,7 +117,7 @@ async function askRegistry(reference: string): Promise<string | undefined> {
 }
 
 async function containersCheck(): Promise<DoctorCheck> {
-  const names = await labelled('container', LABEL.environment);
+  const names = await listLabelled('container', LABEL.environment);
   return ok('containers', names.length === 0 ? 'no container of the kit' : `of the kit: ${names.join(', ')}`);
 }
 

@@ -7,8 +7,8 @@
  * docker inspect, ls, diff ──────┴▶ findings, each with the effect of the next apply. Read-only.
  */
 
-import { RENEW_DAYS, renewal } from './certificates.ts';
-import { type ContainerFacts, docker, inspectContainers, labelled, tryDocker } from './engine.ts';
+import { RENEW_DAYS, renewalDue } from './certificates.ts';
+import { type ContainerFacts, docker, inspectContainers, listLabelled, tryDocker } from './engine.ts';
 import { chooseImages } from './images.ts';
 import { foreignError, readOwnership } from './ownership.ts';
 import {
@@ -61,11 +61,11 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
   const { hashes, sums, archiveSha256 } = renderHashes(plan, chooseImages(stateDir).facts, stateDir);
   const [found, labels, images, networks, volumes, containers, files] = await Promise.all([
     inspectContainers([...services, plan.init, plan.ready].map(({ container }) => container)),
-    labelled('container', label),
+    listLabelled('container', label),
     expectedImages(stateDir),
-    existing('network', [plan.networks.data.name, plan.networks.publish.name]),
-    existing('volume', volumesOf(plan)),
-    named(plan),
+    missingNames('network', [plan.networks.data.name, plan.networks.publish.name]),
+    missingNames('volume', volumesOf(plan)),
+    containersWithPrefix(plan),
     configurationFiles(plan, sums),
   ]);
   const isRefilled = deployedArchive(state) !== archiveSha256;
@@ -272,14 +272,17 @@ async function expectedImages(stateDir: string): Promise<Readonly<Record<string,
 }
 
 /** Returns the names that the engine does not have. */
-async function existing(kind: 'network' | 'volume', names: readonly string[]): Promise<readonly string[]> {
+async function missingNames(
+  kind: 'network' | 'volume',
+  names: readonly string[],
+): Promise<readonly string[]> {
   const text = await docker([kind, 'ls', '--format', '{{.Name}}']);
   const have = new Set(text.split('\n'));
   return names.filter((name) => !have.has(name));
 }
 
 /** Names of the containers that have the environment's name, with or without labels. */
-async function named(plan: DockerPlan): Promise<readonly string[]> {
+async function containersWithPrefix(plan: DockerPlan): Promise<readonly string[]> {
   const prefix = plan.init.container.slice(0, -'init'.length);
   const text = await docker([
     'container',
@@ -341,7 +344,7 @@ const tooMany = (name: string): DriftFinding => ({
 
 /** Expiring certificates: the engine is still correct, but the next apply would replace them. */
 function certificateRow(plan: DockerPlan, stateDir: string): readonly DriftFinding[] {
-  const end = renewal(plan, stateDir);
+  const end = renewalDue(plan, stateDir);
   if (end === undefined) return [];
   return [
     {

@@ -96,7 +96,7 @@ export async function inspectContainers(
 }
 
 /** Returns the names of the resources with a label. */
-export async function labelled(
+export async function listLabelled(
   kind: 'container' | 'volume' | 'network',
   label: string,
 ): Promise<readonly string[]> {

@@ -66,14 +66,14 @@ export async function partitionNodes(
   const group = plan.nodes.filter(({ id }) => nodeIds.includes(id));
   const others = plan.nodes.filter(({ id }) => !nodeIds.includes(id)).map(({ address }) => address.host);
   const each = (verb: 'add' | 'del') =>
-    Promise.all(group.map((node) => routes(node, others, verb, helperImage)));
+    Promise.all(group.map((node) => changeRoutes(node, others, verb, helperImage)));
   await each('add');
   return async () => {
     await each('del');
   };
 }
 
-async function routes(
+async function changeRoutes(
   node: PlannedNode,
   others: readonly string[],
   verb: 'add' | 'del',

@@ -26,13 +26,13 @@ export interface LockReport {
 /** @throws KitError `IMAGES_NOT_RESOLVED`, `IMAGE_TAG_MOVED`; the lock is unchanged then */
 export async function lockImages(options: LockOptions = {}): Promise<LockReport> {
   const { imageRegistry, imagesLock } = dockerSettings();
-  const before = usable(imagesLock);
+  const before = readUsable(imagesLock);
   const digests = new Map<ImageRole, string>();
   const failed: string[] = [];
   for (const role of IMAGE_ROLES) {
     const reference = taggedReference(role, imageRegistry);
     options.progress?.(`image ${reference}`);
-    const found = await resolve(reference, options.signal);
+    const found = await resolveImage(reference, options.signal);
     if ('digest' in found) digests.set(role, found.digest);
     else failed.push(`${reference}: NOT resolved: ${found.why}`);
   }
@@ -46,7 +46,7 @@ export async function lockImages(options: LockOptions = {}): Promise<LockReport>
 }
 
 /** Returns the current lock; undefined if it is invalid, so that a new lock replaces it. */
-function usable(path: string): ImagesLock | undefined {
+function readUsable(path: string): ImagesLock | undefined {
   try {
     return readImagesLock(path);
   } catch (error) {
@@ -55,7 +55,7 @@ function usable(path: string): ImagesLock | undefined {
   }
 }
 
-async function resolve(
+async function resolveImage(
   reference: string,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly digest: string } | { readonly why: string }> {

@@ -19,7 +19,7 @@ import { functionLibrary, LIBRARY_FILE } from '../../redis/functions.ts';
 import type { TopologyNode } from '../../topology.ts';
 import type { RenderedNode } from '../environment.ts';
 import { tarOf } from './archive.ts';
-import { certificates, current, type TlsTexts } from './certificates.ts';
+import { currentCertificates, provideCertificates, type TlsTexts } from './certificates.ts';
 import { drawValues, type EnvironmentValues, readValues } from './generated-values.ts';
 import { commanderTexts, exporterTexts } from './observability-files.ts';
 import { bootstrapOf, type DockerPlan, type PlannedNode, TLS_PATHS } from './plan.ts';
@@ -51,7 +51,7 @@ export async function renderFiles(
   facts: BinaryFacts,
   stateDir: string,
 ): Promise<RenderedFiles> {
-  const tls = plan.environment.security.tls ? await certificates(plan, stateDir) : undefined;
+  const tls = plan.environment.security.tls ? await provideCertificates(plan, stateDir) : undefined;
   const values = drawValues(stateDir, plan.environment.name);
   const { texts, deviations } = renderTexts(plan, { facts, tls, values });
   const dir = environmentDir(stateDir, plan.environment.name);
@@ -83,7 +83,7 @@ export function renderHashes(
   readonly sums: ReadonlyMap<string, ReadonlyMap<string, string>>;
   readonly archiveSha256: string;
 } {
-  const tls = plan.environment.security.tls ? (current(plan, stateDir) ?? UNMADE) : undefined;
+  const tls = plan.environment.security.tls ? (currentCertificates(plan, stateDir) ?? UNMADE) : undefined;
   const values = readValues(stateDir, plan.environment.name, secrets);
   const { texts, deviations } = renderTexts(plan, { facts, tls, values });
   const sums = [...texts].map(
@@ -100,7 +100,7 @@ export function renderNodes(
   facts: BinaryFacts,
   stateDir: string,
 ): ReadonlyMap<string, RenderedNode> {
-  const tls = plan.environment.security.tls ? (current(plan, stateDir) ?? UNMADE) : undefined;
+  const tls = plan.environment.security.tls ? (currentCertificates(plan, stateDir) ?? UNMADE) : undefined;
   const input = { facts, tls, values: readValues(stateDir, plan.environment.name) };
   return new Map(
     plan.nodes.map((planned) => {
@@ -249,7 +249,7 @@ function nodeEnv(plan: DockerPlan, node: PlannedNode | undefined, tls: TlsTexts 
     NODES: plan.topology.redis.length,
     FIRST_SLOT: shard?.slots[0] ?? '',
     FOLLOWERS: list('redis')
-      .filter((other) => follows(other, id))
+      .filter((other) => isReplicaOf(other, id))
       .map(text)
       .join(' '),
     WAIT_HALF_SECONDS: Math.ceil(waitMs / 500),
@@ -261,7 +261,7 @@ function nodeEnv(plan: DockerPlan, node: PlannedNode | undefined, tls: TlsTexts 
 }
 
 /** Returns whether a node is a replica of the given one at the first start of a cluster. */
-function follows({ node }: PlannedNode, id: string): boolean {
+function isReplicaOf({ node }: PlannedNode, id: string): boolean {
   return node.role === 'redis' && node.id !== id && node.shard?.master === id;
 }
 

@@ -105,7 +105,7 @@ export async function replaceContainer(
     });
   }
   await synthesise(environment, options);
-  const cwd = await initialised(environment, options);
+  const cwd = await ensureInitialised(environment, options);
   const args = ['apply', `-replace=${address}`, '-auto-approve', '-input=false', '-no-color'];
   const record = await runTerraform(args, cwd, options);
   if (record.exitCode !== 0)
@@ -118,7 +118,7 @@ export async function terraformPlan(
   options: TerraformOptions,
 ): Promise<{ readonly changes: boolean; readonly steps: readonly { action: string; address: string }[] }> {
   await synthesise(environment, options);
-  const cwd = await initialised(environment, options);
+  const cwd = await ensureInitialised(environment, options);
   const args = ['plan', '-detailed-exitcode', '-input=false', '-lock=false', '-no-color', '-json'];
   const record = await runTerraform(args, cwd, options);
   if (record.exitCode !== 0 && record.exitCode !== 2)
@@ -143,14 +143,14 @@ export async function requireUnlocked(
   options: TerraformOptions,
 ): Promise<void> {
   await synthesise(environment, options);
-  const cwd = await initialised(environment, options);
+  const cwd = await ensureInitialised(environment, options);
   const file = stateFile(environment, options.stateDir);
   const args = ['console', ...(file === undefined ? [] : [`-state=${file}`])];
   requireSuccess(await runTerraform(args, cwd, { ...options, input: '1\n' }), environment);
 }
 
 /** Returns the stack's folder, with the plugin initialised. */
-async function initialised(environment: EnvironmentConfig, options: TerraformOptions): Promise<string> {
+async function ensureInitialised(environment: EnvironmentConfig, options: TerraformOptions): Promise<string> {
   const cwd = stackDir(options.stateDir, environment.name);
   if (!existsSync(join(cwd, '.terraform'))) {
     requireSuccess(await runTerraform(['init', '-input=false', '-no-color'], cwd, options), environment);

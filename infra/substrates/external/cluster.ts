@@ -38,7 +38,7 @@ async function readMasters(target: AttachTarget, address: Address): Promise<read
   const text = await redis.call('CLUSTER', 'NODES').then(String, (error: Error) => error);
   const isNode = text instanceof Error && (await modeOf(redis)) === 'cluster';
   redis.disconnect();
-  if (text instanceof Error) throw refusal(text, address, isNode);
+  if (text instanceof Error) throw refusalOf(text, address, isNode);
   const masters = parseClusterNodes(text)
     .filter(({ flags, slots }) => flags.includes('master') && slots.length > 0)
     .map((line) => {
@@ -78,7 +78,7 @@ async function modeOf(redis: Redis): Promise<string | undefined> {
   return fields[fields.indexOf('mode') + 1];
 }
 
-function refusal({ message }: Error, { host, port }: Address, isNode: boolean): KitError {
+function refusalOf({ message }: Error, { host, port }: Address, isNode: boolean): KitError {
   const where = `${host}:${port}`;
   if (isNode && lacksCommand(message)) {
     return new KitError('the server has no command CLUSTER', {

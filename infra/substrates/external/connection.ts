@@ -46,7 +46,7 @@ export async function connectTo(target: AttachTarget, address: Address, as: Logi
     return redis;
   } catch (error) {
     redis.disconnect();
-    throw explained(failure ?? (error as Error), address, target.tls !== undefined, as);
+    throw explainError(failure ?? (error as Error), address, target.tls !== undefined, as);
   } finally {
     clearTimeout(timer);
   }
@@ -107,7 +107,7 @@ const MISTAKES: readonly Mistake[] = [
   },
 ];
 
-function explained(error: Error, { host, port }: Address, isTls: boolean, login: Login): KitError {
+function explainError(error: Error, { host, port }: Address, isTls: boolean, login: Login): KitError {
   const where = `${host}:${port}`;
   const mistake = MISTAKES.find(({ sign }) => sign.test(error.message));
   if (mistake !== undefined) {

@@ -30,7 +30,7 @@ export function renderRedis(
   replicaOf: Address | undefined,
 ): Rendered {
   return renderRedisConf({
-    ...common(context, node),
+    ...commonContext(context, node),
     node,
     base: readBase('redis-production.conf'),
     cores: availableParallelism(),
@@ -41,7 +41,7 @@ export function renderRedis(
 
 export function renderSentinel(context: LocalContext, node: SentinelNode, master: Address): Rendered {
   return renderSentinelConf({
-    ...common(context, node),
+    ...commonContext(context, node),
     node,
     base: readBase('sentinel.conf'),
     master,
@@ -71,7 +71,7 @@ export function renderAll(context: LocalContext): ReadonlyMap<string, RenderedNo
   );
 }
 
-function common(context: LocalContext, node: TopologyNode) {
+function commonContext(context: LocalContext, node: TopologyNode) {
   const { topology, placement, secrets, binary, tls } = context;
   const files = nodeFiles(context, node.id);
   return {

@@ -13,7 +13,7 @@ import {
 } from '@opentelemetry/sdk-trace-base';
 import { Counter, Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { exposition, labelsOf } from '../../../client/cache/exposition.ts';
+import { labelsOf, renderExposition } from '../../../client/cache/exposition.ts';
 import { type LogRecord, logEvents } from '../../../client/extras/log.ts';
 import { collectMetrics, registerMetrics } from '../../../client/extras/metrics/index.ts';
 import { SharedStatistics } from '../../../client/extras/shared-statistics.ts';
@@ -140,8 +140,8 @@ describe('metrics', () => {
     const odd = 'a"b\\c\nd';
     expect(labelsOf({ odd })).toBe('odd="a\\"b\\\\c\\nd"');
     const family = { name: 'x', type: 'gauge', help: 'X.' } as const;
-    expect(exposition([{ ...family, samples: [] }])).toBe('');
-    expect(exposition([{ ...family, samples: [{ labels: '', value: 1 }] }])).toBe(
+    expect(renderExposition([{ ...family, samples: [] }])).toBe('');
+    expect(renderExposition([{ ...family, samples: [{ labels: '', value: 1 }] }])).toBe(
       '# HELP x X.\n# TYPE x gauge\nx 1\n',
     );
   });

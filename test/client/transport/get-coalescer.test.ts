@@ -9,7 +9,7 @@ import { CommandError, TimeoutError } from '../../../client/index.ts';
 import { resolveConnection } from '../../../client/options/connection-options.ts';
 import type { CacheConnection } from '../../../client/transport/cache-connection.ts';
 import { openConnection } from '../../../client/transport/index.ts';
-import { encode } from '../../../client/transport/wire.ts';
+import { encodeCommand } from '../../../client/transport/wire.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
@@ -151,8 +151,8 @@ describe('replies of one connection', () => {
 
 describe('a command on the wire', () => {
   it('has the length of its arguments in bytes', () => {
-    expect(encode('SET', ['ü', 12])).toBe('*3\r\n$3\r\nSET\r\n$2\r\nü\r\n$2\r\n12\r\n');
-    const mixed = encode('SET', ['k', Buffer.from([255, 0]), 'PX', 9, Buffer.alloc(0)]);
+    expect(encodeCommand('SET', ['ü', 12])).toBe('*3\r\n$3\r\nSET\r\n$2\r\nü\r\n$2\r\n12\r\n');
+    const mixed = encodeCommand('SET', ['k', Buffer.from([255, 0]), 'PX', 9, Buffer.alloc(0)]);
     expect(mixed).toEqual(
       Buffer.concat([
         Buffer.from('*6\r\n$3\r\nSET\r\n$1\r\nk\r\n$2\r\n'),

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Progress } from '../../../client/transport/progress.ts';
 import { Silence } from '../../../client/transport/silence.ts';
 import { Stalls } from '../../../client/transport/stalls.ts';
-import { within } from '../../../client/transport/timing.ts';
+import { withTimeout } from '../../../client/transport/timing.ts';
 
 const now = (): number => performance.now();
 const pass = (ms: number): void => void vi.advanceTimersByTime(ms);
@@ -173,7 +173,7 @@ it('a stall is the delay of a tick beyond one interval', () => {
 
 describe('a bounded wait', () => {
   it('names the awaited condition on timeout', async () => {
-    const waiting = expect(within(new Promise(() => {}), 100, 'ROLE')).rejects.toThrowError(
+    const waiting = expect(withTimeout(new Promise(() => {}), 100, 'ROLE')).rejects.toThrowError(
       'ROLE: nothing within 100 ms',
     );
     await vi.advanceTimersByTimeAsync(100);
@@ -187,7 +187,7 @@ describe('a bounded wait', () => {
       while (now() < end);
     };
     const { promise, resolve } = Promise.withResolvers<string>();
-    const waiting = within(promise, 50, 'an answer');
+    const waiting = withTimeout(promise, 50, 'an answer');
     stand(150);
     // Like an answer that is in the socket, or in flight.
     setTimeout(resolve, 10, 'there');

@@ -55,10 +55,10 @@ const NODE_NAME_FORBIDDEN = /[!#$%&()*+:;<>?@[\]^{|}~]/;
 const ADDRESS_FORBIDDEN = /[ !"#$%&'()*+,;<=>?@[\\\]^{|}~]/;
 
 export const nodeName: Check = ([text = ''], server) => {
-  if (valkeyFrom(server, '9.1')) return forbidden(text, isForbiddenInAddress);
+  if (valkeyFrom(server, '9.1')) return findForbidden(text, isForbiddenInAddress);
   const isForbidden = (character: string) =>
     NODE_NAME_FORBIDDEN.test(character) && !(character === ':' && valkeyFrom(server, '8.0'));
-  return forbidden(text, isForbidden);
+  return findForbidden(text, isForbidden);
 };
 
 function isForbiddenInAddress(character: string): boolean {
@@ -74,10 +74,10 @@ export const announcedAddress: Check = ([text = ''], server) => {
   if (byteLength(text) > ADDRESS_MAX_BYTES) {
     return problem(shorten(text), `an address of up to ${ADDRESS_MAX_BYTES} bytes`);
   }
-  return forbidden(text, isForbiddenInAddress);
+  return findForbidden(text, isForbiddenInAddress);
 };
 
-function forbidden(text: string, isForbidden: (character: string) => boolean) {
+function findForbidden(text: string, isForbidden: (character: string) => boolean) {
   const character = [...text].find(isForbidden);
   return character === undefined
     ? undefined

@@ -62,14 +62,14 @@ function openOnMachine(conf: Conf, isReachableByCertificate: boolean): Finding {
 
 function listensBeyondMachine(conf: Conf): boolean {
   const isOnTcp = conf.number('port', 6379) !== 0 || conf.number('tls-port', 0) !== 0;
-  return isOnTcp && addresses(conf).some((address) => address !== '' && !isLoopback(address));
+  return isOnTcp && boundAddresses(conf).some((address) => address !== '' && !isLoopback(address));
 }
 
 function listensEverywhere(conf: Conf): boolean {
-  return addresses(conf).some((each) => /^-?(?:\*|0\.0\.0\.0|::\*?)$/.test(each));
+  return boundAddresses(conf).some((each) => /^-?(?:\*|0\.0\.0\.0|::\*?)$/.test(each));
 }
 
-function addresses(conf: Conf): readonly string[] {
+function boundAddresses(conf: Conf): readonly string[] {
   return conf.value('bind', '* -::*').split(' ');
 }
 

@@ -84,7 +84,7 @@ function quorumRules(conf: Conf, monitor: ConfLine, name: string, quorum: number
   const found: Finding[] = [];
   if (quorum > sentinels) {
     const reason = `${quorum} is above the ${sentinels} known sentinels: no failover can start`;
-    found.push(finding('error', at, reason, SENTINEL_C, `set the quorum to ${majority(sentinels)}`));
+    found.push(finding('error', at, reason, SENTINEL_C, `set the quorum to ${majorityOf(sentinels)}`));
   } else if (quorum === sentinels) {
     const reason = `${quorum} of ${sentinels}: no failover while one sentinel is down`;
     found.push(
@@ -93,14 +93,14 @@ function quorumRules(conf: Conf, monitor: ConfLine, name: string, quorum: number
         at,
         reason,
         SENTINEL_CONF,
-        sentinels < 3 ? 'run three sentinels with quorum 2' : `set the quorum to ${majority(sentinels)}`,
+        sentinels < 3 ? 'run three sentinels with quorum 2' : `set the quorum to ${majorityOf(sentinels)}`,
       ),
     );
   } else if (quorum === 1) {
     found.push(oneVote(at));
-  } else if (quorum > majority(sentinels)) {
+  } else if (quorum > majorityOf(sentinels)) {
     const reason = `${quorum} of ${sentinels} is more than a majority: a failover needs more sentinels than a leader election`;
-    found.push(finding('warning', at, reason, SENTINEL_CONF, `set the quorum to ${majority(sentinels)}`));
+    found.push(finding('warning', at, reason, SENTINEL_CONF, `set the quorum to ${majorityOf(sentinels)}`));
   }
   if (sentinels % 2 === 0) {
     const reason = `${sentinels} sentinels tolerate no more failures than ${sentinels - 1}`;
@@ -114,7 +114,7 @@ function oneVote(at: { readonly line: number; readonly directive: string }): Fin
   return finding('warning', at, reason, SENTINEL_CONF, 'run three sentinels and set the quorum to 2');
 }
 
-function majority(sentinels: number): number {
+function majorityOf(sentinels: number): number {
   return Math.floor(sentinels / 2) + 1;
 }
 

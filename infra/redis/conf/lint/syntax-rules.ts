@@ -19,7 +19,7 @@ export function syntaxRules(conf: Conf, servers: readonly ServerVersion[]): read
       ...withoutEffect(line, servers),
       ...ignoredArguments(line),
     ]),
-    ...repetitions(conf),
+    ...findRepetitions(conf),
   ];
 }
 
@@ -88,7 +88,7 @@ function ignoredArguments(line: ConfLine): readonly Finding[] {
 }
 
 /** A later line overrides an earlier one without a message. */
-function repetitions(conf: Conf): readonly Finding[] {
+function findRepetitions(conf: Conf): readonly Finding[] {
   const first = new Map<string, number>();
   return conf.lines.flatMap((line): Finding[] => {
     const key = keyOf(line);

@@ -7,7 +7,7 @@ import type { Owner } from '../checkout-id.ts';
 import { type DockerPlan, LABEL, RUN_AS } from '../plan.ts';
 
 /** Settings to spread into a container's configuration. */
-export function hardened(memoryMb: number) {
+export function hardenedSettings(memoryMb: number) {
   return {
     user: RUN_AS,
     readOnly: true,

@@ -3,7 +3,7 @@ import { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { Volume } from '@cdktf/provider-docker/lib/volume/index.js';
 import { Construct } from 'constructs';
 import type { PlannedNode } from '../plan.ts';
-import { containerLabels, hardened, KEEPS_LABELS, ownLabels, protectedLabels } from './hardening.ts';
+import { containerLabels, hardenedSettings, KEEPS_LABELS, ownLabels, protectedLabels } from './hardening.ts';
 import type { StackParts } from './stack-parts.ts';
 
 /** Redis waits this long for its replicas on shutdown (`shutdown-timeout`, 10 s), then saves. */
@@ -22,7 +22,7 @@ export class Node extends Construct {
       lifecycle: { ...KEEPS_LABELS, ...(parts.keepsData ? { preventDestroy: true } : {}) },
     });
     this.container = new Container(this, 'container', {
-      ...hardened(planned.memoryMb),
+      ...hardenedSettings(planned.memoryMb),
       name: planned.container,
       hostname: planned.id,
       image: images.idOf('redis'),

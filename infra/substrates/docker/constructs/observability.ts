@@ -1,7 +1,7 @@
 /** The Prometheus exporter (one for all nodes, `/scrape?target=`) and Redis Commander (loopback only, with login). */
 import { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { Construct } from 'constructs';
-import { containerLabels, hardened, protectedLabels } from './hardening.ts';
+import { containerLabels, hardenedSettings, protectedLabels } from './hardening.ts';
 import type { Node } from './node.ts';
 import type { StackParts } from './stack-parts.ts';
 
@@ -39,7 +39,7 @@ export class Observability extends Construct {
     const { network, configuration, images, hashes } = parts;
     const { planned } = service;
     return new Container(this, role, {
-      ...hardened(planned.memoryMb),
+      ...hardenedSettings(planned.memoryMb),
       name: planned.container,
       hostname: planned.id,
       image: images.idOf(role),

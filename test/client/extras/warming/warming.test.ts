@@ -1,6 +1,6 @@
 /** Warming on a real Redis: order, batches, schedules, failures, and its statistics. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { exposition } from '../../../../client/cache/exposition.ts';
+import { renderExposition } from '../../../../client/cache/exposition.ts';
 import {
   CacheWarmer,
   defaultStrategies,
@@ -197,9 +197,9 @@ describe('warming', () => {
 
   it('exposes its times and counts to Prometheus', async () => {
     const { warmer } = openWarming([strategy('s')]);
-    expect(exposition(warmer.families())).toBe('');
+    expect(renderExposition(warmer.families())).toBe('');
     await warmer.start();
-    const text = exposition(warmer.families(), { namespace: 'n' });
+    const text = renderExposition(warmer.families(), { namespace: 'n' });
     expect(text).toMatch(/^cache_redis_warming_entries_total\{namespace="n",strategy="s"\} 3$/m);
     expect(text).toMatch(/^cache_redis_warming_seconds_total\{namespace="n",strategy="s"\} 0\.\d+/m);
   });

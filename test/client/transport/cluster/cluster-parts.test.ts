@@ -4,7 +4,7 @@ import { type ClusterView, parseNodes } from '../../../../client/transport/clust
 import { otherShardsServing } from '../../../../client/transport/cluster/partial-outage.ts';
 import { redirectionOf } from '../../../../client/transport/cluster/redirection.ts';
 import { routeOf } from '../../../../client/transport/cluster/routes.ts';
-import { scanned } from '../../../../client/transport/cluster/scan.ts';
+import { scanMasters } from '../../../../client/transport/cluster/scan.ts';
 import { slotOf } from '../../../../client/transport/cluster/slot.ts';
 import { Topology } from '../../../../client/transport/cluster/topology.ts';
 
@@ -181,9 +181,9 @@ describe('redirections', () => {
 describe('SCAN over masters', () => {
   it('ends when a master has gone', async () => {
     const scan = (): Promise<unknown> => Promise.resolve(['0', ['k']]);
-    expect(await scanned(['a', 'b'], ['0'], scan)).toEqual(['1@0', ['k']]);
-    expect(await scanned(['a', 'b'], ['1@0'], scan)).toEqual(['0', ['k']]);
-    expect(await scanned(['a', 'b'], ['2@0'], scan)).toEqual(['0', []]);
+    expect(await scanMasters(['a', 'b'], ['0'], scan)).toEqual(['1@0', ['k']]);
+    expect(await scanMasters(['a', 'b'], ['1@0'], scan)).toEqual(['0', ['k']]);
+    expect(await scanMasters(['a', 'b'], ['2@0'], scan)).toEqual(['0', []]);
   });
 });
 

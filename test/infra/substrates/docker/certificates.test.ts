@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { makeCertificates } from '../../../../infra/certificates/generate.ts';
-import { clientCa, renewal } from '../../../../infra/substrates/docker/certificates.ts';
+import { clientCa, renewalDue } from '../../../../infra/substrates/docker/certificates.ts';
 import { drawValues, hasSecrets, readValues } from '../../../../infra/substrates/docker/generated-values.ts';
 import { planDocker } from '../../../../infra/substrates/docker/plan.ts';
 import { renderFiles, renderHashes } from '../../../../infra/substrates/docker/rendering.ts';
@@ -45,13 +45,13 @@ it('a plan keeps certificates close to expiry; a deploy renews them', async () =
   expect(renderHashes(plan, FACTS, state.path).hashes).toEqual(looked.hashes);
   expect(readFileSync(path, 'utf8')).toBe(before);
   expect(clientCa(state.path, 'late')).toBeUndefined();
-  expect(renewal(plan, state.path)).toBe(JSON.parse(before).notAfter.slice(0, 10));
+  expect(renewalDue(plan, state.path)).toBe(JSON.parse(before).notAfter.slice(0, 10));
 
   const rendered = await renderFiles(plan, FACTS, state.path);
   expect(rendered.hashes).not.toEqual(looked.hashes);
   expect(readFileSync(path, 'utf8')).not.toBe(before);
   expect(statSync(path).mode & 0o777).toBe(0o600);
-  expect(renewal(plan, state.path)).toBeUndefined();
+  expect(renewalDue(plan, state.path)).toBeUndefined();
   expect(renderHashes(plan, FACTS, state.path).hashes).toEqual(rendered.hashes);
 });
 
@@ -79,6 +79,6 @@ it('a plan without an earlier deploy, or without TLS, creates no certificate', (
   expect(existsSync(tlsDir('never'))).toBe(false);
   expect(hasSecrets(state.path, 'never')).toBe(false);
   expect(readValues(state.path, 'never').commanderPassword).toBe('');
-  expect(renewal(planOf('never'), state.path)).toBeUndefined();
-  expect(renewal(planOf('late', false), state.path)).toBeUndefined();
+  expect(renewalDue(planOf('never'), state.path)).toBeUndefined();
+  expect(renewalDue(planOf('late', false), state.path)).toBeUndefined();
 });

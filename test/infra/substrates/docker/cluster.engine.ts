@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { moveSlots, restoreSlots } from '../../../../infra/operations/slot-migration.ts';
 import type { Shard } from '../../../../infra/redis/cluster.ts';
 import { findDrift } from '../../../../infra/substrates/docker/drift.ts';
-import { docker, labelled } from '../../../../infra/substrates/docker/engine.ts';
+import { docker, listLabelled } from '../../../../infra/substrates/docker/engine.ts';
 import { dockerSecrets } from '../../../../infra/substrates/docker/generated-values.ts';
 import { LABEL, planDocker } from '../../../../infra/substrates/docker/plan.ts';
 import { outputsIn, readState } from '../../../../infra/substrates/docker/state.ts';
@@ -45,7 +45,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     await environment?.[Symbol.asyncDispose]();
     await substrate.destroy(config.name);
     for (const kind of ['container', 'volume', 'network'] as const) {
-      expect(await labelled(kind, `${LABEL.environment}=${config.name}`)).toEqual([]);
+      expect(await listLabelled(kind, `${LABEL.environment}=${config.name}`)).toEqual([]);
     }
   });
 
@@ -71,7 +71,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
       ca_file: expect.stringContaining('ca.crt'),
     });
     const secrets = Object.values(dockerSecrets(state.path, config.name).redis).map((each) => each.reveal());
-    const names = await labelled('container', `${LABEL.environment}=${config.name}`);
+    const names = await listLabelled('container', `${LABEL.environment}=${config.name}`);
     expect(names).toHaveLength(10);
     const texts = [
       readFileSync(join(state.path, 'docker', config.name, 'terraform.tfstate'), 'utf8'),

@@ -6,7 +6,7 @@ import { loadEnvironment } from '../../../../config/load.ts';
 import { environmentSchema } from '../../../../config/schema.ts';
 import { freeBytes } from '../../../../infra/host/disk.ts';
 import { runProgram } from '../../../../infra/host/process.ts';
-import { labelled } from '../../../../infra/substrates/docker/engine.ts';
+import { listLabelled } from '../../../../infra/substrates/docker/engine.ts';
 import { imagesFile } from '../../../../infra/substrates/docker/images.ts';
 import { LABEL } from '../../../../infra/substrates/docker/plan.ts';
 import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
@@ -33,7 +33,7 @@ async function must(command: string, args: readonly string[]): Promise<void> {
 async function traces(): Promise<readonly string[]> {
   const kinds = ['container', 'volume', 'network'] as const;
   const label = `${LABEL.environment}=${config.name}`;
-  return (await Promise.all(kinds.map((kind) => labelled(kind, label)))).flat();
+  return (await Promise.all(kinds.map((kind) => listLabelled(kind, label)))).flat();
 }
 
 /** Fills the disk completely. */

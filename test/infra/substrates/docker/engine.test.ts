@@ -11,8 +11,8 @@ import {
   engineTrouble,
   imageExists,
   inspectContainers,
-  labelled,
   labelledIds,
+  listLabelled,
 } from '../../../../infra/substrates/docker/engine.ts';
 import { lockImages } from '../../../../infra/substrates/docker/images-lock.ts';
 import { temporaryStateDir } from '../local/fixtures.ts';
@@ -68,7 +68,7 @@ it('an empty result is valid: no containers, no labels, no image', async () => {
   engine('case "$*" in *inspect*) exit 1 ;; esac');
   expect((await inspectContainers([])).size).toBe(0);
   expect((await inspectContainers(['x'])).size).toBe(0);
-  expect(await labelled('volume', 'a=b')).toEqual([]);
+  expect(await listLabelled('volume', 'a=b')).toEqual([]);
   expect(await labelledIds('container', 'a=b')).toEqual([]);
   expect(await imageExists('x')).toBe(false);
 });

@@ -8,7 +8,7 @@ import { filesBelow } from '../../../../harness/evidence/run-folder.ts';
 import { run } from '../../../../harness/run/index.ts';
 import { switchover } from '../../../../infra/operations/switchover.ts';
 import { findDrift } from '../../../../infra/substrates/docker/drift.ts';
-import { docker, inspectContainers, labelled } from '../../../../infra/substrates/docker/engine.ts';
+import { docker, inspectContainers, listLabelled } from '../../../../infra/substrates/docker/engine.ts';
 import { dockerSecrets, readValues } from '../../../../infra/substrates/docker/generated-values.ts';
 import { LABEL, planDocker } from '../../../../infra/substrates/docker/plan.ts';
 import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
@@ -43,7 +43,7 @@ describeOnEngine('an environment on the engine', () => {
     await environment?.[Symbol.asyncDispose]();
     await substrate.destroy(config.name);
     for (const kind of ['container', 'volume', 'network'] as const) {
-      expect(await labelled(kind, `${LABEL.environment}=${config.name}`)).toEqual([]);
+      expect(await listLabelled(kind, `${LABEL.environment}=${config.name}`)).toEqual([]);
     }
     state[Symbol.dispose]();
   });
@@ -76,7 +76,7 @@ describeOnEngine('an environment on the engine', () => {
     const { redis, sentinel } = dockerSecrets(state.path, config.name);
     const secrets = [...Object.values(redis), ...Object.values(sentinel)].map((secret) => secret.reveal());
     secrets.push(readValues(state.path, config.name).commanderPassword);
-    const names = await labelled('container', `${LABEL.environment}=${config.name}`);
+    const names = await listLabelled('container', `${LABEL.environment}=${config.name}`);
     const texts = [
       readFileSync(join(state.path, 'docker', config.name, 'terraform.tfstate'), 'utf8'),
       readFileSync(join(state.path, 'cdktf.out/stacks', config.name, 'cdk.tf.json'), 'utf8'),
@@ -315,7 +315,7 @@ describeOnEngine('an environment on the engine', () => {
     const { ended } = await substrate.destroy(config.name);
     expect(ended).toEqual(plan.nodes.map(({ id }) => id));
     for (const kind of ['container', 'volume', 'network'] as const)
-      expect(await labelled(kind, `${LABEL.environment}=${config.name}`)).toEqual([]);
+      expect(await listLabelled(kind, `${LABEL.environment}=${config.name}`)).toEqual([]);
     expect(existsSync(dirname(secretsFile(config.name, join(state.path, 'docker'))))).toBe(false);
   });
 });

@@ -9,7 +9,7 @@ import { dockerChecks } from '../../../../infra/substrates/docker/doctor.ts';
 import {
   docker,
   inspectContainers,
-  labelled,
+  listLabelled,
   tryDocker,
 } from '../../../../infra/substrates/docker/engine.ts';
 import { chooseImages } from '../../../../infra/substrates/docker/images.ts';
@@ -145,7 +145,7 @@ describeOnEngine('published images', () => {
     it('published images leave nothing else after destroy', async () => {
       await substrate.destroy(NAME);
       for (const kind of ['container', 'volume', 'network'] as const) {
-        expect(await labelled(kind, `${LABEL.environment}=${NAME}`)).toEqual([]);
+        expect(await listLabelled(kind, `${LABEL.environment}=${NAME}`)).toEqual([]);
       }
     });
   });

@@ -16,7 +16,7 @@ import { loadEnvironment } from '../../../../config/load.ts';
 import { type EnvironmentConfig, environmentSchema } from '../../../../config/schema.ts';
 import { type ProgramRecord, runProgram } from '../../../../infra/host/process.ts';
 import { destroy } from '../../../../infra/substrates/docker/destroy.ts';
-import { docker, engineTrouble, labelled } from '../../../../infra/substrates/docker/engine.ts';
+import { docker, engineTrouble, listLabelled } from '../../../../infra/substrates/docker/engine.ts';
 import { imagesFile } from '../../../../infra/substrates/docker/images.ts';
 import { LABEL, planDocker } from '../../../../infra/substrates/docker/plan.ts';
 import { environmentDir } from '../../../../infra/substrates/docker/rendering.ts';
@@ -39,7 +39,7 @@ const redisImage = (): string => String(JSON.parse(readFileSync(imagesFile(state
 async function traces(): Promise<readonly string[]> {
   const label = `${LABEL.environment}=${config.name}`;
   const kinds = ['container', 'volume', 'network'] as const;
-  return (await Promise.all(kinds.map((kind) => labelled(kind, label)))).flat();
+  return (await Promise.all(kinds.map((kind) => listLabelled(kind, label)))).flat();
 }
 
 describeOnEngine('refusals', () => {
@@ -196,7 +196,7 @@ describeOnEngine('refusals', () => {
 
   /** Whether nodes have been created, and none is in the state yet. */
   const someMade = async () =>
-    (await labelled('container', `${LABEL.environment}=${config.name}`)).length > 2;
+    (await listLabelled('container', `${LABEL.environment}=${config.name}`)).length > 2;
 
   /** Whether nodes are in the state. */
   const someKnown = async () => {
@@ -282,7 +282,7 @@ describeOnEngine('refusals', () => {
     } finally {
       await docker(['rm', '--force', 'kit-test-guest']);
     }
-    expect(await labelled('container', `${LABEL.environment}=${config.name}`)).toEqual([]);
+    expect(await listLabelled('container', `${LABEL.environment}=${config.name}`)).toEqual([]);
     await substrate.destroy(config.name);
     expect(await traces()).toEqual([]);
   });
@@ -318,16 +318,16 @@ describeOnEngine('refusals', () => {
         'removing network kit-test-stray, which an interrupted deploy left',
       ]);
       // The state is lost, and the next deploy fails: that is no reason to remove volumes.
-      const volumes = await labelled('volume', label);
+      const volumes = await listLabelled('volume', label);
       renameSync(file(), `${file()}.lost`);
-      await docker(['rm', '--force', ...(await labelled('container', label))]);
+      await docker(['rm', '--force', ...(await listLabelled('container', label))]);
       const server = createServer().listen(ports.redis, '127.0.0.1');
       try {
         await expect(apply(guarded)).rejects.toMatchObject({ code: 'PORT_IN_USE' });
       } finally {
         server.close();
       }
-      expect(await labelled('volume', label)).toEqual(volumes);
+      expect(await listLabelled('volume', label)).toEqual(volumes);
     } finally {
       const allowed = dockerSubstrate({ stateDir: state.path, allowDestroy: true });
       await allowed.destroy(config.name);

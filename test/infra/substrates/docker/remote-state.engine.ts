@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { loadEnvironment } from '../../../../config/load.ts';
 import { type EnvironmentConfig, environmentSchema } from '../../../../config/schema.ts';
-import { labelled } from '../../../../infra/substrates/docker/engine.ts';
+import { listLabelled } from '../../../../infra/substrates/docker/engine.ts';
 import { LABEL } from '../../../../infra/substrates/docker/plan.ts';
 import { idsIn, outputsIn, readState } from '../../../../infra/substrates/docker/state.ts';
 import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
@@ -25,7 +25,7 @@ let config: EnvironmentConfig;
 async function traces(): Promise<readonly string[]> {
   const kinds = ['container', 'volume', 'network'] as const;
   const label = `${LABEL.environment}=${NAME}`;
-  return (await Promise.all(kinds.map((kind) => labelled(kind, label)))).flat();
+  return (await Promise.all(kinds.map((kind) => listLabelled(kind, label)))).flat();
 }
 
 describeOnEngine('a state in a remote backend', () => {

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { sentinelCache } from '../../../../client/index.ts';
 import { loadEnvironment } from '../../../../config/load.ts';
 import { environmentSchema } from '../../../../config/schema.ts';
-import { docker, labelled } from '../../../../infra/substrates/docker/engine.ts';
+import { docker, listLabelled } from '../../../../infra/substrates/docker/engine.ts';
 import { dockerSecrets, readValues } from '../../../../infra/substrates/docker/generated-values.ts';
 import { LABEL, planDocker } from '../../../../infra/substrates/docker/plan.ts';
 import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
@@ -101,7 +101,7 @@ describeOnEngine('an environment with TLS', () => {
       // Each line of it: a text in JSON has the line ends escaped.
       ...key.split('\n').filter((line) => line.length > 20 && !line.startsWith('---')),
     ];
-    const names = await labelled('container', `${LABEL.environment}=${config.name}`);
+    const names = await listLabelled('container', `${LABEL.environment}=${config.name}`);
     const texts = [
       readFileSync(join(state.path, 'docker', config.name, 'terraform.tfstate'), 'utf8'),
       readFileSync(join(state.path, 'cdktf.out/stacks', config.name, 'cdk.tf.json'), 'utf8'),

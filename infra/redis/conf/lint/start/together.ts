@@ -54,7 +54,7 @@ export function combinationRefusals(reading: Reading): readonly Refusal[] {
   ];
 }
 
-function at(settings: Settings, ...names: readonly string[]): ConfLine {
+function lineOf(settings: Settings, ...names: readonly string[]): ConfLine {
   const lines = names.map((name) => settings.line(name)).filter((line) => line !== undefined);
   return lines[0] ?? { line: 0, raw: '', name: names[0], args: [] };
 }
@@ -65,7 +65,9 @@ function clusterRefusals(settings: Settings, { server, mode }: Reading): readonl
   const master = settings.words('replicaof');
   if (master !== undefined && master.join(' ').toLowerCase() !== 'no one') {
     const reason = 'a node of a cluster cannot have replicaof';
-    found.push(refusal(at(settings, 'replicaof'), reason, 'remove it; CLUSTER REPLICATE makes a replica'));
+    found.push(
+      refusal(lineOf(settings, 'replicaof'), reason, 'remove it; CLUSTER REPLICATE makes a replica'),
+    );
   }
   const usesTls = settings.isOn('tls-cluster');
   const port = usesTls ? settings.number('tls-port', 0) : settings.number('port', 6379);
@@ -73,16 +75,16 @@ function clusterRefusals(settings: Settings, { server, mode }: Reading): readonl
     const reason = `the bus of the cluster would be at port ${port + 10_000}`;
     const remedy = 'choose a port up to 55535, or set cluster-port';
     found.push(
-      refusal(at(settings, usesTls ? 'tls-port' : 'port'), reason, remedy, { source: 'src/cluster.c' }),
+      refusal(lineOf(settings, usesTls ? 'tls-port' : 'port'), reason, remedy, { source: 'src/cluster.c' }),
     );
   }
   if (settings.line('cluster-config-file') !== undefined && settings.text('cluster-config-file') === '') {
-    const line = at(settings, 'cluster-config-file');
+    const line = lineOf(settings, 'cluster-config-file');
     found.push(refusal(line, 'a node of a cluster needs a file', 'allowed: a file name, such as nodes.conf'));
   }
   if (settings.line('bind') !== undefined && bindsNowhere(settings) && is70(server)) {
     const reason = 'the bus of the cluster has no address to listen on';
-    found.push(refusal(at(settings, 'bind'), reason, 'bind an address', { source: 'src/cluster.c' }));
+    found.push(refusal(lineOf(settings, 'bind'), reason, 'bind an address', { source: 'src/cluster.c' }));
   }
   return found;
 }
@@ -97,7 +99,7 @@ function tlsRefusals(settings: Settings): readonly Refusal[] {
   );
   const [first] = asks;
   if (first === undefined) return [];
-  const line = at(settings, first);
+  const line = lineOf(settings, first);
   const missing = ['tls-cert-file', 'tls-key-file'].filter((name) => settings.text(name) === '');
   const checksPeers =
     settings.text('tls-auth-clients').toLowerCase() !== 'no' || asks.some((name) => name !== 'tls-port');
@@ -122,18 +124,18 @@ function listenerRefusals(settings: Settings, { server, mode }: Reading): readon
   const tlsPort = settings.number('tls-port', 0);
   const listensOnTcp = (port > 0 || tlsPort > 0) && !(bindsNowhere(settings) && is70(server));
   if (!listensOnTcp && settings.text('unixsocket') === '' && settings.number('rdma-port', 0) === 0) {
-    const line = bindsNowhere(settings) ? at(settings, 'bind') : at(settings, 'port');
+    const line = bindsNowhere(settings) ? lineOf(settings, 'bind') : lineOf(settings, 'port');
     return [refusal(line, 'the server has no address to listen on', 'set port, tls-port or unixsocket')];
   }
   if (!listensOnTcp) return [];
   if (port > 0 && port === tlsPort) {
     const reason = `port and tls-port are both ${port}`;
-    return [refusal(at(settings, 'tls-port'), reason, 'set port 0, or choose another tls-port')];
+    return [refusal(lineOf(settings, 'tls-port'), reason, 'set port 0, or choose another tls-port')];
   }
   const bus = busPort(settings, port, tlsPort);
   if (bus !== undefined && (bus === port || bus === tlsPort)) {
     const reason = `the bus of the cluster and the clients share port ${bus}`;
-    return [refusal(at(settings, 'cluster-port', 'port'), reason, 'set another cluster-port')];
+    return [refusal(lineOf(settings, 'cluster-port', 'port'), reason, 'set another cluster-port')];
   }
   return repeatedAddress(settings);
 }

@@ -114,10 +114,10 @@ function applyToSelector(selector: Selector, rule: string, context: RuleContext)
   else if (rule.startsWith('~')) return keyPattern(selector, rule.slice(1));
   else if (rule.startsWith('%') && is70(context.server)) return keyPermission(selector, rule, context.server);
   else if (rule.startsWith('&')) return channelPattern(selector, rule.slice(1));
-  else if (/^[+-]@/.test(rule)) return category(rule);
+  else if (/^[+-]@/.test(rule)) return checkCategory(rule);
   else if (rule.startsWith('+')) return addedCommand(rule.slice(1), context);
-  else if (rule.startsWith('-')) return command(rule.slice(1), context);
-  else if (isValkey91(context.server) && /^(?:alldbs|resetdbs|db=)/.test(word)) return databases(word);
+  else if (rule.startsWith('-')) return checkCommand(rule.slice(1), context);
+  else if (isValkey91(context.server) && /^(?:alldbs|resetdbs|db=)/.test(word)) return checkDatabases(word);
   else return syntax(`${quoted(rule)} is not a rule`, RULES);
   return undefined;
 }
@@ -174,14 +174,14 @@ function channelPattern(selector: Selector, pattern: string): RuleFault | undefi
     : undefined;
 }
 
-function category(rule: string): RuleFault | undefined {
+function checkCategory(rule: string): RuleFault | undefined {
   const name = rule.slice(2);
   return CATEGORIES.has(name.toLowerCase())
     ? undefined
     : unknown(`${quoted(`@${name}`)} is not a command category`, `all, ${[...CATEGORIES].join(', ')}`);
 }
 
-function command(name: string, { commands }: RuleContext): RuleFault | undefined {
+function checkCommand(name: string, { commands }: RuleContext): RuleFault | undefined {
   return commands.has(name.toLowerCase())
     ? undefined
     : unknown(`${quoted(name)} is not a command of this server`, 'a command, or container|subcommand');
@@ -190,9 +190,9 @@ function command(name: string, { commands }: RuleContext): RuleFault | undefined
 function addedCommand(name: string, context: RuleContext): RuleFault | undefined {
   const { commands, server } = context;
   const bar = is70(server) ? name.lastIndexOf('|') : name.indexOf('|');
-  if (bar === -1) return command(name, context);
+  if (bar === -1) return checkCommand(name, context);
   const [first, sub] = [name.slice(0, bar).toLowerCase(), name.slice(bar + 1)];
-  if (!commands.has(first)) return command(first, context);
+  if (!commands.has(first)) return checkCommand(first, context);
   if (first.includes('|')) {
     return syntax(
       `${quoted(name)} names an argument of a subcommand`,
@@ -201,11 +201,11 @@ function addedCommand(name: string, context: RuleContext): RuleFault | undefined
   }
   if (sub === '') return syntax(`${quoted(name)} ends with |`, 'a subcommand after the |');
   const isContainer = [...commands].some((each) => each.startsWith(`${first}|`));
-  return isContainer ? command(name, context) : undefined;
+  return isContainer ? checkCommand(name, context) : undefined;
 }
 
 /** Databases of a user, since Valkey 9.1: numbers from 0 to 2^31 - 1. */
-function databases(word: string): RuleFault | undefined {
+function checkDatabases(word: string): RuleFault | undefined {
   if (word === 'alldbs' || word === 'resetdbs') return undefined;
   const isList = word
     .slice('db='.length)

@@ -29,7 +29,7 @@ export function userRefusals(reading: Reading): readonly Refusal[] {
       startsWithAllChannels,
     }));
     const [first] = isDuplicate
-      ? [duplicate(line)]
+      ? [duplicateUser(line)]
       : [...nameRefusals(line), ...contexts.flatMap((context) => ruleRefusals(line, context, reading))];
     if (first !== undefined) found.push(first);
   }
@@ -60,7 +60,7 @@ function pubsubDefault(line: ConfLine | undefined, server: ServerVersion): boole
   return line === undefined ? !is70(server) : line.args[0]?.toLowerCase() === 'allchannels';
 }
 
-function duplicate(line: ConfLine): Refusal {
+function duplicateUser(line: ConfLine): Refusal {
   const reason = `the user '${line.args[0]}' is defined twice`;
   return refusal(line, reason, 'put all rules of a user into one line', { source: ACL_C });
 }
