@@ -8,7 +8,8 @@ import { drills } from './drills/index.ts';
 
 /**
  * Reasons why an environment is not healthy, in words: nodes that do not run and the consequence for the master; if all
- * run, their defects that remain at the bound (a replica without its master, a sentinel that sees less).
+ * run, their defects that remain at the bound (a replica without its master, a sentinel that has not discovered all
+ * nodes).
  */
 export async function describeHealthProblem(
   environment: Environment,

@@ -7,10 +7,10 @@
  * is the share that did not complete as ok, whatever the value.
  *
  * Without a fault an answer of the memory fallback is not good and counts as an error: Redis was reachable and did not
- * serve. Under a fault the fallback does what it is for.
+ * serve. Under a fault such an answer is good: the fallback exists for that.
  *
- * An operation that an unrecorded deadline cannot prove to be in time is not counted as good: the share is unmeasured then. Under a fault
- * only computed values have a deadline.
+ * An operation that an unrecorded deadline cannot prove to be in time is not counted as good: the share is unmeasured
+ * then. Under a fault only computed values have a deadline.
  *
  * A batch is judged key by key: one value that was never written to its key, or an answer of another length, is wrong.
  */

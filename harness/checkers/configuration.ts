@@ -16,7 +16,7 @@ interface Judgement {
 const RULES: Readonly<Record<string, (env: EnvironmentConfig) => Judgement>> = {
   supervisedClient: (env) => ({
     right: env.client.supervision,
-    flaw: 'client.supervision is false: a client that meets +switch-master between two sockets stays dead',
+    flaw: 'client.supervision is false: a client that is between two connections at +switch-master does not recover',
   }),
   breaker: (env) => ({
     right: env.client.breaker.enabled,
@@ -25,7 +25,7 @@ const RULES: Readonly<Record<string, (env: EnvironmentConfig) => Judgement>> = {
 };
 
 const EXTERNAL_REMEDY =
-  'The kit does not know what a write is promised on an external server: ask its operator. Once it is known to be right, waive the criterion in config/gates.yaml with owner, reason and expiry.';
+  'The durability of writes on an external server is unknown to the kit: ask its operator. If it is sufficient, waive the criterion in config/gates.yaml with owner, reason and expiry.';
 
 export const configuration: Checker = {
   id: 'configuration',
@@ -39,7 +39,7 @@ export const configuration: Checker = {
       validity: isOurs && flaws.length > 0 ? 'invalid' : 'valid',
       reasons: isOurs
         ? flaws
-        : [...flaws, 'the kit does not run the server: what a write is promised there is not known'],
+        : [...flaws, 'the kit does not run the server, so the durability of its writes is unknown'],
       ...(!isOurs && { remedy: EXTERNAL_REMEDY }),
       figures: {
         ...Object.fromEntries(

@@ -1,6 +1,6 @@
 /**
  * Whether every replica has the same data as the master, key by key, once replication has caught up. A key that the
- * master does not hold must not be on a replica either, but does not count as compared: nothing equals nothing.
+ * master does not hold must not be on a replica either, but does not count as compared.
  */
 import type { Checker } from './checker.ts';
 import { definedFigures, finalMaster, joinExamples, unknownResult, valueFigure } from './history-queries.ts';

@@ -39,15 +39,15 @@ type Data = NonNullable<ObservationEvent['data']>;
 /** Why the summary is not of the commit that ran; undefined where it is. */
 function doubtOf({ ofCommit, runCommit, isOfSummary }: Data): string | undefined {
   if (typeof ofCommit !== 'string') {
-    return 'nothing says at which commit the coverage summary was made: `npm test` writes coverage-commit.json beside it';
+    return 'the commit of the coverage summary is not recorded: `npm test` writes coverage-commit.json next to it';
   }
   if (isOfSummary !== true)
     return 'the coverage summary is not the one that coverage-commit.json was written for';
   if (ofCommit.endsWith(DIRTY))
-    return `the coverage summary was made of files that differ from commit ${shortenCommit(ofCommit)}`;
-  if (typeof runCommit !== 'string') return 'the commit of this run is not known';
+    return `the coverage summary was made from files that differ from commit ${shortenCommit(ofCommit)}`;
+  if (typeof runCommit !== 'string') return 'the commit of this run is unknown';
   if (runCommit.endsWith(DIRTY))
-    return `this run is of files that differ from commit ${shortenCommit(runCommit)}`;
+    return `this run used files that differ from commit ${shortenCommit(runCommit)}`;
   return ofCommit === runCommit
     ? undefined
     : `the coverage summary is of commit ${shortenCommit(ofCommit)}, this run of ${shortenCommit(runCommit)}`;

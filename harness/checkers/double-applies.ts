@@ -5,9 +5,9 @@
  *
  * The opposite error is counted too: an operation reported as certainly not applied whose effect is present.
  *
- * Only exposed operations prove something: those in flight when a fault struck, or sent before the client noticed it.
- * `exposed…` counts those alone; `lostAnswersUnknown` is the share of the applied ones without an answer that were
- * reported as unknown.
+ * Only exposed operations prove something: those in flight when a fault was injected, or sent before the client
+ * detected it. `exposed…` counts those alone; `lostAnswersUnknown` is the share of the applied ones without an answer
+ * that were reported as unknown.
  */
 import type { History, Operation } from '../history/events.ts';
 import type { Checker } from './checker.ts';
@@ -47,7 +47,7 @@ export const doubleApplies: Checker = {
     }
     const garbled = sent.filter((operation) => !isCounter(operation, state));
     if (garbled.length > 0)
-      return unknownResult(`${garbled.length} counters hold no number: ${operationNames(garbled)}`);
+      return unknownResult(`${garbled.length} counters do not contain a number: ${operationNames(garbled)}`);
     const doubled = new Set(sent.filter((operation) => timesApplied(operation, state) > 1));
     const judged = operations.filter(
       ({ invoke }) => invoke.kind === 'set' || invoke.kind === 'incr' || invoke.kind === 'append',
@@ -60,7 +60,7 @@ export const doubleApplies: Checker = {
     const reasons = [
       ...(doubled.size > 0 ? [`${doubled.size} applied twice: ${operationNames([...doubled])}`] : []),
       ...(denied.length > 0
-        ? [`${denied.length} reported as not applied, yet there: ${operationNames(denied)}`]
+        ? [`${denied.length} reported as not applied, but present: ${operationNames(denied)}`]
         : []),
     ];
     return {
@@ -73,7 +73,7 @@ export const doubleApplies: Checker = {
           failedButApplied: valueFigure(denied.length, 'operations', judged.length),
           lostAnswersUnknown: proportionFigure(admitted.length, unanswered.length),
         }),
-        // Also for zero operations: that nothing was at stake is a finding, and not a missing one.
+        // Also for zero operations: no exposed operation is a result, not a missing figure.
         exposedDoubleApplied: valueFigure(
           exposed.filter((operation) => doubled.has(operation)).length,
           'operations',
@@ -84,7 +84,7 @@ export const doubleApplies: Checker = {
   },
 };
 
-/** From a strike until the client noticed (it holds back later requests), or until the heal. */
+/** From the injection until the client detected it (it holds back later requests), or until the heal. */
 function exposingSpans(history: History, client: string): readonly SpanUs[] {
   const noticed = history.observations.filter(
     (seen) => seen.from === 'client' && seen.client === client && NOTICED.has(seen.name),

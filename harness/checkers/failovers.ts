@@ -19,7 +19,7 @@ export const failovers: Checker = {
     const lastUs = Math.max(0, ...faultSpans(history).map(({ fromUs, toUs }) => toUs ?? fromUs));
     const samples = history.observations.filter(({ from, name }) => from === 'info' && name === 'sample');
     const watched = samples.filter(({ atUs }) => atUs > lastUs);
-    if (watched.length === 0) return unknownResult('no node was looked at after the last fault');
+    if (watched.length === 0) return unknownResult('no node was sampled after the last fault');
     const switches = history.observations.filter(
       ({ from, name }) => from === 'sentinel' && name === '+switch-master',
     );
@@ -61,8 +61,8 @@ function withoutQuorum(
 }
 
 /**
- * Samples of nodes that were replicas in the sample before and are masters. A master that hung and returned was a master
- * before.
+ * Samples of nodes that were replicas in the sample before and are masters. A master that hung and returned was a
+ * master before.
  */
 function findPromotions(samples: readonly ObservationEvent[]): readonly ObservationEvent[] {
   const roles = new Map<string, unknown>();

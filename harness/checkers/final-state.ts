@@ -4,7 +4,7 @@
  */
 import type { Operation, OperationKind } from '../history/events.ts';
 
-/** Kinds that may change a key; a computed value is stored behind the caller's back. */
+/** Kinds that may change a key; a computed value is stored in the background. */
 const WRITERS: ReadonlySet<OperationKind> = new Set([
   'set',
   'setMany',

@@ -115,7 +115,7 @@ function findingOf(
         asyncLost: valueFigure(asyncLost.length, 'writes', asyncCount),
         asyncLostBeyondWindow: valueFigure(beyond.length, 'writes', asyncCount),
       }),
-      // Also for zero writes: that nothing was at stake is a finding, and not a missing one.
+      // Also for zero writes: no exposed write is a result, not a missing figure.
       durableExposedLost: valueFigure(
         exposed.filter((write) => isLost.has(write)).length,
         'writes',
@@ -178,9 +178,9 @@ function neverStored(
   shardOf: (key: string) => string | undefined,
 ): readonly AcknowledgedWrite[] {
   if (isLost.size === 0) return [];
-  const spans = struckMasters(history);
+  const spans = masterFaults(history);
   /** The master that acknowledged the write; undefined where that is not certain. */
-  const reignOf = ({ invoke, completion }: AcknowledgedWrite) => {
+  const acknowledgingMaster = ({ invoke, completion }: AcknowledgedWrite) => {
     const before = spans.filter((span) => {
       const promotedUs = promotionAfter(history, span.askedUs, span.node) ?? span.toUs ?? span.fromUs;
       return promotedUs < invoke.atUs;
@@ -190,7 +190,7 @@ function neverStored(
   };
   const lastSurvivor = new Map<string, number>();
   const reigns = acknowledged.map((write) => {
-    const reign = reignOf(write);
+    const reign = acknowledgingMaster(write);
     return reign === undefined ? undefined : `${reign} ${shardOf(write.invoke.key) ?? ''}`;
   });
   for (const [i, write] of acknowledged.entries()) {
@@ -205,7 +205,7 @@ function neverStored(
 }
 
 /** Faults of masters: those of replicas and sentinels lose no write. */
-function struckMasters(history: History): readonly FaultSpan[] {
+function masterFaults(history: History): readonly FaultSpan[] {
   return faultSpans(history).filter((span) => hitMaster(history, span));
 }
 
@@ -214,7 +214,7 @@ function struckMasters(history: History): readonly FaultSpan[] {
  * master, and in its shard alone.
  */
 function excusedSpans(history: History, windowMs: number) {
-  return struckMasters(history).map((span: FaultSpan) => ({
+  return masterFaults(history).map((span: FaultSpan) => ({
     shard: span.shard,
     startUs: span.fromUs - windowMs * US_PER_MS,
     endUs: promotionAfter(history, span.askedUs, span.node) ?? span.toUs ?? span.fromUs,

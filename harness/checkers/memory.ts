@@ -33,7 +33,7 @@ export const memory: Checker = {
     if (silent.size > 0) {
       const nodes = joinExamples([...silent].map((node) => node ?? 'a node without a name'));
       return unknownResult(`used_memory and maxmemory are not in the INFO of ${nodes}`, {
-        remedy: 'Let the user that the kit asks with run INFO with all its sections, and run again.',
+        remedy: 'Allow the user of the kit to run INFO with all sections, and run again.',
       });
     }
     const hasLimit = !ratios.some(Number.isNaN);
@@ -42,7 +42,7 @@ export const memory: Checker = {
       validity: 'valid',
       reasons: hasLimit ? [] : [NO_LIMIT],
       ...(!hasLimit && {
-        remedy: 'Set maxmemory on every node, or leave this criterion to its owner by a waiver.',
+        remedy: 'Set maxmemory on every node, or waive this criterion.',
       }),
       figures: definedFigures({
         usedRatio: hasLimit ? valueFigure(largestOf(ratios), 'ratio', ratios.length) : undefined,

@@ -10,8 +10,8 @@
  *
  * In a cluster only writes to the faulted shard count: the other shards are not interrupted.
  *
- * If a fault was never seen to heal, the topology stayed broken: the measured time is no recovery. A client that never
- * wrote again has no `recoveryMs`, and the finding is invalid: never is not a short time.
+ * If a fault was not observed to heal, the topology stayed broken: the measured time is no recovery. A client that
+ * never wrote again has no `recoveryMs`, and the finding is invalid: never is not a short time.
  */
 import type { History, Operation } from '../history/events.ts';
 import { largestOf, smallestOf } from '../statistics/quantile.ts';
@@ -41,21 +41,21 @@ import {
 const SETTLING_US = 1_000_000;
 
 const FAULT_REMEDY =
-  'The fault did not take effect, or did not end, as it should: kit doctor names what the machine cannot do, logs/ in the run folder what the node did. Run again.';
+  'The fault did not take effect, or did not end, as it should: kit doctor lists what the machine does not support; logs/ in the run folder has the logs of the node. Run again.';
 
 export const recovery: Checker = {
   id: 'recovery',
-  proves: 'writes go on after a fault, within a measured time',
+  proves: 'writes continue after a fault, within a measured time',
   check(history, context) {
     const faults = faultSpans(history);
     if (faults.length === 0) return unknownResult('no fault was injected');
     const unobserved = faults.find((fault) => !fault.observed);
     if (unobserved !== undefined) {
-      return unknownResult(`${unobserved.fault} was never seen to take effect`, { remedy: FAULT_REMEDY });
+      return unknownResult(`${unobserved.fault} was not observed to take effect`, { remedy: FAULT_REMEDY });
     }
     const unhealed = faults.find((fault) => fault.toUs === undefined);
     if (unhealed !== undefined) {
-      const reason = `${unhealed.fault} of ${unhealed.node} was never seen to heal`;
+      const reason = `${unhealed.fault} of ${unhealed.node} was not observed to heal`;
       return unknownResult(reason, { remedy: FAULT_REMEDY });
     }
     const operations = operationsOf(history, context.client);
@@ -75,7 +75,7 @@ export const recovery: Checker = {
     const recoveries = faults.map((fault) => recoveryOf(fault, writesTo(fault)));
     const lasting = faults.flatMap((fault, i) =>
       (recoveries[i]?.never ?? []).map(
-        (kind) => `no ${kind} was acknowledged any more after ${fault.fault} of ${fault.node}`,
+        (kind) => `no ${kind} was acknowledged after ${fault.fault} of ${fault.node}`,
       ),
     );
     const slowest = faults.map((fault, i) => causeOf(history, fault, recoveries[i]));

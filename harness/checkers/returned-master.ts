@@ -1,5 +1,5 @@
 /**
- * How long a deposed master takes writes after its return, as the drill's own writes to it found (`returned`). A node
+ * How long a deposed master accepts writes after its return, as the drill's own writes to it found (`returned`). A node
  * that is master in the final read was not deposed.
  */
 import { largestOf } from '../statistics/quantile.ts';
@@ -8,7 +8,7 @@ import { faultSpans, US_PER_MS, unknownResult, valueFigure } from './history-que
 
 export const returnedMaster: Checker = {
   id: 'returned-master',
-  proves: 'a deposed master that returns takes no writes',
+  proves: 'a deposed master that returns accepts no writes',
   check(history) {
     const probes = history.observations.filter(({ from, name }) => from === 'drill' && name === 'returned');
     const masters = new Set(
@@ -22,12 +22,12 @@ export const returnedMaster: Checker = {
       const lastUs = own.findLast(({ data }) => data?.writable === true)?.atUs ?? toUs;
       return [{ node, ms: (lastUs - toUs) / US_PER_MS }];
     });
-    if (times.length === 0) return unknownResult('no deposed master was seen to return');
+    if (times.length === 0) return unknownResult('no deposed master was observed to return');
     const writable = times.filter(({ ms }) => ms > 0);
     return {
       validity: 'valid',
       reasons: writable.map(
-        ({ node, ms }) => `${node} took writes until ${Math.round(ms)} ms after its return`,
+        ({ node, ms }) => `${node} accepted writes until ${Math.round(ms)} ms after its return`,
       ),
       figures: { writableMs: valueFigure(largestOf(times.map(({ ms }) => ms)), 'ms', times.length) },
     };

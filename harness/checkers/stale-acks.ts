@@ -76,7 +76,7 @@ function fromMemory(
     silent.some(({ fromUs, toUs }) => invoke.atUs > fromUs && (completion?.atUs ?? 0) < toUs),
   );
   if (own.length === 0) return {};
-  const remedy = `${own.length} of the ${stale.length} stale answers came while the deposed master was stopped: no node gave them. The client answers from its memory and reports the source 'redis'; this is a defect of the client.`;
+  const remedy = `${own.length} of the ${stale.length} stale answers came while the deposed master was stopped: no node sent them. The client answers from its memory and reports the source 'redis'; this is a defect of the client.`;
   return { remedies: [remedy] };
 }
 

@@ -58,7 +58,7 @@ function unaccountedFlaws(sealed: readonly SealedFile[], named: ReadonlySet<stri
   const histories = strays.filter((path) => path.startsWith('trials/'));
   const others = strays.filter((path) => !path.startsWith('trials/'));
   return [
-    ...(histories.length > 0 ? [`sealed, but of no trial of the manifest: ${joinFew(histories)}`] : []),
+    ...(histories.length > 0 ? [`sealed, but not part of a trial of the manifest: ${joinFew(histories)}`] : []),
     ...(others.length > 0 ? [`sealed, but not part of a run: ${joinFew(others)}`] : []),
   ];
 }
@@ -78,7 +78,7 @@ function distrustedTrials(
     const shared = files.find((path) => sharedPaths.has(path));
     if (shared !== undefined) return `shares ${shared} with another trial, or names it twice`;
     const foreign = files.find((path) => !path.startsWith(`trials/${drill}-${trial}/`));
-    if (foreign !== undefined) return `names ${foreign}, which lies outside trials/${drill}-${trial}/`;
+    if (foreign !== undefined) return `names ${foreign}, which is outside trials/${drill}-${trial}/`;
     const copied = contentOf(files, sealed).some((sha256) => sharedContents.has(sha256));
     if (copied) return 'has the same history as another trial';
     if (new Set(clients).size < clients.length) return `names a client twice: ${clients.join(', ')}`;

@@ -11,7 +11,7 @@ export function canonicalJson(value: unknown): string {
 
 function sortKeys(value: unknown, path: string): unknown {
   if (typeof value === 'number' && !Number.isFinite(value)) {
-    throw new TypeError(`${path} is ${value}: only finite numbers, and null for what was not measured`);
+    throw new TypeError(`${path}: must be a finite number, or null if not measured, got ${value}`);
   }
   if (Array.isArray(value)) return value.map((item, index) => sortKeys(item, `${path}[${index}]`));
   if (value === null || typeof value !== 'object') return value;

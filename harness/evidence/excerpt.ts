@@ -3,12 +3,12 @@
 const MAX_CHARACTERS = 80;
 const MAX_NAMES = 3;
 
-/** The beginning of a text. */
+/** Cuts a text to a maximum length. */
 export function shorten(text: string, maxCharacters = MAX_CHARACTERS): string {
   return text.length > maxCharacters ? `${text.slice(0, maxCharacters)}…` : text;
 }
 
-/** A JSON value, however large or deep it is. */
+/** Formats a JSON value of any size and depth. */
 export function excerpt(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(shorten(value));
   if (Array.isArray(value)) return `a list of ${value.length}`;
@@ -16,7 +16,7 @@ export function excerpt(value: unknown): string {
   return String(value);
 }
 
-/** The first three of many names, or of many short statements. */
+/** Joins the first three of many names or short statements. */
 export function joinFew(names: readonly string[], maxCharacters = MAX_CHARACTERS): string {
   const shown = names.slice(0, MAX_NAMES).map((name) => shorten(name, maxCharacters));
   const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';

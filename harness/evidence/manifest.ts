@@ -8,7 +8,7 @@
  *     drills.json       the drills as they were defined
  *     inputs/…          files that the run was given, such as a coverage summary
  *     trials/<drill>-<trial>/{events,<client>}.jsonl     histories, one file a writer
- *     logs/…            node logs, outside programs
+ *     logs/…            node logs, external programs
  *     seal.json         SHA-256 of every file above; written last, atomically: a folder without it is not evidence
  *     report.json …     derived: recomputed by `kit analyze`, compared by `kit verify`
  */
@@ -111,8 +111,8 @@ const TIME_US: Shape = { integer: [0, MAX_TIME_US] };
 const COUNT: Shape = { integer: [0, Number.MAX_SAFE_INTEGER] };
 
 /**
- * A file within the run folder: relative, `/` between its parts, none of them empty, `.` or `..`. Anything else names no
- * regular file of the folder.
+ * A file within the run folder: relative, `/` between its parts, none of them empty, `.` or `..`. Anything else names
+ * no regular file of the folder.
  */
 export const FILE_PATH: Shape = {
   pattern: /^(?!\.{1,2}(?:\/|$))[^/\0]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[^/\0]{1,255}){0,31}$/,

@@ -76,7 +76,7 @@ export function openEvidence(dir: string): Evidence {
       dir,
       'no such run folder',
       undefined,
-      'give the folder that a run printed at its end',
+      'pass the run folder that a run printed at its end',
     );
   }
   const manifestText = textOfManifest(join(dir, MANIFEST));
@@ -122,7 +122,10 @@ export function openEvidence(dir: string): Evidence {
 /** Larger files whose size differs from the sealed one are not hashed: the size is proof enough. */
 const MAX_HASHED_ANYWAY_BYTES = 64 * 1024 ** 2;
 
-/** Undefined for a file that the seal does not name; without bytes in common with the seal where the sizes differ by much. */
+/**
+ * Undefined for a file that the seal does not name; without bytes in common with the seal where the sizes differ by
+ * much.
+ */
 function digestAsSealed(path: string, file: Seal['files'][number] | undefined): FileDigest | undefined {
   if (file === undefined) return undefined;
   const bytes = sizeOf(path);
@@ -226,7 +229,7 @@ function pathsNamedIn(seal: unknown): readonly string[] {
 
 /** Error for a manifest that cannot be judged. */
 function refusedManifest(where: string, message: string, cause?: unknown): KitError {
-  return unreadableError(where, message, cause, 'this is not the evidence of a run, or no longer; run again');
+  return unreadableError(where, message, cause, 'the folder is not, or is no longer, the evidence of a run; run again');
 }
 
 function textOfManifest(where: string): string {

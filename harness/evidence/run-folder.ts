@@ -3,15 +3,15 @@
  *
  *   1. `createRunFolder`   a new folder with a manifest marked `incomplete`, which a killed kit leaves behind
  *   2. `writeConfig`, `writeGates`, `writeDrills`, `addInput`   the inputs of judging
- *   3. trials stream their histories into `trials/`; `sink` stores the output of outside programs
+ *   3. trials stream their histories into `trials/`; `sink` stores the output of external programs
  *   4. `collectLogs`       the nodes' own logs
  *   5. `seal`              the final manifest with the digests of judged files, then the seal with those of all files
  *
  * A folder without a seal, or whose manifest says `incomplete`, is never a GO.
  *
- * Files are regular files only, hashed in pieces, written completely or not at all, and listed in the same order on every
- * machine. Anything else (FIFO, link, socket, device) is an error: reading it could block forever, or read a file outside
- * the folder. `open.ts` reads a folder and checks it.
+ * Files are regular files only, hashed in pieces, written completely or not at all, and listed in the same order on
+ * every machine. Anything else (FIFO, link, socket, device) is an error: reading it could block forever, or read a
+ * file outside the folder. `open.ts` reads a folder and checks it.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -49,7 +49,7 @@ export const SEAL = 'seal.json';
 export const REQUIRED = [MANIFEST, CONFIG, GATES, DRILLS] as const;
 /** Folder of logs: kept for readers, never judged. */
 export const LOGS = 'logs';
-/** Outside programs: command, exit code and output of each, a line of JSON. */
+/** External programs: command, exit code and output, one line of JSON each. */
 export const PROGRAMS = `${LOGS}/programs.jsonl`;
 /** Names of the inputs of a run besides its configuration. */
 export const INPUTS = {
@@ -82,7 +82,7 @@ export interface RunFolder {
   writeDrills(drills: readonly unknown[]): void;
   /** Copies a file that the run was given, such as the coverage summary. */
   addInput(name: InputName, file: string): void;
-  /** Keeps one record of an outside program; hand it on as the sink of `infra/host/process.ts`. */
+  /** Stores one record of an external program; pass it as the sink of `infra/host/process.ts`. */
   sink(record: object): void;
   /** Copies the nodes' logs to `logs/<node>.log`; a node that never wrote one is left out. */
   collectLogs(logs: ReadonlyMap<string, string>): void;
@@ -259,7 +259,7 @@ function kindOf(entry: Kind): string {
   if (entry.isSymbolicLink()) return 'a link';
   if (entry.isSocket()) return 'a socket';
   if (entry.isDirectory()) return 'a folder';
-  return entry.isBlockDevice() || entry.isCharacterDevice() ? 'a device' : 'of a kind that is not known';
+  return entry.isBlockDevice() || entry.isCharacterDevice() ? 'a device' : 'of an unknown kind';
 }
 
 /** Error for an entry of a run folder that is not a file: nothing of the folder is judged then. */
@@ -277,7 +277,8 @@ export function unreadableError(where: string, message: string, cause?: unknown,
 }
 
 /**
- * Writes a text so that a reader sees all of it or nothing: a temporary file, flushed to the disk, renamed over the name.
+ * Writes a text so that a reader sees all of it or nothing: a temporary file, flushed to the disk, renamed over the
+ * name.
  *
  * @throws KitError EVIDENCE_NOT_WRITTEN, exit 3: a text that cannot be stored cannot be judged
  */
@@ -316,7 +317,8 @@ export function notWrittenError(path: string, cause: unknown): KitError {
 }
 
 /**
- * Relative paths of all files below a folder, with `/`, sorted by code unit (no locale); none where there is no such folder.
+ * Relative paths of all files below a folder, with `/`, sorted by code unit (no locale); none where there is no such
+ * folder.
  *
  * @throws KitError EVIDENCE_UNREADABLE where anything below it is neither a regular file nor a folder
  */

@@ -36,7 +36,7 @@ export function boundOf(gate: Gate, claim: Claim, readings: readonly Reading[], 
 function overTrials({ share, confidence }: ClaimOf<'trials'>, trials: number): Claimed {
   const value = proportionLowerBound(trials, trials, confidence);
   const holds = value >= share;
-  const claim = `at least ${inWords(value, 'ratio')} of all trials would, at ${inWords(confidence, 'ratio')} confidence`;
+  const claim = `at least ${inWords(value, 'ratio')} of all trials would meet it, at ${inWords(confidence, 'ratio')} confidence`;
   return {
     bound: { kind: 'lower', value, confidence, method: 'clopper-pearson' },
     holds,
@@ -69,7 +69,7 @@ function overQuantile(gate: Gate, claim: ClaimOf<'quantile'>, readings: readonly
   const value = known.length === bounds.length ? mirrored * largestOf(known) : undefined;
   if (value === undefined) {
     const needed = trialsNeeded(quantile, confidence);
-    const why = `too few to bound the ${p}: ${needed} ${inside ? 'observations a trial' : 'trials'} are needed`;
+    const why = `too few to bound the ${p}: ${needed} ${inside ? 'observations per trial' : 'trials'} are needed`;
     return { bound: null, holds: false, why };
   }
   const holds = compareToTarget(value, gate.target);

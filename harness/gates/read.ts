@@ -77,12 +77,12 @@ export function readTrial(gate: Gate, run: RunScope, trial: JudgedTrial): Readin
     ({ checker, client }) => checker === gate.sli.checker && client === gate.client,
   );
   if (result === undefined) {
-    return flawOf(`${name} has nothing of ${gate.client} for ${gate.sli.checker}`, evidence, again);
+    return flawOf(`${name} has no result of ${gate.sli.checker} for ${gate.client}`, evidence, again);
   }
   return readResult(gate, trial, { name, again }, result, evidence);
 }
 
-/** Faults that never struck, operations that never ran. */
+/** Faults that were not injected, operations that did not run. */
 export function gapsOf(run: RunScope, trial: JudgedTrial): readonly Flaw[] {
   const name = nameOf(trial);
   return (trial.gaps ?? []).map((gap) => flawOf(`${name}: ${gap}`, trial.files, runAgain(trial.drill, run)));

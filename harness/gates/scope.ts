@@ -27,21 +27,21 @@ export function outOfScope(gate: Gate, run: RunScope): string | undefined {
   const { scope } = gate;
   const unpromised = (scope.promises ?? []).filter((name) => !run.promises.has(name));
   const reasons: readonly (string | false)[] = [
-    !scope.runs.includes(run.kind) && `asked of ${scope.runs.join(' and ')} runs; this is a ${run.kind} run`,
+    !scope.runs.includes(run.kind) && `applies to ${scope.runs.join(' and ')} runs; this is a ${run.kind} run`,
     outsideSetting(scope.environments, run.environment) &&
-      `asked of ${joinNames(scope.environments)}; this is ${run.environment}`,
+      `applies to ${joinNames(scope.environments)}; this is ${run.environment}`,
     outsideSetting(scope.substrates, run.substrate) &&
-      `asked on ${joinNames(scope.substrates)}; this is ${run.substrate}`,
+      `applies on ${joinNames(scope.substrates)}; this is ${run.substrate}`,
     outsideSetting(scope.profiles, run.profile) &&
-      `asked of profile ${joinNames(scope.profiles)}; this is ${run.profile}`,
+      `applies to profile ${joinNames(scope.profiles)}; this is ${run.profile}`,
     outsideSetting(scope.topologies, run.topology) &&
-      `asked of topology ${joinNames(scope.topologies)}; this is ${run.topology}`,
+      `applies to topology ${joinNames(scope.topologies)}; this is ${run.topology}`,
     unpromised.length > 0 &&
-      `asked where ${unpromised.join(' and ')} is promised; this environment states otherwise (${unpromised.map(settingOf).join(', ')})`,
+      `applies where ${unpromised.join(' and ')} is promised; this environment does not promise it (${unpromised.map(settingOf).join(', ')})`,
     scope.input !== undefined &&
       run.profile === 'quick' &&
       !run.inputs.has(scope.input) &&
-      `the run was given no ${scope.input} summary (--${scope.input} FILE); full asks for it always`,
+      `the run has no ${scope.input} summary (--${scope.input} FILE); profile full always requires it`,
     !gate.workload.some((drill) => isAsked(drill, run)) && whyNotAsked(gate, run),
   ];
   return reasons.find((reason) => reason !== false) || undefined;
@@ -50,7 +50,7 @@ export function outOfScope(gate: Gate, run: RunScope): string | undefined {
 function whyNotAsked({ workload }: Gate, run: RunScope): string {
   return run.kind === 'readiness'
     ? `its drills run in profile full and by name (kit drill ${workload.join(' ')}); this is profile ${run.profile}`
-    : 'none of its drills was asked for in this run';
+    : 'none of its drills was requested in this run';
 }
 
 /**

@@ -8,15 +8,16 @@
  *
  * | correctness, configuration, process | performance | action | in the seed's words |
  * |---|---|---|---|
- * | all pass, correctness asked | all pass, some asked | `enable` | enhancements complete + tests green + load test stable |
+ * | all pass, correctness asked | all pass, some asked | `enable` | enhancements complete + tests green + load test
+ * stable |
  * | all pass, correctness asked | some FAIL, the others measured | `deploy-with-breaker` | frequent transient errors |
  * | anything else | | `keep-disabled` | partial implementation; rely on the memory cache |
  *
  * "Frequent transient errors" is thus exactly: errors, availability, latency or hit ratio miss their targets (the
  * `performance` group, with the threshold of errors in `transient-errors` of gates.yaml) while nothing was lost,
- * doubled, stale or insecure. An unmeasured criterion never enables anything, and neither does a run of another kind
- * than `readiness` or one without gates on correctness or on performance: it has a decision on its criteria, and no
- * action.
+ * duplicated, stale or insecure. An unmeasured criterion never enables anything, and neither does a run of another
+ * kind than `readiness` or one without gates on correctness or on performance: it has a decision on its criteria, and
+ * no action.
  */
 import type { Gate } from '../../config/gates.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';

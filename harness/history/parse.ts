@@ -60,7 +60,7 @@ function parseEvent(value: unknown, { startedUs, endedUs }: TrialSpan, where: st
   const name = typeof type === 'string' ? type : excerpt(type);
   if (!Object.hasOwn(EVENT_SHAPES, name)) {
     const allowed = Object.keys(EVENT_SHAPES).join(', ');
-    throw brokenHistory(where, `'${shorten(name)}' is no type of event; allowed: ${allowed}`);
+    throw brokenHistory(where, `'${shorten(name)}' is not an event type; allowed: ${allowed}`);
   }
   const problem = shapeProblem(value, EVENT_SHAPES[name as HistoryEvent['type']]);
   if (problem !== undefined) throw brokenHistory(where, `${name}.${problem}`);

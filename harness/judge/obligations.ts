@@ -77,7 +77,7 @@ function missingFaults({ faults = [] }: DrillText, history: History): readonly s
     if (injected.length < declared.length) {
       return [`${fault} took effect ${injected.length} of ${declared.length} times`];
     }
-    return healed.length < injected.length ? [`${fault} was never seen to heal`] : [];
+    return healed.length < injected.length ? [`${fault} was not observed to heal`] : [];
   });
 }
 

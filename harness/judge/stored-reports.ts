@@ -48,7 +48,7 @@ function findDifferences(name: string, stored: string, expected: string): readon
   return [`${name} differs from the recomputed report, first in line ${line}`];
 }
 
-/** Everything in a report that is not text: of `report.json` of schema 1 and of the current one alike. */
+/** The parts of a report that are not text, for schema 1 and the current schema. */
 function figuresOf({ verdict, comparison, trials, integrity }: Omit<Report, 'schema' | 'run'>) {
   const { decision, exitCode, action, counts, criteria } = verdict;
   return {
@@ -64,7 +64,7 @@ function figuresOf({ verdict, comparison, trials, integrity }: Omit<Report, 'sch
   };
 }
 
-/** Figures of a report of schema 1; undefined if the text is none. */
+/** Figures of a report of schema 1; undefined if the text is not one. */
 function parseFormer(text: string): ReturnType<typeof figuresOf> | undefined {
   try {
     const report = JSON.parse(text) as Omit<Report, 'schema'> & { readonly schema?: unknown };

@@ -109,13 +109,14 @@ function ctrfTest(criterion: Criterion) {
   };
 }
 
-/** Milliseconds since 1970 of an ISO 8601 instant in UTC, by the civil calendar alone; 0 where it is none. */
+/** Milliseconds since 1970 of an ISO 8601 instant in UTC, by the civil calendar alone; 0 if it is not one. */
 export function epochMs(iso: string): number {
   const match = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?Z$/.exec(iso);
   if (match === null) return 0;
   const [year = 0, month = 0, day = 0, hours = 0, minutes = 0, seconds = 0] = match.slice(1, 7).map(Number);
   const ms = Number((match[7] ?? '0').padEnd(3, '0').slice(0, 3));
-  // Years start in March here, so that the leap day is the last one (Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+  // Years start in March here, so that the leap day is the last one (Hinnant, "chrono-Compatible Low-Level Date
+  // Algorithms").
   const y = month <= 2 ? year - 1 : year;
   const era = Math.floor(y / 400);
   const yearOfEra = y - era * 400;

@@ -260,7 +260,7 @@ function escapeEntities(text: string): string {
   return clipText(oneLine(text)).replace(/[&<>"|@]/g, (symbol) => entity[symbol] ?? symbol);
 }
 
-/** Text that shows as it is: no markup, no HTML, no mention of a user, no reference to an issue, no link. */
+/** Escapes a text so that it contains no markup, HTML, user mention, issue reference or link. */
 function escapeText(text: string): string {
   return escapeEntities(text)
     .replace(/[\\`*_{}[\]~]/g, (symbol) => `\\${symbol}`)

@@ -32,7 +32,7 @@ import {
 } from './wording.ts';
 
 export interface TerminalOptions {
-  /** ANSI colours; off unless asked for. */
+  /** ANSI colours; off by default. */
   readonly colour?: boolean;
   /** Path of the run folder, as the user would type it; default `runs/<run id>`. */
   readonly directory?: string;
@@ -230,7 +230,7 @@ function renderHeading(text: string, paint: Painter): string {
   return paint('bold', text);
 }
 
-/** A header line and a line per row, each column cut to its width; columns are no wider than necessary. */
+/** Renders a header line and one line per row; each column is as wide as necessary, cut at its maximum. */
 function renderTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],

@@ -265,7 +265,7 @@ export function claimOf(criterion: Criterion): string {
   return oneLine(criterion.reason).replace(/^[^;]*, target [^;]*; /, '');
 }
 
-/** Criteria that a waiver lets through, with the waiver. */
+/** Waived criteria, with the waiver. */
 export function waivedCriteria(report: Report): readonly (readonly [criterion: Criterion, waiver: Waiver])[] {
   return report.verdict.criteria.flatMap((criterion) =>
     criterion.state === 'WAIVED' && criterion.waiver !== undefined

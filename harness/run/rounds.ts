@@ -1,7 +1,8 @@
 /**
- * The trials of a run, in rounds. The first round has every planned trial; a later one repeats those in which the machine was unsound for some
- * criterion, and no others. All trials stay in the evidence. The selection depends on the soundness of the machine and never on a result
- * (`gates/attempts.ts`), and the evidence shows it (`needlessRepeats`).
+ * The trials of a run, in rounds. The first round has every planned trial; a later one repeats those in which the
+ * machine was unsound for some criterion, and no others. All trials stay in the evidence. The selection depends on
+ * the soundness of the machine and never on a result (`gates/attempts.ts`), and the evidence shows it
+ * (`needlessRepeats`).
  */
 import type { Gates } from '../../config/gates.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
@@ -32,7 +33,7 @@ export interface RoundsRequest extends Pick<TrialRequest, 'environment' | 'dir' 
   readonly signal: AbortSignal;
 }
 
-/** A run of few drills may repeat them for one minute at least. */
+/** A run of few drills may repeat them for at least one minute. */
 const SHORTEST_REPETITION_US = 60_000_000;
 
 interface PlannedTrial {

@@ -2,7 +2,7 @@ import type { Environment } from '../../infra/substrates/environment.ts';
 import type { Clock } from '../history/clock.ts';
 import type { Recorder } from '../history/recorder.ts';
 
-/** A sampler only records; a node that does not answer is a gap in its samples and never an error. */
+/** A sampler only records: a node that does not answer leaves a gap in the samples and causes no error. */
 export interface Sampler {
   /** Takes the last sample and releases its resources. */
   stop(): Promise<void>;

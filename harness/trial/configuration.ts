@@ -67,7 +67,8 @@ export async function openConfigurationTrial(
     probeBetween: async () => void (await facts.probe('between')),
     async end() {
       try {
-        // After the last fault the sentinels may still be reconfiguring: the nodes' state then is no configuration.
+        // After the last fault the sentinels may still be reconfiguring: the nodes' state at that time says nothing
+        // about their configuration.
         if (environment.topology.environment.topology.kind !== 'single') {
           await healthProblemAfter(environment, { boundMs: HEALTHY_BOUND_MS, signal });
         }

@@ -78,7 +78,7 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
     async healAll() {
       over.abort(new Error('the trial is over'));
       const healInjection = await Promise.allSettled([...unhealed].map(({ heal }) => heal()));
-      // After the heals: the master at that time has to be known.
+      // After the heals, when the master is known again.
       const results = [...healInjection, ...(await Promise.allSettled([lags.end()]))];
       for (const result of results) if (result.status === 'rejected') throw result.reason;
     },

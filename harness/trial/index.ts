@@ -36,7 +36,7 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
     ...(reason !== undefined && { reason }),
     seed,
     clients: drill.clients,
-    // A history that could not be opened is no file of the trial.
+    // A history that could not be opened is not a file of the trial.
     files: files.filter((file) => existsSync(join(request.dir, file))),
     startedUs,
     endedUs: clock.nowUs(),

@@ -41,7 +41,7 @@ export interface LagsOptions {
 export interface Lags {
   /**
    * Starts the lag of a scheduled fault when it is due. Undefined if none is requested or none is possible: then the
-   * fault strikes anyway, and its checker sees that nothing was at stake.
+   * fault is injected anyway, and its checker finds no exposed write.
    */
   before(scheduled: ScheduledFault, startUs: number): Promise<Lag | undefined>;
   /** Ends all of them. */

@@ -1,6 +1,6 @@
 /**
- * The part of a trial in which load runs: generators, faults, heal, closing phase, final read. Every generator is a thread
- * of its own.
+ * The part of a trial in which load runs: generators, faults, heal, closing phase, final read. Every generator is a
+ * thread of its own.
  */
 
 import { pause, withTimeout } from '../wait.ts';
@@ -70,7 +70,7 @@ async function runGenerators(context: TrialContext, workload: GeneratedWorkload)
         askAll(({ finished }) => finished),
       );
     } else {
-      // 3b. Faults strike and are healed; the load continues after the recovery, until the topology is healthy.
+      // 3b. Faults are injected and healed; the load continues after the recovery, until the topology is healthy.
       faults = scheduleOf(context, generators);
       await watched('the faults and their heals', faults.run(drill.faults, startUs));
       await watched('a healthy topology', awaitRecovery(context));
@@ -156,7 +156,7 @@ function scheduleOf(context: TrialContext, generators: readonly GeneratorThread[
   });
 }
 
-/** Still under load: a node that returned may do harm now, or never. */
+/** Still under load: this is when a node that returned can do harm. */
 async function awaitRecovery({
   environment,
   recorder,

@@ -6,7 +6,7 @@ import { KitError } from '../../config/errors.ts';
 import type { Capabilities, Environment, Heal } from '../../infra/substrates/environment.ts';
 import { startProxy } from '../faults/proxy/index.ts';
 
-/** Shorter than any command's deadline: the connection ends, and its answers with it, while the client still waits. */
+/** Shorter than any command's deadline: the connection ends, and with it its replies, while the client still waits. */
 const CUT_AFTER_MS = 600;
 
 export interface ProxiedEnvironment extends AsyncDisposable {

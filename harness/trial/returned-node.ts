@@ -1,6 +1,7 @@
 /**
- * Records whether a node that returned accepts writes: a deposed master that does acknowledges what its successor never
- * sees. Asks with a write, because ROLE alone does not show that `min-replicas-to-write` refuses it.
+ * Records whether a node that returned accepts writes: a deposed master that does acknowledges writes that its
+ * successor never receives. Asks with a write, because ROLE alone does not show that `min-replicas-to-write` refuses
+ * it.
  */
 import type { Environment } from '../../infra/substrates/environment.ts';
 import type { Clock } from '../history/clock.ts';

@@ -134,7 +134,7 @@ function specBehindProxy(spec: ClientSpec, { addresses, natMap }: MasterProxy): 
   return { ...spec, redis: addresses, natMap: { ...spec.natMap, ...natMap } };
 }
 
-/** If a proxy has another host than its server: the certificate is made out to the server. */
+/** If a proxy has another host than its server: the certificate is issued to the server. */
 function serverNameOverride(spec: ClientSpec, { addresses }: MasterProxy): CacheOverrides {
   const [server] = spec.redis;
   if (server === undefined || spec.tls === undefined || addresses[0]?.host === server.host) return {};

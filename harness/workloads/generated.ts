@@ -42,7 +42,7 @@ export interface GeneratedWorkload {
   run(context: GeneratorContext): Promise<void>;
 }
 
-/** A generated workload whose code sees its own parameters by name. */
+/** Defines a generated workload whose code reads its parameters by name. */
 export function defineWorkload<const P extends Parameters>(
   workload: Pick<GeneratedWorkload, 'name' | 'finalRead'> & {
     readonly defaults: P;

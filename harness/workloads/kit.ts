@@ -25,7 +25,7 @@ export function kitAdapter(spec: ClientSpec, onEvent: ClientEventSink, client: C
 export function adaptCache(cache: Cache, onEvent: ClientEventSink): Adapter {
   cache.on(({ type, ...fields }) => onEvent(type, flattenData(fields)));
   const connection = cache.connection;
-  if (connection === undefined) throw new Error('a cache on Redis has a connection');
+  if (connection === undefined) throw new Error('a cache on Redis must have a connection');
   const physicalKey = (key: string) => cache.physicalKey(key);
   const sendDirect = async (command: string, key: string, ...args: readonly string[]): Promise<Answer> => ({
     source: 'redis',
@@ -118,7 +118,7 @@ export function openKit(
     return openCache({ ...rest, ...replicated, mode: 'cluster', nodes, ...(natMap && { natMap }) });
   }
   const [address] = spec.redis;
-  if (address === undefined) throw new Error('a standalone client has an address');
+  if (address === undefined) throw new Error('a standalone client must have an address');
   return openCache({ ...common, mode: 'standalone', address });
 }
 

@@ -1,6 +1,6 @@
 /**
  * Lateness of the generator itself: actual minus intended send, per second and in total. A late generator measures
- * itself, so the judge must know it. Event-loop stalls of its thread are recorded too.
+ * itself, so the history must show it. Event-loop stalls of its thread are recorded too.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Clock } from '../history/clock.ts';

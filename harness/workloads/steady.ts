@@ -144,7 +144,7 @@ function catalogueOf(context: Context) {
   return { size, get, set, getMany, setMany, getOrCompute };
 }
 
-/** That many different ranks, with the popularity that `draw` gives them. */
+/** Draws this many different ranks, with the popularity that `draw` gives them. */
 function drawDistinct(draw: () => number, count: number): readonly number[] {
   const ranks = new Set<number>();
   while (ranks.size < count) ranks.add(draw());

@@ -207,7 +207,7 @@ describe.each(setups)('%s that is slow', (_, start, modes) => {
       expect(cache.stats().errors).toBeGreaterThan(errors);
 
       nodes.proxies.setLatency(0);
-      await waitUntil('Redis takes writes again', takenByRedis, 20_000);
+      await waitUntil('Redis accepts writes again', takenByRedis, 20_000);
       // Writes during that time are not reverted: the replaced and the deleted values are gone in Redis too.
       await waitUntil('the old values are gone', async () => {
         const left = await Promise.all([redisHas('overwritten'), redisHas('deleted')]);

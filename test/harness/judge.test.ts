@@ -226,7 +226,7 @@ describe('the report of a run', () => {
     expect(findCriterion(report, 'persistence').state).toBe('PASS');
     expect(findCriterion(report, 'get-latency')).toMatchObject({
       state: 'OUT_OF_SCOPE',
-      reason: 'none of its drills was asked for in this run',
+      reason: 'none of its drills was requested in this run',
     });
   });
 

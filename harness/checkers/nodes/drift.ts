@@ -152,7 +152,10 @@ function judgeSentinelSettings(view: NodeView, about: RuleContext): Judged {
   return { wrong, checked: compared.length };
 }
 
-/** Compiled into Sentinel, the same from Redis 7.0 to 8.2 and in Valkey 9.1; SENTINEL DEBUG changes them in a running one. */
+/**
+ * Compiled into Sentinel, the same from Redis 7.0 to 8.2 and in Valkey 9.1; SENTINEL DEBUG changes them in a running
+ * one.
+ */
 const SENTINEL_PERIODS: Readonly<Record<string, string>> = {
   'info-period': '10000',
   'ping-period': '1000',
@@ -188,12 +191,12 @@ function judgeUsers(view: NodeView, about: RuleContext): Judged {
     const written = rendered.get(name);
     if (live === undefined || written === undefined) {
       const [is, was] = live === undefined ? ['absent', 'present'] : ['present', 'absent'];
-      const remedy = `user ${name} is ${is}, rendered ${was}: ACL LOAD, which takes the users of the file again.`;
+      const remedy = `user ${name} is ${is}, rendered ${was}: run ACL LOAD, which reads the users from the file again.`;
       return [describeDifference(view, `user ${name}`, is, was, remedy)];
     }
     const found = compareUsers(parseUser(live), parseUser(written), classes);
     if (found.length === 0) return [];
-    const remedy = `user ${name} ${found.join(', ')}: ACL LOAD, which takes the users of the file again.`;
+    const remedy = `user ${name} ${found.join(', ')}: run ACL LOAD, which reads the users from the file again.`;
     return [describeDifference(view, `user ${name}`, found.join(', '), 'without that', remedy)];
   });
   return { wrong, checked: names.size };

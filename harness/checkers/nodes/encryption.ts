@@ -39,7 +39,7 @@ const BUS: Demand = {
   setting: 'security.tls',
   wanted: "'yes'",
   value: 'yes',
-  reason: 'the cluster bus has no password: in clear text every host of the network may speak on it',
+  reason: 'the cluster bus has no password: in clear text, every host of the network can send on it',
   holds: (value) => value === 'yes',
 };
 
@@ -69,7 +69,7 @@ function judgePorts({ id, ports: seen }: NodeView): Judged {
   const wrong: Wrong[] = [];
   for (const [name, where] of [
     ['plain', 'its port'],
-    ['besides', 'a plain port beside the one with TLS'],
+    ['besides', 'a plain port in addition to the TLS port'],
   ] as const) {
     if (seen.get(name)?.startsWith('accepted') !== true) continue;
     wrong.push({

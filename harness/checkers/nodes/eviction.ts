@@ -18,7 +18,7 @@ const DEMANDS: readonly Demand[] = [
     setting: 'redis.maxmemory',
     wanted: 'above 0',
     value: '2gb',
-    reason: 'without a limit nothing is evicted, and the system ends the process when the memory is used up',
+    reason: 'without a limit nothing is evicted, and the system kills the process when memory runs out',
     holds: (value) => Number(value) > 0,
   },
 ];

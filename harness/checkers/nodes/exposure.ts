@@ -1,6 +1,6 @@
 /**
- * Whether a node accepts no more than it was rendered to: protected mode, addresses, ports, and the features that Redis
- * keeps disabled.
+ * Whether a node accepts only what its rendered configuration allows: protected mode, addresses, ports, and the
+ * features that Redis keeps disabled.
  */
 import { canonicalValue } from '../../../infra/redis/conf/directive-values.ts';
 import { checkDirective, type Demand, mergeFindings, renderedValue, unansweredReason } from './directive.ts';
@@ -27,7 +27,7 @@ const CLOSED: readonly Demand[] = [
   setting: 'redis.extra',
   wanted: "'no'",
   value: 'no',
-  reason: 'it opens to connections what Redis keeps closed',
+  reason: 'it allows connections to use a feature that Redis disables by default',
   holds: (value) => value === 'no',
 }));
 
@@ -47,7 +47,7 @@ const DEMANDS: readonly Demand[] = [
     setting: 'redis.extra',
     wanted: "'yes'",
     value: 'yes',
-    reason: 'if the users are lost, every client that reaches the address is let in',
+    reason: 'without the ACL users, every client that reaches the address is accepted',
     holds: (value) => value === 'yes',
   },
   {
@@ -55,7 +55,7 @@ const DEMANDS: readonly Demand[] = [
     setting: 'redis.extra',
     wanted: 'empty',
     value: '',
-    reason: 'a socket in the file system is a second way in',
+    reason: 'a Unix socket gives a second way to connect',
     holds: (value) => value === '',
   },
   ...CLOSED,
@@ -70,7 +70,7 @@ function judgeDirectives(view: NodeView, about: RuleContext): Judged {
       setting: directive === 'bind' ? 'redis.extra' : 'redis.port, security.tls',
       wanted: rendered === undefined ? 'as rendered' : `'${rendered}'`,
       value: rendered ?? '',
-      reason: 'the node is reached where it was not meant to be',
+      reason: 'the node is reachable on an address that was not rendered',
       holds: (value) => value === rendered,
     };
   });

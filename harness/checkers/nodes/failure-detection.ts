@@ -23,7 +23,7 @@ interface Times {
 export const failureDetection: Checker = {
   id: 'failure-detection',
   proves:
-    'a lost master is detected neither by a moment’s stall nor too late, and a lost election is tried again soon',
+    'a short stall does not count as a lost master, a lost master is detected in time, and a failed election is retried soon',
   check(history, context) {
     const facts = nodeFacts(history);
     const isCluster = context.environment.topology.kind === 'cluster';
@@ -45,10 +45,10 @@ type Context = CheckContext & { readonly facts: NodeFacts; readonly probe: Probe
 function missingReports({ probes }: NodeFacts, seen: readonly Seen[]): readonly string[] {
   const outer = (['start', 'end'] as const).filter((when) => !probes.some((probe) => probe.when === when));
   return [
-    ...outer.map((when) => `the nodes were not asked at the ${when} of the run`),
+    ...outer.map((when) => `the nodes were not queried at the ${when} of the run`),
     ...seen
       .filter(({ times, probe }) => times === undefined && probe.when !== 'between')
-      .map(({ id, probe }) => `${id} did not report its times ${timeInWords(probe)}`),
+      .map(({ id, probe }) => `${id} did not report its failure detection times ${timeInWords(probe)}`),
   ];
 }
 
@@ -59,7 +59,7 @@ function findingOf(seen: readonly Seen[], missing: readonly string[]): Finding {
   if (missing.length > 0) return unknownResult(missing.slice(0, 3).join('; '));
   const slowest = known.toSorted((a, b) => b.electionRetryMs - a.electionRetryMs)[0];
   const fastest = known.toSorted((a, b) => a.detectionMs - b.detectionMs)[0];
-  if (slowest === undefined || fastest === undefined) return unknownResult('no node reports its times');
+  if (slowest === undefined || fastest === undefined) return unknownResult('no node reports its failure detection times');
   const reportedValues = (one: typeof slowest) => `${one.id}: ${one.words} ${timeInWords(one.probe)}`;
   return {
     validity: 'valid',
@@ -75,7 +75,10 @@ function findingOf(seen: readonly Seen[], missing: readonly string[]): Finding {
   };
 }
 
-/** Whether a text is milliseconds as a server prints them. Anything else is no time and is not used in computations. */
+/**
+ * Whether a text is milliseconds as a server prints them. Anything else is not a time and is not used in
+ * computations.
+ */
 function isTime(text: string | undefined): text is string {
   return text !== undefined && /^\d{1,12}$/.test(text);
 }

@@ -22,7 +22,10 @@ export interface Wrong {
   readonly remedy: string;
 }
 
-/** Judgement of one node in one probe: wrong values, the number of values that were judged, and the reply that was missing. */
+/**
+ * Judgement of one node in one probe: wrong values, the number of values that were judged, and the reply that was
+ * missing.
+ */
 export interface Judged {
   readonly wrong: readonly Wrong[];
   readonly checked: number;
@@ -83,10 +86,10 @@ export function nodeRule(rule: NodeRule): Checker {
 
 /** Required probes that are missing. */
 function absentProbes({ probes }: NodeFacts, nodes: readonly string[]): readonly string[] {
-  if (nodes.length === 0) return ['no node was asked'];
+  if (nodes.length === 0) return ['no node was queried'];
   return (['start', 'end'] as const)
     .filter((when) => !probes.some((probe) => probe.when === when))
-    .map((when) => `the nodes were not asked at the ${when} of the run`);
+    .map((when) => `the nodes were not queried at the ${when} of the run`);
 }
 
 function missingIn(

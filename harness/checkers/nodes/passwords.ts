@@ -27,7 +27,7 @@ export const passwords = nodeRule({
           what: `user ${name}`,
           live: 'no password',
           wanted: 'a password, or no command but PING',
-          reason: `whoever reaches the port may run ${listCommands(open)}`,
+          reason: `every client that reaches the port may run ${listCommands(open)}`,
           remedy: `ACL SETUSER ${name} resetpass, give it a password, and ACL SAVE.`,
         },
       ];

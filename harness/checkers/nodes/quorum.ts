@@ -9,7 +9,7 @@ const FEWEST_SENTINELS = 3;
 
 export const quorum = nodeRule({
   id: 'quorum',
-  proves: 'every sentinel knows all others, and their quorum survives the loss of one of them',
+  proves: 'every sentinel has discovered all others, and their quorum survives the loss of one of them',
   of: 'sentinel',
   judge(view, about): Judged {
     const master = watchedMaster(view, about);
@@ -35,8 +35,8 @@ export const quorum = nodeRule({
         what: 'num-other-sentinels',
         live: String(others),
         wanted: String(topology.sentinels - 1),
-        reason: 'it counts other votes than there are sentinels (topology.sentinels)',
-        remedy: `it knows ${others} other sentinels, rendered are ${topology.sentinels - 1}: SENTINEL RESET ${topology.serviceName} while all of them run.`,
+        reason: 'it has discovered another number of sentinels than topology.sentinels',
+        remedy: `it has discovered ${others} other sentinels, expected ${topology.sentinels - 1}: run SENTINEL RESET ${topology.serviceName} while all of them run.`,
       });
     }
     return mergeFindings([{ wrong, checked: 2 }, judgeFailoverAbility(view, about)]);
@@ -48,14 +48,14 @@ function judgeFailoverAbility({ id, replicas, info }: NodeView, about: RuleConte
   if (about.probe.when === 'between') return { wrong: [], checked: 0 };
   const { topology } = about.environment;
   if (replicas === undefined) return { wrong: [], checked: 0, missing: 'SENTINEL REPLICAS' };
-  const reset = `SENTINEL RESET ${topology.serviceName} while all of them run`;
+  const reset = `run SENTINEL RESET ${topology.serviceName} while all of them run`;
   const values = [
     ['num-slaves', String(replicas.length), String(topology.replicas), reset],
     [
       'sentinel_tilt',
       info?.get('sentinel_tilt') ?? '0',
       '0',
-      'look at the clock and the load of its machine',
+      'check the clock and the load of its machine',
     ],
     [
       'sentinel_simulate_failure_flags',
@@ -71,7 +71,7 @@ function judgeFailoverAbility({ id, replicas, info }: NodeView, about: RuleConte
       what,
       live,
       wanted,
-      reason: 'the sentinel takes no proper part in a failover',
+      reason: 'the sentinel cannot take part in a failover',
       remedy: `${what} is '${live}', must be '${wanted}': ${remedy}.`,
     }));
   return { wrong, checked: values.length };

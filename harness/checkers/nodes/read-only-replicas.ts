@@ -3,7 +3,7 @@ import { directiveRule } from './directive.ts';
 
 export const readOnlyReplicas = directiveRule(
   'read-only-replicas',
-  'a replica holds what its master holds: it takes no writes of clients and evicts nothing by itself',
+  'a replica has the same data as its master: it accepts no writes of clients and evicts no keys itself',
   [
     {
       directive: 'replica-read-only',
@@ -19,7 +19,7 @@ export const readOnlyReplicas = directiveRule(
       setting: 'redis.extra',
       wanted: "'yes'",
       value: 'yes',
-      reason: 'a replica that evicts by itself misses keys that its master has',
+      reason: 'a replica that evicts keys itself lacks keys that its master has',
       holds: (value) => value === 'yes',
     },
   ],

@@ -30,7 +30,7 @@ export const roles: Checker = {
       judged.flatMap(({ wrong, probe }) => wrong.map((each) => ({ ...each, probe }))),
       judged.reduce((sum, { checked }) => sum + checked, 0),
       [
-        ...absent.map((when) => `the nodes were not asked at the ${when} of the run`),
+        ...absent.map((when) => `the nodes were not queried at the ${when} of the run`),
         ...judged.flatMap(({ missing, probe }) => missing.map((what) => `${what} (${probe.when})`)),
       ],
     );
@@ -82,8 +82,8 @@ function checkMasters(views: readonly NodeView[], wanted: number): readonly Wron
       what: 'ROLE',
       live: `${found.length} masters`,
       wanted: `${wanted}`,
-      reason: 'what one of two masters takes is lost when the other prevails',
-      remedy: `${found.length} nodes report ROLE master, ${wanted} must: REPLICAOF on those that the sentinels do not name (docs/runbook.md).`,
+      reason: 'writes to one of two masters are lost when the other one remains master',
+      remedy: `${found.length} nodes report ROLE master, expected ${wanted}: run REPLICAOF on those that the sentinels do not name (docs/runbook.md).`,
     },
   ];
 }
@@ -98,7 +98,7 @@ function checkLinks(views: readonly NodeView[]): readonly Wrong[] {
         what: 'the link to its master',
         live: link,
         wanted: 'connected',
-        reason: 'it falls behind, and a failover to it loses what it does not have',
+        reason: 'it falls behind, and a failover to it loses the writes that it does not have',
         remedy: `its link to the master is '${link}': look at masteruser, masterauth and the log of the node.`,
       },
     ];
@@ -117,8 +117,8 @@ function checkReplicas(views: readonly NodeView[], wanted: number): readonly Wro
         live,
         wanted: String(wanted),
         reason:
-          'with fewer it has no successor or refuses durable writes, with more one of them is a stranger',
-        remedy: `it has ${live} replicas, planned are ${wanted}: INFO replication of the node lists them.`,
+          'with fewer, it has no successor or refuses durable writes; with more, one does not belong to the environment',
+        remedy: `it has ${live} replicas, expected ${wanted}: INFO replication of the node lists them.`,
       },
     ];
   });
@@ -145,8 +145,8 @@ function otherMasters(views: readonly NodeView[], { facts }: RuleContext): reado
         what: 'replicaof',
         live,
         wanted: master,
-        reason: 'it does not copy from the master: a failover to it loses what the master took',
-        remedy: `it follows ${live}, the master is ${master}: REPLICAOF ${master.replace(':', ' ')}.`,
+        reason: 'it does not copy from the master: a failover to it loses writes of the master',
+        remedy: `it follows ${live}, the master is ${master}: run REPLICAOF ${master.replace(':', ' ')}.`,
       },
     ];
   });
@@ -175,8 +175,8 @@ function namedMasters(sentinels: readonly NodeView[], about: RuleContext): reado
         what: 'its master',
         live: `${address} (${flags})`,
         wanted: `${first?.address} (master)`,
-        reason: 'sentinels that see another master, or a master that is down, send clients to the wrong node',
-        remedy: `it names ${address} (${flags}): wait for the failover to end, or restart it with its rendered file.`,
+        reason: 'sentinels that report another master, or a master that is down, send clients to the wrong node',
+        remedy: `it reports ${address} (${flags}): wait for the failover to end, or restart it with its rendered file.`,
       },
     ];
   });
@@ -201,8 +201,8 @@ function checkSlots(views: readonly NodeView[]): readonly Wrong[] {
         what: 'slots with an owner',
         live: String(served),
         wanted: String(CLUSTER_SLOTS),
-        reason: 'keys of the other slots can neither be read nor written',
-        remedy: `it knows owners of ${served} slots, ${CLUSTER_SLOTS} must have one: CLUSTER NODES shows which are without.`,
+        reason: 'keys of the other slots cannot be read or written',
+        remedy: `it reports an owner for ${served} slots, expected ${CLUSTER_SLOTS}: CLUSTER NODES shows the slots without an owner.`,
       },
     ];
   });
@@ -211,11 +211,11 @@ function checkSlots(views: readonly NodeView[]): readonly Wrong[] {
 function halfMoved(node: string, open: number): Wrong {
   return {
     node,
-    what: 'slots that are being moved',
+    what: 'slots in migration',
     live: `of ${open} nodes`,
     wanted: 'none',
-    reason: 'a move that was not finished sends clients back and forth between two masters',
+    reason: 'an unfinished migration redirects clients between two masters',
     remedy:
-      'it has slots that are being moved: finish the move, or CLUSTER SETSLOT with STABLE on both masters.',
+      'it has slots in migration: finish the migration, or run CLUSTER SETSLOT with STABLE on both masters.',
   };
 }

@@ -30,7 +30,7 @@ const CIPHERS: Demand = {
   setting: 'redis.extra',
   wanted: 'without NULL, EXPORT, RC4, 3DES, MD5 and a lower security level',
   value: '',
-  reason: 'these ciphers can be broken',
+  reason: 'these ciphers are insecure',
   holds: (value) =>
     !/(?<![!-])\b(e?NULL|aNULL|EXPORT|EXP|RC4|3?DES|MD5|LOW|ADH|AECDH)\b|SECLEVEL=[01]/i.test(value),
 };

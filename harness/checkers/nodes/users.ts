@@ -1,11 +1,11 @@
-/** Whether a node has the users that the kit rendered and no other, with the default user off. */
+/** Whether a node has the users that the kit rendered and no others, with the default user off. */
 
 import { parseUser } from './acl.ts';
 import { nodeRule, type Wrong } from './finding.ts';
 
 export const users = nodeRule({
   id: 'users',
-  proves: 'every node has the rendered users and no other, and the default user is off',
+  proves: 'every node has the rendered users and no others, and the default user is off',
   of: 'all',
   judge({ id, users: live }, { facts }) {
     const rendered = facts.rendered.get(id)?.users;
@@ -24,16 +24,16 @@ export const users = nodeRule({
           name,
           'absent',
           'present',
-          'what logs in with it is refused',
-          'ACL LOAD, which takes the users of the file again.',
+          'clients that log in as this user are rejected',
+          'run ACL LOAD, which reads the users from the file again.',
         );
       } else if (parseUser(rules).isOn && !parseUser(found).isOn) {
-        add(name, 'off', 'on', 'what logs in with it is refused', `ACL SETUSER ${name} on, and ACL SAVE.`);
+        add(name, 'off', 'on', 'clients that log in as this user are rejected', `ACL SETUSER ${name} on, and ACL SAVE.`);
       }
     }
     const byDefault = live.get('default');
     if (byDefault !== undefined && parseUser(byDefault).isOn) {
-      const reason = 'every connection is that user until it logs in';
+      const reason = 'every connection has this user until it logs in';
       add('default', 'on', 'off', reason, 'ACL SETUSER default off, and ACL SAVE.');
     }
     return { wrong, checked: new Set([...live.keys(), ...rendered.keys()]).size };

@@ -17,7 +17,7 @@ export const writeGuard = directiveRule(
       setting: 'redis.minReplicasToWrite',
       wanted: 'at least 1',
       value: '1',
-      reason: 'a master that is cut off goes on acknowledging writes that the failover throws away',
+      reason: 'a master that is cut off continues to acknowledge writes that the failover discards',
       holds: (value, about) => Number(value) >= 1 || isCluster(about),
     },
     {
@@ -25,7 +25,7 @@ export const writeGuard = directiveRule(
       setting: 'redis.minReplicasToWrite',
       wanted: 'at most 1, or one less than there are replicas',
       value: '1',
-      reason: 'after a failover the lost master is missing among the replicas, and no write is taken',
+      reason: 'after a failover the lost master is missing among the replicas, and every write is refused',
       holds: (value, { environment }) => Number(value) <= Math.max(1, environment.topology.replicas - 1),
     },
   ],

@@ -30,7 +30,7 @@ export interface FaultProxy extends AsyncDisposable {
   traffic(): Promise<Traffic>;
 }
 
-/** Starts a proxy before `upstream`, on a free port of the upstream's host (for which its certificate is made out). */
+/** Starts a proxy before `upstream`, on a free port of the upstream's host (for which its certificate is issued). */
 export async function startProxy(
   upstream: Address,
   options: { readonly host?: string } = {},

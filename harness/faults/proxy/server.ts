@@ -24,7 +24,7 @@ export class ProxyServer {
     this.#host = host;
   }
 
-  /** Listens on a free port of `host`; by default the upstream's own, for which its certificate is made out. */
+  /** Listens on a free port of `host`; by default the upstream's own, for which its certificate is issued. */
   static async start(upstream: Address, host = upstream.host): Promise<ProxyServer> {
     const proxy = new ProxyServer(upstream, host);
     await proxy.#listen();

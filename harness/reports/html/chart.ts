@@ -1,7 +1,7 @@
 /**
- * Shared parts of all figures: the frame of a panel, axes, ticks and the rounding that makes their bytes the same
- * anywhere. Panels are 480 units wide with 12-unit text, so that they are readable in two columns on a desktop and in
- * one column on a phone. Colours are classes; the style sheet defines the scheme.
+ * Shared parts of all figures: the frame of a panel, axes, ticks and the rounding that makes their bytes equal on
+ * every machine. Panels are 480 units wide with 12-unit text, so that they are readable in two columns on a desktop
+ * and in one column on a phone. Colours are classes; the style sheet defines the scheme.
  */
 import type { ScaleContinuousNumeric } from 'd3-scale';
 import { formatMs, formatNumber } from '../wording.ts';

@@ -1,4 +1,4 @@
-/** Our client and the stock one under the same faults: figures, and the write gaps drawn on one log scale. */
+/** Our client and the stock client under the same faults: figures, and the write gaps drawn on one log scale. */
 import { scaleLog } from 'd3-scale';
 import type { ComparisonRow, Report } from '../report.ts';
 import { clientName, formatGap, formatMs, formatNumber, oneLine } from '../wording.ts';

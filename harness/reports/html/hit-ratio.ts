@@ -64,8 +64,8 @@ export function hitRatio(
     id,
     BOTTOM + 24,
     `${oneLine(trial.drill)}, hit ratio over time`,
-    `Hits over reads, a bin of ${formatNumber(trial.binMs)} ms and so far. At the end ${formatRatio(final)}.`,
-    html`<text class="name" x="${PANEL.left}" y="13">hit ratio <tspan class="when">so far, and a bin</tspan></text>`,
+    `Hits over reads, per bin of ${formatNumber(trial.binMs)} ms and cumulative. At the end ${formatRatio(final)}.`,
+    html`<text class="name" x="${PANEL.left}" y="13">hit ratio <tspan class="when">cumulative, and per bin</tspan></text>`,
     horizontalGrid(y, [0, 0.5, 1], (value) => formatRatio(value)),
     limit !== undefined &&
       html`<line class="target" x1="${PANEL.left}" x2="${INNER_RIGHT}" y1="${roundCoordinate(y(limit.target.value))}" y2="${roundCoordinate(y(limit.target.value))}"/><text class="target halo" x="${INNER_RIGHT - 4}" y="${roundCoordinate(y(limit.target.value)) + 14}" text-anchor="end">${formatTarget(limit)}</text>`,

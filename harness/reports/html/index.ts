@@ -1,5 +1,5 @@
 /**
- * The report as one page that opens anywhere: no script, no network, no font, only this file. It reads from the
+ * The report as one self-contained page: no script, no network, no font. It reads from the
  * decision and the action at the top down to the evidence. Parts are in `html/`; drawings are inline SVG.
  */
 
@@ -13,7 +13,7 @@ import { stateSymbols } from './states.ts';
 import { STYLE } from './style.ts';
 import { renderBlockers, renderWaivers, verdictHeader } from './verdict.ts';
 
-/** Nothing may be loaded and nothing may run: the page needs only its own style. */
+/** The page loads nothing and runs nothing: the page needs only its own style. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 export function renderHtml(report: Report): string {
@@ -49,7 +49,7 @@ ${verdictHeader(report)}
 <main id="main">
 ${present.map(([, , section]) => section)}
 </main>
-<footer><p>The same figures for programs: <code>report.json</code>, schema <code>${report.schema}</code>.</p></footer>
+<footer><p>Machine-readable: <code>report.json</code>, schema <code>${report.schema}</code>.</p></footer>
 </div>
 </body>
 </html>

@@ -1,4 +1,7 @@
-/** Distribution of latency, a row per operation kind, all on one log scale; the stock client's outline over ours. */
+/**
+ * Distribution of latency, one row per operation kind, all on one log scale; the outline of the stock client over
+ * ours.
+ */
 import { scaleLog } from 'd3-scale';
 import { area, curveStepAfter, line } from 'd3-shape';
 import type { Criterion } from '../../gates/gate.ts';

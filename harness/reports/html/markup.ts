@@ -26,7 +26,7 @@ export class Markup {
 
 export type Content = string | number | Markup | null | undefined | false | readonly Content[];
 
-/** A template for HTML and SVG. Null, undefined and false leave nothing behind; lists are joined. */
+/** A template for HTML and SVG. Null, undefined and false render as nothing; lists are joined. */
 export function html(parts: TemplateStringsArray, ...values: readonly Content[]): Markup {
   return new Markup(
     parts.map((part, index) => part + (index < values.length ? renderContent(values[index]) : '')).join(''),

@@ -1,11 +1,13 @@
 /**
- * Samples the machine during one trial, in a thread without other work: timer lateness, the round trip of a bare PING and the part of it
- * spent waiting for a CPU, use of the CPUs, and the time that each watched thread waited for a CPU.
+ * Samples the machine during one trial, in a thread without other work: timer lateness, the round trip of a bare PING
+ * and the part of it spent waiting for a CPU, use of the CPUs, and the time that each watched thread waited for a
+ * CPU.
  *
- *   tick (every 10 ms) ─▶ lateness, a PING every `everyMs`, an fsync every 200 ms ─▶ window (every 100 ms) ─▶ one line of the history
+ *   tick (every 10 ms) ─▶ lateness, a PING every `everyMs`, an fsync every 200 ms ─▶ window (every 100 ms) ─▶ one
+ * line of the history
  *
- * The samples are independent of every client and result. Data that the system does not provide (not Linux, process not visible) is
- * absent and listed in `facts`.
+ * The samples are independent of every client and result. Data that the system does not provide (not Linux, process
+ * not visible) is absent and listed in `facts`.
  */
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -33,10 +35,15 @@ const FSYNC_EVERY_TICKS = 20;
 /** Longest wait for the connection of the control measurement. */
 const CONTROL_BOUND_MS = 2_000;
 const OWN_THREAD = '/proc/thread-self/schedstat';
-/** Timers of Node have whole milliseconds: an idle machine is up to this late, so only the rest is the machine's part. */
+/**
+ * Timers of Node have whole milliseconds: an idle machine is up to this late, so only the rest is the machine's part.
+ */
 const TIMER_RESOLUTION_MS = 1;
 
-/** Part of a round trip, in milliseconds, that the machine added: the late timer beyond its resolution, and waits for a CPU. */
+/**
+ * Part of a round trip, in milliseconds, that the machine added: the late timer beyond its resolution, and waits for
+ * a CPU.
+ */
 export function machinePartMs(tookMs: number, lateMs: number, waitedMs: number): number {
   return Math.min(tookMs, Math.max(0, lateMs - TIMER_RESOLUTION_MS) + waitedMs);
 }
@@ -142,7 +149,7 @@ export class MachineSampling {
     }
     if (this.#ticks % STAT_EVERY_TICKS === 0) {
       const seen = readCpuTimes();
-      // Without this thread.
+      // Excludes this thread.
       if (seen !== undefined) this.#window.runnable.push(Math.max(0, seen.runnable - 1));
     }
     if (nowUs - this.#window.beganUs >= WINDOW_US) this.#flush(nowUs);

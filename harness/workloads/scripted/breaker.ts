@@ -73,11 +73,11 @@ async function throughOutage(
   expect(`${name}-half-open`, 'a probe half-opened it', equals(true, halfOpened));
   expect(
     `${name}-last`,
-    'a call that succeeded closed it',
+    'a successful call closes it',
     equals('half-open to closed', transitions.at(-1)),
   );
   const back = await cache.set(outage.key, 'after');
-  expect(`${name}-redis-again`, 'Redis takes writes again', equals('redis', back.source));
+  expect(`${name}-redis-again`, 'Redis accepts writes again', equals('redis', back.source));
 }
 
 /** Records the transitions as they come, each also in the history. */

@@ -1,6 +1,7 @@
 /**
- * Keys that are overwritten, deleted and invalidated, and then read through every tier: a plain cache, one with a first tier, and one with a
- * first tier in another process. A plain cache has the new value at once, a first tier within its bound.
+ * Keys that are overwritten, deleted and invalidated, and then read through every tier: a plain cache, one with a
+ * first tier, and one with a first tier in another process. A plain cache has the new value at once, a first tier
+ * within its bound.
  */
 import { waitUntil } from '../../wait.ts';
 import type { Call, Caller, Operation, Performed } from '../calls/call.ts';
@@ -10,7 +11,10 @@ import type { Resolved } from '../parameters.ts';
 import { prefixOf, rawKeys } from '../raw-keys.ts';
 import { defineScript, equals, RELAXED_LIMITS, type ScriptContext } from './script.ts';
 
-/** `settleBoundMs`: longer than the bound of a first tier (500 ms), so that a slow machine alone is no finding. */
+/**
+ * `settleBoundMs`: longer than the bound of a first tier (500 ms), so that a slow machine alone does not fail the
+ * drill.
+ */
 const defaults = { keys: 1_000, tagged: 200, chunk: 100, settleBoundMs: 5_000 };
 
 type Context = ScriptContext<Resolved<typeof defaults>>;

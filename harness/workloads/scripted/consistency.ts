@@ -39,12 +39,12 @@ export const consistency = defineScript({
       ),
     );
     const master = raw.get((await environment.masterId()) ?? '') ?? [];
-    expect('present-on-master', 'the master holds what was not deleted', {
+    expect('present-on-master', 'the master has every key that was not deleted', {
       ...equals(physical.length - deleted.length, master.filter((value) => value !== null).length),
     });
     for (const [id, values] of raw) {
       const differing = values.filter((value, i) => value !== master[i]).length;
-      expect(`${id}-equal`, `${id} holds what the master holds, byte for byte`, equals(0, differing));
+      expect(`${id}-equal`, `${id} has the same data as the master, byte for byte`, equals(0, differing));
     }
   },
 });

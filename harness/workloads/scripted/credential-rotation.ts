@@ -1,8 +1,9 @@
 /**
- * Passwords that change while a cache uses them: the cache gets its user and its password from functions. A user of the drill's own, with the
- * rights of the app, exists on every node until the script ends.
+ * Passwords that change while a cache uses them: the cache gets its user and its password from functions. A user of
+ * the drill's own, with the rights of the app, exists on every node until the script ends.
  *
- *   password 1 ─▶ servers accept only password 2, the function still returns 1 ─▶ the function returns 2 ─▶ the same for 3, without a delay
+ *   password 1 ─▶ servers accept only password 2, the function still returns 1 ─▶ the function returns 2 ─▶ the same
+ * for 3, without a delay
  */
 import type { Redis } from 'ioredis';
 import type { Cache } from '../../../client/index.ts';
@@ -49,13 +50,13 @@ async function expectRotated(context: Context, nodes: readonly Redis[], user: st
   await cache.ping();
   const { source } = await cache.set(key, 'old');
   const read = (await cache.getEntry(key))?.source ?? null;
-  expect('before/served', 'Redis takes the write and serves the read', {
+  expect('before/served', 'Redis accepts the write and serves the read', {
     ...equals(['redis', 'redis'], [source, read]),
   });
 
   await rotatePassword(nodes, user, 'second');
   await pause(parameters.refusedMs, signal);
-  expect('refused/reported', 'a command that Redis did not take names the rejected login', {
+  expect('refused/reported', 'the error of a command that was not sent names the rejected login', {
     ...equals(true, /WRONGPASS/.test(await messageOf(() => cache.setIfAbsent(`${key}:refused`, 1)))),
   });
   const callsBefore = calls;
@@ -91,7 +92,7 @@ async function expectServed(
     signal.throwIfAborted();
     return false;
   });
-  expect(`${phase}/served`, `Redis takes writes and serves reads with the ${phase} password`, {
+  expect(`${phase}/served`, `Redis accepts writes and serves reads with the ${phase} password`, {
     ...equals(true, served),
   });
   return served;

@@ -44,13 +44,13 @@ export const featureFlag = defineScript({
 
     const after = await watch.look();
     expect('answers', 'getOrCompute answers every call', equals(calls, right));
-    expect('not-to-redis', 'a write is not taken by Redis', equals(false, receipt.source === 'redis'));
+    expect('not-to-redis', 'a write does not reach Redis', equals(false, receipt.source === 'redis'));
     watch.nodes.forEach((id, i) => {
       const [was, is] = [before[i], after[i]];
-      expect(`${id}-commands`, `${id} saw no command of a cache`, {
+      expect(`${id}-commands`, `${id} received no command of a cache`, {
         ...equals(was?.commands ?? 0, is?.commands),
       });
-      expect(`${id}-connections`, `${id} got no connection of the app`, {
+      expect(`${id}-connections`, `${id} received no connection of the app`, {
         ...equals(was?.connections ?? 0, is?.connections),
       });
     });

@@ -18,7 +18,7 @@ export const keyVersioning = defineScript({
     expect('shape', 'namespace, v1, domain and a hash of 16', equals(true, shape.test(physical)));
     expect(
       'at-physical-key',
-      'the value stands under its physical key',
+      'the value is stored under its physical key',
       equals(1, await (await masterOf(physical)).exists(physical)),
     );
     expect('same-input', 'the same input in another order gives the same key', {

@@ -26,7 +26,8 @@ export const observability = defineScript({
     const cache = open({ fallbackEntries: 0, breaker }, proxy);
     await cache.ping();
     const events = await exerciseCalls(context, cache, async (loads) => {
-      // A loaded value is stored in the background; a disconnect meanwhile would be an error that no history has.
+      // A loaded value is stored in the background; a disconnect in the meantime would count an error that the
+      // history does not contain.
       const areStored = () => cache.stats().writes >= parameters.sets + loads;
       await waitUntil('the loaded value to be stored', areStored, { boundMs: 5_000, signal });
       await proxy.down();

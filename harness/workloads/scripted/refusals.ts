@@ -1,6 +1,6 @@
 /**
- * Redis replies to every write with an error: the masters ask for more replicas than there are (NOREPLICAS). Loads still answer, the error
- * is counted and reported, and nothing is thrown to the caller.
+ * Redis replies to every write with an error: the masters ask for more replicas than there are (NOREPLICAS). Loads
+ * still answer, the error is counted and reported, and nothing is thrown to the caller.
  */
 import type { Redis } from 'ioredis';
 import type { Cache } from '../../../client/index.ts';
@@ -66,7 +66,7 @@ async function expectAnswers(
   expect('event', 'the event `refused` has the code of the reply', equals(['NOREPLICAS'], [...codes]));
   const { refusals: counted, breaker } = cache.stats();
   expect('counted', 'refusals are counted', { relation: 'at-least', expected: 1, actual: counted });
-  expect('breaker', 'a reply is no failure of the connection', equals('closed', breaker.kind));
+  expect('breaker', 'an error reply does not count as a connection failure', equals('closed', breaker.kind));
   const before = await cache.lookup('before');
   expect(
     'reads',

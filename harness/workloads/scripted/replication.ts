@@ -35,8 +35,8 @@ export const replication = defineScript({
       const id = `replica-${index + 1}`;
       const info = parseInfo(await (await environment.admin(node)).info('replication'));
       expect(`${id}-link`, `${node} has a link to its master`, equals('up', info.master_link_status));
-      expect(`${id}-read-only`, `${node} takes no writes of its own`, equals('1', info.slave_read_only));
-      expect(`${id}-io`, `${node} heard from its master lately`, {
+      expect(`${id}-read-only`, `${node} accepts no writes itself`, equals('1', info.slave_read_only));
+      expect(`${id}-io`, `${node} received data from its master recently`, {
         relation: 'at-most',
         expected: 10,
         actual: infoNumber(info, 'master_last_io_seconds_ago'),

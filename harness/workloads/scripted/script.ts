@@ -1,6 +1,6 @@
 /**
  * A scripted workload: steps in a fixed order that record expected and actual values (`expect` events). It never
- * judges: a step that did not hold is a line like the others, and the script continues.
+ * judges: a step that was not met is recorded like the others, and the script continues.
  *
  * Scripts run in the harness's own process: they need the Environment, and none of them generates load.
  */
@@ -77,7 +77,7 @@ export interface ScriptedWorkload {
   run(context: ScriptContext): Promise<void>;
 }
 
-/** A scripted workload whose script sees its own parameters by name. */
+/** Defines a scripted workload whose script reads its parameters by name. */
 export function defineScript<const P extends Parameters>(workload: {
   readonly name: string;
   readonly defaults: P;

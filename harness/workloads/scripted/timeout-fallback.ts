@@ -25,7 +25,7 @@ export const timeoutFallback = defineScript({
     try {
       await cache.ping();
       const before = await cache.set(keyOf('before'), 'before');
-      expect('fast-by-redis', 'before the fault Redis takes writes', equals('redis', before.source));
+      expect('fast-by-redis', 'before the fault Redis accepts writes', equals('redis', before.source));
 
       await proxy.add('slow', { type: 'latency', latencyMs: slowness * commandTimeoutMs });
       const answers = await Promise.all(
@@ -47,13 +47,13 @@ export const timeoutFallback = defineScript({
       expect('read-does-not-throw', 'a plain read does not throw', {
         ...equals(null, await errorOf(() => cache.get(keyOf('before')))),
       });
-      expect('write-to-memory', 'a write goes to the memory fallback and says so', {
+      expect('write-to-memory', 'a write goes to the memory fallback and reports it', {
         ...equals('memory', (await cache.set(keyOf('during'), 'during')).source),
       });
 
       await proxy.remove('slow');
       const back = await waitUntil(
-        'Redis to take writes again',
+        'Redis to accept writes again',
         async () => (await cache.set(keyOf('after'), 'after')).source === 'redis',
         { boundMs: recoveryBoundMs, signal },
       ).catch(() => false);

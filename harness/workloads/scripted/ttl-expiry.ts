@@ -71,7 +71,7 @@ async function expectDefaultTtl(context: ScriptContext, key: string, cache: Cach
   await cache.set(key, 'kept');
   const actual = await remainingMs(context, cache.physicalKey(key));
   const most = { relation: 'at-most', expected: defaultMs, actual, unit: 'ms' } as const;
-  expect('default-at-most', 'without a TTL the default holds', most);
+  expect('default-at-most', 'without a TTL the default applies', most);
   expect('default-at-least', 'and not much less', {
     ...most,
     relation: 'at-least',

@@ -86,7 +86,7 @@ describe('a password that is rotated while the client runs', () => {
     for (const password of ['second', 'third']) {
       const asked = account.asked;
       await account.rotate(password);
-      await waitUntil('Redis takes writes again', async () => (await cache.set('w', 1)).source === 'redis');
+      await waitUntil('Redis accepts writes again', async () => (await cache.set('w', 1)).source === 'redis');
       await waitUntil('a durable write again', durable);
       await waitUntil('the listener is there again', tracking);
       await waitUntil('the first tier serves again', async () => {
@@ -118,7 +118,7 @@ describe('a password that is rotated while the client runs', () => {
     await data.rotate('second');
     await watch.rotate('second');
     const asked = watch.asked;
-    await waitUntil('Redis takes writes again', async () => (await cache.set('w', 2)).source === 'redis');
+    await waitUntil('Redis accepts writes again', async () => (await cache.set('w', 2)).source === 'redis');
     await waitUntil('all sentinels are asked again', () => watch.asked > asked);
     await waitUntil('all sentinels answer again', () => cache.connection?.sentinels?.()?.answering === 3);
     // The replicas too: they serve reads.

@@ -57,7 +57,7 @@ describe('gaps of a trial', () => {
     expect(gaps(drill, fault(1000, 1500, 'redis-1', 'pause'))).toEqual(['pause took effect 1 of 2 times']);
     expect(
       gaps(drill, fault(1000, 1500, 'redis-1', 'pause'), fault(3000, undefined, 'redis-1', 'pause')),
-    ).toEqual(['pause was never seen to heal']);
+    ).toEqual(['pause was not observed to heal']);
     expect(gaps(drill, fault(1000, 1500), fault(3000, 3500))).toEqual(['pause took effect 0 of 2 times']);
   });
 

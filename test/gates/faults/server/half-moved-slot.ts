@@ -5,7 +5,7 @@ export const fault = changeFault(
     what: 'A move of a slot was not finished',
     group: 'cluster',
     criterion: 'roles',
-    remedy: ['slots that are being moved', 'CLUSTER SETSLOT with STABLE'],
+    remedy: ['slots in migration', 'CLUSTER SETSLOT with STABLE'],
   },
   async (environment) => {
     const [from, to] = (await environment.cluster?.shards()) ?? [];
