@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { drillsNamed } from '../harness/registry.ts';
-import { addAttachOptions, anySubstrate } from './attach-options.ts';
 import { catalogueText } from './catalogue.ts';
+import { addExternalOptions, anySubstrate } from './external-options.ts';
 import { judgedRun, type RunOptions } from './judged-run.ts';
 import * as common from './options.ts';
 import { examples, printResult, type Session } from './session.ts';
@@ -41,5 +41,5 @@ export function drill(program: Command, session: Session): void {
       const asked = ids.length === 0 ? 'all' : drillsNamed(ids).map(({ id }) => id);
       await judgedRun(session, 'drill', options, asked);
     });
-  addAttachOptions(command);
+  addExternalOptions(command);
 }

@@ -1,15 +1,15 @@
 /** Common call of `readiness`, `drill` and `load`: runs the drills, prints the report, exits with its verdict. */
 import { relative } from 'node:path';
-import { type AttachFlags, externalOverrides, withoutLogins } from '../config/attach.ts';
+import { type ExternalFlags, externalOverrides, withoutLogins } from '../config/external-target.ts';
 import { loadEnvironment } from '../config/load.ts';
 import { renderJson, renderTerminal } from '../harness/reports/index.ts';
 import type { RunRequest } from '../harness/run/index.ts';
 import type { SubstrateName } from '../infra/substrates/registry.ts';
-import { attachOf } from './attach-options.ts';
+import { externalTargetOf } from './external-options.ts';
 import type { EnvironmentOptions } from './options.ts';
 import { type Session, stateDir } from './session.ts';
 
-export interface RunOptions extends Omit<EnvironmentOptions, 'substrate'>, AttachFlags {
+export interface RunOptions extends Omit<EnvironmentOptions, 'substrate'>, ExternalFlags {
   readonly substrate: SubstrateName;
   readonly profile: 'quick' | 'full';
   readonly seed: number;
@@ -26,16 +26,16 @@ export async function judgedRun(
   drills: readonly string[] | 'all',
 ): Promise<void> {
   const { terminal } = session;
-  const attach = attachOf(options);
+  const external = externalTargetOf(options);
   // imported late: commands without a run do not need the harness
   const { run } = await import('../harness/run/index.ts');
   const { folder, report, exitCode } = await run({
     kind,
     environment: loadEnvironment(
       options.env,
-      attach === undefined ? options.set : externalOverrides(attach, options.set),
+      external === undefined ? options.set : externalOverrides(external, options.set),
     ),
-    attach,
+    external,
     substrate: options.substrate,
     profile: options.profile,
     seed: options.seed,

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { drillsNamed } from '../harness/registry.ts';
-import { addAttachOptions, anySubstrate } from './attach-options.ts';
+import { addExternalOptions, anySubstrate } from './external-options.ts';
 import { judgedRun, type RunOptions } from './judged-run.ts';
 import * as common from './options.ts';
 import { examples, type Session } from './session.ts';
@@ -33,5 +33,5 @@ export function load(program: Command, session: Session): void {
         drills.map(({ id }) => id),
       );
     });
-  addAttachOptions(command);
+  addExternalOptions(command);
 }

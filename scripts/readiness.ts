@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { addAttachOptions, anySubstrate } from './attach-options.ts';
+import { addExternalOptions, anySubstrate } from './external-options.ts';
 import { judgedRun, type RunOptions } from './judged-run.ts';
 import * as common from './options.ts';
 import { examples, type Session } from './session.ts';
@@ -31,5 +31,5 @@ export function readiness(program: Command, session: Session): void {
       ),
     )
     .action((options: RunOptions) => judgedRun(session, 'readiness', options, 'all'));
-  addAttachOptions(command);
+  addExternalOptions(command);
 }

@@ -69,7 +69,10 @@ function hitRows(figures: Figures, seed: string): readonly Row[] {
       value: `${reads === 0 ? 'none' : `${((hits / reads) * 100).toFixed(2)} %`} (001: ${seed})`,
     },
     { label: 'Hits, misses', value: `${hits}, ${reads - hits}` },
-    { label: 'Catalogue', value: `${keys} keys: each is computed once, so there are at least ${keys} misses` },
+    {
+      label: 'Catalogue',
+      value: `${keys} keys: each is computed once, so there are at least ${keys} misses`,
+    },
   ];
 }
 

@@ -58,7 +58,9 @@ function unaccountedFlaws(sealed: readonly SealedFile[], named: ReadonlySet<stri
   const histories = strays.filter((path) => path.startsWith('trials/'));
   const others = strays.filter((path) => !path.startsWith('trials/'));
   return [
-    ...(histories.length > 0 ? [`sealed, but not part of a trial of the manifest: ${joinFew(histories)}`] : []),
+    ...(histories.length > 0
+      ? [`sealed, but not part of a trial of the manifest: ${joinFew(histories)}`]
+      : []),
     ...(others.length > 0 ? [`sealed, but not part of a run: ${joinFew(others)}`] : []),
   ];
 }

@@ -229,7 +229,12 @@ function pathsNamedIn(seal: unknown): readonly string[] {
 
 /** Error for a manifest that cannot be judged. */
 function refusedManifest(where: string, message: string, cause?: unknown): KitError {
-  return unreadableError(where, message, cause, 'the folder is not, or is no longer, the evidence of a run; run again');
+  return unreadableError(
+    where,
+    message,
+    cause,
+    'the folder is not, or is no longer, the evidence of a run; run again',
+  );
 }
 
 function textOfManifest(where: string): string {

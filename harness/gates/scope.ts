@@ -27,7 +27,8 @@ export function outOfScope(gate: Gate, run: RunScope): string | undefined {
   const { scope } = gate;
   const unpromised = (scope.promises ?? []).filter((name) => !run.promises.has(name));
   const reasons: readonly (string | false)[] = [
-    !scope.runs.includes(run.kind) && `applies to ${scope.runs.join(' and ')} runs; this is a ${run.kind} run`,
+    !scope.runs.includes(run.kind) &&
+      `applies to ${scope.runs.join(' and ')} runs; this is a ${run.kind} run`,
     outsideSetting(scope.environments, run.environment) &&
       `applies to ${joinNames(scope.environments)}; this is ${run.environment}`,
     outsideSetting(scope.substrates, run.substrate) &&

@@ -8,15 +8,15 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { cpus, release, type as systemName, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import type { AttachTarget } from '../../config/attach.ts';
 import { EXIT, KitError } from '../../config/errors.ts';
+import type { ExternalTarget } from '../../config/external-target.ts';
 import { type Gates, loadGates } from '../../config/gates.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { type ProgramRecord, type ProgramSink, runProgram } from '../../infra/host/process.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import {
+  checkExternalTarget,
   lockEnvironment,
-  requireAttachable,
   type SubstrateName,
   substrateOf,
 } from '../../infra/substrates/registry.ts';
@@ -45,7 +45,7 @@ export interface RunRequest {
   readonly out: string | undefined;
   readonly drills: readonly string[] | 'all';
   /** For the substrate `external`: the address of the Redis. */
-  readonly attach?: AttachTarget | undefined;
+  readonly external?: ExternalTarget | undefined;
   /** Trials per drill; default: the drill's own for the profile. */
   readonly trials: number | undefined;
   /** Maximum number of further rounds, each with the trials in which the machine was unsound. */
@@ -72,14 +72,14 @@ export interface RunOutcome {
  * @throws KitError for a missing resource; the environment has ended by then, and the folder has no seal
  */
 export async function run(request: RunRequest, planted?: PlantedClient): Promise<RunOutcome> {
-  const { attach, environment: config, substrate, stateDir } = request;
-  using _lock = attach === undefined ? await lockEnvironment(substrate, config.name, stateDir) : undefined;
+  const { external, environment: config, substrate, stateDir } = request;
+  using _lock = external === undefined ? await lockEnvironment(substrate, config.name, stateDir) : undefined;
 
   // 1. Checks that need nothing to be started.
   const drills = withConfiguration(drillsOf(request), request);
   const topology = planTopology(config);
   if (request.coverage !== undefined) requireFile(request.coverage);
-  if (attach !== undefined) await requireAttachable(attach, config.client.namespace);
+  if (external !== undefined) await checkExternalTarget(external, config.client.namespace);
 
   // 2. The run folder, incomplete until it is sealed.
   const { draft, folder, gates } = await openRunFolder(request, drills);
@@ -124,14 +124,14 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
  * run.
  */
 async function applyTopology(
-  { substrate: name, stateDir, attach, progress, signal }: RunRequest,
+  { substrate: name, stateDir, external, progress, signal }: RunRequest,
   topology: Topology,
   { sink }: RunFolder,
 ): Promise<Environment> {
-  const substrate = await substrateOf(name, { stateDir, sink, attach });
+  const substrate = await substrateOf(name, { stateDir, sink, external });
   const steps = await substrate.plan(topology);
   const isUp = steps.every(({ action }) => action === 'keep');
-  if (attach === undefined)
+  if (external === undefined)
     progress(isUp ? `${topology.environment.name} is already running: using it` : 'starting the environment');
   return substrate.apply(topology, { ephemeral: true, progress, signal });
 }

@@ -1,7 +1,7 @@
 /** Registry of substrates by name. A new substrate adds an entry here; no other file lists them. */
 import { join } from 'node:path';
-import type { AttachTarget } from '../../config/attach.ts';
 import { EXIT, KitError } from '../../config/errors.ts';
+import type { ExternalTarget } from '../../config/external-target.ts';
 import type { SUBSTRATE_NAMES } from '../../config/substrate-names.ts';
 import { certificateChecks } from '../certificates/expiry.ts';
 import { acquireLock } from '../host/lock.ts';
@@ -20,25 +20,25 @@ interface SubstrateOptions {
   /** Receives the output of outside programs. */
   readonly sink?: ProgramSink;
   /** For `external`: the address of the Redis. */
-  readonly attach?: AttachTarget | undefined;
+  readonly external?: ExternalTarget | undefined;
 }
 
 /** Loaded on demand, so that no run pays for (or needs) a substrate that it does not use. */
 const SUBSTRATES: Readonly<Record<SubstrateName, (options: SubstrateOptions) => Promise<Substrate>>> = {
   local: async (options) => (await import('./local/substrate.ts')).localSubstrate(options),
   docker: async (options) => (await import('./docker/substrate.ts')).dockerSubstrate(options),
-  external: async ({ attach }) => {
-    if (attach === undefined) throw new TypeError('the external substrate needs a target');
-    return (await import('./external/substrate.ts')).externalSubstrate(attach);
+  external: async ({ external }) => {
+    if (external === undefined) throw new TypeError('the external substrate needs a target');
+    return (await import('./external/substrate.ts')).externalSubstrate(external);
   },
 };
 
 /**
  * Checks that the kit can use a Redis that it does not run. Leaves nothing behind.
  *
- * @throws KitError `ATTACH_…`
+ * @throws KitError `EXTERNAL_…`
  */
-export async function requireAttachable(target: AttachTarget, namespace: string): Promise<void> {
+export async function checkExternalTarget(target: ExternalTarget, namespace: string): Promise<void> {
   await (await import('./external/preflight.ts')).checkExternal(target, `${namespace}:`);
 }
 

@@ -53,7 +53,7 @@ afterEach(async () => {
 });
 
 const url = () => `redis://kit:${PASSWORD}@${redis.address.host}:${redis.address.port}`;
-const attach = (...args: string[]) => [...args, '--substrate', 'external'];
+const onExternal = (...args: string[]) => [...args, '--substrate', 'external'];
 const env = () => ({ REDIS_URL: url() });
 
 interface Seen {
@@ -102,7 +102,7 @@ describe('a run on an external Redis', () => {
     await redis.admin().set('theirs', 'untouched', 'EX', 1_000);
     const { seen, stop } = await watch();
     const { exitCode, out, err } = await cli
-      .start(attach('drill', ...ASKED, 'security', '--out', 'run'), { env: env() })
+      .start(onExternal('drill', ...ASKED, 'security', '--out', 'run'), { env: env() })
       .waitForExit();
     await stop();
     expect(seen.length).toBeGreaterThan(1_000);
@@ -143,7 +143,7 @@ describe('a run on an external Redis', () => {
   }, 90_000);
 
   it('is a GO when the requested criteria pass, and does not print the password of the command line', async () => {
-    const args = attach('drill', 'hit-miss', '--url', url(), '--out', 'run');
+    const args = onExternal('drill', 'hit-miss', '--url', url(), '--out', 'run');
     const answer = await cli.start(args).waitForExit();
     const { out, err } = answer;
     const report = cli.expectNoFailures(answer, 'run');
@@ -155,7 +155,7 @@ describe('a run on an external Redis', () => {
   it('connects through sentinels', async () => {
     await using set = await startSentinelSet();
     const sentinels = set.sentinels.map(({ address: { host, port } }) => `${host}:${port}`).join(',');
-    const args = attach(
+    const args = onExternal(
       'drill',
       'hit-miss',
       'ttl-expiry',
@@ -191,9 +191,12 @@ describe('a run on an external Redis Cluster', () => {
     await theirs.admin().set('theirs', 'untouched', 'EX', 1_000);
     const watches = await Promise.all(cluster.nodes.slice(0, 3).map((node) => watch(node)));
     const { exitCode, out, err } = await cli
-      .start(attach('drill', ...OF_CLUSTER, '--cluster', seed(cluster, 0), '--user', 'kit', '--out', 'run'), {
-        env: { REDIS_PASSWORD: PASSWORD },
-      })
+      .start(
+        onExternal('drill', ...OF_CLUSTER, '--cluster', seed(cluster, 0), '--user', 'kit', '--out', 'run'),
+        {
+          env: { REDIS_PASSWORD: PASSWORD },
+        },
+      )
       .waitForExit();
     for (const { stop } of watches) await stop();
     const { verdict, trials } = cli.readReport('run');
@@ -221,7 +224,7 @@ describe('a run on an external Redis Cluster', () => {
     await using cluster = await startCluster();
     const host = '127.62.0.1';
     const gone = `${host}:${await findFreePort(host)}`;
-    const args = attach('drill', 'hit-miss', '--cluster', `${gone},${seed(cluster, 1)}`, '--out', 'run');
+    const args = onExternal('drill', 'hit-miss', '--cluster', `${gone},${seed(cluster, 1)}`, '--out', 'run');
     cli.expectNoFailures(await cli.start(args).waitForExit(), 'run');
   });
 
@@ -229,7 +232,7 @@ describe('a run on an external Redis Cluster', () => {
     await using cluster = await startCluster();
     const masters = cluster.nodes.slice(0, 3);
     const sizes = () => Promise.all(masters.map((node) => node.admin().dbsize()));
-    const running = cli.start(attach('drill', 'batches', '--cluster', seed(cluster, 4), '--out', 'run'));
+    const running = cli.start(onExternal('drill', 'batches', '--cluster', seed(cluster, 4), '--out', 'run'));
     await waitUntil('keys of the load on every master', async () =>
       (await sizes()).every((size) => size > 30),
     );
@@ -242,7 +245,7 @@ describe('a run on an external Redis Cluster', () => {
 
 describe('a run that does not complete', () => {
   it('removes its keys on Ctrl-C', async () => {
-    const running = cli.start(attach('drill', 'batches', '--out', 'run'), { env: env() });
+    const running = cli.start(onExternal('drill', 'batches', '--out', 'run'), { env: env() });
     await waitUntil('keys of the load', async () => (await redis.admin().dbsize()) > 100);
     running.kill('SIGINT');
     const { exitCode, err } = await running.waitForExit();
@@ -252,7 +255,7 @@ describe('a run that does not complete', () => {
 
   it('leaves its keys to their TTL after SIGKILL', async () => {
     const short = ['--set', 'client.defaultTtlSeconds=2'];
-    const running = cli.start(attach('drill', 'batches', ...short, '--out', 'run'), { env: env() });
+    const running = cli.start(onExternal('drill', 'batches', ...short, '--out', 'run'), { env: env() });
     await waitUntil('keys of the load', async () => (await redis.admin().dbsize()) > 100);
     running.kill('SIGKILL');
     await running.waitForExit();
@@ -265,18 +268,26 @@ describe('a run that does not complete', () => {
 
 describe('an impossible request ends with one error and creates no run', () => {
   it.each([
-    ['no address', [], {}, 'ATTACH_INVALID', EXIT.USAGE],
+    ['no address', [], {}, 'EXTERNAL_INVALID', EXIT.USAGE],
     [
       'a remote host without confirmation',
       ['--url', 'redis://192.0.2.1'],
       {},
-      'ATTACH_UNCONFIRMED',
+      'EXTERNAL_UNCONFIRMED',
       EXIT.USAGE,
     ],
-    ['an unreachable cluster', ['--cluster', '127.0.0.1:1'], {}, 'ATTACH_UNREACHABLE', EXIT.UNKNOWN],
-    ['an unreachable address', [], { REDIS_URL: 'redis://127.0.0.1:1' }, 'ATTACH_UNREACHABLE', EXIT.UNKNOWN],
+    ['an unreachable cluster', ['--cluster', '127.0.0.1:1'], {}, 'EXTERNAL_UNREACHABLE', EXIT.UNKNOWN],
+    [
+      'an unreachable address',
+      [],
+      { REDIS_URL: 'redis://127.0.0.1:1' },
+      'EXTERNAL_UNREACHABLE',
+      EXIT.UNKNOWN,
+    ],
   ] as const)('%s', async (_what, args, variables, code, exit) => {
-    const answer = await cli.start(attach('readiness', ...args, '--json'), { env: variables }).waitForExit();
+    const answer = await cli
+      .start(onExternal('readiness', ...args, '--json'), { env: variables })
+      .waitForExit();
     expect(answer.exitCode).toBe(exit);
     expect(JSON.parse(answer.out)).toMatchObject({ error: { code, hint: expect.any(String) } });
     expect(readdirSync(cli.path)).toEqual([]);

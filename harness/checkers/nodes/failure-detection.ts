@@ -59,7 +59,8 @@ function findingOf(seen: readonly Seen[], missing: readonly string[]): Finding {
   if (missing.length > 0) return unknownResult(missing.slice(0, 3).join('; '));
   const slowest = known.toSorted((a, b) => b.electionRetryMs - a.electionRetryMs)[0];
   const fastest = known.toSorted((a, b) => a.detectionMs - b.detectionMs)[0];
-  if (slowest === undefined || fastest === undefined) return unknownResult('no node reports its failure detection times');
+  if (slowest === undefined || fastest === undefined)
+    return unknownResult('no node reports its failure detection times');
   const reportedValues = (one: typeof slowest) => `${one.id}: ${one.words} ${timeInWords(one.probe)}`;
   return {
     validity: 'valid',

@@ -51,12 +51,7 @@ function judgeFailoverAbility({ id, replicas, info }: NodeView, about: RuleConte
   const reset = `run SENTINEL RESET ${topology.serviceName} while all of them run`;
   const values = [
     ['num-slaves', String(replicas.length), String(topology.replicas), reset],
-    [
-      'sentinel_tilt',
-      info?.get('sentinel_tilt') ?? '0',
-      '0',
-      'check the clock and the load of its machine',
-    ],
+    ['sentinel_tilt', info?.get('sentinel_tilt') ?? '0', '0', 'check the clock and the load of its machine'],
     [
       'sentinel_simulate_failure_flags',
       info?.get('sentinel_simulate_failure_flags') ?? '0',

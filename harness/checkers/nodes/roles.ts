@@ -175,7 +175,8 @@ function namedMasters(sentinels: readonly NodeView[], about: RuleContext): reado
         what: 'its master',
         live: `${address} (${flags})`,
         wanted: `${first?.address} (master)`,
-        reason: 'sentinels that report another master, or a master that is down, send clients to the wrong node',
+        reason:
+          'sentinels that report another master, or a master that is down, send clients to the wrong node',
         remedy: `it reports ${address} (${flags}): wait for the failover to end, or restart it with its rendered file.`,
       },
     ];

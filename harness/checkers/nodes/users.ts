@@ -28,7 +28,13 @@ export const users = nodeRule({
           'run ACL LOAD, which reads the users from the file again.',
         );
       } else if (parseUser(rules).isOn && !parseUser(found).isOn) {
-        add(name, 'off', 'on', 'clients that log in as this user are rejected', `ACL SETUSER ${name} on, and ACL SAVE.`);
+        add(
+          name,
+          'off',
+          'on',
+          'clients that log in as this user are rejected',
+          `ACL SETUSER ${name} on, and ACL SAVE.`,
+        );
       }
     }
     const byDefault = live.get('default');

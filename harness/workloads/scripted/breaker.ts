@@ -71,11 +71,7 @@ async function throughOutage(
   const halfOpened = transitions.includes('open to half-open');
   expect(`${name}-first`, 'it opened first', equals('closed to open', transitions[0]));
   expect(`${name}-half-open`, 'a probe half-opened it', equals(true, halfOpened));
-  expect(
-    `${name}-last`,
-    'a successful call closes it',
-    equals('half-open to closed', transitions.at(-1)),
-  );
+  expect(`${name}-last`, 'a successful call closes it', equals('half-open to closed', transitions.at(-1)));
   const back = await cache.set(outage.key, 'after');
   expect(`${name}-redis-again`, 'Redis accepts writes again', equals('redis', back.source));
 }

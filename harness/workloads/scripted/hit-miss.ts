@@ -19,7 +19,11 @@ export const hitMiss = defineScript({
 
     expect('miss-before', 'a key that was never set is a miss', equals(null, (await cache.get(key)) ?? null));
     const receipt = await cache.set(key, document);
-    expect('set-by-redis', 'Redis accepted the write, not the memory fallback', equals('redis', receipt.source));
+    expect(
+      'set-by-redis',
+      'Redis accepted the write, not the memory fallback',
+      equals('redis', receipt.source),
+    );
     expect('hit-after', 'the value reads back as it was set', equals(document, await cache.get(key)));
     expect('hit-by-redis', 'Redis answered the read', equals('redis', (await cache.getEntry(key))?.source));
     await cache.set(key, 'second');
@@ -59,5 +63,9 @@ async function expectClear(context: ScriptContext, count: number): Promise<void>
   for (const key of names.map((name) => cleared.physicalKey(name)))
     left += await (await masterOf(key)).exists(key);
   expect('clear-removes', 'the keys of its namespace are gone from Redis', equals(0, left));
-  expect('clear-spares', 'a key outside of the namespace is unchanged', equals('kept', await stranger.get('kept')));
+  expect(
+    'clear-spares',
+    'a key outside of the namespace is unchanged',
+    equals('kept', await stranger.get('kept')),
+  );
 }

@@ -3,8 +3,8 @@
  * command is sent. Masters are numbered by their first slot. Replicas are not contacted.
  */
 import type { Redis } from 'ioredis';
-import type { AttachTarget } from '../../../config/attach.ts';
 import { EXIT, KitError } from '../../../config/errors.ts';
+import type { ExternalTarget } from '../../../config/external-target.ts';
 import { parseClusterNodes } from '../../redis/cluster-nodes.ts';
 import { type Address, CLUSTER_SLOTS, type SlotRange } from '../../topology.ts';
 import { combineFailures, connectTo, lacksCommand } from './connection.ts';
@@ -17,8 +17,8 @@ export interface ClusterMaster {
   readonly slots: readonly SlotRange[];
 }
 
-/** @throws KitError `ATTACH_NO_CLUSTER`, `ATTACH_NOPERM`, `ATTACH_CLUSTER_DOWN`, or why no address answers */
-export async function mastersOf(target: AttachTarget): Promise<readonly ClusterMaster[]> {
+/** @throws KitError `EXTERNAL_NO_CLUSTER`, `EXTERNAL_NOPERM`, `EXTERNAL_CLUSTER_DOWN`, or why no address answers */
+export async function mastersOf(target: ExternalTarget): Promise<readonly ClusterMaster[]> {
   const failures: KitError[] = [];
   for (const address of target.addresses) {
     try {
@@ -33,7 +33,7 @@ export async function mastersOf(target: AttachTarget): Promise<readonly ClusterM
   throw combineFailures(failures);
 }
 
-async function readMasters(target: AttachTarget, address: Address): Promise<readonly ClusterMaster[]> {
+async function readMasters(target: ExternalTarget, address: Address): Promise<readonly ClusterMaster[]> {
   const redis = await connectTo(target, address);
   const text = await redis.call('CLUSTER', 'NODES').then(String, (error: Error) => error);
   const isNode = text instanceof Error && (await modeOf(redis)) === 'cluster';
@@ -57,7 +57,7 @@ async function readMasters(target: AttachTarget, address: Address): Promise<read
     .reduce((sum, [first, last]) => sum + last - first + 1, 0);
   if (served < CLUSTER_SLOTS) {
     throw new KitError(`the cluster serves ${served} of ${CLUSTER_SLOTS} slots`, {
-      code: 'ATTACH_CLUSTER_DOWN',
+      code: 'EXTERNAL_CLUSTER_DOWN',
       exitCode: EXIT.UNKNOWN,
       where: `${address.host}:${address.port}`,
       hint: 'repair the cluster first (CLUSTER INFO, CLUSTER NODES)',
@@ -82,28 +82,28 @@ function refusalOf({ message }: Error, { host, port }: Address, isNode: boolean)
   const where = `${host}:${port}`;
   if (isNode && lacksCommand(message)) {
     return new KitError('the server has no command CLUSTER', {
-      code: 'ATTACH_COMMAND',
+      code: 'EXTERNAL_COMMAND',
       where,
       hint: 'remove its rename-command: the slots are read with CLUSTER',
     });
   }
   if (/cluster support disabled|unknown command/i.test(message)) {
     return new KitError('the server is not a node of a Redis Cluster', {
-      code: 'ATTACH_NO_CLUSTER',
+      code: 'EXTERNAL_NO_CLUSTER',
       where,
       hint: `use --url redis://${where}`,
     });
   }
   if (!message.startsWith('NOPERM')) {
     return new KitError(`the server does not report its slots: ${message}`, {
-      code: 'ATTACH_UNREACHABLE',
+      code: 'EXTERNAL_UNREACHABLE',
       exitCode: EXIT.UNKNOWN,
       where,
       hint: 'check the network, and whether the server is still loading',
     });
   }
   return new KitError(`the server does not report its slots: ${message}`, {
-    code: 'ATTACH_NOPERM',
+    code: 'EXTERNAL_NOPERM',
     where,
     hint: 'grant +cluster|nodes to the user (and +asking for migrating slots)',
   });

@@ -3,8 +3,8 @@
  * that a server receives in an external run is one of these, on a key of the prefix.
  */
 import { isIPv4 } from 'node:net';
-import { type AttachTarget, EXTERNAL_TTL_SECONDS } from '../../../config/attach.ts';
 import { EXIT, KitError } from '../../../config/errors.ts';
+import { EXTERNAL_TTL_SECONDS, type ExternalTarget } from '../../../config/external-target.ts';
 import type { Address } from '../../topology.ts';
 
 /**
@@ -26,8 +26,8 @@ export const EXTERNAL_LOAD = {
   largestValueBytes: 16_384,
 } as const;
 
-/** ACL rule of a user with exactly the rights that attaching needs. */
-export function aclRule(prefix: string, mode?: AttachTarget['mode']): string {
+/** ACL rule of a user with exactly the permissions that the kit needs. */
+export function aclRule(prefix: string, mode?: ExternalTarget['mode']): string {
   const asked = [...ON_KEYS, ...ON_CONNECTION, ...(mode === 'cluster' ? ON_CLUSTER : [])];
   const commands = asked.map((command) => `+${command}`);
   return `resetkeys ~${prefix}* resetchannels -@all ${commands.join(' ')}`;
@@ -49,12 +49,12 @@ export function isThisMachine({ host }: Address): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
-/** @throws KitError `ATTACH_UNCONFIRMED` before anything is sent to that host */
+/** @throws KitError `EXTERNAL_UNCONFIRMED` before anything is sent to that host */
 export function requireConsent(addresses: readonly Address[], confirmed: boolean, prefix: string): void {
   const far = addresses.find((address) => !isThisMachine(address));
   if (far === undefined || confirmed) return;
   throw new KitError(`${far.host} is a remote host: load on it must be confirmed`, {
-    code: 'ATTACH_UNCONFIRMED',
+    code: 'EXTERNAL_UNCONFIRMED',
     exitCode: EXIT.USAGE,
     where: `${far.host}:${far.port}`,
     hint: `the run sends: ${describeAllowlist(prefix)}. To confirm: --yes`,

@@ -4,8 +4,8 @@
  */
 import { getCACertificates } from 'node:tls';
 import { Redis } from 'ioredis';
-import type { AttachTarget } from '../../../config/attach.ts';
 import { EXIT, KitError } from '../../../config/errors.ts';
+import type { ExternalTarget } from '../../../config/external-target.ts';
 import { DIRECT_CONNECTION } from '../../redis/connection-options.ts';
 import type { Address } from '../../topology.ts';
 
@@ -13,12 +13,12 @@ const CONNECT_TIMEOUT_MS = 3_000;
 const COMMAND_TIMEOUT_MS = 2_000;
 
 /** The given CA, else the CAs that this Node trusts. */
-export function trustedCa(target: AttachTarget): { readonly ca: string } | undefined {
+export function trustedCa(target: ExternalTarget): { readonly ca: string } | undefined {
   return target.tls && { ca: target.tls.ca ?? getCACertificates('default').join('\n') };
 }
 
-/** @throws KitError `ATTACH_UNREACHABLE`, `ATTACH_DENIED`, `ATTACH_NOT_REDIS` */
-export async function connectTo(target: AttachTarget, address: Address, as: Login = 'app'): Promise<Redis> {
+/** @throws KitError `EXTERNAL_UNREACHABLE`, `EXTERNAL_DENIED`, `EXTERNAL_NOT_REDIS` */
+export async function connectTo(target: ExternalTarget, address: Address, as: Login = 'app'): Promise<Redis> {
   const { username, password } = target[as];
   const tls = trustedCa(target);
   const redis = new Redis({
@@ -71,37 +71,37 @@ const CREDENTIALS: Readonly<Record<Login, string>> = {
 const MISTAKES: readonly Mistake[] = [
   {
     sign: /^(WRONGPASS|ERR invalid password)/,
-    code: 'ATTACH_DENIED',
+    code: 'EXTERNAL_DENIED',
     message: 'rejects the user and password',
     hint: (login) => `correct the user and password in ${CREDENTIALS[login]}`,
   },
   {
     sign: /^(NOAUTH|ERR AUTH)/,
-    code: 'ATTACH_DENIED',
+    code: 'EXTERNAL_DENIED',
     message: 'requires other credentials',
     hint: (login) => `set them with ${CREDENTIALS[login]}, or omit them if the server has none`,
   },
   {
     sign: /DB index is out of range|SELECT is not allowed/,
-    code: 'ATTACH_DENIED',
+    code: 'EXTERNAL_DENIED',
     message: 'does not have that database',
     hint: 'change the number after the port (or REDIS_DB)',
   },
   {
     sign: /Protocol error|RESP type|wrong version number|packet length too long/i,
-    code: 'ATTACH_NOT_REDIS',
+    code: 'EXTERNAL_NOT_REDIS',
     message: 'is reachable, but does not reply like Redis',
     hint: 'check host and port; TLS needs rediss://, plain text redis://',
   },
   {
     sign: /certificate|CERT_|self.signed/i,
-    code: 'ATTACH_DENIED',
+    code: 'EXTERNAL_DENIED',
     message: 'presents an untrusted certificate',
     hint: 'pass its CA with --tls-ca FILE, and use a host name that the certificate covers',
   },
   {
     sign: /^NOPERM/,
-    code: 'ATTACH_NOPERM',
+    code: 'EXTERNAL_NOPERM',
     message: 'denies this user access to that database',
     hint: 'use a database that the user may access',
   },
@@ -117,7 +117,7 @@ function explainError(error: Error, { host, port }: Address, isTls: boolean, log
     return new KitError(`${who} ${message}`, { code, where, hint, exitCode: EXIT.USAGE, cause: error });
   }
   return new KitError(`no reply: ${error.message}`, {
-    code: 'ATTACH_UNREACHABLE',
+    code: 'EXTERNAL_UNREACHABLE',
     exitCode: EXIT.UNKNOWN,
     where,
     hint: isTls
@@ -139,7 +139,7 @@ export function lacksCommand(message: string): boolean {
  */
 export function combineFailures(failures: readonly KitError[]): KitError {
   const rank = ({ exitCode, code }: KitError) =>
-    exitCode === EXIT.USAGE ? 0 : code === 'ATTACH_UNREACHABLE' ? 2 : 1;
+    exitCode === EXIT.USAGE ? 0 : code === 'EXTERNAL_UNREACHABLE' ? 2 : 1;
   const [first, ...others] = [...failures].sort((a, b) => rank(a) - rank(b));
   if (first === undefined) throw new TypeError('an address was asked, or there was none');
   if (others.length === 0) return first;

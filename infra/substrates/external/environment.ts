@@ -1,6 +1,6 @@
 /** Handle to an external Redis: its current master, or the masters of a cluster. It has no fault capabilities. */
 import type { Redis } from 'ioredis';
-import type { AttachTarget } from '../../../config/attach.ts';
+import type { ExternalTarget } from '../../../config/external-target.ts';
 import { Secret } from '../../../config/secret.ts';
 import type { ClusterView } from '../../redis/cluster.ts';
 import type { Topology } from '../../topology.ts';
@@ -24,11 +24,11 @@ export class ExternalEnvironment implements Environment {
   /** Logs belong to the owner of the server. */
   readonly logs: ReadonlyMap<string, string> = new Map();
   readonly cluster?: ClusterView;
-  readonly #target: AttachTarget;
+  readonly #target: ExternalTarget;
   readonly #admin = new Map<string, Promise<Redis>>();
   #known: { readonly masters: Promise<readonly ClusterMaster[]>; readonly atMs: number } | undefined;
 
-  constructor(topology: Topology, target: AttachTarget, found: ReachableRedis) {
+  constructor(topology: Topology, target: ExternalTarget, found: ReachableRedis) {
     this.#target = target;
     this.topology = target.mode === 'cluster' ? replaceMasters(topology, found.masters) : topology;
     if (target.mode === 'cluster') this.cluster = this.#view();
@@ -115,8 +115,8 @@ function replaceMasters(topology: Topology, masters: readonly ClusterMaster[]): 
   return { ...topology, redis };
 }
 
-function endpointsOf(target: AttachTarget, masters: readonly ClusterMaster[]): ClientEndpoints {
-  const plain = ({ username, password }: AttachTarget['app']) => ({
+function endpointsOf(target: ExternalTarget, masters: readonly ClusterMaster[]): ClientEndpoints {
+  const plain = ({ username, password }: ExternalTarget['app']) => ({
     // The user of a Redis without ACL users.
     username: username ?? 'default',
     password: password ?? new Secret(''),

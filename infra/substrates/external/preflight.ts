@@ -6,8 +6,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import type { AttachTarget } from '../../../config/attach.ts';
 import { EXIT, KitError } from '../../../config/errors.ts';
+import type { ExternalTarget } from '../../../config/external-target.ts';
 import { keySlot } from '../../redis/cluster-slots.ts';
 import { type Address, CLUSTER_SLOTS, type SlotRange } from '../../topology.ts';
 import { type ClusterMaster, mastersOf } from './cluster.ts';
@@ -23,8 +23,8 @@ export interface ReachableRedis {
 
 const PROBE_TTL_MS = 10_000;
 
-/** @throws KitError `ATTACH_…` with the mistake, its place and the remedy; leaves nothing on the server */
-export async function checkExternal(target: AttachTarget, prefix: string): Promise<ReachableRedis> {
+/** @throws KitError `EXTERNAL_…` with the mistake, its place and the remedy; leaves nothing on the server */
+export async function checkExternal(target: ExternalTarget, prefix: string): Promise<ReachableRedis> {
   requireConsent(target.addresses, target.confirmed, prefix);
   const masters = await currentMasters(target);
   requireConsent(
@@ -48,14 +48,14 @@ export async function checkExternal(target: AttachTarget, prefix: string): Promi
 }
 
 /** Masters that take writes now. */
-export async function currentMasters(target: AttachTarget): Promise<readonly ClusterMaster[]> {
+export async function currentMasters(target: ExternalTarget): Promise<readonly ClusterMaster[]> {
   if (target.mode === 'cluster') return mastersOf(target);
   const address = await masterOf(target);
   return [{ id: 'redis-1', address, announced: address, slots: [[0, CLUSTER_SLOTS - 1]] }];
 }
 
 /** The single server; with sentinels, the master that the first answering sentinel reports. */
-export async function masterOf(target: AttachTarget): Promise<Address> {
+export async function masterOf(target: ExternalTarget): Promise<Address> {
   const { addresses, mode, serviceName } = target;
   const [first] = addresses as readonly [Address];
   if (mode === 'standalone') return first;
@@ -72,17 +72,17 @@ export async function masterOf(target: AttachTarget): Promise<Address> {
     try {
       const named = await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', serviceName);
       if (Array.isArray(named)) return { host: String(named[0]), port: Number(named[1]) };
-      throw preflightError('ATTACH_SERVICE', `monitors no master '${serviceName}'`, address, {
+      throw preflightError('EXTERNAL_SERVICE', `monitors no master '${serviceName}'`, address, {
         hint: 'set --service-name to a name from SENTINEL MASTERS',
       });
     } catch (error) {
       if (error instanceof KitError) throw error;
       const { message } = error as Error;
       throw /unknown command/i.test(message)
-        ? preflightError('ATTACH_NO_SENTINEL', 'is a Redis server, not a sentinel', address, {
+        ? preflightError('EXTERNAL_NO_SENTINEL', 'is a Redis server, not a sentinel', address, {
             hint: `use --url redis://${address.host}:${address.port}`,
           })
-        : preflightError('ATTACH_NOPERM', `does not report the master: ${message}`, address, {
+        : preflightError('EXTERNAL_NOPERM', `does not report the master: ${message}`, address, {
             hint: 'grant the sentinel user (REDIS_SENTINEL_USERNAME) +sentinel|get-master-addr-by-name, +sentinel|master and +subscribe',
           });
     } finally {
@@ -96,24 +96,24 @@ export async function masterOf(target: AttachTarget): Promise<Address> {
 async function sayHello(
   redis: Redis,
   address: Address,
-  mode: AttachTarget['mode'],
+  mode: ExternalTarget['mode'],
 ): Promise<Omit<ReachableRedis, 'masters'>> {
   const reply = await redis.call('HELLO', '2').catch((error: Error) => error);
   if (reply instanceof Error || !Array.isArray(reply)) {
-    throw preflightError('ATTACH_TOO_OLD', `has an unexpected reply to HELLO: ${String(reply)}`, address, {
+    throw preflightError('EXTERNAL_TOO_OLD', `has an unexpected reply to HELLO: ${String(reply)}`, address, {
       hint: 'the kit requires Redis 6 or newer, or a compatible server, with the command HELLO',
     });
   }
   const field = (name: string) => String(reply[reply.indexOf(name) + 1]);
   const at = `${address.host}:${address.port}`;
   if (field('mode') === 'sentinel') {
-    throw preflightError('ATTACH_SENTINEL', 'is a sentinel and holds no data', address, {
+    throw preflightError('EXTERNAL_SENTINEL', 'is a sentinel and holds no data', address, {
       hint: `--sentinels ${at}`,
     });
   }
   if (field('mode') === 'cluster' && mode !== 'cluster') {
     throw preflightError(
-      'ATTACH_CLUSTER',
+      'EXTERNAL_CLUSTER',
       'is a node of a Redis Cluster: most keys would be redirected (MOVED)',
       address,
       {
@@ -122,7 +122,7 @@ async function sayHello(
     );
   }
   if (field('role') !== 'master') {
-    throw preflightError('ATTACH_REPLICA', 'is a replica and rejects writes (READONLY)', address, {
+    throw preflightError('EXTERNAL_REPLICA', 'is a replica and rejects writes (READONLY)', address, {
       hint: 'use the master (see INFO replication), or its sentinels with --sentinels',
     });
   }
@@ -136,7 +136,7 @@ async function requireRights(
   redis: Redis,
   address: Address,
   prefix: string,
-  mode: AttachTarget['mode'],
+  mode: ExternalTarget['mode'],
   slots: readonly SlotRange[],
 ): Promise<void> {
   const key = keyWithin(slots, `${prefix}preflight:`);
@@ -164,18 +164,18 @@ async function requireRights(
   await ask('EXEC');
   await ask('UNLINK', key);
   if (denied.length > 0) {
-    throw preflightError('ATTACH_NOPERM', `denies this user ${denied.join(', ')} on ${prefix}*`, address, {
+    throw preflightError('EXTERNAL_NOPERM', `denies this user ${denied.join(', ')} on ${prefix}*`, address, {
       hint: `ACL SETUSER kit on >… ${aclRule(prefix, mode)}`,
     });
   }
   if (absent.length > 0) {
-    throw preflightError('ATTACH_COMMAND', `has no command ${absent.join(', ')}`, address, {
+    throw preflightError('EXTERNAL_COMMAND', `has no command ${absent.join(', ')}`, address, {
       hint: 'remove its rename-command: the client and the drills require it (docs/external.md)',
     });
   }
   const [first] = failed;
   if (first !== undefined) {
-    throw preflightError('ATTACH_REFUSED', `currently rejects writes: ${first}`, address, {
+    throw preflightError('EXTERNAL_REFUSED', `currently rejects writes: ${first}`, address, {
       hint: 'repair the server first',
       exitCode: EXIT.UNKNOWN,
     });

@@ -2,7 +2,7 @@
  * Substrate of an external Redis. The kit never creates or ends it: `apply` checks whether it can be used and returns a
  * handle without capabilities. Disposing and destroying change nothing.
  */
-import type { AttachTarget } from '../../../config/attach.ts';
+import type { ExternalTarget } from '../../../config/external-target.ts';
 import type { Topology } from '../../topology.ts';
 import type { Environment } from '../environment.ts';
 import type { ApplyOptions, DestroyReport, FoundEnvironment, PlanStep, Substrate } from '../substrate.ts';
@@ -10,7 +10,7 @@ import { describeAllowlist } from './command-allowlist.ts';
 import { ExternalEnvironment } from './environment.ts';
 import { checkExternal } from './preflight.ts';
 
-export function externalSubstrate(target: AttachTarget): Substrate {
+export function externalSubstrate(target: ExternalTarget): Substrate {
   return {
     name: 'external',
     async plan({ redis }: Topology): Promise<readonly PlanStep[]> {

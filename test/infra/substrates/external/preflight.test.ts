@@ -4,9 +4,13 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type AttachFlags, attachTarget, externalOverrides } from '../../../../config/attach.ts';
 import { readVariables } from '../../../../config/env.ts';
 import { KitError } from '../../../../config/errors.ts';
+import {
+  type ExternalFlags,
+  externalOverrides,
+  readExternalTarget,
+} from '../../../../config/external-target.ts';
 import { loadEnvironment } from '../../../../config/load.ts';
 import { makeCertificates } from '../../../../infra/certificates/generate.ts';
 import { aclRule, isThisMachine } from '../../../../infra/substrates/external/command-allowlist.ts';
@@ -31,12 +35,12 @@ afterAll(async () => {
   await redis?.[Symbol.asyncDispose]();
 });
 
-const target = (flags: AttachFlags, env: Readonly<Record<string, string>> = {}) =>
-  attachTarget(flags, readVariables({ env, directory: '/nonexistent' }));
+const target = (flags: ExternalFlags, env: Readonly<Record<string, string>> = {}) =>
+  readExternalTarget(flags, readVariables({ env, directory: '/nonexistent' }));
 const at = ({ address: { host, port } }: RedisProcess) => `${host}:${port}`;
 const as = (login: string) => `redis://${login}@${at(redis)}`;
 
-async function refusal(flags: AttachFlags, env: Readonly<Record<string, string>> = {}): Promise<KitError> {
+async function refusal(flags: ExternalFlags, env: Readonly<Record<string, string>> = {}): Promise<KitError> {
   try {
     await checkExternal(target(flags, env), PREFIX);
   } catch (error) {
@@ -84,7 +88,7 @@ describe('a supported target', () => {
         (await checkExternal(target({ url, tlsCa: `${dir}/ca` }), PREFIX)).masters[0]?.address.port,
       ).toBe(port);
       expect(await refusal({ url })).toMatchObject({
-        code: 'ATTACH_DENIED',
+        code: 'EXTERNAL_DENIED',
         hint: expect.stringMatching(/--tls-ca/),
       });
       expect(await refusal({ url: `rediss://${at(tls)}`, tlsCa: `${dir}/ca` })).toMatchObject({
@@ -103,19 +107,19 @@ describe('an unsupported target', () => {
   it('is an unreachable address', async () => {
     const url = `redis://${HOST}:${await findFreePort(HOST)}`;
     expect(await refusal({ url })).toMatchObject({
-      code: 'ATTACH_UNREACHABLE',
+      code: 'EXTERNAL_UNREACHABLE',
       exitCode: 3,
       where: url.slice(8),
     });
   });
 
   it.each([
-    ['a wrong password', 'kit:wrong', 'ATTACH_DENIED', /rejects the user and password/],
-    ['no password', '', 'ATTACH_DENIED', /other credentials/],
+    ['a wrong password', 'kit:wrong', 'EXTERNAL_DENIED', /rejects the user and password/],
+    ['no password', '', 'EXTERNAL_DENIED', /other credentials/],
     [
       'a user without rights on the prefix',
       'narrow:right',
-      'ATTACH_NOPERM',
+      'EXTERNAL_NOPERM',
       /SET, GET.* on redis-cache-kit:\*/,
     ],
   ])('is %s', async (_what, login, code, says) => {
@@ -141,7 +145,7 @@ describe('an unsupported target', () => {
       ['redis://h:1?db=two', "must be an integer of at least 0, got 'two'"],
     ] as const) {
       expect(refused(url), url).toMatchObject({
-        code: 'ATTACH_INVALID',
+        code: 'EXTERNAL_INVALID',
         message: says,
         where: expect.stringContaining('--url'),
       });
@@ -152,7 +156,7 @@ describe('an unsupported target', () => {
 
   it('is a database that does not exist, also as ?db=', async () => {
     expect(await refusal({ url: `redis://:owner@${at(redis)}?db=99` })).toMatchObject({
-      code: 'ATTACH_DENIED',
+      code: 'EXTERNAL_DENIED',
       message: 'the server does not have that database',
     });
   });
@@ -160,8 +164,8 @@ describe('an unsupported target', () => {
   it('is a set of sentinels that reject the login: only the sentinel variables are named', async () => {
     await using guarded = await RedisProcess.start({ sentinel: true, password: 'secret', conf: [] });
     for (const [env, code] of [
-      [{}, 'ATTACH_DENIED'],
-      [{ REDIS_SENTINEL_PASSWORD: 'wrong' }, 'ATTACH_DENIED'],
+      [{}, 'EXTERNAL_DENIED'],
+      [{ REDIS_SENTINEL_PASSWORD: 'wrong' }, 'EXTERNAL_DENIED'],
     ] as const) {
       const error = await refusal({ sentinels: at(guarded) }, env);
       expect(error).toMatchObject({
@@ -175,7 +179,7 @@ describe('an unsupported target', () => {
     // A mistake in the input explains more than an address that does not answer.
     const gone = `${HOST}:${await findFreePort(HOST)}`;
     const both = await refusal({ sentinels: `${gone},${at(guarded)}` });
-    expect(both).toMatchObject({ code: 'ATTACH_DENIED', exitCode: 2, where: at(guarded) });
+    expect(both).toMatchObject({ code: 'EXTERNAL_DENIED', exitCode: 2, where: at(guarded) });
     expect(both.message).toContain(gone);
   });
 
@@ -185,7 +189,7 @@ describe('an unsupported target', () => {
     });
     const error = await refusal({ url: `redis://${at(renamed)}` });
     expect(error).toMatchObject({
-      code: 'ATTACH_COMMAND',
+      code: 'EXTERNAL_COMMAND',
       exitCode: 2,
       message: 'the server has no command PTTL, UNLINK',
     });
@@ -193,20 +197,20 @@ describe('an unsupported target', () => {
       conf: ['cluster-enabled yes', 'rename-command CLUSTER ""'],
     });
     expect(await refusal({ cluster: at(node) })).toMatchObject({
-      code: 'ATTACH_COMMAND',
+      code: 'EXTERNAL_COMMAND',
       message: 'the server has no command CLUSTER',
     });
   });
 
   it('is a missing database', async () => {
     const error = await refusal({ url: `redis://:owner@${at(redis)}/99` });
-    expect(error).toMatchObject({ code: 'ATTACH_DENIED', exitCode: 2 });
+    expect(error).toMatchObject({ code: 'EXTERNAL_DENIED', exitCode: 2 });
   });
 
   it('is another service: one that replies otherwise, or not at all', async () => {
     for (const [answer, code] of [
-      ['HTTP/1.1 400 Bad Request\r\n\r\n', 'ATTACH_NOT_REDIS'],
-      [undefined, 'ATTACH_UNREACHABLE'],
+      ['HTTP/1.1 400 Bad Request\r\n\r\n', 'EXTERNAL_NOT_REDIS'],
+      [undefined, 'EXTERNAL_UNREACHABLE'],
     ] as const) {
       const server = createServer((socket) => {
         socket.on('error', () => undefined).on('data', () => answer && socket.end(answer));
@@ -228,9 +232,9 @@ describe('an unsupported target', () => {
     });
     await using node = await RedisProcess.start({ conf: ['cluster-enabled yes'] });
     for (const [server, code, hint] of [
-      [replica, 'ATTACH_REPLICA', '--sentinels'],
-      [sentinel, 'ATTACH_SENTINEL', `--sentinels ${at(sentinel)}`],
-      [node, 'ATTACH_CLUSTER', `--cluster ${at(node)}`],
+      [replica, 'EXTERNAL_REPLICA', '--sentinels'],
+      [sentinel, 'EXTERNAL_SENTINEL', `--sentinels ${at(sentinel)}`],
+      [node, 'EXTERNAL_CLUSTER', `--cluster ${at(node)}`],
     ] as const) {
       const error = await refusal({ url: `redis://${at(server)}` });
       expect(error).toMatchObject({ code, exitCode: 2, where: at(server) });
@@ -240,29 +244,29 @@ describe('an unsupported target', () => {
 
   it('is a Redis given as a sentinel, sentinels without that master, or unreachable sentinels', async () => {
     const login = { REDIS_SENTINEL_PASSWORD: 'owner' };
-    expect(await refusal({ sentinels: at(redis) }, login)).toMatchObject({ code: 'ATTACH_NO_SENTINEL' });
+    expect(await refusal({ sentinels: at(redis) }, login)).toMatchObject({ code: 'EXTERNAL_NO_SENTINEL' });
     expect(await refusal({ sentinels: at(sentinel), serviceName: 'ours' })).toMatchObject({
-      code: 'ATTACH_SERVICE',
+      code: 'EXTERNAL_SERVICE',
       message: expect.stringContaining("'ours'"),
     });
     const gone = `${HOST}:${await findFreePort(HOST)}`;
-    expect(await refusal({ sentinels: gone })).toMatchObject({ code: 'ATTACH_UNREACHABLE', exitCode: 3 });
+    expect(await refusal({ sentinels: gone })).toMatchObject({ code: 'EXTERNAL_UNREACHABLE', exitCode: 3 });
   });
 
   it('is a Redis given as a cluster, an unreachable cluster, or one with unserved slots', async () => {
     const login = { REDIS_PASSWORD: 'owner' };
     expect(await refusal({ cluster: at(redis) }, login)).toMatchObject({
-      code: 'ATTACH_NO_CLUSTER',
+      code: 'EXTERNAL_NO_CLUSTER',
       exitCode: 2,
       hint: `use --url redis://${at(redis)}`,
     });
     const gone = `${HOST}:${await findFreePort(HOST)}`;
-    expect(await refusal({ cluster: gone })).toMatchObject({ code: 'ATTACH_UNREACHABLE', exitCode: 3 });
+    expect(await refusal({ cluster: gone })).toMatchObject({ code: 'EXTERNAL_UNREACHABLE', exitCode: 3 });
     await using node = await RedisProcess.start({ conf: ['cluster-enabled yes'] });
     await node.admin().call('CLUSTER', 'ADDSLOTSRANGE', 0, 99);
     for (const cluster of [`${gone},${at(node)}`, `${at(node)},${gone}`]) {
       const error = await refusal({ cluster });
-      expect(error).toMatchObject({ code: 'ATTACH_CLUSTER_DOWN', exitCode: 3, where: at(node) });
+      expect(error).toMatchObject({ code: 'EXTERNAL_CLUSTER_DOWN', exitCode: 3, where: at(node) });
       expect(error.message).toMatch(
         /^the cluster serves 100 of 16384 slots \(and .*: no reply: .*ECONNREFUSED/,
       );
@@ -275,7 +279,7 @@ describe('an unsupported target', () => {
     await using node = await RedisProcess.start({ conf });
     const flags = { cluster: at(node), user: 'kit' };
     expect(await refusal(flags, { REDIS_PASSWORD: 'right' })).toMatchObject({
-      code: 'ATTACH_NOPERM',
+      code: 'EXTERNAL_NOPERM',
       exitCode: 2,
       hint: expect.stringContaining('+cluster|nodes'),
     });
@@ -285,7 +289,7 @@ describe('an unsupported target', () => {
     await using full = await RedisProcess.start({ conf: ['min-replicas-to-write 1'] });
     const error = await refusal({ url: `redis://${at(full)}` });
     expect(error).toMatchObject({
-      code: 'ATTACH_REFUSED',
+      code: 'EXTERNAL_REFUSED',
       exitCode: 3,
       message: expect.stringContaining('NOREPLICAS'),
     });
@@ -294,7 +298,7 @@ describe('an unsupported target', () => {
   it('is a remote host, before anything is sent to it', async () => {
     // TEST-NET-1: no server has this address, and no connection is attempted.
     const error = await refusal({ url: 'redis://192.0.2.1:6379' });
-    expect(error).toMatchObject({ code: 'ATTACH_UNCONFIRMED', exitCode: 2, where: '192.0.2.1:6379' });
+    expect(error).toMatchObject({ code: 'EXTERNAL_UNCONFIRMED', exitCode: 2, where: '192.0.2.1:6379' });
     expect(error.hint).toMatch(/only keys redis-cache-kit:\*.*600 commands per second.*--yes/);
     expect(
       ['127.0.0.1', '127.61.9.9', 'localhost', '::1'].every((host) => isThisMachine({ host, port: 1 })),

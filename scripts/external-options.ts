@@ -1,7 +1,7 @@
 /** Options of the commands that can use an external Redis, and the resulting run. */
 import { type Command, Option } from 'commander';
-import { type AttachFlags, type AttachTarget, attachTarget } from '../config/attach.ts';
 import { KitError } from '../config/errors.ts';
+import { type ExternalFlags, type ExternalTarget, readExternalTarget } from '../config/external-target.ts';
 import { currentSubstrateName, SUBSTRATE_NAMES } from '../config/substrate-names.ts';
 import type { SubstrateName } from '../infra/substrates/registry.ts';
 import { nonEmpty } from './options.ts';
@@ -15,7 +15,7 @@ export const anySubstrate = () => {
   return option.argParser((text, previous) => requireChoice?.(currentSubstrateName(text), previous));
 };
 
-const FLAGS = (): Readonly<Record<keyof AttachFlags, Option>> => ({
+const FLAGS = (): Readonly<Record<keyof ExternalFlags, Option>> => ({
   url: new Option(
     '--url <url>',
     'external: redis://host:port, or rediss:// for TLS (prefer the variable REDIS_URL)',
@@ -32,25 +32,25 @@ const FLAGS = (): Readonly<Record<keyof AttachFlags, Option>> => ({
   yes: new Option('--yes', 'external: confirm load on a remote host'),
 });
 
-export function addAttachOptions(command: Command): void {
+export function addExternalOptions(command: Command): void {
   for (const [name, option] of Object.entries(FLAGS())) {
     command.addOption(name === 'yes' ? option : option.argParser(nonEmpty));
   }
 }
 
 /**
- * Returns the Redis to attach to; undefined on another substrate.
+ * Returns the external Redis; undefined on another substrate.
  *
- * @throws KitError `ATTACH_INVALID`
+ * @throws KitError `EXTERNAL_INVALID`
  */
-export function attachOf(
-  options: AttachFlags & { readonly substrate: SubstrateName },
-): AttachTarget | undefined {
-  if (options.substrate === 'external') return attachTarget(options);
-  const stray = Object.entries(FLAGS()).find(([name]) => options[name as keyof AttachFlags] !== undefined);
+export function externalTargetOf(
+  options: ExternalFlags & { readonly substrate: SubstrateName },
+): ExternalTarget | undefined {
+  if (options.substrate === 'external') return readExternalTarget(options);
+  const stray = Object.entries(FLAGS()).find(([name]) => options[name as keyof ExternalFlags] !== undefined);
   if (stray === undefined) return undefined;
   throw new KitError(`${stray[1].long} requires --substrate external, got ${options.substrate}`, {
-    code: 'ATTACH_INVALID',
+    code: 'EXTERNAL_INVALID',
     where: 'command line',
     hint: 'add --substrate external, or remove the option',
   });

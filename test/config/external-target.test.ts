@@ -7,20 +7,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readVariables } from '../../config/env.ts';
+import { KitError } from '../../config/errors.ts';
 import {
-  attachTarget,
   EXTERNAL_NAMESPACE,
   EXTERNAL_TTL_SECONDS,
   externalOverrides,
+  readExternalTarget,
   withoutLogins,
-} from '../../config/attach.ts';
-import { readVariables } from '../../config/env.ts';
-import { KitError } from '../../config/errors.ts';
+} from '../../config/external-target.ts';
 import { loadEnvironment } from '../../config/load.ts';
 
 let dir: string;
 beforeAll(() => {
-  dir = mkdtempSync(join(tmpdir(), 'attach-'));
+  dir = mkdtempSync(join(tmpdir(), 'external-target-'));
   writeFileSync(join(dir, 'password'), 'from-file\n');
   writeFileSync(join(dir, 'ca.pem'), 'PEM');
 });
@@ -41,7 +41,7 @@ function refusal(act: () => unknown): KitError {
 
 describe('a target', () => {
   it('is parsed from a URL: host, port, user, password, database, TLS', () => {
-    const target = attachTarget({ url: 'rediss://kit:p%40ss@cache.example:6380/3' }, noVariables());
+    const target = readExternalTarget({ url: 'rediss://kit:p%40ss@cache.example:6380/3' }, noVariables());
     expect(target).toMatchObject({
       mode: 'standalone',
       addresses: [{ host: 'cache.example', port: 6380 }],
@@ -55,7 +55,7 @@ describe('a target', () => {
   });
 
   it('defaults to port 6379 and database 0, and accepts an address in brackets', () => {
-    expect(attachTarget({ url: 'redis://[::1]' }, noVariables())).toMatchObject({
+    expect(readExternalTarget({ url: 'redis://[::1]' }, noVariables())).toMatchObject({
       addresses: [{ host: '::1', port: 6379 }],
       db: 0,
       tls: undefined,
@@ -63,7 +63,7 @@ describe('a target', () => {
   });
 
   it('may be sentinels, with separate credentials for sentinels and Redis', () => {
-    const target = attachTarget(
+    const target = readExternalTarget(
       { sentinels: 'a:26380, b', serviceName: 'cache', yes: true },
       variables({
         REDIS_USERNAME: 'app',
@@ -90,7 +90,7 @@ describe('a target', () => {
     [{ REDIS_URL: 'redis://u:7000/2', REDIS_HOST: 'h' }, 'u', 7000, 2],
     [{ REDIS_HOST: 'h', REDIS_PORT: '7001', REDIS_DB: '4' }, 'h', 7001, 4],
   ])('comes from %j when no flag names one', (env, host, port, db) => {
-    expect(attachTarget({}, variables(env))).toMatchObject({ addresses: [{ host, port }], db });
+    expect(readExternalTarget({}, variables(env))).toMatchObject({ addresses: [{ host, port }], db });
   });
 
   it('ignores the address variables when a flag names an address', () => {
@@ -99,21 +99,23 @@ describe('a target', () => {
       REDIS_CLUSTER_ENABLED: 'true',
       REDIS_URL: 'redis://u',
     });
-    expect(attachTarget({ url: 'redis://mine' }, env).addresses).toEqual([{ host: 'mine', port: 6379 }]);
-    expect(attachTarget({}, variables({ REDIS_SENTINEL_HOSTS: 's' })).mode).toBe('sentinel');
+    expect(readExternalTarget({ url: 'redis://mine' }, env).addresses).toEqual([
+      { host: 'mine', port: 6379 },
+    ]);
+    expect(readExternalTarget({}, variables({ REDIS_SENTINEL_HOSTS: 's' })).mode).toBe('sentinel');
   });
 
   it('reads the password and CA from files; a CA enables TLS', () => {
     const flags = { url: 'redis://h', passwordFile: join(dir, 'password') };
-    expect(attachTarget(flags, noVariables()).app.password?.reveal()).toBe('from-file');
+    expect(readExternalTarget(flags, noVariables()).app.password?.reveal()).toBe('from-file');
     const byVariable = variables({ REDIS_PASSWORD_FILE: join(dir, 'password') });
-    expect(attachTarget({ url: 'redis://h' }, byVariable).app.password?.reveal()).toBe('from-file');
+    expect(readExternalTarget({ url: 'redis://h' }, byVariable).app.password?.reveal()).toBe('from-file');
     const ca = { REDIS_TLS_CA: join(dir, 'ca.pem') };
-    expect(attachTarget({ url: 'rediss://h' }, variables(ca)).tls).toEqual({ ca: 'PEM' });
-    expect(attachTarget({ sentinels: 'h', tlsCa: join(dir, 'ca.pem') }, noVariables()).tls).toEqual({
+    expect(readExternalTarget({ url: 'rediss://h' }, variables(ca)).tls).toEqual({ ca: 'PEM' });
+    expect(readExternalTarget({ sentinels: 'h', tlsCa: join(dir, 'ca.pem') }, noVariables()).tls).toEqual({
       ca: 'PEM',
     });
-    expect(attachTarget({}, variables({ REDIS_HOST: 'h', REDIS_TLS: 'true' })).tls).toEqual({
+    expect(readExternalTarget({}, variables({ REDIS_HOST: 'h', REDIS_TLS: 'true' })).tls).toEqual({
       ca: undefined,
     });
   });
@@ -121,64 +123,73 @@ describe('a target', () => {
 
 describe('an invalid target', () => {
   it.each([
-    ['nothing named', () => attachTarget({}, noVariables()), /no address of an external Redis/],
+    ['nothing named', () => readExternalTarget({}, noVariables()), /no address of an external Redis/],
     [
       'two addresses',
-      () => attachTarget({ url: 'redis://h', sentinels: 's' }, noVariables()),
+      () => readExternalTarget({ url: 'redis://h', sentinels: 's' }, noVariables()),
       /--url and --sentinels/,
     ],
     [
       'another scheme',
-      () => attachTarget({ url: 'http://u:sesame@h' }, noVariables()),
+      () => readExternalTarget({ url: 'http://u:sesame@h' }, noVariables()),
       /'http:\/\/\[redacted\]@h'/,
     ],
-    ['an invalid URL', () => attachTarget({ url: 'u:sesame@h' }, noVariables()), /not shown/],
+    ['an invalid URL', () => readExternalTarget({ url: 'u:sesame@h' }, noVariables()), /not shown/],
     [
       'a port out of range',
-      () => attachTarget({ url: 'redis://:sesame@h:99999' }, noVariables()),
+      () => readExternalTarget({ url: 'redis://:sesame@h:99999' }, noVariables()),
       /redacted/,
     ],
     [
       'a broken escape',
-      () => attachTarget({ url: 'redis://u:sesame%zz@h' }, noVariables()),
+      () => readExternalTarget({ url: 'redis://u:sesame%zz@h' }, noVariables()),
       /invalid percent encoding/,
     ],
-    ['an invalid database', () => attachTarget({ url: 'redis://:sesame@h/x' }, noVariables()), /got 'x'/],
-    ['a list entry', () => attachTarget({ sentinels: 'h:1,:sesame@h:x' }, noVariables()), /not shown/],
+    [
+      'an invalid database',
+      () => readExternalTarget({ url: 'redis://:sesame@h/x' }, noVariables()),
+      /got 'x'/,
+    ],
+    ['a list entry', () => readExternalTarget({ sentinels: 'h:1,:sesame@h:x' }, noVariables()), /not shown/],
     [
       'an entry without host',
-      () => attachTarget({ sentinels: 'h:1,' }, noVariables()),
+      () => readExternalTarget({ sentinels: 'h:1,' }, noVariables()),
       /must be host:port, got ''/,
     ],
-    ['a port by variable', () => attachTarget({}, variables({ REDIS_HOST: 'h', REDIS_PORT: 'x' })), /'x'/],
+    [
+      'a port by variable',
+      () => readExternalTarget({}, variables({ REDIS_HOST: 'h', REDIS_PORT: 'x' })),
+      /'x'/,
+    ],
     [
       'a missing password file',
-      () => attachTarget({ url: 'redis://h', passwordFile: '/none' }, noVariables()),
+      () => readExternalTarget({ url: 'redis://h', passwordFile: '/none' }, noVariables()),
       /'\/none'/,
     ],
     [
       'a missing CA file',
-      () => attachTarget({ url: 'redis://h', tlsCa: '/none' }, noVariables()),
+      () => readExternalTarget({ url: 'redis://h', tlsCa: '/none' }, noVariables()),
       /'\/none'/,
     ],
     [
       'a CA by variable',
-      () => attachTarget({ url: 'redis://h' }, variables({ REDIS_TLS_CA: '/none' })),
+      () => readExternalTarget({ url: 'redis://h' }, variables({ REDIS_TLS_CA: '/none' })),
       /'\/none'/,
     ],
     [
       'a database of a cluster',
-      () => attachTarget({ cluster: 'h:1' }, variables({ REDIS_DB: '2' })),
+      () => readExternalTarget({ cluster: 'h:1' }, variables({ REDIS_DB: '2' })),
       /only database 0, got 2/,
     ],
     [
       'a database in the URL of a cluster',
-      () => attachTarget({}, variables({ REDIS_URL: 'redis://:sesame@h/5', REDIS_CLUSTER_ENABLED: 'yes' })),
+      () =>
+        readExternalTarget({}, variables({ REDIS_URL: 'redis://:sesame@h/5', REDIS_CLUSTER_ENABLED: 'yes' })),
       /only database 0, got 5/,
     ],
   ])('%s', (_what, act, says) => {
     const error = refusal(act);
-    expect(error).toMatchObject({ code: 'ATTACH_INVALID', exitCode: 2 });
+    expect(error).toMatchObject({ code: 'EXTERNAL_INVALID', exitCode: 2 });
     expect(error.message).toMatch(says);
     expect(error.where).toBeTruthy();
     expect(error.hint).toBeTruthy();
@@ -187,7 +198,7 @@ describe('an invalid target', () => {
 });
 
 it('cluster nodes are seed nodes, in database 0', () => {
-  expect(attachTarget({ cluster: 'h:7000,h:7001' }, noVariables())).toMatchObject({
+  expect(readExternalTarget({ cluster: 'h:7000,h:7001' }, noVariables())).toMatchObject({
     mode: 'cluster',
     addresses: [
       { host: 'h', port: 7000 },
@@ -199,7 +210,7 @@ it('cluster nodes are seed nodes, in database 0', () => {
 
 describe('an environment of an external Redis', () => {
   it('keeps the client’s settings, with its own namespace and TTL, and has no server settings', () => {
-    const target = attachTarget({ sentinels: 'h', tlsCa: join(dir, 'ca.pem') }, noVariables());
+    const target = readExternalTarget({ sentinels: 'h', tlsCa: join(dir, 'ca.pem') }, noVariables());
     const config = loadEnvironment(
       'production',
       externalOverrides(target, { 'client.commandTimeoutMs': 700 }),

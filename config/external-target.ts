@@ -1,7 +1,7 @@
 /**
  * Location of an external Redis and its credentials: from flags, else from the connection variables of `env.ts`.
  *
- * flags ─▶ + variables ─▶ AttachTarget, its passwords as Secrets. A flag that names an address overrides all address
+ * flags ─▶ + variables ─▶ ExternalTarget, its passwords as Secrets. A flag that names an address overrides all address
  * variables. The user, password and database in a URL take precedence over all other sources. No error quotes a
  * password, including one in a URL.
  */
@@ -11,7 +11,7 @@ import { KitError } from './errors.ts';
 import type { Overrides } from './load.ts';
 import { Secret } from './secret.ts';
 
-export interface AttachFlags {
+export interface ExternalFlags {
   readonly url?: string;
   /** `host:port,host:port`. */
   readonly sentinels?: string;
@@ -34,7 +34,7 @@ interface Login {
   readonly password: Secret | undefined;
 }
 
-export interface AttachTarget {
+export interface ExternalTarget {
   readonly mode: 'standalone' | 'sentinel' | 'cluster';
   /** The server, the sentinels, or any nodes of the cluster. */
   readonly addresses: readonly Address[];
@@ -65,9 +65,12 @@ interface FromUrl {
 }
 
 /**
- * @throws KitError `ATTACH_INVALID` with the problem and the flag or variable
+ * @throws KitError `EXTERNAL_INVALID` with the problem and the flag or variable
  */
-export function attachTarget(flags: AttachFlags, variables: Variables = readVariables()): AttachTarget {
+export function readExternalTarget(
+  flags: ExternalFlags,
+  variables: Variables = readVariables(),
+): ExternalTarget {
   const say = (name: string) => variables.get(name)?.text;
   const { mode, url, list, where } = chooseTarget(flags, say);
   const db = parseNumber(say('REDIS_DB'), 'variable REDIS_DB');
@@ -104,7 +107,7 @@ export function attachTarget(flags: AttachFlags, variables: Variables = readVari
  * Settings of an environment that apply to an external Redis: only those of the client. The server's settings are
  * unknown.
  */
-export function externalOverrides(target: AttachTarget, flags: Overrides): Overrides {
+export function externalOverrides(target: ExternalTarget, flags: Overrides): Overrides {
   return {
     'client.namespace': EXTERNAL_NAMESPACE,
     'client.defaultTtlSeconds': EXTERNAL_TTL_SECONDS,
@@ -134,7 +137,7 @@ type Chosen = {
 };
 
 /** Returns the chosen way to name a Redis. */
-function chooseTarget(flags: AttachFlags, say: (name: string) => string | undefined): Chosen {
+function chooseTarget(flags: ExternalFlags, say: (name: string) => string | undefined): Chosen {
   const { url, sentinels, cluster } = flags;
   const given = Object.entries({ '--url': url, '--sentinels': sentinels, '--cluster': cluster });
   const named = given.flatMap(([flag, text]) => (text === undefined ? [] : [flag]));
@@ -254,7 +257,7 @@ function textOf(file: string, where: string): string {
   }
 }
 
-function caName(flags: AttachFlags): string {
+function caName(flags: ExternalFlags): string {
   return flags.tlsCa === undefined ? 'variable REDIS_TLS_CA' : '--tls-ca';
 }
 
@@ -275,5 +278,5 @@ function requireDatabaseZero(where: string, db: number | undefined): void {
 }
 
 function invalidTarget(message: string, where: string, hint: string): KitError {
-  return new KitError(message, { code: 'ATTACH_INVALID', where, hint });
+  return new KitError(message, { code: 'EXTERNAL_INVALID', where, hint });
 }
