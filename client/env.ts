@@ -1,5 +1,5 @@
 /**
- * A cache as the environment's variables say (`fromEnv` lists them). The only reader of `process.env` in the client.
+ * Opens a cache from environment variables (`fromEnv` lists them). The only reader of `process.env` in the client.
  *
  * @module env
  */
@@ -20,26 +20,26 @@ export type EnvironmentPlan =
   | { readonly kind: 'redis'; readonly cache: CacheOptions; readonly redis: RedisOptions };
 
 /**
- * A cache as the environment's variables say: Redis only where `ENABLE_REDIS_CACHE` is `true`, else memory.
+ * Opens a cache from environment variables: in Redis only if `ENABLE_REDIS_CACHE` is `true`, otherwise in memory.
  *
  * | variable | meaning |
  * |---|---|
  * | `ENABLE_REDIS_CACHE` | `true`: use Redis. `false` or unset: memory only |
- * | `REDIS_SENTINEL_HOSTS` | `host:port,host:port`; wins over `REDIS_URL` and `REDIS_HOST` |
+ * | `REDIS_SENTINEL_HOSTS` | `host:port,host:port`; takes precedence over `REDIS_URL` and `REDIS_HOST` |
  * | `REDIS_SERVICE_NAME` | the monitored master; default `mymaster` |
- * | `REDIS_URL` | `redis://user:password@host:port/db`; wins over the variables below |
- * | `REDIS_HOST`, `REDIS_PORT`, `REDIS_USERNAME`, `REDIS_PASSWORD`, `REDIS_DB` | the parts by themselves |
- * | `REDIS_CLUSTER_ENABLED` | `true`: the Redis that is named is one node of a cluster |
+ * | `REDIS_URL` | `redis://user:password@host:port/db`; takes precedence over the variables below |
+ * | `REDIS_HOST`, `REDIS_PORT`, `REDIS_USERNAME`, `REDIS_PASSWORD`, `REDIS_DB` | the parts of the address |
+ * | `REDIS_CLUSTER_ENABLED` | `true`: the named Redis is a node of a cluster |
  * | `REDIS_SENTINEL_USERNAME`, `REDIS_SENTINEL_PASSWORD` | for the sentinels |
  * | `REDIS_NAT_MAP` | `announced=reachable`, comma-separated: `10.0.0.1:6379=127.0.0.1:7001`; where nodes of sentinels or of a cluster announce addresses that this process cannot reach |
  * | `REDIS_TLS` | `true`: TLS, with the CA of the file `REDIS_TLS_CA` where given; a CA alone means TLS too |
- * | `CACHE_DEFAULT_TTL`, `REDIS_TTL` | seconds; the first wins; default 3600 |
+ * | `CACHE_DEFAULT_TTL`, `REDIS_TTL` | seconds; the first takes precedence; default 3600 |
  * | `CACHE_NAMESPACE` | default `cache` |
  * | `CIRCUIT_BREAKER_ENABLED`, `CIRCUIT_BREAKER_THRESHOLD`, `CIRCUIT_BREAKER_TIMEOUT` | the last in seconds, at most 60 |
  *
- * With Redis on, `NODE_ENV=development` and none of the variables that name a Redis, it is a memory cache too.
+ * Also a memory cache: with Redis enabled, `NODE_ENV=development` and no variable that names a Redis.
  *
- * @throws ConfigurationError a variable is wrong; the message names it and quotes its value
+ * @throws ConfigurationError a variable is invalid; the message names it and quotes its value
  */
 export function fromEnv(variables: Variables = process.env): Cache {
   const plan = planFromEnv(variables);
@@ -70,7 +70,7 @@ export function planFromEnv(variables: Variables = process.env): EnvironmentPlan
   const enabled = readBoolean(variables, 'ENABLE_REDIS_CACHE');
   if (enabled !== true) {
     const why =
-      enabled === false ? 'ENABLE_REDIS_CACHE is false' : 'ENABLE_REDIS_CACHE is not set: Redis is off';
+      enabled === false ? 'ENABLE_REDIS_CACHE is false' : 'ENABLE_REDIS_CACHE is not set: Redis is disabled';
     return { kind: 'memory', why, cache };
   }
   const named = ['REDIS_SENTINEL_HOSTS', 'REDIS_URL', 'REDIS_HOST', 'REDIS_PORT'].some((name) =>
@@ -120,7 +120,7 @@ function redisOptions(variables: Variables): RedisOptions {
   }
   if (natMap(variables) !== undefined)
     throw new ConfigurationError(
-      'REDIS_NAT_MAP: given, but neither REDIS_SENTINEL_HOSTS nor REDIS_CLUSTER_ENABLED is: one Redis by its address announces none',
+      'REDIS_NAT_MAP: given, but neither REDIS_SENTINEL_HOSTS nor REDIS_CLUSTER_ENABLED is: a single Redis announces no addresses',
     );
   return { ...common, mode: 'standalone', address: { host, port }, ...fromUrl, ...secure };
 }

@@ -89,7 +89,7 @@ export function tieredCache(options: TieredCacheOptions): Cache {
   return 'mode' in tiered ? openCache(tiered) : redisCache(tiered);
 }
 
-/** Opens any of them, by options. `enabled: false` opens a memory cache. */
+/** Opens any of these caches, by its options. `enabled: false` opens a memory cache. */
 export function openCache(options: CacheOptions & RedisOptions): Cache {
   const target = resolveConnection(options);
   assertOptions('', options, allNames(CACHE_OPTIONS, CONNECTION_OPTIONS[target.mode]));

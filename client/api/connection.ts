@@ -54,9 +54,9 @@ export interface ConnectionOptions {
    */
   readonly commandTimeoutMs?: number;
   /**
-   * Time, in ms, that a connection may be silent while it owes a reply, before it is suspect and other nodes are asked; at most 5000;
-   * default 150, or four times the usual latency if that is longer. Arriving bytes end the silence; a command of more than 16 kB may
-   * take one millisecond per 1000 bytes longer.
+   * Time, in ms, without bytes from the server while a reply is due, after which the connection is suspect and other nodes
+   * are asked; at most 5000; default 150, or four times the usual latency if that is longer. Arriving bytes restart it; a
+   * command of more than 16 kB may take one millisecond per 1000 bytes longer.
    */
   readonly hangSuspectedMs?: number;
   /**
@@ -69,7 +69,9 @@ export interface ConnectionOptions {
    * to 2000 at a time.
    */
   readonly maxInFlight?: number;
-  /** Detects failovers and hangs and moves the connection (default true). false: a plain ioredis connection, for comparisons. */
+  /**
+   * Detects failovers and hangs, and moves the connection; default true. false: a plain ioredis connection, for comparisons.
+   */
   readonly supervision?: boolean;
 }
 
@@ -124,8 +126,8 @@ export interface ClusterOptions extends ConnectionOptions {
 export type RedisOptions = StandaloneOptions | SentinelOptions | ClusterOptions;
 
 /**
- * State of a connection. `since` is a Unix time in ms. `suspect`: it has owed a reply for longer than `hangSuspectedMs`, and other nodes
- * are asked meanwhile.
+ * State of a connection. `since` is a Unix time in ms. `suspect`: a reply is due for longer than `hangSuspectedMs`, and other
+ * nodes are asked in the meantime.
  */
 export type ConnectionState =
   | { readonly kind: 'connecting'; readonly since: number; readonly attempt: number }
@@ -139,9 +141,9 @@ export interface SentinelStatus {
   readonly configured: number;
   /** Sentinels that replied to their last poll. */
   readonly answering: number;
-  /** Answering sentinels that name the same master as the sentinel with the highest configuration epoch. */
+  /** Answering sentinels that report the same master as the sentinel with the highest configuration epoch. */
   readonly agreeing: number;
-  /** Master that they name; undefined: unknown. */
+  /** Master that they report; undefined: unknown. */
   readonly master: Address | undefined;
   /** Whether one of them reports the master as down, or is replacing it. */
   readonly troubled: boolean;

@@ -36,7 +36,7 @@ export class CacheError extends Error {
   }
 }
 
-/** An option, variable or argument is wrong; the message quotes it and says what is allowed. */
+/** An option, variable or argument is invalid; the message quotes it and lists what is allowed. */
 export class ConfigurationError extends CacheError {
   override readonly name = 'ConfigurationError';
 
@@ -45,7 +45,7 @@ export class ConfigurationError extends CacheError {
   }
 }
 
-/** The value cannot be stored so that it reads back the same. */
+/** The value cannot be stored without a change. */
 export class SerializationError extends CacheError {
   override readonly name = 'SerializationError';
 
@@ -54,7 +54,7 @@ export class SerializationError extends CacheError {
   }
 }
 
-/** No master took the command within its deadline, or too many are on their way already: certainly not applied. */
+/** No master received the command within its deadline, or too many commands are in flight: certainly not applied. */
 export class NotSentError extends CacheError {
   override readonly name: string = 'NotSentError';
 
@@ -64,14 +64,14 @@ export class NotSentError extends CacheError {
 }
 
 /**
- * A bound of this process refused the command, and not the server: `maxInFlight`, a full or slow local queue. Certainly not
+ * A limit of this process, not the server, rejected the command: `maxInFlight`, a full or slow local queue. Certainly not
  * applied. It never counts as a failure of Redis.
  */
 export class ClientLimitError extends NotSentError {
   override readonly name = 'ClientLimitError';
 }
 
-/** A read that was not answered within its deadline. Reads change nothing. */
+/** A read got no reply within its deadline. Reads change nothing. */
 export class TimeoutError extends CacheError {
   override readonly name = 'TimeoutError';
 
@@ -80,7 +80,7 @@ export class TimeoutError extends CacheError {
   }
 }
 
-/** A write that was sent and not answered by a node that is still master. Never repeated by the client. */
+/** A write was sent, and a node that is still master did not reply. The client never repeats it. */
 export class OutcomeUnknownError extends CacheError {
   override readonly name = 'OutcomeUnknownError';
 
@@ -89,7 +89,7 @@ export class OutcomeUnknownError extends CacheError {
   }
 }
 
-/** Error replies after which the same command may succeed, although nothing about it is changed. */
+/** Error replies after which the same command may succeed later. */
 const PASSING = new Set([
   'LOADING',
   'READONLY',
@@ -104,7 +104,7 @@ const PASSING = new Set([
 
 /** Commands that may have written a part before they failed. */
 const PARTIAL = new Set(['EVAL', 'EVALSHA', 'FCALL', 'EXEC']);
-/** Refused before anything was run, unless it is the script itself that says so. */
+/** Rejected before anything was run, unless the script itself returned the error. */
 const REFUSED = new Set(
   (
     'NOSCRIPT NOPERM NOAUTH READONLY LOADING MASTERDOWN NOREPLICAS BUSY OOM MISCONF EXECABORT ' +
@@ -115,7 +115,7 @@ const REFUSED_CALL = /^ERR (unknown command|wrong number of arguments|Function n
 
 function outcomeOf(command: string, code: string, message: string): Outcome {
   if (!PARTIAL.has(command.toUpperCase())) return 'not-applied';
-  // Redis names the script when a command inside it failed: those before it are done.
+  // Redis names the script if a command inside it failed: the commands before it were applied.
   const inside = /\bscript: /.test(message);
   return !inside && (REFUSED.has(code) || REFUSED_CALL.test(message)) ? 'not-applied' : 'unknown';
 }
@@ -134,7 +134,7 @@ export class CommandError extends CacheError {
   }
 }
 
-/** Fewer replicas than asked confirmed a write in time: the master has it, whether it survives a failover is unknown. */
+/** Fewer replicas than required confirmed a write in time: the master has it, but it may not survive a failover. */
 export class DurabilityError extends CacheError {
   override readonly name = 'DurabilityError';
   /** Replicas that were asked for. */
@@ -142,7 +142,7 @@ export class DurabilityError extends CacheError {
   /** Replicas that confirmed in time. */
   readonly confirmed: number;
 
-  /** @param refusal the server's reply to WAIT, where it refuses that */
+  /** @param refusal the server's error reply to WAIT, if there is one */
   constructor(required: number, confirmed: number, timeoutMs: number, refusal?: Error) {
     const reason = refusal ? `: WAIT is refused: ${refusal.message}` : '';
     super(`${confirmed} of ${required} replicas confirmed the write within ${timeoutMs} ms${reason}`, {
@@ -178,7 +178,7 @@ export class ClosedError extends CacheError {
   }
 }
 
-/** A bounded queue has no room: nothing was cached or queued. */
+/** A bounded queue is full: nothing was cached or queued. */
 export class QueueFullError extends CacheError {
   override readonly name = 'QueueFullError';
 
@@ -187,18 +187,18 @@ export class QueueFullError extends CacheError {
   }
 }
 
-/** Replies of nodes that do not serve, or not this key. */
+/** Replies of nodes that do not serve commands, or not this key. */
 const AWAY = new Set(['LOADING', 'READONLY', 'BUSY', 'CLUSTERDOWN', 'MOVED', 'ASK', 'TRYAGAIN']);
 
-/** A cluster that moves a slot: the key is served, elsewhere or in a moment. */
+/** Replies during a slot migration: another node serves the key, or this one soon. */
 const REDIRECTIONS = new Set(['MOVED', 'ASK', 'TRYAGAIN']);
 
 /** One slot of a cluster has no shard, and all others are served. `CLUSTERDOWN The cluster is down` concerns all slots. */
 const UNSERVED_SLOT = 'CLUSTERDOWN Hash slot not served';
 
 /**
- * True for failures that count against the server: those of the way to Redis, without limits of this process, redirections of a
- * cluster, and slots that no shard serves.
+ * True for connectivity failures that count against the server. Excluded are limits of this process, cluster redirections,
+ * and slots that no shard serves.
  */
 export function isServerFailure(error: unknown): boolean {
   if (error instanceof ClientLimitError) return false;
@@ -206,7 +206,7 @@ export function isServerFailure(error: unknown): boolean {
   return isConnectivityError(error) && !(error instanceof CommandError && REDIRECTIONS.has(error.code));
 }
 
-/** True for failures of the way to Redis (no answer, no connection), false for what Redis or the caller decided. */
+/** True if Redis was not reached or did not reply; false for error replies and errors of the caller. */
 export function isConnectivityError(error: unknown): boolean {
   return (
     error instanceof NotSentError ||

@@ -8,7 +8,7 @@ export class Emitter<E> {
     return () => this.#listeners.delete(listener);
   }
 
-  /** As `on`, for good, and before all that `on` has added. */
+  /** Like `on`, permanently, and before all listeners that `on` has added. */
   first(listener: (event: E) => void): void {
     this.#first.push(listener);
   }

@@ -1,6 +1,6 @@
 /** The public types of invalidation. */
 
-/** Names as arguments, or as one list. A call has room for about 100,000 arguments, a list for any number of names. */
+/** Names as arguments, or as one list. A call accepts about 100,000 arguments, a list any number of names. */
 export type Names = readonly string[] | readonly [names: readonly string[]];
 
 /** A domain's logical keys, as Redis's patterns: `{ catalogue: ['product:*', 'category:*'] }`. */
@@ -21,7 +21,10 @@ export interface Outdated {
 /** Returns what an event invalidates, from its payload. */
 export type Mapping<P = unknown> = (payload: P) => Outdated | Promise<Outdated>;
 
-/** `pending`: Redis was not reached for a part of it; that part holds in this process, and in all once it is replayed. */
+/**
+ * `pending`: Redis was unreachable for a part of it. That part applies in this process now, and in all processes once it is
+ * replayed.
+ */
 export interface InvalidationReceipt {
   readonly outcome: 'applied' | 'pending';
   /** Entries deleted by key or pattern; entries that became misses by their tags are not counted. */
@@ -30,7 +33,7 @@ export interface InvalidationReceipt {
 
 /** `cache.invalidation`: makes entries misses by key, tag, pattern, domain, dependency and event. */
 export interface Invalidation {
-  /** Invalidates all of it at once. A part that fails does not stop the others; its error is thrown when all have ended. */
+  /** Invalidates all of them at once. If a part fails, the others continue; its error is thrown when all have ended. */
   invalidate(outdated: Outdated): Promise<InvalidationReceipt>;
   /** Makes all entries with one of the tags misses: one command per 500 tags. */
   tags(...tags: Names): Promise<InvalidationReceipt>;
@@ -44,10 +47,13 @@ export interface Invalidation {
    * @throws ConfigurationError a cycle, or too many dependencies
    */
   depend(key: string, on: readonly string[]): void;
-  /** Maps an event to what it makes outdated. The mappings of one event add up. Returns a function that removes the mapping. */
+  /**
+   * Maps an event to the entries that it invalidates. All mappings of an event apply. Returns a function that removes the
+   * mapping.
+   */
   on<P>(event: string, mapping: Mapping<P>): () => void;
   /**
-   * Invalidates what the mappings of the event return. Without a mapping nothing is done, and the receipt says `applied`.
+   * Invalidates what the mappings of the event return. Without a mapping nothing is done, and the receipt is `applied`.
    *
    * @throws the error of a mapping, before anything is invalidated
    */

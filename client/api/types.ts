@@ -115,11 +115,14 @@ export interface CacheOptions {
   readonly enabled?: boolean;
 }
 
-/** Deletions that were pending when a cache was closed: those of an outage or a failover that Redis had not taken. */
+/** Deletions that were pending when a cache was closed: those of an outage or a failover that Redis had not received. */
 export interface CloseReport {
-  /** Number of deletions that Redis took while the cache was closing. */
+  /** Number of deletions that Redis received while the cache was closing. */
   readonly replayed: number;
-  /** Physical keys, including those of tags, that Redis did not take: other processes read their old value until its TTL ends. */
+  /**
+   * Physical keys, including those of tags, whose deletion Redis did not receive: other processes read the old value until
+   * its TTL ends.
+   */
   readonly lost: readonly string[];
 }
 
@@ -224,8 +227,8 @@ export type CacheEvent =
     };
 
 /**
- * A cache. With the fallback enabled (default), reads and writes do not throw while Redis is unreachable: memory answers them, and
- * `source` says so. A durable write never falls back: it throws.
+ * A cache. With the fallback enabled (default), reads and writes do not throw while Redis is unreachable: memory answers
+ * them, and `source` is `memory`. A durable write never falls back: it throws.
  */
 export interface Cache {
   /** undefined: a miss. */
@@ -237,9 +240,9 @@ export interface Cache {
   /**
    * Stores the value; `undefined` cannot be stored.
    *
-   * @throws SerializationError it would not read back the same: JSON carries plain data without `undefined`, the binary codec
-   *   rich values too, neither a class instance
-   * @throws DurabilityError Redis has it, but fewer replicas confirmed it than `durability` asks
+   * @throws SerializationError it cannot be stored without a change: JSON carries plain data without `undefined`, the binary
+   * codec also rich values; neither carries a class instance
+   * @throws DurabilityError Redis has it, but fewer replicas confirmed it than `durability` requires
    * @throws OutcomeUnknownError a durable write, or one with the fallback off, was sent and not answered
    * @throws NotSentError the same, certainly not stored
    */
@@ -252,14 +255,16 @@ export interface Cache {
    * 500: a value that is set before the batch of its key is sent is deleted too.
    *
    * @returns the number of entries that existed; while Redis is unreachable, those in memory
-   * @throws CacheError Redis did not take the deletion, and the fallback is off or has no room to remember it
+   * @throws CacheError Redis did not receive the deletion, and the fallback is off or full
    */
   delete(...keys: Names): Promise<number>;
   /** Returns the values found; a missing key is absent from the map. One command per 500 keys. */
   getMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, T>>;
   /** Like `getMany`, with a result for every key, including misses, and with its source. */
   lookupMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, Lookup<T>>>;
-  /** Like `set`, all with the same options, sent in batches of 500. The receipt is that of the worst entry. */
+  /**
+   * Like `set`, all with the same options, sent in batches of 500. The receipt is that of the entry with the weakest result.
+   */
   setMany<T>(entries: ReadonlyMap<string, T>, options?: WriteOptions): Promise<WriteReceipt>;
   /**
    * Returns the value, or the result of `load`. There is one load per key at a time in this process and, while Redis replies, in all
@@ -311,7 +316,7 @@ export interface Cache {
   stats(): CacheStatistics;
   /** Prometheus text exposition (`cache_redis_hits_total`, …). */
   metrics(): string;
-  /** The same as data, without the label of the namespace. */
+  /** The same metrics as data, without the label of the namespace. */
   metricFamilies(): readonly MetricFamily[];
   /** Returns the physical key in Redis of a logical one. */
   physicalKey(key: string): string;

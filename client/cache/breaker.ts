@@ -1,12 +1,12 @@
 /**
- * Circuit breaker: after `threshold` failures in a row, or once too large a share of the calls fails (`sampling`), Redis is
- * left alone, and its callers are answered at once.
+ * Circuit breaker: after `threshold` failures in a row, or once too large a share of the calls fails (`sampling`), no command
+ * is sent to Redis, and callers get an answer at once.
  *
  *   closed ──failures──▶ open ──probe answers, or openMs is over──▶ half-open ──one success──▶ closed
  *                          ▲──────────────one failure──────────────────┘
  *
- * While open a probe runs in the background, so that an outage of a second does not cost a minute. Failures are those
- * of the way to Redis; an error that Redis answers with is an answer.
+ * While open a probe runs in the background, so that an outage of a second does not cost a minute. Only connectivity failures
+ * count; an error reply of Redis is an answer.
  */
 
 import { CommandError, isConnectivityError } from '../api/errors.ts';
@@ -88,7 +88,7 @@ export class Breaker {
     else if (this.#state.kind === 'closed') this.#count(this.#state.failures + 1, cause);
   }
 
-  /** The call did not reach Redis and says nothing about it. The next one decides a half-open breaker. */
+  /** The call did not reach Redis, so it does not count. The next one decides a half-open breaker. */
   abstain(permit: Permit): void {
     if (permit === 'trial') this.#trial = false;
   }
@@ -99,7 +99,7 @@ export class Breaker {
     if (tooMany || failures >= this.#options.threshold) this.#open(cause);
   }
 
-  /** Probes Redis now if the breaker is open, because Redis may be back. */
+  /** Probes Redis now if the breaker is open, because Redis may be reachable again. */
   probeNow(): void {
     if (this.#state.kind !== 'open' || this.#probing) return;
     this.#probing = true;

@@ -155,7 +155,7 @@ export class SupervisedCache implements Cache {
     return lookup.found ? { value: lookup.value, source: lookup.source } : undefined;
   }
 
-  /** Not async: saves a promise per read. Errors are rejections all the same. */
+  /** Not async, which saves a promise per read. Errors are still rejections. */
   lookup<T>(key: string, options?: ReadOptions<T>): Promise<Lookup<T>> {
     try {
       this.#assertCall(options);
@@ -321,7 +321,7 @@ export class SupervisedCache implements Cache {
     if (connection) await fallback.drain(Math.max(0, until - now()));
     this.#breaker.stop();
     const lost = fallback.stop();
-    const reason = 'the cache was closed before Redis took the deletions';
+    const reason = 'the cache was closed before Redis received the deletions';
     if (lost.length > 0) events.emit({ type: 'deletions-lost', keys: lost, reason });
     this.#compute.close();
     if (connection) await connection.close();

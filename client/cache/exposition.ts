@@ -38,10 +38,10 @@ export function renderExposition(
 }
 
 /**
- * Families of several namespaces as one: each metric once, its samples told apart by the label `namespace`. Two texts of
- * `exposition` one after the other are no exposition: Prometheus takes each metric in one group.
+ * Merges the families of several namespaces: each metric once, with the label `namespace` on its samples. Two concatenated
+ * texts of `renderExposition` are not valid: Prometheus requires all samples of a metric in one group.
  *
- * @throws ConfigurationError two of one namespace: their samples could not be told apart
+ * @throws ConfigurationError two groups have the same namespace, so their samples could not be distinguished
  */
 export function mergeFamilies(groups: readonly NamespaceFamilies[]): readonly MetricFamily[] {
   const seen = new Set<string>();

@@ -1,6 +1,6 @@
 /**
- * Failures among the calls of the last moments, in ten slices of time: what opens a breaker that sees some calls succeed.
- * A call counts in the slice in which it ended; a slice is forgotten as a whole.
+ * Ratio of failures among recent calls, in ten slices of time. It opens a breaker although some calls succeed.
+ * A call counts in the slice in which it ended; slices expire as a whole.
  */
 const SLICES = 10;
 

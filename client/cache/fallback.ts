@@ -64,9 +64,9 @@ export class Fallback {
   }
 
   /**
-   * The old values of these keys must not come back.
+   * The old values of these keys must not return.
    *
-   * @throws NotSentError too many await it already
+   * @throws NotSentError too many deletions are pending
    */
   remember(keys: readonly string[], place?: number): void {
     this.journal.failed(keys, place);
@@ -89,7 +89,7 @@ export class Fallback {
     this.memory.delete(key);
   }
 
-  /** Redis has acknowledged a write of the key: earlier deletions are void. */
+  /** Redis has acknowledged a write of the key: earlier deletions are obsolete. */
   settle(key: string, place: number): void {
     if (!this.pending) return;
     this.journal.settle(key, place);
@@ -102,7 +102,7 @@ export class Fallback {
     if (!this.isDirty(key)) this.memory.delete(key);
   }
 
-  /** Waits at most `ms` until Redis has taken all pending deletions. */
+  /** Waits at most `ms` until Redis has received all pending deletions. */
   async drain(ms: number): Promise<void> {
     const until = now() + ms;
     this.journal.recover();
@@ -122,7 +122,7 @@ export class Fallback {
     if (this.memory.size > 0) this.#notBefore = now() + REST_MS;
   }
 
-  /** @returns the keys whose deletion Redis has not taken */
+  /** @returns the keys whose deletion Redis has not received */
   stop(): readonly string[] {
     this.memory.clear();
     return this.journal.close();

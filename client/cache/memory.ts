@@ -1,6 +1,6 @@
 /**
- * Entries in this process, bounded by number and by bytes: least recently used out first, each with its own expiry. Values are
- * kept encoded, so that a caller that changes what it stored or was given changes nothing here.
+ * Entries in this process, bounded by number and by bytes: the least recently used are evicted first, each has its own
+ * expiry. Values are kept encoded, so that changes to a stored or returned object have no effect here.
  */
 import { encodedBytes } from '../codec/entry-bytes.ts';
 

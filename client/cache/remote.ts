@@ -1,6 +1,6 @@
 /**
- * The cache's way to Redis: every operation passes the breaker, is timed and counted. The operations themselves are
- * those that a cache needs; each is one command where the server runs procedures (`functions/procedures.ts`).
+ * The operations of the cache on Redis. Every operation passes the breaker, is timed and counted; each is one command where
+ * the server runs procedures (`functions/procedures.ts`).
  */
 import { createHash } from 'node:crypto';
 import {
@@ -56,7 +56,7 @@ export class Remote {
     return this.guarded('get', () => this.connection.get(key, this.#read.failFast));
   }
 
-  /** An undefined element: in a cluster with the memory fallback, the shard of the key is unreachable and another is not. */
+  /** An element is undefined if, in a cluster with the memory fallback, only the shard of its key is unreachable. */
   async getMany(keys: readonly string[]): Promise<readonly (Buffer | null | undefined)[]> {
     return (await this.guarded('getMany', () =>
       this.connection.slotOf && this.#read.failFast
@@ -133,9 +133,9 @@ export class Remote {
   }
 
   /**
-   * Changes what is left to an entry that still is what was read. `payload`: its bytes from now on, where they change.
+   * Changes the remaining time of an entry that is unchanged since the read. `payload`: its new bytes, if they change.
    *
-   * @returns false: it is another, and nothing was written
+   * @returns false: the entry has changed, and nothing was written
    */
   async update(key: string, read: Buffer, ms: number | null, payload: Buffer | undefined): Promise<boolean> {
     const { procedures, transactions } = this;
@@ -158,8 +158,8 @@ export class Remote {
   }
 
   /**
-   * Deletes entries; a load of them that is under way anywhere stores nothing. Returns how many there were; what is not there but
-   * being loaded counts as one.
+   * Deletes entries; loads of them that are in flight in any process store nothing. Returns the number of entries that
+   * existed; an absent entry that is being loaded counts as one.
    */
   async delete(keys: readonly string[]): Promise<number> {
     return Number(await this.guarded('delete', () => this.connection.request('UNLINK', keys)));
@@ -195,8 +195,8 @@ export class Remote {
   }
 
   /**
-   * Runs what is counted, timed and judged by the breaker as one operation. Not async: one promise more on the way of every
-   * command is time that a caller waits.
+   * Runs an operation that is counted, timed and guarded by the breaker. Not async: another promise per command would add
+   * latency.
    */
   guarded<T>(operation: string, run: () => Promise<T>): Promise<T> {
     const permit = this.#breaker.permit();
@@ -216,7 +216,7 @@ export class Remote {
       },
       (error: unknown) => {
         this.#statistics[error instanceof ClientLimitError ? 'limited' : 'errors'] += 1;
-        // A shard that is known to be unreachable fails at once, and says nothing about the others.
+        // A shard that is known to be unreachable fails at once, and does not count for the others.
         const away = error instanceof NotSentError && this.connection.serves?.() === true;
         if (error instanceof ClientLimitError) this.#breaker.abstain(permit);
         else if (!isServerFailure(error)) this.#breaker.success(permit);

@@ -85,7 +85,7 @@ export class Statistics {
       gauges;
     return [
       singleFamily('hits_total', 'counter', 'Reads that found a valid value.', this.hits),
-      singleFamily('misses_total', 'counter', 'Reads that found none.', this.misses),
+      singleFamily('misses_total', 'counter', 'Reads that found no valid value.', this.misses),
       singleFamily('errors_total', 'counter', 'Operations that Redis failed or refused.', this.errors),
       singleFamily(
         'refusals_total',
@@ -102,7 +102,7 @@ export class Statistics {
       singleFamily('writes_total', 'counter', 'Values written.', this.writes),
       singleFamily('deletes_total', 'counter', 'Keys deleted.', this.deletes),
       singleFamily('fallback_hits_total', 'counter', 'Hits served from memory.', this.fallbackHits),
-      singleFamily('local_hits_total', 'counter', "Hits of the process's own tier.", this.localHits),
+      singleFamily('local_hits_total', 'counter', 'Hits of the first tier of the process.', this.localHits),
       singleFamily('purged_total', 'counter', 'Invalid payloads purged.', this.purged),
       singleFamily('loads_total', 'counter', 'Calls of loaders.', this.loads),
       singleFamily('stale_total', 'counter', 'Stale values returned.', this.stale),
@@ -127,7 +127,7 @@ export class Statistics {
           { labels: '', suffix: '_count', value: breakerRecoveries.count },
         ],
       },
-      singleFamily('connected', 'gauge', '1 while there is a master that answers.', connected ? 1 : 0),
+      singleFamily('connected', 'gauge', '1 while a master replies.', connected ? 1 : 0),
       singleFamily('memory_entries', 'gauge', 'Entries kept in memory.', memoryEntries),
       singleFamily('memory_entries_bytes', 'gauge', 'Estimated memory of these entries.', memoryEntryBytes),
       this.#latencies(),

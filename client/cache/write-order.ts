@@ -1,6 +1,6 @@
 /**
- * The order in which this process asked for the writes of a key, kept while some of them are on their way: a write that fails
- * late must not undo a write that was asked for later and that Redis has taken.
+ * Order in which this process requested the writes of a key, kept while some of them are in flight: a write that fails late
+ * must not undo a later write that Redis has acknowledged.
  *
  *   begin ─▶ taken, or failed and perhaps superseded ─▶ end
  */

@@ -20,7 +20,7 @@ export interface StoreOptions extends Omit<WriteOptions, 'tags'> {
   readonly keepSeconds?: number | null;
   readonly freshness?: Freshness | undefined;
   readonly stamps?: readonly TagStamp[] | undefined;
-  /** The caller has a newer value than Redis may have: the older one must not come back. */
+  /** The caller has a newer value than Redis may have: the older one must not return. */
   readonly outdates: boolean;
   /** `undefined` is stored as an entry for "no value". */
   readonly nothing?: boolean;

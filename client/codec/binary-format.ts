@@ -2,7 +2,7 @@
  * The binary codec's format: a byte for what follows, then lengths as LEB128 and the data, little-endian.
  *
  * 0x80-0xff are the whole numbers 0 to 127. Objects are names and values in their own order. A value that occurs twice is
- * written twice, as in JSON; a cyclic one is refused.
+ * written twice, as in JSON; a cyclic value is rejected.
  */
 import { isDeepStrictEqual, types } from 'node:util';
 import { hasOnlyNames } from './plain.ts';
@@ -56,7 +56,7 @@ const view = (type: BinaryConstructor, width: 1 | 2 | 4 | 8): BinaryKind => ({
   of: (buffer) => new type(buffer),
 });
 
-/** The position is what is written: append only. */
+/** The position in this list is written: append only. */
 export const KINDS: readonly BinaryKind[] = [
   { name: 'ArrayBuffer', prototype: ArrayBuffer.prototype, width: 1, of: (buffer) => buffer },
   { name: 'Buffer', prototype: Buffer.prototype, width: 1, of: (buffer) => Buffer.from(buffer) },

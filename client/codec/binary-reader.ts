@@ -1,6 +1,6 @@
 /**
- * Bytes to values, in the format of `binary-format.ts`. The bytes may be hostile: every length is held against what is
- * left, nesting against a limit, and a name is never more than data (`__proto__` becomes a property of its own).
+ * Bytes to values, in the format of `binary-format.ts`. The bytes may be hostile: every length is checked against the
+ * remaining bytes, nesting against a limit, and a name is only data (`__proto__` becomes an own property).
  */
 import { SerializationError } from '../api/errors.ts';
 import { DEPTH_MAX, KINDS, littleEndian, SMALL, TAG } from './binary-format.ts';
@@ -9,7 +9,7 @@ import { DEPTH_MAX, KINDS, littleEndian, SMALL, TAG } from './binary-format.ts';
 const SHORT = 24;
 const HOLE = Symbol('hole');
 
-/** @throws SerializationError not such bytes, or not all of them */
+/** @throws SerializationError the bytes are invalid or incomplete */
 export function readBinary(bytes: Uint8Array): unknown {
   const reader = new Reader(
     Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
@@ -20,11 +20,11 @@ export function readBinary(bytes: Uint8Array): unknown {
 }
 
 const malformed = (what: string): SerializationError =>
-  new SerializationError(`The bytes are not the binary codec's: ${what}`);
+  new SerializationError(`The bytes are not of the binary codec: ${what}`);
 
 /**
- * Short texts repeat (names of fields, above all): each slot keeps the last one that fell into it with its bytes, which
- * are compared, so that a hostile text can displace another and not pass for it.
+ * Caches short texts, which repeat (mostly names of fields): each slot keeps its last text. The bytes are compared, so that a
+ * hostile text can displace another but never replace it.
  */
 const texts: (string | undefined)[] = new Array<string | undefined>(1024).fill(undefined);
 

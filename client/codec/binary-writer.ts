@@ -1,6 +1,6 @@
 /**
- * Values to bytes, in the format of `binary-format.ts`. Nothing is lost silently: what would not read back the same
- * (functions, symbols, class instances, cycles) is refused with the path to it.
+ * Values to bytes, in the format of `binary-format.ts`. Nothing is lost silently: a value that cannot be restored (functions,
+ * symbols, class instances, cycles) is rejected, with the path to it.
  */
 import { SerializationError } from '../api/errors.ts';
 import { BYTES_MAX, bytesOf, DEPTH_MAX, KINDS, littleEndian, SMALL, TAG } from './binary-format.ts';
@@ -240,7 +240,7 @@ class Writer {
 
 const HIDDEN = 'Hidden properties, and those with a symbol as name, cannot be stored';
 
-/** @throws SerializationError it has properties beside its entries */
+/** @throws SerializationError it has properties in addition to its entries */
 function assertOnly(value: object): void {
   if (!hasOnlyNames(value, 0)) throw new SerializationError(HIDDEN);
 }

@@ -1,6 +1,6 @@
 /**
- * How values become bytes. The envelope keeps a codec's id beside the bytes, so that a reader needs no configuration to
- * know how they were written, and a codec can be changed without clearing the cache.
+ * Encodes values as bytes. The envelope stores the id of the codec, so that a reader needs no configuration, and a codec can
+ * be changed without clearing the cache.
  */
 
 import { types } from 'node:util';
@@ -25,7 +25,7 @@ const BUILT_IN: Readonly<Record<CodecName, Codec | undefined>> = { json: undefin
 
 const CODEC_RULE = optionNames<CodecRule>({ pattern: true, codec: true });
 
-/** Keys that use JSON by default, so that people and other languages can read them. */
+/** Keys that use JSON by default, so that other languages can read them. */
 const JSON_KEYS = ['api:', 'response:', 'config:'] as const;
 
 /** Maximum number of remembered choices. */

@@ -14,7 +14,10 @@ export function deflated(payload: string | Uint8Array): Buffer | undefined {
   return small.length <= Buffer.byteLength(payload) * GAIN ? small : undefined;
 }
 
-/** @throws RangeError more than `maxBytes` of content (a bomb is not unpacked); Error: not deflated bytes */
+/**
+ * @throws RangeError the content exceeds `maxBytes` (protection against decompression bombs); Error: the bytes are not
+ * deflated
+ */
 export function inflated(payload: Uint8Array, maxBytes = BYTES_MAX): Buffer {
   return inflateRawSync(payload, { maxOutputLength: maxBytes });
 }

@@ -1,5 +1,5 @@
 /**
- * The memory that an entry takes in this process, estimated from its encoded bytes, which are known without a look at the value.
+ * Memory of an entry in this process, estimated from its encoded size.
  *
  * Measured on Node 24: a slot with its key, Buffer and place in a Map takes about 300 bytes. A byte of JSON becomes 1.0 (text) to 2.9
  * (numbers) bytes of heap, 1.5 in a usual document; up to 20 where a value is thousands of empty objects.
@@ -15,8 +15,8 @@ export const encodedBytes = (key: string, payload: Buffer): number =>
 export const decodedBytes = (jsonBytes: number): number => HEAP_PER_JSON_BYTE * jsonBytes;
 
 /**
- * The payload in memory of its own. A Buffer of a few bytes is a slice of 8 KB that it shares with others, one from a socket of up
- * to 64 KB, and would hold all of that for as long as it is kept.
+ * Copies the payload into its own memory. A small Buffer is a slice of a shared block of 8 KB, or of 64 KB from a socket, and
+ * would keep the whole block alive.
  */
 export function ownMemory(payload: Buffer): Buffer {
   if (payload.length * 2 > payload.buffer.byteLength) return payload;

@@ -20,10 +20,10 @@ const ENCODE = optionNames<EncodeOptions>({
 const DECODE = optionNames<DecodeOptions>({ schemaId: true, orNameless: true, codecs: true });
 
 /**
- * The bytes that stand in Redis for a value.
+ * Encodes a value as it is stored in Redis.
  *
- * @throws SerializationError the value would not read back as it is
- * @throws ConfigurationError an option is not known
+ * @throws SerializationError the value cannot be restored exactly
+ * @throws ConfigurationError an option is unknown
  */
 export function encodeEnvelope(value: unknown, options: EncodeOptions = {}): Buffer {
   assertOptions('', options, ENCODE);
@@ -31,9 +31,10 @@ export function encodeEnvelope(value: unknown, options: EncodeOptions = {}): Buf
 }
 
 /**
- * The value of such bytes, or why they are none. With a `schemaId`, a value that was written under another is refused.
+ * Decodes stored bytes: the value, or the reason why they are not a value. With a `schemaId`, a value with another one is
+ * rejected.
  *
- * @throws ConfigurationError an option is not known; nothing else is thrown
+ * @throws ConfigurationError an option is unknown; nothing else is thrown
  */
 export function decodeEnvelope(envelope: Uint8Array, options: DecodeOptions = {}): Decoded {
   assertOptions('', options, DECODE);

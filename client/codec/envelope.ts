@@ -38,8 +38,7 @@ export const TAGS_MAX = 64;
 const ENVELOPE_BYTES_MAX = 512 * 1024 * 1024;
 
 /**
- * Why bytes are no value: not ours, a format of another version, damaged, written under another `schemaId`, or by a codec
- * that is not known.
+ * Reason why bytes are not a value: not an envelope, another format version, damaged, another `schemaId`, or an unknown codec.
  */
 export type DecodeFailure = 'foreign' | 'format' | 'corrupt' | 'schema' | 'codec';
 
@@ -102,7 +101,7 @@ interface Payload {
   readonly bytes: string | Uint8Array;
 }
 
-/** @throws SerializationError there are more names than an entry has room for; a name twice counts once */
+/** @throws SerializationError there are more names than an entry can store; duplicates count once */
 export function assertFewTags(tags: readonly string[]): void {
   if (tags.length <= TAGS_MAX) return;
   const { size } = new Set(tags);
@@ -322,7 +321,7 @@ function schemaHash(schemaId: string | undefined): number {
   return hash;
 }
 
-/** The first four bytes are the seed: one call for one piece, and any flipped bit changes the checksum. */
+/** The first four bytes are the seed, so that one call covers all bytes, and any flipped bit changes the checksum. */
 function checksumOf(buffer: Buffer): number {
   return crc32(buffer.subarray(8), buffer.readUInt32LE(0));
 }

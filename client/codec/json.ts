@@ -1,5 +1,5 @@
 /**
- * JSON as a codec. It carries values that read back the same, and refuses all others with the path to the part:
+ * JSON as a codec. It encodes values that are restored exactly, and rejects all others with the path to the part:
  *
  *   carried   null, booleans, texts, finite numbers, arrays without holes, plain objects; nested up to 500 levels
  *   refused   undefined, NaN, Infinity, bigint, functions, symbols, holes, class instances (Date, Map, URL, Error, …), objects without

@@ -13,7 +13,9 @@ export function isPlainObject(value: object): value is Record<string, unknown> {
 export const isBareObject = (value: object): value is Record<string, unknown> =>
   Object.getPrototypeOf(value) === null;
 
-/** True for an array of any realm that is no instance of a subclass. `Array.prototype` of every realm is an array itself. */
+/**
+ * True for an array of any realm that is not an instance of a subclass. `Array.prototype` of every realm is an array itself.
+ */
 export function isPlainArray(value: object): value is readonly unknown[] {
   if (!Array.isArray(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);

@@ -1,6 +1,6 @@
 /**
- * Finds the part of a value that a codec cannot carry, and says why. It is slow and exact: the codecs call it only after their
- * quick check has failed.
+ * Finds the part of a value that a codec cannot encode, and the reason. It is slow and exact: the codecs call it only after
+ * their quick check has failed.
  *
  * Parts are visited once, in the order in which they are written. Both codecs refuse functions, symbols, class instances, hidden and
  * symbol-named properties, named properties of arrays, cycles, and more levels than `DEPTH_MAX`.

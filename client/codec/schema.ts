@@ -17,7 +17,7 @@ interface WithJsonSchema {
   readonly jsonSchema?: Partial<Record<'input' | 'output', (options: object) => unknown>>;
 }
 
-/** zod throws for a part without JSON Schema (a Date) unless told to leave it out: the rest has a shape. */
+/** zod throws for a part without JSON Schema (a Date) unless configured to omit it: the rest has a shape. */
 const REQUEST = { target: 'draft-2020-12', libraryOptions: { unrepresentable: 'any' } } as const;
 const derived = new WeakMap<object, string | null>();
 
@@ -34,8 +34,8 @@ export function schemaIdOf(schema: StandardSchema | undefined, schemaId?: string
 }
 
 /**
- * Shape that a reader with these options accepts. The schema validates an entry without a name: its writer may not have known the
- * schema. A reader with an explicit name accepts no other.
+ * Shape that a reader with these options accepts. The schema validates an entry without a name: its writer may not have used
+ * the schema. A reader with an explicit name accepts no other.
  */
 export function expectedBy(
   { schema, schemaId }: ReadOptions,

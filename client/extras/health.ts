@@ -3,7 +3,7 @@
  *
  *   PING, INFO, CLUSTER INFO (only in a cluster) ─▶ one check each ─▶ the worst of them ─▶ status
  *
- * A value that the user may not query, or that does not exist, is `unknown` and no error. Left out: history; see `metrics`.
+ * A value that the user may not query, or that does not exist, is `unknown` and not an error. Left out: history; see `metrics`.
  *
  * @module health
  */

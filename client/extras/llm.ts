@@ -1,6 +1,7 @@
 /**
- * Caches answers of language models: the same question to the same model with the same parameters gets the same answer, and the
- * model is called once. Answers are stored with model, time and metadata; one command invalidates all answers of a model.
+ * Caches answers of language models: the same question to the same model with the same parameters returns the stored answer,
+ * and the model is called once. Answers are stored with model, time and metadata; one command invalidates all answers of a
+ * model.
  *
  * @module llm
  */

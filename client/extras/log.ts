@@ -33,8 +33,8 @@ const LEVELS: Readonly<Partial<Record<CacheEvent['type'], LogRecord['level']>>> 
 };
 
 /**
- * One record for each event, until the returned function is called. Events of single operations (`fallback`, `stale`) are
- * `debug`: in an outage there is one for each.
+ * Writes one record per event, until the returned function is called. Events of single operations (`fallback`, `stale`) are
+ * `debug`: in an outage every operation emits one.
  */
 export function logEvents(cache: Cache, write: (record: LogRecord) => void): () => void {
   assertCache(cache);

@@ -1,7 +1,7 @@
 /**
- * A cache that is watched: the same cache, whose operations and loads are reported. Every method is an operation unless
- * `NOT_OPERATIONS` names it, so that a new one of the cache is reported without a line here. Methods that differ only in the
- * form of their answer share a name (`getEntry` and `lookup` are `get`).
+ * Wraps a cache so that its operations and loads are reported. Every method is an operation unless
+ * `NOT_OPERATIONS` names it, so that new methods of the cache are reported without a change here. Methods that differ only in
+ * the form of their answer share a name (`getEntry` and `lookup` are `get`).
  */
 
 import type { Invalidation, Names } from '../api/invalidation.ts';
@@ -81,7 +81,7 @@ type Watch = <R>(
 
 const innermost = new WeakMap<Cache, Cache>();
 
-/** The cache behind all observers; a cache that is not observed is returned itself. */
+/** Returns the cache behind all observers, or the cache itself if it is not observed. */
 export function unwrapObserved(cache: Cache): Cache {
   return innermost.get(cache) ?? cache;
 }
@@ -108,7 +108,7 @@ export function observeCache(cache: Cache, observer: Observer): Cache {
 }
 
 /**
- * @param members that stand in for the target's
+ * @param members replacements for members of the target
  * @param call reports a call of any other operation
  */
 function observeMethods<T extends object>(

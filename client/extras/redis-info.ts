@@ -19,7 +19,7 @@ export function numberOf(info: RedisInfo, field: string): number | undefined {
 }
 
 /**
- * 'denied': the user may not ask (NOPERM), or the server does not know the command (some managed services).
+ * 'denied': the user has no permission (NOPERM), or the server does not have the command (some managed services).
  *
  * @throws CacheError no answer
  */

@@ -1,6 +1,6 @@
 /**
- * OpenTelemetry: a span for each operation, and the statistics as metrics. The tracer and the meter are the user's, from
- * `@opentelemetry/api`; nothing is imported here, and what is not given is not reported.
+ * OpenTelemetry: a span for each operation, and the statistics as metrics. The caller passes the tracer and the meter of
+ * `@opentelemetry/api`; nothing is imported here.
  *
  * @module telemetry
  */
@@ -43,9 +43,9 @@ const ERROR = 2;
 const sinks = new WeakMap<Cache, ReadonlySet<object>>();
 
 /**
- * The same cache, reporting. Use what it returns instead of the cache. Every operation of the cache and of `cache.invalidation` has a
- * span and a duration, named `cache.<method>` (`getEntry` and `lookup` are `get`). Several caches may share a meter: `cache.namespace`
- * tells them apart, and those of one namespace are added up.
+ * Returns a cache that reports. Use it instead of the original cache. Every operation of the cache and of
+ * `cache.invalidation` has a span and a duration, named `cache.<method>` (`getEntry` and `lookup` are `get`). Several caches
+ * may share a meter: the attribute `cache.namespace` distinguishes them, and counts of the same namespace are added.
  */
 export function withTelemetry(cache: Cache, options: TelemetryOptions): Cache {
   assertCache(cache);

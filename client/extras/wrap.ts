@@ -1,6 +1,6 @@
 /**
- * A function whose results are cached: one key for equal arguments, one load at a time for each key, errors never stored.
- * `this` is passed on and not part of the key; put what counts of it into `parts`.
+ * Caches the results of a function: one key for equal arguments, one load at a time per key, errors are never stored. `this`
+ * is passed on but is not part of the key; add the relevant parts of it to `parts`.
  *
  * @module wrap
  */

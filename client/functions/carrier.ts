@@ -1,6 +1,6 @@
 /**
- * The connections that carry transactions: the shared one, and lanes, which are links of their own to the same master. A transaction
- * stays on one of them, because WATCH is the connection's.
+ * Connections that carry transactions: the shared one, and lanes, which are separate links to the same master. A transaction
+ * stays on one connection, because WATCH applies per connection.
  */
 
 import { CommandError, OutcomeUnknownError } from '../api/errors.ts';
@@ -13,7 +13,7 @@ import { isReply } from '../transport/reply-error.ts';
 import { Substitutes } from '../transport/substitutes.ts';
 import { now, withTimeout } from '../transport/timing.ts';
 
-/** Sends now or not at all: a part of a transaction is void without the others. Replies are Buffers. */
+/** Sends now or not at all: a part of a transaction is useless without the others. Replies are Buffers. */
 export type Send = (name: string, ...args: readonly Argument[]) => Promise<unknown>;
 
 export interface Carrier {

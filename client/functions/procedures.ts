@@ -1,13 +1,13 @@
 /**
- * The procedures of `redis_cache_kit.lua`, by the first way that the server and the user allow:
+ * Runs the procedures of `redis_cache_kit.lua` in the first mode that the server and the user allow:
  *
  *   functions   FCALL; where the library is missing the client loads it (FUNCTION LOAD), if it may
  *   scripts     EVALSHA; where the script is missing it is sent once with its text (EVAL, or SCRIPT LOAD)
  *   commands    neither: `run` says so, and its caller uses plain commands
  *
- * The first call on a connection finds the way, calls that come meanwhile wait for it. A reconnect repeats the search, except that
- * functions are tried at once. A command that is denied, renamed or unknown closes its way; an error of the server's state (OOM,
- * NOREPLICAS, BUSY) is the caller's and closes none.
+ * The first call on a connection detects the mode; calls in the meantime wait for it. A reconnect repeats the detection,
+ * except that functions are tried at once. A command that is denied, renamed or unknown excludes its mode; an error of the
+ * server's state (OOM, NOREPLICAS, BUSY) is thrown to the caller and excludes none.
  */
 
 import { ClosedError, CommandError } from '../api/errors.ts';
@@ -21,7 +21,7 @@ export type Procedure = 'fetch' | 'take' | 'store' | 'renew' | 'release' | 'purg
 /** Only plain commands are available. */
 export const ABSENT = Symbol('no procedures');
 
-export type Way = 'functions' | 'scripts' | 'commands';
+export type Mode = 'functions' | 'scripts' | 'commands';
 
 export interface ScriptingTerms {
   /** Whether the client loads a missing library. */
@@ -43,7 +43,7 @@ const UNAVAILABLE = Symbol('unavailable');
 export class Procedures {
   readonly #connection: CacheConnection;
   readonly #terms: ScriptingTerms;
-  #way: Way | undefined;
+  #mode: Mode | undefined;
   #search: Promise<unknown> | undefined;
   #searches = 0;
   /** The script is being sent to a server that lacks it. */
@@ -51,7 +51,7 @@ export class Procedures {
   #isEvalClosed = false;
   /** FCALL is available, and the library is missing. */
   #isMissing = false;
-  /** Number of replies while the available way is detected: each shows that the server is alive. */
+  /** Number of replies while the mode is detected: each shows that the server is alive. */
   steps = 0;
 
   constructor(connection: CacheConnection, terms: ScriptingTerms) {
@@ -60,13 +60,13 @@ export class Procedures {
     connection.on((event) => {
       if (event.type !== 'ready') return;
       this.#isEvalClosed = false;
-      if (this.#way !== 'functions') this.#way = undefined;
+      if (this.#mode !== 'functions') this.#mode = undefined;
     });
   }
 
   /** undefined: not known yet. */
-  get way(): Way | undefined {
-    return this.#way;
+  get mode(): Mode | undefined {
+    return this.#mode;
   }
 
   /** Returns the reply, with Buffers; `ABSENT` if only plain commands are available. */
@@ -80,14 +80,14 @@ export class Procedures {
   }
 
   #run(call: Call): Promise<unknown> {
-    if (this.#way === 'commands') return Promise.resolve(ABSENT);
-    if (this.#way === undefined) return this.#afterSearch(call);
+    if (this.#mode === 'commands') return Promise.resolve(ABSENT);
+    if (this.#mode === undefined) return this.#afterSearch(call);
     const searches = this.#searches;
-    const reply = this.#way === 'functions' ? this.#callFunction(call) : this.#callScript(call);
+    const reply = this.#mode === 'functions' ? this.#callFunction(call) : this.#callScript(call);
     return reply.catch((error: unknown) => {
-      if (!closesWay(error)) throw error;
-      // Unless another call has found the next way meanwhile.
-      if (searches === this.#searches) this.#way = undefined;
+      if (!excludesMode(error)) throw error;
+      // Unless another call has found the next mode in the meantime.
+      if (searches === this.#searches) this.#mode = undefined;
       return this.#run(call);
     });
   }
@@ -96,7 +96,7 @@ export class Procedures {
     if (this.#search) {
       await this.#search.catch((error: unknown) => {
         // The server did not reply, and would not reply to the others; in a cluster another node may.
-        if (this.#way === undefined && !this.#connection.slotOf) throw error;
+        if (this.#mode === undefined && !this.#connection.slotOf) throw error;
       });
       return this.#run(call);
     }
@@ -110,7 +110,7 @@ export class Procedures {
     }
   }
 
-  /** Runs the call in the first available way, which the connection uses from then on. */
+  /** Runs the call in the first available mode, which the connection uses from then on. */
   async #find(call: Call): Promise<unknown> {
     const { loadFunctions, evalScripts } = this.#terms;
     let reply = await this.#try('functions', () => this.#callFunction(call));
@@ -120,19 +120,19 @@ export class Procedures {
     if (reply === UNAVAILABLE && evalScripts)
       reply = await this.#try('scripts', () => this.#sendScript(call));
     if (reply !== UNAVAILABLE) return reply;
-    this.#way = 'commands';
+    this.#mode = 'commands';
     return ABSENT;
   }
 
-  async #try(way: Way, attempt: () => Promise<unknown>): Promise<unknown> {
+  async #try(mode: Mode, attempt: () => Promise<unknown>): Promise<unknown> {
     try {
       const reply = await attempt();
-      this.#way = way;
+      this.#mode = mode;
       return reply;
     } catch (error) {
-      if (!closesWay(error)) {
-        // It has run: the way is available, although this call was refused.
-        if (error instanceof CommandError && PASSED_ON.test(error.message)) this.#way = way;
+      if (!excludesMode(error)) {
+        // It has run: the mode is available, although this call was rejected.
+        if (error instanceof CommandError && PASSED_ON.test(error.message)) this.#mode = mode;
         throw error;
       }
       this.#isMissing = /function not found/i.test((error as Error).message);
@@ -194,7 +194,7 @@ export class Procedures {
       try {
         return await this.#connection.request('EVAL', [SCRIPT, keys.length, ...keys, ...args, name], options);
       } catch (error) {
-        if (!closesWay(error)) throw error;
+        if (!excludesMode(error)) throw error;
         this.#isEvalClosed = true;
       }
     }
@@ -216,14 +216,14 @@ const isNoScript = (error: unknown): boolean => error instanceof CommandError &&
 
 /** Errors that a script passes on, which Redis 6.2 appends to its own message. */
 const PASSED_ON = /(^|[\s:-])(OOM|NOREPLICAS|MISCONF|READONLY|WRONGTYPE) /;
-/** A right to a key, not to a command, in the words of scripts. */
+/** Matches errors about a missing permission on a key, not on a command, as scripts report them. */
 const ABOUT_KEYS = /can't access.*\bkeys?\b/i;
 
 /**
  * The command is denied, renamed or unknown, or the procedure lacks what it calls: the same call never succeeds on this
  * connection.
  */
-function closesWay(error: unknown): boolean {
+function excludesMode(error: unknown): boolean {
   if (isUnavailable(error)) return true;
   if (!(error instanceof CommandError)) return false;
   const { code, message } = error;

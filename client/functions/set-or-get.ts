@@ -1,7 +1,7 @@
 import { CommandError } from '../api/errors.ts';
 import type { Argument } from '../transport/commands.ts';
 
-/** Sends one command; replies to `GET` and `SET` as Buffers or as text, which is what `run` gives then. */
+/** Sends one command; `run` returns the replies to `GET` and `SET` in the type that it gets: Buffer or text. */
 export type Send = (command: string, args: readonly Argument[]) => Promise<unknown>;
 
 export class SetOrGet {
@@ -13,7 +13,10 @@ export class SetOrGet {
     this.#send = send;
   }
 
-  /** null: the key was set; undefined: what it held is gone by now; else what it holds. `expiry`: `PX` or `EX`, and how long. */
+  /**
+   * null: the key was set; undefined: its value has disappeared in the meantime; otherwise its value. `expiry`: `PX` or `EX`,
+   * and how long.
+   */
   async run(key: string, value: Argument, expiry: readonly Argument[]): Promise<unknown> {
     if (!this.#isOld) {
       try {

@@ -60,7 +60,7 @@ export class Transactions {
   }
 
   /**
-   * False: nothing was written, by decision or because others kept changing one of the keys.
+   * False: nothing was written, by decision or because of repeated concurrent changes.
    *
    * @throws NotSentError no master, or another one than before: nothing was written
    */
@@ -82,7 +82,7 @@ export class Transactions {
     // Those of one tick share the first transaction too.
     await new Promise<void>((resolve) => process.nextTick(resolve));
     const carrier = sharedCarrier(queue.connection);
-    // Asked again after the wait for the last one: what came in between would wait for a drain that is over.
+    // Checked again after the wait for the last one, because changes that arrived in between would not be drained.
     while (queue.waiting.length > 0) await this.#drain(queue, carrier);
     queue.isDraining = false;
     this.#forget(queue);
@@ -96,7 +96,7 @@ export class Transactions {
     }
   }
 
-  /** One transaction carries the changes of one slot only: many slots wait for many transactions. */
+  /** One transaction carries the changes of one slot only, so that many slots need many transactions. */
   #widen(queue: Queue): void {
     const wanted = Math.min(LANES_MAX, Math.floor(queue.waiting.length / LANE_BACKLOG));
     while (queue.opened < wanted) {
@@ -180,7 +180,7 @@ export class Transactions {
   }
 }
 
-/** The longest beginning of the queue's order in which no key comes twice; in a Cluster of the first one's slot. */
+/** Takes the longest prefix of the queue in which no key occurs twice; in a cluster, only the slot of the first change. */
 function takeBatch(queue: Waiting[], slotOf: CacheConnection['slotOf']): readonly Waiting[] {
   const slot = slotOf?.(queue[0]?.keys[0] ?? '');
   const keys = new Set<string>();
@@ -268,7 +268,9 @@ async function compareThenWrite({ send }: Carrier, batch: readonly Waiting[]): P
   );
 }
 
-/** One change is refused, and the others with it: not because of the server's state. */
+/**
+ * True if one change is rejected, and the others of its transaction with it, for a reason other than the state of the server.
+ */
 const isAboutOne = (error: unknown): boolean => error instanceof CommandError && !error.retryable;
 
 /** Transactions are not available, or the user has no permission. */

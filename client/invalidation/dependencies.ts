@@ -24,7 +24,7 @@ export class Dependencies {
   }
 
   /**
-   * From now on `key` is a miss whenever one of `on` changes. Replaces what was declared for it before.
+   * Makes `key` a miss whenever one of `on` changes. Replaces an earlier declaration for the key.
    *
    * @throws ConfigurationError it would depend on itself, on too many keys, or too many keys have dependencies
    */

@@ -1,15 +1,15 @@
 /**
- * A durable write beside the journal of deletions: it is sent on a connection of its own, so that a replayed deletion of its
- * key could reach Redis after it. Until it is taken the key stays pending, and no read trusts what Redis has.
+ * Orders a durable write with the journal of deletions: it is sent on a separate connection, so that a replayed deletion of
+ * its key could reach Redis after it. Until it is acknowledged, the key stays pending, and no read uses the value in Redis.
  */
 import { DurabilityError } from '../api/errors.ts';
 import type { Fallback } from '../cache/fallback.ts';
 
 /**
- * Sends the write once no replay of its key is on its way.
+ * Sends the write once no replay of its key is in flight.
  *
  * @param place of the write in the journal's order
- * @param wrote false: Redis answered and has written nothing (NX)
+ * @param wrote false: Redis replied without writing (NX)
  */
 export async function writeDurably<R>(
   fallback: Fallback,

@@ -1,7 +1,7 @@
 /**
- * Redis's own patterns (`*`, `?`, `[a-z]`, `[^a]`, `\x`) over bytes, as SCAN's MATCH means them. A star that fails goes on from the
- * last star only, so that no pattern takes longer than pattern times text. Left out: ranges with characters beyond ASCII, of
- * which Redis makes different things on different platforms.
+ * Matches Redis patterns (`*`, `?`, `[a-z]`, `[^a]`, `\x`) over bytes, like MATCH of SCAN. A mismatch resumes at the last
+ * star only, so that the time is at most pattern times text. Left out: ranges with characters beyond ASCII, which Redis
+ * handles differently on different platforms.
  */
 import { assertName } from '../keys/identity.ts';
 

@@ -1,9 +1,10 @@
 /**
- * `cache.invalidation`: everything that makes entries misses, by key, tag, pattern, domain, dependency and event.
+ * `cache.invalidation`: makes entries misses by key, tag, pattern, domain, dependency and event.
  *
- *   emit('order-paid', order) ─▶ mappings ─▶ { keys, tags, patterns, domains } ─▶ deletions and new versions, side by side
+ *   emit('order-paid', order) ─▶ mappings ─▶ { keys, tags, patterns, domains } ─▶ deletions and new versions, in parallel
  *
- * Left out: how each is done (`writer.ts`, `tags/`, `patterns.ts`), and which stamps an entry is stored with: `tagsOf` says whose.
+ * Left out: the operations themselves (`writer.ts`, `tags/`, `patterns.ts`), and the stamps of an entry: `tagsOf` returns
+ * their tags.
  */
 
 import { ConfigurationError } from '../api/errors.ts';
@@ -24,7 +25,7 @@ import { compileGlob } from './glob.ts';
 
 const OUTDATED = optionNames<Outdated>({ keys: true, tags: true, patterns: true, domains: true });
 
-/** Number of deleted entries; `pending` if Redis has not taken the deletion. */
+/** Number of deleted entries; `pending` if Redis has not received the deletion. */
 export type Deleted = number | { readonly deleted: number; readonly pending: boolean };
 
 export interface InvalidationParts {
@@ -47,7 +48,7 @@ export class CacheInvalidation implements Invalidation {
     this.#domains = new Domains(parts.domains);
   }
 
-  /** Invalidates all of it at once. A part that fails does not stop the others; its error is thrown when all have ended. */
+  /** Invalidates all of them at once. If a part fails, the others continue; its error is thrown when all have ended. */
   async invalidate(outdated: Outdated): Promise<InvalidationReceipt> {
     assertOptions('', outdated, OUTDATED);
     const { deleteKeys, invalidateTags } = this.#parts;
@@ -91,7 +92,10 @@ export class CacheInvalidation implements Invalidation {
     this.#dependencies.declare(key, on);
   }
 
-  /** Maps an event to what it makes outdated. The mappings of one event add up. Returns a function that removes the mapping. */
+  /**
+   * Maps an event to the entries that it invalidates. All mappings of an event apply. Returns a function that removes the
+   * mapping.
+   */
   on<P>(event: string, mapping: Mapping<P>): () => void {
     const mappings = this.#mappings.get(event) ?? new Set();
     this.#mappings.set(event, mappings);
@@ -103,7 +107,7 @@ export class CacheInvalidation implements Invalidation {
   }
 
   /**
-   * Invalidates what the mappings of the event return. Without a mapping nothing is done, and the receipt says `applied`.
+   * Invalidates what the mappings of the event return. Without a mapping nothing is done, and the receipt is `applied`.
    *
    * @throws the error of a mapping, before anything is invalidated
    */

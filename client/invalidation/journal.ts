@@ -1,5 +1,5 @@
 /**
- * Keys whose old value must not come back: deletions, and invalidations of tags, which are deletions of tag keys.
+ * Keys whose old value must not return: deletions, and invalidations of tags, which are deletions of tag keys.
  *
  *   acknowledged ─▶ recent (kept for `windowMs`) ──the master was replaced──▶ pending ─▶ replayed, forgotten
  *   failed (Redis is unreachable, or the outcome is unknown) ──────────────────▲
@@ -175,11 +175,11 @@ export class Journal {
   }
 
   /**
-   * They could not be deleted, or it is unknown whether they were; a key for which Redis has taken a later write is left out.
+   * They were not deleted, or it is unknown whether they were; keys with a later acknowledged write are omitted.
    *
    * @param place of the deletion in `order`; default: the latest
-   * @throws NotSentError too many await it already
-   * @throws OutcomeUnknownError nothing is replayed any more
+   * @throws NotSentError too many deletions are pending
+   * @throws OutcomeUnknownError the journal is closed and replays nothing
    */
   failed(keys: readonly string[], place = this.order.next()): void {
     if (this.#closed) throw new OutcomeUnknownError('The cache was closed before Redis answered');
@@ -208,7 +208,7 @@ export class Journal {
     this.#end(key);
   }
 
-  /** Redis has acknowledged a write of the key: earlier deletions are void. Returns true if one was pending. */
+  /** Redis has acknowledged a write of the key: earlier deletions are obsolete. Returns true if one was pending. */
   settle(key: string, place: number): boolean {
     const pending = this.#pending.get(key);
     return pending !== undefined && pending.place < place && this.#end(key);
@@ -235,9 +235,9 @@ export class Journal {
   }
 
   /**
-   * A durable value is about to be sent, on a connection of its own: the key stays pending, and is not replayed until `release`.
+   * A durable value is about to be sent on a separate connection: the key stays pending, and is not replayed until `release`.
    *
-   * @returns the end of a replay that is on its way and would delete the value; undefined: there is none
+   * @returns the end of a replay in flight that would delete the value; undefined: there is none
    */
   hold(key: string): Promise<unknown> | undefined {
     this.#held.set(key, (this.#held.get(key) ?? 0) + 1);

@@ -1,10 +1,10 @@
 /**
- * Deletion by pattern: SCAN in batches, each followed by its UNLINK, so that Redis is never blocked for long. A load that is under way
- * has its lease in the place of its entry: it is deleted with it, and the load stores nothing.
+ * Deletion by pattern: SCAN in batches, each followed by its UNLINK, so that Redis is never blocked for long. A load in
+ * flight has its lease in place of its entry: the lease is deleted with it, and the load stores nothing.
  *
- * Complete for keys that are there from beginning to end. A cursor means something to the server that gave it only: after a
- * lost connection or a failover the scan begins again, a bounded number of times. One pass over the keys, N / 500 SCANs; in a
- * Cluster on every master.
+ * Complete for keys that are there from beginning to end. A cursor is valid only on the server that returned it: after a lost
+ * connection or a failover the scan restarts, a bounded number of times. One pass over the keys, N / 500 SCANs; in a Cluster
+ * on every master.
  */
 import { isUtf8 } from 'node:buffer';
 import { isConnectivityError, NotSentError } from '../api/errors.ts';
@@ -53,7 +53,8 @@ export interface PatternResult {
 /**
  * Deletes the entries whose logical key matches Redis's pattern (`user:*`).
  *
- * @throws NotSentError, TimeoutError Redis went away for longer than `maxOutageMs`; what was found by then is deleted or in the journal
+ * @throws NotSentError, TimeoutError Redis was unreachable for longer than `maxOutageMs`; keys found until then are deleted
+ * or in the journal
  */
 export function deleteMatching(pattern: string, options: PatternOptions): Promise<PatternResult> {
   const prefix = `${options.namespace}:`;
@@ -62,8 +63,7 @@ export function deleteMatching(pattern: string, options: PatternOptions): Promis
 }
 
 /**
- * As `deleteMatching`, for all that is in the namespace; the cache's own keys go too and are not counted. It waits once it has
- * begun.
+ * Like `deleteMatching`, for all keys of the namespace; internal keys of the cache are deleted too, and are not counted.
  */
 export function deleteAll(options: PatternOptions): Promise<PatternResult> {
   const match = `${escapeGlob(`${options.namespace}:`)}*`;
@@ -144,7 +144,7 @@ class Scan {
     }
   }
 
-  /** Neither journal nor first tier know such keys: a failed deletion ends the scan. */
+  /** Neither the journal nor the first tier has such keys: a failed deletion ends the scan. */
   async #unlinkForeign(keys: readonly Buffer[]): Promise<number> {
     const { send } = this.#options;
     let removed = 0;

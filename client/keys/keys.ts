@@ -1,6 +1,6 @@
 /**
- * Keys that say what they hold and under which version: `v1:natal:3f1c…`. The cache puts its namespace before them.
- * `normalize.ts` says which inputs give the same key.
+ * Builds keys from a version, a domain and a hash: `v1:natal:3f1c…`. The cache adds its namespace. `normalize.ts` defines
+ * which inputs give the same key.
  */
 import { createHash } from 'node:crypto';
 import { ConfigurationError } from '../api/errors.ts';

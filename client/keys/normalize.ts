@@ -1,7 +1,7 @@
 /**
- * One text for all spellings of a value, to be hashed into keys.
+ * Normalizes a value to a text that is hashed into keys.
  *
- * Inputs that mean the same give the same text: properties in any order, Unicode in any composition, -0 and 0, a property
+ * Equivalent inputs give the same text: properties in any order, Unicode in any composition, -0 and 0, a property
  * that is undefined and one that is absent. Inputs that differ in type differ in text (`1`, `'1'`, `1n`).
  */
 import { types } from 'node:util';

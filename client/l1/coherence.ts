@@ -3,7 +3,7 @@
  * server reports every change of a key, by any client and of any kind (SET, DEL, expiry, eviction, FLUSHALL).
  *
  *   master of the connection ─▶ listener (one per master) ─▶ 'invalidate' keys | 'reset' ─▶ the first tier, the table of tags
- *                                   └─ PING ─▶ `live`: may entries be served without asking Redis?
+ *                                   └─ PING ─▶ `live`: may entries be served without a query to Redis?
  *
  * Bound: an entry is served only while `live`, and it is live only while every message that the master sent up to `boundMs` ago has
  * certainly arrived. So no value is served that was overwritten more than `boundMs` ago, even if the listener hangs, is cut or
@@ -111,7 +111,7 @@ export class Coherence {
     return this.#serving && now() - this.#provenAt < this.boundMs;
   }
 
-  /** Must be called before a key is read from its master; the fill is valid if the key is not invalidated until `end`. */
+  /** Must be called before a key is read from its master; the fill is valid if the key is not invalidated before `end`. */
   begin(key: string): Fill {
     if (!this.#whole || !this.#listed() || !this.covers(key)) return this.#fills.refused();
     const fill = this.#fills.begin(key);
@@ -148,7 +148,7 @@ export class Coherence {
     this.#assess('closed');
   }
 
-  // --- whom to listen to -------------------------------------------------------------------------------------------
+  // --- masters to listen to -----------------------------------------------------------------------------------------
 
   #masters(): readonly Address[] | undefined {
     if (this.#followed.masters) return this.#followed.masters();
@@ -230,7 +230,7 @@ export class Coherence {
     this.#failure = reason;
   }
 
-  // --- what they say -----------------------------------------------------------------------------------------------
+  // --- messages of listeners ---------------------------------------------------------------------------------------
 
   #heard(post: Post, keys: readonly string[] | undefined): void {
     if (post.left.signal.aborted) return;

@@ -1,6 +1,6 @@
 /**
- * Reads on their way that want to fill the first tier. An invalidation can overtake the reply of the read that it is
- * about (they come on different connections), so a fill counts only if none came between question and answer.
+ * Reads in flight that will fill the first tier. An invalidation can overtake the reply to a read of its key (they use
+ * different connections), so a fill is valid only if none arrived between request and reply.
  */
 
 /** One read of one key. `end` must be called once, whatever the outcome of the read. */

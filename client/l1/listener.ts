@@ -29,7 +29,7 @@ export class Listener {
 
   /**
    * @param heard keys that changed; undefined: any may have (FLUSHALL)
-   * @throws what the node refused, or that it did not answer in time; the link is closed then
+   * @throws the error reply of the node, or a timeout; the link is closed then
    */
   static async arm(
     link: Link,
@@ -61,8 +61,8 @@ export class Listener {
   }
 
   /**
-   * Asks for a sign of life, unless there was one lately; `proven` is called when it comes. Ends the connection when the last is
-   * overdue.
+   * Sends a PING, unless a reply arrived recently; `proven` is called when the reply arrives. Ends the connection if the last
+   * reply is overdue.
    */
   beat(allowedSilenceMs: number, proven: () => void): void {
     const at = now();

@@ -27,7 +27,7 @@ export interface LocalEntry {
   readonly freshness: Freshness | undefined;
   /** On the monotonic clock. */
   readonly expiresAt: number;
-  /** The frozen value, after the schema if one was given; void until `ready`. Never for bytes and rich values. */
+  /** The frozen value, after the schema if one was given; not valid until `ready`. Never for bytes and rich values. */
   value: unknown;
   ready: boolean;
   schema: StandardSchema | undefined;
@@ -261,7 +261,7 @@ export class LocalTier {
       this.#remove(slot);
       return false;
     }
-    // A check before the invalidation of the own write has arrived would be void.
+    // A check before the invalidation of the own write has arrived would prove nothing.
     if (own.told && !own.asked) this.#confirm(slot, own);
     return true;
   }

@@ -35,9 +35,9 @@ export interface AttemptContext {
 const LATENCY_FACTOR = 5;
 
 /**
- * Redis's answer, or `instead` when it takes too long. Until there is a connection its own time-outs hold.
+ * Returns the reply of Redis, or `instead` if it takes too long. Before the first connection, its own timeouts apply.
  *
- * @param physical the one key that is asked for; undefined: several
+ * @param physical the requested key; undefined: several
  */
 export function withDeadline<T>(
   { context, deadlines }: AttemptContext,
@@ -127,7 +127,7 @@ export class CacheAttempt<T> implements Attempt<T> {
     const { local } = context;
     if (!leases) return this.#fromReader('unleased');
     // If most reads hit, a plain read comes first: it makes a hit cheaper and costs a miss one more command.
-    const readFirst = leases.mostlyHits || remote.procedures.way === 'commands' || local?.get(this.#key);
+    const readFirst = leases.mostlyHits || remote.procedures.mode === 'commands' || local?.get(this.#key);
     if (missed || !readFirst) return this.#fetchLeased(missed);
     return this.#cache.reader.read(this.#key, this.#options).then(
       (reading) => this.#found(leases, reading),
@@ -238,7 +238,7 @@ export class CacheAttempt<T> implements Attempt<T> {
 
   #stamp(tags: readonly string[]): Promise<void> {
     const versions = this.#cache.context.tags;
-    // Redis was given up, or is now: value and versions stay in this process.
+    // The load continues without Redis: value and versions stay in this process.
     const here = (): Promise<readonly TagStamp[]> => {
       this.#destination = 'memory';
       return versions.stampsHere(tags);

@@ -1,6 +1,6 @@
 /**
- * Keys whose load failed while a stale value could stand in: for a while the stale value is the answer, and the loader is
- * left alone. Each failure doubles the while, up to a bound; a load that succeeds ends it.
+ * Keys whose load failed while a stale value was available: during a pause, the stale value is returned and the loader is not
+ * called. Each failure doubles the pause, up to a bound; a successful load ends it.
  */
 /** Maximum pause, unless the configured first pause is longer. */
 const LONGEST_MS = 30_000;

@@ -3,8 +3,8 @@
  * not delay them until hang detection reacts. All waits share one timer, which runs only while there are waits: a timer per wait
  * would cost a tenth of a hit.
  *
- * Time is counted in ticks, and a late tick counts for little: if this process was stalled, or the machine is overloaded, missing
- * replies say nothing about Redis. The timer fires after replies in the socket were read.
+ * Time is counted in ticks, and a late tick counts only as two: if this process was stalled, or the machine is overloaded,
+ * missing replies do not indicate a problem of Redis. The timer fires after replies in the socket were read.
  */
 import { now } from '../transport/timing.ts';
 
@@ -31,9 +31,9 @@ export class DeadlineTimer {
   #idle = 0;
 
   /**
-   * The work's outcome, or `instead` once `ms` are over and a tick; what comes later goes to `late`.
+   * Returns the outcome of the work, or `instead` after `ms` and a tick; a later outcome is passed to `late`.
    *
-   * @param progress grows while the work comes nearer to its end: `ms` count from the last time that it did
+   * @param progress grows while the work makes progress: `ms` count from the last progress
    */
   limit<T>(
     work: Promise<T>,

@@ -18,7 +18,7 @@ import { LoadRequests } from './load-context.ts';
 import { type ComputeTerms, evaluateFreshness, type StorePolicy, storePolicyOf } from './policy.ts';
 import type { Flight, SingleFlight } from './single-flight.ts';
 
-/** An entry that was found; `value` is undefined if it stands for "no value". */
+/** An entry that was found; `value` is undefined if the entry means "no value". */
 export interface Known<T> {
   readonly kind: 'known';
   readonly value: T;
@@ -41,9 +41,9 @@ export interface Attempt<T> {
   /** Before the loader is called. */
   prepare(): Promise<void> | undefined;
   /**
-   * The loader names further tags. Resolves once their versions are taken.
+   * The loader adds further tags. Resolves once their versions are read.
    *
-   * @throws ConfigurationError, SerializationError bad names
+   * @throws ConfigurationError, SerializationError invalid names
    */
   addTags(tags: readonly string[]): Promise<void>;
   store(value: T, policy: StorePolicy): Promise<void>;

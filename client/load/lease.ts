@@ -1,9 +1,9 @@
 /**
- * One load per key across processes: who finds no entry takes its lease, loads and stores; the others wait for it.
+ * One load per key across processes: the process that finds no entry acquires its lease, loads and stores; the others wait.
  *
  *   fetch ─▶ value
- *         ├▶ mine ─▶ load, renewing ─▶ store: only if the lease still is ours; or release
- *         └▶ held ─▶ wait ─▶ told (value, settled, nothing, failed), or the lease's time is over ─▶ fetch again
+ *         ├▶ mine ─▶ load, renewing ─▶ store: only if the lease is still held; or release
+ *         └▶ held ─▶ wait ─▶ notified (value, settled, nothing, failed), or the lease has expired ─▶ fetch again
  *
  * The lease of an absent entry is a placeholder in its place (`placeholder.ts`): a set or a deletion of the entry ends the lease, and a
  * load in flight stores nothing. The lease of an entry that is to be replaced is a key of its own (`lease-key.ts`), and the value
@@ -93,7 +93,7 @@ export class Leases {
   }
 
   /**
-   * Key of a lease next to an entry; undefined: the slot of the entry has no room for it, and each process replaces it for
+   * Key of a lease next to an entry; undefined: the slot of the entry cannot have one, and each process replaces the entry
    * itself.
    */
   keyOf(physical: string): string | undefined {
@@ -169,7 +169,7 @@ export class LeaseHandle {
   async wait({ token, leftMs }: HeldByOther, maxMs: number, signal?: AbortSignal): Promise<Notification> {
     const { signals, remote } = this.#leases;
     // Some holders notify only waiters that have marked the lease, which plain commands cannot.
-    const unheardMs = remote.procedures.way === 'commands' ? POLL.last : Number.POSITIVE_INFINITY;
+    const unheardMs = remote.procedures.mode === 'commands' ? POLL.last : Number.POSITIVE_INFINITY;
     const limitMs = Math.max(0, Math.min(leftMs + MARGIN_MS, maxMs, unheardMs));
     if (signals.listening) return await signals.wait(token, limitMs, signal);
     // A notification before the subscription is lost: read from Redis again, at once.
@@ -333,7 +333,7 @@ export class LeaseHandle {
     this.#placeholder = encodePlaceholder(this.#token);
   }
 
-  /** Keys of the lease; none for an entry whose slot has no room for one. */
+  /** Keys of the lease; none for an entry whose slot cannot have one. */
   #keysOf({ kind }: Place): readonly string[] {
     if (kind === 'entry') return [this.#entry];
     return this.#lease === undefined ? [] : [this.#entry, this.#lease];
@@ -350,7 +350,7 @@ export class LeaseHandle {
       const again = (): void => {
         if (this.#renewal === renewal) this.#renewInTime();
       };
-      // A missing reply says nothing about the lease; a lost lease stays lost.
+      // A missing reply leaves the state of the lease unknown; a lost lease stays lost.
       this.#renew().then(
         (isOwn) => isOwn && again(),
         (error: unknown) => error instanceof ClosedError || again(),
@@ -374,7 +374,7 @@ export class LeaseHandle {
 
   #run(name: Procedure, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     const { procedures } = this.#leases.remote;
-    if (procedures.way === 'commands') return Promise.resolve(ABSENT);
+    if (procedures.mode === 'commands') return Promise.resolve(ABSENT);
     return this.#guarded(() => procedures.run(name, keys, args, { failFast: true }));
   }
 

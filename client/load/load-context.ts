@@ -4,7 +4,7 @@
  *   loader ─▶ setTtlSeconds, skip ─▶ how the result is kept
  *          └▶ addTags ─▶ versions of the tags, from this moment on   (this process invalidated one since the load began: not stored)
  *
- * Left out: how versions are taken (`attempt.ts`), and one loader for many keys (`batch.ts`).
+ * Left out: reading the versions (`attempt.ts`), and one loader for many keys (`batch.ts`).
  */
 
 import type { LoadContext } from '../api/types.ts';
@@ -21,7 +21,10 @@ export class LoadRequests {
   #versions: Promise<unknown> | undefined;
   #isOver = false;
 
-  /** @param takeVersions of added tags. @throws ConfigurationError, SerializationError a bad name, or too many */
+  /**
+   * @param takeVersions reads the versions of added tags. @throws ConfigurationError, SerializationError an invalid name, or
+   * too many
+   */
   constructor(
     flight: Flight,
     singleFlight: SingleFlight,

@@ -41,7 +41,7 @@ export function resolveCompute(options: ComputeDefaults = {}): ResolvedCompute {
   };
 }
 
-/** @param defaults for what the options do not say */
+/** @param defaults values of missing options */
 export function resolveTerms(options: ComputeOptions, defaults: ComputeTerms, path = ''): ComputeTerms {
   if (!NAMES.some((name) => options[name] !== undefined)) return defaults;
   const read = (name: keyof ComputeOptions, min: number, max: number): number | undefined =>

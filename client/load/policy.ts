@@ -18,17 +18,17 @@ export interface ComputeTerms {
 }
 
 /**
- * - `fresh`: as good as new
- * - `early`: fresh, and this caller's turn to have it refreshed meanwhile
- * - `revalidate`: stale, good enough while it is refreshed
- * - `grace`: stale, good enough if there is nothing better
- * - `expired`: of no use
+ * - `fresh`: within its TTL
+ * - `early`: fresh, and this caller refreshes it in the background
+ * - `revalidate`: stale, returned while it is refreshed
+ * - `grace`: stale, returned if the load fails
+ * - `expired`: not used
  */
 export type FreshnessState = 'fresh' | 'early' | 'revalidate' | 'grace' | 'expired';
 
 /**
  * Early refresh is XFetch (Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015):
- * the nearer the end and the slower the load, the likelier.
+ * the probability rises towards the end of the TTL and with the duration of the load.
  */
 export function evaluateFreshness(
   freshness: Freshness | undefined,
@@ -54,7 +54,7 @@ export interface StorePolicy {
   /** Seconds that Redis keeps it. */
   readonly keepSeconds: number | null;
   readonly freshness: Freshness | undefined;
-  /** The entry stands for "no value". */
+  /** The entry means "no value". */
   readonly nothing: boolean;
 }
 

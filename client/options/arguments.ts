@@ -1,9 +1,11 @@
-/** Checks of arguments that are objects or functions of the application: a wrong one fails at once, with what is expected. */
+/**
+ * Checks of arguments that are objects or functions of the application: an invalid one fails at once, with the expected type.
+ */
 
 import { ConfigurationError } from '../api/errors.ts';
 import { shown } from './option-values.ts';
 
-/** @throws ConfigurationError no object, or one without one of the methods. @param expected what it has to be */
+/** @throws ConfigurationError not an object, or one that lacks a method */
 export function assertMethods(
   name: string,
   value: unknown,
@@ -13,11 +15,11 @@ export function assertMethods(
   const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
   const missing = methods.find((method) => !isObject || typeof Reflect.get(value, method) !== 'function');
   if (missing === undefined) return;
-  const problem = isObject ? `it has no method ${missing}` : `got ${shown(value)}`;
+  const problem = isObject ? `has no method ${missing}` : `got ${shown(value)}`;
   throw new ConfigurationError(`${name}: must be ${expected}; ${problem}`);
 }
 
-/** Methods that tell a cache from its options, a URL or a Redis client. */
+/** Methods that distinguish a cache from its options, a URL or a Redis client. */
 const CACHE_METHODS = ['get', 'set', 'getOrCompute', 'stats', 'physicalKey', 'on'];
 
 export function assertCache(cache: unknown, name = 'cache'): void {

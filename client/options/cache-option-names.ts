@@ -34,7 +34,7 @@ export const CALL_OPTIONS = optionNames<ComputeCallOptions<unknown>>({
   tags: true,
 });
 
-/** @throws ConfigurationError the options of a call are no object, or one of them is not known */
+/** @throws ConfigurationError the options of a call are not an object, or one of them is unknown */
 export function assertCallOptions(options: object | undefined): void {
   if (options !== undefined) assertOptions('', options, CALL_OPTIONS);
 }

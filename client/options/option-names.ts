@@ -43,7 +43,7 @@ const LISTED_MAX = 14;
 
 /**
  * @param path of the object: `breaker`, or '' for the argument of a call
- * @throws ConfigurationError no object, or one with an option that is not known
+ * @throws ConfigurationError not an object, or an object with an unknown option
  */
 export function assertOptions(path: string, options: unknown, known: Pick<OptionNames, 'has'>): void {
   if (options === undefined) return;
@@ -67,7 +67,7 @@ function unknownOption(within: string, name: string, known: OptionNames): string
   const close = closestName(name, known);
   if (close !== undefined) return `${path}: unknown option; did you mean ${JSON.stringify(close)}?`;
   return known.size <= LISTED_MAX
-    ? `${path}: unknown option; known are ${[...known].sort().join(', ')}`
+    ? `${path}: unknown option; allowed: ${[...known].sort().join(', ')}`
     : `${path}: unknown option`;
 }
 

@@ -1,10 +1,10 @@
 /**
- * Logins: who this client is for a server, and how often a server that refuses is tried again.
+ * Logins of this client, and retries after a rejected login.
  *
- *   open ─▶ refused a moment ago? ─▶ the same error, without a connect
- *        └▶ login: user and password, asked for where they are functions ─▶ connect ─▶ accepted
- *                                                                                 └─▶ refused (WRONGPASS, NOAUTH, …): rests, twice as
- *                                                                                     long each time, up to 5 s, for each server by itself
+ *   open ─▶ rejected a moment ago? ─▶ the same error, without a connect
+ *        └▶ login: user and password, from functions if configured ─▶ connect ─▶ accepted
+ *                                                                                 └─▶ rejected (WRONGPASS, NOAUTH, …): delay,
+ * doubled each time, up to 5 s, per server
  *
  * Left out: servers that cannot be reached (`probe.ts` has their retries), and a login that ends while a connection lasts: the
  * server closes that, and the next connect asks again.
@@ -55,10 +55,10 @@ export class Access {
   }
 
   /**
-   * Runs `connect` with the login of now.
+   * Runs `connect` with the current login.
    *
-   * @param refuses tells an error of `connect` that the server answered from one of the way to it
-   * @throws the last refusal, without connecting, while it is too early for another attempt
+   * @param refuses whether an error of `connect` is a reply of the server
+   * @throws the last rejection, without connecting, before the delay has passed
    */
   async open<L>(
     address: Address,

@@ -16,9 +16,9 @@ export interface CacheConnection extends SupervisedConnection {
    */
   readonly pieces?: number;
   /**
-   * A RESP2 link of its own, without a name, to the master of the moment, in a cluster to one of them.
+   * A separate RESP2 link, without a name, to the current master, in a cluster to one of them.
    *
-   * @throws why there is none
+   * @throws the reason why there is none
    */
   subscriber(): Promise<Link>;
   /** Calls the listener for each event of each connection, before the listeners of `on`. */

@@ -1,8 +1,7 @@
 /**
- * Commands on their way: waiting for a master, or sent and owed an answer, each until its deadline.
- *
- * While the link is held (its node owes an answer) new commands wait here instead of behind the stuck ones: they would
- * not be served earlier there, and here they can still be sent to another master, or be known as not sent.
+ * Commands in flight: waiting for a master, or sent and without a reply, each until its deadline. While the link is held (a
+ * reply is overdue), new commands wait here instead of in the socket: they can still be sent to another master, or are known
+ * as not sent.
  */
 import {
   ClientLimitError,
@@ -22,7 +21,7 @@ export interface Operation {
   readonly args: readonly Argument[];
   readonly buffers: boolean;
   readonly read: boolean;
-  /** Would rather fail at once than wait for a master: the caller has another answer. */
+  /** Fails at once instead of waiting for a master: the caller has an alternative. */
   readonly failFast: boolean;
   /** Sent now or not at all: never postponed, kept for the next master, or sent again. */
   readonly once: boolean;
@@ -30,21 +29,21 @@ export interface Operation {
   deadline: number;
   readonly resolve: (reply: unknown) => void;
   readonly reject: (error: Error) => void;
-  /** The link that owes the answer; undefined while waiting and when settled. */
+  /** The link that the command was sent on; undefined while waiting and when settled. */
   link: Link | undefined;
 }
 
-/** Error replies of a node that is no master (any more) or not yet: nothing was applied, another may take it. */
+/** Error replies of a node that is not, or not yet, a master: nothing was applied, and another node may apply it. */
 const REFUSALS = ['READONLY', 'LOADING', 'MASTERDOWN'];
 const WAITING_MAX = 10_000;
-/** How long a master that was left may refuse what it owes. */
+/** Maximum time to wait for the error replies of a former master. */
 export const DRAIN_MS = 500;
 
 export function isRefusal(error: Error): boolean {
   return REFUSALS.some((code) => error.message.startsWith(code));
 }
 
-/** A master without enough replicas: certainly not applied, and over in a moment after a failover. */
+/** A master without enough replicas: certainly not applied, and temporary after a failover. */
 export function isPassing(error: Error): boolean {
   return error.message.startsWith('NOREPLICAS');
 }
@@ -58,18 +57,18 @@ export class Dispatcher implements Receiver<Operation> {
   #link: Link | undefined;
   #held = false;
   #closed = false;
-  /** Refused for a reason that passes; one is tried again with each tick, all when a write succeeds. */
+  /** Rejected for a temporary reason; one is retried per tick, all when a write succeeds. */
   #postponed: { readonly operation: Operation; readonly refusal: Error }[] = [];
-  /** Links that were left while they owed answers to writes. */
+  /** Former links on which replies to writes are missing. */
   readonly #retired = new Map<Link, { readonly until: number; readonly reason: string }>();
-  /** Answers of a link that was silent for long: believed once no other master is found. */
+  /** Replies of a link after a long silence: accepted once no other master is found. */
   #doubted: { readonly operation: Operation; readonly link: Link; readonly reply: unknown }[] | undefined;
 
   constructor(options: {
     readonly refused: (link: Link, reason: string) => void;
-    /** Why there is no master, for the errors of those who waited for one. */
+    /** Reason why there is no master, for the errors of waiting commands. */
     readonly why: () => string;
-    /** Commands that may be sent and not answered, those that wait for replicas included. */
+    /** Maximum number of commands without a reply, including those that wait for replicas. */
     readonly maxInFlight: number;
   }) {
     this.#refused = options.refused;
@@ -78,13 +77,13 @@ export class Dispatcher implements Receiver<Operation> {
   }
 
   submit(operation: Operation): void {
-    // A sequence is taken whole: MULTI without its EXEC would swallow the answers of all who come after it.
+    // A sequence is accepted as a whole: MULTI without its EXEC would queue all later commands.
     if (operation.once || this.#inflight.size + this.#postponed.length < this.#maxInFlight)
       this.#place(operation);
     else
       operation.reject(
         new ClientLimitError(
-          `${operation.command}: ${this.#maxInFlight} commands are unanswered already (maxInFlight)`,
+          `${operation.command}: ${this.#maxInFlight} commands already wait for a reply (maxInFlight)`,
         ),
       );
   }
@@ -100,7 +99,7 @@ export class Dispatcher implements Receiver<Operation> {
     this.release();
   }
 
-  /** New commands wait; those who would not are told at once. */
+  /** New commands wait; those with `failFast` fail at once. */
   hold(): void {
     this.#held = true;
     for (const operation of this.#inflight) {
@@ -119,7 +118,7 @@ export class Dispatcher implements Receiver<Operation> {
     this.#resume();
   }
 
-  /** From now on answers to writes are kept until they are believed (`believe`) or not (`detach`). */
+  /** Holds replies to writes until they are accepted (`believe`) or rejected (`detach`). */
   doubt(): void {
     this.#doubted ??= [];
   }
@@ -143,8 +142,7 @@ export class Dispatcher implements Receiver<Operation> {
     const doubted = this.#doubted ?? [];
     this.#doubted = undefined;
     for (const { operation } of doubted) {
-      if (operation.link === link)
-        this.#unknown(operation, `${reason}; it was answered after a long silence`);
+      if (operation.link === link) this.#unknown(operation, `${reason}; the reply came after a long silence`);
     }
     for (const operation of [...this.#inflight]) {
       if (operation.link !== link) continue;
@@ -161,7 +159,7 @@ export class Dispatcher implements Receiver<Operation> {
     for (const operation of all) operation.deadline += Math.max(0, Math.min(ms, at - operation.startedAt));
   }
 
-  /** Ends what is past its deadline, and links that owe nothing any more. */
+  /** Ends commands that are past their deadline, and former links without missing replies. */
   tick(at: number): void {
     for (const operation of [...this.#inflight]) {
       if (at >= operation.deadline) this.#late(operation);
@@ -185,7 +183,7 @@ export class Dispatcher implements Receiver<Operation> {
     }
   }
 
-  /** Something waits or is owed. */
+  /** Whether a command waits, or a reply is missing. */
   get busy(): boolean {
     return this.#inflight.size > 0 || this.#waiting.length > 0 || this.#postponed.length > 0;
   }
@@ -226,7 +224,7 @@ export class Dispatcher implements Receiver<Operation> {
         this.#settle(operation).resolve(reply);
         if (!operation.read) this.#resume();
       }
-    } else this.#unknown(operation, 'it was answered by a node that is no longer the master');
+    } else this.#unknown(operation, 'the reply came from a node that is no longer the master');
   }
 
   #failed(operation: Operation, link: Link, error: unknown): void {
@@ -242,7 +240,7 @@ export class Dispatcher implements Receiver<Operation> {
     else this.#unknown(operation, error instanceof Error ? error.message : String(error));
   }
 
-  /** In the order of their calls, whichever was tried last. */
+  /** Keeps the order of the calls. */
   #postpone(operation: Operation, refusal: Error): void {
     const later = this.#postponed.findIndex((other) => other.operation.startedAt > operation.startedAt);
     this.#postponed.splice(later === -1 ? this.#postponed.length : later, 0, { operation, refusal });
@@ -255,14 +253,14 @@ export class Dispatcher implements Receiver<Operation> {
     for (const { operation } of postponed) this.#place(operation);
   }
 
-  /** Gives the server's own reason to one whose time is over. */
+  /** Rejects a command past its deadline with the error reply of the server. */
   #overdue({ operation, refusal }: { operation: Operation; refusal: Error }, at: number): boolean {
     if (at < operation.deadline) return false;
     operation.reject(new CommandError(refusal.message, refusal, operation.command));
     return true;
   }
 
-  /** Sent nowhere, refused, or a read: may go to whoever is master next. */
+  /** Not sent, rejected, or a read: may be sent to the next master. */
   #retry(operation: Operation, failed: Link): void {
     if (this.#closed) this.#settle(operation).reject(new ClosedError());
     else if (this.#link !== undefined && this.#link !== failed && !this.#held && !operation.once)
@@ -276,12 +274,12 @@ export class Dispatcher implements Receiver<Operation> {
     else if (this.#waiting.length < WAITING_MAX) this.#waiting.push(operation);
     else
       operation.reject(
-        new ClientLimitError(`${operation.command}: ${WAITING_MAX} commands wait for a master already`),
+        new ClientLimitError(`${operation.command}: ${WAITING_MAX} commands already wait for a master`),
       );
   }
 
   #late(operation: Operation): void {
-    const late = `no answer within ${Math.round(now() - operation.startedAt)} ms`;
+    const late = `no reply within ${Math.round(now() - operation.startedAt)} ms`;
     if (operation.read) this.#settle(operation).reject(new TimeoutError(`${operation.command}: ${late}`));
     else this.#unknown(operation, late);
   }

@@ -1,9 +1,8 @@
 /**
- * Durable writes: on connections of their own (WAIT blocks the one it is sent on), many writers to one WAIT.
- *
- * All writes that wait with the same promise are sent together with one WAIT behind them; those that come meanwhile
- * form the next batch. Different promises have different connections ("lanes"), so that one that cannot be met delays
- * no other. A write is acknowledged when enough replicas confirmed it *and* its node is still the master.
+ * Durable writes, on separate connections (WAIT blocks its connection), with one WAIT for many writes. All waiting writes
+ * with the same promise are sent together, followed by one WAIT; later ones form the next batch. Different promises use
+ * different connections ("lanes"), so that one that cannot be met delays no other. A write is acknowledged when enough
+ * replicas confirmed it *and* its node is still the master.
  */
 import {
   ClientLimitError,
@@ -24,16 +23,16 @@ import { delay, jittered, now, withTimeout } from './timing.ts';
 const BATCH_MAX = 1000;
 const WAITING_MAX = 10_000;
 const RETRY_MS = 50;
-/** Promises that may be on their way at once; each costs a connection. */
+/** Maximum number of promises in flight; each needs a connection. */
 const LANES_MAX = 8;
-/** All lanes but one are closed after so long without a write. */
+/** All lanes but one are closed after this time without a write. */
 const LANE_IDLE_MS = 30_000;
 
 export interface DurableWrite {
   readonly durability: Exclude<Durability, 'async'>;
   readonly command: string;
   readonly args: readonly Argument[];
-  /** To be sent and answered by. The WAIT comes on top, with the promise's own limit. */
+  /** Deadline of the write and its reply. The WAIT has its own limit, that of the promise. */
   deadline: number;
   readonly asking?: boolean;
   readonly resolve: (result: { readonly reply: unknown; readonly replicas: number }) => void;
@@ -42,7 +41,7 @@ export interface DurableWrite {
 
 /** One connection, one batch at a time. */
 interface Lane {
-  /** undefined while it is opened. */
+  /** undefined while it is being opened. */
   link: Link | undefined;
   busy: boolean;
   idleSince: number;
@@ -52,9 +51,9 @@ interface Lane {
 interface Session {
   readonly open: () => Promise<Link>;
   readonly lanes: Set<Lane>;
-  /** Promises whose batch is on its way: the next batch of the same promise comes after it. */
+  /** Promises with a batch in flight: the next batch of the same promise waits for it. */
   readonly running: Set<string>;
-  /** Another node is master: a confirmation from this one is not believed. */
+  /** Another node is master: confirmations of this one are rejected. */
   left: boolean;
 }
 
@@ -64,7 +63,7 @@ export class DurableChannel {
   readonly #why: () => string;
   #groups = new Map<string, DurableWrite[]>();
   #waiting = 0;
-  /** Refused for a reason that passes: a timer brings them back. */
+  /** Rejected for a temporary reason: a timer retries them. */
   #deferred = 0;
   #session: Session | undefined;
   #used = false;
@@ -88,7 +87,9 @@ export class DurableChannel {
     this.#used = true;
     if (this.#closed) write.reject(new ClosedError());
     else if (this.#waiting + this.#deferred >= WAITING_MAX)
-      write.reject(new ClientLimitError(`${write.command}: ${WAITING_MAX} durable writes wait already`));
+      write.reject(
+        new ClientLimitError(`${write.command}: ${WAITING_MAX} durable writes are already waiting`),
+      );
     else {
       this.#queue(write);
       // Writers of one tick share the batch.
@@ -105,7 +106,7 @@ export class DurableChannel {
     if (this.#used) void this.#open(this.#session);
   }
 
-  /** With `drain` the running batches are waited for: a demoted node refuses them, and they go to the next master. */
+  /** With `drain` it waits for the running batches: a demoted node rejects them, and they are sent to the next master. */
   detach(reason: string, drain: boolean): void {
     const session = this.#session;
     if (!session) return;
@@ -123,7 +124,7 @@ export class DurableChannel {
     this.#held = true;
   }
 
-  /** Confirmations are not believed until `release`. */
+  /** Holds confirmations until `release`. */
   doubt(): void {
     this.#isDoubted = true;
   }
@@ -135,7 +136,7 @@ export class DurableChannel {
     this.#pump();
   }
 
-  /** For how long the node has owed an answer on one of its connections; what a WAIT may take does not count. */
+  /** Longest time without a due reply on one of its connections; the time that a WAIT may take does not count. */
   owedMs(at: number): number {
     return this.#longest((progress) => progress.owedMs(at));
   }
@@ -177,7 +178,7 @@ export class DurableChannel {
     }
   }
 
-  /** Its own queue, or the way to the master. */
+  /** Error by cause: its own queue, or no connection to the master. */
   #notSent({ command }: DurableWrite, key: string): NotSentError {
     const session = this.#session;
     const late = `${command}: not sent in time`;
@@ -210,8 +211,8 @@ export class DurableChannel {
   }
 
   /**
-   * Confirmed while the link is under suspicion: a master that hung may have been deposed meanwhile, and a replica that still
-   * follows it confirms all the same. Known at `release` (it is the master) or at `detach` (it is not: `session.left`).
+   * Delays a confirmation while the link is suspect: a master that hung may have been deposed in the meantime, and a replica
+   * that still follows it would confirm. Resolved by `release` (it is the master) or `detach` (it is not: `session.left`).
    */
   #checkMaster(): Promise<void> {
     if (!this.#held && !this.#isDoubted) return Promise.resolve();
@@ -230,7 +231,7 @@ export class DurableChannel {
     this.#waiting += 1;
   }
 
-  /** Each promise that waits gets a free lane, the longest waiting first. */
+  /** Assigns a free lane to each waiting promise, the longest waiting first. */
   #pump(): void {
     const session = this.#session;
     if (!session || this.#held || this.#closed) return;
@@ -251,7 +252,7 @@ export class DurableChannel {
     }
   }
 
-  /** A batch of the promise; what is left of it goes to the end of the queue. */
+  /** Takes a batch of the promise; the rest goes to the end of the queue. */
   #take(key: string): readonly DurableWrite[] {
     const writes = this.#groups.get(key) ?? [];
     this.#groups.delete(key);
@@ -269,7 +270,7 @@ export class DurableChannel {
       lane.idleSince = now();
       if (session.left || this.#closed) lane.link.destroy('another node is master');
     } catch {
-      // The supervisor watches the node; here it is only tried again while it is the master.
+      // The supervisor monitors the node; this only retries while the node is the master.
       await delay(jittered(50));
       session.lanes.delete(lane);
     }
@@ -347,7 +348,7 @@ export class DurableChannel {
     }
   }
 
-  /** Tried again for as long as it may take; then the server's own reason is the answer. */
+  /** Retries until the deadline; then the error reply of the server is thrown. */
   #later(write: DurableWrite, refusal: Error): void {
     const waitMs = jittered(RETRY_MS);
     if (now() + waitMs >= write.deadline)

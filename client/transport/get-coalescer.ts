@@ -1,14 +1,12 @@
 /**
  * The GETs of one tick, sent together: one alone as GET, more as MGET. A hundred readers cost one command and one reply
- * instead of a hundred, and each still has its own answer.
- *
- * A key that holds something else than a string reads as null, alone and in company. An error of the whole MGET (a key that the
- * user may not read) is no reader's answer: each key is asked for by itself then. For a user without MGET see `substitutes.ts`.
+ * instead of a hundred. A key of another type than string reads as null in both commands. After an error of the whole MGET (a
+ * key that the user may not read), each key is read separately. For a user without MGET see `substitutes.ts`.
  */
 import { CommandError } from '../api/errors.ts';
 import type { Argument } from './commands.ts';
 
-/** More keys make further commands, so that Redis answers the first ones while it reads the next. */
+/** Further keys are sent in further commands, so that Redis replies to the first while it reads the next. */
 const KEYS_MAX = 32;
 
 interface Reader {

@@ -1,6 +1,6 @@
 /**
- * Asks the master what it is: each second, and out of turn. Notices a hang while nothing is asked, a demotion, and which
- * replicas there are.
+ * Polls the role of the master once per second, and on demand. Detects a hang without traffic, a demotion, and the current
+ * replicas.
  */
 import type { Link, Role } from './link.ts';
 import { now } from './timing.ts';

@@ -10,7 +10,7 @@ import { Pool } from './pool.ts';
 import { Supervisor } from './supervisor.ts';
 import { UnsupervisedConnection } from './unsupervised.ts';
 
-/** @param factory shared, so that a server that refuses is not asked by each connection of a pool */
+/** @param factory shared, so that a rejected login is not repeated by each connection of a pool */
 export function openConnection(
   options: ResolvedConnection,
   factory = new ConnectionFactory(options),
@@ -29,10 +29,10 @@ function openOne(options: ResolvedConnection, factory: ConnectionFactory): Cache
 }
 
 /**
- * A connection to whoever is master, kept alive. It connects in the background; commands wait for it within their
+ * Opens a persistent connection to the current master. It connects in the background; commands wait for it within their
  * deadline.
  *
- * @throws ConfigurationError an option is wrong
+ * @throws ConfigurationError an option is invalid
  */
 export function connect(options: RedisOptions): SupervisedConnection {
   const resolved = resolveConnection(options);

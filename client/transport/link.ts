@@ -1,9 +1,9 @@
 /**
- * One TCP connection to one node, for as long as it lasts. It never reconnects: a link that is lost is replaced by
- * another, so that nothing that was sent on the old one can be sent again by accident.
+ * One TCP connection to one node. It never reconnects: a lost link is replaced by another, so that no command of the old one
+ * is repeated by accident.
  *
  * ioredis logs in and sends all commands but the frequent ones (`wire-connector.ts`); its own reconnecting, queues and resending are
- * switched off. The link measures how long the node has owed a reply, for the detection of hangs.
+ * switched off. The link measures how long a reply is due, to detect hangs.
  */
 import { isIP } from 'node:net';
 import { Redis } from 'ioredis';
@@ -142,7 +142,7 @@ export class Link {
   }
 
   /**
-   * Whether both lead to one node, which is announced by a host name here and by an IP address there. Two host names with one IP
+   * Whether both links lead to the same node, once by host name and once by IP address. Two host names with one IP
    * address can be two nodes behind a TLS proxy.
    */
   isOfSameNode(other: Link): boolean {
@@ -161,9 +161,9 @@ export class Link {
   }
 
   /**
-   * Changes while an answer that has begun goes on to arrive, at whatever pace is no hang, or while a large command is being sent.
+   * Changes while a reply continues to arrive without a hang, or while a large command is being sent.
    *
-   * @param toleratedMs how long a node may be silent that usually takes so long
+   * @param toleratedMs allowed silence of a node with this usual latency
    */
   pieces(at: number, toleratedMs: (latencyMs: number) => number): number {
     const { progress } = this;
@@ -171,7 +171,7 @@ export class Link {
     return goesOn ? at : progress.pieces;
   }
 
-  /** How long the node has owed a reply: see `progress.ts`. */
+  /** Time for which a reply is due: see `progress.ts`. */
   get progress(): Progress {
     return this.#progress;
   }
@@ -257,8 +257,8 @@ function sizeOf(args: readonly Argument[]): number {
 }
 
 /**
- * The role of a node that does not tell it by ROLE. HELLO is open to every user, where it is not renamed; it does not list the
- * replicas, as INFO does.
+ * The role of a node that rejects ROLE. Every user may send HELLO, unless it is renamed; unlike INFO, it does not list the
+ * replicas.
  */
 async function roleWithout(link: Link, reason: string): Promise<Role> {
   try {
@@ -274,7 +274,7 @@ async function roleWithout(link: Link, reason: string): Promise<Role> {
     return parseReplication(String(await link.send('INFO', ['replication'])));
   } catch (error) {
     if (!isReply(error)) throw error;
-    return { kind: 'untold', reason: `${reason}; neither HELLO nor INFO tells the role: ${error.message}` };
+    return { kind: 'untold', reason: `${reason}; neither HELLO nor INFO reports the role: ${error.message}` };
   }
 }
 

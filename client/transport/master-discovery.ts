@@ -49,7 +49,7 @@ export class MasterDiscovery {
     this.refresh();
   }
 
-  /** Probes all known candidates: masters named by sentinels, replicas, the last known master. */
+  /** Probes all known candidates: masters reported by sentinels, replicas, the last known master. */
   refresh(): void {
     if (this.#stopped) return;
     const { topology, views, only } = this.#context;
@@ -95,7 +95,7 @@ export class MasterDiscovery {
     return [...this.#probes]
       .map(
         ([key, probe]) =>
-          `${key}: ${probe.failure ?? (probe.heardAt === undefined ? 'no answer' : 'not master')}`,
+          `${key}: ${probe.failure ?? (probe.heardAt === undefined ? 'no reply' : 'not master')}`,
       )
       .join('; ');
   }

@@ -12,7 +12,7 @@ import { addressKey } from './address.ts';
 import type { Role } from './link.ts';
 import type { SentinelView } from './sentinel-monitor.ts';
 
-/** Time in which a deposed master is refused although the sentinels name it in the old configuration. */
+/** Time in which a deposed master is refused although the sentinels report it in the old configuration. */
 export const DEPOSED_MS = 5000;
 
 export interface KnownTopology {
@@ -26,12 +26,12 @@ export interface KnownTopology {
 
 export interface OutageState {
   readonly at: number;
-  /** `lost`: there is no connection. `suspect`: there is one, which has owed a reply for `owedMs`. */
+  /** `lost`: there is no connection. `suspect`: there is one, and a reply is due for `owedMs`. */
   readonly kind: 'lost' | 'suspect';
   readonly owedMs: number;
-  /** Owed time after which a connection is replaced if the same node replies on another one. */
+  /** Time without a due reply after which a connection is replaced if the same node replies on another one. */
   readonly replaceAfterMs: number;
-  /** Every known replica was asked since the outage began, and has replied or failed. */
+  /** Every known replica was queried since the outage began, and has replied or failed. */
   readonly replicasHeard: boolean;
   /** How long the connection was silent in this suspicion, even if it has replied since. */
   readonly silentMs: number;
@@ -43,12 +43,12 @@ export interface OutageState {
   readonly former: Role['kind'] | 'silent' | 'unheard';
 }
 
-/** A longer silence may be a failover: no sentinel promotes a replica sooner. */
+/** A longer silence may be a failover: no sentinel promotes a replica earlier. */
 export const DOUBT_MS = 400;
 
 export type Decision = 'sentinel' | 'role' | 'same' | 'no';
 
-/** The newest configuration; of equal ones, that of most sentinels. */
+/** The newest configuration; of equal ones, the configuration of most sentinels. */
 export function leadingView(views: readonly SentinelView[]): SentinelView | undefined {
   const voices = new Map<string, number>();
   for (const view of views) {
@@ -63,7 +63,7 @@ export function sameView(a: SentinelView, b: SentinelView): boolean {
   return a.epoch === b.epoch && addressKey(a.master) === addressKey(b.master);
 }
 
-/** Whether the sentinels name another master in a newer configuration. */
+/** Whether the sentinels report another master in a newer configuration. */
 export function namesAnother(leading: SentinelView | undefined, topology: KnownTopology): boolean {
   const { current } = topology;
   if (!leading || !current || addressKey(leading.master) === addressKey(current.address)) return false;

@@ -13,7 +13,7 @@ export interface OwnCommand {
 /** undefined: a command that ioredis sent. */
 type PendingCommand = OwnCommand | undefined;
 
-/** Shifted entries stay in the array until there are so many. */
+/** Shifted entries stay in the array up to this number. */
 const COMPACT_AT = 1024;
 
 export class PendingReplies {

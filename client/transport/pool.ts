@@ -1,8 +1,8 @@
 /**
  * Several supervised connections to the same Redis behind one interface, for values so large that one socket is the bottleneck.
  *
- * Commands are distributed by key, so that the commands of one key keep their order. Each member detects failovers by itself; state
- * and events of the pool are those of the first member. Left out: Redis Cluster, which has one connection per shard.
+ * Commands are distributed by key, so that the commands of one key keep their order. Each member detects failovers itself;
+ * state and events of the pool are those of the first member. Left out: Redis Cluster, which has one connection per shard.
  */
 import type { Redis } from 'ioredis';
 import type { SentinelStatus } from '../api/connection.ts';
@@ -114,8 +114,8 @@ export class Pool implements CacheConnection, SupervisedConnection {
   }
 
   /**
-   * Each key over its own member, so that a command of many keys keeps its place among those of each. undefined: all are of
-   * one member, or the command is one for all of its keys.
+   * Splits a command with many keys by member, so that the commands of each key keep their order. undefined: all keys use one
+   * member, or the command cannot be split.
    */
   #partsOf(
     command: string,

@@ -1,5 +1,5 @@
 /**
- * Asks one node for its role, again and again, until it is stopped or its link is taken over.
+ * Polls the role of one node until it is stopped or its link is taken over.
  *
  * Its timeouts are short at first, so that a hung node is not mistaken for a slow one. Each failure doubles them, up to the connect
  * timeout of the options, so that a slow network is not mistaken for a dead node.
@@ -8,7 +8,7 @@ import type { Address } from '../api/types.ts';
 import type { Link, Role } from './link.ts';
 import { delay, jittered, now, withTimeout } from './timing.ts';
 
-/** Interval between questions to a node that replies, in ms: the maximum delay of detecting its promotion. */
+/** Interval of polls of a node that replies, in ms: the maximum delay of detecting its promotion. */
 const ASK_MS = 20;
 const ANSWER_MS = 300;
 const CONNECT_MS = 500;
@@ -32,7 +32,7 @@ export function clampTimeout(ms: number, { minMs, maxMs }: TimeoutRange): number
 
 export class Probe {
   readonly address: Address;
-  /** Start of the last question with a result; undefined before the first result. */
+  /** Start of the last poll with a result; undefined before the first result. */
   heardAt: number | undefined;
   failure: string | undefined;
   /** Last reported role; undefined if the node did not reply. */

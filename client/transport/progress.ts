@@ -1,11 +1,12 @@
 /**
- * Progress of one connection: how long the node has been silent while it owes a reply.
+ * Progress of one connection: how long the node has been silent while a reply is due.
  *
  *   sent ─▶ due, once all earlier replies have arrived ─▶ first bytes ─▶ more bytes … ─▶ settled
  *
- * Arriving bytes are progress, however long the whole reply takes: slow is not hung. Sending gives no such sign, because the kernel
- * accepts bytes long before the node has them: a large command may be silent for as long as its bytes take on a slow network, and
- * WAIT for as long as its timeout. Replies arrive in the order of the commands, so only the one that is due counts.
+ * Arriving bytes are progress, however long the whole reply takes: slow is not hung. Sending is not visible, because the
+ * kernel accepts bytes long before the node has them: a large command may be silent for as long as its bytes take on a slow
+ * network, and WAIT for as long as its timeout. Replies arrive in the order of the commands, so only the one that is due
+ * counts.
  */
 import { now } from './timing.ts';
 
@@ -38,7 +39,7 @@ export class Progress {
   /** Number of further parts of replies. */
   pieces = 0;
 
-  /** @param sendMaxMs longest that a command may be on its way: its caller waits no longer */
+  /** @param sendMaxMs maximum time of a command in flight: its caller waits no longer */
   constructor(sendMaxMs: number) {
     this.#sendMaxMs = sendMaxMs;
   }

@@ -1,4 +1,4 @@
-/** The last node that refused a command (READONLY, LOADING): asked again after a delay. */
+/** The last node that refused a command (READONLY, LOADING): queried again after a delay. */
 
 import type { Address } from '../api/types.ts';
 import { addressKey } from './address.ts';

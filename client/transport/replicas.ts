@@ -1,11 +1,10 @@
 /**
- * Reads from replicas, never older than asked for.
- *
- * How old a replica's data can be is measured, not guessed: the master is asked for its offset, then the replica for its
- * own. One that has reached the offset has everything that was acknowledged before the master was asked, so from then on
- * its age is known. A read goes to a replica whose data was that of the master less than `maxStalenessMs` ago, and its
- * answer counts only if that still holds when it arrives; everything else is the master's, as are all reads while no
- * replica is fresh. Left out: reading what one has just written; who needs that asks the master.
+ * Reads from replicas, within the allowed staleness. The age of a replica's data is measured: the client reads the offset of
+ * the master, then that of the replica. A replica that has reached the offset has everything that was acknowledged before the
+ * master was queried, so its age is known from then on. A read is sent to a replica whose data equalled the master's less
+ * than `maxStalenessMs` ago, and the reply counts only if this is still true when it arrives; everything else is read from
+ * the master, as are all reads while no replica is fresh. Left out: reading what one has just written; who needs that asks
+ * the master.
  */
 
 import { CommandError } from '../api/errors.ts';
@@ -18,11 +17,11 @@ import type { Link, Receiver } from './link.ts';
 import { isReply } from './reply-error.ts';
 import { delay, jittered, now, withTimeout } from './timing.ts';
 
-/** Between two measurements, as a part of the staleness that is allowed. */
+/** Interval of measurements, as a share of the allowed staleness. */
 const MEASURE_PART = 1 / 4;
 const MEASURE_MIN_MS = 5;
 const RECONNECT_MS = 500;
-/** Reads of a node, not of the data. */
+/** Commands that read the state of a node instead of data. */
 const OWN = new Set(
   'SCAN HSCAN SSCAN ZSCAN KEYS DBSIZE RANDOMKEY OBJECT PING ECHO TIME ROLE INFO LASTSAVE MEMORY'.split(' '),
 );
@@ -32,7 +31,7 @@ const ELSEWHERE = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /;
 interface Read {
   readonly operation: Operation;
   readonly replica: Replica;
-  /** The answer holds everything that was acknowledged before. */
+  /** The reply contains everything that was acknowledged before this time. */
   readonly freshAsOf: number;
 }
 
@@ -55,7 +54,7 @@ export class Replicas implements Receiver<Read> {
   readonly #reads = new Set<Read>();
   readonly #ended = new AbortController();
   #master: Link | undefined;
-  /** The master's offsets, as far back as they matter: a replica that lags reaches one after the other. */
+  /** Recent offsets of the master: a lagging replica reaches one after the other. */
   #measures: { readonly at: number; readonly offset: number }[] = [];
   #turn = 0;
 
@@ -64,12 +63,12 @@ export class Replicas implements Receiver<Read> {
     maxStalenessMs: number,
     factory: ConnectionFactory,
     context: {
-      /** Addresses of the replicas of the moment. */
+      /** Addresses of the current replicas. */
       readonly known: () => ReadonlySet<string>;
       readonly toMaster: (operation: Operation) => void;
-      /** For how long a node may owe an answer that usually takes `latencyMs`. */
+      /** Allowed time without a due reply for a node whose usual latency is `latencyMs`. */
       readonly toleratedMs: (latencyMs: number) => number;
-      /** The address by which an announced one is reached. */
+      /** Maps an announced address to a reachable one. */
       readonly reach: (announced: Address) => Address;
     },
   ) {
@@ -94,7 +93,7 @@ export class Replicas implements Receiver<Read> {
     return this.#reads.size > 0;
   }
 
-  /** Sends a read to a replica; false: it is the master's. */
+  /** Sends a read to a replica; false: it must be sent to the master. */
   takes(operation: Operation): boolean {
     if (!operation.read || operation.once || OWN.has(operation.command.toUpperCase())) return false;
     if (this.#reads.size >= this.#options.maxInFlight) return false;
@@ -121,7 +120,7 @@ export class Replicas implements Receiver<Read> {
     else this.#toMaster(operation);
   }
 
-  /** A replica that hangs is left; what it owes is asked of the master. */
+  /** Closes the link of a replica that hangs; its pending reads are sent to the master. */
   tick(at: number): void {
     for (const replica of this.#replicas.values()) {
       const { link } = replica;
@@ -141,7 +140,7 @@ export class Replicas implements Receiver<Read> {
     for (const { link } of this.#replicas.values()) link?.progress.forgive(ms, at);
   }
 
-  /** Changes while a part of an answer arrives. */
+  /** Changes while a part of a reply arrives. */
   pieces(at: number): number {
     let pieces = 0;
     for (const { link } of this.#replicas.values()) pieces += link?.pieces(at, this.#toleratedMs) ?? 0;
@@ -156,7 +155,7 @@ export class Replicas implements Receiver<Read> {
     this.#reads.clear();
   }
 
-  /** One after the other, of those that are fresh. */
+  /** Picks the fresh replicas in turn. */
   #pick(at: number): Replica | undefined {
     const since = at - this.#maxStalenessMs;
     const fresh: Replica[] = [];
@@ -199,7 +198,7 @@ export class Replicas implements Receiver<Read> {
     const role = await withTimeout(link.send('ROLE', []), this.#maxStalenessMs, 'ROLE');
     const [kind, host, port, state, reached] = role as readonly unknown[];
     const of = this.#reach({ host: String(host), port: Number(port) });
-    // The offset of one that follows another master says nothing.
+    // The offset of a replica of another master is not comparable.
     const follows =
       kind === 'slave' && state === 'connected' && addressKey(of) === addressKey(master.address);
     if (!follows || this.#master !== master) return;
@@ -207,7 +206,7 @@ export class Replicas implements Receiver<Read> {
     if (last) replica.freshAsOf = Math.max(replica.freshAsOf, last.at);
   }
 
-  /** A link to each replica of the moment, and to no other. */
+  /** Keeps a link to each current replica, and to no other node. */
   #keep(): void {
     const known = this.#known();
     for (const [key, { link }] of this.#replicas) {

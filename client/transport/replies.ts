@@ -1,6 +1,6 @@
 /**
- * Reads what a server sends: decodes the replies to the commands of `wire.ts`, with the same results as ioredis in a third of its
- * time, and passes everything else on to ioredis: replies to commands that ioredis sent, and pushes.
+ * Reads the bytes of a server: decodes the replies to the commands of `wire.ts`, with the same results as ioredis in a third
+ * of its time, and passes everything else to ioredis: replies to its own commands, and pushes.
  *
  *   bytes ─▶ boundary of a reply ─▶ push?                       ─▶ ioredis
  *                                  head of `PendingReplies` ─▶ own command ─▶ decoded, answered
@@ -32,12 +32,12 @@ export class Replies {
   readonly #walker = new FrameWalker();
   #chunk: Buffer = EMPTY;
   #at = 0;
-  /** A header line that the last chunk cut. */
+  /** A header line that the last chunk truncated. */
   #cut: Buffer | undefined;
   /** The list that is being read, and those that contain it. */
   #list: List | undefined;
   #outer: List[] = [];
-  /** A string that does not lie in one chunk, its type, and how much of it is there. */
+  /** A string that spans chunks, its type, and how much of it has arrived. */
   #value: Buffer | undefined;
   #valueType = DOLLAR;
   #filled = 0;
@@ -162,7 +162,7 @@ export class Replies {
         command?.reject(Object.assign(reply, { command: { name: command.name, args: command.args } }));
       else command?.resolve(reply);
     } catch (error) {
-      // A mistake of the receiver, not of the protocol.
+      // An error of the receiver, not of the protocol.
       process.nextTick(() => {
         throw error;
       });
@@ -170,7 +170,7 @@ export class Replies {
   }
 }
 
-/** Value of a type whose header is all of it. Types of RESP3 become those of RESP2, as in ioredis. */
+/** Value of a type that consists of a header only. RESP3 types are mapped to RESP2 types, as in ioredis. */
 function lineValue(type: number, chunk: Buffer, from: number, to: number): Item {
   if (type === COLON) return parseInteger(chunk, from, to);
   if (type === PLUS || type === DOUBLE) return chunk.subarray(from, to);

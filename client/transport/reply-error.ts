@@ -1,6 +1,6 @@
 /**
- * Commands that a server does not give to this user: denied by ACL, renamed, unknown to an older server, or closed by a provider. Each
- * says so in words of its own:
+ * Detects commands that are not available to this user: denied by ACL, renamed, unknown to an older server, or disabled by a
+ * provider. The error texts differ:
  *
  *   NOPERM this user has no permissions to run the 'role' command                  Redis 6.2
  *   NOPERM User app has no permissions to run the 'client|tracking' command        Redis 7.0 and later, Valkey
@@ -18,16 +18,16 @@ const ABSENT =
 /** In the words of 6.2, 7.0 and 7.2. */
 const ABOUT_DATA = /\baccess\b.*\b(keys?|channels?)\b/i;
 
-/** True for an error that the server answered, false for a connection that failed. */
+/** True for an error reply, false for a failed connection. */
 export function isReply(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError';
 }
 
-/** True for a reply that the command is not to be had. */
+/** True for an error reply that the command is not available. */
 export function isUnavailable(error: unknown): boolean {
   if (!isReply(error) && !(error instanceof CommandError)) return false;
   const { message } = error;
-  // `OOM command not allowed when used memory > 'maxmemory'` and their like are about the moment.
+  // `OOM command not allowed when used memory > 'maxmemory'` and similar errors are temporary.
   if (message.startsWith('NOPERM ')) return !ABOUT_DATA.test(message);
   return message.startsWith('ERR ') && ABSENT.test(message);
 }

@@ -12,14 +12,14 @@ import { now, withTimeout } from './timing.ts';
 
 /** Time in which the last view of a sentinel that stopped replying still counts while others reply. */
 const STALE_MS = 10_000;
-/** It answers, and knows no master of this name. */
-const NOT_MONITORED = 'it does not monitor this service';
+/** It replies, and has no master of this name. */
+const NOT_MONITORED = 'does not monitor this service';
 
 export interface SentinelView {
   readonly master: Address;
-  /** Raised by one with every failover that was won: the highest among the sentinels is the truth. */
+  /** Incremented with every successful failover: the highest epoch among the sentinels is current. */
   readonly epoch: number;
-  /** The sentinel believes the master down, or is replacing it. */
+  /** The sentinel reports the master as down, or is replacing it. */
   readonly troubled: boolean;
   readonly at: number;
   /** The same sentinel reported a higher epoch before: it was recreated. */
@@ -28,23 +28,25 @@ export interface SentinelView {
 
 /** Views of the nodes that decide which node is master: sentinels, or the nodes of a cluster. */
 export interface TopologyMonitor {
-  /** How many there are to ask. */
+  /** Number of monitored nodes. */
   readonly count: number;
-  /** The last view of each that answers; where none does, of each that ever has. */
+  /** The last view of each node that replies; if none does, of each that ever replied. */
   views(): readonly SentinelView[];
-  /** Enough is known for a first decision: a majority has answered, or all have answered or failed. */
+  /** Whether a first decision is possible: a majority has replied, or all have replied or failed. */
   decided(): boolean;
   /** Cluster only: reachable address of a node that is announced by any of its names; undefined: unknown. */
   reach?(announced: Address): Address | undefined;
-  /** Why those do not answer that were asked; empty: all answer. */
+  /** Reasons of the nodes that do not reply; empty: all reply. */
   readonly failures: string;
-  /** Of sentinels only. */
+  /** Sentinels only. */
   status?(): SentinelStatus;
   alert(on: boolean): void;
   close(): void;
 }
 
-/** RESP3 carries messages beside replies. On an older sentinel a subscriber could ask nothing: asking goes first. */
+/**
+ * RESP3 carries messages in addition to replies. With RESP2 a subscriber cannot send queries: then there is no subscription.
+ */
 async function listenForEvents(link: Link, wake: () => void, timeoutMs: number): Promise<void> {
   link.redis.on('message', wake);
   try {
@@ -59,9 +61,9 @@ export class SentinelMonitor implements TopologyMonitor {
   readonly #pollers: readonly NodePoller<SentinelView>[];
   readonly #views: (SentinelView | undefined)[];
   readonly #heard: boolean[];
-  /** Whether the last question to it was answered. */
+  /** Whether the last poll of each sentinel succeeded. */
   readonly #answers: boolean[];
-  /** Why the last question to it was not. */
+  /** Reason why the last poll of each sentinel failed. */
   readonly #failures: (string | undefined)[];
   readonly #addresses: readonly Address[];
 
@@ -69,7 +71,7 @@ export class SentinelMonitor implements TopologyMonitor {
     readonly addresses: readonly Address[];
     readonly open: (address: Address, timeoutMs: number) => Promise<Link>;
     readonly service: string;
-    /** The longest that a connect or an answer may take. */
+    /** Maximum timeout of a connect or a reply. */
     readonly maxTimeoutMs: number;
     readonly changed: () => void;
   }) {
@@ -152,7 +154,7 @@ export class SentinelMonitor implements TopologyMonitor {
   }
 }
 
-/** SENTINEL MASTER's reply; undefined when the sentinel does not know the service. */
+/** Parses the reply to SENTINEL MASTER; undefined if the sentinel does not monitor the service. */
 export function parseView(reply: unknown): SentinelView | undefined {
   if (!Array.isArray(reply)) return undefined;
   const fields = new Map<string, string>();

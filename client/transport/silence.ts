@@ -2,16 +2,16 @@ import type { ResolvedConnection } from '../options/connection-options.ts';
 import { DOUBT_MS } from './master-election.ts';
 import { now } from './timing.ts';
 
-/** A node that usually takes so many times less is waited for. */
+/** Allowed silence as a multiple of the usual latency. */
 const LATENCY_FACTOR = 4;
-/** The most that a slow network adds, where commands do not have more time anyway. */
+/** Maximum addition for a slow network, unless commands have a longer timeout. */
 const SLOW_MAX_MS = 1000;
 
 export class Silence {
   readonly #options: Pick<ResolvedConnection, 'hangSuspectedMs' | 'commandTimeoutMs'>;
   #since: number | undefined;
   #isSuspected = false;
-  /** When it was first seen to be over. */
+  /** Time at which its end was first observed. */
   #calmAt: number | undefined;
 
   constructor(options: Pick<ResolvedConnection, 'hangSuspectedMs' | 'commandTimeoutMs'>) {
@@ -27,17 +27,17 @@ export class Silence {
     return this.#isSuspected;
   }
 
-  /** For how long the master may owe an answer. */
+  /** Allowed time without a due reply of the master. */
   toleratedMs(latencyMs: number): number {
     return Math.max(this.#options.hangSuspectedMs, this.#slowMs(latencyMs));
   }
 
-  /** After so long another may be master. */
+  /** Silence after which another node may be master. */
   doubtedAfterMs(latencyMs: number): number {
     return Math.max(DOUBT_MS, this.#slowMs(latencyMs));
   }
 
-  /** After so long another connection to the same node takes the place of the silent one. */
+  /** Silence after which another connection to the same node replaces the silent one. */
   get replacedAfterMs(): number {
     const { hangSuspectedMs, commandTimeoutMs } = this.#options;
     return Math.max(hangSuspectedMs, Math.min(commandTimeoutMs, SLOW_MAX_MS));
@@ -59,23 +59,23 @@ export class Silence {
     this.#calmAt = undefined;
   }
 
-  /** It goes on after all. */
+  /** The silence continues. */
   resume(): void {
     this.#calmAt = undefined;
   }
 
-  /** The master answers again: since when. */
+  /** Time since which the master replies again. */
   calm(at: number): number {
     this.#calmAt ??= at;
     return this.#calmAt;
   }
 
-  /** It was so long that the replicas have to be heard before its answers count. */
+  /** Whether the silence was so long that the replicas must be queried before replies are accepted. */
   isLong(at: number): boolean {
     return this.#since !== undefined && (this.#calmAt ?? at) - this.#since > DOUBT_MS;
   }
 
-  /** How long it was, or is. */
+  /** Duration of the silence. */
   get ms(): number {
     return this.#since === undefined ? 0 : (this.#calmAt ?? now()) - this.#since;
   }

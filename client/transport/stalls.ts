@@ -1,6 +1,6 @@
 /**
- * Stalls of this process: a regular tick that comes late says that the event loop stood still, and that no answer could be read
- * and no command sent. Measurements from tick to tick leave that time out, so that it is not counted against the server.
+ * Stalls of this process: a late tick shows that the event loop was blocked, so that no reply was read and no command sent.
+ * That time is not counted against the server.
  */
 import { now } from './timing.ts';
 
@@ -8,12 +8,12 @@ export class Stalls {
   readonly #tickMs: number;
   #tickedAt = now();
 
-  /** @param tickMs how often `tick` is called when nothing is late */
+  /** @param tickMs regular interval of calls of `tick` */
   constructor(tickMs: number) {
     this.#tickMs = tickMs;
   }
 
-  /** How long the process stood still before this tick, in ms. A late tick counts as two, so that a busy process judges, too. */
+  /** Duration of the stall before this tick, in ms. A late tick counts as two, so that a busy process still detects hangs. */
   tick(at: number): number {
     const lateMs = at - this.#tickedAt - 2 * this.#tickMs;
     this.#tickedAt = at;

@@ -1,6 +1,5 @@
 /**
- * The state of a connection, and for how long it has lasted by the monotonic clock: `since` in the state is Unix time, for
- * people.
+ * State of a connection and its duration on the monotonic clock; `since` in the state is Unix time, for display.
  */
 import type { ConnectionState } from '../api/types.ts';
 import { now } from './timing.ts';

@@ -1,6 +1,6 @@
 /**
- * Commands with a substitute, for servers that do not give them to this user: DEL for UNLINK, one GET per key for MGET, GET for
- * GETRANGE. The first refusal closes the command for the rest of the connection.
+ * Substitutes for commands that are not available to this user: DEL for UNLINK, one GET per key for MGET, GET for
+ * GETRANGE. After the first rejection, the substitute is used for the rest of the connection.
  */
 import { CommandError } from '../api/errors.ts';
 import type { Argument, CallOptions, Submit } from './commands.ts';
@@ -41,7 +41,7 @@ export class Substitutes {
         return;
       }
       this.#closed.add(command);
-      // A write is void without the rest of its sequence. A read can come later in it.
+      // A write is useless without the rest of its sequence. A read may be repeated later.
       if (options.once && command === 'UNLINK') reject(error);
       else replace();
     });
@@ -60,7 +60,7 @@ export class Substitutes {
     this.#send('GET', [key as Argument], { ...options, buffers: true }, startedAt, cut, reject);
   }
 
-  /** null for a key that holds something else than a string, as MGET says. */
+  /** null for a key of another type than string, as in MGET. */
   #each(
     keys: readonly Argument[],
     options: CallOptions,

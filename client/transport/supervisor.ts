@@ -1,7 +1,7 @@
 /**
  * The supervised connection: one link to the current master, replaced until the connection is closed.
  *
- *   discovery ─▶ link ─▶ ready ─▶ suspect (owes a reply: a discovery runs in parallel) ─▶ ready again, or moved
+ *   discovery ─▶ link ─▶ ready ─▶ suspect (a reply is overdue: a discovery runs in parallel) ─▶ ready again, or moved
  *                          └────▶ lost (closed, demoted) ─▶ discovery …
  *
  * No state is final except closed: a loss starts a discovery in the same call, a discovery ends only when it has found the master, and
@@ -58,7 +58,7 @@ export class Supervisor implements SupervisedConnection {
   #lostAt = now();
   #lastReason = 'not connected yet';
 
-  /** `monitor`: who says who is master; without one it is the one address of the options. */
+  /** `monitor`: reports the master; without one, the master is the only address of the options. */
   constructor(
     options: ResolvedConnection,
     events: Emitter<ConnectionEvent>,
@@ -81,7 +81,7 @@ export class Supervisor implements SupervisedConnection {
       hasBeenReady: () => this.#history.number > 0,
     });
     this.#monitor = monitor?.(() => this.#consult());
-    // After the poll phase: when this process was busy, answers that lie in the socket are read before the node is judged.
+    // After the poll phase: if this process was busy, replies in the socket are read before the node is judged.
     this.#timer = setInterval(() => setImmediate(() => this.#tick()), TICK_MS);
     this.#timer.unref();
     this.#startDiscovery();
@@ -108,7 +108,7 @@ export class Supervisor implements SupervisedConnection {
     return this.request(command, args, { buffers: true, replica: true });
   }
 
-  /** `call` with options; the cache's way in. */
+  /** Like `call`, with options; used by the cache. */
   request(command: string, args: readonly Argument[], options: CallOptions = {}): Promise<unknown> {
     return new Promise((resolve, reject) => this.submit(command, args, options, now(), resolve, reject));
   }
@@ -118,7 +118,7 @@ export class Supervisor implements SupervisedConnection {
     return this.#traffic.get(key, failFast);
   }
 
-  /** `request` without a promise of its own, for who sends it on again. `startedAt`: when its time began. */
+  /** Like `request`, without a promise of its own, for callers that forward it. `startedAt`: start of its deadline. */
   readonly submit: Submit = (command, args, options, startedAt, resolve, reject) =>
     this.#traffic.submit(command, args, options, startedAt, resolve, reject);
 
@@ -130,7 +130,7 @@ export class Supervisor implements SupervisedConnection {
     return this.durable(durability, command, args, now() + this.#options.commandTimeoutMs);
   }
 
-  /** `asking`: the key is being moved here, by a cluster that redirected the command. */
+  /** `asking`: the key is migrating to this node, and the cluster redirected the command. */
   durable(
     durability: Exclude<Durability, 'async'>,
     command: string,
@@ -141,17 +141,17 @@ export class Supervisor implements SupervisedConnection {
     return this.#traffic.durable(durability, command, args, deadline, asking);
   }
 
-  /** The one connection there is serves all keys. */
+  /** The single connection serves all keys. */
   at(): this {
     return this;
   }
 
-  /** Changes while a part of an answer arrives, or a large command is on its way: see `CacheConnection`. */
+  /** Changes while a part of a reply arrives, or a large command is being sent: see `CacheConnection`. */
   get pieces(): number {
     return this.#traffic.pieces;
   }
 
-  /** Something suggests that the node is no master any more: it is asked now. */
+  /** Queries the role now, because the node may no longer be master. */
   recheck(): void {
     if (this.#link) this.#heartbeat.recheck(this.#link);
   }
@@ -184,7 +184,7 @@ export class Supervisor implements SupervisedConnection {
     this.#events.emit({ type: 'closed' });
   }
 
-  /** The link is closed, or its node is no master: whatever comes next comes over another link. */
+  /** The link is closed, or its node is no longer master: further commands use another link. */
   #lost(link: Link, reason: string): void {
     if (link !== this.#link || this.state.kind === 'closed') return;
     this.#link = undefined;
@@ -276,7 +276,7 @@ export class Supervisor implements SupervisedConnection {
     this.#consult();
   }
 
-  /** The sentinels announce our master by another name. Its link is kept. */
+  /** The sentinels announce the current master by another name. Its link is kept. */
   #renamed({ link, role }: Found): void {
     link.destroy('another name of the master');
     this.#stopSearch();
@@ -291,7 +291,7 @@ export class Supervisor implements SupervisedConnection {
 
   #leave(old: Link, found: Found): void {
     const same = found.learnedFrom === 'same';
-    const reason = same ? 'the node answers, but not on this connection' : 'another node is master';
+    const reason = same ? 'the node replies, but not on this connection' : 'another node is master';
     this.#events.emit({ type: 'lost', master: old.address, reason });
     this.#traffic.detach(reason, !same);
   }
@@ -304,13 +304,13 @@ export class Supervisor implements SupervisedConnection {
     const { since, isSuspected } = this.#silence;
     const owedMs = this.#traffic.owedMs(at);
     if (!isSuspected && owedMs > this.#silence.toleratedMs(link.latencyMs))
-      this.#suspect(link, `no answer for ${Math.round(owedMs)} ms`, at - owedMs);
+      this.#suspect(link, `no reply for ${Math.round(owedMs)} ms`, at - owedMs);
     else if (since === undefined) this.#watchFor(link, at);
     else if (this.#isSilent(link, at)) this.#doubtAfterLong(at);
     else this.#considerCalm();
   }
 
-  /** Nothing is wrong so far. */
+  /** Called while the state is ready. */
   #watchFor(link: Link, at: number): void {
     const silentMs = this.#traffic.silentMs(at);
     if (silentMs > this.#silence.doubtedAfterMs(link.latencyMs)) {
@@ -324,7 +324,7 @@ export class Supervisor implements SupervisedConnection {
     if (this.#silence.isLong(at)) this.#traffic.doubt();
   }
 
-  /** Still, by the measure by which the silence began to count. */
+  /** Whether the link is still silent, by the limit at which the silence began. */
   #isSilent({ latencyMs }: Link, at: number): boolean {
     return this.#silence.isSuspected
       ? this.#traffic.owedMs(at) >= this.#silence.toleratedMs(latencyMs)
@@ -339,7 +339,7 @@ export class Supervisor implements SupervisedConnection {
     this.#startDiscovery();
   }
 
-  /** A silent link answers again. After a long silence the replicas are heard first: one may have been promoted. */
+  /** A silent link replies again. After a long silence the replicas are queried first: one may have been promoted. */
   #considerCalm(): void {
     const link = this.#link;
     const { since, isSuspected } = this.#silence;
@@ -359,7 +359,7 @@ export class Supervisor implements SupervisedConnection {
       this.#events.emit({ type: 'ready', master: link.address, outageMs: Math.round(at - since) });
   }
 
-  /** The master has said what it is. */
+  /** The master has reported its role. */
   #beaten(link: Link, role: Role): void {
     if (link !== this.#link) return;
     if (role.kind === 'master') this.#history.seeReplicas(role.replicas);
@@ -375,6 +375,6 @@ export class Supervisor implements SupervisedConnection {
     this.#history.rebase(views, this.#monitor?.count ?? 0);
     this.#discovery?.refresh();
     if (this.#link && this.#history.contested(views) && !this.#silence.isSuspected)
-      this.#suspect(this.#link, 'the sentinels name another master', now());
+      this.#suspect(this.#link, 'the sentinels report another master', now());
   }
 }

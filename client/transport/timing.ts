@@ -1,9 +1,9 @@
-/** Waits that always end: by time, by signal, or by what is awaited. */
+/** Waits that always end: by timeout, by signal, or by the awaited result. */
 
 /** Milliseconds on the monotonic clock. */
 export const now = (): number => performance.now();
 
-/** A random time between half of `ms` and `ms`, so that clients that lost the same server do not return in step. */
+/** A random time between half of `ms` and `ms`, so that clients that lost the same server do not reconnect at the same time. */
 export const jittered = (ms: number): number => ms * (0.5 + Math.random() / 2);
 
 /** Resolves after `ms`, or at once when the signal is aborted. Never rejects. */
@@ -20,13 +20,13 @@ export function delay(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** A timer that is so much too late, in ms, says that this process stood still: its event loop had other work. */
+/** Lateness of a timer, in ms, that indicates a stall: the event loop was blocked. */
 export const STALL_MS = 40;
 
-/** The promise's result, or a rejection that says what was awaited. A time in which this process stood still does not count. */
+/** Returns the result of the promise, or rejects with the name of what was awaited. Stalls of this process do not count. */
 export function withTimeout<T>(promise: Promise<T>, ms: number, awaited: string): Promise<T> {
   return new Promise((resolve, reject) => {
-    const give = (): void => reject(new Error(`${awaited}: nothing within ${ms} ms`));
+    const give = (): void => reject(new Error(`${awaited}: no result within ${ms} ms`));
     const dueAt = now() + ms;
     let timer = setTimeout(() => {
       const lateMs = now() - dueAt;

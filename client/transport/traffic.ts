@@ -20,11 +20,11 @@ export interface TrafficContext {
   readonly refused: (link: Link, reason: string) => void;
   /** Why there is no master, for those who waited for one. */
   readonly why: () => string;
-  /** Addresses of the replicas of the moment. */
+  /** Addresses of the current replicas. */
   readonly replicas: () => ReadonlySet<string>;
-  /** The address by which an announced one is reached. */
+  /** Maps an announced address to a reachable one. */
   readonly reach: (announced: Address) => Address;
-  /** For how long a node may owe an answer that usually takes `latencyMs`. */
+  /** Allowed time without a due reply for a node whose usual latency is `latencyMs`. */
   readonly toleratedMs: (latencyMs: number) => number;
   /** There has been a master. */
   readonly hasBeenReady: () => boolean;
@@ -95,7 +95,7 @@ export class Traffic {
     this.#dispatcher.submit(operation);
   };
 
-  /** `asking`: the key is being moved here, by a cluster that redirected the command. */
+  /** `asking`: the key is migrating to this node, and the cluster redirected the command. */
   durable(
     durability: Exclude<Durability, 'async'>,
     command: string,
@@ -170,7 +170,7 @@ export class Traffic {
     return Math.max(this.#link?.progress.silentMs(at) ?? 0, this.#durable.silentMs(at));
   }
 
-  /** Changes while a part of an answer arrives, or a large command is on its way to the server. */
+  /** Changes while a part of a reply arrives, or a large command is being sent. */
   get pieces(): number {
     const at = now();
     const own = this.#link?.pieces(at, this.#context.toleratedMs) ?? 0;

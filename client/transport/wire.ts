@@ -31,7 +31,7 @@ function encodedName(name: string): string {
   return encoded;
 }
 
-/** RESP: text as far as there are only texts, one buffer otherwise. */
+/** Encodes a command in RESP: a string if all arguments are text, otherwise a Buffer. */
 export function encodeCommand(name: string, args: readonly Argument[]): string | Buffer {
   const head = `*${args.length + 1}${encodedName(name)}`;
   let text = head;
@@ -41,7 +41,7 @@ export function encodeCommand(name: string, args: readonly Argument[]): string |
     else if (typeof arg === 'number') text += encodedNumber(arg);
     else return encodeMixed(head, args);
   }
-  // The lengths are right where each character is a byte: one look at all instead of one at each.
+  // The lengths are correct if each character is one byte: one check of the whole text instead of one per argument.
   return Buffer.byteLength(text) === text.length ? text : encodeMixed(head, args);
 }
 
@@ -78,7 +78,7 @@ function encodeMixed(head: string, args: readonly Argument[]): string | Buffer {
   return whole;
 }
 
-/** Buffers in a reply as text, as ioredis does it. */
+/** Converts Buffers in a reply to text, as ioredis does. */
 export function decodeReply(reply: unknown): unknown {
   if (reply instanceof Buffer) return reply.toString();
   return Array.isArray(reply) ? reply.map(decodeReply) : reply;
@@ -86,11 +86,11 @@ export function decodeReply(reply: unknown): unknown {
 
 /** The part of a link that its commands use. */
 interface SendingLink {
-  /** A reply has arrived to a command that was sent at this time. */
+  /** A reply has arrived for a command that was sent at this time. */
   settled(sentAt: number): void;
 }
 
-/** Receives the reply to a command, or the error that there will be none. `of` is the caller's own reference to the command. */
+/** Receives the reply to a command, or an error if there is none. `of` is the caller's reference to the command. */
 export interface LinkReceiver<L, T> {
   answered(link: L, reply: unknown, of: T): void;
   failed(link: L, error: Error, of: T): void;

@@ -129,7 +129,7 @@ export class CacheAnalytics {
     const whole = (name: 'sampleMs' | 'samplesMax' | 'minReads', fallback: number): number =>
       checkInteger(name, options[name], fallback, 1, 2 ** 31 - 1);
     if (options.groupOf !== undefined) assertFunction('groupOf', options.groupOf);
-    // Read when they are used: undefined is none.
+    // Read when they are used; undefined: none.
     numberOption('loadMs', options.loadMs, 0, Number.MAX_VALUE);
     numberOption('costPerCall', options.costPerCall, 0, Number.MAX_VALUE);
     this.#options = {

@@ -1,6 +1,7 @@
 /**
- * Statistics of caches on a meter of OpenTelemetry: one set of instruments per meter, one time series per namespace. Caches of
- * one namespace are added up; what a closed one had counted stays in the sum, as a counter never falls.
+ * Statistics of caches on a meter of OpenTelemetry: one set of instruments per meter, one time series per namespace. The
+ * counts of caches with the same namespace are added; counts of a closed cache stay in the sum, because a counter never
+ * decreases.
  */
 
 import type { Cache, CacheStatistics } from '../../api/types.ts';
@@ -8,7 +9,7 @@ import type { TelemetryMeter } from '../telemetry-api.ts';
 
 const COUNTERS = {
   hits: 'Reads that found a valid value.',
-  misses: 'Reads that found none.',
+  misses: 'Reads that found no valid value.',
   errors: 'Operations that Redis failed or refused.',
   writes: 'Values written.',
   deletes: 'Keys deleted.',

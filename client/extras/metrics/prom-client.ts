@@ -1,7 +1,7 @@
 /**
- * The metrics of caches in a registry of prom-client, beside the application's own. The registry is the user's; prom-client is not
- * imported. Its registry asks each metric by `get` when it is scraped. Several caches share a registry: each metric is registered
- * once, and has the samples of all of them, told apart by the label `namespace`.
+ * Registers the metrics of caches in a registry of prom-client, together with those of the application. The registry is the
+ * user's; prom-client is not imported. Its registry asks each metric by `get` when it is scraped. Several caches share a
+ * registry: each metric is registered once and has the samples of all of them, with the label `namespace`.
  */
 
 import type { MetricFamily } from '../../api/metrics.ts';
@@ -40,8 +40,8 @@ const registrations = new WeakMap<PrometheusRegistry, Registration>();
  * Registers the metrics of a cache, its server and further sources; prom-client asks for them at each scrape. Further caches may be
  * registered with the same registry, each with a namespace of its own; a cache that was registered before is not counted twice.
  *
- * @returns takes the cache out again; a closed cache is taken out by itself
- * @throws ConfigurationError another open cache of this namespace is registered, or an argument is of another kind
+ * @returns a function that removes the cache; a closed cache is removed automatically
+ * @throws ConfigurationError another open cache of this namespace is registered, or an argument has the wrong type
  */
 export async function registerMetrics(
   cache: Cache,

@@ -1,6 +1,6 @@
 /**
- * Metrics that the server reports: evictions, memory, connections. Sends one INFO per scrape, on the shared connection. A user
- * without the permission (NOPERM) gets none of them and no error.
+ * Metrics that the server reports: evictions, memory, connections. Sends one INFO per scrape, on the shared connection.
+ * Without the permission (NOPERM) they are omitted without an error.
  */
 
 import { ConfigurationError } from '../../api/errors.ts';
@@ -13,7 +13,7 @@ import { askInfo, numberOf, type RedisInfo } from '../redis-info.ts';
 
 const FIELDS = [
   ['evictions_total', 'counter', 'evicted_keys', 'Keys that Redis evicted for lack of memory.'],
-  ['expired_total', 'counter', 'expired_keys', 'Keys whose TTL ended.'],
+  ['expired_total', 'counter', 'expired_keys', 'Keys that expired.'],
   ['memory_bytes', 'gauge', 'used_memory', 'Memory that Redis uses.'],
   ['memory_max_bytes', 'gauge', 'maxmemory', 'Memory that Redis may use; 0: no limit.'],
   ['memory_fragmentation_ratio', 'gauge', 'mem_fragmentation_ratio', 'Resident memory to used memory.'],
@@ -60,8 +60,8 @@ export interface CacheWithSources {
 }
 
 /**
- * Prometheus text of a cache, its server and further sources; of several caches as one exposition, told apart by the label
- * `namespace`. `cache.metrics()` has the cache's own, without a command.
+ * Prometheus text of a cache, its server and further sources; of several caches as one exposition, with the label
+ * `namespace`. `cache.metrics()` has only those of the cache and sends no command.
  *
  * @throws ConfigurationError two caches of one namespace
  */
@@ -84,8 +84,8 @@ export async function collectMetrics(
 }
 
 /**
- * Prometheus text of several caches as one exposition, told apart by the label `namespace`; without a command, as
- * `cache.metrics()` of one. Two such texts one after the other are not valid.
+ * Prometheus text of several caches as one exposition, with the label `namespace`. Sends no command, like `cache.metrics()`.
+ * Two concatenated texts are not valid.
  *
  * @throws ConfigurationError two caches of one namespace
  */

@@ -1,6 +1,6 @@
 /**
- * The changes that wait for the sink, the last one for each key. A change counts against the bounds from the call on, but
- * is taken only once the cache has it too, so that what the cache refuses never reaches the sink.
+ * The changes that wait for the sink, the last one for each key. A change counts against the bounds from the call on, but is
+ * sent only once the cache has it, so that a change that the cache rejects never reaches the sink.
  */
 import { QueueFullError } from '../../api/errors.ts';
 import type { Change } from './source.ts';
@@ -43,7 +43,7 @@ export class ChangeQueue<T> {
     return this.#waiting.get(key)?.change;
   }
 
-  /** @throws QueueFullError as many keys, or as many bytes, wait already */
+  /** @throws QueueFullError the maximum number of keys or bytes is already waiting */
   add(change: Change<T>): void {
     const before = this.#waiting.get(change.key);
     if (!before && this.#waiting.size >= this.#max)
@@ -84,7 +84,7 @@ export class ChangeQueue<T> {
     }
   }
 
-  /** Takes the oldest changes that the cache has, at most `count`. */
+  /** Removes and returns the oldest changes that the cache has, at most `count`. */
   take(count: number): readonly Change<T>[] {
     const taken: Change<T>[] = [];
     for (const [key, waiting] of this.#waiting) {

@@ -1,11 +1,11 @@
 /**
- * Read-through and write-through: the application talks to one store, the cache and the source behind it keep in step.
+ * Read-through and write-through: the application uses one store, which keeps the cache and the source consistent.
  *
  *   get ─▶ cache ─miss─▶ source.load ─▶ cache
- *   set ─▶ sink.store ─ok─▶ cache          an error of the sink is the caller's, and the cache keeps what it had
+ *   set ─▶ sink.store ─ok─▶ cache          an error of the sink is thrown to the caller, and the cache keeps its value
  *
  * Writes to one key follow each other in the order of the calls, in this process. Writers in several processes can leave
- * the older of two values in the cache until its TTL ends: let them use `afterStore: 'delete'`.
+ * the older of two values in the cache until its TTL ends: use `afterStore: 'delete'` there.
  *
  * @module read-through
  */

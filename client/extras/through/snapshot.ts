@@ -1,8 +1,7 @@
 /**
- * A copy of a value from one moment: later changes by its owner do not reach it, and each reader gets a copy.
+ * A copy of a value at one moment: later changes to the original do not affect it, and each reader gets a copy.
  *
- * It is kept as bytes of the binary codec, which carries all that a cache stores except values for an application's own codec. Those
- * are handed out without a copy.
+ * It is kept as bytes of the binary codec. Values that only a custom codec can encode are returned without a copy.
  */
 
 import { SerializationError } from '../../api/errors.ts';

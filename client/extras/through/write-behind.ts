@@ -1,5 +1,5 @@
 /**
- * Write-behind: the cache has a change at once, the sink gets it later, in batches, only the last change per key.
+ * Write-behind: the cache has a change at once; the sink receives it later, in batches, with only the last change per key.
  *
  *   set ─▶ queue (bounded) ─▶ cache ─▶ released ─▶ batch ─▶ sink.store ─fails─▶ retried with backoff ─▶ lost
  *
@@ -54,8 +54,10 @@ export interface WriteBehindStatistics {
   readonly queued: number;
   /** Changes that the sink has stored. */
   readonly stored: number;
-  /** Changes that a later one of the same key made superfluous before they were sent: with `stored`, `lost` and `queued` all that were
-   * acknowledged. */
+  /**
+   * Changes that a later one of the same key replaced before they were sent. With `stored`, `lost` and `queued`, these are
+   * all acknowledged changes.
+   */
   readonly coalesced: number;
   /** Repeated batches. */
   readonly retries: number;
@@ -208,7 +210,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
 
   async #close(): Promise<WriteBehindStatistics> {
     const deadline = setTimeout(() => this.#ended.abort(), this.#limits.closeTimeoutMs);
-    // A change that the cache takes at this moment is acknowledged, and must be sent.
+    // A change that the cache stores at this moment is acknowledged, and must be sent.
     await Promise.race([
       Promise.allSettled(this.#applying),
       delay(this.#limits.closeTimeoutMs, this.#ended.signal),

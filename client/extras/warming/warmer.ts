@@ -3,8 +3,8 @@
  *
  *   start, schedule or demand ─▶ strategies by priority ─▶ generate ─▶ batches ─▶ cache
  *
- * A strategy has one run at a time; a second request joins it. A generator that fails ends its own run and no other. A value that
- * only the memory fallback took is not warmed: it counts as failed.
+ * A strategy has one run at a time; a second request joins it. A generator that fails ends only its own run. A value that
+ * only the memory fallback stored is not warmed: it counts as failed.
  */
 
 import { ClosedError, ConfigurationError } from '../../api/errors.ts';
@@ -109,7 +109,7 @@ export class CacheWarmer {
     if (!strategy) throw new ConfigurationError(`strategy: ${JSON.stringify(name)} is not registered`);
     if (!strategy.enabled || !strategy.onDemand)
       throw new ConfigurationError(
-        `strategy ${name}: ${strategy.enabled ? 'it does not run on demand' : 'it is disabled'}`,
+        `strategy ${name}: ${strategy.enabled ? 'does not run on demand' : 'is disabled'}`,
       );
     return this.#run(strategy);
   }
@@ -147,7 +147,7 @@ export class CacheWarmer {
     });
     return [
       family('seconds_total', 'counter', 'Time spent on warming.', ({ totalMs }) => totalMs / 1000),
-      family('last_seconds', 'gauge', 'Time that the last run took.', ({ last }) => (last?.ms ?? 0) / 1000),
+      family('last_seconds', 'gauge', 'Duration of the last run.', ({ last }) => (last?.ms ?? 0) / 1000),
       family('runs_total', 'counter', 'Runs of the strategy.', ({ runs }) => runs),
       family('entries_total', 'counter', 'Entries warmed.', ({ warmed }) => warmed),
       family('failures_total', 'counter', 'Entries and generators that failed.', ({ failed }) => failed),

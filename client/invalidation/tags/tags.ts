@@ -41,7 +41,7 @@ export class Tags {
   /** undefined: known to be missing. Only used while coherence is live. */
   readonly #known = new Map<string, string | undefined>();
   readonly #creating = new Map<string, Promise<string>>();
-  /** Versions for entries in memory while Redis is unreachable; void once it replies. */
+  /** Versions for entries in memory while Redis is unreachable; invalid once it replies. */
   readonly #away = new LocalTags();
   #lookup: Lookup | undefined;
   #coherence: Coherence | undefined;
@@ -101,8 +101,8 @@ export class Tags {
   }
 
   /**
-   * Whether an entry with these stamps holds; a promise where Redis has to be asked. `ofRedis`: the entry is Redis's, or was.
-   * Versions that only this process knows hold nothing there: who invalidates the tag elsewhere cannot reach them.
+   * Whether an entry with these stamps is valid; a promise if Redis must be queried. `ofRedis`: the entry is or was in Redis.
+   * Versions that only this process has do not validate it: another process could not invalidate them.
    */
   current(stamps: readonly TagStamp[], ofRedis = false): boolean | Promise<boolean> {
     const { journal, prefix } = this.#options;
@@ -130,8 +130,8 @@ export class Tags {
   }
 
   /**
-   * Makes all entries with one of the tags misses. `pending`: Redis was not reached; the invalidation holds in this process, and in all
-   * processes once the journal has replayed it.
+   * Makes all entries with one of the tags misses. `pending`: Redis was not reached; the invalidation applies in this process
+   * now, and in all processes once the journal has replayed it.
    *
    * @throws NotSentError Redis is unreachable and too many invalidations are pending
    */

@@ -1,11 +1,11 @@
 /**
- * The connection to a cluster: one supervisor for each shard, and a router in front.
+ * The connection to a cluster: one supervisor per shard, and a router.
  *
  *   command ─▶ route (slots of its keys) ─▶ router ─▶ shard ─▶ its supervisor ─▶ answer
- *   nodes, asked side by side ─▶ monitor ─▶ topology ─▶ slots, and each supervisor's view of its master
+ *   nodes, polled in parallel ─▶ monitor ─▶ topology ─▶ slots, and each supervisor's view of its master
  *
- * A shard's supervisor is that of a Sentinel connection, with the nodes' word in place of the sentinels': it suspects, asks
- * the replicas and moves by the same rules. Left out: transactions over slots, and subscriptions.
+ * The supervisor of a shard is that of a Sentinel connection, with the views of the nodes instead of those of the sentinels:
+ * it suspects, queries the replicas and moves by the same rules. Left out: transactions over slots, and subscriptions.
  */
 import type { Redis } from 'ioredis';
 import { ClosedError, CommandError, ConfigurationError, NotSentError } from '../../api/errors.ts';

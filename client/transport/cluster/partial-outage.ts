@@ -1,11 +1,11 @@
-/** Unreachable shards, as seen by the circuit breaker: a shard that is known to be down says nothing about the others. */
+/** Unreachable shards, as seen by the circuit breaker: a shard that is known to be down does not count for the others. */
 import type { ConnectionState } from '../../api/types.ts';
 
 /**
- * Every shard is there or has been away for `settledMs`, and some are there. One that hangs, or was lost a moment ago, is
- * perhaps not alone: then what it fails by counts.
+ * True if some shards are ready and every other one has been unreachable for `settledMs`. If a shard hangs or was just lost,
+ * others may follow: then its failures count.
  *
- * @param shards the state of each, and for how long it has lasted, in ms
+ * @param shards the state of each shard, and how long it has lasted, in ms
  */
 export function otherShardsServing(
   shards: readonly { readonly state: Pick<ConnectionState, 'kind'>; readonly stateForMs: number }[],

@@ -1,5 +1,5 @@
 /**
- * The way of a command to the shard of its slot, and of what the shard says to where it has to go instead.
+ * Routes a command to the shard of its slot, and follows redirections.
  *
  *   slot ─▶ shard ─▶ its supervisor ─▶ answer
  *    ▲                     │ MOVED, ASK, TRYAGAIN, CLUSTERDOWN: not applied
@@ -29,7 +29,7 @@ export interface RoutedCommand {
   readonly options: CallOptions;
   /** Start of its deadline; moved by stalls of this process. */
   startedAt: number;
-  /** The last reply named another node, or the key is between two: worth waiting for, also with `failFast`. */
+  /** The last reply named another node, or the key is migrating: retried, also with `failFast`. */
   redirected?: boolean;
   readonly resolve: (reply: unknown) => void;
   readonly reject: (error: Error) => void;

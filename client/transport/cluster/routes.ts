@@ -1,7 +1,6 @@
 /**
- * Where a command goes in a cluster: to the slot of its keys, in parts to several slots, to all masters, or to any. Pure.
- *
- * The commands of a cache are known here; of all others ioredis knows where the keys are.
+ * Determines the route of a command in a cluster: to the slot of its keys, in parts to several slots, to all masters, or to
+ * any. Pure. The commands of a cache are listed here; for all others ioredis finds the keys.
  */
 import { Command } from 'ioredis';
 import type { Argument } from '../commands.ts';
@@ -111,8 +110,8 @@ function routeGathered(keys: readonly Argument[]): Route {
 }
 
 /**
- * The same with one key a command, for a slot whose keys are in two nodes at the moment: each is where it is, and only together
- * they are nowhere. undefined: one key, or a command that is one for all of its keys.
+ * Splits a command into one per key, for a slot that is migrating: its keys are on two nodes, and a command with several of
+ * them fails on both. undefined: a single key, or a command that cannot be split.
  */
 export function splitByKey(
   command: string,

@@ -1,9 +1,7 @@
 /**
- * Which shard has which slot, by what the nodes say side by side: for each slot the claim with the highest epoch counts,
- * as among the nodes themselves.
- *
- * A shard is a master and whoever may take its place. It outlives its masters: a replica that is promoted is known as a
- * member from before. Left out: connections (`connection.ts`), and who is master right now (the shard's supervisor).
+ * Assigns slots to shards, from the views of all nodes: per slot, the claim with the highest epoch counts, as among the nodes
+ * themselves. A shard is a master and its replicas. It outlives its masters: a promoted replica was a member before. Left
+ * out: connections (`connection.ts`), and the current master (the shard's supervisor).
  */
 
 import type { Address } from '../../api/types.ts';
@@ -57,10 +55,10 @@ export class Topology {
   }
 
   /**
-   * Where a redirection leads. A node may leave its host out (`cluster-preferred-endpoint-type`): then it is the host of the node that
-   * redirects, or that of the only node with this port. One whose name is not known here is found by the slot that is handed over.
+   * Shard to which a redirection leads. A node may omit its host (`cluster-preferred-endpoint-type`): then it is the host of
+   * the redirecting node, or of the only node with this port. A node with an unknown name is found by the migrating slot.
    *
-   * @param from the node that redirects, as it is reached
+   * @param from reachable address of the redirecting node
    */
   target({ to, slot, kind }: Located, from: Address | undefined): Shard | undefined {
     const known = isNamed(to) ? this.at(to) : this.#besides(to.port, from);

@@ -7,7 +7,7 @@ import { resolveCache } from '../../../client/cache/options.ts';
 import { Remote } from '../../../client/cache/remote.ts';
 import { Statistics } from '../../../client/cache/statistics.ts';
 import { isAwaited, tokenOf } from '../../../client/codec/placeholder.ts';
-import type { ScriptingTerms, Way } from '../../../client/functions/procedures.ts';
+import type { Mode, ScriptingTerms } from '../../../client/functions/procedures.ts';
 import { LIBRARY } from '../../../client/functions/source.ts';
 import { type LeaseHandle, Leases } from '../../../client/load/lease.ts';
 import { resolveConnection } from '../../../client/options/connection-options.ts';
@@ -21,7 +21,7 @@ export async function loadLibrary(redis: RedisProcess): Promise<void> {
 }
 
 /** Options that lead to each way on a server without the library. */
-export const SCRIPTING: Readonly<Record<Way, ScriptingTerms>> = {
+export const SCRIPTING: Readonly<Record<Mode, ScriptingTerms>> = {
   functions: { loadFunctions: true, evalScripts: true },
   scripts: { loadFunctions: false, evalScripts: true },
   commands: { loadFunctions: false, evalScripts: false },
@@ -30,7 +30,7 @@ export const SCRIPTING: Readonly<Record<Way, ScriptingTerms>> = {
 export interface LeasePartyOptions {
   readonly leaseMs?: number;
   readonly namespace?: string;
-  readonly way?: Way;
+  readonly way?: Mode;
   readonly username?: string;
 }
 

@@ -26,7 +26,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     await Promise.all([first.remote.ping(), second.remote.ping()]);
   });
   afterEach(async () => {
-    expect(first.remote.procedures.way ?? way).toBe(way);
+    expect(first.remote.procedures.mode ?? way).toBe(way);
     await first[Symbol.asyncDispose]();
     await second[Symbol.asyncDispose]();
   });

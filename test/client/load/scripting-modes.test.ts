@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { resolveCache } from '../../../client/cache/options.ts';
 import { encodePlaceholder } from '../../../client/codec/placeholder.ts';
-import { ABSENT, type Way } from '../../../client/functions/procedures.ts';
+import { ABSENT, type Mode } from '../../../client/functions/procedures.ts';
 import { LIBRARY, SCRIPT, SCRIPT_SHA1 } from '../../../client/functions/source.ts';
 import { RedisProcess } from '../../support/redis-process.ts';
 import { LeaseParty, loadLibrary, SCRIPTING } from './lease-party.ts';
@@ -25,7 +25,7 @@ afterEach(async () => {
 });
 afterAll(() => redis[Symbol.asyncDispose]());
 
-async function open(rules?: readonly string[], way: Way = 'functions'): Promise<LeaseParty> {
+async function open(rules?: readonly string[], way: Mode = 'functions'): Promise<LeaseParty> {
   if (rules)
     await redis.admin().call('ACL', 'SETUSER', 'u', 'reset', 'on', '>u', '~*', '&*', '+@all', ...rules);
   const party = new LeaseParty(redis, { way, ...(rules && { username: 'u' }) });
@@ -96,7 +96,7 @@ describe('the detection of the scripting mode', () => {
     const party = await open(rules);
     const sent = requests(party);
     const reply = await fetch(party);
-    expect([party.remote.procedures.way, sent]).toEqual([way, expected]);
+    expect([party.remote.procedures.mode, sent]).toEqual([way, expected]);
     expect(reply).toBe(way === 'commands' ? ABSENT : null);
     sent.length = 0;
     await fetch(party);
@@ -117,7 +117,7 @@ describe('the detection of the scripting mode', () => {
     const handle = party.handleOf('ns:k');
     expect(await handle.fetch()).toEqual({ kind: 'mine' });
     expect(await handle.store(Buffer.from('v'), 1000)).toBe(true);
-    expect(party.remote.procedures.way).toBe(conf.length === 3 ? 'commands' : 'scripts');
+    expect(party.remote.procedures.mode).toBe(conf.length === 3 ? 'commands' : 'scripts');
   });
 
   it('runs once for all concurrent calls of a connection', async () => {
@@ -155,7 +155,7 @@ describe('the detection of the scripting mode', () => {
     const sent = requests(functions);
     const keys = Array.from({ length: 20 }, (_, i) => `ns:k${i}`);
     await Promise.all(keys.map((key) => fetch(functions, key)));
-    expect(functions.remote.procedures.way).toBe('functions');
+    expect(functions.remote.procedures.mode).toBe('functions');
     expect(sent.filter((name) => name === 'FUNCTION')).toHaveLength(1);
 
     await redis.admin().call('FUNCTION', 'FLUSH');
@@ -164,7 +164,7 @@ describe('the detection of the scripting mode', () => {
     await redis.admin().script('FLUSH');
     const scriptsSent = requests(scripts);
     await Promise.all(keys.map((key) => fetch(scripts, key)));
-    expect(scripts.remote.procedures.way).toBe('scripts');
+    expect(scripts.remote.procedures.mode).toBe('scripts');
     expect(scriptsSent.filter((name) => name === 'EVAL')).toHaveLength(1);
     expect(await redis.admin().script('EXISTS', SCRIPT_SHA1)).toEqual([1]);
   });
@@ -181,7 +181,7 @@ describe('the detection of the scripting mode', () => {
         await redis.admin().config('SET', 'min-replicas-to-write', '0');
       }
       expect(await fetch(party)).toBeNull();
-      expect(party.remote.procedures.way).toBe(way);
+      expect(party.remote.procedures.mode).toBe(way);
     }
   });
 
@@ -195,7 +195,7 @@ describe('the detection of the scripting mode', () => {
         }),
       );
       for (const call of calls) await expect(call).rejects.toThrowError(/FCALL/);
-      expect(party.remote.procedures.way).toBeUndefined();
+      expect(party.remote.procedures.mode).toBeUndefined();
     } finally {
       redis.resume();
     }
@@ -213,7 +213,7 @@ describe('scripting options', () => {
     expect(await redis.admin().call('FUNCTION', 'LIST')).toEqual([]);
     await loadLibrary(redis);
     const next = await open(undefined, 'commands');
-    expect([await fetch(next), next.remote.procedures.way]).toEqual([null, 'functions']);
+    expect([await fetch(next), next.remote.procedures.mode]).toEqual([null, 'functions']);
   });
 
   it('are rejected by name', () => {
