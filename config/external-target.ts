@@ -20,7 +20,7 @@ export interface ExternalFlags {
   readonly user?: string;
   readonly passwordFile?: string;
   readonly tlsCa?: string;
-  /** The user has agreed to load on a host that is not this machine. */
+  /** Whether the user has agreed to load on a remote host. */
   readonly yes?: boolean;
 }
 
@@ -136,7 +136,7 @@ type Chosen = {
   readonly where: string;
 };
 
-/** Returns the chosen way to name a Redis. */
+/** Chooses how the Redis is given: by URL, sentinels or cluster nodes. */
 function chooseTarget(flags: ExternalFlags, say: (name: string) => string | undefined): Chosen {
   const { url, sentinels, cluster } = flags;
   const given = Object.entries({ '--url': url, '--sentinels': sentinels, '--cluster': cluster });

@@ -32,7 +32,7 @@ export function sourceOf(environment: Pick<EnvironmentConfig, 'name'>): Environm
   return SOURCES.get(environment);
 }
 
-/** Names of the environments that come with the kit. */
+/** Names of the environments of the kit. */
 export function environmentNames(): readonly string[] {
   return readdirSync(DIRECTORY)
     .filter((file) => file.endsWith('.yaml'))

@@ -7,7 +7,7 @@ import { planTopology, type Topology } from '../infra/topology.ts';
 import type { EnvironmentOptions } from './options.ts';
 import { stateDir } from './session.ts';
 
-/** Options of a command that searches: without a substrate, each one in order. */
+/** Options of a command that looks for an environment: without a substrate, on each substrate in order. */
 export type FindOptions = Omit<EnvironmentOptions, 'substrate'> & { readonly substrate?: OwnSubstrateName };
 
 /** Environment that the options name. */

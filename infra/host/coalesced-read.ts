@@ -1,7 +1,7 @@
 /**
  * Coalesces concurrent reads that are expensive, such as one program per read: at most one runs at a time.
  *
- *   idle ──read──▶ running ──read, read──▶ running, next (shared by all who came meanwhile) ──end──▶ running ─▶ …
+ *   idle ──read──▶ running ──read, read──▶ running, next (shared by all callers in the meantime) ──end──▶ running ─▶ …
  *
  * A caller never gets a result of a read that began before its call, so that it sees its own earlier changes. Keeps no result.
  */

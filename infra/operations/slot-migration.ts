@@ -93,7 +93,7 @@ export async function restoreSlots(environment: Environment): Promise<number> {
   return moved;
 }
 
-/** @throws KitError if a node still sees other owners after `AGREED_MS` */
+/** @throws KitError if a node still reports other owners after `AGREED_MS` */
 async function awaitAgreement(environment: Environment): Promise<void> {
   const what = 'all nodes to agree on the slot owners';
   await waitWhile({ what, timeoutMs: AGREED_MS, intervalMs: 50 }, async () => {

@@ -31,9 +31,9 @@ export interface SwitchoverOptions {
 export interface SwitchoverReport {
   readonly from: string;
   readonly to: string;
-  /** Time from the pause until the new master takes writes and the old one follows it. */
+  /** Time from the pause until the new master accepts writes and the old one follows it. */
   readonly tookMs: number;
-  /** Time from the pause until the new master takes writes. */
+  /** Time from the pause until the new master accepts writes. */
   readonly writableMs: number;
   /** Time from the pause until the old master is a replica in sync. */
   readonly demotedMs: number;
@@ -107,7 +107,7 @@ class Switchover {
       this.#say(`${to} is master`);
       await this.#follow(old, to);
     } catch (error) {
-      // No other node is master: the old master takes writes again.
+      // No other node is master: the old master accepts writes again.
       if (to === undefined && (await this.#anyPromoted()) === undefined) await old.call('CLIENT', 'UNPAUSE');
       throw error instanceof KitError ? error : switchoverFailed(String(error), error);
     }
@@ -127,9 +127,9 @@ class Switchover {
   }
 
   /**
-   * A sentinel is busy with the last failover for a while after all sentinels report the new master. Another sentinel
-   * that starts a failover meanwhile would reconfigure the replicas that the first still waits for, and the first would
-   * keep its stale view until failover-timeout.
+   * After all sentinels report the new master, a sentinel is still busy with the last failover. Another sentinel that starts
+   * a failover in this time would reconfigure the replicas that the first still waits for, and the first would keep its stale
+   * view until failover-timeout.
    */
   async #settled(): Promise<void> {
     const service = this.#environment.endpoints.serviceName;
@@ -227,7 +227,7 @@ class Switchover {
   async #agreed(to: string): Promise<number> {
     const { host, port } = await this.#address(to);
     const service = this.#environment.endpoints.serviceName;
-    await this.#step(`the sentinels to name ${to}`, async () => {
+    await this.#step(`the sentinels to report ${to}`, async () => {
       for (const { id, state } of await this.#environment.status(RECENT)) {
         if (state !== 'running' || !this.#environment.topology.sentinels.some((node) => node.id === id))
           continue;

@@ -70,7 +70,7 @@ export function chooseSource(input: ChoiceInput): Choice {
   return { kind: 'start', nodeId: first, reason: `${named} is named master; ${why}` };
 }
 
-/** Handles the case that no node is proven to have more than the named one. */
+/** Chooses if no node is proven to have more data than the named one. */
 function chooseAmongLatest(input: ChoiceInput, named: string, latest: readonly string[]): Choice {
   const open = latest.filter((id) => id !== named && orderBetween(input, named, id) === 'unknown');
   if (open.length === 0)

@@ -3,7 +3,7 @@
  *
  * topology + placement + cluster id ─▶ `renderClusterNodes` ─▶ the same view for every node, each with another `myself`
  *
- * So no step has to form the cluster: the nodes start in any order, already know each other, and form one cluster
+ * So no step has to form the cluster: the nodes start in any order, already have each other's addresses, and form one cluster
  * (docs/decisions/024-cluster-formed-by-its-files.md). Only a node whose volume has no nodes.conf gets this file. After
  * that Redis maintains it, and the kit never overwrites its epochs and slot owners.
  *

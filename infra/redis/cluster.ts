@@ -26,7 +26,7 @@ export interface ClusterView {
   /** The shards by their first slot, as the nodes that answer report them. */
   shards(): Promise<readonly Shard[]>;
   /**
-   * Describes why the cluster is not healthy. Undefined when it is: every node sees every slot served, all nodes agree
+   * Describes why the cluster is not healthy. Undefined when it is: every node reports every slot as served, all nodes agree
    * on the slot owners, and every master has its replicas, each in sync.
    *
    * @throws the error of a node that was queried

@@ -120,7 +120,7 @@ function stateOfNamed(named: string, masters: readonly string[], reports: RoleRe
   return { kind: 'master-down', named, seenDownBy, others };
 }
 
-/** Returns the node that takes writes, as the sentinels and the node itself report; undefined if there is none. */
+/** Returns the node that accepts writes, as the sentinels and the node itself report; undefined if there is none. */
 export function masterOf(state: RoleState): string | undefined {
   switch (state.kind) {
     case 'stable':
@@ -192,7 +192,7 @@ function describeMasterDown({
       : `${seenDownBy.join(', ')} ${seenDownBy.length === 1 ? 'reports' : 'report'} it as down; a failover has not begun`;
   const former =
     others.length === 0 ? '' : `; ${others.join(', ')} reports master and is not the one they name`;
-  return `no master: ${named}, which the sentinels name, is unreachable; ${seen}${former}`;
+  return `no master: ${named}, which the sentinels report, is unreachable; ${seen}${former}`;
 }
 
 function describeUnknown({ masters, sentinels }: Extract<RoleState, { kind: 'unknown' }>): string {

@@ -60,8 +60,8 @@ export interface NodeStatus {
 
 export interface StatusOptions {
   /**
-   * Maximum age of the answer in ms; default 0. Where each read starts a program (`docker inspect`), loops use it: the program takes CPU
-   * time from what is measured. Faults that this handle caused are always in the answer.
+   * Maximum age of the answer in ms; default 0. Where each read starts a program (`docker inspect`), loops use it: the
+   * program takes CPU time from the measured processes. Faults that this handle caused are always in the answer.
    */
   readonly maxAgeMs?: number;
 }

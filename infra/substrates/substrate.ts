@@ -80,8 +80,8 @@ export interface Substrate {
   /** Plans `apply`. Changes nothing. */
   plan(topology: Topology): Promise<readonly PlanStep[]>;
   /**
-   * Applies the topology and returns when it is healthy: every node answers, replicas are in sync, the sentinels agree
-   * on the master and see each other. Idempotent: applying a running topology changes nothing and returns a handle to
+   * Applies the topology and returns when it is healthy: every node answers, replicas are in sync, the sentinels agree on the
+   * master and have discovered each other. Idempotent: applying a running topology changes nothing and returns a handle to
    * it.
    *
    * @throws KitError with the missing resource, its location and the remedy; nothing is left running then

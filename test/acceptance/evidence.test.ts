@@ -48,7 +48,7 @@ function changeOneBit(path: string, at: (bytes: number) => number = (bytes) => b
 }
 
 describe('a recorded run', () => {
-  it('has no failure, and stdout is its report.json', () => {
+  it('passes, and stdout is its report.json', () => {
     cli.expectNoFailures(run, 'run');
     expect(run.out).toBe(readFileSync(join(folder(), 'report.json'), 'utf8'));
   });

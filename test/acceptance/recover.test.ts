@@ -64,7 +64,7 @@ describe('kit recover', () => {
     expect(err).toMatch(/the data of redis-2 is kept as \S+data\.\d{8}T\d{6}Z/);
   });
 
-  it('has nothing to do when no environment of that name was started', async () => {
+  it('changes nothing when no environment of that name was started', async () => {
     const { exitCode, out } = await cli.runKit('recover', '--env', 'single', '--json');
     expect(exitCode).toBe(EXIT.USAGE);
     expect(JSON.parse(out)).toMatchObject({ error: { code: 'ENVIRONMENT_NOT_FOUND' } });

@@ -154,7 +154,7 @@ describeWith('installed alone', alone, () => {
     expect(extras(withMetrics)).toContain('extras/metrics/index.js');
   });
 
-  it('gives the same from each entry point by require and by import', async () => {
+  it('exports the same names by require and by import from each entry point', async () => {
     expect(SUBPATHS.length).toBe(CLIENT_ENTRIES.length - 1);
     expect(await runPacked('entries.cjs', ...SUBPATHS)).toEqual(
       Object.fromEntries(SUBPATHS.map((path) => [path, true])),

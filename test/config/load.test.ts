@@ -179,7 +179,7 @@ describe('an exported address of an application', () => {
 });
 
 describe('an error', () => {
-  it('for an unknown environment lists the known ones and suggests one', () => {
+  it('lists the environments for an unknown one, and suggests one', () => {
     const error = errorOf(() => loadEnvironment('prod', {}, noVariables));
     expect(error).toMatchObject({ code: 'ENVIRONMENT_UNKNOWN', exitCode: 2 });
     expect(error.message).toBe(
@@ -190,12 +190,12 @@ describe('an error', () => {
     );
   });
 
-  it('for a missing file names it', () => {
+  it('names a missing file', () => {
     const error = errorOf(() => loadEnvironment(join(dir, 'missing.yaml'), {}, noVariables));
     expect(error).toMatchObject({ code: 'CONFIG_UNREADABLE', where: join(dir, 'missing.yaml') });
   });
 
-  it('for an invalid value names file, line and path, quotes it and lists the allowed values', () => {
+  it('names file, line and path of an invalid value, quotes it and lists the allowed values', () => {
     const path = write('bad.yaml', minimal.replace('maxmemory: 64mb', 'maxmemory: 2zb'));
     const error = errorOf(() => loadEnvironment(path, {}, noVariables));
     expect(error.where).toBe(`${path}:5: redis.maxmemory`);
@@ -207,11 +207,11 @@ describe('an error', () => {
     ['redis.maxmemory', '512', /^must be at least 8mb, got '512'/],
     ['sentinel.downAfterMs', '5', /^must be an integer from 500 to 3600000, got '5'/],
     ['sentinel.failoverTimeoutMs', '10', /^must be an integer from 1000 to \d+, got '10'/],
-  ])('for %s in the wrong unit lists the allowed units', (path, value, message) => {
+  ])('lists the allowed units for %s in the wrong unit', (path, value, message) => {
     expect(errorOf(() => loadEnvironment('dev', { [path]: value }, noVariables)).message).toMatch(message);
   });
 
-  it('for several invalid values reports them together', () => {
+  it('reports several invalid values together', () => {
     const text = minimal
       .replace('allkeys-lru', 'allkeys-lur')
       .replace('appendonly: true', 'appendonly: maybe')
@@ -323,13 +323,13 @@ describe('an error', () => {
     expect(error.where).toMatch(/(cluster|dev)\.yaml:\d+|^flag /);
   });
 
-  it('for a name that differs from that of the file requires them to be equal', () => {
+  it('requires the name of the environment to equal that of the file', () => {
     expect(errorOf(() => loadEnvironment('dev', { name: 'other' }, noVariables)).message).toContain(
       "got 'other'",
     );
   });
 
-  it('for broken YAML names line and column and quotes the line', () => {
+  it('names line and column of broken YAML, and quotes the line', () => {
     const path = write('broken.yaml', 'name: x\ntopology: [1\n');
     const error = errorOf(() => loadEnvironment(path, {}, noVariables));
     expect(error.code).toBe('CONFIG_SYNTAX');
@@ -348,7 +348,7 @@ describe('an error', () => {
   it.each([
     ['an empty file', ''],
     ['a list', '- 1'],
-  ])('for %s lists the available keys', (_, text) => {
+  ])('lists the available keys for %s', (_, text) => {
     const path = write('root.yaml', text);
     const error = errorOf(() => loadEnvironment(path, {}, noVariables));
     expect(error.where).toBe(`${path}:1: (the whole file)`);

@@ -31,7 +31,7 @@ describe.each(['sentinels', 'encrypted', 'cluster'] satisfies readonly GroupName
       task.meta.planted = buildRow('server', fault, expectCaught(report, fault));
     });
 
-    it('is the only cause: without a fault the same run is a GO', async () => {
+    it('is the only cause: without it the same run is a GO', async () => {
       expectGo(await planted.runDrills(['configuration']));
     });
   },

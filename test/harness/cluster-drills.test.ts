@@ -90,7 +90,7 @@ describe('cluster drills', () => {
     expect(findResult(history, 'liveness').figures).toMatchObject({ deadClients: 0 });
   });
 
-  it('kill a master: its replica takes over, the gap is that of its shard, other shards lose nothing', async () => {
+  it('kill a master: its replica takes over, the gap is measured in its shard, other shards lose nothing', async () => {
     const history = await trialOf('cluster-master-crash');
     const roles = history.observations.filter(({ from, name }) => from === 'info' && name === 'role');
     const promoted = roles.filter(({ node, data }) => node === 'redis-4' && data?.role === 'master');

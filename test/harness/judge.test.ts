@@ -42,7 +42,7 @@ describe('a healthy run', () => {
     expect(findCriterion(report, 'coverage-lines').reason).toContain('--coverage FILE');
   });
 
-  it('has for every judged criterion a measurement, n, and evidence with its SHA-256', () => {
+  it('includes a measurement, n, and evidence with its SHA-256 for every judged criterion', () => {
     for (const one of healthyReport.verdict.criteria.filter(({ state }) => state === 'PASS')) {
       expect(one.measured, one.id).not.toBeNull();
       expect(one.n, one.id).toBeGreaterThanOrEqual(one.minN);
@@ -133,7 +133,7 @@ describe('the report of a run', () => {
     expect(findCriterion(report, 'durable-kept-master-hang').state).toBe('PASS');
   });
 
-  it('has no loss figure when keys were evicted', () => {
+  it('omits the loss figure when keys were evicted', () => {
     const evicted = [infoSample('redis-1', 3000, { evictedKeys: 1, usedMemory: 1, maxmemory: 100 })];
     const report = run({ extra: { 'master-crash/events': evicted } });
     expect(report.verdict.exitCode).toBe(3);
@@ -322,7 +322,7 @@ describe('the report of a run', () => {
     });
   });
 
-  it('has criteria out of scope that an environment of one node cannot meet', () => {
+  it('lists criteria that an environment of one node cannot meet as out of scope', () => {
     const single = buildEnvironment({
       topology: { kind: 'single', replicas: 0, sentinels: 0, quorum: 1 },
       redis: { minReplicasToWrite: 0 },

@@ -184,7 +184,7 @@ describe('lost replies', () => {
     await keysBack(0);
   });
 
-  it('need a proxy: without one the fault reports so, and changes nothing', async () => {
+  it('need a proxy: without one the fault is an error and changes nothing', async () => {
     const record = await trialOf({ ...drillNamed('replies-lost'), proxied: false });
     expect(record).toMatchObject({
       status: 'failed',
@@ -227,7 +227,7 @@ describe('lagging replicas', () => {
     await master.unlink('lag:1', 'lag:2');
   });
 
-  it('are optional for a fault: when they cannot lag, the trial reports so and continues', async () => {
+  it('are optional for a fault: when they cannot lag, the trial reports it and continues', async () => {
     const drill = drillNamed('master-hang');
     const [fault] = drill.faults;
     const said: string[] = [];

@@ -114,7 +114,7 @@ describe('an invalid command line', () => {
 });
 
 describe('output with --json', () => {
-  it('has an error as one JSON value on stdout, and an empty stderr', async () => {
+  it('prints an error as one JSON value on stdout, and nothing on stderr', async () => {
     const { exitCode, out, err } = await call('status', '--env', 'prod', '--json');
     expect(exitCode).toBe(EXIT.USAGE);
     expect(JSON.parse(out)).toMatchObject({ error: { code: 'ENVIRONMENT_UNKNOWN' } });

@@ -32,7 +32,7 @@ export interface RedisConfInput {
   /** Cores that the node may use. */
   readonly cores: number;
   readonly secrets: EnvironmentSecrets;
-  /** Absolute paths, as the server process sees them. */
+  /** Absolute paths, in the file system of the server process. */
   readonly paths: {
     readonly dir: string;
     readonly aclfile: string;

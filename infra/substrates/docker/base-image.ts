@@ -1,5 +1,5 @@
 /**
- * Base images from the distribution's packages, for a machine that no image registry answers.
+ * Base images from the distribution's packages, for a machine without access to an image registry.
  *
  *   package names ─▶ closure with versions (apt-cache) ─▶ hash ─▶ download, unpack, `docker import`
  *
@@ -66,7 +66,7 @@ async function havePackageLists(roots: readonly string[]): Promise<void> {
   });
 }
 
-/** apt knows a package that is installed without any list, but then cannot download it: a source has to have it. */
+/** apt lists an installed package even without package lists, but cannot download it: a source must have it. */
 async function areListed(packages: readonly string[]): Promise<boolean> {
   const text = await apt('apt-cache', ['madison', ...packages]);
   const listed = new Set([...text.matchAll(/^\s*(\S+) \|/gm)].map((match) => match[1]));

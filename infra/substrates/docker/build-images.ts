@@ -1,6 +1,6 @@
 /**
- * Makes the images from the distribution's, Go's and npm's packages, for an engine that no registry answers, and writes
- * `<state>/docker/images.json`. A tag is the hash of what went in: an image that exists is never built again.
+ * Builds the images from packages of the distribution, Go and npm, for an engine without access to a registry, and writes
+ * `<state>/docker/images.json`. A tag is the hash of the inputs: an existing image is never built again.
  */
 import { readFileSync, realpathSync } from 'node:fs';
 import { chmod, copyFile, cp, mkdir, writeFile } from 'node:fs/promises';
@@ -128,7 +128,7 @@ async function exporterFlags(tools: string): Promise<string> {
     JSON.parse(await runOrThrow('go', [...args, EXPORTER_MODULE], { cwd: tools }, GO_HINT));
   const { Info, Sum } = await answer(['mod', 'download', '-json']);
   const { Version, Time, Origin } = JSON.parse(readFileSync(Info, 'utf8'));
-  // A proxy need not say which commit it was; the sum of the module is in `go.sum`.
+  // A module proxy may omit the commit; the sum of the module is in `go.sum`.
   const facts = { BuildVersion: Version, BuildDate: Time, BuildCommitSha: Origin?.Hash ?? Sum };
   return ['-s -w', ...Object.entries(facts).map(([name, value]) => `-X main.${name}=${value}`)].join(' ');
 }
@@ -156,7 +156,7 @@ async function buildCommander({ signal }: BuildOptions): Promise<{ tag: string; 
         'mv',
         ['-T', from, to],
         { cwd: staging },
-        'a package of its own version is below redis-commander',
+        'a nested package below redis-commander has another version',
       );
     await mv('node_modules/redis-commander', target);
     await mv('node_modules', join(target, 'node_modules'));

@@ -1,6 +1,6 @@
 /**
  * Certificates of an environment on Docker: the given ones, else generated once and stored. The public parts (the CA
- * certificate, and the expiry of the nodes' certificate) are stored beside them in plain PEM.
+ * certificate, and the expiry of the nodes' certificate) are stored next to them in plain PEM.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';

@@ -303,7 +303,7 @@ async function configurationFiles(
 ): Promise<readonly DriftFinding[]> {
   const script = 'cd /kit && find . -type f | sort | xargs sha256sum';
   const probes = servicesOf(plan).map(async ({ container, configVolume }): Promise<DriftFinding[]> => {
-    // A stopped container is a finding of its own and cannot be queried.
+    // A stopped container is a separate finding and cannot be queried.
     const record = await tryDocker(['exec', container, 'sh', '-c', script]);
     if (record.exitCode !== 0) return [];
     const found = new Map(

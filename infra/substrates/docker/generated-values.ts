@@ -20,7 +20,7 @@ export interface EnvironmentValues {
   readonly secrets: EnvironmentSecrets;
   /** Login of Redis Commander, user `admin`. */
   readonly commanderPassword: string;
-  /** Seed of the ids by which sentinels or cluster nodes know each other. */
+  /** Seed of the ids of sentinels or cluster nodes. */
   idSeed(kind: IdSeed): string;
 }
 

@@ -24,8 +24,8 @@ export interface HealthyOptions {
 const MAX_FAILOVERS = 3;
 
 /**
- * Waits until the sentinels and the node itself report the same master, every replica is linked to it, every sentinel
- * agrees and sees the others, and the master has enough good replicas for writes. Clusters: `cluster.ts`. A failover in
+ * Waits until the sentinels and the node itself report the same master, every replica is linked to it, every sentinel agrees
+ * and has discovered the others, and the master has enough good replicas for writes. Clusters: `cluster.ts`. A failover in
  * the meantime restarts the wait.
  *
  * @throws KitError `ROLES_UNSETTLED`, `NOT_HEALTHY`

@@ -110,7 +110,7 @@ export function explainTerraformError(verb: string, name: string, output: string
     {
       code: found?.code ?? 'TERRAFORM_FAILED',
       where: log,
-      hint: found?.hint ?? 'see that file; deploying again resumes',
+      hint: found?.hint ?? 'see that file; another deploy resumes',
       exitCode: found === undefined ? EXIT.NO_GO : EXIT.USAGE,
     },
   );

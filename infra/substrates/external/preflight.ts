@@ -47,7 +47,7 @@ export async function checkExternal(target: ExternalTarget, prefix: string): Pro
   return { masters, ...first };
 }
 
-/** Masters that take writes now. */
+/** Masters that accept writes now. */
 export async function currentMasters(target: ExternalTarget): Promise<readonly ClusterMaster[]> {
   if (target.mode === 'cluster') return mastersOf(target);
   const address = await masterOf(target);

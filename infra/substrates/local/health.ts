@@ -1,6 +1,6 @@
 /**
  * Health of an environment, read from its nodes: the master answers, every replica is in sync and counted by the
- * master, and every sentinel sees the same master, all replicas, all other sentinels and a quorum. Clusters:
+ * master, and every sentinel reports the same master, all replicas, all other sentinels and a quorum. Clusters:
  * `cluster.ts`.
  */
 
@@ -48,7 +48,7 @@ export async function awaitReplica(health: HealthContext, nodeId: string, master
   });
 }
 
-/** Waits until the master takes writes: it counts as many good replicas as its min-replicas-to-write requires. */
+/** Waits until the master accepts writes: it counts as many good replicas as its min-replicas-to-write requires. */
 export async function awaitWritable(health: HealthContext, masterId: string): Promise<void> {
   const wanted = health.context.topology.environment.redis.minReplicasToWrite;
   if (wanted === 0) return;

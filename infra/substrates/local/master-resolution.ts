@@ -57,7 +57,7 @@ export async function namedBySentinels(running: Running): Promise<string | undef
 }
 
 /**
- * Returns the node that takes writes; undefined if there is none, or if several claim it and no majority confirms one.
+ * Returns the node that accepts writes; undefined if there is none, or if several claim it and no majority confirms one.
  */
 export async function actingMaster(running: Running): Promise<string | undefined> {
   return masterOf(await readRoles(roleSource(running)));

@@ -1,7 +1,7 @@
 /**
  * Starts a Redis node without a predefined role: it queries the current master and returns as its replica.
  *
- * Other nodes may have taken writes while it was down. So it never returns as master while another node can be
+ * Other nodes may have accepted writes while it was down. So it never returns as master while another node can be
  * promoted, even if the sentinels still report it as master: it waits until they have promoted another node. A master
  * that restarts before they detect its failure would make the replicas copy its (older, or empty) data. It is master
  * again only if it is the only node left and has data. A cluster node learns its role from the other nodes.

@@ -91,7 +91,7 @@ function isNodeIn(dir: string, pid: string): boolean {
     const inside = readlinkSync(`/proc/${pid}/cwd`).startsWith(`${dir}/`);
     return inside && /^(redis|valkey)/.test(readFileSync(`/proc/${pid}/comm`, 'utf8'));
   } catch {
-    // The process has ended meanwhile, or belongs to another user.
+    // The process has ended in the meantime, or belongs to another user.
     return false;
   }
 }

@@ -176,7 +176,7 @@ describe('an envelope', () => {
     );
   });
 
-  it('has at most the number of tags that a reader accepts, each of 16 hexadecimal digits', () => {
+  it('accepts at most the number of tags that a reader accepts, each of 16 hexadecimal digits', () => {
     const stamp = { id: '0123456789abcdef', version: 'fedcba9876543210' };
     const stamps = (count: number) => Array.from({ length: count }, () => stamp);
     expect(() => encodeEnvelope(1, { tags: stamps(65) })).toThrowError('65 tags on one entry; at most 64');

@@ -42,7 +42,7 @@ describe('the health of a cache', () => {
     expect(new Date(health.timestamp).toISOString()).toBe(health.timestamp);
   });
 
-  it('has unknown figures and stays healthy when the user lacks permission', async () => {
+  it('reports unknown figures and stays healthy when the user lacks permission', async () => {
     const { address } = await started(['user shy on >secret ~* &* +@all -info']);
     const health = await healthCheck(
       closeAfterTest(redisCache({ address, username: 'shy', password: 'secret' })),
@@ -64,7 +64,7 @@ describe('the health of a cache', () => {
     });
   });
 
-  it('has no memory ratio when memory has no limit', async () => {
+  it('omits the memory ratio when memory has no limit', async () => {
     const { address } = await started();
     const { memory } = (await healthCheck(closeAfterTest(redisCache({ address })))).checks;
     expect(memory.status).toBe('pass');

@@ -270,7 +270,7 @@ describe('shared statistics', () => {
     await shared.close();
   });
 
-  it('are those of the cache when there is no Redis', async () => {
+  it('equal those of the cache without a Redis', async () => {
     const cache = closeAfterTest(memoryCache());
     const shared = new SharedStatistics(cache);
     await cache.set('k', 1);

@@ -37,7 +37,7 @@ describe('the journal of deletions', () => {
   afterEach(() => void journal.close());
   const done = (): Promise<void> => waitUntil('all are replayed', () => journal.pending === 0);
 
-  it('repeats on the new master what the former acknowledged in its last seconds, and no more', async () => {
+  it('repeats on the new master the deletions that the former one acknowledged in its last seconds, and no others', async () => {
     journal.acknowledged(['early']);
     at = 10_001;
     journal.acknowledged(['late', 'later']);
@@ -200,7 +200,7 @@ describe('the journal of deletions', () => {
       fallback.stop();
     });
 
-    it('does not repeat on a successor what a durable write replaced during the failover', () => {
+    it('does not repeat on a successor a deletion that a durable write replaced during the failover', () => {
       journal.acknowledged(['k']);
       const place = journal.order.begin('k');
       journal.hold('k');

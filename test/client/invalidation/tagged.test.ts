@@ -118,7 +118,7 @@ describe('tags of several processes', () => {
     await Promise.all([one.close(), other.close()]);
   });
 
-  it('cost no command besides the read when the versions are known', async () => {
+  it('cost only the read when the versions are known', async () => {
     const cache = redisCache({ address: redis.address, namespace: 'known' });
     await cache.set('k', 1, { tags: ['a', 'b'] });
     await waitUntil('the versions are known', async () => {

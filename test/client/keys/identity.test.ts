@@ -98,7 +98,7 @@ describe('a lone surrogate', () => {
 });
 
 describe('the length of a name', () => {
-  it('has a bound, and names at the bound work', async () => {
+  it('is limited, and names of the maximum length are accepted', async () => {
     const longest = 'k'.repeat(NAME_MAX);
     await cache.set(longest, 1, { tags: [longest] });
     expect(await cache.get(longest)).toBe(1);

@@ -86,7 +86,7 @@ function isAmbiguous(value: Plain): boolean {
 const clear = plain.filter((value) => !isAmbiguous(value));
 
 describe('a key', () => {
-  it('is the same for another spelling of the same input', () => {
+  it('does not depend on the spelling of the input', () => {
     fc.assert(
       fc.property(clear, (value) => {
         expect(buildKey('d', changeValue(value))).toBe(buildKey('d', value));
@@ -96,7 +96,7 @@ describe('a key', () => {
     );
   });
 
-  it('is the same exactly when the meaning is the same', () => {
+  it('is equal exactly for inputs with the same meaning', () => {
     fc.assert(
       fc.property(clear, clear, (a, b) => {
         expect(buildKey('d', a) === buildKey('d', b)).toBe(meaning(a) === meaning(b));

@@ -23,7 +23,7 @@ describe('buildKey', () => {
     expect(buildKey('natal', { a: 1 }, 1)).not.toBe(buildKey('natal', { a: 1 }, 2));
   });
 
-  it('is the same for all spellings of the same input', () => {
+  it('returns one key for all spellings of the same input', () => {
     expect(buildKey('d', { a: 1, b: [{ c: 2, d: undefined }] })).toBe(buildKey('d', { b: [{ c: 2 }], a: 1 }));
     expect(buildKey('d', 'e\u0301')).toBe(buildKey('d', '\u00e9'));
     expect(buildKey('d', -0)).toBe(buildKey('d', 0));
@@ -38,7 +38,7 @@ describe('buildKey', () => {
     expect(() => buildKey('d', runInNewContext('new Map()'))).toThrowError('A Map cannot be');
   });
 
-  it('differs when inputs differ in type', () => {
+  it('returns different keys for inputs that differ in type', () => {
     const inputs = [
       1,
       '1',

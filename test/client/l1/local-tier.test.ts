@@ -245,7 +245,7 @@ describe('the first tier', () => {
       expect([tier.remembered('k'), held(tier)]).toEqual([undefined, undefined]);
     });
 
-    it('takes the first message as that of the own write, and a second as that of another client', () => {
+    it('treats the first message as that of the own write, and a second as that of another client', () => {
       const tier = openOwn();
       const write = tier.write('k');
       write.end(entry('own'));

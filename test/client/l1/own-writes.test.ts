@@ -91,7 +91,7 @@ describe('a value that this process has written', () => {
   it.each([
     ['with leases', {}],
     ['without', { leaseMs: 0 }],
-  ])('is available after a load too, %s', async (_, compute) => {
+  ])('is also available after a load, %s', async (_, compute) => {
     const cache = await open(5_000, compute);
     const { writes } = cache.stats();
     await cache.getOrCompute('k', () => 'loaded');

@@ -56,7 +56,7 @@ describe.each(Object.entries(SCRIPTING))('a load by %s', (_, scripting) => {
     await cache.getOrCompute('first', () => 1);
   });
 
-  it('is a miss for every reader of its key meanwhile', async () => {
+  it('is a miss for every reader of its key while it runs', async () => {
     const end = await loading(cache, 'k');
     expect(await other.lookup('k')).toEqual({ found: false, source: 'redis' });
     expect(await other.getMany(['k'])).toEqual(new Map());

@@ -129,7 +129,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     expect(await redis.admin().exists(LEASE)).toBe(0);
   });
 
-  it('treat an entry that has gone meanwhile as absent', async () => {
+  it('treat an entry that was removed in the meantime as absent', async () => {
     const handle = first.handleOf('ns:k');
     expect(await handle.take(true)).toEqual({ kind: 'mine' });
     expect(await handle.store(payload, 60_000)).toBe(true);

@@ -94,7 +94,7 @@ describe('the final read of a cluster', () => {
     ).toEqual([...[2, 'redis-1', 'redis-2', undefined]]);
   });
 
-  it('with two masters in one shard is a split', () => {
+  it('reports two masters in one shard as a split', () => {
     const read = finalMaster(
       buildHistory(
         finalReadOf('redis-1', 'redis-1', [], { x: '1' }),
@@ -129,7 +129,7 @@ describe('the final read of a cluster', () => {
 });
 
 describe('recovery in a cluster', () => {
-  it('is that of the failed shard, whatever the others do meanwhile', () => {
+  it('is measured in the failed shard, whatever the others do', () => {
     const before = keyed('a', 0, 1_000);
     const after = keyed('a', 3_500, 6_000);
     const other = keyed('b', 0, 6_000);

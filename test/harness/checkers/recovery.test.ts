@@ -57,7 +57,7 @@ describe('recovery', () => {
     expect(figureNumber(open, 'writeGapMs')).toBe(9000 - 2101);
   });
 
-  it('requires every kind of write that was acknowledged before: one INCR alone is no recovery', () => {
+  it('requires every kind of write that was acknowledged before: a single INCR is not a recovery', () => {
     const durable = { durability: DURABLE, replicas: 1 } as const;
     const before = [
       writes(0, 1000),

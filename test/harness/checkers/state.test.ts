@@ -88,7 +88,7 @@ describe('expectations', () => {
     );
   });
 
-  it('has a ratio per group of ids, of its own expectations only', () => {
+  it('computes a ratio per group of ids, from its own expectations only', () => {
     const finding = expectations.check(
       buildHistory(expectation('equals', 1, 1, 'ttl/set'), expectation('equals', 1, 2, 'load/once')),
       buildContext({ expected: ['ttl/set', 'ttl/wrap', 'load/once'] }),

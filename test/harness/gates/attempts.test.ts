@@ -153,7 +153,7 @@ describe('repetition', () => {
     }
   });
 
-  it('is empty for gates that the machine never excuses or that are out of scope', () => {
+  it('omits gates that the machine never excuses, and gates out of scope', () => {
     expect(due([attemptAt(1, 1, 50)], [buildGate()])).toEqual({});
     expect(
       due(
@@ -175,7 +175,7 @@ describe('repetition', () => {
 });
 
 describe('repetitions in the evidence', () => {
-  it('have a reason in the trials before them', () => {
+  it('are justified by the trials before them', () => {
     expect(needless([attemptAt(1, 1, 50), attemptAt(2, 2, 50), attemptAt(3, 3, 1)])).toEqual([]);
     expect(needless([attemptAt(1, 1, 1), attemptAt(2, 1, 1)])).toEqual([]);
   });

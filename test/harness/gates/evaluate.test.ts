@@ -219,7 +219,7 @@ describe('evaluate', () => {
       return { ...one, results: [...one.results, generator, calmMachine] };
     };
 
-    it('is the setting of the gate when the criterion fails', () => {
+    it('names the setting of the gate when the criterion fails', () => {
       expect(evaluateGate(buildGate(), [buildTrial(valueFigure(999))]).remedy).toBe('change something');
       expect(evaluateGate(buildGate(), [buildTrial(undefined, {}, { validity: 'invalid' })]).remedy).toBe(
         'change something',
@@ -270,14 +270,14 @@ describe('evaluate', () => {
         'NOT_MEASURED',
         /Run kit drill drill --env dev\./,
       ],
-    ] as const)('is about the measurement with %s', (_what, one, found, state, remedy) => {
+    ] as const)('concerns the measurement with %s', (_what, one, found, state, remedy) => {
       const answer = evaluateGate(one, [found]);
       expect(answer.state).toBe(state);
       expect(answer.remedy).toMatch(remedy);
       expect(answer.remedy).not.toContain('change something');
     });
 
-    it('is the number of missing trials', () => {
+    it('states the number of missing trials', () => {
       const few = buildGate({ minN: { quick: 3, full: 3 } });
       expect(evaluateGate(few, [buildTrial(valueFigure(1))]).remedy).toBe(
         'Run more trials: 3 are needed (--trials).',
@@ -288,7 +288,7 @@ describe('evaluate', () => {
       );
     });
 
-    it('is an unmodified copy when no criterion can be trusted', () => {
+    it('asks for an unmodified copy when no criterion can be trusted', () => {
       const context = { tainted: ['config.json is not what was sealed'] };
       expect(evaluateGate(buildGate(), [buildTrial(valueFigure(1))], {}, context)).toMatchObject({
         state: 'INVALID',

@@ -15,7 +15,7 @@ it.each([
   expect(remedy).toContain('kit drill batches --env dev');
 });
 
-it('only asks for another run where the reason is no reply of Redis', () => {
+it('asks only for another run when the reason is not a reply of Redis', () => {
   for (const reason of [undefined, 'interrupted', 'took longer than the bound of the drill'])
     expect(completeFirst('batches', reason, run)).toMatch(/^Run kit drill batches --env dev\./);
 });

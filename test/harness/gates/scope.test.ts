@@ -7,14 +7,14 @@ describe('a drill that profile quick leaves out', () => {
   const shared = buildGate({ workload: ['drill', 'other'], minN: { quick: 2, full: 2 } });
   const own = buildGate({ workload: ['other'] });
 
-  it('puts its own gate out of scope of a quick readiness run, with the reason', () => {
+  it('excludes its own gate from a quick readiness run, with the reason', () => {
     expect(evaluateGate(own, trials.slice(0, 1), { fullOnly })).toMatchObject({
       state: 'OUT_OF_SCOPE',
       reason: 'its drills run in profile full and by name (kit drill other); this is profile quick',
     });
   });
 
-  it('leaves a gate that it shares to the drills of the profile, with their share of the smallest n', () => {
+  it('does not exclude a gate of several drills: the drills of the profile need their share of the smallest n', () => {
     expect(evaluateGate(shared, trials.slice(0, 1), { fullOnly })).toMatchObject({ state: 'PASS', minN: 1 });
   });
 

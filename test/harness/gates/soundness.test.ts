@@ -125,7 +125,7 @@ describe('the soundness of the machine', () => {
     expect(findUnsoundness(timed(false), BOUNDS, worst)).toBeUndefined();
   });
 
-  it('is unaffected by a slow server, client or event loop', () => {
+  it('does not depend on a slow server, client or event loop', () => {
     const slow = { controlP50Ms: 900, controlP99Ms: 999, loopClientMaxMs: 999, loopGeneratorMaxMs: 999 };
     for (const one of [P99, WORST, CONTROL]) expect(findUnsoundness(one, BOUNDS, seen(slow))).toBeUndefined();
   });

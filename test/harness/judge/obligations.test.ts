@@ -49,7 +49,7 @@ describe('gaps of a trial', () => {
   const gaps = (drill: Partial<Parameters<typeof gapsOf>[0]>, ...events: readonly Events[]) =>
     gapsOf({ ...DRILL, ...drill }, buildHistory(...events), 'kit', place);
 
-  it('are faults that never took effect, or without an observed heal', () => {
+  it('include faults without an observed effect or heal', () => {
     const drill = { faults: [{ fault: 'pause' }, { fault: 'pause' }] };
     const twice = [fault(1000, 1500, 'redis-1', 'pause'), fault(3000, 3500, 'redis-1', 'pause')];
     expect(gaps(drill, writes(0, 100), twice)).toEqual([]);
@@ -61,7 +61,7 @@ describe('gaps of a trial', () => {
     expect(gaps(drill, fault(1000, 1500), fault(3000, 3500))).toEqual(['pause took effect 0 of 2 times']);
   });
 
-  it('are kinds of operation without any reply', () => {
+  it('include kinds of operation without any reply', () => {
     const drill = { operations: ['set', 'durable set', 'get'] };
     const durable = { durability: { replicas: 1, timeoutMs: 1000 } };
     const [set, kept, get] = [

@@ -254,7 +254,7 @@ const SCRIPTED: readonly (readonly [
   ],
   ['breaker', 'The circuit breaker trips and resets', 'state after five errors', 'equals "open"', '"open"'],
   ['replication', 'A write reaches both replicas', 'lag of redis-3', 'at most 1000 ms', '3 ms'],
-  ['consistency', 'Master and replicas hold the same', 'keys that differ', 'equals 0', '0'],
+  ['consistency', 'Master and replicas have the same data', 'keys that differ', 'equals 0', '0'],
   ['security', 'Least privilege', 'FLUSHALL as the app user', 'equals "NOPERM"', '"NOPERM"'],
 ];
 

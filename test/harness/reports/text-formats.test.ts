@@ -78,7 +78,7 @@ describe.each(REPORTS)('every format of %s', (_, make) => {
     expect(Number(root?.attributes.tests)).toBe(make().verdict.criteria.length + 1);
   });
 
-  it('has CTRF counts equal to its list', () => {
+  it('counts in CTRF the tests of its list', () => {
     const { results } = JSON.parse(renderers['ctrf.json'](make()));
     const status = (name: string) =>
       results.tests.filter((test: { status: string }) => test.status === name).length;
@@ -119,12 +119,12 @@ describe('report.json', () => {
 });
 
 describe('the terminal', () => {
-  it('has no escape sequence without colour', () => {
+  it('contains no escape sequence without colour', () => {
     expect(renderTerminal(noGoReport())).not.toContain('\u001b');
     expect(renderTerminal(noGoReport(), { colour: true })).toContain('\u001b[31m');
   });
 
-  it('has the same text in colour', () => {
+  it('shows the same text in colour', () => {
     const bare = renderTerminal(noGoReport(), { colour: true }).replaceAll(/\p{Cc}\[\d+m/gu, '');
     expect(bare).toBe(renderTerminal(noGoReport()));
   });
@@ -283,7 +283,7 @@ describe('CTRF', () => {
     expect(epochMs(iso)).toBe(Date.parse(iso));
   });
 
-  it('has no time when the report has none', () => {
+  it('omits the time when the report has none', () => {
     expect(epochMs('yesterday')).toBe(0);
   });
 });

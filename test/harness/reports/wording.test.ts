@@ -59,7 +59,7 @@ describe('numbers', () => {
     expect([0, 1, 2].map((value) => formatQuantity(value, 'boolean'))).toEqual(['no', 'yes', '2 boolean']);
   });
 
-  it('have enough digits to differ from their target', () => {
+  it('are shown with enough digits to differ from their target', () => {
     const near = criterion({ unit: 'ratio', measured: 0.89996, target: { op: '>=', value: 0.9 } });
     expect(formatMeasured(near)).toBe('89.996 %');
     expect(formatTarget(near)).toBe('≥ 90 %');
@@ -75,7 +75,7 @@ describe('numbers', () => {
     expect(formatBound(null, 'ms')).toBe('–');
   });
 
-  it('have one unit for a write gap', () => {
+  it('of a write gap share one unit', () => {
     const gap = (min: number, median: number, max: number, deadClients = 0) =>
       formatGap({ writeGapMs: { min, median, max }, deadClients });
     expect(gap(240, 264, 290)).toBe('240 / 264 / 290 ms');
@@ -98,7 +98,7 @@ describe('text', () => {
     expect(cleanText('tab\there, line\nthere, 🟢')).toBe('tab\there, line\nthere, 🟢');
   });
 
-  it('has instants in UTC, and invalid ones unchanged', () => {
+  it('shows instants in UTC, and invalid ones unchanged', () => {
     expect(formatInstant('2026-11-21T01:14:04.123Z')).toBe('2026-11-21 01:14:04 UTC');
     expect(formatInstant('soon')).toBe('soon');
   });

@@ -26,7 +26,7 @@ describe('a redaction', () => {
     expect(redaction.digest('')).toBe('');
   });
 
-  it('has another key per run', () => {
+  it('uses another key in each run', () => {
     expect(redaction.digest('secret')).not.toBe(new Redaction().digest('secret'));
   });
 

@@ -56,7 +56,7 @@ function scheduleOn(environment: Environment, signal: AbortSignal) {
   return { schedule, phases: () => events.map(({ phase }) => phase) };
 }
 
-it('a node is restarted whose kill was in flight when the trial was interrupted', async () => {
+it('a node whose kill was in flight when the trial was interrupted is restarted', async () => {
   const { environment, done, asked, state } = slowEnvironment();
   const { schedule, phases } = scheduleOn(environment, AbortSignal.timeout(100));
   const running = schedule.run([KILL], openClock().nowUs());
@@ -72,7 +72,7 @@ it('a node is restarted whose kill was in flight when the trial was interrupted'
   expect(done).toEqual(['killed', 'started']);
 });
 
-it('a node is restarted that died although its kill failed', async () => {
+it('a node that died although its kill failed is restarted', async () => {
   const { environment, done, state } = slowEnvironment({
     afterKill: () => {
       throw new Error('the end was not observed');

@@ -24,7 +24,7 @@ describe('a planned switchover', () => {
     state[Symbol.dispose]();
   });
 
-  it('loses no write that was acknowledged meanwhile, twice in a row', async () => {
+  it('loses no write that was acknowledged during it, twice in a row', async () => {
     const acknowledged: string[] = [];
     for (const round of [1, 2]) {
       const from = (await environment.masterId()) as string;

@@ -91,7 +91,7 @@ export function tlsRules(conf: Conf): readonly Finding[] {
   if (conf.number('tls-port', 0) === 0) return [];
   const found: Finding[] = [];
   if (conf.number('port', 6379) !== 0) {
-    const reason = 'the plain port stays open beside the TLS port';
+    const reason = 'the plain port stays open in addition to the TLS port';
     found.push(finding('warning', conf.place('port'), reason, 'redis.conf, TLS', 'set port 0'));
   }
   if (!conf.on('tls-replication', false)) {

@@ -164,7 +164,7 @@ function timingRules(conf: Conf, name: string): readonly Finding[] {
   }
   const parallel = setting('parallel-syncs', 1);
   if (parallel.ms > 1) {
-    const reason = `${parallel.ms} replicas copy at once and serve no reads meanwhile`;
+    const reason = `${parallel.ms} replicas copy at the same time and serve no reads in the meantime`;
     found.push(finding('info', parallel.at, reason, SENTINEL_CONF, 'set parallel-syncs 1'));
   } else if (parallel.ms < 1) {
     const reason = 'no replica synchronizes with the new master before failover-timeout';

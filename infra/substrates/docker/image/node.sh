@@ -219,7 +219,7 @@ run_redis() {
     fi
     if [ -n "$master" ]; then
       if [ "$master" != "$SELF" ]; then start_redis "$master" "replica of $master, says the $source"; fi
-      # Other nodes may have taken writes while it was down. Returning as master during the failover would create a
+      # Other nodes may have accepted writes while it was down. Returning as master during the failover would create a
       # second master; an empty master would wipe all replicas.
       if [ "$source" != sentinels ] || ! successor_in_sight; then
         if has_data || ! peers_hold_data; then start_redis "$SELF" "master, says the $source"; fi

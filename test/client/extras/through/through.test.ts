@@ -240,7 +240,7 @@ describe('write-behind', () => {
     await expect(store.set('k', 1)).rejects.toThrowError(ClosedError);
   });
 
-  it('sends at close what the cache was just accepting, and acknowledges nothing that is lost', async () => {
+  it('sends at close the changes that the cache was just accepting, and acknowledges no lost change', async () => {
     const { table, store } = opened({ maxDelayMs: 60_000 });
     const [set, removed] = [store.set('a', 1), store.delete('b')];
     expect(await store.close()).toMatchObject({ stored: 2, lost: 0 });

@@ -215,7 +215,7 @@ describe('a schedule', () => {
   });
 
   it.each<[string, Partial<WarmingStrategy>]>([
-    ['an expression that is none', { schedule: 'every day' }],
+    ['an invalid expression', { schedule: 'every day' }],
     ['an unknown time zone', { schedule: '0 4 * * *', timezone: 'Mars/Olympus' }],
   ])('is rejected at the start: %s', async (_, more) => {
     const { warmer } = openWarming([strategy('s', more)]);
