@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
 import { drills } from '../../harness/drills/index.ts';
 import type { Report } from '../../harness/reports/report.ts';
@@ -42,15 +42,17 @@ const wrong = ({ criteria }: Report['verdict']) =>
 
 let cli: CliHarness;
 let redis: RedisProcess;
-beforeEach(async () => {
+
+async function open(): Promise<void> {
   cli = new CliHarness();
   const conf = [`user kit on >${PASSWORD} ${aclRule(PREFIX)}`, 'maxmemory 100mb'];
   redis = await RedisProcess.start({ conf });
-});
-afterEach(async () => {
+}
+
+async function close(): Promise<void> {
   await redis[Symbol.asyncDispose]();
   await cli[Symbol.asyncDispose]();
-});
+}
 
 const url = () => `redis://kit:${PASSWORD}@${redis.address.host}:${redis.address.port}`;
 const onExternal = (...args: string[]) => [...args, '--substrate', 'external'];
@@ -97,50 +99,80 @@ function textOf(dir: string): string {
     .join('\n');
 }
 
-describe('a run on an external Redis', () => {
-  it('sends only allowlisted commands, sets a TTL on every key under its prefix, and leaves no key', async () => {
+describe('a run of all drills on an external Redis', () => {
+  let seen: readonly Seen[];
+  let answer: { readonly exitCode: number | null; readonly out: string; readonly err: string };
+  let report: Report;
+
+  beforeAll(async () => {
+    await open();
     await redis.admin().set('theirs', 'untouched', 'EX', 1_000);
-    const { seen, stop } = await watch();
-    const { exitCode, out, err } = await cli
+    const watched = await watch();
+    answer = await cli
       .start(onExternal('drill', ...ASKED, 'security', '--out', 'run'), { env: env() })
       .waitForExit();
-    await stop();
+    await watched.stop();
+    seen = watched.seen;
+    report = cli.readReport('run');
+  }, 90_000);
+  afterAll(close);
+
+  it('sends only allowlisted commands, on keys under its prefix', async () => {
     expect(seen.length).toBeGreaterThan(1_000);
     const onKeys = seen.filter(({ command }) => !READ_ONLY.has(command));
     const strays = onKeys.filter((each) => keysOf(each).some((key) => !key.startsWith(PREFIX)));
     expect(strays).toEqual([]);
     expect(seen.filter(({ command }) => !ON_KEYS.has(command) && !READ_ONLY.has(command))).toEqual([]);
-    const forEver = seen.filter(
+    expect(await redis.admin().call('ACL', 'LOG')).toEqual([]);
+  });
+
+  it('sets a TTL on every key, and leaves none', async () => {
+    const withoutExpiry = seen.filter(
       ({ command, args }) =>
         command === 'set' && !args.some((arg) => ['PX', 'EX'].includes(arg.toUpperCase())),
     );
-    expect(forEver).toEqual([]);
-    expect(await redis.admin().call('ACL', 'LOG')).toEqual([]);
+    expect(withoutExpiry).toEqual([]);
     expect(await redis.admin().keys('*')).toEqual(['theirs']);
+  });
 
+  it('stays within the load that it announces before the first drill', () => {
     const seconds = Map.groupBy(seen, ({ atSeconds }) => Math.floor(atSeconds));
     const busiest = Math.max(...[...seconds.values()].map(({ length }) => length));
     expect(busiest).toBeLessThanOrEqual(EXTERNAL_LOAD.commandsInBusiestSecond);
-    // Printed before the first drill begins.
-    expect(err.indexOf('only keys redis-cache-kit:*')).toBeLessThan(err.indexOf('[1/'));
+    expect(answer.err.indexOf('only keys redis-cache-kit:*')).toBeLessThan(answer.err.indexOf('[1/'));
+    expect(report.run.deviations.join()).toContain('only keys redis-cache-kit:*');
+  });
 
-    const { verdict, trials, run } = cli.readReport('run');
-    // A time that this busy machine could not meet is a no-go; criteria that do not depend on time are checked below.
-    const slow = verdict.criteria.some(({ state }) => state === 'FAIL');
-    expect(exitCode, err).toBe(slow ? EXIT.NO_GO : EXIT.UNKNOWN);
-    expect(verdict.decision).toBe(slow ? 'NO_GO' : 'UNKNOWN');
-    const states = new Map(trials.map(({ drill, status }) => [drill, status]));
-    expect(states.get('security')).toBe('not-measured');
+  it('completes every drill that can run, and passes its criteria of correctness', () => {
+    const states = new Map(report.trials.map(({ drill, status }) => [drill, status]));
     expect(ASKED.filter((id) => states.get(id) !== 'completed')).toEqual([]);
-    expect(wrong(verdict)).toEqual([]);
-    expect(verdict.criteria.find(({ id }) => id === 'security')).toMatchObject({
+    expect(wrong(report.verdict)).toEqual([]);
+  });
+
+  it('does not run a drill that the server’s owner reserves, and states the reason', () => {
+    expect(report.trials.find(({ drill }) => drill === 'security')?.status).toBe('not-measured');
+    expect(report.verdict.criteria.find(({ id }) => id === 'security')).toMatchObject({
       state: 'NOT_MEASURED',
       reason: expect.stringContaining('not run on an external Redis'),
     });
-    expect(run.deviations.join()).toContain('only keys redis-cache-kit:*');
-    expect(out + err + textOf(join(cli.path, 'run'))).not.toContain(PASSWORD);
+  });
+
+  it('exits with the decision: UNKNOWN, or NO_GO if this machine missed a time', () => {
+    const { criteria, decision } = report.verdict;
+    const slow = criteria.some(({ state }) => state === 'FAIL');
+    expect(answer.exitCode, answer.err).toBe(slow ? EXIT.NO_GO : EXIT.UNKNOWN);
+    expect(decision).toBe(slow ? 'NO_GO' : 'UNKNOWN');
+  });
+
+  it('writes no password, and passes verify', async () => {
+    expect(answer.out + answer.err + textOf(join(cli.path, 'run'))).not.toContain(PASSWORD);
     expect((await cli.runKit('verify', 'run')).exitCode).toBe(EXIT.GO);
-  }, 90_000);
+  });
+});
+
+describe('a run on an external Redis', () => {
+  beforeEach(open);
+  afterEach(close);
 
   it('is a GO when the requested criteria pass, and does not print the password of the command line', async () => {
     const args = onExternal('drill', 'hit-miss', '--url', url(), '--out', 'run');
@@ -180,6 +212,9 @@ function seed({ nodes }: ClusterSet, index: number): string {
 }
 
 describe('a run on an external Redis Cluster', () => {
+  beforeEach(open);
+  afterEach(close);
+
   it('sends only allowlisted commands to each node, on keys under its prefix, and leaves no key', async () => {
     await using cluster = await startCluster();
     for (const node of cluster.nodes) {
@@ -244,6 +279,9 @@ describe('a run on an external Redis Cluster', () => {
 });
 
 describe('a run that does not complete', () => {
+  beforeEach(open);
+  afterEach(close);
+
   it('removes its keys on Ctrl-C', async () => {
     const running = cli.start(onExternal('drill', 'batches', '--out', 'run'), { env: env() });
     await waitUntil('keys of the load', async () => (await redis.admin().dbsize()) > 100);
@@ -267,6 +305,9 @@ describe('a run that does not complete', () => {
 });
 
 describe('an impossible request ends with one error and creates no run', () => {
+  beforeEach(open);
+  afterEach(close);
+
   it.each([
     ['no address', [], {}, 'EXTERNAL_INVALID', EXIT.USAGE],
     [

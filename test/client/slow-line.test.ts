@@ -231,7 +231,7 @@ describe('a hang', () => {
       const write = connection.call('GET', 'k').catch(() => {});
       await waitUntil('it is suspected', () => connection.state.kind === 'suspect');
       expect(connection.state).toMatchObject({
-        reason: expect.stringMatching(new RegExp(`no answer for ${String(hangSuspectedMs)[0]}[0-9]{3} ms`)),
+        reason: expect.stringMatching(new RegExp(`no reply for ${String(hangSuspectedMs)[0]}[0-9]{3} ms`)),
       });
       redis.resume();
       await write;

@@ -83,29 +83,28 @@ describe('config/gates.yaml', () => {
     }
   });
 
-  it('contains every target of the mission', () => {
-    const target = (id: string) => {
-      const gate = gates.find((one) => one.id === id);
-      return gate && `${gate.sli.figure} ${gate.target.op} ${gate.target.value}`;
-    };
-    expect(target('get-latency')).toBe('get < 5');
-    expect(target('set-latency')).toBe('set < 10');
-    expect(target('batch-get-latency')).toBe('getMany < 50');
-    expect(target('batch-set-latency')).toBe('setMany < 50');
-    expect(target('operation-latency')).toBe('operation < 10');
-    expect(target('availability')).toBe('answered >= 0.999');
-    expect(target('failover-time-master-crash')).toBe('recoveryMs < 30000');
-    expect(target('failover-time-master-hang')).toBe('recoveryMs < 30000');
-    expect(target('planned-switch-gap')).toBe('writeGapMs <= 300');
-    expect(target('compute-answered')).toBe('getOrComputeAnswered == 1');
-    expect(target('hit-ratio-frequent')).toBe('frequent > 0.85');
-    expect(target('hit-ratio-overall')).toBe('overall > 0.5');
-    expect(target('hit-ratio-realistic')).toBe('overall >= 0.8');
-    expect(target('latency-reduction')).toBe('latencyReduction >= 0.5');
-    expect(target('memory-headroom')).toBe('usedRatio < 0.8');
-    expect(target('coverage-lines')).toBe('lines >= 0.8');
-    expect(target('coverage-branches')).toBe('branches >= 0.8');
-    expect(target('canary-error-delta')).toBe('canaryErrorDelta < 0.01');
+  it.each([
+    ['get-latency', 'get < 5'],
+    ['set-latency', 'set < 10'],
+    ['batch-get-latency', 'getMany < 50'],
+    ['batch-set-latency', 'setMany < 50'],
+    ['operation-latency', 'operation < 10'],
+    ['availability', 'answered >= 0.999'],
+    ['failover-time-master-crash', 'recoveryMs < 30000'],
+    ['failover-time-master-hang', 'recoveryMs < 30000'],
+    ['planned-switch-gap', 'writeGapMs <= 300'],
+    ['compute-answered', 'getOrComputeAnswered == 1'],
+    ['hit-ratio-frequent', 'frequent > 0.85'],
+    ['hit-ratio-overall', 'overall > 0.5'],
+    ['hit-ratio-realistic', 'overall >= 0.8'],
+    ['latency-reduction', 'latencyReduction >= 0.5'],
+    ['memory-headroom', 'usedRatio < 0.8'],
+    ['coverage-lines', 'lines >= 0.8'],
+    ['coverage-branches', 'branches >= 0.8'],
+    ['canary-error-delta', 'canaryErrorDelta < 0.01'],
+  ])('contains the target of the mission for %s: %s', (id, target) => {
+    const gate = gates.find((one) => one.id === id);
+    expect(gate && `${gate.sli.figure} ${gate.target.op} ${gate.target.value}`).toBe(target);
   });
 
   it('contains seven criteria and ten enhancements', () => {

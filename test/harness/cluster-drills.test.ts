@@ -62,25 +62,41 @@ function findResult(history: History, checker: string, client: ClientName = 'kit
   return { ...finding, figures: Object.fromEntries(figures) as Readonly<Record<string, number>> };
 }
 
-describe('cluster drills', () => {
-  it('move slots under load and back: nothing is lost, and every node is read for its own shard', async () => {
-    const history = await trialOf('cluster-slot-migration');
+describe('the drill that moves slots under load and back', () => {
+  let history: History;
+  beforeAll(async () => {
+    history = await trialOf('cluster-slot-migration');
+  });
+
+  it('records the moved slots and keys, and the heal', () => {
+    expect(history.faults.map(({ phase }) => phase)).toEqual(['inject', 'injected', 'heal', 'healed']);
     const [, injected] = history.faults;
     expect(injected).toMatchObject({ phase: 'injected', node: 'redis-1', shard: 'redis-1' });
     expect(injected?.detail).toMatch(/^\d+ slots with [1-9]\d* keys from redis-1 to redis-2 in \d+ ms$/);
-    expect(history.faults.map(({ phase }) => phase)).toEqual(['inject', 'injected', 'heal', 'healed']);
+  });
+
+  it('returns every slot to its shard', async () => {
     expect((await shards()).map(({ slots }) => slots)).toEqual([
       [[0, 5460]],
       [[5461, 10_922]],
       [[10_923, 16_383]],
     ]);
+  });
+
+  it('reads every node, for the keys of its own shard', async () => {
     expect(new Set(history.finals.map(({ node }) => node)).size).toBe(6);
     for (const { shard, entries } of history.finals) {
       const own = (await shards()).find(({ master }) => master === shard)?.slots[0] ?? [0, -1];
       expect(entries.every(([key]) => own[0] <= keySlot(key) && keySlot(key) <= own[1])).toBe(true);
     }
+  });
+
+  it('loses no write of either client', () => {
     expect(findResult(history, 'lost-writes')).toMatchObject({ validity: 'valid', figures: { lost: 0 } });
     expect(findResult(history, 'lost-writes', 'ioredis')).toMatchObject({ figures: { lost: 0 } });
+  });
+
+  it('finds nothing applied twice, no difference of a replica, and no dead client', () => {
     expect(findResult(history, 'double-applies').figures).toMatchObject({
       doubleApplied: 0,
       failedButApplied: 0,
@@ -89,25 +105,36 @@ describe('cluster drills', () => {
     expect(findResult(history, 'recovery').validity).toBe('valid');
     expect(findResult(history, 'liveness').figures).toMatchObject({ deadClients: 0 });
   });
+});
 
-  it('kill a master: its replica takes over, the gap is measured in its shard, other shards lose nothing', async () => {
-    const history = await trialOf('cluster-master-crash');
+describe('the drill that kills a master', () => {
+  let history: History;
+  beforeAll(async () => {
+    history = await trialOf('cluster-master-crash');
+  });
+  afterAll(() => restoreSlots(environment));
+
+  it('promotes its replica, once', async () => {
     const roles = history.observations.filter(({ from, name }) => from === 'info' && name === 'role');
     const promoted = roles.filter(({ node, data }) => node === 'redis-4' && data?.role === 'master');
     expect(promoted).toHaveLength(1);
     expect((await shards())[0]).toMatchObject({ master: 'redis-4', replicas: ['redis-1'] });
-    const lost = findResult(history, 'lost-writes');
-    expect(lost).toMatchObject({
+  });
+
+  it('loses no durable write, and no async write outside the window', () => {
+    expect(findResult(history, 'lost-writes')).toMatchObject({
       validity: 'valid',
       figures: { asyncLostBeyondWindow: 0, durableLost: 0, durableUnconfirmed: 0 },
     });
     expect(findResult(history, 'stale-acks').validity).not.toBe('unknown');
+  });
+
+  it('measures the gap in the shard of the master', () => {
     const { recoveryMs = 0, writeGapMs = 0 } = findResult(history, 'recovery').figures;
     // The node-timeout of this environment is 1 s: no promotion is possible earlier.
     expect(recoveryMs).toBeGreaterThan(900);
     expect(recoveryMs).toBeLessThan(20_000);
     expect(writeGapMs).toBeGreaterThan(900);
-    await restoreSlots(environment);
   });
 });
 

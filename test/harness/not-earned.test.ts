@@ -31,9 +31,9 @@ describe('a run without sufficient evidence', () => {
     const why = {
       persistence: /CONFIG GET, which is not sent to a server that the kit does not run/,
       'configuration-drift': /did not answer/,
-      quorum: /no node was asked/,
+      quorum: /no node was queried/,
       'access-users': /did not answer ACL LIST/,
-      'async-window': /what a write is promised there is not known/,
+      'async-window': /the durability of its writes is unknown/,
     };
     for (const [id, reason] of Object.entries(why)) {
       const found = { state: 'NOT_MEASURED', reason: expect.stringMatching(reason) };

@@ -56,8 +56,8 @@ function drillNamed(id: string, changes: Partial<Drill> = {}): Drill {
 }
 const trialOf = (drill: Drill, more: Partial<TrialRequest> = {}) =>
   runTrial({ drill, trial: 1, environment, dir, machine, seed: 1, clock, profile: 'quick', ...more });
-const historyOf = (files: readonly string[]) =>
-  parseHistory(files.map((path) => ({ path, text: readFileSync(join(dir, path), 'utf8') }))).history;
+const historyOf = (files: readonly string[], folder = dir) =>
+  parseHistory(files.map((path) => ({ path, text: readFileSync(join(folder, path), 'utf8') }))).history;
 /** Leases of interrupted loads expire 2 s after their holder ended. */
 const keysBack = (before: number) =>
   waitUntil('the keys of the trial to be gone', async () => (await masterKeys()) === before, 5_000);
@@ -110,15 +110,26 @@ describe('integration drills', () => {
 });
 
 describe('a failover drill', () => {
-  it('kills the master under load, heals it, and reads every node', async () => {
+  const config = loadEnvironment('dev');
+  const context = { environment: config, drill: 'master-crash', client: 'kit' };
+  const progress: string[] = [];
+  let folder: string;
+  let record: Awaited<ReturnType<typeof trialOf>>;
+  let history: ReturnType<typeof historyOf>;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(root, 'failover-'));
     const drill = drillNamed('master-crash');
     const [fault] = drill.faults;
-    const said: string[] = [];
-    const record = await trialOf(
+    record = await trialOf(
       // On a busy machine it takes 1 to 2 s until the replicas lag.
       { ...drill, faults: fault ? [{ ...fault, lag: { fromMs: 200, latencyMs: 150 }, atMs: 3_000 }] : [] },
-      { progress: (line) => said.push(line) },
+      { dir: folder, progress: (line) => progress.push(line) },
     );
+    history = historyOf(record.files, folder);
+  });
+
+  it('runs both clients, each with a history of its own', () => {
     expect(record).toMatchObject({ status: 'completed', clients: ['kit', 'ioredis'] });
     expect(record.files.map((file) => file.split('/').at(-1))).toEqual([
       'events.jsonl',
@@ -126,41 +137,51 @@ describe('a failover drill', () => {
       'kit.jsonl',
       'ioredis.jsonl',
     ]);
+  });
 
-    const history = historyOf(record.files);
+  it('records the injection of the fault, its heal, and every kind of observation', () => {
     expect(history.faults.map(({ phase }) => phase)).toEqual(['inject', 'injected', 'heal', 'healed']);
     const seen = new Set(history.observations.map(({ from, name }) => `${from} ${name}`));
     for (const name of ['sentinel +switch-master', 'info sample', 'process sample', 'workload closing']) {
       expect(seen).toContain(name);
     }
-    // The replicas lagged: writes that waited for no replica are lost; writes that waited were at stake and are not
-    // lost.
+  });
+
+  it('loses async writes while the replicas lag, and no durable write of that time', () => {
     expect(history.observations.filter(({ name }) => name === 'lag').map(({ data }) => data?.phase)).toEqual([
       'on',
       'off',
     ]);
-    const config = loadEnvironment('dev');
-    const { figures } = lostWrites.check(history, { environment: config, drill: drill.id, client: 'kit' });
+    const { figures } = lostWrites.check(history, context);
     expect(figures.asyncLost).not.toMatchObject({ value: 0 });
     expect(figures.durableExposedLost).toMatchObject({ value: 0 });
     expect(figures.durableExposedLost?.n).toBeGreaterThan(0);
+  });
 
+  it('reads every node after the heal: one master and two replicas', () => {
     const roles = new Map(history.finals.map(({ node, redisRole }) => [node, redisRole]));
     expect([...roles.values()].toSorted()).toEqual(['master', 'replica', 'replica']);
-    expect(said).toContain('kit writes again');
-    const gaps = recovery.check(history, { environment: config, drill: drill.id, client: 'kit' });
-    const gap = gaps.figures.writeGapMs;
-    if (gap?.kind !== 'value') throw new Error('no write gap was measured');
-    expect(said).toContain(`kit: write gap ${formatMs(gap.value)}`);
-    expect(said.filter((line) => / ms\b| s$/.test(line)).every((line) => line.includes('write gap'))).toBe(
-      true,
-    );
+  });
 
+  it('prints the recovery of the client and its write gap, and no other duration', () => {
+    const gap = recovery.check(history, context).figures.writeGapMs;
+    if (gap?.kind !== 'value') throw new Error('no write gap was measured');
+    expect(progress).toContain('kit writes again');
+    expect(progress).toContain(`kit: write gap ${formatMs(gap.value)}`);
+    const durations = progress.filter((line) => / ms\b| s$/.test(line));
+    expect(durations.every((line) => line.includes('write gap'))).toBe(true);
+  });
+
+  it('leaves all nodes running, and no key', async () => {
     expect(await states()).toEqual(['running', 'running', 'running', 'running', 'running', 'running']);
     await keysBack(0);
-    for (const password of [environment.endpoints.app.password, environment.endpoints.sentinel.password]) {
+  });
+
+  it('writes no password into its histories', () => {
+    const { app, sentinel } = environment.endpoints;
+    for (const { password } of [app, sentinel]) {
       for (const file of record.files) {
-        expect(readFileSync(join(dir, file), 'utf8')).not.toContain(password.reveal());
+        expect(readFileSync(join(folder, file), 'utf8')).not.toContain(password.reveal());
       }
     }
   });

@@ -36,13 +36,13 @@ describe('a wrong argument is a ConfigurationError', () => {
     [
       'registerMetrics: another object',
       () => registerMetrics(cache, wrong({})),
-      'registry: must be a registry of prom-client; it has no method registerMetric',
+      'registry: must be a registry of prom-client; has no method registerMetric',
     ],
     ['registerMetrics: no cache', () => registerMetrics(URL_TEXT, registry), CACHE],
     [
       'registerMetrics: sources',
       () => registerMetrics(cache, registry, wrong([{}])),
-      'sources: must be a list of metric sources, such as a CacheWarmer; it has no method families',
+      'sources: must be a list of metric sources, such as a CacheWarmer; has no method families',
     ],
     [
       'registerMetrics: one source',
@@ -81,7 +81,7 @@ describe('a wrong argument is a ConfigurationError', () => {
     [
       'withTelemetry: tracer',
       () => withTelemetry(cache, { tracer: wrong({}) }),
-      'tracer: must be a tracer of OpenTelemetry; it has no method startActiveSpan',
+      'tracer: must be a tracer of OpenTelemetry; has no method startActiveSpan',
     ],
     [
       'withTelemetry: meter',
@@ -96,12 +96,12 @@ describe('a wrong argument is a ConfigurationError', () => {
           cache,
           wrong(() => 1),
         ),
-      'source: must be a source with a method load; it has no method load',
+      'source: must be a source with a method load; has no method load',
     ],
     [
       'writeThrough',
       () => writeThrough(cache, wrong({ load: source.load })),
-      'source: must be a source with the methods load and store; it has no method store',
+      'source: must be a source with the methods load and store; has no method store',
     ],
     [
       'writeBehind',

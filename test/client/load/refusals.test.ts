@@ -17,11 +17,12 @@ const opened: Cache[] = [];
 beforeAll(async () => {
   redis = await RedisProcess.start({ conf: ['busy-reply-threshold 10'] });
 });
-afterEach(async () => {
+afterAll(() => redis[Symbol.asyncDispose]());
+
+async function reset(): Promise<void> {
   for (const cache of opened.splice(0)) await cache.close();
   await redis.admin().flushall();
-});
-afterAll(() => redis[Symbol.asyncDispose]());
+}
 
 interface Told {
   readonly cache: Cache;
@@ -97,54 +98,80 @@ const fail = (): never => {
 const STALE = { ttlSeconds: 0.05, staleWhileRevalidateSeconds: 600 };
 const GRACED = { ttlSeconds: 0.05, graceSeconds: 600 };
 
-describe.each(Object.keys(STATES) as (keyof typeof STATES)[])('a Redis that replies %s', (code) => {
-  it.each(Object.keys(SCRIPTING) as (keyof typeof SCRIPTING)[])(
-    'makes the loader answer, by %s',
-    async (way) => {
-      const { cache, refused } = await open({ scripting: SCRIPTING[way] });
-      await cache.getOrCompute('stale', () => 'old', STALE);
-      await cache.getOrCompute('stale:tagged', () => 'old', { ...STALE, tags: ['t'] });
-      await cache.getOrCompute('graced', () => 'old', GRACED);
-      await cache.getOrCompute('there', () => 'there');
-      await waitUntil('all are stored', () => cache.stats().writes === 4);
-      await waitUntil('they are stale', async () => (await cache.getMany(['stale', 'graced'])).size === 0);
-      const end = await STATES[code]();
-      try {
-        const load = () => 'loaded';
-        expect(await cache.getOrCompute('absent', load)).toBe('loaded');
-        expect(await cache.getOrCompute('absent:tagged', load, { tags: ['t', 'u'] })).toBe('loaded');
-        expect(await cache.getOrComputeMany(['a', 'b'], loadManyOf('loaded'))).toEqual(
-          loadManyOf('loaded')(['a', 'b']),
-        );
-        const tagged = { tags: ['t'] };
-        expect((await cache.getOrComputeMany(['c', 'd'], loadManyOf('loaded'), tagged)).size).toBe(2);
-        // An entry is read where Redis still answers reads.
-        const isRead = code !== 'BUSY';
-        const stale = isRead ? 'old' : 'loaded';
-        expect(await cache.getOrCompute('stale', load, STALE)).toBe(stale);
-        expect(await cache.getOrCompute('stale:tagged', load, { ...STALE, tags: ['t'] })).toBe(stale);
-        expect(await cache.getOrCompute('there', load)).toBe(isRead ? 'there' : 'loaded');
-        if (isRead) expect(await cache.getOrCompute('graced', fail, GRACED)).toBe('old');
-        expect(await cache.getOrCompute('expired', load, { ttlSeconds: 1 })).toBe('loaded');
-        await expect(cache.getOrCompute('failing', fail)).rejects.toThrowError('no luck');
-        await waitUntil('it is counted', () => cache.stats().refusals >= (isRead ? 6 : 3));
-        expect(new Set(refused.map((event) => event.code))).toEqual(new Set([code]));
-        // One event per second and kind, whatever their number.
-        expect(refused.length).toBeLessThanOrEqual(8);
-        expect(cache.metrics()).toMatch(/^cache_redis_refusals_total\{[^}]*\} [1-9]/m);
-      } finally {
-        await end();
-      }
-      // Normal operation when it accepts writes again.
-      const { cache: next } = await open();
-      expect(await next.getOrCompute('after', () => 'v')).toBe('v');
-      await waitUntil('it is stored', async () => (await next.get('after')) === 'v');
-      await waitUntil('no lease is left', async () => (await listLeasedKeys(redis, 'r')).length === 0);
-    },
-  );
+const CASES = (Object.keys(STATES) as (keyof typeof STATES)[]).flatMap((code) =>
+  (Object.keys(SCRIPTING) as (keyof typeof SCRIPTING)[]).map((mode) => ({ code, mode })),
+);
+
+describe.each(CASES)('a Redis that replies $code, by $mode', ({ code, mode }) => {
+  // Entries can be read in every state but BUSY.
+  const isRead = code !== 'BUSY';
+  const load = () => 'loaded';
+  let cache: Cache;
+  let refused: Refused[];
+  let restore: () => Promise<unknown>;
+
+  beforeAll(async () => {
+    ({ cache, refused } = await open({ scripting: SCRIPTING[mode] }));
+    await cache.getOrCompute('stale', () => 'old', STALE);
+    await cache.getOrCompute('stale:tagged', () => 'old', { ...STALE, tags: ['t'] });
+    await cache.getOrCompute('graced', () => 'old', GRACED);
+    await cache.getOrCompute('there', () => 'there');
+    await waitUntil('all are stored', () => cache.stats().writes === 4);
+    await waitUntil('they are stale', async () => (await cache.getMany(['stale', 'graced'])).size === 0);
+    restore = await STATES[code]();
+  });
+  afterAll(async () => {
+    await restore();
+    await reset();
+  });
+
+  it('returns loaded values of absent keys, of one and of many, with and without tags', async () => {
+    const tagged = { tags: ['t', 'u'] };
+    expect(await cache.getOrCompute('absent', load)).toBe('loaded');
+    expect(await cache.getOrCompute('absent:tagged', load, tagged)).toBe('loaded');
+    const many = await cache.getOrComputeMany(['a', 'b'], loadManyOf('loaded'));
+    expect(many).toEqual(loadManyOf('loaded')(['a', 'b']));
+    expect((await cache.getOrComputeMany(['c', 'd'], loadManyOf('loaded'), tagged)).size).toBe(2);
+  });
+
+  it('returns stored values if Redis still serves reads, else loaded ones', async () => {
+    const stale = isRead ? 'old' : 'loaded';
+    expect(await cache.getOrCompute('stale', load, STALE)).toBe(stale);
+    expect(await cache.getOrCompute('stale:tagged', load, { ...STALE, tags: ['t'] })).toBe(stale);
+    expect(await cache.getOrCompute('there', load)).toBe(isRead ? 'there' : 'loaded');
+  });
+
+  it('returns a value within its grace period when the loader fails', async () => {
+    const result = cache.getOrCompute('graced', fail, GRACED);
+    if (isRead) expect(await result).toBe('old');
+    else await expect(result).rejects.toThrowError('no luck');
+  });
+
+  it('throws the error of the loader when there is no value', async () => {
+    await expect(cache.getOrCompute('failing', fail)).rejects.toThrowError('no luck');
+  });
+
+  it('counts every refusal, and reports one event per second and kind', async () => {
+    expect(await cache.getOrCompute('expired', load, { ttlSeconds: 1 })).toBe('loaded');
+    await waitUntil('refusals are counted', () => cache.stats().refusals >= (isRead ? 6 : 3));
+    expect(new Set(refused.map((event) => event.code))).toEqual(new Set([code]));
+    expect(refused.length).toBeLessThanOrEqual(8);
+    expect(cache.metrics()).toMatch(/^cache_redis_refusals_total\{[^}]*\} [1-9]/m);
+  });
+
+  it('stores values again when it accepts writes, and leaves no lease', async () => {
+    await restore();
+    restore = async () => {};
+    const { cache: next } = await open();
+    expect(await next.getOrCompute('after', () => 'v')).toBe('v');
+    await waitUntil('it is stored', async () => (await next.get('after')) === 'v');
+    await waitUntil('no lease is left', async () => (await listLeasedKeys(redis, 'r')).length === 0);
+  });
 });
 
 describe('a user without permission', () => {
+  afterEach(reset);
+
   it.each([
     ['the keys', ['~other:*', '&*', '+@all'], 'lease'],
     ['to write', ['~*', '&*', '+@all', '-@write', '-@scripting'], 'lease'],
@@ -174,6 +201,8 @@ describe('a user without permission', () => {
 });
 
 describe('a demoted server', () => {
+  afterEach(reset);
+
   it('makes the loader answer', async () => {
     await using lone = await RedisProcess.start();
     const cache = redisCache({ address: lone.address, namespace: 'r', commandTimeoutMs: 300 });

@@ -159,7 +159,7 @@ describe('an unknown option', () => {
     [
       'one that is like none',
       () => memoryCache({ l1: { zzz: 1 } as object }),
-      'l1.zzz: unknown option; known are boundMs, maxBytes, maxEntries, prefixes, ttlSeconds',
+      'l1.zzz: unknown option; allowed: boundMs, maxBytes, maxEntries, prefixes, ttlSeconds',
     ],
     [
       'an option of another mode',

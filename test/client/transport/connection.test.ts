@@ -273,7 +273,7 @@ describe('the supervised connection to one server', () => {
     const sent = Promise.allSettled(['a', 'b', 'c'].map((key) => c.call('GET', key)));
     const refused = c.call('GET', 'd');
     await expect(refused).rejects.toThrowError(NotSentError);
-    await expect(refused).rejects.toThrowError(/GET: 3 commands are unanswered already/);
+    await expect(refused).rejects.toThrowError(/GET: 3 commands already wait for a reply/);
     redis.resume();
     expect((await sent).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
     expect(await c.call('GET', 'd')).toBeNull();

@@ -239,7 +239,7 @@ describe('a credentials function', () => {
       { connectTimeoutMs: 200 },
     );
     await expect(connection.call('GET', 'k')).rejects.toThrowError(
-      /password: the function failed: the function: nothing within 200 ms/,
+      /password: the function failed: the function: no result within 200 ms/,
     );
     await waitUntil('the next attempt connects', () => connection.state.kind === 'ready');
     expect(await connection.call('PING')).toBe('PONG');

@@ -174,7 +174,7 @@ it('a stall is the delay of a tick beyond one interval', () => {
 describe('a bounded wait', () => {
   it('names the awaited condition on timeout', async () => {
     const waiting = expect(withTimeout(new Promise(() => {}), 100, 'ROLE')).rejects.toThrowError(
-      'ROLE: nothing within 100 ms',
+      'ROLE: no result within 100 ms',
     );
     await vi.advanceTimersByTimeAsync(100);
     await waiting;

@@ -133,7 +133,7 @@ describe('double-applies', () => {
     for (const garbled of ['1e9', 'two', '', '99999999999999999999999']) {
       const finding = check(incr('i:1'), finalRead([], { 'i:1': garbled }));
       expect(finding).toMatchObject({ validity: 'unknown', figures: {} });
-      expect(finding.reasons.join()).toMatch(/hold no number: incr i:1/);
+      expect(finding.reasons.join()).toMatch(/do not contain a number: incr i:1/);
     }
     expect(check(incr('i:1', { answer: 'NaN' }), finalRead([], { 'i:1': '1' })).validity).toBe('unknown');
   });

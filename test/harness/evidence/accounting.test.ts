@@ -84,17 +84,20 @@ describe('the rule that judged files are sealed', () => {
     }));
     expect(findCriterion(analyzeRun(dir), 'coverage-lines')).toMatchObject({
       state: 'INVALID',
-      reason: expect.stringContaining('at which commit'),
+      reason: expect.stringContaining('the commit of the coverage summary is not recorded'),
     });
   });
 });
 
 describe('the rule that sealed files are accounted for', () => {
   it.each([
-    ['trials/master-crash-4/kit.jsonl', /of no trial of the manifest: trials\/master-crash-4\/kit\.jsonl/],
+    [
+      'trials/master-crash-4/kit.jsonl',
+      /not part of a trial of the manifest: trials\/master-crash-4\/kit\.jsonl/,
+    ],
     [
       'trials/master-crash-1/other.jsonl',
-      /of no trial of the manifest: trials\/master-crash-1\/other\.jsonl/,
+      /not part of a trial of the manifest: trials\/master-crash-1\/other\.jsonl/,
     ],
     ['notes.txt', /not part of a run: notes\.txt/],
     ['inputs/other.json', /not part of a run: inputs\/other\.json/],
@@ -111,7 +114,7 @@ describe('the rule that sealed files are accounted for', () => {
   it('withholds the GO when a trial was removed from the manifest and its history remains', () => {
     const { report, complete } = edited(trialsAs((trials) => trials.filter((one) => !isCrash(3)(one))));
     expect(report.verdict.exitCode).toBe(3);
-    expect(complete.reason).toMatch(/of no trial of the manifest: trials\/master-crash-3\//);
+    expect(complete.reason).toMatch(/not part of a trial of the manifest: trials\/master-crash-3\//);
   });
 
   it('withholds the GO when a trial was removed completely, which leaves a gap in the numbers', () => {
@@ -178,7 +181,7 @@ describe('a trial', () => {
           })),
         )(dir);
       },
-      /master-crash #2 names trials\/other-2\/events\.jsonl, which lies outside trials\/master-crash-2\//,
+      /master-crash #2 names trials\/other-2\/events\.jsonl, which is outside trials\/master-crash-2\//,
     ],
     [
       'that names a client twice',

@@ -164,6 +164,8 @@ describe('canonical JSON', () => {
   });
 
   it('rejects numbers that JSON cannot represent', () => {
-    expect(() => canonicalJson({ a: [Number.NaN] })).toThrow(/\$\.a\[0\] is NaN/);
+    expect(() => canonicalJson({ a: [Number.NaN] })).toThrow(
+      /\$\.a\[0\]: must be a finite number, or null if not measured, got NaN/,
+    );
   });
 });

@@ -86,7 +86,7 @@ describe('a claim of the full profile', () => {
       {
         state: 'INSUFFICIENT',
         bound: null,
-        reason: expect.stringContaining('299 observations a trial are needed'),
+        reason: expect.stringContaining('299 observations per trial are needed'),
       },
     );
   });

@@ -371,8 +371,8 @@ describe('evaluate', () => {
   });
 
   it.each([
-    [{ environments: ['production'] }, /asked of production; this is dev/],
-    [{ substrates: ['docker'] }, /asked on docker; this is local/],
+    [{ environments: ['production'] }, /applies to production; this is dev/],
+    [{ substrates: ['docker'] }, /applies on docker; this is local/],
     [{ profiles: ['full'] }, /profile full; this is quick/],
     [{ topologies: ['single'] }, /topology single; this is sentinel/],
     [{ runs: ['canary', 'capacity'] }, /canary and capacity runs; this is a readiness run/],
@@ -388,7 +388,7 @@ describe('evaluate', () => {
     const one = buildGate({ scope: { promises: ['persistence', 'encryption'] } });
     const withheld = evaluateGate(one, [buildTrial(valueFigure(1))], { promises: new Set(['persistence']) });
     expect(withheld.state).toBe('OUT_OF_SCOPE');
-    expect(withheld.reason).toMatch(/asked where encryption is promised.*\(promises\.encryption\)/);
+    expect(withheld.reason).toMatch(/applies where encryption is promised.*\(promises\.encryption\)/);
     expect(evaluateGate(one, [buildTrial(valueFigure(1))]).state).toBe('PASS');
   });
 

@@ -70,7 +70,7 @@ function outOfScope(id: string, title: string, source: string): Criterion {
       `${id} | ${title} | ${source} | canary | canary.errorDelta, worst trial | < | 0.01 | ratio | 0 | 0`,
     ),
     state: 'OUT_OF_SCOPE',
-    reason: 'asked of environments with a canary only; this run is dev',
+    reason: 'applies to environments with a canary only; this run is dev',
     measured: null,
     n: 0,
     evidence: [],

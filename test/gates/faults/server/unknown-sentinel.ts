@@ -6,7 +6,7 @@ export const fault = changeFault(
   {
     what: 'The sentinels count a vote of a sentinel that does not exist',
     criterion: 'quorum',
-    remedy: ['it knows 3 other sentinels, rendered are 2', 'SENTINEL RESET mymaster'],
+    remedy: ['it has discovered 3 other sentinels, expected 2', 'SENTINEL RESET mymaster'],
   },
   async (environment) => {
     const masterId = (await environment.masterId()) ?? 'redis-1';

@@ -144,7 +144,7 @@ export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Overrides
   [
     'encryption',
     { node: 'redis-2', name: 'ports', data: { besides: 'accepted' } },
-    /plain port beside the one with TLS/,
+    /plain port in addition to the TLS port/,
     /port 0/,
     ENCRYPTED,
   ],
@@ -309,7 +309,7 @@ export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Overrides
     'roles',
     { node: 'redis-2', name: 'role', data: { role: 'master', link: null } },
     /ROLE is '2 masters'/,
-    /2 nodes report ROLE master, 1 must/,
+    /2 nodes report ROLE master, expected 1/,
   ],
   [
     'roles',
@@ -327,7 +327,7 @@ export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Overrides
     'roles',
     masterReply({ ip: '127.9.9.9' }),
     /sentinel-2: its master is '127\.9\.9\.9:6379 \(master\)'/,
-    /names 127\.9\.9\.9/,
+    /reports 127\.9\.9\.9/,
   ],
   ['roles', masterReply({ flags: 'master,o_down' }), /master,o_down/, /failover/],
   [
@@ -371,7 +371,7 @@ export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Overrides
     'roles',
     { node: 'redis-1', name: 'role', data: { replicas: '1' } },
     /redis-1: its replicas is '1'/,
-    /planned are 2/,
+    /expected 2/,
   ],
   [
     'roles',
