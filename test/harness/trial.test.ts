@@ -12,7 +12,6 @@ import { recovery } from '../../harness/checkers/recovery.ts';
 import type { Drill } from '../../harness/drills/drill.ts';
 import { drills } from '../../harness/drills/index.ts';
 import { openClock } from '../../harness/history/clock.ts';
-import type { ExpectationEvent } from '../../harness/history/events.ts';
 import { parseHistory } from '../../harness/history/parse.ts';
 import { requiredExpectations } from '../../harness/judge/obligations.ts';
 import { formatMs } from '../../harness/reports/wording.ts';
@@ -29,6 +28,7 @@ import type { Environment } from '../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../infra/topology.ts';
 import { waitUntil } from '../support/redis-process.ts';
+import { drillNamed, isMet, withMembers } from './trial/builders.ts';
 
 let root: string;
 let dir: string;
@@ -49,11 +49,6 @@ afterAll(async () => {
   await environment?.[Symbol.asyncDispose]();
   rmSync(root, { recursive: true, force: true });
 });
-function drillNamed(id: string, changes: Partial<Drill> = {}): Drill {
-  const drill = drills.find((candidate) => candidate.id === id);
-  if (drill === undefined) throw new Error(`no drill ${id}`);
-  return { ...drill, ...changes };
-}
 const trialOf = (drill: Drill, more: Partial<TrialRequest> = {}) =>
   runTrial({ drill, trial: 1, environment, dir, machine, seed: 1, clock, profile: 'quick', ...more });
 const historyOf = (files: readonly string[], folder = dir) =>
@@ -65,28 +60,8 @@ const masterKeys = async () => {
   const master = await environment.masterId();
   return (await environment.admin(master ?? '')).dbsize();
 };
-/** The environment with some members replaced. */
-const environmentWith = (changes: Partial<Environment>): Environment =>
-  new Proxy(environment, {
-    get(target, name) {
-      if (name in changes) return Reflect.get(changes, name);
-      const own: unknown = Reflect.get(target, name, target);
-      return typeof own === 'function' ? own.bind(target) : own;
-    },
-  });
+const environmentWith = (changes: Partial<Environment>) => withMembers(environment, changes);
 const states = async () => (await environment.status()).map(({ state }) => state);
-
-function holds({ relation, expected, actual }: ExpectationEvent): boolean {
-  const [e, a] = [Number(expected), Number(actual)];
-  const relations = {
-    equals: JSON.stringify(expected) === JSON.stringify(actual),
-    'at-most': a <= e,
-    'at-least': a >= e,
-    below: a < e,
-    above: a > e,
-  };
-  return relations[relation];
-}
 
 describe('integration drills', () => {
   // A drill that spans the run is no separate trial: the run records it around the others.
@@ -102,7 +77,7 @@ describe('integration drills', () => {
       expect(expectations.map(({ id }) => id).toSorted()).toEqual(
         requiredExpectations(drill, place).toSorted(),
       );
-      expect(expectations.filter((expectation) => !holds(expectation))).toEqual([]);
+      expect(expectations.filter((expectation) => !isMet(expectation))).toEqual([]);
       expect(new Set(expectations.map(({ id }) => id)).size).toBe(expectations.length);
       await keysBack(before);
     },

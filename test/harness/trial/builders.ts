@@ -1,0 +1,34 @@
+/** Drills and environments with changes, and an independent check of expectations, for tests of trials. */
+import type { Drill } from '../../../harness/drills/drill.ts';
+import { drills } from '../../../harness/drills/index.ts';
+import type { ExpectationEvent } from '../../../harness/history/events.ts';
+import type { Environment } from '../../../infra/substrates/environment.ts';
+
+export function drillNamed(id: string, changes: Partial<Drill> = {}): Drill {
+  const drill = drills.find((candidate) => candidate.id === id);
+  if (drill === undefined) throw new Error(`no drill ${id}`);
+  return { ...drill, ...changes };
+}
+
+/** The environment with some members replaced. */
+export function withMembers(environment: Environment, changes: Partial<Environment>): Environment {
+  return new Proxy(environment, {
+    get(target, name) {
+      if (name in changes) return Reflect.get(changes, name);
+      const own: unknown = Reflect.get(target, name, target);
+      return typeof own === 'function' ? own.bind(target) : own;
+    },
+  });
+}
+
+export function isMet({ relation, expected, actual }: ExpectationEvent): boolean {
+  const [e, a] = [Number(expected), Number(actual)];
+  const relations = {
+    equals: JSON.stringify(expected) === JSON.stringify(actual),
+    'at-most': a <= e,
+    'at-least': a >= e,
+    below: a < e,
+    above: a > e,
+  };
+  return relations[relation];
+}
