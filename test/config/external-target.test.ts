@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readVariables } from '../../config/env.ts';
-import { KitError } from '../../config/errors.ts';
 import {
   EXTERNAL_NAMESPACE,
   EXTERNAL_TTL_SECONDS,
@@ -17,6 +16,7 @@ import {
   withoutLogins,
 } from '../../config/external-target.ts';
 import { loadEnvironment } from '../../config/load.ts';
+import { catchKitError } from '../support/kit-error.ts';
 
 let dir: string;
 beforeAll(() => {
@@ -28,16 +28,6 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 const variables = (env: Readonly<Record<string, string>>) => readVariables({ env, directory: dir });
 const noVariables = () => variables({});
-
-function refusal(act: () => unknown): KitError {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof KitError) return error;
-    throw error;
-  }
-  throw new Error('nothing was refused');
-}
 
 describe('a target', () => {
   it('is parsed from a URL: host, port, user, password, database, TLS', () => {
@@ -188,7 +178,7 @@ describe('an invalid target', () => {
       /only database 0, got 5/,
     ],
   ])('%s', (_what, act, says) => {
-    const error = refusal(act);
+    const error = catchKitError(act);
     expect(error).toMatchObject({ code: 'EXTERNAL_INVALID', exitCode: 2 });
     expect(error.message).toMatch(says);
     expect(error.where).toBeTruthy();

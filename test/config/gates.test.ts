@@ -6,6 +6,7 @@ import { KitError } from '../../config/errors.ts';
 import { gatesSchema, loadGates, parseGates } from '../../config/gates.ts';
 import { checkers } from '../../harness/checkers/index.ts';
 import { drills } from '../../harness/drills/index.ts';
+import { catchKitError } from '../support/kit-error.ts';
 
 const FILE = join(import.meta.dirname, '../../config/gates.yaml');
 const { gates } = loadGates();
@@ -23,13 +24,7 @@ function changed(from: string, to: string): KitError {
   if (!text.includes(from)) throw new Error(`gates.yaml has no '${from}'`);
   const file = join(scratch, 'gates.yaml');
   writeFileSync(file, text.replace(from, to));
-  try {
-    loadGates(file);
-  } catch (error) {
-    if (error instanceof KitError) return error;
-    throw error;
-  }
-  throw new Error('nothing was thrown');
+  return catchKitError(() => loadGates(file));
 }
 
 describe('config/gates.yaml', () => {

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readVariables } from '../../config/env.ts';
-import { KitError } from '../../config/errors.ts';
 import { environmentNames, loadEnvironment } from '../../config/load.ts';
 import { promisesOf } from '../../config/schema.ts';
+import { catchKitError } from '../support/kit-error.ts';
 
 const noVariables = new Map();
 const variables = (env: Record<string, string>) => readVariables({ env, directory: dir });
@@ -35,16 +35,6 @@ function write(name: string, text: string): string {
   const path = join(dir, name);
   writeFileSync(path, text);
   return path;
-}
-
-function errorOf(act: () => unknown): KitError {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof KitError) return error;
-    throw error;
-  }
-  throw new Error('nothing was thrown');
 }
 
 describe('the predefined environments', () => {
@@ -140,7 +130,7 @@ describe('precedence', () => {
   });
 
   it('treats a flag that must be YAML as a string, and reports it when it does not fit', () => {
-    const error = errorOf(() => loadEnvironment('dev', { 'redis.appendfsync': '[' }, noVariables));
+    const error = catchKitError(() => loadEnvironment('dev', { 'redis.appendfsync': '[' }, noVariables));
     expect(error.message).toContain("'['");
   });
 
@@ -180,24 +170,24 @@ describe('an exported address of an application', () => {
 
 describe('an error', () => {
   it('lists the environments for an unknown one, and suggests one', () => {
-    const error = errorOf(() => loadEnvironment('prod', {}, noVariables));
+    const error = catchKitError(() => loadEnvironment('prod', {}, noVariables));
     expect(error).toMatchObject({ code: 'ENVIRONMENT_UNKNOWN', exitCode: 2 });
     expect(error.message).toBe(
       "'prod' is not an environment; did you mean 'production'? available: cluster, dev, production, single, staging",
     );
-    expect(errorOf(() => loadEnvironment('xyzzy', {}, noVariables)).message).toContain(
+    expect(catchKitError(() => loadEnvironment('xyzzy', {}, noVariables)).message).toContain(
       "'xyzzy' is not an environment; available:",
     );
   });
 
   it('names a missing file', () => {
-    const error = errorOf(() => loadEnvironment(join(dir, 'missing.yaml'), {}, noVariables));
+    const error = catchKitError(() => loadEnvironment(join(dir, 'missing.yaml'), {}, noVariables));
     expect(error).toMatchObject({ code: 'CONFIG_UNREADABLE', where: join(dir, 'missing.yaml') });
   });
 
   it('names file, line and path of an invalid value, quotes it and lists the allowed values', () => {
     const path = write('bad.yaml', minimal.replace('maxmemory: 64mb', 'maxmemory: 2zb'));
-    const error = errorOf(() => loadEnvironment(path, {}, noVariables));
+    const error = catchKitError(() => loadEnvironment(path, {}, noVariables));
     expect(error.where).toBe(`${path}:5: redis.maxmemory`);
     expect(error.message).toMatch(/^must be a size such as 512mb.*, got '2zb'$/);
     expect(error.hint).toBeDefined();
@@ -208,7 +198,9 @@ describe('an error', () => {
     ['sentinel.downAfterMs', '5', /^must be an integer from 500 to 3600000, got '5'/],
     ['sentinel.failoverTimeoutMs', '10', /^must be an integer from 1000 to \d+, got '10'/],
   ])('lists the allowed units for %s in the wrong unit', (path, value, message) => {
-    expect(errorOf(() => loadEnvironment('dev', { [path]: value }, noVariables)).message).toMatch(message);
+    expect(catchKitError(() => loadEnvironment('dev', { [path]: value }, noVariables)).message).toMatch(
+      message,
+    );
   });
 
   it('reports several invalid values together', () => {
@@ -219,7 +211,7 @@ describe('an error', () => {
       .replace('maxmemory:', 'maxmemroy:')
       .replace('save: []', 'save: [[900, x]]');
     const path = write('many.yaml', text);
-    const { message, where } = errorOf(() => loadEnvironment(path, {}, noVariables));
+    const { message, where } = catchKitError(() => loadEnvironment(path, {}, noVariables));
     expect(where).toBe(path);
     expect(message).toMatch(/^6 problems\n/);
     expect(message).toContain(
@@ -236,17 +228,21 @@ describe('an error', () => {
   });
 
   it('from a variable names the variable, and from a line of .env that line', () => {
-    const byProcess = errorOf(() => loadEnvironment('dev', {}, variables({ CACHE_DEFAULT_TTL: 'soon' })));
+    const byProcess = catchKitError(() =>
+      loadEnvironment('dev', {}, variables({ CACHE_DEFAULT_TTL: 'soon' })),
+    );
     expect(byProcess.where).toBe('variable CACHE_DEFAULT_TTL=soon: client.defaultTtlSeconds');
     expect(byProcess.message).toBe("must be an integer of at least 1, got 'soon'");
     const home = mkdtempSync(join(dir, 'home-'));
     writeFileSync(join(home, '.env'), '# mine\nexport CIRCUIT_BREAKER_TIMEOUT=600\n');
-    const byFile = errorOf(() => loadEnvironment('dev', {}, readVariables({ env: {}, directory: home })));
+    const byFile = catchKitError(() =>
+      loadEnvironment('dev', {}, readVariables({ env: {}, directory: home })),
+    );
     expect(byFile.where).toBe(`${join(home, '.env')}:2: CIRCUIT_BREAKER_TIMEOUT=600: client.breaker.openMs`);
   });
 
   it('from a flag names the flag', () => {
-    const error = errorOf(() => loadEnvironment('dev', { 'client.breaker': 5 }, noVariables));
+    const error = catchKitError(() => loadEnvironment('dev', { 'client.breaker': 5 }, noVariables));
     expect(error.where).toBe('flag client.breaker=5: client.breaker');
     expect(error.message).toBe("must be a map with the keys enabled, threshold, openMs, got '5'");
   });
@@ -296,7 +292,7 @@ describe('an error', () => {
       "must be one sentence of at least 10 characters, got 'x'",
     ],
   ])('gives the reason: %s', (_, flags, reason) => {
-    expect(errorOf(() => loadEnvironment('dev', flags, noVariables)).message).toContain(reason);
+    expect(catchKitError(() => loadEnvironment('dev', flags, noVariables)).message).toContain(reason);
   });
 
   it.each([
@@ -318,29 +314,29 @@ describe('an error', () => {
       'every write would be rejected',
     ],
   ])('gives the reason in a second form: %s', (_, name, flags, reason) => {
-    const error = errorOf(() => loadEnvironment(name, flags, noVariables));
+    const error = catchKitError(() => loadEnvironment(name, flags, noVariables));
     expect(`${error.where}: ${error.message}`).toContain(reason);
     expect(error.where).toMatch(/(cluster|dev)\.yaml:\d+|^flag /);
   });
 
   it('requires the name of the environment to equal that of the file', () => {
-    expect(errorOf(() => loadEnvironment('dev', { name: 'other' }, noVariables)).message).toContain(
+    expect(catchKitError(() => loadEnvironment('dev', { name: 'other' }, noVariables)).message).toContain(
       "got 'other'",
     );
   });
 
   it('names line and column of broken YAML, and quotes the line', () => {
     const path = write('broken.yaml', 'name: x\ntopology: [1\n');
-    const error = errorOf(() => loadEnvironment(path, {}, noVariables));
+    const error = catchKitError(() => loadEnvironment(path, {}, noVariables));
     expect(error.code).toBe('CONFIG_SYNTAX');
     expect(`${error.where} ${error.message}`).toContain(`${path}:`);
     const twice = write('twice.yaml', 'name: x\nname: y\n');
-    expect(errorOf(() => loadEnvironment(twice, {}, noVariables))).toMatchObject({
+    expect(catchKitError(() => loadEnvironment(twice, {}, noVariables))).toMatchObject({
       where: `${twice}:2:1`,
       message: "must be YAML: Map keys must be unique, at 'name: y'",
     });
     const both = write('both.yaml', 'a: [1\nb: }\n');
-    expect(errorOf(() => loadEnvironment(both, {}, noVariables)).message).toMatch(
+    expect(catchKitError(() => loadEnvironment(both, {}, noVariables)).message).toMatch(
       /syntax errors, the first at/,
     );
   });
@@ -350,7 +346,7 @@ describe('an error', () => {
     ['a list', '- 1'],
   ])('lists the available keys for %s', (_, text) => {
     const path = write('root.yaml', text);
-    const error = errorOf(() => loadEnvironment(path, {}, noVariables));
+    const error = catchKitError(() => loadEnvironment(path, {}, noVariables));
     expect(error.where).toBe(`${path}:1: (the whole file)`);
     expect(error.message).toContain('a map with the keys name, purpose, topology');
   });

@@ -13,8 +13,9 @@ import { analyzeRun } from '../../harness/judge/index.ts';
 import { renderers } from '../../harness/reports/index.ts';
 import type { Report } from '../../harness/reports/report.ts';
 import { renderTerminal } from '../../harness/reports/terminal.ts';
+import { catchKitError } from '../support/kit-error.ts';
 import { fault, finalRead, observation } from './checkers/history-builders.ts';
-import { catchKitError, findCriterion, rewriteDigestsAndSeal, ScratchRuns } from './scratch-runs.ts';
+import { findCriterion, rewriteDigestsAndSeal, ScratchRuns } from './scratch-runs.ts';
 
 const scratch = new ScratchRuns();
 afterAll(() => scratch[Symbol.dispose]());

@@ -5,8 +5,9 @@ import { drills } from '../../harness/drills/index.ts';
 import type { Seal } from '../../harness/evidence/manifest.ts';
 import { analyzeRun, verifyRun } from '../../harness/judge/index.ts';
 import type { Report } from '../../harness/reports/report.ts';
+import { catchKitError } from '../support/kit-error.ts';
 import { MANIFEST, type RunOptions } from './healthy-run.ts';
-import { catchKitError, findCriterion, ScratchRuns } from './scratch-runs.ts';
+import { findCriterion, ScratchRuns } from './scratch-runs.ts';
 
 const scratch = new ScratchRuns();
 let healthy = '';

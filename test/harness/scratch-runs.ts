@@ -2,7 +2,6 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { KitError } from '../../config/errors.ts';
 import { canonicalJson } from '../../harness/evidence/canonical-json.ts';
 import { withDigests } from '../../harness/evidence/digests.ts';
 import type { Manifest, Seal } from '../../harness/evidence/manifest.ts';
@@ -105,14 +104,4 @@ export function findCriterion(report: Report, id: string): Criterion {
   const found = report.verdict.criteria.find((one) => one.id === id);
   if (found === undefined) throw new Error(`no criterion ${id}`);
   return found;
-}
-
-export function catchKitError(act: () => unknown): KitError {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof KitError) return error;
-    throw error;
-  }
-  throw new Error('nothing was thrown');
 }

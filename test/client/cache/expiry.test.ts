@@ -1,6 +1,6 @@
 /** getWithTtl, ttl, exists, setIfAbsent, expire: in Redis, in memory, over two tiers, and with Redis unreachable. */
 import fc from 'fast-check';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resolveTtl } from '../../../client/cache/options.ts';
 import {
   type Cache,
@@ -12,22 +12,15 @@ import {
   tieredCache,
 } from '../../../client/index.ts';
 import { LIMITS } from '../../../client/options/limits.ts';
+import { endAfterEachTest } from '../../support/end-after-test.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
-const ends: (() => Promise<unknown>)[] = [];
+const { closeAfterTest, ends } = endAfterEachTest();
 beforeAll(async () => {
   redis = await RedisProcess.start();
 });
 afterAll(() => redis[Symbol.asyncDispose]());
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-});
-function closeAfterTest(cache: Cache): Cache {
-  ends.push(() => cache.close());
-  return cache;
-}
-
 const caches: readonly [string, () => Cache][] = [
   ['in Redis', () => redisCache({ address: redis.address, namespace: 'plain' })],
   ['in memory', () => memoryCache()],

@@ -10,27 +10,20 @@ import {
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
 import { Registry } from 'prom-client';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collectMetrics, registerMetrics, renderMetrics } from '../../../client/extras/metrics/index.ts';
 import { withTelemetry } from '../../../client/extras/telemetry.ts';
 import { CacheWarmer } from '../../../client/extras/warming/index.ts';
 import { type Cache, ConfigurationError, memoryCache, redisCache } from '../../../client/index.ts';
+import { endAfterEachTest } from '../../support/end-after-test.ts';
 import { RedisProcess } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
-const ends: (() => Promise<unknown>)[] = [];
+const { closeAfterTest, ends } = endAfterEachTest();
 beforeAll(async () => {
   redis = await RedisProcess.start();
 });
 afterAll(() => redis[Symbol.asyncDispose]());
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-});
-
-function closeAfterTest(cache: Cache): Cache {
-  ends.push(() => cache.close());
-  return cache;
-}
 const open = (namespace: string): Cache => closeAfterTest(redisCache({ address: redis.address, namespace }));
 
 /** Violations of the text format of Prometheus (exposition_formats.md), in words; empty where there are none. */

@@ -1,26 +1,19 @@
 /** healthCheck against a healthy, a restricted, a full, an unreachable Redis, a sentinel set, and a cluster of one. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { healthCheck, healthHandler } from '../../../client/extras/health.ts';
-import { type Cache, memoryCache, redisCache, sentinelCache } from '../../../client/index.ts';
+import { memoryCache, redisCache, sentinelCache } from '../../../client/index.ts';
+import { endAfterEachTest } from '../../support/end-after-test.ts';
 import { RedisProcess, startSentinelSet, waitUntil } from '../../support/redis-process.ts';
 
-const ends: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-});
+const { closeAfterTest, ends } = endAfterEachTest();
 
 async function started(conf: readonly string[] = []): Promise<RedisProcess> {
   const redis = await RedisProcess.start({ conf });
   ends.push(() => redis[Symbol.asyncDispose]());
   return redis;
 }
-function closeAfterTest(cache: Cache): Cache {
-  ends.push(() => cache.close());
-  return cache;
-}
-
 describe('the health of a cache', () => {
   it('is healthy, with figures, when nothing is wrong', async () => {
     const { address } = await started(['maxmemory 100mb']);

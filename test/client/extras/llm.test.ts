@@ -1,23 +1,16 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CacheAnalytics } from '../../../client/extras/analytics/index.ts';
 import { llmCache } from '../../../client/extras/llm.ts';
 import { type Cache, memoryCache, redisCache } from '../../../client/index.ts';
+import { endAfterEachTest } from '../../support/end-after-test.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
-const ends: (() => Promise<unknown>)[] = [];
+const { closeAfterTest } = endAfterEachTest();
 beforeAll(async () => {
   redis = await RedisProcess.start();
 });
 afterAll(() => redis[Symbol.asyncDispose]());
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-});
-function closeAfterTest(cache: Cache): Cache {
-  ends.push(() => cache.close());
-  return cache;
-}
-
 describe.each<[string, () => Cache]>([
   ['in Redis', () => redisCache({ address: redis.address, namespace: `llm${Math.random()}` })],
   ['in memory', () => memoryCache()],

@@ -12,7 +12,7 @@ import {
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-base';
 import { Counter, Registry } from 'prom-client';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { labelsOf, renderExposition } from '../../../client/cache/exposition.ts';
 import { type LogRecord, logEvents } from '../../../client/extras/log.ts';
 import { collectMetrics, registerMetrics } from '../../../client/extras/metrics/index.ts';
@@ -20,21 +20,15 @@ import { SharedStatistics } from '../../../client/extras/shared-statistics.ts';
 import { withTelemetry } from '../../../client/extras/telemetry.ts';
 import { CacheWarmer } from '../../../client/extras/warming/index.ts';
 import { type Cache, ConfigurationError, memoryCache, redisCache } from '../../../client/index.ts';
+import { endAfterEachTest } from '../../support/end-after-test.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
-const ends: (() => Promise<unknown>)[] = [];
+const { closeAfterTest, ends } = endAfterEachTest();
 beforeAll(async () => {
   redis = await RedisProcess.start({ conf: ['user shy on >secret ~* &* +@all -info', 'maxmemory 200mb'] });
 });
 afterAll(() => redis[Symbol.asyncDispose]());
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-});
-function closeAfterTest(cache: Cache): Cache {
-  ends.push(() => cache.close());
-  return cache;
-}
 const open = (namespace: string, more: object = {}): Cache =>
   closeAfterTest(redisCache({ address: redis.address, namespace, ...more }));
 

@@ -4,14 +4,15 @@
  */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type Cache, type CacheEvent, type RedisCacheOptions, redisCache } from '../../../client/index.ts';
-import { type DelayRelay, startDelayRelay } from '../../support/delay-relay.ts';
+import { startDelayRelay } from '../../support/delay-relay.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
+import type { Relay } from '../../support/relay-server.ts';
 import { classifyStoredValue, recordCommands } from './lease-party.ts';
 
 const KEYS = 400;
 let redis: RedisProcess;
 /** The same server, with a round trip of 20 ms. */
-let distant: DelayRelay;
+let distant: Relay;
 beforeAll(async () => {
   redis = await RedisProcess.start();
   distant = await startDelayRelay(redis.address, 10);

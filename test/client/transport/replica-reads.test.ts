@@ -9,8 +9,9 @@ import type { CacheConnection } from '../../../client/transport/cache-connection
 import { slotOf } from '../../../client/transport/cluster/slot.ts';
 import { openConnection } from '../../../client/transport/index.ts';
 import { startCluster } from '../../support/cluster.ts';
-import { type DelayRelay, startDelayRelay } from '../../support/delay-relay.ts';
+import { startDelayRelay } from '../../support/delay-relay.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
+import type { Relay } from '../../support/relay-server.ts';
 
 function open(options: RedisOptions): CacheConnection {
   const connection = openConnection(resolveConnection(options));
@@ -42,7 +43,7 @@ async function lagging(lagMs: number): Promise<Lagging> {
   const host = '127.61.0.9';
   const stack = new AsyncDisposableStack();
   const master = stack.use(await RedisProcess.start({ host }));
-  const relay: DelayRelay = stack.use(await startDelayRelay(master.address, lagMs));
+  const relay: Relay = stack.use(await startDelayRelay(master.address, lagMs));
   const conf = [`replicaof ${host} ${relay.address.port}`, `replica-announce-ip ${host}`];
   const replica = stack.use(await RedisProcess.start({ host, conf }));
   const monitor = [`sentinel monitor mymaster ${host} ${master.address.port} 1`];

@@ -12,7 +12,8 @@ import { drills } from '../../../harness/drills/index.ts';
 import type { Manifest } from '../../../harness/evidence/manifest.ts';
 import { digestFile, readText } from '../../../harness/evidence/run-folder.ts';
 import { analyzeRun, verifyRun } from '../../../harness/judge/index.ts';
-import { catchKitError, changeManifest, rewriteDigestsAndSeal, ScratchRuns } from '../scratch-runs.ts';
+import { catchKitError } from '../../support/kit-error.ts';
+import { changeManifest, rewriteDigestsAndSeal, ScratchRuns } from '../scratch-runs.ts';
 
 const scratch = new ScratchRuns();
 const HISTORY = 'trials/hit-miss-1/kit.jsonl';

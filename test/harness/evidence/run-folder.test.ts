@@ -11,7 +11,6 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { KitError } from '../../../config/errors.ts';
 import { canonicalJson } from '../../../harness/evidence/canonical-json.ts';
 import { openEvidence } from '../../../harness/evidence/open.ts';
 import {
@@ -20,6 +19,7 @@ import {
   filesBelow,
   writeAtomically,
 } from '../../../harness/evidence/run-folder.ts';
+import { catchKitError } from '../../support/kit-error.ts';
 import { MANIFEST } from '../healthy-run.ts';
 
 let scratch = '';
@@ -29,16 +29,6 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(scratch, { recursive: true }));
 const fresh = () => join(scratch, `run-${++count}`);
-
-function errorOf(act: () => unknown): KitError {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof KitError) return error;
-    throw error;
-  }
-  throw new Error('nothing was thrown');
-}
 
 describe('a run folder', () => {
   it('is marked incomplete from its creation', () => {
@@ -88,7 +78,7 @@ describe('a run folder', () => {
     const dir = fresh();
     mkdirSync(dir);
     createRunFolder(dir, MANIFEST);
-    expect(errorOf(() => createRunFolder(dir, MANIFEST))).toMatchObject({
+    expect(catchKitError(() => createRunFolder(dir, MANIFEST))).toMatchObject({
       code: 'RUN_FOLDER_NOT_EMPTY',
       where: dir,
     });
@@ -97,7 +87,7 @@ describe('a run folder', () => {
   it('rejects a file in place of a folder', () => {
     const path = fresh();
     writeFileSync(path, '');
-    expect(errorOf(() => createRunFolder(path, MANIFEST))).toMatchObject({
+    expect(catchKitError(() => createRunFolder(path, MANIFEST))).toMatchObject({
       code: 'RUN_FOLDER_NOT_EMPTY',
       where: path,
       message: expect.stringContaining('is a file'),
@@ -113,22 +103,26 @@ describe('a run folder', () => {
   it('reports in one error what could not be written, with exit code 3', () => {
     const file = join(scratch, 'a-file');
     writeFileSync(file, '');
-    expect(errorOf(() => createRunFolder(join(file, 'run'), MANIFEST))).toMatchObject({
+    expect(catchKitError(() => createRunFolder(join(file, 'run'), MANIFEST))).toMatchObject({
       code: 'EVIDENCE_NOT_WRITTEN',
       exitCode: 3,
     });
     const folder = createRunFolder(fresh(), MANIFEST);
     writeFileSync(join(folder.dir, 'logs'), 'a file where a folder belongs');
-    expect(errorOf(() => folder.sink({})).code).toBe('EVIDENCE_NOT_WRITTEN');
-    expect(errorOf(() => folder.collectLogs(new Map([['redis-1', file]]))).code).toBe('EVIDENCE_NOT_WRITTEN');
-    expect(errorOf(() => folder.addInput('coverage', join(scratch, 'nothing'))).code).toBe('INPUT_NOT_FOUND');
+    expect(catchKitError(() => folder.sink({})).code).toBe('EVIDENCE_NOT_WRITTEN');
+    expect(catchKitError(() => folder.collectLogs(new Map([['redis-1', file]]))).code).toBe(
+      'EVIDENCE_NOT_WRITTEN',
+    );
+    expect(catchKitError(() => folder.addInput('coverage', join(scratch, 'nothing'))).code).toBe(
+      'INPUT_NOT_FOUND',
+    );
   });
 
   it('reports a full disk, and leaves no partial file', () => {
     const dir = fresh();
     mkdirSync(dir);
     symlinkSync('/dev/full', join(dir, 'report.json.partial'));
-    const error = errorOf(() => writeAtomically(join(dir, 'report.json'), 'x'.repeat(100)));
+    const error = catchKitError(() => writeAtomically(join(dir, 'report.json'), 'x'.repeat(100)));
     expect(error.message).toMatch(/no space left on the disk/);
     expect(error.hint).toMatch(/free space/);
     expect(readdirSync(dir)).toEqual([]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { KitError } from '../../../config/errors.ts';
 import type { HistoryEvent } from '../../../harness/history/events.ts';
 import { parseHistory } from '../../../harness/history/parse.ts';
+import { catchKitError } from '../../support/kit-error.ts';
 
 const lines = (...events: readonly (HistoryEvent | string)[]) =>
   `${events.map((e) => (typeof e === 'string' ? e : JSON.stringify(e))).join('\n')}\n`;
@@ -23,16 +23,6 @@ const ok = (op: number, atUs: number, client = 'kit'): HistoryEvent => ({
   atUs,
   source: 'redis',
 });
-
-function errorOf(act: () => unknown): KitError {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof KitError) return error;
-    throw error;
-  }
-  throw new Error('nothing was thrown');
-}
 
 describe('parseHistory', () => {
   it('assembles operations and measures latency from the intended start', () => {
@@ -140,7 +130,7 @@ describe('parseHistory', () => {
     ['two completions', lines(invoke(1, 0), ok(1, 13), ok(1, 14)), /kit\.jsonl/, /kit 1 completes twice/],
     ['two invocations', lines(invoke(1, 0), invoke(1, 3)), /kit\.jsonl/, /kit 1 is invoked twice/],
   ])('rejects %s, with file and line', (_what, text, where, message) => {
-    const error = errorOf(() => parseHistory([{ path: 'kit.jsonl', text }]));
+    const error = catchKitError(() => parseHistory([{ path: 'kit.jsonl', text }]));
     expect(error.code).toBe('EVIDENCE_BROKEN');
     expect(error.exitCode).toBe(3);
     expect(error.where).toMatch(where);

@@ -1,5 +1,5 @@
 /** Warming on a real Redis: order, batches, schedules, failures, and its statistics. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { renderExposition } from '../../../../client/cache/exposition.ts';
 import {
   CacheWarmer,
@@ -15,17 +15,15 @@ import {
   memoryCache,
   redisCache,
 } from '../../../../client/index.ts';
+import { endAfterEachTest } from '../../../support/end-after-test.ts';
 import { RedisProcess, waitUntil } from '../../../support/redis-process.ts';
 
 let redis: RedisProcess;
-const ends: (() => Promise<unknown>)[] = [];
+const { ends } = endAfterEachTest();
 beforeAll(async () => {
   redis = await RedisProcess.start();
 });
 afterAll(() => redis[Symbol.asyncDispose]());
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-});
 
 function openWarming(strategies: readonly WarmingStrategy[], over: Cache = memoryCache()) {
   const warmer = new CacheWarmer(over, strategies);

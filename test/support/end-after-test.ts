@@ -1,0 +1,16 @@
+import { afterEach } from 'vitest';
+
+/** Ends what a test has opened after that test, the last first. Call it at the top of a test file. */
+export function endAfterEachTest() {
+  const ends: (() => Promise<unknown>)[] = [];
+  afterEach(async () => {
+    for (const end of ends.splice(0).reverse()) await end();
+  });
+  return {
+    ends,
+    closeAfterTest<T extends { close(): Promise<unknown> }>(opened: T): T {
+      ends.push(() => opened.close());
+      return opened;
+    },
+  };
+}
