@@ -1,6 +1,6 @@
 /**
- * Load and delays of the machine during a trial, from the samples of a separate thread (`samplers/machine/`) that sees no result. Gates with
- * a timing bound compare these figures with it. A figure that the system does not provide is absent.
+ * Load and delays of the machine during a trial, from the samples of a separate thread (`samplers/machine/`) without access
+ * to results. Gates with a timing bound compare these figures with it. A figure that the system does not provide is absent.
  *
  * `timer*`: delay of a timer on an idle event loop. `control*`: round trip of a bare PING, measured from its due time.
  * `controlMachine*`: the part of that round trip in which either end waited for a CPU or the timer was late. `wait*`: longest time within a

@@ -8,7 +8,8 @@ export const oldMasterReturns = fullOnlyFailover({
   id: 'old-master-returns',
   title: 'A deposed master returns under load',
   source: 'drills: old-master-returns; bitnami/charts#5418, bitnami/charts#5543',
-  safeOutcome: 'the returned master takes no write later than 1 s after its return; no stale acknowledgement',
+  safeOutcome:
+    'the returned master accepts no write later than 1 s after its return; no stale acknowledgement',
   needs: ['pause'],
   neededFailovers: 1,
   parameters: { stragglerMs: 1_500, settleMs: 15_000 },

@@ -44,7 +44,7 @@ export function machineTable({ trials }: Report): Markup | null {
   return html`<h3>Machine during the trials</h3><details><summary>${summary}</summary>${wrapScrolling(
     'Machine during the trials',
     html`<table class="machine cards"><thead><tr><th scope="col">Trial</th>${COLUMNS.map(({ name, detail }) => html`<th scope="col" class="n">${name}<small>${detail}</small></th>`)}</tr></thead><tbody>${sampled.map(renderRow)}</tbody></table>`,
-  )}<p class="note">Delays and waits in ms, from samples of a separate thread that sees no result. Wait for a CPU: the longest within 100 ms.</p></details>`;
+  )}<p class="note">Delays and waits in ms, from samples of a separate thread without access to results. Wait for a CPU: the longest within 100 ms.</p></details>`;
 }
 
 function renderRow({ drill, trial, round = 1, machine }: SampledTrial): Markup {
