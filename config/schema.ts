@@ -2,7 +2,7 @@
  * Schema of an environment file in `config/environments/`, and the frozen values that it becomes: the settings
  * (`settings.ts`), checked against each other (`contradictions.ts`).
  *
- * Defaults are resolved here once; no later module applies a default of its own. Left out: reading files and variables
+ * Defaults are resolved here once; no later module applies its own default. Left out: reading files and variables
  * (`load.ts`, `env.ts`), and every derived number that depends on the machine (io-threads capped by its cores,
  * addresses): those are part of the topology.
  */

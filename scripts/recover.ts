@@ -31,7 +31,7 @@ export function recover(program: Command, session: Session): void {
       'after',
       examples(
         ['kit recover', 'show the data of each node'],
-        ['kit recover --from redis-2', 'use its data, whatever the others have'],
+        ['kit recover --from redis-2', 'use the data of this node without a comparison'],
       ),
     )
     .action(async (options: RecoverOptions) => {

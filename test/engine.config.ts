@@ -18,7 +18,7 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['infra/substrates/docker/**/*.ts'],
-      // Runs in a process of its own, started by cdktf.
+      // Runs in its own process, started by cdktf.
       exclude: ['infra/substrates/docker/app.ts'],
       reporter: ['text-summary', 'json-summary'],
       reportOnFailure: true,

@@ -11,7 +11,7 @@ export class ScanDeletion {
     this.#order = order;
   }
 
-  /** Begins with the command; `end` follows its outcome, except that a refusal by Redis ends it here. */
+  /** Begins with the command; `end` follows its outcome. If Redis rejects the command, the deletion ends here. */
   follow(keys: readonly string[], sent: Promise<unknown>): Promise<unknown> {
     this.#keys = keys;
     this.place = this.#order.beginAll(keys);

@@ -169,7 +169,7 @@ export class LocalTier {
     return slot;
   }
 
-  /** Entry that was current when coherence was last live: better than no answer. */
+  /** Returns an entry that was current when coherence was last live, as a fallback. */
   remembered(key: string): LocalEntry | undefined {
     const slot = this.#slots.get(key);
     if (slot === undefined || slot.expiresAt <= this.#clock()) return undefined;

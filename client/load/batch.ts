@@ -1,6 +1,6 @@
 /**
  * Combines the loads of single keys into one call of a bulk loader. It waits until each key of the round has requested a load or was
- * passed (it was found, another process loads it, or it is waited for). Background refreshes form a round of their own. Later
+ * passed (it was found, another process loads it, or it is waited for). Background refreshes form their own round. Later
  * requests are loaded in further calls.
  */
 import { ConfigurationError } from '../api/errors.ts';

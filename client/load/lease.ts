@@ -6,7 +6,7 @@
  *         └▶ held ─▶ wait ─▶ notified (value, settled, nothing, failed), or the lease has expired ─▶ fetch again
  *
  * The lease of an absent entry is a placeholder in its place (`placeholder.ts`): a set or a deletion of the entry ends the lease, and a
- * load in flight stores nothing. The lease of an entry that is to be replaced is a key of its own (`lease-key.ts`), and the value
+ * load in flight stores nothing. The lease of an entry that is to be replaced is a separate key (`lease-key.ts`), and the value
  * replaces the entry only if it still is the one that was seen. The token is random: it fences a holder that was too slow. A lease is
  * renewed until the value is stored; the death of a holder costs the rest of its lease.
  *

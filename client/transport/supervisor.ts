@@ -118,7 +118,7 @@ export class Supervisor implements SupervisedConnection {
     return this.#traffic.get(key, failFast);
   }
 
-  /** Like `request`, without a promise of its own, for callers that forward it. `startedAt`: start of its deadline. */
+  /** Like `request`, without its own promise, for callers that forward it. `startedAt`: start of its deadline. */
   readonly submit: Submit = (command, args, options, startedAt, resolve, reject) =>
     this.#traffic.submit(command, args, options, startedAt, resolve, reject);
 

@@ -1,8 +1,8 @@
 /**
- * The share of *scheduled* operations that were good: answered with a right value within the caller's deadline. An
+ * The share of *scheduled* operations that were good: answered with a correct value within the caller's deadline. An
  * operation that was not sent, refused, unanswered, late or wrong is not good.
  *
- * A miss is a right answer of a cache. A value is right if it was written to its key in this trial (keys carry the
+ * A miss is a correct answer of a cache. A value is correct if it was written to its key in this trial (keys carry the
  * trial's name, so that a key without a write has no value) or, for `getOrCompute`, if the loader returns it. `errors`
  * is the share that did not complete as ok, whatever the value.
  *

@@ -20,7 +20,7 @@ import {
 
 export const benchmark: Checker = {
   id: 'benchmark',
-  proves: "seed 001's figures: cold and hot latency, what was saved, percentiles",
+  proves: "seed 001's figures: cold and hot latency, savings, percentiles",
   check(history, context) {
     const queries = operationsOf(history, context.client).filter(
       (query) => query.invoke.kind === 'getOrCompute' && query.outcome === 'ok' && servedByRedis(query),

@@ -1,7 +1,6 @@
 /**
  * Coverage of the kit's own tests, as its summary reports it. The judge passes it in as one observation, with the
- * commit of the summary. A summary of another commit than the run's, or of modified files, says nothing about the code
- * that ran.
+ * commit of the summary. A summary of another commit than the run's, or of modified files, does not describe the code that ran.
  */
 import type { ObservationEvent } from '../history/events.ts';
 import type { Checker } from './checker.ts';

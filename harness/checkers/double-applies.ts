@@ -1,5 +1,5 @@
 /**
- * Operations that are not idempotent, applied more than once: an INCR on a key of its own that ends above 1, an APPEND
+ * Operations that are not idempotent, applied more than once: an INCR on its own key that ends above 1, an APPEND
  * whose tag occurs twice. Operations of unknown outcome matter most: a client that repeats them silently applies them
  * twice.
  *

@@ -1,6 +1,6 @@
 /**
  * The expectations of scripted workloads: the workload recorded actual values; the checker compares them with the
- * expected ones. `held` is the share that held; each has a figure of its own by its id, and `held.<group>` is the share
+ * expected ones. `held` is the share that held; each has its own figure by its id, and `held.<group>` is the share
  * of those whose ids begin with `<group>/`.
  *
  * The drill declares every expectation. A missing one was not checked, and an undeclared one could be missing without

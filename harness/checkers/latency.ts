@@ -23,7 +23,7 @@ import {
   wasSent,
 } from './history-queries.ts';
 
-/** Longer than this, a caller has given up, whatever the answer. */
+/** After this time a caller has given up, regardless of the answer. */
 const LONG_MS = 1_000;
 const BATCHES: ReadonlySet<string> = new Set(['getMany', 'setMany']);
 

@@ -1,5 +1,5 @@
 /**
- * Acknowledged writes that the master does not hold after the heal, each judged by its own promise.
+ * Acknowledged writes that are missing on the master after the heal, each judged by its own promise.
  *
  * `{ replicas, timeoutMs }`: none may be lost. `async`: Redis acknowledges before it replicates, so that a write
  * acknowledged within `asyncLossWindowMs` before a fault, or between the fault and the promotion of the new master, may
@@ -163,7 +163,7 @@ function remediesOf(
   lost: readonly AcknowledgedWrite[],
 ): { readonly remedies?: readonly string[] } {
   if (unstored.length === 0) return {};
-  const remedy = `${unstored.length} of the ${lost.length} lost writes were followed by writes that survived on the same master: no failover lost them. The client acknowledged what it never stored (a defect of the client), or another client deleted the keys.`;
+  const remedy = `${unstored.length} of the ${lost.length} lost writes were followed by writes that survived on the same master: no failover lost them. The client acknowledged writes that it never stored (a defect of the client), or another client deleted the keys.`;
   return { remedies: [remedy] };
 }
 

@@ -27,7 +27,7 @@ export const minReplicas: Checker = {
   check(history, { client, environment }) {
     const { redis, topology } = environment;
     if (redis.minReplicasToWrite === 0)
-      return unknownResult('redis.minReplicasToWrite is 0: nothing is promised');
+      return unknownResult('redis.minReplicasToWrite is 0: there is no promise to check');
     const span = spanBelow(history, topology.replicas - redis.minReplicasToWrite + 1);
     if (span === undefined) return unknownResult('the master had enough replicas all the time');
     const fromUs = span.startUs + (redis.minReplicasMaxLagSeconds + 1) * US_PER_S;

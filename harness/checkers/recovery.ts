@@ -37,11 +37,11 @@ import {
   windowOf,
 } from './history-queries.ts';
 
-/** Time in which a client that has just moved may still see errors. */
+/** Time in which a client that has just moved may still get errors. */
 const SETTLING_US = 1_000_000;
 
 const FAULT_REMEDY =
-  'The fault did not take effect, or did not end, as it should: kit doctor lists what the machine does not support; logs/ in the run folder has the logs of the node. Run again.';
+  'The fault did not take effect or did not end as planned: kit doctor lists what the machine does not support; logs/ in the run folder has the logs of the node. Run again.';
 
 export const recovery: Checker = {
   id: 'recovery',

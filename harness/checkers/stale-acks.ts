@@ -24,7 +24,7 @@ import {
 
 export const staleAcks: Checker = {
   id: 'stale-acks',
-  proves: 'no reply comes from a deposed master',
+  proves: 'no deposed master replies',
   check(history, context) {
     const final = finalMaster(history);
     if (final.kind !== 'read') return withoutFinalRead(final);

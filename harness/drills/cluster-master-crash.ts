@@ -5,7 +5,7 @@ export const clusterMasterCrash = clusterFailover({
   title: 'Crash of a cluster master',
   source: 'Redis cluster specification, replica election and promotion; cluster.c',
   safeOutcome:
-    'its replica takes the slots over; no durable write lost, async ones only within the stated window and of its own keys; nothing applied twice',
+    'its replica takes over the slots; no durable write lost, async ones only within the stated window and of its own keys; nothing applied twice',
   // A second of writes after the recovery of one shard of three: enough to judge.
   parameters: { afterHealMs: 4_000 },
   needs: ['kill', 'start'],

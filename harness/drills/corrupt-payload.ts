@@ -15,7 +15,7 @@ export const corruptPayload = integrationDrill({
     ),
     'counted',
   ],
-  // A read that times out does not see the payload.
+  // A read that times out does not return the payload.
   timed: [
     ...['flipped-byte', 'cut', 'cut-in-header', 'empty', 'foreign', 'later-format', 'older-schema'],
     'older-shape',

@@ -48,13 +48,13 @@ export interface Drill {
   readonly family: 'integration' | 'failover' | 'load';
   /** Origin of the drill: a seed's section, an issue of a project, a paper. */
   readonly source: string;
-  /** The outcome that must hold whatever the timing, in words. */
+  /** The outcome that must hold for any timing, in words. */
   readonly safeOutcome: string;
   readonly needs: readonly (keyof Capabilities)[];
   readonly topologies: readonly ('single' | 'sentinel' | 'cluster')[];
   /** Whether the clients reach the master through a fault proxy. */
   readonly proxied?: boolean;
-  /** Clients that run in parallel, each in a generator of its own. */
+  /** Clients that run in parallel, each in its own generator. */
   readonly clients: readonly ('kit' | 'ioredis')[];
   /** The run itself records this one, around all other trials; it has one trial and no workload in the catalogue. */
   readonly spansRun?: true;

@@ -72,12 +72,12 @@ export function failoverDrill(
   };
 }
 
-/** The same for a fault that profile `quick` leaves out: it runs in `full` and by its name. */
+/** Like `failoverDrill`, for a fault that profile `quick` leaves out: it runs in `full` and by its name. */
 export function fullOnlyFailover(drill: Parameters<typeof failoverDrill>[0]): Drill {
   return { ...failoverDrill(drill), trials: { quick: 0, full: 20 } };
 }
 
-/** The same for the faults of a cluster. */
+/** Like `failoverDrill`, for faults of a cluster. */
 export function clusterFailover(drill: Parameters<typeof failoverDrill>[0]): Drill {
   return { ...failoverDrill(drill), topologies: ['cluster'] };
 }

@@ -105,7 +105,7 @@ export function createRunFolder(dir: string, manifest: Manifest): RunFolder {
     });
   }
   if (existsSync(dir) && readdirSync(dir).length > 0) {
-    throw new KitError('the run folder is not empty; each run needs a folder of its own', {
+    throw new KitError('the run folder is not empty; each run needs its own folder', {
       code: 'RUN_FOLDER_NOT_EMPTY',
       where: dir,
       hint: 'choose a new folder with --out, or remove it',
@@ -277,7 +277,7 @@ export function unreadableError(where: string, message: string, cause?: unknown,
 }
 
 /**
- * Writes a text so that a reader sees all of it or nothing: a temporary file, flushed to the disk, renamed over the
+ * Writes a text so that a reader gets all of it or nothing: a temporary file, flushed to the disk, renamed over the
  * name.
  *
  * @throws KitError EVIDENCE_NOT_WRITTEN, exit 3: a text that cannot be stored cannot be judged

@@ -174,7 +174,7 @@ function isSafe(value: number): boolean {
   return Math.abs(value) <= Number.MAX_SAFE_INTEGER;
 }
 
-/** Bounds the depth before any recursive function sees the value. */
+/** Checks the depth before any recursive function gets the value. */
 function isPlainJson(value: unknown, depth = 0): boolean {
   if (depth > MAX_JSON_DEPTH) return false;
   if (typeof value === 'number') return isSafe(value);

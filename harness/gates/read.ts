@@ -88,7 +88,7 @@ export function gapsOf(run: RunScope, trial: JudgedTrial): readonly Flaw[] {
   return (trial.gaps ?? []).map((gap) => flawOf(`${name}: ${gap}`, trial.files, runAgain(trial.drill, run)));
 }
 
-/** Flaw of a drill without any measured trial, however many trials the gate's other drills have. */
+/** Flaw of a drill without any measured trial, regardless of the gate's other drills. */
 export function emptyOf(
   gate: Gate,
   run: RunScope,
@@ -123,7 +123,7 @@ function readResult(
     const state = result.validity === 'invalid' ? 'FAIL' : 'NOT_MEASURED';
     return flawOf(`${name}: ${reasons}`, evidence, result.remedy ?? again, state);
   }
-  // Keys that may have been evicted are neither lost nor kept: the count is no measurement, whatever its value.
+  // Keys that may have been evicted are neither lost nor kept: the count is not a measurement, whatever its value.
   if (result.validity === 'unknown') {
     return flawOf(`${name}: ${reasons}`, evidence, result.remedy ?? again, 'INVALID');
   }

@@ -52,7 +52,7 @@ export function verdictOf(
   run: { readonly kind: RunKind; readonly profile: Manifest['profile'] },
 ): Verdict {
   const inScope = criteria.filter(({ state }) => state !== 'OUT_OF_SCOPE');
-  // Complete evidence is a condition of every answer, and no answer by itself.
+  // Complete evidence is a condition of every answer, but not an answer.
   const isAsked = inScope.some(({ id }) => id !== EVIDENCE_COMPLETE);
   const decision = inScope.some(({ state }) => state === 'FAIL')
     ? 'NO_GO'

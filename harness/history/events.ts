@@ -6,7 +6,7 @@
  * `info` (outcome unknown). An invoke without a completion counts as `info`. `intendedUs` is when the open loop meant
  * to send it: latency is measured from there, so that a stall is not hidden by the generator waiting for it.
  *
- * Each writer (a workload's process, the main process) has a file of its own; `op` ids are unique within a `client`.
+ * Each writer (a workload's process, the main process) has its own file; `op` ids are unique within a `client`.
  */
 import type { Durability } from '../../config/schema.ts';
 
@@ -22,8 +22,8 @@ export type OperationKind =
   | 'ping';
 
 /**
- * Source of an answer; `l1` is the client's own coherent tier. A write that the memory fallback took was not written to
- * Redis.
+ * Source of an answer; `l1` is the client's own coherent tier. A write that only the memory fallback accepted was not written
+ * to Redis.
  */
 export type Source = 'redis' | 'l1' | 'memory' | 'loader';
 

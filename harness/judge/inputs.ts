@@ -52,7 +52,7 @@ export function readInputs(evidence: Evidence): Inputs {
     flaws: [...unread, ...contradictions, ...(drills === undefined ? [] : undefinedDrills(manifest, drills))],
     tainted: [
       ...REQUIRED.filter((path) => integrity.altered.includes(path) || integrity.unsealed.includes(path)).map(
-        (path) => `${path} is not what was sealed: nothing that follows from it can be trusted`,
+        (path) => `${path} differs from the sealed file: no result that depends on it can be trusted`,
       ),
       ...contradictions,
     ],

@@ -1,5 +1,5 @@
 /**
- * Obligations of a trial by its drill's definition: expectations for every node, faults that strike and heal, and an
+ * Obligations of a trial by its drill's definition: expectations for every node, faults that take effect and heal, and an
  * answer for each kind of operation. Pure. An obligation that the history does not show is a gap, and no criterion
  * passes with a gap in a trial.
  */

@@ -1,5 +1,5 @@
 /**
- * The report as a comment on a pull request: the essentials before the fold, the tables behind it. If a comment would
+ * The report as a comment on a pull request: the essentials first, the tables folded. If a comment would
  * exceed GitHub's limit (65,536 characters), long parts are left out, last first.
  */
 import type { Criterion, CriterionState, Verdict } from '../gates/gate.ts';

@@ -22,7 +22,7 @@ import { writeGapLines } from './write-gaps.ts';
 /** Longer than the sentinels take to make a replica of a deposed master: about 10 s; a cluster needs 2 s. */
 const HEALTHY_BOUND_MS = 15_000;
 
-/** Ends a trial without an error of its own: there is nothing to judge. */
+/** Ends a trial without an error: there is nothing to judge. */
 class TrialBound extends Error {}
 
 export async function runTrial(request: TrialRequest): Promise<TrialRecord> {

@@ -115,7 +115,7 @@ class RemoteClient implements ClientThread {
   }
 
   get #facts(): Opened {
-    if (this.#opened === undefined) throw new Error(`the thread of ${this.client} has not begun`);
+    if (this.#opened === undefined) throw new Error(`the thread of ${this.client} has not started`);
     return this.#opened;
   }
 

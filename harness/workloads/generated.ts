@@ -1,5 +1,5 @@
 /**
- * A generated workload: code that sends operations through one client's adapter, in a thread of its own (`worker.ts`),
+ * A generated workload: code that sends operations through one client's adapter, in its own thread (`worker.ts`),
  * started and stopped by messages (`protocol.ts`). It is independent of faults.
  */
 import type { Durability } from '../../config/schema.ts';
@@ -38,7 +38,7 @@ export interface GeneratedWorkload {
   readonly finalRead: boolean;
   /** Runs before the schedule begins: for warming, for instance. */
   prepare?(context: GeneratorContext): Promise<void>;
-  /** Resolves when it ended by itself, or soon after `stopped`. */
+  /** Resolves when the workload is complete, or soon after `stopped`. */
   run(context: GeneratorContext): Promise<void>;
 }
 

@@ -18,7 +18,7 @@ export class GeneratorThread {
   readonly client: string;
   /** Connected and prepared; with the threads to watch. */
   readonly ready: Promise<GeneratorMessage<'ready'>>;
-  /** The workload came to its own end. */
+  /** Resolves when the workload has completed. */
   readonly finished: Promise<unknown>;
   /** Never resolves; rejects when the generator failed. */
   readonly failed: Promise<never>;
@@ -107,7 +107,7 @@ export class GeneratorThread {
       });
       this.#worker.on('error', (error) => fail(error.message, error));
       this.#worker.on('exit', (code) => {
-        if (!this.#endExpected) fail(`its thread ended by itself with code ${code}`);
+        if (!this.#endExpected) fail(`its thread ended unexpectedly with code ${code}`);
       });
     });
   }

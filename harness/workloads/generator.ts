@@ -1,6 +1,6 @@
 /**
  * One client's generator: connects, prepares, runs the workload's schedule, answers the trial's messages, ends.
- * `worker.ts` runs it in a thread of its own; tests run it on a port of their own. The client is in another thread (`client-thread.ts`).
+ * `worker.ts` runs it in its own thread; tests run it on a port. The client is in another thread (`client-thread.ts`).
  */
 import { type Clock, openClock } from '../history/clock.ts';
 import type { InvokeEvent } from '../history/events.ts';

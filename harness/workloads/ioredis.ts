@@ -98,8 +98,8 @@ function openCluster({ redis, app, natMap, tls }: ClientSpec): Cluster {
 }
 
 /**
- * An error reply is a refusal. Any other end (connection closed, retries exhausted) may come after the command was
- * sent, and ioredis does not report which: unknown for a write, while a read applies nothing.
+ * An error reply is a refusal. Any other error (connection closed, retries exhausted) may occur after the command was sent,
+ * and ioredis does not report which: unknown for a write, while a read applies nothing.
  */
 function ioredisFailure(kind: OperationKind, error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error);

@@ -189,7 +189,7 @@ function describeMasterDown({
   const seen =
     seenDownBy.length === 0
       ? 'no sentinel reports it as down yet'
-      : `${seenDownBy.join(', ')} ${seenDownBy.length === 1 ? 'reports' : 'report'} it as down; a failover has not begun`;
+      : `${seenDownBy.join(', ')} ${seenDownBy.length === 1 ? 'reports' : 'report'} it as down; a failover has not started`;
   const former =
     others.length === 0 ? '' : `; ${others.join(', ')} reports master and is not the one they name`;
   return `no master: ${named}, which the sentinels report, is unreachable; ${seen}${former}`;

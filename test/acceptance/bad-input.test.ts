@@ -269,7 +269,7 @@ function mountDisk(
 
 /** Writes until the disk is full, on a disk that was mounted here and on no other. */
 function fillDisk(path: string): void {
-  if (statSync(path).dev === statSync(cli.path).dev) throw new Error(`${path} is not a disk of its own`);
+  if (statSync(path).dev === statSync(cli.path).dev) throw new Error(`${path} is not a separate disk`);
   const file = openSync(join(path, 'fill'), 'w');
   try {
     for (const bytes of [1 << 20, 1 << 12, 1]) {

@@ -145,7 +145,7 @@ describe('a run without one of its files', () => {
 describe('a run with one changed byte', () => {
   it('fails kit verify, which names the file, for any file and any position', () => {
     const places = [() => 0, (bytes: number) => bytes >> 1, (bytes: number) => bytes - 1];
-    // The seal has a test of its own: a changed path or hash in it is reported under the file that it names.
+    // The seal has its own test: a changed path or hash in it is reported under the file that it names.
     for (const path of [...sealed.filter((one) => one !== 'seal.json'), ...REPORTS]) {
       for (const place of places) {
         const dir = copy();

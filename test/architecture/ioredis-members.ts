@@ -13,7 +13,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
 };
 /** Fields of prototypes and modules that no declaration lists. */
 const UNDECLARED = ['prevCommandQueue', 'prevCondition', 'dataHandler'];
-/** A member by an expression or in a type of its own hides from the check of names. */
+/** The check of names does not find a member by an expression or in a separate type. */
 const HIDDEN: readonly RegExp[] = [/\bas unknown as\b/, /\bReflect\s*\./, /\bredis\s*(?:\?\.)?\[/];
 
 /** Names from the text of `ioredis/built/Redis.d.ts`. */

@@ -227,7 +227,7 @@ describe('an error', () => {
     expect(message).toContain(`${path}:7: redis.appendonly: must be true or false, got 'maybe'`);
   });
 
-  it('from a variable names the variable, and from a line of .env that line', () => {
+  it('names the variable, or the line of .env, that an invalid value comes from', () => {
     const byProcess = catchKitError(() =>
       loadEnvironment('dev', {}, variables({ CACHE_DEFAULT_TTL: 'soon' })),
     );

@@ -104,7 +104,7 @@ describe('a failover drill', () => {
     history = historyOf(record.files, folder);
   });
 
-  it('runs both clients, each with a history of its own', () => {
+  it('runs both clients, each with its own history', () => {
     expect(record).toMatchObject({ status: 'completed', clients: ['kit', 'ioredis'] });
     expect(record.files.map((file) => file.split('/').at(-1))).toEqual([
       'events.jsonl',

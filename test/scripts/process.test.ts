@@ -1,4 +1,4 @@
-/** The command as a process: signals, closed pipes, leftovers. On a real environment in a folder of its own. */
+/** The command as a process: signals, closed pipes, leftovers. On a real environment in its own folder. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';

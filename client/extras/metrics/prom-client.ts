@@ -38,7 +38,7 @@ const registrations = new WeakMap<PrometheusRegistry, Registration>();
 
 /**
  * Registers the metrics of a cache, its server and further sources; prom-client asks for them at each scrape. Further caches may be
- * registered with the same registry, each with a namespace of its own; a cache that was registered before is not counted twice.
+ * registered with the same registry, each with its own namespace; a cache that was registered before is not counted twice.
  *
  * @returns a function that removes the cache; a closed cache is removed automatically
  * @throws ConfigurationError another open cache of this namespace is registered, or an argument has the wrong type

@@ -1,7 +1,7 @@
 /**
  * Judges dangerous commands by class and not by sample: every user except the admin may run only those commands of
  * the classes @admin, @dangerous and @scripting that its work needs. The server defines the classes. The lists of these
- * needs are a policy of their own and not the renderer's.
+ * needs are a separate policy and not the renderer's.
  */
 
 import { allowedCommands, listCommands, parseUser } from './acl.ts';

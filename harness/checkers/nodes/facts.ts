@@ -31,7 +31,7 @@ export interface NodeView {
   readonly sentinelConfig?: Fields;
   /** Periods and timeouts of Sentinel itself, in ms. */
   readonly sentinelPeriods?: Fields;
-  /** Masters that a sentinel watches, the replicas and the other sentinels that it knows. */
+  /** Masters that a sentinel monitors, and the replicas and other sentinels that it has discovered. */
   readonly masters?: readonly Fields[];
   readonly replicas?: readonly Fields[];
   readonly peers?: readonly Fields[];
@@ -133,7 +133,7 @@ function withFact(view: NodeView, name: string, data: Fields): NodeView {
   return { ...view, [counted]: name.endsWith('-count') ? [] : [...(view[counted] ?? []), data] };
 }
 
-/** Family of the server by its INFO; Redis where INFO does not name it. */
+/** Family of the server from INFO; Redis if INFO does not contain it. */
 export function familyOf({ info }: NodeView): ServerFamily {
   return info?.has('valkey_version') === true || info?.get('server_name') === 'valkey' ? 'valkey' : 'redis';
 }

@@ -1,4 +1,4 @@
-/** Whether replicas are left to answer reads while others copy from a new master. */
+/** Whether some replicas serve reads while others copy from a new master. */
 import { nodeRule } from './finding.ts';
 import { watchedMaster, wrongOption } from './sentinel.ts';
 
@@ -12,7 +12,7 @@ export const parallelSyncs = nodeRule({
       return { wrong: [], checked: 0, missing: 'SENTINEL MASTERS' };
     const most = Math.max(1, about.environment.topology.replicas - 1);
     if (Number(live) <= most) return { wrong: [], checked: 1 };
-    const reason = `${live} replicas copy from the new master at once, and none is left to answer reads`;
+    const reason = `${live} replicas copy from the new master at the same time, and none serves reads`;
     const wanted = `at most ${most}`;
     const setting = 'sentinel.parallelSyncs';
     return {

@@ -1,4 +1,4 @@
-/** Users that need no password. One of them may exist: a health check that can do nothing but PING. */
+/** Users without a password. Only one may exist: a health check that can run only PING. */
 
 import { allowedCommands, listCommands, parseUser } from './acl.ts';
 import { nodeRule, type Wrong } from './finding.ts';
@@ -7,7 +7,7 @@ const HARMLESS: ReadonlySet<string> = new Set(['ping']);
 
 export const passwords = nodeRule({
   id: 'passwords',
-  proves: 'a user without a password can do nothing but PING, on every node',
+  proves: 'a user without a password can run only PING, on every node',
   of: 'all',
   judge({ id, users, classes }, { probe }) {
     if (users === undefined) return { wrong: [], checked: 0, missing: 'ACL LIST' };
@@ -26,7 +26,7 @@ export const passwords = nodeRule({
           node: id,
           what: `user ${name}`,
           live: 'no password',
-          wanted: 'a password, or no command but PING',
+          wanted: 'a password, or only the command PING',
           reason: `every client that reaches the port may run ${listCommands(open)}`,
           remedy: `ACL SETUSER ${name} resetpass, give it a password, and ACL SAVE.`,
         },

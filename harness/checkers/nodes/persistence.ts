@@ -23,7 +23,7 @@ function judgeConfiguration(view: NodeView, about: RuleContext): Judged {
   const demand = {
     directive: 'appendonly',
     setting: 'redis.appendonly, redis.save',
-    wanted: "'yes', or save must name a snapshot point and is empty",
+    wanted: "'yes', or a snapshot point in save, which is empty",
     value: 'yes',
     reason: 'a restart loses everything, and a master that restarts empty wipes its replicas',
   };
@@ -48,7 +48,7 @@ function judgeLastSave({ id, info }: NodeView): Judged {
             what: field,
             live,
             wanted: "'ok'",
-            reason: 'the last write to disk failed, so that the disk does not hold what memory holds',
+            reason: 'the last write to disk failed, so that the disk lacks data that is in memory',
             remedy: `${field} is '${live}': look at the log of the node and at the space on its disk.`,
           },
         ],

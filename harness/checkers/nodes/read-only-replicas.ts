@@ -11,7 +11,7 @@ export const readOnlyReplicas = directiveRule(
       wanted: "'yes'",
       value: 'yes',
       reason:
-        'a write to a replica is lost at its next synchronisation, and until then its readers see another value',
+        'a write to a replica is lost at its next synchronisation, and until then reads of the replica return another value',
       holds: (value) => value === 'yes',
     },
     {

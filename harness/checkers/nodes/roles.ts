@@ -13,7 +13,7 @@ import { watchedMaster } from './sentinel.ts';
 export const roles: Checker = {
   id: 'roles',
   proves:
-    'there is one master for each set of slots, every other node is its replica, and all sentinels name the same master',
+    'there is one master for each set of slots, every other node is its replica, and all sentinels report the same master',
   check(history, context) {
     const facts = nodeFacts(history);
     const outer = facts.probes.filter(({ when }) => when !== 'between');
@@ -83,7 +83,7 @@ function checkMasters(views: readonly NodeView[], wanted: number): readonly Wron
       live: `${found.length} masters`,
       wanted: `${wanted}`,
       reason: 'writes to one of two masters are lost when the other one remains master',
-      remedy: `${found.length} nodes report ROLE master, expected ${wanted}: run REPLICAOF on those that the sentinels do not name (docs/runbook.md).`,
+      remedy: `${found.length} nodes report ROLE master, expected ${wanted}: run REPLICAOF on those that the sentinels do not report (docs/runbook.md).`,
     },
   ];
 }

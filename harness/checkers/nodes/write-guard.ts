@@ -3,7 +3,7 @@ import { directiveRule } from './directive.ts';
 import type { RuleContext } from './finding.ts';
 
 /**
- * A master of a cluster that is cut off stops by itself, once it has not reached a majority for cluster-node-timeout:
+ * An isolated master of a cluster stops accepting writes once it has not reached a majority for cluster-node-timeout:
  * there the guard is not required.
  */
 const isCluster = ({ environment }: RuleContext) => environment.topology.kind === 'cluster';

@@ -1,5 +1,5 @@
 /**
- * The fault proxy, started as a process of its own so that its delays are not those of the harness's event loop.
+ * The fault proxy, started as its own process so that its delays are not those of the harness's event loop.
  *
  *   await using proxy = await startProxy(masterAddress);
  *   await proxy.add('slow', { type: 'latency', latencyMs: 300 });

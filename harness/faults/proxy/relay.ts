@@ -1,5 +1,5 @@
 /**
- * One direction of a proxied connection: bytes go from a source to a sink through the toxics of the moment.
+ * One direction of a proxied connection: bytes go from a source to a sink through the current toxics.
  *
  * Chunks pass in order. Toxics are looked up per chunk, so that adding or removing one takes effect on existing
  * connections. Latency counts from a chunk's arrival, so that it delays a stream without narrowing it; more than
@@ -52,7 +52,7 @@ export async function relay(link: Relay): Promise<void> {
   sink.end();
 }
 
-/** Chunks of the source, each with its arrival time. Ends with the source, however that ends. */
+/** Chunks of the source, each with its arrival time. Ends when the source ends or fails. */
 async function* readChunks(source: Socket): AsyncGenerator<Arrival> {
   const waiting: Arrival[] = [];
   let held = 0;
@@ -89,7 +89,7 @@ async function* readChunks(source: Socket): AsyncGenerator<Arrival> {
 /**
  * Blocks all bytes while a `timeout` or `reset_peer` toxic is set.
  *
- * @returns true when the connection was ended, by the toxic or meanwhile by a peer
+ * @returns true when the connection was ended, by the toxic or by a peer
  */
 async function waitWhileBlocked(link: Relay): Promise<boolean> {
   const sinceMs = performance.now();

@@ -1,6 +1,6 @@
 /**
  * The fault proxy itself: a TCP listener before one upstream, with toxics in both directions. TLS passes through
- * untouched. `process.ts` runs it in a process of its own; tests may run it in theirs.
+ * untouched. `process.ts` runs it in its own process; tests may run it in their process.
  */
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';

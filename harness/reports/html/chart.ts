@@ -62,7 +62,7 @@ export function msTick(ms: number): string {
   return formatMs(ms);
 }
 
-/** A figure's drawing, with a name and a description for screen readers. */
+/** Renders a drawing with a name and a description for screen readers. */
 export function renderDrawing(
   id: string,
   height: number,
@@ -73,7 +73,7 @@ export function renderDrawing(
   return html`<svg viewBox="0 0 ${PANEL.width} ${roundCoordinate(height)}" role="img" aria-labelledby="${id}-t ${id}-d"><title id="${id}-t">${title}</title><desc id="${id}-d">${description}</desc>${content}</svg>`;
 }
 
-/** A table that scrolls by itself if the page is too narrow for it, also by keyboard. */
+/** Wraps a table so that it scrolls if the page is too narrow, also by keyboard. */
 export function wrapScrolling(label: string, table: Markup): Markup {
   return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0">${table}</div>`;
 }

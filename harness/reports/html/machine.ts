@@ -1,5 +1,5 @@
 /**
- * The machine during each trial: delays that it adds by itself, its load, and the criteria that leave the trial out
+ * The machine during each trial: delays that it adds, its load, and the criteria that leave the trial out
  * because of them.
  */
 import type { MachineView, Report, TrialView } from '../report.ts';

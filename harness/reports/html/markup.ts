@@ -1,6 +1,6 @@
 /**
  * Markup that is safe by construction: values in a template are text and get escaped, unless they are markup made here.
- * So a page holds no element that its source does not show, whatever an error text contains.
+ * So an error text cannot add an element to a page.
  */
 import { cleanText } from '../wording.ts';
 

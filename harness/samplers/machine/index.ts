@@ -97,7 +97,7 @@ async function nextMessageFrom<T extends FromWatch['type']>(
   worker.once('error', onError);
   worker.once('exit', onError);
   try {
-    return await withTimeout(`the watch of the machine to have ${type}`, promise, {
+    return await withTimeout(`the machine watch to have ${type}`, promise, {
       boundMs: ANSWER_BOUND_MS,
     });
   } finally {

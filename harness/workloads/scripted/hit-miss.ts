@@ -46,7 +46,7 @@ export const hitMiss = defineScript({
   },
 });
 
-/** Uses a namespace of its own: `clear` must not affect other clients of the environment. */
+/** Uses its own namespace: `clear` must not affect other clients of the environment. */
 async function expectClear(context: ScriptContext, count: number): Promise<void> {
   const { open, expect, remember, tag, spec, masterOf } = context;
   const namespace = `${spec.settings.namespace}:clear-${tag}`;

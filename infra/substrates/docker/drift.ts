@@ -296,7 +296,7 @@ async function containersWithPrefix(plan: DockerPlan): Promise<readonly string[]
   return text === '' ? [] : text.split('\n');
 }
 
-/** Configuration in a volume that differs from the rendered files: changed by hand, or not filled since. */
+/** Configuration in a volume that differs from the rendered files: changed manually, or not updated since. */
 async function configurationFiles(
   plan: DockerPlan,
   sums: ReadonlyMap<string, ReadonlyMap<string, string>>,

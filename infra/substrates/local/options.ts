@@ -1,7 +1,7 @@
 /** Options of the local substrate. A leaf: the substrate, its start and the recorded state all use these types. */
 import type { ProgramSink } from '../../host/process.ts';
 
-/** Whether each node has an address of its own, or all share one and have a port of their own. */
+/** Whether each node has its own address, or all share one and have their own port. */
 export type Addressing = 'address-per-node' | 'port-per-node';
 
 export interface LocalSubstrateOptions {

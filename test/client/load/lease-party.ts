@@ -20,7 +20,7 @@ export async function loadLibrary(redis: RedisProcess): Promise<void> {
   await redis.admin().call('FUNCTION', 'LOAD', 'REPLACE', LIBRARY);
 }
 
-/** Options that lead to each way on a server without the library. */
+/** Options that select each mode on a server without the library. */
 export const SCRIPTING: Readonly<Record<Mode, ScriptingTerms>> = {
   functions: { loadFunctions: true, evalScripts: true },
   scripts: { loadFunctions: false, evalScripts: true },

@@ -21,7 +21,7 @@ const mark = (n: number): ObservationEvent => ({
   data: { padding: 'x'.repeat(200) },
 });
 
-it('the recorder writes every event as a line of its own, in order', async () => {
+it('the recorder writes every event as its own line, in order', async () => {
   const path = join(dir, 'deep', 'events.jsonl');
   const recorder = openRecorder(path);
   for (let n = 0; n < 2_000; n++) recorder.record(mark(n));

@@ -1,6 +1,6 @@
 /**
  * Generators in this process, with their clients in threads, against a real single Redis, so that every workload and
- * adapter runs; the test of the trial covers a generator in a thread of its own.
+ * adapter runs; the test of the trial covers a generator in its own thread.
  */
 import { EventEmitter } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -109,7 +109,7 @@ const SENTINEL_COMMANDS: readonly Row[] = [
   ],
 ];
 
-/** Without `@all`, which is a rule of its own. The same in every version. */
+/** Without `@all`, which is a separate rule. The same in every version. */
 export const CATEGORIES: ReadonlySet<string> = new Set(
   splitWords(`keyspace read write set sortedset list hash string bitmap hyperloglog geo stream pubsub admin fast slow
 blocking dangerous connection transaction scripting`),

@@ -100,7 +100,7 @@ function badAddress(word: string): Problem | undefined {
   if (address === '*' || address === '::*') return undefined;
   if (address.startsWith('#')) {
     return {
-      reason: `${quote(word)} is read as an address: a comment needs a line of its own`,
+      reason: `${quote(word)} is read as an address: a comment needs its own line`,
       allowed: 'move the comment to the line above',
     };
   }

@@ -95,7 +95,7 @@ function wrongCount(value: ValueKind, args: readonly string[], server: ServerVer
   const allowed = `one argument: ${describeValue(value, server)}`;
   if (comment > 0) {
     return {
-      reason: `${quote(args.slice(comment).join(' '))} is read as arguments: a comment needs a line of its own`,
+      reason: `${quote(args.slice(comment).join(' '))} is read as arguments: a comment needs its own line`,
       allowed: `${allowed}; move the comment to the line above`,
     };
   }

@@ -49,7 +49,7 @@ function withoutEffect(line: ConfLine, servers: readonly ServerVersion[]): reado
   const old = servers.find((server) => !splitsQuotedLists(server));
   if (!isOldSave || old === undefined) return [];
   const reason = `${formatServer(old)} reads one pair per line: it ignores this one, and its defaults too`;
-  return [finding('warning', placeOf(line), reason, CONFIG_C, 'write each pair on a line of its own')];
+  return [finding('warning', placeOf(line), reason, CONFIG_C, 'write each pair on its own line')];
 }
 
 /** Words that Sentinel reads up to the first non-digit, by option, with their unit. */

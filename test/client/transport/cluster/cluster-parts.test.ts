@@ -101,7 +101,7 @@ describe('the topology', () => {
     expect(topology.owner(50)).toBe(shard);
   });
 
-  it('gives a replica that gets slots a shard of its own', () => {
+  it('gives a replica that gets slots its own shard', () => {
     const topology = new Topology();
     topology.update([before]);
     const [first] = topology.shards;

@@ -6,7 +6,7 @@ export const fault = clientFault({
   what: 'one asynchronous set of fifty is acknowledged and never sent',
   drills: ['planned-switch'],
   criterion: 'planned-switch-lossless',
-  remedy: ['no failover lost them', 'The client acknowledged what it never stored'],
+  remedy: ['no failover lost them', 'The client acknowledged writes that it never stored'],
 });
 
 export const openCache = withReplacedMethods((cache) => {

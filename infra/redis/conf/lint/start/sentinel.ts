@@ -81,7 +81,7 @@ function checkCount(line: ConfLine, option: string): Fault | undefined {
   const comment = line.args.findIndex((arg, i) => i > 0 && arg.startsWith('#'));
   if (comment > 0) {
     return fault(
-      `'${line.args.slice(comment).join(' ')}' is read as arguments: a comment needs a line of its own`,
+      `'${line.args.slice(comment).join(' ')}' is read as arguments: a comment needs its own line`,
       'move the comment to the line above',
     );
   }
