@@ -1,7 +1,7 @@
 /**
  * Commands in flight: waiting for a master, or sent and without a reply, each until its deadline. While the link is held (a
  * reply is overdue), new commands wait here instead of in the socket: they can still be sent to another master, or are known
- * as not sent.
+ * as not sent. While the sentinels replace a healthy master, its writes alone wait: it serves reads until another is found.
  */
 import {
   ClientLimitError,
@@ -55,7 +55,7 @@ export class Dispatcher implements Receiver<Operation> {
   readonly #inflight = new Set<Operation>();
   #waiting: Operation[] = [];
   #link: Link | undefined;
-  #held = false;
+  #held: 'nothing' | 'writes' | 'all' = 'nothing';
   #closed = false;
   /** Rejected for a temporary reason; one is retried per tick, all when a write succeeds. */
   #postponed: { readonly operation: Operation; readonly refusal: Error }[] = [];
@@ -90,18 +90,22 @@ export class Dispatcher implements Receiver<Operation> {
 
   #place(operation: Operation): void {
     if (this.#closed) operation.reject(new ClosedError());
-    else if (this.#link !== undefined && !this.#held) this.#send(operation, this.#link);
+    else if (this.#link !== undefined && !this.#isHeld(operation)) this.#send(operation, this.#link);
     else this.#wait(operation);
   }
 
-  attach(link: Link): void {
+  #isHeld(operation: Operation): boolean {
+    return this.#held !== 'nothing' && (this.#held === 'all' || !operation.read);
+  }
+
+  attach(link: Link, holdsWrites: boolean): void {
     this.#link = link;
-    this.release();
+    this.#hold(holdsWrites ? 'writes' : 'nothing');
   }
 
   /** New commands wait; those with `failFast` fail at once. */
   hold(): void {
-    this.#held = true;
+    this.#held = 'all';
     for (const operation of this.#inflight) {
       if (!operation.failFast) continue;
       if (operation.read)
@@ -111,7 +115,17 @@ export class Dispatcher implements Receiver<Operation> {
   }
 
   release(): void {
-    this.#held = false;
+    this.#hold('nothing');
+  }
+
+  /** New writes wait, also those that would rather fail: it is over within a bound. Not while everything is held. */
+  holdWrites(hold: boolean): void {
+    const held = hold ? 'writes' : 'nothing';
+    if (this.#held !== 'all' && this.#held !== held) this.#hold(held);
+  }
+
+  #hold(held: 'nothing' | 'writes'): void {
+    this.#held = held;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const operation of waiting) this.#place(operation);
@@ -164,10 +178,12 @@ export class Dispatcher implements Receiver<Operation> {
     for (const operation of [...this.#inflight]) {
       if (at >= operation.deadline) this.#late(operation);
     }
-    if (this.#waiting.some((operation) => at >= operation.deadline)) {
+    const isOver = (operation: Operation): boolean =>
+      at >= operation.deadline || (operation.failFast && !this.#isElecting);
+    if (this.#waiting.some(isOver)) {
       const waiting = this.#waiting;
-      this.#waiting = waiting.filter((operation) => at < operation.deadline);
-      for (const operation of waiting) if (at >= operation.deadline) this.#unsent(operation);
+      this.#waiting = waiting.filter((operation) => !isOver(operation));
+      for (const operation of waiting) if (isOver(operation)) this.#unsent(operation);
     }
     const [first, ...rest] = this.#postponed;
     if (first) {
@@ -263,14 +279,19 @@ export class Dispatcher implements Receiver<Operation> {
   /** Not sent, rejected, or a read: may be sent to the next master. */
   #retry(operation: Operation, failed: Link): void {
     if (this.#closed) this.#settle(operation).reject(new ClosedError());
-    else if (this.#link !== undefined && this.#link !== failed && !this.#held && !operation.once)
+    else if (this.#link !== undefined && this.#link !== failed && !this.#isHeld(operation) && !operation.once)
       this.#send(operation, this.#link);
     else this.#wait(operation);
   }
 
+  /** Only writes wait, and there is a master that serves reads. */
+  get #isElecting(): boolean {
+    return this.#held === 'writes' && this.#link !== undefined;
+  }
+
   #wait(operation: Operation): void {
     this.#settle(operation);
-    if (operation.failFast || operation.once) this.#unsent(operation);
+    if ((operation.failFast && !this.#isElecting) || operation.once) this.#unsent(operation);
     else if (this.#waiting.length < WAITING_MAX) this.#waiting.push(operation);
     else
       operation.reject(

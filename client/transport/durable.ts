@@ -98,9 +98,9 @@ export class DurableChannel {
   }
 
   /** A new master: a connection is opened at once where durable writes have been used. */
-  attach(open: () => Promise<Link>): void {
+  attach(open: () => Promise<Link>, hold = false): void {
     this.#session = { open, lanes: new Set(), running: new Set(), left: false };
-    this.#held = false;
+    this.#held = hold;
     this.#isDoubted = false;
     this.#decide();
     if (this.#used) void this.#open(this.#session);
@@ -122,6 +122,15 @@ export class DurableChannel {
 
   hold(): void {
     this.#held = true;
+  }
+
+  /** As `hold`; its end does not release confirmations that `doubt` holds. */
+  holdWrites(hold: boolean): void {
+    if (this.#held === hold) return;
+    this.#held = hold;
+    if (hold) return;
+    if (!this.#isDoubted) this.#decide();
+    this.#pump();
   }
 
   /** Holds confirmations until `release`. */

@@ -73,9 +73,11 @@ export class NodePoller<V> {
         void link.over.then(() => this.ask());
         await prepare?.(link, () => this.ask(), this.#timeoutMs);
         while (!this.#ended.signal.aborted) {
+          // Taken before the question: its reply may be older than a wish that comes meanwhile.
+          const wake = this.#wake.signal;
           const answered = await this.#question(link);
           const alertMs = answered ? ALERT_MS : ALERT_MS * 4;
-          await delay(this.#alert ? alertMs : CALM_MS, this.#wake.signal);
+          await delay(this.#alert ? alertMs : CALM_MS, wake);
         }
       } catch (error) {
         report(undefined, error instanceof Error ? error.message : String(error));

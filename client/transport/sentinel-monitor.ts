@@ -1,13 +1,22 @@
 /**
  * Polls all sentinels in parallel, over one persistent connection each, so that a hung or dead sentinel does not delay the others. A
- * view is renewed on `+switch-master` and by polling: frequently during an outage, else once per second.
+ * view is renewed by the events of a sentinel and by polling: after each event, frequently during an outage, else once per second.
  */
 
 import type { SentinelStatus } from '../api/connection.ts';
 import type { Address } from '../api/types.ts';
 import { addressKey } from './address.ts';
+import {
+  type AnnouncedFailover,
+  continued,
+  failoverOfState,
+  parseSentinelEvent,
+  SENTINEL_CHANNELS,
+  type SentinelEvent,
+} from './failover-announcement.ts';
 import type { Link } from './link.ts';
 import { NodePoller } from './node-poller.ts';
+import { isReply } from './reply-error.ts';
 import { now, withTimeout } from './timing.ts';
 
 /** Time in which the last view of a sentinel that stopped replying still counts while others reply. */
@@ -21,6 +30,8 @@ export interface SentinelView {
   readonly epoch: number;
   /** The sentinel reports the master as down, or is replacing it. */
   readonly troubled: boolean;
+  /** Failover of `master` that this sentinel conducts; undefined: none. */
+  readonly failover?: AnnouncedFailover | undefined;
   readonly at: number;
   /** The same sentinel reported a higher epoch before: it was recreated. */
   readonly fell: boolean;
@@ -45,15 +56,24 @@ export interface TopologyMonitor {
 }
 
 /**
- * RESP3 carries messages in addition to replies. With RESP2 a subscriber cannot send queries: then there is no subscription.
+ * RESP3 carries messages in addition to replies. With RESP2 a subscriber cannot send queries: then there is no subscription. The
+ * permissions of a user may cover only one channel.
  */
-async function listenForEvents(link: Link, wake: () => void, timeoutMs: number): Promise<void> {
-  link.redis.on('message', wake);
-  try {
-    await withTimeout(link.redis.subscribe('+switch-master'), timeoutMs, 'SUBSCRIBE +switch-master');
-    if (link.redis.mode === 'subscriber') await link.redis.unsubscribe();
-  } catch {
-    if (link.closed !== undefined) throw new Error(link.closed);
+async function listenForEvents(
+  link: Link,
+  heard: (channel: string, message: string) => void,
+  timeoutMs: number,
+): Promise<void> {
+  link.redis.on('message', heard);
+  for (const channels of [SENTINEL_CHANNELS, ['+switch-master']]) {
+    try {
+      await withTimeout(link.redis.subscribe(...channels), timeoutMs, 'SUBSCRIBE');
+      if (link.redis.mode === 'subscriber') await link.redis.unsubscribe();
+      return;
+    } catch (error) {
+      if (link.closed !== undefined) throw new Error(link.closed);
+      if (!isReply(error)) return;
+    }
   }
 }
 
@@ -66,6 +86,7 @@ export class SentinelMonitor implements TopologyMonitor {
   /** Reason why the last poll of each sentinel failed. */
   readonly #failures: (string | undefined)[];
   readonly #addresses: readonly Address[];
+  readonly #changed: () => void;
 
   constructor(options: {
     readonly addresses: readonly Address[];
@@ -77,6 +98,7 @@ export class SentinelMonitor implements TopologyMonitor {
   }) {
     const { addresses } = options;
     this.#addresses = addresses;
+    this.#changed = options.changed;
     this.#views = addresses.map(() => undefined);
     this.#heard = addresses.map(() => false);
     this.#answers = addresses.map(() => false);
@@ -92,7 +114,13 @@ export class SentinelMonitor implements TopologyMonitor {
       (address, index) =>
         new NodePoller({
           open: (timeoutMs) => options.open(address, timeoutMs),
-          prepare: listenForEvents,
+          prepare: (link, wake, timeoutMs) =>
+            listenForEvents(
+              link,
+              (channel, message) =>
+                this.#announced(index, parseSentinelEvent(channel, message, options.service), wake),
+              timeoutMs,
+            ),
           ask: async (link) => parseView(await link.send('SENTINEL', ['MASTER', options.service])),
           report: (view, failure) => report(index, view, failure),
           maxTimeoutMs: options.maxTimeoutMs,
@@ -100,11 +128,29 @@ export class SentinelMonitor implements TopologyMonitor {
     );
   }
 
-  #see(index: number, view: SentinelView): void {
+  /** The poll that follows confirms it, and tells what the event does not. */
+  #announced(index: number, event: SentinelEvent | undefined, wake: () => void): void {
+    if (!event) return;
+    const view = this.#views[index];
+    if (view && event.kind === 'failover') {
+      const failover = continued(view.failover, event.failover);
+      this.#views[index] = {
+        ...view,
+        failover,
+        troubled: view.troubled || failover !== undefined,
+        at: now(),
+      };
+      this.#changed();
+    }
+    wake();
+  }
+
+  #see(index: number, reported: SentinelView): void {
     const before = this.#views[index];
+    const view = beforeSwitch(reported, before);
     const fell =
       before !== undefined && (view.epoch < before.epoch || (before.fell && view.epoch === before.epoch));
-    this.#views[index] = { ...view, fell };
+    this.#views[index] = { ...view, failover: continued(before?.failover, view.failover), fell };
   }
 
   views(): readonly SentinelView[] {
@@ -154,6 +200,16 @@ export class SentinelMonitor implements TopologyMonitor {
   }
 }
 
+/**
+ * Between the promotion and `+switch-master` a sentinel reports the epoch of the new configuration with the address of the old master.
+ * The old master keeps the epoch that it had: it would win against its successor otherwise.
+ */
+export function beforeSwitch(view: SentinelView, before: SentinelView | undefined): SentinelView {
+  if (view.failover?.kind !== 'promoted') return view;
+  const isKnown = before !== undefined && addressKey(before.master) === addressKey(view.master);
+  return { ...view, epoch: isKnown ? Math.min(before.epoch, view.epoch) : view.epoch - 1 };
+}
+
 /** Parses the reply to SENTINEL MASTER; undefined if the sentinel does not monitor the service. */
 export function parseView(reply: unknown): SentinelView | undefined {
   if (!Array.isArray(reply)) return undefined;
@@ -166,6 +222,7 @@ export function parseView(reply: unknown): SentinelView | undefined {
     master: { host, port },
     epoch: Number(fields.get('config-epoch') ?? 0),
     troubled: /o_down|failover_in_progress/.test(fields.get('flags') ?? ''),
+    failover: failoverOfState(fields.get('failover-state')),
     at: now(),
     fell: false,
   };

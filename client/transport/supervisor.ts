@@ -3,6 +3,7 @@
  *
  *   discovery ─▶ link ─▶ ready ─▶ suspect (a reply is overdue: a discovery runs in parallel) ─▶ ready again, or moved
  *                          └────▶ lost (closed, demoted) ─▶ discovery …
+ *                          └────▶ being replaced (`failover-announcement.ts`: writes wait, a discovery runs) ─▶ moved, or ready again
  *
  * No state is final except closed: a loss starts a discovery in the same call, a discovery ends only when it has found the master, and
  * an error inside it is one more failed probe. `topology-history.ts` keeps the known topology, `master-election.ts` decides,
@@ -24,12 +25,13 @@ import type { ResolvedConnection } from '../options/connection-options.ts';
 import { translateAddress } from './address.ts';
 import type { Argument, CallOptions, Submit } from './commands.ts';
 import type { ConnectionFactory } from './connection-factory.ts';
+import { ElectionWatch } from './election-watch.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Link, Role } from './link.ts';
 import { type Found, MasterDiscovery } from './master-discovery.ts';
 import { followWhole, type PartListener } from './part.ts';
 import { RejectionBackoff } from './rejection-backoff.ts';
-import type { TopologyMonitor } from './sentinel-monitor.ts';
+import type { SentinelView, TopologyMonitor } from './sentinel-monitor.ts';
 import { Silence } from './silence.ts';
 import { Stalls } from './stalls.ts';
 import { Standing } from './standing.ts';
@@ -47,6 +49,7 @@ export class Supervisor implements SupervisedConnection {
   readonly #silence: Silence;
   readonly #stalls = new Stalls(TICK_MS);
   readonly #history: TopologyHistory;
+  readonly #election: ElectionWatch;
   readonly #monitor: TopologyMonitor | undefined;
   readonly #standing = new Standing();
   readonly #rejections = new RejectionBackoff();
@@ -71,6 +74,7 @@ export class Supervisor implements SupervisedConnection {
     const reach = (announced: Address): Address =>
       this.#monitor?.reach?.(announced) ?? translateAddress(announced, options.natMap);
     this.#history = new TopologyHistory(reach);
+    this.#election = new ElectionWatch(this.#history);
     this.#silence = new Silence(options);
     this.#traffic = new Traffic(options, factory, {
       refused: (link, reason) => this.#refused(link, reason),
@@ -94,6 +98,10 @@ export class Supervisor implements SupervisedConnection {
   /** How long the state has lasted, in ms, on the monotonic clock. */
   get stateForMs(): number {
     return this.#standing.forMs;
+  }
+
+  get #views(): readonly SentinelView[] {
+    return this.#monitor?.views() ?? [];
   }
 
   sentinels(): SentinelStatus | undefined {
@@ -212,7 +220,7 @@ export class Supervisor implements SupervisedConnection {
   #newDiscovery(): MasterDiscovery {
     return new MasterDiscovery({
       topology: () => this.#history.topology,
-      views: () => this.#history.translated(this.#monitor?.views() ?? []),
+      views: () => this.#history.translated(this.#views),
       decided: () => this.#monitor?.decided() ?? true,
       outage: () => ({
         at: now(),
@@ -221,7 +229,7 @@ export class Supervisor implements SupervisedConnection {
         owedMs: this.#traffic.owedMs(now()),
         replaceAfterMs: this.#silence.replacedAfterMs,
         silentMs: this.#silence.ms,
-        troubled: this.#history.troubled(this.#monitor?.views() ?? []),
+        troubled: this.#history.troubled(this.#views),
         refused:
           !this.#link && this.#rejections.since(this.#lostAt - 1, this.#history.topology.current?.address),
       }),
@@ -261,17 +269,19 @@ export class Supervisor implements SupervisedConnection {
     this.#stopSearch();
     this.#link = undefined;
     if (old) this.#leave(old, found);
-    this.#history.adopt(found.link.address, found.role, found.learnedFrom, this.#monitor?.views() ?? []);
+    this.#history.adopt(found.link.address, found.role, found.learnedFrom, this.#views);
     this.#link = found.link;
     const master = found.link.address;
     void found.link.over.then((reason) => this.#lost(found.link, reason));
-    const outageMs = Math.round(now() - (this.#silence.since ?? this.#outageSince));
+    const since = this.#silence.since ?? (old ? (this.#election.decidedAt ?? now()) : this.#outageSince);
+    const outageMs = Math.round(now() - since);
     this.#silence.end();
     this.#heartbeat.begin();
     this.#standing.enter({ kind: 'ready', since: Date.now(), master });
     if (from && found.learnedFrom !== 'same')
       this.#events.emit({ type: 'moved', from, to: master, learnedFrom: found.learnedFrom });
-    this.#traffic.attach(found.link);
+    this.#election.observe(this.#views);
+    this.#traffic.attach(found.link, this.#election.isDecided);
     this.#events.emit({ type: 'ready', master, outageMs });
     this.#consult();
   }
@@ -280,7 +290,7 @@ export class Supervisor implements SupervisedConnection {
   #renamed({ link, role }: Found): void {
     link.destroy('another name of the master');
     this.#stopSearch();
-    this.#history.adopt(link.address, role, 'same', this.#monitor?.views() ?? []);
+    this.#history.adopt(link.address, role, 'same', this.#views);
     this.#considerCalm();
     if (this.#silence.since !== undefined) this.#startDiscovery();
   }
@@ -301,13 +311,14 @@ export class Supervisor implements SupervisedConnection {
     this.#traffic.tick(at, this.#stalls.tick(at));
     const link = this.#link;
     if (!link) return;
+    if (this.#election.isDecided) this.#followElection();
     const { since, isSuspected } = this.#silence;
     const owedMs = this.#traffic.owedMs(at);
     if (!isSuspected && owedMs > this.#silence.toleratedMs(link.latencyMs))
       this.#suspect(link, `no reply for ${Math.round(owedMs)} ms`, at - owedMs);
     else if (since === undefined) this.#watchFor(link, at);
-    else if (this.#isSilent(link, at)) this.#doubtAfterLong(at);
-    else this.#considerCalm();
+    else if (!this.#isSilent(link, at)) this.#considerCalm();
+    else if (this.#silence.isLong(at)) this.#traffic.doubt();
   }
 
   /** Called while the state is ready. */
@@ -318,10 +329,6 @@ export class Supervisor implements SupervisedConnection {
       this.#traffic.doubt();
       this.#startDiscovery();
     } else if (this.#heartbeat.isDue(at)) this.#heartbeat.ask(link);
-  }
-
-  #doubtAfterLong(at: number): void {
-    if (this.#silence.isLong(at)) this.#traffic.doubt();
   }
 
   /** Whether the link is still silent, by the limit at which the silence began. */
@@ -345,14 +352,14 @@ export class Supervisor implements SupervisedConnection {
     const { since, isSuspected } = this.#silence;
     if (!link || since === undefined) return;
     const at = now();
-    if (this.#isSilent(link, at) || this.#history.contested(this.#monitor?.views() ?? [])) {
+    if (this.#isSilent(link, at) || this.#election.isDecided || this.#history.contested(this.#views)) {
       this.#silence.resume();
       return;
     }
     const calmAt = this.#silence.calm(at);
     if (this.#silence.isLong(at) && this.#discovery?.replicasHeard(calmAt) === false) return;
     this.#silence.end();
-    this.#stopSearch();
+    if (!this.#election.isUnderway) this.#stopSearch();
     if (isSuspected) this.#standing.enter({ kind: 'ready', since: Date.now(), master: link.address });
     this.#traffic.release();
     if (isSuspected)
@@ -367,14 +374,27 @@ export class Supervisor implements SupervisedConnection {
       this.#refused(link, role.kind === 'replica' ? 'it is a replica now' : role.reason);
   }
 
+  /** While a failover is announced the replicas are asked; once it is decided, writes wait for the promoted one. */
+  #followElection(): void {
+    this.#election.observe(this.#views);
+    if (!this.#link) return;
+    if (!this.#silence.isSuspected) this.#traffic.holdWrites(this.#election.isDecided);
+    if (!this.#election.isUnderway) {
+      if (this.#discovery && this.#silence.since === undefined) this.#stopSearch();
+    } else if (!this.#discovery) {
+      this.recheck();
+      this.#startDiscovery();
+    }
+  }
+
   /** The views of the sentinels have changed. */
   #consult(): void {
     if (this.state.kind === 'closed') return;
-    const views = this.#monitor?.views() ?? [];
-    this.#history.confirm(views);
-    this.#history.rebase(views, this.#monitor?.count ?? 0);
+    this.#history.confirm(this.#views);
+    this.#history.rebase(this.#views, this.#monitor?.count ?? 0);
+    this.#followElection();
     this.#discovery?.refresh();
-    if (this.#link && this.#history.contested(views) && !this.#silence.isSuspected)
-      this.#suspect(this.#link, 'the sentinels report another master', now());
+    if (!this.#link || this.#silence.isSuspected || !this.#history.contested(this.#views)) return;
+    this.#suspect(this.#link, 'the sentinels report another master', now());
   }
 }

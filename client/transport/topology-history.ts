@@ -4,6 +4,7 @@
 
 import type { Address } from '../api/types.ts';
 import { addressKey } from './address.ts';
+import { type AnnouncedFailover, furthest } from './failover-announcement.ts';
 import type { Role } from './link.ts';
 import { type KnownTopology, leadingView, namesAnother, sameView } from './master-election.ts';
 import type { SentinelView } from './sentinel-monitor.ts';
@@ -118,6 +119,17 @@ export class TopologyHistory {
   troubled(views: readonly SentinelView[]): boolean {
     const { current } = this.#topology;
     return current !== undefined && views.some((view) => view.troubled && view.epoch >= current.epoch);
+  }
+
+  /** Failover of our master that a sentinel announces whose configuration is not older than ours. */
+  announced(views: readonly SentinelView[]): AnnouncedFailover | undefined {
+    const { current } = this.#topology;
+    if (!current) return undefined;
+    const key = addressKey(current.address);
+    const ours = this.translated(views).filter(
+      ({ master, epoch }) => addressKey(master) === key && epoch >= current.epoch,
+    );
+    return furthest(ours.flatMap(({ failover }) => failover ?? []));
   }
 
   /** The sentinels name another master in a newer configuration. */

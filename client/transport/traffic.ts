@@ -109,12 +109,12 @@ export class Traffic {
   }
 
   /** From now on commands go over this link, and durable ones over further links to the same node. */
-  attach(link: Link): void {
+  attach(link: Link, holdsWrites: boolean): void {
     const master: Address = link.address;
     this.#link = link;
     this.#substitutes.reset();
-    this.#durable.attach(() => this.#factory.node(master, this.#options.connectTimeoutMs));
-    this.#dispatcher.attach(link);
+    this.#durable.attach(() => this.#factory.node(master, this.#options.connectTimeoutMs), holdsWrites);
+    this.#dispatcher.attach(link, holdsWrites);
     this.#replicas?.follow(link);
   }
 
@@ -130,6 +130,12 @@ export class Traffic {
   hold(): void {
     this.#dispatcher.hold();
     this.#durable.hold();
+  }
+
+  /** The sentinels replace the master: new writes wait, reads go on. Not while the link is held. */
+  holdWrites(hold: boolean): void {
+    this.#dispatcher.holdWrites(hold);
+    this.#durable.holdWrites(hold);
   }
 
   /** The node may have been deposed while it was silent: answers to writes are kept until `release` or `detach`. */

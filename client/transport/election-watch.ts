@@ -1,0 +1,36 @@
+/** Follows the failover of the master that the sentinels announce: whether the replicas are asked, and whether writes wait. */
+import { type Election, NO_ELECTION, nextElection } from './failover-announcement.ts';
+import type { SentinelView } from './sentinel-monitor.ts';
+import { now } from './timing.ts';
+import type { TopologyHistory } from './topology-history.ts';
+
+export class ElectionWatch {
+  readonly #history: TopologyHistory;
+  #election: Election = NO_ELECTION;
+
+  constructor(history: TopologyHistory) {
+    this.#history = history;
+  }
+
+  /** Replicas are asked for their role. */
+  get isUnderway(): boolean {
+    return this.#election.kind !== 'none';
+  }
+
+  /** Writes wait. */
+  get isDecided(): boolean {
+    return this.decidedAt !== undefined;
+  }
+
+  get decidedAt(): number | undefined {
+    return this.#election.kind === 'elected' ? this.#election.since : undefined;
+  }
+
+  observe(views: readonly SentinelView[]): void {
+    const announced = this.#history.announced(views);
+    // A new master lists its replicas late: the selected one need not be among them yet.
+    if (announced && announced.kind !== 'attempted' && announced.replica)
+      this.#history.seeReplicas([announced.replica]);
+    this.#election = nextElection(this.#election, announced, now());
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * The failover of a master as the sentinels announce it, and what it means for the writes to that master. Pure.
+ *
+ *   none ─▶ attempted (a sentinel asks for votes: the replicas are asked for their role)
+ *             └▶ elected (a majority voted: writes wait for the promoted replica) ─▶ none (aborted, or the client has moved)
+ *                   └▶ overdue (no promotion within the bound: writes are sent again, the replicas are still asked) ─▶ none
+ *
+ * One sentinel can attempt a failover alone and again and again; only the votes of a majority, or an operator's SENTINEL FAILOVER, make it
+ * announce `+elected-leader`. It promotes a replica two of its timer ticks later, and publishes `+switch-master` one second later still:
+ * what the old master acknowledges meanwhile is lost.
+ */
+import type { Address } from '../api/types.ts';
+
+/** Failover of a master as one sentinel announces it. */
+export type AnnouncedFailover =
+  /** It asks the other sentinels for their votes. */
+  | { readonly kind: 'attempted' }
+  /** It has the votes and promotes a replica next; `replica`: the selected one, as soon as it is known. */
+  | { readonly kind: 'elected'; readonly replica: Address | undefined }
+  /** The replica has reported that it is master. */
+  | { readonly kind: 'promoted'; readonly replica: Address | undefined };
+
+export type SentinelEvent =
+  /** `failover` undefined: it is over. */
+  | { readonly kind: 'failover'; readonly failover: AnnouncedFailover | undefined }
+  /** Anything else about the service: its state has to be asked for. */
+  | { readonly kind: 'other' };
+
+/** Failover of our master, as all sentinels together announce it. */
+export type Election =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'attempted' }
+  | { readonly kind: 'elected'; readonly since: number }
+  | { readonly kind: 'overdue' };
+
+export const NO_ELECTION: Election = { kind: 'none' };
+
+/**
+ * Writes wait so long for a replica to be promoted. Measured from `+elected-leader` to ROLE master: 100 to 340 ms (decision 049).
+ */
+export const ELECTED_HOLD_MS = 750;
+
+const ATTEMPTED = (): AnnouncedFailover => ({ kind: 'attempted' });
+const ELECTED = (replica: Address | undefined): AnnouncedFailover => ({ kind: 'elected', replica });
+const PROMOTED = (replica: Address | undefined): AnnouncedFailover => ({ kind: 'promoted', replica });
+const OVER = (): undefined => undefined;
+
+type Reading = (replica: Address | undefined) => AnnouncedFailover | undefined;
+
+/** Channels of a failover, in the order in which a sentinel publishes them. */
+const FAILOVER_CHANNELS: ReadonlyMap<string, Reading> = new Map<string, Reading>([
+  ['+try-failover', ATTEMPTED],
+  ['+elected-leader', ELECTED],
+  ['+failover-state-select-slave', ELECTED],
+  ['+selected-slave', ELECTED],
+  ['+failover-state-send-slaveof-noone', ELECTED],
+  ['+failover-state-wait-promotion', ELECTED],
+  ['+promoted-slave', PROMOTED],
+  ['+failover-state-reconf-slaves', PROMOTED],
+  ['-failover-abort-not-elected', OVER],
+  ['-failover-abort-no-good-slave', OVER],
+  ['-failover-abort-slave-timeout', OVER],
+]);
+
+/** All channels that announce a change of the master, of its health or of its failover. */
+export const SENTINEL_CHANNELS: readonly string[] = [
+  ...FAILOVER_CHANNELS.keys(),
+  ...['+failover-end', '+failover-end-for-timeout', '+switch-master', '+config-update-from'],
+  ...['+sdown', '-sdown', '+odown', '-odown', '+reset-master'],
+];
+
+/** `failover-state` in the reply to SENTINEL MASTER. */
+const FAILOVER_STATES: ReadonlyMap<string, Reading> = new Map([
+  ['wait_start', ATTEMPTED],
+  ['select_slave', ELECTED],
+  ['send_slaveof_noone', ELECTED],
+  ['wait_promotion', ELECTED],
+  ['reconf_slaves', PROMOTED],
+  ['update_config', PROMOTED],
+]);
+
+/** Failover that a sentinel reports in this state; undefined: none. */
+export function failoverOfState(state: string | undefined): AnnouncedFailover | undefined {
+  return FAILOVER_STATES.get(state ?? 'none')?.(undefined);
+}
+
+/**
+ * Reads a message of a sentinel: `master NAME IP PORT …`, `slave NAME IP PORT @ MASTER IP PORT …`, or for `+switch-master` `NAME IP PORT IP
+ * PORT`. Returns undefined if it is about another service.
+ */
+export function parseSentinelEvent(
+  channel: string,
+  message: string,
+  service: string,
+): SentinelEvent | undefined {
+  const words = message.split(' ');
+  const isSwitch = channel === '+switch-master';
+  const at = words.indexOf('@');
+  const name = isSwitch ? words[0] : words[at === -1 ? 1 : at + 1];
+  if (name !== service) return undefined;
+  const reading = isSwitch ? undefined : FAILOVER_CHANNELS.get(channel);
+  if (!reading) return { kind: 'other' };
+  const [host, port] = [words[2], Number(words[3])];
+  const replica = words[0] === 'slave' && host && Number.isInteger(port) ? { host, port } : undefined;
+  return { kind: 'failover', failover: reading(replica) };
+}
+
+/** A later announcement of the same sentinel without the name of the replica is about the same replica. */
+export function continued(
+  before: AnnouncedFailover | undefined,
+  next: AnnouncedFailover | undefined,
+): AnnouncedFailover | undefined {
+  if (!next || next.kind === 'attempted' || next.replica) return next;
+  return before && before.kind !== 'attempted' ? { ...next, replica: before.replica } : next;
+}
+
+const PROGRESS: Readonly<Record<AnnouncedFailover['kind'], number>> = {
+  attempted: 0,
+  elected: 1,
+  promoted: 2,
+};
+
+/** The one that has got furthest: a sentinel that lost the election still announces its attempt. */
+export function furthest(failovers: readonly AnnouncedFailover[]): AnnouncedFailover | undefined {
+  return [...failovers].sort((a, b) => PROGRESS[b.kind] - PROGRESS[a.kind])[0];
+}
+
+/** `announced`: the furthest failover of our master; undefined: no sentinel announces one. */
+export function nextElection(
+  before: Election,
+  announced: AnnouncedFailover | undefined,
+  at: number,
+): Election {
+  switch (announced?.kind) {
+    case undefined:
+      return NO_ELECTION;
+    case 'attempted':
+      return { kind: 'attempted' };
+    case 'promoted':
+      // The old master loses every write from now on: the bound is for a promotion that does not come.
+      return before.kind === 'elected' ? before : { kind: 'elected', since: at };
+    case 'elected':
+      if (before.kind === 'overdue') return before;
+      if (before.kind !== 'elected') return { kind: 'elected', since: at };
+      return at - before.since < ELECTED_HOLD_MS ? before : { kind: 'overdue' };
+  }
+}
