@@ -10,7 +10,7 @@ export class FailoverEvents implements AsyncDisposable {
   readonly #masters = new Map<string, number>();
   readonly #timer: NodeJS.Timeout;
 
-  private constructor(subscribers: readonly Redis[], nodes: ReadonlyMap<string, Redis>) {
+  private constructor(subscribers: readonly Redis[], environment: Environment) {
     this.#subscribers = subscribers;
     for (const subscriber of subscribers)
       subscriber.on('pmessage', (_pattern: string, channel: string) =>
@@ -18,7 +18,7 @@ export class FailoverEvents implements AsyncDisposable {
       );
     const asked = new Set<string>();
     this.#timer = setInterval(() => {
-      for (const [id, node] of nodes) {
+      for (const { id } of environment.topology.redis) {
         if (asked.has(id)) continue;
         asked.add(id);
         const answered = (role: unknown): void => {
@@ -27,7 +27,11 @@ export class FailoverEvents implements AsyncDisposable {
           if (!isMaster) this.#masters.delete(id);
           else if (!this.#masters.has(id)) this.#masters.set(id, performance.now());
         };
-        node.call('ROLE').then(answered, () => answered(undefined));
+        // A promotion closes all connections of the node: asked for each time.
+        environment
+          .admin(id)
+          .then((node) => node.call('ROLE'))
+          .then(answered, () => answered(undefined));
       }
     }, ROLE_EVERY_MS);
   }
@@ -41,9 +45,7 @@ export class FailoverEvents implements AsyncDisposable {
       await subscriber.psubscribe('*');
       subscribers.push(subscriber);
     }
-    const nodes = new Map<string, Redis>();
-    for (const { id } of environment.topology.redis) nodes.set(id, await environment.admin(id));
-    return new FailoverEvents(subscribers, nodes);
+    return new FailoverEvents(subscribers, environment);
   }
 
   /** Time of the first such event after `since`. */

@@ -106,7 +106,12 @@ describe('a failover of a healthy master', () => {
     const [lonely, ...others] = set.sentinels;
     for (const sentinel of others) sentinel.pause();
     await lonely.admin().call('SENTINEL', 'SET', 'mymaster', 'quorum', '1');
-    await lonely.admin().call('SENTINEL', 'SET', 'mymaster', 'down-after-milliseconds', '1');
+    // The master refuses the PING of this sentinel alone, which counts it as down.
+    const [user, password] = ['lonely', 'lonely'];
+    await (await set.master())
+      .admin()
+      .call('ACL', 'SETUSER', user, 'on', `>${password}`, '&*', '-@all', '+info');
+    await lonely.admin().call('SENTINEL', 'SET', 'mymaster', 'auth-user', user, 'auth-pass', password);
     await failoverState(lonely, ['wait_start']);
     const seen = writer.acknowledged;
     await waitUntil('writes are acknowledged', () => writer.acknowledged > seen + 500);

@@ -80,7 +80,7 @@ describe('the election that sentinels publish', () => {
       ).toEqual(['elected', 'none']);
   });
 
-  it('is overdue after the bound when nothing more is heard, and decided again at the promotion', () => {
+  it('is overdue after the bound if no event follows, and decided again at the promotion', () => {
     expect(
       play([
         [0, 1, '+elected-leader', MASTER],
