@@ -191,7 +191,7 @@ function describeMasterDown({
       ? 'no sentinel reports it as down yet'
       : `${seenDownBy.join(', ')} ${seenDownBy.length === 1 ? 'reports' : 'report'} it as down; a failover has not started`;
   const former =
-    others.length === 0 ? '' : `; ${others.join(', ')} reports master and is not the one they name`;
+    others.length === 0 ? '' : `; ${others.join(', ')} reports master and is not the one they report`;
   return `no master: ${named}, which the sentinels report, is unreachable; ${seen}${former}`;
 }
 

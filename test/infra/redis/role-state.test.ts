@@ -97,7 +97,7 @@ describe('the master of a replication group', () => {
     });
     expect(masterOf(state)).toBeUndefined();
     expect(describeRoles(state)).toBe(
-      'no master: redis-2, which the sentinels report, is unreachable; sentinel-1 reports it as down; a failover has not begun; redis-1 reports master and is not the one they name',
+      'no master: redis-2, which the sentinels report, is unreachable; sentinel-1 reports it as down; a failover has not started; redis-1 reports master and is not the one they report',
     );
   });
 

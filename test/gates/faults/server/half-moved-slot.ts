@@ -2,7 +2,7 @@ import { changeFault } from '../../server-fault-builders.ts';
 
 export const fault = changeFault(
   {
-    what: 'A move of a slot was not finished',
+    what: 'A slot migration was not finished',
     group: 'cluster',
     criterion: 'roles',
     remedy: ['slots in migration', 'CLUSTER SETSLOT with STABLE'],

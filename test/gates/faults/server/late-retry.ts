@@ -1,7 +1,7 @@
 import { sentinelOptionFault } from '../../server-fault-builders.ts';
 
 export const fault = sentinelOptionFault({
-  what: 'A lost election is tried again after two minutes',
+  what: 'A lost election is retried after two minutes',
   option: 'failover-timeout',
   value: '60000',
   rendered: '5000',

@@ -3,7 +3,7 @@ import { changeFault } from '../../server-fault-builders.ts';
 
 export const fault = changeFault(
   {
-    what: 'A plain port is open beside the one with TLS',
+    what: 'A plain port is open in addition to the TLS port',
     group: 'encrypted',
     criterion: 'tls',
     remedy: ["redis-2: port is '", 'rendered \'0\': CONFIG SET port "0"'],

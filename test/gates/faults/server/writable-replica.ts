@@ -1,7 +1,7 @@
 import { directiveFault } from '../../server-fault-builders.ts';
 
 export const fault = directiveFault({
-  what: 'A replica takes writes of clients',
+  what: 'A replica accepts writes of clients',
   node: 'redis-2',
   set: { 'replica-read-only': 'no' },
   rendered: 'yes',
