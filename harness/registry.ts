@@ -6,6 +6,8 @@ import type { Environment } from '../infra/substrates/environment.ts';
 import type { Drill } from './drills/drill.ts';
 import { drills } from './drills/index.ts';
 
+export { MAX_STORM_MINUTES } from './drills/storm/index.ts';
+
 /**
  * Reasons why an environment is not healthy, in words: nodes that do not run and the consequence for the master; if all
  * run, their defects that remain at the bound (a replica without its master, a sentinel that has not discovered all

@@ -14,15 +14,30 @@ export function catalogueText(drills: readonly Drill[], width: number): string {
     )
     .join('\n\n');
 
-  function formatEntry({ id, title, safeOutcome, source, trials }: Drill): string {
+  function formatEntry(drill: Drill): string {
+    const { id, title, safeOutcome, source, trials } = drill;
     const quick = trials.quick === 0 ? 'by name or in full only' : `${trials.quick} quick`;
     const facts = `trials: ${quick}, ${trials.full} full. From: ${source}.`;
     return [
       `  ${id}: ${title}`,
       ...wrapText(`Must hold: ${safeOutcome}`, width),
+      ...wrapText(formatRequirements(drill), width),
       ...wrapText(facts, width),
     ].join('\n');
   }
+}
+
+/** Faults, and the topologies and substrates that support them. */
+function formatRequirements({ faults, needs, topologies, proxied, external }: Drill): string {
+  const names = [...new Set(faults.map(({ fault }) => fault))];
+  const capabilities = [...needs, ...(proxied === true ? ['fault proxy'] : [])];
+  const substrates = ['local', 'docker', ...(external === undefined ? [] : ['external'])];
+  return [
+    `faults: ${names.length === 0 ? 'none' : names.join(', ')}`,
+    ...(capabilities.length === 0 ? [] : [`needs: ${capabilities.join(', ')}`]),
+    `topologies: ${topologies.join(', ')}`,
+    `substrates: ${substrates.join(', ')}`,
+  ].join('; ');
 }
 
 function wrapText(text: string, width: number): string[] {

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { drillsNamed } from '../harness/registry.ts';
+import { drillsNamed, MAX_STORM_MINUTES } from '../harness/registry.ts';
 import { catalogueText } from './catalogue.ts';
 import { addExternalOptions, anySubstrate } from './external-options.ts';
 import { judgedRun, type RunOptions } from './judged-run.ts';
@@ -15,6 +15,11 @@ export function drill(program: Command, session: Session): void {
     .argument('[id...]', 'drill ids from kit drill --list')
     .addOption(new Option('--list', 'print the catalogue and exit'))
     .addOption(common.trials())
+    .addOption(
+      new Option('--minutes <n>', 'length of the drill storm (default: 5)').argParser(
+        common.integer(1, MAX_STORM_MINUTES),
+      ),
+    )
     .addOption(common.environment())
     .addOption(anySubstrate())
     .addOption(common.set())
@@ -29,6 +34,7 @@ export function drill(program: Command, session: Session): void {
         ['kit drill --list', 'print the catalogue'],
         ['kit drill master-crash master-hang', 'run two drills'],
         ['kit drill master-crash --trials 20', 'run 20 trials'],
+        ['kit drill storm --minutes 30 --seed 7', 'run random faults for half an hour'],
       ),
     )
     .action(async (ids: readonly string[], options: RunOptions & { readonly list?: true }) => {

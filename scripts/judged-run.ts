@@ -16,6 +16,7 @@ export interface RunOptions extends Omit<EnvironmentOptions, 'substrate'>, Exter
   readonly retries: number;
   readonly out?: string;
   readonly trials?: number;
+  readonly minutes?: number;
   readonly coverage?: string;
 }
 
@@ -42,6 +43,7 @@ export async function judgedRun(
     out: options.out,
     drills,
     trials: options.trials,
+    minutes: options.minutes,
     retries: options.retries,
     argv: ['kit', ...withoutLogins(session.args)],
     coverage: options.coverage,

@@ -172,7 +172,16 @@ const ROOMS: readonly rules.Room[] = [
   room('harness/run/planted-client.ts', 'a door for tests: nothing of the command may import it', [], {
     node: [],
   }),
-  room('harness/drills/', 'data only', [], { types: ['infra/substrates/environment.ts'], node: [] }),
+  room('harness/workloads/random.ts', 'pure: numbers of a seed', [], { node: [] }),
+  room(
+    'harness/drills/',
+    'data only, the schedule of a storm drawn from its seed',
+    ['harness/workloads/random.ts'],
+    {
+      types: ['infra/substrates/environment.ts'],
+      node: [],
+    },
+  ),
   room('harness/trial/', 'runs one drill once', ['harness/', 'infra/', 'config/', ...CLIENT_ENTRIES], {
     libraries: ['ioredis'],
   }),

@@ -10,7 +10,14 @@
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { History, ObservationEvent } from '../history/events.ts';
 import type { Checker, Figure } from './checker.ts';
-import { definedFigures, faultSpans, isSentinel, unknownResult, valueFigure } from './history-queries.ts';
+import {
+  definedFigures,
+  faultSpans,
+  firstOverlap,
+  isSentinel,
+  unknownResult,
+  valueFigure,
+} from './history-queries.ts';
 
 export const failovers: Checker = {
   id: 'failovers',
@@ -50,12 +57,9 @@ function withoutQuorum(
 ): Figure | undefined {
   const needed = Math.max(quorum, Math.floor(sentinels / 2) + 1);
   const silent = faultSpans(history).filter(({ node, observed }) => observed && isSentinel(node));
-  const startUs = silent[sentinels - needed]?.fromUs;
-  if (startUs === undefined) return undefined;
-  const heal = history.faults.find(
-    ({ phase, node = '', atUs }) => phase === 'heal' && isSentinel(node) && atUs > startUs,
-  );
-  const isWithin = ({ atUs }: ObservationEvent) => atUs > startUs && (heal === undefined || atUs < heal.atUs);
+  const span = firstOverlap(silent, sentinels - needed + 1);
+  if (span === undefined) return undefined;
+  const isWithin = ({ atUs }: ObservationEvent) => atUs > span.startUs && atUs < span.endUs;
   const samples = history.observations.filter(({ from, name }) => from === 'info' && name === 'sample');
   return valueFigure(changes.filter(isWithin).length, 'failovers', samples.filter(isWithin).length);
 }

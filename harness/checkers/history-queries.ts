@@ -42,6 +42,9 @@ export interface FaultSpan {
   /** Observed injection; where it was never observed, the intent. */
   readonly fromUs: number;
   readonly observed: boolean;
+  /** Request of the heal. */
+  readonly healUs: number | undefined;
+  /** Observed heal. */
   readonly toUs: number | undefined;
 }
 
@@ -179,9 +182,23 @@ export function faultSpans(history: History): readonly FaultSpan[] {
       askedUs: first?.atUs ?? 0,
       fromUs: injected?.atUs ?? first?.atUs ?? 0,
       observed: injected !== undefined,
+      healUs: at('heal')?.atUs,
       toUs: at('healed')?.atUs,
     };
   });
+}
+
+/** First time in which so many of these spans, of different nodes, are open; undefined where there is none. */
+export function firstOverlap(spans: readonly FaultSpan[], count: number): SpanUs | undefined {
+  for (const last of spans) {
+    const open = spans.filter(
+      ({ fromUs, toUs }) => fromUs <= last.fromUs && (toUs ?? Number.POSITIVE_INFINITY) > last.fromUs,
+    );
+    if (new Set(open.map(({ node }) => node)).size < count) continue;
+    const heals = open.map(({ healUs, toUs }) => healUs ?? toUs ?? Number.POSITIVE_INFINITY);
+    return { startUs: last.fromUs, endUs: Math.min(...heals) };
+  }
+  return undefined;
 }
 
 /**
@@ -293,6 +310,7 @@ export function remedyOf(doubts: readonly Doubt[]): Pick<CheckResult, 'remedy'> 
 
 /** Why keys may be gone without having been lost: then the count of lost writes is not reliable. */
 export function vanishingDoubts(history: History, defaultTtlSeconds: number): readonly Doubt[] {
+  const ttlSeconds = statedTtlSeconds(history) ?? defaultTtlSeconds;
   const doubts: Doubt[] = [];
   const evicted = counterGrowth(history, 'evictedKeys');
   if (evicted !== undefined && evicted > 0) {
@@ -303,11 +321,19 @@ export function vanishingDoubts(history: History, defaultTtlSeconds: number): re
   }
   const read = history.finals.at(-1)?.atUs;
   const written = history.operations[0]?.invoke.atUs;
-  if (read !== undefined && written !== undefined && (read - written) / 1e6 >= defaultTtlSeconds) {
+  if (read !== undefined && written !== undefined && (read - written) / 1e6 >= ttlSeconds) {
     doubts.push({
-      reason: `the trial lasted longer than the TTL of ${defaultTtlSeconds} s: an absent key may be an expired one`,
+      reason: `the trial lasted longer than the TTL of ${ttlSeconds} s: an absent key may be an expired one`,
       remedy: 'Raise client.defaultTtlSeconds above the length of a trial, and run again.',
     });
   }
   return doubts;
+}
+
+/** Expiry of the writes, where the workload sets one of its own. */
+function statedTtlSeconds(history: History): number | undefined {
+  const stated = history.observations.flatMap(({ from, name, data }) =>
+    from === 'workload' && name === 'ttl' ? [Number(data?.seconds)] : [],
+  );
+  return stated.length === 0 ? undefined : Math.min(...stated);
 }

@@ -22,6 +22,7 @@ import { recovery } from './recovery.ts';
 import { replication } from './replication.ts';
 import { replicationBuffers } from './replication-buffers.ts';
 import { returnedMaster } from './returned-master.ts';
+import { settlement } from './settlement.ts';
 import { staleAcks } from './stale-acks.ts';
 
 /** Checkers that judge the history of a trial. */
@@ -33,6 +34,7 @@ export const trialCheckers: readonly Checker[] = [
   minReplicas,
   returnedMaster,
   liveness,
+  settlement,
   recovery,
   latency,
   availability,

@@ -178,13 +178,13 @@ function neverStored(
   shardOf: (key: string) => string | undefined,
 ): readonly AcknowledgedWrite[] {
   if (isLost.size === 0) return [];
-  const spans = masterFaults(history);
+  const spans = masterFaults(history).map((span) => ({
+    askedUs: span.askedUs,
+    promotedUs: promotionAfter(history, span.askedUs, span.node) ?? span.toUs ?? span.fromUs,
+  }));
   /** The master that acknowledged the write; undefined where that is not certain. */
   const acknowledgingMaster = ({ invoke, completion }: AcknowledgedWrite) => {
-    const before = spans.filter((span) => {
-      const promotedUs = promotionAfter(history, span.askedUs, span.node) ?? span.toUs ?? span.fromUs;
-      return promotedUs < invoke.atUs;
-    });
+    const before = spans.filter(({ promotedUs }) => promotedUs < invoke.atUs);
     const next = spans[before.length];
     return next !== undefined && completion.atUs > next.askedUs ? undefined : before.length;
   };

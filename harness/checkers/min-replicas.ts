@@ -8,6 +8,7 @@ import type { Checker } from './checker.ts';
 import {
   acknowledgedWrites,
   faultSpans,
+  firstOverlap,
   hitMaster,
   isSentinel,
   isWrite,
@@ -57,11 +58,5 @@ function spanBelow(history: History, gone: number): SpanUs | undefined {
   const spans = faultSpans(history).filter(
     (span) => span.observed && !isSentinel(span.node) && !hitMaster(history, span),
   );
-  const last = spans[gone - 1];
-  if (last === undefined) return undefined;
-  const heal = history.faults.find(
-    ({ phase, node, atUs }) =>
-      phase === 'heal' && atUs > last.fromUs && spans.some((span) => span.node === node),
-  );
-  return { startUs: last.fromUs, endUs: heal?.atUs ?? Number.POSITIVE_INFINITY };
+  return firstOverlap(spans, gone);
 }

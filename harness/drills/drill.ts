@@ -20,6 +20,11 @@ export interface ScheduledFault {
   readonly target: Target;
   /** Time after the start of the workload. */
   readonly atMs: number;
+  /**
+   * Rounds strike one after the other: each waits until the faults of the earlier ones are healed and the topology is
+   * healthy, and keeps the distances of its own faults. Absent: one round.
+   */
+  readonly round?: number;
   /** Start of the replicas' lag, so that the fault finds acknowledged writes that the replicas do not have. */
   readonly lag?: { readonly fromMs: number; readonly latencyMs: number };
   /**

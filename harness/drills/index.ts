@@ -37,6 +37,7 @@ import { sentinelLoss } from './sentinel-loss.ts';
 import { shortStall } from './short-stall.ts';
 import { singleFlight } from './single-flight.ts';
 import { steady } from './steady.ts';
+import { storm } from './storm/index.ts';
 import { timeoutFallback } from './timeout-fallback.ts';
 import { ttlExpiry } from './ttl-expiry.ts';
 import { writePaths } from './write-paths.ts';
@@ -82,6 +83,7 @@ export const drills: readonly Drill[] = [
   cutConnections,
   oldMasterReturns,
   outage,
+  storm,
   clusterSlotMigration,
   clusterMasterCrash,
 ];

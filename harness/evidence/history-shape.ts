@@ -134,6 +134,7 @@ const nullableOf = (shape: Shape): Shape => optionalOf({ nullable: shape });
 const DATA_SHAPES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
   'workload/lateness-total': LATENESS,
   'workload/window': { startUs: TIME, endUs: TIME },
+  'workload/ttl': { seconds: COUNT },
   'workload/replication-lag': { lagMs: nullableOf(DURATION_MS) },
   'workload/closing': {
     subject: 'string',

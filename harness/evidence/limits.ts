@@ -9,8 +9,8 @@ export const MAX_TIME_US = 31 * 24 * 3_600 * 1_000_000;
 /** Longest duration that a field in milliseconds may give. */
 export const MAX_TIME_MS = MAX_TIME_US / 1_000;
 
-/** Fault events of one trial; checkers compare each fault with every operation. A drill has at most 10. */
-export const MAX_FAULT_EVENTS = 200;
+/** Fault events of one trial; checkers compare each fault with every operation. A storm of an hour has about 1,500. */
+export const MAX_FAULT_EVENTS = 4_000;
 
 /** Keys of one batch, which a recorder writes on one line. A drill uses 100. */
 export const MAX_BATCH = 100_000;

@@ -23,6 +23,7 @@ import {
 import { planTopology, type Topology } from '../../infra/topology.ts';
 import { configuration } from '../drills/configuration.ts';
 import type { Drill } from '../drills/drill.ts';
+import { drawnFor } from '../drills/storm/index.ts';
 import { canonicalJson } from '../evidence/canonical-json.ts';
 import { digestText } from '../evidence/digests.ts';
 import type { Manifest, RunKind, TrialRecord } from '../evidence/manifest.ts';
@@ -46,6 +47,8 @@ export interface RunRequest {
   readonly drills: readonly string[] | 'all';
   /** For the substrate `external`: the address of the Redis. */
   readonly external?: ExternalTarget | undefined;
+  /** Length of the storm; default: that of the catalogue. */
+  readonly minutes?: number | undefined;
   /** Trials per drill; default: the drill's own for the profile. */
   readonly trials: number | undefined;
   /** Maximum number of further rounds, each with the trials in which the machine was unsound. */
@@ -76,7 +79,10 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
   using _lock = external === undefined ? await lockEnvironment(substrate, config.name, stateDir) : undefined;
 
   // 1. Checks that need nothing to be started.
-  const drills = withConfiguration(drillsOf(request), request);
+  const drills = withConfiguration(
+    drillsOf(request).map((drill) => drawnFor(drill, request.seed, request.minutes)),
+    request,
+  );
   const topology = planTopology(config);
   if (request.coverage !== undefined) requireFile(request.coverage);
   if (external !== undefined) await checkExternalTarget(external, config.client.namespace);

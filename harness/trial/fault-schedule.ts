@@ -29,6 +29,8 @@ export interface FaultScheduleOptions {
   readonly stragglerMs: number;
   /** The longest wait for any client to write again; then the fault is healed anyway. */
   readonly recoveryBoundMs: number;
+  /** Waits for a healthy topology, between two rounds. */
+  readonly awaitHealthy: () => Promise<void>;
   readonly progress: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -66,14 +68,24 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
       await Promise.all(nodes.map((node) => watchReturn({ ...options, signal }, { node, boundMs })));
   }
 
+  async function runRound(faults: readonly ScheduledFault[], startUs: number): Promise<void> {
+    const isLast = ({ heal }: ScheduledFault) => 'when' in heal && heal.when === 'others-healed';
+    const others = Promise.all(
+      faults.filter((scheduled) => !isLast(scheduled)).map((scheduled) => runOne(scheduled, startUs)),
+    );
+    const last = faults.filter(isLast).map((scheduled) => runOne(scheduled, startUs, others));
+    await Promise.all([others, ...last]);
+  }
+
   return {
     async run(faults, startUs) {
-      const isLast = ({ heal }: ScheduledFault) => 'when' in heal && heal.when === 'others-healed';
-      const others = Promise.all(
-        faults.filter((scheduled) => !isLast(scheduled)).map((scheduled) => runOne(scheduled, startUs)),
-      );
-      const last = faults.filter(isLast).map((scheduled) => runOne(scheduled, startUs, others));
-      await Promise.all([others, ...last]);
+      const rounds = [...Map.groupBy(faults, ({ round = 1 }) => round)].sort(([a], [b]) => a - b);
+      for (const [i, [, ofRound]] of rounds.entries()) {
+        if (i > 0) await options.awaitHealthy();
+        const dueUs = startUs + 1_000 * Math.min(...ofRound.map(({ atMs }) => atMs));
+        const lateUs = i > 0 ? Math.max(0, clock.nowUs() - dueUs) : 0;
+        await runRound(ofRound, startUs + lateUs);
+      }
     },
     async healAll() {
       over.abort(new Error('the trial is over'));

@@ -153,6 +153,7 @@ function scheduleOf(context: TrialContext, generators: readonly GeneratorThread[
     generators,
     stragglerMs: parameters.stragglerMs ?? 0,
     recoveryBoundMs: RECOVERY_BOUND_MS,
+    awaitHealthy: () => awaitRecovery(context),
   });
 }
 

@@ -99,7 +99,8 @@ export interface Adapter {
   readonly encoding: Encoding;
   /** Resolves once the client reaches its master. */
   ready(): Promise<void>;
-  set(key: string, value: string, durability: Durability): Promise<Answer>;
+  /** @param ttlSeconds default: that of the environment */
+  set(key: string, value: string, durability: Durability, ttlSeconds?: number): Promise<Answer>;
   get(key: string): Promise<Answer>;
   incr(key: string): Promise<Answer>;
   append(key: string, text: string): Promise<Answer>;

@@ -5,7 +5,7 @@
  * to a few keys with a tag that must occur once: a repeated one is visible in the final read. INCR and APPEND use the
  * client's connection and bypass cache and fallback.
  */
-import { defineWorkload, type GeneratorContext } from './generated.ts';
+import { defineWorkload, type GeneratorContext, markWindow } from './generated.ts';
 import type { PlannedOperation } from './issuer.ts';
 import type { Lane } from './open-loop.ts';
 import { openLoop } from './open-loop.ts';
@@ -29,6 +29,8 @@ const defaults = {
   deadlineMs: 500,
   computeKeys: 200,
   valueBytes: 224,
+  /** Expiry of the sets, for trials that last longer than the environment's default; 0: the default. */
+  ttlSeconds: 0,
   /** Lifecycle, read by the trial: time to wait for clients that are behind, once the first one writes again. */
   stragglerMs: 3_000,
   /** Lifecycle: time for which the load continues after the heal, with the returned node in the topology. */
@@ -44,13 +46,15 @@ export const failoverMix = defineWorkload({
   finalRead: true,
   defaults,
   async run(context: Context) {
-    const { clock, issuer, random, startUs, stopped } = context;
+    const { clock, issuer, random, startUs, stopped, parameters } = context;
+    if (parameters.ttlSeconds > 0) markWindow(context, 'ttl', { seconds: parameters.ttlSeconds });
     await openLoop({ lanes: planLanes(context), clock, issuer, random, startUs, stopped });
   },
 });
 
 function planLanes(context: Context): readonly Lane[] {
   const { adapter, tag, parameters, durableWrites, random } = context;
+  const ttlSeconds = parameters.ttlSeconds > 0 ? parameters.ttlSeconds : undefined;
   const acknowledged: string[] = [];
   let written = 0;
   let incremented = 0;
@@ -65,7 +69,7 @@ function planLanes(context: Context): readonly Lane[] {
       key,
       value,
       durability,
-      send: () => adapter.set(key, padValue(value, parameters.valueBytes), durability),
+      send: () => adapter.set(key, padded(value, parameters.valueBytes), durability, ttlSeconds),
       onOk: (answer) => {
         if (answer.source === 'redis') acknowledged[n % READ_BACK] = key;
       },

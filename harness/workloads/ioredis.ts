@@ -28,8 +28,8 @@ export function ioredisAdapter(spec: ClientSpec, onEvent: ClientEventSink): Adap
     async ready() {
       await redis.ping();
     },
-    async set(key, value) {
-      await redis.set(physicalKey(key), value, 'EX', ttl);
+    async set(key, value, _durability, ttlSeconds = ttl) {
+      await redis.set(physicalKey(key), value, 'EX', ttlSeconds);
       return { source: 'redis' };
     },
     get: async (key) => ({ source: 'redis', value: await redis.get(physicalKey(key)) }),

@@ -39,8 +39,10 @@ export function adaptCache(cache: Cache, onEvent: ClientEventSink): Adapter {
     async ready() {
       await cache.ping();
     },
-    async set(key, value, durability) {
-      return receiptAnswer(await cache.set(key, value, { durability }));
+    async set(key, value, durability, ttlSeconds) {
+      return receiptAnswer(
+        await cache.set(key, value, { durability, ...(ttlSeconds !== undefined && { ttlSeconds }) }),
+      );
     },
     async get(key) {
       const lookup = await cache.lookup<string>(key);

@@ -153,6 +153,7 @@ const OUTCOMES: Readonly<
   'replica-crash': { changes: [], more: masterSample(500) },
   'all-replicas-lost': { healMs: 8000, changes: [], more: masterSample(500) },
   'cut-connections': { healMs: 2005, changes: [] },
+  storm: { healMs: 2005 },
   'no-quorum': { changes: masterSwitch(2800), more: masterSample(2300, 'replica') },
   'old-master-returns': {
     more: observation('drill', 'returned', 2650, { role: 'slave', writable: false }, { node: 'redis-1' }),

@@ -43,3 +43,14 @@ it('measures no failover without a quorum while a majority of the sentinels is l
   const finding = check(1, fault(2000, 5000, 'sentinel-1'), fault(3000, 7000), switched(4000));
   expect(finding.figures.withoutQuorum).toBeUndefined();
 });
+
+it('sentinels that are lost one after the other leave the others a quorum', () => {
+  const finding = check(
+    1,
+    fault(2000, 3000, 'sentinel-1'),
+    fault(3500, 5000, 'sentinel-2'),
+    infoSample('redis-2', 4000, { role: 'replica' }),
+    switched(4500),
+  );
+  expect(finding.figures.withoutQuorum).toBeUndefined();
+});

@@ -37,6 +37,11 @@ it('does not count writes within the allowed lag and after the heal', () => {
 
 it.each([
   ['one replica is left', [LOST[0] ?? []], buildContext()],
+  [
+    'the replicas are lost one after the other',
+    [fault(2000, 3000, 'redis-2'), fault(3500, 8000, 'redis-3')],
+    buildContext(),
+  ],
   ['the master is lost', [fault(2000, 8000, 'redis-1'), LOST[0] ?? []], buildContext()],
   [
     'nothing is promised',

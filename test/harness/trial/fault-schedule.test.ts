@@ -35,7 +35,11 @@ function slowEnvironment({ afterKill = () => undefined }: { readonly afterKill?:
   return { environment: environment as Environment, done, asked: asked.promise, state: () => state };
 }
 
-function scheduleOn(environment: Environment, signal: AbortSignal) {
+function scheduleOn(
+  environment: Environment,
+  signal: AbortSignal,
+  awaitHealthy: () => Promise<void> = async () => undefined,
+) {
   const events: FaultEvent[] = [];
   const schedule = faultSchedule({
     environment,
@@ -50,6 +54,7 @@ function scheduleOn(environment: Environment, signal: AbortSignal) {
     generators: [],
     stragglerMs: 0,
     recoveryBoundMs: 1_000,
+    awaitHealthy,
     progress: () => undefined,
     signal,
   });
@@ -159,4 +164,21 @@ it('all nodes of a fault are healed although the trial ends before their heal', 
   await schedule.healAll();
   expect(done).toEqual(['kill redis-2', 'kill redis-3', 'start redis-2', 'start redis-3']);
   await expect(running).rejects.toThrow('the trial is over');
+});
+
+it('a round strikes after the heals of the earlier one and a healthy topology, and keeps its distances', async () => {
+  const { environment, done } = wholeEnvironment();
+  const healthy = async () => void done.push('healthy');
+  const { schedule } = scheduleOn(environment, AbortSignal.timeout(5_000), healthy);
+  const [first, second] = [
+    { ...KILL, round: 1, heal: { afterMs: 80 } },
+    { ...KILL, round: 2, atMs: 10, heal: { afterMs: 0 } },
+  ];
+  // Due together by the schedule, had the first round not been late.
+  const replica: ScheduledFault = { ...second, target: 'replica', atMs: 40 };
+  await schedule.run([first, replica, second], openClock().nowUs());
+  expect(done).toEqual([
+    ...['kill redis-1', 'start redis-1', 'healthy'],
+    ...['kill redis-1', 'start redis-1', 'kill redis-2', 'start redis-2'],
+  ]);
 });

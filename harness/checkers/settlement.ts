@@ -1,0 +1,111 @@
+/**
+ * Whether every promise of the client settles, and in time: an operation is answered, refused or reported as unknown
+ * within its deadline and 50 ms for timers. Counts from the call, not from the intended start.
+ *
+ * `unsettled`: operations that were due before the last one of the client and have no completion. `pastDeadline`: those
+ * that completed later. An operation is not counted as late where the machine explains it: the samples of the time in
+ * which it was in flight show a wait for a CPU or a late timer of at least its excess (`lateByMachine`).
+ *
+ * Deadlines: that of the caller where one is recorded, else `client.commandTimeoutMs`, and for a durable write also the
+ * time that it gives its replicas.
+ */
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import type { History, Operation } from '../history/events.ts';
+import { largest } from '../statistics/quantile.ts';
+import type { Checker } from './checker.ts';
+import { definedFigures, examples, operationsOf, US_PER_MS, unknownResult, valueFigure, wasSent } from './history-queries.ts';
+
+const TOLERANCE_MS = 50;
+
+export const settlement: Checker = {
+  id: 'settlement',
+  proves: 'every operation settles within its deadline',
+  check(history, { client, environment }) {
+    const sent = operationsOf(history, client).filter(wasSent);
+    if (sent.length === 0) return unknownResult('no operation was sent');
+    const endUs = largest(sent.map(({ invoke, completion }) => completion?.atUs ?? invoke.atUs));
+    const dueUs = (operation: Operation) =>
+      operation.invoke.atUs + (deadlineMs(operation, environment) + TOLERANCE_MS) * US_PER_MS;
+    const due = sent.filter((operation) => operation.completion !== undefined || dueUs(operation) < endUs);
+    const unsettled = due.filter(({ completion }) => completion === undefined);
+    const late = due.filter((operation) => (operation.completion?.atUs ?? 0) > dueUs(operation));
+    const delayMs = machineDelays(history, client);
+    const overMs = (operation: Operation) =>
+      ((operation.completion?.atUs ?? 0) - dueUs(operation)) / US_PER_MS;
+    const own = late.filter((operation) => overMs(operation) > delayMs(operation));
+    const describe = (operation: Operation) => {
+      const { invoke, completion, outcome } = operation;
+      const took =
+        completion === undefined ? '' : ` ${outcome} after ${(completion.atUs - invoke.atUs) / US_PER_MS} ms`;
+      return `${invoke.kind} ${invoke.key}${took}`;
+    };
+    const reasonOf = (some: readonly Operation[], figure: string, what: string) =>
+      some.length === 0 ? [] : [`${figure}: ${some.length} ${what}: ${examples(some.map(describe))}`];
+    return {
+      validity: unsettled.length + own.length > 0 ? 'invalid' : 'valid',
+      reasons: [
+        ...reasonOf(unsettled, 'unsettled', 'operations never settled'),
+        ...reasonOf(
+          own,
+          'pastDeadline',
+          `operations settled more than ${TOLERANCE_MS} ms after their deadline`,
+        ),
+      ],
+      figures: definedFigures({
+        unsettled: valueFigure(unsettled.length, 'operations', due.length),
+        pastDeadline: valueFigure(own.length, 'operations', due.length - unsettled.length),
+        lateByMachine: valueFigure(late.length - own.length, 'operations', due.length - unsettled.length),
+      }),
+    };
+  },
+};
+
+function deadlineMs({ invoke }: Operation, { client }: EnvironmentConfig): number {
+  const waitMs = typeof invoke.durability === 'object' ? invoke.durability.timeoutMs : 0;
+  return invoke.deadlineMs ?? client.commandTimeoutMs + waitMs;
+}
+
+interface Delay {
+  readonly fromUs: number;
+  readonly toUs: number;
+  readonly ms: number;
+}
+
+/** Longest delay that the machine caused to timers and to the client's threads while an operation was in flight. */
+function machineDelays(history: History, client: string): (operation: Operation) => number {
+  const threads = new Set([`client-${client}`, `generator-${client}`]);
+  const delays = history.observations.flatMap(({ from, name, atUs, data }): Delay[] => {
+    if (from !== 'machine' || name !== 'window') return [];
+    const waits = pairs(data?.waitsMs).flatMap(([thread, ms]) => (threads.has(thread) ? [ms] : []));
+    return [
+      {
+        fromUs: Number(data?.fromUs ?? atUs),
+        toUs: atUs,
+        ms: Math.max(0, ...waits, ...numbers(data?.timersMs)),
+      },
+    ];
+  });
+  return ({ invoke, completion }) => {
+    const endUs = completion?.atUs ?? invoke.atUs;
+    const within = delays.filter(({ fromUs, toUs }) => toUs >= invoke.atUs && fromUs <= endUs);
+    return within.reduce((longest, { ms }) => Math.max(longest, ms), 0);
+  };
+}
+
+type Datum = string | number | boolean | null | undefined;
+
+function words(text: Datum): readonly string[] {
+  return typeof text === 'string' && text !== '' ? text.split(' ') : [];
+}
+
+function numbers(text: Datum): readonly number[] {
+  return words(text).map(Number);
+}
+
+/** `client-kit=1.5` */
+function pairs(text: Datum): readonly (readonly [string, number])[] {
+  return words(text).map((pair) => {
+    const at = pair.indexOf('=');
+    return [pair.slice(0, at), Number(pair.slice(at + 1))];
+  });
+}

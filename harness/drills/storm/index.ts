@@ -1,0 +1,55 @@
+import type { Drill } from '../drill.ts';
+import { fullOnlyFailover } from '../families.ts';
+import { type StormLength, stormFaults } from './schedule.ts';
+
+const ID = 'storm';
+const DEFAULT_MINUTES = 5;
+/** The history of an hour has about 400 MB, and at most 512 MB can be judged. */
+export const MAX_STORM_MINUTES = 60;
+/** A storm may last longer than its schedule, because each round waits for a healthy topology. */
+const OVERRUN = 3;
+/** Longer than the longest storm. */
+const TTL_SECONDS = 4 * 3_600;
+const MS_PER_MINUTE = 60_000;
+
+/**
+ * The rates are half of those of the other failover drills, so that the history and the data of half an hour stay small.
+ * Entries outlive the storm: an expired one would count as lost. Sentinel itself makes a returned master a replica.
+ */
+export function stormOf({ seed, minutes }: StormLength): Drill {
+  const drill = fullOnlyFailover({
+    id: ID,
+    title: 'Random faults, drawn from the seed of the run',
+    source: 'drills: storm',
+    safeOutcome:
+      'no durable write lost, no dead client, no promise unsettled, none settled later than 50 ms after its deadline',
+    needs: ['kill', 'start', 'pause'],
+    parameters: {
+      asyncSetsPerSecond: 30,
+      durableSetsPerSecond: 20,
+      getsPerSecond: 40,
+      incrsPerSecond: 15,
+      appendsPerSecond: 15,
+      getOrComputesPerSecond: 15,
+      ttlSeconds: TTL_SECONDS,
+      stragglerMs: 1_500,
+      afterHealMs: 500,
+      settleMs: 12_000,
+    },
+    faults: stormFaults({ seed, minutes }),
+  });
+  return {
+    ...drill,
+    checkers: [...drill.checkers, 'settlement'],
+    boundMs: (minutes * OVERRUN + 2) * MS_PER_MINUTE,
+    trials: { quick: 0, full: 1 },
+  };
+}
+
+/** The storm of the catalogue. */
+export const storm = stormOf({ seed: 1, minutes: DEFAULT_MINUTES });
+
+/** Draws the storm of a run; any other drill stays as it is. */
+export function drawnFor(drill: Drill, seed: number, minutes = DEFAULT_MINUTES): Drill {
+  return drill.id === ID ? stormOf({ seed, minutes }) : drill;
+}

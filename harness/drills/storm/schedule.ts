@@ -1,0 +1,34 @@
+/** Draws the schedule of a storm. Pure: the same seed and length give the same faults at the same times. */
+import { type Random, seeded } from '../../workloads/random.ts';
+import type { ScheduledFault } from '../drill.ts';
+import { type Scenario, scenarios } from './scenarios.ts';
+
+/** The load runs without a fault before the first round. */
+const FIRST_MS = 2_000;
+/** From one round to the next. A failover and the return of the old master take up to 16 s; a late round waits for them. */
+const GAP_MS = { from: 8_000, to: 20_000 } as const;
+/** The last round begins at least this long before the end. */
+const LAST_MS = 5_000;
+const MS_PER_MINUTE = 60_000;
+
+export interface StormLength {
+  readonly seed: number;
+  readonly minutes: number;
+}
+
+export function stormFaults({ seed, minutes }: StormLength): readonly ScheduledFault[] {
+  const random = seeded(seed, 'storm');
+  const endMs = minutes * MS_PER_MINUTE - LAST_MS;
+  const faults: ScheduledFault[] = [];
+  for (let round = 1, atMs = FIRST_MS; atMs <= endMs; round++) {
+    for (const { afterMs, ...strike } of drawScenario(random).strikes(random)) {
+      faults.push({ ...strike, round, atMs: atMs + afterMs });
+    }
+    atMs += GAP_MS.from + random.int(GAP_MS.to - GAP_MS.from + 1);
+  }
+  return faults;
+}
+
+function drawScenario(random: Random): Scenario {
+  return random.pick(scenarios.flatMap((scenario) => Array<Scenario>(scenario.weight).fill(scenario)));
+}
