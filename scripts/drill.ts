@@ -26,7 +26,13 @@ export function drill(program: Command, session: Session): void {
     .addOption(common.profile())
     .addOption(common.seed())
     .addOption(common.retries(0))
-    .addOption(common.out())
+    .addOption(common.out().conflicts('pool'))
+    .addOption(
+      new Option(
+        '--pool <dir>',
+        'keep the run below this folder and pool its trials with those of the same configuration there',
+      ).argParser(common.nonEmpty),
+    )
     .addOption(common.json())
     .addHelpText(
       'after',
@@ -34,6 +40,7 @@ export function drill(program: Command, session: Session): void {
         ['kit drill --list', 'print the catalogue'],
         ['kit drill master-crash master-hang', 'run two drills'],
         ['kit drill master-crash --trials 20', 'run 20 trials'],
+        ['kit drill master-crash --trials 10 --pool runs/pool', 'add 10 trials to those of earlier runs'],
         ['kit drill storm --minutes 30 --seed 7', 'run random faults for half an hour'],
       ),
     )

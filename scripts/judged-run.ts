@@ -1,5 +1,6 @@
 /** Common call of `readiness`, `drill` and `load`: runs the drills, prints the report, exits with its verdict. */
-import { relative } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { type ExternalFlags, externalOverrides, withoutLogins } from '../config/external-target.ts';
 import { loadEnvironment } from '../config/load.ts';
 import { renderJson, renderTerminal } from '../harness/reports/index.ts';
@@ -7,6 +8,7 @@ import type { RunRequest } from '../harness/run/index.ts';
 import type { SubstrateName } from '../infra/substrates/registry.ts';
 import { externalTargetOf } from './external-options.ts';
 import type { EnvironmentOptions } from './options.ts';
+import { poolText } from './pool-text.ts';
 import { type Session, stateDir } from './session.ts';
 
 export interface RunOptions extends Omit<EnvironmentOptions, 'substrate'>, ExternalFlags {
@@ -17,6 +19,7 @@ export interface RunOptions extends Omit<EnvironmentOptions, 'substrate'>, Exter
   readonly out?: string;
   readonly trials?: number;
   readonly minutes?: number;
+  readonly pool?: string;
   readonly coverage?: string;
 }
 
@@ -41,6 +44,7 @@ export async function judgedRun(
     profile: options.profile,
     seed: options.seed,
     out: options.out,
+    parent: options.pool,
     drills,
     trials: options.trials,
     minutes: options.minutes,
@@ -57,4 +61,16 @@ export async function judgedRun(
       ? renderJson(report)
       : renderTerminal(report, { colour: terminal.colour, directory: relative('', folder) }),
   );
+  if (options.pool !== undefined) await printPool(session, folder);
+}
+
+/** Pools the run with those beside it, and writes the result next to them. */
+async function printPool({ terminal, json }: Session, folder: string): Promise<void> {
+  const { poolRuns } = await import('../harness/judge/pool/index.ts');
+  const pool = poolRuns(folder);
+  const text = poolText(pool);
+  const path = join(dirname(folder), `pool-${pool.key.slice(0, 12)}`);
+  writeFileSync(`${path}.json`, `${JSON.stringify(pool, null, 2)}\n`);
+  writeFileSync(`${path}.md`, `${text}\n`);
+  if (!json) terminal.print(`\n${text}`);
 }

@@ -271,7 +271,7 @@ const ROOMS: readonly rules.Room[] = [
     'the kit command: parse, call, exit',
     [
       'config/',
-      ...['run/index', 'registry', 'judge/index', 'reports/index', 'drills/drill'].map(
+      ...['run/index', 'registry', 'judge/index', 'judge/pool/index', 'reports/index', 'drills/drill'].map(
         (name) => `harness/${name}.ts`,
       ),
       ...PURE_INFRA,

@@ -42,8 +42,10 @@ export interface RunRequest {
   readonly substrate: SubstrateName;
   readonly profile: 'quick' | 'full';
   readonly seed: number;
-  /** Folder of the run; default `runs/<id>` below the working directory. */
+  /** Folder of the run; default `<parent>/<id>`. */
   readonly out: string | undefined;
+  /** Folder of run folders; default `runs` below the working directory. */
+  readonly parent?: string | undefined;
   readonly drills: readonly string[] | 'all';
   /** For the substrate `external`: the address of the Redis. */
   readonly external?: ExternalTarget | undefined;
@@ -152,7 +154,7 @@ async function openRunFolder(
   const runId = `${startedAt.replaceAll(/[-:]|\.\d+/g, '')}-${request.environment.name}-${request.kind}`;
   const programs: ProgramRecord[] = [];
   const draft = await draftManifest(request, runId, startedAt, (record) => programs.push(record));
-  const folder = createRunFolder(resolve(request.out ?? join('runs', runId)), draft);
+  const folder = createRunFolder(resolve(request.out ?? join(request.parent ?? 'runs', runId)), draft);
   for (const record of programs) folder.sink(record);
   folder.writeConfig(request.environment);
   folder.writeGates(gates);

@@ -1,0 +1,143 @@
+/**
+ * Figures of the trials of a pool, over runs. Pure: results of checkers in, rows out.
+ *
+ * Bounds need no distribution: order statistics for a time, Clopper-Pearson for the share of trials in which nothing
+ * was lost, doubled or dead. A figure of a time leaves out trials on a busy machine; a count never does.
+ */
+import type { MachineBounds } from '../../../config/gates.ts';
+import type { CheckResult } from '../../checkers/checker.ts';
+import { incompleteUnsoundness } from '../../gates/soundness.ts';
+import { proportionLowerBound, quantileUpperBound } from '../../statistics/bounds.ts';
+import { ascending, median } from '../../statistics/quantile.ts';
+
+export const CONFIDENCE = 0.95;
+
+const TIMES = [
+  ['recovery', 'writeGapMs'],
+  ['recovery', 'recoveryMs'],
+] as const;
+
+const COUNTS = [
+  ['lost-writes', 'durableLost', 'writes'],
+  ['lost-writes', 'lost', 'writes'],
+  ['stale-acks', 'staleAcknowledged', 'operations'],
+  ['double-applies', 'doubleApplied', 'operations'],
+  ['liveness', 'deadClients', 'clients'],
+] as const;
+
+export interface PooledTrial {
+  readonly drill: string;
+  readonly results: readonly CheckResult[];
+  /** Of the gates of its run. */
+  readonly machine: MachineBounds;
+}
+
+interface Row {
+  readonly drill: string;
+  readonly client: string;
+  readonly figure: string;
+  readonly unit: string;
+  /** Trials with the figure. */
+  readonly n: number;
+  readonly min: number;
+  readonly median: number;
+  readonly max: number;
+}
+
+export interface TimeRow extends Row {
+  /** Trials that are left out because the machine was busy. */
+  readonly leftOut: number;
+  /** Upper bounds of the median and of the 95th percentile of all trials; null: too few trials. */
+  readonly medianAtMost: number | null;
+  readonly p95AtMost: number | null;
+}
+
+export interface CountRow extends Row {
+  /** Trials in which the count is 0. */
+  readonly without: number;
+  /** Lower bound of the share of such trials. */
+  readonly shareAtLeast: number;
+}
+
+export interface PooledFigures {
+  readonly times: readonly TimeRow[];
+  readonly counts: readonly CountRow[];
+}
+
+export function poolFigures(trials: readonly PooledTrial[]): PooledFigures {
+  const groups = [...Map.groupBy(trials, ({ drill }) => drill)].flatMap(([drill, ofDrill]) => {
+    const clients = new Set(ofDrill.flatMap(({ results }) => results.map(({ client }) => client)));
+    return [...clients].map((client) => ({ drill, client, trials: ofDrill }));
+  });
+  return {
+    times: groups.flatMap((group) => TIMES.flatMap(([checker, figure]) => timeRow(group, checker, figure))),
+    counts: groups.flatMap((group) =>
+      COUNTS.flatMap(([checker, figure, unit]) => countRow(group, checker, figure, unit)),
+    ),
+  };
+}
+
+interface Group {
+  readonly drill: string;
+  readonly client: string;
+  readonly trials: readonly PooledTrial[];
+}
+
+function timeRow({ drill, client, trials }: Group, checker: string, figure: string): readonly TimeRow[] {
+  const sound = trials.filter((trial) => incompleteUnsoundness(trial.machine, trial) === undefined);
+  const values = valuesOf(sound, client, checker, figure);
+  if (values.length === 0) return [];
+  return [
+    {
+      ...summaryOf({ drill, client, figure, unit: 'ms' }, values),
+      leftOut: trials.length - sound.length,
+      medianAtMost: quantileUpperBound(values, 0.5, CONFIDENCE) ?? null,
+      p95AtMost: quantileUpperBound(values, 0.95, CONFIDENCE) ?? null,
+    },
+  ];
+}
+
+function countRow(
+  { drill, client, trials }: Group,
+  checker: string,
+  figure: string,
+  unit: string,
+): readonly CountRow[] {
+  const values = valuesOf(trials, client, checker, figure);
+  if (values.length === 0) return [];
+  const without = values.filter((count) => count === 0).length;
+  return [
+    {
+      ...summaryOf({ drill, client, figure, unit }, values),
+      without,
+      shareAtLeast: proportionLowerBound(without, values.length, CONFIDENCE),
+    },
+  ];
+}
+
+function summaryOf(
+  subject: Pick<Row, 'drill' | 'client' | 'figure' | 'unit'>,
+  values: readonly number[],
+): Row {
+  const sorted = ascending(values);
+  return {
+    ...subject,
+    n: values.length,
+    min: sorted[0] ?? 0,
+    median: median(values),
+    max: sorted.at(-1) ?? 0,
+  };
+}
+
+function valuesOf(
+  trials: readonly PooledTrial[],
+  client: string,
+  checker: string,
+  figure: string,
+): readonly number[] {
+  return trials.flatMap(({ results }) => {
+    const result = results.find((each) => each.checker === checker && each.client === client);
+    const found = result?.validity === 'unknown' ? undefined : result?.figures[figure];
+    return found?.kind === 'value' ? [found.value] : [];
+  });
+}
