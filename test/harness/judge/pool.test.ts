@@ -62,7 +62,7 @@ it('leaves a busy machine out of times and never out of counts', () => {
 it('pools runs of the same configuration and names the others', () => {
   createRun('first', { trials: 2 });
   createRun('lossy', withLostWrite('master-crash', 1_000));
-  createRun('other', { environment: buildEnvironment({ redis: { maxmemory: '64mb' } }) });
+  createRun('other', { environment: buildEnvironment({ redis: { minReplicasMaxLagSeconds: 3 } }) });
   createRun('unfinished', { manifest: { incomplete: 'the run was interrupted' } });
   const altered = createRun('altered');
   writeFileSync(join(altered.dir, 'trials/master-crash-1/kit.jsonl'), '');
