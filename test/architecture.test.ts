@@ -172,16 +172,10 @@ const ROOMS: readonly rules.Room[] = [
   room('harness/run/planted-client.ts', 'a door for tests: nothing of the command may import it', [], {
     node: [],
   }),
-  room('harness/workloads/random.ts', 'pure: numbers of a seed', [], { node: [] }),
-  room(
-    'harness/drills/',
-    'data only, the schedule of a storm drawn from its seed',
-    ['harness/workloads/random.ts'],
-    {
-      types: ['infra/substrates/environment.ts'],
-      node: [],
-    },
-  ),
+  room('harness/drills/', 'data only; a seed gives a storm', ['harness/workloads/random.ts'], {
+    types: ['infra/substrates/environment.ts'],
+    node: [],
+  }),
   room('harness/trial/', 'runs one drill once', ['harness/', 'infra/', 'config/', ...CLIENT_ENTRIES], {
     libraries: ['ioredis'],
   }),
@@ -315,16 +309,8 @@ const ROOMS: readonly rules.Room[] = [
 
 /** The design card's list, then the other entries and their reasons: docs/decisions/001-top-level.md. */
 const TOP_LEVEL = [
-  ...[
-    'infra',
-    'config',
-    'harness',
-    'scripts',
-    'test',
-    'redis-production.conf',
-    'sentinel.conf',
-    'cdktf.json',
-  ],
+  ...['infra', 'config', 'harness', 'scripts', 'test'],
+  ...['redis-production.conf', 'sentinel.conf', 'cdktf.json'],
   ...['package.json', 'tsconfig.json', 'README.md'],
   ...['client', 'canary', 'bench', 'examples', 'docs', 'tools'],
   ...['package-lock.json', 'biome.json', 'vitest.config.ts', '.gitignore', '.npmrc', '.ci', '.github'],
