@@ -11,9 +11,17 @@
  */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { History, Operation } from '../history/events.ts';
-import { largest } from '../statistics/quantile.ts';
+import { largestOf } from '../statistics/quantile.ts';
 import type { Checker } from './checker.ts';
-import { definedFigures, examples, operationsOf, US_PER_MS, unknownResult, valueFigure, wasSent } from './history-queries.ts';
+import {
+  definedFigures,
+  joinExamples,
+  operationsOf,
+  US_PER_MS,
+  unknownResult,
+  valueFigure,
+  wasSent,
+} from './history-queries.ts';
 
 const TOLERANCE_MS = 50;
 
@@ -23,7 +31,7 @@ export const settlement: Checker = {
   check(history, { client, environment }) {
     const sent = operationsOf(history, client).filter(wasSent);
     if (sent.length === 0) return unknownResult('no operation was sent');
-    const endUs = largest(sent.map(({ invoke, completion }) => completion?.atUs ?? invoke.atUs));
+    const endUs = largestOf(sent.map(({ invoke, completion }) => completion?.atUs ?? invoke.atUs));
     const dueUs = (operation: Operation) =>
       operation.invoke.atUs + (deadlineMs(operation, environment) + TOLERANCE_MS) * US_PER_MS;
     const due = sent.filter((operation) => operation.completion !== undefined || dueUs(operation) < endUs);
@@ -40,7 +48,7 @@ export const settlement: Checker = {
       return `${invoke.kind} ${invoke.key}${took}`;
     };
     const reasonOf = (some: readonly Operation[], figure: string, what: string) =>
-      some.length === 0 ? [] : [`${figure}: ${some.length} ${what}: ${examples(some.map(describe))}`];
+      some.length === 0 ? [] : [`${figure}: ${some.length} ${what}: ${joinExamples(some.map(describe))}`];
     return {
       validity: unsettled.length + own.length > 0 ? 'invalid' : 'valid',
       reasons: [

@@ -69,7 +69,7 @@ function planLanes(context: Context): readonly Lane[] {
       key,
       value,
       durability,
-      send: () => adapter.set(key, padded(value, parameters.valueBytes), durability, ttlSeconds),
+      send: () => adapter.set(key, padValue(value, parameters.valueBytes), durability, ttlSeconds),
       onOk: (answer) => {
         if (answer.source === 'redis') acknowledged[n % READ_BACK] = key;
       },

@@ -1,5 +1,5 @@
 /** Draws the schedule of a storm. Pure: the same seed and length give the same faults at the same times. */
-import { type Random, seeded } from '../../workloads/random.ts';
+import { type Random, seededRandom } from '../../workloads/random.ts';
 import type { ScheduledFault } from '../drill.ts';
 import { type Scenario, scenarios } from './scenarios.ts';
 
@@ -17,7 +17,7 @@ export interface StormLength {
 }
 
 export function stormFaults({ seed, minutes }: StormLength): readonly ScheduledFault[] {
-  const random = seeded(seed, 'storm');
+  const random = seededRandom(seed, 'storm');
   const endMs = minutes * MS_PER_MINUTE - LAST_MS;
   const faults: ScheduledFault[] = [];
   for (let round = 1, atMs = FIRST_MS; atMs <= endMs; round++) {

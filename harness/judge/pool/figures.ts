@@ -8,7 +8,7 @@ import type { MachineBounds } from '../../../config/gates.ts';
 import type { CheckResult } from '../../checkers/checker.ts';
 import { incompleteUnsoundness } from '../../gates/soundness.ts';
 import { proportionLowerBound, quantileUpperBound } from '../../statistics/bounds.ts';
-import { ascending, median } from '../../statistics/quantile.ts';
+import { medianOf, sortAscending } from '../../statistics/quantile.ts';
 
 export const CONFIDENCE = 0.95;
 
@@ -119,12 +119,12 @@ function summaryOf(
   subject: Pick<Row, 'drill' | 'client' | 'figure' | 'unit'>,
   values: readonly number[],
 ): Row {
-  const sorted = ascending(values);
+  const sorted = sortAscending(values);
   return {
     ...subject,
     n: values.length,
     min: sorted[0] ?? 0,
-    median: median(values),
+    median: medianOf(values),
     max: sorted.at(-1) ?? 0,
   };
 }

@@ -47,7 +47,10 @@ export function poolRuns(dir: string): Pool {
       continue;
     }
     const ofRun = trialsOf(found, definitions);
-    if (ofRun.length === 0) continue;
+    if (ofRun.length === 0) {
+      leftOut.push({ run, reason: 'no completed trial of the same drills' });
+      continue;
+    }
     runs.push(found.manifest.runId);
     trials.push(...ofRun);
   }
@@ -98,18 +101,21 @@ function keyOf(manifest: Manifest): string {
   );
 }
 
-/** Digest of each drill's definition. */
+/** Digest of each drill's definition; without the drill that spans a run, which has no figure of a trial. */
 function definitionsOf(evidence: Evidence): ReadonlyMap<string, string> {
   const text = evidence.read(DRILLS);
   const drills = (text === undefined ? [] : JSON.parse(text)) as readonly {
     readonly id: string;
+    readonly spansRun?: boolean;
     readonly faults?: readonly { readonly round?: number }[];
   }[];
   return new Map(
-    drills.map(({ faults = [], ...drill }) => {
-      const fixed = faults.filter(({ round }) => round === undefined);
-      return [drill.id, digestText(canonicalJson({ ...drill, faults: fixed }))];
-    }),
+    drills
+      .filter(({ spansRun }) => spansRun !== true)
+      .map(({ faults = [], ...drill }) => {
+        const fixed = faults.filter(({ round }) => round === undefined);
+        return [drill.id, digestText(canonicalJson({ ...drill, faults: fixed }))];
+      }),
   );
 }
 
@@ -121,7 +127,9 @@ function trialsOf(evidence: Evidence, wanted: ReadonlyMap<string, string>): read
   const unsound = new ChangedFiles(evidence);
   return evidence.manifest.trials.flatMap((record) => {
     const { drill } = record;
-    if (record.status !== 'completed' || definitions.get(drill) !== wanted.get(drill)) return [];
+    const definition = definitions.get(drill);
+    const isWanted = definition !== undefined && definition === wanted.get(drill);
+    if (record.status !== 'completed' || !isWanted) return [];
     const { results, gaps = [] } = judgeTrial(evidence, inputs, unsound, record);
     return gaps.length > 0 ? [] : [{ drill, results, machine }];
   });

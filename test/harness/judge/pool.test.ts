@@ -29,9 +29,10 @@ const result = (checker: string, figures: CheckResult['figures']): CheckResult =
   ...{ checker, figures, drill: 'master-crash', trial: 1, client: 'kit' },
   ...{ validity: 'valid', reasons: [] },
 });
+const { machine } = loadGates();
 const trialOf = (writeGapMs: number, durableLost = 0, timerMaxMs = 1): PooledTrial => ({
   drill: 'master-crash',
-  machine: loadGates().machine,
+  machine,
   results: [
     result('recovery', { writeGapMs: value(writeGapMs) }),
     result('lost-writes', { durableLost: value(durableLost) }),
@@ -83,4 +84,5 @@ it('pools storms of different seeds, and no drill of another definition', () => 
   createRun('longer', { drills: [stormOf({ seed: 1, minutes: 2 })] });
   const pool = poolRuns(createRun('seed-2', { drills: [stormOf({ seed: 2, minutes: 1 })] }).dir);
   expect(pool.runs).toEqual(['seed-1', 'seed-2']);
+  expect(pool.leftOut).toEqual([{ run: 'run-2', reason: 'no completed trial of the same drills' }]);
 });
