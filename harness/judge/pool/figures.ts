@@ -28,7 +28,7 @@ const COUNTS = [
 export interface PooledTrial {
   readonly drill: string;
   readonly results: readonly CheckResult[];
-  /** Of the gates of its run. */
+  /** Bounds on the machine, from the gates of its run. */
   readonly machine: MachineBounds;
 }
 

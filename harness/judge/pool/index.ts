@@ -21,7 +21,7 @@ import { type PooledFigures, type PooledTrial, poolFigures } from './figures.ts'
 
 export interface Pool extends PooledFigures {
   readonly schema: 'redis-cache-kit/pool/1';
-  /** Of the configuration and the other facts that runs of one pool share. */
+  /** Digest of the configuration and the other facts that runs of one pool share. */
   readonly key: string;
   readonly configSha256: string;
   readonly substrate: string;
