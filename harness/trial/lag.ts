@@ -92,7 +92,7 @@ export async function lagReplicas(
   const proxy = await startProxy(master.address, { host });
   let ended: Promise<void> | undefined;
   const lag: Lag = {
-    hold: () => proxy.add('hold', { type: 'timeout', timeoutMs: 0 }),
+    hold: () => proxy.add('hold', { type: 'timeout', attributes: { timeout: 0 } }),
     onFault: async (isGone) => {
       if (isGone) await proxy.down();
     },
@@ -104,7 +104,7 @@ export async function lagReplicas(
   try {
     // One after the other: a master whose replicas are all unreachable refuses writes (min-replicas-to-write).
     for (const id of replicas) await makeFollow(environment, id, proxy.address, options.signal);
-    await proxy.add('lag', { type: 'latency', latencyMs: options.latencyMs });
+    await proxy.add('lag', { type: 'latency', attributes: { latency: options.latencyMs } });
     return lag;
   } catch (error) {
     await lag.end();

@@ -30,7 +30,7 @@ export async function openProxiedEnvironment(environment: Environment): Promise<
         code: 'FAULT_UNAVAILABLE',
       });
     }
-    await proxy.add('drop-replies', { type: 'timeout', timeoutMs: CUT_AFTER_MS });
+    await proxy.add('drop-replies', { type: 'timeout', attributes: { timeout: CUT_AFTER_MS } });
     return () => proxy.remove('drop-replies');
   };
   const overrides: Partial<Record<keyof Environment, unknown>> = {

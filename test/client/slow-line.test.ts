@@ -30,7 +30,7 @@ async function narrow(options: RedisCacheOptions = {}): Promise<Line> {
   const redis = await RedisProcess.start({ host });
   const proxy = await ProxyServer.start(redis.address);
   for (const stream of ['upstream', 'downstream'] as const)
-    proxy.add(stream, { type: 'bandwidth', kilobytesPerSecond: 5000, stream });
+    proxy.add(stream, { type: 'bandwidth', attributes: { rate: 5000 }, stream });
   const cache = redisCache({ address: proxy.address, namespace: 'line', ...options });
   const events: CacheEvent[] = [];
   cache.on((event) => events.push(event));
@@ -185,7 +185,7 @@ describe('a value that needs 400 ms of transfer', () => {
       const counts = await Promise.all(replicas.map(reads));
       return counts.every((count) => count > 0);
     });
-    for (const proxy of proxies) proxy.add('narrow', { type: 'bandwidth', kilobytesPerSecond: 5000 });
+    for (const proxy of proxies) proxy.add('narrow', { type: 'bandwidth', attributes: { rate: 5000 } });
     const before = await Promise.all(replicas.map(received));
     for (let i = 0; i < 4; i++) expect(await read()).toBe(LARGE);
     expect(await Promise.all(replicas.map(received))).toEqual(before);
@@ -199,7 +199,7 @@ describe('a hang', () => {
     const reading = cache.lookup('large');
     await waitUntil('a part has come', () => (cache.connection as { pieces?: number }).pieces !== 0);
     const stoppedAt = performance.now();
-    proxy.add('stopped', { type: 'timeout', timeoutMs: 0 });
+    proxy.add('stopped', { type: 'timeout', attributes: { timeout: 0 } });
     await waitUntil('it is suspected', () => events.some(({ type }) => type === 'suspect'), 1500);
     expect(performance.now() - stoppedAt).toBeLessThan(1500);
     expect((await reading).source).toBe('memory');

@@ -22,7 +22,7 @@ export async function startLatencyProxies(nodes: readonly Address[]): Promise<La
     setLatency(latencyMs, jitterMs = 0) {
       for (const proxy of proxies) {
         if (latencyMs === 0) proxy.remove('slow');
-        else proxy.add('slow', { type: 'latency', latencyMs, jitterMs });
+        else proxy.add('slow', { type: 'latency', attributes: { latency: latencyMs, jitter: jitterMs } });
       }
     },
     async [Symbol.asyncDispose]() {

@@ -2,7 +2,7 @@
  * The fault proxy, started as its own process so that its delays are not those of the harness's event loop.
  *
  *   await using proxy = await startProxy(masterAddress);
- *   await proxy.add('slow', { type: 'latency', latencyMs: 300 });
+ *   await proxy.add('slow', { type: 'latency', attributes: { latency: 300 } });
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

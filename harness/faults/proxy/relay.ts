@@ -7,7 +7,7 @@
  */
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Toxic } from './toxic.ts';
+import type { Toxic, ToxicAttributes } from './toxic.ts';
 
 export interface Relay {
   readonly source: Socket;
@@ -27,29 +27,61 @@ interface Arrival {
 }
 
 const HELD_BYTES = 1024 * 1024;
+/** As in Toxiproxy: a narrow stream passes in slices of this duration. */
+const BANDWIDTH_SLICE_MS = 100;
 
 /** Passes bytes until the source ends, either side is closed, or a toxic ends the connection. */
-export async function relay(link: Relay): Promise<void> {
-  const { source, sink } = link;
-  let passed = 0;
+export async function relay(given: Relay): Promise<void> {
+  const { source, sink } = given;
+  const { link, limits } = withChosenToxics(given);
   for await (const { chunk, atMs } of readChunks(source)) {
     if ((await waitWhileBlocked(link)) || sink.destroyed) return;
-    await delayUntilDue(link, chunk.length, atMs);
-    const room = limitOf(link.toxics()) - passed;
-    if (!sink.destroyed) {
-      const part = room < chunk.length ? chunk.subarray(0, Math.max(0, room)) : chunk;
-      link.passed?.(part.length);
-      await writeChunk(sink, part);
-    }
-    passed += chunk.length;
-    if (room <= chunk.length) {
-      sink.end(() => source.destroy());
+    await delayUntilDue(link, atMs);
+    const room = limits.roomFor(chunk.length);
+    await writeSliced(link, chunk.subarray(0, room));
+    if (room < chunk.length || limits.areReached()) {
+      await close(link);
+      source.destroy();
       return;
     }
   }
-  const slow = link.toxics().find((toxic) => toxic.type === 'slow_close');
-  if (slow !== undefined) await sleep(slow.delayMs);
-  sink.end();
+  await close(link);
+}
+
+async function close({ sink, toxics }: Relay): Promise<void> {
+  const slow = toxics().find((toxic) => toxic.type === 'slow_close');
+  if (slow !== undefined) await sleep(slow.attributes.delay);
+  await new Promise<void>((resolve) => (sink.destroyed ? resolve() : sink.end(() => resolve())));
+}
+
+/** The toxics that were chosen for this connection by their toxicity, and the bytes that each has let through. */
+function withChosenToxics(link: Relay) {
+  const chosen = new Map<Toxic, boolean>();
+  const passed = new Map<Toxic, number>();
+  const isChosen = (toxic: Toxic) => {
+    const { toxicity = 1 } = toxic;
+    const is = chosen.get(toxic) ?? (toxicity >= 1 || link.random() < toxicity);
+    chosen.set(toxic, is);
+    return is;
+  };
+  const toxics = () => link.toxics().filter(isChosen);
+  const roomOf = (toxic: Toxic) =>
+    toxic.type === 'limit_data'
+      ? Math.max(0, toxic.attributes.bytes - (passed.get(toxic) ?? 0))
+      : Number.POSITIVE_INFINITY;
+  return {
+    link: { ...link, toxics },
+    limits: {
+      /** Counts the bytes, and returns how many of them may pass. */
+      roomFor(bytes: number): number {
+        const active = toxics();
+        const room = Math.min(bytes, ...active.map(roomOf));
+        for (const toxic of active) passed.set(toxic, (passed.get(toxic) ?? 0) + room);
+        return room;
+      },
+      areReached: () => toxics().some((toxic) => roomOf(toxic) === 0),
+    },
+  };
 }
 
 /** Chunks of the source, each with its arrival time. Ends when the source ends or fails. */
@@ -95,10 +127,11 @@ async function waitWhileBlocked(link: Relay): Promise<boolean> {
   const sinceMs = performance.now();
   for (;;) {
     const toxic = link.toxics().find(({ type }) => type === 'timeout' || type === 'reset_peer');
-    if (toxic === undefined || !('timeoutMs' in toxic)) return false;
+    if (toxic?.type !== 'timeout' && toxic?.type !== 'reset_peer') return false;
     if (link.source.destroyed || link.sink.destroyed) return true;
-    const forever = toxic.type === 'timeout' && toxic.timeoutMs === 0;
-    const leftMs = forever ? Number.POSITIVE_INFINITY : sinceMs + toxic.timeoutMs - performance.now();
+    const { timeout } = toxic.attributes;
+    const forever = toxic.type === 'timeout' && timeout === 0;
+    const leftMs = forever ? Number.POSITIVE_INFINITY : sinceMs + timeout - performance.now();
     if (leftMs <= 0) {
       for (const socket of [link.source, link.sink]) {
         if (toxic.type === 'reset_peer') socket.resetAndDestroy();
@@ -115,23 +148,51 @@ async function waitWhileBlocked(link: Relay): Promise<boolean> {
   }
 }
 
-/** Waits for the latency (from the arrival) and the bandwidth. */
-async function delayUntilDue(link: Relay, bytes: number, atMs: number): Promise<void> {
+/** Waits for the latency, which counts from the arrival. */
+async function delayUntilDue(link: Relay, atMs: number): Promise<void> {
   let untilMs = atMs;
-  let narrowedMs = 0;
-  for (const toxic of link.toxics()) {
-    if (toxic.type === 'latency') {
-      untilMs += toxic.latencyMs + (2 * link.random() - 1) * (toxic.jitterMs ?? 0);
+  for (const { type, attributes } of link.toxics()) {
+    if (type === 'latency') {
+      untilMs += attributes.latency + (2 * link.random() - 1) * (attributes.jitter ?? 0);
     }
-    if (toxic.type === 'bandwidth') narrowedMs += bytes / toxic.kilobytesPerSecond;
   }
-  const ms = Math.max(0, untilMs - performance.now()) + narrowedMs;
+  const ms = untilMs - performance.now();
   if (ms > 0) await sleep(ms);
 }
 
-function limitOf(toxics: readonly Toxic[]): number {
-  const limits = toxics.flatMap((toxic) => (toxic.type === 'limit_data' ? [toxic.bytes] : []));
-  return Math.min(Number.POSITIVE_INFINITY, ...limits);
+/**
+ * Writes the chunk: at once, or in slices while there is a `slicer` or a `bandwidth`. Toxics are looked up per slice, so
+ * that the rest of a large chunk is not held up by a toxic that was removed.
+ */
+async function writeSliced(link: Relay, chunk: Buffer): Promise<void> {
+  for (let rest = chunk; rest.length > 0 && !link.sink.destroyed; ) {
+    const toxics = link.toxics();
+    const slicer = toxics.find((toxic) => toxic.type === 'slicer');
+    const rate = Math.min(
+      Number.POSITIVE_INFINITY,
+      ...toxics.flatMap((toxic) => (toxic.type === 'bandwidth' ? [toxic.attributes.rate] : [])),
+    );
+    // A KB/s is a byte per ms.
+    const narrowed = Math.max(1, rate * BANDWIDTH_SLICE_MS);
+    const slice = rest.subarray(
+      0,
+      Math.min(narrowed, slicer ? sliceSize(slicer.attributes, link.random) : narrowed),
+    );
+    rest = rest.subarray(slice.length);
+    if (rate < Number.POSITIVE_INFINITY) await sleep(slice.length / rate);
+    if (link.sink.destroyed) return;
+    link.passed?.(slice.length);
+    await writeChunk(link.sink, slice);
+    const delayUs = slicer?.attributes.delay ?? 0;
+    if (delayUs > 0) await sleep(delayUs / 1_000);
+  }
+}
+
+function sliceSize(
+  { average_size: average, size_variation: variation = 0 }: ToxicAttributes['slicer'],
+  random: () => number,
+): number {
+  return Math.max(1, Math.round(average + (2 * random() - 1) * variation));
 }
 
 /** Resolves when the bytes are on their way or the sink is gone: its own `close` ends the connection. */

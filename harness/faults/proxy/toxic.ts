@@ -1,30 +1,49 @@
 /**
- * Toxics, named as Toxiproxy names them (github.com/Shopify/toxiproxy): each applies to one direction of a proxied
- * connection and delays, limits or ends it.
+ * Toxics, named and parametrised as Toxiproxy's (github.com/Shopify/toxiproxy): each applies to one direction of a
+ * proxied connection and delays, slices, limits or ends it.
  *
  * `downstream` is from Redis to the client (the default, as there), `upstream` from the client to Redis. `down` is not a
  * toxic but the proxy switched off: it refuses connections and resets those it has.
+ *
+ * One difference: bytes that `timeout` and `reset_peer` stop are held, not dropped. If the toxic is removed in time, they
+ * pass, as after a hang of the server.
  */
 export type Direction = 'upstream' | 'downstream';
 
-interface ToxicBase {
-  /** Default `downstream`. */
-  readonly stream?: Direction;
+/** Attributes by type of toxic, with Toxiproxy's units: ms, KB/s and bytes; `slicer.delay` is in microseconds. */
+export interface ToxicAttributes {
+  /** Delays all data by `latency` +/- `jitter`. */
+  readonly latency: { readonly latency: number; readonly jitter?: number };
+  /** Limits the stream to `rate` KB/s. */
+  readonly bandwidth: { readonly rate: number };
+  /** Delays the close of the connection. */
+  readonly slow_close: { readonly delay: number };
+  /** Nothing passes; the connection is closed after the time; 0: never. */
+  readonly timeout: { readonly timeout: number };
+  /** Ends the connection by a reset (RST) after the time, from the first byte on. */
+  readonly reset_peer: { readonly timeout: number };
+  /** Passes data in slices of `average_size` +/- `size_variation` bytes, with a delay after each. */
+  readonly slicer: {
+    readonly average_size: number;
+    readonly size_variation?: number;
+    readonly delay?: number;
+  };
+  /** Closes the connection after that many bytes, counted from the start of the toxic. */
+  readonly limit_data: { readonly bytes: number };
 }
 
-export type Toxic = ToxicBase &
-  (
-    | { readonly type: 'latency'; readonly latencyMs: number; readonly jitterMs?: number }
-    /** Nothing passes; the connection is closed after the time; 0: never. */
-    | { readonly type: 'timeout'; readonly timeoutMs: number }
-    | { readonly type: 'bandwidth'; readonly kilobytesPerSecond: number }
-    /** Closes the connection after that many bytes. */
-    | { readonly type: 'limit_data'; readonly bytes: number }
-    /** Ends the connection by a reset (RST) after the time, from the first byte on. */
-    | { readonly type: 'reset_peer'; readonly timeoutMs: number }
-    /** Delays the close of the connection. */
-    | { readonly type: 'slow_close'; readonly delayMs: number }
-  );
+export type ToxicType = keyof ToxicAttributes;
+
+interface ToxicOf<Type extends ToxicType> {
+  readonly type: Type;
+  readonly attributes: ToxicAttributes[Type];
+  /** Default `downstream`. */
+  readonly stream?: Direction;
+  /** Share of the connections that it applies to, decided once per connection; default 1. */
+  readonly toxicity?: number;
+}
+
+export type Toxic = { [Type in ToxicType]: ToxicOf<Type> }[ToxicType];
 
 /** Totals since the proxy began. */
 export interface Traffic {
@@ -32,5 +51,3 @@ export interface Traffic {
   /** In both directions. */
   readonly bytes: number;
 }
-
-export type ToxicType = Toxic['type'];

@@ -9,7 +9,7 @@ import type { MasterProxy, ScriptContext } from './script.ts';
 import { defineScript, equals } from './script.ts';
 
 const OUTAGES: Readonly<Record<string, (proxy: MasterProxy) => Promise<void>>> = {
-  hang: (proxy) => proxy.add('hang', { type: 'timeout', timeoutMs: 0 }),
+  hang: (proxy) => proxy.add('hang', { type: 'timeout', attributes: { timeout: 0 } }),
   down: (proxy) => proxy.down(),
 };
 

@@ -27,7 +27,7 @@ export const timeoutFallback = defineScript({
       const before = await cache.set(keyOf('before'), 'before');
       expect('fast-by-redis', 'before the fault Redis accepts writes', equals('redis', before.source));
 
-      await proxy.add('slow', { type: 'latency', latencyMs: slowness * commandTimeoutMs });
+      await proxy.add('slow', { type: 'latency', attributes: { latency: slowness * commandTimeoutMs } });
       const answers = await Promise.all(
         Array.from({ length: calls }, async (_, n) => {
           const startedAt = performance.now();

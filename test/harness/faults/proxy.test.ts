@@ -70,7 +70,7 @@ describe('a proxy in this process', () => {
   });
 
   it('delays each chunk from its arrival with latency, and keeps the bandwidth', async () => {
-    proxy.add('slow', { type: 'latency', latencyMs: 100, jitterMs: 10 });
+    proxy.add('slow', { type: 'latency', attributes: { latency: 100, jitter: 10 } });
     const socket = await client();
     expect(await roundTrip(socket, 10)).toBeGreaterThanOrEqual(85);
     // Many chunks: each waits for its own delay, not for the sum.
@@ -80,13 +80,13 @@ describe('a proxy in this process', () => {
   });
 
   it('limits the stream with bandwidth', async () => {
-    proxy.add('narrow', { type: 'bandwidth', kilobytesPerSecond: 100, stream: 'upstream' });
+    proxy.add('narrow', { type: 'bandwidth', attributes: { rate: 100 }, stream: 'upstream' });
     expect(await roundTrip(await client(), 20_000)).toBeGreaterThanOrEqual(150);
   });
 
   it('blocks all data with timeout until it is removed', async () => {
     const socket = await client();
-    proxy.add('hang', { type: 'timeout', timeoutMs: 0 });
+    proxy.add('hang', { type: 'timeout', attributes: { timeout: 0 } });
     const trip = roundTrip(socket, 10);
     const first = await Promise.race([trip, new Promise((resolve) => setTimeout(resolve, 100, 'nothing'))]);
     expect(first).toBe('nothing');
@@ -95,14 +95,14 @@ describe('a proxy in this process', () => {
   });
 
   it('closes the connection after the time of timeout', async () => {
-    proxy.add('hang', { type: 'timeout', timeoutMs: 80 });
+    proxy.add('hang', { type: 'timeout', attributes: { timeout: 80 } });
     const socket = await client();
     socket.write('x');
     expect(await closed(socket)).toBeGreaterThanOrEqual(60);
   });
 
   it('resets the connection with reset_peer', async () => {
-    proxy.add('reset', { type: 'reset_peer', timeoutMs: 30 });
+    proxy.add('reset', { type: 'reset_peer', attributes: { timeout: 30 } });
     const socket = await client();
     const error = once(socket, 'error');
     socket.write('x');
@@ -110,7 +110,7 @@ describe('a proxy in this process', () => {
   });
 
   it('closes the connection after the bytes of limit_data', async () => {
-    proxy.add('limit', { type: 'limit_data', bytes: 1_000 });
+    proxy.add('limit', { type: 'limit_data', attributes: { bytes: 1_000 } });
     const socket = await client();
     let received = 0;
     socket.on('data', (chunk: Buffer) => {
@@ -122,11 +122,69 @@ describe('a proxy in this process', () => {
   });
 
   it('delays the end of the connection with slow_close', async () => {
-    proxy.add('slow', { type: 'slow_close', delayMs: 120 });
+    proxy.add('slow', { type: 'slow_close', attributes: { delay: 120 } });
     const socket = await client();
     await roundTrip(socket, 10);
     socket.end();
     expect(await closed(socket)).toBeGreaterThanOrEqual(100);
+  });
+
+  it('passes data in slices of the sizes of slicer, with its delay after each', async () => {
+    const socket = await client();
+    proxy.add('slices', {
+      type: 'slicer',
+      attributes: { average_size: 10, size_variation: 5, delay: 5_000 },
+    });
+    const before = proxy.traffic.bytes;
+    // 100 bytes in slices of at most 15: at least 7, each with 5 ms after it.
+    expect(await roundTrip(socket, 100)).toBeGreaterThanOrEqual(25);
+    expect(proxy.traffic.bytes - before).toBe(200);
+  });
+
+  it('releases the rest of a large chunk once the bandwidth is removed', async () => {
+    const socket = await client();
+    proxy.add('narrow', { type: 'bandwidth', attributes: { rate: 1 } });
+    const trip = roundTrip(socket, 60_000);
+    await expect.poll(() => proxy.traffic.bytes).toBeGreaterThan(60_000);
+    proxy.remove('narrow');
+    // 60 s at 1 KB/s.
+    expect(await trip).toBeLessThan(5_000);
+  });
+
+  it('counts the bytes of limit_data from the start of the toxic', async () => {
+    const socket = await client();
+    await roundTrip(socket, 1_000);
+    proxy.add('limit', { type: 'limit_data', attributes: { bytes: 3 } });
+    let received = 0;
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.length;
+    });
+    socket.write(Buffer.alloc(100));
+    await closed(socket);
+    expect(received).toBe(3);
+  });
+
+  it('applies a toxic to the share of the connections that toxicity gives, for as long as each lives', async () => {
+    const all = await Promise.all(Array.from({ length: 40 }, client));
+    proxy.add('some', { type: 'reset_peer', attributes: { timeout: 0 }, toxicity: 0.5 });
+    let reset = 0;
+    const replied = await Promise.all(
+      all.map(async (socket) => {
+        socket.once('error', () => {
+          reset++;
+        });
+        return roundTrip(socket, 10).then(
+          () => socket,
+          () => undefined,
+        );
+      }),
+    );
+    const healthy = replied.filter((socket) => socket !== undefined);
+    // Both kinds occur, but for one run in 10^12.
+    expect(healthy.length).toBeGreaterThan(0);
+    expect(reset).toBeGreaterThan(0);
+    expect(healthy.length + reset).toBe(all.length);
+    for (const socket of healthy) await roundTrip(socket, 10);
   });
 
   it('resets connections and refuses new ones with down; up accepts them at the same address', async () => {
@@ -151,7 +209,7 @@ describe('a proxy in its own process', () => {
     try {
       expect(proxy.address.host).toBe(redis.address.host);
       expect(await client.ping()).toBe('PONG');
-      await proxy.add('slow', { type: 'latency', latencyMs: 1_000 });
+      await proxy.add('slow', { type: 'latency', attributes: { latency: 1_000 } });
       await expect(client.ping()).rejects.toThrow('Command timed out');
       await proxy.remove('slow');
       await proxy.down();

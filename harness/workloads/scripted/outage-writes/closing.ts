@@ -92,7 +92,7 @@ export async function expectLost(context: Context): Promise<void> {
 async function expectStored(context: Context, proxy: MasterProxy): Promise<void> {
   const { cache, names } = await openWithValues(context, proxy, 'stored', RELAXED_LIMITS);
   await cache.delete(names);
-  await proxy.add('delay', { type: 'latency', latencyMs: STORE_DELAY_MS });
+  await proxy.add('delay', { type: 'latency', attributes: { latency: STORE_DELAY_MS } });
   await Promise.all(names.map((name) => cache.getOrCompute(name, () => 'loaded')));
   await context.retire(cache);
   await proxy.remove('delay');
