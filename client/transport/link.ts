@@ -137,6 +137,7 @@ export class Link {
   #use(wire: Wire): void {
     const { host, port } = wire.remote;
     this.#wire = wire;
+    wire.loggedIn();
     this.#endpoint = addressKey({ host: host.replace(/^::ffff:/, ''), port });
     wire.heard = () => this.#progress.heard();
   }

@@ -22,6 +22,8 @@ const CLOSED = 'Connection is closed.';
 const SUBSCRIPTION = /^\*(\d+)\r\n\$\d+\r\n[ps]?(un)?subscribe\r\n/i;
 /** Longest head of a frame that has to be compared with it. */
 const HEAD_BYTES = 40;
+/** Longest error reply that is reported as the reason of a refused connection. */
+const REFUSAL_BYTES = 500;
 
 export interface WireTarget {
   readonly address: Address;
@@ -80,6 +82,9 @@ export class Wire {
   /** Own commands can be sent. */
   readonly sharesReplies: boolean;
   #isCorked = false;
+  #isLoggedIn = false;
+  /** Error reply before the login: why the server closes the connection, where it does. */
+  #refusal: Error | undefined;
 
   constructor(socket: Socket, sharesReplies: boolean) {
     this.#socket = socket;
@@ -89,7 +94,7 @@ export class Wire {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    socket.on('error', (error) => this.forIoredis.destroy(error));
+    socket.on('error', (error) => this.forIoredis.destroy(this.#refusal ?? error));
     socket.once('close', () => this.#closed());
   }
 
@@ -107,6 +112,15 @@ export class Wire {
     this.#socket.write(encoded);
   }
 
+  /**
+   * From now on commands of ioredis are sent at once. Until then they are combined: a server that refuses the connection
+   * says why and closes it, and a second write to a closed socket would end it before that reply is read.
+   */
+  loggedIn(): void {
+    this.#isLoggedIn = true;
+    this.#refusal = undefined;
+  }
+
   /** Combines the commands of one tick into one write: no delay for a single caller, less work for many. */
   cork(): void {
     if (this.#isCorked) return;
@@ -122,6 +136,7 @@ export class Wire {
 
   #read(chunk: Buffer): void {
     this.heard();
+    if (!this.#isLoggedIn) this.#refusal ??= refusalIn(chunk);
     if (!this.sharesReplies) {
       this.forIoredis.push(chunk);
       return;
@@ -137,6 +152,7 @@ export class Wire {
   /** Writes commands of ioredis. */
   #forward(bytes: Buffer): void {
     if (this.sharesReplies) this.#expectReplies(bytes);
+    if (!this.#isLoggedIn) this.cork();
     this.#socket.write(bytes);
   }
 
@@ -154,8 +170,14 @@ export class Wire {
 
   #closed(): void {
     for (const command of this.#pending.clear()) command.reject(new Error(CLOSED));
-    this.forIoredis.destroy();
+    this.forIoredis.destroy(this.#refusal);
   }
+}
+
+/** `-ERR max number of clients reached` and the like. */
+function refusalIn(chunk: Buffer): Error | undefined {
+  const line = /^-([^\r\n]+)\r\n/.exec(chunk.toString('latin1', 0, REFUSAL_BYTES))?.[1];
+  return line === undefined ? undefined : new Error(line);
 }
 
 /** The class for ioredis's option `Connector`. `opened` receives the socket of each connection before ioredis uses it. */
