@@ -145,15 +145,10 @@ const ROOMS: readonly rules.Room[] = [
     [...ACTING, 'infra/redis/conf/directive-values.ts'],
     { libraries: ['ioredis'] },
   ),
-  room(
-    'harness/faults/',
-    'act on an Environment, whatever carries it',
-    ['infra/operations/switchover.ts', 'infra/operations/slot-migration.ts', ...ACTING],
-    {
-      types: ['harness/drills/drill.ts'],
-      libraries: ['ioredis'],
-    },
-  ),
+  room('harness/faults/', 'act on an Environment, whatever carries it', ['infra/operations/', ...ACTING], {
+    types: ['harness/drills/drill.ts'],
+    libraries: ['ioredis'],
+  }),
   room(
     'harness/workloads/',
     'users of a cache: the public client, and the stock one beside it',

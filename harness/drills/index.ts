@@ -7,10 +7,12 @@ import { clusterMasterCrash } from './cluster-master-crash.ts';
 import { clusterSlotMigration } from './cluster-slot-migration.ts';
 import { coherence } from './coherence.ts';
 import { configuration } from './configuration.ts';
+import { connectionSaturation } from './connection-saturation.ts';
 import { consistency } from './consistency.ts';
 import { corruptPayload } from './corrupt-payload.ts';
 import { credentialRotation } from './credential-rotation.ts';
 import { cutConnections } from './cut-connections.ts';
+import { diskFull } from './disk-full.ts';
 import type { Drill } from './drill.ts';
 import { durableWrites } from './durable-writes.ts';
 import { featureFlag } from './feature-flag.ts';
@@ -19,12 +21,14 @@ import { hostLoss } from './host-loss.ts';
 import { keyVersioning } from './key-versioning.ts';
 import { masterCrash } from './master-crash.ts';
 import { masterHang } from './master-hang.ts';
+import { memoryFull } from './memory-full.ts';
 import { noQuorum } from './no-quorum.ts';
 import { observability } from './observability.ts';
 import { oldMasterReturns } from './old-master-returns.ts';
 import { outage } from './outage.ts';
 import { outageWrites } from './outage-writes.ts';
 import { plannedSwitch } from './planned-switch.ts';
+import { poisonedData } from './poisoned-data.ts';
 import { realistic50 } from './realistic-50.ts';
 import { refusals } from './refusals.ts';
 import { replicaCrash } from './replica-crash.ts';
@@ -36,6 +40,7 @@ import { sentinelHang } from './sentinel-hang.ts';
 import { sentinelLoss } from './sentinel-loss.ts';
 import { shortStall } from './short-stall.ts';
 import { singleFlight } from './single-flight.ts';
+import { slowRedis } from './slow-redis.ts';
 import { steady } from './steady.ts';
 import { storm } from './storm/index.ts';
 import { timeoutFallback } from './timeout-fallback.ts';
@@ -64,6 +69,11 @@ export const drills: readonly Drill[] = [
   outageWrites,
   refusals,
   breaker,
+  slowRedis,
+  connectionSaturation,
+  poisonedData,
+  memoryFull,
+  diskFull,
   realistic50,
   zipf100,
   steady,

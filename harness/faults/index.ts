@@ -3,16 +3,26 @@ import { KitError } from '../../config/errors.ts';
 import { cutConnections } from './cut-connections.ts';
 import { dropReplies } from './drop-replies.ts';
 import type { Fault } from './fault.ts';
+import { fillDisk } from './fill-disk.ts';
+import { fillMemory } from './fill-memory.ts';
 import { killNode } from './kill.ts';
 import { pauseNode } from './pause.ts';
 import { plannedSwitch } from './planned-switch.ts';
+import { saturateConnections } from './saturate-connections.ts';
 import { slotMigration } from './slot-migration.ts';
 
 const faults: ReadonlyMap<string, Fault> = new Map(
-  [killNode, cutConnections, dropReplies, pauseNode, plannedSwitch, slotMigration].map((fault) => [
-    fault.id,
-    fault,
-  ]),
+  [
+    killNode,
+    cutConnections,
+    dropReplies,
+    fillDisk,
+    fillMemory,
+    pauseNode,
+    plannedSwitch,
+    saturateConnections,
+    slotMigration,
+  ].map((fault) => [fault.id, fault]),
 );
 
 export function faultById(id: string): Fault {

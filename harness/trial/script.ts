@@ -1,5 +1,9 @@
 /** The part of a trial in which a scripted workload runs; closes the resources of the script in reverse order. */
 import type { Cache } from '../../client/index.ts';
+import type { Heal } from '../../infra/substrates/environment.ts';
+import { runOnce } from '../faults/fault.ts';
+import { faultById } from '../faults/index.ts';
+import type { FaultEvent } from '../history/events.ts';
 import { withTimeout } from '../wait.ts';
 import { type ClientSpec, clientSpec } from '../workloads/adapter.ts';
 import { startCaller } from '../workloads/calls/child.ts';
@@ -100,6 +104,16 @@ function scriptOf(
       proxies.push(proxy);
       return proxy;
     },
+    async inject(fault) {
+      const nodes = (await mastersOf(environment)).map(({ id }) => id);
+      const heals: Heal[] = [];
+      const heal = async () => {
+        for (const healOne of heals) await healOne();
+      };
+      closers.push(heal);
+      for (const node of nodes) heals.push(await injectRecorded(context, fault, node));
+      return heal;
+    },
     remember: (...more) => {
       for (const key of more) keys.add(key);
     },
@@ -108,6 +122,28 @@ function scriptOf(
     masterOf: async (key) => environment.admin((await masterWithKey(environment, key)).id),
     masters: async () => Promise.all((await mastersOf(environment)).map(({ id }) => environment.admin(id))),
   };
+}
+
+/** Injects a fault into one node. Its life is recorded, its heal runs once. */
+async function injectRecorded(
+  { environment, recorder, clock, signal, progress }: TrialContext,
+  fault: string,
+  node: string,
+): Promise<Heal> {
+  const event = (phase: FaultEvent['phase'], detail?: string) =>
+    recorder.record({
+      ...{ type: 'fault', fault, phase, node, atUs: clock.nowUs() },
+      ...(detail !== undefined && { detail }),
+    });
+  progress(`${fault} ${node}`);
+  event('inject');
+  const { heal, detail } = await faultById(fault).inject(environment, node, signal);
+  event('injected', detail);
+  return runOnce(async () => {
+    event('heal');
+    await heal();
+    event('healed');
+  });
 }
 
 async function closeCaches(context: TrialContext, caches: readonly Cache[]): Promise<readonly ClosingKey[]> {

@@ -4,21 +4,26 @@ import { generatedWorkloads } from './catalogue.ts';
 import type { GeneratedWorkload } from './generated.ts';
 import { breaker } from './scripted/breaker.ts';
 import { coherence } from './scripted/coherence.ts';
+import { connectionSaturation } from './scripted/connection-saturation.ts';
 import { consistency } from './scripted/consistency.ts';
 import { corruptPayload } from './scripted/corrupt-payload.ts';
 import { credentialRotation } from './scripted/credential-rotation.ts';
+import { diskFull } from './scripted/disk-full.ts';
 import { durableWrites } from './scripted/durable-writes.ts';
 import { featureFlag } from './scripted/feature-flag.ts';
 import { hitMiss } from './scripted/hit-miss.ts';
 import { keyVersioning } from './scripted/key-versioning.ts';
+import { memoryFull } from './scripted/memory-full.ts';
 import { observability } from './scripted/observability.ts';
 import { outageWrites } from './scripted/outage-writes/index.ts';
+import { poisonedData } from './scripted/poisoned-data.ts';
 import { refusals } from './scripted/refusals.ts';
 import { replicaReads } from './scripted/replica-reads.ts';
 import { replication } from './scripted/replication.ts';
 import type { ScriptedWorkload } from './scripted/script.ts';
 import { security } from './scripted/security.ts';
 import { singleFlight } from './scripted/single-flight.ts';
+import { slowRedis } from './scripted/slow-redis.ts';
 import { timeoutFallback } from './scripted/timeout-fallback.ts';
 import { ttlExpiry } from './scripted/ttl-expiry.ts';
 import { writePaths } from './scripted/write-paths/index.ts';
@@ -45,6 +50,11 @@ const scripted: readonly ScriptedWorkload[] = [
   durableWrites,
   credentialRotation,
   replicaReads,
+  slowRedis,
+  connectionSaturation,
+  poisonedData,
+  memoryFull,
+  diskFull,
 ];
 
 export const workloads: ReadonlyMap<string, Workload> = new Map<string, Workload>([

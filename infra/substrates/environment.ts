@@ -77,6 +77,12 @@ export interface RenderedNode {
   readonly users: string;
 }
 
+export interface DataFolder {
+  readonly path: string;
+  /** Process in whose mount namespace the path is; absent: that of this process. */
+  readonly pid?: number;
+}
+
 /** Faults that a substrate can cause. Each returns once the effect has been observed, within a time limit. */
 export interface Capabilities {
   /** Kills the node as a crash would (SIGKILL, no grace period). Its data stays. */
@@ -87,6 +93,8 @@ export interface Capabilities {
   pause?(nodeId: string): Promise<Heal>;
   /** Delivers requests to the node and drops its replies; for an environment behind a proxy. */
   dropReplies?(nodeId: string): Promise<Heal>;
+  /** Folder of the node's data, where this process may mount a small volume over parts of it. */
+  dataFolder?(nodeId: string): Promise<DataFolder>;
   disconnect?(nodeId: string): Promise<Heal>;
   partition?(nodeIds: readonly string[], options: { readonly clientsStillReach: boolean }): Promise<Heal>;
 }

@@ -4,49 +4,9 @@
  */
 
 import { encodeEnvelope } from '../../../client/envelope.ts';
-import type { StandardSchema } from '../../../client/types.ts';
 import { waitUntil } from '../../wait.ts';
+import { GOOD_USER as GOOD, POISONS, SCHEMA_ID, type User, userSchema } from '../poisons.ts';
 import { defineScript, equals, errorOf } from './script.ts';
-
-interface User {
-  readonly id: number;
-  readonly name: string;
-}
-
-const SCHEMA_ID = 'user@2';
-const GOOD: User = { id: 1, name: 'Ada' };
-
-const userSchema: StandardSchema<User> = {
-  '~standard': {
-    version: 1,
-    vendor: 'drill',
-    validate: (value) =>
-      typeof value === 'object' && value !== null && 'id' in value && 'name' in value
-        ? { value: value as User }
-        : { issues: [{ message: 'not a user' }] },
-  },
-};
-
-/** Every kind of corruption, derived from a valid payload. */
-const POISONS: Readonly<Record<string, (good: Buffer) => Buffer>> = {
-  'flipped-byte': (good) => {
-    const bad = Buffer.from(good);
-    const last = bad.length - 1;
-    bad.writeUInt8(bad.readUInt8(last) ^ 0x01, last);
-    return bad;
-  },
-  cut: (good) => good.subarray(0, Math.ceil(good.length / 2)),
-  'cut-in-header': (good) => good.subarray(0, 3),
-  empty: () => Buffer.alloc(0),
-  foreign: () => Buffer.from(JSON.stringify(GOOD)),
-  'later-format': (good) => {
-    const bad = Buffer.from(good);
-    bad.writeUInt8(0xff, 1);
-    return bad;
-  },
-  'older-schema': () => encodeEnvelope(GOOD, { schemaId: 'user@1' }),
-  'older-shape': () => encodeEnvelope({ userId: 1, fullName: 'Ada' }, { schemaId: SCHEMA_ID }),
-};
 
 export const corruptPayload = defineScript({
   name: 'corrupt-payload',

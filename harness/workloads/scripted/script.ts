@@ -6,7 +6,7 @@
  */
 import type { Redis } from 'ioredis';
 import type { Cache } from '../../../client/index.ts';
-import type { Environment } from '../../../infra/substrates/environment.ts';
+import type { Environment, Heal } from '../../../infra/substrates/environment.ts';
 import type { Address } from '../../../infra/topology.ts';
 import type { FaultProxy } from '../../faults/proxy/index.ts';
 import type { Clock } from '../../history/clock.ts';
@@ -50,6 +50,11 @@ export interface ScriptContext<P extends Parameters = Parameters> {
   startProcess(name: string, overrides?: CacheOverrides): Promise<CallerProcess>;
   /** A fault proxy before the master; in a cluster one before each master, controlled as one; ended with the trial. */
   proxyBeforeMaster(): Promise<MasterProxy>;
+  /**
+   * Injects a fault (a file of `harness/faults/`) into every master, and records it. Returns its heal, which runs at the
+   * latest with the end of the trial.
+   */
+  inject(fault: string): Promise<Heal>;
   /** Registers physical keys for removal at the end of the trial. */
   remember(...keys: readonly string[]): void;
   /** Waits until every replica has all data of the master. */

@@ -21,7 +21,7 @@ import {
   type StatusOptions,
 } from '../environment.ts';
 import { type ContainerFacts, inspectContainers } from './engine.ts';
-import { disconnectNode, killNode, partitionNodes, pauseNode, startNode } from './faults.ts';
+import { dataFolderOf, disconnectNode, killNode, partitionNodes, pauseNode, startNode } from './faults.ts';
 import { awaitAnswer } from './health.ts';
 import type { DockerPlan, PlannedNode } from './plan.ts';
 
@@ -90,6 +90,8 @@ export class DockerEnvironment implements Environment {
         const heal = await this.#change(() => pauseNode(this.#node(id)));
         return this.#reconnecting([id], heal);
       },
+      // Only root mounts, and the containers must be processes of this machine.
+      ...(process.getuid?.() === 0 && { dataFolder: (id: string) => dataFolderOf(this.#node(id)) }),
       disconnect: async (id) => {
         const heal = await disconnectNode(plan, this.#node(id));
         return this.#reconnecting([id], heal);

@@ -7,7 +7,7 @@
  */
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { waitWhile } from '../../host/wait.ts';
-import type { Heal } from '../environment.ts';
+import type { DataFolder, Heal } from '../environment.ts';
 import { type ContainerFacts, docker, inspectContainers, tryDocker } from './engine.ts';
 import type { DockerPlan, PlannedNode } from './plan.ts';
 
@@ -27,6 +27,14 @@ export async function startNode(node: PlannedNode): Promise<void> {
   await requireState(node, false);
   await docker(['start', node.container]);
   await awaitState(node, 'to run', ({ State }) => State.Status === 'running');
+}
+
+/** The data volume in the container, for a mount in its namespace. */
+export async function dataFolderOf({ container }: PlannedNode): Promise<DataFolder> {
+  const pid = (await inspectContainers([container])).get(container)?.State.Pid;
+  if (pid === undefined || pid === 0)
+    throw new KitError(`${container} is not running`, { code: 'FAULT_UNAVAILABLE' });
+  return { path: '/data', pid };
 }
 
 export async function pauseNode(node: PlannedNode): Promise<Heal> {

@@ -47,6 +47,10 @@ export class LocalEnvironment implements Environment {
       kill: (nodeId) => nodes.kill(nodeId),
       start: (nodeId) => startNode(nodes, nodeId),
       pause: (nodeId) => nodes.pause(nodeId),
+      // Only root mounts.
+      ...(process.getuid?.() === 0 && {
+        dataFolder: async (nodeId: string) => ({ path: nodeFiles(context, nodeId).data }),
+      }),
     };
     const cluster = clusterView(this);
     if (cluster !== undefined) this.cluster = cluster;

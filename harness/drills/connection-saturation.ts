@@ -1,0 +1,24 @@
+import { fullOnlyIntegration } from './families.ts';
+
+export const connectionSaturation = fullOnlyIntegration({
+  id: 'connection-saturation',
+  title: 'The server reaches maxclients and refuses new connections',
+  source: 'drills: connection-saturation; seed 004 §2, Redis connection saturation',
+  safeOutcome:
+    'existing connections are served; without one a clear error within the deadline; recovery without a restart',
+  expectations: [
+    ...['served', 'stored'].map((what) => `connected/${what}`),
+    ...['cut', 'new'].flatMap((cache) =>
+      ['answered', 'reads', 'errors', 'message', 'within-deadline', 'opens', 'recovered'].map(
+        (what) => `${cache}/${what}`,
+      ),
+    ),
+    ...['applied-once', 'none-unhandled', 'limit-restored'].map((what) => `all/${what}`),
+  ],
+  timed: [
+    ...['served', 'stored'].map((what) => `connected/${what}`),
+    ...['cut', 'new'].flatMap((cache) =>
+      ['within-deadline', 'opens', 'recovered'].map((what) => `${cache}/${what}`),
+    ),
+  ],
+});

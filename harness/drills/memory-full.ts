@@ -1,0 +1,16 @@
+import { fullOnlyIntegration } from './families.ts';
+
+export const memoryFull = fullOnlyIntegration({
+  id: 'memory-full',
+  title: 'The memory of the masters is full while something writes on',
+  source: 'drills: memory-full; seed 002, maxmemory and eviction',
+  safeOutcome:
+    'eviction as configured; replicas intact; tags and leases survive or fail safely; recovery without a restart',
+  expectations: [
+    ...['policy', 'evictions', 'loads', 'writes', 'reads'].map((what) => `full/${what}`),
+    ...['invalidated', 'old-values', 'others'].map((what) => `tags/${what}`),
+    ...['answers', 'within'].map((what) => `leases/${what}`),
+    ...['limit', 'stored', 'old-values'].map((what) => `healed/${what}`),
+    ...['linked', 'full-syncs', 'evictions', 'equal'].map((what) => `sentinel?replicas/${what}`),
+  ],
+});

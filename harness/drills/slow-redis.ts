@@ -1,0 +1,26 @@
+import { fullOnlyIntegration } from './families.ts';
+
+/** Toxics under which no reply arrives whole and in time. */
+const FATAL = ['latency', 'bandwidth', 'dribbled', 'cut', 'slow-close', 'replies-lost', 'requests-lost'];
+const ALL = [...FATAL, 'jitter', 'reset'];
+
+export const slowRedis = fullOnlyIntegration({
+  id: 'slow-redis',
+  title: 'Replies are late, dribbled, cut or lost',
+  source: 'drills: slow-redis; Shopify/toxiproxy',
+  safeOutcome:
+    'deadlines hold, the breaker opens, the fallback answers; Redis serves again without a restart',
+  expectations: [
+    ...ALL.flatMap((toxic) =>
+      ['answered', 'reads', 'writes', 'within-deadline', 'recovered', 'kept'].map(
+        (what) => `${toxic}/${what}`,
+      ),
+    ),
+    ...FATAL.flatMap((toxic) => ['opens', 'answers-open'].map((what) => `${toxic}/${what}`)),
+    ...['applied-once', 'none-unhandled'].map((what) => `all/${what}`),
+  ],
+  timed: [
+    ...ALL.flatMap((toxic) => ['within-deadline', 'recovered', 'kept'].map((what) => `${toxic}/${what}`)),
+    ...FATAL.map((toxic) => `${toxic}/opens`),
+  ],
+});

@@ -1,0 +1,96 @@
+/**
+ * Exhausts the disk of a server: its append-only files move to a small volume (tmpfs), which is then full. Needs root.
+ *
+ *   mount over the folder of the AOF ─▶ a rewrite opens the next file there ─▶ ballast until nothing fits
+ *   restore: ballast removed ─▶ writes succeed again ─▶ unmount ─▶ a rewrite opens the next file on the disk below
+ *
+ * The server keeps running. The rewrite on the small volume fails when it renames its base file across volumes; only the
+ * file that it appends to has to be there. Left out: snapshots, which are written outside of the folder.
+ */
+import { writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Redis } from 'ioredis';
+import { mountSmallVolume } from '../../../infra/operations/small-volume.ts';
+import { parseInfo } from '../../../infra/redis/info.ts';
+import { waitUntil } from '../../wait.ts';
+import type { Exhaust } from './resource.ts';
+
+const VOLUME_BYTES = 8 * 1024 * 1024;
+const FILLER = Buffer.alloc(64 * 1024, '.');
+const FILLER_TTL_MS = 60_000;
+const BOUND = { boundMs: 10_000, everyMs: 20 };
+
+export const exhaustDisk: Exhaust = async (admin, { dataFolder }) => {
+  if (dataFolder === undefined) throw new Error('the folder of the data is not known');
+  const [, folder] = (await admin.config('GET', 'appenddirname')) as string[];
+  if ((await persistence(admin)).aof_enabled !== '1' || folder === undefined) {
+    throw new Error('the server writes no append-only file (redis.appendonly)');
+  }
+  const volume = await mountSmallVolume(dataFolder, { name: folder, bytes: VOLUME_BYTES });
+  const ballast = join(volume.path, 'ballast');
+  const restore = async () => {
+    try {
+      await rm(ballast, { force: true });
+      const isWritten = async () => (await persistence(admin)).aof_last_write_status === 'ok';
+      await waitUntil('the append-only file to be written again', isWritten, BOUND);
+    } finally {
+      await volume.unmount();
+    }
+    await rewrite(admin);
+    const isRewritten = async () => (await persistence(admin)).aof_last_bgrewrite_status === 'ok';
+    await waitUntil('the append-only file to be on the disk', isRewritten, BOUND);
+  };
+  try {
+    await rewrite(admin);
+    fill(ballast);
+    return { detail: await awaitRefusal(admin), restore };
+  } catch (error) {
+    await restore();
+    throw error;
+  }
+};
+
+/** Rewrites the append-only file and waits for the end, whatever it is. */
+async function rewrite(admin: Redis): Promise<void> {
+  await waitUntil('no rewrite to be running', async () => !(await isRewriting(admin)), BOUND);
+  await admin.bgrewriteaof();
+  await waitUntil('the rewrite to end', async () => !(await isRewriting(admin)), BOUND);
+}
+
+async function isRewriting(admin: Redis): Promise<boolean> {
+  const {
+    aof_rewrite_in_progress: running,
+    aof_rewrite_scheduled: scheduled,
+    rdb_bgsave_in_progress: saving,
+  } = await persistence(admin);
+  return [running, scheduled, saving].includes('1');
+}
+
+async function persistence(admin: Redis) {
+  return parseInfo(await admin.info('persistence'));
+}
+
+/** Writes until nothing fits any more. */
+function fill(ballast: string): void {
+  for (let size = 2 ** 20; size >= 1; size = Math.floor(size / 2)) {
+    try {
+      for (;;) writeFileSync(ballast, Buffer.alloc(size, 1), { flag: 'a' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    }
+  }
+}
+
+/** Writes until the server has noticed; returns its reply. */
+async function awaitRefusal(admin: Redis): Promise<string> {
+  let refusal = '';
+  const isRefused = async () => {
+    await admin.set('kit:filler:disk', FILLER, 'PX', FILLER_TTL_MS).catch((error: Error) => {
+      refusal = error.message;
+    });
+    return refusal.startsWith('MISCONF');
+  };
+  await waitUntil('the server to refuse writes (MISCONF)', isRefused, BOUND);
+  return refusal;
+}

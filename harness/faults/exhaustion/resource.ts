@@ -1,0 +1,40 @@
+/** Types of an exhausted resource of a server, shared by both ends of the process that exhausts it. */
+import type { Redis } from 'ioredis';
+import type { DataFolder } from '../../../infra/substrates/environment.ts';
+
+/** Access of an admin user, as plain data that can be passed to another process. */
+export interface Access {
+  readonly host: string;
+  readonly port: number;
+  readonly username: string;
+  readonly password: string;
+  /** PEM text of the CA, where the node uses TLS. */
+  readonly ca?: string;
+  /** Folder of the node's data, where it may be mounted over. */
+  readonly dataFolder?: DataFolder;
+}
+
+/** Resources of a server that can be exhausted, each with its file. */
+export type ResourceName = 'connections' | 'memory' | 'disk';
+
+export interface Exhaustion {
+  /** Observed effect, for the history. */
+  readonly detail: string;
+  /** Restores the limit and frees what was used up. */
+  restore(): Promise<void>;
+}
+
+/** Uses up a resource of the server; returns once its effect has been observed, and restores it if there is none. */
+export type Exhaust = (admin: Redis, access: Access) => Promise<Exhaustion>;
+
+/** Lowers a limit of the server; returns a function that restores it. */
+export async function lowerLimit(
+  admin: Redis,
+  directive: string,
+  value: number,
+): Promise<() => Promise<void>> {
+  const [, before] = (await admin.config('GET', directive)) as string[];
+  if (before === undefined) throw new Error(`the server has no ${directive}`);
+  await admin.config('SET', directive, String(value));
+  return async () => void (await admin.config('SET', directive, before));
+}

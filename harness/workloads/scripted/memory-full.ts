@@ -1,0 +1,244 @@
+/**
+ * The memory of every master is full, and something writes on (the fault `fill-memory`): Redis evicts keys, those of the
+ * cache among them, or refuses writes, as `maxmemory-policy` says. Meanwhile two clients use the cache: loads, writes,
+ * reads, tags and leases. An evicted entry is a miss; no wrong and no old value is returned, and the replicas hold the
+ * same data as their master.
+ */
+import type { Cache } from '../../../client/index.ts';
+import { parseInfo } from '../../../infra/redis/info.ts';
+import { pause, waitUntil } from '../../wait.ts';
+import type { Resolved } from '../parameters.ts';
+import { defineScript, equals, errorOf, RELAXED_LIMITS, type ScriptContext } from './script.ts';
+
+const defaults = {
+  keys: 100,
+  valueBytes: 2_000,
+  loadMs: 100,
+  /** Bound of a load whose lease is evicted: another lease of 2 s, and another load. */
+  leaseBoundMs: 10_000,
+  recoveryBoundMs: 10_000,
+};
+
+interface Setting {
+  readonly context: ScriptContext<Resolved<typeof defaults>>;
+  readonly cache: Cache;
+  readonly other: Cache;
+  readonly evicts: boolean;
+  readonly nameOf: (what: string) => string;
+  readonly namesOf: (what: string) => readonly string[];
+  /** Tags of the entries that are invalidated, and of those that are not. */
+  readonly tags: { readonly changed: string; readonly kept: string };
+}
+
+export const memoryFull = defineScript({
+  name: 'memory-full',
+  defaults,
+  async run(context) {
+    const { open, inject, environment, tag, parameters, remember, expect } = context;
+    const policy = environment.topology.environment.redis.maxmemoryPolicy;
+    const cache = open(RELAXED_LIMITS);
+    const nameOf = (what: string) => {
+      const name = `memory:${tag}:${what}`;
+      remember(cache.physicalKey(name));
+      return name;
+    };
+    const setting: Setting = {
+      ...{ context, cache, other: open(RELAXED_LIMITS), evicts: policy !== 'noeviction', nameOf },
+      namesOf: (what) => Array.from({ length: parameters.keys }, (_, n) => nameOf(`${what}:${n}`)),
+      tags: { changed: `${tag}-changed`, kept: `${tag}-kept` },
+    };
+    const { changed, kept } = setting.tags;
+    await Promise.all([cache.ping(), setting.other.ping()]);
+    for (const name of setting.namesOf('changed')) await cache.set(name, 'old', { tags: [changed] });
+    for (const name of setting.namesOf('kept')) await cache.set(name, name, { tags: [kept] });
+    const before = await stateOf(context);
+    const heal = await inject('fill-memory');
+    await expectPolicy(setting, policy, before);
+    await expectServed(setting);
+    await expectInvalidated(setting);
+    await expectLeases(setting);
+    await heal();
+    const limits = (await stateOf(context)).limits;
+    expect('healed/limit', 'maxmemory of the masters', equals(before.limits, limits));
+    await expectRecovered(setting);
+    if (environment.topology.environment.topology.kind === 'sentinel') await expectReplicas(setting, before);
+  },
+});
+
+interface State {
+  readonly limits: readonly string[];
+  readonly evicted: number;
+  readonly fullSyncs: number;
+  readonly replicas: number;
+}
+
+/** Sums over all masters. */
+async function stateOf({ masters }: Setting['context']): Promise<State> {
+  const infos = await Promise.all((await masters()).map(async (redis) => parseInfo(await redis.info())));
+  const sum = (field: string) => infos.reduce((total, info) => total + Number(info[field] ?? 0), 0);
+  return {
+    limits: infos.map(({ maxmemory = '' }) => maxmemory),
+    evicted: sum('evicted_keys'),
+    fullSyncs: sum('sync_full'),
+    replicas: sum('connected_slaves'),
+  };
+}
+
+async function expectPolicy({ context, evicts }: Setting, policy: string, before: State): Promise<void> {
+  const { expect, masters, signal } = context;
+  const configured = await Promise.all(
+    (await masters()).map(async (redis) => ((await redis.config('GET', 'maxmemory-policy')) as string[])[1]),
+  );
+  expect(
+    'full/policy',
+    'maxmemory-policy of the masters',
+    equals([policy], [...new Set(configured)] as string[]),
+  );
+  // The fault goes on: more keys are evicted, or none are.
+  const first = (await stateOf(context)).evicted;
+  const isMore = async () => (await stateOf(context)).evicted > Math.max(first, before.evicted);
+  const more =
+    evicts && (await waitUntil('keys to be evicted', isMore, { boundMs: 5_000, signal }).catch(() => false));
+  expect('full/evictions', 'keys are evicted', equals(evicts, more || first > before.evicted));
+}
+
+interface Result {
+  readonly name: string;
+  readonly value?: unknown;
+  readonly error: string | null;
+  readonly tookMs: number;
+}
+
+async function resultOf(name: string, call: () => Promise<unknown>): Promise<Result> {
+  const startedAt = performance.now();
+  let value: unknown;
+  const error = await errorOf(async () => {
+    value = await call();
+  });
+  return { name, value, error, tookMs: performance.now() - startedAt };
+}
+
+/** Loads, writes and reads while the memory is full. */
+async function expectServed({ context, cache, evicts, namesOf }: Setting): Promise<void> {
+  const { expect, parameters } = context;
+  const loads = await Promise.all(
+    namesOf('load').map((name) => resultOf(name, () => cache.getOrCompute(name, () => name))),
+  );
+  const failed = loads.filter(({ name, value }) => value !== name);
+  expect('full/loads', 'loads that threw or returned another value', equals(0, failed.length));
+  const padded = (name: string) => name.padEnd(parameters.valueBytes, '.');
+  const writes = await Promise.all(
+    namesOf('write').map((name) => resultOf(name, async () => (await cache.set(name, padded(name))).source)),
+  );
+  const outcomes = new Set(writes.map(({ value, error }) => error ?? String(value)));
+  const isExpected = (outcome: string) =>
+    evicts ? outcome === 'redis' : ['OOM', 'memory'].includes(outcome);
+  expect('full/writes', `results of writes other than ${evicts ? 'redis' : 'a refusal'}`, {
+    ...equals(
+      [],
+      [...outcomes].filter((outcome) => !isExpected(outcome)),
+    ),
+  });
+  const reads = await Promise.all(namesOf('write').map((name) => resultOf(name, () => cache.get(name))));
+  const wrong = reads.filter(
+    ({ name, value, error }) => error !== null || (value !== undefined && value !== padded(name)),
+  );
+  expect('full/reads', 'reads that threw or returned another value', equals(0, wrong.length));
+}
+
+/** An invalidated entry must not return, although its tag's version or the entry itself may be evicted at any time. */
+async function expectInvalidated(setting: Setting): Promise<void> {
+  const { context, cache, tags, namesOf } = setting;
+  const { expect } = context;
+  const error = await errorOf(() => cache.invalidateTags(tags.changed));
+  expect('tags/invalidated', 'the invalidation does not throw', equals(null, error));
+  expect('tags/old-values', 'invalidated entries that either client still reads', {
+    ...equals(0, await oldValues(setting)),
+  });
+  const kept = await Promise.all(namesOf('kept').map((name) => resultOf(name, () => cache.get(name))));
+  const wrong = kept.filter(
+    ({ name, value, error: failure }) => failure !== null || (value !== undefined && value !== name),
+  );
+  expect(
+    'tags/others',
+    'entries of another tag that threw or returned another value',
+    equals(0, wrong.length),
+  );
+}
+
+async function oldValues({ cache, other, namesOf }: Setting): Promise<number> {
+  const names = namesOf('changed');
+  const read = [...(await cache.getMany(names)).values(), ...(await other.getMany(names)).values()];
+  return read.filter((value) => value === 'old').length;
+}
+
+/** A lease that was evicted may cost a second load; it must not block or throw. */
+async function expectLeases({ context, cache, other, namesOf }: Setting): Promise<void> {
+  const { expect, parameters, signal } = context;
+  const calls = namesOf('lease').flatMap((name) =>
+    [cache, other].map((each) =>
+      resultOf(name, () =>
+        each.getOrCompute(name, async () => {
+          await pause(parameters.loadMs, signal);
+          return name;
+        }),
+      ),
+    ),
+  );
+  const results = await Promise.all(calls);
+  const failed = results.filter(({ name, value }) => value !== name);
+  expect('leases/answers', 'loads of two clients that threw or returned another value', {
+    ...equals(0, failed.length),
+  });
+  expect('leases/within', 'the slowest of them', {
+    relation: 'at-most',
+    expected: parameters.leaseBoundMs,
+    actual: Math.round(Math.max(...results.map(({ tookMs }) => tookMs))),
+    unit: 'ms',
+  });
+}
+
+async function expectRecovered(setting: Setting): Promise<void> {
+  const { context, cache, nameOf } = setting;
+  const { expect, parameters, signal } = context;
+  const name = nameOf('after');
+  const isStored = async () => {
+    if ((await cache.set(name, name)).source !== 'redis') return false;
+    const found = await cache.lookup(name);
+    return found.found && found.source === 'redis' && found.value === name;
+  };
+  const wait = { boundMs: parameters.recoveryBoundMs, signal };
+  const stored = await waitUntil('Redis to store values again', isStored, wait).catch(() => false);
+  expect('healed/stored', 'Redis stores values again, without a restart', equals(true, stored));
+  expect('healed/old-values', 'invalidated entries that either client reads after the heal', {
+    ...equals(0, await oldValues(setting)),
+  });
+}
+
+/** Only the master evicts, and its replicas follow without a full synchronization. */
+async function expectReplicas({ context, cache, namesOf }: Setting, before: State): Promise<void> {
+  const { expect, environment, caughtUp } = context;
+  const state = await stateOf(context);
+  expect('replicas/linked', 'connected replicas', equals(before.replicas, state.replicas));
+  expect('replicas/full-syncs', 'full synchronizations since the fault', {
+    ...equals(0, state.fullSyncs - before.fullSyncs),
+  });
+  await caughtUp();
+  const masterId = await environment.masterId();
+  const keys = ['changed', 'kept', 'load', 'write', 'lease'].flatMap((what) =>
+    namesOf(what).map((name) => cache.physicalKey(name)),
+  );
+  const held = await Promise.all(
+    environment.topology.redis.map(async ({ id }) => {
+      const redis = await environment.admin(id);
+      const values = await redis.mgetBuffer(keys);
+      const evicted = id === masterId ? 0 : Number(parseInfo(await redis.info('stats')).evicted_keys);
+      return { id, evicted, values: values.map((value) => value?.toString('base64') ?? null) };
+    }),
+  );
+  const master = held.find(({ id }) => id === masterId)?.values ?? [];
+  const differing = held.flatMap(({ values }) => values.filter((value, i) => value !== master[i]));
+  expect('replicas/equal', 'keys on replicas that differ from the master', equals(0, differing.length));
+  const evicted = held.reduce((sum, each) => sum + each.evicted, 0);
+  expect('replicas/evictions', 'keys that replicas evicted on their own', equals(0, evicted));
+}

@@ -1,0 +1,30 @@
+/** Mounts a small volume (tmpfs) over a folder of a node's data, on the machine of the node. Needs root. */
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { runProgram } from '../host/process.ts';
+import type { DataFolder } from '../substrates/environment.ts';
+
+export interface SmallVolume {
+  /** Path of the mounted folder for this process. */
+  readonly path: string;
+  /** Detaches it; files that the node has open stay until it closes them. */
+  unmount(): Promise<void>;
+}
+
+export async function mountSmallVolume(
+  { path: data, pid }: DataFolder,
+  options: { readonly name: string; readonly bytes: number },
+): Promise<SmallVolume> {
+  const folder = join(data, options.name);
+  const path = pid === undefined ? folder : join(`/proc/${pid}/root`, folder);
+  const inNamespace = pid === undefined ? [] : ['--namespace', String(pid)];
+  const { uid, gid } = statSync(path);
+  const settings = `size=${options.bytes},uid=${uid},gid=${gid},mode=0700`;
+  await run('mount', ...inNamespace, '-t', 'tmpfs', '-o', settings, 'tmpfs', folder);
+  return { path, unmount: () => run('umount', ...inNamespace, '--lazy', folder) };
+}
+
+async function run(command: string, ...args: readonly string[]): Promise<void> {
+  const { exitCode, stderr } = await runProgram({ command, args });
+  if (exitCode !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr.trim()}`);
+}
