@@ -87,6 +87,8 @@ export async function runProgram(request: ProgramRequest): Promise<ProgramRecord
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
     ...(request.env === undefined ? {} : { env: { ...$.env, ...request.env } }),
   })`${[command, ...args]}`;
+  // A program may end before it has read its input: its exit code says what happened.
+  running.stdin.on('error', () => {});
   const { onOutput } = request;
   if (onOutput !== undefined) running.stdout.on('data', (piece: Buffer) => onOutput(piece.toString()));
   let late = false;

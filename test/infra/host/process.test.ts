@@ -35,6 +35,12 @@ describe('runProgram', () => {
     expect(stdout).toBe('here\n/\n');
   });
 
+  it('reports the exit code of a program that ends before it has read its input', async () => {
+    // More than a pipe holds, so that the write is still in progress when the program ends.
+    const { exitCode } = await runProgram({ command: 'false', input: 'x'.repeat(1_000_000) });
+    expect(exitCode).toBe(1);
+  });
+
   it('ends a program and its children on timeout', async () => {
     const run = runProgram({ command: '/bin/sh', args: ['-c', 'sleep 60 & wait'], timeoutMs: 100 });
     await expect(run).rejects.toMatchObject({ code: 'PROGRAM_TIMEOUT' });
