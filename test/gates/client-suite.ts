@@ -1,0 +1,34 @@
+/** Plants faults of the client one at a time: the right criterion fails in the run, and its remedy names the cause. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { drills } from '../../harness/drills/index.ts';
+import { PlantedClient } from '../../harness/run/planted-client.ts';
+import { clientFaults, moduleUrl, type Named } from './catalogue.ts';
+import type { ClientFault } from './client-fault.ts';
+import { expectCaught } from './expected.ts';
+import { PlantedEnvironment } from './planted-environment.ts';
+import { buildRow } from './table-reporter.ts';
+
+const INTEGRATION = new Set(drills.filter(({ family }) => family === 'integration').map(({ id }) => id));
+
+/** Faults that integration drills alone detect; the others need drills with load or a failover. */
+export const integrationFaults = clientFaults.filter(({ drills }) =>
+  drills.every((id) => INTEGRATION.has(id)),
+);
+export const loadFaults = clientFaults.filter((fault) => !integrationFaults.includes(fault));
+
+/** Declares one test per fault, on one environment that is returned for further tests. */
+export function testClientFaults(faults: readonly Named<ClientFault>[]): PlantedEnvironment {
+  const environment = new PlantedEnvironment('sentinels');
+  beforeAll(async () => void (await environment.start()));
+  afterAll(() => environment[Symbol.asyncDispose]());
+
+  it.for(faults)('a fault of the client is caught: $id', async (fault, { task }) => {
+    const planted = new PlantedClient(moduleUrl('client', fault.id));
+    const report = await environment
+      .runDrills(fault.drills, planted)
+      .finally(() => environment.awaitHealthy());
+    expect(report.run.deviations.join()).toContain(`faults/client/${fault.id}.ts`);
+    task.meta.planted = buildRow('client', fault, expectCaught(report, fault));
+  });
+  return environment;
+}
