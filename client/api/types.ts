@@ -163,7 +163,7 @@ export interface CacheStatistics {
   readonly hits: number;
   /** Reads that found no valid value. */
   readonly misses: number;
-  /** Operations that Redis failed or refused. */
+  /** Operations that Redis rejected or that failed. */
   readonly errors: number;
   /** Refusals by Redis (OOM, NOREPLICAS, BUSY, …), included in `errors`, after which a loader or the memory fallback answered. */
   readonly refusals: number;

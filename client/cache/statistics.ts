@@ -86,7 +86,7 @@ export class Statistics {
     return [
       singleFamily('hits_total', 'counter', 'Reads that found a valid value.', this.hits),
       singleFamily('misses_total', 'counter', 'Reads that found no valid value.', this.misses),
-      singleFamily('errors_total', 'counter', 'Operations that Redis failed or refused.', this.errors),
+      singleFamily('errors_total', 'counter', 'Operations that Redis rejected or that failed.', this.errors),
       singleFamily(
         'refusals_total',
         'counter',

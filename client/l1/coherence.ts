@@ -18,7 +18,7 @@
  *   events: 'invalidate' drop these keys; 'reset' drop all; 'lost' and 'live' for information
  *
  * 'reset' is emitted when coherence is live again after a gap, not when the gap begins: entries may serve as a fallback, marked as
- * such, while Redis is unreachable. A short suspicion of the shared connection that ends with the same master is no gap.
+ * such, while Redis is unreachable. A short suspicion of the shared connection that ends with the same master is not a gap.
  *
  * Left out: replies of replicas (they may be older than an invalidation that was received: never fill from them), SWAPDB (the server
  * does not report it), and an expired key that Redis has not removed yet: it counts when Redis removes it.

@@ -73,7 +73,7 @@ export class NodePoller<V> {
         void link.over.then(() => this.ask());
         await prepare?.(link, () => this.ask(), this.#timeoutMs);
         while (!this.#ended.signal.aborted) {
-          // Taken before the question: its reply may be older than a wish that comes meanwhile.
+          // Taken before the query: a call of `ask` during it must lead to another query, because the reply may be older.
           const wake = this.#wake.signal;
           const answered = await this.#question(link);
           const alertMs = answered ? ALERT_MS : ALERT_MS * 4;

@@ -16,7 +16,7 @@ import { Substitutes } from './substitutes.ts';
 import { now } from './timing.ts';
 
 export interface TrafficContext {
-  /** The node refuses commands: it is no master, or not ready. */
+  /** The node refuses commands: it is not a master, or not ready. */
   readonly refused: (link: Link, reason: string) => void;
   /** Why there is no master, for those who waited for one. */
   readonly why: () => string;

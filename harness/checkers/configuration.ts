@@ -35,7 +35,7 @@ export const configuration: Checker = {
     const flaws = judged.filter(([, { right }]) => !right).map(([name, { flaw }]) => `${name}: ${flaw}`);
     const isOurs = substrate !== 'external';
     return {
-      // An unknown setting is no violation: a missing figure must not fail.
+      // An unknown setting is not a violation: a missing figure must not fail.
       validity: isOurs && flaws.length > 0 ? 'invalid' : 'valid',
       reasons: isOurs
         ? flaws

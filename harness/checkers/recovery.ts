@@ -10,7 +10,7 @@
  *
  * In a cluster only writes to the faulted shard count: the other shards are not interrupted.
  *
- * If a fault was not observed to heal, the topology stayed broken: the measured time is no recovery. A client that
+ * If a fault was not observed to heal, the topology stayed broken: the measured time is not a recovery. A client that
  * never wrote again has no `recoveryMs`, and the finding is invalid: never is not a short time.
  */
 import type { History, Operation } from '../history/events.ts';

@@ -38,5 +38,5 @@ export const DEPENDENCIES: Readonly<Record<string, string>> = {
 export const REFERENCE_DEPENDENCIES: Readonly<Record<string, string>> = {
   typedoc: 'reads the public types and their comments',
   'typedoc-plugin-markdown': 'writes them as Markdown',
-  typescript: 'the version that typedoc reads with',
+  typescript: 'the version that typedoc parses with',
 };

@@ -28,7 +28,7 @@ const bin = (name: string) => join(TOP, 'node_modules/.bin', name);
 const NODES = ['20.0.0', '22.23.3', process.versions.node];
 
 /**
- * Release of 2026, for the tests of users: it is installed next to the package, and is no dependency of the project.
+ * Release of 2026, for the tests of users: it is installed next to the package, and is not a dependency of the project.
  */
 const JEST = '30.5.2';
 

@@ -64,7 +64,7 @@ const environmentWith = (changes: Partial<Environment>) => withMembers(environme
 const states = async () => (await environment.status()).map(({ state }) => state);
 
 describe('integration drills', () => {
-  // A drill that spans the run is no separate trial: the run records it around the others.
+  // A drill that spans the run is not a separate trial: the run records it around the others.
   const integration = drills.filter(({ family, spansRun }) => family === 'integration' && spansRun !== true);
   it.each(integration.map((drill) => [drill.id, drill] as const))(
     '%s passes on a healthy dev',

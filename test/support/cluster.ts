@@ -19,35 +19,37 @@ export interface ClusterSet extends AsyncDisposable {
 
 const RANGES: readonly string[] = ['0-5460', '5461-10922', '10923-16383'];
 
+const ALL = [0, 1, 2, 3, 4, 5] as const;
+
+/** Identity and ports of every node, before it starts. */
+interface ClusterPlan {
+  readonly ids: readonly string[];
+  readonly ports: readonly number[];
+  readonly busPorts: readonly number[];
+  host(i: number): string;
+}
+
 export async function startCluster(options: { nodeTimeoutMs?: number } = {}): Promise<ClusterSet> {
   const net = 1 + Math.floor(Math.random() * 250);
   const host = (i: number): string => `127.62.${net}.${i + 1}`;
   const dir = mkdtempSync(join(tmpdir(), 'kit-cluster-'));
-  const all = [0, 1, 2, 3, 4, 5] as const;
-  const ids = all.map((i) => createHash('sha1').update(`${dir}${i}`).digest('hex'));
-  const ports = await Promise.all(all.map((i) => findFreePort(host(i))));
-  const buses = await Promise.all(all.map((i) => findFreePort(host(i))));
-  const picture = (self: number): string =>
-    all
-      .map((i) => {
-        const role = i < 3 ? 'master -' : `slave ${ids[i - 3]}`;
-        const flags = i === self ? `myself,${role}` : role;
-        const slots = i < 3 ? ` ${RANGES[i]}` : '';
-        return `${ids[i]} ${host(i)}:${ports[i]}@${buses[i]} ${flags} 0 0 ${(i % 3) + 1} connected${slots}`;
-      })
-      .concat('vars currentEpoch 6 lastVoteEpoch 0', '')
-      .join('\n');
+  const plan: ClusterPlan = {
+    ids: ALL.map((i) => createHash('sha1').update(`${dir}${i}`).digest('hex')),
+    ports: await Promise.all(ALL.map((i) => findFreePort(host(i)))),
+    busPorts: await Promise.all(ALL.map((i) => findFreePort(host(i)))),
+    host,
+  };
   const nodes = await Promise.all(
-    all.map((i) => {
+    ALL.map((i) => {
       const file = join(dir, `nodes-${i}.conf`);
-      writeFileSync(file, picture(i));
+      writeFileSync(file, renderNodesFile(plan, i));
       return RedisProcess.start({
         host: host(i),
-        port: ports[i] as number,
+        port: plan.ports[i] as number,
         conf: [
           'cluster-enabled yes',
           `cluster-config-file ${file}`,
-          `cluster-port ${buses[i]}`,
+          `cluster-port ${plan.busPorts[i]}`,
           `cluster-announce-ip ${host(i)}`,
           `cluster-node-timeout ${options.nodeTimeoutMs ?? 1000}`,
           `bind-source-addr ${host(i)}`,
@@ -58,47 +60,61 @@ export async function startCluster(options: { nodeTimeoutMs?: number } = {}): Pr
       });
     }),
   );
-  const owner = async (slot: number): Promise<RedisProcess> => {
-    for (const node of nodes) {
-      const own = String(
-        await node
-          .admin()
-          .call('CLUSTER', 'NODES')
-          .catch(() => ''),
-      )
-        .split('\n')
-        .find((line) => line.includes('myself'));
-      const ranges = own?.split(' ').slice(8) ?? [];
-      const has = ranges.some((range) => {
-        const [first = -1, last = first] = range.split('-').map(Number);
-        return slot >= first && slot <= last;
-      });
-      if (has) return node;
-    }
-    throw new Error(`no node reports slot ${slot}`);
-  };
-  await waitUntil('the cluster is whole', async () => {
-    const answers = await Promise.all(
-      nodes.map(async (node) => [
-        String(await node.admin().call('CLUSTER', 'INFO')),
-        await node.admin().info('replication'),
-      ]),
-    );
-    return answers.every(
-      ([info = '', replication = ''], i) =>
-        info.includes('cluster_state:ok') &&
-        (i < 3 ? /slave0:.*state=online/.test(replication) : replication.includes('master_link_status:up')),
-    );
-  });
+  await waitUntil('the cluster is whole', () => isWhole(nodes));
   return {
     nodes,
-    ids,
-    owner,
+    ids: plan.ids,
+    async owner(slot) {
+      for (const node of nodes) if (await servesSlot(node, slot)) return node;
+      throw new Error(`no node reports slot ${slot}`);
+    },
     async [Symbol.asyncDispose]() {
       for (const node of nodes) await node[Symbol.asyncDispose]();
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** The cluster configuration file of node `self`: the cluster as it is once formed. */
+function renderNodesFile({ ids, ports, busPorts, host }: ClusterPlan, self: number): string {
+  return ALL.map((i) => {
+    const role = i < 3 ? 'master -' : `slave ${ids[i - 3]}`;
+    const flags = i === self ? `myself,${role}` : role;
+    const slots = i < 3 ? ` ${RANGES[i]}` : '';
+    return `${ids[i]} ${host(i)}:${ports[i]}@${busPorts[i]} ${flags} 0 0 ${(i % 3) + 1} connected${slots}`;
+  })
+    .concat('vars currentEpoch 6 lastVoteEpoch 0', '')
+    .join('\n');
+}
+
+async function servesSlot(node: RedisProcess, slot: number): Promise<boolean> {
+  const table = await node
+    .admin()
+    .call('CLUSTER', 'NODES')
+    .catch(() => '');
+  const own = String(table)
+    .split('\n')
+    .find((line) => line.includes('myself'));
+  const ranges = own?.split(' ').slice(8) ?? [];
+  return ranges.some((range) => {
+    const [first = -1, last = first] = range.split('-').map(Number);
+    return slot >= first && slot <= last;
+  });
+}
+
+/** Every node reports all slots served, and every replica is in sync. */
+async function isWhole(nodes: readonly RedisProcess[]): Promise<boolean> {
+  const answers = await Promise.all(
+    nodes.map(async (node) => [
+      String(await node.admin().call('CLUSTER', 'INFO')),
+      await node.admin().info('replication'),
+    ]),
+  );
+  return answers.every(
+    ([info = '', replication = ''], i) =>
+      info.includes('cluster_state:ok') &&
+      (i < 3 ? /slave0:.*state=online/.test(replication) : replication.includes('master_link_status:up')),
+  );
 }
 
 /** A slot that two masters share until `finish` or `abort`. */

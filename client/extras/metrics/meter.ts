@@ -10,7 +10,7 @@ import type { TelemetryMeter } from '../telemetry-api.ts';
 const COUNTERS = {
   hits: 'Reads that found a valid value.',
   misses: 'Reads that found no valid value.',
-  errors: 'Operations that Redis failed or refused.',
+  errors: 'Operations that Redis rejected or that failed.',
   writes: 'Values written.',
   deletes: 'Keys deleted.',
   purged: 'Invalid payloads purged.',

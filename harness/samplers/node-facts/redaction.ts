@@ -12,7 +12,7 @@ const DIGEST_CHARACTERS = 16;
 export class Redaction {
   readonly #key = randomBytes(32);
 
-  /** A password in its recorded form. An empty one stays empty: its absence is no secret. */
+  /** A password in its recorded form. An empty one stays empty: its absence is not a secret. */
   digest(secret: string): string {
     if (secret === '') return '';
     const digest = createHmac('sha256', this.#key).update(secret).digest('hex');

@@ -80,13 +80,13 @@ describe('the detection of the scripting mode', () => {
       'scripts',
     ],
     [
-      'ends with plain commands where all of them are denied',
+      'falls back to plain commands where all scripting commands are denied',
       ['-@scripting'],
       ['FCALL', 'EVAL', 'EVALSHA'],
       'commands',
     ],
     [
-      'ends with plain commands where a procedure may not do what it does',
+      'falls back to plain commands where a command inside the procedure is denied',
       ['-mget'],
       ['FCALL', 'FUNCTION', 'FCALL', 'EVAL', 'EVALSHA'],
       'commands',

@@ -61,7 +61,7 @@ describe('the progress of a connection', () => {
     progress.heard();
     progress.settled(sent);
     expect(progress.isArriving(now(), 150)).toBe(false);
-    // A message that is no reply.
+    // A message that is not a reply.
     progress.heard();
     send();
     expect(progress.isArriving(now(), 150)).toBe(false);

@@ -67,7 +67,7 @@ export function lintConf(text: string, options: LintOptions = {}): Finding[] {
         ? sentinelRules(conf, servers)
         : redisRules(conf, { servers, cores: options.cores })),
     ];
-    // A missing line is no finding where the line exists and was refused.
+    // A missing line is not a finding where the line exists and was refused.
     return found.filter(({ line, directive }) => line !== 0 || !names.has(directive));
   }
 }

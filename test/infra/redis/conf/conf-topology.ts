@@ -82,36 +82,8 @@ export async function startConfTopology(environment: EnvironmentConfig): Promise
   const connections: Redis[] = [];
   const master = address('redis-1');
 
-  const start = (node: TopologyNode): void => {
-    const home = join(dir, node.id);
-    mkdirSync(home);
-    const paths = {
-      dir: home,
-      aclfile: join(home, 'users.acl'),
-      pidfile: join(home, 'pid'),
-      logfile: join(home, 'log'),
-      ...(tls === undefined ? {} : { tls: tls.paths }),
-    };
-    const shared = { topology, placement, facts, secrets, paths, bindSource: true };
-    const rendered =
-      node.role === 'redis'
-        ? renderRedisConf({
-            ...shared,
-            node,
-            base: baseRedis,
-            cores: 2,
-            replicaOf: node.bootstrapMaster ? undefined : master,
-          })
-        : renderSentinelConf({ ...shared, node, base: baseSentinel, master });
-    const acl =
-      node.role === 'redis'
-        ? renderRedisAcl(secrets, environment.client.namespace, facts.version)
-        : renderSentinelAcl(secrets, facts.version);
-    writeFileSync(join(home, 'node.conf'), rendered.text, { mode: 0o600 });
-    writeFileSync(paths.aclfile, acl, { mode: 0o600 });
-    const mode = node.role === 'sentinel' ? ['--sentinel'] : [];
-    processes.set(node.id, spawn('redis-server', [join(home, 'node.conf'), ...mode], { stdio: 'ignore' }));
-  };
+  const rendering = { environment, topology, placement, secrets, dir, master, tls: tls?.paths };
+  const start = (node: TopologyNode): void => void processes.set(node.id, startNode(node, rendering));
 
   const password = (id: string, user: string) =>
     id.startsWith('redis') ? secrets.redis[user as 'admin'] : secrets.sentinel[user as 'admin'];
@@ -159,6 +131,43 @@ export async function startConfTopology(environment: EnvironmentConfig): Promise
     await started[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+interface Rendering {
+  readonly environment: EnvironmentConfig;
+  readonly topology: Topology;
+  readonly placement: ReadonlyMap<string, Address>;
+  readonly secrets: EnvironmentSecrets;
+  readonly dir: string;
+  readonly master: Address;
+  readonly tls: TlsPaths | undefined;
+}
+
+/** Writes the files of a node and starts its process. */
+function startNode(node: TopologyNode, rendering: Rendering): ChildProcess {
+  const { environment, topology, placement, secrets, master, tls } = rendering;
+  const home = join(rendering.dir, node.id);
+  mkdirSync(home);
+  const paths = {
+    dir: home,
+    aclfile: join(home, 'users.acl'),
+    pidfile: join(home, 'pid'),
+    logfile: join(home, 'log'),
+    ...(tls === undefined ? {} : { tls }),
+  };
+  const shared = { topology, placement, facts, secrets, paths, bindSource: true };
+  const isRedis = node.role === 'redis';
+  const replicaOf = node.role === 'redis' && node.bootstrapMaster ? undefined : master;
+  const rendered = isRedis
+    ? renderRedisConf({ ...shared, node, base: baseRedis, cores: 2, replicaOf })
+    : renderSentinelConf({ ...shared, node, base: baseSentinel, master });
+  const acl = isRedis
+    ? renderRedisAcl(secrets, environment.client.namespace, facts.version)
+    : renderSentinelAcl(secrets, facts.version);
+  writeFileSync(join(home, 'node.conf'), rendered.text, { mode: 0o600 });
+  writeFileSync(paths.aclfile, acl, { mode: 0o600 });
+  const mode = node.role === 'sentinel' ? ['--sentinel'] : [];
+  return spawn('redis-server', [join(home, 'node.conf'), ...mode], { stdio: 'ignore' });
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -317,7 +317,7 @@ describeOnEngine('refusals', () => {
       expect(lines.filter((line) => line.startsWith('removing'))).toEqual([
         'removing network kit-test-stray, which an interrupted deploy left',
       ]);
-      // The state is lost, and the next deploy fails: that is no reason to remove volumes.
+      // The state is lost, and the next deploy fails: this is not a reason to remove volumes.
       const volumes = await listLabelled('volume', label);
       renameSync(file(), `${file()}.lost`);
       await docker(['rm', '--force', ...(await listLabelled('container', label))]);
