@@ -152,7 +152,7 @@ export class Reader {
     return readings;
   }
 
-  /** Reading of one of many payloads; undefined: Redis, or the shard of the key, is unreachable. */
+  /** Result of one of several payloads; undefined: Redis, or the shard of the key, is unreachable. */
   #answer<T>(
     key: string,
     physical: string,

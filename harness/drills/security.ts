@@ -5,7 +5,7 @@ export const security = integrationDrill({
   title: 'Access requires a password; the application has no destructive commands',
   source: 'seed 004 §3, security; seed 002, renamed commands',
   safeOutcome:
-    'no access without the right password, dangerous commands denied to the app, no secret on a command line',
+    'no access without the correct password, dangerous commands denied to the app, no secret on a command line',
   expectations: [
     ...['no-password', 'wrong-password'].map((what) => `{node}-${what}`),
     ...['FLUSHALL', 'FLUSHDB', 'EVAL', 'CONFIG', 'KEYS', 'DEBUG', 'SHUTDOWN', 'ACL'].map(

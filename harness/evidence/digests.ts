@@ -30,7 +30,10 @@ export function isManifestChanged(manifest: RecordedManifest, text: string): boo
   return text !== canonicalJson(manifest) || digestOf(manifest, digests.files) !== digests.manifest;
 }
 
-/** Files with another content than the manifest's digest, or with none. @param found digests of judged files, by path */
+/**
+ * Files whose content does not match the digest in the manifest, or that have no digest there.
+ * @param found digests of judged files, by path
+ */
 export function changedFiles(
   { digests }: RecordedManifest,
   found: ReadonlyMap<string, string>,

@@ -61,12 +61,12 @@ export function medianOf(samples: readonly number[]): number {
   return quantileOf(sortAscending(samples), 0.5);
 }
 
-/** The largest of any number of values, −Infinity of none. `Math.max(...values)` ends the process above about 100,000. */
+/** Largest value; −Infinity for an empty list. `Math.max(...values)` ends the process above about 100,000. */
 export function largestOf(values: readonly number[]): number {
   return values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
 }
 
-/** The smallest of any number of values, Infinity of none. */
+/** Smallest value; Infinity for an empty list. */
 export function smallestOf(values: readonly number[]): number {
   return values.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY);
 }

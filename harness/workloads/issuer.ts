@@ -65,7 +65,7 @@ export class Issuer {
     return this.#written;
   }
 
-  /** Registers keys that are written otherwise than by `set`, `incr`, `append` and `getOrCompute`. */
+  /** Registers keys that other calls than `set`, `incr`, `append` and `getOrCompute` write. */
   remember(keys: readonly WrittenKey[]): void {
     for (const { key, encoding } of keys) this.#written.set(key, encoding);
   }

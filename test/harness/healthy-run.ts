@@ -145,7 +145,7 @@ const NODES: Readonly<Partial<Record<Target, readonly string[]>>> = {
 
 const MOVED = observation('client', 'moved', 2160, { learnedFrom: 'role' }, { client: 'kit' });
 
-/** Histories of drills whose outcome is more than that of a failover. */
+/** Events of drills that record more than a failover. */
 const OUTCOMES: Readonly<
   Record<string, { readonly healMs?: number; readonly changes?: Events; readonly more?: Events }>
 > = {

@@ -144,7 +144,7 @@ export class Topology {
     return this.#members.get(id)?.masterId === id;
   }
 
-  /** Replicas belong to the shard of their master; a master without slots waits for some. */
+  /** Replicas belong to the shard of their master; a master without slots gets a shard without slots. */
   #join({ id, master }: NodeLine, masters: ReadonlySet<string | undefined>): void {
     if (masters.has(id)) return;
     const shard = this.#members.get(master ?? id);

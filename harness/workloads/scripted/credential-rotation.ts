@@ -27,7 +27,7 @@ export const credentialRotation = defineScript({
       await createUser(nodes, { user, like: context.spec.app.username, password: 'first' });
       await expectRotated(context, nodes, user);
     } finally {
-      // Ends its connections, too.
+      // This also ends the connections of the user.
       for (const node of nodes) await node.call('ACL', 'DELUSER', user).catch(() => undefined);
     }
   },

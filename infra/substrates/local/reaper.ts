@@ -12,7 +12,7 @@ import { ledgerPath, readLedger } from './ledger.ts';
 import { environmentDir } from './local-context.ts';
 import { endIfLeftOver } from './teardown.ts';
 
-/** The exit of a process with much memory takes a while. */
+/** A process that uses much memory takes seconds to exit. */
 const OWNER_EXIT_TIMEOUT_MS = 30_000;
 
 const DONE = 'done';

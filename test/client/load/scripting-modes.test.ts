@@ -1,5 +1,5 @@
 /**
- * The way by which a connection runs the steps of a load, depending on server and user, and the commands of the search.
+ * How a connection runs the steps of a load, depending on server and user, and the commands of the search.
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';

@@ -205,7 +205,7 @@ describe('tags over Redis', () => {
     ['only versions without a first tier', undefined, ['t:~tag:']],
     ['everything with one', {}, ['t:']],
     [
-      'what the first tier keeps, where that is said',
+      'the prefixes that the first tier keeps, if it has some',
       { prefixes: ['a:', 'b:', 'a:'] },
       ['t:~tag:', 't:a:', 't:b:'],
     ],
