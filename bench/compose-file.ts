@@ -28,7 +28,7 @@ export interface ComposeOptions {
 const tagOf = (choice: ImageChoice) => (choice.kind === 'published' ? choice.reference : choice.tag);
 
 export function composeFile(plan: DockerPlan, options: ComposeOptions) {
-  const { networks, nodes, exporter, commander, ready, environment } = plan;
+  const { networks, nodes, exporter, commander, watchdog, ready, environment } = plan;
   const { images, configuration, dir } = options;
   const filled = configuration === 'volumes';
   const conf = ({ configVolume }: Pick<PlannedContainer, 'configVolume'>) =>
@@ -55,6 +55,12 @@ export function composeFile(plan: DockerPlan, options: ComposeOptions) {
       ...Object.fromEntries(nodes.map((part) => [part.id, node(part)])),
       exporter: side(exporter, images.exporter, ['/bin/sh', '/kit/exporter.sh']),
       commander: side(commander, images.commander, ['node', '/redis-commander/bin/redis-commander.js']),
+      ...(watchdog && {
+        watchdog: {
+          ...side(watchdog, images.commander, ['node', '/kit/watchdog.mjs', '/kit/watchdog.json']),
+          depends_on: after(),
+        },
+      }),
       ready: {
         ...{ image: tagOf(images.redis), command: ['ready'], volumes: [conf(ready)], profiles: ['wait'] },
         networks: { data: { ipv4_address: ready.address.host } },
@@ -87,8 +93,10 @@ function service(part: PlannedContainer, more: object) {
     pids_limit: 256,
     logging: { driver: 'json-file', options: { 'max-size': '10m', 'max-file': '3' } },
     restart: 'unless-stopped',
-    ports: [`${part.published.host}:${part.published.port}:${part.address.port}`],
-    networks: { data: { ipv4_address: part.address.host }, publish: {} },
+    ...(part.published && {
+      ports: [`${part.published.host}:${part.published.port}:${part.address.port}`],
+    }),
+    networks: { data: { ipv4_address: part.address.host }, ...(part.published && { publish: {} }) },
     healthcheck: { test: ['CMD', ...part.health], interval: '10s', timeout: '3s', retries: 3 },
     environment: [...part.env],
     stop_grace_period: '20s',

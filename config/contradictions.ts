@@ -31,6 +31,12 @@ export function findContradictions(env: Settings): readonly { path: readonly str
       message: `'single' has no replicas and no sentinels; here: ${replicas} and ${sentinels}`,
     });
   }
+  if (env.sentinel.pingPeriodMs !== undefined && !env.sentinel.watchdog) {
+    found.push({
+      path: ['sentinel', 'pingPeriodMs'],
+      message: 'must be omitted while sentinel.watchdog is false: only the watchdog sets it',
+    });
+  }
   found.push(...clusterContradictions(env));
   if (env.redis.minReplicasToWrite > replicas) {
     found.push({

@@ -176,6 +176,23 @@ export const settingsSchema = z.strictObject({
         .max(5)
         .default(1)
         .meta(means('Number of replicas that synchronize with a new master at the same time.')),
+      watchdog: z
+        .boolean()
+        .default(true)
+        .meta(
+          means(
+            'Whether a watchdog process makes a deposed master a replica at once. Without it Sentinel does so about 10 s later.',
+          ),
+        ),
+      pingPeriodMs: durationMs
+        .min(50)
+        .max(1_000)
+        .optional()
+        .meta(
+          means(
+            'Interval of the pings of the sentinels, which the watchdog sets (SENTINEL DEBUG PING-PERIOD, Redis 7.0 or newer) and sets again after their restart. If omitted, 1 s.',
+          ),
+        ),
     })
     .meta(means('Settings of every sentinel.')),
   cluster: z

@@ -33,9 +33,18 @@ export interface ShardPlan {
 }
 
 export const CLUSTER_SLOTS = 16_384;
+/** Id of the watchdog, for faults and logs. */
+export const WATCHDOG_ID = 'watchdog';
 
 export interface SentinelNode extends NodeBase {
   readonly role: 'sentinel';
+}
+
+/** Process that makes a deposed master a replica. It is no node: nothing connects to it, and it holds no data. */
+export interface Watchdog {
+  readonly id: 'watchdog';
+  /** Interval of the sentinels' pings, if the watchdog sets it. */
+  readonly pingPeriodMs: number | undefined;
 }
 
 export type TopologyNode = RedisNode | SentinelNode;
@@ -44,6 +53,8 @@ export interface Topology {
   readonly environment: EnvironmentConfig;
   readonly redis: readonly RedisNode[];
   readonly sentinels: readonly SentinelNode[];
+  /** Absent without sentinels, and where the configuration turns it off. */
+  readonly watchdog?: Watchdog;
 }
 
 /** Address at which a node listens. */
@@ -67,7 +78,13 @@ export function planTopology(environment: EnvironmentConfig): Topology {
       index: i + 1,
     }),
   );
-  return Object.freeze({ environment, redis: Object.freeze(redis), sentinels: Object.freeze(sentinels) });
+  const { watchdog: isEnabled, pingPeriodMs } = environment.sentinel;
+  return Object.freeze({
+    environment,
+    redis: Object.freeze(redis),
+    sentinels: Object.freeze(sentinels),
+    ...(isEnabled && sentinels.length > 0 && { watchdog: Object.freeze({ id: WATCHDOG_ID, pingPeriodMs }) }),
+  });
 }
 
 /** A master and its replicas. */

@@ -35,7 +35,7 @@ const SUBSTRATE_BASE = [
   ...['topology.ts', 'host/', 'redis/', 'certificates/', 'recovery/', 'operations/'].map(
     (name) => `infra/${name}`,
   ),
-  ...['substrate', 'environment', 'doctor', 'config-differences'].map(
+  ...['substrate', 'environment', 'doctor', 'config-differences', 'watchdog-files'].map(
     (name) => `infra/substrates/${name}.ts`,
   ),
 ];

@@ -11,6 +11,7 @@ export type Target =
   | 'all-replicas'
   | 'sentinel-1'
   | 'sentinel-2'
+  | 'watchdog'
   | 'all-nodes'
   | 'none';
 

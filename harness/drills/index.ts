@@ -45,6 +45,8 @@ import { steady } from './steady.ts';
 import { storm } from './storm/index.ts';
 import { timeoutFallback } from './timeout-fallback.ts';
 import { ttlExpiry } from './ttl-expiry.ts';
+import { watchdogHang } from './watchdog-hang.ts';
+import { watchdogLoss } from './watchdog-loss.ts';
 import { writePaths } from './write-paths.ts';
 import { zipf100 } from './zipf-100.ts';
 
@@ -92,6 +94,8 @@ export const drills: readonly Drill[] = [
   bounce,
   cutConnections,
   oldMasterReturns,
+  watchdogLoss,
+  watchdogHang,
   outage,
   storm,
   clusterSlotMigration,

@@ -120,6 +120,8 @@ function openInjections({ environment, recorder, clock, progress, signal }: Faul
   async function injectAll(scheduled: ScheduledFault, lag: Lag | undefined): Promise<readonly string[]> {
     const nodes = await resolveTarget(environment, scheduled.target, signal);
     signal.throwIfAborted();
+    // Without a watchdog the environment is already in the state that its loss leaves.
+    if (scheduled.target === 'watchdog' && nodes.length === 0) return nodes;
     progress(`${scheduled.fault} ${nodes.join(', ')}`.trimEnd());
     await lag?.hold();
     const hit: readonly (string | undefined)[] = nodes.length === 0 ? [undefined] : nodes;

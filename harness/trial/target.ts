@@ -19,6 +19,8 @@ export async function resolveTarget(
     case 'sentinel-1':
     case 'sentinel-2':
       return [target];
+    case 'watchdog':
+      return environment.topology.watchdog === undefined ? [] : [target];
     case 'all-nodes':
       return nodesOf(environment.topology).map(({ id }) => id);
     case 'master':

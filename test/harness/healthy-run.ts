@@ -139,6 +139,7 @@ function struckEvents(drill: Drill): Events {
 const NODES: Readonly<Partial<Record<Target, readonly string[]>>> = {
   'sentinel-1': ['sentinel-1'],
   'sentinel-2': ['sentinel-2'],
+  watchdog: ['watchdog'],
   replica: ['redis-2'],
   'all-replicas': ['redis-2', 'redis-3'],
 };
@@ -149,7 +150,12 @@ const MOVED = observation('client', 'moved', 2160, { learnedFrom: 'role' }, { cl
 const OUTCOMES: Readonly<
   Record<string, { readonly healMs?: number; readonly changes?: Events; readonly more?: Events }>
 > = {
-  ...Object.fromEntries(['sentinel-loss', 'sentinel-hang', 'host-loss'].map((id) => [id, { more: MOVED }])),
+  ...Object.fromEntries(
+    ['sentinel-loss', 'sentinel-hang', 'host-loss', 'watchdog-loss', 'watchdog-hang'].map((id) => [
+      id,
+      { more: MOVED },
+    ]),
+  ),
   'replica-crash': { changes: [], more: masterSample(500) },
   'all-replicas-lost': { healMs: 8000, changes: [], more: masterSample(500) },
   'cut-connections': { healMs: 2005, changes: [] },

@@ -26,6 +26,8 @@ const ON_REDIS: Needs = {
   sentinel: ['config|rewrite', 'client|kill', 'info', 'replicaof', 'role', 'script|kill', 'slaveof'],
   exporter: ['info', 'latency|histogram', 'latency|latest', 'slowlog|get', 'slowlog|len'],
   loader: ['function|load'],
+  // Demotes a deposed master with the commands of Sentinel.
+  watchdog: ['client|kill', 'config|rewrite', 'info', 'replicaof'],
 };
 
 /** Needs per user of a sentinel: the address of the master, and the commands that sentinels send each other. */
@@ -42,6 +44,7 @@ const ON_SENTINEL: Needs = {
     'sentinel|slaves',
   ],
   peer: ['sentinel|is-master-down-by-addr'],
+  watchdog: ['info', 'sentinel|debug', 'sentinel|master'],
   // Commands that redis_exporter sends to a sentinel.
   exporter: [
     'info',

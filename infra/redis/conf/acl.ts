@@ -8,17 +8,33 @@ import { createHash, createHmac } from 'node:crypto';
 import { Secret } from '../../../config/secret.ts';
 import type { EnvironmentSecrets } from '../../../config/secrets.ts';
 import { REDIS_USERS, type RedisUser, SENTINEL_USERS, type SentinelUser } from '../../../config/secrets.ts';
+import type { Topology } from '../../topology.ts';
 import { atLeast } from '../server-capabilities.ts';
 
 const DEFAULT_USER = 'user default off resetpass ~* &* +@all';
 /** A health probe needs no secret; this user can run only PING. */
 const HEALTH_USER = 'user health on nopass resetchannels -@all +ping';
 
+/** Whether the environment has a watchdog, and whether that sets the ping period of the sentinels. */
+export interface WatchdogUse {
+  readonly watchdog?: boolean;
+  readonly setsPingPeriod?: boolean;
+}
+
+export function watchdogUseOf({ watchdog }: Pick<Topology, 'watchdog'>): WatchdogUse {
+  return { watchdog: watchdog !== undefined, setsPingPeriod: watchdog?.pingPeriodMs !== undefined };
+}
+
 /**
  * @param namespace whose channels the app may use; its keys are `~*`, since the client chooses its namespace
  * @param version of Redis, or the Redis version whose commands the server has (`redisCompatibility`)
  */
-export function renderRedisAcl(secrets: EnvironmentSecrets, namespace: string, version: string): string {
+export function renderRedisAcl(
+  secrets: EnvironmentSecrets,
+  namespace: string,
+  version: string,
+  { watchdog = false }: WatchdogUse = {},
+): string {
   const rules: Readonly<Record<RedisUser, string>> = {
     admin: '~* &* +@all',
     app: appRules(namespace, version),
@@ -30,22 +46,38 @@ export function renderRedisAcl(secrets: EnvironmentSecrets, namespace: string, v
   return aclFile([
     ...REDIS_USERS.map((user) => aclLine(user, secrets.redis[user], rules[user])),
     aclLine(LOADER, loaderPassword(secrets), 'resetchannels -@all +function|load'),
+    ...(watchdog ? [aclLine(WATCHDOG, watchdogPassword(secrets), watchdogRules())] : []),
   ]);
 }
 
 /** User that loads the function library where only a container of the deploy can do it. It has no other rights. */
 export const LOADER = 'loader';
 
+export function loaderPassword(secrets: EnvironmentSecrets): Secret {
+  return derivedPassword(secrets, LOADER);
+}
+
+/** User of the watchdog, on the Redis nodes and on the sentinels. */
+export const WATCHDOG = 'watchdog';
+
+export function watchdogPassword(secrets: EnvironmentSecrets): Secret {
+  return derivedPassword(secrets, WATCHDOG);
+}
+
 /**
  * Derived from the admin's password, so that nothing else has to be stored. It does not reveal the admin's password.
  */
-export function loaderPassword(secrets: EnvironmentSecrets): Secret {
+function derivedPassword(secrets: EnvironmentSecrets, user: string): Secret {
   const key = secrets.redis.admin.reveal();
-  return new Secret(createHmac('sha256', key).update(`redis-cache-kit/${LOADER}`).digest('base64url'));
+  return new Secret(createHmac('sha256', key).update(`redis-cache-kit/${user}`).digest('base64url'));
 }
 
 /** Users of a sentinel. The exporter uses the same password as on Redis: it has one password file for all targets. */
-export function renderSentinelAcl(secrets: EnvironmentSecrets, version: string): string {
+export function renderSentinelAcl(
+  secrets: EnvironmentSecrets,
+  version: string,
+  { watchdog = false, setsPingPeriod = false }: WatchdogUse = {},
+): string {
   const rules: Readonly<Record<SentinelUser, string>> = {
     admin: '~* &* +@all',
     app: joinRules([
@@ -68,6 +100,7 @@ export function renderSentinelAcl(secrets: EnvironmentSecrets, version: string):
   return aclFile([
     ...SENTINEL_USERS.map((user) => aclLine(user, secrets.sentinel[user], rules[user])),
     aclLine('exporter', secrets.redis.exporter, exporter),
+    ...(watchdog ? [aclLine(WATCHDOG, watchdogPassword(secrets), observerRules(setsPingPeriod))] : []),
   ]);
 }
 
@@ -95,6 +128,15 @@ function sentinelRules(): string {
     'resetchannels &__sentinel__:hello -@all +multi +exec +slaveof +replicaof +ping +subscribe +config|rewrite',
     '+role +publish +info +client|setname +client|kill +script|kill',
   ]);
+}
+
+/** The transaction with which Sentinel demotes a node (sentinel.c, sentinelSendSlaveOf), and what it is decided by. */
+function watchdogRules(): string {
+  return 'resetchannels -@all +ping +info +multi +exec +replicaof +config|rewrite +client|kill';
+}
+
+function observerRules(setsPingPeriod: boolean): string {
+  return `resetchannels -@all +ping +info +sentinel|master${setsPingPeriod ? ' +sentinel|debug' : ''}`;
 }
 
 /** Reads metrics. CONFIG GET is denied although exporters use it: it returns masterauth in plain text. */

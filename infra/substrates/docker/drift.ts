@@ -194,7 +194,8 @@ function networkRows(
     joined[data.name] === undefined
       ? 'not in the data network'
       : joined[data.name]?.IPAddress || address.host;
-  const published = joined[publish.name] === undefined ? 'not in the publishing network' : 'in it';
+  const placed = (isIn: boolean) => (isIn ? 'in it' : 'not in the publishing network');
+  const published = placed(joined[publish.name] !== undefined);
   // The next apply creates a lost network again, without its containers.
   const remedy = (network: string, connect: string) =>
     lostNetworks.includes(network) ? `deploy, then ${connect}` : connect;
@@ -202,7 +203,7 @@ function networkRows(
   const join = `docker network connect ${publish.name} ${container}`;
   return [
     ['disconnected', held, address.host, leaves, remedy(data.name, connect)],
-    ['disconnected', published, 'in it', leaves, remedy(publish.name, join)],
+    ['disconnected', published, placed(service.published !== undefined), leaves, remedy(publish.name, join)],
   ];
 }
 
@@ -211,7 +212,8 @@ function settingRows(facts: ContainerFacts, { service, image, hash }: Expectatio
   const pids = String(HostConfig.PidsLimit ?? 'none');
   const limitProcesses = `docker update --pids-limit ${PIDS_LIMIT} ${service.container}`;
   const megabytes = `${Math.round(HostConfig.Memory / 1024 ** 2)} MB`;
-  const port = `${service.published.host}:${service.published.port}->${service.address.port}`;
+  const { published } = service;
+  const port = published === undefined ? '' : `${published.host}:${published.port}->${service.address.port}`;
   return [
     ['image', facts.Image, image ?? facts.Image, 'replaces it'],
     ['memory', megabytes, `${service.memoryMb} MB`, 'updates it in place'],
@@ -261,13 +263,15 @@ function ownVariables({ Config }: ContainerFacts, wanted: readonly string[]): st
 
 async function expectedImages(stateDir: string): Promise<Readonly<Record<string, string | undefined>>> {
   const { redis, exporter, commander } = chooseImages(stateDir);
-  const entries = Object.entries({ redis, exporter, commander }).map(async ([role, choice]) => {
-    const name = choice.kind === 'published' ? choice.reference : choice.tag;
-    return [
-      role,
-      await docker(['image', 'inspect', '--format', '{{.Id}}', name]).catch(() => undefined),
-    ] as const;
-  });
+  const entries = Object.entries({ redis, exporter, commander, watchdog: commander }).map(
+    async ([role, choice]) => {
+      const name = choice.kind === 'published' ? choice.reference : choice.tag;
+      return [
+        role,
+        await docker(['image', 'inspect', '--format', '{{.Id}}', name]).catch(() => undefined),
+      ] as const;
+    },
+  );
   return Object.fromEntries(await Promise.all(entries));
 }
 

@@ -9,7 +9,7 @@ import { readRoles } from '../../operations/roles.ts';
 import { AdminConnections } from '../../redis/admin.ts';
 import { type ClusterView, clusterView } from '../../redis/cluster.ts';
 import { masterOf } from '../../redis/role-state.ts';
-import type { Topology } from '../../topology.ts';
+import { type Topology, WATCHDOG_ID } from '../../topology.ts';
 import {
   type Capabilities,
   type ClientEndpoints,
@@ -23,7 +23,7 @@ import {
 import { type ContainerFacts, inspectContainers } from './engine.ts';
 import { dataFolderOf, disconnectNode, killNode, partitionNodes, pauseNode, startNode } from './faults.ts';
 import { awaitAnswer } from './health.ts';
-import type { DockerPlan, PlannedNode } from './plan.ts';
+import { type DockerPlan, type PlannedContainer, type PlannedNode, servicesOf } from './plan.ts';
 
 export interface DockerEnvironmentOptions {
   readonly plan: DockerPlan;
@@ -79,16 +79,16 @@ export class DockerEnvironment implements Environment {
     if (cluster !== undefined) this.cluster = cluster;
     this.capabilities = {
       kill: async (id) => {
-        await this.#change(() => killNode(this.#node(id)));
+        await this.#change(() => killNode(this.#part(id)));
         this.#admin.drop(id);
       },
       start: async (id) => {
-        await this.#change(() => startNode(this.#node(id)));
-        await awaitAnswer(this, id);
+        await this.#change(() => startNode(this.#part(id)));
+        if (id !== WATCHDOG_ID) await awaitAnswer(this, id);
       },
       pause: async (id) => {
-        const heal = await this.#change(() => pauseNode(this.#node(id)));
-        return this.#reconnecting([id], heal);
+        const heal = await this.#change(() => pauseNode(this.#part(id)));
+        return this.#reconnecting(id === WATCHDOG_ID ? [] : [id], heal);
       },
       // Only root mounts, and the containers must be processes of this machine.
       ...(process.getuid?.() === 0 && { dataFolder: (id: string) => dataFolderOf(this.#node(id)) }),
@@ -138,9 +138,8 @@ export class DockerEnvironment implements Environment {
   get logs(): ReadonlyMap<string, string> {
     const { plan, logDir } = this.#options;
     mkdirSync(logDir, { recursive: true, mode: 0o700 });
-    const containers = [...plan.nodes, plan.exporter, plan.commander];
     return new Map(
-      containers.map(({ id, container }) => {
+      servicesOf(plan).map(({ id, container }) => {
         const path = join(logDir, `${id}.log`);
         // Synchronous, because a property is: used only at the end of a run, about 30 ms per container.
         const output = $.sync({ quiet: true, nothrow: true })`docker logs --timestamps ${container}`;
@@ -181,6 +180,12 @@ export class DockerEnvironment implements Environment {
     } finally {
       this.#containers.forget();
     }
+  }
+
+  /** A node, or the watchdog. */
+  #part(id: string): PlannedContainer {
+    const { watchdog } = this.#options.plan;
+    return id === watchdog?.id ? watchdog : this.#node(id);
   }
 
   #node(id: string): PlannedNode {

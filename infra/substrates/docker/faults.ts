@@ -9,7 +9,7 @@ import { EXIT, KitError } from '../../../config/errors.ts';
 import { waitWhile } from '../../host/wait.ts';
 import type { DataFolder, Heal } from '../environment.ts';
 import { type ContainerFacts, docker, inspectContainers, tryDocker } from './engine.ts';
-import type { DockerPlan, PlannedNode } from './plan.ts';
+import type { DockerPlan, PlannedContainer, PlannedNode } from './plan.ts';
 
 const EFFECT_TIMEOUT_MS = 10_000;
 
@@ -17,13 +17,13 @@ const EFFECT_TIMEOUT_MS = 10_000;
  * SIGKILL, no grace period. The restart policy does not apply until the node is started again (`docker kill` counts as
  * a manual stop).
  */
-export async function killNode(node: PlannedNode): Promise<void> {
+export async function killNode(node: PlannedContainer): Promise<void> {
   await requireState(node, true);
   await docker(['kill', '--signal', 'KILL', node.container]);
   await awaitState(node, 'to be dead', ({ State }) => State.Status === 'exited');
 }
 
-export async function startNode(node: PlannedNode): Promise<void> {
+export async function startNode(node: PlannedContainer): Promise<void> {
   await requireState(node, false);
   await docker(['start', node.container]);
   await awaitState(node, 'to run', ({ State }) => State.Status === 'running');
@@ -37,13 +37,13 @@ export async function dataFolderOf({ container }: PlannedNode): Promise<DataFold
   return { path: '/data', pid };
 }
 
-export async function pauseNode(node: PlannedNode): Promise<Heal> {
+export async function pauseNode(node: PlannedContainer): Promise<Heal> {
   await docker(['pause', node.container]);
   return () => unpauseNode(node);
 }
 
 /** Does nothing for a node that is not paused. */
-export async function unpauseNode(node: PlannedNode): Promise<void> {
+export async function unpauseNode(node: PlannedContainer): Promise<void> {
   const state = (await inspectContainers([node.container])).get(node.container)?.State.Status;
   if (state === 'paused') await docker(['unpause', node.container]);
 }
@@ -116,7 +116,13 @@ async function changeRoutes(
   });
 }
 
-async function requireState(node: PlannedNode, running: boolean): Promise<void> {
+/** Whether the container exists and does not run. */
+export async function isStopped({ container }: PlannedContainer): Promise<boolean> {
+  const state = (await inspectContainers([container])).get(container)?.State.Status;
+  return state !== undefined && state !== 'running' && state !== 'paused';
+}
+
+async function requireState(node: PlannedContainer, running: boolean): Promise<void> {
   const status = (await inspectContainers([node.container])).get(node.container)?.State.Status;
   const runs = status === 'running' || status === 'paused';
   if (runs === running) return;
@@ -128,7 +134,7 @@ async function requireState(node: PlannedNode, running: boolean): Promise<void> 
 }
 
 function awaitState(
-  node: PlannedNode,
+  node: PlannedContainer,
   what: string,
   holds: (facts: ContainerFacts) => boolean,
 ): Promise<void> {

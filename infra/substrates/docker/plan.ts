@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 import type { Address, Placement, Topology, TopologyNode } from '../../topology.ts';
-import { nodesOf } from '../../topology.ts';
+import { nodesOf, WATCHDOG_ID } from '../../topology.ts';
 
 /** Uid and gid of everything that serves; the published Redis image has the same. */
 export const RUN_AS = '999:999';
@@ -34,8 +34,8 @@ export interface PlannedContainer {
   readonly configVolume: string;
   /** Address in the data network. */
   readonly address: Address;
-  /** Address on this host. */
-  readonly published: Address;
+  /** Address on this host; undefined for a container that nothing connects to. */
+  readonly published?: Address;
   readonly memoryMb: number;
   /** Command of the health check. */
   readonly health: readonly string[];
@@ -43,7 +43,11 @@ export interface PlannedContainer {
   readonly env: readonly string[];
 }
 
-export interface PlannedNode extends PlannedContainer {
+export interface PublishedContainer extends PlannedContainer {
+  readonly published: Address;
+}
+
+export interface PlannedNode extends PublishedContainer {
   readonly node: TopologyNode;
   readonly dataVolume: string;
 }
@@ -56,8 +60,9 @@ export interface DockerPlan {
     readonly publish: { readonly name: string };
   };
   readonly nodes: readonly PlannedNode[];
-  readonly exporter: PlannedContainer;
-  readonly commander: PlannedContainer;
+  readonly exporter: PublishedContainer;
+  readonly commander: PublishedContainer;
+  readonly watchdog?: PlannedContainer;
   /** Short-lived containers: one fills the configuration volumes, one waits until the environment is ready. */
   readonly init: { readonly container: string };
   readonly ready: { readonly container: string; readonly configVolume: string; readonly address: Address };
@@ -65,7 +70,7 @@ export interface DockerPlan {
 }
 
 /** Last octets in the data network. */
-const OCTET = { redis: 10, sentinel: 30, exporter: 50, commander: 51, ready: 52 } as const;
+const OCTET = { redis: 10, sentinel: 30, exporter: 50, commander: 51, ready: 52, watchdog: 53 } as const;
 const MIB = 1024 * 1024;
 
 export function planDocker(topology: Topology): DockerPlan {
@@ -98,7 +103,7 @@ export function planDocker(topology: Topology): DockerPlan {
     id: 'exporter' | 'commander',
     listen: number,
     rest: { readonly memoryMb: number; readonly healthPath: string; readonly env: readonly string[] },
-  ): PlannedContainer => ({
+  ): PublishedContainer => ({
     id,
     container: named(id),
     configVolume: named(`${id}-conf`),
@@ -121,9 +126,25 @@ export function planDocker(topology: Topology): DockerPlan {
       // The image's own defaults first, then the kit's: node-config merges them in this order.
       env: ['NODE_CONFIG_DIR=/redis-commander/config:/kit', 'NODE_ENV=production'],
     }),
+    ...(topology.watchdog && { watchdog: watchdogOf(named, at(OCTET.watchdog, 0)) }),
     init: { container: named('init') },
     ready: { container: named('ready'), configVolume: named('ready-conf'), address: at(OCTET.ready, 0) },
     placement: new Map(nodes.map((node) => [node.id, node.address])),
+  };
+}
+
+/** Written every second by the watchdog: a process that hangs is reported as unhealthy. */
+export const HEARTBEAT_FILE = '/dev/shm/heartbeat';
+
+function watchdogOf(named: (suffix: string) => string, address: Address): PlannedContainer {
+  return {
+    id: WATCHDOG_ID,
+    container: named(WATCHDOG_ID),
+    configVolume: named(`${WATCHDOG_ID}-conf`),
+    address,
+    memoryMb: 96,
+    health: ['busybox', 'sh', '-c', `[ -n "$(busybox find ${HEARTBEAT_FILE} -mmin -1)" ]`],
+    env: [],
   };
 }
 
@@ -143,11 +164,16 @@ export function volumesOf(plan: DockerPlan): readonly string[] {
 }
 
 export function configVolumesOf(plan: DockerPlan): readonly string[] {
-  return [...plan.nodes, plan.exporter, plan.commander, plan.ready].map((part) => part.configVolume);
+  return [...servicesOf(plan), plan.ready].map((part) => part.configVolume);
 }
 
 /** Containers that run as long as the environment. */
 export function servicesOf(plan: DockerPlan): readonly PlannedContainer[] {
+  return [...publishedOf(plan), ...(plan.watchdog ? [plan.watchdog] : [])];
+}
+
+/** Services with a port on this host. */
+export function publishedOf(plan: DockerPlan): readonly PublishedContainer[] {
   return [...plan.nodes, plan.exporter, plan.commander];
 }
 

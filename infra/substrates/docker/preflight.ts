@@ -9,7 +9,7 @@ import { readVariables } from '../../../config/env.ts';
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { docker } from './engine.ts';
 import type { Ownership } from './ownership.ts';
-import { type DockerPlan, type PlannedContainer, servicesOf } from './plan.ts';
+import { type DockerPlan, type PublishedContainer, publishedOf } from './plan.ts';
 
 /** @throws KitError `PORT_IN_USE`, `SUBNET_IN_USE` */
 export async function requireFreePortsAndSubnets(
@@ -23,14 +23,14 @@ export async function requireFreePortsAndSubnets(
 }
 
 interface TakenPort {
-  readonly service: PlannedContainer;
+  readonly service: PublishedContainer;
   /** Container that publishes it; undefined: a program of this machine. */
   readonly holder: string | undefined;
 }
 
 async function takenPorts(plan: DockerPlan, own: ReadonlySet<string>): Promise<readonly TakenPort[]> {
   const [published, isHere] = await Promise.all([publishedPorts(), isOnThisMachine()]);
-  const checks = servicesOf(plan).map(async (service): Promise<readonly TakenPort[]> => {
+  const checks = publishedOf(plan).map(async (service): Promise<readonly TakenPort[]> => {
     const { host, port } = service.published;
     const holders = published.filter((each) => each.port === port && overlaps(each.host, host));
     if (holders.some(({ container }) => own.has(container))) return [];

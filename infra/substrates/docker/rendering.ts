@@ -12,7 +12,13 @@ import { join } from 'node:path';
 import type { EnvironmentSecrets } from '../../../config/secrets.ts';
 import { writePrivate } from '../../host/private-files.ts';
 import { NODES_FILE, redisNodeId, renderClusterNodes } from '../../redis/cluster-nodes.ts';
-import { LOADER, loaderPassword, renderRedisAcl, renderSentinelAcl } from '../../redis/conf/acl.ts';
+import {
+  LOADER,
+  loaderPassword,
+  renderRedisAcl,
+  renderSentinelAcl,
+  watchdogUseOf,
+} from '../../redis/conf/acl.ts';
 import { type BinaryFacts, renderRedisConf } from '../../redis/conf/redis-conf.ts';
 import { renderKnownSentinels, renderSentinelConf } from '../../redis/conf/sentinel-conf.ts';
 import { functionLibrary, LIBRARY_FILE } from '../../redis/functions.ts';
@@ -24,6 +30,7 @@ import { drawValues, type EnvironmentValues, readValues } from './generated-valu
 import { commanderTexts, exporterTexts } from './observability-files.ts';
 import { bootstrapOf, type DockerPlan, type PlannedNode, TLS_PATHS } from './plan.ts';
 import { environmentDir } from './state-files.ts';
+import { watchdogTexts } from './watchdog-files.ts';
 
 export { environmentDir } from './state-files.ts';
 
@@ -144,6 +151,7 @@ function renderTexts(
   texts.set(plan.ready.configVolume, readyTexts(plan, secrets, tls));
   texts.set(plan.exporter.configVolume, exporterTexts(plan, secrets, tls));
   texts.set(plan.commander.configVolume, commanderTexts(plan, values, tls));
+  if (plan.watchdog !== undefined) texts.set(plan.watchdog.configVolume, watchdogTexts(plan, secrets, tls));
   return { texts, deviations: [...deviations] };
 }
 
@@ -176,10 +184,11 @@ function nodeTexts(plan: DockerPlan, planned: PlannedNode, { facts, tls, values 
           bindSource: false,
         })
       : renderSentinelConf({ ...common, node, base: base('sentinel.conf'), master: bootstrap });
+  const use = watchdogUseOf(topology);
   const acl =
     node.role === 'redis'
-      ? renderRedisAcl(secrets, environment.client.namespace, facts.version)
-      : renderSentinelAcl(secrets, facts.version);
+      ? renderRedisAcl(secrets, environment.client.namespace, facts.version, use)
+      : renderSentinelAcl(secrets, facts.version, use);
   const conf = listenEverywhere(rendered.text);
   const texts = new Map([
     [CONF_OF[node.role], conf],

@@ -1,6 +1,6 @@
 /**
- * One environment as one CDKTF stack: Network, configuration, RedisNodes, Sentinels, Observability, and the wait for
- * readiness. A stack needs nothing from other stacks: a cross-stack token would put absolute paths into the text.
+ * One environment as one CDKTF stack: Network, configuration, RedisNodes, Sentinels, Watchdog, Observability, and the
+ * wait for readiness. A stack needs nothing from other stacks: a cross-stack token would put absolute paths into the text.
  */
 import { DockerProvider } from '@cdktf/provider-docker/lib/provider/index.js';
 import { LocalBackend, TerraformOutput, TerraformStack } from 'cdktf';
@@ -19,6 +19,7 @@ import { Refusal } from './constructs/refusal.ts';
 import { SecretFiles } from './constructs/secret-files.ts';
 import { Sentinels } from './constructs/sentinels.ts';
 import type { StackParts } from './constructs/stack-parts.ts';
+import { Watchdog } from './constructs/watchdog.ts';
 import type { ImageSet } from './images.ts';
 import { type OutputFiles, outputsOf } from './outputs.ts';
 import type { DockerPlan } from './plan.ts';
@@ -71,11 +72,13 @@ export class EnvironmentStack extends TerraformStack {
     const sentinels = new Sentinels(this, 'sentinels', parts);
     const nodes = [...redis.nodes, ...sentinels.nodes];
     const { exporter, commander } = new Observability(this, 'observability', parts, nodes);
+    const watchdog = plan.watchdog && new Watchdog(this, 'watchdog', parts, plan.watchdog);
     const containers = nodes.map((node) => node.container);
     const { container: ready } = new Readiness(this, 'readiness', parts, containers);
     new Applied(this, 'applied', plan, ready);
 
-    new ProcessLimit(this, 'process-limit', [...containers, exporter, commander]);
+    const all = [...containers, exporter, commander, ...(watchdog ? [watchdog.container] : [])];
+    new ProcessLimit(this, 'process-limit', all);
 
     for (const [name, value] of Object.entries(outputsOf(plan, props.files))) {
       new TerraformOutput(this, name, { value, staticId: true });

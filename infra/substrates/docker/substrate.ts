@@ -33,7 +33,7 @@ import { findOwner } from './checkout-id.ts';
 import { destroy } from './destroy.ts';
 import { engineVersion, inspectContainers } from './engine.ts';
 import { DockerEnvironment } from './environment.ts';
-import { unpauseNode } from './faults.ts';
+import { isStopped, startNode, unpauseNode } from './faults.ts';
 import { readValues, setDamagedSecretsAside } from './generated-values.ts';
 import { awaitHealthy } from './health.ts';
 import { cdktfCommand, kitCommand } from './hint-commands.ts';
@@ -280,7 +280,9 @@ class DockerSubstrate implements Substrate {
 
   /** Starts stopped nodes, and continues nodes that a killed run had paused. */
   async #startStopped(plan: DockerPlan, environment: Environment): Promise<void> {
-    await Promise.all(plan.nodes.map(unpauseNode));
+    const { watchdog } = plan;
+    await Promise.all([...plan.nodes, ...(watchdog ? [watchdog] : [])].map(unpauseNode));
+    if (watchdog !== undefined && (await isStopped(watchdog))) await startNode(watchdog);
     const stopped = (await environment.status()).filter(({ state }) => state === 'stopped');
     for (const { id } of stopped) await environment.capabilities.start?.(id);
   }

@@ -4,7 +4,7 @@ import { secretsFile } from '../../../config/secrets.ts';
 import { displayPath } from '../../../config/yaml.ts';
 import { type ClusterView, clusterView } from '../../redis/cluster.ts';
 import { serverOf } from '../../redis/server-capabilities.ts';
-import { nodesOf, type Topology } from '../../topology.ts';
+import { nodesOf, type Topology, WATCHDOG_ID } from '../../topology.ts';
 import type { Capabilities, ClientEndpoints, Environment, NodeStatus, RenderedNode } from '../environment.ts';
 import { endpointsOf, nodeFiles } from './local-context.ts';
 import { actingMaster } from './master-resolution.ts';
@@ -45,7 +45,7 @@ export class LocalEnvironment implements Environment {
     this.deviations = options.deviations;
     this.capabilities = {
       kill: (nodeId) => nodes.kill(nodeId),
-      start: (nodeId) => startNode(nodes, nodeId),
+      start: (nodeId) => (nodeId === WATCHDOG_ID ? nodes.launchWatchdog() : startNode(nodes, nodeId)),
       pause: (nodeId) => nodes.pause(nodeId),
       // Only root mounts.
       ...(process.getuid?.() === 0 && {
@@ -66,7 +66,9 @@ export class LocalEnvironment implements Environment {
       passwords: displayPath(secretsFile(this.name, context.stateDir)),
       ...(context.tls === undefined ? {} : { CA: displayPath(context.tls.paths.ca) }),
     };
-    this.logs = new Map(nodesOf(context.topology).map(({ id }) => [id, nodeFiles(context, id).log]));
+    const { watchdog } = context.topology;
+    const parts = [...nodesOf(context.topology), ...(watchdog ? [watchdog] : [])];
+    this.logs = new Map(parts.map(({ id }) => [id, nodeFiles(context, id).log]));
   }
 
   admin(nodeId: string): Promise<Redis> {

@@ -10,13 +10,13 @@ import { join } from 'node:path';
 import { KitError } from '../../../config/errors.ts';
 import { diskFull, freeBytes } from '../../host/disk.ts';
 import { makePrivateDir, readOrCreate, tailOf, writePrivate } from '../../host/private-files.ts';
-import { type Daemon, startDaemon } from '../../host/process.ts';
+import { type Daemon, type DaemonRequest, startDaemon } from '../../host/process.ts';
 import { identify, type ProcessIdentity } from '../../host/process-identity.ts';
 import { NODES_FILE, redisNodeId, renderClusterNodes } from '../../redis/cluster-nodes.ts';
 import { renderKnownSentinels } from '../../redis/conf/sentinel-conf.ts';
 import type { Address, RedisNode, SentinelNode } from '../../topology.ts';
 import { updateLedger } from './ledger.ts';
-import { addressOf, type LocalContext, nodeFiles } from './local-context.ts';
+import { type LocalContext, nodeFiles } from './local-context.ts';
 import { renderRedis, renderSentinel, renderUsers } from './rendering.ts';
 
 export interface Launched {
@@ -43,7 +43,7 @@ export async function launchRedis(
   // Kept on a restart: ACL SAVE may have rotated a password in the meantime.
   if (!existsSync(files.acl)) writePrivate(files.acl, renderUsers(context, node));
   if (node.shard !== undefined) writeNodesFile(context, node);
-  return launch(context, node.id, [files.conf], rendered.deviations);
+  return launch(context, node.id, serverProgram(context, [files.conf]), rendered.deviations);
 }
 
 /** Gives a cluster node its initial nodes.conf, only at its first start. Later the node maintains the file itself. */
@@ -76,17 +76,25 @@ export async function launchSentinel(
     const knownSentinels = renderKnownSentinels({ topology, node, placement, master, idOf });
     writePrivate(files.conf, `${rendered.text}\n${knownSentinels}`);
   }
-  return launch(context, node.id, [files.conf, '--sentinel'], deviations);
+  return launch(context, node.id, serverProgram(context, [files.conf, '--sentinel']), deviations);
 }
 
-async function launch(
+type Program = Pick<DaemonRequest, 'command' | 'args'>;
+
+const serverProgram = ({ binary }: LocalContext, args: readonly string[]): Program => ({
+  command: binary.path,
+  args,
+});
+
+/** Spawns a program in the folder of its id, and records it. */
+export async function launch(
   context: LocalContext,
   nodeId: string,
-  args: readonly string[],
-  deviations: readonly string[],
+  program: Program,
+  deviations: readonly string[] = [],
 ): Promise<Launched> {
   const files = nodeFiles(context, nodeId);
-  const daemon = startDaemon({ command: context.binary.path, args, cwd: files.data, logPath: files.log });
+  const daemon = startDaemon({ ...program, cwd: files.data, logPath: files.log });
   const identity = await identify(daemon.pid);
   if (identity === undefined) throw diedAtStart(context, nodeId);
   updateLedger(context.stateDir, context.topology.environment.name, (ledger) => ({
@@ -98,12 +106,12 @@ async function launch(
 
 /** Error for a node that ended before it answered; its log has the reason, unless the disk was full. */
 export function diedAtStart(context: LocalContext, nodeId: string): KitError {
-  const { host, port } = addressOf(context, nodeId);
+  const address = context.placement.get(nodeId);
   if (freeBytes(context.dir) < ROOM_FOR_A_LOG_BYTES) return diskFull(context.dir);
   const log = tailOf(nodeFiles(context, nodeId).log);
   return new KitError(`${nodeId} exited before it replied; ${log}`, {
     code: 'NODE_DIED',
-    where: `${host}:${port}`,
+    ...(address && { where: `${address.host}:${address.port}` }),
     ...(couldNotLoad(log) && { hint: 'docs/runbook.md, "Damaged or lost data"' }),
     exitCode: 3,
   });

@@ -4,15 +4,22 @@
  */
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { continueAtExit, endAtExit } from '../../host/exit-hooks.ts';
-import { awaitState, type ProcessIdentity, signalProcess, stateOf } from '../../host/process-identity.ts';
+import {
+  awaitState,
+  isAlive,
+  type ProcessIdentity,
+  signalProcess,
+  stateOf,
+} from '../../host/process-identity.ts';
 import { AdminConnections } from '../../redis/admin.ts';
-import { nodesOf, type RedisNode, type TopologyNode } from '../../topology.ts';
+import { nodesOf, type RedisNode, type TopologyNode, WATCHDOG_ID } from '../../topology.ts';
 import type { Heal, NodeStatus } from '../environment.ts';
 import type { HealthContext } from './health.ts';
 import { type Launched, launchRedis, launchSentinel } from './launch.ts';
 import { ledgerPath, readLedger, updateLedger } from './ledger.ts';
 import { addressOf, type LocalContext, nodeOf } from './local-context.ts';
 import type { Running } from './master-resolution.ts';
+import { launchWatchdog } from './watchdog.ts';
 
 /** The kernel handles SIGKILL and SIGSTOP immediately; a busy machine may take a moment to show the effect. */
 const SIGNAL_TIMEOUT_MS = 5_000;
@@ -56,6 +63,16 @@ export class LocalNodes implements Running, AsyncDisposable {
     const launched = await this.#launch(node, masterId);
     for (const deviation of launched.deviations) this.deviations.add(deviation);
     if (this.#ephemeral) this.#spares.add(endAtExit(launched.daemon));
+  }
+
+  /** Launches the watchdog of the environment, if it has one and it does not run. */
+  async launchWatchdog(): Promise<void> {
+    const { watchdog } = this.context.topology;
+    if (watchdog === undefined) return;
+    const recorded = this.processes().get(watchdog.id);
+    if (recorded !== undefined && (await isAlive(recorded))) return;
+    const { daemon } = await launchWatchdog(this.context);
+    if (this.#ephemeral) this.#spares.add(endAtExit(daemon));
   }
 
   #launch(node: TopologyNode, masterId: string): Promise<Launched> {
@@ -104,7 +121,8 @@ export class LocalNodes implements Running, AsyncDisposable {
   async #continue(nodeId: string, identity: ProcessIdentity): Promise<void> {
     this.admin.drop(nodeId);
     if (!(await signalProcess(identity, 'SIGCONT'))) return; // Killed while it was paused: nothing to heal.
-    if (await awaitState(identity, 'running', SIGNAL_TIMEOUT_MS)) await (await this.admin.get(nodeId)).ping();
+    const isRunning = await awaitState(identity, 'running', SIGNAL_TIMEOUT_MS);
+    if (isRunning && nodeId !== WATCHDOG_ID) await (await this.admin.get(nodeId)).ping();
   }
 
   /** Ends the pauses that were not healed. */
@@ -144,7 +162,7 @@ export class LocalNodes implements Running, AsyncDisposable {
   }
 
   #running(nodeId: string): ProcessIdentity {
-    nodeOf(this.context, nodeId);
+    if (nodeId !== this.context.topology.watchdog?.id) nodeOf(this.context, nodeId);
     const identity = this.processes().get(nodeId);
     if (identity === undefined) throw notRunning(nodeId);
     return identity;

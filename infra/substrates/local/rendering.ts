@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { renderRedisAcl, renderSentinelAcl } from '../../redis/conf/acl.ts';
+import { renderRedisAcl, renderSentinelAcl, watchdogUseOf } from '../../redis/conf/acl.ts';
 import { type Rendered, renderRedisConf } from '../../redis/conf/redis-conf.ts';
 import { renderSentinelConf } from '../../redis/conf/sentinel-conf.ts';
 import { serverOf } from '../../redis/server-capabilities.ts';
@@ -52,9 +52,10 @@ export function renderSentinel(context: LocalContext, node: SentinelNode, master
 export function renderUsers(context: LocalContext, node: TopologyNode): string {
   const { secrets, binary, topology } = context;
   const version = redisCompatibility(serverOf(binary.facts));
+  const use = watchdogUseOf(topology);
   return node.role === 'redis'
-    ? renderRedisAcl(secrets, topology.environment.client.namespace, version)
-    : renderSentinelAcl(secrets, version);
+    ? renderRedisAcl(secrets, topology.environment.client.namespace, version, use)
+    : renderSentinelAcl(secrets, version, use);
 }
 
 /** Texts of every node as started. Roles are left out: the current master is a state of the running system. */

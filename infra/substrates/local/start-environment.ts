@@ -11,7 +11,7 @@ import { makePrivateDir } from '../../host/private-files.ts';
 import { ownProcess, signalProcess, stateOf } from '../../host/process-identity.ts';
 import { readRoles, settleRoles } from '../../operations/roles.ts';
 import { clusterView } from '../../redis/cluster.ts';
-import { nodesOf, type Topology } from '../../topology.ts';
+import { nodesOf, type Topology, WATCHDOG_ID } from '../../topology.ts';
 import { type Block, claimBlock, releaseBlock } from './addresses.ts';
 import { findRedisBinary, type RedisBinary } from './binary.ts';
 import { provideTls } from './certificates.ts';
@@ -134,6 +134,7 @@ export async function startAll(
   if (topology.sentinels.length > 0)
     progress(`starting ${topology.sentinels.map(({ id }) => id).join(', ')}`);
   await Promise.all(topology.sentinels.map((node) => nodes.launch(node, first.id)));
+  await nodes.launchWatchdog();
   await awaitHealthy(nodes, first.id, signal);
 }
 
@@ -154,6 +155,7 @@ export async function resumeAll(
     await (isCluster ? endShardForRecovery(nodes, recoverFrom, progress) : endForRecovery(nodes, progress));
   }
   const { gone, paused } = await resumePausedNodes(nodes);
+  await nodes.launchWatchdog();
   if (paused.length > 0) progress(`continued ${paused.join(', ')}`);
   if (gone.length > 0) progress(`restarting ${gone.join(', ')}`);
   const cluster = clusterView({
@@ -187,10 +189,12 @@ async function resumePausedNodes(
   const processes = nodes.processes();
   const gone: string[] = [];
   const paused: string[] = [];
-  for (const { id } of nodesOf(nodes.context.topology)) {
+  const { topology } = nodes.context;
+  const parts = [...nodesOf(topology), ...(topology.watchdog ? [topology.watchdog] : [])];
+  for (const { id } of parts) {
     const identity = processes.get(id);
     const state = identity === undefined ? 'gone' : await stateOf(identity);
-    if (state === 'gone') gone.push(id);
+    if (state === 'gone' && id !== WATCHDOG_ID) gone.push(id);
     if (identity === undefined || state !== 'stopped') continue;
     await signalProcess(identity, 'SIGCONT');
     paused.push(id);

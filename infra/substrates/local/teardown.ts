@@ -8,6 +8,7 @@ import { KitError } from '../../../config/errors.ts';
 import { acquireLock, type LockOptions, withLock } from '../../host/lock.ts';
 import { makePrivateDir } from '../../host/private-files.ts';
 import { endProcess, identify, isAlive, type ProcessIdentity } from '../../host/process-identity.ts';
+import { WATCHDOG_ID } from '../../topology.ts';
 import type { DestroyReport } from '../substrate.ts';
 import { releaseBlock } from './addresses.ts';
 import { type Ledger, ledgerPath, listLedgers, readLedger } from './ledger.ts';
@@ -53,16 +54,16 @@ export async function endEnvironment(stateDir: string, name: string): Promise<De
 }
 
 async function endRecorded(ledger: Ledger): Promise<readonly string[]> {
-  // Sentinels first, so that none of them detects a missing master and starts a failover.
+  // Sentinels and watchdog first, so that none of them detects a missing master and starts a failover.
   const ids = Object.keys(ledger.processes);
-  const sentinels = ids.filter((id) => id.startsWith('sentinel-'));
-  const others = ids.filter((id) => !id.startsWith('sentinel-'));
+  const observers = ids.filter((id) => !id.startsWith('redis-'));
+  const servers = ids.filter((id) => id.startsWith('redis-'));
   const ended: string[] = [];
-  for (const group of [sentinels, others]) {
+  for (const group of [observers, servers]) {
     await Promise.all(
       group.map(async (id) => {
         const identity = ledger.processes[id] as ProcessIdentity;
-        if (await endProcess(identity, GRACE_MS)) ended.push(id);
+        if ((await endProcess(identity, GRACE_MS)) && id !== WATCHDOG_ID) ended.push(id);
       }),
     );
   }
@@ -89,7 +90,9 @@ async function endUnrecorded(dir: string): Promise<void> {
 function isNodeIn(dir: string, pid: string): boolean {
   try {
     const inside = readlinkSync(`/proc/${pid}/cwd`).startsWith(`${dir}/`);
-    return inside && /^(redis|valkey)/.test(readFileSync(`/proc/${pid}/comm`, 'utf8'));
+    return (
+      inside && /^(\S*\/)?(redis|valkey)|watchdog\.mjs/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
+    );
   } catch {
     // The process has ended in the meantime, or belongs to another user.
     return false;

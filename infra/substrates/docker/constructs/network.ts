@@ -75,7 +75,7 @@ export class Network extends Construct {
   }
 
   /** Attaches a container to the data network with an address and a name, and publishes its port on this host. */
-  published({ id, address }: PlannedContainer) {
+  published({ id, address }: Pick<PlannedContainer, 'id' | 'address'>) {
     return [{ ...this.inside(address.host), aliases: [id] }, { name: this.#names.publish.name }];
   }
 }

@@ -8,7 +8,7 @@ import { Secret } from '../../../../config/secret.ts';
 import type { EnvironmentSecrets } from '../../../../config/secrets.ts';
 import type { HistoryEvent, ObservationEvent } from '../../../../harness/history/events.ts';
 import { redisNodeId, renderClusterNodes } from '../../../../infra/redis/cluster-nodes.ts';
-import { renderRedisAcl, renderSentinelAcl } from '../../../../infra/redis/conf/acl.ts';
+import { renderRedisAcl, renderSentinelAcl, watchdogUseOf } from '../../../../infra/redis/conf/acl.ts';
 import { DIRECTIVE_DEFAULTS } from '../../../../infra/redis/conf/directive-defaults.ts';
 import { canonicalValue, directivesOf } from '../../../../infra/redis/conf/directive-values.ts';
 import { renderRedisConf } from '../../../../infra/redis/conf/redis-conf.ts';
@@ -177,8 +177,8 @@ function rendered(topology: Topology, node: TopologyNode, placement: ReadonlyMap
       : renderSentinelConf({ ...common, node, base: base('sentinel.conf'), master });
   const users =
     node.role === 'redis'
-      ? renderRedisAcl(SECRETS, environment.client.namespace, FACTS.version)
-      : renderSentinelAcl(SECRETS, FACTS.version);
+      ? renderRedisAcl(SECRETS, environment.client.namespace, FACTS.version, watchdogUseOf(topology))
+      : renderSentinelAcl(SECRETS, FACTS.version, watchdogUseOf(topology));
   const directives = Object.fromEntries(directivesOf(text.replaceAll('the-password-of-', 'digest:')));
   return { directives, users: usersOf(users) };
 }

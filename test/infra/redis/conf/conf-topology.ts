@@ -12,7 +12,7 @@ import type { EnvironmentConfig } from '../../../../config/schema.ts';
 import { type EnvironmentSecrets, loadSecrets } from '../../../../config/secrets.ts';
 import { makeCertificates } from '../../../../infra/certificates/generate.ts';
 import { poll } from '../../../../infra/host/wait.ts';
-import { renderRedisAcl, renderSentinelAcl } from '../../../../infra/redis/conf/acl.ts';
+import { renderRedisAcl, renderSentinelAcl, watchdogUseOf } from '../../../../infra/redis/conf/acl.ts';
 import { renderRedisConf, type TlsPaths } from '../../../../infra/redis/conf/redis-conf.ts';
 import { renderSentinelConf } from '../../../../infra/redis/conf/sentinel-conf.ts';
 import type { BinaryFacts } from '../../../../infra/redis/server-capabilities.ts';
@@ -161,9 +161,10 @@ function startNode(node: TopologyNode, rendering: Rendering): ChildProcess {
   const rendered = isRedis
     ? renderRedisConf({ ...shared, node, base: baseRedis, cores: 2, replicaOf })
     : renderSentinelConf({ ...shared, node, base: baseSentinel, master });
+  const use = watchdogUseOf(topology);
   const acl = isRedis
-    ? renderRedisAcl(secrets, environment.client.namespace, facts.version)
-    : renderSentinelAcl(secrets, facts.version);
+    ? renderRedisAcl(secrets, environment.client.namespace, facts.version, use)
+    : renderSentinelAcl(secrets, facts.version, use);
   writeFileSync(join(home, 'node.conf'), rendered.text, { mode: 0o600 });
   writeFileSync(paths.aclfile, acl, { mode: 0o600 });
   const mode = node.role === 'sentinel' ? ['--sentinel'] : [];

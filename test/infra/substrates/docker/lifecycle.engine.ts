@@ -10,7 +10,7 @@ import { switchover } from '../../../../infra/operations/switchover.ts';
 import { findDrift } from '../../../../infra/substrates/docker/drift.ts';
 import { docker, inspectContainers, listLabelled } from '../../../../infra/substrates/docker/engine.ts';
 import { dockerSecrets, readValues } from '../../../../infra/substrates/docker/generated-values.ts';
-import { LABEL, planDocker } from '../../../../infra/substrates/docker/plan.ts';
+import { LABEL, planDocker, servicesOf } from '../../../../infra/substrates/docker/plan.ts';
 import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
 import { deploy, replaceContainer, terraformPlan } from '../../../../infra/substrates/docker/terraform.ts';
 import type { Environment } from '../../../../infra/substrates/environment.ts';
@@ -63,12 +63,12 @@ describeOnEngine('an environment on the engine', () => {
 
   it('every service has a limit of processes, also after replacement', async () => {
     const limits = async () => {
-      const services = [...plan.nodes, plan.exporter, plan.commander].map(({ container }) => container);
+      const services = servicesOf(plan).map(({ container }) => container);
       return [...(await inspectContainers(services)).values()].map(({ HostConfig }) => HostConfig.PidsLimit);
     };
-    expect(await limits()).toEqual(Array(8).fill(256));
+    expect(await limits()).toEqual(Array(9).fill(256));
     await replaceContainer(config, plan.exporter.container, terraform);
-    expect(await limits()).toEqual(Array(8).fill(256));
+    expect(await limits()).toEqual(Array(9).fill(256));
     await noDrift();
   });
 
@@ -84,7 +84,7 @@ describeOnEngine('an environment on the engine', () => {
       ...[...environment.logs.values()].map((path) => readFileSync(path, 'utf8')),
       ...(await Promise.all(names.map((name) => docker(['logs', name])))),
     ];
-    expect(names).toHaveLength(10);
+    expect(names).toHaveLength(11);
     for (const text of texts) expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
   });
 

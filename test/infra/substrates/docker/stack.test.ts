@@ -44,7 +44,7 @@ describe('the synthesised environment', () => {
   const services = () => containers.filter(({ restart }) => restart !== 'no');
   const serviceNames = () => services().map(({ name }) => name);
 
-  it('contains a master, two replicas, three sentinels, the exporter and the Commander', () => {
+  it('contains a master, two replicas, three sentinels, the exporter, the Commander and the watchdog', () => {
     expect(serviceNames().sort()).toEqual(
       [
         ...[
@@ -56,6 +56,7 @@ describe('the synthesised environment', () => {
           'sentinel-3',
           'exporter',
           'commander',
+          'watchdog',
         ],
       ]
         .map((id) => `kit-synth-${id}`)
@@ -70,9 +71,15 @@ describe('the synthesised environment', () => {
 
   it('gives every node a static address in an internal network, and publishes on the loopback address only', () => {
     expect(Testing.toHaveResourceWithProperties(text, 'docker_network', { internal: true })).toBe(true);
+    const inside = expect.objectContaining({ ipv4_address: expect.stringMatching(/^10\.\d+\.\d+\.\d+$/) });
     for (const service of services()) {
+      if (service.name === 'kit-synth-watchdog') {
+        expect(service.networks_advanced).toEqual([inside]);
+        expect(service.ports).toBeUndefined();
+        continue;
+      }
       expect(service.networks_advanced).toEqual([
-        expect.objectContaining({ ipv4_address: expect.stringMatching(/^10\.\d+\.\d+\.\d+$/) }),
+        inside,
         expect.not.objectContaining({ ipv4_address: expect.anything() }),
       ]);
       expect(service.ports).toEqual([expect.objectContaining({ ip: '127.0.0.1' })]);
@@ -117,9 +124,9 @@ describe('the synthesised environment', () => {
   it('mounts only its own configuration into a service, read-only', () => {
     const mounts = services().flatMap(({ volumes }) => volumes as readonly Record<string, unknown>[]);
     const configurations = mounts.filter(({ container_path: path }) => path === '/kit');
-    expect(configurations).toHaveLength(8);
+    expect(configurations).toHaveLength(9);
     expect(configurations.every(({ read_only: readOnly }) => readOnly === true)).toBe(true);
-    expect(new Set(configurations.map(({ volume_name: name }) => name)).size).toBe(8);
+    expect(new Set(configurations.map(({ volume_name: name }) => name)).size).toBe(9);
   });
 
   it('passes no variable to a container except the Commander’s two, and no secret', () => {

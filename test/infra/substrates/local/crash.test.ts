@@ -55,7 +55,7 @@ describe('an environment of a dead owner', () => {
     process.kill(ledger.reaper?.pid as number, 'SIGKILL');
     owner.kill('SIGKILL');
     await waitUntil('the owner to end', () => owner.signalCode !== null);
-    expect((await aliveOf(ledger)).length).toBe(6);
+    expect((await aliveOf(ledger)).length).toBe(7);
     const lines: string[] = [];
     await using environment = await localSubstrate({ stateDir: state.path }).apply(
       planTopology(configuration('other')),
@@ -97,7 +97,7 @@ describe('an environment of a dead owner', () => {
       code: 'ENVIRONMENT_BUSY',
       message: expect.stringContaining(String(owner.pid)),
     });
-    expect((await aliveOf(recorded())).length).toBe(6);
+    expect((await aliveOf(recorded())).length).toBe(7);
     owner.kill('SIGKILL');
     await nothingLeft(recorded());
   });

@@ -1,0 +1,22 @@
+import { fullOnlyFailover } from './families.ts';
+
+/** It hangs before the failover and continues long after it, with the replies of the time before. */
+export const watchdogHang = fullOnlyFailover({
+  id: 'watchdog-hang',
+  title: 'The watchdog hangs, then the master; both return',
+  source: 'drills: old-master-returns; the watchdog is a process that can hang',
+  safeOutcome: 'as without a watchdog: failover, no stale acknowledgement, no durable write lost',
+  needs: ['pause'],
+  neededFailovers: 1,
+  parameters: { stragglerMs: 1_500, settleMs: 15_000 },
+  faults: [
+    { fault: 'pause', target: 'watchdog', atMs: 1_000, heal: { when: 'others-healed' } },
+    {
+      fault: 'pause',
+      target: 'master',
+      atMs: 2_000,
+      heal: { when: 'recovered', plusMs: 500 },
+      watchReturnMs: 15_000,
+    },
+  ],
+});

@@ -1,0 +1,38 @@
+/** Configuration of the watchdog (`infra/watchdog/`), as JSON with its password. Pure. */
+import type { EnvironmentSecrets } from '../../../config/secrets.ts';
+import type { Placement, Topology } from '../../topology.ts';
+import { WATCHDOG, watchdogPassword } from './acl.ts';
+
+export interface WatchdogInput {
+  readonly topology: Topology;
+  readonly placement: Placement;
+  readonly secrets: EnvironmentSecrets;
+  /** Path of the CA as the watchdog reads it; undefined without TLS. */
+  readonly caFile: string | undefined;
+  /** File that the watchdog writes every second, for a health check. */
+  readonly heartbeatFile?: string | undefined;
+}
+
+export function renderWatchdog({
+  topology,
+  placement,
+  secrets,
+  caFile,
+  heartbeatFile,
+}: WatchdogInput): string {
+  const { environment, redis, sentinels } = topology;
+  const addresses = (nodes: readonly { readonly id: string }[]) =>
+    nodes.map(({ id }) => ({ id, ...placement.get(id) }));
+  const { pingPeriodMs } = environment.sentinel;
+  const configuration = {
+    service: environment.topology.serviceName,
+    username: WATCHDOG,
+    password: watchdogPassword(secrets).reveal(),
+    caFile,
+    heartbeatFile,
+    pingPeriodMs,
+    redis: addresses(redis),
+    sentinels: addresses(sentinels),
+  };
+  return `${JSON.stringify(configuration, null, 2)}\n`;
+}

@@ -1,0 +1,43 @@
+/**
+ * The watchdog: one container for all nodes, in the data network only. It uses the image of Redis Commander for the Node
+ * in it, so that it needs no image of its own.
+ */
+import { Container } from '@cdktf/provider-docker/lib/container/index.js';
+import { Construct } from 'constructs';
+import { WATCHDOG_PROGRAM } from '../../watchdog-files.ts';
+import type { PlannedContainer } from '../plan.ts';
+import { containerLabels, hardenedSettings } from './hardening.ts';
+import type { StackParts } from './stack-parts.ts';
+
+export class Watchdog extends Construct {
+  readonly container: Container;
+
+  constructor(scope: Construct, id: string, parts: StackParts, planned: PlannedContainer) {
+    super(scope, id);
+    const { network, configuration, images, hashes } = parts;
+    this.container = new Container(this, 'container', {
+      ...hardenedSettings(planned.memoryMb),
+      name: planned.container,
+      hostname: planned.id,
+      image: images.idOf('commander'),
+      entrypoint: ['node', `/kit/${WATCHDOG_PROGRAM}`],
+      command: ['/kit/watchdog.json'],
+      // Reaps the child processes of health checks.
+      init: true,
+      networksAdvanced: [network.inside(planned.address.host)],
+      volumes: [configuration.mount(planned.configVolume)],
+      healthcheck: {
+        test: ['CMD', ...planned.health],
+        interval: '10s',
+        timeout: '3s',
+        retries: 3,
+        startPeriod: '5s',
+      },
+      stopTimeout: 5,
+      destroyGraceSeconds: 5,
+      labels: containerLabels(parts, planned.id, hashes.get(planned.configVolume)),
+      dependsOn: [...network.dependencies, configuration.init],
+      lifecycle: { replaceTriggeredBy: network.replaceTriggeredBy },
+    });
+  }
+}

@@ -1,0 +1,6 @@
+/** Files of the watchdog's program: the same ones run as a local process and in a container. */
+import { join } from 'node:path';
+
+export const WATCHDOG_DIR = join(import.meta.dirname, '..', 'watchdog');
+export const WATCHDOG_PROGRAM = 'watchdog.mjs';
+export const WATCHDOG_FILES = [WATCHDOG_PROGRAM, 'decision.mjs', 'resp.mjs'] as const;

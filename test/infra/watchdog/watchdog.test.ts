@@ -1,0 +1,102 @@
+/** The watchdog as a process beside real nodes: what it changes, and what it leaves to Sentinel. */
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { readRoles, settleRoles } from '../../../infra/operations/roles.ts';
+import type { Environment } from '../../../infra/substrates/environment.ts';
+import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
+import { planTopology, WATCHDOG_ID } from '../../../infra/topology.ts';
+import { waitUntil } from '../../support/redis-process.ts';
+import { configuration, type StateDir, temporaryStateDir } from '../substrates/local/fixtures.ts';
+
+let state: StateDir;
+let environment: Environment;
+beforeAll(async () => {
+  state = temporaryStateDir();
+  const config = configuration('watchdog');
+  environment = await localSubstrate({ stateDir: state.path }).apply(
+    planTopology({ ...config, sentinel: { ...config.sentinel, pingPeriodMs: 250 } }),
+    { ephemeral: true },
+  );
+});
+afterAll(async () => {
+  await environment?.[Symbol.asyncDispose]();
+  state?.[Symbol.dispose]();
+});
+
+const log = () => readFileSync(environment.logs.get(WATCHDOG_ID) ?? '', 'utf8');
+const stable = () => settleRoles(environment);
+const isReplica = async (id: string) =>
+  (await (await environment.admin(id)).info('replication')).includes('role:slave');
+
+/** Hangs the master until another one is stable. @returns its id, and the heal */
+async function deposeMaster(): Promise<{ readonly former: string; readonly heal: () => Promise<void> }> {
+  const former = await stable();
+  const heal = (await environment.capabilities.pause?.(former)) ?? (async () => undefined);
+  await waitUntil('a failover', async () => {
+    const roles = await readRoles(environment);
+    return roles.kind === 'stable' && roles.master !== former;
+  });
+  return { former, heal };
+}
+
+it('makes a master that returns after a failover a replica of the new one', async () => {
+  const { former, heal } = await deposeMaster();
+  await heal();
+  await waitUntil('the report of the watchdog', () => log().includes(`${former} was deposed`));
+  expect(await isReplica(former)).toBe(true);
+  expect(log()).toContain(`it now replicates ${await stable()}`);
+});
+
+it('leaves a replica alone that Sentinel promotes while its master is healthy', async () => {
+  const former = await stable();
+  const before = log();
+  const sentinel = await environment.admin('sentinel-1');
+  // Refused until the sentinel has queried the replicas of the master before.
+  const begin = () =>
+    sentinel.call('SENTINEL', 'FAILOVER', 'mymaster').then(
+      () => true,
+      () => false,
+    );
+  await waitUntil('a failover to begin', begin);
+  await waitUntil('another master', async () => {
+    const roles = await readRoles(environment);
+    return 'master' in roles && roles.master !== former;
+  });
+  const promoted = await stable();
+  await waitUntil(`${former} to be a replica`, () => isReplica(former));
+  expect(log().slice(before.length)).not.toContain(`${promoted} was deposed`);
+  expect(await isReplica(promoted)).toBe(false);
+});
+
+it('sets the ping period of a sentinel again after its restart', async () => {
+  const pingPeriod = async () => {
+    const reply = (await (await environment.admin('sentinel-2')).call('SENTINEL', 'DEBUG')) as string[];
+    return reply[reply.findIndex((word) => /^ping-period$/i.test(word)) + 1];
+  };
+  await waitUntil('the ping period', async () => (await pingPeriod()) === '250');
+  await environment.capabilities.kill?.('sentinel-2');
+  await environment.capabilities.start?.('sentinel-2');
+  await waitUntil('the ping period after the restart', async () => (await pingPeriod()) === '250');
+});
+
+it('is not needed for a failover, and demotes nothing while it hangs', async () => {
+  const resume = await environment.capabilities.pause?.(WATCHDOG_ID);
+  const before = log();
+  const { former, heal } = await deposeMaster();
+  await heal();
+  expect(await readRoles(environment)).toMatchObject({ kind: 'deposed-master', deposed: [former] });
+  expect(log()).toBe(before);
+  await resume?.();
+  await waitUntil('the report of the watchdog', () =>
+    log().slice(before.length).includes(`${former} was deposed`),
+  );
+  expect(await isReplica(former)).toBe(true);
+});
+
+it('ends with the environment, and is started again after a crash', async () => {
+  await environment.capabilities.kill?.(WATCHDOG_ID);
+  expect(await stable()).toBeDefined();
+  const before = log();
+  await environment.capabilities.start?.(WATCHDOG_ID);
+  await waitUntil('its start', () => log().length > before.length);
+});
