@@ -14,7 +14,7 @@ import {
 import { AdminConnections } from '../../redis/admin.ts';
 import { nodesOf, type RedisNode, type TopologyNode, WATCHDOG_ID } from '../../topology.ts';
 import type { Heal, NodeStatus } from '../environment.ts';
-import type { HealthContext } from './health.ts';
+import { awaitAnswer, type HealthContext } from './health.ts';
 import { type Launched, launchRedis, launchSentinel } from './launch.ts';
 import { ledgerPath, readLedger, updateLedger } from './ledger.ts';
 import { addressOf, type LocalContext, nodeOf } from './local-context.ts';
@@ -122,7 +122,8 @@ export class LocalNodes implements Running, AsyncDisposable {
     this.admin.drop(nodeId);
     if (!(await signalProcess(identity, 'SIGCONT'))) return; // Killed while it was paused: nothing to heal.
     const isRunning = await awaitState(identity, 'running', SIGNAL_TIMEOUT_MS);
-    if (isRunning && nodeId !== WATCHDOG_ID) await (await this.admin.get(nodeId)).ping();
+    // More than one attempt: a node that is made a replica at once closes the connections of its clients.
+    if (isRunning && nodeId !== WATCHDOG_ID) await awaitAnswer(this.health(), nodeId);
   }
 
   /** Ends the pauses that were not healed. */
