@@ -159,19 +159,30 @@ export function lastUs(history: History): number {
   return last;
 }
 
-/** Faults from injection to heal, in order of injection. */
+/**
+ * Faults from injection to heal, in order of injection. Where faults of one kind overlap on one node, each event belongs
+ * to the earliest of them that still lacks it.
+ */
 export function faultSpans(history: History): readonly FaultSpan[] {
-  const open: { events: FaultEvent[] }[] = [];
+  const lives: { events: FaultEvent[] }[] = [];
+  let open: { events: FaultEvent[] }[] = [];
   for (const event of history.faults) {
-    const same = (other: { events: FaultEvent[] }) => {
-      const [first] = other.events;
-      return first?.fault === event.fault && (first.node ?? '') === (event.node ?? first.node ?? '');
-    };
-    const life = open.findLast(same);
-    if (event.phase === 'inject' || life === undefined) open.push({ events: [event] });
-    else life.events.push(event);
+    const life = open.find(
+      ({ events }) =>
+        events[0]?.fault === event.fault &&
+        (events[0].node ?? '') === (event.node ?? events[0].node ?? '') &&
+        events.every(({ phase }) => phase !== event.phase),
+    );
+    if (event.phase === 'inject' || life === undefined) {
+      const next = { events: [event] };
+      lives.push(next);
+      open.push(next);
+    } else {
+      life.events.push(event);
+      if (event.phase === 'healed') open = open.filter((each) => each !== life);
+    }
   }
-  return open.map(({ events }): FaultSpan => {
+  return lives.map(({ events }): FaultSpan => {
     const at = (phase: FaultEvent['phase']) => events.find((event) => event.phase === phase);
     const injected = at('injected');
     const [first] = events;

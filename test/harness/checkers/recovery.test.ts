@@ -33,6 +33,13 @@ describe('recovery', () => {
     );
   });
 
+  it('pairs the events of faults that overlap on one node', () => {
+    const cuts = [fault(2000, 2040, 'redis-1', 'cut'), fault(2020, 2060, 'redis-1', 'cut')];
+    const finding = check(writes(0, 2000), cuts, writes(2100, 3000));
+    expect(finding.validity, finding.reasons.join()).toBe('valid');
+    expect(figureNumber(finding, 'recoveryMs')).toBe(101);
+  });
+
   it('names the client that did not write again', () => {
     const finding = check(writes(0, 2000), fault(2000, 6000), masterSwitch(3500), op({ at: 4000 }));
     expect(finding.remedies?.join()).toMatch(/the client has not written since/);
