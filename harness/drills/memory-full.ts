@@ -8,7 +8,7 @@ export const memoryFull = fullOnlyIntegration({
     'eviction as configured; replicas intact; tags and leases survive or fail safely; recovery without a restart',
   expectations: [
     ...['policy', 'evictions', 'loads', 'writes', 'reads'].map((what) => `full/${what}`),
-    ...['invalidated', 'old-values', 'others'].map((what) => `tags/${what}`),
+    ...['held', 'invalidated', 'old-values', 'others'].map((what) => `tags/${what}`),
     ...['answers', 'within'].map((what) => `leases/${what}`),
     ...['limit', 'stored', 'old-values'].map((what) => `healed/${what}`),
     ...['linked', 'full-syncs', 'evictions', 'equal'].map((what) => `sentinel?replicas/${what}`),

@@ -149,7 +149,22 @@ async function expectServed({ context, cache, evicts, namesOf }: Setting): Promi
 /** An invalidated entry must not return, although its tag's version or the entry itself may be evicted at any time. */
 async function expectInvalidated(setting: Setting): Promise<void> {
   const { context, cache, tags, namesOf } = setting;
-  const { expect } = context;
+  const { expect, parameters, signal } = context;
+  // What was written before the fault is evicted first: only entries that are there prove anything.
+  let held = 0;
+  const areHeld = async () => {
+    await cache.setMany(new Map(namesOf('changed').map((name) => [name, 'old'])), { tags: [tags.changed] });
+    held = await oldValues(setting);
+    return held > 0;
+  };
+  const wait = { boundMs: parameters.recoveryBoundMs, signal };
+  if (setting.evicts) await waitUntil('tagged entries', areHeld, wait).catch(() => signal.throwIfAborted());
+  else held = await oldValues(setting);
+  expect('tags/held', 'tagged entries that the clients read before the invalidation', {
+    relation: 'at-least',
+    expected: 1,
+    actual: held,
+  });
   const error = await errorOf(() => cache.invalidateTags(tags.changed));
   expect('tags/invalidated', 'the invalidation does not throw', equals(null, error));
   expect('tags/old-values', 'invalidated entries that either client still reads', {
