@@ -17,14 +17,16 @@ export async function mountSmallVolume(
 ): Promise<SmallVolume> {
   const folder = join(data, options.name);
   const path = pid === undefined ? folder : join(`/proc/${pid}/root`, folder);
-  const inNamespace = pid === undefined ? [] : ['--namespace', String(pid)];
   const { uid, gid } = statSync(path);
   const settings = `size=${options.bytes},uid=${uid},gid=${gid},mode=0700`;
-  await run('mount', ...inNamespace, '-t', 'tmpfs', '-o', settings, 'tmpfs', folder);
-  return { path, unmount: () => run('umount', ...inNamespace, '--lazy', folder) };
+  await run(pid, 'mount', '-t', 'tmpfs', '-o', settings, 'tmpfs', folder);
+  return { path, unmount: () => run(pid, 'umount', '-l', folder) };
 }
 
-async function run(command: string, ...args: readonly string[]): Promise<void> {
+/** In another mount namespace only the programs of that container exist: all images of nodes have busybox. */
+async function run(pid: number | undefined, ...words: readonly string[]): Promise<void> {
+  const entering = ['nsenter', '--target', String(pid), '--mount', '--', 'busybox'];
+  const [command = '', ...args] = pid === undefined ? words : [...entering, ...words];
   const { exitCode, stderr } = await runProgram({ command, args });
-  if (exitCode !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr.trim()}`);
+  if (exitCode !== 0) throw new Error(`${[command, ...args].join(' ')}: ${stderr.trim()}`);
 }
