@@ -28,9 +28,14 @@ export function catalogueText(drills: readonly Drill[], width: number): string {
 }
 
 /** Faults, and the topologies and substrates that support them. */
-function formatRequirements({ faults, needs, topologies, proxied, external }: Drill): string {
+function formatRequirements(drill: Drill): string {
+  const { faults, needs, needsProgram, topologies, proxied = false, external } = drill;
   const names = [...new Set(faults.map(({ fault }) => fault))];
-  const capabilities = [...needs, ...(proxied === true ? ['fault proxy'] : [])];
+  const capabilities = [
+    ...needs,
+    ...(needsProgram === undefined ? [] : [needsProgram]),
+    ...(proxied === false ? [] : ['fault proxy']),
+  ];
   const substrates = ['local', 'docker', ...(external === undefined ? [] : ['external'])];
   return [
     `faults: ${names.length === 0 ? 'none' : names.join(', ')}`,

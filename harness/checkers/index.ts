@@ -5,6 +5,7 @@ import type { Checker } from './checker.ts';
 import { configuration } from './configuration.ts';
 import { consistency } from './consistency.ts';
 import { coverage } from './coverage.ts';
+import { cutOffClient } from './cut-off-client.ts';
 import { doubleApplies } from './double-applies.ts';
 import { expectations } from './expectations.ts';
 import { expiries } from './expiries.ts';
@@ -33,6 +34,7 @@ export const trialCheckers: readonly Checker[] = [
   failovers,
   minReplicas,
   returnedMaster,
+  cutOffClient,
   liveness,
   settlement,
   recovery,

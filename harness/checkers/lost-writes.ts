@@ -10,11 +10,14 @@
  * are lost. The durable writes acknowledged at the same time are the exposed ones; without a lost async write there are
  * none, whatever was acknowledged.
  *
+ * `asyncLostMoreThanStock`: those beyond the number that the stock client of the trial lost, under the same faults.
+ *
  * With fewer than 20 durable acknowledgements in a trial, no loss proves nothing: `durableLost` is left out then,
  * unless some were lost.
  */
 
 import type { History } from '../history/events.ts';
+import { smallestOf } from '../statistics/quantile.ts';
 import type { CheckContext, Checker } from './checker.ts';
 import { FinalState } from './final-state.ts';
 import {
@@ -54,15 +57,32 @@ export const lostWrites: Checker = {
     if (unread.length > 0) {
       return unknownResult(`${unread.length} acknowledged keys were not read back: ${keyExamples(unread)}`);
     }
-    return findingOf(
-      history,
-      context,
-      acknowledged,
-      acknowledged.filter((write) => state.effectOf(write) === 'absent'),
-      final.shardOf,
-    );
+    const lost = acknowledged.filter((write) => state.effectOf(write) === 'absent');
+    const finding = findingOf(history, context, acknowledged, lost, final.shardOf);
+    const fewest = fewestLostByStock(history, context.client, final.entries);
+    if (fewest === undefined) return finding;
+    const own = lost.filter((write) => !isDurable(write)).length;
+    const asyncLostMoreThanStock = valueFigure(Math.max(0, own - fewest), 'writes', acknowledged.length);
+    return { ...finding, figures: { ...finding.figures, asyncLostMoreThanStock } };
   },
 };
+
+/** Writes lost by the stock client that lost the fewest; all of its writes are async. Undefined without one. */
+function fewestLostByStock(
+  history: History,
+  client: string,
+  entries: ReadonlyMap<string, string | null>,
+): number | undefined {
+  const clients = new Set(history.operations.map(({ invoke }) => invoke.client));
+  const counts = [...clients].flatMap((other) => {
+    const operations = operationsOf(history, other);
+    const acknowledged = acknowledgedWrites(operations);
+    if (other === client || acknowledged.length === 0) return [];
+    const state = new FinalState(entries, operations);
+    return [acknowledged.filter((write) => state.effectOf(write) === 'absent').length];
+  });
+  return counts.length === 0 ? undefined : smallestOf(counts);
+}
 
 function findingOf(
   history: History,
@@ -182,8 +202,14 @@ function neverStored(
     askedUs: span.askedUs,
     promotedUs: promotionAfter(history, span.askedUs, span.node) ?? span.toUs ?? span.fromUs,
   }));
+  // In a partition clients reach both masters.
+  const splits = faultSpans(history).filter(({ fault }) => fault.startsWith('partition'));
   /** The master that acknowledged the write; undefined where that is not certain. */
   const acknowledgingMaster = ({ invoke, completion }: AcknowledgedWrite) => {
+    const isSplit = splits.some(
+      ({ askedUs, toUs = Number.POSITIVE_INFINITY }) => completion.atUs > askedUs && completion.atUs < toUs,
+    );
+    if (isSplit) return undefined;
     const before = spans.filter(({ promotedUs }) => promotedUs < invoke.atUs);
     const next = spans[before.length];
     return next !== undefined && completion.atUs > next.askedUs ? undefined : before.length;

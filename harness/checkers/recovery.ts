@@ -6,6 +6,9 @@
  * still open at the end counts to the end. `servedAfterRecovery`: of the writes intended more than a second after that
  * recovery and sent, the share that Redis acknowledged.
  *
+ * `recoveryAfterLastMs`: the recovery from the last fault alone, for faults of which one comes before the recovery from
+ * the other.
+ *
  * `movedAfterSwitchMs`: from the moment in which a sentinel published the new master to the client's move.
  *
  * In a cluster only writes to the faulted shard count: the other shards are not interrupted.
@@ -80,6 +83,7 @@ export const recovery: Checker = {
     );
     const slowest = faults.map((fault, i) => causeOf(history, fault, recoveries[i]));
     const recovered = recoveries.map(({ atUs }, i) => atUs - (faults[i]?.fromUs ?? 0));
+    const sinceLast = recovered.at(-1);
     return {
       validity: lasting.length > 0 ? 'invalid' : 'valid',
       reasons: lasting,
@@ -95,6 +99,10 @@ export const recovery: Checker = {
           lasting.length > 0
             ? undefined
             : valueFigure(largestOf(recovered) / US_PER_MS, 'ms', recovered.length),
+        recoveryAfterLastMs:
+          lasting.length > 0 || sinceLast === undefined
+            ? undefined
+            : valueFigure(sinceLast / US_PER_MS, 'ms', 1),
         movedAfterSwitchMs: movedAfterSwitch(history, context.client, faults),
         servedAfterRecovery:
           lasting.length > 0 ? undefined : servedAfter(faults, recoveries, operations.filter(wasSent)),

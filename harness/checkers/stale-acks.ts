@@ -1,6 +1,6 @@
 /**
- * Acknowledgements by a master that was already deposed: a write that completed after another node became master and is
- * not in that node's data, or a read that Redis answered with another value (or a miss) than the one surviving write
+ * Acknowledgements by a master that was already deposed: a write that completed after another node became master (and
+ * not shortly before a second failover) and is not in that node's data, or a read that Redis answered with another value (or a miss) than the one surviving write
  * acknowledged before the read began. Answers and misses of the memory fallback carry their source and do not count.
  */
 import type { History, Operation } from '../history/events.ts';
@@ -16,6 +16,8 @@ import {
   operationsOf,
   promotionAfter,
   remedyOf,
+  type SpanUs,
+  US_PER_MS,
   unknownResult,
   valueFigure,
   vanishingDoubts,
@@ -32,7 +34,11 @@ export const staleAcks: Checker = {
     if (promotedUs === undefined) return unknownResult('no promotion of another master was observed');
     const operations = operationsOf(history, context.client);
     const state = new FinalState(final.entries, operations);
-    const late = acknowledgedWrites(operations).filter(({ completion }) => completion.atUs > promotedUs);
+    const excused = laterFailovers(history, context.environment.durability.asyncLossWindowMs);
+    const late = acknowledgedWrites(operations).filter(
+      ({ completion: { atUs } }) =>
+        atUs > promotedUs && !excused.some(({ startUs, endUs }) => atUs >= startUs && atUs <= endUs),
+    );
     const staleWrites = late.filter((write) => state.effectOf(write) === 'absent');
     const reads = judgedReads(operations, state);
     const staleReads = reads.filter(({ read, write }) => read.completion?.value !== write.invoke.value);
@@ -87,6 +93,20 @@ function firstPromotion(history: History): number | undefined {
   return fault === undefined
     ? promotionAfter(history, 0, '')
     : promotionAfter(history, fault.askedUs, fault.node);
+}
+
+/**
+ * Times before a later promotion, in which the master was no deposed one: what it loses then is judged as lost
+ * (`lost-writes`).
+ */
+function laterFailovers(history: History, windowMs: number): readonly SpanUs[] {
+  return faultSpans(history)
+    .filter((span) => hitMaster(history, span))
+    .slice(1)
+    .flatMap(({ askedUs, node }) => {
+      const endUs = promotionAfter(history, askedUs, node);
+      return endUs === undefined ? [] : [{ startUs: askedUs - windowMs * US_PER_MS, endUs }];
+    });
 }
 
 /** Reads with one right answer: their key was written once, acknowledged before they began, and still exists. */

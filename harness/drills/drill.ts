@@ -30,12 +30,13 @@ export interface ScheduledFault {
   readonly lag?: { readonly fromMs: number; readonly latencyMs: number };
   /**
    * When to heal: after a time from the injection, given in ms or as a share of the environment's down-after; as soon
-   * as the clients write again (within the drill's bound); or once all faults with another condition are healed.
+   * as the clients write again, or as the sentinels report another master than the node (both within the drill's
+   * bound); or once all faults with another condition are healed.
    */
   readonly heal:
     | { readonly afterMs: number }
     | { readonly shareOfDownAfter: number }
-    | { readonly when: 'recovered'; readonly plusMs: number }
+    | { readonly when: 'recovered' | 'succeeded'; readonly plusMs: number }
     | { readonly when: 'others-healed' };
   /** After the heal, record whether the returned node accepts writes, until it is a replica or the time is over. */
   readonly watchReturnMs?: number;
@@ -57,9 +58,11 @@ export interface Drill {
   /** The outcome that must hold for any timing, in words. */
   readonly safeOutcome: string;
   readonly needs: readonly (keyof Capabilities)[];
+  /** Programs of this machine that it needs beyond the substrate. */
+  readonly needsProgram?: 'libfaketime';
   readonly topologies: readonly ('single' | 'sentinel' | 'cluster')[];
-  /** Whether the clients reach the master through a fault proxy. */
-  readonly proxied?: boolean;
+  /** Clients that reach the master through a fault proxy; true: all of them. */
+  readonly proxied?: boolean | readonly Drill['clients'][number][];
   /** Clients that run in parallel, each in its own generator. */
   readonly clients: readonly ('kit' | 'ioredis')[];
   /** The run itself records this one, around all other trials; it has one trial and no workload in the catalogue. */

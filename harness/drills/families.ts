@@ -18,7 +18,7 @@ export function integrationDrill(
     | 'expectations'
     | 'timed'
   > &
-    Partial<Pick<Drill, 'checkers' | 'topologies' | 'needs' | 'timed'>> &
+    Partial<Pick<Drill, 'checkers' | 'topologies' | 'needs' | 'timed' | 'trials'>> &
     Required<Pick<Drill, 'expectations'>>,
 ): Drill {
   return {
@@ -64,6 +64,7 @@ export function failoverDrill(
       'failovers',
       'min-replicas',
       'returned-master',
+      'cut-off-client',
       'liveness',
       'recovery',
       'latency',

@@ -3,6 +3,7 @@ import { allReplicasLost } from './all-replicas-lost.ts';
 import { batches } from './batches.ts';
 import { bounce } from './bounce.ts';
 import { breaker } from './breaker.ts';
+import { clockJump } from './clock-jump.ts';
 import { clusterMasterCrash } from './cluster-master-crash.ts';
 import { clusterSlotMigration } from './cluster-slot-migration.ts';
 import { coherence } from './coherence.ts';
@@ -13,9 +14,11 @@ import { corruptPayload } from './corrupt-payload.ts';
 import { credentialRotation } from './credential-rotation.ts';
 import { cutConnections } from './cut-connections.ts';
 import { diskFull } from './disk-full.ts';
+import { doubleFailover } from './double-failover.ts';
 import type { Drill } from './drill.ts';
 import { durableWrites } from './durable-writes.ts';
 import { featureFlag } from './feature-flag.ts';
+import { fullRestart } from './full-restart.ts';
 import { hitMiss } from './hit-miss.ts';
 import { hostLoss } from './host-loss.ts';
 import { keyVersioning } from './key-versioning.ts';
@@ -27,6 +30,9 @@ import { observability } from './observability.ts';
 import { oldMasterReturns } from './old-master-returns.ts';
 import { outage } from './outage.ts';
 import { outageWrites } from './outage-writes.ts';
+import { partitionClient } from './partition-client.ts';
+import { partitionMaster } from './partition-master.ts';
+import { partitionMinority } from './partition-minority.ts';
 import { plannedSwitch } from './planned-switch.ts';
 import { poisonedData } from './poisoned-data.ts';
 import { realistic50 } from './realistic-50.ts';
@@ -67,6 +73,7 @@ export const drills: readonly Drill[] = [
   durableWrites,
   replicaReads,
   credentialRotation,
+  clockJump,
   timeoutFallback,
   outageWrites,
   refusals,
@@ -98,6 +105,11 @@ export const drills: readonly Drill[] = [
   watchdogHang,
   outage,
   storm,
+  fullRestart,
+  doubleFailover,
+  partitionMaster,
+  partitionMinority,
+  partitionClient,
   clusterSlotMigration,
   clusterMasterCrash,
 ];

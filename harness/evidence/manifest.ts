@@ -32,6 +32,8 @@ export interface TrialRecord {
   readonly status: 'completed' | 'not-measured' | 'failed';
   /** Why not, in words. */
   readonly reason?: string;
+  /** Requirement of the fault that this machine lacks: a readiness run does not ask for the drill then. */
+  readonly lacks?: string;
   readonly seed: number;
   readonly clients: readonly string[];
   /** Files of this trial, relative to the run folder. */
@@ -145,6 +147,7 @@ const COMMON_FIELDS = {
         round: { optional: { integer: [1, MAX_ROUNDS] } },
         status: { oneOf: STATUSES },
         reason: { optional: TEXT },
+        lacks: { optional: TEXT },
         seed: { integer: [-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER] },
         clients: { listOf: NAME, maxItems: MAX_CLIENTS },
         files: { listOf: FILE_PATH, maxItems: MAX_TRIAL_FILES },

@@ -1,23 +1,33 @@
 /** Every fault by its id, as a drill's schedule names it. */
 import { KitError } from '../../config/errors.ts';
+import { cutClients } from './cut-clients.ts';
 import { cutConnections } from './cut-connections.ts';
 import { dropReplies } from './drop-replies.ts';
 import type { Fault } from './fault.ts';
 import { fillDisk } from './fill-disk.ts';
 import { fillMemory } from './fill-memory.ts';
+import { forcedFailover } from './forced-failover.ts';
 import { killNode } from './kill.ts';
+import { partitionNode } from './partition.ts';
+import { partitionMinority } from './partition-minority.ts';
 import { pauseNode } from './pause.ts';
 import { plannedSwitch } from './planned-switch.ts';
 import { saturateConnections } from './saturate-connections.ts';
 import { slotMigration } from './slot-migration.ts';
+import { stopNode } from './stop.ts';
 
 const faults: ReadonlyMap<string, Fault> = new Map(
   [
     killNode,
+    stopNode,
+    cutClients,
     cutConnections,
     dropReplies,
     fillDisk,
     fillMemory,
+    forcedFailover,
+    partitionNode,
+    partitionMinority,
     pauseNode,
     plannedSwitch,
     saturateConnections,

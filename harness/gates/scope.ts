@@ -17,6 +17,8 @@ export interface RunScope {
   readonly asked: ReadonlySet<string>;
   /** Drills without a trial in profile quick (`fullOnly` of the gates). */
   readonly fullOnly: ReadonlySet<string>;
+  /** Drills whose fault this machine cannot cause, with the reason. */
+  readonly unsupported: ReadonlyMap<string, string>;
 }
 
 /** Judged without a trial, in every run. */
@@ -49,6 +51,8 @@ export function outOfScope(gate: Gate, run: RunScope): string | undefined {
 }
 
 function whyNotAsked({ workload }: Gate, run: RunScope): string {
+  const unsupported = workload.map((drill) => run.unsupported.get(drill)).find((why) => why !== undefined);
+  if (unsupported !== undefined) return unsupported;
   return run.kind === 'readiness'
     ? `its drills run in profile full and by name (kit drill ${workload.join(' ')}); this is profile ${run.profile}`
     : 'none of its drills was requested in this run';
@@ -56,12 +60,13 @@ function whyNotAsked({ workload }: Gate, run: RunScope): string {
 
 /**
  * Whether the run must have a result for the drill. `readiness` must have all of its profile, whether its manifest
- * lists them or not.
+ * lists them or not, except for those that this machine cannot run.
  */
 export function isAsked(drill: string, run: RunScope): boolean {
   // A few drills on an external Redis prove nothing about its configuration, which is unknown.
   const always = WITHOUT_TRIAL.has(drill) && run.substrate !== 'external';
   if (run.kind !== 'readiness') return always || run.asked.has(drill);
+  if (run.unsupported.has(drill)) return false;
   return run.profile === 'full' || !run.fullOnly.has(drill);
 }
 

@@ -122,7 +122,7 @@ function scopeOfRun({ manifest, seal, has }: Evidence, { environment, gates }: I
     sealed === undefined ? has(path) : sealed.has(path),
   );
   return scopeOf(manifest, {
-    ...{ environment, gates },
+    ...{ environment, gates, trials: manifest.trials },
     inputs: new Set(given.map(([name]) => name)),
     asked: new Set(manifest.trials.map(({ drill }) => drill)),
   });

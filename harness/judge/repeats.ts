@@ -36,7 +36,7 @@ export function trialsToRepeat(request: RepeatRequest): ReadonlyMap<string, numb
   const run = scopeOf(
     { ...request, environment: environment.name },
     {
-      ...{ environment, gates },
+      ...{ environment, gates, trials: records },
       inputs: new Set(coverage === undefined ? [] : ['coverage']),
       asked: new Set(drills.map(({ id }) => id)),
     },

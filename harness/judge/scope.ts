@@ -1,10 +1,11 @@
 /** Scope of a run: the properties that decide which gates apply to it. Pure. */
 import type { Gates } from '../../config/gates.ts';
 import { type EnvironmentConfig, PROMISES, promisesOf } from '../../config/schema.ts';
-import type { Manifest } from '../evidence/manifest.ts';
+import type { Manifest, TrialRecord } from '../evidence/manifest.ts';
 import type { RunScope } from '../gates/scope.ts';
 
 export interface ScopeInputs extends Pick<RunScope, 'inputs' | 'asked'> {
+  readonly trials: readonly TrialRecord[];
   /** Undefined where the evidence lacks its gates: there is no criterion then. */
   readonly gates: Gates | undefined;
   /** Undefined where the evidence lacks its configuration: all gates apply to such a run, and none passes. */
@@ -18,11 +19,14 @@ export function scopeOf(
     substrate,
     profile,
   }: Pick<Manifest, 'kind' | 'environment' | 'substrate' | 'profile'>,
-  { environment, gates, inputs, asked }: ScopeInputs,
+  { environment, gates, inputs, asked, trials }: ScopeInputs,
 ): RunScope {
   return {
     ...{ kind, environment: name, substrate, profile, inputs, asked },
     fullOnly: new Set(gates?.fullOnly),
+    unsupported: new Map(
+      trials.flatMap(({ drill, lacks, reason = '' }) => (lacks === undefined ? [] : [[drill, reason]])),
+    ),
     // The topology of an external Redis is unknown: all gates apply to it, too.
     topology: substrate === 'external' ? 'sentinel' : (environment?.topology.kind ?? 'sentinel'),
     promises: environment === undefined ? new Set(PROMISES) : promisesOf(environment),

@@ -59,7 +59,7 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
     const lag = await lags.before(scheduled, startUs);
     await pause(Math.max(0, scheduled.atMs - (clock.nowUs() - startUs) / 1_000), signal);
     const nodes = await injectAll(scheduled, lag);
-    await waitForHealTime(scheduled, { ...options, signal }, others);
+    await waitForHealTime(scheduled, nodes, { ...options, signal }, others);
     await allSettledOrThrow(
       [...unhealed].filter((open) => open.scheduled === scheduled).map(({ heal }) => heal()),
     );
@@ -157,9 +157,10 @@ async function allSettledOrThrow(promises: readonly Promise<void>[]): Promise<vo
   }
 }
 
-/** Waits for the time that the schedule gives, or for the recovery of the clients and a moment more. */
+/** Waits for the time that the schedule gives, or for the condition that it names and a moment more. */
 async function waitForHealTime(
   { heal, target }: ScheduledFault,
+  nodes: readonly string[],
   options: FaultScheduleOptions,
   others: Promise<unknown>,
 ): Promise<void> {
@@ -170,6 +171,10 @@ async function waitForHealTime(
     return pause(Math.round(heal.shareOfDownAfter * downAfterMs), signal);
   }
   if (heal.when === 'others-healed') return void (await others);
+  if (heal.when === 'succeeded') {
+    await awaitOtherMaster(options, nodes);
+    return pause(heal.plusMs, signal);
+  }
   const injectedUs = clock.nowUs();
   await awaitSuccessor(options, target);
   await awaitWritesAgain(options, environment.cluster === undefined ? injectedUs : clock.nowUs());
@@ -242,7 +247,24 @@ async function awaitSuccessor(
   const allShardsServed = async () =>
     (await cluster.shards()).length === topology.environment.topology.masters;
   const bound = { boundMs: recoveryBoundMs, signal };
-  await waitUntil('every shard to have a master again', allShardsServed, bound).catch((error: unknown) => {
+  await untilBound(waitUntil('every shard to have a master again', allShardsServed, bound), signal);
+}
+
+/** Waits until the sentinels report another master than these nodes. At the bound the fault is healed anyway. */
+async function awaitOtherMaster(
+  { environment, signal, recoveryBoundMs }: FaultScheduleOptions,
+  nodes: readonly string[],
+): Promise<void> {
+  const isSucceeded = async () => {
+    const master = await environment.masterId();
+    return master !== undefined && !nodes.includes(master);
+  };
+  await untilBound(waitUntil('another master', isSucceeded, { boundMs: recoveryBoundMs, signal }), signal);
+}
+
+/** The end of a wait at its bound is no error: what follows shows what is missing. */
+async function untilBound(wait: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  await wait.catch((error: unknown) => {
     if (signal.aborted || !(error instanceof KitError)) throw error;
   });
 }

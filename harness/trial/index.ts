@@ -6,11 +6,12 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Environment } from '../../infra/substrates/environment.ts';
+import type { Capabilities, Environment } from '../../infra/substrates/environment.ts';
 import type { Drill } from '../drills/drill.ts';
 import type { TrialRecord } from '../evidence/manifest.ts';
 import { openRecorder } from '../history/recorder.ts';
 import { startSamplers } from '../samplers/index.ts';
+import { findFakeTime } from '../workloads/calls/stepped-clock.ts';
 import { workloadByName } from '../workloads/index.ts';
 import { resolveParameters } from '../workloads/parameters.ts';
 import type { TrialContext, TrialRequest } from './context.ts';
@@ -44,7 +45,12 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
 
   // 1. A drill that this environment does not support is not measured, and not faked.
   const obstacle = obstacleTo(drill, environment);
-  if (obstacle !== undefined) return trialRecord('not-measured', obstacle);
+  if (obstacle !== undefined) {
+    return {
+      ...trialRecord('not-measured', obstacle.reason),
+      ...(obstacle.lacks !== undefined && { lacks: obstacle.lacks }),
+    };
+  }
 
   // 2. A trial in an unhealthy environment would observe the faults of the previous one.
   const problem = await problemBefore(request);
@@ -137,16 +143,35 @@ function openTimeLimit({ drill, signal: asked }: TrialRequest) {
   return { signal: controller.signal, abort, release };
 }
 
+type Obstacle = Pick<TrialRecord, 'lacks'> & { readonly reason: string };
+
 /** Why the drill cannot run in this environment, or undefined. */
-function obstacleTo(drill: Drill, { topology, capabilities, substrate }: Environment): string | undefined {
-  if (substrate === 'external' && drill.external === undefined) return reasonNotOnForeignServer(drill);
+function obstacleTo(drill: Drill, { topology, capabilities, substrate }: Environment): Obstacle | undefined {
+  if (substrate === 'external' && drill.external === undefined) {
+    return { reason: reasonNotOnForeignServer(drill) };
+  }
   const { kind } = topology.environment.topology;
   if (!drill.topologies.includes(kind)) {
-    return `needs a topology of ${drill.topologies.join(' or ')}; this environment is ${kind}`;
+    return { reason: `needs a topology of ${drill.topologies.join(' or ')}; this environment is ${kind}` };
+  }
+  if (drill.needsProgram !== undefined && findFakeTime() === undefined) {
+    const lacks = 'libfaketime (package faketime)';
+    return { reason: `this machine cannot step the clock of a process: it requires ${lacks}`, lacks };
   }
   const missing = drill.needs.filter((capability) => capabilities[capability] === undefined);
-  return missing.length === 0 ? undefined : `the ${substrate} substrate cannot ${missing.join(', ')}`;
+  if (missing.length === 0) return undefined;
+  const reason = `the ${substrate} substrate cannot ${missing.join(', ')}`;
+  if (substrate !== 'local' || !missing.every((capability) => capability in REQUIRED_LOCALLY))
+    return { reason };
+  const lacks = missing.map((capability) => REQUIRED_LOCALLY[capability]).join('; ');
+  return { reason: `${reason} on this machine: it requires ${lacks}`, lacks };
 }
+
+/** Capabilities of local processes that depend on the machine. */
+const REQUIRED_LOCALLY: Partial<Record<keyof Capabilities, string>> = {
+  dataFolder: 'root, which alone mounts a volume',
+  partition: 'Linux, root (CAP_NET_ADMIN) and nft (package nftables)',
+};
 
 /** Why a drill does not run on an external Redis. */
 function reasonNotOnForeignServer({ faults, family }: Drill): string {

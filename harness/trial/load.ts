@@ -3,6 +3,7 @@
  * thread of its own.
  */
 
+import type { ClientEndpoints } from '../../infra/substrates/environment.ts';
 import { pause, withTimeout } from '../wait.ts';
 import { type ClientName, clientSpec } from '../workloads/adapter.ts';
 import type { GeneratedWorkload } from '../workloads/generated.ts';
@@ -32,17 +33,27 @@ const SHARED_EXPIRIES = 200;
 const CAUGHT_UP_BOUND_MS = 15_000;
 const RECOVERY_BOUND_MS = 30_000;
 
+/** A client reaches the master through the fault proxy, or directly. */
+interface LoadContext extends TrialContext {
+  endpointsOf(client: ClientName): ClientEndpoints;
+}
+
 export async function runLoad(context: TrialContext, workload: GeneratedWorkload): Promise<void> {
-  if (context.drill.proxied !== true) return runGenerators(context, workload);
+  const { proxied = false } = context.drill;
+  const { endpoints } = context.environment;
+  if (proxied === false) return runGenerators({ ...context, endpointsOf: () => endpoints }, workload);
   const behind = await openProxiedEnvironment(context.environment);
   try {
-    await runGenerators({ ...context, environment: behind.environment }, workload);
+    const { environment } = behind;
+    const endpointsOf = (client: ClientName) =>
+      proxied === true || proxied.includes(client) ? environment.endpoints : endpoints;
+    await runGenerators({ ...context, environment, endpointsOf }, workload);
   } finally {
     await behind[Symbol.asyncDispose]();
   }
 }
 
-async function runGenerators(context: TrialContext, workload: GeneratedWorkload): Promise<void> {
+async function runGenerators(context: LoadContext, workload: GeneratedWorkload): Promise<void> {
   const { drill, clock } = context;
   const generators: GeneratorThread[] = [];
   let removed = false;
@@ -114,7 +125,7 @@ async function removeEarly(context: TrialContext, generators: readonly Generator
 }
 
 function startGenerator(
-  context: TrialContext,
+  context: LoadContext,
   workload: GeneratedWorkload,
   client: ClientName,
 ): GeneratorThread {
@@ -122,7 +133,7 @@ function startGenerator(
   const config = environment.topology.environment;
   return new GeneratorThread({
     workload: workload.name,
-    spec: clientSpec(client, environment.endpoints, config.client, context.clientModule),
+    spec: clientSpec(client, context.endpointsOf(client), config.client, context.clientModule),
     durableWrites: config.durability.durableWrites,
     parameters,
     seed,

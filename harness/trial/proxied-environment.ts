@@ -1,10 +1,10 @@
 /**
- * An environment whose clients reach the master through a fault proxy, so that replies can be dropped: requests arrive,
- * replies do not. Traffic between nodes, of the sentinels and of admin connections bypasses the proxy.
+ * An environment whose clients reach the master through a fault proxy, so that replies can be dropped (requests arrive,
+ * replies do not), or clients be cut off from the master. Traffic between nodes, of the sentinels and of admin connections bypasses the proxy.
  */
 import { KitError } from '../../config/errors.ts';
 import type { Capabilities, Environment, Heal } from '../../infra/substrates/environment.ts';
-import { startProxy } from '../faults/proxy/index.ts';
+import { startProxy, type Toxic } from '../faults/proxy/index.ts';
 
 /** Shorter than any command's deadline: the connection ends, and with it its replies, while the client still waits. */
 const CUT_AFTER_MS = 600;
@@ -24,18 +24,31 @@ export async function openProxiedEnvironment(environment: Environment): Promise<
   const { host, port } = master.announced ?? master.address;
   const natMap = { ...environment.endpoints.natMap, [`${host}:${port}`]: proxy.address };
 
-  const dropReplies = async (nodeId: string): Promise<Heal> => {
-    if (nodeId !== master.id) {
-      throw new KitError(`the proxy forwards to ${master.id}, not to ${nodeId}`, {
-        code: 'FAULT_UNAVAILABLE',
-      });
-    }
-    await proxy.add('drop-replies', { type: 'timeout', attributes: { timeout: CUT_AFTER_MS } });
-    return () => proxy.remove('drop-replies');
+  const addToxics =
+    (...toxics: readonly Toxic[]) =>
+    async (nodeId: string): Promise<Heal> => {
+      if (nodeId !== master.id) {
+        throw new KitError(`the proxy forwards to ${master.id}, not to ${nodeId}`, {
+          code: 'FAULT_UNAVAILABLE',
+        });
+      }
+      const names = toxics.map(({ type, stream = 'downstream' }) => `${type} ${stream}`);
+      for (const [i, toxic] of toxics.entries()) await proxy.add(names[i] as string, toxic);
+      return async () => {
+        for (const name of names) await proxy.remove(name);
+      };
+    };
+  const faults: Capabilities = {
+    dropReplies: addToxics({ type: 'timeout', attributes: { timeout: CUT_AFTER_MS } }),
+    // As packets that are lost: connections stay open and silent, and new ones get no reply.
+    cutClients: addToxics(
+      { type: 'timeout', attributes: { timeout: 0 }, stream: 'upstream' },
+      { type: 'timeout', attributes: { timeout: 0 } },
+    ),
   };
   const overrides: Partial<Record<keyof Environment, unknown>> = {
     endpoints: { ...environment.endpoints, natMap },
-    capabilities: { ...environment.capabilities, dropReplies } satisfies Capabilities,
+    capabilities: { ...environment.capabilities, ...faults },
   };
   return {
     environment: new Proxy(environment, {

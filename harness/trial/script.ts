@@ -93,8 +93,8 @@ function scriptOf(
       if (place !== -1) caches.splice(place, 1);
       return cache.close();
     },
-    async startProcess(name, overrides = {}) {
-      const child = await startCaller({ name, spec, overrides });
+    async startProcess(name, overrides = {}, env = {}) {
+      const child = await startCaller({ name, spec, overrides, env });
       closers.push(async () => child[Symbol.asyncDispose]());
       return child;
     },

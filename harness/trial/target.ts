@@ -1,10 +1,9 @@
 /** Resolves the target of a fault to nodes, at the moment of its injection. */
+import { failoverBoundMs } from '../../infra/operations/roles.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import { nodesOf } from '../../infra/topology.ts';
 import type { Target } from '../drills/drill.ts';
 import { type WaitOptions, waitUntil } from '../wait.ts';
-
-const TARGET_BOUND_MS = 5_000;
 
 /** The nodes of a target at this moment; in a cluster master and replicas of the shard with the first slots. */
 export async function resolveTarget(
@@ -12,7 +11,8 @@ export async function resolveTarget(
   target: Target,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const wait = { boundMs: TARGET_BOUND_MS, signal };
+  // The master of a second fault is the successor that the first one makes necessary.
+  const wait = { boundMs: failoverBoundMs(environment.topology), signal };
   switch (target) {
     case 'none':
       return [];

@@ -3,6 +3,7 @@ import { KitError } from '../../config/errors.ts';
 import { generatedWorkloads } from './catalogue.ts';
 import type { GeneratedWorkload } from './generated.ts';
 import { breaker } from './scripted/breaker.ts';
+import { clockJump } from './scripted/clock-jump.ts';
 import { coherence } from './scripted/coherence.ts';
 import { connectionSaturation } from './scripted/connection-saturation.ts';
 import { consistency } from './scripted/consistency.ts';
@@ -32,6 +33,7 @@ export type Workload = GeneratedWorkload | ScriptedWorkload;
 
 const scripted: readonly ScriptedWorkload[] = [
   breaker,
+  clockJump,
   consistency,
   corruptPayload,
   featureFlag,

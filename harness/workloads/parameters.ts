@@ -10,7 +10,7 @@ export type Parameters = Readonly<Record<string, number>>;
 /** The parameters that a workload named, each with a value. */
 export type Resolved<P extends Parameters> = { readonly [K in keyof P]: number };
 
-/** Later ones take precedence. */
+/** Later ones win. */
 const OCCASIONS = ['full', 'external'] as const;
 type Occasion = (typeof OCCASIONS)[number];
 

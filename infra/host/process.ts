@@ -54,6 +54,8 @@ export interface Daemon {
   readonly running: boolean;
   /** Resolves when the daemon has ended. */
   readonly ended: Promise<void>;
+  /** Writes a text to a piped standard input. */
+  write(text: string): void;
   /** Writes a text to a piped standard input and closes it. */
   tell(text: string): void;
 }
@@ -69,6 +71,11 @@ const COULD_NOT_EXECUTE = new Set([126, 127]);
 /** Returns the path of a program, or undefined if it is not on the search path. */
 export async function findProgram(name: string): Promise<string | undefined> {
   return (await which(name, { nothrow: true })) ?? undefined;
+}
+
+/** Whether a program is on the search path. */
+export function isInstalled(name: string): boolean {
+  return which.sync(name, { nothrow: true }) !== null;
 }
 
 /**
@@ -164,6 +171,7 @@ export function startDaemon(request: DaemonRequest): Daemon {
         return alive;
       },
       ended,
+      write: (text) => void input?.write(text),
       tell: (text) => input?.end(text),
     };
   } finally {

@@ -87,7 +87,9 @@ export interface DataFolder {
 export interface Capabilities {
   /** Kills the node as a crash would (SIGKILL, no grace period). Its data stays. */
   kill?(nodeId: string): Promise<void>;
-  /** Starts a killed node. It queries the sentinels first and never returns as a second master. */
+  /** Stops the node in an orderly way (SIGTERM): it writes its data to disk, and exits. */
+  stop?(nodeId: string): Promise<void>;
+  /** Starts a killed or stopped node. It queries the sentinels first and never returns as a second master. */
   start?(nodeId: string): Promise<void>;
   /** Suspends the node (SIGSTOP): its sockets stay open, but it does not answer. */
   pause?(nodeId: string): Promise<Heal>;
@@ -95,7 +97,13 @@ export interface Capabilities {
   dropReplies?(nodeId: string): Promise<Heal>;
   /** Folder of the node's data, where this process may mount a small volume over parts of it. */
   dataFolder?(nodeId: string): Promise<DataFolder>;
+  /** Cuts the clients behind the proxy off from the node: nothing passes in either direction. */
+  cutClients?(nodeId: string): Promise<Heal>;
   disconnect?(nodeId: string): Promise<Heal>;
+  /**
+   * Separates a group of nodes from all others: packets between the two sides are lost, in both directions. Connections
+   * within the group are unaffected, and those from this host if `clientsStillReach`.
+   */
   partition?(nodeIds: readonly string[], options: { readonly clientsStillReach: boolean }): Promise<Heal>;
 }
 

@@ -4,6 +4,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EnvironmentConfig } from '../../config/schema.ts';
+import { parseInfo, replicasOf } from '../../infra/redis/info.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import type { Substrate } from '../../infra/substrates/substrate.ts';
 import { nodesOf, planTopology, type Topology } from '../../infra/topology.ts';
@@ -125,6 +126,45 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
         code: 'NODE_NOT_RUNNING',
       });
       await environment.capabilities.start?.('redis-3');
+      await inSync(environment, 'redis-3');
+    });
+
+    it('stops a node in an orderly way, with its data, and rejects a second stop', async () => {
+      const { stop, start } = environment.capabilities;
+      await stop?.('redis-3');
+      expect(stateOf(await environment.status(), 'redis-3')).toBe('stopped');
+      await expect(environment.capabilities.stop?.('redis-3')).rejects.toMatchObject({
+        code: 'NODE_NOT_RUNNING',
+      });
+      await start?.('redis-3');
+      await inSync(environment, 'redis-3');
+    });
+
+    it('separates nodes from the others where it can: they lose each other, and clients lose none', async () => {
+      const { partition } = environment.capabilities;
+      if (partition === undefined) return expect(environment.substrate).toBe('local');
+      const replication = async (id: string) =>
+        parseInfo(await (await environment.admin(id)).info('replication'));
+      const status = (await environment.status()).find(({ id }) => id === 'redis-3');
+      const { host, port } = status?.announced ?? status?.address ?? { host: '', port: 0 };
+      /** Seconds since the master heard of redis-3; none where it has closed the connection. */
+      const lagS = async () =>
+        replicasOf(await replication('redis-1')).find((it) => it.ip === host && Number(it.port) === port)
+          ?.lag;
+      expect(Number(await lagS())).toBeLessThan(3);
+      const heal = await partition(['redis-3'], { clientsStillReach: true });
+      try {
+        // Neither side hears of the other, so that a master counts no replica that it cannot reach.
+        await waitUntil(
+          'redis-3 to miss its master',
+          async () => Number((await replication('redis-3')).master_last_io_seconds_ago) >= 3,
+        );
+        await waitUntil('redis-1 to miss redis-3', async () => Number((await lagS()) ?? 3) >= 3);
+        await durably(environment, 'contract:partition');
+      } finally {
+        await heal();
+        await heal();
+      }
       await inSync(environment, 'redis-3');
     });
 

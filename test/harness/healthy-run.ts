@@ -13,11 +13,10 @@ import type { Drill, Target } from '../../harness/drills/drill.ts';
 import { drills } from '../../harness/drills/index.ts';
 import type { Manifest, TrialRecord } from '../../harness/evidence/manifest.ts';
 import { createRunFolder, type RunFolder } from '../../harness/evidence/run-folder.ts';
-import type { CompletionEvent, HistoryEvent, InvokeEvent } from '../../harness/history/events.ts';
+import type { HistoryEvent } from '../../harness/history/events.ts';
 import { requiredExpectations } from '../../harness/judge/obligations.ts';
 import {
   closingPhase,
-  DURABLE,
   buildEnvironment as defaultEnvironment,
   type Events,
   fault,
@@ -32,6 +31,7 @@ import {
   writes,
 } from './checkers/history-builders.ts';
 import { healthyNodes, type Planted, sharedNode } from './checkers/nodes/node-builders.ts';
+import { answer, cutOff, failover, lateness, refused, struck } from './client-histories.ts';
 
 export interface RunOptions {
   readonly environment?: EnvironmentConfig;
@@ -52,8 +52,6 @@ export interface RunOptions {
   readonly trials?: number;
 }
 
-const lateness = (client: string, p99Ms = 1) =>
-  observation('workload', 'lateness-total', 9999, { p50Ms: 0.1, p99Ms, maxMs: 5, n: 2000 }, { client });
 const memory = [
   observation(
     'info',
@@ -69,63 +67,6 @@ const memory = [
     }),
   ),
 ];
-const answer = (
-  at: number,
-  source: 'redis' | 'loader',
-  phase: string,
-  key = `c:${at}`,
-  took = 1,
-): readonly (InvokeEvent | CompletionEvent)[] =>
-  op({
-    at,
-    done: at + took,
-    kind: 'getOrCompute',
-    key,
-    value: 'r',
-    answer: 'r',
-    phase,
-    source,
-    deadlineMs: 500,
-  });
-
-/** The stock client has fewer operations: no gate asks for their number, and every test judges them. */
-function failover(client: string): Events {
-  const given = { client, ...(client === 'kit' && { durability: DURABLE, replicas: 1 }) };
-  const stepMs = client === 'kit' ? 10 : 100;
-  return [
-    writes(0, 2000, stepMs, given),
-    writes(2200, 6000, stepMs, given),
-    op({ at: 50, done: 51, kind: 'incr', key: 'i:1', value: '1', answer: '1', client }),
-    op({ at: 60, done: 61, kind: 'append', key: 'a:1', value: ',1', client }),
-    op({ at: 2200, done: 2201, kind: 'incr', key: 'i:2', value: '1', answer: '1', client }),
-    op({ at: 2200, done: 2201, kind: 'append', key: 'a:2', value: ',2', client }),
-    Array.from({ length: 3_500 / stepMs }, (_, i) =>
-      answer(i * stepMs, 'redis', 'mix').map((event) => ({ ...event, client })),
-    ),
-    [0, 2200].map((from) => writes(from, from + 1800, 100, { client, key: 'f:1', value: 'f' })),
-    op({ at: 1000, done: 1001, kind: 'get', key: 'f:1', answer: 'f', client }),
-    lateness(client),
-    closingPhase(client),
-  ];
-}
-
-/** A fault of 200 ms: 40 INCRs in flight, every other one without an answer. */
-function struck(client: string): Events {
-  const inFlight = Array.from({ length: 40 }, (_, i) =>
-    op({
-      ...{ at: 2000 + i, kind: 'incr', key: `x:${i}`, value: '1', client },
-      ...(i % 2 === 0 && { done: 2210, answer: '1' }),
-    }),
-  );
-  // After the second fault, too.
-  return [
-    inFlight,
-    writes(4200, 6000, 100, { client, key: 'f:1', value: 'f' }),
-    op({ at: 4700, done: 4701, kind: 'incr', key: 'i:3', value: '1', answer: '1', client }),
-    op({ at: 4700, done: 4701, kind: 'append', key: 'a:3', value: ',3', client }),
-  ];
-}
-
 function struckEvents(drill: Drill): Events {
   const inFlight = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`x:${i}`, '1']));
   const counted = { ...inFlight, 'i:3': '1', 'a:3': ',3' };
@@ -146,6 +87,14 @@ const NODES: Readonly<Partial<Record<Target, readonly string[]>>> = {
 
 const MOVED = observation('client', 'moved', 2160, { learnedFrom: 'role' }, { client: 'kit' });
 
+const RETURNED = observation(
+  'drill',
+  'returned',
+  2650,
+  { role: 'slave', writable: false },
+  { node: 'redis-1' },
+);
+
 /** Events of drills that record more than a failover. */
 const OUTCOMES: Readonly<
   Record<string, { readonly healMs?: number; readonly changes?: Events; readonly more?: Events }>
@@ -161,28 +110,20 @@ const OUTCOMES: Readonly<
   'cut-connections': { healMs: 2005, changes: [] },
   storm: { healMs: 2005 },
   'no-quorum': { changes: masterSwitch(2800), more: masterSample(2300, 'replica') },
-  'old-master-returns': {
-    more: observation('drill', 'returned', 2650, { role: 'slave', writable: false }, { node: 'redis-1' }),
+  'old-master-returns': { more: RETURNED },
+  'double-failover': {
+    changes: [
+      masterSwitch(2150),
+      observation('sentinel', '+switch-master', 2160, { message: 'again' }, { node: 'sentinel-2' }),
+    ],
   },
+  'partition-master': { more: [MOVED, RETURNED] },
+  'partition-minority': { more: [MOVED, RETURNED] },
+  'partition-client': { healMs: 8000, changes: [], more: masterSample(500) },
 };
 
 function masterSample(atMs: number, role = 'master'): HistoryEvent {
   return infoSample('redis-4', atMs, { usedMemory: 10, maxmemory: 100, evictedKeys: 0, role });
-}
-
-/** Refuses writes from the loss of the replicas to their return. */
-function refused(client: string): Events {
-  const isServed = (event: HistoryEvent) =>
-    !('atUs' in event) || event.atUs < 2_200_000 || event.type === 'observe';
-  const given = { client, key: 'f:1', value: 'f' };
-  return [
-    flattenEvents(failover(client)).filter(isServed),
-    writes(2200, 8000, 50, { client, key: 'refused', value: 'r', outcome: 'fail', code: 'NOREPLICAS' }),
-    writes(8200, 11_000, 50, given),
-    client === 'kit' ? writes(8200, 11_000, 50, { ...given, durability: DURABLE, replicas: 1 }) : [],
-    op({ at: 8200, done: 8201, kind: 'incr', key: 'i:2', value: '1', answer: '1', client }),
-    op({ at: 8200, done: 8201, kind: 'append', key: 'a:2', value: ',2', client }),
-  ];
 }
 
 /** The first fault has effect for 200 ms; later ones have none. */
@@ -287,6 +228,10 @@ function filesOf(
   }
   if (drill.id === 'all-replicas-lost') {
     return { events: failoverEvents(drill), kit: refused('kit'), ioredis: refused('ioredis') };
+  }
+  if (drill.id === 'partition-client') {
+    const connected = writes(2000, 8000, 10, { key: 'f:1', value: 'f', client: 'ioredis' });
+    return { events: failoverEvents(drill), kit: cutOff(), ioredis: [failover('ioredis'), connected] };
   }
   if (drill.id === 'cut-connections') {
     const connected = writes(2000, 2200, 20, { key: 'f:1', value: 'f' });

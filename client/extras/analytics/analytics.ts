@@ -211,7 +211,7 @@ export class CacheAnalytics {
     };
   }
 
-  /** Stops sampling. Does not close the cache. */
+  /** Ends the samples. Does not close the cache. */
   close(): void {
     clearInterval(this.#timer);
   }

@@ -1,5 +1,5 @@
 /** A process with its own cache, as the trial controls it. */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { KitError } from '../../../config/errors.ts';
 import { withTimeout } from '../../wait.ts';
@@ -20,11 +20,18 @@ export interface CallerOptions {
   readonly name: string;
   readonly spec: ClientSpec;
   readonly overrides?: CacheOverrides;
+  /** Further variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Starts a process; resolves when its cache has reached Redis. */
-export async function startCaller({ name, spec, overrides = {} }: CallerOptions): Promise<CallerProcess> {
-  const child = new Child(name);
+export async function startCaller({
+  name,
+  spec,
+  overrides = {},
+  env,
+}: CallerOptions): Promise<CallerProcess> {
+  const child = new Child(name, env);
   try {
     await child.ask({ do: 'open', spec, overrides });
     return child;
@@ -41,10 +48,10 @@ class Child implements CallerProcess {
   readonly #waiting = new Map<number, (reply: CallerReply) => void>();
   #requests = 0;
 
-  constructor(name: string) {
+  constructor(name: string, env: CallerOptions['env']) {
     this.name = name;
     this.#process = fork(fileURLToPath(new URL('./process.ts', import.meta.url)), [], {
-      execArgv: [],
+      ...programOf(env),
       // Values can be Dates, Maps and bytes.
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -100,4 +107,11 @@ class Child implements CallerProcess {
   #failed(action: string, reason: string): KitError {
     return new KitError(`the process of ${this.name} cannot ${action}: ${reason}`, { code: 'CALLER_FAILED' });
   }
+}
+
+/** Node, or `env` in between, which adds the variables to those of this process. */
+function programOf(env: CallerOptions['env'] = {}): Pick<ForkOptions, 'execPath' | 'execArgv'> {
+  const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  if (assignments.length === 0) return { execArgv: [] };
+  return { execPath: '/usr/bin/env', execArgv: [...assignments, process.execPath] };
 }

@@ -46,8 +46,12 @@ export interface ScriptContext<P extends Parameters = Parameters> {
   open(overrides?: OpenOverrides, through?: MasterProxy): Cache;
   /** Closes a cache before the end of the script; the closing phase leaves it out. */
   retire(cache: Cache): ReturnType<Cache['close']>;
-  /** Starts a process with its own cache on the environment; ended with the trial. */
-  startProcess(name: string, overrides?: CacheOverrides): Promise<CallerProcess>;
+  /** Starts a process with its own cache on the environment, and further variables; ended with the trial. */
+  startProcess(
+    name: string,
+    overrides?: CacheOverrides,
+    env?: Readonly<Record<string, string>>,
+  ): Promise<CallerProcess>;
   /** A fault proxy before the master; in a cluster one before each master, controlled as one; ended with the trial. */
   proxyBeforeMaster(): Promise<MasterProxy>;
   /**

@@ -21,7 +21,15 @@ import {
   type StatusOptions,
 } from '../environment.ts';
 import { type ContainerFacts, inspectContainers } from './engine.ts';
-import { dataFolderOf, disconnectNode, killNode, partitionNodes, pauseNode, startNode } from './faults.ts';
+import {
+  dataFolderOf,
+  disconnectNode,
+  killNode,
+  partitionNodes,
+  pauseNode,
+  startNode,
+  stopNode,
+} from './faults.ts';
 import { awaitAnswer } from './health.ts';
 import { type DockerPlan, type PlannedContainer, type PlannedNode, servicesOf } from './plan.ts';
 
@@ -80,6 +88,10 @@ export class DockerEnvironment implements Environment {
     this.capabilities = {
       kill: async (id) => {
         await this.#change(() => killNode(this.#part(id)));
+        this.#admin.drop(id);
+      },
+      stop: async (id) => {
+        await this.#change(() => stopNode(this.#node(id)));
         this.#admin.drop(id);
       },
       start: async (id) => {

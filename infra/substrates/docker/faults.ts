@@ -23,6 +23,13 @@ export async function killNode(node: PlannedContainer): Promise<void> {
   await awaitState(node, 'to be dead', ({ State }) => State.Status === 'exited');
 }
 
+/** SIGTERM; SIGKILL after a grace period longer than Redis waits for its replicas (shutdown-timeout, 10 s). */
+export async function stopNode(node: PlannedContainer): Promise<void> {
+  await requireState(node, true);
+  await docker(['stop', '--time', '20', node.container]);
+  await awaitState(node, 'to stop', ({ State }) => State.Status === 'exited');
+}
+
 export async function startNode(node: PlannedContainer): Promise<void> {
   await requireState(node, false);
   await docker(['start', node.container]);
@@ -65,16 +72,24 @@ export async function disconnectNode(plan: DockerPlan, node: PlannedNode): Promi
   };
 }
 
-/** Isolates a group from all other nodes; connections within the group and from this host are unaffected. */
+/**
+ * Isolates a group from all other nodes; connections within the group and from this host are unaffected. Both sides
+ * lose their routes: with those of one side alone, packets of the other would still arrive, and a master would count
+ * replicas that it cannot reach.
+ */
 export async function partitionNodes(
   plan: DockerPlan,
   nodeIds: readonly string[],
   helperImage: string,
 ): Promise<Heal> {
   const group = plan.nodes.filter(({ id }) => nodeIds.includes(id));
-  const others = plan.nodes.filter(({ id }) => !nodeIds.includes(id)).map(({ address }) => address.host);
+  const others = plan.nodes.filter(({ id }) => !nodeIds.includes(id));
+  const hosts = (nodes: readonly PlannedNode[]) => nodes.map(({ address }) => address.host);
   const each = (verb: 'add' | 'del') =>
-    Promise.all(group.map((node) => changeRoutes(node, others, verb, helperImage)));
+    Promise.all([
+      ...group.map((node) => changeRoutes(node, hosts(others), verb, helperImage)),
+      ...others.map((node) => changeRoutes(node, hosts(group), verb, helperImage)),
+    ]);
   await each('add');
   return async () => {
     await each('del');

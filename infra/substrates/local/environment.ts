@@ -9,6 +9,7 @@ import type { Capabilities, ClientEndpoints, Environment, NodeStatus, RenderedNo
 import { endpointsOf, nodeFiles } from './local-context.ts';
 import { actingMaster } from './master-resolution.ts';
 import type { LocalNodes } from './nodes.ts';
+import { mayFilterPackets } from './packet-filter.ts';
 import { renderAll } from './rendering.ts';
 import { startNode } from './start-node.ts';
 
@@ -46,11 +47,17 @@ export class LocalEnvironment implements Environment {
     this.capabilities = {
       kill: (nodeId) => nodes.kill(nodeId),
       start: (nodeId) => (nodeId === WATCHDOG_ID ? nodes.launchWatchdog() : startNode(nodes, nodeId)),
+      stop: (nodeId) => nodes.stop(nodeId),
       pause: (nodeId) => nodes.pause(nodeId),
       // Only root mounts.
       ...(process.getuid?.() === 0 && {
         dataFolder: async (nodeId: string) => ({ path: nodeFiles(context, nodeId).data }),
       }),
+      ...(context.addressing === 'address-per-node' &&
+        mayFilterPackets() && {
+          partition: (nodeIds: readonly string[], options: { readonly clientsStillReach: boolean }) =>
+            nodes.partition(nodeIds, options),
+        }),
     };
     const cluster = clusterView(this);
     if (cluster !== undefined) this.cluster = cluster;

@@ -2,6 +2,7 @@
  * Nodes of one environment as this process controls them: launching, ending, pausing, and their recorded state. Used by
  * the start of an environment (`start-environment.ts`) and its handle (`environment.ts`).
  */
+import { join } from 'node:path';
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { continueAtExit, endAtExit } from '../../host/exit-hooks.ts';
 import {
@@ -19,10 +20,13 @@ import { type Launched, launchRedis, launchSentinel } from './launch.ts';
 import { ledgerPath, readLedger, updateLedger } from './ledger.ts';
 import { addressOf, type LocalContext, nodeOf } from './local-context.ts';
 import type { Running } from './master-resolution.ts';
+import { separate } from './packet-filter.ts';
 import { launchWatchdog } from './watchdog.ts';
 
 /** The kernel handles SIGKILL and SIGSTOP immediately; a busy machine may take a moment to show the effect. */
 const SIGNAL_TIMEOUT_MS = 5_000;
+/** Longer than Redis waits for its replicas before it exits (shutdown-timeout, 10 s). */
+const SHUTDOWN_TIMEOUT_MS = 20_000;
 
 export class LocalNodes implements Running, AsyncDisposable {
   readonly context: LocalContext;
@@ -81,15 +85,22 @@ export class LocalNodes implements Running, AsyncDisposable {
     return launchRedis(this.context, node, node.id === masterId ? undefined : master);
   }
 
-  /**
-   * Sends SIGKILL and waits for its effect. Killing a node that does not run is an error: a fault without effect must
-   * not count as one.
-   */
-  async kill(nodeId: string): Promise<void> {
+  /** Sends SIGKILL and waits for its effect. */
+  kill(nodeId: string): Promise<void> {
+    return this.#end(nodeId, 'SIGKILL', SIGNAL_TIMEOUT_MS);
+  }
+
+  /** Sends SIGTERM and waits until the node has written its data and exited. */
+  stop(nodeId: string): Promise<void> {
+    return this.#end(nodeId, 'SIGTERM', SHUTDOWN_TIMEOUT_MS);
+  }
+
+  /** Ending a node that does not run is an error: a fault without effect must not count as one. */
+  async #end(nodeId: string, signal: 'SIGKILL' | 'SIGTERM', timeoutMs: number): Promise<void> {
     const identity = this.#running(nodeId);
-    if (!(await signalProcess(identity, 'SIGKILL'))) throw notRunning(nodeId);
-    if (!(await awaitState(identity, 'gone', SIGNAL_TIMEOUT_MS))) {
-      throw notObserved(nodeId, 'exit after SIGKILL');
+    if (!(await signalProcess(identity, signal))) throw notRunning(nodeId);
+    if (!(await awaitState(identity, 'gone', timeoutMs))) {
+      throw notObserved(nodeId, `exit after ${signal}`, timeoutMs);
     }
     this.admin.drop(nodeId);
     updateLedger(this.context.stateDir, this.name, (ledger) => {
@@ -104,7 +115,7 @@ export class LocalNodes implements Running, AsyncDisposable {
     if (!(await signalProcess(identity, 'SIGSTOP'))) throw notRunning(nodeId);
     const forget = continueAtExit(identity.pid);
     if (!(await awaitState(identity, 'stopped', SIGNAL_TIMEOUT_MS))) {
-      throw notObserved(nodeId, 'stop after SIGSTOP');
+      throw notObserved(nodeId, 'stop after SIGSTOP', SIGNAL_TIMEOUT_MS);
     }
     let healing: Promise<void> | undefined;
     const heal: Heal = () => {
@@ -118,6 +129,27 @@ export class LocalNodes implements Running, AsyncDisposable {
     return heal;
   }
 
+  /** Separates the nodes from the others until the heal, or the end of this process. */
+  async partition(
+    nodeIds: readonly string[],
+    options: { readonly clientsStillReach: boolean },
+  ): Promise<Heal> {
+    const hostOf = (id: string) => addressOf(this.context, id).host;
+    const ids = nodesOf(this.context.topology).map(({ id }) => id);
+    const end = await separate({
+      group: nodeIds.map(hostOf),
+      others: ids.filter((id) => !nodeIds.includes(id)).map(hostOf),
+      ...options,
+      logPath: join(this.context.dir, 'nft.log'),
+    });
+    const heal: Heal = async () => {
+      await end();
+      this.#heals.delete(heal);
+    };
+    this.#heals.add(heal);
+    return heal;
+  }
+
   async #continue(nodeId: string, identity: ProcessIdentity): Promise<void> {
     this.admin.drop(nodeId);
     if (!(await signalProcess(identity, 'SIGCONT'))) return; // Killed while it was paused: nothing to heal.
@@ -126,7 +158,7 @@ export class LocalNodes implements Running, AsyncDisposable {
     if (isRunning && nodeId !== WATCHDOG_ID) await awaitAnswer(this.health(), nodeId);
   }
 
-  /** Ends the pauses that were not healed. */
+  /** Ends the pauses and partitions that were not healed. */
   async healAll(): Promise<void> {
     await Promise.allSettled([...this.#heals].map((heal) => heal()));
   }
@@ -174,8 +206,8 @@ function notRunning(nodeId: string): KitError {
   return new KitError(`${nodeId} is not running`, { code: 'NODE_NOT_RUNNING', exitCode: EXIT.UNKNOWN });
 }
 
-function notObserved(nodeId: string, what: string): KitError {
-  return new KitError(`${nodeId} did not ${what} within ${SIGNAL_TIMEOUT_MS} ms`, {
+function notObserved(nodeId: string, what: string, timeoutMs: number): KitError {
+  return new KitError(`${nodeId} did not ${what} within ${timeoutMs} ms`, {
     code: 'FAULT_NOT_OBSERVED',
     exitCode: EXIT.UNKNOWN,
   });

@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** Members that are not operations: they answer at once from state in the process. */
+/** Members that are no operations: they answer at once from state in the process. */
 const STATE = [
   'stats',
   'metrics',

@@ -53,6 +53,26 @@ describe('exposure of durable writes', () => {
   });
 });
 
+it('compares the lost async writes with the stock client that lost the fewest', () => {
+  const own = writes(0, 2000);
+  const stock = writes(5, 2000, 100, { client: 'ioredis' });
+  const more = (...lost: readonly string[]) => {
+    const entries = Object.fromEntries(lost.map((key) => [key, null]));
+    const finding = check(
+      own,
+      stock,
+      fault(2000, 2600),
+      masterSwitch(2150),
+      finalRead([...own, ...stock], entries),
+    );
+    return figureNumber(finding, 'asyncLostMoreThanStock');
+  };
+  expect(more('w:1800', 'w:1900', 'w:1905')).toBe(1);
+  expect(more('w:1900', 'w:1805', 'w:1905')).toBe(0);
+  const alone = check(own, fault(2000, 2600), masterSwitch(2150), finalRead(own));
+  expect(alone.figures.asyncLostMoreThanStock).toBeUndefined();
+});
+
 it.each([
   ['sentinel-1', 'invalid'],
   ['redis-3', 'invalid'],
@@ -80,6 +100,14 @@ describe('the remedy of lost writes', () => {
     expect(remedies({ 'w:300': null, 'w:3600': null })?.join()).toMatch(
       /2 of the 2 lost writes .* no failover lost them\. The client acknowledged/,
     );
+  });
+
+  it('does not name the client in a partition, in which it reaches both masters', () => {
+    const split = fault(2000, 6000, 'redis-1', 'partition');
+    const found = (cut: Events, lost: Readonly<Record<string, null>>) =>
+      check(before, cut, masterSwitch(3000), after, finalRead([...before, ...after], lost)).remedies;
+    expect(found(fault(2000, 6000), { 'w:3600': null })?.join()).toMatch(/The client acknowledged/);
+    expect(found(split, { 'w:3600': null })).toBeUndefined();
   });
 
   it('names replication when the last writes before the fault are missing', () => {

@@ -23,6 +23,17 @@ describe('recovery', () => {
     expect(figureNumber(finding, 'writeGapMs')).toBe(3501 - 1901);
   });
 
+  it('measures the recovery from the last of several faults by itself', () => {
+    const finding = check(
+      writes(0, 2000),
+      fault(2000, 6000),
+      fault(3000, 6000, 'redis-2'),
+      writes(4500, 5000),
+    );
+    expect(figureNumber(finding, 'recoveryMs')).toBe(2501);
+    expect(figureNumber(finding, 'recoveryAfterLastMs')).toBe(1501);
+  });
+
   it('names the delaying part: the promotion, or the client after it', () => {
     const remedy = (promotedMs: number, againMs: number) =>
       check(writes(0, 2000), fault(2000, 6000), masterSwitch(promotedMs), writes(againMs, againMs + 500))

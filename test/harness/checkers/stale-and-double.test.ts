@@ -37,6 +37,18 @@ describe('stale-acks', () => {
     expect(finding.reasons.join()).toMatch(/set w:1990/);
   });
 
+  it('leaves writes shortly before a second failover to the checker of lost writes, and those after it not', () => {
+    const again = [fault(8000, 9000, 'redis-2'), observation('sentinel', '+switch-master', 8500)];
+    const stale = (done: number) => {
+      const late = op({ at: done - 1, done, key: 'late' });
+      const finding = check(around, again, late, finalRead(before, { late: null }, 'redis-3'));
+      return figureNumber(finding, 'staleAcknowledged');
+    };
+    expect([stale(5000), stale(6990)]).toEqual([1, 1]);
+    expect([stale(7500), stale(8400)]).toEqual([undefined, undefined]);
+    expect(stale(8600)).toBe(1);
+  });
+
   it('names the memory of the client when the deposed master was stopped, and at no other time', () => {
     const read = (at: number) => op({ at, done: at + 1, kind: 'get', key: 'w:100', answer: 'v0' });
     const remedies = (at: number) => check(around, read(at), finalRead(before)).remedies?.join();

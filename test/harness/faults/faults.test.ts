@@ -6,16 +6,34 @@ import type { Environment } from '../../../infra/substrates/environment.ts';
 const environmentWith = (capabilities: Environment['capabilities']) =>
   ({ substrate: 'local', capabilities }) as unknown as Environment;
 
-it('the kill fault restarts the node once, however often it is healed', async () => {
+it.each(['kill', 'stop'])('the fault %s restarts the node once, however often it is healed', async (id) => {
   const done: string[] = [];
   const environment = environmentWith({
-    kill: async (id) => void done.push(`kill ${id}`),
-    start: async (id) => void done.push(`start ${id}`),
+    kill: async (node) => void done.push(`kill ${node}`),
+    stop: async (node) => void done.push(`stop ${node}`),
+    start: async (node) => void done.push(`start ${node}`),
   });
-  const { heal } = await faultById('kill').inject(environment, 'redis-1');
+  const { heal } = await faultById(id).inject(environment, 'redis-1');
   await Promise.all([heal(), heal()]);
   await heal();
-  expect(done).toEqual(['kill redis-1', 'start redis-1']);
+  expect(done).toEqual([`${id} redis-1`, 'start redis-1']);
+});
+
+it.each([
+  ['partition', ['redis-1']],
+  ['partition-minority', ['redis-1', 'sentinel-1']],
+])('the fault %s separates %j from the others, and clients still reach both sides', async (id, group) => {
+  const done: unknown[] = [];
+  const environment = environmentWith({
+    partition: async (nodes, options) => {
+      done.push(nodes, options);
+      return async () => void done.push('healed');
+    },
+  });
+  const { heal } = await faultById(id).inject(environment, 'redis-1');
+  await heal();
+  await heal();
+  expect(done).toEqual([group, { clientsStillReach: true }, 'healed']);
 });
 
 it('the pause fault returns the heal of the substrate', async () => {
@@ -32,7 +50,9 @@ it('the pause fault returns the heal of the substrate', async () => {
   expect(done).toEqual(['pause redis-2', 'resume']);
 });
 
-it.each(['kill', 'pause'])('a fault refuses to %s when the substrate cannot', async (fault) => {
+const DEPENDENT = ['kill', 'stop', 'pause', 'partition', 'partition-minority', 'cut-clients'];
+
+it.each(DEPENDENT)('a fault refuses to %s when the substrate cannot', async (fault) => {
   await expect(faultById(fault).inject(environmentWith({}), 'redis-1')).rejects.toMatchObject({
     code: 'FAULT_UNAVAILABLE',
   });
@@ -64,7 +84,7 @@ it('a heal resumes a node whose pause failed, and leaves running nodes unchanged
   expect(await fault.undo?.(environment, 'redis-1')).toBe(false);
 });
 
-it.each(['kill', 'pause'])(
+it.each(['kill', 'stop', 'pause'])(
   'a heal has nothing to undo of a %s that the substrate cannot do',
   async (fault) => {
     expect(await faultById(fault).undo?.(environmentWith({}), 'redis-1')).toBe(false);

@@ -12,6 +12,7 @@ const RUN: RunScope = {
   ...{ kind: 'readiness', environment: 'dev', substrate: 'local', profile: 'quick', topology: 'sentinel' },
   ...{ promises: new Set(PROMISES), inputs: new Set<string>(), asked: new Set(['drill']) },
   fullOnly: new Set(),
+  unsupported: new Map(),
 };
 
 /** A trial with that number and round, and timers of that lateness at p99. */

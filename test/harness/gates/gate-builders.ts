@@ -88,6 +88,7 @@ export function evaluateGate(
       inputs: new Set(),
       asked: new Set(['drill']),
       fullOnly: new Set(),
+      unsupported: new Map(),
       ...over,
     },
     judgedAt: '2030-01-01T00:00:00Z',

@@ -7,6 +7,7 @@ import { faultSchedule } from '../../../harness/trial/fault-schedule.ts';
 import { pause } from '../../../harness/wait.ts';
 import type { Environment, NodeStatus } from '../../../infra/substrates/environment.ts';
 
+const SENTINEL = { downAfterMs: 400, failoverTimeoutMs: 1_000 };
 const KILL: ScheduledFault = { fault: 'kill', target: 'master', atMs: 0, heal: { afterMs: 60_000 } };
 
 /** One node, `redis-1`, and a kill that waits 300 ms before it acts. */
@@ -14,8 +15,11 @@ function slowEnvironment({ afterKill = () => undefined }: { readonly afterKill?:
   let state: NodeStatus['state'] = 'running';
   const done: string[] = [];
   const asked = Promise.withResolvers<void>();
-  const environment: Pick<Environment, 'substrate' | 'capabilities' | 'masterId' | 'status'> = {
+  const environment: Pick<Environment, 'substrate' | 'capabilities' | 'masterId' | 'status'> & {
+    readonly topology: unknown;
+  } = {
     substrate: 'local',
+    topology: { environment: { sentinel: SENTINEL } },
     masterId: async () => 'redis-1',
     status: async () => [{ id: 'redis-1', address: { host: '127.0.0.1', port: 1 }, state }],
     capabilities: {
@@ -32,7 +36,12 @@ function slowEnvironment({ afterKill = () => undefined }: { readonly afterKill?:
       },
     },
   };
-  return { environment: environment as Environment, done, asked: asked.promise, state: () => state };
+  return {
+    environment: environment as unknown as Environment,
+    done,
+    asked: asked.promise,
+    state: () => state,
+  };
 }
 
 function scheduleOn(
@@ -104,11 +113,7 @@ it('no fault is injected after the trial has ended', async () => {
 
 it('a fault is healed after a ratio of down-after-milliseconds', async () => {
   const { environment, done } = slowEnvironment();
-  const downAfter = { topology: { environment: { sentinel: { downAfterMs: 400 } } } };
-  const { schedule } = scheduleOn(
-    { ...environment, ...downAfter } as Environment,
-    AbortSignal.timeout(5_000),
-  );
+  const { schedule } = scheduleOn(environment, AbortSignal.timeout(5_000));
   const startedAt = performance.now();
   await schedule.run([{ ...KILL, heal: { shareOfDownAfter: 0.5 } }], openClock().nowUs());
   expect(done).toEqual(['killed', 'started']);
@@ -123,7 +128,7 @@ function wholeEnvironment() {
   const sentinels = ['sentinel-1', 'sentinel-2', 'sentinel-3'].map((id) => ({ id }));
   const environment = {
     substrate: 'local',
-    topology: { redis, sentinels, environment: { sentinel: { downAfterMs: 400 } } },
+    topology: { redis, sentinels, environment: { sentinel: SENTINEL } },
     masterId: async () => 'redis-1',
     status: async () =>
       redis.map(({ id }) => ({ id, address: { host: '127.0.0.1', port: 1 }, state: 'running' })),
@@ -181,4 +186,18 @@ it('a round strikes after the heals of the earlier one and a healthy topology, a
     ...['kill redis-1', 'start redis-1', 'healthy'],
     ...['kill redis-1', 'start redis-1', 'kill redis-2', 'start redis-2'],
   ]);
+});
+
+it('a fault is healed a while after the sentinels report another master', async () => {
+  const { environment, done } = wholeEnvironment();
+  let master = 'redis-1';
+  const changing = { ...environment, masterId: async () => master } as Environment;
+  const { schedule } = scheduleOn(changing, AbortSignal.timeout(5_000));
+  const fault: ScheduledFault = { ...KILL, heal: { when: 'succeeded', plusMs: 50 } };
+  const running = schedule.run([fault], openClock().nowUs());
+  await pause(100);
+  expect(done).toEqual(['kill redis-1']);
+  master = 'redis-2';
+  await running;
+  expect(done).toEqual(['kill redis-1', 'start redis-1']);
 });

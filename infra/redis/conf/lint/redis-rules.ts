@@ -114,7 +114,7 @@ function persistenceRules(conf: Conf): readonly Finding[] {
       ),
     );
   } else if (!aof) {
-    const reason = 'a crash loses all writes since the last snapshot: minutes or more';
+    const reason = 'a crash loses all writes since the last snapshot, at least minutes';
     found.push(
       finding(
         'warning',

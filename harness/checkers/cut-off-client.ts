@@ -1,0 +1,78 @@
+/**
+ * How a client behaves that is cut off from the master (`cut-clients`), from the injection to the heal, as operations
+ * that began in that time show it.
+ *
+ *   overdue           operations that took longer than their deadline and a moment, or never ended: the command timeout,
+ *                     and for a durable write the time to wait for replicas as well
+ *   fallbackAnswered  share of the operations that the memory fallback serves (reads, async cache writes, computed values)
+ *                     with an answer
+ *   othersFailed      operations of other clients that did not succeed: they still reach the master
+ */
+import type { Operation } from '../history/events.ts';
+import type { CheckContext, Checker } from './checker.ts';
+import {
+  definedFigures,
+  faultSpans,
+  joinExamples,
+  kindOf,
+  operationsOf,
+  proportionFigure,
+  unknownResult,
+  valueFigure,
+  wasSent,
+} from './history-queries.ts';
+
+const FAULT = 'cut-clients';
+/** For timers and the event loop, beyond the deadline itself. */
+const MOMENT_MS = 50;
+/** Kinds with an answer without Redis. INCR and APPEND are commands, and a durable write needs Redis. */
+const SERVED_FROM_MEMORY: ReadonlySet<string> = new Set(['get', 'set', 'getOrCompute']);
+
+export const cutOffClient: Checker = {
+  id: 'cut-off-client',
+  proves: 'a client that is cut off keeps its deadlines and is served from memory; the others do not notice',
+  check(history, context) {
+    const span = faultSpans(history).find(({ fault, observed }) => fault === FAULT && observed);
+    if (span?.toUs === undefined) return unknownResult('no client was cut off from the master and returned');
+    const { fromUs, toUs } = span;
+    const isDuring = ({ invoke }: Operation) => invoke.intendedUs > fromUs && invoke.intendedUs < toUs;
+    const own = operationsOf(history, context.client).filter((each) => isDuring(each) && wasSent(each));
+    const others = history.operations.filter(
+      (each) => isDuring(each) && each.invoke.client !== context.client,
+    );
+    const overdue = own.filter(
+      (each) => (each.latencyMs ?? Number.POSITIVE_INFINITY) > deadlineMs(each, context),
+    );
+    const inMemory = own.filter((each) => SERVED_FROM_MEMORY.has(kindOf(each)));
+    const unanswered = inMemory.filter(({ outcome }) => outcome !== 'ok');
+    const othersFailed = others.filter(({ outcome }) => outcome !== 'ok');
+    const flaws = [
+      ...flaw(overdue, 'operations past their deadline'),
+      ...flaw(unanswered, 'operations without an answer from memory'),
+      ...flaw(othersFailed, 'operations of other clients failed'),
+    ];
+    return {
+      validity: flaws.length > 0 ? 'invalid' : 'valid',
+      reasons: flaws,
+      figures: definedFigures({
+        overdue: valueFigure(overdue.length, 'operations', own.length),
+        fallbackAnswered: proportionFigure(inMemory.length - unanswered.length, inMemory.length),
+        othersFailed: valueFigure(othersFailed.length, 'operations', others.length),
+      }),
+    };
+  },
+};
+
+function deadlineMs({ invoke }: Operation, { environment }: CheckContext): number {
+  const replicasMs = typeof invoke.durability === 'object' ? invoke.durability.timeoutMs : 0;
+  return environment.client.commandTimeoutMs + replicasMs + MOMENT_MS;
+}
+
+function flaw(operations: readonly Operation[], what: string): readonly string[] {
+  if (operations.length === 0) return [];
+  const described = operations.map(
+    ({ invoke, latencyMs }) =>
+      `${invoke.kind} ${invoke.key} (${latencyMs === undefined ? 'no end' : `${Math.round(latencyMs)} ms`})`,
+  );
+  return [`${operations.length} ${what}: ${joinExamples(described)}`];
+}

@@ -1,0 +1,25 @@
+import { fullOnlyFailover } from './families.ts';
+
+/**
+ * The heal is 3 s after the sentinels report the successor: longer than `minReplicasMaxLagSeconds` of every environment
+ * after the cut, so that clients meet both masters for as long as the former one takes writes.
+ */
+export const partitionMaster = fullOnlyFailover({
+  id: 'partition-master',
+  title: 'The master is cut off from replicas and sentinels; clients still reach it',
+  source: 'drills: partition-master; Jepsen 2013',
+  safeOutcome:
+    'no durable write lost; async ones only until another node is promoted, and none by a master that was deposed',
+  needs: ['partition'],
+  neededFailovers: 1,
+  parameters: { stragglerMs: 1_500 },
+  faults: [
+    {
+      fault: 'partition',
+      target: 'master',
+      atMs: 2_000,
+      heal: { when: 'succeeded', plusMs: 3_000 },
+      watchReturnMs: 15_000,
+    },
+  ],
+});

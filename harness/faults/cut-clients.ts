@@ -1,0 +1,16 @@
+import { KitError } from '../../config/errors.ts';
+import type { Fault } from './fault.ts';
+import { runOnce } from './fault.ts';
+
+/** The clients behind the fault proxy are cut off from the node; all others, and the nodes among themselves, are not. */
+export const cutClients: Fault = {
+  id: 'cut-clients',
+  async inject({ capabilities, substrate }, nodeId) {
+    if (capabilities.cutClients === undefined) {
+      throw new KitError(`${nodeId} of ${substrate} has no proxy: set 'proxied' in the drill`, {
+        code: 'FAULT_UNAVAILABLE',
+      });
+    }
+    return { heal: runOnce(await capabilities.cutClients(nodeId)) };
+  },
+};
