@@ -1,6 +1,6 @@
 /**
  * Benchmarks, run by hand: `npm run bench -- client [scenario …]`, `npm run bench -- deploy [rounds]`,
- * `npm run bench -- failover <fault> [rounds] [down-after in ms]`, `npm run bench -- readiness <rounds> [--busy <loops>]`.
+ * `npm run bench -- failover <fault> [rounds] [down-after in ms] [PING interval in ms]`, `npm run bench -- readiness <rounds> [--busy <loops>]`.
  *
  * Each benchmark measures all subjects in one run, because the speed of shared machines changes from hour to hour. Compare the
  * ratios, not the absolute figures.
@@ -23,7 +23,7 @@ switch (what) {
     break;
   default:
     process.stderr.write(
-      `bench: ${JSON.stringify(what ?? '')} is not a benchmark; allowed: client, deploy, failover, readiness\n  npm run bench -- client [scenario …]\n  npm run bench -- deploy [rounds]\n  npm run bench -- failover <fault> [rounds] [down-after in ms]\n  npm run bench -- readiness <rounds> [--busy <loops>] [options of kit readiness]\n`,
+      `bench: ${JSON.stringify(what ?? '')} is not a benchmark; allowed: client, deploy, failover, readiness\n  npm run bench -- client [scenario …]\n  npm run bench -- deploy [rounds]\n  npm run bench -- failover <fault> [rounds] [down-after in ms] [PING interval in ms]\n  npm run bench -- readiness <rounds> [--busy <loops>] [options of kit readiness]\n`,
     );
     process.exitCode = 2;
 }

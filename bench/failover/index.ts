@@ -2,7 +2,7 @@
  * Measures what a failover costs the client: 500 asynchronous and 100 durable writes per second over one connection each, open loop, on
  * one master, two replicas and three sentinels.
  *
- *   npm run bench -- failover <fault> [rounds] [down-after in ms]
+ *   npm run bench -- failover <fault> [rounds] [down-after in ms] [interval between PINGs of the sentinels in ms]
  *
  * Prints a line of JSON per round: times in ms. `gapMs`: longest time between two acknowledgements. `lost`: acknowledged keys that the
  * final master does not have. `electedMs` (the last `+elected-leader`) is counted from the fault, the times after it from the election.
@@ -26,11 +26,11 @@ const DURABLE_RATE = 100;
 const BEFORE_MS = 2_500;
 const AFTER_MS = 4_000;
 
-const [name = '', rounds = '5', downAfterMs = '1000'] = process.argv.slice(2);
+const [name = '', rounds = '5', downAfterMs = '1000', pingMs] = process.argv.slice(2);
 const fault = FAULTS[name];
 if (!fault) {
   process.stderr.write(
-    `usage: npm run bench -- failover <${Object.keys(FAULTS).join('|')}> [rounds] [down-after in ms]\n`,
+    `usage: npm run bench -- failover <${Object.keys(FAULTS).join('|')}> [rounds] [down-after in ms] [PING interval in ms]\n`,
   );
   process.exit(2);
 }
@@ -67,6 +67,7 @@ function open(environment: Environment): ReturnType<typeof connect> {
 
 async function measure(environment: Environment): Promise<Readonly<Record<string, unknown>>> {
   const [connection, durable] = [open(environment), open(environment)];
+  if (pingMs !== undefined) await pingEvery(environment, pingMs);
   await using events = await FailoverEvents.start(environment);
   await Promise.all([connection.call('PING'), durable.call('PING')]);
   const namespace = `${dev.client.namespace}:bench`;
@@ -106,6 +107,12 @@ async function measure(environment: Environment): Promise<Readonly<Record<string
   };
   await Promise.all([connection.close(), durable.close()]);
   return result;
+}
+
+/** Redis 7.0 and later; a restart of the sentinel resets it. */
+async function pingEvery(environment: Environment, ms: string): Promise<void> {
+  for (const { id } of environment.topology.sentinels)
+    await (await environment.admin(id)).call('SENTINEL', 'DEBUG', 'PING-PERIOD', ms);
 }
 
 /** All nodes follow one master, and the sentinels agree. */
