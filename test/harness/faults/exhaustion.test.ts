@@ -1,7 +1,7 @@
 /** Exhausted resources of a real Redis, and their restore, also when the owner of the fault is killed. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -96,8 +96,8 @@ describe('fill-memory', () => {
   });
 });
 
-it('restores the server when the owner of the fault is killed', async () => {
-  const before = await settingOf('maxclients');
+/** Starts a process that injects the fault, and kills it once the fault has taken effect. */
+async function injectAndKill(fault: string, dataFolder?: { readonly path: string }): Promise<void> {
   const owner = join(dir, 'owner.ts');
   const root = join(import.meta.dirname, '../../..');
   const { host, port } = server.address;
@@ -106,16 +106,50 @@ it('restores the server when the owner of the fault is killed', async () => {
     `import { Redis } from ${JSON.stringify(join(root, 'node_modules/ioredis/built/index.js'))};
      import { faultById } from ${JSON.stringify(join(root, 'harness/faults/index.ts'))};
      const admin = new Redis(${port}, ${JSON.stringify(host)});
-     const environment = { substrate: 'local', capabilities: {}, admin: async () => admin };
-     await faultById('saturate-connections').inject(environment, 'redis-1');
+     const capabilities = { dataFolder: async () => (${JSON.stringify(dataFolder ?? {})}) };
+     const environment = { substrate: 'local', capabilities, admin: async () => admin };
+     await faultById(${JSON.stringify(fault)}).inject(environment, 'redis-1');
      process.send('injected');`,
   );
   const child = fork(owner, [], { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   await once(child, 'message');
-  expect(await settingOf('maxclients')).toBe('50');
   child.kill('SIGKILL');
+}
+
+it('restores the server when the owner of the fault is killed', async () => {
+  const before = await settingOf('maxclients');
+  await injectAndKill('saturate-connections');
   await waitUntil('maxclients to be restored', async () => (await settingOf('maxclients')) === before);
   expect(await connectionError()).toBeUndefined();
+});
+
+const isRoot = process.getuid?.() === 0;
+
+describe(isRoot ? 'fill-disk' : 'fill-disk [skipped: only root can mount a small volume]', () => {
+  const onDisk = it.runIf(isRoot);
+  const isMounted = (path: string) =>
+    readFileSync('/proc/mounts', 'utf8').includes(` ${path}/appendonlydir `);
+
+  onDisk(
+    'makes the server refuse writes with MISCONF and serve reads, until the heal or a crash',
+    async () => {
+      await admin.config('SET', 'appendonly', 'yes');
+      await admin.set('kept', 'value');
+      const path = String(await settingOf('dir'));
+      const own = { ...environment(), capabilities: { dataFolder: async () => ({ path }) } };
+      const { heal, detail } = await faultById('fill-disk').inject(own as Environment, 'redis-1');
+      expect(detail).toMatch(/^MISCONF .*No space left on device/);
+      await expect(admin.set('key', 'value')).rejects.toThrow(/^MISCONF/);
+      expect(await admin.get('kept')).toBe('value');
+      await heal();
+      expect(await admin.set('key', 'value')).toBe('OK');
+      expect(isMounted(path)).toBe(false);
+
+      await injectAndKill('fill-disk', { path });
+      await waitUntil('the volume to be unmounted', () => !isMounted(path));
+      expect(await admin.set('key', 'value')).toBe('OK');
+    },
+  );
 });
 
 it('a fault that the environment does not support is refused', async () => {
