@@ -4,16 +4,7 @@
  */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { History } from '../history/events.ts';
-
-/** Distances of a distribution, exact (order statistics over all samples), in the figure's unit. */
-export interface Distribution {
-  readonly min: number;
-  readonly p50: number;
-  readonly p95: number;
-  readonly p99: number;
-  readonly max: number;
-  readonly mean: number;
-}
+import type { Distribution } from '../statistics/quantile.ts';
 
 /**
  * A number that a gate may ask for. `n` is the number of observations behind it.

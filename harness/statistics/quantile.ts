@@ -6,8 +6,8 @@
  * interpolated, so that a p99 of 100 samples is the second largest of them and never a number between two.
  */
 
-/** min, quantiles, max and mean of a sample, exact. */
-export interface Summary {
+/** min, quantiles, max and mean of a sample, exact (order statistics), in the unit of the samples. */
+export interface Distribution {
   readonly min: number;
   readonly p50: number;
   readonly p95: number;
@@ -42,7 +42,7 @@ export function quantileOf(sorted: readonly number[], p: number): number {
 }
 
 /** The summary of a sample in any order; undefined where there is none. */
-export function summarize(samples: readonly number[]): Summary | undefined {
+export function summarize(samples: readonly number[]): Distribution | undefined {
   if (samples.length === 0) return undefined;
   const sorted = sortAscending(samples);
   return {

@@ -13,6 +13,7 @@ import {
   op,
   writes,
 } from './checkers/history-builders.ts';
+import { lateness } from './client-histories.ts';
 import { MANIFEST, type RunOptions } from './healthy-run.ts';
 import { changeManifest, findCriterion, ScratchRuns } from './scratch-runs.ts';
 
@@ -176,13 +177,7 @@ describe('the report of a run', () => {
     const dead = [
       writes(0, 2000, 10, { durability: { replicas: 1, timeoutMs: 1000 }, replicas: 1 }),
       op({ at: 3000 }),
-      observation(
-        'workload',
-        'lateness-total',
-        9999,
-        { p50Ms: 0.1, p99Ms: 1, maxMs: 5, n: 2000 },
-        { client: 'kit' },
-      ),
+      lateness('kit'),
       closingPhase('kit', { troubles: 6, trouble: 'set: memory' }),
     ];
     const report = run({ instead: { 'master-crash/kit': dead } });

@@ -4,6 +4,7 @@ import { loadGates } from '../../config/gates.ts';
 import { drills } from '../../harness/drills/index.ts';
 import { analyzeRun } from '../../harness/judge/index.ts';
 import { buildEnvironment, DURABLE, observation, op, writes } from './checkers/history-builders.ts';
+import { lateness } from './client-histories.ts';
 import type { RunOptions } from './healthy-run.ts';
 import { findCriterion, ScratchRuns } from './scratch-runs.ts';
 
@@ -14,13 +15,7 @@ afterAll(() => scratch[Symbol.dispose]());
 const durableOnly = [
   writes(0, 2000, 10, { durability: DURABLE, replicas: 1 }),
   writes(2200, 6000, 10, { durability: DURABLE, replicas: 1 }),
-  observation(
-    'workload',
-    'lateness-total',
-    9999,
-    { p50Ms: 0.1, p99Ms: 1, maxMs: 5, n: 2000 },
-    { client: 'kit' },
-  ),
+  lateness('kit'),
 ];
 
 const run = (options: RunOptions) => analyzeRun(scratch.createRun(options).dir);
@@ -95,17 +90,7 @@ describe('a run without sufficient evidence', () => {
 
   it('is not known for durable writes when few were acknowledged', () => {
     const given = { durability: { replicas: 1, timeoutMs: 1000 }, replicas: 1 } as const;
-    const few = [
-      writes(0, 50, 10, given),
-      writes(2200, 2250, 10, given),
-      observation(
-        'workload',
-        'lateness-total',
-        9999,
-        { p50Ms: 0.1, p99Ms: 1, maxMs: 5, n: 2000 },
-        { client: 'kit' },
-      ),
-    ];
+    const few = [writes(0, 50, 10, given), writes(2200, 2250, 10, given), lateness('kit')];
     const report = run({ instead: { 'master-crash/kit': few } });
     expect(findCriterion(report, 'durable-kept-master-crash')).toMatchObject({
       state: 'NOT_MEASURED',

@@ -3,8 +3,9 @@
  * Shapes follow measurements: the kit's client writes again shortly after `+switch-master`; the stock one late or, on a
  * hung master, never before the master returns.
  */
-import type { Distribution } from '../../../harness/checkers/checker.ts';
+
 import type { TimelineBin, TrialView } from '../../../harness/reports/report.ts';
+import type { Distribution } from '../../../harness/statistics/quantile.ts';
 
 export type Draw = () => number;
 

@@ -1,12 +1,12 @@
 /**
- * Settings of every long-running container of the kit: minimal resources and privileges.
+ * Settings of every container of the kit: minimal resources and privileges.
  */
 import type { ContainerConfig } from '@cdktf/provider-docker/lib/container/index.js';
 import type { TerraformResource, TerraformResourceLifecycle } from 'cdktf';
 import type { Owner } from '../checkout-id.ts';
 import { type DockerPlan, LABEL, RUN_AS } from '../plan.ts';
 
-/** Settings to spread into a container's configuration. */
+/** Settings of a long-running container. */
 export function hardenedSettings(memoryMb: number) {
   return {
     user: RUN_AS,
@@ -23,6 +23,17 @@ export function hardenedSettings(memoryMb: number) {
     restart: 'unless-stopped',
   } satisfies Partial<ContainerConfig>;
 }
+
+/** Settings of a short-lived container that Terraform waits for, and whose output it reports. */
+export const ONE_SHOT = {
+  securityOpts: ['no-new-privileges'],
+  logDriver: 'json-file',
+  logOpts: { 'max-size': '1m', 'max-file': '1' },
+  restart: 'no',
+  attach: true,
+  logs: true,
+  mustRun: false,
+} satisfies Partial<ContainerConfig>;
 
 /** Input of the labels. */
 export interface Labelled {

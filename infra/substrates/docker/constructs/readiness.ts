@@ -6,7 +6,7 @@ import { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { Op, TerraformSelf } from 'cdktf';
 import { Construct } from 'constructs';
 import { RUN_AS } from '../plan.ts';
-import { containerLabels, protectedLabels, triggerOf } from './hardening.ts';
+import { containerLabels, ONE_SHOT, protectedLabels, triggerOf } from './hardening.ts';
 import type { StackParts } from './stack-parts.ts';
 
 export class Readiness extends Construct {
@@ -23,15 +23,9 @@ export class Readiness extends Construct {
       user: RUN_AS,
       readOnly: true,
       capabilities: { drop: ['ALL'], add: [] },
-      securityOpts: ['no-new-privileges'],
+      ...ONE_SHOT,
       memory: 64,
       memorySwap: 64,
-      logDriver: 'json-file',
-      logOpts: { 'max-size': '1m', 'max-file': '1' },
-      restart: 'no',
-      attach: true,
-      logs: true,
-      mustRun: false,
       labels: [
         ...containerLabels(parts, 'ready', hashes.get(plan.ready.configVolume)),
         ...protectedLabels(parts),
