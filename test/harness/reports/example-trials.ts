@@ -3,7 +3,6 @@
  * Shapes follow measurements: the kit's client writes again shortly after `+switch-master`; the stock one late or, on a
  * hung master, never before the master returns.
  */
-
 import type { TimelineBin, TrialView } from '../../../harness/reports/report.ts';
 import type { Distribution } from '../../../harness/statistics/quantile.ts';
 
