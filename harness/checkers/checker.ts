@@ -6,6 +6,8 @@ import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { History } from '../history/events.ts';
 import type { Distribution } from '../statistics/quantile.ts';
 
+export type { Distribution };
+
 /**
  * A number that a gate may ask for. `n` is the number of observations behind it.
  * `proportion` keeps its counts, so that a bound can be computed; `distribution` keeps its order statistics.

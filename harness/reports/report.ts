@@ -2,9 +2,9 @@
  * Input of every renderer: one value, computed from the evidence alone. `report.json` is this value. Renderers are pure
  * `(Report) → string`; none reads the clock, the disk or the locale.
  */
+import type { Distribution } from '../checkers/checker.ts';
 import type { Manifest } from '../evidence/manifest.ts';
 import type { Verdict } from '../gates/gate.ts';
-import type { Distribution } from '../statistics/quantile.ts';
 
 /** A point of a time series: one bin of a trial. */
 export interface TimelineBin {
