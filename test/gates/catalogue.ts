@@ -1,31 +1,38 @@
-/** Every fault of `faults/`, by the name of its file. */
+/** Every fault of a folder `faults/`, by the name of its file. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { ClientFault } from './client-fault.ts';
 import type { ServerFault } from './fault.ts';
 
-const FOLDER = join(import.meta.dirname, 'faults');
+/** Those of the drills of profile quick, which CI runs, and those of the drills of profile full alone. */
+export type Suite = '.' | 'full';
 
 export type Named<T> = T & { readonly id: string };
 
-/** URL of the file of a fault. */
-export function moduleUrl(folder: string, id: string): URL {
-  return pathToFileURL(join(FOLDER, folder, `${id}.ts`));
+function folderOf(suite: Suite, side: string): string {
+  return join(import.meta.dirname, suite, 'faults', side);
+}
+
+/** URL of the file of a client's fault. */
+export function clientModuleUrl(id: string, suite: Suite): URL {
+  return pathToFileURL(join(folderOf(suite, 'client'), `${id}.ts`));
 }
 
 async function loadFaults<T>(folder: string): Promise<readonly Named<T>[]> {
-  const files = readdirSync(join(FOLDER, folder))
+  const files = readdirSync(folder)
     .filter((file) => file.endsWith('.ts'))
     .sort();
   return Promise.all(
     files.map(async (file) => {
-      const id = file.replace(/\.ts$/, '');
-      const { fault } = (await import(moduleUrl(folder, id).href)) as { readonly fault: T };
-      return { ...fault, id };
+      const { fault } = (await import(pathToFileURL(join(folder, file)).href)) as { readonly fault: T };
+      return { ...fault, id: file.replace(/\.ts$/, '') };
     }),
   );
 }
 
-export const clientFaults = await loadFaults<ClientFault>('client');
-export const serverFaults = await loadFaults<ServerFault>('server');
+export const clientFaultsOf = (suite: Suite) => loadFaults<ClientFault>(folderOf(suite, 'client'));
+export const serverFaultsOf = (suite: Suite) => loadFaults<ServerFault>(folderOf(suite, 'server'));
+
+export const clientFaults = await clientFaultsOf('.');
+export const serverFaults = await serverFaultsOf('.');

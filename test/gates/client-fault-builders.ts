@@ -21,6 +21,27 @@ export function withReplacedMethods(
   };
 }
 
+/** A connection whose commands of the caller (`call`) pass through a function. */
+export function replaceCalls(
+  own: NonNullable<Cache['connection']>,
+  through: (call: () => Promise<unknown>) => Promise<unknown>,
+): NonNullable<Cache['connection']> {
+  return new Proxy(own, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target);
+      if (name !== 'call') return typeof value === 'function' ? value.bind(target) : value;
+      return (...args: Parameters<typeof own.call>) => through(() => target.call(...args));
+    },
+  });
+}
+
+/** An `openCache` whose connections send the commands of the caller through a function. */
+export function withReplacedCalls(through: Parameters<typeof replaceCalls>[1]): typeof openCache {
+  return withReplacedMethods(({ connection }) =>
+    connection === undefined ? {} : { connection: replaceCalls(connection, through) },
+  );
+}
+
 /** Result of an operation after which a cache may stop working. */
 interface OperationResult {
   readonly tookMs: number;

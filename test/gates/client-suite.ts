@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { drills } from '../../harness/drills/index.ts';
 import { PlantedClient } from '../../harness/run/planted-client.ts';
-import { clientFaults, moduleUrl, type Named } from './catalogue.ts';
+import { clientFaults, clientModuleUrl, type Named, type Suite } from './catalogue.ts';
 import type { ClientFault } from './client-fault.ts';
 import { expectCaught } from './expected.ts';
 import { PlantedEnvironment } from './planted-environment.ts';
@@ -17,13 +17,16 @@ export const integrationFaults = clientFaults.filter(({ drills }) =>
 export const loadFaults = clientFaults.filter((fault) => !integrationFaults.includes(fault));
 
 /** Declares one test per fault, on one environment that is returned for further tests. */
-export function testClientFaults(faults: readonly Named<ClientFault>[]): PlantedEnvironment {
+export function testClientFaults(
+  faults: readonly Named<ClientFault>[],
+  suite: Suite = '.',
+): PlantedEnvironment {
   const environment = new PlantedEnvironment('sentinels');
   beforeAll(async () => void (await environment.start()));
   afterAll(() => environment[Symbol.asyncDispose]());
 
   it.for(faults)('a fault of the client is caught: $id', async (fault, { task }) => {
-    const planted = new PlantedClient(moduleUrl('client', fault.id));
+    const planted = new PlantedClient(clientModuleUrl(fault.id, suite));
     const report = await environment
       .runDrills(fault.drills, planted)
       .finally(() => environment.awaitHealthy());

@@ -55,7 +55,23 @@ export function renderTable(rows: readonly Row[]): string {
     .join('\n');
 }
 
-function documentOf(rows: readonly Row[]): string {
+/** The document of a suite. */
+interface Document {
+  /** Command that runs the faults. */
+  readonly command: string;
+  /** Folder of the faults. */
+  readonly folder: string;
+  /** Path of the document. */
+  readonly path: string;
+}
+
+const QUICK: Document = {
+  command: 'npm run test:gates',
+  folder: 'test/gates/faults/',
+  path: 'docs/results/planted-faults.md',
+};
+
+function documentOf(rows: readonly Row[], { command, folder, path }: Document): string {
   const of = (side: Row['side']) => rows.filter((row) => row.side === side);
   const section = (title: string, side: Row['side']) =>
     of(side).length === 0 ? [] : [`## ${title}`, '', renderTable(of(side)), ''];
@@ -67,10 +83,10 @@ function documentOf(rows: readonly Row[]): string {
     'that criterion names the cause. The runs without a fault were a GO.',
     '',
     '```console',
-    '$ npm run test:gates -- --outputFile.faults=docs/results/planted-faults.md',
+    `$ ${command} -- --outputFile.faults=${path}`,
     '```',
     '',
-    'The faults are in `test/gates/faults/`, one file each.',
+    `The faults are in \`${folder}\`, one file each.`,
     '',
     ...section('Servers', 'server'),
     ...section('Client', 'client'),
@@ -78,7 +94,12 @@ function documentOf(rows: readonly Row[]): string {
 }
 
 export default class TableReporter implements Reporter {
+  readonly #document: Document;
   #output: string | undefined;
+
+  constructor(document: Partial<Document> = {}) {
+    this.#document = { ...QUICK, ...document };
+  }
 
   onInit({ config: { outputFile } }: Vitest): void {
     this.#output = typeof outputFile === 'object' ? outputFile.faults : undefined;
@@ -91,6 +112,6 @@ export default class TableReporter implements Reporter {
     rows.sort((a, b) => (order(a) < order(b) ? -1 : 1));
     process.stdout.write(`\n${renderTable(rows)}\n\n${rows.length} planted faults were caught\n`);
     const isWhole = tests.every((test) => test.result().state === 'passed');
-    if (this.#output !== undefined && isWhole) writeFileSync(this.#output, documentOf(rows));
+    if (this.#output !== undefined && isWhole) writeFileSync(this.#output, documentOf(rows, this.#document));
   }
 }

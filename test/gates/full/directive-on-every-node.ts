@@ -1,0 +1,24 @@
+import type { LiveFault } from '../fault.ts';
+import { changeFault, connectAdmin } from '../server-fault-builders.ts';
+
+/** `CONFIG SET` on every Redis node: the drills of other faults may have left any of them as the master. */
+export function directiveOnEveryNode(
+  common: Parameters<typeof changeFault>[0],
+  directive: string,
+  value: string,
+): LiveFault {
+  return changeFault(common, async (environment) => {
+    const before = await Promise.all(
+      environment.topology.redis.map(async ({ id }) => {
+        const admin = await connectAdmin(environment, id);
+        const [, was = ''] = (await admin.config('GET', directive)) as string[];
+        await admin.config('SET', directive, value);
+        return { id, was };
+      }),
+    );
+    return async () => {
+      for (const { id, was } of before)
+        await (await connectAdmin(environment, id)).config('SET', directive, was);
+    };
+  });
+}

@@ -1,0 +1,21 @@
+import { clientFault, withReplacedCalls } from '../../../client-fault-builders.ts';
+
+export * from '../../../../../client/index.ts';
+
+export const fault = clientFault({
+  what: 'after one failure the connection sends no command of the caller, while the cache goes on',
+  drills: ['outage'],
+  criterion: 'writes-resume',
+  isTimed: true,
+  remedy: ['the named kind of write'],
+});
+
+let isDead = false;
+
+export const openCache = withReplacedCalls(async (call) => {
+  if (isDead) throw new Error('dead');
+  return call().catch((error: unknown) => {
+    isDead = true;
+    throw error;
+  });
+});

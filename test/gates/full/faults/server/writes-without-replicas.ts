@@ -1,0 +1,12 @@
+import { directiveOnEveryNode } from '../../directive-on-every-node.ts';
+
+export const fault = directiveOnEveryNode(
+  {
+    what: 'A master without replicas takes writes',
+    drills: ['all-replicas-lost'],
+    criterion: 'refused-without-replicas',
+    remedy: ['set redis.minReplicasToWrite to 1 or more'],
+  },
+  'min-replicas-to-write',
+  '0',
+);
