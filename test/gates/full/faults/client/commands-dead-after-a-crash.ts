@@ -7,7 +7,7 @@ export const fault = clientFault({
   drills: ['sentinel-hang'],
   criterion: 'failover-time-master-crash',
   isTimed: true,
-  remedy: ['the client is the cause'],
+  remedy: ['this is a defect of the client'],
 });
 
 let isDead = false;

@@ -7,7 +7,7 @@ export const fault = clientFault({
   drills: ['host-loss'],
   criterion: 'failover-time-master-hang',
   isTimed: true,
-  remedy: ['the client is the cause'],
+  remedy: ['this is a defect of the client'],
 });
 
 let isDead = false;
