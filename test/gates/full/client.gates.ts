@@ -1,16 +1,10 @@
-/** Faults of the client under the drills of profile full, one at a time: the right criterion fails, and its remedy names the cause. */
-import { afterAll, beforeAll, expect, it } from 'vitest';
+/** Faults of the client under the drills of profile full, and whether every gate that judges one has a planted fault. */
+import { expect, it } from 'vitest';
 import { loadGates } from '../../../config/gates.ts';
-import { PlantedClient } from '../../../harness/run/planted-client.ts';
-import { clientFaultsOf, clientModuleUrl, serverFaultsOf } from '../catalogue.ts';
-import { expectCaught } from '../expected.ts';
-import { PlantedEnvironment } from '../planted-environment.ts';
-import { buildRow } from '../table-reporter.ts';
+import { clientFaultsOf, serverFaultsOf } from '../catalogue.ts';
+import { testClientFaults } from '../client-suite.ts';
 
 const faults = await clientFaultsOf('full');
-const environment = new PlantedEnvironment('sentinels');
-beforeAll(async () => void (await environment.start()));
-afterAll(() => environment[Symbol.asyncDispose]());
 
 it('every gate that judges one of these drills has a planted fault', async () => {
   const all = [...faults, ...(await serverFaultsOf('full'))];
@@ -21,9 +15,4 @@ it('every gate that judges one of these drills has a planted fault', async () =>
   );
 });
 
-it.for(faults)('a fault of the client is caught: $id', async (fault, { task }) => {
-  const planted = new PlantedClient(clientModuleUrl('full', fault.id));
-  const report = await environment.runDrills(fault.drills, planted).finally(() => environment.awaitHealthy());
-  expect(report.run.deviations.join()).toContain(`full/faults/client/${fault.id}.ts`);
-  task.meta.planted = buildRow('client', fault, expectCaught(report, fault));
-});
+testClientFaults(faults, 'full');
