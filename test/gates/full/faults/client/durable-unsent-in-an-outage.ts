@@ -6,7 +6,7 @@ export const fault = clientFault({
   what: 'one durable write of fifty is acknowledged and never sent',
   drills: ['outage'],
   criterion: 'durable-kept-under-faults',
-  remedy: ['The client acknowledged what it never stored'],
+  remedy: ['The client acknowledged writes that it never stored'],
 });
 
 export const openCache = withReplacedMethods((cache) => {

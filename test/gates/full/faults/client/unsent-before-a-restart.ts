@@ -6,7 +6,7 @@ export const fault = clientFault({
   what: 'one asynchronous set of fifty is acknowledged and never sent',
   drills: ['bounce'],
   criterion: 'async-within-window',
-  remedy: ['The client acknowledged what it never stored'],
+  remedy: ['The client acknowledged writes that it never stored'],
 });
 
 export const openCache = withReplacedMethods((cache) => {

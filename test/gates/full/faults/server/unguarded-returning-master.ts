@@ -2,8 +2,8 @@ import { renderedFault } from '../../../server-fault-builders.ts';
 
 export const fault = renderedFault({
   what: 'A deposed master that returns takes writes until Sentinel makes it a replica',
-  settings: { 'redis.minReplicasToWrite': 0 },
+  settings: { 'redis.minReplicasToWrite': 0, 'sentinel.watchdog': false },
   drills: ['old-master-returns'],
   criterion: 'returned-master-fenced',
-  remedy: ['redis.minReplicasToWrite to 1 or more'],
+  remedy: ['Keep sentinel.watchdog on'],
 });
