@@ -3,8 +3,9 @@
  * within its deadline and 50 ms for timers. Counts from the call, not from the intended start.
  *
  * `unsettled`: operations that were due before the last one of the client and have no completion. `pastDeadline`: those
- * that completed later. An operation is not counted as late where the machine explains it: the samples of the time in
- * which it was in flight show a wait for a CPU or a late timer of at least its excess (`lateByMachine`).
+ * that completed later. An operation is not counted as late where the machine explains it: the waits for a CPU and the
+ * late timers of the time in which it was in flight add up to at least its excess (`lateByMachine`). They add up because
+ * the client extends deadlines by every stall of its process.
  *
  * Deadlines: that of the caller where one is recorded, else `client.commandTimeoutMs`, and for a durable write also the
  * time that it gives its replicas.
@@ -79,7 +80,7 @@ interface Delay {
   readonly ms: number;
 }
 
-/** Longest delay that the machine caused to timers and to the client's threads while an operation was in flight. */
+/** Delays of timers and of the client's threads that the machine caused while an operation was in flight: the longest of each window, added up. */
 function machineDelays(history: History, client: string): (operation: Operation) => number {
   const threads = new Set([`client-${client}`, `generator-${client}`]);
   const delays = history.observations.flatMap(({ from, name, atUs, data }): Delay[] => {
@@ -95,8 +96,8 @@ function machineDelays(history: History, client: string): (operation: Operation)
   });
   return ({ invoke, completion }) => {
     const endUs = completion?.atUs ?? invoke.atUs;
-    const within = delays.filter(({ fromUs, toUs }) => toUs >= invoke.atUs && fromUs <= endUs);
-    return within.reduce((longest, { ms }) => Math.max(longest, ms), 0);
+    const within = delays.filter(({ fromUs, toUs }) => toUs > invoke.atUs && fromUs < endUs);
+    return within.reduce((sum, { ms }) => sum + ms, 0);
   };
 }
 

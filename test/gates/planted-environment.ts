@@ -59,7 +59,7 @@ export class PlantedEnvironment implements AsyncDisposable {
       seed: SEED,
       out: join(this.dir, `run-${++this.#runs}`),
       drills,
-      // Of the drill storm.
+      // Length of the drill storm.
       minutes: 1,
       trials: undefined,
       // A measurement prevented by a busy machine is no GO either: waiting for a quiet one would only take time.

@@ -50,8 +50,8 @@ it.each([
 
 it.each([
   ['a late timer', { timersMs: '0.3 12' }, 1, 0],
-  ['a wait of the client for a CPU', { timersMs: '0.3', waitsMs: 'client-kit=12' }, 1, 0],
-  ['a wait that is shorter than the excess', { timersMs: '0.3', waitsMs: 'client-kit=9' }, 0, 1],
+  ['waits for a CPU that add up to the excess', { timersMs: '0.3', waitsMs: 'client-kit=6' }, 1, 0],
+  ['waits that add up to less', { timersMs: '0.3', waitsMs: 'client-kit=4' }, 0, 1],
   ['a wait of another thread', { timersMs: '0.3', waitsMs: 'redis-1=50' }, 0, 1],
 ])('blames the machine only for what it explains: %s', (_case, sample, byMachine, own) => {
   const found = check(set(1000, 2060), LAST, machineSamples(10_000, sample));
