@@ -4,7 +4,7 @@ import { connect as connectTls } from 'node:tls';
 
 /**
  * @typedef {string | number | null | Error | readonly Reply[]} Reply
- * @typedef {{ readonly host: string, readonly port: number, readonly username: string, readonly password: string, readonly ca?: string | undefined }} Access
+ * @typedef {{ readonly host: string, readonly port: number, readonly username: string, readonly password: string, readonly ca?: string | undefined, readonly localAddress?: string | undefined }} Access
  * @typedef {{ readonly resolve: (reply: Reply) => void, readonly reject: (error: Error) => void }} Waiter
  */
 
@@ -32,8 +32,8 @@ export class Connection {
   }
 
   /** @param {Access} access */
-  constructor({ host, port, ca }) {
-    this.#tcp = connectTcp({ host, port, noDelay: true });
+  constructor({ host, port, ca, localAddress }) {
+    this.#tcp = connectTcp({ host, port, noDelay: true, ...(localAddress && { localAddress }) });
     this.#socket = ca === undefined ? this.#tcp : connectTls({ socket: this.#tcp, host, ca });
     this.#tcp.on('error', (error) => this.close(error));
     this.#socket.on('data', (bytes) => this.#receive(bytes));

@@ -38,6 +38,7 @@ const MAX_NAMED_IDS = 100;
  * @property {string} [caFile]
  * @property {string} [heartbeatFile]
  * @property {number} [pingPeriodMs]
+ * @property {string} [localAddress] source of its connections
  * @property {readonly NodeAddress[]} redis
  * @property {readonly NodeAddress[]} sentinels
  */
@@ -121,9 +122,13 @@ async function replicationOf(connection) {
 }
 
 /** @param {WatchdogConfiguration} configuration */
-async function run({ service, username, password, caFile, heartbeatFile, pingPeriodMs, redis, sentinels }) {
+async function run(configuration) {
+  const { service, username, password, caFile, heartbeatFile, pingPeriodMs, localAddress } = configuration;
+  const { redis, sentinels } = configuration;
   const ca = caFile === undefined ? undefined : readFileSync(caFile, 'utf8');
-  const accessOf = (/** @type {NodeAddress} */ { host, port }) => ({ host, port, username, password, ca });
+  const accessOf = (/** @type {NodeAddress} */ { host, port }) => ({
+    ...{ host, port, username, password, ca, localAddress },
+  });
   const nodes = redis.map((node) => new Peer(node, accessOf(node)));
   const observers = sentinels.map((node) => new Peer(node, accessOf(node), applySettings));
   /** @type {Set<string>} */

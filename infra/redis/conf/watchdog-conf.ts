@@ -9,6 +9,8 @@ export interface WatchdogInput {
   readonly secrets: EnvironmentSecrets;
   /** Path of the CA as the watchdog reads it; undefined without TLS. */
   readonly caFile: string | undefined;
+  /** Source address of its connections; absent: the system chooses. */
+  readonly localAddress?: string | undefined;
   /** File that the watchdog writes every second, for a health check. */
   readonly heartbeatFile?: string | undefined;
 }
@@ -18,6 +20,7 @@ export function renderWatchdog({
   placement,
   secrets,
   caFile,
+  localAddress,
   heartbeatFile,
 }: WatchdogInput): string {
   const { environment, redis, sentinels } = topology;
@@ -31,6 +34,7 @@ export function renderWatchdog({
     caFile,
     heartbeatFile,
     pingPeriodMs,
+    localAddress,
     redis: addresses(redis),
     sentinels: addresses(sentinels),
   };

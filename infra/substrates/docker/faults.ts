@@ -73,7 +73,7 @@ export async function disconnectNode(plan: DockerPlan, node: PlannedNode): Promi
 }
 
 /**
- * Isolates a group from all other nodes; connections within the group and from this host are unaffected. Both sides
+ * Isolates a group from all other nodes and from the watchdog; connections within the group and from this host are unaffected. Both sides
  * lose their routes: with those of one side alone, packets of the other would still arrive, and a master would count
  * replicas that it cannot reach.
  */
@@ -84,10 +84,12 @@ export async function partitionNodes(
 ): Promise<Heal> {
   const group = plan.nodes.filter(({ id }) => nodeIds.includes(id));
   const others = plan.nodes.filter(({ id }) => !nodeIds.includes(id));
-  const hosts = (nodes: readonly PlannedNode[]) => nodes.map(({ address }) => address.host);
+  // The watchdog, which may not run, decides nothing without a reply.
+  const unreachable = [...others, ...(plan.watchdog === undefined ? [] : [plan.watchdog])];
+  const hosts = (nodes: readonly PlannedContainer[]) => nodes.map(({ address }) => address.host);
   const each = (verb: 'add' | 'del') =>
     Promise.all([
-      ...group.map((node) => changeRoutes(node, hosts(others), verb, helperImage)),
+      ...group.map((node) => changeRoutes(node, hosts(unreachable), verb, helperImage)),
       ...others.map((node) => changeRoutes(node, hosts(group), verb, helperImage)),
     ]);
   await each('add');

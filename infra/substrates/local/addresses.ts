@@ -64,6 +64,9 @@ const PORTS_PER_BLOCK = 10;
  */
 const PORT_BLOCKS = 50;
 
+/** The watchdog has the address after those of the sentinels. */
+const WATCHDOG_HOST = 21;
+
 /** Claims the first free block and assigns an address to every node. @throws KitError `ADDRESS_IN_USE` */
 export async function claimBlock(request: BlockRequest): Promise<Block> {
   const { topology, stateDir } = request;
@@ -131,6 +134,18 @@ export async function releaseBlock(
       rmSync(claimPath(dir, number), { force: true });
     }
   });
+}
+
+/**
+ * Source address of the watchdog's connections; undefined if all nodes share one address. It listens nowhere, and is
+ * separated in a partition by this address, as a node is.
+ */
+export function watchdogHost({
+  addressing,
+  placement,
+}: Pick<Block, 'addressing' | 'placement'>): string | undefined {
+  const [first] = placement.values();
+  return addressing === 'address-per-node' ? first?.host.replace(/\d+$/, String(WATCHDOG_HOST)) : undefined;
 }
 
 /** Returns every node's address in a block. Pure. */

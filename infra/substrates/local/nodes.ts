@@ -15,6 +15,7 @@ import {
 import { AdminConnections } from '../../redis/admin.ts';
 import { nodesOf, type RedisNode, type TopologyNode, WATCHDOG_ID } from '../../topology.ts';
 import type { Heal, NodeStatus } from '../environment.ts';
+import { watchdogHost } from './addresses.ts';
 import { awaitAnswer, type HealthContext } from './health.ts';
 import { type Launched, launchRedis, launchSentinel } from './launch.ts';
 import { ledgerPath, readLedger, updateLedger } from './ledger.ts';
@@ -129,18 +130,20 @@ export class LocalNodes implements Running, AsyncDisposable {
     return heal;
   }
 
-  /** Separates the nodes from the others until the heal, or the end of this process. */
+  /** Separates the nodes from the others, and from the watchdog, until the heal, or the end of this process. */
   async partition(
     nodeIds: readonly string[],
     options: { readonly clientsStillReach: boolean },
   ): Promise<Heal> {
-    const hostOf = (id: string) => addressOf(this.context, id).host;
-    const ids = nodesOf(this.context.topology).map(({ id }) => id);
+    const { context } = this;
+    const hostOf = (id: string) => addressOf(context, id).host;
+    const others = nodesOf(context.topology).filter(({ id }) => !nodeIds.includes(id));
+    const watchdog = context.topology.watchdog && watchdogHost(context);
     const end = await separate({
       group: nodeIds.map(hostOf),
-      others: ids.filter((id) => !nodeIds.includes(id)).map(hostOf),
+      others: [...others.map(({ id }) => hostOf(id)), ...(watchdog === undefined ? [] : [watchdog])],
       ...options,
-      logPath: join(this.context.dir, 'nft.log'),
+      logPath: join(context.dir, 'nft.log'),
     });
     const heal: Heal = async () => {
       await end();

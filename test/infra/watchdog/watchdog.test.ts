@@ -39,6 +39,19 @@ async function deposeMaster(): Promise<{ readonly former: string; readonly heal:
   return { former, heal };
 }
 
+it('connects from an address of its own, by which a partition separates it as it does a node', async () => {
+  const [first] = await environment.status();
+  const own = first?.address.host === '127.0.0.1' ? '127.0.0.1' : first?.address.host.replace(/\d+$/, '21');
+  const addresses = async () => {
+    const list = String(await (await environment.admin('redis-1')).call('CLIENT', 'LIST'));
+    return list
+      .split('\n')
+      .flatMap((line) => (/ user=watchdog( |$)/.test(line) ? [/ addr=([\d.]+)/.exec(line)?.[1]] : []));
+  };
+  await waitUntil('a connection of the watchdog', async () => (await addresses()).length > 0);
+  expect(new Set(await addresses())).toEqual(new Set([own]));
+});
+
 it('makes a master that returns after a failover a replica of the new one', async () => {
   const { former, heal } = await deposeMaster();
   await heal();
