@@ -44,7 +44,8 @@ export class Procedures {
   readonly #connection: CacheConnection;
   readonly #terms: ScriptingTerms;
   #mode: Mode | undefined;
-  #search: Promise<unknown> | undefined;
+  /** Detection in progress, by connection: in a cluster each shard has its own, so that none waits for an unreachable one. */
+  readonly #search = new Map<CacheConnection, Promise<unknown>>();
   #searches = 0;
   /** The script is being sent to a server that lacks it. */
   #sending: Promise<unknown> | undefined;
@@ -93,19 +94,22 @@ export class Procedures {
   }
 
   async #afterSearch(call: Call): Promise<unknown> {
-    if (this.#search) {
-      await this.#search.catch((error: unknown) => {
-        // The server did not reply, and would not reply to the others; in a cluster another node may.
-        if (this.#mode === undefined && !this.#connection.slotOf) throw error;
+    const key = call.keys[0];
+    const node = key === undefined ? this.#connection : this.#connection.at(key);
+    const running = this.#search.get(node);
+    if (running) {
+      await running.catch((error: unknown) => {
+        // The server did not reply, and would not reply to the others.
+        if (this.#mode === undefined) throw error;
       });
       return this.#run(call);
     }
     const search = this.#find(call);
-    this.#search = search;
+    this.#search.set(node, search);
     try {
       return await search;
     } finally {
-      this.#search = undefined;
+      this.#search.delete(node);
       this.#searches += 1;
     }
   }
