@@ -11,7 +11,13 @@ apt_install() {
   return "$installed"
 }
 
-# promtool checks the text of the client's metrics.
-promtool_up() {
-  command -v promtool >/dev/null || apt_install prometheus || printf 'promtool could not be installed: its tests are skipped\n'
+# Programs without which tests are skipped: promtool checks the text of the client's metrics, libfaketime steps the clock of a
+# process, and nft separates nodes.
+test_programs_up() {
+  local packages=()
+  command -v promtool >/dev/null || packages+=(prometheus)
+  command -v nft >/dev/null || packages+=(nftables)
+  compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || packages+=(libfaketime)
+  [ "${#packages[@]}" -eq 0 ] || apt_install "${packages[@]}" ||
+    printf '%s: not installed; their tests are skipped\n' "${packages[*]}"
 }

@@ -21,6 +21,7 @@ import { runTrial } from '../../harness/trial/index.ts';
 import { lagReplicas } from '../../harness/trial/lag.ts';
 import { openProxiedEnvironment } from '../../harness/trial/proxied-environment.ts';
 import { clientSpec } from '../../harness/workloads/adapter.ts';
+import { findFakeTime } from '../../harness/workloads/calls/stepped-clock.ts';
 import { loadClient } from '../../harness/workloads/client-module.ts';
 import { ioredisAdapter } from '../../harness/workloads/ioredis.ts';
 import { kitAdapter } from '../../harness/workloads/kit.ts';
@@ -61,14 +62,18 @@ const masterKeys = async () => {
   return (await environment.admin(master ?? '')).dbsize();
 };
 const environmentWith = (changes: Partial<Environment>) => withMembers(environment, changes);
+const canRun = (program: Drill['needsProgram']) => program === undefined || findFakeTime() !== undefined;
 const states = async () => (await environment.status()).map(({ state }) => state);
 
 describe('integration drills', () => {
   // A drill that spans the run is not a separate trial: the run records it around the others.
   const integration = drills.filter(({ family, spansRun }) => family === 'integration' && spansRun !== true);
-  it.each(integration.map((drill) => [drill.id, drill] as const))(
+  const titleOf = ({ id, needsProgram }: Drill) =>
+    canRun(needsProgram) ? id : `${id} [skipped: ${needsProgram} is not installed]`;
+  it.for(integration.map((drill) => [titleOf(drill), drill] as const))(
     '%s passes on a healthy dev',
-    async (_, drill) => {
+    async ([, drill], { skip }) => {
+      skip(!canRun(drill.needsProgram));
       const before = await masterKeys();
       const record = await trialOf(drill);
       expect(record).toMatchObject({ status: 'completed', clients: ['kit'] });

@@ -18,6 +18,7 @@ import type { Exhaust } from './resource.ts';
 
 const VOLUME_BYTES = 8 * 1024 * 1024;
 const FILLER = Buffer.alloc(64 * 1024, '.');
+const FILLER_KEY = 'kit:filler:disk';
 const FILLER_TTL_MS = 60_000;
 const BOUND = { boundMs: 10_000, everyMs: 20 };
 
@@ -40,6 +41,8 @@ export const exhaustDisk: Exhaust = async (admin, { dataFolder }) => {
     await rewrite(admin);
     const isRewritten = async () => (await persistence(admin)).aof_last_bgrewrite_status === 'ok';
     await waitUntil('the append-only file to be on the disk', isRewritten, BOUND);
+    // A master that was replaced meanwhile refuses it; the key expires.
+    await admin.unlink(FILLER_KEY).catch(() => undefined);
   };
   try {
     await rewrite(admin);
@@ -86,7 +89,7 @@ function fill(ballast: string): void {
 async function awaitRefusal(admin: Redis): Promise<string> {
   let refusal = '';
   const isRefused = async () => {
-    await admin.set('kit:filler:disk', FILLER, 'PX', FILLER_TTL_MS).catch((error: Error) => {
+    await admin.set(FILLER_KEY, FILLER, 'PX', FILLER_TTL_MS).catch((error: Error) => {
       refusal = error.message;
     });
     return refusal.startsWith('MISCONF');
