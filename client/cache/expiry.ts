@@ -23,7 +23,7 @@ import { writeDurably } from '../invalidation/durable-write.ts';
 import { inBatches } from './batches.ts';
 import type { CacheContext } from './cache-context.ts';
 import { resolveDurability, resolveTtl } from './options.ts';
-import { isFresh, type Reader, type Reading } from './reader.ts';
+import { asServed, isFresh, type Reader, type Reading } from './reader.ts';
 import { isForeignType, type Remote } from './remote.ts';
 import type { Writer } from './writer.ts';
 
@@ -245,8 +245,8 @@ export class Expiry {
 
   /** null: absent according to the entry itself. Its tags are checked separately. */
   #found(payload: Buffer | undefined): Found | null {
-    const decoded = payload && decodeEnvelope(payload, { codecs: this.#context.codecs.byId });
-    if (!payload || !decoded) return null;
+    if (!payload) return null;
+    const decoded = asServed(decodeEnvelope(payload, { codecs: this.#context.codecs.byId }), Date.now());
     // An entry with a codec that only other processes have still exists.
     if (!decoded.ok) return decoded.reason === 'codec' ? { payload } : null;
     return decoded.value === undefined || !isFresh(decoded.freshness)

@@ -13,6 +13,7 @@ import type { Lookup, ReadOptions } from '../api/types.ts';
 import {
   type Decoded,
   decodeEnvelope,
+  endsWithTtl,
   type Freshness,
   isJson,
   plainAt,
@@ -178,9 +179,11 @@ export class Reader {
       fill?.end();
       return { kind: 'absent', source: 'redis' };
     }
-    const decoded = decodeEnvelope(payload, expectedBy(options, this.#context.codecs.byId));
+    const stored = decodeEnvelope(payload, expectedBy(options, this.#context.codecs.byId));
+    const decoded = asServed(stored, Date.now());
     const end = (reading: Reading<T>): Reading<T> => {
-      const held = reading.kind === 'value' && decoded.ok;
+      // Its remaining time is unknown where the clocks differ: not for the first tier.
+      const held = reading.kind === 'value' && decoded.ok && decoded === stored;
       fill?.end(held ? { payload, tags: decoded.tags, freshness: decoded.freshness } : undefined);
       return reading;
     };
@@ -368,6 +371,16 @@ export class Reader {
   #answered(): void {
     if (this.#context.fallback.pending) this.#context.fallback.recover();
   }
+}
+
+/**
+ * An entry that Redis serves has not expired, even if this clock says so: it is ahead, or it was stepped. Only the end of entries that are
+ * kept for grace or early refresh is measured by the clock.
+ */
+export function asServed(decoded: Decoded, nowMs: number): Decoded {
+  if (!decoded.ok || decoded.freshness === undefined || !endsWithTtl(decoded.freshness)) return decoded;
+  const { freshness, ...entry } = decoded;
+  return nowMs < freshness.freshUntilMs ? decoded : entry;
 }
 
 export function isFresh(freshness: Freshness | undefined, now = Date.now): boolean {

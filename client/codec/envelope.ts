@@ -46,9 +46,12 @@ export type DecodeFailure = 'foreign' | 'format' | 'corrupt' | 'schema' | 'codec
 export interface Freshness {
   /** Unix time in ms. */
   readonly freshUntilMs: number;
-  /** Duration of the load, in ms; kept up to 65535. */
+  /** Duration of the load, in ms; kept up to 65535. 0: none, the entry ends with its TTL in Redis. */
   readonly loadMs: number;
 }
+
+/** Whether Redis drops the entry at the end of its freshness. A placeholder (freshness 0) is never fresh. */
+export const endsWithTtl = ({ freshUntilMs, loadMs }: Freshness): boolean => loadMs === 0 && freshUntilMs > 0;
 
 /** A tag in an entry, as 16 hexadecimal digits each. The entry is valid while the version is the current one of the tag. */
 export interface TagStamp {

@@ -80,7 +80,9 @@ export function storePolicyOf(
   return {
     ttlSeconds: jittered,
     keepSeconds: jittered + windowSeconds,
-    freshness: judged ? { freshUntilMs: load.endedMs + jittered * 1000, loadMs: load.tookMs } : undefined,
+    freshness: judged
+      ? { freshUntilMs: load.endedMs + jittered * 1000, loadMs: Math.max(1, load.tookMs) }
+      : undefined,
     nothing,
   };
 }

@@ -1,6 +1,6 @@
 /** getWithTtl, ttl, exists, setIfAbsent, expire: in Redis, in memory, over two tiers, and with Redis unreachable. */
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { resolveTtl } from '../../../client/cache/options.ts';
 import {
   type Cache,
@@ -242,5 +242,45 @@ describe('a TTL', () => {
       }),
       { numRuns: 50 },
     );
+  });
+});
+
+describe('an entry of two tiers that Redis keeps, for a clock that is an hour ahead,', () => {
+  const HOUR_MS = 3_600_000;
+  /** A cache with an entry, and the clock of the process an hour later. */
+  const openAhead = async (key: string): Promise<Cache> => {
+    const cache = closeAfterTest(tieredCache({ address: redis.address, namespace: 'ahead' }));
+    await cache.set(key, 'kept', { ttlSeconds: 60 });
+    const { now } = Date;
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + HOUR_MS);
+    ends.push(async () => clock.mockRestore());
+    return cache;
+  };
+
+  it('is a hit, and is not computed again', async () => {
+    const cache = await openAhead('read');
+    expect(await cache.get('read')).toBe('kept');
+    expect(await cache.getOrCompute('read', () => 'again')).toBe('kept');
+    expect(await cache.getMany(['read'])).toEqual(new Map([['read', 'kept']]));
+  });
+
+  it('exists, with the remaining time that Redis reports', async () => {
+    const cache = await openAhead('there');
+    expect(await cache.exists('there')).toBe(1);
+    const seconds = await cache.ttl('there');
+    expect(seconds).toBeGreaterThan(55);
+    expect(seconds).toBeLessThanOrEqual(60);
+  });
+
+  it('is not replaced by setIfAbsent', async () => {
+    const cache = await openAhead('held');
+    expect(await cache.setIfAbsent('held', 'other')).toBe(false);
+    expect(await cache.get('held')).toBe('kept');
+  });
+
+  it('gets another expiry', async () => {
+    const cache = await openAhead('longer');
+    expect(await cache.expire('longer', 600)).toBe(true);
+    expect(await cache.ttl('longer')).toBeGreaterThan(500);
   });
 });
