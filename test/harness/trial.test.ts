@@ -52,15 +52,12 @@ afterAll(async () => {
 });
 const trialOf = (drill: Drill, more: Partial<TrialRequest> = {}) =>
   runTrial({ drill, trial: 1, environment, dir, machine, seed: 1, clock, profile: 'quick', ...more });
-const historyOf = (files: readonly string[], folder = dir) =>
-  parseHistory(files.map((path) => ({ path, text: readFileSync(join(folder, path), 'utf8') }))).history;
+const historyOf = (paths: readonly string[], folder = dir) =>
+  parseHistory(paths.map((path) => ({ path, text: readFileSync(join(folder, path), 'utf8') }))).history;
 /** Leases of interrupted loads expire 2 s after their holder ended. */
 const keysBack = (before: number) =>
   waitUntil('the keys of the trial to be gone', async () => (await masterKeys()) === before, 5_000);
-const masterKeys = async () => {
-  const master = await environment.masterId();
-  return (await environment.admin(master ?? '')).dbsize();
-};
+const masterKeys = async () => (await environment.admin((await environment.masterId()) ?? '')).dbsize();
 const environmentWith = (changes: Partial<Environment>) => withMembers(environment, changes);
 const canRun = (program: Drill['needsProgram']) => program === undefined || findFakeTime() !== undefined;
 const states = async () => (await environment.status()).map(({ state }) => state);
