@@ -150,12 +150,22 @@ export async function resumeAll(
   signal?: AbortSignal,
   recoverFrom?: string,
 ): Promise<readonly string[]> {
+  const masters = await resumeNodes(nodes, progress, signal, recoverFrom);
+  await nodes.launchWatchdog();
+  return masters;
+}
+
+async function resumeNodes(
+  nodes: LocalNodes,
+  progress: (line: string) => void,
+  signal?: AbortSignal,
+  recoverFrom?: string,
+): Promise<readonly string[]> {
   const isCluster = nodes.context.topology.environment.topology.kind === 'cluster';
   if (recoverFrom !== undefined) {
     await (isCluster ? endShardForRecovery(nodes, recoverFrom, progress) : endForRecovery(nodes, progress));
   }
   const { gone, paused } = await resumePausedNodes(nodes);
-  await nodes.launchWatchdog();
   if (paused.length > 0) progress(`continued ${paused.join(', ')}`);
   if (gone.length > 0) progress(`restarting ${gone.join(', ')}`);
   const cluster = clusterView({

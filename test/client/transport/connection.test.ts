@@ -261,7 +261,7 @@ describe('the supervised connection to one server', () => {
     const c = connect({ mode: 'standalone', address: { host, port: 1 }, commandTimeoutMs: 5000 });
     const calls = Array.from({ length: 10_001 }, () => c.call('GET', 'k'));
     const settled = Promise.allSettled(calls);
-    await expect(calls.at(-1)).rejects.toThrowError(/10000 commands wait/);
+    await expect(calls.at(-1)).rejects.toThrowError(/10000 commands already wait/);
     await c.close();
     await settled;
   });

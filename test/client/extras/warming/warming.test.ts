@@ -241,7 +241,7 @@ describe('a strategy', () => {
       strategy('startup', { onDemand: false }),
     ]);
     await expect(warmer.run('unknown')).rejects.toThrowError('"unknown" is not registered');
-    await expect(warmer.run('off')).rejects.toThrowError('strategy off: it is disabled');
+    await expect(warmer.run('off')).rejects.toThrowError('strategy off: is disabled');
     await expect(warmer.run('startup')).rejects.toThrowError('does not run on demand');
   });
 
