@@ -32,9 +32,12 @@ const REASONS =
     ? ['[skipped: ']
     : ['[skipped: npm cannot be reached', '[skipped: KIT_TEST_SERVERS has no such server'];
 
+/** Planted faults under long drills: `npm run test:gates:full`. */
+const BY_HAND = 'gates/full/';
+
 const byFile = resultsOf(results);
 const expected = readdirSync('test', { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith(suffix))
+  .filter((path) => path.endsWith(suffix) && !path.startsWith(BY_HAND))
   .map((path) => `test/${path}`);
 
 let passed = 0;
