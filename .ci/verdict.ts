@@ -4,16 +4,17 @@
  * Every drill of the profile that supports the topology must have completed at least once. Every criterion in scope must be PASS or
  * WAIVED. A criterion that a busy machine can move (`timing` in its gate) may also be INVALID, where all of its attempts met one.
  *
- *   verdict.ts <run>
+ *   verdict.ts <run> [drill…]    the named drills instead of those of the profile
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseGates } from '../config/gates.ts';
 import type { EnvironmentConfig } from '../config/schema.ts';
+import type { Drill } from '../harness/drills/drill.ts';
 import { drillsNamed } from '../harness/registry.ts';
 import type { Report } from '../harness/reports/report.ts';
 
-const [folder = ''] = process.argv.slice(2);
+const [folder = '', ...named] = process.argv.slice(2);
 const { run, verdict, trials } = JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')) as Report;
 const gates = parseGates(readFileSync(join(folder, 'gates.json'), 'utf8'), 'gates.json').gates;
 const timed = new Set(gates.filter(({ timing }) => timing !== false).map(({ id }) => id));
@@ -23,9 +24,11 @@ const problems: string[] = [];
 const notes: string[] = [];
 
 const { topology } = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as EnvironmentConfig;
-const expected = drillsNamed('all').filter(
-  (drill) => drill.topologies.includes(topology.kind) && drill.trials[run.profile] > 0,
-);
+const isExpected = (drill: Drill) =>
+  named.length > 0
+    ? named.includes(drill.id)
+    : drill.topologies.includes(topology.kind) && drill.trials[run.profile] > 0;
+const expected = drillsNamed('all').filter(isExpected);
 for (const { id } of expected) {
   const own = trials.filter(({ drill }) => drill === id);
   const broken = own.find(({ status }) => status !== 'completed');

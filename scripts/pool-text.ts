@@ -3,15 +3,25 @@ import type { Pool } from '../harness/judge/pool/index.ts';
 
 export function poolText(pool: Pool): string {
   const { runs, leftOut, times, counts } = pool;
-  const ms = (value: number | null) => (value === null ? 'too few trials' : `${Math.round(value)}`);
+  const ms = (value: number | null) => (value === null ? 'no bound' : `${Math.round(value)}`);
   const share = (value: number) => `${(Math.floor(value * 1_000) / 10).toFixed(1)} %`;
   return [
     `Pool of ${runs.length} runs, configuration ${pool.configSha256.slice(0, 12)}, ${pool.substrate}, ${pool.server}`,
     '',
     ...table(
-      ['drill', 'client', 'figure', 'n', 'left out', 'min/median/max, ms', 'median at most', 'p95 at most'],
+      [
+        'drill',
+        'client',
+        'figure',
+        'n',
+        'never',
+        'left out',
+        'min/median/max, ms',
+        'median at most',
+        'p95 at most',
+      ],
       times.map((row) => [
-        ...[row.drill, row.client, row.figure, String(row.n), String(row.leftOut)],
+        ...[row.drill, row.client, row.figure, String(row.n), String(row.never), String(row.leftOut)],
         `${ms(row.min)}/${ms(row.median)}/${ms(row.max)}`,
         ...[ms(row.medianAtMost), ms(row.p95AtMost)],
       ]),
@@ -25,7 +35,7 @@ export function poolText(pool: Pool): string {
       ]),
     ),
     '',
-    'Bounds at 95 % confidence. Times leave out trials on a busy machine.',
+    'Bounds at 95 % confidence; none: too few trials, or too many that never recovered. Times leave out trials on a busy machine.',
     ...leftOut.map(({ run, reason }) => `left out: ${run}: ${reason}`),
   ].join('\n');
 }

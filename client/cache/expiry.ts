@@ -15,6 +15,7 @@ import { ownMemory } from '../codec/entry-bytes.ts';
 import {
   decodeEnvelope,
   ENDLESS_MS,
+  endsWithTtl,
   type Freshness,
   type TagStamp,
   withFreshness,
@@ -23,7 +24,7 @@ import { writeDurably } from '../invalidation/durable-write.ts';
 import { inBatches } from './batches.ts';
 import type { CacheContext } from './cache-context.ts';
 import { resolveDurability, resolveTtl } from './options.ts';
-import { asServed, isFresh, type Reader, type Reading } from './reader.ts';
+import { isFresh, type Reader, type Reading } from './reader.ts';
 import { isForeignType, type Remote } from './remote.ts';
 import type { Writer } from './writer.ts';
 
@@ -245,8 +246,8 @@ export class Expiry {
 
   /** null: absent according to the entry itself. Its tags are checked separately. */
   #found(payload: Buffer | undefined): Found | null {
-    if (!payload) return null;
-    const decoded = asServed(decodeEnvelope(payload, { codecs: this.#context.codecs.byId }), Date.now());
+    const decoded = payload && decodeEnvelope(payload, { codecs: this.#context.codecs.byId });
+    if (!payload || !decoded) return null;
     // An entry with a codec that only other processes have still exists.
     if (!decoded.ok) return decoded.reason === 'codec' ? { payload } : null;
     return decoded.value === undefined || !isFresh(decoded.freshness)
@@ -273,7 +274,7 @@ function remainingTtl(
 }
 
 function untilMs(freshness: Freshness | undefined): number | null {
-  return freshness === undefined || freshness.freshUntilMs === ENDLESS_MS
+  return freshness === undefined || endsWithTtl(freshness) || freshness.freshUntilMs === ENDLESS_MS
     ? null
     : Math.max(0, freshness.freshUntilMs - Date.now());
 }

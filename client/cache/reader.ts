@@ -179,11 +179,9 @@ export class Reader {
       fill?.end();
       return { kind: 'absent', source: 'redis' };
     }
-    const stored = decodeEnvelope(payload, expectedBy(options, this.#context.codecs.byId));
-    const decoded = asServed(stored, Date.now());
+    const decoded = decodeEnvelope(payload, expectedBy(options, this.#context.codecs.byId));
     const end = (reading: Reading<T>): Reading<T> => {
-      // Its remaining time is unknown where the clocks differ: not for the first tier.
-      const held = reading.kind === 'value' && decoded.ok && decoded === stored;
+      const held = reading.kind === 'value' && decoded.ok;
       fill?.end(held ? { payload, tags: decoded.tags, freshness: decoded.freshness } : undefined);
       return reading;
     };
@@ -373,18 +371,9 @@ export class Reader {
   }
 }
 
-/**
- * An entry that Redis serves has not expired, even if this clock says so: it is ahead, or it was stepped. Only the end of entries that are
- * kept for grace or early refresh is measured by the clock.
- */
-export function asServed(decoded: Decoded, nowMs: number): Decoded {
-  if (!decoded.ok || decoded.freshness === undefined || !endsWithTtl(decoded.freshness)) return decoded;
-  const { freshness, ...entry } = decoded;
-  return nowMs < freshness.freshUntilMs ? decoded : entry;
-}
-
+/** The clock counts only for an entry that is kept beyond its TTL: any other one ends with its TTL, wherever it is held. */
 export function isFresh(freshness: Freshness | undefined, now = Date.now): boolean {
-  return freshness === undefined || now() < freshness.freshUntilMs;
+  return freshness === undefined || endsWithTtl(freshness) || now() < freshness.freshUntilMs;
 }
 
 function readingOf<T>(value: unknown, freshness: Freshness | undefined, source: ReadSource): Reading<T> {

@@ -1,5 +1,5 @@
 /** Decides when a value is fresh enough, and how long a new one is kept. Pure: time and randomness are arguments. */
-import type { Freshness } from '../codec/envelope.ts';
+import { endsWithTtl, type Freshness } from '../codec/envelope.ts';
 
 /** Resolved `ComputeOptions`. */
 export interface ComputeTerms {
@@ -36,7 +36,7 @@ export function evaluateFreshness(
   nowMs: number,
   random: () => number,
 ): FreshnessState {
-  if (freshness === undefined) return 'fresh';
+  if (freshness === undefined || endsWithTtl(freshness)) return 'fresh';
   const pastMs = nowMs - freshness.freshUntilMs;
   if (pastMs < 0) {
     if (terms.earlyRefresh === 0) return 'fresh';

@@ -94,8 +94,9 @@ export class Dispatcher implements Receiver<Operation> {
     else this.#wait(operation);
   }
 
-  #isHeld(operation: Operation): boolean {
-    return this.#held !== 'nothing' && (this.#held === 'all' || !operation.read);
+  /** Commands that belong to one link, such as a transaction, cannot wait for another one. */
+  #isHeld({ read, once }: Operation): boolean {
+    return this.#held === 'all' || (this.#held === 'writes' && !read && !once);
   }
 
   attach(link: Link, holdsWrites: boolean): void {

@@ -31,12 +31,19 @@ export type Election =
   | { readonly kind: 'none' }
   | { readonly kind: 'attempted' }
   | { readonly kind: 'elected'; readonly since: number }
-  | { readonly kind: 'overdue' };
+  /** `after`: the last step that was announced. */
+  | { readonly kind: 'overdue'; readonly after: 'election' | 'promotion' };
 
 export const NO_ELECTION: Election = { kind: 'none' };
 
 /** Writes wait so long for a replica to be promoted, which takes 115 to 201 ms from `+elected-leader` to ROLE master. */
 export const ELECTED_HOLD_MS = 750;
+
+/**
+ * Bound from the election where the promotion is announced: the client finds the promoted replica, at the latest, when all sentinels
+ * report it, 1 to 2 s later. It ends a wait in which the leader or the replica has died.
+ */
+export const PROMOTED_HOLD_MS = 3_000;
 
 const ATTEMPTED = (): AnnouncedFailover => ({ kind: 'attempted' });
 const ELECTED = (replica: Address | undefined): AnnouncedFailover => ({ kind: 'elected', replica });
@@ -135,11 +142,13 @@ export function nextElection(
     case 'attempted':
       return { kind: 'attempted' };
     case 'promoted':
-      // The old master loses every write from now on: the bound is for a promotion that does not come.
-      return before.kind === 'elected' ? before : { kind: 'elected', since: at };
+      // The old master loses every write from now on.
+      if (before.kind === 'overdue' && before.after === 'promotion') return before;
+      if (before.kind !== 'elected') return { kind: 'elected', since: at };
+      return at - before.since < PROMOTED_HOLD_MS ? before : { kind: 'overdue', after: 'promotion' };
     case 'elected':
       if (before.kind === 'overdue') return before;
       if (before.kind !== 'elected') return { kind: 'elected', since: at };
-      return at - before.since < ELECTED_HOLD_MS ? before : { kind: 'overdue' };
+      return at - before.since < ELECTED_HOLD_MS ? before : { kind: 'overdue', after: 'election' };
   }
 }

@@ -40,6 +40,10 @@ export const cutOffClient: Checker = {
     const others = history.operations.filter(
       (each) => isDuring(each) && each.invoke.client !== context.client,
     );
+    // A cut that had no effect proves nothing.
+    const served = own.filter(({ completion }) => completion?.source === 'redis' && completion.atUs < toUs);
+    if (served.length > 0)
+      return unknownResult(`Redis served ${served.length} operations of the client that was cut off`);
     const overdue = own.filter(
       (each) => (each.latencyMs ?? Number.POSITIVE_INFINITY) > deadlineMs(each, context),
     );

@@ -7,7 +7,7 @@ import type { DataFolder } from '../substrates/environment.ts';
 export interface SmallVolume {
   /** Path of the mounted folder for this process. */
   readonly path: string;
-  /** Detaches it; files that the node has open stay until it closes them. */
+  /** Detaches it, once; files that the node has open stay until it closes them. */
   unmount(): Promise<void>;
 }
 
@@ -20,7 +20,12 @@ export async function mountSmallVolume(
   const { uid, gid } = statSync(path);
   const settings = `size=${options.bytes},uid=${uid},gid=${gid},mode=0700`;
   await run(pid, 'mount', '-t', 'tmpfs', '-o', settings, 'tmpfs', folder);
-  return { path, unmount: () => run(pid, 'umount', '-l', folder) };
+  let isMounted = true;
+  const unmount = async () => {
+    if (isMounted) await run(pid, 'umount', '-l', folder);
+    isMounted = false;
+  };
+  return { path, unmount };
 }
 
 /** In another mount namespace only the programs of that container exist: all images of nodes have busybox. */

@@ -368,8 +368,8 @@ describe('a trial is not measured', () => {
   });
 
   it('on an unhealthy topology', async () => {
-    const [replica] = (await environment.status()).filter(({ id }) => id.startsWith('redis-'));
-    const id = replica?.id ?? '';
+    const master = await environment.masterId();
+    const id = environment.topology.redis.find((node) => node.id !== master)?.id ?? '';
     const split = environmentWith({
       admin: async (nodeId) => {
         if (nodeId === id) throw new Error(`${id} does not answer`);

@@ -24,6 +24,13 @@ const EXHAUST: Readonly<Record<ResourceName, Exhaust>> = {
   disk: exhaustDisk,
 };
 
+/** A failover closes the connections of the node, which still has to be restored: commands wait until it is connected again. */
+const RECONNECTION = {
+  enableOfflineQueue: true,
+  maxRetriesPerRequest: 50,
+  retryStrategy: () => 100,
+} as const;
+
 let admin: Redis | undefined;
 let exhausting: Promise<Exhaustion> | undefined;
 
@@ -31,6 +38,7 @@ async function exhaust(resource: ResourceName, access: Access): Promise<Exhausti
   const { host, port, username, password, ca } = access;
   admin = new Redis({
     ...DIRECT_CONNECTION,
+    ...RECONNECTION,
     ...{ host, port, username, password },
     ...(ca !== undefined && { tls: { ca } }),
   });
@@ -60,5 +68,5 @@ process.on('disconnect', () => {
     .catch(() => undefined)
     .finally(() => process.exit(0));
 });
-// Ctrl-C reaches the whole process group; this process ends when its owner closes the channel.
-process.on('SIGINT', () => undefined);
+// Signals reach the whole process group; this process ends when its owner closes the channel.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);

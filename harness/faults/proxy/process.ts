@@ -51,5 +51,5 @@ process.on('message', ({ id, command }: ProxyRequest) => {
   );
 });
 process.on('disconnect', () => process.exit(0));
-// Ctrl-C reaches the whole process group; the proxy ends when its owner closes the channel.
-process.on('SIGINT', () => undefined);
+// Signals reach the whole process group; the proxy ends when its owner closes the channel.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);

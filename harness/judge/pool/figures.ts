@@ -47,7 +47,9 @@ interface Row {
 export interface TimeRow extends Row {
   /** Trials that are left out because the machine was busy. */
   readonly leftOut: number;
-  /** Upper bounds of the median and of the 95th percentile of all trials; null: too few trials. */
+  /** Trials without a time, because what is timed never happened: longer than every bound. */
+  readonly never: number;
+  /** Upper bounds of the median and of the 95th percentile of all trials; null: too few trials, or too many without a time. */
   readonly medianAtMost: number | null;
   readonly p95AtMost: number | null;
 }
@@ -87,14 +89,30 @@ function timeRow({ drill, client, trials }: Group, checker: string, figure: stri
   const sound = trials.filter((trial) => incompleteUnsoundness(trial.machine, trial) === undefined);
   const values = valuesOf(sound, client, checker, figure);
   if (values.length === 0) return [];
+  const never = sound.filter(({ results }) =>
+    results.some(
+      (each) =>
+        each.checker === checker &&
+        each.client === client &&
+        each.validity === 'invalid' &&
+        each.figures[figure] === undefined,
+    ),
+  ).length;
+  const all = [...values, ...Array<number>(never).fill(Number.POSITIVE_INFINITY)];
   return [
     {
       ...summaryOf({ drill, client, figure, unit: 'ms' }, values),
       leftOut: trials.length - sound.length,
-      medianAtMost: quantileUpperBound(values, 0.5, CONFIDENCE) ?? null,
-      p95AtMost: quantileUpperBound(values, 0.95, CONFIDENCE) ?? null,
+      never,
+      medianAtMost: boundOf(all, 0.5),
+      p95AtMost: boundOf(all, 0.95),
     },
   ];
+}
+
+function boundOf(values: readonly number[], p: number): number | null {
+  const bound = quantileUpperBound(values, p, CONFIDENCE);
+  return bound !== undefined && Number.isFinite(bound) ? bound : null;
 }
 
 function countRow(

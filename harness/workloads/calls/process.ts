@@ -55,5 +55,5 @@ process.on('message', ({ id, command }: CallerRequest) => {
   );
 });
 process.on('disconnect', () => process.exit(0));
-// Ctrl-C reaches the whole process group; this process ends when its parent closes the channel.
-process.on('SIGINT', () => undefined);
+// Signals reach the whole process group; this process ends when its parent closes the channel.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);

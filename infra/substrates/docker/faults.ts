@@ -87,15 +87,21 @@ export async function partitionNodes(
   // The watchdog, which may not run, decides nothing without a reply.
   const unreachable = [...others, ...(plan.watchdog === undefined ? [] : [plan.watchdog])];
   const hosts = (nodes: readonly PlannedContainer[]) => nodes.map(({ address }) => address.host);
-  const each = (verb: 'add' | 'del') =>
-    Promise.all([
+  const each = async (verb: 'add' | 'del') => {
+    const changes = await Promise.allSettled([
       ...group.map((node) => changeRoutes(node, hosts(unreachable), verb, helperImage)),
       ...others.map((node) => changeRoutes(node, hosts(group), verb, helperImage)),
     ]);
-  await each('add');
-  return async () => {
-    await each('del');
+    const failed = changes.find((change) => change.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   };
+  try {
+    await each('add');
+  } catch (error) {
+    await each('del');
+    throw error;
+  }
+  return () => each('del');
 }
 
 async function changeRoutes(
@@ -123,10 +129,12 @@ async function changeRoutes(
     'sh',
     image,
     '-c',
-    script.join('\n'),
+    ['set -e', ...script].join('\n'),
   ]);
-  if (record.exitCode === 0 || verb === 'del') return;
-  throw new KitError(`${node.id} could not be isolated: ${record.stderr.trim()}`, {
+  // A node that has ended has no namespace, and therefore no routes to delete.
+  if (record.exitCode === 0 || (verb === 'del' && (await isStopped(node)))) return;
+  const what = verb === 'add' ? 'isolated' : 'connected again';
+  throw new KitError(`${node.id} could not be ${what}: ${record.stderr.trim()}`, {
     code: 'FAULT_FAILED',
     where: node.container,
     exitCode: EXIT.UNKNOWN,

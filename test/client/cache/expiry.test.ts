@@ -248,9 +248,9 @@ describe('a TTL', () => {
 describe('an entry of two tiers that Redis keeps, for a clock that is an hour ahead,', () => {
   const HOUR_MS = 3_600_000;
   /** A cache with an entry, and the clock of the process an hour later. */
-  const openAhead = async (key: string): Promise<Cache> => {
+  const openAhead = async (key: string, tags: readonly string[] = []): Promise<Cache> => {
     const cache = closeAfterTest(tieredCache({ address: redis.address, namespace: 'ahead' }));
-    await cache.set(key, 'kept', { ttlSeconds: 60 });
+    await cache.set(key, 'kept', { ttlSeconds: 60, tags });
     const { now } = Date;
     const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + HOUR_MS);
     ends.push(async () => clock.mockRestore());
@@ -262,6 +262,20 @@ describe('an entry of two tiers that Redis keeps, for a clock that is an hour ah
     expect(await cache.get('read')).toBe('kept');
     expect(await cache.getOrCompute('read', () => 'again')).toBe('kept');
     expect(await cache.getMany(['read'])).toEqual(new Map([['read', 'kept']]));
+  });
+
+  it('is a hit in the first tier, also with tags', async () => {
+    const cache = await openAhead('local', ['group']);
+    for (let reads = 0; reads < 3; reads++) expect(await cache.get('local')).toBe('kept');
+  });
+
+  it('is computed once after its tag was invalidated', async () => {
+    const cache = await openAhead('tagged', ['group']);
+    await cache.invalidateTags(['group']);
+    let loads = 0;
+    const load = () => `loaded ${++loads}`;
+    expect(await cache.getOrCompute('tagged', load)).toBe('loaded 1');
+    expect(loads).toBe(1);
   });
 
   it('exists, with the remaining time that Redis reports', async () => {

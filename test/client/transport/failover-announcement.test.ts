@@ -8,6 +8,7 @@ import {
   furthest,
   NO_ELECTION,
   nextElection,
+  PROMOTED_HOLD_MS,
   parseSentinelEvent,
 } from '../../../client/transport/failover-announcement.ts';
 import { beforeSwitch, parseView, type SentinelView } from '../../../client/transport/sentinel-monitor.ts';
@@ -90,6 +91,17 @@ describe('the election that sentinels publish', () => {
         [ELECTED_HOLD_MS + 500, 1, '+promoted-slave', REPLICA],
       ]),
     ).toEqual(['elected', 'elected', 'overdue', 'overdue', 'elected']);
+  });
+
+  it('is overdue if the promoted replica is not found within the bound', () => {
+    expect(
+      play([
+        [0, 1, '+promoted-slave', REPLICA],
+        [PROMOTED_HOLD_MS - 1, 2, '+odown', MASTER],
+        [PROMOTED_HOLD_MS, 2, '-odown', MASTER],
+        [PROMOTED_HOLD_MS + 1, 1, '+failover-state-reconf-slaves', MASTER],
+      ]),
+    ).toEqual(['elected', 'elected', 'overdue', 'overdue']);
   });
 });
 

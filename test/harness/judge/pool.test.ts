@@ -47,6 +47,19 @@ it('bounds median and p95 by order statistics, and claims nothing of too few tri
   expect(poolFigures(trials(59)).times[0]).toMatchObject({ min: 1_000, max: 1_058, p95AtMost: 1_058 });
 });
 
+it('counts a trial that never recovered as longer than every bound', () => {
+  const { results, ...rest } = trialOf(1_000);
+  const never: PooledTrial = {
+    ...rest,
+    results: results.map((each) =>
+      each.checker === 'recovery' ? { ...each, validity: 'invalid', figures: {} } : each,
+    ),
+  };
+  const [row] = poolFigures([...trials(59), never, never, never, never]).times;
+  expect(row).toMatchObject({ n: 59, never: 4, p95AtMost: null });
+  expect(row?.medianAtMost).toBeGreaterThan(1_000);
+});
+
 it('bounds the share of trials without a loss', () => {
   const { counts } = poolFigures([...trials(28), trialOf(1_000, 3)]);
   expect(counts[0]).toMatchObject({ figure: 'durableLost', n: 29, without: 28, max: 3 });
