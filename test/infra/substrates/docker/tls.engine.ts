@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { sentinelCache } from '../../../../client/index.ts';
 import { loadEnvironment } from '../../../../config/load.ts';
 import { environmentSchema } from '../../../../config/schema.ts';
+import { watchdogPassword } from '../../../../infra/redis/conf/acl.ts';
 import { docker, listLabelled } from '../../../../infra/substrates/docker/engine.ts';
 import { dockerSecrets, readValues } from '../../../../infra/substrates/docker/generated-values.ts';
 import { LABEL, planDocker } from '../../../../infra/substrates/docker/plan.ts';
@@ -92,12 +93,14 @@ describeOnEngine('an environment with TLS', () => {
   });
 
   it('neither a password nor a private key is in the state, the synthesised text, docker inspect or a log', async () => {
-    const { redis, sentinel } = dockerSecrets(state.path, config.name);
+    const every = dockerSecrets(state.path, config.name);
+    const { redis, sentinel } = every;
     const made = readFileSync(join(state.path, 'docker', config.name, 'tls', 'made.json'), 'utf8');
     const key: string = JSON.parse(made).key;
     const secrets = [
       ...[...Object.values(redis), ...Object.values(sentinel)].map((secret) => secret.reveal()),
       readValues(state.path, config.name).commanderPassword,
+      watchdogPassword(every).reveal(),
       // Each line of it: a text in JSON has the line ends escaped.
       ...key.split('\n').filter((line) => line.length > 20 && !line.startsWith('---')),
     ];
@@ -112,7 +115,7 @@ describeOnEngine('an environment with TLS', () => {
     ];
     expect(secrets.length).toBeGreaterThan(9);
     for (const secret of secrets) expect(secret.length).toBeGreaterThan(15);
-    expect(names).toHaveLength(10);
+    expect(names).toHaveLength(11);
     for (const text of texts) expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
   });
 
