@@ -10,7 +10,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseGates } from '../config/gates.ts';
 import type { EnvironmentConfig } from '../config/schema.ts';
-import type { Drill } from '../harness/drills/drill.ts';
 import { drillsNamed } from '../harness/registry.ts';
 import type { Report } from '../harness/reports/report.ts';
 
@@ -24,11 +23,9 @@ const problems: string[] = [];
 const notes: string[] = [];
 
 const { topology } = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as EnvironmentConfig;
-const isExpected = (drill: Drill) =>
-  named.length > 0
-    ? named.includes(drill.id)
-    : drill.topologies.includes(topology.kind) && drill.trials[run.profile] > 0;
-const expected = drillsNamed('all').filter(isExpected);
+const expected = drillsNamed('all').filter(({ id, topologies, trials }) =>
+  named.length > 0 ? named.includes(id) : topologies.includes(topology.kind) && trials[run.profile] > 0,
+);
 for (const { id } of expected) {
   const own = trials.filter(({ drill }) => drill === id);
   const broken = own.find(({ status }) => status !== 'completed');

@@ -26,6 +26,14 @@ export class ElectionWatch {
     return this.#election.kind === 'elected' ? this.#election.since : undefined;
   }
 
+  /**
+   * Whether the sentinels are replacing the master. While it `serves`, the attempt of one of them without the votes of a majority is no
+   * evidence.
+   */
+  isTroubled(views: readonly SentinelView[], serves: unknown): boolean {
+    return serves ? this.isDecided : this.#history.troubled(views);
+  }
+
   observe(views: readonly SentinelView[]): void {
     const announced = this.#history.announced(views);
     // A new master lists its replicas late: the selected one need not be among them yet.

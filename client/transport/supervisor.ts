@@ -229,7 +229,7 @@ export class Supervisor implements SupervisedConnection {
         owedMs: this.#traffic.owedMs(now()),
         replaceAfterMs: this.#silence.replacedAfterMs,
         silentMs: this.#silence.ms,
-        troubled: this.#isTroubled,
+        troubled: this.#election.isTroubled(this.#views, this.#link && !this.#silence.since),
         refused:
           !this.#link && this.#rejections.since(this.#lostAt - 1, this.#history.topology.current?.address),
       }),
@@ -375,12 +375,6 @@ export class Supervisor implements SupervisedConnection {
   }
 
   /** While a failover is announced the replicas are asked; once it is decided, writes wait for the promoted one. */
-  /** While the master serves, the attempt of one sentinel without the votes of a majority is no evidence of a failover. */
-  get #isTroubled(): boolean {
-    const serves = this.#link !== undefined && this.#silence.since === undefined;
-    return serves ? this.#election.isDecided : this.#history.troubled(this.#views);
-  }
-
   #followElection(): void {
     this.#election.observe(this.#views);
     if (!this.#link) return;

@@ -41,7 +41,10 @@ export const cutOffClient: Checker = {
       (each) => isDuring(each) && each.invoke.client !== context.client,
     );
     // A cut that had no effect proves nothing.
-    const served = own.filter(({ completion }) => completion?.source === 'redis' && completion.atUs < toUs);
+    const served = own.filter(
+      ({ outcome, completion }) =>
+        outcome === 'ok' && completion?.source === 'redis' && completion.atUs < toUs,
+    );
     if (served.length > 0)
       return unknownResult(`Redis served ${served.length} operations of the client that was cut off`);
     const overdue = own.filter(

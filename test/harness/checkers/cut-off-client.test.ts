@@ -26,16 +26,25 @@ it('is valid if memory answers in time and the other client is served', () => {
   });
 });
 
+it('is unknown if Redis served the client that was cut off', () => {
+  const found = check(CUT, fromMemory, op({ at: 3000, done: 3001, source: 'redis' }));
+  expect(found.validity).toBe('unknown');
+});
+
 it.each([
-  ['a command after its timeout of 1 s and a moment', op({ at: 3000, done: 4051 }), 1],
+  ['a command after its timeout of 1 s and a moment', op({ at: 3000, done: 4051, outcome: 'info' }), 1],
   ['a command that never ended', op({ at: 3000 }), 1],
   [
     'a durable write after the time for replicas as well',
-    op({ at: 3000, done: 5051, durability: DURABLE }),
+    op({ at: 3000, done: 5051, durability: DURABLE, outcome: 'info' }),
     1,
   ],
-  ['a command at its timeout', op({ at: 3000, done: 4050 }), 0],
-  ['a durable write that waited for replicas', op({ at: 3000, done: 5050, durability: DURABLE }), 0],
+  ['a command at its timeout', op({ at: 3000, done: 4050, outcome: 'info' }), 0],
+  [
+    'a durable write that waited for replicas',
+    op({ at: 3000, done: 5050, durability: DURABLE, outcome: 'info' }),
+    0,
+  ],
   ['a command before the cut', op({ at: 1000, done: 4000 }), 0],
   ['a command after the heal', op({ at: 8100, done: 9900 }), 0],
   ['a command that was not sent', op({ at: 3000, outcome: 'fail', done: 6000, code: 'IN_FLIGHT_BOUND' }), 0],
