@@ -12,7 +12,12 @@ it('a value goes from fresh through its longer window to expired, and never back
   const order = ['fresh', 'early', 'revalidate', 'grace', 'expired'];
   fc.assert(
     fc.property(
-      fc.record({ staleMs: fc.nat(1e6), graceMs: fc.nat(1e6), loadMs: fc.nat(60_000), beta: fc.nat(10) }),
+      fc.record({
+        staleMs: fc.nat(1e6),
+        graceMs: fc.nat(1e6),
+        loadMs: fc.integer({ min: 1, max: 60_000 }),
+        beta: fc.nat(10),
+      }),
       fc.array(fc.integer({ min: -1e6, max: 2e6 }), { maxLength: 20 }),
       fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
       ({ staleMs, graceMs, loadMs, beta }, offsets, random) => {
@@ -30,6 +35,12 @@ it('a value goes from fresh through its longer window to expired, and never back
 
 it('a value without freshness is fresh', () => {
   expect(evaluateFreshness(undefined, { ...DEFAULTS, earlyRefresh: 100 }, NOW, () => 1)).toBe('fresh');
+});
+
+it('a value that ends with its TTL is fresh as long as it is held, whatever the clock says', () => {
+  const terms = { ...DEFAULTS, staleMs: 10, graceMs: 10, earlyRefresh: 100 };
+  for (const offset of [-1, 0, 1e6])
+    expect(evaluateFreshness({ freshUntilMs: NOW, loadMs: 0 }, terms, NOW + offset, () => 1)).toBe('fresh');
 });
 
 it('a value is kept for its TTL less the jitter, and for the longer window after it', () => {
