@@ -67,6 +67,8 @@ export class LoadRequests {
     this.#flight.tags = () => [...(carried?.() ?? []), ...tags];
     if (this.#singleFlight.wasInvalidated(this.#flight, tags)) this.#flight.invalidated = true;
     this.#versions = Promise.all([this.#versions, taken]);
+    // Nothing awaits them once the load has failed.
+    this.#versions.catch(() => {});
     return taken;
   }
 }

@@ -254,3 +254,19 @@ it('a loader adds tags while Redis is unreachable, to the entries in memory', as
   await cache.close();
   await gone[Symbol.asyncDispose]();
 });
+
+it('leaves no rejection unhandled when a load fails while Redis is asked for its tags, and the cache is closed', async () => {
+  const cache = redisCache({ address: redis.address, namespace: 'context' });
+  await cache.ping();
+  try {
+    const failing = cache.getOrCompute('k', ({ addTags }) => {
+      redis.pause();
+      void addTags('a', 'b');
+      throw new Error('the load failed');
+    });
+    await expect(failing).rejects.toThrowError('the load failed');
+    await cache.close();
+  } finally {
+    redis.resume();
+  }
+});
