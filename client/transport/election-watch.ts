@@ -27,11 +27,11 @@ export class ElectionWatch {
   }
 
   /**
-   * Whether the sentinels are replacing the master. While it `serves`, the attempt of one of them without the votes of a majority is no
-   * evidence.
+   * Whether the sentinels are replacing the master. While the master replies, the attempt of one sentinel without the votes of
+   * a majority is no evidence.
    */
-  isTroubled(views: readonly SentinelView[], serves: unknown): boolean {
-    return serves ? this.isDecided : this.#history.troubled(views);
+  isTroubled(views: readonly SentinelView[], masterReplies: boolean): boolean {
+    return masterReplies ? this.isDecided : this.#history.troubled(views);
   }
 
   observe(views: readonly SentinelView[]): void {

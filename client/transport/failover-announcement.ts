@@ -36,7 +36,7 @@ export type Election =
 
 export const NO_ELECTION: Election = { kind: 'none' };
 
-/** Writes wait so long for a replica to be promoted, which takes 115 to 201 ms from `+elected-leader` to ROLE master. */
+/** Writes wait this long for a replica to be promoted, 115 to 302 ms after `+elected-leader` (decision 053). */
 export const ELECTED_HOLD_MS = 750;
 
 /**

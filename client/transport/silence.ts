@@ -23,6 +23,10 @@ export class Silence {
     return this.#since;
   }
 
+  get isMasterTrusted(): boolean {
+    return this.#since === undefined;
+  }
+
   get isSuspected(): boolean {
     return this.#isSuspected;
   }

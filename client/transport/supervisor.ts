@@ -229,7 +229,7 @@ export class Supervisor implements SupervisedConnection {
         owedMs: this.#traffic.owedMs(now()),
         replaceAfterMs: this.#silence.replacedAfterMs,
         silentMs: this.#silence.ms,
-        troubled: this.#election.isTroubled(this.#views, this.#link && !this.#silence.since),
+        troubled: this.#election.isTroubled(this.#views, !!this.#link && this.#silence.isMasterTrusted),
         refused:
           !this.#link && this.#rejections.since(this.#lostAt - 1, this.#history.topology.current?.address),
       }),

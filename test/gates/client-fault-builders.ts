@@ -42,6 +42,40 @@ export function withReplacedCalls(through: Parameters<typeof replaceCalls>[1]): 
   );
 }
 
+/** An `openCache` whose connections send no command of the caller after one has failed. */
+export function withCallsDeadAfterFailure(): typeof openCache {
+  let isDead = false;
+  return withReplacedCalls(async (call) => {
+    if (isDead) throw new Error('dead');
+    return call().catch((error: unknown) => {
+      isDead = true;
+      throw error;
+    });
+  });
+}
+
+/** An `openCache` whose connections send one command of the caller in fifty twice. */
+export function withCallsSentTwice(): typeof openCache {
+  let calls = 0;
+  return withReplacedCalls(async (call) => {
+    if (++calls % 50 === 0) await call();
+    return call();
+  });
+}
+
+/** An `openCache` whose caches acknowledge one write in fifty, of those with the durability, without sending it. */
+export function withUnsentWrites(isDurable: boolean): typeof openCache {
+  return withReplacedMethods((cache) => {
+    let sets = 0;
+    return {
+      set: async (key, value, options) =>
+        (typeof options?.durability === 'object') === isDurable && ++sets % 50 === 0
+          ? { source: 'redis', replicas: 1 }
+          : cache.set(key, value, options),
+    };
+  });
+}
+
 /** Result of an operation after which a cache may stop working. */
 interface OperationResult {
   readonly tookMs: number;

@@ -51,6 +51,12 @@ export function poolRuns(dir: string): Pool {
       leftOut.push({ run, reason: 'no completed trial of the same drills' });
       continue;
     }
+    for (const { drill, trial, status, reason: cause } of found.manifest.trials)
+      if (status !== 'completed' && definitions.has(drill))
+        leftOut.push({
+          run,
+          reason: `${drill} #${trial} was ${status.replaceAll('-', ' ')}: ${cause ?? 'no reason given'}`,
+        });
     runs.push(found.manifest.runId);
     trials.push(...ofRun);
   }

@@ -12,7 +12,7 @@ import { poolText } from '../../../scripts/pool-text.ts';
 import { buildEnvironment } from '../checkers/history-builders.ts';
 import { withLostWrite } from '../gates/fixtures/failovers.ts';
 import type { RunOptions } from '../healthy-run.ts';
-import { ScratchRuns } from '../scratch-runs.ts';
+import { changeManifest, ScratchRuns } from '../scratch-runs.ts';
 
 let scratch: ScratchRuns;
 beforeEach(() => {
@@ -90,6 +90,19 @@ it('pools runs of the same configuration and names the others', () => {
   const lost = pool.counts.find(({ client, figure }) => client === 'kit' && figure === 'lost');
   expect(lost).toMatchObject({ drill: 'master-crash', n: 4 });
   expect(poolText(pool)).toContain('| master-crash | kit ');
+});
+
+it('names a trial that did not complete', () => {
+  const { dir } = createRun('only');
+  const record = {
+    ...{ drill: 'master-crash', trial: 2, status: 'not-measured', reason: 'no room', seed: 1 },
+    ...{ clients: ['kit'], files: [], startedUs: 0, endedUs: 0 },
+  } as const;
+  changeManifest(dir, (manifest) => ({ ...manifest, trials: [...manifest.trials, record] }));
+  expect(poolRuns(dir).leftOut).toContainEqual({
+    run: 'run-1',
+    reason: 'master-crash #2 was not measured: no room',
+  });
 });
 
 it('pools storms of different seeds, and no drill of another definition', () => {

@@ -1,4 +1,4 @@
-import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
+import { clientFault, withCallsDeadAfterFailure } from '../../client-fault-builders.ts';
 
 export * from '../../../../client/index.ts';
 
@@ -10,22 +10,4 @@ export const fault = clientFault({
   remedy: ['the named kind of write', 'a defect of the client'],
 });
 
-export const openCache = withReplacedMethods((cache) => {
-  const own = cache.connection;
-  if (own === undefined) return {};
-  let isDead = false;
-  const connection = new Proxy(own, {
-    get(target, name) {
-      const value: unknown = Reflect.get(target, name, target);
-      if (name !== 'call') return typeof value === 'function' ? value.bind(target) : value;
-      return async (command: string, ...args: string[]) => {
-        if (isDead) throw new Error('dead');
-        return target.call(command, ...args).catch((error: unknown) => {
-          isDead = true;
-          throw error;
-        });
-      };
-    },
-  });
-  return { connection };
-});
+export const openCache = withCallsDeadAfterFailure();

@@ -1,4 +1,4 @@
-import { clientFault, withReplacedCalls } from '../../../client-fault-builders.ts';
+import { clientFault, withCallsDeadAfterFailure } from '../../../client-fault-builders.ts';
 
 export * from '../../../../../client/index.ts';
 
@@ -10,12 +10,4 @@ export const fault = clientFault({
   remedy: ['this is a defect of the client'],
 });
 
-let isDead = false;
-
-export const openCache = withReplacedCalls(async (call) => {
-  if (isDead) throw new Error('dead');
-  return call().catch((error: unknown) => {
-    isDead = true;
-    throw error;
-  });
-});
+export const openCache = withCallsDeadAfterFailure();

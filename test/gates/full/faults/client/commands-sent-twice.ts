@@ -1,4 +1,4 @@
-import { clientFault, withReplacedCalls } from '../../../client-fault-builders.ts';
+import { clientFault, withCallsSentTwice } from '../../../client-fault-builders.ts';
 
 export * from '../../../../../client/index.ts';
 
@@ -9,9 +9,4 @@ export const fault = clientFault({
   remedy: ['was repeated'],
 });
 
-let calls = 0;
-
-export const openCache = withReplacedCalls(async (call) => {
-  if (++calls % 50 === 0) await call();
-  return call();
-});
+export const openCache = withCallsSentTwice();

@@ -1,4 +1,4 @@
-import { clientFault, withReplacedMethods } from '../../../client-fault-builders.ts';
+import { clientFault, withUnsentWrites } from '../../../client-fault-builders.ts';
 
 export * from '../../../../../client/index.ts';
 
@@ -9,12 +9,4 @@ export const fault = clientFault({
   remedy: ['The client acknowledged writes that it never stored'],
 });
 
-export const openCache = withReplacedMethods((cache) => {
-  let sets = 0;
-  return {
-    set: async (key, value, options) =>
-      typeof options?.durability !== 'object' && ++sets % 50 === 0
-        ? { source: 'redis', replicas: 1 }
-        : cache.set(key, value, options),
-  };
-});
+export const openCache = withUnsentWrites(false);
