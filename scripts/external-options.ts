@@ -32,10 +32,12 @@ const FLAGS = (): Readonly<Record<keyof ExternalFlags, Option>> => ({
   yes: new Option('--yes', 'external: confirm load on a remote host'),
 });
 
-export function addExternalOptions(command: Command): void {
+/** @param yes option `--yes` of the command; undefined: it has none */
+export function addExternalOptions(command: Command, yes: Option | undefined = FLAGS().yes): void {
   for (const [name, option] of Object.entries(FLAGS())) {
-    command.addOption(name === 'yes' ? option : option.argParser(nonEmpty));
+    if (name !== 'yes') command.addOption(option.argParser(nonEmpty));
   }
+  if (yes !== undefined) command.addOption(yes);
 }
 
 /**

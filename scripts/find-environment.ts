@@ -1,5 +1,5 @@
 /** Finds a running environment by the options of a command, on whichever substrate it runs. */
-import { KitError } from '../config/errors.ts';
+import { EXIT, KitError } from '../config/errors.ts';
 import { environmentNames, loadEnvironment } from '../config/load.ts';
 import { OWN_SUBSTRATE_NAMES, type OwnSubstrateName, substrateOf } from '../infra/substrates/registry.ts';
 import type { FoundEnvironment } from '../infra/substrates/substrate.ts';
@@ -53,6 +53,33 @@ export async function findAnywhere(
     }
   }
   return { notes };
+}
+
+/**
+ * Finds an environment whose nodes can be queried.
+ *
+ * @throws KitError `ENVIRONMENT_NOT_FOUND` if it does not run, `SECRETS_CHANGED` without its passwords
+ */
+export async function requireEnvironment(
+  named: OwnSubstrateName | undefined,
+  requested: RequestedEnvironment,
+): Promise<FoundEnvironment> {
+  const { found, notes } = await findAnywhere(named, requested);
+  const { name } = requested;
+  if (found === undefined) {
+    throw new KitError([`environment '${name}' is not running`, ...notes].join('; '), {
+      code: 'ENVIRONMENT_NOT_FOUND',
+      exitCode: EXIT.NO_GO,
+      hint: `kit up --env ${name} starts it`,
+    });
+  }
+  if (found.hasCredentials) return found;
+  await found.environment[Symbol.asyncDispose]();
+  throw new KitError(`the passwords of '${name}' differ from those of its nodes`, {
+    code: 'SECRETS_CHANGED',
+    exitCode: EXIT.USAGE,
+    hint: 'restore the secrets file of the running environment',
+  });
 }
 
 async function findOn(

@@ -5,7 +5,7 @@ import { type SwitchoverReport, switchover } from '../infra/operations/switchove
 import type { Environment } from '../infra/substrates/environment.ts';
 import { lockEnvironment } from '../infra/substrates/registry.ts';
 import type { FoundEnvironment } from '../infra/substrates/substrate.ts';
-import { type FindOptions, findAnywhere, requestedEnvironment } from './find-environment.ts';
+import { type FindOptions, requestedEnvironment, requireEnvironment } from './find-environment.ts';
 import * as common from './options.ts';
 import { examples, printResult, type Session, stateDir } from './session.ts';
 
@@ -36,9 +36,7 @@ export function switchoverCommand(program: Command, session: Session): void {
       ),
     )
     .action(async (options: SwitchoverOptions) => {
-      const requested = requestedEnvironment(options);
-      const { found, notes } = await findAnywhere(options.substrate, requested);
-      if (found === undefined) throw notRunning(requested.name, notes);
+      const found = await requireEnvironment(options.substrate, requestedEnvironment(options));
       const { environment } = found;
       try {
         const report = await switchMaster(session, found, options.shard);
@@ -51,17 +49,10 @@ export function switchoverCommand(program: Command, session: Session): void {
 
 async function switchMaster(
   session: Session,
-  { environment, hasCredentials }: FoundEnvironment,
+  { environment }: FoundEnvironment,
   shard: string | undefined,
 ): Promise<SwitchoverReport> {
   requireShardOption(environment, shard);
-  if (!hasCredentials) {
-    throw new KitError(`the passwords of '${environment.name}' differ from those of its nodes`, {
-      code: 'SECRETS_CHANGED',
-      exitCode: EXIT.USAGE,
-      hint: 'restore the secrets file of the running environment',
-    });
-  }
   const lock = await lockEnvironment(environment.substrate, environment.name, stateDir());
   try {
     const options = {
@@ -89,14 +80,6 @@ function requireShardOption({ name, cluster }: Environment, shard: string | unde
       hint: `kit status --env ${name} shows the masters`,
     },
   );
-}
-
-function notRunning(name: string, notes: readonly string[]): KitError {
-  return new KitError([`environment '${name}' is not running`, ...notes].join('; '), {
-    code: 'ENVIRONMENT_NOT_FOUND',
-    exitCode: EXIT.NO_GO,
-    hint: `kit up --env ${name} starts it`,
-  });
 }
 
 function reportText({ name }: Environment, report: SwitchoverReport): string {

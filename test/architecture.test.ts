@@ -273,6 +273,16 @@ const ROOMS: readonly rules.Room[] = [
     ],
     { types: ['infra/', ...RECORDED], libraries: ['commander'] },
   ),
+  room(
+    'scripts/cache/',
+    'the commands on cached data: a cache of the public client, and the servers behind it',
+    [
+      ...['scripts/', 'config/', ...PURE_INFRA, 'infra/operations/', 'infra/substrates/registry.ts'],
+      ...['adapter', 'kit'].map((name) => `harness/workloads/${name}.ts`),
+      ...CLIENT_ENTRIES,
+    ],
+    { types: ['infra/'], libraries: ['commander', 'ioredis'] },
+  ),
 
   room(
     'bench/peers/load.ts',

@@ -13,9 +13,11 @@ const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-export function keySlot(key: string): number {
+/** @param key text, or the bytes of a key that is not UTF-8 */
+export function keySlot(key: string | Buffer): number {
   let crc = 0;
-  for (const byte of Buffer.from(hashTagOf(key)))
+  // As latin1, one character is one byte.
+  for (const byte of Buffer.from(hashTagOf(Buffer.from(key as string).toString('latin1')), 'latin1'))
     crc = ((crc << 8) ^ (TABLE[(crc >> 8) ^ byte] ?? 0)) & 0xffff;
   return crc % CLUSTER_SLOTS;
 }

@@ -8,6 +8,7 @@ import { acquireLock } from '../host/lock.ts';
 import { makePrivateDir } from '../host/private-files.ts';
 import type { ProgramSink } from '../host/process.ts';
 import { type DoctorCheck, doctor } from './doctor.ts';
+import type { ExternalInspection } from './external/inspection.ts';
 import type { Substrate } from './substrate.ts';
 
 export type SubstrateName = (typeof SUBSTRATE_NAMES)[number];
@@ -40,6 +41,11 @@ const SUBSTRATES: Readonly<Record<SubstrateName, (options: SubstrateOptions) => 
  */
 export async function checkExternalTarget(target: ExternalTarget, namespace: string): Promise<void> {
   await (await import('./external/preflight.ts')).checkExternal(target, `${namespace}:`);
+}
+
+/** Finds the masters of an external Redis and connects to them. Writes nothing. @throws KitError `EXTERNAL_…` */
+export async function inspectExternalTarget(target: ExternalTarget): Promise<ExternalInspection> {
+  return (await import('./external/inspection.ts')).inspectExternal(target);
 }
 
 export function substrateOf(name: SubstrateName, options: SubstrateOptions): Promise<Substrate> {

@@ -115,7 +115,8 @@ function replaceMasters(topology: Topology, masters: readonly ClusterMaster[]): 
   return { ...topology, redis };
 }
 
-function endpointsOf(target: ExternalTarget, masters: readonly ClusterMaster[]): ClientEndpoints {
+/** Facts that a client needs to connect, with the rights of the given user. */
+export function endpointsOf(target: ExternalTarget, masters: readonly ClusterMaster[]): ClientEndpoints {
   const plain = ({ username, password }: ExternalTarget['app']) => ({
     // The user of a Redis without ACL users.
     username: username ?? 'default',
