@@ -33,6 +33,9 @@ import {
 import { healthyNodes, type Planted, sharedNode } from './checkers/nodes/node-builders.ts';
 import { answer, cutOff, failover, lateness, refused, struck } from './client-histories.ts';
 
+/** Read once: a test file writes up to a thousand runs. */
+const shippedGates = loadGates();
+
 export interface RunOptions {
   readonly environment?: EnvironmentConfig;
   readonly gates?: Gates;
@@ -318,7 +321,7 @@ export function writeHealthyRun(dir: string, options: RunOptions = {}): RunFolde
   );
   const folder = createRunFolder(dir, { ...MANIFEST, ...options.manifest });
   const configSha256 = folder.writeConfig(options.environment ?? defaultEnvironment());
-  folder.writeGates(options.gates ?? loadGates());
+  folder.writeGates(options.gates ?? shippedGates);
   folder.writeDrills(asked);
   if (options.coverage !== undefined) {
     writeFileSync(join(dir, 'coverage-summary.json'), options.coverage);

@@ -69,7 +69,16 @@ export function nodeIds(
     .map(({ id }) => id);
 }
 
-export function nodeFacts({ observations }: History): NodeFacts {
+/** Every checker of nodes reads the same history, and the replies of CONFIG GET are long. */
+const factsByHistory = new WeakMap<History, NodeFacts>();
+
+export function nodeFacts(history: History): NodeFacts {
+  const known = factsByHistory.get(history) ?? collectFacts(history);
+  factsByHistory.set(history, known);
+  return known;
+}
+
+function collectFacts({ observations }: History): NodeFacts {
   const rendered = new Map<string, RenderedView>();
   const probes: { when: Probe['when']; number: number; nodes: Map<string, NodeView> }[] = [];
   for (const seen of observations) {
