@@ -114,7 +114,6 @@ export function goReport(): Report {
   };
 }
 
-/** A planted misconfiguration, several trials of each failover, and all states. */
 /** A few drills that pass: a decision, and no action. */
 export function drillReport(): Report {
   const report = goReport();
@@ -122,84 +121,89 @@ export function drillReport(): Report {
   return { ...report, run: { ...report.run, kind: 'drill' }, verdict };
 }
 
+/** One criterion of each state that is not PASS. */
+const NO_GO_CHANGES: Parameters<typeof alterCriteria>[0] = {
+  quorum: {
+    state: 'FAIL',
+    measured: 3,
+    reason: 'a quorum of 3 of 3 sentinels: no failover is possible while one sentinel is down',
+    remedy: 'Set topology.quorum to 2 in config/environments/dev.yaml.',
+  },
+  'durable-kept-master-crash': {
+    state: 'FAIL',
+    measured: 418,
+    reason:
+      '418 of 2,204 durable writes that were acknowledged are on no node (first: w:kit:1093, w:kit:1094, w:kit:1095)',
+    remedy:
+      'Set redis.minReplicasToWrite to 1 and durability.durableWrites to { replicas: 1, timeoutMs: 1000 }.',
+    bound: { kind: 'upper', value: 449, confidence: 0.95, method: 'clopper-pearson' },
+  },
+  'get-latency': {
+    state: 'INVALID',
+    reason:
+      'the generator was late by 61 ms at p99 (bound 5 ms): the machine was too busy for timed criteria',
+    remedy: 'Run again on a machine with two idle cores.',
+    measured: 9.72,
+  },
+  'switch-gap': {
+    state: 'INSUFFICIENT',
+    reason: '3 trials without failure; 59 are needed to claim 95 % with 95 % confidence',
+    remedy: 'kit readiness --profile full',
+    n: 3,
+    minN: 59,
+    bound: { kind: 'lower', value: 0.3684, confidence: 0.95, method: 'clopper-pearson' },
+  },
+  observability: {
+    state: 'NOT_MEASURED',
+    measured: null,
+    n: 0,
+    reason: 'the drill observability was not run',
+    remedy: 'kit drill observability',
+    evidence: [],
+  },
+  availability: {
+    state: 'FAIL',
+    measured: 0.9989996,
+    reason: '8 of 7,620 not answered',
+    remedy: 'See the steady drill.',
+  },
+  'memory-headroom': {
+    state: 'WAIVED',
+    measured: 0.83,
+    reason: 'FAIL: measured 83 %, target < 80 %',
+    waiver: {
+      owner: 'ops@example.org',
+      reason: 'the bigger nodes come in December',
+      expires: '2026-12-31',
+    },
+    remedy: 'Raise redis.maxmemory.',
+  },
+  'crash-write-gap': {
+    n: 3,
+    bound: { kind: 'upper', value: 2911, confidence: 0.95, method: 'order-statistic' },
+  },
+};
+
+const NOT_MEASURED_TRIAL: TrialView = {
+  drill: 'observability',
+  title: 'Metrics and structured logs',
+  family: 'integration',
+  safeOutcome: 'every counter moves',
+  trial: 1,
+  status: 'not-measured',
+  reason: 'timed out after 12 s waiting for a reply of the exporter',
+  binMs: 200,
+  timelines: {},
+  faults: [],
+  marks: [],
+  latencies: [],
+  expectations: [{ what: 'cache_redis_hits_total', expected: 'above 0', actual: '0', held: false }],
+};
+
+/** A planted misconfiguration, several trials of each failover, and all states. */
 export function noGoReport(): Report {
   const draw = seededDraw(7);
-  const criteria = alterCriteria({
-    quorum: {
-      state: 'FAIL',
-      measured: 3,
-      reason: 'a quorum of 3 of 3 sentinels: no failover is possible while one sentinel is down',
-      remedy: 'Set topology.quorum to 2 in config/environments/dev.yaml.',
-    },
-    'durable-kept-master-crash': {
-      state: 'FAIL',
-      measured: 418,
-      reason:
-        '418 of 2,204 durable writes that were acknowledged are on no node (first: w:kit:1093, w:kit:1094, w:kit:1095)',
-      remedy:
-        'Set redis.minReplicasToWrite to 1 and durability.durableWrites to { replicas: 1, timeoutMs: 1000 }.',
-      bound: { kind: 'upper', value: 449, confidence: 0.95, method: 'clopper-pearson' },
-    },
-    'get-latency': {
-      state: 'INVALID',
-      reason:
-        'the generator was late by 61 ms at p99 (bound 5 ms): the machine was too busy to time anything',
-      remedy: 'Run again on a machine with two idle cores.',
-      measured: 9.72,
-    },
-    'switch-gap': {
-      state: 'INSUFFICIENT',
-      reason: '3 trials without failure; 59 are needed to claim 95 % with 95 % confidence',
-      remedy: 'kit readiness --profile full',
-      n: 3,
-      minN: 59,
-      bound: { kind: 'lower', value: 0.3684, confidence: 0.95, method: 'clopper-pearson' },
-    },
-    observability: {
-      state: 'NOT_MEASURED',
-      measured: null,
-      n: 0,
-      reason: 'the drill observability was not run',
-      remedy: 'kit drill observability',
-      evidence: [],
-    },
-    availability: {
-      state: 'FAIL',
-      measured: 0.9989996,
-      reason: '8 of 7,620 not answered',
-      remedy: 'See the steady drill.',
-    },
-    'memory-headroom': {
-      state: 'WAIVED',
-      measured: 0.83,
-      reason: 'FAIL: measured 83 %, target < 80 %',
-      waiver: {
-        owner: 'ops@example.org',
-        reason: 'the bigger nodes come in December',
-        expires: '2026-12-31',
-      },
-      remedy: 'Raise redis.maxmemory.',
-    },
-    'crash-write-gap': {
-      n: 3,
-      bound: { kind: 'upper', value: 2911, confidence: 0.95, method: 'order-statistic' },
-    },
-  });
-  const broken: TrialView = {
-    drill: 'observability',
-    title: 'Metrics and structured logs',
-    family: 'integration',
-    safeOutcome: 'every counter moves',
-    trial: 1,
-    status: 'not-measured',
-    reason: 'the bound of 12 s ran out while waiting for the exporter to answer',
-    binMs: 200,
-    timelines: {},
-    faults: [],
-    marks: [],
-    latencies: [],
-    expectations: [{ what: 'cache_redis_hits_total', expected: 'above 0', actual: '0', held: false }],
-  };
+  const criteria = alterCriteria(NO_GO_CHANGES);
   const base = goReport();
   return {
     ...base,
@@ -210,7 +214,7 @@ export function noGoReport(): Report {
       action: 'keep-disabled',
       advice: [
         'Leave ENABLE_REDIS_CACHE unset: the memory cache answers.',
-        'Mend the failures below and run again.',
+        'Fix the failed criteria below and run again.',
       ],
     }),
     comparison: base.comparison.map((row) => ({
@@ -225,7 +229,12 @@ export function noGoReport(): Report {
               max: row.writeGapMs.max * (row.client === 'kit' ? 1.1 : 6.4),
             },
     })),
-    trials: [...integrationTrials().slice(0, 5), broken, ...failoverTrials(draw, 3), ...loadTrials(draw)],
+    trials: [
+      ...integrationTrials().slice(0, 5),
+      NOT_MEASURED_TRIAL,
+      ...failoverTrials(draw, 3),
+      ...loadTrials(draw),
+    ],
   };
 }
 
