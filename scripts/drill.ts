@@ -1,5 +1,11 @@
-import { type Command, Option } from 'commander';
-import { drillsNamed, MAX_STORM_MINUTES } from '../harness/registry.ts';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import {
+  CLIENT_NAMES,
+  type ClientName,
+  DEFAULT_CLIENTS,
+  drillsNamed,
+  MAX_STORM_MINUTES,
+} from '../harness/registry.ts';
 import { catalogueText } from './catalogue.ts';
 import { addExternalOptions, anySubstrate } from './external-options.ts';
 import { judgedRun, type RunOptions } from './judged-run.ts';
@@ -19,6 +25,12 @@ export function drill(program: Command, session: Session): void {
       new Option('--minutes <n>', 'length of the drill storm (default: 5)').argParser(
         common.integer(1, MAX_STORM_MINUTES),
       ),
+    )
+    .addOption(
+      new Option(
+        '--clients <list>',
+        `clients of a comparison, separated by commas, or all (default: ${DEFAULT_CLIENTS.join(',')}; known: ${CLIENT_NAMES.join(', ')})`,
+      ).argParser(clientList),
     )
     .addOption(common.environment())
     .addOption(anySubstrate())
@@ -41,6 +53,7 @@ export function drill(program: Command, session: Session): void {
         ['kit drill master-crash master-hang', 'run two drills'],
         ['kit drill master-crash --trials 20', 'run 20 trials'],
         ['kit drill master-crash --trials 10 --pool runs/pool', 'add 10 trials to those of earlier runs'],
+        ['kit drill master-crash --clients all', 'compare with every stock client'],
         ['kit drill storm --minutes 30 --seed 7', 'run random faults for half an hour'],
       ),
     )
@@ -55,4 +68,16 @@ export function drill(program: Command, session: Session): void {
       await judgedRun(session, 'drill', options, asked);
     });
   addExternalOptions(command);
+}
+
+/** The kit's own client always runs: the criteria judge it. */
+function clientList(text: string): readonly ClientName[] {
+  if (text === 'all') return CLIENT_NAMES;
+  const asked = text.split(',').map((name) => name.trim());
+  const unknown = asked.filter((name) => !CLIENT_NAMES.some((known) => known === name));
+  if (unknown.length > 0) {
+    const names = unknown.map((name) => `'${name}'`).join(', ');
+    throw new InvalidArgumentError(`Unknown client ${names}; known: ${CLIENT_NAMES.join(', ')}, or all.`);
+  }
+  return CLIENT_NAMES.filter((name) => asked.includes(name));
 }

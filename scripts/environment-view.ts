@@ -3,6 +3,11 @@ import { describeHealthProblem } from '../harness/registry.ts';
 import type { Shard } from '../infra/redis/cluster.ts';
 import type { Environment } from '../infra/substrates/environment.ts';
 import type { FoundEnvironment } from '../infra/substrates/substrate.ts';
+import { WATCHDOG_ID } from '../infra/topology.ts';
+
+/** 10 s: docs/decisions/055-watchdog.md. */
+const WITHOUT_WATCHDOG =
+  'watchdog: does not run; Sentinel alone makes a deposed master a replica, about 10 s later. kit up starts it.';
 
 export interface EnvironmentView {
   readonly environment: string;
@@ -28,6 +33,12 @@ export interface EnvironmentView {
     readonly pid: number | null;
     readonly log: string | null;
   }[];
+  /** null if the environment has none. An environment is healthy without it. */
+  readonly watchdog: {
+    readonly state: string;
+    readonly pid: number | null;
+    readonly log: string | null;
+  } | null;
   readonly deviations: readonly string[];
   /** Files and addresses that a user needs, by purpose; never a secret. */
   readonly access: Readonly<Record<string, string>>;
@@ -38,14 +49,17 @@ export async function environmentView(
   { environment, differences, hasCredentials }: FoundEnvironment,
   settleMs: number,
 ): Promise<EnvironmentView> {
-  const [nodes, master, shards] = await Promise.all([
+  const [nodes, watchdog, master, shards] = await Promise.all([
     environment.status(),
+    environment.watchdogStatus?.(),
     hasCredentials ? environment.masterId() : undefined,
     hasCredentials ? environment.cluster?.shards() : undefined,
   ]);
   const missing = hasCredentials
     ? await describeHealthProblem(environment, settleMs)
     : 'the nodes cannot be queried without their passwords';
+  // Once: on Docker each access asks the engine for every log.
+  const { logs } = environment;
   return {
     environment: environment.name,
     substrate: environment.substrate,
@@ -60,8 +74,15 @@ export async function environmentView(
       address: `${address.host}:${address.port}`,
       state,
       pid: pid ?? null,
-      log: environment.logs.get(id) ?? null,
+      log: logs.get(id) ?? null,
     })),
+    watchdog: watchdog
+      ? {
+          state: watchdog.state,
+          pid: watchdog.pid ?? null,
+          log: logs.get(WATCHDOG_ID) ?? null,
+        }
+      : null,
     deviations: environment.deviations,
     access: environment.access ?? {},
   };
@@ -76,12 +97,15 @@ function roleOf({ master, shards = [] }: EnvironmentView, id: string): readonly 
 }
 
 export function environmentText(view: EnvironmentView): string {
+  const pidOf = (pid: number | null) => (pid === null ? '' : `pid ${pid}`);
   const rows = view.nodes.map(({ id, address, state, pid }) => [
     id,
     address,
     [state, ...roleOf(view, id)].join(', '),
-    pid === null ? '' : `pid ${pid}`,
+    pidOf(pid),
   ]);
+  const { watchdog } = view;
+  if (watchdog !== null) rows.push([WATCHDOG_ID, '', watchdog.state, pidOf(watchdog.pid)]);
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const table = rows.map((row) =>
     row
@@ -96,6 +120,7 @@ export function environmentText(view: EnvironmentView): string {
     head,
     ...table,
     ...Object.entries(view.access).map(([purpose, place]) => `${purpose}: ${place}`),
+    ...(watchdog !== null && watchdog.state !== 'running' ? [WITHOUT_WATCHDOG] : []),
     ...view.deviations.map((deviation) => `deviation: ${deviation}`),
     ...view.differences.map((difference) => `differs: ${difference}`),
   ].join('\n');

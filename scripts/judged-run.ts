@@ -19,6 +19,7 @@ export interface RunOptions extends Omit<EnvironmentOptions, 'substrate'>, Exter
   readonly out?: string;
   readonly trials?: number;
   readonly minutes?: number;
+  readonly clients?: RunRequest['clients'];
   readonly pool?: string;
   readonly coverage?: string;
 }
@@ -48,6 +49,7 @@ export async function judgedRun(
     drills,
     trials: options.trials,
     minutes: options.minutes,
+    clients: options.clients,
     retries: options.retries,
     argv: ['kit', ...withoutLogins(session.args)],
     coverage: options.coverage,

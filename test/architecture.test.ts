@@ -152,7 +152,7 @@ const ROOMS: readonly rules.Room[] = [
   room(
     'harness/workloads/',
     'users of a cache: the public client, and the stock one beside it',
-    [...CLIENT_ENTRIES, ...ACTING],
+    [...CLIENT_ENTRIES, ...ACTING, 'harness/drills/clients.ts'],
     {
       types: ['harness/drills/drill.ts', 'harness/faults/'],
       libraries: ['ioredis'],
@@ -284,13 +284,10 @@ const ROOMS: readonly rules.Room[] = [
     { types: ['infra/'], libraries: ['commander', 'ioredis'] },
   ),
 
-  room(
-    'bench/peers/load.ts',
-    'the only importer of the peers, by name: the kit does not depend on them',
-    [],
-    {
+  ...['bench/peers/load.ts', 'harness/workloads/stock/packages.ts'].map((at) =>
+    room(at, 'loads stock clients by name: the kit does not depend on them', [], {
       libraries: ['<computed>'],
-    },
+    }),
   ),
   room('tools/client-entry/', 'completes the build of the client', []),
   room('tools/settings/', 'writes docs/settings.md out of the schemas', ['config/'], { libraries: ['zod'] }),

@@ -3,6 +3,7 @@
  * that `kit drill --list` can show it, a plug-in can add one, and only the runner acts.
  */
 import type { Capabilities } from '../../infra/substrates/environment.ts';
+import type { ClientName } from './clients.ts';
 
 /** Nodes that a fault hits, resolved by the runner at the moment of injection; several are hit at the same time. */
 export type Target =
@@ -62,9 +63,9 @@ export interface Drill {
   readonly needsProgram?: 'libfaketime';
   readonly topologies: readonly ('single' | 'sentinel' | 'cluster')[];
   /** Clients that reach the master through a fault proxy; true: all of them. */
-  readonly proxied?: boolean | readonly Drill['clients'][number][];
-  /** Clients that run in parallel, each in its own generator. */
-  readonly clients: readonly ('kit' | 'ioredis')[];
+  readonly proxied?: boolean | readonly ClientName[];
+  /** Clients that run in parallel, each in its own generator. With more than one, `--clients` chooses them. */
+  readonly clients: readonly ClientName[];
   /** The run itself records this one, around all other trials; it has one trial and no workload in the catalogue. */
   readonly spansRun?: true;
   readonly workload: WorkloadSpec;

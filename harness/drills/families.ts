@@ -1,4 +1,5 @@
 /** Settings that the drills of a family share: bounds, trials, and for failovers the clients and checkers. */
+import { DEFAULT_CLIENTS } from './clients.ts';
 import type { Drill } from './drill.ts';
 
 type Own<K extends keyof Drill> = Omit<Drill, K>;
@@ -54,7 +55,7 @@ export function failoverDrill(
   return {
     family: 'failover',
     topologies: ['sentinel'],
-    clients: ['kit', 'ioredis'],
+    clients: DEFAULT_CLIENTS,
     workload: { name: 'failover-mix', parameters },
     operations: ['set', 'durable set', 'get', 'incr', 'append', 'getOrCompute'],
     checkers: [

@@ -67,9 +67,18 @@ export function actionLabel(action: Action | null): string {
   return action === null ? 'kit readiness decides whether to enable Redis' : ACTION_LABEL[action];
 }
 
-/** Display name of a client; the stock one has a descriptive name. */
+const CLIENT_LABELS: ReadonlyMap<string, string> = new Map([
+  ['kit', 'redis-cache-kit'],
+  ['ioredis', 'ioredis, defaults'],
+  ['ioredis-tuned', 'ioredis, tuned'],
+  ['node-redis', 'node-redis 6'],
+  ['node-redis-5', 'node-redis 5'],
+  ['glide', 'valkey-glide 2'],
+]);
+
+/** Display name of a client; stock ones have a descriptive name. */
 export function clientName(client: string): string {
-  return { kit: 'redis-cache-kit', ioredis: 'ioredis, defaults' }[client] ?? cleanText(client);
+  return CLIENT_LABELS.get(client) ?? cleanText(client);
 }
 
 // Control characters except tab and line feed, noncharacters, the byte-order mark, overrides of the writing direction.

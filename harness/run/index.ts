@@ -21,6 +21,7 @@ import {
   substrateOf,
 } from '../../infra/substrates/registry.ts';
 import { planTopology, type Topology } from '../../infra/topology.ts';
+import type { ClientName } from '../drills/clients.ts';
 import { configuration } from '../drills/configuration.ts';
 import type { Drill } from '../drills/drill.ts';
 import { drawnFor } from '../drills/storm/index.ts';
@@ -33,6 +34,7 @@ import { analyzeRun } from '../judge/index.ts';
 import { drillsNamed } from '../registry.ts';
 import { renderers } from '../reports/index.ts';
 import type { Report } from '../reports/report.ts';
+import { compareClients } from './compared-clients.ts';
 import type { PlantedClient } from './planted-client.ts';
 import { runRounds } from './rounds.ts';
 
@@ -47,6 +49,8 @@ export interface RunRequest {
   /** Folder of run folders; default `runs` below the working directory. */
   readonly parent?: string | undefined;
   readonly drills: readonly string[] | 'all';
+  /** Clients of the drills that compare several; default: those of the drill. */
+  readonly clients?: readonly ClientName[] | undefined;
   /** For the substrate `external`: the address of the Redis. */
   readonly external?: ExternalTarget | undefined;
   /** Length of the storm; default: that of the catalogue. */
@@ -81,8 +85,10 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
   using _lock = external === undefined ? await lockEnvironment(substrate, config.name, stateDir) : undefined;
 
   // 1. Checks that need nothing to be started.
+  const compared = compareClients(drillsOf(request), request.clients, config.topology.kind);
+  for (const line of compared.notMeasured) request.progress(line);
   const drills = withConfiguration(
-    drillsOf(request).map((drill) => drawnFor(drill, request.seed, request.minutes)),
+    compared.drills.map((drill) => drawnFor(drill, request.seed, request.minutes)),
     request,
   );
   const topology = planTopology(config);
@@ -115,8 +121,12 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
   folder.seal({
     ...draft,
     judgedAt: new Date().toISOString(),
-    provenance: { ...draft.provenance, ...environment.provenance },
-    deviations: [...environment.deviations, ...(planted === undefined ? [] : [planted.deviation])],
+    provenance: { ...draft.provenance, ...environment.provenance, ...compared.versions },
+    deviations: [
+      ...environment.deviations,
+      ...compared.notMeasured,
+      ...(planted === undefined ? [] : [planted.deviation]),
+    ],
     trials,
   });
 

@@ -18,7 +18,8 @@ import { openProxiedEnvironment } from './proxied-environment.ts';
 
 /** Above it an operation is not sent but recorded as failed: 200 per second against an unreachable client for 25 s. */
 const IN_FLIGHT_BOUND = 5_000;
-const READY_BOUND_MS = 15_000;
+/** Per client, for two at least: each opens two threads. */
+const READY_BOUND_MS = 7_500;
 /** All generators begin together, once every one has the message. */
 const START_DELAY_MS = 50;
 /** Starts with the settled topology: a probe half-opens an open breaker within 0.5 s. */
@@ -66,7 +67,7 @@ async function runGenerators(context: LoadContext, workload: GeneratedWorkload):
     const ready = await watched(
       'the generators to be ready',
       askAll((generator) => generator.ready),
-      READY_BOUND_MS,
+      READY_BOUND_MS * Math.max(2, generators.length),
     );
     for (const { threads } of ready) context.machine.watch(threads);
 

@@ -5,9 +5,10 @@
 import type { Durability, EnvironmentConfig } from '../../config/schema.ts';
 import type { ClientEndpoints } from '../../infra/substrates/environment.ts';
 import type { Address } from '../../infra/topology.ts';
+import type { ClientName } from '../drills/clients.ts';
 import type { OperationKind, Source } from '../history/events.ts';
 
-export type ClientName = 'kit' | 'ioredis';
+export type { ClientName };
 
 interface PlainCredentials {
   readonly username: string;

@@ -5,17 +5,12 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { openClock } from '../history/clock.ts';
-import type { Adapter, ClientEventSink, ClientSpec } from './adapter.ts';
-import { type ClientModule, loadClient } from './client-module.ts';
+import type { Adapter, ClientEventSink } from './adapter.ts';
+import { ADAPTERS } from './adapters.ts';
+import { loadClient } from './client-module.ts';
 import type { ClientSetup, FromClient, ToClient } from './client-protocol.ts';
-import { ioredisAdapter } from './ioredis.ts';
-import { kitAdapter } from './kit.ts';
 import { schedstatPath } from './schedstat-path.ts';
 import { tagsOf } from './values.ts';
-
-const ADAPTERS: Readonly<
-  Record<ClientSpec['client'], (spec: ClientSpec, onEvent: ClientEventSink, client: ClientModule) => Adapter>
-> = { kit: kitAdapter, ioredis: ioredisAdapter };
 
 const LOOP_DELAY_EVERY_MS = 1_000;
 const RESOLUTION_MS = 10;
@@ -32,7 +27,7 @@ async function serveClient(
   const clock = openClock(originNs);
   const send = (message: FromClient) => port.postMessage(message);
   const observe: ClientEventSink = (name, data) => send({ type: 'event', name, atUs: clock.nowUs(), data });
-  const adapter = ADAPTERS[spec.client](spec, observe, client);
+  const adapter = await ADAPTERS[spec.client](spec, observe, client);
   const loads = new Map<number, PromiseWithResolvers<string>>();
   const stopWatching = watchLoop(observe);
 

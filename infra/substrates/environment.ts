@@ -58,6 +58,13 @@ export interface NodeStatus {
   readonly pid?: number;
 }
 
+/** State of the watchdog, which is no node: nothing connects to it, and an environment is healthy without it. */
+export interface WatchdogStatus {
+  readonly state: NodeStatus['state'];
+  /** Absent if it does not run. */
+  readonly pid?: number;
+}
+
 export interface StatusOptions {
   /**
    * Maximum age of the answer in ms; default 0. Where each read starts a program (`docker inspect`), loops use it: the
@@ -125,6 +132,8 @@ export interface Environment extends AsyncDisposable {
    */
   admin(nodeId: string): Promise<Redis>;
   status(options?: StatusOptions): Promise<readonly NodeStatus[]>;
+  /** State of the watchdog; undefined if the environment has none. Absent where the kit does not run the servers. */
+  watchdogStatus?(): Promise<WatchdogStatus | undefined>;
   /** The node that reports ROLE master, if exactly one running node does. Undefined in a cluster, which has several. */
   masterId(): Promise<string | undefined>;
   /** Slot owners and missing conditions of a cluster; present only where clients use cluster mode. */

@@ -35,6 +35,20 @@ describe('kit status', () => {
     expect(out).toMatch(/\ndiffers: redis\.maxmemory: running with 268435456, configured as 67108864\n$/);
   });
 
+  it('lists the watchdog, and a stopped one does not make the environment unhealthy', async () => {
+    const { watchdog } = await viewOf();
+    expect(watchdog).toMatchObject({ state: 'running', pid: expect.any(Number) });
+    expect(readFileSync(watchdog?.log ?? '', 'utf8')).toBeTypeOf('string');
+    process.kill(Number(watchdog?.pid), 'SIGKILL');
+    await waitUntil('the watchdog to be gone', async () => (await viewOf()).watchdog?.state === 'stopped');
+    expect(await viewOf()).toMatchObject({ healthy: true, watchdog: { state: 'stopped', pid: null } });
+    const { out } = await cli.runKit('status', '--env', file);
+    expect(out).toMatch(/\nwatchdog +stopped\n/);
+    expect(out).toContain('watchdog: does not run; Sentinel alone makes a deposed master a replica');
+    expect((await cli.runKit('up', '--env', file)).exitCode).toBe(EXIT.GO);
+    expect((await viewOf()).watchdog).toMatchObject({ state: 'running' });
+  });
+
   it('shows the nodes without a secrets file, reports that the file is missing, and creates no other', async () => {
     renameSync(secrets, `${secrets}.away`);
     try {

@@ -167,7 +167,9 @@ export function unlistedDependencies(
   return Object.entries({ ...manifest.dependencies, ...manifest.devDependencies }).flatMap(
     ([name, version]) => [
       ...(name in decided ? [] : [`${name}: not a decided dependency`]),
-      ...(/^\d+\.\d+\.\d+$/.test(version) ? [] : [`${name}: '${version}' is not one exact version`]),
+      ...(/^(?:npm:[\w/@-]+@)?\d+\.\d+\.\d+$/.test(version)
+        ? []
+        : [`${name}: '${version}' is not one exact version`]),
     ],
   );
 }

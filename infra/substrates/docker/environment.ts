@@ -19,6 +19,7 @@ import {
   type NodeStatus,
   type RenderedNode,
   type StatusOptions,
+  type WatchdogStatus,
 } from '../environment.ts';
 import { type ContainerFacts, inspectContainers } from './engine.ts';
 import {
@@ -127,10 +128,14 @@ export class DockerEnvironment implements Environment {
     const found = await this.#containers.read(maxAgeMs);
     return nodes.map(({ id, container, address, published }) => {
       const facts = found.get(container);
-      const state = stateOf(facts);
-      const pid = state === 'stopped' ? {} : { pid: facts?.State.Pid ?? 0 };
-      return { id, address: published, announced: address, state, ...pid };
+      return { id, address: published, announced: address, ...stateAndPid(facts) };
     });
+  }
+
+  async watchdogStatus(): Promise<WatchdogStatus | undefined> {
+    const { watchdog } = this.#options.plan;
+    if (watchdog === undefined) return undefined;
+    return stateAndPid((await inspectContainers([watchdog.container])).get(watchdog.container));
   }
 
   async rendered(): Promise<ReadonlyMap<string, RenderedNode>> {
@@ -210,6 +215,11 @@ export class DockerEnvironment implements Environment {
 function stateOf(facts: ContainerFacts | undefined): NodeStatus['state'] {
   if (facts?.State.Status === 'running') return 'running';
   return facts?.State.Status === 'paused' ? 'paused' : 'stopped';
+}
+
+function stateAndPid(facts: ContainerFacts | undefined): Pick<NodeStatus, 'state' | 'pid'> {
+  const state = stateOf(facts);
+  return { state, ...(state !== 'stopped' && { pid: facts?.State.Pid ?? 0 }) };
 }
 
 function endpointsOf(plan: DockerPlan, secrets: EnvironmentSecrets, ca: string | undefined): ClientEndpoints {

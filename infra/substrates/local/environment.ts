@@ -5,7 +5,14 @@ import { displayPath } from '../../../config/yaml.ts';
 import { type ClusterView, clusterView } from '../../redis/cluster.ts';
 import { serverOf } from '../../redis/server-capabilities.ts';
 import { nodesOf, type Topology, WATCHDOG_ID } from '../../topology.ts';
-import type { Capabilities, ClientEndpoints, Environment, NodeStatus, RenderedNode } from '../environment.ts';
+import type {
+  Capabilities,
+  ClientEndpoints,
+  Environment,
+  NodeStatus,
+  RenderedNode,
+  WatchdogStatus,
+} from '../environment.ts';
 import { endpointsOf, nodeFiles } from './local-context.ts';
 import { actingMaster } from './master-resolution.ts';
 import type { LocalNodes } from './nodes.ts';
@@ -84,6 +91,10 @@ export class LocalEnvironment implements Environment {
 
   status(): Promise<readonly NodeStatus[]> {
     return this.#nodes.status();
+  }
+
+  watchdogStatus(): Promise<WatchdogStatus | undefined> {
+    return this.#nodes.watchdogStatus();
   }
 
   async rendered(): Promise<ReadonlyMap<string, RenderedNode>> {

@@ -14,7 +14,7 @@ import {
 } from '../../host/process-identity.ts';
 import { AdminConnections } from '../../redis/admin.ts';
 import { nodesOf, type RedisNode, type TopologyNode, WATCHDOG_ID } from '../../topology.ts';
-import type { Heal, NodeStatus } from '../environment.ts';
+import type { Heal, NodeStatus, WatchdogStatus } from '../environment.ts';
 import { watchdogHost } from './addresses.ts';
 import { awaitAnswer, type HealthContext } from './health.ts';
 import { type Launched, launchRedis, launchSentinel } from './launch.ts';
@@ -174,15 +174,21 @@ export class LocalNodes implements Running, AsyncDisposable {
   readonly status = async (): Promise<readonly NodeStatus[]> => {
     const processes = this.processes();
     return Promise.all(
-      nodesOf(this.context.topology).map(async ({ id }): Promise<NodeStatus> => {
-        const address = addressOf(this.context, id);
-        const identity = processes.get(id);
-        const seen = identity === undefined ? 'gone' : await stateOf(identity);
-        if (identity === undefined || seen === 'gone') return { id, address, state: 'stopped' };
-        return { id, address, state: seen === 'stopped' ? 'paused' : 'running', pid: identity.pid };
-      }),
+      nodesOf(this.context.topology).map(
+        async ({ id }): Promise<NodeStatus> => ({
+          id,
+          address: addressOf(this.context, id),
+          ...(await processState(processes.get(id))),
+        }),
+      ),
     );
   };
+
+  /** Undefined if the environment has no watchdog. */
+  async watchdogStatus(): Promise<WatchdogStatus | undefined> {
+    const { watchdog } = this.context.topology;
+    return watchdog && processState(this.processes().get(watchdog.id));
+  }
 
   redisNode(nodeId: string): RedisNode {
     const node = nodeOf(this.context, nodeId);
@@ -207,6 +213,14 @@ export class LocalNodes implements Running, AsyncDisposable {
     if (identity === undefined) throw notRunning(nodeId);
     return identity;
   }
+}
+
+async function processState(
+  identity: ProcessIdentity | undefined,
+): Promise<Pick<NodeStatus, 'state' | 'pid'>> {
+  const seen = identity === undefined ? 'gone' : await stateOf(identity);
+  if (identity === undefined || seen === 'gone') return { state: 'stopped' };
+  return { state: seen === 'stopped' ? 'paused' : 'running', pid: identity.pid };
 }
 
 function notRunning(nodeId: string): KitError {

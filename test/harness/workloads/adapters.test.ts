@@ -13,8 +13,8 @@ import {
 } from '../../../client/index.ts';
 import { Secret } from '../../../config/secret.ts';
 import { clientSpec } from '../../../harness/workloads/adapter.ts';
-import { ioredisAdapter } from '../../../harness/workloads/ioredis.ts';
 import { kitAdapter } from '../../../harness/workloads/kit.ts';
+import { ioredisAdapter } from '../../../harness/workloads/stock/ioredis.ts';
 import type { ClientEndpoints } from '../../../infra/substrates/environment.ts';
 
 const settings = {

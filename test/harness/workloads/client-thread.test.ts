@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadEnvironment } from '../../../config/load.ts';
+import { CLIENT_NAMES } from '../../../harness/drills/clients.ts';
 import { openClock } from '../../../harness/history/clock.ts';
 import { type ClientName, clientSpec } from '../../../harness/workloads/adapter.ts';
 import { type ClientThread, openClientThread } from '../../../harness/workloads/client-thread.ts';
@@ -43,26 +44,43 @@ function started(client: ClientName) {
   return { thread, clock, events, failures };
 }
 
-it.each(['kit', 'ioredis'] as const)(
-  'a client in a thread replies like %s, with the time of the client',
+it.each(CLIENT_NAMES)('a client in a thread replies like %s, with the time of the client', async (client) => {
+  const { thread, clock, failures } = started(client);
+  await thread.ready();
+  expect(thread.physicalKey('a')).toBe(`${environment.topology.environment.client.namespace}:a`);
+  expect([thread.durable, thread.encoding]).toEqual(client === 'kit' ? [true, 'envelope'] : [false, 'raw']);
+  const key = `answers:${client}`;
+  const askedUs = clock.nowUs();
+  expect(await thread.set(key, padValue('v1', 500), 'async')).toMatchObject({ source: 'redis' });
+  const answer = await thread.get(key);
+  expect(answer).toMatchObject({ source: 'redis', value: 'v1' });
+  expect(answer.atUs).toBeGreaterThan(askedUs);
+  expect(answer.atUs).toBeLessThanOrEqual(clock.nowUs());
+  expect(await thread.getMany([key, 'absent'])).toMatchObject({ value: '1', values: ['v1', null] });
+  expect(await thread.getOrCompute(`${key}:computed`, async () => 'loaded')).toMatchObject({
+    value: 'loaded',
+  });
+  await thread.close();
+  expect(failures).toEqual([]);
+});
+
+it.each(CLIENT_NAMES.filter((name) => name !== 'kit'))(
+  'a command that Redis refuses is a failure of %s',
   async (client) => {
-    const { thread, clock, failures } = started(client);
+    const { thread } = started(client);
     await thread.ready();
-    expect(thread.physicalKey('a')).toBe(`${environment.topology.environment.client.namespace}:a`);
-    expect([thread.durable, thread.encoding]).toEqual(client === 'kit' ? [true, 'envelope'] : [false, 'raw']);
-    const key = `answers:${client}`;
-    const askedUs = clock.nowUs();
-    expect(await thread.set(key, padValue('v1', 500), 'async')).toMatchObject({ source: 'redis' });
-    const answer = await thread.get(key);
-    expect(answer).toMatchObject({ source: 'redis', value: 'v1' });
-    expect(answer.atUs).toBeGreaterThan(askedUs);
-    expect(answer.atUs).toBeLessThanOrEqual(clock.nowUs());
-    expect(await thread.getMany([key, 'absent'])).toMatchObject({ value: '1', values: ['v1', null] });
-    expect(await thread.getOrCompute(`${key}:computed`, async () => 'loaded')).toMatchObject({
-      value: 'loaded',
+    const failureOf = (operation: Promise<unknown>) =>
+      operation.then(
+        () => undefined,
+        (error: unknown) => thread.failure('incr', error),
+      );
+    await thread.setMany(new Map([[`text:${client}`, 'no number']]));
+    expect(await thread.append(`text:${client}`, '!')).toMatchObject({ value: '10' });
+    expect(await failureOf(thread.incr(`text:${client}`))).toMatchObject({
+      type: 'fail',
+      message: expect.stringContaining('not an integer'),
     });
     await thread.close();
-    expect(failures).toEqual([]);
   },
 );
 

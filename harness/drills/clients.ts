@@ -1,0 +1,37 @@
+/**
+ * Clients that a drill can run, the kit's own first. Data only. `kit drill --clients` chooses among them; a readiness run
+ * compares with `DEFAULT_CLIENTS`, because each further client takes CPU time from the others.
+ */
+
+export interface ClientFacts {
+  /** npm package of the client; absent: part of the kit's own dependencies. */
+  readonly package?: string;
+  /** Topologies that the client supports. */
+  readonly topologies: readonly ('single' | 'sentinel' | 'cluster')[];
+  /** Why it does not support the others. */
+  readonly limit?: string;
+}
+
+const ALL: ClientFacts['topologies'] = ['single', 'sentinel', 'cluster'];
+
+export const CLIENTS = {
+  kit: { topologies: ALL },
+  /** Only the options that it needs to connect. */
+  ioredis: { topologies: ALL },
+  /** `failoverDetector`, timeouts of 1 s, short delays between its attempts. */
+  'ioredis-tuned': { topologies: ALL },
+  'node-redis': { package: 'redis', topologies: ALL },
+  'node-redis-5': { package: 'redis-5', topologies: ALL },
+  glide: {
+    package: '@valkey/valkey-glide',
+    topologies: ['single', 'cluster'],
+    limit: 'it does not support Sentinel',
+  },
+} as const satisfies Readonly<Record<string, ClientFacts>>;
+
+export type ClientName = keyof typeof CLIENTS;
+
+export const CLIENT_NAMES = Object.keys(CLIENTS) as readonly ClientName[];
+
+/** Clients of a comparison without `--clients`. */
+export const DEFAULT_CLIENTS: readonly ClientName[] = ['kit', 'ioredis'];

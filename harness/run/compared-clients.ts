@@ -1,0 +1,66 @@
+/**
+ * The clients of a comparison that a caller chose, for the drills that compare clients. One that cannot run here (its package is
+ * not installed, or it does not support the topology) is not measured: a line says so, and the others run.
+ */
+import { readFileSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
+import { KitError } from '../../config/errors.ts';
+import { CLIENTS, type ClientFacts, type ClientName } from '../drills/clients.ts';
+import type { Drill } from '../drills/drill.ts';
+import { isInstalled } from '../workloads/stock/packages.ts';
+
+export interface ComparedClients {
+  readonly drills: readonly Drill[];
+  /** One line per client that cannot run. */
+  readonly notMeasured: readonly string[];
+  /** Versions of the stock clients that run, by the name of their package. */
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/**
+ * @param asked undefined: each drill keeps its clients. The kit's own always runs, because the criteria judge it
+ * @throws KitError CLIENTS_UNUSED if no drill compares clients
+ */
+export function compareClients(
+  drills: readonly Drill[],
+  asked: readonly ClientName[] | undefined,
+  topology: Drill['topologies'][number],
+): ComparedClients {
+  if (asked === undefined) return { drills, notMeasured: [], versions: {} };
+  if (!drills.some(comparesClients)) {
+    throw new KitError(`--clients: ${drills.map(({ id }) => id).join(', ')} runs the kit's client alone`, {
+      code: 'CLIENTS_UNUSED',
+      hint: 'omit --clients, or name a drill of the failover family (kit drill --list)',
+    });
+  }
+  const obstacles = asked.map((name) => [name, obstacleTo(name, topology)] as const);
+  const able = obstacles.flatMap(([name, obstacle]) => (obstacle === undefined ? [name] : []));
+  const clients = ['kit', ...able.filter((name) => name !== 'kit')] as const;
+  return {
+    drills: drills.map((drill) => (comparesClients(drill) ? { ...drill, clients } : drill)),
+    notMeasured: obstacles.flatMap(([name, obstacle]) =>
+      obstacle === undefined ? [] : [`client ${name}: NOT_MEASURED: ${obstacle}`],
+    ),
+    versions: Object.fromEntries(
+      able.filter((name) => name !== 'kit').map((name) => [`client ${name}`, versionOf(name)]),
+    ),
+  };
+}
+
+function comparesClients({ clients }: Drill): boolean {
+  return clients.length > 1;
+}
+
+function obstacleTo(name: ClientName, topology: Drill['topologies'][number]): string | undefined {
+  const { package: needed, topologies, limit }: ClientFacts = CLIENTS[name];
+  if (!topologies.includes(topology)) return limit ?? `it does not support the topology ${topology}`;
+  if (needed === undefined || isInstalled(needed)) return undefined;
+  return `package '${needed}' is not installed; npm ci installs it`;
+}
+
+function versionOf(name: ClientName): string {
+  const { package: own = 'ioredis' }: ClientFacts = CLIENTS[name];
+  const path = findPackageJSON(own, import.meta.url);
+  if (path === undefined) return 'unknown';
+  return (JSON.parse(readFileSync(path, 'utf8')) as { version?: string }).version ?? 'unknown';
+}

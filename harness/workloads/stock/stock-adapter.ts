@@ -1,0 +1,89 @@
+/**
+ * A stock client as an adapter: raw values under `<namespace>:<key>`, and the cache-aside of an application that has no
+ * cache client. Each client adds its commands and its errors, and nothing else: no retry, no timeout.
+ */
+import type { OperationKind } from '../../history/events.ts';
+import type { Adapter, ClientName, ClientSpec, Failure } from '../adapter.ts';
+
+/** Commands of a stock client, on physical keys. */
+export interface StockCommands {
+  ping(): Promise<unknown>;
+  set(key: string, value: string, ttlSeconds: number): Promise<unknown>;
+  get(key: string): Promise<string | null>;
+  incr(key: string): Promise<number>;
+  append(key: string, text: string): Promise<number>;
+  /** In one batch, unless the keys belong to several nodes. */
+  getMany(keys: readonly string[]): Promise<readonly (string | null)[]>;
+  setMany(entries: readonly (readonly [key: string, value: string])[], ttlSeconds: number): Promise<unknown>;
+  close(): Promise<unknown>;
+  /** Whether the error is a reply of Redis: the command was refused. Any other error may follow a command that was applied. */
+  isReply(error: unknown): boolean;
+}
+
+/** Kinds that change data: without an answer, their outcome is unknown. */
+const WRITES: ReadonlySet<OperationKind> = new Set(['set', 'setMany', 'incr', 'append', 'delete']);
+
+export function stockAdapter(client: ClientName, spec: ClientSpec, commands: StockCommands): Adapter {
+  const { namespace, defaultTtlSeconds } = spec.settings;
+  const physicalKey = (key: string) => `${namespace}:${key}`;
+  return {
+    client,
+    durable: false,
+    encoding: 'raw',
+    physicalKey,
+    async ready() {
+      await commands.ping();
+    },
+    async set(key, value, _durability, ttlSeconds = defaultTtlSeconds) {
+      await commands.set(physicalKey(key), value, ttlSeconds);
+      return { source: 'redis' };
+    },
+    get: async (key) => ({ source: 'redis', value: await commands.get(physicalKey(key)) }),
+    incr: async (key) => ({ source: 'redis', value: String(await commands.incr(physicalKey(key))) }),
+    append: async (key, text) => ({
+      source: 'redis',
+      value: String(await commands.append(physicalKey(key), text)),
+    }),
+    async getMany(keys) {
+      const values = await commands.getMany(keys.map(physicalKey));
+      return { source: 'redis', value: String(values.filter((value) => value !== null).length), values };
+    },
+    async setMany(entries) {
+      const physical = [...entries].map(([key, value]) => [physicalKey(key), value] as const);
+      await commands.setMany(physical, defaultTtlSeconds);
+      return { source: 'redis' };
+    },
+    // Cache-aside as in seed 004 section 7: on a Redis error it computes, and it does not wait for storing.
+    async getOrCompute(key, load) {
+      const cached = await commands.get(physicalKey(key)).catch(() => null);
+      if (cached !== null) return { source: 'redis', value: cached };
+      const value = await load();
+      commands.set(physicalKey(key), value, defaultTtlSeconds).catch(() => undefined);
+      return { source: 'loader', value };
+    },
+    failure: (kind, error) => stockFailure(kind, error, commands),
+    async close() {
+      await commands.close();
+    },
+  };
+}
+
+/**
+ * An error reply is a refusal. Any other error (connection closed, retries exhausted) may occur after the command was sent,
+ * and stock clients do not report which: unknown for a write, while a read applies nothing.
+ */
+function stockFailure(
+  kind: OperationKind,
+  error: unknown,
+  { isReply }: Pick<StockCommands, 'isReply'>,
+): Failure {
+  const message = error instanceof Error ? error.message : String(error);
+  const refused = isReply(error);
+  const code = refused ? (message.split(' ', 1)[0] ?? 'ERR') : errorName(error);
+  return { type: refused || !WRITES.has(kind) ? 'fail' : 'info', code, message };
+}
+
+function errorName(error: unknown): string {
+  if (!(error instanceof Error)) return 'UNKNOWN';
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+}
