@@ -13,4 +13,6 @@ export type {
   TagStamp,
 } from './codec/envelope.ts';
 export { decodeEnvelope, encodeEnvelope } from './codec/envelope-checked.ts';
+export { describeEnvelope, ENVELOPE_HEADER_MAX, type EnvelopeFacts } from './codec/envelope-facts.ts';
 export { schemaIdOf } from './codec/schema.ts';
+export { tagIdOf, tagVersionKey } from './invalidation/tags/stored-tags.ts';

@@ -2,10 +2,10 @@
  * `--adopt`: takes over an environment that another checkout owns. Asks on a terminal; a script names the owner
  * instead.
  */
-import { createInterface } from 'node:readline/promises';
 import { Option } from 'commander';
 import { KitError } from '../config/errors.ts';
 import type { Adopt, ForeignEnvironment } from '../infra/substrates/substrate.ts';
+import { confirm } from './confirm.ts';
 import { nonEmpty } from './options.ts';
 import type { Session } from './session.ts';
 
@@ -46,30 +46,18 @@ export function adoptionOf(option: AdoptOption, substrate: string, session: Sess
   };
 }
 
-async function confirmAdoption(
-  foreign: ForeignEnvironment,
-  { json, terminal, signal }: Session,
+function confirmAdoption(
+  { environment, owner, place, parts }: ForeignEnvironment,
+  session: Session,
 ): Promise<boolean> {
-  const { environment, owner, place, parts } = foreign;
-  if (json || !process.stdin.isTTY) {
-    throw new KitError(
-      `environment '${environment}' belongs to another checkout: the takeover must be confirmed`,
-      {
-        code: 'ADOPTION_UNCONFIRMED',
-        where: place,
-        hint: `run it in a terminal to be prompted, or pass --adopt=${owner}`,
-      },
-    );
-  }
   const containers = parts.filter((part) => part.startsWith('container '));
-  terminal.printError(
-    `'${environment}' belongs to ${place}.\nContainers to be stopped and removed: ${containers.join(', ')}\n`,
-  );
-  const dialogue = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await dialogue.question(`Type ${environment} to take it over: `, { signal });
-    return answer.trim() === environment;
-  } finally {
-    dialogue.close();
-  }
+  return confirm(session, {
+    refusal: `environment '${environment}' belongs to another checkout: the takeover must be confirmed`,
+    consequence: `'${environment}' belongs to ${place}.\nContainers to be stopped and removed: ${containers.join(', ')}`,
+    word: environment,
+    action: 'take it over',
+    code: 'ADOPTION_UNCONFIRMED',
+    where: place,
+    hint: `run it in a terminal to be prompted, or pass --adopt=${owner}`,
+  });
 }

@@ -7,6 +7,9 @@ import { Command } from 'commander';
 import { EXIT, type ExitCode } from '../config/errors.ts';
 import { analyze } from './analyze.ts';
 import { bundle } from './bundle.ts';
+import { cacheClear } from './cache-clear.ts';
+import { cacheInspect } from './cache-inspect.ts';
+import { cacheStats } from './cache-stats.ts';
 import { conf } from './conf.ts';
 import { doctor } from './doctor.ts';
 import { down } from './down.ts';
@@ -36,6 +39,9 @@ const VERBS = [
   load,
   analyze,
   verify,
+  cacheStats,
+  cacheClear,
+  cacheInspect,
   conf,
   images,
   bundle,

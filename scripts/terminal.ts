@@ -9,6 +9,7 @@ export interface Stream {
   write(text: string): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
   hasColors?(): boolean;
 }
 
@@ -18,6 +19,7 @@ export interface Streams {
 }
 
 const WIDTH_WITHOUT_TERMINAL = 100;
+const HEIGHT_WITHOUT_SIZE = 24;
 const ERASE_LINE = '\r\x1b[2K';
 
 export class Terminal {
@@ -34,6 +36,17 @@ export class Terminal {
   /** Columns of the terminal, or 100. */
   get width(): number {
     return widthOf(this.#streams.stdout);
+  }
+
+  /** Rows of the terminal, or 24. */
+  get height(): number {
+    const { rows = 0 } = this.#streams.stdout;
+    return rows > 0 ? rows : HEIGHT_WITHOUT_SIZE;
+  }
+
+  /** Whether stdout is a terminal, whose screen can be overwritten. */
+  get isInteractive(): boolean {
+    return this.#streams.stdout.isTTY === true;
   }
 
   /** Whether stdout supports colours: a terminal, without NO_COLOR (`hasColors` reads it). */

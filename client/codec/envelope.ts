@@ -22,14 +22,14 @@ import { BYTES_MAX, bytesOf } from './binary-format.ts';
 import { deflated, inflated } from './compression.ts';
 import { writeJson } from './json.ts';
 
-const MAGIC = 0xce;
-const FORMAT = 2;
-const HEADER = 12;
-const FRESHNESS = 8;
-const TAG = 16;
-const DEFLATED = 0x10;
-const FRESH = 0x20;
-const CODEC = { array: 0, json: 1, buffer: 2, nothing: 4 } as const;
+export const MAGIC = 0xce;
+export const FORMAT = 2;
+export const HEADER = 12;
+export const FRESHNESS = 8;
+export const TAG = 16;
+export const DEFLATED = 0x10;
+export const FRESH = 0x20;
+export const CODEC = { array: 0, json: 1, buffer: 2, nothing: 4 } as const;
 /** True at the ids of codecs that the envelope itself decodes. */
 const IS_BUILT_IN = [true, true, true, false, true];
 /** The limit for writers and readers. The header counts tags in one byte. */
@@ -282,7 +282,7 @@ function writeFreshness(envelope: Buffer, at: number, { freshUntilMs, loadMs }: 
   envelope.writeUInt16LE(Math.min(0xffff, Math.max(0, Math.round(loadMs))), at + 6);
 }
 
-function readFreshness(buffer: Buffer, at: number): Freshness {
+export function readFreshness(buffer: Buffer, at: number): Freshness {
   return {
     freshUntilMs: buffer.readUIntLE(at, 6),
     loadMs: buffer.readUInt16LE(at + 6),
@@ -300,7 +300,7 @@ export function withFreshness(envelope: Buffer, freshUntilMs: number): Buffer | 
   return sealEnvelope(changed);
 }
 
-function readTags(buffer: Buffer, at: number, count: number): readonly TagStamp[] {
+export function readTags(buffer: Buffer, at: number, count: number): readonly TagStamp[] {
   return Array.from({ length: count }, (_, i) => {
     const from = at + i * TAG;
     return {
@@ -325,7 +325,7 @@ function schemaHash(schemaId: string | undefined): number {
 }
 
 /** The first four bytes are the seed, so that one call covers all bytes, and any flipped bit changes the checksum. */
-function checksumOf(buffer: Buffer): number {
+export function checksumOf(buffer: Buffer): number {
   return crc32(buffer.subarray(8), buffer.readUInt32LE(0));
 }
 

@@ -165,10 +165,8 @@ function assemble({ namespace }: DataOptions, parts: Parts): CacheData {
     masters,
     mode: endpoints.mode,
     masterOf: async (key) => {
-      const slot = keySlot(key);
-      const all = await masters();
-      const owner = all.find(({ slots }) => slots.some(([first, last]) => first <= slot && slot <= last));
-      if (owner === undefined) throw noMaster(facts.name, `no master serves slot ${slot}`);
+      const owner = ownerOf(await masters(), key);
+      if (owner === undefined) throw noMaster(facts.name, `no master serves slot ${keySlot(key)}`);
       return owner;
     },
     openCache: (overrides = {}) =>
@@ -185,6 +183,12 @@ function assemble({ namespace }: DataOptions, parts: Parts): CacheData {
 }
 
 const ALL_SLOTS: readonly SlotRange[] = [[0, CLUSTER_SLOTS - 1]];
+
+/** The master of a physical key among those that were found; undefined if none serves its slot. */
+export function ownerOf(masters: readonly DataMaster[], key: string | Buffer): DataMaster | undefined {
+  const slot = keySlot(key);
+  return masters.find(({ slots }) => slots.some(([first, last]) => first <= slot && slot <= last));
+}
 
 /** Selects the database once per connection. */
 function databaseSelector(db: number): (redis: Redis) => Promise<Redis> {

@@ -65,6 +65,9 @@ export const CLIENT_ROOMS: readonly Room[] = [
     ...CLIENT_CACHE,
     ...['env', 'factories'].map((name) => `client/${name}.ts`),
   ]),
-  room('client/envelope.ts', 'an entry point: the stored form of entries', ['client/codec/']),
+  room('client/envelope.ts', 'an entry point: the stored form of entries', [
+    'client/codec/',
+    'client/invalidation/tags/stored-tags.ts',
+  ]),
   room('client/types.ts', 'an entry point: all types of the API', ['client/api/', 'client/keys/']),
 ];

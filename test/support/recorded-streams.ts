@@ -2,7 +2,12 @@ import type { Streams } from '../../scripts/terminal.ts';
 
 /** Streams that store all written text. */
 export function recordStreams(
-  options: { readonly isTTY?: boolean; readonly columns?: number; readonly colours?: boolean } = {},
+  options: {
+    readonly isTTY?: boolean;
+    readonly columns?: number;
+    readonly rows?: number;
+    readonly colours?: boolean;
+  } = {},
 ): Streams & { out(): string; err(): string } {
   const written = { stdout: '', stderr: '' };
   const stream = (name: keyof typeof written) => ({
@@ -11,6 +16,7 @@ export function recordStreams(
     },
     isTTY: options.isTTY ?? false,
     ...(options.columns === undefined ? {} : { columns: options.columns }),
+    ...(options.rows === undefined ? {} : { rows: options.rows }),
     hasColors: () => options.colours ?? false,
   });
   return {

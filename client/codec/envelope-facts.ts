@@ -1,0 +1,79 @@
+/** Header of a stored entry as data, for tools that inspect Redis. The value is not decoded. */
+import {
+  CODEC,
+  checksumOf,
+  DEFLATED,
+  FORMAT,
+  FRESH,
+  FRESHNESS,
+  type Freshness,
+  HEADER,
+  MAGIC,
+  readFreshness,
+  readTags,
+  TAG,
+  TAGS_MAX,
+  type TagStamp,
+} from './envelope.ts';
+import { tokenOf } from './placeholder.ts';
+
+/** Header of an entry. */
+export interface EnvelopeFacts {
+  /** Version of the format; entries of another one than the current are not read. */
+  readonly format: number;
+  /** `json`, `binary`, `buffer`, `array` (Uint8Array), `nothing` (known to have no value), or the id of another codec. */
+  readonly codec: string;
+  /** Whether the payload is deflated. */
+  readonly deflated: boolean;
+  /** Hash of the name of the schema; null: none. */
+  readonly schema: number | null;
+  readonly freshness?: Freshness;
+  readonly tags: readonly TagStamp[];
+  readonly headerBytes: number;
+  /** Stored payload, without the header. Of truncated bytes: what is there. */
+  readonly payloadBytes: number;
+  /** Whether the checksum fits the bytes. Truncated bytes never fit. */
+  readonly intact: boolean;
+  /** Present: no entry, but the lease of a process that loads the value. */
+  readonly lease?: true;
+}
+
+/** Names of the codecs in the header. 3: `binaryCodec`. */
+const NAMES: Readonly<Record<number, string>> = {
+  [CODEC.array]: 'array',
+  [CODEC.json]: 'json',
+  [CODEC.buffer]: 'buffer',
+  3: 'binary',
+  [CODEC.nothing]: 'nothing',
+};
+
+/** Length of the longest header, in bytes: enough of an entry for `describeEnvelope`, apart from the checksum. */
+export const ENVELOPE_HEADER_MAX: number = HEADER + FRESHNESS + TAG * TAGS_MAX;
+
+/**
+ * Reads the header of an entry; undefined: the bytes are no envelope, or end before its header does. Never throws.
+ *
+ * @param bytes the entry, or at least its first `ENVELOPE_HEADER_MAX` bytes
+ */
+export function describeEnvelope(bytes: Uint8Array): EnvelopeFacts | undefined {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (buffer.length < HEADER || buffer[0] !== MAGIC) return undefined;
+  const [, format = 0, kind = 0, tagCount = 0] = buffer;
+  const isFresh = (kind & FRESH) !== 0;
+  const headerBytes = HEADER + (isFresh ? FRESHNESS : 0) + TAG * tagCount;
+  if (tagCount > TAGS_MAX || headerBytes > buffer.length) return undefined;
+  const schema = buffer.readUInt32LE(8);
+  const codec = kind & 0x0f;
+  return {
+    format,
+    codec: NAMES[codec] ?? String(codec),
+    deflated: (kind & DEFLATED) !== 0,
+    schema: schema === 0 ? null : schema,
+    ...(isFresh && { freshness: readFreshness(buffer, HEADER) }),
+    tags: readTags(buffer, HEADER + (isFresh ? FRESHNESS : 0), tagCount),
+    headerBytes,
+    payloadBytes: buffer.length - headerBytes,
+    intact: format === FORMAT && checksumOf(buffer) === buffer.readUInt32LE(4),
+    ...(tokenOf(buffer) !== undefined && { lease: true }),
+  };
+}

@@ -1,0 +1,101 @@
+/** Selections of `kit cache-clear`, and the number of entries that each one affects. */
+import { describeEnvelope, ENVELOPE_HEADER_MAX, tagIdOf, tagVersionKey } from '../../client/envelope.ts';
+import { type CacheData, ownerOf } from './cache-data.ts';
+import { askEach, type SampledKey, scanKeys } from './key-sample.ts';
+
+export type Selection =
+  | { readonly by: 'namespace' }
+  | { readonly by: 'tags'; readonly tags: readonly string[] }
+  | { readonly by: 'pattern'; readonly pattern: string };
+
+export interface Affected {
+  readonly found: number;
+  /** Internal keys of the client, which are not entries. */
+  readonly internal: number;
+}
+
+export interface CountOptions {
+  readonly signal: AbortSignal;
+  /** Called after each page with the number of keys that were read. */
+  readonly progress: (keys: number) => void;
+}
+
+export function selectionText(selection: Selection, namespace: string): string {
+  switch (selection.by) {
+    case 'namespace':
+      return `namespace ${namespace}`;
+    case 'tags':
+      return `tag ${selection.tags.join(', ')} of namespace ${namespace}`;
+    case 'pattern':
+      return `keys ${namespace}:${selection.pattern}`;
+  }
+}
+
+/** Reads every key of the namespace that matches, with SCAN in pages; for tags also the header of each entry. */
+export async function countAffected(
+  data: CacheData,
+  selection: Selection,
+  { signal, progress }: CountOptions,
+): Promise<Affected> {
+  const prefix = `${data.settings.namespace}:`;
+  const masters = await data.masters();
+  const current = selection.by === 'tags' ? await currentVersions(data, selection.tags) : undefined;
+  // Without a version of any of the tags, no entry has it.
+  if (current?.size === 0) return { found: 0, internal: 0 };
+  const match = `${escapeGlob(prefix)}${selection.by === 'pattern' ? selection.pattern : '*'}`;
+  let [read, found, internal] = [0, 0, 0];
+  for (const master of masters) {
+    for await (const page of scanKeys(master.redis, { match, signal })) {
+      const isInternal = (key: Buffer) => key[Buffer.byteLength(prefix)] === INTERNAL;
+      const entries = page.filter((key) => !isInternal(key));
+      internal += page.length - entries.length;
+      found +=
+        current === undefined
+          ? entries.length
+          : await countTagged(
+              entries.map((key) => ({ master, key, weight: 1 })),
+              current,
+              signal,
+            );
+      read += page.length;
+      progress(read);
+    }
+  }
+  return { found, internal: selection.by === 'namespace' ? internal : 0 };
+}
+
+/** `~`: keys of the client itself begin with it. */
+const INTERNAL = 0x7e;
+
+async function countTagged(
+  entries: readonly SampledKey[],
+  current: ReadonlyMap<string, string>,
+  signal: AbortSignal,
+): Promise<number> {
+  const heads = await askEach(entries, (key) => ['GETRANGE', key, 0, ENVELOPE_HEADER_MAX - 1], signal);
+  return heads.filter((head) => {
+    const tags = Buffer.isBuffer(head) ? (describeEnvelope(head)?.tags ?? []) : [];
+    return tags.some(({ id, version }) => current.get(id) === version);
+  }).length;
+}
+
+/** Current versions of the tags that have one, by id. */
+async function currentVersions(
+  data: CacheData,
+  tags: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const masters = await data.masters();
+  const found = new Map<string, string>();
+  for (const tag of tags) {
+    const id = tagIdOf(tag);
+    const key = tagVersionKey(data.settings.namespace, id);
+    const version = await ownerOf(masters, key)?.redis.call('GET', key);
+    if (typeof version === 'string') found.set(id, version);
+  }
+  return found;
+}
+
+/** Glob characters of Redis as plain text. */
+export function escapeGlob(text: string): string {
+  return text.replace(/[*?[\]\\^]/g, '\\$&');
+}

@@ -1,0 +1,183 @@
+/** One stored key as the server and the client see it: type, TTL, memory, and the header and value of its entry. */
+import { inspect, isDeepStrictEqual } from 'node:util';
+import {
+  type DecodeFailure,
+  decodeEnvelope,
+  describeEnvelope,
+  type EnvelopeFacts,
+  tagIdOf,
+  tagVersionKey,
+} from '../../client/envelope.ts';
+import { binaryCodec } from '../../client/index.ts';
+import { keySlot } from '../../infra/redis/cluster-slots.ts';
+import { type CacheData, type DataMaster, ownerOf } from './cache-data.ts';
+import { keyText } from './figures.ts';
+
+/** Longest value that is read, in bytes. */
+const VALUE_MAX = 64 * 1024 * 1024;
+
+export interface InspectedTag {
+  readonly id: string;
+  /** Name of the tag, if it was given. */
+  readonly name: string | null;
+  readonly version: string;
+  /** Current version in Redis; null: the tag was invalidated. */
+  readonly current: string | null;
+  readonly valid: boolean;
+}
+
+export interface InspectedEntry extends Omit<EnvelopeFacts, 'tags' | 'freshness'> {
+  readonly tags: readonly InspectedTag[];
+  /** Time until which the value is fresh, as ISO text; null: as long as Redis keeps it. */
+  readonly freshUntil: string | null;
+  /** Duration of the load that made the value; null: not recorded. */
+  readonly loadMs: number | null;
+  /** Why a reader of the client does not take it as a value. */
+  readonly unreadable: DecodeFailure | 'tag' | null;
+}
+
+export interface InspectedKey {
+  readonly key: string;
+  /** Bytes of the physical key, as hexadecimal digits. */
+  readonly keyHex: string;
+  readonly slot: number | null;
+  readonly node: string;
+  readonly exists: boolean;
+  readonly type: string;
+  /** Remaining time; null: no expiry, or no such key. */
+  readonly ttlMs: number | null;
+  /** Time since the entry was written, if it was written with the default TTL; null: it was not, or has no TTL. */
+  readonly ageMs: number | null;
+  /** Time since the last access; null under an LFU policy, or if the server denies OBJECT. */
+  readonly idleSeconds: number | null;
+  /** Memory that Redis uses for the key; null if the server denies MEMORY USAGE. */
+  readonly memoryBytes: number | null;
+  /** Length of a string; null for another type. */
+  readonly valueBytes: number | null;
+  /** Header of the entry; null: no string, or no envelope. */
+  readonly entry: InspectedEntry | null;
+}
+
+/** What a reader finds. Kept apart from the facts, since it may be large or confidential. */
+export interface InspectedValue {
+  readonly value: unknown;
+  readonly bytes: Buffer;
+}
+
+/** @param tags names of tags, to name those of the entry */
+export async function inspectKey(
+  data: CacheData,
+  key: Buffer,
+  tags: readonly string[],
+): Promise<InspectedKey & { readonly found: InspectedValue | null }> {
+  const masters = await data.masters();
+  const master = await data.masterOf(key);
+  const { redis } = master;
+  const type = String(await redis.call('TYPE', key));
+  const ttl = Number(await redis.call('PTTL', key));
+  const optional = (...command: readonly [string, ...(string | Buffer)[]]) => {
+    const [name, ...args] = command;
+    return redis.call(name, ...args).then(numberOrNull, () => null);
+  };
+  const length = type === 'string' ? Number(await redis.call('STRLEN', key)) : null;
+  const bytes =
+    length !== null && length <= VALUE_MAX ? ((await redis.callBuffer('GET', key)) as Buffer | null) : null;
+  const defaultTtlMs = data.settings.defaultTtlSeconds * 1000;
+  const ttlMs = ttl >= 0 ? ttl : null;
+  return {
+    key: keyText(key),
+    keyHex: key.toString('hex'),
+    slot: data.mode === 'cluster' ? keySlot(key) : null,
+    node: `${master.id} at ${master.address.host}:${master.address.port}`,
+    exists: type !== 'none',
+    type,
+    ttlMs,
+    ageMs: ttlMs === null || ttlMs > defaultTtlMs ? null : defaultTtlMs - ttlMs,
+    idleSeconds: await optional('OBJECT', 'IDLETIME', key),
+    memoryBytes: await optional('MEMORY', 'USAGE', key),
+    valueBytes: length,
+    entry: bytes === null ? null : await inspectEntry(masters, data.settings.namespace, bytes, tags),
+    found: bytes === null ? null : { value: decodedValue(bytes), bytes },
+  };
+}
+
+async function inspectEntry(
+  masters: readonly DataMaster[],
+  namespace: string,
+  bytes: Buffer,
+  names: readonly string[],
+): Promise<InspectedEntry | null> {
+  const facts = describeEnvelope(bytes);
+  if (facts === undefined) return null;
+  const { tags: stamps, freshness, ...rest } = facts;
+  const nameOf = new Map(names.map((name) => [tagIdOf(name), name]));
+  const tags = await Promise.all(
+    stamps.map(async ({ id, version }): Promise<InspectedTag> => {
+      const key = tagVersionKey(namespace, id);
+      const current = ((await ownerOf(masters, key)?.redis.call('GET', key)) ?? null) as string | null;
+      return { id, name: nameOf.get(id) ?? null, version, current, valid: current === version };
+    }),
+  );
+  const decoded = decodeEnvelope(bytes, { codecs: CODECS });
+  return {
+    ...rest,
+    tags,
+    freshUntil:
+      freshness === undefined || freshness.freshUntilMs >= LATEST_DATE_MS
+        ? null
+        : new Date(freshness.freshUntilMs).toISOString(),
+    loadMs: freshness !== undefined && freshness.loadMs > 0 ? freshness.loadMs : null,
+    unreadable: decoded.ok ? (tags.some(({ valid }) => !valid) ? 'tag' : null) : decoded.reason,
+  };
+}
+
+/** Latest time of a Date (ECMAScript); the header can hold a later one, which means no limit. */
+const LATEST_DATE_MS = 8.64e15;
+const CODECS = new Map([[binaryCodec.id, binaryCodec]]);
+
+function decodedValue(bytes: Buffer): unknown {
+  const decoded = decodeEnvelope(bytes, { codecs: CODECS });
+  return decoded.ok ? decoded.value : undefined;
+}
+
+/** Value as text: JSON where it has no loss, else as `console.log` prints it. Bytes without an envelope: as text or hex. */
+export function valueText({ value, bytes }: InspectedValue, maxLength: number): string {
+  const text =
+    value === undefined
+      ? `${keyText(bytes.subarray(0, maxLength))} (raw)`
+      : isPlain(value)
+        ? JSON.stringify(value)
+        : inspect(value, { depth: 6, breakLength: Number.POSITIVE_INFINITY });
+  return text.length <= maxLength ? text : `${text.slice(0, maxLength)}… (${text.length} characters)`;
+}
+
+/** Value for `--json`: itself where JSON has no loss, else its text. */
+export function jsonValue(found: InspectedValue): unknown {
+  return found.value !== undefined && isPlain(found.value)
+    ? found.value
+    : valueText(found, Number.POSITIVE_INFINITY);
+}
+
+function isPlain(value: unknown): boolean {
+  if (value === null || ['string', 'number', 'boolean'].includes(typeof value)) return true;
+  try {
+    return isDeepStrictEqual(JSON.parse(JSON.stringify(value)), value);
+  } catch {
+    return false;
+  }
+}
+
+function numberOrNull(reply: unknown): number | null {
+  return typeof reply === 'number' ? reply : null;
+}
+
+/** Bytes of a key as `--raw` writes them: `\xNN` is a byte, `\\` a backslash, everything else UTF-8. */
+export function bytesOfKey(text: string): Buffer {
+  const parts = text.split(/(\\x[0-9a-fA-F]{2}|\\\\)/);
+  return Buffer.concat(
+    parts.map((part) => {
+      if (part === '\\\\') return Buffer.from('\\');
+      return /^\\x[0-9a-fA-F]{2}$/.test(part) ? Buffer.from(part.slice(2), 'hex') : Buffer.from(part, 'utf8');
+    }),
+  );
+}

@@ -1,0 +1,45 @@
+/** Asks the user before something is deleted, overwritten or taken over. */
+import { createInterface } from 'node:readline/promises';
+import { KitError } from '../config/errors.ts';
+import type { Session } from './session.ts';
+
+export interface Confirmation {
+  /** Sentence that says what has to be confirmed, for the error. */
+  readonly refusal: string;
+  /** Sentence that says what will happen, before the question. */
+  readonly consequence: string;
+  /** Word that the user has to type. */
+  readonly word: string;
+  /** What the word does: `Type dev to delete them: `. */
+  readonly action: string;
+  /** Error where nobody can be asked: code and hint. */
+  readonly code: string;
+  readonly hint: string;
+  readonly where?: string;
+}
+
+/**
+ * Asks in a terminal, and returns whether the user typed the word.
+ *
+ * @throws KitError with the given code without a terminal, and with `--json`
+ */
+export async function confirm(
+  { json, terminal, signal }: Session,
+  { refusal, consequence, word, action, code, hint, where }: Confirmation,
+): Promise<boolean> {
+  if (json || !process.stdin.isTTY) {
+    throw new KitError(refusal, {
+      code,
+      hint,
+      ...(where !== undefined && { where }),
+    });
+  }
+  terminal.printError(`${consequence}\n`);
+  const dialogue = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await dialogue.question(`Type ${word} to ${action}: `, { signal });
+    return answer.trim() === word;
+  } finally {
+    dialogue.close();
+  }
+}
