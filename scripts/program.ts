@@ -20,12 +20,15 @@ import { images } from './images.ts';
 import { load } from './load.ts';
 import { readiness } from './readiness.ts';
 import { recover } from './recover.ts';
+import { savings } from './savings.ts';
 import { examples, type Session } from './session.ts';
 import { status } from './status.ts';
 import { switchoverCommand } from './switchover.ts';
 import { type Streams, Terminal } from './terminal.ts';
+import { top } from './top.ts';
 import { up } from './up.ts';
 import { verify } from './verify.ts';
+import { warm } from './warm.ts';
 
 /** Commands in the order of `kit --help`. */
 const VERBS = [
@@ -42,6 +45,9 @@ const VERBS = [
   cacheStats,
   cacheClear,
   cacheInspect,
+  warm,
+  top,
+  savings,
   conf,
   images,
   bundle,

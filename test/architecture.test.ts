@@ -277,11 +277,24 @@ const ROOMS: readonly rules.Room[] = [
     'scripts/cache/',
     'the commands on cached data: a cache of the public client, and the servers behind it',
     [
-      ...['scripts/', 'config/', ...PURE_INFRA, 'infra/operations/', 'infra/substrates/registry.ts'],
+      ...[
+        'scripts/',
+        'config/',
+        ...PURE_INFRA,
+        'infra/operations/',
+        'infra/host/wait.ts',
+        'infra/substrates/registry.ts',
+      ],
       ...['adapter', 'kit'].map((name) => `harness/workloads/${name}.ts`),
       ...CLIENT_ENTRIES,
     ],
     { types: ['infra/'], libraries: ['commander', 'ioredis'] },
+  ),
+  room(
+    'scripts/cache/strategy-module.ts',
+    'loads the module of an application that the user names',
+    ['config/errors.ts', ...CLIENT_ENTRIES],
+    { libraries: ['<computed>'] },
   ),
 
   ...['bench/peers/load.ts', 'harness/workloads/stock/packages.ts'].map((at) =>

@@ -1,0 +1,41 @@
+/**
+ * Loads the warming strategies of an application from a module.
+ *
+ *   export const strategies = [{ name: 'prices', generate: async () => [['price:1', 42]] }];
+ *   export default (cache) => [...];          // or a function that receives the open cache
+ */
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { WarmingStrategy } from '../../client/extras/warming/index.ts';
+import type { Cache } from '../../client/index.ts';
+import { KitError } from '../../config/errors.ts';
+
+/**
+ * Imports the module, which executes its code, and returns its strategies.
+ *
+ * @throws KitError `MODULE_INVALID` it cannot be loaded, or exports no strategies
+ */
+export async function loadStrategies(file: string, cache: Cache): Promise<readonly WarmingStrategy[]> {
+  const loaded: Record<string, unknown> = await import(pathToFileURL(resolve(file)).href).catch(
+    (cause: unknown) => {
+      throw invalidModule(file, `cannot be loaded: ${(cause as Error).message}`, cause);
+    },
+  );
+  const exported = loaded.strategies ?? loaded.default;
+  const list: unknown =
+    typeof exported === 'function' ? await (exported as (of: Cache) => unknown)(cache) : exported;
+  if (!Array.isArray(list) || list.length === 0) {
+    const what = exported === undefined ? 'has no such export' : 'exports none';
+    throw invalidModule(file, `must export strategies (a list, or a function of the cache), ${what}`);
+  }
+  return list as readonly WarmingStrategy[];
+}
+
+function invalidModule(file: string, problem: string, cause?: unknown): KitError {
+  return new KitError(`the module ${problem}`, {
+    code: 'MODULE_INVALID',
+    where: file,
+    hint: "export const strategies = [{ name: 'prices', generate: () => [['price:1', 42]] }]",
+    cause,
+  });
+}
