@@ -6,6 +6,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { CLIENT_ENTRIES, CLIENT_ROOMS } from './architecture/client-rooms.ts';
+import { commandRooms } from './architecture/command-rooms.ts';
 import { importCycles } from './architecture/cycles.ts';
 import { DEPENDENCIES, REFERENCE_DEPENDENCIES } from './architecture/dependencies.ts';
 import * as rules from './architecture/rules.ts';
@@ -255,47 +256,7 @@ const ROOMS: readonly rules.Room[] = [
   // The composition root, and the command over it.
   room('harness/run/', 'the composition root', ['harness/', 'infra/', 'config/']),
   room('harness/registry.ts', 'the composition root', ['harness/', 'infra/', 'config/']),
-  room(
-    'scripts/',
-    'the kit command: parse, call, exit',
-    [
-      'config/',
-      ...['run/index', 'registry', 'judge/index', 'judge/pool/index', 'reports/index', 'drills/drill'].map(
-        (name) => `harness/${name}.ts`,
-      ),
-      ...PURE_INFRA,
-      'infra/operations/',
-      'infra/redis/server-binary.ts',
-      'infra/substrates/registry.ts',
-      ...['drift', 'plan', 'build-images', 'images-lock', 'bundle'].map(
-        (name) => `infra/substrates/docker/${name}.ts`,
-      ),
-    ],
-    { types: ['infra/', ...RECORDED], libraries: ['commander'] },
-  ),
-  room(
-    'scripts/cache/',
-    'the commands on cached data: a cache of the public client, and the servers behind it',
-    [
-      ...[
-        'scripts/',
-        'config/',
-        ...PURE_INFRA,
-        'infra/operations/',
-        'infra/host/wait.ts',
-        'infra/substrates/registry.ts',
-      ],
-      ...['adapter', 'kit'].map((name) => `harness/workloads/${name}.ts`),
-      ...CLIENT_ENTRIES,
-    ],
-    { types: ['infra/'], libraries: ['commander', 'ioredis'] },
-  ),
-  room(
-    'scripts/cache/strategy-module.ts',
-    'loads the module of an application that the user names',
-    ['config/errors.ts', ...CLIENT_ENTRIES],
-    { libraries: ['<computed>'] },
-  ),
+  ...commandRooms(PURE_INFRA, RECORDED),
 
   ...['bench/peers/load.ts', 'harness/workloads/stock/packages.ts'].map((at) =>
     room(at, 'loads stock clients by name: the kit does not depend on them', [], {

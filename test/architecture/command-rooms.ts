@@ -1,0 +1,59 @@
+/** The rooms of the `kit` command: its commands, and the commands on cached data. */
+import { CLIENT_ENTRIES } from './client-rooms.ts';
+import type { Room } from './rules.ts';
+
+const room = (at: string, because: string, imports: readonly string[], more: Partial<Room> = {}): Room => ({
+  at,
+  because,
+  imports,
+  node: 'any',
+  ...more,
+});
+
+/**
+ * @param pureInfra the pure files of `infra/`
+ * @param recorded types of recorded data
+ */
+export const commandRooms = (pureInfra: readonly string[], recorded: readonly string[]): readonly Room[] => [
+  room(
+    'scripts/',
+    'the kit command: parse, call, exit',
+    [
+      'config/',
+      ...['run/index', 'registry', 'judge/index', 'judge/pool/index', 'reports/index', 'drills/drill'].map(
+        (name) => `harness/${name}.ts`,
+      ),
+      ...pureInfra,
+      'infra/operations/',
+      'infra/redis/server-binary.ts',
+      'infra/substrates/registry.ts',
+      ...['drift', 'plan', 'build-images', 'images-lock', 'bundle'].map(
+        (name) => `infra/substrates/docker/${name}.ts`,
+      ),
+    ],
+    { types: ['infra/', ...recorded], libraries: ['commander'] },
+  ),
+  room(
+    'scripts/cache/',
+    'the commands on cached data: a cache of the public client, and the servers behind it',
+    [
+      ...[
+        'scripts/',
+        'config/',
+        ...pureInfra,
+        'infra/operations/',
+        'infra/host/wait.ts',
+        'infra/substrates/registry.ts',
+      ],
+      ...['adapter', 'kit'].map((name) => `harness/workloads/${name}.ts`),
+      ...CLIENT_ENTRIES,
+    ],
+    { types: ['infra/'], libraries: ['commander', 'ioredis'] },
+  ),
+  room(
+    'scripts/cache/strategy-module.ts',
+    'loads the module of an application that the user names',
+    ['config/errors.ts', ...CLIENT_ENTRIES],
+    { libraries: ['<computed>'] },
+  ),
+];
