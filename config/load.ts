@@ -1,19 +1,18 @@
 /**
  * Loads an environment. Precedence: flag, variable, YAML, default of the schema.
  *
- * name or path ─▶ YAML ─▶ + variables (`env.ts`) ─▶ + flags ─▶ validated ─▶ frozen EnvironmentConfig
+ * name or path ─▶ YAML (`environment-source.ts`) ─▶ + variables (`env.ts`) ─▶ + flags ─▶ validated ─▶ frozen
+ * EnvironmentConfig
  */
-import { readdirSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
 import { parse as parseScalar } from 'yaml';
 import { environmentOverrides, readVariables, type Variables } from './env.ts';
+import { isEnvironmentFile, readEnvironment } from './environment-source.ts';
 import { KitError } from './errors.ts';
+import { findProject, type Project } from './project.ts';
 import { type EnvironmentConfig, environmentSchema } from './schema.ts';
-import { didYouMean } from './spelling.ts';
 import { type Override, validate } from './validate.ts';
-import { readYaml } from './yaml.ts';
 
-const DIRECTORY = join(import.meta.dirname, 'environments');
+export { environmentNames, isEnvironmentName } from './environment-source.ts';
 
 /** Flags by dotted path: `{ 'redis.maxmemory': '512mb' }`. Text is read as YAML reads a value. */
 export type Overrides = Readonly<Record<string, unknown>>;
@@ -21,6 +20,8 @@ export type Overrides = Readonly<Record<string, unknown>>;
 export interface EnvironmentSource {
   /** Path of a user's own YAML file, as the user named it; undefined for an environment of the kit. */
   readonly file?: string;
+  /** Path of `--config`, if the user named one. */
+  readonly config?: string;
   /** Flags that override it: `redis.maxmemory=512mb`. */
   readonly flags: readonly string[];
 }
@@ -32,34 +33,35 @@ export function sourceOf(environment: Pick<EnvironmentConfig, 'name'>): Environm
   return SOURCES.get(environment);
 }
 
-/** Names of the environments of the kit. */
-export function environmentNames(): readonly string[] {
-  return readdirSync(DIRECTORY)
-    .filter((file) => file.endsWith('.yaml'))
-    .map((file) => basename(file, '.yaml'))
-    .sort();
+/** Options with which a command finds the environment again: `--env ./mine.yaml`, `--env shop --config ci/kit.yaml`. */
+export function environmentFlags(environment: Pick<EnvironmentConfig, 'name'>): string {
+  const { file, config } = sourceOf(environment) ?? {};
+  return `--env ${file ?? environment.name}${config === undefined ? '' : ` --config ${config}`}`;
 }
 
 /**
- * @param nameOrPath a name of `config/environments/`, or the path of a YAML file
+ * @param nameOrPath a name in `kit.yaml` or `config/environments/`, or the path of a YAML file
  * @param overrides flags; they win over variables
+ * @param project the `kit.yaml`; default: that of the working directory, if there is one
  * @throws KitError with location, invalid value and allowed values; reports all problems at once
  */
 export function loadEnvironment(
   nameOrPath: string,
   overrides: Overrides = {},
   variables: Variables = readVariables(),
+  project: Project = findProject(),
 ): EnvironmentConfig {
-  const path = fileOf(nameOrPath);
-  const config = validate(environmentSchema, readYaml(path), [
+  const config = validate(environmentSchema, readEnvironment(nameOrPath, project), [
     ...environmentOverrides(variables),
     ...flagOverrides(overrides),
   ]);
+  const isFile = isEnvironmentFile(nameOrPath);
   SOURCES.set(config, {
-    ...(isPath(nameOrPath) ? { file: nameOrPath } : {}),
+    ...(isFile ? { file: nameOrPath } : {}),
+    ...(project.named === undefined ? {} : { config: project.named }),
     flags: Object.entries(overrides).map(([name, value]) => `${name}=${value}`),
   });
-  if (!isPath(nameOrPath) && config.name !== nameOrPath) {
+  if (!isFile && config.name !== nameOrPath) {
     throw new KitError(`must be the name of the file, '${nameOrPath}', got '${config.name}'`, {
       code: 'CONFIG_INVALID',
       where: `config/environments/${nameOrPath}.yaml: name`,
@@ -67,24 +69,6 @@ export function loadEnvironment(
     });
   }
   return config;
-}
-
-function isPath(nameOrPath: string): boolean {
-  return /[/\\]|\.ya?ml$/.test(nameOrPath);
-}
-
-function fileOf(nameOrPath: string): string {
-  if (isPath(nameOrPath)) return resolve(nameOrPath);
-  const names = environmentNames();
-  if (names.includes(nameOrPath)) return join(DIRECTORY, `${nameOrPath}.yaml`);
-  throw new KitError(
-    `'${nameOrPath}' is not an environment${didYouMean(nameOrPath, names) || ';'} available: ${names.join(', ')}`,
-    {
-      code: 'ENVIRONMENT_UNKNOWN',
-      where: 'config/environments',
-      hint: 'pass one of these, or the path of a YAML file',
-    },
-  );
 }
 
 function flagOverrides(overrides: Overrides): readonly Override[] {

@@ -42,11 +42,15 @@ export const durabilitySchema = z
   .describe('async, or { replicas: 1 to 10, timeoutMs: 1 to 3600000 }');
 export type Durability = z.infer<typeof durabilitySchema>;
 
+/** Name of an environment, without a meaning: a schema that has one in its metadata adds it. */
+export const environmentName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,30}$/, 'at most 31 lower-case letters, digits and dashes');
+
 export const settingsSchema = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[a-z][a-z0-9-]{0,30}$/, 'at most 31 lower-case letters, digits and dashes')
-    .meta(means('Name of the environment, used for its file, processes, containers and secrets.')),
+  name: environmentName.meta(
+    means('Name of the environment, used for its file, processes, containers and secrets.'),
+  ),
   purpose: z
     .string()
     .min(10, 'one sentence of at least 10 characters')

@@ -20,6 +20,8 @@ export interface Override {
 
 interface Problem {
   readonly origin: string;
+  /** Path of the value in its origin. */
+  readonly shownPath: Path;
   readonly path: Path;
   readonly message: string;
 }
@@ -36,7 +38,7 @@ export function validate<S extends z.ZodType>(
   const problems = distinctProblems(
     result.error.issues
       .flatMap((issue) => explainProblem(schema, issue, input, []))
-      .map((problem) => ({ ...problem, origin: originOf(problem.path, source, overrides) }))
+      .map((problem) => ({ ...problem, ...originOf(problem.path, source, overrides) }))
       .sort((a, b) => source.lineOf(a.path) - source.lineOf(b.path)),
   );
   throw configError(problems, source.file);
@@ -48,11 +50,11 @@ function configError(problems: readonly Problem[], file: string): KitError {
   if (problems.length === 1 && only !== undefined) {
     return new KitError(only.message, {
       code: 'CONFIG_INVALID',
-      where: `${only.origin}: ${dottedPath(only.path)}`,
+      where: `${only.origin}: ${dottedPath(only.shownPath)}`,
       hint,
     });
   }
-  const list = problems.map((one) => `  ${one.origin}: ${dottedPath(one.path)}: ${one.message}`);
+  const list = problems.map((one) => `  ${one.origin}: ${dottedPath(one.shownPath)}: ${one.message}`);
   return new KitError(`${problems.length} problems\n${list.join('\n')}`, {
     code: 'CONFIG_INVALID',
     where: file,
@@ -60,9 +62,15 @@ function configError(problems: readonly Problem[], file: string): KitError {
   });
 }
 
-function originOf(path: Path, source: YamlSource, overrides: readonly Override[]): string {
+function originOf(
+  path: Path,
+  source: YamlSource,
+  overrides: readonly Override[],
+): Pick<Problem, 'origin' | 'shownPath'> {
   const from = overrides.findLast((override) => override.path.every((part, i) => String(path[i]) === part));
-  return from?.origin ?? `${source.file}:${source.lineOf(path)}`;
+  if (from !== undefined) return { origin: from.origin, shownPath: path };
+  const at = source.locate?.(path) ?? { file: source.file, line: source.lineOf(path), path };
+  return { origin: `${at.file}:${at.line}`, shownPath: at.path };
 }
 
 type Issue = z.core.$ZodIssue;

@@ -16,6 +16,15 @@ export interface YamlSource {
   readonly value: unknown;
   /** Line of the value at `path`, or of the nearest ancestor in the file. */
   lineOf(path: Path): number;
+  /** File, line and path of a value; undefined where every value is in `file`, at its own path. */
+  readonly locate?: (path: Path) => Location;
+}
+
+export interface Location {
+  readonly file: string;
+  readonly line: number;
+  /** Path within the file. */
+  readonly path: Path;
 }
 
 /** @throws KitError `CONFIG_UNREADABLE` or `CONFIG_SYNTAX`, every syntax error with its line */

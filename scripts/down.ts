@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { environmentNames, loadEnvironment } from '../config/load.ts';
+import { isEnvironmentName, loadEnvironment } from '../config/load.ts';
 import { lockEnvironment, type SubstrateName, substrateOf } from '../infra/substrates/registry.ts';
 import type { DestroyOptions, DestroyReport } from '../infra/substrates/substrate.ts';
 import { type AdoptOption, adopt, adoptionOf } from './adopt.ts';
@@ -28,7 +28,7 @@ export function down(program: Command, session: Session): void {
     .action(async (options: common.EnvironmentOptions & { readonly adopt?: AdoptOption }) => {
       const adoption = adoptionOf(options.adopt, options.substrate, session);
       // by name only: an environment with an invalid YAML file can still be ended
-      const isKnown = environmentNames().includes(options.env);
+      const isKnown = isEnvironmentName(options.env);
       const configuration = isKnown ? undefined : loadEnvironment(options.env);
       const name = configuration?.name ?? options.env;
       const { ended, removed } = await destroyEnvironment(options.substrate, name, {

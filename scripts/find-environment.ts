@@ -1,6 +1,6 @@
 /** Finds a running environment by the options of a command, on whichever substrate it runs. */
 import { EXIT, KitError } from '../config/errors.ts';
-import { environmentNames, loadEnvironment } from '../config/load.ts';
+import { isEnvironmentName, loadEnvironment } from '../config/load.ts';
 import { OWN_SUBSTRATE_NAMES, type OwnSubstrateName, substrateOf } from '../infra/substrates/registry.ts';
 import type { FoundEnvironment } from '../infra/substrates/substrate.ts';
 import { planTopology, type Topology } from '../infra/topology.ts';
@@ -24,7 +24,7 @@ export function requestedEnvironment({ env, set }: FindOptions): RequestedEnviro
     const config = loadEnvironment(env, set);
     return { name: config.name, topology: planTopology(config) };
   } catch (error) {
-    if (!(error instanceof KitError) || !environmentNames().includes(env)) throw error;
+    if (!(error instanceof KitError) || !isEnvironmentName(env)) throw error;
     const where = error.where === undefined ? '' : `${error.where}: `;
     return { name: env, topology: undefined, problem: `${where}${error.message}` };
   }

@@ -1,6 +1,6 @@
 /** Options that several commands share, with the same name, default and description. */
 import { InvalidArgumentError, Option } from 'commander';
-import { sourceOf } from '../config/load.ts';
+import { environmentFlags } from '../config/load.ts';
 import type { EnvironmentConfig } from '../config/schema.ts';
 import {
   OWN_SUBSTRATE_NAMES,
@@ -15,7 +15,7 @@ export interface EnvironmentOptions {
 }
 
 export const environment = () =>
-  new Option('-e, --env <name>', 'name in config/environments, or a YAML file').default('dev');
+  new Option('-e, --env <name>', 'name in kit.yaml or config/environments, or a YAML file').default('dev');
 
 export const substrate = () =>
   new Option('--substrate <name>', 'substrate of the environment')
@@ -97,5 +97,5 @@ export function commandFor(
   substrate: SubstrateName,
 ): string {
   const flags = substrate === 'local' ? '' : ` --substrate ${substrate}`;
-  return `kit ${verb} --env ${sourceOf(environment)?.file ?? environment.name}${flags}`;
+  return `kit ${verb} ${environmentFlags(environment)}${flags}`;
 }

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { EXIT, type ExitCode } from '../config/errors.ts';
+import { selectProject } from '../config/project.ts';
 import { analyze } from './analyze.ts';
 import { bundle } from './bundle.ts';
 import { cacheClear } from './cache-clear.ts';
@@ -17,6 +18,7 @@ import { drift } from './drift.ts';
 import { drill } from './drill.ts';
 import { describeFailure, type Failure, failureText } from './failure.ts';
 import { images } from './images.ts';
+import { init } from './init.ts';
 import { load } from './load.ts';
 import { readiness } from './readiness.ts';
 import { recover } from './recover.ts';
@@ -53,6 +55,7 @@ const VERBS = [
   bundle,
   drift,
   doctor,
+  init,
 ];
 
 const EXIT_CODES = `
@@ -89,6 +92,12 @@ export function programOf(session: Session): Command {
     .version(readVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help; after a command, its own help with examples')
     .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true })
+    .option(
+      '--config <file>',
+      'kit.yaml with own environments, gates, waivers and modules (default: ./kit.yaml)',
+    )
+    .hook('preAction', (command) => selectProject(command.opts<{ readonly config?: string }>().config))
     .exitOverride()
     .configureOutput({
       writeOut: (text) => session.terminal.print(text),

@@ -34,6 +34,7 @@ const VERBS = [
   'bundle',
   'drift',
   'doctor',
+  'init',
 ];
 
 async function call(...args: string[]) {

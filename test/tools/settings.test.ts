@@ -1,9 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { gatesSchema } from '../../config/gates.ts';
 import { environmentNames, loadEnvironment } from '../../config/load.ts';
+import { projectSchema } from '../../config/project.ts';
 import { settingsSchema } from '../../config/settings.ts';
+import { jsonSchemas } from '../../tools/settings/json-schemas.ts';
 import { settingsOf, settingsPage } from '../../tools/settings/settings-page.ts';
 
 describe('docs/settings.md', () => {
@@ -13,7 +15,7 @@ describe('docs/settings.md', () => {
   });
 
   it('has a meaning and the allowed values of every setting', () => {
-    const all = [...settingsOf(settingsSchema), ...settingsOf(gatesSchema)];
+    const all = [settingsSchema, gatesSchema, projectSchema].flatMap((schema) => settingsOf(schema));
     expect(all.length).toBeGreaterThan(90);
     expect(all.filter(({ meaning }) => !meaning?.endsWith('.') && !meaning?.endsWith('…'))).toEqual([]);
     expect(
@@ -37,6 +39,37 @@ describe('docs/settings.md', () => {
         name,
       ).toEqual([]);
     }
+  });
+});
+
+describe('docs/schemas/', () => {
+  const DIRECTORY = join(import.meta.dirname, '../../docs/schemas');
+
+  it('is generated from the schemas; `npm run docs:settings` writes it', () => {
+    const schemas = jsonSchemas();
+    expect(readdirSync(DIRECTORY).sort()).toEqual([...schemas.keys()].sort());
+    for (const [name, text] of schemas) expect(readFileSync(join(DIRECTORY, name), 'utf8'), name).toBe(text);
+  });
+
+  it('describes every setting of an environment, and requires none of them from one that extends another', () => {
+    const schema = JSON.parse(jsonSchemas().get('environment.schema.json') ?? '');
+    const settings = settingsOf(settingsSchema);
+    for (const { path, meaning } of settings) {
+      const at = path.split('.').reduce((node, key) => node?.properties?.[key], schema);
+      expect(at?.description, path).toContain(meaning);
+    }
+    expect(schema.required).toEqual(['name']);
+    expect(schema.anyOf[1].properties.redis.required).toContain('maxmemory');
+    expect(JSON.stringify(schema.properties.redis)).not.toContain('"required"');
+  });
+
+  it('allows in an environment of kit.yaml what an environment file allows, and no other setting', () => {
+    const [kit, environment] = ['kit', 'environment'].map((name) =>
+      JSON.parse(jsonSchemas().get(`${name}.schema.json`) ?? ''),
+    );
+    const own = kit.properties.environments.additionalProperties;
+    expect(own.properties).toEqual(environment.properties);
+    expect([own.additionalProperties, kit.additionalProperties]).toEqual([false, false]);
   });
 });
 

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { ENVIRONMENT_SETTINGS, VARIABLES } from '../../config/env.ts';
 import { gatesSchema } from '../../config/gates.ts';
+import { projectSchema } from '../../config/project.ts';
 import { settingsSchema } from '../../config/settings.ts';
 import { allowedValues } from '../../config/validate.ts';
 
@@ -103,9 +104,10 @@ export function settingsPage(): string {
     '',
     '## Environments',
     '',
-    'An environment is a file in `config/environments/` or your own YAML file (`--env FILE`). Order of',
-    'precedence: flag (`--set redis.maxmemory=1gb`), variable, file, default. The name of a setting ends',
-    'with its unit.',
+    'An environment is a file in `config/environments/`, an entry of your own `kit.yaml` or your own YAML',
+    'file (`--env FILE`). Order of precedence: flag (`--set redis.maxmemory=1gb`), variable, file, default.',
+    'The name of a setting ends with its unit. With `extends`, an environment starts from the settings of',
+    'another one: maps are merged, lists and single values replaced. The name is not inherited.',
     '',
     ...tableOf(settingsOf(settingsSchema)),
     '',
@@ -127,6 +129,13 @@ export function settingsPage(): string {
     '`config/gates.yaml` declares the criteria of the verdict and their waivers.',
     '',
     ...tableOf(settingsOf(gatesSchema)),
+    '',
+    '## kit.yaml',
+    '',
+    'Additions of a repository to the kit. Commands read `kit.yaml` in the working directory, or the file of',
+    '`--config FILE`; `kit init` writes one with comments.',
+    '',
+    ...tableOf(settingsOf(projectSchema)),
     '',
   ].join('\n')}`;
 }

@@ -1,5 +1,5 @@
 /** Commands for hints: they can be pasted and run, also for an environment of a user's own YAML file. */
-import { sourceOf } from '../../../config/load.ts';
+import { environmentFlags, sourceOf } from '../../../config/load.ts';
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 
 type Named = Pick<EnvironmentConfig, 'name'>;
@@ -14,5 +14,5 @@ export function cdktfCommand(verb: 'deploy' | 'destroy', environment: Named): st
 
 /** `kit down --env ./mine.yaml --substrate docker`. */
 export function kitCommand(verb: string, environment: Named): string {
-  return `kit ${verb} --env ${sourceOf(environment)?.file ?? environment.name} --substrate docker`;
+  return `kit ${verb} ${environmentFlags(environment)} --substrate docker`;
 }
