@@ -21,7 +21,7 @@ const some = <T extends z.ZodType>(name: T) => z.union([z.literal('all'), z.arra
 
 const RUN_KINDS = ['readiness', 'drill', 'load', 'capacity', 'canary', 'rehearsal'] as const;
 
-const scopeSchema = z.strictObject({
+export const scopeSchema = z.strictObject({
   environments: some(z.string()).default('all').meta(means('Names of environments.')),
   substrates: some(z.preprocess(currentSubstrateName, z.enum(SUBSTRATE_NAMES)))
     .default('all')
@@ -126,7 +126,26 @@ const machineSchema = z.strictObject({
 /** Bounds on the machine for every criterion with `timing`, and for trials that did not complete. */
 export type MachineBounds = z.infer<typeof machineSchema>;
 
-const gateSchema = z.strictObject({
+const targetSchema = z.strictObject({ op: z.enum(['<', '<=', '>', '>=', '==']), value: z.number() });
+
+export const ownerSchema = z.string().min(2, 'a name of at least 2 characters');
+export const justificationSchema = z.string().min(10, 'a sentence of at least 10 characters');
+
+const overrideSchema = z.strictObject({
+  owner: ownerSchema,
+  reason: justificationSchema,
+  /** File of the override. */
+  file: z.string().min(1),
+  /** Fields that the override changed, sorted. */
+  fields: z.array(z.string()).min(1),
+  /** Target before the override. */
+  target: targetSchema,
+  unit: z.string().min(1),
+});
+/** Record of an override of a shipped gate. */
+export type GateOverride = z.infer<typeof overrideSchema>;
+
+export const gateSchema = z.strictObject({
   id: id.meta(means('Id of the criterion in every report.')),
   title: z.string().min(5).meta(means('Title of the criterion, as a statement.')),
   source: z.string().min(2).meta(means('Requirement id or seed section.')),
@@ -151,9 +170,7 @@ const gateSchema = z.strictObject({
     .default('kit')
     .meta(means('Client that is evaluated; results of a stock client are for comparison only.')),
   sli: sliSchema.meta(means('Measured figure.')),
-  target: z
-    .strictObject({ op: z.enum(['<', '<=', '>', '>=', '==']), value: z.number() })
-    .meta(means('Target of the figure.', '{ op: <, <=, >, >= or ==, value: a number }')),
+  target: targetSchema.meta(means('Target of the figure.', '{ op: <, <=, >, >= or ==, value: a number }')),
   unit: z.string().min(1).meta(means('Unit of the figure: ms, ratio, writes, …')),
   minN: z
     .strictObject({ quick: z.number().int().min(1), full: z.number().int().min(1) })
@@ -183,16 +200,26 @@ const gateSchema = z.strictObject({
     .string()
     .min(10)
     .meta(means('Remedy that is shown if the criterion fails; names the relevant setting, if any.')),
+  override: overrideSchema
+    .optional()
+    .meta(
+      means(
+        'Record of an override (`--gates`); the kit writes it.',
+        '{ owner, reason, file, fields, target, unit }',
+      ),
+    ),
 });
 export type Gate = z.infer<typeof gateSchema>;
 
-const waiverSchema = z.strictObject({
+export const waiverSchema = z.strictObject({
   gate: id.meta(means('Id of the waived gate.')),
-  owner: z.string().min(2).meta(means('Person or team responsible for the waiver.')),
-  reason: z.string().min(10).meta(means('Reason for the waiver, shown in reports.')),
+  owner: ownerSchema.meta(means('Person or team responsible for the waiver.')),
+  reason: justificationSchema.meta(means('Reason for the waiver, shown in reports.')),
   expires: z.iso
     .date('a date such as 2030-12-31')
-    .meta(means('Last day on which the waiver is valid, in UTC.')),
+    .meta(
+      means('Last day on which the waiver is valid, in UTC; at most 30 days after the day of the judgement.'),
+    ),
 });
 export type Waiver = z.infer<typeof waiverSchema>;
 

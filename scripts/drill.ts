@@ -36,6 +36,7 @@ export function drill(program: Command, session: Session): void {
     .addOption(anySubstrate())
     .addOption(common.set())
     .addOption(common.profile())
+    .addOption(common.gates())
     .addOption(common.seed())
     .addOption(common.retries(0))
     .addOption(common.out().conflicts('pool'))
@@ -45,6 +46,7 @@ export function drill(program: Command, session: Session): void {
         'keep the run below this folder and pool its trials with those of the same configuration there',
       ).argParser(common.nonEmpty),
     )
+    .addOption(common.baseline())
     .addOption(common.json())
     .addHelpText(
       'after',

@@ -1,14 +1,18 @@
 /** Common call of `readiness`, `drill` and `load`: runs the drills, prints the report, exits with its verdict. */
 import { writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { EXIT, KitError } from '../config/errors.ts';
 import { type ExternalFlags, externalOverrides, withoutLogins } from '../config/external-target.ts';
 import { loadEnvironment } from '../config/load.ts';
+import { compareRuns, requireBaseline } from '../harness/judge/compare/index.ts';
 import { renderJson, renderTerminal } from '../harness/reports/index.ts';
 import type { RunRequest } from '../harness/run/index.ts';
 import type { SubstrateName } from '../infra/substrates/registry.ts';
+import { comparisonText } from './comparison-text.ts';
 import { externalTargetOf } from './external-options.ts';
 import type { EnvironmentOptions } from './options.ts';
 import { poolText } from './pool-text.ts';
+import { gatesOfRun } from './run-gates.ts';
 import { type Session, stateDir } from './session.ts';
 
 export interface RunOptions extends Omit<EnvironmentOptions, 'substrate'>, ExternalFlags {
@@ -22,6 +26,8 @@ export interface RunOptions extends Omit<EnvironmentOptions, 'substrate'>, Exter
   readonly clients?: RunRequest['clients'];
   readonly pool?: string;
   readonly coverage?: string;
+  readonly gates: readonly string[];
+  readonly baseline?: string;
 }
 
 export async function judgedRun(
@@ -32,6 +38,7 @@ export async function judgedRun(
 ): Promise<void> {
   const { terminal } = session;
   const external = externalTargetOf(options);
+  if (options.baseline !== undefined) requireBaseline(options.baseline);
   // imported late: commands without a run do not need the harness
   const { run } = await import('../harness/run/index.ts');
   const { folder, report, exitCode } = await run({
@@ -53,6 +60,7 @@ export async function judgedRun(
     retries: options.retries,
     argv: ['kit', ...withoutLogins(session.args)],
     coverage: options.coverage,
+    gates: gatesOfRun(options.gates),
     stateDir: stateDir(),
     progress: (line) => terminal.progress(line),
     signal: session.signal,
@@ -64,7 +72,29 @@ export async function judgedRun(
       : renderTerminal(report, { colour: terminal.colour, directory: relative('', folder) }),
   );
   if (options.pool !== undefined) await printPool(session, folder);
+  if (options.baseline !== undefined) printComparison(session, options.baseline, folder);
 }
+
+/**
+ * Compares the run with its baseline, and writes the result next to the reports. A verdict of go becomes a no-go if a
+ * criterion is worse, and is not known if the runs are not comparable.
+ */
+function printComparison(session: Session, baseline: string, folder: string): void {
+  const { terminal, json } = session;
+  try {
+    const comparison = compareRuns(baseline, folder);
+    if (comparison.counts.worse > 0) session.exitCode = EXIT.NO_GO;
+    writeFileSync(join(folder, COMPARISON), `${JSON.stringify(comparison, null, 2)}\n`);
+    if (!json) terminal.print(`\n${comparisonText(comparison)}\n`);
+  } catch (error) {
+    if (!(error instanceof KitError)) throw error;
+    if (session.exitCode === EXIT.GO) session.exitCode = EXIT.UNKNOWN;
+    terminal.printError(`kit: not compared with ${baseline}: ${error.message}\n`);
+  }
+}
+
+/** Derived like the reports, and therefore not part of the evidence. */
+const COMPARISON = 'report.comparison.json';
 
 /** Pools the run with those beside it, and writes the result next to them. */
 async function printPool({ terminal, json }: Session, folder: string): Promise<void> {

@@ -15,6 +15,7 @@ export function load(program: Command, session: Session): void {
     .addOption(anySubstrate())
     .addOption(common.set())
     .addOption(common.profile())
+    .addOption(common.gates())
     .addOption(common.seed())
     .addOption(common.trials())
     .addOption(common.retries(0))

@@ -45,6 +45,17 @@ export const seed = () => new Option('--seed <n>', 'seed of the workload').argPa
 
 export const out = () => new Option('--out <dir>', 'run folder (default: runs/<id>)').argParser(nonEmpty);
 
+/** Files of own gates, repeatable. */
+export const gates = () =>
+  new Option('--gates <file>', 'YAML file with own gates, overrides and waivers (repeatable)')
+    .argParser((file: string, before: readonly string[]) => [...before, nonEmpty(file)])
+    .default([], 'none');
+
+export const baseline = () =>
+  new Option('--baseline <dir>', 'run folder to compare with; exit code 1 if a criterion is worse').argParser(
+    nonEmpty,
+  );
+
 export const trials = () =>
   new Option('--trials <n>', 'trials per drill (default: that of the profile)').argParser(integer(1));
 

@@ -11,6 +11,7 @@ import { bundle } from './bundle.ts';
 import { cacheClear } from './cache-clear.ts';
 import { cacheInspect } from './cache-inspect.ts';
 import { cacheStats } from './cache-stats.ts';
+import { compare } from './compare.ts';
 import { conf } from './conf.ts';
 import { doctor } from './doctor.ts';
 import { down } from './down.ts';
@@ -44,6 +45,7 @@ const VERBS = [
   load,
   analyze,
   verify,
+  compare,
   cacheStats,
   cacheClear,
   cacheInspect,

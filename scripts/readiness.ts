@@ -16,10 +16,12 @@ export function readiness(program: Command, session: Session): void {
     .addOption(anySubstrate())
     .addOption(common.set())
     .addOption(common.profile())
+    .addOption(common.gates())
     .addOption(common.seed())
     .addOption(common.retries(2))
     .addOption(common.out())
     .addOption(new Option('--coverage <file>', 'coverage-summary.json for the coverage criterion'))
+    .addOption(common.baseline())
     .addOption(common.json())
     .addHelpText(
       'after',
@@ -27,6 +29,7 @@ export function readiness(program: Command, session: Session): void {
         ['kit readiness', 'dev, local processes, quick'],
         ['kit readiness --env production --profile full', 'with confidence bounds'],
         ['REDIS_URL=… kit readiness --substrate external', 'check an external Redis'],
+        ['kit readiness --baseline runs/<id>', 'fail also if a criterion became worse beyond noise'],
         ['kit readiness --json > report.json', 'in a pipeline; the exit code is the verdict'],
       ),
     )

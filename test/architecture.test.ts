@@ -227,7 +227,7 @@ const ROOMS: readonly rules.Room[] = [
   room(
     'harness/gates/',
     'pure: results in, states and verdict out',
-    ['harness/statistics/', 'config/errors.ts', 'harness/evidence/excerpt.ts'],
+    ['harness/statistics/', 'config/errors.ts', 'config/waiver-days.ts', 'harness/evidence/excerpt.ts'],
     {
       types: [...RECORDED, 'harness/evidence/', 'config/'],
       node: [],

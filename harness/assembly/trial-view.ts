@@ -38,6 +38,8 @@ const MAX_SHOWN_CHARACTERS = 2_000;
 const SAME_EVENT_US = 2_000_000;
 /** A coordinated switch is observed when it is over: it lasts from the request to the observation. */
 const COORDINATED = 'planned-switch';
+/** Its one trial lasts as long as the run, so that its length is not the time of a measurement. */
+const SPANNING_DRILL = 'configuration';
 const SENTINEL_MARKS = new Set(['+odown', '+promoted-slave', '+switch-master']);
 
 /** @param history undefined where nothing could be judged */
@@ -51,6 +53,7 @@ export function trialView(record: TrialRecord, drill: DrillText, history: Histor
     ...(record.round !== undefined && { round: record.round }),
     status: record.status,
     ...(record.reason !== undefined && { reason: record.reason }),
+    durationMs: record.drill === SPANNING_DRILL ? 0 : (record.endedUs - record.startedUs) / US_PER_MS,
   };
   if (history === undefined) {
     return { ...head, binMs: 100, timelines: {}, faults: [], marks: [], latencies: [], expectations: [] };

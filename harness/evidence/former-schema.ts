@@ -7,7 +7,11 @@
 import type { Manifest } from './manifest.ts';
 
 export const FORMER_MANIFEST_SCHEMA = 'redis-cache-kit/run/1';
-export const FORMER_REPORT_SCHEMA = 'redis-cache-kit/report/1';
+/** Report schemas of former versions: only their decisions and figures are compared. */
+export const FORMER_REPORT_SCHEMAS: readonly string[] = [
+  'redis-cache-kit/report/1',
+  'redis-cache-kit/report/2',
+];
 
 /** A manifest of schema 1. */
 export interface FormerManifest extends Omit<Manifest, 'schema' | 'deviations'> {

@@ -11,13 +11,14 @@
  * finding itself is invalid (no write was ever acknowledged again: there is no time to compare).
  */
 import type { Gate, MachineBounds, Waiver } from '../../config/gates.ts';
+import { latestWaiverDay } from '../../config/waiver-days.ts';
 import { aggregate, type Reading } from './aggregate.ts';
 import { type Attempts, attemptsOf, readLeftOut } from './attempts.ts';
 import { boundOf } from './claim.ts';
 import type { Criterion, CriterionState, EvidenceRef } from './gate.ts';
 import { emptyOf, type Flaw, flawOf, gapsOf, type JudgedTrial, readTrial } from './read.ts';
 import { moreTrials, runAgain, SOUND_COPY } from './remedies.ts';
-import { isAsked, outOfScope, type RunScope, smallestN } from './scope.ts';
+import { cannotRun, isAsked, outOfScope, type RunScope, smallestN } from './scope.ts';
 import { compareToTarget, inWords } from './target.ts';
 
 export interface GateContext {
@@ -62,6 +63,8 @@ export function evaluate(gate: Gate, context: GateContext): Criterion {
     reason: outcome.reason,
     remedy: outcome.remedy ?? gate.remedy,
     ...(outcome.waiver !== undefined && { waiver: outcome.waiver }),
+    ...(gate.override !== undefined && { override: gate.override }),
+    ...(cannotRun(gate, context.run) && { unsupported: true as const }),
     scope: {
       environments: namesOf(gate.scope.environments),
       substrates: namesOf(gate.scope.substrates),
@@ -207,18 +210,25 @@ function invalidIfTainted(outcome: Outcome, tainted: readonly string[]): Outcome
 }
 
 function applyWaiver(gate: Gate, { waivers, judgedAt }: GateContext, outcome: Outcome): Outcome {
-  const given = waivers.filter((candidate) => candidate.gate === gate.id);
-  const isValid = ({ expires }: Waiver) => expires >= judgedAt.slice(0, 10);
+  const given = waivers
+    .filter((candidate) => candidate.gate === gate.id)
+    .map(({ owner, reason, expires }) => ({ owner, reason, expires, status: statusOf(expires, judgedAt) }));
+  if (outcome.state === 'PASS') return outcome;
+  const inForce = given.filter(({ status }) => status === 'in-force');
   // Takes the waiver that expires last: an expired one next to it has no effect.
-  const waiver = given.reduce<Waiver | undefined>(
+  const waiver = (inForce.length > 0 ? inForce : given).reduce<(typeof given)[number] | undefined>(
     (last, each) => (last === undefined || each.expires > last.expires ? each : last),
     undefined,
   );
-  if (waiver === undefined || outcome.state === 'PASS') return outcome;
-  const { owner, reason, expires } = waiver;
-  const found = { ...outcome, waiver: { owner, reason, expires } };
-  if (!isValid(waiver)) return found;
+  if (waiver === undefined) return outcome;
+  const found = { ...outcome, waiver };
+  if (waiver.status !== 'in-force') return found;
   return { ...found, state: 'WAIVED', reason: `${outcome.state}: ${outcome.reason}` };
+}
+
+function statusOf(expires: string, judgedAt: string): NonNullable<Criterion['waiver']>['status'] {
+  if (expires < judgedAt.slice(0, 10)) return 'expired';
+  return expires > latestWaiverDay(judgedAt) ? 'too-long' : 'in-force';
 }
 
 /** Reasons of the checker for the trials, and for the gate's own figure alone if the checker separates them. */

@@ -36,13 +36,27 @@ export interface Criterion {
   readonly reason: string;
   /** Action for the state: change a setting if it is FAIL, measure again if it could not be judged. */
   readonly remedy: string;
-  /** Waiver of the criterion: it applies if the state is WAIVED, and has expired otherwise. */
+  /** Waiver of the criterion. The state is WAIVED only if it is in force. */
   readonly waiver?: {
     readonly owner: string;
     readonly reason: string;
     /** Last day on which it counts, UTC: `2030-12-31`. */
     readonly expires: string;
+    /** `too-long`: it expires more than 30 days after the judgement and is not applied. */
+    readonly status: 'in-force' | 'expired' | 'too-long';
   };
+  /** Override of the shipped gate by a file of the user; `target` is the shipped one. */
+  readonly override?: {
+    readonly owner: string;
+    readonly reason: string;
+    readonly file: string;
+    /** Changed fields of the gate. */
+    readonly fields: readonly string[];
+    readonly target: Criterion['target'];
+    readonly unit: string;
+  };
+  /** Out of scope although it was asked: the machine or the substrate cannot run its drills. */
+  readonly unsupported?: true;
   readonly scope: {
     readonly environments: readonly string[];
     readonly substrates: readonly string[];
@@ -71,7 +85,8 @@ export interface Criterion {
 export type Action = 'enable' | 'keep-disabled' | 'deploy-with-breaker';
 
 export interface Verdict {
-  readonly decision: 'GO' | 'NO_GO' | 'UNKNOWN';
+  /** `CONDITIONAL_GO`: a go that depends on waivers in force. */
+  readonly decision: 'GO' | 'CONDITIONAL_GO' | 'NO_GO' | 'UNKNOWN';
   readonly exitCode: 0 | 1 | 3;
   /** Null in a run that requests less than readiness does: a few drills that pass enable nothing. */
   readonly action: Action | null;

@@ -50,6 +50,13 @@ export function outOfScope(gate: Gate, run: RunScope): string | undefined {
   return reasons.find((reason) => reason !== false) || undefined;
 }
 
+/** Whether the gate is out of scope only because this machine cannot cause the fault of its drills. */
+export function cannotRun(gate: Gate, run: RunScope): boolean {
+  return (
+    outOfScope(gate, run) !== undefined && outOfScope(gate, { ...run, unsupported: new Map() }) === undefined
+  );
+}
+
 function whyNotAsked({ workload }: Gate, run: RunScope): string {
   const unsupported = workload.map((drill) => run.unsupported.get(drill)).find((why) => why !== undefined);
   if (unsupported !== undefined) return unsupported;

@@ -2,7 +2,8 @@
  * Criteria → decision, exit code, and one of seed 004's three actions (§8).
  *
  * Decision. Any FAIL: NO_GO, exit 1. Else any criterion in scope that is neither PASS nor an unexpired WAIVED: UNKNOWN,
- * exit 3; the same holds for a run whose only criterion is complete evidence. Else: GO, exit 0.
+ * exit 3; the same holds for a run whose only criterion is complete evidence. Else: GO if every criterion passes, and
+ * CONDITIONAL_GO if some are waived; exit 0 for both, because an owner has accepted the waived ones until a date.
  *
  * Action, a table over the states of the criteria in scope (a waived criterion counts as passed):
  *
@@ -36,6 +37,7 @@ const SHORTEST_TTL_SECONDS = 30;
 
 const DECISIONS = {
   GO: 0,
+  CONDITIONAL_GO: 0,
   NO_GO: 1,
   UNKNOWN: 3,
 } as const satisfies Record<Verdict['decision'], Verdict['exitCode']>;
@@ -54,11 +56,7 @@ export function verdictOf(
   const inScope = criteria.filter(({ state }) => state !== 'OUT_OF_SCOPE');
   // Complete evidence is a condition of every answer, but not an answer.
   const isAsked = inScope.some(({ id }) => id !== EVIDENCE_COMPLETE);
-  const decision = inScope.some(({ state }) => state === 'FAIL')
-    ? 'NO_GO'
-    : isAsked && inScope.every(isPassed)
-      ? 'GO'
-      : 'UNKNOWN';
+  const decision = decisionOf(inScope, isAsked);
   const action = run.kind === 'readiness' ? actionOf(inScope, groups) : null;
   const advice =
     action === null ? withoutAction(run.kind, decision) : ADVICE[action](environment, run.profile);
@@ -66,10 +64,26 @@ export function verdictOf(
     decision,
     exitCode: DECISIONS[decision],
     action,
-    advice: isAsked ? advice : [NOTHING_ASKED, ...advice],
+    advice: isAsked ? [...conditionsOf(decision, inScope), ...advice] : [NOTHING_ASKED, ...advice],
     counts: countsOf(criteria),
     criteria,
   };
+}
+
+function decisionOf(inScope: readonly Criterion[], isAsked: boolean): Verdict['decision'] {
+  if (inScope.some(({ state }) => state === 'FAIL')) return 'NO_GO';
+  if (!isAsked || !inScope.every(isPassed)) return 'UNKNOWN';
+  return inScope.some(({ state }) => state === 'WAIVED') ? 'CONDITIONAL_GO' : 'GO';
+}
+
+/** The waivers on which a conditional go depends, in words. */
+function conditionsOf(decision: Verdict['decision'], inScope: readonly Criterion[]): readonly string[] {
+  if (decision !== 'CONDITIONAL_GO') return [];
+  return inScope.flatMap(({ id, state, waiver }) =>
+    state === 'WAIVED' && waiver !== undefined
+      ? [`Condition: ${id} is waived by ${waiver.owner} until ${waiver.expires}: ${waiver.reason}`]
+      : [],
+  );
 }
 
 function withoutAction(kind: RunKind, decision: Verdict['decision']): readonly string[] {
@@ -124,6 +138,9 @@ const ADVICE: Readonly<Record<Action, Advise>> = {
 /** Advice of a run that requested less than readiness. */
 const ASKED: Readonly<Record<Verdict['decision'], readonly string[]>> = {
   GO: ['The requested criteria pass; kit readiness decides whether to enable Redis.'],
+  CONDITIONAL_GO: [
+    'The requested criteria pass or are waived; kit readiness decides whether to enable Redis.',
+  ],
   NO_GO: ['A requested criterion fails; kit readiness decides whether to enable Redis.'],
   UNKNOWN: ['Some requested criteria were not judged; kit readiness decides whether to enable Redis.'],
 };

@@ -9,6 +9,7 @@
  *   5. verdict   decision, exit code, action
  *   6. report    all of it in one value, numbers rounded to six digits
  */
+import type { Gates } from '../../config/gates.ts';
 import { assembleBenchmarks } from '../assembly/benchmarks.ts';
 import { assembleComparison } from '../assembly/comparison.ts';
 import { machineView } from '../assembly/machine-view.ts';
@@ -31,6 +32,18 @@ import { ChangedFiles, type JudgedHistory, judgeTrial, refTo } from './trials.ts
 
 /** Judges a run. Pure in the evidence; the same evidence gives the same report. */
 export function judge(evidence: Evidence): Report {
+  return judgeInDetail(evidence).report;
+}
+
+export interface Judgement {
+  readonly report: Report;
+  readonly gates: Gates | undefined;
+  readonly scope: RunScope;
+  readonly trials: readonly JudgedTrial[];
+}
+
+/** The report with the results of every trial, for a comparison of two runs. */
+export function judgeInDetail(evidence: Evidence): Judgement {
   const { manifest, integrity } = evidence;
   const inputs = readInputs(evidence);
   const unsound = new ChangedFiles(evidence);
@@ -60,8 +73,8 @@ export function judge(evidence: Evidence): Report {
   const failovers = [...(inputs.drills?.values() ?? [])]
     .filter(({ family }) => family === 'failover')
     .map(({ id }) => id);
-  return roundNumbers({
-    schema: 'redis-cache-kit/report/2',
+  const report: Report = roundNumbers({
+    schema: 'redis-cache-kit/report/3',
     run,
     verdict: verdictOf(criteria, groups, inputs.environment, run),
     comparison: assembleComparison(failovers, results),
@@ -69,6 +82,7 @@ export function judge(evidence: Evidence): Report {
     benchmarks: assembleBenchmarks(results),
     integrity: { missing: integrity.missing, altered: integrity.altered },
   });
+  return { report, gates: inputs.gates, scope: scopeOfRun(evidence, inputs), trials: judged };
 }
 
 /** A trial as the report shows it, with its machine and the consequences for its criteria. */

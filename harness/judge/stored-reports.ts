@@ -1,12 +1,12 @@
 /**
  * Compares the reports in a run folder with those that its evidence gives.
  *
- * A run of this schema: every report, byte for byte. A run with reports of schema 1: the decision, the criteria and the
+ * A run of this schema: every report, byte for byte. A run with reports of a former schema: the decision, the criteria and the
  * measurements in its `report.json`; the texts of its reports were worded by another version.
  */
 import { join } from 'node:path';
 import { canonicalJson } from '../evidence/canonical-json.ts';
-import { currentFault, FORMER_REPORT_SCHEMA } from '../evidence/former-schema.ts';
+import { currentFault, FORMER_REPORT_SCHEMAS } from '../evidence/former-schema.ts';
 import { MAX_HISTORY_BYTES } from '../evidence/limits.ts';
 import { pathExists, readText } from '../evidence/run-folder.ts';
 import type { Report } from '../reports/report.ts';
@@ -28,9 +28,9 @@ export function compareStoredReports(dir: string, report: Report, renderers: Ren
   const former = stored === undefined ? undefined : parseFormer(stored);
   if (former !== undefined) {
     return {
-      problems: findDifferences(REPORT, canonicalJson(former), canonicalJson(figuresOf(report))),
+      problems: findDifferences(REPORT, canonicalJson(former.figures), canonicalJson(figuresOf(report))),
       notes: [
-        `${REPORT} has the schema ${FORMER_REPORT_SCHEMA}: compared its decision, criteria and measurements; its texts and the other reports were not compared`,
+        `${REPORT} has the schema ${former.schema}: compared its decision, criteria and measurements; its texts and the other reports were not compared`,
       ],
     };
   }
@@ -48,11 +48,13 @@ function findDifferences(name: string, stored: string, expected: string): readon
   return [`${name} differs from the recomputed report, first in line ${line}`];
 }
 
-/** The parts of a report that are not text, for schema 1 and the current schema. */
+/** The parts of a report that are not text, for the former schemas and the current one. */
 function figuresOf({ verdict, comparison, trials, integrity }: Omit<Report, 'schema' | 'run'>) {
   const { decision, exitCode, action, counts, criteria } = verdict;
   return {
-    ...{ decision, exitCode, action, counts, comparison, integrity },
+    // The former schemas had no conditional go.
+    decision: decision === 'CONDITIONAL_GO' ? 'GO' : decision,
+    ...{ exitCode, action, counts, comparison, integrity },
     criteria: criteria.map(({ id, state, target, unit, measured, n, minN, bound, attempts, evidence }) => ({
       ...{ id, state, target, unit, measured, n, minN, bound, evidence },
       ...(attempts !== undefined && { attempts }),
@@ -64,11 +66,17 @@ function figuresOf({ verdict, comparison, trials, integrity }: Omit<Report, 'sch
   };
 }
 
-/** Figures of a report of schema 1; undefined if the text is not one. */
-function parseFormer(text: string): ReturnType<typeof figuresOf> | undefined {
+interface Former {
+  readonly schema: string;
+  readonly figures: ReturnType<typeof figuresOf>;
+}
+
+/** Figures of a report of a former schema; undefined if the text is not one. */
+function parseFormer(text: string): Former | undefined {
   try {
     const report = JSON.parse(text) as Omit<Report, 'schema'> & { readonly schema?: unknown };
-    return report.schema === FORMER_REPORT_SCHEMA ? figuresOf(report) : undefined;
+    const schema = FORMER_REPORT_SCHEMAS.find((each) => each === report.schema);
+    return schema === undefined ? undefined : { schema, figures: figuresOf(report) };
   } catch {
     return undefined;
   }

@@ -1,21 +1,25 @@
 /**
- * CTRF (Common Test Report Format, specification 0.1.0): the content of JUnit as JSON. CTRF has no errors, so a
- * criterion that could not be judged is `failed`, with the state in `rawStatus`: most readers of CTRF look at failures
- * alone.
+ * CTRF (Common Test Report Format, specification 0.1.0): the content of JUnit as JSON, with the same suites, cases and
+ * times. CTRF has no errors, so a criterion that could not be judged is `failed`, with the state in `rawStatus`: most
+ * readers of CTRF look at failures alone.
  */
 import type { Criterion, CriterionState } from '../gates/gate.ts';
+import { elapsedMs, epochMs } from './instants.ts';
 import { canonicalJson } from './json.ts';
+import { RUN_SUITE } from './junit.ts';
 import type { Report } from './report.ts';
+import { measuredMs, sourceOf, testedCriteria } from './suites.ts';
 import {
   evidenceProblems,
   formatBound,
   formatMeasured,
   formatTarget,
+  fullReason,
   oneLine,
-  reasonWithWaiver,
+  overriddenCriteria,
+  RUN_CASE,
   STATE_LABEL,
   shortSha,
-  sourceOf,
   workloadsOf,
 } from './wording.ts';
 
@@ -36,13 +40,13 @@ export function renderCtrf(report: Report): string {
   const problems = evidenceProblems(report);
   const tests = [
     {
-      name: 'the run is complete and its evidence matches the seal',
+      name: RUN_CASE,
       status: problems.length === 0 ? 'passed' : 'failed',
-      duration: 0,
-      suite: ['run'],
+      duration: elapsedMs(report),
+      suite: [RUN_SUITE],
       ...(problems.length === 0 ? {} : { message: problems.join('; ') }),
     },
-    ...verdict.criteria.map(ctrfTest),
+    ...testedCriteria(report).map((criterion) => ctrfTest(report, criterion)),
   ];
   const count = (status: Status) => tests.filter((each) => each.status === status).length;
   const start = epochMs(run.startedAt);
@@ -64,7 +68,7 @@ export function renderCtrf(report: Report): string {
         suites: new Set(tests.map((each) => each.suite[0])).size,
         start,
         stop,
-        duration: Math.max(0, stop - start),
+        duration: elapsedMs(report),
       },
       tests,
       environment: {
@@ -76,20 +80,30 @@ export function renderCtrf(report: Report): string {
         ...(run.commit === null ? {} : { commit: run.commit }),
         extra: { substrate: run.substrate, profile: run.profile, seed: run.seed, provenance: run.provenance },
       },
-      extra: { decision: verdict.decision, action: verdict.action, advice: verdict.advice },
+      extra: {
+        decision: verdict.decision,
+        action: verdict.action,
+        advice: verdict.advice,
+        overrides: overriddenCriteria(report).map(([{ id, target, unit }, override]) => ({
+          ...{ gate: id, target, unit, override },
+        })),
+        notAsked: verdict.criteria
+          .filter(({ state, unsupported }) => state === 'OUT_OF_SCOPE' && unsupported !== true)
+          .map(({ id, reason }) => ({ id, reason })),
+      },
     },
   });
 }
 
-function ctrfTest(criterion: Criterion) {
+function ctrfTest(report: Report, criterion: Criterion) {
   const { evidence, state } = criterion;
   return {
-    name: `${criterion.id}: ${oneLine(criterion.title)}`,
+    name: `${oneLine(criterion.title)} (${criterion.id})`,
     status: STATUS[state],
     rawStatus: state,
-    duration: 0,
-    suite: [sourceOf(criterion).id, oneLine(criterion.source)],
-    message: `${STATE_LABEL[state]}: ${oneLine(reasonWithWaiver(criterion))}`,
+    duration: Math.round(measuredMs(report, [criterion])),
+    suite: [oneLine(sourceOf(criterion).title)],
+    message: `${STATE_LABEL[state]}: ${oneLine(fullReason(criterion))}`,
     ...(state === 'PASS' || criterion.remedy === '' ? {} : { trace: `remedy: ${oneLine(criterion.remedy)}` }),
     tags: [...workloadsOf(criterion), criterion.scope.sli].map(oneLine).filter((tag) => tag !== ''),
     attachments: evidence.map((ref) => ({
@@ -104,24 +118,9 @@ function ctrfTest(criterion: Criterion) {
       minN: criterion.minN,
       ...(criterion.attempts !== undefined && { attempts: criterion.attempts }),
       bound: formatBound(criterion.bound, criterion.unit),
+      source: oneLine(criterion.source),
       ...(criterion.waiver === undefined ? {} : { waiver: criterion.waiver }),
+      ...(criterion.override === undefined ? {} : { override: criterion.override }),
     },
   };
-}
-
-/** Milliseconds since 1970 of an ISO 8601 instant in UTC, by the civil calendar alone; 0 if it is not one. */
-export function epochMs(iso: string): number {
-  const match = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?Z$/.exec(iso);
-  if (match === null) return 0;
-  const [year = 0, month = 0, day = 0, hours = 0, minutes = 0, seconds = 0] = match.slice(1, 7).map(Number);
-  const ms = Number((match[7] ?? '0').padEnd(3, '0').slice(0, 3));
-  // Years start in March here, so that the leap day is the last one (Hinnant, "chrono-Compatible Low-Level Date
-  // Algorithms").
-  const y = month <= 2 ? year - 1 : year;
-  const era = Math.floor(y / 400);
-  const yearOfEra = y - era * 400;
-  const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1;
-  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear;
-  const days = era * 146_097 + dayOfEra - 719_468;
-  return ((days * 24 + hours) * 60 + minutes) * 60_000 + seconds * 1000 + ms;
 }

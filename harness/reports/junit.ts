@@ -1,11 +1,16 @@
 /**
- * JUnit XML for CI: a suite per source, a testcase per criterion. FAIL is a failure; a criterion that could not be
- * judged is an error, so that it can never be read as passed; WAIVED and OUT_OF_SCOPE are skipped, with the reason. The
- * suite `run` holds two checks that are not criteria: that the run completed and that its evidence is unchanged since
- * the seal.
+ * JUnit XML for CI: a suite per topic, a testcase per criterion. FAIL is a failure; a criterion that could not be
+ * judged is an error, so that it can never be read as passed. Skipped are WAIVED, with the waiver, and what was asked
+ * and this machine cannot run. Criteria of other environments, profiles or runs are listed in the output of the first
+ * suite, `Run`, whose case is the check that the run completed and that its evidence is unchanged since the seal.
+ *
+ * Times are elapsed times of the trials. Criteria of one drill share its trials, so that the times of cases add up to
+ * more than the time of their suite.
  */
 import type { Criterion, CriterionState } from '../gates/gate.ts';
+import { elapsedMs } from './instants.ts';
 import type { Report } from './report.ts';
+import { measuredMs, sourceOf, suitesOf, testedCriteria } from './suites.ts';
 import {
   cleanText,
   DECISION_LABEL,
@@ -13,15 +18,16 @@ import {
   formatAttempts,
   formatBound,
   formatMeasured,
+  formatOverride,
   formatTarget,
   formatWaiver,
+  fullReason,
   oneLine,
+  overriddenCriteria,
   provenanceOf,
-  reasonWithWaiver,
+  RUN_CASE,
   runLine,
   STATE_LABEL,
-  sourceOf,
-  workloadsOf,
 } from './wording.ts';
 
 interface TestCase {
@@ -31,6 +37,7 @@ interface TestCase {
   readonly message: string;
   readonly type: string;
   readonly detail: string;
+  readonly ms: number;
   /** Shown with a test that passed. */
   readonly note?: string;
 }
@@ -45,33 +52,60 @@ const OUTCOME: Readonly<Record<CriterionState, TestCase['outcome']>> = {
   OUT_OF_SCOPE: 'skipped',
 };
 
+/** Name of the suite of the run itself. */
+export const RUN_SUITE = 'Run';
+
+interface Suite {
+  readonly name: string;
+  readonly ms: number;
+  readonly cases: readonly TestCase[];
+}
+
 export function renderJunit(report: Report): string {
-  const sources = [...new Set(report.verdict.criteria.map((criterion) => sourceOf(criterion).id))];
-  const suites: readonly (readonly [string, readonly TestCase[]])[] = [
-    ['run', [runCase(report)]],
-    ...sources.map((source): [string, TestCase[]] => [
-      source,
-      report.verdict.criteria.filter((criterion) => sourceOf(criterion).id === source).map(criterionCase),
-    ]),
+  const tested = testedCriteria(report);
+  const suites: readonly Suite[] = [
+    { name: RUN_SUITE, ms: elapsedMs(report), cases: [runCase(report)] },
+    ...suitesOf(tested).map((name) => {
+      const own = tested.filter((criterion) => sourceOf(criterion).title === name);
+      return { name, ms: measuredMs(report, own), cases: own.map((each) => criterionCase(report, each)) };
+    }),
   ];
-  const all = suites.flatMap(([, cases]) => cases);
+  const all = suites.flatMap(({ cases }) => cases);
+  const title = `${DECISION_LABEL[report.verdict.decision]}: readiness of ${runLine(report)}`;
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites name="${escapeAttribute(`readiness: ${runLine(report)}`)}" ${renderTotals(all)} time="0">`,
-    ...suites.map(([name, cases]) => renderSuite(report, name, cases)),
+    `<testsuites name="${escapeAttribute(title)}" ${renderTotals(all)} time="${inSeconds(elapsedMs(report))}">`,
+    ...suites.map((suite) => renderSuite(report, suite)),
     '</testsuites>',
     '',
   ].join('\n');
 }
 
-function renderSuite(report: Report, name: string, cases: readonly TestCase[]): string {
+function renderSuite(report: Report, { name, ms, cases }: Suite): string {
   const timestamp = escapeAttribute(report.run.startedAt.slice(0, 19));
   return [
-    `  <testsuite name="${escapeAttribute(name)}" ${renderTotals(cases)} time="0" timestamp="${timestamp}" hostname="localhost">`,
-    ...(name === 'run' ? [renderProperties(report)] : []),
+    `  <testsuite name="${escapeAttribute(name)}" ${renderTotals(cases)} time="${inSeconds(ms)}" timestamp="${timestamp}" hostname="localhost">`,
+    ...(name === RUN_SUITE ? [renderProperties(report)] : []),
     ...cases.map(renderTestCase),
+    ...(name === RUN_SUITE ? renderNotes(report) : []),
     '  </testsuite>',
   ].join('\n');
+}
+
+/** Advice, overridden gates and the criteria that were not asked. */
+function renderNotes(report: Report): readonly string[] {
+  const { verdict } = report;
+  const unasked = verdict.criteria.filter(
+    ({ state, unsupported }) => state === 'OUT_OF_SCOPE' && unsupported !== true,
+  );
+  const lines = [
+    ...verdict.advice,
+    ...overriddenCriteria(report).map(([criterion]) => `${criterion.id}: ${formatOverride(criterion)}`),
+    ...(unasked.length === 0 ? [] : [`${unasked.length} criteria were not asked in this run:`]),
+    ...unasked.map(({ id, title, reason }) => `${id} (${title}): ${reason}`),
+  ];
+  if (lines.length === 0) return [];
+  return [`    <system-out>${escapeText(lines.map(oneLine).join('\n'))}</system-out>`];
 }
 
 function renderProperties(report: Report): string {
@@ -94,20 +128,25 @@ function renderProperties(report: Report): string {
   return ['    <properties>', ...lines, '    </properties>'].join('\n');
 }
 
-function criterionCase(criterion: Criterion): TestCase {
+function criterionCase(report: Report, criterion: Criterion): TestCase {
+  const rounds = formatAttempts(criterion);
+  const notes = [rounds === '' ? '' : `rounds: ${rounds}`, formatOverride(criterion)].filter(
+    (note) => note !== '',
+  );
   return {
-    classname: `${workloadsOf(criterion)[0] ?? 'readiness'}.${criterion.id}`,
+    classname: `${sourceOf(criterion).title}.${criterion.id}`,
     name: criterion.title,
+    ms: measuredMs(report, [criterion]),
     outcome: OUTCOME[criterion.state],
     type: criterion.state,
-    ...(formatAttempts(criterion) !== '' && { note: `rounds: ${formatAttempts(criterion)}` }),
-    message: `${STATE_LABEL[criterion.state]}: ${reasonWithWaiver(criterion)}`,
+    ...(notes.length > 0 && { note: notes.join('\n') }),
+    message: `${STATE_LABEL[criterion.state]}: ${fullReason(criterion)}`,
     detail: [
       `source: ${criterion.source}; workload: ${criterion.scope.workload}; sli: ${criterion.scope.sli}`,
       `measured ${formatMeasured(criterion)}, target ${formatTarget(criterion)}, n ${criterion.n} (at least ${criterion.minN})`,
       ...(formatAttempts(criterion) === '' ? [] : [`rounds: ${formatAttempts(criterion)}`]),
       ...(criterion.bound === null ? [] : [`bound ${formatBound(criterion.bound, criterion.unit)}`]),
-      ...(criterion.waiver === undefined ? [] : [formatWaiver(criterion)]),
+      ...[formatWaiver(criterion), formatOverride(criterion)].filter((line) => line !== ''),
       ...(criterion.remedy === '' ? [] : [`remedy: ${criterion.remedy}`]),
       ...criterion.evidence.map((ref) => `evidence: ${ref.path} sha256:${ref.sha256}`),
     ].join('\n'),
@@ -118,8 +157,9 @@ function runCase(report: Report): TestCase {
   const problems = evidenceProblems(report);
   const altered = report.integrity.altered.length > 0;
   return {
-    classname: 'run.evidence',
-    name: 'the run is complete and its evidence matches the seal',
+    classname: `${RUN_SUITE}.evidence`,
+    name: RUN_CASE,
+    ms: elapsedMs(report),
     outcome: problems.length === 0 ? 'passed' : altered ? 'failure' : 'error',
     type: altered ? 'ALTERED' : 'INCOMPLETE',
     message: problems[0] ?? '',
@@ -128,7 +168,7 @@ function runCase(report: Report): TestCase {
 }
 
 function renderTestCase(test: TestCase): string {
-  const open = `    <testcase classname="${escapeAttribute(test.classname)}" name="${escapeAttribute(test.name)}" time="0"`;
+  const open = `    <testcase classname="${escapeAttribute(test.classname)}" name="${escapeAttribute(test.name)}" time="${inSeconds(test.ms)}"`;
   const message = escapeAttribute(test.message);
   switch (test.outcome) {
     case 'passed':
@@ -141,6 +181,11 @@ function renderTestCase(test: TestCase): string {
     case 'error':
       return `${open}>\n      <${test.outcome} type="${escapeAttribute(test.type)}" message="${message}">${escapeText(test.detail)}</${test.outcome}>\n    </testcase>`;
   }
+}
+
+/** `12.345`: seconds with milliseconds, as every reader of JUnit expects them. */
+function inSeconds(ms: number): string {
+  return (Math.max(0, ms) / 1_000).toFixed(3);
 }
 
 function renderTotals(cases: readonly TestCase[]): string {

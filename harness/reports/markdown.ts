@@ -21,10 +21,12 @@ import {
   formatLost,
   formatMeasured,
   formatNumber,
+  formatShippedTarget,
   formatTarget,
+  fullReason,
   oneLine,
+  overriddenCriteria,
   provenanceOf,
-  reasonWithWaiver,
   runFolder,
   STATE_LABEL,
   shortSha,
@@ -34,7 +36,12 @@ import {
 const LIMIT = 60_000;
 const CELL_LIMIT = 400;
 
-const DECISION_SIGN: Readonly<Record<Verdict['decision'], string>> = { GO: '🟢', NO_GO: '🔴', UNKNOWN: '🟡' };
+const DECISION_SIGN: Readonly<Record<Verdict['decision'], string>> = {
+  GO: '🟢',
+  CONDITIONAL_GO: '🟠',
+  NO_GO: '🔴',
+  UNKNOWN: '🟡',
+};
 const STATE_SIGN: Readonly<Record<CriterionState, string>> = {
   PASS: '🟢',
   FAIL: '🔴',
@@ -46,7 +53,13 @@ const STATE_SIGN: Readonly<Record<CriterionState, string>> = {
 };
 
 export function renderMarkdown(report: Report): string {
-  const always = [renderHead(report), renderProblems(report), renderBlocking(report), renderWaivers(report)];
+  const always = [
+    renderHead(report),
+    renderProblems(report),
+    renderBlocking(report),
+    renderWaivers(report),
+    renderOverrides(report),
+  ];
   const foldedSection = [
     renderComparison(report),
     criteriaTable(report),
@@ -104,7 +117,7 @@ function renderBlocking(report: Report): string {
       criterionName(criterion),
       escapeText(formatMeasured(criterion)),
       escapeText(formatTarget(criterion)),
-      escapeText(reasonWithWaiver(criterion)),
+      escapeText(fullReason(criterion)),
       escapeText(criterion.remedy),
     ]),
     'lllrll',
@@ -128,6 +141,30 @@ function renderWaivers(report: Report): string {
     ]),
     'lllrllll',
   );
+}
+
+/** Gates whose shipped target or other fields a file of the user changed, also those out of scope. */
+function renderOverrides(report: Report): string {
+  const overridden = overriddenCriteria(report);
+  if (overridden.length === 0) return '';
+  return [
+    '**Overridden gates**',
+    '',
+    renderTable(
+      ['criterion', 'state', 'shipped target', 'target', 'changed', 'file', 'owner', 'reason'],
+      overridden.map(([criterion, override]) => [
+        criterionName(criterion),
+        `${STATE_SIGN[criterion.state]} ${STATE_LABEL[criterion.state]}`,
+        escapeText(formatShippedTarget(override)),
+        escapeText(formatTarget(criterion)),
+        escapeText(override.fields.join(', ')),
+        escapeText(override.file),
+        escapeText(override.owner),
+        escapeText(override.reason),
+      ]),
+      'llrrllll',
+    ),
+  ].join('\n');
 }
 
 function criteriaTable(report: Report): string {

@@ -68,6 +68,8 @@ export interface TrialView {
   readonly round?: number;
   readonly status: 'completed' | 'not-measured' | 'failed';
   readonly reason?: string;
+  /** Elapsed time of the trial; 0 for one that spans the run. */
+  readonly durationMs: number;
   readonly binMs: number;
   /** Per client: `kit`, `ioredis`. */
   readonly timelines: Readonly<Record<string, readonly TimelineBin[]>>;
@@ -117,7 +119,7 @@ export interface ComparisonRow {
 }
 
 export interface Report {
-  readonly schema: 'redis-cache-kit/report/2';
+  readonly schema: 'redis-cache-kit/report/3';
   readonly run: Omit<Manifest, 'trials'>;
   readonly verdict: Verdict;
   readonly comparison: readonly ComparisonRow[];

@@ -20,9 +20,11 @@ import {
   formatLost,
   formatMeasured,
   formatNumber,
+  formatShippedTarget,
   formatTarget,
   formatWaiver,
   oneLine,
+  overriddenCriteria,
   runFolder,
   runLine,
   STATE_GLYPH,
@@ -54,6 +56,7 @@ const STATE_PAINT: Readonly<Record<CriterionState, Paint>> = {
 
 const DECISION_PAINT: Readonly<Record<Verdict['decision'], Paint>> = {
   GO: 'green',
+  CONDITIONAL_GO: 'yellow',
   NO_GO: 'red',
   UNKNOWN: 'yellow',
 };
@@ -68,6 +71,7 @@ export function renderTerminal(report: Report, options: TerminalOptions = {}): s
     renderProblems(report, paint),
     renderBlocking(report, paint),
     renderWaivers(report, paint),
+    renderOverrides(report, paint),
     criteriaTable(report, paint),
     renderComparison(report, paint),
     renderBenchmarks(report, paint),
@@ -143,6 +147,25 @@ function renderWaivers(report: Report, paint: Painter): readonly string[] {
     ].join('\n'),
   );
   return [renderHeading('Waived', paint), blocks.join('\n\n')];
+}
+
+/** Gates whose shipped target or other fields a file of the user changed, also those out of scope. */
+function renderOverrides(report: Report, paint: Painter): readonly string[] {
+  const overridden = overriddenCriteria(report);
+  if (overridden.length === 0) return [];
+  const blocks = overridden.map(([criterion, override]) =>
+    [
+      clipText(`  ${oneLine(criterion.id)}  ${STATE_LABEL[criterion.state]}`, WIDTH),
+      ...wrapText(
+        `target  ${formatTarget(criterion)}, shipped: ${formatShippedTarget(override)}; changed: ${override.fields.join(', ')} (${oneLine(override.file)})`,
+        4,
+        12,
+      ),
+      ...wrapText(`owner   ${oneLine(override.owner)}`, 4, 12),
+      ...wrapText(`reason  ${oneLine(override.reason)}`, 4, 12),
+    ].join('\n'),
+  );
+  return [renderHeading('Overridden gates', paint), blocks.join('\n\n')];
 }
 
 function formatMeasurement(criterion: Criterion): string {

@@ -45,12 +45,15 @@ export const BLOCKING: readonly CriterionState[] = ['FAIL', 'INVALID', 'INSUFFIC
 
 export const DECISION_LABEL: Readonly<Record<Verdict['decision'], string>> = {
   GO: 'GO',
+  CONDITIONAL_GO: 'CONDITIONAL GO',
   NO_GO: 'NO-GO',
   UNKNOWN: 'UNKNOWN',
 };
 
 export const DECISION_MEANING: Readonly<Record<Verdict['decision'], string>> = {
   GO: 'All criteria in scope pass.',
+  CONDITIONAL_GO:
+    'No criterion blocks, but some pass only because of a waiver in force. The exit code is 0; after the expiry of a waiver it is not.',
   NO_GO: 'At least one criterion in scope fails.',
   UNKNOWN:
     'No criterion failed, but some that a GO requires were not judged. A criterion without a measurement never passes.',
@@ -229,6 +232,9 @@ export function versionLine(report: Report): string {
   return `kit ${oneLine(kitVersion)}${commit === null ? '' : ` (${shortSha(commit)})`}`;
 }
 
+/** Name of the test case of the run itself, in the formats for CI. */
+export const RUN_CASE = 'The run completed and its evidence matches the seal';
+
 /** All reasons not to trust the evidence itself, in words. */
 export function evidenceProblems(report: Report): readonly string[] {
   const { integrity, run } = report;
@@ -285,18 +291,49 @@ export function waivedCriteria(report: Report): readonly (readonly [criterion: C
 
 type Waiver = NonNullable<Criterion['waiver']>;
 
-/** `waived by Ada until 2030-12-31: known and watched`; for an expired one, that it expired. */
-export function formatWaiver({ state, waiver }: Pick<Criterion, 'state' | 'waiver'>): string {
+/** `waived by Ada until 2030-12-31: known and watched`; for one that is not in force, why. */
+export function formatWaiver({ waiver }: Pick<Criterion, 'waiver'>): string {
   if (waiver === undefined) return '';
-  const { owner, reason, expires } = waiver;
-  const until =
-    state === 'WAIVED' ? `waived by ${owner} until ${expires}` : `waiver of ${owner} expired on ${expires}`;
-  return oneLine(`${until}: ${reason}`);
+  const { owner, reason, expires, status } = waiver;
+  const text = {
+    'in-force': `waived by ${owner} until ${expires}`,
+    expired: `waiver of ${owner} expired on ${expires} and is not applied`,
+    'too-long': `waiver of ${owner} until ${expires} is not applied, as it expires more than 30 days after the judgement`,
+  }[status];
+  return oneLine(`${text}: ${reason}`);
 }
 
-/** The reason of a state with the waiver, for formats that have one text per criterion. */
-export function reasonWithWaiver(criterion: Criterion): string {
-  return [criterion.reason, formatWaiver(criterion)].filter((text) => text !== '').join('; ');
+/** Criteria whose shipped gate was overridden, in the order of the gates; also those out of scope. */
+export function overriddenCriteria(
+  report: Report,
+): readonly (readonly [criterion: Criterion, override: Override])[] {
+  return report.verdict.criteria.flatMap((criterion) =>
+    criterion.override === undefined ? [] : [[criterion, criterion.override] as const],
+  );
+}
+
+type Override = NonNullable<Criterion['override']>;
+
+/** `< 5 ms`: the target of the gate before the override. */
+export function formatShippedTarget({ target, unit }: Override): string {
+  return `${OPERATOR[target.op]} ${formatQuantity(target.value, unit, 6)}`;
+}
+
+/** `overridden by Ada in gates.yaml (target): shipped target < 5 ms, now < 8 ms: slower disks`. */
+export function formatOverride(criterion: Criterion): string {
+  const { override } = criterion;
+  if (override === undefined) return '';
+  const { owner, reason, file, fields } = override;
+  return oneLine(
+    `overridden by ${owner} in ${file} (${fields.join(', ')}): shipped target ${formatShippedTarget(override)}, target of this run ${formatTarget(criterion)}: ${reason}`,
+  );
+}
+
+/** The reason of a state with waiver and override, for formats that have one text per criterion. */
+export function fullReason(criterion: Criterion): string {
+  return [criterion.reason, formatWaiver(criterion), formatOverride(criterion)]
+    .filter((text) => text !== '')
+    .join('; ');
 }
 
 /** `2 rounds, 1 trial left out (machine unsound)`; empty where every trial of the first round counts. */
@@ -309,25 +346,4 @@ export function formatAttempts({ attempts }: Pick<Criterion, 'attempts'>): strin
 /** Several drills may contribute to one criterion. */
 export function workloadsOf(criterion: Criterion): readonly string[] {
   return criterion.scope.workload.split(', ').filter((name) => name !== '');
-}
-
-const SOURCE: Readonly<Record<string, string>> = {
-  '001': 'Benchmarks and their criteria',
-  '002': 'Production guide and checklist',
-  '004': 'Readiness gate',
-  A: 'Provisioning',
-  B: 'Cache client',
-  C1: 'Integration',
-  C2: 'Failover',
-  C3: 'Load',
-  C4: 'Service level targets',
-  C5: 'The report itself',
-  D: 'Canary',
-};
-
-/** Source of a criterion: the first of its sources, `C4; 002 Availability` to `C4`, `004 §3 Security` to `004`. */
-export function sourceOf(criterion: Criterion): { readonly id: string; readonly title: string } {
-  const source = oneLine(criterion.source);
-  const id = /^(?:\d{3}|C\d+|[A-Z](?=\d))/.exec(source)?.[0] ?? (source === '' ? 'other' : source);
-  return { id, title: SOURCE[id] ?? '' };
 }

@@ -21,6 +21,7 @@ import {
   substrateOf,
 } from '../../infra/substrates/registry.ts';
 import { planTopology, type Topology } from '../../infra/topology.ts';
+import { checkers } from '../checkers/index.ts';
 import type { ClientName } from '../drills/clients.ts';
 import { configuration } from '../drills/configuration.ts';
 import type { Drill } from '../drills/drill.ts';
@@ -35,6 +36,7 @@ import { drillsNamed } from '../registry.ts';
 import { renderers } from '../reports/index.ts';
 import type { Report } from '../reports/report.ts';
 import { compareClients } from './compared-clients.ts';
+import { requireKnownNames } from './gate-names.ts';
 import type { PlantedClient } from './planted-client.ts';
 import { runRounds } from './rounds.ts';
 
@@ -60,6 +62,8 @@ export interface RunRequest {
   /** Maximum number of further rounds, each with the trials in which the machine was unsound. */
   readonly retries: number;
   readonly argv: readonly string[];
+  /** Gates and waivers of the run; default: those of the kit. */
+  readonly gates?: Gates;
   /** A coverage summary for the coverage criterion. */
   readonly coverage: string | undefined;
   readonly stateDir: string;
@@ -74,6 +78,11 @@ export interface RunOutcome {
   readonly exitCode: 0 | 1 | 3;
 }
 
+const KNOWN_NAMES = {
+  drills: drillsNamed('all').map(({ id }) => id),
+  checkers: checkers.map(({ id }) => id),
+};
+
 /**
  * Runs, judges and reports.
  *
@@ -85,6 +94,8 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
   using _lock = external === undefined ? await lockEnvironment(substrate, config.name, stateDir) : undefined;
 
   // 1. Checks that need nothing to be started.
+  const { gates = loadGates() } = request;
+  requireKnownNames(gates, request.kind, KNOWN_NAMES);
   const compared = compareClients(drillsOf(request), request.clients, config.topology.kind);
   for (const line of compared.notMeasured) request.progress(line);
   const drills = withConfiguration(
@@ -96,7 +107,7 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
   if (external !== undefined) await checkExternalTarget(external, config.client.namespace);
 
   // 2. The run folder, incomplete until it is sealed.
-  const { draft, folder, gates } = await openRunFolder(request, drills);
+  const { draft, folder } = await openRunFolder(request, drills, gates);
 
   // 3. The environment: the running one, else one that ends with this run.
   const environment = await applyTopology(request, topology, folder);
@@ -158,8 +169,8 @@ async function applyTopology(
 async function openRunFolder(
   request: RunRequest,
   drills: readonly Drill[],
-): Promise<{ draft: Manifest; folder: RunFolder; gates: Gates }> {
-  const gates = loadGates();
+  gates: Gates,
+): Promise<{ draft: Manifest; folder: RunFolder }> {
   const startedAt = new Date().toISOString();
   const runId = `${startedAt.replaceAll(/[-:]|\.\d+/g, '')}-${request.environment.name}-${request.kind}`;
   const programs: ProgramRecord[] = [];
@@ -174,7 +185,7 @@ async function openRunFolder(
     const stamp = join(dirname(request.coverage), COVERAGE_STAMP);
     if (existsSync(stamp)) folder.addInput('coverageCommit', stamp);
   }
-  return { draft, folder, gates };
+  return { draft, folder };
 }
 
 /**

@@ -20,9 +20,15 @@ export const commandRooms = (pureInfra: readonly string[], recorded: readonly st
     'the kit command: parse, call, exit',
     [
       'config/',
-      ...['run/index', 'registry', 'judge/index', 'judge/pool/index', 'reports/index', 'drills/drill'].map(
-        (name) => `harness/${name}.ts`,
-      ),
+      ...[
+        'run/index',
+        'registry',
+        'judge/index',
+        'judge/pool/index',
+        'judge/compare/index',
+        'reports/index',
+        'drills/drill',
+      ].map((name) => `harness/${name}.ts`),
       ...pureInfra,
       'infra/operations/',
       'infra/redis/server-binary.ts',

@@ -305,7 +305,7 @@ describe('the report of a run', () => {
     });
   });
 
-  it('applies a waiver until its expiry, by the time of judging', () => {
+  it('applies a waiver until its expiry, at most 30 days after the time of judging', () => {
     const waive = (...days: readonly string[]) => {
       const waiver = { gate: 'supervised-client', owner: 'Ada', reason: 'known and watched' };
       return run({
@@ -314,11 +314,14 @@ describe('the report of a run', () => {
       });
     };
     const waived = waive('2030-01-01');
-    expect(waived.verdict).toMatchObject({ decision: 'GO', exitCode: 0 });
+    expect(waived.verdict).toMatchObject({ decision: 'CONDITIONAL_GO', exitCode: 0 });
+    expect(waived.verdict.advice[0]).toBe(
+      'Condition: supervised-client is waived by Ada until 2030-01-01: known and watched',
+    );
     expect(findCriterion(waived, 'supervised-client')).toMatchObject({
       state: 'WAIVED',
       reason: expect.stringMatching(/^FAIL: .*client\.supervision is false/),
-      waiver: { owner: 'Ada', reason: 'known and watched', expires: '2030-01-01' },
+      waiver: { owner: 'Ada', reason: 'known and watched', expires: '2030-01-01', status: 'in-force' },
     });
     const both = waive('2029-12-31', '2030-01-01');
     expect(findCriterion(both, 'supervised-client')).toMatchObject({
@@ -329,7 +332,14 @@ describe('the report of a run', () => {
     expect(expired.verdict.exitCode).toBe(1);
     expect(findCriterion(expired, 'supervised-client')).toMatchObject({
       state: 'FAIL',
-      waiver: { owner: 'Ada', reason: 'known and watched', expires: '2029-12-31' },
+      waiver: { owner: 'Ada', reason: 'known and watched', expires: '2029-12-31', status: 'expired' },
+    });
+    expect(findCriterion(waive('2030-01-31'), 'supervised-client').state).toBe('WAIVED');
+    const tooLong = waive('2030-02-01', '2029-12-31');
+    expect(tooLong.verdict.exitCode).toBe(1);
+    expect(findCriterion(tooLong, 'supervised-client')).toMatchObject({
+      state: 'FAIL',
+      waiver: { expires: '2030-02-01', status: 'too-long' },
     });
   });
 

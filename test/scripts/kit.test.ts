@@ -23,6 +23,7 @@ const VERBS = [
   'load',
   'analyze',
   'verify',
+  'compare',
   'cache-stats',
   'cache-clear',
   'cache-inspect',

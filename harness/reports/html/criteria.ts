@@ -2,18 +2,19 @@
 import { scaleLinear } from 'd3-scale';
 import type { Criterion, EvidenceRef } from '../../gates/gate.ts';
 import type { Report } from '../report.ts';
+import { sourceOf } from '../suites.ts';
 import {
   byUrgency,
   claimOf,
   formatBound,
   formatMeasured,
   formatNumber,
+  formatOverride,
   formatTarget,
   formatWaiver,
   oneLine,
   STATE_LABEL,
   shortSha,
-  sourceOf,
   workloadsOf,
 } from '../wording.ts';
 import { roundCoordinate, wrapScrolling } from './chart.ts';
@@ -68,7 +69,7 @@ function renderRow(criterion: Criterion, drills: ReadonlySet<string>): Markup {
 <th scope="row">${oneLine(criterion.title)}<small><code>${oneLine(criterion.id)}</code>${about}</small><small>${where.join(' · ')}</small></th>
 <td class="n m" data-label="measured">${formatMeasured(criterion)}</td><td class="b">${renderBullet(criterion)}</td><td class="t" data-label="target">${formatTarget(criterion)}</td>
 <td class="n" data-label="n">${formatNumber(criterion.n)}${(criterion.attempts?.rounds ?? 1) > 1 && html`<small>${formatNumber(criterion.attempts?.rounds ?? 1)} rounds</small>`}</td>
-<td class="c" data-label="claim">${criterion.bound === null ? claimOf(criterion) : html`${formatBound(criterion.bound, criterion.unit)}<small>${claimOf(criterion)}</small>`}${criterion.waiver !== undefined && html`<small>${formatWaiver(criterion)}</small>`}</td>
+<td class="c" data-label="claim">${criterion.bound === null ? claimOf(criterion) : html`${formatBound(criterion.bound, criterion.unit)}<small>${claimOf(criterion)}</small>`}${criterion.waiver !== undefined && html`<small>${formatWaiver(criterion)}</small>`}${criterion.override !== undefined && html`<small>${formatOverride(criterion)}</small>`}</td>
 <td class="e" data-label="evidence">${renderEvidence(criterion.evidence)}</td></tr>`;
 }
 

@@ -11,7 +11,7 @@ import { html, Markup } from './markup.ts';
 import { provenanceSection } from './provenance.ts';
 import { stateSymbols } from './states.ts';
 import { STYLE } from './style.ts';
-import { renderBlockers, renderWaivers, verdictHeader } from './verdict.ts';
+import { renderBlockers, renderOverrides, renderWaivers, verdictHeader } from './verdict.ts';
 
 /** The page loads nothing and runs nothing: the page needs only its own style. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
@@ -21,6 +21,7 @@ export function renderHtml(report: Report): string {
   const sections: readonly (readonly [string, string, Markup | null])[] = [
     ['blockers', 'Blocking criteria', renderBlockers(report)],
     ['waivers', 'Waived', renderWaivers(report)],
+    ['overrides', 'Overridden gates', renderOverrides(report)],
     ['failover', 'Failover', failoverSection(report)],
     ['load', 'Load', loadSection(report)],
     ['criteria', 'Criteria', criteriaSection(report)],

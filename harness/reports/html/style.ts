@@ -84,8 +84,8 @@ const MASTHEAD = `
 .kicker span{font-weight:400;color:var(--muted)}
 .front{display:grid;grid-template-columns:minmax(0,1fr) 340px;gap:32px 64px;padding:30px 0 34px}
 h1{font-size:clamp(60px,13vw,136px);line-height:.86;font-weight:750;letter-spacing:-.05em;margin:0 0 26px -.05em;color:var(--verdict);overflow-wrap:normal}
-.unknown h1{font-size:clamp(50px,9.4vw,104px)}
-.go{--verdict:var(--pass)}.no-go{--verdict:var(--fail)}.unknown{--verdict:var(--open)}
+.unknown h1,.conditional-go h1{font-size:clamp(50px,9.4vw,104px)}
+.go{--verdict:var(--pass)}.no-go{--verdict:var(--fail)}.unknown,.conditional-go{--verdict:var(--open)}
 .action{font-size:24px;line-height:1.25;font-weight:650;letter-spacing:-.012em;max-width:24em}
 .meaning{margin-top:6px;color:var(--muted);max-width:56ch}
 .advice{margin-top:14px;max-width:62ch}

@@ -15,9 +15,11 @@ import {
   formatInstant,
   formatMeasured,
   formatNumber,
+  formatShippedTarget,
   formatTarget,
   formatWaiver,
   oneLine,
+  overriddenCriteria,
   redisVersion,
   STATE_LABEL,
   STATES,
@@ -29,6 +31,7 @@ import { renderSign, stateWord } from './states.ts';
 
 export const DECISION_CLASS: Readonly<Record<Verdict['decision'], string>> = {
   GO: 'go',
+  CONDITIONAL_GO: 'conditional-go',
   NO_GO: 'no-go',
   UNKNOWN: 'unknown',
 };
@@ -83,6 +86,18 @@ export function renderWaivers(report: Report): Markup | null {
 <p class="figures"><b>${formatMeasured(criterion)}</b> measured · target ${formatTarget(criterion)} · n ${formatNumber(criterion.n)}</p>
 <p>${oneLine(criterion.reason)}</p>
 <dl class="facts"><div><dt>owner</dt><dd>${oneLine(owner)}</dd></div><div><dt>until</dt><dd>${oneLine(expires)}</dd></div><div><dt>reason</dt><dd>${oneLine(reason)}</dd></div></dl></li>`,
+  )}</ol></section>`;
+}
+
+/** Gates whose shipped target or other fields a file of the user changed, also those out of scope. */
+export function renderOverrides(report: Report): Markup | null {
+  const overridden = overriddenCriteria(report);
+  if (overridden.length === 0) return null;
+  return html`<section id="overrides"><h2>Overridden gates</h2><ol class="blockers">${overridden.map(
+    ([criterion, override]) =>
+      html`<li class="${slugOf(STATE_LABEL[criterion.state])}"><h3>${stateWord(criterion.state)} <a href="#c-${slugOf(criterion.id)}">${oneLine(criterion.title)}</a></h3>
+<p class="figures">target ${formatTarget(criterion)} · shipped target ${formatShippedTarget(override)} · changed: ${oneLine(override.fields.join(', '))}</p>
+<dl class="facts"><div><dt>owner</dt><dd>${oneLine(override.owner)}</dd></div><div><dt>file</dt><dd>${oneLine(override.file)}</dd></div><div><dt>reason</dt><dd>${oneLine(override.reason)}</dd></div></dl></li>`,
   )}</ol></section>`;
 }
 

@@ -55,7 +55,9 @@ describe('verdictOf', () => {
 
   it.each([
     [{}, 'GO', 0, 'enable'],
-    [{ safe: 'WAIVED' }, 'GO', 0, 'enable'],
+    [{ safe: 'WAIVED' }, 'CONDITIONAL_GO', 0, 'enable'],
+    [{ safe: 'WAIVED', fast: 'FAIL' }, 'NO_GO', 1, 'deploy-with-breaker'],
+    [{ safe: 'WAIVED', fast: 'INVALID' }, 'UNKNOWN', 3, 'keep-disabled'],
     [{ set: 'OUT_OF_SCOPE' }, 'GO', 0, 'enable'],
     [{ fast: 'FAIL' }, 'NO_GO', 1, 'deploy-with-breaker'],
     [{ fast: 'INVALID' }, 'UNKNOWN', 3, 'keep-disabled'],

@@ -40,10 +40,17 @@ describe('a run of the manifest schema 1', () => {
     expect(result.notes.join()).toMatch(/report\.json has the schema redis-cache-kit\/report\/1/);
   });
 
+  it('is verified with a report of schema 2, by its decision and figures', () => {
+    const second = canonicalJson({ ...reportJson(), schema: 'redis-cache-kit/report/2' });
+    const result = verifyRun(recordedRun({ 'report.json': second }), renderers);
+    expect(result).toMatchObject({ ok: true, problems: [] });
+    expect(result.notes.join()).toMatch(/report\/2/);
+  });
+
   it('is judged in terms of the current schema', () => {
     expect(JSON.parse(files['manifest.json'] ?? '')).toHaveProperty('departures');
     const report = analyzeRun(recordedRun());
-    expect(report.schema).toBe('redis-cache-kit/report/2');
+    expect(report.schema).toBe('redis-cache-kit/report/3');
     expect(report.run.schema).toBe('redis-cache-kit/run/2');
     expect(report.run.deviations.join()).toMatch(/activedefrag is left out/);
     const faults = report.trials.flatMap((trial) => trial.faults.map(({ fault }) => fault));

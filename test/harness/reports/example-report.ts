@@ -82,7 +82,7 @@ const RUN: Report['run'] = {
 export function goReport(): Report {
   const draw = seededDraw(42);
   return {
-    schema: 'redis-cache-kit/report/2',
+    schema: 'redis-cache-kit/report/3',
     run: RUN,
     verdict: buildVerdict(PASSING),
     comparison: COMPARISON,
@@ -174,7 +174,8 @@ const NO_GO_CHANGES: Parameters<typeof alterCriteria>[0] = {
     waiver: {
       owner: 'ops@example.org',
       reason: 'the bigger nodes come in December',
-      expires: '2026-12-31',
+      expires: '2026-12-20',
+      status: 'in-force',
     },
     remedy: 'Raise redis.maxmemory.',
   },
@@ -192,6 +193,7 @@ const NOT_MEASURED_TRIAL: TrialView = {
   trial: 1,
   status: 'not-measured',
   reason: 'timed out after 12 s waiting for a reply of the exporter',
+  durationMs: 12_000,
   binMs: 200,
   timelines: {},
   faults: [],
@@ -238,6 +240,26 @@ export function noGoReport(): Report {
   };
 }
 
+/** A go that depends on a waiver, with an overridden gate. */
+export function conditionalReport(): Report {
+  const waived = noGoReport().verdict.criteria.find(({ state }) => state === 'WAIVED');
+  const criteria = alterCriteria({
+    'memory-headroom': { ...waived },
+    'get-latency': {
+      target: { op: '<', value: 8 },
+      override: {
+        owner: 'team-shop',
+        reason: 'our disks are slower',
+        file: 'ours.yaml',
+        fields: ['target'],
+        target: { op: '<', value: 5 },
+        unit: 'ms',
+      },
+    },
+  });
+  return { ...goReport(), verdict: buildVerdict(criteria, { decision: 'CONDITIONAL_GO' }) };
+}
+
 /** Files are missing and one was changed: everything that depends on them is unknown. */
 export function unknownReport(): Report {
   const gone = ['trials/master-crash-1/kit.jsonl', 'trials/master-crash-1/events.jsonl'];
@@ -274,7 +296,7 @@ export function unknownReport(): Report {
 /** A run without events. */
 export function emptyReport(): Report {
   return {
-    schema: 'redis-cache-kit/report/2',
+    schema: 'redis-cache-kit/report/3',
     run: { ...RUN, commit: null, provenance: {}, deviations: [], argv: [] },
     verdict: buildVerdict([], { decision: 'UNKNOWN', exitCode: 3, action: 'keep-disabled', advice: [] }),
     comparison: [],

@@ -146,6 +146,7 @@ export function failoverTrials(draw: Draw, trialsEach: number): TrialView[] {
         safeOutcome: shape.safeOutcome,
         trial: index + 1,
         status: 'completed',
+        durationMs: 8_000,
         binMs: 200,
         timelines: {
           kit: timeline(draw, 240, 12_000, 200, { fromMs, toMs: shape.kitBackMs + jitter, unknown: 0.3 }),
@@ -184,6 +185,7 @@ export function loadTrials(draw: Draw): TrialView[] {
     family: 'load',
     trial: 1,
     status: 'completed',
+    durationMs: 8_000,
     faults: [],
     marks: [],
     expectations: [],
@@ -266,6 +268,7 @@ export function integrationTrials(): TrialView[] {
     safeOutcome: title,
     trial: 1,
     status: 'completed',
+    durationMs: 8_000,
     binMs: 200,
     timelines: {},
     faults: [],

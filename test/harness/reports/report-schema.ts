@@ -1,8 +1,8 @@
 /**
- * `report/2` as a schema: the format of `report.json`, for programs that read it. `docs/report.schema.json` is
+ * `report/3` as a schema: the format of `report.json`, for programs that read it. `docs/report.schema.json` is
  * generated from it. The types at the end compare it with `Report`: a field that one of the two lacks does not compile.
  *
- * A new optional field is a change within version 1; removing a field or changing its meaning is version 2.
+ * A new optional field is a change within the version; removing a field or changing its meaning needs the next one.
  */
 import { z } from 'zod';
 import type { Report } from '../../../harness/reports/report.ts';
@@ -73,8 +73,28 @@ const criterion = z.strictObject({
       owner: text('Person or team that answers for it'),
       reason: text('Why the criterion is waived'),
       expires: text('Last day on which it counts, UTC'),
+      status: z
+        .enum(['in-force', 'expired', 'too-long'])
+        .describe('too-long: it expires more than 30 days after the judgement and is not applied'),
     })
-    .describe('Counts where the state is WAIVED; elsewhere it has expired')
+    .describe('Applied where the state is WAIVED')
+    .exactOptional(),
+  override: z
+    .strictObject({
+      owner: text('Person or team that answers for it'),
+      reason: text('Why the gate is overridden'),
+      file: text('File of the override'),
+      fields: z.array(z.string()).describe('Changed fields of the gate'),
+      target: z
+        .strictObject({ op: z.enum(['<', '<=', '>', '>=', '==']), value: z.number() })
+        .describe('Shipped target'),
+      unit: text('Unit of the shipped target'),
+    })
+    .describe('Override of a gate of the kit')
+    .exactOptional(),
+  unsupported: z
+    .literal(true)
+    .describe('OUT_OF_SCOPE although it was asked: the machine or the substrate cannot run its drills')
     .exactOptional(),
   scope: z.strictObject({
     environments: z.array(z.string()),
@@ -110,7 +130,9 @@ const criterion = z.strictObject({
 });
 
 const verdict = z.strictObject({
-  decision: z.enum(['GO', 'NO_GO', 'UNKNOWN']),
+  decision: z
+    .enum(['GO', 'CONDITIONAL_GO', 'NO_GO', 'UNKNOWN'])
+    .describe('CONDITIONAL_GO: a go that depends on waivers in force; exit code 0'),
   exitCode: z.union([z.literal(0), z.literal(1), z.literal(3)]),
   action: z
     .enum(['enable', 'keep-disabled', 'deploy-with-breaker'])
@@ -191,6 +213,7 @@ const trial = z.strictObject({
     .exactOptional(),
   status: z.enum(['completed', 'not-measured', 'failed']),
   reason: text('Why it was not completed').exactOptional(),
+  durationMs: ms('Elapsed time of the trial; 0 for one that spans the run'),
   binMs: ms('Width of a bin'),
   timelines: z.record(z.string(), z.array(bin)).describe('By client: `kit`, `ioredis`'),
   faults: z
@@ -236,7 +259,7 @@ const comparison = z.strictObject({
 
 export const reportSchema = z
   .strictObject({
-    schema: z.literal('redis-cache-kit/report/2'),
+    schema: z.literal('redis-cache-kit/report/3'),
     run: run.describe('The run: the manifest without its list of trials'),
     verdict,
     comparison: z.array(comparison).describe('Our client and the stock one under the same faults'),
@@ -251,7 +274,7 @@ export const reportSchema = z
       .strictObject({ missing: z.array(z.string()), altered: z.array(z.string()) })
       .describe('Files that are gone or differ from the seal, relative to the run folder'),
   })
-  .meta({ title: 'redis-cache-kit report, version 1' });
+  .meta({ title: 'redis-cache-kit report, version 3' });
 
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
@@ -261,5 +284,5 @@ export const schemaIsTheType: Same<DeepReadonly<z.output<typeof reportSchema>>, 
 
 /** JSON Schema, draft 2020-12: the content of `docs/report.schema.json`. */
 export function reportJsonSchema(): object {
-  return { $id: 'urn:redis-cache-kit:report:1', ...z.toJSONSchema(reportSchema) };
+  return { $id: 'urn:redis-cache-kit:report:3', ...z.toJSONSchema(reportSchema) };
 }

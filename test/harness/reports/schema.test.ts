@@ -35,7 +35,7 @@ describe('docs/report.schema.json', () => {
   });
 
   it.each([
-    ['another version', { schema: 'redis-cache-kit/report/3' }],
+    ['another version', { schema: 'redis-cache-kit/report/4' }],
     ['an unknown field', { more: 1 }],
     ['no verdict', { verdict: undefined }],
   ])('rejects %s', (_, change) => {

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { epochMs } from '../../../harness/reports/ctrf.ts';
 import { type Report, renderers, renderTerminal } from '../../../harness/reports/index.ts';
+import { epochMs } from '../../../harness/reports/instants.ts';
 import { canonicalJson } from '../../../harness/reports/json.ts';
+import { testedCriteria } from '../../../harness/reports/suites.ts';
 import { STATE_LABEL, STATES } from '../../../harness/reports/wording.ts';
 import {
+  conditionalReport,
   drillReport,
   emptyReport,
   goReport,
@@ -17,6 +19,7 @@ const REPORTS: readonly (readonly [string, () => Report])[] = [
   ['a go', goReport],
   ['a drill', drillReport],
   ['a no-go', noGoReport],
+  ['a conditional go', conditionalReport],
   ['an unknown', unknownReport],
   ['an empty run', emptyReport],
   ['a run full of hostile text', hostileReport],
@@ -62,7 +65,7 @@ describe.each(REPORTS)('every format of %s', (_, make) => {
   it('fits 100 columns in a terminal and shows the verdict first', () => {
     const lines = renderTerminal(make()).split('\n');
     expect(lines.filter((line) => [...line].length > 100)).toEqual([]);
-    expect(lines[0]).toMatch(/^(GO|NO-GO|UNKNOWN) {2}/);
+    expect(lines[0]).toMatch(/^(GO|CONDITIONAL GO|NO-GO|UNKNOWN) {2}/);
   });
 
   it('is well-formed XML for JUnit, with totals equal to its testcases', () => {
@@ -75,7 +78,7 @@ describe.each(REPORTS)('every format of %s', (_, make) => {
       errors: named('error'),
       skipped: named('skipped'),
     });
-    expect(Number(root?.attributes.tests)).toBe(make().verdict.criteria.length + 1);
+    expect(Number(root?.attributes.tests)).toBe(testedCriteria(make()).length + 1);
   });
 
   it('counts in CTRF the tests of its list', () => {
@@ -109,7 +112,7 @@ describe('report.json', () => {
 
   it('opens with its schema', () => {
     expect(
-      renderers['report.json'](goReport()).startsWith('{\n  "schema": "redis-cache-kit/report/2",\n'),
+      renderers['report.json'](goReport()).startsWith('{\n  "schema": "redis-cache-kit/report/3",\n'),
     ).toBe(true);
   });
 
@@ -179,7 +182,7 @@ describe('a criterion that needed a second round', () => {
 });
 
 describe('a waiver', () => {
-  const DETAILS = ['ops@example.org', 'the bigger nodes come in December', '2026-12-31'];
+  const DETAILS = ['ops@example.org', 'the bigger nodes come in December', '2026-12-20'];
   const shown = (text: string) => text.replaceAll('&#64;', '@').replace(/\s+/g, ' ');
 
   it.each([...Object.entries(renderers), ['the terminal', renderTerminal] as const])(
@@ -196,13 +199,52 @@ describe('a waiver', () => {
     (_format, render) => {
       const base = noGoReport();
       const criteria = base.verdict.criteria.map((one) =>
-        one.state === 'WAIVED' ? { ...one, state: 'FAIL' as const } : one,
+        one.state === 'WAIVED' && one.waiver !== undefined
+          ? { ...one, state: 'FAIL' as const, waiver: { ...one.waiver, status: 'expired' as const } }
+          : one,
       );
       const text = shown(render({ ...base, verdict: { ...base.verdict, criteria } }));
       for (const detail of DETAILS) expect(text).toContain(detail);
-      if (!text.startsWith('{ "schema"')) expect(text).toMatch(/expired on 2026-12-31/);
+      if (!text.startsWith('{ "schema"')) expect(text).toMatch(/expired on 2026-12-20/);
     },
   );
+});
+
+describe('a conditional go', () => {
+  it.each([...Object.entries(renderers), ['the terminal', renderTerminal] as const])(
+    'is in %s with its name and the owner, the reason and the expiry of its waiver',
+    (_format, render) => {
+      const text = render(conditionalReport()).replaceAll('&#64;', '@').replace(/\s+/g, ' ');
+      expect(text).toMatch(/CONDITIONAL[ _]GO/);
+      for (const detail of ['ops@example.org', 'the bigger nodes come in December', '2026-12-20'])
+        expect(text).toContain(detail);
+    },
+  );
+});
+
+describe('an overridden gate', () => {
+  const shown = (text: string) =>
+    text.replaceAll('&#64;', '@').replaceAll('&lt;', '<').replaceAll('\\', '').replace(/\s+/g, ' ');
+
+  it.each([
+    ...Object.entries(renderers).filter(([name]) => !name.endsWith('.json')),
+    ['the terminal', renderTerminal] as const,
+  ])('is in %s with both targets, the owner, the reason and the file', (_format, render) => {
+    const text = shown(render(conditionalReport()));
+    for (const detail of ['< 5 ms', '< 8 ms', 'team-shop', 'our disks are slower', 'ours.yaml'])
+      expect(text).toContain(detail);
+  });
+
+  it('is in the two JSON formats as data', () => {
+    const { override, target } =
+      conditionalReport().verdict.criteria.find(({ id }) => id === 'get-latency') ?? {};
+    expect(target).toEqual({ op: '<', value: 8 });
+    const { results } = JSON.parse(renderers['ctrf.json'](conditionalReport()));
+    expect(results.extra.overrides).toEqual([{ gate: 'get-latency', target, unit: 'ms', override }]);
+    expect(JSON.parse(renderers['report.json'](conditionalReport())).verdict.criteria).toContainEqual(
+      expect.objectContaining({ id: 'get-latency', override }),
+    );
+  });
 });
 
 describe('Markdown', () => {
@@ -250,13 +292,30 @@ describe('JUnit', () => {
     expect(shown[0]?.text).toContain('remedy: ');
   });
 
-  it('skips criteria that are out of scope or waived, with the reason', () => {
-    const elements = parseElements(renderers['junit.xml'](noGoReport()), 'xml');
-    const skipped = elements
+  it('skips waived criteria and those that were asked and could not run, with the reason', () => {
+    const base = noGoReport();
+    const [unasked, asked] = base.verdict.criteria.filter(({ state }) => state === 'OUT_OF_SCOPE');
+    const criteria = base.verdict.criteria.map((each) =>
+      each === asked ? { ...each, unsupported: true as const, reason: 'requires nft' } : each,
+    );
+    const text = renderers['junit.xml']({ ...base, verdict: { ...base.verdict, criteria } });
+    const skipped = parseElements(text, 'xml')
       .filter(({ name }) => name === 'skipped')
       .map(({ attributes }) => attributes.message);
-    expect(skipped).toHaveLength(4);
-    expect(skipped.join()).toContain('until 2026-12-31');
+    expect(skipped).toHaveLength(2);
+    expect(skipped.join()).toMatch(/requires nft.*until 2026-12-20|until 2026-12-20.*requires nft/s);
+    const [output] = parseElements(text, 'xml').filter(({ name }) => name === 'system-out');
+    expect(output?.text).toContain(unasked?.id);
+  });
+
+  it('names its suites by topic and gives the times of the trials', () => {
+    const elements = parseElements(renderers['junit.xml'](goReport()), 'xml');
+    const suites = elements.filter(({ name }) => name === 'testsuite').map(({ attributes }) => attributes);
+    expect(suites.map(({ name }) => name)).toContain('Failover');
+    expect(suites.filter(({ name }) => /^(?:[A-E]\d?|\d{3})$/.test(name ?? ''))).toEqual([]);
+    expect(elements[0]?.attributes.time).toBe('77.781');
+    const crash = elements.find(({ attributes }) => attributes.classname === 'Failover.crash-write-gap');
+    expect(crash?.attributes.time).toBe('8.000');
   });
 
   it('fails when evidence was altered', () => {

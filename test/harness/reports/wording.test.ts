@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Criterion } from '../../../harness/gates/gate.ts';
+import { sourceOf } from '../../../harness/reports/suites.ts';
 import {
   claimOf,
   cleanText,
@@ -12,7 +13,6 @@ import {
   formatNumber,
   formatQuantity,
   formatTarget,
-  sourceOf,
   workloadsOf,
 } from '../../../harness/reports/wording.ts';
 import { goReport } from './example-report.ts';
@@ -107,10 +107,13 @@ describe('text', () => {
 describe('sources', () => {
   it.each([
     ['C4; 002 Availability', 'C4', 'Service level targets'],
-    ['004 §3 Security; 002 Redis password', '004', 'Readiness gate'],
-    ['A3; C4', 'A', 'Provisioning'],
-    ['redis/ioredis#1021', 'redis/ioredis#1021', ''],
-    ['', 'other', ''],
+    ['004 §3 Security; 002 Redis password', '004', 'Readiness criteria'],
+    ['A3; C4', 'A', 'Provisioning and configuration'],
+    ['E2; C2', 'E', 'Redis Cluster and further environments'],
+    ['client/README.md, Loads', 'client/README.md', 'Documented behaviour of the cache client'],
+    ['redis/ioredis#1021', 'redis/ioredis#1021', 'redis/ioredis#1021'],
+    ['D-team objective 7', 'D-team objective 7', 'D-team objective 7'],
+    ['', 'other', 'other'],
   ])('%s belongs to %s', (source, id, title) => {
     expect(sourceOf(criterion({ source }))).toEqual({ id, title });
   });

@@ -1,0 +1,167 @@
+/**
+ * One criterion in two runs → better, worse, within noise, or undecided. Pure.
+ *
+ *   readings of both runs ─▶ an interval of each ─▶ apart? ─▶ more than the machine added? ─▶ better or worse
+ *
+ * The interval depends on the figure, and no distribution is assumed: Clopper-Pearson for a proportion, order statistics
+ * of all samples for a percentile, order statistics of the trials for a value per trial. Samples within a trial are not
+ * independent, and their interval is too narrow on a machine with other work. A time must therefore also differ by more
+ * than the delay of the machine that the two runs recorded. A value of few trials is undecided, except for a criterion
+ * that the machine never excuses (`timing: false`): there a change of the state is a change of the subject.
+ */
+import type { Gate } from '../../../config/gates.ts';
+import { amountsOf, poolProportions, type Reading } from '../../gates/aggregate.ts';
+import type { Criterion } from '../../gates/gate.ts';
+import { inWords, largerIsWorse } from '../../gates/target.ts';
+import { areApart, type Interval, proportionInterval, quantileInterval } from '../../statistics/intervals.ts';
+import { largestOf } from '../../statistics/quantile.ts';
+
+/** Two-sided confidence of each interval. About a hundred criteria are compared at once. */
+export const COMPARISON_CONFIDENCE = 0.99;
+
+export type Change = 'better' | 'worse' | 'within-noise' | 'undecided';
+
+/** A criterion of one run. */
+export interface Side {
+  readonly gate: Gate;
+  readonly criterion: Criterion;
+  readonly readings: readonly Reading[];
+  /** Delay that the machine added to a time in the trials, in ms; 0 if it was not sampled. */
+  readonly machineMs: number;
+}
+
+export interface ComparedSide {
+  readonly state: Criterion['state'];
+  /** Null: nothing was measured. */
+  readonly measured: number | null;
+  readonly n: number;
+  readonly interval: Interval | null;
+}
+
+export interface ComparedCriterion {
+  readonly id: string;
+  readonly title: string;
+  readonly unit: string;
+  readonly change: Change;
+  /** Why, in words, with the method. */
+  readonly reason: string;
+  /** `clopper-pearson`, `order-statistic of samples`, `order-statistic of trials`, `state`, `none`. */
+  readonly method: string;
+  readonly baseline: ComparedSide;
+  readonly run: ComparedSide;
+}
+
+export function compareCriterion(baseline: Side, run: Side): ComparedCriterion {
+  const before = intervalOf(baseline);
+  const after = intervalOf(run);
+  const { change, reason, method } = decide(baseline, run, before, after);
+  const { id, title, unit } = run.criterion;
+  return {
+    ...{ id, title, unit, change, reason, method },
+    baseline: sideOf(baseline, before),
+    run: sideOf(run, after),
+  };
+}
+
+interface Estimate {
+  readonly method: string;
+  readonly interval: Interval | undefined;
+  /** Why there is no interval. */
+  readonly missing: string;
+}
+
+type Decision = Pick<ComparedCriterion, 'change' | 'reason' | 'method'>;
+
+function decide(baseline: Side, run: Side, before: Estimate, after: Estimate): Decision {
+  if (isEachMeasured(baseline, run) && before.interval !== undefined && after.interval !== undefined)
+    return byIntervals(baseline, run, before as Bounded, after as Bounded);
+  return byState(baseline, run, before.interval === undefined ? before : after);
+}
+
+type Bounded = Estimate & { readonly interval: Interval };
+
+function byIntervals(baseline: Side, run: Side, before: Bounded, after: Bounded): Decision {
+  const { unit } = run.criterion;
+  const { method } = after;
+  const words = `${rangeInWords(before.interval, unit)} before, ${rangeInWords(after.interval, unit)} now, at 99 %`;
+  if (!areApart(before.interval, after.interval))
+    return { change: 'within-noise', method, reason: `the intervals overlap: ${words}` };
+  const machineMs =
+    unit === 'ms' && run.gate.timing !== false ? Math.max(baseline.machineMs, run.machineMs) : 0;
+  const distance = Math.max(after.interval[0] - before.interval[1], before.interval[0] - after.interval[1]);
+  if (distance <= machineMs) {
+    const reason = `the intervals are ${inWords(distance, unit)} apart, and the machine added up to ${inWords(machineMs, unit)}: ${words}`;
+    return { change: 'within-noise', method, reason };
+  }
+  const isLarger = after.interval[0] > before.interval[1];
+  const isWorse = isLarger === largerIsWorse(run.gate.target);
+  return { change: isWorse ? 'worse' : 'better', method, reason: `the intervals are apart: ${words}` };
+}
+
+/** Without an interval, only a criterion that the machine never excuses is decided, by its state. */
+function byState({ criterion: before }: Side, { criterion: after, gate }: Side, lacking: Estimate): Decision {
+  const isDecided =
+    gate.timing === false && [before, after].every(({ state }) => state === 'PASS' || isMissed(state));
+  if (!isDecided) {
+    const open = [before, after].find(({ state }) => state !== 'PASS' && !isMissed(state));
+    const reason = open === undefined ? lacking.missing : `one of the runs did not judge it: ${open.reason}`;
+    return { change: 'undecided', method: 'none', reason };
+  }
+  const [missedBefore, missedAfter] = [isMissed(before.state), isMissed(after.state)];
+  const reason = `${before.state} before, ${after.state} now; no machine excuses this criterion`;
+  if (missedBefore === missedAfter) return { change: 'within-noise', method: 'state', reason };
+  return { change: missedAfter ? 'worse' : 'better', method: 'state', reason };
+}
+
+/** A waived criterion missed its target, or was not judged: its own state says which. */
+function isMissed(state: Criterion['state']): boolean {
+  return state === 'FAIL' || state === 'WAIVED';
+}
+
+function isEachMeasured(...sides: readonly Side[]): boolean {
+  return sides.every(({ criterion }) => criterion.measured !== null);
+}
+
+const QUANTILES = { p50: 0.5, p95: 0.95, p99: 0.99 } as const;
+
+function intervalOf({ gate, readings }: Side): Estimate {
+  const figures = readings.map(({ figure }) => figure);
+  if (figures.some(({ kind }) => kind === 'proportion')) {
+    const { successes, n } = poolProportions(readings);
+    const interval = n === 0 ? undefined : proportionInterval(successes, n, COMPARISON_CONFIDENCE);
+    return { method: 'clopper-pearson', interval, missing: 'nothing was observed' };
+  }
+  const { stat } = gate.sli;
+  if (stat === 'p50' || stat === 'p95' || stat === 'p99') {
+    const samples = figures.flatMap((figure) => (figure.kind === 'distribution' ? figure.samples : []));
+    if (samples.length > 0) {
+      const interval = quantileInterval(samples, QUANTILES[stat], COMPARISON_CONFIDENCE);
+      const missing = `${samples.length} samples are too few for an interval of ${stat}`;
+      return { method: 'order-statistic of samples', interval, missing };
+    }
+  }
+  const amounts = amountsOf(gate, readings);
+  const interval = quantileInterval(amounts, 0.5, COMPARISON_CONFIDENCE);
+  return {
+    method: 'order-statistic of trials',
+    interval,
+    missing: `${trialsInWords(amounts.length)} are too few for an interval of the median; 8 are needed in each run`,
+  };
+}
+
+function trialsInWords(n: number): string {
+  return n === 1 ? '1 value per run' : `${n} trials`;
+}
+
+function sideOf({ criterion: { state, measured, n } }: Side, { interval }: Estimate): ComparedSide {
+  return { state, measured, n, interval: interval ?? null };
+}
+
+function rangeInWords([low, high]: Interval, unit: string): string {
+  return `${inWords(Number(low.toPrecision(4)), unit)} to ${inWords(Number(high.toPrecision(4)), unit)}`;
+}
+
+/** The largest delay of the machine in some trials, in ms. */
+export function largestDelayMs(delays: readonly (number | null | undefined)[]): number {
+  return Math.max(0, largestOf(delays.map((delay) => delay ?? 0)));
+}

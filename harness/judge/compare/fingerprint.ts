@@ -1,0 +1,68 @@
+/**
+ * Facts that two runs must share so that a difference of their figures is one of the subject: servers and images,
+ * configuration, drills, kit, machine. Pure.
+ */
+import { canonicalJson } from '../../evidence/canonical-json.ts';
+import { digestText } from '../../evidence/digests.ts';
+import type { Manifest } from '../../evidence/manifest.ts';
+
+export interface Difference {
+  /** `kernel`, `redis-server`, `drill steady`. */
+  readonly fact: string;
+  readonly baseline: string;
+  readonly run: string;
+}
+
+export interface Fingerprinted {
+  readonly manifest: Manifest;
+  /** Text of `drills.json`; undefined if it is missing. */
+  readonly drills: string | undefined;
+}
+
+/** Differences of two runs, in the order of the facts; empty if they are comparable. */
+export function fingerprintDifferences(baseline: Fingerprinted, run: Fingerprinted): readonly Difference[] {
+  const [before, after] = [factsOf(baseline), factsOf(run)];
+  const names = [...new Set([...before.keys(), ...after.keys()])];
+  const facts = names.flatMap((fact) => differenceOf(fact, before.get(fact), after.get(fact)));
+  const [drillsBefore, drillsAfter] = [drillDigests(baseline.drills), drillDigests(run.drills)];
+  // A drill of one run alone has criteria of one run alone, which are not compared.
+  const drills = [...drillsBefore].flatMap(([id, digest]) =>
+    drillsAfter.has(id) ? differenceOf(`drill ${id}`, digest, drillsAfter.get(id)) : [],
+  );
+  return [...facts, ...drills];
+}
+
+function differenceOf(fact: string, baseline = 'none', run = 'none'): readonly Difference[] {
+  return baseline === run ? [] : [{ fact, baseline, run }];
+}
+
+function factsOf({ manifest }: Fingerprinted): ReadonlyMap<string, string> {
+  const { kitVersion, commit, substrate, profile, configSha256, machine, provenance, deviations } = manifest;
+  return new Map([
+    ['kit version', kitVersion],
+    ['kit commit', commit ?? 'none'],
+    ['substrate', substrate],
+    ['profile', profile],
+    ['configuration', configSha256.slice(0, 12)],
+    ['kernel', machine.kernel],
+    ['CPU', machine.cpu],
+    ['cores', String(machine.cores)],
+    ['memory', `${machine.memoryBytes} bytes`],
+    ['deviations', deviations.length === 0 ? 'none' : digestText(canonicalJson(deviations)).slice(0, 12)],
+    ...Object.entries(provenance).sort(([a], [b]) => (a < b ? -1 : 1)),
+  ]);
+}
+
+/** Digest of each drill's definition, without the faults that a seed draws. */
+function drillDigests(text: string | undefined): ReadonlyMap<string, string> {
+  const drills = (text === undefined ? [] : JSON.parse(text)) as readonly {
+    readonly id: string;
+    readonly faults?: readonly { readonly round?: number }[];
+  }[];
+  return new Map(
+    drills.map(({ faults = [], ...drill }) => {
+      const fixed = faults.filter(({ round }) => round === undefined);
+      return [drill.id, digestText(canonicalJson({ ...drill, faults: fixed })).slice(0, 12)];
+    }),
+  );
+}

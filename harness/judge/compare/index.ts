@@ -1,0 +1,162 @@
+/**
+ * Compares two run folders: which criteria became better or worse beyond noise.
+ *
+ *   both folders ─▶ evidence unchanged? ─▶ fingerprints ─▶ judged again ─▶ criterion by criterion
+ *
+ * Both histories are judged again, so that nothing depends on a stored report. Runs whose fingerprints differ are not
+ * compared, unless the caller insists; the differences are part of the result then.
+ */
+import { EXIT, KitError } from '../../../config/errors.ts';
+import type { Gate, Gates } from '../../../config/gates.ts';
+import { type Evidence, openEvidence } from '../../evidence/open.ts';
+import { DRILLS } from '../../evidence/run-folder.ts';
+import type { Reading } from '../../gates/aggregate.ts';
+import { attemptsOf } from '../../gates/attempts.ts';
+import type { JudgedTrial } from '../../gates/read.ts';
+import { readTrial } from '../../gates/read.ts';
+import type { RunScope } from '../../gates/scope.ts';
+import type { MachineView, Report } from '../../reports/report.ts';
+import { roundNumbers } from '../../statistics/round.ts';
+import { judgeInDetail } from '../index.ts';
+import { type ComparedCriterion, compareCriterion, largestDelayMs, type Side } from './criteria.ts';
+import { type Difference, fingerprintDifferences } from './fingerprint.ts';
+
+export type { ComparedCriterion, Difference };
+
+export interface RunComparison {
+  readonly schema: 'redis-cache-kit/comparison/1';
+  readonly baseline: string;
+  readonly run: string;
+  /** Facts that differ; empty unless the comparison was forced. */
+  readonly differences: readonly Difference[];
+  readonly confidence: 0.99;
+  readonly counts: Readonly<Record<ComparedCriterion['change'], number>>;
+  /** Criteria of both runs; worse first. */
+  readonly criteria: readonly ComparedCriterion[];
+  /** Criteria that only one of the runs judges, or by another figure, with the reason. */
+  readonly left: readonly { readonly id: string; readonly reason: string }[];
+}
+
+/**
+ * @param options.force compare although the fingerprints differ
+ * @throws KitError EVIDENCE_UNREADABLE or RUN_NOT_COMPARABLE, exit 3
+ */
+export function compareRuns(
+  baselineDir: string,
+  runDir: string,
+  { force = false }: { readonly force?: boolean } = {},
+): RunComparison {
+  const [baseline, run] = [openUnchanged(baselineDir), openUnchanged(runDir)];
+  const differences = fingerprintDifferences(fingerprintOf(baseline), fingerprintOf(run));
+  if (differences.length > 0 && !force) throw notComparable(runDir, differences);
+  const [before, after] = [sidesOf(baseline), sidesOf(run)];
+  const left: { id: string; reason: string }[] = [];
+  const criteria = [...after].flatMap(([id, side]) => {
+    const other = before.get(id);
+    const reason =
+      other === undefined ? 'the baseline does not judge it' : whyNotAlike(other.gate, side.gate);
+    if (other !== undefined && reason === undefined) return [compareCriterion(other, side)];
+    left.push({ id, reason: reason ?? '' });
+    return [];
+  });
+  for (const id of before.keys())
+    if (!after.has(id)) left.push({ id, reason: 'only the baseline judges it' });
+  const ofChange = (change: ComparedCriterion['change']) => criteria.filter((each) => each.change === change);
+  return roundNumbers({
+    schema: 'redis-cache-kit/comparison/1',
+    baseline: baseline.manifest.runId,
+    run: run.manifest.runId,
+    differences,
+    confidence: 0.99,
+    counts: {
+      worse: ofChange('worse').length,
+      better: ofChange('better').length,
+      'within-noise': ofChange('within-noise').length,
+      undecided: ofChange('undecided').length,
+    },
+    criteria: (['worse', 'better', 'undecided', 'within-noise'] as const).flatMap(ofChange),
+    left,
+  });
+}
+
+/** Checks that a folder can be a baseline, before a run starts. @throws KitError as `compareRuns` */
+export function requireBaseline(dir: string): void {
+  openUnchanged(dir);
+}
+
+function fingerprintOf(evidence: Evidence) {
+  return { manifest: evidence.manifest, drills: evidence.read(DRILLS) };
+}
+
+function openUnchanged(dir: string): Evidence {
+  const evidence = openEvidence(dir);
+  const { manifest, seal, integrity } = evidence;
+  const flaws = [...integrity.missing, ...integrity.altered, ...integrity.unsealed];
+  const problem =
+    manifest.incomplete ??
+    (seal === undefined
+      ? 'the run has no seal'
+      : flaws.length > 0
+        ? `its evidence is not what was sealed: ${flaws.slice(0, 3).join(', ')}`
+        : undefined);
+  if (problem === undefined) return evidence;
+  throw new KitError(problem, {
+    code: 'RUN_NOT_COMPARABLE',
+    where: dir,
+    hint: 'compare complete, unchanged runs; kit verify shows the state of a folder',
+    exitCode: EXIT.UNKNOWN,
+  });
+}
+
+function notComparable(where: string, differences: readonly Difference[]): KitError {
+  const list = differences.map(({ fact, baseline, run }) => `  ${fact}: '${baseline}' before, '${run}' now`);
+  return new KitError(`the runs differ in ${differences.length} facts\n${list.join('\n')}`, {
+    code: 'RUN_NOT_COMPARABLE',
+    where,
+    hint: 'record both runs alike, or compare them anyway with --force',
+    exitCode: EXIT.UNKNOWN,
+  });
+}
+
+/** Why two gates of one id do not measure the same. */
+function whyNotAlike(before: Gate, after: Gate): string | undefined {
+  const keyOf = ({ sli, workload, unit }: Gate) => JSON.stringify([sli, workload, unit]);
+  return keyOf(before) === keyOf(after) ? undefined : 'its gate measures another figure in the baseline';
+}
+
+function sidesOf(evidence: Evidence): ReadonlyMap<string, Side> {
+  const { report, gates, scope, trials } = judgeInDetail(evidence);
+  const sides = report.verdict.criteria.flatMap((criterion): [string, Side][] => {
+    const gate = gates?.gates.find(({ id }) => id === criterion.id);
+    if (gate === undefined || gates === undefined || criterion.state === 'OUT_OF_SCOPE') return [];
+    const readings = readingsOf(gate, gates, scope, trials);
+    return [[criterion.id, { gate, criterion, readings, machineMs: machineMsOf(gate, report) }]];
+  });
+  return new Map(sides);
+}
+
+/** Figures of the trials that count for a gate. */
+function readingsOf(
+  gate: Gate,
+  { machine }: Gates,
+  scope: RunScope,
+  trials: readonly JudgedTrial[],
+): readonly Reading[] {
+  return gate.workload.flatMap((drill) => {
+    const own = trials.filter((trial) => trial.drill === drill);
+    return attemptsOf(gate, machine, own).counted.flatMap((trial) => {
+      const reading = readTrial(gate, scope, trial);
+      return reading.kind === 'figure' ? [reading] : [];
+    });
+  });
+}
+
+/** Delay that the machine added to a percentile, or to a single event, of the gate's trials. */
+function machineMsOf({ workload, sli }: Gate, { trials }: Report): number {
+  const isPercentile = sli.stat !== undefined && sli.stat !== 'max';
+  const delays = ({ machine }: { readonly machine?: MachineView }) =>
+    isPercentile
+      ? [machine?.latenessP99Ms, machine?.timerP99Ms, machine?.controlMachineP99Ms]
+      : [machine?.latenessMaxMs, machine?.timerMaxMs, machine?.waitServerMaxMs, machine?.waitClientMaxMs];
+  return largestDelayMs(trials.filter(({ drill }) => workload.includes(drill)).flatMap(delays));
+}

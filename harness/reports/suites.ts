@@ -1,0 +1,66 @@
+/**
+ * Groups of criteria under names that a reader understands without the documents of the project, and the times of their
+ * trials. The id of a source (`C4`, `004`) is for the tables that list it.
+ */
+import type { Criterion } from '../gates/gate.ts';
+import type { Report, TrialView } from './report.ts';
+import { oneLine, workloadsOf } from './wording.ts';
+
+const TITLES: Readonly<Record<string, string>> = {
+  '001': 'Cache benchmarks',
+  '002': 'Production checklist',
+  '004': 'Readiness criteria',
+  A: 'Provisioning and configuration',
+  B: 'Cache client',
+  C1: 'Integration and consistency',
+  C2: 'Failover',
+  C3: 'Load',
+  C4: 'Service level targets',
+  C5: 'Evidence of the run',
+  D: 'Canary',
+  E: 'Redis Cluster and further environments',
+  'client/README.md': 'Documented behaviour of the cache client',
+  drills: 'Failover',
+};
+
+export interface Source {
+  /** `C4`, `004`, or the text itself for a source that is not one of the project. */
+  readonly id: string;
+  readonly title: string;
+}
+
+/** Source of a criterion: the first of its sources, `C4; 002 Availability` to `C4`, `004 §3 Security` to `004`. */
+export function sourceOf(criterion: Pick<Criterion, 'source'>): Source {
+  const source = oneLine(criterion.source);
+  const id =
+    /^(?:\d{3}(?= |$)|C\d(?=\W|$)|[ABDE](?=\d{1,2}(?:\W|$))|client\/README\.md|drills(?= ))/.exec(
+      source,
+    )?.[0] ?? (source === '' ? 'other' : source);
+  return { id, title: Object.hasOwn(TITLES, id) ? (TITLES[id] ?? id) : id };
+}
+
+/** Names of the suites of a report, in the order of their first criteria. */
+export function suitesOf(criteria: readonly Criterion[]): readonly string[] {
+  return [...new Set(criteria.map((criterion) => sourceOf(criterion).title))];
+}
+
+/**
+ * Criteria that a list of tests shows: those that were judged, and those that were asked and could not run. A criterion
+ * of another environment, topology, profile or kind of run is no skipped test.
+ */
+export function testedCriteria({ verdict }: Report): readonly Criterion[] {
+  return verdict.criteria.filter(
+    ({ state, unsupported }) => state !== 'OUT_OF_SCOPE' || unsupported === true,
+  );
+}
+
+/** Trials that the criteria were judged by, each once. */
+export function trialsBehind(report: Report, criteria: readonly Criterion[]): readonly TrialView[] {
+  const drills = new Set(criteria.flatMap(workloadsOf));
+  return report.trials.filter(({ drill }) => drills.has(drill));
+}
+
+/** Elapsed time of the trials, in ms. Criteria of one drill share its trials. */
+export function measuredMs(report: Report, criteria: readonly Criterion[]): number {
+  return trialsBehind(report, criteria).reduce((sum, { durationMs }) => sum + durationMs, 0);
+}

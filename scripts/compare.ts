@@ -1,0 +1,37 @@
+import { type Command, Option } from 'commander';
+import { EXIT } from '../config/errors.ts';
+import { compareRuns } from '../harness/judge/compare/index.ts';
+import { comparisonText } from './comparison-text.ts';
+import * as common from './options.ts';
+import { examples, printResult, type Session } from './session.ts';
+
+/** `kit compare`: which criteria became better or worse beyond noise. */
+export function compare(program: Command, session: Session): void {
+  program
+    .command('compare')
+    .summary('compare two recorded runs')
+    .description(
+      'Judge two runs again and list the criteria that became better or worse beyond noise.\nExit code 0: nothing is worse; 1: something is worse; 3: not comparable.',
+    )
+    .argument('<baseline>', 'run folder to compare with')
+    .argument('<run>', 'run folder')
+    .addOption(
+      new Option(
+        '--force',
+        'compare although servers, configuration, machine or kit differ; list the differences',
+      ),
+    )
+    .addOption(common.json())
+    .addHelpText(
+      'after',
+      examples(
+        ['kit compare runs/<before> runs/<after>', 'list changes beyond noise'],
+        ['kit compare runs/<a> runs/<b> --force --json', 'compare different machines, as JSON'],
+      ),
+    )
+    .action((baseline: string, run: string, { force = false }: { readonly force?: boolean }) => {
+      const comparison = compareRuns(baseline, run, { force });
+      session.exitCode = comparison.counts.worse > 0 ? EXIT.NO_GO : EXIT.GO;
+      printResult(session, comparison, comparisonText(comparison));
+    });
+}

@@ -1,0 +1,14 @@
+/** Gates and waivers of a run: those of the kit, then those of kit.yaml, then the files of the command line. */
+import type { Gates } from '../config/gates.ts';
+import { loadOwnGates } from '../config/own-gates.ts';
+import { findProject } from '../config/project.ts';
+
+/** @throws KitError CONFIG_INVALID and the other errors of a YAML file */
+export function gatesOfRun(files: readonly string[]): Gates {
+  const project = findProject();
+  return loadOwnGates({
+    files: [...project.gates, ...files],
+    today: new Date().toISOString(),
+    ...(project.file !== undefined && { waivers: { file: project.file, waivers: project.waivers } }),
+  });
+}
