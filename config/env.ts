@@ -151,7 +151,11 @@ const SWITCH: Readonly<Record<string, boolean>> = {
 /** Returns unparsable text unchanged, so that validation can quote it with the allowed values. */
 const asText: Parse = (text) => text;
 const asNumber: Parse = (text) => (/^-?\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : text);
-const asSwitch: Parse = (text) => SWITCH[text.trim().toLowerCase()] ?? text;
+/** Returns the boolean that a text such as `true`, `off` or `1` means; other text unchanged. */
+export function parseSwitch(text: string): boolean | string {
+  return SWITCH[text.trim().toLowerCase()] ?? text;
+}
+const asSwitch: Parse = parseSwitch;
 const asSecondsInMs: Parse = (text) => {
   const seconds = asNumber(text);
   return typeof seconds === 'number' ? seconds * 1000 : text;

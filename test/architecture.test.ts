@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { CANARY_ROOMS } from './architecture/canary-rooms.ts';
 import { CLIENT_ENTRIES, CLIENT_ROOMS } from './architecture/client-rooms.ts';
 import { commandRooms } from './architecture/command-rooms.ts';
 import { importCycles } from './architecture/cycles.ts';
@@ -132,6 +133,7 @@ const ROOMS: readonly rules.Room[] = [
   ),
 
   ...CLIENT_ROOMS,
+  ...CANARY_ROOMS,
 
   // The harness, left of the evidence: things act.
   room('harness/history/clock.ts', 'one monotonic clock', []),
@@ -266,10 +268,15 @@ const ROOMS: readonly rules.Room[] = [
   room('tools/client-entry/', 'completes the build of the client', []),
   room('tools/settings/', 'writes docs/settings.md out of the schemas', ['config/'], { libraries: ['zod'] }),
   room('examples/', 'programs of users: the public client and nothing else', CLIENT_ENTRIES),
-  room('bench/', 'comparisons, run by hand', ['infra/', 'config/', ...CLIENT_ENTRIES], {
-    types: ['harness/reports/report.ts'],
-    libraries: ['ioredis'],
-  }),
+  room(
+    'bench/',
+    'comparisons, run by hand',
+    ['infra/', 'config/', 'canary/', 'harness/statistics/', 'harness/workloads/random.ts', ...CLIENT_ENTRIES],
+    {
+      types: ['harness/reports/report.ts'],
+      libraries: ['ioredis'],
+    },
+  ),
   room('tools/lint-truth/', 'the lint beside real servers, run by hand', ['infra/']),
   room('test/', 'tests may look anywhere', ['*']),
   room(

@@ -12,7 +12,7 @@ const TINY = 1e-300;
 const CONVERGED = 1e-15;
 
 /** ln Γ(x) for x > 0.5, which is enough for counts of trials. */
-function logGamma(x: number): number {
+export function logGamma(x: number): number {
   const z = x - 1;
   const t = z + 7.5;
   const series = LANCZOS.reduce((sum, c, i) => (i === 0 ? c : sum + c / (z + i)), 0);

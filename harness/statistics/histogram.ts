@@ -18,7 +18,8 @@ export const BUCKETS_MS: readonly number[] = Object.freeze([
   100_000,
 ]);
 
-function bucketOf(sample: number): number {
+/** Index of the bucket of a value. */
+export function bucketOf(sample: number): number {
   let low = 0;
   let high = BUCKETS_MS.length - 1;
   while (low < high) {

@@ -1,0 +1,25 @@
+/**
+ * Sticky assignment: an id always has the same bucket, whatever the stage, so a growing share only adds users.
+ *
+ *   murmur3(flag ':' id) / 2^32 = bucket in [0, 1)   ─▶ canary if bucket < share
+ */
+import { murmur3 } from './murmur3.ts';
+
+export type Arm = 'canary' | 'control';
+
+const RANGE = 2 ** 32;
+
+/** Hash of a user or session for a flag: an unsigned 32-bit integer that no stage changes. */
+export function hashOf(flag: string, id: string): number {
+  return murmur3(`${flag}:${id}`);
+}
+
+/** @param share from 0 to 1 */
+export function armOfHash(hash: number, share: number): Arm {
+  return hash / RANGE < share ? 'canary' : 'control';
+}
+
+/** Arm of a user or session at a share from 0 to 1. */
+export function armOf(flag: string, id: string, share: number): Arm {
+  return armOfHash(hashOf(flag, id), share);
+}

@@ -1,0 +1,17 @@
+/** Location of the pattern cache and of the canary's keys: a database of its own, or in a cluster a prefix. */
+import type { RedisOptions } from '../client/types.ts';
+import type { CanaryConfig } from '../config/canary.ts';
+
+/**
+ * Options of the pattern cache on a Redis: database 2 by default. A Redis Cluster has only database 0: there the namespace gets
+ * a suffix, so FLUSHDB or `kit cache-clear` without a prefix reaches both.
+ */
+export function patternCacheOptions(
+  mode: RedisOptions['mode'],
+  { redis }: Pick<CanaryConfig, 'redis'>,
+  namespace: string = redis.namespace,
+): { readonly db?: number; readonly namespace: string } {
+  return mode === 'cluster'
+    ? { namespace: `${namespace}:${redis.clusterSuffix}` }
+    : { db: redis.database, namespace };
+}

@@ -1,0 +1,47 @@
+/**
+ * Switches of a canary. Both must be on, or every user is served without the pattern cache. The service reads them again
+ * every few seconds, so a change needs no deployment.
+ */
+import { parseSwitch, readVariables } from '../config/env.ts';
+import { KitError } from '../config/errors.ts';
+
+export interface Flags {
+  /** Redis may be used at all (`ENABLE_REDIS_CACHE`). */
+  readonly redisCache: boolean;
+  /** The pattern cache may be used by users in the canary (`ENABLE_PATTERN_CACHE`). */
+  readonly patternCache: boolean;
+}
+
+/** Source of the switches. An error leaves the last known values. */
+export interface FlagSource {
+  read(): Flags | Promise<Flags>;
+}
+
+/**
+ * Switches from the variables of the process and from `.env`, which is read each time. Unset is off.
+ *
+ * @param read default: the variables of this process, then `.env` in the working directory
+ */
+export function environmentFlags(read: typeof readVariables = readVariables): FlagSource {
+  return {
+    read() {
+      const variables = read();
+      const isOn = (name: string): boolean => {
+        const variable = variables.get(name);
+        if (variable === undefined) return false;
+        const value = parseSwitch(variable.text);
+        if (typeof value === 'boolean') return value;
+        throw new KitError(`must be true or false, got '${variable.text}'`, {
+          code: 'CONFIG_INVALID',
+          where: `${variable.origin} ${name}`,
+        });
+      };
+      return { redisCache: isOn('ENABLE_REDIS_CACHE'), patternCache: isOn('ENABLE_PATTERN_CACHE') };
+    },
+  };
+}
+
+/** Fixed switches, for tests and for a kill switch of the application's own. */
+export function fixedFlags(flags: Flags): FlagSource {
+  return { read: () => flags };
+}

@@ -1,0 +1,15 @@
+/** Entry point: a canary rollout with a judge whose looks are unlimited. docs/canary.md is the guide. */
+
+export { type CanaryConfig, loadCanary } from '../config/canary.ts';
+export { type Arm, armOf, hashOf } from './assignment/assignment.ts';
+export { patternCacheOptions } from './database.ts';
+export { environmentFlags, type FlagSource, type Flags, fixedFlags } from './flags.ts';
+export type { Decision, Status, Verdict } from './judge/types.ts';
+export { type Replay, replay } from './log/replay.ts';
+export {
+  type Assignment,
+  type CanaryOptions,
+  type CanaryStatus,
+  CanaryTestingService,
+  type Outcome,
+} from './service.ts';

@@ -1,0 +1,74 @@
+/**
+ * E-process of a split: do the events of the canary exceed its share? Pure.
+ *
+ * Under "no difference" each event falls on the canary with probability s, its share. With k of n events on the canary,
+ * the bet on a rate t times as high multiplies its wealth by t^k / (1 + s (t - 1))^n, whose expectation is 1. The mean over
+ * the ratios, and the mixture of copies that start every few minutes (weights 1/((i+1)(i+2)), sum 1), have it as well.
+ * Ville's inequality: P(wealth ever reaches 1/alpha) <= alpha, at any number of looks. Sources: Lindon and Malek 2022
+ * (count splits), Shin, Ramdas and Rinaldo 2022 (e-detectors: restarts).
+ */
+
+/** Alternatives: how many times as many events per request the canary has. */
+export const RATIOS = [1.2, 1.5, 2, 3, 5, 10, 30] as const;
+
+/** Older copies are dropped, which only lowers the evidence: a stage can last for days in bounded memory. */
+const MAX_COPIES = 48;
+
+export interface Copy {
+  /** Number of earlier copies: the weight is 1/((index+1)(index+2)). */
+  readonly index: number;
+  /** Logarithm of the wealth per ratio. */
+  readonly logs: readonly number[];
+}
+
+export interface EProcess {
+  readonly copies: readonly Copy[];
+  readonly next: number;
+  /** Unix ms of the newest copy; null before the first. */
+  readonly startedAtMs: number | null;
+}
+
+export const NEW_PROCESS: EProcess = { copies: [], next: 0, startedAtMs: null };
+
+export interface Split {
+  /** Events on the canary. */
+  readonly canary: number;
+  /** Events on both arms. */
+  readonly total: number;
+  /** Probability that an event falls on the canary if the arms do not differ. */
+  readonly share: number;
+}
+
+/** Drops every copy and starts the next one: the unit of counting starts anew. */
+export function restarted(process: EProcess): EProcess {
+  return { copies: [], next: process.next, startedAtMs: null };
+}
+
+/** @param atMs time of the look; a new copy starts `restartMs` after the newest one, and counts this look */
+export function advance(process: EProcess, split: Split, atMs: number, restartMs: number): EProcess {
+  const { copies, next, startedAtMs } = process;
+  const isDue = startedAtMs === null || atMs - startedAtMs >= restartMs;
+  const all = isDue ? [...copies, { index: next, logs: RATIOS.map(() => 0) }].slice(-MAX_COPIES) : copies;
+  const gains = RATIOS.map((ratio) => gainOf(split, ratio));
+  return {
+    copies: all.map(({ index, logs }) => ({ index, logs: logs.map((log, i) => log + (gains[i] ?? 0)) })),
+    next: isDue ? next + 1 : next,
+    startedAtMs: isDue ? atMs : startedAtMs,
+  };
+}
+
+function gainOf({ canary, total, share }: Split, ratio: number): number {
+  if (total === 0 || share <= 0 || share >= 1) return 0;
+  return canary * Math.log(ratio) - total * Math.log1p(share * (ratio - 1));
+}
+
+/** Natural logarithm of the e-value: of the weighted mean of all copies and ratios. */
+export function logEvidence({ copies }: EProcess): number {
+  const terms = copies.flatMap(({ index, logs }) => {
+    const weight = -Math.log((index + 1) * (index + 2) * RATIOS.length);
+    return logs.map((log) => log + weight);
+  });
+  const most = terms.reduce((max, term) => Math.max(max, term), Number.NEGATIVE_INFINITY);
+  if (most === Number.NEGATIVE_INFINITY) return 0;
+  return most + Math.log(terms.reduce((sum, term) => sum + Math.exp(term - most), 0));
+}

@@ -1,0 +1,31 @@
+/** Latency histograms on the buckets of `harness/statistics/histogram.ts`, which are fixed, so that processes add up. Pure. */
+import { BUCKETS_MS } from '../../harness/statistics/histogram.ts';
+
+/** Counts per bucket; a missing index is 0. */
+export type Histogram = readonly number[];
+
+/** First bucket up to which the share of the counts is at least p; undefined for an empty histogram. */
+export function quantileBucket(histogram: Histogram, p: number): number | undefined {
+  const total = sumOf(histogram);
+  if (total === 0) return undefined;
+  let seen = 0;
+  return histogram.findIndex((count) => {
+    seen += count;
+    return seen >= p * total;
+  });
+}
+
+/** Upper bound in ms of the bucket of the p-quantile; null for an empty histogram. */
+export function quantileMs(histogram: Histogram, p: number): number | null {
+  const bucket = quantileBucket(histogram, p);
+  return bucket === undefined ? null : (BUCKETS_MS[bucket] ?? null);
+}
+
+/** Number of observations in buckets above the index. */
+export function countAbove(histogram: Histogram, bucket: number): number {
+  return sumOf(histogram.slice(bucket + 1));
+}
+
+export function sumOf(histogram: Histogram): number {
+  return histogram.reduce((sum, count) => sum + count, 0);
+}

@@ -1,0 +1,136 @@
+/**
+ * One look into the state: increments since the last look advance the e-processes. Pure.
+ *
+ * Counts are cumulative and may be lower than at the last look while Redis recovers from a failover: an increment is never
+ * negative, and the next look has the rest.
+ */
+import { advance } from './e-process.ts';
+import { countAbove, type Histogram, quantileBucket, sumOf } from './latency.ts';
+import { shareOf } from './state.ts';
+import type { ArmCounts, ArmUsers, JudgeState, LookEvent, Rules } from './types.ts';
+
+/** Requests of the control arm that a threshold needs. */
+const LEAST_PAST = 500;
+/** Above this number the past counts half as much, so that the threshold follows a changing load. */
+const MOST_PAST = 100_000;
+const PERCENTILE = 0.95;
+
+export function observe(rules: Rules, before: JudgeState, look: LookEvent): JudgeState {
+  const arms = {
+    canary: atLeast(look.arms.canary, before.arms.canary),
+    control: atLeast(look.arms.control, before.arms.control),
+  };
+  const users = {
+    canary: mostUsers(look.users.canary, before.users.canary),
+    control: mostUsers(look.users.control, before.users.control),
+  };
+  const now = { arms, users };
+  const slow = newSlow(before, now);
+  const at = look.atMs;
+  return {
+    ...before,
+    generationStartedAtMs: before.generationStartedAtMs ?? at,
+    windowStartedAtMs: before.windowStartedAtMs ?? at,
+    lastLookAtMs: at,
+    arms,
+    users,
+    pastControl: remembered(
+      before.pastControl,
+      difference(arms.control.latency, before.arms.control.latency),
+    ),
+    slow: {
+      canary: before.slow.canary + slow.canary,
+      control: before.slow.control + slow.control,
+      canaryN: before.slow.canaryN + slow.canaryN,
+      controlN: before.slow.controlN + slow.controlN,
+    },
+    evidence: advanced(rules, before, now, { slow, atMs: at }),
+    redis: look.redis,
+  };
+}
+
+type Counts = Pick<JudgeState, 'arms' | 'users'>;
+
+/** Requests since the last look that are slower than the control's past p95, and all requests; 0 without a threshold. */
+function newSlow(before: JudgeState, now: Counts): JudgeState['slow'] {
+  const threshold = slowBucket(before.pastControl);
+  if (threshold === undefined) return { canary: 0, control: 0, canaryN: 0, controlN: 0 };
+  const canary = difference(now.arms.canary.latency, before.arms.canary.latency);
+  const control = difference(now.arms.control.latency, before.arms.control.latency);
+  return {
+    canary: countAbove(canary, threshold),
+    control: countAbove(control, threshold),
+    canaryN: sumOf(canary),
+    controlN: sumOf(control),
+  };
+}
+
+function advanced(
+  rules: Rules,
+  before: JudgeState,
+  now: Counts,
+  { slow, atMs }: { readonly slow: JudgeState['slow']; readonly atMs: number },
+): JudgeState['evidence'] {
+  const restartMs = rules.judge.restartMinutes * 60_000;
+  const splitOf = (share: number, count: (counts: Counts, arm: 'canary' | 'control') => number) => {
+    const added = (arm: 'canary' | 'control') => count(now, arm) - count(before, arm);
+    return { canary: added('canary'), total: added('canary') + added('control'), share };
+  };
+  const requests = splitOf(0, ({ arms }, arm) => arms[arm].requests);
+  // Requests fall on the canary as its users send them, whatever the stage.
+  const observed = requests.total === 0 ? 0 : requests.canary / requests.total;
+  const { evidence } = before;
+  return {
+    requests: advance(
+      evidence.requests,
+      splitOf(observed, ({ arms }, arm) => arms[arm].failures),
+      atMs,
+      restartMs,
+    ),
+    // A user is in the canary with the probability of the stage, whatever its number of requests.
+    users: advance(
+      evidence.users,
+      splitOf(shareOf(rules, before), ({ users }, arm) => users[arm].affected),
+      atMs,
+      restartMs,
+    ),
+    slow: advance(
+      evidence.slow,
+      { canary: slow.canary, total: slow.canary + slow.control, share: observed },
+      atMs,
+      restartMs,
+    ),
+  };
+}
+
+/** Bucket above which a request is slow: that of the control's past p95. Undefined before there are enough requests. */
+export function slowBucket(pastControl: Histogram): number | undefined {
+  return sumOf(pastControl) < LEAST_PAST ? undefined : quantileBucket(pastControl, PERCENTILE);
+}
+
+function remembered(past: Histogram, added: Histogram): Histogram {
+  const sum = combine(past, added, (a, b) => a + b);
+  return sumOf(sum) > MOST_PAST ? sum.map((count) => Math.floor(count / 2)) : sum;
+}
+
+function difference(now: Histogram, before: Histogram): Histogram {
+  return combine(now, before, (a, b) => a - b);
+}
+
+function combine(a: Histogram, b: Histogram, of: (a: number, b: number) => number): Histogram {
+  return Array.from({ length: Math.max(a.length, b.length) }, (_, i) => of(a[i] ?? 0, b[i] ?? 0));
+}
+
+function atLeast(now: ArmCounts, before: ArmCounts): ArmCounts {
+  return {
+    requests: Math.max(now.requests, before.requests),
+    failures: Math.max(now.failures, before.failures),
+    hits: Math.max(now.hits, before.hits),
+    misses: Math.max(now.misses, before.misses),
+    latency: combine(now.latency, before.latency, Math.max),
+  };
+}
+
+function mostUsers(now: ArmUsers, before: ArmUsers): ArmUsers {
+  return { seen: Math.max(now.seen, before.seen), affected: Math.max(now.affected, before.affected) };
+}

@@ -1,0 +1,44 @@
+/**
+ * Bounds on which a promotion rests. Pure.
+ *
+ * Errors clump by user: one user with a broken session has many. A binomial bound would take each for a trial of its own.
+ * The counts are divided by the design effect of a beta-binomial: with m errors per affected user on average, and a
+ * geometric number each, the variance is 2m - 1 times as large.
+ */
+import { proportionLowerBound, proportionUpperBound } from '../../harness/statistics/bounds.ts';
+
+export interface Proportion {
+  readonly events: number;
+  readonly n: number;
+}
+
+/** Variance of clumped errors relative to independent ones; 1 where every affected user had one error. */
+export function designEffect(errors: number, affectedUsers: number): number {
+  return affectedUsers === 0 ? 1 : Math.max(1, (2 * errors) / affectedUsers - 1);
+}
+
+/**
+ * Upper bound of p(canary) - p(control) at the one-sided confidence, from the Clopper-Pearson bounds of both (MOVER, Zou and
+ * Donner 2008). 1 where an arm has no observation.
+ *
+ * @param effect design effect of both arms
+ */
+export function deltaUpperBound(
+  canary: Proportion,
+  control: Proportion,
+  confidence: number,
+  effect = 1,
+): number {
+  const [ofCanary, ofControl] = [thinned(canary, effect), thinned(control, effect)];
+  if (ofCanary.n === 0 || ofControl.n === 0) return 1;
+  const [p, q] = [ofCanary.events / ofCanary.n, ofControl.events / ofControl.n];
+  const above = proportionUpperBound(ofCanary.events, ofCanary.n, confidence) - p;
+  const below = q - proportionLowerBound(ofControl.events, ofControl.n, confidence);
+  return Math.min(1, p - q + Math.hypot(above, below));
+}
+
+/** Counts of independent observations that carry the same information. */
+function thinned({ events, n }: Proportion, effect: number): Proportion {
+  const size = Math.floor(n / effect);
+  return { n: size, events: Math.min(size, Math.round(events / effect)) };
+}

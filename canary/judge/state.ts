@@ -1,0 +1,59 @@
+/** State of the judge: its start, and the start of each generation and window. Pure. */
+import { NEW_PROCESS, restarted } from './e-process.ts';
+import type { ArmCounts, ArmUsers, JudgeState, Rules } from './types.ts';
+
+export const NO_COUNTS: ArmCounts = { requests: 0, failures: 0, hits: 0, misses: 0, latency: [] };
+export const NO_USERS: ArmUsers = { seen: 0, affected: 0 };
+
+export const INITIAL_STATE: JudgeState = {
+  status: 'running',
+  stage: 0,
+  generation: 1,
+  window: 1,
+  generationStartedAtMs: null,
+  windowStartedAtMs: null,
+  lastLookAtMs: null,
+  arms: { canary: NO_COUNTS, control: NO_COUNTS },
+  users: { canary: NO_USERS, control: NO_USERS },
+  failuresBeforeWindow: 0,
+  pastControl: [],
+  slow: { canary: 0, control: 0, canaryN: 0, controlN: 0 },
+  evidence: { requests: NEW_PROCESS, users: NEW_PROCESS, slow: NEW_PROCESS },
+  sampleRatioAlarm: false,
+  redis: null,
+  breachLooks: 0,
+  clearLooks: 0,
+  since: null,
+};
+
+/** Share of the users in the canary, 0 to 1. */
+export function shareOf({ rollout }: Pick<Rules, 'rollout'>, { status, stage }: JudgeState): number {
+  return status === 'running' ? (rollout.stages[stage] ?? 0) / 100 : 0;
+}
+
+/** The share changes: counts, users and evidence start anew; the past latencies of the control arm remain. */
+export function nextGeneration(
+  state: JudgeState,
+  change: Pick<JudgeState, 'status' | 'stage' | 'since'>,
+): JudgeState {
+  return {
+    ...INITIAL_STATE,
+    ...change,
+    generation: state.generation + 1,
+    pastControl: state.pastControl,
+    redis: state.redis,
+    lastLookAtMs: state.lastLookAtMs,
+  };
+}
+
+/** The sets of distinct users start anew, and with them the evidence by users. */
+export function nextWindow(state: JudgeState): JudgeState {
+  return {
+    ...state,
+    window: state.window + 1,
+    windowStartedAtMs: state.lastLookAtMs,
+    users: { canary: NO_USERS, control: NO_USERS },
+    failuresBeforeWindow: state.arms.canary.failures + state.arms.control.failures,
+    evidence: { ...state.evidence, users: restarted(state.evidence.users) },
+  };
+}

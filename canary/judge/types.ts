@@ -1,0 +1,130 @@
+/** Contract of the judge: what a look reads, what the judge remembers, and what it decides. Everything is JSON. */
+import type { CanaryConfig } from '../../config/canary.ts';
+import type { EProcess } from './e-process.ts';
+import type { Histogram } from './latency.ts';
+
+export type Rules = Pick<CanaryConfig, 'flag' | 'rollout' | 'judge' | 'guard' | 'metrics'>;
+
+/** Counts of one arm since the start of the generation. They only grow. */
+export interface ArmCounts {
+  readonly requests: number;
+  readonly failures: number;
+  readonly hits: number;
+  readonly misses: number;
+  readonly latency: Histogram;
+}
+
+/** Distinct users of one arm since the start of the window. */
+export interface ArmUsers {
+  readonly seen: number;
+  readonly affected: number;
+}
+
+/** Facts of the shared Redis; null: not reported, which is no breach. */
+export interface RedisFacts {
+  /** Used memory over maxmemory. */
+  readonly memoryRatio: number | null;
+  /** Evicted keys, since the start of the server. */
+  readonly evictedKeys: number | null;
+  readonly rejectedConnections: number | null;
+  readonly pingMs: number | null;
+}
+
+export interface LookEvent {
+  readonly type: 'look';
+  readonly atMs: number;
+  /** Generation and window of the counts; a look at another one is refused. */
+  readonly generation: number;
+  readonly window: number;
+  readonly arms: { readonly canary: ArmCounts; readonly control: ArmCounts };
+  readonly users: { readonly canary: ArmUsers; readonly control: ArmUsers };
+  readonly redis: RedisFacts;
+  /** Processes that have reported; above the configured limit the counts are incomplete. */
+  readonly processes: number;
+}
+
+/** A person clears the rollback latch: the rollout starts again at the first stage. */
+export interface ClearEvent {
+  readonly type: 'clear';
+  readonly atMs: number;
+  readonly by: string;
+}
+
+export type CanaryEvent = LookEvent | ClearEvent;
+
+export type Status = 'running' | 'paused' | 'rolled-back';
+
+export type Verdict = 'hold' | 'promote' | 'rollback' | 'pause' | 'resume' | 'clear';
+
+export interface JudgeState {
+  readonly status: Status;
+  /** Index of `rollout.stages`; kept during a pause. */
+  readonly stage: number;
+  /** Increases with every change of the share: counts of two shares never mix. */
+  readonly generation: number;
+  /** Increases when the sets of distinct users start anew. */
+  readonly window: number;
+  readonly generationStartedAtMs: number | null;
+  readonly windowStartedAtMs: number | null;
+  readonly lastLookAtMs: number | null;
+  /** Counts at the last look of this generation. */
+  readonly arms: { readonly canary: ArmCounts; readonly control: ArmCounts };
+  readonly users: { readonly canary: ArmUsers; readonly control: ArmUsers };
+  /** Failures of both arms when the window started. */
+  readonly failuresBeforeWindow: number;
+  /** Latencies of the control arm at past looks, from which the next look takes its threshold. */
+  readonly pastControl: Histogram;
+  /** Requests slower than the threshold of their look, since the start of the generation. */
+  readonly slow: {
+    readonly canary: number;
+    readonly control: number;
+    readonly canaryN: number;
+    readonly controlN: number;
+  };
+  readonly evidence: { readonly requests: EProcess; readonly users: EProcess; readonly slow: EProcess };
+  readonly sampleRatioAlarm: boolean;
+  readonly redis: RedisFacts | null;
+  /** Consecutive looks with a breach of the guard, and without one during a pause. */
+  readonly breachLooks: number;
+  readonly clearLooks: number;
+  /** Why the share last changed. */
+  readonly since: {
+    readonly verdict: Verdict;
+    readonly atMs: number;
+    readonly reasons: readonly string[];
+  } | null;
+}
+
+/** Figures of one look, as they are printed. */
+export interface Figures {
+  readonly canary: ArmFigures;
+  readonly control: ArmFigures;
+  readonly errorDelta: number | null;
+  /** Upper bound of the error delta at the configured confidence. */
+  readonly errorDeltaUpper: number;
+  readonly slowDeltaUpper: number;
+  /** E-values; a rollback needs 1/alpha. */
+  readonly evidence: { readonly requests: number; readonly users: number; readonly slow: number };
+  readonly slowThresholdMs: number | null;
+  readonly designEffect: number;
+  readonly sampleRatioP: number;
+}
+
+export interface ArmFigures {
+  readonly requests: number;
+  readonly errorRatio: number | null;
+  readonly p50Ms: number | null;
+  readonly p95Ms: number | null;
+  readonly hitRatio: number | null;
+  readonly users: number;
+  readonly affectedUsers: number;
+}
+
+export interface Decision {
+  readonly verdict: Verdict;
+  /** Share of the users in the canary from now on, 0 to 1. */
+  readonly share: number;
+  readonly status: Status;
+  readonly reasons: readonly string[];
+  readonly figures: Figures | null;
+}

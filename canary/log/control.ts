@@ -1,0 +1,16 @@
+/** What every process reads from Redis to assign users. */
+import { shareOf } from '../judge/state.ts';
+import type { Head } from './entry.ts';
+
+export interface Control {
+  /** Index of the log entry that it follows from. */
+  readonly index: number;
+  readonly generation: number;
+  readonly window: number;
+  /** Share of the users in the canary, 0 to 1. */
+  readonly share: number;
+}
+
+export function controlOf({ index, rules, state }: Head): Control {
+  return { index, generation: state.generation, window: state.window, share: shareOf(rules, state) };
+}

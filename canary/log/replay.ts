@@ -1,0 +1,79 @@
+/**
+ * Replays a decision log: proves the chain of hashes and recomputes every decision byte for byte. Pure.
+ *
+ * Hashes show changes, not origin: anyone who can write the log can write a whole one.
+ */
+import {
+  digestOf,
+  type EventEntry,
+  entryText,
+  eventAfter,
+  type Head,
+  type LogEntry,
+  parseEntry,
+} from './entry.ts';
+
+export interface Replay {
+  readonly entries: number;
+  /** Decisions that were recomputed. */
+  readonly decisions: number;
+  readonly head: Head | undefined;
+  /** First difference, in words; the replay ends there. Undefined: none. */
+  readonly problem: string | undefined;
+}
+
+/** @param lines texts of consecutive entries; the first is a snapshot */
+export function replay(lines: readonly string[]): Replay {
+  let head: Head | undefined;
+  let decisions = 0;
+  for (const [position, line] of lines.entries()) {
+    const next = follow(head, line);
+    if (typeof next === 'string')
+      return { entries: position, decisions, head, problem: `entry ${position + 1}: ${next}` };
+    if (next.decided) decisions += 1;
+    head = next.head;
+  }
+  return { entries: lines.length, decisions, head, problem: undefined };
+}
+
+/** The head after one more entry, or why the entry does not follow. */
+export function follow(
+  head: Head | undefined,
+  line: string,
+): { readonly head: Head; readonly decided: boolean } | string {
+  let entry: LogEntry;
+  try {
+    entry = parseEntry(line);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  const { digest, ...unsealed } = entry;
+  if (digest !== digestOf(unsealed)) return 'its digest is not that of its content';
+  if (head !== undefined && (entry.index !== head.index + 1 || entry.previous !== head.digest)) {
+    return `it does not follow entry ${head.index}: an entry is missing, inserted or changed`;
+  }
+  if (entry.kind === 'event') return recompute(head, entry, line);
+  // A change of the settings starts a new generation, so the state differs on purpose.
+  if (head !== undefined && digestOf(head.rules) === digestOf(entry.rules)) {
+    if (digestOf(head.state) !== digestOf(entry.state))
+      return 'the state of the snapshot is not the recomputed one';
+  }
+  const { index, rules, state } = entry;
+  return { head: { index, digest, rules, state, decision: head?.decision ?? null }, decided: false };
+}
+
+function recompute(
+  head: Head | undefined,
+  entry: EventEntry,
+  line: string,
+): { readonly head: Head; readonly decided: boolean } | string {
+  if (head === undefined) return 'the first entry must be a snapshot';
+  try {
+    const again = eventAfter(head, entry.event);
+    return entryText(again.entry) === line
+      ? { head: again.head, decided: true }
+      : `the decision is recorded as ${entry.decision.verdict}, recomputed ${again.entry.kind === 'event' ? again.entry.decision.verdict : ''}: the texts differ`;
+  } catch (error) {
+    return `it cannot be recomputed: ${(error as Error).message}`;
+  }
+}

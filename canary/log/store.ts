@@ -1,0 +1,157 @@
+/**
+ * The decision log in Redis, written by any number of processes.
+ *
+ *   head = state key + the entries after it ─▶ next entry ─HSETNX index─▶ exactly one process appends it
+ *                                              └▶ state and control keys: caches of the log, replaced by each look
+ *
+ * A failover may lose the newest entries. A process that has seen them writes them again before it continues, so a rollback
+ * is not undone by it.
+ */
+import type { SupervisedConnection } from '../../client/types.ts';
+import type { CanaryKeys } from '../metrics/keys.ts';
+import { controlOf } from './control.ts';
+import { type Appended, entryText, type Head, parseEntry } from './entry.ts';
+import { follow } from './replay.ts';
+
+type Send = SupervisedConnection['call'];
+
+/** Entries that a process remembers to restore after a failover: minutes of looks, more than a failover can lose. */
+const REMEMBERED = 200;
+const CHANGES_KEPT = 500;
+const READ_BATCH = 100;
+
+export interface LogLimits {
+  readonly maxEntries: number;
+}
+
+export class DecisionLog {
+  readonly #send: Send;
+  readonly #keys: CanaryKeys;
+  readonly #limits: LogLimits;
+  readonly #remembered = new Map<number, string>();
+  #head: Head | undefined;
+
+  constructor(send: Send, keys: CanaryKeys, limits: LogLimits) {
+    this.#send = send;
+    this.#keys = keys;
+    this.#limits = limits;
+  }
+
+  /** Reads the head; undefined where there is no log yet. @throws CacheError; Error the log is damaged */
+  async read(): Promise<Head | undefined> {
+    let head = await this.#cachedHead();
+    // Without the cache the log may begin later than at 0, because old entries are dropped.
+    if (head === undefined) for (const line of await this.lines()) head = this.#followed(head, line, 0);
+    for (;;) {
+      const from = head === undefined ? 0 : head.index + 1;
+      const lines = await this.#lines(from);
+      for (const line of lines) head = this.#followed(head, line, from);
+      if (lines.length < READ_BATCH) break;
+    }
+    const known = this.#head;
+    if (known !== undefined && (head === undefined || head.index < known.index)) {
+      head = (await this.#restore(head)) ?? head;
+    }
+    this.#head = head;
+    return head;
+  }
+
+  /** Appends an entry. @returns false: another process appended one first */
+  async append({ entry, head }: Appended): Promise<boolean> {
+    const line = entryText(entry);
+    const added = Number(await this.#send('HSETNX', this.#keys.log, entry.index, line));
+    // After a reply that was lost the entry may be there.
+    if (added === 0 && (await this.#send('HGET', this.#keys.log, entry.index)) !== line) return false;
+    this.#remember(entry.index, line);
+    this.#head = head;
+    await this.#cache(head);
+    if (entry.kind === 'event' && entry.decision.verdict !== 'hold')
+      await this.#recordChange(entry.index, line);
+    if (entry.kind === 'snapshot') await this.#trim(entry.index);
+    return true;
+  }
+
+  /** Texts of all kept entries, in order; the first is a snapshot. */
+  async lines(): Promise<readonly string[]> {
+    const indices = ((await this.#send('HKEYS', this.#keys.log)) as string[])
+      .map(Number)
+      .sort((a, b) => a - b);
+    const all: string[] = [];
+    for (let i = 0; i < indices.length; i += READ_BATCH) {
+      const batch = indices.slice(i, i + READ_BATCH);
+      const lines = (await this.#send('HMGET', this.#keys.log, ...batch)) as (string | null)[];
+      all.push(...lines.filter((line) => line !== null));
+    }
+    const first = all.findIndex((line) => parseEntry(line).kind === 'snapshot');
+    return first === -1 ? [] : all.slice(first);
+  }
+
+  /** Texts of the entries that changed the share, in order. */
+  async changes(): Promise<readonly string[]> {
+    const lines = (await this.#send('HVALS', this.#keys.changes)) as string[];
+    return lines.sort((a, b) => parseEntry(a).index - parseEntry(b).index);
+  }
+
+  async #cachedHead(): Promise<Head | undefined> {
+    const text = (await this.#send('GET', this.#keys.state)) as string | null;
+    return text === null ? undefined : (JSON.parse(text) as Head);
+  }
+
+  async #lines(from: number): Promise<readonly string[]> {
+    const indices = Array.from({ length: READ_BATCH }, (_, i) => from + i);
+    const lines = (await this.#send('HMGET', this.#keys.log, ...indices)) as (string | null)[];
+    const end = lines.indexOf(null);
+    return (end === -1 ? lines : lines.slice(0, end)) as string[];
+  }
+
+  #followed(head: Head | undefined, line: string, at: number): Head {
+    const next = follow(head, line);
+    if (typeof next === 'string') throw new Error(`the canary log is damaged after entry ${at - 1}: ${next}`);
+    this.#remember(next.head.index, line);
+    return next.head;
+  }
+
+  /** Writes the remembered entries after the stored head again, unless another process has continued without them. */
+  async #restore(head: Head | undefined): Promise<Head | undefined> {
+    let restored = head;
+    for (let index = (head?.index ?? -1) + 1; this.#remembered.has(index); index++) {
+      const line = this.#remembered.get(index) ?? '';
+      const next = follow(restored, line);
+      if (typeof next === 'string') return restored;
+      if (Number(await this.#send('HSETNX', this.#keys.log, index, line)) === 0) return restored;
+      restored = next.head;
+    }
+    if (restored !== undefined) await this.#cache(restored);
+    return restored;
+  }
+
+  async #cache(head: Head): Promise<void> {
+    await Promise.all([
+      this.#send('SET', this.#keys.state, JSON.stringify(head)),
+      this.#send('SET', this.#keys.control, JSON.stringify(controlOf(head))),
+    ]);
+  }
+
+  async #recordChange(index: number, line: string): Promise<void> {
+    await this.#send('HSET', this.#keys.changes, index, line);
+    const indices = ((await this.#send('HKEYS', this.#keys.changes)) as string[]).map(Number);
+    const old = indices.sort((a, b) => b - a).slice(CHANGES_KEPT);
+    if (old.length > 0) await this.#send('HDEL', this.#keys.changes, ...old);
+  }
+
+  /** Drops what lies before a snapshot, once more entries than the limit follow it. */
+  async #trim(index: number): Promise<void> {
+    const lines = await this.lines();
+    const entries = lines.map(parseEntry);
+    const cut = entries.findLast(
+      (entry) => entry.kind === 'snapshot' && entry.index <= index - this.#limits.maxEntries,
+    );
+    const old = entries.filter((entry) => entry.index < (cut?.index ?? 0)).map((entry) => entry.index);
+    if (old.length > 0) await this.#send('HDEL', this.#keys.log, ...old);
+  }
+
+  #remember(index: number, line: string): void {
+    this.#remembered.set(index, line);
+    this.#remembered.delete(index - REMEMBERED);
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * Reports the counts of this process, generation by generation, and reads the share in the same batch.
+ *
+ * A flush has about 4 commands, so it waits for `minBatch` requests, for at most `maxDelayMs`: at most 0.1 commands per
+ * request at any rate above 0.4 requests/s per process.
+ */
+import type { SupervisedConnection } from '../../client/types.ts';
+import type { CanaryConfig } from '../../config/canary.ts';
+import type { Arm } from '../assignment/assignment.ts';
+import type { Control } from '../log/control.ts';
+import type { Outcome } from './arm-counter.ts';
+import { GenerationCounts, type Send } from './generation.ts';
+import type { CanaryKeys } from './keys.ts';
+
+/** Generations in memory: the current one, and those of requests that began before recent changes of the share. */
+const MAX_UNSENT = 8;
+/** Flushes of `close`, with pauses between: a failover takes seconds. */
+const CLOSE_ATTEMPTS = 20;
+const CLOSE_PAUSE_MS = 500;
+
+export class Reporter {
+  readonly #send: Send;
+  readonly #keys: CanaryKeys;
+  readonly #metrics: CanaryConfig['metrics'];
+  readonly #now: () => number;
+  readonly #processId = crypto.randomUUID();
+  readonly #counts = new Map<number, GenerationCounts>();
+  readonly #off: () => void;
+  #control: Control | undefined;
+  #flushing: Promise<void> = Promise.resolve();
+  #flushedAtMs: number;
+  /** The master changed: it may lack what the one before acknowledged. */
+  #moved = false;
+  #commands = 0;
+  /** Newest generation whose counts are no longer in memory. */
+  #forgotten = 0;
+
+  constructor(
+    connection: SupervisedConnection,
+    keys: CanaryKeys,
+    metrics: CanaryConfig['metrics'],
+    now: () => number,
+  ) {
+    this.#send = (...command) => {
+      this.#commands += 1;
+      return connection.call(...command);
+    };
+    this.#keys = keys;
+    this.#metrics = metrics;
+    this.#now = now;
+    this.#flushedAtMs = now();
+    this.#off = connection.on(({ type }) => {
+      if (type === 'moved' || type === 'ready') this.#moved = true;
+    });
+  }
+
+  get control(): Control | undefined {
+    return this.#control;
+  }
+
+  get commands(): number {
+    return this.#commands;
+  }
+
+  record(arm: Arm, hash: number, generation: number, outcome: Outcome): void {
+    this.#countsOf(generation)?.record(arm, hash, outcome);
+  }
+
+  /** Takes over a control record, unless it is older than the known one: a failover may bring an old one back. */
+  accept(control: Control | undefined): void {
+    if (control === undefined || (this.#control !== undefined && control.index < this.#control.index)) return;
+    this.#control = control;
+    this.#counts.get(control.generation)?.enterWindow(control.window);
+  }
+
+  async readControl(): Promise<void> {
+    const text = (await this.#send('GET', this.#keys.control)) as string | null;
+    if (text !== null) this.accept(JSON.parse(text) as Control);
+  }
+
+  async flushIfDue(): Promise<void> {
+    const pending = [...this.#counts.values()].reduce((sum, counts) => sum + counts.pending, 0);
+    const waitedMs = this.#now() - this.#flushedAtMs;
+    const { minBatch, maxDelayMs } = this.#metrics;
+    if (pending >= minBatch || waitedMs >= maxDelayMs || this.#moved) await this.flush();
+  }
+
+  /** Flushes one after the other. @throws CacheError a command failed; the next flush sends everything again */
+  flush(): Promise<void> {
+    const flushed = this.#flushing.then(() => this.#flush());
+    this.#flushing = flushed.catch(() => undefined);
+    return flushed;
+  }
+
+  /** Flushes until everything is acknowledged by one master. @throws CacheError not within 10 s */
+  async close(): Promise<void> {
+    let failure: unknown;
+    for (let attempt = 1; attempt <= CLOSE_ATTEMPTS; attempt++) {
+      try {
+        await this.flush();
+        if (!this.#isUnsent()) {
+          this.#off();
+          return;
+        }
+      } catch (error) {
+        failure = error;
+        await new Promise((resolve) => setTimeout(resolve, CLOSE_PAUSE_MS));
+      }
+    }
+    throw failure ?? new Error('the counts of the canary were not acknowledged: the master keeps changing');
+  }
+
+  #isUnsent(): boolean {
+    return this.#moved || [...this.#counts.values()].some((counts) => counts.hasUnsentUsers);
+  }
+
+  async #flush(): Promise<void> {
+    const force = this.#moved;
+    this.#moved = false;
+    this.#flushedAtMs = this.#now();
+    const sent = [...this.#counts.values()]
+      .filter((counts) => force || counts.pending > 0 || counts.hasUnsentUsers)
+      .map((counts) => counts.flush(this.#send));
+    const results = await Promise.allSettled([...sent, this.readControl()]);
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) {
+      this.#moved = true;
+      throw failed.reason;
+    }
+    const ended = [...this.#counts.keys()].sort((a, b) => b - a).slice(MAX_UNSENT);
+    for (const generation of ended) {
+      this.#counts.delete(generation);
+      this.#forgotten = Math.max(this.#forgotten, generation);
+    }
+  }
+
+  #countsOf(generation: number): GenerationCounts | undefined {
+    const known = this.#counts.get(generation);
+    // Counts that start anew would replace those in Redis: a request of a share that long ago is not counted.
+    if (known !== undefined || this.#control === undefined || generation <= this.#forgotten) return known;
+    const { window } = generation === this.#control.generation ? this.#control : { window: 1 };
+    const { maxUsers } = this.#metrics;
+    const counts = new GenerationCounts(
+      this.#keys,
+      { generation, window },
+      { processId: this.#processId, maxUsers },
+    );
+    this.#counts.set(generation, counts);
+    return counts;
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * Distinct users of one kind in one window, for both arms of one process: those already in Redis, and those still to send.
+ * Full at the limit of all processes together, so that the sets in Redis are bounded.
+ */
+import type { Arm } from '../assignment/assignment.ts';
+
+export class UserSet {
+  readonly #known: Readonly<Record<Arm, Set<number>>> = { canary: new Set(), control: new Set() };
+  readonly #unsent: Readonly<Record<Arm, Set<number>>> = { canary: new Set(), control: new Set() };
+  #full = false;
+
+  add(arm: Arm, hash: number): void {
+    if (this.#full || this.#known[arm].has(hash)) return;
+    this.#known[arm].add(hash);
+    this.#unsent[arm].add(hash);
+  }
+
+  get hasUnsent(): boolean {
+    return this.#unsent.canary.size + this.#unsent.control.size > 0;
+  }
+
+  /** Users to send; they count as sent until `resend`. */
+  take(arm: Arm): readonly number[] {
+    const taken = [...this.#unsent[arm]];
+    this.#unsent[arm].clear();
+    return taken;
+  }
+
+  /** Sends everything again: the server lost writes, or a command has an unknown outcome. Adding to a set is idempotent. */
+  resend(): void {
+    for (const arm of ['canary', 'control'] as const)
+      for (const hash of this.#known[arm]) this.#unsent[arm].add(hash);
+  }
+
+  /** The sets of all processes have reached the limit: no more users in this window. */
+  close(): void {
+    this.#full = true;
+  }
+}
