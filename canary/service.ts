@@ -5,7 +5,7 @@
  *   record(user, …) ─▶ counts in memory ─flush every few seconds─▶ Redis ◀─ evaluate, adjust: judge all processes ─▶ share
  *                                        └─▶ the same batch reads the share back
  *
- * Without Redis nobody is in the canary until the share has been read once; then the last known share applies.
+ * Without Redis no user is in the canary until the share has been read once; then the last known share applies.
  */
 import type { Cache } from '../client/index.ts';
 import { type CanaryConfig, loadCanary } from '../config/canary.ts';
@@ -86,7 +86,7 @@ export class CanaryTestingService implements AsyncDisposable {
 
   /**
    * Starts the timers: flushes, and with `judges` looks. Reads the switches and the share before it returns; without Redis it
-   * returns all the same, and nobody is in the canary.
+   * returns all the same, and no user is in the canary.
    *
    * @throws KitError `CONFIG_INVALID`; TypeError a memory cache
    */
@@ -163,6 +163,11 @@ export class CanaryTestingService implements AsyncDisposable {
       head: (await this.#rollout.head()) ?? null,
       changes: await this.#rollout.changes(),
     };
+  }
+
+  /** Texts of the kept decisions, in order, for `replay`. @throws CacheError Redis does not reply */
+  logLines(): Promise<readonly string[]> {
+    return this.#rollout.lines();
   }
 
   /** Number of commands that this process sent for its counts. */

@@ -18,11 +18,13 @@ const ratio = between(0, 1);
 const shareOrZero = z.number().min(0).max(1).describe('a number from 0 to 1');
 
 const stages = z
-  .array(z.number().gt(0).max(100))
+  .array(z.number().gt(0).max(100).describe('a number above 0 and at most 100'))
   .min(1)
   .max(20)
-  .refine((all) => all.every((share, i) => i === 0 || share > (all[i - 1] ?? 0)))
-  .describe('1 to 20 ascending shares in percent, each above 0 and at most 100');
+  .refine(
+    (all) => all.every((share, i) => i === 0 || share > (all[i - 1] ?? 0)),
+    'must be ascending shares in percent',
+  );
 
 export const canarySchema = z.strictObject({
   flag: name,

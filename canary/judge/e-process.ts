@@ -39,7 +39,7 @@ export interface Split {
   readonly share: number;
 }
 
-/** Drops every copy and starts the next one: the unit of counting starts anew. */
+/** Drops every copy and starts the next one: its events are counted in a new window. */
 export function restarted(process: EProcess): EProcess {
   return { copies: [], next: process.next, startedAtMs: null };
 }

@@ -31,7 +31,7 @@ export function shareOf({ rollout }: Pick<Rules, 'rollout'>, { status, stage }: 
   return status === 'running' ? (rollout.stages[stage] ?? 0) / 100 : 0;
 }
 
-/** The share changes: counts, users and evidence start anew; the past latencies of the control arm remain. */
+/** The share changes: counts, users and evidence start from 0; the past latencies of the control arm remain. */
 export function nextGeneration(
   state: JudgeState,
   change: Pick<JudgeState, 'status' | 'stage' | 'since'>,
@@ -46,7 +46,7 @@ export function nextGeneration(
   };
 }
 
-/** The sets of distinct users start anew, and with them the evidence by users. */
+/** A new window: empty sets of distinct users, and new evidence by users. */
 export function nextWindow(state: JudgeState): JudgeState {
   return {
     ...state,

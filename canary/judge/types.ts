@@ -62,7 +62,7 @@ export interface JudgeState {
   readonly stage: number;
   /** Increases with every change of the share: counts of two shares never mix. */
   readonly generation: number;
-  /** Increases when the sets of distinct users start anew. */
+  /** Increases when the sets of distinct users are emptied. */
   readonly window: number;
   readonly generationStartedAtMs: number | null;
   readonly windowStartedAtMs: number | null;

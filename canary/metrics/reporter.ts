@@ -87,9 +87,7 @@ export class Reporter {
 
   /** Flushes one after the other. @throws CacheError a command failed; the next flush sends everything again */
   flush(): Promise<void> {
-    const flushed = this.#flushing.then(() => this.#flush());
-    this.#flushing = flushed.catch(() => undefined);
-    return flushed;
+    return this.#queue(() => this.#flush(true));
   }
 
   /** Flushes until everything is acknowledged by one master. @throws CacheError not within 10 s */
@@ -97,7 +95,7 @@ export class Reporter {
     let failure: unknown;
     for (let attempt = 1; attempt <= CLOSE_ATTEMPTS; attempt++) {
       try {
-        await this.flush();
+        await this.#queue(() => this.#flush(false));
         if (!this.#isUnsent()) {
           this.#off();
           return;
@@ -114,14 +112,20 @@ export class Reporter {
     return this.#moved || [...this.#counts.values()].some((counts) => counts.hasUnsentUsers);
   }
 
-  async #flush(): Promise<void> {
+  #queue(flush: () => Promise<void>): Promise<void> {
+    const flushed = this.#flushing.then(flush);
+    this.#flushing = flushed.catch(() => undefined);
+    return flushed;
+  }
+
+  async #flush(readsControl: boolean): Promise<void> {
     const force = this.#moved;
     this.#moved = false;
     this.#flushedAtMs = this.#now();
     const sent = [...this.#counts.values()]
       .filter((counts) => force || counts.pending > 0 || counts.hasUnsentUsers)
       .map((counts) => counts.flush(this.#send));
-    const results = await Promise.allSettled([...sent, this.readControl()]);
+    const results = await Promise.allSettled([...sent, ...(readsControl ? [this.readControl()] : [])]);
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) {
       this.#moved = true;
@@ -136,7 +140,7 @@ export class Reporter {
 
   #countsOf(generation: number): GenerationCounts | undefined {
     const known = this.#counts.get(generation);
-    // Counts that start anew would replace those in Redis: a request of a share that long ago is not counted.
+    // New counts would replace those in Redis: a request of a share that long ago is not counted.
     if (known !== undefined || this.#control === undefined || generation <= this.#forgotten) return known;
     const { window } = generation === this.#control.generation ? this.#control : { window: 1 };
     const { maxUsers } = this.#metrics;

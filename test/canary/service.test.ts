@@ -1,0 +1,236 @@
+/** The service on a real Redis: one environment for all tests, a flag each. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type CanaryConfig,
+  type CanaryOptions,
+  CanaryTestingService,
+  fixedFlags,
+  loadCanary,
+  patternCacheOptions,
+  replay,
+} from '../../canary/index.ts';
+import { type Cache, memoryCache, redisCache } from '../../client/index.ts';
+import { RedisProcess } from '../support/redis-process.ts';
+
+const BASE = loadCanary();
+const ON = fixedFlags({ redisCache: true, patternCache: true });
+
+let redis: RedisProcess;
+let cache: Cache;
+
+beforeAll(async () => {
+  redis = await RedisProcess.start();
+  cache = redisCache({ address: redis.address, ...patternCacheOptions('standalone', BASE) });
+});
+
+afterAll(async () => {
+  await cache.close();
+  await redis[Symbol.asyncDispose]();
+});
+
+/** Settings whose stages last one minute of the test's clock. */
+function settings(flag: string, more: Partial<CanaryConfig> = {}): CanaryConfig {
+  const rollout = { stages: [20, 50, 100], minStageSeconds: 60, minRequests: 500 };
+  return { ...BASE, flag, rollout, ...more };
+}
+
+class Clock {
+  ms = 1_700_000_000_000;
+  readonly now = () => this.ms;
+}
+
+interface Scenario {
+  readonly service: CanaryTestingService;
+  readonly clock: Clock;
+  /** Requests so far. */
+  readonly count: { canary: number; control: number };
+}
+
+async function open(config: CanaryConfig, more: Partial<CanaryOptions> = {}): Promise<Scenario> {
+  const clock = new Clock();
+  const service = await CanaryTestingService.open({ cache, config, flags: ON, now: clock.now, ...more });
+  return { service, clock, count: { canary: 0, control: 0 } };
+}
+
+/** One look of 400 requests; every n-th request of an arm fails. */
+async function look({ service, clock, count }: Scenario, failEvery: { canary: number; control: number }) {
+  for (let i = 0; i < 400; i++) {
+    const user = service.assign(`user-${(clock.ms / 5_000) % 7}-${i}`);
+    if (user.arm === 'off') throw new Error('the canary is off');
+    count[user.arm] += 1;
+    const ok = count[user.arm] % failEvery[user.arm] !== 0;
+    service.record(user, { ok, ms: 10, lookup: i % 5 === 0 ? 'miss' : 'hit' });
+  }
+  await service.flush();
+  clock.ms += 5_000;
+  return service.adjust();
+}
+
+async function looks(scenario: Scenario, n: number, failEvery: { canary: number; control: number }) {
+  let last = await look(scenario, failEvery);
+  for (let i = 1; i < n && last.verdict === 'hold'; i++) last = await look(scenario, failEvery);
+  return last;
+}
+
+const HEALTHY = { canary: 190, control: 190 };
+const BROKEN = { canary: 5, control: 190 };
+
+describe('a rollout on Redis', () => {
+  it('promotes a healthy canary, rolls a broken one back, and keeps every user in its arm until then', async () => {
+    const scenario = await open(settings('promoted'));
+    const { service } = scenario;
+    const users = Array.from({ length: 500 }, (_, i) => `user-${i}`);
+    const before = users.filter((user) => service.isEnabled(user));
+    expect(await looks(scenario, 60, HEALTHY)).toMatchObject({ verdict: 'promote', share: 0.5 });
+    expect(before.filter((user) => !service.isEnabled(user))).toEqual([]);
+    expect(await looks(scenario, 20, BROKEN)).toMatchObject({ verdict: 'rollback', share: 0 });
+    expect(users.filter((user) => service.isEnabled(user))).toEqual([]);
+    await service.close();
+  });
+
+  it('keeps the rollback latched for a new process, until a person clears it', async () => {
+    const scenario = await open(settings('latched'));
+    await looks(scenario, 20, BROKEN);
+    const { service } = await open(settings('latched'));
+    expect(service.isEnabled('user-1')).toBe(false);
+    expect(await service.clearRollback('ada')).toMatchObject({
+      verdict: 'clear',
+      share: 0.2,
+      status: 'running',
+    });
+    const { changes } = await service.status();
+    expect(changes.map((line) => JSON.parse(line).decision.verdict)).toEqual(['rollback', 'clear']);
+    await Promise.all([service.close(), scenario.service.close()]);
+  });
+
+  it('records decisions that replay byte for byte, in bounded size', async () => {
+    const config = settings('logged', { log: { maxEntries: 20, snapshotEvery: 10 } });
+    const scenario = await open(config);
+    for (let n = 0; n < 45; n++) await look(scenario, { canary: 30, control: 30 });
+    const lines = await scenario.service.logLines();
+    expect(replay(lines)).toMatchObject({ problem: undefined, entries: lines.length });
+    expect(lines.length).toBeGreaterThan(20);
+    expect(lines.length).toBeLessThan(35);
+    await scenario.service.close();
+  });
+
+  it('has one entry per look, however many processes judge at the same time', async () => {
+    const config = settings('shared');
+    const clock = new Clock();
+    const all = await Promise.all(
+      [1, 2, 3, 4].map(() => CanaryTestingService.open({ cache, config, flags: ON, now: clock.now })),
+    );
+    for (let i = 0; i < 5; i++) {
+      clock.ms += 5_000;
+      const decisions = await Promise.all(all.map((service) => service.adjust()));
+      expect(new Set(decisions.map((decision) => JSON.stringify(decision))).size).toBe(1);
+    }
+    const replayed = replay((await all[0]?.logLines()) ?? []);
+    expect(replayed).toMatchObject({ problem: undefined, decisions: 5 });
+    await Promise.all(all.map((service) => service.close()));
+  });
+
+  it('evaluates without a trace', async () => {
+    const scenario = await open(settings('evaluated'));
+    await look(scenario, HEALTHY);
+    const { head } = await scenario.service.status();
+    scenario.clock.ms += 5_000;
+    expect(await scenario.service.evaluate()).toMatchObject({ verdict: 'hold' });
+    expect((await scenario.service.status()).head?.index).toBe(head?.index);
+    await scenario.service.close();
+  });
+
+  it('starts a new generation when the stages change, and none when another setting does', async () => {
+    const first = await open(settings('resized'));
+    await look(first, HEALTHY);
+    const other = settings('resized', { judge: { ...BASE.judge, errorMargin: 0.02 } });
+    const second = await open(other);
+    second.clock.ms += 10_000;
+    await second.service.adjust();
+    expect((await second.service.status()).head?.state.generation).toBe(1);
+    const third = await open(settings('resized', { rollout: { ...other.rollout, stages: [30, 100] } }));
+    third.clock.ms += 20_000;
+    await third.service.adjust();
+    expect((await third.service.status()).head?.state.generation).toBe(2);
+    expect(replay(await third.service.logLines()).problem).toBeUndefined();
+    await Promise.all([first, second, third].map(({ service }) => service.close()));
+  });
+
+  it('sends at most one command per ten requests, and keeps its keys in database 2 with an expiry', async () => {
+    const scenario = await open(settings('cheap'));
+    const before = scenario.service.commands;
+    for (let flush = 0; flush < 20; flush++) {
+      for (let i = 0; i < 100; i++) scenario.service.record(`user-${i % 60}`, { ok: true, ms: 5 });
+      await scenario.service.flush();
+    }
+    expect((scenario.service.commands - before) / 2_000).toBeLessThanOrEqual(0.1);
+    const admin = redis.admin();
+    await admin.select(2);
+    const keys = await admin.keys('cache:~canary:{cheap}:g*');
+    expect(keys.length).toBeGreaterThanOrEqual(3);
+    for (const key of keys) expect(await admin.ttl(key)).toBeGreaterThan(600_000);
+    await scenario.service.close();
+  });
+});
+
+describe('the switches', () => {
+  it.each([[{ redisCache: false, patternCache: true }], [{ redisCache: true, patternCache: false }]])(
+    '%j: nobody is in the canary, and nothing is counted',
+    async (flags) => {
+      const { service } = await open(
+        settings('switched-off', { rollout: { ...BASE.rollout, stages: [100] } }),
+        {
+          flags: fixedFlags(flags),
+        },
+      );
+      expect(service.isEnabled('user-1')).toBe(false);
+      service.record('user-1', { ok: true, ms: 1 });
+      await service.flush();
+      expect((await service.evaluate()).figures?.canary.requests).toBe(0);
+      await service.close();
+    },
+  );
+
+  it('are read again while the service runs', async () => {
+    let isOn = false;
+    const flags = { read: () => ({ redisCache: true, patternCache: isOn }) };
+    const config = settings('toggled', {
+      rollout: { ...BASE.rollout, stages: [100] },
+      metrics: { ...BASE.metrics, flushMs: 10 },
+    });
+    const { service } = await open(config, { flags });
+    expect(service.isEnabled('user-1')).toBe(false);
+    isOn = true;
+    await expect.poll(() => service.isEnabled('user-1'), { timeout: 5_000 }).toBe(true);
+    await service.close();
+  });
+
+  it('need a cache on Redis', async () => {
+    const memory = memoryCache();
+    await expect(CanaryTestingService.open({ cache: memory, flags: ON })).rejects.toThrow(
+      /must be a cache on Redis/,
+    );
+    await memory.close();
+  });
+});
+
+it('without Redis nobody is in the canary, and the application gets no error', async () => {
+  const errors: unknown[] = [];
+  const unreachable = redisCache({ address: { host: '127.61.0.1', port: 1 }, commandTimeoutMs: 200 });
+  const service = await CanaryTestingService.open({
+    cache: unreachable,
+    config: settings('unreachable'),
+    flags: ON,
+    onError: (error) => errors.push(error),
+  });
+  expect(service.isEnabled('user-1')).toBe(false);
+  service.record('user-1', { ok: true, ms: 1 });
+  expect(errors).toHaveLength(1);
+  await service.close();
+  await unreachable.close();
+});
+
+it('the pattern cache is in database 2, and in a cluster behind a prefix', () => {
+  expect(patternCacheOptions('sentinel', BASE)).toEqual({ db: 2, namespace: 'cache' });
+  expect(patternCacheOptions('cluster', BASE)).toEqual({ namespace: 'cache:db2' });
+});
