@@ -32,7 +32,6 @@ export const scopeSchema = z.strictObject({
   topologies: some(z.enum(['single', 'sentinel', 'cluster']))
     .default('all')
     .meta(means('Topologies.')),
-  // `capacity`, `canary` and `rehearsal` runs do not exist yet: their gates are listed.
   runs: z
     .array(z.enum(RUN_KINDS))
     .min(1)

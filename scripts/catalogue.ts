@@ -17,7 +17,9 @@ export function catalogueText(drills: readonly Drill[], width: number): string {
   function formatEntry(drill: Drill): string {
     const { id, title, safeOutcome, source, trials } = drill;
     const quick = trials.quick === 0 ? 'by name or in full only' : `${trials.quick} quick`;
-    const facts = `trials: ${quick}, ${trials.full} full. From: ${source}.`;
+    const counts =
+      trials.full === 0 ? 'by name or in profile capacity only' : `${quick}, ${trials.full} full`;
+    const facts = `trials: ${counts}. From: ${source}.`;
     return [
       `  ${id}: ${title}`,
       ...wrapText(`Must hold: ${safeOutcome}`, width),

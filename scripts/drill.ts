@@ -4,6 +4,7 @@ import {
   type ClientName,
   DEFAULT_CLIENTS,
   drillsNamed,
+  MAX_SOAK_HOURS,
   MAX_STORM_MINUTES,
 } from '../harness/registry.ts';
 import { catalogueText } from './catalogue.ts';
@@ -25,6 +26,12 @@ export function drill(program: Command, session: Session): void {
       new Option('--minutes <n>', 'length of the drill storm (default: 5)').argParser(
         common.integer(1, MAX_STORM_MINUTES),
       ),
+    )
+    .addOption(
+      new Option(
+        '--hours <n>',
+        'length of the drills soak and http-soak (default: 2 minutes, 1 hour)',
+      ).argParser(common.decimal(0.001, MAX_SOAK_HOURS)),
     )
     .addOption(
       new Option(
@@ -57,6 +64,7 @@ export function drill(program: Command, session: Session): void {
         ['kit drill master-crash --trials 10 --pool runs/pool', 'add 10 trials to those of earlier runs'],
         ['kit drill master-crash --clients all', 'compare with every stock client'],
         ['kit drill storm --minutes 30 --seed 7', 'run random faults for half an hour'],
+        ['kit drill soak --hours 8', 'look for leaks during a night'],
       ),
     )
     .action(async (ids: readonly string[], options: RunOptions & { readonly list?: true }) => {

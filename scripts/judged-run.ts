@@ -5,6 +5,7 @@ import { EXIT, KitError } from '../config/errors.ts';
 import { type ExternalFlags, externalOverrides, withoutLogins } from '../config/external-target.ts';
 import { loadEnvironment } from '../config/load.ts';
 import { compareRuns, requireBaseline } from '../harness/judge/compare/index.ts';
+import { drillsNamed } from '../harness/registry.ts';
 import { renderJson, renderTerminal } from '../harness/reports/index.ts';
 import type { RunRequest } from '../harness/run/index.ts';
 import type { SubstrateName } from '../infra/substrates/registry.ts';
@@ -15,15 +16,20 @@ import { poolText } from './pool-text.ts';
 import { gatesOfRun } from './run-gates.ts';
 import { type Session, stateDir } from './session.ts';
 
+/** Profiles that answer the gates of their kind of run alone. */
+const WHOLE_PROFILES = ['capacity', 'canary', 'rehearsal'] as const;
+type WholeProfile = (typeof WHOLE_PROFILES)[number];
+
 export interface RunOptions extends Omit<EnvironmentOptions, 'substrate'>, ExternalFlags {
   readonly substrate: SubstrateName;
-  readonly profile: 'quick' | 'full';
+  readonly profile: 'quick' | 'full' | WholeProfile;
   readonly seed: number;
   readonly retries: number;
   readonly out?: string;
   readonly trials?: number;
   readonly minutes?: number;
   readonly clients?: RunRequest['clients'];
+  readonly hours?: number;
   readonly pool?: string;
   readonly coverage?: string;
   readonly gates: readonly string[];
@@ -37,26 +43,28 @@ export async function judgedRun(
   drills: readonly string[] | 'all',
 ): Promise<void> {
   const { terminal } = session;
+  const whole = WHOLE_PROFILES.find((name) => name === options.profile);
   const external = externalTargetOf(options);
   if (options.baseline !== undefined) requireBaseline(options.baseline);
   // imported late: commands without a run do not need the harness
   const { run } = await import('../harness/run/index.ts');
   const { folder, report, exitCode } = await run({
-    kind,
+    kind: whole ?? kind,
     environment: loadEnvironment(
       options.env,
       external === undefined ? options.set : externalOverrides(external, options.set),
     ),
     external,
     substrate: options.substrate,
-    profile: options.profile,
+    profile: options.profile === 'full' ? 'full' : 'quick',
     seed: options.seed,
     out: options.out,
     parent: options.pool,
-    drills,
+    drills: whole === undefined ? drills : drillsOf(whole),
     trials: options.trials,
     minutes: options.minutes,
     clients: options.clients,
+    hours: options.hours,
     retries: options.retries,
     argv: ['kit', ...withoutLogins(session.args)],
     coverage: options.coverage,
@@ -95,6 +103,13 @@ function printComparison(session: Session, baseline: string, folder: string): vo
 
 /** Derived like the reports, and therefore not part of the evidence. */
 const COMPARISON = 'report.comparison.json';
+
+/** Drills of that family; a gate whose drills do not exist yet is not measured. */
+function drillsOf(whole: WholeProfile): readonly string[] {
+  return drillsNamed('all').flatMap(({ family, byNameOnly, id }) =>
+    family === whole && byNameOnly !== true ? [id] : [],
+  );
+}
 
 /** Pools the run with those beside it, and writes the result next to them. */
 async function printPool({ terminal, json }: Session, folder: string): Promise<void> {

@@ -14,7 +14,7 @@ export function load(program: Command, session: Session): void {
     .addOption(common.environment())
     .addOption(anySubstrate())
     .addOption(common.set())
-    .addOption(common.profile())
+    .addOption(common.profileWithCapacity())
     .addOption(common.gates())
     .addOption(common.seed())
     .addOption(common.trials())
@@ -23,7 +23,11 @@ export function load(program: Command, session: Session): void {
     .addOption(common.json())
     .addHelpText(
       'after',
-      examples(['kit load', 'dev, quick'], ['kit load --env staging --profile full', 'use longer windows']),
+      examples(
+        ['kit load', 'dev, quick'],
+        ['kit load --env staging --profile full', 'use longer windows'],
+        ['kit load --profile capacity --trials 3', 'rates to the knee, 10,000 connections, memory'],
+      ),
     )
     .action((options: RunOptions) => {
       const drills = drillsNamed('all').filter(({ family }) => family === 'load');

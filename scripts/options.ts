@@ -41,6 +41,24 @@ export const profile = () =>
     .choices(['quick', 'full'])
     .default('quick');
 
+/** For runs that also measure the capacity of the environment and this machine. */
+export const profileWithCapacity = () =>
+  new Option(
+    '--profile <name>',
+    'quick: n of n observed; full: enough trials for confidence bounds; capacity: rates, connections and memory of this machine',
+  )
+    .choices(['quick', 'full', 'capacity'])
+    .default('quick');
+
+/** For readiness: also the profiles whose gates no other run answers. */
+export const profileOfReadiness = () =>
+  new Option(
+    '--profile <name>',
+    'quick: n of n observed; full: enough trials for confidence bounds; capacity, canary, rehearsal: the gates of that kind alone',
+  )
+    .choices(['quick', 'full', 'capacity', 'canary', 'rehearsal'])
+    .default('quick');
+
 export const seed = () => new Option('--seed <n>', 'seed of the workload').argParser(integer(0)).default(1);
 
 export const out = () => new Option('--out <dir>', 'run folder (default: runs/<id>)').argParser(nonEmpty);
@@ -74,6 +92,15 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (text: stri
       const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
       throw new InvalidArgumentError(`Must be an integer ${range}.`);
     }
+    return value;
+  };
+}
+
+export function decimal(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+(?:\.\d+)?$/.test(text) || value < min || value > max)
+      throw new InvalidArgumentError(`Must be a number from ${min} to ${max}.`);
     return value;
   };
 }

@@ -15,7 +15,7 @@ export function readiness(program: Command, session: Session): void {
     .addOption(common.environment())
     .addOption(anySubstrate())
     .addOption(common.set())
-    .addOption(common.profile())
+    .addOption(common.profileOfReadiness())
     .addOption(common.gates())
     .addOption(common.seed())
     .addOption(common.retries(2))
@@ -28,6 +28,7 @@ export function readiness(program: Command, session: Session): void {
       examples(
         ['kit readiness', 'dev, local processes, quick'],
         ['kit readiness --env production --profile full', 'with confidence bounds'],
+        ['kit readiness --profile capacity', 'rates, connections and memory of this machine'],
         ['REDIS_URL=… kit readiness --substrate external', 'check an external Redis'],
         ['kit readiness --baseline runs/<id>', 'fail also if a criterion became worse beyond noise'],
         ['kit readiness --json > report.json', 'in a pipeline; the exit code is the verdict'],

@@ -11,6 +11,7 @@ import { commandRooms } from './architecture/command-rooms.ts';
 import { importCycles } from './architecture/cycles.ts';
 import { DEPENDENCIES, REFERENCE_DEPENDENCIES } from './architecture/dependencies.ts';
 import * as rules from './architecture/rules.ts';
+import { ACTING, room, WORKLOAD_ROOMS } from './architecture/workload-rooms.ts';
 
 /** Types that checkers, gates and reports work on, without effects. */
 const RECORDED = [
@@ -46,32 +47,6 @@ const SUBSTRATE_BASE = [
 const PURE_EVIDENCE = ['shape', 'limits', 'excerpt', 'history-shape', 'former-schema'].map(
   (name) => `harness/evidence/${name}.ts`,
 );
-
-/** Modules through which the acting side of the harness observes and changes the environment. */
-const ACTING = [
-  'infra/substrates/environment.ts',
-  'infra/topology.ts',
-  'harness/history/events.ts',
-  'harness/history/recorder.ts',
-  'harness/history/clock.ts',
-  'harness/wait.ts',
-  'infra/redis/info.ts',
-  'infra/redis/connection-options.ts',
-  'config/',
-];
-
-const room = (
-  at: string,
-  because: string,
-  imports: readonly string[],
-  more: Partial<rules.Room> = {},
-): rules.Room => ({
-  at,
-  because,
-  imports,
-  node: 'any',
-  ...more,
-});
 
 const ROOMS: readonly rules.Room[] = [
   room('config/', 'the bottom of the architecture: parses once, freezes', [], { libraries: ['zod', 'yaml'] }),
@@ -152,21 +127,7 @@ const ROOMS: readonly rules.Room[] = [
     types: ['harness/drills/drill.ts'],
     libraries: ['ioredis'],
   }),
-  room(
-    'harness/workloads/',
-    'users of a cache: the public client, and the stock one beside it',
-    [...CLIENT_ENTRIES, ...ACTING, 'harness/drills/clients.ts'],
-    {
-      types: ['harness/drills/drill.ts', 'harness/faults/'],
-      libraries: ['ioredis'],
-    },
-  ),
-  room(
-    'harness/workloads/client-module.ts',
-    'loads the client that is judged: the kit’s own, or the stand-in of a test',
-    ['client/index.ts', 'config/errors.ts'],
-    { libraries: ['<computed>'] },
-  ),
+  ...WORKLOAD_ROOMS,
   room('harness/run/planted-client.ts', 'a door for tests: nothing of the command may import it', [], {
     node: [],
   }),

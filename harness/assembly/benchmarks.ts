@@ -5,6 +5,7 @@
  */
 import type { CheckResult } from '../checkers/checker.ts';
 import type { Report } from '../reports/report.ts';
+import { assembleLoadTables } from './load-tables.ts';
 
 type Benchmark = Report['benchmarks'][number];
 type Row = Benchmark['rows'][number];
@@ -29,6 +30,7 @@ export function assembleBenchmarks(results: readonly CheckResult[]): readonly Be
       : [
           { title: `Load test (${zipf.number('queries')} queries, Zipf distribution)`, rows: zipfRows(zipf) },
         ]),
+    ...assembleLoadTables(results),
   ];
 }
 

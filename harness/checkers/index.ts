@@ -1,6 +1,7 @@
 /** All checkers by id. A plug-in adds a file and a line here. */
 import { availability } from './availability.ts';
 import { benchmark } from './benchmark.ts';
+import { capacity } from './capacity.ts';
 import type { Checker } from './checker.ts';
 import { configuration } from './configuration.ts';
 import { consistency } from './consistency.ts';
@@ -12,8 +13,11 @@ import { expiries } from './expiries.ts';
 import { failovers } from './failovers.ts';
 import { generator } from './generator.ts';
 import { hitRatio } from './hit-ratio.ts';
+import { k6 } from './k6.ts';
 import { latency } from './latency.ts';
 import { liveness } from './liveness.ts';
+import { load } from './load.ts';
+import { loadValues } from './load-values.ts';
 import { lostWrites } from './lost-writes.ts';
 import { machine } from './machine.ts';
 import { memory } from './memory.ts';
@@ -24,6 +28,7 @@ import { replication } from './replication.ts';
 import { replicationBuffers } from './replication-buffers.ts';
 import { returnedMaster } from './returned-master.ts';
 import { settlement } from './settlement.ts';
+import { soak } from './soak.ts';
 import { staleAcks } from './stale-acks.ts';
 
 /** Checkers that judge the history of a trial. */
@@ -50,6 +55,11 @@ export const trialCheckers: readonly Checker[] = [
   generator,
   machine,
   memory,
+  load,
+  loadValues,
+  capacity,
+  k6,
+  soak,
 ];
 
 /** Checkers that judge the facts of the nodes, and their intended configuration. */

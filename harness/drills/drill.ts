@@ -53,7 +53,7 @@ export interface WorkloadSpec {
 export interface Drill {
   readonly id: string;
   readonly title: string;
-  readonly family: 'integration' | 'failover' | 'load';
+  readonly family: 'integration' | 'failover' | 'load' | 'capacity';
   /** Origin of the drill: a seed's section, an issue of a project, a paper. */
   readonly source: string;
   /** The outcome that must hold for any timing, in words. */
@@ -97,6 +97,11 @@ export interface Drill {
   readonly external?: { readonly except?: readonly string[] };
   /** Time limit of a trial; at the limit it is ended, healed and recorded as not measured. */
   readonly boundMs: number;
-  /** Trials per profile. 0 in `quick`: the drill runs in `full` and by its name; config/gates.yaml lists it as `fullOnly`. */
+  /** A drill of the family `capacity` that profile capacity leaves out. */
+  readonly byNameOnly?: true;
+  /**
+   * Trials per profile. 0 in `quick`: the drill runs in `full` and by its name; config/gates.yaml lists it as `fullOnly`. 0 in both: it runs
+   * in the profile of its family and by its name.
+   */
   readonly trials: { readonly quick: number; readonly full: number };
 }

@@ -3,6 +3,7 @@ import { allReplicasLost } from './all-replicas-lost.ts';
 import { batches } from './batches.ts';
 import { bounce } from './bounce.ts';
 import { breaker } from './breaker.ts';
+import { capacityDrills } from './capacity/index.ts';
 import { clockJump } from './clock-jump.ts';
 import { clusterMasterCrash } from './cluster-master-crash.ts';
 import { clusterSlotMigration } from './cluster-slot-migration.ts';
@@ -112,4 +113,5 @@ export const drills: readonly Drill[] = [
   partitionClient,
   clusterSlotMigration,
   clusterMasterCrash,
+  ...capacityDrills,
 ];

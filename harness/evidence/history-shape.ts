@@ -128,7 +128,18 @@ const WAITS: Shape = {
   pattern: /^(?:[^\s=]{1,128}=\d{1,10}(?:\.\d{1,3})?(?: (?!$)|$))*$/,
   what: 'names with milliseconds, name=number, with a space between two',
 };
+/** `bucket:count`, see `statistics/hdr.ts`. */
+const COUNTS: Shape = {
+  pattern: /^(?:\d{1,5}:\d{1,15}(?: (?!$)|$))*$/,
+  what: 'buckets with counts, bucket:count, with a space between two',
+};
 const nullableOf = (shape: Shape): Shape => optionalOf({ nullable: shape });
+
+/** A name that a figure of the report carries. */
+const NAME_OF_MIX: Shape = {
+  pattern: /^[A-Za-z0-9][A-Za-z0-9 _-]{0,59}$/,
+  what: 'a name of 1 to 60 letters, digits, spaces and dashes',
+};
 
 /** Numbers of observations that checkers compute with, by `from/name`. A field that was not measured is null or left out. */
 const DATA_SHAPES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
@@ -146,6 +157,40 @@ const DATA_SHAPES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
     trouble: 'string',
   },
   'workload/expiries': { keys: COUNT, without: COUNT, example: optionalOf('string') },
+  'workload/load-plan': { wantedPerSecond: AMOUNT, kneeP99Ms: DURATION_MS },
+  'workload/load-step': {
+    ...{ step: { integer: [1, MAX_BATCH] }, mix: NAME_OF_MIX, perSecond: AMOUNT, durationMs: DURATION_MS },
+    ...{ asked: COUNT, sent: COUNT, dropped: COUNT, answered: COUNT, failed: COUNT, wrong: COUNT },
+    ...{ reads: COUNT, hits: COUNT, plannedSumUs: COUNT, intendedSumUs: COUNT, cpuMs: AMOUNT },
+    ...{ busyRatio: nullableOf({ within: [0, 1] }), stealRatio: nullableOf({ within: [0, 1] }) },
+  },
+  'workload/load-histogram': {
+    ...{ step: { integer: [1, MAX_BATCH] }, measure: 'string', kind: 'string', counts: COUNTS },
+  },
+  'workload/server-limit': {
+    ...{
+      test: 'string',
+      perSecond: optionalOf(AMOUNT),
+      requests: optionalOf(COUNT),
+      reason: optionalOf('string'),
+    },
+  },
+  'workload/connections': {
+    ...{ asked: COUNT, limit: 'string', answered: optionalOf(COUNT), gets: optionalOf(COUNT) },
+    getP99Ms: optionalOf(DURATION_MS),
+  },
+  'workload/k6': { limit: 'string', segments: optionalOf({ integer: [1, MAX_BATCH] }) },
+  'workload/k6-segment': {
+    ...{ segment: 'string', exitCode: { integer: [-1, 255] }, requests: COUNT, failed: COUNT },
+    ...{ dropped: COUNT, checksPassed: COUNT, checksFailed: COUNT, missed: { text: 10_000 } },
+    ...{ p95Ms: DURATION_MS, p99Ms: DURATION_MS, maxMs: DURATION_MS },
+  },
+  'workload/soak-sample': {
+    ...{ operations: COUNT, heapBytes: AMOUNT, externalBytes: AMOUNT, usedBytes: AMOUNT },
+    ...{ fragmentedBytes: AMOUNT, maxmemory: AMOUNT, lagBytes: AMOUNT },
+    lagSeconds: DURATION_MS,
+  },
+  'workload/memory-point': { keys: COUNT, usedBytes: COUNT },
   'node/probe': { when: { oneOf: ['start', 'between', 'end'] }, number: { integer: [1, MAX_TRIALS + 1] } },
   'machine/facts': { cores: { integer: [1, 100_000] }, unsampled: 'string' },
   'machine/window': {

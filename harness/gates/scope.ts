@@ -24,6 +24,9 @@ export interface RunScope {
 /** Judged without a trial, in every run. */
 const WITHOUT_TRIAL = new Set(['configuration', 'coverage']);
 
+/** Runs that must answer every gate of their kind, as a readiness run does. */
+const WHOLE_KINDS: ReadonlySet<RunScope['kind']> = new Set(['capacity', 'canary', 'rehearsal']);
+
 /** Why the gate is out of scope; undefined where it is in scope. */
 export function outOfScope(gate: Gate, run: RunScope): string | undefined {
   const { scope } = gate;
@@ -72,8 +75,9 @@ function whyNotAsked({ workload }: Gate, run: RunScope): string {
 export function isAsked(drill: string, run: RunScope): boolean {
   // A few drills on an external Redis prove nothing about its configuration, which is unknown.
   const always = WITHOUT_TRIAL.has(drill) && run.substrate !== 'external';
-  if (run.kind !== 'readiness') return always || run.asked.has(drill);
+  if (!WHOLE_KINDS.has(run.kind) && run.kind !== 'readiness') return always || run.asked.has(drill);
   if (run.unsupported.has(drill)) return false;
+  if (WHOLE_KINDS.has(run.kind)) return true;
   return run.profile === 'full' || !run.fullOnly.has(drill);
 }
 

@@ -93,7 +93,7 @@ const DRILLS_SHAPE: Shape = {
     fields: {
       id: NAME,
       title: 'string',
-      family: { oneOf: ['integration', 'failover', 'load'] },
+      family: { oneOf: ['integration', 'failover', 'load', 'capacity'] },
       safeOutcome: 'string',
       operations: { optional: NAMES },
       expectations: { optional: NAMES },
@@ -132,7 +132,8 @@ function parseDrills(text: string): ReadonlyMap<string, DrillText> {
     if (family === 'integration' && expectations.length === 0) {
       throw new Error(`the drill ${id} names no expectations`);
     }
-    if (family !== 'integration' && operations.length === 0) {
+    // A capacity drill records its operations as histograms: the gates ask for their figures.
+    if (family !== 'integration' && family !== 'capacity' && operations.length === 0) {
       throw new Error(`the drill ${id} names no operations`);
     }
     if (family === 'failover' && faults.length === 0) throw new Error(`the drill ${id} names no faults`);

@@ -56,7 +56,7 @@ export function judgeTrial(
     status,
     ...(record.reason !== undefined && { reason: record.reason }),
     ...(record.round !== undefined && { round: record.round }),
-    scripted: drill.family === 'integration',
+    scripted: drill.family === 'integration' || drill.family === 'capacity',
     files: basis.flatMap((path) => refTo(evidence, path) ?? []),
     missing,
   };

@@ -61,7 +61,7 @@ export interface MachineView {
 export interface TrialView {
   readonly drill: string;
   readonly title: string;
-  readonly family: 'integration' | 'failover' | 'load';
+  readonly family: 'integration' | 'failover' | 'load' | 'capacity';
   readonly safeOutcome: string;
   readonly trial: number;
   /** Absent: 1. Later rounds repeat trials in which the machine was unsound. */

@@ -22,6 +22,7 @@ import {
 } from '../../infra/substrates/registry.ts';
 import { planTopology, type Topology } from '../../infra/topology.ts';
 import { checkers } from '../checkers/index.ts';
+import { soakingFor } from '../drills/capacity/index.ts';
 import type { ClientName } from '../drills/clients.ts';
 import { configuration } from '../drills/configuration.ts';
 import type { Drill } from '../drills/drill.ts';
@@ -57,6 +58,8 @@ export interface RunRequest {
   readonly external?: ExternalTarget | undefined;
   /** Length of the storm; default: that of the catalogue. */
   readonly minutes?: number | undefined;
+  /** Length of a soak; default: that of the catalogue. */
+  readonly hours?: number | undefined;
   /** Trials per drill; default: the drill's own for the profile. */
   readonly trials: number | undefined;
   /** Maximum number of further rounds, each with the trials in which the machine was unsound. */
@@ -99,7 +102,7 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
   const compared = compareClients(drillsOf(request), request.clients, config.topology.kind);
   for (const line of compared.notMeasured) request.progress(line);
   const drills = withConfiguration(
-    compared.drills.map((drill) => drawnFor(drill, request.seed, request.minutes)),
+    compared.drills.map((drill) => soakingFor(drawnFor(drill, request.seed, request.minutes), request.hours)),
     request,
   );
   const topology = planTopology(config);

@@ -179,7 +179,7 @@ function reasonNotOnForeignServer({ faults, family }: Drill): string {
   const why =
     names.length > 0
       ? `it injects ${names.join(', ')}`
-      : family === 'load'
+      : family === 'load' || family === 'capacity'
         ? 'its load is too high for a server that the kit does not run'
         : 'it sends commands that are reserved for the owner of the server';
   return `not run on an external Redis: ${why}`;

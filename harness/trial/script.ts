@@ -1,6 +1,9 @@
 /** The part of a trial in which a scripted workload runs; closes the resources of the script in reverse order. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Cache } from '../../client/index.ts';
 import type { Heal } from '../../infra/substrates/environment.ts';
+import { LOGS } from '../evidence/run-folder.ts';
 import { runOnce } from '../faults/fault.ts';
 import { faultById } from '../faults/index.ts';
 import type { FaultEvent } from '../history/events.ts';
@@ -114,6 +117,7 @@ function scriptOf(
       for (const node of nodes) heals.push(await injectRecorded(context, fault, node));
       return heal;
     },
+    artifactPath: (name) => artifactPath(context, name),
     remember: (...more) => {
       for (const key of more) keys.add(key);
     },
@@ -122,6 +126,13 @@ function scriptOf(
     masterOf: async (key) => environment.admin((await masterWithKey(environment, key)).id),
     masters: async () => Promise.all((await mastersOf(environment)).map(({ id }) => environment.admin(id))),
   };
+}
+
+/** Path of a file with the logs of the run; its folder exists. */
+function artifactPath({ dir, drill, trial }: TrialContext, name: string): string {
+  const folder = join(dir, LOGS, `${drill.id}-${trial}`);
+  mkdirSync(folder, { recursive: true });
+  return join(folder, name);
 }
 
 /** Injects a fault into one node. Its life is recorded, its heal runs once. */

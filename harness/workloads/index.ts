@@ -2,10 +2,12 @@
 import { KitError } from '../../config/errors.ts';
 import { generatedWorkloads } from './catalogue.ts';
 import type { GeneratedWorkload } from './generated.ts';
+import { SCENARIOS } from './http/k6.ts';
 import { breaker } from './scripted/breaker.ts';
 import { clockJump } from './scripted/clock-jump.ts';
 import { coherence } from './scripted/coherence.ts';
 import { connectionSaturation } from './scripted/connection-saturation.ts';
+import { connections } from './scripted/connections.ts';
 import { consistency } from './scripted/consistency.ts';
 import { corruptPayload } from './scripted/corrupt-payload.ts';
 import { credentialRotation } from './scripted/credential-rotation.ts';
@@ -13,8 +15,11 @@ import { diskFull } from './scripted/disk-full.ts';
 import { durableWrites } from './scripted/durable-writes.ts';
 import { featureFlag } from './scripted/feature-flag.ts';
 import { hitMiss } from './scripted/hit-miss.ts';
+import { httpScenario } from './scripted/http.ts';
 import { keyVersioning } from './scripted/key-versioning.ts';
+import { loadMixes } from './scripted/load-mixes.ts';
 import { memoryFull } from './scripted/memory-full.ts';
+import { memoryGrowth } from './scripted/memory-growth.ts';
 import { observability } from './scripted/observability.ts';
 import { outageWrites } from './scripted/outage-writes/index.ts';
 import { poisonedData } from './scripted/poisoned-data.ts';
@@ -25,6 +30,8 @@ import type { ScriptedWorkload } from './scripted/script.ts';
 import { security } from './scripted/security.ts';
 import { singleFlight } from './scripted/single-flight.ts';
 import { slowRedis } from './scripted/slow-redis.ts';
+import { soak } from './scripted/soak.ts';
+import { throughput } from './scripted/throughput.ts';
 import { timeoutFallback } from './scripted/timeout-fallback.ts';
 import { ttlExpiry } from './scripted/ttl-expiry.ts';
 import { writePaths } from './scripted/write-paths/index.ts';
@@ -57,6 +64,12 @@ const scripted: readonly ScriptedWorkload[] = [
   poisonedData,
   memoryFull,
   diskFull,
+  throughput,
+  loadMixes,
+  connections,
+  memoryGrowth,
+  ...SCENARIOS.map(httpScenario),
+  soak,
 ];
 
 export const workloads: ReadonlyMap<string, Workload> = new Map<string, Workload>([

@@ -20,6 +20,7 @@ export const DEPENDENCIES: Readonly<Record<string, string>> = {
   '@opentelemetry/sdk-trace-base': 'reads what the client reports, in tests',
   '@types/d3-scale': 'types',
   '@types/d3-shape': 'types',
+  '@types/k6': 'types of the k6 scenarios',
   '@types/node': 'types',
   '@vitest/coverage-v8': 'coverage',
   'cdktf-cli': 'deploy and destroy',

@@ -15,6 +15,7 @@ import type { Manifest, TrialRecord } from '../../harness/evidence/manifest.ts';
 import { createRunFolder, type RunFolder } from '../../harness/evidence/run-folder.ts';
 import type { HistoryEvent } from '../../harness/history/events.ts';
 import { requiredExpectations } from '../../harness/judge/obligations.ts';
+import { CAPACITY } from './capacity-histories.ts';
 import {
   closingPhase,
   buildEnvironment as defaultEnvironment,
@@ -243,6 +244,7 @@ function filesOf(
   if (drill.family === 'failover') {
     return { events: failoverEvents(drill), kit: failover('kit'), ioredis: failover('ioredis') };
   }
+  if (drill.family === 'capacity') return { events: [CAPACITY[drill.id] ?? [], closingPhase()] };
   if (drill.family === 'load')
     return { events: [memory, EXPIRIES], kit: [LOADS[drill.id] ?? [], closingPhase()] };
   const written = writes(0, 1000, 10);

@@ -99,7 +99,7 @@ describe('an invalid command line', () => {
 
   it.each([
     [['readiness', '--seed', 'x'], "'x' is invalid. Must be an integer of at least 0."],
-    [['readiness', '--profile', 'slow'], 'Allowed choices are quick, full.'],
+    [['readiness', '--profile', 'slow'], 'Allowed choices are quick, full, capacity, canary, rehearsal.'],
     [['readiness', '--substrate', 'cloud'], 'Allowed choices are local, docker, external.'],
     // the former name of `external`
     [['readiness', '--substrate', 'attached', '--url', 'nowhere'], "must be a Redis URL, got 'nowhere'"],

@@ -59,6 +59,8 @@ export interface ScriptContext<P extends Parameters = Parameters> {
    * latest with the end of the trial.
    */
   inject(fault: string): Promise<Heal>;
+  /** Path of a file that is kept with the logs of the run, and not judged: a report of another program. */
+  artifactPath(name: string): string;
   /** Registers physical keys for removal at the end of the trial. */
   remember(...keys: readonly string[]): void;
   /** Waits until every replica has all data of the master. */

@@ -2,17 +2,19 @@ import { readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { loadGates } from '../../../config/gates.ts';
 import { checkersOf } from '../../../harness/checkers/index.ts';
+import { soakingFor } from '../../../harness/drills/capacity/index.ts';
 import { drills } from '../../../harness/drills/index.ts';
 import { faultById } from '../../../harness/faults/index.ts';
 import { generatedWorkload } from '../../../harness/workloads/catalogue.ts';
 import { workloadByName } from '../../../harness/workloads/index.ts';
 import { resolveParameters } from '../../../harness/workloads/parameters.ts';
 
-it('every drill has a file of its name', () => {
+it('every drill has a file of its name, except those of profile capacity', () => {
   const files = readdirSync(new URL('../../../harness/drills/', import.meta.url));
-  const others = ['drill.ts', 'families.ts', 'index.ts'];
+  const others = ['clients.ts', 'drill.ts', 'families.ts', 'index.ts', 'capacity'];
   const named = files.filter((file) => !others.includes(file)).map((file) => file.replace('.ts', ''));
-  expect(drills.map(({ id }) => id).toSorted()).toEqual(named.toSorted());
+  const own = drills.filter(({ family }) => family !== 'capacity');
+  expect(own.map(({ id }) => id).toSorted()).toEqual(named.toSorted());
 });
 
 it.each(drills.map((drill) => [drill.id, drill] as const))('%s names only existing parts', (_id, drill) => {
@@ -25,6 +27,8 @@ it.each(drills.map((drill) => [drill.id, drill] as const))('%s names only existi
     resolveParameters(workload.name, workload.defaults, drill.workload.parameters, profile);
   }
   for (const { fault } of drill.faults) expect(faultById(fault).id).toBe(fault);
+  // Histograms take the place of operations and expectations.
+  if (drill.family === 'capacity') return;
   const scripted = workload.kind === 'scripted';
   expect(drill.expectations !== undefined && drill.expectations.length > 0).toBe(scripted);
   expect(new Set(drill.expectations).size).toBe(drill.expectations?.length ?? 0);
@@ -32,9 +36,25 @@ it.each(drills.map((drill) => [drill.id, drill] as const))('%s names only existi
 });
 
 it('a drill without a trial in profile quick has one in full, and config/gates.yaml lists it as fullOnly', () => {
-  const without = drills.filter(({ trials }) => trials.quick === 0);
+  const without = drills.filter(({ family, trials }) => family !== 'capacity' && trials.quick === 0);
   expect(loadGates().fullOnly.toSorted()).toEqual(without.map(({ id }) => id).toSorted());
   for (const { trials } of without) expect(trials.full).toBeGreaterThan(0);
+});
+
+it('a drill of profile capacity has no trial in the others', () => {
+  const capacity = drills.filter(({ family }) => family === 'capacity');
+  expect(capacity.map(({ trials }) => trials)).toEqual(capacity.map(() => ({ quick: 0, full: 0 })));
+});
+
+it('a soak is as long as asked, and no other drill changes', () => {
+  const soak = drills.filter(({ byNameOnly }) => byNameOnly === true);
+  expect(soak.map(({ id }) => id)).toEqual(['http-soak', 'soak']);
+  const [http, steady] = soak.map((drill) => soakingFor(drill, 2));
+  expect(http?.workload.parameters).toMatchObject({ seconds: 7_200 });
+  expect(steady?.workload.parameters).toEqual({ slices: 120, sliceMs: 60_000 });
+  expect(steady?.boundMs).toBeGreaterThan(7_200_000);
+  const others = drills.filter(({ byNameOnly }) => byNameOnly !== true);
+  expect(others.map((drill) => soakingFor(drill, 2))).toEqual(others);
 });
 
 it('a drill is data and contains no functions', () => {

@@ -203,7 +203,7 @@ const machine = z
 const trial = z.strictObject({
   drill: z.string(),
   title: z.string(),
-  family: z.enum(['integration', 'failover', 'load']),
+  family: z.enum(['integration', 'failover', 'load', 'capacity']),
   safeOutcome: text('Condition that must hold at any timing'),
   trial: z.number(),
   round: z

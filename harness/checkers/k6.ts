@@ -1,0 +1,62 @@
+/**
+ * HTTP load by k6, from the summaries of its processes. Counts of several segments add up. A quantile of all requests lies between
+ * those of the segments, so that the highest one is an upper bound of it.
+ *
+ * A run without requests is not measured, whatever its thresholds say. `missedThresholds` counts the thresholds that did not hold. If k6
+ * dropped iterations, it did not keep the rate, and its figures are in doubt: either the service or the machine was too slow.
+ */
+import type { Checker } from './checker.ts';
+import {
+  definedFigures,
+  joinExamples,
+  proportionFigure,
+  unknownResult,
+  valueFigure,
+} from './history-queries.ts';
+
+const REMEDY =
+  'Build k6 once: go build -C tools/k6 -o ../../node_modules/.bin/k6 go.k6.io/k6/v2, and run the kit with npm or npx.';
+
+const DROPPED =
+  'Look at the CPU of the service in the dashboard of k6. If it is idle, run again on a machine without other work; otherwise lower the rate.';
+
+export const k6: Checker = {
+  id: 'k6',
+  proves: 'HTTP requests through the cache succeed, at the rate that k6 was asked for',
+  check({ observations }) {
+    const marks = observations.filter(({ from }) => from === 'workload');
+    const limit = marks.find(({ name }) => name === 'k6')?.data?.limit;
+    if (typeof limit === 'string' && limit !== '') return unknownResult(limit, { remedy: REMEDY });
+    const segments = marks.filter(({ name }) => name === 'k6-segment').map(({ data }) => data ?? {});
+    const sum = (name: string) => segments.reduce((total, data) => total + Number(data[name] ?? 0), 0);
+    const highest = (name: string) => Math.max(...segments.map((data) => Number(data[name] ?? 0)));
+    const asked = marks.find(({ name }) => name === 'k6')?.data?.segments;
+    const requests = sum('requests');
+    if (requests === 0 || segments.some(({ requests: own }) => own === 0))
+      return unknownResult('k6 sent no request');
+    if (segments.length !== asked)
+      return unknownResult(`${segments.length} of ${String(asked)} segments of k6 were recorded`);
+    const missed = segments.flatMap((data) => (data.missed === '' ? [] : String(data.missed).split('; ')));
+    // A threshold that k6 reports only by its exit code.
+    const unnamed = segments.filter(({ exitCode, missed: names }) => exitCode !== 0 && names === '').length;
+    const figures = definedFigures({
+      errors: proportionFigure(sum('failed'), requests),
+      checks: proportionFigure(sum('checksPassed'), sum('checksPassed') + sum('checksFailed')),
+      missedThresholds: valueFigure(missed.length + unnamed, 'thresholds', requests),
+      dropped: valueFigure(sum('dropped'), 'iterations', requests),
+      p95Ms: valueFigure(highest('p95Ms'), 'ms', requests),
+      p99Ms: valueFigure(highest('p99Ms'), 'ms', requests),
+    });
+    const dropped = sum('dropped');
+    if (dropped > 0)
+      return unknownResult(`k6 dropped ${dropped} iterations, so that it did not keep the rate`, {
+        figures,
+        remedy: DROPPED,
+      });
+    return {
+      validity: 'valid',
+      reasons: missed.length > 0 ? [`missedThresholds: ${joinExamples([...new Set(missed)])}`] : [],
+      figures,
+    };
+  },
+};

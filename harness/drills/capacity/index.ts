@@ -1,0 +1,119 @@
+/**
+ * Drills of `--profile capacity`: what the environment and this machine carry. No other profile runs them, since their rates
+ * are above what a shared machine gives; `kit drill ID` does.
+ */
+import type { Drill } from '../drill.ts';
+
+type Own = Pick<Drill, 'id' | 'title' | 'source' | 'safeOutcome'> &
+  Partial<Pick<Drill, 'checkers' | 'boundMs' | 'byNameOnly'>> & {
+    readonly parameters?: Drill['workload']['parameters'];
+  };
+
+function capacityDrill({ parameters = {}, ...drill }: Own): Drill {
+  return {
+    family: 'capacity',
+    needs: [],
+    topologies: ['single', 'sentinel', 'cluster'],
+    clients: ['kit'],
+    workload: { name: drill.id, parameters },
+    faults: [],
+    checkers: ['load'],
+    boundMs: 300_000,
+    trials: { quick: 0, full: 0 },
+    ...drill,
+  };
+}
+
+export const throughput = capacityDrill({
+  id: 'throughput',
+  title: 'Rates in steps to the knee, YCSB B, with redis-benchmark as the limit of the server',
+  source: 'mission C3: 50,000 operations per second',
+  safeOutcome: 'the rate is answered with the right values, or the report names the limit',
+});
+
+export const loadMixes = capacityDrill({
+  id: 'load-mixes',
+  title: 'YCSB A, B, C, F, a hot key, batches and bursts of 100 at a steady rate',
+  source: 'mission C4; seed 003: get < 5 ms, set < 10 ms, batch of 100 < 50 ms, 100 concurrent',
+  safeOutcome: 'every operation is answered with the right value',
+  checkers: ['load', 'load-values', 'memory'],
+});
+
+export const connections = capacityDrill({
+  id: 'connections',
+  title: 'A ramp to 10,000 connections that all answer',
+  source: 'mission C3: 10,000 connections',
+  safeOutcome: 'every connection is served, or the report names the limit',
+  checkers: ['capacity'],
+});
+
+export const memoryGrowth = capacityDrill({
+  id: 'memory-growth',
+  title: 'Memory over the number of keys',
+  source: 'mission C3: memory that grows linearly with the number of keys',
+  safeOutcome: 'memory grows in a straight line',
+  checkers: ['capacity', 'memory'],
+});
+
+/** Seed 003's 100 concurrent requests, through a service that embeds the cache. */
+const HTTP: readonly (Pick<Own, 'id' | 'title' | 'parameters'> & Pick<Drill, 'byNameOnly'>)[] = [
+  { id: 'http-smoke', title: 'k6 smoke: few requests' },
+  {
+    id: 'http-load',
+    title: 'k6 load: the usual rate, then 100 concurrent requests, in two processes',
+    parameters: { segments: 2 },
+  },
+  { id: 'http-stress', title: 'k6 stress: a rate that rises in steps' },
+  { id: 'http-spike', title: 'k6 spike: five times the rate within a second' },
+  { id: 'http-soak', title: 'k6 soak: the usual rate for long (--hours)', byNameOnly: true },
+];
+
+const httpDrills: readonly Drill[] = HTTP.map((own) =>
+  capacityDrill({
+    source: 'mission C3: k6 scenarios through an HTTP front end',
+    safeOutcome:
+      'at least 99 % of the requests succeed, with the right values and without a dropped iteration',
+    checkers: ['k6'],
+    ...own,
+  }),
+);
+
+export const soak = capacityDrill({
+  id: 'soak',
+  title: 'A steady load for long (--hours): leaks of the client, growth of the servers',
+  source: 'mission C3; 002 Memory Efficiency',
+  safeOutcome: 'nothing grows with the number of operations',
+  checkers: ['soak', 'load', 'memory'],
+  byNameOnly: true,
+});
+
+export const capacityDrills: readonly Drill[] = [
+  loadMixes,
+  throughput,
+  connections,
+  memoryGrowth,
+  ...httpDrills,
+  soak,
+];
+
+/** Longest soak. Its history holds one step per slice. */
+export const MAX_SOAK_HOURS = 72;
+const SLICES_PER_HOUR = 60;
+const MS_PER_HOUR = 3_600_000;
+const OVERRUN = 1.5;
+
+/** A soak of that length; any other drill stays as it is. */
+export function soakingFor(drill: Drill, hours: number | undefined): Drill {
+  if (hours === undefined || drill.byNameOnly !== true) return drill;
+  const { workload } = drill;
+  const slices = Math.max(12, Math.ceil(hours * SLICES_PER_HOUR));
+  const parameters: Drill['workload']['parameters'] =
+    drill.id === soak.id
+      ? { slices, sliceMs: Math.round((hours * MS_PER_HOUR) / slices) }
+      : { seconds: Math.round(hours * 3_600), boundMs: Math.round(hours * MS_PER_HOUR * OVERRUN) + 60_000 };
+  return {
+    ...drill,
+    workload: { ...workload, parameters: { ...workload.parameters, ...parameters } },
+    boundMs: Math.round(hours * MS_PER_HOUR * OVERRUN) + 120_000,
+  };
+}

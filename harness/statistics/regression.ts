@@ -1,0 +1,57 @@
+/** Least squares: a straight line through points, and the confidence of its slope. */
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface StraightLine {
+  readonly slope: number;
+  readonly intercept: number;
+  /** Coefficient of determination, from 0 to 1; 1 where all y are equal. */
+  readonly determination: number;
+  /** Standard error of the slope; 0 for two points. */
+  readonly slopeError: number;
+}
+
+/** Undefined for fewer than two different x. */
+export function straightLine(points: readonly Point[]): StraightLine | undefined {
+  const n = points.length;
+  const meanX = points.reduce((sum, { x }) => sum + x, 0) / n;
+  const meanY = points.reduce((sum, { y }) => sum + y, 0) / n;
+  let xx = 0;
+  let xy = 0;
+  let yy = 0;
+  for (const { x, y } of points) {
+    xx += (x - meanX) ** 2;
+    xy += (x - meanX) * (y - meanY);
+    yy += (y - meanY) ** 2;
+  }
+  if (!(xx > 0)) return undefined;
+  const slope = xy / xx;
+  const rest = Math.max(0, yy - slope * xy);
+  return {
+    slope,
+    intercept: meanY - slope * meanX,
+    determination: yy === 0 ? 1 : 1 - rest / yy,
+    slopeError: n > 2 ? Math.sqrt(rest / (n - 2) / xx) : 0,
+  };
+}
+
+/**
+ * Lower bound of the slope with a confidence of 97.5 % (Student's t). A growth whose bound is above 0 is not noise.
+ * Undefined for fewer than 4 points.
+ */
+export function slopeLowerBound(points: readonly Point[]): number | undefined {
+  const line = points.length < 4 ? undefined : straightLine(points);
+  return line && line.slope - studentT(points.length - 2) * line.slopeError;
+}
+
+/** Quantile 0.975 of Student's t (Cornish-Fisher about the normal quantile; within 0.5 % from 4 degrees on). */
+function studentT(degrees: number): number {
+  const z = 1.959_964;
+  const g1 = (z ** 3 + z) / 4;
+  const g2 = (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96;
+  const g3 = (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / 384;
+  return z + g1 / degrees + g2 / degrees ** 2 + g3 / degrees ** 3;
+}

@@ -1,0 +1,136 @@
+/**
+ * Runs k6 as a program: one scenario, as a whole or in segments of which each is a process. A run on several machines splits the same
+ * way, see docs/load.md.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findProgram, runProgram } from '../../../infra/host/process.ts';
+
+export const SCENARIOS = ['smoke', 'load', 'stress', 'spike', 'soak'] as const;
+export type Scenario = (typeof SCENARIOS)[number];
+
+/** Numbers of one k6 process, from its summary. */
+export interface SegmentResult {
+  /** `0:1/2`; `0:1` for the whole scenario. */
+  readonly segment: string;
+  /** 0: all thresholds held; 99: at least one did not. */
+  readonly exitCode: number;
+  readonly requests: number;
+  readonly failed: number;
+  readonly dropped: number;
+  readonly checksPassed: number;
+  readonly checksFailed: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+  /** Names of the thresholds that did not hold. */
+  readonly missed: string;
+}
+
+const BUILD_HINT =
+  'build it with `go build -C tools/k6 -o ../../node_modules/.bin/k6 go.k6.io/k6/v2` (Go 1.26), or install k6 2 on the path';
+const LEAST_MAJOR = 2;
+
+export type FoundK6 =
+  | { readonly kind: 'found'; readonly path: string; readonly version: string }
+  | { readonly kind: 'none'; readonly reason: string };
+
+/** k6 on the path, of a version that runs TypeScript as it is. */
+export async function findK6(): Promise<FoundK6> {
+  const path = await findProgram('k6');
+  if (path === undefined) return { kind: 'none', reason: `k6 is not installed: ${BUILD_HINT}` };
+  const { stdout } = await runProgram({ command: path, args: ['version'], timeoutMs: 20_000 });
+  const [, version = '0.0.0', major = '0'] = /v((\d+)\.\d+\.\d+)/.exec(stdout) ?? [];
+  if (Number(major) >= LEAST_MAJOR) return { kind: 'found', path, version };
+  return {
+    kind: 'none',
+    reason: `k6 ${version} on the path is too old, at least 2.0.0 is needed: ${BUILD_HINT}`,
+  };
+}
+
+export interface K6Request {
+  readonly path: string;
+  readonly scenario: Scenario;
+  readonly url: string;
+  /** Number of processes that share the scenario. */
+  readonly segments: number;
+  /** Rate per second and duration of the scenario; 0: its own. */
+  readonly perSecond: number;
+  readonly seconds: number;
+  readonly timeoutMs: number;
+  /** Path of an artifact of the trial: the summary and the dashboard of each process. */
+  readonly artifactPath: (name: string) => string;
+  readonly signal: AbortSignal;
+}
+
+/** Runs all segments at the same time. @throws KitError when k6 does not end, or ends without a summary */
+export function runK6(request: K6Request): Promise<readonly SegmentResult[]> {
+  const bounds = segmentBounds(request.segments);
+  return Promise.all(
+    Array.from({ length: request.segments }, (_, i) =>
+      runSegment(request, `${bounds[i]}:${bounds[i + 1]}`, bounds.join(','), i + 1),
+    ),
+  );
+}
+
+/** `0, 1/3, 2/3, 1` for three segments. */
+export function segmentBounds(segments: number): readonly string[] {
+  return Array.from({ length: segments + 1 }, (_, i) =>
+    i === 0 ? '0' : i === segments ? '1' : `${i}/${segments}`,
+  );
+}
+
+async function runSegment(
+  request: K6Request,
+  segment: string,
+  sequence: string,
+  number: number,
+): Promise<SegmentResult> {
+  const { path, scenario, url, segments, perSecond, seconds, artifactPath, timeoutMs, signal } = request;
+  const name = `k6-${scenario}-${number}`;
+  const summary = artifactPath(`${name}.json`);
+  const split = ['--execution-segment', segment, '--execution-segment-sequence', sequence];
+  const { exitCode, stderr } = await runProgram({
+    command: path,
+    args: [
+      ...['run', '--quiet', '--no-color', '--address', '', ...(segments > 1 ? split : [])],
+      join(import.meta.dirname, 'scenarios', `${scenario}.ts`),
+    ],
+    env: {
+      ...{ KIT_BASE_URL: url, KIT_SUMMARY: summary },
+      ...(perSecond > 0 && { KIT_RATE: String(perSecond) }),
+      ...(seconds > 0 && { KIT_SECONDS: String(seconds) }),
+      ...{ K6_NO_USAGE_REPORT: 'true', K6_AUTO_EXTENSION_RESOLUTION: 'false' },
+      ...{ K6_WEB_DASHBOARD: 'true', K6_WEB_DASHBOARD_PORT: '-1' },
+      K6_WEB_DASHBOARD_EXPORT: artifactPath(`${name}.html`),
+    },
+    ...{ timeoutMs, signal },
+  });
+  if (!existsSync(summary))
+    throw new Error(`k6 ended with code ${exitCode} without a summary: ${stderr.slice(-500)}`);
+  return readSummary(readFileSync(summary, 'utf8'), segment, exitCode ?? -1);
+}
+
+interface Metric {
+  readonly values?: Readonly<Record<string, number>>;
+  readonly thresholds?: Readonly<Record<string, { readonly ok: boolean }>>;
+}
+
+/** Numbers of a summary as `handleSummary` of the scenarios writes it. */
+export function readSummary(text: string, segment: string, exitCode: number): SegmentResult {
+  const { metrics = {} } = JSON.parse(text) as { readonly metrics?: Readonly<Record<string, Metric>> };
+  const metricValue = (metric: string, name: string) => metrics[metric]?.values?.[name] ?? 0;
+  const missed = Object.entries(metrics).flatMap(([name, { thresholds = {} }]) =>
+    Object.entries(thresholds).flatMap(([bound, { ok }]) => (ok ? [] : [`${name} ${bound}`])),
+  );
+  const requests = metricValue('http_reqs', 'count');
+  return {
+    ...{ segment, exitCode, requests },
+    // `http_req_failed` is a rate of requests that failed: its "passes" are failures.
+    failed: metricValue('http_req_failed', 'passes'),
+    dropped: metricValue('dropped_iterations', 'count'),
+    ...{ checksPassed: metricValue('checks', 'passes'), checksFailed: metricValue('checks', 'fails') },
+    ...{ p95Ms: metricValue('http_req_duration', 'p(95)'), p99Ms: metricValue('http_req_duration', 'p(99)') },
+    ...{ maxMs: metricValue('http_req_duration', 'max'), missed: missed.join('; ') },
+  };
+}

@@ -1,0 +1,21 @@
+/** Smoke: does the front end answer at all? Few requests. */
+import type { Options } from 'k6/options';
+import { rate, seconds, summaryTrendStats, thresholds, visit } from './scenario.ts';
+
+export { handleSummary } from './scenario.ts';
+
+export const options: Options = {
+  scenarios: {
+    smoke: {
+      executor: 'constant-arrival-rate',
+      rate: rate(20),
+      timeUnit: '1s',
+      duration: seconds(5),
+      preAllocatedVUs: 20,
+    },
+  },
+  thresholds: thresholds(500),
+  summaryTrendStats,
+};
+
+export default visit;

@@ -1,0 +1,13 @@
+/** Types of the driver and the pacer's thread. */
+import type { MessagePort } from 'node:worker_threads';
+
+/** Values of `control`. */
+export const PACER = { paused: 0, running: 1, ended: 2 } as const;
+
+export interface PacerSetup {
+  readonly ports: readonly MessagePort[];
+  /** One flag per port: set while a tick is on its way. */
+  readonly ticking: SharedArrayBuffer;
+  readonly control: SharedArrayBuffer;
+  readonly tickMs: number;
+}

@@ -1,0 +1,114 @@
+/**
+ * Messages between the load driver and its threads, plain data only. A step is one rate of one mix; its schedule follows
+ * from the plan alone, so that the driver knows every intended time without asking the thread.
+ */
+import type { ClientSpec } from '../adapter.ts';
+
+/** Kinds of operation; `readModifyWrite` is a get and, after its answer, a set of the same key. */
+export const LOAD_KINDS = ['get', 'set', 'readModifyWrite', 'getMany', 'setMany'] as const;
+export type LoadKind = (typeof LOAD_KINDS)[number];
+
+/** Shares of the operations of a step, which add up to 1. */
+export type Mix = Readonly<Partial<Record<LoadKind, number>>>;
+
+export interface StepPlan {
+  readonly mix: Mix;
+  /** Share of the operations that use the one most popular key, on top of its Zipf share. */
+  readonly hotShare: number;
+  /** Operations of this thread, those of the warm-up included. */
+  readonly count: number;
+  /** Operations with the same intended time; 1: a Poisson process. */
+  readonly burst: number;
+  /** Operations in flight above which an operation is dropped. */
+  readonly inFlightBound: number;
+  readonly seed: number;
+  readonly startUs: number;
+  /** Start of the measured time. */
+  readonly fromUs: number;
+  readonly endUs: number;
+}
+
+/** A step as a workload asks for it. */
+export interface StepRequest {
+  /** Name of the mix in the report: `B`, `hot key`. */
+  readonly name: string;
+  readonly mix: Mix;
+  readonly perSecond: number;
+  readonly durationMs: number;
+  /** Time before the measured time, at the same rate. */
+  readonly warmUpMs: number;
+  readonly hotShare?: number;
+  readonly burst?: number;
+  /** Default: that of the driver. */
+  readonly inFlightBound?: number;
+  /** Time for operations in flight after the end; default 1 s. */
+  readonly drainMs?: number;
+}
+
+export interface LoadSetup {
+  readonly spec: ClientSpec;
+  readonly originNs: bigint;
+  /** Middle of every key, the same for all threads. */
+  readonly tag: string;
+  /** Place of the thread, from 0, and the number of threads. */
+  readonly place: number;
+  readonly threads: number;
+  /** Caches per thread; operations take them in turn. */
+  readonly caches: number;
+  readonly catalogue: number;
+  readonly zipfExponent: number;
+  readonly maxValueBytes: number;
+  /** Keys of one batch. */
+  readonly batch: number;
+  readonly seed: number;
+  /** One flag per thread: set while a tick is on its way. */
+  readonly ticking: SharedArrayBuffer;
+}
+
+/** Results of one thread, or of all threads together. */
+export interface StepResult {
+  /** Sums over the measured operations. */
+  readonly counts: StepCounts;
+  /** Text of an `HdrHistogram` in microseconds by `<measure>/<kind>`; `lag` is that of the generator itself. */
+  readonly histograms: Readonly<Record<string, string>>;
+}
+
+export interface StepCounts {
+  /** Sent to a cache. */
+  readonly sent: number;
+  /** Not sent, as too many were in flight. */
+  readonly dropped: number;
+  /** Redis answered. */
+  readonly answered: number;
+  /** Ended with an error, or answered by another source than Redis. */
+  readonly failed: number;
+  /** Read a value of another key. */
+  readonly wrong: number;
+  readonly reads: number;
+  readonly hits: number;
+  /** Sum of the intended times of all operations that were sent or dropped, from the start of the measured time. */
+  readonly intendedSumUs: number;
+  /** CPU time of the thread. */
+  readonly cpuMs: number;
+}
+
+/** Memory of a load thread after a garbage collection, in bytes. */
+export interface HeapSample {
+  readonly heapBytes: number;
+  readonly externalBytes: number;
+}
+
+export type ToLoadThread =
+  | { readonly type: 'prepare' }
+  | { readonly type: 'step'; readonly plan: StepPlan; readonly drainMs: number }
+  /** Collect garbage and state the heap. */
+  | { readonly type: 'sample' }
+  | { readonly type: 'stop' };
+
+export type FromLoadThread =
+  | { readonly type: 'ready' }
+  | { readonly type: 'prepared' }
+  | { readonly type: 'stepped'; readonly result: StepResult }
+  | { readonly type: 'sampled'; readonly heap: HeapSample }
+  | { readonly type: 'stopped' }
+  | { readonly type: 'failed'; readonly message: string };

@@ -1,0 +1,47 @@
+/**
+ * Intended times of a step: a Poisson process under the condition that it has exactly `count` events. A plain Poisson
+ * process has a random number of events, and a generator that lost 1 % of its operations could not be told from chance.
+ */
+import { type Random, seededRandom } from '../random.ts';
+import type { StepPlan } from './protocol.ts';
+
+export interface Schedule {
+  /** Next intended time in microseconds of the run's clock, ascending; undefined after the last. */
+  next(): number | undefined;
+}
+
+export function scheduleOf(plan: Pick<StepPlan, 'count' | 'burst' | 'seed' | 'startUs' | 'endUs'>): Schedule {
+  const { burst, endUs } = plan;
+  const random: Random = seededRandom(plan.seed, 'schedule');
+  let moments = Math.ceil(plan.count / burst);
+  let remaining = plan.count;
+  let atUs = plan.startUs;
+  let ofMoment = 0;
+  return {
+    next() {
+      if (remaining === 0) return undefined;
+      if (ofMoment === 0) {
+        // The earliest of `moments` uniform times in what is left of the step.
+        atUs += (endUs - atUs) * (1 - random.next() ** (1 / moments));
+        moments--;
+        ofMoment = burst;
+      }
+      ofMoment--;
+      remaining--;
+      return Math.floor(atUs);
+    },
+  };
+}
+
+/** Number of measured operations of a plan, and the sum of their intended times from the start of the measured time. */
+export function plannedSums(plan: StepPlan): { readonly asked: number; readonly plannedSumUs: number } {
+  const schedule = scheduleOf(plan);
+  let asked = 0;
+  let plannedSumUs = 0;
+  for (let dueUs = schedule.next(); dueUs !== undefined; dueUs = schedule.next()) {
+    if (dueUs < plan.fromUs) continue;
+    asked++;
+    plannedSumUs += dueUs - plan.fromUs;
+  }
+  return { asked, plannedSumUs };
+}

@@ -1,0 +1,60 @@
+/**
+ * Raises the rate of YCSB B in steps until Redis does not keep up: 002's 50,000 operations per second through the kit's client, and the
+ * knee. `redis-benchmark` states the limit of the server alone, before and without the load.
+ */
+import type { LoadDriver } from '../load/driver.ts';
+import { MIXES } from '../load/mixes.ts';
+import { loadDefaults, openLoad } from '../load/options.ts';
+import { measureServerLimit } from '../load/server-limit.ts';
+import { defineScript } from './script.ts';
+
+const defaults = {
+  ...loadDefaults,
+  /** 002's target. */
+  wantedPerSecond: 50_000,
+  firstPerSecond: 2_500,
+  /** Each step has this many times the rate of the last. */
+  growth: 1.6,
+  maximumSteps: 10,
+  stepMs: 3_000,
+  warmUpMs: 1_000,
+  /** C4's target for any operation: beyond it the rate is above the knee. */
+  kneeP99Ms: 10,
+  serverRequests: 100_000,
+};
+
+/** Steps after the first one that was not kept: one slow step may be the machine. */
+const MISSES = 2;
+
+export const throughput = defineScript({
+  name: 'throughput',
+  defaults,
+  async run(context) {
+    const { parameters, record, clock, signal } = context;
+    const { wantedPerSecond, kneeP99Ms, growth, maximumSteps, stepMs, warmUpMs } = parameters;
+    const mark = { type: 'observe', from: 'workload', client: 'kit' } as const;
+    record({ ...mark, name: 'load-plan', atUs: clock.nowUs(), data: { wantedPerSecond, kneeP99Ms } });
+    await measureServerLimit(context, parameters.serverRequests);
+    await using load: LoadDriver = await openLoad(context);
+    let misses = 0;
+    let perSecond = parameters.firstPerSecond;
+    for (let step = 0; step < maximumSteps && misses < MISSES; step++) {
+      signal.throwIfAborted();
+      const outcome = await load.step({
+        ...{ name: 'B', mix: MIXES.B, perSecond, warmUpMs, durationMs: stepMs },
+      });
+      const isKept =
+        outcome.answeredRatio >= 0.99 &&
+        outcome.quantileMs('latency/get', 0.99) <= kneeP99Ms &&
+        outcome.lagP99Ms <= kneeP99Ms;
+      misses = isKept ? 0 : misses + 1;
+      perSecond = nextRate(perSecond, growth, wantedPerSecond);
+    }
+  },
+});
+
+/** The wanted rate is a step of its own. */
+function nextRate(perSecond: number, growth: number, wanted: number): number {
+  const next = Math.round(perSecond * growth);
+  return perSecond < wanted && next > wanted ? wanted : next;
+}

@@ -1,0 +1,165 @@
+/** Loads in steps, connections, memory, k6 and soaks: hand-written histories, and the arithmetic behind them. */
+import { describe, expect, it } from 'vitest';
+import { capacity } from '../../../harness/checkers/capacity.ts';
+import { k6 } from '../../../harness/checkers/k6.ts';
+import { load } from '../../../harness/checkers/load.ts';
+import { HdrHistogram } from '../../../harness/statistics/hdr.ts';
+import { slopeLowerBound, straightLine } from '../../../harness/statistics/regression.ts';
+import { mergeResults } from '../../../harness/workloads/load/meter.ts';
+import { k6Events, loadPlan, loadStep, throughputEvents } from '../capacity-histories.ts';
+import { buildContext, buildHistory, type Events, figureNumber, observation } from './history-builders.ts';
+
+const judge = (...events: readonly Events[]) => load.check(buildHistory(...events), buildContext());
+
+describe('HdrHistogram', () => {
+  const recorded = (values: readonly number[]) => {
+    const histogram = new HdrHistogram();
+    for (const value of values) histogram.record(value);
+    return histogram;
+  };
+
+  it('gives quantiles by nearest rank within 0.1 %, over the whole range', () => {
+    for (const scale of [1, 37, 4_321, 400_000]) {
+      const histogram = recorded(Array.from({ length: 10_000 }, (_, i) => (i + 1) * scale));
+      for (const quantile of [0.5, 0.95, 0.99, 1])
+        expect(Math.abs(histogram.quantile(quantile) / (quantile * 10_000 * scale) - 1)).toBeLessThan(0.001);
+    }
+  });
+
+  it('adds up to the histogram of all values, also through its text', () => {
+    const [a, b] = [
+      [1, 5, 5_000, 2 ** 31],
+      [7, 5, 123_456],
+    ];
+    const merged = HdrHistogram.parse(recorded(a ?? []).toText())?.add(recorded(b ?? []));
+    expect(merged?.toText()).toBe(recorded([...(a ?? []), ...(b ?? [])]).toText());
+  });
+
+  it.each(['1', '1:2:3', 'x:1', '99999:1', '1:-1', '1:1  2:1'])('does not read the text %j', (text) => {
+    expect(HdrHistogram.parse(text)).toBeUndefined();
+  });
+});
+
+describe('a straight line', () => {
+  it('has the slope of its points and explains all of their variance', () => {
+    const points = [0, 1, 2, 3, 4].map((x) => ({ x, y: 3 + 2 * x }));
+    expect(straightLine(points)).toMatchObject({ slope: 2, intercept: 3, determination: 1 });
+    expect(slopeLowerBound(points)).toBeCloseTo(2);
+  });
+
+  it('has a lower bound below 0 for noise without growth', () => {
+    const noise = Array.from({ length: 20 }, (_, i) => ({ x: i, y: 1_000 + ((i * 7_919) % 97) }));
+    expect(slopeLowerBound(noise)).toBeLessThan(0);
+  });
+});
+
+describe('a sweep', () => {
+  it('sustains the highest rate that Redis answers within the bound of the knee', () => {
+    const found = judge(throughputEvents(30_000));
+    expect([found.validity, figureNumber(found, 'sustainedPerSecond')]).toEqual(['valid', 30_000]);
+  });
+
+  it('is in doubt when the generator was late at the rate that ended it', () => {
+    const late = loadStep({ step: 2, perSecond: 40_000, lagMs: 5, latencyMs: { get: 20 } });
+    const found = judge(loadPlan(), loadStep({ perSecond: 20_000 }), late);
+    expect([found.validity, figureNumber(found, 'sustainedPerSecond')]).toEqual(['unknown', 20_000]);
+  });
+
+  it('is not in doubt when the server alone is slower than the wanted rate', () => {
+    const late = loadStep({ step: 2, perSecond: 40_000, lagMs: 5, latencyMs: { get: 20 } });
+    const limit = observation('workload', 'server-limit', 1, { test: 'get', perSecond: 9_000, requests: 9 });
+    const found = judge(loadPlan(), limit, loadStep({ perSecond: 20_000 }), late);
+    expect(found).toMatchObject({ validity: 'valid', reasons: [expect.stringContaining('9000 ops/s')] });
+  });
+
+  it('is not in doubt for a late generator above the wanted rate', () => {
+    const late = loadStep({ step: 2, perSecond: 80_000, lagMs: 5 });
+    const found = judge(loadPlan(), loadStep({ perSecond: 50_000 }), late);
+    expect([found.validity, figureNumber(found, 'sustainedPerSecond')]).toEqual(['valid', 50_000]);
+  });
+});
+
+describe('the generator of a step', () => {
+  it.each([
+    ['a lag above 1 ms', { lagMs: 1.2 }, /lag/],
+    ['fewer than 99 % of the operations', { over: { sent: 11_800, dropped: 200 } }, /98.3 %/],
+    ['intended times of another plan', { over: { intendedSumUs: 8 } }, /closed loop/],
+    ['operations that are neither sent nor dropped', { over: { sent: 11_999 } }, /closed loop/],
+  ])('makes the figures doubtful by %s', (_, options, reason) => {
+    const found = judge(loadStep(options));
+    expect([found.validity, found.reasons.join()]).toEqual(['unknown', expect.stringMatching(reason)]);
+  });
+});
+
+describe('capacity', () => {
+  const held = (data: Readonly<Record<string, string | number>>) =>
+    capacity.check(
+      buildHistory(observation('workload', 'connections', 1, { asked: 10_000, ...data })),
+      buildContext(),
+    );
+
+  it('does not measure connections that the limits of this machine do not allow', () => {
+    const found = held({ limit: 'this process may open 1024 files' });
+    expect([found.figures, found.unmeasured]).toEqual([
+      {},
+      { connections: 'this process may open 1024 files' },
+    ]);
+  });
+
+  it('counts the connections that answered', () => {
+    expect(figureNumber(held({ limit: '', answered: 9_500 }), 'connections')).toBe(9_500);
+  });
+});
+
+describe('k6', () => {
+  const judged = (...events: readonly Events[]) => k6.check(buildHistory(...events), buildContext());
+  const segments = (...over: readonly Parameters<typeof k6Events>[0][]) =>
+    over.map((each, i) => (i === 0 ? k6Events(each, { segments: over.length }) : k6Events(each).slice(1)));
+
+  it('adds up its segments, with the highest quantile as the bound of all', () => {
+    const found = judged(...segments({ requests: 600, p99Ms: 4 }, { requests: 400, failed: 10, p99Ms: 9 }));
+    expect(found.figures).toMatchObject({
+      errors: { kind: 'proportion', successes: 10, n: 1_000 },
+      p99Ms: { value: 9 },
+    });
+  });
+
+  it('is not measured without k6, without requests in a segment, or with a missing segment', () => {
+    for (const events of [
+      k6Events({}, { limit: 'k6 is not installed' }).slice(0, 1),
+      segments({}, { requests: 0 }).flat(),
+      k6Events({}, { segments: 2 }),
+    ])
+      expect(judged(events)).toMatchObject({ validity: 'unknown', figures: {} });
+  });
+
+  it('is in doubt when it dropped iterations', () => {
+    const found = judged(k6Events({ exitCode: 99, missed: 'dropped_iterations count==0', dropped: 3 }));
+    expect(found).toMatchObject({ validity: 'unknown', reasons: [expect.stringMatching(/dropped 3/)] });
+    expect(figureNumber(found, 'missedThresholds')).toBe(1);
+  });
+
+  it('counts a threshold that only the exit code reports', () => {
+    expect(figureNumber(judged(k6Events({ exitCode: 99 })), 'missedThresholds')).toBe(1);
+  });
+});
+
+it('results of several machines add up to those of one', () => {
+  const counts = {
+    sent: 2,
+    dropped: 1,
+    answered: 2,
+    failed: 0,
+    wrong: 0,
+    reads: 2,
+    hits: 1,
+    intendedSumUs: 9,
+    cpuMs: 4,
+  };
+  const merged = mergeResults([
+    { counts, histograms: { lag: '5:1', 'latency/get': '7:2' } },
+    { counts, histograms: { lag: '5:2 9:1' } },
+  ]);
+  expect(merged.counts).toMatchObject({ sent: 4, dropped: 2, hits: 2, intendedSumUs: 18 });
+  expect(merged.histograms).toEqual({ lag: '5:3 9:1', 'latency/get': '7:2' });
+});

@@ -1,0 +1,197 @@
+/** The load generator against a real Redis: what it sends, what it measures, and that it does not hide its own defects. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadEnvironment } from '../../../config/load.ts';
+import { load } from '../../../harness/checkers/load.ts';
+import { loadSteps } from '../../../harness/checkers/load-steps.ts';
+import { soak } from '../../../harness/checkers/soak.ts';
+import { openClock } from '../../../harness/history/clock.ts';
+import type { HistoryEvent } from '../../../harness/history/events.ts';
+import { clientSpec } from '../../../harness/workloads/adapter.ts';
+import { LoadDriver, type LoadOptions } from '../../../harness/workloads/load/driver.ts';
+import { LoadMeter } from '../../../harness/workloads/load/meter.ts';
+import { MIXES } from '../../../harness/workloads/load/mixes.ts';
+import type { StepPlan, StepRequest } from '../../../harness/workloads/load/protocol.ts';
+import { scheduleOf } from '../../../harness/workloads/load/schedule.ts';
+import { recordStep } from '../../../harness/workloads/load/step-record.ts';
+import type { Environment } from '../../../infra/substrates/environment.ts';
+import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
+import { planTopology } from '../../../infra/topology.ts';
+import { buildContext, buildHistory, figureNumber, observation } from '../checkers/history-builders.ts';
+
+const OPTIONS: LoadOptions = {
+  ...{ threads: 1, caches: 1, catalogue: 100, zipfExponent: 0.99, maxValueBytes: 1_024, batch: 20 },
+  ...{ inFlightBound: 1_000, seed: 1 },
+};
+const STEP: StepRequest = { name: 'B', mix: MIXES.B, perSecond: 300, durationMs: 600, warmUpMs: 100 };
+
+interface Opened {
+  readonly driver: LoadDriver;
+  readonly events: HistoryEvent[];
+}
+
+let dir: string;
+let environment: Environment;
+/** With the kit's client, and with one that is too slow and leaks. */
+let sound: Opened;
+let unsound: Opened;
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'load-'));
+  const topology = planTopology(loadEnvironment('single'));
+  environment = await localSubstrate({ stateDir: join(dir, 'state') }).apply(topology, { ephemeral: true });
+  const module = new URL('../../support/unsound-client.ts', import.meta.url).href;
+  [sound, unsound] = await Promise.all([openDriver('sound'), openDriver('unsound', module)]);
+});
+afterAll(async () => {
+  await sound?.driver[Symbol.asyncDispose]();
+  await unsound?.driver[Symbol.asyncDispose]();
+  await environment?.[Symbol.asyncDispose]();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+/** Starts the threads and writes the catalogue; the records are kept. */
+async function openDriver(tag: string, module?: string): Promise<Opened> {
+  const events: HistoryEvent[] = [];
+  const settings = environment.topology.environment.client;
+  const spec = clientSpec('kit', environment.endpoints, settings, module);
+  const record = (event: HistoryEvent) => void events.push(event);
+  const context = { spec, clock: openClock(), tag, signal: new AbortController().signal, record };
+  const driver = await LoadDriver.open(context, OPTIONS);
+  await driver.prepare();
+  return { driver, events };
+}
+
+/** Runs a step; returns its outcome and the finding of the checker for it alone. */
+async function runStep({ driver, events }: Opened, over: Partial<StepRequest> = {}) {
+  const before = events.length;
+  const outcome = await driver.step({ ...STEP, drainMs: 5_000, ...over });
+  const history = buildHistory(events.slice(before));
+  return { outcome, history, found: load.check(history, buildContext()) };
+}
+
+const PLAN: StepPlan = {
+  ...{ mix: MIXES.C, hotShare: 0, count: 1_000, burst: 1, inFlightBound: 9, seed: 3 },
+  ...{ startUs: 0, fromUs: 200_000, endUs: 1_200_000 },
+};
+
+/** Every intended time of a plan. */
+function timesOf(plan: StepPlan): readonly number[] {
+  const { next } = scheduleOf(plan);
+  return Array.from({ length: plan.count + 1 }, next).filter((dueUs) => dueUs !== undefined);
+}
+
+describe('a schedule', () => {
+  it('has exactly the planned number of ascending times within the step, the same for the same seed', () => {
+    const times = timesOf(PLAN);
+    expect(times).toHaveLength(1_000);
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    expect(times.at(-1)).toBeLessThan(PLAN.endUs);
+    expect(timesOf(PLAN)).toEqual(times);
+    expect(timesOf({ ...PLAN, seed: 4 })).not.toEqual(times);
+  });
+
+  it('gives all operations of a burst the same time', () => {
+    const times = timesOf({ ...PLAN, burst: 100 });
+    expect(times).toHaveLength(1_000);
+    expect(new Set(times).size).toBe(10);
+  });
+});
+
+describe('a load step on a real Redis', () => {
+  it.each(Object.keys(MIXES) as (keyof typeof MIXES)[])(
+    'of mix %s sends every planned operation once, and Redis answers with the right values',
+    async (name) => {
+      const perSecond = name === 'batches' ? 20 : STEP.perSecond;
+      const { outcome, history } = await runStep(sound, { name, mix: MIXES[name], perSecond });
+      expect(outcome).toMatchObject({ sentRatio: 1, answeredRatio: 1, keptPlan: true });
+      const [step] = loadSteps(history);
+      const counted = [...(step?.histograms ?? [])].filter(([kind]) => kind.startsWith('latency/'));
+      expect(counted.reduce((sum, [, { count }]) => sum + count, 0)).toBe(step?.asked);
+      expect(step).toMatchObject({ wrong: 0, hits: step?.reads });
+    },
+  );
+
+  it('counts a pause of Redis in the latency of every operation that was due in it', async () => {
+    // The client suspects a server that does not answer for 170 ms, and answers from memory.
+    const pauseMs = 100;
+    const master = await environment.admin('redis-1');
+    await master.ping();
+    const step = runStep(sound, { perSecond: 1_000, durationMs: 300 });
+    await sleep(250);
+    await master.call('CLIENT', 'PAUSE', String(pauseMs), 'ALL');
+    const { outcome } = await step;
+    // The pause takes a third of the measured time. In a closed loop a single operation would be slow.
+    expect(outcome.quantileMs('latency/get', 0.8)).toBeGreaterThan(pauseMs / 8);
+    expect(outcome.quantileMs('latency/get', 0.99)).toBeGreaterThan(pauseMs / 2);
+    expect(outcome).toMatchObject({ sentRatio: 1, keptPlan: true });
+  });
+});
+
+describe('an unsound load step', () => {
+  it('is flagged when its thread is too busy to keep the schedule', async () => {
+    const { outcome, found } = await runStep(unsound, { perSecond: 600, drainMs: 100 });
+    expect(outcome.lagP99Ms).toBeGreaterThan(1);
+    expect(found.validity).toBe('unknown');
+    expect(found.reasons.join()).toMatch(/the lag of the generator|the generator sent/);
+  });
+
+  it('is flagged when operations are dropped', async () => {
+    const { outcome, found } = await runStep(sound, { burst: 100, inFlightBound: 50 });
+    expect(outcome.keptPlan).toBe(true);
+    expect(outcome.sentRatio).toBeLessThan(0.7);
+    expect(found.validity).toBe('unknown');
+    expect(found.reasons.join()).toMatch(/the generator sent \d+(?:\.\d)? % of the operations asked/);
+  });
+
+  it('is flagged when it waits for answers, even if it sends as many operations as asked', () => {
+    const meter = new LoadMeter(PLAN);
+    let freeUs = 0;
+    for (const dueUs of timesOf(PLAN)) {
+      // A closed loop: the next operation begins after the last answer, and calls that its intended time.
+      const sentUs = Math.max(dueUs, freeUs);
+      freeUs = sentUs + (dueUs > 600_000 && dueUs < 605_000 ? 50_000 : 200);
+      meter.sent(sentUs, sentUs);
+      meter.settled({ kind: 'get', intendedUs: sentUs, sentUs, atUs: freeUs, outcome: 'answered' });
+    }
+    const events: HistoryEvent[] = [];
+    const { keptPlan, sentRatio, lagP99Ms } = recordStep({
+      ...{ step: 1, request: STEP, plans: [PLAN], merged: meter.result(0), atUs: 0 },
+      ...{
+        cpu: { busyRatio: null, stealRatio: null },
+        record: (event: HistoryEvent) => void events.push(event),
+      },
+    });
+    expect([sentRatio, lagP99Ms, keptPlan]).toEqual([1, 0, false]);
+    const { validity, reasons } = load.check(buildHistory(events), buildContext());
+    expect([validity, reasons.join()]).toEqual(['unknown', expect.stringMatching(/closed loop/)]);
+  });
+});
+
+describe('a soak', () => {
+  /** Lower bound of the growth of the client in bytes per operation, by a short soak. */
+  async function measureGrowth({ driver, events }: Opened): Promise<number> {
+    let operations = 0;
+    const before = events.length;
+    for (let slice = 1; slice <= 9; slice++) {
+      const { asked } = await driver.step({ ...STEP, durationMs: 150, warmUpMs: 0 });
+      operations += asked;
+      const servers = { usedBytes: 1, fragmentedBytes: 0, maxmemory: 1, lagBytes: 0, lagSeconds: 0 };
+      const data = { slice, operations, ...(await driver.sampleHeap()), ...servers };
+      events.push(observation('workload', 'soak-sample', slice, data));
+    }
+    const found = soak.check(buildHistory(events.slice(before)), buildContext());
+    return figureNumber(found, 'leakBytesPerOperation') ?? Number.NaN;
+  }
+
+  it('finds a client that keeps 4 KB of every read', async () => {
+    expect(await measureGrowth(unsound)).toBeGreaterThan(2_000);
+  });
+
+  it('finds no such growth in the client of the kit', async () => {
+    expect(await measureGrowth(sound)).toBeLessThan(1_000);
+  });
+});
