@@ -81,6 +81,19 @@ export function readEnvironment(nameOrPath: string, project: Project): YamlSourc
   };
 }
 
+/**
+ * Place of the settings of an environment, without those that it extends: a file, and where they are in it.
+ *
+ * @throws as `readEnvironment`
+ */
+export function environmentPlace(
+  nameOrPath: string,
+  project: Project = findProject(),
+): { readonly file: string; readonly prefix: Path } {
+  const { key, prefix } = findLayer(nameOrPath, project, process.cwd(), []);
+  return { file: prefix.length === 0 ? key : (project.file ?? key), prefix };
+}
+
 /** The layers of an environment, from the extending one to the base. */
 function chainOf(top: Layer, project: Project): readonly Layer[] {
   const layers = [top];

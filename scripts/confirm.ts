@@ -10,9 +10,9 @@ export interface Confirmation {
   readonly consequence: string;
   /** Word that the user has to type. */
   readonly word: string;
-  /** What the word does: `Type dev to delete them: `. */
+  /** Completes the question: `Type dev to delete them: `. */
   readonly action: string;
-  /** Error where nobody can be asked: code and hint. */
+  /** Code of the error without a terminal, with its hint. */
   readonly code: string;
   readonly hint: string;
   readonly where?: string;

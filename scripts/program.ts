@@ -25,6 +25,7 @@ import { readiness } from './readiness.ts';
 import { recover } from './recover.ts';
 import { savings } from './savings.ts';
 import { examples, type Session } from './session.ts';
+import { sizing } from './sizing.ts';
 import { status } from './status.ts';
 import { switchoverCommand } from './switchover.ts';
 import { type Streams, Terminal } from './terminal.ts';
@@ -51,6 +52,7 @@ const VERBS = [
   cacheInspect,
   warm,
   top,
+  sizing,
   savings,
   conf,
   images,

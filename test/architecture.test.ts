@@ -232,7 +232,15 @@ const ROOMS: readonly rules.Room[] = [
   room(
     'bench/',
     'comparisons, run by hand',
-    ['infra/', 'config/', 'canary/', 'harness/statistics/', 'harness/workloads/random.ts', ...CLIENT_ENTRIES],
+    [
+      'infra/',
+      'config/',
+      'canary/',
+      'scripts/cache/',
+      'harness/statistics/',
+      'harness/workloads/',
+      ...CLIENT_ENTRIES,
+    ],
     {
       types: ['harness/reports/report.ts'],
       libraries: ['ioredis'],

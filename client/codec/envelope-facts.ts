@@ -30,7 +30,7 @@ export interface EnvelopeFacts {
   readonly freshness?: Freshness;
   readonly tags: readonly TagStamp[];
   readonly headerBytes: number;
-  /** Stored payload, without the header. Of truncated bytes: what is there. */
+  /** Length of the payload that is there: of truncated bytes, less than that of the entry. */
   readonly payloadBytes: number;
   /** Whether the checksum fits the bytes. Truncated bytes never fit. */
   readonly intact: boolean;

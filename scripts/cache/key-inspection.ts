@@ -58,7 +58,7 @@ export interface InspectedKey {
   readonly entry: InspectedEntry | null;
 }
 
-/** What a reader finds. Kept apart from the facts, since it may be large or confidential. */
+/** Value that a reader finds. It is separate from the facts, since it may be large or confidential. */
 export interface InspectedValue {
   readonly value: unknown;
   readonly bytes: Buffer;

@@ -22,7 +22,7 @@ export interface NodeView {
   readonly lagBytes: number | null;
   readonly lagSeconds: number | null;
   readonly opsPerSecond: number | null;
-  /** Of the reads since the previous view; before that, since the start of the server. */
+  /** Hits per read since the previous view; in the first view, since the start of the server. */
   readonly hitRatio: number | null;
   readonly usedBytes: number | null;
   readonly maxBytes: number | null;

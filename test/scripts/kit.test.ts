@@ -29,6 +29,7 @@ const VERBS = [
   'cache-inspect',
   'warm',
   'top',
+  'sizing',
   'savings',
   'conf',
   'images',

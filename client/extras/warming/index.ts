@@ -5,6 +5,13 @@
  */
 
 export {
+  AccessHistory,
+  type AccessHistoryOptions,
+  type ExpectedKey,
+  type StoredAccessHistory,
+} from './access-history.ts';
+export { observeReads, type PredictiveOptions, predictiveStrategy } from './predictive.ts';
+export {
   type DefaultGenerators,
   type DefaultRole,
   defaultStrategies,

@@ -1,0 +1,70 @@
+/**
+ * Number of distinct keys that are accessed within a time, and its continuation to a longer time. Pure.
+ *
+ * The idle times of the keys give the curve: W(t) keys were accessed within the last t seconds. A cache holds W(TTL) keys
+ * at its peak. If the cache has run for less than its TTL, or evicts keys earlier, the curve is known up to a time U only.
+ *
+ * Continuation over at most one doubling: with b the logarithm to base 2 of the growth over one doubling of the time, 1 - b is 0
+ * while every access is a new key, and 1 once all keys are known. From one doubling to the next it grows by a factor of 1 to
+ * 2, which the last two observed doublings give. Beyond that, an error of a second in the idle times changes the result by
+ * tens of per cent (docs/decisions/069-sizing.md), so it is not known.
+ */
+
+/** Doublings of the observed time over which the curve is continued. */
+export const DOUBLINGS_MAX = 1;
+
+export interface IdleKey {
+  /** Time since the last access, in whole seconds as Redis reports it. */
+  readonly idleSeconds: number;
+  /** Number of keys that this one represents. */
+  readonly weight: number;
+}
+
+export interface KeyGrowth {
+  /** Time for which the curve was observed, in s. */
+  readonly observedSeconds: number;
+  /** Keys accessed within a quarter, a half and the whole of this time. */
+  readonly observed: readonly [quarter: number, half: number, whole: number];
+  /** Keys that are accessed within the wanted time. */
+  readonly keys: number;
+  /** False: the wanted time is too long for the observed one; `keys` is a lower bound. */
+  readonly known: boolean;
+}
+
+/**
+ * @param observedSeconds time for which the idle times are complete: no longer than the cache runs, nor than the idle time at
+ * which keys are evicted
+ * @param wantedSeconds the TTL
+ */
+export function keysWithin(
+  keys: readonly IdleKey[],
+  observedSeconds: number,
+  wantedSeconds: number,
+): KeyGrowth {
+  const count = (seconds: number) => countWithin(keys, seconds);
+  const observed = [count(observedSeconds / 4), count(observedSeconds / 2), count(observedSeconds)] as const;
+  const doublings = Math.log2(wantedSeconds / observedSeconds);
+  const common = { observedSeconds, observed };
+  if (doublings <= 0) return { ...common, keys: count(wantedSeconds), known: true };
+  const known = doublings <= DOUBLINGS_MAX && observed[0] > 0;
+  return { ...common, keys: known ? continued(observed, doublings) : observed[2], known };
+}
+
+function continued([quarter, half, whole]: KeyGrowth['observed'], doublings: number): number {
+  const missing = (from: number, to: number) => Math.max(0, 1 - Math.log2(to / from));
+  const [before, last] = [missing(quarter, half), missing(half, whole)];
+  const factor = before > 0 ? Math.min(2, Math.max(1, last / before)) : 1;
+  return whole * 2 ** ((1 - Math.min(1, last * factor)) * doublings);
+}
+
+/**
+ * Redis subtracts two clocks of whole seconds: an idle time of k is one between k - 1 and k + 1 s, k on average. It is taken as
+ * evenly spread over the second around k.
+ */
+function countWithin(keys: readonly IdleKey[], seconds: number): number {
+  return keys.reduce((sum, { idleSeconds, weight }) => {
+    const [from, to] = [Math.max(0, idleSeconds - 0.5), idleSeconds + 0.5];
+    const part = (seconds - from) / (to - from);
+    return sum + weight * Math.min(1, Math.max(0, part));
+  }, 0);
+}

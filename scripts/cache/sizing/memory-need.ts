@@ -1,0 +1,164 @@
+/**
+ * Memory that the observed use needs when every entry lives until its TTL. Pure.
+ *
+ *   need = fixed + sum over groups (keys at the peak x bytes per key) x overhead + hash tables
+ *
+ * `overhead` is measured: the memory of all keys as the server counts it, over the sum of MEMORY USAGE. The hash tables
+ * double at powers of two, so they are computed for the keys at the peak.
+ */
+import { DOUBLINGS_MAX, type IdleKey, type KeyGrowth, keysWithin } from './key-growth.ts';
+import type { Observation, ObservedGroup, ObservedMaster } from './observation.ts';
+
+export interface GroupNeed {
+  readonly namespace: string;
+  readonly domain: string;
+  readonly ttlSeconds: number | null;
+  readonly keysNow: number;
+  readonly keysAtPeak: number;
+  readonly bytesPerKey: number;
+  readonly growth: KeyGrowth | null;
+  /** False: the keys at the peak are a lower bound, because the cache was observed for too short a time. */
+  readonly known: boolean;
+}
+
+export interface MemoryNeed {
+  readonly groups: readonly GroupNeed[];
+  /** Largest memory of a master. */
+  readonly bytesPerMaster: number;
+  /** Highest memory so far, which the need is not below; 0 if the server evicts. */
+  readonly peakBytes: number;
+  readonly fixedBytes: number;
+  readonly overhead: number;
+  readonly tableBytes: number;
+  /** Share of the keys that the fullest master has: 1 for one master. */
+  readonly largestShare: number;
+  /** Whether the server evicts keys now, so that idle times end at `horizonSeconds`. */
+  readonly evicting: boolean;
+  readonly horizonSeconds: number | null;
+  readonly known: boolean;
+  readonly arithmetic: string;
+}
+
+/** Redis reports idle times in seconds: the quarter of a shorter time would be one or two of them. */
+const OBSERVED_SECONDS_MIN = 4;
+/** A slot of a hash table is a pointer; keys and their TTLs have a table each. */
+const SLOT_BYTES = 8;
+/** A group whose idle times reach this share of its TTL has its peak behind it. */
+const STEADY_SHARE = 0.9;
+
+export function memoryNeed(observation: Observation): MemoryNeed {
+  const { masters, groups } = observation;
+  const evicting = masters.some(isEvicting);
+  const longestIdle = groups.reduce(
+    (most, { idle }) => (idle ?? []).reduce((max, { idleSeconds }) => Math.max(max, idleSeconds), most),
+    0,
+  );
+  const horizonSeconds = evicting ? longestIdle : null;
+  const needs = groups.map((group) => groupNeed(group, horizonSeconds));
+  const usedByKeys = sum(masters, ({ usedBytes, fixedBytes }) => Math.max(0, (usedBytes ?? 0) - fixedBytes));
+  const tablesNow = sum(masters, ({ keys }) => tableBytesOf(keys));
+  const asked = sum(needs, ({ keysNow, bytesPerKey }) => keysNow * bytesPerKey);
+  const overhead = asked === 0 ? 1 : Math.max(0.9, (usedByKeys - tablesNow) / asked);
+  const largestShare = shareOfLargest(masters);
+  const keysAtPeak = sum(needs, (need) => need.keysAtPeak) * largestShare;
+  const fixedBytes = masters.reduce((most, master) => Math.max(most, master.fixedBytes), 0);
+  const tableBytes = tableBytesOf(keysAtPeak);
+  const entryBytes = sum(needs, (need) => need.keysAtPeak * need.bytesPerKey) * overhead * largestShare;
+  // A cache that starts empty has more keys before its first TTL ends than later.
+  const peakBytes = evicting ? 0 : masters.reduce((most, master) => Math.max(most, master.peakBytes ?? 0), 0);
+  const bytesPerMaster = Math.max(Math.round(fixedBytes + entryBytes + tableBytes), peakBytes);
+  return {
+    groups: needs,
+    bytesPerMaster,
+    peakBytes,
+    fixedBytes,
+    overhead,
+    tableBytes,
+    largestShare,
+    evicting,
+    horizonSeconds,
+    known: needs.every(({ known }) => known),
+    arithmetic: `${arithmeticOf({ fixedBytes, overhead, largestShare, tableBytes, needs })}${
+      bytesPerMaster === peakBytes ? `, less than the peak of ${peakBytes} B` : ''
+    }`,
+  };
+}
+
+function groupNeed(group: ObservedGroup, horizonSeconds: number | null): GroupNeed {
+  const { namespace, domain, ttlSeconds, keys, bytesPerKey, idle, persistent } = group;
+  const common = { namespace, domain, ttlSeconds, keysNow: keys, bytesPerKey };
+  const now = { ...common, keysAtPeak: keys, growth: null };
+  // Keys without a TTL stay: nothing bounds them.
+  if (ttlSeconds === null || persistent > keys / 2) return { ...now, known: horizonSeconds === null };
+  if (idle === null) return { ...now, known: false };
+  const longest = idle.reduce((most, { idleSeconds }) => Math.max(most, idleSeconds), 0);
+  if (horizonSeconds === null && longest >= STEADY_SHARE * ttlSeconds) return { ...now, known: true };
+  // The last second is not complete.
+  const complete = horizonSeconds === null ? longest - 1 : medianIdle(idle);
+  if (complete < OBSERVED_SECONDS_MIN) return { ...now, known: false };
+  const growth = keysWithin(idle, complete, ttlSeconds);
+  return { ...common, keysAtPeak: Math.max(keys, growth.keys), growth, known: growth.known };
+}
+
+/**
+ * Idle time that half of the keys exceed. Up to it the idle times are complete under eviction: Redis evicts the key with the
+ * longest idle time of 5 random ones, which is below the median in one of 32 cases, and keeps the best candidates in a pool.
+ */
+function medianIdle(idle: readonly IdleKey[]): number {
+  const sorted = [...idle].sort((a, b) => a.idleSeconds - b.idleSeconds);
+  const half = sum(sorted, ({ weight }) => weight) / 2;
+  let seen = 0;
+  for (const { idleSeconds, weight } of sorted) {
+    seen += weight;
+    if (seen >= half) return idleSeconds;
+  }
+  return 0;
+}
+
+/** Time for which the cache must run until its need is known: the longest TTL, over the doublings that are continued. */
+export function observationSeconds({ groups }: MemoryNeed): number {
+  const longest = groups.reduce((most, { ttlSeconds }) => Math.max(most, ttlSeconds ?? 0), 0);
+  return Math.ceil(longest / 2 ** DOUBLINGS_MAX);
+}
+
+/** A server that has evicted keys and is at its limit. */
+function isEvicting({ evicted, usedBytes, maxBytes }: ObservedMaster): boolean {
+  return (evicted ?? 0) > 0 && maxBytes !== null && (usedBytes ?? 0) > 0.9 * maxBytes;
+}
+
+function shareOfLargest(masters: readonly ObservedMaster[]): number {
+  const total = sum(masters, ({ keys }) => keys);
+  const most = masters.reduce((max, { keys }) => Math.max(max, keys), 0);
+  return total === 0 ? 1 / Math.max(1, masters.length) : most / total;
+}
+
+/** Two tables, each with the next power of two of slots. */
+function tableBytesOf(keys: number): number {
+  return keys < 1 ? 0 : 2 * SLOT_BYTES * 2 ** Math.ceil(Math.log2(keys + 1));
+}
+
+function sum<T>(list: readonly T[], read: (one: T) => number): number {
+  return list.reduce((total, one) => total + read(one), 0);
+}
+
+const GROUPS_SHOWN = 5;
+
+function arithmeticOf({
+  fixedBytes,
+  overhead,
+  largestShare,
+  tableBytes,
+  needs,
+}: Pick<MemoryNeed, 'fixedBytes' | 'overhead' | 'largestShare' | 'tableBytes'> & {
+  readonly needs: readonly GroupNeed[];
+}): string {
+  const terms = needs
+    .slice(0, GROUPS_SHOWN)
+    .map(
+      ({ domain, keysAtPeak, bytesPerKey }) =>
+        `${domain}: ${Math.round(keysAtPeak)} keys x ${Math.round(bytesPerKey)} B`,
+    );
+  const rest = needs.length > GROUPS_SHOWN ? [`${needs.length - GROUPS_SHOWN} smaller groups`] : [];
+  const share = largestShare < 1 ? ` x ${largestShare.toFixed(2)} on the fullest master` : '';
+  return `${Math.round(fixedBytes)} B fixed + (${[...terms, ...rest].join(' + ') || 'no keys'}) x ${overhead.toFixed(2)} overhead${share} + ${tableBytes} B tables`;
+}

@@ -1,0 +1,121 @@
+/** Observation of the use of a cache: a sample of its keys with TTL, idle time and memory, and what the masters report. */
+import type { Info } from '../../../infra/redis/info.ts';
+import { infoNumber } from '../../../infra/redis/info.ts';
+import type { CacheData } from '../cache-data.ts';
+import { meanBytes, placeOf } from '../key-groups.ts';
+import { askEach, type SampledKey, sampleKeys } from '../key-sample.ts';
+import { factsOf, readInfo, type ServerFacts } from '../server-facts.ts';
+import type { IdleKey } from './key-growth.ts';
+
+/** Keys of a namespace and domain. */
+export interface ObservedGroup {
+  readonly namespace: string;
+  readonly domain: string;
+  readonly keys: number;
+  /** Keys without a TTL. */
+  readonly persistent: number;
+  /** Longest remaining time: that of an entry that was just written, so the TTL of the group. Null: none has a TTL. */
+  readonly ttlSeconds: number | null;
+  /** Mean memory of an entry, as MEMORY USAGE reports it. */
+  readonly bytesPerKey: number;
+  /** Null under an LFU policy, which has no idle times. */
+  readonly idle: readonly IdleKey[] | null;
+}
+
+export interface ObservedMaster extends ServerFacts {
+  readonly id: string;
+  /** Memory that does not belong to keys: an empty server, buffers of clients and of replication, append-only file. */
+  readonly fixedBytes: number;
+  /** Commands per second since the start, and their mean duration, in us; null without INFO commandstats. */
+  readonly meanCommandUs: number | null;
+}
+
+export interface Observation {
+  readonly masters: readonly ObservedMaster[];
+  readonly totalKeys: number;
+  readonly sampledKeys: number;
+  readonly groups: readonly ObservedGroup[];
+}
+
+/** Keys of a group whose memory is measured. Sizes may differ a lot: the mean of 300 has an error of a few per cent. */
+const MEASURED_PER_GROUP = 300;
+
+/** @throws KitError `INFO_DENIED`; Error if MEMORY USAGE is denied */
+export async function observeUse(
+  data: CacheData,
+  maxKeys: number,
+  signal: AbortSignal,
+): Promise<Observation> {
+  const masters = await data.masters();
+  const observed = await Promise.all(
+    masters.map(async ({ id, redis }) => {
+      const info = await readInfo(redis);
+      const commands = await readInfo(redis, 'commandstats').catch(() => ({}));
+      return {
+        id,
+        ...factsOf(info, data.db),
+        fixedBytes: fixedBytesOf(info),
+        meanCommandUs: meanDuration(commands),
+      };
+    }),
+  );
+  const sample = await sampleKeys(masters, maxKeys, { signal });
+  const groups: ObservedGroup[] = [];
+  const placed = Map.groupBy(sample.keys, ({ key }) => {
+    const { namespace, domain } = placeOf(key);
+    return `${namespace}\0${domain}`;
+  });
+  for (const [place, keys] of placed) {
+    const [namespace = '', domain = ''] = place.split('\0');
+    groups.push({ namespace, domain, ...(await observeGroup(keys, signal)) });
+  }
+  return {
+    masters: observed,
+    totalKeys: sample.total,
+    sampledKeys: sample.keys.length,
+    groups: groups.sort((a, b) => b.keys * b.bytesPerKey - a.keys * a.bytesPerKey),
+  };
+}
+
+async function observeGroup(
+  keys: readonly SampledKey[],
+  signal: AbortSignal,
+): Promise<Omit<ObservedGroup, 'namespace' | 'domain'>> {
+  const ttls = (await askEach(keys, (key) => ['PTTL', key], signal)).map(Number);
+  const idles = await askEach(keys, (key) => ['OBJECT', 'IDLETIME', key], signal);
+  const remaining = ttls.filter((ttl) => ttl >= 0);
+  const weightOf = (wanted: (i: number) => boolean) =>
+    keys.reduce((sum, { weight }, i) => (wanted(i) ? sum + weight : sum), 0);
+  const idle = idles.flatMap((seconds, i) =>
+    typeof seconds === 'number' ? [{ idleSeconds: seconds, weight: keys[i]?.weight ?? 1 }] : [],
+  );
+  return {
+    keys: weightOf(() => true),
+    persistent: weightOf((i) => ttls[i] === -1),
+    ttlSeconds: remaining.length === 0 ? null : Math.ceil(remaining.reduce((a, b) => Math.max(a, b)) / 1000),
+    bytesPerKey: (await meanBytes(keys, signal, MEASURED_PER_GROUP)) ?? 0,
+    idle: idle.length === 0 ? null : idle,
+  };
+}
+
+function fixedBytesOf(info: Info): number {
+  const read = (field: string) => infoNumber(info, field) ?? 0;
+  // Redis 7.0 and later report the buffers of replication together.
+  const replication = info.mem_total_replication_buffers ?? info.mem_replication_backlog ?? '0';
+  return (
+    read('used_memory_startup') +
+    read('mem_clients_normal') +
+    read('mem_clients_slaves') +
+    read('mem_aof_buffer') +
+    Number(replication)
+  );
+}
+
+function meanDuration(commands: Info): number | null {
+  let [calls, us] = [0, 0];
+  for (const text of Object.values(commands)) {
+    calls += Number(/calls=(\d+)/.exec(text)?.[1] ?? 0);
+    us += Number(/usec=(\d+)/.exec(text)?.[1] ?? 0);
+  }
+  return calls === 0 ? null : us / calls;
+}

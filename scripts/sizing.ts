@@ -1,0 +1,100 @@
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { type Command, Option } from 'commander';
+import { environmentPlace } from '../config/environment-source.ts';
+import { EXIT } from '../config/errors.ts';
+import { loadEnvironment } from '../config/load.ts';
+import { displayPath } from '../config/yaml.ts';
+import { editSettings } from '../config/yaml-edit.ts';
+import { openCacheData } from './cache/cache-data.ts';
+import { addDataOptions, type DataOptions } from './cache/data-options.ts';
+import { countText } from './cache/figures.ts';
+import { type Advice, adviseSettings, changesOf, sizingText } from './cache/sizing/advice.ts';
+import { memoryNeed } from './cache/sizing/memory-need.ts';
+import { observeUse } from './cache/sizing/observation.ts';
+import { confirm } from './confirm.ts';
+import * as common from './options.ts';
+import { examples, printResult, type Session } from './session.ts';
+
+interface SizingOptions extends DataOptions {
+  readonly sample: number;
+  readonly apply?: true;
+}
+
+const SAMPLE = 20_000;
+
+/** `kit sizing`: advice on memory, eviction, TTL and connections; `--apply` writes it to the file of the environment. */
+export function sizing(program: Command, session: Session): void {
+  const command = program
+    .command('sizing')
+    .summary('advice on memory, TTL, eviction and connections')
+    .description(
+      'Derive the memory that the observed use needs, and compare it with the settings of the environment. The arithmetic is shown. With --apply, the file of the environment is changed after the difference was shown and confirmed; the running nodes are not.\nExit code 0: known; 3: the need is not known yet.',
+    )
+    .addOption(
+      new Option('--sample <keys>', 'maximum number of keys that are read')
+        .argParser(common.integer(100, 1_000_000))
+        .default(SAMPLE),
+    )
+    .addOption(new Option('--apply', 'write the advice to the file of the environment'))
+    .addHelpText(
+      'after',
+      examples(
+        ['kit sizing --env staging', 'show the advice'],
+        ['kit sizing --env ./mine.yaml --apply', 'change the file after a prompt'],
+        ['kit sizing --env production --url rediss://host:6379', 'the use of an external Redis'],
+      ),
+    )
+    .action((options: SizingOptions) => adviseOn(session, options));
+  addDataOptions(command, 'changes');
+}
+
+async function adviseOn(session: Session, options: SizingOptions): Promise<void> {
+  const config = loadEnvironment(options.env, options.set);
+  await using data = await openCacheData(options);
+  session.terminal.progress(`reading up to ${countText(options.sample)} keys`);
+  const observation = await observeUse(data, options.sample, session.signal);
+  const need = memoryNeed(observation);
+  const advice = adviseSettings(observation, need, config);
+  const file = displayPath(environmentPlace(options.env).file);
+  const text = sizingText(data.name, observation, need, advice);
+  session.exitCode = need.known ? EXIT.GO : EXIT.UNKNOWN;
+  const outcome = options.apply ? await applyAdvice(session, options, file, advice, text) : 'not asked';
+  const groups = need.groups.map(({ growth: _, ...group }) => group);
+  const view = { name: data.name, need: { ...need, groups }, advice, file, applied: outcome === 'written' };
+  printResult(session, view, options.apply ? `${text}\n${file}: ${outcome}` : text);
+}
+
+/** Shows the difference, asks, and writes the file in one step. */
+async function applyAdvice(
+  session: Session,
+  { env, set, yes }: SizingOptions,
+  file: string,
+  advice: readonly Advice[],
+  text: string,
+): Promise<'written' | 'not confirmed, unchanged' | 'nothing to change'> {
+  const changes = changesOf(advice);
+  if (changes.size === 0) return 'nothing to change';
+  const { file: path, prefix } = environmentPlace(env);
+  const edit = editSettings(readFileSync(path, 'utf8'), file, changes, prefix);
+  // The new values must be valid together with all others.
+  loadEnvironment(env, { ...set, ...Object.fromEntries(changes) });
+  const difference = [file, ...edit.difference].join('\n');
+  if (yes !== true) {
+    const isConfirmed = await confirm(session, {
+      refusal: `${file}: the change must be confirmed\n${difference}`,
+      consequence: `${text}\n\n${difference}`,
+      word: 'yes',
+      action: 'write the file',
+      code: 'SIZING_UNCONFIRMED',
+      hint: 'run it in a terminal to be prompted, or pass --yes to write it',
+    });
+    if (!isConfirmed) {
+      session.exitCode = EXIT.NO_GO;
+      return 'not confirmed, unchanged';
+    }
+  } else if (!session.json) session.terminal.printError(`${difference}\n`);
+  const temporary = `${path}.new`;
+  writeFileSync(temporary, edit.after, { mode: statSync(path).mode });
+  renameSync(temporary, path);
+  return 'written';
+}
