@@ -2,10 +2,10 @@
  * The settings of `production` (TLS on every link, users of least privilege), with interrupted links; and a single
  * node.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { sentinelCache } from '../../../../client/index.ts';
 import { loadEnvironment } from '../../../../config/load.ts';
 import { environmentSchema } from '../../../../config/schema.ts';
@@ -16,6 +16,9 @@ import { LABEL, planDocker } from '../../../../infra/substrates/docker/plan.ts';
 import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
 import type { Environment } from '../../../../infra/substrates/environment.ts';
 import { planTopology } from '../../../../infra/topology.ts';
+import { openCacheData } from '../../../../scripts/cache/cache-data.ts';
+import type { TopView } from '../../../../scripts/cache/node-view.ts';
+import { callKit } from '../../../support/kit-call.ts';
 import { waitUntil } from '../../../support/redis-process.ts';
 import { configuration, describeOnEngine, engineStateDir } from './fixtures.ts';
 
@@ -72,6 +75,23 @@ describeOnEngine('an environment with TLS', () => {
       },
       60_000,
     );
+
+  it('is reached by the commands on cached data, by its name and with TLS', async () => {
+    const file = join(state.path, 'secure.yaml');
+    writeFileSync(file, JSON.stringify(config));
+    vi.stubEnv('KIT_STATE_DIR', state.path);
+    await using data = await openCacheData({ env: file, set: {}, substrate: 'docker' });
+    const cache = data.openCache();
+    await cache.set('item', { price: 7 }, { tags: ['items'] });
+    await cache.close();
+    const on = (command: string, ...args: string[]) =>
+      callKit(command, ...args, '--env', file, '--substrate', 'docker', '--json');
+    expect(JSON.parse((await on('cache-inspect', 'item')).out)).toMatchObject({ value: '{"price":7}' });
+    expect(JSON.parse((await on('cache-clear', '--tag', 'items', '--yes')).out)).toMatchObject({ found: 1 });
+    const { nodes } = JSON.parse((await on('top')).out) as TopView;
+    expect(nodes.map(({ role }) => role)).toEqual(['master', 'replica', 'replica']);
+    vi.unstubAllEnvs();
+  });
 
   it('a node accepts durable writes over TLS, and nothing in plain text', async () => {
     const { endpoints } = environment;
