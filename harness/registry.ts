@@ -6,8 +6,8 @@ import type { Environment } from '../infra/substrates/environment.ts';
 import type { Drill } from './drills/drill.ts';
 import { drills } from './drills/index.ts';
 
-export { CLIENT_NAMES, type ClientName, DEFAULT_CLIENTS } from './drills/clients.ts';
 export { MAX_SOAK_HOURS } from './drills/capacity/index.ts';
+export { CLIENT_NAMES, type ClientName, DEFAULT_CLIENTS } from './drills/clients.ts';
 export { MAX_STORM_MINUTES } from './drills/storm/index.ts';
 
 /**

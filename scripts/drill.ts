@@ -22,23 +22,9 @@ export function drill(program: Command, session: Session): void {
     .argument('[id...]', 'drill ids from kit drill --list')
     .addOption(new Option('--list', 'print the catalogue and exit'))
     .addOption(common.trials())
-    .addOption(
-      new Option('--minutes <n>', 'length of the drill storm (default: 5)').argParser(
-        common.integer(1, MAX_STORM_MINUTES),
-      ),
-    )
-    .addOption(
-      new Option(
-        '--hours <n>',
-        'length of the drills soak and http-soak (default: 2 minutes, 1 hour)',
-      ).argParser(common.decimal(0.001, MAX_SOAK_HOURS)),
-    )
-    .addOption(
-      new Option(
-        '--clients <list>',
-        `clients of a comparison, separated by commas, or all (default: ${DEFAULT_CLIENTS.join(',')}; known: ${CLIENT_NAMES.join(', ')})`,
-      ).argParser(clientList),
-    )
+    .addOption(minutes())
+    .addOption(hours())
+    .addOption(clients())
     .addOption(common.environment())
     .addOption(anySubstrate())
     .addOption(common.set())
@@ -79,6 +65,22 @@ export function drill(program: Command, session: Session): void {
     });
   addExternalOptions(command);
 }
+
+const minutes = () =>
+  new Option('--minutes <n>', 'length of the drill storm (default: 5)').argParser(
+    common.integer(1, MAX_STORM_MINUTES),
+  );
+
+const hours = () =>
+  new Option('--hours <n>', 'length of the drills soak and http-soak (default: 2 minutes, 1 hour)').argParser(
+    common.decimal(0.001, MAX_SOAK_HOURS),
+  );
+
+const clients = () =>
+  new Option(
+    '--clients <list>',
+    `clients of a comparison, separated by commas, or all (default: ${DEFAULT_CLIENTS.join(',')}; known: ${CLIENT_NAMES.join(', ')})`,
+  ).argParser(clientList);
 
 /** The kit's own client always runs: the criteria judge it. */
 function clientList(text: string): readonly ClientName[] {

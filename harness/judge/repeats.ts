@@ -56,7 +56,12 @@ function judgeSoundness(
   const base = {
     ...{ drill: record.drill, trial: record.trial, status: record.status },
     ...(record.round !== undefined && { round: record.round }),
-    ...{ scripted: drill.family === 'integration' || drill.family === 'capacity', files: [], missing: [], broken: [] },
+    ...{
+      scripted: drill.family === 'integration' || drill.family === 'capacity',
+      files: [],
+      missing: [],
+      broken: [],
+    },
   };
   try {
     const texts = record.files.map((path) => ({ path, text: readText(join(dir, path), MAX_HISTORY_BYTES) }));
