@@ -11,11 +11,12 @@ apt_install() {
   return "$installed"
 }
 
-# Programs without which tests are skipped: promtool checks the text of the client's metrics, libfaketime steps the clock of a
-# process, and nft separates nodes.
+# Programs without which tests are skipped: promtool checks metrics and rules, Prometheus evaluates them, libfaketime steps
+# the clock of a process, and nft separates nodes.
 test_programs_up() {
   local packages=()
   command -v promtool >/dev/null || packages+=(prometheus)
+  command -v prometheus-alertmanager >/dev/null || packages+=(prometheus-alertmanager)
   command -v nft >/dev/null || packages+=(nftables)
   compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || packages+=(libfaketime)
   [ "${#packages[@]}" -eq 0 ] || apt_install "${packages[@]}" ||

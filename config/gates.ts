@@ -7,8 +7,8 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { KitError } from './errors.ts';
+import { means } from './meaning.ts';
 import { PROMISES } from './schema.ts';
-import { means } from './settings.ts';
 import { currentSubstrateName, SUBSTRATE_NAMES } from './substrate-names.ts';
 import { validate } from './validate.ts';
 import { readYaml } from './yaml.ts';

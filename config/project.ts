@@ -12,7 +12,8 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { KitError } from './errors.ts';
 import { gatesSchema, type Waiver } from './gates.ts';
-import { environmentName, means } from './settings.ts';
+import { means } from './meaning.ts';
+import { environmentName } from './settings.ts';
 import { validate } from './validate.ts';
 import { displayPath, readYaml, type YamlSource } from './yaml.ts';
 

@@ -6,17 +6,15 @@
  */
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { means } from './meaning.ts';
+
+export { means };
+
+import { observabilitySettings } from './observability-settings.ts';
 import { bytesSchema } from './units.ts';
 
 /** Memory of an empty Redis with its buffers. A smaller value usually lacks a unit (`512` is 512 bytes). */
 const LEAST_MAXMEMORY = 8 * 1024 ** 2;
-
-/**
- * Meaning of a setting, for docs/settings.md: `npm run docs:settings` writes it.
- *
- * @param allowed values in words, where the schema alone does not give them
- */
-export const means = (meaning: string, allowed?: string) => ({ meaning, ...(allowed && { allowed }) });
 
 const durationMs = z.number().int().min(1).max(3_600_000);
 const port = z.number().int().min(1).max(65_535);
@@ -325,6 +323,7 @@ export const settingsSchema = z.strictObject({
         ),
     })
     .meta(means('Durability of acknowledged writes.')),
+  observability: observabilitySettings,
   docker: z
     .strictObject({
       subnet: z

@@ -31,11 +31,12 @@ const PURE_INFRA = [
   ...['capabilities', 'probe', 'version'].map((name) => `infra/redis/server-${name}.ts`),
   'infra/substrates/config-differences.ts',
   'infra/recovery/',
+  'infra/observability/',
 ];
 
 /** Everything in `infra/` that a substrate may use: the other substrates are not part of it. */
 const SUBSTRATE_BASE = [
-  ...['topology.ts', 'host/', 'redis/', 'certificates/', 'recovery/', 'operations/'].map(
+  ...['topology.ts', 'host/', 'redis/', 'certificates/', 'recovery/', 'operations/', 'observability/'].map(
     (name) => `infra/${name}`,
   ),
   ...['substrate', 'environment', 'doctor', 'config-differences', 'watchdog-files'].map(
@@ -52,7 +53,7 @@ const ROOMS: readonly rules.Room[] = [
   room('config/', 'the bottom of the architecture: parses once, freezes', [], { libraries: ['zod', 'yaml'] }),
 
   // Infrastructure: pure plans and texts, thin shells over them.
-  ...PURE_INFRA.map((at) => room(at, 'pure', ['config/', ...PURE_INFRA], { node: [] })),
+  ...PURE_INFRA.map((at) => room(at, 'pure', ['config/', ...PURE_INFRA], { node: [], libraries: ['yaml'] })),
   ...['infra/redis/conf/acl.ts', 'infra/redis/conf/lint/start/user-rules.ts'].map((at) =>
     room(at, 'pure, except for the hash of a password', ['config/', ...PURE_INFRA], {
       node: ['node:crypto'],

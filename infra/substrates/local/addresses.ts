@@ -148,6 +148,38 @@ export function watchdogHost({
   return addressing === 'address-per-node' ? first?.host.replace(/\d+$/, String(WATCHDOG_HOST)) : undefined;
 }
 
+/** Parts of `observability.prometheus`, in the order of their start. */
+export const OBSERVABILITY_PARTS = ['exporter', 'certificate-probe', 'alertmanager', 'prometheus'] as const;
+export type ObservabilityPart = (typeof OBSERVABILITY_PARTS)[number];
+
+/** Their hosts if each node has its own address, and their well-known ports. */
+const OBSERVABILITY: Readonly<Record<ObservabilityPart, Address>> = {
+  exporter: { host: '31', port: 9121 },
+  'certificate-probe': { host: '32', port: 9122 },
+  alertmanager: { host: '33', port: 9093 },
+  prometheus: { host: '34', port: 9090 },
+};
+
+/** Addresses of these parts in the block of an environment; all on loopback. */
+export function observabilityAddresses({
+  addressing,
+  placement,
+  topology,
+}: Pick<Block, 'addressing' | 'placement'> & { readonly topology: Topology }): Readonly<
+  Record<ObservabilityPart, Address>
+> {
+  const [first] = placement.values();
+  // If all nodes share one address, the ports of a block are as far from the first ones as those of its nodes.
+  const offset = (first?.port ?? 0) - topology.environment.redis.port;
+  const placed = Object.entries(OBSERVABILITY).map(([part, { host, port }]) => [
+    part,
+    addressing === 'address-per-node'
+      ? { host: first?.host.replace(/\d+$/, host) ?? '127.0.0.1', port }
+      : { host: '127.0.0.1', port: port + offset },
+  ]);
+  return Object.fromEntries(placed) as Readonly<Record<ObservabilityPart, Address>>;
+}
+
 /** Returns every node's address in a block. Pure. */
 export function placeNodes(topology: Topology, addressing: Addressing, block: number): Placement {
   const { redis, sentinel } = topology.environment;

@@ -13,9 +13,11 @@ import type {
   RenderedNode,
   WatchdogStatus,
 } from '../environment.ts';
+import { observabilityAddresses } from './addresses.ts';
 import { endpointsOf, nodeFiles } from './local-context.ts';
 import { actingMaster } from './master-resolution.ts';
 import type { LocalNodes } from './nodes.ts';
+import { observabilityParts } from './observability.ts';
 import { mayFilterPackets } from './packet-filter.ts';
 import { renderAll } from './rendering.ts';
 import { startNode } from './start-node.ts';
@@ -76,13 +78,18 @@ export class LocalEnvironment implements Environment {
       'redis-tls': String(context.binary.facts.tls),
       addressing: context.addressing,
     };
+    const parts = observabilityParts(context);
+    const addresses = observabilityAddresses(context);
     this.access = {
       passwords: displayPath(secretsFile(this.name, context.stateDir)),
       ...(context.tls === undefined ? {} : { CA: displayPath(context.tls.paths.ca) }),
+      ...Object.fromEntries(
+        parts.map((part) => [part, `http://${addresses[part].host}:${addresses[part].port}`]),
+      ),
     };
     const { watchdog } = context.topology;
-    const parts = [...nodesOf(context.topology), ...(watchdog ? [watchdog] : [])];
-    this.logs = new Map(parts.map(({ id }) => [id, nodeFiles(context, id).log]));
+    const ids = [...nodesOf(context.topology), ...(watchdog ? [watchdog] : [])].map(({ id }) => id);
+    this.logs = new Map([...ids, ...parts].map((id) => [id, nodeFiles(context, id).log]));
   }
 
   admin(nodeId: string): Promise<Redis> {

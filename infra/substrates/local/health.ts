@@ -109,7 +109,8 @@ export async function awaitCluster(health: HealthContext): Promise<void> {
   const what = `cluster '${context.topology.environment.name}' to be healthy`;
   await waitWhile({ what, timeoutMs: HEALTH_TIMEOUT_MS, signal }, async () => {
     for (const [nodeId, identity] of processes) {
-      if (!(await isAlive(identity))) throw diedAtStart(context, nodeId);
+      const isNode = context.placement.has(nodeId);
+      if (isNode && !(await isAlive(identity))) throw diedAtStart(context, nodeId);
     }
     return cluster?.healthProblem();
   });

@@ -79,7 +79,7 @@ export async function launchSentinel(
   return launch(context, node.id, serverProgram(context, [files.conf, '--sentinel']), deviations);
 }
 
-type Program = Pick<DaemonRequest, 'command' | 'args'>;
+export type Program = Pick<DaemonRequest, 'command' | 'args'>;
 
 const serverProgram = ({ binary }: LocalContext, args: readonly string[]): Program => ({
   command: binary.path,

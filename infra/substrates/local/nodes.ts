@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { continueAtExit, endAtExit } from '../../host/exit-hooks.ts';
+import type { Daemon } from '../../host/process.ts';
 import {
   awaitState,
   isAlive,
@@ -21,6 +22,8 @@ import { type Launched, launchRedis, launchSentinel } from './launch.ts';
 import { ledgerPath, readLedger, updateLedger } from './ledger.ts';
 import { addressOf, type LocalContext, nodeOf } from './local-context.ts';
 import type { Running } from './master-resolution.ts';
+import { launchObservability } from './observability.ts';
+import type { ObservabilityPrograms } from './observability-programs.ts';
 import { separate } from './packet-filter.ts';
 import { launchWatchdog } from './watchdog.ts';
 
@@ -79,6 +82,20 @@ export class LocalNodes implements Running, AsyncDisposable {
     if (recorded !== undefined && (await isAlive(recorded))) return;
     const { daemon } = await launchWatchdog(this.context);
     if (this.#ephemeral) this.#spares.add(endAtExit(daemon));
+  }
+
+  /** Launches Prometheus and its parts that do not run. */
+  launchObservability(programs: ObservabilityPrograms, signal?: AbortSignal): Promise<void> {
+    const onLaunch = (daemon: Daemon): void => {
+      if (this.#ephemeral) this.#spares.add(endAtExit(daemon));
+    };
+    return launchObservability({
+      context: this.context,
+      programs,
+      processes: this.processes(),
+      onLaunch,
+      signal,
+    });
   }
 
   #launch(node: TopologyNode, masterId: string): Promise<Launched> {

@@ -20,6 +20,7 @@ import { type Ledger, placementOf, updateLedger, writeLedger } from './ledger.ts
 import { environmentDir, type LocalContext } from './local-context.ts';
 import { resolveMaster, roleSource } from './master-resolution.ts';
 import type { LocalNodes } from './nodes.ts';
+import { findObservabilityPrograms, type ObservabilityPrograms } from './observability-programs.ts';
 import type { LocalSubstrateOptions } from './options.ts';
 import { configHashOf } from './plan.ts';
 import { endForRecovery, startFromBest } from './recover.ts';
@@ -52,6 +53,8 @@ export async function prepareEnvironment(request: StartRequest): Promise<LocalCo
     progress,
     signal,
   });
+  // A missing program is an error before anything starts.
+  if (topology.environment.observability.prometheus) await programsOf(request);
   const block = await claimBlock({
     topology,
     stateDir,
@@ -114,6 +117,16 @@ async function contextOf(
     tls: environment.security.tls ? await provideTls(environment, dir, hosts) : undefined,
   };
 }
+
+/** Starts Prometheus and its parts, or those of them that do not run, if the environment has them. */
+export async function startObservability(nodes: LocalNodes, request: StartRequest): Promise<void> {
+  if (!request.topology.environment.observability.prometheus) return;
+  request.progress('starting prometheus');
+  await nodes.launchObservability(await programsOf(request), request.signal);
+}
+
+const programsOf = ({ stateDir, options, progress, signal }: StartRequest): Promise<ObservabilityPrograms> =>
+  findObservabilityPrograms({ stateDir, progress, sink: options.sink, signal });
 
 /** Starts all nodes of a new environment. */
 export async function startAll(

@@ -42,6 +42,7 @@ import {
   resumeAll,
   type StartRequest,
   startAll,
+  startObservability,
 } from './start-environment.ts';
 import { acquireEnvironmentLock, endEnvironment, endLeftOvers, isLeftOver } from './teardown.ts';
 
@@ -137,6 +138,7 @@ class LocalSubstrate implements Substrate {
       const reaperIdentity = await identify(reaper.pid);
       updateLedger(stateDir, name, (ledger) => ({ ...ledger, reaper: reaperIdentity }));
       await startAll(nodes, progress, signal);
+      await startObservability(nodes, request);
       const masters = topology.redis.filter(({ bootstrapMaster }) => bootstrapMaster).map(({ id }) => id);
       await loadFunctions(masters, (id) => nodes.admin.get(id));
       if (!ephemeral) nodes.keep();
@@ -180,6 +182,7 @@ class LocalSubstrate implements Substrate {
     requireSamePasswords(context);
     const nodes = new LocalNodes(context, ledger.owner !== undefined);
     const masters = await resumeAll(nodes, progress, signal, request.recoverFrom);
+    await startObservability(nodes, request);
     await loadFunctions(masters, (id) => nodes.admin.get(id), {
       waitForReplicasMs: WAIT_FOR_REPLICAS_MS,
       progress,

@@ -91,7 +91,10 @@ function isNodeIn(dir: string, pid: string): boolean {
   try {
     const inside = readlinkSync(`/proc/${pid}/cwd`).startsWith(`${dir}/`);
     return (
-      inside && /^(\S*\/)?(redis|valkey)|watchdog\.mjs/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
+      inside &&
+      /^(\S*\/)?(redis|valkey|prometheus|alertmanager)|(watchdog|certificate-probe)\.mjs/.test(
+        readFileSync(`/proc/${pid}/cmdline`, 'utf8'),
+      )
     );
   } catch {
     // The process has ended in the meantime, or belongs to another user.

@@ -1,0 +1,42 @@
+/** A fault of the proof of alerts, and what it acts on. */
+import type { Server } from 'node:http';
+import type { Redis } from 'ioredis';
+import type { Cache } from '../../client/index.ts';
+import type { Environment } from '../../infra/substrates/environment.ts';
+
+/** What the application of the proof serves at /metrics. */
+export interface Application {
+  readonly cache: Cache;
+  readonly server: Server;
+  canaryPaused: boolean;
+}
+
+export interface Subject {
+  readonly environment: Environment;
+  /** Folder of the environment on disk. */
+  readonly dir: string;
+  readonly application: Application;
+  /** Admin connection to the current master. */
+  master(): Promise<{ readonly id: string; readonly redis: Redis }>;
+}
+
+export interface Scenario {
+  /** Alerts that it must fire. */
+  readonly alerts: readonly string[];
+  readonly fault: string;
+  /** Causes the fault; returns its heal. */
+  inject(subject: Subject): Promise<() => Promise<void>>;
+}
+
+/** Repeats an action until the returned function is called; that waits for the last repetition. */
+export function repeatUntilStopped(action: () => Promise<unknown>): () => Promise<void> {
+  let stopped = false;
+  const run = async (): Promise<void> => {
+    while (!stopped) await action();
+  };
+  const running = run();
+  return async () => {
+    stopped = true;
+    await running.catch(() => undefined);
+  };
+}

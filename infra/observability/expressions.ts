@@ -1,0 +1,7 @@
+/** Metrics that a PromQL expression reads. Pure. */
+
+/** Names before a selector or a range: every expression of the kit selects an environment, so that each has one. */
+export function metricsIn(expr: string): readonly string[] {
+  const withoutStrings = expr.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""');
+  return [...withoutStrings.matchAll(/([A-Za-z_:][\w:]*)\{/g)].map(([, name]) => name ?? '');
+}

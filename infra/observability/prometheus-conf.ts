@@ -1,0 +1,98 @@
+/** Configuration of Prometheus and Alertmanager for one environment, as YAML. Pure. */
+import { stringify } from 'yaml';
+import type { EnvironmentConfig } from '../../config/schema.ts';
+import type { Address } from '../topology.ts';
+import { durationOf } from './rule.ts';
+
+/** A Redis node or sentinel as the exporter reaches it: `redis://127.80.1.1:6379`. */
+export interface ScrapedNode {
+  readonly id: string;
+  readonly role: 'redis' | 'sentinel';
+  readonly target: string;
+}
+
+export interface PrometheusInput {
+  readonly environment: EnvironmentConfig;
+  readonly nodes: readonly ScrapedNode[];
+  readonly exporter: Address;
+  readonly alertmanager: Address;
+  /** Absent without TLS. */
+  readonly certificateProbe?: Address | undefined;
+  /** Paths as Prometheus reads them. */
+  readonly ruleFiles: readonly string[];
+}
+
+/** Longest wait for one scrape; also Prometheus's own default. */
+const MAX_SCRAPE_SECONDS = 10;
+
+export function renderPrometheus(input: PrometheusInput): string {
+  const { environment, exporter, alertmanager, certificateProbe, ruleFiles } = input;
+  const { scrapeIntervalSeconds, applications } = environment.observability;
+  const interval = durationOf(scrapeIntervalSeconds);
+  const job = (job_name: string, targets: readonly string[]) => ({
+    job_name,
+    static_configs: [{ targets, labels: { environment: environment.name } }],
+  });
+  return stringify(
+    {
+      global: {
+        scrape_interval: interval,
+        evaluation_interval: interval,
+        scrape_timeout: durationOf(Math.min(scrapeIntervalSeconds, MAX_SCRAPE_SECONDS)),
+      },
+      rule_files: ruleFiles,
+      alerting: { alertmanagers: [{ static_configs: [{ targets: [hostAndPort(alertmanager)] }] }] },
+      scrape_configs: [
+        nodeJob('redis', input),
+        ...(environment.topology.sentinels > 0 ? [nodeJob('sentinel', input)] : []),
+        job('exporter', [hostAndPort(exporter)]),
+        job('alertmanager', [hostAndPort(alertmanager)]),
+        ...(certificateProbe === undefined ? [] : [job('certificates', [hostAndPort(certificateProbe)])]),
+        ...(applications.length === 0 ? [] : [job('application', applications)]),
+      ],
+    },
+    { lineWidth: 0 },
+  );
+}
+
+/** One exporter serves all nodes: the address of the node becomes a parameter of the scrape. */
+function nodeJob(role: ScrapedNode['role'], { environment, nodes, exporter }: PrometheusInput) {
+  return {
+    job_name: role,
+    metrics_path: '/scrape',
+    static_configs: nodes
+      .filter((node) => node.role === role)
+      .map(({ id, target }) => ({
+        targets: [target],
+        labels: { environment: environment.name, node: id, instance: id },
+      })),
+    relabel_configs: [
+      { source_labels: ['__address__'], target_label: '__param_target' },
+      { target_label: '__address__', replacement: hostAndPort(exporter) },
+    ],
+  };
+}
+
+/** Groups the alerts of one cause, and posts them to the webhook if there is one. */
+export function renderAlertmanager({ observability }: EnvironmentConfig): string {
+  const { webhook } = observability;
+  const receiver = { name: 'default', ...(webhook && { webhook_configs: [{ url: webhook }] }) };
+  return stringify({
+    route: { receiver: 'default', group_by: ['environment', 'severity'], group_wait: '10s' },
+    receivers: [receiver],
+    // A node that is down explains the replicas that are missing.
+    inhibit_rules: [
+      {
+        source_matchers: ['alertname="RedisNodeDown"'],
+        target_matchers: ['alertname=~"RedisReplicasMissing|RedisReplicaLag"'],
+        equal: ['environment'],
+      },
+    ],
+  });
+}
+
+/** Time that the exporter gives a node: a hung node must not make the whole scrape fail. In seconds. */
+export const exporterTimeoutSeconds = ({ observability }: EnvironmentConfig): number =>
+  Math.min(observability.scrapeIntervalSeconds / 2, 5);
+
+const hostAndPort = ({ host, port }: Address): string => `${host}:${port}`;

@@ -1,0 +1,57 @@
+/** Types of the recording and alert rules, and the helpers with which their expressions are written. Pure. */
+import type { EnvironmentConfig } from '../../config/schema.ts';
+
+/**
+ * `critical`: clients see errors, or data is at risk: act now. `warning`: a reserve is used up: act today. `info`: an
+ * event to know about.
+ */
+export type Severity = 'critical' | 'warning' | 'info';
+
+export interface RecordingRule {
+  readonly record: string;
+  readonly expr: string;
+}
+
+export interface AlertRule {
+  readonly alert: string;
+  readonly severity: Severity;
+  /** PromQL; each result is one alert. */
+  readonly expr: string;
+  /** Number of scrapes for which the expression must hold: at least 2, see `durationOf`. */
+  readonly forScrapes: number;
+  /** One sentence, with Prometheus templates for labels and values. */
+  readonly summary: string;
+  /** Section of the runbook. */
+  readonly runbook: string;
+}
+
+/** Values of one environment from which the rules are made. */
+export interface RuleContext {
+  readonly environment: EnvironmentConfig;
+  /** Label matchers of every series of this environment, so that one Prometheus can hold the rules of several. */
+  readonly select: (metric: string, matchers?: string) => string;
+  /** A number of scrapes as a PromQL duration. */
+  readonly scrapes: (count: number) => string;
+}
+
+/** Labels of a series of one node: the exporter's own labels, such as the address of a replica, are dropped. */
+export const PER_NODE = 'by (environment, node)';
+
+/** Window of a rate, in scrapes: a scrape may be lost, and a rate needs two samples. */
+export const RATE_SCRAPES = 4;
+
+export function contextOf(environment: EnvironmentConfig): RuleContext {
+  const own = `environment="${environment.name}"`;
+  const { scrapeIntervalSeconds } = environment.observability;
+  return {
+    environment,
+    select: (metric, matchers) => `${metric}{${matchers === undefined ? own : `${own},${matchers}`}}`,
+    scrapes: (count) => durationOf(count * scrapeIntervalSeconds),
+  };
+}
+
+/** Formats seconds as Prometheus does: `45s`, `5m`, `1h`. */
+export function durationOf(seconds: number): string {
+  if (seconds % 3_600 === 0) return `${seconds / 3_600}h`;
+  return seconds % 60 === 0 ? `${seconds / 60}m` : `${seconds}s`;
+}

@@ -1,0 +1,80 @@
+/**
+ * Programs of `observability.prometheus` on this machine: Prometheus and Alertmanager of the system, and the exporter.
+ *
+ * The exporter is `redis_exporter` on the search path, else built once from the locked module in tools/go.mod (as for
+ * the image on Docker), else Debian's older one.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { EXIT, KitError } from '../../../config/errors.ts';
+import { makePrivateDir } from '../../host/private-files.ts';
+import { findProgram, type ProgramSink, runProgram } from '../../host/process.ts';
+
+export interface ObservabilityPrograms {
+  readonly exporter: string;
+  readonly prometheus: string;
+  readonly alertmanager: string;
+}
+
+export interface ProgramsRequest {
+  readonly stateDir: string;
+  readonly progress: (line: string) => void;
+  readonly sink?: ProgramSink | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Looks up programs; for tests. */
+  readonly find?: typeof findProgram;
+}
+
+const TOOLS = join(import.meta.dirname, '../../../tools');
+const MODULE = 'github.com/oliver006/redis_exporter';
+/** A first build compiles 20 modules: 44 s on two busy cores. */
+const BUILD_TIMEOUT_MS = 600_000;
+
+/** @throws KitError `OBSERVABILITY_PROGRAM_MISSING` with the package to install */
+export async function findObservabilityPrograms(request: ProgramsRequest): Promise<ObservabilityPrograms> {
+  const find = request.find ?? findProgram;
+  const prometheus = await find('prometheus');
+  if (prometheus === undefined) throw missingProgram('prometheus', 'apt-get install prometheus');
+  const alertmanager = (await find('prometheus-alertmanager')) ?? (await find('alertmanager'));
+  if (alertmanager === undefined)
+    throw missingProgram('alertmanager', 'apt-get install prometheus-alertmanager');
+  return { prometheus, alertmanager, exporter: await findExporter(request) };
+}
+
+async function findExporter({
+  stateDir,
+  progress,
+  find = findProgram,
+  ...run
+}: ProgramsRequest): Promise<string> {
+  const found = await find('redis_exporter');
+  if (found !== undefined) return found;
+  const built = join(stateDir, 'bin', 'redis_exporter');
+  if (existsSync(built)) return built;
+  const go = await find('go');
+  if (go !== undefined) {
+    progress('redis_exporter not found: building it from tools/go.mod');
+    makePrivateDir(join(stateDir, 'bin'));
+    const { exitCode } = await runProgram({
+      command: go,
+      args: ['build', '-trimpath', '-o', built, MODULE],
+      cwd: TOOLS,
+      env: { CGO_ENABLED: '0' },
+      timeoutMs: BUILD_TIMEOUT_MS,
+      ...(run.sink && { sink: run.sink }),
+      ...(run.signal && { signal: run.signal }),
+    });
+    if (exitCode === 0) return built;
+  }
+  const packaged = await find('prometheus-redis-exporter');
+  if (packaged !== undefined) return packaged;
+  throw missingProgram('redis_exporter', 'install Go 1.26, or apt-get install prometheus-redis-exporter');
+}
+
+const missingProgram = (name: string, install: string): KitError =>
+  new KitError(`${name} not found in PATH`, {
+    code: 'OBSERVABILITY_PROGRAM_MISSING',
+    where: 'observability.prometheus',
+    hint: `${install}, or set observability.prometheus to false`,
+    exitCode: EXIT.UNKNOWN,
+  });

@@ -1,0 +1,157 @@
+/**
+ * Prometheus, Alertmanager, the exporter and the probe of certificates as processes of this machine, on loopback.
+ *
+ *   rules, configuration, passwords ─▶ files in the folder of each part ─▶ exporter, probe, Alertmanager ─▶ Prometheus
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { makePrivateDir, tailOf, writePrivate } from '../../host/private-files.ts';
+import type { Daemon } from '../../host/process.ts';
+import { isAlive, type ProcessIdentity } from '../../host/process-identity.ts';
+import { waitWhile } from '../../host/wait.ts';
+import {
+  exporterTimeoutSeconds,
+  renderAlertmanager,
+  renderPrometheus,
+  type ScrapedNode,
+} from '../../observability/prometheus-conf.ts';
+import { renderRules } from '../../observability/rules.ts';
+import { type Address, nodesOf } from '../../topology.ts';
+import { OBSERVABILITY_PARTS, type ObservabilityPart, observabilityAddresses } from './addresses.ts';
+import { diedAtStart, launch, type Program } from './launch.ts';
+import { addressOf, type LocalContext, nodeFiles } from './local-context.ts';
+import type { ObservabilityPrograms } from './observability-programs.ts';
+
+const PROBE = join(import.meta.dirname, '../../observability/certificate-probe.mjs');
+/** Prometheus replays its log at a start; a few days of one environment take 1 s. */
+const READY_TIMEOUT_MS = 20_000;
+
+export interface ObservabilityRequest {
+  readonly context: LocalContext;
+  readonly programs: ObservabilityPrograms;
+  readonly processes: ReadonlyMap<string, ProcessIdentity>;
+  readonly onLaunch: (daemon: Daemon) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Parts of this environment, in the order of their start. */
+export function observabilityParts({
+  topology,
+}: Pick<LocalContext, 'topology'>): readonly ObservabilityPart[] {
+  const { observability, security } = topology.environment;
+  if (!observability.prometheus) return [];
+  return OBSERVABILITY_PARTS.filter((part) => part !== 'certificate-probe' || security.tls);
+}
+
+/** Starts the parts that do not run, and waits until they answer. */
+export async function launchObservability(request: ObservabilityRequest): Promise<void> {
+  const { context, processes, onLaunch, signal } = request;
+  for (const part of observabilityParts(context)) {
+    const recorded = processes.get(part);
+    if (recorded !== undefined && (await isAlive(recorded))) continue;
+    makePrivateDir(nodeFiles(context, part).data);
+    const { identity, daemon } = await launch(context, part, prepare(part, request));
+    onLaunch(daemon);
+    await awaitReady(context, part, identity, signal);
+  }
+}
+
+/** Writes the files of a part; returns its command. */
+function prepare(part: ObservabilityPart, { context, programs }: ObservabilityRequest): Program {
+  const { dir, data } = nodeFiles(context, part);
+  const { environment } = context.topology;
+  const addresses = observabilityAddresses(context);
+  const { exporter, alertmanager } = addresses;
+  const listen = `--web.listen-address=${text(addresses[part])}`;
+  switch (part) {
+    case 'exporter': {
+      const passwords = join(dir, 'passwords.json');
+      writePrivate(passwords, `${JSON.stringify(exporterPasswords(context), null, 2)}\n`);
+      return { command: programs.exporter, args: [listen, ...exporterArguments(context, passwords)] };
+    }
+    case 'certificate-probe': {
+      const conf = join(dir, 'probe.json');
+      const nodes = nodesOf(context.topology).map(({ id }) => ({ id, ...addressOf(context, id) }));
+      writePrivate(conf, `${JSON.stringify({ listen: addresses[part], nodes }, null, 2)}\n`);
+      return { command: process.execPath, args: [PROBE, conf] };
+    }
+    case 'alertmanager': {
+      const conf = join(dir, 'alertmanager.yml');
+      writePrivate(conf, renderAlertmanager(environment));
+      const args = [`--config.file=${conf}`, `--storage.path=${data}`, listen, '--cluster.listen-address='];
+      return { command: programs.alertmanager, args: [...args, '--log.level=warn'] };
+    }
+    case 'prometheus': {
+      const [conf, rules] = [join(dir, 'prometheus.yml'), join(dir, 'rules.yml')];
+      writePrivate(rules, renderRules(environment));
+      const certificateProbe = environment.security.tls ? addresses['certificate-probe'] : undefined;
+      // Further rule files of the user are kept.
+      mkdirSync(join(dir, 'rules.d'), { recursive: true, mode: 0o700 });
+      const ruleFiles = [rules, join(dir, 'rules.d', '*.yml')];
+      const nodes = scrapedNodes(context);
+      writePrivate(
+        conf,
+        renderPrometheus({ environment, nodes, exporter, alertmanager, certificateProbe, ruleFiles }),
+      );
+      const retention = `--storage.tsdb.retention.time=${environment.observability.retentionDays}d`;
+      const args = [`--config.file=${conf}`, `--storage.tsdb.path=${data}`, retention, listen];
+      return { command: programs.prometheus, args: [...args, '--log.level=warn'] };
+    }
+  }
+}
+
+/** CONFIG GET is denied to the exporter: it returns passwords in plain text. */
+function exporterArguments({ topology, tls }: LocalContext, passwords: string): readonly string[] {
+  const timeoutMs = exporterTimeoutSeconds(topology.environment) * 1_000;
+  return [
+    '--redis.addr=',
+    '--redis.user=exporter',
+    `--redis.password-file=${passwords}`,
+    '--config-command=-',
+    `--connection-timeout=${timeoutMs}ms`,
+    ...(tls === undefined ? [] : [`--tls-ca-cert-file=${tls.paths.ca}`]),
+  ];
+}
+
+function scrapedNodes(context: LocalContext): readonly ScrapedNode[] {
+  const scheme = context.tls === undefined ? 'redis' : 'rediss';
+  return nodesOf(context.topology).map(({ id, role }) => ({
+    id,
+    role,
+    target: `${scheme}://${text(addressOf(context, id))}`,
+  }));
+}
+
+function exporterPasswords(context: LocalContext): Readonly<Record<string, string>> {
+  const password = context.secrets.redis.exporter.reveal();
+  return Object.fromEntries(
+    scrapedNodes(context).map(({ target }) => [target.replace('://', '://exporter@'), password]),
+  );
+}
+
+async function awaitReady(
+  context: LocalContext,
+  part: ObservabilityPart,
+  identity: ProcessIdentity,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const path = {
+    exporter: '/health',
+    'certificate-probe': '/',
+    alertmanager: '/-/ready',
+    prometheus: '/-/ready',
+  };
+  const url = `http://${text(observabilityAddresses(context)[part])}${path[part]}`;
+  const explain = () => tailOf(nodeFiles(context, part).log);
+  await waitWhile({ what: `${part} to answer`, timeoutMs: READY_TIMEOUT_MS, signal, explain }, async () => {
+    if (!(await isAlive(identity))) throw diedAtStart(context, part);
+    try {
+      const { ok, status } = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+      return ok ? undefined : `${url} replies ${status}`;
+    } catch (error) {
+      return `${url}: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  });
+}
+
+const text = ({ host, port }: Address): string => `${host}:${port}`;
