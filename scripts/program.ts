@@ -19,6 +19,7 @@ import { drift } from './drift.ts';
 import { drill } from './drill.ts';
 import { describeFailure, type Failure, failureText } from './failure.ts';
 import { images } from './images.ts';
+import { incident } from './incident.ts';
 import { init } from './init.ts';
 import { load } from './load.ts';
 import { readiness } from './readiness.ts';
@@ -42,6 +43,7 @@ const VERBS = [
   status,
   recover,
   switchoverCommand,
+  incident,
   drill,
   load,
   analyze,

@@ -24,10 +24,12 @@ import { NODE_SCENARIOS } from './node-scenarios.ts';
 import type { Scenario, Subject } from './scenario.ts';
 
 const POLL_MS = 100;
-const QUIET_MS = 60_000;
+const QUIET_MS = 30_000;
 /** Detection before the condition holds: a failover, a lag, a rate over its window. */
 const FIRE_BOUND_MS = 90_000;
-const CLEAR_BOUND_MS = 120_000;
+const CLEAR_BOUND_MS = 60_000;
+/** Consequences of a fault that other alerts show. */
+const SETTLE_BOUND_MS = 15_000;
 
 interface ActiveAlert {
   readonly labels: { readonly alertname: string };
@@ -140,7 +142,7 @@ async function awaitGone(
 }
 
 async function awaitAllGone(environment: Environment): Promise<void> {
-  const deadline = performance.now() + CLEAR_BOUND_MS;
+  const deadline = performance.now() + SETTLE_BOUND_MS;
   while (performance.now() < deadline && (await activeAlerts(environment)).length > 0) await sleep(POLL_MS);
 }
 

@@ -52,8 +52,8 @@ export const LOAD_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    alerts: ['RedisMemoryFull'],
-    fault: 'maxmemory 16mb with noeviction, filled',
+    alerts: ['RedisMemoryFull', 'CacheErrorsHigh'],
+    fault: 'maxmemory 16mb with noeviction, filled, while an application writes',
     inject: async (subject) => {
       const { redis } = await subject.master();
       const restores = [

@@ -69,7 +69,7 @@ export const NODE_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    alerts: ['RedisNoMaster', 'CacheBreakerOpen', 'CacheErrorsHigh'],
+    alerts: ['RedisNoMaster', 'CacheBreakerOpen'],
     fault: 'master and two sentinels suspended, while an application reads and writes',
     inject: async (subject) => {
       const { id } = await subject.master();

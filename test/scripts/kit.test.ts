@@ -19,6 +19,7 @@ const VERBS = [
   'status',
   'recover',
   'switchover',
+  'incident',
   'drill',
   'load',
   'analyze',

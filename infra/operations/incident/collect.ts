@@ -1,0 +1,154 @@
+/**
+ * Collects what a post-mortem needs into one folder: roles, configuration, logs, slow commands, latency, memory, events
+ * of the sentinels, and a window of the metrics. Changes nothing. Every text passes the redaction; the folder is sealed.
+ *
+ *   nodes ─▶ queries ─┐
+ *   log files ────────┼─▶ redaction ─▶ files ─▶ manifest with digests
+ *   Prometheus ───────┘
+ *
+ * A node that does not reply is a line of `missing`, not an error: that is when an incident is collected.
+ */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { writePrivate } from '../../host/private-files.ts';
+import type { Environment } from '../../substrates/environment.ts';
+import { nodesOf } from '../../topology.ts';
+import { queriesOf } from './node-queries.ts';
+import { type Redact, redactor } from './redaction.ts';
+import { type IncidentManifest, sealIncident } from './seal.ts';
+
+export interface IncidentRequest {
+  readonly environment: Environment;
+  /** Empty or absent folder. */
+  readonly dir: string;
+  readonly passwords: readonly string[];
+  readonly metricsMinutes: number;
+  readonly progress?: (line: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The end of a log; older lines are on the machine of the node. */
+const MAX_LOG_BYTES = 2 * 1024 ** 2;
+const PROMETHEUS_TIMEOUT_MS = 10_000;
+/** Events of sentinel.c and of the kit's watchdog that explain a change of roles. */
+const EVENT =
+  /[+-](?:switch-master|sdown|odown|elected-leader|failover\S*|tilt|reboot|promoted-slave|vote-for-leader|try-failover|convert-to-slave|config-update-from|slave-reconf\S*)\b/;
+
+interface Collection {
+  readonly request: IncidentRequest;
+  readonly redact: Redact;
+  readonly missing: string[];
+}
+
+export async function collectIncident(request: IncidentRequest): Promise<IncidentManifest> {
+  const { environment, dir, metricsMinutes, progress = () => {}, signal } = request;
+  const collection = { request, redact: redactor(request.passwords), missing: [] };
+  const collectedAt = new Date().toISOString();
+  write(collection, 'environment.json', json(environment.topology.environment));
+  progress('roles');
+  await attempt(collection, 'roles', () => collectRoles(collection));
+  for (const node of nodesOf(environment.topology)) {
+    signal?.throwIfAborted();
+    progress(node.id);
+    await collectNode(collection, node.id);
+  }
+  progress('logs');
+  collectLogs(collection);
+  progress('metrics');
+  await collectMetrics(collection);
+  return sealIncident(dir, {
+    environment: environment.name,
+    substrate: environment.substrate,
+    collectedAt,
+    metricsMinutes,
+    missing: collection.missing,
+  });
+}
+
+async function collectRoles(collection: Collection): Promise<void> {
+  const { environment } = collection.request;
+  const [nodes, master] = await Promise.all([environment.status(), environment.masterId()]);
+  const shards = await environment.cluster?.shards().catch(() => undefined);
+  write(collection, 'roles.json', json({ master: master ?? null, nodes, ...(shards && { shards }) }));
+}
+
+async function collectNode(collection: Collection, id: string): Promise<void> {
+  const { environment } = collection.request;
+  const { topology } = environment;
+  const node = nodesOf(topology).find((each) => each.id === id);
+  if (node === undefined) return;
+  await attempt(collection, id, async () => {
+    const redis = await environment.admin(id);
+    // Without a reply to the first query, the others would only wait.
+    await redis.ping();
+    for (const { file, run } of queriesOf(node, topology.environment.topology.serviceName)) {
+      await attempt(collection, `${id}/${file}`, async () =>
+        write(collection, join('nodes', id, file), await run(redis)),
+      );
+    }
+  });
+}
+
+function collectLogs(collection: Collection): void {
+  const events: string[] = [];
+  for (const [id, path] of collection.request.environment.logs) {
+    try {
+      const text = readTail(path);
+      write(collection, join('logs', `${id}.log`), text);
+      const own = text.split('\n').filter((line) => EVENT.test(line));
+      events.push(...own.map((line) => `${id}: ${line}`));
+    } catch (error) {
+      collection.missing.push(`logs/${id}.log: ${wordsOf(error)}`);
+    }
+  }
+  write(collection, 'events.txt', `${events.join('\n')}\n`);
+}
+
+function readTail(path: string): string {
+  const file = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(file);
+    const length = Math.min(size, MAX_LOG_BYTES);
+    const buffer = Buffer.alloc(length);
+    readSync(file, buffer, 0, length, size - length);
+    return buffer.toString();
+  } finally {
+    closeSync(file);
+  }
+}
+
+async function collectMetrics(collection: Collection): Promise<void> {
+  const { environment, metricsMinutes } = collection.request;
+  const base = environment.access?.prometheus;
+  if (base === undefined) {
+    collection.missing.push('metrics: observability.prometheus is false');
+    return;
+  }
+  const window = encodeURIComponent(`{environment="${environment.name}"}[${metricsMinutes}m]`);
+  const parts = { metrics: `query?query=${window}`, alerts: 'alerts', rules: 'rules' };
+  for (const [name, path] of Object.entries(parts)) {
+    await attempt(collection, name, async () => {
+      const signal = AbortSignal.timeout(PROMETHEUS_TIMEOUT_MS);
+      const response = await fetch(`${base}/api/v1/${path}`, { signal });
+      if (!response.ok) throw new Error(`Prometheus replies ${response.status}`);
+      write(collection, join('metrics', `${name}.json`), await response.text());
+    });
+  }
+}
+
+async function attempt(collection: Collection, what: string, act: () => Promise<void>): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    collection.request.signal?.throwIfAborted();
+    collection.missing.push(`${what}: ${wordsOf(error)}`);
+  }
+}
+
+function write({ request, redact }: Collection, path: string, text: string): void {
+  writePrivate(join(request.dir, path), redact(text));
+}
+
+const wordsOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
+const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;

@@ -1,0 +1,37 @@
+/**
+ * Removes secrets from collected texts: the known passwords, their hashes, and every value of a setting that holds a
+ * secret, also an unknown one. Pure, except for the hashes.
+ */
+import { createHash } from 'node:crypto';
+
+export const REDACTED = '[redacted]';
+
+/** Settings of Redis and Sentinel whose last word is a secret. */
+const SECRET_SETTINGS =
+  /^(masterauth|requirepass|primaryauth|tls-(?:client-)?key-file-pass|auth-pass|sentinel-pass)$/i;
+/** In redis.conf and sentinel.conf, and in the arguments that SLOWLOG and the logs show. */
+const SECRET_LINES =
+  /\b(masterauth|requirepass|primaryauth|tls-(?:client-)?key-file-pass|auth-pass\s+\S+|sentinel-pass)(\s+)\S+/gi;
+const ACL_SECRETS = /(^|[\s"])([#>])[^\s"]{8,}/g;
+
+export type Redact = (text: string) => string;
+
+/** Redacts texts. @param passwords those of the environment; shorter ones than 4 characters are not searched for */
+export function redactor(passwords: readonly string[]): Redact {
+  const secrets = passwords
+    .filter((password) => password.length >= 4)
+    .flatMap((password) => [password, createHash('sha256').update(password).digest('hex')]);
+  return (text) => {
+    const lines = text.replace(SECRET_LINES, `$1$2${REDACTED}`).replace(ACL_SECRETS, `$1$2${REDACTED}`);
+    return secrets.reduce((rest, secret) => rest.replaceAll(secret, REDACTED), lines);
+  };
+}
+
+/** Settings as CONFIG GET reports them, without secrets; an empty one stays empty, which says that it is not set. */
+export function redactSettings(settings: ReadonlyMap<string, string>): Readonly<Record<string, string>> {
+  const entries = [...settings].map(([name, value]) => [
+    name,
+    SECRET_SETTINGS.test(name) && value !== '' ? REDACTED : value,
+  ]);
+  return Object.fromEntries(entries.sort());
+}
