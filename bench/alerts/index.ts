@@ -62,7 +62,8 @@ try {
   const dir = join(stateDir, 'environments', config.name);
   const subject: Subject = { environment, dir, application: running.application, master };
   print(`load average ${loadavg()[0]?.toFixed(1)} on ${availableParallelism()} cores\n`);
-  await proveQuiet(environment);
+  await sleep(10_000);
+  if (asked.length === 0) await proveQuiet(environment);
   print(
     '| alert | fault | for | fault to firing | condition to firing | heal to cleared |\n|---|---|---|---|---|---|',
   );
@@ -81,9 +82,8 @@ try {
 }
 
 async function proveQuiet(environment: Environment): Promise<void> {
-  await sleep(10_000);
   const seen = new Set<string>();
-  const end = performance.now() + (asked.length === 0 ? QUIET_MS : 0);
+  const end = performance.now() + QUIET_MS;
   while (performance.now() < end) {
     for (const { labels, state } of await activeAlerts(environment))
       if (state === 'firing') seen.add(labels.alertname);

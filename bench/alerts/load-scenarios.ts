@@ -6,7 +6,10 @@ import type { Redis } from 'ioredis';
 import { repeatUntilStopped, type Scenario } from './scenario.ts';
 
 const VALUE = randomBytes(16_384).toString('latin1');
-/** 400 values of 16 KB per batch, 5 batches per second: above 100 evictions per second once the node is full. */
+/**
+ * 400 values of 16 KB per batch, 5 batches per second: above 100 evictions per second once the node is full. The replicas
+ * fall behind, which must not stop the writes: `min-replicas-to-write` is 0 meanwhile.
+ */
 const BATCH = 400;
 const PREFIX = 'kit:alerts:';
 /** Keeps the server busy for a third of the time. */
@@ -42,12 +45,15 @@ export const LOAD_SCENARIOS: readonly Scenario[] = [
     fault: 'maxmemory 16mb, and 2000 writes of 16 KB per second',
     inject: async (subject) => {
       const { redis } = await subject.master();
-      const restore = await setting(redis, 'maxmemory', '16mb');
+      const restores = [
+        await setting(redis, 'maxmemory', '16mb'),
+        await setting(redis, 'min-replicas-to-write', '0'),
+      ];
       const stop = fillContinuously(redis);
       return async () => {
         await stop();
         await clear(redis);
-        await restore();
+        for (const restore of restores) await restore();
       };
     },
   },
@@ -74,6 +80,7 @@ export const LOAD_SCENARIOS: readonly Scenario[] = [
     inject: async (subject) => {
       const { redis } = await subject.master();
       const count = 600_000;
+      const restore = await setting(redis, 'min-replicas-to-write', '0');
       for (let from = 0; from < count; from += 20_000) {
         const pipeline = redis.pipeline();
         for (let i = from; i < from + 20_000; i += 1) pipeline.set(`${PREFIX}${i}`, VALUE.slice(0, 200));
@@ -86,6 +93,7 @@ export const LOAD_SCENARIOS: readonly Scenario[] = [
       return async () => {
         await clear(redis);
         await redis.memory('PURGE').catch(() => undefined);
+        await restore();
       };
     },
   },
