@@ -55,7 +55,7 @@ export class Rollout {
   /** The head that judges, and a look at the current counts. */
   async observe(): Promise<{ readonly head: Head; readonly look: LookEvent }> {
     const head = await this.#current();
-    return { head, look: await this.#collect(head.state) };
+    return { head, look: await this.collect(head.state) };
   }
 
   /** Judges and records. Where another process was faster, its decision. */
@@ -88,7 +88,8 @@ export class Rollout {
     throw new Error(`the canary log: ${ATTEMPTS} entries of other processes came first`);
   }
 
-  #collect({ generation, window }: JudgeState): Promise<LookEvent> {
+  /** Reads the counts of the state's generation. */
+  collect({ generation, window }: JudgeState): Promise<LookEvent> {
     const { maxProcesses } = this.#config.metrics;
     return collect(this.#send, this.#keys, { generation, window }, { maxProcesses, atMs: this.#now() });
   }

@@ -17,6 +17,7 @@ import type { Head } from './log/entry.ts';
 import type { Outcome } from './metrics/arm-counter.ts';
 import { canaryKeys } from './metrics/keys.ts';
 import { Reporter } from './metrics/reporter.ts';
+import { namespaceOf } from './namespace.ts';
 import { Rollout } from './rollout.ts';
 
 export type { Outcome };
@@ -216,10 +217,4 @@ export class CanaryTestingService implements AsyncDisposable {
       this.#busy = false;
     }
   }
-}
-
-/** Namespace of a cache: what `physicalKey` puts before a key. */
-function namespaceOf(cache: Cache): string {
-  const probe = 'canary';
-  return cache.physicalKey(probe).slice(0, -(probe.length + 1));
 }

@@ -12,6 +12,8 @@ import { cacheClear } from './cache-clear.ts';
 import { cacheInspect } from './cache-inspect.ts';
 import { cacheStats } from './cache-stats.ts';
 import { compare } from './compare.ts';
+import { canaryAdjust } from './canary-adjust.ts';
+import { canaryStatus } from './canary-status.ts';
 import { conf } from './conf.ts';
 import { doctor } from './doctor.ts';
 import { down } from './down.ts';
@@ -56,6 +58,8 @@ const VERBS = [
   top,
   sizing,
   savings,
+  canaryStatus,
+  canaryAdjust,
   conf,
   images,
   bundle,

@@ -31,7 +31,7 @@ export const BASE: Traffic = {
   looks: 360,
   share: 0.1,
   users: 20_000,
-  errorRatio: 0.01,
+  errorRatio: 0.005,
   harm: 0,
   clump: 1,
   brokenUsers: 0,

@@ -57,6 +57,12 @@ export const commandRooms = (pureInfra: readonly string[], recorded: readonly st
     { types: ['infra/'], libraries: ['commander', 'ioredis'] },
   ),
   room(
+    'scripts/canary/',
+    'the commands on a canary rollout: the library, and a cache of the public client',
+    ['scripts/', 'config/', 'canary/index.ts', ...CLIENT_ENTRIES],
+    { libraries: ['commander'] },
+  ),
+  room(
     'scripts/cache/strategy-module.ts',
     'loads the module of an application that the user names',
     ['config/errors.ts', ...CLIENT_ENTRIES],

@@ -3,9 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type CanaryConfig,
   type CanaryOptions,
+  CanaryProvider,
   CanaryTestingService,
   fixedFlags,
   loadCanary,
+  openFeatureFlags,
   patternCacheOptions,
   replay,
 } from '../../canary/index.ts';
@@ -228,6 +230,42 @@ it('without Redis nobody is in the canary, and the application gets no error', a
   expect(errors).toHaveLength(1);
   await service.close();
   await unreachable.close();
+});
+
+describe('OpenFeature', () => {
+  it('gets the canary as a boolean flag of a provider, with the same arms', async () => {
+    const { service } = await open(settings('provided', { rollout: { ...BASE.rollout, stages: [50, 100] } }));
+    const provider = new CanaryProvider(service);
+    for (let i = 0; i < 20; i++) {
+      const targetingKey = `user-${i}`;
+      const details = await provider.resolveBooleanEvaluation('provided', false, { targetingKey });
+      expect(details).toMatchObject({ value: service.isEnabled(targetingKey), reason: 'SPLIT' });
+    }
+    expect(await provider.resolveBooleanEvaluation('other', true, { targetingKey: 'user-1' })).toMatchObject({
+      value: true,
+      errorCode: 'FLAG_NOT_FOUND',
+    });
+    expect(await provider.resolveBooleanEvaluation('provided', false, {})).toMatchObject({
+      errorCode: 'TARGETING_KEY_MISSING',
+    });
+    expect(await provider.resolveStringEvaluation('provided', 'text')).toMatchObject({
+      value: 'text',
+      errorCode: 'TYPE_MISMATCH',
+    });
+    await service.close();
+  });
+
+  it('gives the switches of a team’s own flag system', async () => {
+    const asked: string[] = [];
+    const client = {
+      async getBooleanValue(flagKey: string, byDefault: boolean) {
+        asked.push(flagKey);
+        return flagKey === 'enable-redis-cache' ? true : byDefault;
+      },
+    };
+    expect(await openFeatureFlags(client).read()).toEqual({ redisCache: true, patternCache: false });
+    expect(asked).toEqual(['enable-redis-cache', 'enable-pattern-cache']);
+  });
 });
 
 it('the pattern cache is in database 2, and in a cluster behind a prefix', () => {

@@ -1,0 +1,125 @@
+/**
+ * `npm run bench -- canary [runs] [--save FILE]`: the simulation of the judge with the naive rules beside it, the assignment of
+ * one million ids, and the cost of a request. The seed is fixed: the same commit gives the same figures, except for the cost.
+ */
+import { writeFileSync } from 'node:fs';
+import { loadCanary } from '../../config/canary.ts';
+import { CHI_SQUARED_MAX, measureAssignment, measureCost } from './assignment.ts';
+import { SCENARIOS, type Scenario } from './scenarios.ts';
+import { type Outcome, simulate } from './simulate.ts';
+import { BASE } from './traffic.ts';
+
+const SEED = 1;
+const CPU_US_MAX = 2;
+const COMMANDS_MAX = 0.1;
+
+const runs = Number(process.argv[2] ?? 1000);
+const config = loadCanary();
+const save = process.argv.indexOf('--save');
+
+const outcomes = SCENARIOS.map((scenario) => {
+  const outcome = simulate(scenario, runs, config, SEED);
+  process.stderr.write(
+    `${scenario.name}: ${outcome.rollbacks} rollbacks, ${outcome.promotions} promotions\n`,
+  );
+  return outcome;
+});
+const assignment = measureAssignment(config.flag, config.rollout.stages);
+const cost = await measureCost(config.flag, config.metrics.maxUsers);
+
+const goals: readonly (readonly [goal: string, measured: string, met: boolean])[] = [
+  ...outcomes.flatMap(goalsOf),
+  [
+    `1,000,000 ids, chi-squared over 1000 bins <= ${CHI_SQUARED_MAX} (p 0.001)`,
+    assignment.chiSquared.toFixed(0),
+    assignment.chiSquared <= CHI_SQUARED_MAX,
+  ],
+  [
+    'ids that leave the canary while the share grows: 0',
+    String(assignment.leaving),
+    assignment.leaving === 0,
+  ],
+  [`CPU per request <= ${CPU_US_MAX} µs`, `${cost.cpuUs.toFixed(2)} µs`, cost.cpuUs <= CPU_US_MAX],
+  [
+    `commands per request <= ${COMMANDS_MAX}, flushes of 100 requests`,
+    cost.commandsPerRequest.toFixed(3),
+    cost.commandsPerRequest <= COMMANDS_MAX,
+  ],
+];
+
+const text = page();
+if (save === -1) process.stdout.write(text);
+else writeFileSync(process.argv[save + 1] ?? 'docs/results/canary.md', text);
+if (goals.some(([, , met]) => !met)) process.exitCode = 1;
+
+function goalsOf({ scenario, rollbacks, promotions, medianSeconds }: Outcome) {
+  const { name, rollbackMax, rollbackMin, promotedMax, promotedMin, medianMaxSeconds } = scenario;
+  const goal = (text: string, measured: string, met: boolean) => [`${name}: ${text}`, measured, met] as const;
+  const all: (readonly [string, string, boolean])[] = [];
+  const [rolledBack, promoted] = [rollbacks / runs, promotions / runs];
+  if (rollbackMax !== undefined)
+    all.push(goal(`rolled back <= ${percent(rollbackMax)}`, percent(rolledBack), rolledBack <= rollbackMax));
+  if (rollbackMin !== undefined)
+    all.push(goal(`rolled back >= ${percent(rollbackMin)}`, percent(rolledBack), rolledBack >= rollbackMin));
+  if (promotedMax !== undefined)
+    all.push(goal(`promoted <= ${percent(promotedMax)}`, percent(promoted), promoted <= promotedMax));
+  if (promotedMin !== undefined)
+    all.push(goal(`promoted >= ${percent(promotedMin)}`, percent(promoted), promoted >= promotedMin));
+  if (medianMaxSeconds !== undefined) {
+    const met = medianSeconds !== null && medianSeconds <= medianMaxSeconds;
+    all.push(goal(`median time <= ${medianMaxSeconds} s`, `${medianSeconds ?? '-'} s`, met));
+  }
+  return all;
+}
+
+function page(): string {
+  const met = goals.filter(([, , isMet]) => isMet).length;
+  const rows = outcomes.map((outcome) =>
+    [
+      outcome.scenario.name,
+      errorsOf(outcome.scenario),
+      percent(outcome.rollbacks / runs),
+      outcome.medianSeconds === null ? '-' : `${outcome.medianSeconds} s`,
+      outcome.scenario.stages.length > 1 ? percent(outcome.promotions / runs) : '-',
+      percent(outcome.naiveCumulative / runs),
+      percent(outcome.naivePerLook / runs),
+    ].join(' | '),
+  );
+  return `# Canary simulation
+
+\`npm run bench -- canary ${runs} --save docs/results/canary.md\`, seed ${SEED}. Except for the cost, the same commit gives the
+same figures. \`config/canary.yaml\` as it is, except for the stages: ${BASE.requestsPerSecond} requests/s, 10 % in the canary,
+${BASE.looks} looks of ${BASE.lookSeconds} s, ${BASE.users.toLocaleString('en')} users, ${runs} runs per row. Counts are drawn per look; clumps: an affected user has a
+geometric number of errors; broken users fail at one request of two, in whichever arm they are.
+
+## Goals: ${met} of ${goals.length} met
+
+| goal | measured | met |
+|---|---|---|
+${goals.map(([goal, measured, isMet]) => `| ${goal} | ${measured} | ${isMet ? 'yes' : '**no**'} |`).join('\n')}
+
+## Runs
+
+Naive: roll back when the error delta is above 1 point, of all requests so far or of those of each look.
+
+| scenario | errors of the control | rolled back | median time | promoted | naive, cumulative | naive, per look |
+|---|---|---|---|---|---|---|
+${rows.map((row) => `| ${row} |`).join('\n')}
+
+## Assignment
+
+| stage | share of 1,000,000 ids |
+|---|---|
+${Object.entries(assignment.shares)
+  .map(([stage, share]) => `| ${stage} % | ${percent(share, 3)} |`)
+  .join('\n')}
+`;
+}
+
+function errorsOf({ traffic }: Scenario): string {
+  return percent(traffic.errorRatio);
+}
+
+function percent(ratio: number, digits = 1): string {
+  return `${(ratio * 100).toFixed(digits)} %`;
+}

@@ -1,0 +1,88 @@
+/** Reads a rollout without changing it, for commands and pages. */
+import type { Cache } from '../client/index.ts';
+import type { CanaryConfig } from '../config/canary.ts';
+import { shareOf } from './judge/state.ts';
+import { step } from './judge/step.ts';
+import type { Decision } from './judge/types.ts';
+import { type EventEntry, parseEntry } from './log/entry.ts';
+import { replay } from './log/replay.ts';
+import { canaryKeys } from './metrics/keys.ts';
+import { namespaceOf } from './namespace.ts';
+import { Rollout } from './rollout.ts';
+
+export interface CanaryView {
+  readonly flag: string;
+  readonly status: Decision['status'] | 'not started';
+  /** Share of the users in the canary, 0 to 1. */
+  readonly share: number;
+  readonly stages: readonly number[];
+  readonly generation: number | null;
+  /** Decision that the current counts would give; null before the first look. */
+  readonly now: Decision | null;
+  /** Last recorded decision and its Unix time in ms. */
+  readonly last: { readonly atMs: number; readonly decision: Decision } | null;
+  /** Recorded decisions that changed the share, oldest first. */
+  readonly changes: readonly { readonly atMs: number; readonly decision: Decision }[];
+  readonly log: {
+    readonly entries: number;
+    readonly decisions: number;
+    /** Digest of the newest entry; null for an empty log. */
+    readonly digest: string | null;
+    /** First difference to the recomputed decisions; null: none. */
+    readonly problem: string | null;
+  };
+}
+
+export interface Inspection {
+  readonly view: CanaryView;
+  /** Texts of the kept log entries, in order. */
+  readonly lines: readonly string[];
+}
+
+/** @throws CacheError Redis does not reply; Error the log is damaged at its end */
+export async function inspectCanary(
+  cache: Cache,
+  config: CanaryConfig,
+  now: () => number = Date.now,
+): Promise<Inspection> {
+  const { connection } = cache;
+  if (connection === undefined) throw new TypeError('cache: must be a cache on Redis');
+  const rollout = new Rollout(
+    connection.call.bind(connection),
+    canaryKeys(namespaceOf(cache), config.flag),
+    config,
+    now,
+  );
+  const head = await rollout.head();
+  const lines = await rollout.lines();
+  const { entries, decisions, problem } = replay(lines);
+  const log = { entries, decisions, digest: head?.digest ?? null, problem: problem ?? null };
+  const { stages } = config.rollout;
+  if (head === undefined) {
+    const none = { generation: null, now: null, last: null, changes: [] };
+    return { view: { flag: config.flag, status: 'not started', share: 0, stages, ...none, log }, lines };
+  }
+  const look = await rollout.collect(head.state);
+  const isNewer = look.atMs > (head.state.lastLookAtMs ?? 0);
+  const last = lines.map(parseEntry).findLast((entry) => entry.kind === 'event');
+  return {
+    view: {
+      flag: config.flag,
+      status: head.state.status,
+      share: shareOf(head.rules, head.state),
+      stages: head.rules.rollout.stages,
+      generation: head.state.generation,
+      now: isNewer ? step(head.rules, head.state, look).decision : head.decision,
+      last: last === undefined ? null : decisionOf(last),
+      changes: (await rollout.changes())
+        .map(parseEntry)
+        .flatMap((entry) => (entry.kind === 'event' ? [decisionOf(entry)] : [])),
+      log,
+    },
+    lines,
+  };
+}
+
+function decisionOf({ event, decision }: EventEntry): { atMs: number; decision: Decision } {
+  return { atMs: event.atMs, decision };
+}
