@@ -1,20 +1,27 @@
 #!/usr/bin/env node
 /**
- * The `kit` command; `kit.ts` is a link to this file. It is plain JavaScript, because a Node that is too old for
- * TypeScript would otherwise show a stack instead of the version that is needed.
+ * The `kit` command: of the checkout as TypeScript (`kit.ts` is a link to this file), of the package as JavaScript in
+ * `dist`. It is plain JavaScript, because a Node that is too old would otherwise show a stack instead of the version
+ * that is needed.
  */
-const oldest = { major: 22, minor: 18 };
+import { existsSync } from 'node:fs';
+
+const isCheckout = existsSync(new URL('./main.ts', import.meta.url));
+const oldest = isCheckout ? { major: 22, minor: 18 } : { major: 20, minor: 19 };
+const fix = isCheckout
+  ? 'npm ci, then npm run kit -- …, which uses the installed Node'
+  : 'install a current Node, or npm install --save-dev node@24 and run npx kit';
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 
 if (major < oldest.major || (major === oldest.major && minor < oldest.minor)) {
   process.stderr.write(
     [
       `kit: requires Node ${oldest.major}.${oldest.minor} or newer, got ${process.versions.node}`,
-      '  fix      npm ci, then npm run kit -- …, which uses the installed Node',
+      `  fix      ${fix}`,
       '',
     ].join('\n'),
   );
   process.exitCode = 2;
 } else {
-  await import('./main.ts');
+  await import(isCheckout ? './main.ts' : '../dist/scripts/main.js');
 }

@@ -2,6 +2,7 @@
  * Process around `kit()`. Signals become one AbortSignal, a closed pipe ends quietly, unwritable output is reported,
  * and the exit code is one of `config/errors.ts`. `kit.mjs` starts it.
  */
+import '../config/es2024.ts';
 import { EXIT, type ExitCode, KitError } from '../config/errors.ts';
 import { kit } from './program.ts';
 

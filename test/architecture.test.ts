@@ -228,6 +228,7 @@ const ROOMS: readonly rules.Room[] = [
     }),
   ),
   room('tools/client-entry/', 'completes the build of the client', []),
+  room('tools/package-build/', 'builds the installable package', []),
   room('tools/settings/', 'writes docs/settings.md out of the schemas', ['config/'], { libraries: ['zod'] }),
   room('examples/', 'programs of users: the public client and nothing else', CLIENT_ENTRIES),
   room(

@@ -11,6 +11,7 @@ import { dirname, join, resolve } from 'node:path';
 import { EXIT, KitError } from '../../config/errors.ts';
 import type { ExternalTarget } from '../../config/external-target.ts';
 import { type Gates, loadGates } from '../../config/gates.ts';
+import { IS_BUILT } from '../../config/installation.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { type ProgramRecord, type ProgramSink, runProgram } from '../../infra/host/process.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
@@ -225,7 +226,8 @@ async function draftManifest(
     runId,
     kind: request.kind,
     kitVersion: kitVersion(),
-    commit: await commitOf(import.meta.dirname, sink),
+    // In node_modules it would be the commit of the user's repository.
+    commit: IS_BUILT ? null : await commitOf(import.meta.dirname, sink),
     startedAt,
     judgedAt: startedAt,
     environment: request.environment.name,

@@ -3,6 +3,7 @@
  * (TLS handshakes, large values), so that its lateness is the machine's and never the client's.
  */
 import { Worker } from 'node:worker_threads';
+import { moduleUrl } from '../../config/installation.ts';
 import type { OperationKind } from '../history/events.ts';
 import { withTimeout } from '../wait.ts';
 import type { Adapter, Answer, ClientSpec, Failure } from './adapter.ts';
@@ -63,7 +64,7 @@ class RemoteClient implements ClientThread {
     const { spec, originNs } = options;
     this.client = spec.client;
     this.#options = options;
-    this.#worker = new Worker(new URL('./client-worker.ts', import.meta.url), {
+    this.#worker = new Worker(moduleUrl('./client-worker', import.meta.url), {
       workerData: { spec, originNs } satisfies ClientSetup,
       name: `client-${spec.client}`,
       execArgv: [],

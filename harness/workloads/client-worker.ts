@@ -2,6 +2,7 @@
  * Entry of a client's thread, which runs only the client under test. Its use of the event loop (TLS, parsing, garbage
  * collection) delays its own answers and not the schedule of the generator.
  */
+import '../../config/es2024.ts';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { openClock } from '../history/clock.ts';

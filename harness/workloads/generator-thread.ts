@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { KitError } from '../../config/errors.ts';
+import { moduleUrl } from '../../config/installation.ts';
 import { withTimeout } from '../wait.ts';
 import type { ClosingRead, ClosingWrite } from './closing.ts';
 import type { WrittenKey } from './issuer.ts';
@@ -28,7 +29,7 @@ export class GeneratorThread {
   constructor(setup: GeneratorSetup) {
     this.client = setup.spec.client;
     // No inherited flags: the loader of a debugger or a test runner must not run in the measuring thread.
-    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), {
+    this.#worker = new Worker(moduleUrl('./worker', import.meta.url), {
       workerData: setup,
       name: `generator-${this.client}`,
       execArgv: [],

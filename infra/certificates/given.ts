@@ -65,14 +65,15 @@ export function readCertificates(
     ...checkChain(leaf, intermediates, authorities, given.ca, now),
   ];
   if (problems.length > 0) throw invalidCertificate(given.cert, problems);
-  return { ca, cert, key: new Secret(key), notAfter: leaf.validToDate };
+  return { ca, cert, key: new Secret(key), notAfter: new Date(leaf.validTo) };
 }
 
 /** Expiry of the first certificate of a PEM text. */
-export const endOf = (pem: string): Date => new X509Certificate(pem).validToDate;
+export const endOf = (pem: string): Date => new Date(new X509Certificate(pem).validTo);
 
 function checkValidity(certificate: X509Certificate, now: Date): readonly string[] {
-  const { validFromDate, validToDate } = certificate;
+  const validToDate = new Date(certificate.validTo);
+  const validFromDate = new Date(certificate.validFrom);
   if (validToDate <= now) return [`expired on ${validToDate.toISOString()}`];
   return validFromDate > now ? [`is not valid before ${validFromDate.toISOString()}`] : [];
 }

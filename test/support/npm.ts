@@ -56,10 +56,15 @@ export async function findOrInstallNode(version: string): Promise<string | Unava
 }
 
 /** The client as `npm publish` would send it: built by its own script, then packed. */
-export async function packClient(into: string): Promise<string> {
+export const packClient = (into: string): Promise<string> => pack(into, ['--workspace', 'client']);
+
+/** The kit as `npm publish` would send it. */
+export const packKit = (into: string): Promise<string> => pack(into, []);
+
+async function pack(into: string, args: readonly string[]): Promise<string> {
   // Uses the tools of this package, whatever the shell has.
   const PATH = [join(TOP, 'node_modules/.bin'), process.env.PATH].join(delimiter);
-  await run('npm', ['pack', '--workspace', 'client', '--pack-destination', into], {
+  await run('npm', ['pack', ...args, '--pack-destination', into], {
     cwd: TOP,
     env: { ...process.env, PATH },
     timeout: 60_000,

@@ -5,6 +5,7 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Redis } from 'ioredis';
 import { KitError } from '../../../config/errors.ts';
+import { moduleUrl } from '../../../config/installation.ts';
 import { withTimeout } from '../../wait.ts';
 import type { Fault } from '../fault.ts';
 import { runOnce } from '../fault.ts';
@@ -44,7 +45,7 @@ export function exhaustionOf(id: string, resource: ResourceName): Fault {
 }
 
 function startProcess(what: string) {
-  const child = fork(fileURLToPath(new URL('./process.ts', import.meta.url)), [], {
+  const child = fork(fileURLToPath(moduleUrl('./process', import.meta.url)), [], {
     execArgv: [],
     serialization: 'json',
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

@@ -7,6 +7,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { KitError } from '../../../config/errors.ts';
+import { moduleUrl } from '../../../config/installation.ts';
 import type { Address } from '../../../infra/topology.ts';
 import { withTimeout } from '../../wait.ts';
 import type { ProxyCommand, ProxyReply, ProxyRequest } from './process.ts';
@@ -35,7 +36,7 @@ export async function startProxy(
   upstream: Address,
   options: { readonly host?: string } = {},
 ): Promise<FaultProxy> {
-  const child = fork(fileURLToPath(new URL('./process.ts', import.meta.url)), [], {
+  const child = fork(fileURLToPath(moduleUrl('./process', import.meta.url)), [], {
     execArgv: [],
     serialization: 'json',
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

@@ -2,6 +2,7 @@
  * Entry of the fault proxy's process. Commands arrive over the IPC channel, and each gets a reply. When the channel
  * closes, for whatever reason, the process ends: it never outlives its parent.
  */
+import '../../../config/es2024.ts';
 import type { Address } from '../../../infra/topology.ts';
 import { ProxyServer } from './server.ts';
 import type { Toxic, Traffic } from './toxic.ts';

@@ -5,6 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { KitError } from '../../../config/errors.ts';
+import { moduleUrl } from '../../../config/installation.ts';
 import { type Environment, type NodeStatus, RECENT } from '../../../infra/substrates/environment.ts';
 import type { Clock } from '../../history/clock.ts';
 import { waitUntil, withTimeout } from '../../wait.ts';
@@ -37,7 +38,7 @@ export interface MachineWatch extends AsyncDisposable {
 
 /** Starts the thread; disposing ends it. */
 export function openMachineWatch(): MachineWatch {
-  const worker = new Worker(new URL('./thread.ts', import.meta.url), { name: 'machine', execArgv: [] });
+  const worker = new Worker(moduleUrl('./thread', import.meta.url), { name: 'machine', execArgv: [] });
   worker.unref();
   const sendToThread = (message: ToWatch) => worker.postMessage(message);
   const nextMessage = <T extends FromWatch['type']>(type: T) => nextMessageFrom(worker, type);

@@ -1,4 +1,5 @@
 /** Entry of the thread that samples the machine for a whole run, one trial at a time. */
+import '../../../config/es2024.ts';
 import { parentPort } from 'node:worker_threads';
 import type { FromWatch, ToWatch } from './protocol.ts';
 import { MachineSampling } from './sampling.ts';

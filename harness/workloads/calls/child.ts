@@ -2,6 +2,7 @@
 import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { KitError } from '../../../config/errors.ts';
+import { moduleUrl } from '../../../config/installation.ts';
 import { withTimeout } from '../../wait.ts';
 import type { ClientSpec } from '../adapter.ts';
 import type { CacheOverrides } from '../kit.ts';
@@ -50,7 +51,7 @@ class Child implements CallerProcess {
 
   constructor(name: string, env: CallerOptions['env']) {
     this.name = name;
-    this.#process = fork(fileURLToPath(new URL('./process.ts', import.meta.url)), [], {
+    this.#process = fork(fileURLToPath(moduleUrl('./process', import.meta.url)), [], {
       ...programOf(env),
       // Values can be Dates, Maps and bytes.
       serialization: 'advanced',

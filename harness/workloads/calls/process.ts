@@ -2,6 +2,7 @@
  * Entry of a process with its own cache, for promises that hold across processes. Each command of the IPC channel gets a reply. The process
  * ends when the channel closes, for whatever reason.
  */
+import '../../../config/es2024.ts';
 import type { Cache } from '../../../client/index.ts';
 import type { ClientSpec } from '../adapter.ts';
 import { loadClient } from '../client-module.ts';

@@ -2,16 +2,21 @@
  * A wall clock that can be stepped, for processes of the kit: libfaketime changes the time that a process reads, by the
  * offset in a file. Timers and the monotonic clock run on, as they do when an administrator or NTP steps a clock.
  */
-import { globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Where Debian, Fedora and a build from source install it. */
-const LIBRARY = '/usr/{lib/*,lib64,local/lib}/faketime/libfaketime.so.1';
+/** Below a folder of libraries. */
+const LIBRARY = 'faketime/libfaketime.so.1';
 
 /** Path of libfaketime, or undefined where it is not installed. */
 export function findFakeTime(): string | undefined {
-  return process.platform === 'linux' ? globSync(LIBRARY)[0] : undefined;
+  if (process.platform !== 'linux') return undefined;
+  // Debian has a folder per architecture, Fedora /usr/lib64, a build from source /usr/local/lib.
+  const ofDebian = readdirSync('/usr/lib').map((name) => join('/usr/lib', name));
+  return [...ofDebian, '/usr/lib64', '/usr/local/lib']
+    .map((folder) => join(folder, LIBRARY))
+    .find((path) => existsSync(path));
 }
 
 export interface SteppedClock extends Disposable {

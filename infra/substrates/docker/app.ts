@@ -2,6 +2,7 @@
  * The CDKTF app: `cdktf` runs it to synthesise environments, one stack each. These are the ones in KIT_STACKS; else the ones in the
  * command line of `cdktf` and those that have passwords already; else all. Refuses an environment of another checkout.
  */
+import '../../../config/es2024.ts';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { App } from 'cdktf';
@@ -32,7 +33,8 @@ const settings = dockerSettings();
 const { stateDir } = settings;
 
 async function synthesise(): Promise<void> {
-  const call = await cdktfCall();
+  const [verb, ...words] = process.argv.slice(2);
+  const call = verb === undefined ? await cdktfCall() : { verb, words };
   const environments = environmentsOf(call).map((name) => loadEnvironment(name));
   const names = environments.map(({ name }) => name);
   const actedOn = isActing(call) ? (namesIn(call, names) ?? names) : [];

@@ -6,6 +6,7 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { chmod, copyFile, cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EXIT, KitError } from '../../../config/errors.ts';
+import { MODULE_ENDING } from '../../../config/installation.ts';
 import { runProgram } from '../../host/process.ts';
 import { importRootImage, inputsHash, type PinnedPackage, resolvePackages } from './base-image.ts';
 import { docker, imageExists } from './engine.ts';
@@ -80,7 +81,9 @@ const packageInputs = (packages: readonly PinnedPackage[]): string =>
 /** The recipe itself: changing how a tree is made changes every tag. */
 const recipe = (): Buffer =>
   Buffer.concat(
-    ['base-image.ts', 'build-images.ts'].map((name) => readFileSync(join(import.meta.dirname, name))),
+    ['base-image', 'build-images'].map((name) =>
+      readFileSync(join(import.meta.dirname, `${name}${MODULE_ENDING}`)),
+    ),
   );
 
 async function buildRedis({ signal }: BuildOptions): Promise<{ tag: string; built: boolean }> {

@@ -1,11 +1,14 @@
 /** Commands for hints: they can be pasted and run, also for an environment of a user's own YAML file. */
+
+import { IS_BUILT } from '../../../config/installation.ts';
 import { environmentFlags, sourceOf } from '../../../config/load.ts';
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 
 type Named = Pick<EnvironmentConfig, 'name'>;
 
-/** `npx cdktf deploy dev`; for a file, `KIT_STACKS=./mine.yaml npx cdktf deploy mine`. */
+/** `npx cdktf deploy dev`; for a file, `KIT_STACKS=./mine.yaml npx cdktf deploy mine`. The package has no `cdktf`. */
 export function cdktfCommand(verb: 'deploy' | 'destroy', environment: Named): string {
+  if (IS_BUILT) return kitCommand(verb === 'deploy' ? 'up' : 'down', environment);
   const { file, flags = [] } = sourceOf(environment) ?? {};
   const stacks = file === undefined ? '' : `KIT_STACKS=${file} `;
   const settings = flags.length === 0 ? '' : ` (with ${flags.join(', ')} in its YAML: cdktf has no --set)`;

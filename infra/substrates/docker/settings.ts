@@ -1,6 +1,7 @@
 /** Settings of the CDKTF app from environment variables: its command line belongs to `cdktf`. */
 import { join, resolve } from 'node:path';
 import { readVariables } from '../../../config/env.ts';
+import { IS_BUILT } from '../../../config/installation.ts';
 
 export interface DockerSettings {
   /** `KIT_STACKS`: names or YAML files, comma-separated; undefined: every environment. */
@@ -18,11 +19,12 @@ export interface DockerSettings {
   readonly ordered: boolean;
   /** `KIT_IMAGE_REGISTRY`: registry of the published images instead of the engine's default, such as a mirror. */
   readonly imageRegistry: string | undefined;
-  /** `KIT_IMAGES_LOCK`; default `config/images.lock.yaml` of the project. */
+  /** `KIT_IMAGES_LOCK`; default `config/images.lock.yaml` of the checkout, `images.lock.yaml` with the package. */
   readonly imagesLock: string;
 }
 
-const LOCK = join(import.meta.dirname, '../../../config/images.lock.yaml');
+/** In the working directory of a user of the package: an update of the package would remove it from its own folder. */
+const LOCK = IS_BUILT ? 'images.lock.yaml' : join(import.meta.dirname, '../../../config/images.lock.yaml');
 
 export function dockerSettings(variables = readVariables()): DockerSettings {
   const text = (name: string) => variables.get(name)?.text;

@@ -1,5 +1,6 @@
 /**
- * Programs of a deploy: CDKTF's command line, its app, Terraform or OpenTofu. Each call gets the common variables and
+ * Programs of a deploy: CDKTF's command line, its app, Terraform or OpenTofu. The installed package has no command line
+ * of CDKTF: it runs the same steps, app ─▶ terraform init ─▶ terraform apply or destroy. Each call gets the common variables and
  * its own folder for temporary files, which is removed afterwards: Terraform's plugins leave their sockets behind when
  * they are killed, as after Ctrl-C.
  */
@@ -8,10 +9,13 @@ import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { readVariables } from '../../../config/env.ts';
 import { KitError } from '../../../config/errors.ts';
+import { IS_BUILT, MODULE_ENDING } from '../../../config/installation.ts';
 import { findProgram, type ProgramRecord, type ProgramSink, runProgram } from '../../host/process.ts';
 
 const PROJECT = join(import.meta.dirname, '../../..');
 const BIN = join(PROJECT, 'node_modules', '.bin');
+/** Working directory of the app: that of the user, whose `.env` it reads. */
+const APP_DIR = IS_BUILT ? process.cwd() : PROJECT;
 const DEPLOY_TIMEOUT_MS = 600_000;
 
 export interface CallOptions {
@@ -34,18 +38,63 @@ export function synthesisDir(stateDir: string): string {
 export const stackDir = (stateDir: string, name: string): string =>
   join(synthesisDir(stateDir), 'stacks', name);
 
-/** Runs `cdktf …` in the project folder. */
+export type Verb = 'deploy' | 'destroy';
+
+/**
+ * Runs `cdktf deploy` or `cdktf destroy`, or the same steps without the command line of CDKTF.
+ *
+ * @param name of the environment and its stack
+ */
 export async function runCdktf(
-  args: readonly string[],
-  variables: Readonly<Record<string, string>>,
+  verb: Verb,
+  name: string,
+  call: { readonly stateDir: string; readonly variables: Readonly<Record<string, string>> },
+  options: CallOptions,
+  program: string = join(BIN, 'cdktf'),
+): Promise<ProgramRecord> {
+  const { stateDir } = call;
+  if (!existsSync(program)) return await runSteps(verb, name, call, options);
+  const args = [verb, name, '--auto-approve', '--output', synthesisDir(stateDir)];
+  const variables = { ...call.variables, ...(await programVariable(options)) };
+  return await runInProject(program, args, { cwd: PROJECT, variables }, options);
+}
+
+async function runSteps(
+  verb: Verb,
+  name: string,
+  {
+    stateDir,
+    variables,
+  }: { readonly stateDir: string; readonly variables: Readonly<Record<string, string>> },
   options: CallOptions,
 ): Promise<ProgramRecord> {
-  return await runInProject(
-    join(BIN, 'cdktf'),
-    args,
-    { cwd: PROJECT, variables: { ...variables, ...(await programVariable(options)) } },
-    options,
-  );
+  const { signal, sink, onOutput } = options;
+  const program = options.program ?? (await terraformProgram());
+  const cwd = stackDir(stateDir, name);
+  const terraform = (args: readonly string[], sinks: CallOptions = {}) =>
+    runInProject(program, [...args, '-input=false', '-no-color'], { cwd, variables }, { signal, ...sinks });
+  const synthesis = { ...variables, CDKTF_OUTDIR: synthesisDir(stateDir), SYNTH_HCL_OUTPUT: 'false' };
+  const steps = [
+    () => runApp(synthesis, options, [verb, name]),
+    () => terraform(['init']),
+    () => terraform([verb === 'deploy' ? 'apply' : 'destroy', '-auto-approve'], { sink, onOutput }),
+  ];
+  const records: ProgramRecord[] = [];
+  for (const step of steps) {
+    const record = await step();
+    records.push(record);
+    if (record.exitCode !== 0) break;
+  }
+  return joinRecords(records);
+}
+
+/** The last record, with the output of all. */
+function joinRecords(records: readonly ProgramRecord[]): ProgramRecord {
+  const last = records.at(-1);
+  if (last === undefined) throw new Error('there is at least one step');
+  const text = (stream: 'stdout' | 'stderr') => records.map((record) => record[stream]).join('');
+  const tookMs = records.reduce((sum, record) => sum + record.tookMs, 0);
+  return { ...last, stdout: text('stdout'), stderr: text('stderr'), tookMs };
 }
 
 /**
@@ -56,14 +105,19 @@ const programVariable = async ({ program }: CallOptions) => ({
   TERRAFORM_BINARY_NAME: program ?? (await terraformProgram()),
 });
 
-/** Runs the CDKTF app alone: synthesises, and nothing else. */
+/**
+ * Runs the CDKTF app alone: synthesises, and nothing else.
+ *
+ * @param call verb and environments of the command line of CDKTF, if this call replaces it
+ */
 export async function runApp(
   variables: Readonly<Record<string, string>>,
   options: CallOptions,
+  call: readonly string[] = [],
 ): Promise<ProgramRecord> {
-  const args = ['--no-deprecation', join(import.meta.dirname, 'app.ts')];
-  const input = { cwd: PROJECT, variables: { ...variables, ...(await programVariable(options)) } };
-  return await runInProject(join(BIN, 'node'), args, input, { signal: options.signal });
+  const args = ['--no-deprecation', join(import.meta.dirname, `app${MODULE_ENDING}`), ...call];
+  const input = { cwd: APP_DIR, variables: { ...variables, ...(await programVariable(options)) } };
+  return await runInProject(process.execPath, args, input, { signal: options.signal });
 }
 
 /** Runs `terraform …` in a folder. */

@@ -15,7 +15,15 @@ import { planDocker } from './plan.ts';
 import { environmentDir } from './rendering.ts';
 import { dockerSettings } from './settings.ts';
 import { containerAddress, readState, type StateOptions, stateFile } from './state.ts';
-import { type CallOptions, runApp, runCdktf, runTerraform, stackDir, synthesisDir } from './terraform-cli.ts';
+import {
+  type CallOptions,
+  runApp,
+  runCdktf,
+  runTerraform,
+  stackDir,
+  synthesisDir,
+  type Verb,
+} from './terraform-cli.ts';
 import { explainTerraformError, knownTerraformError } from './terraform-errors.ts';
 
 export interface TerraformOptions extends StateOptions {
@@ -38,7 +46,7 @@ export function requireDestroyable(
 
 /** Runs one verb; a failure becomes one clear error. */
 export async function cdktf(
-  verb: 'deploy' | 'destroy',
+  verb: Verb,
   environment: EnvironmentConfig,
   options: TerraformOptions,
 ): Promise<void> {
@@ -71,13 +79,16 @@ const logOf = (verb: string, { name }: EnvironmentConfig, { stateDir }: Terrafor
 
 /** Runs one verb of the CDKTF command line and stores its output. */
 export async function runVerb(
-  verb: 'deploy' | 'destroy',
+  verb: Verb,
   environment: EnvironmentConfig,
   options: TerraformOptions & Pick<CallOptions, 'onOutput'>,
   variables: Readonly<Record<string, string>> = {},
 ): Promise<ProgramRecord> {
-  const args = [verb, environment.name, '--auto-approve', '--output', synthesisDir(options.stateDir)];
-  const record = await runCdktf(args, { ...appEnv(environment, options), ...variables }, options);
+  const call = {
+    stateDir: options.stateDir,
+    variables: { ...appEnv(environment, options), ...variables },
+  };
+  const record = await runCdktf(verb, environment.name, call, options);
   const log = logOf(verb, environment, options);
   try {
     mkdirSync(join(log, '..'), { recursive: true, mode: 0o700 });

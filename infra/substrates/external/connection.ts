@@ -2,8 +2,10 @@
  * Plain connections to an external Redis, with the rights of the given user. They never retry or queue. Each common
  * mistake has its own error, and no error contains a password.
  */
-import { getCACertificates } from 'node:tls';
+import { readFileSync } from 'node:fs';
+import nodeTls from 'node:tls';
 import { Redis } from 'ioredis';
+import { readVariables } from '../../../config/env.ts';
 import { EXIT, KitError } from '../../../config/errors.ts';
 import type { ExternalTarget } from '../../../config/external-target.ts';
 import { DIRECT_CONNECTION } from '../../redis/connection-options.ts';
@@ -14,7 +16,17 @@ const COMMAND_TIMEOUT_MS = 2_000;
 
 /** The given CA, else the CAs that this Node trusts. */
 export function trustedCa(target: ExternalTarget): { readonly ca: string } | undefined {
-  return target.tls && { ca: target.tls.ca ?? getCACertificates('default').join('\n') };
+  return target.tls && { ca: target.tls.ca ?? trustedByNode().join('\n') };
+}
+
+/** `getCACertificates` needs Node 22.15. */
+function trustedByNode(): readonly string[] {
+  const { getCACertificates } = nodeTls as Partial<typeof nodeTls>;
+  if (getCACertificates !== undefined) return getCACertificates('default');
+  const extra = readVariables().get('NODE_EXTRA_CA_CERTS')?.text;
+  return extra === undefined
+    ? nodeTls.rootCertificates
+    : [...nodeTls.rootCertificates, readFileSync(extra, 'utf8')];
 }
 
 /** @throws KitError `EXTERNAL_UNREACHABLE`, `EXTERNAL_DENIED`, `EXTERNAL_NOT_REDIS` */

@@ -5,6 +5,7 @@
  * owner is done it sends a line and the shell exits. When the owner dies (SIGKILL included) the kernel closes the pipe,
  * and the shell executes this program, which ends the processes in the ledger.
  */
+import '../../../config/es2024.ts';
 import { join } from 'node:path';
 import { type Daemon, startDaemon } from '../../host/process.ts';
 import { awaitState } from '../../host/process-identity.ts';

@@ -1,0 +1,35 @@
+/**
+ * Functions of ES2024 for Node 20, which the installed package supports: `lib` of tsconfig.json permits them, and newer
+ * versions of Node have them.
+ */
+
+/** @see https://tc39.es/ecma262/#sec-promise.withResolvers */
+function withResolvers<T>(this: PromiseConstructor): PromiseWithResolvers<T> {
+  let settle: Pick<PromiseWithResolvers<T>, 'resolve' | 'reject'> | undefined;
+  const promise = new Promise<T>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  if (settle === undefined) throw new Error('the executor of a promise runs at once');
+  return { promise, ...settle };
+}
+
+/** @see https://tc39.es/ecma262/#sec-map.groupby */
+function groupBy<K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  let index = 0;
+  for (const item of items) {
+    const key = keyOf(item, index++);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
+/** The missing functions of these objects, for tests; `polyfill` adds them to the global ones. */
+export function polyfill(promise: Partial<PromiseConstructor>, map: Partial<MapConstructor>): void {
+  promise.withResolvers ??= withResolvers as PromiseConstructor['withResolvers'];
+  map.groupBy ??= groupBy;
+}
+
+polyfill(Promise, Map);
