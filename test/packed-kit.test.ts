@@ -3,9 +3,9 @@
  * the oldest supported Node and the current one. A run of the one is verified by the other.
  */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { findOrInstallNode, installInEmptyProject, packKit } from './support/npm.ts';
@@ -74,6 +74,21 @@ describe('the tarball', () => {
   });
 });
 
+it('contains the module of every thread and process', () => {
+  const sources = ['harness', 'infra'].flatMap((folder) =>
+    readdirSync(resolve(folder), { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path)),
+  );
+  const started = sources
+    .filter((path) => path.endsWith('.ts'))
+    .flatMap((path) =>
+      [...readFileSync(resolve(path), 'utf8').matchAll(/moduleUrl\('([^']+)'/g)].map(([, name]) =>
+        join('dist', dirname(path), `${name}.js`),
+      ),
+    );
+  expect(started.length).toBeGreaterThan(5);
+  expect(started.filter((path) => !existsSync(join(home, path)))).toEqual([]);
+});
+
 describe.runIf(!skipped)(skipped ? `installed [skipped: ${skipped.missing}]` : 'installed', () => {
   it.each([
     { name: OLDEST, node: String(oldest) },
@@ -104,17 +119,8 @@ describe.runIf(!skipped)(skipped ? `installed [skipped: ${skipped.missing}]` : '
     const up = await kit(String(oldest), 'up', '--env', 'app');
     expect(up).toMatchObject({ exitCode: 0, out: expect.stringMatching(/^app: healthy/) });
     expect(await kit(String(oldest), 'down', '--env', 'app')).toMatchObject({ exitCode: 0 });
-    // The proxy is a process, clients and generators are threads.
-    const drill = await kit(
-      String(oldest),
-      'drill',
-      'replies-lost',
-      '--env',
-      'app',
-      '--out',
-      'run',
-      '--json',
-    );
+    // Its client and its generator are threads.
+    const drill = await kit(String(oldest), 'drill', 'hit-miss', '--env', 'app', '--out', 'run', '--json');
     const report = JSON.parse(drill.out);
     expect(report.verdict.criteria.filter(({ state }: { state: string }) => state === 'FAIL')).toEqual([]);
     expect(

@@ -4,6 +4,7 @@
  *   poll        the loop: attempts until one succeeds or the time is over; the caller words the timeout
  *   waitWhile   waits while there is a problem, and reports the last one
  */
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KitError } from '../../config/errors.ts';
 
@@ -34,6 +35,8 @@ export async function poll<T>(
 /** Sleeps; rejects with the signal's reason as soon as it aborts. */
 export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
+  // Node 20 warns about more than ten listeners; a trial has that many waits at the same time.
+  if (signal !== undefined) setMaxListeners(0, signal);
   try {
     await sleep(ms, undefined, signal === undefined ? {} : { signal });
   } catch (error) {

@@ -15,6 +15,7 @@ const room = (at: string, because: string, imports: readonly string[], more: Par
  * @param recorded types of recorded data
  */
 export const commandRooms = (pureInfra: readonly string[], recorded: readonly string[]): readonly Room[] => [
+  room('scripts/kit.ts', 'starts the checkout or the package', ['scripts/'], { libraries: ['<computed>'] }),
   room(
     'scripts/',
     'the kit command: parse, call, exit',
