@@ -2,8 +2,9 @@
  * The clients of a comparison that a caller chose, for the drills that compare clients. One that cannot run here (its package is
  * not installed, or it does not support the topology) is not measured: a line says so, and the others run.
  */
-import { readFileSync } from 'node:fs';
-import { findPackageJSON } from 'node:module';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
 import { CLIENTS, type ClientFacts, type ClientName } from '../drills/clients.ts';
 import type { Drill } from '../drills/drill.ts';
@@ -60,7 +61,9 @@ function obstacleTo(name: ClientName, topology: Drill['topologies'][number]): st
 
 function versionOf(name: ClientName): string {
   const { package: own = 'ioredis' }: ClientFacts = CLIENTS[name];
-  const path = findPackageJSON(own, import.meta.url);
+  // findPackageJSON needs Node 22.14.
+  const folders = createRequire(import.meta.url).resolve.paths(own) ?? [];
+  const path = folders.map((folder) => join(folder, own, 'package.json')).find((each) => existsSync(each));
   if (path === undefined) return 'unknown';
   return (JSON.parse(readFileSync(path, 'utf8')) as { version?: string }).version ?? 'unknown';
 }
