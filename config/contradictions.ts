@@ -1,6 +1,6 @@
 /** Settings that contradict each other, so that the environment could never work. Pure. */
 import type { z } from 'zod';
-import { MAX_REDIS_NODES, type settingsSchema } from './settings.ts';
+import { FAST_DOWN_AFTER_MS, MAX_REDIS_NODES, STOCK_DOWN_AFTER_MS, type settingsSchema } from './settings.ts';
 
 type Settings = z.infer<typeof settingsSchema>;
 
@@ -37,7 +37,7 @@ export function findContradictions(env: Settings): readonly { path: readonly str
       message: 'must be omitted while sentinel.watchdog is false: only the watchdog sets it',
     });
   }
-  found.push(...clusterContradictions(env));
+  found.push(...fastContradictions(env.sentinel), ...clusterContradictions(env));
   if (env.redis.minReplicasToWrite > replicas) {
     found.push({
       path: ['redis', 'minReplicasToWrite'],
@@ -62,6 +62,27 @@ export function findContradictions(env: Settings): readonly { path: readonly str
     });
   }
   return found;
+}
+
+/** Detection below 500 ms is a choice, and needs pings that are frequent enough to tell a stall from a loss. */
+function fastContradictions({
+  downAfterMs,
+  fast,
+  watchdog,
+  pingPeriodMs,
+}: Settings['sentinel']): { path: string[]; message: string }[] {
+  if (!fast) {
+    if (downAfterMs >= STOCK_DOWN_AFTER_MS || downAfterMs < FAST_DOWN_AFTER_MS) return [];
+    const message = `must be from ${STOCK_DOWN_AFTER_MS} to 3600000, got '${downAfterMs}': a short stall would replace the master; set sentinel.fast to accept needless failovers`;
+    return [{ path: ['sentinel', 'downAfterMs'], message }];
+  }
+  if (!watchdog) {
+    const message = 'must be true with sentinel.fast: the watchdog sets the interval of the pings';
+    return [{ path: ['sentinel', 'watchdog'], message }];
+  }
+  if (pingPeriodMs === undefined || 2 * pingPeriodMs <= downAfterMs) return [];
+  const message = `must be at most half of sentinel.downAfterMs (${downAfterMs / 2}) with sentinel.fast, got '${pingPeriodMs}': one lost ping would count as a lost master`;
+  return [{ path: ['sentinel', 'pingPeriodMs'], message }];
 }
 
 /** Contradictions in the size of a cluster, and in its ports where all nodes share one address. */

@@ -45,6 +45,10 @@ export const scopeSchema = z.strictObject({
         'Input of the run. Profile quick evaluates the gate only if the run has this input; profile full always.',
       ),
     ),
+  fastDetection: z
+    .literal(false)
+    .optional()
+    .meta(means('false: the gate does not apply to an environment with sentinel.fast.', 'false')),
   promises: z
     .array(z.enum(PROMISES))
     .min(1)

@@ -30,3 +30,12 @@ export function promisesOf({ promises, durability }: EnvironmentConfig): Readonl
   const stated = { ...promises, durability: typeof durability.durableWrites === 'object' };
   return new Set(PROMISES.filter((name) => stated[name]));
 }
+
+/** The client's own default (client/options/connection-options.ts). */
+const HANG_SUSPECTED_MS = 150;
+
+/** Settings of the client, with the bounds that follow from a fast detection by the sentinels. */
+export function clientSettingsOf({ client, sentinel }: EnvironmentConfig): EnvironmentConfig['client'] {
+  if (!sentinel.fast || client.hangSuspectedMs !== undefined) return client;
+  return { ...client, hangSuspectedMs: Math.min(HANG_SUSPECTED_MS, Math.floor(sentinel.downAfterMs / 2)) };
+}

@@ -25,6 +25,11 @@ const file = z
   .describe('the path of a PEM file');
 const directiveName = z.string().regex(/^[a-z][a-z0-9-]*$/, 'a redis.conf directive name, in lower case');
 
+/** Below it false second failovers were frequent, even with pings every 100 ms (docs/decisions/080-fast-detection.md). */
+export const FAST_DOWN_AFTER_MS = 200;
+/** Below it only with `sentinel.fast`: a short stall replaces the master. */
+export const STOCK_DOWN_AFTER_MS = 500;
+
 /** Maximum of Redis nodes per environment: the address block of each substrate has room for them. */
 export const MAX_REDIS_NODES = 10;
 
@@ -162,10 +167,22 @@ export const settingsSchema = z.strictObject({
   sentinel: z
     .strictObject({
       port: port.default(26379).meta(means('First port of the sentinels.')),
-      // Below 500 a short stall replaces the master. A value such as `5` was meant as seconds.
+      // A value such as `5` was meant as seconds.
       downAfterMs: durationMs
-        .min(500)
-        .meta(means('Time without a valid reply after which a sentinel considers a node down.')),
+        .min(FAST_DOWN_AFTER_MS)
+        .meta(
+          means(
+            'Time without a valid reply after which a sentinel considers a node down; below 500 only with sentinel.fast.',
+          ),
+        ),
+      fast: z
+        .boolean()
+        .default(false)
+        .meta(
+          means(
+            'Whether downAfterMs may be from 200 to 499. The sentinels then ping every 100 ms, and the client suspects a silent master after half of downAfterMs. The cost: a stall of the machine or of the network that lasts longer than downAfterMs is a needless failover.',
+          ),
+        ),
       failoverTimeoutMs: durationMs
         .min(1_000)
         .meta(
@@ -192,7 +209,7 @@ export const settingsSchema = z.strictObject({
         .optional()
         .meta(
           means(
-            'Interval of the pings of the sentinels, which the watchdog sets (SENTINEL DEBUG PING-PERIOD, Redis 7.0 or newer) and sets again after their restart. If omitted, 1 s.',
+            'Interval of the pings of the sentinels, which the watchdog sets (SENTINEL DEBUG PING-PERIOD, Redis 7.0 or newer) and sets again after their restart. If omitted, 1 s; with sentinel.fast 100.',
           ),
         ),
     })
@@ -251,6 +268,15 @@ export const settingsSchema = z.strictObject({
         .meta(means('TTL of entries that are written without one.')),
       connectTimeoutMs: durationMs.max(5_000).default(1_000).meta(means('Timeout of a connection attempt.')),
       commandTimeoutMs: durationMs.max(5_000).default(1_000).meta(means('Timeout of a command.')),
+      hangSuspectedMs: durationMs
+        .min(10)
+        .max(5_000)
+        .optional()
+        .meta(
+          means(
+            'Silence after which the client suspects that its master hangs. If omitted, 150; with sentinel.fast at most half of sentinel.downAfterMs.',
+          ),
+        ),
       supervision: z
         .boolean()
         .default(true)

@@ -36,6 +36,9 @@ export const CLUSTER_SLOTS = 16_384;
 /** Id of the watchdog, for faults and logs. */
 export const WATCHDOG_ID = 'watchdog';
 
+/** Interval of the sentinels' pings with `sentinel.fast`: the value that was measured (docs/decisions/080-fast-detection.md). */
+const FAST_PING_MS = 100;
+
 export interface SentinelNode extends NodeBase {
   readonly role: 'sentinel';
 }
@@ -78,7 +81,8 @@ export function planTopology(environment: EnvironmentConfig): Topology {
       index: i + 1,
     }),
   );
-  const { watchdog: isEnabled, pingPeriodMs } = environment.sentinel;
+  const { watchdog: isEnabled, fast } = environment.sentinel;
+  const pingPeriodMs = environment.sentinel.pingPeriodMs ?? (fast ? FAST_PING_MS : undefined);
   return Object.freeze({
     environment,
     redis: Object.freeze(redis),

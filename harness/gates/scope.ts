@@ -11,6 +11,8 @@ export interface RunScope {
   readonly topology: 'single' | 'sentinel' | 'cluster';
   /** Promises of the environment; all of them if its configuration is missing from the evidence. */
   readonly promises: ReadonlySet<PromiseName>;
+  /** `sentinel.fast`: the environment accepts needless failovers. */
+  readonly fastDetection: boolean;
   /** Inputs of the run, by name; sealed, whether they still exist or not. */
   readonly inputs: ReadonlySet<string>;
   /** Requested drills, run or not. */
@@ -44,6 +46,9 @@ export function outOfScope(gate: Gate, run: RunScope): string | undefined {
       `applies to topology ${joinNames(scope.topologies)}; this is ${run.topology}`,
     unpromised.length > 0 &&
       `applies where ${unpromised.join(' and ')} is promised; this environment does not promise it (${unpromised.map(settingOf).join(', ')})`,
+    scope.fastDetection === false &&
+      run.fastDetection &&
+      'applies without sentinel.fast; this environment accepts needless failovers for a faster detection',
     scope.input !== undefined &&
       run.profile === 'quick' &&
       !run.inputs.has(scope.input) &&

@@ -29,6 +29,8 @@ export function scopeOf(
     ),
     // The topology of an external Redis is unknown: all gates apply to it, too.
     topology: substrate === 'external' ? 'sentinel' : (environment?.topology.kind ?? 'sentinel'),
+    // Also of a run that was recorded before the setting existed.
+    fastDetection: environment?.sentinel.fast === true,
     promises: environment === undefined ? new Set(PROMISES) : promisesOf(environment),
   };
 }

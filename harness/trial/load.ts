@@ -3,6 +3,7 @@
  * thread of its own.
  */
 
+import { clientSettingsOf } from '../../config/schema.ts';
 import type { ClientEndpoints } from '../../infra/substrates/environment.ts';
 import { pause, withTimeout } from '../wait.ts';
 import { type ClientName, clientSpec } from '../workloads/adapter.ts';
@@ -134,7 +135,7 @@ function startGenerator(
   const config = environment.topology.environment;
   return new GeneratorThread({
     workload: workload.name,
-    spec: clientSpec(client, context.endpointsOf(client), config.client, context.clientModule),
+    spec: clientSpec(client, context.endpointsOf(client), clientSettingsOf(config), context.clientModule),
     durableWrites: config.durability.durableWrites,
     parameters,
     seed,

@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cache } from '../../client/index.ts';
+import { clientSettingsOf } from '../../config/schema.ts';
 import type { Heal } from '../../infra/substrates/environment.ts';
 import { LOGS } from '../evidence/run-folder.ts';
 import { runOnce } from '../faults/fault.ts';
@@ -38,7 +39,7 @@ interface Owned {
 
 export async function runScript(context: TrialContext, workload: ScriptedWorkload): Promise<void> {
   const { environment, signal, drill } = context;
-  const { client: settings } = environment.topology.environment;
+  const settings = clientSettingsOf(environment.topology.environment);
   const spec = clientSpec('kit', environment.endpoints, settings, context.clientModule);
   const owned: Owned = { keys: new Set(), closers: [], caches: [], proxies: [] };
   const { keys, closers, caches, proxies } = owned;

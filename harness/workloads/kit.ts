@@ -80,13 +80,15 @@ export function openKit(
   { openCache }: Pick<ClientModule, 'openCache'>,
   overrides: OpenOverrides = {},
 ): Cache {
-  const { settings, app, sentinel, tls } = spec;
+  const { app, sentinel, tls } = spec;
+  const { hangSuspectedMs, ...settings } = spec.settings;
   const { replicaReads, ...own } = overrides;
   const replicated = replicaReads && { replicaReads };
   // A server without users accepts no AUTH: no user name is sent then.
   const login = app.password === '' ? {} : app;
   const common = {
     ...settings,
+    ...(hangSuspectedMs !== undefined && { hangSuspectedMs }),
     ...login,
     ...(tls && { tls }),
     ...(spec.db !== undefined && { db: spec.db }),

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readVariables } from '../../config/env.ts';
 import { environmentNames, loadEnvironment } from '../../config/load.ts';
-import { promisesOf } from '../../config/schema.ts';
+import { clientSettingsOf, promisesOf } from '../../config/schema.ts';
+import { planTopology } from '../../infra/topology.ts';
 import { catchKitError } from '../support/kit-error.ts';
 
 const noVariables = new Map();
@@ -195,12 +196,40 @@ describe('an error', () => {
 
   it.each([
     ['redis.maxmemory', '512', /^must be at least 8mb, got '512'/],
-    ['sentinel.downAfterMs', '5', /^must be an integer from 500 to 3600000, got '5'/],
+    ['sentinel.downAfterMs', '5', /^must be an integer from 200 to 3600000, got '5'/],
     ['sentinel.failoverTimeoutMs', '10', /^must be an integer from 1000 to \d+, got '10'/],
   ])('lists the allowed units for %s in the wrong unit', (path, value, message) => {
     expect(catchKitError(() => loadEnvironment('dev', { [path]: value }, noVariables)).message).toMatch(
       message,
     );
+  });
+
+  it.each([
+    [{ 'sentinel.downAfterMs': '499' }, /^must be from 500 to 3600000, got '499': .*set sentinel\.fast/],
+    [
+      { 'sentinel.fast': 'true', 'sentinel.watchdog': 'false' },
+      /^must be true with sentinel\.fast: the watchdog sets/,
+    ],
+    [
+      { 'sentinel.fast': 'true', 'sentinel.downAfterMs': '200', 'sentinel.pingPeriodMs': '150' },
+      /^must be at most half of sentinel\.downAfterMs \(100\)/,
+    ],
+  ])('rejects a detection that would count a stall as a loss unnoticed: %j', (settings, message) => {
+    expect(catchKitError(() => loadEnvironment('dev', settings, noVariables)).message).toMatch(message);
+  });
+
+  it('a fast detection gives frequent pings and an early suspicion of the client, unless they are set', () => {
+    const fast = { 'sentinel.fast': 'true', 'sentinel.downAfterMs': '200' };
+    const config = loadEnvironment('dev', fast, noVariables);
+    expect(planTopology(config).watchdog?.pingPeriodMs).toBe(100);
+    expect(clientSettingsOf(config).hangSuspectedMs).toBe(100);
+    const own = { ...fast, 'sentinel.pingPeriodMs': '60', 'client.hangSuspectedMs': '90' };
+    const chosen = loadEnvironment('dev', own, noVariables);
+    expect(planTopology(chosen).watchdog?.pingPeriodMs).toBe(60);
+    expect(clientSettingsOf(chosen).hangSuspectedMs).toBe(90);
+    const stock = loadEnvironment('dev', {}, noVariables);
+    expect(planTopology(stock).watchdog?.pingPeriodMs).toBeUndefined();
+    expect(clientSettingsOf(stock)).not.toHaveProperty('hangSuspectedMs');
   });
 
   it('reports several invalid values together', () => {

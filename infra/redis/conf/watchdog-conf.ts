@@ -26,14 +26,13 @@ export function renderWatchdog({
   const { environment, redis, sentinels } = topology;
   const addresses = (nodes: readonly { readonly id: string }[]) =>
     nodes.map(({ id }) => ({ id, ...placement.get(id) }));
-  const { pingPeriodMs } = environment.sentinel;
   const configuration = {
     service: environment.topology.serviceName,
     username: WATCHDOG,
     password: watchdogPassword(secrets).reveal(),
     caFile,
     heartbeatFile,
-    pingPeriodMs,
+    pingPeriodMs: topology.watchdog?.pingPeriodMs,
     localAddress,
     redis: addresses(redis),
     sentinels: addresses(sentinels),

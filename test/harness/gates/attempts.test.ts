@@ -10,7 +10,12 @@ import { BOUNDS, buildGate, buildTrial, evaluateGate, ratioFigure, valueFigure }
 const timed = buildGate({ timing: { latenessP99MaxMs: 5 } });
 const RUN: RunScope = {
   ...{ kind: 'readiness', environment: 'dev', substrate: 'local', profile: 'quick', topology: 'sentinel' },
-  ...{ promises: new Set(PROMISES), inputs: new Set<string>(), asked: new Set(['drill']) },
+  ...{
+    promises: new Set(PROMISES),
+    fastDetection: false,
+    inputs: new Set<string>(),
+    asked: new Set(['drill']),
+  },
   fullOnly: new Set(),
   unsupported: new Map(),
 };

@@ -85,6 +85,7 @@ export function evaluateGate(
       profile: 'quick',
       topology: 'sentinel',
       promises: new Set(PROMISES),
+      fastDetection: false,
       inputs: new Set(),
       asked: new Set(['drill']),
       fullOnly: new Set(),

@@ -288,6 +288,8 @@ describe('the lint of a sentinel.conf', () => {
     ['sentinel monitor m 10.0.0.1 6379 1', 'warning sentinel monitor', 'set the quorum to 2'],
     ['sentinel monitor m 10.0.0.1 6379 3', 'warning sentinel monitor', 'a majority: 2 of 3'],
     ['sentinel down-after-milliseconds m 300', 'error sentinel down-after-milliseconds', '1300 or more'],
+    ['sentinel down-after-milliseconds m 200', 'error sentinel down-after-milliseconds', 'sentinel.fast'],
+    ['sentinel down-after-milliseconds m 499', 'warning sentinel down-after-milliseconds', '1300 or more'],
     ['sentinel down-after-milliseconds m 1000', 'warning sentinel down-after-milliseconds', '1300 or more'],
     ['sentinel down-after-milliseconds m 30000', 'warning sentinel down-after-milliseconds', '5000'],
     ['sentinel failover-timeout m 60000', 'warning sentinel failover-timeout', 'failover-timeout m 10000'],
