@@ -16,6 +16,7 @@ import type { History } from '../history/events.ts';
 import type { TrialView } from '../reports/report.ts';
 import { histogramOf } from '../statistics/histogram.ts';
 import { smallestOf, summarize } from '../statistics/quantile.ts';
+import { assembleEvents, assembleMasters } from './masters.ts';
 import { assembleTimeline, binWidthMs, originUs } from './timeline.ts';
 
 /** Parts of a drill's definition that a report prints and that judging uses. */
@@ -77,6 +78,10 @@ export function trialView(record: TrialRecord, drill: DrillText, history: Histor
       ...spanMs(fault === COORDINATED ? [askedUs, fromUs] : [fromUs, toUs]),
     })),
     marks: assembleMarks(history, clients).map(({ label, atUs }) => ({ label, tMs: tMs(atUs) })),
+    ...(drill.family === 'failover' && {
+      masters: assembleMasters(history),
+      events: assembleEvents(history),
+    }),
     latencies: clients.flatMap((client) => assembleLatencies(history, client)),
     expectations: history.expectations.map((one) => ({
       what: shorten(one.what, MAX_SHOWN_CHARACTERS),

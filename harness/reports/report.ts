@@ -82,6 +82,23 @@ export interface TrialView {
   }[];
   /** Marks such as `+switch-master`, `first write after the fault`. */
   readonly marks: readonly { readonly label: string; readonly tMs: number }[];
+  /**
+   * Spans in which a node reported role master, without an end if it did to the end of the trial; absent in reports of
+   * earlier versions. At most 100.
+   */
+  readonly masters?: readonly {
+    readonly node: string;
+    readonly fromMs: number;
+    readonly toMs: number | null;
+  }[];
+  /** Faults, heals and what the sentinels published, in order; absent in reports of earlier versions. At most 120. */
+  readonly events?: readonly {
+    readonly tMs: number;
+    readonly node: string;
+    readonly source: 'fault' | 'sentinel';
+    readonly label: string;
+    readonly detail: string;
+  }[];
   /** Latency over the whole trial by client and operation kind, with a histogram on fixed logarithmic buckets. */
   readonly latencies: readonly {
     readonly client: string;

@@ -7,13 +7,18 @@ import { loadFigures } from './load.ts';
 import { html, type Markup, slugOf } from './markup.ts';
 import { overTimeFigure } from './over-time.ts';
 import { longestSilence, worstFirst } from './timeline.ts';
+import { topologyFigure } from './topology.ts';
 
 type Draw = (trial: TrialView, id: string) => Markup;
 
 export function failoverSection(report: Report): Markup | null {
   const groups = drillsOf(report, 'failover');
   if (groups.length + report.comparison.length === 0) return null;
-  return html`<section id="failover"><h2>Failover</h2>${comparisonTable(report)}${groups.map((trials) => renderDrill(trials, overTimeFigure))}</section>`;
+  return html`<section id="failover"><h2>Failover</h2>${comparisonTable(report)}${groups.map((trials) => renderDrill(trials, failoverFigures))}</section>`;
+}
+
+function failoverFigures(trial: TrialView, id: string): Markup {
+  return html`${overTimeFigure(trial, id)}${topologyFigure(trial, `${id}-topology`)}`;
 }
 
 export function loadSection(report: Report): Markup | null {

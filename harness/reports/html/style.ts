@@ -181,6 +181,7 @@ figure .unit,figure .when,.grid text,.axis text{fill:var(--muted);font-weight:40
 .axis line{stroke:var(--muted)}.axis .faint{stroke:var(--grid)}
 path.ok{fill:var(--ok)}path.info{fill:var(--info)}path.failed{fill:var(--failed)}
 .fault rect{fill:var(--shade)}.fault line{stroke:var(--fault);stroke-width:1.2}.fault text{fill:var(--fault);font-weight:650}
+.lane line{stroke:var(--grid)}.lane .struck{fill:var(--shade)}.lane .master{fill:var(--ok)}.lane .event{stroke:var(--muted);stroke-width:1.4}.lane .event.switch{stroke:var(--ink);stroke-width:2}.topology .cards td.n{text-align:left}
 .marks line{stroke:var(--ink);stroke-width:1;stroke-dasharray:2 3}
 .halo{paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:round}
 .silence path{stroke:var(--ink);fill:none;stroke-width:1.2}.silence text{font-weight:650}.silence .when{font-weight:400}
@@ -196,6 +197,7 @@ figure+figure{margin-top:28px}
 .key{display:inline-block;margin-right:14px;white-space:nowrap;color:var(--ink)}
 .key::before{content:"";display:inline-block;width:12px;height:12px;margin-right:6px;vertical-align:-1px;background:var(--ok)}
 .key.info::before{background:var(--info)}.key.failed::before{background:var(--failed)}.key.shade::before{background:var(--shade);border-left:1.5px solid var(--fault)}
+.key.event::before,.key.switch::before{width:0;background:none;border-left:1.5px solid var(--muted)}.key.switch::before{border-left:2px solid var(--ink)}
 .key.tick50::before,.key.tick99::before,.key.target::before{width:0;background:none;border-left:2px solid var(--ink)}
 .key.tick99::before{border-left:1.5px dashed var(--ink)}.key.target::before{border-color:var(--fail)}.key.outline::before{background:none;border:1px solid var(--ink);height:9px}
 .trials{margin-top:16px}

@@ -326,5 +326,5 @@ export function hostileReport(): Report {
   return replace(base, '') as Report;
 }
 
-const KEPT = ['schema', 'state', 'decision', 'action', 'op', 'kind', 'family', 'status', 'profile'];
+const KEPT = ['schema', 'state', 'decision', 'action', 'op', 'kind', 'family', 'status', 'profile', 'source'];
 const NULLABLE = ['p50Ms', 'p99Ms', 'writeGapMs', 'measured', 'bound', 'toMs'];

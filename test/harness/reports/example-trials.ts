@@ -161,6 +161,25 @@ export function failoverTrials(draw: Draw, trialsEach: number): TrialView[] {
           ...(shape.switchMs === null ? [] : [{ label: '+switch-master', tMs: shape.switchMs + jitter }]),
           { label: 'first write after the fault', tMs: shape.kitBackMs + jitter },
         ],
+        masters: [
+          { node: 'redis-1', fromMs: 0, toMs: fromMs },
+          {
+            node: 'redis-2',
+            fromMs: shape.switchMs === null ? fromMs : shape.switchMs + jitter,
+            toMs: 12_000,
+          },
+        ],
+        events: [
+          { tMs: fromMs, node: 'redis-1', source: 'fault', label: `${shape.fault} injected`, detail: '' },
+          ...(['+sdown', '+odown', '+elected-leader', '+switch-master'] as const).map((label, step) => ({
+            ...{ tMs: fromMs + 1000 + step * 200, node: 'sentinel-1', source: 'sentinel' as const, label },
+            detail: 'master mymaster 127.0.0.1 6379',
+          })),
+          {
+            ...{ tMs: shape.healMs + jitter, node: 'redis-1', source: 'fault' as const },
+            ...{ label: `${shape.fault} healed`, detail: '' },
+          },
+        ],
         latencies: ['kit', 'ioredis'].flatMap((client) => [
           latencies(draw, client, 'set', 600, client === 'kit' ? 0.31 : 0.28),
           latencies(draw, client, 'get', 300, client === 'kit' ? 0.27 : 0.25),

@@ -3,6 +3,7 @@ import { renderHtml } from '../../../harness/reports/html/index.ts';
 import { fileHref, html, slugOf } from '../../../harness/reports/html/markup.ts';
 import { DARK, LIGHT, STYLE } from '../../../harness/reports/html/style.ts';
 import { longestSilence, marksOf, phasesOf, worstFirst } from '../../../harness/reports/html/timeline.ts';
+import { topologyFigure } from '../../../harness/reports/html/topology.ts';
 import type { Report, TimelineBin } from '../../../harness/reports/report.ts';
 import { DECISION_LABEL, STATE_LABEL, STATES } from '../../../harness/reports/wording.ts';
 import {
@@ -256,6 +257,20 @@ describe('figures from the bins', () => {
     };
     expect(marksOf(marked, 'kit').map(({ label }) => label)).toEqual(['+switch-master', 'first write']);
     expect(marksOf(marked, 'ioredis').map(({ label }) => label)).toEqual(['+switch-master', 'first write']);
+  });
+
+  it('have a lane per node with its time as master, and everything that the sentinels published', () => {
+    const [trial] = goReport().trials.filter(({ drill }) => drill === 'master-crash');
+    if (trial === undefined) throw new Error('the example has a crash');
+    const text = topologyFigure(trial, 'f')?.text ?? '';
+    expect(text.match(/class="lane"/g)).toHaveLength(3);
+    expect(text.match(/class="master"/g)).toHaveLength(2);
+    expect(text.match(/class="struck"/g)).toHaveLength(1);
+    expect(text.match(/class="event( switch)?"/g)).toHaveLength(4);
+    expect(text).toContain('6 events as a table');
+    expect(text).toContain('redis-1 was master from 0 ms to ');
+    const { masters: _masters, events: _events, ...former } = trial;
+    expect(topologyFigure(former, 'f')).toBeNull();
   });
 
   it('summarize before, during and after the fault', () => {

@@ -227,6 +227,22 @@ const trial = z.strictObject({
     )
     .describe('From observed injection to observed heal, on the clock of the bins'),
   marks: z.array(z.strictObject({ label: z.string(), tMs: z.number() })),
+  masters: z
+    .array(z.strictObject({ node: z.string(), fromMs: z.number(), toMs: z.number().nullable() }))
+    .exactOptional()
+    .describe('Spans in which a node reported role master; failover drills only, at most 100'),
+  events: z
+    .array(
+      z.strictObject({
+        tMs: z.number(),
+        node: z.string(),
+        source: z.enum(['fault', 'sentinel']),
+        label: z.string(),
+        detail: z.string(),
+      }),
+    )
+    .exactOptional()
+    .describe('Faults, heals and events of the sentinels, in order; failover drills only, at most 120'),
   latencies: z.array(
     z.strictObject({
       client: z.string(),

@@ -1,0 +1,82 @@
+/**
+ * Who was master in a trial, and what the sentinels published: for the figure that explains a gap. From the samples of the
+ * nodes' roles, at most a second apart, and Sentinel's own event of a promotion, which is earlier.
+ */
+import { faultSpans, isSentinel, US_PER_MS } from '../checkers/history-queries.ts';
+import { shorten } from '../evidence/excerpt.ts';
+import type { History } from '../history/events.ts';
+import type { TrialView } from '../reports/report.ts';
+import { originUs } from './timeline.ts';
+
+/** Samples are 1 s apart: a later one begins a new span, since the node did not answer in between. */
+const SAMPLE_US = 1_000_000;
+const SILENT_US = 2.5 * SAMPLE_US;
+/** A storm of half an hour has hundreds: a figure and a table hold these. */
+const MAX_SPANS = 100;
+const MAX_EVENTS = 120;
+const MAX_MESSAGE = 120;
+/** Sent to every sentinel's subscribers all the time, and about no failover. */
+const ROUTINE = /^(__sentinel__|\+sentinel|\+slave$|\+fix-slave-config|\+reset-master|\+set)/;
+
+interface Span {
+  readonly node: string;
+  readonly fromUs: number;
+  lastUs: number;
+  endUs: number | undefined;
+}
+
+/** Spans in which a node reported role master, in the order of their starts; without an end if it still does. */
+export function assembleMasters(history: History): NonNullable<TrialView['masters']> {
+  const spans: Span[] = [];
+  const open = new Map<string, Span>();
+  const promotions = history.observations.filter(({ name }) => name === '+promoted-slave');
+  for (const { from, node = '', atUs, data } of history.observations) {
+    if (from !== 'info' || data?.role === undefined) continue;
+    const before = open.get(node);
+    if (data.role !== 'master') {
+      if (before !== undefined) before.endUs = Math.min(atUs, before.lastUs + SAMPLE_US);
+      open.delete(node);
+    } else if (before !== undefined && atUs - before.lastUs <= SILENT_US) {
+      before.lastUs = atUs;
+    } else {
+      // The sample comes up to a second after the promotion that Sentinel observed.
+      const promoted = promotions.findLast((event) => event.atUs <= atUs && atUs - event.atUs <= SAMPLE_US);
+      const span = { node, fromUs: promoted?.atUs ?? atUs, lastUs: atUs, endUs: undefined };
+      spans.push(span);
+      open.set(node, span);
+    }
+  }
+  const faults = faultSpans(history);
+  const origin = originUs(history);
+  return spans.slice(0, MAX_SPANS).map(({ node, fromUs, lastUs, endUs }) => {
+    const struck = faults.find(
+      (fault) => fault.node === node && fault.fromUs >= lastUs && fault.fromUs <= lastUs + SAMPLE_US,
+    );
+    const isLast = endUs === undefined && open.get(node)?.fromUs === fromUs;
+    const toUs = struck?.fromUs ?? endUs ?? (isLast ? undefined : lastUs);
+    const fromMs = Math.max(0, (fromUs - origin) / US_PER_MS);
+    return { node, fromMs, toMs: toUs === undefined ? null : (toUs - origin) / US_PER_MS };
+  });
+}
+
+/** Faults, heals and everything that the sentinels published about a failover, in order. */
+export function assembleEvents(history: History): NonNullable<TrialView['events']> {
+  const origin = originUs(history);
+  const ofFaults = history.faults
+    .filter(({ phase }) => phase === 'injected' || phase === 'healed')
+    .map(({ fault, phase, node = '', atUs }) => ({ atUs, node, label: `${fault} ${phase}`, detail: '' }));
+  const published = history.observations
+    .filter(({ from, name }) => from === 'sentinel' && !ROUTINE.test(name))
+    .map(({ name, node = '', atUs, data }) => ({
+      ...{ atUs, node, label: name },
+      detail: shorten(String(data?.message ?? ''), MAX_MESSAGE),
+    }));
+  return [...ofFaults, ...published]
+    .sort((a, b) => a.atUs - b.atUs)
+    .slice(0, MAX_EVENTS)
+    .map(({ atUs, ...event }) => ({
+      ...event,
+      source: isSentinel(event.node) && event.detail !== '' ? ('sentinel' as const) : ('fault' as const),
+      tMs: (atUs - origin) / US_PER_MS,
+    }));
+}
