@@ -392,16 +392,6 @@ describe('evaluate', () => {
     expect(evaluateGate(one, [buildTrial(valueFigure(1))]).state).toBe('PASS');
   });
 
-  it('a gate on the detection does not apply where the environment accepts needless failovers', () => {
-    const one = buildGate({ scope: { fastDetection: false } });
-    const accepted = evaluateGate(one, [buildTrial(valueFigure(1))], { fastDetection: true });
-    expect(accepted).toMatchObject({
-      state: 'OUT_OF_SCOPE',
-      reason: expect.stringContaining('sentinel.fast'),
-    });
-    expect(evaluateGate(one, [buildTrial(valueFigure(1))]).state).toBe('PASS');
-  });
-
   it('lists the evidence once and in order', () => {
     const one = evaluateGate(buildGate(), [buildTrial(valueFigure(1)), buildTrial(valueFigure(2))]);
     expect(one.evidence).toEqual([{ path: 'trials/drill-1/kit.jsonl', sha256: 'a'.repeat(64) }]);
