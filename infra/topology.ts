@@ -69,6 +69,11 @@ export interface Address {
 /** Every node's address, chosen by the substrate. */
 export type Placement = ReadonlyMap<string, Address>;
 
+/** Interval of the sentinels' pings in ms, if the watchdog sets it. */
+export function pingPeriodOf({ sentinel }: EnvironmentConfig): number | undefined {
+  return sentinel.pingPeriodMs ?? (sentinel.fast ? FAST_PING_MS : undefined);
+}
+
 /** Plans the nodes of an environment. Deterministic: the same configuration gives the same plan. */
 export function planTopology(environment: EnvironmentConfig): Topology {
   const redis =
@@ -81,8 +86,8 @@ export function planTopology(environment: EnvironmentConfig): Topology {
       index: i + 1,
     }),
   );
-  const { watchdog: isEnabled, fast } = environment.sentinel;
-  const pingPeriodMs = environment.sentinel.pingPeriodMs ?? (fast ? FAST_PING_MS : undefined);
+  const { watchdog: isEnabled } = environment.sentinel;
+  const pingPeriodMs = pingPeriodOf(environment);
   return Object.freeze({
     environment,
     redis: Object.freeze(redis),

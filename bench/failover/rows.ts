@@ -85,7 +85,7 @@ const STALE = none('staleAcknowledged', 'stale acknowledgements: 0');
 const UNMEASURED = { measured: '-', state: 'not measured' } as const;
 
 const SECOND = ['sentinel.downAfterMs=1000'];
-const FAST = ['sentinel.fast=true', 'sentinel.downAfterMs=200'];
+const FAST = ['sentinel.fast=true', 'sentinel.downAfterMs=200', 'redis.minReplicasMaxLagSeconds=1'];
 /** Of 160 asynchronous writes per second (harness/workloads/failover-mix.ts). */
 const WRITES_OF_50_MS = 8;
 const STOCK = 'kit,ioredis,node-redis';

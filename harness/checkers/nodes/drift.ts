@@ -8,6 +8,7 @@ import {
   defaultValue,
   STATE_DIRECTIVES,
 } from '../../../infra/redis/conf/directive-values.ts';
+import { pingPeriodOf } from '../../../infra/topology.ts';
 import { compareUsers, parseUser } from './acl.ts';
 import { mergeFindings } from './directive.ts';
 import { type Fields, familyOf, type NodeView } from './facts.ts';
@@ -128,8 +129,9 @@ function judgeSentinelSettings(view: NodeView, about: RuleContext): Judged {
     }),
     ...[...(view.sentinelPeriods ?? [])].map(([name, live]) => {
       const period = name.toLowerCase();
-      const byDefault = SENTINEL_PERIODS[period] ?? live;
-      return [period, live, byDefault, `SENTINEL DEBUG ${name} ${byDefault}`] as const;
+      const set = period === 'ping-period' ? pingPeriodOf(about.environment)?.toString() : undefined;
+      const expected = set ?? SENTINEL_PERIODS[period] ?? live;
+      return [period, live, expected, `SENTINEL DEBUG ${name} ${expected}`] as const;
     }),
     [
       'sentinel monitor',

@@ -36,6 +36,7 @@ interface Glide {
   readonly GlideClient: { createClient(options: Options): Promise<GlideClient> };
   readonly GlideClusterClient: { createClient(options: Options): Promise<GlideClient> };
   readonly TimeUnit: { readonly Seconds: string };
+  readonly Logger: { setLoggerConfig(level: 'off'): void };
 }
 
 /** GLIDE has no class of its own for replies: a `RequestError` says so in its message. */
@@ -43,7 +44,10 @@ const REPLY = /^An error was signalled by the server/;
 
 export async function glideAdapter(spec: ClientSpec, onEvent: ClientEventSink): Promise<Adapter> {
   if (spec.mode === 'sentinel') throw new Error(`glide: ${CLIENTS.glide.limit}`);
-  const { GlideClient, GlideClusterClient, TimeUnit } = await loadPackage<Glide>(CLIENTS.glide.package);
+  const glide = await loadPackage<Glide>(CLIENTS.glide.package);
+  const { GlideClient, GlideClusterClient, TimeUnit } = glide;
+  // By default it writes warnings to stdout, where the report is.
+  glide.Logger.setLoggerConfig('off');
   const own = spec.mode === 'cluster' ? GlideClusterClient : GlideClient;
   const client = await own.createClient(optionsOf(spec));
   onEvent('ready', {});
