@@ -6,12 +6,12 @@
  */
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { backupSettings } from './backup-settings.ts';
 import { means } from './meaning.ts';
-
-export { means };
-
 import { observabilitySettings } from './observability-settings.ts';
 import { bytesSchema } from './units.ts';
+
+export { means } from './meaning.ts';
 
 /** Memory of an empty Redis with its buffers. A smaller value usually lacks a unit (`512` is 512 bytes). */
 const LEAST_MAXMEMORY = 8 * 1024 ** 2;
@@ -350,6 +350,7 @@ export const settingsSchema = z.strictObject({
     })
     .meta(means('Durability of acknowledged writes.')),
   observability: observabilitySettings,
+  backup: backupSettings,
   docker: z
     .strictObject({
       subnet: z

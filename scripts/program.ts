@@ -7,6 +7,7 @@ import { Command } from 'commander';
 import { EXIT, type ExitCode } from '../config/errors.ts';
 import { selectProject } from '../config/project.ts';
 import { analyze } from './analyze.ts';
+import { backup } from './backup.ts';
 import { bundle } from './bundle.ts';
 import { cacheClear } from './cache-clear.ts';
 import { cacheInspect } from './cache-inspect.ts';
@@ -26,6 +27,7 @@ import { init } from './init.ts';
 import { load } from './load.ts';
 import { readiness } from './readiness.ts';
 import { recover } from './recover.ts';
+import { restore } from './restore.ts';
 import { savings } from './savings.ts';
 import { examples, type Session } from './session.ts';
 import { sizing } from './sizing.ts';
@@ -46,6 +48,8 @@ const VERBS = [
   recover,
   switchoverCommand,
   incident,
+  backup,
+  restore,
   drill,
   load,
   analyze,

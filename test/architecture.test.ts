@@ -91,6 +91,14 @@ const ROOMS: readonly rules.Room[] = [
     ['infra/host/', 'infra/redis/', 'infra/topology.ts', 'infra/substrates/environment.ts', 'config/'],
     { libraries: ['ioredis'] },
   ),
+  room(
+    'infra/backup/',
+    'acts on a running environment, whatever carries it',
+    ['host/', 'redis/', 'recovery/rdb.ts', 'topology.ts', 'substrates/environment.ts']
+      .map((name) => `infra/${name}`)
+      .concat('config/'),
+    { libraries: ['ioredis'] },
+  ),
   room('infra/substrates/', 'the contracts of substrates; names none', ['infra/', 'config/'], {
     libraries: ['ioredis'],
   }),

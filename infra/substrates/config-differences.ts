@@ -3,7 +3,10 @@ import type { EnvironmentConfig } from '../../config/schema.ts';
 
 /** One sentence per setting that differs, such as "redis.maxmemory: running with 268435456, configured as 67108864". */
 export function configDifferences(applied: EnvironmentConfig, asked: EnvironmentConfig): readonly string[] {
-  const [before, after] = [settingsOf(applied), settingsOf(asked)];
+  const [before, after] = [applied, asked].map(({ backup: _, ...ofNodes }) => settingsOf(ofNodes)) as [
+    ReadonlyMap<string, string>,
+    ReadonlyMap<string, string>,
+  ];
   return [...new Set([...before.keys(), ...after.keys()])]
     .sort()
     .filter((path) => before.get(path) !== after.get(path))

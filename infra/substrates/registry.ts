@@ -87,6 +87,16 @@ const BUSY_HINTS: Readonly<Record<SubstrateName, string>> = {
   external: 'wait until it has finished',
 };
 
+/**
+ * Returns the path of a server program of this machine, for scratch servers.
+ *
+ * @throws KitError `REDIS_NOT_FOUND`, `REDIS_TOO_OLD`, `REDIS_UNUSABLE`
+ */
+export async function findServerProgram(stateDir: string, signal?: AbortSignal): Promise<string> {
+  const { findRedisBinary } = await import('./local/binary.ts');
+  return (await findRedisBinary({ stateDir, ...(signal && { signal }) })).path;
+}
+
 /** Checks of `kit doctor`. */
 const CHECKS: Readonly<Record<OwnSubstrateName, (stateDir: string) => Promise<readonly DoctorCheck[]>>> = {
   local: async (stateDir) => {

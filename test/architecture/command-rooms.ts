@@ -32,6 +32,7 @@ export const commandRooms = (pureInfra: readonly string[], recorded: readonly st
       ].map((name) => `harness/${name}.ts`),
       ...pureInfra,
       'infra/operations/',
+      'infra/backup/',
       'infra/redis/server-binary.ts',
       'infra/substrates/registry.ts',
       ...['drift', 'plan', 'build-images', 'images-lock', 'bundle'].map(

@@ -20,6 +20,8 @@ const VERBS = [
   'recover',
   'switchover',
   'incident',
+  'backup',
+  'restore',
   'drill',
   'load',
   'analyze',

@@ -5,9 +5,13 @@ import { nodesOf, type Topology } from '../../topology.ts';
 import type { PlanStep } from '../substrate.ts';
 import type { Ledger } from './ledger.ts';
 
-/** Digest of the whole configuration: a difference means that the running configuration is not the requested one. */
+/**
+ * Digest of the configuration: a difference means that the running configuration is not the requested one. Backups affect
+ * no node.
+ */
 export function configHashOf({ environment }: Pick<Topology, 'environment'>): string {
-  return createHash('sha256').update(sortedJson(environment)).digest('hex');
+  const { backup: _, ...ofNodes } = environment;
+  return createHash('sha256').update(sortedJson(ofNodes)).digest('hex');
 }
 
 export async function planSteps(

@@ -1,0 +1,139 @@
+/** Contents of a server: counts and a digest of all keys, and the keys in which two servers differ. Changes nothing. */
+import type { Redis } from 'ioredis';
+import type { BackupContents } from '../../config/backup-manifest.ts';
+import { parseInfo } from '../redis/info.ts';
+import { infoOf } from '../redis/reply.ts';
+import { formatServer, type ServerVersion } from '../redis/server-version.ts';
+
+const SCAN_COUNT = 500;
+/** Keys named in a message. */
+const NAMED_KEYS = 5;
+
+/** Requires `enable-debug-command`, as on a scratch server. */
+export async function readContents(redis: Redis): Promise<BackupContents> {
+  return {
+    databases: await databasesOf(redis),
+    digest: String(await redis.call('DEBUG', 'DIGEST')),
+    digestBy: formatServer(await versionOf(redis)),
+    libraries: (await librariesOf(redis)).map(({ name }) => name).sort(),
+  };
+}
+
+/** Numbers of keys by database. */
+export async function databasesOf(redis: Redis): Promise<BackupContents['databases']> {
+  const keyspace = await infoOf(redis, 'keyspace');
+  return Object.fromEntries(
+    [...keyspace].map(([name, text]) => {
+      const field = (of: string) => Number(new RegExp(`${of}=(\\d+)`).exec(text)?.[1] ?? 0);
+      return [name.slice('db'.length), { keys: field('keys'), expiring: field('expires') }];
+    }),
+  );
+}
+
+export function countKeys(databases: BackupContents['databases']): number {
+  return Object.values(databases).reduce((sum, { keys }) => sum + keys, 0);
+}
+
+export async function versionOf(redis: Redis): Promise<ServerVersion> {
+  const info = parseInfo(String(await redis.call('INFO', 'server')));
+  const valkey = info.valkey_version;
+  return valkey === undefined
+    ? { family: 'redis', version: info.redis_version ?? '0' }
+    : { family: 'valkey', version: valkey };
+}
+
+/**
+ * RDB version that a server writes, which is the newest that it reads. The footer of FUNCTION DUMP has it (cluster.c,
+ * createDumpPayload): two bytes before the checksum of eight.
+ */
+export async function rdbVersionOf(redis: Redis): Promise<number> {
+  const dump = (await redis.callBuffer('FUNCTION', 'DUMP')) as Buffer;
+  return dump.readUInt16LE(dump.length - 10);
+}
+
+export interface Library {
+  readonly name: string;
+  readonly code: string;
+}
+
+export async function librariesOf(redis: Redis): Promise<readonly Library[]> {
+  const reply = (await redis.call('FUNCTION', 'LIST', 'WITHCODE')) as readonly (readonly unknown[])[];
+  return reply.map((fields) => {
+    const field = (name: string) => String(fields[fields.indexOf(name) + 1]);
+    return { name: field('library_name'), code: field('library_code') };
+  });
+}
+
+/** Walks over all keys of the selected database in batches. A key that is moved meanwhile can appear twice. */
+export async function* keysOf(redis: Redis): AsyncGenerator<readonly Buffer[]> {
+  let cursor = '0';
+  do {
+    const [next, keys] = (await redis.callBuffer('SCAN', cursor, 'COUNT', SCAN_COUNT)) as [Buffer, Buffer[]];
+    cursor = next.toString();
+    if (keys.length > 0) yield keys;
+  } while (cursor !== '0');
+}
+
+export interface Comparison {
+  /** Keys of the first server that were compared. */
+  readonly compared: number;
+  /** Keys whose value or expiry differs, or that the second server does not have. */
+  readonly different: number;
+  /** Keys that only the second server has. */
+  readonly additional: number;
+  /** Some of the different keys, for messages. */
+  readonly examples: readonly string[];
+}
+
+/**
+ * Compares every key of two scratch servers: its value (DEBUG DIGEST-VALUE, independent of the encoding) and its expiry.
+ * Keys that expire during the comparison do not count.
+ */
+export async function compareContents(
+  expected: Redis,
+  actual: Redis,
+  signal?: AbortSignal,
+): Promise<Comparison> {
+  const total = { compared: 0, different: 0, additional: 0, examples: [] as string[] };
+  const databases = new Set([
+    ...Object.keys(await databasesOf(expected)),
+    ...Object.keys(await databasesOf(actual)),
+  ]);
+  for (const db of [...databases].map(Number)) {
+    await Promise.all([expected.select(db), actual.select(db)]);
+    let present = 0;
+    for await (const keys of keysOf(expected)) {
+      signal?.throwIfAborted();
+      const [wanted, found] = await Promise.all([fingerprints(expected, keys), fingerprints(actual, keys)]);
+      for (const [i, key] of keys.entries()) {
+        if (wanted[i] === ABSENT) continue;
+        total.compared += 1;
+        if (found[i] !== ABSENT) present += 1;
+        if (found[i] === wanted[i]) continue;
+        total.different += 1;
+        if (total.examples.length < NAMED_KEYS) total.examples.push(`${db}: ${key.toString().slice(0, 80)}`);
+      }
+    }
+    total.additional += Math.max(0, (await visibleKeys(actual)) - present);
+  }
+  await Promise.all([expected.select(0), actual.select(0)]);
+  return total;
+}
+
+const ABSENT = 'absent';
+
+async function fingerprints(redis: Redis, keys: readonly Buffer[]): Promise<readonly string[]> {
+  const [digests, expiries] = await Promise.all([
+    redis.call('DEBUG', 'DIGEST-VALUE', ...keys) as Promise<readonly string[]>,
+    Promise.all(keys.map((key) => redis.call('PEXPIRETIME', key))),
+  ]);
+  // -2: no such key (PEXPIRETIME).
+  return keys.map((_, i) => (Number(expiries[i]) === -2 ? ABSENT : `${digests[i]} ${expiries[i]}`));
+}
+
+/** DBSIZE also counts keys that have expired; SCAN does not return them. */
+async function visibleKeys(redis: Redis): Promise<number> {
+  const seen = new Set<string>();
+  for await (const keys of keysOf(redis)) for (const key of keys) seen.add(key.toString('latin1'));
+  return seen.size;
+}

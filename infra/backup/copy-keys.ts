@@ -1,0 +1,88 @@
+/**
+ * Copies all keys of a scratch server to the masters of an environment: DUMP, then RESTORE with the absolute expiry.
+ * These are ordinary writes: they reach the replicas and the append-only files as any other write, and roles, sentinels
+ * and addresses are not affected. A key that exists already is kept: a client wrote it after the copy began.
+ */
+import type { Redis } from 'ioredis';
+import { databasesOf, keysOf } from './contents.ts';
+
+/** Bytes between two waits for the replicas: far below the output buffer limit of a replica (256 MB). */
+const BYTES_BETWEEN_WAITS = 16 * 1024 ** 2;
+const REPLICA_TIMEOUT_MS = 5_000;
+
+export interface CopyTarget {
+  /** Connection to the master that has the key. */
+  readonly masterOf: (key: Buffer) => Redis;
+  readonly masters: readonly Redis[];
+}
+
+export interface CopyReport {
+  readonly copied: number;
+  /** Keys that clients wrote during the copy. */
+  readonly kept: number;
+  readonly bytes: number;
+}
+
+/** @throws Error with the reply of a master that refuses a key */
+export async function copyKeys(
+  source: Redis,
+  { masterOf, masters }: CopyTarget,
+  options: {
+    readonly signal?: AbortSignal | undefined;
+    readonly onProgress?: (report: CopyReport) => void;
+  } = {},
+): Promise<CopyReport> {
+  let report: CopyReport = { copied: 0, kept: 0, bytes: 0 };
+  let waitedAt = 0;
+  for (const db of Object.keys(await databasesOf(source)).map(Number)) {
+    await Promise.all([source, ...masters].map((redis) => redis.select(db)));
+    for await (const keys of keysOf(source)) {
+      options.signal?.throwIfAborted();
+      const results = await Promise.all(keys.map((key) => copyKey(source, masterOf(key), key)));
+      report = {
+        copied: report.copied + results.filter(({ outcome }) => outcome === 'copied').length,
+        kept: report.kept + results.filter(({ outcome }) => outcome === 'kept').length,
+        bytes: report.bytes + results.reduce((sum, { bytes }) => sum + bytes, 0),
+      };
+      if (report.bytes - waitedAt > BYTES_BETWEEN_WAITS) {
+        waitedAt = report.bytes;
+        options.onProgress?.(report);
+        await awaitReplicas(masters);
+      }
+    }
+  }
+  await awaitReplicas(masters);
+  return report;
+}
+
+/** Waits until the connected replicas have all writes, or the time is over. */
+async function awaitReplicas(masters: readonly Redis[]): Promise<void> {
+  await Promise.all(
+    masters.map(async (master) => {
+      const [, , replicas] = (await master.call('ROLE')) as readonly unknown[];
+      const connected = Array.isArray(replicas) ? replicas.length : 0;
+      if (connected > 0) await master.call('WAIT', connected, REPLICA_TIMEOUT_MS);
+    }),
+  );
+}
+
+type Outcome = { readonly outcome: 'copied' | 'kept' | 'expired'; readonly bytes: number };
+
+async function copyKey(source: Redis, target: Redis, key: Buffer): Promise<Outcome> {
+  const [payload, expiry] = await Promise.all([
+    source.callBuffer('DUMP', key) as Promise<Buffer | null>,
+    source.call('PEXPIRETIME', key),
+  ]);
+  const expiresAt = Number(expiry);
+  if (payload === null || expiresAt === -2) return { outcome: 'expired', bytes: 0 };
+  const lifetime = expiresAt === -1 ? ['0'] : [String(expiresAt), 'ABSTTL'];
+  const bytes = key.length + payload.length;
+  try {
+    const [ttl = '0', ...flags] = lifetime;
+    await target.call('RESTORE', key, ttl, payload, ...flags);
+    return { outcome: 'copied', bytes };
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith('BUSYKEY')) return { outcome: 'kept', bytes: 0 };
+    throw error;
+  }
+}

@@ -1,0 +1,248 @@
+/**
+ * Restores a backup into a running environment, also an empty one. Two steps, so that a command can ask in between:
+ *
+ *   planRestore   loads every file in a scratch server and checks versions, databases and memory; changes nothing
+ *   run           FLUSHALL on the masters, then every key as an ordinary write; compares afterwards
+ *
+ * Roles, sentinels and configuration are not affected: a failover during a restore ends it with an error, and running it
+ * again starts over. Keys that clients write during the restore are kept.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Redis } from 'ioredis';
+import { EXIT, KitError } from '../../config/errors.ts';
+import { keySlot } from '../redis/cluster-slots.ts';
+import { infoNumber, parseInfo } from '../redis/info.ts';
+import type { ScratchServer } from '../redis/scratch-server.ts';
+import { takeSnapshot } from '../redis/snapshot.ts';
+import type { Environment } from '../substrates/environment.ts';
+import { compareContents, countKeys, databasesOf, librariesOf, rdbVersionOf, versionOf } from './contents.ts';
+import { type CopyReport, copyKeys } from './copy-keys.ts';
+import type { OpenBackup } from './open.ts';
+import { loadScratch } from './scratch.ts';
+import { chooseSources, groupsOf } from './source.ts';
+import { loadPart, tooNew, type VerifyOptions } from './verify.ts';
+
+/** A master with a large data set takes longer for FLUSHALL or one large key than an admin command may. */
+const COMMAND_TIMEOUT_MS = 60_000;
+
+export interface RestoreReport {
+  readonly restored: number;
+  /** Keys that clients wrote during the restore. */
+  readonly kept: number;
+  readonly bytes: number;
+  readonly tookMs: number;
+  /** Comparison of every key with the backup afterwards. */
+  readonly compared: number;
+  readonly different: number;
+}
+
+export interface RestorePlan extends AsyncDisposable {
+  /** Keys of the backup that have not expired, at most. */
+  readonly keys: number;
+  /** Keys of the environment, which are removed. */
+  readonly present: number;
+  run(): Promise<RestoreReport>;
+}
+
+/** @throws KitError `BACKUP_TOO_NEW`, `BACKUP_DAMAGED`, `RESTORE_REFUSED`; nothing was changed */
+export async function planRestore(
+  environment: Environment,
+  backup: OpenBackup,
+  options: VerifyOptions,
+): Promise<RestorePlan> {
+  const scratches: ScratchServer[] = [];
+  const masters: Master[] = [];
+  const dispose = async () => {
+    for (const { redis } of masters) redis.disconnect();
+    await Promise.all(scratches.map((scratch) => scratch[Symbol.asyncDispose]()));
+  };
+  try {
+    for (const group of await groupsOf(environment))
+      masters.push({ ...group, redis: await ownConnection(environment, group.master) });
+    await requireReadable(backup, masters);
+    for (const { part, path } of backup.files) {
+      options.progress?.(`loading ${part.file}`);
+      scratches.push(await loadPart(backup, part, path, options));
+    }
+    await requireWritable(environment, backup, masters, scratches);
+    const keys = await sumOf(scratches.map(({ redis }) => redis));
+    const present = await sumOf(masters.map(({ redis }) => redis));
+    const run = () => restore(environment, masters, scratches, options);
+    return { keys, present, run, [Symbol.asyncDispose]: dispose };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+interface Master {
+  readonly master: string;
+  readonly slots?: readonly (readonly [number, number])[];
+  readonly redis: Redis;
+}
+
+async function ownConnection(environment: Environment, nodeId: string): Promise<Redis> {
+  const own = (await environment.admin(nodeId)).duplicate({ commandTimeout: COMMAND_TIMEOUT_MS });
+  own.on('error', () => {}); // The commands report the error.
+  await own.connect();
+  return own;
+}
+
+async function requireReadable({ path, manifest }: OpenBackup, masters: readonly Master[]): Promise<void> {
+  const made = `${manifest.server.family} ${manifest.server.version}`;
+  for (const { master, redis } of masters) {
+    const [reads, { version }] = [await rdbVersionOf(redis), await versionOf(redis)];
+    const newest = Math.max(...manifest.parts.map(({ rdbVersion }) => rdbVersion));
+    if (newest > reads)
+      throw tooNew(path, newest, `${master} runs ${version} and reads up to ${reads}`, made);
+  }
+}
+
+async function requireWritable(
+  environment: Environment,
+  { path }: OpenBackup,
+  masters: readonly Master[],
+  scratches: readonly ScratchServer[],
+): Promise<void> {
+  const databases = new Set<string>();
+  let needed = 0;
+  for (const { redis } of scratches) {
+    for (const db of Object.keys(await databasesOf(redis))) databases.add(db);
+    needed += infoNumber(parseInfo(String(await redis.call('INFO', 'memory'))), 'used_memory_dataset') ?? 0;
+  }
+  const others = [...databases].filter((db) => db !== '0');
+  if (environment.cluster !== undefined && others.length > 0)
+    throw refused(path, `it has keys in database ${others.join(', ')}, and a cluster has only database 0`);
+  const limits: number[] = [];
+  for (const { master, redis } of masters) {
+    const info = parseInfo(String(await redis.call('INFO')));
+    limits.push(infoNumber(info, 'maxmemory') ?? 0);
+    const least = environment.topology.environment.redis.minReplicasToWrite;
+    const good = infoNumber(info, 'min_slaves_good_slaves') ?? least;
+    if (good < least) throw refused(path, `${master} has ${good} of ${least} replicas and takes no writes`);
+    const [own, loaded] = [
+      await rdbVersionOf(redis),
+      await rdbVersionOf((scratches[0] as ScratchServer).redis),
+    ];
+    if (loaded > own)
+      throw refused(path, `the scratch server writes RDB version ${loaded}, ${master} reads up to ${own}`);
+  }
+  const room = limits.reduce((sum, limit) => sum + limit, 0);
+  if (!limits.includes(0) && needed > room) {
+    throw refused(path, `it needs ${needed} bytes of memory, the masters may use ${room}`);
+  }
+}
+
+async function restore(
+  environment: Environment,
+  masters: readonly Master[],
+  scratches: readonly ScratchServer[],
+  options: VerifyOptions,
+): Promise<RestoreReport> {
+  const startedAt = performance.now();
+  let copied: CopyReport = { copied: 0, kept: 0, bytes: 0 };
+  try {
+    for (const { redis } of masters) await redis.call('FLUSHALL', 'ASYNC');
+    for (const { redis } of scratches) {
+      await loadMissingLibraries(redis, masters);
+      const report = await copyKeys(redis, targetOf(masters), {
+        signal: options.signal,
+        onProgress: (so) => options.progress?.(`${copied.copied + so.copied} keys restored`),
+      });
+      copied = {
+        copied: copied.copied + report.copied,
+        kept: copied.kept + report.kept,
+        bytes: copied.bytes + report.bytes,
+      };
+    }
+    const tookMs = Math.round(performance.now() - startedAt);
+    options.progress?.('comparing every key with the backup');
+    const checked = await compareWith(environment, scratches, options);
+    const { copied: restored, kept, bytes } = copied;
+    return { restored, kept, bytes, tookMs, ...checked };
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    throw new KitError(`the restore stopped after ${copied.copied} keys: ${(error as Error).message}`, {
+      code: 'RESTORE_INCOMPLETE',
+      exitCode: EXIT.UNKNOWN,
+      where: environment.name,
+      hint: 'run the command again when kit status shows a healthy environment: it starts over',
+      cause: error,
+    });
+  }
+}
+
+function targetOf(masters: readonly Master[]) {
+  const [first, ...others] = masters;
+  if (first === undefined) throw new TypeError('an environment has a master');
+  const masterOf = (key: Buffer) => {
+    if (others.length === 0) return first.redis;
+    const slot = keySlot(key);
+    const owner = masters.find(({ slots = [] }) => slots.some(([from, to]) => from <= slot && slot <= to));
+    return (owner ?? first).redis;
+  };
+  return { masterOf, masters: masters.map(({ redis }) => redis) };
+}
+
+/** Libraries that the environment has are kept: a backup may hold an older version of them. */
+async function loadMissingLibraries(source: Redis, masters: readonly Master[]): Promise<void> {
+  const libraries = await librariesOf(source);
+  for (const { redis } of masters) {
+    const present = new Set((await librariesOf(redis)).map(({ name }) => name));
+    for (const { name, code } of libraries)
+      if (!present.has(name)) await redis.call('FUNCTION', 'LOAD', code);
+  }
+}
+
+/** Compares a snapshot of the environment with the backup; only where each file is the whole data of one group. */
+async function compareWith(
+  environment: Environment,
+  scratches: readonly ScratchServer[],
+  options: VerifyOptions,
+): Promise<Pick<RestoreReport, 'compared' | 'different'>> {
+  const dir = mkdtempSync(join(tmpdir(), 'kit-compare-'));
+  const total = { compared: 0, different: 0 };
+  try {
+    const sources = await chooseSources(environment, { fromMaster: false, signal: options.signal });
+    const found: { readonly redis: Redis; readonly server: ScratchServer }[] = [];
+    try {
+      for (const { nodeId } of sources) {
+        const path = join(dir, `${nodeId}.rdb`);
+        await takeSnapshot({ nodeId, admin: await environment.admin(nodeId), path, signal: options.signal });
+        const server = await loadScratch(options.server, path, options.signal);
+        found.push({ redis: server.redis, server });
+      }
+      for (const { redis: expected } of scratches) {
+        const results = await Promise.all(
+          found.map(({ redis }) => compareContents(expected, redis, options.signal)),
+        );
+        // Each key is on one node: it is missing on all others.
+        const compared = Math.max(...results.map((result) => result.compared));
+        const equal = results.reduce((sum, result) => sum + result.compared - result.different, 0);
+        total.compared += compared;
+        total.different += compared - equal;
+      }
+    } finally {
+      await Promise.all(found.map(({ server }) => server[Symbol.asyncDispose]()));
+    }
+    return total;
+  } finally {
+    rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+async function sumOf(servers: readonly Redis[]): Promise<number> {
+  const counts = await Promise.all(servers.map(async (redis) => countKeys(await databasesOf(redis))));
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+function refused(where: string, why: string): KitError {
+  return new KitError(`cannot be restored: ${why}`, {
+    code: 'RESTORE_REFUSED',
+    exitCode: EXIT.NO_GO,
+    where,
+    hint: 'nothing was changed; change the environment, or use another backup',
+  });
+}

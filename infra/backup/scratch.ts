@@ -1,0 +1,47 @@
+/** Scratch servers for backups: one that has loaded an RDB, one that is empty. */
+import { linkSync, symlinkSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { KitError } from '../../config/errors.ts';
+import { ScratchServer } from '../redis/scratch-server.ts';
+
+/** A large RDB loads at about 100 MB/s; the bound only ends a server that hangs. */
+const LOAD_TIMEOUT_MS = 30 * 60_000;
+
+const DIRECTIVES = ['appendonly no', 'dbfilename dump.rdb', 'repl-diskless-load disabled'];
+
+/** Starts a server that loads an RDB and keeps its expired keys. @throws KitError `SCRATCH_FAILED` */
+export function loadScratch(command: string, rdb: string, signal?: AbortSignal): Promise<ScratchServer> {
+  return ScratchServer.start({
+    command,
+    prepare: (dataDir) => placeFile(resolve(rdb), join(dataDir, 'dump.rdb')),
+    directives: DIRECTIVES,
+    keepsExpired: true,
+    loadTimeoutMs: LOAD_TIMEOUT_MS,
+    signal,
+  });
+}
+
+/** Starts an empty server that takes writes and expires nothing by itself. */
+export function emptyScratch(command: string, signal?: AbortSignal): Promise<ScratchServer> {
+  return ScratchServer.start({
+    command,
+    directives: [...DIRECTIVES, 'maxmemory 0'],
+    keepsExpired: false,
+    loadTimeoutMs: LOAD_TIMEOUT_MS,
+    signal,
+  });
+}
+
+/** The server only reads it, so that a link is enough. */
+function placeFile(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch {
+    symlinkSync(from, to);
+  }
+}
+
+/** Whether the program is older than the server that wrote the RDB (rdb.c: "Can't handle RDB format version"). */
+export function tooNewForScratch(error: unknown): boolean {
+  return error instanceof KitError && /handle RDB format version/.test(error.message);
+}

@@ -1,0 +1,114 @@
+/**
+ * Chooses the nodes that a backup reads: one healthy replica per master that has every write acknowledged before the
+ * backup began. A snapshot forks the node, so that the master is read only where the environment has no replicas, or on
+ * request.
+ */
+
+import { EXIT, KitError } from '../../config/errors.ts';
+import { waitWhile } from '../host/wait.ts';
+import { infoOf } from '../redis/reply.ts';
+import type { Environment } from '../substrates/environment.ts';
+import type { SlotRange } from '../topology.ts';
+
+export interface BackupSource {
+  readonly nodeId: string;
+  readonly role: 'master' | 'replica';
+  readonly master: string;
+  /** Slots of the shard, in a cluster. */
+  readonly slots?: readonly SlotRange[];
+}
+
+const CATCH_UP_TIMEOUT_MS = 10_000;
+
+/** @throws KitError `BACKUP_REFUSED` */
+export async function chooseSources(
+  environment: Environment,
+  options: { readonly fromMaster: boolean; readonly signal?: AbortSignal | undefined },
+): Promise<readonly BackupSource[]> {
+  const groups = await groupsOf(environment);
+  return Promise.all(
+    groups.map(async ({ master, replicas, slots }): Promise<BackupSource> => {
+      const shard = slots === undefined ? {} : { slots };
+      if (environment.topology.environment.topology.replicas === 0 || options.fromMaster)
+        return { nodeId: master, role: 'master', master, ...shard };
+      const nodeId = await healthyReplica(environment, master, replicas, options.signal);
+      return { nodeId, role: 'replica', master, ...shard };
+    }),
+  );
+}
+
+interface Group {
+  readonly master: string;
+  readonly replicas: readonly string[];
+  readonly slots?: readonly SlotRange[];
+}
+
+/** Each master with its running replicas. @throws KitError `BACKUP_REFUSED` without exactly one master per group */
+export async function groupsOf(environment: Environment): Promise<readonly Group[]> {
+  if (environment.cluster !== undefined) {
+    const problem = await environment.cluster.healthProblem().catch((error: Error) => error.message);
+    if (problem !== undefined) throw refused(`the cluster is not healthy: ${problem}`, environment.name);
+    return environment.cluster.shards();
+  }
+  const master = await environment.masterId();
+  if (master === undefined) throw refused('no node is the only master', environment.name);
+  const status = await environment.status();
+  const replicas = environment.topology.redis
+    .map(({ id }) => id)
+    .filter((id) => id !== master && status.some((node) => node.id === id && node.state === 'running'));
+  return [{ master, replicas }];
+}
+
+async function healthyReplica(
+  environment: Environment,
+  master: string,
+  replicas: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const target = Number((await replicationOf(environment, master)).get('master_repl_offset'));
+  let chosen: string | undefined;
+  const problem = async () => {
+    const problems: string[] = [];
+    for (const id of replicas) {
+      const complaint = await replicaProblem(environment, id, target).catch((error: Error) => error.message);
+      chosen = id;
+      if (complaint === undefined) return undefined;
+      problems.push(`${id} ${complaint}`);
+    }
+    return problems.length === 0 ? 'none is running' : problems.join('; ');
+  };
+  const what = `a replica of ${master} that has all its writes`;
+  await waitWhile({ what, timeoutMs: CATCH_UP_TIMEOUT_MS, intervalMs: 50, signal }, problem).catch(
+    (error: unknown) => {
+      signal?.throwIfAborted();
+      throw refused((error as Error).message, environment.name, error);
+    },
+  );
+  return chosen as string;
+}
+
+async function replicaProblem(
+  environment: Environment,
+  id: string,
+  target: number,
+): Promise<string | undefined> {
+  const info = await replicationOf(environment, id);
+  if (info.get('role') !== 'slave') return 'is not a replica';
+  if (info.get('master_link_status') !== 'up') return 'has no link to its master';
+  const offset = Number(info.get('slave_repl_offset'));
+  return offset >= target ? undefined : `is at ${offset} of ${target}`;
+}
+
+async function replicationOf(environment: Environment, id: string): Promise<ReadonlyMap<string, string>> {
+  return infoOf(await environment.admin(id), 'replication');
+}
+
+function refused(why: string, name: string, cause?: unknown): KitError {
+  return new KitError(`backup refused: ${why}`, {
+    code: 'BACKUP_REFUSED',
+    exitCode: EXIT.UNKNOWN,
+    where: name,
+    hint: 'kit status shows the problem; --from-master reads the master instead of a replica',
+    cause,
+  });
+}

@@ -1,0 +1,104 @@
+/**
+ * A tar archive of few large files, written and read as streams: `tar xf` reads a backup without the kit. Left out:
+ * everything but regular files. Small files on Docker: `substrates/docker/archive.ts`.
+ */
+import { createReadStream, createWriteStream, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+
+const BLOCK = 512;
+/** Largest size in eleven octal digits; larger ones are binary (GNU tar, star). */
+const MAX_OCTAL = 8 ** 11 - 1;
+
+export interface TarSource {
+  readonly name: string;
+  /** File whose content is stored, or the content. */
+  readonly content: { readonly path: string } | { readonly text: string };
+}
+
+/** An entry of an archive on disk. */
+export interface TarEntry {
+  readonly name: string;
+  readonly start: number;
+  readonly bytes: number;
+}
+
+/** Writes the archive; mode 0600. Replaces an existing file. */
+export async function writeTar(path: string, sources: readonly TarSource[]): Promise<void> {
+  async function* blocks(): AsyncGenerator<Uint8Array> {
+    for (const { name, content } of sources) {
+      const text = 'text' in content ? Buffer.from(content.text) : undefined;
+      const size = text?.length ?? statSync('path' in content ? content.path : path).size;
+      yield headerOf(name, size);
+      if ('path' in content) yield* createReadStream(content.path);
+      else if (text !== undefined) yield text;
+      yield Buffer.alloc(-size & (BLOCK - 1));
+    }
+    yield Buffer.alloc(2 * BLOCK);
+  }
+  await pipeline(blocks, createWriteStream(path, { mode: 0o600, flush: true }));
+}
+
+/** Lists the regular files of an archive. Returns undefined if it is not an archive, or not complete. */
+export async function listTar(path: string): Promise<readonly TarEntry[] | undefined> {
+  await using file = await open(path);
+  const { size } = await file.stat();
+  const entries: TarEntry[] = [];
+  const header = Buffer.alloc(BLOCK);
+  for (let at = 0; ; ) {
+    const { bytesRead } = await file.read(header, 0, BLOCK, at);
+    if (bytesRead < BLOCK) return undefined;
+    if (header.every((byte) => byte === 0)) return entries;
+    const entry = parseHeader(header, at + BLOCK);
+    if (entry === undefined || entry.start + entry.bytes > size) return undefined;
+    entries.push(entry);
+    at = entry.start + Math.ceil(entry.bytes / BLOCK) * BLOCK;
+  }
+}
+
+export function readEntry(path: string, { start, bytes }: TarEntry): AsyncIterable<Buffer> {
+  if (bytes === 0) return emptyStream();
+  return createReadStream(path, { start, end: start + bytes - 1, highWaterMark: 256 * 1024 });
+}
+
+async function* emptyStream(): AsyncGenerator<Buffer> {
+  // An empty range cannot be expressed: `end` is inclusive.
+}
+
+function headerOf(name: string, size: number): Buffer {
+  if (Buffer.byteLength(name) > 100) throw new RangeError(`'${name}' must be at most 100 bytes`);
+  const header = Buffer.alloc(BLOCK);
+  const octal = (value: number, digits: number) => `${value.toString(8).padStart(digits, '0')}\0`;
+  header.write(name, 0);
+  header.write(octal(0o600, 7), 100);
+  header.write(octal(0, 7), 108);
+  header.write(octal(0, 7), 116);
+  if (size <= MAX_OCTAL) {
+    header.write(octal(size, 11), 124);
+  } else {
+    header.writeUInt8(0x80, 124);
+    header.writeBigUInt64BE(BigInt(size), 128);
+  }
+  header.write(octal(0, 11), 136);
+  header.write('0', 156);
+  header.write('ustar\x0000', 257);
+  header.write(`${octal(checksumOf(header), 6)} `, 148);
+  return header;
+}
+
+function parseHeader(header: Buffer, start: number): TarEntry | undefined {
+  if (header.toString('latin1', 257, 262) !== 'ustar') return undefined;
+  if (Number.parseInt(header.toString('latin1', 148, 154), 8) !== checksumOf(header)) return undefined;
+  const end = header.indexOf(0);
+  const name = header.toString('utf8', 0, Math.min(end === -1 ? 100 : end, 100));
+  const isBinary = (header.readUInt8(124) & 0x80) !== 0;
+  const bytes = isBinary
+    ? Number(header.readBigUInt64BE(128))
+    : Number.parseInt(header.toString('latin1', 124, 135), 8);
+  return Number.isSafeInteger(bytes) ? { name, start, bytes } : undefined;
+}
+
+/** The checksum field itself counts as blanks. */
+function checksumOf(header: Buffer): number {
+  return header.reduce((sum, byte, i) => sum + (i >= 148 && i < 156 ? 0x20 : byte), 0);
+}

@@ -1,0 +1,108 @@
+import { join, resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { EXIT } from '../config/errors.ts';
+import type { BackupKey } from '../infra/backup/cipher.ts';
+import { createBackup } from '../infra/backup/create.ts';
+import { type OpenBackup, openBackup } from '../infra/backup/open.ts';
+import { planRestore, type RestoreReport } from '../infra/backup/restore.ts';
+import { backupName } from '../infra/backup/retention.ts';
+import type { Environment } from '../infra/substrates/environment.ts';
+import { findServerProgram, lockEnvironment } from '../infra/substrates/registry.ts';
+import { keyFile, keyOf } from './backup.ts';
+import { confirmLoss } from './confirmation.ts';
+import type { FindOptions } from './find-environment.ts';
+import * as common from './options.ts';
+import { withRunning } from './running-environment.ts';
+import { examples, printResult, type Session, stateDir } from './session.ts';
+
+interface RestoreOptions extends FindOptions {
+  readonly keyFile?: string;
+  readonly yes?: true;
+  /** False with --no-copy. */
+  readonly copy: boolean;
+}
+
+/** `kit restore`: replaces the data of a running environment by that of a backup. */
+export function restore(program: Command, session: Session): void {
+  program
+    .command('restore')
+    .summary('replace the data of an environment by a backup')
+    .description(
+      'Replace the data of a running environment, also an empty one, by that of a backup. Everything is checked first: checksums, key, versions, memory. Asks if the environment has keys, and first writes them to a backup of their own.\nThe topology does not change, and clients stay connected; keys that they write meanwhile are kept.\nExit code 0: restored, every key equal; 1: refused, nothing was changed; 3: incomplete, or keys differ.',
+    )
+    .argument('<file>', 'file that kit backup wrote')
+    .addOption(common.environment())
+    .addOption(common.searchAll())
+    .addOption(common.set())
+    .addOption(keyFile())
+    .addOption(new Option('--yes', 'replace the present keys without a prompt'))
+    .addOption(new Option('--no-copy', 'do not back up the present keys first'))
+    .addOption(common.json())
+    .addHelpText(
+      'after',
+      examples(
+        ['kit restore FILE', 'into dev'],
+        ['kit restore FILE --env staging --yes', 'into another environment, without a prompt'],
+      ),
+    )
+    .action(async (file: string, options: RestoreOptions) => {
+      const key = keyOf(options.keyFile);
+      await using opened = await openBackup(resolve(file), key);
+      await withRunning(options, async (environment) => {
+        const held = await lockEnvironment(environment.substrate, environment.name, stateDir());
+        try {
+          await runRestore(session, environment, opened, { ...options, key });
+        } finally {
+          held[Symbol.dispose]();
+        }
+      });
+    });
+}
+
+async function runRestore(
+  session: Session,
+  environment: Environment,
+  opened: OpenBackup,
+  options: RestoreOptions & { readonly key: BackupKey | undefined },
+): Promise<void> {
+  const { signal, terminal } = session;
+  const { name } = environment;
+  const server = await findServerProgram(stateDir(), signal);
+  const common = { server, signal, progress: (line: string) => terminal.progress(line) };
+  await using plan = await planRestore(environment, opened, common);
+  let copy: string | undefined;
+  if (plan.present > 0) {
+    if (!options.yes) {
+      const { createdAt, environment: of } = opened.manifest;
+      await confirmLoss(session, {
+        lost: `${plan.present} keys of '${name}' are replaced by ${plan.keys} keys of ${of} at ${createdAt}`,
+        answer: name,
+        hint: 'run it in a terminal to be prompted, or pass --yes',
+      });
+    }
+    if (options.copy) {
+      copy = join(stateDir(), 'backups', name, `before-restore-${backupName(name, new Date())}`);
+      await createBackup(environment, { ...common, target: copy, key: options.key });
+    }
+  }
+  const report = await plan.run();
+  session.exitCode = report.different > report.kept ? EXIT.UNKNOWN : EXIT.GO;
+  printResult(
+    session,
+    { environment: name, file: opened.path, ...report, formerData: copy ?? null },
+    restoreText(name, opened, report, copy),
+  );
+}
+
+function restoreText(
+  name: string,
+  { path }: OpenBackup,
+  { restored, kept, compared, different, tookMs }: RestoreReport,
+  copy: string | undefined,
+): string {
+  return [
+    `${name}: ${restored} keys restored from ${path} in ${(tookMs / 1_000).toFixed(1)} s`,
+    `  ${compared} keys compared, ${different} differ${kept === 0 ? '' : `; clients wrote ${kept} meanwhile`}`,
+    ...(copy === undefined ? [] : [`  former data: ${copy}`]),
+  ].join('\n');
+}

@@ -1,0 +1,16 @@
+/** Runs an operation on a running environment that the options name, and releases it. */
+import type { Environment } from '../infra/substrates/environment.ts';
+import { type FindOptions, requestedEnvironment, requireEnvironment } from './find-environment.ts';
+
+/** @throws KitError as `requireEnvironment` */
+export async function withRunning<T>(
+  options: FindOptions,
+  operate: (environment: Environment) => Promise<T>,
+): Promise<T> {
+  const { environment } = await requireEnvironment(options.substrate, requestedEnvironment(options));
+  try {
+    return await operate(environment);
+  } finally {
+    await environment[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,192 @@
+/** `kit backup`, `kit backup verify` and `kit restore` on one environment of local processes. */
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EXIT } from '../../config/errors.ts';
+import { readKeyFile } from '../../infra/backup/cipher.ts';
+import { openBackup } from '../../infra/backup/open.ts';
+import { planRestore } from '../../infra/backup/restore.ts';
+import { findServerProgram, substrateOf } from '../../infra/substrates/registry.ts';
+import { CliHarness } from '../support/cli-harness.ts';
+
+const KEYS = 2_000;
+const DAY_MS = 86_400_000;
+
+let cli: CliHarness;
+let file: string;
+let redis: Redis;
+let plain: string;
+let encrypted: string;
+beforeAll(async () => {
+  cli = new CliHarness();
+  file = cli.writeEnvironment('kept', { 'sentinel.watchdog': false });
+  const { exitCode, err } = await cli.runKit('up', '--env', file);
+  expect(exitCode, err).toBe(EXIT.GO);
+  redis = connectToMaster();
+  await fill();
+  plain = join(cli.path, 'plain.tar');
+  encrypted = join(cli.path, 'encrypted.tar');
+  writeFileSync(join(cli.path, 'key'), randomBytes(32).toString('hex'));
+  writeFileSync(join(cli.path, 'other-key'), randomBytes(32).toString('hex'));
+});
+afterAll(async () => {
+  redis?.disconnect();
+  await cli[Symbol.asyncDispose]();
+});
+
+function connectToMaster(): Redis {
+  const { host = '', port = 0 } = cli.readLedger('kept')?.placement['redis-1'] ?? {};
+  const secrets = JSON.parse(readFileSync(join(cli.path, '.kit/environments/kept/secrets.json'), 'utf8'));
+  return new Redis({ host, port, username: 'admin', password: secrets.redis.admin });
+}
+
+/** Keys of every encoding that a digest could depend on, with and without an expiry, in two databases. */
+async function fill(): Promise<void> {
+  await redis.flushall();
+  const batch = redis.pipeline();
+  for (let i = 0; i < KEYS; i += 1) batch.set(`text:${i}`, `value ${i}`, 'PXAT', Date.now() + DAY_MS + i);
+  batch.set(Buffer.from([0xff, 0x00, 0x0a]), randomBytes(5_000));
+  for (let i = 0; i < 700; i += 1)
+    batch.sadd('set', `member ${i}`).hset('hash', `field ${i}`, i).zadd('sorted', i, `m${i}`);
+  batch.rpush('list', ...Array.from({ length: 300 }, (_, i) => `item ${i}`));
+  batch.xadd('stream', '1-1', 'field', 'value');
+  batch.select(3).set('elsewhere', 'value').select(0);
+  await batch.exec();
+}
+
+const json = async (...args: string[]) => {
+  const { exitCode, out, err } = await cli.runKit(...args, '--json');
+  return { exitCode, err, result: JSON.parse(out) };
+};
+
+describe('kit backup', () => {
+  it('reads a replica and states the point, the keys and the digest of what it wrote', async () => {
+    const { exitCode, result } = await json('backup', '--env', file, '--to', plain);
+    expect(exitCode).toBe(EXIT.GO);
+    expect(result.file).toBe(plain);
+    const [part] = result.manifest.parts;
+    expect(part).toMatchObject({ file: 'redis.rdb', role: 'replica', rdbVersion: expect.any(Number) });
+    expect(part.node).not.toBe('redis-1');
+    expect(part.contents.databases).toEqual({
+      0: { keys: KEYS + 6, expiring: KEYS },
+      3: { keys: 1, expiring: 0 },
+    });
+    const info = await redis.info('replication');
+    expect(info).toContain(`master_replid:${part.replicationId}`);
+    expect(part.replicationOffset).toBeLessThanOrEqual(Number(/master_repl_offset:(\d+)/.exec(info)?.[1]));
+  });
+
+  it('encrypts with a key: the archive holds no value', async () => {
+    const { exitCode, err } = await cli.runKit(
+      'backup',
+      '--env',
+      file,
+      '--to',
+      encrypted,
+      '--key-file',
+      'key',
+    );
+    expect(exitCode, err).toBe(EXIT.GO);
+    expect(readFileSync(plain).includes('elsewhere')).toBe(true);
+    expect(readFileSync(encrypted).includes('elsewhere')).toBe(false);
+    expect(readdirSync(cli.path).filter((name) => name.startsWith('.backup'))).toEqual([]);
+  });
+
+  it('keeps the number of backups of the schedule, and makes none before it is due', async () => {
+    const schedule = ['--set', 'backup.keep=1', '--prune', '--env', file, '--to', 'kept/'];
+    const first = await json('backup', ...schedule);
+    const second = await json('backup', ...schedule);
+    expect(second.result.removed).toEqual([first.result.file]);
+    const third = await json('backup', '--if-due', ...schedule);
+    expect(third.result).toMatchObject({ due: false, newest: second.result.file });
+    expect(readdirSync(join(cli.path, 'kept'))).toHaveLength(1);
+  });
+});
+
+describe('kit backup verify', () => {
+  it.each([
+    ['a plain backup', () => [plain]],
+    ['an encrypted backup with its key', () => [encrypted, '--key-file', 'key']],
+  ])('restores %s and compares every key', async (_what, args) => {
+    const { exitCode, result } = await json('backup', 'verify', ...args());
+    expect(exitCode).toBe(EXIT.GO);
+    expect(result.parts).toEqual([expect.objectContaining({ keys: KEYS + 7, compared: KEYS + 7 })]);
+  });
+});
+
+describe('kit restore', () => {
+  it('replaces all keys by those of the backup, and keeps the former ones in a backup', async () => {
+    await redis.set('text:1', 'changed');
+    await redis.set('additional', 'value');
+    const unconfirmed = await json('restore', encrypted, '--key-file', 'key', '--env', file);
+    expect(unconfirmed.exitCode).toBe(EXIT.USAGE);
+    expect(unconfirmed.result.error.code).toBe('UNCONFIRMED');
+    expect(await redis.get('text:1')).toBe('changed');
+    const { exitCode, result } = await json(
+      'restore',
+      encrypted,
+      '--key-file',
+      'key',
+      '--env',
+      file,
+      '--yes',
+    );
+    expect(exitCode).toBe(EXIT.GO);
+    expect(result).toMatchObject({ restored: KEYS + 7, kept: 0, compared: KEYS + 7, different: 0 });
+    expect([await redis.get('text:1'), await redis.exists('additional')]).toEqual(['value 1', 0]);
+    const former = await json('backup', 'verify', result.formerData, '--key-file', 'key');
+    expect(former.result.parts[0].keys).toBe(KEYS + 8);
+  });
+
+  it('rejects a truncated, changed or foreign backup and a wrong key with one error, and changes nothing', async () => {
+    const bytes = readFileSync(plain);
+    const changed = Buffer.from(bytes);
+    changed[bytes.length - 3_000] = (changed[bytes.length - 3_000] as number) ^ 1;
+    const text = bytes.toString('latin1');
+    const write = (name: string, content: Uint8Array | string) => {
+      const path = join(cli.path, name);
+      writeFileSync(path, content, 'latin1');
+      return path;
+    };
+    const half = write('half.tar', bytes.subarray(0, bytes.length / 2));
+    const other = text.replace('redis-cache-kit/backup/1', 'redis-cache-kit/backup/9');
+    const sealed = text.replace('"substrate": "local"', '"substrate": "lokal"');
+    const [key, otherKey] = ['key', 'other-key'].map((name) => readKeyFile(join(cli.path, name)));
+    for (const [path, used, code] of [
+      [half, undefined, 'BACKUP_DAMAGED'],
+      [write('changed.tar', changed), undefined, 'BACKUP_DAMAGED'],
+      [write('text.tar', 'no archive'), undefined, 'BACKUP_DAMAGED'],
+      [write('other.tar', other), undefined, 'BACKUP_OTHER_VERSION'],
+      [write('sealed.tar', sealed), undefined, 'BACKUP_DAMAGED'],
+      [encrypted, undefined, 'BACKUP_KEY_REQUIRED'],
+      [encrypted, otherKey, 'BACKUP_KEY_WRONG'],
+      [plain, key, 'BACKUP_NOT_ENCRYPTED'],
+      [join(cli.path, 'absent.tar'), undefined, 'BACKUP_NOT_FOUND'],
+    ] as const) {
+      await expect(openBackup(path, used), path).rejects.toMatchObject({ code });
+    }
+    await redis.set('witness', 'present');
+    const { exitCode, result } = await json('restore', half, '--env', file, '--yes');
+    expect([result.error.code, exitCode]).toEqual(['BACKUP_DAMAGED', EXIT.NO_GO]);
+    expect(await redis.get('witness')).toBe('present');
+  });
+
+  it('rejects a backup of a newer RDB version, and changes nothing', async () => {
+    await using opened = await openBackup(plain, undefined);
+    const parts = opened.manifest.parts.map((part) => ({ ...part, rdbVersion: 99 }));
+    const newer = { ...opened, manifest: { ...opened.manifest, parts } };
+    const substrate = await substrateOf('local', { stateDir: join(cli.path, '.kit') });
+    const found = await substrate.find('kept', undefined);
+    if (found === undefined) throw new Error('the environment runs');
+    await using environment = found.environment;
+    await redis.set('witness', 'present');
+    const server = await findServerProgram(join(cli.path, '.kit'));
+    await expect(planRestore(environment, newer, { server })).rejects.toMatchObject({
+      code: 'BACKUP_TOO_NEW',
+      message: expect.stringMatching(/^has RDB version 99 .*: redis-\d runs [\d.]+ and reads up to \d+$/),
+    });
+    expect(await redis.get('witness')).toBe('present');
+  });
+});
