@@ -4,7 +4,9 @@ import { readRoles } from '../infra/operations/roles.ts';
 import { describeRoles } from '../infra/redis/role-state.ts';
 import type { Environment } from '../infra/substrates/environment.ts';
 import type { Drill } from './drills/drill.ts';
-import { drills } from './drills/index.ts';
+import type { LoadedExtension } from './extension/extension.ts';
+import { loadExtensions } from './extension/load.ts';
+import { allDrills, registerExtensions } from './extension/registered.ts';
 
 export { MAX_SOAK_HOURS } from './drills/capacity/index.ts';
 export { CLIENT_NAMES, type ClientName, DEFAULT_CLIENTS } from './drills/clients.ts';
@@ -31,11 +33,24 @@ export async function describeHealthProblem(
 }
 
 /**
+ * Loads extension modules and registers their parts beside those of the kit, for this process.
+ *
+ * @param modules paths or names of packages
+ * @throws KitError EXTENSION_INVALID
+ */
+export async function useExtensions(modules: readonly string[]): Promise<readonly LoadedExtension[]> {
+  const extensions = await loadExtensions(modules);
+  registerExtensions(extensions);
+  return extensions;
+}
+
+/**
  * The drills of that name, in the catalogue's order.
  *
  * @throws KitError DRILL_UNKNOWN, listing the known ones
  */
 export function drillsNamed(ids: readonly string[] | 'all'): readonly Drill[] {
+  const drills = allDrills();
   if (ids === 'all') return drills;
   const unknown = ids.filter((id) => !drills.some((drill) => drill.id === id));
   if (unknown.length > 0) {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { analyzeRun } from '../harness/judge/index.ts';
 import { renderJson, renderTerminal } from '../harness/reports/index.ts';
+import { type ModuleOptions, useModules } from './extensions.ts';
 import * as common from './options.ts';
 import { examples, type Session } from './session.ts';
 
@@ -14,6 +15,7 @@ export function analyze(program: Command, session: Session): void {
       'Judge the evidence of a run again with its recorded gates and time, and print the report.\nExit code: that of the verdict, as for readiness.',
     )
     .argument('<dir>', 'run folder')
+    .addOption(common.modules())
     .addOption(common.json())
     .addHelpText(
       'after',
@@ -22,8 +24,9 @@ export function analyze(program: Command, session: Session): void {
         ['kit analyze runs/<id> --json', 'print report.json'],
       ),
     )
-    .action((dir: string) => {
-      const report = analyzeRun(dir);
+    .action(async (dir: string, options: ModuleOptions) => {
+      const extensions = await useModules(options);
+      const report = analyzeRun(dir, extensions);
       session.exitCode = report.verdict.exitCode;
       terminal.print(
         session.json

@@ -2,8 +2,13 @@ import { type Command, Option } from 'commander';
 import { EXIT } from '../config/errors.ts';
 import { compareRuns } from '../harness/judge/compare/index.ts';
 import { comparisonText } from './comparison-text.ts';
+import { type ModuleOptions, useModules } from './extensions.ts';
 import * as common from './options.ts';
 import { examples, printResult, type Session } from './session.ts';
+
+interface CompareOptions extends ModuleOptions {
+  readonly force?: true;
+}
 
 /** `kit compare`: which criteria became better or worse beyond noise. */
 export function compare(program: Command, session: Session): void {
@@ -21,6 +26,7 @@ export function compare(program: Command, session: Session): void {
         'compare although servers, configuration, machine or kit differ; list the differences',
       ),
     )
+    .addOption(common.modules())
     .addOption(common.json())
     .addHelpText(
       'after',
@@ -29,8 +35,9 @@ export function compare(program: Command, session: Session): void {
         ['kit compare runs/<a> runs/<b> --force --json', 'compare different machines, as JSON'],
       ),
     )
-    .action((baseline: string, run: string, { force = false }: { readonly force?: boolean }) => {
-      const comparison = compareRuns(baseline, run, { force });
+    .action(async (baseline: string, run: string, options: CompareOptions) => {
+      const extensions = await useModules(options);
+      const comparison = compareRuns(baseline, run, { force: options.force === true, extensions });
       session.exitCode = comparison.counts.worse > 0 ? EXIT.NO_GO : EXIT.GO;
       printResult(session, comparison, comparisonText(comparison));
     });

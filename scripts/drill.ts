@@ -8,6 +8,7 @@ import {
   MAX_STORM_MINUTES,
 } from '../harness/registry.ts';
 import { catalogueText } from './catalogue.ts';
+import { useModules } from './extensions.ts';
 import { addExternalOptions, anySubstrate } from './external-options.ts';
 import { judgedRun, type RunOptions } from './judged-run.ts';
 import * as common from './options.ts';
@@ -30,6 +31,7 @@ export function drill(program: Command, session: Session): void {
     .addOption(common.set())
     .addOption(common.profile())
     .addOption(common.gates())
+    .addOption(common.modules())
     .addOption(common.seed())
     .addOption(common.retries(0))
     .addOption(common.out().conflicts('pool'))
@@ -54,6 +56,7 @@ export function drill(program: Command, session: Session): void {
       ),
     )
     .action(async (ids: readonly string[], options: RunOptions & { readonly list?: true }) => {
+      await useModules(options);
       if (options.list === true)
         return printResult(
           session,

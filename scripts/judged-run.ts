@@ -10,6 +10,7 @@ import { renderJson, renderTerminal } from '../harness/reports/index.ts';
 import type { RunRequest } from '../harness/run/index.ts';
 import type { SubstrateName } from '../infra/substrates/registry.ts';
 import { comparisonText } from './comparison-text.ts';
+import { useModules } from './extensions.ts';
 import { externalTargetOf } from './external-options.ts';
 import type { EnvironmentOptions } from './options.ts';
 import { poolText } from './pool-text.ts';
@@ -34,6 +35,7 @@ export interface RunOptions extends Omit<EnvironmentOptions, 'substrate'>, Exter
   readonly coverage?: string;
   readonly gates: readonly string[];
   readonly baseline?: string;
+  readonly module: readonly string[];
 }
 
 export async function judgedRun(
@@ -46,6 +48,7 @@ export async function judgedRun(
   const whole = WHOLE_PROFILES.find((name) => name === options.profile);
   const external = externalTargetOf(options);
   if (options.baseline !== undefined) requireBaseline(options.baseline);
+  const extensions = await useModules(options);
   // imported late: commands without a run do not need the harness
   const { run } = await import('../harness/run/index.ts');
   const { folder, report, exitCode } = await run({
@@ -80,17 +83,22 @@ export async function judgedRun(
       : renderTerminal(report, { colour: terminal.colour, directory: relative('', folder) }),
   );
   if (options.pool !== undefined) await printPool(session, folder);
-  if (options.baseline !== undefined) printComparison(session, options.baseline, folder);
+  if (options.baseline !== undefined) printComparison(session, options.baseline, folder, extensions);
 }
 
 /**
  * Compares the run with its baseline, and writes the result next to the reports. A verdict of go becomes a no-go if a
  * criterion is worse, and is not known if the runs are not comparable.
  */
-function printComparison(session: Session, baseline: string, folder: string): void {
+function printComparison(
+  session: Session,
+  baseline: string,
+  folder: string,
+  extensions: Awaited<ReturnType<typeof useModules>>,
+): void {
   const { terminal, json } = session;
   try {
-    const comparison = compareRuns(baseline, folder);
+    const comparison = compareRuns(baseline, folder, { extensions });
     if (comparison.counts.worse > 0) session.exitCode = EXIT.NO_GO;
     writeFileSync(join(folder, COMPARISON), `${JSON.stringify(comparison, null, 2)}\n`);
     if (!json) terminal.print(`\n${comparisonText(comparison)}\n`);

@@ -16,6 +16,7 @@ export function load(program: Command, session: Session): void {
     .addOption(common.set())
     .addOption(common.profileWithCapacity())
     .addOption(common.gates())
+    .addOption(common.modules())
     .addOption(common.seed())
     .addOption(common.trials())
     .addOption(common.retries(0))

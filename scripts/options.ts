@@ -69,6 +69,12 @@ export const gates = () =>
     .argParser((file: string, before: readonly string[]) => [...before, nonEmpty(file)])
     .default([], 'none');
 
+/** Extension modules, repeatable. */
+export const modules = () =>
+  new Option('--module <file>', 'extension module, besides those of kit.yaml (repeatable)')
+    .argParser((file: string, before: readonly string[]) => [...before, nonEmpty(file)])
+    .default([], 'none');
+
 export const baseline = () =>
   new Option('--baseline <dir>', 'run folder to compare with; exit code 1 if a criterion is worse').argParser(
     nonEmpty,

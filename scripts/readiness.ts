@@ -17,6 +17,7 @@ export function readiness(program: Command, session: Session): void {
     .addOption(common.set())
     .addOption(common.profileOfReadiness())
     .addOption(common.gates())
+    .addOption(common.modules())
     .addOption(common.seed())
     .addOption(common.retries(2))
     .addOption(common.out())

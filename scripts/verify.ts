@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { EXIT } from '../config/errors.ts';
 import { verifyRun } from '../harness/judge/index.ts';
 import { renderers } from '../harness/reports/index.ts';
+import { type ModuleOptions, useModules } from './extensions.ts';
 import * as common from './options.ts';
 import { examples, printResult, type Session } from './session.ts';
 
@@ -17,10 +18,12 @@ export function verify(program: Command, session: Session): void {
       'Check the SHA-256 of every file of a run, recompute its reports, and compare them byte for byte.\nExit code 0: no differences; 1: differences; 3: not a run folder.',
     )
     .argument('<dir>', 'run folder')
+    .addOption(common.modules())
     .addOption(common.json())
     .addHelpText('after', examples(['kit verify runs/<id>', 'verify now or later, under any supported Node']))
-    .action((dir: string) => {
-      const result = verifyRun(dir, renderers);
+    .action(async (dir: string, options: ModuleOptions) => {
+      const extensions = await useModules(options);
+      const result = verifyRun(dir, renderers, extensions);
       session.exitCode = result.ok ? EXIT.GO : EXIT.NO_GO;
       printResult(
         session,

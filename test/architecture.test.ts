@@ -223,9 +223,26 @@ const ROOMS: readonly rules.Room[] = [
       'history/parse.ts',
       ...['evidence/', 'statistics/', 'checkers/', 'gates/', 'reports/', 'drills/', 'assembly/'],
     ].map((name) => `harness/${name}`),
+    'harness/extension/extension.ts',
   ]),
 
   // The composition root, and the command over it.
+  room('harness/extension/extension.ts', 'types alone', [], {
+    types: ['harness/checkers/', 'harness/drills/', 'harness/faults/', 'harness/workloads/'],
+    node: [],
+  }),
+  room('harness/extension/', 'parts of other repositories beside those of the kit', [
+    'config/errors.ts',
+    ...['checkers/', 'drills/', 'faults/', 'history/events.ts', 'workloads/'].map(
+      (name) => `harness/${name}`,
+    ),
+  ]),
+  room(
+    'harness/extension/load.ts',
+    'the only importer of modules that users name',
+    ['config/errors.ts', 'harness/extension/extension.ts'],
+    { libraries: ['<computed>'] },
+  ),
   room('harness/run/', 'the composition root', ['harness/', 'infra/', 'config/']),
   room('harness/registry.ts', 'the composition root', ['harness/', 'infra/', 'config/']),
   ...commandRooms(PURE_INFRA, RECORDED),
@@ -238,6 +255,9 @@ const ROOMS: readonly rules.Room[] = [
   room('tools/client-entry/', 'completes the build of the client', []),
   room('tools/package-build/', 'builds the installable package', []),
   room('tools/settings/', 'writes docs/settings.md out of the schemas', ['config/'], { libraries: ['zod'] }),
+  room('examples/extension/', 'a module of a user: the entry of extensions and nothing else', [
+    'harness/extension/index.ts',
+  ]),
   room('examples/', 'programs of users: the public client and nothing else', CLIENT_ENTRIES),
   room(
     'bench/',

@@ -75,6 +75,8 @@ export interface Manifest {
   /** redis-server version and probed features, node version. */
   readonly provenance: Readonly<Record<string, string>>;
   readonly deviations: readonly string[];
+  /** Extension modules of the run. */
+  readonly extensions?: readonly { readonly name: string; readonly path: string; readonly sha256: string }[];
   readonly machine: {
     readonly kernel: string;
     readonly cpu: string;
@@ -156,6 +158,9 @@ const COMMON_FIELDS = {
       },
     },
     maxItems: MAX_TRIALS,
+  },
+  extensions: {
+    optional: { listOf: { fields: { name: NAME, path: TEXT, sha256: SHA256 } }, maxItems: 100 },
   },
   digests: { optional: { fields: { manifest: SHA256, files: { mapOf: SHA256 } } } },
   incomplete: { optional: TEXT },

@@ -35,6 +35,10 @@ const faults: ReadonlyMap<string, Fault> = new Map(
   ].map((fault) => [fault.id, fault]),
 );
 
+export function faultIds(): Iterable<string> {
+  return faults.keys();
+}
+
 export function faultById(id: string): Fault {
   const fault = faults.get(id);
   if (fault === undefined) {

@@ -15,6 +15,7 @@ import { assembleComparison } from '../assembly/comparison.ts';
 import { machineView } from '../assembly/machine-view.ts';
 import { type Evidence, openEvidence } from '../evidence/open.ts';
 import { INPUTS, type InputName, MANIFEST, SEAL } from '../evidence/run-folder.ts';
+import type { LoadedExtension } from '../extension/extension.ts';
 import { isLeftOut, needlessRepeats } from '../gates/attempts.ts';
 import { evidenceComplete, unmeasuredDrills } from '../gates/completeness.ts';
 import { evaluate } from '../gates/evaluate.ts';
@@ -24,6 +25,7 @@ import { outOfScope, type RunScope } from '../gates/scope.ts';
 import { verdictOf } from '../gates/verdict.ts';
 import type { Report, TrialView } from '../reports/report.ts';
 import { roundNumbers } from '../statistics/round.ts';
+import { explainMissingChecker, extensionProblems } from './extensions.ts';
 import { type Inputs, readInputs } from './inputs.ts';
 import { judgeRunInputs } from './run-inputs.ts';
 import { scopeOf } from './scope.ts';
@@ -31,8 +33,8 @@ import { compareStoredReports, type Renderers } from './stored-reports.ts';
 import { ChangedFiles, type JudgedHistory, judgeTrial, refTo } from './trials.ts';
 
 /** Judges a run. Pure in the evidence; the same evidence gives the same report. */
-export function judge(evidence: Evidence): Report {
-  return judgeInDetail(evidence).report;
+export function judge(evidence: Evidence, extensions: readonly LoadedExtension[] = []): Report {
+  return judgeInDetail(evidence, extensions).report;
 }
 
 export interface Judgement {
@@ -43,9 +45,9 @@ export interface Judgement {
 }
 
 /** The report with the results of every trial, for a comparison of two runs. */
-export function judgeInDetail(evidence: Evidence): Judgement {
+export function judgeInDetail(evidence: Evidence, extensions: readonly LoadedExtension[] = []): Judgement {
   const { manifest, integrity } = evidence;
-  const inputs = readInputs(evidence);
+  const inputs = readInputs(evidence, extensions);
   const unsound = new ChangedFiles(evidence);
   const trials = manifest.trials.map((record) => judgeTrial(evidence, inputs, unsound, record));
   const results = trials.flatMap((trial) => trial.results);
@@ -67,7 +69,10 @@ export function judgeInDetail(evidence: Evidence): Judgement {
     seal: refTo(evidence, SEAL),
   });
   const judged = [...trials, ...judgeRunInputs(evidence, inputs.environment, unsound)];
-  const criteria = [complete, ...judgeGates(evidence, inputs, judged)];
+  const problems = extensionProblems(manifest, extensions);
+  const criteria = [complete, ...judgeGates(evidence, inputs, judged)].map((criterion) =>
+    explainMissingChecker(criterion, inputs.gates, inputs.checkers, problems),
+  );
   const groups = new Map(inputs.gates?.gates.map((gate) => [gate.id, gate.group]));
   const { trials: _records, digests: _digests, ...run } = manifest;
   const failovers = [...(inputs.drills?.values() ?? [])]
@@ -145,10 +150,11 @@ function scopeOfRun({ manifest, seal, has }: Evidence, { environment, gates }: I
 /**
  * Judges a recorded run again.
  *
+ * @param extensions modules whose checkers the run needs
  * @throws KitError EVIDENCE_UNREADABLE, exit 3, where there is nothing to judge
  */
-export function analyzeRun(dir: string): Report {
-  return judge(openEvidence(dir));
+export function analyzeRun(dir: string, extensions: readonly LoadedExtension[] = []): Report {
+  return judge(openEvidence(dir), extensions);
 }
 
 export interface Verification {
@@ -165,10 +171,14 @@ export interface Verification {
  *
  * @param renderers by file name; `report.json` is canonical JSON where none is given for it
  */
-export function verifyRun(dir: string, renderers: Renderers = {}): Verification {
+export function verifyRun(
+  dir: string,
+  renderers: Renderers = {},
+  extensions: readonly LoadedExtension[] = [],
+): Verification {
   const evidence = openEvidence(dir);
   const { missing, altered, unsealed } = evidence.integrity;
-  const compared = compareStoredReports(dir, judge(evidence), renderers);
+  const compared = compareStoredReports(dir, judge(evidence, extensions), renderers);
   const problems = [
     ...missing.map((path) =>
       path === SEAL
@@ -178,6 +188,7 @@ export function verifyRun(dir: string, renderers: Renderers = {}): Verification 
     ...altered.map((path) => `${path} was altered: it differs from the seal`),
     ...unsealed.map((path) => `${path} is not in the seal: it was added later`),
     ...(evidence.manifest.incomplete === undefined ? [] : [`${MANIFEST}: ${evidence.manifest.incomplete}`]),
+    ...extensionProblems(evidence.manifest, extensions).map((problem) => `${problem}: pass it with --module`),
     ...compared.problems,
   ];
   return { ok: problems.length === 0, problems, notes: compared.notes };

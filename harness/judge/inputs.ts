@@ -5,6 +5,7 @@
 import { type Gates, parseGates } from '../../config/gates.ts';
 import { type EnvironmentConfig, environmentSchema } from '../../config/schema.ts';
 import type { DrillText } from '../assembly/trial-view.ts';
+import type { Checker } from '../checkers/checker.ts';
 import { joinFew, shorten } from '../evidence/excerpt.ts';
 import { currentFault } from '../evidence/former-schema.ts';
 import { MAX_FAULT_EVENTS, MAX_GATES } from '../evidence/limits.ts';
@@ -12,6 +13,8 @@ import type { Manifest } from '../evidence/manifest.ts';
 import type { Evidence } from '../evidence/open.ts';
 import { CONFIG, DRILLS, GATES, MANIFEST, REQUIRED } from '../evidence/run-folder.ts';
 import { pickShape, type Shape, shapeProblem } from '../evidence/shape.ts';
+import type { LoadedExtension } from '../extension/extension.ts';
+import { extensionCheckers } from './extensions.ts';
 
 /** Undefined where a file is missing or cannot be read. */
 export interface Inputs {
@@ -25,9 +28,11 @@ export interface Inputs {
   readonly flaws: readonly string[];
   /** Why no criterion of the run can be trusted; empty where each can. */
   readonly tainted: readonly string[];
+  /** Checkers of the extensions of the run, as far as they were given. */
+  readonly checkers: readonly Checker[];
 }
 
-export function readInputs(evidence: Evidence): Inputs {
+export function readInputs(evidence: Evidence, extensions: readonly LoadedExtension[] = []): Inputs {
   const { manifest, integrity } = evidence;
   const unread: string[] = [];
   const parseInput = <T>(path: string, parse: (text: string) => T): T | undefined => {
@@ -48,6 +53,7 @@ export function readInputs(evidence: Evidence): Inputs {
     environment,
     gates,
     drills,
+    checkers: extensionCheckers(evidence.manifest, extensions),
     withoutTrial: drills === undefined ? [] : drillsWithoutTrial(manifest, drills),
     flaws: [...unread, ...contradictions, ...(drills === undefined ? [] : undefinedDrills(manifest, drills))],
     tainted: [

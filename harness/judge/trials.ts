@@ -118,7 +118,7 @@ function undefinedDrill(drill: string): DrillText {
 
 function resultsOf(
   { manifest: { substrate } }: Evidence,
-  { environment }: Inputs,
+  { environment, checkers }: Inputs,
   { clients, drill: id, trial }: TrialRecord,
   drill: DrillText,
   history: History,
@@ -133,7 +133,7 @@ function resultsOf(
     ...(neededFailovers !== undefined && { neededFailovers }),
   };
   return clients.flatMap((client) =>
-    runCheckers(checkersOf(id), history, { environment, client, ...subject }),
+    runCheckers([...checkersOf(id), ...checkers], history, { environment, client, ...subject }),
   );
 }
 

@@ -29,6 +29,7 @@ import {
   runLine,
   STATE_GLYPH,
   STATE_LABEL,
+  shortSha,
   versionLine,
   waivedCriteria,
 } from './wording.ts';
@@ -245,6 +246,9 @@ function renderEvidence(report: Report, directory: string, paint: Painter): read
     renderHeading('Artifacts', paint),
     ...wrapText(`${directory}/report.html   the same with plots`, 2),
     ...wrapText(`kit verify ${directory}   proves the hashes and recomputes this verdict`, 2),
+    ...(report.run.extensions ?? []).flatMap(({ name, path, sha256 }) =>
+      wrapText(`extension: ${oneLine(name)} (${oneLine(path)}, SHA-256 ${shortSha(sha256)})`, 2, 4),
+    ),
     ...report.run.deviations.flatMap((deviation) => wrapText(`deviation: ${oneLine(deviation)}`, 2, 4)),
   ];
 }

@@ -211,7 +211,15 @@ export function clientsOf(trial: TrialView): readonly string[] {
 
 /** Labels of the versions in the report, in the order of the names. */
 export function provenanceOf(report: Report): readonly (readonly [name: string, value: string])[] {
-  return Object.entries(report.run.provenance).sort(([a], [b]) => (a < b ? -1 : 1));
+  const { provenance, extensions = [] } = report.run;
+  const modules = extensions.map(({ name, path, sha256 }) => [
+    `extension ${name}`,
+    `${path}, SHA-256 ${shortSha(sha256)}`,
+  ]) satisfies [string, string][];
+  return [...Object.entries(provenance), ...modules].sort(([a = ''], [b = '']) => (a < b ? -1 : 1)) as [
+    string,
+    string,
+  ][];
 }
 
 /** `Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64` → `7.0.15`. */

@@ -32,13 +32,14 @@ import { canonicalJson } from '../evidence/canonical-json.ts';
 import { digestText } from '../evidence/digests.ts';
 import type { Manifest, RunKind, TrialRecord } from '../evidence/manifest.ts';
 import { createRunFolder, type RunFolder } from '../evidence/run-folder.ts';
+import { registeredExtensions } from '../extension/registered.ts';
 import { openClock } from '../history/clock.ts';
 import { analyzeRun } from '../judge/index.ts';
 import { drillsNamed } from '../registry.ts';
 import { renderers } from '../reports/index.ts';
 import type { Report } from '../reports/report.ts';
 import { compareClients } from './compared-clients.ts';
-import { requireKnownNames } from './gate-names.ts';
+import { type KnownNames, requireKnownNames } from './gate-names.ts';
 import type { PlantedClient } from './planted-client.ts';
 import { runRounds } from './rounds.ts';
 
@@ -82,10 +83,21 @@ export interface RunOutcome {
   readonly exitCode: 0 | 1 | 3;
 }
 
-const KNOWN_NAMES = {
-  drills: drillsNamed('all').map(({ id }) => id),
-  checkers: checkers.map(({ id }) => id),
-};
+/** Names of the kit and of the registered extensions. */
+function knownNames(): KnownNames {
+  const own = registeredExtensions().flatMap(({ extension }) => extension.checkers ?? []);
+  return {
+    drills: drillsNamed('all').map(({ id }) => id),
+    checkers: [...checkers, ...own].map(({ id }) => id),
+  };
+}
+
+/** Profile quick has no trial of some drills of extensions either. */
+function withExtensionDrills(gates: Gates): Gates {
+  const own = registeredExtensions().flatMap(({ extension }) => extension.drills ?? []);
+  const fullOnly = own.filter(({ trials }) => trials.quick === 0).map(({ id }) => id);
+  return { ...gates, fullOnly: [...gates.fullOnly, ...fullOnly] };
+}
 
 /**
  * Runs, judges and reports.
@@ -98,8 +110,8 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
   using _lock = external === undefined ? await lockEnvironment(substrate, config.name, stateDir) : undefined;
 
   // 1. Checks that need nothing to be started.
-  const { gates = loadGates() } = request;
-  requireKnownNames(gates, request.kind, KNOWN_NAMES);
+  const gates = withExtensionDrills(request.gates ?? loadGates());
+  requireKnownNames(gates, request.kind, knownNames());
   const compared = compareClients(drillsOf(request), request.clients, config.topology.kind);
   for (const line of compared.notMeasured) request.progress(line);
   const drills = withConfiguration(
@@ -147,7 +159,7 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
 
   // 6. Verdict and reports, from the sealed files alone.
   request.progress('judging');
-  const report = analyzeRun(folder.dir);
+  const report = analyzeRun(folder.dir, registeredExtensions());
   for (const [name, render] of Object.entries(renderers)) folder.writeReport(name, render(report));
   return { folder: folder.dir, report, exitCode: report.verdict.exitCode };
 }
@@ -238,6 +250,7 @@ async function draftManifest(
     configSha256: digestText(canonicalJson(request.environment)),
     provenance: { node: process.version },
     deviations: [],
+    ...extensionsOf(),
     machine: {
       kernel: `${systemName()} ${release()}`,
       cpu: processors[0]?.model ?? 'unknown',
@@ -246,6 +259,11 @@ async function draftManifest(
     },
     trials: [],
   };
+}
+
+function extensionsOf(): Pick<Manifest, 'extensions'> {
+  const extensions = registeredExtensions().map(({ identity }) => identity);
+  return extensions.length === 0 ? {} : { extensions };
 }
 
 /** File next to a coverage summary: the commit of the summary. */

@@ -6,8 +6,8 @@
 import { KitError } from '../../config/errors.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import type { ScheduledFault } from '../drills/drill.ts';
+import { findFault } from '../extension/registered.ts';
 import { type Injection, runOnce, stateOf } from '../faults/fault.ts';
-import { faultById } from '../faults/index.ts';
 import type { Clock } from '../history/clock.ts';
 import type { FaultEvent } from '../history/events.ts';
 import type { Recorder } from '../history/recorder.ts';
@@ -131,7 +131,7 @@ function openInjections({ environment, recorder, clock, progress, signal }: Faul
   }
 
   async function injectFault(scheduled: ScheduledFault, node: string | undefined): Promise<void> {
-    const fault = faultById(scheduled.fault);
+    const fault = findFault(scheduled.fault);
     faultEvent(scheduled, 'inject', node);
     const injecting = fault.inject(environment, node ?? '', signal).then((injection) => {
       faultEvent(scheduled, 'injected', node, injection.detail);

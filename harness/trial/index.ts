@@ -9,10 +9,10 @@ import { join } from 'node:path';
 import type { Capabilities, Environment } from '../../infra/substrates/environment.ts';
 import type { Drill } from '../drills/drill.ts';
 import type { TrialRecord } from '../evidence/manifest.ts';
+import { findWorkload } from '../extension/registered.ts';
 import { openRecorder } from '../history/recorder.ts';
 import { startSamplers } from '../samplers/index.ts';
 import { findFakeTime } from '../workloads/calls/stepped-clock.ts';
-import { workloadByName } from '../workloads/index.ts';
 import { resolveParameters } from '../workloads/parameters.ts';
 import type { TrialContext, TrialRequest } from './context.ts';
 import { healthProblemAfter } from './health.ts';
@@ -102,7 +102,7 @@ async function runWorkload(
   own: Pick<TrialContext, 'recorder' | 'signal' | 'historyPath'>,
 ): Promise<void> {
   const { drill, trial, clock, profile, environment } = request;
-  const workload = workloadByName(drill.workload.name);
+  const workload = findWorkload(drill.workload.name);
   const given = drill.workload.parameters;
   const machine = await request.machine.begin(environment, clock, own.historyPath('machine'));
   try {

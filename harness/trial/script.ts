@@ -5,8 +5,8 @@ import type { Cache } from '../../client/index.ts';
 import { clientSettingsOf } from '../../config/schema.ts';
 import type { Heal } from '../../infra/substrates/environment.ts';
 import { LOGS } from '../evidence/run-folder.ts';
+import { findFault } from '../extension/registered.ts';
 import { runOnce } from '../faults/fault.ts';
-import { faultById } from '../faults/index.ts';
 import type { FaultEvent } from '../history/events.ts';
 import { withTimeout } from '../wait.ts';
 import { type ClientSpec, clientSpec } from '../workloads/adapter.ts';
@@ -149,7 +149,7 @@ async function injectRecorded(
     });
   progress(`${fault} ${node}`);
   event('inject');
-  const { heal, detail } = await faultById(fault).inject(environment, node, signal);
+  const { heal, detail } = await findFault(fault).inject(environment, node, signal);
   event('injected', detail);
   return runOnce(async () => {
     event('heal');

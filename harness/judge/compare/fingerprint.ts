@@ -38,6 +38,7 @@ function differenceOf(fact: string, baseline = 'none', run = 'none'): readonly D
 
 function factsOf({ manifest }: Fingerprinted): ReadonlyMap<string, string> {
   const { kitVersion, commit, substrate, profile, configSha256, machine, provenance, deviations } = manifest;
+  const { extensions = [] } = manifest;
   return new Map([
     ['kit version', kitVersion],
     ['kit commit', commit ?? 'none'],
@@ -49,6 +50,7 @@ function factsOf({ manifest }: Fingerprinted): ReadonlyMap<string, string> {
     ['cores', String(machine.cores)],
     ['memory', `${machine.memoryBytes} bytes`],
     ['deviations', deviations.length === 0 ? 'none' : digestText(canonicalJson(deviations)).slice(0, 12)],
+    ...extensions.map(({ name, sha256 }): [string, string] => [`extension ${name}`, sha256.slice(0, 12)]),
     ...Object.entries(provenance).sort(([a], [b]) => (a < b ? -1 : 1)),
   ]);
 }

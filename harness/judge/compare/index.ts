@@ -10,6 +10,7 @@ import { EXIT, KitError } from '../../../config/errors.ts';
 import type { Gate, Gates } from '../../../config/gates.ts';
 import { type Evidence, openEvidence } from '../../evidence/open.ts';
 import { DRILLS } from '../../evidence/run-folder.ts';
+import type { LoadedExtension } from '../../extension/extension.ts';
 import type { Reading } from '../../gates/aggregate.ts';
 import { attemptsOf } from '../../gates/attempts.ts';
 import type { JudgedTrial } from '../../gates/read.ts';
@@ -44,12 +45,15 @@ export interface RunComparison {
 export function compareRuns(
   baselineDir: string,
   runDir: string,
-  { force = false }: { readonly force?: boolean } = {},
+  {
+    force = false,
+    extensions = [],
+  }: { readonly force?: boolean; readonly extensions?: readonly LoadedExtension[] } = {},
 ): RunComparison {
   const [baseline, run] = [openUnchanged(baselineDir), openUnchanged(runDir)];
   const differences = fingerprintDifferences(fingerprintOf(baseline), fingerprintOf(run));
   if (differences.length > 0 && !force) throw notComparable(runDir, differences);
-  const [before, after] = [sidesOf(baseline), sidesOf(run)];
+  const [before, after] = [sidesOf(baseline, extensions), sidesOf(run, extensions)];
   const left: { id: string; reason: string }[] = [];
   const criteria = [...after].flatMap(([id, side]) => {
     const other = before.get(id);
@@ -124,8 +128,8 @@ function whyNotAlike(before: Gate, after: Gate): string | undefined {
   return keyOf(before) === keyOf(after) ? undefined : 'its gate measures another figure in the baseline';
 }
 
-function sidesOf(evidence: Evidence): ReadonlyMap<string, Side> {
-  const { report, gates, scope, trials } = judgeInDetail(evidence);
+function sidesOf(evidence: Evidence, extensions: readonly LoadedExtension[]): ReadonlyMap<string, Side> {
+  const { report, gates, scope, trials } = judgeInDetail(evidence, extensions);
   const sides = report.verdict.criteria.flatMap((criterion): [string, Side][] => {
     const gate = gates?.gates.find(({ id }) => id === criterion.id);
     if (gate === undefined || gates === undefined || criterion.state === 'OUT_OF_SCOPE') return [];

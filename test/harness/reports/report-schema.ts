@@ -45,6 +45,10 @@ const run = z.strictObject({
   argv: z.array(z.string()).describe('The command line'),
   configSha256: sha256,
   provenance: z.record(z.string(), z.string()).describe('Versions and probed features'),
+  extensions: z
+    .array(z.strictObject({ name: z.string(), path: z.string(), sha256 }))
+    .describe('Extension modules of the run')
+    .exactOptional(),
   deviations: z.array(z.string()).describe('Settings that the machine or the binary does not support'),
   machine: z.strictObject({
     kernel: z.string(),

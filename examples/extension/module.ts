@@ -1,0 +1,100 @@
+/**
+ * An extension module: a drill, a fault, a checker and a workload of a repository that uses the kit.
+ *
+ *     kit drill key-loss --module examples/extension/module.ts --gates examples/extension/gates.yaml
+ *
+ * The fault deletes some keys on the master, as a careless script would. The workload writes products, injects the
+ * fault and reads the products again. The checker counts products that were read as something else than written: a
+ * deleted product must be a miss, and never another value.
+ *
+ * In a repository with the package, import from 'redis-cache-kit/extension'.
+ */
+import {
+  type Checker,
+  defineExtension,
+  defineScript,
+  equals,
+  type Fault,
+  integrationDrill,
+} from '../../harness/extension/index.ts';
+
+const PATTERN = '*product:*:victim-*';
+
+/** Deletes the keys of one pattern on a node. Nothing is to be healed: a cache computes them again. */
+const deleteKeys: Fault = {
+  id: 'delete-keys',
+  async inject(environment, nodeId) {
+    const redis = await environment.admin(nodeId);
+    let deleted = 0;
+    let cursor = '0';
+    do {
+      const [next, keys] = await redis.scan(cursor, 'MATCH', PATTERN, 'COUNT', 1_000);
+      cursor = next;
+      if (keys.length > 0) deleted += await redis.del(...keys);
+    } while (cursor !== '0');
+    return { detail: `deleted ${deleted} keys`, heal: async () => undefined };
+  },
+};
+
+const productReads = defineScript({
+  // A drill of `integrationDrill` runs the script of its own id.
+  name: 'key-loss',
+  defaults: { products: 20 },
+  async run({ open, expect, inject, remember, record, clock, tag, parameters }) {
+    const cache = open();
+    const nameOf = (kind: string, i: number) => `product:${tag}:${kind}-${i}`;
+    const names = ['victim', 'kept'].flatMap((kind) =>
+      Array.from({ length: parameters.products }, (_, i) => nameOf(kind, i)),
+    );
+    remember(...names.map((name) => cache.physicalKey(name)));
+    for (const name of names) await cache.set(name, `value of ${name}`);
+    await inject('delete-keys');
+    let misses = 0;
+    let wrong = 0;
+    for (const name of names) {
+      const value = await cache.get(name);
+      if (value === undefined) misses++;
+      else if (value !== `value of ${name}`) wrong++;
+    }
+    record({
+      type: 'observe',
+      from: 'workload',
+      name: 'products',
+      atUs: clock.nowUs(),
+      data: { misses, wrong },
+    });
+    expect('victims-missed', 'every deleted product is a miss', equals(parameters.products, misses));
+  },
+});
+
+const productValues: Checker = {
+  id: 'product-values',
+  proves: 'no read returns the value of another product',
+  check({ observations }) {
+    const seen = observations.filter(({ from, name }) => from === 'workload' && name === 'products');
+    const wrong = seen.flatMap(({ data }) => (typeof data?.wrong === 'number' ? [data.wrong] : []));
+    if (wrong.length === 0) return { validity: 'unknown', reasons: ['no products were read'], figures: {} };
+    const sum = wrong.reduce((total, count) => total + count, 0);
+    return {
+      validity: sum === 0 ? 'valid' : 'invalid',
+      reasons: sum === 0 ? [] : [`${sum} products had the value of another one`],
+      figures: { wrong: { kind: 'value', value: sum, unit: 'reads', n: wrong.length } },
+    };
+  },
+};
+
+export default defineExtension({
+  name: 'shop',
+  faults: [deleteKeys],
+  workloads: [productReads],
+  checkers: [productValues],
+  drills: [
+    integrationDrill({
+      id: 'key-loss',
+      title: 'Keys disappear from Redis',
+      source: 'incident of the shop',
+      safeOutcome: 'a deleted product is a miss, and never another value',
+      expectations: ['victims-missed'],
+    }),
+  ],
+});

@@ -1,0 +1,36 @@
+/** What an extension module exports. Types only: the module adds data and functions, and the kit calls them. */
+import type { Checker } from '../checkers/checker.ts';
+import type { Drill } from '../drills/drill.ts';
+import type { Fault } from '../faults/fault.ts';
+import type { ScriptedWorkload } from '../workloads/scripted/script.ts';
+
+/**
+ * Parts beside those of the kit. Ids and names must differ from all others. Gates come in a file (`--gates`), codecs and
+ * warming strategies are options of the client.
+ */
+export interface Extension {
+  /** Lower-case letters, digits and dashes. */
+  readonly name: string;
+  /** Data only, as in `harness/drills/`. */
+  readonly drills?: readonly Drill[];
+  /** Injections with their heal, into any substrate. */
+  readonly faults?: readonly Fault[];
+  /** Pure functions of a history: no clock, disk or network. They run again whenever the run is judged. */
+  readonly checkers?: readonly Checker[];
+  /** Scripts; a drill names them as its workload. */
+  readonly workloads?: readonly ScriptedWorkload[];
+}
+
+/** Identity of the module that a run used; sealed with the run. */
+export interface ExtensionIdentity {
+  readonly name: string;
+  /** As it was named: relative to the working directory if it is inside it, or the name of a package. */
+  readonly path: string;
+  /** Of the module's file; files that it imports are not part of it. */
+  readonly sha256: string;
+}
+
+export interface LoadedExtension {
+  readonly identity: ExtensionIdentity;
+  readonly extension: Extension;
+}

@@ -1,0 +1,110 @@
+/** Loads extension modules by path or package name, and checks what they export. */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { isAbsolute, join, relative, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { KitError } from '../../config/errors.ts';
+import type { Extension, LoadedExtension } from './extension.ts';
+
+/**
+ * @param modules paths (`./my-fault.ts`, absolute ones) or names of installed packages, each once
+ * @throws KitError EXTENSION_INVALID with the module, the problem and the remedy
+ */
+export async function loadExtensions(modules: readonly string[]): Promise<readonly LoadedExtension[]> {
+  const files = new Map(modules.map((name) => [fileOf(name), name]));
+  const loaded: LoadedExtension[] = [];
+  for (const [file, name] of files) loaded.push(await loadExtension(file, name));
+  return loaded;
+}
+
+async function loadExtension(file: string, name: string): Promise<LoadedExtension> {
+  const shown = displayName(file, name);
+  let module: { readonly default?: unknown };
+  try {
+    const url = pathToFileURL(file).href;
+    module = (await import(url)) as { readonly default?: unknown };
+  } catch (cause) {
+    const reason = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
+    throw invalid(shown, `cannot be loaded: ${reason}`, cause);
+  }
+  const extension = checkedExtension(shown, module.default);
+  const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
+  return { identity: { name: extension.name, path: shown, sha256 }, extension };
+}
+
+function fileOf(name: string): string {
+  if (/^\.{1,2}\//.test(name) || isAbsolute(name) || /\.[cm]?[jt]s$/.test(name)) {
+    const path = resolve(name);
+    if (existsSync(path)) return realpathSync(path);
+    throw invalid(name, 'no such file');
+  }
+  try {
+    return createRequire(join(process.cwd(), 'kit.yaml')).resolve(name);
+  } catch (cause) {
+    throw invalid(name, 'no installed package has this name', cause);
+  }
+}
+
+function displayName(file: string, name: string): string {
+  const inside = relative(process.cwd(), file);
+  const isPath = /^\.{1,2}\/|\.[cm]?[jt]s$/.test(name) || isAbsolute(name);
+  return isPath && !inside.startsWith('..') && !isAbsolute(inside) ? inside : name;
+}
+
+const ID = /^[a-z][a-z0-9-]{0,60}$/;
+
+interface PartShape {
+  readonly id: 'id' | 'name';
+  readonly functions: readonly string[];
+  readonly texts: readonly string[];
+}
+
+const PARTS: Readonly<Record<Exclude<keyof Extension, 'name'>, PartShape>> = {
+  drills: { id: 'id', functions: [], texts: ['title', 'family', 'safeOutcome', 'source'] },
+  faults: { id: 'id', functions: ['inject'], texts: [] },
+  checkers: { id: 'id', functions: ['check'], texts: ['proves'] },
+  workloads: { id: 'name', functions: ['run'], texts: ['kind'] },
+};
+
+function checkedExtension(where: string, value: unknown): Extension {
+  if (!isObject(value)) throw invalid(where, 'has no default export of defineExtension({ … })');
+  if (!isId(value.name))
+    throw invalid(where, `name: must be lower-case letters, digits and dashes, got '${value.name}'`);
+  const unknown = Object.keys(value).find((key) => key !== 'name' && !Object.hasOwn(PARTS, key));
+  if (unknown !== undefined)
+    throw invalid(where, `unknown part '${unknown}'; allowed: name, ${Object.keys(PARTS).join(', ')}`);
+  for (const [part, shape] of Object.entries(PARTS)) checkPart(where, part, value[part], shape);
+  return value as unknown as Extension;
+}
+
+function checkPart(where: string, part: string, value: unknown, shape: PartShape): void {
+  if (value === undefined) return;
+  if (!Array.isArray(value)) throw invalid(where, `${part}: must be a list`);
+  for (const [index, each] of value.entries()) {
+    const at = `${part}[${index}]`;
+    if (!isObject(each) || !isId(each[shape.id]))
+      throw invalid(where, `${at}.${shape.id}: must be lower-case letters, digits and dashes`);
+    const bad = shape.functions.find((key) => typeof each[key] !== 'function');
+    if (bad !== undefined) throw invalid(where, `${at}.${bad}: must be a function`);
+    const missing = shape.texts.find((key) => typeof each[key] !== 'string');
+    if (missing !== undefined) throw invalid(where, `${at}.${missing}: must be a text`);
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+function isId(value: unknown): value is string {
+  return typeof value === 'string' && ID.test(value);
+}
+
+function invalid(where: string, message: string, cause?: unknown): KitError {
+  return new KitError(message, {
+    code: 'EXTENSION_INVALID',
+    where: `module ${where}`,
+    hint: 'docs/extensions.md describes extension modules, with an example in examples/extension/',
+    cause,
+  });
+}

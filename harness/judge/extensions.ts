@@ -1,0 +1,72 @@
+/**
+ * Checkers of extension modules for a recorded run. A checker is used only if its module is the one that the run was
+ * sealed with, by name and SHA-256: another version could judge otherwise. Without it, its criteria are not measured.
+ */
+import type { Gates } from '../../config/gates.ts';
+import type { Checker } from '../checkers/checker.ts';
+import { checkers as ownCheckers } from '../checkers/index.ts';
+import type { Manifest } from '../evidence/manifest.ts';
+import type { LoadedExtension } from '../extension/extension.ts';
+import type { Criterion } from '../gates/gate.ts';
+
+/** Checkers of the given modules that the run was sealed with. */
+export function extensionCheckers(
+  { extensions: sealed = [] }: Manifest,
+  given: readonly LoadedExtension[],
+): readonly Checker[] {
+  return given
+    .filter(({ identity }) =>
+      sealed.some(({ name, sha256 }) => name === identity.name && sha256 === identity.sha256),
+    )
+    .flatMap(({ extension }) => (extension.checkers ?? []).map(guarded));
+}
+
+/** Modules of the run that were not given, or differ, in words. */
+export function extensionProblems(
+  { extensions: sealed = [] }: Manifest,
+  given: readonly LoadedExtension[],
+): readonly string[] {
+  return sealed.flatMap(({ name, path, sha256 }) => {
+    const found = given.find(({ identity }) => identity.name === name)?.identity;
+    if (found?.sha256 === sha256) return [];
+    const named = `the extension '${name}' of the run (${path}, SHA-256 ${sha256.slice(0, 12)})`;
+    return [
+      found === undefined
+        ? `${named} was not given`
+        : `${named} differs from the given module ${found.path}, SHA-256 ${found.sha256.slice(0, 12)}`,
+    ];
+  });
+}
+
+/** A criterion that needs a checker of a module that was not given says so. */
+export function explainMissingChecker(
+  criterion: Criterion,
+  gates: Gates | undefined,
+  known: readonly Checker[],
+  problems: readonly string[],
+): Criterion {
+  if (problems.length === 0 || criterion.state !== 'NOT_MEASURED') return criterion;
+  const checker = gates?.gates.find(({ id }) => id === criterion.id)?.sli.checker;
+  const isKnown = [...ownCheckers, ...known].some(({ id }) => id === checker);
+  if (checker === undefined || isKnown) return criterion;
+  return {
+    ...criterion,
+    reason: `the checker '${checker}' is unknown: ${problems.join('; ')}`,
+    remedy: 'Give the module that the run was recorded with: --module FILE, or `modules` of kit.yaml.',
+  };
+}
+
+/** A checker that throws proves nothing: its figures are unknown. */
+function guarded(checker: Checker): Checker {
+  return {
+    ...checker,
+    check(history, context) {
+      try {
+        return checker.check(history, context);
+      } catch (error) {
+        const reason = `the checker ${checker.id} threw: ${error instanceof Error ? error.message : String(error)}`;
+        return { validity: 'unknown', reasons: [reason], figures: {} };
+      }
+    },
+  };
+}

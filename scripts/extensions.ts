@@ -1,0 +1,12 @@
+/** Extension modules of a command: those of kit.yaml, then those of the command line. */
+import { findProject } from '../config/project.ts';
+import { useExtensions } from '../harness/registry.ts';
+
+export interface ModuleOptions {
+  readonly module: readonly string[];
+}
+
+/** Loads and registers them. @throws KitError EXTENSION_INVALID */
+export function useModules({ module }: ModuleOptions): ReturnType<typeof useExtensions> {
+  return useExtensions([...findProject().modules, ...module]);
+}
