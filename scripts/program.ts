@@ -8,6 +8,7 @@ import { EXIT, type ExitCode } from '../config/errors.ts';
 import { selectProject } from '../config/project.ts';
 import { analyze } from './analyze.ts';
 import { backup } from './backup.ts';
+import { attest } from './attest.ts';
 import { bundle } from './bundle.ts';
 import { cacheClear } from './cache-clear.ts';
 import { cacheInspect } from './cache-inspect.ts';
@@ -55,6 +56,7 @@ const VERBS = [
   analyze,
   verify,
   compare,
+  attest,
   cacheStats,
   cacheClear,
   cacheInspect,

@@ -1,10 +1,17 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { EXIT } from '../config/errors.ts';
-import { verifyRun } from '../harness/judge/index.ts';
+import { type Verification, verifyRun } from '../harness/judge/index.ts';
+import { checkStatement, statementOf } from '../harness/judge/statement.ts';
 import { renderers } from '../harness/reports/index.ts';
+import { readInput } from './attest.ts';
 import { type ModuleOptions, useModules } from './extensions.ts';
 import * as common from './options.ts';
 import { examples, printResult, type Session } from './session.ts';
+
+interface VerifyOptions extends ModuleOptions {
+  readonly statement?: string;
+  readonly key?: string;
+}
 
 /**
  * `kit verify`: checks whether the report follows from the evidence, and whether the evidence is unchanged since it was
@@ -18,12 +25,20 @@ export function verify(program: Command, session: Session): void {
       'Check the SHA-256 of every file of a run, recompute its reports, and compare them byte for byte.\nExit code 0: no differences; 1: differences; 3: not a run folder.',
     )
     .argument('<dir>', 'run folder')
+    .addOption(
+      new Option('--statement <file>', 'statement of kit attest to compare').argParser(common.nonEmpty),
+    )
+    .addOption(
+      new Option('--key <file>', 'public key in PEM of the signature of the statement').argParser(
+        common.nonEmpty,
+      ),
+    )
     .addOption(common.modules())
     .addOption(common.json())
     .addHelpText('after', examples(['kit verify runs/<id>', 'verify now or later, under any supported Node']))
-    .action(async (dir: string, options: ModuleOptions) => {
+    .action(async (dir: string, options: VerifyOptions) => {
       const extensions = await useModules(options);
-      const result = verifyRun(dir, renderers, extensions);
+      const result = withStatement(dir, verifyRun(dir, renderers, extensions), options, extensions);
       session.exitCode = result.ok ? EXIT.GO : EXIT.NO_GO;
       printResult(
         session,
@@ -33,4 +48,24 @@ export function verify(program: Command, session: Session): void {
           : [`${dir}: verification FAILED`, ...result.problems.map((problem) => `  ${problem}`)].join('\n'),
       );
     });
+}
+
+/** Adds the check of the statement; one of a run that does not verify proves nothing. */
+function withStatement(
+  dir: string,
+  result: Verification,
+  { statement, key }: VerifyOptions,
+  extensions: Parameters<typeof statementOf>[2],
+): Verification {
+  if (statement === undefined || !result.ok) return result;
+  const { problems, notes } = checkStatement({
+    text: readInput(statement),
+    expected: statementOf(dir, renderers, extensions),
+    ...(key !== undefined && { key: { pem: readInput(key), file: key } }),
+  });
+  return {
+    ok: problems.length === 0,
+    problems: problems.map((problem) => `${statement}: ${problem}`),
+    notes: [...result.notes, `${statement}: compared`, ...notes],
+  };
 }

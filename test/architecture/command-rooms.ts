@@ -26,7 +26,7 @@ export const commandRooms = (pureInfra: readonly string[], recorded: readonly st
         'registry',
         'judge/index',
         'judge/pool/index',
-        'judge/compare/index',
+        'judge/compare/index', 'judge/statement',
         'reports/index',
         'drills/drill',
       ].map((name) => `harness/${name}.ts`),

@@ -27,6 +27,7 @@ const VERBS = [
   'analyze',
   'verify',
   'compare',
+  'attest',
   'cache-stats',
   'cache-clear',
   'cache-inspect',

@@ -1,0 +1,80 @@
+/**
+ * A run folder as one tar archive (ustar), for transport. Regular files only, in a fixed order, with neither time nor
+ * owner: the same folder gives the same bytes. Any `tar` extracts it.
+ */
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { filesBelow, notWrittenError, unreadableError } from './run-folder.ts';
+
+const BLOCK_BYTES = 512;
+
+/**
+ * Writes `<root>/<path>` for every file of the folder, and further files.
+ *
+ * @param extra texts by file name, beside those of the folder
+ * @throws KitError EVIDENCE_NOT_WRITTEN; EVIDENCE_UNREADABLE for a path that is too long for the format
+ */
+export function writeArchive(
+  file: string,
+  dir: string,
+  root: string,
+  extra: Readonly<Record<string, string>> = {},
+): void {
+  try {
+    const out = openSync(file, 'wx', 0o644);
+    try {
+      for (const path of filesBelow(dir))
+        writeSync(out, gzipSync(entryOf(`${root}/${path}`, readFileSync(join(dir, path)))));
+      for (const [name, text] of Object.entries(extra))
+        writeSync(out, gzipSync(entryOf(`${root}/${name}`, Buffer.from(text))));
+      writeSync(out, gzipSync(Buffer.alloc(2 * BLOCK_BYTES)));
+    } finally {
+      closeSync(out);
+    }
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === undefined) throw cause;
+    throw notWrittenError(file, cause);
+  }
+}
+
+/** Header and content of one file, padded to whole blocks. */
+function entryOf(path: string, content: Buffer): Buffer {
+  const padding = (BLOCK_BYTES - (content.length % BLOCK_BYTES)) % BLOCK_BYTES;
+  return Buffer.concat([headerOf(path, content.length), content, Buffer.alloc(padding)]);
+}
+
+function headerOf(path: string, bytes: number): Buffer {
+  const header = Buffer.alloc(BLOCK_BYTES);
+  const [prefix, name] = splitPath(path);
+  const octal = (value: number, digits: number) => `${value.toString(8).padStart(digits, '0')}\0`;
+  header.write(name, 0, 100);
+  header.write(octal(0o644, 7), 100);
+  header.write(octal(0, 7), 108);
+  header.write(octal(0, 7), 116);
+  header.write(octal(bytes, 11), 124);
+  header.write(octal(0, 11), 136);
+  header.write('        ', 148);
+  header.write('0', 156);
+  header.write('ustar\0', 257);
+  header.write('00', 263);
+  header.write(prefix, 345, 155);
+  header.write(
+    `${octal(
+      header.reduce((sum, byte) => sum + byte, 0),
+      6,
+    )} `,
+    148,
+  );
+  return header;
+}
+
+/** Splits a path into the two fields of the format: 155 and 100 bytes. */
+function splitPath(path: string): readonly [prefix: string, name: string] {
+  if (Buffer.byteLength(path) <= 100) return ['', path];
+  for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1)) {
+    const [prefix, name] = [path.slice(0, at), path.slice(at + 1)];
+    if (Buffer.byteLength(prefix) <= 155 && Buffer.byteLength(name) <= 100) return [prefix, name];
+  }
+  throw unreadableError(path, 'the path is too long for a tar archive');
+}
