@@ -58,7 +58,7 @@ describe.runIf(missing.length === 0)(`the runbook${skipped}`, () => {
   it.each(Object.entries(SYMPTOMS))('%s: its commands work', async (title, { kill: killed, prints }) => {
     const section = sections.find((each) => each.title === title);
     if (killed !== undefined) kill(killed);
-    const preamble = title === 'Environment status' ? '' : functions.slice(0, functions.indexOf("\nview\n"));
+    const preamble = title === 'Environment status' ? '' : functions.slice(0, functions.indexOf('\nview\n'));
     const { exitCode, output } = await bash(`${preamble}\n${section?.blocks.join('\n')}`);
     expect(exitCode, output).toBe(0);
     expect(output).toMatch(prints);
