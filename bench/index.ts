@@ -1,36 +1,44 @@
 /**
- * Benchmarks, run by hand: `npm run bench -- client [scenario …]`, `npm run bench -- deploy [rounds]`,
- * `npm run bench -- failover <fault> [rounds] [down-after in ms] [PING interval in ms]`, `npm run bench -- readiness <rounds> [--busy <loops>]`,
- * `npm run bench -- sizing` and `npm run bench -- warming`.
+ * Benchmarks, run by hand: `npm run bench -- <name> [options]`.
  *
  * Each benchmark measures all subjects in one run, because the speed of shared machines changes from hour to hour. Compare the
  * ratios, not the absolute figures.
  */
-const [what, ...rest] = process.argv.slice(2);
+
+/** Options and entry point of each benchmark. */
+const BENCHMARKS: Readonly<Record<string, { readonly options: string; run(): Promise<unknown> }>> = {
+  alerts: { options: '[alert …]', run: () => import('./alerts/index.ts') },
+  client: { options: '[scenario …]', run: () => import('./client/run.ts') },
+  deploy: { options: '[rounds]', run: () => import('./deploy.ts') },
+  failover: {
+    options: '<fault> [rounds] [down-after in ms] [PING interval in ms]',
+    run: () => import('./failover/index.ts'),
+  },
+  'failover-table': {
+    options: '[--minutes n] [--trials n] [--rows a,b]',
+    run: () => import('./failover/table.ts'),
+  },
+  readiness: {
+    options: '<rounds> [--busy <loops>] [options of kit readiness]',
+    run: () => import('./readiness.ts'),
+  },
+  sizing: { options: '[--save <dir>]', run: () => import('./sizing.ts') },
+  warming: { options: '[--save <dir>]', run: () => import('./warming.ts') },
+};
+
+const [name = '', ...rest] = process.argv.slice(2);
 process.argv.splice(2, Number.POSITIVE_INFINITY, ...rest);
 
-switch (what) {
-  case 'client':
-    await import('./client/run.ts');
-    break;
-  case 'deploy':
-    await import('./deploy.ts');
-    break;
-  case 'failover':
-    await import('./failover/index.ts');
-    break;
-  case 'sizing':
-    await import('./sizing.ts');
-    break;
-  case 'warming':
-    await import('./warming.ts');
-    break;
-  case 'readiness':
-    await import('./readiness.ts');
-    break;
-  default:
-    process.stderr.write(
-      `bench: ${JSON.stringify(what ?? '')} is not a benchmark; allowed: client, deploy, failover, readiness, sizing, warming\n  npm run bench -- client [scenario …]\n  npm run bench -- deploy [rounds]\n  npm run bench -- failover <fault> [rounds] [down-after in ms] [PING interval in ms]\n  npm run bench -- readiness <rounds> [--busy <loops>] [options of kit readiness]\n  npm run bench -- sizing [--save <dir>]\n  npm run bench -- warming [--save <dir>]\n`,
-    );
-    process.exitCode = 2;
+const benchmark = BENCHMARKS[name];
+if (benchmark === undefined) {
+  const usage = Object.entries(BENCHMARKS).map(
+    ([each, { options }]) => `  npm run bench -- ${each} ${options}\n`,
+  );
+  const allowed = Object.keys(BENCHMARKS).join(', ');
+  process.stderr.write(
+    `bench: ${JSON.stringify(name)} is not a benchmark; allowed: ${allowed}\n${usage.join('')}`,
+  );
+  process.exitCode = 2;
+} else {
+  await benchmark.run();
 }
