@@ -67,7 +67,7 @@ async function pack(into: string, args: readonly string[]): Promise<string> {
   await run('npm', ['pack', ...args, '--pack-destination', into], {
     cwd: TOP,
     env: { ...process.env, PATH },
-    timeout: 60_000,
+    timeout: 180_000,
   });
   const tarball = readdirSync(into).find((name) => name.endsWith('.tgz'));
   if (tarball === undefined) throw new Error(`npm pack left no tarball in ${into}`);
