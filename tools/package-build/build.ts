@@ -13,14 +13,12 @@ import { join } from 'node:path';
 const TOP = join(import.meta.dirname, '../..');
 const DIST = join(TOP, 'dist');
 
-/** Files and folders that modules read at run time. */
+/** Files and folders that modules read at run time; of folders, everything but TypeScript. */
 const DATA = [
   'client/functions/redis_cache_kit.lua',
-  'config/environments',
-  'config/gates.yaml',
-  'config/kit-template.yaml',
-  'infra/substrates/docker/image',
-  'infra/watchdog',
+  'config',
+  'harness',
+  'infra',
   'redis-production.conf',
   'sentinel.conf',
   'tools/go.mod',

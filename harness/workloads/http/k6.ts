@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { MODULE_ENDING } from '../../../config/installation.ts';
 import { findProgram, runProgram } from '../../../infra/host/process.ts';
 
 export const SCENARIOS = ['smoke', 'load', 'stress', 'spike', 'soak'] as const;
@@ -94,7 +95,7 @@ async function runSegment(
     command: path,
     args: [
       ...['run', '--quiet', '--no-color', '--address', '', ...(segments > 1 ? split : [])],
-      join(import.meta.dirname, 'scenarios', `${scenario}.ts`),
+      join(import.meta.dirname, 'scenarios', `${scenario}${MODULE_ENDING}`),
     ],
     env: {
       ...{ KIT_BASE_URL: url, KIT_SUMMARY: summary },

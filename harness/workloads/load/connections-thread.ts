@@ -2,6 +2,7 @@
  * Entry of the thread that holds connections: it opens them at a rate, each with a login and a PING, and asks all of them again
  * once they are open. Plain sockets: ten thousand clients with queues and parsers would measure themselves.
  */
+import '../../../config/es2024.ts';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { parentPort, workerData } from 'node:worker_threads';

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { KitError } from '../../../config/errors.ts';
+import { moduleUrl } from '../../../config/installation.ts';
 import { withTimeout } from '../../wait.ts';
 import type { ConnectionsReport, ConnectionsSetup } from './connections-protocol.ts';
 
@@ -34,7 +35,7 @@ export class ConnectionHolder implements AsyncDisposable {
   constructor(setup: ConnectionsSetup, signal: AbortSignal) {
     this.#setup = setup;
     this.#signal = signal;
-    this.#thread = new Worker(new URL('./connections-thread.ts', import.meta.url), {
+    this.#thread = new Worker(moduleUrl('./connections-thread', import.meta.url), {
       ...{ workerData: setup, name: 'load-connections', execArgv: [] },
     });
   }

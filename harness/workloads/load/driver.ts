@@ -6,6 +6,7 @@
 import { availableParallelism } from 'node:os';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { KitError } from '../../../config/errors.ts';
+import { moduleUrl } from '../../../config/installation.ts';
 import type { Clock } from '../../history/clock.ts';
 import type { HistoryEvent } from '../../history/events.ts';
 import { withTimeout } from '../../wait.ts';
@@ -69,7 +70,7 @@ export class LoadDriver {
     this.#threads = channels.map(({ port2 }, place) => this.#start(place, port2));
     const ports = channels.map(({ port1 }) => port1);
     const setup: PacerSetup = { ports, ticking: this.#ticking, control: this.#control, tickMs: TICK_MS };
-    this.#pacer = new Worker(new URL('./pacer.ts', import.meta.url), {
+    this.#pacer = new Worker(moduleUrl('./pacer', import.meta.url), {
       ...{ workerData: setup, transferList: ports, name: 'load-pacer', execArgv: [] },
     });
   }
@@ -137,7 +138,7 @@ export class LoadDriver {
       ...this.#options,
       ...{ spec, originNs: clock.originNs, tag, place, ticking: this.#ticking },
     };
-    return new Worker(new URL('./thread.ts', import.meta.url), {
+    return new Worker(moduleUrl('./thread', import.meta.url), {
       ...{ workerData: { setup, ticks }, transferList: [ticks], name: `load-${place}`, execArgv: [] },
     });
   }

@@ -3,6 +3,7 @@
  * have. This thread sleeps with the resolution of the kernel (`Atomics.wait`) and sends each load thread a message per
  * tick while a step runs. A thread that has not handled the last tick gets no second one.
  */
+import '../../../config/es2024.ts';
 import { workerData } from 'node:worker_threads';
 import { PACER, type PacerSetup } from './pacer-state.ts';
 

@@ -3,6 +3,7 @@
  * it is in the drills of faults: passing a message costs as much as an operation, and a capacity is a rate. The use of
  * the event loop by the client is in the lag, which the step states.
  */
+import '../../../config/es2024.ts';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';

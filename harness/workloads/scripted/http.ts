@@ -3,6 +3,7 @@
  * records the reason, and its criteria are not measured. Summaries and dashboards are kept with the logs of the run.
  */
 import { Worker } from 'node:worker_threads';
+import { moduleUrl } from '../../../config/installation.ts';
 import { withTimeout } from '../../wait.ts';
 import type { FrontEndSetup } from '../http/front-end-thread.ts';
 import { findK6, runK6, type Scenario } from '../http/k6.ts';
@@ -59,7 +60,7 @@ async function startFrontEndThread(context: Context): Promise<AsyncDisposable & 
   const ids = Array.from({ length: catalogue }, (_, id) => `${spec.settings.namespace}:${prefix}${id}`);
   remember(...ids);
   const setup: FrontEndSetup = { spec, prefix, maxValueBytes, computeMs, seed: random.int(1_000_000) };
-  const thread = new Worker(new URL('../http/front-end-thread.ts', import.meta.url), {
+  const thread = new Worker(moduleUrl('../http/front-end-thread', import.meta.url), {
     ...{ workerData: setup, name: 'front-end', execArgv: [] },
   });
   const started = new Promise<string>((resolve, reject) => {
