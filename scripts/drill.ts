@@ -14,6 +14,16 @@ import { judgedRun, type RunOptions } from './judged-run.ts';
 import * as common from './options.ts';
 import { examples, printResult, type Session } from './session.ts';
 
+const DRILL_EXAMPLES = examples(
+  ['kit drill --list', 'print the catalogue'],
+  ['kit drill master-crash master-hang', 'run two drills'],
+  ['kit drill master-crash --trials 20', 'run 20 trials'],
+  ['kit drill master-crash --trials 10 --pool runs/pool', 'add 10 trials to those of earlier runs'],
+  ['kit drill master-crash --clients all', 'compare with every stock client'],
+  ['kit drill storm --minutes 30 --seed 7', 'run random faults for half an hour'],
+  ['kit drill soak --hours 8', 'look for leaks during a night'],
+);
+
 /** `kit drill`: runs some or all drills, judged by their gates. */
 export function drill(program: Command, session: Session): void {
   const command = program
@@ -43,18 +53,7 @@ export function drill(program: Command, session: Session): void {
     )
     .addOption(common.baseline())
     .addOption(common.json())
-    .addHelpText(
-      'after',
-      examples(
-        ['kit drill --list', 'print the catalogue'],
-        ['kit drill master-crash master-hang', 'run two drills'],
-        ['kit drill master-crash --trials 20', 'run 20 trials'],
-        ['kit drill master-crash --trials 10 --pool runs/pool', 'add 10 trials to those of earlier runs'],
-        ['kit drill master-crash --clients all', 'compare with every stock client'],
-        ['kit drill storm --minutes 30 --seed 7', 'run random faults for half an hour'],
-        ['kit drill soak --hours 8', 'look for leaks during a night'],
-      ),
-    )
+    .addHelpText('after', DRILL_EXAMPLES)
     .action(async (ids: readonly string[], options: RunOptions & { readonly list?: true }) => {
       await useModules(options);
       if (options.list === true)

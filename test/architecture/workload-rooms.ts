@@ -42,7 +42,7 @@ export const WORKLOAD_ROOMS: readonly rules.Room[] = [
     libraries: ['k6'],
     node: [],
   }),
-  room('harness/workloads/http/k6.ts', 'runs k6', ['infra/host/process.ts']),
+  room('harness/workloads/http/k6.ts', 'runs k6', ['infra/host/process.ts', 'config/installation.ts']),
   room(
     'harness/workloads/load/',
     'load in steps: threads, their driver and redis-benchmark',
