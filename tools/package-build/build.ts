@@ -23,6 +23,7 @@ const DATA = [
   'sentinel.conf',
   'tools/go.mod',
   'tools/go.sum',
+  'tools/k6',
   'tools/redis-commander',
 ];
 
