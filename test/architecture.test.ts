@@ -272,7 +272,7 @@ const ROOMS: readonly rules.Room[] = [
       ...CLIENT_ENTRIES,
     ],
     {
-      types: ['harness/reports/report.ts'],
+      types: ['harness/reports/report.ts', 'harness/judge/pool/index.ts'],
       libraries: ['ioredis'],
     },
   ),

@@ -32,6 +32,7 @@ export const commandRooms = (pureInfra: readonly string[], recorded: readonly st
         'drills/drill',
       ].map((name) => `harness/${name}.ts`),
       ...pureInfra,
+      'canary/index.ts',
       'infra/operations/',
       'infra/backup/',
       'infra/redis/server-binary.ts',

@@ -35,6 +35,8 @@ const VERBS = [
   'top',
   'sizing',
   'savings',
+  'canary-status',
+  'canary-adjust',
   'conf',
   'images',
   'bundle',

@@ -118,17 +118,13 @@ function majorityOf(sentinels: number): number {
   return Math.floor(sentinels / 2) + 1;
 }
 
-function timingRules(conf: Conf, name: string): readonly Finding[] {
-  const setting = (option: string, byDefault: number) => {
-    const line = conf.all(`sentinel ${option}`).findLast((each) => each.args[0] === name);
-    return {
-      ms: line === undefined ? byDefault : atoi(line.args[1] ?? ''),
-      at: { line: line?.line ?? 0, directive: `sentinel ${option}` },
-    };
-  };
+interface Timing {
+  readonly ms: number;
+  readonly at: { readonly line: number; readonly directive: string };
+}
+
+function detectionRules(down: Timing): readonly Finding[] {
   const found: Finding[] = [];
-  const down = setting('down-after-milliseconds', 30_000);
-  const failover = setting('failover-timeout', 180_000);
   if (down.ms <= 300) {
     const reason =
       'a stall of the machine or of the network is a needless failover, and without a shorter ping period a second one follows: thousands of writes lost';
@@ -160,6 +156,21 @@ function timingRules(conf: Conf, name: string): readonly Finding[] {
     const reason = `${down.ms} ms pass before the detection: a failover within 30 s is impossible`;
     found.push(finding('warning', down.at, reason, SENTINEL_CONF, 'set 5000'));
   }
+  return found;
+}
+
+function timingRules(conf: Conf, name: string): readonly Finding[] {
+  const setting = (option: string, byDefault: number) => {
+    const line = conf.all(`sentinel ${option}`).findLast((each) => each.args[0] === name);
+    return {
+      ms: line === undefined ? byDefault : atoi(line.args[1] ?? ''),
+      at: { line: line?.line ?? 0, directive: `sentinel ${option}` },
+    };
+  };
+  const found: Finding[] = [];
+  const down = setting('down-after-milliseconds', 30_000);
+  const failover = setting('failover-timeout', 180_000);
+  found.push(...detectionRules(down));
   const retried = down.ms + 2 * failover.ms;
   if (retried >= TARGET_MS && down.ms < TARGET_MS) {
     found.push(
