@@ -1,4 +1,5 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+import { EVIDENCE_SUITES, resultReporters } from './test/support/suites.ts';
 
 /**
  * Tests run against real Redis processes on a machine that may have two cores: files run in few workers (most of
@@ -8,6 +9,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, ...EVIDENCE_SUITES],
+    reporters: resultReporters('tests'),
     setupFiles: ['test/support/unhandled-errors.ts'],
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 180_000,

@@ -4,10 +4,10 @@
  * skipped if there is no engine or Terraform has no plugin; other tests if npm cannot be reached or a server version cannot be
  * installed. Each skipped test has its reason in its title.
  *
- *   tests.ts <results> <suffix>              print the counts; suffix: .test.ts, .engine.ts or .gates.ts
- *   tests.ts <results> <suffix> --skipped    print the skipped tests with their reasons
+ *   tests.ts <results,…> <suffix>            print the counts; suffix: .test.ts, .engine.ts or .gates.ts
+ *   tests.ts <results,…> <suffix> --skipped  print the skipped tests with their reasons
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 
 interface Results {
@@ -21,9 +21,10 @@ interface Results {
 
 const [results = '', suffix = '.test.ts', mode] = process.argv.slice(2);
 
-function resultsOf(file: string): ReadonlyMap<string, Results['testResults'][number]> {
-  const { testResults } = JSON.parse(readFileSync(file, 'utf8')) as Results;
-  return new Map(testResults.map((each) => [relative(resolve('.'), each.name), each]));
+function resultsOf(files: string): ReadonlyMap<string, Results['testResults'][number]> {
+  const existing = files.split(',').filter((file) => existsSync(file));
+  const all = existing.flatMap((file) => (JSON.parse(readFileSync(file, 'utf8')) as Results).testResults);
+  return new Map(all.map((each) => [relative(resolve('.'), each.name), each]));
 }
 
 /** Allowed reasons for a skipped test, as in its title. */

@@ -1,8 +1,5 @@
-/** Drills by name, and the health of an environment, for the commands. */
+/** Drills by name, and extension modules, for the commands. */
 import { KitError } from '../config/errors.ts';
-import { readRoles } from '../infra/operations/roles.ts';
-import { describeRoles } from '../infra/redis/role-state.ts';
-import type { Environment } from '../infra/substrates/environment.ts';
 import type { Drill } from './drills/drill.ts';
 import type { LoadedExtension } from './extension/extension.ts';
 import { loadExtensions } from './extension/load.ts';
@@ -11,26 +8,6 @@ import { allDrills, registerExtensions } from './extension/registered.ts';
 export { MAX_SOAK_HOURS } from './drills/capacity/index.ts';
 export { CLIENT_NAMES, type ClientName, DEFAULT_CLIENTS } from './drills/clients.ts';
 export { MAX_STORM_MINUTES } from './drills/storm/index.ts';
-
-/**
- * Reasons why an environment is not healthy, in words: nodes that do not run and the consequence for the master; if all
- * run, their defects that remain at the bound (a replica without its master, a sentinel that has not discovered all
- * nodes).
- */
-export async function describeHealthProblem(
-  environment: Environment,
-  boundMs: number,
-): Promise<string | undefined> {
-  const down = (await environment.status()).filter(({ state }) => state !== 'running');
-  if (down.length === 0) {
-    const health = await import('./trial/health.ts');
-    return health.healthProblemAfter(environment, { boundMs });
-  }
-  const words = down.map(({ id, state }) => `${id} is ${state}`);
-  if (environment.cluster !== undefined) return words.join(', ');
-  const roles = await readRoles(environment);
-  return [...words, ...(roles.kind === 'stable' ? [] : [describeRoles(roles)])].join(', ');
-}
 
 /**
  * Loads extension modules and registers their parts beside those of the kit, for this process.

@@ -1,5 +1,5 @@
 /** View of a running environment for `kit up` and `kit status`: facts for programs, a table for users. No secrets. */
-import { describeHealthProblem } from '../harness/registry.ts';
+import { describeHealthProblem } from '../harness/health.ts';
 import type { Shard } from '../infra/redis/cluster.ts';
 import type { Environment } from '../infra/substrates/environment.ts';
 import type { FoundEnvironment } from '../infra/substrates/substrate.ts';

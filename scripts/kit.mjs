@@ -5,6 +5,8 @@
  * that is needed.
  */
 import { existsSync } from 'node:fs';
+import * as nodeModule from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 const isCheckout = existsSync(new URL('./main.ts', import.meta.url));
 const oldest = isCheckout ? { major: 22, minor: 18 } : { major: 20, minor: 19 };
@@ -23,5 +25,9 @@ if (major < oldest.major || (major === oldest.major && minor < oldest.minor)) {
   );
   process.exitCode = 2;
 } else {
+  // Most of the start-up of a checkout is the compilation of TypeScript: it is kept for the next start.
+  if (isCheckout) {
+    nodeModule.enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/kit', import.meta.url)));
+  }
   await import(isCheckout ? './main.ts' : '../dist/scripts/main.js');
 }

@@ -245,6 +245,7 @@ const ROOMS: readonly rules.Room[] = [
   ),
   room('harness/run/', 'the composition root', ['harness/', 'infra/', 'config/']),
   room('harness/registry.ts', 'the composition root', ['harness/', 'infra/', 'config/']),
+  room('harness/health.ts', 'health in words', ['harness/trial/health.ts', 'infra/', 'config/']),
   ...commandRooms(PURE_INFRA, RECORDED),
 
   ...['bench/peers/load.ts', 'harness/workloads/stock/packages.ts'].map((at) =>
@@ -286,7 +287,7 @@ const ROOMS: readonly rules.Room[] = [
       types: ['harness/reports/report.ts'],
     },
   ),
-  room('vitest.config.ts', 'tool configuration', [], { libraries: ['vitest'] }),
+  room('vitest.config.ts', 'tool configuration', ['test/support/suites.ts'], { libraries: ['vitest'] }),
 ];
 
 /** The design card's list, then the other entries and their reasons: docs/decisions/001-top-level.md. */

@@ -12,7 +12,7 @@ const DOCS = resolve(import.meta.dirname, '../docs');
 const read = (name: string) => readFileSync(join(DOCS, name), 'utf8');
 const FILES = ['ci.md', 'ci/action.yml', 'ci/gitlab.yml', 'ci/Jenkinsfile'];
 
-const program = programOf({
+const program = await programOf({
   args: [],
   json: false,
   terminal: new Terminal(recordStreams(), { quiet: false }),

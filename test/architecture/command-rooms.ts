@@ -24,6 +24,7 @@ export const commandRooms = (pureInfra: readonly string[], recorded: readonly st
       ...[
         'run/index',
         'registry',
+        'health',
         'judge/index',
         'judge/pool/index',
         'judge/compare/index',

@@ -61,7 +61,7 @@ describe('help', () => {
   });
 
   it('of every command has examples that parse', async () => {
-    const program = programOf({
+    const program = await programOf({
       args: [],
       json: false,
       terminal: new Terminal(recordStreams(), { quiet: false }),

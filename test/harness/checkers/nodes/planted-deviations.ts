@@ -259,7 +259,7 @@ export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Overrides
     /redis-2: timeout is '5'.*rendered '0'/,
     /redis-2: timeout is '5', rendered '0': CONFIG SET timeout "0"/,
   ],
-  ['drift', configReply({ maxclients: '50' }), /maxclients is '50'/, /"10000"/],
+  ['drift', configReply({ maxclients: '50' }), /maxclients is '50'/, /"10500"/],
   [
     'drift',
     configReply({

@@ -1,0 +1,24 @@
+/** Health of an environment in words, for the commands. Apart from the drills, which `kit status` does not need. */
+import { readRoles } from '../infra/operations/roles.ts';
+import { describeRoles } from '../infra/redis/role-state.ts';
+import type { Environment } from '../infra/substrates/environment.ts';
+
+/**
+ * Reasons why an environment is not healthy, in words: nodes that do not run and the consequence for the master; if all
+ * run, their defects that remain at the bound (a replica without its master, a sentinel that has not discovered all
+ * nodes).
+ */
+export async function describeHealthProblem(
+  environment: Environment,
+  boundMs: number,
+): Promise<string | undefined> {
+  const down = (await environment.status()).filter(({ state }) => state !== 'running');
+  if (down.length === 0) {
+    const health = await import('./trial/health.ts');
+    return health.healthProblemAfter(environment, { boundMs });
+  }
+  const words = down.map(({ id, state }) => `${id} is ${state}`);
+  if (environment.cluster !== undefined) return words.join(', ');
+  const roles = await readRoles(environment);
+  return [...words, ...(roles.kind === 'stable' ? [] : [describeRoles(roles)])].join(', ');
+}
