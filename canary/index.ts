@@ -7,7 +7,7 @@ export { environmentFlags, type FlagSource, type Flags, fixedFlags } from './fla
 export { type CanaryView, type Inspection, inspectCanary } from './inspection.ts';
 export type { Decision, Status, Verdict } from './judge/types.ts';
 export { type Replay, replay } from './log/replay.ts';
-export { type BooleanFlags, CanaryProvider, openFeatureFlags } from './openfeature.ts';
+export { type BooleanFlags, CanaryProvider, CanaryProviderError, openFeatureFlags } from './openfeature.ts';
 export { canaryPage } from './report/page.ts';
 export { canaryText, decisionText } from './report/text.ts';
 export {

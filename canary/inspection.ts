@@ -1,10 +1,11 @@
 /** Reads a rollout without changing it, for commands and pages. */
 import type { Cache } from '../client/index.ts';
 import type { CanaryConfig } from '../config/canary.ts';
+import { limitOf } from './judge/criteria.ts';
 import { shareOf } from './judge/state.ts';
 import { step } from './judge/step.ts';
-import type { Decision } from './judge/types.ts';
-import { type EventEntry, parseEntry } from './log/entry.ts';
+import type { Decision, Rules } from './judge/types.ts';
+import { type EventEntry, eventsOf } from './log/entry.ts';
 import { replay } from './log/replay.ts';
 import { canaryKeys } from './metrics/keys.ts';
 import { namespaceOf } from './namespace.ts';
@@ -17,6 +18,8 @@ export interface CanaryView {
   readonly share: number;
   readonly stages: readonly number[];
   readonly generation: number | null;
+  /** E-values of a rollback: 1/alpha of the settings. */
+  readonly limits: { readonly users: number; readonly slow: number };
   /** Decision that the current counts would give; null before the first look. */
   readonly now: Decision | null;
   /** Last recorded decision and its Unix time in ms. */
@@ -59,12 +62,12 @@ export async function inspectCanary(
   const log = { entries, decisions, digest: head?.digest ?? null, problem: problem ?? null };
   const { stages } = config.rollout;
   if (head === undefined) {
-    const none = { generation: null, now: null, last: null, changes: [] };
+    const none = { generation: null, limits: limitsOf(config), now: null, last: null, changes: [] };
     return { view: { flag: config.flag, status: 'not started', share: 0, stages, ...none, log }, lines };
   }
   const look = await rollout.collect(head.state);
   const isNewer = look.atMs > (head.state.lastLookAtMs ?? 0);
-  const last = lines.map(parseEntry).findLast((entry) => entry.kind === 'event');
+  const last = eventsOf(lines).at(-1);
   return {
     view: {
       flag: config.flag,
@@ -72,15 +75,18 @@ export async function inspectCanary(
       share: shareOf(head.rules, head.state),
       stages: head.rules.rollout.stages,
       generation: head.state.generation,
+      limits: limitsOf(head.rules),
       now: isNewer ? step(head.rules, head.state, look).decision : head.decision,
       last: last === undefined ? null : decisionOf(last),
-      changes: (await rollout.changes())
-        .map(parseEntry)
-        .flatMap((entry) => (entry.kind === 'event' ? [decisionOf(entry)] : [])),
+      changes: eventsOf(await rollout.changes()).map(decisionOf),
       log,
     },
     lines,
   };
+}
+
+function limitsOf({ judge }: Pick<Rules, 'judge'>): CanaryView['limits'] {
+  return { users: limitOf(judge.errorAlpha), slow: limitOf(judge.latencyAlpha) };
 }
 
 function decisionOf({ event, decision }: EventEntry): { atMs: number; decision: Decision } {

@@ -1,6 +1,7 @@
 /**
- * OpenFeature, in both directions. The types are those of `@openfeature/server-sdk` 1.x, by structure: an application that uses
- * the SDK passes its own, and this project does not depend on it (tried with 1.23.0).
+ * OpenFeature, in both directions. The types follow the interfaces `Provider` and `Client` of `@openfeature/server-sdk` 1.x by
+ * structure: an application that uses the SDK passes its own objects, and this project does not depend on it. A provider may return
+ * an error code, whose enum only the SDK has, or throw an error with a `code`: this one throws.
  *
  *   application ─▶ OpenFeature client ─▶ CanaryProvider ─▶ CanaryTestingService      the canary as a flag
  *   CanaryTestingService ─▶ openFeatureFlags ─▶ OpenFeature client ─▶ the team's own flag system      the switches
@@ -15,10 +16,19 @@ export interface EvaluationContext {
 
 export interface ResolutionDetails<T> {
   readonly value: T;
-  readonly variant?: string;
-  readonly reason: string;
-  readonly errorCode?: 'FLAG_NOT_FOUND' | 'TYPE_MISMATCH' | 'TARGETING_KEY_MISSING';
-  readonly errorMessage?: string;
+  readonly variant: string;
+  readonly reason: 'SPLIT' | 'DISABLED';
+}
+
+/** The client of the SDK catches it, and returns the default value with this code. */
+export class CanaryProviderError extends Error {
+  override readonly name = 'CanaryProviderError';
+  readonly code: 'FLAG_NOT_FOUND' | 'TYPE_MISMATCH' | 'TARGETING_KEY_MISSING';
+
+  constructor(code: CanaryProviderError['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
 }
 
 /** Provider of one boolean flag, the name of the canary: true for users in the canary. */
@@ -31,41 +41,39 @@ export class CanaryProvider {
     this.#service = service;
   }
 
+  /** @throws CanaryProviderError another flag, or no targeting key */
   async resolveBooleanEvaluation(
     flagKey: string,
-    defaultValue: boolean,
+    _defaultValue: boolean,
     context: EvaluationContext,
   ): Promise<ResolutionDetails<boolean>> {
     const { flag } = this.#service.config;
     if (flagKey !== flag) {
-      return failed(
-        defaultValue,
-        'FLAG_NOT_FOUND',
-        `'${flagKey}' is not a flag of this provider; it has '${flag}'`,
-      );
+      const message = `'${flagKey}' is not a flag of this provider; it has '${flag}'`;
+      throw new CanaryProviderError('FLAG_NOT_FOUND', message);
     }
     const { targetingKey } = context;
     if (targetingKey === undefined || targetingKey === '') {
-      return failed(
-        defaultValue,
-        'TARGETING_KEY_MISSING',
-        'targetingKey: must be the id of a user or session',
-      );
+      const message = 'targetingKey: must be the id of a user or session';
+      throw new CanaryProviderError('TARGETING_KEY_MISSING', message);
     }
     const { arm } = this.#service.assign(targetingKey);
     return { value: arm === 'canary', variant: arm, reason: arm === 'off' ? 'DISABLED' : 'SPLIT' };
   }
 
-  resolveStringEvaluation<T extends string>(flagKey: string, value: T): Promise<ResolutionDetails<T>> {
-    return mismatch(flagKey, value);
+  /** @throws CanaryProviderError */
+  resolveStringEvaluation(flagKey: string): Promise<never> {
+    return mismatch(flagKey);
   }
 
-  resolveNumberEvaluation<T extends number>(flagKey: string, value: T): Promise<ResolutionDetails<T>> {
-    return mismatch(flagKey, value);
+  /** @throws CanaryProviderError */
+  resolveNumberEvaluation(flagKey: string): Promise<never> {
+    return mismatch(flagKey);
   }
 
-  resolveObjectEvaluation<T>(flagKey: string, value: T): Promise<ResolutionDetails<T>> {
-    return mismatch(flagKey, value);
+  /** @throws CanaryProviderError */
+  resolveObjectEvaluation(flagKey: string): Promise<never> {
+    return mismatch(flagKey);
   }
 }
 
@@ -95,14 +103,6 @@ export function openFeatureFlags(
   };
 }
 
-function failed<T>(
-  value: T,
-  errorCode: NonNullable<ResolutionDetails<T>['errorCode']>,
-  errorMessage: string,
-): ResolutionDetails<T> {
-  return { value, reason: 'ERROR', errorCode, errorMessage };
-}
-
-async function mismatch<T>(flagKey: string, value: T): Promise<ResolutionDetails<T>> {
-  return failed(value, 'TYPE_MISMATCH', `'${flagKey}' is a boolean flag`);
+async function mismatch(flagKey: string): Promise<never> {
+  throw new CanaryProviderError('TYPE_MISMATCH', `'${flagKey}' is a boolean flag`);
 }

@@ -6,7 +6,7 @@ import type { CanaryConfig } from '../config/canary.ts';
 import { INITIAL_STATE, nextGeneration, shareOf } from './judge/state.ts';
 import type { Decision, JudgeState, LookEvent, Rules } from './judge/types.ts';
 import { type Control, controlOf } from './log/control.ts';
-import { digestOf, eventAfter, type Head, snapshotAfter } from './log/entry.ts';
+import { type Appended, digestOf, eventAfter, type Head, snapshotAfter } from './log/entry.ts';
 import { DecisionLog } from './log/store.ts';
 import { collect } from './metrics/collect.ts';
 import type { Send } from './metrics/generation.ts';
@@ -16,6 +16,12 @@ import type { CanaryKeys } from './metrics/keys.ts';
 const ATTEMPTS = 10;
 /** A look is due after this share of the interval, so that timers that drift do not skip looks. */
 const DUE_SHARE = 0.8;
+
+interface Looked {
+  readonly decision: Decision;
+  /** Whether this process recorded it; otherwise another one was faster. */
+  readonly isOwn: boolean;
+}
 
 export class Rollout {
   readonly #send: Send;
@@ -52,32 +58,21 @@ export class Rollout {
     return controlOf(await this.#current());
   }
 
-  /** The head that judges, and a look at the current counts. */
+  /** The head that would judge with the rules of this process, and a look at the current counts. Records nothing. */
   async observe(): Promise<{ readonly head: Head; readonly look: LookEvent }> {
-    const head = await this.#current();
-    return { head, look: await this.collect(head.state) };
+    const { head } = this.#prepared(await this.#log.read());
+    return { head, look: await this.#lookAt(head) };
   }
 
   /** Judges and records. Where another process was faster, its decision. */
   async look(): Promise<Decision> {
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const { head, look } = await this.observe();
-      const { lastLookAtMs } = head.state;
-      if (lastLookAtMs !== null && look.atMs <= lastLookAtMs && head.decision !== null) return head.decision;
-      const next = eventAfter(head, look);
-      if (!(await this.#log.append(next))) continue;
-      if (next.head.decision !== null) return next.head.decision;
-    }
-    throw new Error(`the canary log: ${ATTEMPTS} entries of other processes came first`);
+    return (await this.#look(0)).decision;
   }
 
-  /** A look, unless another process had one in this interval. */
+  /** A look, unless there was one in this interval: its decision, if this process recorded it. */
   async lookIfDue(): Promise<Decision | undefined> {
-    const head = await this.#current();
-    const { lastLookAtMs } = head.state;
-    const isDue =
-      lastLookAtMs === null || this.#now() - lastLookAtMs >= this.#config.judge.lookMs * DUE_SHARE;
-    return isDue ? this.look() : undefined;
+    const { decision, isOwn } = await this.#look(this.#config.judge.lookMs * DUE_SHARE);
+    return isOwn ? decision : undefined;
   }
 
   async clear(by: string): Promise<Decision> {
@@ -94,17 +89,45 @@ export class Rollout {
     return collect(this.#send, this.#keys, { generation, window }, { maxProcesses, atMs: this.#now() });
   }
 
-  /** The head with the rules of this process; a snapshot starts the log, repeats the state, or changes the rules. */
-  async #current(): Promise<Head> {
+  /** @param gapMs shortest distance to the last look, so that processes that judge at the same time have one look together */
+  async #look(gapMs: number): Promise<Looked> {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const head = await this.#log.read();
-      const isSame = head !== undefined && digestOf(head.rules) === digestOf(this.#rules);
-      if (isSame && (head.index + 1) % this.#config.log.snapshotEvery !== 0) return head;
-      const state = head === undefined || isSame ? (head?.state ?? INITIAL_STATE) : this.#adapted(head);
-      const next = snapshotAfter(head, this.#rules, state);
-      if (await this.#log.append(next)) return next.head;
+      const head = await this.#current();
+      const { lastLookAtMs } = head.state;
+      // A clock that is far behind that of the last look is another one's that is ahead: it does not stop the judge.
+      const distanceMs = Math.abs(this.#now() - (lastLookAtMs ?? Number.NEGATIVE_INFINITY));
+      if (head.decision !== null && (distanceMs === 0 || distanceMs < gapMs))
+        return { decision: head.decision, isOwn: false };
+      const next = eventAfter(head, await this.#lookAt(head));
+      if (!(await this.#log.append(next))) continue;
+      if (next.head.decision !== null) return { decision: next.head.decision, isOwn: true };
     }
     throw new Error(`the canary log: ${ATTEMPTS} entries of other processes came first`);
+  }
+
+  /** The current counts, at a time after the last look. */
+  async #lookAt({ state }: Head): Promise<LookEvent> {
+    const look = await this.collect(state);
+    return { ...look, atMs: Math.max(look.atMs, (state.lastLookAtMs ?? 0) + 1) };
+  }
+
+  /** The stored head with the rules of this process. */
+  async #current(): Promise<Head> {
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      const { head, due } = this.#prepared(await this.#log.read());
+      if (due === undefined || (await this.#log.append(due))) return head;
+    }
+    throw new Error(`the canary log: ${ATTEMPTS} entries of other processes came first`);
+  }
+
+  /** The head after a snapshot that is due: it starts the log, repeats the state, or changes the rules. */
+  #prepared(stored: Head | undefined): { readonly head: Head; readonly due?: Appended } {
+    const isSame = stored !== undefined && digestOf(stored.rules) === digestOf(this.#rules);
+    if (isSame && (stored.index + 1) % this.#config.log.snapshotEvery !== 0) return { head: stored };
+    const state =
+      stored === undefined || isSame ? (stored?.state ?? INITIAL_STATE) : this.#adapted(stored);
+    const due = snapshotAfter(stored, this.#rules, state);
+    return { head: due.head, due };
   }
 
   /** The state under changed settings: another share needs a new generation. */

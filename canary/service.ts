@@ -68,7 +68,7 @@ export class CanaryTestingService implements AsyncDisposable {
   #busy = false;
   #closed = false;
 
-  private constructor(options: CanaryOptions) {
+  private constructor(options: CanaryOptions, flags: FlagSource) {
     const { cache, config = loadCanary(), now = Date.now } = options;
     const { connection } = cache;
     if (connection === undefined) {
@@ -77,7 +77,7 @@ export class CanaryTestingService implements AsyncDisposable {
       );
     }
     this.config = config;
-    this.#flags = options.flags ?? environmentFlags();
+    this.#flags = flags;
     this.#onError = options.onError ?? (() => {});
     this.#onDecision = options.onDecision ?? (() => {});
     const keys = canaryKeys(namespaceOf(cache), config.flag);
@@ -92,8 +92,10 @@ export class CanaryTestingService implements AsyncDisposable {
    * @throws KitError `CONFIG_INVALID`; TypeError a memory cache
    */
   static async open(options: CanaryOptions): Promise<CanaryTestingService> {
-    const service = new CanaryTestingService(options);
-    service.#switches = await service.#flags.read();
+    const flags = options.flags ?? environmentFlags();
+    const switches = await flags.read();
+    const service = new CanaryTestingService(options, flags);
+    service.#switches = switches;
     await service.refresh().catch(service.#onError);
     const { metrics, judge } = service.config;
     service.#every(metrics.flushMs, () => service.#tick());
@@ -114,8 +116,10 @@ export class CanaryTestingService implements AsyncDisposable {
     return { arm: armOfHash(hash, control.share), hash, generation: control.generation };
   }
 
-  /** Counts a request, in memory. */
+  /** Counts a request, in memory. @throws TypeError `ms` is not a finite number */
   record(user: string | Assignment, outcome: Outcome): void {
+    if (!Number.isFinite(outcome.ms))
+      throw new TypeError(`ms: must be the duration of the request in milliseconds, got ${outcome.ms}`);
     const { arm, hash, generation } = typeof user === 'string' ? this.assign(user) : user;
     if (arm !== 'off') this.#reporter.record(arm, hash, generation, outcome);
   }

@@ -112,10 +112,10 @@ function printComparison(
 /** Derived like the reports, and therefore not part of the evidence. */
 const COMPARISON = 'report.comparison.json';
 
-/** Drills of that family; a gate whose drills do not exist yet is not measured. */
+/** Drills of that family or profile; a gate whose drills do not exist yet is not measured. */
 function drillsOf(whole: WholeProfile): readonly string[] {
-  return drillsNamed('all').flatMap(({ family, byNameOnly, id }) =>
-    family === whole && byNameOnly !== true ? [id] : [],
+  return drillsNamed('all').flatMap(({ family, profile, byNameOnly, id }) =>
+    (family === whole || profile === whole) && byNameOnly !== true ? [id] : [],
   );
 }
 

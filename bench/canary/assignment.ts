@@ -1,5 +1,7 @@
 /** One million ids: uniform over 1000 bins, monotone over the stages; and the cost of a request. */
+import { hash } from 'node:crypto';
 import { armOfHash, hashOf } from '../../canary/assignment/assignment.ts';
+import { murmur3 } from '../../canary/assignment/murmur3.ts';
 import { GenerationCounts } from '../../canary/metrics/generation.ts';
 import { canaryKeys } from '../../canary/metrics/keys.ts';
 
@@ -22,12 +24,12 @@ export function measureAssignment(flag: string, stages: readonly number[]): Assi
   const inCanary = new Array<number>(stages.length).fill(0);
   let leaving = 0;
   for (let i = 0; i < IDS; i++) {
-    const hash = hashOf(flag, `user-${i}`);
-    const bin = Math.floor((hash / 2 ** 32) * BINS);
+    const bucket = hashOf(flag, `user-${i}`);
+    const bin = Math.floor((bucket / 2 ** 32) * BINS);
     bins[bin] = (bins[bin] ?? 0) + 1;
     let wasIn = false;
     for (const [stage, share] of stages.entries()) {
-      const isIn = armOfHash(hash, share / 100) === 'canary';
+      const isIn = armOfHash(bucket, share / 100) === 'canary';
       if (isIn) inCanary[stage] = (inCanary[stage] ?? 0) + 1;
       if (wasIn && !isIn) leaving += 1;
       wasIn = isIn;
@@ -45,15 +47,32 @@ export function measureAssignment(flag: string, stages: readonly number[]): Assi
 export interface Cost {
   /** CPU time of an assignment and its record, in µs. */
   readonly cpuUs: number;
-  /** At 100 requests per flush. */
+  /** CPU time of the hash of an id alone, in µs: the kit's murmur3, and SHA-256 of `node:crypto`. */
+  readonly murmur3Us: number;
+  readonly sha256Us: number;
+  /** With the smallest flush of the settings, in which every user is new, and with the read of the share. */
   readonly commandsPerRequest: number;
 }
 
 const REQUESTS = 1_000_000;
-const PER_FLUSH = 100;
+const HASHES = 300_000;
 const USERS = 50_000;
 
-export async function measureCost(flag: string, maxUsers: number): Promise<Cost> {
+/** CPU time of a call in µs, after as many calls to warm up. */
+function cpuUsOf(calls: number, call: (i: number) => number): number {
+  let sum = 0;
+  for (let i = 0; i < calls / 5; i++) sum += call(i);
+  const before = process.cpuUsage();
+  for (let i = 0; i < calls; i++) sum += call(i);
+  const { user, system } = process.cpuUsage(before);
+  // The sum keeps the calls from being optimized away.
+  return Number.isFinite(sum) ? (user + system) / calls : 0;
+}
+
+export async function measureCost(
+  flag: string,
+  { maxUsers, minBatch }: { readonly maxUsers: number; readonly minBatch: number },
+): Promise<Cost> {
   const counts = () =>
     new GenerationCounts(
       canaryKeys('bench', flag),
@@ -62,23 +81,28 @@ export async function measureCost(flag: string, maxUsers: number): Promise<Cost>
     );
   const users = Array.from({ length: USERS }, (_, i) => `user-${i}`);
   const request = (into: GenerationCounts, i: number) => {
-    const hash = hashOf(flag, users[i % USERS] ?? '');
-    into.record(armOfHash(hash, 0.1), hash, { ok: i % 100 !== 0, ms: 12, lookup: 'hit' });
+    const bucket = hashOf(flag, users[i % USERS] ?? '');
+    into.record(armOfHash(bucket, 0.1), bucket, { ok: i % 100 !== 0, ms: 12, lookup: 'hit' });
   };
   const timed = counts();
-  for (let i = 0; i < REQUESTS / 5; i++) request(timed, i);
-  const before = process.cpuUsage();
-  for (let i = 0; i < REQUESTS; i++) request(timed, i);
-  const { user, system } = process.cpuUsage(before);
+  const cpuUs = cpuUsOf(REQUESTS, (i) => {
+    request(timed, i);
+    return i;
+  });
+  const keys = users.map((user) => `${flag}:${user}`);
+  const keyOf = (i: number) => keys[i % USERS] ?? '';
   let commands = 0;
   const flushed = counts();
-  for (let i = 0; i < REQUESTS / 50; i++) {
-    request(flushed, i);
-    if (i % PER_FLUSH === PER_FLUSH - 1) {
-      // A server that has every acknowledged flush.
-      const last = String(Math.floor(i / PER_FLUSH));
-      commands += await flushed.flush(async (name) => (name === 'HGET' ? last : '0'));
-    }
+  const flushes = Math.floor(maxUsers / minBatch);
+  for (let flush = 0; flush < flushes; flush++) {
+    for (let i = 0; i < minBatch; i++) request(flushed, flush * minBatch + i);
+    // A server that has every acknowledged flush. The share is read in the same batch.
+    commands += 1 + (await flushed.flush(async (name) => (name === 'HGET' ? String(flush) : '0')));
   }
-  return { cpuUs: (user + system) / REQUESTS, commandsPerRequest: commands / (REQUESTS / 50) };
+  return {
+    cpuUs,
+    murmur3Us: cpuUsOf(HASHES, (i) => murmur3(keyOf(i))),
+    sha256Us: cpuUsOf(HASHES, (i) => Number.parseInt(hash('sha256', keyOf(i)).slice(0, 8), 16)),
+    commandsPerRequest: commands / (flushes * minBatch),
+  };
 }

@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { loadCanary } from '../../config/canary.ts';
+import { proportionLowerBound, proportionUpperBound } from '../../harness/statistics/bounds.ts';
 import { CHI_SQUARED_MAX, measureAssignment, measureCost } from './assignment.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
 import { type Outcome, simulate } from './simulate.ts';
@@ -13,9 +14,12 @@ const SEED = 1;
 const CPU_US_MAX = 2;
 const COMMANDS_MAX = 0.1;
 
-const runs = Number(process.argv[2] ?? 1000);
-const config = loadCanary();
+const [first = '1000'] = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const save = process.argv.indexOf('--save');
+const runs = Number(save === 2 ? 1000 : first);
+if (!Number.isSafeInteger(runs) || runs < 1)
+  throw new RangeError(`runs: must be an integer of at least 1, got '${first}'`);
+const config = loadCanary();
 
 const outcomes = SCENARIOS.map((scenario) => {
   const outcome = simulate(scenario, runs, config, SEED);
@@ -25,7 +29,7 @@ const outcomes = SCENARIOS.map((scenario) => {
   return outcome;
 });
 const assignment = measureAssignment(config.flag, config.rollout.stages);
-const cost = await measureCost(config.flag, config.metrics.maxUsers);
+const cost = await measureCost(config.flag, config.metrics);
 
 const goals: readonly (readonly [goal: string, measured: string, met: boolean])[] = [
   ...outcomes.flatMap(goalsOf),
@@ -41,7 +45,7 @@ const goals: readonly (readonly [goal: string, measured: string, met: boolean])[
   ],
   [`CPU per request <= ${CPU_US_MAX} µs`, `${cost.cpuUs.toFixed(2)} µs`, cost.cpuUs <= CPU_US_MAX],
   [
-    `commands per request <= ${COMMANDS_MAX}, flushes of 100 requests`,
+    `commands per request <= ${COMMANDS_MAX}, flushes of ${config.metrics.minBatch} requests of new users`,
     cost.commandsPerRequest.toFixed(3),
     cost.commandsPerRequest <= COMMANDS_MAX,
   ],
@@ -78,7 +82,7 @@ function page(): string {
     [
       outcome.scenario.name,
       errorsOf(outcome.scenario),
-      percent(outcome.rollbacks / runs),
+      withInterval(outcome.rollbacks),
       outcome.medianSeconds === null ? '-' : `${outcome.medianSeconds} s`,
       outcome.scenario.stages.length > 1 ? percent(outcome.promotions / runs) : '-',
       percent(outcome.naiveCumulative / runs),
@@ -87,10 +91,11 @@ function page(): string {
   );
   return `# Canary simulation
 
-\`npm run bench -- canary ${runs} --save docs/results/canary.md\`, seed ${SEED}. Except for the cost, the same commit gives the
-same figures. \`config/canary.yaml\` as it is, except for the stages: ${BASE.requestsPerSecond} requests/s, 10 % in the canary,
-${BASE.looks} looks of ${BASE.lookSeconds} s, ${BASE.users.toLocaleString('en')} users, ${runs} runs per row. Counts are drawn per look; clumps: an affected user has a
-geometric number of errors; broken users fail at one request of two, in whichever arm they are.
+\`npm run bench -- canary ${runs} --save docs/results/canary.md\`, seed ${SEED}, Node ${process.versions.node}. Except for the
+CPU times, the same commit gives the same figures. \`config/canary.yaml\` as it is, except for the
+stages: ${BASE.requestsPerSecond} requests/s, 10 % in the canary, ${BASE.looks} looks of ${BASE.lookSeconds} s, ${BASE.users.toLocaleString('en')} users, ${runs} runs per
+row. Counts are drawn per look. Clumps: an affected user has a geometric number of errors. Broken
+users fail at one request of two, in whichever arm they are.
 
 ## Goals: ${met} of ${goals.length} met
 
@@ -106,6 +111,8 @@ Naive: roll back when the error delta is above 1 point, of all requests so far o
 |---|---|---|---|---|---|---|
 ${rows.map((row) => `| ${row} |`).join('\n')}
 
+${limitsText()}
+
 ## Assignment
 
 | stage | share of 1,000,000 ids |
@@ -113,7 +120,29 @@ ${rows.map((row) => `| ${row} |`).join('\n')}
 ${Object.entries(assignment.shares)
   .map(([stage, share]) => `| ${stage} % | ${percent(share, 3)} |`)
   .join('\n')}
+
+CPU time of the hash of an id alone: ${cost.murmur3Us.toFixed(2)} µs for murmur3, ${cost.sha256Us.toFixed(2)} µs for SHA-256 (\`crypto.hash\`).
 `;
+}
+
+/** Limits of the goals: the proven bound, and the base error ratio. */
+function limitsText(): string {
+  const medianOf = (name: string) => {
+    const seconds = outcomes.find(({ scenario }) => scenario.name === name)?.medianSeconds ?? null;
+    return seconds === null ? 'not found' : `${seconds} s`;
+  };
+  const { errorAlpha, latencyAlpha } = config.judge;
+  return `In brackets: 95 % intervals (Clopper-Pearson). What is proven is the bound of the e-processes, ${percent(errorAlpha + latencyAlpha)}
+of false rollbacks per stage at any number of looks. The goal of 2 % is met by the measured shares;
+their intervals reach above it.
+
+The goals for the time of a rollback hold at ${percent(BASE.errorRatio)} errors of the control: there the median for
++1 point is ${medianOf('+1 point')}, at 1 % errors it is ${medianOf('+1 point on 1 % errors')}.`;
+}
+
+function withInterval(successes: number): string {
+  const bound = (of: typeof proportionLowerBound) => (of(successes, runs, 0.975) * 100).toFixed(1);
+  return `${percent(successes / runs)} (${bound(proportionLowerBound)} to ${bound(proportionUpperBound)})`;
 }
 
 function errorsOf({ traffic }: Scenario): string {

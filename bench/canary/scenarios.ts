@@ -1,4 +1,4 @@
-/** What the simulation asks, and the bound of each answer: issue figures as data. */
+/** Questions of the simulation, and the bound of each answer. */
 import { BASE, type Traffic } from './traffic.ts';
 
 export interface Scenario {

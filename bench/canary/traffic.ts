@@ -41,6 +41,8 @@ export const BASE: Traffic = {
 /** Log-normal latencies: median 20 ms, p95 45 ms. */
 const MEDIAN_MS = 20;
 const SIGMA = 0.5;
+/** Buckets below are never drawn: less than one request in a thousand runs. */
+const LEAST_SHARE = 1e-9;
 
 interface Arm {
   readonly share: number;
@@ -150,7 +152,10 @@ function usersOf({ affected }: Arm): ArmUsers {
 
 function bucketShares(slowdown: number): readonly number[] {
   const below = (ms: number) => normalBelow((Math.log(ms) - Math.log(MEDIAN_MS * slowdown)) / SIGMA);
-  return BUCKETS_MS.map((bound, i) => below(bound) - (i === 0 ? 0 : below(BUCKETS_MS[i - 1] ?? 0)));
+  return BUCKETS_MS.map((bound, i) => {
+    const share = below(bound) - (i === 0 ? 0 : below(BUCKETS_MS[i - 1] ?? 0));
+    return share < LEAST_SHARE ? 0 : share;
+  });
 }
 
 /** Standard normal distribution (Abramowitz and Stegun 7.1.26, error below 1.5e-7). */

@@ -3,17 +3,22 @@ import { proportionLowerBound } from '../../harness/statistics/bounds.ts';
 import type { Bounds, Evidence } from './figures.ts';
 import type { JudgeState, Rules } from './types.ts';
 
+/** E-value of a rollback, as it is printed: 1/alpha. */
+export function limitOf(alpha: number): number {
+  return Number((1 / alpha).toPrecision(3));
+}
+
 /** Proven harm, in words; empty: none. */
 export function harmsOf({ judge }: Rules, evidence: Evidence): readonly string[] {
   const reasons: string[] = [];
   if (evidence.users >= -Math.log(judge.errorAlpha)) {
     reasons.push(
-      `errors hit more users of the canary: e-value ${inWords(evidence.users)}, limit ${1 / judge.errorAlpha}`,
+      `errors hit more users of the canary: e-value ${inWords(evidence.users)}, limit ${limitOf(judge.errorAlpha)}`,
     );
   }
   if (evidence.slow >= -Math.log(judge.latencyAlpha)) {
     reasons.push(
-      `the canary is slower: e-value ${inWords(evidence.slow)} for requests above the control's past p95, limit ${1 / judge.latencyAlpha}`,
+      `the canary is slower: e-value ${inWords(evidence.slow)} for requests above the control's past p95, limit ${limitOf(judge.latencyAlpha)}`,
     );
   }
   return reasons;

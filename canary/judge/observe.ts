@@ -2,7 +2,8 @@
  * One look into the state: increments since the last look advance the e-processes. Pure.
  *
  * Counts are cumulative and may be lower than at the last look while Redis recovers from a failover: an increment is never
- * negative, and the next look has the rest.
+ * negative, and a later look has the rest. Counts that stay lower are lost (an expired or evicted key of a process that has
+ * ended): increments count from the lower ones then, or the judge would not see requests until the sum has grown again.
  */
 import { advance } from './e-process.ts';
 import { countAbove, type Histogram, quantileBucket, sumOf } from './latency.ts';
@@ -14,8 +15,12 @@ const LEAST_PAST = 500;
 /** Above this number the past counts half as much, so that the threshold follows a changing load. */
 const MOST_PAST = 100_000;
 const PERCENTILE = 0.95;
+/** Looks with lower counts, a minute by default: longer than a failover and the flush after it. */
+const MOST_LOW_LOOKS = 12;
 
-export function observe(rules: Rules, before: JudgeState, look: LookEvent): JudgeState {
+export function observe(rules: Rules, last: JudgeState, look: LookEvent): JudgeState {
+  const lowLooks = isBelow(look, last) ? last.lowLooks + 1 : 0;
+  const before = lowLooks > MOST_LOW_LOOKS ? rebased(last, look) : { ...last, lowLooks };
   const arms = {
     canary: atLeast(look.arms.canary, before.arms.canary),
     control: atLeast(look.arms.control, before.arms.control),
@@ -50,6 +55,23 @@ export function observe(rules: Rules, before: JudgeState, look: LookEvent): Judg
 }
 
 type Counts = Pick<JudgeState, 'arms' | 'users'>;
+
+function isBelow(now: Counts, before: Counts): boolean {
+  return (['canary', 'control'] as const).some(
+    (arm) =>
+      now.arms[arm].requests < before.arms[arm].requests ||
+      now.arms[arm].failures < before.arms[arm].failures ||
+      now.users[arm].seen < before.users[arm].seen ||
+      now.users[arm].affected < before.users[arm].affected,
+  );
+}
+
+/** The state with the counts of this look, whose increments are 0. */
+function rebased(state: JudgeState, { arms, users }: LookEvent): JudgeState {
+  const failures = arms.canary.failures + arms.control.failures;
+  const failuresBeforeWindow = Math.min(state.failuresBeforeWindow, failures);
+  return { ...state, lowLooks: 0, arms, users, failuresBeforeWindow };
+}
 
 /** Requests since the last look that are slower than the control's past p95, and all requests; 0 without a threshold. */
 function newSlow(before: JudgeState, now: Counts): JudgeState['slow'] {

@@ -13,6 +13,7 @@ export const INITIAL_STATE: JudgeState = {
   generationStartedAtMs: null,
   windowStartedAtMs: null,
   lastLookAtMs: null,
+  lowLooks: 0,
   arms: { canary: NO_COUNTS, control: NO_COUNTS },
   users: { canary: NO_USERS, control: NO_USERS },
   failuresBeforeWindow: 0,

@@ -30,7 +30,8 @@ export interface StepOptions {
 export function step(rules: Rules, state: JudgeState, event: CanaryEvent, options: StepOptions = {}): Step {
   if (event.type === 'look') return judgeLook(rules, state, event, options);
   const verdict: Verdict = 'clear';
-  const reasons = [`cleared by ${event.by}`];
+  const nothing = state.status === 'rolled-back' ? '' : ': not rolled back, nothing changes';
+  const reasons = [`cleared by ${event.by}${nothing}`];
   const since = { verdict, atMs: event.atMs, reasons };
   const after =
     state.status === 'rolled-back' ? nextGeneration(state, { status: 'running', stage: 0, since }) : state;
@@ -40,7 +41,7 @@ export function step(rules: Rules, state: JudgeState, event: CanaryEvent, option
   };
 }
 
-/** What a look decides before the state changes. */
+/** Decision of a look before the state changes. */
 interface Ruling {
   readonly verdict: Verdict;
   readonly reasons: readonly string[];

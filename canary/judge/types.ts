@@ -67,6 +67,8 @@ export interface JudgeState {
   readonly generationStartedAtMs: number | null;
   readonly windowStartedAtMs: number | null;
   readonly lastLookAtMs: number | null;
+  /** Consecutive looks with lower counts than at an earlier look. */
+  readonly lowLooks: number;
   /** Counts at the last look of this generation. */
   readonly arms: { readonly canary: ArmCounts; readonly control: ArmCounts };
   readonly users: { readonly canary: ArmUsers; readonly control: ArmUsers };

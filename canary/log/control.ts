@@ -1,4 +1,4 @@
-/** What every process reads from Redis to assign users. */
+/** Record that every process reads from Redis to assign users. */
 import { shareOf } from '../judge/state.ts';
 import type { Head } from './entry.ts';
 

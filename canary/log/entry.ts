@@ -92,3 +92,15 @@ export function parseEntry(text: string): LogEntry {
   }
   return entry as LogEntry;
 }
+
+/** Events among the entries. One that cannot be read is left out: `replay` reports it. */
+export function eventsOf(lines: readonly string[]): readonly EventEntry[] {
+  return lines.flatMap((line) => {
+    try {
+      const entry = parseEntry(line);
+      return entry.kind === 'event' ? [entry] : [];
+    } catch {
+      return [];
+    }
+  });
+}

@@ -4,13 +4,13 @@
  *   head = state key + the entries after it ─▶ next entry ─HSETNX index─▶ exactly one process appends it
  *                                              └▶ state and control keys: caches of the log, replaced by each look
  *
- * A failover may lose the newest entries. A process that has seen them writes them again before it continues, so a rollback
- * is not undone by it.
+ * A failover may lose the newest entries. A process that has seen them writes them again before it continues. A log that is
+ * gone, or that another process started again, continues from what a process remembers. So neither undoes a rollback.
  */
 import type { SupervisedConnection } from '../../client/types.ts';
 import type { CanaryKeys } from '../metrics/keys.ts';
 import { controlOf } from './control.ts';
-import { type Appended, entryText, type Head, parseEntry } from './entry.ts';
+import { type Appended, entryText, type Head, parseEntry, snapshotAfter } from './entry.ts';
 import { follow } from './replay.ts';
 
 type Send = SupervisedConnection['call'];
@@ -50,7 +50,7 @@ export class DecisionLog {
     }
     const known = this.#head;
     if (known !== undefined && (head === undefined || head.index < known.index)) {
-      head = (await this.#restore(head)) ?? head;
+      head = (await this.#restore(head, known)) ?? head;
     }
     this.#head = head;
     return head;
@@ -82,7 +82,7 @@ export class DecisionLog {
       const lines = (await this.#send('HMGET', this.#keys.log, ...batch)) as (string | null)[];
       all.push(...lines.filter((line) => line !== null));
     }
-    const first = all.findIndex((line) => parseEntry(line).kind === 'snapshot');
+    const first = all.findIndex(isSnapshot);
     return first === -1 ? [] : all.slice(first);
   }
 
@@ -94,7 +94,12 @@ export class DecisionLog {
 
   async #cachedHead(): Promise<Head | undefined> {
     const text = (await this.#send('GET', this.#keys.state)) as string | null;
-    return text === null ? undefined : (JSON.parse(text) as Head);
+    try {
+      return text === null ? undefined : (JSON.parse(text) as Head);
+    } catch {
+      // A damaged cache: the log has the state as well.
+      return undefined;
+    }
   }
 
   async #lines(from: number): Promise<readonly string[]> {
@@ -111,13 +116,21 @@ export class DecisionLog {
     return next.head;
   }
 
-  /** Writes the remembered entries after the stored head again, unless another process has continued without them. */
-  async #restore(head: Head | undefined): Promise<Head | undefined> {
+  /**
+   * Writes the remembered entries after the stored head again. Another process may have continued without them: then its entries
+   * remain, unless they undo a rollback.
+   */
+  async #restore(head: Head | undefined, known: Head): Promise<Head | undefined> {
     let restored = head;
-    for (let index = (head?.index ?? -1) + 1; this.#remembered.has(index); index++) {
-      const line = this.#remembered.get(index) ?? '';
+    for (let index = (head?.index ?? -1) + 1; restored?.index !== known.index; index++) {
+      const line = this.#remembered.get(index);
+      // More than a failover loses.
+      if (line === undefined) return this.#startFrom(known, restored);
       const next = follow(restored, line);
-      if (typeof next === 'string') return restored;
+      if (typeof next === 'string') {
+        const isUndone = known.state.status === 'rolled-back' && restored?.state.status !== 'rolled-back';
+        return isUndone ? this.#startFrom(known, restored) : restored;
+      }
       if (Number(await this.#send('HSETNX', this.#keys.log, index, line)) === 0) return restored;
       restored = next.head;
     }
@@ -125,11 +138,34 @@ export class DecisionLog {
     return restored;
   }
 
+  /** Starts the log again with a snapshot of a remembered head. Processes that remember the same head write the same entry. */
+  async #startFrom(known: Head, stored: Head | undefined): Promise<Head | undefined> {
+    const { entry } = snapshotAfter(known, known.rules, known.state);
+    if (stored !== undefined) await this.#send('DEL', this.#keys.log);
+    await this.#send('HSETNX', this.#keys.log, entry.index, entryText(entry));
+    const line = (await this.#send('HGET', this.#keys.log, entry.index)) as string | null;
+    if (line === null) return undefined;
+    const next = follow(undefined, line);
+    if (typeof next === 'string') return undefined;
+    this.#remember(entry.index, line);
+    const head = { ...next.head, decision: known.decision };
+    await this.#cache(head);
+    return head;
+  }
+
+  /** Writes the caches of the newest entry: while another process has appended one, an older cache must not stay. */
   async #cache(head: Head): Promise<void> {
-    await Promise.all([
-      this.#send('SET', this.#keys.state, JSON.stringify(head)),
-      this.#send('SET', this.#keys.control, JSON.stringify(controlOf(head))),
-    ]);
+    let newest = head;
+    for (;;) {
+      await Promise.all([
+        this.#send('SET', this.#keys.state, JSON.stringify(newest)),
+        this.#send('SET', this.#keys.control, JSON.stringify(controlOf(newest))),
+      ]);
+      const line = (await this.#send('HGET', this.#keys.log, newest.index + 1)) as string | null;
+      const next = line === null ? 'none' : follow(newest, line);
+      if (typeof next === 'string') return;
+      newest = next.head;
+    }
   }
 
   async #recordChange(index: number, line: string): Promise<void> {
@@ -153,5 +189,13 @@ export class DecisionLog {
   #remember(index: number, line: string): void {
     this.#remembered.set(index, line);
     this.#remembered.delete(index - REMEMBERED);
+  }
+}
+
+function isSnapshot(line: string): boolean {
+  try {
+    return parseEntry(line).kind === 'snapshot';
+  } catch {
+    return false;
   }
 }

@@ -6,9 +6,9 @@ import type { ArmCounts } from '../judge/types.ts';
 export interface Outcome {
   /** Whether the request succeeded for the user. */
   readonly ok: boolean;
-  /** Duration in ms. */
+  /** Duration in ms; below 0 (a clock that was set back) it counts as 0. */
   readonly ms: number;
-  /** What the cache answered; absent: the request had no lookup. */
+  /** Answer of the cache; absent: the request had no lookup. */
   readonly lookup?: 'hit' | 'miss';
 }
 

@@ -27,12 +27,14 @@ export class GenerationCounts {
   readonly #maxUsers: number;
   readonly #arms: Readonly<Record<Arm, ArmCounter>> = { canary: new ArmCounter(), control: new ArmCounter() };
   #window: number;
-  #seen = new UserSet();
-  #affected = new UserSet();
+  #seen: UserSet;
+  #affected: UserSet;
   #pending = 0;
   #flushes = 0;
   #acknowledged = 0;
   #upkeepIn = 0;
+  /** Sets of users whose expiry this process has set once. */
+  readonly #expiring = new Set<string>();
 
   constructor(
     keys: CanaryKeys,
@@ -44,6 +46,8 @@ export class GenerationCounts {
     this.#window = at.window;
     this.#processId = limits.processId;
     this.#maxUsers = limits.maxUsers;
+    this.#seen = new UserSet(limits.maxUsers);
+    this.#affected = new UserSet(limits.maxUsers);
   }
 
   /** Requests since the last acknowledged flush. */
@@ -62,8 +66,8 @@ export class GenerationCounts {
   enterWindow(window: number): void {
     if (window <= this.#window) return;
     this.#window = window;
-    this.#seen = new UserSet();
-    this.#affected = new UserSet();
+    this.#seen = new UserSet(this.#maxUsers);
+    this.#affected = new UserSet(this.#maxUsers);
   }
 
   /**
@@ -122,6 +126,10 @@ export class GenerationCounts {
         const key = this.#keys.users(this.generation, this.#window, kind, arm);
         const taken = users.take(arm);
         if (taken.length > 0) void post('SADD', key, ...taken);
+        if (taken.length > 0 && !this.#expiring.has(key)) {
+          void post('EXPIRE', key, TTL_SECONDS);
+          this.#expiring.add(key);
+        }
         return post('SCARD', key);
       });
       Promise.all(sizes).then(
@@ -137,5 +145,6 @@ export class GenerationCounts {
     this.#seen.resend();
     this.#affected.resend();
     this.#upkeepIn = 0;
+    this.#expiring.clear();
   }
 }

@@ -1,8 +1,9 @@
 /**
  * Reports the counts of this process, generation by generation, and reads the share in the same batch.
  *
- * A flush has about 4 commands, so it waits for `minBatch` requests, for at most `maxDelayMs`: at most 0.1 commands per
- * request at any rate above 0.4 requests/s per process.
+ * A flush has 3 to 11 commands (`bench/canary/assignment.ts` counts them), so it waits for `minBatch` requests, for at most
+ * `maxDelayMs`. With 120 requests and 10 s: at most 0.1 commands per request at any rate above 12 requests/s per process. A
+ * process with less sends at most 1.2 commands per second.
  */
 import type { SupervisedConnection } from '../../client/types.ts';
 import type { CanaryConfig } from '../../config/canary.ts';
@@ -14,6 +15,8 @@ import type { CanaryKeys } from './keys.ts';
 
 /** Generations in memory: the current one, and those of requests that began before recent changes of the share. */
 const MAX_UNSENT = 8;
+/** An older share is that of a failover, whose log a judge restores within a look; later, the log was started again. */
+const OLDER_ACCEPTED_AFTER_MS = 60_000;
 /** Flushes of `close`, with pauses between: a failover takes seconds. */
 const CLOSE_ATTEMPTS = 20;
 const CLOSE_PAUSE_MS = 500;
@@ -34,6 +37,7 @@ export class Reporter {
   #commands = 0;
   /** Newest generation whose counts are no longer in memory. */
   #forgotten = 0;
+  #olderSinceMs: number | undefined;
 
   constructor(
     connection: SupervisedConnection,
@@ -66,11 +70,22 @@ export class Reporter {
     this.#countsOf(generation)?.record(arm, hash, outcome);
   }
 
-  /** Takes over a control record, unless it is older than the known one: a failover may bring an old one back. */
-  accept(control: Control | undefined): void {
-    if (control === undefined || (this.#control !== undefined && control.index < this.#control.index)) return;
+  /** Takes over a control record; one that is older than the known one only if it stays. */
+  accept(control: Control): void {
+    if (this.#control === undefined || control.index >= this.#control.index) this.#olderSinceMs = undefined;
+    else if (!this.#isStartedAgain()) return;
     this.#control = control;
     this.#counts.get(control.generation)?.enterWindow(control.window);
+  }
+
+  /** Whether the stored log has been older for long. Its generations have other counts than those in memory. */
+  #isStartedAgain(): boolean {
+    this.#olderSinceMs ??= this.#now();
+    if (this.#now() - this.#olderSinceMs < OLDER_ACCEPTED_AFTER_MS) return false;
+    this.#olderSinceMs = undefined;
+    this.#counts.clear();
+    this.#forgotten = 0;
+    return true;
   }
 
   async readControl(): Promise<void> {

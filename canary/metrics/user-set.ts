@@ -1,18 +1,25 @@
 /**
  * Distinct users of one kind in one window, for both arms of one process: those already in Redis, and those still to send.
- * Full at the limit of all processes together, so that the sets in Redis are bounded.
+ * Full at the limit, of this process or of all processes together, so that memory and the sets in Redis are bounded.
  */
 import type { Arm } from '../assignment/assignment.ts';
 
 export class UserSet {
   readonly #known: Readonly<Record<Arm, Set<number>>> = { canary: new Set(), control: new Set() };
   readonly #unsent: Readonly<Record<Arm, Set<number>>> = { canary: new Set(), control: new Set() };
+  readonly #maxUsers: number;
   #full = false;
+
+  constructor(maxUsers: number) {
+    this.#maxUsers = maxUsers;
+  }
 
   add(arm: Arm, hash: number): void {
     if (this.#full || this.#known[arm].has(hash)) return;
     this.#known[arm].add(hash);
     this.#unsent[arm].add(hash);
+    // Without Redis no reply closes the set.
+    this.#full = this.#known.canary.size + this.#known.control.size >= this.#maxUsers;
   }
 
   get hasUnsent(): boolean {

@@ -1,13 +1,13 @@
 /** A rollout as one HTML page without scripts and without requests: arms, evidence over time, decisions. Pure. */
 import type { CanaryView } from '../inspection.ts';
-import { parseEntry } from '../log/entry.ts';
+import { eventsOf } from '../log/entry.ts';
 import { armRows, decisionText, isoTime, percent } from './text.ts';
 
 const WIDTH = 720;
 const HEIGHT = 200;
-/** Range of the axis, as powers of ten of the e-value. */
+/** Range of the axis, as powers of ten of the e-value; it grows with the limits. */
 const LOW = -2;
-const HIGH = 4;
+const LEAST_HIGH = 4;
 /** Points of a line: more are not visible. */
 const POINTS = 720;
 
@@ -29,7 +29,7 @@ export function canaryPage(view: CanaryView, lines: readonly string[]): string {
 <table><tr><th></th><th>canary</th><th>control</th></tr>
 ${rows.map((row) => `<tr>${row.map((cell) => `<td>${escapeHtml(cell)}</td>`).join('')}</tr>`).join('\n')}</table>
 <h2>Evidence against the canary</h2>
-${evidencePlot(lines)}
+${evidencePlot(lines, view.limits)}
 <h2>Changes of the share</h2>
 <table class="left">${changes
     .toReversed()
@@ -47,38 +47,39 @@ ${evidencePlot(lines)}
 `;
 }
 
-/** E-values of the looks on a logarithmic axis, with the limit of a rollback. */
-function evidencePlot(lines: readonly string[]): string {
-  const looks = lines
-    .map(parseEntry)
-    .flatMap((entry) =>
-      entry.kind === 'event' && entry.decision.figures !== null
-        ? [{ atMs: entry.event.atMs, ...entry.decision.figures.evidence }]
-        : [],
-    );
+/** E-values of the looks on a logarithmic axis, with the limits of a rollback. */
+function evidencePlot(lines: readonly string[], limits: CanaryView['limits']): string {
+  const looks = eventsOf(lines).flatMap(({ event: { atMs }, decision: { figures } }) =>
+    figures === null ? [] : [{ atMs, ...figures.evidence }],
+  );
   const [first, last] = [looks[0], looks.at(-1)];
   if (first === undefined || last === undefined) return '<p>No look yet.</p>';
   const span = Math.max(1, last.atMs - first.atMs);
   const every = Math.max(1, Math.ceil(looks.length / POINTS));
+  const high = Math.max(LEAST_HIGH, Math.ceil(Math.log10(Math.max(limits.users, limits.slow))) + 1);
   const y = (value: number) => {
-    const power = Math.min(HIGH, Math.max(LOW, Math.log10(Math.max(value, 10 ** LOW))));
-    return (HEIGHT * (HIGH - power)) / (HIGH - LOW);
+    const power = Math.min(high, Math.max(LOW, Math.log10(Math.max(value, 10 ** LOW))));
+    return (HEIGHT * (high - power)) / (high - LOW);
   };
   const line = (kind: 'users' | 'slow') =>
     looks
       .filter((_, i) => i % every === 0 || i === looks.length - 1)
       .map((look) => `${((WIDTH * (look.atMs - first.atMs)) / span).toFixed(1)},${y(look[kind]).toFixed(1)}`)
       .join(' ');
-  const limit = y(LIMIT).toFixed(1);
+  const limitLine = (value: number, of: string) => {
+    const at = y(value);
+    return `<line class="limit" x1="0" x2="${WIDTH}" y1="${at.toFixed(1)}" y2="${at.toFixed(1)}"/><text x="4" y="${(at - 4).toFixed(1)}">rollback at ${value}${of}</text>`;
+  };
+  const limitLines =
+    limits.users === limits.slow
+      ? limitLine(limits.users, '')
+      : `${limitLine(limits.users, ' (users)')}${limitLine(limits.slow, ' (slow)')}`;
   return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT + 20}" role="img" aria-label="E-values over time">
-<line class="limit" x1="0" x2="${WIDTH}" y1="${limit}" y2="${limit}"/><text x="4" y="${Number(limit) - 4}">rollback at ${LIMIT}</text>
+${limitLines}
 <polyline class="users" points="${line('users')}"/><polyline class="slow" points="${line('slow')}"/>
 <text x="4" y="${HEIGHT + 15}">${isoTime(first.atMs)}</text><text x="${WIDTH - 130}" y="${HEIGHT + 15}">${isoTime(last.atMs)}</text>
 </svg><p>Red: users with errors. Blue: slow requests.</p>`;
 }
-
-/** 1/alpha of the default settings. */
-const LIMIT = 40;
 
 function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);

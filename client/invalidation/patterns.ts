@@ -58,16 +58,22 @@ export interface PatternResult {
  */
 export function deleteMatching(pattern: string, options: PatternOptions): Promise<PatternResult> {
   const prefix = `${options.namespace}:`;
-  const isWanted = (key: string): boolean => key[prefix.length] !== '~';
+  const isWanted = (key: string): boolean => key[prefix.length] !== '~' && !isOfCanary(key);
   return scanAndDelete(options, now(), `${escapeGlob(prefix)}${pattern}`, isWanted);
 }
 
 /**
- * Like `deleteMatching`, for all keys of the namespace; internal keys of the cache are deleted too, and are not counted.
+ * Like `deleteMatching`, for all keys of the namespace; internal keys of the cache are deleted too, and are not counted. Keys of
+ * a canary rollout remain: they are no data of the cache, and a rollback must outlast the deletion of bad entries.
  */
 export function deleteAll(options: PatternOptions): Promise<PatternResult> {
   const match = `${escapeGlob(`${options.namespace}:`)}*`;
-  return scanAndDelete(options, Number.NEGATIVE_INFINITY, match, () => true);
+  return scanAndDelete(options, Number.NEGATIVE_INFINITY, match, (key) => !isOfCanary(key));
+}
+
+/** Of any rollout in the namespace: in a cluster the pattern cache has one of its own below. */
+function isOfCanary(key: string): boolean {
+  return key.includes(':~canary:{');
 }
 
 async function scanAndDelete(

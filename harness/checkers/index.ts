@@ -1,6 +1,7 @@
 /** All checkers by id. A plug-in adds a file and a line here. */
 import { availability } from './availability.ts';
 import { benchmark } from './benchmark.ts';
+import { canary } from './canary.ts';
 import { capacity } from './capacity.ts';
 import type { Checker } from './checker.ts';
 import { configuration } from './configuration.ts';
@@ -60,6 +61,7 @@ export const trialCheckers: readonly Checker[] = [
   capacity,
   k6,
   soak,
+  canary,
 ];
 
 /** Checkers that judge the facts of the nodes, and their intended configuration. */

@@ -97,6 +97,8 @@ export interface Drill {
   readonly external?: { readonly except?: readonly string[] };
   /** Time limit of a trial; at the limit it is ended, healed and recorded as not measured. */
   readonly boundMs: number;
+  /** A profile of `kit readiness` that runs the drill besides those in which it has trials. */
+  readonly profile?: 'canary' | 'rehearsal';
   /** A drill of the family `capacity` that profile capacity leaves out. */
   readonly byNameOnly?: true;
   /**

@@ -3,6 +3,7 @@ import { allReplicasLost } from './all-replicas-lost.ts';
 import { batches } from './batches.ts';
 import { bounce } from './bounce.ts';
 import { breaker } from './breaker.ts';
+import { canaryRollback } from './canary-rollback.ts';
 import { capacityDrills } from './capacity/index.ts';
 import { clockJump } from './clock-jump.ts';
 import { clusterMasterCrash } from './cluster-master-crash.ts';
@@ -84,6 +85,7 @@ export const drills: readonly Drill[] = [
   poisonedData,
   memoryFull,
   diskFull,
+  canaryRollback,
   realistic50,
   zipf100,
   steady,

@@ -190,6 +190,9 @@ const DATA_SHAPES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
     ...{ fragmentedBytes: AMOUNT, maxmemory: AMOUNT, lagBytes: AMOUNT },
     lagSeconds: DURATION_MS,
   },
+  'workload/canary-arms': {
+    ...{ canaryRequests: COUNT, canaryFailures: COUNT, controlRequests: COUNT, controlFailures: COUNT },
+  },
   'workload/memory-point': { keys: COUNT, usedBytes: COUNT },
   'node/probe': { when: { oneOf: ['start', 'between', 'end'] }, number: { integer: [1, MAX_TRIALS + 1] } },
   'machine/facts': { cores: { integer: [1, 100_000] }, unsampled: 'string' },

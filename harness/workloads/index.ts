@@ -4,6 +4,7 @@ import { generatedWorkloads } from './catalogue.ts';
 import type { GeneratedWorkload } from './generated.ts';
 import { SCENARIOS } from './http/k6.ts';
 import { breaker } from './scripted/breaker.ts';
+import { canaryRollback } from './scripted/canary-rollback.ts';
 import { clockJump } from './scripted/clock-jump.ts';
 import { coherence } from './scripted/coherence.ts';
 import { connectionSaturation } from './scripted/connection-saturation.ts';
@@ -64,6 +65,7 @@ const scripted: readonly ScriptedWorkload[] = [
   poisonedData,
   memoryFull,
   diskFull,
+  canaryRollback,
   throughput,
   loadMixes,
   connections,

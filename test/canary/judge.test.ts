@@ -199,6 +199,35 @@ describe('the judge', () => {
     expect(state.evidence).toEqual(rollout.state.evidence);
   });
 
+  it('counts from the lower sum when counts of a process are lost for good', () => {
+    const rollout = new Rollout();
+    for (let look = 0; look < 10; look++) rollout.look(HEALTHY);
+    const [first] = rollout.events;
+    if (first === undefined) throw new Error('no look');
+    let { state } = rollout;
+    const lookAt = (n: number, failures: number) => {
+      const canary = { ...first.arms.canary, failures };
+      const event = { ...first, atMs: 1_000_000 + n * 5_000, arms: { ...first.arms, canary } };
+      state = step(RULES, state, event).state;
+    };
+    for (let n = 0; n < 13; n++) lookAt(n, 1);
+    expect(state.arms.canary.requests).toBe(100);
+    const before = logEvidence(state.evidence.requests);
+    lookAt(13, 20);
+    expect(logEvidence(state.evidence.requests)).toBeGreaterThanOrEqual(before);
+    expect(state.arms.canary.failures).toBe(20);
+  });
+
+  it('says that there was nothing to clear', () => {
+    const rollout = new Rollout();
+    rollout.look(HEALTHY);
+    expect(rollout.clear('ada')).toMatchObject({
+      reasons: ['cleared by ada: not rolled back, nothing changes'],
+      status: 'running',
+    });
+    expect(rollout.state.generation).toBe(1);
+  });
+
   it('refuses a look of another generation, and one in the past', () => {
     const rollout = new Rollout();
     rollout.look(HEALTHY);

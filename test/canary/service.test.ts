@@ -4,6 +4,7 @@ import {
   type CanaryConfig,
   type CanaryOptions,
   CanaryProvider,
+  type CanaryProviderError,
   CanaryTestingService,
   fixedFlags,
   loadCanary,
@@ -74,6 +75,14 @@ async function looks(scenario: Scenario, n: number, failEvery: { canary: number;
   return last;
 }
 
+/** Deletes every key of a flag, as an eviction or a person would. */
+async function removeKeys(flag: string): Promise<void> {
+  const admin = redis.admin();
+  await admin.select(2);
+  await admin.del(...(await admin.keys(`cache:~canary:{${flag}}:*`)));
+}
+
+const USERS = Array.from({ length: 500 }, (_, i) => `user-${i}`);
 const HEALTHY = { canary: 190, control: 190 };
 const BROKEN = { canary: 5, control: 190 };
 
@@ -81,12 +90,11 @@ describe('a rollout on Redis', () => {
   it('promotes a healthy canary, rolls a broken one back, and keeps every user in its arm until then', async () => {
     const scenario = await open(settings('promoted'));
     const { service } = scenario;
-    const users = Array.from({ length: 500 }, (_, i) => `user-${i}`);
-    const before = users.filter((user) => service.isEnabled(user));
+    const before = USERS.filter((user) => service.isEnabled(user));
     expect(await looks(scenario, 60, HEALTHY)).toMatchObject({ verdict: 'promote', share: 0.5 });
     expect(before.filter((user) => !service.isEnabled(user))).toEqual([]);
     expect(await looks(scenario, 20, BROKEN)).toMatchObject({ verdict: 'rollback', share: 0 });
-    expect(users.filter((user) => service.isEnabled(user))).toEqual([]);
+    expect(USERS.filter((user) => service.isEnabled(user))).toEqual([]);
     await service.close();
   });
 
@@ -103,6 +111,60 @@ describe('a rollout on Redis', () => {
     const { changes } = await service.status();
     expect(changes.map((line) => JSON.parse(line).decision.verdict)).toEqual(['rollback', 'clear']);
     await Promise.all([service.close(), scenario.service.close()]);
+  });
+
+  it('keeps a rollback when the cache is cleared', async () => {
+    const scenario = await open(settings('kept'));
+    await looks(scenario, 20, BROKEN);
+    await cache.clear();
+    const { service } = await open(settings('kept'));
+    expect((await service.status()).head?.state.status).toBe('rolled-back');
+    await Promise.all([service.close(), scenario.service.close()]);
+  });
+
+  it('keeps a rollback when all its keys are deleted, as long as a process that judges remembers it', async () => {
+    const scenario = await open(settings('remembered'));
+    const { service, clock } = scenario;
+    await looks(scenario, 20, BROKEN);
+    // More entries than a process remembers one by one.
+    for (let n = 0; n < 210; n++) {
+      clock.ms += 5_000;
+      await service.adjust();
+    }
+    await removeKeys('remembered');
+    const restarted = await open(settings('remembered'));
+    expect((await restarted.service.status()).head?.index).toBe(0);
+    clock.ms += 5_000;
+    expect(await service.adjust()).toMatchObject({ verdict: 'hold', share: 0, status: 'rolled-back' });
+    await restarted.service.refresh();
+    expect(USERS.filter((user) => restarted.service.isEnabled(user))).toEqual([]);
+    expect(replay(await service.logLines()).problem).toBeUndefined();
+    await Promise.all([service.close(), restarted.service.close()]);
+  });
+
+  it('takes over a log that was started again, once no process restores the earlier one', async () => {
+    const scenario = await open(settings('again'));
+    const { service, clock } = scenario;
+    await looks(scenario, 20, BROKEN);
+    await removeKeys('again');
+    const other = await open(settings('again'));
+    const enabled = () => USERS.filter((user) => service.isEnabled(user)).length;
+    await service.refresh();
+    expect(enabled()).toBe(0);
+    clock.ms += 61_000;
+    await service.refresh();
+    expect(enabled()).toBeGreaterThan(0);
+    await Promise.all([service.close(), other.service.close()]);
+  });
+
+  it('goes on judging when the last look is that of a process whose clock is ahead', async () => {
+    const [ahead, behind] = [await open(settings('skewed')), await open(settings('skewed'))];
+    ahead.clock.ms += 3_600_000;
+    await ahead.service.adjust();
+    const before = (await behind.service.status()).head?.index ?? 0;
+    expect(await looks(behind, 20, BROKEN)).toMatchObject({ verdict: 'rollback' });
+    expect((await behind.service.status()).head?.index).toBeGreaterThan(before);
+    await Promise.all([ahead, behind].map(({ service }) => service.close()));
   });
 
   it('records decisions that replay byte for byte, in bounded size', async () => {
@@ -138,8 +200,13 @@ describe('a rollout on Redis', () => {
     const { head } = await scenario.service.status();
     scenario.clock.ms += 5_000;
     expect(await scenario.service.evaluate()).toMatchObject({ verdict: 'hold' });
+    // Other settings would be a change of the rules.
+    const other = settings('evaluated', { rollout: { ...BASE.rollout, stages: [30, 100] } });
+    const second = await open(other);
+    second.clock.ms += 10_000;
+    await second.service.evaluate();
     expect((await scenario.service.status()).head?.index).toBe(head?.index);
-    await scenario.service.close();
+    await Promise.all([scenario.service.close(), second.service.close()]);
   });
 
   it('starts a new generation when the stages change, and none when another setting does', async () => {
@@ -158,14 +225,25 @@ describe('a rollout on Redis', () => {
     await Promise.all([first, second, third].map(({ service }) => service.close()));
   });
 
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, undefined])('refuses a request that took %s', async (ms) => {
+    const { service } = await open(settings('refused'));
+    expect(() => service.record('user-1', { ok: true, ms: ms as number })).toThrow(
+      /ms: must be the duration of the request in milliseconds/,
+    );
+    await service.close();
+  });
+
   it('sends at most one command per ten requests, and keeps its keys in database 2 with an expiry', async () => {
     const scenario = await open(settings('cheap'));
     const before = scenario.service.commands;
+    // The dearest flushes: new users, and users with an error, in both arms.
+    const { minBatch } = BASE.metrics;
     for (let flush = 0; flush < 20; flush++) {
-      for (let i = 0; i < 100; i++) scenario.service.record(`user-${i % 60}`, { ok: true, ms: 5 });
+      for (let i = 0; i < minBatch; i++)
+        scenario.service.record(`user-${flush}-${i}`, { ok: i % 4 > 0, ms: 5, lookup: 'hit' });
       await scenario.service.flush();
     }
-    expect((scenario.service.commands - before) / 2_000).toBeLessThanOrEqual(0.1);
+    expect((scenario.service.commands - before) / (20 * minBatch)).toBeLessThanOrEqual(0.1);
     const admin = redis.admin();
     await admin.select(2);
     const keys = await admin.keys('cache:~canary:{cheap}:g*');
@@ -177,7 +255,7 @@ describe('a rollout on Redis', () => {
 
 describe('the switches', () => {
   it.each([[{ redisCache: false, patternCache: true }], [{ redisCache: true, patternCache: false }]])(
-    '%j: nobody is in the canary, and nothing is counted',
+    '%j: no user is in the canary, and nothing is counted',
     async (flags) => {
       const { service } = await open(
         settings('switched-off', { rollout: { ...BASE.rollout, stages: [100] } }),
@@ -216,7 +294,7 @@ describe('the switches', () => {
   });
 });
 
-it('without Redis nobody is in the canary, and the application gets no error', async () => {
+it('without Redis no user is in the canary, and the application gets no error', async () => {
   const errors: unknown[] = [];
   const unreachable = redisCache({ address: { host: '127.61.0.1', port: 1 }, commandTimeoutMs: 200 });
   const service = await CanaryTestingService.open({
@@ -241,17 +319,17 @@ describe('OpenFeature', () => {
       const details = await provider.resolveBooleanEvaluation('provided', false, { targetingKey });
       expect(details).toMatchObject({ value: service.isEnabled(targetingKey), reason: 'SPLIT' });
     }
-    expect(await provider.resolveBooleanEvaluation('other', true, { targetingKey: 'user-1' })).toMatchObject({
-      value: true,
-      errorCode: 'FLAG_NOT_FOUND',
-    });
-    expect(await provider.resolveBooleanEvaluation('provided', false, {})).toMatchObject({
-      errorCode: 'TARGETING_KEY_MISSING',
-    });
-    expect(await provider.resolveStringEvaluation('provided', 'text')).toMatchObject({
-      value: 'text',
-      errorCode: 'TYPE_MISMATCH',
-    });
+    const codeOf = (evaluation: Promise<unknown>) =>
+      evaluation.then(
+        () => 'no error',
+        ({ code }: CanaryProviderError) => code,
+      );
+    const codes = await Promise.all([
+      codeOf(provider.resolveBooleanEvaluation('other', true, { targetingKey: 'user-1' })),
+      codeOf(provider.resolveBooleanEvaluation('provided', false, {})),
+      codeOf(provider.resolveStringEvaluation('provided')),
+    ]);
+    expect(codes).toEqual(['FLAG_NOT_FOUND', 'TARGETING_KEY_MISSING', 'TYPE_MISMATCH']);
     await service.close();
   });
 

@@ -248,6 +248,7 @@ function filesOf(
   if (drill.family === 'load')
     return { events: [memory, EXPIRIES], kit: [LOADS[drill.id] ?? [], closingPhase()] };
   const written = writes(0, 1000, 10);
+  const arms = { canaryRequests: 3_000, canaryFailures: 3, controlRequests: 9_000, controlFailures: 9 };
   const lags = Array.from({ length: 40 }, (_, i) =>
     observation('workload', 'replication-lag', i, { lagMs: 2 }, { node: 'redis-2' }),
   );
@@ -256,6 +257,7 @@ function filesOf(
       steps,
       closingPhase(),
       drill.id === 'replication' ? lags : [],
+      drill.id === 'canary-rollback' ? observation('workload', 'canary-arms', 500, arms, { client: 'kit' }) : [],
       finalRead(written),
       finalRead(written, {}, 'redis-3', 'replica'),
     ],

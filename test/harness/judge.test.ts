@@ -38,7 +38,7 @@ describe('a healthy run', () => {
     expect(report.verdict.counts.PASS).toBeGreaterThan(45);
     expect(findCriterion(report, 'canary-error-delta')).toMatchObject({
       state: 'OUT_OF_SCOPE',
-      reason: expect.stringContaining('canary runs; this is a readiness run'),
+      reason: expect.stringContaining('in profile full and by name (kit drill canary-rollback)'),
     });
     expect(findCriterion(report, 'coverage-lines').reason).toContain('--coverage FILE');
   });

@@ -1,0 +1,19 @@
+import { fullOnlyIntegration } from './families.ts';
+
+export const canaryRollback = fullOnlyIntegration({
+  id: 'canary-rollback',
+  title: 'A canary of the pattern cache is promoted while healthy, and rolled back with a planted fault',
+  source: 'mission D2; seed 000, CanaryTestingService',
+  safeOutcome:
+    'the rollback is immediate and latched, only users of the canary meet the fault, and no user moves otherwise',
+  checkers: ['expectations', 'liveness', 'canary'],
+  profile: 'canary',
+  expectations: [
+    ...['same-arm', 'promoted', 'left', 'counted'].map((what) => `healthy/${what}`),
+    ...['rolled-back', 'looks', 'control-served', 'moved'].map((what) => `planted/${what}`),
+    ...['in-canary', 'answered', 'latched', 'restarted'].map((what) => `after/${what}`),
+    ...['same-users', 'log'].map((what) => `cleared/${what}`),
+  ],
+  // A client that waits for a CPU can make the canary slower than its control.
+  timed: ['healthy/promoted'],
+});
