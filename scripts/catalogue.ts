@@ -15,8 +15,9 @@ export function catalogueText(drills: readonly Drill[], width: number): string {
     .join('\n\n');
 
   function formatEntry(drill: Drill): string {
-    const { id, title, safeOutcome, source, trials } = drill;
-    const quick = trials.quick === 0 ? 'by name or in full only' : `${trials.quick} quick`;
+    const { id, title, safeOutcome, source, trials, profile } = drill;
+    const others = profile === undefined ? 'in full' : `in full or profile ${profile}`;
+    const quick = trials.quick === 0 ? `by name or ${others} only` : `${trials.quick} quick`;
     const counts =
       trials.full === 0 ? 'by name or in profile capacity only' : `${quick}, ${trials.full} full`;
     const facts = `trials: ${counts}. From: ${source}.`;

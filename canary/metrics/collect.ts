@@ -17,7 +17,8 @@ export async function collect(
   { generation, window }: At,
   options: { readonly maxProcesses: number; readonly atMs: number },
 ): Promise<LookEvent> {
-  const members = ((await send('SMEMBERS', keys.members(generation))) as string[]).sort();
+  // RESP2 replies with a list, RESP3 with a set.
+  const members = [...((await send('SMEMBERS', keys.members(generation))) as Iterable<string>)].sort();
   const counted = members.slice(0, options.maxProcesses);
   const hashes = await Promise.all(
     counted.map(async (id) => recordOf(await send('HGETALL', keys.counts(generation, id)))),
@@ -50,12 +51,18 @@ function recordOf(reply: unknown): Readonly<Record<string, string>> {
   );
 }
 
+/** A user that may not read INFO judges without the facts of Redis. */
+function withoutPermission(error: unknown): string {
+  if ((error as { code?: unknown } | null)?.code === 'NOPERM') return '';
+  throw error;
+}
+
 /** Facts of one master; in a cluster of the node that answers, which is one of several. */
 async function redisFacts(send: Send): Promise<RedisFacts> {
   const startedAt = performance.now();
   await send('PING');
   const pingMs = Math.round((performance.now() - startedAt) * 1000) / 1000;
-  const info = String(await send('INFO'));
+  const info = String(await send('INFO').catch(withoutPermission));
   const field = (name: string): number | null => {
     const text = new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1];
     return text === undefined ? null : Number(text);

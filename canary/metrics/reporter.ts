@@ -17,8 +17,8 @@ import type { CanaryKeys } from './keys.ts';
 const MAX_UNSENT = 8;
 /** An older share is that of a failover, whose log a judge restores within a look; later, the log was started again. */
 const OLDER_ACCEPTED_AFTER_MS = 60_000;
-/** Flushes of `close`, with pauses between: a failover takes seconds. */
-const CLOSE_ATTEMPTS = 20;
+/** Bound of `close`, with pauses between its flushes: a failover takes seconds. */
+const CLOSE_BOUND_MS = 20_000;
 const CLOSE_PAUSE_MS = 500;
 
 export class Reporter {
@@ -105,10 +105,11 @@ export class Reporter {
     return this.#queue(() => this.#flush(true));
   }
 
-  /** Flushes until everything is acknowledged by one master. @throws CacheError not within 10 s */
+  /** Flushes until everything is acknowledged by one master. @throws CacheError the last flush, after 20 s */
   async close(): Promise<void> {
     let failure: unknown;
-    for (let attempt = 1; attempt <= CLOSE_ATTEMPTS; attempt++) {
+    const endsAt = performance.now() + CLOSE_BOUND_MS;
+    while (performance.now() < endsAt) {
       try {
         await this.#queue(() => this.#flush(false));
         if (!this.#isUnsent()) {
@@ -120,6 +121,7 @@ export class Reporter {
         await new Promise((resolve) => setTimeout(resolve, CLOSE_PAUSE_MS));
       }
     }
+    this.#off();
     throw failure ?? new Error('the counts of the canary were not acknowledged: the master keeps changing');
   }
 

@@ -1,0 +1,19 @@
+import { expect, it } from 'vitest';
+import { UserSet } from '../../canary/metrics/user-set.ts';
+
+it('a set of users is bounded although no reply of Redis closes it', () => {
+  const users = new UserSet(100);
+  for (let hash = 0; hash < 1_000; hash++) users.add(hash % 10 === 0 ? 'canary' : 'control', hash);
+  users.resend();
+  expect(users.take('canary').length + users.take('control').length).toBe(100);
+});
+
+it('a user is sent once, and again after a loss', () => {
+  const users = new UserSet(100);
+  users.add('canary', 7);
+  expect(users.take('canary')).toEqual([7]);
+  users.add('canary', 7);
+  expect(users.hasUnsent).toBe(false);
+  users.resend();
+  expect(users.take('canary')).toEqual([7]);
+});
