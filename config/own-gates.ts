@@ -121,6 +121,9 @@ function writtenEntry({ value }: YamlSource, index: number): Entry {
   return ((value as { readonly gates?: readonly Entry[] }).gates ?? [])[index] ?? {};
 }
 
+/** The criterion that is judged without a gate (`harness/gates/completeness.ts`). */
+const EVIDENCE_COMPLETE = 'evidence-complete';
+
 function changedFields(entry: Entry): readonly string[] {
   return Object.keys(entry)
     .filter((field) => !['id', 'owner', 'reason'].includes(field))
@@ -152,6 +155,8 @@ function entryProblems(entry: Entry, known: ReadonlyMap<string, Gate>): readonly
     const message = `'${id}' is not a gate of the kit${guess || ';'} a new gate has no owner and no reason`;
     return [{ path: ['id'], message }];
   }
+  if (id === EVIDENCE_COMPLETE)
+    return [{ path: ['id'], message: `'${id}' is the kit's own criterion, which no file can change` }];
   const parsed = gateSchema.safeParse(entry);
   if (parsed.success) return [];
   return parsed.error.issues

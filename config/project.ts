@@ -118,4 +118,6 @@ export function findProject(
   });
 }
 
-const isPath = (name: string): boolean => /^\.{1,2}\//.test(name) || isAbsolute(name);
+/** As the loader of modules decides. */
+const isPath = (name: string): boolean =>
+  /^\.{1,2}\/|\.[cm]?[jt]s$/.test(name) || isAbsolute(name);

@@ -1,7 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { KitError } from '../config/errors.ts';
-import { archiveRun, signStatement, statementOf } from '../harness/judge/statement.ts';
+import { archiveRun, signStatement, statementOf, storeStatement } from '../harness/judge/statement.ts';
 import { renderers } from '../harness/reports/index.ts';
 import { type ModuleOptions, useModules } from './extensions.ts';
 import * as common from './options.ts';
@@ -47,7 +47,7 @@ export function attest(program: Command, session: Session): void {
       const { key, out, bundle } = options;
       const statement = statementOf(dir, renderers, await useModules(options));
       const text = key === undefined ? statement : signStatement(statement, readInput(key), key);
-      if (out !== undefined) writeFileSync(out, text);
+      if (out !== undefined) storeStatement(out, dir, text);
       if (bundle !== undefined) archiveRun(bundle, dir, text);
       if (out === undefined && bundle === undefined) return session.terminal.print(text);
       const files = [out, bundle].filter((file) => file !== undefined);

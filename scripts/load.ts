@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { drillsNamed } from '../harness/registry.ts';
+import { useModules } from './extensions.ts';
 import { addExternalOptions, anySubstrate } from './external-options.ts';
 import { judgedRun, type RunOptions } from './judged-run.ts';
 import * as common from './options.ts';
@@ -30,9 +31,10 @@ export function load(program: Command, session: Session): void {
         ['kit load --profile capacity --trials 3', 'rates to the knee, 10,000 connections, memory'],
       ),
     )
-    .action((options: RunOptions) => {
+    .action(async (options: RunOptions) => {
+      await useModules(options);
       const drills = drillsNamed('all').filter(({ family }) => family === 'load');
-      return judgedRun(
+      await judgedRun(
         session,
         'load',
         options,

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { EXIT } from '../config/errors.ts';
+import { EXIT, KitError } from '../config/errors.ts';
 import { type Verification, verifyRun } from '../harness/judge/index.ts';
 import { checkStatement, statementOf } from '../harness/judge/statement.ts';
 import { renderers } from '../harness/reports/index.ts';
@@ -37,6 +37,7 @@ export function verify(program: Command, session: Session): void {
     .addOption(common.json())
     .addHelpText('after', examples(['kit verify runs/<id>', 'verify now or later, under any supported Node']))
     .action(async (dir: string, options: VerifyOptions) => {
+      requireStatement(options);
       const extensions = await useModules(options);
       const result = withStatement(dir, verifyRun(dir, renderers, extensions), options, extensions);
       session.exitCode = result.ok ? EXIT.GO : EXIT.NO_GO;
@@ -48,6 +49,15 @@ export function verify(program: Command, session: Session): void {
           : [`${dir}: verification FAILED`, ...result.problems.map((problem) => `  ${problem}`)].join('\n'),
       );
     });
+}
+
+/** A key alone would look like a checked signature. @throws KitError USAGE */
+function requireStatement({ statement, key }: VerifyOptions): void {
+  if (key === undefined || statement !== undefined) return;
+  throw new KitError('--key checks the signature of a statement, and --statement is missing', {
+    code: 'USAGE',
+    hint: 'add --statement with the file of kit attest --key',
+  });
 }
 
 /** Adds the check of the statement; one of a run that does not verify proves nothing. */

@@ -14,8 +14,7 @@ import {
   valueFigure,
 } from './history-queries.ts';
 
-const REMEDY =
-  'Build k6 once: go build -C tools/k6 -o ../../node_modules/.bin/k6 go.k6.io/k6/v2, and run the kit with npm or npx.';
+const REMEDY = 'Install k6 2 or build it once, as the reason says (docs/load.md, "k6").';
 
 const DROPPED =
   'Look at the CPU of the service in the dashboard of k6. If it is idle, run again on a machine without other work; otherwise lower the rate.';

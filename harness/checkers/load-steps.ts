@@ -29,14 +29,19 @@ export interface LoadStep {
 
 export function loadSteps(history: History): readonly LoadStep[] {
   const marks = history.observations.filter(({ from }) => from === 'workload');
-  const counted = marks.filter(({ name }) => name === 'load-histogram');
-  return marks.filter(({ name }) => name === 'load-step').map((mark) => readStep(mark, counted));
+  const counted = Map.groupBy(
+    marks.filter(({ name }) => name === 'load-histogram'),
+    ({ data }) => data?.step,
+  );
+  return marks
+    .filter(({ name }) => name === 'load-step')
+    .map((mark) => readStep(mark, counted.get(mark.data?.step) ?? []));
 }
 
-function readStep({ data = {} }: ObservationEvent, counted: readonly ObservationEvent[]): LoadStep {
+/** @param own the histograms of the step */
+function readStep({ data = {} }: ObservationEvent, own: readonly ObservationEvent[]): LoadStep {
   const numberOf = (name: string) => (typeof data[name] === 'number' ? data[name] : 0);
   const shareOf = (name: string) => (typeof data[name] === 'number' ? data[name] : undefined);
-  const own = counted.filter(({ data: each }) => each?.step === data.step);
   const histograms = new Map(
     own.flatMap(({ data: each = {} }) => {
       const histogram = HdrHistogram.parse(String(each.counts ?? ''));

@@ -7,7 +7,7 @@
  * sound step of which Redis answered at least 99 %, every kind within the knee's bound at p99. The step that ends a sweep
  * is expected to fail; if its generator was not sound and the wanted rate was not reached, the figure is in doubt.
  *
- * `step<n>.<mix>.…` are the numbers of each step for the report.
+ * `step<n>.<mix>.…` are the numbers of a step for the report: of each one, or of evenly spaced ones if there are many.
  */
 import type { History } from '../history/events.ts';
 import type { Checker, Figure } from './checker.ts';
@@ -24,6 +24,8 @@ import { type LoadStep, loadSteps, mergedHistogram } from './load-steps.ts';
 /** A rate counts as answered from this share on. */
 const ANSWERED_RATIO = 0.99;
 const SINGLE = ['get', 'set', 'readModifyWrite'];
+/** A soak has a step per minute; a report of all of them could not be read. */
+const MAX_STATED_STEPS = 40;
 const REMEDY =
   'Measure on a machine with more cores or without other work, or ask for a lower rate: the generator shares its cores with the servers.';
 
@@ -101,8 +103,10 @@ function judgeSweep(
     ),
   });
   const limit = highestLimit(stated);
-  // The server alone is below the wanted rate: the generator is not the reason.
-  if (limit !== undefined && limit < wantedPerSecond) {
+  // The server alone is below the wanted rate: the generator is not the reason. On a machine that let no step be sound,
+  // redis-benchmark was slowed down like the steps.
+  const isMachineProven = steps.some(({ flaws }) => flaws.length === 0);
+  if (limit !== undefined && limit < wantedPerSecond && isMachineProven) {
     const reason = `the server alone answers ${Math.round(limit)} ops/s (redis-benchmark)`;
     return { validity: 'valid', reasons: [reason], figures };
   }
@@ -112,10 +116,12 @@ function judgeSweep(
   return unknownResult(reason, { figures, remedy: REMEDY });
 }
 
-/** Numbers of each step, for the report. */
+/** Numbers of the steps, for the report. */
 function stepFigures(steps: readonly LoadStep[]): Figures {
+  const distance = Math.ceil(steps.length / MAX_STATED_STEPS);
+  const stated = steps.filter((_, i) => i % distance === 0);
   return Object.fromEntries(
-    steps.flatMap((step) => {
+    stated.flatMap((step) => {
       const { asked, sent, answered, histograms, lagP99Ms } = step;
       const of = (name: string) => `step${step.step}.${step.mix}.${name}`;
       const ratio = (amount: number | undefined) =>

@@ -3,16 +3,26 @@
  *
  * `leakBytesPerOperation` is the lower bound (97.5 %) of the slope of the client's heap after garbage collection over its operations: below
  * 0 it counts as 0. Compiled code and caches fill in the beginning, so that the first third of the samples is left out.
- * `serverGrowthBytesPerOperation` is the same for the memory of the masters, whose catalogue is of a fixed size.
+ * `serverGrowthBytesPerOperation` is the same for the memory of the masters, whose catalogue is of a fixed size. A growth that is
+ * neither proven nor excluded is not measured: in a short soak, noise hides a leak.
  */
 import type { ObservationEvent } from '../history/events.ts';
-import { slopeLowerBound } from '../statistics/regression.ts';
+import { slopeBounds } from '../statistics/regression.ts';
 import type { Checker, Figure } from './checker.ts';
 import { definedFigures, unknownResult, valueFigure } from './history-queries.ts';
 import { loadSteps } from './load-steps.ts';
 
 /** Samples after the first third. */
 const LEAST_SAMPLES = 6;
+
+/** Growth in bytes per operation that a soak must be able to exclude: the target of its gates. */
+const EXCLUDED_BYTES = 16;
+
+/** Measures that must not grow, with the fields of a sample that add up to them. */
+const GROWING: Readonly<Record<string, readonly string[]>> = {
+  leakBytesPerOperation: ['heapBytes', 'externalBytes'],
+  serverGrowthBytesPerOperation: ['usedBytes'],
+};
 
 export const soak: Checker = {
   id: 'soak',
@@ -26,16 +36,7 @@ export const soak: Checker = {
       const reason = `${settled.length} samples after the first third, at least ${LEAST_SAMPLES} needed`;
       return unknownResult(reason, { remedy: 'Run longer (--hours), so that there are more slices.' });
     }
-    const operations = numberOf(settled.at(-1), 'operations');
-    const growth = (names: readonly string[]): Figure | undefined => {
-      const bound = slopeLowerBound(
-        settled.map((sample) => ({
-          x: numberOf(sample, 'operations'),
-          y: names.reduce((sum, name) => sum + numberOf(sample, name), 0),
-        })),
-      );
-      return bound === undefined ? undefined : valueFigure(Math.max(0, bound), 'bytes', operations);
-    };
+    const growth = growthOf(settled);
     const highest = (name: string) => Math.max(...samples.map((sample) => numberOf(sample, name)));
     const maxmemory = highest('maxmemory');
     const hitRatios = loadSteps(history).flatMap(({ hits, reads }) => (reads === 0 ? [] : [hits / reads]));
@@ -43,8 +44,7 @@ export const soak: Checker = {
       validity: 'valid',
       reasons: [],
       figures: definedFigures({
-        leakBytesPerOperation: growth(['heapBytes', 'externalBytes']),
-        serverGrowthBytesPerOperation: growth(['usedBytes']),
+        ...growth.figures,
         fragmentedRatio:
           maxmemory > 0
             ? valueFigure(highest('fragmentedBytes') / maxmemory, 'ratio', samples.length)
@@ -53,9 +53,35 @@ export const soak: Checker = {
         hitRatio:
           hitRatios.length === 0 ? undefined : valueFigure(Math.min(...hitRatios), 'ratio', hitRatios.length),
       }),
+      ...(Object.keys(growth.unmeasured).length > 0 && {
+        unmeasured: growth.unmeasured,
+        remedy: 'Run longer (--hours): the bounds become narrower with the number of operations.',
+      }),
     };
   },
 };
+
+/** Lower bounds of the growth, and why one of them proves nothing. */
+function growthOf(settled: readonly ObservationEvent[]) {
+  const figures: Record<string, Figure> = {};
+  const unmeasured: Record<string, string> = {};
+  const operations = numberOf(settled.at(-1), 'operations');
+  for (const [figure, names] of Object.entries(GROWING)) {
+    const bounds = slopeBounds(
+      settled.map((sample) => ({
+        x: numberOf(sample, 'operations'),
+        y: names.reduce((sum, name) => sum + numberOf(sample, name), 0),
+      })),
+    );
+    if (bounds === undefined) continue;
+    const [lower, upper] = bounds;
+    figures[figure] = valueFigure(Math.max(0, lower), 'bytes', operations);
+    if (lower < EXCLUDED_BYTES && upper >= EXCLUDED_BYTES)
+      unmeasured[figure] =
+        `the growth is between ${Math.max(0, lower).toFixed(1)} and ${upper.toFixed(1)} bytes per operation: too noisy to exclude ${EXCLUDED_BYTES}`;
+  }
+  return { figures, unmeasured };
+}
 
 function numberOf(sample: ObservationEvent | undefined, name: string): number {
   const amount = sample?.data?.[name];

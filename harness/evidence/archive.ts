@@ -2,9 +2,10 @@
  * A run folder as one tar archive (ustar), for transport. Regular files only, in a fixed order, with neither time nor
  * owner: the same folder gives the same bytes. Any `tar` extracts it.
  */
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { KitError } from '../../config/errors.ts';
 import { filesBelow, notWrittenError, unreadableError } from './run-folder.ts';
 
 const BLOCK_BYTES = 512;
@@ -21,21 +22,30 @@ export function writeArchive(
   root: string,
   extra: Readonly<Record<string, string>> = {},
 ): void {
+  const paths = filesBelow(dir).filter((path) => !Object.hasOwn(extra, path));
   try {
     const out = openSync(file, 'wx', 0o644);
+    let isWhole = false;
     try {
-      for (const path of filesBelow(dir))
-        writeSync(out, gzipSync(entryOf(`${root}/${path}`, readFileSync(join(dir, path)))));
+      for (const path of paths) writeWhole(out, entryOf(`${root}/${path}`, readFileSync(join(dir, path))));
       for (const [name, text] of Object.entries(extra))
-        writeSync(out, gzipSync(entryOf(`${root}/${name}`, Buffer.from(text))));
-      writeSync(out, gzipSync(Buffer.alloc(2 * BLOCK_BYTES)));
+        writeWhole(out, entryOf(`${root}/${name}`, Buffer.from(text)));
+      writeWhole(out, Buffer.alloc(2 * BLOCK_BYTES));
+      isWhole = true;
     } finally {
       closeSync(out);
+      if (!isWhole) rmSync(file);
     }
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === undefined) throw cause;
+    if (cause instanceof KitError) throw cause;
     throw notWrittenError(file, cause);
   }
+}
+
+/** A part of the archive, compressed by itself: gzip files may be joined. */
+function writeWhole(out: number, entry: Buffer): void {
+  const bytes = gzipSync(entry);
+  for (let written = 0; written < bytes.length; ) written += writeSync(out, bytes, written);
 }
 
 /** Header and content of one file, padded to whole blocks. */

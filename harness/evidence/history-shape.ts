@@ -161,7 +161,7 @@ const DATA_SHAPES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
   'workload/load-step': {
     ...{ step: { integer: [1, MAX_BATCH] }, mix: NAME_OF_MIX, perSecond: AMOUNT, durationMs: DURATION_MS },
     ...{ asked: COUNT, sent: COUNT, dropped: COUNT, answered: COUNT, failed: COUNT, wrong: COUNT },
-    ...{ reads: COUNT, hits: COUNT, plannedSumUs: COUNT, intendedSumUs: COUNT, cpuMs: AMOUNT },
+    ...{ reads: COUNT, hits: COUNT, plannedSumUs: COUNT, intendedSumUs: COUNT, cpuMs: nullableOf(AMOUNT) },
     ...{ busyRatio: nullableOf({ within: [0, 1] }), stealRatio: nullableOf({ within: [0, 1] }) },
   },
   'workload/load-histogram': {

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { KitError } from '../../config/errors.ts';
+import { drillProblem } from './drill-shape.ts';
 import type { Extension, LoadedExtension } from './extension.ts';
 
 /**
@@ -42,7 +43,14 @@ function fileOf(name: string): string {
   try {
     return createRequire(join(process.cwd(), 'kit.yaml')).resolve(name);
   } catch (cause) {
-    throw invalid(name, 'no installed package has this name', cause);
+    const isInstalled = (cause as NodeJS.ErrnoException).code === 'ERR_PACKAGE_PATH_NOT_EXPORTED';
+    throw invalid(
+      name,
+      isInstalled
+        ? 'its package.json exports no module for the condition "default" or "require"'
+        : 'no installed package has this name',
+      cause,
+    );
   }
 }
 
@@ -89,6 +97,8 @@ function checkPart(where: string, part: string, value: unknown, shape: PartShape
     if (bad !== undefined) throw invalid(where, `${at}.${bad}: must be a function`);
     const missing = shape.texts.find((key) => typeof each[key] !== 'string');
     if (missing !== undefined) throw invalid(where, `${at}.${missing}: must be a text`);
+    const problem = part === 'drills' ? drillProblem(each) : undefined;
+    if (problem !== undefined) throw invalid(where, `${at} (${each.id}): ${problem}`);
   }
 }
 

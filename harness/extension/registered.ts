@@ -13,9 +13,14 @@ import type { Extension, LoadedExtension } from './extension.ts';
 
 let registered: readonly LoadedExtension[] = [];
 
-/** Replaces the extensions of this process. @throws KitError EXTENSION_INVALID for a name that exists already */
+/**
+ * Replaces the extensions of this process.
+ *
+ * @throws KitError EXTENSION_INVALID for a name that exists already, and for an unknown workload or fault of a drill
+ */
 export function registerExtensions(extensions: readonly LoadedExtension[]): void {
   requireDistinctNames(extensions);
+  requireKnownParts(extensions);
   registered = extensions;
 }
 
@@ -46,7 +51,8 @@ function partsOf<P extends Part>(part: P): readonly NonNullable<Extension[P]>[nu
 
 /** Ids of the kit's own parts. */
 const OWN: Readonly<Record<Part, () => Iterable<string>>> = {
-  drills: () => drills.map(({ id }) => id),
+  // Coverage is judged as a drill without a trial of the catalogue.
+  drills: () => [...drills.map(({ id }) => id), 'coverage'],
   faults: faultIds,
   checkers: () => checkers.map(({ id }) => id),
   workloads: () => workloads.keys(),
@@ -76,6 +82,27 @@ function requireDistinctNames(extensions: readonly LoadedExtension[]): void {
           throw clash(identity.path, `the ${SINGULAR[part]} '${id}' exists already: it is part of ${owner}`);
         owners.set(id, identity.path);
       }
+    }
+  }
+}
+
+/** A drill of an unknown workload or fault would only be found after the environment has started. */
+function requireKnownParts(extensions: readonly LoadedExtension[]): void {
+  const given = extensions.map(({ extension }) => extension);
+  const workloadNames = new Set(OWN.workloads());
+  for (const { name } of given.flatMap(({ workloads: own = [] }) => own)) workloadNames.add(name);
+  const faultNames = new Set(OWN.faults());
+  for (const { id } of given.flatMap(({ faults = [] }) => faults)) faultNames.add(id);
+  for (const { identity, extension } of extensions) {
+    for (const { id, workload, faults } of extension.drills ?? []) {
+      const fault = faults.find((each) => !faultNames.has(each.fault))?.fault;
+      const [what, name] = fault === undefined ? ['workload', workload.name] : ['fault', fault];
+      if (fault === undefined && workloadNames.has(workload.name)) continue;
+      throw new KitError(`the drill '${id}' names the unknown ${what} '${name}'`, {
+        code: 'EXTENSION_INVALID',
+        where: identity.path,
+        hint: `known: ${[...(fault === undefined ? workloadNames : faultNames)].join(', ')}`,
+      });
     }
   }
 }

@@ -8,6 +8,7 @@ import { checkers as ownCheckers } from '../checkers/index.ts';
 import type { Manifest } from '../evidence/manifest.ts';
 import type { LoadedExtension } from '../extension/extension.ts';
 import type { Criterion } from '../gates/gate.ts';
+import { findingProblem } from './finding-shape.ts';
 
 /** Checkers of the given modules that the run was sealed with. */
 export function extensionCheckers(
@@ -56,16 +57,21 @@ export function explainMissingChecker(
   };
 }
 
-/** A checker that throws proves nothing: its figures are unknown. */
+/** A checker that throws, or returns anything but a finding, proves nothing: its figures are unknown. */
 function guarded(checker: Checker): Checker {
+  const unknown = (reason: string) => ({
+    ...{ validity: 'unknown' as const, figures: {} },
+    reasons: [`the checker ${checker.id} ${reason}`],
+  });
   return {
     ...checker,
     check(history, context) {
       try {
-        return checker.check(history, context);
+        const finding = checker.check(history, context);
+        const problem = findingProblem(finding);
+        return problem === undefined ? finding : unknown(`returned no finding: ${problem}`);
       } catch (error) {
-        const reason = `the checker ${checker.id} threw: ${error instanceof Error ? error.message : String(error)}`;
-        return { validity: 'unknown', reasons: [reason], figures: {} };
+        return unknown(`threw: ${error instanceof Error ? error.message : String(error)}`);
       }
     },
   };

@@ -8,11 +8,13 @@
  * The text is canonical: the same run gives the same bytes, so that verifying a statement means writing it again.
  */
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { existsSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { KitError } from '../../config/errors.ts';
 import { writeArchive } from '../evidence/archive.ts';
 import { canonicalJson } from '../evidence/canonical-json.ts';
 import { type Evidence, openEvidence } from '../evidence/open.ts';
-import { CONFIG, DRILLS, GATES, MANIFEST, SEAL } from '../evidence/run-folder.ts';
+import { CONFIG, DRILLS, GATES, MANIFEST, SEAL, writeAtomically } from '../evidence/run-folder.ts';
 import type { LoadedExtension } from '../extension/extension.ts';
 import type { Criterion, Verdict } from '../gates/gate.ts';
 import { judge, verifyRun } from './index.ts';
@@ -85,9 +87,38 @@ function writeStatement(evidence: Evidence, { decision, criteria }: Verdict): st
   });
 }
 
-/** Packs a run folder with its statement as `<run id>/report.statement.json`. @throws KitError EVIDENCE_NOT_WRITTEN */
+/** Writes the statement of a run to a file. @throws KitError OUTPUT_INSIDE_RUN, EVIDENCE_NOT_WRITTEN */
+export function storeStatement(file: string, dir: string, statement: string): void {
+  requireOutside(file, dir);
+  writeAtomically(file, statement);
+}
+
+/**
+ * Packs a run folder with its statement as `<run id>/report.statement.json`.
+ *
+ * @throws KitError OUTPUT_INSIDE_RUN, EVIDENCE_NOT_WRITTEN
+ */
 export function archiveRun(file: string, dir: string, statement: string): void {
+  requireOutside(file, dir);
   writeArchive(file, dir, openEvidence(dir).manifest.runId, { [STATEMENT]: statement });
+}
+
+/** A file in the run folder would change its evidence. */
+function requireOutside(file: string, dir: string): void {
+  if (relative(realPathOf(dir), realPathOf(file)).startsWith('..')) return;
+  throw new KitError('is in the run folder, whose evidence must not change', {
+    code: 'OUTPUT_INSIDE_RUN',
+    where: file,
+    hint: 'choose a path outside the run folder',
+  });
+}
+
+/** Absolute path without links, also of a file that does not exist yet. */
+function realPathOf(path: string): string {
+  const absolute = resolve(path);
+  if (existsSync(absolute)) return realpathSync(absolute);
+  const parent = dirname(absolute);
+  return parent === absolute ? absolute : join(realPathOf(parent), basename(absolute));
 }
 
 /** Signs a statement. @param pem private key: Ed25519 or ECDSA. @throws KitError KEY_INVALID */

@@ -10,6 +10,8 @@ const HALF = SUB_BUCKETS / 2;
 const HALF_BITS = 10;
 const MAX_VALUE = 2 ** 32 - 1;
 const BUCKETS = SUB_BUCKETS + (32 - HALF_BITS - 1) * HALF;
+/** Grows on demand: a soak of hours holds thousands of histograms of small values. */
+const FIRST_BUCKETS = 512;
 
 function bucketOf(value: number): number {
   if (value < SUB_BUCKETS) return value;
@@ -26,7 +28,7 @@ function highestOf(bucket: number): number {
 }
 
 export class HdrHistogram {
-  readonly #counts = new Float64Array(BUCKETS);
+  #counts = new Float64Array(FIRST_BUCKETS);
   #count = 0;
 
   /** Number of recorded values. */
@@ -37,8 +39,7 @@ export class HdrHistogram {
   /** @param value is rounded, and limited to the range */
   record(value: number): void {
     const bucket = bucketOf(Math.min(MAX_VALUE, Math.max(0, Math.round(value))) >>> 0);
-    this.#counts[bucket] = (this.#counts[bucket] as number) + 1;
-    this.#count++;
+    this.#addTo(bucket, 1);
   }
 
   add(other: HdrHistogram): this {
@@ -65,7 +66,7 @@ export class HdrHistogram {
 
   /** Non-empty buckets in ascending order. */
   *entries(): Generator<readonly [bucket: number, count: number]> {
-    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+    for (let bucket = 0; bucket < this.#counts.length; bucket++) {
       const count = this.#counts[bucket] as number;
       if (count > 0) yield [bucket, count];
     }
@@ -89,7 +90,15 @@ export class HdrHistogram {
   }
 
   #addTo(bucket: number, count: number): void {
+    if (bucket >= this.#counts.length) this.#growFor(bucket);
     this.#counts[bucket] = (this.#counts[bucket] as number) + count;
     this.#count += count;
+  }
+
+  #growFor(bucket: number): void {
+    const size = 2 ** Math.ceil(Math.log2(bucket + 1));
+    const grown = new Float64Array(Math.min(BUCKETS, size));
+    grown.set(this.#counts);
+    this.#counts = grown;
   }
 }

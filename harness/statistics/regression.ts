@@ -39,12 +39,14 @@ export function straightLine(points: readonly Point[]): StraightLine | undefined
 }
 
 /**
- * Lower bound of the slope with a confidence of 97.5 % (Student's t). A growth whose bound is above 0 is not noise.
- * Undefined for fewer than 4 points.
+ * Bounds of the slope, each with a confidence of 97.5 % (Student's t). A growth whose lower bound is above 0 is not noise;
+ * one above the upper bound is excluded. Undefined for fewer than 4 points.
  */
-export function slopeLowerBound(points: readonly Point[]): number | undefined {
+export function slopeBounds(points: readonly Point[]): readonly [lower: number, upper: number] | undefined {
   const line = points.length < 4 ? undefined : straightLine(points);
-  return line && line.slope - studentT(points.length - 2) * line.slopeError;
+  if (line === undefined) return undefined;
+  const distance = studentT(points.length - 2) * line.slopeError;
+  return [line.slope - distance, line.slope + distance];
 }
 
 /** Quantile 0.975 of Student's t (Cornish-Fisher about the normal quantile; within 0.5 % from 4 degrees on). */

@@ -152,6 +152,12 @@ gates:
       message: /'get-latency' is defined twice/,
     },
     {
+      problem: 'the id of the evidence itself',
+      text: NEW.replace('our-gate', 'evidence-complete'),
+      where: /gates\.0\.id$/,
+      message: /the kit's own criterion/,
+    },
+    {
       problem: 'a record of an override',
       text: NEW.replace('unit: ms', 'unit: ms\n    override: {}'),
       where: /override$/,

@@ -46,9 +46,14 @@ describe('kit.yaml', () => {
   });
 
   it('resolves gates and modules against its own folder, and keeps names of packages', () => {
-    const { folder, read } = project('gates: [ours.yaml]\nmodules: [./drills.mjs, "@shop/redis-drills"]\n');
+    const { folder, read } = project(
+      'gates: [ours.yaml]\nmodules: [./drills.mjs, faults.ts, "@shop/redis-drills"]\n',
+    );
     expect(read().gates).toEqual([join(folder, 'ours.yaml')]);
-    expect(read().modules).toEqual([join(folder, 'drills.mjs'), '@shop/redis-drills']);
+    expect(read().modules).toEqual([
+      ...['drills.mjs', 'faults.ts'].map((name) => join(folder, name)),
+      '@shop/redis-drills',
+    ]);
   });
 
   it('accepts waivers of the shape of config/gates.yaml', () => {

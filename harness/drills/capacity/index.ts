@@ -55,6 +55,8 @@ export const memoryGrowth = capacityDrill({
   checkers: ['capacity', 'memory'],
 });
 
+const HTTP_SOAK = 'http-soak';
+
 /** Seed 003's 100 concurrent requests, through a service that embeds the cache. */
 const HTTP: readonly (Pick<Own, 'id' | 'title' | 'parameters'> & Pick<Drill, 'byNameOnly'>)[] = [
   { id: 'http-smoke', title: 'k6 smoke: few requests' },
@@ -65,7 +67,7 @@ const HTTP: readonly (Pick<Own, 'id' | 'title' | 'parameters'> & Pick<Drill, 'by
   },
   { id: 'http-stress', title: 'k6 stress: a rate that rises in steps' },
   { id: 'http-spike', title: 'k6 spike: five times the rate within a second' },
-  { id: 'http-soak', title: 'k6 soak: the usual rate for long (--hours)', byNameOnly: true },
+  { id: HTTP_SOAK, title: 'k6 soak: the usual rate for long (--hours)', byNameOnly: true },
 ];
 
 const httpDrills: readonly Drill[] = HTTP.map((own) =>
@@ -96,15 +98,21 @@ export const capacityDrills: readonly Drill[] = [
   soak,
 ];
 
-/** Longest soak. Its history holds one step per slice. */
-export const MAX_SOAK_HOURS = 72;
+/**
+ * Longest soak. Its samples of the machine, ten per second, must fit into one history (`MAX_HISTORY_BYTES`): 12 hours with
+ * up to 1,240 bytes per sample.
+ */
+export const MAX_SOAK_HOURS = 12;
+/** Length of the k6 scenario without `--hours`. */
+const HTTP_SOAK_HOURS = 1;
 const SLICES_PER_HOUR = 60;
 const MS_PER_HOUR = 3_600_000;
 const OVERRUN = 1.5;
 
-/** A soak of that length; any other drill stays as it is. */
-export function soakingFor(drill: Drill, hours: number | undefined): Drill {
-  if (hours === undefined || drill.byNameOnly !== true) return drill;
+/** A soak of that length, and with the time limits for it; any other drill stays as it is. */
+export function soakingFor(drill: Drill, asked: number | undefined): Drill {
+  const hours = asked ?? (drill.id === HTTP_SOAK ? HTTP_SOAK_HOURS : undefined);
+  if (hours === undefined || ![soak.id, HTTP_SOAK].includes(drill.id)) return drill;
   const { workload } = drill;
   const slices = Math.max(12, Math.ceil(hours * SLICES_PER_HOUR));
   const parameters: Drill['workload']['parameters'] =

@@ -73,7 +73,8 @@ interface Estimate {
 type Decision = Pick<ComparedCriterion, 'change' | 'reason' | 'method'>;
 
 function decide(baseline: Side, run: Side, before: Estimate, after: Estimate): Decision {
-  if (isEachMeasured(baseline, run) && before.interval !== undefined && after.interval !== undefined)
+  const isBounded = before.interval !== undefined && after.interval !== undefined;
+  if (isEachMeasured(baseline, run) && isBounded && !isDecidedByOneTrial(baseline, run, after))
     return byIntervals(baseline, run, before as Bounded, after as Bounded);
   return byState(baseline, run, before.interval === undefined ? before : after);
 }
@@ -98,30 +99,46 @@ function byIntervals(baseline: Side, run: Side, before: Bounded, after: Bounded)
   return { change: isWorse ? 'worse' : 'better', method, reason: `the intervals are apart: ${words}` };
 }
 
+/** A median hides that one of many trials lost a write: that is never noise. */
+function isDecidedByOneTrial({ criterion: before }: Side, { criterion: after, gate }: Side, { method }: Estimate) {
+  const isChanged = isJudged(before) && isJudged(after) && isMissed(before) !== isMissed(after);
+  return gate.timing === false && method === OF_TRIALS && isChanged;
+}
+
 /** Without an interval, only a criterion that the machine never excuses is decided, by its state. */
-function byState({ criterion: before }: Side, { criterion: after, gate }: Side, lacking: Estimate): Decision {
-  const isDecided =
-    gate.timing === false && [before, after].every(({ state }) => state === 'PASS' || isMissed(state));
-  if (!isDecided) {
-    const open = [before, after].find(({ state }) => state !== 'PASS' && !isMissed(state));
-    const reason = open === undefined ? lacking.missing : `one of the runs did not judge it: ${open.reason}`;
-    return { change: 'undecided', method: 'none', reason };
-  }
-  const [missedBefore, missedAfter] = [isMissed(before.state), isMissed(after.state)];
+function byState(baseline: Side, run: Side, lacking: Estimate): Decision {
+  const { criterion: before } = baseline;
+  const { criterion: after, gate } = run;
+  const undecided = (reason: string): Decision => ({ change: 'undecided', method: 'none', reason });
+  const open = [before, after].find((each) => !isJudged(each));
+  if (open !== undefined) return undecided(`one of the runs did not judge it: ${open.reason}`);
+  if (gate.timing !== false) return undecided(lacking.missing);
+  const [wasTarget, target] = [targetInWords(baseline.gate), targetInWords(gate)];
+  if (target !== wasTarget) return undecided(`its target is ${target}, and was ${wasTarget}`);
+  const [missedBefore, missedAfter] = [isMissed(before), isMissed(after)];
   const reason = `${before.state} before, ${after.state} now; no machine excuses this criterion`;
   if (missedBefore === missedAfter) return { change: 'within-noise', method: 'state', reason };
   return { change: missedAfter ? 'worse' : 'better', method: 'state', reason };
 }
 
-/** A waived criterion missed its target, or was not judged: its own state says which. */
-function isMissed(state: Criterion['state']): boolean {
-  return state === 'FAIL' || state === 'WAIVED';
+function targetInWords({ target: { op, value }, unit }: Gate): string {
+  return `${op} ${inWords(value, unit)}`;
+}
+
+/** Whether the criterion missed its target, waived or not. The reason of a waived one begins with its own state. */
+function isMissed({ state, reason }: Criterion): boolean {
+  return state === 'FAIL' || (state === 'WAIVED' && reason.startsWith('FAIL: '));
+}
+
+function isJudged(criterion: Criterion): boolean {
+  return criterion.state === 'PASS' || isMissed(criterion);
 }
 
 function isEachMeasured(...sides: readonly Side[]): boolean {
   return sides.every(({ criterion }) => criterion.measured !== null);
 }
 
+const OF_TRIALS = 'order-statistic of trials';
 const QUANTILES = { p50: 0.5, p95: 0.95, p99: 0.99 } as const;
 
 function intervalOf({ gate, readings }: Side): Estimate {
@@ -143,7 +160,7 @@ function intervalOf({ gate, readings }: Side): Estimate {
   const amounts = amountsOf(gate, readings);
   const interval = quantileInterval(amounts, 0.5, COMPARISON_CONFIDENCE);
   return {
-    method: 'order-statistic of trials',
+    method: OF_TRIALS,
     interval,
     missing: `${trialsInWords(amounts.length)} are too few for an interval of the median; 8 are needed in each run`,
   };

@@ -65,6 +65,7 @@ export function compareRuns(
   });
   for (const id of before.keys())
     if (!after.has(id)) left.push({ id, reason: 'only the baseline judges it' });
+  if (criteria.length === 0) throw nothingToCompare(runDir);
   const ofChange = (change: ComparedCriterion['change']) => criteria.filter((each) => each.change === change);
   return roundNumbers({
     schema: 'redis-cache-kit/comparison/1',
@@ -118,6 +119,16 @@ function notComparable(where: string, differences: readonly Difference[]): KitEr
     code: 'RUN_NOT_COMPARABLE',
     where,
     hint: 'record both runs alike, or compare them anyway with --force',
+    exitCode: EXIT.UNKNOWN,
+  });
+}
+
+/** Without a common criterion, nothing is worse, and nothing is proven either. */
+function nothingToCompare(where: string): KitError {
+  return new KitError('no criterion is judged in both runs', {
+    code: 'RUN_NOT_COMPARABLE',
+    where,
+    hint: 'compare runs of the same drills',
     exitCode: EXIT.UNKNOWN,
   });
 }

@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { MODULE_ENDING } from '../../../config/installation.ts';
+import { IS_BUILT, MODULE_ENDING } from '../../../config/installation.ts';
 import { findProgram, runProgram } from '../../../infra/host/process.ts';
 
 export const SCENARIOS = ['smoke', 'load', 'stress', 'spike', 'soak'] as const;
@@ -28,8 +28,11 @@ export interface SegmentResult {
   readonly missed: string;
 }
 
-const BUILD_HINT =
-  'build it with `go build -C tools/k6 -o ../../node_modules/.bin/k6 go.k6.io/k6/v2` (Go 1.26), or install k6 2 on the path';
+/** Folder of the Go module that locks k6, and `node_modules/.bin` from there. */
+const BUILD = IS_BUILT
+  ? 'node_modules/redis-cache-kit/dist/tools/k6 -o ../../../../.bin/k6'
+  : 'tools/k6 -o ../../node_modules/.bin/k6';
+const BUILD_HINT = `build it with \`go build -C ${BUILD} go.k6.io/k6/v2\` (Go 1.26) and run the kit with npm or npx, or install k6 2 on the path`;
 const LEAST_MAJOR = 2;
 
 export type FoundK6 =
@@ -37,10 +40,11 @@ export type FoundK6 =
   | { readonly kind: 'none'; readonly reason: string };
 
 /** k6 on the path, of a version that runs TypeScript as it is. */
-export async function findK6(): Promise<FoundK6> {
+export async function findK6(signal?: AbortSignal): Promise<FoundK6> {
   const path = await findProgram('k6');
   if (path === undefined) return { kind: 'none', reason: `k6 is not installed: ${BUILD_HINT}` };
-  const { stdout } = await runProgram({ command: path, args: ['version'], timeoutMs: 20_000 });
+  const asked = { command: path, args: ['version'], timeoutMs: 20_000 };
+  const { stdout } = await runProgram(signal === undefined ? asked : { ...asked, signal });
   const [, version = '0.0.0', major = '0'] = /v((\d+)\.\d+\.\d+)/.exec(stdout) ?? [];
   if (Number(major) >= LEAST_MAJOR) return { kind: 'found', path, version };
   return {
@@ -58,6 +62,8 @@ export interface K6Request {
   /** Rate per second and duration of the scenario; 0: its own. */
   readonly perSecond: number;
   readonly seconds: number;
+  /** Number of items that the requests name. */
+  readonly catalogue: number;
   readonly timeoutMs: number;
   /** Path of an artifact of the trial: the summary and the dashboard of each process. */
   readonly artifactPath: (name: string) => string;
@@ -87,7 +93,8 @@ async function runSegment(
   sequence: string,
   number: number,
 ): Promise<SegmentResult> {
-  const { path, scenario, url, segments, perSecond, seconds, artifactPath, timeoutMs, signal } = request;
+  const { path, scenario, url, segments, perSecond, seconds, catalogue } = request;
+  const { artifactPath, timeoutMs, signal } = request;
   const name = `k6-${scenario}-${number}`;
   const summary = artifactPath(`${name}.json`);
   const split = ['--execution-segment', segment, '--execution-segment-sequence', sequence];
@@ -98,7 +105,7 @@ async function runSegment(
       join(import.meta.dirname, 'scenarios', `${scenario}${MODULE_ENDING}`),
     ],
     env: {
-      ...{ KIT_BASE_URL: url, KIT_SUMMARY: summary },
+      ...{ KIT_BASE_URL: url, KIT_SUMMARY: summary, KIT_CATALOGUE: String(catalogue) },
       ...(perSecond > 0 && { KIT_RATE: String(perSecond) }),
       ...(seconds > 0 && { KIT_SECONDS: String(seconds) }),
       ...{ K6_NO_USAGE_REPORT: 'true', K6_AUTO_EXTENSION_RESOLUTION: 'false' },

@@ -56,8 +56,8 @@ export class LoadMeter {
     this.#histogram(`service/${kind}`).record(atUs - sentUs);
   }
 
-  /** @param cpuMs CPU time of the thread during the step */
-  result(cpuMs: number): StepResult {
+  /** @param cpuMs CPU time of the thread during the step; null where the system does not provide it */
+  result(cpuMs: number | null): StepResult {
     return {
       counts: { ...this.#sums, cpuMs },
       histograms: Object.fromEntries(
@@ -76,12 +76,17 @@ export class LoadMeter {
 /** Adds up the results of several threads or several machines. */
 export function mergeResults(results: readonly StepResult[]): StepResult {
   const names = new Set(results.flatMap(({ histograms }) => Object.keys(histograms)));
-  const sum = (name: keyof StepCounts) => results.reduce((total, { counts }) => total + counts[name], 0);
+  const sum = (name: keyof Omit<StepCounts, 'cpuMs'>) =>
+    results.reduce((total, { counts }) => total + counts[name], 0);
+  const cpuMs = results.reduce<number | null>(
+    (total, { counts }) => (total === null || counts.cpuMs === null ? null : total + counts.cpuMs),
+    0,
+  );
   return {
     counts: {
       ...{ sent: sum('sent'), dropped: sum('dropped'), answered: sum('answered'), failed: sum('failed') },
       ...{ wrong: sum('wrong'), reads: sum('reads'), hits: sum('hits') },
-      ...{ intendedSumUs: sum('intendedSumUs'), cpuMs: sum('cpuMs') },
+      ...{ intendedSumUs: sum('intendedSumUs'), cpuMs },
     },
     histograms: Object.fromEntries(
       [...names].map((name) => {

@@ -88,8 +88,8 @@ export interface StepCounts {
   readonly hits: number;
   /** Sum of the intended times of all operations that were sent or dropped, from the start of the measured time. */
   readonly intendedSumUs: number;
-  /** CPU time of the thread. */
-  readonly cpuMs: number;
+  /** CPU time of the threads; null where the system does not provide it. */
+  readonly cpuMs: number | null;
 }
 
 /** Memory of a load thread after a garbage collection, in bytes. */

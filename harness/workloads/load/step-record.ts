@@ -47,7 +47,7 @@ export function recordStep({ step, request, plans, merged, cpu, atUs, record }: 
     name: 'load-step',
     data: {
       ...{ step, mix: request.name, perSecond: request.perSecond, durationMs: request.durationMs },
-      ...{ asked, plannedSumUs, ...sums, cpuMs: Math.round(cpuMs), ...cpu },
+      ...{ asked, plannedSumUs, ...sums, cpuMs: cpuMs === null ? null : Math.round(cpuMs), ...cpu },
     },
   });
   for (const [name, counted] of Object.entries(histograms)) {

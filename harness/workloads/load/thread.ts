@@ -25,6 +25,7 @@ import type {
   ToLoadThread,
 } from './protocol.ts';
 import { scheduleOf } from './schedule.ts';
+import { readThreadCpuMs } from './thread-cpu.ts';
 
 const PREPARE_BATCH = 100;
 const CLOSE_BOUND_MS = 2_000;
@@ -70,7 +71,7 @@ class LoadThread {
   async step(plan: StepPlan, drainMs: number): Promise<StepResult> {
     const meter = new LoadMeter(plan);
     const schedule = scheduleOf(plan);
-    const cpu = process.threadCpuUsage();
+    const beganCpuMs = readThreadCpuMs();
     const draw = kindSampler(plan, this.#random);
     const ended = Promise.withResolvers<void>();
     let dueUs = schedule.next();
@@ -87,8 +88,8 @@ class LoadThread {
     const untilUs = Math.max(plan.endUs, this.#clock.nowUs()) + drainMs * 1_000;
     while (this.#inFlight > 0 && this.#clock.nowUs() < untilUs)
       await new Promise((resolve) => setTimeout(resolve, 5));
-    const { user, system } = process.threadCpuUsage(cpu);
-    return meter.result((user + system) / 1_000);
+    const endedCpuMs = readThreadCpuMs();
+    return meter.result(beganCpuMs === null || endedCpuMs === null ? null : endedCpuMs - beganCpuMs);
   }
 
   async close(): Promise<void> {

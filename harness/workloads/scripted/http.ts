@@ -32,7 +32,7 @@ export function httpScenario(scenario: Scenario): ScriptedWorkload {
     async run(context) {
       const { parameters, record, clock, artifactPath, signal } = context;
       const mark = { type: 'observe', from: 'workload', client: 'kit' } as const;
-      const k6 = await findK6();
+      const k6 = await findK6(signal);
       if (k6.kind === 'none') {
         record({ ...mark, name: 'k6', atUs: clock.nowUs(), data: { scenario, limit: k6.reason } });
         return;
@@ -45,7 +45,7 @@ export function httpScenario(scenario: Scenario): ScriptedWorkload {
       const results = await runK6({
         ...{ path: k6.path, scenario, url: served.url, artifactPath, signal },
         ...{ segments: parameters.segments, perSecond: parameters.perSecond, seconds: parameters.seconds },
-        timeoutMs: parameters.boundMs,
+        ...{ catalogue: parameters.catalogue, timeoutMs: parameters.boundMs },
       });
       for (const result of results)
         record({ ...mark, name: 'k6-segment', atUs: clock.nowUs(), data: { scenario, ...result } });

@@ -2,8 +2,8 @@
  * Writes keys in equal groups and reads the memory of the masters after each: 002's linear growth. Buffers of replication, of clients
  * and of the AOF are not counted; they depend on the rate and not on the keys.
  */
-import type { Redis } from 'ioredis';
-import { type Info, infoNumber, parseInfo } from '../../../infra/redis/info.ts';
+import { parseInfo } from '../../../infra/redis/info.ts';
+import { dataBytesOf } from './data-bytes.ts';
 import { defineScript } from './script.ts';
 
 const defaults = {
@@ -22,7 +22,9 @@ export const memoryGrowth = defineScript({
     const value = 'x'.repeat(valueBytes);
     const measure = async (keys: number) => {
       await caughtUp();
-      const used = await Promise.all((await masters()).map(usedBytesOf));
+      const used = await Promise.all(
+        (await masters()).map(async (master) => dataBytesOf(parseInfo(await master.info()))),
+      );
       const usedBytes = used.reduce((sum, bytes) => sum + bytes, 0);
       record({
         ...{ type: 'observe', from: 'workload', name: 'memory-point', client: 'kit', atUs: clock.nowUs() },
@@ -45,13 +47,3 @@ export const memoryGrowth = defineScript({
     }
   },
 });
-
-/** Buffers, by their names in INFO memory. */
-const BUFFERS = ['mem_clients_normal', 'mem_aof_buffer', 'mem_total_replication_buffers'];
-
-async function usedBytesOf(master: Redis): Promise<number> {
-  const info: Info = parseInfo(await master.info());
-  const used = infoNumber(info, 'used_memory');
-  if (used === null) throw new Error('INFO has no used_memory');
-  return BUFFERS.reduce((rest, name) => rest - (infoNumber(info, name) ?? 0), used);
-}

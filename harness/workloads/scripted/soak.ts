@@ -7,6 +7,7 @@ import { infoNumber, parseInfo, replicasOf } from '../../../infra/redis/info.ts'
 import type { LoadDriver } from '../load/driver.ts';
 import { MIXES } from '../load/mixes.ts';
 import { loadDefaults, openLoad } from '../load/options.ts';
+import { dataBytesOf } from './data-bytes.ts';
 import { defineScript } from './script.ts';
 
 const defaults = {
@@ -42,6 +43,7 @@ export const soak = defineScript({
 });
 
 interface ServerFacts {
+  /** Of the data, without buffers. */
   readonly usedBytes: number;
   readonly fragmentedBytes: number;
   readonly maxmemory: number;
@@ -56,7 +58,7 @@ async function serverFacts(master: Redis): Promise<ServerFacts> {
   const replicas = replicasOf(info);
   const longest = (of: (replica: (typeof replicas)[number]) => number) => Math.max(0, ...replicas.map(of));
   return {
-    usedBytes: infoNumber(info, 'used_memory') ?? 0,
+    usedBytes: dataBytesOf(info),
     fragmentedBytes: Math.max(0, infoNumber(info, 'mem_fragmentation_bytes') ?? 0),
     maxmemory: infoNumber(info, 'maxmemory') ?? 0,
     lagBytes: longest((replica) => offset - (infoNumber(replica, 'offset') ?? offset)),

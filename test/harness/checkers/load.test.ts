@@ -3,10 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { capacity } from '../../../harness/checkers/capacity.ts';
 import { k6 } from '../../../harness/checkers/k6.ts';
 import { load } from '../../../harness/checkers/load.ts';
+import { soak } from '../../../harness/checkers/soak.ts';
 import { HdrHistogram } from '../../../harness/statistics/hdr.ts';
-import { slopeLowerBound, straightLine } from '../../../harness/statistics/regression.ts';
+import { slopeBounds, straightLine } from '../../../harness/statistics/regression.ts';
 import { mergeResults } from '../../../harness/workloads/load/meter.ts';
-import { k6Events, loadPlan, loadStep, throughputEvents } from '../capacity-histories.ts';
+import { readThreadCpuMs } from '../../../harness/workloads/load/thread-cpu.ts';
+import { k6Events, loadPlan, loadStep, soakSamples, throughputEvents } from '../capacity-histories.ts';
 import { buildContext, buildHistory, type Events, figureNumber, observation } from './history-builders.ts';
 
 const judge = (...events: readonly Events[]) => load.check(buildHistory(...events), buildContext());
@@ -44,12 +46,15 @@ describe('a straight line', () => {
   it('has the slope of its points and explains all of their variance', () => {
     const points = [0, 1, 2, 3, 4].map((x) => ({ x, y: 3 + 2 * x }));
     expect(straightLine(points)).toMatchObject({ slope: 2, intercept: 3, determination: 1 });
-    expect(slopeLowerBound(points)).toBeCloseTo(2);
+    expect(slopeBounds(points)?.map((bound) => bound.toFixed(9))).toEqual(['2.000000000', '2.000000000']);
   });
 
-  it('has a lower bound below 0 for noise without growth', () => {
+  it('has bounds on both sides of 0 for noise without growth', () => {
     const noise = Array.from({ length: 20 }, (_, i) => ({ x: i, y: 1_000 + ((i * 7_919) % 97) }));
-    expect(slopeLowerBound(noise)).toBeLessThan(0);
+    const [lower, upper] = slopeBounds(noise) ?? [];
+    expect([lower, upper]).toEqual([expect.any(Number), expect.any(Number)]);
+    expect(Number(lower)).toBeLessThan(0);
+    expect(Number(upper)).toBeGreaterThan(0);
   });
 });
 
@@ -72,6 +77,12 @@ describe('a sweep', () => {
     expect(found).toMatchObject({ validity: 'valid', reasons: [expect.stringContaining('9000 ops/s')] });
   });
 
+  it('is in doubt on a machine that let no step be sound, whatever redis-benchmark measured there', () => {
+    const limit = observation('workload', 'server-limit', 1, { test: 'get', perSecond: 9_000, requests: 9 });
+    const found = judge(loadPlan(), limit, loadStep({ perSecond: 2_500, lagMs: 8 }));
+    expect([found.validity, found.reasons.join()]).toEqual(['unknown', expect.stringMatching(/lag/)]);
+  });
+
   it('is not in doubt for a late generator above the wanted rate', () => {
     const late = loadStep({ step: 2, perSecond: 80_000, lagMs: 5 });
     const found = judge(loadPlan(), loadStep({ perSecond: 50_000 }), late);
@@ -89,6 +100,47 @@ describe('the generator of a step', () => {
     const found = judge(loadStep(options));
     expect([found.validity, found.reasons.join()]).toEqual(['unknown', expect.stringMatching(reason)]);
   });
+});
+
+it('a load of many steps states evenly spaced ones', () => {
+  const found = judge(...Array.from({ length: 100 }, (_, i) => loadStep({ step: i + 1, asked: 10 })));
+  const stated = Object.keys(found.figures).filter((name) => name.endsWith('.perSecond'));
+  expect(stated).toHaveLength(34);
+  expect(stated.at(-1)).toBe('step100.B.perSecond');
+});
+
+describe('a soak', () => {
+  const judged = (heapBytes: (operations: number) => number) =>
+    soak.check(
+      buildHistory(soakSamples((operations) => ({ heapBytes: Math.round(heapBytes(operations)) }))),
+      buildContext(),
+    );
+  const noise = (operations: number) => ((operations * 7_919) % 997) * 1_000;
+
+  it('excludes a leak if noise is small, and finds one that it proves', () => {
+    const sound = judged(() => 20_000_000);
+    expect(sound.unmeasured).toBeUndefined();
+    expect(figureNumber(sound, 'leakBytesPerOperation')).toBe(0);
+    const leak = judged((operations) => 20_000_000 + 100 * operations + noise(operations) / 100);
+    expect(leak.unmeasured).toBeUndefined();
+    expect(figureNumber(leak, 'leakBytesPerOperation')).toBeGreaterThan(90);
+  });
+
+  it('does not measure a growth that noise can hide', () => {
+    const found = judged((operations) => 20_000_000 + 20 * operations + noise(operations));
+    expect(found.unmeasured).toEqual({
+      leakBytesPerOperation: expect.stringMatching(/too noisy to exclude 16$/),
+    });
+  });
+});
+
+it('the CPU time of a thread is known with and without the function of Node', () => {
+  expect(readThreadCpuMs(() => ({ user: 1_500, system: 500 }))).toBe(2);
+  const before = readThreadCpuMs(null);
+  if (process.platform !== 'linux') return;
+  const untilMs = performance.now() + 20;
+  while (performance.now() < untilMs);
+  expect(Number(readThreadCpuMs(null)) - Number(before)).toBeGreaterThan(0);
 });
 
 describe('capacity', () => {

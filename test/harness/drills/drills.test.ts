@@ -53,6 +53,11 @@ it('a soak is as long as asked, and no other drill changes', () => {
   expect(http?.workload.parameters).toMatchObject({ seconds: 7_200 });
   expect(steady?.workload.parameters).toEqual({ slices: 120, sliceMs: 60_000 });
   expect(steady?.boundMs).toBeGreaterThan(7_200_000);
+  // The scenario's own hour must fit into the time limits.
+  const [unasked] = soak.map((drill) => soakingFor(drill, undefined));
+  expect(unasked?.workload.parameters).toMatchObject({ seconds: 3_600 });
+  for (const boundMs of [unasked?.boundMs, unasked?.workload.parameters.boundMs])
+    expect(boundMs).toBeGreaterThan(3_600_000);
   const others = drills.filter(({ byNameOnly }) => byNameOnly !== true);
   expect(others.map((drill) => soakingFor(drill, 2))).toEqual(others);
 });

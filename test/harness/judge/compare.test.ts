@@ -89,6 +89,15 @@ describe('two runs', () => {
     ]);
   });
 
+  it('without a common criterion are refused: nothing is worse, and nothing is proven', () => {
+    const other = createRun('other', { drills: drills.filter(({ id }) => id === 'hit-miss') });
+    expect(catchKitError(() => compareRuns(createRun('a'), other, { force: true }))).toMatchObject({
+      code: 'RUN_NOT_COMPARABLE',
+      exitCode: EXIT.UNKNOWN,
+      message: 'no criterion is judged in both runs',
+    });
+  });
+
   it('of which one was altered are refused, forced or not', () => {
     const [a, b] = [createRun('a'), createRun('b')];
     appendFileSync(join(b, 'trials/steady-1/kit.jsonl'), '\n');
@@ -183,6 +192,29 @@ describe('a criterion', () => {
     expect(compareCriterion(side(0), side(3))).toMatchObject({ change: 'worse', method: 'state' });
     expect(compareCriterion(side(3), side(0)).change).toBe('better');
     expect(compareCriterion(side(0), side(0)).change).toBe('within-noise');
+  });
+
+  it('that no machine excuses is worse if one of many trials missed the target', () => {
+    const lost = buildGate({ target: { op: '==', value: 0 }, unit: 'writes', timing: false });
+    const trials = (last: number) => sideOf(lost, [...Array(11).fill(0), last].map((n) => valueFigure(n)));
+    expect(compareCriterion(trials(0), trials(3))).toMatchObject({ change: 'worse', method: 'state' });
+    expect(compareCriterion(trials(0), trials(0)).change).toBe('within-noise');
+  });
+
+  it('is undecided by its state if the target was changed, or if a waiver covers a missing judgement', () => {
+    const gate = (value: number) => buildGate({ target: { op: '<=', value }, unit: 'writes', timing: false });
+    const lost = (value: number) => sideOf(gate(value), [valueFigure(3)]);
+    expect(compareCriterion(lost(0), lost(9))).toMatchObject({
+      change: 'undecided',
+      reason: 'its target is <= 9 writes, and was <= 0 writes',
+    });
+    const waived = (reason: string): Side => {
+      const side = lost(0);
+      return { ...side, criterion: { ...side.criterion, state: 'WAIVED', reason } };
+    };
+    const passed = sideOf(gate(0), [valueFigure(0)]);
+    expect(compareCriterion(waived('INSUFFICIENT: n = 1'), passed).change).toBe('undecided');
+    expect(compareCriterion(waived('FAIL: measured 3 writes'), passed).change).toBe('better');
   });
 });
 

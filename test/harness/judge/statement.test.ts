@@ -122,6 +122,22 @@ describe('kit attest and kit verify', () => {
     expect(err).toMatch(/must be an Ed25519 or ECDSA key, got rsa/);
   });
 
+  it('write neither into the run folder nor into a folder that does not exist', async () => {
+    for (const option of ['--out', '--bundle']) {
+      const inside = await attest(option, join(dir, 'manifest.json'));
+      expect(inside).toMatchObject({ exitCode: EXIT.USAGE, err: expect.stringMatching(/in the run folder/) });
+    }
+    const nowhere = await attest('--bundle', fileOf('missing/run.tar.gz'));
+    expect(nowhere).toMatchObject({ exitCode: EXIT.UNKNOWN, err: expect.stringMatching(/^kit: cannot write/) });
+    expect((await verify()).exitCode).toBe(EXIT.GO);
+  });
+
+  it('do not accept a key without a statement, which would look like a checked signature', async () => {
+    const { exitCode, err } = await verify('--key', fileOf('ed.pub'));
+    expect(exitCode).toBe(EXIT.USAGE);
+    expect(err).toMatch(/--statement is missing/);
+  });
+
   it('pack a run that tar extracts and that verifies there', async () => {
     const archive = fileOf('run.tar.gz');
     expect((await attest('--bundle', archive)).exitCode).toBe(EXIT.GO);

@@ -64,7 +64,7 @@ describe('k6', () => {
     } else {
       const results = await runK6({
         ...{ path: found.path, scenario: 'smoke', url: served.url, segments: 2, perSecond: 20, seconds: 2 },
-        ...{ timeoutMs: 60_000, signal: new AbortController().signal },
+        ...{ catalogue: 100, timeoutMs: 60_000, signal: new AbortController().signal },
         artifactPath: (name) => join(dir, name),
       });
       expect(results.map(({ segment }) => segment)).toEqual(['0:1/2', '1/2:1']);

@@ -1,0 +1,87 @@
+/** Parts of extension modules that are not what they should be: each is found before a run, or proves nothing. */
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Checker } from '../../../harness/checkers/checker.ts';
+import { drills } from '../../../harness/drills/index.ts';
+import { drillProblem } from '../../../harness/extension/drill-shape.ts';
+import type { Extension } from '../../../harness/extension/extension.ts';
+import { integrationDrill } from '../../../harness/extension/index.ts';
+import { registerExtensions } from '../../../harness/extension/registered.ts';
+import { extensionCheckers } from '../../../harness/judge/extensions.ts';
+import { catchKitError } from '../../support/kit-error.ts';
+import { buildContext, buildHistory } from '../checkers/history-builders.ts';
+
+const DRILL = integrationDrill({
+  ...{ id: 'ours', title: 'Ours', source: 'a test', safeOutcome: 'it holds' },
+  ...{ expectations: ['held'], workload: { name: 'hit-miss', parameters: {} } },
+} as Parameters<typeof integrationDrill>[0]);
+
+const loaded = (extension: Partial<Extension>) => ({
+  identity: { name: 'ours', path: 'ours.mjs', sha256: 'a'.repeat(64) },
+  extension: { name: 'ours', ...extension },
+});
+
+afterEach(() => registerExtensions([]));
+
+describe('a drill of a module', () => {
+  it('is accepted like every drill of the kit', () => {
+    const own = drills.filter(({ spansRun }) => spansRun === undefined);
+    expect(own.filter((drill) => drillProblem({ ...drill }) !== undefined)).toEqual([]);
+    expect(drillProblem({ ...DRILL })).toBeUndefined();
+  });
+
+  it.each([
+    [{ family: 'other' }, /family must be one of/],
+    [{ topologies: undefined }, /topologies must be a list/],
+    [{ workload: { name: 'hit-miss' } }, /workload must have/],
+    [{ trials: { quick: 1 } }, /trials must be/],
+    [{ boundMs: 0 }, /boundMs must be/],
+    [{ expectations: [] }, /expectations must name/],
+    [{ family: 'load' }, /operations must name/],
+    [{ family: 'failover', operations: ['get'] }, /faults must name/],
+    [{ spansRun: true }, /spansRun/],
+  ])('with %o is rejected with the reason', (over, problem) => {
+    expect(drillProblem({ ...DRILL, ...over })).toMatch(problem);
+  });
+
+  it('of an unknown workload or fault is rejected before a run', () => {
+    const register = (over: object) => () =>
+      registerExtensions([loaded({ drills: [{ ...DRILL, ...over }] })]);
+    register({})();
+    expect(catchKitError(register({ workload: { name: 'none', parameters: {} } })).message).toBe(
+      "the drill 'ours' names the unknown workload 'none'",
+    );
+    const faults = [{ fault: 'meteor', target: 'master', atMs: 1, heal: { afterMs: 1 } }];
+    expect(catchKitError(register({ faults })).message).toMatch(/unknown fault 'meteor'/);
+    expect(catchKitError(register({ id: 'coverage' })).message).toMatch(/'coverage' exists already/);
+  });
+});
+
+describe('a checker of a module', () => {
+  const check = (finding: unknown) => {
+    const checker = { id: 'ours', proves: 'it holds', check: () => finding } as unknown as Checker;
+    const given = loaded({ checkers: [checker] });
+    const [guarded] = extensionCheckers({ extensions: [given.identity] } as never, [given]);
+    return guarded?.check(buildHistory(), buildContext());
+  };
+  const figure = { kind: 'value', value: 1, unit: 'ms', n: 1 };
+  const finding = { validity: 'valid', reasons: [], figures: { figure } };
+
+  it('has the figures that it returns', () => {
+    expect(check(finding)).toEqual(finding);
+  });
+
+  it.each([
+    ['nothing', undefined, /must be an object/],
+    ['a promise', Promise.resolve(finding), /not a promise/],
+    ['no validity', { ...finding, validity: 'ok' }, /validity must be/],
+    ['no reasons', { ...finding, reasons: undefined }, /reasons and remedies/],
+    ['a figure that is not a number', { ...finding, figures: { figure: { ...figure, value: Number.NaN } } }, /figure/],
+    ['more successes than observations', { ...finding, figures: { figure: { ...figure, kind: 'proportion', successes: 2 } } }, /figure/],
+  ])('that returns %s proves nothing', (_, returned, reason) => {
+    expect(check(returned)).toMatchObject({
+      validity: 'unknown',
+      figures: {},
+      reasons: [expect.stringMatching(reason)],
+    });
+  });
+});
