@@ -9,7 +9,7 @@ type Fields = Readonly<Record<string, unknown>>;
 const FAMILIES: readonly Drill['family'][] = ['integration', 'failover', 'load', 'capacity'];
 const LISTS = ['needs', 'topologies', 'clients', 'faults', 'checkers'];
 
-/** What a drill lacks, in words; undefined for a complete one. */
+/** Names the first part that is missing or malformed; undefined for a complete drill. */
 export function drillProblem(drill: Fields): string | undefined {
   const { family, workload, trials, boundMs, faults } = drill;
   if (!FAMILIES.some((each) => each === family)) return `family must be one of ${FAMILIES.join(', ')}`;
@@ -24,7 +24,7 @@ export function drillProblem(drill: Fields): string | undefined {
   return missingProof(family as Drill['family'], drill, faults as readonly unknown[]);
 }
 
-/** What a trial must show, by family: a drill without it would pass on nothing. */
+/** Requires the parts that each trial must show, by family: a drill without them would pass on nothing. */
 function missingProof(family: Drill['family'], drill: Fields, faults: readonly unknown[]): string | undefined {
   const names = (key: string) => (Array.isArray(drill[key]) ? drill[key].length : 0);
   if (family === 'integration' && names('expectations') === 0) return 'expectations must name at least one';

@@ -65,7 +65,7 @@ export function compareRuns(
   });
   for (const id of before.keys())
     if (!after.has(id)) left.push({ id, reason: 'only the baseline judges it' });
-  if (criteria.length === 0) throw nothingToCompare(runDir);
+  if (!criteria.some(isMeasuredInBoth)) throw nothingToCompare(runDir);
   const ofChange = (change: ComparedCriterion['change']) => criteria.filter((each) => each.change === change);
   return roundNumbers({
     schema: 'redis-cache-kit/comparison/1',
@@ -123,9 +123,13 @@ function notComparable(where: string, differences: readonly Difference[]): KitEr
   });
 }
 
-/** Without a common criterion, nothing is worse, and nothing is proven either. */
+function isMeasuredInBoth({ baseline, run }: ComparedCriterion): boolean {
+  return baseline.measured !== null && run.measured !== null;
+}
+
+/** Without a common measurement, nothing is worse, and nothing is proven either. */
 function nothingToCompare(where: string): KitError {
-  return new KitError('no criterion is judged in both runs', {
+  return new KitError('no criterion is measured in both runs', {
     code: 'RUN_NOT_COMPARABLE',
     where,
     hint: 'compare runs of the same drills',

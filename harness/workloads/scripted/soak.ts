@@ -43,7 +43,7 @@ export const soak = defineScript({
 });
 
 interface ServerFacts {
-  /** Of the data, without buffers. */
+  /** Memory of the data, without buffers. */
   readonly usedBytes: number;
   readonly fragmentedBytes: number;
   readonly maxmemory: number;

@@ -89,12 +89,12 @@ describe('two runs', () => {
     ]);
   });
 
-  it('without a common criterion are refused: nothing is worse, and nothing is proven', () => {
+  it('without a common measurement are refused: nothing is worse, and nothing is proven', () => {
     const other = createRun('other', { drills: drills.filter(({ id }) => id === 'hit-miss') });
     expect(catchKitError(() => compareRuns(createRun('a'), other, { force: true }))).toMatchObject({
       code: 'RUN_NOT_COMPARABLE',
       exitCode: EXIT.UNKNOWN,
-      message: 'no criterion is judged in both runs',
+      message: 'no criterion is measured in both runs',
     });
   });
 
