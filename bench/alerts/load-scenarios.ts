@@ -5,12 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { repeatUntilStopped, type Scenario } from './scenario.ts';
 
-const VALUE = randomBytes(16_384).toString('latin1');
+const VALUE = randomBytes(1_024).toString('latin1');
 /**
- * 400 values of 16 KB per batch, 5 batches per second: above 100 evictions per second once the node is full. The replicas
- * fall behind, which must not stop the writes: `min-replicas-to-write` is 0 meanwhile.
+ * 4 MB per batch, at most 5 batches per second: above 100 evictions per second once the node is full. The replicas
+ * fall behind, which must not stop the writes: `min-replicas-to-write` is 0 meanwhile. 64 MB: the backlog alone has 16 MB.
  */
-const BATCH = 400;
+const BATCH = 4_000;
 const PREFIX = 'kit:alerts:';
 /** Keeps the server busy for a third of the time. */
 const SLOW_SCRIPT =
@@ -42,11 +42,11 @@ const clear = async (redis: Redis): Promise<void> => void (await redis.flushdb('
 export const LOAD_SCENARIOS: readonly Scenario[] = [
   {
     alerts: ['RedisMemoryHigh', 'RedisEvictionsHigh'],
-    fault: 'maxmemory 16mb, and 2000 writes of 16 KB per second',
+    fault: 'maxmemory 64mb, and continuous writes of 1 KB',
     inject: async (subject) => {
       const { redis } = await subject.master();
       const restores = [
-        await setting(redis, 'maxmemory', '16mb'),
+        await setting(redis, 'maxmemory', '64mb'),
         await setting(redis, 'min-replicas-to-write', '0'),
       ];
       const stop = fillContinuously(redis);
@@ -59,11 +59,11 @@ export const LOAD_SCENARIOS: readonly Scenario[] = [
   },
   {
     alerts: ['RedisMemoryFull', 'CacheErrorsHigh'],
-    fault: 'maxmemory 16mb with noeviction, filled, while an application writes',
+    fault: 'maxmemory 64mb with noeviction, filled, while an application writes',
     inject: async (subject) => {
       const { redis } = await subject.master();
       const restores = [
-        await setting(redis, 'maxmemory', '16mb'),
+        await setting(redis, 'maxmemory', '64mb'),
         await setting(redis, 'maxmemory-policy', 'noeviction'),
       ];
       const stop = fillContinuously(redis);
