@@ -102,6 +102,8 @@ function printComparison(
     if (comparison.counts.worse > 0) session.exitCode = EXIT.NO_GO;
     writeFileSync(join(folder, COMPARISON), `${JSON.stringify(comparison, null, 2)}\n`);
     if (!json) terminal.print(`\n${comparisonText(comparison)}\n`);
+    else if (comparison.counts.worse > 0)
+      terminal.printError(`kit: worse than ${baseline}: see ${join(relative('', folder), COMPARISON)}\n`);
   } catch (error) {
     if (!(error instanceof KitError)) throw error;
     if (session.exitCode === EXIT.GO) session.exitCode = EXIT.UNKNOWN;
