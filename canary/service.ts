@@ -8,6 +8,7 @@
  * Without Redis no user is in the canary until the share has been read once; then the last known share applies.
  */
 import type { Cache } from '../client/index.ts';
+import type { MetricFamily } from '../client/types.ts';
 import { type CanaryConfig, loadCanary } from '../config/canary.ts';
 import { type Arm, armOfHash, hashOf } from './assignment/assignment.ts';
 import { environmentFlags, type FlagSource, type Flags } from './flags.ts';
@@ -15,6 +16,7 @@ import { step } from './judge/step.ts';
 import type { Decision } from './judge/types.ts';
 import type { Head } from './log/entry.ts';
 import type { Outcome } from './metrics/arm-counter.ts';
+import { canaryFamilies } from './metrics/families.ts';
 import { canaryKeys } from './metrics/keys.ts';
 import { Reporter } from './metrics/reporter.ts';
 import { namespaceOf } from './namespace.ts';
@@ -173,6 +175,11 @@ export class CanaryTestingService implements AsyncDisposable {
   /** Texts of the kept decisions, in order, for `replay`. @throws CacheError Redis does not reply */
   logLines(): Promise<readonly string[]> {
     return this.#rollout.lines();
+  }
+
+  /** Metrics `cache_canary_share` and `cache_canary_paused`, for `collectMetrics` and `registerMetrics`. Sends no command. */
+  families(): readonly MetricFamily[] {
+    return canaryFamilies(this.config.flag, this.#reporter.control);
   }
 
   /** Number of commands that this process sent for its counts. */

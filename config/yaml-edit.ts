@@ -3,11 +3,12 @@
  * the position of each value, and only the text at that position is replaced (the printer of the library would change
  * the layout of lists).
  *
- * text ─▶ document ─▶ replacements by position ─▶ text ─▶ the change, line by line
+ * text ─▶ document ─▶ replacement by position ─▶ text, once per setting ─▶ the change, line by line
  *
  * Left out: whether the new values are valid, which `loadEnvironment` checks with them as overrides.
  */
-import { type Document, isMap, isScalar, parseDocument, type YAMLMap } from 'yaml';
+import { isMap, isScalar, parseDocument, type YAMLMap } from 'yaml';
+import { KitError } from './errors.ts';
 import { type Path, parseYaml } from './yaml.ts';
 
 export interface YamlEdit {
@@ -21,14 +22,20 @@ interface Replacement {
   readonly from: number;
   readonly to: number;
   readonly text: string;
-  /** Columns of indentation of a new line: at one position, the line of the inner map comes first. */
-  readonly indent?: number;
+}
+
+/** A setting to change, and where it is. */
+interface Change {
+  readonly file: string;
+  readonly keys: Path;
+  readonly value: string;
 }
 
 /**
  * @param changes values as the file writes them, by dotted path: `redis.maxmemory` and `512mb`
  * @param prefix location of the settings in the file: `['environments', 'shop']` in a `kit.yaml`
- * @throws KitError `CONFIG_SYNTAX` if the file is not YAML
+ * @throws KitError `CONFIG_SYNTAX` if the file is not YAML; `CONFIG_NOT_EDITABLE` if a value is not written in place, such as
+ *   an alias
  */
 export function editSettings(
   text: string,
@@ -37,19 +44,22 @@ export function editSettings(
   prefix: Path = [],
 ): YamlEdit {
   parseYaml(text, file);
-  const document = parseDocument(text);
-  const replacements = [...changes].map(([path, value]) =>
-    replacementOf(document, text, [...prefix, ...path.split('.')], value),
-  );
-  const after = replacements
-    .sort((a, b) => b.from - a.from || (a.indent ?? 0) - (b.indent ?? 0))
-    .reduce((result, { from, to, text: part }) => result.slice(0, from) + part + result.slice(to), text);
+  const edits = [...changes].map(([path, value]) => ({ file, keys: [...prefix, ...path.split('.')], value }));
+  // One after the other: two settings may need the same new map.
+  const after = edits.reduce((result, change) => {
+    const { from, to, text: part } = replacementOf(result, change);
+    return result.slice(0, from) + part + result.slice(to);
+  }, text);
   parseYaml(after, file);
+  const document = parseDocument(after);
+  for (const change of edits)
+    if (document.getIn(change.keys) !== parseDocument(change.value).toJS()) throw notEditable(change);
   return { before: text, after, difference: differenceOf(text.split('\n'), after.split('\n')) };
 }
 
-function replacementOf(document: Document.Parsed, text: string, keys: Path, value: string): Replacement {
-  let node: unknown = document.contents;
+function replacementOf(text: string, change: Change): Replacement {
+  const { keys, value } = change;
+  let node: unknown = parseDocument(text).contents;
   let depth = 0;
   while (depth < keys.length && isMap(node) && node.has(keys[depth])) {
     node = node.get(keys[depth], true);
@@ -58,8 +68,17 @@ function replacementOf(document: Document.Parsed, text: string, keys: Path, valu
   if (depth === keys.length && isScalar(node) && node.range) {
     return { from: node.range[0], to: node.range[1], text: value };
   }
-  if (!isMap(node)) throw new TypeError(`${keys.join('.')}: is no single value in the file`);
+  if (!isMap(node)) throw notEditable(change);
   return insertion(node, text, keys.slice(depth), value);
+}
+
+function notEditable({ file, keys, value }: Change): KitError {
+  const path = keys.join('.');
+  return new KitError(`${path}: cannot be changed here: it is an alias, empty, or in a layout with comments`, {
+    code: 'CONFIG_NOT_EDITABLE',
+    where: file,
+    hint: `set ${path} to ${value} by hand; nothing was written`,
+  });
 }
 
 /** A key that the file does not have goes behind the last one of its map. */
@@ -68,16 +87,16 @@ function insertion(map: YAMLMap, text: string, keys: Path, value: string): Repla
   const entry = `${first}: ${rest.reduceRight<string>((inner, key) => `{ ${key}: ${inner} }`, value)}`;
   const end = map.range?.[1] ?? text.length;
   if (map.flow === true) {
-    const brace = text.lastIndexOf('}', end);
-    const at = text.slice(0, brace).trimEnd().length;
-    return { from: at, to: at, text: `${map.items.length > 0 ? ',' : ''} ${entry}` };
+    const before = text.slice(0, text.lastIndexOf('}', end - 1)).trimEnd();
+    const comma = map.items.length > 0 && !before.endsWith(',') ? ',' : '';
+    return { from: before.length, to: before.length, text: `${comma} ${entry}` };
   }
   const last = map.items.at(-1)?.value as { range?: [number, number, number] } | undefined;
   const start = map.range?.[0] ?? 0;
   const indent = ' '.repeat(start - (text.lastIndexOf('\n', start - 1) + 1));
   const lineEnd = text.indexOf('\n', (last?.range?.[1] ?? end) - 1);
   const at = lineEnd < 0 ? text.length : lineEnd;
-  return { from: at, to: at, text: `\n${indent}${entry}`, indent: indent.length };
+  return { from: at, to: at, text: `\n${indent}${entry}` };
 }
 
 /** Lines that are only in one of the texts, by their longest common subsequence. */

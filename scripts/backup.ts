@@ -1,3 +1,4 @@
+import { existsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { BackupManifest } from '../config/backup-manifest.ts';
@@ -122,7 +123,14 @@ function placeOf(
 ): { readonly dir: string; readonly file?: string } {
   if (to === undefined) return { dir: settings?.dir ?? join(stateDir(), 'backups', name) };
   const path = resolve(to);
-  return path.endsWith('.tar') ? { dir: dirname(path), file: path } : { dir: path };
+  if (existsSync(path) && statSync(path).isDirectory()) return { dir: path };
+  if (path.endsWith('.tar')) return { dir: dirname(path), file: path };
+  if (!existsSync(path)) return { dir: path };
+  throw new KitError('must be a folder, or a file that ends with .tar', {
+    code: 'USAGE',
+    where: `--to ${to}`,
+    hint: 'an existing file with another name is not replaced',
+  });
 }
 
 export function keyOf(file: string | undefined): BackupKey | undefined {

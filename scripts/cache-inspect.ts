@@ -29,7 +29,7 @@ export function cacheInspect(program: Command, session: Session): void {
     .command('cache-inspect')
     .summary('show one key: codec, age, TTL, tags, size')
     .description(
-      'Show one key: the header of its entry decoded (codec, freshness, tags and whether they are valid), TTL, age, size and value. Changes nothing.\nExit code 0: a reader finds a value; 1: no key, or an entry that readers do not accept.',
+      'Show one key: the header of its entry decoded (codec, freshness, tags and whether they are valid), TTL, age, size and value. Changes nothing.\nExit code 0: a reader finds a value; 1: no key, or an entry that readers do not accept; 3: larger than 64 MB, not read.',
     )
     .addArgument(new Argument('<key>', 'key as the application names it').argParser(common.nonEmpty))
     .addOption(new Option('--raw', 'the physical key in Redis; \\xNN is a byte, \\\\ a backslash'))
@@ -51,8 +51,8 @@ export function cacheInspect(program: Command, session: Session): void {
       await using data = await openCacheData(options);
       const physical = options.raw ? bytesOfKey(key) : Buffer.from(`${data.settings.namespace}:${key}`);
       const { found, ...inspected } = await inspectKey(data, physical, options.tag ?? []);
-      session.exitCode =
-        inspected.entry !== null && inspected.entry.unreadable === null ? EXIT.GO : EXIT.NO_GO;
+      const isReadable = inspected.entry !== null && inspected.entry.unreadable === null;
+      session.exitCode = inspected.isTooLarge ? EXIT.UNKNOWN : isReadable ? EXIT.GO : EXIT.NO_GO;
       const shown =
         found === null
           ? null
@@ -75,7 +75,7 @@ function inspectionText(key: InspectedKey, value: string | null): string {
     ['memory', bytesText(key.memoryBytes)],
     ...(key.valueBytes === null ? [] : [['length', `${countText(key.valueBytes)} bytes`]]),
     ...(key.entry === null
-      ? [['entry', 'none: the value is not an envelope of the client']]
+      ? [['entry', key.isTooLarge ? 'not read: larger than 64 MB' : 'none: the value is not an envelope of the client']]
       : entryRows(key.entry)),
     ...(value === null ? [] : [['value', value]]),
   ];

@@ -56,6 +56,8 @@ function failureOfKit(thrown: unknown): Failure {
       },
     };
   }
+  const ofRedis = failureOfRedis(thrown);
+  if (ofRedis !== undefined) return ofRedis;
   const defect = thrown instanceof Error ? thrown : new Error(String(thrown));
   return {
     exitCode: EXIT.UNKNOWN,
@@ -67,6 +69,31 @@ function failureOfKit(thrown: unknown): Failure {
       ...(defect.stack === undefined ? {} : { stack: defect.stack }),
     },
   };
+}
+
+/** Error replies, and codes of the client, that depend on the server or on the rights of the user. */
+const STATES_OF_REDIS = new Set(
+  (
+    'NOPERM NOAUTH WRONGPASS READONLY LOADING MASTERDOWN NOREPLICAS OOM MISCONF CLUSTERDOWN TRYAGAIN BUSY ' +
+    'NOT_SENT TIMEOUT OUTCOME_UNKNOWN'
+  ).split(' '),
+);
+/** Errors of ioredis that have no code. */
+const LOST = new Set(['Command timed out', 'Connection is closed.']);
+
+/** A state of Redis or an invalid option of the client is no defect of the kit. Undefined: it is something else. */
+function failureOfRedis(thrown: unknown): Failure | undefined {
+  if (!(thrown instanceof Error)) return undefined;
+  const { name, message } = thrown;
+  const isOfClient = 'outcome' in thrown && 'retryable' in thrown;
+  if (isOfClient && name === 'ConfigurationError')
+    return { exitCode: EXIT.USAGE, shown: false, error: { code: 'USAGE', message, hint: 'kit --help' } };
+  const code = isOfClient ? String((thrown as { readonly code?: unknown }).code) : (message.split(' ')[0] ?? '');
+  const isState = STATES_OF_REDIS.has(code) && (isOfClient || name === 'ReplyError');
+  if (!isState && !LOST.has(message)) return undefined;
+  const hint =
+    code === 'NOPERM' ? 'grant the command to the user' : 'kit status shows the nodes; then run it again';
+  return { exitCode: EXIT.UNKNOWN, shown: false, error: { code: 'REDIS_ERROR', message: `Redis: ${message}`, hint } };
 }
 
 function usageFailure(thrown: CommanderError): Failure {

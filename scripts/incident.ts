@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { EXIT, KitError } from '../config/errors.ts';
@@ -104,7 +104,7 @@ function passwordsOf({ access, endpoints }: Environment): readonly string[] {
 }
 
 function requireEmpty(dir: string): void {
-  if (!existsSync(dir) || readdirSync(dir).length === 0) return;
+  if (!existsSync(dir) || (statSync(dir).isDirectory() && readdirSync(dir).length === 0)) return;
   throw new KitError('must be an empty or new folder', {
     code: 'FOLDER_NOT_EMPTY',
     where: dir,

@@ -1,16 +1,16 @@
 import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { EXIT } from '../config/errors.ts';
+import { EXIT, KitError } from '../config/errors.ts';
 import type { BackupKey } from '../infra/backup/cipher.ts';
 import { createBackup } from '../infra/backup/create.ts';
-import { type OpenBackup, openBackup } from '../infra/backup/open.ts';
+import { type OpenBackup, openBackup, readManifest } from '../infra/backup/open.ts';
 import { planRestore, type RestoreReport } from '../infra/backup/restore.ts';
 import { backupName } from '../infra/backup/retention.ts';
 import type { Environment } from '../infra/substrates/environment.ts';
 import { findServerProgram, lockEnvironment } from '../infra/substrates/registry.ts';
 import { keyFile, keyOf } from './backup.ts';
 import { confirmLoss } from './confirmation.ts';
-import type { FindOptions } from './find-environment.ts';
+import { type FindOptions, requestedEnvironment } from './find-environment.ts';
 import * as common from './options.ts';
 import { withRunning } from './running-environment.ts';
 import { examples, printResult, type Session, stateDir } from './session.ts';
@@ -28,7 +28,7 @@ export function restore(program: Command, session: Session): void {
     .command('restore')
     .summary('replace the data of an environment by a backup')
     .description(
-      'Replace the data of a running environment, also an empty one, by that of a backup. Everything is checked first: checksums, key, versions, memory. Asks if the environment has keys, and first writes them to a backup of their own.\nThe topology does not change, and clients stay connected; keys that they write meanwhile are kept.\nExit code 0: restored, every key equal; 1: refused, nothing was changed; 3: incomplete, or keys differ.',
+      'Replace the data of a running environment, also an empty one, by that of a backup. Everything is checked first: checksums, key, versions, memory. Asks if the environment has keys, and first writes them to a backup of their own.\nThe topology does not change, and clients stay connected; keys that they write meanwhile are kept.\nExit code 0: restored, every key equal; 1: refused, nothing was changed; 3: incomplete, or more keys differ than clients wrote before their restore: something changed them since.',
     )
     .argument('<file>', 'file that kit backup wrote')
     .addOption(common.environment())
@@ -46,9 +46,13 @@ export function restore(program: Command, session: Session): void {
       ),
     )
     .action(async (file: string, options: RestoreOptions) => {
-      const key = keyOf(options.keyFile);
-      await using opened = await openBackup(resolve(file), key);
+      const path = resolve(file);
+      // The key of the schedule encrypts the backups of this environment, and the copy of its present keys.
+      const { keyFile: scheduled } = requestedEnvironment(options).topology?.environment.backup ?? {};
+      const isEncrypted = (await readManifest(path)).encryption !== undefined;
+      await using opened = await openBackup(path, keyOf(options.keyFile ?? (isEncrypted ? scheduled : undefined)));
       await withRunning(options, async (environment) => {
+        const key = keyOf(options.keyFile ?? scheduled ?? environment.topology.environment.backup?.keyFile);
         const held = await lockEnvironment(environment.substrate, environment.name, stateDir());
         try {
           await runRestore(session, environment, opened, { ...options, key });
@@ -85,7 +89,9 @@ async function runRestore(
       await createBackup(environment, { ...common, target: copy, key: options.key });
     }
   }
-  const report = await plan.run();
+  const report = await plan.run().catch((error: unknown) => {
+    throw copy === undefined ? error : withFormerData(error, copy);
+  });
   session.exitCode = report.different > report.kept ? EXIT.UNKNOWN : EXIT.GO;
   printResult(
     session,
@@ -94,15 +100,29 @@ async function runRestore(
   );
 }
 
+/** After an error the keys of the environment may be gone: the user must know where they are. */
+function withFormerData(error: unknown, copy: string): unknown {
+  if (!(error instanceof KitError)) return error;
+  const { code, exitCode, where, hint, cause, message } = error;
+  return new KitError(message, {
+    code,
+    exitCode,
+    hint: `${hint === undefined ? '' : `${hint}; `}the former keys are in ${copy}`,
+    cause,
+    ...(where !== undefined && { where }),
+  });
+}
+
 function restoreText(
   name: string,
   { path }: OpenBackup,
-  { restored, kept, compared, different, tookMs }: RestoreReport,
+  { restored, kept, compared, different, examples, tookMs }: RestoreReport,
   copy: string | undefined,
 ): string {
   return [
     `${name}: ${restored} keys restored from ${path} in ${(tookMs / 1_000).toFixed(1)} s`,
     `  ${compared} keys compared, ${different} differ${kept === 0 ? '' : `; clients wrote ${kept} meanwhile`}`,
+    ...examples.map((key) => `  differs: ${key}`),
     ...(copy === undefined ? [] : [`  former data: ${copy}`]),
   ].join('\n');
 }

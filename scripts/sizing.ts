@@ -1,7 +1,8 @@
-import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { sep } from 'node:path';
 import { type Command, Option } from 'commander';
 import { environmentPlace } from '../config/environment-source.ts';
-import { EXIT } from '../config/errors.ts';
+import { EXIT, KitError } from '../config/errors.ts';
 import { loadEnvironment } from '../config/load.ts';
 import { displayPath } from '../config/yaml.ts';
 import { editSettings } from '../config/yaml-edit.ts';
@@ -74,7 +75,10 @@ async function applyAdvice(
 ): Promise<'written' | 'not confirmed, unchanged' | 'nothing to change'> {
   const changes = changesOf(advice);
   if (changes.size === 0) return 'nothing to change';
-  const { file: path, prefix } = environmentPlace(env);
+  const { file: named, prefix } = environmentPlace(env);
+  // A link stays a link.
+  const path = realpathSync(named);
+  requireOwnFile(path, file);
   const edit = editSettings(readFileSync(path, 'utf8'), file, changes, prefix);
   // The new values must be valid together with all others.
   loadEnvironment(env, { ...set, ...Object.fromEntries(changes) });
@@ -93,8 +97,29 @@ async function applyAdvice(
       return 'not confirmed, unchanged';
     }
   } else if (!session.json) session.terminal.printError(`${difference}\n`);
-  const temporary = `${path}.new`;
-  writeFileSync(temporary, edit.after, { mode: statSync(path).mode });
-  renameSync(temporary, path);
+  if (readFileSync(path, 'utf8') !== edit.before) {
+    throw new KitError('was changed while the question was open', {
+      code: 'CONFIG_CHANGED',
+      where: file,
+      hint: 'run the command again; nothing was written',
+    });
+  }
+  const draft = `${path}.${process.pid}.next`;
+  try {
+    writeFileSync(draft, edit.after, { mode: statSync(path).mode, flush: true });
+    renameSync(draft, path);
+  } finally {
+    rmSync(draft, { force: true });
+  }
   return 'written';
+}
+
+/** An environment of the installed kit: the next installation would undo the change. */
+function requireOwnFile(path: string, file: string): void {
+  if (!path.split(sep).includes('node_modules')) return;
+  throw new KitError('belongs to the installed kit and is not changed', {
+    code: 'CONFIG_NOT_EDITABLE',
+    where: file,
+    hint: 'add an environment that extends it to kit.yaml (kit init), and pass its name to --env',
+  });
 }

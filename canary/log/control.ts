@@ -1,5 +1,6 @@
 /** Record that every process reads from Redis to assign users. */
 import { shareOf } from '../judge/state.ts';
+import type { Status } from '../judge/types.ts';
 import type { Head } from './entry.ts';
 
 export interface Control {
@@ -9,8 +10,10 @@ export interface Control {
   readonly window: number;
   /** Share of the users in the canary, 0 to 1. */
   readonly share: number;
+  readonly status: Status;
 }
 
 export function controlOf({ index, rules, state }: Head): Control {
-  return { index, generation: state.generation, window: state.window, share: shareOf(rules, state) };
+  const { generation, window, status } = state;
+  return { index, generation, window, share: shareOf(rules, state), status };
 }

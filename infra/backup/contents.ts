@@ -1,4 +1,4 @@
-/** Contents of a server: counts and a digest of all keys, and the keys in which two servers differ. Changes nothing. */
+/** Contents of a server: counts and a digest of all keys, and the keys in which servers differ. Changes nothing. */
 import type { Redis } from 'ioredis';
 import type { BackupContents } from '../../config/backup-manifest.ts';
 import { parseInfo } from '../redis/info.ts';
@@ -77,46 +77,46 @@ export async function* keysOf(redis: Redis): AsyncGenerator<readonly Buffer[]> {
 export interface Comparison {
   /** Keys of the first server that were compared. */
   readonly compared: number;
-  /** Keys whose value or expiry differs, or that the second server does not have. */
+  /** Keys whose value or expiry differs, or that the other server does not have. */
   readonly different: number;
-  /** Keys that only the second server has. */
+  /** Keys that only the other server has; 0 if they were not asked for. */
   readonly additional: number;
   /** Some of the different keys, for messages. */
   readonly examples: readonly string[];
 }
 
 /**
- * Compares every key of two scratch servers: its value (DEBUG DIGEST-VALUE, independent of the encoding) and its expiry.
- * Keys that expire during the comparison do not count.
+ * Compares every key of a scratch server with another one, or with those of the shards of a cluster: its value (DEBUG
+ * DIGEST-VALUE, independent of the encoding) and its expiry. Keys that expire during the comparison do not count.
  */
 export async function compareContents(
   expected: Redis,
-  actual: Redis,
-  signal?: AbortSignal,
+  actual: readonly Redis[],
+  { signal, findsAdditional = false }: { readonly signal?: AbortSignal | undefined; readonly findsAdditional?: boolean } = {},
 ): Promise<Comparison> {
   const total = { compared: 0, different: 0, additional: 0, examples: [] as string[] };
-  const databases = new Set([
-    ...Object.keys(await databasesOf(expected)),
-    ...Object.keys(await databasesOf(actual)),
-  ]);
-  for (const db of [...databases].map(Number)) {
-    await Promise.all([expected.select(db), actual.select(db)]);
+  const servers = [expected, ...actual];
+  const databases = (await Promise.all(servers.map(databasesOf))).flatMap((one) => Object.keys(one));
+  for (const db of [...new Set(databases)].map(Number)) {
+    await Promise.all(servers.map((redis) => redis.select(db)));
     let present = 0;
     for await (const keys of keysOf(expected)) {
       signal?.throwIfAborted();
-      const [wanted, found] = await Promise.all([fingerprints(expected, keys), fingerprints(actual, keys)]);
-      for (const [i, key] of keys.entries()) {
-        if (wanted[i] === ABSENT) continue;
-        total.compared += 1;
-        if (found[i] !== ABSENT) present += 1;
-        if (found[i] === wanted[i]) continue;
-        total.different += 1;
-        if (total.examples.length < NAMED_KEYS) total.examples.push(`${db}: ${key.toString().slice(0, 80)}`);
-      }
+      const [wanted, found] = await Promise.all([
+        fingerprints(expected, keys),
+        fingerprintsOnAny(actual, keys),
+      ]);
+      present += found.filter((print) => print !== ABSENT).length;
+      const suspects = keys.filter((_, i) => wanted[i] !== ABSENT && found[i] !== wanted[i]);
+      const different = await withoutExpired(expected, suspects);
+      total.compared += wanted.filter((print) => print !== ABSENT).length - (suspects.length - different.length);
+      total.different += different.length;
+      const named = different.slice(0, NAMED_KEYS - total.examples.length);
+      total.examples.push(...named.map((key) => `${db}: ${key.toString().slice(0, 80)}`));
     }
-    total.additional += Math.max(0, (await visibleKeys(actual)) - present);
+    if (findsAdditional) total.additional += Math.max(0, (await visibleKeysOf(actual)) - present);
   }
-  await Promise.all([expected.select(0), actual.select(0)]);
+  await Promise.all(servers.map((redis) => redis.select(0)));
   return total;
 }
 
@@ -131,9 +131,25 @@ async function fingerprints(redis: Redis, keys: readonly Buffer[]): Promise<read
   return keys.map((_, i) => (Number(expiries[i]) === -2 ? ABSENT : `${digests[i]} ${expiries[i]}`));
 }
 
+/** Each key is on one of the servers: it is absent on all others. */
+async function fingerprintsOnAny(
+  servers: readonly Redis[],
+  keys: readonly Buffer[],
+): Promise<readonly string[]> {
+  const all = await Promise.all(servers.map((redis) => fingerprints(redis, keys)));
+  return keys.map((_, i) => all.map((prints) => prints[i]).find((print) => print !== ABSENT) ?? ABSENT);
+}
+
+/** A key may expire between the two queries of its comparison. */
+async function withoutExpired(redis: Redis, keys: readonly Buffer[]): Promise<readonly Buffer[]> {
+  const expiries = await Promise.all(keys.map((key) => redis.call('PEXPIRETIME', key)));
+  return keys.filter((_, i) => Number(expiries[i]) !== -2);
+}
+
 /** DBSIZE also counts keys that have expired; SCAN does not return them. */
-async function visibleKeys(redis: Redis): Promise<number> {
+async function visibleKeysOf(servers: readonly Redis[]): Promise<number> {
   const seen = new Set<string>();
-  for await (const keys of keysOf(redis)) for (const key of keys) seen.add(key.toString('latin1'));
+  for (const redis of servers)
+    for await (const keys of keysOf(redis)) for (const key of keys) seen.add(key.toString('latin1'));
   return seen.size;
 }

@@ -6,7 +6,10 @@
 import type { Redis } from 'ioredis';
 import { databasesOf, keysOf } from './contents.ts';
 
-/** Bytes between two waits for the replicas: far below the output buffer limit of a replica (256 MB). */
+/**
+ * Bytes that are copied together, and between two waits for the replicas: far below the output buffer limit of a replica
+ * (256 MB), beyond which the master closes its connection.
+ */
 const BYTES_BETWEEN_WAITS = 16 * 1024 ** 2;
 const REPLICA_TIMEOUT_MS = 5_000;
 
@@ -23,36 +26,61 @@ export interface CopyReport {
   readonly bytes: number;
 }
 
+export const NOTHING_COPIED: CopyReport = { copied: 0, kept: 0, bytes: 0 };
+
 /** @throws Error with the reply of a master that refuses a key */
 export async function copyKeys(
   source: Redis,
   { masterOf, masters }: CopyTarget,
   options: {
+    /** Report of the files before, to which this one is added. */
+    readonly before?: CopyReport;
     readonly signal?: AbortSignal | undefined;
     readonly onProgress?: (report: CopyReport) => void;
   } = {},
 ): Promise<CopyReport> {
-  let report: CopyReport = { copied: 0, kept: 0, bytes: 0 };
-  let waitedAt = 0;
+  let report = options.before ?? NOTHING_COPIED;
+  let waitedAt = report.bytes;
   for (const db of Object.keys(await databasesOf(source)).map(Number)) {
     await Promise.all([source, ...masters].map((redis) => redis.select(db)));
-    for await (const keys of keysOf(source)) {
+    for await (const keys of groupsOf(source)) {
       options.signal?.throwIfAborted();
       const results = await Promise.all(keys.map((key) => copyKey(source, masterOf(key), key)));
-      report = {
-        copied: report.copied + results.filter(({ outcome }) => outcome === 'copied').length,
-        kept: report.kept + results.filter(({ outcome }) => outcome === 'kept').length,
-        bytes: report.bytes + results.reduce((sum, { bytes }) => sum + bytes, 0),
-      };
-      if (report.bytes - waitedAt > BYTES_BETWEEN_WAITS) {
-        waitedAt = report.bytes;
-        options.onProgress?.(report);
-        await awaitReplicas(masters);
-      }
+      report = added(report, results);
+      options.onProgress?.(report);
+      if (report.bytes - waitedAt < BYTES_BETWEEN_WAITS) continue;
+      waitedAt = report.bytes;
+      await awaitReplicas(masters);
     }
   }
   await awaitReplicas(masters);
   return report;
+}
+
+function added(report: CopyReport, results: readonly CopyResult[]): CopyReport {
+  const count = (wanted: Outcome) => results.filter(({ outcome }) => outcome === wanted).length;
+  return {
+    copied: report.copied + count('copied'),
+    kept: report.kept + count('kept'),
+    bytes: report.bytes + results.reduce((sum, { bytes }) => sum + bytes, 0),
+  };
+}
+
+/** All keys of the selected database, in groups that have a bounded memory: values may have any size. */
+async function* groupsOf(source: Redis): AsyncGenerator<readonly Buffer[]> {
+  for await (const keys of keysOf(source)) {
+    const sizes = await Promise.all(keys.map((key) => source.call('MEMORY', 'USAGE', key)));
+    let [group, bytes] = [[] as Buffer[], 0];
+    for (const [i, key] of keys.entries()) {
+      if (group.length > 0 && bytes + Number(sizes[i] ?? 0) > BYTES_BETWEEN_WAITS) {
+        yield group;
+        [group, bytes] = [[], 0];
+      }
+      group.push(key);
+      bytes += Number(sizes[i] ?? 0);
+    }
+    yield group;
+  }
 }
 
 /** Waits until the connected replicas have all writes, or the time is over. */
@@ -66,9 +94,14 @@ async function awaitReplicas(masters: readonly Redis[]): Promise<void> {
   );
 }
 
-type Outcome = { readonly outcome: 'copied' | 'kept' | 'expired'; readonly bytes: number };
+type Outcome = 'copied' | 'kept' | 'expired';
 
-async function copyKey(source: Redis, target: Redis, key: Buffer): Promise<Outcome> {
+interface CopyResult {
+  readonly outcome: Outcome;
+  readonly bytes: number;
+}
+
+async function copyKey(source: Redis, target: Redis, key: Buffer): Promise<CopyResult> {
   const [payload, expiry] = await Promise.all([
     source.callBuffer('DUMP', key) as Promise<Buffer | null>,
     source.call('PEXPIRETIME', key),

@@ -4,10 +4,11 @@
  *   choose a replica per master ─▶ snapshot over the network ─▶ load it in a scratch server: counts, digest
  *   ─▶ encrypt, if a key is given ─▶ archive beside the target ─▶ rename
  *
- * The unencrypted files are in a private folder beside the target until the archive is complete.
+ * The unencrypted files are in a private folder beside the target until the archive is complete. The folder is removed
+ * whatever ends the command.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
+import { createReadStream, createWriteStream, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import {
@@ -17,10 +18,11 @@ import {
   type BackupPart,
 } from '../../config/backup-manifest.ts';
 import { EXIT, KitError } from '../../config/errors.ts';
+import { openTemporaryDir } from '../host/death-guard.ts';
 import { diskError } from '../host/disk.ts';
 import { makePrivateDir } from '../host/private-files.ts';
 import { RdbScanner } from '../recovery/rdb.ts';
-import { takeSnapshot } from '../redis/snapshot.ts';
+import { type SnapshotPoint, takeSnapshot } from '../redis/snapshot.ts';
 import type { Environment } from '../substrates/environment.ts';
 import { type BackupKey, encrypt, keyCheckOf, sealOf } from './cipher.ts';
 import { readContents, versionOf } from './contents.ts';
@@ -49,8 +51,9 @@ export async function createBackup(
   const { target, key, progress, signal } = options;
   const sources = await chooseSources(environment, { fromMaster: options.fromMaster ?? false, signal });
   makePrivateDir(dirname(target));
-  const dir = mkdtempSync(join(dirname(target), '.backup-'));
   try {
+    using temporary = openTemporaryDir(join(dirname(target), '.backup-'));
+    const dir = temporary.path;
     const parts: BackupPart[] = [];
     const files: TarSource[] = [];
     for (const [i, source] of sources.entries()) {
@@ -69,8 +72,6 @@ export async function createBackup(
     return manifest;
   } catch (error) {
     throw diskError(error, dirname(target));
-  } finally {
-    rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 
@@ -92,6 +93,7 @@ async function createPart(
     if (header.length < HEADER_BYTES) header = Buffer.concat([header, piece]).subarray(0, HEADER_BYTES);
   };
   const point = await takeSnapshot({ nodeId: source.nodeId, admin, path: plain, onData, signal });
+  requireCurrent(source, point);
   const { problem } = scanner.end();
   if (problem !== undefined) throw unreadable(source.nodeId, problem);
   progress?.(`checking the snapshot of ${source.nodeId}`);
@@ -117,6 +119,19 @@ async function createPart(
     ...(contents && { contents }),
   };
   return { part, path };
+}
+
+/** A node that already saves for another replica sends that snapshot: it may have begun before this command. */
+function requireCurrent({ nodeId, offset }: BackupSource, { replicationOffset }: SnapshotPoint): void {
+  if (replicationOffset >= offset) return;
+  throw new KitError(
+    `the snapshot of ${nodeId} is at offset ${replicationOffset}, before the start of this command at ${offset}`,
+    {
+      code: 'SNAPSHOT_FAILED',
+      exitCode: EXIT.UNKNOWN,
+      hint: 'another replica synchronizes with this node: run the command again; no backup was written',
+    },
+  );
 }
 
 /** `REDIS0010`, or `VALKEY080`. */

@@ -1,15 +1,17 @@
 /**
- * Opens a backup: proves its manifest and every file, decrypts them into a private folder, and removes that on disposal.
+ * Opens a backup: proves its manifest and every file, decrypts them into a private folder, and removes that on disposal,
+ * or when the kit is killed.
  * Nothing of a backup is used before all of it is proven.
  */
 import { createHash } from 'node:crypto';
-import { createWriteStream, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createWriteStream, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type BackupManifest, type BackupPart, parseBackupManifest } from '../../config/backup-manifest.ts';
 import { EXIT, KitError } from '../../config/errors.ts';
+import { openTemporaryDir } from '../host/death-guard.ts';
 import { diskFull, freeBytes, REQUIRED_FREE_BYTES } from '../host/disk.ts';
 import { type BackupKey, decrypt, isSameSeal, keyCheckOf, sealOf } from './cipher.ts';
 import { MANIFEST_FILE } from './create.ts';
@@ -40,8 +42,9 @@ export async function openBackup(path: string, key: BackupKey | undefined): Prom
   for (const part of manifest.parts) await requireSamePart(path, part, entries);
   const bytes = manifest.parts.reduce((sum, part) => sum + part.bytes, 0);
   if (freeBytes(tmpdir()) < bytes + REQUIRED_FREE_BYTES) throw diskFull(tmpdir());
-  const dir = mkdtempSync(join(tmpdir(), 'kit-backup-'));
-  const dispose = async () => rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+  const temporary = openTemporaryDir(join(tmpdir(), 'kit-backup-'));
+  const dir = temporary.path;
+  const dispose = async () => temporary[Symbol.dispose]();
   try {
     const files: { readonly part: BackupPart; readonly path: string }[] = [];
     for (const part of manifest.parts) {

@@ -1,24 +1,25 @@
 /**
  * Restores a backup into a running environment, also an empty one. Two steps, so that a command can ask in between:
  *
- *   planRestore   loads every file in a scratch server and checks versions, databases and memory; changes nothing
- *   run           FLUSHALL on the masters, then every key as an ordinary write; compares afterwards
+ *   planRestore   loads every file in a scratch server and checks versions, databases, memory and a write; changes nothing
+ *   run           FLUSHALL on the masters if they have keys, then every key as an ordinary write; compares afterwards
  *
  * Roles, sentinels and configuration are not affected: a failover during a restore ends it with an error, and running it
- * again starts over. Keys that clients write during the restore are kept.
+ * again starts over. Keys that clients write during the restore are kept. A restored key that a client changes before the
+ * comparison counts as different: nothing shows whether the client or the restore changed it.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { EXIT, KitError } from '../../config/errors.ts';
-import { keySlot } from '../redis/cluster-slots.ts';
+import { openTemporaryDir } from '../host/death-guard.ts';
 import { infoNumber, parseInfo } from '../redis/info.ts';
 import type { ScratchServer } from '../redis/scratch-server.ts';
 import { takeSnapshot } from '../redis/snapshot.ts';
 import type { Environment } from '../substrates/environment.ts';
 import { compareContents, countKeys, databasesOf, librariesOf, rdbVersionOf, versionOf } from './contents.ts';
-import { type CopyReport, copyKeys } from './copy-keys.ts';
+import { type CopyReport, copyKeys, NOTHING_COPIED } from './copy-keys.ts';
+import { type Master, masterOfKey, requireAccepted } from './masters.ts';
 import type { OpenBackup } from './open.ts';
 import { loadScratch } from './scratch.ts';
 import { chooseSources, groupsOf } from './source.ts';
@@ -36,6 +37,8 @@ export interface RestoreReport {
   /** Comparison of every key with the backup afterwards. */
   readonly compared: number;
   readonly different: number;
+  /** Some of the different keys. */
+  readonly examples: readonly string[];
 }
 
 export interface RestorePlan extends AsyncDisposable {
@@ -66,21 +69,22 @@ export async function planRestore(
       options.progress?.(`loading ${part.file}`);
       scratches.push(await loadPart(backup, part, path, options));
     }
+    const refusal = (why: string) => refused(backup.path, why);
     await requireWritable(environment, backup, masters, scratches);
     const keys = await sumOf(scratches.map(({ redis }) => redis));
     const present = await sumOf(masters.map(({ redis }) => redis));
-    const run = () => restore(environment, masters, scratches, options);
+    await requireAccepted(masters, scratches, refusal);
+    const run = async () => {
+      // The question before may have taken minutes.
+      await requireAccepted(masters, scratches, refusal);
+      await loadMissingLibraries(scratches, masters, refusal);
+      return restore({ environment, masters, scratches, present }, options);
+    };
     return { keys, present, run, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;
   }
-}
-
-interface Master {
-  readonly master: string;
-  readonly slots?: readonly (readonly [number, number])[];
-  readonly redis: Redis;
 }
 
 async function ownConnection(environment: Environment, nodeId: string): Promise<Redis> {
@@ -135,27 +139,33 @@ async function requireWritable(
   }
 }
 
+interface Restore {
+  readonly environment: Environment;
+  readonly masters: readonly Master[];
+  readonly scratches: readonly ScratchServer[];
+  /** Keys of the environment when the user was asked. */
+  readonly present: number;
+}
+
 async function restore(
-  environment: Environment,
-  masters: readonly Master[],
-  scratches: readonly ScratchServer[],
+  { environment, masters, scratches, present }: Restore,
   options: VerifyOptions,
 ): Promise<RestoreReport> {
   const startedAt = performance.now();
-  let copied: CopyReport = { copied: 0, kept: 0, bytes: 0 };
+  let copied: CopyReport = NOTHING_COPIED;
   try {
-    for (const { redis } of masters) await redis.call('FLUSHALL', 'ASYNC');
+    // An environment without keys: what clients have written since is kept.
+    if (present > 0) for (const { redis } of masters) await redis.call('FLUSHALL', 'ASYNC');
+    const target = { masterOf: masterOfKey(masters), masters: masters.map(({ redis }) => redis) };
     for (const { redis } of scratches) {
-      await loadMissingLibraries(redis, masters);
-      const report = await copyKeys(redis, targetOf(masters), {
+      copied = await copyKeys(redis, target, {
+        before: copied,
         signal: options.signal,
-        onProgress: (so) => options.progress?.(`${copied.copied + so.copied} keys restored`),
+        onProgress: (report) => {
+          copied = report;
+          options.progress?.(`${report.copied} keys restored`);
+        },
       });
-      copied = {
-        copied: copied.copied + report.copied,
-        kept: copied.kept + report.kept,
-        bytes: copied.bytes + report.bytes,
-      };
     }
     const tookMs = Math.round(performance.now() - startedAt);
     options.progress?.('comparing every key with the backup');
@@ -163,7 +173,6 @@ async function restore(
     const { copied: restored, kept, bytes } = copied;
     return { restored, kept, bytes, tookMs, ...checked };
   } catch (error) {
-    options.signal?.throwIfAborted();
     throw new KitError(`the restore stopped after ${copied.copied} keys: ${(error as Error).message}`, {
       code: 'RESTORE_INCOMPLETE',
       exitCode: EXIT.UNKNOWN,
@@ -174,62 +183,57 @@ async function restore(
   }
 }
 
-function targetOf(masters: readonly Master[]) {
-  const [first, ...others] = masters;
-  if (first === undefined) throw new TypeError('an environment has a master');
-  const masterOf = (key: Buffer) => {
-    if (others.length === 0) return first.redis;
-    const slot = keySlot(key);
-    const owner = masters.find(({ slots = [] }) => slots.some(([from, to]) => from <= slot && slot <= to));
-    return (owner ?? first).redis;
-  };
-  return { masterOf, masters: masters.map(({ redis }) => redis) };
-}
-
-/** Libraries that the environment has are kept: a backup may hold an older version of them. */
-async function loadMissingLibraries(source: Redis, masters: readonly Master[]): Promise<void> {
-  const libraries = await librariesOf(source);
-  for (const { redis } of masters) {
+/**
+ * Loads the libraries of the backup that the environment does not have, before any key is removed. One that it has is
+ * kept: a backup may hold an older version of it.
+ */
+async function loadMissingLibraries(
+  scratches: readonly ScratchServer[],
+  masters: readonly Master[],
+  refusal: (why: string) => KitError,
+): Promise<void> {
+  const libraries = new Map(
+    (await Promise.all(scratches.map(({ redis }) => librariesOf(redis))))
+      .flat()
+      .map(({ name, code }) => [name, code]),
+  );
+  for (const { master, redis } of masters) {
     const present = new Set((await librariesOf(redis)).map(({ name }) => name));
-    for (const { name, code } of libraries)
-      if (!present.has(name)) await redis.call('FUNCTION', 'LOAD', code);
+    for (const [name, code] of libraries) {
+      if (present.has(name)) continue;
+      await redis.call('FUNCTION', 'LOAD', code).catch((error: Error) => {
+        throw refusal(`${master} does not load its function library ${name}: ${error.message}`);
+      });
+    }
   }
 }
 
-/** Compares a snapshot of the environment with the backup; only where each file is the whole data of one group. */
+/** Compares a snapshot of the environment with the backup. */
 async function compareWith(
   environment: Environment,
   scratches: readonly ScratchServer[],
   options: VerifyOptions,
-): Promise<Pick<RestoreReport, 'compared' | 'different'>> {
-  const dir = mkdtempSync(join(tmpdir(), 'kit-compare-'));
-  const total = { compared: 0, different: 0 };
+): Promise<Pick<RestoreReport, 'compared' | 'different' | 'examples'>> {
+  using dir = openTemporaryDir(join(tmpdir(), 'kit-compare-'));
+  const sources = await chooseSources(environment, { fromMaster: false, signal: options.signal });
+  const found: ScratchServer[] = [];
   try {
-    const sources = await chooseSources(environment, { fromMaster: false, signal: options.signal });
-    const found: { readonly redis: Redis; readonly server: ScratchServer }[] = [];
-    try {
-      for (const { nodeId } of sources) {
-        const path = join(dir, `${nodeId}.rdb`);
-        await takeSnapshot({ nodeId, admin: await environment.admin(nodeId), path, signal: options.signal });
-        const server = await loadScratch(options.server, path, options.signal);
-        found.push({ redis: server.redis, server });
-      }
-      for (const { redis: expected } of scratches) {
-        const results = await Promise.all(
-          found.map(({ redis }) => compareContents(expected, redis, options.signal)),
-        );
-        // Each key is on one node: it is missing on all others.
-        const compared = Math.max(...results.map((result) => result.compared));
-        const equal = results.reduce((sum, result) => sum + result.compared - result.different, 0);
-        total.compared += compared;
-        total.different += compared - equal;
-      }
-    } finally {
-      await Promise.all(found.map(({ server }) => server[Symbol.asyncDispose]()));
+    for (const { nodeId } of sources) {
+      const path = join(dir.path, `${nodeId}.rdb`);
+      await takeSnapshot({ nodeId, admin: await environment.admin(nodeId), path, signal: options.signal });
+      found.push(await loadScratch(options.server, path, options.signal));
+    }
+    const total = { compared: 0, different: 0, examples: [] as string[] };
+    for (const { redis: expected } of scratches) {
+      const actual = found.map(({ redis }) => redis);
+      const { compared, different, examples } = await compareContents(expected, actual, options);
+      total.compared += compared;
+      total.different += different;
+      total.examples.push(...examples);
     }
     return total;
   } finally {
-    rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+    await Promise.all(found.map((server) => server[Symbol.asyncDispose]()));
   }
 }
 

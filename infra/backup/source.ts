@@ -14,6 +14,8 @@ export interface BackupSource {
   readonly nodeId: string;
   readonly role: 'master' | 'replica';
   readonly master: string;
+  /** Offset of the master when the backup began: the snapshot has every write up to it. */
+  readonly offset: number;
   /** Slots of the shard, in a cluster. */
   readonly slots?: readonly SlotRange[];
 }
@@ -28,11 +30,12 @@ export async function chooseSources(
   const groups = await groupsOf(environment);
   return Promise.all(
     groups.map(async ({ master, replicas, slots }): Promise<BackupSource> => {
-      const shard = slots === undefined ? {} : { slots };
+      const point = await pointOf(environment, master);
+      const common = { master, offset: point.offset, ...(slots && { slots }) };
       if (environment.topology.environment.topology.replicas === 0 || options.fromMaster)
-        return { nodeId: master, role: 'master', master, ...shard };
-      const nodeId = await healthyReplica(environment, master, replicas, options.signal);
-      return { nodeId, role: 'replica', master, ...shard };
+        return { nodeId: master, role: 'master', ...common };
+      const nodeId = await healthyReplica(environment, { master, replicas, point }, options.signal);
+      return { nodeId, role: 'replica', ...common };
     }),
   );
 }
@@ -59,18 +62,27 @@ export async function groupsOf(environment: Environment): Promise<readonly Group
   return [{ master, replicas }];
 }
 
+/** Point of the replication stream of a node. */
+interface Point {
+  readonly history: string | undefined;
+  readonly offset: number;
+}
+
+async function pointOf(environment: Environment, master: string): Promise<Point> {
+  const info = await replicationOf(environment, master);
+  return { history: info.get('master_replid'), offset: Number(info.get('master_repl_offset')) };
+}
+
 async function healthyReplica(
   environment: Environment,
-  master: string,
-  replicas: readonly string[],
+  { master, replicas, point }: Pick<Group, 'master' | 'replicas'> & { readonly point: Point },
   signal: AbortSignal | undefined,
 ): Promise<string> {
-  const target = Number((await replicationOf(environment, master)).get('master_repl_offset'));
   let chosen: string | undefined;
   const problem = async () => {
     const problems: string[] = [];
     for (const id of replicas) {
-      const complaint = await replicaProblem(environment, id, target).catch((error: Error) => error.message);
+      const complaint = await replicaProblem(environment, id, point).catch((error: Error) => error.message);
       chosen = id;
       if (complaint === undefined) return undefined;
       problems.push(`${id} ${complaint}`);
@@ -90,13 +102,14 @@ async function healthyReplica(
 async function replicaProblem(
   environment: Environment,
   id: string,
-  target: number,
+  target: Point,
 ): Promise<string | undefined> {
   const info = await replicationOf(environment, id);
   if (info.get('role') !== 'slave') return 'is not a replica';
   if (info.get('master_link_status') !== 'up') return 'has no link to its master';
+  if (info.get('master_replid') !== target.history) return 'has another replication history than its master';
   const offset = Number(info.get('slave_repl_offset'));
-  return offset >= target ? undefined : `is at ${offset} of ${target}`;
+  return offset >= target.offset ? undefined : `is at ${offset} of ${target.offset}`;
 }
 
 async function replicationOf(environment: Environment, id: string): Promise<ReadonlyMap<string, string>> {

@@ -95,7 +95,7 @@ function parseHeader(header: Buffer, start: number): TarEntry | undefined {
   const bytes = isBinary
     ? Number(header.readBigUInt64BE(128))
     : Number.parseInt(header.toString('latin1', 124, 135), 8);
-  return Number.isSafeInteger(bytes) ? { name, start, bytes } : undefined;
+  return Number.isSafeInteger(bytes) && bytes >= 0 ? { name, start, bytes } : undefined;
 }
 
 /** The checksum field itself counts as blanks. */

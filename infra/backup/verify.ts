@@ -42,7 +42,10 @@ export async function verifyBackup(
       { masterOf: () => restored.redis, masters: [restored.redis] },
       { signal: options.signal },
     );
-    const comparison = await compareContents(loaded.redis, restored.redis, options.signal);
+    const comparison = await compareContents(loaded.redis, [restored.redis], {
+      signal: options.signal,
+      findsAdditional: true,
+    });
     if (comparison.different + comparison.additional > 0) throw differs(backup.path, part, comparison);
     verified.push({ file: part.file, keys, compared: comparison.compared });
   }

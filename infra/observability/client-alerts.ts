@@ -33,7 +33,7 @@ export function clientAlerts({ environment, select }: RuleContext): readonly Ale
       severity: 'warning',
       expr: `max by (environment, canary) (${select('cache_canary_paused')}) == 1`,
       forScrapes: 2,
-      summary: 'The canary release {{ $labels.canary }} is paused.',
+      summary: 'The canary release {{ $labels.canary }} is paused or rolled back: its share is 0.',
       runbook: 'canary-paused',
     },
     {

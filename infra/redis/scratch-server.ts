@@ -1,12 +1,13 @@
 /**
  * A server for one purpose on this machine: loads data, answers on a socket file in a private folder, and is removed
- * with everything it wrote. It takes part in no environment.
+ * with everything it wrote, also when the kit is killed. It takes part in no environment.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { EXIT, KitError } from '../../config/errors.ts';
+import { cleanUpAtDeath } from '../host/death-guard.ts';
 import { endAtExit } from '../host/exit-hooks.ts';
 import { tailOf } from '../host/private-files.ts';
 import { startDaemon } from '../host/process.ts';
@@ -78,10 +79,12 @@ async function launch(
     logPath: log,
   });
   const spare = endAtExit(daemon);
+  const dismiss = cleanUpAtDeath(dir, daemon.pid);
   const identity: ProcessIdentity | undefined = await identify(daemon.pid);
   const end = async () => {
     if (identity !== undefined) await endProcess(identity, END_GRACE_MS);
     spare();
+    dismiss();
   };
   let redis: Redis | undefined;
   try {

@@ -68,7 +68,10 @@ async function measureDomains(
   return figures.sort(byKeys);
 }
 
-/** Mean of MEMORY USAGE; null if the server denies it. A key that has ended meanwhile is left out. */
+/**
+ * Mean of MEMORY USAGE; null if the server denies it. A key that has ended meanwhile is left out. The server takes five
+ * samples of a collection: with all of its elements, a large one would block it.
+ */
 export async function meanBytes(
   keys: readonly SampledKey[],
   signal: AbortSignal | undefined,
@@ -76,7 +79,7 @@ export async function meanBytes(
 ): Promise<number | null> {
   const step = Math.max(1, Math.floor(keys.length / most));
   const measured = keys.filter((_, i) => i % step === 0).slice(0, most);
-  const sizes = (await askEach(measured, (key) => ['MEMORY', 'USAGE', key, 'SAMPLES', 0], signal)).filter(
+  const sizes = (await askEach(measured, (key) => ['MEMORY', 'USAGE', key], signal)).filter(
     (size) => typeof size === 'number',
   );
   return sizes.length === 0 ? null : sizes.reduce((sum, size) => sum + size, 0) / sizes.length;

@@ -54,6 +54,8 @@ export interface InspectedKey {
   readonly memoryBytes: number | null;
   /** Length of a string; null for another type. */
   readonly valueBytes: number | null;
+  /** Whether the value is larger than 64 MB, and so was not read. */
+  readonly isTooLarge: boolean;
   /** Header of the entry; null: no string, or no envelope. */
   readonly entry: InspectedEntry | null;
 }
@@ -97,6 +99,7 @@ export async function inspectKey(
     memoryBytes: await optional('MEMORY', 'USAGE', key),
     valueBytes: length,
     entry: bytes === null ? null : await inspectEntry(masters, data.settings.namespace, bytes, tags),
+    isTooLarge: length !== null && length > VALUE_MAX,
     found: bytes === null ? null : { value: decodedValue(bytes), bytes },
   };
 }

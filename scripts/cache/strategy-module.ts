@@ -22,13 +22,20 @@ export async function loadStrategies(file: string, cache: Cache): Promise<readon
     },
   );
   const exported = loaded.strategies ?? loaded.default;
-  const list: unknown =
-    typeof exported === 'function' ? await (exported as (of: Cache) => unknown)(cache) : exported;
+  const list: unknown = typeof exported === 'function' ? await callModule(file, exported, cache) : exported;
   if (!Array.isArray(list) || list.length === 0) {
     const what = exported === undefined ? 'has no such export' : 'exports none';
     throw invalidModule(file, `must export strategies (a list, or a function of the cache), ${what}`);
   }
   return list as readonly WarmingStrategy[];
+}
+
+async function callModule(file: string, make: object, cache: Cache): Promise<unknown> {
+  try {
+    return await (make as (of: Cache) => unknown)(cache);
+  } catch (error) {
+    throw invalidModule(file, `failed: ${(error as Error).message}`, error);
+  }
 }
 
 function invalidModule(file: string, problem: string, cause?: unknown): KitError {

@@ -6,8 +6,9 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
 import { readKeyFile } from '../../infra/backup/cipher.ts';
-import { openBackup } from '../../infra/backup/open.ts';
-import { planRestore } from '../../infra/backup/restore.ts';
+import { openBackup, readManifest } from '../../infra/backup/open.ts';
+import { planRestore, type RestoreReport } from '../../infra/backup/restore.ts';
+import type { Environment } from '../../infra/substrates/environment.ts';
 import { findServerProgram, substrateOf } from '../../infra/substrates/registry.ts';
 import { CliHarness } from '../support/cli-harness.ts';
 
@@ -54,6 +55,37 @@ async function fill(): Promise<void> {
   batch.xadd('stream', '1-1', 'field', 'value');
   batch.select(3).set('elsewhere', 'value').select(0);
   await batch.exec();
+}
+
+async function findEnvironment(): Promise<Environment> {
+  const substrate = await substrateOf('local', { stateDir: join(cli.path, '.kit') });
+  const found = await substrate.find('kept', undefined);
+  if (found === undefined) throw new Error('the environment runs');
+  return found.environment;
+}
+
+/** Restores the plain backup in this process, with a client that writes at a certain time. */
+async function restoreWith(client: {
+  readonly beforeRun?: () => Promise<unknown>;
+  readonly beforeComparison?: () => Promise<unknown>;
+}): Promise<RestoreReport> {
+  await using opened = await openBackup(plain, undefined);
+  await using environment = await findEnvironment();
+  const server = await findServerProgram(join(cli.path, '.kit'));
+  const progress = (line: string) => {
+    if (line.startsWith('comparing')) void client.beforeComparison?.();
+  };
+  await using plan = await planRestore(environment, opened, { server, progress });
+  await client.beforeRun?.();
+  return plan.run();
+}
+
+/** Another library takes the name of a function of the kit's one. */
+async function replaceLibrary(): Promise<void> {
+  const [library] = (await redis.call('FUNCTION', 'LIST', 'WITHCODE')) as [unknown[]];
+  const field = (name: string) => String(library[library.indexOf(name) + 1]);
+  await redis.call('FUNCTION', 'DELETE', field('library_name'));
+  await redis.call('FUNCTION', 'LOAD', field('library_code').replace(/name=\w+/, 'name=other_library'));
 }
 
 const json = async (...args: string[]) => {
@@ -173,14 +205,56 @@ describe('kit restore', () => {
     expect(await redis.get('witness')).toBe('present');
   });
 
+  it('encrypts the former keys with the key of the schedule', async () => {
+    await redis.set('former', 'value');
+    const args = ['--env', file, '--set', 'backup.keyFile=key', '--yes'];
+    const { exitCode, result, err } = await json('restore', plain, ...args);
+    expect(exitCode, err).toBe(EXIT.GO);
+    expect((await readManifest(result.formerData)).encryption).toBeDefined();
+  });
+
+  it.each([
+    {
+      because: 'the user may not write its keys',
+      arrange: () => redis.call('ACL', 'SETUSER', 'admin', '-restore'),
+      undo: () => redis.call('ACL', 'SETUSER', 'admin', '+restore'),
+      says: /rejects its keys: NOPERM/,
+    },
+    {
+      because: 'a function of its library has the name of another one',
+      arrange: () => replaceLibrary(),
+      undo: () => redis.call('FUNCTION', 'FLUSH'),
+      says: /does not load its function library redis_cache_kit_\d+: .*already exists/,
+    },
+  ])('changes nothing if the environment rejects the backup: $because', async ({ arrange, undo, says }) => {
+    await redis.set('witness', 'present');
+    await arrange();
+    const { exitCode, result } = await json('restore', plain, '--env', file, '--yes', '--no-copy');
+    await undo();
+    expect([exitCode, result.error]).toEqual([
+      EXIT.NO_GO,
+      expect.objectContaining({ code: 'RESTORE_REFUSED', message: expect.stringMatching(says) }),
+    ]);
+    expect(await redis.get('witness')).toBe('present');
+  });
+
+  it('keeps what clients write into an empty environment meanwhile', async () => {
+    await redis.flushall();
+    const report = await restoreWith({ beforeRun: () => redis.set('text:1', 'of a client') });
+    expect(report).toMatchObject({ restored: KEYS + 6, kept: 1, different: 1, examples: ['0: text:1'] });
+    expect(await redis.get('text:1')).toBe('of a client');
+  });
+
+  it('names a restored key that a client changes before the comparison', async () => {
+    const report = await restoreWith({ beforeComparison: () => redis.set('text:5', 'changed') });
+    expect(report).toMatchObject({ restored: KEYS + 7, kept: 0, different: 1, examples: ['0: text:5'] });
+  });
+
   it('rejects a backup of a newer RDB version, and changes nothing', async () => {
     await using opened = await openBackup(plain, undefined);
     const parts = opened.manifest.parts.map((part) => ({ ...part, rdbVersion: 99 }));
     const newer = { ...opened, manifest: { ...opened.manifest, parts } };
-    const substrate = await substrateOf('local', { stateDir: join(cli.path, '.kit') });
-    const found = await substrate.find('kept', undefined);
-    if (found === undefined) throw new Error('the environment runs');
-    await using environment = found.environment;
+    await using environment = await findEnvironment();
     await redis.set('witness', 'present');
     const server = await findServerProgram(join(cli.path, '.kit'));
     await expect(planRestore(environment, newer, { server })).rejects.toMatchObject({

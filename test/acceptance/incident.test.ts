@@ -15,7 +15,9 @@ let environment: string;
 const folder = join(cli.path, 'post-mortem');
 
 beforeAll(async () => {
-  environment = cli.writeEnvironment('incident');
+  environment = cli.writeEnvironment('incident', {
+    'observability.webhook': 'https://hooks.example.org/services/webhookSecret',
+  });
   expect((await cli.runKit('up', '--env', environment)).exitCode).toBe(EXIT.GO);
 });
 afterAll(() => cli[Symbol.asyncDispose]());
@@ -54,7 +56,7 @@ describe('kit incident', () => {
     const passwords = readPasswords(secretsFile('incident', join(cli.path, '.kit')));
     expect(passwords).toHaveLength(8);
     const hashes = passwords.map((password) => createHash('sha256').update(password).digest('hex'));
-    expect(filesContaining(folder, [...passwords, ...hashes])).toEqual([]);
+    expect(filesContaining(folder, [...passwords, ...hashes, 'webhookSecret'])).toEqual([]);
     // Positive control: the search finds a planted password.
     writeFileSync(join(cli.path, 'told.txt'), `so: ${passwords[3]}`);
     expect(filesContaining(cli.path, passwords)).toContain('told.txt');
@@ -82,6 +84,13 @@ describe('kit incident', () => {
 });
 
 describe('the redaction', () => {
+  it('removes a password as JSON and URLs contain it', () => {
+    const redact = redactor(['pass"word/1']);
+    expect(redact(JSON.stringify({ url: `redis://${encodeURIComponent('pass"word/1')}@host`, key: 'pass"word/1' }))).toBe(
+      '{"url":"redis://[redacted]@host","key":"[redacted]"}',
+    );
+  });
+
   it('removes secrets that the environment does not have, by the setting that holds them', () => {
     const redact = redactor([]);
     expect(redact('requirepass formerSecret1\nsentinel auth-pass mymaster formerSecret2\n')).toBe(
@@ -91,5 +100,12 @@ describe('the redaction', () => {
       'user old on >[redacted] #[redacted] ~* +@all',
     );
     expect(redact('maxmemory 256mb')).toBe('maxmemory 256mb');
+    const slowlog = (...args: string[]) => JSON.stringify([1, args], null, 2);
+    expect(redact(slowlog('CONFIG', 'SET', 'requirepass', 'former"Secret', 'maxmemory', '1'))).toBe(
+      slowlog('CONFIG', 'SET', 'requirepass', '[redacted]', 'maxmemory', '1'),
+    );
+    expect(redact(slowlog('SENTINEL', 'SET', 'mymaster', 'auth-pass', 'formerSecret'))).toBe(
+      slowlog('SENTINEL', 'SET', 'mymaster', 'auth-pass', '[redacted]'),
+    );
   });
 });

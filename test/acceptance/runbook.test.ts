@@ -1,4 +1,4 @@
-/** The commands of docs/runbook.md on one local environment, each section after its symptom. Docker: runbook.engine.ts. */
+/** The commands of docs/runbook.md on one local environment, each section after its symptom. The blocks for Docker are not executed. */
 import { execFile, spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -12,6 +12,7 @@ import {
   patternCacheOptions,
   replay,
 } from '../../canary/index.ts';
+import { collectMetrics } from '../../client/extras/metrics/index.ts';
 import { type Cache, memoryCache, redisCache } from '../../client/index.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 
@@ -165,6 +166,17 @@ describe('a rollout on Redis', () => {
     expect(await looks(behind, 20, BROKEN)).toMatchObject({ verdict: 'rollback' });
     expect((await behind.service.status()).head?.index).toBeGreaterThan(before);
     await Promise.all([ahead, behind].map(({ service }) => service.close()));
+  });
+
+  it('reports its share, and whether it is paused or rolled back, as metrics', async () => {
+    const scenario = await open(settings('measured'));
+    const text = () => collectMetrics(cache, [scenario.service]);
+    expect(await text()).toMatch(/^cache_canary_share\{canary="measured"\} 0\.2$/m);
+    expect(await text()).toMatch(/^cache_canary_paused\{canary="measured"\} 0$/m);
+    await looks(scenario, 20, BROKEN);
+    expect(await text()).toMatch(/^cache_canary_share\{canary="measured"\} 0$/m);
+    expect(await text()).toMatch(/^cache_canary_paused\{canary="measured"\} 1$/m);
+    await scenario.service.close();
   });
 
   it('records decisions that replay byte for byte, in bounded size', async () => {

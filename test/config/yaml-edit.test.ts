@@ -45,6 +45,30 @@ describe('editSettings', () => {
     expect(edit({ 'redis.extra.maxclients': '5' }, block).after).toContain('    hz: 20\n    maxclients: 5\n');
   });
 
+  it('adds two settings to a map that the file does not have, and one to the inner map of two on one line', () => {
+    const text = 'environments:\n  shop: { extends: dev, redis: { extra: { hz: 20 }}}\n';
+    const at = ['environments', 'shop'];
+    const client = new Map([
+      ['client.defaultTtlSeconds', '60'],
+      ['client.namespace', 'shop'],
+    ]);
+    expect(editSettings(text, 'kit.yaml', client, at).after).toContain(
+      ', client: { defaultTtlSeconds: 60, namespace: shop }}\n',
+    );
+    const inner = new Map([['redis.extra.maxclients', '5']]);
+    expect(editSettings(text, 'kit.yaml', inner, at).after).toContain('extra: { hz: 20, maxclients: 5 }}}');
+  });
+
+  it.each([
+    ['an alias', 'base: &base { maxmemory: 1mb }\nredis: *base\n'],
+    ['an empty map', 'redis:\n'],
+    ['a map that ends with a comment', 'redis: { port: 7000 # of this machine\n  }\n'],
+  ])('refuses to change %s, and says what to set', (_what, text) => {
+    expect(() => edit({ 'redis.maxmemory': '512mb' }, text)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_NOT_EDITABLE', hint: expect.stringContaining('512mb') }),
+    );
+  });
+
   it('changes an environment of a kit.yaml, whose settings have a place in the file', () => {
     const text =
       'environments:\n  shop:\n    extends: dev # base\n    redis:\n      port: 7000\n  other:\n    extends: dev\n';

@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { ConfigurationError, NotSentError } from '../../client/index.ts';
 import { EXIT, KitError } from '../../config/errors.ts';
 import { describeFailure, failureText } from '../../scripts/failure.ts';
 
@@ -34,6 +35,22 @@ describe('a failure', () => {
     expect(failure.error).toMatchObject({ code: 'DEFECT', message: 'unexpected: x is undefined' });
     expect(failureText(failure, false)).toContain('failure.test.ts');
     expect(describeFailure('a string', running).error.message).toBe('unexpected: a string');
+  });
+
+  it.each([
+    [Object.assign(new Error("NOPERM this user has no permissions to run the 'get' command"), { name: 'ReplyError' }), 'REDIS_ERROR', EXIT.UNKNOWN],
+    [new NotSentError('no master within 2000 ms'), 'REDIS_ERROR', EXIT.UNKNOWN],
+    [new Error('Connection is closed.'), 'REDIS_ERROR', EXIT.UNKNOWN],
+    [new ConfigurationError("namespace: must not end with ':'"), 'USAGE', EXIT.USAGE],
+  ] as const)('of Redis or of an option of the client has no stack: %s', (error, code, exitCode) => {
+    const failure = describeFailure(error, running);
+    expect(failure).toMatchObject({ exitCode, error: { code, message: expect.stringContaining(error.message) } });
+    expect(failure.error.stack).toBeUndefined();
+  });
+
+  it('of a malformed command is a defect, although Redis reports it', () => {
+    const error = Object.assign(new Error("ERR wrong number of arguments for 'get' command"), { name: 'ReplyError' });
+    expect(describeFailure(error, running).error.code).toBe('DEFECT');
   });
 
   it('of the command line is one line with the nearest name', () => {

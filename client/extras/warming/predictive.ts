@@ -102,6 +102,15 @@ async function* refresh(
   { history, load, least, most, now, lead }: Refresh,
   signal: AbortSignal,
 ): AsyncGenerator<WarmEntry> {
+  let failure: { readonly error: unknown } | undefined;
+  const attempt = async (key: string): Promise<unknown> => {
+    try {
+      return await load(key, signal);
+    } catch (error) {
+      failure ??= { error };
+      return undefined;
+    }
+  };
   // On demand, within an hour: the hour that begins within the lead, else the current one.
   const target = Math.floor((now() + lead * 60_000) / HOUR_MS) * HOUR_MS;
   for (const { key } of history.expected(target, least).slice(0, most)) {
@@ -109,9 +118,11 @@ async function* refresh(
     const ttlSeconds = await cache.ttl(key);
     const endsInSeconds = (target + HOUR_MS - now()) / 1000;
     if (ttlSeconds === null || (ttlSeconds !== undefined && ttlSeconds >= endsInSeconds)) continue;
-    const value = await load(key, signal);
+    const value = await attempt(key);
     if (value !== undefined) yield [key, value];
   }
+  // One key that cannot be loaded does not prevent the others; the run still reports it.
+  if (failure !== undefined) throw failure.error;
 }
 
 function assertHistory(history: unknown): void {

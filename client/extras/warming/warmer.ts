@@ -280,13 +280,20 @@ export class CacheWarmer {
 
 async function* batchesOf(entries: Iterable<WarmEntry> | AsyncIterable<WarmEntry>, size: number) {
   let batch: WarmEntry[] = [];
-  for await (const entry of entries) {
-    batch.push(entry);
-    if (batch.length < size) continue;
-    yield batch;
-    batch = [];
+  let failure: { readonly error: unknown } | undefined;
+  try {
+    for await (const entry of entries) {
+      batch.push(entry);
+      if (batch.length < size) continue;
+      yield batch;
+      batch = [];
+    }
+  } catch (error) {
+    failure = { error };
   }
+  // What was generated before the error is written.
   if (batch.length > 0) yield batch;
+  if (failure !== undefined) throw failure.error;
 }
 
 const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));

@@ -10,11 +10,12 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import type { EnvironmentConfig } from '../../../config/schema.ts';
 import { writePrivate } from '../../host/private-files.ts';
 import type { Environment } from '../../substrates/environment.ts';
 import { nodesOf } from '../../topology.ts';
 import { queriesOf } from './node-queries.ts';
-import { type Redact, redactor } from './redaction.ts';
+import { REDACTED, type Redact, redactor } from './redaction.ts';
 import { type IncidentManifest, sealIncident } from './seal.ts';
 
 export interface IncidentRequest {
@@ -44,7 +45,7 @@ export async function collectIncident(request: IncidentRequest): Promise<Inciden
   const { environment, dir, metricsMinutes, progress = () => {}, signal } = request;
   const collection = { request, redact: redactor(request.passwords), missing: [] };
   const collectedAt = new Date().toISOString();
-  write(collection, 'environment.json', json(environment.topology.environment));
+  write(collection, 'environment.json', json(withoutWebhook(environment.topology.environment)));
   progress('roles');
   await attempt(collection, 'roles', () => collectRoles(collection));
   for (const node of nodesOf(environment.topology)) {
@@ -63,6 +64,14 @@ export async function collectIncident(request: IncidentRequest): Promise<Inciden
     metricsMinutes,
     missing: collection.missing,
   });
+}
+
+/** The path of a webhook is its password: whoever has it can post to the channel. */
+function withoutWebhook(config: EnvironmentConfig): EnvironmentConfig {
+  const { webhook } = config.observability;
+  if (webhook === undefined) return config;
+  const hidden = `${new URL(webhook).origin}/${REDACTED}`;
+  return { ...config, observability: { ...config.observability, webhook: hidden } };
 }
 
 async function collectRoles(collection: Collection): Promise<void> {
@@ -128,7 +137,9 @@ async function collectMetrics(collection: Collection): Promise<void> {
   const parts = { metrics: `query?query=${window}`, alerts: 'alerts', rules: 'rules' };
   for (const [name, path] of Object.entries(parts)) {
     await attempt(collection, name, async () => {
-      const signal = AbortSignal.timeout(PROMETHEUS_TIMEOUT_MS);
+      const timeout = AbortSignal.timeout(PROMETHEUS_TIMEOUT_MS);
+      const { signal: interrupted } = collection.request;
+      const signal = interrupted === undefined ? timeout : AbortSignal.any([timeout, interrupted]);
       const response = await fetch(`${base}/api/v1/${path}`, { signal });
       if (!response.ok) throw new Error(`Prometheus replies ${response.status}`);
       write(collection, join('metrics', `${name}.json`), await response.text());

@@ -9,9 +9,9 @@ export const REDACTED = '[redacted]';
 /** Settings of Redis and Sentinel whose last word is a secret. */
 const SECRET_SETTINGS =
   /^(masterauth|requirepass|primaryauth|tls-(?:client-)?key-file-pass|auth-pass|sentinel-pass)$/i;
-/** In redis.conf and sentinel.conf, and in the arguments that SLOWLOG and the logs show. */
+/** In redis.conf and sentinel.conf, in logs, and as neighbours of a JSON list, as SLOWLOG reports arguments. */
 const SECRET_LINES =
-  /\b(masterauth|requirepass|primaryauth|tls-(?:client-)?key-file-pass|auth-pass\s+\S+|sentinel-pass)(\s+)\S+/gi;
+  /\b(masterauth|requirepass|primaryauth|tls-(?:client-)?key-file-pass|auth-pass(?:\s+\S+)?|sentinel-pass)((?:"?,)?\s+"?)(?:\\.|[^\s"\\])+/gi;
 const ACL_SECRETS = /(^|[\s"])([#>])[^\s"]{8,}/g;
 
 export type Redact = (text: string) => string;
@@ -20,7 +20,13 @@ export type Redact = (text: string) => string;
 export function redactor(passwords: readonly string[]): Redact {
   const secrets = passwords
     .filter((password) => password.length >= 4)
-    .flatMap((password) => [password, createHash('sha256').update(password).digest('hex')]);
+    .flatMap((password) => [
+      password,
+      // As a JSON text and in a URL.
+      JSON.stringify(password).slice(1, -1),
+      encodeURIComponent(password),
+      createHash('sha256').update(password).digest('hex'),
+    ]);
   return (text) => {
     const lines = text.replace(SECRET_LINES, `$1$2${REDACTED}`).replace(ACL_SECRETS, `$1$2${REDACTED}`);
     return secrets.reduce((rest, secret) => rest.replaceAll(secret, REDACTED), lines);

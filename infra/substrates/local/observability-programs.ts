@@ -4,7 +4,7 @@
  * The exporter is `redis_exporter` on the search path, else built once from the locked module in tools/go.mod (as for
  * the image on Docker), else Debian's older one.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { makePrivateDir } from '../../host/private-files.ts';
@@ -55,16 +55,21 @@ async function findExporter({
   if (go !== undefined) {
     progress('redis_exporter not found: building it from tools/go.mod');
     makePrivateDir(join(stateDir, 'bin'));
+    // Only a complete program gets its name: an interrupted build would be found by the next start.
+    const draft = `${built}.${process.pid}.next`;
     const { exitCode } = await runProgram({
       command: go,
-      args: ['build', '-trimpath', '-o', built, MODULE],
+      args: ['build', '-trimpath', '-o', draft, MODULE],
       cwd: TOOLS,
       env: { CGO_ENABLED: '0' },
       timeoutMs: BUILD_TIMEOUT_MS,
       ...(run.sink && { sink: run.sink }),
       ...(run.signal && { signal: run.signal }),
     });
-    if (exitCode === 0) return built;
+    if (exitCode === 0) {
+      renameSync(draft, built);
+      return built;
+    }
   }
   const packaged = await find('prometheus-redis-exporter');
   if (packaged !== undefined) return packaged;

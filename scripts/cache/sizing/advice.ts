@@ -48,7 +48,10 @@ function memoryAdvice(need: MemoryNeed, { redis }: EnvironmentConfig): Advice {
       setting,
       current,
       recommended: null,
-      because: `not known: the cache was observed for too short a part of its TTL; run it again when it has run for ${durationText(observationSeconds(need))}`,
+      because:
+        need.groups.length === 0
+          ? 'not known: the cache has no keys; run it again when it is in use'
+          : `not known: the cache was observed for too short a part of its TTL; run it again when it has run for ${durationText(observationSeconds(need))}`,
     };
   }
   const wanted = Math.max(

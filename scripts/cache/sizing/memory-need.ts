@@ -77,7 +77,8 @@ export function memoryNeed(observation: Observation): MemoryNeed {
     largestShare,
     evicting,
     horizonSeconds,
-    known: needs.every(({ known }) => known),
+    // An empty cache shows no use.
+    known: needs.length > 0 && needs.every(({ known }) => known),
     arithmetic: `${arithmeticOf({ fixedBytes, overhead, largestShare, tableBytes, needs })}${
       bytesPerMaster === peakBytes ? `, less than the peak of ${peakBytes} B` : ''
     }`,

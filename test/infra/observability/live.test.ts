@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { canaryFamilies } from '../../../canary/metrics/families.ts';
 import { memoryCache } from '../../../client/index.ts';
 import { metricsIn } from '../../../infra/observability/expressions.ts';
 import { rulesOf } from '../../../infra/observability/rules.ts';
@@ -70,8 +71,9 @@ describe.runIf(hasPrometheus)(
         ...(await metricNames(environment)),
         ...recording.map(({ record }) => record),
         ...ofClient,
-        // Of Prometheus while an alert is active, of the probe with TLS, and of an application with a canary.
-        ...['ALERTS', 'kit_certificate_not_after_seconds', 'cache_canary_paused'],
+        ...canaryFamilies('flag', undefined).map(({ name }) => name),
+        // Of Prometheus while an alert is active, and of the probe with TLS.
+        ...['ALERTS', 'kit_certificate_not_after_seconds'],
       ]);
       const read = new Set(expressions.flatMap(metricsIn));
       expect(read.size).toBeGreaterThan(30);

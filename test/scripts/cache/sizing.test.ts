@@ -105,6 +105,11 @@ describe('memoryNeed', () => {
     });
   });
 
+  it('is not known from an empty cache', () => {
+    const empty = { masters: [{ ...master, keys: 0 }], totalKeys: 0, sampledKeys: 0, groups: [] };
+    expect(memoryNeed(empty)).toMatchObject({ known: false });
+  });
+
   it('takes keys without a TTL as they are', () => {
     expect(of(null, 50)).toMatchObject({ known: true, bytesPerMaster: 1_400_000 });
   });

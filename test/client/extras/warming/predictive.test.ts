@@ -100,6 +100,21 @@ describe('predictiveStrategy', () => {
     expect(await cache.ttl('report:1')).toBeGreaterThan(3900);
   });
 
+  it('refreshes the other keys when one cannot be loaded, and reports the failure', async () => {
+    const history = historyOf([1, 'broken', 9], [1, 'loadable', 5]);
+    const load = (key: string) => {
+      if (key === 'broken') throw new Error('no such report');
+      return 'new';
+    };
+    const warmer = new CacheWarmer(cache, [
+      predictiveStrategy(cache, { history, load, now: () => NINE - 5 * 60_000 }),
+    ]);
+    const report = await warmer.run('predictive');
+    await warmer.close();
+    expect(report).toMatchObject({ warmed: 1, failed: 1, error: { message: 'no such report' } });
+    expect(await cache.get('loadable')).toBe('new');
+  });
+
   it('leaves an entry that lives until the end of the hour, and a key without a value', async () => {
     const history = historyOf([1, 'long', 9], [1, 'short', 5], [1, 'gone', 3]);
     await cache.set('long', 'old', { ttlSeconds: 4000 });

@@ -139,7 +139,6 @@ describe('warming', () => {
           yield ['x', 1];
           throw new Error('no table');
         },
-        batchSize: 1,
       }),
       strategy('partly', {
         priority: 2,

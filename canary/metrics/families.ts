@@ -1,0 +1,19 @@
+/** Metrics of a rollout for Prometheus, as a process read it last. Pure. */
+import type { MetricFamily } from '../../client/types.ts';
+import type { Control } from '../log/control.ts';
+
+/** No samples before the first reading. */
+export function canaryFamilies(flag: string, control: Control | undefined): readonly MetricFamily[] {
+  const gauge = (name: string, help: string, read: (of: Control) => number): MetricFamily => ({
+    name: `cache_canary_${name}`,
+    type: 'gauge',
+    help,
+    samples: control === undefined ? [] : [{ labels: `canary="${flag}"`, value: read(control) }],
+  });
+  return [
+    gauge('share', 'Share of the users in the canary, 0 to 1.', ({ share }) => share),
+    gauge('paused', '1 while the canary is paused or rolled back: its share is 0.', ({ status }) =>
+      Number(status !== 'running'),
+    ),
+  ];
+}

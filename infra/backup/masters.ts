@@ -1,0 +1,78 @@
+/** Masters of an environment into which a backup is restored, and the proof that they accept its keys. */
+import { randomUUID } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import type { KitError } from '../../config/errors.ts';
+import { keySlot } from '../redis/cluster-slots.ts';
+import type { ScratchServer } from '../redis/scratch-server.ts';
+import { databasesOf, keysOf } from './contents.ts';
+
+export interface Master {
+  readonly master: string;
+  /** Slots of its keys, in a cluster. */
+  readonly slots?: readonly (readonly [number, number])[];
+  /** Connection of the restore alone. */
+  readonly redis: Redis;
+}
+
+const hasSlot = ({ slots }: Master, key: Buffer): boolean => {
+  const slot = keySlot(key);
+  return slots === undefined || slots.some(([from, to]) => from <= slot && slot <= to);
+};
+
+/** Connection to the master that has a key. */
+export function masterOfKey(masters: readonly Master[]): (key: Buffer) => Redis {
+  const [first] = masters;
+  if (first === undefined) throw new TypeError('an environment has a master');
+  return (key) => (masters.length === 1 ? first : (masters.find((each) => hasSlot(each, key)) ?? first)).redis;
+}
+
+/**
+ * Sends a key of the backup to each master with an expiry in the past: the master checks its role, replicas, memory and
+ * permissions, and the format of the value, and stores nothing (cluster.c, restoreCommand). Selects each database.
+ *
+ * @throws the refusal, with the reply of the master
+ */
+export async function requireAccepted(
+  masters: readonly Master[],
+  scratches: readonly ScratchServer[],
+  refusal: (why: string) => KitError,
+): Promise<void> {
+  const databases = new Set<string>();
+  for (const { redis } of scratches)
+    for (const db of Object.keys(await databasesOf(redis))) databases.add(db);
+  const payload = await anyPayload(scratches);
+  for (const each of masters) {
+    const { master, redis } = each;
+    const attempt = (what: string, reply: Promise<unknown>) =>
+      reply.catch((error: Error) => {
+        throw refusal(`${master} ${what}: ${error.message}`);
+      });
+    for (const db of databases) await attempt(`has no database ${db}`, redis.select(Number(db)));
+    await redis.select(0);
+    // A master without slots gets no key.
+    if (payload === undefined || each.slots?.length === 0) continue;
+    await attempt('rejects its keys', redis.call('RESTORE', unusedKeyOf(each), '1', payload, 'ABSTTL'));
+  }
+}
+
+/** A key that nobody has, on this master. */
+function unusedKeyOf(master: Master): Buffer {
+  for (;;) {
+    const key = Buffer.from(`redis-cache-kit:restore-check:${randomUUID()}`);
+    if (hasSlot(master, key)) return key;
+  }
+}
+
+/** Value of a key that has not expired, as DUMP writes it; undefined: there is none. */
+async function anyPayload(scratches: readonly ScratchServer[]): Promise<Buffer | undefined> {
+  for (const { redis } of scratches) {
+    for (const db of Object.keys(await databasesOf(redis))) {
+      await redis.select(Number(db));
+      for await (const [key] of keysOf(redis)) {
+        const payload = (await redis.callBuffer('DUMP', key as Buffer)) as Buffer | null;
+        if (payload !== null) return payload;
+      }
+    }
+  }
+  return undefined;
+}

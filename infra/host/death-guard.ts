@@ -1,0 +1,58 @@
+/**
+ * Cleans up what must not outlive this process, whatever ends it, SIGKILL included: private data in a folder, and a
+ * process that works in it. A shell waits at the end of a pipe that only this process holds open, as for the reaper of
+ * local environments (`substrates/local/reaper.ts`).
+ */
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { type Daemon, startDaemon } from './process.ts';
+
+const DONE = 'done';
+
+/** Without /proc the process cannot be recognised by its folder; its pid is then the only evidence. */
+const CLEAN_UP = `read -r word
+[ "$word" = ${DONE} ] && exit
+case "$(readlink "/proc/$2/cwd")" in "$1"*) kill -9 "$2" ;; esac
+[ -z "$2" ] || [ -e /proc/self ] || kill -9 "$2"
+rm -rf "$1"`;
+
+/**
+ * Removes the folder when this process has died, and kills the process with this pid if its working directory is in the
+ * folder.
+ *
+ * @returns a function to call once both are removed
+ */
+export function cleanUpAtDeath(dir: string, pid?: number): () => void {
+  const args = ['-c', CLEAN_UP, 'kit-clean-up', realpathSync(dir), ...(pid === undefined ? [] : [String(pid)])];
+  const guard: Daemon = startDaemon({
+    command: '/bin/sh',
+    args,
+    cwd: '/',
+    logPath: '/dev/null',
+    stdin: 'pipe',
+  });
+  return () => guard.tell(`${DONE}\n`);
+}
+
+/** A private folder that is removed on disposal, and when this process ends in any way. */
+export interface TemporaryDir extends Disposable {
+  readonly path: string;
+}
+
+/** Creates a folder of mode 0700. @param prefix path that its name begins with */
+export function openTemporaryDir(prefix: string): TemporaryDir {
+  const path = mkdtempSync(prefix);
+  const remove = () => rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+  try {
+    const dismiss = cleanUpAtDeath(path);
+    return {
+      path,
+      [Symbol.dispose]: () => {
+        remove();
+        dismiss();
+      },
+    };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
