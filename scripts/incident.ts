@@ -90,8 +90,14 @@ function checkFolder(dir: string, session: Session): void {
 }
 
 /** All passwords of the environment, for the redaction: also those that this command does not use. */
-function passwordsOf({ access, endpoints }: Environment): readonly string[] {
-  const own = [endpoints.app.password.reveal(), endpoints.sentinel.password.reveal()];
+function passwordsOf({ access, endpoints, topology }: Environment): readonly string[] {
+  // Alertmanager logs the URL of a webhook that fails.
+  const { webhook } = topology.environment.observability;
+  const own = [
+    endpoints.app.password.reveal(),
+    endpoints.sentinel.password.reveal(),
+    ...(webhook === undefined ? [] : [webhook]),
+  ];
   const file = access?.passwords;
   if (file === undefined || !existsSync(file)) return own;
   const all = JSON.parse(readFileSync(file, 'utf8')) as Readonly<Record<string, unknown>>;

@@ -12,6 +12,7 @@ import { EXIT, KitError } from '../../config/errors.ts';
 import type { ExternalTarget } from '../../config/external-target.ts';
 import { type Gates, loadGates } from '../../config/gates.ts';
 import { IS_BUILT } from '../../config/installation.ts';
+import { withoutWebhook } from '../../config/observability-settings.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { type ProgramRecord, type ProgramSink, runProgram } from '../../infra/host/process.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
@@ -193,7 +194,7 @@ async function openRunFolder(
   const draft = await draftManifest(request, runId, startedAt, (record) => programs.push(record));
   const folder = createRunFolder(resolve(request.out ?? join(request.parent ?? 'runs', runId)), draft);
   for (const record of programs) folder.sink(record);
-  folder.writeConfig(request.environment);
+  folder.writeConfig(withoutWebhook(request.environment));
   folder.writeGates(gates);
   folder.writeDrills(drills);
   if (request.coverage !== undefined) {
@@ -247,7 +248,7 @@ async function draftManifest(
     profile: request.profile,
     seed: request.seed,
     argv: request.argv,
-    configSha256: digestText(canonicalJson(request.environment)),
+    configSha256: digestText(canonicalJson(withoutWebhook(request.environment))),
     provenance: { node: process.version },
     deviations: [],
     ...extensionsOf(),

@@ -291,7 +291,7 @@ async function* batchesOf(entries: Iterable<WarmEntry> | AsyncIterable<WarmEntry
   } catch (error) {
     failure = { error };
   }
-  // What was generated before the error is written.
+  // Entries that were generated before the error are written.
   if (batch.length > 0) yield batch;
   if (failure !== undefined) throw failure.error;
 }

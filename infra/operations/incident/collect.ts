@@ -10,12 +10,12 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import type { EnvironmentConfig } from '../../../config/schema.ts';
+import { withoutWebhook } from '../../../config/observability-settings.ts';
 import { writePrivate } from '../../host/private-files.ts';
 import type { Environment } from '../../substrates/environment.ts';
 import { nodesOf } from '../../topology.ts';
 import { queriesOf } from './node-queries.ts';
-import { REDACTED, type Redact, redactor } from './redaction.ts';
+import { type Redact, redactor } from './redaction.ts';
 import { type IncidentManifest, sealIncident } from './seal.ts';
 
 export interface IncidentRequest {
@@ -64,14 +64,6 @@ export async function collectIncident(request: IncidentRequest): Promise<Inciden
     metricsMinutes,
     missing: collection.missing,
   });
-}
-
-/** The path of a webhook is its password: whoever has it can post to the channel. */
-function withoutWebhook(config: EnvironmentConfig): EnvironmentConfig {
-  const { webhook } = config.observability;
-  if (webhook === undefined) return config;
-  const hidden = `${new URL(webhook).origin}/${REDACTED}`;
-  return { ...config, observability: { ...config.observability, webhook: hidden } };
 }
 
 async function collectRoles(collection: Collection): Promise<void> {
