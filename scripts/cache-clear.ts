@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { EXIT, KitError } from '../config/errors.ts';
-import { type CacheData, openCacheData } from './cache/cache-data.ts';
-import { countAffected, type Selection, selectionText } from './cache/clear-selection.ts';
+import { openCacheData } from './cache/cache-data.ts';
+import { clearSelected, countAffected, type Selection, selectionText } from './cache/clear-selection.ts';
 import { addDataOptions, type DataOptions } from './cache/data-options.ts';
 import { countText } from './cache/figures.ts';
 import { confirm } from './confirm.ts';
@@ -95,28 +95,10 @@ async function clearCache(session: Session, options: ClearOptions): Promise<void
     );
     return;
   }
-  const deleted = await clear(data, selection);
+  const deleted = await clearSelected(data, selection, signal);
   const outcome =
     deleted === null ? 'they are misses now and expire with their TTL' : `${countText(deleted)} deleted`;
   printReport(session, { ...report, deleted, cleared: true }, `${what}; ${outcome}`);
-}
-
-/** Through the client: it knows the keys of its tags, and the order of deletions and writes. */
-async function clear(data: CacheData, selection: Selection): Promise<number | null> {
-  const cache = data.openCache();
-  try {
-    switch (selection.by) {
-      case 'namespace':
-        return await cache.clear();
-      case 'pattern':
-        return (await cache.invalidation.pattern(selection.pattern)).deleted;
-      case 'tags':
-        await cache.invalidateTags(selection.tags);
-        return null;
-    }
-  } finally {
-    await cache.close();
-  }
 }
 
 /** @throws KitError `USAGE` unless exactly one selection is given */

@@ -1,6 +1,10 @@
-/** Selections of `kit cache-clear`, and the number of entries that each one affects. */
+/** Selections of `kit cache-clear`: the number of entries that each one affects, and their deletion. */
 import { describeEnvelope, ENVELOPE_HEADER_MAX, tagIdOf, tagVersionKey } from '../../client/envelope.ts';
+import type { Cache } from '../../client/index.ts';
+import type { CloseReport } from '../../client/types.ts';
+import { EXIT, KitError } from '../../config/errors.ts';
 import { type CacheData, ownerOf } from './cache-data.ts';
+import { countText } from './figures.ts';
 import { askEach, type SampledKey, scanKeys } from './key-sample.ts';
 
 export type Selection =
@@ -62,6 +66,56 @@ export async function countAffected(
     }
   }
   return { found, internal: selection.by === 'namespace' ? internal : 0 };
+}
+
+/**
+ * Deletes them through the client: it knows the keys of its tags, and the order of deletions and writes.
+ *
+ * @returns the number of deleted entries; null for tags
+ * @throws KitError `CLEAR_INCOMPLETE`; CacheError
+ */
+export async function clearSelected(
+  data: CacheData,
+  selection: Selection,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const cache = data.openCache();
+  const stop = () => void cache.close();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    const deleted = await deleteSelected(cache, selection);
+    // A deletion that Redis did not receive waits in this process, and ends with it.
+    requireReceived(data.name, await cache.close());
+    return deleted;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', stop);
+    await cache.close();
+  }
+}
+
+async function deleteSelected(cache: Cache, selection: Selection): Promise<number | null> {
+  switch (selection.by) {
+    case 'namespace':
+      return cache.clear();
+    case 'pattern':
+      return (await cache.invalidation.pattern(selection.pattern)).deleted;
+    case 'tags':
+      await cache.invalidateTags(selection.tags);
+      return null;
+  }
+}
+
+function requireReceived(name: string, { lost }: CloseReport): void {
+  if (lost.length === 0) return;
+  throw new KitError(`Redis did not receive the deletion of ${countText(lost.length)} keys`, {
+    code: 'CLEAR_INCOMPLETE',
+    exitCode: EXIT.UNKNOWN,
+    where: name,
+    hint: 'run the command again when kit status shows a master',
+  });
 }
 
 /** `~`: keys of the client itself begin with it. */
