@@ -68,9 +68,11 @@ async function anyPayload(scratches: readonly ScratchServer[]): Promise<Buffer |
   for (const { redis } of scratches) {
     for (const db of Object.keys(await databasesOf(redis))) {
       await redis.select(Number(db));
-      for await (const [key] of keysOf(redis)) {
-        const payload = (await redis.callBuffer('DUMP', key as Buffer)) as Buffer | null;
-        if (payload !== null) return payload;
+      for await (const keys of keysOf(redis)) {
+        for (const key of keys) {
+          const payload = (await redis.callBuffer('DUMP', key)) as Buffer | null;
+          if (payload !== null) return payload;
+        }
       }
     }
   }

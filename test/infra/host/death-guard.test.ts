@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openTemporaryDir } from '../../../infra/host/death-guard.ts';
+import { identify, isAlive, type ProcessIdentity } from '../../../infra/host/process-identity.ts';
 import { waitUntil } from '../../support/redis-process.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'kit-guard-'));
@@ -21,23 +22,18 @@ cleanUpAtDeath(path, pid);
 console.log(JSON.stringify({ path, pid }));
 setInterval(() => {}, 1000);`;
 
-const isRunning = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-};
-
 describe('a temporary folder', () => {
   it('is removed with the process that works in it when its owner is killed', async () => {
     const args = ['--input-type=module', '--eval', PROGRAM, join(root, 'killed-')];
     const owner = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     const [line] = (await once(owner.stdout, 'data')) as [Buffer];
     const { path, pid } = JSON.parse(line.toString()) as { path: string; pid: number };
-    expect([existsSync(path), isRunning(pid)]).toEqual([true, true]);
+    const identity = (await identify(pid)) as ProcessIdentity;
+    expect([existsSync(path), await isAlive(identity)]).toEqual([true, true]);
     owner.kill('SIGKILL');
-    await waitUntil('the folder and the process to be gone', () => !existsSync(path) && !isRunning(pid));
+    await waitUntil('the folder and the process to be gone', async () => {
+      return !existsSync(path) && !(await isAlive(identity));
+    });
   });
 
   it('is private, and removed on disposal', () => {

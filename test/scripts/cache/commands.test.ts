@@ -211,7 +211,7 @@ describe('kit cache-clear', () => {
     const { exitCode, err } = await callKit(
       ...['cache-clear', '--all', '--yes', '--url', `redis://${at(redis)}`, '--namespace', 'shop:'],
     );
-    expect([exitCode, err]).toEqual([EXIT.USAGE, expect.stringMatching(/^kit: namespace: must not end with ':'/)]);
+    expect([exitCode, err]).toEqual([EXIT.USAGE, expect.stringMatching(/^kit: namespace: must not end with ':'/m)]);
     expect(err).not.toContain('    at ');
   });
 
