@@ -1,8 +1,10 @@
-/** Masters of an environment into which a backup is restored, and the proof that they accept its keys. */
+/** Masters of an environment into which a backup is restored: the proof that they accept its keys, and the removal of theirs. */
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { KitError } from '../../config/errors.ts';
+import { waitWhile } from '../host/wait.ts';
 import { keySlot } from '../redis/cluster-slots.ts';
+import { infoOf } from '../redis/reply.ts';
 import type { ScratchServer } from '../redis/scratch-server.ts';
 import { databasesOf, keysOf } from './contents.ts';
 
@@ -13,6 +15,9 @@ export interface Master {
   /** Connection of the restore alone. */
   readonly redis: Redis;
 }
+
+/** A master frees several million keys per second. */
+const FREED_TIMEOUT_MS = 60_000;
 
 const hasSlot = ({ slots }: Master, key: Buffer): boolean => {
   const slot = keySlot(key);
@@ -27,7 +32,7 @@ export function masterOfKey(masters: readonly Master[]): (key: Buffer) => Redis 
 }
 
 /**
- * Sends a key of the backup to each master with an expiry in the past: the master checks its role, replicas, memory and
+ * Sends a key of the backup to each master with an expiry in the past: the master checks its role, replicas and
  * permissions, and the format of the value, and stores nothing (cluster.c, restoreCommand). Selects each database.
  *
  * @throws the refusal, with the reply of the master
@@ -51,11 +56,30 @@ export async function requireAccepted(
     await redis.select(0);
     // A master without slots gets no key.
     if (payload === undefined || each.slots?.length === 0) continue;
-    await attempt('rejects its keys', redis.call('RESTORE', unusedKeyOf(each), '1', payload, 'ABSTTL'));
+    const reply = redis.call('RESTORE', unusedKeyOf(each), '1', payload, 'ABSTTL');
+    await attempt('rejects its keys', reply.catch(unlessFull));
   }
 }
 
-/** A key that nobody has, on this master. */
+/** A master whose memory is full takes keys again once its own ones are removed. */
+function unlessFull(error: Error): void {
+  if (!error.message.startsWith('OOM')) throw error;
+}
+
+/** Removes all keys of the masters, and waits until their memory is free: until then new keys could be evicted. */
+export async function removeAllKeys(masters: readonly Master[], signal: AbortSignal | undefined): Promise<void> {
+  await Promise.all(masters.map(({ redis }) => redis.call('FLUSHALL', 'ASYNC')));
+  const what = 'the memory of the removed keys to be free';
+  await waitWhile({ what, timeoutMs: FREED_TIMEOUT_MS, intervalMs: 50, signal }, async () => {
+    for (const { master, redis } of masters) {
+      const pending = (await infoOf(redis, 'memory')).get('lazyfree_pending_objects') ?? '0';
+      if (pending !== '0') return `${master} has ${pending} objects to free`;
+    }
+    return undefined;
+  });
+}
+
+/** An unused key on this master. */
 function unusedKeyOf(master: Master): Buffer {
   for (;;) {
     const key = Buffer.from(`redis-cache-kit:restore-check:${randomUUID()}`);

@@ -19,7 +19,7 @@ import { takeSnapshot } from '../redis/snapshot.ts';
 import type { Environment } from '../substrates/environment.ts';
 import { compareContents, countKeys, databasesOf, librariesOf, rdbVersionOf, versionOf } from './contents.ts';
 import { type CopyReport, copyKeys, NOTHING_COPIED } from './copy-keys.ts';
-import { type Master, masterOfKey, requireAccepted } from './masters.ts';
+import { type Master, masterOfKey, removeAllKeys, requireAccepted } from './masters.ts';
 import type { OpenBackup } from './open.ts';
 import { loadScratch } from './scratch.ts';
 import { chooseSources, groupsOf } from './source.ts';
@@ -155,7 +155,7 @@ async function restore(
   let copied: CopyReport = NOTHING_COPIED;
   try {
     // An environment without keys: what clients have written since is kept.
-    if (present > 0) for (const { redis } of masters) await redis.call('FLUSHALL', 'ASYNC');
+    if (present > 0) await removeAllKeys(masters, options.signal);
     const target = { masterOf: masterOfKey(masters), masters: masters.map(({ redis }) => redis) };
     for (const { redis } of scratches) {
       copied = await copyKeys(redis, target, {

@@ -238,6 +238,17 @@ describe('kit restore', () => {
     expect(await redis.get('witness')).toBe('present');
   });
 
+  it('restores into an environment whose memory is full', async () => {
+    const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
+    // Unlike SET, it adds nothing to the backlog, which counts as used memory.
+    await redis.setrange('large', 8 * 1024 ** 2, 'x');
+    await redis.config('SET', 'maxmemory-policy', 'noeviction', 'maxmemory', used + 4 * 1024 ** 2);
+    await expect(redis.set('more', 'value')).rejects.toThrow('OOM');
+    const { exitCode, result } = await json('restore', plain, '--env', file, '--yes', '--no-copy');
+    await redis.config('SET', 'maxmemory', '256mb');
+    expect([exitCode, result.different]).toEqual([EXIT.GO, 0]);
+  });
+
   it('keeps what clients write into an empty environment meanwhile', async () => {
     await redis.flushall();
     const report = await restoreWith({ beforeRun: () => redis.set('text:1', 'of a client') });
