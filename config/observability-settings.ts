@@ -81,7 +81,9 @@ export const observabilitySettings = z
 export type ObservabilitySettings = z.infer<typeof observabilitySettings>;
 
 /** The path of a webhook is its password: whoever has it can post to the channel. Returns the settings without it. */
-export function withoutWebhook<T extends { readonly observability: ObservabilitySettings }>(environment: T): T {
+export function withoutWebhook<T extends { readonly observability: ObservabilitySettings }>(
+  environment: T,
+): T {
   const { webhook } = environment.observability;
   if (webhook === undefined) return environment;
   const hidden = webhook.replace(/^(https?:\/\/)(?:[^/@]*@)?([^/?#]*).*$/, '$1$2/[redacted]');

@@ -74,11 +74,14 @@ function replacementOf(text: string, change: Change): Replacement {
 
 function notEditable({ file, keys, value }: Change): KitError {
   const path = keys.join('.');
-  return new KitError(`${path}: cannot be changed here: it is an alias, empty, or in a layout with comments`, {
-    code: 'CONFIG_NOT_EDITABLE',
-    where: file,
-    hint: `set ${path} to ${value} by hand; nothing was written`,
-  });
+  return new KitError(
+    `${path}: cannot be changed here: it is an alias, empty, or in a layout with comments`,
+    {
+      code: 'CONFIG_NOT_EDITABLE',
+      where: file,
+      hint: `set ${path} to ${value} by hand; nothing was written`,
+    },
+  );
 }
 
 /** A key that the file does not have goes behind the last one of its map. */

@@ -75,7 +75,14 @@ function inspectionText(key: InspectedKey, value: string | null): string {
     ['memory', bytesText(key.memoryBytes)],
     ...(key.valueBytes === null ? [] : [['length', `${countText(key.valueBytes)} bytes`]]),
     ...(key.entry === null
-      ? [['entry', key.isTooLarge ? 'not read: larger than 64 MB' : 'none: the value is not an envelope of the client']]
+      ? [
+          [
+            'entry',
+            key.isTooLarge
+              ? 'not read: larger than 64 MB'
+              : 'none: the value is not an envelope of the client',
+          ],
+        ]
       : entryRows(key.entry)),
     ...(value === null ? [] : [['value', value]]),
   ];

@@ -88,12 +88,18 @@ function failureOfRedis(thrown: unknown): Failure | undefined {
   const isOfClient = 'outcome' in thrown && 'retryable' in thrown;
   if (isOfClient && name === 'ConfigurationError')
     return { exitCode: EXIT.USAGE, shown: false, error: { code: 'USAGE', message, hint: 'kit --help' } };
-  const code = isOfClient ? String((thrown as { readonly code?: unknown }).code) : (message.split(' ')[0] ?? '');
+  const code = isOfClient
+    ? String((thrown as { readonly code?: unknown }).code)
+    : (message.split(' ')[0] ?? '');
   const isState = STATES_OF_REDIS.has(code) && (isOfClient || name === 'ReplyError');
   if (!isState && !LOST.has(message)) return undefined;
   const hint =
     code === 'NOPERM' ? 'grant the command to the user' : 'kit status shows the nodes; then run it again';
-  return { exitCode: EXIT.UNKNOWN, shown: false, error: { code: 'REDIS_ERROR', message: `Redis: ${message}`, hint } };
+  return {
+    exitCode: EXIT.UNKNOWN,
+    shown: false,
+    error: { code: 'REDIS_ERROR', message: `Redis: ${message}`, hint },
+  };
 }
 
 function usageFailure(thrown: CommanderError): Failure {

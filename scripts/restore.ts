@@ -50,7 +50,10 @@ export function restore(program: Command, session: Session): void {
       // The key of the schedule encrypts the backups of this environment, and the copy of its present keys.
       const { keyFile: scheduled } = requestedEnvironment(options).topology?.environment.backup ?? {};
       const isEncrypted = (await readManifest(path)).encryption !== undefined;
-      await using opened = await openBackup(path, keyOf(options.keyFile ?? (isEncrypted ? scheduled : undefined)));
+      await using opened = await openBackup(
+        path,
+        keyOf(options.keyFile ?? (isEncrypted ? scheduled : undefined)),
+      );
       await withRunning(options, async (environment) => {
         const key = keyOf(options.keyFile ?? scheduled ?? environment.topology.environment.backup?.keyFile);
         const held = await lockEnvironment(environment.substrate, environment.name, stateDir());

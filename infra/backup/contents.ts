@@ -92,7 +92,10 @@ export interface Comparison {
 export async function compareContents(
   expected: Redis,
   actual: readonly Redis[],
-  { signal, findsAdditional = false }: { readonly signal?: AbortSignal | undefined; readonly findsAdditional?: boolean } = {},
+  {
+    signal,
+    findsAdditional = false,
+  }: { readonly signal?: AbortSignal | undefined; readonly findsAdditional?: boolean } = {},
 ): Promise<Comparison> {
   const total = { compared: 0, different: 0, additional: 0, examples: [] as string[] };
   const servers = [expected, ...actual];
@@ -109,7 +112,8 @@ export async function compareContents(
       present += found.filter((print) => print !== ABSENT).length;
       const suspects = keys.filter((_, i) => wanted[i] !== ABSENT && found[i] !== wanted[i]);
       const different = await withoutExpired(expected, suspects);
-      total.compared += wanted.filter((print) => print !== ABSENT).length - (suspects.length - different.length);
+      total.compared +=
+        wanted.filter((print) => print !== ABSENT).length - (suspects.length - different.length);
       total.different += different.length;
       const named = different.slice(0, NAMED_KEYS - total.examples.length);
       total.examples.push(...named.map((key) => `${db}: ${key.toString().slice(0, 80)}`));

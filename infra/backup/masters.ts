@@ -28,7 +28,8 @@ const hasSlot = ({ slots }: Master, key: Buffer): boolean => {
 export function masterOfKey(masters: readonly Master[]): (key: Buffer) => Redis {
   const [first] = masters;
   if (first === undefined) throw new TypeError('an environment has a master');
-  return (key) => (masters.length === 1 ? first : (masters.find((each) => hasSlot(each, key)) ?? first)).redis;
+  return (key) =>
+    (masters.length === 1 ? first : (masters.find((each) => hasSlot(each, key)) ?? first)).redis;
 }
 
 /**
@@ -67,7 +68,10 @@ function unlessFull(error: Error): void {
 }
 
 /** Removes all keys of the masters, and waits until their memory is free: until then new keys could be evicted. */
-export async function removeAllKeys(masters: readonly Master[], signal: AbortSignal | undefined): Promise<void> {
+export async function removeAllKeys(
+  masters: readonly Master[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
   await Promise.all(masters.map(({ redis }) => redis.call('FLUSHALL', 'ASYNC')));
   const what = 'the memory of the removed keys to be free';
   await waitWhile({ what, timeoutMs: FREED_TIMEOUT_MS, intervalMs: 50, signal }, async () => {

@@ -22,7 +22,13 @@ rm -rf "$1"`;
  * @returns a function to call once both are removed
  */
 export function cleanUpAtDeath(dir: string, pid?: number): () => void {
-  const args = ['-c', CLEAN_UP, 'kit-clean-up', realpathSync(dir), ...(pid === undefined ? [] : [String(pid)])];
+  const args = [
+    '-c',
+    CLEAN_UP,
+    'kit-clean-up',
+    realpathSync(dir),
+    ...(pid === undefined ? [] : [String(pid)]),
+  ];
   const guard: Daemon = startDaemon({
     command: '/bin/sh',
     args,

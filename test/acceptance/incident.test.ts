@@ -86,9 +86,11 @@ describe('kit incident', () => {
 describe('the redaction', () => {
   it('removes a password as JSON and URLs contain it', () => {
     const redact = redactor(['pass"word/1']);
-    expect(redact(JSON.stringify({ url: `redis://${encodeURIComponent('pass"word/1')}@host`, key: 'pass"word/1' }))).toBe(
-      '{"url":"redis://[redacted]@host","key":"[redacted]"}',
-    );
+    expect(
+      redact(
+        JSON.stringify({ url: `redis://${encodeURIComponent('pass"word/1')}@host`, key: 'pass"word/1' }),
+      ),
+    ).toBe('{"url":"redis://[redacted]@host","key":"[redacted]"}');
   });
 
   it('removes secrets that the environment does not have, by the setting that holds them', () => {

@@ -38,18 +38,29 @@ describe('a failure', () => {
   });
 
   it.each([
-    [Object.assign(new Error("NOPERM this user has no permissions to run the 'get' command"), { name: 'ReplyError' }), 'REDIS_ERROR', EXIT.UNKNOWN],
+    [
+      Object.assign(new Error("NOPERM this user has no permissions to run the 'get' command"), {
+        name: 'ReplyError',
+      }),
+      'REDIS_ERROR',
+      EXIT.UNKNOWN,
+    ],
     [new NotSentError('no master within 2000 ms'), 'REDIS_ERROR', EXIT.UNKNOWN],
     [new Error('Connection is closed.'), 'REDIS_ERROR', EXIT.UNKNOWN],
     [new ConfigurationError("namespace: must not end with ':'"), 'USAGE', EXIT.USAGE],
   ] as const)('of Redis or of an option of the client has no stack: %s', (error, code, exitCode) => {
     const failure = describeFailure(error, running);
-    expect(failure).toMatchObject({ exitCode, error: { code, message: expect.stringContaining(error.message) } });
+    expect(failure).toMatchObject({
+      exitCode,
+      error: { code, message: expect.stringContaining(error.message) },
+    });
     expect(failure.error.stack).toBeUndefined();
   });
 
   it('of a malformed command is a defect, although Redis reports it', () => {
-    const error = Object.assign(new Error("ERR wrong number of arguments for 'get' command"), { name: 'ReplyError' });
+    const error = Object.assign(new Error("ERR wrong number of arguments for 'get' command"), {
+      name: 'ReplyError',
+    });
     expect(describeFailure(error, running).error.code).toBe('DEFECT');
   });
 

@@ -196,22 +196,37 @@ describe('kit cache-clear', () => {
     expect(await inCluster.connection?.call('GET', 'other:key')).toBe('kept');
   });
 
-  it.each(['sho?', 'sh*', '[s]hop'])('takes the glob characters of namespace %s literally', async (namespace) => {
-    const own = redisCache({ address: redis.address, namespace });
-    await own.set('user:1', 1);
-    await own.close();
-    const report = await jsonOf(
-      callKit('cache-clear', '--all', '--yes', '--json', '--url', `redis://${at(redis)}`, '--namespace', namespace),
-    );
-    expect(report).toMatchObject({ found: 1, deleted: 1 });
-    expect(await redis.admin().dbsize()).toBe(102);
-  });
+  it.each(['sho?', 'sh*', '[s]hop'])(
+    'takes the glob characters of namespace %s literally',
+    async (namespace) => {
+      const own = redisCache({ address: redis.address, namespace });
+      await own.set('user:1', 1);
+      await own.close();
+      const report = await jsonOf(
+        callKit(
+          'cache-clear',
+          '--all',
+          '--yes',
+          '--json',
+          '--url',
+          `redis://${at(redis)}`,
+          '--namespace',
+          namespace,
+        ),
+      );
+      expect(report).toMatchObject({ found: 1, deleted: 1 });
+      expect(await redis.admin().dbsize()).toBe(102);
+    },
+  );
 
   it('names an invalid namespace in one line', async () => {
     const { exitCode, err } = await callKit(
       ...['cache-clear', '--all', '--yes', '--url', `redis://${at(redis)}`, '--namespace', 'shop:'],
     );
-    expect([exitCode, err]).toEqual([EXIT.USAGE, expect.stringMatching(/^kit: namespace: must not end with ':'/m)]);
+    expect([exitCode, err]).toEqual([
+      EXIT.USAGE,
+      expect.stringMatching(/^kit: namespace: must not end with ':'/m),
+    ]);
     expect(err).not.toContain('    at ');
   });
 
