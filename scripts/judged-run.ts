@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { EXIT, KitError } from '../config/errors.ts';
 import { type ExternalFlags, externalOverrides, withoutLogins } from '../config/external-target.ts';
+import type { Gates } from '../config/gates.ts';
 import { loadEnvironment } from '../config/load.ts';
 import { compareRuns, requireBaseline } from '../harness/judge/compare/index.ts';
 import { drillsNamed } from '../harness/registry.ts';
@@ -49,6 +50,7 @@ export async function judgedRun(
   const external = externalTargetOf(options);
   if (options.baseline !== undefined) requireBaseline(options.baseline);
   const extensions = await useModules(options);
+  const gates = gatesOfRun(options.gates);
   // imported late: commands without a run do not need the harness
   const { run } = await import('../harness/run/index.ts');
   const { folder, report, exitCode } = await run({
@@ -63,7 +65,7 @@ export async function judgedRun(
     seed: options.seed,
     out: options.out,
     parent: options.pool,
-    drills: whole === undefined ? drills : drillsOf(whole),
+    drills: whole === undefined ? drills : drillsOf(whole, gates),
     trials: options.trials,
     minutes: options.minutes,
     clients: options.clients,
@@ -71,7 +73,7 @@ export async function judgedRun(
     retries: options.retries,
     argv: ['kit', ...withoutLogins(session.args)],
     coverage: options.coverage,
-    gates: gatesOfRun(options.gates),
+    gates,
     stateDir: stateDir(),
     progress: (line) => terminal.progress(line),
     signal: session.signal,
@@ -114,10 +116,15 @@ function printComparison(
 /** Derived like the reports, and therefore not part of the evidence. */
 const COMPARISON = 'report.comparison.json';
 
-/** Drills of that family or profile; a gate whose drills do not exist yet is not measured. */
-function drillsOf(whole: WholeProfile): readonly string[] {
+/**
+ * Drills of that family or profile; of a rehearsal, which is neither, the drills of its gates. A gate whose drills do not
+ * exist yet is not measured.
+ */
+function drillsOf(whole: WholeProfile, { gates }: Gates): readonly string[] {
+  const own = gates.filter(({ scope }) => whole === 'rehearsal' && scope.runs.includes(whole));
+  const rehearsed = new Set(own.flatMap(({ workload }) => workload));
   return drillsNamed('all').flatMap(({ family, profile, byNameOnly, id }) =>
-    (family === whole || profile === whole) && byNameOnly !== true ? [id] : [],
+    rehearsed.has(id) || ((family === whole || profile === whole) && byNameOnly !== true) ? [id] : [],
   );
 }
 

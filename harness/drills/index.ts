@@ -1,5 +1,6 @@
 /** Every drill, in the order in which a run takes them: cheap and basic drills first. */
 import { allReplicasLost } from './all-replicas-lost.ts';
+import { backupRestore } from './backup-restore.ts';
 import { batches } from './batches.ts';
 import { bounce } from './bounce.ts';
 import { breaker } from './breaker.ts';
@@ -86,6 +87,7 @@ export const drills: readonly Drill[] = [
   memoryFull,
   diskFull,
   canaryRollback,
+  backupRestore,
   realistic50,
   zipf100,
   steady,

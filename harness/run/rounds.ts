@@ -14,7 +14,8 @@ import { type ConfigurationTrial, openConfigurationTrial } from '../trial/config
 import type { TrialRequest } from '../trial/context.ts';
 import { runTrial } from '../trial/index.ts';
 
-export interface RoundsRequest extends Pick<TrialRequest, 'environment' | 'dir' | 'clock' | 'clientModule'> {
+export interface RoundsRequest
+  extends Pick<TrialRequest, 'environment' | 'dir' | 'clock' | 'clientModule' | 'stateDir'> {
   readonly kind: RunKind;
   readonly config: EnvironmentConfig;
   readonly substrate: string;
@@ -79,7 +80,7 @@ async function runRound(
   endUs = Number.POSITIVE_INFINITY,
 ): Promise<void> {
   const { environment, dir, clock } = request;
-  const { profile, seed, clientModule, signal, progress } = request;
+  const { profile, seed, clientModule, stateDir, signal, progress } = request;
   for (const [position, { drill, trial, round }] of planned.entries()) {
     if (signal.aborted) return;
     if (clock.nowUs() >= endUs) {
@@ -90,7 +91,7 @@ async function runRound(
     const label = `[${position + 1}/${planned.length}] ${drill.id}${trial > 1 ? ` #${trial}` : ''}`;
     progress(label);
     const record = await runTrial({
-      ...{ drill, trial, environment, dir, clock, profile, machine, clientModule, signal },
+      ...{ drill, trial, environment, dir, clock, profile, machine, clientModule, stateDir, signal },
       seed: seed + records.length,
       progress: (line) => progress(`${label}: ${line}`),
     });

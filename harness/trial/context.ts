@@ -18,14 +18,16 @@ export interface TrialRequest {
   readonly machine: MachineWatch;
   /** URL of the module that replaces the kit's client; absent: the kit's own. */
   readonly clientModule?: string | undefined;
+  /** State directory of the kit, for programs that it installed; absent: a temporary folder. */
+  readonly stateDir?: string | undefined;
   readonly signal?: AbortSignal;
   readonly progress?: (line: string) => void;
 }
 
 /** Context that every part of a trial works with. */
 export interface TrialContext
-  extends Required<Omit<TrialRequest, 'signal' | 'machine' | 'clientModule'>>,
-    Pick<TrialRequest, 'clientModule'> {
+  extends Required<Omit<TrialRequest, 'signal' | 'machine' | 'clientModule' | 'stateDir'>>,
+    Pick<TrialRequest, 'clientModule' | 'stateDir'> {
   readonly recorder: Recorder;
   readonly machine: WatchedTrial;
   /** Aborts on Ctrl-C, at the drill's bound and when a history cannot be written. */

@@ -16,6 +16,7 @@ import { type ClosingKey, closingReads, closingWrites } from '../workloads/closi
 import { adaptCache, type CacheOverrides, openKit } from '../workloads/kit.ts';
 import { seededRandom } from '../workloads/random.ts';
 import type { MasterProxy, ScriptContext, ScriptedWorkload } from '../workloads/scripted/script.ts';
+import { backUp } from './backups.ts';
 import { closeClient } from './closing.ts';
 import type { TrialContext } from './context.ts';
 import { mastersOf, masterWithKey } from './current-masters.ts';
@@ -117,6 +118,11 @@ function scriptOf(
       closers.push(heal);
       for (const node of nodes) heals.push(await injectRecorded(context, fault, node));
       return heal;
+    },
+    async backUp() {
+      const backup = await backUp(context);
+      closers.push(async () => backup[Symbol.asyncDispose]());
+      return backup;
     },
     artifactPath: (name) => artifactPath(context, name),
     remember: (...more) => {

@@ -3,6 +3,7 @@ import { KitError } from '../../config/errors.ts';
 import { generatedWorkloads } from './catalogue.ts';
 import type { GeneratedWorkload } from './generated.ts';
 import { SCENARIOS } from './http/k6.ts';
+import { backupRestore } from './scripted/backup-restore.ts';
 import { breaker } from './scripted/breaker.ts';
 import { canaryRollback } from './scripted/canary-rollback.ts';
 import { clockJump } from './scripted/clock-jump.ts';
@@ -66,6 +67,7 @@ const scripted: readonly ScriptedWorkload[] = [
   memoryFull,
   diskFull,
   canaryRollback,
+  backupRestore,
   throughput,
   loadMixes,
   connections,

@@ -6,6 +6,7 @@
  */
 import type { Redis } from 'ioredis';
 import type { Cache } from '../../../client/index.ts';
+import type { BackupManifest } from '../../../config/backup-manifest.ts';
 import type { Environment, Heal } from '../../../infra/substrates/environment.ts';
 import type { Address } from '../../../infra/topology.ts';
 import type { FaultProxy } from '../../faults/proxy/index.ts';
@@ -59,6 +60,12 @@ export interface ScriptContext<P extends Parameters = Parameters> {
    * latest with the end of the trial.
    */
   inject(fault: string): Promise<Heal>;
+  /**
+   * Writes the data of the environment to an archive, as `kit backup` does. The archive is removed with the trial.
+   *
+   * @throws KitError `BACKUP_REFUSED`, `SNAPSHOT_FAILED`
+   */
+  backUp(): Promise<EnvironmentBackup>;
   /** Path of a file that is kept with the logs of the run, and not judged: a report of another program. */
   artifactPath(name: string): string;
   /** Registers physical keys for removal at the end of the trial. */
@@ -71,6 +78,26 @@ export interface ScriptContext<P extends Parameters = Parameters> {
   masterOf(key: string): Promise<Redis>;
   /** Admin connections to every master: one, or in a cluster one per shard. */
   masters(): Promise<readonly Redis[]>;
+}
+
+/** An archive of the environment. */
+export interface EnvironmentBackup {
+  readonly manifest: BackupManifest;
+  /**
+   * Removes all keys of the environment and writes those of the archive, as `kit restore` does.
+   *
+   * @throws KitError `RESTORE_REFUSED`, `RESTORE_INCOMPLETE`
+   */
+  restore(): Promise<RestoredBackup>;
+}
+
+export interface RestoredBackup {
+  readonly restored: number;
+  /** Keys that a client wrote during the restore. */
+  readonly kept: number;
+  /** Keys of the archive that were compared with the environment afterwards, and those that differ. */
+  readonly compared: number;
+  readonly different: number;
 }
 
 /** Proxies before every master that a client may be redirected to. */
