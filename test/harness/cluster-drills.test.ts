@@ -9,6 +9,7 @@ import { drills } from '../../harness/drills/index.ts';
 import { openClock } from '../../harness/history/clock.ts';
 import type { History } from '../../harness/history/events.ts';
 import { parseHistory } from '../../harness/history/parse.ts';
+import { requiredExpectations } from '../../harness/judge/obligations.ts';
 import { openMachineWatch } from '../../harness/samplers/machine/index.ts';
 import { runTrial } from '../../harness/trial/index.ts';
 import type { ClientName } from '../../harness/workloads/adapter.ts';
@@ -18,6 +19,7 @@ import type { Environment } from '../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../infra/topology.ts';
 import { clusterConfiguration } from '../infra/substrates/local/fixtures.ts';
+import { drillNamed, isMet } from './trial/builders.ts';
 
 const configuration = clusterConfiguration('drilled');
 const clock = openClock();
@@ -104,6 +106,34 @@ describe('the drill that moves slots under load and back', () => {
     expect(findResult(history, 'consistency').figures).toMatchObject({ differences: 0 });
     expect(findResult(history, 'recovery').validity).toBe('valid');
     expect(findResult(history, 'liveness').figures).toMatchObject({ deadClients: 0 });
+  });
+});
+
+describe('the drill that restores a backup', () => {
+  it('finds every key of every shard equal to the archive, with the same roles', async () => {
+    const history = await trialOf('backup-restore');
+    const { expectations } = history;
+    expect(expectations.filter((expectation) => !isMet(expectation))).toEqual([]);
+    const digests = expectations.find(({ id }) => id === 'restored/digest')?.expected;
+    expect(new Set(digests as readonly string[]).size).toBe(3);
+    const place = { environment: configuration, substrate: 'local' };
+    const declared = requiredExpectations(drillNamed('backup-restore'), place);
+    expect(expectations.map(({ id }) => id).toSorted()).toEqual(declared.toSorted());
+    expect(findResult(history, 'consistency').figures).toMatchObject({ differences: 0 });
+  });
+
+  it('finds a key that differs from the archive, because another client writes it', async () => {
+    const owner = (await shards()).find(({ slots: [range] }) => (range?.[1] ?? 0) >= keySlot('foreign'));
+    const master = await environment.admin(owner?.master ?? '');
+    const writing = setInterval(() => void master.incr('foreign').catch(() => undefined), 20);
+    try {
+      const { expectations } = await trialOf('backup-restore');
+      const missed = expectations.filter((expectation) => !isMet(expectation)).map(({ id }) => id);
+      expect(missed).toContain('restored/digest');
+    } finally {
+      clearInterval(writing);
+      await master.unlink('foreign');
+    }
   });
 });
 
