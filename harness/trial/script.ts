@@ -98,11 +98,8 @@ function scriptOf(
       if (place !== -1) caches.splice(place, 1);
       return cache.close();
     },
-    async startProcess(name, overrides = {}, env = {}) {
-      const child = await startCaller({ name, spec, overrides, env });
-      closers.push(async () => child[Symbol.asyncDispose]());
-      return child;
-    },
+    startProcess: (name, overrides = {}, env = {}) =>
+      keepOpen(closers, startCaller({ name, spec, overrides, env })),
     async proxyBeforeMaster() {
       const proxy = await startMasterProxies(environment);
       closers.push(async () => proxy[Symbol.asyncDispose]());
@@ -119,11 +116,7 @@ function scriptOf(
       for (const node of nodes) heals.push(await injectRecorded(context, fault, node));
       return heal;
     },
-    async backUp() {
-      const backup = await backUp(context);
-      closers.push(async () => backup[Symbol.asyncDispose]());
-      return backup;
-    },
+    backUp: () => keepOpen(closers, backUp(context)),
     artifactPath: (name) => artifactPath(context, name),
     remember: (...more) => {
       for (const key of more) keys.add(key);
@@ -133,6 +126,16 @@ function scriptOf(
     masterOf: async (key) => environment.admin((await masterWithKey(environment, key)).id),
     masters: async () => Promise.all((await mastersOf(environment)).map(({ id }) => environment.admin(id))),
   };
+}
+
+/** Disposes of a resource at the end of the trial. */
+async function keepOpen<T extends AsyncDisposable>(
+  closers: Owned['closers'],
+  opening: Promise<T>,
+): Promise<T> {
+  const opened = await opening;
+  closers.push(async () => opened[Symbol.asyncDispose]());
+  return opened;
 }
 
 /** Path of a file with the logs of the run; its folder exists. */
