@@ -124,8 +124,7 @@ export class Rollout {
   #prepared(stored: Head | undefined): { readonly head: Head; readonly due?: Appended } {
     const isSame = stored !== undefined && digestOf(stored.rules) === digestOf(this.#rules);
     if (isSame && (stored.index + 1) % this.#config.log.snapshotEvery !== 0) return { head: stored };
-    const state =
-      stored === undefined || isSame ? (stored?.state ?? INITIAL_STATE) : this.#adapted(stored);
+    const state = stored === undefined || isSame ? (stored?.state ?? INITIAL_STATE) : this.#adapted(stored);
     const due = snapshotAfter(stored, this.#rules, state);
     return { head: due.head, due };
   }

@@ -30,7 +30,9 @@ export const canary: Checker = {
       validity: 'valid',
       reasons:
         delta > 0
-          ? [`canaryErrorDelta: errors of the canary ${percent(ratios.canary)}, of the control ${percent(ratios.control)}`]
+          ? [
+              `canaryErrorDelta: errors of the canary ${percent(ratios.canary)}, of the control ${percent(ratios.control)}`,
+            ]
           : [],
       figures: definedFigures({
         canaryErrorDelta: valueFigure(delta, 'ratio', requests.canary + requests.control),

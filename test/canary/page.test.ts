@@ -39,7 +39,9 @@ describe('the page of a rollout', () => {
     const page = canaryPage(view({ users: 100_000, slow: 20 }), lines);
     expect(page).toMatch(/>rollback at 100000 \(users\)</);
     expect(page).toMatch(/>rollback at 20 \(slow\)</);
-    const heights = [...page.matchAll(/class="limit" x1="0" x2="\d+" y1="([\d.]+)"/g)].map(([, y]) => Number(y));
+    const heights = [...page.matchAll(/class="limit" x1="0" x2="\d+" y1="([\d.]+)"/g)].map(([, y]) =>
+      Number(y),
+    );
     expect(heights[0]).toBeGreaterThan(0);
     expect(heights[1]).toBeGreaterThan(heights[0] ?? 0);
   });

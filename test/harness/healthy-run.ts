@@ -257,7 +257,9 @@ function filesOf(
       steps,
       closingPhase(),
       drill.id === 'replication' ? lags : [],
-      drill.id === 'canary-rollback' ? observation('workload', 'canary-arms', 500, arms, { client: 'kit' }) : [],
+      drill.id === 'canary-rollback'
+        ? observation('workload', 'canary-arms', 500, arms, { client: 'kit' })
+        : [],
       finalRead(written),
       finalRead(written, {}, 'redis-3', 'replica'),
     ],

@@ -205,7 +205,11 @@ async function expectPromotion(context: Context, rollout: Rollout): Promise<void
     },
   });
   const { verdict, share, figures } = decision;
-  expect('healthy/promoted', 'verdict and share of a healthy canary', equals(['promote', 0.5], [verdict, share]));
+  expect(
+    'healthy/promoted',
+    'verdict and share of a healthy canary',
+    equals(['promote', 0.5], [verdict, share]),
+  );
   const after = inCanary(rollout);
   const left = [...before].filter((user) => !after.has(user)).length;
   expect('healthy/left', 'users that left the canary while its share grew', equals(0, left));
@@ -230,11 +234,10 @@ async function expectRollback(context: Context, rollout: Rollout): Promise<void>
     looks += 1;
   }
   expect('planted/rolled-back', 'verdict, share and status with the planted fault', {
-    ...equals(['rollback', 0, 'rolled-back'], [
-      decision?.verdict ?? null,
-      decision?.share ?? null,
-      decision?.status ?? null,
-    ]),
+    ...equals(
+      ['rollback', 0, 'rolled-back'],
+      [decision?.verdict ?? null, decision?.share ?? null, decision?.status ?? null],
+    ),
   });
   expect('planted/looks', 'looks until the rollback', {
     relation: 'at-most',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { canary } from '../../../harness/checkers/canary.ts';
-import { buildContext, buildHistory, figureNumber, observation } from './history-builders.ts';
+import { buildContext, buildHistory, type Events, figureNumber, observation } from './history-builders.ts';
 
 const arms = (canaryFailures: number, controlFailures: number, canaryRequests = 1_000) =>
   observation(
@@ -10,7 +10,7 @@ const arms = (canaryFailures: number, controlFailures: number, canaryRequests = 
     { canaryRequests, canaryFailures, controlRequests: 4_000, controlFailures },
     { client: 'kit' },
   );
-const check = (...events: Parameters<typeof buildHistory>) => canary.check(buildHistory(...events), buildContext());
+const check = (...events: readonly Events[]) => canary.check(buildHistory(...events), buildContext());
 
 describe('the checker canary', () => {
   it('gives the difference of the error ratios, over the requests of both arms', () => {
