@@ -119,5 +119,4 @@ export function findProject(
 }
 
 /** As the loader of modules decides. */
-const isPath = (name: string): boolean =>
-  /^\.{1,2}\/|\.[cm]?[jt]s$/.test(name) || isAbsolute(name);
+const isPath = (name: string): boolean => /^\.{1,2}\/|\.[cm]?[jt]s$/.test(name) || isAbsolute(name);

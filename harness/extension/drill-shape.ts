@@ -25,7 +25,11 @@ export function drillProblem(drill: Fields): string | undefined {
 }
 
 /** Requires the parts that each trial must show, by family: a drill without them would pass on nothing. */
-function missingProof(family: Drill['family'], drill: Fields, faults: readonly unknown[]): string | undefined {
+function missingProof(
+  family: Drill['family'],
+  drill: Fields,
+  faults: readonly unknown[],
+): string | undefined {
   const names = (key: string) => (Array.isArray(drill[key]) ? drill[key].length : 0);
   if (family === 'integration' && names('expectations') === 0) return 'expectations must name at least one';
   if (['failover', 'load'].includes(family) && names('operations') === 0)

@@ -100,7 +100,11 @@ function byIntervals(baseline: Side, run: Side, before: Bounded, after: Bounded)
 }
 
 /** A median hides that one of many trials lost a write: that is never noise. */
-function isDecidedByOneTrial({ criterion: before }: Side, { criterion: after, gate }: Side, { method }: Estimate) {
+function isDecidedByOneTrial(
+  { criterion: before }: Side,
+  { criterion: after, gate }: Side,
+  { method }: Estimate,
+) {
   const isChanged = isJudged(before) && isJudged(after) && isMissed(before) !== isMissed(after);
   return gate.timing === false && method === OF_TRIALS && isChanged;
 }

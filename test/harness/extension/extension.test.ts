@@ -75,8 +75,16 @@ describe('a checker of a module', () => {
     ['a promise', Promise.resolve(finding), /not a promise/],
     ['no validity', { ...finding, validity: 'ok' }, /validity must be/],
     ['no reasons', { ...finding, reasons: undefined }, /reasons and remedies/],
-    ['a figure that is not a number', { ...finding, figures: { figure: { ...figure, value: Number.NaN } } }, /figure/],
-    ['more successes than observations', { ...finding, figures: { figure: { ...figure, kind: 'proportion', successes: 2 } } }, /figure/],
+    [
+      'a figure that is not a number',
+      { ...finding, figures: { figure: { ...figure, value: Number.NaN } } },
+      /figure/,
+    ],
+    [
+      'more successes than observations',
+      { ...finding, figures: { figure: { ...figure, kind: 'proportion', successes: 2 } } },
+      /figure/,
+    ],
   ])('that returns %s proves nothing', (_, returned, reason) => {
     expect(check(returned)).toMatchObject({
       validity: 'unknown',

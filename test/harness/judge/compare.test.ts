@@ -196,7 +196,11 @@ describe('a criterion', () => {
 
   it('that no machine excuses is worse if one of many trials missed the target', () => {
     const lost = buildGate({ target: { op: '==', value: 0 }, unit: 'writes', timing: false });
-    const trials = (last: number) => sideOf(lost, [...Array(11).fill(0), last].map((n) => valueFigure(n)));
+    const trials = (last: number) =>
+      sideOf(
+        lost,
+        [...Array(11).fill(0), last].map((n) => valueFigure(n)),
+      );
     expect(compareCriterion(trials(0), trials(3))).toMatchObject({ change: 'worse', method: 'state' });
     expect(compareCriterion(trials(0), trials(0)).change).toBe('within-noise');
   });

@@ -128,7 +128,10 @@ describe('kit attest and kit verify', () => {
       expect(inside).toMatchObject({ exitCode: EXIT.USAGE, err: expect.stringMatching(/in the run folder/) });
     }
     const nowhere = await attest('--bundle', fileOf('missing/run.tar.gz'));
-    expect(nowhere).toMatchObject({ exitCode: EXIT.UNKNOWN, err: expect.stringMatching(/^kit: cannot write/) });
+    expect(nowhere).toMatchObject({
+      exitCode: EXIT.UNKNOWN,
+      err: expect.stringMatching(/^kit: cannot write/),
+    });
     expect((await verify()).exitCode).toBe(EXIT.GO);
   });
 
