@@ -1,5 +1,5 @@
 /**
- * Benchmarks, run by hand: `npm run bench -- <name> [options]`.
+ * Benchmarks, started manually: `npm run bench -- <name> [options]`.
  *
  * Each benchmark measures all subjects in one run, because the speed of shared machines changes from hour to hour. Compare the
  * ratios, not the absolute figures.

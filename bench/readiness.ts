@@ -1,10 +1,11 @@
 /**
- * Runs `kit readiness` several times and prints a table of the verdicts, for the rate of verdicts that the machine decides.
+ * Runs `kit readiness` several times and prints a table of the verdicts, which shows how often the machine determines
+ * the verdict.
  *
  *   node bench/readiness.ts <rounds> [--busy <loops>] [options of kit readiness]
  *
- * `--busy` starts that many busy loops for the duration of the rounds. Exit code 1 if any round is a NO-GO. Folders of rounds that are no GO
- * are kept, and printed.
+ * `--busy` starts that many busy loops for the duration of the rounds. Exit code 1 if any round is a NO-GO. Folders of
+ * rounds without a GO are kept and printed.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -33,7 +34,7 @@ function parseArguments(args: readonly string[]): readonly [number, number, read
 interface Round {
   readonly decision: string;
   readonly seconds: number;
-  /** Rounds of measurement, the first one included. */
+  /** Rounds of measurement, including the first one. */
   readonly measured: number;
   /** Trials left out because the machine was unsound. */
   readonly leftOut: number;
@@ -101,5 +102,5 @@ const counts = [...Map.groupBy(all, ({ decision }) => decision)].map(
 const longest = Math.max(...all.map(({ seconds }) => seconds));
 process.stdout.write(`${rounds} rounds: ${counts.join(', ')}; longest ${longest.toFixed(1)} s\n`);
 if (all.every(({ decision }) => decision === 'GO')) rmSync(folder, { recursive: true });
-else process.stdout.write(`folders of rounds that are no GO: ${folder}\n`);
+else process.stdout.write(`folders of rounds without a GO: ${folder}\n`);
 process.exitCode = all.some(({ decision }) => decision === 'NO_GO') ? 1 : 0;

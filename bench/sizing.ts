@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- sizing [--save <dir>]`: the memory that `kit sizing` predicts against the memory that is measured, on
- * three recorded workloads.
+ * `npm run bench -- sizing [--save <dir>]`: predicted memory of `kit sizing` against measured memory, on three recorded
+ * workloads.
  *
  *   recorded requests ─▶ a Redis that starts empty ─▶ after 0.6 or 1.4 TTLs: kit sizing predicts
  *                                                 └▶ until 1.8 TTLs: the highest used_memory is the measured need
@@ -22,7 +22,7 @@ const TTL_MS = 60_000;
 const RUN_MS = 1.8 * TTL_MS;
 const TICK_MS = 20;
 const SAMPLE_MS = 200;
-/** Largest error that the project promises. */
+/** Largest error that the documentation states. */
 const PROMISED = 0.1;
 
 interface Request {
@@ -30,7 +30,7 @@ interface Request {
   readonly key: string;
   readonly bytes: number;
   readonly ttlMs: number;
-  /** Whether it writes in any case; otherwise it reads, and writes after a miss. */
+  /** Whether it always writes; otherwise it reads, and writes after a miss. */
   readonly writes: boolean;
 }
 
@@ -93,20 +93,20 @@ function workloads(): readonly Workload[] {
     {
       id: 'cache-aside',
       title:
-        'Zipf 0.9 over 30,000 keys, 500 reads/s, median 600 B; asked while the cache fills, after 0.6 TTLs',
+        'Zipf 0.9 over 30,000 keys, 500 reads/s, median 600 B; predicted while the cache fills, after 0.6 TTLs',
       requests: record(1, 500, readsOf('item', 30_000, 0.9, 600, TTL_MS)),
       predictMs: 0.6 * TTL_MS,
     },
     {
       id: 'two-domains',
       title:
-        'sessions (150 writes/s, a third renew one) and a catalogue (Zipf 0.7 over 5,000 keys, 400 reads/s, 3 KB, half the TTL); asked after 0.6 TTLs',
+        'sessions (150 writes/s, a third renew one) and a catalogue (Zipf 0.7 over 5,000 keys, 400 reads/s, 3 KB, half the TTL); predicted after 0.6 TTLs',
       requests: [...sessions, ...catalogue].sort((a, b) => a.atMs - b.atMs),
       predictMs: 0.6 * TTL_MS,
     },
     {
       id: 'steady',
-      title: 'Zipf 1.0 over 100,000 keys, 400 reads/s, median 800 B; asked after 1.4 TTLs',
+      title: 'Zipf 1.0 over 100,000 keys, 400 reads/s, median 800 B; predicted after 1.4 TTLs',
       requests: record(4, 400, readsOf('page', 100_000, 1, 800, TTL_MS)),
       predictMs: 1.4 * TTL_MS,
     },

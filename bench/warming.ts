@@ -95,8 +95,8 @@ class SimulatedCache {
 }
 
 /**
- * Keys with a habit: each one has an hour of the day, and is read in it on 70 % of the working days and 20 % of the others,
- * one to five times. Besides, popular keys at all hours (Zipf), and keys that are read once.
+ * Keys with a habit: each one has an hour of the day, and is read in it on 70 % of the working days and 20 % of the
+ * others, one to five times. In addition: popular keys at all hours (Zipf), and keys that are read once.
  */
 function habits(seed: number, share: number): Read[] {
   const random = seededRandom(seed);

@@ -1,10 +1,10 @@
-/** Location of the pattern cache and of the canary's keys: a database of its own, or in a cluster a prefix. */
+/** Location of the pattern cache and of the canary's keys: a separate database or, in a cluster, a prefix. */
 import type { RedisOptions } from '../client/types.ts';
 import type { CanaryConfig } from '../config/canary.ts';
 
 /**
- * Options of the pattern cache on a Redis: database 2 by default. A Redis Cluster has only database 0: there the namespace gets
- * a suffix, so FLUSHDB or `kit cache-clear` without a prefix reaches both.
+ * Options of the pattern cache: database 2 by default. A Redis Cluster has only database 0, so the namespace gets a
+ * suffix; FLUSHDB, or `kit cache-clear` without a prefix, then affects both caches.
  */
 export function patternCacheOptions(
   mode: RedisOptions['mode'],

@@ -12,7 +12,7 @@ export interface Flags {
   readonly patternCache: boolean;
 }
 
-/** Source of the switches. An error leaves the last known values. */
+/** Source of the switches. If reading fails, the last known values remain in effect. */
 export interface FlagSource {
   read(): Flags | Promise<Flags>;
 }
@@ -41,7 +41,7 @@ export function environmentFlags(read: typeof readVariables = readVariables): Fl
   };
 }
 
-/** Fixed switches, for tests and for a kill switch of the application's own. */
+/** Fixed switches, for tests and for an application that has a kill switch of its own. */
 export function fixedFlags(flags: Flags): FlagSource {
   return { read: () => flags };
 }

@@ -31,7 +31,7 @@ export interface CanaryView {
     readonly decisions: number;
     /** Digest of the newest entry; null for an empty log. */
     readonly digest: string | null;
-    /** First difference to the recomputed decisions; null: none. */
+    /** First difference from the recomputed decisions; null if there is none. */
     readonly problem: string | null;
   };
 }

@@ -31,7 +31,7 @@ export class CanaryProviderError extends Error {
   }
 }
 
-/** Provider of one boolean flag, the name of the canary: true for users in the canary. */
+/** Provider of one boolean flag, named after the canary: true for users in the canary. */
 export class CanaryProvider {
   readonly metadata = { name: 'redis-cache-kit canary' } as const;
   readonly runsOn = 'server' as const;
@@ -77,13 +77,13 @@ export class CanaryProvider {
   }
 }
 
-/** The part of an OpenFeature client that is used. */
+/** Subset of an OpenFeature client that is used. */
 export interface BooleanFlags {
   getBooleanValue(flagKey: string, defaultValue: boolean): Promise<boolean>;
 }
 
 /**
- * Switches from the flag system of a team. A flag that it does not answer is off.
+ * Switches from the flag system of a team. A flag that cannot be evaluated is off.
  *
  * @param names of the two flags; default `enable-redis-cache` and `enable-pattern-cache`
  */

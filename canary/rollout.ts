@@ -1,6 +1,6 @@
 /**
- * Looks of the judge: reads the counts of all processes, judges them, and appends the decision to the log. Each method works
- * in any number of processes; one of them appends an entry, the others follow it.
+ * Looks of the judge: reads the counts of all processes, judges them, and appends the decision to the log. Each method
+ * may run in any number of processes; one of them appends an entry, the others adopt it.
  */
 import type { CanaryConfig } from '../config/canary.ts';
 import { INITIAL_STATE, nextGeneration, shareOf } from './judge/state.ts';
@@ -12,9 +12,9 @@ import { collect } from './metrics/collect.ts';
 import type { Send } from './metrics/generation.ts';
 import type { CanaryKeys } from './metrics/keys.ts';
 
-/** Attempts to append while other processes do the same. */
+/** Maximum attempts to append while other processes append as well. */
 const ATTEMPTS = 10;
-/** A look is due after this share of the interval, so that timers that drift do not skip looks. */
+/** A look is due after this fraction of the interval, so that timers that drift do not skip looks. */
 const DUE_SHARE = 0.8;
 
 interface Looked {
@@ -53,7 +53,7 @@ export class Rollout {
     return this.#log.lines();
   }
 
-  /** Starts the log where there is none, and returns the share. */
+  /** Starts the log if there is none, and returns the share. */
   async begin(): Promise<Control> {
     return controlOf(await this.#current());
   }
@@ -64,7 +64,7 @@ export class Rollout {
     return { head, look: await this.#lookAt(head) };
   }
 
-  /** Judges and records. Where another process was faster, its decision. */
+  /** Judges and records the decision. If another process recorded one first, returns that decision. */
   async look(): Promise<Decision> {
     return (await this.#look(0)).decision;
   }
@@ -80,7 +80,7 @@ export class Rollout {
       const next = eventAfter(await this.#current(), { type: 'clear', atMs: this.#now(), by });
       if ((await this.#log.append(next)) && next.head.decision !== null) return next.head.decision;
     }
-    throw new Error(`the canary log: ${ATTEMPTS} entries of other processes came first`);
+    throw new Error(`canary log: other processes appended an entry first in all ${ATTEMPTS} attempts`);
   }
 
   /** Reads the counts of the state's generation. */
@@ -102,7 +102,7 @@ export class Rollout {
       if (!(await this.#log.append(next))) continue;
       if (next.head.decision !== null) return { decision: next.head.decision, isOwn: true };
     }
-    throw new Error(`the canary log: ${ATTEMPTS} entries of other processes came first`);
+    throw new Error(`canary log: other processes appended an entry first in all ${ATTEMPTS} attempts`);
   }
 
   /** The current counts, at a time after the last look. */

@@ -25,25 +25,33 @@ import { Rollout } from './rollout.ts';
 export type { Outcome };
 
 export interface CanaryOptions {
-  /** Cache on the Redis and database of the canary: `patternCacheOptions`. It stays open when the service closes. */
+  /**
+   * Cache on the Redis server and database of the canary: `patternCacheOptions`. It stays open when the service closes.
+   */
   readonly cache: Cache;
   /** Default: `config/canary.yaml`. */
   readonly config?: CanaryConfig;
   /** Default: the variables `ENABLE_REDIS_CACHE` and `ENABLE_PATTERN_CACHE`. */
   readonly flags?: FlagSource;
-  /** Whether this process also judges, every `judge.lookMs`; one is enough, several do no harm. Default false. */
+  /**
+   * Whether this process also judges, every `judge.lookMs`. One such process is enough; several do no harm. Default
+   * false.
+   */
   readonly judges?: boolean;
   /** Unix time in ms; default: `Date.now`. */
   readonly now?: () => number;
   /** Receives errors of timers: Redis is unreachable, the log is damaged, a variable is invalid. Default: none. */
   readonly onError?: (error: unknown) => void;
-  /** Receives every decision that this process recorded. */
+  /** Receives every decision recorded by this process. */
   readonly onDecision?: (decision: Decision) => void;
 }
 
-/** Arm of a user at the time of a request. Recording it keeps the request in its arm when the share changes meanwhile. */
+/**
+ * Arm of a user at the time of a request. If it is recorded with the request, the request stays in its arm even if the
+ * share changes meanwhile.
+ */
 export interface Assignment {
-  /** `off`: a switch is off or the share is not known; the request is not counted. */
+  /** `off`: a switch is off or the share is unknown; the request is not counted. */
   readonly arm: Arm | 'off';
   readonly hash: number;
   readonly generation: number;
@@ -88,8 +96,8 @@ export class CanaryTestingService implements AsyncDisposable {
   }
 
   /**
-   * Starts the timers: flushes, and with `judges` looks. Reads the switches and the share before it returns; without Redis it
-   * returns all the same, and no user is in the canary.
+   * Starts the timers: flushes, and with `judges` looks. Reads the switches and the share before it returns. If Redis
+   * is unreachable it returns anyway, and no user is in the canary.
    *
    * @throws KitError `CONFIG_INVALID`; TypeError a memory cache
    */
@@ -133,8 +141,8 @@ export class CanaryTestingService implements AsyncDisposable {
   }
 
   /**
-   * Judges the current counts, records the decision and applies it: the next flush of every process reads the share. If
-   * another process judged meanwhile, its decision is returned.
+   * Judges the current counts, records the decision and applies it: every process reads the share with its next flush.
+   * If another process judged meanwhile, its decision is returned.
    *
    * @throws CacheError Redis does not reply
    */
@@ -144,7 +152,10 @@ export class CanaryTestingService implements AsyncDisposable {
     return decision;
   }
 
-  /** Clears the rollback latch: the rollout starts again at the first stage. @param by person, for the log */
+  /**
+   * Clears the rollback latch: the rollout starts again at the first stage.
+   * @param by name of the operator, for the log
+   */
   async clearRollback(by: string): Promise<Decision> {
     const decision = await this.#rollout.clear(by);
     await this.refresh();
@@ -187,7 +198,10 @@ export class CanaryTestingService implements AsyncDisposable {
     return this.#reporter.commands;
   }
 
-  /** Stops the timers and sends the last counts. The cache stays open. Idempotent. @throws CacheError they could not be sent */
+  /**
+   * Stops the timers and sends the last counts. The cache stays open. Idempotent.
+   * @throws CacheError the counts could not be sent
+   */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

@@ -1,6 +1,6 @@
 /**
- * `manifest.json` of a backup: what it holds, from which node and point of the replication stream, and the digests that
- * prove it. Written by `kit backup`, checked before anything is restored.
+ * `manifest.json` of a backup: contents, source node, position in the replication stream, and the digests that prove
+ * them. Written by `kit backup`, checked before anything is restored.
  */
 import { z } from 'zod';
 import { EXIT, KitError } from './errors.ts';
@@ -29,11 +29,11 @@ const partSchema = z.strictObject({
   replicationId: z.string().regex(/^[0-9a-f]{40}$/),
   replicationOffset: count,
   rdbVersion: count,
-  /** Of the file as stored, encrypted if the backup is. */
+  /** Digest of the file as stored, encrypted if the backup is. */
   bytes: count,
   sha256,
   slots: z.array(z.tuple([count, count])).optional(),
-  /** Absent where no server of this machine could load the file. */
+  /** Absent if no server on this machine could load the file. */
   contents: contentsSchema.optional(),
 });
 
@@ -72,7 +72,7 @@ export function parseBackupManifest(text: string, where: string): BackupManifest
   const parsed = manifestSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   const paths = parsed.error.issues.map((issue) => issue.path.join('.') || 'whole file');
-  throw new KitError(`its manifest is damaged (${[...new Set(paths)].join(', ')})`, {
+  throw new KitError(`the manifest is damaged (${[...new Set(paths)].join(', ')})`, {
     code: 'BACKUP_DAMAGED',
     exitCode: EXIT.NO_GO,
     where,

@@ -18,7 +18,7 @@ export const backupSettings = z
       .min(1)
       .max(8_760)
       .default(24)
-      .meta(means('Interval of backups: `kit backup --if-due` makes one if the newest is older.')),
+      .meta(means('Interval of backups: `kit backup --if-due` creates one if the newest is older.')),
     keep: z
       .number()
       .int()
@@ -36,7 +36,7 @@ export const backupSettings = z
     keyFile: path('key file')
       .optional()
       .meta(
-        means('File with the key of 32 bytes that encrypts the backups. If omitted, they are not encrypted.'),
+        means('File with the 32-byte key that encrypts the backups. If omitted, they are not encrypted.'),
       ),
   })
   .optional()

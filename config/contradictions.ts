@@ -64,7 +64,10 @@ export function findContradictions(env: Settings): readonly { path: readonly str
   return found;
 }
 
-/** Detection below 500 ms is a choice, and needs pings that are frequent enough to tell a stall from a loss. */
+/**
+ * Detection below 500 ms must be chosen explicitly, and needs pings that are frequent enough to distinguish a stall
+ * from a loss.
+ */
 function fastContradictions({
   downAfterMs,
   fast,

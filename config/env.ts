@@ -104,7 +104,7 @@ export interface VariableSources {
   readonly directory?: string;
 }
 
-/** All variables, those of the process before those of `.env`. */
+/** All variables: those of the process, then those of `.env`. */
 export function readVariables(sources: VariableSources = {}): Variables {
   const found = new Map<string, Variable>();
   const file = resolve(sources.directory ?? process.cwd(), '.env');
@@ -161,7 +161,7 @@ const asSecondsInMs: Parse = (text) => {
   return typeof seconds === 'number' ? seconds * 1000 : text;
 };
 
-/** In order of precedence: a later, more specific setting overrides an earlier one. */
+/** In increasing order of precedence: a later, more specific setting overrides an earlier one. */
 export const ENVIRONMENT_SETTINGS: readonly { name: string; path: string; parse: Parse }[] = [
   { name: 'CACHE_NAMESPACE', path: 'client.namespace', parse: asText },
   { name: 'REDIS_TTL', path: 'client.defaultTtlSeconds', parse: asNumber },

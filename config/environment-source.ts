@@ -31,7 +31,7 @@ interface Layer {
   readonly directory: string;
 }
 
-/** Names of the environments of the kit. */
+/** Names of the built-in environments. */
 function shippedNames(): readonly string[] {
   return readdirSync(DIRECTORY)
     .filter((file) => file.endsWith('.yaml'))
@@ -39,17 +39,23 @@ function shippedNames(): readonly string[] {
     .sort();
 }
 
-/** Names of the environments of the kit, and of those in `kit.yaml`. @throws KitError if that file is invalid */
+/**
+ * Names of the built-in environments, and of those in `kit.yaml`.
+ * @throws KitError if that file is invalid
+ */
 export function environmentNames(project: Project = findProject()): readonly string[] {
   return [...new Set([...shippedNames(), ...Object.keys(project.environments)])].sort();
 }
 
-/** Returns whether an environment has this name, whether or not its settings are valid. @throws KitError as above */
+/**
+ * Returns whether an environment has this name, even if its settings are invalid.
+ * @throws KitError as above
+ */
 export function isEnvironmentName(name: string): boolean {
   return shippedNames().includes(name) || environmentNames().includes(name);
 }
 
-/** Returns whether the user named a file, and not an environment. */
+/** Returns whether the user named a file rather than an environment. */
 export function isEnvironmentFile(nameOrPath: string): boolean {
   return /[/\\]|\.ya?ml$/.test(nameOrPath);
 }
@@ -82,7 +88,7 @@ export function readEnvironment(nameOrPath: string, project: Project): YamlSourc
 }
 
 /**
- * Place of the settings of an environment, without those that it extends: a file, and where they are in it.
+ * Location of an environment's own settings, without those that it extends: the file, and the path in it.
  *
  * @throws as `readEnvironment`
  */
@@ -94,7 +100,7 @@ export function environmentPlace(
   return { file: prefix.length === 0 ? key : (project.file ?? key), prefix };
 }
 
-/** The layers of an environment, from the extending one to the base. */
+/** The layers of an environment, from the most derived one to the base. */
 function chainOf(top: Layer, project: Project): readonly Layer[] {
   const layers = [top];
   for (let layer = top; ; ) {

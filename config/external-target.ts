@@ -47,9 +47,9 @@ export interface ExternalTarget {
   readonly confirmed: boolean;
 }
 
-/** First part of every key that the kit writes on an external Redis. An ACL has to allow it. */
+/** Prefix of every key that the kit writes on an external Redis. An ACL must allow it. */
 export const EXTERNAL_NAMESPACE = 'redis-cache-kit';
-/** TTL of every key on an external Redis: keys that a killed run leaves behind expire after it. */
+/** TTL of every key on an external Redis, so that keys left behind by a killed run expire. */
 export const EXTERNAL_TTL_SECONDS = 300;
 
 const REDIS_PORT = 6379;

@@ -1,6 +1,6 @@
 /**
  * `images.lock.yaml`: the digest of every published image, with the version that it was resolved from. Committed;
- * written by `kit images lock`, never by hand.
+ * written by `kit images lock`, never edited manually.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -20,13 +20,16 @@ const lockSchema = z.strictObject({
   images: z.strictObject({ redis: image, exporter: image, commander: image }),
   /** Version and build features that the Redis of that image reported. */
   facts: z.strictObject({ version: z.string(), activedefrag: z.boolean(), tls: z.boolean() }),
-  /** SHA-256 over the other fields: a lock that was edited by hand is rejected. */
+  /** SHA-256 over the other fields: a lock that was edited manually is rejected. */
   sum: z.string(),
 });
 
 export type ImagesLock = Pick<z.infer<typeof lockSchema>, 'images' | 'facts'>;
 
-/** Undefined where there is none. @throws KitError `IMAGES_LOCK_INVALID` */
+/**
+ * Undefined if there is none.
+ * @throws KitError `IMAGES_LOCK_INVALID`
+ */
 export function readImagesLock(path: string): ImagesLock | undefined {
   if (!existsSync(path)) return undefined;
   const { images, facts, sum } = readValidated(path);

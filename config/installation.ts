@@ -6,7 +6,7 @@
 /** Whether this is the installed package. */
 export const IS_BUILT = import.meta.filename.endsWith('.js');
 
-/** Ending of the modules of this project. */
+/** Extension of this project's modules: `.ts` or `.js`. */
 export const MODULE_ENDING = IS_BUILT ? '.js' : '.ts';
 
 /**

@@ -28,7 +28,7 @@ export interface EnvironmentSource {
 
 const SOURCES = new WeakMap<object, EnvironmentSource>();
 
-/** Returns how the user named an environment, for commands in hints. Undefined where it was not loaded here. */
+/** Returns how the user named an environment, for commands in hints. Undefined if it was not loaded here. */
 export function sourceOf(environment: Pick<EnvironmentConfig, 'name'>): EnvironmentSource | undefined {
   return SOURCES.get(environment);
 }
@@ -41,7 +41,7 @@ export function environmentFlags(environment: Pick<EnvironmentConfig, 'name'>): 
 
 /**
  * @param nameOrPath a name in `kit.yaml` or `config/environments/`, or the path of a YAML file
- * @param overrides flags; they win over variables
+ * @param overrides flags; they take precedence over variables
  * @param project the `kit.yaml`; default: that of the working directory, if there is one
  * @throws KitError with location, invalid value and allowed values; reports all problems at once
  */
@@ -62,10 +62,10 @@ export function loadEnvironment(
     flags: Object.entries(overrides).map(([name, value]) => `${name}=${value}`),
   });
   if (!isFile && config.name !== nameOrPath) {
-    throw new KitError(`must be the name of the file, '${nameOrPath}', got '${config.name}'`, {
+    throw new KitError(`must equal the file name, '${nameOrPath}', got '${config.name}'`, {
       code: 'CONFIG_INVALID',
       where: `config/environments/${nameOrPath}.yaml: name`,
-      hint: 'the file locates the environment, and the name its processes and secrets: both must be equal',
+      hint: 'the environment is found by its file name, its processes and secrets by its name: both must be equal',
     });
   }
   return config;

@@ -1,6 +1,6 @@
 /**
- * Gates and waivers of a repository over those of the kit. A file of gates (`--gates FILE`) has new gates, overrides of
- * gates of the kit, and waivers:
+ * Merges the gates and waivers of a repository into those of the kit. A file of gates (`--gates FILE`) has new gates,
+ * overrides of gates of the kit, and waivers:
  *
  *   config/gates.yaml ─▶ file by file, merged by id ─▶ + waivers of kit.yaml ─▶ gates.json of the run folder
  *
@@ -116,7 +116,7 @@ function withFile(base: Gates, source: YamlSource, today: string): Gates {
 
 type Entry = Readonly<Record<string, unknown>>;
 
-/** An entry with the fields as written: a default of the schema is no change. */
+/** An entry with the fields as written: a default value of the schema is not a change. */
 function writtenEntry({ value }: YamlSource, index: number): Entry {
   return ((value as { readonly gates?: readonly Entry[] }).gates ?? [])[index] ?? {};
 }

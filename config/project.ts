@@ -17,7 +17,7 @@ import { environmentName } from './settings.ts';
 import { validate } from './validate.ts';
 import { displayPath, readYaml, type YamlSource } from './yaml.ts';
 
-/** Name of the file in the working directory. */
+/** File name in the working directory. */
 export const PROJECT_FILE = 'kit.yaml';
 
 const yamlFile = z.string().regex(/\.ya?ml$/, 'the path of a YAML file');

@@ -25,13 +25,16 @@ export type EnvironmentConfig = z.infer<typeof environmentSchema>;
 export const PROMISES = ['persistence', 'failover', 'eviction', 'encryption', 'durability'] as const;
 export type PromiseName = (typeof PROMISES)[number];
 
-/** Promises that an environment makes. `durability` is not stated twice: it is made where `durability.durableWrites` names replicas. */
+/**
+ * Promises that an environment makes. `durability` is not stated separately: it is promised if
+ * `durability.durableWrites` names replicas.
+ */
 export function promisesOf({ promises, durability }: EnvironmentConfig): ReadonlySet<PromiseName> {
   const stated = { ...promises, durability: typeof durability.durableWrites === 'object' };
   return new Set(PROMISES.filter((name) => stated[name]));
 }
 
-/** The client's own default (client/options/connection-options.ts). */
+/** Default of the client (client/options/connection-options.ts). */
 const HANG_SUSPECTED_MS = 150;
 
 /** Settings of the client, with the bounds that follow from a fast detection by the sentinels. */

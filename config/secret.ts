@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 
 /**
  * A value that must not be printed. It redacts itself in string templates, JSON, `console.log` and `util.inspect`;
- * only `reveal()` gives the text, so that `git grep reveal\(` lists every place where a secret leaves its box.
+ * only `reveal()` returns the text, so that `git grep reveal\(` lists every use of a plain secret.
  */
 export class Secret {
   readonly #text: string;

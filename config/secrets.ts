@@ -1,6 +1,7 @@
 /**
- * The passwords of an environment: made once, kept in `<stateDir>/environments/<name>/secrets.json` (mode 0600), each
- * replaceable by a variable or by a file that a variable names (`KIT_REDIS_APP_PASSWORD`, `KIT_REDIS_APP_PASSWORD_FILE`).
+ * The passwords of an environment: generated once, kept in `<stateDir>/environments/<name>/secrets.json` (mode 0600),
+ * each replaceable by a variable or by a file that a variable names (`KIT_REDIS_APP_PASSWORD`,
+ * `KIT_REDIS_APP_PASSWORD_FILE`).
  *
  * Left out: writing them where a server reads them (ACL files carry hashes; `infra/`), and rotation.
  */
@@ -15,7 +16,7 @@ import { displayPath } from './yaml.ts';
 
 /** Users on the Redis nodes. `health` needs no password. */
 export const REDIS_USERS = ['admin', 'app', 'replication', 'sentinel', 'exporter'] as const;
-/** Users on the sentinels; `peer` is what they use among themselves. */
+/** Users on the sentinels; sentinels authenticate to each other as `peer`. */
 export const SENTINEL_USERS = ['admin', 'app', 'peer'] as const;
 
 export type RedisUser = (typeof REDIS_USERS)[number];
@@ -55,7 +56,8 @@ export function loadSecrets(
 }
 
 /**
- * Reads the passwords and makes none. @returns undefined where there is no file
+ * Reads the passwords and generates none.
+ * @returns undefined if there is no file
  * @throws KitError as `loadSecrets`
  */
 export function readSecrets(
@@ -85,7 +87,7 @@ function withVariables(stored: Stored, variables: Variables): EnvironmentSecrets
   });
 }
 
-/** Returns the path of an environment's secrets. */
+/** Returns the path of an environment's secrets file. */
 export function secretsFile(environmentName: string, stateDir: string): string {
   return join(stateDir, 'environments', environmentName, 'secrets.json');
 }

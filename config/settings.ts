@@ -25,12 +25,14 @@ const file = z
   .describe('the path of a PEM file');
 const directiveName = z.string().regex(/^[a-z][a-z0-9-]*$/, 'a redis.conf directive name, in lower case');
 
-/** Below it false second failovers were frequent, even with pings every 100 ms (docs/decisions/080-fast-detection.md). */
+/**
+ * Below it, false second failovers were frequent, even with pings every 100 ms (docs/decisions/080-fast-detection.md).
+ */
 export const FAST_DOWN_AFTER_MS = 200;
 /** Below it only with `sentinel.fast`: a short stall replaces the master. */
 export const STOCK_DOWN_AFTER_MS = 500;
 
-/** Maximum of Redis nodes per environment: the address block of each substrate has room for them. */
+/** Maximum number of Redis nodes per environment: the address block of each substrate has room for them. */
 export const MAX_REDIS_NODES = 10;
 
 /**
@@ -45,7 +47,7 @@ export const durabilitySchema = z
   .describe('async, or { replicas: 1 to 10, timeoutMs: 1 to 3600000 }');
 export type Durability = z.infer<typeof durabilitySchema>;
 
-/** Name of an environment, without a meaning: a schema that has one in its metadata adds it. */
+/** Name of an environment without a description: a schema that has one in its metadata adds it. */
 export const environmentName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,30}$/, 'at most 31 lower-case letters, digits and dashes');
@@ -180,7 +182,7 @@ export const settingsSchema = z.strictObject({
         .default(false)
         .meta(
           means(
-            'Whether downAfterMs may be from 200 to 499. The sentinels then ping every 100 ms, and the client suspects a silent master after half of downAfterMs. The cost: a stall of the machine or of the network that lasts longer than downAfterMs is a needless failover.',
+            'Whether downAfterMs may be from 200 to 499. The sentinels then ping every 100 ms, and the client suspects a silent master after half of downAfterMs. The cost: a stall of the machine or of the network that lasts longer than downAfterMs causes a needless failover.',
           ),
         ),
       failoverTimeoutMs: durationMs
@@ -200,7 +202,7 @@ export const settingsSchema = z.strictObject({
         .default(true)
         .meta(
           means(
-            'Whether a watchdog process makes a deposed master a replica at once. Without it Sentinel does so about 10 s later.',
+            'Whether a watchdog process makes a deposed master a replica immediately. Without it Sentinel does so about 10 s later.',
           ),
         ),
       pingPeriodMs: durationMs

@@ -1,4 +1,4 @@
-/** Returns the name most similar to `word`, or undefined where none is close. */
+/** Returns the name most similar to `word`, or undefined if none is close. */
 export function nearestName(word: string, names: readonly string[]): string | undefined {
   const completed = names.filter((name) => word.length > 2 && name.startsWith(word));
   if (completed.length === 1) return completed[0];
@@ -15,7 +15,7 @@ export function nearestName(word: string, names: readonly string[]): string | un
   return best;
 }
 
-/** `; did you mean 'x'?`, or nothing. */
+/** `; did you mean 'x'?`, or an empty string. */
 export function didYouMean(word: string, names: readonly string[]): string {
   const name = nearestName(word, names);
   return name === undefined ? '' : `; did you mean '${name}'?`;

@@ -15,7 +15,7 @@ const UNIT: Readonly<Record<string, number>> = {
  * Bytes as redis.conf writes them: `2gb`, `512mb`, `100k`, `1048576`.
  * `k`, `m`, `g` are powers of ten and `kb`, `mb`, `gb` powers of two (redis.conf, "Note on units").
  *
- * @returns the number of bytes, or undefined where the text is not a size
+ * @returns the number of bytes, or undefined if the text is not a size
  */
 export function parseBytes(text: string): number | undefined {
   const match = /^(\d+)\s*([a-z]*)$/i.exec(text.trim());
@@ -23,7 +23,7 @@ export function parseBytes(text: string): number | undefined {
   return match === null || unit === undefined ? undefined : Number(match[1]) * unit;
 }
 
-/** A size as redis.conf writes it, in the largest unit that loses nothing: `2147483648` is `2gb`. */
+/** A size in the notation of redis.conf, in the largest unit that represents it exactly: `2147483648` is `2gb`. */
 export function formatBytes(size: number): string {
   for (const unit of ['gb', 'mb', 'kb'] as const) {
     const factor = UNIT[unit] ?? 1;
@@ -37,7 +37,7 @@ const SIZE = 'a size such as 512mb, above 0 (units b, k, kb, m, mb, g, gb)';
 /**
  * A schema for a size in bytes, written as redis.conf writes it.
  *
- * @param least fewer bytes are refused: mostly a unit was forgotten, and `512` is 512 bytes
+ * @param least smaller sizes are rejected: usually a unit was forgotten, and `512` is 512 bytes
  */
 export function bytesSchema(least = 1) {
   return z

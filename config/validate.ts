@@ -110,7 +110,7 @@ function explainProblem(
   return [{ path, message: `must be ${rule}, got ${quoteValue(value)}${guess}` }];
 }
 
-/** Describes the allowed values of a schema in words, where it is a simple type. */
+/** Describes the allowed values of a schema in words, if it is a simple type. */
 export function allowedValues(schema: z.ZodType | undefined): string | undefined {
   if (schema === undefined) return undefined;
   if (schema.description !== undefined) return schema.description;

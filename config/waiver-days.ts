@@ -1,6 +1,6 @@
 /** Validity of waivers. Pure, so that judging uses it with the time of its evidence. */
 
-/** Longest validity of a waiver after the day of the judgement: a longer one would be a change of the gate. */
+/** Longest validity of a waiver after the day of the judgement: a longer one would amount to a change of the gate. */
 export const MAX_WAIVER_DAYS = 30;
 
 /** Last day, in UTC, that a waiver may name: `2030-01-31`. @param day an ISO date or instant */

@@ -102,7 +102,7 @@ function insertion(map: YAMLMap, text: string, keys: Path, value: string): Repla
   return { from: at, to: at, text: `\n${indent}${entry}` };
 }
 
-/** Lines that are only in one of the texts, by their longest common subsequence. */
+/** Lines that are in only one of the texts, by their longest common subsequence. */
 function differenceOf(before: readonly string[], after: readonly string[]): readonly string[] {
   const common = Array.from({ length: before.length + 1 }, () => new Uint16Array(after.length + 1));
   const at = (i: number, j: number): number => common[i]?.[j] ?? 0;

@@ -16,7 +16,7 @@ export interface YamlSource {
   readonly value: unknown;
   /** Line of the value at `path`, or of the nearest ancestor in the file. */
   lineOf(path: Path): number;
-  /** File, line and path of a value; undefined where every value is in `file`, at its own path. */
+  /** File, line and path of a value; undefined if every value is in `file`, at its own path. */
   readonly locate?: (path: Path) => Location;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Bounded waiting. Every wait of the acting side has a description, ends at a bound, ends at once when its signal
+ * Bounded waiting. Every wait of the acting side has a description, has a time limit, ends immediately when its signal
  * aborts, and includes the last observation in its error.
  */
 import { KitError } from '../config/errors.ts';
@@ -44,8 +44,8 @@ export async function waitUntil<T>(
 }
 
 /**
- * Resolves like the promise, or rejects with an error that names it after the bound. The promise is not cancelled: its
- * result is dropped.
+ * Resolves like the promise, or rejects after the time limit with an error that names it. The promise is not cancelled:
+ * its result is dropped.
  */
 export async function withTimeout<T>(what: string, promise: Promise<T>, options: WaitOptions): Promise<T> {
   const { boundMs, signal } = options;

@@ -36,14 +36,14 @@ export const CLUSTER_SLOTS = 16_384;
 /** Id of the watchdog, for faults and logs. */
 export const WATCHDOG_ID = 'watchdog';
 
-/** Interval of the sentinels' pings with `sentinel.fast`: the value that was measured (docs/decisions/080-fast-detection.md). */
+/** Interval of the sentinels' pings with `sentinel.fast`: the measured value (docs/decisions/080-fast-detection.md). */
 const FAST_PING_MS = 100;
 
 export interface SentinelNode extends NodeBase {
   readonly role: 'sentinel';
 }
 
-/** Process that makes a deposed master a replica. It is no node: nothing connects to it, and it holds no data. */
+/** Process that makes a deposed master a replica. It is not a node: nothing connects to it, and it holds no data. */
 export interface Watchdog {
   readonly id: 'watchdog';
   /** Interval of the sentinels' pings, if the watchdog sets it. */
@@ -56,7 +56,7 @@ export interface Topology {
   readonly environment: EnvironmentConfig;
   readonly redis: readonly RedisNode[];
   readonly sentinels: readonly SentinelNode[];
-  /** Absent without sentinels, and where the configuration turns it off. */
+  /** Absent without sentinels, and if the configuration disables it. */
   readonly watchdog?: Watchdog;
 }
 

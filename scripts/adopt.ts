@@ -9,7 +9,7 @@ import { confirm } from './confirm.ts';
 import { nonEmpty } from './options.ts';
 import type { Session } from './session.ts';
 
-/** Value in commander: `true` without a value. */
+/** Value that commander passes: `true` for the option without a value. */
 export type AdoptOption = string | true | undefined;
 
 export const adopt = () =>

@@ -10,7 +10,7 @@ export function analyze(program: Command, session: Session): void {
   const { terminal } = session;
   program
     .command('analyze')
-    .summary('judge a recorded run again')
+    .summary('re-judge a recorded run')
     .description(
       'Judge the evidence of a run again with its recorded gates and time, and print the report.\nExit code: that of the verdict, as for readiness.',
     )

@@ -13,13 +13,15 @@ interface AttestOptions extends ModuleOptions {
   readonly bundle?: string;
 }
 
-/** `kit attest`: a statement of a run's result, signed on request, and the run with it as one file. */
+/**
+ * `kit attest`: writes a statement of a run's result, signed on request, or one file with the run and its statement.
+ */
 export function attest(program: Command, session: Session): void {
   program
     .command('attest')
     .summary('write a statement of the result of a run, signed on request')
     .description(
-      'Verify a run and write its result as an in-toto statement (test-result v0.1); with --key in a signed DSSE envelope.\nkit verify --statement checks it.',
+      'Verify a run and write its result as an in-toto statement (test-result v0.1); with --key, in a signed DSSE envelope.\nkit verify --statement checks it.',
     )
     .argument('<dir>', 'run folder')
     .addOption(new Option('--key <file>', 'private key in PEM (Ed25519 or ECDSA)').argParser(common.nonEmpty))

@@ -31,15 +31,17 @@ interface BackupOptions extends FindOptions {
 }
 
 export const keyFile = () =>
-  new Option('--key-file <file>', 'key of 32 bytes that encrypts the backup').argParser(common.nonEmpty);
+  new Option('--key-file <file>', 'file with the 32-byte key that encrypts the backup').argParser(
+    common.nonEmpty,
+  );
 
-/** `kit backup`: writes the data of a running environment to one file. `kit backup verify` proves such a file. */
+/** `kit backup`: writes the data of a running environment to one file. `kit backup verify` verifies such a file. */
 export function backup(program: Command, session: Session): void {
   const command = program
     .command('backup')
     .summary('write the data of an environment to a file, or verify one')
     .description(
-      'Write the data of a running environment to one tar archive: an RDB per master and a manifest with checksums. A replica is read; the master keeps serving. The archive is complete or absent.\nThe settings backup.dir, backup.keyFile, backup.everyHours and backup.keep of the environment are the defaults.\nExit code 0: written, or not due; 3: not written.',
+      'Write the data of a running environment to one tar archive: an RDB per master and a manifest with checksums. The data is read from a replica, so the master keeps serving. The archive is written completely or not at all.\nThe settings backup.dir, backup.keyFile, backup.everyHours and backup.keep of the environment are the defaults.\nExit code 0: written, or not due; 3: not written.',
     )
     .addOption(common.environment())
     .addOption(common.searchAll())
@@ -84,7 +86,7 @@ export function backup(program: Command, session: Session): void {
 
 async function runBackup(session: Session, options: BackupOptions): Promise<void> {
   await withRunning(options, async (environment) => {
-    // The schedule is that of the current file, which affects no running node.
+    // The schedule comes from the current file; it affects no running node.
     const settings = requestedEnvironment(options).topology?.environment ?? environment.topology.environment;
     const { dir, file } = placeOf(options.to, settings);
     const found = listBackups(dir, environment.name);

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import * as common from './options.ts';
 import { examples, printResult, type Session, stateDir } from './session.ts';
 
-/** `kit bundle save | load`: transfers images and the provider's plugin to a closed network. */
+/** `kit bundle save | load`: transfers images and the provider's plugin to an offline network. */
 export function bundle(program: Command, session: Session): void {
   const verbs = program
     .command('bundle')

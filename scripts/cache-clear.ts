@@ -19,9 +19,9 @@ interface ClearReport {
   readonly name: string;
   readonly namespace: string;
   readonly selection: Selection;
-  /** Entries that were found before; with a tag, those that carry its current version. */
+  /** Number of entries found before the deletion; for a tag, the entries that carry its current version. */
   readonly found: number;
-  /** Internal keys of the client among them: tags, leases, shared statistics. Only with `--all`. */
+  /** Number of internal keys of the client among them: tags, leases, shared statistics. Only with `--all`. */
   readonly internal: number;
   readonly dryRun: boolean;
   /** Entries that were deleted; null in a dry run, and for tags, whose entries become misses and expire. */
@@ -29,13 +29,13 @@ interface ClearReport {
   readonly cleared: boolean;
 }
 
-/** `kit cache-clear`: deletes entries by namespace, tag or pattern, after it has asked. */
+/** `kit cache-clear`: deletes entries by namespace, tag or pattern after a confirmation. */
 export function cacheClear(program: Command, session: Session): void {
   const command = program
     .command('cache-clear')
     .summary('delete entries by namespace, tag or pattern')
     .description(
-      'Count the entries, ask, and delete them as the client does: SCAN and UNLINK in batches on every master, and for a tag one command that makes all of its entries misses. Keys of other namespaces are not touched; FLUSHALL and FLUSHDB are never sent.',
+      'Count the entries, prompt, and delete them as the client does: SCAN and UNLINK in batches on every master; for a tag, one command that makes all of its entries misses. Keys of other namespaces are not touched; FLUSHALL and FLUSHDB are never sent.',
     )
     .addOption(new Option('--all', 'all entries of the namespace, with its tags, leases and statistics'))
     .addOption(

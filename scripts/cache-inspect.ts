@@ -31,7 +31,7 @@ export function cacheInspect(program: Command, session: Session): void {
     .description(
       'Show one key: the header of its entry decoded (codec, freshness, tags and whether they are valid), TTL, age, size and value. Changes nothing.\nExit code 0: a reader finds a value; 1: no key, or an entry that readers do not accept; 3: larger than 64 MB, not read.',
     )
-    .addArgument(new Argument('<key>', 'key as the application names it').argParser(common.nonEmpty))
+    .addArgument(new Argument('<key>', 'key as used by the application').argParser(common.nonEmpty))
     .addOption(new Option('--raw', 'the physical key in Redis; \\xNN is a byte, \\\\ a backslash'))
     .addOption(new Option('--value', 'print the whole value (otherwise its first characters)'))
     .addOption(

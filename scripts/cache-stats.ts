@@ -9,17 +9,17 @@ import { examples, printResult, type Session } from './session.ts';
 
 interface StatsOptions extends DataOptions {
   readonly sample: number;
-  /** `true`: without a number of seconds. */
+  /** `true` if the number of seconds is omitted. */
   readonly watch?: number | true;
 }
 
 const SAMPLE = 10_000;
 const SAMPLE_MAX = 1_000_000;
 const WATCH_SECONDS = 2;
-/** A watch reads the keys again after this time; the other figures are one INFO per master. */
+/** A watch samples the keys again after this time; the other figures take one INFO per master. */
 const KEYS_EVERY_MS = 30_000;
 
-/** `kit cache-stats`: shows what the masters, their keys and the shared counters of the clients report. */
+/** `kit cache-stats`: shows statistics of the masters, their keys and the shared counters of the clients. */
 export function cacheStats(program: Command, session: Session): void {
   const command = program
     .command('cache-stats')

@@ -22,7 +22,7 @@ interface AdjustOptions extends CanaryDataOptions {
   readonly clearRollback?: true;
 }
 
-/** `kit canary-adjust`: one look of the judge, whose decision is recorded and applied. */
+/** `kit canary-adjust`: runs one look of the judge, records its decision and applies it. */
 export function canaryAdjust(program: Command, session: Session): void {
   const command = program
     .command('canary-adjust')
@@ -38,7 +38,7 @@ export function canaryAdjust(program: Command, session: Session): void {
     .addHelpText(
       'after',
       examples(
-        ['kit canary-adjust --dry-run', 'what would be decided now?'],
+        ['kit canary-adjust --dry-run', 'show the decision without applying it'],
         ['kit canary-adjust --env production', 'decide'],
         ['kit canary-adjust --clear-rollback', 'after the cause is fixed'],
       ),
@@ -57,7 +57,7 @@ async function adjust(session: Session, options: AdjustOptions): Promise<void> {
     throw new KitError(`no rollout of '${data.config.flag}' on ${data.name}`, {
       code: 'CANARY_NOT_STARTED',
       exitCode: EXIT.UNKNOWN,
-      hint: 'an application with CanaryTestingService starts it; kit canary-adjust without --dry-run, too',
+      hint: 'an application with CanaryTestingService starts it; so does kit canary-adjust without --dry-run',
     });
   }
   session.exitCode = decision.status === 'running' ? EXIT.GO : EXIT.NO_GO;
@@ -70,7 +70,7 @@ async function adjust(session: Session, options: AdjustOptions): Promise<void> {
 }
 
 async function decide({ cache, config }: CanaryData, { clearRollback }: AdjustOptions): Promise<Decision> {
-  // The switches belong to the applications: a look of an operator judges what they recorded.
+  // The switches belong to the applications; an operator's look judges the recorded counts.
   const flags = fixedFlags({ redisCache: true, patternCache: true });
   // An error of a timer comes again from the look, which sends the same commands.
   await using service = await CanaryTestingService.open({ cache, config, flags });

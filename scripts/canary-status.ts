@@ -19,7 +19,7 @@ const EXIT_OF: Readonly<Record<CanaryView['status'], ExitCode>> = {
   'not started': EXIT.UNKNOWN,
 };
 
-/** `kit canary-status`: shows a rollout, and recomputes its recorded decisions. Changes nothing. */
+/** `kit canary-status`: shows a rollout, and verifies its recorded decisions. Changes nothing. */
 export function canaryStatus(program: Command, session: Session): void {
   const command = program
     .command('canary-status')

@@ -1,4 +1,7 @@
-/** Formats the comparison of two runs: differences of the runs, then the criteria that changed, then the others in a line. */
+/**
+ * Formats the comparison of two runs: differences of the runs, then the criteria that changed, then the others on one
+ * line.
+ */
 import type { ComparedCriterion, RunComparison } from '../harness/judge/compare/index.ts';
 
 const CHANGE: Readonly<Record<ComparedCriterion['change'], string>> = {
@@ -17,7 +20,7 @@ export function comparisonText(comparison: RunComparison): string {
       ? []
       : [
           '',
-          `Forced: the runs differ in ${differences.length} facts, and a change may come from any of them`,
+          `Forced: the runs differ in ${differences.length} facts, and any of them may explain a change`,
           ...differences.map(
             ({ fact, baseline: before, run: now }) => `  ${fact}: '${before}' before, '${now}' now`,
           ),
@@ -30,7 +33,7 @@ export function comparisonText(comparison: RunComparison): string {
       : ['', `Not compared: ${left.map(({ id, reason }) => `${id} (${reason})`).join('; ')}`]),
     '',
     'Intervals at 99 %, two-sided: Clopper-Pearson for shares, order statistics for percentiles and for values of trials.',
-    'A time must also differ by more than the delay of the machine that the runs recorded.',
+    'A time must also differ by more than the machine delay that the runs recorded.',
   ].join('\n');
 }
 

@@ -1,16 +1,16 @@
-/** Asks the user before something is deleted, overwritten or taken over. */
+/** Prompts the user before something is deleted, overwritten or taken over. */
 import { createInterface } from 'node:readline/promises';
 import { KitError } from '../config/errors.ts';
 import type { Session } from './session.ts';
 
 export interface Confirmation {
-  /** Sentence that says what has to be confirmed, for the error. */
+  /** Sentence that states what must be confirmed, for the error. */
   readonly refusal: string;
-  /** Sentence that says what will happen, before the question. */
+  /** Sentence that states what will happen, shown before the prompt. */
   readonly consequence: string;
   /** Word that the user has to type. */
   readonly word: string;
-  /** Completes the question: `Type dev to delete them: `. */
+  /** Completes the prompt: `Type dev to delete them: `. */
   readonly action: string;
   /** Code of the error without a terminal, with its hint. */
   readonly code: string;
@@ -19,7 +19,7 @@ export interface Confirmation {
 }
 
 /**
- * Asks in a terminal, and returns whether the user typed the word.
+ * Prompts on a terminal and returns whether the user typed the word.
  *
  * @throws KitError with the given code without a terminal, and with `--json`
  */

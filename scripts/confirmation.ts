@@ -1,10 +1,10 @@
-/** Asks on a terminal before a command overwrites something. */
+/** Prompts on a terminal before a command overwrites something. */
 import { createInterface } from 'node:readline/promises';
 import { KitError } from '../config/errors.ts';
 import type { Session } from './session.ts';
 
 /**
- * @param lost what the command would overwrite, as a sentence
+ * @param lost sentence that states what the command would overwrite
  * @param answer word that confirms
  * @throws KitError `UNCONFIRMED` without a terminal, or for another answer; nothing was changed
  */

@@ -7,8 +7,8 @@ import * as common from './options.ts';
 import { examples, printResult, type Session, stateDir } from './session.ts';
 
 /**
- * `kit down`: ends an environment and the remains of a crashed run. It refuses an environment that a run still uses:
- * its end would look like a failure of Redis, and cause a no-go that was not measured.
+ * `kit down`: stops an environment and cleans up after a crashed run. It refuses to stop an environment that a run
+ * still uses: that would look like a failure of Redis and cause a false no-go.
  */
 export function down(program: Command, session: Session): void {
   program
@@ -27,7 +27,7 @@ export function down(program: Command, session: Session): void {
     )
     .action(async (options: common.EnvironmentOptions & { readonly adopt?: AdoptOption }) => {
       const adoption = adoptionOf(options.adopt, options.substrate, session);
-      // by name only: an environment with an invalid YAML file can still be ended
+      // by name only: an environment with an invalid YAML file can still be stopped
       const isKnown = isEnvironmentName(options.env);
       const configuration = isKnown ? undefined : loadEnvironment(options.env);
       const name = configuration?.name ?? options.env;

@@ -20,8 +20,8 @@ const DRILL_EXAMPLES = examples(
   ['kit drill master-crash --trials 20', 'run 20 trials'],
   ['kit drill master-crash --trials 10 --pool runs/pool', 'add 10 trials to those of earlier runs'],
   ['kit drill master-crash --clients all', 'compare with every stock client'],
-  ['kit drill storm --minutes 30 --seed 7', 'run random faults for half an hour'],
-  ['kit drill soak --hours 8', 'look for leaks during a night'],
+  ['kit drill storm --minutes 30 --seed 7', 'inject random faults for half an hour'],
+  ['kit drill soak --hours 8', 'look for leaks overnight'],
 );
 
 /** `kit drill`: runs some or all drills, judged by their gates. */
@@ -69,12 +69,12 @@ export function drill(program: Command, session: Session): void {
 }
 
 const minutes = () =>
-  new Option('--minutes <n>', 'length of the drill storm (default: 5)').argParser(
+  new Option('--minutes <n>', 'length of drill storm (default: 5)').argParser(
     common.integer(1, MAX_STORM_MINUTES),
   );
 
 const hours = () =>
-  new Option('--hours <n>', 'length of the drills soak and http-soak (default: 2 minutes, 1 hour)').argParser(
+  new Option('--hours <n>', 'length of drills soak and http-soak (default: 2 minutes, 1 hour)').argParser(
     common.decimal(0.001, MAX_SOAK_HOURS),
   );
 

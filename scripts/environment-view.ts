@@ -7,18 +7,18 @@ import { WATCHDOG_ID } from '../infra/topology.ts';
 
 /** 10 s: docs/decisions/055-watchdog.md. */
 const WITHOUT_WATCHDOG =
-  'watchdog: does not run; Sentinel alone makes a deposed master a replica, about 10 s later. kit up starts it.';
+  'watchdog: not running; without it, Sentinel makes a deposed master a replica about 10 s later. kit up starts it.';
 
 export interface EnvironmentView {
   readonly environment: string;
   readonly substrate: Environment['substrate'];
   readonly running: true;
   /**
-   * All nodes run, one Redis is master, every other one is linked to it, and the sentinels report the same. For a
-   * cluster: every slot is served and every master has its replicas.
+   * All nodes run, one Redis is master, every other one is linked to it, and the sentinels agree. For a cluster: every
+   * slot is served and every master has its replicas.
    */
   readonly healthy: boolean;
-  /** Why the environment is not healthy, in words; null if it is. */
+  /** Description of why the environment is not healthy; null if it is. */
   readonly missing: string | null;
   /** Differences from the current configuration and passwords, one sentence each. */
   readonly differences: readonly string[];
@@ -58,7 +58,7 @@ export async function environmentView(
   const missing = hasCredentials
     ? await describeHealthProblem(environment, settleMs)
     : 'the nodes cannot be queried without their passwords';
-  // Once: on Docker each access asks the engine for every log.
+  // Read once: on Docker, each access fetches every log from the engine.
   const { logs } = environment;
   return {
     environment: environment.name,

@@ -6,7 +6,10 @@ export interface ModuleOptions {
   readonly module: readonly string[];
 }
 
-/** Loads and registers them. @throws KitError EXTENSION_INVALID */
+/**
+ * Loads and registers the extension modules.
+ * @throws KitError EXTENSION_INVALID
+ */
 export function useModules({ module }: ModuleOptions): ReturnType<typeof useExtensions> {
   return useExtensions([...findProject().modules, ...module]);
 }

@@ -1,6 +1,6 @@
 /**
  * Formats a failure: problem, location, remedy; for a defect of the kit, its stack. Exit codes come only from
- * `config/errors.ts`: a defect ends in `UNKNOWN`, since nothing was measured.
+ * `config/errors.ts`: a defect ends with `UNKNOWN`, since nothing was measured.
  */
 import { styleText } from 'node:util';
 import { CommanderError } from 'commander';
@@ -8,7 +8,7 @@ import { EXIT, type ExitCode, KitError } from '../config/errors.ts';
 
 export interface Failure {
   readonly exitCode: ExitCode;
-  /** Already printed: help and version end commander's parsing as an error does. */
+  /** Already printed: commander ends its parsing after help and version as it does after an error. */
   readonly shown: boolean;
   /** Fields for `--json`. */
   readonly error: {
@@ -21,7 +21,7 @@ export interface Failure {
   };
 }
 
-/** Classifies any thrown value. After an interruption the exit code is always that of the interruption. */
+/** Classifies any thrown value. After an interruption the exit code is always 130. */
 export function describeFailure(thrown: unknown, signal: AbortSignal): Failure {
   const failure = thrown instanceof CommanderError ? usageFailure(thrown) : failureOfKit(thrown);
   if (!signal.aborted) return failure;

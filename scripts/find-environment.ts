@@ -7,14 +7,14 @@ import { planTopology, type Topology } from '../infra/topology.ts';
 import type { EnvironmentOptions } from './options.ts';
 import { stateDir } from './session.ts';
 
-/** Options of a command that looks for an environment: without a substrate, on each substrate in order. */
+/** Options of a command that finds an environment: without a substrate, each substrate is searched in order. */
 export type FindOptions = Omit<EnvironmentOptions, 'substrate'> & { readonly substrate?: OwnSubstrateName };
 
 /** Environment that the options name. */
 export interface RequestedEnvironment {
   readonly name: string;
   readonly topology: Topology | undefined;
-  /** Why the current configuration cannot be read. */
+  /** Reason why the current configuration cannot be read. */
   readonly problem?: string;
 }
 
@@ -31,8 +31,8 @@ export function requestedEnvironment({ env, set }: FindOptions): RequestedEnviro
 }
 
 /**
- * Searches the named substrate, else each one in order. A missing engine, or an environment of another checkout,
- * becomes a note.
+ * Searches the named substrate, or each one in order. A missing engine, or an environment of another checkout, becomes
+ * a note.
  */
 export async function findAnywhere(
   named: OwnSubstrateName | undefined,

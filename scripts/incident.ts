@@ -37,7 +37,7 @@ export function incident(program: Command, session: Session): void {
     .addHelpText(
       'after',
       examples(
-        ['kit incident --env production', 'before you repair anything'],
+        ['kit incident --env production', 'before any repair'],
         ['kit incident --check incidents/dev-…', 'exit code 1 if a file was changed'],
       ),
     )

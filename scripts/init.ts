@@ -16,7 +16,7 @@ export function init(program: Command, session: Session): void {
     .command('init')
     .summary('write a commented kit.yaml')
     .description(
-      'Write kit.yaml with an environment of your own and commented examples. Asks nothing, and overwrites no file without --force.',
+      'Write kit.yaml with an environment of your own and commented examples. Does not prompt. Overwrites a file only with --force.',
     )
     .addOption(new Option('--force', 'overwrite an existing file'))
     .addOption(common.json())

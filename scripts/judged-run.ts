@@ -1,4 +1,6 @@
-/** Common call of `readiness`, `drill` and `load`: runs the drills, prints the report, exits with its verdict. */
+/**
+ * Shared implementation of `readiness`, `drill` and `load`: runs the drills, prints the report, exits with its verdict.
+ */
 import { writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { EXIT, KitError } from '../config/errors.ts';
@@ -18,7 +20,7 @@ import { poolText } from './pool-text.ts';
 import { gatesOfRun } from './run-gates.ts';
 import { type Session, stateDir } from './session.ts';
 
-/** Profiles that answer the gates of their kind of run alone. */
+/** Profiles in which only the gates of that kind of run are evaluated. */
 const WHOLE_PROFILES = ['capacity', 'canary', 'rehearsal'] as const;
 type WholeProfile = (typeof WHOLE_PROFILES)[number];
 
@@ -89,8 +91,8 @@ export async function judgedRun(
 }
 
 /**
- * Compares the run with its baseline, and writes the result next to the reports. A verdict of go becomes a no-go if a
- * criterion is worse, and is not known if the runs are not comparable.
+ * Compares the run with its baseline, and writes the result next to the reports. A go becomes a no-go if a criterion is
+ * worse, and not known if the runs are not comparable.
  */
 function printComparison(
   session: Session,
@@ -113,7 +115,7 @@ function printComparison(
   }
 }
 
-/** Derived like the reports, and therefore not part of the evidence. */
+/** Derived data like the reports, and therefore not part of the evidence. */
 const COMPARISON = 'report.comparison.json';
 
 /**
@@ -128,7 +130,7 @@ function drillsOf(whole: WholeProfile, { gates }: Gates): readonly string[] {
   );
 }
 
-/** Pools the run with those beside it, and writes the result next to them. */
+/** Pools the run with the other runs in its folder, and writes the result next to them. */
 async function printPool({ terminal, json }: Session, folder: string): Promise<void> {
   const { poolRuns } = await import('../harness/judge/pool/index.ts');
   const pool = poolRuns(folder);

@@ -41,7 +41,7 @@ export const profile = () =>
     .choices(['quick', 'full'])
     .default('quick');
 
-/** For runs that also measure the capacity of the environment and this machine. */
+/** For runs that can also measure the capacity of the environment and this machine. */
 export const profileWithCapacity = () =>
   new Option(
     '--profile <name>',
@@ -50,11 +50,11 @@ export const profileWithCapacity = () =>
     .choices(['quick', 'full', 'capacity'])
     .default('quick');
 
-/** For readiness: also the profiles whose gates no other run answers. */
+/** For readiness: also the profiles whose gates only that kind of run evaluates. */
 export const profileOfReadiness = () =>
   new Option(
     '--profile <name>',
-    'quick: n of n observed; full: enough trials for confidence bounds; capacity, canary, rehearsal: the gates of that kind alone',
+    'quick: n of n observed; full: enough trials for confidence bounds; capacity, canary, rehearsal: only the gates of that kind',
   )
     .choices(['quick', 'full', 'capacity', 'canary', 'rehearsal'])
     .default('quick');
@@ -63,15 +63,15 @@ export const seed = () => new Option('--seed <n>', 'seed of the workload').argPa
 
 export const out = () => new Option('--out <dir>', 'run folder (default: runs/<id>)').argParser(nonEmpty);
 
-/** Files of own gates, repeatable. */
+/** Files with your own gates, repeatable. */
 export const gates = () =>
-  new Option('--gates <file>', 'YAML file with own gates, overrides and waivers (repeatable)')
+  new Option('--gates <file>', 'YAML file with additional gates, overrides and waivers (repeatable)')
     .argParser((file: string, before: readonly string[]) => [...before, nonEmpty(file)])
     .default([], 'none');
 
 /** Extension modules, repeatable. */
 export const modules = () =>
-  new Option('--module <file>', 'extension module, besides those of kit.yaml (repeatable)')
+  new Option('--module <file>', 'extension module, in addition to those of kit.yaml (repeatable)')
     .argParser((file: string, before: readonly string[]) => [...before, nonEmpty(file)])
     .default([], 'none');
 
@@ -81,7 +81,7 @@ export const baseline = () =>
   );
 
 export const trials = () =>
-  new Option('--trials <n>', 'trials per drill (default: that of the profile)').argParser(integer(1));
+  new Option('--trials <n>', 'trials per drill (default: set by the profile)').argParser(integer(1));
 
 /** A report holds at most `MAX_ROUNDS` rounds, including the first one. */
 const MAX_RETRIES = 10;
@@ -133,7 +133,8 @@ export function nonEmpty(text: string): string {
 }
 
 /**
- * Formats a command for hints, also for an environment of a YAML file: `kit down --env ./mine.yaml --substrate docker`.
+ * Formats a command for hints, including for an environment of a YAML file: `kit down --env ./mine.yaml --substrate
+ * docker`.
  */
 export function commandFor(
   verb: string,

@@ -1,6 +1,6 @@
 /**
- * Builds the command from its subcommands and converts every outcome to output and an exit code. It neither reads process
- * state nor ends the process, so that tests can call it.
+ * Builds the command from its subcommands and converts every outcome to output and an exit code. It neither reads
+ * process state nor exits the process, so that tests can call it.
  */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
@@ -97,7 +97,7 @@ export async function programOf(
     .configureHelp({ showGlobalOptions: true })
     .option(
       '--config <file>',
-      'kit.yaml with own environments, gates, waivers and modules (default: ./kit.yaml)',
+      'kit.yaml with your environments, gates, waivers and modules (default: ./kit.yaml)',
     )
     .hook('preAction', (command) => selectProject(command.opts<{ readonly config?: string }>().config))
     .exitOverride()

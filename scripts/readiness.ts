@@ -4,7 +4,7 @@ import { judgedRun, type RunOptions } from './judged-run.ts';
 import * as common from './options.ts';
 import { examples, type Session } from './session.ts';
 
-/** `kit readiness`: runs every drill, judges every gate in scope, gives one verdict. */
+/** `kit readiness`: runs every drill, evaluates every gate in scope, gives one verdict. */
 export function readiness(program: Command, session: Session): void {
   const command = program
     .command('readiness')
@@ -31,7 +31,7 @@ export function readiness(program: Command, session: Session): void {
         ['kit readiness --env production --profile full', 'with confidence bounds'],
         ['kit readiness --profile capacity', 'rates, connections and memory of this machine'],
         ['REDIS_URL=… kit readiness --substrate external', 'check an external Redis'],
-        ['kit readiness --baseline runs/<id>', 'fail also if a criterion became worse beyond noise'],
+        ['kit readiness --baseline runs/<id>', 'also fail if a criterion became worse beyond noise'],
         ['kit readiness --json > report.json', 'in a pipeline; the exit code is the verdict'],
       ),
     )

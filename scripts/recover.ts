@@ -12,8 +12,8 @@ import { bringUp } from './up.ts';
 type RecoverOptions = common.EnvironmentOptions & { readonly from?: string };
 
 /**
- * `kit recover`: recovers an environment whose Redis nodes are all down, and whose master has lost its data or has less
- * than another node.
+ * `kit recover`: recovers an environment whose Redis nodes are all down, and whose master has lost its data or has
+ * older data than another node.
  */
 export function recover(program: Command, session: Session): void {
   program

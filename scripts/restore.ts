@@ -18,15 +18,15 @@ import { examples, printResult, type Session, stateDir } from './session.ts';
 interface RestoreOptions extends FindOptions {
   readonly keyFile?: string;
   readonly yes?: true;
-  /** False with --no-copy. */
+  /** False if `--no-copy` is given. */
   readonly copy: boolean;
 }
 
-/** `kit restore`: replaces the data of a running environment by that of a backup. */
+/** `kit restore`: replaces the data of a running environment with that of a backup. */
 export function restore(program: Command, session: Session): void {
   program
     .command('restore')
-    .summary('replace the data of an environment by a backup')
+    .summary('replace the data of an environment with a backup')
     .description(
       'Replace the data of a running environment, also an empty one, by that of a backup. Everything is checked first: checksums, key, versions, memory. Asks if the environment has keys, and first writes them to a backup of their own.\nThe topology does not change, and clients stay connected; keys that they write meanwhile are kept.\nExit code 0: restored, every key equal; 1: refused, nothing was changed; 3: incomplete, or more keys differ than clients wrote before their restore: something changed them since.',
     )
@@ -35,8 +35,8 @@ export function restore(program: Command, session: Session): void {
     .addOption(common.searchAll())
     .addOption(common.set())
     .addOption(keyFile())
-    .addOption(new Option('--yes', 'replace the present keys without a prompt'))
-    .addOption(new Option('--no-copy', 'do not back up the present keys first'))
+    .addOption(new Option('--yes', 'replace the existing keys without a prompt'))
+    .addOption(new Option('--no-copy', 'do not back up the existing keys first'))
     .addOption(common.json())
     .addHelpText(
       'after',

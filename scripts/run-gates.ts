@@ -1,4 +1,4 @@
-/** Gates and waivers of a run: those of the kit, then those of kit.yaml, then the files of the command line. */
+/** Gates and waivers of a run: the kit's, then those of kit.yaml, then those of the files on the command line. */
 import type { Gates } from '../config/gates.ts';
 import { loadOwnGates } from '../config/own-gates.ts';
 import { findProject } from '../config/project.ts';

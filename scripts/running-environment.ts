@@ -1,4 +1,4 @@
-/** Runs an operation on a running environment that the options name, and releases it. */
+/** Runs an operation on a running environment that the options name, then releases the environment. */
 import type { Environment } from '../infra/substrates/environment.ts';
 import { type FindOptions, requestedEnvironment, requireEnvironment } from './find-environment.ts';
 

@@ -12,18 +12,18 @@ interface SavingsCommandOptions extends DataOptions {
   readonly costPerCall?: number;
 }
 
-/** `kit savings`: calls and compute hours that the cache saves, from measured figures. */
+/** `kit savings`: estimates the calls and compute hours that the cache saves, from measured figures. */
 export function savings(program: Command, session: Session): void {
   const command = program
     .command('savings')
-    .summary('calls and compute hours saved, from measured figures')
+    .summary('estimate the calls and compute hours saved')
     .description(
       'Estimate what the cache saves per day and per year, and show the calculation: reads and hits that the servers count, the duration of loads that the entries record, and the latency of a read. Changes nothing.',
     )
     .addOption(
       new Option(
         '--window <seconds>',
-        'count reads for this time (default: since the start of the servers)',
+        'count reads during this time (default: since the start of the servers)',
       ).argParser(common.integer(1, 86_400)),
     )
     .addOption(new Option('--load-ms <ms>', 'duration of a load (default: measured)').argParser(positive))
@@ -66,7 +66,7 @@ export function savingsText(of: MeasuredSavings): string {
     ...(of.costSavedPerYear === undefined ? [] : [['cost per year', countText(of.costSavedPerYear, 2)]]),
     ['arithmetic', of.arithmetic],
   ];
-  return [`${of.name}: estimated savings, if the load stays as it was`, ...alignColumns(rows)].join('\n');
+  return [`${of.name}: estimated savings, if the load does not change`, ...alignColumns(rows)].join('\n');
 }
 
 function positive(text: string): number {

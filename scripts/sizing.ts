@@ -23,13 +23,16 @@ interface SizingOptions extends DataOptions {
 
 const SAMPLE = 20_000;
 
-/** `kit sizing`: advice on memory, eviction, TTL and connections; `--apply` writes it to the file of the environment. */
+/**
+ * `kit sizing`: advises on memory, eviction, TTL and connections; `--apply` writes the advice to the file of the
+ * environment.
+ */
 export function sizing(program: Command, session: Session): void {
   const command = program
     .command('sizing')
-    .summary('advice on memory, TTL, eviction and connections')
+    .summary('advise on memory, TTL, eviction and connections')
     .description(
-      'Derive the memory that the observed use needs, and compare it with the settings of the environment. The arithmetic is shown. With --apply, the file of the environment is changed after the difference was shown and confirmed; the running nodes are not.\nExit code 0: known; 3: the need is not known yet.',
+      'Derive the memory that the observed use needs, and compare it with the settings of the environment. The arithmetic is shown. With --apply, shows the difference and changes the file of the environment after a confirmation; running nodes do not change.\nExit code 0: known; 3: the need is not known yet.',
     )
     .addOption(
       new Option('--sample <keys>', 'maximum number of keys that are read')
@@ -65,7 +68,7 @@ async function adviseOn(session: Session, options: SizingOptions): Promise<void>
   printResult(session, view, options.apply ? `${text}\n${file}: ${outcome}` : text);
 }
 
-/** Shows the difference, asks, and writes the file in one step. */
+/** Shows the difference, prompts, and writes the file. */
 async function applyAdvice(
   session: Session,
   { env, set, yes }: SizingOptions,

@@ -31,8 +31,8 @@ export function switchoverCommand(program: Command, session: Session): void {
     .addHelpText(
       'after',
       examples(
-        ['kit switchover', 'switch before maintenance of the master'],
-        ['kit switchover --env cluster --shard redis-1', 'switch one shard of a cluster'],
+        ['kit switchover', 'switch over before maintenance of the master'],
+        ['kit switchover --env cluster --shard redis-1', 'switch over one shard of a cluster'],
       ),
     )
     .action(async (options: SwitchoverOptions) => {

@@ -25,7 +25,7 @@ const ERASE_LINE = '\r\x1b[2K';
 export class Terminal {
   readonly #streams: Streams;
   readonly #quiet: boolean;
-  /** Current progress line: erased before any other output, not repeated in a log. */
+  /** Current progress line: erased before any other output, and not repeated in a log. */
   #showing = '';
 
   constructor(streams: Streams, options: { readonly quiet: boolean }) {

@@ -12,7 +12,7 @@ interface TopOptions extends DataOptions {
   readonly once?: true;
 }
 
-/** `kit top`: live view of the nodes in a terminal; without one, or with `--once`, a single frame. */
+/** `kit top`: live view of the nodes in a terminal; without a terminal, or with `--once`, a single frame. */
 export function top(program: Command, session: Session): void {
   const command = program
     .command('top')

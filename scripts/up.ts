@@ -9,7 +9,7 @@ import { environmentText, environmentView } from './environment-view.ts';
 import * as common from './options.ts';
 import { examples, printResult, type Session, stateDir } from './session.ts';
 
-/** Sentinels exchange hello messages every 2 s, and detect a replica with the next INFO. */
+/** Sentinels exchange hello messages every 2 s, and detect a replica with their next INFO. */
 const SETTLE_MS = 5_000;
 
 /** `kit up`: starts an environment that stays until `kit down`. */
@@ -64,7 +64,7 @@ export async function bringUp(
   }
 }
 
-/** Ctrl-C after the start ends only the check of the environment, not the environment, and prints that. */
+/** After the start, Ctrl-C ends only the check of the environment, not the environment, and prints that. */
 async function unlessInterrupted<T>(
   look: Promise<T>,
   { signal }: Session,

@@ -29,7 +29,7 @@ export function verify(program: Command, session: Session): void {
       new Option('--statement <file>', 'statement of kit attest to compare').argParser(common.nonEmpty),
     )
     .addOption(
-      new Option('--key <file>', 'public key in PEM of the signature of the statement').argParser(
+      new Option('--key <file>', 'public key in PEM to verify the signature of the statement').argParser(
         common.nonEmpty,
       ),
     )

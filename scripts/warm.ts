@@ -11,11 +11,11 @@ interface WarmOptions extends DataOptions {
   readonly list?: true;
 }
 
-/** `kit warm [STRATEGY]`: fills a cache by the strategies of the application. */
+/** `kit warm [STRATEGY]`: fills a cache with the strategies of the application. */
 export function warm(program: Command, session: Session): void {
   const command = program
     .command('warm')
-    .summary('fill the cache by the strategies of the application')
+    .summary('fill the cache with the strategies of the application')
     .description(
       'Run warming strategies of a module of the application, by priority, or the named one. A value overwrites an existing entry; a function is called only for an absent one.\nExit code 0: every entry was warmed; 1: some failed.',
     )
@@ -29,7 +29,7 @@ export function warm(program: Command, session: Session): void {
     .addHelpText(
       'after',
       examples(
-        ['kit warm --module warming.ts', 'all strategies, on dev'],
+        ['kit warm --module warming.ts', 'run all strategies on dev'],
         ['kit warm prices --module warming.ts --env staging', 'one strategy'],
         ['kit warm --module warming.ts --list', 'show the strategies'],
       ),

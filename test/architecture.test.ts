@@ -62,14 +62,14 @@ const ROOMS: readonly rules.Room[] = [
   room('infra/redis/cluster-nodes.ts', 'pure, except for the hash of ids', PURE_INFRA, {
     node: ['node:crypto'],
   }),
-  room('infra/recovery/read.ts', 'reads data directories for the pure files beside it', [
+  room('infra/recovery/read.ts', 'reads data directories for the pure files in the same folder', [
     'config/',
     ...PURE_INFRA,
   ]),
   room('infra/host/', 'processes and files of this machine; knows no Redis', ['config/']),
   room(
     'infra/host/process.ts',
-    'every outside program goes through here, so that its output is kept',
+    'every outside program goes through here, so that its output is captured',
     ['config/'],
     { libraries: ['zx'] },
   ),
@@ -87,13 +87,13 @@ const ROOMS: readonly rules.Room[] = [
   ),
   room(
     'infra/operations/',
-    'acts on a running environment, whatever carries it',
+    'acts on a running environment on any substrate',
     ['infra/host/', 'infra/redis/', 'infra/topology.ts', 'infra/substrates/environment.ts', 'config/'],
     { libraries: ['ioredis'] },
   ),
   room(
     'infra/backup/',
-    'acts on a running environment, whatever carries it',
+    'acts on a running environment on any substrate',
     ['host/', 'redis/', 'recovery/rdb.ts', 'topology.ts', 'substrates/environment.ts']
       .map((name) => `infra/${name}`)
       .concat('config/'),
@@ -132,12 +132,12 @@ const ROOMS: readonly rules.Room[] = [
     [...ACTING, 'infra/redis/conf/directive-values.ts'],
     { libraries: ['ioredis'] },
   ),
-  room('harness/faults/', 'act on an Environment, whatever carries it', ['infra/operations/', ...ACTING], {
+  room('harness/faults/', 'act on an Environment on any substrate', ['infra/operations/', ...ACTING], {
     types: ['harness/drills/drill.ts'],
     libraries: ['ioredis'],
   }),
   ...WORKLOAD_ROOMS,
-  room('harness/run/planted-client.ts', 'a door for tests: nothing of the command may import it', [], {
+  room('harness/run/planted-client.ts', 'an entry point for tests: the command must not import it', [], {
     node: [],
   }),
   room('harness/drills/', 'data only; a seed gives a storm', ['harness/workloads/random.ts'], {
@@ -149,7 +149,7 @@ const ROOMS: readonly rules.Room[] = [
   }),
 
   // Between the two: recorded data.
-  room('harness/history/events.ts', 'the words of a record', [], { types: ['config/'], node: [] }),
+  room('harness/history/events.ts', 'the vocabulary of a record', [], { types: ['config/'], node: [] }),
   room(
     'harness/history/parse.ts',
     'pure: lines in, a history out',
@@ -184,7 +184,7 @@ const ROOMS: readonly rules.Room[] = [
   ),
   room(
     'harness/checkers/nodes/',
-    'pure: what nodes say of themselves against what was rendered for them',
+    'pure: compares what nodes report with what was rendered for them',
     [
       ...[
         'harness/history/events.ts',
@@ -231,7 +231,7 @@ const ROOMS: readonly rules.Room[] = [
     types: ['harness/checkers/', 'harness/drills/', 'harness/faults/', 'harness/workloads/'],
     node: [],
   }),
-  room('harness/extension/', 'parts of other repositories beside those of the kit', [
+  room('harness/extension/', 'parts of other repositories in addition to those of the kit', [
     'config/errors.ts',
     ...['checkers/', 'drills/', 'faults/', 'history/events.ts', 'workloads/'].map(
       (name) => `harness/${name}`,
@@ -256,13 +256,13 @@ const ROOMS: readonly rules.Room[] = [
   room('tools/client-entry/', 'completes the build of the client', []),
   room('tools/package-build/', 'builds the installable package', []),
   room('tools/settings/', 'writes docs/settings.md out of the schemas', ['config/'], { libraries: ['zod'] }),
-  room('examples/extension/', 'a module of a user: the entry of extensions and nothing else', [
+  room('examples/extension/', 'a module of a user: only the entry point of extensions', [
     'harness/extension/index.ts',
   ]),
-  room('examples/', 'programs of users: the public client and nothing else', CLIENT_ENTRIES),
+  room('examples/', 'programs of users: only the public client', CLIENT_ENTRIES),
   room(
     'bench/',
-    'comparisons, run by hand',
+    'comparisons, run manually',
     [
       'infra/',
       'config/',
@@ -277,7 +277,7 @@ const ROOMS: readonly rules.Room[] = [
       libraries: ['ioredis'],
     },
   ),
-  room('tools/lint-truth/', 'the lint beside real servers, run by hand', ['infra/']),
+  room('tools/lint-truth/', 'the lint compared with real servers, run manually', ['infra/']),
   room('test/', 'tests may look anywhere', ['*']),
   room(
     '.ci/',
@@ -349,7 +349,7 @@ it('the dependencies are the agreed ones, each at one version', () => {
     expect(rules.unlistedDependencies(dependencies, JSON.parse(read(path)))).toEqual([]);
 });
 
-it('the client depends on ioredis alone, at any version 6', () => {
+it('the client depends only on ioredis, at any version 6', () => {
   expect(JSON.parse(read('client/package.json')).dependencies).toEqual({ ioredis: '^6' });
 });
 

@@ -8,7 +8,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   root: join(import.meta.dirname, '..'),
   test: {
-    // Includes the tests of the room that need no engine, for the coverage.
+    // Includes the tests of the same folder that need no engine, for the coverage.
     include: ['test/**/*.engine.ts', 'test/infra/substrates/docker/*.test.ts'],
     setupFiles: ['test/support/unhandled-errors.ts'],
     globalSetup: ['test/support/engine-setup.ts'],

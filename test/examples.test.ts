@@ -176,7 +176,7 @@ describe('the example programs', () => {
     expect(rows[2]?.hitRatio).toBe(0.8);
   });
 
-  it('migration: the new code behaves like the old code', async () => {
+  it('migration: the new code has the same behaviour as the old code', async () => {
     const loadUser = async (id: number) => ({ id, name: 'Ada' });
     const ada = { id: 42, name: 'Ada' };
     await withCache(redisCache({ url }), async (cache) => {

@@ -1,6 +1,6 @@
 /**
  * The kit as users install it: packed by its own scripts, installed into an empty folder by npm, and run there under
- * the oldest supported Node and the current one. A run of the one is verified by the other.
+ * the oldest supported Node and the current one. Each verifies a run of the other.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -45,7 +45,7 @@ const packageFiles = () =>
     .sort();
 
 describe('the tarball', () => {
-  it('contains JavaScript and types, the files that they read, and neither sources nor tests', async () => {
+  it('contains JavaScript, types and the files that they read, but no sources or tests', async () => {
     const { stdout } = await run('tar', ['-tzf', tarball], { maxBuffer: 4_000_000 });
     const files = stdout.trim().split('\n');
     const paths = files.map((path) => path.replace(/^package\//, ''));
@@ -99,7 +99,7 @@ describe.runIf(!skipped)(skipped ? `installed [skipped: ${skipped.missing}]` : '
     expect(JSON.parse(out).length).toBeGreaterThan(30);
   });
 
-  it('names the Node version that it needs under an older one', async () => {
+  it('names the required Node version under an older one', async () => {
     const old = `Object.defineProperty(process.versions, 'node', { value: '20.18.3' })`;
     const command = [
       '--import',

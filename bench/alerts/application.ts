@@ -1,4 +1,4 @@
-/** An application of the proof of alerts: reads and writes through the cache client, and serves its metrics. */
+/** Application used to prove the alerts: reads and writes through the cache client, and serves its metrics. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';

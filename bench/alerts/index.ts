@@ -1,6 +1,6 @@
 /**
  * Proves alerts against a real Prometheus and the real exporter: for each fault, the time until its alerts fire, and
- * the time until they are gone after the heal.
+ * the time until they clear after the heal.
  *
  *   npm run bench -- alerts [alert …]
  *
@@ -25,10 +25,10 @@ import type { Scenario, Subject } from './scenario.ts';
 
 const POLL_MS = 100;
 const QUIET_MS = 30_000;
-/** Detection before the condition holds: a failover, a lag, a rate over its window. */
+/** Time until the condition is detected: a failover, a lag, a rate over its window. */
 const FIRE_BOUND_MS = 90_000;
 const CLEAR_BOUND_MS = 60_000;
-/** Consequences of a fault that other alerts show. */
+/** Secondary effects of a fault, which other alerts report. */
 const SETTLE_BOUND_MS = 15_000;
 
 interface ActiveAlert {
@@ -107,7 +107,7 @@ async function prove({ alerts, fault, inject }: Scenario, subject: Subject): Pro
     const cells = [fired?.sinceFaultMs, fired?.sinceConditionMs, gone].map(seconds);
     print(`| ${alert} | ${fault} | ${seconds(forMs.get(alert))} | ${cells.join(' | ')} |`);
   });
-  // Consequences of the fault, such as a failover or a replica that synchronizes, end before the next one.
+  // Secondary effects of the fault, such as a failover or a replica that synchronizes, end before the next one.
   await awaitAllGone(environment);
 }
 

@@ -1,4 +1,4 @@
-/** Faults of memory, connections and speed, and of the application, with the alerts that they must fire. */
+/** Faults that affect memory, connections, speed and the application, with the alerts that they must fire. */
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -76,7 +76,7 @@ export const LOAD_SCENARIOS: readonly Scenario[] = [
   },
   {
     alerts: ['RedisFragmentationHigh'],
-    fault: '240 MB written in values of 256 bytes, every value but one in 16 deleted',
+    fault: '240 MB written in values of 256 bytes, 15 of 16 values deleted',
     inject: async (subject) => {
       const { redis } = await subject.master();
       const count = 600_000;
@@ -110,7 +110,7 @@ export const LOAD_SCENARIOS: readonly Scenario[] = [
   },
   {
     alerts: ['RedisLatencyHigh', 'CacheLatencyHigh'],
-    fault: 'a script that keeps the master busy, again and again',
+    fault: 'a script that keeps the master busy, repeatedly',
     inject: async (subject) => {
       const { redis } = await subject.master();
       return repeatUntilStopped(async () => {

@@ -15,7 +15,7 @@ const run = async (act: Promise<void> | undefined): Promise<void> => {
   await act;
 };
 
-/** Suspends nodes in this order; the heal continues them in the reverse order. */
+/** Suspends nodes in this order; the heal resumes them in the reverse order. */
 async function suspend({ environment }: Subject, ids: readonly string[]): Promise<() => Promise<void>> {
   const heals: Heal[] = [];
   for (const id of ids) {
@@ -87,7 +87,7 @@ export const NODE_SCENARIOS: readonly Scenario[] = [
   },
   {
     alerts: ['RedisSplitBrain'],
-    fault: 'a replica made a master by hand, with watchdog and sentinels suspended',
+    fault: 'a replica promoted manually, with watchdog and sentinels suspended',
     inject: async (subject) => {
       const heal = await suspend(subject, ['watchdog', 'sentinel-1', 'sentinel-2', 'sentinel-3']);
       const redis = await subject.environment.admin(await replicaOf(subject));
@@ -112,7 +112,7 @@ export const NODE_SCENARIOS: readonly Scenario[] = [
   },
   {
     alerts: ['RedisPersistenceFailing'],
-    fault: 'snapshots of the master cannot be written (a directory has the name of the file)',
+    fault: 'snapshots of the master cannot be written (a directory occupies the file name)',
     inject: async (subject) => {
       const { id, redis } = await subject.master();
       const file = join(subject.dir, id, 'data', 'dump.rdb');

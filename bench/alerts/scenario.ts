@@ -1,10 +1,10 @@
-/** A fault of the proof of alerts, and what it acts on. */
+/** A fault used to prove the alerts, and the objects that it acts on. */
 import type { Server } from 'node:http';
 import type { Redis } from 'ioredis';
 import type { Cache } from '../../client/index.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 
-/** What the application of the proof serves at /metrics. */
+/** Metrics that the application serves at /metrics. */
 export interface Application {
   readonly cache: Cache;
   readonly server: Server;
@@ -28,7 +28,7 @@ export interface Scenario {
   inject(subject: Subject): Promise<() => Promise<void>>;
 }
 
-/** Repeats an action until the returned function is called; that waits for the last repetition. */
+/** Repeats an action until the returned function is called, which waits for the last repetition. */
 export function repeatUntilStopped(action: () => Promise<unknown>): () => Promise<void> {
   let stopped = false;
   const run = async (): Promise<void> => {

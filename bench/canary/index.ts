@@ -1,6 +1,7 @@
 /**
- * `npm run bench -- canary [runs] [--save FILE]`: the simulation of the judge with the naive rules beside it, the assignment of
- * one million ids, and the cost of a request. The seed is fixed: the same commit gives the same figures, except for the cost.
+ * `npm run bench -- canary [runs] [--save FILE]`: a simulation that compares the judge with the naive rules, the
+ * assignment of one million ids, and the cost per request. The seed is fixed: the same commit gives the same figures,
+ * except for the cost.
  */
 import { writeFileSync } from 'node:fs';
 import { loadCanary } from '../../config/canary.ts';

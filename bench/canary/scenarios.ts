@@ -6,12 +6,14 @@ export interface Scenario {
   readonly traffic: Traffic;
   /** Stages in percent; the first is the share of the traffic. One stage: no promotion. */
   readonly stages: readonly number[];
-  /** Largest share of runs that end in a rollback, smallest, and largest share that is promoted; absent: not bounded. */
+  /**
+   * Largest and smallest share of runs that end in a rollback, and largest share that is promoted; absent: unbounded.
+   */
   readonly rollbackMax?: number;
   readonly rollbackMin?: number;
   readonly promotedMax?: number;
   readonly promotedMin?: number;
-  /** Largest median time of the rollbacks, in s. */
+  /** Largest median time to a rollback, in s. */
   readonly medianMaxSeconds?: number;
 }
 

@@ -23,7 +23,7 @@ export interface Outcome {
   readonly runs: number;
   readonly rollbacks: number;
   readonly promotions: number;
-  /** Median time to a rollback in s; null without one. */
+  /** Median time to a rollback in s; null if there was none. */
   readonly medianSeconds: number | null;
   readonly naiveCumulative: number;
   readonly naivePerLook: number;
@@ -73,7 +73,7 @@ function runOnce({ traffic }: Scenario, rules: Rules, seed: number, stream: stri
   };
 }
 
-/** Error delta of a look, or of the requests since the look before. */
+/** Error delta of a look, or of all requests since the previous look. */
 function deltaOf(look: LookEvent, before: LookEvent | undefined): number {
   const ratio = (arm: 'canary' | 'control') => {
     const requests = look.arms[arm].requests - (before?.arms[arm].requests ?? 0);

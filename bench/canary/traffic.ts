@@ -19,7 +19,7 @@ export interface Traffic {
   readonly harm: number;
   /** Mean errors per affected user: 1 is independent; more: a user that fails keeps failing (geometric). */
   readonly clump: number;
-  /** Users that fail at one request of two for the whole run, in both arms alike. */
+  /** Users for whom one request in two fails during the whole run, in both arms. */
   readonly brokenUsers: number;
   /** Factor on the latencies of the canary. */
   readonly slowdown: number;
@@ -54,7 +54,7 @@ interface Arm {
   failures: number;
   latency: number[];
   affected: number;
-  /** Errors that users in a clump still have ahead, each in one of the next looks. */
+  /** Errors that the users in a clump will still have, each in one of the next looks. */
   pending: number;
   brokenSeen: Set<number>;
 }

@@ -27,7 +27,7 @@ export class FailoverEvents implements AsyncDisposable {
           if (!isMaster) this.#masters.delete(id);
           else if (!this.#masters.has(id)) this.#masters.set(id, performance.now());
         };
-        // A promotion closes all connections of the node: asked for each time.
+        // A promotion closes all connections of the node, so the role is polled.
         environment
           .admin(id)
           .then((node) => node.call('ROLE'))

@@ -7,12 +7,12 @@ import type { Environment } from '../../infra/substrates/environment.ts';
 const HANG_MS = 8_000;
 const AGREED_MS = 30_000;
 
-/** Injects the fault into the master `from`; resolves to what repairs it. */
+/** Injects the fault into the master `from`; returns its repair. */
 export type BenchFault = (environment: Environment, from: string) => Promise<() => Promise<void>>;
 
 const nothing = async (): Promise<void> => {};
 
-/** Asks the sentinels one after the other: one that is busy with the last failover refuses. */
+/** Asks the sentinels one by one: a sentinel that is busy with the last failover refuses. */
 async function failover(environment: Environment): Promise<void> {
   const { serviceName } = environment.endpoints;
   await until('a sentinel starts a failover', async () => {
@@ -70,7 +70,7 @@ export const FAULTS: Readonly<Record<string, BenchFault>> = {
   },
 };
 
-/** Masters that the sentinels name. */
+/** Masters that the sentinels report. */
 async function namesOf(environment: Environment): Promise<ReadonlySet<string>> {
   const { serviceName } = environment.endpoints;
   const names = environment.topology.sentinels.map(async ({ id }) =>

@@ -1,4 +1,4 @@
-/** Rows of the table of failovers: what each runs, with which settings and clients, and its goals. Data and pure functions. */
+/** Rows of the failover table: drill, settings, clients and goals of each. Data and pure functions. */
 import type { Pool } from '../../harness/judge/pool/index.ts';
 
 type Judgement = 'met' | 'not met' | 'not measured';
@@ -86,7 +86,7 @@ const UNMEASURED = { measured: '-', state: 'not measured' } as const;
 
 const SECOND = ['sentinel.downAfterMs=1000'];
 const FAST = ['sentinel.fast=true', 'sentinel.downAfterMs=200', 'redis.minReplicasMaxLagSeconds=1'];
-/** Of 160 asynchronous writes per second (harness/workloads/failover-mix.ts). */
+/** Fifty milliseconds of 160 asynchronous writes per second (harness/workloads/failover-mix.ts). */
 const WRITES_OF_50_MS = 8;
 const STOCK = 'kit,ioredis,node-redis';
 

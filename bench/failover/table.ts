@@ -1,5 +1,5 @@
 /**
- * Runs the rows of the table of failovers in turns and writes their pooled figures against the goals.
+ * Runs the rows of the failover table in turn and writes their pooled figures against the goals.
  *
  *   npm run bench -- failover-table [--minutes 20] [--trials N] [--batch 3] [--pool runs/failover-table] [--rows a,b] [--out FILE]
  *
@@ -42,13 +42,13 @@ const rows = ROWS.filter(({ id }) => wanted?.includes(id) ?? true).map((row) => 
   trials: values.trials === undefined ? row.trials : Number(values.trials),
 }));
 
-// A file of the checkout that differs is another version of the kit, and its trials are not pooled with the others.
+// A file of the checkout that differs means another version of the kit, whose trials are not pooled with the others.
 const out = values.out ?? join(values.pool, 'failover.md');
 const NOTHING = { measured: '-', state: 'not measured' } as const;
 const endMs = performance.now() + Number(values.minutes) * 60_000;
 const failures = new Map<string, number>();
 for (;;) {
-  // The row that lacks the largest share of its trials is next, so that an early end leaves no row empty.
+  // The row that lacks the largest share of its trials is next, so that an early end leaves no row without trials.
   const next = rows
     .filter(({ id }) => (failures.get(id) ?? 0) < 2)
     .map((row) => ({ row, done: trialsDone(row) }))
@@ -131,7 +131,7 @@ function tableText(): string {
     ),
     '## Commands of the rows',
     `\`\`\`console\n${rows.map((row) => `$ npm run kit -- ${commandOf(row, row.trials, join(values.pool, row.id)).join(' ')}`).join('\n')}\n\`\`\``,
-    'Longer runs, by hand: `npm run kit -- drill storm --minutes 30 --seed 7` for three seeds ([results](storm.md)), and `npm run kit -- drill master-crash --trials 500 --pool runs/dead` for dead clients.',
+    'Longer runs, to be started manually: `npm run kit -- drill storm --minutes 30 --seed 7` for three seeds ([results](storm.md)), and `npm run kit -- drill master-crash --trials 500 --pool runs/dead` for dead clients.',
   ].join('\n\n')}\n`;
 }
 

@@ -1,5 +1,6 @@
 /**
- * Sticky assignment: an id always has the same bucket, whatever the stage, so a growing share only adds users.
+ * Sticky assignment: an id always falls into the same bucket, regardless of the stage, so a growing share only adds
+ * users.
  *
  *   murmur3(flag ':' id) / 2^32 = bucket in [0, 1)   ─▶ canary if bucket < share
  */
@@ -9,7 +10,7 @@ export type Arm = 'canary' | 'control';
 
 const RANGE = 2 ** 32;
 
-/** Hash of a user or session for a flag: an unsigned 32-bit integer that no stage changes. */
+/** Hash of a user or session for a flag: an unsigned 32-bit integer, the same in every stage. */
 export function hashOf(flag: string, id: string): number {
   return murmur3(`${flag}:${id}`);
 }

@@ -1,5 +1,5 @@
 /**
- * MurmurHash3 x86 32 (Austin Appleby, public domain) of a text's UTF-8 bytes, seed 0. The decision page 065 compares it
+ * MurmurHash3 x86 32 (Austin Appleby, public domain) of a text's UTF-8 bytes, seed 0. Decision page 065 compares it
  * with libraries; `test/canary/assignment.test.ts` has the published vectors.
  */
 
@@ -19,7 +19,7 @@ export function murmur3(text: string, seed = 0): number {
   return hashBytes(scratch, encodeShort(text), seed);
 }
 
-/** Writes the bytes into `scratch`; ASCII without the encoder, which is slower for short texts. */
+/** Writes the bytes into `scratch`. ASCII skips the encoder, which is slower for short texts. */
 function encodeShort(text: string): number {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);

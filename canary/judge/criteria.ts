@@ -24,7 +24,7 @@ export function harmsOf({ judge }: Rules, evidence: Evidence): readonly string[]
   return reasons;
 }
 
-/** Why the stage is not promoted; empty: it is proven. */
+/** Reasons why the stage is not promoted; empty if it is proven. */
 export function holdsOf(rules: Rules, state: JudgeState, evidence: Evidence): readonly string[] {
   return [...exposureHolds(rules, state), ...evidenceHolds(rules, evidence), ...hitRatioHolds(rules, state)];
 }
@@ -40,7 +40,7 @@ function exposureHolds({ rollout }: Rules, state: JudgeState): readonly string[]
       ? [`${arms.canary.requests} requests of the canary, at least ${rollout.minRequests} needed`]
       : []),
     ...(state.sampleRatioAlarm
-      ? ['sample-ratio alarm: the share of users is not that of the stage; check the assignment']
+      ? ['sample-ratio alarm: the share of users differs from that of the stage; check the assignment']
       : []),
   ];
 }
@@ -69,7 +69,7 @@ function hitRatioHolds({ judge }: Rules, { arms }: JudgeState): readonly string[
     : [`hit ratio of at least ${lower.toFixed(3)}, target >= ${judge.hitRatioMin}`];
 }
 
-/** Reasons for which the bounds, which are expensive, do not prove the stage. */
+/** Reasons why the bounds, which are expensive to compute, do not prove the stage. */
 export function unprovenOf({ judge }: Rules, { errorDeltaUpper, slowDeltaUpper }: Bounds): readonly string[] {
   const points = (ratio: number) => `${(ratio * 100).toFixed(2)} points`;
   return [

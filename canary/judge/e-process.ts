@@ -2,13 +2,13 @@
  * E-process of a split: do the events of the canary exceed its share? Pure.
  *
  * Under "no difference" each event falls on the canary with probability s, its share. With k of n events on the canary,
- * the bet on a rate t times as high multiplies its wealth by t^k / (1 + s (t - 1))^n, whose expectation is 1. The mean over
- * the ratios, and the mixture of copies that start every few minutes (weights 1/((i+1)(i+2)), sum 1), have it as well.
- * Ville's inequality: P(wealth ever reaches 1/alpha) <= alpha, at any number of looks. Sources: Lindon and Malek 2022
- * (count splits), Shin, Ramdas and Rinaldo 2022 (e-detectors: restarts).
+ * a bet on a rate that is t times as high multiplies its wealth by t^k / (1 + s (t - 1))^n, whose expectation is 1. The
+ * mean over the ratios, and the mixture of copies that start every few minutes (weights 1/((i+1)(i+2)), sum 1), also
+ * have expectation 1. Ville's inequality: P(wealth ever reaches 1/alpha) <= alpha, at any number of looks. Sources:
+ * Lindon and Malek 2022 (count splits), Shin, Ramdas and Rinaldo 2022 (e-detectors: restarts).
  */
 
-/** Alternatives: how many times as many events per request the canary has. */
+/** Alternatives: ratio of the event rate per request of the canary to that of the control. */
 export const RATIOS = [1.2, 1.5, 2, 3, 5, 10, 30] as const;
 
 /** Older copies are dropped, which only lowers the evidence: a stage can last for days in bounded memory. */
@@ -39,12 +39,12 @@ export interface Split {
   readonly share: number;
 }
 
-/** Drops every copy and starts the next one: its events are counted in a new window. */
+/** Drops every copy and starts the next one, because its events are counted in a new window. */
 export function restarted(process: EProcess): EProcess {
   return { copies: [], next: process.next, startedAtMs: null };
 }
 
-/** @param atMs time of the look; a new copy starts `restartMs` after the newest one, and counts this look */
+/** @param atMs time of the look; a new copy starts `restartMs` after the newest one, and includes this look */
 export function advance(process: EProcess, split: Split, atMs: number, restartMs: number): EProcess {
   const { copies, next, startedAtMs } = process;
   const isDue = startedAtMs === null || atMs - startedAtMs >= restartMs;
@@ -62,7 +62,7 @@ function gainOf({ canary, total, share }: Split, ratio: number): number {
   return canary * Math.log(ratio) - total * Math.log1p(share * (ratio - 1));
 }
 
-/** Natural logarithm of the e-value: of the weighted mean of all copies and ratios. */
+/** Natural logarithm of the e-value, which is the weighted mean of all copies and ratios. */
 export function logEvidence({ copies }: EProcess): number {
   const terms = copies.flatMap(({ index, logs }) => {
     const weight = -Math.log((index + 1) * (index + 2) * RATIOS.length);

@@ -1,4 +1,4 @@
-/** Figures of a look, from the state after it. Pure. */
+/** Figures of a look, from the state after the look. Pure. */
 import { BUCKETS_MS } from '../../harness/statistics/histogram.ts';
 import { roundNumbers } from '../../harness/statistics/round.ts';
 import { logEvidence } from './e-process.ts';
@@ -9,10 +9,10 @@ import { sampleRatioP } from './sample-ratio.ts';
 import { shareOf } from './state.ts';
 import type { ArmCounts, ArmFigures, ArmUsers, Figures, JudgeState, Rules } from './types.ts';
 
-/** Largest printed e-value: more says nothing, and JSON has no infinity. */
+/** Largest printed e-value: a larger one adds no information, and JSON has no infinity. */
 const MOST_EVIDENCE = 1e12;
 
-/** Unrounded values that decide, cheap enough for every look. */
+/** Unrounded values on which the decision is based, cheap enough for every look. */
 export interface Evidence {
   readonly requests: number;
   readonly users: number;
@@ -54,7 +54,7 @@ export function boundsOf({ judge }: Rules, state: JudgeState): Bounds {
   };
 }
 
-/** P-value of the share of users; 1 where there is no share to test. */
+/** P-value of the share of users; 1 if there is no share to test. */
 export function sampleRatioOf(rules: Rules, state: JudgeState): number {
   const { canary, control } = state.users;
   return sampleRatioP(canary.seen, canary.seen + control.seen, shareOf(rules, state));

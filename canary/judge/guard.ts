@@ -2,13 +2,13 @@
 import { quantileMs } from './latency.ts';
 import type { JudgeState, RedisFacts, Rules } from './types.ts';
 
-/** Every limit that this look exceeds, in words. */
+/** Descriptions of the limits that this look exceeds. */
 export function breachesOf({ guard }: Rules, before: JudgeState, after: JudgeState): readonly string[] {
   const redis = after.redis;
   const seconds = secondsBetween(before, after);
   const rate = (name: 'evictedKeys' | 'rejectedConnections') => {
     const [from, to] = [before.redis?.[name] ?? null, redis?.[name] ?? null];
-    // A lower counter is that of another server, after a failover or a restart.
+    // A lower counter comes from another server, after a failover or a restart.
     return from === null || to === null || to < from ? null : to - from;
   };
   const evicted = rate('evictedKeys');

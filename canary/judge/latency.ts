@@ -1,10 +1,13 @@
-/** Latency histograms on the buckets of `harness/statistics/histogram.ts`, which are fixed, so that processes add up. Pure. */
+/**
+ * Latency histograms with the fixed buckets of `harness/statistics/histogram.ts`, so that the counts of processes can
+ * be added. Pure.
+ */
 import { BUCKETS_MS } from '../../harness/statistics/histogram.ts';
 
 /** Counts per bucket; a missing index is 0. */
 export type Histogram = readonly number[];
 
-/** First bucket up to which the share of the counts is at least p; undefined for an empty histogram. */
+/** First bucket up to which the cumulative share is at least p; undefined for an empty histogram. */
 export function quantileBucket(histogram: Histogram, p: number): number | undefined {
   const total = sumOf(histogram);
   if (total === 0) return undefined;

@@ -1,5 +1,5 @@
 /**
- * One look into the state: increments since the last look advance the e-processes. Pure.
+ * Applies one look to the state: increments since the last look advance the e-processes. Pure.
  *
  * Counts are cumulative and may be lower than at the last look while Redis recovers from a failover: an increment is never
  * negative, and a later look has the rest. Counts that stay lower are lost (an expired or evicted key of a process that has
@@ -10,9 +10,9 @@ import { countAbove, type Histogram, quantileBucket, sumOf } from './latency.ts'
 import { shareOf } from './state.ts';
 import type { ArmCounts, ArmUsers, JudgeState, LookEvent, Rules } from './types.ts';
 
-/** Requests of the control arm that a threshold needs. */
+/** Requests of the control arm needed for a threshold. */
 const LEAST_PAST = 500;
-/** Above this number the past counts half as much, so that the threshold follows a changing load. */
+/** Above this number, past counts are halved, so that the threshold follows a changing load. */
 const MOST_PAST = 100_000;
 const PERCENTILE = 0.95;
 /** Looks with lower counts, a minute by default: longer than a failover and the flush after it. */
@@ -99,7 +99,7 @@ function advanced(
     return { canary: added('canary'), total: added('canary') + added('control'), share };
   };
   const requests = splitOf(0, ({ arms }, arm) => arms[arm].requests);
-  // Requests fall on the canary as its users send them, whatever the stage.
+  // Users send requests at their own rate, which does not depend on the stage.
   const observed = requests.total === 0 ? 0 : requests.canary / requests.total;
   const { evidence } = before;
   return {
@@ -109,7 +109,7 @@ function advanced(
       atMs,
       restartMs,
     ),
-    // A user is in the canary with the probability of the stage, whatever its number of requests.
+    // The probability that a user is in the canary is that of the stage, regardless of the number of requests.
     users: advance(
       evidence.users,
       splitOf(shareOf(rules, before), ({ users }, arm) => users[arm].affected),
@@ -125,7 +125,10 @@ function advanced(
   };
 }
 
-/** Bucket above which a request is slow: that of the control's past p95. Undefined before there are enough requests. */
+/**
+ * Bucket above which a request is slow: the bucket of the control's past p95. Undefined until there are enough
+ * requests.
+ */
 export function slowBucket(pastControl: Histogram): number | undefined {
   return sumOf(pastControl) < LEAST_PAST ? undefined : quantileBucket(pastControl, PERCENTILE);
 }

@@ -1,9 +1,9 @@
 /**
- * Bounds on which a promotion rests. Pure.
+ * Bounds on which a promotion is based. Pure.
  *
- * Errors clump by user: one user with a broken session has many. A binomial bound would take each for a trial of its own.
- * The counts are divided by the design effect of a beta-binomial: with m errors per affected user on average, and a
- * geometric number each, the variance is 2m - 1 times as large.
+ * Errors clump by user: one user with a broken session has many. A binomial bound would count each of them as an
+ * independent trial. The counts are therefore divided by the design effect of a beta-binomial: with m errors per
+ * affected user on average, geometrically distributed, the variance is 2m - 1 times as large.
  */
 import { proportionLowerBound, proportionUpperBound } from '../../harness/statistics/bounds.ts';
 
@@ -12,14 +12,14 @@ export interface Proportion {
   readonly n: number;
 }
 
-/** Variance of clumped errors relative to independent ones; 1 where every affected user had one error. */
+/** Variance of clumped errors relative to independent ones; 1 if every affected user had one error. */
 export function designEffect(errors: number, affectedUsers: number): number {
   return affectedUsers === 0 ? 1 : Math.max(1, (2 * errors) / affectedUsers - 1);
 }
 
 /**
- * Upper bound of p(canary) - p(control) at the one-sided confidence, from the Clopper-Pearson bounds of both (MOVER, Zou and
- * Donner 2008). 1 where an arm has no observation.
+ * Upper bound of p(canary) - p(control) at the one-sided confidence, from the Clopper-Pearson bounds of both (MOVER,
+ * Zou and Donner 2008). 1 if an arm has no observations.
  *
  * @param effect design effect of both arms
  */

@@ -1,8 +1,8 @@
 /**
- * Sample-ratio test: is the share of users in the canary the stage's share? Pure.
+ * Sample-ratio test: does the share of users in the canary equal that of the stage? Pure.
  *
  * Bayes factor of "any share" (uniform) against "this share", an e-value at every look (Lindon and Malek 2022): 1/e is a
- * p-value that stays valid however often it is read. A chi-squared test at each look would not be.
+ * p-value that stays valid however often it is read. A chi-squared test at each look would not be valid.
  */
 import { logGamma } from '../../harness/statistics/beta.ts';
 

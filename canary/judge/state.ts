@@ -32,7 +32,7 @@ export function shareOf({ rollout }: Pick<Rules, 'rollout'>, { status, stage }: 
   return status === 'running' ? (rollout.stages[stage] ?? 0) / 100 : 0;
 }
 
-/** The share changes: counts, users and evidence start from 0; the past latencies of the control arm remain. */
+/** A change of the share: counts, users and evidence restart from 0; the past latencies of the control arm remain. */
 export function nextGeneration(
   state: JudgeState,
   change: Pick<JudgeState, 'status' | 'stage' | 'since'>,

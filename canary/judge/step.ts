@@ -1,11 +1,12 @@
 /**
- * The judge: one event into a state, a decision out. Pure, so a decision is recomputed from the log byte for byte.
+ * The judge: applies one event to a state and returns a decision. Pure, so a decision can be recomputed from the log
+ * byte for byte.
  *
  *   running ──proof──▶ next stage          running ──proven harm──▶ rolled-back ──a person clears──▶ running, first stage
  *   running ──guard──▶ paused ──clear looks──▶ running, same stage
  *
- * At a share of 100 % there is no control arm: only the guard judges. A rollback wins over a pause, so that harm that also
- * overloads Redis is latched.
+ * At a share of 100 % there is no control arm, so only the guard judges. A rollback takes precedence over a pause, so
+ * that harm that also overloads Redis is latched.
  */
 import { harmsOf, holdsOf, unprovenOf } from './criteria.ts';
 import { type Bounds, boundsOf, evidenceOf, figuresOf, sampleRatioOf } from './figures.ts';
@@ -20,12 +21,15 @@ export interface Step {
 }
 
 export interface StepOptions {
-  /** Whether the decision has figures, whose bounds cost a millisecond; default true. They change no decision. */
+  /**
+   * Whether the decision includes figures, whose bounds take a millisecond to compute; default true. They do not affect
+   * the decision.
+   */
   readonly figures?: boolean;
 }
 
 /**
- * @throws RangeError a look of another generation or window, or one that is not later than the last: the caller reads again
+ * @throws RangeError the look has another generation or window, or is not later than the last: the caller reads again
  */
 export function step(rules: Rules, state: JudgeState, event: CanaryEvent, options: StepOptions = {}): Step {
   if (event.type === 'look') return judgeLook(rules, state, event, options);

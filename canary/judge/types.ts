@@ -1,11 +1,11 @@
-/** Contract of the judge: what a look reads, what the judge remembers, and what it decides. Everything is JSON. */
+/** Contract of the judge: input of a look, state of the judge, and decision. Everything is JSON. */
 import type { CanaryConfig } from '../../config/canary.ts';
 import type { EProcess } from './e-process.ts';
 import type { Histogram } from './latency.ts';
 
 export type Rules = Pick<CanaryConfig, 'flag' | 'rollout' | 'judge' | 'guard' | 'metrics'>;
 
-/** Counts of one arm since the start of the generation. They only grow. */
+/** Counts of one arm since the start of the generation. They never decrease. */
 export interface ArmCounts {
   readonly requests: number;
   readonly failures: number;
@@ -20,7 +20,7 @@ export interface ArmUsers {
   readonly affected: number;
 }
 
-/** Facts of the shared Redis; null: not reported, which is no breach. */
+/** Facts of the shared Redis; null if not reported, which is not a breach. */
 export interface RedisFacts {
   /** Used memory over maxmemory. */
   readonly memoryRatio: number | null;
@@ -33,17 +33,17 @@ export interface RedisFacts {
 export interface LookEvent {
   readonly type: 'look';
   readonly atMs: number;
-  /** Generation and window of the counts; a look at another one is refused. */
+  /** Generation and window of the counts; a look at another one is rejected. */
   readonly generation: number;
   readonly window: number;
   readonly arms: { readonly canary: ArmCounts; readonly control: ArmCounts };
   readonly users: { readonly canary: ArmUsers; readonly control: ArmUsers };
   readonly redis: RedisFacts;
-  /** Processes that have reported; above the configured limit the counts are incomplete. */
+  /** Processes that have reported; above the configured limit, the counts are incomplete. */
   readonly processes: number;
 }
 
-/** A person clears the rollback latch: the rollout starts again at the first stage. */
+/** An operator clears the rollback latch: the rollout starts again at the first stage. */
 export interface ClearEvent {
   readonly type: 'clear';
   readonly atMs: number;
@@ -58,9 +58,9 @@ export type Verdict = 'hold' | 'promote' | 'rollback' | 'pause' | 'resume' | 'cl
 
 export interface JudgeState {
   readonly status: Status;
-  /** Index of `rollout.stages`; kept during a pause. */
+  /** Index in `rollout.stages`; kept during a pause. */
   readonly stage: number;
-  /** Increases with every change of the share: counts of two shares never mix. */
+  /** Increases with every change of the share, so that counts of two shares never mix. */
   readonly generation: number;
   /** Increases when the sets of distinct users are emptied. */
   readonly window: number;
@@ -74,7 +74,7 @@ export interface JudgeState {
   readonly users: { readonly canary: ArmUsers; readonly control: ArmUsers };
   /** Failures of both arms when the window started. */
   readonly failuresBeforeWindow: number;
-  /** Latencies of the control arm at past looks, from which the next look takes its threshold. */
+  /** Latencies of the control arm at past looks; the next look derives its threshold from them. */
   readonly pastControl: Histogram;
   /** Requests slower than the threshold of their look, since the start of the generation. */
   readonly slow: {
@@ -86,10 +86,10 @@ export interface JudgeState {
   readonly evidence: { readonly requests: EProcess; readonly users: EProcess; readonly slow: EProcess };
   readonly sampleRatioAlarm: boolean;
   readonly redis: RedisFacts | null;
-  /** Consecutive looks with a breach of the guard, and without one during a pause. */
+  /** Consecutive looks with a breach of the guard; during a pause, consecutive looks without one. */
   readonly breachLooks: number;
   readonly clearLooks: number;
-  /** Why the share last changed. */
+  /** Reason for the last change of the share. */
   readonly since: {
     readonly verdict: Verdict;
     readonly atMs: number;
@@ -97,7 +97,7 @@ export interface JudgeState {
   } | null;
 }
 
-/** Figures of one look, as they are printed. */
+/** Figures of one look, as printed. */
 export interface Figures {
   readonly canary: ArmFigures;
   readonly control: ArmFigures;

@@ -1,6 +1,7 @@
 /**
- * Entries of the decision log: each has the hash of the one before it and of itself, so a changed, missing or inserted entry
- * shows. A snapshot has the rules and the whole state; an event has its input, the decision and the hash of the state after.
+ * Entries of the decision log: each has the hash of the previous entry and of itself, so a changed, missing or inserted
+ * entry is detected. A snapshot has the rules and the complete state; an event has its input, the decision and the hash
+ * of the resulting state.
  */
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../harness/evidence/canonical-json.ts';
@@ -12,7 +13,7 @@ export const LOG_SCHEMA = 1;
 interface Link {
   readonly schema: typeof LOG_SCHEMA;
   readonly index: number;
-  /** Digest of the entry before; empty for the first. */
+  /** Digest of the previous entry; empty for the first. */
   readonly previous: string;
   readonly digest: string;
 }
@@ -35,7 +36,7 @@ export type LogEntry = SnapshotEntry | EventEntry;
 
 type Unlinked = Omit<SnapshotEntry, keyof Link> | Omit<EventEntry, keyof Link>;
 
-/** Head of a log: what the next entry builds on. */
+/** Head of a log, which the next entry extends. */
 export interface Head {
   readonly index: number;
   readonly digest: string;

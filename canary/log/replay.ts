@@ -1,7 +1,7 @@
 /**
- * Replays a decision log: proves the chain of hashes and recomputes every decision byte for byte. Pure.
+ * Replays a decision log: verifies the chain of hashes and recomputes every decision byte for byte. Pure.
  *
- * Hashes show changes, not origin: anyone who can write the log can write a whole one.
+ * Hashes show changes, not origin: anyone who can write to the log can forge a complete one.
  */
 import {
   digestOf,
@@ -18,7 +18,7 @@ export interface Replay {
   /** Decisions that were recomputed. */
   readonly decisions: number;
   readonly head: Head | undefined;
-  /** First difference, in words; the replay ends there. Undefined: none. */
+  /** Description of the first difference, where the replay ends. Undefined if there is none. */
   readonly problem: string | undefined;
 }
 
@@ -36,7 +36,7 @@ export function replay(lines: readonly string[]): Replay {
   return { entries: lines.length, decisions, head, problem: undefined };
 }
 
-/** The head after one more entry, or why the entry does not follow. */
+/** The head after one more entry, or the reason why the entry does not follow. */
 export function follow(
   head: Head | undefined,
   line: string,
@@ -48,15 +48,15 @@ export function follow(
     return (error as Error).message;
   }
   const { digest, ...unsealed } = entry;
-  if (digest !== digestOf(unsealed)) return 'its digest is not that of its content';
+  if (digest !== digestOf(unsealed)) return 'its digest does not match its content';
   if (head !== undefined && (entry.index !== head.index + 1 || entry.previous !== head.digest)) {
     return `it does not follow entry ${head.index}: an entry is missing, inserted or changed`;
   }
   if (entry.kind === 'event') return recompute(head, entry, line);
-  // A change of the settings starts a new generation, so the state differs on purpose.
+  // A change of the settings starts a new generation, so the state is expected to differ.
   if (head !== undefined && digestOf(head.rules) === digestOf(entry.rules)) {
     if (digestOf(head.state) !== digestOf(entry.state))
-      return 'the state of the snapshot is not the recomputed one';
+      return 'the state of the snapshot differs from the recomputed state';
   }
   const { index, rules, state } = entry;
   return { head: { index, digest, rules, state, decision: head?.decision ?? null }, decided: false };

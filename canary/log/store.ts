@@ -15,7 +15,10 @@ import { follow } from './replay.ts';
 
 type Send = SupervisedConnection['call'];
 
-/** Entries that a process remembers to restore after a failover: minutes of looks, more than a failover can lose. */
+/**
+ * Entries that a process keeps in memory to restore them after a failover: minutes of looks, more than a failover can
+ * lose.
+ */
 const REMEMBERED = 200;
 const CHANGES_KEPT = 500;
 const READ_BATCH = 100;
@@ -37,10 +40,10 @@ export class DecisionLog {
     this.#limits = limits;
   }
 
-  /** Reads the head; undefined where there is no log yet. @throws CacheError; Error the log is damaged */
+  /** Reads the head; undefined if there is no log yet. @throws CacheError; Error the log is damaged */
   async read(): Promise<Head | undefined> {
     let head = await this.#cachedHead();
-    // Without the cache the log may begin later than at 0, because old entries are dropped.
+    // Without the cached head, the log may begin after index 0, because old entries are dropped.
     if (head === undefined) for (const line of await this.lines()) head = this.#followed(head, line, 0);
     for (;;) {
       const from = head === undefined ? 0 : head.index + 1;
@@ -60,7 +63,7 @@ export class DecisionLog {
   async append({ entry, head }: Appended): Promise<boolean> {
     const line = entryText(entry);
     const added = Number(await this.#send('HSETNX', this.#keys.log, entry.index, line));
-    // After a reply that was lost the entry may be there.
+    // If the reply was lost, the entry may have been written.
     if (added === 0 && (await this.#send('HGET', this.#keys.log, entry.index)) !== line) return false;
     this.#remember(entry.index, line);
     this.#head = head;
@@ -175,7 +178,7 @@ export class DecisionLog {
     if (old.length > 0) await this.#send('HDEL', this.#keys.changes, ...old);
   }
 
-  /** Drops what lies before a snapshot, once more entries than the limit follow it. */
+  /** Drops the entries before a snapshot once more entries than the limit follow it. */
   async #trim(index: number): Promise<void> {
     const lines = await this.lines();
     const entries = lines.map(parseEntry);

@@ -31,7 +31,7 @@ export class ArmCounter {
     this.latency[bucket] = (this.latency[bucket] ?? 0) + 1;
   }
 
-  /** Fields and values that are not zero, as arguments of HSET. */
+  /** Nonzero fields and values, as arguments of HSET. */
   fields(arm: Arm): (string | number)[] {
     const prefix = PREFIX[arm];
     const fields: (string | number)[] = [];

@@ -1,11 +1,11 @@
 /**
- * Counts of one process in one generation, and how they get to Redis.
+ * Counts of one process in one generation, and their transfer to Redis.
  *
  *   record ─▶ absolute counts in memory ─flush─▶ HSET of this process's hash, SADD of new users
  *
  * A hash has one writer and absolute values, so sending twice changes nothing, and a flush after a failover replaces what the
- * failover lost. The number of the last acknowledged flush is read before each: another one means that writes were lost, and
- * the user sets are sent again.
+ * failover lost. The number of the last acknowledged flush is read before each flush: a different number means that
+ * writes were lost, and the user sets are sent again.
  */
 import type { SupervisedConnection } from '../../client/types.ts';
 import type { Arm } from '../assignment/assignment.ts';
@@ -13,7 +13,7 @@ import { ArmCounter, type Outcome } from './arm-counter.ts';
 import type { CanaryKeys } from './keys.ts';
 import { UserSet } from './user-set.ts';
 
-/** Keys of an ended generation, and of a process that stopped reporting, expire. */
+/** The keys of an ended generation, and of a process that no longer reports, expire after this time. */
 const TTL_SECONDS = 7 * 24 * 3600;
 const UPKEEP_EVERY_FLUSHES = 100;
 const ARMS = ['canary', 'control'] as const;
@@ -104,7 +104,7 @@ export class GenerationCounts {
     return batch.length;
   }
 
-  /** Whether the last flush found that Redis had lost writes, so that another one is needed. */
+  /** Whether the last flush detected that Redis had lost writes, so that another one is needed. */
   get hasUnsentUsers(): boolean {
     return this.#seen.hasUnsent || this.#affected.hasUnsent;
   }

@@ -32,7 +32,7 @@ export class Reporter {
   #control: Control | undefined;
   #flushing: Promise<void> = Promise.resolve();
   #flushedAtMs: number;
-  /** The master changed: it may lack what the one before acknowledged. */
+  /** The master changed: the new one may lack writes that the previous one acknowledged. */
   #moved = false;
   #commands = 0;
   /** Newest generation whose counts are no longer in memory. */
@@ -100,7 +100,10 @@ export class Reporter {
     if (pending >= minBatch || waitedMs >= maxDelayMs || this.#moved) await this.flush();
   }
 
-  /** Flushes one after the other. @throws CacheError a command failed; the next flush sends everything again */
+  /**
+   * Flushes sequentially.
+   * @throws CacheError a command failed; the next flush sends everything again
+   */
   flush(): Promise<void> {
     return this.#queue(() => this.#flush(true));
   }
@@ -121,8 +124,10 @@ export class Reporter {
         await new Promise((resolve) => setTimeout(resolve, CLOSE_PAUSE_MS));
       }
     }
-    this.#off();
-    throw failure ?? new Error('the counts of the canary were not acknowledged: the master keeps changing');
+    throw (
+      failure ??
+      new Error('the counts of the canary were not acknowledged by one master: the master keeps changing')
+    );
   }
 
   #isUnsent(): boolean {
@@ -157,7 +162,7 @@ export class Reporter {
 
   #countsOf(generation: number): GenerationCounts | undefined {
     const known = this.#counts.get(generation);
-    // New counts would replace those in Redis: a request of a share that long ago is not counted.
+    // New counts would overwrite those in Redis, so a request from a share that old is not counted.
     if (known !== undefined || this.#control === undefined || generation <= this.#forgotten) return known;
     const { window } = generation === this.#control.generation ? this.#control : { window: 1 };
     const { maxUsers } = this.#metrics;

@@ -39,7 +39,7 @@ export class UserSet {
       for (const hash of this.#known[arm]) this.#unsent[arm].add(hash);
   }
 
-  /** The sets of all processes have reached the limit: no more users in this window. */
+  /** The sets of all processes together have reached the limit: no more users are added in this window. */
   close(): void {
     this.#full = true;
   }

@@ -1,4 +1,4 @@
-/** A rollout in a terminal: share, arms, evidence, decision and why. Pure. */
+/** A rollout as text for a terminal: share, arms, evidence, decision and reasons. Pure. */
 import type { CanaryView } from '../inspection.ts';
 import type { ArmFigures, Decision } from '../judge/types.ts';
 

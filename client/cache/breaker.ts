@@ -1,6 +1,6 @@
 /**
- * Circuit breaker: after `threshold` failures in a row, or once too large a share of the calls fails (`sampling`), no command
- * is sent to Redis, and callers get an answer at once.
+ * Circuit breaker: after `threshold` failures in a row, or once too large a share of the calls fails (`sampling`), no
+ * command is sent to Redis, and callers get an answer immediately.
  *
  *   closed ──failures──▶ open ──probe answers, or openMs is over──▶ half-open ──one success──▶ closed
  *                          ▲──────────────one failure──────────────────┘

@@ -13,13 +13,16 @@ import type { Statistics } from './statistics.ts';
 
 /** Versions of tags. An entry is valid while every stamp on it is the current version of its tag. */
 export interface Tags {
-  /** Current stamps of these tags, created where missing. */
+  /** Current stamps of these tags; missing ones are created. */
   stamps(tags: readonly string[]): Promise<readonly TagStamp[]>;
   /** Stamps without waiting; undefined if a version is not known in this process. */
   stampsKnown(tags: readonly string[]): readonly TagStamp[] | undefined;
-  /** As `stamps`, without Redis: for entries that only this process has. */
+  /** Like `stamps`, without Redis: for entries that exist only in this process. */
   stampsHere(tags: readonly string[]): Promise<readonly TagStamp[]>;
-  /** Whether the stamps are current; synchronous if all versions are known here. `ofRedis`: the entry is in Redis, too. */
+  /**
+   * Whether the stamps are current; synchronous if all versions are known here. `ofRedis`: the entry is in Redis as
+   * well.
+   */
   current(stamps: readonly TagStamp[], ofRedis?: boolean): boolean | Promise<boolean>;
   /** Makes all entries with one of the tags misses. */
   invalidate(tags: readonly string[]): Promise<unknown>;

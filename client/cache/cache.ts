@@ -155,7 +155,7 @@ export class SupervisedCache implements Cache {
     return lookup.found ? { value: lookup.value, source: lookup.source } : undefined;
   }
 
-  /** Not async, which saves a promise per read. Errors are still rejections. */
+  /** Not async, which saves one promise per read. Errors are still rejections. */
   lookup<T>(key: string, options?: ReadOptions<T>): Promise<Lookup<T>> {
     try {
       this.#assertCall(options);

@@ -196,10 +196,10 @@ export class Expiry {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (await remote.setIfAbsent(physical, payload, ttlSeconds, durability)) return true;
       const there = await remote.get(physical);
-      // The entry was removed meanwhile, or no reader would find it: remove it.
+      // The entry was removed in the meantime, or no reader would find it: remove it.
       if (there === null) continue;
       const reading = await this.#reader.interpret(key, there, {}, undefined);
-      // After a failover, the value may be one whose deletion the new master did not receive.
+      // After a failover, this may be a value whose deletion the new master did not receive.
       if (fallback.wasDirty(physical, mark)) throw pendingDeletion(key);
       if (reading.kind === 'value' && isFresh(reading.freshness)) return false;
       await remote.purge(physical, there);

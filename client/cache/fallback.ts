@@ -1,5 +1,5 @@
 /**
- * Memory fallback for the time in which Redis is unreachable, without harm afterwards.
+ * Memory fallback for the time in which Redis is unreachable, which leaves no outdated values afterwards.
  *
  * Entries written during an outage are served from here and dropped afterwards. Keys that were set or deleted meanwhile still have
  * their old value in Redis: until the journal has deleted them there, they are answered from here and never from Redis. The same
@@ -72,12 +72,12 @@ export class Fallback {
     this.journal.failed(keys, place);
   }
 
-  /** Like `remember`; returns false where `remember` would throw. */
+  /** Like `remember`; returns false instead of throwing. */
   tryRemember(key: string, place: number): boolean {
     return this.journal.tryFailed(key, place);
   }
 
-  /** The write that replaced the deletion has failed: Redis is outdated again. Never refused. */
+  /** The write that replaced the deletion has failed, so Redis is outdated again. Never refused. */
   restore(key: string, place: number): void {
     this.journal.restore(key, place);
   }

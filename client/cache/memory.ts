@@ -54,7 +54,9 @@ export class MemoryStore {
     return slot.payload;
   }
 
-  /** Returns false if nothing is kept here, or the entry alone exceeds `maxBytes`. The former entry is removed in any case. */
+  /**
+   * Returns false if nothing is kept here, or the entry alone exceeds `maxBytes`. The former entry is always removed.
+   */
   set(key: string, payload: Buffer, ttlSeconds: number | null): boolean {
     this.#remove(key);
     const bytes = encodedBytes(key, payload);

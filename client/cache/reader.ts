@@ -69,7 +69,7 @@ export class Reader {
     return this.read(key, options).then((reading) => this.#counted(reading));
   }
 
-  /** Returns the state of the key, also past its freshness; counts neither a hit nor a miss. */
+  /** Returns the state of the key, even past its freshness; counts neither a hit nor a miss. */
   read<T>(key: string, options: ReadOptions<T> = NO_OPTIONS): Promise<Reading<T>> {
     const entry = this.#context.local?.get(key);
     if (entry === undefined) return this.#fromRedis(key, options);
@@ -206,7 +206,7 @@ export class Reader {
       return { kind: 'value', value: entry.value as T, source, freshness: entry.freshness };
     const decoded = decodeEnvelope(entry.payload, expectedBy(options, this.#context.codecs.byId));
     if (!decoded.ok) {
-      // Another schema is requested: read from Redis.
+      // Another schema is requested, so the entry is read from Redis.
       this.#context.local?.forget([key]);
       return { kind: 'absent', source };
     }
@@ -371,7 +371,10 @@ export class Reader {
   }
 }
 
-/** The clock counts only for an entry that is kept beyond its TTL: any other one ends with its TTL, wherever it is held. */
+/**
+ * The clock counts only for an entry that is kept beyond its TTL: any other entry ends with its TTL, regardless of
+ * where it is stored.
+ */
 export function isFresh(freshness: Freshness | undefined, now = Date.now): boolean {
   return freshness === undefined || endsWithTtl(freshness) || now() < freshness.freshUntilMs;
 }

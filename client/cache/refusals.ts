@@ -1,6 +1,6 @@
 /**
- * Refusals by Redis whose caller has another answer, from a loader or from memory. Each is counted; events are limited to one per
- * second and kind, because a full server refuses every write.
+ * Refusals by Redis for which the caller has another answer, from a loader or from memory. Each is counted; events are
+ * limited to one per second and kind, because a full server refuses every write.
  */
 
 import { CommandError } from '../api/errors.ts';

@@ -1,6 +1,6 @@
 /**
- * The operations of the cache on Redis. Every operation passes the breaker, is timed and counted; each is one command where
- * the server runs procedures (`functions/procedures.ts`).
+ * The operations of the cache on Redis. Every operation passes the breaker, is timed and counted; each is one command
+ * if the server runs procedures (`functions/procedures.ts`).
  */
 import { createHash } from 'node:crypto';
 import {
@@ -216,7 +216,7 @@ export class Remote {
       },
       (error: unknown) => {
         this.#statistics[error instanceof ClientLimitError ? 'limited' : 'errors'] += 1;
-        // A shard that is known to be unreachable fails at once, and does not count for the others.
+        // A shard that is known to be unreachable fails immediately, and does not count for the others.
         const away = error instanceof NotSentError && this.connection.serves?.() === true;
         if (error instanceof ClientLimitError) this.#breaker.abstain(permit);
         else if (!isServerFailure(error)) this.#breaker.success(permit);

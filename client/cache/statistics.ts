@@ -90,7 +90,7 @@ export class Statistics {
       singleFamily(
         'refusals_total',
         'counter',
-        'Refusals by Redis that a loader or the memory answered.',
+        'Refusals by Redis for which a loader or the memory answered.',
         this.refusals,
       ),
       singleFamily(

@@ -20,7 +20,7 @@ export class WriteOrder {
     return this.#last;
   }
 
-  /** Returns the place of the write in the order of this process; `end` must follow. */
+  /** Returns the position of the write in the order of this process; `end` must follow. */
   begin(key: string): number {
     this.#add(key);
     return this.next();

@@ -16,7 +16,7 @@ import type { CacheContext } from './cache-context.ts';
 import { resolveDurability, resolveTtl } from './options.ts';
 
 export interface StoreOptions extends Omit<WriteOptions, 'tags'> {
-  /** Seconds that Redis keeps the entry, if that is longer than it is fresh. */
+  /** Seconds for which Redis keeps the entry, if longer than it is fresh. */
   readonly keepSeconds?: number | null;
   readonly freshness?: Freshness | undefined;
   readonly stamps?: readonly TagStamp[] | undefined;
@@ -33,7 +33,7 @@ export interface Encoded {
   readonly freshness: Freshness | undefined;
 }
 
-/** Data that the first tier keeps of the entry. An entry for "no value" is kept in Redis only. */
+/** Data of the entry that the first tier keeps. An entry for "no value" is kept only in Redis. */
 export function entryDataOf(
   value: unknown,
   { payload, freshness }: Encoded,
@@ -44,7 +44,7 @@ export function entryDataOf(
 
 export class Writer {
   readonly #context: CacheContext;
-  /** Keys with a write that has not been sent, and the promise of the last one. */
+  /** Keys with a write that has not been sent, with the promise of the last such write. */
   readonly #turns = new Map<string, Promise<void>>();
 
   constructor(context: CacheContext) {
@@ -73,8 +73,8 @@ export class Writer {
   }
 
   /**
-   * A write that first needs the versions of its tags is sent later than it was called. Later calls for the same key wait until it was
-   * sent, so that all take effect in the order of the calls.
+   * A write that first needs the versions of its tags is sent some time after the call. Later calls for the same key
+   * wait until it was sent, so that all take effect in the order of the calls.
    */
   #inTurn<R>(
     physical: readonly string[],
@@ -210,7 +210,7 @@ export class Writer {
       return removed;
     } catch (error) {
       this.#toMemory('delete', error);
-      // Replayed when Redis is reachable; how many of them Redis has is unknown.
+      // Replayed when Redis is reachable; the number of keys that existed in Redis is unknown.
       fallback.remember(physical, place);
       return this.#forget(physical.filter((key) => !order.isSuperseded(key, place)));
     } finally {
@@ -245,7 +245,7 @@ export class Writer {
     if (write.wasDirty && !isSuperseded) fallback.restore(physical, place);
     if (write.durability !== 'async') throw error;
     this.#toMemory('set', error);
-    // Redis has a later value: this one is obsolete.
+    // Redis has a later value, so this one is obsolete.
     if (isSuperseded) return { source: 'none' };
     if (write.outdates && !fallback.tryRemember(physical, place)) throw error;
     return this.#keep(physical, payload, ttlSeconds);

@@ -1,5 +1,5 @@
 /**
- * The binary codec's format: a byte for what follows, then lengths as LEB128 and the data, little-endian.
+ * Format of the binary codec: a type byte, then lengths as LEB128 and the data, little-endian.
  *
  * 0x80-0xff are the whole numbers 0 to 127. Objects are names and values in their own order. A value that occurs twice is
  * written twice, as in JSON; a cyclic value is rejected.
@@ -74,7 +74,7 @@ export const KINDS: readonly BinaryKind[] = [
   view(DataView, 1),
 ];
 
-/** By prototype and not by name: a subclass, or a class of another realm, would read back as one of these. */
+/** Compares prototypes rather than names: a subclass, or a class of another realm, would read back as one of these. */
 const KIND_BY_PROTOTYPE: ReadonlyMap<unknown, number> = new Map(
   KINDS.map(({ prototype }, kind) => [prototype, kind]),
 );

@@ -31,8 +31,8 @@ export function encodeEnvelope(value: unknown, options: EncodeOptions = {}): Buf
 }
 
 /**
- * Decodes stored bytes: the value, or the reason why they are not a value. With a `schemaId`, a value with another one is
- * rejected.
+ * Decodes stored bytes: returns the value, or the reason why they are not a value. If a `schemaId` is given, a value
+ * with another one is rejected.
  *
  * @throws ConfigurationError an option is unknown; nothing else is thrown
  */

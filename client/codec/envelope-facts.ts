@@ -19,7 +19,7 @@ import { tokenOf } from './placeholder.ts';
 
 /** Header of an entry. */
 export interface EnvelopeFacts {
-  /** Version of the format; entries of another one than the current are not read. */
+  /** Version of the format; only entries of the current version are read. */
   readonly format: number;
   /** `json`, `binary`, `buffer`, `array` (Uint8Array), `nothing` (known to have no value), or the id of another codec. */
   readonly codec: string;
@@ -30,11 +30,11 @@ export interface EnvelopeFacts {
   readonly freshness?: Freshness;
   readonly tags: readonly TagStamp[];
   readonly headerBytes: number;
-  /** Length of the payload that is there: of truncated bytes, less than that of the entry. */
+  /** Length of the payload that is present; for truncated bytes, less than that of the entry. */
   readonly payloadBytes: number;
-  /** Whether the checksum fits the bytes. Truncated bytes never fit. */
+  /** Whether the checksum matches the bytes. That of truncated bytes never matches. */
   readonly intact: boolean;
-  /** Present: no entry, but the lease of a process that loads the value. */
+  /** Present if the bytes are not an entry but the lease of a process that loads the value. */
   readonly lease?: true;
 }
 
@@ -51,7 +51,8 @@ const NAMES: Readonly<Record<number, string>> = {
 export const ENVELOPE_HEADER_MAX: number = HEADER + FRESHNESS + TAG * TAGS_MAX;
 
 /**
- * Reads the header of an entry; undefined: the bytes are no envelope, or end before its header does. Never throws.
+ * Reads the header of an entry; undefined if the bytes are not an envelope, or end before its header does. Never
+ * throws.
  *
  * @param bytes the entry, or at least its first `ENVELOPE_HEADER_MAX` bytes
  */

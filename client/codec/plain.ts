@@ -26,7 +26,7 @@ export function isPlainArray(value: object): value is readonly unknown[] {
 export const hasOnlyElements = (array: readonly unknown[], elements: number): boolean =>
   Object.keys(array).length === elements && Object.getOwnPropertySymbols(array).length === 0;
 
-/** True where the object has this number of own properties, hidden ones included, and none with a symbol as name. */
+/** True if the object has this number of own properties, including hidden ones, and none with a symbol as name. */
 export const hasOnlyNames = (value: object, names: number): boolean =>
   Object.getOwnPropertyNames(value).length === names && Object.getOwnPropertySymbols(value).length === 0;
 

@@ -21,7 +21,10 @@ interface WithJsonSchema {
 const REQUEST = { target: 'draft-2020-12', libraryOptions: { unrepresentable: 'any' } } as const;
 const derived = new WeakMap<object, string | null>();
 
-/** The explicit name, else one derived from the JSON Schema; undefined: no schema, or one that does not export its shape. */
+/**
+ * The explicit name, otherwise one derived from the JSON Schema; undefined: no schema, or one that does not export its
+ * shape.
+ */
 export function schemaIdOf(schema: StandardSchema | undefined, schemaId?: string): string | undefined {
   if (schemaId !== undefined) return schemaId;
   if (schema === undefined) return undefined;

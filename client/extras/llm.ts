@@ -46,7 +46,7 @@ export interface LlmCacheOptions extends Omit<ComputeCallOptions<LlmAnswer>, 'sc
 
 /** A cache of answers of language models. */
 export interface LlmCache {
-  /** Returns the cached answer, or that of `call`; `cached` tells which. An error of `call` is not stored. */
+  /** Returns the cached answer, or the answer of `call`; `cached` tells which. Errors of `call` are not stored. */
   ask(
     request: LlmRequest,
     call: (context: LoadContext) => Promise<LlmResult> | LlmResult,

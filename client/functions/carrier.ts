@@ -13,12 +13,12 @@ import { isReply } from '../transport/reply-error.ts';
 import { Substitutes } from '../transport/substitutes.ts';
 import { now, withTimeout } from '../transport/timing.ts';
 
-/** Sends now or not at all: a part of a transaction is useless without the others. Replies are Buffers. */
+/** Sends now or not at all, because a part of a transaction is useless without the others. Replies are Buffers. */
 export type Send = (name: string, ...args: readonly Argument[]) => Promise<unknown>;
 
 export interface Carrier {
   readonly send: Send;
-  /** Connection of a transaction; another object after a reconnect, undefined without a master. */
+  /** Connection of a transaction; a different object after a reconnect, undefined without a master. */
   readonly session: () => object | undefined;
 }
 

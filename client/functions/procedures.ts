@@ -1,13 +1,13 @@
 /**
  * Runs the procedures of `redis_cache_kit.lua` in the first mode that the server and the user allow:
  *
- *   functions   FCALL; where the library is missing the client loads it (FUNCTION LOAD), if it may
- *   scripts     EVALSHA; where the script is missing it is sent once with its text (EVAL, or SCRIPT LOAD)
- *   commands    neither: `run` says so, and its caller uses plain commands
+ *   functions   FCALL; if the library is missing, the client loads it (FUNCTION LOAD), if permitted
+ *   scripts     EVALSHA; if the script is missing, it is sent once with its text (EVAL, or SCRIPT LOAD)
+ *   commands    neither: `run` returns `ABSENT`, and its caller uses plain commands
  *
  * The first call on a connection detects the mode; calls in the meantime wait for it. A reconnect repeats the detection,
- * except that functions are tried at once. A command that is denied, renamed or unknown excludes its mode; an error of the
- * server's state (OOM, NOREPLICAS, BUSY) is thrown to the caller and excludes none.
+ * except that functions are tried immediately. A command that is denied, renamed or unknown excludes its mode; an error
+ * of the server's state (OOM, NOREPLICAS, BUSY) is thrown to the caller and excludes none.
  */
 
 import { ClosedError, CommandError } from '../api/errors.ts';
@@ -218,14 +218,14 @@ export class Procedures {
 
 const isNoScript = (error: unknown): boolean => error instanceof CommandError && error.code === 'NOSCRIPT';
 
-/** Errors that a script passes on, which Redis 6.2 appends to its own message. */
+/** Errors passed on by a script, which Redis 6.2 appends to its own message. */
 const PASSED_ON = /(^|[\s:-])(OOM|NOREPLICAS|MISCONF|READONLY|WRONGTYPE) /;
 /** Matches errors about a missing permission on a key, not on a command, as scripts report them. */
 const ABOUT_KEYS = /can't access.*\bkeys?\b/i;
 
 /**
- * The command is denied, renamed or unknown, or the procedure lacks what it calls: the same call never succeeds on this
- * connection.
+ * The command is denied, renamed or unknown, or the procedure calls such a command: the same call never succeeds on
+ * this connection.
  */
 function excludesMode(error: unknown): boolean {
   if (isUnavailable(error)) return true;

@@ -3,12 +3,12 @@
 -- (FUNCTION LOAD, by provisioning or by the client itself), or as one script with the same text (EVALSHA), or does the same
 -- with plain commands (client/load/lease.ts).
 --
--- The lease of an absent entry is in the entry's place: a placeholder, which every reader takes for a miss. A set, deletion, flush or
--- eviction of the entry ends the lease, so that a load in flight then stores nothing. The lease of an entry that is to be
--- replaced is a key beside it.
+-- The lease of an absent entry takes the place of the entry: a placeholder, which every reader treats as a miss. A set,
+-- deletion, flush or eviction of the entry ends the lease, so that a load in flight then stores nothing. The lease of
+-- an entry that is to be replaced is a separate key.
 --
--- All keys of a call are in one slot. The number in the library's name is its contract: another meaning gets another number,
--- so that clients of two versions can share a server.
+-- All keys of a call are in one slot. The number in the library's name identifies its contract: a changed contract gets
+-- another number, so that clients of two versions can share a server.
 
 -- A placeholder is an envelope (client/codec/placeholder.ts): 4 bytes of header, CRC-32, schema 0, fresh until 1970; the holder's token;
 -- 1 in the last byte once a process waits.
@@ -16,17 +16,18 @@ local HEAD, MIDDLE = '\206\2\36\0', '\0\0\0\0\0\0\0\0\0\0\0\0'
 local TOKEN_FROM, TOKEN_TO, LENGTH = 21, 36, 37
 -- CRC-32 is linear: a message whose last bit is flipped has a sum that differs by this, low byte first.
 local FLIPPED = { 0x96, 0x30, 0x07, 0x77 }
--- A value up to this size is published with the wake-up, so that those who wait need not ask for it.
+-- A value up to this size is published with the wake-up, so that waiters need not read it.
 local PUBLISHED_BYTES = 8192
 
--- The token of a placeholder; nil for all else.
+-- The token of a placeholder; nil for any other value.
 local function token_of(value)
   if not value or #value ~= LENGTH or string.sub(value, 1, 4) ~= HEAD then return nil end
   if string.sub(value, 9, 20) ~= MIDDLE then return nil end
   return string.sub(value, TOKEN_FROM, TOKEN_TO)
 end
 
--- The first bytes of the entry, enough to recognise a placeholder; '' for an absent one and for a key of another type.
+-- The first bytes of the entry, enough to recognise a placeholder; '' for an absent entry and for a key of another
+-- type.
 local function head_of(entry)
   local head = redis.pcall('GETRANGE', entry, 0, LENGTH)
   if type(head) ~= 'table' then return head end
@@ -47,12 +48,12 @@ local function await(entry, placeholder)
   redis.call('SET', entry, marked, 'KEEPTTL')
 end
 
--- Never fails its caller: a waiter that is not woken asks again when the lease expires.
+-- Never fails its caller: a waiter that is not woken reads again when the lease expires.
 local function wake(channel, token, outcome, payload)
   redis.pcall('PUBLISH', channel, token .. outcome .. (payload or ''))
 end
 
--- Puts the placeholder in the place of an absent entry. Returns false: the lease is the caller's, or
+-- Puts the placeholder in place of an absent entry. Returns false if the caller now holds the lease, or
 -- { the holder's token, ms until the lease expires }.
 local function claim(entry, current, placeholder, ms)
   local holder = token_of(current)
@@ -61,7 +62,7 @@ local function claim(entry, current, placeholder, ms)
     return false
   end
   if holder == token_of(placeholder) then
-    -- The answer to an earlier call was lost.
+    -- The reply to an earlier call was lost.
     redis.call('PEXPIRE', entry, ms)
     return false
   end
@@ -69,13 +70,13 @@ local function claim(entry, current, placeholder, ms)
   return { holder, redis.call('PTTL', entry) }
 end
 
--- A stale entry lives at least as long as the lease to replace it, so that an entry that is gone was deleted or overwritten.
+-- A stale entry lives at least as long as the lease to replace it, so an absent entry was deleted or overwritten.
 local function keep(entry, ms)
   local left = redis.call('PTTL', entry)
   if left >= 0 and left < tonumber(ms) then redis.call('PEXPIRE', entry, ms) end
 end
 
--- The token of a lease beside its entry; it is followed by a w once a process waits.
+-- The token of a lease in a separate key; a w follows it once a process waits.
 local function is_held(lease, token)
   local held = redis.call('GET', lease)
   return held and string.sub(held, 1, #token) == token, held and #held > #token
@@ -83,7 +84,7 @@ end
 
 local procedures = {}
 
--- KEYS entry; ARGV placeholder, lease in ms. Returns the value, or as claim.
+-- KEYS entry; ARGV placeholder, lease in ms. Returns the value, or the result of claim.
 function procedures.fetch(keys, args)
   -- MGET: nothing, and no error, for a key of another type.
   local value = redis.call('MGET', keys[1])[1]
@@ -91,8 +92,9 @@ function procedures.fetch(keys, args)
   return claim(keys[1], value, args[1], args[2])
 end
 
--- To replace an entry. KEYS entry, its lease (absent: none in its slot); ARGV placeholder, lease in ms, 1 where the caller waits
--- for the holder. Returns the beginning of the entry: the lease beside it is the caller's; else as claim.
+-- To replace an entry. KEYS entry, its lease (absent: none in its slot); ARGV placeholder, lease in ms, 1 if the caller
+-- waits for the holder. Returns the first bytes of the entry if the caller now holds the separate lease; otherwise the
+-- result of claim.
 function procedures.take(keys, args)
   local entry, lease = keys[1], keys[2]
   local head = head_of(entry)
@@ -111,8 +113,8 @@ function procedures.take(keys, args)
   return head
 end
 
--- KEYS entry, and the lease where it is beside; ARGV token, payload, TTL in ms (0: none), how the entry to be replaced begins
--- ('': a placeholder), channel. Returns 1 when it was stored.
+-- KEYS entry, and the lease if it is a separate key; ARGV token, payload, TTL in ms (0: none), first bytes of the entry
+-- to be replaced ('': a placeholder), channel. Returns 1 if it was stored.
 function procedures.store(keys, args)
   local entry, lease, token, payload = keys[1], keys[2], args[1], args[2]
   local head = head_of(entry)
@@ -138,7 +140,8 @@ function procedures.store(keys, args)
   return mine and 1 or 0
 end
 
--- KEYS entry, and the lease where it is beside; ARGV token, lease in ms. Returns 1 while the lease is the caller's.
+-- KEYS entry, and the lease if it is a separate key; ARGV token, lease in ms. Returns 1 while the caller holds the
+-- lease.
 function procedures.renew(keys, args)
   local entry, lease = keys[1], keys[2]
   if not lease then
@@ -150,8 +153,8 @@ function procedures.renew(keys, args)
   return redis.call('PEXPIRE', lease, args[2])
 end
 
--- KEYS entry, and the lease where it is beside; ARGV token, outcome (f: the load failed, n: it found nothing, s: ask again),
--- channel. Returns 1 when the lease was the caller's.
+-- KEYS entry, and the lease if it is a separate key; ARGV token, outcome (f: the load failed, n: it found nothing, s:
+-- read again), channel. Returns 1 if the caller held the lease.
 function procedures.release(keys, args)
   local entry, lease = keys[1], keys[2]
   local mine, awaited
@@ -168,14 +171,15 @@ function procedures.release(keys, args)
   return 1
 end
 
--- KEYS entry; ARGV SHA-1 of what was read. Deletes the entry if it still is that. Returns 1 when it did.
+-- KEYS entry; ARGV SHA-1 of the value that was read. Deletes the entry if it is unchanged. Returns 1 if it did.
 function procedures.purge(keys, args)
   local value = redis.call('MGET', keys[1])[1]
   if not value or redis.sha1hex(value) ~= args[1] then return 0 end
   return redis.call('UNLINK', keys[1])
 end
 
--- KEYS entry; ARGV SHA-1 of what was read, TTL in ms (0: none), payload ('': as it is). Returns 1 when the entry still was that.
+-- KEYS entry; ARGV SHA-1 of the value that was read, TTL in ms (0: none), payload ('': unchanged). Returns 1 if the
+-- entry was unchanged.
 function procedures.update(keys, args)
   local value = redis.call('MGET', keys[1])[1]
   if not value or redis.sha1hex(value) ~= args[1] then return 0 end
@@ -186,8 +190,8 @@ function procedures.update(keys, args)
   return 1
 end
 
--- Registration. The script ends with a call instead. allow-oom: a full server still answers reads and gives memory back.
--- Neither loops over tables nor the string library are there while a library is loaded.
+-- Registration. The script ends with a call instead. allow-oom: a full server still serves reads and can free memory.
+-- Neither loops over tables nor the string library are available while a library is loaded.
 local allow_oom = { 'allow-oom' }
 redis.register_function { function_name = 'rck2_fetch', callback = procedures.fetch, flags = allow_oom }
 redis.register_function { function_name = 'rck2_take', callback = procedures.take, flags = allow_oom }

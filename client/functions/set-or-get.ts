@@ -1,7 +1,7 @@
 import { CommandError } from '../api/errors.ts';
 import type { Argument } from '../transport/commands.ts';
 
-/** Sends one command; `run` returns the replies to `GET` and `SET` in the type that it gets: Buffer or text. */
+/** Sends one command; `run` returns the replies to `GET` and `SET` in its own type, Buffer or text. */
 export type Send = (command: string, args: readonly Argument[]) => Promise<unknown>;
 
 export class SetOrGet {

@@ -47,7 +47,10 @@ export class Transactions {
   readonly #queues = new Map<CacheConnection, Queue>();
   /** WATCH, MULTI or EXEC is denied. */
   #isWatchDenied = false;
-  /** Connections that have EXEC: without it a MULTI would never end, and take the answers of all commands that follow. */
+  /**
+   * Connections that have EXEC: without it, a MULTI would never end, and would swallow the replies of all later
+   * commands.
+   */
   readonly #checked = new WeakSet<object>();
 
   constructor(connection: CacheConnection) {
@@ -79,7 +82,7 @@ export class Transactions {
 
   async #drainShared(queue: Queue): Promise<void> {
     queue.isDraining = true;
-    // Those of one tick share the first transaction too.
+    // Changes of one tick share the first transaction as well.
     await new Promise<void>((resolve) => process.nextTick(resolve));
     const carrier = sharedCarrier(queue.connection);
     // Checked again after the wait for the last one, because changes that arrived in between would not be drained.
@@ -161,7 +164,7 @@ export class Transactions {
       await send('EXEC');
     } catch (error) {
       if (isUnavailable(error)) this.#isWatchDenied = true;
-      // Without a MULTI it is refused, in other words.
+      // Without a MULTI it is refused with another message.
       else if (error instanceof CommandError) this.#checked.add(current);
       else throw error;
     }

@@ -1,6 +1,7 @@
 /**
- * Orders a durable write with the journal of deletions: it is sent on a separate connection, so that a replayed deletion of
- * its key could reach Redis after it. Until it is acknowledged, the key stays pending, and no read uses the value in Redis.
+ * Orders a durable write with the journal of deletions: it is sent on a separate connection, so a replayed deletion of
+ * its key could reach Redis after it. Until it is acknowledged, the key stays pending, and no read uses the value in
+ * Redis.
  */
 import { DurabilityError } from '../api/errors.ts';
 import type { Fallback } from '../cache/fallback.ts';

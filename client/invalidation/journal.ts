@@ -10,11 +10,12 @@
  *
  * Bounds: replay starts with the event `ready` of the connection or a reply of Redis, and is retried every 250 ms, with 500 keys per
  * command. A key is pending until then, and this process must not use its value in Redis (`isPending`). Beyond `pendingMax` keys a
- * deletion fails with a typed error instead of being forgotten. A replay may delete a newer value that Redis took as an `async`
- * write: in a cache that is a miss. It never deletes a durable one: `hold`, then `supersede`.
+ * deletion fails with a typed error instead of being forgotten. A replay may delete a newer value that Redis accepted
+ * as an `async` write, which causes a miss. It never deletes a durable one: `hold`, then `supersede`.
  *
- * A reply may be older than it looks: it was sent before the replay, and arrives or is joined with others after it. So a read notes
- * `ends` before it is sent, and trusts its reply only if the key was not pending at any time since (`wasPending`).
+ * A reply may be older than it looks: it was sent before the replay, and arrives or is joined with others after it. A
+ * read therefore records `ends` before it is sent, and trusts its reply only if the key has not been pending at any
+ * time since (`wasPending`).
  *
  * A write has a place in the order of this process (`write-order.ts`), and settles only earlier deletions.
  *
@@ -51,9 +52,9 @@ export interface JournalOptions {
 }
 
 interface Pending {
-  /** Number of the last change, so that a replay does not settle a later one. */
+  /** Number of the last change, so that a replay does not settle a later change. */
   readonly change: number;
-  /** Place of the write that it represents. */
+  /** Position of the write that it represents. */
   readonly place: number;
 }
 
@@ -109,12 +110,12 @@ export class Journal {
     return this.#pending.size > 0 && this.#pending.has(key);
   }
 
-  /** Number of ends of pending keys. A read notes it before it is sent. */
+  /** Number of ends of pending keys. A read records it before it is sent. */
   get ends(): number {
     return this.#ends;
   }
 
-  /** Whether the key was pending at any time since `ends` was noted: the reply may be older than the deletion. */
+  /** Whether the key was pending at any time since `ends` was recorded: the reply may be older than the deletion. */
   wasPending(key: string, ends: number): boolean {
     if (this.isPending(key)) return true;
     return this.#ends > ends && (ends < this.#endsDropped || (this.#ended.get(key) ?? 0) > ends);
@@ -284,7 +285,7 @@ export class Journal {
     return [...this.#pending.keys()];
   }
 
-  /** A new master may not have the last deletions that the former one acknowledged: they become pending. */
+  /** A new master may lack the last deletions that the former one acknowledged: they become pending. */
   #moved(part: ConnectionPart): void {
     const oldest = (this.#doubts.get(part) ?? this.#now()) - this.#windowMs;
     for (const [key, { at, place }] of this.#recent) {
@@ -329,7 +330,7 @@ export class Journal {
       const pending = this.#pending.get(key);
       if (pending?.change !== change) continue;
       this.#end(key);
-      // The successor may be replaced, too.
+      // The successor may be replaced as well.
       this.#remember(key, { at, place: pending.place });
       this.replayed += 1;
       this.#options.settled?.(key);

@@ -2,9 +2,9 @@
  * Deletion by pattern: SCAN in batches, each followed by its UNLINK, so that Redis is never blocked for long. A load in
  * flight has its lease in place of its entry: the lease is deleted with it, and the load stores nothing.
  *
- * Complete for keys that are there from beginning to end. A cursor is valid only on the server that returned it: after a lost
- * connection or a failover the scan restarts, a bounded number of times. One pass over the keys, N / 500 SCANs; in a Cluster
- * on every master.
+ * Complete for keys that exist from beginning to end. A cursor is valid only on the server that returned it: after a
+ * lost connection or a failover the scan restarts, a bounded number of times. One pass over the keys, N / 500 SCANs; in
+ * a Cluster on every master.
  */
 import { isUtf8 } from 'node:buffer';
 import { isConnectivityError, NotSentError } from '../api/errors.ts';
@@ -33,7 +33,7 @@ export interface PatternOptions {
   /** Sends one command; in a cluster, SCAN covers all masters by its cursor. The keys of a SCAN may be Buffers. */
   readonly send: (command: string, args: readonly Argument[]) => Promise<unknown>;
   readonly slotOf?: SlotOf;
-  /** Called after keys were deleted: drops them here and notes them in the journal. */
+  /** Called after keys were deleted: drops them here and records them in the journal. */
   readonly deleted: (keys: readonly string[]) => void;
   /** Called when a deletion did not reach Redis. @throws NotSentError too many deletions are pending */
   readonly failed: (keys: readonly string[]) => void;

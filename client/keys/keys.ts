@@ -29,8 +29,8 @@ const KEY = optionNames<KeyOptions>({ version: true, schemaId: true, schema: tru
 const SEARCH = optionNames<VectorSearch>({ namespace: true, vector: true, topK: true, params: true });
 
 /**
- * `v{version}:{domain}:{hash of parts}`; with a schema `v{version}.{hash of its name}:…`; with `namespace:` before it
- * where one is given.
+ * `v{version}:{domain}:{hash of parts}`; with a schema `v{version}.{hash of its name}:…`; with `namespace:` in front if
+ * one is given.
  */
 export function buildKey(
   domain: string,

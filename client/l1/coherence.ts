@@ -14,7 +14,7 @@
  *           const fill = coherence.begin(key); read from the master; if (fill.end()) keep it (call `end` after a failed read, too)
  *   write:  coherence.forget([key]) when the write was acknowledged or has failed. An own write may be served until `boundMs` after
  *           it was sent, and no longer: the server sends one message for all changes of a key in one iteration of its event loop, so
- *           the message may stand for another write, too. Only a later read shows that nothing followed the write.
+ *           the message may also report another write. Only a later read shows that nothing followed the write.
  *   events: 'invalidate' drop these keys; 'reset' drop all; 'lost' and 'live' for information
  *
  * 'reset' is emitted when coherence is live again after a gap, not when the gap begins: entries may serve as a fallback, marked as
@@ -41,7 +41,7 @@ const RETRY_MAX_MS = 500;
 /** Retry interval after a refusal: the permissions of the user may change. */
 const REFUSED_MAX_MS = 10_000;
 
-/** Properties of the shared connection that coherence needs. */
+/** Properties that coherence needs from the shared connection. */
 export interface Followed {
   readonly state: ConnectionState;
   on(listener: (event: ConnectionEvent) => void): () => void;
@@ -86,7 +86,7 @@ export class Coherence {
   readonly #unfollow: () => void;
   /** Whether every master has a listener, without a gap since the last reset. */
   #whole = false;
-  /** The last `whole` has ended: a reset must precede the next. */
+  /** The last complete period has ended: a reset must precede the next one. */
   #gap: string | undefined = 'the first connection';
   /** Whole, and the shared connection is not suspect. */
   #serving = false;
@@ -125,7 +125,7 @@ export class Coherence {
     return false;
   }
 
-  /** This process has changed the keys, or may have: drops them at once, as if Redis had reported it. */
+  /** This process has changed the keys, or may have: drops them immediately, as if Redis had reported it. */
   forget(keys: readonly string[]): void {
     this.#changed(keys, true);
   }

@@ -3,7 +3,7 @@
  * different connections), so a fill is valid only if none arrived between request and reply.
  */
 
-/** One read of one key. `end` must be called once, whatever the outcome of the read. */
+/** One read of one key. `end` must be called once, regardless of the outcome of the read. */
 export interface Fill {
   /** Returns true if the value may be kept. */
   end(): boolean;

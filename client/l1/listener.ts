@@ -80,7 +80,7 @@ export class Listener {
       this.provenAt = at;
       proven();
     };
-    // A user without permission for PING gets an error reply, which counts, too.
+    // A user without permission for PING gets an error reply, which counts as well.
     this.#link.redis
       .ping()
       .then(answered, (error: unknown) => (isReply(error) ? answered() : this.close('no reply to PING')));

@@ -4,12 +4,13 @@
  * A JSON value is decoded at its first use into a private, deeply frozen copy: every hit returns the same object, and no caller can
  * change it. Bytes and rich values cannot be frozen; they are decoded per hit.
  *
- * A fill begins before Redis is read and ends with the reply; it keeps nothing if the key was invalidated meanwhile. While coherence
- * is not live nothing is served as current, but entries can still be read (`remembered`) while Redis does not reply.
+ * A fill begins before Redis is read and ends with the reply; it keeps nothing if the key was invalidated meanwhile.
+ * While coherence is not live, no entry is served as current, but entries can still be read (`remembered`) while Redis
+ * does not reply.
  *
  * A value that this process has written is served from its acknowledgement on, but only until `boundMs` after it was sent: any later
- * write happened less than `boundMs` ago. Its first read checks in the background whether Redis still has it; then it is an ordinary
- * entry. So the first read after a write costs a command, as without this, and no wait.
+ * write happened less than `boundMs` ago. Its first read checks in the background whether Redis still has it; after
+ * that it is an ordinary entry. The first read after a write therefore still costs a command, but no wait.
  *
  * Eviction is SIEVE: a hit only sets a mark, and the hand skips marked entries once (Zhang et al., NSDI 2024).
  * Left out: invalidation (`coherence.ts`), and whether the tags of an entry are current (`reader.ts`).
@@ -51,7 +52,7 @@ interface Writing {
 
 /**
  * The lease of a load, in the place of its entry: the server reports it as a write, at the latest before it reports the stored value.
- * To be ended in any case.
+ * It must always be ended.
  */
 export interface LocalLease {
   told: number;
@@ -199,7 +200,8 @@ export class LocalTier {
   }
 
   /**
-   * Must be called before a key is written. The end of the write drops the entry of the key, whatever the outcome of the write.
+   * Must be called before a key is written. The end of the write drops the entry of the key, regardless of the outcome
+   * of the write.
    *
    * @param lease the lease that the value replaces
    */
@@ -212,7 +214,7 @@ export class LocalTier {
     if (kept) this.#writes.set(key, writing);
     return {
       end: (entry) => {
-        // If it was removed meanwhile, there was another write, a deletion or a gap.
+        // If the mark was removed in the meantime, there was another write, a deletion or a gap.
         const undisturbed = this.#writes.get(key) === writing && writing.told <= 1;
         this.#coherence.forget([physical]);
         if (!entry || !undisturbed || !this.#coherence.live) return;

@@ -1,5 +1,5 @@
 /**
- * Access of one load to its entry, for the engine: first tier, Redis with its lease, or the memory fallback.
+ * Access of one load to its entry, used by the engine: first tier, Redis with its lease, or the memory fallback.
  *
  * While Redis is unreachable, memory answers and takes loaded values. If Redis refuses commands (memory limit, too few replicas, no
  * permission), its entries are still read, and loaded values are returned and not stored. A refusal is an event and a counter, never
@@ -163,7 +163,7 @@ export class CacheAttempt<T> implements Attempt<T> {
       if (context.fallback.pending) context.fallback.recover();
       if (fetched.kind === 'mine') this.#localLease = localLease;
       if (fetched.kind !== 'value') return fetched;
-      // Sent before a failover, answered by a master that did not receive the deletion.
+      // Sent before a failover, but answered by a master that did not receive the deletion.
       if (context.fallback.wasDirty(this.#physical, mark)) return this.#fromMemory();
       this.#seen = headOf(fetched.payload);
       const reading = await reader.interpret(this.#key, fetched.payload, this.#options, fill);
@@ -203,7 +203,7 @@ export class CacheAttempt<T> implements Attempt<T> {
   }
 
   async wait(held: HeldByOther, maxMs: number): Promise<WaitResult<T>> {
-    // The entry has changed: do not wait.
+    // The entry has changed: the caller does not wait.
     if (held.token === '') return { kind: 'again' };
     const notification = (await this.#handle?.wait(held, maxMs)) ?? { kind: 'silent' };
     if (notification.kind === 'silent' || notification.outcome === 's') return { kind: 'again' };
@@ -215,7 +215,7 @@ export class CacheAttempt<T> implements Attempt<T> {
       const reading = await reader.interpret(this.#key, notification.payload, this.#options, undefined);
       return knownEntry(reading) ?? { kind: 'again' };
     } catch (error) {
-      // The versions of its tags could not be read: the next fetch handles the error.
+      // The versions of its tags could not be read; the next fetch handles the error.
       if (error instanceof CommandError || isConnectivityError(error)) return { kind: 'again' };
       throw error;
     }
@@ -366,7 +366,7 @@ export class CacheAttempt<T> implements Attempt<T> {
       return this.#fromMemory();
     }
     this.#refused('lease', error);
-    // A full Redis may have the value.
+    // A full Redis may still have the value.
     return this.#fromReader('nowhere');
   }
 

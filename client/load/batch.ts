@@ -72,7 +72,7 @@ export class Batch<T> {
     this.#asked.decide(key);
   }
 
-  /** The refresh has ended, or another load does it. */
+  /** The refresh has ended, or another load performs it. */
   settle(key: string): void {
     this.#refreshed.decide(key);
   }
@@ -85,13 +85,13 @@ export class Batch<T> {
     for (const { key, resolve } of wishes) resolve(values.then((map) => map.get(key) as T));
   }
 
-  /** All loads began together with the same options: they share the signal of the first. */
+  /** All loads started together with the same options, so they share the signal of the first. */
   async #call(keys: readonly string[], context: LoadManyContext): Promise<ReadonlyMap<string, T>> {
     return this.#load(keys, context);
   }
 }
 
-/** Context of all keys, made of their single contexts. */
+/** Context of all keys, composed of their individual contexts. */
 function joinContexts(signal: AbortSignal, contexts: ReadonlyMap<string, LoadContext>): LoadManyContext {
   const all = [...contexts.values()];
   return {

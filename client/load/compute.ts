@@ -154,7 +154,7 @@ export class Compute {
     const { options: defaults } = this.#context;
     const physical = this.#context.physical(key);
     const { terms } = defaults.compute;
-    // Invalid names are refused here, not when another caller invalidates; too many are refused before the store.
+    // Invalid names are refused here, not when another caller invalidates; too many tags are refused before the store.
     if (options.tags) assertFewTags(this.#context.tags.namesOf(key, options.tags));
     return {
       key: physical,

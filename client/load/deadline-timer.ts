@@ -31,7 +31,7 @@ export class DeadlineTimer {
   #idle = 0;
 
   /**
-   * Returns the outcome of the work, or `instead` after `ms` and a tick; a later outcome is passed to `late`.
+   * Returns the outcome of the work, or `instead` after `ms` plus one tick; a later outcome is passed to `late`.
    *
    * @param progress grows while the work makes progress: `ms` count from the last progress
    */

@@ -7,7 +7,7 @@
  *         └▶ absent, expired ─▶ loaded: with the lease, by the lease holder, or without a lease while Redis does not reply
  *
  * There is one load per key and process; the options of its first caller apply to all callers. A set, deletion or clear during a load
- * is not overwritten by its result. Left out: where entries are (`attempt.ts`), how leases work (`lease.ts`).
+ * is not overwritten by its result. Left out: location of entries (`attempt.ts`), leases (`lease.ts`).
  */
 import { LoadTimeoutError } from '../api/errors.ts';
 import type { Entry, LoadContext } from '../api/types.ts';
@@ -38,10 +38,10 @@ export interface Attempt<T> {
   /** Acquires the lease to replace an existing entry. */
   take(waits: boolean): Promise<LeaseState>;
   wait(held: HeldByOther, maxMs: number): Promise<WaitResult<T>>;
-  /** Before the loader is called. */
+  /** Called before the loader. */
   prepare(): Promise<void> | undefined;
   /**
-   * The loader adds further tags. Resolves once their versions are read.
+   * Called when the loader adds tags. Resolves once their versions are read.
    *
    * @throws ConfigurationError, SerializationError invalid names
    */

@@ -2,7 +2,10 @@
  * Name of the lease that belongs to an entry: in the entry's slot of a Redis Cluster, and different for different entries.
  */
 
-/** The part of a key that Redis Cluster hashes: the text in the first braces if it is not empty, else the whole key. */
+/**
+ * The part of a key that Redis Cluster hashes: the text in the first braces if it is not empty, otherwise the complete
+ * key.
+ */
 export function hashTagOf(key: string): string {
   const open = key.indexOf('{');
   const close = open === -1 ? -1 : key.indexOf('}', open + 1);

@@ -6,9 +6,10 @@
  *         └▶ held ─▶ wait ─▶ notified (value, settled, nothing, failed), or the lease has expired ─▶ fetch again
  *
  * The lease of an absent entry is a placeholder in its place (`placeholder.ts`): a set or a deletion of the entry ends the lease, and a
- * load in flight stores nothing. The lease of an entry that is to be replaced is a separate key (`lease-key.ts`), and the value
- * replaces the entry only if it still is the one that was seen. The token is random: it fences a holder that was too slow. A lease is
- * renewed until the value is stored; the death of a holder costs the rest of its lease.
+ * load in flight stores nothing. The lease of an entry that is to be replaced is a separate key (`lease-key.ts`), and
+ * the value replaces the entry only if the entry is still the one that was read. The token is random: it fences a
+ * holder that was too slow. A lease is renewed until the value is stored; the death of a holder costs the rest of its
+ * lease.
  *
  * Left out: whether a value is fresh enough (`engine.ts`), and how the server runs the steps (`functions/procedures.ts`).
  */
@@ -43,11 +44,11 @@ const LETTERS = { failed: 'f', nothing: 'n', again: 's' } as const;
 const RENEWALS = 3;
 /** Intervals of polling without notifications, in ms. */
 const POLL = { first: 10, growth: 1.5, last: 250 } as const;
-/** Attempts after concurrent changes of a key. */
+/** Maximum attempts after concurrent changes of a key. */
 const ATTEMPTS = 3;
 /** Margin after the end of a lease, so that it has expired when it is read. */
 const MARGIN_MS = 5;
-/** Weight of the last read in the hit ratio. */
+/** Weight of the last read in the recent hit ratio. */
 const WEIGHT = 1 / 16;
 
 export interface LeaseOptions {
@@ -102,7 +103,10 @@ export class Leases {
     return slotOf && slotOf(key) !== slotOf(physical) ? undefined : key;
   }
 
-  /** Notifies the waiters of all processes, if the user may. A waiter without a notification polls in time. */
+  /**
+   * Notifies the waiters of all processes, if the user has the permission. A waiter without a notification polls
+   * instead.
+   */
   publish(message: string): void {
     if (this.#isMute) return;
     const { connection } = this.remote;
@@ -165,14 +169,14 @@ export class LeaseHandle {
     return Buffer.isBuffer(reply) ? this.#mine({ kind: 'beside', head: reply }) : this.#taken(reply);
   }
 
-  /** Waits until the load of the holder has ended, as far as is known. `maxMs`: time limit of the caller. */
+  /** Waits until the load of the holder has ended, as far as known. `maxMs`: time limit of the caller. */
   async wait({ token, leftMs }: HeldByOther, maxMs: number, signal?: AbortSignal): Promise<Notification> {
     const { signals, remote } = this.#leases;
-    // Some holders notify only waiters that have marked the lease, which plain commands cannot.
+    // Some holders notify only waiters that have marked the lease, which is not possible with plain commands.
     const unheardMs = remote.procedures.mode === 'commands' ? POLL.last : Number.POSITIVE_INFINITY;
     const limitMs = Math.max(0, Math.min(leftMs + MARGIN_MS, maxMs, unheardMs));
     if (signals.listening) return await signals.wait(token, limitMs, signal);
-    // A notification before the subscription is lost: read from Redis again, at once.
+    // A notification before the subscription is lost, so the entry is read from Redis again immediately.
     if (await signals.open()) return { kind: 'silent' };
     const pollMs = this.#pollMs;
     this.#pollMs = Math.min(POLL.last, pollMs * POLL.growth);
@@ -183,7 +187,7 @@ export class LeaseHandle {
   async store(payload: Buffer, ttlMs: number | null): Promise<boolean> {
     const place = this.#place;
     if (!place) return false;
-    // An entry without a lease in its slot is compared, too.
+    // An entry without a lease in its slot is compared as well.
     const keys = place.kind === 'beside' && this.#lease === undefined ? [this.#entry] : this.#keysOf(place);
     const head = place.kind === 'entry' ? '' : place.head;
     try {
@@ -194,7 +198,7 @@ export class LeaseHandle {
       this.#place = undefined;
       return isStored;
     } finally {
-      // Renewed until here: a server may be slow to store the value.
+      // Renewed until this point, because a server may be slow to store the value.
       this.#stopRenewal();
     }
   }

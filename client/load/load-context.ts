@@ -40,7 +40,7 @@ export class LoadRequests {
     return {
       signal,
       setTtlSeconds: (ttlSeconds) => {
-        // A missing value is an error, not the default.
+        // A missing value is an error and does not mean the default.
         const checked = resolveTtl('setTtlSeconds', ttlSeconds === undefined ? Number.NaN : ttlSeconds, null);
         if (!this.#isOver) this.ttlSeconds = checked;
       },
@@ -67,7 +67,7 @@ export class LoadRequests {
     this.#flight.tags = () => [...(carried?.() ?? []), ...tags];
     if (this.#singleFlight.wasInvalidated(this.#flight, tags)) this.#flight.invalidated = true;
     this.#versions = Promise.all([this.#versions, taken]);
-    // Nothing awaits them once the load has failed.
+    // No caller awaits them once the load has failed.
     this.#versions.catch(() => {});
     return taken;
   }

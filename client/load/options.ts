@@ -1,4 +1,4 @@
-/** Resolves the options of `getOrCompute`: those of a call, else those of the cache, else the defaults. */
+/** Resolves the options of `getOrCompute`: those of a call, otherwise those of the cache, otherwise the defaults. */
 
 import type { ComputeDefaults, ComputeOptions } from '../api/types.ts';
 import { checkNumber } from '../options/option-values.ts';
@@ -16,7 +16,7 @@ const DAY_MS = 86_400_000;
 /** A shorter lease could expire during a pause of the garbage collector. */
 const LEASE_MIN_MS = 100;
 const LEASE_MS = 2000;
-/** Leaves a loader the rest of 100 ms. */
+/** Leaves a loader the rest of the 100 ms. */
 const REPLY_TIMEOUT_MS = 70;
 
 const DEFAULTS: ComputeTerms = Object.freeze({

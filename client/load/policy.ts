@@ -51,7 +51,7 @@ export function evaluateFreshness(
 export interface StorePolicy {
   /** Seconds until it is stale; null: no expiry. */
   readonly ttlSeconds: number | null;
-  /** Seconds that Redis keeps it. */
+  /** Time in seconds for which Redis keeps it. */
   readonly keepSeconds: number | null;
   readonly freshness: Freshness | undefined;
   /** The entry means "no value". */

@@ -89,7 +89,7 @@ export class Signals {
       if (this.#closed || connection.current() !== before) throw new Error('the connection was replaced');
     } catch {
       this.#failedAt = now();
-      // Also a link that opens too late.
+      // Includes a link that opens too late.
       opening.then(
         (link) => link.destroy('SUBSCRIBE failed'),
         () => {},

@@ -1,5 +1,5 @@
 /**
- * Checks of single option values. Each returns the value, or the default where it is undefined, or throws a
+ * Checks of single option values. Each returns the value, or the default if it is undefined, or throws a
  * `ConfigurationError`.
  */
 

@@ -1,7 +1,7 @@
 /**
  * Logins of this client, and retries after a rejected login.
  *
- *   open ─▶ rejected a moment ago? ─▶ the same error, without a connect
+ *   open ─▶ rejected recently? ─▶ the same error, without a connect
  *        └▶ login: user and password, from functions if configured ─▶ connect ─▶ accepted
  *                                                                                 └─▶ rejected (WRONGPASS, NOAUTH, …): delay,
  * doubled each time, up to 5 s, per server

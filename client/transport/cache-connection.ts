@@ -11,8 +11,8 @@ export interface CacheConnection extends SupervisedConnection {
   /** Connection to the master of this key, for sequences that need one connection (transactions). */
   at(key: string): CacheConnection;
   /**
-   * Changes while a part of a reply arrives, or a large command is being sent: a command that waits behind it is not hung. For a pool and
-   * a cluster it is the sum; for one key use `at(key).pieces`.
+   * Counter that changes while a part of a reply arrives or a large command is being sent: a command that waits behind
+   * it is not hung. For a pool and a cluster it is the sum of all connections; for one key use `at(key).pieces`.
    */
   readonly pieces?: number;
   /**

@@ -1,7 +1,8 @@
 /**
  * Commands in flight: waiting for a master, or sent and without a reply, each until its deadline. While the link is held (a
  * reply is overdue), new commands wait here instead of in the socket: they can still be sent to another master, or are known
- * as not sent. While the sentinels replace a healthy master, its writes alone wait: it serves reads until another is found.
+ * as not sent. While the sentinels replace a healthy master, only writes wait: it serves reads until another master is
+ * found.
  */
 import {
   ClientLimitError,
@@ -66,7 +67,7 @@ export class Dispatcher implements Receiver<Operation> {
 
   constructor(options: {
     readonly refused: (link: Link, reason: string) => void;
-    /** Reason why there is no master, for the errors of waiting commands. */
+    /** Reason why there is no master, used in the errors of waiting commands. */
     readonly why: () => string;
     /** Maximum number of commands without a reply, including those that wait for replicas. */
     readonly maxInFlight: number;
@@ -119,7 +120,7 @@ export class Dispatcher implements Receiver<Operation> {
     this.#hold('nothing');
   }
 
-  /** New writes wait, also those that would rather fail: it is over within a bound. Not while everything is held. */
+  /** New writes wait, including those with `failFast`, because the wait is bounded. Not while everything is held. */
   holdWrites(hold: boolean): void {
     const held = hold ? 'writes' : 'nothing';
     if (this.#held !== 'all' && this.#held !== held) this.#hold(held);

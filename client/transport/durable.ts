@@ -53,7 +53,7 @@ interface Session {
   readonly lanes: Set<Lane>;
   /** Promises with a batch in flight: the next batch of the same promise waits for it. */
   readonly running: Set<string>;
-  /** Another node is master: confirmations of this one are rejected. */
+  /** Another node is master, so confirmations of this one are rejected. */
   left: boolean;
 }
 
@@ -97,7 +97,7 @@ export class DurableChannel {
     }
   }
 
-  /** A new master: a connection is opened at once where durable writes have been used. */
+  /** A new master: a connection is opened immediately if durable writes have been used. */
   attach(open: () => Promise<Link>, hold = false): void {
     this.#session = { open, lanes: new Set(), running: new Set(), left: false };
     this.#held = hold;
@@ -115,7 +115,7 @@ export class DurableChannel {
     this.#decide();
     for (const lane of session.lanes) {
       if (!drain || !lane.busy) lane.link?.destroy(reason);
-      // A node that hangs answers no WAIT: its callers are told within the bound of every other command.
+      // A hung node answers no WAIT, so its callers get an error within the bound of every other command.
       else setTimeout(() => lane.link?.destroy(reason), DRAIN_MS).unref();
     }
   }

@@ -1,4 +1,7 @@
-/** Follows the failover of the master that the sentinels announce: whether the replicas are asked, and whether writes wait. */
+/**
+ * Follows the failover of the master that the sentinels announce: whether the replicas are queried, and whether writes
+ * wait.
+ */
 import { type Election, NO_ELECTION, nextElection } from './failover-announcement.ts';
 import type { SentinelView } from './sentinel-monitor.ts';
 import { now } from './timing.ts';
@@ -12,7 +15,7 @@ export class ElectionWatch {
     this.#history = history;
   }
 
-  /** Replicas are asked for their role. */
+  /** The replicas are queried for their role. */
   get isUnderway(): boolean {
     return this.#election.kind !== 'none';
   }
@@ -36,7 +39,7 @@ export class ElectionWatch {
 
   observe(views: readonly SentinelView[]): void {
     const announced = this.#history.announced(views);
-    // A new master lists its replicas late: the selected one need not be among them yet.
+    // A new master lists its replicas late, so the selected one may not be among them yet.
     if (announced && announced.kind !== 'attempted' && announced.replica)
       this.#history.seeReplicas([announced.replica]);
     this.#election = nextElection(this.#election, announced, now());

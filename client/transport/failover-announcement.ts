@@ -1,5 +1,5 @@
 /**
- * The failover of a master as the sentinels announce it, and what it means for the writes to that master. Pure.
+ * The failover of a master as the sentinels announce it, and its effect on the writes to that master. Pure.
  *
  *   none ─▶ attempted (a sentinel asks for votes: the replicas are asked for their role)
  *             └▶ elected (a majority voted: writes wait for the promoted replica) ─▶ none (aborted, or the client has moved)
@@ -7,7 +7,7 @@
  *
  * One sentinel can attempt a failover alone and again and again; only the votes of a majority, or an operator's SENTINEL FAILOVER, make it
  * announce `+elected-leader`. It promotes a replica two of its timer ticks later, and publishes `+switch-master` one second later still:
- * what the old master acknowledges meanwhile is lost.
+ * writes that the old master acknowledges in between are lost.
  */
 import type { Address } from '../api/types.ts';
 
@@ -23,7 +23,7 @@ export type AnnouncedFailover =
 export type SentinelEvent =
   /** `failover` undefined: it is over. */
   | { readonly kind: 'failover'; readonly failover: AnnouncedFailover | undefined }
-  /** Anything else about the service: its state has to be asked for. */
+  /** Anything else about the service: its state must be queried. */
   | { readonly kind: 'other' };
 
 /** Failover of our master, as all sentinels together announce it. */
@@ -36,12 +36,12 @@ export type Election =
 
 export const NO_ELECTION: Election = { kind: 'none' };
 
-/** Writes wait this long for a replica to be promoted, 115 to 302 ms after `+elected-leader` (decision 053). */
+/** Time for which writes wait for a replica to be promoted, 115 to 302 ms after `+elected-leader` (decision 053). */
 export const ELECTED_HOLD_MS = 750;
 
 /**
- * Bound from the election where the promotion is announced: the client finds the promoted replica, at the latest, when all sentinels
- * report it, 1 to 2 s later. It ends a wait in which the leader or the replica has died.
+ * Bound from the election if the promotion is announced: the client finds the promoted replica at the latest when all
+ * sentinels report it, 1 to 2 s later. The bound ends a wait in which the leader or the replica has died.
  */
 export const PROMOTED_HOLD_MS = 3_000;
 
@@ -110,7 +110,7 @@ export function parseSentinelEvent(
   return { kind: 'failover', failover: reading(replica) };
 }
 
-/** A later announcement of the same sentinel without the name of the replica is about the same replica. */
+/** A later announcement of the same sentinel without the name of the replica concerns the same replica. */
 export function continued(
   before: AnnouncedFailover | undefined,
   next: AnnouncedFailover | undefined,
@@ -125,12 +125,12 @@ const PROGRESS: Readonly<Record<AnnouncedFailover['kind'], number>> = {
   promoted: 2,
 };
 
-/** The one that has got furthest: a sentinel that lost the election still announces its attempt. */
+/** The one that has progressed furthest: a sentinel that lost the election still announces its attempt. */
 export function furthest(failovers: readonly AnnouncedFailover[]): AnnouncedFailover | undefined {
   return [...failovers].sort((a, b) => PROGRESS[b.kind] - PROGRESS[a.kind])[0];
 }
 
-/** `announced`: the furthest failover of our master; undefined: no sentinel announces one. */
+/** `announced`: the most advanced failover of our master; undefined: no sentinel announces one. */
 export function nextElection(
   before: Election,
   announced: AnnouncedFailover | undefined,

@@ -15,7 +15,7 @@ export class FrameWalker {
   #frames = 0;
   /** Bytes that remain of the current string. */
   #bytes = 0;
-  /** The header line that is being read: its type (0: none), its number and its sign. */
+  /** The header line being read: its type (0: none), its number and its sign. */
   #type = 0;
   #number = 0;
   #isNegative = false;

@@ -21,7 +21,7 @@ export class Heartbeat {
     return at - this.#askedAt > INTERVAL_MS;
   }
 
-  /** A new master lists no replicas yet: it is asked again after 200 ms. */
+  /** A new master lists no replicas yet, so it is queried again after 200 ms. */
   begin(): void {
     this.#askedAt = now() - INTERVAL_MS * 0.8;
   }

@@ -10,7 +10,7 @@ import { Pool } from './pool.ts';
 import { Supervisor } from './supervisor.ts';
 import { UnsupervisedConnection } from './unsupervised.ts';
 
-/** @param factory shared, so that a rejected login is not repeated by each connection of a pool */
+/** @param factory shared factory, so that the connections of a pool do not each repeat a rejected login */
 export function openConnection(
   options: ResolvedConnection,
   factory = new ConnectionFactory(options),

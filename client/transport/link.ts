@@ -2,8 +2,8 @@
  * One TCP connection to one node. It never reconnects: a lost link is replaced by another, so that no command of the old one
  * is repeated by accident.
  *
- * ioredis logs in and sends all commands but the frequent ones (`wire-connector.ts`); its own reconnecting, queues and resending are
- * switched off. The link measures how long a reply is due, to detect hangs.
+ * ioredis logs in and sends all commands except the frequent ones (`wire-connector.ts`); its own reconnecting, queues
+ * and resending are switched off. The link measures how long a reply is due, to detect hangs.
  */
 import { isIP } from 'node:net';
 import { Redis } from 'ioredis';
@@ -184,7 +184,7 @@ export class Link {
     );
   }
 
-  /** Like `send`, without a promise: calls the receiver, at once if nothing can be sent. */
+  /** Like `send`, without a promise: calls the receiver, immediately if nothing can be sent. */
   dispatch<T>(
     command: string,
     args: readonly Argument[],
@@ -219,7 +219,7 @@ export class Link {
     );
   }
 
-  /** A reply has arrived, or will not. */
+  /** A reply has arrived, or will not arrive. */
   settled(sentAt: number): void {
     this.#progress.settled(sentAt);
   }
@@ -229,7 +229,8 @@ export class Link {
     const [role, ping] = await Promise.allSettled([this.send('ROLE', []), this.send('PING', [])]);
     if (ping.status === 'rejected') {
       if (!isReply(ping.reason)) throw ping.reason;
-      // A node that cannot save refuses PING with MISCONF and serves reads; without permission for PING the reply says nothing.
+      // A node that cannot save refuses PING with MISCONF but serves reads; without permission for PING, the reply is
+      // not informative.
       if (!ping.reason.message.startsWith('MISCONF') && !isUnavailable(ping.reason))
         return { kind: 'unready', reason: ping.reason.message };
     }
@@ -238,7 +239,7 @@ export class Link {
     throw role.reason;
   }
 
-  /** Closes at once, without waiting for a node that may hang. ioredis rejects pending commands. */
+  /** Closes immediately, without waiting for a node that may hang. ioredis rejects pending commands. */
   destroy(reason: string): void {
     if (this.#closed !== undefined) return;
     this.#closed = reason;

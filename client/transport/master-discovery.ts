@@ -1,7 +1,8 @@
 /**
  * Discovers the master: probes every candidate in parallel until one is accepted.
  *
- * It runs at the start, after a loss, and in parallel to a suspect connection. It ends only when it is stopped or has found the master.
+ * It runs at startup, after a loss, and in parallel with a suspect connection. It ends only when it is stopped or has
+ * found the master.
  */
 
 import type { Address } from '../api/types.ts';

@@ -1,5 +1,6 @@
 /**
- * Decides whether a candidate may be used as the master. Pure: known topology and the report of a node in, a decision out.
+ * Decides whether a candidate may be used as the master. Pure: takes the known topology and the report of a node,
+ * returns a decision.
  *
  * ROLE=master alone is not sufficient: a deposed master reports it too, until it is reconfigured. A candidate is accepted if the newest
  * configuration known to the sentinels contains it; or if it was a replica of the last known master, reports a promotion (0.85 s before the
@@ -48,7 +49,7 @@ export const DOUBT_MS = 400;
 
 export type Decision = 'sentinel' | 'role' | 'same' | 'no';
 
-/** The newest configuration; of equal ones, the configuration of most sentinels. */
+/** The newest configuration; on a tie, the one that most sentinels report. */
 export function leadingView(views: readonly SentinelView[]): SentinelView | undefined {
   const voices = new Map<string, number>();
   for (const view of views) {

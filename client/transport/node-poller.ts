@@ -27,7 +27,7 @@ export class NodePoller<V> {
   readonly #ended = new AbortController();
   #wake = new AbortController();
   #alert = false;
-  /** Grows with each failure, so that a node with a high latency is reached in the end. */
+  /** Grows with each failure, so that a node with a high latency is eventually reached. */
   #timeoutMs = FIRST_TIMEOUT_MS;
 
   constructor(options: NodePollerOptions<V>) {
@@ -73,7 +73,8 @@ export class NodePoller<V> {
         void link.over.then(() => this.ask());
         await prepare?.(link, () => this.ask(), this.#timeoutMs);
         while (!this.#ended.signal.aborted) {
-          // Taken before the query: a call of `ask` during it must lead to another query, because the reply may be older.
+          // Taken before the query: a call of `ask` during the query must lead to another one, because the reply may be
+          // older.
           const wake = this.#wake.signal;
           const answered = await this.#question(link);
           const alertMs = answered ? ALERT_MS : ALERT_MS * 4;

@@ -3,10 +3,10 @@
  *
  *   sent ─▶ due, once all earlier replies have arrived ─▶ first bytes ─▶ more bytes … ─▶ settled
  *
- * Arriving bytes are progress, however long the whole reply takes: slow is not hung. Sending is not visible, because the
- * kernel accepts bytes long before the node has them: a large command may be silent for as long as its bytes take on a slow
- * network, and WAIT for as long as its timeout. Replies arrive in the order of the commands, so only the one that is due
- * counts.
+ * Arriving bytes are progress, regardless of how long the complete reply takes: slow is not hung. Sending is not
+ * visible, because the kernel accepts bytes long before the node has them: a large command may be silent for as long as
+ * its bytes take on a slow network, and WAIT for as long as its timeout. Replies arrive in the order of the commands,
+ * so only the one that is due counts.
  */
 import { now } from './timing.ts';
 

@@ -3,8 +3,7 @@
  * the master, then that of the replica. A replica that has reached the offset has everything that was acknowledged before the
  * master was queried, so its age is known from then on. A read is sent to a replica whose data equalled the master's less
  * than `maxStalenessMs` ago, and the reply counts only if this is still true when it arrives; everything else is read from
- * the master, as are all reads while no replica is fresh. Left out: reading what one has just written; who needs that asks
- * the master.
+ * the master, as are all reads while no replica is fresh. Left out: reading own writes, which requires the master.
  */
 
 import { CommandError } from '../api/errors.ts';
@@ -25,7 +24,7 @@ const RECONNECT_MS = 500;
 const OWN = new Set(
   'SCAN HSCAN SSCAN ZSCAN KEYS DBSIZE RANDOMKEY OBJECT PING ECHO TIME ROLE INFO LASTSAVE MEMORY'.split(' '),
 );
-/** Replies of a replica of a cluster after which another node is asked. */
+/** Replies of a replica in a cluster after which another node is queried. */
 const ELSEWHERE = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /;
 
 interface Read {

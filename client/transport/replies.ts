@@ -41,7 +41,7 @@ export class Replies {
   #value: Buffer | undefined;
   #valueType = DOLLAR;
   #filled = 0;
-  /** A reply that is passed on ends in a later chunk. */
+  /** A reply that is passed on but ends in a later chunk. */
   #isPassing = false;
   #isResp3 = false;
 

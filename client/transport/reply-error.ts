@@ -9,13 +9,13 @@
  *   ERR command is not allowed, ERR unsupported command                            providers, proxies
  *   ERR command 'ROLE' not support for normal user                                 Alibaba Cloud
  *
- * A right to a key or a channel that is missing is another matter: `NOPERM No permissions to access a key`.
+ * A missing right to a key or a channel does not count: `NOPERM No permissions to access a key`.
  */
 import { CommandError } from '../api/errors.ts';
 
 const ABSENT =
   /\b(unknown|unsupported|unrecognized|disabled) (sub)?command\b|\bcommand\b.*\b(not allowed|not support(ed)?|disabled|prohibited)\b/i;
-/** In the words of 6.2, 7.0 and 7.2. */
+/** In the wording of 6.2, 7.0 and 7.2. */
 const ABOUT_DATA = /\baccess\b.*\b(keys?|channels?)\b/i;
 
 /** True for an error reply, false for a failed connection. */
@@ -23,7 +23,7 @@ export function isReply(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError';
 }
 
-/** True for an error reply that the command is not available. */
+/** True for an error reply which means that the command is not available. */
 export function isUnavailable(error: unknown): boolean {
   if (!isReply(error) && !(error instanceof CommandError)) return false;
   const { message } = error;

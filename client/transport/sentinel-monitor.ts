@@ -21,7 +21,7 @@ import { now, withTimeout } from './timing.ts';
 
 /** Time in which the last view of a sentinel that stopped replying still counts while others reply. */
 const STALE_MS = 10_000;
-/** It replies, and has no master of this name. */
+/** The sentinel replies, but does not monitor a master with this name. */
 const NOT_MONITORED = 'does not monitor this service';
 
 export interface SentinelView {
@@ -56,8 +56,8 @@ export interface TopologyMonitor {
 }
 
 /**
- * RESP3 carries messages in addition to replies. With RESP2 a subscriber cannot send queries: then there is no subscription. The
- * permissions of a user may cover only one channel.
+ * RESP3 carries messages in addition to replies. With RESP2 a subscriber cannot send queries, so there is no
+ * subscription. The permissions of a user may cover only one channel.
  */
 async function listenForEvents(
   link: Link,
@@ -128,7 +128,7 @@ export class SentinelMonitor implements TopologyMonitor {
     );
   }
 
-  /** The poll that follows confirms it, and tells what the event does not. */
+  /** The following poll confirms it, and provides what the event does not. */
   #announced(index: number, event: SentinelEvent | undefined, wake: () => void): void {
     if (!event) return;
     const view = this.#views[index];
@@ -201,8 +201,9 @@ export class SentinelMonitor implements TopologyMonitor {
 }
 
 /**
- * Between the promotion and `+switch-master` a sentinel reports the epoch of the new configuration with the address of the old master.
- * The old master keeps the epoch that it had: it would win against its successor otherwise.
+ * Between the promotion and `+switch-master`, a sentinel reports the epoch of the new configuration with the address of
+ * the old master. The old master therefore keeps its previous epoch; otherwise it would take precedence over its
+ * successor.
  */
 export function beforeSwitch(view: SentinelView, before: SentinelView | undefined): SentinelView {
   if (view.failover?.kind !== 'promoted') return view;

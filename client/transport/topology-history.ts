@@ -1,6 +1,4 @@
-/**
- * Keeps what is known about the nodes since each adoption of a master.
- */
+/** Records the known state of the nodes since each adoption of a master. */
 
 import type { Address } from '../api/types.ts';
 import { addressKey } from './address.ts';
@@ -20,10 +18,10 @@ export class TopologyHistory {
   readonly #listedAt = new Map<string, number>();
   #topology: KnownTopology = { current: undefined, replicas: new Set(), deposed: new Map() };
   #number = 0;
-  /** Since when the same configuration, older than ours, is all that the sentinels know. */
+  /** Time since which all sentinels have reported only this configuration, which is older than ours. */
   #older: { readonly view: SentinelView; readonly since: number } | undefined;
 
-  /** @param reach the address by which an announced one is reached: one node, whichever of its names is announced */
+  /** @param reach reachable address of an announced one: the same for all names of a node */
   constructor(reach: (announced: Address) => Address) {
     this.#reach = reach;
   }
@@ -53,7 +51,7 @@ export class TopologyHistory {
     const deposed = new Map(this.#topology.deposed);
     const former = this.#topology.current?.address;
     if (former && learnedFrom !== 'same') {
-      // The sentinels' own word for the new master has the new epoch; one learned by ROLE comes before it.
+      // The report of the sentinels about the new master has the new epoch; a master learned through ROLE precedes it.
       deposed.set(addressKey(former), { epoch: learnedFrom === 'role' ? epoch : epoch - 1, at: now() });
       this.#listedAt.clear();
     }
@@ -62,7 +60,9 @@ export class TopologyHistory {
     if (role.kind === 'master') this.seeReplicas(role.replicas);
   }
 
-  /** The replicas that the master lists. One that is missing for a while keeps its place: it may be reconnecting. */
+  /**
+   * The replicas that the master lists. A replica that is missing for a while is kept, because it may be reconnecting.
+   */
   seeReplicas(announced: readonly Address[]): void {
     const at = now();
     for (const replica of announced) this.#listedAt.set(addressKey(this.#reach(replica)), at);
@@ -70,7 +70,7 @@ export class TopologyHistory {
     this.#topology = { ...this.#topology, replicas: new Set(this.#listedAt.keys()) };
   }
 
-  /** Our own master says that it follows another now: that one may be its successor. True when this is news. */
+  /** Our own master reports that it follows another node, which may be its successor. Returns true if this is new. */
   follows(node: Address, announced: Address): boolean {
     const { current, replicas } = this.#topology;
     if (!current || announced.port === 0 || addressKey(node) !== addressKey(current.address)) return false;
@@ -79,7 +79,7 @@ export class TopologyHistory {
     return true;
   }
 
-  /** The sentinels name our master: remember the epoch of that configuration. */
+  /** The sentinels report our master: records the epoch of that configuration. */
   confirm(views: readonly SentinelView[]): void {
     const { current } = this.#topology;
     const leading = leadingView(this.translated(views));
@@ -89,9 +89,10 @@ export class TopologyHistory {
   }
 
   /**
-   * Accepts lower epochs. Recreated sentinels count their epochs from 0: waiting for a higher one would take as many failovers as there
-   * have been. They are accepted if a majority replies, all agree, one of them reported a higher epoch before (it was recreated: an
-   * epoch never decreases otherwise), and all of this lasts. `views`: those of the sentinels that reply.
+   * Accepts lower epochs. Recreated sentinels count their epochs from 0: waiting for a higher one would take as many
+   * failovers as have occurred so far. They are accepted if a majority replies, all agree, one of them reported a
+   * higher epoch before (it was recreated: an epoch never decreases otherwise), and all of this lasts. `views`: those
+   * of the sentinels that reply.
    */
   rebase(views: readonly SentinelView[], sentinels: number, at = now()): void {
     const { current } = this.#topology;
@@ -108,20 +109,20 @@ export class TopologyHistory {
     else if (!this.#older || !sameView(this.#older.view, first)) this.#older = { view: first, since: at };
     else if (at - this.#older.since >= REBUILT_MS) {
       this.#older = undefined;
-      // Below theirs where they name another, so that their word is news.
+      // Lower than the epoch of sentinels that report another master, so that their report counts as new.
       const agree = addressKey(first.master) === addressKey(current.address);
       const epoch = agree ? first.epoch : first.epoch - 1;
       this.#topology = { ...this.#topology, current: { ...current, epoch }, deposed: new Map() };
     }
   }
 
-  /** A sentinel believes our master down, or is replacing it. */
+  /** A sentinel reports our master as down, or is replacing it. */
   troubled(views: readonly SentinelView[]): boolean {
     const { current } = this.#topology;
     return current !== undefined && views.some((view) => view.troubled && view.epoch >= current.epoch);
   }
 
-  /** Failover of our master that a sentinel announces whose configuration is not older than ours. */
+  /** Failover of our master announced by a sentinel whose configuration is not older than ours. */
   announced(views: readonly SentinelView[]): AnnouncedFailover | undefined {
     const { current } = this.#topology;
     if (!current) return undefined;
@@ -132,7 +133,7 @@ export class TopologyHistory {
     return furthest(ours.flatMap(({ failover }) => failover ?? []));
   }
 
-  /** The sentinels name another master in a newer configuration. */
+  /** The sentinels report another master in a newer configuration. */
   contested(views: readonly SentinelView[]): boolean {
     return namesAnother(leadingView(this.translated(views)), this.#topology);
   }

@@ -1,6 +1,7 @@
 /**
- * All ways of a command to the master, behind one face: shared (`dispatcher.ts`), durable (`durable.ts`), gathered reads (`get-coalescer.ts`)
- * and reads of replicas (`replicas.ts`). The supervisor says which link there is, and whether it is trusted.
+ * All paths of a command to the master behind one interface: shared (`dispatcher.ts`), durable (`durable.ts`),
+ * coalesced reads (`get-coalescer.ts`) and replica reads (`replicas.ts`). The supervisor sets the current link, and
+ * whether it is trusted.
  */
 
 import type { Address, Durability } from '../api/types.ts';
@@ -18,7 +19,7 @@ import { now } from './timing.ts';
 export interface TrafficContext {
   /** The node refuses commands: it is not a master, or not ready. */
   readonly refused: (link: Link, reason: string) => void;
-  /** Why there is no master, for those who waited for one. */
+  /** Reason why there is no master, for callers that waited for one. */
   readonly why: () => string;
   /** Addresses of the current replicas. */
   readonly replicas: () => ReadonlySet<string>;
@@ -26,7 +27,7 @@ export interface TrafficContext {
   readonly reach: (announced: Address) => Address;
   /** Allowed time without a due reply for a node whose usual latency is `latencyMs`. */
   readonly toleratedMs: (latencyMs: number) => number;
-  /** There has been a master. */
+  /** Whether there has been a master. */
   readonly hasBeenReady: () => boolean;
 }
 
@@ -108,7 +109,7 @@ export class Traffic {
     );
   }
 
-  /** From now on commands go over this link, and durable ones over further links to the same node. */
+  /** From now on, commands are sent over this link, and durable ones over additional links to the same node. */
   attach(link: Link, holdsWrites: boolean): void {
     const master: Address = link.address;
     this.#link = link;
@@ -118,7 +119,9 @@ export class Traffic {
     this.#replicas?.follow(link);
   }
 
-  /** The link is no longer the master's. `drain`: the node may still refuse what it owes. */
+  /**
+   * The link no longer leads to the master. `drain`: the node may still refuse the commands that it has not answered.
+   */
   detach(reason: string, drain: boolean): void {
     this.#link = undefined;
     this.#replicas?.follow(undefined);
@@ -126,19 +129,19 @@ export class Traffic {
     this.#durable.detach(reason, drain);
   }
 
-  /** The link is suspected: new commands wait. */
+  /** The link is suspect: new commands wait. */
   hold(): void {
     this.#dispatcher.hold();
     this.#durable.hold();
   }
 
-  /** The sentinels replace the master: new writes wait, reads go on. Not while the link is held. */
+  /** The sentinels replace the master: new writes wait, reads continue. Not while the link is held. */
   holdWrites(hold: boolean): void {
     this.#dispatcher.holdWrites(hold);
     this.#durable.holdWrites(hold);
   }
 
-  /** The node may have been deposed while it was silent: answers to writes are kept until `release` or `detach`. */
+  /** The node may have been deposed while it was silent: answers to writes are held until `release` or `detach`. */
   doubt(): void {
     this.#dispatcher.doubt();
     this.#durable.doubt();
@@ -151,7 +154,7 @@ export class Traffic {
     this.#durable.release();
   }
 
-  /** @param stalledMs for how long this process stood still until now */
+  /** @param stalledMs time for which this process was stalled until now */
   tick(at: number, stalledMs: number): void {
     if (stalledMs > 0) this.#forgive(stalledMs, at);
     this.#replicas?.tick(at);
@@ -166,12 +169,12 @@ export class Traffic {
     this.#durable.forgive(stalledMs, at);
   }
 
-  /** For how long the master has owed an answer, on any of its links. */
+  /** Time for which a reply of the master has been due, on any of its links. */
   owedMs(at: number): number {
     return Math.max(this.#link?.progress.owedMs(at) ?? 0, this.#durable.owedMs(at));
   }
 
-  /** As `owedMs`, where a large command that is being sent is silence too. */
+  /** Like `owedMs`, but also counts the time in which a large command is being sent. */
   silentMs(at: number): number {
     return Math.max(this.#link?.progress.silentMs(at) ?? 0, this.#durable.silentMs(at));
   }

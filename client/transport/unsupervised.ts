@@ -1,6 +1,6 @@
 /**
- * `supervision: false`: a stock ioredis connection with its defaults behind the same interface, to compare with.
- * It reconnects, queues and resends as ioredis does, and has its failures.
+ * `supervision: false`: a stock ioredis connection with its defaults behind the same interface, for comparisons. It
+ * reconnects, queues and resends as ioredis does, with the same failures.
  */
 import { Redis } from 'ioredis';
 import {
@@ -50,7 +50,7 @@ function unsupervisedOptions(options: ResolvedConnection) {
   };
 }
 
-/** Functions are refused with the options. */
+/** Functions are refused when the options are checked. */
 function fixedCredentials<K extends string>(
   credentials: Record<K, Credential | undefined>,
 ): Partial<Record<K, string>> {
@@ -104,7 +104,7 @@ export class UnsupervisedConnection implements SupervisedConnection {
       ? this.#redis.callBuffer(command, ...args)
       : this.#redis.call(command, ...args);
     return new Promise((resolve, reject) => {
-      // ioredis forgets its offline queue when it is disconnected between two attempts.
+      // ioredis drops its offline queue when it is disconnected between two attempts.
       const abandoned = (): void => reject(mapError(command, new Error('the connection was closed')));
       this.#pending.add(abandoned);
       answer.then(

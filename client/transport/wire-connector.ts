@@ -5,8 +5,8 @@
  *   OwnCommand ───────────────▶ socket ─▶ Redis ─▶ socket ─▶ Replies ─▶ OwnCommand
  *   ioredis ─▶ SharedStream ──▶                                      ─▶ SharedStream ─▶ ioredis
  *
- * Both write whole commands to the one socket at once, and both are entered in `PendingReplies`, so replies match commands whoever
- * sent them. See docs/decisions/047-public-ioredis.md.
+ * Both write complete commands to the same socket immediately, and both register them in `PendingReplies`, so that
+ * replies match commands regardless of the sender. See docs/decisions/047-public-ioredis.md.
  */
 import { createConnection, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -20,7 +20,7 @@ const KEEP_ALIVE_MS = 5000;
 const CLOSED = 'Connection is closed.';
 /** Commands whose acknowledgements are pushes in RESP3, and one reply per channel in RESP2. */
 const SUBSCRIPTION = /^\*(\d+)\r\n\$\d+\r\n[ps]?(un)?subscribe\r\n/i;
-/** Longest head of a frame that has to be compared with it. */
+/** Longest head of a frame that must be compared with it. */
 const HEAD_BYTES = 40;
 /** Longest error reply that is reported as the reason of a refused connection. */
 const REFUSAL_BYTES = 500;
@@ -32,7 +32,9 @@ export interface WireTarget {
   readonly sharesReplies: boolean;
 }
 
-/** The stream that ioredis gets: a Socket without a handle, because ioredis calls `setKeepAlive` and the like. */
+/**
+ * The stream passed to ioredis: a Socket without a handle, because ioredis calls `setKeepAlive` and similar methods.
+ */
 class SharedStream extends Socket {
   readonly #socket: Socket;
   readonly #forward: (bytes: Buffer) => void;
@@ -73,17 +75,17 @@ class SharedStream extends Socket {
 export class Wire {
   /** Stream that ioredis writes to and reads from. */
   readonly forIoredis: Socket;
-  /** Called for each chunk of bytes, before it is read. */
+  /** Called for each chunk of bytes before it is read. */
   heard: () => void = () => {};
   readonly #socket: Socket;
   readonly #pending = new PendingReplies();
   readonly #replies: Replies;
   readonly #sent = new FrameWalker();
-  /** Own commands can be sent. */
+  /** Whether own commands can be sent. */
   readonly sharesReplies: boolean;
   #isCorked = false;
   #isLoggedIn = false;
-  /** Error reply before the login: why the server closes the connection, where it does. */
+  /** Error reply before the login, if any: the reason why the server closes the connection. */
   #refusal: Error | undefined;
 
   constructor(socket: Socket, sharesReplies: boolean) {
@@ -98,7 +100,7 @@ export class Wire {
     socket.once('close', () => this.#closed());
   }
 
-  /** Address of the other side. */
+  /** Address of the peer. */
   get remote(): { readonly host: string; readonly port: number } {
     return { host: this.#socket.remoteAddress ?? '', port: this.#socket.remotePort ?? 0 };
   }
@@ -113,8 +115,9 @@ export class Wire {
   }
 
   /**
-   * From now on commands of ioredis are sent at once. Until then they are combined: a server that refuses the connection
-   * says why and closes it, and a second write to a closed socket would end it before that reply is read.
+   * From now on commands of ioredis are sent at once. Until then they are combined: a server that refuses the
+   * connection sends the reason and closes it, and a second write to the closed socket would end it before that reply
+   * is read.
    */
   loggedIn(): void {
     this.#isLoggedIn = true;
@@ -174,7 +177,7 @@ export class Wire {
   }
 }
 
-/** `-ERR max number of clients reached` and the like. */
+/** `-ERR max number of clients reached` and similar errors. */
 function refusalIn(chunk: Buffer): Error | undefined {
   const line = /^-([^\r\n]+)\r\n/.exec(chunk.toString('latin1', 0, REFUSAL_BYTES))?.[1];
   return line === undefined ? undefined : new Error(line);
@@ -205,7 +208,7 @@ export function wireConnector(target: WireTarget, opened: (wire: Wire) => void):
       });
     }
 
-    /** At once, without waiting for a node that may hang. */
+    /** Immediately, without waiting for a node that may hang. */
     override disconnect(): void {
       this.#socket?.destroy();
     }

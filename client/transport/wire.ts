@@ -1,13 +1,14 @@
 /**
- * One command that this client writes to the socket itself, without what ioredis does for each: transformers, timers, tracing, a
- * promise and six closures. For the commands that a cache sends by the thousand; ioredis sends all others.
+ * One command that this client writes to the socket itself, without the overhead of ioredis per command: transformers,
+ * timers, tracing, a promise and six closures. Used for the most frequent commands of a cache; ioredis sends all
+ * others.
  *
- * Both share one socket (`wire-connector.ts`), so their order is kept whoever sends.
+ * Both share one socket (`wire-connector.ts`), so the order of commands is preserved.
  */
 import type { Argument } from './commands.ts';
 import type { OwnCommand } from './pending-replies.ts';
 
-/** Commands with plain arguments and replies, to which ioredis would do nothing but decode strings. */
+/** Commands with plain arguments and replies, for which ioredis would only decode strings. */
 const PLAIN = (
   'GET MGET GETEX GETDEL STRLEN EXISTS TTL PTTL SET SETNX DEL UNLINK EXPIRE PEXPIRE PERSIST ' +
   'INCR INCRBY DECR DECRBY APPEND FCALL FCALL_RO EVALSHA EVALSHA_RO'
@@ -15,7 +16,7 @@ const PLAIN = (
 
 const plain = new Set(PLAIN);
 
-/** Names in capitals only: ioredis treats `get` and `GET` differently, and so does this. */
+/** Names in upper case only: ioredis treats `get` and `GET` differently, and so does this client. */
 export function isPlain(command: string): boolean {
   return plain.has(command);
 }
@@ -124,12 +125,12 @@ export class WireCommand<L extends SendingLink, T> implements OwnCommand {
     this.#sentAt = sentAt;
   }
 
-  /** The reply as it came: Buffers. */
+  /** The reply as received, with Buffers. */
   resolve(reply: unknown): void {
     this.settle(this.#buffers ? reply : decodeReply(reply));
   }
 
-  /** The reply as it was asked for. */
+  /** The reply in the requested form. */
   settle(reply: unknown): void {
     this.#link.settled(this.#sentAt);
     this.#receiver.answered(this.#link, reply, this.#of);

@@ -1,7 +1,7 @@
 /**
- * Prints the two benchmarks of seed 001 in their own lines, next to the seed's figures. Adds the facts that the seed
- * left out: the size of the catalogue, from which the hit ratio follows, and the meaning of its percentiles and its
- * "throughput".
+ * Prints the two benchmarks of seed 001 in the wording of the seed, next to the seed's figures. Adds the facts that the
+ * seed left out: the size of the catalogue, from which the hit ratio follows, and the meaning of its percentiles and
+ * its "throughput".
  */
 import type { CheckResult } from '../checkers/checker.ts';
 import type { Report } from '../reports/report.ts';
@@ -12,7 +12,7 @@ type Row = Benchmark['rows'][number];
 
 const PERCENTILE = 'nearest rank, from the intended start, all queries of the phase';
 
-/** Takes the first trial of each; later ones are in the trials' own figures. */
+/** Uses the first trial of each benchmark; later ones are in the trials' own figures. */
 export function assembleBenchmarks(results: readonly CheckResult[]): readonly Benchmark[] {
   const realistic = figuresOf(results, 'realistic-50');
   const zipf = figuresOf(results, 'zipf-100');

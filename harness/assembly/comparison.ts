@@ -1,4 +1,6 @@
-/** Compares our client with the stock one: a row per failover drill and client, from the results of the checkers. */
+/**
+ * Compares our client with the stock clients: a row per failover drill and client, from the results of the checkers.
+ */
 import type { CheckResult, Figure } from '../checkers/checker.ts';
 import type { ComparisonRow } from '../reports/report.ts';
 import { medianOf, sortAscending } from '../statistics/quantile.ts';

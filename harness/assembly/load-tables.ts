@@ -11,7 +11,7 @@ const TITLES: Readonly<Record<string, string>> = {
 };
 const STEP = /^step(\d+)\.([^.]+)\.(.+)$/;
 
-/** Takes the first trial of each drill. */
+/** Uses the first trial of each drill. */
 export function assembleLoadTables(results: readonly CheckResult[]): readonly Benchmark[] {
   const own = results.filter(({ checker, trial }) => checker === 'load' && trial === 1);
   return own.flatMap(({ drill, figures }) => {

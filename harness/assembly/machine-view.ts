@@ -1,4 +1,4 @@
-/** Results of the checkers `machine` and `generator` → the machine during a trial as the report states it. Pure. */
+/** Results of the checkers `machine` and `generator` → the machine during a trial as shown in the report. Pure. */
 import type { CheckResult } from '../checkers/checker.ts';
 import type { MachineView } from '../reports/report.ts';
 

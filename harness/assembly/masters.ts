@@ -1,6 +1,7 @@
 /**
- * Who was master in a trial, and what the sentinels published: for the figure that explains a gap. From the samples of the
- * nodes' roles, at most a second apart, and Sentinel's own event of a promotion, which is earlier.
+ * Master nodes over a trial and the events that the sentinels published, for the figure that explains a gap. The
+ * sources are samples of the nodes' roles, at most a second apart, and Sentinel's own promotion event, which is
+ * earlier.
  */
 import { faultSpans, isSentinel, US_PER_MS } from '../checkers/history-queries.ts';
 import { shorten } from '../evidence/excerpt.ts';
@@ -8,14 +9,14 @@ import type { History } from '../history/events.ts';
 import type { TrialView } from '../reports/report.ts';
 import { originUs } from './timeline.ts';
 
-/** Samples are 1 s apart: a later one begins a new span, since the node did not answer in between. */
+/** Samples are 1 s apart: a later sample begins a new span, since the node did not reply in between. */
 const SAMPLE_US = 1_000_000;
 const SILENT_US = 2.5 * SAMPLE_US;
-/** A storm of half an hour has hundreds: a figure and a table hold these. */
+/** A storm of half an hour has hundreds of events: limits of a figure and a table. */
 const MAX_SPANS = 100;
 const MAX_EVENTS = 120;
 const MAX_MESSAGE = 120;
-/** Sent to every sentinel's subscribers all the time, and about no failover. */
+/** Sent continuously to every sentinel's subscribers, and unrelated to failovers. */
 const ROUTINE = /^(__sentinel__|\+sentinel|\+slave$|\+fix-slave-config|\+reset-master|\+set)/;
 
 interface Span {
@@ -25,7 +26,7 @@ interface Span {
   endUs: number | undefined;
 }
 
-/** Spans in which a node reported role master, in the order of their starts; without an end if it still does. */
+/** Spans in which a node reported role master, ordered by start; without an end if it still does. */
 export function assembleMasters(history: History): NonNullable<TrialView['masters']> {
   const spans: Span[] = [];
   const open = new Map<string, Span>();
@@ -39,7 +40,7 @@ export function assembleMasters(history: History): NonNullable<TrialView['master
     } else if (before !== undefined && atUs - before.lastUs <= SILENT_US) {
       before.lastUs = atUs;
     } else {
-      // The sample comes up to a second after the promotion that Sentinel observed.
+      // The sample is taken up to a second after the promotion that Sentinel observed.
       const promoted = promotions.findLast((event) => event.atUs <= atUs && atUs - event.atUs <= SAMPLE_US);
       const span = { node, fromUs: promoted?.atUs ?? atUs, lastUs: atUs, endUs: undefined };
       spans.push(span);
@@ -59,7 +60,7 @@ export function assembleMasters(history: History): NonNullable<TrialView['master
   });
 }
 
-/** Faults, heals and everything that the sentinels published about a failover, in order. */
+/** Faults, heals and all failover events that the sentinels published, in order. */
 export function assembleEvents(history: History): NonNullable<TrialView['events']> {
   const origin = originUs(history);
   const ofFaults = history.faults

@@ -14,7 +14,7 @@ const WIDTHS_MS = [250, 500, 1_000, 2_500, 5_000, 10_000] as const;
 const MINUTE_MS = 60_000;
 const MAX_BINS = 120;
 
-/** Start of the trial's own time: the first intended operation, or the first event where there is no operation. */
+/** Start of the trial's own time: the first intended operation, or the first event if there is no operation. */
 export function originUs(history: History): number {
   const first = history.operations[0]?.invoke.intendedUs;
   const seen = [...history.faults, ...history.observations, ...history.expectations].map(({ atUs }) => atUs);

@@ -39,11 +39,11 @@ const MAX_SHOWN_CHARACTERS = 2_000;
 const SAME_EVENT_US = 2_000_000;
 /** A coordinated switch is observed when it is over: it lasts from the request to the observation. */
 const COORDINATED = 'planned-switch';
-/** Its one trial lasts as long as the run, so that its length is not the time of a measurement. */
+/** Its single trial lasts as long as the run, so that its length is not the duration of a measurement. */
 const SPANNING_DRILL = 'configuration';
 const SENTINEL_MARKS = new Set(['+odown', '+promoted-slave', '+switch-master']);
 
-/** @param history undefined where nothing could be judged */
+/** @param history undefined if nothing could be judged */
 export function trialView(record: TrialRecord, drill: DrillText, history: History | undefined): TrialView {
   const head = {
     drill: record.drill,

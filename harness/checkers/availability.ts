@@ -3,11 +3,11 @@
  * operation that was not sent, refused, unanswered, late or wrong is not good.
  *
  * A miss is a correct answer of a cache. A value is correct if it was written to its key in this trial (keys carry the
- * trial's name, so that a key without a write has no value) or, for `getOrCompute`, if the loader returns it. `errors`
- * is the share that did not complete as ok, whatever the value.
+ * trial's name, so that a key without a write has no value) or, for `getOrCompute`, if the loader returned it. `errors`
+ * is the share that did not complete as ok, regardless of the value.
  *
  * Without a fault an answer of the memory fallback is not good and counts as an error: Redis was reachable and did not
- * serve. Under a fault such an answer is good: the fallback exists for that.
+ * serve. Under a fault such an answer is good: that is the purpose of the fallback.
  *
  * An operation that an unrecorded deadline cannot prove to be in time is not counted as good: the share is unmeasured
  * then. Under a fault only computed values have a deadline.
@@ -64,7 +64,7 @@ export const availability: Checker = {
   },
 };
 
-/** Why a figure that counts answers in time is unmeasured: some operations have no deadline. */
+/** Reason why a figure that counts answers in time is unmeasured: some operations have no deadline. */
 function withoutDeadline(figure: string, operations: readonly Operation[]): Readonly<Record<string, string>> {
   const unbounded = operations.filter(({ invoke }) => invoke.deadlineMs === undefined);
   if (unbounded.length === 0) return {};

@@ -4,7 +4,7 @@
  *
  * `linearity` is the coefficient of determination of a straight line through memory over keys; `bytesPerKey` is its slope.
  * `connections` counts the connections that answered a PING after all of them were open. If this machine or the user's limits allow
- * fewer than the drill asked for, it is not measured: the limit is not one of Redis.
+ * fewer than the drill asked for, it is not measured: the limit is not that of Redis.
  */
 import type { ObservationEvent } from '../history/events.ts';
 import { straightLine } from '../statistics/regression.ts';
@@ -13,7 +13,7 @@ import { definedFigures, unknownResult, valueFigure } from './history-queries.ts
 
 export const capacity: Checker = {
   id: 'capacity',
-  proves: 'how many connections the servers carry, and how their memory grows',
+  proves: 'how many connections the servers support, and how their memory grows',
   check({ observations }) {
     const marks = observations.filter(({ from }) => from === 'workload');
     const held = marks.find(({ name }) => name === 'connections')?.data;

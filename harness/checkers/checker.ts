@@ -9,7 +9,7 @@ import type { Distribution } from '../statistics/quantile.ts';
 export type { Distribution };
 
 /**
- * A number that a gate may ask for. `n` is the number of observations behind it.
+ * A number that a gate may refer to. `n` is the number of observations behind it.
  * `proportion` keeps its counts, so that a bound can be computed; `distribution` keeps its order statistics.
  */
 export type Figure =
@@ -27,13 +27,13 @@ export type Figure =
 export interface CheckContext {
   readonly environment: EnvironmentConfig;
   readonly drill: string;
-  /** The client whose operations are judged: `kit` or `ioredis`. */
+  /** The client whose operations are judged, such as `kit` or `ioredis`. */
   readonly client: string;
   /** Substrate of the nodes. For an `external` Redis, the environment's configuration applies to the client alone. */
   readonly substrate?: string;
   /** Ids of the expectations that the drill declares, for every node of the environment. */
   readonly expected?: readonly string[];
-  /** Those of them that a slow machine alone can break. */
+  /** Expectations that a slow machine alone can break. */
   readonly timed?: readonly string[];
   /** Number of failovers that the drill's faults make necessary. */
   readonly neededFailovers?: number;
@@ -49,9 +49,12 @@ export interface CheckResult {
    * not recorded (no final read, no fault), and a doubtful figure if something spoiled it (evictions).
    */
   readonly validity: 'valid' | 'invalid' | 'unknown';
-  /** Why invalid or unknown, with examples (first three). One that concerns a single figure begins with `<figure>: `. */
+  /**
+   * Reason why it is invalid or unknown, with examples (first three). A reason that concerns a single figure begins
+   * with `<figure>: `.
+   */
   readonly reasons: readonly string[];
-  /** Action after which the next history shows it; only for `unknown`. Absent: run the drill again. */
+  /** Action after which the next history contains it; only for `unknown`. Absent: run the drill again. */
   readonly remedy?: string;
   /** Corrections, with the node and both values (first three); they come before the gate's own remedy. */
   readonly remedies?: readonly string[];

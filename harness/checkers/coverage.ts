@@ -1,6 +1,7 @@
 /**
  * Coverage of the kit's own tests, as its summary reports it. The judge passes it in as one observation, with the
- * commit of the summary. A summary of another commit than the run's, or of modified files, does not describe the code that ran.
+ * commit of the summary. A summary of a commit other than the run's, or of modified files, does not describe the code
+ * that ran.
  */
 import type { ObservationEvent } from '../history/events.ts';
 import type { Checker } from './checker.ts';
@@ -10,7 +11,7 @@ import { definedFigures, proportionFigure, unknownResult } from './history-queri
 const DIRTY = '-dirty';
 
 const REMEDY =
-  'Run `npm test` at the commit of the run, without local changes, and give its summary: --coverage coverage/coverage-summary.json.';
+  'Run `npm test` at the commit of the run, without local changes, and pass its summary: --coverage coverage/coverage-summary.json.';
 
 export const coverage: Checker = {
   id: 'coverage',
@@ -35,21 +36,20 @@ export const coverage: Checker = {
 
 type Data = NonNullable<ObservationEvent['data']>;
 
-/** Why the summary is not of the commit that ran; undefined where it is. */
+/** Reason why the summary does not belong to the commit that ran; undefined if it does. */
 function doubtOf({ ofCommit, runCommit, isOfSummary }: Data): string | undefined {
   if (typeof ofCommit !== 'string') {
     return 'the commit of the coverage summary is not recorded: `npm test` writes coverage-commit.json next to it';
   }
-  if (isOfSummary !== true)
-    return 'the coverage summary is not the one that coverage-commit.json was written for';
+  if (isOfSummary !== true) return 'coverage-commit.json was written for another coverage summary';
   if (ofCommit.endsWith(DIRTY))
-    return `the coverage summary was made from files that differ from commit ${shortenCommit(ofCommit)}`;
+    return `the coverage summary was created from files that differ from commit ${shortenCommit(ofCommit)}`;
   if (typeof runCommit !== 'string') return 'the commit of this run is unknown';
   if (runCommit.endsWith(DIRTY))
     return `this run used files that differ from commit ${shortenCommit(runCommit)}`;
   return ofCommit === runCommit
     ? undefined
-    : `the coverage summary is of commit ${shortenCommit(ofCommit)}, this run of ${shortenCommit(runCommit)}`;
+    : `the coverage summary belongs to commit ${shortenCommit(ofCommit)}, this run to ${shortenCommit(runCommit)}`;
 }
 
 function shortenCommit(commit: string): string {

@@ -1,8 +1,9 @@
 /**
- * How a client behaves that is cut off from the master (`cut-clients`), from the injection to the heal, as operations
- * that began in that time show it.
+ * Behaviour of a client that is cut off from the master (`cut-clients`), from the operations that began between the
+ * injection and the heal.
  *
- *   overdue           operations that took longer than their deadline and a moment, or never ended: the command timeout,
+ * overdue           operations that took longer than their deadline plus a tolerance, or never ended: the command
+ * timeout,
  *                     and for a durable write the time to wait for replicas as well
  *   fallbackAnswered  share of the operations that the memory fallback serves (reads, async cache writes, computed values)
  *                     with an answer
@@ -23,14 +24,15 @@ import {
 } from './history-queries.ts';
 
 const FAULT = 'cut-clients';
-/** For timers and the event loop, beyond the deadline itself. */
+/** Tolerance for timers and the event loop, beyond the deadline itself. */
 const MOMENT_MS = 50;
-/** Kinds with an answer without Redis. INCR and APPEND are commands, and a durable write needs Redis. */
+/** Kinds that can be answered without Redis. INCR and APPEND are commands, and a durable write needs Redis. */
 const SERVED_FROM_MEMORY: ReadonlySet<string> = new Set(['get', 'set', 'getOrCompute']);
 
 export const cutOffClient: Checker = {
   id: 'cut-off-client',
-  proves: 'a client that is cut off keeps its deadlines and is served from memory; the others do not notice',
+  proves:
+    'a client that is cut off meets its deadlines and is served from memory; the others are not affected',
   check(history, context) {
     const span = faultSpans(history).find(({ fault, observed }) => fault === FAULT && observed);
     if (span?.toUs === undefined) return unknownResult('no client was cut off from the master and returned');
@@ -40,7 +42,7 @@ export const cutOffClient: Checker = {
     const others = history.operations.filter(
       (each) => isDuring(each) && each.invoke.client !== context.client,
     );
-    // A cut that had no effect proves nothing.
+    // A cut without an effect proves nothing.
     const served = own.filter(
       ({ outcome, completion }) =>
         outcome === 'ok' && completion?.source === 'redis' && completion.atUs < toUs,

@@ -1,13 +1,13 @@
 /**
  * Operations that are not idempotent, applied more than once: an INCR on its own key that ends above 1, an APPEND
- * whose tag occurs twice. Operations of unknown outcome matter most: a client that repeats them silently applies them
- * twice.
+ * whose tag occurs twice. Operations with an unknown outcome matter most: a client that silently repeats them applies
+ * them twice.
  *
  * The opposite error is counted too: an operation reported as certainly not applied whose effect is present.
  *
- * Only exposed operations prove something: those in flight when a fault was injected, or sent before the client
- * detected it. `exposed…` counts those alone; `lostAnswersUnknown` is the share of the applied ones without an answer
- * that were reported as unknown.
+ * Only exposed operations are evidence: those in flight when a fault was injected, or sent before the client
+ * detected it. `exposed…` counts only those; `lostAnswersUnknown` is the share of the applied operations without an
+ * answer that were reported as unknown.
  */
 import type { History, Operation } from '../history/events.ts';
 import type { Checker } from './checker.ts';
@@ -73,7 +73,7 @@ export const doubleApplies: Checker = {
           failedButApplied: valueFigure(denied.length, 'operations', judged.length),
           lostAnswersUnknown: proportionFigure(admitted.length, unanswered.length),
         }),
-        // Also for zero operations: no exposed operation is a result, not a missing figure.
+        // Also for zero operations: no exposed operations is a result, not a missing figure.
         exposedDoubleApplied: valueFigure(
           exposed.filter((operation) => doubled.has(operation)).length,
           'operations',
@@ -95,7 +95,7 @@ function exposingSpans(history: History, client: string): readonly SpanUs[] {
   });
 }
 
-/** Sent, so that it may have been applied, and without its answer for a part of that time. */
+/** Sent, so that it may have been applied, and unanswered for part of that time. */
 function wasExposed({ invoke, completion, outcome }: Operation, spans: readonly SpanUs[]): boolean {
   if (outcome === 'fail') return false;
   const doneUs = completion?.atUs ?? Number.POSITIVE_INFINITY;
@@ -119,7 +119,7 @@ function timesApplied(operation: Operation, state: FinalState): number {
   return Math.max(Number(state.finalOf(operation) ?? 0), Number(operation.completion?.value ?? 0));
 }
 
-/** Whether the effect can only be this operation's. */
+/** Whether only this operation can have caused the effect. */
 function isApplied(operation: Operation, state: FinalState): boolean {
   const final = state.finalOf(operation);
   if (final === null || final === undefined) return false;

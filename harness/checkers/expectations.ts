@@ -3,8 +3,8 @@
  * expected ones. `held` is the share that held; each has its own figure by its id, and `held.<group>` is the share
  * of those whose ids begin with `<group>/`.
  *
- * The drill declares every expectation. A missing one was not checked, and an undeclared one could be missing without
- * notice: in both cases the share is not measured, unless a recorded expectation did not hold.
+ * The drill declares every expectation. A missing expectation was not checked, and an undeclared one could go missing
+ * unnoticed: in both cases the share is not measured, unless a recorded expectation did not hold.
  *
  * The drill also names the expectations that a slow machine alone can break (`timed`). The share of the others is `untimed`.
  */
@@ -70,7 +70,7 @@ function shareOf(some: readonly ExpectationEvent[]): Figure {
   return proportionFigure(some.filter(isMet).length, some.length);
 }
 
-/** Why the recorded expectations are not those that the drill declares; undefined where they are. */
+/** Reason why the recorded expectations differ from those that the drill declares; undefined if they match. */
 function gapOf(declared: readonly string[], recorded: readonly ExpectationEvent[]): string | undefined {
   const ids = new Set(recorded.map(({ id }) => id));
   const missing = declared.filter((id) => !ids.has(id));

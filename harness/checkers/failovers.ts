@@ -4,8 +4,8 @@
  * cluster publishes none. Measured only if the nodes were sampled after the last fault: a trial that was not observed
  * to its end cannot show that there was no failover.
  *
- * Where the drill states how many its faults make necessary: those that are missing, and those that were not needed.
- * `withoutQuorum`: those that came while too few sentinels were left to agree.
+ * If the drill states how many failovers its faults require: the missing ones, and the unnecessary ones.
+ * `withoutQuorum`: those that occurred while too few sentinels were left to agree.
  */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { History, ObservationEvent } from '../history/events.ts';
@@ -49,7 +49,7 @@ export const failovers: Checker = {
   },
 };
 
-/** Changes of master at times in which too few sentinels were left; undefined where there was no such time. */
+/** Changes of master while too few sentinels were left; undefined if there was no such time. */
 function withoutQuorum(
   history: History,
   { sentinels, quorum }: EnvironmentConfig['topology'],
@@ -65,8 +65,8 @@ function withoutQuorum(
 }
 
 /**
- * Samples of nodes that were replicas in the sample before and are masters. A master that hung and returned was a
- * master before.
+ * Samples of nodes that were replicas in the previous sample and are masters now. A master that hung and returned was
+ * already a master.
  */
 function findPromotions(samples: readonly ObservationEvent[]): readonly ObservationEvent[] {
   const roles = new Map<string, unknown>();

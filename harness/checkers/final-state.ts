@@ -14,14 +14,14 @@ const WRITERS: ReadonlySet<OperationKind> = new Set([
   'getOrCompute',
 ]);
 
-/** A write's effect, as the final read of the master shows it. */
+/** Effect of a write, as the final read of the master shows it. */
 export type Effect = 'present' | 'absent' | 'not-read';
 
 /** All writers of one key, indexed, so that judging a write does not visit every other one. */
 interface Writers {
   count: number;
   acknowledged: number;
-  /** By value: end of the last write of it that may have been applied; Infinity where the end is unknown. */
+  /** By value: end of the last write of that value that may have been applied; Infinity if the end is unknown. */
   readonly lastEndUs: Map<string, number>;
 }
 
@@ -79,7 +79,10 @@ export class FinalState {
     return Math.max(1, this.#writers.get(write.invoke.key)?.acknowledged ?? 1);
   }
 
-  /** Whether this write may rightly leave the value: its own, or that of a write that did not end before it began. */
+  /**
+   * Whether the value may legitimately be that of this write: its own value, or that of a write that had not ended
+   * before it began.
+   */
   #couldBeLast({ invoke }: Operation, final: string): boolean {
     if (final === (invoke.value ?? '')) return true;
     const lastEndUs = this.#writers.get(invoke.key)?.lastEndUs.get(final);

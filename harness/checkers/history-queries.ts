@@ -25,7 +25,7 @@ export function kindOf({ invoke }: Pick<Operation, 'invoke'>): string {
   return typeof invoke.durability === 'object' ? `durable ${invoke.kind}` : invoke.kind;
 }
 
-/** Error code of an operation that was not sent, because too many were in flight: no caller waited for it. */
+/** Error code of an operation that was not sent because too many were in flight: no caller waited for it. */
 const NOT_SENT = 'IN_FLIGHT_BOUND';
 
 export interface SpanUs {
@@ -39,7 +39,7 @@ export interface FaultSpan {
   readonly shard: string | undefined;
   /** Time of the request. A coordinated switch has happened by the time it is observed. */
   readonly askedUs: number;
-  /** Observed injection; where it was never observed, the intent. */
+  /** Time of the observed injection, or of the request if the injection was not observed. */
   readonly fromUs: number;
   readonly observed: boolean;
   /** Request of the heal. */
@@ -89,7 +89,7 @@ export function definedFigures(
 /** A statement about an operation or an expectation. */
 const MAX_EXAMPLE_CHARACTERS = 500;
 
-/** The first three, in words. */
+/** The first three, as text. */
 export function joinExamples(names: readonly string[]): string {
   return joinFew(names, MAX_EXAMPLE_CHARACTERS);
 }
@@ -98,7 +98,9 @@ export function operationsOf(history: History, client: string): readonly Operati
   return history.operations.filter((operation) => operation.invoke.client === client);
 }
 
-/** The measured window, if the workload marked one: operations intended outside of it only warmed up or cooled down. */
+/**
+ * Measured window, if the workload marked one: operations intended outside of it were only for warm-up or cool-down.
+ */
 export function windowOf(history: History, client: string): SpanUs | undefined {
   const mark = history.observations.find(
     (seen) =>
@@ -199,7 +201,7 @@ export function faultSpans(history: History): readonly FaultSpan[] {
   });
 }
 
-/** First time in which so many of these spans, of different nodes, are open; undefined where there is none. */
+/** First period in which this many of these spans, of different nodes, are open; undefined if there is none. */
 export function firstOverlap(spans: readonly FaultSpan[], count: number): SpanUs | undefined {
   for (const last of spans) {
     const open = spans.filter(
@@ -219,7 +221,7 @@ export function firstOverlap(spans: readonly FaultSpan[], count: number): SpanUs
  */
 export function promotionAfter(history: History, fromUs: number, deposed: string): number | undefined {
   const inCluster = history.faults.some(({ shard }) => shard !== undefined);
-  // The masters of the other shards were masters all along, and so was the master if another node was hit.
+  // The masters of the other shards were already masters, and so was this master if another node was hit.
   const before = mastersAt(history, fromUs);
   const seen = history.observations.find((event) => {
     if (event.atUs < fromUs) return false;
@@ -238,13 +240,13 @@ export function promotionAfter(history: History, fromUs: number, deposed: string
 
 const TELLS_ROLE: ReadonlySet<string> = new Set(['sample', 'role']);
 
-/** Whether a fault hit a master; true where no role was reported before it. */
+/** Whether a fault hit a master; true if no role was reported before it. */
 export function hitMaster(history: History, { askedUs, node }: FaultSpan): boolean {
   const masters = mastersAt(history, askedUs);
   return !isSentinel(node) && (masters.size === 0 || masters.has(node));
 }
 
-/** By the id that the topology gives: `sentinel-1` and so on. */
+/** By the id in the topology: `sentinel-1` and so on. */
 export function isSentinel(node: string): boolean {
   return node.startsWith('sentinel-');
 }
@@ -263,13 +265,13 @@ export type FinalRead =
   | {
       readonly kind: 'read';
       readonly entries: ReadonlyMap<string, string | null>;
-      /** In a cluster: the shard that owns a key now. */
+      /** In a cluster, the shard that currently owns a key. */
       shardOf(key: string): string | undefined;
     }
   | { readonly kind: 'none' }
   | { readonly kind: 'several'; readonly nodes: readonly string[] };
 
-/** Data of the master after the heal; in a cluster of the master of each shard. */
+/** Data of the master after the heal; in a cluster, of the master of each shard. */
 export function finalMaster(history: History): FinalRead {
   const finals = history.finals.filter((final) => final.redisRole === 'master');
   if (finals.length === 0) return { kind: 'none' };
@@ -287,14 +289,17 @@ export function finalMaster(history: History): FinalRead {
   };
 }
 
-/** Finding of a checker that needs the data of one master, for a trial without it. */
+/** Finding of a checker that needs the data of one master, for a trial without such data. */
 export function withoutFinalRead(final: Exclude<FinalRead, { readonly kind: 'read' }>): Finding {
   if (final.kind === 'none') return unknownResult('no final read of a master');
   const reason = `several masters after the heal: ${final.nodes.join(', ')}`;
   return { validity: 'invalid', reasons: [reason], figures: {} };
 }
 
-/** Growth of a counter of INFO over the trial, over all nodes; a restart sets it back to 0. Undefined: never sampled. */
+/**
+ * Growth of an INFO counter over the trial, over all nodes; a restart resets it to 0. Undefined if it was never
+ * sampled.
+ */
 export function counterGrowth(history: History, field: string): number | undefined {
   const last = new Map<string, number>();
   let growth = 0;
@@ -314,12 +319,12 @@ export interface Doubt {
   readonly remedy: string;
 }
 
-/** The remedies of all doubts in one, for a finding. */
+/** The remedies of all doubts combined, for a finding. */
 export function remedyOf(doubts: readonly Doubt[]): Pick<CheckResult, 'remedy'> {
   return doubts.length === 0 ? {} : { remedy: doubts.map(({ remedy }) => remedy).join(' ') };
 }
 
-/** Why keys may be gone without having been lost: then the count of lost writes is not reliable. */
+/** Reasons why keys may be absent without having been lost; the count of lost writes is then not reliable. */
 export function vanishingDoubts(history: History, defaultTtlSeconds: number): readonly Doubt[] {
   const ttlSeconds = statedTtlSeconds(history) ?? defaultTtlSeconds;
   const doubts: Doubt[] = [];
@@ -341,7 +346,7 @@ export function vanishingDoubts(history: History, defaultTtlSeconds: number): re
   return doubts;
 }
 
-/** Expiry of the writes, where the workload sets one of its own. */
+/** Expiry of the writes, if the workload sets its own. */
 function statedTtlSeconds(history: History): number | undefined {
   const stated = history.observations.flatMap(({ from, name, data }) =>
     from === 'workload' && name === 'ttl' ? [Number(data?.seconds)] : [],

@@ -2,8 +2,9 @@
  * HTTP load by k6, from the summaries of its processes. Counts of several segments add up. A quantile of all requests lies between
  * those of the segments, so that the highest one is an upper bound of it.
  *
- * A run without requests is not measured, whatever its thresholds say. `missedThresholds` counts the thresholds that did not hold. If k6
- * dropped iterations, it did not keep the rate, and its figures are in doubt: either the service or the machine was too slow.
+ * A run without requests is not measured, regardless of its thresholds. `missedThresholds` counts the thresholds that
+ * did not hold. If k6 dropped iterations, it did not maintain the rate, and its figures are doubtful: either the
+ * service or the machine was too slow.
  */
 import type { Checker } from './checker.ts';
 import {
@@ -21,7 +22,7 @@ const DROPPED =
 
 export const k6: Checker = {
   id: 'k6',
-  proves: 'HTTP requests through the cache succeed, at the rate that k6 was asked for',
+  proves: 'HTTP requests through the cache succeed at the requested rate',
   check({ observations }) {
     const marks = observations.filter(({ from }) => from === 'workload');
     const limit = marks.find(({ name }) => name === 'k6')?.data?.limit;
@@ -48,7 +49,7 @@ export const k6: Checker = {
     });
     const dropped = sum('dropped');
     if (dropped > 0)
-      return unknownResult(`k6 dropped ${dropped} iterations, so that it did not keep the rate`, {
+      return unknownResult(`k6 dropped ${dropped} iterations and did not maintain the rate`, {
         figures,
         remedy: DROPPED,
       });

@@ -1,8 +1,8 @@
 /**
- * Waits of the callers, from the intended start, by kind of operation. Distributions are over answers: a fast failure
- * must not improve them, and without a fault only Redis answers (a computed value: Redis or its loader). An operation
- * that never completed counts up to the end of the history; one that was never sent has no wait. `longerThan1s` counts
- * every wait, whatever its outcome.
+ * Waiting times of the callers, from the intended start, by kind of operation. Distributions are over answers: a fast
+ * failure must not improve them, and without a fault only Redis answers (a computed value: Redis or its loader). An
+ * operation that never completed counts up to the end of the history; one that was never sent has no wait.
+ * `longerThan1s` counts every wait, whatever its outcome.
  *
  * `<kind>` are distributions. `operation` is all operations on a single key, without computed values, whose time is the loader's;
  * `batch` is all batches.
@@ -56,7 +56,7 @@ export const latency: Checker = {
   },
 };
 
-/** Milliseconds that callers waited, by kind. */
+/** Milliseconds that callers waited, by kind of operation. */
 export function waitsByKind(
   history: History,
   operations: readonly Operation[],

@@ -1,4 +1,4 @@
-/** Reads the steps of a load (`harness/workloads/load/`) out of a history, with the defects of each step's generator. */
+/** Reads the steps of a load (`harness/workloads/load/`) from a history, with the defects of each step's generator. */
 import type { History, ObservationEvent } from '../history/events.ts';
 import { HdrHistogram } from '../statistics/hdr.ts';
 
@@ -14,14 +14,14 @@ export interface LoadStep {
   readonly asked: number;
   readonly sent: number;
   readonly answered: number;
-  /** Read a value of another key. */
+  /** Reads that returned the value of another key. */
   readonly wrong: number;
   readonly reads: number;
   readonly hits: number;
   readonly busyRatio: number | undefined;
   readonly stealRatio: number | undefined;
   readonly lagP99Ms: number;
-  /** Defects of the generator, in words; empty for a sound step. */
+  /** Descriptions of the generator's defects; empty for a sound step. */
   readonly flaws: readonly string[];
   /** In microseconds, by `<measure>/<kind>`; `lag` has no kind. */
   readonly histograms: ReadonlyMap<string, HdrHistogram>;
@@ -76,7 +76,7 @@ function flawsOf(
       : []),
     ...(sentRatio < SOUND_SENT_RATIO
       ? [
-          `the generator sent ${percent(sentRatio)} of the operations asked, at least ${percent(SOUND_SENT_RATIO)}`,
+          `the generator sent ${percent(sentRatio)} of the requested operations, at least ${percent(SOUND_SENT_RATIO)}`,
         ]
       : []),
     ...(keptPlan
@@ -88,7 +88,7 @@ function flawsOf(
 const round = (value: number) => Number(value.toPrecision(3));
 const percent = (ratio: number) => `${Math.floor(ratio * 1_000) / 10} %`;
 
-/** All histograms of that measure and kind as one; undefined where none has a value. */
+/** All histograms of that measure and kind combined; undefined if none has a value. */
 export function mergedHistogram(
   steps: readonly LoadStep[],
   measure: string,

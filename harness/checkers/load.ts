@@ -1,11 +1,12 @@
 /**
  * Loads measured in steps. Latency is from the intended start; service time, from the actual send, is stated with it. Every step
  * has the lag of its generator, and a step whose generator is not sound makes the figures of the trial doubtful, so that a gate
- * reads them as INVALID: the machine or the generator was at its limit, and not necessarily Redis.
+ * reads them as INVALID: the limit may be that of the machine or the generator rather than that of Redis.
  *
- * A sweep (`load-plan` with the wanted rate) raises the rate until Redis does not keep up. `sustainedPerSecond` is the highest rate of a
- * sound step of which Redis answered at least 99 %, every kind within the knee's bound at p99. The step that ends a sweep
- * is expected to fail; if its generator was not sound and the wanted rate was not reached, the figure is in doubt.
+ * A sweep (`load-plan` with the wanted rate) raises the rate until Redis no longer keeps up. `sustainedPerSecond` is
+ * the highest rate of a sound step of which Redis answered at least 99 %, every kind within the knee's bound at p99.
+ * The step that ends a sweep is expected to fail; if its generator was not sound and the wanted rate was not reached,
+ * the figure is in doubt.
  *
  * `step<n>.<mix>.…` are the numbers of a step for the report: of each one, or of evenly spaced ones if there are many.
  */
@@ -21,7 +22,7 @@ import {
 } from './history-queries.ts';
 import { type LoadStep, loadSteps, mergedHistogram } from './load-steps.ts';
 
-/** A rate counts as answered from this share on. */
+/** Share of answered operations from which a rate counts as answered. */
 const ANSWERED_RATIO = 0.99;
 const SINGLE = ['get', 'set', 'readModifyWrite'];
 /** A soak has a step per minute; a report of all of them could not be read. */

@@ -3,12 +3,12 @@
  *
  * `{ replicas, timeoutMs }`: none may be lost. `async`: Redis acknowledges before it replicates, so that a write
  * acknowledged within `asyncLossWindowMs` before a fault, or between the fault and the promotion of the new master, may
- * be lost; any other write may not. Writes of unknown outcome are neither, and an answer of the memory fallback was no
- * write to Redis.
+ * be lost; any other write may not. Writes with an unknown outcome count as neither, and an answer of the memory
+ * fallback is not a write to Redis.
  *
- * A control shows that writes were at stake: if the replicas were made to lag before a fault, async writes of that time
- * are lost. The durable writes acknowledged at the same time are the exposed ones; without a lost async write there are
- * none, whatever was acknowledged.
+ * A control shows that writes were at stake: if the replicas were made to lag before a fault, async writes of that
+ * period are lost. The durable writes acknowledged at the same time are the exposed ones; without a lost async write
+ * there are none, whatever was acknowledged.
  *
  * `asyncLostMoreThanStock`: those beyond the number that the stock client of the trial lost, under the same faults.
  *
@@ -135,7 +135,7 @@ function findingOf(
         asyncLost: valueFigure(asyncLost.length, 'writes', asyncCount),
         asyncLostBeyondWindow: valueFigure(beyond.length, 'writes', asyncCount),
       }),
-      // Also for zero writes: no exposed write is a result, not a missing figure.
+      // Also for zero writes: no exposed writes is a result, not a missing figure.
       durableExposedLost: valueFigure(
         exposed.filter((write) => isLost.has(write)).length,
         'writes',
@@ -162,7 +162,7 @@ function isExcused(
   );
 }
 
-/** Durable writes that were acknowledged while the replicas lagged, if async writes of that time were lost. */
+/** Durable writes that were acknowledged while the replicas lagged, if async writes of that period were lost. */
 function exposedOf(
   history: History,
   durable: readonly AcknowledgedWrite[],
@@ -204,7 +204,7 @@ function neverStored(
   }));
   // In a partition clients reach both masters.
   const splits = faultSpans(history).filter(({ fault }) => fault.startsWith('partition'));
-  /** The master that acknowledged the write; undefined where that is not certain. */
+  /** The master that acknowledged the write; undefined if that is not certain. */
   const acknowledgingMaster = ({ invoke, completion }: AcknowledgedWrite) => {
     const isSplit = splits.some(
       ({ askedUs, toUs = Number.POSITIVE_INFINITY }) => completion.atUs > askedUs && completion.atUs < toUs,
@@ -230,7 +230,7 @@ function neverStored(
   });
 }
 
-/** Faults of masters: those of replicas and sentinels lose no write. */
+/** Faults of masters: faults of replicas and sentinels lose no write. */
 function masterFaults(history: History): readonly FaultSpan[] {
   return faultSpans(history).filter((span) => hitMaster(history, span));
 }

@@ -4,9 +4,9 @@
  *
  * `timer*`: delay of a timer on an idle event loop. `control*`: round trip of a bare PING, measured from its due time.
  * `controlMachine*`: the part of that round trip in which either end waited for a CPU or the timer was late. `wait*`: longest time within a
- * window of 100 ms that a thread of a server, of the harness or of a client waited for a CPU. `loop*`: longest delay of an event loop, with
- * the work of the thread itself in it: stated, and never a reason to leave a trial out. Ratios are shares of the CPU time of all cores;
- * `pressureRatio` is the share of elapsed time in which some thread waited for a CPU.
+ * window of 100 ms that a thread of a server, of the harness or of a client waited for a CPU. `loop*`: longest delay of
+ * an event loop, including the thread's own work: reported, and never a reason to leave a trial out. Ratios are shares
+ * of the CPU time of all cores; `pressureRatio` is the share of elapsed time in which some thread waited for a CPU.
  *
  * Counts the windows in which the client's generator had operations in flight; all windows of a trial without a generator.
  */
@@ -50,7 +50,10 @@ export const machine: Checker = {
   },
 };
 
-/** Windows that overlap the client's operations; all of a trial without a generator, whose script also does other things. */
+/**
+ * Windows that overlap the client's operations; all windows of a trial without a generator, whose script also does
+ * other things.
+ */
 function windowsOf(history: History, client: string): readonly ObservationEvent[] {
   const all = history.observations.filter(({ from, name }) => from === 'machine' && name === 'window');
   const operations = operationsOf(history, client);
@@ -86,7 +89,7 @@ function distributionFigures(
   };
 }
 
-/** Longest delay of the event loop of a generator or of its client, as each reported it itself. */
+/** Longest delay of the event loop of a generator or of its client, as reported by each of them. */
 function loopDelay(history: History, from: 'workload' | 'client', client: string): Figure | undefined {
   const delays = history.observations.flatMap((seen) =>
     seen.from === from &&

@@ -1,7 +1,8 @@
 /**
- * Judges the promise of `min-replicas-to-write`: with fewer replicas the master refuses writes. Counts the writes that Redis
- * acknowledged although fewer were left, from the time in which the master must have noticed it (its longest allowed
- * lag, and a second in which it counts) to the first heal. Writes that were sent in that time are the observations.
+ * Judges the promise of `min-replicas-to-write`: with fewer replicas the master refuses writes. Counts the writes that
+ * Redis acknowledged although fewer replicas were left, from the moment at which the master must have detected this
+ * (its maximum allowed lag plus a second for the check) to the first heal. The writes sent during that period are the
+ * observations.
  */
 import type { History } from '../history/events.ts';
 import type { Checker } from './checker.ts';
@@ -30,7 +31,7 @@ export const minReplicas: Checker = {
     if (redis.minReplicasToWrite === 0)
       return unknownResult('redis.minReplicasToWrite is 0: there is no promise to check');
     const span = spanBelow(history, topology.replicas - redis.minReplicasToWrite + 1);
-    if (span === undefined) return unknownResult('the master had enough replicas all the time');
+    if (span === undefined) return unknownResult('the master had enough replicas throughout');
     const fromUs = span.startUs + (redis.minReplicasMaxLagSeconds + 1) * US_PER_S;
     const within = operationsOf(history, client).filter(
       (write) =>
@@ -53,7 +54,7 @@ export const minReplicas: Checker = {
   },
 };
 
-/** From the moment in which so many replicas were gone to the first heal of one of them. */
+/** From the moment at which too many replicas were gone to the first heal of one of them. */
 function spanBelow(history: History, gone: number): SpanUs | undefined {
   const spans = faultSpans(history).filter(
     (span) => span.observed && !isSentinel(span.node) && !hitMaster(history, span),

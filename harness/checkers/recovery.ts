@@ -1,20 +1,19 @@
 /**
  * How long a fault affected clients. `recoveryMs`: from the observed injection until every kind of write that was
  * acknowledged before the fault (async set, durable set, incr, append) is acknowledged again, each by a write intended
- * after it, so that neither an answer that was already in flight nor one lucky INCR is a recovery. `writeGapMs`: the
- * longest time in which Redis acknowledged nothing, as far as it overlaps the time since the fault was requested; a gap
- * still open at the end counts to the end. `servedAfterRecovery`: of the writes intended more than a second after that
- * recovery and sent, the share that Redis acknowledged.
+ * after it, so that neither an answer that was already in flight nor a single lucky INCR counts as a recovery.
+ * `writeGapMs`: the longest time in which Redis acknowledged nothing, as far as it overlaps the time since the fault
+ * was requested; a gap still open at the end counts to the end. `servedAfterRecovery`: of the writes intended more than
+ * a second after that recovery and sent, the share that Redis acknowledged.
  *
- * `recoveryAfterLastMs`: the recovery from the last fault alone, for faults of which one comes before the recovery from
- * the other.
+ * `recoveryAfterLastMs`: the recovery from the last fault alone, for overlapping faults.
  *
  * `movedAfterSwitchMs`: from the moment in which a sentinel published the new master to the client's move.
  *
  * In a cluster only writes to the faulted shard count: the other shards are not interrupted.
  *
  * If a fault was not observed to heal, the topology stayed broken: the measured time is not a recovery. A client that
- * never wrote again has no `recoveryMs`, and the finding is invalid: never is not a short time.
+ * never wrote again has no `recoveryMs`, and the finding is invalid, because never is not a short time.
  */
 import type { History, Operation } from '../history/events.ts';
 import { largestOf, smallestOf } from '../statistics/quantile.ts';
@@ -40,7 +39,7 @@ import {
   windowOf,
 } from './history-queries.ts';
 
-/** Time in which a client that has just moved may still get errors. */
+/** Time in which a client that has just switched may still get errors. */
 const SETTLING_US = 1_000_000;
 
 const FAULT_REMEDY =
@@ -132,7 +131,7 @@ function movedAfterSwitch(
   return times.length === 0 ? undefined : valueFigure(largestOf(times), 'ms', times.length);
 }
 
-/** Cause of the length of a recovery: the promotion of another node, or the client after it. */
+/** Reason for the length of a recovery: the promotion of another node, or the client after it. */
 function causeOf(history: History, fault: FaultSpan, recovery: Recovery | undefined): string | undefined {
   const promotedUs = promotionAfter(history, fault.askedUs, fault.node);
   if (promotedUs === undefined || recovery === undefined) return undefined;
@@ -148,9 +147,9 @@ function causeOf(history: History, fault: FaultSpan, recovery: Recovery | undefi
 }
 
 interface Recovery {
-  /** When the last kind of write was acknowledged again. */
+  /** Time at which the last kind of write was acknowledged again. */
   readonly atUs: number;
-  /** Kinds that were acknowledged before the fault and never after it. */
+  /** Kinds that were acknowledged before the fault but never after it. */
   readonly never: readonly string[];
 }
 
@@ -177,7 +176,7 @@ function recoveryOf(fault: FaultSpan, writes: readonly AcknowledgedWrite[]): Rec
   };
 }
 
-/** From a second after each recovery to the next fault. */
+/** From one second after each recovery to the next fault. */
 function servedAfter(
   faults: readonly FaultSpan[],
   recoveries: readonly Recovery[],

@@ -1,7 +1,7 @@
 /**
  * Seconds of the measured writes for which a master keeps the stream for a replica that is unreachable (the backlog),
  * or that copies the data (the output buffer of a replica's connection). A replica that is unreachable for longer
- * copies the whole data set.
+ * copies the complete data set.
  *
  * The rate is the fastest second of the measured window, on any node. A limit on the output buffer below the backlog
  * has no effect (`checkClientOutputBufferLimits`, networking.c), and 0 means no limit.
@@ -50,7 +50,7 @@ export const replicationBuffers: Checker = {
   },
 };
 
-/** Growth of the replication stream over the fastest of all intervals between two samples of the measured window. */
+/** Growth of the replication stream in the fastest interval between two samples of the measured window. */
 function fastestSecond(
   history: History,
   client: string,
@@ -69,7 +69,7 @@ function fastestSecond(
     if (atUs < startUs || atUs > endUs) continue;
     const before = last.get(node);
     last.set(node, { offset, atUs });
-    // A node that was restarted, or took over, continues another stream.
+    // A node that was restarted or promoted continues another stream.
     if (before === undefined || offset < before.offset || atUs - before.atUs < SHORTEST_US) continue;
     samples += 1;
     bytesPerSecond = Math.max(bytesPerSecond, ((offset - before.offset) / (atUs - before.atUs)) * 1e6);
@@ -77,7 +77,10 @@ function fastestSecond(
   return { bytesPerSecond, samples };
 }
 
-/** Samples closer together (the last of a trial comes at once) show the noise of their timestamps. */
+/**
+ * Samples that are closer together (the last sample of a trial is taken immediately) show the noise of their
+ * timestamps.
+ */
 const SHORTEST_US = 500_000;
 
 function heldBy({ node = '', data = {} }: ObservationEvent, bytesPerSecond: number): readonly Held[] {
@@ -94,7 +97,7 @@ function heldBy({ node = '', data = {} }: ObservationEvent, bytesPerSecond: numb
     held.push({ node, directive: 'client-output-buffer-limit', live: limits, seconds });
   };
   outputFigure(Number(hard), 0);
-  // A soft limit counts only once it has been exceeded for that long.
+  // A soft limit takes effect only once it has been exceeded for that long.
   outputFigure(Number(soft), Number(softSeconds));
   return held;
 }

@@ -1,14 +1,14 @@
 /**
- * Whether every promise of the client settles, and in time: an operation is answered, refused or reported as unknown
- * within its deadline and 50 ms for timers. Counts from the call, not from the intended start.
+ * Whether every promise of the client settles in time: an operation is answered, refused or reported as unknown within
+ * its deadline plus 50 ms for timers. Counts from the call, not from the intended start.
  *
  * `unsettled`: operations that were due before the last one of the client and have no completion. `pastDeadline`: those
- * that completed later. An operation is not counted as late where the machine explains it: the waits for a CPU and the
- * late timers of the time in which it was in flight add up to at least its excess (`lateByMachine`). They add up because
- * the client extends deadlines by every stall of its process.
+ * that completed later. An operation does not count as late if the machine explains it: the waits for a CPU and the
+ * late timers while it was in flight add up to at least the excess (`lateByMachine`). They add up because the client
+ * extends deadlines by every stall of its process.
  *
- * Deadlines: that of the caller where one is recorded, else `client.commandTimeoutMs`, and for a durable write also the
- * time that it gives its replicas.
+ * The deadline is the caller's if one is recorded, otherwise `client.commandTimeoutMs`; for a durable write, the
+ * timeout for its replicas is added.
  */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { History, Operation } from '../history/events.ts';
@@ -80,7 +80,10 @@ interface Delay {
   readonly ms: number;
 }
 
-/** Delays of timers and of the client's threads that the machine caused while an operation was in flight: the longest of each window, added up. */
+/**
+ * Delays of timers and of the client's threads that the machine caused while an operation was in flight: the sum over
+ * all windows of the longest delay in each.
+ */
 function machineDelays(history: History, client: string): (operation: Operation) => number {
   const threads = new Set([`client-${client}`, `generator-${client}`]);
   const delays = history.observations.flatMap(({ from, name, atUs, data }): Delay[] => {

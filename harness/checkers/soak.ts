@@ -1,5 +1,5 @@
 /**
- * A long load: what grows with the number of operations is a leak.
+ * A long load: memory that grows with the number of operations is a leak.
  *
  * `leakBytesPerOperation` is the lower bound (97.5 %) of the slope of the client's heap after garbage collection over its operations: below
  * 0 it counts as 0. Compiled code and caches fill in the beginning, so that the first third of the samples is left out.
@@ -12,7 +12,7 @@ import type { Checker, Figure } from './checker.ts';
 import { definedFigures, unknownResult, valueFigure } from './history-queries.ts';
 import { loadSteps } from './load-steps.ts';
 
-/** Samples after the first third. */
+/** Samples after the first third of the load. */
 const LEAST_SAMPLES = 6;
 
 /** Growth in bytes per operation that a soak must be able to exclude: the target of its gates. */
@@ -26,7 +26,7 @@ const GROWING: Readonly<Record<string, readonly string[]>> = {
 
 export const soak: Checker = {
   id: 'soak',
-  proves: 'neither the client nor the servers grow under a long load',
+  proves: 'the memory of neither the client nor the servers grows under a long load',
   check(history) {
     const samples = history.observations.filter(
       ({ from, name }) => from === 'workload' && name === 'soak-sample',

@@ -62,7 +62,7 @@ export const staleAcks: Checker = {
   },
 };
 
-/** Faults under which a node does not answer. */
+/** Faults under which a node does not reply. */
 const SILENCING: ReadonlySet<string> = new Set(['kill', 'pause']);
 
 /** Remedy for stale answers from a time in which the deposed master was stopped, so that no node can have sent them. */
@@ -96,7 +96,7 @@ function firstPromotion(history: History): number | undefined {
 }
 
 /**
- * Times before a later promotion, in which the master was no deposed one: what it loses then is judged as lost
+ * Periods before a later promotion, in which the master was not deposed: writes that it loses then count as lost
  * (`lost-writes`).
  */
 function laterFailovers(history: History, windowMs: number): readonly SpanUs[] {

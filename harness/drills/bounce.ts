@@ -2,7 +2,7 @@ import { fullOnlyFailover } from './families.ts';
 
 /**
  * A master that restarts before the sentinels detect its failure would make its replicas copy its data, which may be
- * none. The start of a node prevents it: it waits for a failover if another node can be promoted.
+ * none. The kit prevents this when it starts a node: it waits for a failover if another node can be promoted.
  */
 export const bounce = fullOnlyFailover({
   id: 'bounce',

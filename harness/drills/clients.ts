@@ -1,6 +1,6 @@
 /**
  * Clients that a drill can run, the kit's own first. Data only. `kit drill --clients` chooses among them; a readiness run
- * compares with `DEFAULT_CLIENTS`, because each further client takes CPU time from the others.
+ * compares with `DEFAULT_CLIENTS`, because each additional client takes CPU time from the others.
  */
 
 export interface ClientFacts {
@@ -8,7 +8,7 @@ export interface ClientFacts {
   readonly package?: string;
   /** Topologies that the client supports. */
   readonly topologies: readonly ('single' | 'sentinel' | 'cluster')[];
-  /** Why it does not support the others. */
+  /** Reason why it does not support the others. */
   readonly limit?: string;
 }
 
@@ -16,9 +16,9 @@ const ALL: ClientFacts['topologies'] = ['single', 'sentinel', 'cluster'];
 
 export const CLIENTS = {
   kit: { topologies: ALL },
-  /** Only the options that it needs to connect. */
+  /** Only the options required to connect. */
   ioredis: { topologies: ALL },
-  /** `failoverDetector`, timeouts of 1 s, short delays between its attempts. */
+  /** With `failoverDetector`, timeouts of 1 s, and short delays between attempts. */
   'ioredis-tuned': { topologies: ALL },
   'node-redis': { package: 'redis', topologies: ALL },
   'node-redis-5': { package: 'redis-5', topologies: ALL },

@@ -3,7 +3,7 @@ import { integrationDrill } from './families.ts';
 const BOTH = ['forward', 'backward'];
 const EACH = BOTH.flatMap((jump) => [`${jump}/plain-`, `${jump}/tiered-`]);
 
-/** The clocks of the nodes do not step: Redis expires keys by its own. */
+/** The clocks of the nodes do not step: Redis expires keys by the clock of its own node. */
 export const clockJump = integrationDrill({
   id: 'clock-jump',
   title: "The wall clock of a client's machine steps by an hour, forward and back",

@@ -5,8 +5,8 @@ export const clusterMasterCrash = clusterFailover({
   title: 'Crash of a cluster master',
   source: 'Redis cluster specification, replica election and promotion; cluster.c',
   safeOutcome:
-    'its replica takes over the slots; no durable write lost, async ones only within the stated window and of its own keys; nothing applied twice',
-  // A second of writes after the recovery of one shard of three: enough to judge.
+    'its replica takes over the slots; no durable write lost, async ones only within the stated window and only of its own keys; nothing applied twice',
+  // One second of writes after the recovery of one of three shards is enough to judge.
   parameters: { afterHealMs: 4_000 },
   needs: ['kill', 'start'],
   faults: [{ fault: 'kill', target: 'master', atMs: 2_000, heal: { when: 'recovered', plusMs: 500 } }],

@@ -9,7 +9,7 @@ export const clusterSlotMigration: ReturnType<typeof clusterFailover> = {
     needs: [],
     faults: [{ fault: 'slot-migration', target: 'master', atMs: 2_000, heal: { afterMs: 1_500 } }],
   }),
-  // No node is promoted: there is no deposed master whose answers could be stale.
+  // No node is promoted, so there is no deposed master whose answers could be stale.
   checkers: [
     'lost-writes',
     'double-applies',

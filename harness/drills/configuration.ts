@@ -19,7 +19,7 @@ export const configuration: Drill = {
     ...['exposure', 'users', 'passwords', 'commands', 'configuration', 'expectations'],
   ],
   expectations: ['answered-at-start', 'answered-at-end'],
-  // Reading the nodes takes seconds; a run lasts as long as its trials.
+  // Reading the nodes takes seconds; a run takes as long as its trials.
   boundMs: 30_000,
   trials: { quick: 1, full: 1 },
 };

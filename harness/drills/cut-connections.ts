@@ -1,6 +1,6 @@
 import { fullOnlyFailover } from './families.ts';
 
-/** Twenty times, with a pause in which the client must be connected again. */
+/** Twenty times, with pauses in which the client must reconnect. */
 export const cutConnections = fullOnlyFailover({
   id: 'cut-connections',
   title: 'The server closes all connections of the application, 20 times',

@@ -4,13 +4,13 @@ export const diskFull = fullOnlyIntegration({
   id: 'disk-full',
   title: 'The disk of the append-only file is full',
   source: 'drills: disk-full; seed 002, persistence',
-  safeOutcome: 'MISCONF is reported as itself, reads go on, and writes return once there is space',
+  safeOutcome: 'MISCONF is reported as such, reads continue, and writes succeed again once there is space',
   needs: ['dataFolder'],
   topologies: ['single', 'sentinel'],
   expectations: [
     ...['errors', 'loads', 'event', 'reads', 'breaker'].map((what) => `full/${what}`),
     ...['stored', 'kept', 'refused', 'file'].map((what) => `healed/${what}`),
   ],
-  // Where there are sentinels, they promote a replica after down-after: a master that cannot write does not reply to PING.
+  // If there are sentinels, they promote a replica after down-after: a master that cannot write does not reply to PING.
   timed: [...['errors', 'event', 'reads', 'breaker'].map((what) => `full/${what}`), 'healed/stored'],
 });

@@ -2,7 +2,7 @@ import { fullOnlyFailover } from './families.ts';
 
 /**
  * The first master stays dead until the clients write to the third one, so that the deposed second one is the only
- * possible replica. The load continues for longer than Sentinel takes to make it one (10 s, `settleMs`).
+ * possible replica. The load continues for longer than Sentinel needs to make it a replica (10 s, `settleMs`).
  */
 export const doubleFailover = fullOnlyFailover({
   id: 'double-failover',

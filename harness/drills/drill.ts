@@ -17,14 +17,14 @@ export type Target =
   | 'none';
 
 export interface ScheduledFault {
-  /** A file of `harness/faults/`. */
+  /** Id of a fault in `harness/faults/`. */
   readonly fault: string;
   readonly target: Target;
   /** Time after the start of the workload. */
   readonly atMs: number;
   /**
-   * Rounds strike one after the other: each waits until the faults of the earlier ones are healed and the topology is
-   * healthy, and keeps the distances of its own faults. Absent: one round.
+   * Rounds run one after the other: each waits until the faults of the earlier rounds are healed and the topology is
+   * healthy, and preserves the intervals between its own faults. Absent: one round.
    */
   readonly round?: number;
   /** Start of the replicas' lag, so that the fault finds acknowledged writes that the replicas do not have. */
@@ -44,9 +44,9 @@ export interface ScheduledFault {
 }
 
 export interface WorkloadSpec {
-  /** A file of `harness/workloads/`. */
+  /** Name of a workload in `harness/workloads/`. */
   readonly name: string;
-  /** Numbers that the workload documents: rates per second, catalogue size, durations. */
+  /** Parameters that the workload documents: rates per second, catalogue size, durations. */
   readonly parameters: Readonly<Record<string, number>>;
 }
 
@@ -54,24 +54,24 @@ export interface Drill {
   readonly id: string;
   readonly title: string;
   readonly family: 'integration' | 'failover' | 'load' | 'capacity';
-  /** Origin of the drill: a seed's section, an issue of a project, a paper. */
+  /** Source of the drill: a seed's section, an issue of a project, a paper. */
   readonly source: string;
-  /** The outcome that must hold for any timing, in words. */
+  /** Description of the outcome that must hold regardless of timing. */
   readonly safeOutcome: string;
   readonly needs: readonly (keyof Capabilities)[];
-  /** Programs of this machine that it needs beyond the substrate. */
+  /** Programs required on this machine in addition to those of the substrate. */
   readonly needsProgram?: 'libfaketime';
   readonly topologies: readonly ('single' | 'sentinel' | 'cluster')[];
   /** Clients that reach the master through a fault proxy; true: all of them. */
   readonly proxied?: boolean | readonly ClientName[];
   /** Clients that run in parallel, each in its own generator. With more than one, `--clients` chooses them. */
   readonly clients: readonly ClientName[];
-  /** The run itself records this one, around all other trials; it has one trial and no workload in the catalogue. */
+  /** The run itself records this drill, around all other trials; it has one trial and no workload in the catalogue. */
   readonly spansRun?: true;
   readonly workload: WorkloadSpec;
   readonly faults: readonly ScheduledFault[];
   readonly checkers: readonly string[];
-  /** Number of failovers that the faults make necessary; absent: any number. */
+  /** Number of failovers that the faults require; absent: any number. */
   readonly neededFailovers?: number;
   /**
    * Kinds of operation that each trial sends through the kit's client and receives an answer to. `durable set` is
@@ -86,16 +86,16 @@ export interface Drill {
    */
   readonly expectations?: readonly string[];
   /**
-   * Those of the expectations that a slow machine alone can break: a time, an answer of Redis within a timeout, a count that a retry
+   * Expectations that a slow machine alone can break: a time, an answer of Redis within a timeout, a count that a retry
    * changes. The machine never excuses the others. Placeholders and conditions as in `expectations`.
    */
   readonly timed?: readonly string[];
   /**
-   * Part of the drill that runs against an external Redis; absent: none, because the drill needs nodes that the kit
-   * itself runs. `except`: expectations that need more than the keys of the run.
+   * Part of the drill that runs against an external Redis; absent if there is none, because the drill needs nodes that
+   * the kit runs. `except`: expectations that need more than the keys of the run.
    */
   readonly external?: { readonly except?: readonly string[] };
-  /** Time limit of a trial; at the limit it is ended, healed and recorded as not measured. */
+  /** Time limit of a trial; at the limit the trial is aborted, healed and recorded as not measured. */
   readonly boundMs: number;
   /** A profile of `kit readiness` that runs the drill besides those in which it has trials. */
   readonly profile?: 'canary' | 'rehearsal';

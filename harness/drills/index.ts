@@ -1,4 +1,4 @@
-/** Every drill, in the order in which a run takes them: cheap and basic drills first. */
+/** Every drill, in execution order: cheap and basic drills first. */
 import { allReplicasLost } from './all-replicas-lost.ts';
 import { backupRestore } from './backup-restore.ts';
 import { batches } from './batches.ts';

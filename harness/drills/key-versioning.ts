@@ -5,7 +5,7 @@ export const keyVersioning = integrationDrill({
   title: 'Keys carry namespace and version',
   source: 'seed 004 §3, key versioning; §6, key strategy',
   safeOutcome: 'no key reaches Redis without the namespace, and built keys carry v1',
-  // Both look at keys outside of the prefix.
+  // Both expectations read keys outside of the prefix.
   external: { except: ['not-unprefixed', 'no-strangers'] },
   expectations: ['shape', 'at-physical-key', 'not-unprefixed', 'same-input', 'other-version', 'no-strangers'],
   timed: ['at-physical-key', 'same-input'],

@@ -1,6 +1,6 @@
 import { failoverDrill } from './families.ts';
 
-/** A stock client stays with a hung master until it returns: longer than `stragglerMs` is not worth waiting for. */
+/** A stock client stays with a hung master until it returns; waiting longer than `stragglerMs` is not worthwhile. */
 export const masterHang = failoverDrill({
   id: 'master-hang',
   title: 'The master hangs without a reset and returns',

@@ -2,7 +2,7 @@ import { fullOnlyIntegration } from './families.ts';
 
 export const memoryFull = fullOnlyIntegration({
   id: 'memory-full',
-  title: 'The memory of the masters is full while something writes on',
+  title: 'The memory of the masters is full while writes continue',
   source: 'drills: memory-full; seed 002, maxmemory and eviction',
   safeOutcome:
     'eviction as configured; replicas intact; tags and leases survive or fail safely; recovery without a restart',

@@ -1,12 +1,12 @@
 import { fullOnlyFailover } from './families.ts';
 
-/** Longer than the client's deadlines and its breaker's threshold together, so that both are used. */
+/** Longer than the client's deadlines plus its breaker's threshold, so that both take effect. */
 export const partitionClient = fullOnlyFailover({
   id: 'partition-client',
-  title: 'One client is cut off from the master; other clients and all nodes are not',
+  title: 'One client is cut off from the master; other clients and the nodes are not',
   source: 'drills: partition-client',
   safeOutcome:
-    'its deadlines hold, its memory fallback answers, no failover; the other client does not notice',
+    'its deadlines hold, its memory fallback answers, no failover; the other client is not affected',
   needs: [],
   neededFailovers: 0,
   proxied: ['kit'],

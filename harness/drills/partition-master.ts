@@ -2,7 +2,7 @@ import { fullOnlyFailover } from './families.ts';
 
 /**
  * The heal is 3 s after the sentinels report the successor: longer than `minReplicasMaxLagSeconds` of every environment
- * after the cut, so that clients meet both masters for as long as the former one takes writes.
+ * after the cut, so that clients can reach both masters for as long as the former one accepts writes.
  */
 export const partitionMaster = fullOnlyFailover({
   id: 'partition-master',

@@ -1,12 +1,12 @@
 import { fullOnlyFailover } from './families.ts';
 
-/** The sentinel on the side of the minority still reports the former master, so that clients get two answers. */
+/** The sentinel on the minority side still reports the former master, so that clients get two different answers. */
 export const partitionMinority = fullOnlyFailover({
   id: 'partition-minority',
   title: 'The master and one sentinel are cut off from the other nodes; clients still reach them',
   source: 'drills: partition-minority; valkey-io/valkey#2158',
   safeOutcome:
-    'the highest config-epoch of the majority wins: no write by the master that was deposed, no durable write lost',
+    'the highest config-epoch of the majority wins: no write by the deposed master, no durable write lost',
   needs: ['partition'],
   neededFailovers: 1,
   parameters: { stragglerMs: 1_500 },

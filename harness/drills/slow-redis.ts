@@ -1,6 +1,6 @@
 import { fullOnlyIntegration } from './families.ts';
 
-/** Toxics under which no reply arrives whole and in time. */
+/** Toxics under which no reply arrives complete and in time. */
 const FATAL = ['latency', 'bandwidth', 'dribbled', 'cut', 'slow-close', 'replies-lost', 'requests-lost'];
 const ALL = [...FATAL, 'jitter', 'reset'];
 

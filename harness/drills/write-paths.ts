@@ -11,7 +11,7 @@ export const writePaths = integrationDrill({
   id: 'write-paths',
   title: 'Every write and delete call, verified on the masters',
   source: 'client/README.md, Writes; 004 §1 TTL handling',
-  safeOutcome: 'the master has every acknowledged value with its TTL, and nothing that was deleted',
+  safeOutcome: 'the master has every acknowledged value with its TTL, and no deleted value',
   expectations: [
     ...WRITES.flatMap((path) => [`value/${path}`, `ttl/${path}`]),
     ...['value/kinds', 'value/refused'],

@@ -1,5 +1,5 @@
 /**
- * Whether manifest, seal and folder account for each other: every judged file is sealed, and every sealed file is an
+ * Whether manifest, seal and folder are consistent: every judged file is sealed, and every sealed file is an
  * input of judging, a log, or the history of exactly one trial. Pure.
  *
  * Anyone who edits a folder can seal it again, so that matching hashes alone prove little: a bad trial could be left
@@ -10,9 +10,9 @@ import type { Manifest, Seal, TrialRecord } from './manifest.ts';
 import { INPUTS, LOGS, REQUIRED } from './run-folder.ts';
 
 export interface Accounting {
-  /** Disagreements, in words; empty where there are none. */
+  /** Descriptions of the disagreements; empty if there are none. */
   readonly flaws: readonly string[];
-  /** Why a trial is not judged although its files may be as sealed. */
+  /** Reason why a trial is not judged although its files may match the seal. */
   readonly distrusted: ReadonlyMap<TrialRecord, string>;
 }
 
@@ -37,7 +37,7 @@ export function accountFor({ trials, digests }: Manifest, seal: Seal | undefined
 }
 
 const NO_DIGESTS =
-  'the manifest has no digests: another version of the kit recorded the run, or they were taken out';
+  'the manifest has no digests: another version of the kit recorded the run, or they were removed';
 
 function nameOf({ drill, trial }: Pick<TrialRecord, 'drill' | 'trial'>): string {
   return `${drill} #${trial}`;
@@ -71,7 +71,7 @@ function distrustedTrials(
 ): ReadonlyMap<TrialRecord, string> {
   const listedTwice = new Set(findDuplicates(trials.map(nameOf)));
   const sharedPaths = new Set(findDuplicates(trials.flatMap(({ files }) => files)));
-  // An empty history has no content that could be counted twice.
+  // An empty history has no content to be counted twice.
   const contents = trials.flatMap(({ files }) => contentOf(files, sealed));
   const sharedContents = new Set(findDuplicates(contents));
   const reasonOf = (record: TrialRecord): string | undefined => {

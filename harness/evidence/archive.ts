@@ -1,6 +1,6 @@
 /**
- * A run folder as one tar archive (ustar), for transport. Regular files only, in a fixed order, with neither time nor
- * owner: the same folder gives the same bytes. Any `tar` extracts it.
+ * A run folder as one tar archive (ustar), for transport. Regular files only, in a fixed order, without times and
+ * owners, so that the same folder gives the same bytes. Any `tar` can extract it.
  */
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ const BLOCK_BYTES = 512;
 /**
  * Writes `<root>/<path>` for every file of the folder, and further files.
  *
- * @param extra texts by file name, beside those of the folder
+ * @param extra texts by file name, in addition to the files of the folder
  * @throws KitError EVIDENCE_NOT_WRITTEN; EVIDENCE_UNREADABLE for a path that is too long for the format
  */
 export function writeArchive(

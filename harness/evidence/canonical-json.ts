@@ -4,7 +4,7 @@
  */
 const LEADING = ['schema', 'id'];
 
-/** @throws TypeError where a number is not finite: JSON would turn it into null, and null means "not measured" */
+/** @throws TypeError if a number is not finite: JSON would turn it into null, and null means "not measured" */
 export function canonicalJson(value: unknown): string {
   return `${JSON.stringify(sortKeys(value, '$'), null, 2)}\n`;
 }

@@ -1,8 +1,8 @@
 /**
  * Digests in the manifest: of every judged file, and of the manifest itself. Pure.
  *
- * The seal is one file, and anyone who changes a file can rewrite it. The manifest then still has the file's digest
- * from before, and a changed manifest has another digest than the one it carries.
+ * The seal is one file, and anyone who changes a file can rewrite it. The manifest then still has the file's original
+ * digest, and the digest of a changed manifest differs from the one it contains.
  */
 import { createHash } from 'node:crypto';
 import { canonicalJson } from './canonical-json.ts';
@@ -13,7 +13,7 @@ export function digestText(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** @param files the judged ones, without the manifest */
+/** @param files the judged files, without the manifest */
 export function withDigests(manifest: Manifest, files: Seal['files']): Manifest {
   const byPath = Object.fromEntries(files.map(({ path, sha256 }) => [path, sha256]));
   return { ...manifest, digests: { files: byPath, manifest: digestOf(manifest, byPath) } };
@@ -23,7 +23,10 @@ function digestOf(manifest: RecordedManifest, files: Digests['files']): string {
   return digestText(canonicalJson({ ...manifest, digests: { files } }));
 }
 
-/** Whether the manifest differs from the one that its digest was written for. @param text as it is in the folder */
+/**
+ * Whether the manifest differs from the one for which its digest was written.
+ * @param text content of the file in the folder
+ */
 export function isManifestChanged(manifest: RecordedManifest, text: string): boolean {
   const { digests } = manifest;
   if (digests === undefined) return false;

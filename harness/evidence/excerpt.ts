@@ -1,4 +1,4 @@
-/** Recorded values and lists of names as short texts for messages: evidence may hold values of any size. Pure. */
+/** Recorded values and lists of names as short texts for messages: recorded values may have any size. Pure. */
 
 const MAX_CHARACTERS = 80;
 const MAX_NAMES = 3;

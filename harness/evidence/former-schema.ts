@@ -2,7 +2,7 @@
  * Evidence of the manifest schema 1, in terms of the current schema. Pure.
  *
  * Schema 1 called the deviations `departures` and the fault `drop-replies` `mute`. The digests of such a run apply to
- * the manifest as it was written, so that it is checked first and translated afterwards.
+ * the manifest as it was written, so it is checked first and translated afterwards.
  */
 import type { Manifest } from './manifest.ts';
 
@@ -19,7 +19,7 @@ export interface FormerManifest extends Omit<Manifest, 'schema' | 'deviations'> 
   readonly departures: readonly string[];
 }
 
-/** A manifest as a run folder holds it. */
+/** A manifest as stored in a run folder. */
 export type RecordedManifest = Manifest | FormerManifest;
 
 export function currentManifest(recorded: RecordedManifest): Manifest {

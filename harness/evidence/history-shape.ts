@@ -1,6 +1,6 @@
 /**
  * Shape of every line of a history, with the bounds of every number that judging uses. Fields that no checker reads are
- * not listed: the writer defines them. In `data`, all values are bounded, whatever their names.
+ * not listed: the writer defines them. In `data`, all values are bounded, regardless of their names.
  */
 import type { HistoryEvent, InvokeEvent, ObservationEvent } from '../history/events.ts';
 import { MAX_BATCH, MAX_NAME_CHARACTERS, MAX_TIME_MS, MAX_TIME_US, MAX_TRIALS } from './limits.ts';
@@ -121,21 +121,21 @@ const LATENESS: Readonly<Record<string, Shape>> = {
 /** Milliseconds, separated by spaces. */
 const SAMPLES: Shape = {
   pattern: /^(?:\d{1,10}(?:\.\d{1,3})?(?: (?!$)|$))*$/,
-  what: 'numbers of milliseconds with a space between two',
+  what: 'numbers of milliseconds, separated by single spaces',
 };
 /** `redis-1=0.12 main=0`: milliseconds by name. */
 const WAITS: Shape = {
   pattern: /^(?:[^\s=]{1,128}=\d{1,10}(?:\.\d{1,3})?(?: (?!$)|$))*$/,
-  what: 'names with milliseconds, name=number, with a space between two',
+  what: 'names with milliseconds, name=number, separated by single spaces',
 };
 /** `bucket:count`, see `statistics/hdr.ts`. */
 const COUNTS: Shape = {
   pattern: /^(?:\d{1,5}:\d{1,15}(?: (?!$)|$))*$/,
-  what: 'buckets with counts, bucket:count, with a space between two',
+  what: 'buckets with counts, bucket:count, separated by single spaces',
 };
 const nullableOf = (shape: Shape): Shape => optionalOf({ nullable: shape });
 
-/** A name that a figure of the report carries. */
+/** A name that appears in a figure of the report. */
 const NAME_OF_MIX: Shape = {
   pattern: /^[A-Za-z0-9][A-Za-z0-9 _-]{0,59}$/,
   what: 'a name of 1 to 60 letters, digits, spaces and dashes',
@@ -220,7 +220,7 @@ const DATA_SHAPES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
   },
 };
 
-/** Shape of the data of one kind of observation; undefined where no checker computes with it. */
+/** Shape of the data of one kind of observation; undefined if no checker computes with it. */
 export function dataShapeOf({ from, name }: Pick<ObservationEvent, 'from' | 'name'>): Shape | undefined {
   const kind = `${from}/${name}`;
   return Object.hasOwn(DATA_SHAPES, kind) ? { fields: DATA_SHAPES[kind] ?? {} } : undefined;

@@ -1,6 +1,6 @@
 /**
- * Bounds on the contents of a run folder. A run of this kit stays far below each of them; anything above is broken or
- * made by hand, and is refused before a loop or an allocation depends on it.
+ * Bounds on the contents of a run folder. A run of this kit stays far below each of them; a folder above a limit is
+ * broken or crafted, and is refused before a loop or an allocation depends on the value.
  */
 
 /** Longest run: 31 days, in microseconds of the run's clock. */
@@ -33,13 +33,13 @@ export const MAX_TRIAL_FILES = 2 * MAX_CLIENTS;
 /** Characters of a name: a client, a drill, a node, a phase. */
 export const MAX_NAME_CHARACTERS = 128;
 
-/** Characters of a sentence or an argument in the manifest; a report prints them whole. */
+/** Characters of a sentence or an argument in the manifest; a report prints them in full. */
 export const MAX_TEXT_CHARACTERS = 100_000;
 
 /** Gates, and waivers, of one run: each gate looks at every trial. The kit has about 90. */
 export const MAX_GATES = 1_000;
 
-/** A file that is read whole as JSON: manifest, seal, configuration, gates, drills, coverage summary. */
+/** A file that is read completely as JSON: manifest, seal, configuration, gates, drills, coverage summary. */
 export const MAX_JSON_BYTES = 64 * 1024 ** 2;
 
 /** One history: the longest string that every supported Node holds is 2^29 - 24 characters. */

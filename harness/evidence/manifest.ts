@@ -2,12 +2,12 @@
  * The run folder and its manifest.
  *
  *   runs/<id>/
- *     manifest.json     the run: all data that judging needs and that no history has
+ *     manifest.json     the run: all data needed for judging that is not in a history
  *     config.json       the environment as resolved, secrets redacted
- *     gates.json        the gates as they were
- *     drills.json       the drills as they were defined
- *     inputs/…          files that the run was given, such as a coverage summary
- *     trials/<drill>-<trial>/{events,<client>}.jsonl     histories, one file a writer
+ *     gates.json        the gates of the run
+ *     drills.json       the drills of the run
+ *     inputs/…          files passed to the run, such as a coverage summary
+ *     trials/<drill>-<trial>/{events,<client>}.jsonl     histories, one file per writer
  *     logs/…            node logs, external programs
  *     seal.json         SHA-256 of every file above; written last, atomically: a folder without it is not evidence
  *     report.json …     derived: recomputed by `kit analyze`, compared by `kit verify`
@@ -28,11 +28,11 @@ export interface TrialRecord {
   readonly trial: number;
   /** Absent: 1. Later rounds repeat trials in which the machine was unsound. */
   readonly round?: number;
-  /** `completed`, or why the trial cannot be judged. */
+  /** `completed`, or the reason why the trial cannot be judged. */
   readonly status: 'completed' | 'not-measured' | 'failed';
-  /** Why not, in words. */
+  /** Description of that reason. */
   readonly reason?: string;
-  /** Requirement of the fault that this machine lacks: a readiness run does not ask for the drill then. */
+  /** Requirement of the fault that this machine lacks; a readiness run then does not require the drill. */
   readonly lacks?: string;
   readonly seed: number;
   readonly clients: readonly string[];
@@ -85,7 +85,7 @@ export interface Manifest {
   };
   /** Digests of every judged file and of the manifest itself; written when the run is sealed. */
   readonly digests?: Digests;
-  /** Every requested drill, run or not. */
+  /** Every requested drill, whether or not it was run. */
   readonly trials: readonly TrialRecord[];
   /** Set when the run did not complete: such a run is never a GO. */
   readonly incomplete?: string;
@@ -115,8 +115,8 @@ const TIME_US: Shape = { integer: [0, MAX_TIME_US] };
 const COUNT: Shape = { integer: [0, Number.MAX_SAFE_INTEGER] };
 
 /**
- * A file within the run folder: relative, `/` between its parts, none of them empty, `.` or `..`. Anything else names
- * no regular file of the folder.
+ * A file within the run folder: a relative path with `/` between its parts, none of which is empty, `.` or `..`.
+ * Anything else does not name a regular file of the folder.
  */
 export const FILE_PATH: Shape = {
   pattern: /^(?!\.{1,2}(?:\/|$))[^/\0]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[^/\0]{1,255}){0,31}$/,
@@ -125,7 +125,7 @@ export const FILE_PATH: Shape = {
 
 const TEXTS: Shape = { listOf: TEXT, maxItems: 1_000 };
 
-/** Fields of both schemas: everything that judging and the reports touch. */
+/** Fields of both schemas: everything that judging and the reports read. */
 const COMMON_FIELDS = {
   runId: NAME,
   kind: { oneOf: KINDS },
@@ -166,7 +166,7 @@ const COMMON_FIELDS = {
   incomplete: { optional: TEXT },
 } as const satisfies Readonly<Record<string, Shape>>;
 
-/** A manifest as it must be read. */
+/** A manifest in the required shape. */
 export const MANIFEST_SHAPE: Shape = {
   fields: { schema: { oneOf: ['redis-cache-kit/run/2'] }, deviations: TEXTS, ...COMMON_FIELDS },
 };

@@ -2,7 +2,7 @@
  * Reads a run folder: manifest, seal, and the files that are missing or differ from the sealed ones.
  *
  * Opening reports flaws and throws only if nothing can be judged at all: a folder without a readable manifest, or one
- * that holds or names anything but regular files. The judge decides how a flaw affects a criterion.
+ * that contains or names anything other than regular files. The judge decides how a flaw affects a criterion.
  *
  *   manifest ─▶ seal ─▶ walk (regular files only) ─▶ compare with the seal ─▶ Evidence
  *
@@ -57,7 +57,7 @@ export interface Evidence {
   readonly seal: Seal | undefined;
   readonly integrity: Integrity;
   readonly accounting: Accounting;
-  /** SHA-256 of a file as it was sealed; of the file as it is where there is no seal, and of the seal itself. */
+  /** SHA-256 of a file as sealed; of the current file if there is no seal, and for the seal itself. */
   sha256Of(path: string): string | undefined;
   /** Whether a regular file of that path is in the folder. */
   has(path: string): boolean;
@@ -119,13 +119,10 @@ export function openEvidence(dir: string): Evidence {
   };
 }
 
-/** Larger files whose size differs from the sealed one are not hashed: the size is proof enough. */
+/** Files that are larger than this and whose size differs from the seal are not hashed: the size is proof enough. */
 const MAX_HASHED_ANYWAY_BYTES = 64 * 1024 ** 2;
 
-/**
- * Undefined for a file that the seal does not name; without bytes in common with the seal where the sizes differ by
- * much.
- */
+/** Undefined for a file that the seal does not name; the sizes alone are compared if they differ greatly. */
 function digestAsSealed(path: string, file: Seal['files'][number] | undefined): FileDigest | undefined {
   if (file === undefined) return undefined;
   const bytes = sizeOf(path);
@@ -159,7 +156,7 @@ function compareRecords({
       .filter(({ path, sha256 }) => present.has(path) && digests.get(path)?.sha256 !== sha256)
       .map(({ path }) => path),
   );
-  // The manifest names the configuration's hash too, so that a folder without a seal still shows a changed one.
+  // The manifest contains the configuration's hash as well, so that a changed configuration is detected without a seal.
   if (config !== undefined && digestText(config) !== manifest.configSha256) altered.add(CONFIG);
   if (isSealAltered(seal, sealText, digests)) altered.add(SEAL);
   if (isManifestChanged(manifest, manifestText)) altered.add(MANIFEST);
@@ -182,7 +179,7 @@ function compareRecords({
   };
 }
 
-/** A seal was written whole, as canonical JSON, from the files at that time: any difference is a later change. */
+/** A seal was written completely, as canonical JSON, from the files at that time: any difference is a later change. */
 function isSealAltered(
   seal: Seal | undefined,
   text: string | undefined,

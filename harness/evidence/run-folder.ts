@@ -78,9 +78,9 @@ export interface RunFolder {
   /** Writes the resolved environment; returns its SHA-256 for `manifest.configSha256`. */
   writeConfig(environment: unknown): string;
   writeGates(gates: unknown): void;
-  /** The drills as they were defined: titles and safe outcomes of a report come from here. */
+  /** Writes the drills of the run, the source of a report's titles and safe outcomes. */
   writeDrills(drills: readonly unknown[]): void;
-  /** Copies a file that the run was given, such as the coverage summary. */
+  /** Copies a file that was passed to the run, such as the coverage summary. */
   addInput(name: InputName, file: string): void;
   /** Stores one record of an external program; pass it as the sink of `infra/host/process.ts`. */
   sink(record: object): void;
@@ -159,7 +159,7 @@ function copyInto(from: string, to: string): void {
       throw new KitError('no such file', {
         code: 'INPUT_NOT_FOUND',
         where: from,
-        hint: 'give a path that exists',
+        hint: 'pass a path that exists',
         cause,
       });
     }
@@ -176,7 +176,7 @@ function appendLine(path: string, record: object): void {
   }
 }
 
-/** Histories of long runs are hundreds of megabytes: never read whole to be hashed. */
+/** Histories of long runs have hundreds of megabytes, so they are hashed in pieces. */
 const PIECE_BYTES = 1 << 20;
 
 export interface FileDigest {
@@ -184,7 +184,7 @@ export interface FileDigest {
   readonly bytes: number;
 }
 
-/** @throws KitError EVIDENCE_UNREADABLE where it is not a regular file or cannot be read */
+/** @throws KitError EVIDENCE_UNREADABLE if it is not a regular file or cannot be read */
 export function digestFile(path: string): FileDigest {
   return withRegularFile(path, (file) => {
     const hash = createHash('sha256');
@@ -199,7 +199,7 @@ export function digestFile(path: string): FileDigest {
   });
 }
 
-/** Whether the name exists, also as a link without its target. */
+/** Whether the name exists, even as a dangling link. */
 export function pathExists(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
@@ -212,7 +212,7 @@ export function sizeOf(path: string): number {
 /**
  * Text of a regular file.
  *
- * @throws KitError EVIDENCE_UNREADABLE where it is not a regular file, is larger than `maxBytes` or cannot be read
+ * @throws KitError EVIDENCE_UNREADABLE if it is not a regular file, is larger than `maxBytes` or cannot be read
  */
 export function readText(path: string, maxBytes: number): string {
   return withRegularFile(path, (file) => {
@@ -222,7 +222,7 @@ export function readText(path: string, maxBytes: number): string {
   });
 }
 
-/** Opens without waiting for a writer of a FIFO and without following a link, and closes in any case. */
+/** Opens without waiting for a writer of a FIFO and without following a link, and always closes the file. */
 function withRegularFile<T>(path: string, use: (file: number) => T): T {
   let file: number;
   try {
@@ -262,14 +262,14 @@ function kindOf(entry: Kind): string {
   return entry.isBlockDevice() || entry.isCharacterDevice() ? 'a device' : 'of an unknown kind';
 }
 
-/** Error for an entry of a run folder that is not a file: nothing of the folder is judged then. */
+/** Error for an entry of a run folder that is not a file; the folder is then not judged. */
 export function irregularFileError(path: string, kind: string): KitError {
   return unreadableError(path, `not a regular file: it is ${kind}`);
 }
 
 /** Advice for evidence that cannot be read. */
 const COPY_HINT =
-  'give an unchanged copy of the folder that a run printed at its end; it holds regular files and folders only';
+  'pass an unchanged copy of the folder that a run printed at its end; it holds regular files and folders only';
 
 /** Error for evidence that cannot be read. */
 export function unreadableError(where: string, message: string, cause?: unknown, hint = COPY_HINT): KitError {
@@ -277,8 +277,7 @@ export function unreadableError(where: string, message: string, cause?: unknown,
 }
 
 /**
- * Writes a text so that a reader gets all of it or nothing: a temporary file, flushed to the disk, renamed over the
- * name.
+ * Writes a text so that a reader gets all of it or nothing: a temporary file is flushed to the disk and renamed.
  *
  * @throws KitError EVIDENCE_NOT_WRITTEN, exit 3: a text that cannot be stored cannot be judged
  */
@@ -317,10 +316,10 @@ export function notWrittenError(path: string, cause: unknown): KitError {
 }
 
 /**
- * Relative paths of all files below a folder, with `/`, sorted by code unit (no locale); none where there is no such
+ * Relative paths of all files below a folder, with `/`, sorted by code unit (no locale); none if there is no such
  * folder.
  *
- * @throws KitError EVIDENCE_UNREADABLE where anything below it is neither a regular file nor a folder
+ * @throws KitError EVIDENCE_UNREADABLE if anything below it is neither a regular file nor a folder
  */
 export function filesBelow(folder: string): readonly string[] {
   if (!existsSync(folder)) return [];

@@ -1,8 +1,8 @@
 /**
  * Shape of a JSON value that is read as evidence, and the first part of a value that violates it.
  *
- * Everything that judging reads passes through a shape first: evidence may be broken or made by hand, and a number without
- * a bound drives a loop or an allocation further down. JSON has more numbers than judging can use: `1e999` parses to Infinity.
+ * Everything that judging reads is checked against a shape first: evidence may be broken or crafted, and an unbounded
+ * number would drive a loop or an allocation. JSON allows numbers that judging cannot use: `1e999` parses to Infinity.
  */
 
 import { excerpt, shorten } from './excerpt.ts';
@@ -45,7 +45,9 @@ interface Mismatch {
   readonly value: unknown;
 }
 
-/** `trials[2].status must be completed, not-measured or failed, not "complfted"`; undefined where the value has the shape. */
+/**
+ * `trials[2].status must be completed, not-measured or failed, not "complfted"`; undefined if the value has the shape.
+ */
 export function shapeProblem(value: unknown, shape: Shape): string | undefined {
   const found = findMismatch(value, shape);
   if (found === undefined) return undefined;
@@ -56,7 +58,7 @@ export function shapeProblem(value: unknown, shape: Shape): string | undefined {
   return `${shorten(path) || 'it'} must be ${found.must}, not ${excerpt(found.value)}`;
 }
 
-/** Reduces a value that has the shape to the parts that the shape names; other parts are never read. */
+/** Reduces a value of the shape to the parts that the shape names; other parts are never read. */
 export function pickShape(value: unknown, shape: Shape): unknown {
   if (typeof shape === 'string' || value === undefined || value === null) return value;
   if ('optional' in shape) return pickShape(value, shape.optional);
@@ -174,7 +176,7 @@ function isSafe(value: number): boolean {
   return Math.abs(value) <= Number.MAX_SAFE_INTEGER;
 }
 
-/** Checks the depth before any recursive function gets the value. */
+/** Checks the depth before the value is passed to a recursive function. */
 function isPlainJson(value: unknown, depth = 0): boolean {
   if (depth > MAX_JSON_DEPTH) return false;
   if (typeof value === 'number') return isSafe(value);

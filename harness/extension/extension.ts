@@ -5,7 +5,7 @@ import type { Fault } from '../faults/fault.ts';
 import type { ScriptedWorkload } from '../workloads/scripted/script.ts';
 
 /**
- * Parts beside those of the kit. Ids and names must differ from all others. Gates come in a file (`--gates`), codecs and
+ * Parts in addition to those of the kit. Ids and names must be unique. Gates come from a file (`--gates`); codecs and
  * warming strategies are options of the client.
  */
 export interface Extension {
@@ -13,20 +13,20 @@ export interface Extension {
   readonly name: string;
   /** Data only, as in `harness/drills/`. */
   readonly drills?: readonly Drill[];
-  /** Injections with their heal, into any substrate. */
+  /** Faults with injection and heal, for any substrate. */
   readonly faults?: readonly Fault[];
   /** Pure functions of a history: no clock, disk or network. They run again whenever the run is judged. */
   readonly checkers?: readonly Checker[];
-  /** Scripts; a drill names them as its workload. */
+  /** Scripts that a drill names as its workload. */
   readonly workloads?: readonly ScriptedWorkload[];
 }
 
 /** Identity of the module that a run used; sealed with the run. */
 export interface ExtensionIdentity {
   readonly name: string;
-  /** As it was named: relative to the working directory if it is inside it, or the name of a package. */
+  /** As named by the user: relative to the working directory if it is inside it, or the name of a package. */
   readonly path: string;
-  /** Of the module's file; files that it imports are not part of it. */
+  /** SHA-256 of the module's file; files that it imports are not included. */
   readonly sha256: string;
 }
 

@@ -18,7 +18,7 @@ export {
 } from '../workloads/scripted/script.ts';
 export type { Extension };
 
-/** Returns the extension; its type is checked where it is written. */
+/** Returns the extension unchanged, so that its type is checked where it is written. */
 export function defineExtension(extension: Extension): Extension {
   return extension;
 }

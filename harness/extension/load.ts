@@ -1,4 +1,4 @@
-/** Loads extension modules by path or package name, and checks what they export. */
+/** Loads extension modules by path or package name, and checks their exports. */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,6 +1,6 @@
 /**
- * The extensions of this process, beside the parts of the kit. A command registers them once, before it starts a run;
- * nothing else writes here. Judging does not read this file: it gets its checkers as an argument.
+ * The extensions of this process, in addition to the parts of the kit. A command registers them once, before it starts
+ * a run; no other code writes here. Judging does not read this file: it gets its checkers as an argument.
  */
 import { KitError } from '../../config/errors.ts';
 import { checkers } from '../checkers/index.ts';
@@ -69,7 +69,8 @@ function requireDistinctNames(extensions: readonly LoadedExtension[]): void {
   const names = new Map<string, string>();
   for (const { identity } of extensions) {
     const other = names.get(identity.name);
-    if (other !== undefined) throw clash(identity.path, `the name '${identity.name}' is that of ${other}`);
+    if (other !== undefined)
+      throw clash(identity.path, `the name '${identity.name}' is already used by ${other}`);
     names.set(identity.name, identity.path);
   }
   for (const part of Object.keys(OWN) as Part[]) {
@@ -79,7 +80,7 @@ function requireDistinctNames(extensions: readonly LoadedExtension[]): void {
         const id = 'id' in each ? each.id : each.name;
         const owner = owners.get(id);
         if (owner !== undefined)
-          throw clash(identity.path, `the ${SINGULAR[part]} '${id}' exists already: it is part of ${owner}`);
+          throw clash(identity.path, `the ${SINGULAR[part]} '${id}' already exists: it is part of ${owner}`);
         owners.set(id, identity.path);
       }
     }
@@ -111,6 +112,6 @@ function clash(where: string, message: string): KitError {
   return new KitError(message, {
     code: 'EXTENSION_INVALID',
     where,
-    hint: 'give every drill, fault, checker and workload a name of its own',
+    hint: 'give every drill, fault, checker and workload a unique name',
   });
 }

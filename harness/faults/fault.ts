@@ -1,29 +1,29 @@
 import type { Environment, Heal } from '../../infra/substrates/environment.ts';
 
 export interface Injection {
-  /** Undoes it; safe to call twice. */
+  /** Undoes the fault; safe to call twice. */
   readonly heal: Heal;
   /** The observed effect, for the history. */
   readonly detail?: string;
 }
 
-/** A fault: returns once its effect has been observed. Faults that the substrate cannot inject are refused before. */
+/**
+ * A fault: returns once its effect has been observed. Faults that the substrate cannot inject are refused beforehand.
+ */
 export interface Fault {
   readonly id: string;
-  /** An abort ends the injection where that does not leave it half done. */
+  /** An abort ends the injection if that does not leave it half done. */
   inject(environment: Environment, nodeId: string, signal?: AbortSignal): Promise<Injection>;
   /** After a failed injection: undoes its effect. Returns whether there was anything to undo. */
   undo?(environment: Environment, nodeId: string): Promise<boolean>;
 }
 
-/** State of the node by the substrate, for an injection that did not complete. */
+/** State of the node according to the substrate, for an injection that did not complete. */
 export async function stateOf(environment: Environment, nodeId: string): Promise<string | undefined> {
   return (await environment.status()).find(({ id }) => id === nodeId)?.state;
 }
 
-/**
- * Wraps a heal so that it runs at most once; later calls wait for the same run. A heal that failed may be tried again.
- */
+/** Wraps a heal so that it runs at most once; later calls wait for the same run. A heal that failed may be retried. */
 export function runOnce(heal: Heal): Heal {
   let run: Promise<void> | undefined;
   return () => {

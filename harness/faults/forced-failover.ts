@@ -1,6 +1,6 @@
 /**
- * The sentinels promote another node although the master is healthy: SENTINEL FAILOVER, which needs no agreement. With it
- * the second failover of `double-failover` happens in every trial: by themselves the sentinels did this in 2 of 18
+ * The sentinels promote another node although the master is healthy: SENTINEL FAILOVER, which needs no agreement. With
+ * it, the second failover of `double-failover` happens in every trial: without it, the sentinels did this in 2 of 18
  * crashes. Unlike a planned switch nothing is coordinated, and the deposed master stays as it is.
  */
 import { readRoles } from '../../infra/operations/roles.ts';
@@ -8,9 +8,9 @@ import type { Environment } from '../../infra/substrates/environment.ts';
 import { waitUntil } from '../wait.ts';
 import type { Fault } from './fault.ts';
 
-/** A sentinel refuses until it has an INFO of a replica. Later than this it is no double failover. */
+/** A sentinel refuses until it has received an INFO of a replica. A later failover would not be a double failover. */
 const ACCEPTED_BOUND_MS = 5_000;
-/** Sentinel's failover without an election: it promotes within its next INFO, a second. */
+/** Sentinel's failover without an election: it promotes within its next INFO, which takes a second. */
 const PROMOTED_BOUND_MS = 10_000;
 
 /** There is nothing to undo. */

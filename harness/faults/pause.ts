@@ -2,7 +2,7 @@ import { KitError } from '../../config/errors.ts';
 import type { Fault } from './fault.ts';
 import { runOnce, stateOf } from './fault.ts';
 
-/** The node hangs: it is stopped without being ended. Sockets stay open, nothing answers. */
+/** The node hangs: it is suspended. Sockets stay open and nothing replies. */
 export const pauseNode: Fault = {
   id: 'pause',
   async inject({ capabilities, substrate }, nodeId) {
@@ -13,7 +13,7 @@ export const pauseNode: Fault = {
     }
     return { heal: runOnce(await capabilities.pause(nodeId)) };
   },
-  /** Only the substrate's own heal continues a node, and only a pause returns one. */
+  /** Only the substrate's own heal resumes a node, and only a pause returns one. */
   async undo(environment, nodeId) {
     const { capabilities } = environment;
     if (capabilities.pause === undefined || (await stateOf(environment, nodeId)) !== 'paused') return false;

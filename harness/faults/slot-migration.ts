@@ -3,10 +3,10 @@ import { moveSlots, restoreSlots, slotsWithKeys } from '../../infra/operations/s
 import type { Fault } from './fault.ts';
 import { runOnce } from './fault.ts';
 
-/** As many slots as a rebalancing moves at a time, and few enough to take seconds. */
+/** As many slots as a rebalancing moves at once, and few enough to take only seconds. */
 const MOST_SLOTS = 256;
 
-/** Slots that are in use move from the node to another master, with their keys. The heal moves them back. */
+/** Slots in use move from the node to another master, with their keys. The heal moves them back. */
 export const slotMigration: Fault = {
   id: 'slot-migration',
   async inject(environment, nodeId, signal) {

@@ -4,9 +4,9 @@
  *   round 1 ─▶ a trial is sound: it counts ─▶ as many as round 1 planned: judged
  *                        unsound: left out ─▶ round 2 repeats as many of the drill ─▶ …
  *
- * The selection depends on the soundness of the machine alone. Every sound trial counts, including one more than
- * planned, and a trial that is left out because of the machine is left out whatever it measured. Figures that a slow
- * machine cannot change (`CheckResult.untimed`) still count.
+ * The selection depends only on the soundness of the machine. Every sound trial counts, including any beyond the
+ * planned number, and a trial that is left out because of the machine is left out regardless of its result. Figures
+ * that a slow machine cannot change (`CheckResult.untimed`) still count.
  */
 import type { Gate, MachineBounds } from '../../config/gates.ts';
 import { numberOf, type Reading } from './aggregate.ts';
@@ -23,9 +23,9 @@ export interface LeftOut {
 export interface Attempts {
   readonly counted: readonly JudgedTrial[];
   readonly leftOut: readonly LeftOut[];
-  /** Trials of the first round. */
+  /** Number of trials in the first round. */
   readonly planned: number;
-  /** Rounds until as many trials as planned were sound; all rounds if they never were. */
+  /** Number of rounds until as many trials as planned were sound; all rounds if that never happened. */
   readonly rounds: number;
 }
 
@@ -50,7 +50,7 @@ function roundOf({ round = 1 }: JudgedTrial): number {
 }
 
 function whyLeftOut(gate: Gate, machine: MachineBounds, trial: JudgedTrial): Unsoundness | undefined {
-  // Incomplete evidence proves nothing about the machine either.
+  // Incomplete evidence does not prove anything about the machine either.
   if (trial.broken.length > 0 || trial.missing.length > 0 || trial.distrusted !== undefined) return undefined;
   return isComplete(trial) ? findUnsoundness(gate, machine, trial) : incompleteUnsoundness(machine, trial);
 }
@@ -64,7 +64,7 @@ function isComplete({ status, gaps = [] }: JudgedTrial): boolean {
   return status === 'completed' && gaps.length === 0;
 }
 
-/** Readings and flaws of the trials that were left out: none if as many others count as were planned. */
+/** Readings and flaws of the trials that were left out: none if the planned number of other trials count. */
 export function readLeftOut(
   gate: Gate,
   run: RunScope,
@@ -96,7 +96,8 @@ export interface RepeatContext {
 }
 
 /**
- * Number of trials per drill that the next round repeats, because some gate in scope has fewer sound ones than planned.
+ * Number of trials per drill to be repeated in the next round, because some gate in scope has fewer sound trials than
+ * planned.
  */
 export function trialsDue({ run, gates, machine, trials }: RepeatContext): ReadonlyMap<string, number> {
   const due = new Map<string, number>();
@@ -114,7 +115,7 @@ export function trialsDue({ run, gates, machine, trials }: RepeatContext): Reado
   return due;
 }
 
-/** Repetitions that the soundness of the earlier trials did not require, in words. */
+/** Descriptions of repetitions that were not required by the soundness of earlier trials. */
 export function needlessRepeats(context: RepeatContext): readonly string[] {
   const last = Math.max(1, ...context.trials.map(roundOf));
   return Array.from({ length: last - 1 }, (_, i) => i + 2).flatMap((round) => {
@@ -127,7 +128,7 @@ export function needlessRepeats(context: RepeatContext): readonly string[] {
     return [...own].flatMap(([drill, repeated]) => {
       const most = due.get(drill) ?? 0;
       if (repeated.length <= most) return [];
-      return `${drill} has ${repeated.length} trials in round ${round}, where the machine was the reason for ${most}`;
+      return `${drill} has ${repeated.length} trials in round ${round}, but the machine justifies only ${most}`;
     });
   });
 }

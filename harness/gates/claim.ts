@@ -19,7 +19,7 @@ export interface Claimed {
   /** Null if there were too few observations for any bound. */
   readonly bound: Bound | null;
   readonly holds: boolean;
-  /** The claim, or what is missing for it, in words. */
+  /** Description of the claim, or of what it lacks. */
   readonly why: string;
 }
 
@@ -49,7 +49,8 @@ function overTrials({ share, confidence }: ClaimOf<'trials'>, trials: number): C
 function overQuantile(gate: Gate, claim: ClaimOf<'quantile'>, readings: readonly Reading[]): Claimed {
   const { quantile, confidence } = claim;
   const isUpper = largerIsWorse(gate.target);
-  // If less is worse, the share `quantile` of all values has to be above: the same bound of the mirrored values.
+  // If less is worse, the bound applies to the share `quantile` of all values from below: the same bound of the
+  // mirrored values.
   const mirrored = isUpper ? 1 : -1;
   const boundOn = (values: readonly number[]) =>
     quantileUpperBound(
@@ -58,8 +59,8 @@ function overQuantile(gate: Gate, claim: ClaimOf<'quantile'>, readings: readonly
       confidence,
     );
   const p = `p${Number((quantile * 100).toPrecision(4))}`;
-  // A distribution inside a trial is bounded per trial, and the worst counts; single values of trials are the sample
-  // themselves.
+  // A distribution within a trial is bounded per trial, and the worst trial counts; single values per trial form the
+  // sample themselves.
   const distributions = readings.flatMap(({ figure }) => (figure.kind === 'distribution' ? [figure] : []));
   const inside = distributions.length === readings.length;
   const bounds = inside

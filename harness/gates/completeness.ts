@@ -1,5 +1,5 @@
 /**
- * The one criterion that no file can leave out: whether the evidence is complete and unchanged since the seal. It comes
+ * The only criterion that no file can remove: whether the evidence is complete and unchanged since the seal. It comes
  * before all others, is in scope of every run, and cannot be waived.
  */
 import { joinFew, shorten } from '../evidence/excerpt.ts';
@@ -17,9 +17,9 @@ export interface Completeness {
   readonly files: number;
   /** `manifest.incomplete`. */
   readonly incomplete: string | undefined;
-  /** Drills that were requested by name and have no completed trial, in words. */
+  /** Descriptions of drills that were requested by name and have no completed trial. */
   readonly unmeasured: readonly string[];
-  /** Histories that were cut off or cannot be parsed, in words. */
+  /** Descriptions of histories that were cut off or cannot be parsed. */
   readonly flaws: readonly string[];
   readonly seal: EvidenceRef | undefined;
 }
@@ -66,7 +66,7 @@ export function evidenceComplete(found: Completeness): Criterion {
 
 const MAX_LISTED = 10;
 
-/** The first of many flaws; a run of 200 trials may have as many. */
+/** The first of many flaws; a run of 200 trials may have that many. */
 function listFlaws(flaws: readonly string[]): readonly string[] {
   const shown = flaws.slice(0, MAX_LISTED).map((flaw) => shorten(flaw, 500));
   return flaws.length > MAX_LISTED ? [...shown, `and ${flaws.length - MAX_LISTED} more`] : shown;

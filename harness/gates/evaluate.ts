@@ -6,7 +6,7 @@
  * The worst reading wins: FAIL > INVALID > NOT_MEASURED > INSUFFICIENT > PASS. A trial with missing or altered evidence
  * is never judged by the remaining files.
  *
- * How a checker's finding is read: a figure without doubt is compared; a figure with doubt (`unknown`: keys were
+ * A checker's finding is read as follows: a certain figure is compared; a doubtful figure (`unknown`: keys were
  * evicted) is INVALID. Without a figure the reading is NOT_MEASURED if the history does not show it, and FAIL if the
  * finding itself is invalid (no write was ever acknowledged again: there is no time to compare).
  */
@@ -27,14 +27,14 @@ export interface GateContext {
   readonly trials: readonly JudgedTrial[];
   readonly waivers: readonly Waiver[];
   readonly machine: MachineBounds;
-  /** Why no criterion of this run can be trusted (altered gates, …); empty where none. */
+  /** Reason why no criterion of this run can be trusted (altered gates, …); empty if there is none. */
   readonly tainted: readonly string[];
 }
 
 interface Outcome {
   readonly state: CriterionState;
   readonly reason: string;
-  /** Advice that fits the state; absent: the gate's own remedy. */
+  /** Advice for this state; absent: the gate's own remedy. */
   readonly remedy?: string;
   readonly waiver?: Criterion['waiver'];
   readonly measured?: number;
@@ -139,7 +139,7 @@ function evaluateInScope(gate: Gate, context: GateContext): Outcome {
   return passOrInsufficient(gate, context, figures, base, sum);
 }
 
-/** Names the trials that were left out next to a criterion that was judged without them. */
+/** Lists the trials that were left out next to a criterion that was judged without them. */
 function noteRounds(outcome: Outcome): Outcome {
   const leftOut = outcome.attempts?.leftOut ?? 0;
   if (leftOut === 0 || outcome.state === 'INVALID') return outcome;
@@ -187,7 +187,7 @@ function passOrInsufficient(
   return { ...measured, bound, state: 'INSUFFICIENT', reason, remedy: moreTrials(gate, run, minN) };
 }
 
-/** Drills with less than their share of the smallest n: many observations in one drill prove nothing about another. */
+/** Drills with less than their share of the minimum n: many observations in one drill prove nothing about another. */
 function drillsBelowShare(gate: Gate, run: RunScope, figures: readonly Reading[]) {
   const asked = gate.workload.filter((drill) => isAsked(drill, run));
   if (asked.length < 2) return [];
@@ -200,7 +200,7 @@ function drillsBelowShare(gate: Gate, run: RunScope, figures: readonly Reading[]
 }
 
 function meetsTarget(gate: Gate, reading: Reading): boolean {
-  // A pooled share is judged over all trials: a single one may be below a share that holds over all.
+  // A pooled share is judged over all trials, because a single trial may be below a share that holds over all of them.
   return gate.sli.over === 'pool' || compareToTarget(aggregate(gate, [reading]).measured, gate.target);
 }
 
@@ -215,7 +215,7 @@ function applyWaiver(gate: Gate, { waivers, judgedAt }: GateContext, outcome: Ou
     .map(({ owner, reason, expires }) => ({ owner, reason, expires, status: statusOf(expires, judgedAt) }));
   if (outcome.state === 'PASS') return outcome;
   const inForce = given.filter(({ status }) => status === 'in-force');
-  // Takes the waiver that expires last: an expired one next to it has no effect.
+  // Returns the waiver that expires last: an expired one next to it has no effect.
   const waiver = (inForce.length > 0 ? inForce : given).reduce<(typeof given)[number] | undefined>(
     (last, each) => (last === undefined || each.expires > last.expires ? each : last),
     undefined,
@@ -231,7 +231,7 @@ function statusOf(expires: string, judgedAt: string): NonNullable<Criterion['wai
   return expires > latestWaiverDay(judgedAt) ? 'too-long' : 'in-force';
 }
 
-/** Reasons of the checker for the trials, and for the gate's own figure alone if the checker separates them. */
+/** Reasons given by the checker for the trials; only those for the gate's own figure if the checker separates them. */
 function reasonsOf(gate: Gate, readings: readonly Reading[]): readonly string[] {
   return readings.flatMap(({ name, reasons }) => {
     const own = reasons.filter((reason) => reason.startsWith(`${gate.sli.figure}: `));
@@ -240,7 +240,7 @@ function reasonsOf(gate: Gate, readings: readonly Reading[]): readonly string[] 
   });
 }
 
-/** Remedies for the gate's own figure alone, if the checker assigns its remedies to figures. */
+/** Remedies for the gate's own figure only, if the checker assigns its remedies to figures. */
 function distinctRemedies(gate: Gate, readings: readonly Reading[]): readonly string[] {
   const prefix = `${gate.sli.figure}: `;
   const all = readings.flatMap(({ remedies }) => {
@@ -257,7 +257,7 @@ function reasonText(flaw: Flaw): string {
   return flaw.reason;
 }
 
-/** The first three reasons; a run of 59 trials has as many. */
+/** The first three reasons; a run of 59 trials may have that many. */
 function joinReasons(reasons: readonly string[]): string {
   const said = [...new Set(reasons.filter((reason) => reason !== ''))];
   return said.length > 3 ? `${said.slice(0, 3).join('; ')}; and ${said.length - 3} more` : said.join('; ');

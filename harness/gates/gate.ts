@@ -1,5 +1,5 @@
 /**
- * A gate asks one question of the evidence; a criterion is the answer. Gates are YAML (`config/gates.yaml`);
+ * A gate is a requirement on the evidence; a criterion is its result. Gates are YAML (`config/gates.yaml`);
  * `report.json` carries the criteria. Pure types; evaluation in `evaluate.ts`, the verdict in `verdict.ts`.
  */
 export type CriterionState =
@@ -22,14 +22,14 @@ export interface Bound {
   readonly kind: 'upper' | 'lower';
   readonly value: number;
   readonly confidence: number;
-  /** `clopper-pearson`, `order-statistic`. */
+  /** Method: `clopper-pearson`, `order-statistic`. */
   readonly method: string;
 }
 
 export interface Criterion {
   readonly id: string;
   readonly title: string;
-  /** Mission row or seed section it answers: `C4`, `004 §3 Security`. */
+  /** Mission row or seed section it covers: `C4`, `004 §3 Security`. */
   readonly source: string;
   readonly state: CriterionState;
   /** Reason for the state, in words; for PASS the claim: "20 of 20 observed". */
@@ -45,7 +45,7 @@ export interface Criterion {
     /** `too-long`: it expires more than 30 days after the judgement and is not applied. */
     readonly status: 'in-force' | 'expired' | 'too-long';
   };
-  /** Override of the shipped gate by a file of the user; `target` is the shipped one. */
+  /** Override of the shipped gate by a user's file; `target` is the shipped one. */
   readonly override?: {
     readonly owner: string;
     readonly reason: string;
@@ -55,7 +55,7 @@ export interface Criterion {
     readonly target: Criterion['target'];
     readonly unit: string;
   };
-  /** Out of scope although it was asked: the machine or the substrate cannot run its drills. */
+  /** Out of scope although it was requested: the machine or the substrate cannot run its drills. */
   readonly unsupported?: true;
   readonly scope: {
     readonly environments: readonly string[];
@@ -66,14 +66,14 @@ export interface Criterion {
   };
   readonly target: { readonly op: '<' | '<=' | '>' | '>=' | '=='; readonly value: number };
   readonly unit: string;
-  /** Null where nothing was measured. */
+  /** Null if nothing was measured. */
   readonly measured: number | null;
   readonly n: number;
   readonly minN: number;
   readonly bound: Bound | null;
-  /** Absent where the criterion is not judged by trials. */
+  /** Absent if the criterion is not judged by trials. */
   readonly attempts?: {
-    /** Rounds until as many trials as planned had a sound machine; all rounds if there were never as many. */
+    /** Rounds until as many trials as planned had a sound machine; all rounds if that never happened. */
     readonly rounds: number;
     /** Trials left out because the machine was unsound. */
     readonly leftOut: number;
@@ -81,16 +81,16 @@ export interface Criterion {
   readonly evidence: readonly EvidenceRef[];
 }
 
-/** Seed 004 §8, as its three actions. */
+/** The three actions of seed 004 §8. */
 export type Action = 'enable' | 'keep-disabled' | 'deploy-with-breaker';
 
 export interface Verdict {
   /** `CONDITIONAL_GO`: a go that depends on waivers in force. */
   readonly decision: 'GO' | 'CONDITIONAL_GO' | 'NO_GO' | 'UNKNOWN';
   readonly exitCode: 0 | 1 | 3;
-  /** Null in a run that requests less than readiness does: a few drills that pass enable nothing. */
+  /** Null in a run that requests less than readiness does: passing a few drills does not enable anything. */
   readonly action: Action | null;
-  /** The action in words, with the settings to use if it has some. */
+  /** Description of the action, with the settings to use if there are any. */
   readonly advice: readonly string[];
   readonly counts: Readonly<Record<CriterionState, number>>;
   readonly criteria: readonly Criterion[];

@@ -15,19 +15,19 @@ export interface JudgedTrial {
   readonly status: TrialRecord['status'];
   readonly reason?: string;
   readonly files: readonly EvidenceRef[];
-  /** Missing files; then nothing else of the trial counts. */
+  /** Missing files; if there are any, nothing else of the trial counts. */
   readonly missing: readonly string[];
   /** Files that were altered or cannot be parsed. */
   readonly broken: readonly string[];
-  /** Why nothing of the trial counts although its files match the seal: "is listed twice in the manifest". */
+  /** Reason why nothing of the trial counts although its files match the seal: "is listed twice in the manifest". */
   readonly distrusted?: string;
-  /** Obligations of the drill that the history does not show, in words: no criterion passes with such a trial. */
+  /** Descriptions of obligations of the drill that the history does not show; no criterion passes with such a trial. */
   readonly gaps?: readonly string[];
   /** Round in which it was measured; absent: the first. Later rounds repeat trials on a machine that was unsound. */
   readonly round?: number;
-  /** A script, which has no generator. */
+  /** A scripted workload, which has no generator. */
   readonly scripted?: boolean;
-  /** For a trial that did not complete: the results of the checkers `machine` and `generator` alone. */
+  /** For a trial that did not complete: the results of the checkers `machine` and `generator` only. */
   readonly results: readonly CheckResult[];
 }
 
@@ -88,7 +88,7 @@ export function gapsOf(run: RunScope, trial: JudgedTrial): readonly Flaw[] {
   return (trial.gaps ?? []).map((gap) => flawOf(`${name}: ${gap}`, trial.files, runAgain(trial.drill, run)));
 }
 
-/** Flaw of a drill without any measured trial, regardless of the gate's other drills. */
+/** Flaw of a drill without any measured trial, independent of the gate's other drills. */
 export function emptyOf(
   gate: Gate,
   run: RunScope,
@@ -123,7 +123,7 @@ function readResult(
     const state = result.validity === 'invalid' ? 'FAIL' : 'NOT_MEASURED';
     return flawOf(`${name}: ${reasons}`, evidence, result.remedy ?? again, state);
   }
-  // Keys that may have been evicted are neither lost nor kept: the count is not a measurement, whatever its value.
+  // Keys that may have been evicted are neither lost nor kept, so the count is not a measurement.
   if (result.validity === 'unknown') {
     return flawOf(`${name}: ${reasons}`, evidence, result.remedy ?? again, 'INVALID');
   }
@@ -140,7 +140,7 @@ function readResult(
   };
 }
 
-/** Reasons of the checker, except those that concern another figure alone. */
+/** Reasons given by the checker, except those that concern only another figure. */
 function ownReasons(gate: Gate, { reasons, figures }: CheckResult): readonly string[] {
   const others = Object.keys(figures).filter((figure) => figure !== gate.sli.figure);
   return reasons.filter((reason) => !others.some((figure) => reason.startsWith(`${figure}: `)));

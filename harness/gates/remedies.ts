@@ -1,6 +1,6 @@
 /**
- * Advice for a criterion that is not PASS, by its state. The gate's own remedy concerns Redis and its settings, so that
- * it fits FAIL alone: a criterion that could not be judged needs another measurement, not another setting.
+ * Advice for a criterion that is not PASS, by its state. The gate's own remedy concerns Redis and its settings, so it
+ * applies only to FAIL: a criterion that could not be judged needs another measurement, not another setting.
  */
 import type { Gate } from '../../config/gates.ts';
 import { trialsNeeded } from '../statistics/bounds.ts';

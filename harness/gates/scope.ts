@@ -13,9 +13,9 @@ export interface RunScope {
   readonly promises: ReadonlySet<PromiseName>;
   /** `sentinel.fast`: the environment accepts needless failovers. */
   readonly fastDetection: boolean;
-  /** Inputs of the run, by name; sealed, whether they still exist or not. */
+  /** Inputs of the run, by name; sealed, whether or not they still exist. */
   readonly inputs: ReadonlySet<string>;
-  /** Requested drills, run or not. */
+  /** Requested drills, whether or not they were run. */
   readonly asked: ReadonlySet<string>;
   /** Drills without a trial in profile quick (`fullOnly` of the gates). */
   readonly fullOnly: ReadonlySet<string>;
@@ -26,10 +26,10 @@ export interface RunScope {
 /** Judged without a trial, in every run. */
 const WITHOUT_TRIAL = new Set(['configuration', 'coverage']);
 
-/** Runs that must answer every gate of their kind, as a readiness run does. */
+/** Runs that must answer every gate of their kind, as a readiness run must. */
 const WHOLE_KINDS: ReadonlySet<RunScope['kind']> = new Set(['capacity', 'canary', 'rehearsal']);
 
-/** Why the gate is out of scope; undefined where it is in scope. */
+/** Reason why the gate is out of scope; undefined if it is in scope. */
 export function outOfScope(gate: Gate, run: RunScope): string | undefined {
   const { scope } = gate;
   const unpromised = (scope.promises ?? []).filter((name) => !run.promises.has(name));
@@ -74,11 +74,11 @@ function whyNotAsked({ workload }: Gate, run: RunScope): string {
 }
 
 /**
- * Whether the run must have a result for the drill. `readiness` must have all of its profile, whether its manifest
- * lists them or not, except for those that this machine cannot run.
+ * Whether the run must have a result for the drill. `readiness` must have results for all drills of its profile,
+ * whether or not its manifest lists them, except for those that this machine cannot run.
  */
 export function isAsked(drill: string, run: RunScope): boolean {
-  // A few drills on an external Redis prove nothing about its configuration, which is unknown.
+  // A few drills on an external Redis do not prove anything about its configuration, which is unknown.
   const always = WITHOUT_TRIAL.has(drill) && run.substrate !== 'external';
   if (!WHOLE_KINDS.has(run.kind) && run.kind !== 'readiness') return always || run.asked.has(drill);
   if (run.unsupported.has(drill)) return false;
@@ -86,13 +86,13 @@ export function isAsked(drill: string, run: RunScope): boolean {
   return run.profile === 'full' || !run.fullOnly.has(drill);
 }
 
-/** The smallest n of this run: for a gate over several drills, a run that requested some of them needs their share. */
+/** Minimum n of this run: for a gate over several drills, a run that requested some of them needs only their share. */
 export function smallestN(gate: Gate, run: RunScope): number {
   const asked = gate.workload.filter((drill) => isAsked(drill, run)).length;
   return Math.ceil((gate.minN[run.profile] * asked) / gate.workload.length);
 }
 
-/** The setting that makes or withholds a promise. */
+/** The setting that controls a promise. */
 function settingOf(name: PromiseName): string {
   return name === 'durability' ? 'durability.durableWrites' : `promises.${name}`;
 }

@@ -1,6 +1,6 @@
 /**
  * Soundness of the machine in one trial, for one gate. Pure, and computed from the figures of the checkers `machine`
- * and `generator` alone: no result of the client or the servers contributes, so that it cannot excuse one.
+ * and `generator` alone: no result of the client or the servers contributes, so a result cannot excuse itself.
  *
  * The bounds of a gate (`timing` in gates.yaml) depend on the delays that can change its figure: a percentile is
  * compared with the delays at p99, a gap or a deadline with the longest delay, a failover also with the longest bare
@@ -22,7 +22,7 @@ export interface SampledTrial {
   readonly scripted?: boolean;
 }
 
-/** Delays that one bound is compared with, by their names in a report. */
+/** Delays that a bound is compared with, by their names in a report. */
 const AT_P99 = { latenessP99Ms: 'sends of the generator', timerP99Ms: 'timers of an idle thread' } as const;
 const AT_DISK = { diskMaxMs: 'a bare fsync took' } as const;
 const AT_WORST = {
@@ -33,7 +33,10 @@ const AT_WORST = {
   waitServerMaxMs: 'a server waiting for a CPU',
 } as const;
 
-/** Why the machine makes the trial INVALID for the gate; undefined where it is sound, or the gate is never excused. */
+/**
+ * Reason why the machine makes the trial INVALID for the gate; undefined if the machine was sound, or the gate is never
+ * excused.
+ */
 export function findUnsoundness(
   gate: Gate,
   machine: MachineBounds,
@@ -53,7 +56,7 @@ export function findUnsoundness(
   return problem === undefined ? undefined : busyReason(problem, figures);
 }
 
-/** Why a trial that did not complete proves nothing; undefined where the machine was sound, or was not sampled. */
+/** Reason why a trial that did not complete proves nothing; undefined if the machine was sound, or was not sampled. */
 export function incompleteUnsoundness(machine: MachineBounds, trial: SampledTrial): Unsoundness | undefined {
   const figures = figuresOf(trial, 'kit');
   const problem =
@@ -129,7 +132,7 @@ function loadProblem(
   return undefined;
 }
 
-/** Describes the load of the machine, so that a reader sees the reason for a delay. */
+/** Describes the load of the machine, so that a reader sees the cause of a delay. */
 function loadInWords(figures: Figures): string {
   const runnable = figures.get('runnablePerCore');
   const others = figures.get('othersRatio');

@@ -17,7 +17,7 @@
  * "Frequent transient errors" is thus exactly: errors, availability, latency or hit ratio miss their targets (the
  * `performance` group, with the threshold of errors in `transient-errors` of gates.yaml) while nothing was lost,
  * duplicated, stale or insecure. An unmeasured criterion never enables anything, and neither does a run of another
- * kind than `readiness` or one without gates on correctness or on performance: it has a decision on its criteria, and
+ * kind than `readiness` or one without gates on correctness or on performance: it has a decision on its criteria, but
  * no action.
  */
 import type { Gate } from '../../config/gates.ts';
@@ -28,11 +28,11 @@ import type { Action, Criterion, CriterionState, Verdict } from './gate.ts';
 
 export type Group = Gate['group'];
 
-/** A breaker that opens early returns the fallback to callers before their own timeouts expire. */
+/** A breaker that opens early returns the fallback before the callers' own timeouts expire. */
 const EARLY_THRESHOLD = 3;
 /** A quarter of the TTL: entries that an interrupted invalidation leaves behind live a quarter as long. */
 const TTL_DIVISOR = 4;
-/** Below this a cache misses more than it saves. */
+/** Below this ratio, a cache misses more than it saves. */
 const SHORTEST_TTL_SECONDS = 30;
 
 const DECISIONS = {
@@ -44,7 +44,7 @@ const DECISIONS = {
 
 /**
  * @param groups each gate's group, by id; a criterion without one (the evidence itself) counts as `process`
- * @param environment undefined where the evidence has lost its configuration
+ * @param environment undefined if the configuration is missing from the evidence
  * @param run only `readiness` covers enough to enable Redis, and only in the environment and profile that it ran in
  */
 export function verdictOf(
@@ -54,7 +54,7 @@ export function verdictOf(
   run: { readonly kind: RunKind; readonly profile: Manifest['profile'] },
 ): Verdict {
   const inScope = criteria.filter(({ state }) => state !== 'OUT_OF_SCOPE');
-  // Complete evidence is a condition of every answer, but not an answer.
+  // Complete evidence is a condition of every verdict, but not a verdict in itself.
   const isAsked = inScope.some(({ id }) => id !== EVIDENCE_COMPLETE);
   const decision = decisionOf(inScope, isAsked);
   const action = run.kind === 'readiness' ? actionOf(inScope, groups) : null;
@@ -76,7 +76,7 @@ function decisionOf(inScope: readonly Criterion[], isAsked: boolean): Verdict['d
   return inScope.some(({ state }) => state === 'WAIVED') ? 'CONDITIONAL_GO' : 'GO';
 }
 
-/** The waivers on which a conditional go depends, in words. */
+/** Descriptions of the waivers on which a conditional go depends. */
 function conditionsOf(decision: Verdict['decision'], inScope: readonly Criterion[]): readonly string[] {
   if (decision !== 'CONDITIONAL_GO') return [];
   return inScope.flatMap(({ id, state, waiver }) =>

@@ -1,7 +1,7 @@
 /**
- * The one clock of a run: microseconds since its origin on CLOCK_MONOTONIC, which `process.hrtime` reads and which is
- * the same for every thread and process of the machine. Pass `originNs` to another thread, and both use the same
- * timeline.
+ * The only clock of a run: microseconds since its origin on CLOCK_MONOTONIC, which `process.hrtime` reads and which is
+ * the same for every thread and process of the machine. Pass `originNs` to another thread to use the same timeline
+ * there.
  */
 export interface Clock {
   readonly originNs: bigint;
@@ -9,7 +9,7 @@ export interface Clock {
   nowUs(): number;
 }
 
-/** Opens a clock with that origin; without one, its origin is now. */
+/** Opens a clock with the given origin; without one, the origin is now. */
 export function openClock(originNs: bigint = process.hrtime.bigint()): Clock {
   return { originNs, nowUs: () => Number((process.hrtime.bigint() - originNs) / 1000n) };
 }

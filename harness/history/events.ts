@@ -3,8 +3,8 @@
  *
  * Times are microseconds since the run's origin (`Clock.originNs`, CLOCK_MONOTONIC, the same for every process of the
  * machine). Every operation is an `invoke` line and at most one completion: `ok`, `fail` (certainly not applied) or
- * `info` (outcome unknown). An invoke without a completion counts as `info`. `intendedUs` is when the open loop meant
- * to send it: latency is measured from there, so that a stall is not hidden by the generator waiting for it.
+ * `info` (outcome unknown). An invoke without a completion counts as `info`. `intendedUs` is the time at which the open
+ * loop intended to send it. Latency is measured from there, so that a generator that waits does not hide a stall.
  *
  * Each writer (a workload's process, the main process) has its own file; `op` ids are unique within a `client`.
  */
@@ -33,7 +33,7 @@ export interface InvokeEvent {
   readonly client: string;
   readonly op: number;
   readonly kind: OperationKind;
-  /** Physical key in Redis, so that the raw nodes can be asked for it. */
+  /** Physical key in Redis, so that it can be read from the raw nodes. */
   readonly key: string;
   /**
    * Value that a write writes, as the final read returns it; for `getOrCompute` the value that the loader would return.
@@ -105,7 +105,7 @@ export interface ExpectationEvent {
   readonly type: 'expect';
   /** Unique within the drill, stable: `value-after-ttl`. */
   readonly id: string;
-  /** In words, for the report. */
+  /** Description for the report. */
   readonly what: string;
   readonly relation: 'equals' | 'at-most' | 'at-least' | 'below' | 'above';
   readonly expected: Json;
@@ -136,17 +136,17 @@ export type HistoryEvent =
   | ExpectationEvent
   | FinalReadEvent;
 
-/** An operation, put together from its two lines. */
+/** An operation, combined from its two lines. */
 export interface Operation {
   readonly invoke: InvokeEvent;
   /** Undefined: never completed, outcome unknown. */
   readonly completion: CompletionEvent | undefined;
   readonly outcome: 'ok' | 'fail' | 'info';
-  /** From the intended start to the completion, in milliseconds; undefined where it never completed. */
+  /** From the intended start to the completion, in milliseconds; undefined if it never completed. */
   readonly latencyMs: number | undefined;
 }
 
-/** One trial, parsed and merged by time. Built by `parseHistory`, or by hand in tests. */
+/** One trial, parsed and merged by time. Created by `parseHistory`, or by tests. */
 export interface History {
   readonly operations: readonly Operation[];
   readonly faults: readonly FaultEvent[];

@@ -2,10 +2,9 @@
  * JSONL texts → History: reads the files that the recorders of one trial wrote, joins the two lines of each operation
  * and merges everything on the run's clock. Pure.
  *
- * A killed writer leaves a truncated line at the very end of a file: it is left out and named in `torn`. A broken line
- * anywhere else, a number out of its bounds, or an operation that completes twice, before it was sent or without an
- * invoke makes the history invalid: KitError EVIDENCE_BROKEN with file and line, because judging the rest would be
- * guessing.
+ * A killed writer leaves a truncated line at the very end of a file: it is left out and listed in `torn`. A broken line
+ * anywhere else, a number out of bounds, or an operation that completes twice, before it was sent or without an invoke
+ * makes the history invalid: KitError EVIDENCE_BROKEN with file and line, because judging the rest would be guessing.
  */
 import { EXIT, KitError } from '../../config/errors.ts';
 import { excerpt, shorten } from '../evidence/excerpt.ts';
@@ -27,7 +26,7 @@ import type {
 
 /** One recorder's file. */
 export interface HistoryText {
-  /** Relative to the run folder; for messages. */
+  /** Relative to the run folder; used in messages. */
   readonly path: string;
   readonly text: string;
 }
@@ -153,7 +152,7 @@ class OperationTable {
   }
 }
 
-/** Number of keys that a batch found, as the text of its answer. */
+/** Number of keys that a batch found, as a text. */
 function isHitCount(value: string | null | undefined, keys: number): boolean {
   if (value === null || value === undefined) return true;
   return /^\d{1,9}$/.test(value) && Number(value) <= keys;

@@ -2,8 +2,8 @@
  * The recorder: a passive sink that streams events of a history to one file, one line of JSON each.
  *
  * Lines are buffered and written to the file in blocks of complete lines, a few times per second: a crash loses at most
- * the last moments and leaves complete lines before them. A write error (a full disk) is kept and thrown by `close`,
- * and reported once to `onError`, so that the trial can end: a history with holes must never be judged.
+ * the last moments and leaves complete lines before them. A write error (such as a full disk) is kept and thrown by
+ * `close`, and reported once to `onError`, so that the trial can end: a history with holes must never be judged.
  */
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -74,7 +74,7 @@ export function openRecorder(path: string, onError?: (error: KitError) => void):
   };
 }
 
-/** Creates the folder; an error appears when the file is opened, so that there is one way to fail. */
+/** Creates the folder; an error appears when the file is opened, so that there is only one error path. */
 function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true });

@@ -1,6 +1,7 @@
 /**
  * Checkers of extension modules for a recorded run. A checker is used only if its module is the one that the run was
- * sealed with, by name and SHA-256: another version could judge otherwise. Without it, its criteria are not measured.
+ * sealed with, by name and SHA-256: another version could judge differently. Without the module, its criteria are not
+ * measured.
  */
 import type { Gates } from '../../config/gates.ts';
 import type { Checker } from '../checkers/checker.ts';
@@ -22,7 +23,7 @@ export function extensionCheckers(
     .flatMap(({ extension }) => (extension.checkers ?? []).map(guarded));
 }
 
-/** Modules of the run that were not given, or differ, in words. */
+/** Descriptions of modules of the run that were not given or that differ. */
 export function extensionProblems(
   { extensions: sealed = [] }: Manifest,
   given: readonly LoadedExtension[],
@@ -39,7 +40,7 @@ export function extensionProblems(
   });
 }
 
-/** A criterion that needs a checker of a module that was not given says so. */
+/** A criterion that needs a checker of a module that was not given states that. */
 export function explainMissingChecker(
   criterion: Criterion,
   gates: Gates | undefined,
@@ -53,7 +54,7 @@ export function explainMissingChecker(
   return {
     ...criterion,
     reason: `the checker '${checker}' is unknown: ${problems.join('; ')}`,
-    remedy: 'Give the module that the run was recorded with: --module FILE, or `modules` of kit.yaml.',
+    remedy: 'Pass the module that the run was recorded with: --module FILE, or `modules` of kit.yaml.',
   };
 }
 

@@ -1,13 +1,14 @@
 /**
- * The right side of the flow: evidence → check results → criteria → verdict → report. Nothing here acts, reads the
- * clock or today's configuration, so that the same folder gives the same bytes on any day and under any Node.
+ * The judging half of the data flow: evidence → check results → criteria → verdict → report. No module here acts, or
+ * reads the clock or the current configuration, so that the same folder gives the same bytes on any day and under any
+ * Node.
  *
  *   1. open      manifest, seal; files that are missing, altered or not accounted for
- *   2. inputs    configuration, gates and drills as the run had them
+ *   2. inputs    configuration, gates and drills of the run
  *   3. trials    histories → every checker for every client, one trial after the other
  *   4. gates     criteria, the evidence's own completeness first
  *   5. verdict   decision, exit code, action
- *   6. report    all of it in one value, numbers rounded to six digits
+ *   6. report    all results in one value, numbers rounded to six digits
  */
 import type { Gates } from '../../config/gates.ts';
 import { assembleBenchmarks } from '../assembly/benchmarks.ts';
@@ -32,7 +33,7 @@ import { scopeOf } from './scope.ts';
 import { compareStoredReports, type Renderers } from './stored-reports.ts';
 import { ChangedFiles, type JudgedHistory, judgeTrial, refTo } from './trials.ts';
 
-/** Judges a run. Pure in the evidence; the same evidence gives the same report. */
+/** Judges a run. A pure function of the evidence: the same evidence gives the same report. */
 export function judge(evidence: Evidence, extensions: readonly LoadedExtension[] = []): Report {
   return judgeInDetail(evidence, extensions).report;
 }
@@ -44,7 +45,7 @@ export interface Judgement {
   readonly trials: readonly JudgedTrial[];
 }
 
-/** The report with the results of every trial, for a comparison of two runs. */
+/** The report together with the results of every trial, for a comparison of two runs. */
 export function judgeInDetail(evidence: Evidence, extensions: readonly LoadedExtension[] = []): Judgement {
   const { manifest, integrity } = evidence;
   const inputs = readInputs(evidence, extensions);
@@ -90,7 +91,7 @@ export function judgeInDetail(evidence: Evidence, extensions: readonly LoadedExt
   return { report, gates: inputs.gates, scope: scopeOfRun(evidence, inputs), trials: judged };
 }
 
-/** A trial as the report shows it, with its machine and the consequences for its criteria. */
+/** A trial for the report, with its machine and the effect on its criteria. */
 function viewOf(evidence: Evidence, inputs: Inputs, trial: JudgedHistory): readonly TrialView[] {
   const { view, results } = trial;
   if (view === undefined) return [];
@@ -105,7 +106,7 @@ function viewOf(evidence: Evidence, inputs: Inputs, trial: JudgedHistory): reado
   return [{ ...view, ...(machineSeen !== undefined && { machine: machineSeen }) }];
 }
 
-/** Trials that were measured again although the machine was sound: a selection by result. */
+/** Trials that were repeated although the machine was sound: a selection by result. */
 function repeatsWithoutReason(
   evidence: Evidence,
   inputs: Inputs,
@@ -151,7 +152,7 @@ function scopeOfRun({ manifest, seal, has }: Evidence, { environment, gates }: I
  * Judges a recorded run again.
  *
  * @param extensions modules whose checkers the run needs
- * @throws KitError EVIDENCE_UNREADABLE, exit 3, where there is nothing to judge
+ * @throws KitError EVIDENCE_UNREADABLE, exit 3, if there is nothing to judge
  */
 export function analyzeRun(dir: string, extensions: readonly LoadedExtension[] = []): Report {
   return judge(openEvidence(dir), extensions);
@@ -161,15 +162,15 @@ export interface Verification {
   readonly ok: boolean;
   /** One line per problem, naming the file. */
   readonly problems: readonly string[];
-  /** Parts that were compared in another way than byte for byte. */
+  /** Parts that were not compared byte for byte. */
   readonly notes: readonly string[];
 }
 
 /**
- * Proves that a run folder is unchanged since the seal and that its reports follow from it: checks every hash, computes
- * every report again and compares it byte for byte with the stored one.
+ * Verifies that a run folder is unchanged since the seal and that its reports follow from it: checks every hash,
+ * recomputes every report and compares it byte for byte with the stored one.
  *
- * @param renderers by file name; `report.json` is canonical JSON where none is given for it
+ * @param renderers by file name; `report.json` is canonical JSON if none is given for it
  */
 export function verifyRun(
   dir: string,

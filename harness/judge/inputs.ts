@@ -1,6 +1,6 @@
 /**
- * Inputs of judging from the run folder: configuration, gates and drills, each of them required, and whether they agree
- * with the manifest. Pure in the evidence.
+ * Inputs of judging from the run folder: configuration, gates and drills, all of them required, and whether they agree
+ * with the manifest. A pure function of the evidence.
  */
 import { type Gates, parseGates } from '../../config/gates.ts';
 import { type EnvironmentConfig, environmentSchema } from '../../config/schema.ts';
@@ -16,7 +16,7 @@ import { pickShape, type Shape, shapeProblem } from '../evidence/shape.ts';
 import type { LoadedExtension } from '../extension/extension.ts';
 import { extensionCheckers } from './extensions.ts';
 
-/** Undefined where a file is missing or cannot be read. */
+/** Undefined if a file is missing or cannot be read. */
 export interface Inputs {
   readonly environment: EnvironmentConfig | undefined;
   readonly gates: Gates | undefined;
@@ -24,11 +24,11 @@ export interface Inputs {
   readonly drills: ReadonlyMap<string, DrillText> | undefined;
   /** Drills that `drills.json` defines and that have no trial in the manifest. */
   readonly withoutTrial: readonly string[];
-  /** Files that cannot be read and statements that contradict each other, in words. */
+  /** Descriptions of files that cannot be read and of contradictory statements. */
   readonly flaws: readonly string[];
-  /** Why no criterion of the run can be trusted; empty where each can. */
+  /** Reason why no criterion of the run can be trusted; empty if there is none. */
   readonly tainted: readonly string[];
-  /** Checkers of the extensions of the run, as far as they were given. */
+  /** Checkers of the extensions of the run, as far as they were passed. */
   readonly checkers: readonly Checker[];
 }
 
@@ -75,7 +75,7 @@ function boundedGates(text: string): Gates {
 function otherEnvironment({ environment }: Manifest, { name }: EnvironmentConfig): readonly string[] {
   return environment === name
     ? []
-    : [`${MANIFEST} is of the environment '${environment}', ${CONFIG} of '${name}'`];
+    : [`${MANIFEST} names the environment '${environment}', ${CONFIG} names '${name}'`];
 }
 
 function undefinedDrills({ trials }: Manifest, drills: ReadonlyMap<string, DrillText>): readonly string[] {
@@ -134,11 +134,11 @@ function parseDrills(text: string): ReadonlyMap<string, DrillText> {
   const byId = new Map(drills.map((drill) => [drill.id, drill]));
   if (byId.size < drills.length) throw new Error('a drill is defined twice');
   for (const { id, family, expectations = [], operations = [], faults = [] } of drills) {
-    // Only named expectations can be missed: without names a script that ends early would pass.
+    // Only declared expectations can be missing: without declarations, a script that ends early would pass.
     if (family === 'integration' && expectations.length === 0) {
       throw new Error(`the drill ${id} names no expectations`);
     }
-    // A capacity drill records its operations as histograms: the gates ask for their figures.
+    // A capacity drill records its operations as histograms, and the gates use their figures.
     if (family !== 'integration' && family !== 'capacity' && operations.length === 0) {
       throw new Error(`the drill ${id} names no operations`);
     }

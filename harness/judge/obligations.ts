@@ -9,13 +9,13 @@ import type { DrillText } from '../assembly/trial-view.ts';
 import { faultSpans, kindOf, operationsOf } from '../checkers/history-queries.ts';
 import type { History } from '../history/events.ts';
 
-/** Place of a trial, which decides the conditions and placeholders of its drill. */
+/** Where a trial ran, which determines the conditions and placeholders of its drill. */
 export interface Place {
   readonly environment: EnvironmentConfig;
   readonly substrate: string;
 }
 
-/** Ids of all expectations that the drill declares for this place. */
+/** Ids of all expectations that the drill declares for this combination. */
 export function requiredExpectations(
   { expectations = [], external }: DrillText,
   place: Place,
@@ -34,12 +34,12 @@ export function timedExpectations({ timed = [] }: DrillText, place: Place): read
     .flatMap((pattern) => expandNodes(pattern, place));
 }
 
-/** Faults and kinds of operation that are missing in the history, in words. */
+/** Descriptions of faults and kinds of operation that are missing in the history. */
 export function gapsOf(drill: DrillText, history: History, client: string, place: Place): readonly string[] {
   return [...missingFaults(drill, history), ...missingAnswers(drill, history, client, place)];
 }
 
-/** `sentinel?replica-1-link`: on that topology, substrate or promise alone. */
+/** `sentinel?replica-1-link`: applies only with that topology, substrate or promise. */
 function applyConditions(declared: string, { environment, substrate }: Place): readonly string[] {
   const [condition, id] = declared.split('?', 2) as [string, string | undefined];
   if (id === undefined) return [declared];

@@ -1,6 +1,6 @@
 /**
- * Selects the trials that the next round of a run repeats: the histories so far → number of trials by drill. Reads the
- * run folder, changes nothing.
+ * Selects the trials that the next round of a run repeats: from the histories so far to a number of trials per drill.
+ * Reads the run folder, changes nothing.
  */
 import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';

@@ -1,4 +1,4 @@
-/** Judges the inputs of the run that need no drill: each as its own trial. */
+/** Judges the inputs of the run that need no drill: each as a separate trial. */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { inputCheckers } from '../checkers/index.ts';
 import type { Evidence } from '../evidence/open.ts';
@@ -44,8 +44,8 @@ const COUNT: Shape = { integer: [0, Number.MAX_SAFE_INTEGER] };
 const COUNTS_SHAPE: Shape = { fields: { covered: COUNT, total: COUNT } };
 
 /**
- * A coverage summary (istanbul's json-summary) as the one observation that its checker reads; undefined where its
- * numbers are invalid.
+ * A coverage summary (istanbul's json-summary) as the observation that its checker reads; undefined if its numbers are
+ * invalid.
  */
 function readCoverage(evidence: Evidence, unsound: ChangedFiles): History | undefined {
   const summary = evidence.read(INPUTS.coverage);
@@ -66,7 +66,7 @@ function readCoverage(evidence: Evidence, unsound: ChangedFiles): History | unde
   return { ...EMPTY, observations: [observation] };
 }
 
-/** Lines and branches of the summary. If it is not JSON or has no totals, the checker finds none and reports that. */
+/** Lines and branches of the summary. If it is not JSON or has no totals, the checker reports that. */
 function totalsOf(summary: string): Readonly<Record<'lines' | 'branches', unknown>> {
   try {
     const { total } = JSON.parse(summary) as { readonly total?: Readonly<Record<string, unknown>> };

@@ -6,9 +6,9 @@ import type { RunScope } from '../gates/scope.ts';
 
 export interface ScopeInputs extends Pick<RunScope, 'inputs' | 'asked'> {
   readonly trials: readonly TrialRecord[];
-  /** Undefined where the evidence lacks its gates: there is no criterion then. */
+  /** Undefined if the evidence lacks its gates: there are no criteria then. */
   readonly gates: Gates | undefined;
-  /** Undefined where the evidence lacks its configuration: all gates apply to such a run, and none passes. */
+  /** Undefined if the evidence lacks its configuration: all gates apply to such a run, and none passes. */
   readonly environment: EnvironmentConfig | undefined;
 }
 
@@ -27,9 +27,9 @@ export function scopeOf(
     unsupported: new Map(
       trials.flatMap(({ drill, lacks, reason = '' }) => (lacks === undefined ? [] : [[drill, reason]])),
     ),
-    // The topology of an external Redis is unknown: all gates apply to it, too.
+    // The topology of an external Redis is unknown, so all gates apply to it.
     topology: substrate === 'external' ? 'sentinel' : (environment?.topology.kind ?? 'sentinel'),
-    // Also of a run that was recorded before the setting existed.
+    // Also for a run that was recorded before the setting existed.
     fastDetection: environment?.sentinel.fast === true,
     promises: environment === undefined ? new Set(PROMISES) : promisesOf(environment),
   };

@@ -5,7 +5,7 @@
  *   run folder ─▶ judged again ─▶ statement about manifest.json and seal.json ─▶ signed with a key of the user
  *
  * The subjects are the manifest, which has the digest of every judged file, and the seal, which has those of all files.
- * The text is canonical: the same run gives the same bytes, so that verifying a statement means writing it again.
+ * The text is canonical: the same run gives the same bytes, so a statement is verified by recomputing it.
  */
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { existsSync, realpathSync } from 'node:fs';
@@ -24,7 +24,7 @@ const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
 const PREDICATE_TYPE = 'https://in-toto.io/attestation/test-result/v0.1';
 const PAYLOAD_TYPE = 'application/vnd.in-toto+json';
 
-/** Name of the statement in an archive; derived from the evidence, and not part of it. */
+/** Name of the statement in an archive; it is derived from the evidence, and not part of it. */
 const STATEMENT = 'report.statement.json';
 
 export interface Envelope {
@@ -56,7 +56,7 @@ export function statementOf(
     throw new KitError(`the run does not verify: ${problems.slice(0, 3).join('; ')}`, {
       code: 'STATEMENT_REFUSED',
       where: dir,
-      hint: 'make a statement of an unchanged run; kit verify lists all problems',
+      hint: 'create the statement from an unchanged run; kit verify lists all problems',
       exitCode: 1,
     });
   }
@@ -81,7 +81,7 @@ function writeStatement(evidence: Evidence, { decision, criteria }: Verdict): st
       configuration: [CONFIG, GATES, DRILLS].flatMap(resource),
       passedTests: idsOf((state) => state === 'PASS'),
       warnedTests: idsOf((state) => state === 'WAIVED'),
-      // A criterion without a judgement did not pass.
+      // A criterion that was not judged did not pass.
       failedTests: idsOf((state) => !['PASS', 'WAIVED', 'OUT_OF_SCOPE'].includes(state)),
     },
   });
@@ -152,7 +152,7 @@ export interface StatementToCheck {
 export function checkStatement({ text, expected, key }: StatementToCheck): StatementCheck {
   const envelope = parseEnvelope(text);
   const payload = envelope === undefined ? Buffer.from(text) : Buffer.from(envelope.payload, 'base64');
-  const differs = payload.toString() === expected ? [] : ['the statement is not that of this run'];
+  const differs = payload.toString() === expected ? [] : ['the statement does not match this run'];
   if (key === undefined) {
     const note =
       envelope === undefined ? [] : ['the signature was not checked: pass the public key with --key'];
@@ -165,8 +165,12 @@ export function checkStatement({ text, expected, key }: StatementToCheck): State
     envelope.signatures.some(({ sig }) =>
       verify(digestOf(publicKey), preAuthentication(payload), publicKey, Buffer.from(sig, 'base64')),
     );
-  if (!isSigned) return { problems: [...differs, `no signature is by the key ${key.file}`], notes: [] };
-  return { problems: differs, notes: [`signed by the key ${keyIdOf(publicKey).slice(0, 12)} (${key.file})`] };
+  if (!isSigned)
+    return { problems: [...differs, `no signature was made with the key ${key.file}`], notes: [] };
+  return {
+    problems: differs,
+    notes: [`signed with the key ${keyIdOf(publicKey).slice(0, 12)} (${key.file})`],
+  };
 }
 
 function parseEnvelope(text: string): Envelope | undefined {
@@ -183,13 +187,13 @@ function parseEnvelope(text: string): Envelope | undefined {
   }
 }
 
-/** The bytes that DSSE signs: type and payload with their lengths. */
+/** The bytes that DSSE signs: type and payload, each preceded by its length. */
 function preAuthentication(payload: Buffer): Buffer {
   const head = `DSSEv1 ${Buffer.byteLength(PAYLOAD_TYPE)} ${PAYLOAD_TYPE} ${payload.length} `;
   return Buffer.concat([Buffer.from(head), payload]);
 }
 
-/** Ed25519 hashes by itself. */
+/** Ed25519 does its own hashing. */
 function digestOf({ asymmetricKeyType }: KeyObject): 'sha256' | null {
   return asymmetricKeyType === 'ed25519' ? null : 'sha256';
 }

@@ -2,7 +2,7 @@
  * Compares the reports in a run folder with those that its evidence gives.
  *
  * A run of this schema: every report, byte for byte. A run with reports of a former schema: the decision, the criteria and the
- * measurements in its `report.json`; the texts of its reports were worded by another version.
+ * measurements in its `report.json`; another version worded the texts of its reports.
  */
 import { join } from 'node:path';
 import { canonicalJson } from '../evidence/canonical-json.ts';
@@ -48,7 +48,7 @@ function findDifferences(name: string, stored: string, expected: string): readon
   return [`${name} differs from the recomputed report, first in line ${line}`];
 }
 
-/** The parts of a report that are not text, for the former schemas and the current one. */
+/** The parts of a report that are not prose, for the former schemas and the current one. */
 function figuresOf({ verdict, comparison, trials, integrity }: Omit<Report, 'schema' | 'run'>) {
   const { decision, exitCode, action, counts, criteria } = verdict;
   return {

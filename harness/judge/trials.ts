@@ -23,7 +23,7 @@ export interface JudgedHistory extends JudgedTrial {
   readonly flaws: readonly string[];
 }
 
-/** Files of a run that differ from the sealed ones. */
+/** Files of a run that differ from the seal. */
 export class ChangedFiles {
   readonly #paths: ReadonlySet<string>;
 
@@ -67,7 +67,7 @@ export function judgeTrial(
     results: [],
     view: trialView(record, drill, undefined),
   });
-  // A part of a trial is not judged: the lost part may contain the failure.
+  // Part of a trial is not judged, because the lost part may contain the failure.
   if (missing.length > 0 || broken.length > 0 || distrusted !== undefined) {
     return withoutJudgement({ broken, flaws: [] });
   }
@@ -91,7 +91,10 @@ export function judgeTrial(
   }
 }
 
-/** Results of the machine's checkers for a trial that did not complete; none if its histories end within a line. */
+/**
+ * Results of the machine's checkers for a trial that did not complete; none if one of its histories ends in the middle
+ * of a line.
+ */
 function soundnessOf(
   evidence: Evidence,
   { environment }: Inputs,

@@ -1,8 +1,9 @@
 /**
  * JUnit XML for CI: a suite per topic, a testcase per criterion. FAIL is a failure; a criterion that could not be
- * judged is an error, so that it can never be read as passed. Skipped are WAIVED, with the waiver, and what was asked
- * and this machine cannot run. Criteria of other environments, profiles or runs are listed in the output of the first
- * suite, `Run`, whose case is the check that the run completed and that its evidence is unchanged since the seal.
+ * judged is an error, so that it can never be read as passed. WAIVED criteria, with the waiver, are skipped, and so are
+ * requested criteria that this machine cannot run. Criteria of other environments, profiles or runs are listed in the
+ * output of the first suite, `Run`, whose case is the check that the run completed and that its evidence is unchanged
+ * since the seal.
  *
  * Times are elapsed times of the trials. Criteria of one drill share its trials, so that the times of cases add up to
  * more than the time of their suite.
@@ -92,7 +93,7 @@ function renderSuite(report: Report, { name, ms, cases }: Suite): string {
   ].join('\n');
 }
 
-/** Advice, overridden gates and the criteria that were not asked. */
+/** Advice, overridden gates and the criteria that were out of scope. */
 function renderNotes(report: Report): readonly string[] {
   const { verdict } = report;
   const unasked = verdict.criteria.filter(

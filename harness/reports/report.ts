@@ -14,7 +14,7 @@ export interface TimelineBin {
   readonly failed: number;
   /** Unknown outcomes. */
   readonly info: number;
-  /** Latency of operations intended in the bin; null where none completed. */
+  /** Latency of operations intended in the bin; null if none completed. */
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
   /** Hits and misses of reads completed in the bin. */
@@ -43,7 +43,7 @@ export interface MachineView {
   readonly waitServerMaxMs: number | null;
   readonly waitHarnessMaxMs: number | null;
   readonly waitClientMaxMs: number | null;
-  /** Longest delay of an event loop, its own work included. */
+  /** Longest delay of an event loop, including its own work. */
   readonly loopGeneratorMaxMs: number | null;
   readonly loopClientMaxMs: number | null;
   readonly stealRatio: number | null;
@@ -52,7 +52,7 @@ export interface MachineView {
   readonly pressureRatio: number | null;
   /** Load average of the last minute. */
   readonly load: number | null;
-  /** Signals that the system does not provide, in words. */
+  /** Names of signals that the system does not provide. */
   readonly unsampled: readonly string[];
   /** Criteria for which the trial is left out because the machine was unsound. */
   readonly leftOutOf: readonly string[];
@@ -83,15 +83,17 @@ export interface TrialView {
   /** Marks such as `+switch-master`, `first write after the fault`. */
   readonly marks: readonly { readonly label: string; readonly tMs: number }[];
   /**
-   * Spans in which a node reported role master, without an end if it did to the end of the trial; absent in reports of
-   * earlier versions. At most 100.
+   * Spans in which a node reported role master, without an end if it lasted to the end of the trial; absent in reports
+   * of earlier versions. At most 100.
    */
   readonly masters?: readonly {
     readonly node: string;
     readonly fromMs: number;
     readonly toMs: number | null;
   }[];
-  /** Faults, heals and what the sentinels published, in order; absent in reports of earlier versions. At most 120. */
+  /**
+   * Faults, heals and events published by the sentinels, in order; absent in reports of earlier versions. At most 120.
+   */
   readonly events?: readonly {
     readonly tMs: number;
     readonly node: string;
@@ -115,11 +117,11 @@ export interface TrialView {
     readonly actual: string;
     readonly held: boolean;
   }[];
-  /** Absent where the machine was not sampled. */
+  /** Absent if the machine was not sampled. */
   readonly machine?: MachineView;
 }
 
-/** Our client and the stock one, on the same topology under the same faults. */
+/** Our client and the stock clients, on the same topology under the same faults. */
 export interface ComparisonRow {
   readonly drill: string;
   readonly client: string;
@@ -127,7 +129,7 @@ export interface ComparisonRow {
   readonly writeGapMs: { readonly min: number; readonly median: number; readonly max: number } | null;
   readonly acknowledged: number;
   readonly acknowledgedLost: number;
-  /** Of durable writes alone; null where the client has none. */
+  /** Losses among durable writes; null if the client has none. */
   readonly durableLost: number | null;
   /** INCRs and APPENDs that took effect more than once. */
   readonly appliedTwice: number;
@@ -141,11 +143,11 @@ export interface Report {
   readonly verdict: Verdict;
   readonly comparison: readonly ComparisonRow[];
   readonly trials: readonly TrialView[];
-  /** Benchmarks in words and figures, such as 001's lines reproduced: label, value, unit. */
+  /** Benchmarks as text and figures, such as the reproduced lines of 001: label, value, unit. */
   readonly benchmarks: readonly {
     readonly title: string;
     readonly rows: readonly { readonly label: string; readonly value: string }[];
   }[];
-  /** Files missing from or differing from the seal. */
+  /** Files that are missing or differ from the seal. */
   readonly integrity: { readonly missing: readonly string[]; readonly altered: readonly string[] };
 }

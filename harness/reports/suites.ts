@@ -1,6 +1,6 @@
 /**
  * Groups of criteria under names that a reader understands without the documents of the project, and the times of their
- * trials. The id of a source (`C4`, `004`) is for the tables that list it.
+ * trials. Tables that list a source use its id (`C4`, `004`).
  */
 import type { Criterion } from '../gates/gate.ts';
 import type { Report, TrialView } from './report.ts';
@@ -24,7 +24,7 @@ const TITLES: Readonly<Record<string, string>> = {
 };
 
 export interface Source {
-  /** `C4`, `004`, or the text itself for a source that is not one of the project. */
+  /** `C4`, `004`, or the text itself for any other source. */
   readonly id: string;
   readonly title: string;
 }
@@ -45,8 +45,8 @@ export function suitesOf(criteria: readonly Criterion[]): readonly string[] {
 }
 
 /**
- * Criteria that a list of tests shows: those that were judged, and those that were asked and could not run. A criterion
- * of another environment, topology, profile or kind of run is no skipped test.
+ * Criteria that a list of tests shows: those that were judged, and those that were requested and could not run. A
+ * criterion of another environment, topology, profile or kind of run is not a skipped test.
  */
 export function testedCriteria({ verdict }: Report): readonly Criterion[] {
   return verdict.criteria.filter(
@@ -54,7 +54,7 @@ export function testedCriteria({ verdict }: Report): readonly Criterion[] {
   );
 }
 
-/** Trials that the criteria were judged by, each once. */
+/** Trials that the criteria were judged by, without duplicates. */
 export function trialsBehind(report: Report, criteria: readonly Criterion[]): readonly TrialView[] {
   const drills = new Set(criteria.flatMap(workloadsOf));
   return report.trials.filter(({ drill }) => drills.has(drill));

@@ -150,7 +150,7 @@ function renderWaivers(report: Report, paint: Painter): readonly string[] {
   return [renderHeading('Waived', paint), blocks.join('\n\n')];
 }
 
-/** Gates whose shipped target or other fields a file of the user changed, also those out of scope. */
+/** Gates whose shipped target or other fields a user's file changed, including those out of scope. */
 function renderOverrides(report: Report, paint: Painter): readonly string[] {
   const overridden = overriddenCriteria(report);
   if (overridden.length === 0) return [];
@@ -204,7 +204,7 @@ function criteriaTable(report: Report, paint: Painter): readonly string[] {
   ];
 }
 
-/** Criteria that pass, and needed more than the first round. */
+/** Criteria that pass but needed more than the first round. */
 function repeatedLine(judged: readonly Criterion[]): readonly string[] {
   return judged
     .filter((criterion) => !BLOCKING.includes(criterion.state) && formatAttempts(criterion) !== '')
@@ -245,7 +245,7 @@ function renderEvidence(report: Report, directory: string, paint: Painter): read
   return [
     renderHeading('Artifacts', paint),
     ...wrapText(`${directory}/report.html   the same with plots`, 2),
-    ...wrapText(`kit verify ${directory}   proves the hashes and recomputes this verdict`, 2),
+    ...wrapText(`kit verify ${directory}   checks the hashes and recomputes this verdict`, 2),
     ...(report.run.extensions ?? []).flatMap(({ name, path, sha256 }) =>
       wrapText(`extension: ${oneLine(name)} (${oneLine(path)}, SHA-256 ${shortSha(sha256)})`, 2, 4),
     ),

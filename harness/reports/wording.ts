@@ -1,9 +1,9 @@
 /**
- * Words and figures that every format shares, so that a terminal, a pull request and a page show the same text.
+ * Texts and figures shared by all formats, so that a terminal, a pull request and a page show the same text.
  *
- * Everything from the evidence passes through `clean` before it is shown: an error text of a client may hold escape
- * sequences, halves of surrogate pairs or any bytes that a hostile Redis sent. Left out: escaping for a format (each
- * format's own) and the locale (never used: a report has the same bytes anywhere).
+ * Everything from the evidence passes through `clean` before it is shown: an error text of a client may contain escape
+ * sequences, unpaired surrogates or any bytes sent by a hostile Redis. Left out: escaping, which each format does
+ * itself, and the locale, which is never used, so that a report has the same bytes everywhere.
  */
 import type { Action, Bound, Criterion, CriterionState, Verdict } from '../gates/gate.ts';
 import type { ComparisonRow, Report, TrialView } from './report.ts';
@@ -29,7 +29,7 @@ export const STATE_LABEL: Readonly<Record<CriterionState, string>> = {
   OUT_OF_SCOPE: 'out of scope',
 };
 
-/** A shape per state besides its colour. */
+/** Each state has its own shape besides its colour. */
 export const STATE_GLYPH: Readonly<Record<CriterionState, string>> = {
   FAIL: '✗',
   INVALID: '!',
@@ -79,7 +79,7 @@ const CLIENT_LABELS: ReadonlyMap<string, string> = new Map([
   ['glide', 'valkey-glide 2'],
 ]);
 
-/** Display name of a client; stock ones have a descriptive name. */
+/** Display name of a client; stock clients have a descriptive name. */
 export function clientName(client: string): string {
   return CLIENT_LABELS.get(client) ?? cleanText(client);
 }
@@ -98,7 +98,7 @@ export function oneLine(text: string): string {
   return cleanText(text).replace(/\s+/g, ' ').trim();
 }
 
-/** 12345.678 → `12,346`; 0.01234 → `0.0123`. Whole numbers stay whole, the rest has `digits` significant digits. */
+/** 12345.678 → `12,346`; 0.01234 → `0.0123`. Integers are unchanged, other numbers have `digits` significant digits. */
 export function formatNumber(value: number, digits = 3): string {
   if (!Number.isFinite(value)) return value > 0 ? '∞' : value < 0 ? '−∞' : '–';
   const magnitude = Math.abs(value);
@@ -190,7 +190,7 @@ export function formatInstant(iso: string): string {
   return match === null ? oneLine(iso) : `${match[1]} ${match[2]} UTC`;
 }
 
-/** Worst first, else in the order of the gates. */
+/** Worst first, then in the order of the gates. */
 export function byUrgency(criteria: readonly Criterion[]): readonly Criterion[] {
   return STATES.flatMap((state) => criteria.filter((criterion) => criterion.state === state));
 }
@@ -243,7 +243,7 @@ export function versionLine(report: Report): string {
 /** Name of the test case of the run itself, in the formats for CI. */
 export const RUN_CASE = 'The run completed and its evidence matches the seal';
 
-/** All reasons not to trust the evidence itself, in words. */
+/** All reasons not to trust the evidence itself, as sentences. */
 export function evidenceProblems(report: Report): readonly string[] {
   const { integrity, run } = report;
   return [
@@ -283,7 +283,7 @@ export function runFolder(report: Report): string {
   return `runs/${oneLine(report.run.runId)}`;
 }
 
-/** Why a criterion has its state, without the value and the target that a table shows next to it. */
+/** Reason for a criterion's state, without the value and the target that a table shows next to it. */
 export function claimOf(criterion: Criterion): string {
   return oneLine(criterion.reason).replace(/^[^;]*, target [^;]*; /, '');
 }
@@ -299,7 +299,7 @@ export function waivedCriteria(report: Report): readonly (readonly [criterion: C
 
 type Waiver = NonNullable<Criterion['waiver']>;
 
-/** `waived by Ada until 2030-12-31: known and watched`; for one that is not in force, why. */
+/** `waived by Ada until 2030-12-31: known and watched`; for a waiver that is not in force, the reason. */
 export function formatWaiver({ waiver }: Pick<Criterion, 'waiver'>): string {
   if (waiver === undefined) return '';
   const { owner, reason, expires, status } = waiver;
@@ -311,7 +311,7 @@ export function formatWaiver({ waiver }: Pick<Criterion, 'waiver'>): string {
   return oneLine(`${text}: ${reason}`);
 }
 
-/** Criteria whose shipped gate was overridden, in the order of the gates; also those out of scope. */
+/** Criteria whose shipped gate was overridden, in the order of the gates, including those out of scope. */
 export function overriddenCriteria(
   report: Report,
 ): readonly (readonly [criterion: Criterion, override: Override])[] {
@@ -344,7 +344,7 @@ export function fullReason(criterion: Criterion): string {
     .join('; ');
 }
 
-/** `2 rounds, 1 trial left out (machine unsound)`; empty where every trial of the first round counts. */
+/** `2 rounds, 1 trial left out (machine unsound)`; empty if every trial of the first round counts. */
 export function formatAttempts({ attempts }: Pick<Criterion, 'attempts'>): string {
   if (attempts === undefined || (attempts.rounds === 1 && attempts.leftOut === 0)) return '';
   const countOf = (count: number, noun: string) => `${formatNumber(count)} ${noun}${count === 1 ? '' : 's'}`;

@@ -1,6 +1,7 @@
 /**
- * The clients of a comparison that a caller chose, for the drills that compare clients. One that cannot run here (its package is
- * not installed, or it does not support the topology) is not measured: a line says so, and the others run.
+ * Clients of a comparison that the caller selected, for the drills that compare clients. A client that cannot run here
+ * (its package is not installed, or it does not support the topology) is not measured: a line reports that, and the
+ * others run.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -29,7 +30,7 @@ export function compareClients(
 ): ComparedClients {
   if (asked === undefined) return { drills, notMeasured: [], versions: {} };
   if (!drills.some(comparesClients)) {
-    throw new KitError(`--clients: ${drills.map(({ id }) => id).join(', ')} runs the kit's client alone`, {
+    throw new KitError(`--clients: ${drills.map(({ id }) => id).join(', ')} runs only the kit's client`, {
       code: 'CLIENTS_UNUSED',
       hint: 'omit --clients, or name a drill of the failover family (kit drill --list)',
     });

@@ -1,4 +1,7 @@
-/** Names that the gates of a run refer to: a gate of an unknown drill or checker would only be found at the end of the run. */
+/**
+ * Checks the names that the gates of a run refer to: otherwise a gate with an unknown drill or checker would be
+ * detected only at the end of the run.
+ */
 import { KitError } from '../../config/errors.ts';
 import type { Gates } from '../../config/gates.ts';
 import { didYouMean } from '../../config/spelling.ts';

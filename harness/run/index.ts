@@ -3,7 +3,7 @@
  *
  * config ─▶ topology ─▶ substrate.apply ─▶ environment ─▶ trials ─▶ evidence, sealed ─▶ judge ─▶ reports
  *
- * An environment that already runs is used and left running; one that the run started ends with it in any case.
+ * An environment that is already running is used and left running; one that the run started always ends with it.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { cpus, release, type as systemName, totalmem } from 'node:os';
@@ -65,7 +65,7 @@ export interface RunRequest {
   readonly hours?: number | undefined;
   /** Trials per drill; default: the drill's own for the profile. */
   readonly trials: number | undefined;
-  /** Maximum number of further rounds, each with the trials in which the machine was unsound. */
+  /** Maximum number of additional rounds, each with the trials in which the machine was unsound. */
   readonly retries: number;
   readonly argv: readonly string[];
   /** Gates and waivers of the run; default: those of the kit. */
@@ -93,7 +93,7 @@ function knownNames(): KnownNames {
   };
 }
 
-/** Profile quick has no trial of some drills of extensions either. */
+/** Some drills of extensions have no trial in profile quick either. */
 function withExtensionDrills(gates: Gates): Gates {
   const own = registeredExtensions().flatMap(({ extension }) => extension.drills ?? []);
   const fullOnly = own.filter(({ trials }) => trials.quick === 0).map(({ id }) => id);
@@ -110,7 +110,7 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
   const { external, environment: config, substrate, stateDir } = request;
   using _lock = external === undefined ? await lockEnvironment(substrate, config.name, stateDir) : undefined;
 
-  // 1. Checks that need nothing to be started.
+  // 1. Checks that do not need anything to be started.
   const gates = withExtensionDrills(request.gates ?? loadGates());
   requireKnownNames(gates, request.kind, knownNames());
   const compared = compareClients(drillsOf(request), request.clients, config.topology.kind);
@@ -126,7 +126,7 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
   // 2. The run folder, incomplete until it is sealed.
   const { draft, folder } = await openRunFolder(request, drills, gates);
 
-  // 3. The environment: the running one, else one that ends with this run.
+  // 3. The environment: the running one, otherwise one that ends with this run.
   const environment = await applyTopology(request, topology, folder);
 
   // 4. The trials, one after the other; the nodes' logs; the end of the environment.
@@ -145,7 +145,7 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
   }
   if (request.signal.aborted) throw interruptedError();
 
-  // 5. The seal: from here on nothing is started or changed in the environment.
+  // 5. The seal: from now on nothing is started or changed in the environment.
   folder.seal({
     ...draft,
     judgedAt: new Date().toISOString(),
@@ -158,7 +158,7 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
     trials,
   });
 
-  // 6. Verdict and reports, from the sealed files alone.
+  // 6. Verdict and reports, from the sealed files only.
   request.progress('judging');
   const report = analyzeRun(folder.dir, registeredExtensions());
   for (const [name, render] of Object.entries(renderers)) folder.writeReport(name, render(report));
@@ -166,8 +166,8 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
 }
 
 /**
- * Calls `apply` and not `open`: an environment of another running command is refused, because it would end during this
- * run.
+ * Calls `apply` rather than `open`: an environment of another running command is refused, because it would end during
+ * this run.
  */
 async function applyTopology(
   { substrate: name, stateDir, external, progress, signal }: RunRequest,
@@ -182,7 +182,7 @@ async function applyTopology(
   return substrate.apply(topology, { ephemeral: true, progress, signal });
 }
 
-/** Creates a folder with the inputs of judging in their present state. */
+/** Creates a folder with the current inputs of judging. */
 async function openRunFolder(
   request: RunRequest,
   drills: readonly Drill[],
@@ -239,7 +239,7 @@ async function draftManifest(
     runId,
     kind: request.kind,
     kitVersion: kitVersion(),
-    // In node_modules it would be the commit of the user's repository.
+    // In node_modules, it would be the commit of the user's repository.
     commit: IS_BUILT ? null : await commitOf(import.meta.dirname, sink),
     startedAt,
     judgedAt: startedAt,
@@ -280,7 +280,7 @@ export function kitVersion(): string {
   return manifest.version;
 }
 
-/** The commit that the kit runs from, with `-dirty` where files differ from it; null outside a checkout. */
+/** The commit that the kit runs from, with `-dirty` if files differ from it; null outside a checkout. */
 async function commitOf(directory: string, sink: ProgramSink): Promise<string | null> {
   const readGit = async (...args: string[]) =>
     (
@@ -294,15 +294,15 @@ async function commitOf(directory: string, sink: ProgramSink): Promise<string | 
   }
 }
 
-/** Before anything is created: a run folder with half of its inputs would block the next run. */
+/** Checked before anything is created: a run folder with half of its inputs would block the next run. */
 function requireFile(path: string): void {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat?.isFile()) return;
-  // A FIFO would keep the run waiting for a writer.
+  // A FIFO would make the run wait for a writer.
   throw new KitError(stat === undefined ? 'no such file' : 'not a regular file', {
     code: 'INPUT_NOT_FOUND',
     where: path,
-    hint: 'give the path of a file that exists',
+    hint: 'pass the path of a file that exists',
   });
 }
 

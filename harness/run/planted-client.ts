@@ -1,14 +1,15 @@
 /**
- * A stand-in for the kit's client in the drills of one run: a wrapper or subclass with a planted fault, so that a suite can show that
- * the verdict sees the fault. Tests alone may import this file (test/architecture.test.ts): no flag, variable or file of the `kit` command
- * leads here, and the manifest of such a run names the module among its deviations.
+ * A replacement for the kit's client in the drills of one run: a wrapper or subclass with a planted fault, so that a
+ * suite can show that the verdict detects the fault. Only tests may import this file (test/architecture.test.ts): no
+ * flag, variable or file of the `kit` command leads here, and the manifest of such a run lists the module among its
+ * deviations.
  */
 
 /** @see plantClient */
 export class PlantedClient {
   /** URL of the module, see `workloads/client-module.ts`. */
   readonly module: string;
-  // Private, so that no object of another place has this type.
+  // Private, so that no object created elsewhere has this type.
   readonly #planted = true;
 
   constructor(module: URL) {

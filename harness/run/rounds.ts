@@ -34,7 +34,7 @@ export interface RoundsRequest
   readonly signal: AbortSignal;
 }
 
-/** A run of few drills may repeat them for at least one minute. */
+/** A run of few drills may repeat them for one minute even if they took less. */
 const SHORTEST_REPETITION_US = 60_000_000;
 
 interface PlannedTrial {
@@ -57,7 +57,7 @@ export async function runRounds(request: RoundsRequest, records: TrialRecord[]):
 
   const beganUs = clock.nowUs();
   await runRound(request, watches, firstRound(request), records);
-  // Repetitions on a busy machine take at most as much time again.
+  // Repetitions on a busy machine take at most as much time as the first round.
   const endUs = clock.nowUs() + Math.max(clock.nowUs() - beganUs, SHORTEST_REPETITION_US);
   for (let round = 2; round <= 1 + retries && !signal.aborted; round++) {
     const due = trialsToRepeat({ ...request, environment: config, records });

@@ -25,7 +25,7 @@ export function sampleClusterRoles({ environment, clock, recorder }: SamplerCont
         data: { role },
       });
     } catch {
-      // Down or hung: it has no role.
+      // Down or hung: the node has no role.
     } finally {
       asked.delete(node);
     }

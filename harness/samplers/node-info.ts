@@ -13,14 +13,14 @@ export function sampleNodeInfo({ environment, clock, recorder }: SamplerContext)
       const data = fieldsOf(info);
       recorder.record({ type: 'observe', from: 'info', name: 'sample', node, atUs: clock.nowUs(), data });
     } catch {
-      // Down or hung: the gap is the sample.
+      // Down or hung: the gap in the samples shows that.
     } finally {
       asked.delete(node);
     }
   };
   const sampleAll = () => {
     for (const { id } of environment.topology.redis) {
-      // A node with an outstanding answer is not asked again.
+      // A node whose last reply is still outstanding is not queried again.
       if (!asked.has(id)) asked.set(id, sample(id));
     }
     return Promise.all(asked.values());
@@ -57,7 +57,7 @@ function fieldsOf(info: Info): Readonly<Record<string, string | number | boolean
   };
 }
 
-/** Longest lag of a master's replicas in seconds; null where it has none or INFO does not give it. */
+/** Longest lag of a master's replicas in seconds; null if it has none or INFO does not contain it. */
 function longestLag(info: Info): number | null {
   const lags = replicasOf(info).flatMap((replica) => infoNumber(replica, 'lag') ?? []);
   return lags.length === 0 ? null : Math.max(0, ...lags);

@@ -3,7 +3,7 @@ import type { Sampler, SamplerContext } from './sampler.ts';
 
 const DIRECTIVES = ['repl-backlog-size', 'client-output-buffer-limit'] as const;
 
-/** Resolves when every node has replied or failed. External servers are not asked: CONFIG is not sent to them. */
+/** Resolves when every node has replied or failed. External servers are not queried: CONFIG is never sent to them. */
 export async function sampleReplicationBuffers({
   environment,
   clock,
@@ -17,7 +17,7 @@ export async function sampleReplicationBuffers({
       );
       recorder.record({ type: 'observe', from: 'info', name: 'buffers', node, atUs: clock.nowUs(), data });
     } catch {
-      // Down or hung: the gap is the sample.
+      // Down or hung: the gap in the samples shows that.
     }
   };
   if (environment.substrate !== 'external') {

@@ -48,8 +48,8 @@ async function subscribe(
       redis.on('end', retry);
       if (stopped) redis.disconnect();
     } catch {
-      // Once: while the sentinel is unreachable there is no new one, and each call adds listeners to the old one's
-      // socket.
+      // Only once: while the sentinel is unreachable there is no new connection, and each call adds listeners to the
+      // old socket.
       subscriber?.disconnect();
       subscriber = undefined;
       retry();

@@ -47,7 +47,7 @@ export class HdrHistogram {
     return this;
   }
 
-  /** Value at a quantile by nearest rank, from 0 to 1: the highest value of its bucket. 0 where nothing was recorded. */
+  /** Value at a quantile by nearest rank, from 0 to 1: the highest value of its bucket. 0 if nothing was recorded. */
   quantile(quantile: number): number {
     const rank = Math.max(1, Math.ceil(quantile * this.#count));
     let seen = 0;
@@ -77,7 +77,7 @@ export class HdrHistogram {
     return [...this.entries()].map(([bucket, count]) => `${bucket}:${count}`).join(' ');
   }
 
-  /** Reads `toText`. Undefined where a bucket does not exist or the text has another form. */
+  /** Parses the result of `toText`. Undefined if a bucket does not exist or the text has another form. */
   static parse(text: string): HdrHistogram | undefined {
     const histogram = new HdrHistogram();
     if (text === '') return histogram;

@@ -41,7 +41,7 @@ export function quantileOf(sorted: readonly number[], p: number): number {
   return value;
 }
 
-/** The summary of a sample in any order; undefined where there is none. */
+/** The summary of a sample in any order; undefined for an empty sample. */
 export function summarize(samples: readonly number[]): Distribution | undefined {
   if (samples.length === 0) return undefined;
   const sorted = sortAscending(samples);
@@ -51,7 +51,7 @@ export function summarize(samples: readonly number[]): Distribution | undefined 
     p95: quantileOf(sorted, 0.95),
     p99: quantileOf(sorted, 0.99),
     max: quantileOf(sorted, 1),
-    // Summed in ascending order: the same samples give the same bits, whatever their original order.
+    // Summed in ascending order: the same samples give the same bits, regardless of their original order.
     mean: sorted.reduce((sum, x) => sum + x, 0) / sorted.length,
   };
 }

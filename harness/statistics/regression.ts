@@ -8,13 +8,13 @@ export interface Point {
 export interface StraightLine {
   readonly slope: number;
   readonly intercept: number;
-  /** Coefficient of determination, from 0 to 1; 1 where all y are equal. */
+  /** Coefficient of determination, from 0 to 1; 1 if all y are equal. */
   readonly determination: number;
   /** Standard error of the slope; 0 for two points. */
   readonly slopeError: number;
 }
 
-/** Undefined for fewer than two different x. */
+/** Undefined for fewer than two distinct x. */
 export function straightLine(points: readonly Point[]): StraightLine | undefined {
   const n = points.length;
   const meanX = points.reduce((sum, { x }) => sum + x, 0) / n;

@@ -1,7 +1,7 @@
 /** Significant digits of every figure in a report: finer than any clock here, coarser than the last bits of a sum. */
 const DIGITS = 6;
 
-/** A number as reports carry it: integers as they are, others to six significant digits. */
+/** A number in a report: integers unchanged, others rounded to six significant digits. */
 export function roundFigure(value: number): number {
   return Number.isInteger(value) ? value : Number(value.toPrecision(DIGITS));
 }

@@ -1,7 +1,7 @@
 /**
  * The closing phase of a trial: each client writes and reads once more, and the raw master is asked for the same data.
- * Repeated until all of it agrees, or the bound is over: a client may need a moment after the heal, and that time is
- * recorded.
+ * Repeated until everything agrees, or the time limit is reached: a client may need a moment after the heal, and that
+ * time is recorded.
  *
  * One observation `closing` per client and round; the last one counts (`checkers/liveness.ts`).
  */
@@ -15,12 +15,12 @@ import type { ClosingKey, ClosingRead, ClosingWrite } from '../workloads/closing
 import { masterWithKey } from './current-masters.ts';
 import { rawValueOf } from './final-read.ts';
 
-/** A client at its end, wherever it runs. */
+/** A client at the end of its trial, regardless of where it runs. */
 export interface ClosingClient {
   readonly client: string;
-  /** Which of the trial's caches, where one drill has several. */
+  /** Name of the cache, if one drill has several. */
   readonly subject: string;
-  /** Time limit until it has to be served again. */
+  /** Time limit within which it must be served again. */
   readonly boundMs: number;
   write(round: number): Promise<readonly ClosingWrite[]>;
   read(names: readonly string[]): Promise<readonly ClosingRead[]>;
@@ -38,7 +38,7 @@ const STORED_BOUND_MS = 500;
 const PLANTED_TTL_SECONDS = 60;
 const AGAIN_AFTER_MS = 100;
 
-/** Runs rounds until the client is served or its bound is over; returns the physical keys that were written. */
+/** Runs rounds until the client is served or its time limit is reached; returns the physical keys that were written. */
 export async function closeClient(
   closing: ClosingClient,
   context: ClosingContext,
@@ -52,7 +52,7 @@ export async function closeClient(
     written.push(...keys);
     const held = await valuesHeld(context, keys);
     const { planted, rejection } = await plantValues(context, keys);
-    // Without values that only the master has, a read proves nothing.
+    // Without values that only the master has, a read would prove nothing.
     const reads = rejection === undefined ? await closing.read(keys.map(({ name }) => name)) : [];
     const troubles = [
       ...(rejection === undefined ? [] : [`the master rejects values of the drill: ${rejection}`]),

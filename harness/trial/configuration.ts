@@ -1,6 +1,7 @@
 /**
  * The trial that spans a run: reads the nodes' configuration before the first of the other trials, after each, and
- * after the last. Every run has it, whatever drills were requested; `kit drill configuration` has no other.
+ * after the last. Every run has it, regardless of the requested drills; in `kit drill configuration` it is the only
+ * one.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +14,7 @@ import { openNodeFacts } from '../samplers/node-facts/index.ts';
 import { equals } from '../workloads/scripted/script.ts';
 import { healthProblemAfter } from './health.ts';
 
-/** The same as before any other trial. A topology that is still unhealthy then is recorded as it is, and judged. */
+/** The same as before any other trial. A topology that is still unhealthy then is recorded and judged as it is. */
 const HEALTHY_BOUND_MS = 15_000;
 
 export interface ConfigurationTrialRequest {
@@ -67,8 +68,8 @@ export async function openConfigurationTrial(
     probeBetween: async () => void (await facts.probe('between')),
     async end() {
       try {
-        // After the last fault the sentinels may still be reconfiguring: the nodes' state at that time says nothing
-        // about their configuration.
+        // After the last fault the sentinels may still be reconfiguring, so the nodes' state at that time does not
+        // reflect their configuration.
         if (environment.topology.environment.topology.kind !== 'single') {
           await healthProblemAfter(environment, { boundMs: HEALTHY_BOUND_MS, signal });
         }

@@ -14,7 +14,7 @@ export interface TrialRequest {
   readonly seed: number;
   readonly clock: Clock;
   readonly profile: 'quick' | 'full';
-  /** The machine watch of the run. */
+  /** The machine sampler of the run. */
   readonly machine: MachineWatch;
   /** URL of the module that replaces the kit's client; absent: the kit's own. */
   readonly clientModule?: string | undefined;

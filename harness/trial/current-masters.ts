@@ -1,4 +1,4 @@
-/** Nodes that accept writes at this moment: the one master, or in a cluster one per shard. */
+/** Nodes that currently accept writes: the single master, or in a cluster one per shard. */
 import { KitError } from '../../config/errors.ts';
 import { keySlot } from '../../infra/redis/cluster-slots.ts';
 import { type Environment, type NodeStatus, RECENT } from '../../infra/substrates/environment.ts';

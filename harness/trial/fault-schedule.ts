@@ -1,7 +1,7 @@
 /**
- * Injects a drill's faults when they are due and heals them: each as scheduled, and all of them in any case, including
- * an injection that is still running when the trial ends or that failed after it took effect. Intents and observed
- * effects both go into the history.
+ * Injects a drill's faults when they are due and heals them: each as scheduled, and all of them at the end of the
+ * trial, including an injection that is still running then or that failed after it took effect. Intents and observed
+ * effects are both recorded in the history.
  */
 import { KitError } from '../../config/errors.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
@@ -17,7 +17,7 @@ import { type Lag, openLags } from './lag.ts';
 import { watchReturn } from './returned-node.ts';
 import { resolveTarget } from './target.ts';
 
-/** Longer than a planned switch with every step at its bound. */
+/** Longer than a planned switchover in which every step reaches its time limit. */
 const INJECTION_BOUND_MS = 30_000;
 
 export interface FaultScheduleOptions {
@@ -25,11 +25,11 @@ export interface FaultScheduleOptions {
   readonly recorder: Recorder;
   readonly clock: Clock;
   readonly generators: readonly GeneratorThread[];
-  /** Time to wait for clients that are behind, once the first one writes again. */
+  /** Time to wait for slower clients once the first one writes again. */
   readonly stragglerMs: number;
   /** The longest wait for any client to write again; then the fault is healed anyway. */
   readonly recoveryBoundMs: number;
-  /** Waits for a healthy topology, between two rounds. */
+  /** Waits for a healthy topology between two rounds. */
   readonly awaitHealthy: () => Promise<void>;
   readonly progress: (line: string) => void;
   readonly signal: AbortSignal;
@@ -39,7 +39,8 @@ export interface FaultSchedule {
   /** Injects and heals every fault as scheduled from `startUs` on. */
   run(faults: readonly ScheduledFault[], startUs: number): Promise<void>;
   /**
-   * Stops further injections and heals all remaining faults. Safe to call twice. Throws only after it has tried all.
+   * Stops further injections and heals all remaining faults. Safe to call twice. Throws only after it has tried to heal
+   * all of them.
    */
   healAll(): Promise<void>;
 }
@@ -97,7 +98,7 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
   };
 }
 
-/** Injects faults and keeps the heals that are due, including those of injections that never completed. */
+/** Injects faults and returns the heals that are due, including those of injections that never completed. */
 function openInjections({ environment, recorder, clock, progress, signal }: FaultScheduleOptions) {
   const unhealed = new Set<{ readonly scheduled: ScheduledFault; readonly heal: () => Promise<void> }>();
 
@@ -120,7 +121,7 @@ function openInjections({ environment, recorder, clock, progress, signal }: Faul
   async function injectAll(scheduled: ScheduledFault, lag: Lag | undefined): Promise<readonly string[]> {
     const nodes = await resolveTarget(environment, scheduled.target, signal);
     signal.throwIfAborted();
-    // Without a watchdog the environment is already in the state that its loss leaves.
+    // Without a watchdog, the environment is already in the state that its loss causes.
     if (scheduled.target === 'watchdog' && nodes.length === 0) return nodes;
     progress(`${scheduled.fault} ${nodes.join(', ')}`.trimEnd());
     await lag?.hold();
@@ -137,7 +138,7 @@ function openInjections({ environment, recorder, clock, progress, signal }: Faul
       faultEvent(scheduled, 'injected', node, injection.detail);
       return injection;
     });
-    // From now on it may take effect, even if its completion is never observed.
+    // From now on the fault may take effect, even if its completion is never observed.
     const recordPhase = (phase: FaultEvent['phase'], detail?: string) =>
       faultEvent(scheduled, phase, node, detail);
     const undoFault = async () => (await fault.undo?.(environment, node ?? '')) ?? false;
@@ -157,7 +158,7 @@ async function allSettledOrThrow(promises: readonly Promise<void>[]): Promise<vo
   }
 }
 
-/** Waits for the time that the schedule gives, or for the condition that it names and a moment more. */
+/** Waits for the scheduled time, or for the named condition plus a short delay. */
 async function waitForHealTime(
   { heal, target }: ScheduledFault,
   nodes: readonly string[],
@@ -197,7 +198,10 @@ async function healInjection(
   tell('healed');
 }
 
-/** An injection's result; undefined if it failed. One that hangs is healed as soon as it ends, if it ever does. */
+/**
+ * Result of an injection; undefined if it failed. An injection that hangs is healed as soon as it ends, if it ever
+ * does.
+ */
 async function resultOf(injecting: Promise<Injection>): Promise<Injection | undefined> {
   try {
     const end = Promise.allSettled([injecting]);
@@ -210,8 +214,9 @@ async function resultOf(injecting: Promise<Injection>): Promise<Injection | unde
 }
 
 /**
- * Waits until every client has an acknowledged write that was intended after the fault, or one has and the others had
- * their time, or the bound is over. A client that never recovers must not block the trial: its closing phase shows it.
+ * Waits until every client has an acknowledged write that was intended after the fault; until one client has and the
+ * time for the others is over; or until the time limit. A client that never recovers must not block the trial: its
+ * closing phase shows it.
  */
 async function awaitWritesAgain(options: FaultScheduleOptions, injectedUs: number): Promise<void> {
   const { generators, stragglerMs, recoveryBoundMs, progress } = options;
@@ -235,8 +240,8 @@ async function awaitWritesAgain(options: FaultScheduleOptions, injectedUs: numbe
 }
 
 /**
- * In a cluster clients write to the other shards without interruption, so that their writes prove nothing: the struck
- * shard, the one that a target is in, must have a master again that answers. At the bound the fault is healed anyway.
+ * In a cluster, clients write to the other shards without interruption, so those writes prove nothing: the shard of the
+ * target must have a master again that replies. At the time limit the fault is healed anyway.
  */
 async function awaitSuccessor(
   { environment, signal, recoveryBoundMs }: FaultScheduleOptions,
@@ -250,7 +255,7 @@ async function awaitSuccessor(
   await untilBound(waitUntil('every shard to have a master again', allShardsServed, bound), signal);
 }
 
-/** Waits until the sentinels report another master than these nodes. At the bound the fault is healed anyway. */
+/** Waits until the sentinels report a master other than these nodes. At the time limit the fault is healed anyway. */
 async function awaitOtherMaster(
   { environment, signal, recoveryBoundMs }: FaultScheduleOptions,
   nodes: readonly string[],
@@ -262,7 +267,7 @@ async function awaitOtherMaster(
   await untilBound(waitUntil('another master', isSucceeded, { boundMs: recoveryBoundMs, signal }), signal);
 }
 
-/** The end of a wait at its bound is no error: what follows shows what is missing. */
+/** Reaching the time limit of a wait is not an error: later steps show what is missing. */
 async function untilBound(wait: Promise<unknown>, signal: AbortSignal): Promise<void> {
   await wait.catch((error: unknown) => {
     if (signal.aborted || !(error instanceof KitError)) throw error;

@@ -50,7 +50,7 @@ interface Group {
   readonly keys: readonly WrittenKey[];
 }
 
-/** One group of all nodes, or the present shards of a cluster. */
+/** One group of all nodes, or the current shards of a cluster. */
 async function groupsOf(environment: Environment, keys: readonly WrittenKey[]): Promise<readonly Group[]> {
   const { redis } = environment.topology;
   if (environment.cluster === undefined) {
@@ -112,7 +112,7 @@ export async function removeKeys(environment: Environment, written: readonly Wri
   }
 }
 
-/** The logical value; bytes that the client's codec refuses are marked as such, not reported as absent. */
+/** The logical value; bytes that the client's codec rejects are marked as such, not reported as absent. */
 export function rawValueOf(stored: Buffer | null, encoding: WrittenKey['encoding']): string | null {
   if (stored === null) return null;
   if (encoding === 'raw') return logicalValue(stored.toString('utf8'));

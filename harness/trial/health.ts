@@ -1,7 +1,7 @@
 /**
- * When the topology is healthy again: one master, every other Redis its replica with the link up, and every sentinel
- * with the same complete view; in a cluster, every slot served and every master with its replicas. Read from the nodes
- * themselves over admin connections.
+ * Waits until the topology is healthy again: one master, every other Redis node its replica with the link up, and every
+ * sentinel with the same complete view; in a cluster, every slot served and every master with its replicas. The state
+ * is read from the nodes over admin connections.
  */
 import { KitError } from '../../config/errors.ts';
 import { demote, readRoles } from '../../infra/operations/roles.ts';
@@ -14,7 +14,7 @@ import { waitUntil } from '../wait.ts';
 
 export interface HealthOptions {
   readonly signal: AbortSignal;
-  /** Time in which the sentinels may restore it by themselves. */
+  /** Time in which the sentinels may restore the topology themselves. */
   readonly settleMs: number;
   readonly boundMs: number;
   /** Called for every node that was made a replica because the sentinels had not done it in time. */
@@ -64,7 +64,7 @@ export async function healthProblemAfter(
   }
 }
 
-/** Waits until every replica has all data of the master. No client may write any more. */
+/** Waits until every replica has all data of the master. No client may write from here on. */
 export async function awaitReplication(
   environment: Environment,
   options: { readonly signal: AbortSignal; readonly boundMs: number },
@@ -86,7 +86,7 @@ export async function awaitReplication(
   );
 }
 
-/** Reasons why the topology is not healthy, in words; empty when it is. */
+/** Descriptions of why the topology is not healthy; empty if it is. */
 async function healthProblem(environment: Environment): Promise<string> {
   if (environment.cluster !== undefined) return (await environment.cluster.healthProblem()) ?? '';
   const state = await readRoles(environment);
@@ -98,7 +98,7 @@ async function healthProblem(environment: Environment): Promise<string> {
     if (id === master.id) continue;
     if (info.master_link_status !== 'up') return `${id} has no link to its master`;
     if (info.master_replid !== master.info.master_replid)
-      return `${id} follows another history than ${master.id}`;
+      return `${id} has another replication history than ${master.id}`;
   }
   for (const { id } of environment.topology.sentinels) {
     const problem = await sentinelProblem(environment, id);

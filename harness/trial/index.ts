@@ -1,8 +1,8 @@
 /**
  * Runs one trial of a drill, from a healthy environment to a healthy one. `runTrial` is the table of contents.
  *
- * It acts and records; nothing here judges. In any case (an error, the drill's bound, Ctrl-C) every fault is healed,
- * every generator ended and the histories closed, and the record gives the reason if there is nothing to judge.
+ * It acts and records; nothing here judges. On every path (an error, the drill's time limit, Ctrl-C) every fault is
+ * healed, every generator ended and every history closed, and the record gives the reason if there is nothing to judge.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,10 +20,10 @@ import { runLoad } from './load.ts';
 import { runScript } from './script.ts';
 import { writeGapLines } from './write-gaps.ts';
 
-/** Longer than the sentinels take to make a replica of a deposed master: about 10 s; a cluster needs 2 s. */
+/** Longer than the sentinels take to make a deposed master a replica: about 10 s; a cluster needs 2 s. */
 const HEALTHY_BOUND_MS = 15_000;
 
-/** Ends a trial without an error: there is nothing to judge. */
+/** Ends a trial without an error: it is then not judged. */
 class TrialBound extends Error {}
 
 export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
@@ -43,7 +43,7 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
     endedUs: clock.nowUs(),
   });
 
-  // 1. A drill that this environment does not support is not measured, and not faked.
+  // 1. A drill that this environment does not support is not measured.
   const obstacle = obstacleTo(drill, environment);
   if (obstacle !== undefined) {
     return {
@@ -82,7 +82,9 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
   }
 }
 
-/** Why the environment is not ready for a trial, or undefined. A single node has no parts that could be split. */
+/**
+ * Reason why the environment is not ready for a trial, or undefined. A single node has no parts that could disagree.
+ */
 async function problemBefore({ environment, signal }: TrialRequest): Promise<string | undefined> {
   if (environment.topology.environment.topology.kind === 'single' || signal?.aborted) return undefined;
   try {
@@ -145,7 +147,7 @@ function openTimeLimit({ drill, signal: asked }: TrialRequest) {
 
 type Obstacle = Pick<TrialRecord, 'lacks'> & { readonly reason: string };
 
-/** Why the drill cannot run in this environment, or undefined. */
+/** Reason why the drill cannot run in this environment, or undefined. */
 function obstacleTo(drill: Drill, { topology, capabilities, substrate }: Environment): Obstacle | undefined {
   if (substrate === 'external' && drill.external === undefined) {
     return { reason: reasonNotOnForeignServer(drill) };
@@ -169,11 +171,11 @@ function obstacleTo(drill: Drill, { topology, capabilities, substrate }: Environ
 
 /** Capabilities of local processes that depend on the machine. */
 const REQUIRED_LOCALLY: Partial<Record<keyof Capabilities, string>> = {
-  dataFolder: 'root, which alone mounts a volume',
+  dataFolder: 'root, which is required to mount a volume',
   partition: 'Linux, root (CAP_NET_ADMIN) and nft (package nftables)',
 };
 
-/** Why a drill does not run on an external Redis. */
+/** Reason why a drill does not run on an external Redis. */
 function reasonNotOnForeignServer({ faults, family }: Drill): string {
   const names = [...new Set(faults.map(({ fault }) => fault))];
   const why =

@@ -1,6 +1,6 @@
 /**
- * Makes the replicas lag, so that a fault finds data to lose: an acknowledgement that waited for no replica is then on
- * the master alone.
+ * Makes the replicas lag, so that a fault has data to lose: a write that was acknowledged without waiting for a replica
+ * is then only on the master.
  *
  * on ─▶ every replica follows the master through a proxy that delays the stream; confirmations are not delayed
  * hold ─▶ no more data arrives; the links stay up, so that the master continues as in normal operation
@@ -40,8 +40,8 @@ export interface LagsOptions {
 
 export interface Lags {
   /**
-   * Starts the lag of a scheduled fault when it is due. Undefined if none is requested or none is possible: then the
-   * fault is injected anyway, and its checker finds no exposed write.
+   * Starts the lag of a scheduled fault when it is due. Undefined if none is requested or possible: the fault is then
+   * injected anyway, and its checker finds no exposed write.
    */
   before(scheduled: ScheduledFault, startUs: number): Promise<Lag | undefined>;
   /** Ends all of them. */
@@ -102,7 +102,7 @@ export async function lagReplicas(
     },
   };
   try {
-    // One after the other: a master whose replicas are all unreachable refuses writes (min-replicas-to-write).
+    // One replica at a time: a master whose replicas are all unreachable refuses writes (min-replicas-to-write).
     for (const id of replicas) await makeFollow(environment, id, proxy.address, options.signal);
     await proxy.add('lag', { type: 'latency', attributes: { latency: options.latencyMs } });
     return lag;

@@ -17,20 +17,23 @@ import { expiriesOf, readAllNodes, removeKeys } from './final-read.ts';
 import { awaitHealthy, awaitReplication } from './health.ts';
 import { openProxiedEnvironment } from './proxied-environment.ts';
 
-/** Above it an operation is not sent but recorded as failed: 200 per second against an unreachable client for 25 s. */
+/**
+ * Limit of operations in flight, above which an operation is not sent but recorded as failed: 200 per second against an
+ * unreachable client for 25 s.
+ */
 const IN_FLIGHT_BOUND = 5_000;
-/** Per client, for two at least: each opens two threads. */
+/** Time per client, for at least two clients: each starts two threads. */
 const READY_BOUND_MS = 7_500;
-/** All generators begin together, once every one has the message. */
+/** All generators start together, once every one has received the message. */
 const START_DELAY_MS = 50;
 /** Starts with the settled topology: a probe half-opens an open breaker within 0.5 s. */
 const CLOSING_BOUND_MS = 6_000;
 /** For answers that are in flight when the load ends; longer than a command's deadline of 1 s. */
 const DRAIN_MS = 1_500;
-/** The same, when the result is no longer needed. */
+/** The same, if the result is no longer needed. */
 const EARLY_DRAIN_MS = 300;
 const HEALTHY_BOUND_MS = 30_000;
-/** Keys of a client whose expiry is read on an external Redis: one command each, within the announced load. */
+/** Keys of a client whose expiry is read on an external Redis: one command per key, within the announced load. */
 const SHARED_EXPIRIES = 200;
 const CAUGHT_UP_BOUND_MS = 15_000;
 const RECOVERY_BOUND_MS = 30_000;
@@ -101,7 +104,7 @@ async function runGenerators(context: LoadContext, workload: GeneratedWorkload):
       askAll((generator) => generator.stop(DRAIN_MS)),
     );
 
-    // 6. The raw nodes are read, the keys removed.
+    // 6. The raw nodes are read and the keys removed.
     for (const [i, { client }] of generators.entries())
       await recordExpiries(context, client, written[i] ?? []);
     await readAndRemove(context, workload, written.flat());
@@ -170,7 +173,7 @@ function scheduleOf(context: TrialContext, generators: readonly GeneratorThread[
   });
 }
 
-/** Still under load: this is when a node that returned can do harm. */
+/** Still under load: this is when a returned node can do harm. */
 async function awaitRecovery({
   environment,
   recorder,
@@ -227,7 +230,7 @@ async function readAndRemove(
   await removeKeys(environment, written);
 }
 
-/** A wait that also ends when any generator fails; by default as long as the drill may take. */
+/** A wait that also ends when a generator fails; by default as long as the drill may take. */
 function failFastWait(generators: readonly GeneratorThread[], { signal, drill }: TrialContext) {
   const anyFailed = Promise.race(generators.map(({ failed }) => failed));
   anyFailed.catch(() => undefined);

@@ -1,6 +1,6 @@
 /**
- * Fault proxies before every master, controlled as one: a change applies to each of them. The address map of a cluster
- * client leads to them, whichever master a redirection names.
+ * Fault proxies in front of every master, controlled as one: a change applies to all of them. The address map of a
+ * cluster client points to them, whichever master a redirection names.
  */
 import type { Environment, NodeStatus } from '../../infra/substrates/environment.ts';
 import { type FaultProxy, startProxy } from '../faults/proxy/index.ts';

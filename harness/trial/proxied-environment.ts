@@ -6,14 +6,14 @@ import { KitError } from '../../config/errors.ts';
 import type { Capabilities, Environment, Heal } from '../../infra/substrates/environment.ts';
 import { startProxy, type Toxic } from '../faults/proxy/index.ts';
 
-/** Shorter than any command's deadline: the connection ends, and with it its replies, while the client still waits. */
+/** Shorter than any command's deadline: the connection ends, and its replies are lost, while the client still waits. */
 const CUT_AFTER_MS = 600;
 
 export interface ProxiedEnvironment extends AsyncDisposable {
   readonly environment: Environment;
 }
 
-/** Puts a proxy before the current master; disposing ends the proxy and nothing else. */
+/** Puts a proxy in front of the current master; disposing ends only the proxy. */
 export async function openProxiedEnvironment(environment: Environment): Promise<ProxiedEnvironment> {
   const masterId = await environment.masterId();
   const master = (await environment.status()).find(({ id }) => id === masterId);
@@ -40,7 +40,7 @@ export async function openProxiedEnvironment(environment: Environment): Promise<
     };
   const faults: Capabilities = {
     dropReplies: addToxics({ type: 'timeout', attributes: { timeout: CUT_AFTER_MS } }),
-    // As packets that are lost: connections stay open and silent, and new ones get no reply.
+    // Like lost packets: connections stay open and silent, and new ones get no reply.
     cutClients: addToxics(
       { type: 'timeout', attributes: { timeout: 0 }, stream: 'upstream' },
       { type: 'timeout', attributes: { timeout: 0 } },

@@ -1,6 +1,6 @@
 /**
  * Records whether a node that returned accepts writes: a deposed master that does acknowledges writes that its
- * successor never receives. Asks with a write, because ROLE alone does not show that `min-replicas-to-write` refuses
+ * successor never receives. Probes with a write, because ROLE alone does not show that `min-replicas-to-write` refuses
  * it.
  */
 import type { Environment } from '../../infra/substrates/environment.ts';
@@ -19,7 +19,7 @@ export interface WatchContext {
   readonly signal: AbortSignal;
 }
 
-/** Probes the node until it is a replica or the time is over. */
+/** Probes the node until it is a replica or the time limit is reached. */
 export async function watchReturn(
   { environment, recorder, clock, signal }: WatchContext,
   { node, boundMs }: { readonly node: string; readonly boundMs: number },

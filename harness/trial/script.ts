@@ -62,7 +62,7 @@ export async function runScript(context: TrialContext, workload: ScriptedWorkloa
     }
   } finally {
     for (const close of closers.reverse()) await close().catch(() => undefined);
-    // Last, when no client can write any more.
+    // Closed last, when no client can write any more.
     await removeKeys(
       environment,
       [...keys].map((key) => ({ key, encoding: 'raw' })),
@@ -145,7 +145,7 @@ function artifactPath({ dir, drill, trial }: TrialContext, name: string): string
   return join(folder, name);
 }
 
-/** Injects a fault into one node. Its life is recorded, its heal runs once. */
+/** Injects a fault into one node. Records its phases, and heals it once. */
 async function injectRecorded(
   { environment, recorder, clock, signal, progress }: TrialContext,
   fault: string,
@@ -191,7 +191,7 @@ function specBehindProxy(spec: ClientSpec, { addresses, natMap }: MasterProxy): 
   return { ...spec, redis: addresses, natMap: { ...spec.natMap, ...natMap } };
 }
 
-/** If a proxy has another host than its server: the certificate is issued to the server. */
+/** Used if a proxy has another host than its server: the certificate is issued to the server. */
 function serverNameOverride(spec: ClientSpec, { addresses }: MasterProxy): CacheOverrides {
   const [server] = spec.redis;
   if (server === undefined || spec.tls === undefined || addresses[0]?.host === server.host) return {};

@@ -5,13 +5,13 @@ import { nodesOf } from '../../infra/topology.ts';
 import type { Target } from '../drills/drill.ts';
 import { type WaitOptions, waitUntil } from '../wait.ts';
 
-/** The nodes of a target at this moment; in a cluster master and replicas of the shard with the first slots. */
+/** The current nodes of a target; in a cluster, master and replicas of the shard with the first slots. */
 export async function resolveTarget(
   environment: Environment,
   target: Target,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  // The master of a second fault is the successor that the first one makes necessary.
+  // The master of a second fault is the successor promoted after the first one.
   const wait = { boundMs: failoverBoundMs(environment.topology), signal };
   switch (target) {
     case 'none':

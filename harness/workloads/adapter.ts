@@ -78,7 +78,7 @@ export interface Answer {
   /** Values that a batch returned, in the order of its keys. */
   readonly values?: readonly (string | null)[];
   readonly replicas?: number;
-  /** Time of the answer in the client, on the run's clock; absent: the time at which it is observed. */
+  /** Time at which the client received the answer, on the run's clock; absent: the time at which it is observed. */
   readonly atUs?: number;
 }
 
@@ -87,7 +87,7 @@ export interface Failure {
   readonly type: 'fail' | 'info';
   readonly code: string;
   readonly message: string;
-  /** The same as for an answer. */
+  /** The same as `atUs` of an answer. */
   readonly atUs?: number;
 }
 
@@ -96,7 +96,7 @@ export interface Adapter {
   /** Whether `set` supports durable writes. */
   readonly durable: boolean;
   physicalKey(key: string): string;
-  /** How `set`, `setMany` and `getOrCompute` store a value: as it is, or in the client's envelope. */
+  /** How `set`, `setMany` and `getOrCompute` store a value: unchanged, or in the client's envelope. */
   readonly encoding: Encoding;
   /** Resolves once the client reaches its master. */
   ready(): Promise<void>;
@@ -112,7 +112,7 @@ export interface Adapter {
   close(): Promise<void>;
 }
 
-/** How a physical key's bytes become the logical value. `incr` and `append` are always raw. */
+/** Converts a physical key's bytes to the logical value. `incr` and `append` are always raw. */
 export type Encoding = 'raw' | 'envelope';
 
 /** A client's own events, as plain fields. */

@@ -1,4 +1,4 @@
-/** Generated workloads by name. Apart from `index.ts`, so that a generator's thread loads nothing else. */
+/** Generated workloads by name. Separate from `index.ts`, so that a generator's thread loads nothing else. */
 import { KitError } from '../../config/errors.ts';
 import { failoverMix } from './failover-mix.ts';
 import type { GeneratedWorkload } from './generated.ts';

@@ -30,7 +30,7 @@ function invalidModule(module: string, problem: string, cause?: unknown): KitErr
   return new KitError(`the client module ${problem}`, {
     code: 'CLIENT_MODULE_INVALID',
     where: module,
-    hint: "give the URL of a module that has `export * from` the client's index.ts",
+    hint: "pass the URL of a module that has `export * from` the client's index.ts",
     cause,
   });
 }

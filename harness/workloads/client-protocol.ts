@@ -10,7 +10,7 @@ export interface ClientSetup {
   readonly originNs: bigint;
 }
 
-/** Operations of an adapter that take data alone and resolve with an answer. */
+/** Operations of an adapter whose arguments are plain data and which resolve with an answer. */
 export type Call = 'set' | 'get' | 'incr' | 'append' | 'getMany' | 'setMany';
 
 export type ToClient =
@@ -29,7 +29,10 @@ export type ToClient =
   | { readonly type: 'close'; readonly id: number };
 
 export type FromClient =
-  /** The client is created, not necessarily connected. `thread`: path of its `schedstat`; undefined where the system has none. */
+  /**
+   * The client is created, not necessarily connected. `thread`: path of its `schedstat`; undefined if the system has
+   * none.
+   */
   | {
       readonly type: 'opened';
       readonly durable: boolean;

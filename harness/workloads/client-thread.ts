@@ -35,7 +35,7 @@ interface Waiting {
 }
 
 export interface ClientThread extends Adapter {
-  /** Path of the thread's `schedstat`; undefined before `ready` and where the system has none. */
+  /** Path of the thread's `schedstat`; undefined before `ready` and if the system has none. */
   readonly thread: string | undefined;
 }
 
@@ -104,7 +104,7 @@ class RemoteClient implements ClientThread {
     return { type: 'info', code: 'CLIENT_THREAD', message };
   }
 
-  /** Closes the client within 2 s and ends the thread in any case. */
+  /** Closes the client within 2 s and always ends the thread. */
   async close(): Promise<void> {
     this.#endExpected = true;
     const closed = this.#ask((id) => ({ type: 'close', id }));

@@ -59,7 +59,7 @@ async function serveClient(
       const kind =
         message.type === 'call' ? message.kind : message.type === 'compute' ? 'getOrCompute' : 'ping';
       act(message).then(
-        // Payloads are not copied: the generator's thread uses their tags alone.
+        // Payloads are not copied: the generator's thread uses only their tags.
         (answer) =>
           send({ type: 'answer', id, answer: { ...answer, atUs: clock.nowUs(), ...tagsOf(answer) } }),
         (error: unknown) =>

@@ -1,7 +1,8 @@
 /**
- * The closing phase of a client, at the end of every drill. The client writes by each write operation. The trial then replaces the values on
- * the master, and the client reads by each read operation. Values and answers are compared with the raw nodes: a client that answers from its
- * own memory does not pass as one that Redis serves, whatever source it reports.
+ * The closing phase of a client, at the end of every drill. The client writes with each write operation. The trial then
+ * replaces the values on the master, and the client reads with each read operation. Values and answers are compared
+ * with the raw nodes, so that a client that answers from its own memory is not mistaken for one that Redis serves,
+ * regardless of the source it reports.
  *
  *   closingWrites ─▶ the trial looks for the values on the master and plants others ─▶ closingReads
  */
@@ -17,7 +18,7 @@ export interface ClosingKey {
   readonly value: string;
 }
 
-/** One way of writing and its result. */
+/** One write path and its result. */
 export interface ClosingWrite {
   readonly kind: string;
   readonly keys: readonly ClosingKey[];
@@ -25,7 +26,7 @@ export interface ClosingWrite {
   readonly answer: string;
 }
 
-/** One way of reading and its results, key by key. */
+/** One read path and its results, key by key. */
 export interface ClosingRead {
   readonly kind: string;
   readonly names: readonly string[];
@@ -35,7 +36,7 @@ export interface ClosingRead {
 
 const BATCH = 3;
 
-/** Writes by each way of writing; never rejects. */
+/** Writes with each write path; never rejects. */
 export function closingWrites(
   adapter: Adapter,
   tag: string,
@@ -70,7 +71,7 @@ export function closingWrites(
   ]);
 }
 
-/** Reads by each way of reading; never rejects. */
+/** Reads with each read path; never rejects. */
 export function closingReads(
   adapter: Adapter,
   names: readonly string[],

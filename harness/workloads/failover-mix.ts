@@ -19,7 +19,7 @@ const APPEND_KEYS = 50;
 
 const defaults = {
   asyncSetsPerSecond: 60,
-  /** Kit only, and only where the environment promises more than `async`. */
+  /** Only the kit's client, and only if the environment promises more than `async`. */
   durableSetsPerSecond: 40,
   getsPerSecond: 80,
   incrsPerSecond: 30,

@@ -32,11 +32,11 @@ export interface GeneratorContext<P extends Parameters = Parameters> {
 export interface GeneratedWorkload {
   readonly kind: 'generated';
   readonly name: string;
-  /** Every parameter with its default. */
+  /** Every parameter with its default value. */
   readonly defaults: Parameters;
   /** Whether the raw nodes are read for every written key after the trial. */
   readonly finalRead: boolean;
-  /** Runs before the schedule begins: for warming, for instance. */
+  /** Runs before the schedule begins, for example to warm the cache. */
   prepare?(context: GeneratorContext): Promise<void>;
   /** Resolves when the workload is complete, or soon after `stopped`. */
   run(context: GeneratorContext): Promise<void>;

@@ -19,9 +19,9 @@ export class GeneratorThread {
   readonly client: string;
   /** Connected and prepared; with the threads to watch. */
   readonly ready: Promise<GeneratorMessage<'ready'>>;
-  /** Resolves when the workload has completed. */
+  /** Resolves when the workload is complete. */
   readonly finished: Promise<unknown>;
-  /** Never resolves; rejects when the generator failed. */
+  /** Never resolves; rejects if the generator failed. */
   readonly failed: Promise<never>;
   readonly #worker: Worker;
   #endExpected = false;
@@ -51,7 +51,7 @@ export class GeneratorThread {
     return (await recovered).atUs;
   }
 
-  /** The closing phase, its writes. */
+  /** The writes of the closing phase. */
   async closeWrite(round: number): Promise<readonly ClosingWrite[]> {
     const written = this.#heard('closing-written');
     this.#say({ type: 'close-write', round });
@@ -59,7 +59,7 @@ export class GeneratorThread {
       .writes;
   }
 
-  /** The closing phase, its reads. */
+  /** The reads of the closing phase. */
   async closeRead(names: readonly string[]): Promise<readonly ClosingRead[]> {
     const read = this.#heard('closing-read');
     this.#say({ type: 'close-read', names });
@@ -86,7 +86,7 @@ export class GeneratorThread {
     this.#worker.postMessage(message);
   }
 
-  /** The next message of that type; rejects when the generator fails. */
+  /** The next message of that type; rejects if the generator fails. */
   #heard<T extends FromGenerator['type']>(type: T): Promise<GeneratorMessage<T>> {
     const said = new Promise<GeneratorMessage<T>>((resolve) => {
       const listener = (message: FromGenerator) => {

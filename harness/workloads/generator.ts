@@ -50,7 +50,7 @@ class Generator {
   readonly #lateness: LatenessMeter;
   readonly #issuer: Issuer;
   readonly #stopping = new AbortController();
-  /** Start of the current fault, while no write that was intended later has been acknowledged. */
+  /** Start of the current fault, as long as no write that was intended later has been acknowledged. */
   #awaitingWriteSinceUs: number | undefined;
 
   constructor(port: Port, setup: GeneratorSetup, workload: GeneratedWorkload, module: ClientModule) {
@@ -129,7 +129,7 @@ class Generator {
     this.#issuer.close();
     this.#lateness.close();
     await this.#recorder.close();
-    // A client that does not close is ended with its thread.
+    // A client that does not close is ended together with its thread.
     await this.#adapter.close().catch(() => undefined);
     const written = [...this.#issuer.written].map(([key, encoding]) => ({ key, encoding }));
     this.#post({ type: 'stopped', written });

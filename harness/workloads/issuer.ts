@@ -1,7 +1,7 @@
 /**
- * Sends operations and writes their two lines. It never waits for an earlier answer. An operation above the bound on
- * operations in flight is recorded as failed at its intended time, so that an unreachable client shows as failures and
- * not as a schedule with fewer operations.
+ * Sends operations and writes their two lines. It never waits for an earlier answer. An operation above the limit of
+ * operations in flight is recorded as failed at its intended time, so that an unreachable client causes failures rather
+ * than a schedule with fewer operations.
  */
 import type { Durability } from '../../config/schema.ts';
 import type { Clock } from '../history/clock.ts';
@@ -15,7 +15,7 @@ export interface PlannedOperation {
   /** Logical key; the history carries the physical one. */
   readonly key: string;
   /**
-   * Value that a write writes, as the history records it (see `logicalValue`); a function if it contains the
+   * Value that a write stores, as recorded in the history (see `logicalValue`); a function if it contains the
    * operation's id.
    */
   readonly value?: string | ((op: number) => string);
@@ -30,7 +30,7 @@ export interface PlannedOperation {
   readonly onOk?: (answer: Answer) => void;
 }
 
-/** A key that the final read must look at. */
+/** A key for the final read to check. */
 export interface WrittenKey {
   readonly key: string;
   readonly encoding: Encoding;
@@ -65,7 +65,7 @@ export class Issuer {
     return this.#written;
   }
 
-  /** Registers keys that other calls than `set`, `incr`, `append` and `getOrCompute` write. */
+  /** Registers keys written by calls other than `set`, `incr`, `append` and `getOrCompute`. */
   remember(keys: readonly WrittenKey[]): void {
     for (const { key, encoding } of keys) this.#written.set(key, encoding);
   }
@@ -109,7 +109,7 @@ export class Issuer {
     }
   }
 
-  /** Resolves when nothing is in flight, or after the bound. */
+  /** Resolves when nothing is in flight, or at the time limit. */
   async drain(boundMs: number): Promise<void> {
     if (this.#inFlight === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -12,7 +12,7 @@ import type { ClientModule } from './client-module.ts';
 /** Options that a caller may set besides the environment's settings; identity and connection come from the spec. */
 export type CacheOverrides = CacheOptions & Omit<ConnectionOptions, 'username' | 'password'>;
 
-/** Further options of a script: another login, and reads from replicas where there are some. */
+/** Additional options of a script: another login, and reads from replicas if there are any. */
 export type OpenOverrides = CacheOverrides &
   Pick<ConnectionOptions, 'username' | 'password'> &
   Pick<SentinelOptions, 'replicaReads'>;
@@ -84,7 +84,7 @@ export function openKit(
   const { hangSuspectedMs, ...settings } = spec.settings;
   const { replicaReads, ...own } = overrides;
   const replicated = replicaReads && { replicaReads };
-  // A server without users accepts no AUTH: no user name is sent then.
+  // A server without users accepts no AUTH, so no user name is sent.
   const login = app.password === '' ? {} : app;
   const common = {
     ...settings,

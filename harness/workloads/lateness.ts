@@ -10,7 +10,7 @@ const RESOLUTION_MS = 1;
 
 export interface LatenessMeter {
   sent(intendedUs: number, atUs: number): void;
-  /** Writes the last second and the total; the meter is done. */
+  /** Writes the last second and the total; the meter cannot be used afterwards. */
   close(): void;
 }
 

@@ -1,9 +1,9 @@
 /**
- * The open loop: a Poisson process on the run's clock. Operations are due by the schedule, whatever the outcome of
- * earlier ones; after a stall all overdue operations are sent at once, each with its own intended time. A closed loop
- * would hide the stall.
+ * The open loop: a Poisson process on the run's clock. Operations are due according to the schedule, regardless of the
+ * outcome of earlier ones; after a stall all overdue operations are sent at once, each with its own intended time. A
+ * closed loop would hide the stall.
  *
- * Timers of Node have a resolution of 1 ms: up to about that much is in every latency, counted against the client.
+ * Node timers have a resolution of 1 ms, so every latency includes up to about that much, counted against the client.
  */
 import type { Clock } from '../history/clock.ts';
 import type { Issuer, PlannedOperation } from './issuer.ts';

@@ -7,7 +7,7 @@ import { KitError } from '../../config/errors.ts';
 
 export type Parameters = Readonly<Record<string, number>>;
 
-/** The parameters that a workload named, each with a value. */
+/** The parameters that a workload defines, each with a value. */
 export type Resolved<P extends Parameters> = { readonly [K in keyof P]: number };
 
 /** Later ones win. */

@@ -1,4 +1,6 @@
-/** Ways in which a stored payload can be unusable: corrupted, cut, foreign, or of another format or schema. Pure. */
+/**
+ * Ways in which a stored payload can be unusable: corrupted, truncated, foreign, or of another format or schema. Pure.
+ */
 import { encodeEnvelope } from '../../client/envelope.ts';
 import type { StandardSchema } from '../../client/types.ts';
 import type { Random } from './random.ts';
@@ -43,7 +45,7 @@ export const POISONS: Readonly<Record<string, (good: Buffer) => Buffer>> = {
   'older-shape': () => encodeEnvelope({ userId: 1, fullName: 'Ada' }, { schemaId: SCHEMA_ID }),
 };
 
-/** Corruption at a random place: a bit, a cut, an insertion, a swap of bytes, or nothing but noise. */
+/** Corruption at a random position: a flipped bit, a truncation, an insertion, swapped bytes, or random noise. */
 export const RANDOM_POISONS: Readonly<Record<string, (good: Buffer, random: Random) => Buffer>> = {
   'random-bit': (good, random) => {
     const bad = Buffer.from(good);

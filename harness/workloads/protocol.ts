@@ -21,18 +21,21 @@ export interface GeneratorSetup {
 }
 
 export type ToGenerator =
-  /** Begin the schedule at that time. */
+  /** Start the schedule at that time. */
   | { readonly type: 'go'; readonly startUs: number }
-  /** A fault is in effect since then: report when the first write intended later is acknowledged. */
+  /** A fault has been in effect since that time: report when the first write intended later is acknowledged. */
   | { readonly type: 'injected'; readonly atUs: number }
-  /** The closing phase: write by each way of writing, then read by each way of reading (`closing.ts`). */
+  /** The closing phase: write with each write path, then read with each read path (`closing.ts`). */
   | { readonly type: 'close-write'; readonly round: number }
   | { readonly type: 'close-read'; readonly names: readonly string[] }
-  /** End: wait that long for operations in flight, close the history and the client. */
+  /** Stop: wait up to the given time for operations in flight, then close the history and the client. */
   | { readonly type: 'stop'; readonly drainMs: number };
 
 export type FromGenerator =
-  /** `threads`: paths of the `schedstat` of the generator's thread and the client's, by name; empty where the system has none. */
+  /**
+   * `threads`: paths of the `schedstat` of the generator's thread and the client's, by name; empty if the system has
+   * none.
+   */
   | { readonly type: 'ready'; readonly threads: Readonly<Record<string, string>> }
   | { readonly type: 'recovered'; readonly atUs: number }
   | { readonly type: 'closing-written'; readonly writes: readonly ClosingWrite[] }

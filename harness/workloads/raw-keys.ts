@@ -11,7 +11,7 @@ export interface RawKey {
   readonly ttlMs: number;
 }
 
-/** Start of every physical key of a cache. */
+/** Prefix of every physical key of a cache. */
 export function prefixOf(cache: Cache): string {
   return cache.physicalKey('x').slice(0, -1);
 }

@@ -4,7 +4,7 @@
  *
  * The popular part of the catalogue is written in advance, as in a warmed cache (phase `warm`). A missed key is written
  * after its read, as a cache-aside application does (phase `fill`); neither is on the schedule. Every write is in the
- * history with its value, so that a read of its key has a known right answer. The first moments are not measured: the
+ * history with its value, so the right answer to a read of its key is known. The first moments are not measured: the
  * mark `window` gives the measured time.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -87,7 +87,7 @@ export const steady = defineWorkload({
   },
 });
 
-/** The operations on one catalogue of keys, most popular first. */
+/** Operations on one catalogue of keys, ordered by popularity. */
 function catalogueOf(context: Context) {
   const { adapter, issuer, tag, random } = context;
   const { parameters } = context;
@@ -144,7 +144,7 @@ function catalogueOf(context: Context) {
   return { size, get, set, getMany, setMany, getOrCompute };
 }
 
-/** Draws this many different ranks, with the popularity that `draw` gives them. */
+/** Draws the given number of distinct ranks, with the popularity given by `draw`. */
 function drawDistinct(draw: () => number, count: number): readonly number[] {
   const ranks = new Set<number>();
   while (ranks.size < count) ranks.add(draw());

@@ -1,6 +1,6 @@
 /**
  * Values as workloads write them: a short tag that identifies the write, then `|` and padding to a realistic size.
- * Histories and final reads contain the tag alone, so that a trial's files stay small whatever the payload.
+ * Histories and final reads contain the tag alone, so that a trial's files stay small regardless of the payload.
  */
 import type { Answer } from './adapter.ts';
 import type { Random } from './random.ts';
@@ -9,13 +9,13 @@ export function padValue(tag: string, bytes: number): string {
   return tag.length + 1 >= bytes ? tag : `${tag}|${'x'.repeat(bytes - tag.length - 1)}`;
 }
 
-/** The tag of a stored value; text without padding is its own tag. */
+/** The tag of a stored value; a text without padding is its own tag. */
 export function logicalValue(stored: string): string {
   const bar = stored.indexOf('|');
   return bar === -1 ? stored : stored.slice(0, bar);
 }
 
-/** The values of an answer as a history records them: their tags. */
+/** The values of an answer as recorded in a history: their tags. */
 export function tagsOf({
   value,
   values,

@@ -26,7 +26,7 @@ const TAG_BYTES = 16;
 const CHUNK_BYTES = 1024 ** 2;
 const KEY_BYTES = 32;
 
-/** A key of 32 bytes, as 64 hexadecimal digits. */
+/** A 32-byte key, as 64 hexadecimal digits. */
 export type BackupKey = Secret;
 
 /**

@@ -64,7 +64,7 @@ export async function librariesOf(redis: Redis): Promise<readonly Library[]> {
   });
 }
 
-/** Walks over all keys of the selected database in batches. A key that is moved meanwhile can appear twice. */
+/** Scans all keys of the selected database in batches. A key that is moved during the scan can be returned twice. */
 export async function* keysOf(redis: Redis): AsyncGenerator<readonly Buffer[]> {
   let cursor = '0';
   do {

@@ -1,7 +1,7 @@
 /**
  * Copies all keys of a scratch server to the masters of an environment: DUMP, then RESTORE with the absolute expiry.
  * These are ordinary writes: they reach the replicas and the append-only files as any other write, and roles, sentinels
- * and addresses are not affected. A key that exists already is kept: a client wrote it after the copy began.
+ * and addresses are not affected. A key that already exists is kept: a client wrote it after the copy began.
  */
 import type { Redis } from 'ioredis';
 import { databasesOf, keysOf } from './contents.ts';

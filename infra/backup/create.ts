@@ -2,7 +2,7 @@
  * Makes a backup: one file, a tar archive with `manifest.json` and one RDB per master.
  *
  *   choose a replica per master ─▶ snapshot over the network ─▶ load it in a scratch server: counts, digest
- *   ─▶ encrypt, if a key is given ─▶ archive beside the target ─▶ rename
+ *   ─▶ encrypt, if a key is given ─▶ archive next to the target ─▶ rename
  *
  * The unencrypted files are in a private folder beside the target until the archive is complete. The folder is removed
  * whatever ends the command.
@@ -34,7 +34,7 @@ export interface CreateOptions {
   /** Path of the archive. An existing file is replaced when the new one is complete. */
   readonly target: string;
   readonly key?: BackupKey | undefined;
-  /** Program of the scratch server; undefined: the files are not loaded, and the manifest has no digest. */
+  /** Program of the scratch server; if undefined, the files are not loaded, and the manifest has no digest. */
   readonly server: string | undefined;
   readonly fromMaster?: boolean | undefined;
   readonly progress?: ((line: string) => void) | undefined;

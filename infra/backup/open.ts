@@ -17,7 +17,7 @@ import { type BackupKey, decrypt, isSameSeal, keyCheckOf, sealOf } from './ciphe
 import { MANIFEST_FILE } from './create.ts';
 import { listTar, readEntry, type TarEntry } from './tar.ts';
 
-/** A proven backup, with its decrypted RDB files. */
+/** A verified backup, with its decrypted RDB files. */
 export interface OpenBackup extends AsyncDisposable {
   readonly path: string;
   readonly manifest: BackupManifest;
@@ -38,7 +38,7 @@ export async function openBackup(path: string, key: BackupKey | undefined): Prom
   requireKey(path, manifest, key);
   const { seal, ...unsealed } = manifest;
   if (!isSameSeal(seal, sealOf(JSON.stringify(unsealed), key)))
-    throw damaged(path, 'its manifest was changed');
+    throw damaged(path, 'the manifest was changed');
   for (const part of manifest.parts) await requireSamePart(path, part, entries);
   const bytes = manifest.parts.reduce((sum, part) => sum + part.bytes, 0);
   if (freeBytes(tmpdir()) < bytes + REQUIRED_FREE_BYTES) throw diskFull(tmpdir());
@@ -61,7 +61,7 @@ export async function openBackup(path: string, key: BackupKey | undefined): Prom
   }
 }
 
-/** Reads the manifest alone: it is neither proven nor decrypted. @throws KitError as `openBackup` */
+/** Reads only the manifest, without verifying or decrypting anything. @throws KitError as `openBackup` */
 export async function readManifest(path: string): Promise<BackupManifest> {
   return (await readArchive(path)).manifest;
 }

@@ -1,5 +1,5 @@
 /**
- * Restores a backup into a running environment, also an empty one. Two steps, so that a command can ask in between:
+ * Restores a backup into a running environment, which may be empty. Two steps, so that a command can ask in between:
  *
  *   planRestore   loads every file in a scratch server and checks versions, databases, memory and a write; changes nothing
  *   run           FLUSHALL on the masters if they have keys, then every key as an ordinary write; compares afterwards
@@ -42,9 +42,9 @@ export interface RestoreReport {
 }
 
 export interface RestorePlan extends AsyncDisposable {
-  /** Keys of the backup that have not expired, at most. */
+  /** Maximum number of keys of the backup that have not expired. */
   readonly keys: number;
-  /** Keys of the environment, which are removed. */
+  /** Number of keys of the environment, which are removed. */
   readonly present: number;
   run(): Promise<RestoreReport>;
 }

@@ -1,4 +1,4 @@
-/** Backups of an environment in a folder: their names, which is due, and which are removed. */
+/** Backups of an environment in a folder: their names, whether one is due, and which ones are removed. */
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -15,7 +15,7 @@ export function backupName(environment: string, at: Date): string {
   return `${environment}-${at.toISOString().replaceAll(/[-:]|\.\d+/g, '')}.tar`;
 }
 
-/** Backups of one environment by their names, the newest first. Files with other names are not touched. */
+/** Backups of one environment, found by their names, newest first. Files with other names are not touched. */
 export function listBackups(dir: string, environment: string): readonly StoredBackup[] {
   if (!existsSync(dir)) return [];
   return readdirSync(dir)

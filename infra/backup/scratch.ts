@@ -21,7 +21,7 @@ export function loadScratch(command: string, rdb: string, signal?: AbortSignal):
   });
 }
 
-/** Starts an empty server that takes writes and expires nothing by itself. */
+/** Starts an empty server that accepts writes and expires nothing by itself. */
 export function emptyScratch(command: string, signal?: AbortSignal): Promise<ScratchServer> {
   return ScratchServer.start({
     command,
@@ -32,7 +32,7 @@ export function emptyScratch(command: string, signal?: AbortSignal): Promise<Scr
   });
 }
 
-/** The server only reads it, so that a link is enough. */
+/** The server only reads the file, so a link is sufficient. */
 function placeFile(from: string, to: string): void {
   try {
     linkSync(from, to);

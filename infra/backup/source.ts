@@ -1,6 +1,6 @@
 /**
  * Chooses the nodes that a backup reads: one healthy replica per master that has every write acknowledged before the
- * backup began. A snapshot forks the node, so that the master is read only where the environment has no replicas, or on
+ * backup began. A snapshot forks the node, so the master is read only if the environment has no replicas, or on
  * request.
  */
 
@@ -46,7 +46,7 @@ interface Group {
   readonly slots?: readonly SlotRange[];
 }
 
-/** Each master with its running replicas. @throws KitError `BACKUP_REFUSED` without exactly one master per group */
+/** Each master with its running replicas. @throws KitError `BACKUP_REFUSED` unless each group has exactly one master */
 export async function groupsOf(environment: Environment): Promise<readonly Group[]> {
   if (environment.cluster !== undefined) {
     const problem = await environment.cluster.healthProblem().catch((error: Error) => error.message);

@@ -1,6 +1,6 @@
 /**
- * A tar archive of few large files, written and read as streams: `tar xf` reads a backup without the kit. Left out:
- * everything but regular files. Small files on Docker: `substrates/docker/archive.ts`.
+ * A tar archive of a few large files, written and read as streams: `tar xf` reads a backup without the kit. Left out:
+ * everything other than regular files. For small files on Docker see `substrates/docker/archive.ts`.
  */
 import { createReadStream, createWriteStream, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';

@@ -76,9 +76,9 @@ export async function loadPart(
     const found = await readContents(scratch.redis);
     const { digest, digestBy, databases } = part.contents;
     if (JSON.stringify(databases) !== JSON.stringify(found.databases))
-      throw damaged(archive, `${part.file} has other numbers of keys than its manifest`);
+      throw damaged(archive, `${part.file} has different numbers of keys than its manifest`);
     if (digestBy === found.digestBy && digest !== found.digest)
-      throw damaged(archive, `${part.file} has another digest of its keys than its manifest`);
+      throw damaged(archive, `the digest of the keys in ${part.file} differs from its manifest`);
     return scratch;
   } catch (error) {
     await scratch[Symbol.asyncDispose]();
@@ -91,7 +91,7 @@ export function tooNew(where: string, rdbVersion: number, why: string, made: str
     code: 'BACKUP_TOO_NEW',
     exitCode: EXIT.NO_GO,
     where,
-    hint: 'use a server of at least the version that made the backup; set KIT_SERVER for the scratch server',
+    hint: 'use a server that is at least as new as the one that made the backup; set KIT_SERVER for the scratch server',
   });
 }
 

@@ -1,6 +1,6 @@
 /**
  * Expiry of the certificates of a substrate's environments, for the doctor: nodes do not report it, and clients fail
- * only on the day.
+ * only once a certificate has expired.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,10 +9,10 @@ import type { DoctorCheck } from '../substrates/doctor.ts';
 import { endOf } from './given.ts';
 
 const DAY_MS = 86_400_000;
-/** Sentinel cannot load another certificate at run time, so a rotation has to be planned. */
+/** Sentinel cannot load another certificate at run time, so a rotation must be planned. */
 const WARN_DAYS = 30;
 
-/** @param root has one folder per environment, with `tls/node.crt` where TLS is on */
+/** @param root has one folder per environment, with `tls/node.crt` if TLS is enabled */
 export function certificateChecks(root: string, now = new Date()): readonly DoctorCheck[] {
   let names: readonly string[];
   try {

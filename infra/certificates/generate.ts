@@ -1,7 +1,7 @@
 /**
  * A private CA and one certificate for the nodes of an environment, generated in memory (ECDSA P-256, which Redis,
  * Node's `tls` and OpenSSL accept). The certificate serves both ends of a link, since a node is a server to clients and
- * a client to its master. Left out: files and their modes (the substrate's task), renewal.
+ * a client to its master. Left out: files and their modes, which the substrate handles, and renewal.
  */
 // The algorithm registry of `@peculiar/x509` needs decorator metadata at import, so this import must be first.
 import 'reflect-metadata';
@@ -33,7 +33,7 @@ export interface Certificates {
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
-/** Clocks of two hosts differ. */
+/** Tolerance for clocks of two hosts that differ. */
 const BACKDATE_MS = 3_600_000;
 
 export async function makeCertificates(request: CertificateRequest): Promise<Certificates> {

@@ -13,7 +13,7 @@ import { Secret } from '../../config/secret.ts';
 /** Paths of PEM files. */
 export interface GivenCertificates {
   readonly ca: string;
-  /** The nodes' certificate, followed by intermediate ones if there are any. */
+  /** The nodes' certificate, followed by any intermediate ones. */
   readonly cert: string;
   readonly key: string;
 }
@@ -31,10 +31,7 @@ export interface ReadCertificates {
  */
 const PURPOSES = { serverAuth: '1.3.6.1.5.5.7.3.1', clientAuth: '1.3.6.1.5.5.7.3.2' } as const;
 
-/**
- * @param addresses that clients and nodes connect to: IP addresses and names
- * @throws KitError `CERTIFICATE_UNREADABLE`, `CERTIFICATE_INVALID`, `CERTIFICATE_KEY_EXPOSED`
- */
+/** @param addresses IP addresses and names that clients and nodes connect to */
 export function readCertificates(
   given: GivenCertificates,
   addresses: readonly string[],
@@ -68,7 +65,7 @@ export function readCertificates(
   return { ca, cert, key: new Secret(key), notAfter: new Date(leaf.validTo) };
 }
 
-/** Expiry of the first certificate of a PEM text. */
+/** Expiry date of the first certificate of a PEM text. */
 export const endOf = (pem: string): Date => new Date(new X509Certificate(pem).validTo);
 
 function checkValidity(certificate: X509Certificate, now: Date): readonly string[] {

@@ -3,7 +3,8 @@
  *
  *   idle ──read──▶ running ──read, read──▶ running, next (shared by all callers in the meantime) ──end──▶ running ─▶ …
  *
- * A caller never gets a result of a read that began before its call, so that it sees its own earlier changes. Keeps no result.
+ * A caller never gets a result of a read that began before its call, so that it sees its own earlier changes. Results
+ * are not kept.
  */
 export function coalescedRead<T>(read: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | undefined;

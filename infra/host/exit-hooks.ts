@@ -1,6 +1,6 @@
 /**
  * Cleans up running environments when this process exits on any path (an uncaught error, a call of `process.exit`):
- * kills the nodes of ephemeral environments and continues paused nodes of the others. Exit handlers cannot wait, so the
+ * kills the nodes of ephemeral environments and resumes paused nodes of the others. Exit handlers cannot wait, so the
  * reaper removes the files. After a SIGKILL of this process, which skips exit handlers, the reaper does everything.
  */
 import type { Daemon } from './process.ts';
@@ -9,7 +9,10 @@ const doomed = new Set<Daemon>();
 const paused = new Set<number>();
 let installed = false;
 
-/** Kills the daemon when this process exits, unless it has ended by then. @returns a function that cancels this */
+/**
+ * Kills the daemon when this process exits, unless the daemon has ended by then.
+ * @returns a function that cancels this
+ */
 export function endAtExit(daemon: Daemon): () => void {
   install();
   doomed.add(daemon);
@@ -17,7 +20,10 @@ export function endAtExit(daemon: Daemon): () => void {
   return () => doomed.delete(daemon);
 }
 
-/** Continues the process when this one exits. @returns a function to call once it has been continued */
+/**
+ * Resumes the process when this one exits.
+ * @returns a function to call once it has been resumed
+ */
 export function continueAtExit(pid: number): () => void {
   install();
   paused.add(pid);
@@ -37,6 +43,6 @@ function signalQuietly(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // The process has ended already.
+    // The process has already ended.
   }
 }

@@ -4,8 +4,8 @@ import { dirname } from 'node:path';
 import { diskError } from './disk.ts';
 
 /**
- * Writes a file of mode 0600, with its directory, atomically: another process reads the former content or the new one,
- * also after a crash of the machine. An unchanged file is not touched.
+ * Writes a file of mode 0600, with its directory, atomically: another process reads either the old or the new content,
+ * even after a crash of the machine. An unchanged file is not touched.
  *
  * @throws KitError `DISK_FULL`, `STATE_UNWRITABLE`
  */
@@ -16,7 +16,7 @@ export function writePrivate(path: string, content: string | Uint8Array): void {
     if (existsSync(path) && readFileSync(path).equals(Buffer.from(content))) return;
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     writeFileSync(draft, content, { mode: 0o600, flush: true });
-    // A draft that a killed process left keeps its own mode.
+    // A draft left behind by a killed process keeps its own mode.
     chmodSync(draft, 0o600);
     renameSync(draft, path);
   } catch (error) {

@@ -85,10 +85,10 @@ export async function awaitState(
 }
 
 /**
- * Ends a process: SIGTERM and, if it does not exit within the grace period, SIGKILL. A stopped process is continued so
+ * Ends a process: SIGTERM and, if it does not exit within the grace period, SIGKILL. A stopped process is resumed so
  * that it can handle the SIGTERM.
  *
- * @returns false if it had ended already
+ * @returns false if it had already ended
  */
 export async function endProcess(recorded: ProcessIdentity, graceMs: number): Promise<boolean> {
   if (!(await signalProcess(recorded, 'SIGTERM'))) return false;

@@ -50,7 +50,7 @@ export interface DaemonRequest {
 
 export interface Daemon {
   readonly pid: number;
-  /** True until the kernel has reported its end to this process; the pid cannot be reused before that. */
+  /** True until the kernel has reported the daemon's end to this process; until then the pid cannot be reused. */
   readonly running: boolean;
   /** Resolves when the daemon has ended. */
   readonly ended: Promise<void>;
@@ -94,7 +94,7 @@ export async function runProgram(request: ProgramRequest): Promise<ProgramRecord
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
     ...(request.env === undefined ? {} : { env: { ...$.env, ...request.env } }),
   })`${[command, ...args]}`;
-  // A program may end before it has read its input: its exit code says what happened.
+  // A program may end before it has read its input; its exit code tells what happened.
   running.stdin.on('error', () => {});
   const { onOutput } = request;
   if (onOutput !== undefined) running.stdout.on('data', (piece: Buffer) => onOutput(piece.toString()));
@@ -162,7 +162,7 @@ export function startDaemon(request: DaemonRequest): Daemon {
       });
     });
     const input = child.stdin;
-    input?.on('error', () => {}); // The daemon may have ended before the write: the error has no receiver then.
+    input?.on('error', () => {}); // The daemon may have ended before the write, which then fails without a listener.
     child.unref();
     if (input !== null && 'unref' in input && typeof input.unref === 'function') input.unref();
     return {

@@ -3,7 +3,7 @@
  *
  *   read(0) ─▶ a new read;  read(maxAgeMs) ─▶ the last result if it began within that time, else a new read
  *
- * `forget` is for a change by this process: no later call gets a result of a read that began before it.
+ * Call `forget` after a change by this process: no later call then gets a result that was read before the change.
  */
 import { coalescedRead } from './coalesced-read.ts';
 

@@ -1,7 +1,7 @@
 /**
- * Bounded waiting. Every wait names its condition, ends at its time limit, and ends at once when its signal aborts.
+ * Bounded waiting. Every wait names its condition, has a time limit, and ends immediately when its signal aborts.
  *
- *   poll        the loop: attempts until one succeeds or the time is over; the caller words the timeout
+ *   poll        the loop: attempts until one succeeds or the time limit is reached; the caller formulates the timeout
  *   waitWhile   waits while there is a problem, and reports the last one
  */
 import { setMaxListeners } from 'node:events';
@@ -18,7 +18,9 @@ export interface PollOptions {
 /** Result of one attempt: the awaited value, or what was observed instead of it. */
 export type Attempt<T> = { readonly value: T } | { readonly observed: unknown };
 
-/** Repeats the attempt until it has a value. Returns the last attempt: without a value, the time is over. */
+/**
+ * Repeats the attempt until it has a value. Returns the last attempt; if that has no value, the time limit was reached.
+ */
 export async function poll<T>(
   { timeoutMs, intervalMs = 20, signal }: PollOptions,
   attempt: () => Promise<Attempt<T>>,
@@ -35,7 +37,7 @@ export async function poll<T>(
 /** Sleeps; rejects with the signal's reason as soon as it aborts. */
 export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
-  // Node 20 warns about more than ten listeners; a trial has that many waits at the same time.
+  // Node 20 warns about more than ten listeners; a trial has that many concurrent waits.
   if (signal !== undefined) setMaxListeners(0, signal);
   try {
     await sleep(ms, undefined, signal === undefined ? {} : { signal });
@@ -48,7 +50,7 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
 export interface WaitOptions extends PollOptions {
   /** "replica redis-2 in sync": completes the sentence "timed out after N ms waiting for …". */
   readonly what: string;
-  /** Returns log lines that explain a failure; called only then. */
+  /** Returns log lines that explain a failure; called only after a failure. */
   readonly explain?: () => string | Promise<string>;
 }
 

@@ -1,7 +1,7 @@
 /** Alerts about roles, replication, sentinels, persistence and certificates. Pure. */
 import type { AlertRule, RuleContext } from './rule.ts';
 
-/** A failover shows in the roles of the nodes for this number of scrapes. */
+/** A failover is visible in the roles of the nodes for this number of scrapes. */
 const FAILOVER_SCRAPES = 20;
 /** A replica acknowledges once per second, and the master reports whole seconds: 2 s of lag are within the normal range. */
 const LEAST_LAG_SECONDS = 2;
@@ -20,7 +20,7 @@ export function availabilityAlerts(context: RuleContext): readonly AlertRule[] {
   ];
 }
 
-/** Without a scrape nothing is known about the nodes: that is the alert `MetricsMissing`. */
+/** Without a scrape, nothing is known about the nodes; the alert `MetricsMissing` covers that. */
 const scraped = (select: RuleContext['select'], job: 'redis' | 'sentinel'): string =>
   `(count(${select('up', `job="${job}"`)} == 1) > 0)`;
 

@@ -3,10 +3,10 @@ import { type AlertRule, RATE_SCRAPES, type RuleContext } from './rule.ts';
 
 /** A node without an eviction policy rejects writes when it is full; this is the last warning. */
 const FULL_RATIO = 0.95;
-/** A small node has a high ratio without a loss: the program itself is larger than its data. */
+/** A small node has a high ratio without wasting memory: the program itself is larger than its data. */
 const WASTED_BYTES = 64 * 1024 ** 2;
 const FRAGMENTATION_RATIO = 1.5;
-/** With fewer reads the hit ratio is that of chance. */
+/** With fewer reads, the hit ratio is not significant. */
 const LEAST_LOOKUPS_PER_SECOND = 1;
 
 export function capacityAlerts(context: RuleContext): readonly AlertRule[] {

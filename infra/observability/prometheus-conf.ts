@@ -4,7 +4,7 @@ import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { Address } from '../topology.ts';
 import { durationOf } from './rule.ts';
 
-/** A Redis node or sentinel as the exporter reaches it: `redis://127.80.1.1:6379`. */
+/** Address of a Redis node or sentinel as the exporter reaches it: `redis://127.80.1.1:6379`. */
 export interface ScrapedNode {
   readonly id: string;
   readonly role: 'redis' | 'sentinel';
@@ -73,14 +73,14 @@ function nodeJob(role: ScrapedNode['role'], { environment, nodes, exporter }: Pr
   };
 }
 
-/** Groups the alerts of one cause, and posts them to the webhook if there is one. */
+/** Groups the alerts by cause, and posts them to the webhook if there is one. */
 export function renderAlertmanager({ observability }: EnvironmentConfig): string {
   const { webhook } = observability;
   const receiver = { name: 'default', ...(webhook && { webhook_configs: [{ url: webhook }] }) };
   return stringify({
     route: { receiver: 'default', group_by: ['environment', 'severity'], group_wait: '10s' },
     receivers: [receiver],
-    // A node that is down explains the replicas that are missing.
+    // A node that is down explains missing replicas.
     inhibit_rules: [
       {
         source_matchers: ['alertname="RedisNodeDown"'],
@@ -91,7 +91,7 @@ export function renderAlertmanager({ observability }: EnvironmentConfig): string
   });
 }
 
-/** Time that the exporter gives a node: a hung node must not make the whole scrape fail. In seconds. */
+/** Time in seconds that the exporter allows for a node, so that a hung node does not make the whole scrape fail. */
 export const exporterTimeoutSeconds = ({ observability }: EnvironmentConfig): number =>
   Math.min(observability.scrapeIntervalSeconds / 2, 5);
 

@@ -26,7 +26,7 @@ export function recordingRules({ select, scrapes }: RuleContext): readonly Recor
         ` + sum by (environment) (${rate('redis_keyspace_misses_total')})`,
     },
     {
-      // Without reads it has no value.
+      // Without reads, the ratio has no value.
       record: 'kit:redis_hit_ratio',
       expr: `sum by (environment) (${rate('redis_keyspace_hits_total')}) / (${select('kit:redis_lookups:rate')} > 0)`,
     },
@@ -36,7 +36,8 @@ export function recordingRules({ select, scrapes }: RuleContext): readonly Recor
       expr: `sum ${PER_NODE} (${rate('redis_commands_processed_total')})`,
     },
     {
-      // Commands that wait on purpose, and those of replication and monitoring, are not what a client waits for.
+      // Commands that block by design, and those of replication and monitoring, are excluded: clients do not wait for
+      // them.
       record: 'kit:redis_command_seconds:p99',
       expr: `histogram_quantile(0.99, sum by (environment, node, le) (rate(${select(
         'redis_commands_latencies_usec_bucket',

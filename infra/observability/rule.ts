@@ -1,9 +1,9 @@
-/** Types of the recording and alert rules, and the helpers with which their expressions are written. Pure. */
+/** Types of the recording and alert rules, and helpers for writing their expressions. Pure. */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 
 /**
- * `critical`: clients see errors, or data is at risk: act now. `warning`: a reserve is used up: act today. `info`: an
- * event to know about.
+ * `critical`: clients see errors, or data is at risk; act now. `warning`: a reserve is used up; act today. `info`: an
+ * event to be aware of.
  */
 export type Severity = 'critical' | 'warning' | 'info';
 
@@ -25,7 +25,7 @@ export interface AlertRule {
   readonly runbook: string;
 }
 
-/** Values of one environment from which the rules are made. */
+/** Values of one environment from which the rules are rendered. */
 export interface RuleContext {
   readonly environment: EnvironmentConfig;
   /** Label matchers of every series of this environment, so that one Prometheus can hold the rules of several. */
@@ -37,7 +37,7 @@ export interface RuleContext {
 /** Labels of a series of one node: the exporter's own labels, such as the address of a replica, are dropped. */
 export const PER_NODE = 'by (environment, node)';
 
-/** Window of a rate, in scrapes: a scrape may be lost, and a rate needs two samples. */
+/** Window of a rate, in scrapes: a scrape may be lost, and a rate needs at least two samples. */
 export const RATE_SCRAPES = 4;
 
 export function contextOf(environment: EnvironmentConfig): RuleContext {

@@ -29,8 +29,8 @@ export interface SettleOptions {
 }
 
 /**
- * Maximum time between the end of a master and its successor: an election without a winner is repeated after twice the
- * failover timeout.
+ * Maximum time between the loss of a master and the promotion of its successor: an election without a winner is
+ * repeated after twice the failover timeout.
  */
 export function failoverBoundMs({ environment: { sentinel } }: Environment['topology']): number {
   return sentinel.downAfterMs + 2 * sentinel.failoverTimeoutMs + 10_000;
@@ -39,7 +39,7 @@ export function failoverBoundMs({ environment: { sentinel } }: Environment['topo
 /** Queries all running nodes. Not for a cluster, whose masters `Environment.cluster` lists. */
 export async function readRoles(source: RoleSource): Promise<RoleState> {
   const { topology } = source;
-  // A node that died since does not answer, and is left out as well.
+  // A node that has died since then does not reply, and is left out as well.
   const status = await source.status(RECENT);
   const running = new Set(status.filter(({ state }) => state === 'running').map(({ id }) => id));
   const isRunning = ({ id }: { readonly id: string }) => running.has(id);
@@ -65,8 +65,8 @@ export async function readRoles(source: RoleSource): Promise<RoleState> {
 
 /**
  * Waits until the sentinels and the node itself report the same master, and returns its id. Demotes a former master
- * that returned after a failover. The sentinels would do this about 10 s later, and the writes that it takes until then
- * are lost.
+ * that returned after a failover. The sentinels would do this about 10 s later, and the writes that it accepts until
+ * then are lost.
  *
  * @throws KitError `ROLES_UNSETTLED` with the last state
  */

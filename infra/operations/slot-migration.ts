@@ -113,7 +113,7 @@ async function awaitAgreement(environment: Environment): Promise<void> {
   });
 }
 
-/** The slots of a master that have keys, those with the most keys first. */
+/** The slots of a master that contain keys, sorted by number of keys, highest first. */
 export async function slotsWithKeys(
   environment: Environment,
   nodeId: string,
@@ -192,7 +192,7 @@ function masterNamed(masters: readonly Master[], nodeId: string): Master {
   });
 }
 
-/** Returns the current master of the shard that has a slot in the plan. */
+/** Returns the current master of the shard that owns a slot in the plan. */
 function plannedMasterOf(
   { topology }: Environment,
   masters: readonly Master[],

@@ -28,7 +28,7 @@ export async function mountSmallVolume(
   return { path, unmount };
 }
 
-/** In another mount namespace only the programs of that container exist: all images of nodes have busybox. */
+/** In another mount namespace, only the programs of that container exist; all node images contain busybox. */
 async function run(pid: number | undefined, ...words: readonly string[]): Promise<void> {
   const entering = ['nsenter', '--target', String(pid), '--mount', '--', 'busybox'];
   const [command = '', ...args] = pid === undefined ? words : [...entering, ...words];

@@ -107,11 +107,11 @@ class Switchover {
       this.#say(`${to} is master`);
       await this.#follow(old, to);
     } catch (error) {
-      // No other node is master: the old master accepts writes again.
+      // No other node is master, so the old master accepts writes again.
       if (to === undefined && (await this.#anyPromoted()) === undefined) await old.call('CLIENT', 'UNPAUSE');
       throw error instanceof KitError ? error : switchoverFailed(String(error), error);
     }
-    // It is a replica now: its waiting writers are refused, and look for the new master.
+    // The node is now a replica: its waiting writers are refused, and look for the new master.
     await old.call('CLIENT', 'UNPAUSE');
     const [writableMs, demotedMs] = await Promise.all([this.#writable(to), this.#demoted(old)]);
     const agreedMs = await this.#agreed(to);
@@ -156,7 +156,10 @@ class Switchover {
     });
   }
 
-  /** Asks each sentinel until one accepts: it needs no vote, and refuses while another failover is in progress. */
+  /**
+   * Asks each sentinel until one accepts: a sentinel needs no vote for this, and refuses while another failover is in
+   * progress.
+   */
   async #askForFailover(): Promise<void> {
     const service = this.#environment.endpoints.serviceName;
     await this.#step('a sentinel to start the failover', async () => {

@@ -41,7 +41,7 @@ export interface ChoiceInput {
 
 export type Choice =
   | { readonly kind: 'start'; readonly nodeId: string; readonly reason: string }
-  /** There is no proof which of these nodes has the most recent data. */
+  /** It cannot be proven which of these nodes has the most recent data. */
   | { readonly kind: 'ask'; readonly candidates: readonly string[]; readonly reason: string }
   /** At least one node has data, but none of it is usable. */
   | { readonly kind: 'none'; readonly reason: string };
@@ -70,7 +70,7 @@ export function chooseSource(input: ChoiceInput): Choice {
   return { kind: 'start', nodeId: first, reason: `${named} is named master; ${why}` };
 }
 
-/** Chooses if no node is proven to have more data than the named one. */
+/** Chooses the named node if no node is proven to have more data. */
 function chooseAmongLatest(input: ChoiceInput, named: string, latest: readonly string[]): Choice {
   const open = latest.filter((id) => id !== named && orderBetween(input, named, id) === 'unknown');
   if (open.length === 0)

@@ -62,13 +62,13 @@ export function compareWindows(a: Uint32Array, b: Uint32Array): Order {
 const LEAST_OVERLAP = 24;
 /** Commands with a time in ms: the same key, value and moment mean the same command. */
 const LEAST_TIMED = 2;
-/** Different commands in an overlap. */
+/** Number of different commands in an overlap. */
 const LEAST_DISTINCT = 6;
-/** An overlap of one command is a coincidence compared with one of hundreds. */
+/** An overlap of one command counts as a coincidence if another has hundreds. */
 const NEGLIGIBLE_RATIO = 10;
 
 interface Overlap {
-  /** Index in `a` at which `b` begins; negative where `b` begins first. */
+  /** Index in `a` at which `b` begins; negative if `b` begins first. */
   readonly shift: number;
   readonly overlap: number;
 }

@@ -1,5 +1,5 @@
 /**
- * Returns the node to start from, by the choice or as named by the user; else throws an error with the remedies. Pure.
+ * Returns the node to start from, as chosen or as named by the user; otherwise throws an error with the remedies. Pure.
  */
 import { EXIT, KitError } from '../../config/errors.ts';
 import { type Choice, describeData, type NodeData } from './choose.ts';

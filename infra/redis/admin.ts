@@ -1,6 +1,6 @@
 /**
  * Admin connections to the nodes of an environment, on every substrate: one per node, opened on first use and replaced
- * after an error. They never retry or queue: a missing reply is a result, too.
+ * after an error. They never retry or queue, because a missing reply is a result as well.
  */
 import { Redis } from 'ioredis';
 import { EXIT, KitError } from '../../config/errors.ts';
@@ -15,7 +15,7 @@ const COMMAND_TIMEOUT_MS = 2_000;
 export interface AdminAccess {
   readonly address: Address;
   readonly password: Secret;
-  /** PEM text of the CA, where the node uses TLS. */
+  /** PEM text of the CA, if the node uses TLS. */
   readonly ca: string | undefined;
 }
 

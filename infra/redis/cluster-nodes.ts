@@ -3,12 +3,11 @@
  *
  * topology + placement + cluster id ─▶ `renderClusterNodes` ─▶ the same view for every node, each with another `myself`
  *
- * So no step has to form the cluster: the nodes start in any order, already have each other's addresses, and form one cluster
- * (docs/decisions/024-cluster-formed-by-its-files.md). Only a node whose volume has no nodes.conf gets this file. After
- * that Redis maintains it, and the kit never overwrites its epochs and slot owners.
+ * No separate step forms the cluster: the nodes start in any order, already have each other's addresses, and form one
+ * cluster (docs/decisions/024-cluster-formed-by-its-files.md). Only a node whose volume has no nodes.conf gets this
+ * file. After that Redis maintains it, and the kit never overwrites its epochs and slot owners.
  *
- * The client parses CLUSTER NODES in a separate implementation on purpose: the harness judges the
- * client with this one.
+ * The client deliberately has a separate parser for CLUSTER NODES: the harness judges the client with this one.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -71,7 +70,7 @@ function shardOf({ id, shard }: RedisNode) {
  *
  * @param view answer of CLUSTER NODES of the other node
  * @param self id of the node; @param master id of the one to follow
- * @param currentEpoch of the cluster; the node votes in no epoch up to this one, since it may have voted already
+ * @param currentEpoch of the cluster; the node votes in no epoch up to this one, since it may already have voted
  */
 export function rejoiningNodes(view: string, self: string, master: string, currentEpoch: number): string {
   const lines = view
@@ -92,7 +91,7 @@ export function rejoiningNodes(view: string, self: string, master: string, curre
 export interface ClusterLine {
   readonly id: string;
   readonly address: Address;
-  /** cluster-announce-hostname, where it is set. */
+  /** cluster-announce-hostname, if it is set. */
   readonly hostname?: string;
   /** `myself`, `master`, `slave`, `fail?`, `fail`, … */
   readonly flags: readonly string[];

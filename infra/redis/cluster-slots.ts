@@ -1,8 +1,8 @@
 /**
  * Slot of a key, as the cluster specification defines it: CRC-16/XMODEM of the key or of its {hash tag}. Pure.
  *
- * The client computes the slot in a separate implementation on purpose: the harness judges the client with this one, and
- * a shared mistake would not be detected.
+ * The client deliberately has a separate implementation: the harness judges the client with this one, and a shared
+ * mistake would not be detected.
  */
 import { CLUSTER_SLOTS } from '../topology.ts';
 
@@ -22,7 +22,7 @@ export function keySlot(key: string | Buffer): number {
   return crc % CLUSTER_SLOTS;
 }
 
-/** Hash tag of a key: the text between the first `{` and the next `}`; the whole key if that text is empty. */
+/** Hash tag of a key: the text between the first `{` and the next `}`; the complete key if that text is empty. */
 function hashTagOf(key: string): string {
   const open = key.indexOf('{');
   const close = open < 0 ? -1 : key.indexOf('}', open + 1);

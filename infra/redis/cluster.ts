@@ -26,8 +26,8 @@ export interface ClusterView {
   /** The shards by their first slot, as the nodes that answer report them. */
   shards(): Promise<readonly Shard[]>;
   /**
-   * Describes why the cluster is not healthy. Undefined when it is: every node reports every slot as served, all nodes agree
-   * on the slot owners, and every master has its replicas, each in sync.
+   * Describes why the cluster is not healthy. Undefined if it is healthy: every node reports every slot as served, all
+   * nodes agree on the slot owners, and every master has its replicas, each in sync.
    *
    * @throws the error of a node that was queried
    */

@@ -1,9 +1,12 @@
-/** Options that all direct connections of the kit share: they never retry or queue, so a missing reply is a result, too. */
+/**
+ * Options shared by all direct connections of the kit: they never retry or queue, because a missing reply is a result
+ * as well.
+ */
 import type { RedisOptions } from 'ioredis';
 
 /** Without `tls`, address and credentials, which each caller adds. */
 export const DIRECT_CONNECTION = {
-  // The reply formats that the parsers of the kit read.
+  // The reply formats that the kit's parsers expect.
   protocol: 2,
   lazyConnect: true,
   enableOfflineQueue: false,

@@ -10,7 +10,10 @@ export function parseInfo(text: string): Info {
   return fields;
 }
 
-/** A numeric field; null where it is absent or holds no number, which is not 0: `maxmemory:0` means that there is no limit. */
+/**
+ * A numeric field; null if it is absent or not a number, which is not the same as 0: `maxmemory:0` means that there is
+ * no limit.
+ */
 export function infoNumber(info: Info, field: string): number | null {
   const text = info[field]?.trim() ?? '';
   const value = Number(text);

@@ -54,7 +54,7 @@ export type RoleState =
       /** Nodes that report `master`, although the sentinels do not. */
       readonly others: readonly string[];
     }
-  /** The named node is a replica. */
+  /** The node named by the sentinels is a replica. */
   | { readonly kind: 'named-replica'; readonly named: string; readonly follows: string | undefined }
   /** No single master is reported. */
   | { readonly kind: 'unknown'; readonly masters: readonly string[]; readonly sentinels: SentinelCount };
@@ -86,7 +86,7 @@ export function majorityOf(count: number): number {
   return Math.floor(count / 2) + 1;
 }
 
-/** Returns the node with the highest configuration epoch; for equal epochs, the one that most sentinels report. */
+/** Returns the node with the highest configuration epoch; on a tie, the one that most sentinels report. */
 function namedMaster(sentinels: readonly SentinelReport[]): string | undefined {
   const latestEpoch = Math.max(...sentinels.map(({ configEpoch }) => configEpoch));
   const votes = sentinels.filter(({ configEpoch }) => configEpoch === latestEpoch).map(({ names }) => names);

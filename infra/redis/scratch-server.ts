@@ -25,7 +25,7 @@ export interface ScratchOptions {
   readonly prepare?: (dataDir: string) => void;
   /** Lines of redis.conf, added to those of every scratch server. */
   readonly directives?: readonly string[];
-  /** Keeps keys that have expired, as a replica does; the server takes no writes then. */
+  /** Keeps expired keys, as a replica does; the server then accepts no writes. */
   readonly keepsExpired: boolean;
   readonly loadTimeoutMs: number;
   readonly signal?: AbortSignal | undefined;

@@ -1,5 +1,5 @@
 /**
- * Takes a snapshot of a node over the network, as a new replica does: PSYNC, upon which the node forks and sends an RDB.
+ * Takes a snapshot of a node over the network, as a new replica does: PSYNC makes the node fork and send an RDB.
  * Works for every node that accepts the admin user, without access to its files. The node keeps serving.
  *
  * `REPLCONF rdb-only` tells the node that no writes follow, so that it keeps none for this connection.
@@ -16,7 +16,7 @@ import { EXIT, KitError } from '../../config/errors.ts';
 const SILENCE_TIMEOUT_MS = 30_000;
 const MARK_BYTES = 40;
 
-/** Point of the replication stream at which the snapshot was taken. */
+/** Position in the replication stream at which the snapshot was taken. */
 export interface SnapshotPoint {
   readonly replicationId: string;
   readonly replicationOffset: number;
@@ -24,11 +24,11 @@ export interface SnapshotPoint {
 
 export interface SnapshotRequest {
   readonly nodeId: string;
-  /** Connection whose address and credentials are used. It is not used itself. */
+  /** Connection whose address and credentials are used; the connection itself is not used. */
   readonly admin: Redis;
   /** File to write; mode 0600. */
   readonly path: string;
-  /** Receives each piece, for checksums. */
+  /** Receives each piece of the data, for checksums. */
   readonly onData?: (piece: Uint8Array) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -106,7 +106,7 @@ class ReplyReader {
     this.#pieces = socket[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   }
 
-  /** Returns the next line that is not empty: empty ones are signs of life. */
+  /** Returns the next non-empty line: empty lines are keep-alives. */
   async readLine(): Promise<string> {
     for (;;) {
       const end = this.#rest.indexOf('\n');

@@ -28,7 +28,7 @@ export interface SubstrateFacts {
   readonly redis: { readonly path: string; readonly facts: BinaryFacts } | KitError;
   /** Running environments, and those of runs that did not finish; or the error that prevented reading them. */
   readonly environments: readonly { readonly name: string; readonly leftOver: boolean }[] | KitError;
-  /** Why this user cannot write to the state directory; undefined where it can. */
+  /** Reason why this user cannot write to the state directory; undefined if writing is possible. */
   readonly stateDirProblem: string | undefined;
   readonly temporaryDirProblem: string | undefined;
 }

@@ -1,7 +1,7 @@
 /**
  * A running environment as drills, faults, workloads and the switchover use it, on every substrate.
  *
- * A capability that a substrate does not have is absent, so that a drill that needs it is NOT_MEASURED and not faked.
+ * A capability that a substrate lacks is absent, so that a drill that needs it is NOT_MEASURED.
  * Disposing releases the connections of this handle. It ends the environment only if the handle was opened by `apply`
  * with `ephemeral: true`.
  */
@@ -32,11 +32,14 @@ export interface ClientEndpoints {
   /** Addresses for a client on this host; in a cluster the seed nodes: any of them reports the others. */
   readonly redis: readonly Address[];
   readonly sentinels: readonly Address[];
-  /** Other applications use this Redis as well: the client sends only plain cache commands, no leases, no channels. */
+  /**
+   * Whether other applications use this Redis as well: the client then sends only plain cache commands, no leases, no
+   * channels.
+   */
   readonly shared?: true;
   /** Database number; default 0. */
   readonly db?: number;
-  /** Maps an announced `ip:port` to the address for this host, where they differ. */
+  /** Maps an announced `ip:port` to the address for this host, if they differ. */
   readonly natMap?: Readonly<Record<string, Address>>;
   /** The app user on the Redis nodes. */
   readonly app: Credentials;
@@ -58,7 +61,7 @@ export interface NodeStatus {
   readonly pid?: number;
 }
 
-/** State of the watchdog, which is no node: nothing connects to it, and an environment is healthy without it. */
+/** State of the watchdog, which is not a node: nothing connects to it, and an environment is healthy without it. */
 export interface WatchdogStatus {
   readonly state: NodeStatus['state'];
   /** Absent if it does not run. */
@@ -67,13 +70,13 @@ export interface WatchdogStatus {
 
 export interface StatusOptions {
   /**
-   * Maximum age of the answer in ms; default 0. Where each read starts a program (`docker inspect`), loops use it: the
-   * program takes CPU time from the measured processes. Faults that this handle caused are always in the answer.
+   * Maximum age of the answer in ms; default 0. Loops use it if each read starts a program (`docker inspect`), which
+   * takes CPU time from the measured processes. Faults that this handle caused are always in the answer.
    */
   readonly maxAgeMs?: number;
 }
 
-/** For loops, and for facts that only change with a fault. */
+/** For loops, and for facts that change only with a fault. */
 export const RECENT: StatusOptions = { maxAgeMs: 1_000 };
 
 /** Rendered files of a node, secrets included: never written to evidence unchanged. */
@@ -86,7 +89,7 @@ export interface RenderedNode {
 
 export interface DataFolder {
   readonly path: string;
-  /** Process in whose mount namespace the path is; absent: that of this process. */
+  /** Process in whose mount namespace the path is; if absent, that of this process. */
   readonly pid?: number;
 }
 
@@ -102,7 +105,7 @@ export interface Capabilities {
   pause?(nodeId: string): Promise<Heal>;
   /** Delivers requests to the node and drops its replies; for an environment behind a proxy. */
   dropReplies?(nodeId: string): Promise<Heal>;
-  /** Folder of the node's data, where this process may mount a small volume over parts of it. */
+  /** Folder of the node's data, if this process may mount a small volume over parts of it. */
   dataFolder?(nodeId: string): Promise<DataFolder>;
   /** Cuts the clients behind the proxy off from the node: nothing passes in either direction. */
   cutClients?(nodeId: string): Promise<Heal>;
@@ -122,7 +125,7 @@ export interface Environment extends AsyncDisposable {
   readonly capabilities: Capabilities;
   /** Versions and probed facts of the binaries or images, for the manifest. */
   readonly provenance: Readonly<Record<string, string>>;
-  /** Settings of the configuration that this binary does not support, in words; printed in the report. */
+  /** Descriptions of settings that this binary does not support; printed in the report. */
   readonly deviations: readonly string[];
   /** Address of this machine for the nodes, if it differs from the address for connections in the other direction. */
   readonly gateway?: string;
@@ -132,13 +135,13 @@ export interface Environment extends AsyncDisposable {
    */
   admin(nodeId: string): Promise<Redis>;
   status(options?: StatusOptions): Promise<readonly NodeStatus[]>;
-  /** State of the watchdog; undefined if the environment has none. Absent where the kit does not run the servers. */
+  /** State of the watchdog; undefined if the environment has none. Absent if the kit does not run the servers. */
   watchdogStatus?(): Promise<WatchdogStatus | undefined>;
   /** The node that reports ROLE master, if exactly one running node does. Undefined in a cluster, which has several. */
   masterId(): Promise<string | undefined>;
-  /** Slot owners and missing conditions of a cluster; present only where clients use cluster mode. */
+  /** Slot owners and missing conditions of a cluster; present only if clients use cluster mode. */
   readonly cluster?: ClusterView;
-  /** Rendered files of every node, by node id; absent where the kit does not run the servers. */
+  /** Rendered files of every node, by node id; absent if the kit does not run the servers. */
   rendered?(): Promise<ReadonlyMap<string, RenderedNode>>;
   /**
    * Files and addresses that a user needs, by purpose: passwords, CA, metrics. The values are locations, never secrets.

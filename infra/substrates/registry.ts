@@ -24,7 +24,7 @@ interface SubstrateOptions {
   readonly external?: ExternalTarget | undefined;
 }
 
-/** Loaded on demand, so that no run pays for (or needs) a substrate that it does not use. */
+/** Loaded on demand, so that a run does not load or require a substrate that it does not use. */
 const SUBSTRATES: Readonly<Record<SubstrateName, (options: SubstrateOptions) => Promise<Substrate>>> = {
   local: async (options) => (await import('./local/substrate.ts')).localSubstrate(options),
   docker: async (options) => (await import('./docker/substrate.ts')).dockerSubstrate(options),

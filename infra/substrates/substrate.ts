@@ -36,7 +36,7 @@ export interface ForeignEnvironment {
   readonly parts: readonly string[];
 }
 
-/** Confirms that an environment is taken over from its owner; absent: the takeover is refused. */
+/** Confirms that an environment is taken over from its owner; if absent, the takeover is refused. */
 export type Adopt = (foreign: ForeignEnvironment) => Promise<boolean>;
 
 export interface PlanStep {

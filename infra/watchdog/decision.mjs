@@ -8,8 +8,8 @@
 /**
  * Returns the master that a majority of all sentinels reports with the highest epoch; undefined if there is no majority.
  *
- * @param {readonly Report[]} reports of the sentinels that replied
- * @param {number} sentinelCount of all sentinels, including those without a reply
+ * @param {readonly Report[]} reports of the sentinels that replied @param {number} sentinelCount number of all
+ * sentinels, including those without a reply
  * @returns {string | undefined}
  */
 export function namedMaster(reports, sentinelCount) {
@@ -20,7 +20,7 @@ export function namedMaster(reports, sentinelCount) {
 }
 
 /**
- * Returns whether the named master has replaced the node. Redis gives a replica a new replication id in the moment of
+ * Returns whether the named master has replaced the node. Redis gives a replica a new replication id at the moment of
  * its promotion and keeps the former one (replication.c, shiftReplicationId). So a node with the former id of the named
  * master, or with an id under which the sentinels named the node itself, was not promoted since: it is not the replica
  * that a failover in progress has just promoted.

@@ -1,4 +1,6 @@
-/** One connection to a Redis or a sentinel: RESP2, for the few commands of the watchdog. Never reconnects by itself. */
+/**
+ * One connection to a Redis node or sentinel: RESP2, for the few commands of the watchdog. Never reconnects by itself.
+ */
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 
@@ -76,7 +78,7 @@ export class Connection {
   /** @param {Error} reason */
   close(reason) {
     this.isOpen = false;
-    // A reset: after a plain end the kernel would still deliver a command that waits in the send buffer.
+    // Sends a reset: after a normal close, the kernel would still deliver a command waiting in the send buffer.
     if (this.#tcp.connecting || this.#tcp.destroyed) this.#tcp.destroy();
     else this.#tcp.resetAndDestroy();
     this.#socket.destroy();

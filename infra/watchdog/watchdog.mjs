@@ -1,15 +1,15 @@
 /**
- * Makes a deposed master a replica at once; Sentinel does it about 10 s later. One process per environment.
+ * Makes a deposed master a replica immediately; Sentinel does so about 10 s later. One process per environment.
  *
  *   every node: INFO ─▶ reports master ─▶ every sentinel: SENTINEL MASTER ─▶ a majority names another node at the highest
  *   epoch ─▶ that node: INFO ─▶ it is master, and it has replaced the first one (decision.mjs) ─▶ the transaction with
  *   which Sentinel itself demotes a node (sentinel.c, sentinelSendSlaveOf)
  *
  * The transaction uses the connection on which the node reported master. Sentinel closes that connection when it
- * changes the role of the node, so a late transaction of a process that hung meanwhile is not executed. There is no
- * other write: without this process the environment is a stock one.
+ * changes the role of the node, so a late transaction of a process that hung meanwhile is not executed. It writes
+ * nothing else: without this process, the environment is a standard Sentinel setup.
  *
- * It also sends the settings that a sentinel forgets at a restart, and reports TILT. Plain JavaScript without
+ * It also restores the settings that a sentinel loses on a restart, and reports TILT. Plain JavaScript without
  * dependencies: it runs in a container that has only Node, of an older version than the kit's.
  *
  *   node watchdog.mjs CONFIGURATION.json
@@ -18,14 +18,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { isDeposed, namedMaster } from './decision.mjs';
 import { Connection, ErrorReply } from './resp.mjs';
 
-/** Detection takes one interval, the decision a few ms: well below 1 s, at about 30 cheap commands per second. */
+/** Detection takes one interval and the decision a few ms: well below 1 s, at about 30 cheap commands per second. */
 const POLL_MS = 200;
 const REPLY_TIMEOUT_MS = 500;
 /** TILT lasts at least 30 s, and the settings of a restarted sentinel are not urgent. */
 const SENTINEL_POLL_MS = 1_000;
-/** A node that refuses the user will do so again: its log of refusals must not fill. */
+/** A node that refuses the user will do so again, and its log must not fill with refusals. */
 const REFUSED_MS = 10_000;
-/** A decision is as old as the replies that it is based on. */
+/** A decision is as old as the replies on which it is based. */
 const MAX_DECISION_MS = 1_000;
 const MAX_NAMED_IDS = 100;
 
@@ -49,7 +49,7 @@ const log = (text) => process.stdout.write(`${new Date().toISOString()} ${text}\
 /** @param {number} ms */
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** A node with its current connection, and whether it replied last. */
+/** A node with its current connection, and whether it replied to the last request. */
 class Peer {
   /** @type {Promise<Connection> | undefined} */
   #opening;
@@ -88,7 +88,7 @@ class Peer {
   }
 
   /**
-   * Repeats a task for as long as the process runs. Logs each change between failing and not failing.
+   * Repeats a task for as long as the process runs. Logs each transition between failure and success.
    *
    * @param {number} intervalMs @param {() => Promise<void>} task
    */
@@ -134,7 +134,10 @@ async function run(configuration) {
   /** @type {Set<string>} */
   const namedIds = new Set();
 
-  /** A restarted sentinel has closed its connection, so that every connection starts with this. @param {Connection} sentinel */
+  /**
+   * A restarted sentinel closes its connections, so every new connection starts with this.
+   * @param {Connection} sentinel
+   */
   async function applySettings(sentinel) {
     if (pingPeriodMs === undefined) return;
     const command = ['SENTINEL', 'DEBUG', 'PING-PERIOD', String(pingPeriodMs)];

@@ -25,7 +25,7 @@ import type { DataOptions } from './data-options.ts';
 export interface DataMaster {
   readonly id: string;
   readonly address: Address;
-  /** Slots of its keys; all of them outside a cluster. */
+  /** Slots of its keys; all slots outside a cluster. */
   readonly slots: readonly SlotRange[];
   /** Admin user of an environment, the given user of an external Redis. Command timeout 2 s, no retries. */
   readonly redis: Redis;
@@ -43,13 +43,16 @@ export interface CacheData extends AsyncDisposable {
   readonly db: number;
   /** The environment; undefined for an external Redis. */
   readonly environment: Environment | undefined;
-  /** Every node that accepts writes, by slots. @throws KitError `NO_MASTER`, `NODE_UNREACHABLE`, `EXTERNAL_…` */
+  /**
+   * Every node that accepts writes, ordered by slots.
+   * @throws KitError `NO_MASTER`, `NODE_UNREACHABLE`, `EXTERNAL_…`
+   */
   masters(): Promise<readonly DataMaster[]>;
   /** The master of a physical key. @throws as `masters` */
   masterOf(key: string | Buffer): Promise<DataMaster>;
   /**
    * Opens a cache of the client as an application does: the namespace and settings of the environment, no fallback to
-   * memory, so that nothing seems done that Redis did not receive. The caller closes it.
+   * memory, so that no operation succeeds without Redis. The caller closes it.
    */
   openCache(overrides?: CacheOverrides): Cache;
 }
@@ -184,7 +187,7 @@ function assemble({ namespace }: DataOptions, parts: Parts): CacheData {
 
 const ALL_SLOTS: readonly SlotRange[] = [[0, CLUSTER_SLOTS - 1]];
 
-/** The master of a physical key among those that were found; undefined if none serves its slot. */
+/** Returns the master of a physical key; undefined if none serves its slot. */
 export function ownerOf(masters: readonly DataMaster[], key: string | Buffer): DataMaster | undefined {
   const slot = keySlot(key);
   return masters.find(({ slots }) => slots.some(([first, last]) => first <= slot && slot <= last));

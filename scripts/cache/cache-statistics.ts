@@ -1,4 +1,6 @@
-/** Statistics of a cache: what its masters report, a bounded sample of its keys, and the counters that its clients share. */
+/**
+ * Statistics of a cache: figures of its masters, a bounded sample of its keys, and the counters that its clients share.
+ */
 import type { Address } from '../../infra/topology.ts';
 import { type CacheData, type DataMaster, ownerOf } from './cache-data.ts';
 import { ratioOf } from './figures.ts';
@@ -41,7 +43,7 @@ export interface StatisticsOptions {
   /** Maximum number of keys that are read; 0: none. */
   readonly sampleKeys: number;
   readonly signal?: AbortSignal;
-  /** Keys of an earlier call, which are used again. */
+  /** Keys sampled by an earlier call, to be used again. */
   readonly keys?: KeyStatistics | null;
 }
 

@@ -35,7 +35,7 @@ export function selectionText(selection: Selection, namespace: string): string {
   }
 }
 
-/** Reads every key of the namespace that matches, with SCAN in pages; for tags also the header of each entry. */
+/** Reads every matching key of the namespace, with SCAN in pages; for tags also the header of each entry. */
 export async function countAffected(
   data: CacheData,
   selection: Selection,
@@ -44,7 +44,7 @@ export async function countAffected(
   const prefix = `${data.settings.namespace}:`;
   const masters = await data.masters();
   const current = selection.by === 'tags' ? await currentVersions(data, selection.tags) : undefined;
-  // Without a version of any of the tags, no entry has it.
+  // If no tag has a version, no entry carries it.
   if (current?.size === 0) return { found: 0, internal: 0 };
   const match = `${escapeGlob(prefix)}${selection.by === 'pattern' ? selection.pattern : '*'}`;
   let [read, found, internal] = [0, 0, 0];
@@ -149,7 +149,7 @@ async function currentVersions(
   return found;
 }
 
-/** Glob characters of Redis as plain text. */
+/** Escapes the glob characters of Redis. */
 export function escapeGlob(text: string): string {
   return text.replace(/[*?[\]\\^]/g, '\\$&');
 }

@@ -10,13 +10,13 @@ export interface DataOptions extends ExternalFlags {
   readonly env: string;
   readonly set: Readonly<Record<string, string>>;
   readonly substrate?: SubstrateName;
-  /** Prefix of the keys; default: that of the environment. */
+  /** Prefix of the keys; default: the environment's. */
   readonly namespace?: string;
-  /** Database number; default: that of the URL, else 0. */
+  /** Database number; default: that of the URL, otherwise 0. */
   readonly db?: number;
 }
 
-/** Highest database number that the client accepts as well. */
+/** Highest database number, the same as the client accepts. */
 const DB_MAX = 65_535;
 
 /**
@@ -30,7 +30,7 @@ export function addDataOptions(command: Command, changes: 'changes' | 'reads'): 
     '--substrate <name>',
     'substrate (default: each of this machine, local first; external with --url)',
   ).choices(SUBSTRATE_NAMES);
-  const namespace = new Option('--namespace <name>', 'prefix of the keys (default: that of the environment)');
+  const namespace = new Option('--namespace <name>', "prefix of the keys (default: the environment's)");
   const db = new Option('--db <n>', 'database (default: that of the URL, else 0)');
   command
     .addOption(common.environment())
@@ -42,5 +42,5 @@ export function addDataOptions(command: Command, changes: 'changes' | 'reads'): 
   addExternalOptions(command, changes === 'reads' ? undefined : confirmed());
 }
 
-/** `--yes` of a command that asks before it changes something. */
+/** `--yes` of a command that prompts before it changes something. */
 export const confirmed = () => new Option('--yes', 'confirm without a prompt');

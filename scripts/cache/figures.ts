@@ -15,7 +15,7 @@ export function percentText(ratio: number | null, decimals = 1): string {
   return ratio === null ? '-' : `${(ratio * 100).toFixed(decimals)} %`;
 }
 
-/** `12,345`, with at most this many decimals; `-` for null. */
+/** `12,345`, with at most the given number of decimals; `-` for null. */
 export function countText(count: number | null, decimals = 0): string {
   return count === null ? '-' : count.toLocaleString('en-US', { maximumFractionDigits: decimals });
 }
@@ -28,7 +28,7 @@ export function durationText(seconds: number | null): string {
   return seconds < 172_800 ? `${(seconds / 3600).toFixed(1)} h` : `${(seconds / 86_400).toFixed(1)} d`;
 }
 
-/** Rows as lines with aligned columns; columns from `numbersFrom` on are aligned to the right. */
+/** Rows as lines with aligned columns; columns from index `numbersFrom` on are right-aligned. */
 export function alignColumns(
   rows: readonly (readonly string[])[],
   numbersFrom = Number.POSITIVE_INFINITY,
@@ -53,7 +53,7 @@ export function ratioOf(part: number, whole: number): number | null {
   return whole > 0 ? part / whole : null;
 }
 
-/** Text of a key for a terminal: bytes that are not printable text as `\xNN`, a backslash as `\\`. */
+/** Key as text for a terminal: unprintable bytes as `\xNN`, a backslash as `\\`. */
 export function keyText(key: Buffer): string {
   const text = key.toString('utf8');
   const isText = Buffer.from(text, 'utf8').equals(key);

@@ -12,7 +12,7 @@ export interface DomainFigures {
   readonly domain: string;
   /** Keys of the group; an estimate if the sample is not complete. */
   readonly keys: number;
-  /** Memory of these keys: mean of MEMORY USAGE times the keys. Null if the server denies the command. */
+  /** Memory of these keys: the mean of MEMORY USAGE times the number of keys. Null if the server denies the command. */
   readonly bytes: number | null;
 }
 
@@ -20,7 +20,7 @@ export interface NamespaceFigures {
   readonly namespace: string;
   readonly keys: number;
   readonly bytes: number | null;
-  /** Largest first; those beyond `DOMAINS_MAX` are combined as `(other)`. */
+  /** Largest first; groups beyond `DOMAINS_MAX` are combined as `(other)`. */
   readonly domains: readonly DomainFigures[];
 }
 

@@ -32,7 +32,7 @@ export interface InspectedEntry extends Omit<EnvelopeFacts, 'tags' | 'freshness'
   readonly freshUntil: string | null;
   /** Duration of the load that made the value; null: not recorded. */
   readonly loadMs: number | null;
-  /** Why a reader of the client does not take it as a value. */
+  /** Reason why a reader of the client rejects it. */
   readonly unreadable: DecodeFailure | 'tag' | null;
 }
 
@@ -46,7 +46,7 @@ export interface InspectedKey {
   readonly type: string;
   /** Remaining time; null: no expiry, or no such key. */
   readonly ttlMs: number | null;
-  /** Time since the entry was written, if it was written with the default TTL; null: it was not, or has no TTL. */
+  /** Time since the entry was written, assuming the default TTL; null if it has another TTL or none. */
   readonly ageMs: number | null;
   /** Time since the last access; null under an LFU policy, or if the server denies OBJECT. */
   readonly idleSeconds: number | null;
@@ -134,7 +134,7 @@ async function inspectEntry(
   };
 }
 
-/** Latest time of a Date (ECMAScript); the header can hold a later one, which means no limit. */
+/** Latest time of a Date (ECMAScript); a later one in the header means no limit. */
 const LATEST_DATE_MS = 8.64e15;
 const CODECS = new Map([[binaryCodec.id, binaryCodec]]);
 
@@ -143,7 +143,10 @@ function decodedValue(bytes: Buffer): unknown {
   return decoded.ok ? decoded.value : undefined;
 }
 
-/** Value as text: JSON where it has no loss, else as `console.log` prints it. Bytes without an envelope: as text or hex. */
+/**
+ * Value as text: JSON if that is lossless, otherwise as `console.log` prints it. Bytes without an envelope: as text or
+ * hex.
+ */
 export function valueText({ value, bytes }: InspectedValue, maxLength: number): string {
   const text =
     value === undefined
@@ -154,7 +157,7 @@ export function valueText({ value, bytes }: InspectedValue, maxLength: number): 
   return text.length <= maxLength ? text : `${text.slice(0, maxLength)}… (${text.length} characters)`;
 }
 
-/** Value for `--json`: itself where JSON has no loss, else its text. */
+/** Value for `--json`: unchanged if JSON represents it without loss, otherwise as text. */
 export function jsonValue(found: InspectedValue): unknown {
   return found.value !== undefined && isPlain(found.value)
     ? found.value

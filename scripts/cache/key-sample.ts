@@ -10,10 +10,10 @@ import type { DataMaster } from './cache-data.ts';
 
 /** COUNT of each SCAN: the client's pattern deletion uses the same (`client/invalidation/patterns.ts`). */
 const PAGE = 500;
-/** Pause after this many pages, so that a long scan leaves the server most of its time. */
+/** Pause after this many pages, so that a long scan leaves the server most of its capacity. */
 const PAGES_PER_PAUSE = 20;
 const PAUSE_MS = 5;
-/** Keys of which a repetition is detected. */
+/** Number of recent keys among which repetitions are detected. */
 const REMEMBERED_MAX = 1_000_000;
 /** Commands that are sent together. */
 const PIPELINE = 100;
@@ -36,11 +36,14 @@ export interface KeySample {
   /** Keys of the database, of all masters. */
   readonly total: number;
   readonly keys: readonly SampledKey[];
-  /** True: `keys` has every key that was there during the scan. */
+  /** True: `keys` contains every key that existed during the whole scan. */
   readonly complete: boolean;
 }
 
-/** Yields each key of a master once. @throws the error of the server */
+/**
+ * Yields each key of a master once.
+ * @throws the server's error
+ */
 export async function* scanKeys(
   redis: Redis,
   { match, signal }: Pick<ScanOptions, 'match' | 'signal'> = {},
@@ -102,7 +105,7 @@ export async function sampleKeys(
   return { total, keys, complete };
 }
 
-/** Sends one command per key, a hundred at a time. A rejected command gives null. */
+/** Sends one command per key, a hundred at a time. A rejected command yields null. */
 export async function askEach(
   keys: readonly SampledKey[],
   command: (key: Buffer) => readonly [string, ...(string | number | Buffer)[]],

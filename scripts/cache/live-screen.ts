@@ -1,5 +1,5 @@
 /**
- * Shows a view that is read again at an interval.
+ * Shows a view that is refreshed at an interval.
  *
  *   a terminal  ─▶ alternate screen; each frame overwrites the previous one in place, so nothing flickers
  *   a pipe      ─▶ one frame after the other; with --json one JSON value per line
@@ -13,7 +13,7 @@ import type { Session } from '../session.ts';
 
 const ENTER = '\x1b[?1049h\x1b[?25l';
 const LEAVE = '\x1b[?25h\x1b[?1049l';
-/** A terminal that supports synchronized output shows a frame at once; others ignore the sequences. */
+/** A terminal that supports synchronized output draws a frame at once; others ignore the sequences. */
 const BEGIN_FRAME = '\x1b[?2026h\x1b[H';
 const END_FRAME = '\x1b[J\x1b[?2026l';
 const END_LINE = '\x1b[K';
@@ -29,7 +29,7 @@ export interface LiveOptions {
   readonly frames?: number;
 }
 
-/** Shows frames until Ctrl-C. A frame that cannot be read shows its error, and the next one is read. */
+/** Shows frames until Ctrl-C. If a frame cannot be read, its error is shown and the next one is tried. */
 export async function showLive(
   session: Session,
   { intervalMs, frames = Number.POSITIVE_INFINITY }: LiveOptions,
@@ -60,7 +60,7 @@ export async function showLive(
   }
 }
 
-/** The text as one write that overwrites the previous frame: no line is longer or lower than the screen. */
+/** The text as one write that overwrites the previous frame, cut to the width and height of the screen. */
 export function screenOf(text: string, columns: number, rows: number): string {
   const lines = text.split('\n').slice(0, Math.max(1, rows - 1));
   return `${BEGIN_FRAME}${lines.map((line) => `${cutLine(line, columns)}${END_LINE}`).join('\r\n')}${END_FRAME}`;
@@ -71,7 +71,7 @@ function cutLine(line: string, columns: number): string {
   return plain.length <= columns ? line : plain.slice(0, columns);
 }
 
-/** An outage is a state to be shown: the view goes on. A single frame fails with its error. */
+/** An outage is a state to be shown, so the view continues. A single frame fails with its error. */
 function failedFrame(error: unknown, frames: number): Frame {
   if (frames === 1 || !isExpected(error)) throw error;
   const { message } = error;

@@ -13,9 +13,9 @@ import { askEach, sampleKeys } from './key-sample.ts';
 import { factsOf, readInfo, type ServerFacts, totalOf } from './server-facts.ts';
 
 export interface SavingsOptions {
-  /** Time over which reads are counted, in s; undefined: since the start of the servers. */
+  /** Time during which reads are counted, in s; undefined: since the start of the servers. */
   readonly windowSeconds: number | undefined;
-  /** Duration of a load, in ms, instead of the measured one. */
+  /** Duration of a load, in ms, that replaces the measured one. */
   readonly loadMs: number | undefined;
   readonly costPerCall: number | undefined;
   readonly signal: AbortSignal;
@@ -27,7 +27,7 @@ export interface MeasuredSavings extends Savings {
   readonly reads: number;
   readonly hits: number;
   readonly hitRatio: number;
-  /** Time over which the reads were counted, in s. */
+  /** Time during which the reads were counted, in s. */
   readonly overSeconds: number;
   readonly queriesPerHour: number;
   /** Mean duration of a load, in ms. */
@@ -39,7 +39,7 @@ export interface MeasuredSavings extends Savings {
   readonly savedMsPerHit: number;
 }
 
-/** Entries whose header is read. */
+/** Number of entries whose header is read. */
 const ENTRIES = 2_000;
 const PINGS = 20;
 
@@ -87,7 +87,7 @@ export async function measureSavings(data: CacheData, options: SavingsOptions): 
   };
 }
 
-/** Counters of all masters: since their start, or over the window. */
+/** Counters of all masters: since their start, or during the window. */
 async function countReads(
   data: CacheData,
   { windowSeconds, signal }: SavingsOptions,
@@ -117,7 +117,7 @@ async function factsOfAll(data: CacheData): Promise<ServerFacts> {
   );
 }
 
-/** Mean duration of the loads of a sample of entries; undefined: none has one. */
+/** Mean duration of the loads of a sample of entries; undefined if none records one. */
 async function meanLoad(
   data: CacheData,
   masters: readonly DataMaster[],
@@ -145,7 +145,7 @@ async function medianLatency(masters: readonly DataMaster[]): Promise<number> {
 }
 
 function unknown(message: string, hint: string): KitError {
-  return new KitError(`the savings are not known: ${message}`, {
+  return new KitError(`the savings are unknown: ${message}`, {
     code: 'SAVINGS_UNKNOWN',
     exitCode: EXIT.UNKNOWN,
     hint,

@@ -1,8 +1,9 @@
 /**
  * View of all nodes for `kit top`: roles, replication lag, operations, hit ratio.
  *
- * An environment of the kit: each running node is asked, and the sentinels or the cluster state whether it is healthy. An
- * external Redis: its masters are asked, and report their replicas. Rates are those since the previous view.
+ * For an environment of the kit, each running node is queried, and its health comes from the sentinels or the cluster.
+ * For an external Redis, its masters are queried and report their replicas. Rates cover the time since the previous
+ * view.
  */
 import { readRoles } from '../../infra/operations/roles.ts';
 import { type Info, infoNumber, replicasOf } from '../../infra/redis/info.ts';
@@ -16,9 +17,9 @@ export interface NodeView {
   readonly id: string;
   readonly address: string;
   readonly role: 'master' | 'replica' | 'unknown';
-  /** `running`, `paused`, `stopped`, or why it does not answer. */
+  /** `running`, `paused`, `stopped`, or the reason why it does not reply. */
   readonly state: string;
-  /** Bytes and seconds that a replica is behind its master; null for a master, and without a link. */
+  /** Bytes and seconds that a replica is behind its master; null for a master and for a replica without a link. */
   readonly lagBytes: number | null;
   readonly lagSeconds: number | null;
   readonly opsPerSecond: number | null;
@@ -37,11 +38,11 @@ export interface TopView {
   readonly substrate: CacheData['substrate'];
   readonly at: string;
   readonly nodes: readonly NodeView[];
-  /** State of the whole in one sentence; null where it is not asked. */
+  /** State of the environment in one sentence; null if it was not queried. */
   readonly state: string | null;
 }
 
-/** A node that was asked; without `info` it does not answer. */
+/** A node that was queried; `info` is absent if it did not reply. */
 interface AskedNode {
   readonly id: string;
   readonly address: string;
@@ -158,7 +159,7 @@ function viewOf(
   };
 }
 
-/** Null without a former view or reads, and after a restart of the server. */
+/** Null without a previous view or without reads, and after a restart of the server. */
 function recentRatio(
   hits: number | null,
   misses: number | null,

@@ -1,4 +1,4 @@
-/** Figures that one Redis reports in INFO. Pure, apart from the command. A missing field is null, never 0. */
+/** Figures that one Redis reports in INFO. Pure, except for the command. A missing field is null, never 0. */
 import type { Redis } from 'ioredis';
 import { KitError } from '../../config/errors.ts';
 import { type Info, infoNumber, parseInfo } from '../../infra/redis/info.ts';
@@ -12,7 +12,7 @@ export interface ServerFacts {
   readonly startupBytes: number | null;
   readonly peakBytes: number | null;
   readonly rssBytes: number | null;
-  /** Null: no limit, or not reported. */
+  /** Null: no limit, or unknown. */
   readonly maxBytes: number | null;
   readonly policy: string | null;
   readonly fragmentationRatio: number | null;
@@ -27,7 +27,7 @@ export interface ServerFacts {
   readonly evicted: number | null;
   readonly expired: number | null;
   readonly rejectedConnections: number | null;
-  /** Keys of the database of the command. */
+  /** Number of keys in the selected database. */
   readonly keys: number;
 }
 
@@ -74,7 +74,7 @@ export function factsOf(info: Info, db: number): ServerFacts {
   };
 }
 
-/** Sum of several masters; a figure that one of them does not report is null. */
+/** Sum over several masters; a figure that one of them does not report is null. */
 export function totalOf(nodes: readonly ServerFacts[]): ServerFacts {
   const sum = (read: (facts: ServerFacts) => number | null): number | null =>
     nodes.reduce<number | null>((total, facts) => {

@@ -3,7 +3,7 @@ import type { CacheStatistics, KeyStatistics } from './cache-statistics.ts';
 import { alignColumns, bytesText, countText, durationText, percentText } from './figures.ts';
 import type { ServerFacts } from './server-facts.ts';
 
-/** @param before statistics of the previous frame: then the hit ratio of the time in between is shown as well */
+/** @param before statistics of the previous frame; if given, the hit ratio since then is shown as well */
 export function statisticsText(now: CacheStatistics, before?: CacheStatistics): string {
   const { total, nodes } = now;
   const where = [now.substrate, now.mode, `database ${now.db}`, `namespace ${now.namespace}`].join(', ');

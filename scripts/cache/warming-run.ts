@@ -7,9 +7,9 @@ import { alignColumns, countText } from './figures.ts';
 import { loadStrategies } from './strategy-module.ts';
 
 export interface WarmingRunOptions {
-  /** Module of the application. */
+  /** Path of the application's module. */
   readonly module: string;
-  /** Name of one strategy; undefined: all that run on demand, by priority. */
+  /** Name of one strategy; undefined: all strategies that run on demand, by priority. */
   readonly strategy: string | undefined;
   readonly signal: AbortSignal;
   readonly progress: (line: string) => void;
@@ -116,7 +116,7 @@ function failures(failed: number): string {
   return failed === 0 ? '' : `, ${countText(failed)} failed`;
 }
 
-/** An invalid strategy is an error of the module, not of the kit. */
+/** An invalid strategy is an error in the module, not in the kit. */
 async function asStrategyError<T>(module: string, run: () => Promise<T>): Promise<T> {
   try {
     return await run();

@@ -126,7 +126,7 @@ describe('kit backup', () => {
     expect(readdirSync(cli.path).filter((name) => name.startsWith('.backup'))).toEqual([]);
   });
 
-  it('keeps the number of backups of the schedule, and makes none before it is due', async () => {
+  it('keeps the number of backups of the schedule, and makes no backup before it is due', async () => {
     const schedule = ['--set', 'backup.keep=1', '--prune', '--env', file, '--to', 'kept/'];
     const first = await json('backup', ...schedule);
     const second = await json('backup', ...schedule);
@@ -149,7 +149,7 @@ describe('kit backup verify', () => {
 });
 
 describe('kit restore', () => {
-  it('replaces all keys by those of the backup, and keeps the former ones in a backup', async () => {
+  it('replaces all keys with those of the backup, and first backs up the existing ones', async () => {
     await redis.set('text:1', 'changed');
     await redis.set('additional', 'value');
     const unconfirmed = await json('restore', encrypted, '--key-file', 'key', '--env', file);

@@ -58,7 +58,7 @@ describe('the commands on a local environment', () => {
     expect(state).toContain('redis-1');
   });
 
-  it('clear it by tag, and delete nothing of a dry run', async () => {
+  it('clear it by tag, and delete nothing in a dry run', async () => {
     const dry = JSON.parse((await onEnvironment('cache-clear', '--tag', 'parts', '--dry-run', '--json')).out);
     expect(dry).toMatchObject({ found: 40, cleared: false });
     const cleared = await onEnvironment('cache-clear', '--tag', 'parts', '--yes');

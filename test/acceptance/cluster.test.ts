@@ -71,7 +71,7 @@ describe('kit with a cluster', () => {
   it('runs the scripts that read a master directly, each key on the shard that owns it', async () => {
     const asked = ['hit-miss', 'ttl-expiry', 'key-versioning', 'feature-flag'];
     const run = await cli.runKit('drill', ...asked, '--env', file, '--out', 'scripts');
-    // Every run reads the facts of the nodes, too.
+    // Every run also reads the facts of the nodes.
     expect(cli.expectNoFailures(run, 'scripts').trials.map(({ drill, status }) => [drill, status])).toEqual(
       ['configuration', ...asked].map((drill) => [drill, 'completed']),
     );

@@ -41,7 +41,7 @@ describe('npm run --silent kit', () => {
     expect(() => JSON.parse(out)).not.toThrow();
   });
 
-  it('exits with 130 on Ctrl-C, which reaches both npm and kit, and leaves nothing', async () => {
+  it('exits with 130 on Ctrl-C, which reaches both npm and kit, and leaves nothing behind', async () => {
     const child = npmRun('drill', 'hit-miss', '--env', file, '--out', `${cli.path}/run`);
     await once(child.stderr as NodeJS.ReadableStream, 'data');
     process.kill(-(child.pid as number), 'SIGINT');

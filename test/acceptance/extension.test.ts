@@ -67,7 +67,7 @@ describe('an extension module', () => {
     expect((await cli.runKit('drill', '--list')).out).toContain('key-loss: Keys disappear from Redis');
     const clash = await cli.runKit('drill', '--list', '--module', './clash.mjs');
     expect(clash.exitCode).toBe(EXIT.USAGE);
-    expect(clash.err).toMatch(/the fault 'kill' exists already: it is part of the kit/);
+    expect(clash.err).toMatch(/the fault 'kill' already exists: it is part of the kit/);
     expect(clash.err).toContain('clash.mjs');
   });
 });

@@ -18,7 +18,7 @@ import { findFreePort, RedisProcess, startSentinelSet, waitUntil } from '../supp
 
 const PREFIX = 'redis-cache-kit:';
 const PASSWORD = 'external-secret-7f3a';
-/** All drills that can run, except the two that take longest and send nothing new. */
+/** All drills that can run, except the two longest, which send no further commands. */
 const ASKED = drills
   .filter(({ id, external }) => external !== undefined && !['realistic-50', 'steady'].includes(id))
   .map(({ id }) => id);
@@ -33,10 +33,10 @@ const CORRECTNESS = [
   'feature-flag',
 ];
 const ON_KEYS = new Set(['get', 'mget', 'set', 'unlink', 'exists', 'pttl', 'watch', 'fcall']);
-/** Commands that are sent to a cluster only, by their first word. */
+/** Commands that are sent only to a cluster, by their first word. */
 const BY_ITSELF = new Set(['cluster NODES', 'asking ']);
 
-/** Criteria that fail although the machine was sound enough to judge them. */
+/** Criteria that fail although the machine was not too busy to judge them. */
 const wrong = ({ criteria }: Report['verdict']) =>
   criteria.filter((one) => CORRECTNESS.includes(one.id) && one.state !== 'PASS' && !isExcused(one));
 
@@ -84,7 +84,7 @@ async function watch(
     seen,
     async stop() {
       await server.admin().echo('the end');
-      await waitUntil('MONITOR to have told all', () => seen.at(-1)?.command === 'echo');
+      await waitUntil('MONITOR to have reported all commands', () => seen.at(-1)?.command === 'echo');
       seen.pop();
       monitor.disconnect();
     },
@@ -126,7 +126,7 @@ describe('a run of all drills on an external Redis', () => {
     expect(await redis.admin().call('ACL', 'LOG')).toEqual([]);
   });
 
-  it('sets a TTL on every key, and leaves none', async () => {
+  it('sets a TTL on every key, and leaves no key behind', async () => {
     const withoutExpiry = seen.filter(
       ({ command, args }) =>
         command === 'set' && !args.some((arg) => ['PX', 'EX'].includes(arg.toUpperCase())),

@@ -25,8 +25,8 @@ async function drillWithPausedMaster(options: { group: boolean }): Promise<Runni
 
 describe('Ctrl-C while the master is paused', () => {
   it.each([
-    ['to the command alone', false],
-    ['to the whole process group, as a terminal does it', true],
+    ['to only the command', false],
+    ['to the entire process group, as a terminal does it', true],
   ])('%s ends everything and exits with 130', async (_how, group) => {
     const running = await drillWithPausedMaster({ group });
     running.kill('SIGINT');
@@ -109,7 +109,7 @@ describe('SIGKILL while the master is paused', () => {
     await neverPasses();
   });
 
-  it('leaves nothing when the whole process group is killed, because the reaper is outside the group', async () => {
+  it('leaves nothing when the entire process group is killed, because the reaper is outside the group', async () => {
     const running = await drillWithPausedMaster({ group: true });
     running.kill('SIGKILL');
     await running.waitForExit();

@@ -32,7 +32,7 @@ it('a run with a switchover, a crash and an ioredis client records no password',
       'trials/configuration-1/events.jsonl',
     ]),
   );
-  // A hash of a password is a secret, too: servers report hashes (ACL LIST), and a weak password can be found from its
+  // A hash of a password is also a secret: servers report hashes (ACL LIST), and a weak password can be found from its
   // hash.
   const hashes = passwords.map((password) => createHash('sha256').update(password).digest('hex'));
   expect(filesContaining(folder, [...passwords, ...hashes])).toEqual([]);

@@ -40,11 +40,13 @@ describe('kit status', () => {
     expect(watchdog).toMatchObject({ state: 'running', pid: expect.any(Number) });
     expect(readFileSync(watchdog?.log ?? '', 'utf8')).toBeTypeOf('string');
     process.kill(Number(watchdog?.pid), 'SIGKILL');
-    await waitUntil('the watchdog to be gone', async () => (await viewOf()).watchdog?.state === 'stopped');
+    await waitUntil('the watchdog to have ended', async () => (await viewOf()).watchdog?.state === 'stopped');
     expect(await viewOf()).toMatchObject({ healthy: true, watchdog: { state: 'stopped', pid: null } });
     const { out } = await cli.runKit('status', '--env', file);
     expect(out).toMatch(/\nwatchdog +stopped\n/);
-    expect(out).toContain('watchdog: does not run; Sentinel alone makes a deposed master a replica');
+    expect(out).toContain(
+      'watchdog: not running; without it, Sentinel makes a deposed master a replica about 10 s later. kit up starts it.',
+    );
     expect((await cli.runKit('up', '--env', file)).exitCode).toBe(EXIT.GO);
     expect((await viewOf()).watchdog).toMatchObject({ state: 'running' });
   });
@@ -157,7 +159,7 @@ describe('kit switchover', () => {
     expect((await viewOf()).master).toBe(master);
   });
 
-  it('asks for the shard of a cluster only, and names an environment that does not run', async () => {
+  it('requires a shard only for a cluster, and names an environment that is not running', async () => {
     const shard = await cli.runKit('switchover', '--env', file, '--shard', 'redis-1');
     expect(shard).toMatchObject({ exitCode: EXIT.USAGE, out: '' });
     expect(shard.err).toContain("--shard requires a cluster; 'looked' has one master");

@@ -1,4 +1,4 @@
-/** The rooms of the `kit` command: its commands, and the commands on cached data. */
+/** Import rules of the `kit` command: its commands, and the commands on cached data. */
 import { CLIENT_ENTRIES } from './client-rooms.ts';
 import type { Room } from './rules.ts';
 

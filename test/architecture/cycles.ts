@@ -3,7 +3,7 @@ import { dirname, join, normalize } from 'node:path/posix';
 import type { SourceFile } from './rules.ts';
 import { importsOf } from './source.ts';
 
-/** Cycles among the files of one folder (`''`: the whole tree); each names its files in alphabetical order. */
+/** Cycles among the files of one folder (`''`: the entire tree); each names its files in alphabetical order. */
 export function importCycles(folder: string, files: readonly SourceFile[]): string[] {
   const sources = files.filter(({ path }) => path.startsWith(folder) && path.endsWith('.ts'));
   const known = new Set(sources.map(({ path }) => path));

@@ -1,6 +1,6 @@
 /**
- * Members of ioredis that the client must not use: `^6` promises nothing about them. The declarations of the installed ioredis name
- * them: `private` ones, and those that its documentation leaves out (`@ignore`).
+ * Members of ioredis that the client must not use: `^6` makes no promise about them. The declarations of the installed
+ * ioredis name them: `private` ones, and those that its documentation leaves out (`@ignore`).
  */
 import type { SourceFile } from './rules.ts';
 import { mask } from './source.ts';

@@ -22,7 +22,7 @@ export interface Room {
   /** As `imports`, for type-only imports. */
   readonly types?: readonly string[];
   readonly libraries?: readonly string[];
-  /** `node:` modules; `any`, or the named ones alone (a pure room has none). */
+  /** `node:` modules: `any`, or only the named ones (a pure room has none). */
   readonly node: 'any' | readonly string[];
 }
 
@@ -55,7 +55,7 @@ function brokenIn(rooms: readonly Room[], { path, text }: SourceFile): string[] 
     mayImport(room, path, specifier, typeOnly)
       ? []
       : [
-          `${path}:${line}: ${typeOnly ? 'the type of ' : ''}'${specifier}' is not for ${room.at} (${room.because})`,
+          `${path}:${line}: ${typeOnly ? 'the type of ' : ''}'${specifier}' must not be imported by ${room.at} (${room.because})`,
         ],
   );
 }
@@ -86,7 +86,7 @@ export function undeclaredVariableReads(readers: readonly string[], files: reado
     );
 }
 
-/** Files and functions that are too long to read in one go. Tests are lists: their functions are not counted. */
+/** Files and functions that are too long. Tests are lists: their functions are not counted. */
 export function overlongCode(
   files: readonly SourceFile[],
   limits: { file: number; function: number },
@@ -111,7 +111,7 @@ export function overlongCode(
 export function emptyNames(files: readonly SourceFile[]): string[] {
   return files
     .filter(({ path }) => path.split('/').some((part) => /^(?:utils?|helpers?|misc)(?:\.|$)/i.test(part)))
-    .map(({ path }) => `${path}: the name says nothing; a domain noun does`);
+    .map(({ path }) => `${path}: the name has no meaning; use a noun of the domain`);
 }
 
 /** To-do marks, skipped tests, disabled checks (in comments too), and `any` in code. */

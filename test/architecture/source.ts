@@ -14,7 +14,7 @@ export interface Import {
 }
 
 interface Masked {
-  /** As long as the source; comments and the inside of literals are spaces, line breaks are kept. */
+  /** Has the length of the source; comments and the content of literals are spaces, and line breaks are kept. */
   readonly code: string;
   /** Text of each string literal by the offset of its opening quote. */
   readonly strings: ReadonlyMap<number, string>;

@@ -31,14 +31,8 @@ export const room = (
 export const WORKLOAD_ROOMS: readonly rules.Room[] = [
   room(
     'harness/workloads/',
-    'users of a cache: the public client, and the stock one beside it',
-    [
-      ...CLIENT_ENTRIES,
-      ...ACTING,
-      'canary/index.ts',
-      'harness/drills/clients.ts',
-      'harness/statistics/hdr.ts',
-    ],
+    'users of a cache: the public client, and the stock client',
+    [...CLIENT_ENTRIES, ...ACTING, 'harness/drills/clients.ts', 'harness/statistics/hdr.ts'],
     {
       types: ['harness/drills/drill.ts', 'harness/faults/'],
       libraries: ['ioredis'],

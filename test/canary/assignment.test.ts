@@ -1,4 +1,4 @@
-/** Assignment is sticky, grows monotonically with the share, and is uniform whatever the ids look like. */
+/** Assignment is sticky, grows monotonically with the share, and is uniform for any form of ids. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { armOf, armOfHash, hashOf } from '../../canary/assignment/assignment.ts';

@@ -12,7 +12,7 @@ import { HEALTHY, Rollout, RULES } from './traffic.ts';
 const RESTART_MS = 300_000;
 
 describe('an e-process', () => {
-  it('has the expectation 1 after any look, whatever the share and the number of events', () => {
+  it('has the expectation 1 after any look, for every share and number of events', () => {
     const shares = fc.double({ min: 0.01, max: 0.99, noNaN: true });
     fc.assert(
       fc.property(shares, fc.integer({ min: 0, max: 40 }), (share, total) => {
@@ -102,7 +102,7 @@ describe('the judge', () => {
     expect(rollout.decisions.at(-1)).toMatchObject({ share: 0.5, status: 'running' });
   });
 
-  it('rolls back on errors of more users in the canary, at once', () => {
+  it('rolls back immediately on errors of more users in the canary', () => {
     const rollout = new Rollout();
     rollout.until('rollback', { ...HEALTHY, canary: { ...HEALTHY.canary, failures: 10, affected: 10 } }, 10);
     expect(rollout.decisions.at(-1)).toMatchObject({ share: 0, status: 'rolled-back' });
@@ -122,7 +122,7 @@ describe('the judge', () => {
     expect(rollout.decisions.at(-1)?.reasons.join()).toMatch(/they clump on few users/);
   });
 
-  it('keeps a rollback latched until a person clears it, then starts at the first stage', () => {
+  it('keeps a rollback latched until an operator clears it, then starts at the first stage', () => {
     const rollout = new Rollout();
     rollout.until('promote', HEALTHY);
     rollout.until('rollback', { ...HEALTHY, canary: { ...HEALTHY.canary, failures: 60, affected: 60 } }, 10);
@@ -155,7 +155,7 @@ describe('the judge', () => {
     expect(rollout.decisions.at(-1)?.reasons[0]).toMatch(reason);
   });
 
-  it('pauses on evictions per second, and takes a lower counter for that of another server', () => {
+  it('pauses on evictions per second, and treats a lower counter as that of another server', () => {
     const rollout = new Rollout();
     rollout.look({ ...HEALTHY, redis: { evictedKeys: 10_000 } });
     expect(rollout.look({ ...HEALTHY, redis: { evictedKeys: 5 } }).reasons.join()).not.toMatch(/evictions/);
@@ -185,7 +185,7 @@ describe('the judge', () => {
     expect(rollout.state.arms.canary.requests).toBe(1_000);
   });
 
-  it('counts nothing twice and nothing negative when counts go back in a failover', () => {
+  it('counts nothing twice and nothing negative when a failover decreases counts', () => {
     const rollout = new Rollout();
     rollout.look(HEALTHY);
     const [first] = rollout.events;

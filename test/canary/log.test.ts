@@ -53,7 +53,7 @@ describe('a decision log', () => {
     [
       'an edited input',
       (all: string[]) => all.with(5, (all[5] ?? '').replace('"processes":4', '"processes":5')),
-      /entry 6: its digest is not that of its content/,
+      /entry 6: its digest does not match its content/,
     ],
     [
       'text that is not an entry',
@@ -65,7 +65,7 @@ describe('a decision log', () => {
     expect(replay(change([...lines])).problem).toMatch(problem);
   });
 
-  it('shows a decision that the judge would not make, even with a digest of its own', () => {
+  it('reports a decision that the judge would not make, even if its digest is correct', () => {
     const broken = lines.slice(0, 5);
     const last = parseEntry(broken[4] ?? '');
     const head = replay(broken.slice(0, 4)).head;

@@ -99,7 +99,7 @@ describe('a rollout on Redis', () => {
     await service.close();
   });
 
-  it('keeps the rollback latched for a new process, until a person clears it', async () => {
+  it('keeps the rollback latched for a new process, until an operator clears it', async () => {
     const scenario = await open(settings('latched'));
     await looks(scenario, 20, BROKEN);
     const { service } = await open(settings('latched'));
@@ -190,7 +190,7 @@ describe('a rollout on Redis', () => {
     await scenario.service.close();
   });
 
-  it('has one entry per look, however many processes judge at the same time', async () => {
+  it('has one entry per look, regardless of how many processes judge at the same time', async () => {
     const config = settings('shared');
     const clock = new Clock();
     const all = await Promise.all(
@@ -221,7 +221,7 @@ describe('a rollout on Redis', () => {
     await Promise.all([scenario.service.close(), second.service.close()]);
   });
 
-  it('starts a new generation when the stages change, and none when another setting does', async () => {
+  it('starts a new generation when the stages change, but not when another setting changes', async () => {
     const first = await open(settings('resized'));
     await look(first, HEALTHY);
     const other = settings('resized', { judge: { ...BASE.judge, errorMargin: 0.02 } });
@@ -306,7 +306,7 @@ describe('the switches', () => {
   });
 });
 
-it('without Redis no user is in the canary, and the application gets no error', async () => {
+it('without Redis, no user is in the canary, and the application gets no error', async () => {
   const errors: unknown[] = [];
   const unreachable = redisCache({ address: { host: '127.61.0.1', port: 1 }, commandTimeoutMs: 200 });
   const service = await CanaryTestingService.open({

@@ -112,7 +112,7 @@ describe('the tarball', () => {
     );
   });
 
-  it('contains the repository’s license, and depends on ioredis alone', () => {
+  it('contains the repository’s license, and depends only on ioredis', () => {
     expect(readFileSync(join(TOP, 'client/LICENSE'), 'utf8')).toBe(
       readFileSync(join(TOP, 'LICENSE'), 'utf8'),
     );
@@ -161,7 +161,7 @@ describeWith('installed alone', alone, () => {
     );
   });
 
-  it('an installation adds at most nine other packages, none of this repository', () => {
+  it('an installation adds at most nine other packages, none from this repository', () => {
     const names = readdirSync(join(app, 'node_modules')).filter((name) => !name.startsWith('.'));
     expect(names).toContain('ioredis');
     expect(names.length - 1).toBeLessThanOrEqual(9);

@@ -254,7 +254,7 @@ describe('a cache without one command', () => {
     expect(all.filter((name) => !new RegExp(`\\b${name}\\b`).test(table))).toEqual([]);
   });
 
-  it.each(takings)('that its database requires reports it at once: SELECT %s', async (how) => {
+  it.each(takings)('that its database requires reports it immediately: SELECT %s', async (how) => {
     const redis = await serverWithout('SELECT', how);
     const cache = tieredCache({ address: redis.address, ...login, db: 1, commandTimeoutMs: 300 });
     onTestFinished(async () => void (await cache.close()));

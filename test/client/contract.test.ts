@@ -29,6 +29,6 @@ describe('a cache over sentinels', () => {
 cacheContract('a cache that is not enabled', 'memory', async () =>
   redisCache({ enabled: false, fallbackEntries: 0, address: { host: '127.0.0.1', port: 1 } }),
 );
-cacheContract('a memory cache whose options say nothing of its size', 'memory', async () =>
+cacheContract('a memory cache without an option for its size', 'memory', async () =>
   memoryCache({ fallbackEntries: 0, namespace: 'm' }),
 );

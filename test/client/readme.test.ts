@@ -100,7 +100,7 @@ describe("the client's README", () => {
     expect(await master.admin().exists('shop:order:7')).toBe(1);
   });
 
-  it('keeps rich values over two tiers, loads many keys, wraps, and checks the health', async () => {
+  it('stores rich values in two tiers, loads many keys, wraps, and checks the health', async () => {
     await using redis = await RedisProcess.start();
     const url = `redis://${redis.address.host}:${redis.address.port}`;
 

@@ -81,7 +81,7 @@ describe('a value that needs 400 ms of transfer', () => {
     expect(cache.stats()).toMatchObject({ errors: 0, breakerTransitions: 0 });
   });
 
-  it('is not loaded by getOrCompute, alone and with others, when Redis has it', async () => {
+  it('is not loaded by getOrCompute or with others by getOrComputeMany when Redis has it', async () => {
     const { cache, events } = await narrow();
     await cache.set('large', LARGE);
     await cache.set('small', 1);

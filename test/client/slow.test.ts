@@ -172,7 +172,7 @@ describe.each(setups)('%s that is slow', (_, start, modes) => {
             namespace: name.replaceAll(' ', '-'),
             compute: { replyTimeoutMs: 5_000 },
           });
-          // Otherwise the contract would be kept by a Redis that is not slow.
+          // Otherwise the contract would have been tested with a Redis that is not slow.
           expect(await cache.ping()).toBeGreaterThanOrEqual(19);
           return cache;
         },
@@ -208,7 +208,7 @@ describe.each(setups)('%s that is slow', (_, start, modes) => {
 
       nodes.proxies.setLatency(0);
       await waitUntil('Redis accepts writes again', takenByRedis, 20_000);
-      // Writes during that time are not reverted: the replaced and the deleted values are gone in Redis too.
+      // Writes during that time are not reverted: the replaced and the deleted values are also gone in Redis.
       await waitUntil('the old values are gone', async () => {
         const left = await Promise.all([redisHas('overwritten'), redisHas('deleted')]);
         return !left.includes(true);

@@ -80,7 +80,7 @@ describe('a transaction', () => {
     expect(sent.filter((name) => name === 'EXEC')).toHaveLength(3);
   });
 
-  it('writes nothing for a key that others changed, and all others', async () => {
+  it('writes nothing for a key that others changed, but writes all other keys', async () => {
     const change = onFirstCall(() => void connection.request('SET', ['k:3', 'theirs']));
     const results = await Promise.all(keys(10).map((key) => transactions.run(create(key, 'v', change))));
     expect(results).toEqual(keys(10).map((key) => key !== 'k:3'));

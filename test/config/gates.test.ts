@@ -71,7 +71,7 @@ describe('config/gates.yaml', () => {
   it('requires at most the number of trials that its drills run per profile', () => {
     for (const gate of asked.filter(({ sli }) => sli.count === 'trials')) {
       for (const profile of ['quick', 'full'] as const) {
-        // A drill without trials in quick has one if it is asked for by its name.
+        // A drill without trials in quick has one if it is requested by name.
         const run = drills
           .filter(({ id }) => gate.workload.includes(id))
           .reduce((sum, drill) => sum + Math.max(1, drill.trials[profile]), 0);
@@ -134,7 +134,7 @@ describe('config/gates.yaml', () => {
     expect(drillsOf('expectations').filter((drill) => !timed.has(drill))).toEqual([]);
   });
 
-  it('bounds the machine for every latency, and for everything else that a timeout affects', () => {
+  it('bounds the machine for every latency, and for every other figure that a timeout affects', () => {
     const unbounded = gates.filter(
       ({ sli, timing, scope }) =>
         ['latency', 'hit-ratio', 'benchmark'].includes(sli.checker) &&
@@ -162,7 +162,7 @@ describe('an invalid gates file', () => {
     ['an unknown key', 'over: sum, count: trials', 'over: sum, counts: trials', /counts/],
     ['another client', 'timing: false', 'client: ioredis\n    timing: false', /ioredis/],
     [
-      'an id that is there twice',
+      'an id that occurs twice',
       'id: durable-kept-master-hang',
       'id: durable-kept-master-crash',
       /is defined twice/,

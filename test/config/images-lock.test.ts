@@ -58,7 +58,7 @@ it.each([
     (text: string) => text.replace(digest('b'), digest('d')),
     'does not match its digest',
   ],
-  ['a digest that is none', (text: string) => text.replace(digest('b'), 'latest'), '64 hex digits'],
+  ['an invalid digest', (text: string) => text.replace(digest('b'), 'latest'), '64 hex digits'],
   ['another format', (text: string) => text.replace('images-lock/1', 'images-lock/9'), 'images-lock/9'],
   ['a file that is cut off', (text: string) => text.slice(0, 180), ''],
 ])('%s is rejected with the file and the remedy', (_, change, why) => {

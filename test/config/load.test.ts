@@ -95,21 +95,21 @@ describe('precedence', () => {
     expect(promisesOf(config)).toEqual(new Set(['persistence', 'failover', 'eviction', 'encryption']));
   });
 
-  it('lets the YAML override the default', () => {
+  it('overrides the default with the YAML', () => {
     const path = write('ttl.yaml', minimal.replace('client: {}', 'client: { defaultTtlSeconds: 7 }'));
     expect(loadEnvironment(path, {}, noVariables).client.defaultTtlSeconds).toBe(7);
   });
 
-  it('lets a variable override the YAML', () => {
+  it('overrides the YAML with a variable', () => {
     expect(loadEnvironment('dev', {}, variables({ REDIS_TTL: '11' })).client.defaultTtlSeconds).toBe(11);
   });
 
-  it('lets the more specific variable override the others', () => {
+  it('overrides the other variables with the more specific one', () => {
     const both = variables({ CACHE_DEFAULT_TTL: '12', REDIS_TTL: '11' });
     expect(loadEnvironment('dev', {}, both).client.defaultTtlSeconds).toBe(12);
   });
 
-  it('lets a flag override a variable', () => {
+  it('overrides a variable with a flag', () => {
     const flags = { 'client.defaultTtlSeconds': '13' };
     expect(
       loadEnvironment('dev', flags, variables({ CACHE_DEFAULT_TTL: '12' })).client.defaultTtlSeconds,
@@ -337,7 +337,7 @@ describe('an error', () => {
       "must be from 1 to 65530 to leave 6 ports, got '65535'",
     ],
     [
-      'writes that ask for two replicas of one',
+      'writes that require two replicas where there is one',
       'cluster',
       { 'redis.minReplicasToWrite': 2 },
       'every write would be rejected',
@@ -348,7 +348,7 @@ describe('an error', () => {
     expect(error.where).toMatch(/(cluster|dev)\.yaml:\d+|^flag /);
   });
 
-  it('requires the name of the environment to equal that of the file', () => {
+  it('requires the name of the environment to equal the file name', () => {
     expect(catchKitError(() => loadEnvironment('dev', { name: 'other' }, noVariables)).message).toContain(
       "got 'other'",
     );

@@ -50,7 +50,7 @@ gates:
 `;
 
 describe('a file of gates', () => {
-  it('may be empty, and then changes nothing', () => {
+  it('may be empty, which changes nothing', () => {
     expect(load(['# later'])).toEqual(loadGates());
   });
 

@@ -13,7 +13,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(dir, { recursive: true }));
 
-/** Writes a kit.yaml into a folder of its own, and reads it. */
+/** Writes a kit.yaml into a separate folder, and reads it. */
 function project(text: string, others: Readonly<Record<string, string>> = {}) {
   const folder = join(dir, String(++files));
   mkdirSync(folder);

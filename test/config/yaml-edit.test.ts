@@ -22,7 +22,7 @@ describe('editSettings', () => {
     }
   });
 
-  it('keeps the comment behind a value', () => {
+  it('keeps the comment after a value', () => {
     const text = DEV.replace('maxmemory: 256mb', 'maxmemory: 256mb # measured');
     expect(edit({ 'redis.maxmemory': '512mb' }, text).after).toContain('maxmemory: 512mb # measured\n');
   });

@@ -1,5 +1,5 @@
 /**
- * Contract of any substrate with a Redis Cluster: formed by its first start alone, and never formed again.
+ * Contract of any substrate with a Redis Cluster: formed only by its first start, and never formed again.
  */
 import { Cluster } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -157,7 +157,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
         60_000,
       );
 
-    /** The epoch that each master reports for itself: gossip brings those of the others later. */
+    /** The epoch that each master reports for itself: gossip delivers those of the others later. */
     async function epochs(): Promise<readonly string[]> {
       const views = topology.redis.map(async ({ id }) => {
         const lines = parseClusterNodes(String(await (await environment.admin(id)).cluster('NODES')));

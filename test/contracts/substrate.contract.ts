@@ -1,5 +1,5 @@
 /**
- * Contract of any substrate, however it runs the nodes. One suite for all of them: call it with a factory.
+ * Contract of any substrate, regardless of how it runs the nodes. One suite for all of them: call it with a factory.
  */
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -52,7 +52,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       }
     });
 
-    it('accepts the app user at its endpoints, with a durable write at once', async () => {
+    it('accepts the app user at its endpoints, with an immediate durable write', async () => {
       await durably(environment, 'contract:key');
     });
 
@@ -140,21 +140,23 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       await inSync(environment, 'redis-3');
     });
 
-    it('separates nodes from the others where it can: they lose each other, and clients lose none', async () => {
+    it('separates nodes from the others where it can: they lose each other, but clients lose no node', async () => {
       const { partition } = environment.capabilities;
       if (partition === undefined) return expect(environment.substrate).toBe('local');
       const replication = async (id: string) =>
         parseInfo(await (await environment.admin(id)).info('replication'));
       const status = (await environment.status()).find(({ id }) => id === 'redis-3');
       const { host, port } = status?.announced ?? status?.address ?? { host: '', port: 0 };
-      /** Seconds since the master heard of redis-3; none where it has closed the connection. */
+      /**
+       * Seconds since the last message from redis-3 to the master; undefined if the master has closed the connection.
+       */
       const lagS = async () =>
         replicasOf(await replication('redis-1')).find((it) => it.ip === host && Number(it.port) === port)
           ?.lag;
       expect(Number(await lagS())).toBeLessThan(3);
       const heal = await partition(['redis-3'], { clientsStillReach: true });
       try {
-        // Neither side hears of the other, so that a master counts no replica that it cannot reach.
+        // Neither side receives anything from the other, so that a master counts no replica that it cannot reach.
         await waitUntil(
           'redis-3 to miss its master',
           async () => Number((await replication('redis-3')).master_last_io_seconds_ago) >= 3,
@@ -170,7 +172,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       await inSync(environment, 'redis-3');
     });
 
-    it('never lets a killed master return as master after a failover', async () => {
+    it('never accepts a killed master as master after a failover', async () => {
       await durably(environment, 'failover:key');
       await environment.capabilities.kill?.('redis-1');
       await waitUntil(
@@ -183,7 +185,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       expect(await (await environment.admin('redis-1')).get('failover:key')).toBe('value');
     });
 
-    it('never lets a killed master return as master before its death was noticed', async () => {
+    it('never accepts a killed master as master before its death was detected', async () => {
       await waitUntil('the sentinels to be done', async () => sentinelsAgree(environment));
       const master = (await environment.masterId()) as string;
       await environment.capabilities.kill?.(master);
@@ -294,7 +296,7 @@ async function writesAcross(
 
 async function inSync(environment: Environment, id: string, timeoutMs = 10_000): Promise<void> {
   const synced = async () => {
-    // With a new role the node closes its connections, this one too: ask again.
+    // With a new role the node closes its connections, including this one: ask again.
     const info = await environment.admin(id).then((redis) => redis.info('replication').catch(() => ''));
     return info.includes('role:slave') && info.includes('master_link_status:up');
   };

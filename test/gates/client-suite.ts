@@ -10,7 +10,7 @@ import { buildRow } from './table-reporter.ts';
 
 const INTEGRATION = new Set(drills.filter(({ family }) => family === 'integration').map(({ id }) => id));
 
-/** Faults that integration drills alone detect; the others need drills with load or a failover. */
+/** Faults that only integration drills detect; the others need drills with load or a failover. */
 export const integrationFaults = clientFaults.filter(({ drills }) =>
   drills.every((id) => INTEGRATION.has(id)),
 );

@@ -10,7 +10,7 @@ export interface Expected {
   readonly isTimed?: boolean;
 }
 
-/** Words in the reason of a criterion for which the machine was too slow. */
+/** Text in the reason of a criterion for which the machine was too slow. */
 const UNSOUND = /late|machine|steal|waited for a CPU/;
 
 /** Expects that the fault changed the verdict by its criterion, and that the remedy names the cause. */

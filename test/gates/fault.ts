@@ -1,6 +1,6 @@
 /**
- * A planted fault: its description, the drills that must show it, the criterion that must fail, and the words by which
- * that criterion's remedy names the cause. One file each in `faults/`; the file's name is the fault's id.
+ * A planted fault: its description, the drills that must show it, the criterion that must fail, and the text with which
+ * the criterion's remedy names the cause. One file each in `faults/`; the file's name is the fault's id.
  */
 import type { Environment, Heal } from '../../infra/substrates/environment.ts';
 
@@ -27,7 +27,7 @@ export interface LiveFault extends PlantedFault {
   plant(environment: Environment): Promise<Heal>;
 }
 
-/** Wrongly rendered files of servers: the environment is started for this fault alone. */
+/** Wrongly rendered files of servers: the environment is started only for this fault. */
 export interface RenderedFault extends PlantedFault {
   readonly kind: 'rendered';
   /** Settings by path, over those of the environment `dev`. */

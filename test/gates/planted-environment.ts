@@ -26,7 +26,7 @@ const SETTINGS: Readonly<Record<GroupName, Readonly<Record<string, unknown>>>> =
 };
 
 const SEED = 1;
-/** Sentinels ask for the replicas of a master every 10 s. */
+/** Sentinels query the replicas of a master every 10 s. */
 const HEALTHY_BOUND_MS = 30_000;
 
 /** An environment in its own folder; both end together. */

@@ -1,4 +1,4 @@
-/** Histories of capacity drills by hand: steps of a load, connections, memory, k6 and a soak. */
+/** Hand-written histories of capacity drills: steps of a load, connections, memory, k6 and a soak. */
 import type { HistoryEvent, ObservationEvent } from '../../harness/history/events.ts';
 import { HdrHistogram } from '../../harness/statistics/hdr.ts';
 import { type Events, infoSample, observation } from './checkers/history-builders.ts';
@@ -25,7 +25,7 @@ const allAt = (ms: number, count: number) => {
   return histogram.toText();
 };
 
-/** One sound step, unless the options say otherwise. */
+/** One valid step, unless the options specify otherwise. */
 export function loadStep(options: StepOptions = {}): Events {
   const { step = 1, mix = 'B', perSecond = 1_000, asked = 12_000, lagMs = 0.3 } = options;
   const { latencyMs = { get: 1, set: 2 }, over = {} } = options;

@@ -130,7 +130,7 @@ function masterSample(atMs: number, role = 'master'): HistoryEvent {
   return infoSample('redis-4', atMs, { usedMemory: 10, maxmemory: 100, evictedKeys: 0, role });
 }
 
-/** The first fault has effect for 200 ms; later ones have none. */
+/** The first fault takes effect for 200 ms; later ones have no effect. */
 function failoverEvents(
   drill: Drill,
   more: { readonly counted?: Record<string, string | null>; readonly changes?: Events } = {},

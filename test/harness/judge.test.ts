@@ -265,14 +265,14 @@ describe('the report of a run', () => {
       expect(judgeCoverage({ coverage: summaryOf(lines) })).toMatchObject({ state, measured });
     });
 
-    it('passes when the summary is of the commit of the run', () => {
+    it('passes when the summary belongs to the commit of the run', () => {
       expect(judgeCoverage({ coverageCommit: stampOf(CLEAN) })).toMatchObject({ state: 'PASS' });
     });
 
-    it('is INVALID when the summary is of another commit, and names both', () => {
+    it('is INVALID when the summary belongs to another commit, and names both', () => {
       expect(judgeCoverage({ coverageCommit: stampOf('0ther000') })).toMatchObject({
         state: 'INVALID',
-        reason: expect.stringContaining('is of commit 0ther000, this run of c0ffee00'),
+        reason: expect.stringContaining('belongs to commit 0ther000, this run to c0ffee00'),
       });
     });
 

@@ -176,7 +176,7 @@ describe('a run without sufficient evidence', () => {
     expect(report.verdict.exitCode).toBe(3);
   });
 
-  it('enables nothing after a single drill that passes', () => {
+  it('does not enable Redis after a single drill that passes', () => {
     const report = run({
       drills: drills.filter(({ id }) => id === 'ttl-expiry'),
       manifest: { kind: 'drill' },

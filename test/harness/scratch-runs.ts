@@ -28,7 +28,7 @@ export class ScratchRuns implements Disposable {
     return join(this.dir, `run-${++this.#count}`);
   }
 
-  /** A run by hand, sealed, with its report in the folder. */
+  /** A hand-written run, sealed, with its report in the folder. */
   createReportedRun(options: RunOptions = {}): { readonly dir: string; readonly report: Report } {
     const { dir } = this.createRun(options);
     const report = analyzeRun(dir);

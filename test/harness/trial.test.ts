@@ -56,7 +56,7 @@ const historyOf = (paths: readonly string[], folder = dir) =>
   parseHistory(paths.map((path) => ({ path, text: readFileSync(join(folder, path), 'utf8') }))).history;
 /** Leases of interrupted loads expire 2 s after their holder ended. */
 const keysBack = (before: number) =>
-  waitUntil('the keys of the trial to be gone', async () => (await masterKeys()) === before, 5_000);
+  waitUntil('the keys of the trial to be removed', async () => (await masterKeys()) === before, 5_000);
 const masterKeys = async () => (await environment.admin((await environment.masterId()) ?? '')).dbsize();
 const environmentWith = (changes: Partial<Environment>) => withMembers(environment, changes);
 const canRun = (program: Drill['needsProgram']) => program === undefined || findFakeTime() !== undefined;
@@ -182,7 +182,7 @@ describe('lost replies', () => {
     await keysBack(0);
   });
 
-  it('need a proxy: without one the fault is an error and changes nothing', async () => {
+  it('need a proxy: without one, the fault is an error and changes nothing', async () => {
     const record = await trialOf({ ...drillNamed('replies-lost'), proxied: false });
     expect(record).toMatchObject({
       status: 'failed',
@@ -246,7 +246,7 @@ describe('lagging replicas', () => {
 });
 
 describe('a deposed master', () => {
-  it('that returns from a hang becomes a replica before the nodes are read, without a watchdog, too', async () => {
+  it('that returns from a hang becomes a replica before the nodes are read, also without a watchdog', async () => {
     const drill = drillNamed('master-hang');
     const resume = await environment.capabilities.pause?.('watchdog');
     const record = await trialOf({

@@ -76,7 +76,7 @@ describe('the canary commands', () => {
     expect(out).toMatch(/all recomputed/);
   });
 
-  it('say what they would decide in a dry run, and then decide it: a rollback', async () => {
+  it('report in a dry run what they would decide, and then decide it: a rollback', async () => {
     await send(0.5);
     const dry = JSON.parse((await call('canary-adjust', '--dry-run', '--json')).out);
     expect(dry).toMatchObject({ dryRun: true, verdict: 'rollback', share: 0 });
@@ -119,6 +119,6 @@ describe('the canary commands', () => {
     await admin.hset(key, '1', line.replace('"processes":1', '"processes":2'));
     const { exitCode, out } = await call('canary-status');
     expect(exitCode).toBe(EXIT.NO_GO);
-    expect(out).toMatch(/log: DAMAGED: entry 2: its digest is not that of its content/);
+    expect(out).toMatch(/log: DAMAGED: entry 2: its digest does not match its content/);
   });
 });

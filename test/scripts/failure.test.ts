@@ -79,7 +79,7 @@ describe('a failure', () => {
     });
   });
 
-  it('after Ctrl-C is an interruption, whatever error followed', () => {
+  it('after Ctrl-C is an interruption, regardless of the error that followed', () => {
     const interruption = new AbortController();
     const reason = new KitError('interrupted by SIGINT', { code: 'INTERRUPTED', exitCode: EXIT.INTERRUPTED });
     interruption.abort(reason);

@@ -1,4 +1,4 @@
-/** The command line without a run: help, usage errors, output for programs. In this process, with streams of its own. */
+/** The command line without a run: help, usage errors, output for programs. In this process, with its own streams. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -75,7 +75,7 @@ describe('a closed pipe', () => {
 });
 
 describe('Ctrl-C after kit up has started everything', () => {
-  it('prints that the environment keeps running, and it does', async () => {
+  it('prints that the environment keeps running, which is true', async () => {
     const child = start('up');
     const ledger = join(directory, '.kit/environments/dev/ledger.json');
     await waitUntil('the environment to be kept', () => readOptional(ledger).includes('"phase": "running"'));
@@ -119,7 +119,7 @@ describe('standard output on a full disk', () => {
 const tooOld = await findOrInstallNode('20.19.0');
 
 describe('a Node that is too old for TypeScript', () => {
-  const title = 'is told which one is needed, in plain words';
+  const title = 'results in an error that names the required version';
   const missing = typeof tooOld === 'string' ? undefined : tooOld.missing;
   it.runIf(missing === undefined)(
     missing === undefined ? title : `${title} [skipped: ${missing}]`,

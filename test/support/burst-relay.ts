@@ -1,4 +1,4 @@
-/** A relay that passes replies on in bursts, like a line that is shaped in time slices. */
+/** A relay that passes replies on in bursts, like a connection that is shaped in time slices. */
 import type { Address } from './redis-process.ts';
 import { type Relay, startRelay } from './relay-server.ts';
 

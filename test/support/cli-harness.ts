@@ -38,7 +38,7 @@ export interface CommandResult {
 
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** A process group of its own, as a shell gives every command. */
+  /** A separate process group, like the one that a shell gives every command. */
   readonly group?: boolean;
   /** Another user; needs root. */
   readonly uid?: number;
@@ -189,7 +189,7 @@ export class RunningCommand {
     );
   }
 
-  /** Signals the command alone, or the whole group if it was started as one, as a terminal does. */
+  /** Signals only the command, or the entire group if it was started as one, as a terminal does. */
   kill(signal: NodeJS.Signals): void {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     process.kill(this.#group ? -this.pid : this.pid, signal);

@@ -60,7 +60,7 @@ export async function startCluster(options: { nodeTimeoutMs?: number } = {}): Pr
       });
     }),
   );
-  await waitUntil('the cluster is whole', () => isWhole(nodes));
+  await waitUntil('the cluster is complete', () => isWhole(nodes));
   return {
     nodes,
     ids: plan.ids,

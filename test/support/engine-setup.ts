@@ -9,7 +9,7 @@ import { dockerChecks } from '../../infra/substrates/docker/doctor.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Why tests that deploy cannot run here, and those that need only an engine; empty: they can. */
+    /** Why tests that deploy cannot run here, and those that need only an engine; empty if they can. */
     readonly missing: { readonly deploy: string; readonly engine: string };
   }
 }

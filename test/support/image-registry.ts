@@ -18,7 +18,7 @@ export interface ImageRegistry {
   stop(): Promise<void>;
 }
 
-/** Why there can be none here; empty: there can. */
+/** Why the registry cannot run here; empty if it can. */
 export async function findRegistryProblem(): Promise<string> {
   const { stdout } = await run('apt-cache', ['show', 'docker-registry']).catch(() => ({ stdout: '' }));
   return stdout === '' ? "no apt package 'docker-registry' to start a registry from" : '';

@@ -1,7 +1,7 @@
 /**
- * Packages that tests take from npm, by its ordinary client: other Nodes, cached in `.kit/node`, and the client packed
- * and installed alone. If npm is unreachable, `Missing` has the reason, and the tests that need it are named as not
- * run.
+ * Packages that tests take from npm, by its ordinary client: other Nodes, cached in `.kit/node`, and the client, packed
+ * and installed on its own. If npm is unreachable, `Missing` has the reason, and the tests that need it are named as
+ * not run.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -62,7 +62,7 @@ export const packClient = (into: string): Promise<string> => pack(into, ['--work
 export const packKit = (into: string): Promise<string> => pack(into, []);
 
 async function pack(into: string, args: readonly string[]): Promise<string> {
-  // Uses the tools of this package, whatever the shell has.
+  // Uses the tools of this package, independently of the shell.
   const PATH = [join(TOP, 'node_modules/.bin'), process.env.PATH].join(delimiter);
   await run('npm', ['pack', ...args, '--pack-destination', into], {
     cwd: TOP,

@@ -112,7 +112,7 @@ export class RedisProcess implements AsyncDisposable {
         .ping()
         .then(
           (reply) => reply === 'PONG',
-          // A server without PING is reachable all the same.
+          // A server without PING is also reachable.
           (error: Error) => /unknown command/i.test(error.message),
         );
     });

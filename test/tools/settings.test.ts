@@ -51,7 +51,7 @@ describe('docs/schemas/', () => {
     for (const [name, text] of schemas) expect(readFileSync(join(DIRECTORY, name), 'utf8'), name).toBe(text);
   });
 
-  it('describes every setting of an environment, and requires none of them from one that extends another', () => {
+  it('describes every setting of an environment, and requires none of an environment that extends another', () => {
     const schema = JSON.parse(jsonSchemas().get('environment.schema.json') ?? '');
     const settings = settingsOf(settingsSchema);
     for (const { path, meaning } of settings) {

@@ -57,7 +57,7 @@ async function during(
   };
 }
 
-/** Writes and reads the key until the first tier has it, which takes a moment after an outage. */
+/** Writes and reads the key until the first tier holds it, which can take a moment after an outage. */
 async function hot(cache: Cache, key: string): Promise<void> {
   for (let i = 0; i < 1_000; i++) {
     const { source } = await cache.set(key, i);
@@ -70,7 +70,7 @@ async function hot(cache: Cache, key: string): Promise<void> {
 async function firstWriteMs(redis: BenchRedis, cache: Cache): Promise<number> {
   await redis.kill();
   await delay(500);
-  // The breaker is open; measure the time until it detects that Redis accepts commands again.
+  // The breaker is open: measures the time until it detects that Redis accepts commands again.
   for (let i = 0; i < 20; i++) await cache.set(`w${i}`, i).catch(() => {});
   redis.start();
   await redis.answers();

@@ -26,7 +26,7 @@ interface RegisteredMetric {
   get(): Promise<unknown>;
 }
 
-/** Metric families without samples so far are registered, too. */
+/** Metric families that have no samples yet are registered as well. */
 const LATER: readonly Pick<MetricFamily, 'name' | 'type' | 'help'>[] = [
   { name: 'cache_redis_latency_seconds', type: 'histogram', help: 'Time to the answer, by operation.' },
 ];

@@ -24,10 +24,13 @@ export class ChangeQueue<T> {
   readonly #max: number;
   readonly #limit: QueueBytes<T> | undefined;
   readonly #waiting = new Map<string, Waiting<T>>();
-  /** Changes replaced by a later one of their key before the cache had them: the cache may still refuse them. */
+  /**
+   * Changes replaced by a later one of the same key before the cache had them: the cache may still refuse the later
+   * one.
+   */
   readonly #superseded = new Set<Change<T>>();
   #bytes = 0;
-  /** Number of changes in the cache that a later one of their key replaced. */
+  /** Number of changes in the cache that were replaced by a later one of their key. */
   coalesced = 0;
 
   constructor(max: number, limit?: QueueBytes<T>) {

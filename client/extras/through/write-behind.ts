@@ -50,7 +50,7 @@ export interface WriteBehindOptions<T> extends ComputeCallOptions<T> {
 
 /** Counters of changes since the store was opened. */
 export interface WriteBehindStatistics {
-  /** Keys that wait now. */
+  /** Number of keys that are waiting now. */
   readonly queued: number;
   /** Changes that the sink has stored. */
   readonly stored: number;
@@ -75,7 +75,7 @@ export type WriteBehindEvent =
 
 /** A cache whose changes reach the sink later, in batches. */
 export interface WriteBehindStore<T> {
-  /** Returns a copy of a waiting value, else the cached value, else that of the source. */
+  /** Returns a copy of a waiting value, otherwise the cached value, otherwise that of the source. */
   get(key: string): Promise<T | undefined>;
   /** Writes to the cache now, and to the sink within `maxDelayMs`. @throws QueueFullError */
   set(key: string, value: T): Promise<WriteReceipt>;
@@ -210,7 +210,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
 
   async #close(): Promise<WriteBehindStatistics> {
     const deadline = setTimeout(() => this.#ended.abort(), this.#limits.closeTimeoutMs);
-    // A change that the cache stores at this moment is acknowledged, and must be sent.
+    // A change that the cache is storing at this moment is acknowledged, and must be sent.
     await Promise.race([
       Promise.allSettled(this.#applying),
       delay(this.#limits.closeTimeoutMs, this.#ended.signal),
@@ -319,7 +319,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
     this.#counts.lost += changes.length;
     const keys = changes.map(({ key }) => key);
     this.#events.emit({ type: 'lost', keys, reason: error.message });
-    // A later change of the same key stays: the cache shows it.
+    // A later change of the same key stays, because the cache shows it.
     const outdated = keys.filter((key) => !this.#queue.find(key));
     if (outdated.length > 0) await this.#cache.delete(outdated).catch(() => {});
   }

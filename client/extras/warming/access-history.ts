@@ -4,8 +4,8 @@
  *   record(key) ─▶ counts of the current hour ─hour ends─▶ its most read keys, kept for some days
  *   expected(hour) ─▶ per key: weighted mean of the same hour of the past days
  *
- * Yesterday has weight 1, each day before it a fifth less; the same day of the week counts as yesterday. Days that were not
- * observed are left out. Hours are those of UTC.
+ * Yesterday has weight 1, and each earlier day has a fifth less weight than the day after it; the same day of the week
+ * counts as yesterday. Days that were not observed are left out. Hours are those of UTC.
  *
  * Memory: about 120 bytes per key and hour; with the defaults at most 40 MB (7 days x 24 hours x 2000 keys).
  */
@@ -19,8 +19,8 @@ const WEEK_DAYS = 7;
 /** Weight of a day relative to the day after it. */
 const DECAY = 0.8;
 /**
- * The current hour may have this many times the keys that are kept, so that a key that is read late is not missed. A key that is
- * dropped loses its reads so far.
+ * The current hour may have this multiple of the number of keys that are kept, so that a key that is first read late is
+ * not missed. A key that is dropped loses its reads so far.
  */
 const OPEN_FACTOR = 4;
 
@@ -63,7 +63,7 @@ export class AccessHistory {
     this.#keysPerHour = checkInteger('keysPerHour', options.keysPerHour, 2000, 1, 100_000);
   }
 
-  /** Counts a read. @param atMs Unix time in ms; times that go back by hours are ignored */
+  /** Counts a read. @param atMs Unix time in ms; times that are hours earlier than the latest one are ignored */
   record(key: string, atMs: number = Date.now()): void {
     const hour = Math.floor(atMs / HOUR_MS);
     if (hour < this.#open) return;
@@ -78,7 +78,7 @@ export class AccessHistory {
    * Keys that are expected to be read in the hour of this time, most reads first. Empty before the first day is complete.
    *
    * @param atMs Unix time in ms, of any moment of the hour
-   * @param minReads least number of expected reads of a key; default 1
+   * @param minReads minimum number of expected reads of a key; default 1
    */
   expected(atMs: number, minReads = 1): readonly ExpectedKey[] {
     const hour = Math.floor(atMs / HOUR_MS);
@@ -102,7 +102,7 @@ export class AccessHistory {
     return { version: 1, hours: [...this.#hours].map(([hour, counts]) => [hour, [...counts]]) };
   }
 
-  /** @throws ConfigurationError the data is no stored history */
+  /** @throws ConfigurationError the data is not a stored history */
   static from(stored: StoredAccessHistory, options: AccessHistoryOptions = {}): AccessHistory {
     const history = new AccessHistory(options);
     if (Object(stored).version !== 1 || !Array.isArray(stored.hours))

@@ -3,7 +3,7 @@
  *
  *   reads of the application ─observeReads─▶ AccessHistory ─before the hour─▶ expected keys ─▶ load ─▶ cache
  *
- * A key whose entry lives until the end of that hour is left as it is. One process of an application runs the strategy.
+ * A key whose entry lives until the end of that hour is not refreshed. One process of an application runs the strategy.
  */
 import { ConfigurationError } from '../../api/errors.ts';
 import type { Cache } from '../../api/types.ts';
@@ -21,7 +21,7 @@ export interface PredictiveOptions extends Partial<Omit<WarmingStrategy, 'genera
   readonly history: AccessHistory;
   /** Loads the current value of a key; undefined: there is none, and the key is left out. */
   readonly load: (key: string, signal: AbortSignal) => unknown;
-  /** Least number of reads that a key must be expected to have in the hour; default 1. */
+  /** Minimum number of reads that a key is expected to have in the hour; default 1. */
   readonly minReads?: number;
   /** Maximum number of keys that are refreshed per run, those with the most expected reads; default 1000. */
   readonly maxKeys?: number;
@@ -67,7 +67,7 @@ export function observeReads(cache: Cache, history: AccessHistory): Cache {
  * Strategy that refreshes the keys that are expected in the next hour. Its TTL (`ttlSeconds`, default 3600) is the
  * maximum age of a refreshed value, as for any entry.
  *
- * @param cache cache of the warmer, which is asked for the remaining time of entries
+ * @param cache cache of the warmer, which is queried for the remaining time of entries
  * @throws ConfigurationError an option is invalid
  */
 export function predictiveStrategy(cache: Pick<Cache, 'ttl'>, options: PredictiveOptions): WarmingStrategy {

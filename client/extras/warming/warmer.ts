@@ -176,7 +176,7 @@ export class CacheWarmer {
     const strategy = this.#strategies.get(name);
     if (!strategy?.enabled || strategy.schedule === undefined || this.#schedules.has(name)) return;
     const schedule = await runOnSchedule(strategy, () => void this.#run(strategy));
-    // Closed, or registered again, meanwhile.
+    // Closed or registered again in the meantime.
     if (this.#ended.signal.aborted || this.#strategies.get(name) !== strategy || this.#schedules.has(name))
       schedule.stop();
     else this.#schedules.set(name, schedule);

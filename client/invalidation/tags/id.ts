@@ -4,7 +4,10 @@ import { createHash, randomBytes } from 'node:crypto';
 const MEMORY = 10_000;
 const ids = new Map<string, string>();
 
-/** First 8 bytes of the SHA-256 of the tag, in hexadecimal: with a million tags, one of 37 million caches has a collision. */
+/**
+ * First 8 bytes of the SHA-256 of the tag, in hexadecimal: with a million tags, one in 37 million caches has a
+ * collision.
+ */
 export function tagId(tag: string): string {
   const known = ids.get(tag);
   if (known !== undefined) return known;
@@ -14,7 +17,7 @@ export function tagId(tag: string): string {
   return id;
 }
 
-/** @param prefix what the physical keys begin with: `ns:` */
+/** @param prefix prefix of the physical keys: `ns:` */
 export const tagKey = (prefix: string, id: string): string => `${prefix}~tag:${id}`;
 
 /** Random, so that no version returns after its key was lost. */

@@ -75,7 +75,7 @@ export class Tags {
     try {
       return this.stampsKnown(tags) ?? (await this.#stampsOfRedis(tags));
     } catch (error) {
-      // The entry will be kept in memory only. These versions are not valid in Redis.
+      // The entry will be kept only in memory. These versions are not valid in Redis.
       if (isConnectivityError(error)) return this.#away.stamps(tags);
       throw error;
     }
@@ -177,7 +177,7 @@ export class Tags {
     this.#coherence?.forget(keys);
   }
 
-  /** Listens from the first use of a tag on: a cache without tags needs no connection for it. */
+  /** Listens from the first use of a tag, because a cache without tags needs no connection for it. */
   #listening(): Coherence | undefined {
     if (this.#coherence || !this.#options.coherence) return this.#coherence;
     const tags = tagKey(this.#options.prefix, '');

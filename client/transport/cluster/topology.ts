@@ -101,7 +101,7 @@ export class Topology {
     return undefined;
   }
 
-  /** A redirection is newer than all views: it counts until the next one. */
+  /** A redirection is newer than all views, so it counts until the next one. */
   redirect(slot: number, shard: Shard): void {
     const owners = [...this.#owners];
     owners[slot] = shard;

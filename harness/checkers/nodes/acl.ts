@@ -1,9 +1,9 @@
 /**
  * Parses the rules of an ACL user into the permissions that they grant. Pure.
  *
- * A server prints a user's rules in another order and by other categories than they were given in (Redis 7.0 rebuilds
- * them from a bitmap), so texts cannot be compared. Both sides are applied here, rule by rule, to the commands that the
- * server itself assigns to each category, and the results are compared.
+ * A server prints a user's rules in another order and with other categories than were given (Redis 7.0 rebuilds them
+ * from a bitmap), so texts cannot be compared. The rules of both sides are applied here, one by one, to the commands
+ * that the server itself assigns to each category, and the results are compared.
  */
 
 export interface AclUser {
@@ -85,14 +85,14 @@ function applyRule(rules: readonly string[], classes: Classes): ReadonlySet<stri
 }
 
 /**
- * A command with all of its subcommands; a command without a category (a first argument such as `select|0`) by itself.
+ * A command with all of its subcommands; a command without a category (a first argument such as `select|0`) on its own.
  */
 function namedUser(name: string, known: ReadonlySet<string>): readonly string[] {
   const found = [...known].filter((command) => command === name || command.startsWith(`${name}|`));
   return found.length > 0 ? found : [name];
 }
 
-/** Differences between a user and its rendered rules, in words; empty where there are none. */
+/** Descriptions of the differences between a user and its rendered rules; empty if there are none. */
 export function compareUsers(live: AclUser, rendered: AclUser, classes: Classes): readonly string[] {
   const found: string[] = [];
   if (live.isOn !== rendered.isOn) found.push(live.isOn ? 'is on' : 'is off');

@@ -10,7 +10,7 @@ import { type Judged, nodeRule, type Wrong } from './finding.ts';
 
 const CLASSES = ['admin', 'dangerous', 'scripting'] as const;
 
-/** The one user that may do everything. */
+/** The only user with all permissions. */
 const ADMIN = 'admin';
 
 type Needs = Readonly<Record<string, readonly string[]>>;
@@ -20,7 +20,7 @@ type Needs = Readonly<Record<string, readonly string[]>>;
  * INFO before it is ready.
  */
 const ON_REDIS: Needs = {
-  // The client sends INFO and ROLE to its node, and calls the functions that an admin loaded.
+  // The client sends INFO and ROLE to its node, and calls functions loaded by an admin.
   app: ['info', 'role', 'fcall', 'fcall_ro'],
   replication: ['psync', 'replconf'],
   sentinel: ['config|rewrite', 'client|kill', 'info', 'replicaof', 'role', 'script|kill', 'slaveof'],

@@ -7,9 +7,9 @@ import { type Judged, nodeRule, type RuleContext, type Wrong } from './finding.t
 export interface Demand {
   /** Canonical name of the directive. */
   readonly directive: string;
-  /** The setting of an environment's file that it is rendered from. */
+  /** The setting in the environment's file from which it is rendered. */
   readonly setting: string;
-  /** The demand in words. */
+  /** Description of the required value. */
   readonly wanted: string;
   /** A value that satisfies the rule, for the remedy, if the rendered one does not. */
   readonly value: string;
@@ -68,7 +68,7 @@ export function wrongDirective(
   };
 }
 
-/** Corrects a difference from the file on the node, and a wrong value of the file in the file. */
+/** Corrects a difference from the file on the node, and a wrong value in the file itself. */
 export function remedyFor(of: {
   readonly directive: string;
   readonly setting: string;
@@ -83,7 +83,7 @@ export function remedyFor(of: {
   return `${directive} is '${live}', as rendered: set ${setting} so that it becomes '${value}'.`;
 }
 
-/** The value that the rendered file gives the node, in canonical form; the server's default where the file has no line. */
+/** The value that the rendered file gives the node, in canonical form; the server's default if the file has no line. */
 export function renderedValue(view: NodeView, { facts }: RuleContext, directive: string): string | undefined {
   const directives = facts.rendered.get(view.id)?.directives;
   if (directives === undefined) return undefined;
@@ -91,7 +91,7 @@ export function renderedValue(view: NodeView, { facts }: RuleContext, directive:
   return written === undefined ? defaultValue(directive, familyOf(view)) : canonicalValue(directive, written);
 }
 
-/** Several judgements of one node as one. */
+/** Combines several judgements of one node. */
 export function mergeFindings(judged: readonly Judged[]): Judged {
   const missing = judged.flatMap((one) => one.missing ?? []);
   return {

@@ -92,7 +92,7 @@ function sharedValue({ facts }: RuleContext, name: string): string | undefined {
 
 /** Options of a master that SENTINEL SET changes and SENTINEL MASTERS reports. */
 const OPTIONS = ['quorum', 'down-after-milliseconds', 'failover-timeout', 'parallel-syncs'] as const;
-/** Reported only where they are set; the kit renders none. */
+/** Reported only if they are set; the kit renders none. */
 const SCRIPTS = ['notification-script', 'client-reconfig-script'] as const;
 
 function judgeSentinelSettings(view: NodeView, about: RuleContext): Judged {
@@ -204,7 +204,7 @@ function judgeUsers(view: NodeView, about: RuleContext): Judged {
   return { wrong, checked: names.size };
 }
 
-/** Classes are read at the start and at the end; a node that runs on has the same in between. */
+/** Classes are read at the start and at the end; a node that keeps running has the same ones in between. */
 function classesOf({ id }: NodeView, { facts }: RuleContext): NodeView['classes'] {
   return facts.probes.findLast(({ nodes }) => nodes.get(id)?.classes !== undefined)?.nodes.get(id)?.classes;
 }

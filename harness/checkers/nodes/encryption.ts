@@ -5,7 +5,7 @@ import { type Judged, nodeRule, type RuleContext, type Wrong } from './finding.t
 
 export const encryption = nodeRule({
   id: 'encryption',
-  proves: 'every link is encrypted: nodes accept TLS and no plain text, replication and cluster bus use TLS',
+  proves: 'every link is encrypted: nodes accept TLS only, replication and cluster bus use TLS',
   of: 'all',
   judge: (view, about) =>
     about.substrate === 'external'
@@ -39,7 +39,7 @@ const BUS: Demand = {
   setting: 'security.tls',
   wanted: "'yes'",
   value: 'yes',
-  reason: 'the cluster bus has no password: in clear text, every host of the network can send on it',
+  reason: 'the cluster bus has no password: every host on the network can send on it in clear text',
   holds: (value) => value === 'yes',
 };
 
@@ -50,7 +50,7 @@ function judgeDirectives(view: NodeView, about: RuleContext): Judged {
   return mergeFindings(demands.map((demand) => checkDirective(view, about, demand)));
 }
 
-/** The only known fact about servers that the kit does not run: how its own client connects. */
+/** The only known fact about servers that the kit does not run: how the kit's own client connects. */
 function clientLink({ id }: NodeView, { environment }: RuleContext): Judged {
   if (environment.security.tls) return { wrong: [], checked: 1 };
   const wrong: Wrong = {

@@ -1,4 +1,4 @@
-/** Whether a full Redis node evicts keys of the cache: a limit, and a policy that may take any key. */
+/** Whether a full Redis node evicts keys of the cache: a memory limit, and a policy that may evict any key. */
 import type { Demand } from './directive.ts';
 import { checkDirective, mergeFindings } from './directive.ts';
 import type { NodeView } from './facts.ts';
@@ -36,7 +36,7 @@ export const eviction = nodeRule({
   },
 });
 
-/** INFO reports both, and is allowed where CONFIG is not. */
+/** INFO reports both, and is allowed even if CONFIG is not. */
 function fromInfo({ info }: NodeView): ReadonlyMap<string, string> | undefined {
   const policy = info?.get('maxmemory_policy');
   const limit = info?.get('maxmemory');

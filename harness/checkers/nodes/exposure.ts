@@ -9,7 +9,7 @@ import { type Judged, nodeRule, type RuleContext } from './finding.ts';
 
 export const exposure = nodeRule({
   id: 'exposure',
-  proves: 'every node listens on the rendered addresses and ports alone, in protected mode',
+  proves: 'every node listens only on the rendered addresses and ports, in protected mode',
   of: 'all',
   judge: (view, about) =>
     mergeFindings([
@@ -74,7 +74,7 @@ function judgeDirectives(view: NodeView, about: RuleContext): Judged {
       holds: (value) => value === rendered,
     };
   });
-  // A container listens on all addresses of its own networks; a process on those of the whole machine.
+  // A container listens on all addresses of its own networks; a process listens on those of the host.
   const address = about.substrate === 'docker' ? [] : [ONE_ADDRESS];
   return mergeFindings(
     [...DEMANDS, ...asRendered, ...address].map((demand) => checkDirective(view, about, demand)),

@@ -1,10 +1,10 @@
 /**
- * Observations of the node-facts sampler, put together: the rendered files of each node, and each probe with the
+ * Combines the observations of the node-facts sampler: the rendered files of each node, and each probe with the
  * replies of every node. Pure.
  *
  * A run has a probe at its start, one at its end, and probes between trials. A fact that the first or the last probe
- * lacks is unknown; the probes between them add wrong values and excuse a missing reply, since a node may just be
- * starting.
+ * lacks is unknown; the probes between them contribute wrong values but excuse a missing reply, since a node may just
+ * be starting.
  */
 import { reportedDirectives } from '../../../infra/redis/conf/directive-values.ts';
 import type { ServerFamily } from '../../../infra/redis/server-version.ts';
@@ -15,7 +15,7 @@ import type { CheckContext } from '../checker.ts';
 /** Fields of one observation, as text. */
 export type Fields = ReadonlyMap<string, string>;
 
-/** Replies of one node in one probe. A fact that is absent was not answered. */
+/** Replies of one node in one probe. An absent fact means that the node did not reply. */
 export interface NodeView {
   readonly id: string;
   /** Directives by canonical name, values in canonical form. */
@@ -109,7 +109,7 @@ function fieldsOf({ data = {} }: ObservationEvent): Fields {
   return new Map(Object.entries(data).map(([name, value]) => [name, String(value)]));
 }
 
-/** Names of observations that are one fact each. */
+/** Names of observations that each hold one fact. */
 const SINGLE: Readonly<Record<string, keyof NodeView>> = {
   users: 'users',
   info: 'info',
@@ -121,8 +121,8 @@ const SINGLE: Readonly<Record<string, keyof NodeView>> = {
 };
 
 /**
- * Names of observations that are one entry of a list; `…-count` comes before them, so that an empty list is recorded as
- * one.
+ * Names of observations that each hold one entry of a list; `…-count` precedes them, so that an empty list is recorded
+ * as empty.
  */
 const LISTS: Readonly<Record<string, 'masters' | 'replicas' | 'peers'>> = {
   'sentinel-master': 'masters',
@@ -147,7 +147,7 @@ export function familyOf({ info }: NodeView): ServerFamily {
   return info?.has('valkey_version') === true || info?.get('server_name') === 'valkey' ? 'valkey' : 'redis';
 }
 
-/** Formats a moment in words. */
+/** Formats a moment as text. */
 export function timeInWords({ when, number }: Pick<Probe, 'when' | 'number'>): string {
   if (when === 'start') return 'at the start of the run';
   return when === 'end' ? 'at the end of the run' : `after trial ${number - 1}`;

@@ -1,7 +1,7 @@
 /**
- * Times of a failover by the nodes' configuration: the time until a master counts as down, and the time after which an
- * election without a winner is retried. Figures: `detectionMs` (the shortest) and `electionRetryMs` (the longest, from
- * the loss of the master).
+ * Failover times that follow from the nodes' configuration: the time until a master counts as down, and the time after
+ * which an election without a winner is retried. Figures: `detectionMs` (the shortest) and `electionRetryMs` (the
+ * longest, from the loss of the master).
  */
 import type { CheckContext, Checker } from '../checker.ts';
 import { type Finding, unknownResult, valueFigure } from '../history-queries.ts';

@@ -12,11 +12,11 @@ export interface Wrong {
   /** The directive, user or port that has it. */
   readonly what: string;
   readonly live: string;
-  /** The demand in words: `yes`, `at least 1`. */
+  /** Description of the required value: `yes`, `at least 1`. */
   readonly wanted: string;
-  /** The value that the kit rendered; undefined where it renders none of the kind. */
+  /** The value that the kit rendered; undefined if it renders none of this kind. */
   readonly rendered?: string | undefined;
-  /** The reason for the demand, with the setting of the environment that it comes from. */
+  /** Reason for the requirement, with the setting of the environment that it comes from. */
   readonly reason: string;
   /** The command or the change that corrects it on this node. */
   readonly remedy: string;
@@ -37,7 +37,7 @@ export interface NodeRule {
   readonly id: string;
   readonly proves: string;
   readonly of: 'redis' | 'sentinel' | 'all';
-  /** Probes that must show it. Default: those at the start and at the end. */
+  /** Probes in which it must be observed. Default: those at the start and at the end. */
   judge(view: NodeView, about: RuleContext): Judged;
 }
 
@@ -51,7 +51,7 @@ const MOST_IN_WORDS = 3;
 const EXTERNAL_REMEDY =
   'The kit sends neither CONFIG nor ACL to an external server: ask its operator. Once it is known to be right, waive the criterion in config/gates.yaml with owner, reason and expiry.';
 
-/** Adds the advice that fits external servers: another run would not measure more. */
+/** Adds the advice for external servers: another run would not measure more. */
 export function withAdvice(finding: Finding, { substrate }: CheckContext): Finding {
   return finding.validity === 'unknown' && substrate === 'external'
     ? { ...finding, remedy: EXTERNAL_REMEDY }
@@ -102,7 +102,7 @@ function missingIn(
   );
 }
 
-/** A wrong value in several probes counts once, by the first. */
+/** A wrong value that occurs in several probes counts once, in the first. */
 export function findingOf(
   wrong: readonly (Wrong & { readonly probe: Probe })[],
   checked: number,

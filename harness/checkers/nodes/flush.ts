@@ -1,4 +1,4 @@
-/** How soon a write that an append-only file promises to keep reaches the disk. */
+/** Time until a write reaches the disk under the promise of an append-only file. */
 import { directiveRule } from './directive.ts';
 
 export const flush = directiveRule(
@@ -18,7 +18,7 @@ export const flush = directiveRule(
       setting: 'redis.extra',
       wanted: "'no'",
       value: 'no',
-      reason: 'while the file is rewritten nothing is flushed, typically for 30 s',
+      reason: 'nothing is flushed while the file is rewritten, typically for 30 s',
       holds: (value) => value === 'no',
     },
   ],

@@ -1,10 +1,12 @@
-/** Whether the sentinels fail over while one of them is unreachable, and never on the report of a single sentinel. */
+/**
+ * Whether the sentinels can fail over while one of them is unreachable, and never on the report of a single sentinel.
+ */
 import { mergeFindings } from './directive.ts';
 import type { NodeView } from './facts.ts';
 import { type Judged, nodeRule, type RuleContext, type Wrong } from './finding.ts';
 import { watchedMaster, wrongOption } from './sentinel.ts';
 
-/** Number of sentinels below which one further loss stops an environment. */
+/** Minimum number of sentinels that survives the loss of one of them. */
 const FEWEST_SENTINELS = 3;
 
 export const quorum = nodeRule({

@@ -1,4 +1,4 @@
-/** Whether a replica changes its data only by replication: no writes of clients, no evictions of its own. */
+/** Whether a replica changes its data only through replication: no client writes, no evictions of its own. */
 import { directiveRule } from './directive.ts';
 
 export const readOnlyReplicas = directiveRule(
@@ -11,7 +11,7 @@ export const readOnlyReplicas = directiveRule(
       wanted: "'yes'",
       value: 'yes',
       reason:
-        'a write to a replica is lost at its next synchronisation, and until then reads of the replica return another value',
+        'a write to a replica is lost at its next synchronisation, and until then the replica returns a different value',
       holds: (value) => value === 'yes',
     },
     {

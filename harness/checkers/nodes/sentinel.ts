@@ -2,7 +2,7 @@
 import type { Fields, NodeView } from './facts.ts';
 import type { RuleContext, Wrong } from './finding.ts';
 
-/** The master of the environment; undefined where the sentinel does not watch it, or did not answer. */
+/** The master of the environment; undefined if the sentinel does not monitor it, or did not reply. */
 export function watchedMaster({ masters }: NodeView, { environment }: RuleContext): Fields | undefined {
   return masters?.find((master) => master.get('name') === environment.topology.serviceName);
 }

@@ -1,6 +1,6 @@
 /**
- * Drills of `--profile capacity`: what the environment and this machine carry. No other profile runs them, since their rates
- * are above what a shared machine gives; `kit drill ID` does.
+ * Drills of `--profile capacity`, which measure the limits of the environment and this machine. No other profile runs
+ * them, since a shared machine does not reach their rates; `kit drill ID` does.
  */
 import type { Drill } from '../drill.ts';
 
@@ -41,7 +41,7 @@ export const loadMixes = capacityDrill({
 
 export const connections = capacityDrill({
   id: 'connections',
-  title: 'A ramp to 10,000 connections that all answer',
+  title: 'A ramp to 10,000 connections that are all served',
   source: 'mission C3: 10,000 connections',
   safeOutcome: 'every connection is served, or the report names the limit',
   checkers: ['capacity'],
@@ -62,7 +62,7 @@ const HTTP: readonly (Pick<Own, 'id' | 'title' | 'parameters'> & Pick<Drill, 'by
   { id: 'http-smoke', title: 'k6 smoke: few requests' },
   {
     id: 'http-load',
-    title: 'k6 load: the usual rate, then 100 concurrent requests, in two processes',
+    title: 'k6 load: the normal rate, then 100 concurrent requests, in two processes',
     parameters: { segments: 2 },
   },
   { id: 'http-stress', title: 'k6 stress: a rate that rises in steps' },
@@ -73,8 +73,7 @@ const HTTP: readonly (Pick<Own, 'id' | 'title' | 'parameters'> & Pick<Drill, 'by
 const httpDrills: readonly Drill[] = HTTP.map((own) =>
   capacityDrill({
     source: 'mission C3: k6 scenarios through an HTTP front end',
-    safeOutcome:
-      'at least 99 % of the requests succeed, with the right values and without a dropped iteration',
+    safeOutcome: 'at least 99 % of the requests succeed, with the right values and no dropped iterations',
     checkers: ['k6'],
     ...own,
   }),
@@ -82,9 +81,9 @@ const httpDrills: readonly Drill[] = HTTP.map((own) =>
 
 export const soak = capacityDrill({
   id: 'soak',
-  title: 'A steady load for long (--hours): leaks of the client, growth of the servers',
+  title: 'A steady load for hours (--hours): leaks of the client, growth of the servers',
   source: 'mission C3; 002 Memory Efficiency',
-  safeOutcome: 'nothing grows with the number of operations',
+  safeOutcome: 'no memory grows with the number of operations',
   checkers: ['soak', 'load', 'memory'],
   byNameOnly: true,
 });

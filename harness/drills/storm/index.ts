@@ -4,7 +4,7 @@ import { type StormLength, stormFaults } from './schedule.ts';
 
 const ID = 'storm';
 const DEFAULT_MINUTES = 5;
-/** The history of an hour has about 400 MB, and at most 512 MB can be judged. */
+/** The history of an hour is about 400 MB; at most 512 MB can be judged. */
 export const MAX_STORM_MINUTES = 60;
 /** A storm may last longer than its schedule, because each round waits for a healthy topology. */
 const OVERRUN = 3;
@@ -13,8 +13,9 @@ const TTL_SECONDS = 4 * 3_600;
 const MS_PER_MINUTE = 60_000;
 
 /**
- * The rates are half of those of the other failover drills, so that the history and the data of half an hour stay small.
- * Entries outlive the storm: an expired one would count as lost. Sentinel itself makes a returned master a replica.
+ * The rates are half of those of the other failover drills, so that the history and the data of half an hour stay
+ * small. Entries outlive the storm, because an expired one would count as lost. Sentinel itself makes a returned master
+ * a replica.
  */
 export function stormOf({ seed, minutes }: StormLength): Drill {
   const drill = fullOnlyFailover({
@@ -49,7 +50,7 @@ export function stormOf({ seed, minutes }: StormLength): Drill {
 /** The storm of the catalogue. */
 export const storm = stormOf({ seed: 1, minutes: DEFAULT_MINUTES });
 
-/** Draws the storm of a run; any other drill stays as it is. */
+/** Returns the storm drawn for a run; any other drill is unchanged. */
 export function drawnFor(drill: Drill, seed: number, minutes = DEFAULT_MINUTES): Drill {
   return drill.id === ID ? stormOf({ seed, minutes }) : drill;
 }

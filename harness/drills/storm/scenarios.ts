@@ -12,7 +12,7 @@ export interface Strike extends Pick<ScheduledFault, 'fault' | 'target' | 'heal'
 
 export interface Scenario {
   readonly id: string;
-  /** How often it is drawn, relative to the others. */
+  /** Relative frequency with which it is drawn. */
   readonly weight: number;
   readonly strikes: (random: Random) => readonly Strike[];
 }
@@ -80,7 +80,7 @@ function strike(fault: string, target: Strike['target'], heal: Strike['heal']): 
   return { fault, target, heal, afterMs: 0 };
 }
 
-/** An integer of milliseconds. */
+/** An integer number of milliseconds. */
 function within(random: Random, fromMs: number, toMs: number): number {
   return fromMs + random.int(toMs - fromMs + 1);
 }

@@ -5,7 +5,9 @@ import { type Scenario, scenarios } from './scenarios.ts';
 
 /** The load runs without a fault before the first round. */
 const FIRST_MS = 2_000;
-/** From one round to the next. A failover and the return of the old master take up to 16 s; a late round waits for them. */
+/**
+ * Interval between rounds. A failover and the return of the old master take up to 16 s; a late round waits for them.
+ */
 const GAP_MS = { from: 8_000, to: 20_000 } as const;
 /** The last round begins at least this long before the end. */
 const LAST_MS = 5_000;

@@ -1,6 +1,7 @@
 /**
- * Exhausts the connections of a server: idle ones take all that `maxclients` allows, so that every new one is refused.
- * The limit is lowered first: 10000 sockets would be a test of this machine. Existing connections stay.
+ * Exhausts the connections of a server: idle connections take all that `maxclients` allows, so that every new one is
+ * refused. The limit is lowered first, because 10000 sockets would test this machine rather than Redis. Existing
+ * connections stay open.
  */
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -41,7 +42,7 @@ function openIdle({ host, port }: Access): Promise<Socket> {
   });
 }
 
-/** Whether the server closes a new connection by itself; without TLS it says why first. */
+/** Whether the server closes a new connection by itself; without TLS it sends the reason first. */
 async function isRefused({ host, port }: Access): Promise<boolean> {
   const socket = connect(port, host);
   socket.on('error', () => socket.destroy());

@@ -4,8 +4,8 @@
  *   mount over the folder of the AOF ─▶ a rewrite opens the next file there ─▶ ballast until nothing fits
  *   restore: ballast removed ─▶ writes succeed again ─▶ unmount ─▶ a rewrite opens the next file on the disk below
  *
- * The server keeps running. The rewrite on the small volume fails when it renames its base file across volumes; only the
- * file that it appends to has to be there. Left out: snapshots, which are written outside of the folder.
+ * The server keeps running. The rewrite on the small volume fails when it renames its base file across volumes; only
+ * the file that it appends to must be there. Left out: snapshots, which are written outside the folder.
  */
 import { writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -23,7 +23,7 @@ const FILLER_TTL_MS = 60_000;
 const BOUND = { boundMs: 10_000, everyMs: 20 };
 
 export const exhaustDisk: Exhaust = async (admin, { dataFolder }) => {
-  if (dataFolder === undefined) throw new Error('the folder of the data is not known');
+  if (dataFolder === undefined) throw new Error('the data folder is not known');
   const [, folder] = (await admin.config('GET', 'appenddirname')) as string[];
   if ((await persistence(admin)).aof_enabled !== '1' || folder === undefined) {
     throw new Error('the server writes no append-only file (redis.appendonly)');
@@ -33,13 +33,13 @@ export const exhaustDisk: Exhaust = async (admin, { dataFolder }) => {
   const restore = async () => {
     await rm(ballast, { force: true });
     const isWritten = async () => (await persistence(admin)).aof_last_write_status === 'ok';
-    // The rewrite below decides: whatever fails before it, the server must not append to a detached volume.
+    // The rewrite below is decisive: even if an earlier step fails, the server must not append to a detached volume.
     await waitUntil('the append-only file to be written again', isWritten, BOUND).catch(() => undefined);
     await volume.unmount();
     await rewrite(admin);
     const isRewritten = async () => (await persistence(admin)).aof_last_bgrewrite_status === 'ok';
     await waitUntil('the append-only file to be on the disk', isRewritten, BOUND);
-    // A master that was replaced meanwhile refuses it; the key expires.
+    // A master that was replaced meanwhile refuses the command; the key expires.
     await admin.unlink(FILLER_KEY).catch(() => undefined);
   };
   try {
@@ -52,7 +52,7 @@ export const exhaustDisk: Exhaust = async (admin, { dataFolder }) => {
   }
 };
 
-/** Rewrites the append-only file and waits for the end, whatever it is. */
+/** Rewrites the append-only file and waits for the end, whether it succeeds or fails. */
 async function rewrite(admin: Redis): Promise<void> {
   await waitUntil('no rewrite to be running', async () => !(await isRewriting(admin)), BOUND);
   await admin.bgrewriteaof();
@@ -72,7 +72,7 @@ async function persistence(admin: Redis) {
   return parseInfo(await admin.info('persistence'));
 }
 
-/** Writes until nothing fits any more. */
+/** Writes until the volume is full. */
 function fill(ballast: string): void {
   for (let size = 2 ** 20; size >= 1; size = Math.floor(size / 2)) {
     try {
@@ -83,7 +83,7 @@ function fill(ballast: string): void {
   }
 }
 
-/** Writes until the server has noticed; returns its reply. */
+/** Writes until the server detects the full disk; returns its reply. */
 async function awaitRefusal(admin: Redis): Promise<string> {
   let refusal = '';
   const isRefused = async () => {

@@ -1,6 +1,4 @@
-/**
- * A fault that exhausts a resource of a server, from a process of its own that restores it however this one ends.
- */
+/** A fault that exhausts a resource of a server, from a separate process that restores it even if this process dies. */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Redis } from 'ioredis';
@@ -12,7 +10,7 @@ import { runOnce } from '../fault.ts';
 import type { ExhaustionCommand, ExhaustionReply } from './process.ts';
 import type { Access, ResourceName } from './resource.ts';
 
-/** Longer than it takes to fill a memory. */
+/** Longer than it takes to fill the memory. */
 const BOUND = { boundMs: 25_000 };
 
 export function exhaustionOf(id: string, resource: ResourceName): Fault {
@@ -69,7 +67,7 @@ function startProcess(what: string) {
   };
 }
 
-/** The access of an admin connection, for another process: by its channel, never by a file or an argv. */
+/** Access of an admin connection, for another process: passed over its channel, never in a file or argv. */
 function accessOf({ options }: Redis): Access {
   const { host = '127.0.0.1', port = 6379, username = 'default', password = '', tls } = options;
   const ca = tls?.ca;

@@ -1,15 +1,16 @@
 /**
- * Exhausts the memory of a server: `maxmemory` is lowered to little above its use, and filler keys are written past it
- * until the server evicts keys or, by its policy, refuses writes. It goes on, so that later writes meet a full memory.
+ * Exhausts the memory of a server: `maxmemory` is lowered to slightly above the current use, and filler keys are
+ * written until the server evicts keys or, depending on its policy, refuses writes. The filling continues, so that
+ * later writes find the memory full.
  *
- * The replication backlog counts as used memory and grows with the writes: its missing part is added to the limit, so
- * that there is room for keys.
+ * The replication backlog counts as used memory and grows with the writes: the part that is still missing is added to
+ * the limit, so that there is room for keys.
  */
 import type { Redis } from 'ioredis';
 import { parseInfo } from '../../../infra/redis/info.ts';
 import { type Exhaust, lowerLimit } from './resource.ts';
 
-/** Room for keys above the use at the start. */
+/** Room for keys above the initial use. */
 const ROOM_BYTES = 8 * 1024 * 1024;
 const FILLER = Buffer.alloc(32 * 1024, '.');
 const SMALL_FILLER = Buffer.alloc(1024, '.');
@@ -18,7 +19,7 @@ const FEW_SMALL = 2_000;
 const FILLER_TTL_MS = 120_000;
 const BATCH = 16;
 const PAUSE_MS = 50;
-/** The whole room, several times over. */
+/** The available room, several times over. */
 const FEWEST_EVICTED = 500;
 const BOUND_MS = 20_000;
 
@@ -28,7 +29,7 @@ export const exhaustMemory: Exhaust = async (admin) => {
   const restoreLimit = await lowerLimit(admin, 'maxmemory', before.used + before.backlogRoom + ROOM_BYTES);
   let written = 0;
   const put = (value: Buffer) => [`${prefix}${written++}`, value, 'PX', FILLER_TTL_MS] as const;
-  /** Returns whether the server refuses even small values: the buffers of a large one are free again after it. */
+  /** Returns whether the server refuses even small values: the buffers of a large one are free again afterwards. */
   const write = async () => {
     const pipeline = admin.pipeline();
     for (let n = 0; n < BATCH; n++) pipeline.set(...put(FILLER));
@@ -67,7 +68,7 @@ export const exhaustMemory: Exhaust = async (admin) => {
   }
 };
 
-/** Writes until the server evicts or refuses; returns which. */
+/** Writes until the server evicts or refuses; returns which of the two. */
 async function fill(admin: Redis, write: () => Promise<boolean>, evictedBefore: number): Promise<string> {
   for (const endMs = performance.now() + BOUND_MS; performance.now() < endMs; ) {
     if (await write()) return 'writes are refused: OOM';
@@ -91,7 +92,7 @@ async function usageOf(admin: Redis) {
   };
 }
 
-/** A prefix whose keys belong to this node, in a cluster, too. */
+/** A prefix whose keys belong to this node, including in a cluster. */
 async function ownPrefix(admin: Redis): Promise<string> {
   for (let n = 0; n < 1_000; n++) {
     const prefix = `kit:filler:{${n}}:`;

@@ -25,7 +25,9 @@ const EXHAUST: Readonly<Record<ResourceName, Exhaust>> = {
   disk: exhaustDisk,
 };
 
-/** A failover closes the connections of the node, which still has to be restored: commands wait until it is connected again. */
+/**
+ * A failover closes the connections of the node, which must still be restored: commands wait until it is reconnected.
+ */
 const RECONNECTION = {
   enableOfflineQueue: true,
   maxRetriesPerRequest: 50,
@@ -48,7 +50,7 @@ async function exhaust(resource: ResourceName, access: Access): Promise<Exhausti
   return EXHAUST[resource](admin, access);
 }
 
-/** Restores once; a restore that failed is tried again by the next call. */
+/** Restores once; the next call retries a restore that failed. */
 async function restore(): Promise<void> {
   const exhaustion = await exhausting?.catch(() => undefined);
   await exhaustion?.restore();

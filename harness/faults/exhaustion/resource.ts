@@ -8,9 +8,9 @@ export interface Access {
   readonly port: number;
   readonly username: string;
   readonly password: string;
-  /** PEM text of the CA, where the node uses TLS. */
+  /** PEM text of the CA, if the node uses TLS. */
   readonly ca?: string;
-  /** Folder of the node's data, where it may be mounted over. */
+  /** Folder of the node's data, if a volume may be mounted over it. */
   readonly dataFolder?: DataFolder;
 }
 
@@ -20,11 +20,14 @@ export type ResourceName = 'connections' | 'memory' | 'disk';
 export interface Exhaustion {
   /** Observed effect, for the history. */
   readonly detail: string;
-  /** Restores the limit and frees what was used up. */
+  /** Restores the limit and frees the resource. */
   restore(): Promise<void>;
 }
 
-/** Uses up a resource of the server; returns once its effect has been observed, and restores it if there is none. */
+/**
+ * Exhausts a resource of the server; returns once the effect has been observed, and restores the resource if there is
+ * none.
+ */
 export type Exhaust = (admin: Redis, access: Access) => Promise<Exhaustion>;
 
 /** Lowers a limit of the server; returns a function that restores it. */

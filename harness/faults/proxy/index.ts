@@ -1,5 +1,5 @@
 /**
- * The fault proxy, started as its own process so that its delays are not those of the harness's event loop.
+ * The fault proxy, started as a separate process so that the harness's event loop does not delay it.
  *
  *   await using proxy = await startProxy(masterAddress);
  *   await proxy.add('slow', { type: 'latency', attributes: { latency: 300 } });
@@ -23,15 +23,17 @@ export interface FaultProxy extends AsyncDisposable {
   readonly pid: number;
   add(name: string, toxic: Toxic): Promise<void>;
   remove(name: string): Promise<void>;
-  /** Refuses connections and resets those it has. */
+  /** Refuses new connections and resets existing ones. */
   down(): Promise<void>;
   up(): Promise<void>;
-  /** Removes every toxic and lets connections in. */
+  /** Removes every toxic and accepts connections. */
   reset(): Promise<void>;
   traffic(): Promise<Traffic>;
 }
 
-/** Starts a proxy before `upstream`, on a free port of the upstream's host (for which its certificate is issued). */
+/**
+ * Starts a proxy in front of `upstream`, on a free port of the upstream's host (for which its certificate is issued).
+ */
 export async function startProxy(
   upstream: Address,
   options: { readonly host?: string } = {},

@@ -2,8 +2,8 @@
  * One direction of a proxied connection: bytes go from a source to a sink through the current toxics.
  *
  * Chunks pass in order. Toxics are looked up per chunk, so that adding or removing one takes effect on existing
- * connections. Latency counts from a chunk's arrival, so that it delays a stream without narrowing it; more than
- * `HELD_BYTES` waiting bytes pause the source.
+ * connections. Latency counts from a chunk's arrival, so that it delays a stream without reducing its bandwidth; more
+ * than `HELD_BYTES` waiting bytes pause the source.
  */
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,7 +12,7 @@ import type { Toxic, ToxicAttributes } from './toxic.ts';
 export interface Relay {
   readonly source: Socket;
   readonly sink: Socket;
-  /** The toxics of this direction, at this moment. */
+  /** The current toxics of this direction. */
   readonly toxics: () => readonly Toxic[];
   /** Resolves at the next change of the toxics, or when a connection closes. */
   readonly changed: () => Promise<void>;
@@ -27,7 +27,7 @@ interface Arrival {
 }
 
 const HELD_BYTES = 1024 * 1024;
-/** As in Toxiproxy: a narrow stream passes in slices of this duration. */
+/** As in Toxiproxy: a bandwidth limit passes data in slices of this duration. */
 const BANDWIDTH_SLICE_MS = 100;
 
 /** Passes bytes until the source ends, either side is closed, or a toxic ends the connection. */
@@ -54,7 +54,7 @@ async function close({ sink, toxics }: Relay): Promise<void> {
   await new Promise<void>((resolve) => (sink.destroyed ? resolve() : sink.end(() => resolve())));
 }
 
-/** The toxics that were chosen for this connection by their toxicity, and the bytes that each has let through. */
+/** The toxics chosen for this connection by their toxicity, and the bytes that each has let through. */
 function withChosenToxics(link: Relay) {
   const chosen = new Map<Toxic, boolean>();
   const passed = new Map<Toxic, number>();
@@ -161,8 +161,8 @@ async function delayUntilDue(link: Relay, atMs: number): Promise<void> {
 }
 
 /**
- * Writes the chunk: at once, or in slices while there is a `slicer` or a `bandwidth`. Toxics are looked up per slice, so
- * that the rest of a large chunk is not held up by a toxic that was removed.
+ * Writes the chunk: immediately, or in slices while there is a `slicer` or a `bandwidth`. Toxics are looked up per
+ * slice, so that a removed toxic does not delay the rest of a large chunk.
  */
 async function writeSliced(link: Relay, chunk: Buffer): Promise<void> {
   for (let rest = chunk; rest.length > 0 && !link.sink.destroyed; ) {
@@ -172,7 +172,7 @@ async function writeSliced(link: Relay, chunk: Buffer): Promise<void> {
       Number.POSITIVE_INFINITY,
       ...toxics.flatMap((toxic) => (toxic.type === 'bandwidth' ? [toxic.attributes.rate] : [])),
     );
-    // A KB/s is a byte per ms.
+    // One KB/s is one byte per ms.
     const narrowed = Math.max(1, rate * BANDWIDTH_SLICE_MS);
     const slice = rest.subarray(
       0,
@@ -195,7 +195,7 @@ function sliceSize(
   return Math.max(1, Math.round(average + (2 * random() - 1) * variation));
 }
 
-/** Resolves when the bytes are on their way or the sink is gone: its own `close` ends the connection. */
+/** Resolves when the bytes have been sent or the sink is gone: the sink's own `close` ends the connection. */
 function writeChunk(sink: Socket, chunk: Buffer): Promise<void> {
   return new Promise((resolve) => sink.write(chunk, () => resolve()));
 }

@@ -1,5 +1,5 @@
 /**
- * The fault proxy itself: a TCP listener before one upstream, with toxics in both directions. TLS passes through
+ * The fault proxy itself: a TCP listener in front of one upstream, with toxics in both directions. TLS passes through
  * untouched. `process.ts` runs it in its own process; tests may run it in their process.
  */
 import type { AddressInfo, Server, Socket } from 'node:net';
@@ -70,7 +70,7 @@ export class ProxyServer {
     await closed;
   }
 
-  /** Listens on the port that it had before, so that clients find it again. */
+  /** Listens on its previous port, so that clients find it again. */
   async #listen(): Promise<void> {
     const server = createServer({ allowHalfOpen: true }, (client) => this.#accept(client));
     await new Promise<void>((resolve, reject) => {
@@ -86,7 +86,7 @@ export class ProxyServer {
     const redis = connect(this.#upstream.port, this.#upstream.host);
     this.#track(client);
     this.#track(redis);
-    // The downstream relay handles the other direction, which may have a slow_close.
+    // The relay of the downstream direction handles that side, which may have a slow_close.
     client.on('close', () => redis.destroy());
     void this.#relay(client, redis, 'upstream');
     void this.#relay(redis, client, 'downstream');

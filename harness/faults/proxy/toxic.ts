@@ -1,12 +1,12 @@
 /**
- * Toxics, named and parametrised as Toxiproxy's (github.com/Shopify/toxiproxy): each applies to one direction of a
+ * Toxics with the names and parameters of Toxiproxy (github.com/Shopify/toxiproxy): each applies to one direction of a
  * proxied connection and delays, slices, limits or ends it.
  *
- * `downstream` is from Redis to the client (the default, as there), `upstream` from the client to Redis. `down` is not a
- * toxic but the proxy switched off: it refuses connections and resets those it has.
+ * `downstream` is from Redis to the client (the default, as in Toxiproxy), `upstream` from the client to Redis. `down`
+ * is not a toxic but a disabled proxy: it refuses new connections and resets existing ones.
  *
- * One difference: bytes that `timeout` and `reset_peer` stop are held, not dropped. If the toxic is removed in time, they
- * pass, as after a hang of the server.
+ * One difference: bytes that `timeout` and `reset_peer` stop are held, not dropped. If the toxic is removed in time,
+ * they pass, as they would after a hang of the server.
  */
 export type Direction = 'upstream' | 'downstream';
 
@@ -18,9 +18,9 @@ export interface ToxicAttributes {
   readonly bandwidth: { readonly rate: number };
   /** Delays the close of the connection. */
   readonly slow_close: { readonly delay: number };
-  /** Nothing passes; the connection is closed after the time; 0: never. */
+  /** Nothing passes; the connection is closed after the time, or never if it is 0. */
   readonly timeout: { readonly timeout: number };
-  /** Ends the connection by a reset (RST) after the time, from the first byte on. */
+  /** Resets the connection (RST) after the time, counted from the first byte. */
   readonly reset_peer: { readonly timeout: number };
   /** Passes data in slices of `average_size` +/- `size_variation` bytes, with a delay after each. */
   readonly slicer: {
@@ -28,7 +28,7 @@ export interface ToxicAttributes {
     readonly size_variation?: number;
     readonly delay?: number;
   };
-  /** Closes the connection after that many bytes, counted from the start of the toxic. */
+  /** Closes the connection after that many bytes, counted from the time at which the toxic was added. */
   readonly limit_data: { readonly bytes: number };
 }
 
@@ -39,13 +39,13 @@ interface ToxicOf<Type extends ToxicType> {
   readonly attributes: ToxicAttributes[Type];
   /** Default `downstream`. */
   readonly stream?: Direction;
-  /** Share of the connections that it applies to, decided once per connection; default 1. */
+  /** Share of the connections that it affects, decided once per connection; default 1. */
   readonly toxicity?: number;
 }
 
 export type Toxic = { [Type in ToxicType]: ToxicOf<Type> }[ToxicType];
 
-/** Totals since the proxy began. */
+/** Totals since the proxy started. */
 export interface Traffic {
   readonly connections: number;
   /** In both directions. */

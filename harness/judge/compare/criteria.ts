@@ -7,7 +7,7 @@
  * of all samples for a percentile, order statistics of the trials for a value per trial. Samples within a trial are not
  * independent, and their interval is too narrow on a machine with other work. A time must therefore also differ by more
  * than the delay of the machine that the two runs recorded. A value of few trials is undecided, except for a criterion
- * that the machine never excuses (`timing: false`): there a change of the state is a change of the subject.
+ * that the machine never excuses (`timing: false`): there a change of the state reflects a change of the subject.
  */
 import type { Gate } from '../../../config/gates.ts';
 import { amountsOf, poolProportions, type Reading } from '../../gates/aggregate.ts';
@@ -32,7 +32,7 @@ export interface Side {
 
 export interface ComparedSide {
   readonly state: Criterion['state'];
-  /** Null: nothing was measured. */
+  /** Null if nothing was measured. */
   readonly measured: number | null;
   readonly n: number;
   readonly interval: Interval | null;
@@ -43,7 +43,7 @@ export interface ComparedCriterion {
   readonly title: string;
   readonly unit: string;
   readonly change: Change;
-  /** Why, in words, with the method. */
+  /** Explanation with the method. */
   readonly reason: string;
   /** `clopper-pearson`, `order-statistic of samples`, `order-statistic of trials`, `state`, `none`. */
   readonly method: string;
@@ -66,7 +66,7 @@ export function compareCriterion(baseline: Side, run: Side): ComparedCriterion {
 interface Estimate {
   readonly method: string;
   readonly interval: Interval | undefined;
-  /** Why there is no interval. */
+  /** Reason why there is no interval. */
   readonly missing: string;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Facts that two runs must share so that a difference of their figures is one of the subject: servers and images,
+ * Facts that two runs must share so that a difference of their figures comes from the subject: servers and images,
  * configuration, drills, kit, machine. Pure.
  */
 import { canonicalJson } from '../../evidence/canonical-json.ts';
@@ -25,7 +25,7 @@ export function fingerprintDifferences(baseline: Fingerprinted, run: Fingerprint
   const names = [...new Set([...before.keys(), ...after.keys()])];
   const facts = names.flatMap((fact) => differenceOf(fact, before.get(fact), after.get(fact)));
   const [drillsBefore, drillsAfter] = [drillDigests(baseline.drills), drillDigests(run.drills)];
-  // A drill of one run alone has criteria of one run alone, which are not compared.
+  // A drill that only one run has yields criteria that are not compared.
   const drills = [...drillsBefore].flatMap(([id, digest]) =>
     drillsAfter.has(id) ? differenceOf(`drill ${id}`, digest, drillsAfter.get(id)) : [],
   );
@@ -55,7 +55,7 @@ function factsOf({ manifest }: Fingerprinted): ReadonlyMap<string, string> {
   ]);
 }
 
-/** Digest of each drill's definition, without the faults that a seed draws. */
+/** Digest of each drill's definition, excluding the faults drawn from a seed. */
 function drillDigests(text: string | undefined): ReadonlyMap<string, string> {
   const drills = (text === undefined ? [] : JSON.parse(text)) as readonly {
     readonly id: string;

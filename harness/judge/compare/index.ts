@@ -4,7 +4,7 @@
  *   both folders ─▶ evidence unchanged? ─▶ fingerprints ─▶ judged again ─▶ criterion by criterion
  *
  * Both histories are judged again, so that nothing depends on a stored report. Runs whose fingerprints differ are not
- * compared, unless the caller insists; the differences are part of the result then.
+ * compared, unless the caller forces it; the differences are then part of the result.
  */
 import { EXIT, KitError } from '../../../config/errors.ts';
 import type { Gate, Gates } from '../../../config/gates.ts';
@@ -34,7 +34,7 @@ export interface RunComparison {
   readonly counts: Readonly<Record<ComparedCriterion['change'], number>>;
   /** Criteria of both runs; worse first. */
   readonly criteria: readonly ComparedCriterion[];
-  /** Criteria that only one of the runs judges, or by another figure, with the reason. */
+  /** Criteria that only one of the runs judges, or that use another figure, with the reason. */
   readonly left: readonly { readonly id: string; readonly reason: string }[];
 }
 
@@ -84,7 +84,10 @@ export function compareRuns(
   });
 }
 
-/** Checks that a folder can be a baseline, before a run starts. @throws KitError as `compareRuns` */
+/**
+ * Checks before a run starts that a folder can be a baseline.
+ * @throws KitError as `compareRuns`
+ */
 export function requireBaseline(dir: string): void {
   openUnchanged(dir);
 }
@@ -102,7 +105,7 @@ function openUnchanged(dir: string): Evidence {
     (seal === undefined
       ? 'the run has no seal'
       : flaws.length > 0
-        ? `its evidence is not what was sealed: ${flaws.slice(0, 3).join(', ')}`
+        ? `its evidence differs from the seal: ${flaws.slice(0, 3).join(', ')}`
         : undefined);
   if (problem === undefined) return evidence;
   throw new KitError(problem, {
@@ -170,7 +173,7 @@ function readingsOf(
   });
 }
 
-/** Delay that the machine added to a percentile, or to a single event, of the gate's trials. */
+/** Delay that the machine added to a percentile or to a single event in the gate's trials. */
 function machineMsOf({ workload, sli }: Gate, { trials }: Report): number {
   const isPercentile = sli.stat !== undefined && sli.stat !== 'max';
   const delays = ({ machine }: { readonly machine?: MachineView }) =>

@@ -1,8 +1,8 @@
 /**
  * Figures of the trials of a pool, over runs. Pure: results of checkers in, rows out.
  *
- * Bounds need no distribution: order statistics for a time, Clopper-Pearson for the share of trials in which nothing
- * was lost, doubled or dead. A figure of a time leaves out trials on a busy machine; a count never does.
+ * Bounds need no distribution: order statistics for a time, Clopper-Pearson for the share of trials without a lost
+ * write, a double apply or a dead client. A time leaves out trials on a busy machine; a count never does.
  */
 import type { MachineBounds } from '../../../config/gates.ts';
 import type { CheckResult } from '../../checkers/checker.ts';
@@ -47,7 +47,7 @@ interface Row {
 export interface TimeRow extends Row {
   /** Trials that are left out because the machine was busy. */
   readonly leftOut: number;
-  /** Trials without a time, because what is timed never happened: longer than every bound. */
+  /** Trials without a time because the timed event never happened: longer than every bound. */
   readonly never: number;
   /** Upper bounds of the median and of the 95th percentile of all trials; null: too few trials, or too many without a time. */
   readonly medianAtMost: number | null;
@@ -57,7 +57,7 @@ export interface TimeRow extends Row {
 export interface CountRow extends Row {
   /** Trials in which the count is 0. */
   readonly without: number;
-  /** Lower bound of the share of such trials. */
+  /** Lower bound of the share of trials whose count is 0. */
   readonly shareAtLeast: number;
 }
 

@@ -4,8 +4,8 @@
  *   folder ─▶ runs like the given one ─▶ evidence unchanged? ─▶ trials of the same drills ─▶ figures
  *
  * Runs are alike if they have the same configuration, substrate, server, kit and deviations; drills if they have the
- * same definition, without the faults that a seed draws. A run that is not alike or whose evidence is not whole is left
- * out and named. Every history is judged again, so that nothing depends on a stored result.
+ * same definition, without the faults that a seed draws. A run that is not alike or whose evidence is incomplete is
+ * left out and listed. Every history is judged again, so that nothing depends on a stored result.
  */
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -31,7 +31,10 @@ export interface Pool extends PooledFigures {
   readonly leftOut: readonly { readonly run: string; readonly reason: string }[];
 }
 
-/** Pools the runs beside a run folder that are like it. @throws KitError EVIDENCE_UNREADABLE for that run itself */
+/**
+ * Pools the runs in the same folder that are like the given run.
+ * @throws KitError EVIDENCE_UNREADABLE for that run itself
+ */
 export function poolRuns(dir: string): Pool {
   const own = openEvidence(dir);
   const key = keyOf(own.manifest);
@@ -89,7 +92,7 @@ function reasonToLeaveOut({ manifest, seal, integrity }: Evidence, key: string):
   if (manifest.incomplete !== undefined) return manifest.incomplete;
   if (seal === undefined) return 'the run has no seal';
   const flaws = [...integrity.missing, ...integrity.altered, ...integrity.unsealed];
-  if (flaws.length > 0) return `its evidence is not what was sealed: ${flaws.slice(0, 3).join(', ')}`;
+  if (flaws.length > 0) return `its evidence differs from the seal: ${flaws.slice(0, 3).join(', ')}`;
   return keyOf(manifest) === key ? undefined : 'another configuration, substrate, server, kit or client';
 }
 
@@ -107,7 +110,7 @@ function keyOf(manifest: Manifest): string {
   );
 }
 
-/** Digest of each drill's definition; without the drill that spans a run, which has no figure of a trial. */
+/** Digest of each drill's definition, except for the drill that spans a run, which has no figures per trial. */
 function definitionsOf(evidence: Evidence): ReadonlyMap<string, string> {
   const text = evidence.read(DRILLS);
   const drills = (text === undefined ? [] : JSON.parse(text)) as readonly {

@@ -13,7 +13,7 @@ import { stateSymbols } from './states.ts';
 import { STYLE } from './style.ts';
 import { renderBlockers, renderOverrides, renderWaivers, verdictHeader } from './verdict.ts';
 
-/** The page loads nothing and runs nothing: the page needs only its own style. */
+/** The page loads and executes nothing: it needs only its own style. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 export function renderHtml(report: Report): string {

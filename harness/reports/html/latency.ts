@@ -106,7 +106,7 @@ function renderHill(
   }<text class="name" x="8" y="${base - peak - 9}">${oneLine(row.kind)} <tspan class="when">n ${formatNumber(row.n)}</tspan></text><text class="label" x="${PANEL.width - 8}" y="${base - peak - 9}" text-anchor="end">${describePercentiles(row)}</text></g>`;
 }
 
-/** A bucket's lower bound is the upper one of the bucket before. */
+/** The lower bound of a bucket is the upper bound of the previous one. */
 function renderOutline(
   row: Latency,
   x: (value: number) => number,

@@ -119,7 +119,7 @@ function renderFaults({ trial, x, latencyBottom, rateTop }: Frame): Markup {
 function renderThroughput({ trial, x, rate }: Frame, bins: readonly TimelineBin[]): Markup {
   const keys = ['ok', 'info', 'failed'] as const;
   const last = bins.at(-1);
-  // A step runs to the next point: the last bin needs one more to have its width.
+  // A step extends to the next point, so the last bin needs one more point for its width.
   const closed = last === undefined ? [] : [...bins, { ...last, tMs: last.tMs + trial.binMs }];
   const layers = stack<TimelineBin, (typeof keys)[number]>()
     .keys(keys)
@@ -146,7 +146,7 @@ function silenceSummary({ trial, x, latencyBottom }: Frame, bins: readonly Timel
     const middle = roundCoordinate((from + to) / 2);
     return html`<g class="silence">${bracket}<text class="halo" x="${middle}" y="${y - 22}" text-anchor="middle">${text}</text><text class="halo when" x="${middle}" y="${y - 8}" text-anchor="middle">no answers</text></g>`;
   }
-  // If the span is too narrow for its text, the text is at the top of the panel, where latencies are rare.
+  // If the span is too narrow for its text, the text goes to the top of the panel, where latencies are rare.
   const left = from - PANEL.left > 160;
   return html`<g class="silence">${bracket}<text class="halo" x="${left ? from - 6 : to + 6}" y="${roundCoordinate(latencyBottom - LATENCY_HEIGHT + 8)}" text-anchor="${left ? 'end' : 'start'}">${text} <tspan class="when">no answers</tspan></text></g>`;
 }

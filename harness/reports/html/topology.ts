@@ -1,6 +1,7 @@
 /**
- * The topology over a trial, on the same clock as the clients' panels: one lane per Redis node with the time in which it
- * reported role master, the faults on the lane of their node, and one lane per sentinel with what it published.
+ * The topology over a trial, on the same clock as the clients' panels: one lane per Redis node with the periods in
+ * which it reported role master, the faults on the lane of their node, and one lane per sentinel with its published
+ * events.
  */
 import { scaleLinear } from 'd3-scale';
 import type { TrialView } from '../report.ts';
@@ -17,7 +18,7 @@ const LEFT = 70;
 
 type Events = NonNullable<TrialView['events']>;
 
-/** Null for a trial of which no role and no event was recorded. */
+/** Null for a trial without recorded roles and events. */
 export function topologyFigure(trial: TrialView, id: string): Markup | null {
   const { masters = [], events = [] } = trial;
   const nodes = lanesOf(trial);

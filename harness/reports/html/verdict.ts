@@ -66,7 +66,7 @@ function renderFacts(report: Report): Markup {
   return html`<dl class="facts">${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${oneLine(value)}</dd></div>`)}</dl>`;
 }
 
-/** A unit chart: every criterion is one symbol, so that readers count proportions instead of measuring them. */
+/** A unit chart: one symbol per criterion, so that readers count proportions instead of estimating lengths. */
 function renderCounts(verdict: Verdict): Markup {
   const present = STATES.filter((state) => verdict.counts[state] > 0);
   if (present.length === 0) return html`<p class="tally">No criterion was judged.</p>`;
@@ -89,7 +89,7 @@ export function renderWaivers(report: Report): Markup | null {
   )}</ol></section>`;
 }
 
-/** Gates whose shipped target or other fields a file of the user changed, also those out of scope. */
+/** Gates whose shipped target or other fields a user's file changed, including those out of scope. */
 export function renderOverrides(report: Report): Markup | null {
   const overridden = overriddenCriteria(report);
   if (overridden.length === 0) return null;

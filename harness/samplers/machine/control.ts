@@ -1,6 +1,7 @@
 /**
- * Control measurement: the round trip of a bare PING on its own socket, without any client library. One PING is in flight at a time, and
- * the reply is not parsed: an error reply is a round trip too. A closed connection is opened again; until then there is no sample.
+ * Control measurement: the round trip of a bare PING on its own socket, without any client library. One PING is in
+ * flight at a time, and the reply is not parsed, because an error reply is a round trip too. A closed connection is
+ * reopened; until then there are no samples.
  */
 import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -10,14 +11,14 @@ const RECONNECT_AFTER_MS = 1_000;
 
 export interface ControlTarget {
   readonly address: Address;
-  /** Absent without a password: no AUTH. */
+  /** Absent if there is no password: AUTH is not sent. */
   readonly login?: { readonly username: string; readonly password: string };
   readonly tls?: { readonly ca: string; readonly cert?: string; readonly key?: string };
   readonly everyMs: number;
 }
 
 export interface Control {
-  /** Whether it can send: connected, and the last answer has come. */
+  /** Whether it can send: it is connected, and the last reply has arrived. */
   readonly isIdle: boolean;
   /**
    * Sends a PING. `answered` is called once, when the first bytes of the reply arrive, or never if the connection ends.

@@ -1,6 +1,6 @@
 /**
  * Control measurement of the disk: a bare fsync of one byte, in an unnamed file on the disk of the run folder.
- * Sentinels and nodes of a cluster fsync their state files within every failover, so that a slow disk delays it. One
+ * Sentinels and nodes of a cluster fsync their state files during every failover, so a slow disk delays it. One
  * fsync is in flight at a time.
  */
 import { promises, rmSync } from 'node:fs';
@@ -11,7 +11,9 @@ export class DiskControl {
   readonly #file: Promise<FileHandle | undefined>;
   #inFlight: Promise<void> | undefined;
 
-  /** @param path of a file that is created and removed at once; a folder without write permission gives no samples */
+  /**
+   * @param path of a file that is created and removed immediately; a folder without write permission yields no samples
+   */
   constructor(path: string) {
     this.#file = promises.open(path, 'w').then(
       (file) => {

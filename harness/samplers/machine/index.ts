@@ -84,7 +84,7 @@ export function openMachineWatch(): MachineWatch {
   };
 }
 
-/** Next message of that type, within a bound. */
+/** Returns the next message of that type, within a time limit. */
 async function nextMessageFrom<T extends FromWatch['type']>(
   worker: Worker,
   type: T,
@@ -122,7 +122,7 @@ function isServer(pid: number): boolean {
   return pid > 0 && existsSync(path) && SERVERS.test(readFileSync(path, 'latin1'));
 }
 
-/** New process of a node; undefined when there is none within the bound. */
+/** New process of a node; undefined if there is none within the time limit. */
 async function threadAfterRestart(
   environment: Environment,
   node: string,

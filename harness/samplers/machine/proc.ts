@@ -3,7 +3,7 @@
  * waited for a CPU. Pure.
  */
 
-/** Linux counts CPU time in hundredths of a second (USER_HZ), whatever the kernel's own tick is. */
+/** Linux counts CPU time in hundredths of a second (USER_HZ), regardless of the kernel's own tick. */
 const MS_PER_TICK = 10;
 
 export interface CpuTimes {
@@ -12,11 +12,11 @@ export interface CpuTimes {
   readonly idleMs: number;
   /** Time in which a virtual CPU was ready and the hypervisor ran something else. */
   readonly stealMs: number;
-  /** Threads that run or wait for a CPU at this moment. */
+  /** Threads that run or wait for a CPU at the moment of reading. */
   readonly runnable: number;
 }
 
-/** `/proc/stat`; undefined where it does not have the fields. */
+/** `/proc/stat`; undefined if it lacks the fields. */
 export function parseStat(text: string): CpuTimes | undefined {
   const cpu = /^cpu +(.+)$/m.exec(text)?.[1]?.trim().split(/\s+/).map(Number);
   const runnable = Number(/^procs_running (\d+)$/m.exec(text)?.[1]);
@@ -33,8 +33,7 @@ export function parseStat(text: string): CpuTimes | undefined {
 }
 
 /**
- * `/proc/pressure/cpu`: time in ms since boot in which some thread waited for a CPU; undefined where the field is
- * missing.
+ * `/proc/pressure/cpu`: time in ms since boot in which some thread waited for a CPU; undefined if the field is missing.
  */
 export function parsePressure(text: string): number | undefined {
   const us = Number(/^some .*total=(\d+)$/m.exec(text)?.[1]);
@@ -53,7 +52,7 @@ export interface Scheduling {
   readonly waitedMs: number;
 }
 
-/** `/proc/<pid>/schedstat`; undefined where the kernel does not count (all zero) or the text has another format. */
+/** `/proc/<pid>/schedstat`; undefined if the kernel does not count (all zero) or the text has another format. */
 export function parseSchedstat(text: string): Scheduling | undefined {
   const [ran, waited, slices] = text.trim().split(/\s+/).map(Number);
   if (ran === undefined || waited === undefined || !(ran >= 0) || !(waited >= 0)) return undefined;

@@ -9,7 +9,7 @@ export interface WatchRequest {
   readonly originNs: bigint;
   /** Undefined: no master. */
   readonly control: ControlTarget | undefined;
-  /** Thread of the control's server, by its name in `threads`. */
+  /** Name in `threads` of the thread of the server that the control measures. */
   readonly controlThread: string | undefined;
   readonly threads: WatchedThreads;
 }

@@ -6,7 +6,7 @@
  *   tick (every 10 ms) ─▶ lateness, a PING every `everyMs`, an fsync every 200 ms ─▶ window (every 100 ms) ─▶ one
  * line of the history
  *
- * The samples are independent of every client and result. Data that the system does not provide (not Linux, process
+ * The samples do not depend on any client or result. Data that the system does not provide (not Linux, process
  * not visible) is absent and listed in `facts`.
  */
 import { readFileSync } from 'node:fs';
@@ -28,7 +28,7 @@ import type { WatchedThreads, WatchRequest } from './protocol.ts';
 
 export const TICK_US = 10_000;
 const WINDOW_US = 100_000;
-/** The run queue is a snapshot of one moment, so a window has several. */
+/** The run queue is a snapshot, so a window has several. */
 const STAT_EVERY_TICKS = 5;
 const LOAD_EVERY_WINDOWS = 10;
 const FSYNC_EVERY_TICKS = 20;
@@ -36,7 +36,7 @@ const FSYNC_EVERY_TICKS = 20;
 const CONTROL_BOUND_MS = 2_000;
 const OWN_THREAD = '/proc/thread-self/schedstat';
 /**
- * Timers of Node have whole milliseconds: an idle machine is up to this late, so only the rest is the machine's part.
+ * Node timers have a resolution of 1 ms: an idle machine is up to this late, so only the rest is the machine's part.
  */
 const TIMER_RESOLUTION_MS = 1;
 
@@ -117,7 +117,10 @@ export class MachineSampling {
     }
   }
 
-  /** Writes the last window. @throws Error when a line could not be written */
+  /**
+   * Writes the last window.
+   * @throws Error if a line could not be written
+   */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     this.#flush(this.#clock.nowUs());
@@ -134,7 +137,7 @@ export class MachineSampling {
 
   #tick(): void {
     const nowUs = this.#clock.nowUs();
-    // After a stall every missed tick is a sample, so that a share of the samples is a share of the time.
+    // After a stall, every missed tick counts as a sample, so that a share of the samples is a share of the time.
     while (this.#dueUs <= nowUs) {
       this.#window.timers.push((nowUs - this.#dueUs) / 1_000);
       if (this.#ticks % this.#everyTicks === 0) this.#ask(this.#dueUs);
@@ -156,7 +159,9 @@ export class MachineSampling {
     this.#schedule();
   }
 
-  /** Resolves once the control is connected, or after a bound: a drill that counts connections starts afterwards. */
+  /**
+   * Resolves once the control is connected, or after a time limit: a drill that counts connections starts afterwards.
+   */
   async connected(): Promise<void> {
     const control = this.#control;
     if (control === undefined) return;
@@ -245,7 +250,7 @@ export class MachineSampling {
     return { waits, ranMs };
   }
 
-  /** Use of the CPUs since the last window; empty where the system does not provide it. */
+  /** Use of the CPUs since the last window; empty if the system does not provide it. */
   #cpuSince(ranMs: number): Readonly<Record<string, number>> {
     const [before, now] = [this.#cpu, readCpuTimes()];
     const used = process.cpuUsage(this.#ownCpu);

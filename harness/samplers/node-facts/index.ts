@@ -1,11 +1,11 @@
 /**
  * Facts of every node: its rendered files and its replies, so that criteria judge the running server and not the file.
- * Reads only, and changes nothing; no password and no hash of one is recorded (`redaction.ts`).
+ * Read-only; no password and no hash of one is recorded (`redaction.ts`).
  *
  *   open ─▶ the rendered files, once ─▶ probe('start'), probe('between') after trials, probe('end')
  *
- * Each probe begins with the observation `probe`; the facts after it belong to it. A node that does not answer is the
- * fact `unanswered`. External servers are asked for INFO and ROLE alone.
+ * Each probe begins with the observation `probe`; the facts after it belong to it. A node that does not reply is
+ * recorded as the fact `unanswered`. External servers are asked only for INFO and ROLE.
  */
 import type { Environment } from '../../../infra/substrates/environment.ts';
 import { nodesOf, type TopologyNode } from '../../../infra/topology.ts';
@@ -16,11 +16,11 @@ import { type Asking, type Fact, redisFacts, sharedFacts } from './redis.ts';
 import { type Fields, renderedDirectives, userFields } from './rendered.ts';
 import { sentinelFacts } from './sentinel.ts';
 
-/** When the facts were taken. Ports and classes of commands are asked at the start and at the end alone. */
+/** Time of the probe. Ports and classes of commands are queried only at the start and at the end. */
 export type ProbeTime = 'start' | 'between' | 'end';
 
 export interface NodeFacts {
-  /** Asks every node once and returns those that did not answer. Never throws: a failed request is recorded as such. */
+  /** Queries every node once and returns those that did not reply. Never throws: a failed request is recorded. */
   probe(when: ProbeTime): Promise<readonly string[]>;
 }
 
@@ -85,8 +85,8 @@ async function factsOfNode(
 }
 
 /**
- * The port of each node, and the plain port of a node with TLS if there is one: CONFIG SET port opens it in a running
- * server.
+ * The port of each node, and the plain port of a node with TLS if there is one, because CONFIG SET port can open it in
+ * a running server.
  */
 async function portFacts(
   environment: Environment,

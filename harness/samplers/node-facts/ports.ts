@@ -1,6 +1,6 @@
 /**
- * Protocols that a port accepts: plain text, and each version of TLS by itself, with the negotiated cipher. Handshakes only; no
- * command is sent but PING, which a node refuses without a user.
+ * Protocols that a port accepts: plain text, and each version of TLS separately, with the negotiated cipher. Only
+ * handshakes, and PING, which a node refuses without a user; no other command is sent.
  */
 import { connect as connectPlain } from 'node:net';
 import { connect as connectTls, type SecureVersion } from 'node:tls';
@@ -11,12 +11,9 @@ const BOUND_MS = 2_000;
 
 const VERSIONS: readonly SecureVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
 
-/**
- * Offered with the security level of OpenSSL off, so that the result shows the server's own limits and not this
- * client's.
- */
+/** Offered with OpenSSL's security level 0, so that the result shows the server's limits and not this client's. */
 const ANY_CIPHER = 'ALL:@SECLEVEL=0';
-/** Without encryption, or without a certificate. */
+/** Ciphers without encryption, or without a certificate. */
 const WORTHLESS_CIPHERS = 'eNULL:aNULL:@SECLEVEL=0';
 
 /** Fields: `plain`, and with TLS one for each version and `worthless-ciphers`; values `refused`, `accepted …` or `no answer`. */

@@ -1,6 +1,6 @@
 /**
- * Passwords and their hashes as digests that show whether two are equal, and nothing else: HMAC-SHA-256 under a random
- * key per run that is stored nowhere.
+ * Passwords and their hashes as digests that show only whether two are equal: HMAC-SHA-256 under a random key per run
+ * that is not stored.
  */
 import { createHmac, randomBytes } from 'node:crypto';
 
@@ -19,7 +19,7 @@ export class Redaction {
     return `digest:${digest.slice(0, DIGEST_CHARACTERS)}`;
   }
 
-  /** The rules of an ACL user with digests in place of password hashes (`#…`) and passwords (`>…`). */
+  /** The rules of an ACL user with digests instead of password hashes (`#…`) and passwords (`>…`). */
   rules(rules: string): string {
     return rules
       .split(' ')

@@ -12,7 +12,10 @@ export interface Fact {
   readonly data: Fields;
 }
 
-/** Fields of INFO that criteria read, and those that name the server. Others are counters, which the trials sample. */
+/**
+ * Fields of INFO that criteria read, and fields that identify the server. The others are counters, which the trials
+ * sample.
+ */
 const INFO_FIELDS = new Set(
   `redis_version valkey_version server_name redis_mode run_id tcp_port uptime_in_seconds role maxclients used_memory
   maxmemory maxmemory_policy mem_allocator loading aof_enabled aof_last_write_status aof_last_bgrewrite_status
@@ -23,12 +26,12 @@ const INFO_FIELDS = new Set(
 
 export interface Asking {
   readonly redaction: Redaction;
-  /** Whether to take the whole record, or only the facts that may change between two trials. */
+  /** Whether to take all facts, or only those that may change between two trials. */
   readonly isComplete: boolean;
   readonly isCluster: boolean;
 }
 
-/** @throws the error of the connection; a command that is refused becomes the fact `refused` */
+/** @throws the connection's error; a refused command becomes the fact `refused` */
 export async function redisFacts(redis: Redis, asking: Asking): Promise<readonly Fact[]> {
   const { redaction, isCluster } = asking;
   const commands: readonly Command[] = [
@@ -48,7 +51,7 @@ export async function redisFacts(redis: Redis, asking: Asking): Promise<readonly
   return asking.isComplete ? [...facts, ...(await commandClasses(redis))] : facts;
 }
 
-/** INFO and ROLE, which every user of an external server needs. */
+/** INFO and ROLE, which every user of an external server may run. */
 export async function sharedFacts(redis: Redis): Promise<readonly Fact[]> {
   return factsOf(redis, [['INFO'], ['ROLE']], (command, value) =>
     command === 'INFO'
@@ -57,7 +60,7 @@ export async function sharedFacts(redis: Redis): Promise<readonly Fact[]> {
   );
 }
 
-/** Sends requests and makes a fact of each reply. */
+/** Sends requests and records each reply as a fact. */
 export async function factsOf(
   redis: Redis,
   commands: readonly Command[],
@@ -72,7 +75,7 @@ export async function factsOf(
   });
 }
 
-/** Commands by category of the ACL, as this server has them. */
+/** Commands by category of the ACL, as reported by this server. */
 export async function commandClasses(redis: Redis): Promise<readonly Fact[]> {
   const [categories] = await repliesOf(redis, [['ACL', 'CAT']]);
   if (categories === undefined || !categories.ok) return [];

@@ -10,7 +10,7 @@ export type Reply =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: string };
 
-/** @throws the error of the connection, a command that timed out included: such a node did not answer */
+/** @throws the connection's error, including a command timeout: such a node did not reply */
 export async function repliesOf(redis: Redis, commands: readonly Command[]): Promise<readonly Reply[]> {
   const pipeline = redis.pipeline();
   for (const [command, ...args] of commands) pipeline.call(command, ...args);
@@ -28,7 +28,7 @@ export function pairsOf(value: unknown): readonly (readonly [string, string])[] 
   return flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1] ?? ''] as const] : []));
 }
 
-/** A list of RESP2 lists of names and values: SENTINEL REPLICAS and its like. */
+/** A list of RESP2 lists of names and values, as in SENTINEL REPLICAS. */
 export function recordsOf(value: unknown): readonly (readonly (readonly [string, string])[])[] {
   return Array.isArray(value) ? value.map(pairsOf) : [];
 }

@@ -1,4 +1,4 @@
-/** Facts of a sentinel: every master that it watches, with its replicas and sentinels, its own settings and users. */
+/** Facts of a sentinel: every master that it monitors, with its replicas and sentinels, its own settings and users. */
 import type { Redis } from 'ioredis';
 import type { Redaction } from './redaction.ts';
 import { type Asking, commandClasses, type Fact, factsOf, infoFields } from './redis.ts';
@@ -25,7 +25,7 @@ export async function sentinelFacts(
       ['SENTINEL', 'SENTINELS', service],
       ['SENTINEL', 'CONFIG', 'GET', '*'],
       ['SENTINEL', 'CKQUORUM', service],
-      // Without arguments it reports its periods; with them it would change them.
+      // Without arguments it reports its periods; with arguments it would change them.
       ['SENTINEL', 'DEBUG'],
       ['ACL', 'LIST'],
       ['INFO'],

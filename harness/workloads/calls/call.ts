@@ -31,11 +31,11 @@ export type Operation =
 export interface Performed {
   /** Values that a read returned, one per key; null is a miss. */
   readonly answers?: readonly (string | null)[];
-  /** Sources that the cache reported. */
+  /** Sources reported by the cache. */
   readonly sources?: readonly string[];
   /** Number of existing or deleted keys or of replicas, seconds of a TTL (null: no expiry), or the outcome of an invalidation. */
   readonly result?: number | string | null;
-  /** Keys that the loader was called for. */
+  /** Keys for which the loader was called. */
   readonly loaded?: readonly string[];
   /** Code or name of the error that the call ended with. */
   readonly error?: string;

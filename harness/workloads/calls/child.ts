@@ -13,7 +13,7 @@ import type { CallerCommand, CallerReply, CallerRequest } from './process.ts';
 const REPLY_BOUND_MS = 15_000;
 
 export interface CallerProcess extends Caller, AsyncDisposable {
-  /** Kills the process as a crash does, at any point of its work. */
+  /** Kills the process as a crash would, at any point of its work. */
   kill(): Promise<void>;
 }
 
@@ -21,7 +21,7 @@ export interface CallerOptions {
   readonly name: string;
   readonly spec: ClientSpec;
   readonly overrides?: CacheOverrides;
-  /** Further variables of its environment. */
+  /** Additional environment variables. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -110,7 +110,7 @@ class Child implements CallerProcess {
   }
 }
 
-/** Node, or `env` in between, which adds the variables to those of this process. */
+/** Path of Node, or of `env`, which then adds the variables to those of this process. */
 function programOf(env: CallerOptions['env'] = {}): Pick<ForkOptions, 'execPath' | 'execArgv'> {
   const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   if (assignments.length === 0) return { execArgv: [] };

@@ -13,7 +13,7 @@ interface Prepared {
   /** Options of a write or of a load. */
   readonly options: WriteOptions & ComputeCallOptions<unknown>;
   readonly tags: readonly string[];
-  /** The call's loader, which notes each key that it is called for. */
+  /** Returns the call's loader, which records each key that it is called for. */
   readonly loader: (key: string) => Promise<unknown>;
 }
 
@@ -57,7 +57,7 @@ const OPERATIONS: Readonly<Record<Operation, (cache: Cache, prepared: Prepared) 
   invalidateTags: async (cache, { tags }) => ({ result: (await cache.invalidateTags(tags)).outcome }),
 };
 
-/** A cache of this process as a caller. */
+/** A cache of this process, used as a caller. */
 export function callerOf(name: string, cache: Cache): Caller {
   return { name, perform: (call) => perform(cache, call) };
 }

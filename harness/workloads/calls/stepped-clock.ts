@@ -1,15 +1,15 @@
 /**
  * A wall clock that can be stepped, for processes of the kit: libfaketime changes the time that a process reads, by the
- * offset in a file. Timers and the monotonic clock run on, as they do when an administrator or NTP steps a clock.
+ * offset in a file. Timers and the monotonic clock are not affected, as when an administrator or NTP steps a clock.
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Below a folder of libraries. */
+/** Path below a folder of libraries. */
 const LIBRARY = 'faketime/libfaketime.so.1';
 
-/** Path of libfaketime, or undefined where it is not installed. */
+/** Path of libfaketime, or undefined if it is not installed. */
 export function findFakeTime(): string | undefined {
   if (process.platform !== 'linux') return undefined;
   // Debian has a folder per architecture, Fedora /usr/lib64, a build from source /usr/local/lib.
@@ -22,7 +22,7 @@ export function findFakeTime(): string | undefined {
 export interface SteppedClock extends Disposable {
   /** Environment of a process that reads this clock. */
   readonly env: Readonly<Record<string, string>>;
-  /** Sets the difference from the machine's clock. */
+  /** Sets the offset from the machine's clock. */
   step(offsetSeconds: number): void;
 }
 
@@ -39,7 +39,7 @@ export function openSteppedClock(): SteppedClock {
     env: {
       LD_PRELOAD: library,
       FAKETIME_TIMESTAMP_FILE: path,
-      // Read at every call, so that a step has effect at once.
+      // Read at every call, so that a step takes effect immediately.
       FAKETIME_NO_CACHE: '1',
       DONT_FAKE_MONOTONIC: '1',
     },

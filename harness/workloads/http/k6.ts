@@ -1,6 +1,6 @@
 /**
- * Runs k6 as a program: one scenario, as a whole or in segments of which each is a process. A run on several machines splits the same
- * way, see docs/load.md.
+ * Runs k6 as a program: one scenario, in one process or in several that each run a segment. A run on several machines
+ * is split in the same way, see docs/load.md.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ export type Scenario = (typeof SCENARIOS)[number];
 
 /** Numbers of one k6 process, from its summary. */
 export interface SegmentResult {
-  /** `0:1/2`; `0:1` for the whole scenario. */
+  /** `0:1/2`; `0:1` for the complete scenario. */
   readonly segment: string;
   /** 0: all thresholds held; 99: at least one did not. */
   readonly exitCode: number;
@@ -59,7 +59,7 @@ export interface K6Request {
   readonly url: string;
   /** Number of processes that share the scenario. */
   readonly segments: number;
-  /** Rate per second and duration of the scenario; 0: its own. */
+  /** Rate per second and duration of the scenario; 0: the scenario's own values. */
   readonly perSecond: number;
   readonly seconds: number;
   /** Number of items that the requests name. */
@@ -70,7 +70,10 @@ export interface K6Request {
   readonly signal: AbortSignal;
 }
 
-/** Runs all segments at the same time. @throws KitError when k6 does not end, or ends without a summary */
+/**
+ * Runs all segments at the same time.
+ * @throws KitError if k6 does not end, or ends without a summary
+ */
 export function runK6(request: K6Request): Promise<readonly SegmentResult[]> {
   const bounds = segmentBounds(request.segments);
   return Promise.all(
@@ -124,7 +127,7 @@ interface Metric {
   readonly thresholds?: Readonly<Record<string, { readonly ok: boolean }>>;
 }
 
-/** Numbers of a summary as `handleSummary` of the scenarios writes it. */
+/** Numbers of a summary as written by `handleSummary` of the scenarios. */
 export function readSummary(text: string, segment: string, exitCode: number): SegmentResult {
   const { metrics = {} } = JSON.parse(text) as { readonly metrics?: Readonly<Record<string, Metric>> };
   const metricValue = (metric: string, name: string) => metrics[metric]?.values?.[name] ?? 0;
@@ -134,7 +137,7 @@ export function readSummary(text: string, segment: string, exitCode: number): Se
   const requests = metricValue('http_reqs', 'count');
   return {
     ...{ segment, exitCode, requests },
-    // `http_req_failed` is a rate of requests that failed: its "passes" are failures.
+    // `http_req_failed` is the rate of failed requests: its "passes" are failures.
     failed: metricValue('http_req_failed', 'passes'),
     dropped: metricValue('dropped_iterations', 'count'),
     ...{ checksPassed: metricValue('checks', 'passes'), checksFailed: metricValue('checks', 'fails') },

@@ -7,7 +7,7 @@ import type { Random } from '../random.ts';
 import { padValue, valueBytes } from '../values.ts';
 import { keyOfRank } from './keys.ts';
 
-/** Seconds and their shares. */
+/** Expiries in seconds, with their shares. */
 const TTL_MIX = [
   { seconds: 1_200, share: 0.25 },
   { seconds: 43_200, share: 0.5 },
@@ -17,7 +17,7 @@ const TTL_MIX = [
 export interface Catalogue {
   readonly size: number;
   keyOf(rank: number): string;
-  /** A new value for the key, with a size of its own. */
+  /** A new value for the key, with a newly drawn size. */
   newValueOf(rank: number): string;
   ttlSecondsOf(rank: number): number;
   /** Whether a read value belongs to the key. */
@@ -32,7 +32,7 @@ export function loadCatalogue(size: number, tag: string, maxValueBytes: number, 
     keyOf: (rank) => keyOfRank(tag, rank),
     newValueOf: (rank) => padValue(tagOf(rank), valueBytes(random, maxValueBytes)),
     ttlSecondsOf(rank) {
-      // By rank and not at random: a key keeps its expiry.
+      // By rank rather than at random, so that a key keeps its expiry.
       let point = ((rank * 0.618_033_988_75) % 1) - Number.EPSILON;
       for (const { seconds, share } of TTL_MIX) {
         point -= share;

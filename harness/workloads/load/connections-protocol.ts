@@ -8,7 +8,7 @@ export interface ConnectionsSetup {
   readonly login: ClientSpec['app'] | undefined;
   readonly asked: number;
   readonly perSecond: number;
-  /** Bound for the answers after the last connection was opened. */
+  /** Time limit for the answers after the last connection was opened. */
   readonly boundMs: number;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Entry of the thread that holds connections: it opens them at a rate, each with a login and a PING, and asks all of them again
- * once they are open. Plain sockets: ten thousand clients with queues and parsers would measure themselves.
+ * once they are open. Plain sockets: ten thousand clients with queues and parsers would dominate the measurement.
  */
 import '../../../config/es2024.ts';
 import { connect as connectTcp, type Socket } from 'node:net';
@@ -77,7 +77,7 @@ class HeldConnections {
     socket.destroy();
   }
 
-  /** Waits until every connection has answered or is lost. */
+  /** Waits until every connection has replied or is lost. */
   async #settled(asked: number, boundMs: number): Promise<void> {
     const untilMs = performance.now() + boundMs;
     const lostBefore = asked - this.#sockets.size;

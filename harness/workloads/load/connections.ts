@@ -1,4 +1,4 @@
-/** Holds many connections to one server, in a thread of its own. */
+/** Holds many connections to one server, in a separate thread. */
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { KitError } from '../../../config/errors.ts';
@@ -6,13 +6,16 @@ import { moduleUrl } from '../../../config/installation.ts';
 import { withTimeout } from '../../wait.ts';
 import type { ConnectionsReport, ConnectionsSetup } from './connections-protocol.ts';
 
-/** For a thread that gets little of a CPU. */
+/** Allows for a thread that gets little CPU time. */
 const BUSY_MS = 60_000;
 
-/** Files that the kit needs besides the connections. */
+/** Number of files that the kit needs in addition to the connections. */
 const OTHER_FILES = 300;
 
-/** Why this process cannot open so many connections; undefined where it can, or the system does not say. */
+/**
+ * Reason why this process cannot open so many connections; undefined if it can, or if the system does not report its
+ * limit.
+ */
 export function connectionLimit(asked: number, limits = readLimits()): string | undefined {
   const most = /^Max open files +(\d+|unlimited)/m.exec(limits)?.[1];
   if (most === undefined || most === 'unlimited' || Number(most) >= asked + OTHER_FILES) return undefined;
@@ -46,7 +49,7 @@ export class ConnectionHolder implements AsyncDisposable {
     return this.#ask('open', (asked / perSecond) * 5_000 + 2 * boundMs + BUSY_MS);
   }
 
-  /** Asks all open connections again. */
+  /** Sends a request on all open connections again. */
   ping(): Promise<ConnectionsReport> {
     return this.#ask('ask', 10_000 + 2 * this.#setup.boundMs + BUSY_MS);
   }

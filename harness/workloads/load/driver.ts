@@ -25,13 +25,13 @@ import { cpuShares, readCpu, recordStep, type StepOutcome } from './step-record.
 
 /** Four ticks per millisecond: a quarter of the lag that a step may have. */
 const TICK_MS = 0.25;
-/** Loading the client takes a thread 1 s, and 12 s at a load average of 15. */
+/** A thread takes 1 s to load the client, and 12 s at a load average of 15. */
 const READY_BOUND_MS = 60_000;
 const PREPARE_BOUND_MS = 120_000;
 const STOP_BOUND_MS = 5_000;
-/** A thread that gets little of a CPU finishes its step late: the lag shows it, and the step is flagged. */
+/** A thread that gets little CPU time finishes its step late: the lag shows this, and the step is flagged. */
 const LATE_BOUND_MS = 60_000;
-/** All threads have their plan before the schedule begins. */
+/** Every thread has its plan before the schedule begins. */
 const LEAD_US = 100_000;
 
 export interface LoadOptions
@@ -75,7 +75,7 @@ export class LoadDriver {
     });
   }
 
-  /** @throws KitError when a thread does not reach its master within 60 s */
+  /** @throws KitError if a thread does not reach its master within 60 s */
   static async open(context: LoadContext, options: LoadOptions): Promise<LoadDriver> {
     const driver = new LoadDriver(context, options);
     try {
@@ -143,7 +143,7 @@ export class LoadDriver {
     });
   }
 
-  /** One plan per thread. Together they have the rate of the request. */
+  /** One plan per thread. Together they have the requested rate. */
   #plansOf(request: StepRequest, startUs: number): readonly StepPlan[] {
     const { threads, seed } = this.#options;
     const { mix, perSecond, warmUpMs, durationMs, hotShare = 0, burst = 1 } = request;
@@ -179,7 +179,7 @@ export class LoadDriver {
   }
 }
 
-/** The next reply of that type; rejects when the thread fails or ends. */
+/** The next reply of that type; rejects if the thread fails or ends. */
 function heard<T extends FromLoadThread['type']>(thread: Worker, type: T): Promise<Reply<T>> {
   return new Promise((resolve, reject) => {
     const onMessage = (message: FromLoadThread) => {

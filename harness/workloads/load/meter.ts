@@ -11,7 +11,7 @@ export interface Settled {
   readonly sentUs: number;
   readonly atUs: number;
   readonly outcome: 'answered' | 'failed';
-  /** Whether a read returned a value of another key. */
+  /** Whether a read returned the value of another key. */
   readonly wrong?: boolean;
   readonly reads?: number;
   readonly hits?: number;
@@ -50,7 +50,7 @@ export class LoadMeter {
     if (wrong) this.#sums.wrong++;
     this.#sums.reads += reads;
     this.#sums.hits += hits;
-    // A fast failure must not improve a latency.
+    // Only answers count, because a fast failure must not improve a latency.
     if (outcome === 'failed') return;
     this.#histogram(`latency/${kind}`).record(atUs - intendedUs);
     this.#histogram(`service/${kind}`).record(atUs - sentUs);
@@ -73,7 +73,7 @@ export class LoadMeter {
   }
 }
 
-/** Adds up the results of several threads or several machines. */
+/** Adds the results of several threads or several machines. */
 export function mergeResults(results: readonly StepResult[]): StepResult {
   const names = new Set(results.flatMap(({ histograms }) => Object.keys(histograms)));
   const sum = (name: keyof Omit<StepCounts, 'cpuMs'>) =>

@@ -6,7 +6,7 @@ export const PACER = { paused: 0, running: 1, ended: 2 } as const;
 
 export interface PacerSetup {
   readonly ports: readonly MessagePort[];
-  /** One flag per port: set while a tick is on its way. */
+  /** One flag per port: set while a tick is pending. */
   readonly ticking: SharedArrayBuffer;
   readonly control: SharedArrayBuffer;
   readonly tickMs: number;

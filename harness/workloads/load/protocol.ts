@@ -13,9 +13,9 @@ export type Mix = Readonly<Partial<Record<LoadKind, number>>>;
 
 export interface StepPlan {
   readonly mix: Mix;
-  /** Share of the operations that use the one most popular key, on top of its Zipf share. */
+  /** Share of the operations that use the single most popular key, in addition to its Zipf share. */
   readonly hotShare: number;
-  /** Operations of this thread, those of the warm-up included. */
+  /** Operations of this thread, including those of the warm-up. */
   readonly count: number;
   /** Operations with the same intended time; 1: a Poisson process. */
   readonly burst: number;
@@ -28,7 +28,7 @@ export interface StepPlan {
   readonly endUs: number;
 }
 
-/** A step as a workload asks for it. */
+/** A step as requested by a workload. */
 export interface StepRequest {
   /** Name of the mix in the report: `B`, `hot key`. */
   readonly name: string;
@@ -50,10 +50,10 @@ export interface LoadSetup {
   readonly originNs: bigint;
   /** Middle of every key, the same for all threads. */
   readonly tag: string;
-  /** Place of the thread, from 0, and the number of threads. */
+  /** Index of the thread, from 0, and the number of threads. */
   readonly place: number;
   readonly threads: number;
-  /** Caches per thread; operations take them in turn. */
+  /** Caches per thread; operations use them in turn. */
   readonly caches: number;
   readonly catalogue: number;
   readonly zipfExponent: number;
@@ -61,7 +61,7 @@ export interface LoadSetup {
   /** Keys of one batch. */
   readonly batch: number;
   readonly seed: number;
-  /** One flag per thread: set while a tick is on its way. */
+  /** One flag per thread: set while a tick is pending. */
   readonly ticking: SharedArrayBuffer;
 }
 
@@ -76,11 +76,11 @@ export interface StepResult {
 export interface StepCounts {
   /** Sent to a cache. */
   readonly sent: number;
-  /** Not sent, as too many were in flight. */
+  /** Not sent because too many were in flight. */
   readonly dropped: number;
   /** Redis answered. */
   readonly answered: number;
-  /** Ended with an error, or answered by another source than Redis. */
+  /** Ended with an error, or answered by a source other than Redis. */
   readonly failed: number;
   /** Read a value of another key. */
   readonly wrong: number;
@@ -101,7 +101,7 @@ export interface HeapSample {
 export type ToLoadThread =
   | { readonly type: 'prepare' }
   | { readonly type: 'step'; readonly plan: StepPlan; readonly drainMs: number }
-  /** Collect garbage and state the heap. */
+  /** Collect garbage and report the heap size. */
   | { readonly type: 'sample' }
   | { readonly type: 'stop' };
 

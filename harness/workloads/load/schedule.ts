@@ -1,6 +1,6 @@
 /**
- * Intended times of a step: a Poisson process under the condition that it has exactly `count` events. A plain Poisson
- * process has a random number of events, and a generator that lost 1 % of its operations could not be told from chance.
+ * Intended times of a step: a Poisson process conditioned on exactly `count` events. A plain Poisson process has a
+ * random number of events, and a generator that lost 1 % of its operations could not be distinguished from chance.
  */
 import { type Random, seededRandom } from '../random.ts';
 import type { StepPlan } from './protocol.ts';
@@ -21,7 +21,7 @@ export function scheduleOf(plan: Pick<StepPlan, 'count' | 'burst' | 'seed' | 'st
     next() {
       if (remaining === 0) return undefined;
       if (ofMoment === 0) {
-        // The earliest of `moments` uniform times in what is left of the step.
+        // The earliest of `moments` uniform times in the rest of the step.
         atUs += (endUs - atUs) * (1 - random.next() ** (1 / moments));
         moments--;
         ofMoment = burst;

@@ -1,7 +1,8 @@
 /**
- * The limit of the server alone, by `redis-benchmark` of this machine: a closed loop of 50 connections, for comparison with the
- * open loop of the kit. Its user exists for the time of the measurement, with a password of its own, because arguments are visible to
- * every user of the machine. Recorded as `server-limit`; where there is no redis-benchmark, the record says so.
+ * The limit of the server alone, measured with `redis-benchmark` on this machine: a closed loop of 50 connections, for
+ * comparison with the open loop of the kit. Its user exists only during the measurement, with a separate password,
+ * because arguments are visible to every user of the machine. Recorded as `server-limit`; if redis-benchmark is
+ * missing, the record states that.
  */
 import { randomBytes } from 'node:crypto';
 import { runProgram } from '../../../infra/host/process.ts';
@@ -34,7 +35,7 @@ export async function measureServerLimit(context: ScriptContext, requests: numbe
     });
   const address = spec.redis[0];
   if (environment.substrate === 'external' || spec.mode === 'cluster' || address === undefined)
-    return state({ test: 'none', reason: 'redis-benchmark runs on one master of the kit alone' });
+    return state({ test: 'none', reason: 'redis-benchmark runs only on a single master started by the kit' });
   const [master] = await masters();
   const target = master?.options;
   if (master === undefined || target?.host === undefined || target.port === undefined) return;
@@ -87,7 +88,7 @@ function testsOf(prefix: string): readonly Test[] {
   ];
 }
 
-/** The second column of the line of the test: requests per second. */
+/** The second column of the test's line: requests per second. */
 function perSecondOf(csv: string): number | undefined {
   const line = csv.trim().split('\n').at(-1) ?? '';
   const perSecond = Number(/^"(?:[^"\\]|\\.|"")*","([\d.]+)"/.exec(line)?.[1]);

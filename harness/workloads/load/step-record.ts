@@ -11,10 +11,10 @@ export interface StepOutcome {
   /** Measured operations of the plan. */
   readonly asked: number;
   readonly sentRatio: number;
-  /** Operations that Redis answered, as a share of those asked. */
+  /** Operations that Redis answered, as a share of those requested. */
   readonly answeredRatio: number;
   readonly lagP99Ms: number;
-  /** Whether the intended times are those of the plan: a closed loop has others. */
+  /** Whether the intended times match the plan: those of a closed loop do not. */
   readonly keptPlan: boolean;
   /** @param measure `latency/get`, `service/set`, `lag` */
   quantileMs(measure: string, quantile: number): number;
@@ -72,7 +72,7 @@ export function readCpu(): CpuTimes | undefined {
   }
 }
 
-/** Shares of the CPU time of all cores between two readings; null where the system does not provide them. */
+/** Shares of the CPU time of all cores between two readings; null if the system does not provide them. */
 export function cpuShares(before: CpuTimes | undefined, after: CpuTimes | undefined): CpuShares {
   if (before === undefined || after === undefined) return { busyRatio: null, stealRatio: null };
   const busyMs = after.busyMs - before.busyMs;

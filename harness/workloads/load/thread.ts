@@ -1,7 +1,7 @@
 /**
- * Entry of a load thread: the kit's client and an open loop in one thread. The client is not in a thread of its own, as
- * it is in the drills of faults: passing a message costs as much as an operation, and a capacity is a rate. The use of
- * the event loop by the client is in the lag, which the step states.
+ * Entry of a load thread: the kit's client and an open loop in one thread. The client has no separate thread, unlike in
+ * fault drills: passing a message costs as much as an operation, which would reduce the rate. The lag that a step
+ * reports therefore includes the client's use of the event loop.
  */
 import '../../../config/es2024.ts';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
@@ -191,11 +191,11 @@ function kindSampler({ mix }: StepPlan, random: Random): () => LoadKind {
   };
 }
 
-/** The heap of this thread after a full collection: what is left is in use, or leaked. */
+/** The heap of this thread after a full collection: memory that is left is in use, or leaked. */
 function sampleHeap(): HeapSample {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
-  // Twice: finalizers of the first collection release more.
+  // Twice: finalizers of the first collection release more memory.
   collect();
   collect();
   const { used_heap_size: heapBytes, external_memory: externalBytes } = getHeapStatistics();

@@ -1,6 +1,6 @@
 /**
- * The circuit breaker through a whole outage, twice: once Redis hangs (a `timeout` toxic), once it is unreachable (the
- * proxy `down`). Calls one after the other, so that the number of failures that opened it is exact.
+ * The circuit breaker through a complete outage, twice: once Redis hangs (a `timeout` toxic), once it is unreachable
+ * (the proxy `down`). The calls are sequential, so that the number of failures that opened it is exact.
  */
 import type { Cache, CacheEvent } from '../../../client/index.ts';
 import { waitUntil } from '../../wait.ts';
@@ -76,7 +76,7 @@ async function throughOutage(
   expect(`${name}-redis-again`, 'Redis accepts writes again', equals('redis', back.source));
 }
 
-/** Records the transitions as they come, each also in the history. */
+/** Records the transitions as they occur, each also in the history. */
 function watchTransitions({ record, clock }: Context, cache: Cache): readonly string[] {
   const transitions: string[] = [];
   cache.on((event: CacheEvent) => {
@@ -89,7 +89,7 @@ function watchTransitions({ record, clock }: Context, cache: Cache): readonly st
   return transitions;
 }
 
-/** Calls until it is open; returns the time that this took. */
+/** Calls until it is open; returns the time taken. */
 async function tripBreaker({ expect, clock, parameters }: Context, outage: Outage, threshold: number) {
   const { cache, name, key } = outage;
   const struckUs = clock.nowUs();
@@ -116,7 +116,7 @@ async function expectAnswersWhileOpen(context: Context, { cache, name, key }: Ou
   });
 }
 
-/** Calls until it is closed again; returns the time that this took. */
+/** Calls until it is closed again; returns the time taken. */
 async function resetBreaker({ expect, clock, parameters, signal }: Context, { cache, name, key }: Outage) {
   const healedUs = clock.nowUs();
   const closed = await waitUntil(

@@ -34,7 +34,7 @@ interface Setting {
   readonly other: Caller;
   /** The same cache with a short command timeout. */
   readonly impatient: Caller;
-  /** Physical keys begin with it. */
+  /** Prefix of the physical keys. */
   readonly prefix: string;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Keys that are overwritten, deleted and invalidated, and then read through every tier: a plain cache, one with a
- * first tier, and one with a first tier in another process. A plain cache has the new value at once, a first tier
+ * first tier, and one with a first tier in another process. A plain cache has the new value immediately, a first tier
  * within its bound.
  */
 import { waitUntil } from '../../wait.ts';
@@ -53,7 +53,7 @@ export const coherence = defineScript({
   },
 });
 
-/** Writes by one caller each, so that every tier holds the first values when the second ones are written. */
+/** Each key is written by one caller, so that every tier holds the first values when the second ones are written. */
 async function expectOverwritten(context: Context, callers: Callers): Promise<void> {
   const names = namesOf(context.parameters.keys);
   const first = names.map((name) => `first ${name}`);
@@ -124,15 +124,15 @@ async function expectMisses(
     const { result: present = 'absent' } = await caller.perform({ operation: 'exists', keys: names });
     context.expect(
       `${what}/${caller.name}`,
-      `values that ${caller.name} still finds after all keys were ${what}, by each way of reading and by exists`,
+      `values that ${caller.name} still finds after all keys were ${what}, by each read path and by exists`,
       equals([...counts.map(() => 0), 0], [...counts, present]),
     );
   }
 }
 
 /**
- * A first tier may serve an old value within its bound; the counted reads come afterwards. A plain cache has no such
- * time.
+ * A first tier may serve an old value within its bound, so the counted reads come afterwards. A plain cache has no such
+ * grace period.
  */
 async function waitUntilEqual(
   { parameters, signal }: Context,

@@ -1,7 +1,8 @@
 /**
- * The masters have `maxclients` connections and refuse every new one. A cache that is connected is served as before; one
- * whose connection is cut and one that is opened now have none: loads answer without Redis, and a call that needs Redis
- * ends with an error that names the cause, within its deadline. Once there is room, Redis serves all of them again.
+ * The masters have `maxclients` connections and refuse every new one. A connected cache is served as before. A cache
+ * whose connection is cut, and one that is opened now, have no connection: loads answer without Redis, and a call that
+ * needs Redis ends with an error that names the cause, within its deadline. Once connections are available again, Redis
+ * serves all of them.
  */
 import type { Cache } from '../../../client/index.ts';
 import { waitUntil } from '../../wait.ts';
@@ -10,7 +11,7 @@ import { defineScript, equals, type ScriptContext } from './script.ts';
 
 const defaults = {
   commandTimeoutMs: 500,
-  /** A caller's deadline is the client's command timeout plus `slackMs` for everything else. */
+  /** The deadline of a caller is the client's command timeout plus `slackMs` for everything else. */
   slackMs: 500,
   callsOfKind: 6,
   maximumCalls: 50,
@@ -47,7 +48,7 @@ export const connectionSaturation = defineScript({
         boundMs: parameters.lostBoundMs,
         signal,
       });
-      // With TLS the server closes the connection before it could say why.
+      // With TLS, the server closes the connection before it can send the reason.
       const cause = tls === undefined ? CAUSE : /./;
       await expectErrors(context, { name: 'cut', cache, cause, counters });
       const opened = open(limits);
@@ -71,7 +72,7 @@ interface Counter {
 }
 
 interface Unconnected {
-  /** Start of its expectations. */
+  /** Prefix of its expectations. */
   readonly name: string;
   readonly cache: Cache;
   readonly cause: RegExp;
@@ -147,7 +148,7 @@ async function expectErrors(context: Context, unconnected: Unconnected): Promise
     'reads that threw or returned another value',
     equals(0, reads.filter(isWrong).length),
   );
-  // In a cluster a shard may lose its connection with a command in flight, whose outcome is unknown then.
+  // In a cluster a shard may lose its connection while a command is in flight; the outcome is then unknown.
   const refused = increments.filter(({ error }) => codeOf(error) !== 'OUTCOME_UNKNOWN');
   const codes = new Set(refused.map(({ error }) => codeOf(error)));
   expect(`${name}/errors`, 'codes of calls that need Redis', equals(['NOT_SENT'], [...codes]));
@@ -199,7 +200,10 @@ async function expectRecovered(context: Context, name: string, cache: Cache): Pr
   expect(`${name}/recovered`, 'Redis serves the cache again, without a restart', equals(true, back));
 }
 
-/** Every INCR had a key of its own: more than 1 was applied twice, and 0 must not have been acknowledged. */
+/**
+ * Every INCR used its own key: a value above 1 was applied twice, and one with the value 0 must not have been
+ * acknowledged.
+ */
 async function expectAppliedOnce({ expect, masterOf }: Context, counters: readonly Counter[]): Promise<void> {
   const wrong: string[] = [];
   for (const { key, acknowledged } of counters) {

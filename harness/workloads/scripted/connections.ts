@@ -1,6 +1,6 @@
 /**
- * Opens real connections to the master, each with a login, at a steady rate, and asks all of them while they are open: 002's 10,000
- * connections. A cache reads meanwhile, so that the price of idle connections shows in its latency.
+ * Opens real connections to the master, each with a login, at a steady rate, and sends a request on each while all are
+ * open: the 10,000 connections of 002. A cache reads meanwhile, so that its latency shows the cost of idle connections.
  */
 import { HdrHistogram } from '../../statistics/hdr.ts';
 import { pause } from '../../wait.ts';

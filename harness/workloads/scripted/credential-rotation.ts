@@ -1,6 +1,6 @@
 /**
- * Passwords that change while a cache uses them: the cache gets its user and its password from functions. A user of
- * the drill's own, with the rights of the app, exists on every node until the script ends.
+ * Passwords that change while a cache uses them: the cache gets its user and its password from functions. A separate
+ * user for the drill, with the rights of the app, exists on every node until the script ends.
  *
  *   password 1 ─▶ servers accept only password 2, the function still returns 1 ─▶ the function returns 2 ─▶ the same
  * for 3, without a delay

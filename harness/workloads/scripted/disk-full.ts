@@ -1,7 +1,7 @@
 /**
  * The disk of the master's append-only file is full (the fault `fill-disk`): Redis refuses writes with MISCONF and serves
  * reads. Loads answer, and a call that needs a write gets the reply of Redis as its error. Redis replies to PING with
- * MISCONF, too: sentinels promote a replica after down-after, so that all calls are sent at once after the injection.
+ * MISCONF, too: sentinels promote a replica after down-after, so all calls are sent immediately after the injection.
  */
 import type { Cache } from '../../../client/index.ts';
 import { parseInfo } from '../../../infra/redis/info.ts';
@@ -76,7 +76,7 @@ async function expectRefusals(
   expect('full/event', 'codes of the event `refused`', equals(['MISCONF'], [...given.refused]));
   expect(
     'full/breaker',
-    'a reply is no failure of the connection',
+    'an error reply is not a connection failure',
     equals('closed', cache.stats().breaker.kind),
   );
 }
@@ -95,13 +95,13 @@ async function expectHealed(
     const receipt = await cache.setMany(new Map(given.after.map((name) => [name, name])));
     return receipt.source === 'redis';
   };
-  const stored = await waitUntil('Redis to take writes again', isStored, wait).catch(() => false);
-  expect('healed/stored', 'Redis takes writes again, without a restart', equals(true, stored));
+  const stored = await waitUntil('Redis to accept writes again', isStored, wait).catch(() => false);
+  expect('healed/stored', 'Redis accepts writes again, without a restart', equals(true, stored));
   const held = async (key: string) => (await masterOf(key)).exists(key);
   const sum = async (keys: readonly string[]) =>
     (await Promise.all(keys.map(held))).reduce((total, each) => total + each, 0);
   const kept = await sum(given.planted.map((name) => cache.physicalKey(name)));
-  expect('healed/kept', 'values from before that the master has', equals(given.planted.length, kept));
+  expect('healed/kept', 'earlier values that the master has', equals(given.planted.length, kept));
   expect('healed/refused', 'refused increments that were applied', equals(0, await sum(given.counters)));
   const isWritten = async () => {
     const infos = await Promise.all(

@@ -107,7 +107,9 @@ export const durableWrites = defineScript({
 
 type Context = ScriptContext & { readonly parameters: typeof defaults };
 
-/** Every write is acknowledged, reports a number of replicas, and that many have it at that time. */
+/**
+ * Every write is acknowledged and reports a number of replicas, and at least that many replicas have it at that time.
+ */
 async function expectConfirmed(
   context: Context,
   given: {

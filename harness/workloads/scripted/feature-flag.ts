@@ -6,7 +6,7 @@ import type { Redis } from 'ioredis';
 import { parseInfo } from '../../../infra/redis/info.ts';
 import { defineScript, equals, type MasterProxy, type ScriptContext } from './script.ts';
 
-/** Commands that a cache sends. Samplers, sentinels and replicas send others (INFO, PING, REPLCONF) all the time. */
+/** Commands that a cache sends. Samplers, sentinels and replicas continuously send others (INFO, PING, REPLCONF). */
 const COMMANDS = ['get', 'mget', 'set', 'setex', 'psetex', 'mset', 'del', 'unlink', 'wait', 'hello', 'auth'];
 
 interface Footprint {

@@ -10,7 +10,7 @@ import { findK6, runK6, type Scenario } from '../http/k6.ts';
 import { defineScript, type ScriptContext, type ScriptedWorkload } from './script.ts';
 
 const defaults = {
-  /** k6 processes that share the scenario. */
+  /** Number of k6 processes that share the scenario. */
   segments: 1,
   /** 0: the scenario's own. */
   perSecond: 0,

@@ -1,6 +1,6 @@
 /**
- * Measures YCSB A, B, C and F, a hot key, batches of 100 keys and bursts of 100 concurrent operations, each as a step of an
- * open loop at a rate that a small machine carries: 003's targets, and 002's hit ratio and memory.
+ * Measures YCSB A, B, C and F, a hot key, batches of 100 keys and bursts of 100 concurrent operations, each as a step
+ * of an open loop at a rate that a small machine sustains: the targets of 003, and hit ratio and memory of 002.
  */
 import type { LoadDriver } from '../load/driver.ts';
 import { MIXES } from '../load/mixes.ts';

@@ -1,8 +1,8 @@
 /**
- * The memory of every master is full, and something writes on (the fault `fill-memory`): Redis evicts keys, those of the
- * cache among them, or refuses writes, as `maxmemory-policy` says. Meanwhile two clients use the cache: loads, writes,
- * reads, tags and leases. An evicted entry is a miss; no wrong and no old value is returned, and the replicas hold the
- * same data as their master.
+ * The memory of every master is full while writes continue (the fault `fill-memory`): Redis evicts keys, including
+ * those of the cache, or refuses writes, depending on `maxmemory-policy`. Meanwhile two clients use the cache: loads,
+ * writes, reads, tags and leases. An evicted entry is a miss; no wrong and no old value is returned, and the replicas
+ * hold the same data as their master.
  */
 import type { Cache } from '../../../client/index.ts';
 import { parseInfo } from '../../../infra/redis/info.ts';
@@ -94,7 +94,7 @@ async function expectPolicy({ context, evicts }: Setting, policy: string, before
     'maxmemory-policy of the masters',
     equals([policy], [...new Set(configured)] as string[]),
   );
-  // The fault goes on: more keys are evicted, or none are.
+  // The fault continues: more keys are evicted, or none are.
   const first = (await stateOf(context)).evicted;
   const isMore = async () => (await stateOf(context)).evicted > Math.max(first, before.evicted);
   const more =
@@ -150,7 +150,7 @@ async function expectServed({ context, cache, evicts, namesOf }: Setting): Promi
 async function expectInvalidated(setting: Setting): Promise<void> {
   const { context, cache, tags, namesOf } = setting;
   const { expect, parameters, signal } = context;
-  // What was written before the fault is evicted first: only entries that are there prove anything.
+  // Entries written before the fault are evicted first: only entries that still exist prove anything.
   let held = 0;
   const areHeld = async () => {
     await cache.setMany(new Map(namesOf('changed').map((name) => [name, 'old'])), { tags: [tags.changed] });
@@ -187,7 +187,7 @@ async function oldValues({ cache, other, namesOf }: Setting): Promise<number> {
   return read.filter((value) => value === 'old').length;
 }
 
-/** A lease that was evicted may cost a second load; it must not block or throw. */
+/** An evicted lease may cost a second load, but must not block or throw. */
 async function expectLeases({ context, cache, other, namesOf }: Setting): Promise<void> {
   const { expect, parameters, signal } = context;
   const calls = namesOf('lease').flatMap((name) =>

@@ -1,6 +1,6 @@
 /**
- * Writes keys in equal groups and reads the memory of the masters after each: 002's linear growth. Buffers of replication, of clients
- * and of the AOF are not counted; they depend on the rate and not on the keys.
+ * Writes keys in groups of equal size and reads the memory of the masters after each group: the linear growth of 002.
+ * Replication, client and AOF buffers are not counted, because they depend on the rate and not on the keys.
  */
 import { parseInfo } from '../../../infra/redis/info.ts';
 import { dataBytesOf } from './data-bytes.ts';

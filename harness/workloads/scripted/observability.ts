@@ -1,7 +1,7 @@
 /**
  * Compares statistics and metrics with the recorded history of the same operations: each counter equals the observed
  * number. At the end Redis is cut off and calls continue, without fallback and breaker, so that there are errors to
- * count: 0 equals 0 whatever is counted.
+ * count: a comparison of 0 with 0 would prove nothing.
  */
 import type { CompletionEvent, HistoryEvent, InvokeEvent } from '../../history/events.ts';
 import { waitUntil } from '../../wait.ts';
@@ -34,7 +34,7 @@ export const observability = defineScript({
     });
 
     const seen = countOutcomes(events);
-    expect('errors-provoked', 'reads of a Redis that is cut off end in errors', {
+    expect('errors-provoked', 'reads fail while Redis is cut off', {
       ...equals(parameters.refused, seen.errors),
     });
     const stats = cache.stats();
@@ -44,7 +44,7 @@ export const observability = defineScript({
     expect('errors', 'and errors', equals(seen.errors, stats.errors));
     expect(
       'ratio',
-      'the hit ratio is hits by reads',
+      'the hit ratio is hits divided by reads',
       equals(seen.hits / (seen.hits + seen.misses), stats.hitRatio),
     );
 
@@ -54,7 +54,7 @@ export const observability = defineScript({
       ['cache_redis_misses_total', stats.misses],
       ['cache_redis_errors_total', stats.errors],
     ] as const) {
-      expect(metric, `${metric} says the same`, equals(count, sumOf(text, metric)));
+      expect(metric, `${metric} has the same value`, equals(count, sumOf(text, metric)));
     }
   },
 });
@@ -128,7 +128,7 @@ function countOutcomes(events: readonly HistoryEvent[]) {
   return counts;
 }
 
-/** The sum of a metric's series in Prometheus's text format; null where it has none. */
+/** The sum of a metric's series in Prometheus's text format; null if it has none. */
 function sumOf(text: string, metric: string): number | null {
   const values = text
     .split('\n')

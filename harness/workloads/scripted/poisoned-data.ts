@@ -1,7 +1,7 @@
 /**
- * A cache full of poisoned entries: payloads of every kind of corruption, at fixed and at random places, of older schemas
- * and of another type of Redis, between good ones. Every way of reading is used on a fresh set of them, several callers at
- * the same time. `corrupt-payload` reads one key after the other.
+ * A cache full of poisoned entries: payloads of every kind of corruption, at fixed and at random places, of older
+ * schemas and of another Redis type, among good ones. Every read path is tested on a fresh set of entries, by several
+ * callers at the same time. `corrupt-payload` reads one key after the other.
  */
 import { encodeEnvelope } from '../../../client/envelope.ts';
 import type { Cache } from '../../../client/index.ts';
@@ -14,7 +14,7 @@ const defaults = {
   /** Entries of each random kind. */
   ofRandomKind: 10,
   good: 20,
-  /** Callers of each way of reading at the same time. */
+  /** Number of concurrent callers of each read path. */
   callers: 3,
   purgeBoundMs: 5_000,
 };
@@ -26,9 +26,9 @@ type Answers = ReadonlyMap<string, User | undefined>;
 
 interface Way {
   readonly read: (cache: Cache, keys: readonly string[]) => Promise<Answers>;
-  /** Poisoned entries are replaced by the value of the loader. */
+  /** The loader's value replaces poisoned entries. */
   readonly loads?: true;
-  /** With a first tier in this process. */
+  /** Has a first tier in this process. */
   readonly tiered?: true;
 }
 
@@ -46,7 +46,7 @@ const single: Way['read'] = (cache, keys) => oneByOne(keys, (key) => cache.get(k
 const load: Way['read'] = (cache, keys) =>
   oneByOne(keys, (key) => cache.getOrCompute<User>(key, () => LOADED, READING));
 
-/** By the name that its expectations begin with. */
+/** By the prefix of its expectations. */
 const WAYS: Readonly<Record<string, Way>> = {
   get: { read: single },
   'tiered-get': { read: single, tiered: true },
@@ -129,7 +129,7 @@ async function readPoisoned(context: Context, name: string, way: Way, cache: Cac
   );
   expect(`${name}/good-kept`, 'good entries that were not returned', equals(0, missed.length));
   let left: readonly string[] = [];
-  // A key of another type is not a payload of a cache: a read leaves it, a load replaces it.
+  // A key of another type is not a payload of a cache: a read leaves it in place, a load replaces it.
   const purgeable = bad.filter(({ poison }) => way.loads || poison !== 'wrong-type');
   const isPurged = async () => {
     left = await poisonedLeft(context, cache, purgeable);
@@ -167,7 +167,7 @@ async function plant(context: Context, way: string, cache: Cache): Promise<reado
   return [...entries, { key, poison: 'wrong-type' }];
 }
 
-/** Kinds whose entries are still in Redis as they were planted: neither removed nor replaced by a value of the loader. */
+/** Kinds whose entries are still in Redis as planted: neither removed nor replaced by the loader's value. */
 async function poisonedLeft(
   { masterOf }: Context,
   cache: Cache,
@@ -181,7 +181,7 @@ async function poisonedLeft(
     const type = await redis.type(physical);
     if (type === 'none') continue;
     const held = type === 'string' ? await redis.getBuffer(physical) : null;
-    // The loader's payload has the end of the expected one; its header has other times.
+    // The payload written by the loader ends like the expected one; the times in its header differ.
     const isReplaced = held?.subarray(-LOADED_BYTES).equals(replaced.subarray(-LOADED_BYTES)) === true;
     if (!isReplaced) left.add(poison);
   }

@@ -1,5 +1,5 @@
 /**
- * Redis replies to every write with an error: the masters ask for more replicas than there are (NOREPLICAS). Loads
+ * Redis replies to every write with an error: the masters require more replicas than exist (NOREPLICAS). Loads
  * still answer, the error is counted and reported, and nothing is thrown to the caller.
  */
 import type { Redis } from 'ioredis';

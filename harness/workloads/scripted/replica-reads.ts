@@ -1,6 +1,7 @@
 /**
- * Reads from replicas: replicas serve them only where a cache asks for it, and no read returns data that is older than `maxStalenessMs`.
- * For that, all replicas are held: they accept no data from the master and go on to serve reads (CLIENT PAUSE WRITE on each replica).
+ * Reads from replicas: replicas serve them only if a cache requests it, and no read returns data older than
+ * `maxStalenessMs`. To test this, all replicas are held: they accept no data from the master and continue to serve
+ * reads (CLIENT PAUSE WRITE on each replica).
  */
 import type { Redis } from 'ioredis';
 import type { Cache } from '../../../client/index.ts';
@@ -12,7 +13,7 @@ const defaults = { reads: 100, maxStalenessMs: 250, heldMs: 800, everyMs: 5, bou
 
 interface Setting {
   readonly context: ScriptContext<Resolved<typeof defaults>>;
-  /** Does not ask for replica reads. */
+  /** A cache without replica reads. */
   readonly plain: Cache;
   readonly cache: Cache;
   readonly replicas: readonly Redis[];
@@ -50,7 +51,7 @@ async function expectRouted(setting: Setting, phase: string): Promise<void> {
     return (await readsOf(replicas)) - before;
   };
   const isRouted = async () => (await readFrom(cache, 5)) === 5;
-  // Fresh replicas are known once they have been measured.
+  // Replicas count as fresh only once they have been measured.
   await waitUntil('reads from replicas', isRouted, { boundMs, signal }).catch(() => signal.throwIfAborted());
   expect(`${phase}/replicas`, 'reads that replicas served, of a cache with replicaReads', {
     ...{ relation: 'at-least', expected: Math.ceil(0.9 * reads), actual: await readFrom(cache, reads) },
@@ -60,7 +61,7 @@ async function expectRouted(setting: Setting, phase: string): Promise<void> {
   });
 }
 
-/** Overwrites one key all the time and reads it, while the replicas are held. */
+/** Continuously overwrites and reads one key while the replicas are held. */
 async function expectBounded(setting: Setting): Promise<void> {
   const { context, replicas, plain, key } = setting;
   const { expect, parameters, masterOf, signal } = context;
@@ -128,7 +129,7 @@ class Writer {
     this.#run.catch(() => undefined);
   }
 
-  /** Last number that was acknowledged by then. */
+  /** Last number acknowledged by that time. */
   acknowledgedAt(atMs: number): number {
     return this.#acknowledged.findLast((write) => write.atMs <= atMs)?.n ?? 0;
   }
@@ -139,7 +140,7 @@ class Writer {
   }
 }
 
-/** Reads that the nodes have served so far. */
+/** Number of reads that the nodes have served so far. */
 async function readsOf(nodes: readonly Redis[]): Promise<number> {
   const texts = await Promise.all(nodes.map((node) => node.info('commandstats')));
   const calls = texts.flatMap((text) => [...text.matchAll(/^cmdstat_m?get:calls=(\d+)/gm)]);

@@ -43,21 +43,24 @@ export interface ScriptContext<P extends Parameters = Parameters> {
     what: string,
     seen: Pick<ExpectationEvent, 'relation' | 'expected' | 'actual' | 'unit'>,
   ): void;
-  /** The kit's client on the environment, or through a proxy before it; closed with the trial. */
+  /** The kit's client on the environment, or through a proxy in front of it; closed with the trial. */
   open(overrides?: OpenOverrides, through?: MasterProxy): Cache;
   /** Closes a cache before the end of the script; the closing phase leaves it out. */
   retire(cache: Cache): ReturnType<Cache['close']>;
-  /** Starts a process with its own cache on the environment, and further variables; ended with the trial. */
+  /** Starts a process with its own cache on the environment, and additional variables; ended with the trial. */
   startProcess(
     name: string,
     overrides?: CacheOverrides,
     env?: Readonly<Record<string, string>>,
   ): Promise<CallerProcess>;
-  /** A fault proxy before the master; in a cluster one before each master, controlled as one; ended with the trial. */
+  /**
+   * A fault proxy in front of the master; in a cluster one in front of each master, controlled as one; ended with the
+   * trial.
+   */
   proxyBeforeMaster(): Promise<MasterProxy>;
   /**
-   * Injects a fault (a file of `harness/faults/`) into every master, and records it. Returns its heal, which runs at the
-   * latest with the end of the trial.
+   * Injects a fault (a file of `harness/faults/`) into every master, and records it. Returns its heal, which runs at
+   * the end of the trial at the latest.
    */
   inject(fault: string): Promise<Heal>;
   /**
@@ -74,7 +77,7 @@ export interface ScriptContext<P extends Parameters = Parameters> {
   caughtUp(): Promise<void>;
   /** Reads these keys from every raw node into the history. */
   readAllNodes(keys: readonly WrittenKey[]): Promise<void>;
-  /** An admin connection to the current master; in a cluster to the one that has this physical key. */
+  /** An admin connection to the current master; in a cluster, to the master of this physical key. */
   masterOf(key: string): Promise<Redis>;
   /** Admin connections to every master: one, or in a cluster one per shard. */
   masters(): Promise<readonly Redis[]>;
@@ -104,7 +107,7 @@ export interface RestoredBackup {
 export interface MasterProxy extends Pick<FaultProxy, 'add' | 'remove' | 'down' | 'reset' | 'traffic'> {
   /** Seed addresses of a client. */
   readonly addresses: readonly Address[];
-  /** Maps each address that a cluster reports to the proxy before it. */
+  /** Maps each address that a cluster reports to the proxy in front of it. */
   readonly natMap?: Readonly<Record<string, Address>>;
 }
 
@@ -125,8 +128,8 @@ export function defineScript<const P extends Parameters>(workload: {
 }
 
 /**
- * Limits of a client that a busy machine does not reach. For drills that check the written and read data, and not the
- * speed: with the environment's limits a slow answer would be served from memory, which is another promise.
+ * Limits of a client that a busy machine does not reach. For drills that check the written and read data rather than
+ * the speed: with the environment's limits, a slow answer would be served from memory, which is a different promise.
  */
 export const RELAXED_LIMITS = { commandTimeoutMs: 5_000, compute: { replyTimeoutMs: 5_000 } } as const;
 
@@ -135,7 +138,7 @@ export function equals(expected: Json, actual: Json | undefined) {
   return { relation: 'equals' as const, expected, actual: actual ?? null };
 }
 
-/** The error of a call, as its code or name; null when it did not fail. */
+/** The error of a call, as its code or name; null if it did not fail. */
 export async function errorOf(call: () => Promise<unknown>): Promise<string | null> {
   try {
     await call();

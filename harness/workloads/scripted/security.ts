@@ -6,7 +6,7 @@ import type { Address } from '../../../infra/topology.ts';
 import type { ScriptContext } from './script.ts';
 import { defineScript, equals } from './script.ts';
 
-/** Seed 002's renamed commands, and others that could destroy or reveal data. */
+/** The renamed commands of seed 002, and other commands that could destroy or reveal data. */
 const DENIED: readonly (readonly [string, ...string[]])[] = [
   ['FLUSHALL'],
   ['FLUSHDB'],
@@ -20,7 +20,7 @@ const DENIED: readonly (readonly [string, ...string[]])[] = [
 
 /**
  * Commands that are not executed, because an allowed one would take effect: ACL DRYRUN returns the answer instead.
- * DEBUG is included: while it is disabled for all users (enable-debug-command) it answers ERR, whatever the user's
+ * DEBUG is included: while it is disabled for all users (enable-debug-command) it replies ERR, regardless of the user's
  * permissions.
  */
 const DRY_RUN: ReadonlySet<string> = new Set(['FLUSHALL', 'FLUSHDB', 'SHUTDOWN', 'DEBUG']);
@@ -72,7 +72,7 @@ async function isDenied(
   return (await replyTo(context, node.address, command, spec.app)) === 'NOPERM';
 }
 
-/** The first word of the answer: an error's code, or the value of a command that was not refused. */
+/** The first word of the reply: an error code, or the value of a command that was not refused. */
 async function replyTo(
   { spec }: ScriptContext,
   { host, port }: Address,

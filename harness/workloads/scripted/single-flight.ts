@@ -1,4 +1,4 @@
-/** Loads that several callers and several processes ask for at the same time: loaders are counted in every process. */
+/** Concurrent loads by several callers and several processes: loader calls are counted in every process. */
 import { pause, waitUntil } from '../../wait.ts';
 import type { Call, Caller, Performed } from '../calls/call.ts';
 import type { CallerProcess } from '../calls/child.ts';
@@ -13,7 +13,7 @@ const defaults = {
   batch: 100,
   callsPerKey: 5,
   loadMs: 60,
-  /** Longer than a pause of a busy machine: only a process that ended loses its lease. */
+  /** Longer than a pause of a busy machine, so that only a process that has ended loses its lease. */
   leaseMs: 5_000,
   /** Lease of the process that ends. */
   shortLeaseMs: 1_000,
@@ -31,7 +31,7 @@ interface Setting {
   readonly context: Context;
   readonly here: Caller;
   readonly other: Caller;
-  /** Physical keys begin with it. */
+  /** Prefix of the physical keys. */
   readonly prefix: string;
 }
 
@@ -68,7 +68,7 @@ export const singleFlight = defineScript({
   },
 });
 
-/** Several calls per key and process at the same time, then one more once the value is stored. */
+/** Several concurrent calls per key and process, then one more call once the value is stored. */
 async function expectOneLoad(setting: Setting, id: string, callers: readonly Caller[]): Promise<void> {
   const { context, here } = setting;
   const { keys, callsPerKey, loadMs } = context.parameters;
@@ -153,7 +153,7 @@ async function expectNewerKept(setting: Setting): Promise<void> {
   context.expect('newer/not-restored', 'the load does not restore the deleted key', equals(0, held.size));
 }
 
-/** The process that loads ends; a waiter loads for itself once the lease is over. */
+/** The loading process ends; a waiter loads the value itself once the lease has expired. */
 async function expectLeaseEnds(
   { context, prefix }: Setting,
   waiter: Caller,
@@ -173,9 +173,13 @@ async function expectLeaseEnds(
   await lost;
   const call: Call = { operation: 'getOrCompute', keys: [key], values: ['second'] };
   const { answers, tookMs } = await waiter.perform(call);
-  expect('lease/answer', 'the process had a lease; a waiter loads for itself once it has ended', {
-    ...equals([true, valueText('second')], [leased === true, answers?.[0] ?? null]),
-  });
+  expect(
+    'lease/answer',
+    'the process had a lease; a waiter loads the value itself once the lease has ended',
+    {
+      ...equals([true, valueText('second')], [leased === true, answers?.[0] ?? null]),
+    },
+  );
   expect('lease/wait', 'the waiter waits no longer than the lease', {
     relation: 'at-most',
     expected: parameters.shortLeaseMs + parameters.slackMs,

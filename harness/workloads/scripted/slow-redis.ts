@@ -1,9 +1,9 @@
 /**
- * Replies are late, dribbled, cut or lost: toxics before every master, one after the other, and one cache through all of
- * them. Under each toxic all kinds of calls are sent in parallel, then one after the other until the breaker is open;
- * after it Redis must serve the same cache again.
+ * Replies are late, dribbled, truncated or lost: toxics in front of every master, one after the other, and one cache
+ * through all of them. Under each toxic all kinds of calls are sent in parallel, then one after the other until the
+ * breaker is open; after it Redis must serve the same cache again.
  *
- * INCR goes to a key of its own per call, past cache and fallback, so that a repeated one is visible at the end.
+ * Each INCR uses its own key and bypasses cache and fallback, so that a repeated one is visible at the end.
  */
 import type { Cache } from '../../../client/index.ts';
 import type { Toxic } from '../../faults/proxy/index.ts';
@@ -13,7 +13,7 @@ import { defineScript, equals, errorOf, type MasterProxy, type ScriptContext } f
 
 const defaults = {
   commandTimeoutMs: 400,
-  /** A caller's deadline is the client's command timeout plus `slackMs` for everything else. */
+  /** The deadline of a caller is the client's command timeout plus `slackMs` for everything else. */
   slackMs: 500,
   callsOfKind: 6,
   valueBytes: 16_000,
@@ -23,11 +23,11 @@ const defaults = {
 
 interface Ailment {
   readonly toxics: readonly Toxic[];
-  /** No reply arrives whole and in time: the breaker must open. */
+  /** No reply arrives complete and in time, so the breaker must open. */
   readonly isFatal: boolean;
 }
 
-/** By the name that its expectations begin with. `timeoutMs`: deadline of a command. */
+/** By the prefix of its expectations. `timeoutMs`: deadline of a command. */
 const AILMENTS: Readonly<Record<string, (timeoutMs: number) => Ailment>> = {
   jitter: (timeoutMs) => ({
     toxics: [{ type: 'latency', attributes: { latency: timeoutMs / 4, jitter: timeoutMs / 4 } }],
@@ -35,7 +35,7 @@ const AILMENTS: Readonly<Record<string, (timeoutMs: number) => Ailment>> = {
   }),
   latency: (timeoutMs) =>
     fatal({ type: 'latency', attributes: { latency: 3 * timeoutMs, jitter: timeoutMs } }),
-  // 16 s for a value of 16 KB.
+  // Takes 16 s for a value of 16 KB.
   bandwidth: () => fatal({ type: 'bandwidth', attributes: { rate: 1 } }),
   // 10 bytes per second.
   dribbled: () =>
@@ -117,7 +117,7 @@ async function throughAilment(context: Context, slow: Slow, { toxics, isFatal }:
   const key = `${[...planted.keys()][0]}`;
   const isBack = async () => (await cache.set(key, planted.get(key))).source === 'redis';
   const wait = { boundMs: parameters.recoveryBoundMs, signal };
-  const back = await waitUntil(`Redis to take writes after ${name}`, isBack, wait).catch(() => false);
+  const back = await waitUntil(`Redis to accept writes after ${name}`, isBack, wait).catch(() => false);
   expect(`${name}/recovered`, 'writes go to Redis again, without a restart', equals(true, back));
   const read = await cache.lookup<string>(key);
   expect(`${name}/kept`, 'Redis returns the value that was written to it', {
@@ -195,7 +195,7 @@ async function expectOpen({ expect, parameters, remember, tag }: Context, slow: 
   expect(`${name}/answers-open`, 'a load meanwhile returns its value', equals(key, answer));
 }
 
-/** Every INCR had a key of its own: more than 1 was applied twice. */
+/** Every INCR used its own key: a value above 1 was applied twice. */
 async function expectAppliedOnce({ expect, masterOf }: Context, counters: readonly Counter[]): Promise<void> {
   let twice = 0;
   let lost = 0;

@@ -1,6 +1,6 @@
 /**
- * A steady load for hours, in slices. After each slice the load threads collect garbage and state their heap, and every node its memory,
- * fragmentation and replication lag: what grows with the operations is a leak.
+ * A steady load for hours, in slices. After each slice the load threads collect garbage and report their heap, and
+ * every node reports its memory, fragmentation and replication lag: memory that grows with the operations is a leak.
  */
 import type { Redis } from 'ioredis';
 import { infoNumber, parseInfo, replicasOf } from '../../../infra/redis/info.ts';
@@ -66,7 +66,7 @@ async function serverFacts(master: Redis): Promise<ServerFacts> {
   };
 }
 
-/** Masters of a cluster as one: the highest of each. */
+/** Masters of a cluster combined: the highest value of each figure. */
 function worst(a: ServerFacts, b: ServerFacts): ServerFacts {
   return {
     usedBytes: Math.max(a.usedBytes, b.usedBytes),

@@ -1,6 +1,6 @@
 /**
- * Raises the rate of YCSB B in steps until Redis does not keep up: 002's 50,000 operations per second through the kit's client, and the
- * knee. `redis-benchmark` states the limit of the server alone, before and without the load.
+ * Raises the rate of YCSB B in steps until Redis no longer keeps up: the 50,000 operations per second of 002 through
+ * the kit's client, and the knee. `redis-benchmark` measures the limit of the server alone, before the load.
  */
 import type { LoadDriver } from '../load/driver.ts';
 import { MIXES } from '../load/mixes.ts';
@@ -13,7 +13,7 @@ const defaults = {
   /** 002's target. */
   wantedPerSecond: 50_000,
   firstPerSecond: 2_500,
-  /** Each step has this many times the rate of the last. */
+  /** Ratio of the rates of consecutive steps. */
   growth: 1.6,
   maximumSteps: 10,
   stepMs: 3_000,
@@ -23,7 +23,7 @@ const defaults = {
   serverRequests: 100_000,
 };
 
-/** Steps after the first one that was not kept: one slow step may be the machine. */
+/** Number of steps after the first one that was not sustained: a single slow step may be caused by the machine. */
 const MISSES = 2;
 
 export const throughput = defineScript({
@@ -53,7 +53,7 @@ export const throughput = defineScript({
   },
 });
 
-/** The wanted rate is a step of its own. */
+/** The requested rate is a step of its own. */
 function nextRate(perSecond: number, growth: number, wanted: number): number {
   const next = Math.round(perSecond * growth);
   return perSecond < wanted && next > wanted ? wanted : next;

@@ -1,13 +1,13 @@
 /**
- * Redis answers, but later than the client waits: latency before the master, the client directly through the proxy. The
- * environment sets the client's timeout; calls run in parallel, so that their waits overlap.
+ * Redis replies later than the client waits: the proxy in front of the master adds latency, and the client connects
+ * through it. The environment sets the client's timeout; calls run in parallel, so that their waits overlap.
  */
 import { waitUntil } from '../../wait.ts';
 import { defineScript, equals, errorOf } from './script.ts';
 
 export const timeoutFallback = defineScript({
   name: 'timeout-fallback',
-  /** A caller's deadline is the client's command timeout plus `slackMs` for everything else. */
+  /** The deadline of a caller is the client's command timeout plus `slackMs` for everything else. */
   defaults: { slowness: 3, calls: 8, slackMs: 500, recoveryBoundMs: 10_000 },
   async run({ open, proxyBeforeMaster, expect, remember, tag, spec, parameters, signal }) {
     const { slowness, calls, slackMs, recoveryBoundMs } = parameters;

@@ -1,4 +1,4 @@
-/** TTLs as Redis itself reports them, and the edges: 0 does not store, negative is refused, null never expires. */
+/** TTLs as Redis itself reports them, and the edge cases: 0 does not store, negative is refused, null never expires. */
 import type { Cache } from '../../../client/index.ts';
 import { waitUntil } from '../../wait.ts';
 import type { ScriptContext } from './script.ts';

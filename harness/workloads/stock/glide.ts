@@ -1,5 +1,5 @@
 /**
- * Stock Valkey GLIDE 2 with its defaults: only the options that it needs to connect are set. It has no Sentinel support.
+ * Stock Valkey GLIDE 2 with its defaults: only the options required to connect are set. It does not support Sentinel.
  */
 import { CLIENTS } from '../../drills/clients.ts';
 import type { Adapter, ClientEventSink, ClientSpec } from '../adapter.ts';
@@ -39,14 +39,14 @@ interface Glide {
   readonly Logger: { setLoggerConfig(level: 'off'): void };
 }
 
-/** GLIDE has no class of its own for replies: a `RequestError` says so in its message. */
+/** GLIDE has no separate class for error replies: the message of a `RequestError` identifies them. */
 const REPLY = /^An error was signalled by the server/;
 
 export async function glideAdapter(spec: ClientSpec, onEvent: ClientEventSink): Promise<Adapter> {
   if (spec.mode === 'sentinel') throw new Error(`glide: ${CLIENTS.glide.limit}`);
   const glide = await loadPackage<Glide>(CLIENTS.glide.package);
   const { GlideClient, GlideClusterClient, TimeUnit } = glide;
-  // By default it writes warnings to stdout, where the report is.
+  // By default, it writes warnings to stdout, which is reserved for the report.
   glide.Logger.setLoggerConfig('off');
   const own = spec.mode === 'cluster' ? GlideClusterClient : GlideClient;
   const client = await own.createClient(optionsOf(spec));

@@ -12,7 +12,10 @@ type Tuning = Omit<RedisOptions, 'replyMapping'>;
 
 const EVENTS = ['connect', 'ready', 'close', 'reconnecting', 'end'] as const;
 
-/** What ioredis's own documents advise for fast failovers: its failover detector, short timeouts, quick attempts. */
+/**
+ * Recommendations of ioredis's own documentation for fast failovers: its failover detector, short timeouts, quick
+ * retries.
+ */
 const TUNED = {
   failoverDetector: true,
   connectTimeout: 1_000,
@@ -20,7 +23,7 @@ const TUNED = {
   retryStrategy: (attempts: number) => Math.min(50 * attempts, 200),
   sentinelRetryStrategy: (attempts: number) => Math.min(50 * attempts, 200),
   sentinelReconnectStrategy: (attempts: number) => Math.min(50 * attempts, 200),
-  // A write to a master that was made a replica connects again.
+  // A write to a master that was made a replica triggers a reconnect.
   reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
 } as const satisfies Tuning;
 
@@ -35,7 +38,7 @@ function openIoredis(spec: ClientSpec, onEvent: ClientEventSink, tuning: Tuning)
     spec.mode === 'cluster'
       ? openCluster(spec, tuning)
       : new Redis({ ...tuning, ...connectOptions(spec, tuning) });
-  // An 'error' without a listener is printed by ioredis; here it is an observation like the others.
+  // ioredis prints an 'error' without a listener; here it is recorded like the other events.
   redis.on('error', (error: Error) => onEvent('error', { message: error.message }));
   for (const event of EVENTS) redis.on(event, () => onEvent(event, {}));
   return stockAdapter(spec.client, spec, commandsOf(redis));
@@ -49,7 +52,7 @@ function commandsOf(redis: Redis | Cluster): StockCommands {
     get: (key) => redis.get(key),
     incr: (key) => redis.incr(key),
     append: (key, text) => redis.append(key, text),
-    // ioredis refuses commands and pipelines on keys of several slots: those are sent one by one.
+    // ioredis refuses commands and pipelines on keys of several slots, so such keys are sent one by one.
     getMany: (keys) =>
       redis instanceof Cluster ? Promise.all(keys.map((key) => redis.get(key))) : redis.mget([...keys]),
     async setMany(entries, ttlSeconds) {

@@ -103,7 +103,7 @@ function commandsOf(client: NodeRedisClient, { ErrorReply }: NodeRedis, { mode }
     append: (key, text) => client.append(key, text),
     getMany: (keys) =>
       mode === 'cluster' ? Promise.all(keys.map((key) => client.get(key))) : client.mGet(keys),
-    // Commands of one tick share a pipeline.
+    // Commands issued in one tick share a pipeline.
     setMany: (entries, ttlSeconds) => Promise.all(entries.map(([key, value]) => set(key, value, ttlSeconds))),
     close: async () => void (await client.destroy()),
     isReply: (error) => error instanceof ErrorReply,

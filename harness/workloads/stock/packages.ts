@@ -1,6 +1,6 @@
 /**
- * Clients that are not dependencies of the kit: loaded by name and only when a drill asks for one, so that the kit runs
- * without them. Their types are those that the adapters declare.
+ * Clients that are not dependencies of the kit: loaded by name, only when a drill uses one, so that the kit runs
+ * without them. The adapters declare their types.
  */
 
 /** @throws the module cannot be found or loaded */

@@ -12,11 +12,14 @@ export interface StockCommands {
   get(key: string): Promise<string | null>;
   incr(key: string): Promise<number>;
   append(key: string, text: string): Promise<number>;
-  /** In one batch, unless the keys belong to several nodes. */
+  /** Sent in one batch, unless the keys belong to several nodes. */
   getMany(keys: readonly string[]): Promise<readonly (string | null)[]>;
   setMany(entries: readonly (readonly [key: string, value: string])[], ttlSeconds: number): Promise<unknown>;
   close(): Promise<unknown>;
-  /** Whether the error is a reply of Redis: the command was refused. Any other error may follow a command that was applied. */
+  /**
+   * Whether the error is a reply of Redis: the command was refused. Any other error may follow a command that was
+   * applied.
+   */
   isReply(error: unknown): boolean;
 }
 
@@ -53,7 +56,7 @@ export function stockAdapter(client: ClientName, spec: ClientSpec, commands: Sto
       await commands.setMany(physical, defaultTtlSeconds);
       return { source: 'redis' };
     },
-    // Cache-aside as in seed 004 section 7: on a Redis error it computes, and it does not wait for storing.
+    // Cache-aside as in seed 004 section 7: on a Redis error it computes the value, and it does not wait for the store.
     async getOrCompute(key, load) {
       const cached = await commands.get(physicalKey(key)).catch(() => null);
       if (cached !== null) return { source: 'redis', value: cached };

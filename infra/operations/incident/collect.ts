@@ -6,7 +6,8 @@
  *   log files ────────┼─▶ redaction ─▶ files ─▶ manifest with digests
  *   Prometheus ───────┘
  *
- * A node that does not reply is a line of `missing`, not an error: that is when an incident is collected.
+ * A node that does not reply becomes a line of `missing` and not an error, because unreachable nodes are normal during
+ * an incident.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +21,7 @@ import { type IncidentManifest, sealIncident } from './seal.ts';
 
 export interface IncidentRequest {
   readonly environment: Environment;
-  /** Empty or absent folder. */
+  /** An empty or new folder. */
   readonly dir: string;
   readonly passwords: readonly string[];
   readonly metricsMinutes: number;
@@ -28,7 +29,7 @@ export interface IncidentRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The end of a log; older lines are on the machine of the node. */
+/** Only the end of a log; older lines are on the node's machine. */
 const MAX_LOG_BYTES = 2 * 1024 ** 2;
 const PROMETHEUS_TIMEOUT_MS = 10_000;
 /** Events of sentinel.c and of the kit's watchdog that explain a change of roles. */
@@ -80,7 +81,7 @@ async function collectNode(collection: Collection, id: string): Promise<void> {
   if (node === undefined) return;
   await attempt(collection, id, async () => {
     const redis = await environment.admin(id);
-    // Without a reply to the first query, the others would only wait.
+    // If the first query got no reply, the others would only time out.
     await redis.ping();
     for (const { file, run } of queriesOf(node, topology.environment.topology.serviceName)) {
       await attempt(collection, `${id}/${file}`, async () =>

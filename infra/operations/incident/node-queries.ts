@@ -18,7 +18,7 @@ const reply = (file: string, ...command: [string, ...string[]]): NodeQuery => ({
   },
 });
 
-/** The reply of each is bounded: no keys, no values except the arguments that SLOWLOG keeps (128 bytes each). */
+/** Every reply is bounded: no keys, and no values except the arguments that SLOWLOG keeps (128 bytes each). */
 export function queriesOf({ role }: Pick<TopologyNode, 'role'>, serviceName: string): readonly NodeQuery[] {
   const both = [reply('info.txt', 'INFO', 'everything'), reply('clients.txt', 'CLIENT', 'LIST')];
   if (role === 'sentinel') {

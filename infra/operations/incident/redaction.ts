@@ -1,6 +1,6 @@
 /**
  * Removes secrets from collected texts: the known passwords, their hashes, and every value of a setting that holds a
- * secret, also an unknown one. Pure, except for the hashes.
+ * secret, even if the value is not known. Pure, except for the hashes.
  */
 import { createHash } from 'node:crypto';
 
@@ -16,7 +16,9 @@ const ACL_SECRETS = /(^|[\s"])([#>])[^\s"]{8,}/g;
 
 export type Redact = (text: string) => string;
 
-/** Redacts texts. @param passwords those of the environment; shorter ones than 4 characters are not searched for */
+/**
+ * Redacts texts. @param passwords passwords of the environment; those shorter than 4 characters are not searched for
+ */
 export function redactor(passwords: readonly string[]): Redact {
   const secrets = passwords
     .filter((password) => password.length >= 4)
@@ -33,7 +35,7 @@ export function redactor(passwords: readonly string[]): Redact {
   };
 }
 
-/** Settings as CONFIG GET reports them, without secrets; an empty one stays empty, which says that it is not set. */
+/** Settings as reported by CONFIG GET, without secrets; an empty secret stays empty, which shows that it is not set. */
 export function redactSettings(settings: ReadonlyMap<string, string>): Readonly<Record<string, string>> {
   const entries = [...settings].map(([name, value]) => [
     name,

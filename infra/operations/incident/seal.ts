@@ -1,6 +1,6 @@
 /**
- * Seal of a collected incident: `manifest.json` has the SHA-256 of every file, and one of itself, as the manifest of a
- * run has. A hash shows a change, not its author.
+ * Seal of a collected incident: `manifest.json` has the SHA-256 of every file and of itself, like the manifest of a
+ * run. A hash shows a change, not its author.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ export interface IncidentManifest {
   readonly substrate: string;
   readonly collectedAt: string;
   readonly metricsMinutes: number;
-  /** What could not be collected, and why. */
+  /** Facts that could not be collected, with the reason. */
   readonly missing: readonly string[];
   readonly digests: { readonly files: Readonly<Record<string, string>>; readonly manifest: string };
 }
@@ -35,7 +35,7 @@ export function sealIncident(
 }
 
 /**
- * Files that were changed, added or removed since the folder was sealed; the manifest included.
+ * Files that were changed, added or removed since the folder was sealed, including the manifest.
  *
  * @throws KitError `INCIDENT_INVALID` if the folder has no manifest of an incident
  */
@@ -56,12 +56,12 @@ function readManifest(dir: string): IncidentManifest {
     const manifest = JSON.parse(existsSync(path) ? readFileSync(path, 'utf8') : 'null') as IncidentManifest;
     if (manifest?.schema === SCHEMA && typeof manifest.digests?.files === 'object') return manifest;
   } catch {
-    // Not JSON: the same error.
+    // Not JSON: results in the same error.
   }
   throw new KitError('must be a folder that kit incident has written', {
     code: 'INCIDENT_INVALID',
     where: dir,
-    hint: 'name the folder that contains manifest.json',
+    hint: 'pass the folder that contains manifest.json',
   });
 }
 

@@ -15,7 +15,7 @@ const DEFAULT_USER = 'user default off resetpass ~* &* +@all';
 /** A health probe needs no secret; this user can run only PING. */
 const HEALTH_USER = 'user health on nopass resetchannels -@all +ping';
 
-/** Whether the environment has a watchdog, and whether that sets the ping period of the sentinels. */
+/** Whether the environment has a watchdog, and whether the watchdog sets the ping period of the sentinels. */
 export interface WatchdogUse {
   readonly watchdog?: boolean;
   readonly setsPingPeriod?: boolean;
@@ -50,7 +50,7 @@ export function renderRedisAcl(
   ]);
 }
 
-/** User that loads the function library where only a container of the deploy can do it. It has no other rights. */
+/** User that loads the function library if only a container of the deploy can do so. It has no other rights. */
 export const LOADER = 'loader';
 
 export function loaderPassword(secrets: EnvironmentSecrets): Secret {
@@ -130,7 +130,10 @@ function sentinelRules(): string {
   ]);
 }
 
-/** The transaction with which Sentinel demotes a node (sentinel.c, sentinelSendSlaveOf), and what it is decided by. */
+/**
+ * The transaction with which Sentinel demotes a node (sentinel.c, sentinelSendSlaveOf), and the commands on which the
+ * decision is based.
+ */
 function watchdogRules(): string {
   return 'resetchannels -@all +ping +info +multi +exec +replicaof +config|rewrite +client|kill';
 }

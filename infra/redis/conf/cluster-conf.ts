@@ -22,7 +22,7 @@ const set = (name: string, value: string | number, reason: string): Change => ({
   reason,
 });
 
-/** Identity of the node towards other nodes and clients. */
+/** Identity of the node for other nodes and clients. */
 function membershipChanges(environment: EnvironmentConfig, self: Address): readonly Change[] {
   const bus = busAddress(environment, self);
   const { tls } = environment.security;
@@ -47,7 +47,7 @@ function membershipChanges(environment: EnvironmentConfig, self: Address): reado
     ),
     set('cluster-announce-bus-port', bus.port, 'Bus port that the other nodes connect to.'),
     ...(tls
-      ? [set('tls-cluster', 'yes', 'The bus has no password: without TLS anyone in the network can use it.')]
+      ? [set('tls-cluster', 'yes', 'The bus has no password: without TLS, anyone on the network can use it.')]
       : []),
   ];
 }

@@ -80,7 +80,7 @@ function outputBufferLimits(words: readonly string[]): string {
 }
 
 /**
- * Value of a directive that is not in the file; undefined for one that the table does not have.
+ * Value of a directive that is not in the file; undefined if the table does not contain it.
  *
  * @param name canonical
  */
@@ -90,7 +90,7 @@ export function defaultValue(name: string, family: ServerFamily): string | undef
 }
 
 /**
- * Directives of a file by canonical name, each with its arguments as one text. Repeated lines of a list form one list.
+ * Directives of a file by canonical name, each with its arguments as one text. Repeated lines of a list are combined.
  */
 export function directivesOf(conf: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
@@ -104,7 +104,7 @@ export function directivesOf(conf: string): ReadonlyMap<string, string> {
   return found;
 }
 
-/** Reply to CONFIG GET by canonical name. All names of a directive have one value. */
+/** Reply to CONFIG GET by canonical name. All names of a directive have the same value. */
 export function reportedDirectives(
   reported: Iterable<readonly [string, string]>,
 ): ReadonlyMap<string, string> {

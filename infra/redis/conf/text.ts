@@ -10,7 +10,7 @@ export interface ConfLine {
   /** Lower case; `sentinel down-after-milliseconds` for options of Sentinel; undefined for a comment or an empty line. */
   readonly name: string | undefined;
   readonly args: readonly string[];
-  /** Set where the quotes are unbalanced: Redis refuses to start. */
+  /** Set if the quotes are unbalanced: Redis refuses to start. */
   readonly broken?: string;
 }
 
@@ -166,7 +166,7 @@ function readSingle(text: string, start: number): { text: string; end: number } 
   return undefined;
 }
 
-/** Formats one word for redis.conf: quoted where necessary. */
+/** Formats one word for redis.conf: quoted if necessary. */
 export function quoteArgument(word: string): string {
   if (word !== '' && /^[\x21\x23-\x26\x28-\x5b\x5d-\x7e]+$/.test(word) && !word.startsWith('#')) return word;
   const escaped = word
@@ -191,7 +191,7 @@ export type Change =
 /**
  * Applies changes to a base text. A directive of the base is replaced in place, so that its comment stays above it; one
  * that the base does not have goes under a heading at the end. If several changes affect one directive, the last one
- * wins.
+ * takes effect.
  */
 export function overrideDirectives(base: string, changes: readonly Change[], heading: string): string {
   const latest = new Map(changes.map((change) => [change.name, change]));

@@ -1,4 +1,7 @@
-/** Files and addresses that a user needs, beyond the nodes of an environment on Docker. Never a secret itself. Pure. */
+/**
+ * Files and addresses that a user needs, in addition to the nodes of an environment on Docker. Never a secret itself.
+ * Pure.
+ */
 import { displayPath } from '../../../config/yaml.ts';
 import { caFile } from './certificates.ts';
 import { commanderPasswordFile, dockerSecretsFile } from './generated-values.ts';

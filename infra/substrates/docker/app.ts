@@ -1,6 +1,7 @@
 /**
- * The CDKTF app: `cdktf` runs it to synthesise environments, one stack each. These are the ones in KIT_STACKS; else the ones in the
- * command line of `cdktf` and those that have passwords already; else all. Refuses an environment of another checkout.
+ * The CDKTF app: `cdktf` runs it to synthesise environments, one stack each. These are the ones in KIT_STACKS, or the
+ * ones on the command line of `cdktf` and those that already have passwords, or all. Refuses an environment of another
+ * checkout.
  */
 import '../../../config/es2024.ts';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -57,7 +58,7 @@ async function synthesise(): Promise<void> {
   await lockProvider(names.map((name) => join(app.outdir, 'stacks', name)));
 }
 
-/** Without a lock file `cdktf` queries the registry for hashes, even if the plugin is in a local directory. */
+/** Without a lock file, `cdktf` queries the registry for hashes, even if the plugin is in a local directory. */
 async function lockProvider(dirs: readonly string[]): Promise<void> {
   const files = dirs.map((dir) => join(dir, '.terraform.lock.hcl')).filter((file) => !existsSync(file));
   if (files.length === 0) return;

@@ -26,7 +26,7 @@ import { renderHashes } from './rendering.ts';
 import { type State, stateAttributes } from './state.ts';
 
 /**
- * The configuration that the last deploy applied; undefined where an older version of the kit deployed the environment.
+ * The configuration that the last deploy applied; undefined if an older version of the kit deployed the environment.
  */
 export function appliedIn(
   state: State,
@@ -45,7 +45,7 @@ export function appliedIn(
 
 export interface Comparison {
   readonly plan: DockerPlan;
-  /** Current configuration, if it can be read. */
+  /** Current configuration, if it is readable. */
   readonly asked: EnvironmentConfig | undefined;
   readonly containers: ReadonlyMap<string, ContainerFacts>;
   readonly stateDir: string;

@@ -3,8 +3,8 @@
  *
  *   package names ─▶ closure with versions (apt-cache) ─▶ hash ─▶ download, unpack, `docker import`
  *
- * Not a bootstrap: packages are unpacked, never configured, which is enough for servers that bring no maintainer
- * scripts of their own, takes seconds and gives small images without a package manager in them.
+ * Not a bootstrap: packages are unpacked, never configured, which is enough for servers without maintainer scripts,
+ * takes seconds and gives small images without a package manager.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
@@ -13,22 +13,22 @@ import { join } from 'node:path';
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { type ProgramRecord, runProgram } from '../../host/process.ts';
 
-/** A package at the version that will be unpacked. */
+/** A package at the version to be unpacked. */
 export interface PinnedPackage {
   readonly name: string;
   readonly version: string;
 }
 
-/** Maintainer scripts' helpers and what they pull in: nothing that a server calls when it runs. */
+/** Helpers of maintainer scripts and their dependencies, which no server calls at run time. */
 const NOT_NEEDED = new Set(['adduser', 'debconf', 'dpkg', 'passwd', 'install-info', 'perl', 'debianutils']);
 
-/** Directories that are links on every current Debian; older packages still carry the old paths. */
+/** Directories that are links on every current Debian; older packages still contain the old paths. */
 const MERGED = ['bin', 'sbin', 'lib', 'lib64'];
 
 const PASSWD = 'root:x:0:0:root:/:/bin/sh\nkit:x:999:999:kit:/data:/bin/false\n';
 const GROUP = 'root:x:0:\nkit:x:999:\n';
 
-/** The packages with all that they depend on, each at the version that apt would install; sorted by name. */
+/** The packages with all of their dependencies, each at the version that apt would install; sorted by name. */
 export async function resolvePackages(roots: readonly string[]): Promise<readonly PinnedPackage[]> {
   await havePackageLists(roots);
   const flags = ['recommends', 'suggests', 'conflicts', 'breaks', 'replaces', 'enhances'].map(
@@ -53,7 +53,10 @@ export async function resolvePackages(roots: readonly string[]): Promise<readonl
   });
 }
 
-/** A machine as it comes (an image, a preinstalled engine) has apt, but no lists: they are fetched once. Needs root then. */
+/**
+ * A fresh machine (an image, a preinstalled engine) has apt but no package lists. They are fetched once, which requires
+ * root.
+ */
 async function havePackageLists(roots: readonly string[]): Promise<void> {
   if (await areListed(roots)) return;
   const record = await runApt('apt-get', ['update', '-qq']);
@@ -73,7 +76,7 @@ async function areListed(packages: readonly string[]): Promise<boolean> {
   return packages.every((name) => listed.has(name));
 }
 
-/** `apt-cache depends --recurse` as a graph; of alternatives the first counts, virtual packages do not. */
+/** Parses `apt-cache depends --recurse` as a graph; of alternatives the first counts, virtual packages do not. */
 export function parseDependencies(text: string): ReadonlyMap<string, readonly string[]> {
   const graph = new Map<string, string[]>();
   let current: string[] = [];
@@ -118,7 +121,7 @@ export interface RootImage {
   readonly packages: readonly PinnedPackage[];
   /** Applies `docker import --change`. */
   readonly changes?: readonly string[];
-  /** Puts further files into the tree. */
+  /** Adds files to the tree. */
   readonly furnish?: (root: string) => Promise<void>;
 }
 

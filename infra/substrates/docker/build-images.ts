@@ -38,7 +38,7 @@ export interface BuiltImage {
   readonly tookMs: number;
 }
 
-/** Makes every image from the distribution's, Go's and npm's packages; what exists stays. */
+/** Builds every image from the packages of the distribution, Go and npm; existing images are kept. */
 export async function buildImages(options: BuildOptions): Promise<readonly BuiltImage[]> {
   const redis = await withTiming('redis', buildRedis, options);
   const exporter = await withTiming('exporter', buildExporter, options);
@@ -78,7 +78,7 @@ async function buildIfMissing(
 const packageInputs = (packages: readonly PinnedPackage[]): string =>
   packages.map(({ name, version }) => `${name}=${version}`).join('\n');
 
-/** The recipe itself: changing how a tree is made changes every tag. */
+/** The recipe itself: a change of the way a tree is built changes every tag. */
 const recipe = (): Buffer =>
   Buffer.concat(
     ['base-image', 'build-images'].map((name) =>
@@ -93,7 +93,7 @@ async function buildRedis({ signal }: BuildOptions): Promise<{ tag: string; buil
   return await buildIfMissing(tag, async () => {
     await buildIfMissing(base, async () => {
       const furnish = async (root: string) => {
-        // redis-tools carries the one binary of all its programs; argv[0] decides which it is.
+        // redis-tools contains the single binary of all its programs; argv[0] selects the program.
         await runProgram({
           command: 'ln',
           args: ['-sf', 'redis-check-rdb', join(root, 'usr/bin/redis-server')],
@@ -125,7 +125,10 @@ async function buildExporter({ signal }: BuildOptions): Promise<{ tag: string; b
 const EXPORTER_MODULE = 'github.com/oliver006/redis_exporter';
 const GO_HINT = 'install Go 1.26';
 
-/** Version, commit and date that `redis_exporter_build_info` shows, as its own build sets them; from the locked module. */
+/**
+ * Version, commit and date that `redis_exporter_build_info` reports, set as by its own build; taken from the locked
+ * module.
+ */
 async function exporterFlags(tools: string): Promise<string> {
   const answer = async (args: readonly string[]) =>
     JSON.parse(await runOrThrow('go', [...args, EXPORTER_MODULE], { cwd: tools }, GO_HINT));

@@ -1,6 +1,6 @@
 /**
- * A bundle contains everything that a closed network cannot fetch: the images, and the provider's plugin in the layout
- * that `terraform providers mirror` creates and Terraform finds without configuration.
+ * A bundle contains everything that an offline network cannot fetch: the images, and the provider's plugin in the
+ * layout that `terraform providers mirror` creates and Terraform finds without configuration.
  *
  *   bundle.tar.gz: bundle.json, images.tar (docker save), plugins/<host>/kreuzwerker/docker/<version>/<platform>/…
  */
@@ -55,7 +55,7 @@ export async function saveBundle(file: string, stateDir: string): Promise<Bundle
     }
     const manifest: Manifest = { schema: SCHEMA, images, ...(plugin === undefined ? {} : { plugin }) };
     writeFileSync(join(work, 'bundle.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-    // Most files are compressed programs already: a higher compression level takes minutes and saves a tenth.
+    // Most files are already compressed: a higher compression level takes minutes and saves a tenth.
     await runTar(['--use-compress-program=gzip -1', '-cf', resolve(file), '-C', work, '.'], file);
     return { file, images: tags, plugin };
   });
@@ -78,7 +78,7 @@ export async function loadBundle(file: string, stateDir: string, home = homedir(
       const paths = [host, registry ?? host].map((name) => join(name, ...rest));
       for (const path of new Set(paths)) {
         const target = join(home, '.terraform.d', 'plugins', path);
-        // Other bytes than those in a lock file invalidate it, so an existing plugin is kept.
+        // Bytes that differ from those in a lock file invalidate it, so an existing plugin is kept.
         if (!existsSync(target)) cpSync(join(work, 'plugins', manifest.plugin), target, { recursive: true });
       }
     }
@@ -89,7 +89,7 @@ export async function loadBundle(file: string, stateDir: string, home = homedir(
   });
 }
 
-/** Registry of the installed program; undefined where none is installed. */
+/** Registry of the installed program; undefined if none is installed. */
 async function registryHere(): Promise<string | undefined> {
   const program = await terraformProgram().catch(() => undefined);
   return program === undefined ? undefined : await registryOf(program);

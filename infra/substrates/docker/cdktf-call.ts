@@ -18,7 +18,7 @@ export interface CdktfCall {
 /** `npx`, `npm` and shells may be between the two processes. */
 const MOST_ANCESTORS = 6;
 
-/** Undefined without a `cdktf` ancestor, or where the system does not list processes. */
+/** Undefined without a `cdktf` ancestor, or if the system does not list processes. */
 export async function cdktfCall(pid = process.ppid): Promise<CdktfCall | undefined> {
   let current = pid;
   for (let height = 0; height < MOST_ANCESTORS && current > 1; height += 1) {

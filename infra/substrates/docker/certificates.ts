@@ -23,7 +23,10 @@ export const RENEW_DAYS = 30;
 
 const tlsDir = (stateDir: string, name: string): string => join(environmentDir(stateDir, name), 'tls');
 
-/** Certificates for a deploy. @throws KitError where the given certificates cannot serve this environment */
+/**
+ * Certificates for a deploy.
+ * @throws KitError if the given certificates cannot serve this environment
+ */
 export async function provideCertificates(plan: DockerPlan, stateDir: string): Promise<TlsTexts> {
   const { name } = plan.environment;
   const dir = tlsDir(stateDir, name);
@@ -43,7 +46,7 @@ export async function provideCertificates(plan: DockerPlan, stateDir: string): P
  * Certificates of the last deploy, even shortly before their expiry; undefined if the next deploy generates the first
  * ones, or new ones for other addresses. Read-only: a renewal here would give clients a CA that no node uses yet.
  *
- * @throws KitError where the given certificates cannot serve this environment
+ * @throws KitError if the given certificates cannot serve this environment
  */
 export function currentCertificates(plan: DockerPlan, stateDir: string): TlsTexts | undefined {
   const { name, security } = plan.environment;
@@ -56,7 +59,7 @@ export function currentCertificates(plan: DockerPlan, stateDir: string): TlsText
   return kept?.addresses.join() === certified(plan).join() ? kept : undefined;
 }
 
-/** Expiry date of the generated certificates, where the next deploy renews them. */
+/** Expiry date of the generated certificates, if the next deploy renews them. */
 export function renewalDue({ environment }: DockerPlan, stateDir: string): string | undefined {
   const { tls, certificates: given } = environment.security;
   const kept = tls && given === undefined ? readMade(stateDir, environment.name) : undefined;

@@ -30,7 +30,7 @@ export interface Owner {
   readonly place: string;
 }
 
-/** For texts that no deploy uses. */
+/** For texts that are not deployed. */
 export const NO_OWNER: Owner = { id: '', place: '' };
 
 type Deployed = { readonly docker: Pick<EnvironmentConfig['docker'], 'backend'> };

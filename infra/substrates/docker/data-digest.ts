@@ -1,5 +1,5 @@
 /**
- * Compares data by content where positions are not comparable: a server in a container without a network loads a copy
+ * Compares data by content if positions are not comparable: a server in a container without a network loads a copy
  * of a volume and computes a digest of all keys. It is a replica of an unused address, so that it neither expires nor
  * writes keys.
  */
@@ -24,7 +24,7 @@ done
 ask INFO keyspace | tr -d '\\r' | awk -F '[=,]' '/^db/ { keys += $2 } END { print keys + 0 }'
 ask DEBUG DIGEST`;
 
-/** @returns undefined where the server does not load the copy, or the disk has no space for it */
+/** @returns undefined if the server does not load the copy, or the disk has no space for it */
 export async function digestVolume(
   volume: string,
   { appendonly, appenddirname, appendfilename, dbfilename }: DataNames,

@@ -116,7 +116,7 @@ async function removeAllFromState(environment: Deployed, options: StateOptions):
 type Kind = 'network' | 'volume';
 
 /**
- * Removes all at once, by their ids in the state.
+ * Removes all of them at once, by their ids in the state.
  *
  * @returns false if something could not be removed although no container uses it
  * @throws KitError `NETWORK_IN_USE`, `VOLUME_IN_USE`

@@ -102,7 +102,7 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
   ];
 }
 
-/** Hash of the files that the configuration volumes were filled with; undefined where nothing is deployed. */
+/** Hash of the files with which the configuration volumes were filled; undefined if nothing is deployed. */
 function deployedArchive(state: State): string | undefined {
   const upload = stateAttributes(state, 'docker_container', 'configuration_init')?.upload as
     | readonly { readonly source_hash?: string }[]
@@ -125,7 +125,7 @@ const otherArchive = ({ init }: DockerPlan): DriftFinding => ({
 interface Expectation {
   readonly service: PlannedContainer;
   readonly plan: DockerPlan;
-  /** Current id of the tag; undefined where the image is missing. */
+  /** Current id of the tag; undefined if the image is missing. */
   readonly image: string | undefined;
   readonly hash: string | undefined;
   /** Whether Terraform created this container. */
@@ -224,7 +224,7 @@ function settingRows(facts: ContainerFacts, { service, image, hash }: Expectatio
     ['user', Config.User, RUN_AS, 'replaces it'],
     ['read-only', String(HostConfig.ReadonlyRootfs), 'true', 'replaces it'],
     ['configuration', Config.Labels?.[LABEL.config] ?? 'none', hash ?? 'none', 'replaces it'],
-    // These fields of the deployed container differ only where the plan differs: they cannot be changed in place.
+    // These fields of the deployed container differ only if the plan differs: they cannot be changed in place.
     ['label', Config.Labels?.[LABEL.node] ?? 'none', service.id, 'replaces it'],
     ['environment', ownVariables(facts, service.env), [...service.env].sort().join(' '), 'replaces it'],
     // The provider neither updates a health check nor replaces its container.
@@ -346,7 +346,7 @@ const tooMany = (name: string): DriftFinding => ({
   remedy: `docker rm -f ${name}`,
 });
 
-/** Expiring certificates: the engine is still correct, but the next apply would replace them. */
+/** Expiring certificates: the engine still matches the plan, but the next apply would replace them. */
 function certificateRow(plan: DockerPlan, stateDir: string): readonly DriftFinding[] {
   const end = renewalDue(plan, stateDir);
   if (end === undefined) return [];

@@ -56,7 +56,10 @@ export interface ContainerFacts {
   };
 }
 
-/** Runs `docker …`; a non-zero exit code is a result. @throws KitError only where the engine itself is unavailable */
+/**
+ * Runs `docker …`; a non-zero exit code is a result.
+ * @throws KitError only if the engine itself is unavailable
+ */
 export async function tryDocker(
   args: readonly string[],
   options: EngineOptions = {},

@@ -103,7 +103,7 @@ export class DockerEnvironment implements Environment {
         const heal = await this.#change(() => pauseNode(this.#part(id)));
         return this.#reconnecting(id === WATCHDOG_ID ? [] : [id], heal);
       },
-      // Only root mounts, and the containers must be processes of this machine.
+      // Only root can mount, and the containers must be processes of this machine.
       ...(process.getuid?.() === 0 && { dataFolder: (id: string) => dataFolderOf(this.#node(id)) }),
       disconnect: async (id) => {
         const heal = await disconnectNode(plan, this.#node(id));
@@ -158,7 +158,7 @@ export class DockerEnvironment implements Environment {
     return new Map(
       servicesOf(plan).map(({ id, container }) => {
         const path = join(logDir, `${id}.log`);
-        // Synchronous, because a property is: used only at the end of a run, about 30 ms per container.
+        // Synchronous, because it is a property: used only at the end of a run, about 30 ms per container.
         const output = $.sync({ quiet: true, nothrow: true })`docker logs --timestamps ${container}`;
         writeFileSync(path, `${output.stdout}${output.stderr}`, { mode: 0o600 });
         return [id, path];
@@ -190,7 +190,7 @@ export class DockerEnvironment implements Environment {
     };
   }
 
-  /** Changes containers: an earlier status is no longer true, however the change ends. */
+  /** Changes containers: an earlier status is then outdated, even if the change fails. */
   async #change<T>(act: () => Promise<T>): Promise<T> {
     try {
       return await act();

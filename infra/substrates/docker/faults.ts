@@ -49,7 +49,7 @@ export async function pauseNode(node: PlannedContainer): Promise<Heal> {
   return () => unpauseNode(node);
 }
 
-/** Does nothing for a node that is not paused. */
+/** Has no effect on a node that is not paused. */
 export async function unpauseNode(node: PlannedContainer): Promise<void> {
   const state = (await inspectContainers([node.container])).get(node.container)?.State.Status;
   if (state === 'paused') await docker(['unpause', node.container]);
@@ -84,7 +84,7 @@ export async function partitionNodes(
 ): Promise<Heal> {
   const group = plan.nodes.filter(({ id }) => nodeIds.includes(id));
   const others = plan.nodes.filter(({ id }) => !nodeIds.includes(id));
-  // The watchdog, which may not run, decides nothing without a reply.
+  // The watchdog, if it runs, does not act without a reply.
   const unreachable = [...others, ...(plan.watchdog === undefined ? [] : [plan.watchdog])];
   const hosts = (nodes: readonly PlannedContainer[]) => nodes.map(({ address }) => address.host);
   const each = async (verb: 'add' | 'del') => {

@@ -1,4 +1,4 @@
-/** Commands for hints: they can be pasted and run, also for an environment of a user's own YAML file. */
+/** Commands for hints, which can be pasted and run, including for an environment of a user's own YAML file. */
 
 import { IS_BUILT } from '../../../config/installation.ts';
 import { environmentFlags, sourceOf } from '../../../config/load.ts';

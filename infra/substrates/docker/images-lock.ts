@@ -23,7 +23,7 @@ export interface LockReport {
   readonly images: Readonly<Record<ImageRole, { readonly version: string; readonly digest: string }>>;
 }
 
-/** @throws KitError `IMAGES_NOT_RESOLVED`, `IMAGE_TAG_MOVED`; the lock is unchanged then */
+/** @throws KitError `IMAGES_NOT_RESOLVED`, `IMAGE_TAG_MOVED`; the lock is then unchanged */
 export async function lockImages(options: LockOptions = {}): Promise<LockReport> {
   const { imageRegistry, imagesLock } = dockerSettings();
   const before = readUsable(imagesLock);

@@ -33,7 +33,7 @@ export interface ImageSet {
   readonly origin: ImageOrigin;
 }
 
-/** `locked`: published, by digest. `tagged`: published, by version. `own`: made or loaded on this machine. */
+/** `locked`: published, by digest. `tagged`: published, by version. `own`: built or loaded on this machine. */
 export type ImageOrigin = 'locked' | 'tagged' | 'own';
 
 export const ORIGINS: Readonly<Record<ImageOrigin, string>> = {

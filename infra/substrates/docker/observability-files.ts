@@ -17,7 +17,7 @@ export function exporterTexts(plan: DockerPlan, secrets: EnvironmentSecrets, tls
     ...[host, names.id, names.container].map(
       (name) => [`${scheme}://exporter@${name}:${port}`, secrets.redis.exporter.reveal()] as const,
     ),
-    // Format of targets before the sentinels had a user of this name.
+    // Format of the targets from before the sentinels had a user of this name.
     ...(node.role === 'sentinel'
       ? [[`${scheme}://app@${host}:${port}`, secrets.sentinel.app.reveal()] as const]
       : []),

@@ -1,7 +1,7 @@
 /**
- * Removes the remains of an interrupted deploy of this checkout: own containers and networks that are not in the state.
- * It also removes all containers in such a network, even those in the state: the next deploy would leave them without a
- * network. Volumes stay.
+ * Removes the remains of an interrupted deploy of this checkout: its own containers and networks that are not in the
+ * state. It also removes all containers in such a network, even those in the state: the next deploy would leave them
+ * without a network. Volumes stay.
  */
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 import { docker, labelledIds } from './engine.ts';
@@ -25,8 +25,8 @@ export async function removeOrphans(
   for (let round = 0; round < ROUNDS; round += 1) {
     const before = await remainingParts(environment, options);
     if (before.length === 0) return;
-    // A running deploy writes its parts to the state late, but holds the lock. Parts that existed before the lock was
-    // found free and are still missing in the state afterwards belong to no deploy.
+    // A running deploy writes its parts to the state late, but holds the lock. Parts that existed while the lock was
+    // free and are still missing from the state afterwards belong to no deploy.
     await requireUnlocked(environment, options);
     const after = new Set((await remainingParts(environment, options)).map(({ id }) => id));
     const left = before.filter((part) => after.has(part.id));

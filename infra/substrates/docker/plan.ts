@@ -7,12 +7,11 @@ import type { EnvironmentConfig } from '../../../config/schema.ts';
 import type { Address, Placement, Topology, TopologyNode } from '../../topology.ts';
 import { nodesOf, WATCHDOG_ID } from '../../topology.ts';
 
-/** Uid and gid of everything that serves; the published Redis image has the same. */
+/** Uid and gid of all servers; the published Redis image has the same. */
 export const RUN_AS = '999:999';
 
 /**
- * Redis uses fewer than 10 threads and a fork, Commander's Node 11 threads; a health check needs a few more for a
- * moment.
+ * Redis uses fewer than 10 threads and a fork, Commander's Node 11 threads; a health check briefly needs a few more.
  */
 export const PIDS_LIMIT = 256;
 
@@ -110,7 +109,7 @@ export function planDocker(topology: Topology): DockerPlan {
     address: at(OCTET[id], listen),
     published: { host: '127.0.0.1', port: docker.ports[id] },
     memoryMb: rest.memoryMb,
-    // The published and the local images have only busybox in common.
+    // busybox is the only program that the published and the local images have in common.
     health: ['busybox', 'wget', '-q', '-O', '/dev/null', `http://127.0.0.1:${listen}${rest.healthPath}`],
     env: rest.env,
   });

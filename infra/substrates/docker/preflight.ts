@@ -41,7 +41,7 @@ async function takenPorts(plan: DockerPlan, own: ReadonlySet<string>): Promise<r
   return (await Promise.all(checks)).flat();
 }
 
-/** A port that is published on all addresses is taken on each of them. */
+/** A port that is published on all addresses is in use on each of them. */
 const overlaps = (one: string, other: string): boolean =>
   one === other || one === '0.0.0.0' || one === '::' || one === '[::]';
 

@@ -44,7 +44,7 @@ export async function recoveryContext(
 ): Promise<RecoveryContext> {
   const { redis } = chooseImages(stateDir);
   const found = await inspectContainers(plan.nodes.map(({ container }) => container));
-  // The image of the deployed nodes: the engine may not have that of another version yet.
+  // The image of the deployed nodes: the engine may not yet have the image of another version.
   const [node] = [...found.values()];
   const image = node?.Config.Image ?? (redis.kind === 'published' ? redis.reference : redis.tag);
   const tools = { image, environment: plan.environment.name, owner: ownerOf(plan.environment, stateDir) };
@@ -62,7 +62,7 @@ export interface RecoverOptions {
 const ofRole = ({ nodes }: DockerPlan, role: 'redis' | 'sentinel') =>
   nodes.filter(({ node }) => node.role === role);
 
-/** A running container may still be waiting for others, or loading. */
+/** A running container may still be waiting for other nodes, or loading data. */
 const ANSWER_BOUND_MS = 10_000;
 
 /**
@@ -94,7 +94,10 @@ export async function recoverIfDown(
   await recoverVolumes(context, options);
 }
 
-/** For `kit recover`. @throws KitError `RECOVERY_REFUSED` while a Redis node is up, and for a cluster */
+/**
+ * For `kit recover`.
+ * @throws KitError `RECOVERY_REFUSED` if a Redis node is up, and for a cluster
+ */
 export async function inspectDown(
   context: RecoveryContext,
   open: () => Promise<DockerEnvironment>,
@@ -197,7 +200,7 @@ async function rememberedMaster(context: RecoveryContext, dir: string): Promise<
   );
 }
 
-/** The last octet identifies the node; the others are the network's, whose subnet may have changed. */
+/** The last octet identifies the node; the others belong to the network, whose subnet may have changed. */
 const octetOf = (host: string): string => host.split('.')[3] ?? '';
 
 async function compareContents(
@@ -303,8 +306,8 @@ conf=/data/redis.conf
 mv $conf.next $conf`;
 
 /**
- * Writes the master into the sentinel.conf that Sentinel has stored, with an epoch above all others: a sentinel without
- * a stored master takes it over from these.
+ * Writes the master into the sentinel.conf that Sentinel has stored, with an epoch above all others: sentinels without
+ * a stored master adopt it from these.
  */
 const MONITOR = `set -eu
 umask 077

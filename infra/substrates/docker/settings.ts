@@ -8,9 +8,9 @@ export interface DockerSettings {
   readonly stacks: readonly string[] | undefined;
   /** `KIT_STATE_DIR`; default `.kit`. */
   readonly stateDir: string;
-  /** `KIT_ALLOW_DESTROY`: the one protected environment that may be destroyed. */
+  /** `KIT_ALLOW_DESTROY`: name of the protected environment that may be destroyed. */
   readonly allowDestroy: string | undefined;
-  /** `KIT_ALLOW_ADOPT`: the one protected environment that may be taken over from another checkout. */
+  /** `KIT_ALLOW_ADOPT`: name of the protected environment that may be taken over from another checkout. */
   readonly allowAdopt: string | undefined;
   /**
    * Whether Terraform's own variables set `-parallelism`: a task that waits outside of Terraform's order may then take
@@ -23,7 +23,7 @@ export interface DockerSettings {
   readonly imagesLock: string;
 }
 
-/** In the working directory of a user of the package: an update of the package would remove it from its own folder. */
+/** In the user's working directory: an update of the package would remove it from the package folder. */
 const LOCK = IS_BUILT ? 'images.lock.yaml' : join(import.meta.dirname, '../../../config/images.lock.yaml');
 
 export function dockerSettings(variables = readVariables()): DockerSettings {

@@ -1,6 +1,7 @@
 /**
  * One environment as one CDKTF stack: Network, configuration, RedisNodes, Sentinels, Watchdog, Observability, and the
- * wait for readiness. A stack needs nothing from other stacks: a cross-stack token would put absolute paths into the text.
+ * wait for readiness. A stack does not depend on other stacks: a cross-stack token would put absolute paths into the
+ * text.
  */
 import { DockerProvider } from '@cdktf/provider-docker/lib/provider/index.js';
 import { LocalBackend, TerraformOutput, TerraformStack } from 'cdktf';
@@ -29,7 +30,7 @@ import type { Archive } from './rendering.ts';
 export interface StackProps {
   readonly plan: DockerPlan;
   readonly owner: Owner;
-  /** Why it must not be deployed from this checkout, if another one owns it. */
+  /** Reason why it must not be deployed from this checkout, if another one owns it. */
   readonly refusal?: string | undefined;
   readonly images: ImageSet;
   /** Source relative to the stack's folder. */
@@ -39,7 +40,7 @@ export interface StackProps {
   readonly secretPaths: readonly string[];
   /** Path of the local state, relative to the stack's folder. */
   readonly statePath: string;
-  /** Paths relative to the project: outputs, never the secrets. */
+  /** Paths relative to the project: outputs, but no secrets. */
   readonly files: OutputFiles;
   /** Whether a protected environment may be destroyed. */
   readonly allowDestroy: boolean;

@@ -1,6 +1,6 @@
 /**
  * Terraform's state of an environment: the local file, or the backend that the environment names. A backend is read
- * through Terraform itself (`state pull`), so that every backend of Terraform works.
+ * through Terraform itself (`state pull`), so that every Terraform backend works.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -51,9 +51,9 @@ export function stateFile({ name, docker: { backend } }: Deployed, stateDir: str
 }
 
 /**
- * Moves a truncated local state aside, as a full disk leaves one, and restores the previous state, if there is one. The
- * labels replace the missing entries: the next deploy removes containers that are not in the state, and adopts volumes
- * with their data.
+ * Moves a truncated local state aside, such as one left by a full disk, and restores the previous state, if there is
+ * one. The labels replace the missing entries: the next deploy removes containers that are not in the state, and adopts
+ * volumes with their data.
  *
  * @returns path of the broken file; undefined if the state is valid, or another Terraform may be writing it now
  */
@@ -64,7 +64,7 @@ export function restoreTruncatedState(environment: Deployed, stateDir: string): 
   const broken = `${file}.broken`;
   renameSync(file, broken);
   const before = `${file}.backup`;
-  // A rename only: the disk may still be full.
+  // Only a rename: the disk may still be full.
   if (existsSync(before) && isState(before)) renameSync(before, file);
   return broken;
 }

@@ -123,14 +123,14 @@ class DockerSubstrate implements Substrate {
     }
     const known = await this.#known(plan.environment);
     await requireFreePortsAndSubnets(plan, await this.#ownership(plan.environment));
-    // An environment that existed before and is stopped now must not be removed at the end of a run.
+    // An environment that already existed and is currently stopped must not be removed at the end of a run.
     const owns = options.ephemeral && !known;
     requireFreeSpace(this.#stateDir);
     try {
       await removeOrphans(plan.environment, this.#terraform(), progress);
       progress(ORIGINS[chooseImages(this.#stateDir).origin]);
       progress(`cdktf deploy ${name}`);
-      // Before the deploy, so that a crash during it leaves an owner, too.
+      // Recorded before the deploy, so that a crash during it leaves an owner as well.
       if (owns) await recordOwnerProcess(this.#stateDir, name);
       await terraform.deploy(plan.environment, this.#terraform(options.signal));
       const environment = await this.#handle(plan, owns);
@@ -138,8 +138,8 @@ class DockerSubstrate implements Substrate {
       await awaitHealthy(environment, { progress, signal: options.signal });
       return environment;
     } catch (error) {
-      // Existing resources keep their data, however the deploy ended; new ones are removed. If another deploy holds the
-      // state, the resources belong to that deploy.
+      // Existing resources keep their data, regardless of how the deploy ended; new ones are removed. If another deploy
+      // holds the state, the resources belong to that deploy.
       const another = error instanceof KitError && error.code === 'STATE_LOCKED';
       if (!known && !another) {
         await this.#end(plan.environment, true).catch((cause: Error) =>
@@ -231,7 +231,7 @@ class DockerSubstrate implements Substrate {
     return this.#options.allowDestroy === true || dockerSettings().allowDestroy === name;
   }
 
-  /** The deployed configuration, else the one that the user named, else the current one. */
+  /** The deployed configuration, or the one that the user named, or the current one. */
   #configOf(name: string, given?: EnvironmentConfig): EnvironmentConfig | undefined {
     const load = (source: string) => {
       try {
@@ -278,7 +278,7 @@ class DockerSubstrate implements Substrate {
     return other.length === 0 ? undefined : `the configuration of ${other.map(({ id }) => id).join(', ')}`;
   }
 
-  /** Starts stopped nodes, and continues nodes that a killed run had paused. */
+  /** Starts stopped nodes, and resumes nodes that a killed run had paused. */
   async #startStopped(plan: DockerPlan, environment: Environment): Promise<void> {
     const { watchdog } = plan;
     await Promise.all([...plan.nodes, ...(watchdog ? [watchdog] : [])].map(unpauseNode));

@@ -16,7 +16,7 @@ import { isStateEmpty, restoreTruncatedState } from './state.ts';
 export interface SynthesisOptions {
   /** Reason why a deploy and a destroy of it fail. */
   readonly refusal?: string | undefined;
-  /** Only its name is listed: draws no passwords, and writes nothing below the state directory. */
+  /** Only its name is listed, so no passwords are generated and nothing is written below the state directory. */
   readonly isListed?: boolean;
 }
 
@@ -28,7 +28,7 @@ export async function addEnvironment(
 ): Promise<EnvironmentStack> {
   const { name } = environment;
   const plan = planDocker(planTopology(environment));
-  // Called here, so that plain `cdktf deploy` repairs the state, too.
+  // Called here, so that plain `cdktf deploy` repairs the state as well.
   if (!isListed) restoreTruncatedState(environment, stateDir);
   const images = chooseImages(stateDir);
   const { archive, hashes } = await (isListed ? previewFiles : renderFiles)(plan, images.facts, stateDir);

@@ -88,7 +88,7 @@ async function runSteps(
   return joinRecords(records);
 }
 
-/** The last record, with the output of all. */
+/** The last record, with the output of all steps. */
 function joinRecords(records: readonly ProgramRecord[]): ProgramRecord {
   const last = records.at(-1);
   if (last === undefined) throw new Error('there is at least one step');
@@ -98,15 +98,15 @@ function joinRecords(records: readonly ProgramRecord[]): ProgramRecord {
 }
 
 /**
- * Variable that tells CDKTF, including its library in the app, the Terraform program: it does not look for OpenTofu by
- * itself.
+ * Variable that tells CDKTF, including its library in the app, which Terraform program to use: it does not look for
+ * OpenTofu by itself.
  */
 const programVariable = async ({ program }: CallOptions) => ({
   TERRAFORM_BINARY_NAME: program ?? (await terraformProgram()),
 });
 
 /**
- * Runs the CDKTF app alone: synthesises, and nothing else.
+ * Runs only the CDKTF app, which synthesises.
  *
  * @param call verb and environments of the command line of CDKTF, if this call replaces it
  */
@@ -157,7 +157,9 @@ async function runInProject(
   }
 }
 
-/** The path of a Unix socket has 108 bytes; `/kit-XXXXXX/plugin4294967295` and its end take 29 of them. */
+/**
+ * The path of a Unix socket has at most 108 bytes; `/kit-XXXXXX/plugin4294967295` and its terminator take 29 of them.
+ */
 const SOCKET_FOLDER_LENGTH = 108 - 29;
 
 export const shortTempDir = (folder: string): string =>

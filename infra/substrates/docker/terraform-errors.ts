@@ -89,7 +89,9 @@ const KNOWN_ERRORS = [
   },
 ] as const satisfies readonly Problem[];
 
-/** Extracts one error from pages of output. An error of the app is a KitError already: `app.ts` prints it in full. */
+/**
+ * Extracts one error from pages of output. An error of the app is already a KitError, which `app.ts` prints in full.
+ */
 export function explainTerraformError(verb: string, name: string, output: string, log: string): KitError {
   const found = KNOWN_ERRORS.find(({ when }) => when.test(output));
   const own = /^\s*kit: (.+)$/m.exec(output)?.[1];

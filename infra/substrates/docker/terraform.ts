@@ -100,7 +100,7 @@ export async function runVerb(
   return record;
 }
 
-/** Replaces one container unconditionally (`terraform apply -replace`), and no other. */
+/** Replaces only this container, unconditionally (`terraform apply -replace`). */
 export async function replaceContainer(
   environment: EnvironmentConfig,
   container: string,

@@ -60,7 +60,7 @@ export async function createVolume(volume: string, tools: VolumeTools): Promise<
   await docker(['volume', 'create', ...labelsOf(tools), volume]);
 }
 
-/** Labels by which the next deploy removes a helper that an interruption left. */
+/** Labels by which the next deploy finds and removes a helper that an interruption left behind. */
 function labelsOf({ environment, owner }: VolumeTools): readonly string[] {
   const labels = { [LABEL.environment]: environment, [LABEL.owner]: owner.id, [LABEL.place]: owner.place };
   return Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`]);

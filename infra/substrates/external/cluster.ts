@@ -17,7 +17,10 @@ export interface ClusterMaster {
   readonly slots: readonly SlotRange[];
 }
 
-/** @throws KitError `EXTERNAL_NO_CLUSTER`, `EXTERNAL_NOPERM`, `EXTERNAL_CLUSTER_DOWN`, or why no address answers */
+/**
+ * @throws KitError `EXTERNAL_NO_CLUSTER`, `EXTERNAL_NOPERM`, `EXTERNAL_CLUSTER_DOWN`, or the reason why no address
+ * replies
+ */
 export async function mastersOf(target: ExternalTarget): Promise<readonly ClusterMaster[]> {
   const failures: KitError[] = [];
   for (const address of target.addresses) {
@@ -42,7 +45,7 @@ async function readMasters(target: ExternalTarget, address: Address): Promise<re
   const masters = parseClusterNodes(text)
     .filter(({ flags, slots }) => flags.includes('master') && slots.length > 0)
     .map((line) => {
-      // A node that does not have its own address yet reports none: use the address that it was reached at.
+      // A node that does not know its own address yet reports none, so the address at which it was reached is used.
       const { host: shown, port } = line.address;
       const host = shown === '' ? address.host : shown;
       // The certificate is issued for the hostname.

@@ -8,8 +8,8 @@ import { EXTERNAL_TTL_SECONDS, type ExternalTarget } from '../../../config/exter
 import type { Address } from '../../topology.ts';
 
 /**
- * Commands on keys, all of them below the prefix. FCALL calls one of the client's own functions on one key, where the
- * server has them. Where it is denied, WATCH, MULTI and EXEC replace it.
+ * Commands on keys, all of them below the prefix. FCALL calls one of the client's own functions on one key, if the
+ * server has them. If it is denied, WATCH, MULTI and EXEC replace it.
  */
 const ON_KEYS = ['get', 'mget', 'set', 'unlink', 'exists', 'pttl', 'watch', 'fcall'] as const;
 /** Commands of the connection itself and server identification. INFO may be denied: then memory is not measured. */
@@ -44,7 +44,7 @@ export function describeAllowlist(prefix: string): string {
   );
 }
 
-/** Returns whether the address certainly is this machine. A name that resolves to it does not count. */
+/** Returns whether the address is certainly this machine. A name that resolves to it does not count. */
 export function isThisMachine({ host }: Address): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }

@@ -14,7 +14,7 @@ import type { Address } from '../../topology.ts';
 const CONNECT_TIMEOUT_MS = 3_000;
 const COMMAND_TIMEOUT_MS = 2_000;
 
-/** The given CA, else the CAs that this Node trusts. */
+/** The given CA, or the CAs that this Node trusts. */
 export function trustedCa(target: ExternalTarget): { readonly ca: string } | undefined {
   return target.tls && { ca: target.tls.ca ?? trustedByNode().join('\n') };
 }

@@ -97,7 +97,7 @@ export class ExternalEnvironment implements Environment {
     return {
       shards: async () =>
         (await this.#masters()).map(({ id, slots }) => ({ master: id, slots, replicas: [] })),
-      // Finding the masters throws if a slot has none.
+      // An error is thrown if a slot has no master.
       healthProblem: async () => void (await this.#masters()),
     };
   }

@@ -43,7 +43,7 @@ interface BlockClaim {
 export interface BlockRequest {
   readonly topology: Topology;
   readonly stateDir: string;
-  /** Only this block: for an environment that had it before, or a caller that requires it. */
+  /** Only this block, for an environment that had it before or a caller that requires it. */
   readonly only?: number | undefined;
   readonly addressing?: Addressing | undefined;
   /** Directory of the claims; by default shared by all checkouts of this user. */
@@ -54,7 +54,7 @@ export interface BlockRequest {
 const FIRST_OCTET_B = 80;
 const BLOCKS_PER_OCTET = 250;
 const BLOCKS = 8 * BLOCKS_PER_OCTET;
-/** Sentinels have addresses from .11 on, so that logs distinguish the roles. */
+/** Sentinels have addresses from .11 on, so that logs show the roles. */
 const FIRST_SENTINEL_HOST = 11;
 /** Ports per block and role if all nodes share one address; the schema allows 10 Redis nodes and 7 sentinels. */
 const PORTS_PER_BLOCK = 10;
@@ -64,7 +64,7 @@ const PORTS_PER_BLOCK = 10;
  */
 const PORT_BLOCKS = 50;
 
-/** The watchdog has the address after those of the sentinels. */
+/** The address of the watchdog follows those of the sentinels. */
 const WATCHDOG_HOST = 21;
 
 /** Claims the first free block and assigns an address to every node. @throws KitError `ADDRESS_IN_USE` */
@@ -137,8 +137,8 @@ export async function releaseBlock(
 }
 
 /**
- * Source address of the watchdog's connections; undefined if all nodes share one address. It listens nowhere, and is
- * separated in a partition by this address, as a node is.
+ * Source address of the watchdog's connections; undefined if all nodes share one address. It has no listener, but a
+ * partition separates it by this address, like a node.
  */
 export function watchdogHost({
   addressing,
@@ -152,7 +152,7 @@ export function watchdogHost({
 export const OBSERVABILITY_PARTS = ['exporter', 'certificate-probe', 'alertmanager', 'prometheus'] as const;
 export type ObservabilityPart = (typeof OBSERVABILITY_PARTS)[number];
 
-/** Their hosts if each node has its own address, and their well-known ports. */
+/** Their hosts if each node has its own address, with their well-known ports. */
 const OBSERVABILITY: Readonly<Record<ObservabilityPart, Address>> = {
   exporter: { host: '31', port: 9121 },
   'certificate-probe': { host: '32', port: 9122 },
@@ -169,7 +169,8 @@ export function observabilityAddresses({
   Record<ObservabilityPart, Address>
 > {
   const [first] = placement.values();
-  // If all nodes share one address, the ports of a block are as far from the first ones as those of its nodes.
+  // If all nodes share one address, the ports of a block have the same offset from the first ones as those of its
+  // nodes.
   const offset = (first?.port ?? 0) - topology.environment.redis.port;
   const placed = Object.entries(OBSERVABILITY).map(([part, { host, port }]) => [
     part,
@@ -294,7 +295,7 @@ async function isHeld(claim: BlockClaim, number: number): Promise<boolean> {
   try {
     if (readLedger(ledgerPath(claim.stateDir, claim.environment))?.block === number) return true;
   } catch {
-    // An unreadable environment may still run.
+    // An environment whose record is unreadable may still be running.
     return true;
   }
   return isAlive(claim.owner);

@@ -1,10 +1,10 @@
 /**
  * Server program of an environment, Redis or Valkey, and its features.
  *
- * Order: named by the caller or by `KIT_SERVER`, on the search path, as `redis-check-rdb` (the same program under
- * another name, which Debian ships in redis-tools), else installed (`install.ts`). Features are probed, not assumed: a
- * build may lack active defragmentation (system's allocator) or TLS, and both are fatal in a configuration that uses
- * them.
+ * Search order: named by the caller or by `KIT_SERVER`; on the search path; as `redis-check-rdb` (the same program
+ * under another name, which Debian ships in redis-tools); otherwise installed (`install.ts`). Features are probed, not
+ * assumed: a build may lack active defragmentation (system's allocator) or TLS, and both are fatal in a configuration
+ * that uses them.
  */
 import { existsSync, mkdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * Certificates of an environment on disk: the given ones, else generated for its addresses. Written once, for a new
- * environment. Later commands read them again, because running nodes have loaded them.
+ * Certificates of an environment on disk: either the given ones, or generated for its addresses. Written once, for a
+ * new environment. Later commands read them again, because running nodes have loaded them.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,8 @@ import { makePrivateDir, writePrivate } from '../../host/private-files.ts';
 import type { TlsFiles } from './local-context.ts';
 
 /**
- * The CA's key is not stored: it signs only once. Clients get only the CA certificate, and authenticate by password.
+ * The CA's key is not stored, because it signs only once. Clients get only the CA certificate, and authenticate by
+ * password.
  */
 export async function provideTls(
   { name, security }: Pick<EnvironmentConfig, 'name' | 'security'>,

@@ -1,5 +1,5 @@
 /**
- * Compares data by content where positions are not comparable: a scratch server loads a copy and computes a digest of all
+ * Compares data by content if positions are not comparable: a scratch server loads a copy and computes a digest of all
  * keys. The original is not modified.
  */
 import { cpSync } from 'node:fs';

@@ -1,9 +1,9 @@
 /**
- * Installs a missing Redis where the system allows it: as root on a Debian-like system. On other systems it prints one
+ * Installs a missing Redis if the system allows it: as root on a Debian-like system. On other systems it prints one
  * line with the packages to install.
  *
- * The package is redis-tools and not redis-server: it contains the same program (as `redis-check-rdb`) and no service,
- * so that none can be started or enabled.
+ * The package is redis-tools and not redis-server: it contains the same program (as `redis-check-rdb`) and no service
+ * that could be started or enabled.
  */
 import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';

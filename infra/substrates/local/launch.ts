@@ -57,7 +57,10 @@ function writeNodesFile(context: LocalContext, node: RedisNode): void {
 
 const randomId = (): string => randomBytes(20).toString('hex');
 
-/** Starts a sentinel. Keeps a configuration that Sentinel has rewritten: it holds the epochs and the current master. */
+/**
+ * Starts a sentinel. Keeps a configuration that Sentinel has rewritten, because it holds the epochs and the current
+ * master.
+ */
 export async function launchSentinel(
   context: LocalContext,
   node: SentinelNode,

@@ -16,7 +16,7 @@ import type { Addressing } from './options.ts';
 export interface Ledger {
   readonly schema: 1;
   readonly environment: string;
-  /** `starting`: not healthy yet; after a crash an environment in this phase is ended and not resumed. */
+  /** `starting`: not healthy yet; after a crash, an environment in this phase is ended rather than resumed. */
   readonly phase: 'starting' | 'running';
   /** Process whose end also ends the environment: always set for an ephemeral one, for another only while it starts. */
   readonly owner: ProcessIdentity | undefined;
@@ -29,7 +29,7 @@ export interface Ledger {
   readonly placement: Readonly<Record<string, Address>>;
   readonly binary: { readonly path: string; readonly facts: BinaryFacts; readonly provenance: string };
   readonly deviations: readonly string[];
-  /** By node id; a node that was killed on purpose has no entry. */
+  /** By node id; a node that was killed deliberately has no entry. */
   readonly processes: Readonly<Record<string, ProcessIdentity>>;
   readonly reaper: ProcessIdentity | undefined;
 }

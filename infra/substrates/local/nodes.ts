@@ -131,7 +131,7 @@ export class LocalNodes implements Running, AsyncDisposable {
     });
   }
 
-  /** Sends SIGSTOP and waits for its effect. The heal continues the node and returns when it answers. */
+  /** Sends SIGSTOP and waits for its effect. The heal resumes the node and returns when it replies. */
   async pause(nodeId: string): Promise<Heal> {
     const identity = this.#running(nodeId);
     if (!(await signalProcess(identity, 'SIGSTOP'))) throw notRunning(nodeId);
@@ -151,7 +151,7 @@ export class LocalNodes implements Running, AsyncDisposable {
     return heal;
   }
 
-  /** Separates the nodes from the others, and from the watchdog, until the heal, or the end of this process. */
+  /** Separates the nodes from the others and from the watchdog until the heal, or until the end of this process. */
   async partition(
     nodeIds: readonly string[],
     options: { readonly clientsStillReach: boolean },
@@ -176,9 +176,9 @@ export class LocalNodes implements Running, AsyncDisposable {
 
   async #continue(nodeId: string, identity: ProcessIdentity): Promise<void> {
     this.admin.drop(nodeId);
-    if (!(await signalProcess(identity, 'SIGCONT'))) return; // Killed while it was paused: nothing to heal.
+    if (!(await signalProcess(identity, 'SIGCONT'))) return; // Killed while paused: nothing to heal.
     const isRunning = await awaitState(identity, 'running', SIGNAL_TIMEOUT_MS);
-    // More than one attempt: a node that is made a replica at once closes the connections of its clients.
+    // More than one attempt: a node that becomes a replica immediately closes its clients' connections.
     if (isRunning && nodeId !== WATCHDOG_ID) await awaitAnswer(this.health(), nodeId);
   }
 
@@ -213,7 +213,7 @@ export class LocalNodes implements Running, AsyncDisposable {
     return node;
   }
 
-  /** Keeps the healthy environment when this process exits. */
+  /** Keeps the healthy environment running when this process exits. */
   keep(): void {
     this.#ephemeral = false;
     for (const spare of this.#spares) spare();

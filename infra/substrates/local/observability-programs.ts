@@ -1,8 +1,8 @@
 /**
  * Programs of `observability.prometheus` on this machine: Prometheus and Alertmanager of the system, and the exporter.
  *
- * The exporter is `redis_exporter` on the search path, else built once from the locked module in tools/go.mod (as for
- * the image on Docker), else Debian's older one.
+ * The exporter is `redis_exporter` on the search path, or built once from the locked module in tools/go.mod (as for the
+ * image on Docker), or Debian's older one.
  */
 import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
 /**
- * Prometheus, Alertmanager, the exporter and the probe of certificates as processes of this machine, on loopback.
+ * Prometheus, Alertmanager, the exporter and the certificate probe as processes of this machine, on loopback.
  *
  *   rules, configuration, passwords ─▶ files in the folder of each part ─▶ exporter, probe, Alertmanager ─▶ Prometheus
  */
@@ -23,7 +23,7 @@ import { addressOf, type LocalContext, nodeFiles } from './local-context.ts';
 import type { ObservabilityPrograms } from './observability-programs.ts';
 
 const PROBE = join(import.meta.dirname, '../../observability/certificate-probe.mjs');
-/** Prometheus replays its log at a start; a few days of one environment take 1 s. */
+/** Prometheus replays its log at startup; a few days of one environment take 1 s. */
 const READY_TIMEOUT_MS = 20_000;
 
 export interface ObservabilityRequest {
@@ -43,7 +43,7 @@ export function observabilityParts({
   return OBSERVABILITY_PARTS.filter((part) => part !== 'certificate-probe' || security.tls);
 }
 
-/** Starts the parts that do not run, and waits until they answer. */
+/** Starts the parts that are not running, and waits until they reply. */
 export async function launchObservability(request: ObservabilityRequest): Promise<void> {
   const { context, processes, onLaunch, signal } = request;
   for (const part of observabilityParts(context)) {
@@ -85,7 +85,7 @@ function prepare(part: ObservabilityPart, { context, programs }: ObservabilityRe
       const [conf, rules] = [join(dir, 'prometheus.yml'), join(dir, 'rules.yml')];
       writePrivate(rules, renderRules(environment));
       const certificateProbe = environment.security.tls ? addresses['certificate-probe'] : undefined;
-      // Further rule files of the user are kept.
+      // Additional rule files of the user are kept.
       mkdirSync(join(dir, 'rules.d'), { recursive: true, mode: 0o700 });
       const ruleFiles = [rules, join(dir, 'rules.d', '*.yml')];
       const nodes = scrapedNodes(context);

@@ -1,7 +1,7 @@
 /** Options of the local substrate. A leaf: the substrate, its start and the recorded state all use these types. */
 import type { ProgramSink } from '../../host/process.ts';
 
-/** Whether each node has its own address, or all share one and have their own port. */
+/** Whether each node has its own address, or all nodes share one and have separate ports. */
 export type Addressing = 'address-per-node' | 'port-per-node';
 
 export interface LocalSubstrateOptions {

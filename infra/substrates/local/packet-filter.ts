@@ -1,10 +1,10 @@
 /**
  * Separates nodes of this machine by a packet filter: drops packets between the addresses of two groups of nodes, and no
- * others. Every node has an address of its own, which is the source of its connections, too (`bind-source-addr`).
+ * others. Every node has its own address, which is also the source of its connections (`bind-source-addr`).
  *
- * The rules are in a table that belongs to a program which this process holds by a pipe (`nft -i`, `flags owner`): the
- * kernel removes the table when the program ends, and the program ends when the pipe closes. So no rule outlives this
- * process, however it ends, and there is nothing to clean up after a crash.
+ * The rules are in a table owned by a program that this process keeps alive through a pipe (`nft -i`, `flags owner`):
+ * the kernel removes the table when the program ends, and the program ends when the pipe closes. No rule therefore
+ * outlives this process, regardless of how it ends, and a crash leaves nothing to clean up.
  */
 import { readFileSync } from 'node:fs';
 import { EXIT, KitError } from '../../../config/errors.ts';
@@ -41,7 +41,7 @@ function hasNetAdmin(): boolean {
     const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
     return ((BigInt(`0x${effective}`) >> CAP_NET_ADMIN) & 1n) === 1n;
   } catch {
-    // Without /proc this is not Linux, which alone has nft.
+    // Without /proc this is not Linux, the only system with nft.
     return false;
   }
 }
@@ -71,7 +71,7 @@ export async function separate(separation: Separation): Promise<Heal> {
   }
 }
 
-/** Dropped where they arrive: to the sender they are lost on the way, as in a network. */
+/** Dropped on arrival: the sender sees them as lost on the way, as in a network. */
 export function rulesOf(table: string, { group, others, clientsStillReach }: Separation): string {
   const inside = `{ ${group.join(', ')} }`;
   const outside = clientsStillReach ? `{ ${others.join(', ')} }` : `!= ${inside}`;

@@ -6,8 +6,8 @@ import type { PlanStep } from '../substrate.ts';
 import type { Ledger } from './ledger.ts';
 
 /**
- * Digest of the configuration: a difference means that the running configuration is not the requested one. Backups affect
- * no node.
+ * Digest of the configuration: a difference means that the running configuration is not the requested one. Backup
+ * settings are excluded, because they affect no node.
  */
 export function configHashOf({ environment }: Pick<Topology, 'environment'>): string {
   const { backup: _, ...ofNodes } = environment;

@@ -29,7 +29,7 @@ export function startReaper(stateDir: string, environment: string): Daemon {
   });
 }
 
-/** Dismisses the reaper: nothing is left to end. */
+/** Dismisses the reaper: there is nothing left to end. */
 export function dismissReaper(reaper: Daemon): void {
   reaper.tell(`${DONE}\n`);
 }

@@ -3,7 +3,7 @@
  *
  *   each shard whose nodes are all down: read their data ─▶ choose, as for a replication group (`recover.ts`)
  *   the named master is chosen    ─▶ started with the others
- *   its replica is chosen         ─▶ started alone, takes the slots over (CLUSTER FAILOVER TAKEOVER), then the others
+ *   its replica is chosen         ─▶ started alone, takes over the slots (CLUSTER FAILOVER TAKEOVER), then the others
  *
  * A node without a nodes.conf gets one derived from a running node, in which it is a replica: another node owns its
  * slots then.
@@ -121,7 +121,7 @@ async function takeoverOf(
   ids: readonly string[],
   options: RecoverOptions,
 ): Promise<Takeover | undefined> {
-  // There is no choice.
+  // There is only one candidate.
   if (ids.length === 1) return undefined;
   const named = masterOnDisk(context, ids);
   const { name } = context.topology.environment;
@@ -153,7 +153,7 @@ function keepNodesFile(context: LocalContext, nodeId: string, progress: (line: s
   writePrivate(file, text);
 }
 
-/** Owner of the shard's slots in the latest nodes.conf of the environment; else the planned one. */
+/** Owner of the shard's slots in the latest nodes.conf of the environment, or the planned one. */
 function masterOnDisk(context: LocalContext, ids: readonly string[]): string {
   const [first = 'redis-1'] = ids;
   const planned = redisNode(context, first).shard?.master ?? first;

@@ -28,7 +28,7 @@ import { actingMaster, aliveRedisNodes, type ResolvedMaster, resolveMaster } fro
 import type { LocalNodes } from './nodes.ts';
 
 export interface RecoverOptions {
-  /** Node whose data is used, regardless of the others. */
+  /** Node whose data is used, regardless of that of the others. */
   readonly from?: string | undefined;
   readonly progress: (line: string) => void;
   readonly signal?: AbortSignal | undefined;

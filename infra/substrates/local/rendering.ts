@@ -81,7 +81,7 @@ function commonContext(context: LocalContext, node: TopologyNode) {
     facts: binary.facts,
     secrets,
     paths: {
-      // Redis reports the real path and not the configured one: a temporary folder is often a link.
+      // Redis reports the real path rather than the configured one: a temporary folder is often a link.
       dir: existsSync(files.data) ? realpathSync(files.data) : files.data,
       aclfile: files.acl,
       pidfile: files.pid,

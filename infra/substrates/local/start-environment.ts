@@ -53,7 +53,7 @@ export async function prepareEnvironment(request: StartRequest): Promise<LocalCo
     progress,
     signal,
   });
-  // A missing program is an error before anything starts.
+  // A missing program is reported before anything starts.
   if (topology.environment.observability.prometheus) await programsOf(request);
   const block = await claimBlock({
     topology,
@@ -118,7 +118,7 @@ async function contextOf(
   };
 }
 
-/** Starts Prometheus and its parts, or those of them that do not run, if the environment has them. */
+/** Starts Prometheus and its parts if the environment has them; parts that already run are kept. */
 export async function startObservability(nodes: LocalNodes, request: StartRequest): Promise<void> {
   if (!request.topology.environment.observability.prometheus) return;
   request.progress('starting prometheus');
@@ -152,7 +152,7 @@ export async function startAll(
 }
 
 /**
- * Repairs a persistent environment: continues its paused nodes, starts those that ended, and waits until all nodes
+ * Repairs a persistent environment: resumes its paused nodes, starts those that ended, and waits until all nodes
  * agree on one master.
  *
  * @returns the masters
@@ -191,7 +191,7 @@ async function resumeNodes(
     return (await cluster.shards()).map(({ master }) => master);
   }
   const before = await readRoles(roleSource(nodes));
-  // Nothing to repair here: the caller reports other problems, such as replicas without a link.
+  // There is nothing to repair here: the caller reports other problems, such as replicas without a link.
   if (gone.length + paused.length === 0 && before.kind === 'stable') return [before.master];
   const { redis } = nodes.context.topology;
   if (redis.length > 1 && redis.every(({ id }) => gone.includes(id))) {
@@ -205,7 +205,7 @@ async function resumeNodes(
   return [await awaitSettled(nodes, progress, signal)];
 }
 
-/** Continues the nodes that a killed run had paused. */
+/** Resumes the nodes that a killed run had paused. */
 async function resumePausedNodes(
   nodes: LocalNodes,
 ): Promise<{ gone: readonly string[]; paused: readonly string[] }> {

@@ -1,10 +1,10 @@
 /**
  * Starts a Redis node without a predefined role: it queries the current master and returns as its replica.
  *
- * Other nodes may have accepted writes while it was down. So it never returns as master while another node can be
- * promoted, even if the sentinels still report it as master: it waits until they have promoted another node. A master
- * that restarts before they detect its failure would make the replicas copy its (older, or empty) data. It is master
- * again only if it is the only node left and has data. A cluster node learns its role from the other nodes.
+ * Other nodes may have accepted writes while it was down. It therefore never returns as master while another node can
+ * be promoted, even if the sentinels still report it as master: it waits until they have promoted another node. A
+ * master that restarts before they detect its failure would make the replicas copy its (older, or empty) data. It is
+ * master again only if it is the only node left and has data. A cluster node learns its role from the other nodes.
  */
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { isAlive } from '../../host/process-identity.ts';
@@ -74,14 +74,15 @@ async function requireMostRecent(
 }
 
 /**
- * Waits until the sentinels report another master than this node, which is down: they detect it within down-after. The
- * kit does not send SENTINEL FAILOVER: a sentinel accepts it while another one leads a failover, and both promote.
+ * Waits until the sentinels report a master other than this node, which is down: they detect it within down-after. The
+ * kit does not send SENTINEL FAILOVER: a sentinel accepts it while another one leads a failover, and both would promote
+ * a replica.
  */
 async function failedOver(nodes: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<string> {
   let successor: string | undefined;
   await waitWhile(
     {
-      what: `the sentinels to name another master than the restarted ${nodeId}`,
+      what: `the sentinels to name a master other than the restarted ${nodeId}`,
       timeoutMs: failoverBoundMs(nodes.context.topology),
       intervalMs: 50,
       signal,

@@ -201,7 +201,7 @@ function requireSame({ environment }: Topology, ledger: Ledger): void {
   throw changedConfiguration(environment.name, ledger.config, environment);
 }
 
-/** A changed password would show only at the first command, as "does not answer". */
+/** Otherwise a changed password would appear only at the first command, as "does not answer". */
 function requireSamePasswords({ topology, secrets, stateDir, dir }: LocalContext): void {
   const [refused, ...more] = refusedPasswords(topology, secrets, { dir });
   if (refused === undefined) return;

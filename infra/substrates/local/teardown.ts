@@ -73,8 +73,8 @@ async function endRecorded(ledger: Ledger): Promise<readonly string[]> {
 }
 
 /**
- * A kit that is killed between a spawn and its record leaves a node that no ledger lists. Its working directory belongs
- * to this environment alone, which identifies it. Without /proc, only recorded nodes are found.
+ * A kit process that is killed between a spawn and its record leaves a node that no ledger lists. It is identified by
+ * its working directory, which belongs only to this environment. Without /proc, only recorded nodes are found.
  */
 async function endUnrecorded(dir: string): Promise<void> {
   if (!existsSync('/proc/self/cwd')) return;
@@ -122,7 +122,7 @@ export async function endLeftOvers(
   return swept;
 }
 
-/** Checks again under the lock: its owner, or the reaper, may have ended it meanwhile. */
+/** Checks again under the lock: its owner or the reaper may have ended it in the meantime. */
 export async function endIfLeftOver(stateDir: string, name: string): Promise<boolean> {
   const before = readLedger(ledgerPath(stateDir, name));
   if (before === undefined || !(await isLeftOver(before))) return false;

@@ -1,4 +1,7 @@
-/** Starts the watchdog as a process of this machine. Does not wait for it: an environment is healthy without one. */
+/**
+ * Starts the watchdog as a process of this machine. Does not wait for it, because an environment is healthy without
+ * one.
+ */
 import { join } from 'node:path';
 import { makePrivateDir, writePrivate } from '../../host/private-files.ts';
 import { renderWatchdog } from '../../redis/conf/watchdog-conf.ts';

@@ -24,7 +24,7 @@ const MEMORY_TARGET = 0.8;
 const MEMORY_STEP = 16 * 1024 ** 2;
 /** Redis's default. */
 const MAXCLIENTS = 10_000;
-/** A failover doubles the connections for a moment: old ones have not ended when the new ones open. */
+/** A failover doubles the connections briefly: the old ones are not yet closed when the new ones open. */
 const CONNECTIONS_FACTOR = 2;
 
 export function adviseSettings(
@@ -103,7 +103,7 @@ function ttlAdvice(
   if (evicting && horizonSeconds !== null && horizonSeconds < client.defaultTtlSeconds) {
     const enough = known
       ? `${bytesText(bytesPerMaster)} would hold all entries for their TTL`
-      : 'the need is not known yet';
+      : 'the required memory is not known yet';
     return {
       ...base,
       recommended: null,
@@ -146,7 +146,7 @@ function connectionAdvice({ masters }: Observation, { redis }: EnvironmentConfig
   };
 }
 
-/** Paths and values to be written, as the file has them. */
+/** Paths and values to be written, in the notation of the file. */
 export function changesOf(advice: readonly Advice[]): ReadonlyMap<string, string> {
   return new Map(
     advice.flatMap(({ setting, recommended }) =>

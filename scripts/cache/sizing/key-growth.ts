@@ -1,16 +1,17 @@
 /**
- * Number of distinct keys that are accessed within a time, and its continuation to a longer time. Pure.
+ * Number of distinct keys that are accessed within a time, and its extrapolation to a longer time. Pure.
  *
  * The idle times of the keys give the curve: W(t) keys were accessed within the last t seconds. A cache holds W(TTL) keys
  * at its peak. If the cache has run for less than its TTL, or evicts keys earlier, the curve is known up to a time U only.
  *
- * Continuation over at most one doubling: with b the logarithm to base 2 of the growth over one doubling of the time, 1 - b is 0
- * while every access is a new key, and 1 once all keys are known. From one doubling to the next it grows by a factor of 1 to
- * 2, which the last two observed doublings give. Beyond that, an error of a second in the idle times changes the result by
- * tens of per cent (docs/decisions/069-sizing.md), so it is not known.
+ * Extrapolation over at most one doubling: with b the logarithm to base 2 of the growth over one doubling of the time,
+ * 1
+ * - b is 0 while every access is to a new key, and 1 once all keys are known. From one doubling to the next it grows by
+ * a factor of 1 to 2, which the last two observed doublings give. Beyond that, an error of a second in the idle times
+ * changes the result by tens of per cent (docs/decisions/069-sizing.md), so it is not known.
  */
 
-/** Doublings of the observed time over which the curve is continued. */
+/** Doublings of the observed time over which the curve is extrapolated. */
 export const DOUBLINGS_MAX = 1;
 
 export interface IdleKey {
@@ -23,17 +24,17 @@ export interface IdleKey {
 export interface KeyGrowth {
   /** Time for which the curve was observed, in s. */
   readonly observedSeconds: number;
-  /** Keys accessed within a quarter, a half and the whole of this time. */
+  /** Keys accessed within a quarter, a half and all of this time. */
   readonly observed: readonly [quarter: number, half: number, whole: number];
   /** Keys that are accessed within the wanted time. */
   readonly keys: number;
-  /** False: the wanted time is too long for the observed one; `keys` is a lower bound. */
+  /** False: the observed time is too short for the wanted one; `keys` is a lower bound. */
   readonly known: boolean;
 }
 
 /**
- * @param observedSeconds time for which the idle times are complete: no longer than the cache runs, nor than the idle time at
- * which keys are evicted
+ * @param observedSeconds time for which the idle times are complete: at most the uptime of the cache, and at most the
+ * idle time at which keys are evicted
  * @param wantedSeconds the TTL
  */
 export function keysWithin(
@@ -58,8 +59,8 @@ function continued([quarter, half, whole]: KeyGrowth['observed'], doublings: num
 }
 
 /**
- * Redis subtracts two clocks of whole seconds: an idle time of k is one between k - 1 and k + 1 s, k on average. It is taken as
- * evenly spread over the second around k.
+ * Redis subtracts two clock readings in whole seconds: a reported idle time of k is between k - 1 and k + 1 s, k on
+ * average. It is assumed to be uniform over the second around k.
  */
 function countWithin(keys: readonly IdleKey[], seconds: number): number {
   return keys.reduce((sum, { idleSeconds, weight }) => {

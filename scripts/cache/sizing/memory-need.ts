@@ -1,5 +1,5 @@
 /**
- * Memory that the observed use needs when every entry lives until its TTL. Pure.
+ * Memory that the observed use needs if every entry lives until its TTL. Pure.
  *
  *   need = fixed + sum over groups (keys at the peak x bytes per key) x overhead + hash tables
  *
@@ -25,12 +25,12 @@ export interface MemoryNeed {
   readonly groups: readonly GroupNeed[];
   /** Largest memory of a master. */
   readonly bytesPerMaster: number;
-  /** Highest memory so far, which the need is not below; 0 if the server evicts. */
+  /** Highest memory so far, a lower bound of the need; 0 if the server evicts. */
   readonly peakBytes: number;
   readonly fixedBytes: number;
   readonly overhead: number;
   readonly tableBytes: number;
-  /** Share of the keys that the fullest master has: 1 for one master. */
+  /** Share of the keys on the fullest master: 1 for one master. */
   readonly largestShare: number;
   /** Whether the server evicts keys now, so that idle times end at `horizonSeconds`. */
   readonly evicting: boolean;
@@ -39,11 +39,11 @@ export interface MemoryNeed {
   readonly arithmetic: string;
 }
 
-/** Redis reports idle times in seconds: the quarter of a shorter time would be one or two of them. */
+/** Redis reports idle times in seconds: a quarter of a shorter time would be one or two seconds. */
 const OBSERVED_SECONDS_MIN = 4;
 /** A slot of a hash table is a pointer; keys and their TTLs have a table each. */
 const SLOT_BYTES = 8;
-/** A group whose idle times reach this share of its TTL has its peak behind it. */
+/** A group whose idle times reach this share of its TTL is past its peak. */
 const STEADY_SHARE = 0.9;
 
 export function memoryNeed(observation: Observation): MemoryNeed {
@@ -64,7 +64,7 @@ export function memoryNeed(observation: Observation): MemoryNeed {
   const fixedBytes = masters.reduce((most, master) => Math.max(most, master.fixedBytes), 0);
   const tableBytes = tableBytesOf(keysAtPeak);
   const entryBytes = sum(needs, (need) => need.keysAtPeak * need.bytesPerKey) * overhead * largestShare;
-  // A cache that starts empty has more keys before its first TTL ends than later.
+  // A cache that starts empty has more keys shortly before its first TTL ends than later.
   const peakBytes = evicting ? 0 : masters.reduce((most, master) => Math.max(most, master.peakBytes ?? 0), 0);
   const bytesPerMaster = Math.max(Math.round(fixedBytes + entryBytes + tableBytes), peakBytes);
   return {
@@ -89,7 +89,7 @@ function groupNeed(group: ObservedGroup, horizonSeconds: number | null): GroupNe
   const { namespace, domain, ttlSeconds, keys, bytesPerKey, idle, persistent } = group;
   const common = { namespace, domain, ttlSeconds, keysNow: keys, bytesPerKey };
   const now = { ...common, keysAtPeak: keys, growth: null };
-  // Keys without a TTL stay: nothing bounds them.
+  // Keys without a TTL stay: their number is unbounded.
   if (ttlSeconds === null || persistent > keys / 2) return { ...now, known: horizonSeconds === null };
   if (idle === null) return { ...now, known: false };
   const longest = idle.reduce((most, { idleSeconds }) => Math.max(most, idleSeconds), 0);
@@ -116,7 +116,10 @@ function medianIdle(idle: readonly IdleKey[]): number {
   return 0;
 }
 
-/** Time for which the cache must run until its need is known: the longest TTL, over the doublings that are continued. */
+/**
+ * Time for which the cache must run until its need is known: the longest TTL, reduced by the doublings that are
+ * extrapolated.
+ */
 export function observationSeconds({ groups }: MemoryNeed): number {
   const longest = groups.reduce((most, { ttlSeconds }) => Math.max(most, ttlSeconds ?? 0), 0);
   return Math.ceil(longest / 2 ** DOUBLINGS_MAX);

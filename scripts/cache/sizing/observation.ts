@@ -14,7 +14,9 @@ export interface ObservedGroup {
   readonly keys: number;
   /** Keys without a TTL. */
   readonly persistent: number;
-  /** Longest remaining time: that of an entry that was just written, so the TTL of the group. Null: none has a TTL. */
+  /**
+   * Longest remaining time: that of an entry that was just written, so the TTL of the group. Null if no key has a TTL.
+   */
   readonly ttlSeconds: number | null;
   /** Mean memory of an entry, as MEMORY USAGE reports it. */
   readonly bytesPerKey: number;
@@ -24,7 +26,7 @@ export interface ObservedGroup {
 
 export interface ObservedMaster extends ServerFacts {
   readonly id: string;
-  /** Memory that does not belong to keys: an empty server, buffers of clients and of replication, append-only file. */
+  /** Memory that does not belong to keys: empty server, client and replication buffers, append-only file. */
   readonly fixedBytes: number;
   /** Commands per second since the start, and their mean duration, in us; null without INFO commandstats. */
   readonly meanCommandUs: number | null;
@@ -37,7 +39,7 @@ export interface Observation {
   readonly groups: readonly ObservedGroup[];
 }
 
-/** Keys of a group whose memory is measured. Sizes may differ a lot: the mean of 300 has an error of a few per cent. */
+/** Number of keys of a group whose memory is measured. Sizes vary: the mean of 300 has an error of a few per cent. */
 const MEASURED_PER_GROUP = 300;
 
 /** @throws KitError `INFO_DENIED`; Error if MEMORY USAGE is denied */
@@ -100,7 +102,7 @@ async function observeGroup(
 
 function fixedBytesOf(info: Info): number {
   const read = (field: string) => infoNumber(info, field) ?? 0;
-  // Redis 7.0 and later report the buffers of replication together.
+  // Redis 7.0 and later report the replication buffers as one figure.
   const replication = info.mem_total_replication_buffers ?? info.mem_replication_backlog ?? '0';
   return (
     read('used_memory_startup') +

@@ -83,7 +83,7 @@ describe('the circuit breaker', () => {
     breaker.stop();
   });
 
-  it('half-opens at once when a background probe succeeds, and closes on the trial call', async () => {
+  it('half-opens immediately when a background probe succeeds, and closes on the trial call', async () => {
     let answers = false;
     const { breaker, moves } = breakerWith(() => (answers ? Promise.resolve() : never()));
     fail(breaker, 3);

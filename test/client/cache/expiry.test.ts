@@ -28,7 +28,7 @@ const caches: readonly [string, () => Cache][] = [
 ];
 
 describe.each(caches)('an entry %s', (_, open) => {
-  it('has a remaining time, readable with its value or alone', async () => {
+  it('has a remaining time, readable with or without its value', async () => {
     const cache = closeAfterTest(open());
     await cache.set('k', null, { ttlSeconds: 100 });
     const entry = await cache.getWithTtl('k');

@@ -227,7 +227,7 @@ describe('while Redis is unreachable', () => {
     expect(events.filter(({ type }) => type === 'deletions-lost')).toMatchObject([{ keys: report.lost }]);
   });
 
-  it('close returns at once when nothing is pending, with or without Redis', async () => {
+  it('close returns immediately when nothing is pending, with or without Redis', async () => {
     await open();
     await redis.kill();
     await cache.get('k');

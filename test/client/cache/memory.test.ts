@@ -87,7 +87,7 @@ describe('the memory store', () => {
     );
   });
 
-  it('keeps recently used entries when a large entry needs room', () => {
+  it('keeps recently used entries when a large entry needs space', () => {
     const store = new MemoryStore(100, undefined, 10_000);
     for (const key of ['a', 'b', 'c']) store.set(key, Buffer.alloc(2000), null);
     store.get('a');

@@ -1,4 +1,4 @@
-/** `schema` alone: its hash in envelope and key, and the handling of an entry of another shape. */
+/** Only `schema`: its hash in envelope and key, and the handling of an entry with another shape. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { decodeEnvelope, encodeEnvelope, schemaIdOf } from '../../../client/envelope.ts';
@@ -97,7 +97,7 @@ describe.each(modes)('a schema without an explicit name, %s', (_, make) => {
     const { cache, reasons } = await open();
     await cache.getOrCompute('k', () => ada, { schema: user });
     await waitUntil('it is stored', async () => (await schemaOf('k')) === hashOf(user));
-    // Every check that depends on the values alone passes.
+    // Every check that depends only on the values passes.
     expect(await cache.get('k', { schema: user })).toEqual(ada);
     const eve = { id: 2, name: 'Eve' };
     expect(await cache.getOrCompute('k', () => eve, { schema: later })).toEqual(eve);
@@ -142,7 +142,7 @@ describe.each(modes)('a schema without an explicit name, %s', (_, make) => {
     expect([cache.stats().purged, await redis.admin().exists('ns:k')]).toEqual([1, 0]);
   });
 
-  it('is converted to JSON Schema once, however often it is used', async () => {
+  it('is converted to JSON Schema only once', async () => {
     const { cache } = await open();
     let asked = 0;
     const plain = countingSchema();

@@ -50,7 +50,7 @@ function faultsIn(text: string): readonly string[] {
       /^([a-zA-Z_:][\w:]*)(\{(?:\w+="(?:[^"\\\n]|\\["\\n])*",?)*\})? -?(?:\d[\d.e+-]*|Inf|NaN)$/.exec(line);
     if (sample === null) faults.push(`not a sample: ${line}`);
     else if (sample[1]?.replace(/_(?:bucket|sum|count)$/, '') !== current && sample[1] !== current)
-      faults.push(`${sample[1]} stands below ${current}`);
+      faults.push(`${sample[1]} follows ${current} instead of its own family`);
     const series = line.slice(0, line.lastIndexOf(' '));
     if (samples.has(series)) faults.push(`twice: ${series}`);
     samples.add(series);
@@ -232,7 +232,7 @@ describe('a meter of OpenTelemetry', () => {
     expect(await read('cache.hits')).toEqual({ same: 3 });
   });
 
-  it('counts a cache once, however often it was wrapped', async () => {
+  it('counts a cache once, regardless of how often it was wrapped', async () => {
     const { meter, read } = metering();
     const plain = open('twice');
     const cache = withTelemetry(withTelemetry(plain, { meter }), { meter });
@@ -242,7 +242,7 @@ describe('a meter of OpenTelemetry', () => {
     expect(await read('cache.operation.duration')).toEqual({ twice: 5 });
   });
 
-  it('keeps the counts of a closed cache, as a counter never falls', async () => {
+  it('keeps the counts of a closed cache, because a counter never decreases', async () => {
     const { meter, read } = metering();
     const first = await useCache(withTelemetry(open('n'), { meter }), 2);
     await first.close();

@@ -59,7 +59,7 @@ describe('the binary codec', () => {
     );
   });
 
-  it('keeps whole numbers exact at every boundary of their encodings', () => {
+  it('keeps integers exact at every boundary of their encodings', () => {
     for (const border of [
       0,
       1,

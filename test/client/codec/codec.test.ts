@@ -50,7 +50,7 @@ describe('the codec of a key', () => {
     expect(ids(selection, ...keys)).toEqual([1, 1, 1, 3, 3]);
   });
 
-  it('is found by the id in the envelope, whatever the current rules are', () => {
+  it('is found by the id in the envelope, independently of the current rules', () => {
     const { byId } = new CodecSelection([{ pattern: 'x', codec: own }]);
     expect([...byId.keys()]).toEqual([3, 8]);
     const rich = { at: new Date(1), tags: new Set(['a']), big: 2n ** 70n };
@@ -149,7 +149,7 @@ describe('compression', () => {
     expect(() => inflated(Buffer.from([0xff, 0xff, 0xff]))).toThrowError();
   });
 
-  it('makes an envelope with a bomb in it corrupt', () => {
+  it('treats an envelope that contains a decompression bomb as corrupt', () => {
     const whole = encodeEnvelope('a'.repeat(1000), { deflateAboveBytes: 1 });
     const bomb = Buffer.concat([whole.subarray(0, 12), deflateRawSync(Buffer.alloc(BYTES_MAX + 1, '1'))]);
     bomb.writeUInt32LE(crc32(bomb.subarray(8), bomb.readUInt32LE(0)), 4);

@@ -49,7 +49,7 @@ describe('describeEnvelope', () => {
     expect(describeEnvelope(head)).toMatchObject({ tags: [TAG], intact: false });
   });
 
-  it('tells a lease from an entry', () => {
+  it('distinguishes a lease from an entry', () => {
     expect(describeEnvelope(encodePlaceholder('0123456789abcdef'))).toMatchObject({ lease: true });
     expect(describeEnvelope(encodeEnvelope(1))).not.toHaveProperty('lease');
   });

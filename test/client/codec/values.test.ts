@@ -75,7 +75,7 @@ const REFUSED: Readonly<Record<string, unknown>> = {
   'a subclass of Uint8Array': new Bytes(2),
   'a subclass of Date': new Own(0),
   'an object over another': Object.create({ a: 1 }),
-  'what only looks like a Map': Object.create(Map.prototype),
+  'an object that resembles a Map': Object.create(Map.prototype),
   'a function': () => 1,
   'a symbol': Symbol('s'),
   'a boxed number': Object(1),
@@ -128,7 +128,7 @@ const PLAIN: Readonly<Record<string, unknown>> = {
   'bytes of shared memory': new Uint8Array(new SharedArrayBuffer(2)),
   'half a surrogate pair, in names and values': { '\ud800': '\udc00' },
   'names that Object has': JSON.parse('{"__proto__":1,"constructor":2,"toString":3}'),
-  'what looks like an index': { 1: 'a', 0: 'b' },
+  'a key that resembles an index': { 1: 'a', 0: 'b' },
   'data named toJSON': { toJSON: 1 },
   'a getter': {
     get a() {
@@ -207,7 +207,7 @@ describe.each(['json', 'binary'] as const)('the codec %s', (name) => {
       }),
       { numRuns: 5000 },
     );
-    // A codec that refuses everything, or nothing, fails.
+    // The test must fail for a codec that rejects everything or nothing.
     expect(Math.min(outcomes.same, outcomes.refused)).toBeGreaterThan(250);
   });
 

@@ -264,7 +264,7 @@ describe('shared statistics', () => {
     await shared.close();
   });
 
-  it('equal those of the cache without a Redis', async () => {
+  it('equal those of the cache without Redis', async () => {
     const cache = closeAfterTest(memoryCache());
     const shared = new SharedStatistics(cache);
     await cache.set('k', 1);

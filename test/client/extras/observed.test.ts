@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** Members that are no operations: they answer at once from state in the process. */
+/** Members that are not operations: they return state of the process. */
 const STATE = [
   'stats',
   'metrics',
@@ -221,7 +221,7 @@ describe('the operations', () => {
     await cache.close();
   });
 
-  it('keep their identity, however often they are read from the cache', async () => {
+  it('keep their identity on every read from the cache', async () => {
     const cache = withTelemetry(memoryCache(), {});
     expect(cache.ttl).toBe(cache.ttl);
     expect(cache.invalidation.pattern).toBe(cache.invalidation.pattern);

@@ -21,7 +21,7 @@ const closeAfterTest = (cache: Cache): Cache => {
 };
 
 describe('a wrapped function', () => {
-  it('is called once for equal arguments, whatever the order of their properties, and stores results in Redis', async () => {
+  it('is called once for equal arguments, in any order of their properties, and stores results in Redis', async () => {
     const cache = closeAfterTest(redisCache({ address: redis.address, namespace: 'wrap' }));
     await cache.ping();
     let calls = 0;

@@ -99,7 +99,7 @@ describe('invalidation by event, domain and dependency', () => {
     expect(await invalidation.pattern('user:*')).toEqual({ outcome: 'applied', deleted: 10 });
   });
 
-  it('invalidates the dependents of a changed key, and nothing without dependents', async () => {
+  it('invalidates the dependents of a changed key, and nothing if it has none', async () => {
     expect(invalidation.changed(['user:1'])).toBeUndefined();
     invalidation.depend('profile:1', ['user:1']);
     expect(invalidation.changed(['profile:1', 'other'])).toBeUndefined();

@@ -68,7 +68,7 @@ describe('the journal of deletions', () => {
     expect([journal.pending, journal.recent]).toEqual([0, 1]);
   });
 
-  it('repeats deletions once more after a second failover', async () => {
+  it('repeats deletions again after a second failover', async () => {
     journal.acknowledged(['k']);
     for (let failover = 0; failover < 2; failover++) {
       journal.noticed(moved);
@@ -121,7 +121,7 @@ describe('the journal of deletions', () => {
       expect(calls).toEqual([['b:1'], ['a:1']]);
     });
 
-    it('stops the window of a connection in doubt, whatever the state of the others', async () => {
+    it('stops the window of a connection in doubt, regardless of the others', async () => {
       journal.acknowledged(['a:1']);
       at = 9_000;
       journal.noticed(lost, a);
@@ -148,7 +148,7 @@ describe('the journal of deletions', () => {
       journal.failed(['k', 'other'], deletion);
       order().end('k');
       expect([journal.isPending('k'), journal.isPending('other')]).toEqual([false, true]);
-      // The journal keeps nothing of it.
+      // The journal does not keep it.
       journal.failed(['k']);
       expect(journal.isPending('k')).toBe(true);
     });

@@ -63,7 +63,7 @@ describe('deletion by pattern', () => {
     expect(deleted).toEqual([]);
   });
 
-  it('treats the namespace literally, whatever characters it contains', async () => {
+  it('treats the namespace literally, including special characters', async () => {
     await fill(['n[s]*:a', 'ns:a', 'nsx:a']);
     expect((await deleteMatching('*', open({ namespace: 'n[s]*' }))).deleted).toBe(1);
     expect(await left()).toEqual(['ns:a', 'nsx:a']);

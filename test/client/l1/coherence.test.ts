@@ -75,7 +75,7 @@ describe('coherence with one server', () => {
   it('receives no invalidation for keys outside its prefix', async () => {
     await redis.admin().set('elsewhere', '1');
     await redis.admin().set('ns:k', '1');
-    await waitUntil('the own key is told of', () =>
+    await waitUntil('the message about the own key', () =>
       tier.events.some((event) => event.type === 'invalidate' && event.keys.includes('ns:k')),
     );
     const told = tier.events.flatMap((event) => (event.type === 'invalidate' ? event.keys : []));
@@ -89,12 +89,12 @@ describe('coherence with one server', () => {
     const value = await tier.connection.call('GET', 'ns:k');
     const told = tier.countEvents('invalidate');
     await redis.admin().set('ns:k', 'new');
-    await waitUntil('it is told of', () => tier.countEvents('invalidate') > told);
+    await waitUntil('the message about it', () => tier.countEvents('invalidate') > told);
     expect([value, fill.end(), other.end()]).toEqual(['old', false, true]);
     expect([fill.end(), tier.coherence.begin('ns:k').end()]).toEqual([false, true]);
   });
 
-  it('drops a key at once that this process changes, reads in flight included', async () => {
+  it('immediately drops a key that this process changes, including reads in flight', async () => {
     await tier.readAndStore('ns:k');
     const fill = tier.coherence.begin('ns:k');
     tier.coherence.forget(['ns:k']);
@@ -136,7 +136,7 @@ describe('coherence with one server', () => {
     await tier.waitUntilLive();
   });
 
-  it('detects a listener that hangs alone within the bound, and replaces it', async () => {
+  it('detects within the bound that only the listener hangs, and replaces it', async () => {
     await using stuck = await StuckProxy.open(redis.address);
     const behind = new MinimalTier({ mode: 'standalone', address: redis.address }, 200, stuck.address);
     await behind.waitUntilLive();
@@ -161,7 +161,7 @@ describe('coherence with one server', () => {
     await behind.close();
   });
 
-  it('serves nothing older than the bound in a process that is too busy to listen', async () => {
+  it('serves nothing older than the bound in a process that is too busy to receive messages', async () => {
     await redis.admin().set('ns:k', '1');
     await tier.readAndStore('ns:k');
     const startedAt = performance.now();

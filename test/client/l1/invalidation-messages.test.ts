@@ -47,7 +47,7 @@ describe('a load', () => {
     // A turn of the server between the lease and the store.
     await cache.getOrCompute(key, () => redis.admin().ping());
     // The store continues in the background; a counter update in the same turn of the server would be in its message.
-    await waitUntil('the store to be told of', () => all.messages.length > 1);
+    await waitUntil('the message about the store', () => all.messages.length > 1);
     await statistics.close();
     await cache.close();
     await all.heard();

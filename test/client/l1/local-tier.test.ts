@@ -149,7 +149,7 @@ describe('the first tier', () => {
     expect(tier.bytes).toBe(0);
   });
 
-  it('does not hold a value that alone exceeds the byte bound, encoded or decoded', () => {
+  it('does not hold a single value that exceeds the byte bound, encoded or decoded', () => {
     const tier = open(50, 10_000);
     put(tier, 'small');
     put(tier, 'large', 'x'.repeat(10_000));
@@ -190,7 +190,7 @@ describe('the first tier', () => {
     };
     const held = (tier: LocalTier): Buffer | undefined => tier.get('k')?.payload;
 
-    it('is served at once, and permanently after its first read found it in Redis', async () => {
+    it('is served immediately, and permanently after its first read found it in Redis', async () => {
       const tier = openOwn();
       written(tier);
       expect(asked).toEqual([]);

@@ -70,7 +70,7 @@ export class MinimalTier {
   }
 }
 
-/** Forwards to Redis, until it is stopped: then it keeps its connections and sends nothing. */
+/** Forwards to Redis until it is stopped; it then keeps its connections and sends nothing. */
 export class StuckProxy implements AsyncDisposable {
   readonly address: Address;
   readonly #server: Server;

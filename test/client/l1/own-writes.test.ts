@@ -1,6 +1,7 @@
 /**
- * A process's own writes are in its first tier at once, and never longer than the bound after another client overwrote
- * them: not even if both happen in the same turn of the server's event loop, which Redis reports with one message.
+ * A process's own writes are in its first tier immediately, and never longer than the bound after another client has
+ * overwritten them, not even if both happen in the same turn of the server's event loop, which Redis reports with one
+ * message.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { decodeEnvelope, encodeEnvelope } from '../../../client/envelope.ts';
@@ -40,7 +41,7 @@ async function readStored(key: string): Promise<unknown> {
   const decoded = payload && decodeEnvelope(payload);
   return decoded?.ok ? decoded.value : undefined;
 }
-/** Waits until Redis has confirmed the write: then its source is the first tier beyond the bound too. */
+/** Waits until Redis has confirmed the write; its source is then the first tier also beyond the bound. */
 async function waitUntilSettled(cache: Cache, key: string): Promise<void> {
   await waitUntil('Redis was asked', async () => {
     const names = await recordCommands(redis.admin(), () => cache.get(key));
@@ -104,7 +105,7 @@ describe('a value that this process has written', () => {
     await waitUntil('the other is served', async () => (await cache.get('k')) === 'another');
   });
 
-  it('is dropped at once when this process deletes, clears or changes it', async () => {
+  it('is dropped immediately when this process deletes, clears or changes it', async () => {
     const cache = await open();
     const changes: readonly (() => Promise<unknown>)[] = [
       () => cache.delete('k'),
@@ -156,7 +157,7 @@ describe('a value that this process has written', () => {
       await own;
       await another;
       const overwrittenAt = performance.now();
-      await waitUntil('it is told of', () => told() > 0);
+      await waitUntil('the message about it', () => told() > 0);
       const winner = await readStored(key);
       if (winner === 'another' && told() === 1) merged += 1;
       // In half of the rounds the bound is over before the first read.

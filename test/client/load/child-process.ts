@@ -1,6 +1,6 @@
 /**
- * A process that uses the cache, driven by messages: `{ key, callers, loadMs, options }` runs that many calls of
- * getOrCompute at once, with a loader of that duration that returns this process's id; the reply has the results.
+ * A process that uses the cache, driven by messages: `{ key, callers, loadMs, options }` runs that many concurrent
+ * calls of getOrCompute, with a loader of that duration that returns this process's id; the reply has the results.
  */
 import { type CacheOptions, type ComputeCallOptions, redisCache } from '../../../client/index.ts';
 

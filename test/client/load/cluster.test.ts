@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterEach(() => Promise.all(caches.splice(0).map((cache) => cache.close())));
 afterAll(() => set[Symbol.asyncDispose]());
 
-/** In slots of all shards; two with hash tags of their own, one without room for a second key in its slot. */
+/** In slots of all shards; two contain hash tags, and one is so long that no second key of its slot can be derived. */
 const KEYS = ['a', 'b', 'c', 'd', '{x}1', 'user:{y}', 'odd}'];
 const upper = (keys: readonly string[]) => new Map(keys.map((key) => [key, key.toUpperCase()]));
 

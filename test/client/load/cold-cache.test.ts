@@ -33,7 +33,7 @@ async function open(options: RedisCacheOptions = {}): Promise<Cache> {
   return cache;
 }
 
-/** Loads that many keys at once, and returns the commands sent until all are stored. */
+/** Loads that many keys concurrently, and returns the commands sent until all are stored. */
 async function load(cache: Cache, keys: number): Promise<readonly string[]> {
   const names = Array.from({ length: keys }, (_, i) => `k${i}`);
   const sent = await recordCommands(redis.admin(), async () => {

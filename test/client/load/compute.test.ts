@@ -1,4 +1,4 @@
-/** getOrCompute of a whole cache: stored entries, cost, and behaviour when Redis refuses. */
+/** getOrCompute of a complete cache: stored entries, cost, and behaviour when Redis refuses. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { decodeEnvelope } from '../../../client/envelope.ts';
 import {
@@ -104,7 +104,7 @@ describe('getOrCompute', () => {
     await noLease();
   });
 
-  it('refreshes a stale value once in the background, also when the read came first', async () => {
+  it('refreshes a stale value once in the background, even if it was read before', async () => {
     const options = { ttlSeconds: 0.1, staleWhileRevalidateSeconds: 60 };
     for (let round = 0; round < 2; round++) {
       // In the second round most reads are hits.
@@ -360,7 +360,7 @@ describe('getOrCompute while Redis hangs', () => {
     }
   });
 
-  it('returns without a connection when nothing is kept in memory', async () => {
+  it('returns without a connection if no value is kept in memory', async () => {
     const gone = await RedisProcess.start();
     const options = { address: gone.address, fallbackEntries: 0 };
     const caches = [redisCache(options), redisCache({ ...options, compute: { leaseMs: 0 } })];

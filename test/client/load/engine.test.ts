@@ -116,7 +116,7 @@ it('the engine returns a fresh value, and loads a missing one once for concurren
   expect([load.mock.calls.length, stage.loads, stage.counted]).toEqual([1, 1, [false, true]]);
 });
 
-it('the engine returns a stale value at once while one load refreshes it', async () => {
+it('the engine returns a stale value immediately while one load refreshes it', async () => {
   stage.has('old', -1000);
   const options = { staleWhileRevalidateSeconds: 5 };
   const load = vi.fn(() => after(50, 'new'));
@@ -288,7 +288,7 @@ it('the engine stores null, false, 0 and the empty string, and does not store un
   expect(stage.released).toEqual(['nothing', 'failed']);
 });
 
-it('the engine stores negative results when asked to, and null for as long', async () => {
+it('the engine stores negative results when asked to, with the same TTL for null', async () => {
   const options = { negativeTtlSeconds: 2, graceSeconds: 60 };
   expect(await stage.compute(() => undefined, options)).toEqual({ value: undefined, source: 'loader' });
   expect(await stage.compute(fail, options)).toEqual({ value: undefined, source: 'redis' });
@@ -298,7 +298,7 @@ it('the engine stores negative results when asked to, and null for as long', asy
   expect(stage.stored[1]).toMatchObject({ value: null, ttlSeconds: 2, nothing: false });
 });
 
-it('the engine stores nothing for a TTL of 0, and without expiry for none', async () => {
+it('the engine stores nothing with a TTL of 0, and stores without expiry if there is no TTL', async () => {
   await stage.compute(() => 'x', {}, 0);
   expect([stage.stored, stage.released]).toEqual([[], ['again']]);
   await stage.compute(() => 'x', { graceSeconds: 60, ttlJitter: 1 }, null);

@@ -275,7 +275,7 @@ describe('leases', () => {
     await waiting.wait(held, 5000);
     expect(second.leases.signals.listening).toBe(true);
     await redis.kill();
-    await waitUntil('the subscriber is gone', () => !second.leases.signals.listening);
+    await waitUntil('the subscriber has disconnected', () => !second.leases.signals.listening);
     expect(await waiting.wait(held, 5000)).toEqual({ kind: 'silent' });
   });
 
@@ -294,7 +294,7 @@ describe('leases', () => {
 });
 
 describe('the name of a lease', () => {
-  it('is in the slot of its entry, whatever braces either contains', async () => {
+  it('is in the slot of its entry, even if either contains braces', async () => {
     await using redis = await RedisProcess.start({ conf: ['cluster-enabled yes'] });
     const slot = (key: string): Promise<unknown> => redis.admin().call('CLUSTER', 'KEYSLOT', key);
     for (const [namespace, key] of [

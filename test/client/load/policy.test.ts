@@ -8,7 +8,7 @@ import { evaluateFreshness, storePolicyOf } from '../../../client/load/policy.ts
 const DEFAULTS = resolveCompute().terms;
 const NOW = 1_800_000_000_000;
 
-it('a value goes from fresh through its longer window to expired, and never back', () => {
+it('a value changes from fresh through its longer window to expired, and never back', () => {
   const order = ['fresh', 'early', 'revalidate', 'grace', 'expired'];
   fc.assert(
     fc.property(
@@ -37,7 +37,7 @@ it('a value without freshness is fresh', () => {
   expect(evaluateFreshness(undefined, { ...DEFAULTS, earlyRefresh: 100 }, NOW, () => 1)).toBe('fresh');
 });
 
-it('a value that ends with its TTL is fresh as long as it is held, whatever the clock says', () => {
+it('a value that ends with its TTL is fresh as long as it is held, regardless of the clock', () => {
   const terms = { ...DEFAULTS, staleMs: 10, graceMs: 10, earlyRefresh: 100 };
   for (const offset of [-1, 0, 1e6])
     expect(evaluateFreshness({ freshUntilMs: NOW, loadMs: 0 }, terms, NOW + offset, () => 1)).toBe('fresh');

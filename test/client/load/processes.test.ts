@@ -93,7 +93,7 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
       if (way !== 'commands') expect(commands.length).toBeLessThanOrEqual(12);
     });
 
-    it('load once more when the loading process is killed', async () => {
+    it('load again when the loading process is killed', async () => {
       await using first = start();
       await waitUntil('it is ready', () => first.ready);
       const [, ...others] = children;

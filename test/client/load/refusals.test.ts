@@ -134,7 +134,7 @@ describe.each(CASES)('a Redis that replies $code, by $mode', ({ code, mode }) =>
     expect((await cache.getOrComputeMany(['c', 'd'], loadManyOf('loaded'), tagged)).size).toBe(2);
   });
 
-  it('returns stored values if Redis still serves reads, else loaded ones', async () => {
+  it('returns stored values if Redis still serves reads, and loaded ones otherwise', async () => {
     const stale = isRead ? 'old' : 'loaded';
     expect(await cache.getOrCompute('stale', load, STALE)).toBe(stale);
     expect(await cache.getOrCompute('stale:tagged', load, { ...STALE, tags: ['t'] })).toBe(stale);

@@ -128,7 +128,7 @@ describe('the detection of the scripting mode', () => {
     expect(sent).toEqual(['FCALL', 'FUNCTION', 'FCALL', ...keys.slice(1).map(() => 'FCALL')]);
   });
 
-  it('runs again after a reconnect, except that functions are called at once', async () => {
+  it('runs again after a reconnect, but functions are called immediately', async () => {
     for (const [way, again] of [
       ['functions', ['FCALL']],
       ['scripts', ['FCALL', 'EVAL']],
@@ -148,7 +148,7 @@ describe('the detection of the scripting mode', () => {
     }
   });
 
-  it('runs again when the library or the script is gone', async () => {
+  it('runs again when the library or the script has been removed', async () => {
     const functions = await open();
     await fetch(functions);
     await redis.admin().call('FUNCTION', 'FLUSH');

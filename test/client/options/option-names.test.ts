@@ -1,6 +1,6 @@
 /**
- * Unknown option names are refused in JavaScript too, by every function with options, and the error suggests the likely
- * name.
+ * Unknown option names are also rejected in JavaScript, by every function with options, and the error suggests the
+ * likely name.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { decodeEnvelope, encodeEnvelope } from '../../../client/envelope.ts';
@@ -157,7 +157,7 @@ describe('an unknown option', () => {
     ['a prefix', () => redisCache({ keyPrefix: 'x' } as object), 'did you mean "namespace"?'],
     ['Node’s name', () => redisCache({ tls: { servername: 'x' } as object }), 'did you mean "serverName"?'],
     [
-      'one that is like none',
+      'one that resembles no option',
       () => memoryCache({ l1: { zzz: 1 } as object }),
       'l1.zzz: unknown option; allowed: boundMs, maxBytes, maxEntries, prefixes, ttlSeconds',
     ],

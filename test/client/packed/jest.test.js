@@ -1,4 +1,4 @@
-// Run by Jest, which loads CommonJS in a realm of its own.
+// Run by Jest, which loads CommonJS in a separate realm.
 const { CacheError, ConfigurationError, memoryCache, redisCache } = require('@redis-cache-kit/client');
 const { wrap } = require('@redis-cache-kit/client/wrap');
 

@@ -26,7 +26,7 @@ const back = await cache.get('rich:1');
 
 const tiered = tieredCache({ address, namespace: 'tiered' });
 await tiered.set('k', { b: 2 });
-// Served from the first tier once its listener is there.
+// Served from the first tier once its listener is connected.
 const deadline = Date.now() + 10_000;
 let entry;
 do entry = await tiered.getEntry('k');

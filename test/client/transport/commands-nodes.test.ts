@@ -53,7 +53,7 @@ describe('a connection over sentinels without one command', () => {
       },
       20_000,
     );
-    await waitUntil('the new master takes writes', () =>
+    await waitUntil('the new master accepts writes', () =>
       connection.call('SET', 'k', 2).then(
         () => true,
         () => false,

@@ -81,14 +81,14 @@ describe('a password that is rotated while the client runs', () => {
     await cache.set('k', 'v');
     const tracking = async (): Promise<boolean> =>
       (await connectionsOf(redis, account.username)).some((line) => /flags=\S*t/.test(line));
-    await waitUntil('the listener is there', tracking);
+    await waitUntil('the listener is connected', tracking);
 
     for (const password of ['second', 'third']) {
       const asked = account.asked;
       await account.rotate(password);
       await waitUntil('Redis accepts writes again', async () => (await cache.set('w', 1)).source === 'redis');
       await waitUntil('a durable write again', durable);
-      await waitUntil('the listener is there again', tracking);
+      await waitUntil('the listener is connected again', tracking);
       await waitUntil('the first tier serves again', async () => {
         const entry = await cache.getEntry('k');
         return entry?.source === 'l1';
@@ -119,9 +119,9 @@ describe('a password that is rotated while the client runs', () => {
     await watch.rotate('second');
     const asked = watch.asked;
     await waitUntil('Redis accepts writes again', async () => (await cache.set('w', 2)).source === 'redis');
-    await waitUntil('all sentinels are asked again', () => watch.asked > asked);
+    await waitUntil('all sentinels are queried again', () => watch.asked > asked);
     await waitUntil('all sentinels answer again', () => cache.connection?.sentinels?.()?.answering === 3);
-    // The replicas too: they serve reads.
+    // The replicas as well: they serve reads.
     const replicas = set.redis.filter(({ address }) => {
       const { state } = cache.connection as { state: { master?: Address } };
       return address.port !== state.master?.port;
@@ -147,9 +147,9 @@ describe('a password that is rotated while the client runs', () => {
     const keys = Array.from({ length: 30 }, (_, i) => `k${i}`);
     const all = async (): Promise<boolean> =>
       (await Promise.all(keys.map((key) => cache.set(key, key)))).every(({ source }) => source === 'redis');
-    await waitUntil('all shards take writes', all);
+    await waitUntil('all shards accept writes', all);
     await account.rotate('second');
-    await waitUntil('all shards take writes again', all, 20_000);
+    await waitUntil('all shards accept writes again', all, 20_000);
   });
 
   it('reaches the subscriber that waits for loads of other processes', async () => {
@@ -294,7 +294,7 @@ describe('a server that rejects the login', () => {
     onTestFinished(async () => void (await cache.close()));
     await waitUntil('two seconds', async () => performance.now() - startedAt > 2000);
     const attempts = (await refused()) - before;
-    // Each of four connections at once, and then after 250, 750 and 1750 ms, minus the jitter.
+    // Each of four connections immediately, and then after 250, 750 and 1750 ms, minus the jitter.
     expect(attempts).toBeGreaterThanOrEqual(4);
     expect(attempts).toBeLessThanOrEqual(12);
     await expect(cache.ping()).rejects.toThrowError(/WRONGPASS/);

@@ -28,7 +28,7 @@ describe('durable writes', () => {
     expect(connection.state).toMatchObject({ master: promoted.address });
   }, 40_000);
 
-  it('are not delayed by one that cannot be confirmed, and those behind it get the reason', async () => {
+  it('are not delayed by one that cannot be confirmed, and later ones get the reason', async () => {
     await using master = await RedisProcess.start({ host: '127.61.0.4' });
     const { host, port } = master.address;
     await using _ = await RedisProcess.start({ host, conf: [`replicaof ${host} ${port}`] });

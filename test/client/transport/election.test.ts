@@ -106,7 +106,7 @@ describe('a failover of a healthy master', () => {
     const [lonely, ...others] = set.sentinels;
     for (const sentinel of others) sentinel.pause();
     await lonely.admin().call('SENTINEL', 'SET', 'mymaster', 'quorum', '1');
-    // The master refuses the PING of this sentinel alone, which counts it as down.
+    // The master refuses the PING of only this sentinel, which regards it as down.
     const [user, password] = ['lonely', 'lonely'];
     await (await set.master())
       .admin()

@@ -106,7 +106,7 @@ describe('the election that sentinels publish', () => {
 });
 
 describe('a message of a sentinel', () => {
-  it('names the selected replica, which later messages without a name are about, too', () => {
+  it('names the selected replica, to which later messages without a name also refer', () => {
     const selected = parseSentinelEvent('+selected-slave', REPLICA, 'mymaster');
     expect(selected).toEqual({ kind: 'failover', failover: { kind: 'elected', replica } });
     const elected: AnnouncedFailover = { kind: 'elected', replica };

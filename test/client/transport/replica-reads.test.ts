@@ -128,7 +128,7 @@ describe('reads from replicas', () => {
     await served(connection, set.replica);
     await set.replica.admin().replicaof('NO', 'ONE');
     await set.replica.admin().set('k', 'stray');
-    await waitUntil('the stray is asked no more', async () => {
+    await waitUntil('the stray node is no longer queried', async () => {
       const before = await gets(set.replica);
       for (let i = 0; i < 5; i++) await connection.get('k');
       return (await gets(set.replica)) === before;

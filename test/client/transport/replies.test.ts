@@ -42,7 +42,7 @@ const own: fc.Arbitrary<Reply> = fc.oneof(
     { own: true, bytes: Buffer.from('*-1\r\n'), value: null },
   ),
 );
-/** Replies with lists in lists, of RESP3, and errors; the values are those of ioredis. */
+/** Replies with nested lists, RESP3 types and errors; the values equal those of ioredis. */
 const nested: readonly (readonly [bytes: string, value: unknown])[] = [
   ['-ERR no\r\n', new ReplyError('ERR no')],
   ['!5\r\nERR x\r\n', new ReplyError('ERR x')],
@@ -123,7 +123,7 @@ it('refuses a reply of an unknown type', () => {
   expect(() => reader.read(Buffer.from('?1\r\n'))).toThrowError('unknown RESP type ? in a reply');
 });
 
-it('keeps the order of pending commands over any number of them', () => {
+it('keeps the order of any number of pending commands', () => {
   const pending = new PendingReplies();
   const commands = Array.from(
     { length: 5000 },

@@ -80,7 +80,7 @@ describe('a cluster with a slot that no shard serves', () => {
     expect((await cache.set(unserved, 'memory')).source).toBe('memory');
     expect(await cache.get(unserved)).toBe('memory');
     expect([cache.stats().breaker.kind, types.includes('breaker')]).toEqual(['closed', false]);
-    // Without full coverage the whole node stops.
+    // Without full coverage, the entire node stops serving.
     await owner.admin().config('SET', 'cluster-require-full-coverage', 'yes');
     await waitUntil('the cluster is down', async () =>
       owner

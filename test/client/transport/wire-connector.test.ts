@@ -93,7 +93,7 @@ describe('a socket shared with ioredis', () => {
     },
   );
 
-  it('keeps replies in order when both send at once', async () => {
+  it('keeps replies in order when both send concurrently', async () => {
     const link = await open();
     const sent = Array.from({ length: 500 }, async (_, i) => {
       if (i % 5 === 0) return link.redis.call('ECHO', `${i}`);

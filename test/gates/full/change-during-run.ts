@@ -11,7 +11,10 @@ interface Moment {
 
 const LOOK_EVERY_MS = 50;
 
-/** @param change returns whether the moment had come; an error counts as no, because nodes are down or being elected */
+/**
+ * @param change returns whether the moment was reached; an error counts as false, because nodes are down or being
+ * elected
+ */
 export function changeDuringRun(
   common: Parameters<typeof changeFault>[0],
   change: (moment: Moment) => Promise<boolean>,

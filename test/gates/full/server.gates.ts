@@ -1,4 +1,7 @@
-/** Faults of servers under the drills of profile full, one at a time. Each has servers of its own: the drills change the master. */
+/**
+ * Faults of servers under the drills of profile full, one at a time. Each has its own servers: the drills change the
+ * master.
+ */
 import { expect, it } from 'vitest';
 import { serverFaultsOf } from '../catalogue.ts';
 import { expectCaught } from '../expected.ts';

@@ -25,7 +25,7 @@ it('a crash ends the time of a master, and the next one begins with the promotio
   ]);
 });
 
-it('a master that hung and returns as master is shown twice, beside its successor', () => {
+it('a master that hung and returns as master is shown twice, along with its successor', () => {
   const history = buildHistory(
     start,
     [0, 1000].map((atMs) => role('redis-1', atMs, 'master')),

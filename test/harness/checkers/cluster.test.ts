@@ -1,4 +1,4 @@
-/** Checkers on the history of a cluster: a fault, and its excuses, apply to its own shard alone. */
+/** Checkers on the history of a cluster: a fault, and its excuses, apply only to its own shard. */
 import { describe, expect, it } from 'vitest';
 import { consistency } from '../../../harness/checkers/consistency.ts';
 import { finalMaster, promotionAfter } from '../../../harness/checkers/history-queries.ts';
@@ -129,7 +129,7 @@ describe('the final read of a cluster', () => {
 });
 
 describe('recovery in a cluster', () => {
-  it('is measured in the failed shard, whatever the others do', () => {
+  it('is measured in the failed shard, independently of the others', () => {
     const before = keyed('a', 0, 1_000);
     const after = keyed('a', 3_500, 6_000);
     const other = keyed('b', 0, 6_000);

@@ -175,7 +175,7 @@ export function buildHistory(...events: readonly Events[]): History {
   return parseHistory([{ path: 'built.jsonl', text: formatJsonl(...events) }]).history;
 }
 
-/** A small healthy environment; overrides replace one room at a time. */
+/** A small healthy environment; each override replaces one part. */
 export function buildEnvironment(
   over: {
     readonly [Room in keyof EnvironmentConfig]?: Partial<EnvironmentConfig[Room]>;

@@ -20,7 +20,7 @@ describe('HdrHistogram', () => {
     return histogram;
   };
 
-  it('gives quantiles by nearest rank within 0.1 %, over the whole range', () => {
+  it('gives quantiles by nearest rank within 0.1 %, over the entire range', () => {
     for (const scale of [1, 37, 4_321, 400_000]) {
       const histogram = recorded(Array.from({ length: 10_000 }, (_, i) => (i + 1) * scale));
       for (const quantile of [0.5, 0.95, 0.99, 1])

@@ -179,7 +179,7 @@ describe('coverage', () => {
     const stale = observation('process', 'coverage', 0, { ...data, ...stamp, ofCommit: '0ther' });
     expect(coverage.check(buildHistory(stale), buildContext())).toMatchObject({
       validity: 'unknown',
-      reasons: ['the coverage summary is of commit 0ther, this run of c0ffee'],
+      reasons: ['the coverage summary belongs to commit 0ther, this run to c0ffee'],
     });
     expect(finding.figures).toMatchObject({ lines: { successes: 90, n: 100 }, branches: { successes: 7 } });
     const half = observation('process', 'coverage', 0, { linesCovered: 1, linesTotal: 1 });

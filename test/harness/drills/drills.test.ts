@@ -9,7 +9,7 @@ import { generatedWorkload } from '../../../harness/workloads/catalogue.ts';
 import { workloadByName } from '../../../harness/workloads/index.ts';
 import { resolveParameters } from '../../../harness/workloads/parameters.ts';
 
-it('every drill has a file of its name, except those of profile capacity', () => {
+it('every drill has a file with its name, except those of profile capacity', () => {
   const files = readdirSync(new URL('../../../harness/drills/', import.meta.url));
   const others = ['clients.ts', 'drill.ts', 'families.ts', 'index.ts', 'capacity'];
   const named = files.filter((file) => !others.includes(file)).map((file) => file.replace('.ts', ''));
@@ -46,7 +46,7 @@ it('a drill of profile capacity has no trial in the others', () => {
   expect(capacity.map(({ trials }) => trials)).toEqual(capacity.map(() => ({ quick: 0, full: 0 })));
 });
 
-it('a soak is as long as asked, and no other drill changes', () => {
+it('a soak has the requested length, and no other drill changes', () => {
   const soak = drills.filter(({ byNameOnly }) => byNameOnly === true);
   expect(soak.map(({ id }) => id)).toEqual(['http-soak', 'soak']);
   const [http, steady] = soak.map((drill) => soakingFor(drill, 2));

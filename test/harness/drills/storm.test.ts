@@ -1,4 +1,6 @@
-/** The schedule of a storm: the same for the same seed, and never more at once than the safe outcome allows. */
+/**
+ * The schedule of a storm: the same for the same seed, and never more simultaneous faults than the safe outcome allows.
+ */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { ScheduledFault } from '../../../harness/drills/drill.ts';
@@ -52,7 +54,7 @@ it('rounds follow each other within the length, and a trial may record all of th
   );
 });
 
-it('half an hour has every scenario', () => {
+it('a storm of 30 minutes has every scenario', () => {
   const { faults } = stormOf({ seed: 7, minutes: 30 });
   const kinds = new Set(faults.map(({ fault, target }) => `${fault} ${target}`));
   expect([...kinds].sort()).toEqual([
@@ -70,7 +72,7 @@ it('half an hour has every scenario', () => {
   expect(new Set(scenarios.map(({ id }) => id)).size).toBe(scenarios.length);
 });
 
-it('a run draws its storm and no other drill', () => {
+it('a run draws its storm, and leaves other drills unchanged', () => {
   for (const drill of drills) {
     const drawn = drawnFor(drill, 7, 2);
     expect(drawn).toEqual(drill.id === 'storm' ? stormOf({ seed: 7, minutes: 2 }) : drill);

@@ -245,7 +245,7 @@ describe('the manifest and the configuration', () => {
       writeFileSync(path, text);
       changeManifest(dir, (manifest) => ({ ...manifest, configSha256: digestText(text) }));
     });
-    const why = "manifest.json is of the environment 'dev', config.json of 'production'";
+    const why = "manifest.json names the environment 'dev', config.json names 'production'";
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
     expect(complete).toMatchObject({ state: 'INVALID', reason: why });
     expect(kept).toMatchObject({ state: 'INVALID', reason: why });

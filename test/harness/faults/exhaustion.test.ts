@@ -1,4 +1,4 @@
-/** Exhausted resources of a real Redis, and their restore, also when the owner of the fault is killed. */
+/** Exhausted resources of a real Redis, and their restoration, also when the owner of the fault is killed. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -75,7 +75,7 @@ describe('saturate-connections', () => {
 });
 
 describe('fill-memory', () => {
-  it('evicts keys by the policy of the server, goes on, and leaves no key behind', async () => {
+  it('evicts keys by the policy of the server, continues, and leaves no key behind', async () => {
     await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
     const { heal, detail } = await faultById('fill-memory').inject(environment(), 'redis-1');
     expect(detail).toMatch(/^\d+ keys evicted$/);

@@ -6,18 +6,21 @@ import type { Environment } from '../../../infra/substrates/environment.ts';
 const environmentWith = (capabilities: Environment['capabilities']) =>
   ({ substrate: 'local', capabilities }) as unknown as Environment;
 
-it.each(['kill', 'stop'])('the fault %s restarts the node once, however often it is healed', async (id) => {
-  const done: string[] = [];
-  const environment = environmentWith({
-    kill: async (node) => void done.push(`kill ${node}`),
-    stop: async (node) => void done.push(`stop ${node}`),
-    start: async (node) => void done.push(`start ${node}`),
-  });
-  const { heal } = await faultById(id).inject(environment, 'redis-1');
-  await Promise.all([heal(), heal()]);
-  await heal();
-  expect(done).toEqual([`${id} redis-1`, 'start redis-1']);
-});
+it.each(['kill', 'stop'])(
+  'the fault %s restarts the node once, even if it is healed repeatedly',
+  async (id) => {
+    const done: string[] = [];
+    const environment = environmentWith({
+      kill: async (node) => void done.push(`kill ${node}`),
+      stop: async (node) => void done.push(`stop ${node}`),
+      start: async (node) => void done.push(`start ${node}`),
+    });
+    const { heal } = await faultById(id).inject(environment, 'redis-1');
+    await Promise.all([heal(), heal()]);
+    await heal();
+    expect(done).toEqual([`${id} redis-1`, 'start redis-1']);
+  },
+);
 
 it.each([
   ['partition', ['redis-1']],
@@ -85,7 +88,7 @@ it('a heal resumes a node whose pause failed, and leaves running nodes unchanged
 });
 
 it.each(['kill', 'stop', 'pause'])(
-  'a heal has nothing to undo of a %s that the substrate cannot do',
+  'a heal has nothing to undo after a %s that the substrate cannot perform',
   async (fault) => {
     expect(await faultById(fault).undo?.(environmentWith({}), 'redis-1')).toBe(false);
   },

@@ -164,7 +164,7 @@ describe('a proxy in this process', () => {
     expect(received).toBe(3);
   });
 
-  it('applies a toxic to the share of the connections that toxicity gives, for as long as each lives', async () => {
+  it('applies a toxic to the share of the connections that toxicity gives, for the lifetime of each', async () => {
     const all = await Promise.all(Array.from({ length: 40 }, client));
     proxy.add('some', { type: 'reset_peer', attributes: { timeout: 0 }, toxicity: 0.5 });
     let reset = 0;
@@ -180,7 +180,7 @@ describe('a proxy in this process', () => {
       }),
     );
     const healthy = replied.filter((socket) => socket !== undefined);
-    // Both kinds occur, but for one run in 10^12.
+    // Both kinds occur, except in one run of 10^12.
     expect(healthy.length).toBeGreaterThan(0);
     expect(reset).toBeGreaterThan(0);
     expect(healthy.length + reset).toBe(all.length);

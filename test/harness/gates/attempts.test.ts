@@ -70,7 +70,7 @@ describe('a criterion over several rounds', () => {
     expect(found.reason).toMatch(/^drill #1: the machine was busy/);
   });
 
-  it('fails by a sound trial, whatever passed in a repetition for another criterion', () => {
+  it('fails by a sound trial, even if a repetition for another criterion passed', () => {
     const other = buildGate({ id: 'tighter', timing: { latenessP99MaxMs: 2 } });
     const trials = [attemptAt(1, 1, 4, valueFigure(999)), attemptAt(2, 2, 1, valueFigure(1))];
     expect(evaluateGate(other, trials).state).toBe('PASS');
@@ -152,7 +152,7 @@ describe('repetition', () => {
     expect(due([attemptAt(1, 1, 50), attemptAt(2, 2, 50)])).toEqual({ drill: 1 });
   });
 
-  it('depends on no result', () => {
+  it('does not depend on results', () => {
     for (const figure of [valueFigure(1), valueFigure(999), undefined]) {
       expect(due([attemptAt(1, 1, 50, figure)])).toEqual({ drill: 1 });
       expect(due([attemptAt(1, 1, 1, figure)])).toEqual({});
@@ -169,7 +169,7 @@ describe('repetition', () => {
     ).toEqual({});
   });
 
-  it('covers a trial that did not complete on a busy machine, and none on a calm one', () => {
+  it('covers a trial that did not complete on a busy machine, but not on an idle one', () => {
     const over = { status: 'failed', reason: 'x' } as const;
     expect(due([attemptAt(1, 1, 50, undefined, over)], [buildGate()])).toEqual({ drill: 1 });
     expect(due([attemptAt(1, 1, 1, undefined, over)], [buildGate()])).toEqual({});
@@ -188,7 +188,7 @@ describe('repetitions in the evidence', () => {
 
   it('are reported when the machine was sound', () => {
     expect(needless([attemptAt(1, 1, 1, valueFigure(999)), attemptAt(2, 2, 1)])).toEqual([
-      'drill has 1 trials in round 2, where the machine was the reason for 0',
+      'drill has 1 trials in round 2, but the machine justifies only 0',
     ]);
     expect(needless([attemptAt(1, 1, 50), attemptAt(2, 2, 1), attemptAt(3, 2, 1)])).toHaveLength(1);
   });

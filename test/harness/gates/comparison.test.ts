@@ -40,7 +40,7 @@ describe.each(failovers)('the comparison of $id', ({ id, topologies, trials }) =
     });
     const { dir } = scratch.createRun({
       drills: failovers.filter((drill) => drill.id === id),
-      // A quick readiness run does not ask for it.
+      // A quick readiness run does not require it.
       ...(trials.quick === 0 && { manifest: { kind: 'drill' } }),
       ...(topologies.includes('cluster') && { environment: cluster }),
       ...withClosingFailure(`${id}/kit`),

@@ -140,12 +140,12 @@ describe('evaluate', () => {
     ],
     [
       'FAIL',
-      'a failed trial beside an altered one',
+      'a failed trial next to an altered one',
       [buildTrial(valueFigure(999)), buildTrial(valueFigure(1), { broken: ['x'] })],
     ],
     [
       'INVALID',
-      'an altered trial beside a missing one',
+      'an altered trial next to a missing one',
       [buildTrial(valueFigure(1), { missing: ['x'] }), buildTrial(valueFigure(1), { broken: ['y'] })],
     ],
   ] as const)('is %s with %s', (state, _what, trials) => {
@@ -199,7 +199,7 @@ describe('evaluate', () => {
     expect(evaluateGate(buildGate(), [buildTrial(valueFigure(500), { gaps })]).state).toBe('FAIL');
   });
 
-  it('is not measured when the checker marks this figure so, whatever it reports for others', () => {
+  it('is not measured when the checker marks this figure as such, regardless of others', () => {
     const finding = { validity: 'invalid', unmeasured: { figure: 'no deadline was recorded' } } as const;
     expect(evaluateGate(buildGate(), [buildTrial(undefined, {}, finding)])).toMatchObject({
       state: 'NOT_MEASURED',

@@ -1,6 +1,6 @@
 /**
- * Every gate has a run that makes it fail, one that leaves it unmeasured and one that it passes, all by hand and judged
- * completely. A gate of config/gates.yaml without them fails here.
+ * Every gate has a run that makes it fail, one that leaves it unmeasured and one that it passes, all hand-written and
+ * judged completely. A gate of config/gates.yaml without them fails here.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Gate, loadGates } from '../../../config/gates.ts';

@@ -1,4 +1,4 @@
-/** Bounds on the machine against its samples: each signal by itself, and nothing but signals of the machine. */
+/** Bounds on the machine against its samples: each signal by itself, and only signals of the machine. */
 import { describe, expect, it } from 'vitest';
 import type { Gate } from '../../../config/gates.ts';
 import type { CheckResult, Figure } from '../../../harness/checkers/checker.ts';

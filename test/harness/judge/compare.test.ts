@@ -1,4 +1,4 @@
-/** Comparison of two runs by hand: changes beyond noise, and runs that are not comparable. */
+/** Comparison of two hand-written runs: changes beyond noise, and runs that are not comparable. */
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -35,7 +35,7 @@ const createRun = (runId: string, options: RunOptions = {}) =>
     manifest: { kind: 'drill', runId, ...options.manifest },
   }).dir;
 
-/** Every get takes 3 ms longer. In the histories by hand, only gets are answered with `x`. */
+/** Every get takes 3 ms longer. In the hand-written histories, only gets are answered with `x`. */
 const SLOWER: RunOptions = {
   change: {
     'steady/kit': (event: HistoryEvent) =>
@@ -126,7 +126,7 @@ describe('two runs', () => {
 });
 
 function sideOf(gate: ReturnType<typeof buildGate>, figures: readonly Figure[], machineMs = 0): Side {
-  // The soundness of the machine is not the subject here.
+  // This test is not about the soundness of the machine.
   const untimed = { ...gate, timing: false as const };
   const criterion = evaluateGate(
     untimed,
@@ -153,7 +153,7 @@ describe('a criterion', () => {
   });
   const spread = (from: number) => [samplesFigure(Array.from({ length: 500 }, (_, i) => from + i / 500))];
 
-  it('is within noise if the intervals are apart by less than the delay of the machine', () => {
+  it('is within noise if the distance of the intervals is below the delay of the machine', () => {
     expect(compareCriterion(sideOf(latency, spread(1)), sideOf(latency, spread(4))).change).toBe('worse');
     expect(compareCriterion(sideOf(latency, spread(1)), sideOf(latency, spread(4), 3.1))).toMatchObject({
       change: 'within-noise',
@@ -186,7 +186,7 @@ describe('a criterion', () => {
     });
   });
 
-  it('that no machine excuses is decided by its state, also with one trial', () => {
+  it('that no machine excuses is decided by its state, even with one trial', () => {
     const lost = buildGate({ target: { op: '==', value: 0 }, unit: 'writes', timing: false });
     const side = (count: number) => sideOf(lost, [valueFigure(count)]);
     expect(compareCriterion(side(0), side(3))).toMatchObject({ change: 'worse', method: 'state' });

@@ -33,7 +33,7 @@ function recordedRun(changes: Readonly<Record<string, string>> = {}): string {
 const reportJson = () => JSON.parse(files['report.json'] ?? '');
 
 describe('a run of the manifest schema 1', () => {
-  it('is verified: its evidence is as sealed, and the decision and the figures of its report follow from it', () => {
+  it('is verified: its evidence matches the seal, and the decision and the figures of its report follow from it', () => {
     const result = verifyRun(recordedRun(), renderers);
     expect(result.problems).toEqual([]);
     expect(result.ok).toBe(true);

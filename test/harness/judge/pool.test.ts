@@ -1,4 +1,4 @@
-/** Pools of runs by hand: which runs are alike, and bounds by order statistics. */
+/** Pools of hand-written runs: which runs have the same configuration, and bounds by order statistics. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -41,7 +41,7 @@ const trialOf = (writeGapMs: number, durableLost = 0, timerMaxMs = 1): PooledTri
 });
 const trials = (count: number) => Array.from({ length: count }, (_, i) => trialOf(1_000 + i));
 
-it('bounds median and p95 by order statistics, and claims nothing of too few trials', () => {
+it('bounds median and p95 by order statistics, and makes no claim from too few trials', () => {
   expect(poolFigures(trials(4)).times[0]).toMatchObject({ n: 4, medianAtMost: null, p95AtMost: null });
   expect(poolFigures(trials(5)).times[0]).toMatchObject({ medianAtMost: 1_004, p95AtMost: null });
   expect(poolFigures(trials(59)).times[0]).toMatchObject({ min: 1_000, max: 1_058, p95AtMost: 1_058 });
@@ -67,7 +67,7 @@ it('bounds the share of trials without a loss', () => {
   expect(poolFigures(trials(29)).counts[0]?.shareAtLeast).toBeGreaterThanOrEqual(0.9);
 });
 
-it('leaves a busy machine out of times and never out of counts', () => {
+it('excludes trials on a busy machine from times, but never from counts', () => {
   const { times, counts } = poolFigures([...trials(5), trialOf(9_000, 7, 500)]);
   expect(times[0]).toMatchObject({ n: 5, max: 1_004, leftOut: 1 });
   expect(counts[0]).toMatchObject({ n: 6, max: 7 });
@@ -85,7 +85,7 @@ it('pools runs of the same configuration and names the others', () => {
   expect(pool.leftOut.map(({ reason }) => reason)).toEqual([
     'another configuration, substrate, server, kit or client',
     'the run was interrupted',
-    expect.stringContaining('not what was sealed: trials/master-crash-1/kit.jsonl'),
+    expect.stringContaining('its evidence differs from the seal: trials/master-crash-1/kit.jsonl'),
   ]);
   const lost = pool.counts.find(({ client, figure }) => client === 'kit' && figure === 'lost');
   expect(lost).toMatchObject({ drill: 'master-crash', n: 4 });
@@ -105,7 +105,7 @@ it('names a trial that did not complete', () => {
   });
 });
 
-it('pools storms of different seeds, and no drill of another definition', () => {
+it('pools storms of different seeds, but no drill with another definition', () => {
   createRun('seed-1', { drills: [stormOf({ seed: 1, minutes: 1 })] });
   createRun('longer', { drills: [stormOf({ seed: 1, minutes: 2 })] });
   const pool = poolRuns(createRun('seed-2', { drills: [stormOf({ seed: 2, minutes: 1 })] }).dir);

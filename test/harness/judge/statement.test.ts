@@ -1,4 +1,4 @@
-/** Statements of runs by hand: content, signature, and the archive of a run with its statement. */
+/** Statements of hand-written runs: content, signature, and the archive of a run with its statement. */
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -94,20 +94,23 @@ describe('kit attest and kit verify', () => {
     const file = fileOf(`${name}.json`);
     expect(await attest('--key', fileOf(`${name}.pem`), '--out', file)).toMatchObject({ exitCode: EXIT.GO });
     const checked = await verify('--statement', file, '--key', fileOf(`${name}.pub`));
-    expect(checked).toMatchObject({ exitCode: EXIT.GO, out: expect.stringContaining('signed by the key') });
+    expect(checked).toMatchObject({ exitCode: EXIT.GO, out: expect.stringContaining('signed with the key') });
   });
 
-  it('report the key of another person, a statement of another run, and a missing signature', async () => {
+  it('report a different key, a statement of another run, and a missing signature', async () => {
     const file = fileOf('signed.json');
     await attest('--key', fileOf('ed.pem'), '--out', file);
     const other = await verify('--statement', file, '--key', fileOf('other.pub'));
-    expect(other).toMatchObject({ exitCode: EXIT.NO_GO, out: expect.stringContaining('no signature is by') });
+    expect(other).toMatchObject({
+      exitCode: EXIT.NO_GO,
+      out: expect.stringContaining('no signature was made with'),
+    });
 
     const envelope = JSON.parse(readFileSync(file, 'utf8'));
     const payload = Buffer.from(envelope.payload, 'base64').toString().replace('by-hand', 'by-foot');
     writeFileSync(file, JSON.stringify({ ...envelope, payload: Buffer.from(payload).toString('base64') }));
     const changed = await verify('--statement', file, '--key', fileOf('ed.pub'));
-    expect(changed.out).toMatch(/not that of this run[\s\S]*no signature is by/);
+    expect(changed.out).toMatch(/does not match this run[\s\S]*no signature was made with/);
 
     const plain = fileOf('plain.json');
     await attest('--out', plain);
@@ -116,7 +119,7 @@ describe('kit attest and kit verify', () => {
     expect(unsigned).toMatchObject({ exitCode: EXIT.NO_GO, out: expect.stringContaining('is not signed') });
   });
 
-  it('reject another type of key with the reason', async () => {
+  it('reject other types of key with the reason', async () => {
     const { exitCode, err } = await attest('--key', fileOf('rsa.pem'));
     expect(exitCode).toBe(EXIT.USAGE);
     expect(err).toMatch(/must be an Ed25519 or ECDSA key, got rsa/);

@@ -101,14 +101,14 @@ async function outcomeOf({ path, operator, seed, sealing }: Mutation): Promise<J
   }
 }
 
-/** The flaw of a judgement in words; undefined where there is none. */
+/** The flaw of a judgement; undefined if there is none. */
 async function problemOf(mutation: Mutation): Promise<string | undefined> {
   const found = await outcomeOf(mutation);
   if (found === undefined) return undefined;
   const name = JSON.stringify(mutation);
   if (found.stack !== undefined) return `${name} crashes the judge: ${found.stack}`;
   if (![0, 1, 3].includes(found.exitCode)) return `${name} ends with exit code ${found.exitCode}`;
-  // Logs are kept for readers: judging does not use them.
+  // Logs are for readers: judging does not use them.
   const isForged = mutation.sealing === 'with rewritten digests and seal';
   const isLog = mutation.path.startsWith(`${LOGS}/`) && mutation.sealing !== 'with the old seal';
   if (found.decision !== 'GO' || isForged) return undefined;

@@ -130,7 +130,7 @@ describe('the page', () => {
     expect(text).toContain('missing: trials/master-crash-1/kit.jsonl');
   });
 
-  it('keeps the layout of tables outside narrow screens: no class of a table is a grid or a block', () => {
+  it('keeps the table layout except on narrow screens: no class of a table is a grid or a block', () => {
     const page = renderHtml(goReport());
     const classes = new Set(
       [...page.matchAll(/<table class="([^"]+)"/g)].flatMap(([, names = '']) => names.split(' ')),
@@ -197,7 +197,7 @@ describe('markup', () => {
     ).toBe('<p title="&quot;&lt;">a &amp; b<b>1</b>x<i></i></p>');
   });
 
-  it('makes valid names and links of any text', () => {
+  it('makes valid names and links from any text', () => {
     expect(slugOf('004 §3 Security')).toBe('004-3-security');
     expect(slugOf('§')).toBe('none');
     expect(fileHref('javascript:alert(1)')).toBe('./javascript%3Aalert(1)');
@@ -218,7 +218,7 @@ describe('figures from the bins', () => {
     misses: 0,
   });
 
-  it('contain the longest gap, and none without requests', () => {
+  it('contain the longest gap, and no gap without requests', () => {
     expect(
       longestSilence([bin(0, 5), bin(100, 0, 3), bin(200, 0), bin(300, 2), bin(400, 0, 0, 1)], 100),
     ).toEqual({

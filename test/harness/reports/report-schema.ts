@@ -70,13 +70,13 @@ const criterion = z.strictObject({
     .describe(
       'FAIL: no-go. INSUFFICIENT (too few trials for the claim), INVALID (generator, machine or workload unsound) and NOT_MEASURED: not known. Only PASS and an unexpired WAIVED let a GO through. OUT_OF_SCOPE is not judged',
     ),
-  reason: text('Why the state is what it is; for PASS the claim'),
+  reason: text('Reason of the state; for PASS the claim'),
   remedy: text('Remedy: another setting for FAIL, another measurement if it was not judged'),
   waiver: z
     .strictObject({
-      owner: text('Person or team that answers for it'),
+      owner: text('Responsible person or team'),
       reason: text('Why the criterion is waived'),
-      expires: text('Last day on which it counts, UTC'),
+      expires: text('Last day on which it applies, UTC'),
       status: z
         .enum(['in-force', 'expired', 'too-long'])
         .describe('too-long: it expires more than 30 days after the judgement and is not applied'),
@@ -85,7 +85,7 @@ const criterion = z.strictObject({
     .exactOptional(),
   override: z
     .strictObject({
-      owner: text('Person or team that answers for it'),
+      owner: text('Responsible person or team'),
       reason: text('Why the gate is overridden'),
       file: text('File of the override'),
       fields: z.array(z.string()).describe('Changed fields of the gate'),
@@ -98,7 +98,7 @@ const criterion = z.strictObject({
     .exactOptional(),
   unsupported: z
     .literal(true)
-    .describe('OUT_OF_SCOPE although it was asked: the machine or the substrate cannot run its drills')
+    .describe('OUT_OF_SCOPE although it was requested: the machine or the substrate cannot run its drills')
     .exactOptional(),
   scope: z.strictObject({
     environments: z.array(z.string()),
@@ -110,8 +110,8 @@ const criterion = z.strictObject({
   target: z.strictObject({ op: z.enum(['<', '<=', '>', '>=', '==']), value: z.number() }),
   unit: text('Of measured, target and bound; `ratio` is 0 to 1'),
   measured: z.number().nullable().describe('null: nothing was measured'),
-  n: count('Observations that the value stands on'),
-  minN: count('Observations that the gate asks for'),
+  n: count('Observations behind the value'),
+  minN: count('Observations that the gate requires'),
   bound: z
     .strictObject({
       kind: z.enum(['upper', 'lower']),
@@ -124,7 +124,7 @@ const criterion = z.strictObject({
   attempts: z
     .strictObject({
       rounds: count(
-        'Rounds of measurement until as many trials as planned had a sound machine; all rounds where there were never as many',
+        'Rounds of measurement until the planned number of trials had a sound machine; all rounds if it was never reached',
       ),
       leftOut: count('Trials left out because the machine was unsound'),
     })
@@ -141,7 +141,7 @@ const verdict = z.strictObject({
   action: z
     .enum(['enable', 'keep-disabled', 'deploy-with-breaker'])
     .nullable()
-    .describe('Null in a run that asks for less than readiness does'),
+    .describe('Null in a run that requests less than readiness'),
   advice: z.array(z.string()).describe('The action in words, with the settings to use'),
   counts: z.strictObject({
     PASS: count('criteria'),
@@ -160,7 +160,7 @@ const bin = z.strictObject({
   ok: count('Answered'),
   failed: count('Certainly not applied'),
   info: count('Outcome unknown'),
-  p50Ms: z.number().nullable().describe('From the intended start; null where nothing completed'),
+  p50Ms: z.number().nullable().describe('From the intended start; null if nothing completed'),
   p99Ms: z.number().nullable(),
   hits: count('Reads that found something'),
   misses: count('Reads that did not'),
@@ -184,8 +184,8 @@ const machine = z
     waitServerMaxMs: optionalMs('Longest wait of a server for a CPU within 100 ms'),
     waitHarnessMaxMs: optionalMs('Longest wait of a thread of the harness for a CPU within 100 ms'),
     waitClientMaxMs: optionalMs('Longest wait of the client for a CPU within 100 ms'),
-    loopGeneratorMaxMs: optionalMs("Longest delay of the generator's event loop, its own work included"),
-    loopClientMaxMs: optionalMs("Longest delay of the client's event loop, its own work included"),
+    loopGeneratorMaxMs: optionalMs("Longest delay of the generator's event loop, including its own work"),
+    loopClientMaxMs: optionalMs("Longest delay of the client's event loop, including its own work"),
     stealRatio: optionalRatio('Share of CPU time that the hypervisor gave to other machines'),
     othersRatio: optionalRatio('Share of CPU time used by other programs'),
     runnablePerCore: z
@@ -292,7 +292,7 @@ export const reportSchema = z
     ),
     integrity: z
       .strictObject({ missing: z.array(z.string()), altered: z.array(z.string()) })
-      .describe('Files that are gone or differ from the seal, relative to the run folder'),
+      .describe('Files that are missing or differ from the seal, relative to the run folder'),
   })
   .meta({ title: 'redis-cache-kit report, version 3' });
 

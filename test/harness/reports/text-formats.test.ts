@@ -292,7 +292,7 @@ describe('JUnit', () => {
     expect(shown[0]?.text).toContain('remedy: ');
   });
 
-  it('skips waived criteria and those that were asked and could not run, with the reason', () => {
+  it('skips waived criteria and requested ones that could not run, with the reason', () => {
     const base = noGoReport();
     const [unasked, asked] = base.verdict.criteria.filter(({ state }) => state === 'OUT_OF_SCOPE');
     const criteria = base.verdict.criteria.map((each) =>

@@ -20,7 +20,7 @@ it('a drill keeps its clients unless a caller chooses others', () => {
   expect(clientsOf(compareClients(crash, ['kit', 'ioredis'], 'sentinel'))).toEqual([['kit', 'ioredis']]);
 });
 
-it('the kit’s own client always runs, and a drill that compares none keeps its own', () => {
+it('the kit’s own client always runs, and a drill without a comparison keeps its own', () => {
   const compared = compareClients(named('master-crash', 'hit-miss'), ['ioredis-tuned'], 'sentinel');
   expect(clientsOf(compared).toSorted()).toEqual([['kit'], ['kit', 'ioredis-tuned']]);
   expect(compared.versions).toEqual({ 'client ioredis-tuned': expect.stringMatching(/^6\./) });
@@ -38,13 +38,13 @@ it('a missing package is recognized without loading it', () => {
   expect(isInstalled('no-such-client')).toBe(false);
 });
 
-it('choosing clients for drills that compare none is an error that names them', () => {
+it('choosing clients for drills without a comparison is an error that names the drills', () => {
   expect(() => compareClients(named('hit-miss'), ['ioredis'], 'single')).toThrow(
-    "--clients: hit-miss runs the kit's client alone",
+    "--clients: hit-miss runs only the kit's client",
   );
 });
 
-it('every client has a display name of its own', () => {
+it('every client has a distinct display name', () => {
   expect(new Set(CLIENT_NAMES.map(clientName)).size).toBe(CLIENT_NAMES.length);
   const unnamed = CLIENT_NAMES.filter((name) => name !== 'glide' && clientName(name) === name);
   expect(unnamed).toEqual([]);

@@ -1,6 +1,6 @@
 /**
- * The entry point for planted clients: a module replaces the kit's client in whole runs, and no part of the command
- * leads there.
+ * The entry point for planted clients: a module replaces the kit's client in complete runs, and no part of the command
+ * uses it.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

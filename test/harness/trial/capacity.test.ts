@@ -88,7 +88,7 @@ describe('a drill of profile capacity', () => {
     const { figures, reasons } = await figuresOf(id, parameters);
     expect(figures, reasons.join()).toEqual(expect.arrayContaining([...expected]));
     expect(await admin.dbsize()).toBe(0);
-    // The user of redis-benchmark exists for its time alone.
+    // The user of redis-benchmark exists only during the benchmark.
     expect(await admin.call('ACL', 'USERS')).not.toContainEqual(expect.stringMatching(/^bench-/));
   });
 

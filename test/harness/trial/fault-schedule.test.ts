@@ -1,4 +1,4 @@
-/** Faults on an environment with a slow kill: an injection in progress at the end of a trial is healed too. */
+/** Faults on an environment with a slow kill: an injection in progress at the end of a trial is also healed. */
 import { expect, it } from 'vitest';
 import type { ScheduledFault } from '../../../harness/drills/drill.ts';
 import { openClock } from '../../../harness/history/clock.ts';
@@ -171,7 +171,7 @@ it('all nodes of a fault are healed although the trial ends before their heal', 
   await expect(running).rejects.toThrow('the trial is over');
 });
 
-it('a round strikes after the heals of the earlier one and a healthy topology, and keeps its distances', async () => {
+it('a round starts after the heals of the earlier one and a healthy topology, and keeps its intervals', async () => {
   const { environment, done } = wholeEnvironment();
   const healthy = async () => void done.push('healthy');
   const { schedule } = scheduleOn(environment, AbortSignal.timeout(5_000), healthy);
@@ -188,7 +188,7 @@ it('a round strikes after the heals of the earlier one and a healthy topology, a
   ]);
 });
 
-it('a fault is healed a while after the sentinels report another master', async () => {
+it('a fault is healed some time after the sentinels report another master', async () => {
   const { environment, done } = wholeEnvironment();
   let master = 'redis-1';
   const changing = { ...environment, masterId: async () => master } as Environment;

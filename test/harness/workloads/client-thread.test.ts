@@ -44,25 +44,28 @@ function started(client: ClientName) {
   return { thread, clock, events, failures };
 }
 
-it.each(CLIENT_NAMES)('a client in a thread replies like %s, with the time of the client', async (client) => {
-  const { thread, clock, failures } = started(client);
-  await thread.ready();
-  expect(thread.physicalKey('a')).toBe(`${environment.topology.environment.client.namespace}:a`);
-  expect([thread.durable, thread.encoding]).toEqual(client === 'kit' ? [true, 'envelope'] : [false, 'raw']);
-  const key = `answers:${client}`;
-  const askedUs = clock.nowUs();
-  expect(await thread.set(key, padValue('v1', 500), 'async')).toMatchObject({ source: 'redis' });
-  const answer = await thread.get(key);
-  expect(answer).toMatchObject({ source: 'redis', value: 'v1' });
-  expect(answer.atUs).toBeGreaterThan(askedUs);
-  expect(answer.atUs).toBeLessThanOrEqual(clock.nowUs());
-  expect(await thread.getMany([key, 'absent'])).toMatchObject({ value: '1', values: ['v1', null] });
-  expect(await thread.getOrCompute(`${key}:computed`, async () => 'loaded')).toMatchObject({
-    value: 'loaded',
-  });
-  await thread.close();
-  expect(failures).toEqual([]);
-});
+it.each(CLIENT_NAMES)(
+  'a client in a thread returns the same replies as %s, with the time of the client',
+  async (client) => {
+    const { thread, clock, failures } = started(client);
+    await thread.ready();
+    expect(thread.physicalKey('a')).toBe(`${environment.topology.environment.client.namespace}:a`);
+    expect([thread.durable, thread.encoding]).toEqual(client === 'kit' ? [true, 'envelope'] : [false, 'raw']);
+    const key = `answers:${client}`;
+    const askedUs = clock.nowUs();
+    expect(await thread.set(key, padValue('v1', 500), 'async')).toMatchObject({ source: 'redis' });
+    const answer = await thread.get(key);
+    expect(answer).toMatchObject({ source: 'redis', value: 'v1' });
+    expect(answer.atUs).toBeGreaterThan(askedUs);
+    expect(answer.atUs).toBeLessThanOrEqual(clock.nowUs());
+    expect(await thread.getMany([key, 'absent'])).toMatchObject({ value: '1', values: ['v1', null] });
+    expect(await thread.getOrCompute(`${key}:computed`, async () => 'loaded')).toMatchObject({
+      value: 'loaded',
+    });
+    await thread.close();
+    expect(failures).toEqual([]);
+  },
+);
 
 it.each(CLIENT_NAMES.filter((name) => name !== 'kit'))(
   'a command that Redis refuses is a failure of %s',

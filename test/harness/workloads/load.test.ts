@@ -65,7 +65,7 @@ async function openDriver(tag: string, module?: string): Promise<Opened> {
   return { driver, events };
 }
 
-/** Runs a step; returns its outcome and the finding of the checker for it alone. */
+/** Runs a step; returns its outcome and the finding of the checker for only that step. */
 async function runStep({ driver, events }: Opened, over: Partial<StepRequest> = {}) {
   const before = events.length;
   const outcome = await driver.step({ ...STEP, drainMs: 5_000, ...over });
@@ -148,10 +148,10 @@ describe('an unsound load step', () => {
     expect(outcome.keptPlan).toBe(true);
     expect(outcome.sentRatio).toBeLessThan(0.7);
     expect(found.validity).toBe('unknown');
-    expect(found.reasons.join()).toMatch(/the generator sent \d+(?:\.\d)? % of the operations asked/);
+    expect(found.reasons.join()).toMatch(/the generator sent \d+(?:\.\d)? % of the requested operations/);
   });
 
-  it('is flagged when it waits for answers, even if it sends as many operations as asked', () => {
+  it('is flagged when it waits for answers, even if it sends the requested number of operations', () => {
     const meter = new LoadMeter(PLAN);
     let freeUs = 0;
     for (const dueUs of timesOf(PLAN)) {

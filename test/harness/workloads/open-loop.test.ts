@@ -108,7 +108,7 @@ it('the open loop keeps every intended time through its own stall, and reports t
   expect(invokes().length).toBeGreaterThan(180);
 });
 
-it('the open loop stops at once, and has nothing to do without lanes', async () => {
+it('the open loop stops immediately, and does nothing without lanes', async () => {
   const { clock, issuer, lateness } = workbench();
   const stop = new AbortController();
   const base = { clock, issuer, startUs: clock.nowUs(), random: seededRandom(1), stopped: stop.signal };

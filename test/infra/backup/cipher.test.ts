@@ -1,4 +1,4 @@
-/** Encryption of backups: what is decrypted is what was encrypted, or nothing. */
+/** Encryption of backups: decryption returns exactly what was encrypted, or fails. */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -54,7 +54,7 @@ describe('provided certificates', () => {
     expect(endOf(made.cert)).toEqual(read.notAfter);
   });
 
-  it('are rejected with all reasons at once, each file by its name', async () => {
+  it('are rejected with all reasons in one error, which names each file', async () => {
     const other = await makeCertificates({ addresses: ['10.0.0.1'], environment: 'other' });
     const files = given({ cert: other.cert });
     expect(refusal(files)).toMatchObject({
@@ -146,7 +146,7 @@ describe('an environment with provided certificates', () => {
     expect(await (await environment.admin('redis-1')).ping()).toBe('PONG');
   });
 
-  it('does not start with certificates for other addresses, and leaves nothing', async () => {
+  it('does not start with certificates for other addresses, and leaves nothing behind', async () => {
     const files = given(
       await makeCertificates({ addresses: ['10.0.0.1'], environment: 'given' }).then(texts),
     );

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { coalescedRead } from '../../../infra/host/coalesced-read.ts';
 
-/** A read that ends when the test says so, with the number of its start. */
+/** A read that ends when the test resolves it, with the number of its start. */
 function manualReads() {
   const ends: { resolve: (value: number) => void; reject: (error: Error) => void }[] = [];
   const read = coalescedRead(

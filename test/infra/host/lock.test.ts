@@ -32,7 +32,7 @@ describe('a lock', () => {
     expect(readdirSync(state.path)).toEqual([]);
   }
 
-  it('has one holder at a time and leaves nothing', async () => {
+  it('has one holder at a time and leaves no file behind', async () => {
     await expectOneHolder(8);
   });
 

@@ -22,13 +22,13 @@ afterAll(async () => {
 });
 
 describe('settleRoles', () => {
-  it('returns the master of a healthy environment at once, without output', async () => {
+  it('returns the master of a healthy environment immediately, without output', async () => {
     const said: string[] = [];
     expect(await settleRoles(environment, { progress: (line) => said.push(line) })).toBe('redis-1');
     expect(said).toEqual([]);
   });
 
-  it('makes a master that returns after a failover a replica of the new one, and reports it', async () => {
+  it('demotes a master that returns after a failover to a replica of the new one, and reports it', async () => {
     const heal = await environment.capabilities.pause?.('redis-1');
     await waitUntil('a failover', async () => {
       const { kind } = await readRoles(environment);

@@ -60,7 +60,7 @@ describe('a planned switchover', () => {
     expect(await environment.masterId()).toBe(from);
   });
 
-  it('that no sentinel can perform leaves the old master writable, at once', async () => {
+  it('that no sentinel can perform leaves the old master writable, without a delay', async () => {
     const master = (await environment.masterId()) as string;
     for (const { id } of environment.topology.sentinels) await environment.capabilities.kill?.(id);
     await expect(switchover(environment, { stepTimeoutMs: 300 })).rejects.toMatchObject({

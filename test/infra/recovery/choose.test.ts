@@ -33,13 +33,13 @@ describe('two windows of one history', () => {
     expect(compareWindows(a, b)).toBe(order);
   });
 
-  it('that differ within their overlap prove nothing', () => {
+  it('that differ within their overlap do not prove an order', () => {
     const other = window(0, 100);
     other[50] = 7;
     expect(compareWindows(window(0, 80), other)).toBe('unknown');
   });
 
-  it('of one repeated command prove nothing, although they look the same', () => {
+  it('of one repeated command do not prove an order, although they are equal', () => {
     const repeating = new Uint32Array(100).fill(8);
     expect(compareWindows(repeating, repeating.slice(0, 90))).toBe('unknown');
     expect(compareWindows(repeating, repeating)).toBe('unknown');
@@ -71,7 +71,7 @@ describe('two windows of one history', () => {
     expect(comparePositions(of(window(0, 1)), of(window(1, 3)))).toBe('unknown');
   });
 
-  it('never prove a wrong order, whatever is repeated in the history', () => {
+  it('never prove a wrong order, regardless of repetitions in the history', () => {
     let known = 0;
     for (let seed = 1; seed <= 4_000; seed += 1) {
       const next = numbers(seed);

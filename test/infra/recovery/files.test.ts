@@ -80,7 +80,7 @@ describe('an append-only file', () => {
     ['zeros at its end, as a power cut leaves them', `${whole}${'\0'.repeat(600)}`],
     ['a command that does not begin with a star', `${whole}SET c 3\r\n`],
     ['an argument without its dollar sign', `${whole}*1\r\n+3\r\nINC\r\n`],
-    ['an argument that is longer than it says', `${whole}*2\r\n$3\r\nINCR\r\n$1\r\nc\r\n`],
+    ['an argument that is longer than its declared length', `${whole}*2\r\n$3\r\nINCR\r\n$1\r\nc\r\n`],
     ['a command without arguments', `${whole}*0\r\n`],
   ])('is rejected with %s', (_what, text) => {
     expect(scanOf(text).problem).toMatch(new RegExp(`, after ${whole.length} valid bytes$`));

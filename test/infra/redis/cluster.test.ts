@@ -49,7 +49,7 @@ describe('the plan of a cluster', () => {
       if (i > 0) expect(range?.[0]).toBe((ranges[i - 1]?.[1] ?? 0) + 1);
   });
 
-  it('gives every node of one address a bus port of its own', () => {
+  it('gives every node of one address a separate bus port', () => {
     expect(busAddress(environment, { host: '127.0.0.1', port: 6384 })).toEqual({
       host: '127.0.0.1',
       port: 16_384,

@@ -23,7 +23,7 @@ const sound: MachineFacts = {
 };
 
 describe('the doctor', () => {
-  it('reports nothing on a sound machine', () => {
+  it('reports nothing on a machine without a problem', () => {
     const checks = checkMachine(sound);
     expect(checks.map(({ state }) => state)).toEqual(Array(checks.length).fill('ok'));
     expect(checks.every(({ remedy }) => remedy === '')).toBe(true);

@@ -38,11 +38,11 @@ describe('a node that reports master', () => {
     expect(isDeposed(promoted, master('old', 'older'), new Set(['older', 'old']))).toBe(false);
   });
 
-  it('is left alone if it restarted, because its new replication id proves nothing', () => {
+  it('is not demoted if it restarted, because its new replication id proves nothing', () => {
     expect(isDeposed(master('unknown'), master('new', 'old'), new Set(['old', 'new']))).toBe(false);
   });
 
-  it('is left alone while the named node does not report master, or has the same history', () => {
+  it('is not demoted while the named node does not report master, or has the same history', () => {
     expect(isDeposed(master('old'), { ...master('new', 'old'), role: 'slave' }, NOTHING)).toBe(false);
     expect(isDeposed(master('same'), master('same', 'same'), new Set(['same']))).toBe(false);
     expect(isDeposed({ ...master('old'), role: 'slave' }, master('new', 'old'), NOTHING)).toBe(false);

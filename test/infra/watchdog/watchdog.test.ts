@@ -1,4 +1,4 @@
-/** The watchdog as a process beside real nodes: what it changes, and what it leaves to Sentinel. */
+/** The watchdog as a process with real nodes: what it changes, and what it leaves to Sentinel. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readRoles, settleRoles } from '../../../infra/operations/roles.ts';
@@ -39,7 +39,7 @@ async function deposeMaster(): Promise<{ readonly former: string; readonly heal:
   return { former, heal };
 }
 
-it('connects from an address of its own, by which a partition separates it as it does a node', async () => {
+it('connects from its own address, so that a partition can separate it like a node', async () => {
   const [first] = await environment.status();
   const own = first?.address.host === '127.0.0.1' ? '127.0.0.1' : first?.address.host.replace(/\d+$/, '21');
   const addresses = async () => {
@@ -52,7 +52,7 @@ it('connects from an address of its own, by which a partition separates it as it
   expect(new Set(await addresses())).toEqual(new Set([own]));
 });
 
-it('makes a master that returns after a failover a replica of the new one', async () => {
+it('demotes a master that returns after a failover to a replica of the new one', async () => {
   const { former, heal } = await deposeMaster();
   await heal();
   await waitUntil('the report of the watchdog', () => log().includes(`${former} was deposed`));
@@ -60,7 +60,7 @@ it('makes a master that returns after a failover a replica of the new one', asyn
   expect(log()).toContain(`it now replicates ${await stable()}`);
 });
 
-it('leaves a replica alone that Sentinel promotes while its master is healthy', async () => {
+it('does not demote a replica that Sentinel promotes while its master is healthy', async () => {
   const former = await stable();
   const before = log();
   const sentinel = await environment.admin('sentinel-1');

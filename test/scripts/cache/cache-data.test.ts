@@ -85,7 +85,7 @@ describe('data of an external cluster', () => {
   });
 });
 
-describe('data of an environment that does not run', () => {
+describe('data of an environment that is not running', () => {
   it('is an error with the command that starts it', async () => {
     await expect(openCacheData({ ...DEV, substrate: 'local' })).rejects.toMatchObject({
       code: 'ENVIRONMENT_NOT_FOUND',
@@ -101,7 +101,7 @@ describe('data of an environment that does not run', () => {
   });
 });
 
-it('refuses an address together with a substrate of this machine', async () => {
+it('rejects an address together with a local substrate', async () => {
   await expect(openCacheData(standalone({ substrate: 'local' }))).rejects.toMatchObject({
     message: '--url requires --substrate external, got local',
   });

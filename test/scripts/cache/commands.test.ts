@@ -322,7 +322,7 @@ describe('kit cache-inspect', () => {
     expect(JSON.parse(out)).toMatchObject({ keyHex: 'ff005c41', exists: true, entry: null, valueBytes: 32 });
   });
 
-  it('asks the master of the key in a cluster', async () => {
+  it('queries the master of the key in a cluster', async () => {
     for (const key of ['price:1', 'price:2', 'price:3', 'user:9']) {
       const { exitCode, out } = await onCluster('cache-inspect', key, '--json');
       expect(exitCode).toBe(EXIT.GO);

@@ -76,13 +76,13 @@ describe('memoryNeed', () => {
     });
   };
 
-  it('takes the keys of now once the cache has run for a TTL', () => {
+  it('uses the current keys once the cache has run for a TTL', () => {
     const need = of(100, 99);
     expect(need).toMatchObject({ known: true, bytesPerMaster: 1_400_000 });
     expect(need.groups[0]).toMatchObject({ keysAtPeak: 1_000 });
   });
 
-  it('extrapolates while the cache is filling, and says when it has run too short', () => {
+  it('extrapolates while the cache is filling, and reports when it has not run long enough', () => {
     expect(of(190, 100).groups[0]?.keysAtPeak).toBeCloseTo(1_900, -2);
     expect(of(2_000, 100)).toMatchObject({ known: false });
   });
@@ -105,12 +105,7 @@ describe('memoryNeed', () => {
     });
   });
 
-  it('is not known from an empty cache', () => {
-    const empty = { masters: [{ ...master, keys: 0 }], totalKeys: 0, sampledKeys: 0, groups: [] };
-    expect(memoryNeed(empty)).toMatchObject({ known: false });
-  });
-
-  it('takes keys without a TTL as they are', () => {
+  it('counts keys without a TTL without a projection', () => {
     expect(of(null, 50)).toMatchObject({ known: true, bytesPerMaster: 1_400_000 });
   });
 });
@@ -134,7 +129,7 @@ describe('kit sizing', () => {
   const size = (...args: string[]) =>
     callKit('sizing', '--env', file, '--url', `redis://${redis.address.host}:${redis.address.port}`, ...args);
 
-  it('shows the memory that is needed, its arithmetic, and keys that never expire', async () => {
+  it('shows the required memory, its arithmetic, and keys that never expire', async () => {
     const { exitCode, out, err } = await size();
     expect(exitCode, err).toBe(EXIT.GO);
     expect(out).toMatch(/sized:doc {2}2,000 keys now, 2,000 at the peak, 1\.\d KB each, TTL -/);
@@ -161,7 +156,7 @@ describe('kit sizing', () => {
     expect(readFileSync(file, 'utf8')).toBe(before);
   });
 
-  it('with --apply --yes changes the setting alone, and keeps the comments', async () => {
+  it('with --apply --yes changes only the setting, and keeps the comments', async () => {
     const before = readFileSync(file, 'utf8');
     const { exitCode, out, err } = await size('--apply', '--yes');
     expect(exitCode, err).toBe(EXIT.GO);

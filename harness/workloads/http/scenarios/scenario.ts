@@ -2,8 +2,8 @@
  * Common parts of the k6 scenarios: requests to the front end, thresholds that cannot pass without data, and the summary that the kit
  * reads. k6 runs these files; the kit never imports them.
  *
- * An empty metric passes its thresholds, so that every scenario also requires requests, checks and iterations. An arrival rate that k6
- * cannot keep shows as dropped iterations, of which there must be none.
+ * A metric without samples passes its thresholds, so every scenario also requires requests, checks and iterations. An
+ * arrival rate that k6 cannot maintain causes dropped iterations, of which there must be none.
  */
 import { check } from 'k6';
 import http from 'k6/http';
@@ -12,7 +12,7 @@ import type { Options } from 'k6/options';
 const BASE = __ENV.KIT_BASE_URL ?? 'http://127.0.0.1:8080';
 const CATALOGUE = Number(__ENV.KIT_CATALOGUE ?? 2_000);
 
-/** Seconds that a scenario lasts; the kit shortens it in tests. */
+/** Duration of a scenario in seconds; tests shorten it. */
 export const seconds = (byDefault: number): string => `${__ENV.KIT_SECONDS ?? byDefault}s`;
 /** Requests per second. */
 export const rate = (byDefault: number): number => Number(__ENV.KIT_RATE ?? byDefault);
@@ -36,14 +36,16 @@ export function visit(): void {
   const key = Math.floor(Math.random() ** 2 * CATALOGUE);
   if (Math.random() < 0.95) {
     const read = http.get(`${BASE}/items/${key}`, { tags: { name: 'GET /items/:id' } });
-    check(read, { 'read is 200 with the right value': (r) => r.status === 200 && isValueOf(key, r.body) });
+    check(read, {
+      'read returns 200 with the right value': (r) => r.status === 200 && isValueOf(key, r.body),
+    });
   } else {
     const written = http.put(`${BASE}/items/${key}`, null, { tags: { name: 'PUT /items/:id' } });
     check(written, { 'write is 204': (r) => r.status === 204 });
   }
 }
 
-/** The front end answers `<key>|…`. */
+/** The front end replies with `<key>|…`. */
 function isValueOf(key: number, body: unknown): boolean {
   return typeof body === 'string' && body.startsWith(`${key}|`);
 }

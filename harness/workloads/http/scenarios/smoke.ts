@@ -1,4 +1,4 @@
-/** Smoke: does the front end answer at all? Few requests. */
+/** Smoke test: few requests, to check that the front end replies at all. */
 import type { Options } from 'k6/options';
 import { rate, seconds, summaryTrendStats, thresholds, visit } from './scenario.ts';
 

@@ -1,4 +1,4 @@
-/** Soak: the usual rate for a long time. */
+/** Soak: the normal rate for a long time. */
 import type { Options } from 'k6/options';
 import { rate, seconds, summaryTrendStats, thresholds, visit } from './scenario.ts';
 

@@ -1,4 +1,4 @@
-/** Spike: five times the usual rate within one second, and back. */
+/** Spike: five times the normal rate within one second, and back. */
 import type { Options } from 'k6/options';
 import { rate, summaryTrendStats, thresholds, visit } from './scenario.ts';
 

@@ -1,4 +1,4 @@
-/** Stress: a rate that rises to several times the usual one, in steps. */
+/** Stress: a rate that rises in steps to several times the normal one. */
 import type { Options } from 'k6/options';
 import { rate, summaryTrendStats, thresholds, visit } from './scenario.ts';
 

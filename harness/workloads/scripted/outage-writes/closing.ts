@@ -37,7 +37,7 @@ export async function openWithValues(
   return { cache, names };
 }
 
-/** Deletes and closes during the outage, which ends a moment later. */
+/** Deletes and closes during the outage, which ends shortly afterwards. */
 export async function expectReplayed(
   context: Context,
   { cache, names }: Holder,

@@ -27,7 +27,7 @@ export const outageWrites = defineScript({
   defaults,
   async run(context) {
     const { open, proxyBeforeMaster, expect, tag, parameters, remember } = context;
-    // It takes the 5 s for which a cache that is closed waits for Redis.
+    // Includes the 5 s for which closing a cache waits for Redis.
     const closing = expectLost(context);
     closing.catch(() => undefined);
     const proxy = await proxyBeforeMaster();
@@ -81,7 +81,7 @@ async function expectAfter(setting: Setting, all: readonly string[]): Promise<vo
   const { context, cache, set, deleted, changed } = setting;
   const { expect, parameters, masterOf, signal } = context;
   let old = 0;
-  // In a cluster each shard returns by itself.
+  // In a cluster, each shard returns independently.
   const isBack = async () => {
     const reads = [...(await cache.lookupMany<string>(all)).values()];
     old += reads.filter((read) => read.found && read.value === 'old' && read.source === 'redis').length;

@@ -1,4 +1,4 @@
-/** The ways of deleting: the raw masters no longer have the keys, and another cache finds nothing. */
+/** The delete paths: the raw masters no longer have the keys, and another cache finds nothing. */
 import type { Cache } from '../../../../client/index.ts';
 import { prefixOf, rawKeys } from '../../raw-keys.ts';
 import { equals, RELAXED_LIMITS, type ScriptContext } from '../script.ts';
@@ -11,10 +11,10 @@ interface Deleting {
 
 interface Deletion {
   readonly what: string;
-  /** Start of the keys. */
+  /** Prefix of the keys. */
   readonly family: string;
   readonly tags?: readonly string[];
-  /** Entries are misses afterwards and may still be in Redis. */
+  /** Entries are misses afterwards but may still be in Redis. */
   readonly isVersioned?: boolean;
   delete(cache: Cache, names: readonly string[]): Promise<unknown>;
 }
@@ -64,11 +64,11 @@ const DELETIONS: Readonly<Record<string, Deletion>> = {
   },
 };
 
-/** Deletes by each way, and the remaining keys at the end by `clear`. */
+/** Deletes with each path, and the remaining keys at the end with `clear`. */
 export async function expectDeletions(context: ScriptContext, deleting: Deleting): Promise<void> {
   const { expect, open } = context;
   const { cache, namespace, batch } = deleting;
-  // Another cache has not seen the deletions.
+  // The other cache has not observed the deletions.
   const other = open({ ...RELAXED_LIMITS, namespace, domains: { prices: ['price:*'] } });
   for (const [id, deletion] of Object.entries(DELETIONS)) {
     const { what, family, tags, isVersioned = false } = deletion;

@@ -1,5 +1,5 @@
 /**
- * Every way of writing and of deleting, read back on the raw masters: value and remaining time of each key, and the
+ * Every write and delete path, read back on the raw masters: value and remaining time of each key, and the
  * absence of deleted keys. All keys are in a namespace of the trial, so that a scan finds keys that the client writes
  * in addition (tags, leases, wake-ups).
  */
@@ -12,9 +12,9 @@ import { expectDeletions } from './deletions.ts';
 import { PATHS, type WritePath, type Written } from './paths.ts';
 import { expectValues } from './values.ts';
 
-/** Tag versions are kept for 30 days; nothing is kept longer. */
+/** Tag versions are kept for 30 days; nothing is kept for longer. */
 const LONGEST_TTL_MS = 30 * 86_400_000;
-/** Share of a TTL that is left at least: reads follow the writes within seconds, and jitter takes at most 0.2. */
+/** Minimum remaining share of a TTL: reads follow the writes within seconds, and jitter takes at most 0.2. */
 const LEAST_TTL_SHARE = 0.5;
 
 export const writePaths = defineScript({
@@ -46,7 +46,7 @@ export const writePaths = defineScript({
 
 type Context = ScriptContext & { readonly parameters: { readonly storedBoundMs: number } };
 
-/** Loaded values are stored in the background: waits until all are there, or the bound is over. */
+/** Loaded values are stored in the background: waits until all are stored, or until the time limit. */
 async function expectStored(
   context: Context,
   id: string,
@@ -93,7 +93,7 @@ async function expectStored(
   );
 }
 
-/** Every key of the namespace, also those that the caller did not name. */
+/** Every key of the namespace, including those that the caller did not name. */
 async function expectExpiries(context: Context, prefix: string): Promise<void> {
   const found = [...(await rawKeys(context, prefix)).values()];
   const without = found.filter(({ ttlMs }) => ttlMs < 0);

@@ -1,4 +1,7 @@
-/** The ways of writing: each writes keys of several families, one half with the default TTL and one half with the TTL of the call. */
+/**
+ * The write paths: each writes keys of several families, one half with the default TTL and one half with the TTL of the
+ * call.
+ */
 
 import { readThrough, type Source, writeThrough } from '../../../../client/extras/through/read-write.ts';
 import { writeBehind } from '../../../../client/extras/through/write-behind.ts';
@@ -6,7 +9,7 @@ import { wrap } from '../../../../client/extras/wrap.ts';
 import type { Cache } from '../../../../client/index.ts';
 import type { ScriptContext } from '../script.ts';
 
-/** A key that the master must have. */
+/** A key that must exist on the master. */
 export interface Written {
   /** Physical key. */
   readonly key: string;
@@ -31,14 +34,14 @@ export interface WritePath {
   write(context: PathContext): Promise<readonly Written[]>;
 }
 
-/** First parts of keys: families that applications use, and those that the client treats specially. */
+/** Prefixes of keys: families that applications use, and those that the client treats specially. */
 const FAMILIES = ['user', 'session', 'api', 'response', 'config', 'page', 'vector', 's', 'w', 'c'] as const;
 const STALE_SECONDS = 30;
 
 interface Item {
   readonly name: string;
   readonly value: string;
-  /** As given to the call; undefined: the default. */
+  /** As passed to the call; undefined: the default. */
   readonly ttlSeconds: number | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Values of every kind, written by one cache and read by another one: equal in type and content, or refused. */
+/** Values of every kind, written by one cache and read by another: equal in type and content, or refused. */
 import type { Cache } from '../../../../client/index.ts';
 import { valueText } from '../../calls/value-text.ts';
 import { equals, errorOf, RELAXED_LIMITS, type ScriptContext } from '../script.ts';

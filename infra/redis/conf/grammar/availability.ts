@@ -1,10 +1,10 @@
 /**
- * Servers that have a directive, a value or a command. A leaf beside `server-version.ts`: data tables define it, the
+ * Servers that have a directive, a value or a command. A leaf next to `server-version.ts`: data tables define it, the
  * lint queries it.
  */
 import { atLeast, SERVER_FAMILIES, type ServerFamily, type ServerVersion } from '../../server-version.ts';
 
-/** Range of versions: from one version up to, but not including, another. */
+/** A range of versions: from one version up to, but excluding, another. */
 export interface Span {
   readonly from: string;
   /** The first version without it. */
@@ -12,8 +12,8 @@ export interface Span {
 }
 
 /**
- * Ranges per family; a family that is absent never had it. Several ranges describe a change that came with patch
- * releases: in order, each within one minor version except the last.
+ * Ranges per family; an absent family never had it. Several ranges describe a change that came with patch releases: in
+ * order, each within one minor version except the last.
  */
 export type Availability = Readonly<Partial<Record<ServerFamily, Span | readonly Span[]>>>;
 
@@ -30,7 +30,7 @@ export function since(redis: string, valkey?: string): Availability {
     : { redis: { from: redis } };
 }
 
-/** In Redis before `version`, and in no Valkey. */
+/** In Redis before `version`, but in no Valkey. */
 export function redisUntil(version: string): Availability {
   return { redis: { from: '0', until: version } };
 }

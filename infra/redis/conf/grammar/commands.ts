@@ -1,6 +1,6 @@
 /**
- * Command names for ACL rules and `rename-command`: a rule with an unknown name is fatal. `container|subcommand` where
- * the server checks subcommand names, which it does since 7.0; older versions accept any word after the `|`.
+ * Command names for ACL rules and `rename-command`: a rule with an unknown name is fatal. `container|subcommand` if the
+ * server checks subcommand names, which it has done since 7.0; older versions accept any word after the `|`.
  *
  * Source: COMMAND LIST of Redis 7.0.15, 7.2.6, 7.4.1, 8.2.3, Valkey 8.0.1 and 9.1.2, and server.c of 6.2.14. The
  * release notes tell which of 8.0 and 8.1, or of 8.1 and 9.0, introduced a Valkey command. Module commands are left

@@ -11,14 +11,14 @@ export interface DirectiveName {
 }
 
 export interface Directive {
-  /** Canonical name, which the lint rules use. */
+  /** Canonical name, which is used in the lint rules. */
   readonly name: string;
-  /** Every name, the canonical one first. */
+  /** All names, starting with the canonical one. */
   readonly names: readonly DirectiveName[];
   readonly value: ValueKind;
   /** May occur on several lines, each of which counts. */
   readonly isRepeatable: boolean;
-  /** Missing in CONFIG GET *: intended for the servers' own tests. */
+  /** Not in the reply to CONFIG GET *: intended for the servers' own tests. */
   readonly isHidden: boolean;
   /** Read by a module that is part of the server. */
   readonly isOfModule: boolean;

@@ -14,7 +14,7 @@ export interface Entry {
   readonly name: DirectiveName;
 }
 
-/** Rows by name: more than one where the value differs between versions. */
+/** Rows by name: more than one if the value differs between versions. */
 const ENTRIES = new Map<string, Entry[]>();
 for (const directive of DIRECTIVES) {
   for (const name of directive.names) {
@@ -22,7 +22,7 @@ for (const directive of DIRECTIVES) {
   }
 }
 
-/** Returns the rows of a name for all servers; empty where no server has it. */
+/** Returns the rows of a name for all servers; empty if no server has it. */
 export function entriesNamed(name: string): readonly Entry[] {
   return ENTRIES.get(name) ?? [];
 }
@@ -31,12 +31,12 @@ export function entryFor(name: string, server: ServerVersion): Entry | undefined
   return ENTRIES.get(name)?.find((entry) => isAvailable(entry.name.availability, server));
 }
 
-/** Returns the canonical name for any name that a file uses. */
+/** Returns the canonical name for any name used in a file. */
 export function canonicalName(name: string): string {
   return ENTRIES.get(name)?.[0]?.directive.name ?? name;
 }
 
-/** Whether every line of the directive counts, and not only the last one. */
+/** Whether every line of the directive counts, rather than only the last one. */
 export function isRepeatable(name: string): boolean {
   return STATEMENTS.has(name) || ENTRIES.get(name)?.[0]?.directive.isRepeatable === true;
 }
@@ -55,7 +55,7 @@ export function hasDirective(name: string, server: ServerVersion): boolean {
   return entryFor(name, server) !== undefined || STATEMENTS.has(name);
 }
 
-/** For messages: `Redis 7.2 and newer, Valkey`; undefined where no server has the name. */
+/** For messages: `Redis 7.2 and newer, Valkey`; undefined if no server has the name. */
 export function describeServersWith(name: string): string | undefined {
   const all = new Set(availabilityOf(name).map(describeAvailability));
   return all.size === 0 ? undefined : [...all].join('; ');

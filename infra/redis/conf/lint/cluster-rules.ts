@@ -23,7 +23,7 @@ function withoutEffect(conf: Conf): readonly Finding[] {
 function busRules(conf: Conf): readonly Finding[] {
   if (conf.number('tls-port', 0) === 0 || conf.on('tls-cluster', false)) return [];
   const reason =
-    'clients use TLS and the bus plain text, without a password: anyone in the network can use it';
+    'clients use TLS and the bus plain text, without a password: anyone on the network can use it';
   return [findingFactory(conf)('warning', 'tls-cluster', reason, REDIS_CONF, 'set tls-cluster yes')];
 }
 
@@ -51,7 +51,7 @@ function failoverRules(conf: Conf): readonly Finding[] {
     found.push(say('warning', 'cluster-replica-no-failover', reason, REDIS_CONF, 'set it to no'));
   }
   if (conf.number('cluster-replica-validity-factor', 10) === 0) {
-    const reason = 'a replica is promoted however old its data is';
+    const reason = 'a replica is promoted regardless of how old its data is';
     found.push(say('warning', 'cluster-replica-validity-factor', reason, REDIS_CONF, 'set it to 10'));
   }
   return found;

@@ -18,7 +18,7 @@ export class Conf {
     return this.all(name).at(-1);
   }
 
-  /** Value in force: the last one in the file, else the default of the server. */
+  /** Effective value: the last one in the file, otherwise the default of the server. */
   value(name: string, byDefault: string): string {
     return this.last(name)?.args.join(' ') ?? byDefault;
   }

@@ -9,7 +9,7 @@ export interface Finding {
   readonly line: number;
   readonly directive: string;
   readonly severity: Severity;
-  /** Whether no target server starts with it. */
+  /** Whether every target server refuses to start with it. */
   readonly refusesStart: boolean;
   readonly reason: string;
   /** Source of the reason: Redis's documents or source code, an issue, a measurement of the kit. */
@@ -17,7 +17,7 @@ export interface Finding {
   readonly remedy: string;
 }
 
-/** Location of a finding: the last line of a directive, or line 0 where it is missing. */
+/** Location of a finding: the last line of a directive, or line 0 if it is missing. */
 export interface Place {
   readonly line: number;
   readonly directive: string;

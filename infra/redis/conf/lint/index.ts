@@ -24,7 +24,7 @@ export type { Finding, Severity } from './finding.ts';
 export { type LintTarget, parseTarget } from './known-servers.ts';
 
 export interface LintOptions {
-  /** Default: `sentinel` where the text has a `sentinel` line. */
+  /** Default: `sentinel` if the text has a `sentinel` line. */
   readonly kind?: 'redis' | 'sentinel';
   /**
    * Target server. Without a version: every supported one. Without a target: Valkey if a line exists only in Valkey,
@@ -67,7 +67,7 @@ export function lintConf(text: string, options: LintOptions = {}): Finding[] {
         ? sentinelRules(conf, servers)
         : redisRules(conf, { servers, cores: options.cores })),
     ];
-    // A missing line is not a finding where the line exists and was refused.
+    // A missing line is not a finding if the line exists but was refused.
     return found.filter(({ line, directive }) => line !== 0 || !names.has(directive));
   }
 }

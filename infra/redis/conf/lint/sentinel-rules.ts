@@ -127,7 +127,7 @@ function detectionRules(down: Timing): readonly Finding[] {
   const found: Finding[] = [];
   if (down.ms <= 300) {
     const reason =
-      'a stall of the machine or of the network is a needless failover, and without a shorter ping period a second one follows: thousands of writes lost';
+      'a stall of the machine or of the network causes a needless failover, and without a shorter ping period a second one follows: thousands of writes are lost';
     found.push(
       finding(
         'error',
@@ -138,7 +138,7 @@ function detectionRules(down: Timing): readonly Finding[] {
       ),
     );
   } else if (down.ms < 500) {
-    const reason = 'a stall of the machine or of the network for this time is a needless failover';
+    const reason = 'a stall of the machine or of the network for this time causes a needless failover';
     found.push(finding('warning', down.at, reason, SENTINEL_CONF, 'set 1300 or more; 5000 is usual'));
   } else if (down.ms <= 1000) {
     const reason =

@@ -98,7 +98,7 @@ function findRepetitions(conf: Conf): readonly Finding[] {
       first.set(key, line.line);
       return [];
     }
-    const reason = `it is also on line ${before}; the last one wins`;
+    const reason = `it is also on line ${before}; the last one takes effect`;
     return [finding('warning', placeOf(line), reason, CONFIG_C, 'keep one of the two')];
   });
 }

@@ -145,7 +145,7 @@ describe('calls with many keys', () => {
 });
 
 describe('batches', () => {
-  it('run at most four at a time and in order, and the first one starts at once', async () => {
+  it('run at most four at a time and in order, and the first one starts immediately', async () => {
     const started: number[] = [];
     const done: number[] = [];
     const waiting: (() => void)[] = [];

@@ -97,7 +97,7 @@ describe('write-through', () => {
     expect([table.rows.get('k'), await cache.get('k')]).toEqual([5n, undefined]);
   });
 
-  it('keeps the order of writes to a key, however slow the source is', async () => {
+  it('keeps the order of writes to a key, even if the source is slow', async () => {
     const [table, cache] = [new Table(), cacheOf()];
     const store = writeThrough(cache, table);
     table.fails = ([change]) =>
@@ -124,7 +124,7 @@ describe('write-behind', () => {
     return { table, cache, store, events };
   };
 
-  it('changes the cache at once and the source within the delay, with the last change per key', async () => {
+  it('changes the cache immediately and the source within the delay, with the last change per key', async () => {
     const { table, cache, store } = opened({ maxDelayMs: 20 });
     for (let i = 0; i < 10; i++) await store.set('k', i);
     await store.set('other', 1);
@@ -148,7 +148,7 @@ describe('write-behind', () => {
     await store.close();
   });
 
-  it('returns a pending value even when the cache has lost it, and none for a pending removal', async () => {
+  it('returns a pending value even when the cache has lost it, and no value during a pending removal', async () => {
     const { table, cache, store } = opened({ maxDelayMs: 60_000 });
     table.rows.set('gone', 1);
     await store.set('k', 1);
@@ -257,14 +257,14 @@ describe('write-behind', () => {
     await store.close();
   });
 
-  it('accounts for every change of a key, however many are in flight to the cache', async () => {
+  it('accounts for every change of a key, even if many are in flight to the cache', async () => {
     const { table, store } = opened({ maxDelayMs: 60_000 });
     await Promise.all(Array.from({ length: 20 }, (_, i) => store.set('k', i)));
     expect(await store.close()).toMatchObject({ stored: 1, coalesced: 19, lost: 0, queued: 0 });
     expect(table.rows.get('k')).toBe(19);
   });
 
-  it('keeps a value as it was when it was set, and returns copies', async () => {
+  it('keeps a copy of the value at the time of the set, and returns copies', async () => {
     const [table, was] = [new Table(), { list: [{ n: 1 }] }];
     const store = writeBehind<typeof was>(cacheOf(), table as never, { maxDelayMs: 60_000 });
     const mine = structuredClone(was);

@@ -47,7 +47,7 @@ describe('AccessHistory', () => {
     expect(historyOf([3, 'key', 4]).expected(NINE)).toEqual([{ key: 'key', reads: 4 }]);
   });
 
-  it('keeps the most read keys of an hour, and forgets hours after the given days', () => {
+  it('keeps the keys with the most reads per hour, and drops hours after the configured days', () => {
     const history = new AccessHistory({ days: 2, keysPerHour: 3 });
     for (let i = 0; i < 50; i += 1) for (let n = 0; n <= i; n += 1) history.record(`key:${i}`, NINE - DAY);
     history.record('later', NINE);

@@ -205,7 +205,7 @@ describe('tags over Redis', () => {
     ['only versions without a first tier', undefined, ['t:~tag:']],
     ['everything with one', {}, ['t:']],
     [
-      'the prefixes that the first tier keeps, if it has some',
+      'the prefixes of the first tier, if it has any',
       { prefixes: ['a:', 'b:', 'a:'] },
       ['t:~tag:', 't:a:', 't:b:'],
     ],

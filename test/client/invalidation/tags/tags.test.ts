@@ -143,7 +143,7 @@ describe('tags that are checked in Redis each time', () => {
     }
   });
 
-  it('apply an invalidation that cannot reach Redis locally at once, and everywhere when Redis returns', async () => {
+  it('apply an invalidation that cannot reach Redis immediately in the process, and everywhere when Redis returns', async () => {
     const stamps = await tags.stamps(['a', 'b']);
     redis.pause();
     expect(await tags.invalidate(['a'])).toBe('pending');
@@ -246,7 +246,7 @@ describe('tags with coherence', () => {
     }
   });
 
-  it('are invalid at once when this process invalidates them', async () => {
+  it('are invalid immediately when this process invalidates them', async () => {
     const stamps = await known(['a']);
     await tags.invalidate(['a']);
     expect(await tags.current(stamps)).toBe(false);

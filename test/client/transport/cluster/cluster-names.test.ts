@@ -28,7 +28,7 @@ async function announce(endpoints: Endpoints): Promise<void> {
     await node.admin().config('SET', 'cluster-preferred-endpoint-type', type);
   }
   const told = endpoints === 'hostname' ? ',node-5.cluster.test' : '@';
-  await waitUntil('all nodes tell of the names', async () => {
+  await waitUntil('all nodes report the names', async () => {
     const views = await Promise.all(set.nodes.map((node) => node.admin().call('CLUSTER', 'NODES')));
     return views.every(
       (view) => String(view).includes(told) && (endpoints === 'hostname' || !String(view).includes('.test')),
@@ -124,7 +124,7 @@ describe.each<['hostname' | 'ip', 'hostname' | 'ip']>([
     expect(masters.filter((master) => !reached.has(master))).toEqual([]);
     expect(troubleEvents(events)).toEqual([]);
     expect(cache.stats().errors).toBe(0);
-    // A replica is recognized as following its master, whatever the names of both.
+    // A replica is recognized as a replica of its master, regardless of their names.
     const reads = async (): Promise<number> => {
       await cache.get(keys[0] as string);
       const counts = await Promise.all(

@@ -179,7 +179,7 @@ describe('redirections', () => {
 });
 
 describe('SCAN over masters', () => {
-  it('ends when a master has gone', async () => {
+  it('ends when a master is gone', async () => {
     const scan = (): Promise<unknown> => Promise.resolve(['0', ['k']]);
     expect(await scanMasters(['a', 'b'], ['0'], scan)).toEqual(['1@0', ['k']]);
     expect(await scanMasters(['a', 'b'], ['1@0'], scan)).toEqual(['0', ['k']]);

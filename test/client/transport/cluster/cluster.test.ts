@@ -206,7 +206,7 @@ describe('a cache over a cluster', () => {
       clusterCache({ nodes: [set.nodes[0]?.address as RedisProcess['address']], namespace: 'c' }),
     ),
   );
-  it('serves reads and deletions of many keys while their slot is on two nodes, however long that lasts', async () => {
+  it('serves reads and deletions of many keys for as long as their slot is on two nodes', async () => {
     const cache = clusterCache({ nodes: set.nodes.map(({ address }) => address), namespace: 'split' });
     for (const key of ['{m}1', '{m}2', '{m}3']) await cache.set(key, key);
     const slot = slotOf('{m}');
@@ -245,7 +245,7 @@ describe('a cache over a cluster that has lost a shard', () => {
     const all = new Map(keys.map((key) => [key, key]));
     await cache.setMany(all);
     for (const i of [0, 3]) await lost.nodes[i]?.kill();
-    await waitUntil('it to have been away for as long as a command may take', () => {
+    await waitUntil('the node to have been down for as long as a command may take', () => {
       const state = cache.connection?.state;
       return state?.kind === 'connecting' && Date.now() - state.since > 300;
     });

@@ -3,7 +3,7 @@ import { clientFault, withCallsDeadAfterFailure } from '../../client-fault-build
 export * from '../../../../client/index.ts';
 
 export const fault = clientFault({
-  what: 'after one lost reply the connection sends no command of the caller, while the cache goes on',
+  what: 'after one lost reply the connection sends no commands of the caller, while the cache continues',
   drills: ['replies-lost'],
   criterion: 'writes-resume',
   isTimed: true,

@@ -4,7 +4,7 @@ import { clientFault } from '../../client-fault-builders.ts';
 export * from '../../../../client/index.ts';
 
 export const fault = clientFault({
-  what: 'keys have another namespace than the settings say',
+  what: 'keys have a namespace other than the configured one',
   drills: ['key-versioning'],
   criterion: 'key-versioning',
   remedy: ['client.namespace'],

@@ -4,7 +4,7 @@ import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts
 export * from '../../../../client/index.ts';
 
 export const fault = clientFault({
-  what: 'a batch is sent 60 ms after it was asked for',
+  what: 'a batch is sent 60 ms after it was requested',
   drills: ['batches'],
   isTimed: true,
   criterion: 'batch-get-latency',

@@ -4,7 +4,7 @@ import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts
 export * from '../../../../client/index.ts';
 
 export const fault = clientFault({
-  what: 'a set is sent 12 ms after it was asked for',
+  what: 'a set is sent 12 ms after it was requested',
   drills: ['steady'],
   criterion: 'set-latency',
   isTimed: true,

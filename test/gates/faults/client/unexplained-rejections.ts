@@ -4,7 +4,7 @@ import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts
 export * from '../../../../client/index.ts';
 
 export const fault = clientFault({
-  what: 'a command that fails because the login is rejected does not say so',
+  what: 'a command that fails because the login is rejected does not report the reason',
   drills: ['credential-rotation'],
   criterion: 'credentials-rotated',
   isTimed: true,

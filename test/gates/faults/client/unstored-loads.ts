@@ -3,7 +3,7 @@ import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts
 export * from '../../../../client/index.ts';
 
 export const fault = clientFault({
-  what: 'getOrComputeMany returns loaded values and stores none of them',
+  what: 'getOrComputeMany returns loaded values without storing them',
   drills: ['write-paths'],
   criterion: 'writes-stored',
   remedy: ['defect of the client'],

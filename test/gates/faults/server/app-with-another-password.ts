@@ -1,7 +1,7 @@
 import { aclFault } from '../../server-fault-builders.ts';
 
 export const fault = aclFault({
-  what: 'The app has another password than was rendered',
+  what: 'The app has a password other than the rendered one',
   node: 'redis-2',
   user: 'app',
   rules: ['resetpass', '>planted-password'],

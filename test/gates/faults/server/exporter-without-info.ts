@@ -1,7 +1,7 @@
 import { aclFault } from '../../server-fault-builders.ts';
 
 export const fault = aclFault({
-  what: 'The exporter cannot ask for figures',
+  what: 'The exporter cannot read metrics',
   node: 'redis-2',
   user: 'exporter',
   rules: ['-info'],

@@ -10,7 +10,7 @@ import { changeFault, connectAdmin } from '../../server-fault-builders.ts';
  */
 export const fault = changeFault(
   {
-    what: 'The last snapshot of a replica failed, and it goes on',
+    what: 'The last snapshot of a replica failed, and the replica continues',
     criterion: 'persistence',
     remedy: ["redis-2: rdb_last_bgsave_status is 'err'", 'space on its disk'],
   },

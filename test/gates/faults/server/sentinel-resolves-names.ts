@@ -2,7 +2,7 @@ import { changeFault } from '../../server-fault-builders.ts';
 
 export const fault = changeFault(
   {
-    what: 'A sentinel takes host names for addresses',
+    what: 'A sentinel accepts host names as addresses',
     criterion: 'configuration-drift',
     remedy: ["sentinel-2: sentinel resolve-hostnames is 'yes', rendered 'no'"],
   },

@@ -1,6 +1,6 @@
 /**
- * Facts of nodes by hand: the report of a healthy environment, made by the real renderers and the defaults of a server.
- * Tests change or remove one fact of one node.
+ * Hand-written facts of nodes: the report of a healthy environment, made by the real renderers and the defaults of a
+ * server. Tests change or remove one fact of one node.
  */
 import { readFileSync } from 'node:fs';
 import type { EnvironmentConfig } from '../../../../config/schema.ts';
@@ -65,7 +65,7 @@ export interface Planted {
   readonly node: string;
   /** Name of the observation: `config`, `users`, `sentinel-master`, … */
   readonly name: string;
-  /** Changed fields; null removes a field. Absent: the whole fact is removed. */
+  /** Changed fields; null removes a field. Absent: the complete fact is removed. */
   readonly data?: Readonly<Record<string, string | null>>;
   /** Default: in all probes. */
   readonly when?: 'start' | 'between' | 'end';

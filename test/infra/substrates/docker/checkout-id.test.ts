@@ -66,7 +66,7 @@ describe('the owner of a checkout', () => {
     expect(ownerOf(local, path)).toEqual(owner);
   });
 
-  it('is the value of KIT_OWNER, whatever the state', () => {
+  it('is the value of KIT_OWNER, regardless of the state', () => {
     vi.stubEnv('KIT_OWNER', 'ci-runner-3');
     expect(ownerOf(local, stateDir())).toEqual({ id: 'ci-runner-3', place: 'KIT_OWNER=ci-runner-3' });
     vi.stubEnv('KIT_OWNER', 'not a name');

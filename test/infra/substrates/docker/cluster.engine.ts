@@ -1,4 +1,4 @@
-/** A Redis Cluster on a real engine: created by the CDKTF command line alone, damaged, repaired, destroyed. */
+/** A Redis Cluster on a real engine: created only by the CDKTF command line, damaged, repaired, destroyed. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';

@@ -89,7 +89,8 @@ describeOnEngine('drift', () => {
   const stray = ['kit-drifting-stray', ...deployLabels(config, state.path), '--entrypoint', 'true'];
 
   /**
-   * Each damage: how to cause it, and how to undo it by the finding's remedy, or by hand if the next apply would do it.
+   * Each damage: how to cause it, and how to undo it by the finding's remedy, or manually if the next apply would do
+   * it.
    */
   const DAMAGES: Readonly<Record<string, readonly [what: string, damage: string[][], repair: string[][]]>> = {
     paused: [node.container, [['pause', node.container]], [['unpause', node.container]]],

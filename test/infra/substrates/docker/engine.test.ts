@@ -47,7 +47,7 @@ it.each([
   expect(engineTrouble(stderr)).toMatchObject({ code, where });
 });
 
-it('a reachable engine is not reported as unreachable, whatever its error text', () => {
+it('a reachable engine is not reported as unreachable, regardless of its error text', () => {
   expect(
     engineTrouble('Error response from daemon: dial tcp 127.0.0.1:443: connection refused'),
   ).toBeUndefined();

@@ -104,7 +104,7 @@ describeOnEngine('an environment on the engine', () => {
       /^redis_exporter_build_info\{build_date="\d{4}-[^"]*",commit_sha="[^<"]+",golang_version="go1[^"]*",version="v1\.88\.0"\} 1$/m,
     );
     for (const { id, container, node, address } of plan.nodes) {
-      // By the name that `kit status` shows, by that of `docker ps`, and by its address.
+      // By its name in `kit status`, by its name in `docker ps`, and by its address.
       for (const name of [id, container, address.host]) {
         const answer = await fetch(`${url}/scrape?target=${name}:${address.port}`);
         const metrics = await answer.text();

@@ -20,7 +20,7 @@ import { describeOnEngine, engineStateDir, runPlainCdktf } from './fixtures.ts';
 
 const NAME = 'owned';
 const ports = { redis: 28_300, exporter: 28_320, commander: 28_321 };
-/** Protected in the owner's configuration, and not in that of the other checkout. */
+/** Protected in the owner's configuration, but not in that of the other checkout. */
 const guarded = environmentSchema.parse({
   ...loadEnvironment('single'),
   name: NAME,

@@ -17,7 +17,7 @@ describe('a part of an environment', () => {
     'of type %s belongs to the owner on its label',
     (kind) => {
       expect(classifyParts([part(kind, 'mine')], mine)).toEqual({ own: [part(kind, 'mine')], foreign: [] });
-      // The state of another owner may contain the name of a volume, too.
+      // The state of another owner may also contain the name of a volume.
       const known = new Set([`${kind}-id`]);
       expect(classifyParts([part(kind, 'other')], { ...mine, known }).foreign).toHaveLength(1);
       expect(classifyParts([part(kind, 'other')], { ...mine, owner: undefined }).foreign).toHaveLength(1);

@@ -1,5 +1,5 @@
 /**
- * Parts of the Docker room that need no engine: the owner of an environment, settings, an empty machine, a remote
+ * Parts of the Docker substrate that need no engine: the owner of an environment, settings, an empty machine, a remote
  * backend.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -348,7 +348,7 @@ describeOnEngine('refusals', () => {
     }
   });
 
-  it('an interrupted destroy is continued by a deploy, and a destroy leaves nothing', async () => {
+  it('an interrupted destroy is continued by a deploy, and a destroy leaves nothing behind', async () => {
     await deploy(config, { stateDir: state.path });
     const interruption = new AbortController();
     const interrupted = destroy(config, {

@@ -43,7 +43,7 @@ it('the folder is removed after an interruption as well', async () => {
   expect(existsSync(readFileSync(said, 'utf8').trim())).toBe(false);
 });
 
-it('the path of the folder leaves room for the name of a socket', () => {
+it('the path of the folder is short enough for the name of a socket', () => {
   expect(shortTempDir('/tmp/somewhere')).toBe('/tmp/somewhere');
   expect(shortTempDir(`/${'x'.repeat(90)}`)).toBe('/tmp');
 });

@@ -51,7 +51,7 @@ describeOnEngine('an environment with TLS', () => {
         const roles = await Promise.all(
           environment.topology.redis
             .filter(({ id }) => id !== old)
-            // A sentinel that reconfigures a node closes its connections, this one too: ask again.
+            // A sentinel that reconfigures a node closes its connections, including this one: ask again.
             .map(({ id }) =>
               environment
                 .admin(id)
@@ -184,7 +184,7 @@ describeOnEngine('an environment with TLS', () => {
 });
 
 describeOnEngine('one node by itself', () => {
-  it('an environment with TLS deploys, replies, keeps its data over a crash, and leaves nothing', async () => {
+  it('an environment with TLS deploys, replies, keeps its data over a crash, and leaves nothing behind', async () => {
     const single = loadEnvironment('single');
     const ports = { redis: 27_700, sentinel: 27_710, exporter: 27_720, commander: 27_721 };
     const alone = environmentSchema.parse({ ...single, name: 'alone', docker: { ports } });

@@ -1,4 +1,6 @@
-/** Each common mistake in the address of an external Redis has one clear error, and leaves nothing on the server. */
+/**
+ * Each common mistake in the address of an external Redis results in one clear error, and leaves nothing on the server.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';

@@ -12,7 +12,7 @@ import {
 } from '../../../../infra/substrates/local/install.ts';
 import { temporaryStateDir } from './fixtures.ts';
 
-/** A program that prints the banner, and these words when it is started with TLS. */
+/** A program that prints the banner, and this text when it is started with TLS. */
 function program(dir: string, banner: string, startWords: string): string {
   const path = join(dir, 'a-server');
   const script = [
@@ -49,7 +49,7 @@ describe('a found redis-server', () => {
     }
   });
 
-  it('has TLS only if it fails because of a certificate, whatever directives it accepts', async () => {
+  it('has TLS only if it fails because of a certificate, regardless of the accepted directives', async () => {
     using state = temporaryStateDir();
     for (const [words, tls] of [
       ['Failed to load certificate: /nonexistent/kit-probe.pem', true],

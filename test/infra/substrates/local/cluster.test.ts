@@ -67,7 +67,7 @@ describe('a cluster after all nodes were down', () => {
   it.each([
     ['whose master lost its data and its nodes.conf', () => rmSync(dataOf('redis-1'), { recursive: true })],
     [
-      'whose master lost its append-only file alone',
+      'whose master lost only its append-only file',
       () => rmSync(join(dataOf('redis-1'), 'appendonlydir'), { recursive: true }),
     ],
     ['whose master has an append-only file that is corrupt', () => corrupt('redis-1')],

@@ -41,7 +41,7 @@ describe('an environment of a dead owner', () => {
     await waitUntil('the environment to be gone', () => !existsSync(join(state.path, 'environments', NAME)));
   });
 
-  it('is ended when the owner is killed during the start, even of a kept one', async () => {
+  it('is ended when the owner is killed during the start, even if it is to be kept', async () => {
     const owner = await start('hang-while-starting', 'half');
     const ledger = recorded();
     expect(ledger.phase).toBe('starting');
@@ -49,7 +49,7 @@ describe('an environment of a dead owner', () => {
     await nothingLeft(ledger);
   });
 
-  it('is ended by the next start when the reaper was killed too', async () => {
+  it('is ended by the next start if the reaper was also killed', async () => {
     const owner = await start('hang', 'up');
     const ledger = recorded();
     process.kill(ledger.reaper?.pid as number, 'SIGKILL');
@@ -66,7 +66,7 @@ describe('an environment of a dead owner', () => {
     await nothingLeft(ledger);
   });
 
-  it('is ended by destroy when the reaper was killed too, paused nodes included', async () => {
+  it('is ended by destroy if the reaper was also killed, including paused nodes', async () => {
     const owner = await start('hang', 'up');
     const ledger = recorded();
     process.kill(ledger.reaper?.pid as number, 'SIGKILL');

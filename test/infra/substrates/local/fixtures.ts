@@ -1,4 +1,4 @@
-/** A state directory of its own and a small environment, for tests of the local substrate. */
+/** A separate state directory and a small environment, for tests of the local substrate. */
 import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

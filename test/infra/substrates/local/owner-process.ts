@@ -1,5 +1,5 @@
 /**
- * A program that owns an ephemeral environment and then hangs, dies or throws, as its arguments say:
+ * A program that owns an ephemeral environment and then hangs, dies or throws, depending on its arguments:
  * `node owner-process.ts <stateDir> <name> hang|throw|hang-while-starting`. Prints `up` once it is healthy.
  */
 import { localSubstrate } from '../../../../infra/substrates/local/substrate.ts';

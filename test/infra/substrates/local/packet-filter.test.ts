@@ -70,7 +70,7 @@ describe.runIf(missing === '')(`separated addresses${missing}`, () => {
     await connectFrom(B).connected;
   });
 
-  it('are unreachable for clients, too, if so asked', async () => {
+  it('are also unreachable for clients, if requested', async () => {
     const heal = await separate(separation(false));
     const client = connectFrom(CLIENT);
     await connectFrom(A).connected;

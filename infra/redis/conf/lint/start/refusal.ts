@@ -1,4 +1,7 @@
-/** Why one server does not start with a file. A leaf: the checks of `start/` return it, `start-rules.ts` reports it. */
+/**
+ * Reason why one server does not start with a file. A leaf: the checks of `start/` return it, `start-rules.ts` reports
+ * it.
+ */
 
 import type { ServerVersion } from '../../../server-version.ts';
 import type { ConfLine } from '../../text.ts';

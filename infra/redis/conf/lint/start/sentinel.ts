@@ -112,7 +112,7 @@ const CHECKS: Readonly<Record<string, OptionCheck>> = {
       ? undefined
       : fault(
           `the id has ${byteLength(id)} characters`,
-          `allowed: ${ID_BYTES} characters; or remove the line: Sentinel makes an id`,
+          `allowed: ${ID_BYTES} characters; or remove the line: Sentinel generates an id`,
         ),
   monitor: checkMonitor,
   'down-after-milliseconds': ([, ms = '']) => checkPositive(ms),

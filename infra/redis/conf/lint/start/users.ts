@@ -73,7 +73,7 @@ function nameRefusals(line: ConfLine): readonly Refusal[] {
   ];
 }
 
-/** `ACLMergeSelectorArguments`: `(+get ~a*)` is two words. undefined: a parenthesis stays open. */
+/** `ACLMergeSelectorArguments`: `(+get ~a*)` is two words. Undefined if a parenthesis is not closed. */
 function mergeSelectors(rules: readonly string[], server: ServerVersion): readonly string[] | undefined {
   const merged: string[] = [];
   let open: string | undefined;

@@ -3,7 +3,7 @@ import { clientFault, withCallsDeadAfterFailure } from '../../../client-fault-bu
 export * from '../../../../../client/index.ts';
 
 export const fault = clientFault({
-  what: 'after one failure the connection sends no command of the caller, while the cache goes on',
+  what: 'after one failure the connection sends no command of the caller, while the cache continues',
   drills: ['host-loss'],
   criterion: 'failover-time-master-hang',
   isTimed: true,

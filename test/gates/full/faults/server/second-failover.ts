@@ -8,7 +8,7 @@ export const fault = changeDuringRun(
     drills: ['no-quorum'],
     criterion: 'one-failover-after-quorum',
     isTimed: true,
-    remedy: ['The new master was replaced, too'],
+    remedy: ['The new master was also replaced'],
   },
   async ({ environment }) => {
     const sentinel = await environment.admin('sentinel-3');

@@ -1,7 +1,7 @@
 import { renderedFault } from '../../../server-fault-builders.ts';
 
 export const fault = renderedFault({
-  what: 'A deposed master that returns takes writes until Sentinel makes it a replica',
+  what: 'A deposed master that returns accepts writes until Sentinel makes it a replica',
   settings: { 'redis.minReplicasToWrite': 0, 'sentinel.watchdog': false },
   drills: ['old-master-returns'],
   criterion: 'returned-master-fenced',

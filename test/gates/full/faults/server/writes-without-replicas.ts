@@ -2,7 +2,7 @@ import { directiveOnEveryNode } from '../../directive-on-every-node.ts';
 
 export const fault = directiveOnEveryNode(
   {
-    what: 'A master without replicas takes writes',
+    what: 'A master without replicas accepts writes',
     drills: ['all-replicas-lost'],
     criterion: 'refused-without-replicas',
     remedy: ['set redis.minReplicasToWrite to 1 or more'],

@@ -266,7 +266,7 @@ io-threads-do-reads yes
 });
 
 describe('the lint of a sentinel.conf', () => {
-  it('accepts a sound one except for its missing location', () => {
+  it('reports only the missing location of a correct one', () => {
     expect(lintConf(soundSentinel).map(brief)).toEqual(['info sentinel monitor']);
     expect(refuses(replaced(soundSentinel, 'aclfile ""'), ['--sentinel'])).toBe(false);
   });
