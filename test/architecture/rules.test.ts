@@ -67,7 +67,7 @@ describe('the dependency rule', () => {
 
   it('reports a folder that may not be imported', () => {
     expect(withLine('config/schema.ts', `import { a } from '../pure/a.ts';`)).toEqual([
-      `config/schema.ts:1: '../pure/a.ts' is not for config/ (parses once)`,
+      `config/schema.ts:1: '../pure/a.ts' must not be imported by config/ (parses once)`,
     ]);
   });
 
