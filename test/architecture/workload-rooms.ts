@@ -42,11 +42,12 @@ export const WORKLOAD_ROOMS: readonly rules.Room[] = [
     libraries: ['k6'],
     node: [],
   }),
-  room(
-    'harness/workloads/scripted/canary-rollback.ts',
-    'a rollout of the canary library',
-    ['canary/index.ts', 'harness/workloads/', 'config/', ...CLIENT_ENTRIES],
-  ),
+  room('harness/workloads/scripted/canary-rollback.ts', 'a rollout of the canary library', [
+    'canary/index.ts',
+    'harness/workloads/',
+    ...CLIENT_ENTRIES,
+    ...ACTING,
+  ]),
   room('harness/workloads/http/k6.ts', 'runs k6', ['infra/host/process.ts', 'config/installation.ts']),
   room(
     'harness/workloads/load/',
