@@ -23,7 +23,7 @@ export async function backUp(context: TrialContext): Promise<EnvironmentBackup &
       async restore() {
         await using opened = await openBackup(target, undefined);
         await using plan = await planRestore(environment, opened, { server, progress, signal });
-        return plan.run();
+        return await plan.run();
       },
       [Symbol.asyncDispose]: dispose,
     };
