@@ -77,7 +77,7 @@ export async function planRestore(
     const run = async () => {
       // The question before may have taken minutes.
       await requireAccepted(masters, scratches, refusal);
-      await loadMissingLibraries(scratches, masters, refusal);
+      await loadMissingLibraries(scratches, masters, { refusal, whenFull: 'skip' });
       return restore({ environment, masters, scratches, present }, options);
     };
     return { keys, present, run, [Symbol.asyncDispose]: dispose };
@@ -156,6 +156,8 @@ async function restore(
   try {
     // An environment without keys: what clients have written since is kept.
     if (present > 0) await removeAllKeys(masters, options.signal);
+    // Those that a full master could not load before.
+    await loadMissingLibraries(scratches, masters, { refusal: (why) => new Error(why), whenFull: 'fail' });
     const target = { masterOf: masterOfKey(masters), masters: masters.map(({ redis }) => redis) };
     for (const { redis } of scratches) {
       copied = await copyKeys(redis, target, {
@@ -190,7 +192,7 @@ async function restore(
 async function loadMissingLibraries(
   scratches: readonly ScratchServer[],
   masters: readonly Master[],
-  refusal: (why: string) => KitError,
+  { refusal, whenFull }: { readonly refusal: (why: string) => Error; readonly whenFull: 'skip' | 'fail' },
 ): Promise<void> {
   const libraries = new Map(
     (await Promise.all(scratches.map(({ redis }) => librariesOf(redis))))
@@ -202,6 +204,7 @@ async function loadMissingLibraries(
     for (const [name, code] of libraries) {
       if (present.has(name)) continue;
       await redis.call('FUNCTION', 'LOAD', code).catch((error: Error) => {
+        if (whenFull === 'skip' && error.message.startsWith('OOM')) return;
         throw refusal(`${master} does not load its function library ${name}: ${error.message}`);
       });
     }

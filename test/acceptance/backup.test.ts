@@ -77,7 +77,7 @@ async function restoreWith(client: {
   };
   await using plan = await planRestore(environment, opened, { server, progress });
   await client.beforeRun?.();
-  return plan.run();
+  return await plan.run();
 }
 
 /** Another library takes the name of a function of the kit's one. */
@@ -246,7 +246,7 @@ describe('kit restore', () => {
     await expect(redis.set('more', 'value')).rejects.toThrow('OOM');
     const { exitCode, result } = await json('restore', plain, '--env', file, '--yes', '--no-copy');
     await redis.config('SET', 'maxmemory', '256mb');
-    expect([exitCode, result.different]).toEqual([EXIT.GO, 0]);
+    expect([exitCode, result]).toEqual([EXIT.GO, expect.objectContaining({ different: 0 })]);
   });
 
   it('keeps what clients write into an empty environment meanwhile', async () => {

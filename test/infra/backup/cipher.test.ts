@@ -34,7 +34,8 @@ it.each([0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])(
   async (size) => {
     const plain = randomBytes(size);
     const stored = await joined(encrypt(key, inPieces(plain, 70_001)));
-    expect(stored.includes(plain.subarray(0, 64)) && size > 0).toBe(false);
+    // Fewer bytes occur by chance.
+    expect(stored.includes(plain.subarray(0, 64)) && size >= 8).toBe(false);
     expect((await joined(decrypt(key, inPieces(stored, 65_537), 'file'))).equals(plain)).toBe(true);
   },
 );
