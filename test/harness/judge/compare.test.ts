@@ -3,6 +3,7 @@ import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EXIT } from '../../../config/errors.ts';
+import { loadGates } from '../../../config/gates.ts';
 import type { Figure } from '../../../harness/checkers/checker.ts';
 import { drills } from '../../../harness/drills/index.ts';
 import type { HistoryEvent } from '../../../harness/history/events.ts';
@@ -90,7 +91,12 @@ describe('two runs', () => {
   });
 
   it('without a common measurement are refused: nothing is worse, and nothing is proven', () => {
-    const other = createRun('other', { drills: drills.filter(({ id }) => id === 'hit-miss') });
+    const gates = loadGates();
+    const own = gates.gates.filter(({ workload }) => workload.join() === 'hit-miss');
+    const other = createRun('other', {
+      drills: drills.filter(({ id }) => id === 'hit-miss'),
+      gates: { ...gates, gates: own, waivers: [] },
+    });
     expect(catchKitError(() => compareRuns(createRun('a'), other, { force: true }))).toMatchObject({
       code: 'RUN_NOT_COMPARABLE',
       exitCode: EXIT.UNKNOWN,
