@@ -5,9 +5,13 @@
  */
 export const EVIDENCE_SUITES = [
   'test/harness/broken-evidence.test.ts',
+  'test/harness/evidence/accounting.test.ts',
+  'test/harness/gates/histories.test.ts',
   'test/harness/integrity.test.ts',
+  'test/harness/judge.test.ts',
   'test/harness/not-earned.test.ts',
   'test/harness/mutations/mutations.test.ts',
+  'test/harness/reports/text-formats.test.ts',
 ];
 
 /** Results for programs: `KIT_TEST_RESULTS` names their folder. */

@@ -124,7 +124,7 @@ describe('kit top', () => {
     const { exitCode, out } = await onServer('top');
     expect(exitCode).toBe(EXIT.GO);
     expect(out).toMatch(new RegExp(`redis-1 +${at(redis)} +master +- `));
-    expect(out).toMatch(new RegExp(`- +${at(replica)} +replica +\\d+ B, \\d s `));
+    expect(out).toMatch(new RegExp(`- +${at(replica)} +replica +\\d+(?:\\.\\d+)? \\w+, \\d+ s `));
   });
 
   it('shows every master of a cluster with its replicas', async () => {
