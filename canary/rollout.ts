@@ -117,7 +117,7 @@ export class Rollout {
       const { head, due } = this.#prepared(await this.#log.read());
       if (due === undefined || (await this.#log.append(due))) return head;
     }
-    throw new Error(`the canary log: ${ATTEMPTS} entries of other processes came first`);
+    throw new Error(`canary log: other processes appended an entry first in all ${ATTEMPTS} attempts`);
   }
 
   /** The head after a snapshot that is due: it starts the log, repeats the state, or changes the rules. */

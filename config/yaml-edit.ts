@@ -79,7 +79,7 @@ function notEditable({ file, keys, value }: Change): KitError {
     {
       code: 'CONFIG_NOT_EDITABLE',
       where: file,
-      hint: `set ${path} to ${value} by hand; nothing was written`,
+      hint: `set ${path} to ${value} manually; nothing was written`,
     },
   );
 }

@@ -8,7 +8,7 @@ import { examples, printResult, type Session } from './session.ts';
 /** Long enough for a sentinel that is receiving a change; `kit status` does not wait for anything else. */
 const SETTLE_MS = 1_000;
 
-/** `kit status`: shows the running nodes. Exits with 0 if all of them run and agree, else with 1. */
+/** `kit status`: shows the running nodes. Exits with 0 if all of them run and agree, otherwise with 1. */
 export function status(program: Command, session: Session): void {
   program
     .command('status')

@@ -85,7 +85,7 @@ async function runBatch(row: TableRow, trials: number): Promise<void> {
   if (child.exitCode !== 0 && child.exitCode !== 1 && child.exitCode !== 3) process.stderr.write(`${said}\n`);
 }
 
-/** The latest pool of the row: another commit or configuration has a file of its own. */
+/** The latest pool of the row: another commit or configuration has its own file. */
 function poolOf({ id }: TableRow): Pool | undefined {
   const folder = join(values.pool, id);
   if (!existsSync(folder)) return undefined;

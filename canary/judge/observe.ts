@@ -3,7 +3,8 @@
  *
  * Counts are cumulative and may be lower than at the last look while Redis recovers from a failover: an increment is never
  * negative, and a later look has the rest. Counts that stay lower are lost (an expired or evicted key of a process that has
- * ended): increments count from the lower ones then, or the judge would not see requests until the sum has grown again.
+ * ended): increments then count from the lower values. Otherwise, the judge would ignore requests until the sum has
+ * grown again.
  */
 import { advance } from './e-process.ts';
 import { countAbove, type Histogram, quantileBucket, sumOf } from './latency.ts';

@@ -28,7 +28,7 @@ export interface WriteOptions {
   readonly schemaId?: string;
   /**
    * Tags of the entry, at most 64: invalidating one of them (`invalidateTags`) makes it a miss. Redis keeps the version of a tag for 30
-   * days; an entry is a miss once one of its tags has another version, whatever its TTL.
+   * days; an entry is a miss once one of its tags has another version, regardless of its TTL.
    */
   readonly tags?: readonly string[];
 }

@@ -120,7 +120,7 @@ export class Procedures {
     let reply = await this.#try('functions', () => this.#callFunction(call));
     if (reply === UNAVAILABLE && this.#isMissing && loadFunctions && (await this.#loadLibrary()))
       reply = await this.#try('functions', () => this.#callFunction(call));
-    // Sent with its text at once, because the server probably lacks it.
+    // Sent with its source immediately, because the server probably lacks it.
     if (reply === UNAVAILABLE && evalScripts)
       reply = await this.#try('scripts', () => this.#sendScript(call));
     if (reply !== UNAVAILABLE) return reply;

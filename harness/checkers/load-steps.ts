@@ -81,7 +81,7 @@ function flawsOf(
       : []),
     ...(keptPlan
       ? []
-      : ['the intended times are not those of the plan: the generator waited for answers (closed loop)']),
+      : ['the intended times differ from the plan: the generator waited for answers (closed loop)']),
   ];
 }
 

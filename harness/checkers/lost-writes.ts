@@ -8,7 +8,7 @@
  *
  * A control shows that writes were at stake: if the replicas were made to lag before a fault, async writes of that
  * period are lost. The durable writes acknowledged at the same time are the exposed ones; without a lost async write
- * there are none, whatever was acknowledged.
+ * there are none, regardless of what was acknowledged.
  *
  * `asyncLostMoreThanStock`: those beyond the number that the stock client of the trial lost, under the same faults.
  *
@@ -237,7 +237,7 @@ function masterFaults(history: History): readonly FaultSpan[] {
 
 /**
  * Spans in which an async acknowledgement may be lost: from the window before a fault to the promotion of another
- * master, and in its shard alone.
+ * master, and only in its shard.
  */
 function excusedSpans(history: History, windowMs: number) {
   return masterFaults(history).map((span: FaultSpan) => ({

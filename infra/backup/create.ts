@@ -4,8 +4,8 @@
  *   choose a replica per master ─▶ snapshot over the network ─▶ load it in a scratch server: counts, digest
  *   ─▶ encrypt, if a key is given ─▶ archive next to the target ─▶ rename
  *
- * The unencrypted files are in a private folder beside the target until the archive is complete. The folder is removed
- * whatever ends the command.
+ * The unencrypted files are in a private folder next to the target until the archive is complete. The folder is removed
+ * however the command ends.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, renameSync, rmSync, statSync } from 'node:fs';

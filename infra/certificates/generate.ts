@@ -33,7 +33,7 @@ export interface Certificates {
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
-/** Tolerance for clocks of two hosts that differ. */
+/** Tolerance for clock differences between hosts. */
 const BACKDATE_MS = 3_600_000;
 
 export async function makeCertificates(request: CertificateRequest): Promise<Certificates> {

@@ -1,5 +1,5 @@
 /**
- * Cleans up what must not outlive this process, whatever ends it, SIGKILL included: private data in a folder, and a
+ * Cleans up what must not outlive this process, however it ends, including SIGKILL: private data in a folder, and a
  * process that works in it. A shell waits at the end of a pipe that only this process holds open, as for the reaper of
  * local environments (`substrates/local/reaper.ts`).
  */

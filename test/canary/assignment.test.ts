@@ -94,7 +94,7 @@ describe('the assignment of an id', () => {
       bins[bin] = (bins[bin] ?? 0) + 1;
     }
     const chiSquared = bins.reduce((sum, count) => sum + (count - N / BINS) ** 2 / (N / BINS), 0);
-    // 99 degrees of freedom: above 148 in 0.1 % of samples. The ids are fixed, so this never flickers.
+    // 99 degrees of freedom: above 148 in 0.1 % of samples. The ids are fixed, so this test is never flaky.
     expect(chiSquared).toBeLessThan(148);
   });
 });

@@ -268,7 +268,7 @@ for (const [i, { version, folder }] of ioredisApps.entries())
     });
   });
 
-describeWith('installed beside Jest', withJest, () => {
+describeWith('installed next to Jest', withJest, () => {
   it('a CommonJS project runs its tests against a real Redis', async () => {
     await using redis = await RedisProcess.start();
     const { host, port } = redis.address;

@@ -1,5 +1,5 @@
 /**
- * A complete run folder written by hand: every drill of `readiness` with the smallest history that lets every gate
+ * A complete hand-written run folder: every drill of `readiness` with the smallest history that lets every gate
  * pass. Tests remove or change a part, and check the effect on the GO.
  */
 import { createHash } from 'node:crypto';

@@ -75,7 +75,7 @@ describe('a closed pipe', () => {
 });
 
 describe('Ctrl-C after kit up has started everything', () => {
-  it('prints that the environment keeps running, which is true', async () => {
+  it('leaves the environment running and prints that it does', async () => {
     const child = start('up');
     const ledger = join(directory, '.kit/environments/dev/ledger.json');
     await waitUntil('the environment to be kept', () => readOptional(ledger).includes('"phase": "running"'));

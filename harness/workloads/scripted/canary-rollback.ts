@@ -2,7 +2,7 @@
  * A canary rollout on a real Redis: two instances of the service, each with its own connection, record requests of the pattern
  * cache. The looks of the judge follow each other without waiting for their interval.
  *
- *   healthy looks ─▶ promotion ─▶ planted fault ─▶ rollback ─▶ more looks, a restart ─▶ a person clears the latch
+ *   healthy looks ─▶ promotion ─▶ planted fault ─▶ rollback ─▶ more looks, a restart ─▶ an operator clears the latch
  *
  * The fault is in the canary's own code: each fifth request through the pattern cache throws. Redis is healthy, so that only the
  * comparison of the arms shows it.

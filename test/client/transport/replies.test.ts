@@ -1,6 +1,6 @@
 /**
- * Decoding of replies to own commands, and passing on of those to commands of ioredis: each reply reaches its command, wherever the
- * network splits the bytes.
+ * Decoding of replies to own commands, and passing on of those to commands of ioredis: each reply reaches its command,
+ * regardless of where the network splits the bytes.
  */
 import fc from 'fast-check';
 import { ReplyError } from 'ioredis';

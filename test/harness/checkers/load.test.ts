@@ -77,7 +77,7 @@ describe('a sweep', () => {
     expect(found).toMatchObject({ validity: 'valid', reasons: [expect.stringContaining('9000 ops/s')] });
   });
 
-  it('is in doubt on a machine that let no step be sound, whatever redis-benchmark measured there', () => {
+  it('is in doubt on a machine on which no step was valid, regardless of the result of redis-benchmark', () => {
     const limit = observation('workload', 'server-limit', 1, { test: 'get', perSecond: 9_000, requests: 9 });
     const found = judge(loadPlan(), limit, loadStep({ perSecond: 2_500, lagMs: 8 }));
     expect([found.validity, found.reasons.join()]).toEqual(['unknown', expect.stringMatching(/lag/)]);

@@ -91,7 +91,7 @@ describe('a claim of the full profile', () => {
     );
   });
 
-  it('uses the quantile and the confidence of the claim, whatever statistic is compared', () => {
+  it('uses the quantile and the confidence of the claim, regardless of the compared statistic', () => {
     const p95 = within('p99', { quantile: 0.95, confidence: 0.95 });
     expect(evaluateGate(p95, [buildTrial(samples(59, 7))], FULL)).toMatchObject({
       state: 'PASS',

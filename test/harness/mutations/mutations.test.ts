@@ -1,7 +1,7 @@
 /**
  * Evidence that was changed in every way that a file can be: with the old seal, with a rewritten seal, and with
  * rewritten digests of the manifest as well. No mutation of the first two kinds is a GO, and none of the three crashes
- * the judge, makes it hang or use unbounded memory. The run is made by hand, and every draw follows from the seed that
+ * the judge, makes it hang or use unbounded memory. The run is hand-written, and every draw follows from the seed that
  * a failure prints.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -27,7 +27,7 @@ afterAll(async () => {
 });
 
 describe('the HTTP front end', () => {
-  it('computes a value once and answers it from the cache afterwards', async () => {
+  it('computes a value once and then returns it from the cache', async () => {
     const read = async () => (await fetch(`${served.url}/items/7`)).text();
     const first = await read();
     expect(first).toMatch(/^7\|/);
