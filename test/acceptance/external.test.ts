@@ -203,7 +203,7 @@ describe('a run on an external Redis', () => {
   });
 });
 
-/** The drills for a cluster, without those that behave as proved above. */
+/** The drills for a cluster, without two that the tests above cover. */
 const OF_CLUSTER = ASKED.filter((id) => !['zipf-100', 'observability'].includes(id));
 
 function seed({ nodes }: ClusterSet, index: number): string {

@@ -130,7 +130,7 @@ describeOnEngine('an environment on the engine', () => {
     expect(await Promise.all(statuses)).toEqual(files.map((file) => [file, 200]));
   });
 
-  it('an environment with changed settings and passwords is found as applied, with the differences', async () => {
+  it('an environment with changed settings and passwords is found with its applied settings, and the differences are reported', async () => {
     const today = planTopology({ ...config, redis: { ...config.redis, maxmemory: 64 * 1024 ** 2 } });
     const found = await substrate.find(config.name, today);
     expect(found?.environment.topology.environment).toEqual(config);
