@@ -158,9 +158,11 @@ describe('kit savings', () => {
     for (let i = 0; i < 5; i += 1)
       await cache.getOrCompute(`slow:${i}`, () => sleep(40, i), { graceSeconds: 60 });
     await waitUntil('the entries are stored', async () => (await redis.admin().dbsize()) >= 5);
+    // The first call loads the modules of the command: the window of the second one starts without that delay.
+    await onServer('savings');
     await redis.admin().config('RESETSTAT');
-    const running = onServer('savings', '--window', '1', '--json', '--cost-per-call', '0.5');
-    await sleep(300);
+    const running = onServer('savings', '--window', '3', '--json', '--cost-per-call', '0.5');
+    await sleep(1_000);
     for (let i = 0; i < 80; i += 1) await redis.admin().get(`${NAMESPACE}:slow:${i % 4}`);
     for (let i = 0; i < 20; i += 1) await redis.admin().get('absent');
     const { exitCode, out, err } = await running;
