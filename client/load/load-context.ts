@@ -22,7 +22,8 @@ export class LoadRequests {
   #isOver = false;
 
   /**
-   * @param takeVersions reads the versions of added tags. @throws ConfigurationError, SerializationError an invalid name, or
+   * @param takeVersions reads the versions of added tags.
+   * @throws ConfigurationError, SerializationError an invalid name, or
    * too many
    */
   constructor(

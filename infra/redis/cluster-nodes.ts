@@ -69,7 +69,8 @@ function shardOf({ id, shard }: RedisNode) {
  * Renders a nodes.conf for a node that has lost its own: the view of another node, in which it becomes a replica.
  *
  * @param view answer of CLUSTER NODES of the other node
- * @param self id of the node; @param master id of the one to follow
+ * @param self id of the node
+ * @param master id of the one to follow
  * @param currentEpoch of the cluster; the node votes in no epoch up to this one, since it may already have voted
  */
 export function rejoiningNodes(view: string, self: string, master: string, currentEpoch: number): string {

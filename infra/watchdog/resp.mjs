@@ -104,7 +104,8 @@ const encode = (command) =>
 /**
  * Parses one reply; undefined if it is not complete.
  *
- * @param {Buffer} bytes @param {number} from
+ * @param {Buffer} bytes
+ * @param {number} from
  * @returns {{ readonly reply: Reply, readonly end: number } | undefined}
  */
 function parse(bytes, from) {

@@ -90,7 +90,8 @@ class Peer {
   /**
    * Repeats a task for as long as the process runs. Logs each transition between failure and success.
    *
-   * @param {number} intervalMs @param {() => Promise<void>} task
+   * @param {number} intervalMs
+   * @param {() => Promise<void>} task
    */
   async repeat(intervalMs, task) {
     for (;;) {

@@ -74,7 +74,8 @@ export class PlantedEnvironment implements AsyncDisposable {
   }
 
   /**
-   * Waits until the servers have the state from before a fault, so that it does not disturb the next one. @throws Error
+   * Waits until the servers have the state from before a fault, so that it does not disturb the next one.
+   * @throws Error
    * the parts that are missing
    */
   async awaitHealthy(): Promise<void> {

@@ -102,7 +102,11 @@ export class AccessHistory {
     return { version: 1, hours: [...this.#hours].map(([hour, counts]) => [hour, [...counts]]) };
   }
 
-  /** @throws ConfigurationError the data is not a stored history */
+  /**
+   * Restores a history from plain data.
+   *
+   * @throws ConfigurationError the data is not a stored history
+   */
   static from(stored: StoredAccessHistory, options: AccessHistoryOptions = {}): AccessHistory {
     const history = new AccessHistory(options);
     if (Object(stored).version !== 1 || !Array.isArray(stored.hours))

@@ -18,6 +18,7 @@ const HOUR_MS = 3_600_000;
 
 /** Options of predictive warming, in addition to those of a strategy. */
 export interface PredictiveOptions extends Partial<Omit<WarmingStrategy, 'generate'>> {
+  /** Reads of past days, per key and hour. */
   readonly history: AccessHistory;
   /** Loads the current value of a key; undefined: there is none, and the key is left out. */
   readonly load: (key: string, signal: AbortSignal) => unknown;

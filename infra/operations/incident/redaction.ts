@@ -17,7 +17,8 @@ const ACL_SECRETS = /(^|[\s"])([#>])[^\s"]{8,}/g;
 export type Redact = (text: string) => string;
 
 /**
- * Redacts texts. @param passwords passwords of the environment; those shorter than 4 characters are not searched for
+ * Redacts texts.
+ * @param passwords passwords of the environment; those shorter than 4 characters are not searched for
  */
 export function redactor(passwords: readonly string[]): Redact {
   const secrets = passwords

@@ -52,7 +52,7 @@ describe('a drill of a module', () => {
     );
     const faults = [{ fault: 'meteor', target: 'master', atMs: 1, heal: { afterMs: 1 } }];
     expect(catchKitError(register({ faults })).message).toMatch(/unknown fault 'meteor'/);
-    expect(catchKitError(register({ id: 'coverage' })).message).toMatch(/'coverage' exists already/);
+    expect(catchKitError(register({ id: 'coverage' })).message).toMatch(/'coverage' already exists/);
   });
 });
 
