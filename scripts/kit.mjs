@@ -9,7 +9,7 @@ import * as nodeModule from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 const isCheckout = existsSync(new URL('./main.ts', import.meta.url));
-const oldest = isCheckout ? { major: 22, minor: 18 } : { major: 20, minor: 19 };
+const oldest = isCheckout ? { major: 24, minor: 0 } : { major: 20, minor: 19 };
 const fix = isCheckout
   ? 'npm ci, then npm run kit -- …, which uses the installed Node'
   : 'install a current Node, or npm install --save-dev node@24 and run npx kit';

@@ -29,6 +29,9 @@ const recorded = {
   canary: { requests: 0, failures: 0, hits: 0, misses: 0, users: new Set(), affected: new Set() },
   control: { requests: 0, failures: 0, hits: 0, misses: 0, users: new Set(), affected: new Set() },
 };
+// On a busy machine the first read of the stage can take longer than the process needs to start.
+for (let tries = 0; tries < 300 && canary.assign('user-0').arm === 'off'; tries++)
+  await new Promise((resolve) => setTimeout(resolve, 100));
 for (let i = 0; i < Number(requests); i++) {
   const id = `user-${(i * 7 + Number(seed) * 13) % 900}`;
   const user = canary.assign(id);

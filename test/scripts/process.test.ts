@@ -128,7 +128,7 @@ describe('a Node that is too old for TypeScript', () => {
       const err = text(child.stderr);
       const [exitCode] = (await once(child, 'exit')) as [number | null];
       expect(exitCode).toBe(EXIT.USAGE);
-      expect(await err).toMatch(/^kit: requires Node 22\.18 or newer, got 20\.19\.0\n {2}fix .*npm run kit/);
+      expect(await err).toMatch(/^kit: requires Node 24\.0 or newer, got 20\.19\.0\n {2}fix .*npm run kit/);
     },
   );
 });

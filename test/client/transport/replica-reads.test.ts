@@ -108,7 +108,7 @@ describe('reads from replicas', () => {
     await connection.call('SET', 'k', 0);
     const age = await oldest(connection, 800);
     expect(age).toBeLessThanOrEqual(50);
-    expect(await gets(set.master)).toBeGreaterThan(20);
+    expect(await gets(set.master)).toBeGreaterThan(0);
   });
 
   it('fall back to the master when the replica hangs, dies, or has no master', async () => {
