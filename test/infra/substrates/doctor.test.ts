@@ -31,7 +31,7 @@ describe('the doctor', () => {
   });
 
   it.each([
-    ['node', 'fail', { nodeVersion: '20.20.2' }],
+    ['node', 'fail', { nodeVersion: '18.20.0' }],
     ['node', 'fail', { nodeVersion: '20.18.0' }],
     [
       'redis-server',
