@@ -4,12 +4,12 @@ import { EXIT, KitError } from '../config/errors.ts';
 import type { BackupKey } from '../infra/backup/cipher.ts';
 import { createBackup } from '../infra/backup/create.ts';
 import { type OpenBackup, openBackup, readManifest } from '../infra/backup/open.ts';
-import { planRestore, type RestoreReport } from '../infra/backup/restore.ts';
+import { planRestore, type RestorePlan, type RestoreReport } from '../infra/backup/restore.ts';
 import { backupName } from '../infra/backup/retention.ts';
 import type { Environment } from '../infra/substrates/environment.ts';
 import { findServerProgram, lockEnvironment } from '../infra/substrates/registry.ts';
 import { keyFile, keyOf } from './backup.ts';
-import { confirmLoss } from './confirmation.ts';
+import { confirm } from './confirm.ts';
 import { type FindOptions, requestedEnvironment } from './find-environment.ts';
 import * as common from './options.ts';
 import { withRunning } from './running-environment.ts';
@@ -79,14 +79,7 @@ async function runRestore(
   await using plan = await planRestore(environment, opened, common);
   let copy: string | undefined;
   if (plan.present > 0) {
-    if (!options.yes) {
-      const { createdAt, environment: of } = opened.manifest;
-      await confirmLoss(session, {
-        lost: `${plan.present} keys of '${name}' are replaced by ${plan.keys} keys of ${of} at ${createdAt}`,
-        answer: name,
-        hint: 'run it in a terminal to be prompted, or pass --yes',
-      });
-    }
+    if (!options.yes) await confirmReplacement(session, { plan, opened, name });
     if (options.copy) {
       copy = join(stateDir(), 'backups', name, `before-restore-${backupName(name, new Date())}`);
       await createBackup(environment, { ...common, target: copy, key: options.key });
@@ -101,6 +94,21 @@ async function runRestore(
     { environment: name, file: opened.path, ...report, formerData: copy ?? null },
     restoreText(name, opened, report, copy),
   );
+}
+
+/** @throws KitError UNCONFIRMED without a terminal, or for another answer */
+async function confirmReplacement(
+  session: Session,
+  { plan, opened, name }: { readonly plan: RestorePlan; readonly opened: OpenBackup; readonly name: string },
+): Promise<void> {
+  const { createdAt, environment: of } = opened.manifest;
+  const what = `${plan.present} keys of '${name}' are replaced by ${plan.keys} keys of ${of} at ${createdAt}`;
+  const refusal = { code: 'UNCONFIRMED', hint: 'run it in a terminal to be prompted, or pass --yes' };
+  const isConfirmed = await confirm(session, {
+    ...{ refusal: `${what}: this must be confirmed`, consequence: `${what}.` },
+    ...{ word: name, action: 'replace them', ...refusal },
+  });
+  if (!isConfirmed) throw new KitError(`${what}: not confirmed, nothing was changed`, refusal);
 }
 
 /** After an error the keys of the environment may be gone: the user must know where they are. */

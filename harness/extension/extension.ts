@@ -1,4 +1,4 @@
-/** What an extension module exports. Types only: the module adds data and functions, and the kit calls them. */
+/** Exports of an extension module. Types only: the module adds data and functions, and the kit calls them. */
 import type { Checker } from '../checkers/checker.ts';
 import type { Drill } from '../drills/drill.ts';
 import type { Fault } from '../faults/fault.ts';
