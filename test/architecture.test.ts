@@ -340,6 +340,12 @@ it('the top level contains only the agreed entries', () => {
   expect(rules.unlistedEntries(TOP_LEVEL, entries)).toEqual([]);
 });
 
+it('every folder that commands write is left out of the type check', () => {
+  const { exclude } = JSON.parse(read('tsconfig.json')) as { readonly exclude: readonly string[] };
+  const written = ignored.filter((name) => !/[*]|^\.env$/.test(name));
+  expect(written.filter((name) => !exclude.includes(name))).toEqual([]);
+});
+
 it('the dependencies are the agreed ones, each at one version', () => {
   const decided: readonly [string, Readonly<Record<string, string>>][] = [
     ['package.json', DEPENDENCIES],
