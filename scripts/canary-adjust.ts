@@ -74,5 +74,5 @@ async function decide({ cache, config }: CanaryData, { clearRollback }: AdjustOp
   const flags = fixedFlags({ redisCache: true, patternCache: true });
   // An error of a timer comes again from the look, which sends the same commands.
   await using service = await CanaryTestingService.open({ cache, config, flags });
-  return clearRollback === true ? service.clearRollback(userInfo().username) : service.adjust();
+  return await (clearRollback === true ? service.clearRollback(userInfo().username) : service.adjust());
 }

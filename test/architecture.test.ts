@@ -336,6 +336,10 @@ it('no test is skipped, no check is silenced and no work is left open', () => {
   expect(rules.unfinishedCode(files)).toEqual([]);
 });
 
+it('no resource ends before a call of it that is returned', () => {
+  expect(rules.unawaitedReturns(files)).toEqual([]);
+});
+
 it('the top level contains only the agreed entries', () => {
   expect(rules.unlistedEntries(TOP_LEVEL, entries)).toEqual([]);
 });

@@ -146,6 +146,16 @@ describe('the other rules', () => {
     expect(rules.unfinishedCode([file('infra/a.ts', 'const many = anything.skipped;')])).toEqual([]);
   });
 
+  it('report a call of a resource that ends before the call does', () => {
+    const body = (line: string) =>
+      `async function f() {\n  await using plan = open();\n  ${line}\n}\nreturn plan.run();`;
+    expect(
+      rules.unawaitedReturns([file('infra/a.ts', body('return isNew ? plan.make() : plan.run();'))]),
+    ).toEqual(['infra/a.ts:3: plan ends before the returned call']);
+    for (const line of ['return await plan.run();', 'return plan.name;', 'await plan.run();'])
+      expect(rules.unawaitedReturns([file('infra/a.ts', body(line))]), line).toEqual([]);
+  });
+
   it('report registry hosts', () => {
     const host = ['registry', 'example', 'org'].join('.');
     expect(rules.registryHosts([file('README.md', `see ${host}`)])).toEqual([`README.md:1: names ${host}`]);

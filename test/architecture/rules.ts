@@ -134,6 +134,24 @@ export function unfinishedCode(files: readonly SourceFile[]): string[] {
     .flatMap(({ path, text }) => [...seen(path, text, inText), ...seen(path, mask(text).code, inCode)]);
 }
 
+/** A call of an `await using` resource that is returned without `await`: the resource ends before the call does. */
+export function unawaitedReturns(files: readonly SourceFile[]): string[] {
+  return files
+    .filter(({ path }) => path.endsWith('.ts') && !path.startsWith('test/'))
+    .flatMap(({ path, text }) => {
+      const open: { readonly name: string; readonly indent: number }[] = [];
+      return lines(mask(text).code).flatMap(([number, line]) => {
+        const indent = line.search(/\S/);
+        while (indent >= 0 && indent < (open.at(-1)?.indent ?? 0)) open.pop();
+        const name = /^\s*await using (\w+) =/.exec(line)?.[1];
+        if (name !== undefined) open.push({ name, indent });
+        const returned = /^\s*return (?!await\b)(.*)/.exec(line)?.[1] ?? '';
+        const early = open.find((each) => new RegExp(`\\b${each.name}\\.\\w+\\(`).test(returned));
+        return early === undefined ? [] : [`${path}:${number}: ${early.name} ends before the returned call`];
+      });
+    });
+}
+
 type Sign = readonly [sign: RegExp, what: string];
 
 /** Hosts of package and image registries: the kit names none, so that a mirror or none at all works. */
