@@ -42,7 +42,9 @@ export function directiveFault(
       await admin.config('SET', directive, planted);
     }
     return async () => {
-      for (const [directive, was] of before) await admin.config('SET', directive, was);
+      // The planted value may have ended the first connection.
+      const healing = await connectAdmin(environment, node);
+      for (const [directive, was] of before) await healing.config('SET', directive, was);
     };
   });
 }

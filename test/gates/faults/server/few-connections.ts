@@ -4,6 +4,6 @@ export const fault = directiveFault({
   what: 'A replica accepts 128 connections',
   node: 'redis-2',
   set: { maxclients: '128' },
-  rendered: '10000',
+  rendered: '10500',
   criterion: 'configuration-drift',
 });
