@@ -1,5 +1,5 @@
 import { configDefaults, defineConfig } from 'vitest/config';
-import { EVIDENCE_SUITES, resultReporters } from './test/support/suites.ts';
+import { EVIDENCE_SUITES, KEPT_CODE, resultReporters } from './test/support/suites.ts';
 
 /**
  * Tests run against real Redis processes on a machine that may have two cores: files run in few workers (most of
@@ -17,6 +17,7 @@ export default defineConfig({
     hookTimeout: 180_000,
     maxWorkers: 3,
     retry: 0,
+    env: KEPT_CODE,
     coverage: {
       provider: 'v8',
       // a failed test must not hide the figure that the coverage criterion is judged by

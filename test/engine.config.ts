@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { KEPT_CODE } from './support/suites.ts';
 
 /**
  * Tests on a real Docker engine, one file after the other: they share its networks, ports and the two cores of this
@@ -27,6 +28,6 @@ export default defineConfig({
     },
     retry: 0,
     // The image of its own cleanup container is in no registry here; the tests stop the containers that they start.
-    env: { TESTCONTAINERS_RYUK_DISABLED: 'true' },
+    env: { ...KEPT_CODE, TESTCONTAINERS_RYUK_DISABLED: 'true' },
   },
 });

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { KEPT_CODE } from './support/suites.ts';
 
 /**
  * Planted faults, each run for real. The three files run side by side: their drills wait most of the time (170 s of CPU
@@ -20,5 +21,6 @@ export default defineConfig({
     hookTimeout: 60_000,
     maxWorkers: 3,
     retry: 0,
+    env: KEPT_CODE,
   },
 });
