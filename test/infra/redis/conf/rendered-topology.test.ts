@@ -179,8 +179,12 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
         ? (['redis-2', 'redis-3'] as const)
         : (['redis-3', 'redis-2'] as const);
     await waitUntil('a stock client writes to the new master', () => writeAsStock(topology, 'after'));
-    await waitUntil('the other replica follows the new master', async () =>
-      (await topology.connect(other, 'admin').info('replication')).includes(`master_host:${elected}`),
+    // A sentinel whose first attempt failed tries again after a failover-timeout.
+    await waitUntil(
+      'the other replica follows the new master',
+      async () =>
+        (await topology.connect(other, 'admin').info('replication')).includes(`master_host:${elected}`),
+      90_000,
     );
     expect(await topology.connect(id, 'app').get('before')).toBe('1');
     await waitUntil('the promotion is in the file', async () => !topology.conf(id).match(/^replicaof/m));
