@@ -96,7 +96,7 @@ const claimSchema = z.discriminatedUnion('kind', [
  * Limits of machine delays, by the figure that each delay distorts:
  *   latenessP99MaxMs   a percentile: delays of every hundredth operation
  *   latenessMaxMs      a gap or a deadline: a single stall
- *   controlMaxShare    a latency: the machine's part of each round trip, as a share of the target
+ *   controlMaxShare    a latency: the machine's part of each send and round trip, as a share of the target
  *   fsyncMaxMs         a planned failover: each fsync of the sentinels
  */
 const timingSchema = z

@@ -4,7 +4,7 @@
  *
  * The bounds of a gate (`timing` in gates.yaml) depend on the delays that can change its figure: a percentile is
  * compared with the delays at p99, a gap or a deadline with the longest delay, a failover also with the longest bare
- * fsync, a latency with the time that the machine adds to a bare round trip. `machine` in gates.yaml applies to all.
+ * fsync, a latency with the time that the machine adds to a send and to a bare round trip. `machine` in gates.yaml applies to all.
  */
 import type { Gate, MachineBounds } from '../../config/gates.ts';
 import type { CheckResult } from '../checkers/checker.ts';
@@ -109,12 +109,13 @@ function limitExceeded(
   return `the machine was busy: ${worst.what} ${inWords(worst.ms, 'ms')} ${how}, at most ${most} ms for this criterion`;
 }
 
+/** An operation is delayed by its late send and by its round trip, so that the two delays count together. */
 function controlProblem(figures: Figures, gate: Gate, share: number | undefined): string | undefined {
   const added = figures.get('controlMachineP99Ms');
   if (share === undefined || added === undefined) return undefined;
-  const most = share * gate.target.value;
-  if (added <= most) return undefined;
-  return `the machine was busy: it adds ${inWords(added, 'ms')} to a bare round trip at p99, at most ${inWords(share, 'ratio')} of the target of ${gate.target.value} ms`;
+  const late = figures.get('latenessP99Ms') ?? 0;
+  if (late + added <= share * gate.target.value) return undefined;
+  return `the machine was busy: it delays the sends by ${inWords(late, 'ms')} and a bare round trip by ${inWords(added, 'ms')} at p99, together at most ${inWords(share, 'ratio')} of the target of ${gate.target.value} ms`;
 }
 
 function loadProblem(
