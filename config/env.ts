@@ -10,7 +10,8 @@
  *   kit           state directory of the kit, and the programs that it starts
  */
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import * as nodeModule from 'node:module';
+import { dirname, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { KitError } from './errors.ts';
 import type { Override } from './validate.ts';
@@ -179,4 +180,14 @@ export function environmentOverrides(variables: Variables): readonly Override[] 
     const origin = `${variable.origin === 'variable' ? 'variable' : `${variable.origin}:`} ${name}=${variable.text}`;
     return [{ path: path.split('.'), value: parse(variable.text), origin }];
   });
+}
+
+/**
+ * Gives the compile cache of this process, if it has one, to the threads and processes that it starts: the call that
+ * enables a cache does not reach them. A variable that is set takes precedence.
+ */
+export function shareCompiledCode(): void {
+  const folder = nodeModule.getCompileCacheDir?.();
+  // The folder of this version of Node is inside the one that was named.
+  if (folder !== undefined) process.env.NODE_COMPILE_CACHE ??= dirname(folder);
 }

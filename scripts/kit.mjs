@@ -25,11 +25,9 @@ if (major < oldest.major || (major === oldest.major && minor < oldest.minor)) {
   );
   process.exitCode = 2;
 } else {
-  // Most of the start-up of a checkout is the compilation of TypeScript: it is kept for the next start. The variable is
-  // for the threads and processes that this one starts, which the call does not reach.
+  // Most of the start-up of a checkout is the compilation of TypeScript: it is kept for the next start.
   if (isCheckout) {
-    process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('../node_modules/.cache/kit', import.meta.url));
-    nodeModule.enableCompileCache(process.env.NODE_COMPILE_CACHE);
+    nodeModule.enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/kit', import.meta.url)));
   }
   await import(isCheckout ? './main.ts' : '../dist/scripts/main.js');
 }

@@ -3,6 +3,7 @@
  * and the exit code is one of `config/errors.ts`. `kit.mjs` starts it.
  */
 import '../config/es2024.ts';
+import { shareCompiledCode } from '../config/env.ts';
 import { EXIT, type ExitCode, KitError } from '../config/errors.ts';
 import { kit } from './program.ts';
 
@@ -46,6 +47,7 @@ function lostOutput(error: NodeJS.ErrnoException): void {
   if (ended !== undefined) process.exitCode = codeOf(ended);
 }
 
+shareCompiledCode();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
 process.stdout.on('error', lostOutput);
 // Errors of standard error cannot be reported anywhere.

@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { environmentOverrides, readVariables, VARIABLES } from '../../config/env.ts';
 
@@ -69,5 +71,29 @@ describe('variables', () => {
       readVariables({ env: { CIRCUIT_BREAKER_TIMEOUT: '1m' }, directory: dir }),
     );
     expect(override).toMatchObject({ value: '1m', origin: 'variable CIRCUIT_BREAKER_TIMEOUT=1m' });
+  });
+});
+
+describe('the compile cache', () => {
+  it('is shared with the threads and the processes that are started', () => {
+    const script = `
+      import { execFileSync } from 'node:child_process';
+      import { enableCompileCache, getCompileCacheDir } from 'node:module';
+      import { Worker } from 'node:worker_threads';
+      import { shareCompiledCode } from '${pathToFileURL(resolve('config/env.ts'))}';
+      enableCompileCache(${JSON.stringify(join(dir, 'cache'))});
+      shareCompiledCode();
+      const show = 'console.log(process.getBuiltinModule("module").getCompileCacheDir())';
+      console.log(getCompileCacheDir());
+      execFileSync(process.execPath, ['-e', show], { stdio: 'inherit' });
+      new Worker(show, { eval: true });`;
+    const { NODE_COMPILE_CACHE: _, ...env } = process.env;
+    const lines = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+      env,
+      encoding: 'utf8',
+    });
+    const [own, ...others] = lines.trim().split('\n');
+    expect(own).toContain(join(dir, 'cache'));
+    expect(others).toEqual([own, own]);
   });
 });
