@@ -9,6 +9,7 @@ import {
   BLOCKING,
   brokenTrials,
   byUrgency,
+  clipText,
   DECISION_LABEL,
   DECISION_MEANING,
   evidenceProblems,
@@ -283,11 +284,6 @@ function renderTable(
 
 function visibleLength(text: string): number {
   return [...text].length;
-}
-
-function clipText(text: string, width: number): string {
-  const symbols = [...text];
-  return symbols.length <= width ? text : `${symbols.slice(0, Math.max(0, width - 1)).join('')}…`;
 }
 
 /** Breaks at spaces; a word longer than a line is broken at the end of the line. */

@@ -45,11 +45,12 @@ export function horizontalGrid(
   })}</g>`;
 }
 
-/** Seconds below the lowest panel. */
+/** Seconds below the lowest panel, as wide as the scale. */
 export function timeAxis(scale: Scale, y: number): Markup {
   const ticks = scale.ticks(6);
+  const [left = PANEL.left] = scale.range();
   const last = ticks.length - 1;
-  return html`<g class="axis"><line x1="${PANEL.left}" x2="${INNER_RIGHT}" y1="${y}" y2="${y}"/>${ticks.map(
+  return html`<g class="axis"><line x1="${left}" x2="${INNER_RIGHT}" y1="${y}" y2="${y}"/>${ticks.map(
     (tick, index) => {
       const x = roundCoordinate(scale(tick));
       const text = `${formatNumber(tick / 1000)}${index === last ? ' s' : ''}`;

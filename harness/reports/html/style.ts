@@ -181,7 +181,7 @@ figure .unit,figure .when,.grid text,.axis text{fill:var(--muted);font-weight:40
 .axis line{stroke:var(--muted)}.axis .faint{stroke:var(--grid)}
 path.ok{fill:var(--ok)}path.info{fill:var(--info)}path.failed{fill:var(--failed)}
 .fault rect{fill:var(--shade)}.fault line{stroke:var(--fault);stroke-width:1.2}.fault text{fill:var(--fault);font-weight:650}
-.lane line{stroke:var(--grid)}.lane .struck{fill:var(--shade)}.lane .master{fill:var(--ok)}.lane .event{stroke:var(--muted);stroke-width:1.4}.lane .event.switch{stroke:var(--ink);stroke-width:2}.topology .cards td.n{text-align:left}
+.lane line{stroke:var(--grid)}.lane .struck{fill:var(--shade)}.lane .master{fill:var(--ok)}.lane .event{stroke:var(--muted);stroke-width:1.4}.lane .event.switch{stroke:var(--ink);stroke-width:2}.topology .cards .n{text-align:left}
 .marks line{stroke:var(--ink);stroke-width:1;stroke-dasharray:2 3}
 .halo{paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:round}
 .silence path{stroke:var(--ink);fill:none;stroke-width:1.2}.silence text{font-weight:650}.silence .when{font-weight:400}
@@ -218,11 +218,32 @@ figure+figure{margin-top:28px}
 .columns h3{margin-top:28px}.columns>div>h3:first-child{margin-top:0}
 .deviations li{margin:6px 0;padding-left:16px;border-left:2px solid var(--rule)}
 .facts.wide{align-self:start}.facts.wide div{grid-template-columns:148px minmax(0,1fr)}
-pre{background:var(--wash);padding:10px 14px;margin-top:8px;overflow-x:auto}
+pre{background:var(--wash);padding:10px 14px;margin-top:8px;white-space:pre-wrap}
+`;
+
+/**
+ * With the example report the comparison needs 1060 px as a table with drawn ranges and 836 px without them in a smaller
+ * size, the criteria 851 px with their bars and 745 px without them (`test/harness/reports/pages.test.ts` measures them).
+ */
+const MEDIUM = `
+@media screen and (max-width:1120px){
+.criteria .b,.criteria thead th:nth-child(4),.comparison .r,.comparison thead th:nth-child(5){display:none}
+.comparison{font-size:13px}.comparison th,.comparison td{padding-right:10px}
+}
+@media screen and (max-width:920px){
+.comparison thead{display:none}
+.comparison,.comparison tbody{display:block}
+.comparison tbody{border-top:1px solid var(--rule);padding:10px 0}
+.comparison tbody tr{display:grid;grid-template-columns:repeat(auto-fill,minmax(96px,1fr));gap:6px 12px;padding:6px 0}
+.comparison tbody tr>*,.comparison tbody tr:first-child>*{border:0;padding:0;min-width:0;text-align:left;white-space:normal}
+.comparison th[scope=rowgroup],.comparison td.client{grid-column:1/-1;white-space:normal}.comparison .gap{grid-column:span 2}
+.comparison td.client{font-weight:600}
+.comparison [data-label]::before{content:attr(data-label);display:block;font-size:12px;font-weight:400;color:var(--muted)}
+}
 `;
 
 const NARROW = `
-@media (max-width:760px){
+@media screen and (max-width:820px){
 .page{padding:0 16px 48px}
 .front{grid-template-columns:minmax(0,1fr);padding:22px 0 26px}
 section{margin-top:48px}
@@ -236,36 +257,44 @@ section{margin-top:48px}
 .criteria .s{flex:0 0 100%;order:-2;width:auto}
 .criteria th[scope=row]{flex:0 0 100%;order:-1;margin-bottom:6px}
 .criteria .n{text-align:left}
+.criteria .t,.criteria .n{white-space:normal}
 .criteria .c,.criteria .e{flex:0 0 100%;max-width:none;margin-top:4px}
 .criteria .c{color:var(--muted)}
-.criteria .b{display:none}
 .criteria [data-label=n]::before{content:"n ";color:var(--muted)}
-.comparison thead,.comparison .r{display:none}
-.comparison,.comparison tbody{display:block}
-.comparison tbody{border-top:1px solid var(--rule);padding:10px 0}
-.comparison tbody tr{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:6px 12px;padding:6px 0}
-.comparison tbody tr>*,.comparison tbody tr:first-child>*{border:0;padding:0;min-width:0;text-align:left;white-space:normal}
-.comparison th[scope=rowgroup],.comparison .client{grid-column:1/-1}.comparison .gap{grid-column:span 2}
-.comparison .client{font-weight:600}
 .cards thead{display:none}
 .cards,.cards tbody{display:block}
 .cards tr{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:6px 12px;padding:10px 0;border-top:1px solid var(--rule)}
 .cards tr>*{border:0;padding:0;min-width:0;text-align:left;white-space:normal}
-.cards .who{grid-column:1/-1;font-weight:600}
-.comparison [data-label]::before,.cards [data-label]::before{content:attr(data-label);display:block;font-size:12px;font-weight:400;color:var(--muted)}
+.cards .who,.cards .detail{grid-column:1/-1}.cards .who{font-weight:600}.cards .detail{color:var(--muted)}.cards .detail:empty{display:none}
+.cards [data-label]::before{content:attr(data-label);display:block;font-size:12px;font-weight:400;color:var(--muted)}
+}
+@media screen and (max-width:520px){
+figure text{font-size:13.5px}figure .name{font-size:15px}figure .unit,figure .when,.grid text,.axis text{font-size:13px}
 }
 `;
 
+/** A4 and Letter leave about 700 px: tables keep their rows in a smaller size, and drop the columns that only draw. */
 const PRINT = `
 @media print{
-:root{${cssVariables(LIGHT)};--paper:#fff}
-body{font-size:10.5pt}
+:root{color-scheme:light;${cssVariables(LIGHT)};--paper:#fff}
+body{font-size:10pt}
+.page{padding:0 12px;max-width:none}
+.front{grid-template-columns:minmax(0,1fr) 240px;gap:24px;padding:18px 0 20px}
+h1,.unknown h1,.conditional-go h1{font-size:64px}
 nav,.skip{display:none}
 section{break-before:auto;margin-top:28pt}
-.blockers li,tr,figure,.benchmark{break-inside:avoid}
+h2,h3,h4,thead,.group{break-after:avoid}
+.blockers li,tr,figure svg,figcaption,.benchmark{break-inside:avoid}
 section:not(#criteria) details:not(.trials)::details-content,.outside::details-content{content-visibility:visible;block-size:auto}
 .scroll{overflow:visible}
-.machine th,.machine td,.machine small{padding-right:6px;font-size:7.5pt;white-space:normal}
+table{font-size:8pt}th,td,.comparison th,.comparison td{padding:3px 8px 3px 0}
+thead th,small,.state,.criteria .c,.criteria .e,details summary,code{font-size:7.5pt}
+thead th,.comparison tbody th,.comparison td.client{white-space:normal}thead th{overflow-wrap:normal}
+.criteria .group th{font-size:11pt;padding-top:12px}
+.criteria .s{width:86px}.criteria .c{min-width:150px}.criteria .e{min-width:56px}.criteria th[scope=row]{width:30%}
+.criteria .b,.criteria thead th:nth-child(4),.comparison .r,.comparison thead th:nth-child(5){display:none}
+.machine th,.machine td,.machine small{padding-right:6px;font-size:7pt}
+figure svg{max-width:520px}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 }
 `;
@@ -278,6 +307,7 @@ export const STYLE = [
   BLOCKERS,
   TABLES,
   FIGURES,
+  MEDIUM,
   NARROW,
   '@media (prefers-reduced-motion:reduce){html{scroll-behavior:auto}}',
   PRINT,

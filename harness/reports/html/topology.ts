@@ -5,7 +5,7 @@
  */
 import { scaleLinear } from 'd3-scale';
 import type { TrialView } from '../report.ts';
-import { formatMs, formatNumber, oneLine } from '../wording.ts';
+import { clipText, formatMs, formatNumber, oneLine } from '../wording.ts';
 import { INNER_RIGHT, renderDrawing, roundCoordinate, timeAxis, wrapScrolling } from './chart.ts';
 import { html, type Markup } from './markup.ts';
 import { endOf } from './timeline.ts';
@@ -13,8 +13,11 @@ import { endOf } from './timeline.ts';
 const LANE = 20;
 const BAR = 10;
 const TOP = 30;
-/** Node names are wider than the axis labels of the other panels. */
-const LEFT = 70;
+/** Node names are wider than the axis labels of the other panels. Units per symbol: measured for 12-unit text. */
+const LEAST_LEFT = 70;
+const SYMBOL = 7;
+/** Symbols of a node's name; addresses of an external Redis can be longer. */
+const MOST_SYMBOLS = 24;
 
 type Events = NonNullable<TrialView['events']>;
 
@@ -23,15 +26,18 @@ export function topologyFigure(trial: TrialView, id: string): Markup | null {
   const { masters = [], events = [] } = trial;
   const nodes = lanesOf(trial);
   if (masters.length === 0 || nodes.length === 0) return null;
-  const x = scaleLinear([0, endOf(trial)], [LEFT, INNER_RIGHT]);
-  const at = (ms: number) => roundCoordinate(Math.min(INNER_RIGHT, Math.max(LEFT, x(ms))));
+  const labels = new Map(nodes.map((node) => [node, clipText(oneLine(node), MOST_SYMBOLS)]));
+  const longest = Math.max(...[...labels.values()].map((label) => [...label].length));
+  const left = Math.max(LEAST_LEFT, 8 + longest * SYMBOL);
+  const x = scaleLinear([0, endOf(trial)], [left, INNER_RIGHT]);
+  const at = (ms: number) => roundCoordinate(Math.min(INNER_RIGHT, Math.max(left, x(ms))));
   const bottom = TOP + nodes.length * LANE;
   const lanes = nodes.map((node, lane) => {
     const y = TOP + lane * LANE;
     const middle = y + LANE / 2;
     const ofNode = masters.filter((span) => span.node === node);
     const struck = trial.faults.filter((fault) => fault.node === node);
-    return html`<g class="lane"><line x1="${LEFT}" x2="${INNER_RIGHT}" y1="${middle}" y2="${middle}"/><text x="${LEFT - 8}" y="${middle + 4}" text-anchor="end">${oneLine(node)}</text>${struck.map(
+    return html`<g class="lane"><line x1="${left}" x2="${INNER_RIGHT}" y1="${middle}" y2="${middle}"/><text x="${left - 8}" y="${middle + 4}" text-anchor="end">${labels.get(node) ?? ''}</text>${struck.map(
       ({ fromMs, toMs }) =>
         html`<rect class="struck" x="${at(fromMs)}" y="${y + 1}" width="${roundCoordinate(Math.max(1, at(toMs ?? endOf(trial)) - at(fromMs)))}" height="${LANE - 2}"/>`,
     )}${ofNode.map(({ fromMs, toMs }) => html`<rect class="master" x="${at(fromMs)}" y="${middle - BAR / 2}" width="${roundCoordinate(Math.max(1.5, at(toMs ?? endOf(trial)) - at(fromMs)))}" height="${BAR}"/>`)}${events
@@ -79,7 +85,7 @@ function eventTable(trial: TrialView, events: Events): Markup {
     `${oneLine(trial.drill)}, events`,
     html`<table class="cards"><thead><tr><th scope="col" class="n">time</th><th scope="col">node</th><th scope="col">event</th><th scope="col">message</th></tr></thead><tbody>${events.map(
       ({ tMs, node, label, detail }) =>
-        html`<tr><td class="n">${formatMs(tMs)}</td><td>${oneLine(node)}</td><td>${oneLine(label)}</td><td class="who">${oneLine(detail)}</td></tr>`,
+        html`<tr><td class="n">${formatMs(tMs)}</td><td>${oneLine(node)}</td><td>${oneLine(label)}</td><td class="detail">${oneLine(detail)}</td></tr>`,
     )}</tbody></table>`,
   );
 }

@@ -1,0 +1,121 @@
+/**
+ * The pages in a real browser: nothing is cut or scrolls sideways on a phone, a tablet, a desktop and paper, in both
+ * schemes. Folded parts are opened first.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { renderHtml } from '../../../harness/reports/html/index.ts';
+import { DARK, LIGHT } from '../../../harness/reports/html/style.ts';
+import { Browser, findBrowser, type Screen } from '../../support/browser.ts';
+import { conditionalReport, goReport, hostileReport, noGoReport, unknownReport } from './example-report.ts';
+
+const PAGES = {
+  go: renderHtml(goReport()),
+  'no-go': renderHtml(noGoReport()),
+  'conditional go': renderHtml(conditionalReport()),
+  unknown: renderHtml(unknownReport()),
+  wide: '<!doctype html><main><p style="width:2000px">wide</p></main>',
+} as const;
+type Page = keyof typeof PAGES | 'hostile';
+
+/** A4 without the default margins of a browser. */
+const PAPER: Screen = { width: 718, media: 'print' };
+const SCREENS: readonly Screen[] = [
+  { width: 390 },
+  { width: 390, scheme: 'dark' },
+  { width: 821 },
+  { width: 921 },
+  { width: 1280 },
+  { width: 1280, scheme: 'dark' },
+  PAPER,
+];
+
+/** Lists elements that leave the page or their container. A text of a drawing may use the margin of the page. */
+const CUT = `(() => {
+  const { clientWidth, scrollWidth } = document.documentElement;
+  const found = scrollWidth > clientWidth ? ['the page is ' + scrollWidth + ' px wide'] : [];
+  const name = (e) => e.tagName + ' ' + (e.getAttribute('aria-label') ?? e.textContent).trim().slice(0, 40);
+  for (const e of document.querySelectorAll('.scroll, pre'))
+    if (e.scrollWidth > e.clientWidth) found.push(name(e) + ' scrolls: ' + e.scrollWidth + ' > ' + e.clientWidth);
+  for (const e of document.querySelectorAll('main *, header *')) {
+    const { left, right, width } = e.getBoundingClientRect();
+    if (width > 0 && (right > clientWidth + 0.5 || left < -0.5) && e.closest('.hidden') === null)
+      found.push(name(e) + ' from ' + Math.round(left) + ' to ' + Math.round(right));
+  }
+  return found.slice(0, 10);
+})()`;
+const OPEN_ALL = `document.querySelectorAll('details').forEach((each) => { each.open = true })`;
+
+const browserName = findBrowser();
+const suite = 'the pages in a browser';
+
+describe.runIf(browserName)(browserName ? suite : `${suite} [skipped: no Chromium is installed]`, () => {
+  let browser: Browser;
+  let directory: string;
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'kit-pages-'));
+    browser = await Browser.open(browserName ?? '');
+    for (const [name, page] of Object.entries({ ...PAGES, hostile: renderHtml(hostileReport()) }))
+      writeFileSync(join(directory, `${name}.html`), page);
+  });
+  afterAll(async () => {
+    await browser?.[Symbol.asyncDispose]();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  const show = (page: Page, screen: Screen) => browser.show(join(directory, `${page}.html`), screen);
+  const findCut = async (page: Page, screen: Screen) => {
+    await show(page, screen);
+    await browser.evaluate(OPEN_ALL);
+    return browser.evaluate<readonly string[]>(CUT);
+  };
+
+  it('would report an element that is wider than the page', async () => {
+    expect(await findCut('wide', { width: 390 })).toContain('P wide from 8 to 2008');
+  });
+
+  it.each(SCREENS)('fit $width px, $scheme $media', async (screen) => {
+    for (const page of ['go', 'no-go', 'conditional go', 'unknown'] as const)
+      expect(await findCut(page, screen), page).toEqual([]);
+  });
+
+  it('keep a width of 390 px with texts of any length', async () => {
+    await show('hostile', { width: 390 });
+    await browser.evaluate(OPEN_ALL);
+    const [page, client] = await browser.evaluate<readonly number[]>(
+      '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
+    );
+    expect(page).toBe(client);
+  });
+
+  it('show the comparison of the clients as a table from 1280 px on, and by client on a phone', async () => {
+    const display = `getComputedStyle(document.querySelector('.comparison')).display`;
+    await show('no-go', { width: 1280 });
+    expect(await browser.evaluate(display)).toBe('table');
+    await show('no-go', { width: 390 });
+    expect(await browser.evaluate(display)).toBe('block');
+  });
+
+  it('have the colours of the scheme on a screen, and those of paper in print', async () => {
+    const colour = `getComputedStyle(document.documentElement).getPropertyValue('--ink')`;
+    await show('go', { width: 1280, scheme: 'dark' });
+    expect(await browser.evaluate(colour)).toBe(DARK.ink);
+    await show('go', { ...PAPER, scheme: 'dark' });
+    expect(await browser.evaluate(colour)).toBe(LIGHT.ink);
+  });
+
+  it('print tables and the events of a failover without a click', async () => {
+    await show('no-go', PAPER);
+    const heights = await browser.evaluate<readonly number[]>(
+      `[...document.querySelectorAll('.topology')].filter((each) => each.closest('.trials') === null)
+        .map((each) => each.querySelector('table').getBoundingClientRect().height)`,
+    );
+    expect(heights).toHaveLength(3);
+    expect(Math.min(...heights)).toBeGreaterThan(50);
+    const display = `getComputedStyle(document.querySelector('.comparison')).display`;
+    expect(await browser.evaluate(display)).toBe('table');
+    expect(await browser.countSheets()).toBeLessThan(20);
+  });
+});
