@@ -4,7 +4,7 @@ export { type CanaryConfig, loadCanary } from '../config/canary.ts';
 export { type Arm, armOf, hashOf } from './assignment/assignment.ts';
 export { patternCacheOptions } from './database.ts';
 export { environmentFlags, type FlagSource, type Flags, fixedFlags } from './flags.ts';
-export { type CanaryView, type Inspection, inspectCanary } from './inspection.ts';
+export { type CanaryView, type Inspection, inspectCanary, limitsOf } from './inspection.ts';
 export type { Decision, Status, Verdict } from './judge/types.ts';
 export { type Replay, replay } from './log/replay.ts';
 export { type BooleanFlags, CanaryProvider, CanaryProviderError, openFeatureFlags } from './openfeature.ts';

@@ -9,6 +9,7 @@ import { type EventEntry, eventsOf } from './log/entry.ts';
 import { replay } from './log/replay.ts';
 import { canaryKeys } from './metrics/keys.ts';
 import { namespaceOf } from './namespace.ts';
+import type { RollbackLimits } from './report/rollout-view.ts';
 import { Rollout } from './rollout.ts';
 
 export interface CanaryView {
@@ -18,8 +19,7 @@ export interface CanaryView {
   readonly share: number;
   readonly stages: readonly number[];
   readonly generation: number | null;
-  /** E-values of a rollback: 1/alpha of the settings. */
-  readonly limits: { readonly users: number; readonly slow: number };
+  readonly limits: RollbackLimits;
   /** Decision that the current counts would give; null before the first look. */
   readonly now: Decision | null;
   /** Last recorded decision and its Unix time in ms. */
@@ -85,7 +85,8 @@ export async function inspectCanary(
   };
 }
 
-function limitsOf({ judge }: Pick<Rules, 'judge'>): CanaryView['limits'] {
+/** E-values of a rollback that the settings give. */
+export function limitsOf({ judge }: Pick<Rules, 'judge'>): RollbackLimits {
   return { users: limitOf(judge.errorAlpha), slow: limitOf(judge.latencyAlpha) };
 }
 

@@ -212,10 +212,16 @@ const ROOMS: readonly rules.Room[] = [
     { types: [...RECORDED, 'harness/reports/report.ts', 'harness/drills/drill.ts'], node: [] },
   ),
   room('harness/reports/', 'pure: one Report in, one text out', ['harness/evidence/canonical-json.ts'], {
-    types: RECORDED,
+    types: [...RECORDED, 'canary/report/rollout-view.ts'],
     libraries: ['d3-scale', 'd3-shape'],
     node: [],
   }),
+  room(
+    'harness/reports/html/canary.ts',
+    'shows a rollout as the page of `kit canary-status` does',
+    ['harness/reports/', 'canary/report/sections.ts'],
+    { types: [...RECORDED, 'canary/report/rollout-view.ts'], node: [] },
+  ),
   room('harness/judge/', 'reads a run folder and judges it; touches no environment', [
     'config/',
     ...[

@@ -1,6 +1,7 @@
 /** A rollout as text for a terminal: share, arms, evidence, decision and reasons. Pure. */
 import type { CanaryView } from '../inspection.ts';
-import type { ArmFigures, Decision } from '../judge/types.ts';
+import type { ArmFigures } from '../judge/types.ts';
+import type { ShownDecision } from './rollout-view.ts';
 
 export function canaryText(view: CanaryView): string {
   const { flag, status, now, changes, log } = view;
@@ -18,7 +19,7 @@ export function canaryText(view: CanaryView): string {
   ].join('\n');
 }
 
-export function decisionText({ verdict, reasons }: Decision): string {
+export function decisionText({ verdict, reasons }: Pick<ShownDecision, 'verdict' | 'reasons'>): string {
   return [verdict, ...reasons].join('; ');
 }
 
@@ -27,7 +28,7 @@ export function isoTime(atMs: number): string {
 }
 
 /** Rows of the comparison of both arms, as text. */
-export function armRows({ figures }: Decision): readonly (readonly [string, string, string])[] {
+export function armRows({ figures }: ShownDecision): readonly (readonly [string, string, string])[] {
   if (figures === null) return [];
   const { canary, control } = figures;
   const row = (name: string, of: (arm: ArmFigures) => string) => [name, of(canary), of(control)] as const;
@@ -42,7 +43,7 @@ export function armRows({ figures }: Decision): readonly (readonly [string, stri
   ];
 }
 
-function figureLines(decision: Decision): readonly string[] {
+function figureLines(decision: ShownDecision): readonly string[] {
   const { figures } = decision;
   if (figures === null) return [];
   const rows = [['', 'canary', 'control'] as const, ...armRows(decision)];

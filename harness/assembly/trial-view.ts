@@ -16,6 +16,7 @@ import type { History } from '../history/events.ts';
 import type { TrialView } from '../reports/report.ts';
 import { histogramOf } from '../statistics/histogram.ts';
 import { smallestOf, summarize } from '../statistics/quantile.ts';
+import { assembleCanary } from './canary.ts';
 import { assembleEvents, assembleMasters } from './masters.ts';
 import { assembleTimeline, binWidthMs, originUs } from './timeline.ts';
 
@@ -61,6 +62,7 @@ export function trialView(record: TrialRecord, drill: DrillText, history: Histor
   }
   const binMs = binWidthMs(history);
   const clients = record.clients.filter((client) => operationsOf(history, client).length > 0);
+  const canary = assembleCanary(history);
   const tMs = (atUs: number) => (atUs - originUs(history)) / US_PER_MS;
   const spanMs = ([fromUs, toUs]: readonly [number, number | undefined]) => ({
     fromMs: tMs(fromUs),
@@ -89,6 +91,7 @@ export function trialView(record: TrialRecord, drill: DrillText, history: Histor
       actual: shorten(jsonText(one.actual), MAX_SHOWN_CHARACTERS),
       held: isMet(one),
     })),
+    ...(canary !== undefined && { canary }),
   };
 }
 

@@ -141,6 +141,22 @@ const NAME_OF_MIX: Shape = {
   what: 'a name of 1 to 60 letters, digits, spaces and dashes',
 };
 
+const RATIO: Shape = { within: [0, 1] };
+/** Difference of two ratios. */
+const DELTA: Shape = { within: [-1, 1] };
+
+function canaryArm(name: 'canary' | 'control'): Readonly<Record<string, Shape>> {
+  return {
+    [`${name}.requests`]: nullableOf(COUNT),
+    [`${name}.errorRatio`]: nullableOf(RATIO),
+    [`${name}.p50Ms`]: nullableOf(DURATION_MS),
+    [`${name}.p95Ms`]: nullableOf(DURATION_MS),
+    [`${name}.hitRatio`]: nullableOf(RATIO),
+    [`${name}.users`]: nullableOf(COUNT),
+    [`${name}.affectedUsers`]: nullableOf(COUNT),
+  };
+}
+
 /** Numbers of observations that checkers compute with, by `from/name`. A field that was not measured is null or left out. */
 const DATA_SHAPES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
   'workload/lateness-total': LATENESS,
@@ -192,6 +208,17 @@ const DATA_SHAPES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
   },
   'workload/canary-arms': {
     ...{ canaryRequests: COUNT, canaryFailures: COUNT, controlRequests: COUNT, controlFailures: COUNT },
+  },
+  'workload/canary-limits': { users: AMOUNT, slow: AMOUNT },
+  'workload/canary-look': {
+    ...{ elapsedMs: DURATION_MS, share: RATIO, reasons: { text: 10_000 } },
+    verdict: { oneOf: ['hold', 'promote', 'rollback', 'pause', 'resume', 'clear'] },
+    status: { oneOf: ['running', 'paused', 'rolled-back'] },
+    ...canaryArm('canary'),
+    ...canaryArm('control'),
+    ...{ evidenceUsers: nullableOf(AMOUNT), evidenceSlow: nullableOf(AMOUNT) },
+    ...{ evidenceRequests: nullableOf(AMOUNT), errorDeltaUpper: nullableOf(DELTA) },
+    slowDeltaUpper: nullableOf(DELTA),
   },
   'workload/memory-point': { keys: COUNT, usedBytes: COUNT },
   'node/probe': { when: { oneOf: ['start', 'between', 'end'] }, number: { integer: [1, MAX_TRIALS + 1] } },

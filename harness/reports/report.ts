@@ -2,6 +2,7 @@
  * Input of every renderer: one value, computed from the evidence alone. `report.json` is this value. Renderers are pure
  * `(Report) → string`; none reads the clock, the disk or the locale.
  */
+import type { RollbackLimits, RolloutLook } from '../../canary/report/rollout-view.ts';
 import type { Distribution } from '../checkers/checker.ts';
 import type { Manifest } from '../evidence/manifest.ts';
 import type { Verdict } from '../gates/gate.ts';
@@ -119,6 +120,11 @@ export interface TrialView {
   }[];
   /** Absent if the machine was not sampled. */
   readonly machine?: MachineView;
+  /**
+   * The looks of a canary rollout, in order, with the time since its start by the clock of the drill; absent in other
+   * drills. At most 500.
+   */
+  readonly canary?: { readonly limits: RollbackLimits; readonly looks: readonly RolloutLook[] };
 }
 
 /** Our client and the stock clients, on the same topology under the same faults. */

@@ -22,6 +22,13 @@ export const CANARY_ROOMS: readonly Room[] = [
     imports: ['canary/judge/', 'canary/log/entry.ts', 'harness/evidence/canonical-json.ts'],
     node: ['node:crypto'],
   })),
+  ...['rollout-view', 'sections', 'text'].map((name) => ({
+    at: `canary/report/${name}.ts`,
+    because: 'pure: looks in, texts out; the report of a run uses them too',
+    imports: ['canary/report/'],
+    types: ['canary/judge/types.ts', 'canary/inspection.ts'],
+    node: [],
+  })),
   {
     at: 'canary/',
     because: 'a library for applications: the public client, and the judge above',

@@ -1,32 +1,7 @@
 /** The page of a rollout: without scripts and requests, with the limits of its settings. */
 import { describe, expect, it } from 'vitest';
-import { type CanaryView, canaryPage } from '../../canary/index.ts';
-import { INITIAL_STATE } from '../../canary/judge/state.ts';
-import { entryText, eventAfter, snapshotAfter } from '../../canary/log/entry.ts';
-import { HEALTHY, Rollout, RULES } from './traffic.ts';
-
-const rollout = new Rollout();
-for (let look = 0; look < 5; look++) rollout.look(HEALTHY);
-const first = snapshotAfter(undefined, RULES, INITIAL_STATE);
-const lines = [entryText(first.entry)];
-rollout.events.reduce((head, event) => {
-  const next = eventAfter(head, event);
-  lines.push(entryText(next.entry));
-  return next.head;
-}, first.head);
-
-const view = (limits: CanaryView['limits']): CanaryView => ({
-  flag: '<flag>',
-  status: 'running',
-  share: 0.1,
-  stages: [10, 50],
-  generation: 1,
-  limits,
-  now: rollout.decisions.at(-1) ?? null,
-  last: null,
-  changes: [],
-  log: { entries: 6, decisions: 5, digest: 'abc', problem: null },
-});
+import { canaryPage } from '../../canary/index.ts';
+import { exampleLines as lines, exampleView as view } from './example-view.ts';
 
 describe('the page of a rollout', () => {
   it('draws the limit of a rollback that the settings give', () => {

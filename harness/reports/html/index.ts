@@ -5,6 +5,7 @@
 
 import type { Report } from '../report.ts';
 import { DECISION_LABEL, oneLine } from '../wording.ts';
+import { canarySection } from './canary.ts';
 import { criteriaSection } from './criteria.ts';
 import { failoverSection, integrationSection, loadSection } from './drills.ts';
 import { html, Markup } from './markup.ts';
@@ -23,6 +24,7 @@ export function renderHtml(report: Report): string {
     ['waivers', 'Waived', renderWaivers(report)],
     ['overrides', 'Overridden gates', renderOverrides(report)],
     ['failover', 'Failover', failoverSection(report)],
+    ['canary', 'Canary', canarySection(report)],
     ['load', 'Load', loadSection(report)],
     ['criteria', 'Criteria', criteriaSection(report)],
     ['integration', 'Integration', integrationSection(report)],

@@ -13,11 +13,13 @@ import {
   CanaryTestingService,
   type Decision,
   fixedFlags,
+  limitsOf,
   loadCanary,
   patternCacheOptions,
   replay,
 } from '../../../canary/index.ts';
 import type { Cache } from '../../../client/index.ts';
+import type { ObservationEvent } from '../../history/events.ts';
 import { pause } from '../../wait.ts';
 import type { Resolved } from '../parameters.ts';
 import { defineScript, equals, RELAXED_LIMITS, type ScriptContext } from './script.ts';
@@ -45,7 +47,8 @@ interface Rollout {
   readonly services: readonly CanaryTestingService[];
   readonly caches: readonly Cache[];
   readonly users: readonly string[];
-  readonly clock: { ms: number };
+  /** Time of the looks, in Unix ms. */
+  readonly clock: { ms: number; readonly startMs: number };
   readonly patterns: readonly string[];
 }
 
@@ -62,13 +65,14 @@ export const canaryRollback = defineScript({
     const { tag, parameters, retire } = context;
     const config = settingsOf(context);
     const caches = [1, 2].map(() => openPatternCache(context, config));
-    const clock = { ms: Date.now() };
+    const clock = { ms: Date.now(), startMs: Date.now() };
     const patterns = Array.from({ length: parameters.patterns }, (_, n) => `canary:${tag}:${n}`);
     const users = Array.from({ length: parameters.users }, (_, n) => `user-${n}`);
     const services: CanaryTestingService[] = [];
     try {
       for (const cache of caches) services.push(await openService(cache, config, clock));
       const rollout: Rollout = { config, services, caches, users, clock, patterns };
+      recordObservation(context, 'canary-limits', { ...limitsOf(config) });
       const first = inCanary(rollout);
       await expectPromotion(context, rollout);
       await expectRollback(context, rollout);
@@ -145,7 +149,37 @@ async function look(context: Context, rollout: Rollout, tally: Tally, isPlanted:
   const decision = await services[0]?.adjust();
   if (decision === undefined) throw new Error('no service is open');
   for (const service of services) await service.refresh();
+  recordLook(context, rollout, decision);
   return decision;
+}
+
+/** Records a decision with its figures, for the report; all figures are null if it has none. */
+function recordLook(context: Context, { clock }: Rollout, decision: Decision): void {
+  const { verdict, status, share, reasons, figures } = decision;
+  recordObservation(context, 'canary-look', {
+    ...{ elapsedMs: clock.ms - clock.startMs, verdict, status, share, reasons: reasons.join('\n') },
+    ...armData('canary', figures?.canary),
+    ...armData('control', figures?.control),
+    ...{ evidenceUsers: figures?.evidence.users ?? null, evidenceSlow: figures?.evidence.slow ?? null },
+    evidenceRequests: figures?.evidence.requests ?? null,
+    errorDeltaUpper: figures?.errorDeltaUpper ?? null,
+    slowDeltaUpper: figures?.slowDeltaUpper ?? null,
+  });
+}
+
+function armData(name: Arm, figures: NonNullable<Decision['figures']>[Arm] | undefined): ObservedData {
+  const { requests, errorRatio, p50Ms, p95Ms, hitRatio, users, affectedUsers } = figures ?? {};
+  return Object.fromEntries(
+    Object.entries({ requests, errorRatio, p50Ms, p95Ms, hitRatio, users, affectedUsers }).map(
+      ([field, value]) => [`${name}.${field}`, value ?? null],
+    ),
+  );
+}
+
+type ObservedData = NonNullable<ObservationEvent['data']>;
+
+function recordObservation({ record, clock }: Context, name: string, data: ObservedData): void {
+  record({ type: 'observe', from: 'workload', name, client: 'kit', atUs: clock.nowUs(), data });
 }
 
 async function request(
@@ -187,7 +221,7 @@ async function request(
 }
 
 async function expectPromotion(context: Context, rollout: Rollout): Promise<void> {
-  const { expect, record, clock, parameters } = context;
+  const { expect, parameters } = context;
   expect('healthy/same-arm', 'users whose arm differs between two processes', equals(0, differing(rollout)));
   const before = inCanary(rollout);
   const tally = noRequests();
@@ -195,14 +229,11 @@ async function expectPromotion(context: Context, rollout: Rollout): Promise<void
   for (let n = 1; n < parameters.healthyLooks && decision.verdict === 'hold'; n++)
     decision = await look(context, rollout, tally, false);
   const { canary, control } = tally;
-  record({
-    ...{ type: 'observe', from: 'workload', name: 'canary-arms', client: 'kit', atUs: clock.nowUs() },
-    data: {
-      canaryRequests: canary.requests,
-      canaryFailures: canary.failures,
-      controlRequests: control.requests,
-      controlFailures: control.failures,
-    },
+  recordObservation(context, 'canary-arms', {
+    canaryRequests: canary.requests,
+    canaryFailures: canary.failures,
+    controlRequests: control.requests,
+    controlFailures: control.failures,
   });
   const { verdict, share, figures } = decision;
   expect(
@@ -276,13 +307,11 @@ async function expectLatch(context: Context, rollout: Rollout): Promise<void> {
   expect('after/restarted', 'users in the canary of a process that started later', equals(0, restarted));
 }
 
-async function expectCleared(
-  { expect }: Context,
-  rollout: Rollout,
-  first: ReadonlySet<string>,
-): Promise<void> {
+async function expectCleared(context: Context, rollout: Rollout, first: ReadonlySet<string>): Promise<void> {
+  const { expect } = context;
   const [service] = rollout.services;
-  await service?.clearRollback('drill');
+  const cleared = await service?.clearRollback('drill');
+  if (cleared !== undefined) recordLook(context, rollout, cleared);
   const other = movedBetween(first, inCanary(rollout));
   expect('cleared/same-users', 'users of another arm than at the start of the rollout', equals(0, other));
   const { problem } = replay((await service?.logLines()) ?? []);

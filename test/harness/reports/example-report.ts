@@ -2,7 +2,7 @@
 import type { Criterion, CriterionState, Verdict } from '../../../harness/gates/gate.ts';
 import type { ComparisonRow, Report, TrialView } from '../../../harness/reports/report.ts';
 import { alterCriteria, PASSING } from './example-criteria.ts';
-import { failoverTrials, integrationTrials, loadTrials, seededDraw } from './example-trials.ts';
+import { canaryTrial, failoverTrials, integrationTrials, loadTrials, seededDraw } from './example-trials.ts';
 
 export function buildVerdict(criteria: readonly Criterion[], verdict: Partial<Verdict> = {}): Verdict {
   const count = (state: CriterionState) => criteria.filter((each) => each.state === state).length;
@@ -86,7 +86,7 @@ export function goReport(): Report {
     run: RUN,
     verdict: buildVerdict(PASSING),
     comparison: COMPARISON,
-    trials: [...integrationTrials(), ...failoverTrials(draw, 1), ...loadTrials(draw)],
+    trials: [...integrationTrials(), canaryTrial(), ...failoverTrials(draw, 1), ...loadTrials(draw)],
     benchmarks: [
       {
         title: 'Realistic benchmark, 50 queries over a catalogue of 10',
@@ -234,6 +234,7 @@ export function noGoReport(): Report {
     trials: [
       ...integrationTrials().slice(0, 5),
       NOT_MEASURED_TRIAL,
+      canaryTrial(),
       ...failoverTrials(draw, 3),
       ...loadTrials(draw),
     ],

@@ -8,6 +8,8 @@ import type { Distribution } from '../../../harness/statistics/quantile.ts';
 
 export type Draw = () => number;
 
+type CanaryLook = NonNullable<TrialView['canary']>['looks'][number];
+
 /** Mulberry32. */
 export function seededDraw(seed: number): Draw {
   let state = seed >>> 0;
@@ -298,4 +300,55 @@ export function integrationTrials(): TrialView[] {
       { what: 'the operation did not throw', expected: 'equals true', actual: 'true', held: true },
     ],
   }));
+}
+
+/** A rollout that is promoted while healthy, and rolled back with a planted fault. */
+export function canaryTrial(): TrialView {
+  const arm = { errorRatio: 0.002, p50Ms: 5, p95Ms: 25, hitRatio: 0.91, users: 160, affectedUsers: 1 };
+  const look = (
+    index: number,
+    decision: Partial<CanaryLook['decision']>,
+    evidenceOfUsers: number,
+  ): CanaryLook => ({
+    atMs: index * 10_000,
+    decision: {
+      ...{ verdict: 'hold', share: 0.2, status: 'running', reasons: ['stage of 60 s not over'] },
+      ...decision,
+      figures: {
+        canary: { ...arm, requests: 160 * index },
+        control: { ...arm, requests: 640 * index, hitRatio: null, users: 640 },
+        evidence: { users: evidenceOfUsers, slow: 0.4, requests: evidenceOfUsers },
+        ...{ errorDeltaUpper: 0.008, slowDeltaUpper: 0.03 },
+      },
+    },
+  });
+  const healthy = Array.from({ length: 6 }, (_, index) => look(index + 1, {}, 0.8 - index * 0.1));
+  return {
+    ...{ drill: 'canary-rollback', title: 'A canary is promoted while healthy', family: 'integration' },
+    ...{ safeOutcome: 'the rollback is immediate and latched', trial: 1, status: 'completed' },
+    ...{ durationMs: 8_000, binMs: 200, timelines: {}, faults: [], marks: [], latencies: [] },
+    expectations: [{ what: 'looks until the rollback', expected: 'at most 3', actual: '1', held: true }],
+    canary: {
+      limits: { users: 40, slow: 40 },
+      looks: [
+        ...healthy,
+        look(7, { verdict: 'promote', share: 0.5, reasons: ['error delta at most 0.8 points'] }, 0.3),
+        look(
+          8,
+          {
+            ...{ verdict: 'rollback', share: 0, status: 'rolled-back' },
+            reasons: ['errors hit more users of the canary: e-value 1.2e+9, limit 40'],
+          },
+          1.2e9,
+        ),
+        {
+          atMs: 90_000,
+          decision: {
+            ...{ verdict: 'clear', share: 0.2, status: 'running' },
+            ...{ reasons: ['cleared by drill'], figures: null },
+          },
+        },
+      ],
+    },
+  };
 }

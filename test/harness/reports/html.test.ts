@@ -124,6 +124,21 @@ describe('the page', () => {
     expect(text.match(/2 more trials/g)).toHaveLength(3);
   });
 
+  it('shows a canary rollout: decision, reasons, both arms, evidence and changes of the share', () => {
+    const text = renderHtml(goReport());
+    const section = text.slice(text.indexOf('<section id="canary">'), text.indexOf('<section id="load">'));
+    expect(section).toContain('rollback after 80 s, share 0 %');
+    expect(section).toContain('errors hit more users of the canary: e-value 1.2e+9, limit 40');
+    expect(section).toMatch(/<th scope="row">requests<\/th><td class="n">1280<\/td><td class="n">5120<\/td>/);
+    expect(section).toMatch(/class="users" points="[\d., ]+"/);
+    const decisions = [...section.matchAll(/<td>(promote|rollback|clear|hold);/g)].map(
+      ([, verdict]) => verdict,
+    );
+    expect(decisions).toEqual(['clear', 'rollback', 'promote']);
+    expect(renderHtml(unknownReport())).toContain('id="canary"');
+    expect(renderHtml(emptyReport())).not.toContain('id="canary"');
+  });
+
   it('lists missing and altered evidence', () => {
     const text = renderHtml(unknownReport());
     expect(text).toContain('altered since it was sealed: trials/steady-1/kit.jsonl');

@@ -6,8 +6,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { canaryPage } from '../../../canary/index.ts';
 import { renderHtml } from '../../../harness/reports/html/index.ts';
 import { DARK, LIGHT } from '../../../harness/reports/html/style.ts';
+import { exampleLines, exampleView } from '../../canary/example-view.ts';
 import { Browser, findBrowser, type Screen } from '../../support/browser.ts';
 import { conditionalReport, goReport, hostileReport, noGoReport, unknownReport } from './example-report.ts';
 
@@ -16,6 +18,7 @@ const PAGES = {
   'no-go': renderHtml(noGoReport()),
   'conditional go': renderHtml(conditionalReport()),
   unknown: renderHtml(unknownReport()),
+  canary: canaryPage(exampleView({ users: 40, slow: 40 }), exampleLines),
   wide: '<!doctype html><main><p style="width:2000px">wide</p></main>',
 } as const;
 type Page = keyof typeof PAGES | 'hostile';
@@ -77,7 +80,7 @@ describe.runIf(browserName)(browserName ? suite : `${suite} [skipped: no Chromiu
   });
 
   it.each(SCREENS)('fit $width px, $scheme $media', async (screen) => {
-    for (const page of ['go', 'no-go', 'conditional go', 'unknown'] as const)
+    for (const page of ['go', 'no-go', 'conditional go', 'unknown', 'canary'] as const)
       expect(await findCut(page, screen), page).toEqual([]);
   });
 

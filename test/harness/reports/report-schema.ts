@@ -204,6 +204,45 @@ const machine = z
     'The machine during the trial, from samples of a separate thread; null: the system does not provide it',
   );
 
+const canaryArm = z.strictObject({
+  requests: count('Requests'),
+  errorRatio: optionalRatio('Failed requests'),
+  p50Ms: optionalMs('Upper bound of the response time, p50'),
+  p95Ms: optionalMs('Upper bound of the response time, p95'),
+  hitRatio: optionalRatio('Hits over lookups'),
+  users: count('Distinct users'),
+  affectedUsers: count('Distinct users with a failed request'),
+});
+
+const canaryRollout = z.strictObject({
+  limits: z
+    .strictObject({ users: z.number(), slow: z.number() })
+    .describe('E-values of a rollback: for users with errors, for slow requests'),
+  looks: z.array(
+    z.strictObject({
+      atMs: ms("Time since the start of the rollout, by the drill's clock"),
+      decision: z.strictObject({
+        verdict: z.enum(['hold', 'promote', 'rollback', 'pause', 'resume', 'clear']),
+        share: z.number().describe('Share of the users in the canary from now on, 0 to 1'),
+        status: z.enum(['running', 'paused', 'rolled-back']),
+        reasons: z.array(z.string()),
+        figures: z
+          .strictObject({
+            canary: canaryArm,
+            control: canaryArm,
+            evidence: z
+              .strictObject({ requests: z.number(), users: z.number(), slow: z.number() })
+              .describe('E-values against the canary'),
+            errorDeltaUpper: number('Upper bound of the difference of the error ratios'),
+            slowDeltaUpper: number('Upper bound of the difference of the shares of slow requests'),
+          })
+          .nullable()
+          .describe('null: the decision of an operator'),
+      }),
+    }),
+  ),
+});
+
 const trial = z.strictObject({
   drill: z.string(),
   title: z.string(),
@@ -262,6 +301,9 @@ const trial = z.strictObject({
     .array(z.strictObject({ what: z.string(), expected: z.string(), actual: z.string(), held: z.boolean() }))
     .describe('Of scripted drills'),
   machine: machine.describe('Absent where the machine was not sampled').exactOptional(),
+  canary: canaryRollout
+    .describe('Decisions of a canary rollout, in order; the drill canary-rollback only, at most 500')
+    .exactOptional(),
 });
 
 const comparison = z.strictObject({

@@ -1,0 +1,23 @@
+/** Looks of a rollout as the pages show them: `kit canary-status --html`, and the report of a run. Types only. */
+import type { Decision, Figures } from '../judge/types.ts';
+
+export type ShownFigures = Pick<
+  Figures,
+  'canary' | 'control' | 'evidence' | 'errorDeltaUpper' | 'slowDeltaUpper'
+>;
+
+export interface ShownDecision extends Omit<Decision, 'figures'> {
+  readonly figures: ShownFigures | null;
+}
+
+export interface RolloutLook {
+  /** Unix time, or time since the start of the rollout, in ms. */
+  readonly atMs: number;
+  readonly decision: ShownDecision;
+}
+
+/** E-values of a rollback: 1/alpha of the settings. */
+export interface RollbackLimits {
+  readonly users: number;
+  readonly slow: number;
+}
