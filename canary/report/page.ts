@@ -10,7 +10,7 @@ const STYLE = `:root{color-scheme:light dark;--ink:#1d1c1a;--paper:#fff;--muted:
 body{font:15px/1.5 system-ui,sans-serif;max-width:760px;margin:2rem auto;padding:0 1rem;color:var(--ink);background:var(--paper);overflow-wrap:anywhere}
 h1{font-size:1.5rem;line-height:1.25}h2{font-size:1.15rem;margin-top:2rem}ul{padding-left:1.2rem}
 table{border-collapse:collapse;margin:1rem 0;font-variant-numeric:tabular-nums}th,td{padding:.25rem .8rem .25rem 0;border-bottom:1px solid var(--rule);text-align:left;vertical-align:top;font-weight:400}
-thead th,.note{color:var(--muted)}.n{text-align:right;white-space:nowrap}
+thead th,.note{color:var(--muted)}.n{text-align:right}.n,.time{white-space:nowrap}
 .evidence{display:block;width:100%;height:auto}.evidence text{font-size:12px;fill:var(--muted)}.evidence polyline{fill:none;stroke-width:1.8}
 .evidence .users{stroke:var(--users)}.evidence .slow{stroke:var(--slow);stroke-dasharray:2 3}.evidence .limit{stroke:var(--muted);stroke-dasharray:5 4}`;
 

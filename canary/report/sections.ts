@@ -30,7 +30,7 @@ ${changes
   .toReversed()
   .map(
     ({ atMs, decision }) =>
-      `<tr><td>${escapeHtml(timeText(atMs))}</td><td class="n">${percent(decision.share)}</td><td>${escapeHtml(decisionText(decision))}</td></tr>`,
+      `<tr><td class="time">${escapeHtml(timeText(atMs))}</td><td class="n">${percent(decision.share)}</td><td>${escapeHtml(decisionText(decision))}</td></tr>`,
   )
   .join('\n')}</tbody></table>`;
 }

@@ -201,7 +201,7 @@ figure+figure{margin-top:28px}
 .key.tick50::before,.key.tick99::before,.key.target::before{width:0;background:none;border-left:2px solid var(--ink)}
 .key.tick99::before{border-left:1.5px dashed var(--ink)}.key.target::before{border-color:var(--fail)}.key.outline::before{background:none;border:1px solid var(--ink);height:9px}
 .evidence text{fill:var(--muted)}.evidence polyline{fill:none;stroke-width:1.8}.evidence .users{stroke:var(--failed)}.evidence .slow{stroke:var(--strong);stroke-dasharray:2 3}.evidence .limit{stroke:var(--muted);stroke-dasharray:5 4}
-.rollout ul{margin:6px 0 16px}
+.rollout ul{margin:6px 0 16px}.rollout .time{white-space:nowrap}
 .trials{margin-top:16px}
 .benchmarks{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,340px),1fr));gap:28px 64px;align-items:start}
 .benchmark caption{text-align:left;font-weight:650;padding-bottom:8px}
