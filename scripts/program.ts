@@ -44,6 +44,7 @@ const VERBS: Readonly<Record<string, () => Promise<Verb>>> = {
   drift: async () => (await import('./drift.ts')).drift,
   doctor: async () => (await import('./doctor.ts')).doctor,
   init: async () => (await import('./init.ts')).init,
+  completion: async () => (await import('./completion.ts')).completion,
 };
 
 const EXIT_CODES = `
@@ -71,8 +72,9 @@ export async function kit(args: readonly string[], streams: Streams, signal: Abo
   }
 }
 
-/** Commands to load for the first argument: its own, none for the version, all for anything else. */
+/** Commands to load for the first argument: its own, none for the version, all for a completion and anything else. */
 function verbsFor(first = ''): readonly string[] | undefined {
+  if (first === 'completion') return undefined;
   if (first === '--version' || first === '-V') return [];
   return Object.hasOwn(VERBS, first) ? [first] : undefined;
 }

@@ -43,6 +43,7 @@ const VERBS = [
   'drift',
   'doctor',
   'init',
+  'completion',
 ];
 
 async function call(...args: string[]) {

@@ -1,0 +1,42 @@
+import { Argument, type Command } from 'commander';
+import { environmentNames } from '../config/load.ts';
+import { CLIENT_NAMES, drillsNamed } from '../harness/registry.ts';
+import { completedCommands, type KnownValues } from './completion/model.ts';
+import { completionScript, type Shell } from './completion/shells.ts';
+import { useModules } from './extensions.ts';
+import { examples, type Session } from './session.ts';
+
+/** Names under which package.json installs the command. */
+const NAMES = ['kit', 'redis-cache-kit'];
+
+/** `kit completion SHELL`: prints a completion script, made from the commands of this version. */
+export function completion(program: Command, session: Session): void {
+  program
+    .command('completion')
+    .summary('print a completion script for a shell')
+    .description(
+      'Print a script that completes commands, options and their values, environments and drills, with those of kit.yaml and its modules.',
+    )
+    .addArgument(new Argument('<shell>', 'shell of the script').choices(Object.keys(completionScript)))
+    .addHelpText(
+      'after',
+      examples(
+        ['source <(kit completion bash)', 'in ~/.bashrc'],
+        ['kit completion zsh > ~/.zfunc/_kit', 'in a directory of fpath'],
+        ['kit completion fish > ~/.config/fish/completions/kit.fish', 'for every fish'],
+      ),
+    )
+    .action(async (shell: Shell) => {
+      await useModules({ module: [] });
+      session.terminal.print(completionScript[shell](NAMES, completedCommands(program, knownValues())));
+    });
+}
+
+function knownValues(): KnownValues {
+  const plain = (word: string) => ({ word, description: '' });
+  return {
+    '--env': environmentNames().map(plain),
+    '--clients': ['all', ...CLIENT_NAMES].map(plain),
+    'kit drill id': drillsNamed('all').map(({ id, title }) => ({ word: id, description: title })),
+  };
+}

@@ -1,0 +1,112 @@
+/**
+ * Words that a shell completes after `kit`, from the command tree: data for the scripts of all shells.
+ *
+ * Left out: values that only a running environment knows, such as nodes and keys.
+ */
+import type { Argument, Command, Option } from 'commander';
+
+export interface Word {
+  readonly word: string;
+  /** One line; empty for values that explain themselves. */
+  readonly description: string;
+}
+
+export type Values =
+  | { readonly kind: 'words'; readonly words: readonly Word[] }
+  | { readonly kind: 'files' | 'directories' | 'none' };
+
+export interface CompletedOption {
+  /** `-e`, `--env`. */
+  readonly flags: readonly string[];
+  readonly description: string;
+  /** Undefined for an option without a value, or with an optional one. */
+  readonly value: Values | undefined;
+}
+
+export interface CompletedCommand {
+  /** `kit`, `kit drill`, `kit conf lint`. */
+  readonly path: string;
+  readonly commands: readonly Word[];
+  readonly options: readonly CompletedOption[];
+  readonly argument: Values;
+}
+
+/** Values that the command tree does not have, by long option (`--env`) or by path and argument (`kit drill id`). */
+export type KnownValues = Readonly<Record<string, readonly Word[]>>;
+
+/** All commands, depth first. Options of a command include those of the program, except for the version. */
+export function completedCommands(program: Command, known: KnownValues): readonly CompletedCommand[] {
+  const shared = program.options.filter((option) => option.long !== '--version');
+  const help = { flags: ['-h', '--help'], description: 'print help', value: undefined };
+  const walk = (command: Command, path: string): readonly CompletedCommand[] => {
+    const own = new Set(command.options.map(({ long }) => long));
+    const inherited = command === program ? [] : shared.filter(({ long }) => !own.has(long));
+    const [argument] = command.registeredArguments;
+    return [
+      {
+        path,
+        commands: command.commands.map((each) => ({ word: each.name(), description: each.summary() })),
+        options: [
+          ...[...command.options, ...inherited].map((option) => completedOption(option, known)),
+          help,
+        ],
+        argument: argument === undefined ? { kind: 'none' } : argumentValues(argument, path, known),
+      },
+      ...command.commands.flatMap((each) => walk(each, `${path} ${each.name()}`)),
+    ];
+  };
+  return walk(program, program.name());
+}
+
+function completedOption(option: Option, known: KnownValues): CompletedOption {
+  const flags = [option.short, option.long].filter((flag) => flag !== undefined);
+  const words = known[option.long ?? ''] ?? option.argChoices?.map(plainWord);
+  const value = option.required ? valuesOf(words, /<(\w+)>/.exec(option.flags)?.[1]) : undefined;
+  return { flags, description: option.description, value };
+}
+
+function argumentValues(argument: Argument, path: string, known: KnownValues): Values {
+  const words = known[`${path} ${argument.name()}`] ?? argument.argChoices?.map(plainWord);
+  return valuesOf(words, argument.name());
+}
+
+const DIRECTORIES = ['dir', 'baseline', 'run'];
+const FILES = ['file', 'path'];
+
+/** @param placeholder name of the value in the help text */
+function valuesOf(words: readonly Word[] | undefined, placeholder: string | undefined): Values {
+  if (words !== undefined) return { kind: 'words', words };
+  if (DIRECTORIES.includes(placeholder ?? '')) return { kind: 'directories' };
+  return { kind: FILES.includes(placeholder ?? '') ? 'files' : 'none' };
+}
+
+function plainWord(word: string): Word {
+  return { word, description: '' };
+}
+
+/** A value after an option, for the paths and flags that share it. */
+export interface ValueRule {
+  /** `kit drill --env`, `kit drill -e`. */
+  readonly after: readonly string[];
+  readonly value: Values;
+}
+
+/** Options with equal values as one rule: most commands share them. */
+export function valueRules(commands: readonly CompletedCommand[]): readonly ValueRule[] {
+  const rules = new Map<string, { after: string[]; value: Values }>();
+  for (const { path, options } of commands) {
+    for (const { flags, value } of options) {
+      if (value === undefined) continue;
+      const key = JSON.stringify(value);
+      const rule = rules.get(key) ?? { after: [], value };
+      rule.after.push(...flags.map((flag) => `${path} ${flag}`));
+      rules.set(key, rule);
+    }
+  }
+  return [...rules.values()];
+}
+
+/** Quotes a text for bash and zsh. */
+export function quoteText(text: string): string {
+  return `'${text.replaceAll("'", `'"'"'`)}'`;
+}
