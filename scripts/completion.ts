@@ -21,8 +21,8 @@ export function completion(program: Command, session: Session): void {
     .addHelpText(
       'after',
       examples(
-        ['source <(kit completion bash)', 'in ~/.bashrc'],
-        ['kit completion zsh > ~/.zfunc/_kit', 'in a directory of fpath'],
+        ['kit completion bash > ~/.local/share/bash-completion/completions/kit', 'for every bash'],
+        ['kit completion zsh > ~/.zfunc/_kit', 'for every zsh whose fpath has ~/.zfunc'],
         ['kit completion fish > ~/.config/fish/completions/kit.fish', 'for every fish'],
       ),
     )

@@ -20,8 +20,8 @@ export const findBrowser = (): string | undefined => NAMES.find(isInstalled);
 
 export interface Screen {
   readonly width: number;
-  readonly scheme?: 'light' | 'dark';
-  readonly media?: 'screen' | 'print';
+  readonly scheme: 'light' | 'dark';
+  readonly media: 'screen' | 'print';
 }
 
 type Reply = Readonly<Record<string, unknown>>;
@@ -78,8 +78,16 @@ export class Browser implements AsyncDisposable {
     }
   }
 
-  /** Loads a file with the given screen. Print media keep the width of the screen, which is that of the paper. */
-  async show(file: string, { width, scheme = 'light', media = 'screen' }: Screen): Promise<void> {
+  /** Loads a file with the given screen. */
+  async show(file: string, screen: Screen): Promise<void> {
+    await this.setScreen(screen);
+    const loaded = this.#await('Page.loadEventFired', 'the load of the page');
+    await this.#send('Page.navigate', { url: pathToFileURL(resolve(file)).href });
+    await loaded;
+  }
+
+  /** Changes the screen of the page. Print media keep the width of the screen, which is that of the paper. */
+  async setScreen({ width, scheme, media }: Screen): Promise<void> {
     await this.#send('Emulation.setDeviceMetricsOverride', {
       ...{ width, height: 900, deviceScaleFactor: 1, mobile: false },
     });
@@ -87,9 +95,6 @@ export class Browser implements AsyncDisposable {
       media: media === 'print' ? 'print' : '',
       features: [{ name: 'prefers-color-scheme', value: scheme }],
     });
-    const loaded = this.#await('Page.loadEventFired', 'the load of the page');
-    await this.#send('Page.navigate', { url: pathToFileURL(resolve(file)).href });
-    await loaded;
   }
 
   /**

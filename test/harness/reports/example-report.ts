@@ -327,5 +327,8 @@ export function hostileReport(): Report {
   return replace(base, '') as Report;
 }
 
-const KEPT = ['schema', 'state', 'decision', 'action', 'op', 'kind', 'family', 'status', 'profile', 'source'];
+const KEPT = [
+  ...['schema', 'state', 'decision', 'action', 'op', 'kind', 'family', 'status', 'profile', 'source'],
+  'verdict',
+];
 const NULLABLE = ['p50Ms', 'p99Ms', 'writeGapMs', 'measured', 'bound', 'toMs'];
