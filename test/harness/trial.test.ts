@@ -29,7 +29,7 @@ import type { Environment } from '../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../infra/topology.ts';
 import { waitUntil } from '../support/redis-process.ts';
-import { drillNamed, isMet, withMembers } from './trial/builders.ts';
+import { drillNamed, unmetExpectations, withMembers } from './trial/builders.ts';
 
 let root: string;
 let dir: string;
@@ -74,12 +74,13 @@ describe('integration drills', () => {
       const before = await masterKeys();
       const record = await trialOf(drill);
       expect(record).toMatchObject({ status: 'completed', clients: ['kit'] });
-      const { expectations } = historyOf(record.files);
+      const history = historyOf(record.files);
+      const { expectations } = history;
       const place = { environment: environment.topology.environment, substrate: 'local' };
       expect(expectations.map(({ id }) => id).toSorted()).toEqual(
         requiredExpectations(drill, place).toSorted(),
       );
-      expect(expectations.filter((expectation) => !isMet(expectation))).toEqual([]);
+      expect(unmetExpectations(drill, history)).toEqual([]);
       expect(new Set(expectations.map(({ id }) => id)).size).toBe(expectations.length);
       await keysBack(before);
     },

@@ -1,8 +1,12 @@
 /** Drills and environments with changes, and an independent check of expectations, for tests of trials. */
+import { machine } from '../../../harness/checkers/machine.ts';
 import type { Drill } from '../../../harness/drills/drill.ts';
 import { drills } from '../../../harness/drills/index.ts';
-import type { ExpectationEvent } from '../../../harness/history/events.ts';
+import { incompleteUnsoundness } from '../../../harness/gates/soundness.ts';
+import type { ExpectationEvent, History } from '../../../harness/history/events.ts';
 import type { Environment } from '../../../infra/substrates/environment.ts';
+import { buildContext } from '../checkers/history-builders.ts';
+import { BOUNDS } from '../gates/gate-builders.ts';
 
 export function drillNamed(id: string, changes: Partial<Drill> = {}): Drill {
   const drill = drills.find((candidate) => candidate.id === id);
@@ -31,4 +35,13 @@ export function isMet({ relation, expected, actual }: ExpectationEvent): boolean
     above: a > e,
   };
   return relations[relation];
+}
+
+/** Unmet expectations, without those that a slow machine alone can break if the samples of the trial show a slow one. */
+export function unmetExpectations(drill: Drill, history: History): readonly ExpectationEvent[] {
+  const unmet = history.expectations.filter((expectation) => !isMet(expectation));
+  const sampled = machine.check(history, buildContext());
+  const result = { ...sampled, checker: 'machine', drill: drill.id, trial: 1, client: 'kit' };
+  const isBusy = incompleteUnsoundness(BOUNDS, { results: [result] }) !== undefined;
+  return isBusy ? unmet.filter(({ id }) => !drill.timed?.includes(id)) : unmet;
 }
