@@ -19,6 +19,7 @@ const VERBS: Readonly<Record<string, () => Promise<Verb>>> = {
   down: async () => (await import('./down.ts')).down,
   status: async () => (await import('./status.ts')).status,
   recover: async () => (await import('./recover.ts')).recover,
+  apply: async () => (await import('./apply.ts')).apply,
   switchover: async () => (await import('./switchover.ts')).switchoverCommand,
   incident: async () => (await import('./incident.ts')).incident,
   backup: async () => (await import('./backup.ts')).backup,

@@ -44,6 +44,7 @@ import { replicaCrash } from './replica-crash.ts';
 import { replicaReads } from './replica-reads.ts';
 import { replication } from './replication.ts';
 import { repliesLost } from './replies-lost.ts';
+import { rollingReplace } from './rolling-replace.ts';
 import { security } from './security.ts';
 import { sentinelHang } from './sentinel-hang.ts';
 import { sentinelLoss } from './sentinel-loss.ts';
@@ -111,6 +112,7 @@ export const drills: readonly Drill[] = [
   outage,
   storm,
   fullRestart,
+  rollingReplace,
   doubleFailover,
   partitionMaster,
   partitionMinority,

@@ -12,6 +12,7 @@ import { partitionNode } from './partition.ts';
 import { partitionMinority } from './partition-minority.ts';
 import { pauseNode } from './pause.ts';
 import { plannedSwitch } from './planned-switch.ts';
+import { rollingReplace } from './rolling-replace.ts';
 import { saturateConnections } from './saturate-connections.ts';
 import { slotMigration } from './slot-migration.ts';
 import { stopNode } from './stop.ts';
@@ -30,6 +31,7 @@ const faults: ReadonlyMap<string, Fault> = new Map(
     partitionMinority,
     pauseNode,
     plannedSwitch,
+    rollingReplace,
     saturateConnections,
     slotMigration,
   ].map((fault) => [fault.id, fault]),

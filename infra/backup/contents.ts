@@ -1,9 +1,9 @@
 /** Contents of a server: counts and a digest of all keys, and the keys in which servers differ. Changes nothing. */
 import type { Redis } from 'ioredis';
 import type { BackupContents } from '../../config/backup-manifest.ts';
-import { parseInfo } from '../redis/info.ts';
 import { infoOf } from '../redis/reply.ts';
-import { formatServer, type ServerVersion } from '../redis/server-version.ts';
+import { versionOf } from '../redis/running-server.ts';
+import { formatServer } from '../redis/server-version.ts';
 
 const SCAN_COUNT = 500;
 /** Keys named in a message. */
@@ -32,23 +32,6 @@ export async function databasesOf(redis: Redis): Promise<BackupContents['databas
 
 export function countKeys(databases: BackupContents['databases']): number {
   return Object.values(databases).reduce((sum, { keys }) => sum + keys, 0);
-}
-
-export async function versionOf(redis: Redis): Promise<ServerVersion> {
-  const info = parseInfo(String(await redis.call('INFO', 'server')));
-  const valkey = info.valkey_version;
-  return valkey === undefined
-    ? { family: 'redis', version: info.redis_version ?? '0' }
-    : { family: 'valkey', version: valkey };
-}
-
-/**
- * RDB version that a server writes, which is the newest that it reads. The footer of FUNCTION DUMP has it (cluster.c,
- * createDumpPayload): two bytes before the checksum of eight.
- */
-export async function rdbVersionOf(redis: Redis): Promise<number> {
-  const dump = (await redis.callBuffer('FUNCTION', 'DUMP')) as Buffer;
-  return dump.readUInt16LE(dump.length - 10);
 }
 
 export interface Library {

@@ -3,6 +3,7 @@
  * tested by the same contract suite in `test/contracts/`.
  */
 import type { EnvironmentConfig } from '../../config/schema.ts';
+import type { PreparedChange } from '../operations/rolling/change.ts';
 import type { Choice, NodeData } from '../recovery/choose.ts';
 import type { Topology } from '../topology.ts';
 import type { Environment } from './environment.ts';
@@ -105,6 +106,17 @@ export interface Substrate {
    * @throws KitError `RECOVERY_REFUSED` if a Redis node runs
    */
   inspectData?(topology: Topology): Promise<readonly DataInspection[] | undefined>;
+  /**
+   * Compares every node of a running environment with the topology, and prepares to replace those that differ, one at a
+   * time. Changes nothing yet. Absent if the kit does not run the servers.
+   *
+   * @returns undefined if the environment does not run
+   * @throws KitError `CHANGE_NOT_ROLLING` for settings that two nodes cannot have in different states; `SECRETS_CHANGED`
+   */
+  prepareChange?(
+    topology: Topology,
+    options: Pick<ApplyOptions, 'progress' | 'signal'>,
+  ): Promise<PreparedChange | undefined>;
   /** Ends the environment of that name and removes its data. */
   destroy(environmentName: string, options?: DestroyOptions): Promise<DestroyReport>;
 }

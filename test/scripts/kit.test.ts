@@ -18,6 +18,7 @@ const VERBS = [
   'down',
   'status',
   'recover',
+  'apply',
   'switchover',
   'incident',
   'backup',

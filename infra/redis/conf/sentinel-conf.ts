@@ -114,3 +114,21 @@ export function parseMonitor(
   if (monitor?.[3] === undefined || monitor[4] === undefined) return undefined;
   return { host: monitor[3], port: Number(monitor[4]), epoch: Number(of('config-epoch')?.[3] ?? 0) };
 }
+
+/** State that Sentinel keeps in its file: its id, the epochs, and the nodes that it has discovered. */
+const KEPT_STATE = /^sentinel (myid|config-epoch|leader-epoch|current-epoch|known-replica|known-sentinel) /;
+
+/**
+ * Combines a newly rendered sentinel.conf with the file that the sentinel has rewritten: the settings of the first, the
+ * master and the state of the second.
+ */
+export function renewSentinelConf(rendered: string, kept: string, service: string): string {
+  const monitored = parseMonitor(kept, service);
+  const lines = rendered.split('\n').map((line) => {
+    const [directive, option, name, , , ...rest] = line.trim().split(/\s+/);
+    const isMonitor = directive === 'sentinel' && option === 'monitor' && name === service;
+    if (!isMonitor || monitored === undefined) return line;
+    return ['sentinel', 'monitor', service, monitored.host, monitored.port, ...rest].join(' ');
+  });
+  return [...lines, ...kept.split('\n').filter((line) => KEPT_STATE.test(line)), ''].join('\n');
+}

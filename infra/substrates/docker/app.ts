@@ -20,6 +20,7 @@ import {
   namesIn,
   requireNamed,
 } from './cdktf-call.ts';
+import { outageOfDeploy } from './changed-nodes.ts';
 import { hasSecrets } from './generated-values.ts';
 import { type EnginePart, foreignError, type Ownership, partsOf, readOwnership } from './ownership.ts';
 import { planDocker } from './plan.ts';
@@ -47,8 +48,7 @@ async function synthesise(): Promise<void> {
     const isForeign = ownership.foreign.length > 0;
     const refusal = isForeign ? foreignError(environment, ownership, { stateDir }) : undefined;
     if (refusal !== undefined && isActedOn) throw refusal;
-    if (parts !== undefined && isActedOn && isDeploying(call))
-      await requireFreePortsAndSubnets(planDocker(planTopology(environment)), ownership);
+    if (parts !== undefined && isActedOn && isDeploying(call)) await checkDeploy(environment, ownership);
     await addEnvironment(app, environment, settings, {
       refusal: refusal && `${refusal.message}. ${refusal.hint}`,
       isListed: isListing(call),
@@ -56,6 +56,21 @@ async function synthesise(): Promise<void> {
   }
   app.synth();
   await lockProvider(names.map((name) => join(app.outdir, 'stacks', name)));
+}
+
+/**
+ * Checks of a deploy before Terraform starts: free ports, and no interruption of a protected environment.
+ *
+ * @throws KitError `ROLLING_REQUIRED`, `PORT_IN_USE`, …
+ */
+async function checkDeploy(environment: EnvironmentConfig, ownership: Ownership): Promise<void> {
+  const plan = planDocker(planTopology(environment));
+  await requireFreePortsAndSubnets(plan, ownership);
+  if (settings.allowOutage === environment.name) return;
+  const outage = await outageOfDeploy(plan, stateDir);
+  if (outage === undefined) return;
+  if (environment.docker.protected) throw outage;
+  process.stderr.write(`kit: ${outage.message}\n  fix    ${outage.hint}\n`);
 }
 
 /** Without a lock file, `cdktf` queries the registry for hashes, even if the plugin is in a local directory. */

@@ -12,6 +12,8 @@ export interface DockerSettings {
   readonly allowDestroy: string | undefined;
   /** `KIT_ALLOW_ADOPT`: name of the protected environment that may be taken over from another checkout. */
   readonly allowAdopt: string | undefined;
+  /** `KIT_ALLOW_OUTAGE`: name of the protected environment whose nodes a deploy may replace at the same time. */
+  readonly allowOutage: string | undefined;
   /**
    * Whether Terraform's own variables set `-parallelism`: a task that waits outside of Terraform's order may then take
    * the slot of the resource that it waits for.
@@ -35,6 +37,7 @@ export function dockerSettings(variables = readVariables()): DockerSettings {
     stateDir: resolve(text('KIT_STATE_DIR') ?? '.kit'),
     allowDestroy: text('KIT_ALLOW_DESTROY'),
     allowAdopt: text('KIT_ALLOW_ADOPT'),
+    allowOutage: text('KIT_ALLOW_OUTAGE'),
     ordered: ['TF_CLI_ARGS', 'TF_CLI_ARGS_apply'].some((name) => text(name)?.includes('parallelism')),
     imageRegistry: text('KIT_IMAGE_REGISTRY'),
     imagesLock: resolve(text('KIT_IMAGES_LOCK') ?? LOCK),

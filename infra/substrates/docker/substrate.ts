@@ -14,6 +14,7 @@ import type { EnvironmentConfig } from '../../../config/schema.ts';
 import type { EnvironmentSecrets } from '../../../config/secrets.ts';
 import { diskError, requireFreeSpace } from '../../host/disk.ts';
 import type { ProgramSink } from '../../host/process.ts';
+import type { PreparedChange } from '../../operations/rolling/change.ts';
 import { planTopology, type Topology } from '../../topology.ts';
 import type { Environment } from '../environment.ts';
 import type {
@@ -29,8 +30,10 @@ import { accessOf } from './access.ts';
 import { adoptForeign } from './adoption.ts';
 import { appliedIn, compareWithCurrent } from './applied-configuration.ts';
 import { clientCa } from './certificates.ts';
+import { changedNodes, outageOfDeploy, stepsOfNodes } from './changed-nodes.ts';
 import { findOwner } from './checkout-id.ts';
 import { destroy } from './destroy.ts';
+import { findDrift } from './drift.ts';
 import { engineVersion, inspectContainers } from './engine.ts';
 import { DockerEnvironment } from './environment.ts';
 import { isStopped, startNode, unpauseNode } from './faults.ts';
@@ -49,10 +52,11 @@ import {
   partsOf,
   readOwnership,
 } from './ownership.ts';
-import { type DockerPlan, LABEL, planDocker } from './plan.ts';
+import { type DockerPlan, planDocker } from './plan.ts';
 import { requireFreePortsAndSubnets } from './preflight.ts';
 import { inspectDown, type RecoveryContext, recoverIfDown, recoveryContext } from './recover.ts';
 import { environmentDir, renderHashes, renderNodes } from './rendering.ts';
+import { prepareDockerChange } from './rolling-change.ts';
 import { dockerSettings } from './settings.ts';
 import { type Deployed, idsIn, outputsIn, readState, restoreTruncatedState, type State } from './state.ts';
 import * as terraform from './terraform.ts';
@@ -87,13 +91,7 @@ class DockerSubstrate implements Substrate {
     const changed = await this.#changed(plan);
     if (changed !== undefined) return all('replace', changed);
     const { steps } = await terraform.terraformPlan(plan.environment, this.#terraform());
-    return plan.nodes.map(({ id }) => {
-      const step = steps.find(
-        ({ address }) => address.startsWith('docker_container.') && address.includes(`_${id}_`),
-      );
-      const action = step === undefined ? 'keep' : (ACTIONS[step.action] ?? 'replace');
-      return { action, nodeId: id, detail: step?.address ?? 'as planned' };
-    });
+    return stepsOfNodes(plan, steps);
   }
 
   async apply(topology: Topology, options: ApplyOptions): Promise<Environment> {
@@ -122,6 +120,8 @@ class DockerSubstrate implements Substrate {
       return environment;
     }
     const known = await this.#known(plan.environment);
+    const outage = await outageOfDeploy(plan, this.#stateDir);
+    if (outage !== undefined && dockerSettings().allowOutage !== name) throw outage;
     await requireFreePortsAndSubnets(plan, await this.#ownership(plan.environment));
     // An environment that already existed and is currently stopped must not be removed at the end of a run.
     const owns = options.ephemeral && !known;
@@ -173,6 +173,22 @@ class DockerSubstrate implements Substrate {
     const comparison = { plan, asked: asked?.environment, containers, stateDir: this.#stateDir };
     const { secrets, ...compared } = await compareWithCurrent(comparison);
     return { environment: await this.#handle(plan, false, secrets), ...compared };
+  }
+
+  async prepareChange(topology: Topology): Promise<PreparedChange | undefined> {
+    const plan = planDocker(topology);
+    const found = await this.find(plan.environment.name, topology);
+    if (found === undefined) return undefined;
+    await found.environment[Symbol.asyncDispose]();
+    return prepareDockerChange({
+      plan,
+      applied: appliedIn(await this.#state(plan.environment), plan.environment),
+      drift: await findDrift(plan, this.#stateDir),
+      found,
+      images: chooseImages(this.#stateDir),
+      environment: await this.#handle(plan, false),
+      terraform: this.#terraform(),
+    });
   }
 
   async inspectData(topology: Topology): Promise<readonly DataInspection[] | undefined> {
@@ -259,7 +275,7 @@ class DockerSubstrate implements Substrate {
       throw new KitError(`environment '${name}' is running with another configuration: ${changed}`, {
         code: 'ENVIRONMENT_CHANGED',
         where: environmentDir(this.#stateDir, name),
-        hint: `${cdktfCommand('deploy', plan.environment)}; or stop it and remove its data: ${kitCommand('down', plan.environment)}`,
+        hint: `node by node: ${kitCommand('apply', plan.environment)}; or all at once, with an interruption: ${cdktfCommand('deploy', plan.environment)}; or stop it and remove its data: ${kitCommand('down', plan.environment)}`,
       });
     }
     return [...found.values()].some(({ State }) => State.Status === 'running');
@@ -269,12 +285,7 @@ class DockerSubstrate implements Substrate {
   async #changed(plan: DockerPlan): Promise<string | undefined> {
     const outputs = await this.#outputs(plan.environment);
     if (!isDeepStrictEqual(outputs?.nodes, outputNodes(plan))) return 'its nodes, addresses or ports';
-    const { hashes } = renderHashes(plan, chooseImages(this.#stateDir).facts, this.#stateDir);
-    const found = await inspectContainers(plan.nodes.map(({ container }) => container));
-    const other = plan.nodes.filter(({ container, configVolume }) => {
-      const label = found.get(container)?.Config.Labels?.[LABEL.config];
-      return label !== undefined && label !== hashes.get(configVolume);
-    });
+    const other = await changedNodes(plan, this.#stateDir);
     return other.length === 0 ? undefined : `the configuration of ${other.map(({ id }) => id).join(', ')}`;
   }
 
@@ -384,11 +395,3 @@ class DockerSubstrate implements Substrate {
     return { stateDir: this.#stateDir, signal, sink: this.#options.sink };
   }
 }
-
-const ACTIONS: Readonly<Record<string, PlanStep['action']>> = {
-  create: 'create',
-  delete: 'remove',
-  replace: 'replace',
-  update: 'replace',
-  'no-op': 'keep',
-};

@@ -2,7 +2,7 @@
  * Runs Terraform (or OpenTofu) through the CDKTF command line: deploy, replace, plan; `destroy.ts` destroys. A failure becomes one clear
  * error; the complete output is stored in a log file.
  */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { KitError } from '../../../config/errors.ts';
@@ -100,14 +100,23 @@ export async function runVerb(
   return record;
 }
 
-/** Replaces only this container, unconditionally (`terraform apply -replace`). */
+/**
+ * Replaces only this container, and what it depends on.
+ *
+ * @param scope `replace`: unconditionally, and applies every other difference too (`terraform apply -replace`);
+ *   `target`: if it differs or is missing, and nothing else (`-target`)
+ */
 export async function replaceContainer(
   environment: EnvironmentConfig,
   container: string,
   options: TerraformOptions,
+  scope: 'replace' | 'target' = 'replace',
 ): Promise<void> {
   const { name } = environment;
-  const address = containerAddress(await readState(environment, options), container);
+  await synthesise(environment, options);
+  const cwd = await ensureInitialised(environment, options);
+  const address =
+    containerAddress(await readState(environment, options), container) ?? synthesisedAddress(cwd, container);
   if (address === undefined) {
     throw new KitError(`'${container}' is not a container of '${name}'`, {
       code: 'CONTAINER_UNKNOWN',
@@ -115,12 +124,21 @@ export async function replaceContainer(
       hint: `kit drift --env ${name}`,
     });
   }
-  await synthesise(environment, options);
-  const cwd = await ensureInitialised(environment, options);
-  const args = ['apply', `-replace=${address}`, '-auto-approve', '-input=false', '-no-color'];
+  const args = ['apply', `-${scope}=${address}`, '-auto-approve', '-input=false', '-no-color'];
   const record = await runTerraform(args, cwd, options);
   if (record.exitCode !== 0)
     throw explainTerraformError('replace', name, `${record.stdout}\n${record.stderr}`, cwd);
+}
+
+/** Terraform address of a container that the state lacks, such as after an interruption. */
+function synthesisedAddress(cwd: string, container: string): string | undefined {
+  const file = join(cwd, 'cdk.tf.json');
+  if (!existsSync(file)) return undefined;
+  const { resource } = JSON.parse(readFileSync(file, 'utf8')) as {
+    readonly resource?: { readonly docker_container?: Readonly<Record<string, { readonly name?: string }>> };
+  };
+  const found = Object.entries(resource?.docker_container ?? {}).find(([, { name }]) => name === container);
+  return found === undefined ? undefined : `docker_container.${found[0]}`;
 }
 
 /** Plans a deploy: synthesises, reads, changes nothing. */

@@ -6,6 +6,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { KitError } from '../../../config/errors.ts';
+import { environmentFlags } from '../../../config/load.ts';
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 import type { Secret } from '../../../config/secret.ts';
 import {
@@ -111,7 +112,7 @@ export function changedConfiguration(
   const what = differences.length === 0 ? '' : `: ${differences.join('; ')}`;
   return new KitError(`environment '${name}' is running with another configuration${what}`, {
     code: 'ENVIRONMENT_CHANGED',
-    hint: `restore the running configuration, or stop the environment and remove its data: kit down --env ${name}`,
+    hint: `kit apply ${environmentFlags(asked)} changes it node by node (with --dry-run: shows what it would do); or restore the running configuration, or stop the environment and remove its data: kit down --env ${name}`,
   });
 }
 

@@ -15,6 +15,7 @@ import { identify, type ProcessIdentity } from '../../host/process-identity.ts';
 import { NODES_FILE, redisNodeId, renderClusterNodes } from '../../redis/cluster-nodes.ts';
 import { renderKnownSentinels } from '../../redis/conf/sentinel-conf.ts';
 import type { Address, RedisNode, SentinelNode } from '../../topology.ts';
+import { recordFingerprint } from './fingerprint.ts';
 import { updateLedger } from './ledger.ts';
 import { type LocalContext, nodeFiles } from './local-context.ts';
 import { renderRedis, renderSentinel, renderUsers } from './rendering.ts';
@@ -41,8 +42,10 @@ export async function launchRedis(
   const rendered = renderRedis(context, node, replicaOf);
   writePrivate(files.conf, rendered.text);
   // Kept on a restart: ACL SAVE may have rotated a password in the meantime.
-  if (!existsSync(files.acl)) writePrivate(files.acl, renderUsers(context, node));
+  const isFirstStart = !existsSync(files.acl);
+  if (isFirstStart) writePrivate(files.acl, renderUsers(context, node));
   if (node.shard !== undefined) writeNodesFile(context, node);
+  recordFingerprint(context, node, isFirstStart ? undefined : ['settings', 'server', 'certificate']);
   return launch(context, node.id, serverProgram(context, [files.conf]), rendered.deviations);
 }
 
@@ -78,6 +81,9 @@ export async function launchSentinel(
       redisNodeId(readOrCreate(join(context.dir, 'sentinels-id'), randomId), nodeId);
     const knownSentinels = renderKnownSentinels({ topology, node, placement, master, idOf });
     writePrivate(files.conf, `${rendered.text}\n${knownSentinels}`);
+    recordFingerprint(context, node);
+  } else {
+    recordFingerprint(context, node, ['server', 'certificate']);
   }
   return launch(context, node.id, serverProgram(context, [files.conf, '--sentinel']), deviations);
 }

@@ -13,6 +13,17 @@ import type { Address, Placement } from '../../topology.ts';
 import { environmentDir } from './local-context.ts';
 import type { Addressing } from './options.ts';
 
+/** Digests of what a node read at its start, without passwords. */
+export interface NodeFingerprint {
+  /** redis.conf or sentinel.conf as rendered. */
+  readonly settings: string;
+  /** Users and their rights. */
+  readonly users: string;
+  /** Program and version. */
+  readonly server: string;
+  readonly certificate: string;
+}
+
 export interface Ledger {
   readonly schema: 1;
   readonly environment: string;
@@ -29,6 +40,8 @@ export interface Ledger {
   readonly placement: Readonly<Record<string, Address>>;
   readonly binary: { readonly path: string; readonly facts: BinaryFacts; readonly provenance: string };
   readonly deviations: readonly string[];
+  /** Configuration with which each node was last started, by node id; ledgers of older versions have none. */
+  readonly fingerprints?: Readonly<Record<string, NodeFingerprint>>;
   /** By node id; a node that was killed deliberately has no entry. */
   readonly processes: Readonly<Record<string, ProcessIdentity>>;
   readonly reaper: ProcessIdentity | undefined;

@@ -12,6 +12,7 @@ import { EXIT, KitError } from '../../../config/errors.ts';
 import { secretsFile } from '../../../config/secrets.ts';
 import { withLock } from '../../host/lock.ts';
 import { identify, ownProcess } from '../../host/process-identity.ts';
+import type { PreparedChange } from '../../operations/rolling/change.ts';
 import { loadFunctions } from '../../redis/functions.ts';
 import type { Topology } from '../../topology.ts';
 import type { Environment } from '../environment.ts';
@@ -25,6 +26,7 @@ import type {
 } from '../substrate.ts';
 import { keepBlock } from './addresses.ts';
 import { appliedOf, changedConfiguration, refusedPasswords } from './applied-configuration.ts';
+import { findRedisBinary } from './binary.ts';
 import { LocalEnvironment } from './environment.ts';
 import { type Ledger, ledgerPath, readLedger, updateLedger } from './ledger.ts';
 import { environmentDir, type LocalContext } from './local-context.ts';
@@ -35,6 +37,7 @@ import { configHashOf, planSteps } from './plan.ts';
 import { dismissReaper, startReaper } from './reaper.ts';
 import { inspectData, requireDown } from './recover.ts';
 import { inspectShards } from './recover-cluster.ts';
+import { prepareLocalChange } from './rolling-change.ts';
 import {
   contextOfLedger,
   prepareEnvironment,
@@ -122,6 +125,27 @@ class LocalSubstrate implements Substrate {
     }
   }
 
+  async prepareChange(
+    topology: Topology,
+    { progress = () => {}, signal }: Pick<ApplyOptions, 'progress' | 'signal'>,
+  ): Promise<PreparedChange | undefined> {
+    const ledger = this.#ledger(topology);
+    if (ledger === undefined || (await isLeftOver(ledger))) return undefined;
+    await requireUnowned(ledger, this.#stateDir);
+    const options = this.#options;
+    const stateDir = this.#stateDir;
+    const found = { named: options.redisServer, install: false, sink: options.sink, progress, signal };
+    const binary = await findRedisBinary({ ...found, stateDir });
+    const context = await contextOfLedger(topology, stateDir, { ...ledger, binary });
+    requireSamePasswords(context);
+    const nodes = new LocalNodes(context, ledger.owner !== undefined);
+    const request: StartRequest = { topology, stateDir, options, progress, signal };
+    return prepareLocalChange({
+      ...{ nodes, ledger },
+      startObservability: () => startObservability(nodes, request),
+    });
+  }
+
   async destroy(environmentName: string): Promise<DestroyReport> {
     return withLock(acquireEnvironmentLock(this.#stateDir, environmentName, { makesRoom: true }), () =>
       endEnvironment(this.#stateDir, environmentName),
@@ -167,15 +191,7 @@ class LocalSubstrate implements Substrate {
 
   async #resume(request: StartRequest, ledger: Ledger): Promise<Environment> {
     const { topology, stateDir, progress, signal } = request;
-    const own = await ownProcess();
-    if (ledger.owner !== undefined && ledger.owner.pid !== own.pid) {
-      throw new KitError(`environment '${ledger.environment}' is in use by process ${ledger.owner.pid}`, {
-        code: 'ENVIRONMENT_BUSY',
-        exitCode: EXIT.UNKNOWN,
-        where: stateDir,
-        hint: 'wait until it has finished, or use another checkout',
-      });
-    }
+    await requireUnowned(ledger, stateDir);
     requireSame(topology, ledger);
     await keepBlock(ledger.block, topology, stateDir);
     const context = await contextOfLedger(topology, stateDir, ledger);
@@ -194,6 +210,17 @@ class LocalSubstrate implements Substrate {
   #ledger(topology: Topology): Ledger | undefined {
     return readLedger(ledgerPath(this.#stateDir, topology.environment.name));
   }
+}
+
+/** An environment that another process started for itself ends with that process. */
+async function requireUnowned({ environment, owner }: Ledger, stateDir: string): Promise<void> {
+  if (owner === undefined || owner.pid === (await ownProcess()).pid) return;
+  throw new KitError(`environment '${environment}' is in use by process ${owner.pid}`, {
+    code: 'ENVIRONMENT_BUSY',
+    exitCode: EXIT.UNKNOWN,
+    where: stateDir,
+    hint: 'wait until it has finished, or use another checkout',
+  });
 }
 
 function requireSame({ environment }: Topology, ledger: Ledger): void {

@@ -1,0 +1,16 @@
+import type { Drill } from './drill.ts';
+import { fullOnlyFailover } from './families.ts';
+
+export const rollingReplace: Drill = {
+  ...fullOnlyFailover({
+    id: 'rolling-replace',
+    title: 'Every node is restarted, one after the other, as kit apply does it',
+    source: 'drills: rolling-replace; C2',
+    safeOutcome:
+      'nothing lost, nothing applied twice, no caller without an answer; writes pause only for the planned switchover',
+    needs: ['stop', 'start'],
+    faults: [{ fault: 'rolling-replace', target: 'master', atMs: 2_000, heal: { afterMs: 1_000 } }],
+  }),
+  // A trial takes as long as the restart of every node. A loss is a defect of the procedure, not of its timing.
+  trials: { quick: 0, full: 3 },
+};

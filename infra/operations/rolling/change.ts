@@ -1,0 +1,46 @@
+/**
+ * A rolling change: nodes are replaced one after the other, and at most one is missing at any time. Types that the
+ * substrates, the core (`roll.ts`), the command and the drill share.
+ *
+ *   prepareChange (substrate) ─▶ PreparedChange ─▶ checks, order, interruptions (pure) ─▶ roll ─▶ finish (substrate)
+ */
+import type { ServerVersion } from '../../redis/server-version.ts';
+import type { Environment } from '../../substrates/environment.ts';
+
+/** A node that differs from the configuration. */
+export interface NodeChange {
+  readonly nodeId: string;
+  /** Differences in words, such as `settings`, `server`, `certificate`. */
+  readonly differences: readonly string[];
+}
+
+/** Remembers across processes which node is being replaced, so that an interrupted change continues with it. */
+export interface RollingMark {
+  read(): string | undefined;
+  /** @param nodeId undefined: no node is being replaced */
+  write(nodeId: string | undefined): void;
+}
+
+/** Replaces single nodes of a running environment. */
+export interface RollingTarget {
+  readonly environment: Environment;
+  /** Absent: an interruption is not remembered. */
+  readonly mark?: RollingMark;
+  /**
+   * Ends the node, if it runs, and starts it with the new configuration and its own data. Returns when it answers. Never
+   * called for a master that has a replica.
+   */
+  replaceNode(nodeId: string, progress: (line: string) => void): Promise<void>;
+}
+
+/** A change that a substrate has prepared and not yet begun. Disposing releases its connections. */
+export interface PreparedChange extends RollingTarget, AsyncDisposable {
+  /** Nodes that differ, in the order of the topology. */
+  readonly changes: readonly NodeChange[];
+  /** Settings that differ from the applied ones, one sentence each. */
+  readonly settings: readonly string[];
+  /** Server that a replaced node runs. */
+  readonly server: ServerVersion;
+  /** Starts the other parts with the new configuration, such as the watchdog, and records it as applied. */
+  finish(progress: (line: string) => void): Promise<void>;
+}

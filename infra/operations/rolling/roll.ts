@@ -1,0 +1,172 @@
+/**
+ * Replaces nodes of a running environment one after the other, on every substrate.
+ *
+ *   all healthy? ─▶ next node: a replica ──────────────────────▶ replace ─▶ wait until it is in sync ─┐
+ *        ▲                     a master ─▶ planned switchover ─▶ replace it as a replica ─▶ wait ─────┤
+ *        │                     a sentinel ─────────────────────▶ replace ─▶ wait until it is counted ─┤
+ *        └────────────────────────────────────────────────────────────────────────────────────────────┘
+ *
+ * A node is replaced only while all others are healthy, so that at most one is missing. Roles are read before each step:
+ * a failover in between changes the order, not the rule. An interruption leaves at most the marked node unfinished, and
+ * the next call begins with it.
+ */
+import { EXIT, KitError } from '../../../config/errors.ts';
+import { waitWhile } from '../../host/wait.ts';
+import type { Environment } from '../../substrates/environment.ts';
+import { clusterSwitchover } from '../cluster-switchover.ts';
+import { type SwitchoverReport, switchover } from '../switchover.ts';
+import type { RollingTarget } from './change.ts';
+import { groupsOf, replicaLag, rollingProblem } from './health.ts';
+import { type RollingStep, rollingSteps } from './order.ts';
+
+export interface RollingOptions {
+  /** Nodes to replace. */
+  readonly nodeIds: readonly string[];
+  /** Time limit for a replaced node until it is in sync; default 600000: a full synchronization of a large data set. */
+  readonly syncTimeoutMs?: number;
+  readonly progress?: (line: string) => void;
+  /** Ends the change before the next node; a node that is being replaced is started first. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RollingReport {
+  readonly replaced: readonly { readonly nodeId: string; readonly tookMs: number }[];
+  readonly switches: readonly SwitchoverReport[];
+  readonly tookMs: number;
+}
+
+const SYNC_TIMEOUT_MS = 600_000;
+/** Sentinels exchange hello messages every 2 s; a problem that lasts longer is reported. */
+const HEALTH_PATIENCE_MS = 5_000;
+
+/**
+ * @throws KitError `ROLLING_REFUSED` if another node is not healthy: nothing was replaced since; `NOT_HEALTHY` if a
+ *   replaced node does not come back; `SWITCHOVER_FAILED`. A second call continues.
+ */
+export async function roll(target: RollingTarget, options: RollingOptions): Promise<RollingReport> {
+  const startedAt = performance.now();
+  const change = new Roll(target, options);
+  await change.run();
+  return { replaced: change.replaced, switches: change.switches, tookMs: elapsedSince(startedAt) };
+}
+
+class Roll {
+  readonly replaced: { readonly nodeId: string; readonly tookMs: number }[] = [];
+  readonly switches: SwitchoverReport[] = [];
+  readonly #target: RollingTarget;
+  readonly #environment: Environment;
+  readonly #options: RollingOptions;
+  readonly #pending: Set<string>;
+
+  constructor(target: RollingTarget, options: RollingOptions) {
+    this.#target = target;
+    this.#environment = target.environment;
+    this.#options = options;
+    this.#pending = new Set(options.nodeIds);
+  }
+
+  async run(): Promise<void> {
+    await this.#completeUnfinished();
+    for (;;) {
+      this.#options.signal?.throwIfAborted();
+      await this.#requireHealthy();
+      const step = await this.#nextStep();
+      if (step === undefined) return;
+      if (step.switchesFirst) await this.#switchFrom(step.nodeId);
+      await this.#replace(step.nodeId);
+    }
+  }
+
+  /** A node that an interrupted change had ended is started; one that it had started is awaited. */
+  async #completeUnfinished(): Promise<void> {
+    const { mark } = this.#target;
+    const nodeId = mark?.read();
+    const found = (await this.#environment.status()).find(({ id }) => id === nodeId);
+    if (nodeId === undefined || found === undefined) return;
+    this.#say(`${nodeId}: continuing after an interruption`);
+    if (found.state === 'stopped') {
+      await this.#requireHealthy(nodeId);
+      return await this.#replace(nodeId);
+    }
+    await this.#awaitBack(nodeId);
+    mark?.write(undefined);
+  }
+
+  async #nextStep(): Promise<RollingStep | undefined> {
+    const sentinels = this.#environment.topology.sentinels.map(({ id }) => id);
+    return rollingSteps(this.#pending, await groupsOf(this.#environment), sentinels)[0];
+  }
+
+  async #replace(nodeId: string): Promise<void> {
+    const startedAt = performance.now();
+    this.#say(`replacing ${nodeId}`);
+    this.#target.mark?.write(nodeId);
+    await this.#target.replaceNode(nodeId, (line) => this.#say(line));
+    await this.#awaitBack(nodeId);
+    this.#target.mark?.write(undefined);
+    this.#pending.delete(nodeId);
+    const tookMs = elapsedSince(startedAt);
+    this.replaced.push({ nodeId, tookMs });
+    this.#say(`${nodeId} is replaced and healthy after ${tookMs} ms`);
+  }
+
+  async #switchFrom(master: string): Promise<void> {
+    const { signal } = this.#options;
+    const options = { progress: (line: string) => this.#say(line), ...(signal && { signal }) };
+    try {
+      this.switches.push(
+        this.#environment.cluster === undefined
+          ? await switchover(this.#environment, options)
+          : await clusterSwitchover(this.#environment, master, options),
+      );
+    } catch (error) {
+      signal?.throwIfAborted();
+      const masters = await groupsOf(this.#environment).catch(() => undefined);
+      if (masters === undefined || masters.some((group) => group.master === master)) throw error;
+      // A former version cannot copy the data of a newer one. The node is replaced next.
+      this.#say(`${master} is no longer master, and not in sync: it is replaced now`);
+    }
+    await this.#requireHealthy(master);
+  }
+
+  async #requireHealthy(except?: string): Promise<void> {
+    const { signal } = this.#options;
+    const what = 'all nodes to be healthy';
+    let last: string | undefined;
+    await waitWhile({ what, timeoutMs: HEALTH_PATIENCE_MS, intervalMs: 50, signal }, async () => {
+      last = await rollingProblem(this.#environment, except).catch((error: Error) => error.message);
+      return last;
+    }).catch((error: unknown) => {
+      signal?.throwIfAborted();
+      throw notHealthy(this.#environment, last ?? String(error), this.replaced.length);
+    });
+  }
+
+  async #awaitBack(nodeId: string): Promise<void> {
+    const { signal, syncTimeoutMs = SYNC_TIMEOUT_MS } = this.#options;
+    const what = `${nodeId} to be in sync, and all nodes to be healthy`;
+    let reported: string | undefined;
+    await waitWhile({ what, timeoutMs: syncTimeoutMs, intervalMs: 50, signal }, async () => {
+      const problem =
+        (await rollingProblem(this.#environment)) ?? (await replicaLag(this.#environment, nodeId));
+      if (problem !== undefined && problem !== reported) this.#say(`waiting for ${nodeId}: ${problem}`);
+      reported = problem;
+      return problem;
+    });
+  }
+
+  #say(line: string): void {
+    this.#options.progress?.(line);
+  }
+}
+
+const elapsedSince = (startedAt: number): number => Math.round(performance.now() - startedAt);
+
+function notHealthy({ name }: Environment, problem: string, replaced: number): KitError {
+  return new KitError(`no node is replaced while another one is not healthy: ${problem}`, {
+    code: 'ROLLING_REFUSED',
+    exitCode: EXIT.UNKNOWN,
+    where: name,
+    hint: `${replaced === 0 ? 'nothing was replaced' : `${replaced} replaced so far`}; repair it (kit status --env ${name}), then run kit apply again: it continues`,
+  });
+}

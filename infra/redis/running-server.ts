@@ -1,0 +1,21 @@
+/** Versions that a running server reports. Changes nothing. */
+import type { Redis } from 'ioredis';
+import { parseInfo } from './info.ts';
+import type { ServerVersion } from './server-version.ts';
+
+export async function versionOf(redis: Redis): Promise<ServerVersion> {
+  const info = parseInfo(String(await redis.call('INFO', 'server')));
+  const valkey = info.valkey_version;
+  return valkey === undefined
+    ? { family: 'redis', version: info.redis_version ?? '0' }
+    : { family: 'valkey', version: valkey };
+}
+
+/**
+ * RDB version that a server writes, which is the newest that it reads. The footer of FUNCTION DUMP has it (cluster.c,
+ * createDumpPayload): two bytes before the checksum of eight.
+ */
+export async function rdbVersionOf(redis: Redis): Promise<number> {
+  const dump = (await redis.callBuffer('FUNCTION', 'DUMP')) as Buffer;
+  return dump.readUInt16LE(dump.length - 10);
+}

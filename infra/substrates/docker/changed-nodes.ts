@@ -1,0 +1,71 @@
+/** Nodes that a deploy would replace, and the refusal to replace several of them at once. Read-only. */
+import { EXIT, KitError } from '../../../config/errors.ts';
+import type { PlanStep } from '../substrate.ts';
+import { inspectContainers, tryDocker } from './engine.ts';
+import { kitCommand } from './hint-commands.ts';
+import { chooseImages } from './images.ts';
+import { type DockerPlan, LABEL, type PlannedNode } from './plan.ts';
+import { environmentDir, renderHashes } from './rendering.ts';
+
+/** Nodes whose deployed files differ from the rendered ones; a missing container is not one of them. */
+export async function changedNodes(plan: DockerPlan, stateDir: string): Promise<readonly PlannedNode[]> {
+  const { hashes } = renderHashes(plan, chooseImages(stateDir).facts, stateDir);
+  const found = await inspectContainers(plan.nodes.map(({ container }) => container));
+  return plan.nodes.filter(({ container, configVolume }) => {
+    const label = found.get(container)?.Config.Labels?.[LABEL.config];
+    return label !== undefined && label !== hashes.get(configVolume);
+  });
+}
+
+/** Running Redis nodes that a deploy would replace, because of their files or their image. */
+export async function replacedRedisNodes(
+  plan: DockerPlan,
+  stateDir: string,
+): Promise<readonly PlannedNode[]> {
+  const { redis } = chooseImages(stateDir);
+  const name = redis.kind === 'published' ? redis.reference : redis.tag;
+  const image = await tryDocker(['image', 'inspect', '--format', '{{.Id}}', name]);
+  const changed = await changedNodes(plan, stateDir);
+  const found = await inspectContainers(plan.nodes.map(({ container }) => container));
+  return plan.nodes.filter((node) => {
+    const facts = found.get(node.container);
+    if (node.node.role !== 'redis' || facts?.State.Status !== 'running') return false;
+    return changed.includes(node) || facts.Image !== image.stdout.trim();
+  });
+}
+
+/** Error for a deploy that would replace several running Redis nodes at once; undefined for one that would not. */
+export async function outageOfDeploy(plan: DockerPlan, stateDir: string): Promise<KitError | undefined> {
+  const nodes = await replacedRedisNodes(plan, stateDir);
+  if (nodes.length < 2) return undefined;
+  const { name } = plan.environment;
+  const ids = nodes.map(({ id }) => id).join(', ');
+  return new KitError(`a deploy of '${name}' would replace ${ids} at the same time: no master for seconds`, {
+    code: 'ROLLING_REQUIRED',
+    exitCode: EXIT.USAGE,
+    where: environmentDir(stateDir, name),
+    hint: `node by node: ${kitCommand('apply', plan.environment)}; or accept the interruption: KIT_ALLOW_OUTAGE=${name}`,
+  });
+}
+
+const ACTIONS: Readonly<Record<string, PlanStep['action']>> = {
+  create: 'create',
+  delete: 'remove',
+  replace: 'replace',
+  update: 'replace',
+  'no-op': 'keep',
+};
+
+/** What Terraform's plan does to every node. */
+export function stepsOfNodes(
+  plan: DockerPlan,
+  steps: readonly { readonly action: string; readonly address: string }[],
+): readonly PlanStep[] {
+  return plan.nodes.map(({ id }) => {
+    const step = steps.find(
+      ({ address }) => address.startsWith('docker_container.') && address.includes(`_${id}_`),
+    );
+    const action = step === undefined ? 'keep' : (ACTIONS[step.action] ?? 'replace');
+    return { action, nodeId: id, detail: step?.address ?? 'as planned' };
+  });
+}

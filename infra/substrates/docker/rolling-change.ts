@@ -1,0 +1,126 @@
+/**
+ * Rolling change of containers: finds the nodes that the next deploy would replace, replaces one at a time with a
+ * targeted `terraform apply`, and ends with a complete deploy, which then replaces no node.
+ */
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { EXIT, KitError } from '../../../config/errors.ts';
+import type { EnvironmentConfig } from '../../../config/schema.ts';
+import type { NodeChange, PreparedChange } from '../../operations/rolling/change.ts';
+import { fileMark } from '../../operations/rolling/file-mark.ts';
+import { notRolling } from '../../operations/rolling/limits.ts';
+import { serverOf } from '../../redis/server-capabilities.ts';
+import { planTopology } from '../../topology.ts';
+import type { FoundEnvironment } from '../substrate.ts';
+import { stepsOfNodes } from './changed-nodes.ts';
+import type { DriftFinding } from './drift.ts';
+import type { DockerEnvironment } from './environment.ts';
+import { awaitAnswer } from './health.ts';
+import { cdktfCommand } from './hint-commands.ts';
+import type { ImageSet } from './images.ts';
+import { outputNodes } from './outputs.ts';
+import { type DockerPlan, type PlannedNode, planDocker } from './plan.ts';
+import { environmentDir } from './state-files.ts';
+import { deploy, replaceContainer, type TerraformOptions, terraformPlan } from './terraform.ts';
+
+export interface DockerChangeRequest {
+  readonly plan: DockerPlan;
+  /** Configuration of the last deploy; undefined if an older version of the kit deployed the environment. */
+  readonly applied: EnvironmentConfig | undefined;
+  /** Differences between the engine and the plan. */
+  readonly drift: readonly DriftFinding[];
+  /** The environment as applied. */
+  readonly found: Pick<FoundEnvironment, 'differences'>;
+  readonly images: ImageSet;
+  readonly environment: DockerEnvironment;
+  readonly terraform: TerraformOptions;
+}
+
+/** @throws KitError `CHANGE_NOT_ROLLING` */
+export function prepareDockerChange(request: DockerChangeRequest): PreparedChange {
+  const { plan, applied, drift, found, images, environment, terraform } = request;
+  const { name } = plan.environment;
+  requirePasswords(name, found);
+  requireRolling(plan, applied);
+  const changes = plan.nodes.flatMap(({ id, container }): readonly NodeChange[] => {
+    const own = drift.filter(({ what, nextApply }) => what === container && ENDS_NODE.has(nextApply));
+    return own.length === 0 ? [] : [{ nodeId: id, differences: own.map(({ kind }) => kind) }];
+  });
+  return {
+    environment,
+    mark: fileMark(join(environmentDir(terraform.stateDir, name), 'rolling')),
+    changes,
+    settings: found.differences,
+    server: serverOf(images.facts),
+    async replaceNode(nodeId) {
+      const { container } = nodeOf(plan, nodeId);
+      await replaceContainer(plan.environment, container, terraform, 'target');
+      environment.reconnect(nodeId);
+      await awaitAnswer(environment, nodeId);
+    },
+    finish: (progress) => finish(plan, terraform, progress),
+    [Symbol.asyncDispose]: () => environment[Symbol.asyncDispose](),
+  };
+}
+
+/** Passwords are changed by another procedure: a node with new ones would not reach a node with the former ones. */
+function requirePasswords(name: string, { differences }: DockerChangeRequest['found']): void {
+  const [first] = differences.filter((text) => text.startsWith('passwords:'));
+  if (first === undefined) return;
+  throw new KitError(first, {
+    code: 'SECRETS_CHANGED',
+    exitCode: EXIT.USAGE,
+    where: name,
+    hint: 'restore the secrets file of the running environment; passwords are not part of a rolling change',
+  });
+}
+
+/** Effects of an apply on a container that end its process, or change it while clients use it. */
+const ENDS_NODE: ReadonlySet<DriftFinding['nextApply']> = new Set([
+  'creates it',
+  'replaces it',
+  'updates it in place',
+]);
+
+function requireRolling(plan: DockerPlan, applied: EnvironmentConfig | undefined): void {
+  if (applied === undefined) return;
+  const isMoved = !isDeepStrictEqual(outputNodes(planDocker(planTopology(applied))), outputNodes(plan));
+  const paths = notRolling(applied, plan.environment);
+  if (paths.length === 0 && !isMoved) return;
+  const what = paths.length > 0 ? paths.join(', ') : 'docker.subnet, docker.ports';
+  throw new KitError(`cannot be changed node by node: ${what}`, {
+    code: 'CHANGE_NOT_ROLLING',
+    exitCode: EXIT.USAGE,
+    where: plan.environment.name,
+    hint: `restore these settings, or deploy with an interruption of all nodes: ${cdktfCommand('deploy', plan.environment)}`,
+  });
+}
+
+/** Deploys the rest. A node that still differs would be replaced together with others. */
+async function finish(
+  plan: DockerPlan,
+  terraform: TerraformOptions,
+  progress: (line: string) => void,
+): Promise<void> {
+  const { steps } = await terraformPlan(plan.environment, terraform);
+  const left = stepsOfNodes(plan, steps).filter(({ action }) => action !== 'keep');
+  if (left.length > 0) {
+    throw new KitError(
+      `still differ from the configuration: ${left.map(({ nodeId }) => nodeId).join(', ')}`,
+      {
+        code: 'ROLLING_INCOMPLETE',
+        exitCode: EXIT.UNKNOWN,
+        where: plan.environment.name,
+        hint: 'run kit apply again; if it repeats, docs/runbook.md, "Change a setting"',
+      },
+    );
+  }
+  progress(`cdktf deploy ${plan.environment.name}`);
+  await deploy(plan.environment, terraform);
+}
+
+function nodeOf(plan: DockerPlan, nodeId: string): PlannedNode {
+  const found = plan.nodes.find(({ id }) => id === nodeId);
+  if (found === undefined) throw new RangeError(`no node '${nodeId}' in ${plan.environment.name}`);
+  return found;
+}

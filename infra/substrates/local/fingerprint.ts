@@ -1,0 +1,84 @@
+/**
+ * Fingerprint of a node: digests of what it reads at its start. The ledger keeps the one of its last start, so that a
+ * rolling change finds the nodes that differ. Redis and Sentinel rewrite their files, so those cannot be compared.
+ *
+ * Passwords are left out: they change without a restart.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { Secret } from '../../../config/secret.ts';
+import { type EnvironmentSecrets, REDIS_USERS, SENTINEL_USERS } from '../../../config/secrets.ts';
+import type { TopologyNode } from '../../topology.ts';
+import { type Ledger, type NodeFingerprint, updateLedger } from './ledger.ts';
+import { addressOf, type LocalContext } from './local-context.ts';
+import { renderRedis, renderSentinel, renderUsers } from './rendering.ts';
+
+const NO_PASSWORDS = {
+  redis: passwordsOf(REDIS_USERS),
+  sentinel: passwordsOf(SENTINEL_USERS),
+} as EnvironmentSecrets;
+
+function passwordsOf(users: readonly string[]) {
+  return Object.fromEntries(users.map((user) => [user, new Secret(`password of ${user}`)]));
+}
+
+/** Computes the fingerprint that the node would have if it were started now. */
+export function fingerprintOf(context: LocalContext, node: TopologyNode): NodeFingerprint {
+  const plain = { ...context, secrets: NO_PASSWORDS };
+  const first = context.topology.redis[0]?.id ?? node.id;
+  const { text } =
+    node.role === 'redis'
+      ? renderRedis(plain, node, undefined)
+      : renderSentinel(plain, node, addressOf(context, first));
+  const { path, provenance } = context.binary;
+  const files = context.tls === undefined ? [] : Object.values(context.tls.paths);
+  return {
+    settings: digest(text),
+    users: digest(renderUsers(plain, node)),
+    server: digest(`${path}\n${provenance}`),
+    certificate: digest(files.map((file) => (existsSync(file) ? readFileSync(file, 'utf8') : '')).join('\n')),
+  };
+}
+
+const WORDS: Readonly<Record<keyof NodeFingerprint, string>> = {
+  settings: 'settings',
+  users: 'users',
+  server: 'server program',
+  certificate: 'certificate',
+};
+
+/** Names the parts in which a node differs from its fingerprint in the ledger. */
+export function fingerprintDifferences(
+  found: NodeFingerprint | undefined,
+  wanted: NodeFingerprint,
+): readonly string[] {
+  // Started by an older version of the kit.
+  if (found === undefined) return ['unknown settings'];
+  const parts = Object.keys(WORDS) as readonly (keyof NodeFingerprint)[];
+  return parts.filter((part) => found[part] !== wanted[part]).map((part) => WORDS[part]);
+}
+
+/**
+ * Records what a start applies. With only some parts, an unknown fingerprint stays unknown.
+ *
+ * @param parts default: all
+ */
+export function recordFingerprint(
+  context: LocalContext,
+  node: TopologyNode,
+  parts?: readonly (keyof NodeFingerprint)[],
+): void {
+  const wanted = fingerprintOf(context, node);
+  updateLedger(context.stateDir, context.topology.environment.name, (ledger: Ledger) => {
+    const before = ledger.fingerprints?.[node.id];
+    if (before === undefined && parts !== undefined) return ledger;
+    const applied =
+      parts === undefined ? wanted : Object.fromEntries(parts.map((part) => [part, wanted[part]]));
+    return {
+      ...ledger,
+      fingerprints: { ...ledger.fingerprints, [node.id]: { ...wanted, ...before, ...applied } },
+    };
+  });
+}
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex');

@@ -1,0 +1,148 @@
+/**
+ * Rolling change of local processes: finds the nodes that differ from the configuration, replaces one at a time, and
+ * records the configuration as applied when all are replaced.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { EXIT, KitError } from '../../../config/errors.ts';
+import { writePrivate } from '../../host/private-files.ts';
+import { endProcess, isAlive } from '../../host/process-identity.ts';
+import type { NodeChange, PreparedChange } from '../../operations/rolling/change.ts';
+import { fileMark } from '../../operations/rolling/file-mark.ts';
+import { notRolling } from '../../operations/rolling/limits.ts';
+import { renewSentinelConf } from '../../redis/conf/sentinel-conf.ts';
+import { serverOf } from '../../redis/server-capabilities.ts';
+import { nodesOf, planTopology, type SentinelNode, type TopologyNode } from '../../topology.ts';
+import { configDifferences } from '../config-differences.ts';
+import { OBSERVABILITY_PARTS } from './addresses.ts';
+import { LocalEnvironment } from './environment.ts';
+import { fingerprintDifferences, fingerprintOf, recordFingerprint } from './fingerprint.ts';
+import { type Ledger, updateLedger } from './ledger.ts';
+import { addressOf, type LocalContext, nodeFiles, nodeOf } from './local-context.ts';
+import type { LocalNodes } from './nodes.ts';
+import { configHashOf } from './plan.ts';
+import { renderSentinel, renderUsers } from './rendering.ts';
+import { startNode } from './start-node.ts';
+
+/** Parts that serve no client: they are ended before they start with the new configuration. */
+const PARTS = ['watchdog', ...OBSERVABILITY_PARTS];
+const PART_GRACE_MS = 3_000;
+
+export interface LocalChangeRequest {
+  /** Nodes with the new configuration and server program. */
+  readonly nodes: LocalNodes;
+  readonly ledger: Ledger;
+  /** Starts Prometheus and its parts, if the environment has them. */
+  readonly startObservability: () => Promise<void>;
+}
+
+/** @throws KitError `CHANGE_NOT_ROLLING` */
+export function prepareLocalChange({
+  nodes,
+  ledger,
+  startObservability,
+}: LocalChangeRequest): PreparedChange {
+  const { context } = nodes;
+  const asked = context.topology.environment;
+  const applied = ledger.config ?? asked;
+  requireRolling(asked.name, notRolling(applied, asked));
+  const changes = nodesOf(context.topology).flatMap((node): readonly NodeChange[] => {
+    const differences = differencesOf(context, node, ledger);
+    return differences.length === 0 ? [] : [{ nodeId: node.id, differences }];
+  });
+  return {
+    environment: new LocalEnvironment({ nodes, deviations: ledger.deviations }),
+    mark: fileMark(join(context.dir, 'rolling')),
+    changes,
+    settings: configDifferences(applied, asked),
+    server: serverOf(context.binary.facts),
+    replaceNode: (nodeId, progress) => replaceNode(nodes, ledger, nodeId, progress),
+    finish: (progress) => finish(nodes, { startObservability, progress }),
+    [Symbol.asyncDispose]: () => nodes[Symbol.asyncDispose](),
+  };
+}
+
+/** @throws KitError `CHANGE_NOT_ROLLING` with the settings that two nodes cannot have in different states */
+function requireRolling(name: string, paths: readonly string[]): void {
+  if (paths.length === 0) return;
+  throw new KitError(`cannot be changed node by node: ${paths.join(', ')}`, {
+    code: 'CHANGE_NOT_ROLLING',
+    exitCode: EXIT.USAGE,
+    where: name,
+    hint: `restore these settings, or start a new environment: kit backup --env ${name}, kit down --env ${name}, kit up --env ${name}, kit restore`,
+  });
+}
+
+function differencesOf(context: LocalContext, node: TopologyNode, ledger: Ledger): readonly string[] {
+  const found = ledger.fingerprints?.[node.id];
+  const isUnchanged = ledger.configHash === configHashOf(context.topology);
+  // A ledger of an older version: only the configuration as a whole can be compared.
+  if (found === undefined && isUnchanged && ledger.binary.provenance === context.binary.provenance) return [];
+  return fingerprintDifferences(found, fingerprintOf(context, node));
+}
+
+async function replaceNode(
+  nodes: LocalNodes,
+  ledger: Ledger,
+  nodeId: string,
+  progress: (line: string) => void,
+): Promise<void> {
+  const { context } = nodes;
+  const node = nodeOf(context, nodeId);
+  const identity = nodes.processes().get(nodeId);
+  if (identity !== undefined && (await isAlive(identity))) await nodes.stop(nodeId);
+  renewUsers(context, node, ledger);
+  if (node.role === 'sentinel') renewSentinel(context, node);
+  recordFingerprint(context, node);
+  await startNode(nodes, nodeId, { progress });
+}
+
+/** Rewrites the users only if their rights differ: the file may have a password that was rotated since. */
+function renewUsers(context: LocalContext, node: TopologyNode, ledger: Ledger): void {
+  const before: LocalContext = {
+    ...context,
+    topology: planTopology(ledger.config ?? context.topology.environment),
+    binary: ledger.binary,
+  };
+  const { acl } = nodeFiles(context, node.id);
+  const users = renderUsers(context, node);
+  if (existsSync(acl) && users === renderUsers(before, node)) return;
+  writePrivate(acl, users);
+}
+
+/** Sentinel has rewritten its file: the settings are replaced, its state is kept. */
+function renewSentinel(context: LocalContext, node: SentinelNode): void {
+  const { conf } = nodeFiles(context, node.id);
+  // A missing file is rendered at the start.
+  if (!existsSync(conf)) return;
+  const first = context.topology.redis[0]?.id ?? node.id;
+  const { text } = renderSentinel(context, node, addressOf(context, first));
+  const { serviceName } = context.topology.environment.topology;
+  writePrivate(conf, renewSentinelConf(text, readFileSync(conf, 'utf8'), serviceName));
+}
+
+async function finish(
+  nodes: LocalNodes,
+  {
+    startObservability,
+    progress,
+  }: Pick<LocalChangeRequest, 'startObservability'> & { readonly progress: (line: string) => void },
+): Promise<void> {
+  const { context, name } = nodes;
+  const running = [...nodes.processes()].filter(([id]) => PARTS.includes(id));
+  if (running.length > 0) progress(`restarting ${running.map(([id]) => id).join(', ')}`);
+  await Promise.all(running.map(([, identity]) => endProcess(identity, PART_GRACE_MS)));
+  updateLedger(context.stateDir, name, (ledger) => ({
+    ...ledger,
+    processes: Object.fromEntries(Object.entries(ledger.processes).filter(([id]) => !PARTS.includes(id))),
+  }));
+  await nodes.launchWatchdog();
+  await startObservability();
+  updateLedger(context.stateDir, name, (ledger) => ({
+    ...ledger,
+    configHash: configHashOf(context.topology),
+    config: context.topology.environment,
+    binary: context.binary,
+    deviations: [...nodes.deviations],
+  }));
+}

@@ -1,0 +1,159 @@
+import { type Command, Option } from 'commander';
+import { EXIT, KitError } from '../config/errors.ts';
+import { loadEnvironment } from '../config/load.ts';
+import type { PreparedChange } from '../infra/operations/rolling/change.ts';
+import { groupsOf } from '../infra/operations/rolling/health.ts';
+import { interruptions } from '../infra/operations/rolling/limits.ts';
+import { type RollingStep, rollingSteps } from '../infra/operations/rolling/order.ts';
+import { type RollingReport, roll } from '../infra/operations/rolling/roll.ts';
+import { checkVersions, type VersionChange } from '../infra/operations/rolling/versions.ts';
+import { lockEnvironment, substrateOf } from '../infra/substrates/registry.ts';
+import { planTopology, type Topology } from '../infra/topology.ts';
+import { confirm } from './confirm.ts';
+import * as common from './options.ts';
+import { examples, printResult, type Session, stateDir } from './session.ts';
+
+interface ApplyCommandOptions extends common.EnvironmentOptions {
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+}
+
+/** Everything that `kit apply` shows before it changes something. */
+interface ApplyPlan {
+  readonly environment: string;
+  readonly settings: readonly string[];
+  readonly version: VersionChange | undefined;
+  readonly steps: readonly (RollingStep & { readonly differences: readonly string[] })[];
+  /** What the change interrupts although it replaces one node at a time. */
+  readonly interruptions: readonly string[];
+}
+
+/** `kit apply`: applies the configuration to a running environment, one node at a time. */
+export function apply(program: Command, session: Session): void {
+  program
+    .command('apply')
+    .summary('apply changed settings to a running environment, node by node')
+    .description(
+      'Replace every node that differs from the configuration, its certificate, its image or its server, one at a time: replicas first, then a planned switchover, then the former master, then the sentinels. Each step requires that all other nodes are healthy. Run it again after an interruption: it continues.\nExit code 0: applied, or nothing to do; 3: stopped, with at most one node unfinished.',
+    )
+    .addOption(common.environment())
+    .addOption(common.substrate())
+    .addOption(common.set())
+    .addOption(new Option('--dry-run', 'show the plan, change nothing'))
+    .addOption(new Option('--yes', 'accept an interruption, such as that of a single node'))
+    .addOption(common.json())
+    .addHelpText(
+      'after',
+      examples(
+        ['kit apply --dry-run', 'show which nodes differ'],
+        ['kit apply --env production --substrate docker', 'apply the YAML file node by node'],
+      ),
+    )
+    .action(async (options: ApplyCommandOptions) => {
+      const topology = planTopology(loadEnvironment(options.env, options.set));
+      const held = await lockEnvironment(options.substrate, topology.environment.name, stateDir());
+      try {
+        await applyTo(topology, options, session);
+      } finally {
+        held[Symbol.dispose]();
+      }
+    });
+}
+
+async function applyTo(topology: Topology, options: ApplyCommandOptions, session: Session): Promise<void> {
+  const progress = (line: string) => session.terminal.progress(line);
+  const { signal } = session;
+  const substrate = await substrateOf(options.substrate, { stateDir: stateDir() });
+  const change = await substrate.prepareChange?.(topology, { progress, signal });
+  if (change === undefined) throw notRunning(topology, options);
+  try {
+    const plan = await planOf(change);
+    if (options.dryRun === true) return printResult(session, { plan }, planText(plan));
+    if (isEmpty(plan)) return printResult(session, { plan, applied: false }, planText(plan));
+    if (!(await accepts(plan, options, session))) {
+      session.exitCode = EXIT.UNKNOWN;
+      return printResult(session, { plan, applied: false }, 'nothing was changed');
+    }
+    if (!session.json) session.terminal.print(`${planText(plan)}\n`);
+    const nodeIds = change.changes.map(({ nodeId }) => nodeId);
+    const report = await roll(change, { nodeIds, progress, signal });
+    await change.finish(progress);
+    printResult(session, { plan, applied: true, ...report }, reportText(plan, report));
+  } finally {
+    await change[Symbol.asyncDispose]();
+  }
+}
+
+async function planOf(change: PreparedChange): Promise<ApplyPlan> {
+  const { environment, changes, settings, server, mark } = change;
+  const version = await checkVersions(environment, server);
+  const differences = new Map(changes.map((it) => [it.nodeId, it.differences]));
+  const unfinished = mark?.read();
+  if (unfinished !== undefined && !differences.has(unfinished)) differences.set(unfinished, ['interrupted']);
+  const { redis, sentinels, environment: config } = environment.topology;
+  // Without a single master the order is not known yet, and the first step is refused.
+  const groups = await groupsOf(environment).catch(() =>
+    redis.map(({ id }) => ({ master: id, replicas: [] })),
+  );
+  const ids = sentinels.map(({ id }) => id);
+  const steps = rollingSteps(new Set(differences.keys()), groups, ids);
+  return {
+    environment: environment.name,
+    settings,
+    version,
+    steps: steps.map((step) => ({ ...step, differences: differences.get(step.nodeId) ?? [] })),
+    interruptions: interruptions(config, steps),
+  };
+}
+
+const isEmpty = ({ steps, settings }: ApplyPlan): boolean => steps.length === 0 && settings.length === 0;
+
+/** Asks only if the change interrupts something. */
+async function accepts(
+  { environment, interruptions: list }: ApplyPlan,
+  { yes, substrate }: ApplyCommandOptions,
+  session: Session,
+): Promise<boolean> {
+  if (list.length === 0 || yes === true) return true;
+  return await confirm(session, {
+    refusal: `the change interrupts '${environment}': ${list.join('; ')}`,
+    consequence: list.join('\n'),
+    word: environment,
+    action: 'continue',
+    code: 'INTERRUPTION_NOT_ACCEPTED',
+    hint: `${common.commandFor('apply', { name: environment }, substrate)} --yes accepts it`,
+  });
+}
+
+function planText(plan: ApplyPlan): string {
+  const { environment, settings, version, steps } = plan;
+  if (isEmpty(plan)) return `${environment}: every node has the current configuration`;
+  const width = Math.max(0, ...steps.map(({ nodeId }) => nodeId.length));
+  return [
+    steps.length === 0
+      ? `${environment}: no node has to be replaced`
+      : `${environment}: ${steps.length} node(s) to replace, one at a time`,
+    ...settings.map((line) => `  ${line}`),
+    ...(version === undefined ? [] : [`  version: ${version.from.join(', ')} to ${version.to}`]),
+    ...steps.map(({ nodeId, role, switchesFirst, differences }, i) => {
+      const how = switchesFirst ? `${role}, after a planned switchover` : role;
+      return `  ${i + 1}. ${nodeId.padEnd(width)}  ${how}: ${differences.join(', ')}`;
+    }),
+    ...plan.interruptions.map((line) => `  interruption: ${line}`),
+  ].join('\n');
+}
+
+function reportText({ environment }: ApplyPlan, { replaced, switches, tookMs }: RollingReport): string {
+  const switched = switches.map(
+    ({ from, to, writableMs }) => `; ${to} is master instead of ${from}, no writes for ${writableMs} ms`,
+  );
+  return `${environment}: applied; ${replaced.length} node(s) replaced in ${(tookMs / 1_000).toFixed(1)} s${switched.join('')}`;
+}
+
+function notRunning({ environment }: Topology, { substrate }: ApplyCommandOptions): KitError {
+  return new KitError(`environment '${environment.name}' is not running`, {
+    code: 'ENVIRONMENT_NOT_FOUND',
+    exitCode: EXIT.NO_GO,
+    hint: `${common.commandFor('up', environment, substrate)} starts it`,
+  });
+}
