@@ -43,6 +43,6 @@ function downgrade({ name }: Environment, why: string): KitError {
   return new KitError(`the nodes of '${name}' cannot keep their data with this server: ${why}`, {
     code: 'VERSION_DOWNGRADE',
     exitCode: EXIT.UNKNOWN,
-    hint: `use a server that reads it, or move the data: kit backup --env ${name}, kit down --env ${name}, kit up --env ${name}, kit restore (docs/runbook.md, "Change a setting")`,
+    hint: `use a server that reads it, or move the data: kit backup --env ${name}, kit down --env ${name}, kit up --env ${name}, kit restore (docs/runbook.md, "Change of a setting")`,
   });
 }

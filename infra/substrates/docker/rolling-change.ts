@@ -42,6 +42,7 @@ export function prepareDockerChange(request: DockerChangeRequest): PreparedChang
   const { name } = plan.environment;
   requirePasswords(name, found);
   requireRolling(plan, applied);
+  requireSameAuthority(plan, drift);
   const changes = plan.nodes.flatMap(({ id, container }): readonly NodeChange[] => {
     const own = drift.filter(({ what, nextApply }) => what === container && ENDS_NODE.has(nextApply));
     return own.length === 0 ? [] : [{ nodeId: id, differences: own.map(({ kind }) => kind) }];
@@ -96,6 +97,21 @@ function requireRolling(plan: DockerPlan, applied: EnvironmentConfig | undefined
   });
 }
 
+/** The kit's authority signs once: renewed certificates have another one, which the other nodes do not trust yet. */
+function requireSameAuthority({ environment }: DockerPlan, drift: readonly DriftFinding[]): void {
+  const due = drift.find(({ kind }) => kind === 'certificate');
+  if (due === undefined) return;
+  throw new KitError(
+    `the certificates are due for renewal (${due.found}), and the new ones have a new authority`,
+    {
+      code: 'CHANGE_NOT_ROLLING',
+      exitCode: EXIT.USAGE,
+      where: environment.name,
+      hint: `deploy with an interruption of all nodes: ${cdktfCommand('deploy', environment)}; or name certificates of your own authority in security.certificates`,
+    },
+  );
+}
+
 /** Deploys the rest. A node that still differs would be replaced together with others. */
 async function finish(
   plan: DockerPlan,
@@ -111,7 +127,7 @@ async function finish(
         code: 'ROLLING_INCOMPLETE',
         exitCode: EXIT.UNKNOWN,
         where: plan.environment.name,
-        hint: 'run kit apply again; if it repeats, docs/runbook.md, "Change a setting"',
+        hint: 'run kit apply again; if it repeats, docs/runbook.md, "Change of a setting"',
       },
     );
   }

@@ -34,3 +34,31 @@ export async function provideTls(
   }
   return { paths, material: { ca: readFileSync(paths.ca, 'utf8') } };
 }
+
+/**
+ * Reads the certificates of the user again, and returns a function that gives them to nodes at their next start;
+ * undefined if the nodes have them already, or if the kit made the certificates.
+ *
+ * @throws KitError if the files cannot serve this environment
+ */
+export function renewedCertificates(
+  { security }: Pick<EnvironmentConfig, 'security'>,
+  { paths }: TlsFiles,
+  hosts: readonly string[],
+): { readonly texts: readonly string[]; readonly write: () => void } | undefined {
+  if (security.certificates === undefined) return undefined;
+  const { ca, cert, key } = readCertificates(security.certificates, [...new Set(hosts)]);
+  const files = [
+    [paths.ca, ca],
+    [paths.cert, cert],
+    [paths.key, key.reveal()],
+  ] as const;
+  if (files.every(([path, text]) => existsSync(path) && readFileSync(path, 'utf8') === text))
+    return undefined;
+  return {
+    texts: files.map(([, text]) => text),
+    write: () => {
+      for (const [path, text] of files) writePrivate(path, text);
+    },
+  };
+}

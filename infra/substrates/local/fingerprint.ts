@@ -22,8 +22,16 @@ function passwordsOf(users: readonly string[]) {
   return Object.fromEntries(users.map((user) => [user, new Secret(`password of ${user}`)]));
 }
 
-/** Computes the fingerprint that the node would have if it were started now. */
-export function fingerprintOf(context: LocalContext, node: TopologyNode): NodeFingerprint {
+/**
+ * Computes the fingerprint that the node would have if it were started now.
+ *
+ * @param certificates texts that replace the certificate files before that start
+ */
+export function fingerprintOf(
+  context: LocalContext,
+  node: TopologyNode,
+  certificates: readonly string[] = certificateTexts(context),
+): NodeFingerprint {
   const plain = { ...context, secrets: NO_PASSWORDS };
   const first = context.topology.redis[0]?.id ?? node.id;
   const { text } =
@@ -31,13 +39,18 @@ export function fingerprintOf(context: LocalContext, node: TopologyNode): NodeFi
       ? renderRedis(plain, node, undefined)
       : renderSentinel(plain, node, addressOf(context, first));
   const { path, provenance } = context.binary;
-  const files = context.tls === undefined ? [] : Object.values(context.tls.paths);
   return {
     settings: digest(text),
     users: digest(renderUsers(plain, node)),
     server: digest(`${path}\n${provenance}`),
-    certificate: digest(files.map((file) => (existsSync(file) ? readFileSync(file, 'utf8') : '')).join('\n')),
+    certificate: digest(certificates.join('\n')),
   };
+}
+
+function certificateTexts({ tls }: LocalContext): readonly string[] {
+  if (tls === undefined) return [];
+  const { ca, cert, key } = tls.paths;
+  return [ca, cert, key].map((file) => (existsSync(file) ? readFileSync(file, 'utf8') : ''));
 }
 
 const WORDS: Readonly<Record<keyof NodeFingerprint, string>> = {

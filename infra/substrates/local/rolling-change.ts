@@ -15,6 +15,7 @@ import { serverOf } from '../../redis/server-capabilities.ts';
 import { nodesOf, planTopology, type SentinelNode, type TopologyNode } from '../../topology.ts';
 import { configDifferences } from '../config-differences.ts';
 import { OBSERVABILITY_PARTS } from './addresses.ts';
+import { renewedCertificates } from './certificates.ts';
 import { LocalEnvironment } from './environment.ts';
 import { fingerprintDifferences, fingerprintOf, recordFingerprint } from './fingerprint.ts';
 import { type Ledger, updateLedger } from './ledger.ts';
@@ -46,8 +47,10 @@ export function prepareLocalChange({
   const asked = context.topology.environment;
   const applied = ledger.config ?? asked;
   requireRolling(asked.name, notRolling(applied, asked));
+  const hosts = [...context.placement.values()].map(({ host }) => host);
+  const certificates = context.tls && renewedCertificates(asked, context.tls, hosts);
   const changes = nodesOf(context.topology).flatMap((node): readonly NodeChange[] => {
-    const differences = differencesOf(context, node, ledger);
+    const differences = differencesOf(context, node, ledger, certificates?.texts);
     return differences.length === 0 ? [] : [{ nodeId: node.id, differences }];
   });
   return {
@@ -56,7 +59,11 @@ export function prepareLocalChange({
     changes,
     settings: configDifferences(applied, asked),
     server: serverOf(context.binary.facts),
-    replaceNode: (nodeId, progress) => replaceNode(nodes, ledger, nodeId, progress),
+    async replaceNode(nodeId, progress) {
+      // The nodes share the files, and read them only at their start.
+      certificates?.write();
+      await replaceNode(nodes, ledger, nodeId, progress);
+    },
     finish: (progress) => finish(nodes, { startObservability, progress }),
     [Symbol.asyncDispose]: () => nodes[Symbol.asyncDispose](),
   };
@@ -73,12 +80,17 @@ function requireRolling(name: string, paths: readonly string[]): void {
   });
 }
 
-function differencesOf(context: LocalContext, node: TopologyNode, ledger: Ledger): readonly string[] {
+function differencesOf(
+  context: LocalContext,
+  node: TopologyNode,
+  ledger: Ledger,
+  certificates: readonly string[] | undefined,
+): readonly string[] {
   const found = ledger.fingerprints?.[node.id];
   const isUnchanged = ledger.configHash === configHashOf(context.topology);
   // A ledger of an older version: only the configuration as a whole can be compared.
   if (found === undefined && isUnchanged && ledger.binary.provenance === context.binary.provenance) return [];
-  return fingerprintDifferences(found, fingerprintOf(context, node));
+  return fingerprintDifferences(found, fingerprintOf(context, node, certificates));
 }
 
 async function replaceNode(

@@ -1,0 +1,183 @@
+/** A rolling change of local processes under durable writes, interrupted, and refused. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sentinelCache } from '../../../../client/index.ts';
+import type { PreparedChange } from '../../../../infra/operations/rolling/change.ts';
+import { roll } from '../../../../infra/operations/rolling/roll.ts';
+import type { Environment } from '../../../../infra/substrates/environment.ts';
+import { localSubstrate } from '../../../../infra/substrates/local/substrate.ts';
+import { nodesOf, planTopology } from '../../../../infra/topology.ts';
+import { clusterConfiguration, configuration, temporaryStateDir } from '../../substrates/local/fixtures.ts';
+
+const MIB = 1024 ** 2;
+
+describe('a rolling change', () => {
+  const state = temporaryStateDir();
+  const substrate = localSubstrate({ stateDir: state.path });
+  let environment: Environment;
+
+  beforeAll(async () => {
+    environment = await substrate.apply(topologyWith(32), { ephemeral: true });
+  });
+  afterAll(async () => {
+    await environment?.[Symbol.asyncDispose]();
+    state[Symbol.dispose]();
+  });
+
+  it('of an unchanged configuration replaces nothing', async () => {
+    await using change = await prepare(32);
+    expect(change.changes).toEqual([]);
+    expect(change.settings).toEqual([]);
+  });
+
+  it('that is interrupted after the first replica continues where it stopped', async () => {
+    const before = await pids();
+    const interruption = new AbortController();
+    const progress = (line: string) => {
+      if (line.includes('is replaced and healthy')) interruption.abort(new Error('interrupted'));
+    };
+    await using first = await prepare(40);
+    const nodeIds = first.changes.map(({ nodeId }) => nodeId);
+    expect(nodeIds).toEqual(environment.topology.redis.map(({ id }) => id));
+    await expect(roll(first, { nodeIds, progress, signal: interruption.signal })).rejects.toThrow(
+      'interrupted',
+    );
+    const replaced = [...(await pids())].filter(([id, pid]) => before.get(id) !== pid).map(([id]) => id);
+    expect(replaced).toHaveLength(1);
+
+    await using second = await prepare(40);
+    expect(second.changes.map(({ nodeId }) => nodeId)).toEqual(nodeIds.filter((id) => id !== replaced[0]));
+    // As after a SIGKILL between the end and the start of a node.
+    const [killed = ''] = second.changes.map(({ nodeId }) => nodeId).filter((id) => id !== master());
+    second.mark?.write(killed);
+    await environment.capabilities.stop?.(killed);
+    await complete(second);
+    expect(await maxmemories()).toEqual(Array(3).fill(String(40 * MIB)));
+    expect(second.mark?.read()).toBeUndefined();
+  });
+
+  it('loses no durable write, and replaces the master after a planned switchover', async () => {
+    const former = await environment.masterId();
+    const cache = cacheOf(environment);
+    const stop = new AbortController();
+    const writing = writeDurably(cache, stop.signal);
+    await using change = await prepare(48, { downAfterMs: 1_500 });
+    const report = await complete(change);
+    stop.abort();
+    const acknowledged = await writing;
+    const keys = acknowledged.map((key) => cache.physicalKey(key));
+    await cache.close();
+
+    expect(report.replaced.map(({ nodeId }) => nodeId)).toEqual([
+      ...environment.topology.redis.map(({ id }) => id).filter((id) => id !== former),
+      former,
+      ...environment.topology.sentinels.map(({ id }) => id),
+    ]);
+    expect(report.switches.map(({ from }) => from)).toEqual([former]);
+    expect(acknowledged.length).toBeGreaterThan(100);
+    const values = await (await environment.admin((await environment.masterId()) as string)).mget(keys);
+    expect(values.filter((value) => value === null)).toEqual([]);
+    expect(await maxmemories()).toEqual(Array(3).fill(String(48 * MIB)));
+    for (const { id } of environment.topology.sentinels) {
+      const sentinel = await environment.admin(id);
+      const fields = (await sentinel.call('SENTINEL', 'MASTER', 'mymaster')) as readonly string[];
+      expect(fields[fields.indexOf('down-after-milliseconds') + 1]).toBe('1500');
+    }
+    await using again = await prepare(48, { downAfterMs: 1_500 });
+    expect(again.changes).toEqual([]);
+    expect(again.settings).toEqual([]);
+  });
+
+  it('is refused while a replica is down, and replaces nothing', async () => {
+    const replica = environment.topology.redis.map(({ id }) => id).find((id) => id !== master()) as string;
+    await environment.capabilities.kill?.(replica);
+    const before = await pids();
+    await using change = await prepare(56, { downAfterMs: 1_500 });
+    const nodeIds = change.changes.map(({ nodeId }) => nodeId);
+    await expect(roll(change, { nodeIds })).rejects.toMatchObject({
+      code: 'ROLLING_REFUSED',
+      message: expect.stringContaining(`${replica} is stopped`),
+    });
+    expect(await pids()).toEqual(before);
+  });
+
+  it('is refused for settings that two nodes must share', async () => {
+    const { environment: config } = topologyWith(48);
+    const asked = { ...config, topology: { ...config.topology, serviceName: 'other' } };
+    await expect(substrate.prepareChange?.(planTopology(asked), {})).rejects.toMatchObject({
+      code: 'CHANGE_NOT_ROLLING',
+      message: expect.stringContaining('topology.serviceName'),
+    });
+  });
+
+  let masterId: string | undefined;
+  const master = () => masterId;
+
+  function topologyWith(maxmemoryMb: number, sentinel: { readonly downAfterMs?: number } = {}) {
+    const config = configuration('roll', { maxmemory: maxmemoryMb * MIB });
+    return planTopology({ ...config, sentinel: { ...config.sentinel, ...sentinel } });
+  }
+
+  async function prepare(
+    maxmemoryMb: number,
+    sentinel?: Parameters<typeof topologyWith>[1],
+  ): Promise<PreparedChange> {
+    masterId = await environment.masterId();
+    const change = await substrate.prepareChange?.(topologyWith(maxmemoryMb, sentinel), {});
+    if (change === undefined) throw new Error('the environment does not run');
+    return change;
+  }
+
+  const pids = async () => new Map((await environment.status()).map(({ id, pid }) => [id, pid]));
+
+  const maxmemories = () =>
+    Promise.all(
+      environment.topology.redis.map(async ({ id }) => {
+        const reply = (await (await environment.admin(id)).config('GET', 'maxmemory')) as readonly string[];
+        return reply[1];
+      }),
+    );
+});
+
+it('a rolling change of a cluster replaces every node, shard by shard, with a switchover per shard', async () => {
+  using state = temporaryStateDir();
+  const substrate = localSubstrate({ stateDir: state.path });
+  const config = clusterConfiguration('roll-cluster');
+  await using environment = await substrate.apply(planTopology(config), { ephemeral: true });
+  const masters = (await environment.cluster?.shards())?.map((shard) => shard.master);
+  const asked = { ...config, redis: { ...config.redis, slowlogLogSlowerThanUs: 20_000 } };
+  await using change = (await substrate.prepareChange?.(planTopology(asked), {})) as PreparedChange;
+  const report = await complete(change);
+  expect(report.replaced).toHaveLength(nodesOf(environment.topology).length);
+  expect(report.switches.map(({ from }) => from)).toEqual(masters);
+  expect(await environment.cluster?.healthProblem()).toBeUndefined();
+});
+
+async function complete(change: PreparedChange) {
+  const report = await roll(change, { nodeIds: change.changes.map(({ nodeId }) => nodeId) });
+  await change.finish(() => {});
+  return report;
+}
+
+function cacheOf({ endpoints }: Environment) {
+  return sentinelCache({
+    ...{ sentinels: endpoints.sentinels, serviceName: endpoints.serviceName },
+    ...{ username: endpoints.app.username, password: endpoints.app.password.reveal() },
+    sentinelUsername: endpoints.sentinel.username,
+    sentinelPassword: endpoints.sentinel.password.reveal(),
+  });
+}
+
+/** Writes until the signal; returns the acknowledged keys. */
+async function writeDurably(
+  cache: ReturnType<typeof sentinelCache>,
+  stopped: AbortSignal,
+): Promise<readonly string[]> {
+  const acknowledged: string[] = [];
+  for (let i = 0; !stopped.aborted; i += 1) {
+    const written = await cache
+      .set(`rolling:${i}`, i, { durability: { replicas: 1, timeoutMs: 1_000 } })
+      .catch(() => undefined);
+    if (written?.source === 'redis') acknowledged.push(`rolling:${i}`);
+  }
+  return acknowledged;
+}

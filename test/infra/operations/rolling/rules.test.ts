@@ -1,0 +1,147 @@
+/** The pure rules of a rolling change: order, limits, versions, and the renewed file of a sentinel. */
+import { describe, expect, it } from 'vitest';
+import { loadEnvironment } from '../../../../config/load.ts';
+import type { EnvironmentConfig } from '../../../../config/schema.ts';
+import { interruptions, notRolling } from '../../../../infra/operations/rolling/limits.ts';
+import { rollingSteps } from '../../../../infra/operations/rolling/order.ts';
+import { renewSentinelConf } from '../../../../infra/redis/conf/sentinel-conf.ts';
+import { rdbVersionFor, versionProblem } from '../../../../infra/redis/rdb-version.ts';
+import type { ServerVersion } from '../../../../infra/redis/server-version.ts';
+
+const redis = (version: string): ServerVersion => ({ family: 'redis', version });
+const valkey = (version: string): ServerVersion => ({ family: 'valkey', version });
+
+describe('the order of a rolling change', () => {
+  const groups = [{ master: 'redis-2', replicas: ['redis-1', 'redis-3'] }];
+  const sentinels = ['sentinel-1', 'sentinel-2'];
+
+  it('is the replicas, the master after a switchover, the sentinels', () => {
+    const all = new Set(['sentinel-1', 'redis-1', 'redis-2', 'redis-3', 'sentinel-2']);
+    const steps = rollingSteps(all, groups, sentinels);
+    expect(steps.map(({ nodeId }) => nodeId)).toEqual([
+      'redis-1',
+      'redis-3',
+      'redis-2',
+      'sentinel-1',
+      'sentinel-2',
+    ]);
+    expect(steps.filter(({ switchesFirst }) => switchesFirst).map(({ nodeId }) => nodeId)).toEqual([
+      'redis-2',
+    ]);
+  });
+
+  it('has only the nodes that differ, and no switchover for a replica', () => {
+    expect(rollingSteps(new Set(['redis-3']), groups, sentinels)).toEqual([
+      { nodeId: 'redis-3', role: 'replica', switchesFirst: false },
+    ]);
+  });
+
+  it('completes one shard of a cluster before the next', () => {
+    const shards = [
+      { master: 'redis-1', replicas: ['redis-4'] },
+      { master: 'redis-2', replicas: ['redis-5'] },
+    ];
+    const steps = rollingSteps(new Set(['redis-1', 'redis-2', 'redis-4', 'redis-5']), shards, []);
+    expect(steps.map(({ nodeId }) => nodeId)).toEqual(['redis-4', 'redis-1', 'redis-5', 'redis-2']);
+  });
+
+  it('does not switch over from a master without a replica', () => {
+    expect(rollingSteps(new Set(['redis-1']), [{ master: 'redis-1', replicas: [] }], [])).toEqual([
+      { nodeId: 'redis-1', role: 'master', switchesFirst: false },
+    ]);
+  });
+});
+
+describe('the limits of a rolling change', () => {
+  const dev = loadEnvironment('dev');
+  const single = loadEnvironment('single');
+  const withRedis = (change: Partial<EnvironmentConfig['redis']>) => ({
+    ...dev,
+    redis: { ...dev.redis, ...change },
+  });
+
+  it('are the settings that two nodes must share', () => {
+    const other = { ...withRedis({ port: dev.redis.port + 1 }), security: { tls: !dev.security.tls } };
+    expect(notRolling(dev, other)).toEqual(['redis.port', 'security.tls']);
+    expect(notRolling(dev, withRedis({ maxmemory: 2 * dev.redis.maxmemory }))).toEqual([]);
+  });
+
+  it('are an interruption of a single node', () => {
+    const steps = rollingSteps(new Set(['redis-1']), [{ master: 'redis-1', replicas: [] }], []);
+    expect(interruptions(single, steps)).toEqual([
+      'redis-1 has no replica: no reads and no writes of its data while it restarts',
+    ]);
+  });
+
+  it('are rejected writes if every replica is needed for a write', () => {
+    const groups = [{ master: 'redis-1', replicas: ['redis-2', 'redis-3'] }];
+    const steps = rollingSteps(new Set(['redis-2']), groups, []);
+    expect(interruptions(withRedis({ minReplicasToWrite: 1 }), steps)).toEqual([]);
+    expect(interruptions(withRedis({ minReplicasToWrite: 2 }), steps)).toEqual([
+      'writes are rejected while a replica restarts: 1 remain, redis.minReplicasToWrite is 2',
+    ]);
+  });
+});
+
+describe('versions of servers', () => {
+  it.each([
+    [redis('6.2.14'), 9],
+    [redis('7.0.15'), 10],
+    [redis('7.2.5'), 11],
+    [redis('7.4.0'), 12],
+    [redis('8.2.1'), 12],
+    [redis('8.6.0'), 13],
+    [valkey('8.0.1'), 11],
+    [valkey('9.0.0'), 80],
+  ])('%o write RDB version %i', (server, version) => {
+    expect(rdbVersionFor(server)).toBe(version);
+  });
+
+  it.each([
+    [redis('7.0.15'), redis('7.0.14')],
+    [redis('7.0.15'), redis('8.2.1')],
+    [redis('7.2.5'), valkey('8.0.1')],
+    [redis('7.2.5'), valkey('9.0.0')],
+    [valkey('8.1.0'), valkey('9.0.0')],
+    [redis('8.2.1'), redis('8.0.0')],
+  ])('a node keeps its data from %o to %o', (running, next) => {
+    expect(versionProblem(running, next)).toBeUndefined();
+  });
+
+  it.each([
+    [redis('7.2.5'), redis('7.0.15'), 'Redis 7.2.5 writes RDB version 11, Redis 7.0.15 reads up to 10'],
+    [redis('7.4.0'), valkey('8.1.0'), 'Valkey 8.1.0 reads not the RDB versions 12 to 79'],
+    [redis('8.2.1'), valkey('9.0.0'), 'Valkey 9.0.0 reads not the RDB versions 12 to 79'],
+    [valkey('9.0.0'), redis('8.6.0'), 'Redis 8.6.0 reads up to 13'],
+  ])('a node cannot keep its data from %o to %o', (running, next, why) => {
+    expect(versionProblem(running, next)).toContain(why);
+  });
+});
+
+describe('the renewed file of a sentinel', () => {
+  const rendered = [
+    'port 26379',
+    'sentinel monitor mymaster 127.0.0.1 6379 2',
+    'sentinel down-after-milliseconds mymaster 900',
+  ].join('\n');
+  const kept = [
+    'sentinel myid 0123',
+    'sentinel monitor mymaster 127.0.0.2 6380 3',
+    'sentinel down-after-milliseconds mymaster 5000',
+    'sentinel config-epoch mymaster 7',
+    'sentinel known-replica mymaster 127.0.0.1 6379',
+    'sentinel current-epoch 7',
+  ].join('\n');
+
+  it('has the new settings and quorum, and the former master, id, epochs and nodes', () => {
+    expect(renewSentinelConf(rendered, kept, 'mymaster').trim().split('\n')).toEqual([
+      'port 26379',
+      'sentinel monitor mymaster 127.0.0.2 6380 2',
+      'sentinel down-after-milliseconds mymaster 900',
+      'sentinel myid 0123',
+      'sentinel config-epoch mymaster 7',
+      'sentinel known-replica mymaster 127.0.0.1 6379',
+      'sentinel current-epoch 7',
+    ]);
+  });
+});

@@ -1,0 +1,106 @@
+/** A rolling change of containers, and a plain deploy that would replace several nodes at the same time. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { sentinelCache } from '../../../../client/index.ts';
+import { environmentSchema } from '../../../../config/schema.ts';
+import type { PreparedChange } from '../../../../infra/operations/rolling/change.ts';
+import { roll } from '../../../../infra/operations/rolling/roll.ts';
+import { findDrift } from '../../../../infra/substrates/docker/drift.ts';
+import { planDocker } from '../../../../infra/substrates/docker/plan.ts';
+import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
+import type { Environment } from '../../../../infra/substrates/environment.ts';
+import { planTopology } from '../../../../infra/topology.ts';
+import { waitUntil } from '../../../support/redis-process.ts';
+import { configuration, describeOnEngine, engineStateDir, runPlainCdktf } from './fixtures.ts';
+
+const state = engineStateDir();
+const deployed = configuration('rolling', {}, 28_800);
+const config = environmentSchema.parse({ ...deployed, docker: { ...deployed.docker, protected: true } });
+const asked = environmentSchema.parse({
+  ...config,
+  redis: { ...config.redis, maxmemory: 2 * config.redis.maxmemory },
+});
+const substrate = dockerSubstrate({ stateDir: state.path, allowDestroy: true });
+let environment: Environment;
+
+describeOnEngine('a change of a running environment on the engine', () => {
+  beforeAll(async () => {
+    environment = await substrate.apply(planTopology(config), { ephemeral: false });
+  });
+
+  afterAll(async () => {
+    await environment?.[Symbol.asyncDispose]();
+    await substrate.destroy(config.name);
+    state[Symbol.dispose]();
+  });
+
+  it('is refused by a plain cdktf deploy of a protected environment, and nothing is replaced', async () => {
+    const before = await pids();
+    const { exitCode, text } = await runPlainCdktf('deploy', asked, state.path);
+    expect(exitCode).not.toBe(0);
+    expect(text).toContain('would replace redis-1, redis-2, redis-3 at the same time');
+    expect(text).toContain('kit apply');
+    expect(await pids()).toEqual(before);
+  });
+
+  it('replaces one node at a time, loses no durable write, and leaves no drift', async () => {
+    const former = await environment.masterId();
+    const cache = cacheOf(environment);
+    const stop = new AbortController();
+    const writing = writeDurably(cache, stop.signal);
+    await using change = (await substrate.prepareChange?.(planTopology(asked), {})) as PreparedChange;
+    const nodeIds = change.changes.map(({ nodeId }) => nodeId);
+    expect(nodeIds).toEqual(environment.topology.redis.map(({ id }) => id));
+    const report = await roll(change, { nodeIds });
+    await change.finish(() => {});
+    stop.abort();
+    const acknowledged = await writing;
+    const keys = acknowledged.map((key) => cache.physicalKey(key));
+    await cache.close();
+
+    expect(report.replaced.at(-1)?.nodeId).toBe(former);
+    expect(report.switches.map(({ from }) => from)).toEqual([former]);
+    expect(acknowledged.length).toBeGreaterThan(100);
+    const lost: string[] = [];
+    const master = await environment.admin((await environment.masterId()) as string);
+    for (let i = 0; i < keys.length; i += 500) {
+      const some = keys.slice(i, i + 500);
+      const values = await master.mget(some);
+      lost.push(...some.filter((_, k) => values[k] === null));
+    }
+    expect(lost).toEqual([]);
+    for (const { id } of environment.topology.redis) {
+      const reply = (await (await environment.admin(id)).config('GET', 'maxmemory')) as readonly string[];
+      expect(reply[1]).toBe(String(asked.redis.maxmemory));
+    }
+    const drift = () => findDrift(planDocker(planTopology(asked)), state.path);
+    await waitUntil('no drift', async () => (await drift()).length === 0, 30_000);
+    await using again = (await substrate.prepareChange?.(planTopology(asked), {})) as PreparedChange;
+    expect(again.changes).toEqual([]);
+  });
+
+  const pids = async () => new Map((await environment.status()).map(({ id, pid }) => [id, pid]));
+});
+
+function cacheOf({ endpoints }: Environment) {
+  return sentinelCache({
+    ...{ sentinels: endpoints.sentinels, serviceName: endpoints.serviceName, natMap: endpoints.natMap ?? {} },
+    ...{ username: endpoints.app.username, password: endpoints.app.password.reveal() },
+    sentinelUsername: endpoints.sentinel.username,
+    sentinelPassword: endpoints.sentinel.password.reveal(),
+  });
+}
+
+/** Writes until the signal; returns the acknowledged keys. */
+async function writeDurably(
+  cache: ReturnType<typeof sentinelCache>,
+  stopped: AbortSignal,
+): Promise<readonly string[]> {
+  const acknowledged: string[] = [];
+  for (let i = 0; !stopped.aborted; i += 1) {
+    const written = await cache
+      .set(`rolling:${i}`, i, { durability: { replicas: 1, timeoutMs: 1_000 } })
+      .catch(() => undefined);
+    if (written?.source === 'redis') acknowledged.push(`rolling:${i}`);
+  }
+  return acknowledged;
+}
