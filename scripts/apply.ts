@@ -24,7 +24,9 @@ interface ApplyPlan {
   readonly settings: readonly string[];
   readonly version: VersionChange | undefined;
   readonly steps: readonly (RollingStep & { readonly differences: readonly string[] })[];
-  /** What the change interrupts although it replaces one node at a time. */
+  /** Other parts that are replaced at the end. */
+  readonly parts: readonly string[];
+  /** Interruptions that one node at a time cannot avoid. */
   readonly interruptions: readonly string[];
 }
 
@@ -85,7 +87,7 @@ async function applyTo(topology: Topology, options: ApplyCommandOptions, session
 }
 
 async function planOf(change: PreparedChange): Promise<ApplyPlan> {
-  const { environment, changes, settings, server, mark } = change;
+  const { environment, changes, parts, settings, server, mark } = change;
   const version = await checkVersions(environment, server);
   const differences = new Map(changes.map((it) => [it.nodeId, it.differences]));
   const unfinished = mark?.read();
@@ -101,12 +103,14 @@ async function planOf(change: PreparedChange): Promise<ApplyPlan> {
     environment: environment.name,
     settings,
     version,
+    parts,
     steps: steps.map((step) => ({ ...step, differences: differences.get(step.nodeId) ?? [] })),
     interruptions: interruptions(config, steps),
   };
 }
 
-const isEmpty = ({ steps, settings }: ApplyPlan): boolean => steps.length === 0 && settings.length === 0;
+const isEmpty = ({ steps, settings, parts }: ApplyPlan): boolean =>
+  steps.length + settings.length + parts.length === 0;
 
 /** Asks only if the change interrupts something. */
 async function accepts(
@@ -139,6 +143,7 @@ function planText(plan: ApplyPlan): string {
       const how = switchesFirst ? `${role}, after a planned switchover` : role;
       return `  ${i + 1}. ${nodeId.padEnd(width)}  ${how}: ${differences.join(', ')}`;
     }),
+    ...(plan.parts.length === 0 ? [] : [`  then ${plan.parts.join(', ')}`]),
     ...plan.interruptions.map((line) => `  interruption: ${line}`),
   ].join('\n');
 }

@@ -37,6 +37,8 @@ export interface RollingTarget {
 export interface PreparedChange extends RollingTarget, AsyncDisposable {
   /** Nodes that differ, in the order of the topology. */
   readonly changes: readonly NodeChange[];
+  /** Other parts that differ, such as the exporter; `finish` replaces them. */
+  readonly parts: readonly string[];
   /** Settings that differ from the applied ones, one sentence each. */
   readonly settings: readonly string[];
   /** Server that a replaced node runs. */

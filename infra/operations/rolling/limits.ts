@@ -1,4 +1,4 @@
-/** What a rolling change cannot do, and what it interrupts. Pure. */
+/** Limits of a rolling change, and the interruptions that it cannot avoid. Pure. */
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 import type { RollingStep } from './order.ts';
 

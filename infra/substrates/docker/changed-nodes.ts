@@ -56,7 +56,7 @@ const ACTIONS: Readonly<Record<string, PlanStep['action']>> = {
   'no-op': 'keep',
 };
 
-/** What Terraform's plan does to every node. */
+/** Actions of Terraform's plan, by node. */
 export function stepsOfNodes(
   plan: DockerPlan,
   steps: readonly { readonly action: string; readonly address: string }[],

@@ -51,6 +51,7 @@ export function prepareDockerChange(request: DockerChangeRequest): PreparedChang
     environment,
     mark: fileMark(join(environmentDir(terraform.stateDir, name), 'rolling')),
     changes,
+    parts: otherParts(plan, drift),
     settings: found.differences,
     server: serverOf(images.facts),
     async replaceNode(nodeId) {
@@ -82,6 +83,13 @@ const ENDS_NODE: ReadonlySet<DriftFinding['nextApply']> = new Set([
   'replaces it',
   'updates it in place',
 ]);
+
+/** Parts that the final deploy creates or replaces, apart from the nodes. */
+function otherParts(plan: DockerPlan, drift: readonly DriftFinding[]): readonly string[] {
+  const nodes = new Set(plan.nodes.map(({ container }) => container));
+  const found = drift.filter(({ what, nextApply }) => !nodes.has(what) && ENDS_NODE.has(nextApply));
+  return [...new Set(found.map(({ what }) => what))];
+}
 
 function requireRolling(plan: DockerPlan, applied: EnvironmentConfig | undefined): void {
   if (applied === undefined) return;
