@@ -60,7 +60,7 @@ describe('a rolling change', () => {
     const cache = cacheOf(environment);
     const stop = new AbortController();
     const writing = writeDurably(cache, stop.signal);
-    await using change = await prepare(48, { downAfterMs: 1_500 });
+    await using change = await prepare(48, { downAfterMs: 1_800 });
     const report = await complete(change);
     stop.abort();
     const acknowledged = await writing;
@@ -80,9 +80,9 @@ describe('a rolling change', () => {
     for (const { id } of environment.topology.sentinels) {
       const sentinel = await environment.admin(id);
       const fields = (await sentinel.call('SENTINEL', 'MASTER', 'mymaster')) as readonly string[];
-      expect(fields[fields.indexOf('down-after-milliseconds') + 1]).toBe('1500');
+      expect(fields[fields.indexOf('down-after-milliseconds') + 1]).toBe('1800');
     }
-    await using again = await prepare(48, { downAfterMs: 1_500 });
+    await using again = await prepare(48, { downAfterMs: 1_800 });
     expect(again.changes).toEqual([]);
     expect(again.settings).toEqual([]);
   });
@@ -91,7 +91,7 @@ describe('a rolling change', () => {
     const replica = environment.topology.redis.map(({ id }) => id).find((id) => id !== master()) as string;
     await environment.capabilities.kill?.(replica);
     const before = await pids();
-    await using change = await prepare(56, { downAfterMs: 1_500 });
+    await using change = await prepare(56, { downAfterMs: 1_800 });
     const nodeIds = change.changes.map(({ nodeId }) => nodeId);
     await expect(roll(change, { nodeIds })).rejects.toMatchObject({
       code: 'ROLLING_REFUSED',
