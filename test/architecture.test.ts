@@ -216,12 +216,6 @@ const ROOMS: readonly rules.Room[] = [
     libraries: ['d3-scale', 'd3-shape'],
     node: [],
   }),
-  room(
-    'harness/reports/html/canary.ts',
-    'shows a rollout as the page of `kit canary-status` does',
-    ['harness/reports/', 'canary/report/sections.ts'],
-    { types: [...RECORDED, 'canary/report/rollout-view.ts'], node: [] },
-  ),
   room('harness/judge/', 'reads a run folder and judges it; touches no environment', [
     'config/',
     ...[
@@ -234,15 +228,23 @@ const ROOMS: readonly rules.Room[] = [
 
   // The composition root, and the command over it.
   room('harness/extension/extension.ts', 'types alone', [], {
-    types: ['harness/checkers/', 'harness/drills/', 'harness/faults/', 'harness/workloads/'],
+    types: [
+      ...['harness/checkers/', 'harness/drills/', 'harness/faults/', 'harness/workloads/'],
+      ...['harness/reports/report.ts', 'client/index.ts', 'client/extras/warming/index.ts'],
+    ],
     node: [],
   }),
-  room('harness/extension/', 'parts of other repositories in addition to those of the kit', [
-    'config/errors.ts',
-    ...['checkers/', 'drills/', 'faults/', 'history/events.ts', 'workloads/'].map(
-      (name) => `harness/${name}`,
-    ),
-  ]),
+  room(
+    'harness/extension/',
+    'parts of other repositories in addition to those of the kit',
+    [
+      'config/errors.ts',
+      ...['checkers/', 'drills/', 'faults/', 'history/events.ts', 'workloads/'].map(
+        (name) => `harness/${name}`,
+      ),
+    ],
+    { types: ['harness/reports/report.ts'] },
+  ),
   room(
     'harness/extension/load.ts',
     'the only importer of modules that users name',

@@ -1,7 +1,9 @@
 /**
- * An extension module: a drill, a fault, a checker and a workload of a repository that uses the kit.
+ * An extension module of a repository that uses the kit: a drill, a fault, a checker, a workload, a warming strategy and
+ * a report.
  *
  *     kit drill key-loss --module examples/extension/module.ts --gates examples/extension/gates.yaml
+ *     kit warm --config examples/extension/kit.yaml
  *
  * The fault deletes some keys on the master, as a careless script would. The workload writes products, injects the
  * fault and reads the products again. The checker counts products that were read as something else than written: a
@@ -16,6 +18,7 @@ import {
   equals,
   type Fault,
   integrationDrill,
+  type ReportFormat,
 } from '../../harness/extension/index.ts';
 
 const PATTERN = '*product:*:victim-*';
@@ -83,8 +86,25 @@ const productValues: Checker = {
   },
 };
 
+/** One line per criterion, for a spreadsheet. Pure: `kit verify` renders it again. */
+const criteriaCsv: ReportFormat = {
+  file: 'criteria.csv',
+  render: ({ verdict }) =>
+    [
+      'id,state,measured,unit',
+      ...verdict.criteria.map((each) => [each.id, each.state, each.measured ?? '', each.unit].join(',')),
+    ]
+      .map((line) => `${line}\n`)
+      .join(''),
+};
+
+/** Entries that `kit warm` writes; an application reads them from its database. */
+const products = Array.from({ length: 20 }, (_, i) => [`product:${i}`, { name: `product ${i}` }] as const);
+
 export default defineExtension({
   name: 'shop',
+  strategies: [{ name: 'products', ttlSeconds: 600, generate: () => products }],
+  reports: [criteriaCsv],
   faults: [deleteKeys],
   workloads: [productReads],
   checkers: [productValues],

@@ -1,12 +1,25 @@
 /** Exports of an extension module. Types only: the module adds data and functions, and the kit calls them. */
+import type { WarmingStrategy } from '../../client/extras/warming/index.ts';
+import type { Cache } from '../../client/index.ts';
 import type { Checker } from '../checkers/checker.ts';
 import type { Drill } from '../drills/drill.ts';
 import type { Fault } from '../faults/fault.ts';
+import type { Report } from '../reports/report.ts';
 import type { ScriptedWorkload } from '../workloads/scripted/script.ts';
 
+/** An additional report of every run. */
+export interface ReportFormat {
+  /** End of the file name, such as `criteria.csv`: a run has it as `report.<name of the extension>.criteria.csv`. */
+  readonly file: string;
+  /** Pure: no clock, disk, network or locale. `kit verify` calls it again and compares the text. */
+  readonly render: (report: Report) => string;
+}
+
+type Strategies = readonly WarmingStrategy[];
+
 /**
- * Parts in addition to those of the kit. Ids and names must be unique. Gates come from a file (`--gates`); codecs and
- * warming strategies are options of the client.
+ * Parts in addition to those of the kit. Ids and names must be unique. Gates come from a file (`--gates`); codecs are
+ * options of the client, which writes and reads the values.
  */
 export interface Extension {
   /** Lower-case letters, digits and dashes. */
@@ -19,6 +32,9 @@ export interface Extension {
   readonly checkers?: readonly Checker[];
   /** Scripts that a drill names as its workload. */
   readonly workloads?: readonly ScriptedWorkload[];
+  /** Warming strategies of `kit warm`, or a function of the open cache that returns them. */
+  readonly strategies?: Strategies | ((cache: Cache) => Strategies | Promise<Strategies>);
+  readonly reports?: readonly ReportFormat[];
 }
 
 /** Identity of the module that a run used; sealed with the run. */

@@ -2,13 +2,14 @@
  * Entry point of extension modules. A module exports the result of `defineExtension` as its default, and is named in
  * `kit.yaml` or with `--module`. docs/extensions.md describes it.
  */
-import type { Extension } from './extension.ts';
+import type { Extension, ReportFormat } from './extension.ts';
 
 export type { CheckContext, Checker, CheckResult, Figure } from '../checkers/checker.ts';
 export type { Drill, ScheduledFault } from '../drills/drill.ts';
 export { failoverDrill, integrationDrill, loadDrill } from '../drills/families.ts';
 export { type Fault, type Injection, runOnce } from '../faults/fault.ts';
 export type { History } from '../history/events.ts';
+export type { Report } from '../reports/report.ts';
 export {
   defineScript,
   equals,
@@ -16,7 +17,7 @@ export {
   type ScriptContext,
   type ScriptedWorkload,
 } from '../workloads/scripted/script.ts';
-export type { Extension };
+export type { Extension, ReportFormat };
 
 /** Returns the extension unchanged, so that its type is checked where it is written. */
 export function defineExtension(extension: Extension): Extension {

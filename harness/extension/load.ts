@@ -61,28 +61,31 @@ function displayName(file: string, name: string): string {
 }
 
 const ID = /^[a-z][a-z0-9-]{0,60}$/;
+const FILE = /^[a-z][a-z0-9-]{0,60}\.[a-z0-9]{1,10}$/;
 
 interface PartShape {
-  readonly id: 'id' | 'name';
+  readonly id: 'id' | 'name' | 'file';
   readonly functions: readonly string[];
   readonly texts: readonly string[];
 }
 
-const PARTS: Readonly<Record<Exclude<keyof Extension, 'name'>, PartShape>> = {
+const PARTS: Readonly<Record<Exclude<keyof Extension, 'name' | 'strategies'>, PartShape>> = {
   drills: { id: 'id', functions: [], texts: ['title', 'family', 'safeOutcome', 'source'] },
   faults: { id: 'id', functions: ['inject'], texts: [] },
   checkers: { id: 'id', functions: ['check'], texts: ['proves'] },
   workloads: { id: 'name', functions: ['run'], texts: ['kind'] },
+  reports: { id: 'file', functions: ['render'], texts: [] },
 };
+const KNOWN = ['name', ...Object.keys(PARTS), 'strategies'];
 
 function checkedExtension(where: string, value: unknown): Extension {
   if (!isObject(value)) throw invalid(where, 'has no default export of defineExtension({ … })');
   if (!isId(value.name))
     throw invalid(where, `name: must be lower-case letters, digits and dashes, got '${value.name}'`);
-  const unknown = Object.keys(value).find((key) => key !== 'name' && !Object.hasOwn(PARTS, key));
-  if (unknown !== undefined)
-    throw invalid(where, `unknown part '${unknown}'; allowed: name, ${Object.keys(PARTS).join(', ')}`);
+  const unknown = Object.keys(value).find((key) => !KNOWN.includes(key));
+  if (unknown !== undefined) throw invalid(where, `unknown part '${unknown}'; allowed: ${KNOWN.join(', ')}`);
   for (const [part, shape] of Object.entries(PARTS)) checkPart(where, part, value[part], shape);
+  checkStrategies(where, value.strategies);
   return value as unknown as Extension;
 }
 
@@ -91,8 +94,8 @@ function checkPart(where: string, part: string, value: unknown, shape: PartShape
   if (!Array.isArray(value)) throw invalid(where, `${part}: must be a list`);
   for (const [index, each] of value.entries()) {
     const at = `${part}[${index}]`;
-    if (!isObject(each) || !isId(each[shape.id]))
-      throw invalid(where, `${at}.${shape.id}: must be lower-case letters, digits and dashes`);
+    if (!isObject(each) || !isIdOf(shape.id, each[shape.id]))
+      throw invalid(where, `${at}.${shape.id}: must be ${ID_TEXT[shape.id]}`);
     const bad = shape.functions.find((key) => typeof each[key] !== 'function');
     if (bad !== undefined) throw invalid(where, `${at}.${bad}: must be a function`);
     const missing = shape.texts.find((key) => typeof each[key] !== 'string');
@@ -100,6 +103,28 @@ function checkPart(where: string, part: string, value: unknown, shape: PartShape
     const problem = part === 'drills' ? drillProblem(each) : undefined;
     if (problem !== undefined) throw invalid(where, `${at} (${each.id}): ${problem}`);
   }
+}
+
+/** The client checks their other options when `kit warm` registers them. */
+function checkStrategies(where: string, value: unknown): void {
+  if (value === undefined || typeof value === 'function') return;
+  if (!Array.isArray(value)) throw invalid(where, 'strategies: must be a list, or a function of the cache');
+  for (const [index, each] of value.entries()) {
+    if (!isObject(each) || typeof each.name !== 'string')
+      throw invalid(where, `strategies[${index}].name: must be a text`);
+    if (typeof each.generate !== 'function')
+      throw invalid(where, `strategies[${index}].generate: must be a function`);
+  }
+}
+
+const ID_TEXT: Readonly<Record<PartShape['id'], string>> = {
+  id: 'lower-case letters, digits and dashes',
+  name: 'lower-case letters, digits and dashes',
+  file: 'a file name such as criteria.csv: lower-case letters, digits and dashes, and an ending',
+};
+
+function isIdOf(key: PartShape['id'], value: unknown): boolean {
+  return key === 'file' ? typeof value === 'string' && FILE.test(value) : isId(value);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

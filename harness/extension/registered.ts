@@ -20,6 +20,7 @@ let registered: readonly LoadedExtension[] = [];
  */
 export function registerExtensions(extensions: readonly LoadedExtension[]): void {
   requireDistinctNames(extensions);
+  requireDistinctReports(extensions);
   requireKnownParts(extensions);
   registered = extensions;
 }
@@ -87,6 +88,15 @@ function requireDistinctNames(extensions: readonly LoadedExtension[]): void {
   }
 }
 
+/** Two reports of one extension with the same file would replace each other. */
+function requireDistinctReports(extensions: readonly LoadedExtension[]): void {
+  for (const { identity, extension } of extensions) {
+    const files = (extension.reports ?? []).map(({ file }) => file);
+    const twice = files.find((file, index) => files.indexOf(file) !== index);
+    if (twice !== undefined) throw clash(identity.path, `two reports have the file '${twice}'`);
+  }
+}
+
 /** A drill of an unknown workload or fault would only be found after the environment has started. */
 function requireKnownParts(extensions: readonly LoadedExtension[]): void {
   const given = extensions.map(({ extension }) => extension);
@@ -112,6 +122,6 @@ function clash(where: string, message: string): KitError {
   return new KitError(message, {
     code: 'EXTENSION_INVALID',
     where,
-    hint: 'give every drill, fault, checker and workload a unique name',
+    hint: 'give every drill, fault, checker, workload and report a unique name',
   });
 }

@@ -1,26 +1,39 @@
 /**
- * Checkers of extension modules for a recorded run. A checker is used only if its module is the one that the run was
- * sealed with, by name and SHA-256: another version could judge differently. Without the module, its criteria are not
- * measured.
+ * Checkers and reports of extension modules for a recorded run. They are used only if their module is the one that the
+ * run was sealed with, by name and SHA-256: another version could judge differently. Without the module, its criteria
+ * are not measured.
  */
 import type { Gates } from '../../config/gates.ts';
 import type { Checker } from '../checkers/checker.ts';
 import { checkers as ownCheckers } from '../checkers/index.ts';
 import type { Manifest } from '../evidence/manifest.ts';
-import type { LoadedExtension } from '../extension/extension.ts';
+import type { LoadedExtension, ReportFormat } from '../extension/extension.ts';
 import type { Criterion } from '../gates/gate.ts';
+import type { Report } from '../reports/report.ts';
 import { findingProblem } from './finding-shape.ts';
+import type { Renderers } from './stored-reports.ts';
 
 /** Checkers of the given modules that the run was sealed with. */
-export function extensionCheckers(
+export function extensionCheckers(manifest: Manifest, given: readonly LoadedExtension[]): readonly Checker[] {
+  return sealedOnes(manifest, given).flatMap(({ extension }) => (extension.checkers ?? []).map(guarded));
+}
+
+/** Reports of the given modules that the run was sealed with, by file name. */
+export function extensionReports(manifest: Manifest, given: readonly LoadedExtension[]): Renderers {
+  return Object.fromEntries(
+    sealedOnes(manifest, given).flatMap(({ extension: { name, reports = [] } }) =>
+      reports.map((format) => [`report.${name}.${format.file}`, guardedReport(format)]),
+    ),
+  );
+}
+
+function sealedOnes(
   { extensions: sealed = [] }: Manifest,
   given: readonly LoadedExtension[],
-): readonly Checker[] {
-  return given
-    .filter(({ identity }) =>
-      sealed.some(({ name, sha256 }) => name === identity.name && sha256 === identity.sha256),
-    )
-    .flatMap(({ extension }) => (extension.checkers ?? []).map(guarded));
+): readonly LoadedExtension[] {
+  return given.filter(({ identity }) =>
+    sealed.some(({ name, sha256 }) => name === identity.name && sha256 === identity.sha256),
+  );
 }
 
 /** Descriptions of modules of the run that were not given or that differ. */
@@ -75,5 +88,18 @@ function guarded(checker: Checker): Checker {
         return unknown(`threw: ${error instanceof Error ? error.message : String(error)}`);
       }
     },
+  };
+}
+
+/** A report that throws, or is not a text, holds the reason: the verdict and the other reports do not depend on it. */
+function guardedReport({ file, render }: ReportFormat): (report: Report) => string {
+  const failed = (reason: string) => `The report ${file} could not be rendered: ${reason}\n`;
+  return (report) => {
+    try {
+      const text: unknown = render(report);
+      return typeof text === 'string' ? text : failed(`render returned ${typeof text}, not a text`);
+    } catch (error) {
+      return failed(error instanceof Error ? error.message : String(error));
+    }
   };
 }

@@ -26,7 +26,7 @@ import { outOfScope, type RunScope } from '../gates/scope.ts';
 import { verdictOf } from '../gates/verdict.ts';
 import type { Report, TrialView } from '../reports/report.ts';
 import { roundNumbers } from '../statistics/round.ts';
-import { explainMissingChecker, extensionProblems } from './extensions.ts';
+import { explainMissingChecker, extensionProblems, extensionReports } from './extensions.ts';
 import { type Inputs, readInputs } from './inputs.ts';
 import { judgeRunInputs } from './run-inputs.ts';
 import { scopeOf } from './scope.ts';
@@ -179,7 +179,8 @@ export function verifyRun(
 ): Verification {
   const evidence = openEvidence(dir);
   const { missing, altered, unsealed } = evidence.integrity;
-  const compared = compareStoredReports(dir, judge(evidence, extensions), renderers);
+  const ofExtensions = extensionReports(evidence.manifest, extensions);
+  const compared = compareStoredReports(dir, judge(evidence, extensions), { ...renderers, ...ofExtensions });
   const problems = [
     ...missing.map((path) =>
       path === SEAL

@@ -35,6 +35,7 @@ import type { Manifest, RunKind, TrialRecord } from '../evidence/manifest.ts';
 import { createRunFolder, type RunFolder } from '../evidence/run-folder.ts';
 import { registeredExtensions } from '../extension/registered.ts';
 import { openClock } from '../history/clock.ts';
+import { extensionReports } from '../judge/extensions.ts';
 import { analyzeRun } from '../judge/index.ts';
 import { drillsNamed } from '../registry.ts';
 import { renderers } from '../reports/index.ts';
@@ -161,7 +162,8 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
   // 6. Verdict and reports, from the sealed files only.
   request.progress('judging');
   const report = analyzeRun(folder.dir, registeredExtensions());
-  for (const [name, render] of Object.entries(renderers)) folder.writeReport(name, render(report));
+  const formats = { ...renderers, ...extensionReports(draft, registeredExtensions()) };
+  for (const [name, render] of Object.entries(formats)) folder.writeReport(name, render(report));
   return { folder: folder.dir, report, exitCode: report.verdict.exitCode };
 }
 

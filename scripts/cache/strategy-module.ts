@@ -3,6 +3,7 @@
  *
  *   export const strategies = [{ name: 'prices', generate: async () => [['price:1', 42]] }];
  *   export default (cache) => [...];          // or a function that receives the open cache
+ *   export default defineExtension({ name: 'shop', strategies: [...] });   // or an extension module of the kit
  */
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -21,7 +22,22 @@ export async function loadStrategies(file: string, cache: Cache): Promise<readon
       throw invalidModule(file, `cannot be loaded: ${(cause as Error).message}`, cause);
     },
   );
-  const exported = loaded.strategies ?? loaded.default;
+  const part = (loaded.default as { readonly strategies?: unknown } | undefined)?.strategies;
+  return strategiesOf(file, loaded.strategies ?? part ?? loaded.default, cache);
+}
+
+/**
+ * Returns exported strategies.
+ *
+ * @param file names the module in errors
+ * @param exported a list, or a function of the cache that returns one
+ * @throws KitError `MODULE_INVALID`
+ */
+export async function strategiesOf(
+  file: string,
+  exported: unknown,
+  cache: Cache,
+): Promise<readonly WarmingStrategy[]> {
   const list: unknown = typeof exported === 'function' ? await callModule(file, exported, cache) : exported;
   if (!Array.isArray(list) || list.length === 0) {
     const what = exported === undefined ? 'has no such export' : 'exports none';

@@ -4,11 +4,10 @@ import { ConfigurationError } from '../../client/index.ts';
 import { KitError } from '../../config/errors.ts';
 import type { CacheData } from './cache-data.ts';
 import { alignColumns, countText } from './figures.ts';
-import { loadStrategies } from './strategy-module.ts';
+import type { StrategySource } from './strategy-source.ts';
 
 export interface WarmingRunOptions {
-  /** Path of the application's module. */
-  readonly module: string;
+  readonly source: StrategySource;
   /** Name of one strategy; undefined: all strategies that run on demand, by priority. */
   readonly strategy: string | undefined;
   readonly signal: AbortSignal;
@@ -33,15 +32,15 @@ export interface ListedStrategy {
 /** @throws KitError `MODULE_INVALID`, `STRATEGY_INVALID` */
 export async function runWarming(
   data: CacheData,
-  { module, strategy, signal, progress }: WarmingRunOptions,
+  { source, strategy, signal, progress }: WarmingRunOptions,
 ): Promise<readonly WarmedStrategy[]> {
   const cache = data.openCache();
   try {
     // Redis must be reachable before the application's generators run.
     await cache.ping();
     const warmer = await asStrategyError(
-      module,
-      async () => new CacheWarmer(cache, await loadStrategies(module, cache)),
+      source.where,
+      async () => new CacheWarmer(cache, await source.load(cache)),
     );
     warmer.on((event) => {
       if (event.type === 'started') progress(`${event.strategy}: started`);
@@ -51,7 +50,7 @@ export async function runWarming(
     const stop = () => void warmer.close();
     signal.addEventListener('abort', stop, { once: true });
     try {
-      const reports = await asStrategyError(module, async () =>
+      const reports = await asStrategyError(source.where, async () =>
         strategy === undefined ? await warmer.runAll() : [await warmer.run(strategy)],
       );
       signal.throwIfAborted();
@@ -65,13 +64,16 @@ export async function runWarming(
   }
 }
 
-/** Strategies of the module by priority. Runs none of them. */
-export async function listStrategies(data: CacheData, module: string): Promise<readonly ListedStrategy[]> {
+/** Strategies by priority. Runs none of them. */
+export async function listStrategies(
+  data: CacheData,
+  source: StrategySource,
+): Promise<readonly ListedStrategy[]> {
   const cache = data.openCache();
   try {
     const warmer = await asStrategyError(
-      module,
-      async () => new CacheWarmer(cache, await loadStrategies(module, cache)),
+      source.where,
+      async () => new CacheWarmer(cache, await source.load(cache)),
     );
     return warmer.strategies.map(({ name, priority, enabled, onDemand, schedule, ttlSeconds, tags }) => ({
       name,
@@ -117,14 +119,14 @@ function failures(failed: number): string {
 }
 
 /** An invalid strategy is an error in the module, not in the kit. */
-async function asStrategyError<T>(module: string, run: () => Promise<T>): Promise<T> {
+async function asStrategyError<T>(where: string, run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     throw new KitError(error.message, {
       code: 'STRATEGY_INVALID',
-      where: module,
+      where,
       hint: 'kit warm --list shows the strategies; docs/caching-guide.md describes them',
       cause: error,
     });

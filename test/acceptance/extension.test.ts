@@ -35,6 +35,18 @@ describe('an extension module', () => {
     expect(readFileSync(join(cli.path, 'run/report.md'), 'utf8')).toContain('extension shop');
   });
 
+  it('adds a report that kit verify renders again', async () => {
+    const file = join(cli.path, 'run/report.shop.criteria.csv');
+    const text = readFileSync(file, 'utf8');
+    expect(text).toMatch(/^id,state,measured,unit\n/);
+    expect(text).toContain('\nproduct-values,PASS,0,');
+    writeFileSync(file, text.replace('PASS', 'FAIL'));
+    const changed = await cli.runKit('verify', 'run', '--module', join(EXAMPLE, 'module.ts'));
+    writeFileSync(file, text);
+    expect(changed.exitCode).toBe(EXIT.NO_GO);
+    expect(changed.out).toContain('report.shop.criteria.csv differs from the recomputed report');
+  });
+
   it('is needed to judge and to verify the run again', async () => {
     expect(await cli.runKit('verify', 'run', '--module', join(EXAMPLE, 'module.ts'))).toMatchObject({
       exitCode: EXIT.GO,

@@ -30,6 +30,13 @@ export const CANARY_ROOMS: readonly Room[] = [
     node: [],
   })),
   {
+    at: 'harness/reports/html/canary.ts',
+    because: 'shows a rollout as the page of `kit canary-status` does',
+    imports: ['harness/reports/', 'canary/report/sections.ts'],
+    types: ['canary/report/rollout-view.ts'],
+    node: [],
+  },
+  {
     at: 'canary/',
     because: 'a library for applications: the public client, and the judge above',
     imports: ['config/', 'harness/statistics/', ...CLIENT_ENTRIES],

@@ -1,12 +1,16 @@
 /** Parts of extension modules that are not what they should be: each is found before a run, or proves nothing. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { Checker } from '../../../harness/checkers/checker.ts';
 import { drills } from '../../../harness/drills/index.ts';
 import { drillProblem } from '../../../harness/extension/drill-shape.ts';
 import type { Extension } from '../../../harness/extension/extension.ts';
 import { integrationDrill } from '../../../harness/extension/index.ts';
+import { loadExtensions } from '../../../harness/extension/load.ts';
 import { registerExtensions } from '../../../harness/extension/registered.ts';
-import { extensionCheckers } from '../../../harness/judge/extensions.ts';
+import { extensionCheckers, extensionReports } from '../../../harness/judge/extensions.ts';
 import { catchKitError } from '../../support/kit-error.ts';
 import { buildContext, buildHistory } from '../checkers/history-builders.ts';
 
@@ -91,5 +95,61 @@ describe('a checker of a module', () => {
       figures: {},
       reasons: [expect.stringMatching(reason)],
     });
+  });
+});
+
+describe('a report of a module', () => {
+  const reportOf = (render: () => unknown) => {
+    const given = loaded({ reports: [{ file: 'ours.csv', render: render as () => string }] });
+    return extensionReports({ extensions: [given.identity] } as never, [given])['report.ours.ours.csv']?.(
+      {} as never,
+    );
+  };
+
+  it('is the text that it returns, in a file with the name of the extension', () => {
+    expect(reportOf(() => 'a,b\n')).toBe('a,b\n');
+  });
+
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('no such field');
+      },
+      /could not be rendered: no such field/,
+    ],
+    ['returns a promise', async () => 'late', /render returned object, not a text/],
+  ])('that %s holds the reason', (_, render, reason) => {
+    expect(reportOf(render)).toMatch(reason);
+  });
+
+  it('is left out without the module that the run was sealed with', () => {
+    const given = loaded({ reports: [{ file: 'ours.csv', render: () => '' }] });
+    expect(extensionReports({ extensions: [] } as never, [given])).toEqual({});
+  });
+
+  it('has a file of its own', () => {
+    const reports = [1, 2].map(() => ({ file: 'ours.csv', render: () => '' }));
+    expect(catchKitError(() => registerExtensions([loaded({ reports })])).message).toBe(
+      "two reports have the file 'ours.csv'",
+    );
+  });
+});
+
+describe('the parts of a module', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'kit-extension-'));
+  afterAll(() => rmSync(directory, { recursive: true }));
+  // A module is loaded once per path.
+  let count = 0;
+
+  it.each([
+    ["reports: [{ file: '../x.csv', render() {} }]", /reports\[0\]\.file: must be a file name/],
+    ["reports: [{ file: 'x.csv' }]", /reports\[0\]\.render: must be a function/],
+    ["strategies: [{ name: 'x' }]", /strategies\[0\]\.generate: must be a function/],
+    ['strategies: 1', /strategies: must be a list, or a function of the cache/],
+  ])('with %s is rejected when it is loaded', async (part, problem) => {
+    const file = join(directory, `${++count}.mjs`);
+    writeFileSync(file, `export default { name: 'ours', ${part} };`);
+    await expect(loadExtensions([file])).rejects.toThrow(problem);
   });
 });

@@ -1,7 +1,7 @@
 /** `kit warm`, `top` and `savings` on an external Redis, its replica and an external cluster. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Cache, redisCache } from '../../../client/index.ts';
@@ -100,6 +100,30 @@ describe('kit warm', () => {
     const { exitCode, out } = await onServer('warm', '--module', module);
     expect(exitCode).toBe(EXIT.NO_GO);
     expect(out).toMatch(/bad +0 warmed, 1 failed .* no database/);
+  });
+
+  it('runs the strategies of the modules of kit.yaml, such as that of the example', async () => {
+    const example = resolve('examples/extension/kit.yaml');
+    const { exitCode, out, err } = await onServer('warm', '--config', example);
+    expect(exitCode, err).toBe(EXIT.GO);
+    expect(out).toMatch(/20 entries warmed by 1 strategies\nproducts +20 warmed /);
+    expect(await cache.get('product:19')).toEqual({ name: 'product 19' });
+    const named = await onServer('warm', '--module', resolve('examples/extension/module.ts'), '--list');
+    expect(named.out).toMatch(/\nproducts +priority 1 +TTL 600 s/);
+  });
+
+  it('names the modules whose strategies have the same name, and a kit.yaml without any', async () => {
+    const text = (name: string) =>
+      `export default { name: '${name}', strategies: [{ name: 'same', generate: () => [] }] };`;
+    moduleOf('a.mjs', text('a'));
+    moduleOf('b.mjs', text('b'));
+    const config = moduleOf('twice.yaml', 'modules: [./a.mjs, ./b.mjs]');
+    const twice = await onServer('warm', '--config', config);
+    expect(twice).toMatchObject({ exitCode: EXIT.USAGE });
+    expect(twice.err).toMatch(/the strategy 'same' already exists: it is part of .*a\.mjs[\s\S]*b\.mjs/);
+    const none = await onServer('warm', '--config', moduleOf('none.yaml', 'modules: []'));
+    expect(none).toMatchObject({ exitCode: EXIT.USAGE });
+    expect(none.err).toMatch(/no module with warming strategies[\s\S]*--module FILE/);
   });
 
   it('names what is wrong with a module or a strategy', async () => {

@@ -1,0 +1,60 @@
+/** Where the strategies of `kit warm` come from: one module, or the extension modules of kit.yaml. */
+import type { WarmingStrategy } from '../../client/extras/warming/index.ts';
+import type { Cache } from '../../client/index.ts';
+import { KitError } from '../../config/errors.ts';
+import { PROJECT_FILE } from '../../config/project.ts';
+import { useModules } from '../extensions.ts';
+import { loadStrategies, strategiesOf } from './strategy-module.ts';
+
+export interface StrategySource {
+  /** Names the module or modules in errors. */
+  readonly where: string;
+  /** @throws KitError `MODULE_INVALID` */
+  readonly load: (cache: Cache) => Promise<readonly WarmingStrategy[]>;
+}
+
+/**
+ * @param file the module of `--module`; undefined: the modules of kit.yaml that have strategies
+ * @throws KitError `MODULE_MISSING` no module has strategies; `EXTENSION_INVALID` for a module of kit.yaml
+ */
+export async function findStrategies(file: string | undefined): Promise<StrategySource> {
+  if (file !== undefined) return { where: file, load: (cache) => loadStrategies(file, cache) };
+  const modules = (await useModules({ module: [] })).filter(
+    ({ extension }) => extension.strategies !== undefined,
+  );
+  const paths = modules.map(({ identity }) => identity.path);
+  if (modules.length === 0) {
+    throw new KitError('no module with warming strategies', {
+      code: 'MODULE_MISSING',
+      where: PROJECT_FILE,
+      hint: 'pass --module FILE, or list a module with `strategies` under modules (docs/extensions.md)',
+    });
+  }
+  return {
+    where: paths.join(', '),
+    async load(cache) {
+      const owners = new Map<string, string>();
+      const all: WarmingStrategy[] = [];
+      for (const { identity, extension } of modules) {
+        for (const strategy of await strategiesOf(identity.path, extension.strategies, cache)) {
+          requireNewName(owners, strategy.name, identity.path);
+          all.push(strategy);
+        }
+      }
+      return all;
+    },
+  };
+}
+
+/** The second strategy of a name would replace the first one. */
+function requireNewName(owners: Map<string, string>, name: string, path: string): void {
+  const owner = owners.get(name);
+  if (owner !== undefined) {
+    throw new KitError(`the strategy '${name}' already exists: it is part of ${owner}`, {
+      code: 'MODULE_INVALID',
+      where: path,
+      hint: 'give every strategy a unique name',
+    });
+  }
+  owners.set(name, path);
+}
