@@ -78,7 +78,9 @@ async function applyTo(topology: Topology, options: ApplyCommandOptions, session
     }
     if (!session.json) session.terminal.print(`${planText(plan)}\n`);
     const nodeIds = change.changes.map(({ nodeId }) => nodeId);
-    const report = await roll(change, { nodeIds, progress, signal });
+    const report = await roll(change, { nodeIds, progress, signal }).catch((error: unknown) => {
+      throw signal.aborted ? interrupted(topology, options) : error;
+    });
     await change.finish(progress);
     printResult(session, { plan, applied: true, ...report }, reportText(plan, report));
   } finally {
@@ -153,6 +155,14 @@ function reportText({ environment }: ApplyPlan, { replaced, switches, tookMs }: 
     ({ from, to, writableMs }) => `; ${to} is master instead of ${from}, no writes for ${writableMs} ms`,
   );
   return `${environment}: applied; ${replaced.length} node(s) replaced in ${(tookMs / 1_000).toFixed(1)} s${switched.join('')}`;
+}
+
+function interrupted({ environment }: Topology, { substrate }: ApplyCommandOptions): KitError {
+  return new KitError(`interrupted; '${environment.name}' keeps running, with some nodes unchanged`, {
+    code: 'INTERRUPTED',
+    exitCode: EXIT.INTERRUPTED,
+    hint: `${common.commandFor('apply', environment, substrate)} continues`,
+  });
 }
 
 function notRunning({ environment }: Topology, { substrate }: ApplyCommandOptions): KitError {
