@@ -23,6 +23,10 @@ const BENCHMARKS: Readonly<Record<string, { readonly options: string; run(): Pro
     options: '<rounds> [--busy <loops>] [options of kit readiness]',
     run: () => import('./readiness.ts'),
   },
+  'same-commit': {
+    options: '[pairs] [--save FILE] [options of kit drill]',
+    run: () => import('./same-commit.ts'),
+  },
   sizing: { options: '[--save <dir>]', run: () => import('./sizing.ts') },
   warming: { options: '[--save <dir>]', run: () => import('./warming.ts') },
 };

@@ -281,7 +281,9 @@ const ROOMS: readonly rules.Room[] = [
       ...CLIENT_ENTRIES,
     ],
     {
-      types: ['harness/reports/report.ts', 'harness/judge/pool/index.ts'],
+      types: ['reports/report.ts', 'judge/pool/index.ts', 'judge/compare/index.ts'].map(
+        (name) => `harness/${name}`,
+      ),
       libraries: ['ioredis'],
     },
   ),

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EXIT } from '../../../config/errors.ts';
 import { loadGates } from '../../../config/gates.ts';
-import type { Figure } from '../../../harness/checkers/checker.ts';
 import { drills } from '../../../harness/drills/index.ts';
 import type { HistoryEvent } from '../../../harness/history/events.ts';
 import {
@@ -14,13 +13,13 @@ import {
 } from '../../../harness/judge/compare/criteria.ts';
 import { compareRuns } from '../../../harness/judge/compare/index.ts';
 import { areApart, proportionInterval, quantileInterval } from '../../../harness/statistics/intervals.ts';
-import { summarize } from '../../../harness/statistics/quantile.ts';
 import { kit } from '../../../scripts/program.ts';
 import { catchKitError } from '../../support/kit-error.ts';
 import { recordStreams } from '../../support/recorded-streams.ts';
-import { buildGate, buildTrials, evaluateGate, ratioFigure, valueFigure } from '../gates/gate-builders.ts';
+import { buildGate, ratioFigure, valueFigure } from '../gates/gate-builders.ts';
 import type { RunOptions } from '../healthy-run.ts';
 import { ScratchRuns } from '../scratch-runs.ts';
+import { samplesFigure, sideOf } from './compare-sides.ts';
 
 let scratch: ScratchRuns;
 beforeEach(() => {
@@ -129,26 +128,6 @@ describe('two runs', () => {
       counts: { worse: expect.any(Number) },
     });
   });
-});
-
-function sideOf(gate: ReturnType<typeof buildGate>, figures: readonly Figure[], machineMs = 0): Side {
-  // This test is not about the soundness of the machine.
-  const untimed = { ...gate, timing: false as const };
-  const criterion = evaluateGate(
-    untimed,
-    buildTrials(figures.length, (i) => figures[i] as Figure),
-  );
-  const readings = figures.map((figure) => ({
-    ...{ kind: 'figure' as const, drill: 'drill', name: 'drill #1', figure },
-    ...{ reasons: [], remedies: [], evidence: [] },
-  }));
-  return { gate, criterion, readings, machineMs };
-}
-
-const samplesFigure = (samples: readonly number[]): Figure => ({
-  kind: 'distribution',
-  distribution: summarize(samples) ?? { min: 0, p50: 0, p95: 0, p99: 0, max: 0, mean: 0 },
-  ...{ samples, unit: 'ms', n: samples.length },
 });
 
 describe('a criterion', () => {
