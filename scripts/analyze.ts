@@ -31,7 +31,7 @@ export function analyze(program: Command, session: Session): void {
       terminal.print(
         session.json
           ? renderJson(report)
-          : renderTerminal(report, { colour: terminal.colour, directory: dir }),
+          : renderTerminal(report, { colour: terminal.colour, width: terminal.width, directory: dir }),
       );
     });
 }

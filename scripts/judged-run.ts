@@ -84,7 +84,11 @@ export async function judgedRun(
   terminal.print(
     session.json
       ? renderJson(report)
-      : renderTerminal(report, { colour: terminal.colour, directory: relative('', folder) }),
+      : renderTerminal(report, {
+          colour: terminal.colour,
+          width: terminal.width,
+          directory: relative('', folder),
+        }),
   );
   if (options.pool !== undefined) await printPool(session, folder);
   if (options.baseline !== undefined) printComparison(session, options.baseline, folder, extensions);

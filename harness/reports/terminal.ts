@@ -1,15 +1,15 @@
 /**
- * The report for a terminal, at most 100 columns: the verdict first, then the blocking criteria with their remedies,
+ * The report for a terminal of any width from 40 columns: the verdict first, then the blocking criteria with their remedies,
  * then the tables, then the artifacts. The caller enables colour (on a terminal, and without NO_COLOR).
  */
 import type { Criterion, CriterionState, Verdict } from '../gates/gate.ts';
 import type { Report } from './report.ts';
+import { type Column, Layout, type LayoutOptions, type Paint } from './terminal-layout.ts';
 import {
   actionLabel,
   BLOCKING,
   brokenTrials,
   byUrgency,
-  clipText,
   DECISION_LABEL,
   DECISION_MEANING,
   evidenceProblems,
@@ -35,16 +35,10 @@ import {
   waivedCriteria,
 } from './wording.ts';
 
-export interface TerminalOptions {
-  /** ANSI colours; off by default. */
-  readonly colour?: boolean;
+export interface TerminalOptions extends LayoutOptions {
   /** Path of the run folder, as the user would type it; default `runs/<run id>`. */
   readonly directory?: string;
 }
-
-const WIDTH = 100;
-type Paint = 'green' | 'red' | 'yellow' | 'dim' | 'bold';
-const ANSI: Readonly<Record<Paint, string>> = { green: '32', red: '31', yellow: '33', dim: '2', bold: '1' };
 
 const STATE_PAINT: Readonly<Record<CriterionState, Paint>> = {
   PASS: 'green',
@@ -63,21 +57,19 @@ const DECISION_PAINT: Readonly<Record<Verdict['decision'], Paint>> = {
   UNKNOWN: 'yellow',
 };
 
-type Painter = (paint: Paint, text: string) => string;
-
 export function renderTerminal(report: Report, options: TerminalOptions = {}): string {
-  const paint: Painter = (name, text) => (options.colour ? `\u001b[${ANSI[name]}m${text}\u001b[0m` : text);
+  const layout = new Layout(options);
   const directory = options.directory === undefined ? runFolder(report) : oneLine(options.directory);
   const sections = [
-    renderHead(report, paint),
-    renderProblems(report, paint),
-    renderBlocking(report, paint),
-    renderWaivers(report, paint),
-    renderOverrides(report, paint),
-    criteriaTable(report, paint),
-    renderComparison(report, paint),
-    renderBenchmarks(report, paint),
-    renderEvidence(report, directory, paint),
+    renderHead(report, layout),
+    renderProblems(report, layout),
+    renderBlocking(report, layout),
+    renderWaivers(report, layout),
+    renderOverrides(report, layout),
+    criteriaTable(report, layout),
+    renderComparison(report, layout),
+    renderBenchmarks(report, layout),
+    renderEvidence(report, directory, layout),
   ];
   return `${sections
     .filter((lines) => lines.length > 0)
@@ -85,21 +77,26 @@ export function renderTerminal(report: Report, options: TerminalOptions = {}): s
     .join('\n\n')}\n`;
 }
 
-function renderHead(report: Report, paint: Painter): readonly string[] {
+function renderHead(report: Report, layout: Layout): readonly string[] {
   const { verdict, run } = report;
-  const decision = paint(DECISION_PAINT[verdict.decision], paint('bold', DECISION_LABEL[verdict.decision]));
+  const decision = layout.paint(
+    DECISION_PAINT[verdict.decision],
+    layout.paint('bold', DECISION_LABEL[verdict.decision]),
+  );
+  const action = actionLabel(verdict.action);
+  const isShort = layout.fits(`${DECISION_LABEL[verdict.decision]}  ${action}`);
   return [
-    `${decision}  ${actionLabel(verdict.action)}`,
-    ...wrapText(DECISION_MEANING[verdict.decision], 4),
-    ...verdict.advice.flatMap((advice) => wrapText(`- ${oneLine(advice)}`, 4, 6)),
-    ...wrapText(formatCounts(verdict.counts), 4).map((line) => paint('bold', line)),
-    ...wrapText(`${runLine(report)} · ${versionLine(report)} · ${formatInstant(run.startedAt)}`, 4).map(
-      (line) => paint('dim', line),
-    ),
+    ...(isShort ? [`${decision}  ${action}`] : [`${decision}  `, ...layout.wrap(action, 4)]),
+    ...layout.wrap(DECISION_MEANING[verdict.decision], 4),
+    ...verdict.advice.flatMap((advice) => layout.wrap(`- ${oneLine(advice)}`, 4, 6)),
+    ...layout.wrap(formatCounts(verdict.counts), 4).map((line) => layout.paint('bold', line)),
+    ...layout
+      .wrap(`${runLine(report)} · ${versionLine(report)} · ${formatInstant(run.startedAt)}`, 4)
+      .map((line) => layout.paint('dim', line)),
   ];
 }
 
-function renderProblems(report: Report, paint: Painter): readonly string[] {
+function renderProblems(report: Report, layout: Layout): readonly string[] {
   const found = [
     ...evidenceProblems(report),
     ...brokenTrials(report).map(
@@ -108,66 +105,65 @@ function renderProblems(report: Report, paint: Painter): readonly string[] {
     ),
   ];
   if (found.length === 0) return [];
-  return [renderHeading('Evidence', paint), ...found.flatMap((line) => wrapText(`! ${line}`, 2, 4))];
+  return [layout.heading('Evidence'), ...found.flatMap((line) => layout.wrap(`! ${line}`, 2, 4))];
 }
 
-function renderBlocking(report: Report, paint: Painter): readonly string[] {
+function renderBlocking(report: Report, layout: Layout): readonly string[] {
   const criteria = byUrgency(report.verdict.criteria).filter(({ state }) => BLOCKING.includes(state));
   if (criteria.length === 0) return [];
   const blocks = criteria.map((criterion) =>
     [
-      paint(
+      layout.paint(
         STATE_PAINT[criterion.state],
-        clipText(
+        layout.clip(
           `${STATE_GLYPH[criterion.state]} ${STATE_LABEL[criterion.state].toUpperCase()}  ${oneLine(criterion.id)}`,
-          WIDTH,
         ),
       ),
-      ...wrapText(oneLine(criterion.title), 4),
-      ...wrapText(formatMeasurement(criterion), 4),
-      ...(criterion.reason === '' ? [] : wrapText(`why     ${oneLine(criterion.reason)}`, 4, 12)),
-      ...(formatAttempts(criterion) === '' ? [] : wrapText(`rounds  ${formatAttempts(criterion)}`, 4, 12)),
-      ...(criterion.waiver === undefined ? [] : wrapText(`waiver  ${formatWaiver(criterion)}`, 4, 12)),
-      ...(criterion.remedy === '' ? [] : wrapText(`remedy  ${oneLine(criterion.remedy)}`, 4, 12)),
+      ...layout.wrap(oneLine(criterion.title), 4),
+      ...layout.wrap(formatMeasurement(criterion), 4),
+      ...(criterion.reason === '' ? [] : layout.wrap(`why     ${oneLine(criterion.reason)}`, 4, 12)),
+      ...(formatAttempts(criterion) === '' ? [] : layout.wrap(`rounds  ${formatAttempts(criterion)}`, 4, 12)),
+      ...(criterion.waiver === undefined ? [] : layout.wrap(`waiver  ${formatWaiver(criterion)}`, 4, 12)),
+      ...(criterion.remedy === '' ? [] : layout.wrap(`remedy  ${oneLine(criterion.remedy)}`, 4, 12)),
     ].join('\n'),
   );
-  return [renderHeading('Blocking criteria', paint), blocks.join('\n\n')];
+  return [layout.heading('Blocking criteria'), blocks.join('\n\n')];
 }
 
-function renderWaivers(report: Report, paint: Painter): readonly string[] {
+function renderWaivers(report: Report, layout: Layout): readonly string[] {
   const waived = waivedCriteria(report);
   if (waived.length === 0) return [];
   const blocks = waived.map(([criterion, { owner, reason, expires }]) =>
     [
-      paint(STATE_PAINT.WAIVED, clipText(`${STATE_GLYPH.WAIVED} WAIVED  ${oneLine(criterion.id)}`, WIDTH)),
-      ...wrapText(oneLine(criterion.title), 4),
-      ...wrapText(formatMeasurement(criterion), 4),
-      ...wrapText(`why     ${oneLine(criterion.reason)}`, 4, 12),
-      ...wrapText(`owner   ${oneLine(owner)}`, 4, 12),
-      ...wrapText(`until   ${oneLine(expires)}`, 4, 12),
-      ...wrapText(`reason  ${oneLine(reason)}`, 4, 12),
+      layout.paint(STATE_PAINT.WAIVED, layout.clip(`${STATE_GLYPH.WAIVED} WAIVED  ${oneLine(criterion.id)}`)),
+      ...layout.wrap(oneLine(criterion.title), 4),
+      ...layout.wrap(formatMeasurement(criterion), 4),
+      ...layout.wrap(`why     ${oneLine(criterion.reason)}`, 4, 12),
+      ...layout.wrap(`owner   ${oneLine(owner)}`, 4, 12),
+      ...layout.wrap(`until   ${oneLine(expires)}`, 4, 12),
+      ...layout.wrap(`reason  ${oneLine(reason)}`, 4, 12),
     ].join('\n'),
   );
-  return [renderHeading('Waived', paint), blocks.join('\n\n')];
+  return [layout.heading('Waived'), blocks.join('\n\n')];
 }
 
 /** Gates whose shipped target or other fields a user's file changed, including those out of scope. */
-function renderOverrides(report: Report, paint: Painter): readonly string[] {
+function renderOverrides(report: Report, layout: Layout): readonly string[] {
   const overridden = overriddenCriteria(report);
   if (overridden.length === 0) return [];
   const blocks = overridden.map(([criterion, override]) =>
     [
-      clipText(`  ${oneLine(criterion.id)}  ${STATE_LABEL[criterion.state]}`, WIDTH),
-      ...wrapText(
+      layout.clip(`  ${oneLine(criterion.id)}  ${STATE_LABEL[criterion.state]}`),
+      ...layout.wrap(
         `target  ${formatTarget(criterion)}, shipped: ${formatShippedTarget(override)}; changed: ${override.fields.join(', ')} (${oneLine(override.file)})`,
         4,
         12,
       ),
-      ...wrapText(`owner   ${oneLine(override.owner)}`, 4, 12),
-      ...wrapText(`reason  ${oneLine(override.reason)}`, 4, 12),
+      ...layout.wrap(`owner   ${oneLine(override.owner)}`, 4, 12),
+      ...layout.wrap(`reason  ${oneLine(override.reason)}`, 4, 12),
     ].join('\n'),
   );
-  return [renderHeading('Overridden gates', paint), blocks.join('\n\n')];
+  return [layout.heading('Overridden gates'), blocks.join('\n\n')];
 }
 
 function formatMeasurement(criterion: Criterion): string {
@@ -179,7 +175,15 @@ function formatMeasurement(criterion: Criterion): string {
   return `measured ${formatMeasured(criterion)}, target ${formatTarget(criterion)}, n ${n}${bound}`;
 }
 
-function criteriaTable(report: Report, paint: Painter): readonly string[] {
+const CRITERIA_COLUMNS: readonly Column[] = [
+  { name: 'state', widest: 14, align: 'left' },
+  { name: 'criterion', widest: 42, align: 'left' },
+  { name: 'measured', widest: 16, align: 'right' },
+  { name: 'target', widest: 15, align: 'left' },
+  { name: 'n', widest: 9, align: 'right' },
+];
+
+function criteriaTable(report: Report, layout: Layout): readonly string[] {
   const judged = byUrgency(report.verdict.criteria).filter(({ state }) => state !== 'OUT_OF_SCOPE');
   const skipped = report.verdict.counts.OUT_OF_SCOPE;
   if (judged.length === 0 && skipped === 0) return [];
@@ -190,29 +194,37 @@ function criteriaTable(report: Report, paint: Painter): readonly string[] {
     formatTarget(criterion),
     formatNumber(criterion.n),
   ]);
-  const lines = renderTable(
-    ['state', 'criterion', 'measured', 'target', 'n'],
-    rows,
-    [14, 42, 16, 15, 9],
-    'llrlr',
-  );
+  const table = layout.table(CRITERIA_COLUMNS, rows);
   return [
-    renderHeading('Criteria', paint),
-    ...(judged.length === 0 ? [] : [paint('dim', lines[0] ?? '')]),
-    ...judged.map((criterion, index) => paint(STATE_PAINT[criterion.state], lines[index + 1] ?? '')),
-    ...repeatedLine(judged).map((line) => paint('dim', line)),
-    ...(skipped === 0 ? [] : [paint('dim', `  · ${skipped} out of scope, not judged`)]),
+    layout.heading('Criteria'),
+    ...(judged.length === 0 ? [] : table.header.map((line) => layout.paint('dim', line))),
+    ...judged.flatMap((criterion, index) =>
+      (table.rows[index] ?? []).map((line) => layout.paint(STATE_PAINT[criterion.state], line)),
+    ),
+    ...repeatedLine(judged, layout).map((line) => layout.paint('dim', line)),
+    ...(skipped === 0 ? [] : [layout.paint('dim', `  · ${skipped} out of scope, not judged`)]),
   ];
 }
 
 /** Criteria that pass but needed more than the first round. */
-function repeatedLine(judged: readonly Criterion[]): readonly string[] {
+function repeatedLine(judged: readonly Criterion[], layout: Layout): readonly string[] {
   return judged
     .filter((criterion) => !BLOCKING.includes(criterion.state) && formatAttempts(criterion) !== '')
-    .flatMap((criterion) => wrapText(`· ${oneLine(criterion.id)}: ${formatAttempts(criterion)}`, 2, 4));
+    .flatMap((criterion) => layout.wrap(`· ${oneLine(criterion.id)}: ${formatAttempts(criterion)}`, 2, 4));
 }
 
-function renderComparison(report: Report, paint: Painter): readonly string[] {
+const COMPARISON_COLUMNS: readonly Column[] = [
+  { name: 'drill', widest: 16, align: 'left' },
+  { name: 'client', widest: 10, align: 'left' },
+  { name: 'n', widest: 3, align: 'right' },
+  { name: 'write gap', widest: 26, align: 'right' },
+  { name: 'acknowledged, lost', widest: 26, align: 'right' },
+  { name: 'twice', widest: 6, align: 'right' },
+  { name: '> 1 s', widest: 7, align: 'right' },
+  { name: 'dead', widest: 4, align: 'right' },
+];
+
+function renderComparison(report: Report, layout: Layout): readonly string[] {
   if (report.comparison.length === 0) return [];
   const rows = report.comparison.map((row) => [
     oneLine(row.drill),
@@ -224,88 +236,33 @@ function renderComparison(report: Report, paint: Painter): readonly string[] {
     formatNumber(row.longerThan1s),
     formatNumber(row.deadClients),
   ]);
-  const header = ['drill', 'client', 'n', 'write gap', 'acknowledged, lost', 'twice', '> 1 s', 'dead'];
-  const [first = '', ...rest] = renderTable(header, rows, [16, 10, 3, 26, 26, 6, 7, 4], 'llrrrrrr');
+  const table = layout.table(COMPARISON_COLUMNS, rows);
   return [
-    renderHeading('Failover comparison', paint),
-    paint('dim', first),
-    ...rest,
-    paint('dim', '  ioredis: default settings; gap: min / median / max, ≥: not closed; twice: applied twice'),
+    layout.heading('Failover comparison'),
+    ...table.header.map((line) => layout.paint('dim', line)),
+    ...table.rows.flat(),
+    ...layout
+      .wrap('ioredis: default settings; gap: min / median / max, ≥: not closed; twice: applied twice', 2)
+      .map((line) => layout.paint('dim', line)),
   ];
 }
 
-function renderBenchmarks(report: Report, paint: Painter): readonly string[] {
+function renderBenchmarks(report: Report, layout: Layout): readonly string[] {
   return report.benchmarks.flatMap(({ title, rows }, index) => [
-    ...(index === 0 ? [renderHeading('Benchmarks', paint)] : ['']),
-    ...wrapText(oneLine(title), 2),
-    ...rows.flatMap(({ label, value }) => wrapText(`${oneLine(label).padEnd(46)} ${oneLine(value)}`, 4, 51)),
+    ...(index === 0 ? [layout.heading('Benchmarks')] : ['']),
+    ...layout.wrap(oneLine(title), 2),
+    ...rows.flatMap(({ label, value }) => layout.pair(oneLine(label), oneLine(value))),
   ]);
 }
 
-function renderEvidence(report: Report, directory: string, paint: Painter): readonly string[] {
+function renderEvidence(report: Report, directory: string, layout: Layout): readonly string[] {
   return [
-    renderHeading('Artifacts', paint),
-    ...wrapText(`${directory}/report.html   the same with plots`, 2),
-    ...wrapText(`kit verify ${directory}   checks the hashes and recomputes this verdict`, 2),
+    layout.heading('Artifacts'),
+    ...layout.wrap(`${directory}/report.html   the same with plots`, 2),
+    ...layout.wrap(`kit verify ${directory}   checks the hashes and recomputes this verdict`, 2),
     ...(report.run.extensions ?? []).flatMap(({ name, path, sha256 }) =>
-      wrapText(`extension: ${oneLine(name)} (${oneLine(path)}, SHA-256 ${shortSha(sha256)})`, 2, 4),
+      layout.wrap(`extension: ${oneLine(name)} (${oneLine(path)}, SHA-256 ${shortSha(sha256)})`, 2, 4),
     ),
-    ...report.run.deviations.flatMap((deviation) => wrapText(`deviation: ${oneLine(deviation)}`, 2, 4)),
+    ...report.run.deviations.flatMap((deviation) => layout.wrap(`deviation: ${oneLine(deviation)}`, 2, 4)),
   ];
-}
-
-function renderHeading(text: string, paint: Painter): string {
-  return paint('bold', text);
-}
-
-/** Renders a header line and one line per row; each column is as wide as necessary, cut at its maximum. */
-function renderTable(
-  header: readonly string[],
-  rows: readonly (readonly string[])[],
-  widest: readonly number[],
-  align: string,
-): readonly string[] {
-  const widths = header.map((name, column) =>
-    Math.min(
-      widest[column] ?? WIDTH,
-      Math.max(...[name, ...rows.map((row) => row[column] ?? '')].map(visibleLength)),
-    ),
-  );
-  return [header, ...rows].map((row) => {
-    const cells = row.map((cell, column) => {
-      const width = widths[column] ?? 0;
-      const cut = clipText(cell, width);
-      const pad = ' '.repeat(Math.max(0, width - visibleLength(cut)));
-      return align[column] === 'r' ? pad + cut : cut + pad;
-    });
-    return clipText(`  ${cells.join('  ')}`.trimEnd(), WIDTH);
-  });
-}
-
-function visibleLength(text: string): number {
-  return [...text].length;
-}
-
-/** Breaks at spaces; a word longer than a line is broken at the end of the line. */
-function wrapText(text: string, indent: number, hanging = indent): readonly string[] {
-  const lines: string[] = [];
-  let line = ' '.repeat(indent);
-  let empty = true;
-  for (const word of text.split(' ').flatMap((each) => splitWords(each, WIDTH - hanging))) {
-    if (!empty && visibleLength(line) + 1 + visibleLength(word) > WIDTH) {
-      lines.push(line);
-      line = ' '.repeat(hanging);
-      empty = true;
-    }
-    line += empty ? word : ` ${word}`;
-    empty = false;
-  }
-  return [...lines, line];
-}
-
-function splitWords(word: string, width: number): readonly string[] {
-  const symbols = [...word];
-  if (symbols.length <= width) return [word];
-  const count = Math.ceil(symbols.length / width);
-  return Array.from({ length: count }, (_, i) => symbols.slice(i * width, (i + 1) * width).join(''));
 }

@@ -132,6 +132,27 @@ describe('the terminal', () => {
     expect(bare).toBe(renderTerminal(noGoReport()));
   });
 
+  it.each([60, 80, 100, 160])('fits %i columns, with every figure of both tables', (width) => {
+    for (const report of [goReport(), noGoReport(), conditionalReport(), hostileReport()]) {
+      const lines = renderTerminal(report, { width }).split('\n');
+      expect(lines.filter((line) => [...line].length > width)).toEqual([]);
+    }
+    const report = noGoReport();
+    const text = renderTerminal(report, { width }).replaceAll(/\s+/g, ' ');
+    for (const { id } of report.verdict.criteria.filter(({ state }) => state !== 'OUT_OF_SCOPE'))
+      expect(text).toContain(` ${id} `);
+    expect(text).toContain('418 writes');
+    expect(text).toContain('2.19 / 2.41 / 2.65 s');
+    // The sign of an insufficient criterion is an ellipsis, too.
+    expect(text).not.toMatch(/\S…/);
+  });
+
+  it('shows a table as blocks with the names of their figures if it does not fit', () => {
+    const narrow = renderTerminal(noGoReport(), { width: 60 });
+    expect(narrow).toMatch(/\n {2}✗ fail {2}quorum\n {6}measured 3 sentinels · target ≤ 2 sentinels · n 1\n/);
+    expect(renderTerminal(noGoReport(), { width: 160 })).toMatch(/\n {2}state +criterion +measured/);
+  });
+
   it('shows failures with their remedies before the table of criteria', () => {
     const text = renderTerminal(noGoReport());
     expect(text.indexOf('Set topology.quorum to 2')).toBeGreaterThan(0);
