@@ -1,46 +1,54 @@
 /**
- * The passwords of an environment: generated once, kept in `<stateDir>/environments/<name>/secrets.json` (mode 0600),
- * each replaceable by a variable or by a file that a variable names (`KIT_REDIS_APP_PASSWORD`,
- * `KIT_REDIS_APP_PASSWORD_FILE`).
+ * The passwords of an environment: generated once, stored in `<stateDir>/environments/<name>/secrets.json`
+ * (`stored-secrets.ts`), each replaceable by a variable or by a file that a variable names
+ * (`KIT_REDIS_APP_PASSWORD`, `KIT_REDIS_APP_PASSWORD_FILE`). `password-rotation.ts` changes them.
  *
- * Left out: writing them where a server reads them (ACL files carry hashes; `infra/`), and rotation.
+ * Left out: writing them where a server reads them (ACL files carry hashes; `infra/`).
  */
-import { randomBytes } from 'node:crypto';
-import { chmodSync, linkSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { z } from 'zod';
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { readVariables, type Variables } from './env.ts';
-import { EXIT, KitError } from './errors.ts';
+import { KitError } from './errors.ts';
 import { Secret } from './secret.ts';
-import { displayPath } from './yaml.ts';
+import {
+  createStored,
+  isPassword,
+  REDIS_USERS,
+  type RedisUser,
+  readStored,
+  SENTINEL_USERS,
+  type SentinelUser,
+  type Stored,
+  secretsFile,
+} from './stored-secrets.ts';
 
-/** Users on the Redis nodes. `health` needs no password. */
-export const REDIS_USERS = ['admin', 'app', 'replication', 'sentinel', 'exporter'] as const;
-/** Users on the sentinels; sentinels authenticate to each other as `peer`. */
-export const SENTINEL_USERS = ['admin', 'app', 'peer'] as const;
+export {
+  REDIS_USERS,
+  type RedisUser,
+  SENTINEL_USERS,
+  type SentinelUser,
+  secretsFile,
+} from './stored-secrets.ts';
 
-export type RedisUser = (typeof REDIS_USERS)[number];
-export type SentinelUser = (typeof SENTINEL_USERS)[number];
-
-export interface EnvironmentSecrets {
+/** One password per user. */
+export interface PasswordSet {
   readonly redis: Readonly<Record<RedisUser, Secret>>;
   readonly sentinel: Readonly<Record<SentinelUser, Secret>>;
 }
 
-const SCHEMA = 'redis-cache-kit/secrets/1';
-const password = z.string().regex(/^[^\s\p{C}]{12,512}$/u);
-const storedSchema = z.strictObject({
-  schema: z.literal(SCHEMA),
-  redis: z.strictObject({
-    admin: password,
-    app: password,
-    replication: password,
-    sentinel: password,
-    exporter: password,
-  }),
-  sentinel: z.strictObject({ admin: password, app: password, peer: password }),
-});
-type Stored = z.infer<typeof storedSchema>;
+/** The current passwords. */
+export interface EnvironmentSecrets extends PasswordSet {
+  /**
+   * While a rotation is in progress: the passwords that the nodes accept as well. Users that are not rotated have their
+   * current password here.
+   */
+  readonly other?: PasswordSet;
+  /**
+   * Texts instead of the passwords, for digests of files: a rotation does not change them, another change of a password
+   * does. Default: the passwords.
+   */
+  readonly placeholders?: PasswordSet;
+}
 
 /**
  * @throws KitError `SECRETS_EXPOSED` others may read the file; `SECRETS_BROKEN`; `SECRETS_INVALID` a variable or its file
@@ -73,108 +81,67 @@ export function readSecrets(
 export function unknownSecrets(): EnvironmentSecrets {
   const draw = () => new Secret(randomBytes(16).toString('hex'));
   return Object.freeze({
-    redis: checkRecord(REDIS_USERS, draw),
-    sentinel: checkRecord(SENTINEL_USERS, draw),
+    redis: recordOf(REDIS_USERS, draw),
+    sentinel: recordOf(SENTINEL_USERS, draw),
   });
 }
+
+/** Server program that has the user. */
+export type Program = 'redis' | 'sentinel';
+type Texts = Readonly<Record<Program, Readonly<Record<string, string | undefined>>>>;
 
 function withVariables(stored: Stored, variables: Variables): EnvironmentSecrets {
-  const pick = (program: 'REDIS' | 'SENTINEL', user: string, kept: string) =>
-    new Secret(givenSecret(`KIT_${program}_${user.toUpperCase()}_PASSWORD`, variables) ?? kept);
+  const { redis, sentinel, rotation, placeholders } = stored;
+  const given = (program: Program, user: string) => givenSecret(variableOf(program, user), variables);
+  const passwordOf = (texts: Texts, program: Program, user: string) =>
+    given(program, user) ?? texts[program][user];
+  const current = (program: Program, user: string) => passwordOf({ redis, sentinel }, program, user) ?? '';
   return Object.freeze({
-    redis: checkRecord(REDIS_USERS, (user) => pick('REDIS', user, stored.redis[user])),
-    sentinel: checkRecord(SENTINEL_USERS, (user) => pick('SENTINEL', user, stored.sentinel[user])),
+    ...passwordSet(current),
+    ...(rotation && {
+      other: passwordSet((program, user) => passwordOf(rotation, program, user) ?? current(program, user)),
+    }),
+    placeholders: passwordSet((program, user) => {
+      const kept: Readonly<Record<string, { of: string; text: string } | undefined>> =
+        placeholders?.[program] ?? {};
+      const password = current(program, user);
+      return kept[user]?.of === digestOf(password) ? kept[user].text : placeholderOf(password);
+    }),
   });
 }
 
-/** Returns the path of an environment's secrets file. */
-export function secretsFile(environmentName: string, stateDir: string): string {
-  return join(stateDir, 'environments', environmentName, 'secrets.json');
+function passwordSet(textOf: (program: Program, user: string) => string): PasswordSet {
+  return {
+    redis: recordOf(REDIS_USERS, (user) => new Secret(textOf('redis', user))),
+    sentinel: recordOf(SENTINEL_USERS, (user) => new Secret(textOf('sentinel', user))),
+  };
 }
 
-function checkRecord<K extends string>(
+/** Name of the variable that replaces a password. */
+export function variableOf(program: Program, user: string): string {
+  return `KIT_${program.toUpperCase()}_${user.toUpperCase()}_PASSWORD`;
+}
+
+/** Whether a variable, or a file that it names, replaces the password of this user. */
+export function isGiven(program: Program, user: string, variables: Variables): boolean {
+  return ['', '_FILE'].some((suffix) => variables.get(`${variableOf(program, user)}${suffix}`) !== undefined);
+}
+
+/** SHA-256, as the ACL of Redis stores passwords. */
+export function digestOf(password: string): string {
+  return createHash('sha256').update(password).digest('hex');
+}
+
+/** Text that stands for a password in the digest of a file. It does not reveal the password. */
+export function placeholderOf(password: string): string {
+  return digestOf(`redis-cache-kit/placeholder/${password}`);
+}
+
+function recordOf<K extends string>(
   names: readonly K[],
   make: (name: K) => Secret,
 ): Readonly<Record<K, Secret>> {
   return Object.freeze(Object.fromEntries(names.map((name) => [name, make(name)])) as Record<K, Secret>);
-}
-
-function readStored(file: string): Stored | undefined {
-  const where = displayPath(file);
-  const found = orUnreadable(where, () => lstatSync(file, { throwIfNoEntry: false }));
-  if (found === undefined) return undefined;
-  if (!found.isFile() || (found.mode & 0o077) !== 0) {
-    throw new KitError(`must not be readable by other users (mode ${(found.mode & 0o777).toString(8)})`, {
-      code: 'SECRETS_EXPOSED',
-      where,
-      hint: `replace the passwords: stop the environment, remove the file and start again; or, if they were not exposed: chmod 600 ${where}`,
-    });
-  }
-  const parsed = storedSchema.safeParse(parseJson(orUnreadable(where, () => readFileSync(file, 'utf8'))));
-  if (parsed.success) return parsed.data;
-  const paths = parsed.error.issues.map((issue) => issue.path.join('.') || 'whole file');
-  throw new KitError(`must contain the secrets of this version (${[...new Set(paths)].join(', ')})`, {
-    code: 'SECRETS_BROKEN',
-    where,
-    hint: 'stop the environment and remove the file: the next start generates new passwords',
-  });
-}
-
-function orUnreadable<T>(where: string, look: () => T): T {
-  try {
-    return look();
-  } catch (error) {
-    throw new KitError(`cannot be read: ${(error as Error).message}`, {
-      code: 'STATE_UNREADABLE',
-      exitCode: EXIT.UNKNOWN,
-      where,
-      hint: 'make the state directory readable and writable, or set KIT_STATE_DIR',
-      cause: error,
-    });
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The parser's message quotes the text, which is secret.
-    return undefined;
-  }
-}
-
-/**
- * Writes the file under another name and links it into place: no reader sees a partial file, and only one of two
- * writers wins.
- */
-function createStored(file: string): Stored {
-  const make = () => randomBytes(32).toString('base64url');
-  const stored: Stored = {
-    schema: SCHEMA,
-    redis: { admin: make(), app: make(), replication: make(), sentinel: make(), exporter: make() },
-    sentinel: { admin: make(), app: make(), peer: make() },
-  };
-  const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
-  try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    chmodSync(dirname(file), 0o700);
-    writeFileSync(draft, `${JSON.stringify(stored, null, 2)}\n`, { mode: 0o600, flag: 'wx', flush: true });
-    linkSync(draft, file);
-    return stored;
-  } catch (error) {
-    const existing = (error as NodeJS.ErrnoException).code === 'EEXIST' ? readStored(file) : undefined;
-    if (existing !== undefined) return existing;
-    if (error instanceof KitError) throw error;
-    throw new KitError(`cannot be written: ${(error as Error).message}`, {
-      code: 'STATE_UNWRITABLE',
-      exitCode: EXIT.UNKNOWN,
-      where: displayPath(file),
-      hint: 'free disk space, or make the directory writable',
-      cause: error,
-    });
-  } finally {
-    rmSync(draft, { force: true });
-  }
 }
 
 function givenSecret(name: string, variables: Variables): string | undefined {
@@ -185,7 +152,7 @@ function givenSecret(name: string, variables: Variables): string | undefined {
   }
   const text =
     direct?.text ?? (byFile === undefined ? undefined : readSecretFile(byFile.text, `${name}_FILE`));
-  if (text !== undefined && !password.safeParse(text).success) {
+  if (text !== undefined && !isPassword(text)) {
     throw invalidSecrets(
       `must be a valid password, got ${text.length} characters (hidden)`,
       direct === undefined ? `${name}_FILE` : name,

@@ -1,5 +1,6 @@
 /** View of a running environment for `kit up` and `kit status`: facts for programs, a table for users. No secrets. */
 import { describeHealthProblem } from '../harness/health.ts';
+import { describeRotation } from '../infra/operations/password-rotation.ts';
 import type { Shard } from '../infra/redis/cluster.ts';
 import type { Environment } from '../infra/substrates/environment.ts';
 import type { FoundEnvironment } from '../infra/substrates/substrate.ts';
@@ -39,6 +40,8 @@ export interface EnvironmentView {
     readonly pid: number | null;
     readonly log: string | null;
   } | null;
+  /** Rotation of passwords in progress, in one sentence; null if there is none. */
+  readonly rotation: string | null;
   readonly deviations: readonly string[];
   /** Files and addresses that a user needs, by purpose; never a secret. */
   readonly access: Readonly<Record<string, string>>;
@@ -60,6 +63,7 @@ export async function environmentView(
     : 'the nodes cannot be queried without their passwords';
   // Read once: on Docker, each access fetches every log from the engine.
   const { logs } = environment;
+  const rotation = hasCredentials ? environment.passwords?.rotation() : undefined;
   return {
     environment: environment.name,
     substrate: environment.substrate,
@@ -83,6 +87,7 @@ export async function environmentView(
           log: logs.get(WATCHDOG_ID) ?? null,
         }
       : null,
+    rotation: rotation === undefined ? null : describeRotation(environment.name, rotation),
     deviations: environment.deviations,
     access: environment.access ?? {},
   };
@@ -121,6 +126,7 @@ export function environmentText(view: EnvironmentView): string {
     ...table,
     ...Object.entries(view.access).map(([purpose, place]) => `${purpose}: ${place}`),
     ...(watchdog !== null && watchdog.state !== 'running' ? [WITHOUT_WATCHDOG] : []),
+    ...(view.rotation === null ? [] : [view.rotation]),
     ...view.deviations.map((deviation) => `deviation: ${deviation}`),
     ...view.differences.map((difference) => `differs: ${difference}`),
   ].join('\n');

@@ -100,14 +100,14 @@ function passwordsOf({ access, endpoints, topology }: Environment): readonly str
   ];
   const file = access?.passwords;
   if (file === undefined || !existsSync(file)) return own;
-  const all = JSON.parse(readFileSync(file, 'utf8')) as Readonly<Record<string, unknown>>;
-  const stored = Object.values(all).flatMap((group) =>
-    typeof group === 'object' && group !== null
-      ? Object.values(group).filter((it) => typeof it === 'string')
-      : [],
-  );
-  return [...own, ...stored];
+  const { redis, sentinel, rotation } = JSON.parse(readFileSync(file, 'utf8')) as Partial<StoredPasswords> & {
+    readonly rotation?: Partial<StoredPasswords>;
+  };
+  const groups = [redis, sentinel, rotation?.redis, rotation?.sentinel];
+  return [...own, ...groups.flatMap((group) => Object.values(group ?? {}))];
 }
+
+type StoredPasswords = Readonly<Record<'redis' | 'sentinel', Readonly<Record<string, string>>>>;
 
 function requireEmpty(dir: string): void {
   if (!existsSync(dir) || (statSync(dir).isDirectory() && readdirSync(dir).length === 0)) return;

@@ -24,6 +24,7 @@ const VERBS: Readonly<Record<string, () => Promise<Verb>>> = {
   incident: async () => (await import('./incident.ts')).incident,
   backup: async () => (await import('./backup.ts')).backup,
   restore: async () => (await import('./restore.ts')).restore,
+  rotate: async () => (await import('./rotate.ts')).rotate,
   drill: async () => (await import('./drill.ts')).drill,
   load: async () => (await import('./load.ts')).load,
   analyze: async () => (await import('./analyze.ts')).analyze,

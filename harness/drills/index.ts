@@ -45,6 +45,7 @@ import { replicaReads } from './replica-reads.ts';
 import { replication } from './replication.ts';
 import { repliesLost } from './replies-lost.ts';
 import { rollingReplace } from './rolling-replace.ts';
+import { rotatePassword } from './rotate-password.ts';
 import { security } from './security.ts';
 import { sentinelHang } from './sentinel-hang.ts';
 import { sentinelLoss } from './sentinel-loss.ts';
@@ -89,6 +90,7 @@ export const drills: readonly Drill[] = [
   diskFull,
   canaryRollback,
   backupRestore,
+  rotatePassword,
   realistic50,
   zipf100,
   steady,

@@ -28,6 +28,7 @@ import { poisonedData } from './scripted/poisoned-data.ts';
 import { refusals } from './scripted/refusals.ts';
 import { replicaReads } from './scripted/replica-reads.ts';
 import { replication } from './scripted/replication.ts';
+import { rotatePassword } from './scripted/rotate-password.ts';
 import type { ScriptedWorkload } from './scripted/script.ts';
 import { security } from './scripted/security.ts';
 import { singleFlight } from './scripted/single-flight.ts';
@@ -68,6 +69,7 @@ const scripted: readonly ScriptedWorkload[] = [
   diskFull,
   canaryRollback,
   backupRestore,
+  rotatePassword,
   throughput,
   loadMixes,
   connections,

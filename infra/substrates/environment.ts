@@ -6,7 +6,9 @@
  * with `ephemeral: true`.
  */
 import type { Redis } from 'ioredis';
+import type { RotatedUsers, Rotation } from '../../config/password-rotation.ts';
 import type { Secret } from '../../config/secret.ts';
+import type { EnvironmentSecrets } from '../../config/secrets.ts';
 import type { ClusterView } from '../redis/cluster.ts';
 import type { Address, Topology } from '../topology.ts';
 
@@ -117,6 +119,29 @@ export interface Capabilities {
   partition?(nodeIds: readonly string[], options: { readonly clientsStillReach: boolean }): Promise<Heal>;
 }
 
+/**
+ * The passwords of an environment, and the files from which its nodes start. Each change is visible in this handle at
+ * once: its connections and endpoints use the current passwords.
+ */
+export interface PasswordStore {
+  /** Rotation in progress. */
+  rotation(): Rotation | undefined;
+  secrets(): EnvironmentSecrets;
+  /** Draws new passwords; the former ones stay current. @throws KitError as `beginRotation` */
+  begin(users: RotatedUsers): void;
+  /** Exchanges the current and the other passwords. */
+  switch(): void;
+  /** Drops the other passwords. */
+  end(): void;
+  /**
+   * Writes the files from which the nodes start: users with both passwords or with the current ones, and the current
+   * passwords for the connections of the nodes themselves.
+   */
+  writeFiles(accepts: 'both' | 'current'): Promise<void>;
+  /** Gives the current passwords to the parts that log in and are not nodes: exporter, watchdog, Redis Commander. */
+  renewParts(): Promise<void>;
+}
+
 export interface Environment extends AsyncDisposable {
   readonly name: string;
   readonly substrate: 'local' | 'docker' | 'external';
@@ -143,6 +168,8 @@ export interface Environment extends AsyncDisposable {
   readonly cluster?: ClusterView;
   /** Rendered files of every node, by node id; absent if the kit does not run the servers. */
   rendered?(): Promise<ReadonlyMap<string, RenderedNode>>;
+  /** Absent if the kit does not keep the passwords, or cannot rotate them. */
+  readonly passwords?: PasswordStore;
   /**
    * Files and addresses that a user needs, by purpose: passwords, CA, metrics. The values are locations, never secrets.
    */

@@ -23,6 +23,7 @@ const VERBS = [
   'incident',
   'backup',
   'restore',
+  'rotate',
   'drill',
   'load',
   'analyze',

@@ -3,13 +3,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { filesBelow } from '../../harness/evidence/run-folder.ts';
 
+type Groups = Readonly<Record<'redis' | 'sentinel', Readonly<Record<string, string>>>>;
+
 /** @param file `secrets.json` of an environment */
 export function readPasswords(file: string): readonly string[] {
-  const { redis, sentinel } = JSON.parse(readFileSync(file, 'utf8')) as Record<
-    'redis' | 'sentinel',
-    Readonly<Record<string, string>>
-  >;
-  return [...Object.values(redis), ...Object.values(sentinel)];
+  const { redis, sentinel, rotation } = JSON.parse(readFileSync(file, 'utf8')) as Groups & {
+    readonly rotation?: Groups;
+  };
+  const groups = [redis, sentinel, rotation?.redis, rotation?.sentinel];
+  return groups.flatMap((group) => Object.values(group ?? {}));
 }
 
 /** Files below the folder that contain one of them. */

@@ -9,6 +9,7 @@ import type { Redis } from 'ioredis';
 import type { Cache } from '../../../client/index.ts';
 import { pause, waitUntil } from '../../wait.ts';
 import type { Resolved } from '../parameters.ts';
+import { createUser, deleteUser } from './drill-user.ts';
 import { defineScript, equals, type ScriptContext } from './script.ts';
 
 /** `servedBoundMs`: a client waits for at most 5 s after a rejected login. */
@@ -27,8 +28,7 @@ export const credentialRotation = defineScript({
       await createUser(nodes, { user, like: context.spec.app.username, password: 'first' });
       await expectRotated(context, nodes, user);
     } finally {
-      // This also ends the connections of the user.
-      for (const node of nodes) await node.call('ACL', 'DELUSER', user).catch(() => undefined);
+      await deleteUser(nodes, user);
     }
   },
 });
@@ -96,23 +96,6 @@ async function expectServed(
     ...equals(true, served),
   });
   return served;
-}
-
-/** A user with the rights of another one. */
-async function createUser(
-  nodes: readonly Redis[],
-  { user, like, password }: { readonly user: string; readonly like: string; readonly password: string },
-): Promise<void> {
-  for (const node of nodes) {
-    const rules = (await node.call('ACL', 'LIST')) as readonly string[];
-    const rule = rules.find((line) => line.startsWith(`user ${like} `));
-    if (rule === undefined) throw new Error(`no user ${like} whose rights the drill could use`);
-    const rights = rule
-      .split(' ')
-      .slice(2)
-      .filter((word) => !word.startsWith('#'));
-    await node.call('ACL', 'SETUSER', user, 'reset', ...rights, `>${password}`);
-  }
 }
 
 /** From now on only this password is accepted; existing connections end. */

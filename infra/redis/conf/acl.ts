@@ -1,13 +1,21 @@
 /**
  * Users with least privilege, as the text of ACL files. Passwords appear only as SHA-256. Pure.
  *
+ * While a rotation of passwords is in progress, a user has two of them (`EnvironmentSecrets.other`).
+ *
  * `default` is off but keeps all rights: Redis replays its AOF as that user, and without rights it silently drops MULTI,
  * Lua and function data at a restart (redis/redis#14541).
  */
 import { createHash, createHmac } from 'node:crypto';
 import { Secret } from '../../../config/secret.ts';
-import type { EnvironmentSecrets } from '../../../config/secrets.ts';
-import { REDIS_USERS, type RedisUser, SENTINEL_USERS, type SentinelUser } from '../../../config/secrets.ts';
+import {
+  type EnvironmentSecrets,
+  type PasswordSet,
+  REDIS_USERS,
+  type RedisUser,
+  SENTINEL_USERS,
+  type SentinelUser,
+} from '../../../config/secrets.ts';
 import type { Topology } from '../../topology.ts';
 import { atLeast } from '../server-capabilities.ts';
 
@@ -43,31 +51,33 @@ export function renderRedisAcl(
     sentinel: sentinelRules(),
     exporter: exporterRules(version),
   };
+  const line = (user: string, rights: string) =>
+    aclLine(user, hashesOf(secrets, redisPasswords, user), rights);
   return aclFile([
-    ...REDIS_USERS.map((user) => aclLine(user, secrets.redis[user], rules[user])),
-    aclLine(LOADER, loaderPassword(secrets), 'resetchannels -@all +function|load'),
-    ...(watchdog ? [aclLine(WATCHDOG, watchdogPassword(secrets), watchdogRules())] : []),
+    ...REDIS_USERS.map((user) => line(user, rules[user])),
+    line(LOADER, 'resetchannels -@all +function|load'),
+    ...(watchdog ? [line(WATCHDOG, watchdogRules())] : []),
   ]);
 }
 
 /** User that loads the function library if only a container of the deploy can do so. It has no other rights. */
 export const LOADER = 'loader';
 
-export function loaderPassword(secrets: EnvironmentSecrets): Secret {
+export function loaderPassword(secrets: PasswordSet): Secret {
   return derivedPassword(secrets, LOADER);
 }
 
 /** User of the watchdog, on the Redis nodes and on the sentinels. */
 export const WATCHDOG = 'watchdog';
 
-export function watchdogPassword(secrets: EnvironmentSecrets): Secret {
+export function watchdogPassword(secrets: PasswordSet): Secret {
   return derivedPassword(secrets, WATCHDOG);
 }
 
 /**
  * Derived from the admin's password, so that nothing else has to be stored. It does not reveal the admin's password.
  */
-function derivedPassword(secrets: EnvironmentSecrets, user: string): Secret {
+function derivedPassword(secrets: PasswordSet, user: string): Secret {
   const key = secrets.redis.admin.reveal();
   return new Secret(createHmac('sha256', key).update(`redis-cache-kit/${user}`).digest('base64url'));
 }
@@ -97,10 +107,12 @@ export function renderSentinelAcl(
     '+sentinel|ckquorum +client|setname',
     onlySince(version, '7.2', '+client|setinfo'),
   ]);
+  const line = (user: string, rights: string) =>
+    aclLine(user, hashesOf(secrets, sentinelPasswords, user), rights);
   return aclFile([
-    ...SENTINEL_USERS.map((user) => aclLine(user, secrets.sentinel[user], rules[user])),
-    aclLine('exporter', secrets.redis.exporter, exporter),
-    ...(watchdog ? [aclLine(WATCHDOG, watchdogPassword(secrets), observerRules(setsPingPeriod))] : []),
+    ...SENTINEL_USERS.map((user) => line(user, rules[user])),
+    line('exporter', exporter),
+    ...(watchdog ? [line(WATCHDOG, observerRules(setsPingPeriod))] : []),
   ]);
 }
 
@@ -169,8 +181,89 @@ export function acceptsPassword(aclText: string, user: string, password: Secret)
     );
 }
 
-function aclLine(user: string, password: Secret, rules: string): string {
-  return `user ${user} on #${hashOf(password)} ${rules}`;
+/** Hashes of the passwords of a user during a rotation. */
+export interface RotatedAccount {
+  readonly user: string;
+  readonly current: string;
+  readonly other: string;
+}
+
+/** Users of a node that have two passwords while a rotation is in progress, derived ones included. */
+export function rotatedAccounts(
+  role: 'redis' | 'sentinel',
+  secrets: EnvironmentSecrets,
+): readonly RotatedAccount[] {
+  const { other } = secrets;
+  if (other === undefined) return [];
+  const passwordsOf = role === 'redis' ? redisPasswords : sentinelPasswords;
+  const others = passwordsOf(other);
+  return [...passwordsOf(secrets)].flatMap(([user, password]) => {
+    const pair = { current: hashOf(password), other: hashOf(others.get(user) ?? password) };
+    return pair.current === pair.other ? [] : [{ user, ...pair }];
+  });
+}
+
+/**
+ * Changes the passwords of these users in an ACL file, as rendered or as ACL SAVE writes it. Everything else is kept.
+ *
+ * @param accepts both passwords, or only the current one
+ */
+export function withPasswords(
+  aclText: string,
+  accounts: readonly RotatedAccount[],
+  accepts: 'both' | 'current',
+): string {
+  const byUser = new Map(accounts.map((account) => [account.user, account]));
+  return aclText
+    .split('\n')
+    .map((line) => {
+      const [word, name = '', ...rules] = line.trim().split(/\s+/);
+      const account = word === 'user' ? byUser.get(name) : undefined;
+      if (account === undefined) return line;
+      const wanted = [account.current, ...(accepts === 'both' ? [account.other] : [])].map(
+        (hash) => `#${hash}`,
+      );
+      const [state = '', ...rest] = rules.filter((rule) => !sameRule(rule, account));
+      return ['user', name, state, ...wanted, ...rest].join(' ');
+    })
+    .join('\n');
+}
+
+function sameRule(rule: string, { current, other }: RotatedAccount): boolean {
+  return rule === `#${current}` || rule === `#${other}`;
+}
+
+/** Passwords of the users of a Redis node. */
+function redisPasswords(secrets: PasswordSet): ReadonlyMap<string, Secret> {
+  return new Map([
+    ...Object.entries(secrets.redis),
+    [LOADER, loaderPassword(secrets)],
+    [WATCHDOG, watchdogPassword(secrets)],
+  ]);
+}
+
+/** Passwords of the users of a sentinel. */
+function sentinelPasswords(secrets: PasswordSet): ReadonlyMap<string, Secret> {
+  return new Map([
+    ...Object.entries(secrets.sentinel),
+    ['exporter', secrets.redis.exporter],
+    [WATCHDOG, watchdogPassword(secrets)],
+  ]);
+}
+
+/** Hashes of the current password of a user and, during a rotation, of the other one. */
+function hashesOf(
+  secrets: EnvironmentSecrets,
+  passwordsOf: (set: PasswordSet) => ReadonlyMap<string, Secret>,
+  user: string,
+): readonly string[] {
+  const sets = [secrets, ...(secrets.other === undefined ? [] : [secrets.other])];
+  const passwords = sets.map((set) => passwordsOf(set).get(user)).filter((it) => it !== undefined);
+  return [...new Set(passwords.map(hashOf))];
+}
+
+function aclLine(user: string, hashes: readonly string[], rules: string): string {
+  return `user ${user} on ${hashes.map((hash) => `#${hash}`).join(' ')} ${rules}`;
 }
 
 function hashOf(password: Secret): string {

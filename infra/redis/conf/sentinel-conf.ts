@@ -52,10 +52,7 @@ export function renderSentinelConf(input: SentinelConfInput): Rendered {
     ofMaster('down-after-milliseconds', downAfterMs),
     ofMaster('parallel-syncs', parallelSyncs),
     ofMaster('failover-timeout', failoverTimeoutMs),
-    ofMaster('auth-user', 'sentinel'),
-    ofMaster('auth-pass', secrets.redis.sentinel.reveal()),
-    { name: 'sentinel sentinel-user', args: ['peer'] },
-    { name: 'sentinel sentinel-pass', args: [secrets.sentinel.peer.reveal()] },
+    ...sentinelLogins(serviceName, secrets),
     { name: 'sentinel announce-ip', args: [self.host] },
     { name: 'sentinel announce-port', args: [self.port] },
   ];
@@ -63,6 +60,16 @@ export function renderSentinelConf(input: SentinelConfInput): Rendered {
     text: overrideDirectives(input.base, changes, `Of ${node.id} in ${environment.name}`),
     deviations: [],
   };
+}
+
+/** Credentials of a sentinel on the Redis nodes and on the other sentinels. */
+export function sentinelLogins(serviceName: string, secrets: EnvironmentSecrets): readonly Change[] {
+  return [
+    { name: 'sentinel auth-user', args: [serviceName, 'sentinel'] },
+    { name: 'sentinel auth-pass', args: [serviceName, secrets.redis.sentinel.reveal()] },
+    { name: 'sentinel sentinel-user', args: ['peer'] },
+    { name: 'sentinel sentinel-pass', args: [secrets.sentinel.peer.reveal()] },
+  ];
 }
 
 export interface KnownSentinelsInput {

@@ -10,6 +10,7 @@ import type {
   ClientEndpoints,
   Environment,
   NodeStatus,
+  PasswordStore,
   RenderedNode,
   WatchdogStatus,
 } from '../environment.ts';
@@ -19,6 +20,7 @@ import { actingMaster } from './master-resolution.ts';
 import type { LocalNodes } from './nodes.ts';
 import { observabilityParts } from './observability.ts';
 import { mayFilterPackets } from './packet-filter.ts';
+import { localPasswords } from './passwords.ts';
 import { renderAll } from './rendering.ts';
 import { startNode } from './start-node.ts';
 
@@ -33,7 +35,7 @@ export class LocalEnvironment implements Environment {
   readonly substrate = 'local';
   readonly name: string;
   readonly topology: Topology;
-  readonly endpoints: ClientEndpoints;
+  readonly passwords: PasswordStore;
   readonly capabilities: Capabilities;
   readonly provenance: Readonly<Record<string, string>>;
   readonly deviations: readonly string[];
@@ -51,7 +53,7 @@ export class LocalEnvironment implements Environment {
     this.#end = options.end;
     this.name = nodes.name;
     this.topology = context.topology;
-    this.endpoints = endpointsOf(context);
+    this.passwords = localPasswords(nodes);
     this.deviations = options.deviations;
     this.capabilities = {
       kill: (nodeId) => nodes.kill(nodeId),
@@ -90,6 +92,11 @@ export class LocalEnvironment implements Environment {
     const { watchdog } = context.topology;
     const ids = [...nodesOf(context.topology), ...(watchdog ? [watchdog] : [])].map(({ id }) => id);
     this.logs = new Map([...ids, ...parts].map((id) => [id, nodeFiles(context, id).log]));
+  }
+
+  /** With the current passwords. */
+  get endpoints(): ClientEndpoints {
+    return endpointsOf(this.#nodes.context);
   }
 
   admin(nodeId: string): Promise<Redis> {

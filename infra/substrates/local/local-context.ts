@@ -29,7 +29,8 @@ export interface LocalContext {
   readonly placement: Placement;
   readonly addressing: Addressing;
   readonly binary: RedisBinary;
-  readonly secrets: EnvironmentSecrets;
+  /** Replaced when a rotation changes the passwords. */
+  secrets: EnvironmentSecrets;
   readonly tls: TlsFiles | undefined;
 }
 

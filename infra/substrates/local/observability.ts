@@ -5,6 +5,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { EXIT, KitError } from '../../../config/errors.ts';
 import { makePrivateDir, tailOf, writePrivate } from '../../host/private-files.ts';
 import type { Daemon } from '../../host/process.ts';
 import { isAlive, type ProcessIdentity } from '../../host/process-identity.ts';
@@ -25,6 +26,7 @@ import type { ObservabilityPrograms } from './observability-programs.ts';
 const PROBE = join(import.meta.dirname, '../../observability/certificate-probe.mjs');
 /** Prometheus replays its log at startup; a few days of one environment take 1 s. */
 const READY_TIMEOUT_MS = 20_000;
+const RELOAD_TIMEOUT_MS = 5_000;
 
 export interface ObservabilityRequest {
   readonly context: LocalContext;
@@ -65,8 +67,7 @@ function prepare(part: ObservabilityPart, { context, programs }: ObservabilityRe
   const listen = `--web.listen-address=${text(addresses[part])}`;
   switch (part) {
     case 'exporter': {
-      const passwords = join(dir, 'passwords.json');
-      writePrivate(passwords, `${JSON.stringify(exporterPasswords(context), null, 2)}\n`);
+      const passwords = writeExporterPasswords(context);
       return { command: programs.exporter, args: [listen, ...exporterArguments(context, passwords)] };
     }
     case 'certificate-probe': {
@@ -127,6 +128,31 @@ function exporterPasswords(context: LocalContext): Readonly<Record<string, strin
   return Object.fromEntries(
     scrapedNodes(context).map(({ target }) => [target.replace('://', '://exporter@'), password]),
   );
+}
+
+/** Writes the password that the exporter uses for each node. @returns the file */
+function writeExporterPasswords(context: LocalContext): string {
+  const path = join(nodeFiles(context, 'exporter').dir, 'passwords.json');
+  writePrivate(path, `${JSON.stringify(exporterPasswords(context), null, 2)}\n`);
+  return path;
+}
+
+/** Gives the current password to a running exporter. @throws KitError `EXPORTER_FAILED` */
+export async function renewExporterPassword(
+  context: LocalContext,
+  processes: ReadonlyMap<string, ProcessIdentity>,
+): Promise<void> {
+  const recorded = processes.get('exporter');
+  if (recorded === undefined || !(await isAlive(recorded))) return;
+  writeExporterPasswords(context);
+  const url = `http://${text(observabilityAddresses(context).exporter)}/-/reload`;
+  const { ok, status } = await fetch(url, { method: 'POST', signal: AbortSignal.timeout(RELOAD_TIMEOUT_MS) });
+  if (ok) return;
+  throw new KitError(`the exporter did not read its new password: ${url} replied ${status}`, {
+    code: 'EXPORTER_FAILED',
+    exitCode: EXIT.UNKNOWN,
+    where: nodeFiles(context, 'exporter').log,
+  });
 }
 
 async function awaitReady(

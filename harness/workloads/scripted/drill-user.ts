@@ -1,0 +1,24 @@
+/** A separate user for a drill, with the rights of another one, so that the passwords of the environment stay. */
+import type { Redis } from 'ioredis';
+
+/** Creates the user on every node. It is not in the ACL files: a restarted node does not have it. */
+export async function createUser(
+  nodes: readonly Redis[],
+  { user, like, password }: { readonly user: string; readonly like: string; readonly password: string },
+): Promise<void> {
+  for (const node of nodes) {
+    const rules = (await node.call('ACL', 'LIST')) as readonly string[];
+    const rule = rules.find((line) => line.startsWith(`user ${like} `));
+    if (rule === undefined) throw new Error(`no user ${like} whose rights the drill could use`);
+    const rights = rule
+      .split(' ')
+      .slice(2)
+      .filter((word) => !word.startsWith('#'));
+    await node.call('ACL', 'SETUSER', user, 'reset', ...rights, `>${password}`);
+  }
+}
+
+/** Removes the user; this also ends its connections. */
+export async function deleteUser(nodes: readonly Redis[], user: string): Promise<void> {
+  for (const node of nodes) await node.call('ACL', 'DELUSER', user).catch(() => undefined);
+}

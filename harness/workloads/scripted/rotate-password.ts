@@ -1,0 +1,232 @@
+/**
+ * A password rotation under load, as `kit rotate` does it: every node accepts two passwords, the client moves to the new
+ * one, then every node refuses the former one. A separate user with the rights of the app exists on every node until
+ * the script ends, so that the passwords of the environment stay.
+ *
+ *   load begins ─▶ both accepted ─▶ function returns the new one ─▶ switchover ─▶ former one refused ─▶ switchover ─▶
+ *   load ends
+ *
+ * Each switchover closes the client's connections, so that it has to log in again. Left out: the users of the
+ * environment and its files (`test/acceptance/rotate.test.ts`), and restarted nodes, which forget the user.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import type { Cache } from '../../../client/index.ts';
+import { waitUntil } from '../../wait.ts';
+import type { Resolved } from '../parameters.ts';
+import { createUser, deleteUser } from './drill-user.ts';
+import { defineScript, equals, RELAXED_LIMITS, type ScriptContext } from './script.ts';
+
+const defaults = {
+  perSecond: 300,
+  durableTimeoutMs: 5_000,
+  /** Operations between two steps. */
+  perStep: 300,
+  loadBoundMs: 20_000,
+};
+/** Time between two groups of operations. */
+const GROUP_INTERVAL_MS = 20;
+
+type Context = ScriptContext<Resolved<typeof defaults>>;
+
+export const rotatePassword = defineScript({
+  name: 'rotate-password',
+  defaults,
+  async run(context) {
+    const { environment, tag, spec } = context;
+    const nodes = new Map(
+      await Promise.all(
+        environment.topology.redis.map(async ({ id }) => [id, await environment.admin(id)] as const),
+      ),
+    );
+    const user = `drill-${tag}`;
+    const former = randomBytes(24).toString('base64url');
+    try {
+      await createUser([...nodes.values()], { user, like: spec.app.username, password: former });
+      await rotateUnderLoad(context, nodes, { user, former });
+    } finally {
+      await deleteUser([...nodes.values()], user);
+    }
+  },
+});
+
+type Nodes = ReadonlyMap<string, Redis>;
+
+async function rotateUnderLoad(
+  context: Context,
+  nodes: Nodes,
+  { user, former }: { readonly user: string; readonly former: string },
+): Promise<void> {
+  const { open, retire, expect } = context;
+  const next = randomBytes(24).toString('base64url');
+  let password = former;
+  let asked = 0;
+  const cache = open({
+    ...RELAXED_LIMITS,
+    username: () => user,
+    password: () => {
+      if (password === next) asked += 1;
+      return password;
+    },
+  });
+  await cache.ping();
+  const load = startLoad(context, cache);
+  try {
+    await load.more();
+    await setPasswords(nodes, user, `>${next}`);
+    await expectLogins(context, 'both', nodes, { user, former, next, isFormerValid: true });
+    password = next;
+    await expectSwitched(context, 'between');
+    await load.more();
+    expect('between/asked', 'calls of the password function that returned the new password', {
+      ...{ relation: 'above', expected: 0, actual: asked },
+    });
+    await setPasswords(nodes, user, `<${former}`);
+    await expectLogins(context, 'finished', nodes, { user, former, next, isFormerValid: false });
+    await expectSwitched(context, 'finished');
+    await load.more();
+  } finally {
+    await load.stop();
+  }
+  await expectServed(context, load);
+  await retire(cache);
+}
+
+/** Moves the role of master: the client has to connect, and to log in, again. */
+async function expectSwitched(
+  { environment, expect, inject }: Context,
+  phase: 'between' | 'finished',
+): Promise<void> {
+  const before = await environment.masterId();
+  await inject('planned-switch');
+  const after = await environment.masterId();
+  expect(`${phase}/switched`, 'whether another node is master after the switchover', {
+    ...equals(true, after !== undefined && after !== before),
+  });
+}
+
+async function setPasswords(nodes: Nodes, user: string, rule: string): Promise<void> {
+  for (const node of nodes.values()) await node.call('ACL', 'SETUSER', user, rule);
+}
+
+/** Replies of every node to a new connection with each password. */
+async function expectLogins(
+  { expect }: Context,
+  phase: 'both' | 'finished',
+  nodes: Nodes,
+  {
+    user,
+    former,
+    next,
+    isFormerValid,
+  }: {
+    readonly user: string;
+    readonly former: string;
+    readonly next: string;
+    readonly isFormerValid: boolean;
+  },
+): Promise<void> {
+  const all = (reply: string) => Object.fromEntries([...nodes.keys()].map((id) => [id, reply]));
+  const replies = async (password: string) =>
+    Object.fromEntries(
+      await Promise.all(
+        [...nodes].map(async ([id, node]) => [id, await loginReply(node, user, password)] as const),
+      ),
+    );
+  expect(`${phase}/former`, 'replies of the nodes to a login with the former password', {
+    ...equals(all(isFormerValid ? 'OK' : 'WRONGPASS'), await replies(former)),
+  });
+  expect(`${phase}/new`, 'replies of the nodes to a login with the new password', {
+    ...equals(all('OK'), await replies(next)),
+  });
+}
+
+/** `OK`, or the first word of the error. */
+async function loginReply(node: Redis, user: string, password: string): Promise<string> {
+  const probe = node.duplicate({ username: '', password: '' });
+  probe.on('error', () => undefined);
+  try {
+    await probe.connect();
+    return String(await probe.call('AUTH', user, password));
+  } catch (error) {
+    return (error instanceof Error ? error.message : String(error)).split(' ')[0] ?? '';
+  } finally {
+    probe.disconnect();
+  }
+}
+
+interface Load {
+  readonly sent: number;
+  /** Acknowledged durable writes, by name. */
+  readonly durable: readonly string[];
+  /** Operations that failed, or that Redis did not serve. */
+  readonly failed: readonly string[];
+  /** Waits for more operations to complete. */
+  more(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Sets and gets entries until it is stopped. Every second set is durable. */
+function startLoad({ remember, tag, parameters, signal }: Context, cache: Cache): Load {
+  const { perSecond, durableTimeoutMs, perStep, loadBoundMs } = parameters;
+  const durable: string[] = [];
+  const failed: string[] = [];
+  const running: Promise<void>[] = [];
+  let completed = 0;
+  const operate = async (n: number) => {
+    const name = `rotate:${tag}:${n}`;
+    remember(cache.physicalKey(name));
+    const durability = { replicas: 1, timeoutMs: durableTimeoutMs };
+    const isDurable = n % 2 === 1;
+    const { source, replicas = 0 } = await cache.set(name, name, isDurable ? { durability } : {});
+    const read = await cache.getEntry<string>(name);
+    if (source !== 'redis' || read?.source !== 'redis' || read.value !== name) failed.push(name);
+    if (isDurable && replicas > 0) durable.push(name);
+  };
+  const counted = async (n: number) => {
+    await operate(n).catch((error: unknown) => {
+      failed.push(`${n}: ${error instanceof Error ? error.message : String(error)}`);
+    });
+    completed += 1;
+  };
+  const perGroup = Math.ceil((perSecond * GROUP_INTERVAL_MS) / 1_000);
+  const timer = setInterval(() => {
+    for (let i = 0; i < perGroup; i += 1) {
+      running.push(counted(running.length));
+    }
+  }, GROUP_INTERVAL_MS);
+  return {
+    ...{ durable, failed },
+    get sent() {
+      return running.length;
+    },
+    async more() {
+      const target = completed + perStep;
+      const wait = { boundMs: loadBoundMs, signal };
+      await waitUntil(`${perStep} more operations to complete`, () => completed >= target, wait);
+    },
+    async stop() {
+      clearInterval(timer);
+      await Promise.all(running);
+    },
+  };
+}
+
+async function expectServed({ expect, open, parameters }: Context, load: Load): Promise<void> {
+  expect('load/sent', 'sets, each followed by a get', {
+    ...{ relation: 'at-least', expected: 3 * parameters.perStep, actual: load.sent },
+  });
+  expect('load/failed', 'operations that failed, or that Redis did not serve', {
+    ...equals([], load.failed.slice(0, 5)),
+  });
+  const reader = open(RELAXED_LIMITS);
+  const seen = await reader.lookupMany<string>([...load.durable]);
+  const lost = load.durable.filter((name) => {
+    const lookup = seen.get(name);
+    return lookup?.found !== true || lookup.source !== 'redis' || lookup.value !== name;
+  });
+  expect('load/durable', 'acknowledged durable writes that are missing afterwards', equals(0, lost.length));
+  expect('load/durable-seen', 'acknowledged durable writes', {
+    ...{ relation: 'above', expected: 0, actual: load.durable.length },
+  });
+}

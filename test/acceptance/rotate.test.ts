@@ -1,0 +1,288 @@
+/**
+ * `kit rotate` on environments of local processes: two valid passwords at a time, with a client, a switchover and nodes
+ * that restart in between.
+ */
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { parseDocument } from 'yaml';
+import { sentinelCache } from '../../client/index.ts';
+import { EXIT } from '../../config/errors.ts';
+import { secretsFile } from '../../config/secrets.ts';
+import type { EnvironmentView } from '../../scripts/environment-view.ts';
+import { CliHarness } from '../support/cli-harness.ts';
+import { callKit } from '../support/kit-call.ts';
+import { waitUntil } from '../support/redis-process.ts';
+
+const cli = new CliHarness();
+const stateDir = join(cli.path, '.kit');
+
+interface Stored {
+  readonly redis: Readonly<Record<string, string>>;
+  readonly sentinel: Readonly<Record<string, string>>;
+  readonly rotation?: { readonly phase: string };
+}
+
+/** An environment of this test, and its nodes as a user of them sees them. */
+class Rotated {
+  readonly name: string;
+  readonly file: string;
+
+  constructor(name: string, file: string) {
+    this.name = name;
+    this.file = file;
+  }
+
+  kit = (command: string, ...args: string[]) => callKit(command, '--env', this.file, ...args);
+
+  async kitOk(command: string, ...args: string[]): Promise<string> {
+    const { exitCode, out, err } = await this.kit(command, ...args);
+    expect(exitCode, out + err).toBe(EXIT.GO);
+    return out;
+  }
+
+  passwords(): Stored {
+    return JSON.parse(readFileSync(secretsFile(this.name, stateDir), 'utf8')) as Stored;
+  }
+
+  get #ledger() {
+    const ledger = cli.readLedger(this.name);
+    if (ledger === undefined) throw new Error(`no ledger of ${this.name}`);
+    return ledger;
+  }
+
+  nodes(program: 'redis' | 'sentinel'): readonly string[] {
+    return Object.keys(this.#ledger.placement).filter((id) => id.startsWith(program));
+  }
+
+  addresses(program: 'redis' | 'sentinel') {
+    return this.nodes(program).map((id) => this.#ledger.placement[id] ?? { host: '', port: 0 });
+  }
+
+  kill(id: string): void {
+    process.kill(this.#ledger.processes[id]?.pid ?? 0, 'SIGKILL');
+  }
+
+  /** Reply of the node to a login of this user. */
+  async login(id: string, user: string, password: string): Promise<string> {
+    const { host, port } = this.#ledger.placement[id] ?? { host: '', port: 0 };
+    const redis = new Redis({ host, port, enableReadyCheck: false, retryStrategy: null, lazyConnect: true });
+    redis.on('error', () => {});
+    try {
+      await redis.connect();
+      return await redis
+        .call('AUTH', user, password)
+        .then(String, (error: Error) => error.message.split(' ')[0] ?? '');
+    } finally {
+      redis.disconnect();
+    }
+  }
+
+  /** Replies of all nodes to logins of every user with the passwords of that file. */
+  async logins({ redis, sentinel }: Stored): Promise<readonly string[]> {
+    const of = (program: 'redis' | 'sentinel', passwords: Stored['redis']) =>
+      this.nodes(program).flatMap((id) =>
+        Object.entries(passwords).map(([user, password]) => this.login(id, user, password)),
+      );
+    return [...new Set(await Promise.all([...of('redis', redis), ...of('sentinel', sentinel)]))];
+  }
+}
+
+let rotated: Rotated;
+beforeAll(async () => {
+  process.env.KIT_STATE_DIR = stateDir;
+  rotated = new Rotated('rotated', cli.writeEnvironment('rotated', { 'docker.protected': true }));
+  await rotated.kitOk('up');
+});
+afterAll(async () => {
+  delete process.env.KIT_STATE_DIR;
+  await cli[Symbol.asyncDispose]();
+});
+
+describe('kit rotate', () => {
+  it('refuses without a confirmation, without a rotation to finish, and for unknown users', async () => {
+    const before = rotated.passwords();
+    const unconfirmed = await rotated.kit('rotate', '--json');
+    expect(JSON.parse(unconfirmed.out).error).toMatchObject({ code: 'UNCONFIRMED' });
+    const finish = await rotated.kit('rotate', '--phase', 'finish', '--yes', '--json');
+    expect(finish.exitCode).toBe(EXIT.NO_GO);
+    expect(JSON.parse(finish.out).error).toMatchObject({
+      code: 'ROTATION_REFUSED',
+      message: "no rotation of passwords is in progress in 'rotated'",
+    });
+    const unknown = await rotated.kit('rotate', '--user', 'root');
+    expect(unknown.exitCode).toBe(EXIT.USAGE);
+    expect(unknown.err).toContain('Must be one of admin, app, replication, sentinel, exporter, peer, all');
+    process.env.KIT_REDIS_APP_PASSWORD = before.redis.app;
+    try {
+      const given = await rotated.kit('rotate', '--user', 'app', '--yes', '--json');
+      expect(JSON.parse(given.out).error).toMatchObject({ code: 'SECRETS_GIVEN' });
+    } finally {
+      delete process.env.KIT_REDIS_APP_PASSWORD;
+    }
+    expect(rotated.passwords()).toEqual(before);
+  });
+
+  it('fails no operation of a client, with a switchover and restarted nodes between begin and finish', async () => {
+    const former = rotated.passwords();
+    const logins: string[] = [];
+    const cache = sentinelCache({
+      sentinels: rotated.addresses('sentinel'),
+      serviceName: 'mymaster',
+      namespace: 'cache_dev',
+      username: 'app',
+      password: () => {
+        const { app } = rotated.passwords().redis;
+        logins.push(app ?? '');
+        return app ?? '';
+      },
+      sentinelUsername: 'app',
+      sentinelPassword: () => rotated.passwords().sentinel.app ?? '',
+      commandTimeoutMs: 10_000,
+    });
+    onTestFinished(async () => void (await cache.close()));
+    const written: string[] = [];
+    const failed: unknown[] = [];
+    let isWriting = true;
+    const writing = (async () => {
+      for (let n = 0; isWriting; n += 1) {
+        const name = `written:${n}`;
+        const durability = { replicas: 1, timeoutMs: 10_000 };
+        const receipt = await cache
+          .set(name, name, n % 2 === 0 ? { durability } : {})
+          .catch((error) => error);
+        const read = await cache.getEntry(name).catch((error) => error);
+        if (receipt.source !== 'redis' || read?.source !== 'redis') failed.push({ name, receipt, read });
+        written.push(name);
+      }
+    })();
+    const more = async (count: number) => {
+      const target = written.length + count;
+      await waitUntil(`${count} more writes`, () => written.length >= target, 30_000);
+    };
+    try {
+      await more(50);
+      await rotated.kitOk('rotate', '--phase', 'begin', '--yes');
+      expect(await rotated.logins(former)).toEqual(['OK']);
+      expect(await rotated.logins(rotated.passwords())).toEqual(['OK']);
+      const view = JSON.parse(await rotated.kitOk('status', '--json')) as EnvironmentView;
+      expect(view.differences).toEqual([]);
+      expect(view.rotation).toContain('the nodes accept two passwords until kit rotate');
+
+      await rotated.kitOk('switchover');
+      await more(50);
+      expect(logins.at(-1)).toBe(rotated.passwords().redis.app);
+
+      for (const id of ['redis-3', 'sentinel-3']) rotated.kill(id);
+      await rotated.kitOk('up');
+      expect(await rotated.logins(former)).toEqual(['OK']);
+      expect(await rotated.logins(rotated.passwords())).toEqual(['OK']);
+
+      await rotated.kitOk('rotate', '--phase', 'finish', '--yes');
+      await more(50);
+      await rotated.kitOk('switchover');
+      await more(50);
+    } finally {
+      isWriting = false;
+      await writing;
+    }
+    expect(failed).toEqual([]);
+    const seen = await cache.getMany(written);
+    expect(written.filter((name) => seen.get(name) !== name)).toEqual([]);
+    expect(await rotated.logins(former)).toEqual(['WRONGPASS']);
+    expect(await rotated.logins(rotated.passwords())).toEqual(['OK']);
+    expect(rotated.passwords().rotation).toBeUndefined();
+    expect(logins).toContain(former.redis.app);
+    await rotated.kitOk('status');
+  });
+
+  it.each([
+    ['every node accepts both passwords'],
+    ['the nodes log in with the current passwords'],
+    ['every node refuses the other passwords'],
+  ])('continues after it was killed when it said: %s', async (step) => {
+    const former = rotated.passwords();
+    const killed = cli.start(['rotate', '--env', rotated.file, '--yes']);
+    await killed.waitForProgress(new RegExp(step));
+    killed.kill('SIGKILL');
+    await killed.waitForExit();
+    expect(await rotated.logins(rotated.passwords())).toEqual(['OK']);
+    await rotated.kitOk('status');
+    // A command that was killed at its last step may have completed it.
+    if (rotated.passwords().rotation !== undefined) {
+      const again = JSON.parse(await rotated.kitOk('rotate', '--yes', '--json'));
+      expect(again).toMatchObject({ state: 'finished', continued: true });
+    }
+    expect(await rotated.logins(former)).toEqual(['WRONGPASS']);
+    expect(await rotated.logins(rotated.passwords())).toEqual(['OK']);
+  });
+
+  it('cancel makes the former passwords current again, and refuses the new ones', async () => {
+    const former = rotated.passwords();
+    await rotated.kitOk('rotate', '--user', 'app', '--phase', 'begin', '--yes');
+    const begun = rotated.passwords();
+    expect(begun.redis.app).not.toBe(former.redis.app);
+    expect(begun.redis.admin).toBe(former.redis.admin);
+    const other = await rotated.kit('rotate', '--user', 'admin', '--yes', '--json');
+    expect(JSON.parse(other.out).error).toMatchObject({
+      code: 'ROTATION_REFUSED',
+      message: "a rotation of app is in progress in 'rotated'",
+    });
+    await rotated.kitOk('rotate', '--phase', 'cancel');
+    expect(await rotated.logins(former)).toEqual(['OK']);
+    expect(await rotated.login('redis-1', 'app', begun.redis.app ?? '')).toBe('WRONGPASS');
+    expect(await rotated.login('sentinel-1', 'app', begun.sentinel.app ?? '')).toBe('WRONGPASS');
+    expect(rotated.passwords().redis).toEqual(former.redis);
+  });
+
+  it('changes the files of nodes that are down: they start with the new passwords', async () => {
+    const former = rotated.passwords();
+    for (const id of ['redis-3', 'sentinel-3']) rotated.kill(id);
+    const report = JSON.parse(await rotated.kitOk('rotate', '--yes', '--json'));
+    expect(report.stopped).toEqual(['redis-3', 'sentinel-3']);
+    await rotated.kitOk('up');
+    expect(await rotated.logins(former)).toEqual(['WRONGPASS']);
+    expect(await rotated.logins(rotated.passwords())).toEqual(['OK']);
+  });
+
+  it('refuses while a node is paused, and changes nothing', async () => {
+    const before = rotated.passwords();
+    const pid = cli.readLedger('rotated')?.processes['sentinel-2']?.pid ?? 0;
+    process.kill(pid, 'SIGSTOP');
+    try {
+      const paused = await rotated.kit('rotate', '--yes', '--json');
+      expect(JSON.parse(paused.out).error).toMatchObject({
+        code: 'ROTATION_REFUSED',
+        message: 'sentinel-2 is paused and would keep its passwords',
+      });
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    expect(rotated.passwords()).toEqual(before);
+  });
+});
+
+describe('kit rotate on other topologies', () => {
+  it.each(['single', 'cluster'])('replaces all passwords: %s', async (kind) => {
+    const document = parseDocument(readFileSync(resolve(`config/environments/${kind}.yaml`), 'utf8'));
+    const name = `rotated-${kind}`;
+    document.setIn(['name'], name);
+    if (kind === 'cluster') {
+      document.setIn(['redis', 'port'], 26_360);
+      document.setIn(['cluster', 'busPort'], 26_560);
+      document.setIn(['cluster', 'nodeTimeoutMs'], 1_000);
+    }
+    const other = new Rotated(name, cli.writeFile(`${name}.yaml`, String(document)));
+    await other.kitOk('up');
+    const former = other.passwords();
+    await other.kitOk('rotate');
+    // Sentinels of an environment without them have passwords in the file only.
+    expect(other.passwords().sentinel).toEqual(former.sentinel);
+    expect(await other.logins(former)).toEqual(['WRONGPASS']);
+    expect(await other.logins(other.passwords())).toEqual(['OK']);
+    if (kind === 'cluster') await other.kitOk('switchover', '--shard', 'redis-1');
+    await other.kitOk('status');
+    await other.kitOk('down');
+  });
+});

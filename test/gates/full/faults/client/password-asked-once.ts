@@ -1,0 +1,24 @@
+import { openCache as openOwn } from '../../../../../client/index.ts';
+import { clientFault } from '../../../client-fault-builders.ts';
+
+export * from '../../../../../client/index.ts';
+
+export const fault = clientFault({
+  what: 'the password function is called for the first connection only, and the former password is removed later',
+  drills: ['rotate-password'],
+  criterion: 'passwords-rotated',
+  remedy: ['pass a function for the password'],
+});
+
+export const openCache: typeof openOwn = (options) => {
+  const { password } = options;
+  if (typeof password !== 'function') return openOwn(options);
+  let first: string | Promise<string> | undefined;
+  return openOwn({
+    ...options,
+    password: () => {
+      first ??= password();
+      return first;
+    },
+  });
+};
