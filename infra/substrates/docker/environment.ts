@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { $ } from 'zx';
-import type { EnvironmentSecrets } from '../../../config/secrets.ts';
+import type { PasswordSet } from '../../../config/secrets.ts';
 import { RecentRead } from '../../host/recent-read.ts';
 import { readRoles } from '../../operations/roles.ts';
 import { AdminConnections } from '../../redis/admin.ts';
@@ -17,6 +17,7 @@ import {
   type Heal,
   MODE_OF,
   type NodeStatus,
+  type PasswordStore,
   type RenderedNode,
   type StatusOptions,
   type WatchdogStatus,
@@ -36,7 +37,7 @@ import { type DockerPlan, type PlannedContainer, type PlannedNode, servicesOf } 
 
 export interface DockerEnvironmentOptions {
   readonly plan: DockerPlan;
-  readonly secrets: EnvironmentSecrets;
+  readonly passwords: PasswordStore;
   readonly ca: string | undefined;
   readonly provenance: Readonly<Record<string, string>>;
   readonly deviations: readonly string[];
@@ -54,7 +55,7 @@ export class DockerEnvironment implements Environment {
   readonly substrate = 'docker';
   readonly name: string;
   readonly topology: Topology;
-  readonly endpoints: ClientEndpoints;
+  readonly passwords: PasswordStore;
   readonly capabilities: Capabilities;
   readonly provenance: Readonly<Record<string, string>>;
   readonly deviations: readonly string[];
@@ -73,14 +74,15 @@ export class DockerEnvironment implements Environment {
     this.#containers = new RecentRead(() => inspectContainers(plan.nodes.map(({ container }) => container)));
     this.#admin = new AdminConnections((id) => {
       const { node, published } = this.#node(id);
-      const users = node.role === 'redis' ? options.secrets.redis : options.secrets.sentinel;
-      return { address: published, password: users.admin, ca: options.ca };
+      const { redis, sentinel } = options.passwords.secrets();
+      const { admin } = node.role === 'redis' ? redis : sentinel;
+      return { address: published, password: admin, ca: options.ca };
     });
     this.name = plan.environment.name;
     // The bridge of the data network: an internal network forwards nothing, but the host has an address in it.
     this.gateway = plan.networks.data.subnet.replace(/\.0\/24$/, '.1');
     this.topology = plan.topology;
-    this.endpoints = endpointsOf(plan, options.secrets, options.ca);
+    this.passwords = options.passwords;
     this.provenance = options.provenance;
     this.deviations = options.deviations;
     this.access = options.access;
@@ -117,6 +119,12 @@ export class DockerEnvironment implements Environment {
         });
       },
     };
+  }
+
+  /** With the current passwords. */
+  get endpoints(): ClientEndpoints {
+    const { plan, passwords, ca } = this.#options;
+    return endpointsOf(plan, passwords.secrets(), ca);
   }
 
   admin(nodeId: string): Promise<Redis> {
@@ -222,7 +230,7 @@ function stateAndPid(facts: ContainerFacts | undefined): Pick<NodeStatus, 'state
   return { state, ...(state !== 'stopped' && { pid: facts?.State.Pid ?? 0 }) };
 }
 
-function endpointsOf(plan: DockerPlan, secrets: EnvironmentSecrets, ca: string | undefined): ClientEndpoints {
+function endpointsOf(plan: DockerPlan, secrets: PasswordSet, ca: string | undefined): ClientEndpoints {
   const of = (role: 'redis' | 'sentinel') => plan.nodes.filter(({ node }) => node.role === role);
   const nat = plan.nodes.map(
     ({ address, published }) => [`${address.host}:${address.port}`, published] as const,

@@ -3,6 +3,9 @@
  * archive, into the configuration volumes through the init container: no secret is in a variable, a command line or the
  * state.
  *
+ * Hashes for labels and the state are computed with placeholders for the passwords: after a rotation, the next deploy
+ * replaces nothing.
+ *
  * plan + secrets + images ─▶ texts (pure renderers) ─▶ `<state>/docker/<environment>/files/<node>/…` and `files.tar`
  */
 import { createHash } from 'node:crypto';
@@ -41,33 +44,49 @@ const USERS = 'users.acl';
 /** All configuration volumes in one tar file, with a folder for each. */
 export interface Archive {
   readonly source: string;
+  /** Digest of the files with placeholders for the passwords, so that a rotation does not change it. */
   readonly sha256: string;
 }
 
 export interface RenderedFiles {
   /** Its source is an absolute path of this machine. */
   readonly archive: Archive;
-  /** By configuration volume: a changed hash replaces its container. */
+  /** By configuration volume: a changed hash replaces its container. A rotation of passwords does not change it. */
   readonly hashes: ReadonlyMap<string, string>;
   readonly deviations: readonly string[];
 }
 
-/** Renders and writes the files. The same plan, secrets and images give the same files. */
+/**
+ * Renders and writes the files. The same plan, secrets and images give the same files.
+ *
+ * @param secrets the passwords; default: the current ones, and during a rotation the other ones
+ */
 export async function renderFiles(
   plan: DockerPlan,
   facts: BinaryFacts,
   stateDir: string,
+  secrets?: EnvironmentSecrets,
 ): Promise<RenderedFiles> {
   const tls = plan.environment.security.tls ? await provideCertificates(plan, stateDir) : undefined;
-  const values = drawValues(stateDir, plan.environment.name);
-  const { texts, deviations } = renderTexts(plan, { facts, tls, values });
+  const drawn = drawValues(stateDir, plan.environment.name);
+  const input = { facts, tls, values: secrets === undefined ? drawn : { ...drawn, secrets } };
+  const { texts, deviations } = renderTexts(plan, input);
   const dir = environmentDir(stateDir, plan.environment.name);
   const files = filesOf(texts);
   for (const { path, text } of files) writePrivate(join(dir, 'files', path), text);
   const archive = tarOf(files);
   const source = archiveFile(plan, stateDir);
   writePrivate(source, archive);
-  return { archive: { source, sha256: sha256(archive) }, hashes: hashesOf(texts), deviations };
+  const { hashes, archiveSha256 } = stableHashes(plan, input);
+  return { archive: { source, sha256: archiveSha256 }, hashes, deviations };
+}
+
+/** Hashes of the files with placeholders for the passwords. */
+function stableHashes(plan: DockerPlan, input: RenderInput) {
+  const { secrets } = input.values;
+  const values = { ...input.values, secrets: secrets.placeholders ?? secrets };
+  const { texts } = renderTexts(plan, { ...input, values });
+  return { hashes: hashesOf(texts), archiveSha256: sha256(tarOf(filesOf(texts))) };
 }
 
 const archiveFile = ({ environment }: DockerPlan, stateDir: string): string =>
@@ -91,14 +110,13 @@ export function renderHashes(
   readonly archiveSha256: string;
 } {
   const tls = plan.environment.security.tls ? (currentCertificates(plan, stateDir) ?? UNMADE) : undefined;
-  const values = readValues(stateDir, plan.environment.name, secrets);
-  const { texts, deviations } = renderTexts(plan, { facts, tls, values });
+  const input = { facts, tls, values: readValues(stateDir, plan.environment.name, secrets) };
+  const { texts, deviations } = renderTexts(plan, input);
   const sums = [...texts].map(
     ([volume, entries]) =>
       [volume, new Map([...entries].map(([path, text]) => [path, sha256(text)]))] as const,
   );
-  const archiveSha256 = sha256(tarOf(filesOf(texts)));
-  return { hashes: hashesOf(texts), sums: new Map(sums), archiveSha256, deviations };
+  return { ...stableHashes(plan, input), sums: new Map(sums), deviations };
 }
 
 /** The configuration and users of every node as deployed, by node id. */

@@ -37,7 +37,7 @@ import { findDrift } from './drift.ts';
 import { engineVersion, inspectContainers } from './engine.ts';
 import { DockerEnvironment } from './environment.ts';
 import { isStopped, startNode, unpauseNode } from './faults.ts';
-import { readValues, setDamagedSecretsAside } from './generated-values.ts';
+import { setDamagedSecretsAside } from './generated-values.ts';
 import { awaitHealthy } from './health.ts';
 import { cdktfCommand, kitCommand } from './hint-commands.ts';
 import { chooseImages, ORIGINS } from './images.ts';
@@ -53,6 +53,8 @@ import {
   readOwnership,
 } from './ownership.ts';
 import { type DockerPlan, planDocker } from './plan.ts';
+import { dockerPasswords } from './passwords.ts';
+import { type DockerPlan, LABEL, planDocker } from './plan.ts';
 import { requireFreePortsAndSubnets } from './preflight.ts';
 import { inspectDown, type RecoveryContext, recoverIfDown, recoveryContext } from './recover.ts';
 import { environmentDir, renderHashes, renderNodes } from './rendering.ts';
@@ -300,14 +302,14 @@ class DockerSubstrate implements Substrate {
 
   async #handle(plan: DockerPlan, owns: boolean, known?: EnvironmentSecrets): Promise<DockerEnvironment> {
     const { name } = plan.environment;
-    const { secrets } = readValues(this.#stateDir, name, known);
     const images = chooseImages(this.#stateDir);
-    const { deviations } = renderHashes(plan, images.facts, this.#stateDir, secrets);
+    const passwords = dockerPasswords({ plan, facts: images.facts, stateDir: this.#stateDir, known });
+    const { deviations } = renderHashes(plan, images.facts, this.#stateDir, passwords.secrets());
     const found = await inspectContainers([...plan.nodes, plan.exporter].map(({ container }) => container));
     const imageOf = (container: string) => found.get(container)?.Config.Image ?? 'unknown';
     return new DockerEnvironment({
       plan,
-      secrets,
+      passwords,
       ca: plan.environment.security.tls ? clientCa(this.#stateDir, name) : undefined,
       deviations,
       access: accessOf(plan, this.#stateDir),

@@ -29,7 +29,12 @@ export function localPasswords(nodes: LocalNodes): PasswordStore {
     context.secrets = loadSecrets(name, stateDir);
   };
   return {
-    rotation: () => readRotation(name, stateDir),
+    rotation() {
+      const found = readRotation(name, stateDir);
+      // Another command may have changed them since this handle was opened.
+      context.secrets = loadSecrets(name, stateDir);
+      return found;
+    },
     secrets: () => context.secrets,
     begin: (users) => changing(() => beginRotation(name, stateDir, users)),
     switch: () => changing(() => switchPasswords(name, stateDir)),
