@@ -35,6 +35,7 @@ const SYMPTOMS: Readonly<Record<string, Symptom>> = {
   'Replica will not sync': { prints: /master_link_status:up/ },
   'Disk full': { prints: /rdb_last_bgsave_status:ok/ },
   'Exporter or Commander down': { prints: /healthy/ },
+  'Password rotation': { prints: /the nodes refuse the former ones/ },
 };
 
 function bash(script: string): Promise<{ readonly exitCode: number; readonly output: string }> {
