@@ -20,8 +20,10 @@ import {
 import { waitWhile } from '../host/wait.ts';
 import { type RotatedAccount, rotatedAccounts } from '../redis/conf/acl.ts';
 import { fieldsOf } from '../redis/reply.ts';
+import { describeRoles } from '../redis/role-state.ts';
 import type { Environment, NodeStatus, PasswordStore } from '../substrates/environment.ts';
 import { nodesOf, type TopologyNode } from '../topology.ts';
+import { failoverBoundMs, readRoles } from './roles.ts';
 
 export const ROTATION_STEPS = ['all', 'begin', 'finish', 'cancel'] as const;
 export type RotationStep = (typeof ROTATION_STEPS)[number];
@@ -113,6 +115,7 @@ class RotationRun {
   }
 
   async take(step: RotationStep, before: Rotation | undefined, users: RotatedUsers): Promise<void> {
+    await this.#awaitStableRoles();
     if (before === undefined) this.#passwords.begin(users);
     this.startedAt = this.#passwords.rotation()?.startedAt ?? '';
     switch (step) {
@@ -150,6 +153,7 @@ class RotationRun {
   /** The nodes, the exporter and the watchdog use the current passwords for their own connections. */
   async #useCurrent(): Promise<void> {
     this.#next('the nodes log in with the current passwords');
+    await this.#awaitStableRoles();
     await this.#passwords.writeFiles('both');
     const { redis, sentinel } = this.#passwords.secrets();
     for (const { id, role } of this.#nodes.running) {
@@ -206,6 +210,17 @@ class RotationRun {
         if ((await passwordsOf(redis, account.user)) !== undefined) await change(redis, account);
       }
     }
+  }
+
+  /** Waits for the end of a failover: a sentinel that leads one must keep its connections. */
+  async #awaitStableRoles(): Promise<void> {
+    const { topology } = this.#environment;
+    if (topology.sentinels.length === 0) return;
+    const wait = { timeoutMs: failoverBoundMs(topology), intervalMs: 100, signal: this.#options.signal };
+    await waitWhile({ what: 'the sentinels and nodes to agree on one master', ...wait }, async () => {
+      const state = await readRoles(this.#environment);
+      return state.kind === 'stable' ? undefined : describeRoles(state);
+    });
   }
 
   /** Waits until the sentinel has its links to the running nodes again. */

@@ -10,6 +10,7 @@ import { parseDocument } from 'yaml';
 import { sentinelCache } from '../../client/index.ts';
 import { EXIT } from '../../config/errors.ts';
 import { secretsFile } from '../../config/secrets.ts';
+import { DIRECT_CONNECTION } from '../../infra/redis/connection-options.ts';
 import type { EnvironmentView } from '../../scripts/environment-view.ts';
 import { CliHarness } from '../support/cli-harness.ts';
 import { callKit } from '../support/kit-call.ts';
@@ -60,6 +61,12 @@ class Rotated {
     return this.nodes(program).map((id) => this.#ledger.placement[id] ?? { host: '', port: 0 });
   }
 
+  /** A node that is not the master. */
+  async replica(): Promise<string> {
+    const { master } = JSON.parse(await this.kitOk('status', '--json')) as EnvironmentView;
+    return this.nodes('redis').find((id) => id !== master) ?? '';
+  }
+
   kill(id: string): void {
     process.kill(this.#ledger.processes[id]?.pid ?? 0, 'SIGKILL');
   }
@@ -67,7 +74,7 @@ class Rotated {
   /** Reply of the node to a login of this user. */
   async login(id: string, user: string, password: string): Promise<string> {
     const { host, port } = this.#ledger.placement[id] ?? { host: '', port: 0 };
-    const redis = new Redis({ host, port, enableReadyCheck: false, retryStrategy: null, lazyConnect: true });
+    const redis = new Redis({ ...DIRECT_CONNECTION, host, port });
     redis.on('error', () => {});
     try {
       await redis.connect();
@@ -139,7 +146,7 @@ describe('kit rotate', () => {
       },
       sentinelUsername: 'app',
       sentinelPassword: () => rotated.passwords().sentinel.app ?? '',
-      commandTimeoutMs: 10_000,
+      commandTimeoutMs: 5_000,
     });
     onTestFinished(async () => void (await cache.close()));
     const written: string[] = [];
@@ -148,7 +155,7 @@ describe('kit rotate', () => {
     const writing = (async () => {
       for (let n = 0; isWriting; n += 1) {
         const name = `written:${n}`;
-        const durability = { replicas: 1, timeoutMs: 10_000 };
+        const durability = { replicas: 1, timeoutMs: 5_000 };
         const receipt = await cache
           .set(name, name, n % 2 === 0 ? { durability } : {})
           .catch((error) => error);
@@ -174,7 +181,7 @@ describe('kit rotate', () => {
       await more(50);
       expect(logins.at(-1)).toBe(rotated.passwords().redis.app);
 
-      for (const id of ['redis-3', 'sentinel-3']) rotated.kill(id);
+      for (const id of [await rotated.replica(), 'sentinel-3']) rotated.kill(id);
       await rotated.kitOk('up');
       expect(await rotated.logins(former)).toEqual(['OK']);
       expect(await rotated.logins(rotated.passwords())).toEqual(['OK']);
@@ -238,9 +245,10 @@ describe('kit rotate', () => {
 
   it('changes the files of nodes that are down: they start with the new passwords', async () => {
     const former = rotated.passwords();
-    for (const id of ['redis-3', 'sentinel-3']) rotated.kill(id);
+    const down = [await rotated.replica(), 'sentinel-3'];
+    for (const id of down) rotated.kill(id);
     const report = JSON.parse(await rotated.kitOk('rotate', '--yes', '--json'));
-    expect(report.stopped).toEqual(['redis-3', 'sentinel-3']);
+    expect(report.stopped).toEqual(down);
     await rotated.kitOk('up');
     expect(await rotated.logins(former)).toEqual(['WRONGPASS']);
     expect(await rotated.logins(rotated.passwords())).toEqual(['OK']);

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { rotatePasswords } from '../../../../infra/operations/password-rotation.ts';
 import { switchover } from '../../../../infra/operations/switchover.ts';
+import { DIRECT_CONNECTION } from '../../../../infra/redis/connection-options.ts';
 import { findDrift } from '../../../../infra/substrates/docker/drift.ts';
 import { docker, inspectContainers } from '../../../../infra/substrates/docker/engine.ts';
 import { dockerSecrets } from '../../../../infra/substrates/docker/generated-values.ts';
@@ -33,12 +34,7 @@ function passwords() {
 async function logins(given: ReturnType<typeof passwords>): Promise<readonly string[]> {
   const replies = plan.nodes.flatMap(({ node, published }) =>
     given[node.role].map(async ([user, password]) => {
-      const redis = new Redis({
-        ...published,
-        lazyConnect: true,
-        enableReadyCheck: false,
-        retryStrategy: null,
-      });
+      const redis = new Redis({ ...DIRECT_CONNECTION, ...published });
       redis.on('error', () => {});
       try {
         await redis.connect();
