@@ -33,28 +33,30 @@ export const rotatePassword = defineScript({
   name: 'rotate-password',
   defaults,
   async run(context) {
-    const { environment, tag, spec } = context;
-    const nodes = new Map(
-      await Promise.all(
-        environment.topology.redis.map(async ({ id }) => [id, await environment.admin(id)] as const),
-      ),
-    );
+    const { tag, spec } = context;
     const user = `drill-${tag}`;
     const former = randomBytes(24).toString('base64url');
     try {
+      const nodes = await openNodes(context);
       await createUser([...nodes.values()], { user, like: spec.app.username, password: former });
-      await rotateUnderLoad(context, nodes, { user, former });
+      await rotateUnderLoad(context, { user, former });
     } finally {
-      await deleteUser([...nodes.values()], user);
+      const nodes = [...(await openNodes(context).catch(() => new Map<string, Redis>())).values()];
+      await deleteUser(nodes, user);
     }
   },
 });
 
 type Nodes = ReadonlyMap<string, Redis>;
 
+/** Admin connections, opened again after each switchover: it closes those to the old master. */
+async function openNodes({ environment }: Context): Promise<Nodes> {
+  const nodes = environment.topology.redis.map(async ({ id }) => [id, await environment.admin(id)] as const);
+  return new Map(await Promise.all(nodes));
+}
+
 async function rotateUnderLoad(
   context: Context,
-  nodes: Nodes,
   { user, former }: { readonly user: string; readonly former: string },
 ): Promise<void> {
   const { open, retire, expect } = context;
@@ -73,16 +75,16 @@ async function rotateUnderLoad(
   const load = startLoad(context, cache);
   try {
     await load.more();
-    await setPasswords(nodes, user, `>${next}`);
-    await expectLogins(context, 'both', nodes, { user, former, next, isFormerValid: true });
+    await setPasswords(context, user, `>${next}`);
+    await expectLogins(context, 'both', { user, former, next, isFormerValid: true });
     password = next;
     await expectSwitched(context, 'between');
     await load.more();
     expect('between/asked', 'calls of the password function that returned the new password', {
       ...{ relation: 'above', expected: 0, actual: asked },
     });
-    await setPasswords(nodes, user, `<${former}`);
-    await expectLogins(context, 'finished', nodes, { user, former, next, isFormerValid: false });
+    await setPasswords(context, user, `<${former}`);
+    await expectLogins(context, 'finished', { user, former, next, isFormerValid: false });
     await expectSwitched(context, 'finished');
     await load.more();
   } finally {
@@ -105,15 +107,14 @@ async function expectSwitched(
   });
 }
 
-async function setPasswords(nodes: Nodes, user: string, rule: string): Promise<void> {
-  for (const node of nodes.values()) await node.call('ACL', 'SETUSER', user, rule);
+async function setPasswords(context: Context, user: string, rule: string): Promise<void> {
+  for (const node of (await openNodes(context)).values()) await node.call('ACL', 'SETUSER', user, rule);
 }
 
 /** Replies of every node to a new connection with each password. */
 async function expectLogins(
-  { expect }: Context,
+  context: Context,
   phase: 'both' | 'finished',
-  nodes: Nodes,
   {
     user,
     former,
@@ -126,6 +127,8 @@ async function expectLogins(
     readonly isFormerValid: boolean;
   },
 ): Promise<void> {
+  const { expect } = context;
+  const nodes = await openNodes(context);
   const all = (reply: string) => Object.fromEntries([...nodes.keys()].map((id) => [id, reply]));
   const replies = async (password: string) =>
     Object.fromEntries(
