@@ -73,7 +73,7 @@ function requirePasswords(name: string, { differences }: DockerChangeRequest['fo
     code: 'SECRETS_CHANGED',
     exitCode: EXIT.USAGE,
     where: name,
-    hint: 'restore the secrets file of the running environment; passwords are not part of a rolling change',
+    hint: 'restore the secrets file of the running environment; kit rotate changes passwords',
   });
 }
 

@@ -52,9 +52,8 @@ import {
   partsOf,
   readOwnership,
 } from './ownership.ts';
-import { type DockerPlan, planDocker } from './plan.ts';
 import { dockerPasswords } from './passwords.ts';
-import { type DockerPlan, LABEL, planDocker } from './plan.ts';
+import { type DockerPlan, planDocker } from './plan.ts';
 import { requireFreePortsAndSubnets } from './preflight.ts';
 import { inspectDown, type RecoveryContext, recoverIfDown, recoveryContext } from './recover.ts';
 import { environmentDir, renderHashes, renderNodes } from './rendering.ts';
