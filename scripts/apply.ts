@@ -72,7 +72,7 @@ async function applyTo(topology: Topology, options: ApplyCommandOptions, session
     const plan = await planOf(change);
     if (options.dryRun === true) return printResult(session, { plan }, planText(plan));
     if (isEmpty(plan)) return printResult(session, { plan, applied: false }, planText(plan));
-    if (!(await accepts(plan, options, session))) {
+    if (!(await accepts(plan, topology, options, session))) {
       session.exitCode = EXIT.UNKNOWN;
       return printResult(session, { plan, applied: false }, 'nothing was changed');
     }
@@ -116,18 +116,19 @@ const isEmpty = ({ steps, settings, parts }: ApplyPlan): boolean =>
 
 /** Asks only if the change interrupts something. */
 async function accepts(
-  { environment, interruptions: list }: ApplyPlan,
+  { interruptions: list }: ApplyPlan,
+  { environment }: Topology,
   { yes, substrate }: ApplyCommandOptions,
   session: Session,
 ): Promise<boolean> {
   if (list.length === 0 || yes === true) return true;
   return await confirm(session, {
-    refusal: `the change interrupts '${environment}': ${list.join('; ')}`,
+    refusal: `the change interrupts '${environment.name}': ${list.join('; ')}`,
     consequence: list.join('\n'),
-    word: environment,
+    word: environment.name,
     action: 'continue',
     code: 'INTERRUPTION_NOT_ACCEPTED',
-    hint: `${common.commandFor('apply', { name: environment }, substrate)} --yes accepts it`,
+    hint: `${common.commandFor('apply', environment, substrate)} --yes accepts it`,
   });
 }
 

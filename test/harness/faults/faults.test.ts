@@ -53,7 +53,15 @@ it('the pause fault returns the heal of the substrate', async () => {
   expect(done).toEqual(['pause redis-2', 'resume']);
 });
 
-const DEPENDENT = ['kill', 'stop', 'pause', 'partition', 'partition-minority', 'cut-clients'];
+const DEPENDENT = [
+  'kill',
+  'stop',
+  'pause',
+  'rolling-replace',
+  'partition',
+  'partition-minority',
+  'cut-clients',
+];
 
 it.each(DEPENDENT)('a fault refuses to %s when the substrate cannot', async (fault) => {
   await expect(faultById(fault).inject(environmentWith({}), 'redis-1')).rejects.toMatchObject({
