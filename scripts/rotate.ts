@@ -6,6 +6,7 @@ import {
   ROTATION_STEPS,
   type RotationReport,
   type RotationStep,
+  rotateCommand,
   rotatePasswords,
 } from '../infra/operations/password-rotation.ts';
 import type { Environment } from '../infra/substrates/environment.ts';
@@ -115,7 +116,7 @@ function reportText({ name, access }: Environment, report: RotationReport): stri
         `  ${user}: ${open} open connections, ${older} of them older than the rotation`,
     ),
     ...(state === 'both'
-      ? [`  give the new passwords to the clients, then: kit rotate --env ${name} --phase finish`]
+      ? [`  give the new passwords to the clients, then: ${rotateCommand(name, 'finish')}`]
       : []),
   ].join('\n');
 }

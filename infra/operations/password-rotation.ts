@@ -11,6 +11,7 @@
  */
 import type { Redis } from 'ioredis';
 import { EXIT, KitError } from '../../config/errors.ts';
+import { environmentFlags } from '../../config/load.ts';
 import {
   ROTATABLE_USERS,
   type RotatedUsers,
@@ -274,7 +275,7 @@ function requireFitting(
     if (step === 'finish' || step === 'cancel') {
       throw refused(
         `no rotation of passwords is in progress in '${name}'`,
-        `kit rotate --env ${name} begins one`,
+        `${rotateCommand(name)} begins one`,
       );
     }
     const users = named ?? usersNamed(ROTATABLE_USERS, topology.sentinels.length > 0);
@@ -285,13 +286,13 @@ function requireFitting(
   if (named !== undefined && describeUsers(named) !== list) {
     throw refused(
       `a rotation of ${list} is in progress in '${name}'`,
-      `finish it first: kit rotate --env ${name} --phase finish`,
+      `finish it first: ${rotateCommand(name, 'finish')}`,
     );
   }
   if (step === 'finish' && rotation.phase === 'adding') {
     throw refused(
       `the rotation of ${list} in '${name}' was interrupted before all nodes accepted the new passwords`,
-      `kit rotate --env ${name} --phase begin continues it, --phase cancel reverts it`,
+      `${rotateCommand(name, 'begin')} continues it, --phase cancel reverts it`,
     );
   }
   return rotation.users;
@@ -305,7 +306,7 @@ async function requireReachable(environment: Environment): Promise<Nodes> {
   if (paused !== undefined) {
     throw refused(
       `${paused.id} is paused and would keep its passwords`,
-      `kit up --env ${environment.name} resumes it`,
+      `kit up ${environmentFlags(environment)} resumes it`,
     );
   }
   const all = nodesOf(environment.topology);
@@ -327,12 +328,17 @@ export function describeUsers({ redis, sentinel }: RotatedUsers): string {
   return [...new Set<string>([...redis, ...sentinel])].join(', ');
 }
 
+/** Formats the command for hints, including for an environment of a YAML file. */
+export function rotateCommand(name: string, step?: RotationStep): string {
+  return `kit rotate ${environmentFlags({ name })}${step === undefined ? '' : ` --phase ${step}`}`;
+}
+
 /** Describes a rotation in progress, for `kit status`. */
 export function describeRotation(name: string, { phase, startedAt, users }: Rotation): string {
   const next =
     phase === 'adding'
-      ? `interrupted: kit rotate --env ${name} --phase begin continues it`
-      : `the nodes accept two passwords until kit rotate --env ${name} --phase finish`;
+      ? `interrupted: ${rotateCommand(name, 'begin')} continues it`
+      : `the nodes accept two passwords until ${rotateCommand(name, 'finish')}`;
   return `rotation of the passwords of ${describeUsers(users)} since ${startedAt}; ${next}`;
 }
 
