@@ -14,7 +14,7 @@ import { tryDocker } from './engine.ts';
 import { planDocker } from './plan.ts';
 import { environmentDir } from './rendering.ts';
 import { dockerSettings } from './settings.ts';
-import { containerAddress, readState, type StateOptions, stateFile } from './state.ts';
+import { containerAddress, idsIn, readState, type StateOptions, stateFile } from './state.ts';
 import {
   type CallOptions,
   runApp,
@@ -115,8 +115,11 @@ export async function replaceContainer(
   const { name } = environment;
   await synthesise(environment, options);
   const cwd = await ensureInitialised(environment, options);
+  const state = await readState(environment, options);
   const address =
-    containerAddress(await readState(environment, options), container) ?? synthesisedAddress(cwd, container);
+    containerAddress(state, container) ??
+    // An environment that is not deployed has no container to replace.
+    (idsIn(state).size === 0 ? undefined : synthesisedAddress(cwd, container));
   if (address === undefined) {
     throw new KitError(`'${container}' is not a container of '${name}'`, {
       code: 'CONTAINER_UNKNOWN',

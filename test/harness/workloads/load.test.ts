@@ -188,7 +188,7 @@ describe('a soak', () => {
     let operations = 0;
     const before = events.length;
     for (let slice = 1; slice <= 9; slice++) {
-      const { asked } = await driver.step({ ...STEP, durationMs: 150, warmUpMs: 0 });
+      const { asked } = await driver.step({ ...STEP, durationMs: 400, warmUpMs: 0 });
       operations += asked;
       const servers = { usedBytes: 1, fragmentedBytes: 0, maxmemory: 1, lagBytes: 0, lagSeconds: 0 };
       const data = { slice, operations, ...(await driver.sampleHeap()), ...servers };
