@@ -1,5 +1,5 @@
 import { configDefaults, defineConfig } from 'vitest/config';
-import { EVIDENCE_SUITES, KEPT_CODE, resultReporters } from './test/support/suites.ts';
+import { EVIDENCE_SUITES, resultReporters } from './test/support/suites.ts';
 
 /**
  * Tests run against real Redis processes on a machine that may have two cores: files run in few workers (most of
@@ -11,13 +11,12 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: [...configDefaults.exclude, ...EVIDENCE_SUITES],
     reporters: resultReporters('tests'),
-    setupFiles: ['test/support/unhandled-errors.ts'],
+    setupFiles: ['test/support/unhandled-errors.ts', 'test/support/kept-code.ts'],
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 180_000,
     hookTimeout: 180_000,
     maxWorkers: 3,
     retry: 0,
-    env: KEPT_CODE,
     coverage: {
       provider: 'v8',
       // a failed test must not hide the figure that the coverage criterion is judged by

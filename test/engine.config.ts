@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
-import { KEPT_CODE } from './support/suites.ts';
 
 /**
  * Tests on a real Docker engine, one file after the other: they share its networks, ports and the two cores of this
@@ -11,7 +10,7 @@ export default defineConfig({
   test: {
     // Includes the tests of the same folder that need no engine, for the coverage.
     include: ['test/**/*.engine.ts', 'test/infra/substrates/docker/*.test.ts'],
-    setupFiles: ['test/support/unhandled-errors.ts'],
+    setupFiles: ['test/support/unhandled-errors.ts', 'test/support/kept-code.ts'],
     globalSetup: ['test/support/engine-setup.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
@@ -28,6 +27,6 @@ export default defineConfig({
     },
     retry: 0,
     // The image of its own cleanup container is in no registry here; the tests stop the containers that they start.
-    env: { ...KEPT_CODE, TESTCONTAINERS_RYUK_DISABLED: 'true' },
+    env: { TESTCONTAINERS_RYUK_DISABLED: 'true' },
   },
 });

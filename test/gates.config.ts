@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
-import { KEPT_CODE } from './support/suites.ts';
 
 /**
  * Planted faults, each run for real. The three files run side by side: their drills wait most of the time (170 s of CPU
@@ -14,13 +13,12 @@ export default defineConfig({
   root: join(import.meta.dirname, '..'),
   test: {
     include: ['test/gates/*.gates.ts'],
-    setupFiles: ['test/support/unhandled-errors.ts'],
+    setupFiles: ['test/support/unhandled-errors.ts', 'test/support/kept-code.ts'],
     globalSetup: ['test/support/global-setup.ts'],
     reporters: ['default', './test/gates/table-reporter.ts'],
     testTimeout: 90_000,
     hookTimeout: 60_000,
     maxWorkers: 3,
     retry: 0,
-    env: KEPT_CODE,
   },
 });

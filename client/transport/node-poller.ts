@@ -10,6 +10,8 @@ const FIRST_TIMEOUT_MS = 500;
 const CALM_MS = 1000;
 const ALERT_MS = 50;
 const RECONNECT_MS = 1000;
+/** Minimum time between two attempts, however often a poll is requested: a refused attempt may fail without any I/O. */
+const ATTEMPT_MS = 20;
 
 export interface NodePollerOptions<V> {
   readonly open: (timeoutMs: number) => Promise<Link>;
@@ -85,6 +87,7 @@ export class NodePoller<V> {
         this.#timeoutMs = Math.min(this.#timeoutMs * 2, maxTimeoutMs);
       }
       link?.destroy('the poller reconnects');
+      await delay(ATTEMPT_MS, this.#ended.signal);
       // First attempts in an outage are quick; a node that stays down costs one attempt per second.
       await delay(jittered(this.#alert ? ALERT_MS * 4 : RECONNECT_MS), this.#wake.signal);
     }

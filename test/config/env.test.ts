@@ -87,7 +87,7 @@ describe('the compile cache', () => {
       console.log(getCompileCacheDir());
       execFileSync(process.execPath, ['-e', show], { stdio: 'inherit' });
       new Worker(show, { eval: true });`;
-    const { NODE_COMPILE_CACHE: _, ...env } = process.env;
+    const { NODE_COMPILE_CACHE: _, NODE_DISABLE_COMPILE_CACHE: __, ...env } = process.env;
     const lines = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
       env,
       encoding: 'utf8',

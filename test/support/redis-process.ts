@@ -127,7 +127,8 @@ export class RedisProcess implements AsyncDisposable {
         protocol: 2,
         retryStrategy: () => null,
         connectTimeout: 1000,
-        commandTimeout: 2000,
+        // Ends only a hang: a busy machine takes seconds.
+        commandTimeout: 20_000,
         // The ready check sends INFO, which may be renamed.
         enableReadyCheck: false,
         maxRetriesPerRequest: 0,

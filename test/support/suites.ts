@@ -1,8 +1,4 @@
 /** What the configurations of vitest share. */
-import { resolve } from 'node:path';
-
-/** Threads and processes that a test starts load TypeScript without vitest: the compiled code is kept, as `kit` does. */
-export const KEPT_CODE = { NODE_COMPILE_CACHE: resolve('node_modules/.cache/kit') };
 
 /**
  * Suites that judge whole runs hundreds of times. Coverage slows judging by a factor of three and more, and other suites

@@ -17,6 +17,8 @@ const ASKED_MAX = 5;
 const STALE_MS = 10_000;
 /** Minimum interval between two extra polls. */
 const ASK_MS = 20;
+/** Time after which a node that was replaced because it failed is polled again. */
+const RETURN_MS = 1_000;
 
 interface Asked {
   readonly address: Address;
@@ -32,15 +34,17 @@ interface Asked {
 
 export class ClusterMonitor {
   readonly #options: ResolvedConnection;
-  readonly #factory: ConnectionFactory;
+  readonly #factory: Pick<ConnectionFactory, 'node'>;
   readonly #changed: () => void;
   readonly #asked = new Map<string, Asked>();
+  /** When each failed node was replaced, by address key. */
+  readonly #replacedAt = new Map<string, number>();
   /** Shards that need frequent polls. */
   readonly #alarmed = new Set<unknown>();
   #known: readonly Address[];
   #askedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(options: ResolvedConnection, factory: ConnectionFactory, changed: () => void) {
+  constructor(options: ResolvedConnection, factory: Pick<ConnectionFactory, 'node'>, changed: () => void) {
     this.#options = options;
     this.#factory = factory;
     this.#changed = changed;
@@ -97,11 +101,15 @@ export class ClusterMonitor {
     this.#asked.clear();
   }
 
-  /** Polls further nodes up to the limit; a failed one is replaced. */
+  /**
+   * Polls further nodes up to the limit; a failed one is replaced. A replaced node pauses: if all nodes refuse at once,
+   * they would replace each other without end.
+   */
   #fill(): void {
+    const before = now() - RETURN_MS;
     for (const address of this.#known) {
       const key = addressKey(address);
-      if (this.#asked.has(key)) continue;
+      if (this.#asked.has(key) || (this.#replacedAt.get(key) ?? Number.NEGATIVE_INFINITY) > before) continue;
       if (this.#asked.size >= ASKED_MAX && !this.#drop()) return;
       this.#asked.set(key, this.#ask(address));
     }
@@ -111,6 +119,7 @@ export class ClusterMonitor {
     for (const [key, { failed, poller }] of this.#asked) {
       if (!failed) continue;
       this.#asked.delete(key);
+      this.#replacedAt.set(key, now());
       poller.close();
       return true;
     }
