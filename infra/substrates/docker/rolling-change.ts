@@ -56,7 +56,7 @@ export function prepareDockerChange(request: DockerChangeRequest): PreparedChang
     server: serverOf(images.facts),
     async replaceNode(nodeId) {
       const { container } = nodeOf(plan, nodeId);
-      await replaceContainer(plan.environment, container, terraform, 'target');
+      await replaceContainer(plan.environment, container, terraform);
       environment.reconnect(nodeId);
       await awaitAnswer(environment, nodeId);
     },

@@ -100,17 +100,11 @@ export async function runVerb(
   return record;
 }
 
-/**
- * Replaces only this container, and what it depends on.
- *
- * @param scope `replace`: unconditionally, and applies every other difference too (`terraform apply -replace`);
- *   `target`: if it differs or is missing, and nothing else (`-target`)
- */
+/** Replaces only this container, and what it depends on, if it differs or is missing (`terraform apply -target`). */
 export async function replaceContainer(
   environment: EnvironmentConfig,
   container: string,
   options: TerraformOptions,
-  scope: 'replace' | 'target' = 'replace',
 ): Promise<void> {
   const { name } = environment;
   await synthesise(environment, options);
@@ -127,7 +121,7 @@ export async function replaceContainer(
       hint: `kit drift --env ${name}`,
     });
   }
-  const args = ['apply', `-${scope}=${address}`, '-auto-approve', '-input=false', '-no-color'];
+  const args = ['apply', `-target=${address}`, '-auto-approve', '-input=false', '-no-color'];
   const record = await runTerraform(args, cwd, options);
   if (record.exitCode !== 0)
     throw explainTerraformError('replace', name, `${record.stdout}\n${record.stderr}`, cwd);

@@ -2,7 +2,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { sentinelCache } from '../../../../client/index.ts';
 import { secretsFile } from '../../../../config/secrets.ts';
 import { filesBelow } from '../../../../harness/evidence/run-folder.ts';
 import { run } from '../../../../harness/run/index.ts';
@@ -232,41 +231,6 @@ describeOnEngine('an environment on the engine', () => {
     await noDrift();
   });
 
-  it('replacing every node in turn loses no durable write', async () => {
-    const { endpoints } = environment;
-    const cache = sentinelCache({
-      ...{
-        sentinels: endpoints.sentinels,
-        serviceName: endpoints.serviceName,
-        natMap: endpoints.natMap ?? {},
-      },
-      ...{ username: endpoints.app.username, password: endpoints.app.password.reveal() },
-      sentinelUsername: endpoints.sentinel.username,
-      sentinelPassword: endpoints.sentinel.password.reveal(),
-    });
-    const acknowledged: string[] = [];
-    const stop = new AbortController();
-    const writing = writeDurably(cache, acknowledged, stop.signal);
-    for (const { id, container, node } of plan.nodes) {
-      if (node.role === 'redis' && (await environment.masterId()) === id) await switchover(environment);
-      await replaceContainer(config, container, terraform);
-      await awaitHealthy();
-    }
-    stop.abort();
-    await writing;
-    const master = await environment.admin((await environment.masterId()) as string);
-    const lost: string[] = [];
-    for (let i = 0; i < acknowledged.length; i += 500) {
-      const keys = acknowledged.slice(i, i + 500);
-      const values = await master.mget(keys.map((key) => cache.physicalKey(key)));
-      lost.push(...keys.filter((_, k) => values[k] === null));
-    }
-    await cache.close();
-    expect(acknowledged.length).toBeGreaterThan(100);
-    expect(lost).toEqual([]);
-    expect(await changes()).toBe(false);
-  });
-
   it('no secret is in the evidence of a run on it', async () => {
     const folder = join(state.path, 'run');
     await run({
@@ -319,19 +283,6 @@ describeOnEngine('an environment on the engine', () => {
     expect(existsSync(dirname(secretsFile(config.name, join(state.path, 'docker'))))).toBe(false);
   });
 });
-
-async function writeDurably(
-  cache: ReturnType<typeof sentinelCache>,
-  acknowledged: string[],
-  stopped: AbortSignal,
-): Promise<void> {
-  for (let i = 0; !stopped.aborted; i += 1) {
-    const written = await cache
-      .set(`rolling:${i}`, i, { durability: { replicas: 1, timeoutMs: 1_000 } })
-      .catch(() => undefined);
-    if (written?.source === 'redis') acknowledged.push(`rolling:${i}`);
-  }
-}
 
 function imageOf(role: 'redis' | 'exporter'): string {
   const images = JSON.parse(readFileSync(join(state.path, 'docker', 'images.json'), 'utf8'));
