@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /**
- * Tests on a real Docker engine, one file after the other: they share its networks, ports and the two cores of this
- * machine. `npm run test:engine` builds the images once before the tests.
+ * Tests on a real Docker engine. Two files at a time, each with environments and ports of its own: Terraform and its
+ * provider use one core (`refusals.engine.ts`: 300 s of CPU in 296 s). `npm run test:engine` builds the images once before
+ * the tests.
  */
 export default defineConfig({
   root: join(import.meta.dirname, '..'),
@@ -12,9 +13,9 @@ export default defineConfig({
     include: ['test/**/*.engine.ts', 'test/infra/substrates/docker/*.test.ts'],
     setupFiles: ['test/support/unhandled-errors.ts', 'test/support/kept-code.ts'],
     globalSetup: ['test/support/engine-setup.ts'],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
-    fileParallelism: false,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    maxWorkers: 2,
     coverage: {
       provider: 'v8',
       include: ['infra/substrates/docker/**/*.ts'],

@@ -17,7 +17,7 @@ const run = promisify(execFile);
 const PROJECT = `environments:
   packed:
     extends: single
-    docker: { ports: { redis: 27900, sentinel: 27910, exporter: 27920, commander: 27921 } }
+    docker: { ports: { redis: 29300, sentinel: 29310, exporter: 29320, commander: 29321 } }
 `;
 
 describeOnEngine('the installed package', () => {

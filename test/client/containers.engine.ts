@@ -54,7 +54,7 @@ describeOnEngine(
     });
 
     it('a cache sets, gets, computes and deletes on a single Redis', async () => {
-      const port = 27_801;
+      const port = 29_201;
       await redis(port);
       const cache = redisCache({ address: { host: HOST, port } });
       expect(await cache.set('a', { n: 1 })).toMatchObject({ source: 'redis' });
@@ -66,7 +66,7 @@ describeOnEngine(
     });
 
     it('a cache serves from memory while its Redis is stopped', async () => {
-      const port = 27_802;
+      const port = 29_202;
       const container = await redis(port);
       const cache = redisCache({ address: { host: HOST, port }, commandTimeoutMs: 500 });
       await cache.set('kept', 'value');
@@ -82,7 +82,7 @@ describeOnEngine(
       let sentinels: readonly number[];
 
       beforeAll(async () => {
-        const [first, second, ...rest] = [27_810, 27_811, 27_812, 27_813, 27_814] as const;
+        const [first, second, ...rest] = [29_210, 29_211, 29_212, 29_213, 29_214] as const;
         master = await redis(first);
         await redis(second, `--replicaof ${HOST} ${first}`);
         sentinels = rest;

@@ -35,7 +35,7 @@ const DRIVERS: Readonly<Record<Shell, (script: string, words: readonly string[])
   bash: (script, words) =>
     `source '${script}'; complete -p kit >/dev/null || exit 1; COMP_WORDS=(${quoteAll(words)}); COMP_CWORD=${words.length - 1}; _kit; printf '%s\n' "\${COMPREPLY[@]}"`,
   zsh: (script, words) =>
-    `compdef() { :; }; _describe() { for e in "\${(@P)argv[-1]}"; do [[ $e == $words[CURRENT]* ]] && print -r -- "\${e%%:*}"; done }; _files() { print -rl -- $words[CURRENT]*(N); }; source '${script}'; words=(${quoteAll(words)}); CURRENT=${words.length}; _kit`,
+    `compdef() { :; }; _describe() { for e in "\${(@P)argv[-1]}"; do [[ $e == $words[CURRENT]* ]] && print -r -- "\${e%%:*}"; done; true }; _files() { print -rl -- $words[CURRENT]*(N); }; source '${script}'; words=(${quoteAll(words)}); CURRENT=${words.length}; _kit`,
   fish: (script, words) => `source '${script}'; complete -C '${words.join(' ')}'`,
 };
 const FLAGS: Readonly<Record<Shell, readonly string[]>> = {

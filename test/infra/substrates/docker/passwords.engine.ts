@@ -16,7 +16,7 @@ import { waitUntil } from '../../../support/redis-process.ts';
 import { configuration, describeOnEngine, engineStateDir } from './fixtures.ts';
 
 const state = engineStateDir();
-const config = configuration('rotating', {}, 27_500);
+const config = configuration('rotating', {}, 28_900);
 const topology = planTopology(config);
 const plan = planDocker(topology);
 const substrate = dockerSubstrate({ stateDir: state.path });

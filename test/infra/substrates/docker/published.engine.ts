@@ -55,7 +55,7 @@ describeOnEngine('published images', () => {
       await publish(await baseOf(redis), nameOf('redis'));
       await publish(tagOf(exporter), nameOf('exporter'));
       await publish(tagOf(commander), nameOf('commander'));
-      const ports = { redis: 27_700, exporter: 27_720, commander: 27_721 };
+      const ports = { redis: 29_100, exporter: 29_120, commander: 29_121 };
       config = environmentSchema.parse({ ...loadEnvironment('single'), name: NAME, docker: { ports } });
     });
 

@@ -37,7 +37,7 @@ describeOnEngine('a state in a remote backend', () => {
     server = await startStateServer(`kit:${PASSWORD}`);
     const { address } = server;
     const settings = { address, lock_address: address, unlock_address: address };
-    const ports = { redis: 27_600, exporter: 27_620, commander: 27_621 };
+    const ports = { redis: 29_000, exporter: 29_020, commander: 29_021 };
     const docker = { ports, backend: { type: 'http', settings } };
     config = environmentSchema.parse({ ...loadEnvironment('single'), name: NAME, docker });
   });
