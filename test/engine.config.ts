@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /**
- * Tests on a real Docker engine. Two files at a time, each with environments and ports of its own: Terraform and its
- * provider use one core (`refusals.engine.ts`: 300 s of CPU in 296 s). `npm run test:engine` builds the images once before
- * the tests.
+ * Tests on a real Docker engine, one file after the other: they share its images, networks and ports, and the two cores of
+ * this machine. Side by side, one removes the images that another deploys, and a busy machine fails over in the middle of a
+ * deploy. `npm run test:engine` builds the images once before the tests.
  */
 export default defineConfig({
   root: join(import.meta.dirname, '..'),
@@ -15,7 +15,7 @@ export default defineConfig({
     globalSetup: ['test/support/engine-setup.ts'],
     testTimeout: 300_000,
     hookTimeout: 300_000,
-    maxWorkers: 2,
+    fileParallelism: false,
     coverage: {
       provider: 'v8',
       include: ['infra/substrates/docker/**/*.ts'],

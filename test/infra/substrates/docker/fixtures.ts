@@ -60,7 +60,7 @@ export async function runPlainCdktf(
   return { exitCode, text: stripVTControlCharacters(`${stdout}${stderr}`) };
 }
 
-/** `dev` on ports of its own: files run side by side, so that `firstPort` is another one in each. */
+/** `dev` on ports that no other environment of this machine publishes. */
 export function configuration(
   name: string,
   change: Partial<Pick<EnvironmentConfig, 'security' | 'topology'>> = {},

@@ -233,7 +233,8 @@ describeOnEngine('refusals', () => {
   ])('a deploy interrupted when %s is completed by the next one', async (_, interrupt) => {
     await interrupt();
     const environment = await apply();
-    expect(await environment.masterId()).toBe('redis-1');
+    // Another node, if the interruption lasted longer than the detection of a dead master.
+    expect(await environment.masterId()).toMatch(/^redis-[123]$/);
     expect((await substrate.plan(planTopology(config))).map(({ action }) => action)).toEqual(
       Array(6).fill('keep'),
     );
