@@ -120,8 +120,8 @@ describe('a load step on a real Redis', () => {
   );
 
   it('counts a pause of Redis in the latency of every operation that was due in it', async () => {
-    // The client suspects a server that does not answer for 170 ms, and answers from memory.
-    const pauseMs = 100;
+    // Redis ends a pause up to 100 ms late, and after 170 ms without a reply the client answers from memory.
+    const pauseMs = 50;
     const master = await environment.admin('redis-1');
     const commands = async () =>
       Number(/^total_commands_processed:(\d+)/m.exec(String(await master.call('INFO', 'stats')))?.[1]);
@@ -135,9 +135,8 @@ describe('a load step on a real Redis', () => {
     const paused = await commands();
     const { outcome } = await step;
     expect(await commands(), 'commands after the pause').toBeGreaterThan(paused + 200);
-    // The pause takes a twentieth of the measured time. In a closed loop a single operation would be slow.
-    expect(outcome.quantileMs('latency/get', 0.97)).toBeGreaterThan(pauseMs / 8);
-    expect(outcome.quantileMs('latency/get', 0.99)).toBeGreaterThan(pauseMs / 2);
+    // The pause takes at least a fortieth of the measured time. In a closed loop a single operation would be slow.
+    expect(outcome.quantileMs('latency/get', 0.99)).toBeGreaterThan(pauseMs / 4);
     expect(outcome.sentRatio).toBeGreaterThan(0.8);
   });
 });
