@@ -52,7 +52,12 @@ export class Browser implements AsyncDisposable {
     this.#child = spawn(
       name,
       [...flags, '--remote-debugging-pipe', `--user-data-dir=${this.#profile}`, 'about:blank'],
-      { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'], detached: true },
+      {
+        stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
+        detached: true,
+        // Its lock would stay in the folder for temporary files.
+        env: { ...process.env, TMPDIR: this.#profile },
+      },
     );
     const output = this.#child.stdio[4] as Readable;
     output.setEncoding('utf8').on('data', (text: string) => this.#read(text));
