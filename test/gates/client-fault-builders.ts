@@ -63,6 +63,22 @@ export function withCallsSentTwice(): typeof openCache {
   });
 }
 
+/** Calls the password function for the first connection only. */
+export function withPasswordAskedOnce(): typeof openCache {
+  return (options) => {
+    const { password } = options;
+    if (typeof password !== 'function') return openCache(options);
+    let first: string | Promise<string> | undefined;
+    return openCache({
+      ...options,
+      password: () => {
+        first ??= password();
+        return first;
+      },
+    });
+  };
+}
+
 /** An `openCache` whose caches acknowledge one write in fifty, of those with the durability, without sending it. */
 export function withUnsentWrites(isDurable: boolean): typeof openCache {
   return withReplacedMethods((cache) => {

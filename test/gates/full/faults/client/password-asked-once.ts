@@ -1,5 +1,4 @@
-import { openCache as openOwn } from '../../../../../client/index.ts';
-import { clientFault } from '../../../client-fault-builders.ts';
+import { clientFault, withPasswordAskedOnce } from '../../../client-fault-builders.ts';
 
 export * from '../../../../../client/index.ts';
 
@@ -10,15 +9,4 @@ export const fault = clientFault({
   remedy: ['pass a function for the password'],
 });
 
-export const openCache: typeof openOwn = (options) => {
-  const { password } = options;
-  if (typeof password !== 'function') return openOwn(options);
-  let first: string | Promise<string> | undefined;
-  return openOwn({
-    ...options,
-    password: () => {
-      first ??= password();
-      return first;
-    },
-  });
-};
+export const openCache = withPasswordAskedOnce();
