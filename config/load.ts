@@ -27,6 +27,8 @@ export interface EnvironmentSource {
 }
 
 const SOURCES = new WeakMap<object, EnvironmentSource>();
+/** The last source of each name: a running environment is described by the configuration that was recorded at its start. */
+const SOURCES_BY_NAME = new Map<string, EnvironmentSource>();
 
 /** Returns how the user named an environment, for commands in hints. Undefined if it was not loaded here. */
 export function sourceOf(environment: Pick<EnvironmentConfig, 'name'>): EnvironmentSource | undefined {
@@ -35,7 +37,7 @@ export function sourceOf(environment: Pick<EnvironmentConfig, 'name'>): Environm
 
 /** Options with which a command finds the environment again: `--env ./mine.yaml`, `--env shop --config ci/kit.yaml`. */
 export function environmentFlags(environment: Pick<EnvironmentConfig, 'name'>): string {
-  const { file, config } = sourceOf(environment) ?? {};
+  const { file, config } = sourceOf(environment) ?? SOURCES_BY_NAME.get(environment.name) ?? {};
   return `--env ${file ?? environment.name}${config === undefined ? '' : ` --config ${config}`}`;
 }
 
@@ -56,11 +58,13 @@ export function loadEnvironment(
     ...flagOverrides(overrides),
   ]);
   const isFile = isEnvironmentFile(nameOrPath);
-  SOURCES.set(config, {
+  const source: EnvironmentSource = {
     ...(isFile ? { file: nameOrPath } : {}),
     ...(project.named === undefined ? {} : { config: project.named }),
     flags: Object.entries(overrides).map(([name, value]) => `${name}=${value}`),
-  });
+  };
+  SOURCES.set(config, source);
+  SOURCES_BY_NAME.set(config.name, source);
   if (!isFile && config.name !== nameOrPath) {
     throw new KitError(`must equal the file name, '${nameOrPath}', got '${config.name}'`, {
       code: 'CONFIG_INVALID',

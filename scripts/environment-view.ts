@@ -87,7 +87,7 @@ export async function environmentView(
           log: logs.get(WATCHDOG_ID) ?? null,
         }
       : null,
-    rotation: rotation === undefined ? null : describeRotation(environment.name, rotation),
+    rotation: rotation === undefined ? null : describeRotation(environment.topology.environment, rotation),
     deviations: environment.deviations,
     access: environment.access ?? {},
   };

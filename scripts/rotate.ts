@@ -99,7 +99,7 @@ const CONSEQUENCES: Readonly<Record<Exclude<RotationStep, 'cancel'>, string>> = 
   finish: "the nodes of the protected environment 'NAME' refuse its former passwords afterwards",
 };
 
-function reportText({ name, access }: Environment, report: RotationReport): string {
+function reportText({ name, access, topology }: Environment, report: RotationReport): string {
   const { state, users, stopped, connections, tookMs } = report;
   const file = access?.passwords ?? 'the secrets file';
   const heads: Readonly<Record<RotationReport['state'], string>> = {
@@ -116,7 +116,7 @@ function reportText({ name, access }: Environment, report: RotationReport): stri
         `  ${user}: ${open} open connections, ${older} of them older than the rotation`,
     ),
     ...(state === 'both'
-      ? [`  give the new passwords to the clients, then: ${rotateCommand(name, 'finish')}`]
+      ? [`  give the new passwords to the clients, then: ${rotateCommand(topology.environment, 'finish')}`]
       : []),
   ].join('\n');
 }

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { EXIT, KitError } from '../config/errors.ts';
+import { environmentFlags } from '../config/load.ts';
 import { clusterSwitchover } from '../infra/operations/cluster-switchover.ts';
 import { type SwitchoverReport, switchover } from '../infra/operations/switchover.ts';
 import type { Environment } from '../infra/substrates/environment.ts';
@@ -67,7 +68,7 @@ async function switchMaster(
   }
 }
 
-function requireShardOption({ name, cluster }: Environment, shard: string | undefined): void {
+function requireShardOption({ name, cluster, topology }: Environment, shard: string | undefined): void {
   if ((cluster === undefined) === (shard === undefined)) return;
   throw new KitError(
     cluster === undefined
@@ -77,7 +78,7 @@ function requireShardOption({ name, cluster }: Environment, shard: string | unde
       code: 'USAGE',
       exitCode: EXIT.USAGE,
       where: 'command line: --shard',
-      hint: `kit status --env ${name} shows the masters`,
+      hint: `kit status ${environmentFlags(topology.environment)} shows the masters`,
     },
   );
 }

@@ -18,6 +18,7 @@ import {
   type Rotation,
   usersNamed,
 } from '../../config/password-rotation.ts';
+import type { EnvironmentConfig } from '../../config/schema.ts';
 import { waitWhile } from '../host/wait.ts';
 import { type RotatedAccount, rotatedAccounts } from '../redis/conf/acl.ts';
 import { fieldsOf } from '../redis/reply.ts';
@@ -271,11 +272,12 @@ function requireFitting(
   { step, users: names }: RotationOptions,
 ): RotatedUsers {
   const named = names && usersNamed(names, topology.sentinels.length > 0);
+  const config = topology.environment;
   if (rotation === undefined) {
     if (step === 'finish' || step === 'cancel') {
       throw refused(
         `no rotation of passwords is in progress in '${name}'`,
-        `${rotateCommand(name)} begins one`,
+        `${rotateCommand(config)} begins one`,
       );
     }
     const users = named ?? usersNamed(ROTATABLE_USERS, topology.sentinels.length > 0);
@@ -286,13 +288,13 @@ function requireFitting(
   if (named !== undefined && describeUsers(named) !== list) {
     throw refused(
       `a rotation of ${list} is in progress in '${name}'`,
-      `finish it first: ${rotateCommand(name, 'finish')}`,
+      `finish it first: ${rotateCommand(config, 'finish')}`,
     );
   }
   if (step === 'finish' && rotation.phase === 'adding') {
     throw refused(
       `the rotation of ${list} in '${name}' was interrupted before all nodes accepted the new passwords`,
-      `${rotateCommand(name, 'begin')} continues it, --phase cancel reverts it`,
+      `${rotateCommand(config, 'begin')} continues it, --phase cancel reverts it`,
     );
   }
   return rotation.users;
@@ -306,7 +308,7 @@ async function requireReachable(environment: Environment): Promise<Nodes> {
   if (paused !== undefined) {
     throw refused(
       `${paused.id} is paused and would keep its passwords`,
-      `kit up ${environmentFlags(environment)} resumes it`,
+      `kit up ${environmentFlags(environment.topology.environment)} resumes it`,
     );
   }
   const all = nodesOf(environment.topology);
@@ -329,16 +331,16 @@ export function describeUsers({ redis, sentinel }: RotatedUsers): string {
 }
 
 /** Formats the command for hints, including for an environment of a YAML file. */
-export function rotateCommand(name: string, step?: RotationStep): string {
-  return `kit rotate ${environmentFlags({ name })}${step === undefined ? '' : ` --phase ${step}`}`;
+export function rotateCommand(config: EnvironmentConfig, step?: RotationStep): string {
+  return `kit rotate ${environmentFlags(config)}${step === undefined ? '' : ` --phase ${step}`}`;
 }
 
 /** Describes a rotation in progress, for `kit status`. */
-export function describeRotation(name: string, { phase, startedAt, users }: Rotation): string {
+export function describeRotation(config: EnvironmentConfig, { phase, startedAt, users }: Rotation): string {
   const next =
     phase === 'adding'
-      ? `interrupted: ${rotateCommand(name, 'begin')} continues it`
-      : `the nodes accept two passwords until ${rotateCommand(name, 'finish')}`;
+      ? `interrupted: ${rotateCommand(config, 'begin')} continues it`
+      : `the nodes accept two passwords until ${rotateCommand(config, 'finish')}`;
   return `rotation of the passwords of ${describeUsers(users)} since ${startedAt}; ${next}`;
 }
 

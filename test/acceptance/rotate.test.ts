@@ -4,16 +4,15 @@
  */
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { parseDocument } from 'yaml';
 import { OutcomeUnknownError, sentinelCache } from '../../client/index.ts';
 import { EXIT } from '../../config/errors.ts';
 import { secretsFile } from '../../config/secrets.ts';
-import { DIRECT_CONNECTION } from '../../infra/redis/connection-options.ts';
 import type { EnvironmentView } from '../../scripts/environment-view.ts';
 import { CliHarness } from '../support/cli-harness.ts';
 import { callKit } from '../support/kit-call.ts';
+import { loginReply } from '../support/passwords.ts';
 import { waitUntil } from '../support/redis-process.ts';
 
 const cli = new CliHarness();
@@ -74,16 +73,7 @@ class Rotated {
   /** Reply of the node to a login of this user. */
   async login(id: string, user: string, password: string): Promise<string> {
     const { host, port } = this.#ledger.placement[id] ?? { host: '', port: 0 };
-    const redis = new Redis({ ...DIRECT_CONNECTION, host, port });
-    redis.on('error', () => {});
-    try {
-      await redis.connect();
-      return await redis
-        .call('AUTH', user, password)
-        .then(String, (error: Error) => error.message.split(' ')[0] ?? '');
-    } finally {
-      redis.disconnect();
-    }
+    return loginReply({ host, port }, user, password);
   }
 
   /** Replies of all nodes to logins of every user with the passwords of that file. */
@@ -254,6 +244,21 @@ describe('kit rotate', () => {
     const report = JSON.parse(await rotated.kitOk('rotate', '--yes', '--json'));
     expect(report.stopped).toEqual(down);
     await rotated.kitOk('up');
+    expect(await rotated.logins(former)).toEqual(['WRONGPASS']);
+    expect(await rotated.logins(rotated.passwords())).toEqual(['OK']);
+  });
+
+  it('continues after kit apply, which keeps both passwords of every user', async () => {
+    const former = rotated.passwords();
+    const begun = await rotated.kitOk('rotate', '--phase', 'begin', '--yes');
+    expect(begun).toContain(`then: kit rotate --env ${rotated.file} --phase finish`);
+    // A namespace is part of the rights of the users: their files are rendered again.
+    const settings = { 'docker.protected': true, 'client.namespace': 'renamed' };
+    cli.writeEnvironment('rotated', settings);
+    await rotated.kitOk('apply', '--yes');
+    expect(await rotated.logins(former)).toEqual(['OK']);
+    expect(await rotated.logins(rotated.passwords())).toEqual(['OK']);
+    await rotated.kitOk('rotate', '--phase', 'finish', '--yes');
     expect(await rotated.logins(former)).toEqual(['WRONGPASS']);
     expect(await rotated.logins(rotated.passwords())).toEqual(['OK']);
   });

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { environmentNames, loadEnvironment, sourceOf } from '../../config/load.ts';
+import { environmentFlags, environmentNames, loadEnvironment, sourceOf } from '../../config/load.ts';
 import { findProject, NO_PROJECT } from '../../config/project.ts';
 import { catchKitError } from '../support/kit-error.ts';
 
@@ -120,6 +120,18 @@ describe('an environment of kit.yaml', () => {
     const { folder } = project('environments: { shop: { extends: dev } }');
     const named = findProject(join(folder, 'kit.yaml'), dir);
     expect(sourceOf(loadEnvironment('shop', {}, new Map(), named))?.config).toBe(join(folder, 'kit.yaml'));
+  });
+
+  it('is named in hints as the user named it, also for the configuration that was recorded at its start', () => {
+    const file = join(dir, 'mine.yaml');
+    writeFileSync(
+      file,
+      readFileSync('config/environments/dev.yaml', 'utf8').replace('name: dev', 'name: mine'),
+    );
+    const recorded: typeof config = JSON.parse(JSON.stringify(loadEnvironment(file)));
+    const config = loadEnvironment(file);
+    expect([config, recorded].map(environmentFlags)).toEqual([`--env ${file}`, `--env ${file}`]);
+    expect(environmentFlags({ name: 'never-loaded' })).toBe('--env never-loaded');
   });
 
   it.each([

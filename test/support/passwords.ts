@@ -1,7 +1,10 @@
-/** Passwords of an environment, for tests that search for them in files that must not contain them. */
+/** Passwords of an environment: logins with them, and files that must not contain them. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { filesBelow } from '../../harness/evidence/run-folder.ts';
+import { DIRECT_CONNECTION } from '../../infra/redis/connection-options.ts';
+import type { Address } from '../../infra/topology.ts';
 
 type Groups = Readonly<Record<'redis' | 'sentinel', Readonly<Record<string, string>>>>;
 
@@ -20,4 +23,18 @@ export function filesContaining(folder: string, passwords: readonly string[]): r
     const text = readFileSync(join(folder, path), 'latin1');
     return passwords.some((password) => text.includes(password));
   });
+}
+
+/** Reply of a node to a login: `OK`, or the first word of the error. */
+export async function loginReply(address: Address, user: string, password: string): Promise<string> {
+  const redis = new Redis({ ...DIRECT_CONNECTION, ...address });
+  redis.on('error', () => {});
+  try {
+    await redis.connect();
+    return await redis
+      .call('AUTH', user, password)
+      .then(String, (error: Error) => error.message.split(' ')[0] ?? '');
+  } finally {
+    redis.disconnect();
+  }
 }

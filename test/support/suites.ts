@@ -1,4 +1,4 @@
-/** What the configurations of vitest share. */
+/** Suites and reporters that several configurations of vitest use. */
 
 /**
  * Suites that judge whole runs hundreds of times. Coverage slows judging by a factor of three and more, and other suites

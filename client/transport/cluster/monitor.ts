@@ -37,7 +37,7 @@ export class ClusterMonitor {
   readonly #factory: Pick<ConnectionFactory, 'node'>;
   readonly #changed: () => void;
   readonly #asked = new Map<string, Asked>();
-  /** When each failed node was replaced, by address key. */
+  /** Nodes that were replaced in the last `RETURN_MS`, with the time, by address key. */
   readonly #replacedAt = new Map<string, number>();
   /** Shards that need frequent polls. */
   readonly #alarmed = new Set<unknown>();
@@ -106,10 +106,11 @@ export class ClusterMonitor {
    * they would replace each other without end.
    */
   #fill(): void {
-    const before = now() - RETURN_MS;
+    const since = now() - RETURN_MS;
+    for (const [key, at] of this.#replacedAt) if (at <= since) this.#replacedAt.delete(key);
     for (const address of this.#known) {
       const key = addressKey(address);
-      if (this.#asked.has(key) || (this.#replacedAt.get(key) ?? Number.NEGATIVE_INFINITY) > before) continue;
+      if (this.#asked.has(key) || this.#replacedAt.has(key)) continue;
       if (this.#asked.size >= ASKED_MAX && !this.#drop()) return;
       this.#asked.set(key, this.#ask(address));
     }

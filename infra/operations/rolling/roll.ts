@@ -11,6 +11,7 @@
  * the next call begins with it.
  */
 import { EXIT, KitError } from '../../../config/errors.ts';
+import { environmentFlags } from '../../../config/load.ts';
 import { waitWhile } from '../../host/wait.ts';
 import type { Environment } from '../../substrates/environment.ts';
 import { clusterSwitchover } from '../cluster-switchover.ts';
@@ -162,11 +163,11 @@ class Roll {
 
 const elapsedSince = (startedAt: number): number => Math.round(performance.now() - startedAt);
 
-function notHealthy({ name }: Environment, problem: string, replaced: number): KitError {
+function notHealthy({ name, topology }: Environment, problem: string, replaced: number): KitError {
   return new KitError(`no node is replaced while another one is not healthy: ${problem}`, {
     code: 'ROLLING_REFUSED',
     exitCode: EXIT.UNKNOWN,
     where: name,
-    hint: `${replaced === 0 ? 'nothing was replaced' : `${replaced} replaced so far`}; repair it (kit status --env ${name}), then run kit apply again: it continues`,
+    hint: `${replaced === 0 ? 'nothing was replaced' : `${replaced} replaced so far`}; repair it (kit status ${environmentFlags(topology.environment)}), then run kit apply again: it continues`,
   });
 }

@@ -1,5 +1,6 @@
 /** Checks the versions of a rolling change before a node is replaced. Changes nothing. */
 import { EXIT, KitError } from '../../../config/errors.ts';
+import { environmentFlags } from '../../../config/load.ts';
 import { versionProblem } from '../../redis/rdb-version.ts';
 import { versionOf } from '../../redis/running-server.ts';
 import { formatServer, type ServerVersion } from '../../redis/server-version.ts';
@@ -39,10 +40,11 @@ export async function checkVersions(
   return from.length === 0 ? undefined : { from, to };
 }
 
-function downgrade({ name }: Environment, why: string): KitError {
+function downgrade({ name, topology }: Environment, why: string): KitError {
+  const flags = environmentFlags(topology.environment);
   return new KitError(`the nodes of '${name}' cannot keep their data with this server: ${why}`, {
     code: 'VERSION_DOWNGRADE',
     exitCode: EXIT.UNKNOWN,
-    hint: `use a server that reads it, or move the data: kit backup --env ${name}, kit down --env ${name}, kit up --env ${name}, kit restore (docs/runbook.md, "Change of a setting")`,
+    hint: `use a server that reads it, or move the data: kit backup ${flags}, kit down ${flags}, kit up ${flags}, kit restore ${flags} (docs/runbook.md, "Change of a setting")`,
   });
 }

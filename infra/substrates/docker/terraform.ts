@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { KitError } from '../../../config/errors.ts';
+import { environmentFlags } from '../../../config/load.ts';
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 import { diskError } from '../../host/disk.ts';
 import type { ProgramRecord } from '../../host/process.ts';
@@ -118,7 +119,7 @@ export async function replaceContainer(
     throw new KitError(`'${container}' is not a container of '${name}'`, {
       code: 'CONTAINER_UNKNOWN',
       where: environmentDir(options.stateDir, name),
-      hint: `kit drift --env ${name}`,
+      hint: `kit drift ${environmentFlags(environment)}`,
     });
   }
   const args = ['apply', `-target=${address}`, '-auto-approve', '-input=false', '-no-color'];

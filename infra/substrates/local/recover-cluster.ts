@@ -11,6 +11,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, KitError } from '../../../config/errors.ts';
+import { environmentFlags } from '../../../config/load.ts';
 import { makePrivateDir, writePrivate } from '../../host/private-files.ts';
 import { isAlive } from '../../host/process-identity.ts';
 import { waitWhile } from '../../host/wait.ts';
@@ -124,10 +125,9 @@ async function takeoverOf(
   // There is only one candidate.
   if (ids.length === 1) return undefined;
   const named = masterOnDisk(context, ids);
-  const { name } = context.topology.environment;
   const from = options.from !== undefined && ids.includes(options.from) ? options.from : undefined;
   const inspection = await inspectData(context, named, { ids, signal: options.signal });
-  const first = sourceOf(inspection, sourceRequest(name, from));
+  const first = sourceOf(inspection, sourceRequest(context.topology.environment, from));
   if (first === named && existsSync(nodesFile(context, named))) return undefined;
   const { choice } = inspection;
   options.progress(`starting from the data of ${first}: ${from === undefined ? choice.reason : 'as asked'}`);
@@ -239,7 +239,7 @@ function lostNodesFile(context: LocalContext, nodeId: string, why: string): KitE
   return new KitError(`${nodeId} has lost its ${NODES_FILE}, and ${why}: its slots are unknown`, {
     code: 'NODES_FILE_LOST',
     where: nodesFile(context, nodeId),
-    hint: `kit up --env ${context.topology.environment.name} starts the other nodes first; or restore the file`,
+    hint: `kit up ${environmentFlags(context.topology.environment)} starts the other nodes first; or restore the file`,
     exitCode: EXIT.UNKNOWN,
   });
 }

@@ -9,6 +9,8 @@
  */
 import { existsSync, renameSync } from 'node:fs';
 import { KitError } from '../../../config/errors.ts';
+import { environmentFlags } from '../../../config/load.ts';
+import type { EnvironmentConfig } from '../../../config/schema.ts';
 import { diskError } from '../../host/disk.ts';
 import { tailOf } from '../../host/private-files.ts';
 import { endProcess, isAlive } from '../../host/process-identity.ts';
@@ -79,7 +81,7 @@ export async function startFromBest(nodes: LocalNodes, options: RecoverOptions):
   const died = new Map<string, string>();
   for (;;) {
     const inspection = await inspectData(context, resolved.nodeId, { died, signal: options.signal });
-    const first = sourceOf(inspection, sourceRequest(context.topology.environment.name, options.from));
+    const first = sourceOf(inspection, sourceRequest(context.topology.environment, options.from));
     const replaced = inspection.nodes.filter(({ nodeId, state }) => {
       return nodeId !== first && (state === 'damaged' || (options.from !== undefined && state === 'usable'));
     });
@@ -105,7 +107,7 @@ export async function requireDown(nodes: LocalNodes): Promise<void> {
   if (running.length === 0) return;
   throw new KitError(`${running.join(', ')} of '${nodes.name}' ${running.length === 1 ? 'runs' : 'run'}`, {
     code: 'RECOVERY_REFUSED',
-    hint: `data is compared only when all Redis nodes are down; kit up --env ${nodes.name} starts the missing ones`,
+    hint: `data is compared only when all Redis nodes are down; kit up ${environmentFlags(nodes.context.topology.environment)} starts the missing ones`,
   });
 }
 
@@ -129,7 +131,7 @@ export async function endWithoutMaster(
   if (master !== undefined) {
     throw new KitError(`${master} is a running master: its replicas copy its data`, {
       code: 'RECOVERY_REFUSED',
-      hint: `kit status --env ${nodes.name} shows the problem; recovery requires an environment without a master`,
+      hint: `kit status ${environmentFlags(nodes.context.topology.environment)} shows the problem; recovery requires an environment without a master`,
     });
   }
   for (const id of ids) {
@@ -144,10 +146,10 @@ export async function endWithoutMaster(
 /** A clean shutdown flushes the append-only file. */
 const END_GRACE_MS = 10_000;
 
-export const sourceRequest = (environment: string, from: string | undefined): SourceRequest => ({
+export const sourceRequest = (config: EnvironmentConfig, from: string | undefined): SourceRequest => ({
   from,
-  environment,
-  command: `kit recover --env ${environment}`,
+  environment: config.name,
+  command: `kit recover ${environmentFlags(config)}`,
 });
 
 function reasonOf(choice: Choice, from: string | undefined): string {

@@ -5,6 +5,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, KitError } from '../../../config/errors.ts';
+import { environmentFlags } from '../../../config/load.ts';
+import type { EnvironmentConfig } from '../../../config/schema.ts';
 import { writePrivate } from '../../host/private-files.ts';
 import { endProcess, isAlive } from '../../host/process-identity.ts';
 import type { NodeChange, PreparedChange } from '../../operations/rolling/change.ts';
@@ -46,7 +48,7 @@ export function prepareLocalChange({
   const { context } = nodes;
   const asked = context.topology.environment;
   const applied = ledger.config ?? asked;
-  requireRolling(asked.name, notRolling(applied, asked));
+  requireRolling(asked, notRolling(applied, asked));
   const hosts = [...context.placement.values()].map(({ host }) => host);
   const certificates = context.tls && renewedCertificates(asked, context.tls, hosts);
   const changes = nodesOf(context.topology).flatMap((node): readonly NodeChange[] => {
@@ -72,13 +74,14 @@ export function prepareLocalChange({
 }
 
 /** @throws KitError `CHANGE_NOT_ROLLING` with the settings that two nodes cannot have in different states */
-function requireRolling(name: string, paths: readonly string[]): void {
+function requireRolling(asked: EnvironmentConfig, paths: readonly string[]): void {
   if (paths.length === 0) return;
+  const flags = environmentFlags(asked);
   throw new KitError(`cannot be changed node by node: ${paths.join(', ')}`, {
     code: 'CHANGE_NOT_ROLLING',
     exitCode: EXIT.USAGE,
-    where: name,
-    hint: `restore these settings, or start a new environment: kit backup --env ${name}, kit down --env ${name}, kit up --env ${name}, kit restore`,
+    where: asked.name,
+    hint: `restore these settings, or start a new environment: kit backup ${flags}, kit down ${flags}, kit up ${flags}, kit restore ${flags}`,
   });
 }
 

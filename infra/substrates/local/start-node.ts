@@ -7,6 +7,7 @@
  * master again only if it is the only node left and has data. A cluster node learns its role from the other nodes.
  */
 import { EXIT, KitError } from '../../../config/errors.ts';
+import { environmentFlags } from '../../../config/load.ts';
 import { isAlive } from '../../host/process-identity.ts';
 import { waitWhile } from '../../host/wait.ts';
 import { failoverBoundMs } from '../../operations/roles.ts';
@@ -65,10 +66,10 @@ async function requireMostRecent(
   if (context.topology.redis.length === 1) return;
   const { choice } = await inspectData(context, nodeId, { signal });
   if (choice.kind === 'start' && choice.nodeId === nodeId) return;
-  const { name } = context.topology.environment;
+  const flags = environmentFlags(context.topology.environment);
   throw new KitError(`${nodeId} does not start as master: ${choice.reason}`, {
     code: 'STALE_MASTER',
-    hint: `kit up --env ${name} starts from the node with the most recent data, kit recover --env ${name} shows the data of each node`,
+    hint: `kit up ${flags} starts from the node with the most recent data, kit recover ${flags} shows the data of each node`,
     exitCode: EXIT.UNKNOWN,
   });
 }

@@ -9,6 +9,7 @@
  */
 import { resolve } from 'node:path';
 import { EXIT, KitError } from '../../../config/errors.ts';
+import { environmentFlags } from '../../../config/load.ts';
 import { secretsFile } from '../../../config/secrets.ts';
 import { withLock } from '../../host/lock.ts';
 import { identify, ownProcess } from '../../host/process-identity.ts';
@@ -236,6 +237,6 @@ function requireSamePasswords({ topology, secrets, stateDir, dir }: LocalContext
   throw new KitError(`the nodes reject the current password of ${[refused, ...more].join(', ')}`, {
     code: 'SECRETS_CHANGED',
     where: secretsFile(name, stateDir),
-    hint: `restore the former secrets.json, unset KIT_…_PASSWORD, or stop the environment and remove its data: kit down --env ${name}`,
+    hint: `restore the former secrets.json, unset KIT_…_PASSWORD, or stop the environment and remove its data: kit down ${environmentFlags(topology.environment)}`,
   });
 }

@@ -1,11 +1,11 @@
 /** A rolling change of local processes under durable writes, interrupted, and refused. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sentinelCache } from '../../../../client/index.ts';
 import type { PreparedChange } from '../../../../infra/operations/rolling/change.ts';
 import { roll } from '../../../../infra/operations/rolling/roll.ts';
 import type { Environment } from '../../../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../../../infra/substrates/local/substrate.ts';
 import { nodesOf, planTopology } from '../../../../infra/topology.ts';
+import { openApplicationCache, writeDurably } from '../../../support/durable-writes.ts';
 import { clusterConfiguration, configuration, temporaryStateDir } from '../../substrates/local/fixtures.ts';
 
 const MIB = 1024 ** 2;
@@ -57,7 +57,7 @@ describe('a rolling change', () => {
 
   it('loses no durable write, and replaces the master after a planned switchover', async () => {
     const former = await environment.masterId();
-    const cache = cacheOf(environment);
+    const cache = openApplicationCache(environment);
     const stop = new AbortController();
     const writing = writeDurably(cache, stop.signal);
     await using change = await prepare(48, { downAfterMs: 1_800 });
@@ -156,28 +156,4 @@ async function complete(change: PreparedChange) {
   const report = await roll(change, { nodeIds: change.changes.map(({ nodeId }) => nodeId) });
   await change.finish(() => {});
   return report;
-}
-
-function cacheOf({ endpoints }: Environment) {
-  return sentinelCache({
-    ...{ sentinels: endpoints.sentinels, serviceName: endpoints.serviceName },
-    ...{ username: endpoints.app.username, password: endpoints.app.password.reveal() },
-    sentinelUsername: endpoints.sentinel.username,
-    sentinelPassword: endpoints.sentinel.password.reveal(),
-  });
-}
-
-/** Writes until the signal; returns the acknowledged keys. */
-async function writeDurably(
-  cache: ReturnType<typeof sentinelCache>,
-  stopped: AbortSignal,
-): Promise<readonly string[]> {
-  const acknowledged: string[] = [];
-  for (let i = 0; !stopped.aborted; i += 1) {
-    const written = await cache
-      .set(`rolling:${i}`, i, { durability: { replicas: 1, timeoutMs: 1_000 } })
-      .catch(() => undefined);
-    if (written?.source === 'redis') acknowledged.push(`rolling:${i}`);
-  }
-  return acknowledged;
 }

@@ -1,9 +1,7 @@
 /** Password rotation on a real engine: restarted containers keep both passwords, and the next deploy replaces nothing. */
-import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { rotatePasswords } from '../../../../infra/operations/password-rotation.ts';
 import { switchover } from '../../../../infra/operations/switchover.ts';
-import { DIRECT_CONNECTION } from '../../../../infra/redis/connection-options.ts';
 import { findDrift } from '../../../../infra/substrates/docker/drift.ts';
 import { docker, inspectContainers } from '../../../../infra/substrates/docker/engine.ts';
 import { dockerSecrets } from '../../../../infra/substrates/docker/generated-values.ts';
@@ -12,6 +10,7 @@ import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.t
 import { terraformPlan } from '../../../../infra/substrates/docker/terraform.ts';
 import type { Environment } from '../../../../infra/substrates/environment.ts';
 import { planTopology } from '../../../../infra/topology.ts';
+import { loginReply } from '../../../support/passwords.ts';
 import { waitUntil } from '../../../support/redis-process.ts';
 import { configuration, describeOnEngine, engineStateDir } from './fixtures.ts';
 
@@ -33,18 +32,7 @@ function passwords() {
 /** Replies of all nodes to logins with these passwords. */
 async function logins(given: ReturnType<typeof passwords>): Promise<readonly string[]> {
   const replies = plan.nodes.flatMap(({ node, published }) =>
-    given[node.role].map(async ([user, password]) => {
-      const redis = new Redis({ ...DIRECT_CONNECTION, ...published });
-      redis.on('error', () => {});
-      try {
-        await redis.connect();
-        return await redis
-          .call('AUTH', user, password)
-          .then(String, (error: Error) => error.message.split(' ')[0] ?? '');
-      } finally {
-        redis.disconnect();
-      }
-    }),
+    given[node.role].map(([user, password]) => loginReply(published, user, password)),
   );
   return [...new Set(await Promise.all(replies))];
 }

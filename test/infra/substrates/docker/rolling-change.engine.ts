@@ -1,6 +1,5 @@
 /** A rolling change of containers, and a plain deploy that would replace several nodes at the same time. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { sentinelCache } from '../../../../client/index.ts';
 import { environmentSchema } from '../../../../config/schema.ts';
 import type { PreparedChange } from '../../../../infra/operations/rolling/change.ts';
 import { roll } from '../../../../infra/operations/rolling/roll.ts';
@@ -8,7 +7,8 @@ import { findDrift } from '../../../../infra/substrates/docker/drift.ts';
 import { planDocker } from '../../../../infra/substrates/docker/plan.ts';
 import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
 import type { Environment } from '../../../../infra/substrates/environment.ts';
-import { planTopology } from '../../../../infra/topology.ts';
+import { nodesOf, planTopology } from '../../../../infra/topology.ts';
+import { openApplicationCache, writeDurably } from '../../../support/durable-writes.ts';
 import { waitUntil } from '../../../support/redis-process.ts';
 import { configuration, describeOnEngine, engineStateDir, runPlainCdktf } from './fixtures.ts';
 
@@ -18,6 +18,7 @@ const config = environmentSchema.parse({ ...deployed, docker: { ...deployed.dock
 const asked = environmentSchema.parse({
   ...config,
   redis: { ...config.redis, maxmemory: 2 * config.redis.maxmemory },
+  sentinel: { ...config.sentinel, downAfterMs: 2 * config.sentinel.downAfterMs },
 });
 const substrate = dockerSubstrate({ stateDir: state.path, allowDestroy: true });
 let environment: Environment;
@@ -44,12 +45,13 @@ describeOnEngine('a change of a running environment on the engine', () => {
 
   it('replaces one node at a time, loses no durable write, and leaves no drift', async () => {
     const former = await environment.masterId();
-    const cache = cacheOf(environment);
+    const cache = openApplicationCache(environment);
     const stop = new AbortController();
     const writing = writeDurably(cache, stop.signal);
     await using change = (await substrate.prepareChange?.(planTopology(asked), {})) as PreparedChange;
     const nodeIds = change.changes.map(({ nodeId }) => nodeId);
-    expect(nodeIds).toEqual(environment.topology.redis.map(({ id }) => id));
+    const ids = (nodes: readonly { readonly id: string }[]) => nodes.map(({ id }) => id);
+    expect(nodeIds).toEqual(ids(nodesOf(environment.topology)));
     const report = await roll(change, { nodeIds });
     await change.finish(() => {});
     stop.abort();
@@ -57,7 +59,12 @@ describeOnEngine('a change of a running environment on the engine', () => {
     const keys = acknowledged.map((key) => cache.physicalKey(key));
     await cache.close();
 
-    expect(report.replaced.at(-1)?.nodeId).toBe(former);
+    const replaced = report.replaced.map(({ nodeId }) => nodeId);
+    expect(replaced).toHaveLength(nodeIds.length);
+    expect(replaced.slice(environment.topology.redis.length - 1)).toEqual([
+      former,
+      ...ids(environment.topology.sentinels),
+    ]);
     expect(report.switches.map(({ from }) => from)).toEqual([former]);
     expect(acknowledged.length).toBeGreaterThan(100);
     const lost: string[] = [];
@@ -80,27 +87,3 @@ describeOnEngine('a change of a running environment on the engine', () => {
 
   const pids = async () => new Map((await environment.status()).map(({ id, pid }) => [id, pid]));
 });
-
-function cacheOf({ endpoints }: Environment) {
-  return sentinelCache({
-    ...{ sentinels: endpoints.sentinels, serviceName: endpoints.serviceName, natMap: endpoints.natMap ?? {} },
-    ...{ username: endpoints.app.username, password: endpoints.app.password.reveal() },
-    sentinelUsername: endpoints.sentinel.username,
-    sentinelPassword: endpoints.sentinel.password.reveal(),
-  });
-}
-
-/** Writes until the signal; returns the acknowledged keys. */
-async function writeDurably(
-  cache: ReturnType<typeof sentinelCache>,
-  stopped: AbortSignal,
-): Promise<readonly string[]> {
-  const acknowledged: string[] = [];
-  for (let i = 0; !stopped.aborted; i += 1) {
-    const written = await cache
-      .set(`rolling:${i}`, i, { durability: { replicas: 1, timeoutMs: 1_000 } })
-      .catch(() => undefined);
-    if (written?.source === 'redis') acknowledged.push(`rolling:${i}`);
-  }
-  return acknowledged;
-}
