@@ -1,7 +1,7 @@
 /**
  * Changes the master deliberately, without losing an acknowledged write.
  *
- *   1. the master pauses writes (CLIENT PAUSE … WRITE); writers wait
+ *   1. shortly before the next tick of a sentinel's timer, the master pauses writes (CLIENT PAUSE … WRITE); writers wait
  *   2. every replica catches up with the master
  *   3. the sentinels promote one (SENTINEL FAILOVER)
  *   4. once it reports ROLE master, all others follow it; waiting writes get READONLY: certainly not applied
@@ -15,8 +15,12 @@ import type { Redis } from 'ioredis';
 import { EXIT, KitError } from '../../config/errors.ts';
 import { waitWhile } from '../host/wait.ts';
 import { fieldsOf, infoOf } from '../redis/reply.ts';
+import { beforeTick } from '../redis/sentinel-timer.ts';
 import { type Environment, RECENT } from '../substrates/environment.ts';
 import type { Address, TopologyNode } from '../topology.ts';
+
+/** Time from the pause until a sentinel has the request, in ms: 8 with TLS and local processes, and a reserve. */
+const LEAD_MS = 20;
 
 export interface SwitchoverOptions {
   /** Time limit of each step; the pause lasts no longer than all of them. Default 5000. */
@@ -96,6 +100,7 @@ class Switchover {
   async #switch(old: Redis): Promise<SwitchoverReport> {
     await Promise.all(this.#others.map((id) => this.#replicating(id)));
     await this.#settled();
+    await this.#shortlyBeforeTick();
     this.#startedAt = performance.now();
     await old.call('CLIENT', 'PAUSE', 4 * this.#stepTimeoutMs, 'WRITE');
     let to: string | undefined;
@@ -143,6 +148,19 @@ class Switchover {
     });
   }
 
+  /**
+   * A promotion takes three ticks of the sentinel: writes need not wait for the first. Without a prediction the
+   * switchover is as safe, and up to 100 ms longer.
+   */
+  async #shortlyBeforeTick(): Promise<void> {
+    const [first] = await this.#runningSentinels();
+    if (first === undefined) return;
+    await beforeTick(await this.#environment.admin(first), LEAD_MS, this.#options.signal).catch((error) => {
+      this.#options.signal?.throwIfAborted();
+      return error;
+    });
+  }
+
   async #caughtUp(old: Redis): Promise<void> {
     const target = Number((await readReplication(old)).get('master_repl_offset'));
     await this.#step('every replica to have all writes of the master', async () => {
@@ -165,6 +183,7 @@ class Switchover {
     await this.#step('a sentinel to start the failover', async () => {
       let refusal: string | undefined;
       for (const { id } of this.#environment.topology.sentinels) {
+        // The first one that runs is the one whose tick was awaited.
         try {
           await (await this.#environment.admin(id)).call('SENTINEL', 'FAILOVER', service);
           this.#failoverBegun = true;
