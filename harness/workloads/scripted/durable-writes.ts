@@ -65,7 +65,7 @@ export const durableWrites = defineScript({
   async run(context) {
     const { environment, open, expect, parameters, signal } = context;
     const { timeoutMs, heldTimeoutMs, recoveryBoundMs } = parameters;
-    const cache = open({ commandTimeoutMs: RELAXED_LIMITS.commandTimeoutMs });
+    const cache = open({ ...RELAXED_LIMITS });
     await cache.ping();
     const replicas = await replicasOf(context);
     await expectConfirmed(context, { cache, replicas, phase: 'before', timeoutMs });

@@ -131,7 +131,11 @@ export function defineScript<const P extends Parameters>(workload: {
  * Limits of a client that a busy machine does not reach. For drills that check the written and read data rather than
  * the speed: with the environment's limits, a slow answer would be served from memory, which is a different promise.
  */
-export const RELAXED_LIMITS = { commandTimeoutMs: 5_000, compute: { replyTimeoutMs: 5_000 } } as const;
+export const RELAXED_LIMITS = {
+  commandTimeoutMs: 5_000,
+  hangSuspectedMs: 2_000,
+  compute: { replyTimeoutMs: 5_000 },
+} as const;
 
 /** `equals`, the most common relation. */
 export function equals(expected: Json, actual: Json | undefined) {

@@ -42,7 +42,7 @@ export const singleFlight = defineScript({
     const { open, startProcess, remember, tag, spec, parameters } = context;
     const overrides = {
       namespace: `${spec.settings.namespace}:flights-${tag}`,
-      commandTimeoutMs: RELAXED_LIMITS.commandTimeoutMs,
+      ...RELAXED_LIMITS,
       compute: { ...RELAXED_LIMITS.compute, leaseMs: parameters.leaseMs },
     };
     const short = { ...overrides, compute: { ...overrides.compute, leaseMs: parameters.shortLeaseMs } };
