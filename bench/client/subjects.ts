@@ -6,7 +6,6 @@
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { createConnection } from 'node:net';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Redis } from 'ioredis';
@@ -22,6 +21,7 @@ import {
   type Target,
   TTL_SECONDS,
 } from './kit-subjects.ts';
+import { redisClients } from './redis-clients.ts';
 
 export type { Subject, Target };
 
@@ -41,9 +41,18 @@ export async function installPeers(): Promise<void> {
 }
 
 export function peerVersions(): Readonly<Record<string, string>> {
-  const peers = fromPeers('./package.json') as { readonly dependencies: Readonly<Record<string, string>> };
-  const kit = fromPeers('../../package.json') as typeof peers;
-  return { ...peers.dependencies, ioredis: kit.dependencies.ioredis ?? '?' };
+  interface Package {
+    readonly dependencies: Readonly<Record<string, string>>;
+    readonly devDependencies: Readonly<Record<string, string>>;
+  }
+  const peers = fromPeers('./package.json') as Package;
+  const { dependencies, devDependencies } = fromPeers('../../package.json') as Package;
+  return {
+    ...peers.dependencies,
+    'node-redis 6': devDependencies.redis ?? '?',
+    'valkey-glide': devDependencies['@valkey/valkey-glide'] ?? '?',
+    ioredis: dependencies.ioredis ?? '?',
+  };
 }
 
 const kit = kitOf('kit', { redisCache, tieredCache });
@@ -61,57 +70,6 @@ export async function openersOf(checkout: string): Promise<Pick<typeof openers, 
     kitTiered: own.kitTieredOf('kit before, two tiers', client),
   };
 }
-
-const ioredis: Open = async (target) => {
-  const redis = new Redis({ ...target }).on('error', () => undefined);
-  await redis.ping();
-  const parse = (text: string | null): unknown => (text === null ? undefined : JSON.parse(text));
-  const get = async (key: string): Promise<unknown> => parse(await redis.get(`io:${key}`));
-  const set = (key: string, value: unknown): Promise<unknown> =>
-    redis.set(`io:${key}`, JSON.stringify(value), 'EX', TTL_SECONDS);
-  return {
-    name: 'ioredis',
-    set,
-    get,
-    getMany: async (keys) => (await redis.mget(keys.map((key) => `io:${key}`))).map(parse),
-    setTagged: set,
-    getOrCompute: async (key, load) => {
-      const found = await get(key);
-      if (found !== undefined) return found;
-      const value = await load();
-      await set(key, value);
-      return value;
-    },
-    close: () => redis.quit(),
-  };
-};
-
-interface NodeRedis {
-  createClient(options: object): {
-    connect(): Promise<unknown>;
-    get(key: string): Promise<string | null>;
-    set(key: string, value: string, options: object): Promise<unknown>;
-    mGet(keys: readonly string[]): Promise<readonly (string | null)[]>;
-    quit(): Promise<unknown>;
-  };
-}
-
-const nodeRedis: Open = async (target) => {
-  const { createClient } = await load<NodeRedis>('redis');
-  const redis = createClient({ socket: target });
-  await redis.connect();
-  const parse = (text: string | null): unknown => (text === null ? undefined : JSON.parse(text));
-  const set = (key: string, value: unknown): Promise<unknown> =>
-    redis.set(`nr:${key}`, JSON.stringify(value), { EX: TTL_SECONDS });
-  return {
-    name: 'node-redis',
-    set,
-    get: async (key) => parse(await redis.get(`nr:${key}`)),
-    getMany: async (keys) => (await redis.mGet(keys.map((key) => `nr:${key}`))).map(parse),
-    setTagged: set,
-    close: () => redis.quit(),
-  };
-};
 
 interface Bento {
   BentoCache: new (
@@ -227,50 +185,14 @@ const dedupe: Open = async (target) => {
   };
 };
 
-/** Lower bound for all clients: sends the bytes of one command and reads those of its reply, without parsing. */
-const socket: Open = async (target) => {
-  const raw = createConnection(target);
-  await new Promise((done, fail) => raw.once('connect', done).once('error', fail));
-  raw.setNoDelay(true);
-  const waiting: (() => void)[] = [];
-  let owed = 0;
-  const sizes: number[] = [];
-  raw.on('data', (chunk) => {
-    owed += chunk.length;
-    while (sizes.length > 0 && owed >= (sizes[0] as number)) {
-      owed -= sizes.shift() as number;
-      waiting.shift()?.();
-    }
-  });
-  const ask = (request: string, answer: number): Promise<void> => {
-    raw.write(request);
-    sizes.push(answer);
-    return new Promise((done) => waiting.push(done));
-  };
-  let length = 0;
-  return {
-    name: 'bare socket',
-    set: (key, value) => {
-      const text = JSON.stringify(value);
-      length = Buffer.byteLength(text);
-      return ask(`*3\r\n$3\r\nSET\r\n$${key.length}\r\n${key}\r\n$${length}\r\n${text}\r\n`, 5);
-    },
-    get: (key) =>
-      ask(`*2\r\n$3\r\nGET\r\n$${key.length}\r\n${key}\r\n`, `$${length}\r\n`.length + length + 2),
-    close: async () => raw.destroy(),
-  };
-};
-
 export const openers = {
   kit,
   kitTiered,
-  ioredis,
-  nodeRedis,
+  ...redisClients,
   bentocache,
   cacheable,
   cacheManager,
   dedupe,
-  socket,
 } as const;
 
 export type SubjectName = keyof typeof openers;

@@ -7,13 +7,15 @@ import { poison } from './poison.ts';
 import { computedHit, getMany, hundredGets, localHit, oneGet } from './reads.ts';
 import { stampede } from './stampede.ts';
 import { tags } from './tags.ts';
-import { hundredSets, storedBytes } from './writes.ts';
+import { hundredPlainSets, hundredSets, onePlainSet, storedBytes } from './writes.ts';
 
 export const scenarios: readonly Scenario[] = [
   localHit,
   oneGet,
   hundredGets,
   hundredSets,
+  hundredPlainSets,
+  onePlainSet,
   computedHit,
   getMany,
   storedBytes,

@@ -33,17 +33,7 @@ export const localHit: Scenario = {
   },
 };
 
-const REMOTE = ['ioredis', 'kit', 'nodeRedis', 'dedupe', 'socket'] as const;
-const ALL = [
-  'ioredis',
-  'kit',
-  'nodeRedis',
-  'dedupe',
-  'socket',
-  'bentocache',
-  'cacheable',
-  'cacheManager',
-] as const;
+const REMOTE = ['ioredis', 'kit', 'nodeRedis5', 'nodeRedis6', 'glide', 'dedupe', 'socket'] as const;
 
 export const oneGet: Scenario = {
   id: 'get-one',
@@ -89,7 +79,7 @@ export const getMany: Scenario = {
   id: 'get-many',
   title: 'getMany of 100 keys',
   async run(bench) {
-    return withSubjects(bench, ['ioredis', 'kit', 'nodeRedis'], async (subjects) => {
+    return withSubjects(bench, ['ioredis', 'kit', 'nodeRedis5', 'nodeRedis6', 'glide'], async (subjects) => {
       const keys = Array.from({ length: 100 }, (_, i) => keyOf(i));
       for (const { set } of subjects) for (let i = 0; i < KEYS; i++) await set?.(keyOf(i), document(1));
       const kit = subjects.find(({ name }) => name === 'kit');
@@ -119,7 +109,7 @@ export const computedHit: Scenario = {
   id: 'compute-hit',
   title: 'getOrCompute hit in Redis, 100 in flight',
   async run(bench) {
-    const names = ALL.filter((name) => name !== 'socket' && name !== 'nodeRedis');
+    const names = ['ioredis', 'kit', 'dedupe', 'bentocache', 'cacheable', 'cacheManager'] as const;
     return withSubjects(bench, names, async (subjects) => {
       const load = async (): Promise<unknown> => document(1);
       for (const { getOrCompute } of subjects)

@@ -1,7 +1,7 @@
 /** Writes of 1 KB of JSON with 100 in flight, and the size overhead of an entry. */
 import { encodeEnvelope } from '../../../client/envelope.ts';
-import { inFlight, inTurn, rows } from '../measure.ts';
-import { atLeast, bounded, document, type Scenario } from '../scenario.ts';
+import { inFlight, inTurn, oneCaller, rows } from '../measure.ts';
+import { atLeast, atMost, bounded, document, type Scenario } from '../scenario.ts';
 import type { Subject } from '../subjects.ts';
 import { ratioOf, total, withSubjects } from '../with-subjects.ts';
 
@@ -15,7 +15,9 @@ export const hundredSets: Scenario = {
     const names = [
       'ioredis',
       'kit',
-      'nodeRedis',
+      'nodeRedis5',
+      'nodeRedis6',
+      'glide',
       'bentocache',
       'cacheable',
       'cacheManager',
@@ -40,6 +42,54 @@ export const hundredSets: Scenario = {
           ...bounded('commands per set with a tag', total(sent), 1),
           atLeast('sets per second, 100 in flight, relative to ioredis', ratioOf(compared, 'kit'), 1),
         ],
+      };
+    });
+  },
+};
+
+const PLAIN = ['ioredis', 'kit', 'nodeRedis5', 'nodeRedis6', 'glide', 'socket'] as const;
+
+export const hundredPlainSets: Scenario = {
+  id: 'set-plain-100',
+  title: 'Set without a tag, 100 in flight',
+  async run(bench) {
+    return withSubjects(bench, PLAIN, async (subjects) => {
+      const value = document(1);
+      const measured = await inTurn(subjects, 4 + bench.effort, ({ set }) =>
+        inFlight(10_000 * bench.effort, 100, async (i) => set?.(keyOf(i), value)),
+      );
+      const compared = rows(measured, 'ioredis', 'more');
+      const own = ratioOf(compared, 'kit');
+      return {
+        unit: '1/s',
+        rows: compared,
+        goals: [
+          atLeast('plain sets per second, 100 in flight, relative to ioredis', own, 1.5),
+          atLeast(
+            'plain sets per second, 100 in flight, relative to node-redis 6',
+            own / ratioOf(compared, 'node-redis 6'),
+            1,
+          ),
+        ],
+      };
+    });
+  },
+};
+
+export const onePlainSet: Scenario = {
+  id: 'set-one',
+  title: 'Set without a tag, one caller, median latency',
+  async run(bench) {
+    return withSubjects(bench, PLAIN, async (subjects) => {
+      const value = document(1);
+      const measured = await inTurn(subjects, 4 + bench.effort, ({ set }) =>
+        oneCaller(1_500 * bench.effort, async (i) => set?.(keyOf(i), value)),
+      );
+      const compared = rows(measured, 'ioredis', 'less');
+      return {
+        unit: 'us',
+        rows: compared,
+        goals: [atMost('set, one caller, relative to ioredis', ratioOf(compared, 'kit'), 1.05)],
       };
     });
   },
