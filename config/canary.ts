@@ -49,7 +49,7 @@ export const canarySchema = z.strictObject({
     errorMargin: ratio,
     confidence: between(0.5, 1),
     slowMargin: ratio,
-    holdAtEvidence: z.number().min(1).max(1000),
+    holdAtEvidence: z.number().min(0.01).max(1000),
     hitRatioMin: shareOrZero,
     hitRatioMinLookups: integer(1, 1_000_000_000),
     sampleRatioP: ratio,

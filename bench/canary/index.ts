@@ -134,8 +134,7 @@ function limitsText(): string {
   };
   const { errorAlpha, latencyAlpha } = config.judge;
   return `In brackets: 95 % intervals (Clopper-Pearson). What is proven is the bound of the e-processes, ${percent(errorAlpha + latencyAlpha)}
-of false rollbacks per stage at any number of looks. The goal of 2 % is met by the measured shares;
-their intervals reach above it.
+of false rollbacks per stage at any number of looks.
 
 The goals for the time of a rollback hold at ${percent(BASE.errorRatio)} errors of the control: there the median for
 +1 point is ${medianOf('+1 point')}, at 1 % errors it is ${medianOf('+1 point on 1 % errors')}.`;

@@ -23,7 +23,7 @@ describe('config/canary.yaml', () => {
     expect(loadCanary()).toMatchObject({
       redis: { database: 2 },
       rollout: { stages: [5, 25, 50, 100] },
-      judge: { errorMargin: 0.01, errorAlpha: 0.025, latencyAlpha: 0.025 },
+      judge: { errorMargin: 0.01, errorAlpha: 0.015, latencyAlpha: 0.005 },
     });
   });
 
@@ -31,7 +31,7 @@ describe('config/canary.yaml', () => {
     ['flag: pattern-cache', 'flag: Pattern Cache', /canary.yaml:6: flag/, /got 'Pattern Cache'/],
     ['stages: [5, 25, 50, 100]', 'stages: [25, 5]', /rollout\.stages/, /must be ascending shares in percent/],
     ['database: 2', 'database: two', /redis\.database/, /an integer from 0 to 65535, got 'two'/],
-    ['errorAlpha: 0.025', 'errorAlpha: 2.5', /judge\.errorAlpha/, /a number between 0 and 1, got '2.5'/],
+    ['errorAlpha: 0.015', 'errorAlpha: 2.5', /judge\.errorAlpha/, /a number between 0 and 1, got '2.5'/],
     ['errorMargin:', 'errorMargn:', /canary.yaml/, /unknown key 'errorMargn'; did you mean 'errorMargin'/],
   ])('refuses %j changed to %j', (from, to, where, message) => {
     const file = written(from, to);
