@@ -284,7 +284,7 @@ const ROOMS: readonly rules.Room[] = [
       types: ['reports/report.ts', 'judge/pool/index.ts', 'judge/compare/index.ts'].map(
         (name) => `harness/${name}`,
       ),
-      libraries: ['ioredis'],
+      libraries: ['ioredis', 'redis', '@valkey/valkey-glide'],
     },
   ),
   room('tools/lint-truth/', 'the lint compared with real servers, run manually', ['infra/']),
