@@ -1,12 +1,15 @@
-/** Health of an environment in words, for the commands. Apart from the drills, which `kit status` does not need. */
+/**
+ * Health of an environment in words, for the commands. Separate from the drills, which `kit status`
+ * does not need.
+ */
 import { readRoles } from '../infra/operations/roles.ts';
 import { describeRoles } from '../infra/redis/role-state.ts';
 import type { Environment } from '../infra/substrates/environment.ts';
 
 /**
- * Reasons why an environment is not healthy, in words: nodes that do not run and the consequence for the master; if all
- * run, their defects that remain at the bound (a replica without its master, a sentinel that has not discovered all
- * nodes).
+ * Reasons why an environment is not healthy, in words: the nodes that are not running and the
+ * consequence for the master; if all are running, the defects that remain at the end of the wait (a
+ * replica without its master, a sentinel that has not discovered all nodes).
  */
 export async function describeHealthProblem(
   environment: Environment,

@@ -18,7 +18,7 @@ export interface WaitOptions {
  * Calls `look` until it returns something other than `false` or undefined, and returns that. An error of `look` counts
  * as "not yet": nodes that are down refuse connections.
  *
- * @throws KitError WAIT_TIMEOUT with the condition, the bound and the last observation
+ * @throws KitError WAIT_TIMEOUT with the condition, the time limit and the last observation
  */
 export async function waitUntil<T>(
   what: string,

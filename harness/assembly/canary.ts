@@ -6,7 +6,7 @@ type Rollout = NonNullable<TrialView['canary']>;
 type Look = Rollout['looks'][number];
 type Figures = NonNullable<Look['decision']['figures']>;
 
-/** A figure and a table show no more. */
+/** Maximum number of looks that the figure and the table show. */
 const MAX_LOOKS = 500;
 
 /** Undefined for a trial without a rollout. */

@@ -12,7 +12,7 @@ import { originUs } from './timeline.ts';
 /** Samples are 1 s apart: a later sample begins a new span, since the node did not reply in between. */
 const SAMPLE_US = 1_000_000;
 const SILENT_US = 2.5 * SAMPLE_US;
-/** A storm of half an hour has hundreds of events: limits of a figure and a table. */
+/** Limits of a figure and a table: a storm of half an hour has hundreds of events. */
 const MAX_SPANS = 100;
 const MAX_EVENTS = 120;
 const MAX_MESSAGE = 120;

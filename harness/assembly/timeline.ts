@@ -9,7 +9,10 @@ import type { History, Operation } from '../history/events.ts';
 import type { TimelineBin } from '../reports/report.ts';
 import { quantileOf, smallestOf, sortAscending } from '../statistics/quantile.ts';
 
-/** Widths of bins. The smallest one that keeps a plot below `MAX_BINS` is used; above them, whole minutes. */
+/**
+ * Widths of bins. The smallest one that keeps a plot below `MAX_BINS` is used; beyond it, whole
+ * minutes.
+ */
 const WIDTHS_MS = [250, 500, 1_000, 2_500, 5_000, 10_000] as const;
 const MINUTE_MS = 60_000;
 const MAX_BINS = 120;

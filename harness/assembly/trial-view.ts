@@ -20,7 +20,7 @@ import { assembleCanary } from './canary.ts';
 import { assembleEvents, assembleMasters } from './masters.ts';
 import { assembleTimeline, binWidthMs, originUs } from './timeline.ts';
 
-/** Parts of a drill's definition that a report prints and that judging uses. */
+/** Parts of a drill's definition that reports print and the judge uses. */
 export type DrillText = Pick<
   Drill,
   | 'id'

@@ -54,12 +54,16 @@ export interface CheckResult {
    * with `<figure>: `.
    */
   readonly reasons: readonly string[];
-  /** Action after which the next history contains it; only for `unknown`. Absent: run the drill again. */
+  /**
+   * What to do so that the next history shows it; only for `unknown`. Absent: run the drill again.
+   */
   readonly remedy?: string;
   /** Corrections, with the node and both values (first three); they come before the gate's own remedy. */
   readonly remedies?: readonly string[];
   readonly figures: Readonly<Record<string, Figure>>;
-  /** Parts of figures that a slow machine cannot change: they count also if the machine was unsound. */
+  /**
+   * Parts of figures that a slow machine cannot change: they count even if the machine was unsound.
+   */
   readonly untimed?: Readonly<Record<string, Figure>>;
   /** Figures that the history does not show, each with the reason, independent of the validity of the others. */
   readonly unmeasured?: Readonly<Record<string, string>>;

@@ -125,7 +125,7 @@ export function inWords({ relation, expected, unit }: ExpectationEvent): string 
   return `${WORDS[relation] ?? ''}${jsonText(expected)}${unit === undefined ? '' : ` ${unit}`}`;
 }
 
-/** JSON with keys sorted, so that equal values have equal texts. */
+/** JSON with keys sorted, so that equal values give the same text. */
 export function jsonText(json: Json | undefined): string {
   return JSON.stringify(json ?? null, (_key, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)

@@ -50,7 +50,9 @@ export interface FaultSpan {
 
 export type AcknowledgedWrite = Operation & { readonly completion: CompletionEvent };
 
-/** @param more figures that remain valid, and a remedy if running the drill again is none */
+/**
+ * @param more figures that remain valid, and the remedy, if running the drill again does not help
+ */
 export function unknownResult(
   reason: string,
   more: { readonly figures?: Readonly<Record<string, Figure>>; readonly remedy?: string } = {},
@@ -115,7 +117,9 @@ export function windowOf(history: History, client: string): SpanUs | undefined {
 /** Phase of writes after a miss: right values for later reads, but not part of the schedule. */
 const FILL = 'fill';
 
-/** A client's scheduled operations within the measured window; all of them where there is none. */
+/**
+ * A client's scheduled operations within the measured window; all of them if there is no window.
+ */
 export function measuredOperations(history: History, client: string): readonly Operation[] {
   const all = operationsOf(history, client).filter(({ invoke }) => invoke.phase !== FILL);
   const window = windowOf(history, client);

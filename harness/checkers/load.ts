@@ -22,10 +22,10 @@ import {
 } from './history-queries.ts';
 import { type LoadStep, loadSteps, mergedHistogram } from './load-steps.ts';
 
-/** Share of answered operations from which a rate counts as answered. */
+/** Minimum share of answered operations for a rate to count as sustained. */
 const ANSWERED_RATIO = 0.99;
 const SINGLE = ['get', 'set', 'readModifyWrite'];
-/** A soak has a step per minute; a report of all of them could not be read. */
+/** A soak has a step per minute; a report of all of them would be unreadable. */
 const MAX_STATED_STEPS = 40;
 const REMEDY =
   'Measure on a machine with more cores or without other work, or ask for a lower rate: the generator shares its cores with the servers.';
@@ -104,8 +104,8 @@ function judgeSweep(
     ),
   });
   const limit = highestLimit(stated);
-  // The server alone is below the wanted rate: the generator is not the reason. On a machine that let no step be sound,
-  // redis-benchmark was slowed down like the steps.
+  // The server alone is below the wanted rate: the generator is not the reason. On a machine where
+  // no step was sound, redis-benchmark was slowed down as well.
   const isMachineProven = steps.some(({ flaws }) => flaws.length === 0);
   if (limit !== undefined && limit < wantedPerSecond && isMachineProven) {
     const reason = `the server alone answers ${Math.round(limit)} ops/s (redis-benchmark)`;

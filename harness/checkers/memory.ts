@@ -14,7 +14,7 @@ import {
 } from './history-queries.ts';
 
 const NO_LIMIT =
-  'usedRatio: a node has no maxmemory, so there is no share of it; it grows until the system kills it';
+  'usedRatio: a node has no maxmemory, so there is no ratio to report; its memory grows until the operating system kills it';
 
 export const memory: Checker = {
   id: 'memory',

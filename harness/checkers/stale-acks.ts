@@ -1,7 +1,9 @@
 /**
  * Acknowledgements by a master that was already deposed: a write that completed after another node became master (and
- * not shortly before a second failover) and is not in that node's data, or a read that Redis answered with another value (or a miss) than the one surviving write
- * acknowledged before the read began. Answers and misses of the memory fallback carry their source and do not count.
+ * not shortly before a second failover) and is not in that node's data, or a read that Redis
+ * answered with a miss or with a value other than that of the one surviving write acknowledged
+ * before the read began. Answers and misses of the memory fallback carry their source and do not
+ * count.
  */
 import type { History, Operation } from '../history/events.ts';
 import type { Checker } from './checker.ts';
@@ -65,7 +67,10 @@ export const staleAcks: Checker = {
 /** Faults under which a node does not reply. */
 const SILENCING: ReadonlySet<string> = new Set(['kill', 'pause']);
 
-/** Remedy for stale answers from a time in which the deposed master was stopped, so that no node can have sent them. */
+/**
+ * Remedy for stale answers from a period in which the deposed master was stopped, so that no node
+ * can have sent them.
+ */
 function fromMemory(
   history: History,
   stale: readonly Operation[],

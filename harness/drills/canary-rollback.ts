@@ -5,7 +5,7 @@ export const canaryRollback = fullOnlyIntegration({
   title: 'A canary of the pattern cache is promoted while healthy, and rolled back with a planted fault',
   source: 'mission D2; seed 000, CanaryTestingService',
   safeOutcome:
-    'the rollback is immediate and latched, only users of the canary meet the fault, and no user moves otherwise',
+    'the rollback is immediate and latched, only canary users meet the fault, and no user changes arms in any other case',
   checkers: ['expectations', 'liveness', 'canary'],
   profile: 'canary',
   expectations: [

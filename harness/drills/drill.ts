@@ -1,6 +1,7 @@
 /**
- * A drill: a workload, a schedule of faults, checkers, a bound and a seed. Data only: it does no I/O of its own, so
- * that `kit drill --list` can show it, a plug-in can add one, and only the runner acts.
+ * A drill: a workload, a schedule of faults, checkers, a time limit and a seed. Data only: it does
+ * no I/O of its own, so that `kit drill --list` can show it, a plug-in can add one, and only the
+ * runner acts.
  */
 import type { Capabilities } from '../../infra/substrates/environment.ts';
 import type { ClientName } from './clients.ts';
@@ -39,7 +40,10 @@ export interface ScheduledFault {
     | { readonly shareOfDownAfter: number }
     | { readonly when: 'recovered' | 'succeeded'; readonly plusMs: number }
     | { readonly when: 'others-healed' };
-  /** After the heal, record whether the returned node accepts writes, until it is a replica or the time is over. */
+  /**
+   * After the heal, record whether the returned node accepts writes, until it is a replica or the
+   * time is up.
+   */
   readonly watchReturnMs?: number;
 }
 

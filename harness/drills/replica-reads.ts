@@ -2,7 +2,7 @@ import { integrationDrill } from './families.ts';
 
 export const replicaReads = integrationDrill({
   id: 'replica-reads',
-  title: 'Reads from replicas, also while all replicas lag',
+  title: 'Reads from replicas, including while all replicas lag',
   source: 'client/README.md, Coherence',
   safeOutcome: 'no read is older than maxStalenessMs, and replicas serve only reads that allow it',
   topologies: ['sentinel'],

@@ -4,7 +4,7 @@ import { fullOnlyFailover } from './families.ts';
 export const rollingReplace: Drill = {
   ...fullOnlyFailover({
     id: 'rolling-replace',
-    title: 'Every node is restarted, one after the other, as kit apply does it',
+    title: 'Every node is restarted, one after the other, as kit apply does',
     source: 'drills: rolling-replace; C2',
     safeOutcome:
       'nothing lost, nothing applied twice, no caller without an answer; writes pause only for the planned switchover',

@@ -1,12 +1,12 @@
 import { fullOnlyIntegration } from './families.ts';
 
-/** Toxics under which no reply arrives complete and in time. */
+/** Toxics that keep every reply from arriving complete and in time. */
 const FATAL = ['latency', 'bandwidth', 'dribbled', 'cut', 'slow-close', 'replies-lost', 'requests-lost'];
 const ALL = [...FATAL, 'jitter', 'reset'];
 
 export const slowRedis = fullOnlyIntegration({
   id: 'slow-redis',
-  title: 'Replies are late, dribbled, cut or lost',
+  title: 'Replies are late, slow, truncated or lost',
   source: 'drills: slow-redis; Shopify/toxiproxy',
   safeOutcome:
     'deadlines hold, the breaker opens, the fallback answers; Redis serves again without a restart',

@@ -1,9 +1,12 @@
-/** Recorded values and lists of names as short texts for messages: recorded values may have any size. Pure. */
+/**
+ * Recorded values and lists of names as short strings for messages: recorded values may have any
+ * size. Pure.
+ */
 
 const MAX_CHARACTERS = 80;
 const MAX_NAMES = 3;
 
-/** Cuts a text to a maximum length. */
+/** Cuts a string to a maximum length. */
 export function shorten(text: string, maxCharacters = MAX_CHARACTERS): string {
   return text.length > maxCharacters ? `${text.slice(0, maxCharacters)}…` : text;
 }

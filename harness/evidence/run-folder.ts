@@ -277,9 +277,10 @@ export function unreadableError(where: string, message: string, cause?: unknown,
 }
 
 /**
- * Writes a text so that a reader gets all of it or nothing: a temporary file is flushed to the disk and renamed.
+ * Writes a file so that a reader gets all of it or nothing: a temporary file is flushed to the disk
+ * and renamed.
  *
- * @throws KitError EVIDENCE_NOT_WRITTEN, exit 3: a text that cannot be stored cannot be judged
+ * @throws KitError EVIDENCE_NOT_WRITTEN, exit 3: evidence that cannot be stored cannot be judged
  */
 export function writeAtomically(path: string, text: string): void {
   const temporary = `${path}.partial`;

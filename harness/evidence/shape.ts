@@ -9,7 +9,7 @@ import { excerpt, shorten } from './excerpt.ts';
 
 export type Shape =
   | 'string'
-  /** Any finite number that a double holds exactly as an integer range: ±(2^53 - 1). */
+  /** Integers that a double represents exactly: ±(2^53 - 1). */
   | 'number'
   | 'boolean'
   /** Any JSON value whose arrays and objects nest at most `MAX_JSON_DEPTH` deep, with finite numbers. */

@@ -99,7 +99,7 @@ function checkPart(where: string, part: string, value: unknown, shape: PartShape
     const bad = shape.functions.find((key) => typeof each[key] !== 'function');
     if (bad !== undefined) throw invalid(where, `${at}.${bad}: must be a function`);
     const missing = shape.texts.find((key) => typeof each[key] !== 'string');
-    if (missing !== undefined) throw invalid(where, `${at}.${missing}: must be a text`);
+    if (missing !== undefined) throw invalid(where, `${at}.${missing}: must be a string`);
     const problem = part === 'drills' ? drillProblem(each) : undefined;
     if (problem !== undefined) throw invalid(where, `${at} (${each.id}): ${problem}`);
   }
@@ -111,7 +111,7 @@ function checkStrategies(where: string, value: unknown): void {
   if (!Array.isArray(value)) throw invalid(where, 'strategies: must be a list, or a function of the cache');
   for (const [index, each] of value.entries()) {
     if (!isObject(each) || typeof each.name !== 'string')
-      throw invalid(where, `strategies[${index}].name: must be a text`);
+      throw invalid(where, `strategies[${index}].name: must be a string`);
     if (typeof each.generate !== 'function')
       throw invalid(where, `strategies[${index}].generate: must be a function`);
   }

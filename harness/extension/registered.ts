@@ -88,12 +88,12 @@ function requireDistinctNames(extensions: readonly LoadedExtension[]): void {
   }
 }
 
-/** Two reports of one extension with the same file would replace each other. */
+/** Two reports of one extension with the same file would overwrite each other. */
 function requireDistinctReports(extensions: readonly LoadedExtension[]): void {
   for (const { identity, extension } of extensions) {
     const files = (extension.reports ?? []).map(({ file }) => file);
     const twice = files.find((file, index) => files.indexOf(file) !== index);
-    if (twice !== undefined) throw clash(identity.path, `two reports have the file '${twice}'`);
+    if (twice !== undefined) throw clash(identity.path, `two reports have the file name '${twice}'`);
   }
 }
 

@@ -10,7 +10,10 @@ import type { Fault } from './fault.ts';
 
 /** A sentinel refuses until it has received an INFO of a replica. A later failover would not be a double failover. */
 const ACCEPTED_BOUND_MS = 5_000;
-/** Sentinel's failover without an election: it promotes within its next INFO, which takes a second. */
+/**
+ * Sentinel's failover without an election: it promotes at its next INFO, which comes within a
+ * second.
+ */
 const PROMOTED_BOUND_MS = 10_000;
 
 /** There is nothing to undo. */

@@ -13,7 +13,7 @@ export const pauseNode: Fault = {
     }
     return { heal: runOnce(await capabilities.pause(nodeId)) };
   },
-  /** Only the substrate's own heal resumes a node, and only a pause returns one. */
+  /** Only the heal of the substrate resumes a node, and only its pause returns one. */
   async undo(environment, nodeId) {
     const { capabilities } = environment;
     if (capabilities.pause === undefined || (await stateOf(environment, nodeId)) !== 'paused') return false;

@@ -135,7 +135,7 @@ const ADVICE: Readonly<Record<Action, Advise>> = {
   ],
 };
 
-/** Advice of a run that requested less than readiness. */
+/** Advice for a run that requested less than readiness. */
 const ASKED: Readonly<Record<Verdict['decision'], readonly string[]>> = {
   GO: ['The requested criteria pass; kit readiness decides whether to enable Redis.'],
   CONDITIONAL_GO: [

@@ -69,7 +69,9 @@ export interface CompletionEvent {
   readonly error?: { readonly code: string; readonly message: string };
 }
 
-/** Life of a fault. `inject` and `heal` are intents, `injected` and `healed` observed effects. */
+/**
+ * Life cycle of a fault. `inject` and `heal` are intents, `injected` and `healed` observed effects.
+ */
 export interface FaultEvent {
   readonly type: 'fault';
   readonly fault: string;

@@ -152,7 +152,7 @@ class OperationTable {
   }
 }
 
-/** Number of keys that a batch found, as a text. */
+/** Number of keys that a batch found, as a string. */
 function isHitCount(value: string | null | undefined, keys: number): boolean {
   if (value === null || value === undefined) return true;
   return /^\d{1,9}$/.test(value) && Number(value) <= keys;

@@ -36,7 +36,7 @@ function sealedOnes(
   );
 }
 
-/** Descriptions of modules of the run that were not given or that differ. */
+/** Problems: modules of the run that were not passed, or that differ. */
 export function extensionProblems(
   { extensions: sealed = [] }: Manifest,
   given: readonly LoadedExtension[],
@@ -47,13 +47,13 @@ export function extensionProblems(
     const named = `the extension '${name}' of the run (${path}, SHA-256 ${sha256.slice(0, 12)})`;
     return [
       found === undefined
-        ? `${named} was not given`
-        : `${named} differs from the given module ${found.path}, SHA-256 ${found.sha256.slice(0, 12)}`,
+        ? `${named} was not passed`
+        : `${named} differs from the module ${found.path}, SHA-256 ${found.sha256.slice(0, 12)}`,
     ];
   });
 }
 
-/** A criterion that needs a checker of a module that was not given states that. */
+/** A criterion that needs a checker of a module that was not passed states that. */
 export function explainMissingChecker(
   criterion: Criterion,
   gates: Gates | undefined,
@@ -91,13 +91,16 @@ function guarded(checker: Checker): Checker {
   };
 }
 
-/** A report that throws, or is not a text, holds the reason: the verdict and the other reports do not depend on it. */
+/**
+ * The file of a report that throws or does not return a string contains the reason: the verdict and
+ * the other reports do not depend on it.
+ */
 function guardedReport({ file, render }: ReportFormat): (report: Report) => string {
   const failed = (reason: string) => `The report ${file} could not be rendered: ${reason}\n`;
   return (report) => {
     try {
       const text: unknown = render(report);
-      return typeof text === 'string' ? text : failed(`render returned ${typeof text}, not a text`);
+      return typeof text === 'string' ? text : failed(`render returned ${typeof text}, not a string`);
     } catch (error) {
       return failed(error instanceof Error ? error.message : String(error));
     }

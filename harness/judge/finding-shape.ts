@@ -12,10 +12,10 @@ export function findingProblem(value: unknown): string | undefined {
   if (value instanceof Promise) return 'it must be a value and not a promise';
   const { validity, reasons, remedy, remedies = [], figures, untimed = {}, unmeasured = {} } = value;
   if (!VALIDITIES.some((each) => each === validity)) return `validity must be ${VALIDITIES.join(', ')}`;
-  if (!areTexts(reasons) || !areTexts(remedies)) return 'reasons and remedies must be lists of texts';
-  if (remedy !== undefined && typeof remedy !== 'string') return 'remedy must be a text';
+  if (!areTexts(reasons) || !areTexts(remedies)) return 'reasons and remedies must be lists of strings';
+  if (remedy !== undefined && typeof remedy !== 'string') return 'remedy must be a string';
   if (!isObject(unmeasured) || !areTexts(Object.values(unmeasured)))
-    return 'unmeasured must be texts by the name of the figure';
+    return 'unmeasured must be strings by the name of the figure';
   if (!isObject(figures) || !isObject(untimed)) return 'figures must be an object';
   const named = [...Object.entries(figures), ...Object.entries(untimed)];
   const [name] = named.find(([, figure]) => !isFigure(figure)) ?? [];

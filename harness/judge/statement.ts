@@ -113,7 +113,7 @@ function requireOutside(file: string, dir: string): void {
   });
 }
 
-/** Absolute path without links, also of a file that does not exist yet. */
+/** Absolute path without links, even if the file does not exist yet. */
 function realPathOf(path: string): string {
   const absolute = resolve(path);
   if (existsSync(absolute)) return realpathSync(absolute);

@@ -2,7 +2,7 @@
  * Compares the reports in a run folder with those that its evidence gives.
  *
  * A run of this schema: every report, byte for byte. A run with reports of a former schema: the decision, the criteria and the
- * measurements in its `report.json`; another version worded the texts of its reports.
+ * measurements in its `report.json`; its texts were worded by another version.
  */
 import { join } from 'node:path';
 import { canonicalJson } from '../evidence/canonical-json.ts';

@@ -102,7 +102,7 @@ function renderNotes(report: Report): readonly string[] {
   const lines = [
     ...verdict.advice,
     ...overriddenCriteria(report).map(([criterion]) => `${criterion.id}: ${formatOverride(criterion)}`),
-    ...(unasked.length === 0 ? [] : [`${unasked.length} criteria were not asked in this run:`]),
+    ...(unasked.length === 0 ? [] : [`${unasked.length} criteria were not requested in this run:`]),
     ...unasked.map(({ id, title, reason }) => `${id} (${title}): ${reason}`),
   ];
   if (lines.length === 0) return [];

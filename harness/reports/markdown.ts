@@ -297,7 +297,7 @@ function escapeEntities(text: string): string {
   return clipText(oneLine(text)).replace(/[&<>"|@]/g, (symbol) => entity[symbol] ?? symbol);
 }
 
-/** Escapes a text so that it contains no markup, HTML, user mention, issue reference or link. */
+/** Escapes a string so that it contains no markup, HTML, user mention, issue reference or link. */
 function escapeText(text: string): string {
   return escapeEntities(text)
     .replace(/[\\`*_{}[\]~]/g, (symbol) => `\\${symbol}`)

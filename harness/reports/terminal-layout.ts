@@ -51,12 +51,12 @@ export class Layout {
     return this.paint('bold', text);
   }
 
-  /** Cuts a text to one line. */
+  /** Cuts a string to one line. */
   clip(text: string): string {
     return clipText(text, this.#textWidth);
   }
 
-  /** Whether a text fits in one line. */
+  /** Whether a string fits in one line. */
   fits(text: string): boolean {
     return visibleLength(text) <= this.#textWidth;
   }

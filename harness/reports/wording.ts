@@ -356,7 +356,7 @@ export function workloadsOf(criterion: Criterion): readonly string[] {
   return criterion.scope.workload.split(', ').filter((name) => name !== '');
 }
 
-/** Cuts a text to a number of symbols; the last one becomes an ellipsis. */
+/** Cuts a string to a number of characters; the last one becomes an ellipsis. */
 export function clipText(text: string, width: number): string {
   const symbols = [...text];
   return symbols.length <= width ? text : `${symbols.slice(0, Math.max(0, width - 1)).join('')}…`;

@@ -15,7 +15,7 @@ export async function sampleSentinelEvents(context: SamplerContext): Promise<Sam
   };
 }
 
-/** Subscribes, with retries while the sentinel is unreachable; resolves after the first attempt. */
+/** Subscribes, and retries while the sentinel is unreachable; resolves after the first attempt. */
 async function subscribe(
   { environment, clock, recorder }: SamplerContext,
   node: string,
@@ -48,8 +48,8 @@ async function subscribe(
       redis.on('end', retry);
       if (stopped) redis.disconnect();
     } catch {
-      // Only once: while the sentinel is unreachable there is no new connection, and each call adds listeners to the
-      // old socket.
+      // Called only once: while the sentinel is unreachable there is no new connection, and each
+      // call would add listeners to the old socket.
       subscriber?.disconnect();
       subscriber = undefined;
       retry();

@@ -19,7 +19,7 @@ export interface Distribution {
 /** Absorbs the rounding of p·n, so that 0.95 · 20 (19.000000000000004 in some orders) is rank 19. */
 const RANK_EPSILON = 1e-9;
 
-/** A sorted copy. `Array.prototype.sort` without a comparator would sort as text. */
+/** A sorted copy. `Array.prototype.sort` without a comparator would sort them as strings. */
 export function sortAscending(samples: readonly number[]): number[] {
   return samples.toSorted((a, b) => a - b);
 }

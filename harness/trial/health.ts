@@ -43,8 +43,8 @@ export async function awaitHealthy(environment: Environment, options: HealthOpti
 }
 
 /**
- * Waits until the topology is healthy, and changes nothing. Returns the remaining problem at the bound;
- * undefined: none.
+ * Waits until the topology is healthy, and changes nothing. Returns the problem that remains at the
+ * time limit; undefined if there is none.
  */
 export async function healthProblemAfter(
   environment: Environment,
@@ -98,7 +98,7 @@ async function healthProblem(environment: Environment): Promise<string> {
     if (id === master.id) continue;
     if (info.master_link_status !== 'up') return `${id} has no link to its master`;
     if (info.master_replid !== master.info.master_replid)
-      return `${id} has another replication history than ${master.id}`;
+      return `${id} has a different replication history from ${master.id}`;
   }
   for (const { id } of environment.topology.sentinels) {
     const problem = await sentinelProblem(environment, id);

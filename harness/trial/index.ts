@@ -23,7 +23,7 @@ import { writeGapLines } from './write-gaps.ts';
 /** Longer than the sentinels take to make a deposed master a replica: about 10 s; a cluster needs 2 s. */
 const HEALTHY_BOUND_MS = 15_000;
 
-/** Ends a trial without an error: it is then not judged. */
+/** Ends a trial without an error, so that it is not judged. */
 class TrialBound extends Error {}
 
 export async function runTrial(request: TrialRequest): Promise<TrialRecord> {

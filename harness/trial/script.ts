@@ -191,7 +191,9 @@ function specBehindProxy(spec: ClientSpec, { addresses, natMap }: MasterProxy): 
   return { ...spec, redis: addresses, natMap: { ...spec.natMap, ...natMap } };
 }
 
-/** Used if a proxy has another host than its server: the certificate is issued to the server. */
+/**
+ * Used if the host of a proxy differs from that of its server, to which the certificate is issued.
+ */
 function serverNameOverride(spec: ClientSpec, { addresses }: MasterProxy): CacheOverrides {
   const [server] = spec.redis;
   if (server === undefined || spec.tls === undefined || addresses[0]?.host === server.host) return {};

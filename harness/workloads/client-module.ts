@@ -6,7 +6,7 @@
  *
  * The suite of planted faults provides such a module; a run of the `kit` command never names one
  * (`harness/run/planted-client.ts`). It exports everything that the client exports: `export * from '…/client/index.ts'`,
- * and its own `openCache` or another name in addition.
+ * and replaces `openCache` or another name by its own.
  */
 import * as ownClient from '../../client/index.ts';
 import { KitError } from '../../config/errors.ts';

@@ -135,7 +135,7 @@ class Generator {
     this.#post({ type: 'stopped', written });
   }
 
-  /** Paths of `schedstat` of this thread and the client's, by name. */
+  /** Paths of the `schedstat` files of this thread and the client's, by name. */
   #threads(): Readonly<Record<string, string>> {
     const { client } = this.#setup.spec;
     const threads = { [`generator-${client}`]: schedstatPath(), [`client-${client}`]: this.#adapter.thread };

@@ -1,5 +1,6 @@
 /**
- * Ways in which a stored payload can be unusable: corrupted, truncated, foreign, or of another format or schema. Pure.
+ * Ways in which a stored payload can be unusable: corrupted, truncated, random bytes, or of another
+ * format or schema. Pure.
  */
 import { encodeEnvelope } from '../../client/envelope.ts';
 import type { StandardSchema } from '../../client/types.ts';

@@ -33,8 +33,8 @@ export type ToGenerator =
 
 export type FromGenerator =
   /**
-   * `threads`: paths of the `schedstat` of the generator's thread and the client's, by name; empty if the system has
-   * none.
+   * `threads`: paths of the `schedstat` files of the generator's thread and the client's, by name;
+   * empty if the system has none.
    */
   | { readonly type: 'ready'; readonly threads: Readonly<Record<string, string>> }
   | { readonly type: 'recovered'; readonly atUs: number }

@@ -53,7 +53,7 @@ describe('an extension module', () => {
     });
     const without = await cli.runKit('verify', 'run');
     expect(without.exitCode).toBe(EXIT.NO_GO);
-    expect(without.out).toMatch(/the extension 'shop' of the run .* was not given: pass it with --module/);
+    expect(without.out).toMatch(/the extension 'shop' of the run .* was not passed: pass it with --module/);
     const analyzed = await cli.runKit('analyze', 'run');
     expect(analyzed.exitCode).toBe(EXIT.UNKNOWN);
     expect(analyzed.out.replace(/\s+/g, ' ')).toMatch(
@@ -66,7 +66,7 @@ describe('an extension module', () => {
     writeFileSync(other, "export default { name: 'shop', checkers: [] };\n");
     const { exitCode, out } = await cli.runKit('verify', 'run', '--module', other);
     expect(exitCode).toBe(EXIT.NO_GO);
-    expect(out).toMatch(/differs from the given module other\.mjs/);
+    expect(out).toMatch(/differs from the module other\.mjs/);
   });
 
   it('is listed by kit.yaml, and rejected with its path if a name exists already', async () => {

@@ -60,7 +60,7 @@ export function struck(client: string): Events {
       ...(i % 2 === 0 && { done: 2210, answer: '1' }),
     }),
   );
-  // Also after the second fault.
+  // Including after the second fault.
   return [
     inFlight,
     writes(4200, 6000, 100, { client, key: 'f:1', value: 'f' }),

@@ -1,9 +1,10 @@
 /**
  * Parses the rules of an ACL user into the permissions that they grant. Pure.
  *
- * A server prints a user's rules in another order and with other categories than were given (Redis 7.0 rebuilds them
- * from a bitmap), so texts cannot be compared. The rules of both sides are applied here, one by one, to the commands
- * that the server itself assigns to each category, and the results are compared.
+ * A server prints a user's rules in a different order and with different categories (Redis 7.0
+ * rebuilds them from a bitmap), so texts cannot be compared. The rules of both sides are applied
+ * here, one by one, to the commands that the server itself assigns to each category, and the
+ * results are compared.
  */
 
 export interface AclUser {
@@ -100,7 +101,7 @@ export function compareUsers(live: AclUser, rendered: AclUser, classes: Classes)
     found.push(live.isPasswordless ? 'needs no password' : 'needs a password');
   }
   if (live.skipsSanitizing !== rendered.skipsSanitizing) found.push('restores payloads unchecked');
-  if (!equalSets(live.passwords, rendered.passwords)) found.push('has other passwords');
+  if (!equalSets(live.passwords, rendered.passwords)) found.push('has different passwords');
   const mine = allowedCommands(live, classes);
   const wanted = allowedCommands(rendered, classes);
   const extra = [...mine].filter((command) => !wanted.has(command));

@@ -1,7 +1,7 @@
 /**
  * Judges dangerous commands by class and not by sample: every user except the admin may run only those commands of
- * the classes @admin, @dangerous and @scripting that its work needs. The server defines the classes. The lists of these
- * needs are a separate policy and not the renderer's.
+ * the classes @admin, @dangerous and @scripting that its work needs. The server defines the
+ * classes. These lists are a policy of their own, independent of the renderer.
  */
 
 import { allowedCommands, listCommands, parseUser } from './acl.ts';
@@ -16,8 +16,8 @@ const ADMIN = 'admin';
 type Needs = Readonly<Record<string, readonly string[]>>;
 
 /**
- * Needs per user of a Redis node. Sources: Redis documentation, "ACL rules for Sentinel and Replicas"; ioredis sends
- * INFO before it is ready.
+ * Commands that each user of a Redis node needs. Sources: Redis documentation, "ACL rules for
+ * Sentinel and Replicas"; ioredis sends INFO before it is ready.
  */
 const ON_REDIS: Needs = {
   // The client sends INFO and ROLE to its node, and calls functions loaded by an admin.
@@ -30,7 +30,10 @@ const ON_REDIS: Needs = {
   watchdog: ['client|kill', 'config|rewrite', 'info', 'replicaof'],
 };
 
-/** Needs per user of a sentinel: the address of the master, and the commands that sentinels send each other. */
+/**
+ * Commands that each user of a sentinel needs: the address of the master, and the commands that
+ * sentinels send each other.
+ */
 const ON_SENTINEL: Needs = {
   app: [
     'info',
@@ -58,8 +61,7 @@ const ON_SENTINEL: Needs = {
 
 export const commands = nodeRule({
   id: 'commands',
-  proves:
-    'no user but the admin may run an @admin, @dangerous or @scripting command that its work does not need',
+  proves: 'no user except the admin may run @admin, @dangerous or @scripting commands that it does not need',
   of: 'all',
   judge(view, { probe }) {
     const { users, classes } = view;

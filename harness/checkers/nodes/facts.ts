@@ -147,7 +147,7 @@ export function familyOf({ info }: NodeView): ServerFamily {
   return info?.has('valkey_version') === true || info?.get('server_name') === 'valkey' ? 'valkey' : 'redis';
 }
 
-/** Formats a moment as text. */
+/** Formats a point in time as text. */
 export function timeInWords({ when, number }: Pick<Probe, 'when' | 'number'>): string {
   if (when === 'start') return 'at the start of the run';
   return when === 'end' ? 'at the end of the run' : `after trial ${number - 1}`;

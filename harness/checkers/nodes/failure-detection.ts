@@ -77,8 +77,8 @@ function findingOf(seen: readonly Seen[], missing: readonly string[]): Finding {
 }
 
 /**
- * Whether a text is milliseconds as a server prints them. Anything else is not a time and is not used in
- * computations.
+ * Whether a string is a number of milliseconds as a server prints it. Anything else is not a
+ * duration and is not used in calculations.
  */
 function isTime(text: string | undefined): text is string {
   return text !== undefined && /^\d{1,12}$/.test(text);

@@ -37,7 +37,7 @@ export const quorum = nodeRule({
         what: 'num-other-sentinels',
         live: String(others),
         wanted: String(topology.sentinels - 1),
-        reason: 'it has discovered another number of sentinels than topology.sentinels',
+        reason: 'the number of sentinels that it has discovered differs from topology.sentinels',
         remedy: `it has discovered ${others} other sentinels, expected ${topology.sentinels - 1}: run SENTINEL RESET ${topology.serviceName} while all of them run.`,
       });
     }
@@ -93,6 +93,6 @@ function reportUnmonitored(node: string, service: string): Judged {
 function quorumFlaw(sentinels: number, quorum: number): string | undefined {
   if (sentinels < FEWEST_SENTINELS)
     return 'fewer than three sentinels cannot lose one and still have a majority';
-  if (quorum >= sentinels) return 'the loss of one sentinel ends all failovers';
+  if (quorum >= sentinels) return 'the loss of one sentinel prevents every failover';
   return quorum >= 2 ? undefined : 'one sentinel that is cut off deposes a healthy master';
 }

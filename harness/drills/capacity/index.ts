@@ -67,7 +67,7 @@ const HTTP: readonly (Pick<Own, 'id' | 'title' | 'parameters'> & Pick<Drill, 'by
   },
   { id: 'http-stress', title: 'k6 stress: a rate that rises in steps' },
   { id: 'http-spike', title: 'k6 spike: five times the rate within a second' },
-  { id: HTTP_SOAK, title: 'k6 soak: the usual rate for long (--hours)', byNameOnly: true },
+  { id: HTTP_SOAK, title: 'k6 soak: the usual rate for a long time (--hours)', byNameOnly: true },
 ];
 
 const httpDrills: readonly Drill[] = HTTP.map((own) =>
@@ -108,7 +108,10 @@ const SLICES_PER_HOUR = 60;
 const MS_PER_HOUR = 3_600_000;
 const OVERRUN = 1.5;
 
-/** A soak of that length, and with the time limits for it; any other drill stays as it is. */
+/**
+ * Sets the length of a soak, and the time limits that follow from it; returns any other drill
+ * unchanged.
+ */
 export function soakingFor(drill: Drill, asked: number | undefined): Drill {
   const hours = asked ?? (drill.id === HTTP_SOAK ? HTTP_SOAK_HOURS : undefined);
   if (hours === undefined || ![soak.id, HTTP_SOAK].includes(drill.id)) return drill;

@@ -121,7 +121,7 @@ function notComparable(where: string, differences: readonly Difference[]): KitEr
   return new KitError(`the runs differ in ${differences.length} facts\n${list.join('\n')}`, {
     code: 'RUN_NOT_COMPARABLE',
     where,
-    hint: 'record both runs alike, or compare them anyway with --force',
+    hint: 'record both runs in the same way, or compare them anyway with --force',
     exitCode: EXIT.UNKNOWN,
   });
 }
@@ -140,7 +140,7 @@ function nothingToCompare(where: string): KitError {
   });
 }
 
-/** Why two gates of one id do not measure the same. */
+/** Reason why two gates with the same id do not measure the same thing. */
 function whyNotAlike(before: Gate, after: Gate): string | undefined {
   const keyOf = ({ sli, workload, unit }: Gate) => JSON.stringify([sli, workload, unit]);
   return keyOf(before) === keyOf(after) ? undefined : 'its gate measures another figure in the baseline';

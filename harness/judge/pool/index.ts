@@ -93,7 +93,7 @@ function reasonToLeaveOut({ manifest, seal, integrity }: Evidence, key: string):
   if (seal === undefined) return 'the run has no seal';
   const flaws = [...integrity.missing, ...integrity.altered, ...integrity.unsealed];
   if (flaws.length > 0) return `its evidence differs from the seal: ${flaws.slice(0, 3).join(', ')}`;
-  return keyOf(manifest) === key ? undefined : 'another configuration, substrate, server, kit or client';
+  return keyOf(manifest) === key ? undefined : 'different configuration, substrate, server, kit or client';
 }
 
 function serverOf({ provenance }: Manifest): string {

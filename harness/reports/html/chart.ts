@@ -17,8 +17,8 @@ export function roundCoordinate(coordinate: number): number {
 }
 
 /**
- * Decades from below the smallest to above the largest positive value, two at least. Values of zero and below are
- * ignored.
+ * Decades from below the smallest to above the largest positive value, at least two. Values of zero
+ * and below are ignored.
  */
 export function decadesOf(values: readonly number[]): readonly [number, number] {
   const positive = values.filter((value) => value > 0 && Number.isFinite(value));
@@ -74,7 +74,7 @@ export function renderDrawing(
   return html`<svg viewBox="0 0 ${PANEL.width} ${roundCoordinate(height)}" role="img" aria-labelledby="${id}-t ${id}-d"><title id="${id}-t">${title}</title><desc id="${id}-d">${description}</desc>${content}</svg>`;
 }
 
-/** Wraps a table so that it scrolls if the page is too narrow, also with the keyboard. */
+/** Wraps a table so that it scrolls if the page is too narrow, including with the keyboard. */
 export function wrapScrolling(label: string, table: Markup): Markup {
   return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0">${table}</div>`;
 }

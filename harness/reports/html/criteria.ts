@@ -76,7 +76,7 @@ function renderRow(criterion: Criterion, drills: ReadonlySet<string>): Markup {
 /** Draws the distance of the measured value from its target: a bar, with the target as a stroke. */
 function renderBullet({ measured, target, unit, state }: Criterion): Markup | null {
   if (measured === null || target.op === '==' || target.value <= 0 || measured < 0) return null;
-  // A share is drawn on the complete range, unless its target is close to zero.
+  // A share is drawn on the full scale, unless its target is close to zero.
   const whole = unit === 'ratio' && (target.op.startsWith('>') || target.value >= 0.2);
   const most = whole ? 1 : target.value * 1.33;
   const x = scaleLinear([0, most], [0, 88]).clamp(true);

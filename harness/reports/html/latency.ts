@@ -20,7 +20,7 @@ import { html, type Markup } from './markup.ts';
 
 export type Latency = TrialView['latencies'][number];
 
-/** Few kinds leave room for higher hills. */
+/** With few kinds, hills can be higher. */
 const ROW = { few: { height: 92, peak: 58 }, many: { height: 62, peak: 32 } } as const;
 
 /** Position of a hill and its maximum height. */

@@ -1,6 +1,6 @@
 /**
- * Markup that is safe by construction: values in a template are text and get escaped, unless they are markup made here.
- * So an error text cannot add an element to a page.
+ * Markup that is safe by construction: values in a template are escaped as text, unless they are
+ * markup from this module, so that an error message cannot add an element to a page.
  */
 import { cleanText } from '../wording.ts';
 

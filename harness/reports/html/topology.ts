@@ -13,10 +13,13 @@ import { endOf } from './timeline.ts';
 const LANE = 20;
 const BAR = 10;
 const TOP = 30;
-/** Node names are wider than the axis labels of the other panels. Units per symbol: measured for 12-unit text. */
+/**
+ * Node names are wider than the axis labels of the other panels. Width of a character in units,
+ * measured for 12-unit text.
+ */
 const LEAST_LEFT = 70;
 const SYMBOL = 7;
-/** Symbols of a node's name; addresses of an external Redis can be longer. */
+/** Maximum number of characters of a node's name; addresses of an external Redis can be longer. */
 const MOST_SYMBOLS = 24;
 
 type Events = NonNullable<TrialView['events']>;

@@ -98,7 +98,7 @@ async function nextMessageFrom<T extends FromWatch['type']>(
   worker.once('error', onError);
   worker.once('exit', onError);
   try {
-    return await withTimeout(`the machine watch to have ${type}`, promise, {
+    return await withTimeout(`the thread that samples the machine to report '${type}'`, promise, {
       boundMs: ANSWER_BOUND_MS,
     });
   } finally {

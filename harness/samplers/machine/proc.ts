@@ -46,7 +46,7 @@ export function parseLoad(text: string): number | undefined {
   return text === '' || Number.isNaN(load) ? undefined : load;
 }
 
-/** A thread's time on a CPU and its wait for one, in ms since it began. */
+/** A thread's time on a CPU and its wait for one, in ms since it started. */
 export interface Scheduling {
   readonly ranMs: number;
   readonly waitedMs: number;

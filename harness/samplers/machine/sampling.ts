@@ -177,7 +177,7 @@ export class MachineSampling {
       this.#asked.dueUs.push(dueUs);
       return;
     }
-    // Not connected: no sample.
+    // Not connected: there is no sample.
     this.#asked = undefined;
     if (!this.#control.isIdle) return;
     const ownMs = readScheduling(OWN_THREAD)?.waitedMs ?? 0;

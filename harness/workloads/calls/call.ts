@@ -8,7 +8,7 @@ export interface Call {
   readonly values?: readonly unknown[];
   readonly ttlSeconds?: number | null;
   readonly tags?: readonly string[];
-  /** Behaviour of the loader; default: it returns the call's value at once. */
+  /** Behaviour of the loader; default: it returns the call's value immediately. */
   readonly load?: { readonly takesMs?: number; readonly fails?: boolean };
 }
 

@@ -1,6 +1,6 @@
 /**
- * Values of a cache as texts. Equal values have equal texts; values that differ in type or content have different ones. A long text is
- * cut to its length and hash.
+ * Values of a cache as strings. Equal values have equal strings; values that differ in type or
+ * content have different ones. A long string is cut to its length and hash.
  */
 import { createHash } from 'node:crypto';
 

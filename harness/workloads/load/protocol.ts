@@ -17,7 +17,7 @@ export interface StepPlan {
   readonly hotShare: number;
   /** Operations of this thread, including those of the warm-up. */
   readonly count: number;
-  /** Operations with the same intended time; 1: a Poisson process. */
+  /** Number of operations with the same intended time; 1: a Poisson process. */
   readonly burst: number;
   /** Operations in flight above which an operation is dropped. */
   readonly inFlightBound: number;

@@ -128,7 +128,7 @@ class LoadThread {
   async #get(rank: number): Promise<Outcome> {
     const found = await this.#cache.lookup<string>(this.#catalogue.keyOf(rank));
     if (found.source !== 'redis') return { outcome: 'failed', reads: 1 };
-    // The application's part of cache-aside, outside the schedule.
+    // The work of the application in cache-aside, outside the schedule.
     if (!found.found) void this.#set(rank).catch(() => undefined);
     const wrong = found.found && !this.#catalogue.isValueOf(rank, found.value);
     return { outcome: 'answered', wrong, reads: 1, hits: found.found && !wrong ? 1 : 0 };
@@ -191,7 +191,7 @@ function kindSampler({ mix }: StepPlan, random: Random): () => LoadKind {
   };
 }
 
-/** The heap of this thread after a full collection: memory that is left is in use, or leaked. */
+/** The heap of this thread after a full collection: the remaining memory is in use, or leaked. */
 function sampleHeap(): HeapSample {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;

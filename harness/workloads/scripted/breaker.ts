@@ -108,7 +108,7 @@ async function expectAnswersWhileOpen(context: Context, { cache, name, key }: Ou
   const startedAt = performance.now();
   const answer = await cache.getOrCompute(`${key}:computed`, () => 'computed');
   expect(`${name}-answers-open`, 'while open getOrCompute still answers', equals('computed', answer));
-  expect(`${name}-fast-open`, 'at once, without waiting for Redis', {
+  expect(`${name}-fast-open`, 'immediately, without waiting for Redis', {
     relation: 'below',
     expected: parameters.commandTimeoutMs,
     actual: Math.round(performance.now() - startedAt),

@@ -39,7 +39,7 @@ const defaults = {
 
 type Context = ScriptContext<Resolved<typeof defaults>>;
 
-/** Counts of the script's own, per arm. */
+/** Request counts of the script, per arm. */
 type Tally = Record<Arm, { requests: number; failures: number }>;
 
 interface Rollout {
@@ -82,13 +82,15 @@ export const canaryRollback = defineScript({
       for (const service of services) await service.close().catch(() => undefined);
       await caches[0]?.delete(...patterns).catch(() => undefined);
       await removeRollout(context, config, caches[0]);
-      // Their database is not the one that the final read of a trial knows.
+      // They are in a database that the final read of a trial does not read.
       for (const cache of caches) await retire(cache);
     }
   },
 });
 
-/** The shipped settings with a flag of the trial's own, and stages of a minute of the script's clock. */
+/**
+ * The shipped settings with a flag of this trial, and stages of one minute on the script's clock.
+ */
 function settingsOf({ environment, tag }: Context): CanaryConfig {
   const base = loadCanary();
   return {
@@ -97,7 +99,7 @@ function settingsOf({ environment, tag }: Context): CanaryConfig {
     redis: { ...base.redis, namespace: environment.topology.environment.client.namespace },
     rollout: { stages: [20, 50, 100], minStageSeconds: 60, minRequests: 500 },
     judge: { ...base.judge, hitRatioMinLookups: 500, sampleRatioP: 1e-9 },
-    // The guard has other causes: a busy machine would pause the rollout.
+    // The guard could also pause the rollout because of a busy machine.
     guard: { ...base.guard, pingMsMax: 60_000, evictionsPerSecondMax: 1e9, memoryRatioMax: 1 },
   };
 }
@@ -118,19 +120,19 @@ function inCanary({ users, services }: Pick<Rollout, 'users' | 'services'>, of =
   return new Set(users.filter((user) => services[of]?.isEnabled(user)));
 }
 
-/** Users whose arm in the second process is another one. */
+/** Users whose arm differs in the second process. */
 function differing(rollout: Rollout): number {
   return movedBetween(inCanary(rollout, 0), inCanary(rollout, 1));
 }
 
-/** Users that are in one of the sets alone. */
+/** Users that are in only one of the sets. */
 function movedBetween(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
   const missing = (from: ReadonlySet<string>, other: ReadonlySet<string>) =>
     [...from].filter((user) => !other.has(user)).length;
   return missing(a, b) + missing(b, a);
 }
 
-/** A request of every user, then a look; every process knows the decision after it. */
+/** A request of every user, then a look; every process has the decision afterwards. */
 async function look(context: Context, rollout: Rollout, tally: Tally, isPlanted: boolean): Promise<Decision> {
   const { services, users, clock } = rollout;
   const { lanes } = context.parameters;
@@ -243,7 +245,7 @@ async function expectPromotion(context: Context, rollout: Rollout): Promise<void
   );
   const after = inCanary(rollout);
   const left = [...before].filter((user) => !after.has(user)).length;
-  expect('healthy/left', 'users that left the canary while its share grew', equals(0, left));
+  expect('healthy/left', 'users who left the canary while its share grew', equals(0, left));
   expect('healthy/counted', 'requests per arm in Redis, of two processes', {
     ...equals(
       [canary.requests, control.requests],
@@ -278,7 +280,7 @@ async function expectRollback(context: Context, rollout: Rollout): Promise<void>
   expect('planted/control-served', 'requests of the control that failed', {
     ...equals(0, tally.control.failures),
   });
-  expect('planted/moved', 'users that changed their arm before the rollback', equals(0, moved));
+  expect('planted/moved', 'users who changed arms before the rollback', equals(0, moved));
 }
 
 async function expectLatch(context: Context, rollout: Rollout): Promise<void> {
@@ -292,7 +294,7 @@ async function expectLatch(context: Context, rollout: Rollout): Promise<void> {
     later.push([verdict, share]);
   }
   const failures = tally.canary.failures + tally.control.failures + tally.canary.requests;
-  expect('after/answered', 'requests that failed or met the canary', equals(0, failures));
+  expect('after/answered', 'requests that failed or reached the canary', equals(0, failures));
   expect('after/latched', 'verdicts and shares of later looks of a healthy control', {
     ...equals(
       later.map(() => ['hold', 0]),
@@ -313,7 +315,11 @@ async function expectCleared(context: Context, rollout: Rollout, first: Readonly
   const cleared = await service?.clearRollback('drill');
   if (cleared !== undefined) recordLook(context, rollout, cleared);
   const other = movedBetween(first, inCanary(rollout));
-  expect('cleared/same-users', 'users of another arm than at the start of the rollout', equals(0, other));
+  expect(
+    'cleared/same-users',
+    'users whose arm differs from that at the start of the rollout',
+    equals(0, other),
+  );
   const { problem } = replay((await service?.logLines()) ?? []);
   expect('cleared/log', 'first difference of the recomputed decisions', equals(null, problem));
 }

@@ -1,4 +1,4 @@
-/** Memory that the data of a master takes. */
+/** Memory that the data of a master uses. */
 import { type Info, infoNumber } from '../../../infra/redis/info.ts';
 
 /**

@@ -9,7 +9,7 @@ export async function createUser(
   for (const node of nodes) {
     const rules = (await node.call('ACL', 'LIST')) as readonly string[];
     const rule = rules.find((line) => line.startsWith(`user ${like} `));
-    if (rule === undefined) throw new Error(`no user ${like} whose rights the drill could use`);
+    if (rule === undefined) throw new Error(`no user '${like}' to copy the rights from`);
     const rights = rule
       .split(' ')
       .slice(2)

@@ -28,7 +28,7 @@ export const hitMiss = defineScript({
     expect('hit-by-redis', 'Redis answered the read', equals('redis', (await cache.getEntry(key))?.source));
     await cache.set(key, 'second');
     expect('overwritten', 'the last write wins', equals('second', await cache.get(key)));
-    expect('deleted', 'delete removes one key', equals(1, await cache.delete(key)));
+    expect('deleted', 'delete removes a single key', equals(1, await cache.delete(key)));
     expect('miss-after', 'a deleted key is a miss', equals(null, (await cache.get(key)) ?? null));
 
     const count = parameters.batch;

@@ -162,7 +162,7 @@ interface Load {
   readonly sent: number;
   /** Acknowledged durable writes, by name. */
   readonly durable: readonly string[];
-  /** Sets that failed or that Redis did not take, gets that failed or had another value. */
+  /** Sets that failed or that Redis did not accept, gets that failed or returned another value. */
   readonly failed: readonly string[];
   /** Waits for more operations to complete. */
   more(): Promise<void>;
@@ -223,7 +223,7 @@ async function expectServed({ expect, open, parameters }: Context, load: Load): 
   expect('load/sent', 'sets, each followed by a get', {
     ...{ relation: 'at-least', expected: 3 * parameters.perStep, actual: load.sent },
   });
-  expect('load/failed', 'sets that Redis did not take, gets that failed or had another value', {
+  expect('load/failed', 'sets that Redis did not accept, gets that failed or returned another value', {
     ...equals([], load.failed.slice(0, 5)),
   });
   const reader = open(RELAXED_LIMITS);

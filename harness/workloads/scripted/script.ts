@@ -25,7 +25,7 @@ export interface ScriptContext<P extends Parameters = Parameters> {
   readonly clock: Clock;
   readonly parameters: P;
   readonly random: Random;
-  /** Unique to the trial: the middle of every key. */
+  /** Unique to the trial; the middle part of every key. */
   readonly tag: string;
   readonly spec: ClientSpec;
   /** The client under test, as a module: scripts take its exports from here. */

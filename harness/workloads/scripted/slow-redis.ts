@@ -1,5 +1,5 @@
 /**
- * Replies are late, dribbled, truncated or lost: toxics in front of every master, one after the other, and one cache
+ * Replies are late, slow, truncated or lost: toxics in front of every master, one after the other, and one cache
  * through all of them. Under each toxic all kinds of calls are sent in parallel, then one after the other until the
  * breaker is open; after it Redis must serve the same cache again.
  *
@@ -171,7 +171,11 @@ async function expectAnswers({ expect, parameters, remember, tag }: Context, slo
     results.filter(({ isGood }) => !isGood).map(({ error }) => error ?? 'wrong');
   expect(`${name}/answered`, 'loads that threw or returned another value', equals([], failures(loads)));
   expect(`${name}/reads`, 'reads that threw or returned another value', equals([], failures(reads)));
-  expect(`${name}/writes`, 'writes that neither Redis nor the memory took', equals([], failures(writes)));
+  expect(
+    `${name}/writes`,
+    'writes that neither Redis nor the memory fallback accepted',
+    equals([], failures(writes)),
+  );
   const slowest = [...loads, ...reads, ...writes, ...increments].map(({ tookMs }) => tookMs);
   expect(`${name}/within-deadline`, 'the slowest of all calls', {
     relation: 'at-most',

@@ -42,13 +42,13 @@ export const ttlExpiry = defineScript({
     );
     expect(
       'recomputed',
-      'and is computed again',
+      'and it is computed again',
       equals('new', await cache.getOrCompute(keyOf('short'), () => 'new')),
     );
 
     await cache.set(keyOf('zero'), 'not stored', { ttlSeconds: 0 });
     expect('zero-not-stored', 'a TTL of 0 stores nothing', equals(-2, await pttlMs(keyOf('zero'))));
-    expect('zero-miss', 'and reads as a miss', equals(null, (await cache.get(keyOf('zero'))) ?? null));
+    expect('zero-miss', 'and it reads as a miss', equals(null, (await cache.get(keyOf('zero'))) ?? null));
 
     const refused = await errorOf(() => cache.set(keyOf('negative'), 'refused', { ttlSeconds: -1 }));
     expect(

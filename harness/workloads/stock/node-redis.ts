@@ -27,7 +27,7 @@ interface ConnectionOptions {
   readonly socket?: SocketOptions & Partial<NodeAddress>;
 }
 
-/** The part of node-redis that the adapter uses; the same in both versions. */
+/** The part of the API of node-redis that the adapter uses; the same in both versions. */
 interface NodeRedisClient {
   on(event: string, listener: (argument?: unknown) => void): unknown;
   connect(): Promise<unknown>;

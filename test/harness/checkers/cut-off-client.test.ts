@@ -32,7 +32,7 @@ it('is unknown if Redis served the client that was cut off', () => {
 });
 
 it.each([
-  ['a command after its timeout of 1 s and a moment', op({ at: 3000, done: 4051, outcome: 'info' }), 1],
+  ['a command that ends just after its timeout of 1 s', op({ at: 3000, done: 4051, outcome: 'info' }), 1],
   ['a command that never ended', op({ at: 3000 }), 1],
   [
     'a durable write after the time for replicas as well',

@@ -99,7 +99,7 @@ export function observation(
   return { type: 'observe', from, name, atUs: us(atMs), data, ...more };
 }
 
-/** A client's closing phase, by default without trouble. */
+/** A client's closing phase, by default without failures. */
 export function closingPhase(client = 'kit', over: NonNullable<ObservationEvent['data']> = {}): HistoryEvent {
   const data = { subject: client, round: 1, tookMs: 5, writes: 3, reads: 3, troubles: 0, trouble: '' };
   return observation('workload', 'closing', 9000, { ...data, ...over }, { client });

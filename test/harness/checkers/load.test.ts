@@ -28,7 +28,7 @@ describe('HdrHistogram', () => {
     }
   });
 
-  it('adds up to the histogram of all values, also through its text', () => {
+  it('adds up to the histogram of all values, even through its text', () => {
     const [a, b] = [
       [1, 5, 5_000, 2 ** 31],
       [7, 5, 123_456],
@@ -102,7 +102,7 @@ describe('the generator of a step', () => {
   });
 });
 
-it('a load of many steps states evenly spaced ones', () => {
+it('a load of many steps reports evenly spaced ones', () => {
   const found = judge(...Array.from({ length: 100 }, (_, i) => loadStep({ step: i + 1, asked: 10 })));
   const stated = Object.keys(found.figures).filter((name) => name.endsWith('.perSecond'));
   expect(stated).toHaveLength(34);

@@ -37,7 +37,7 @@ describe('stale-acks', () => {
     expect(finding.reasons.join()).toMatch(/set w:1990/);
   });
 
-  it('leaves writes shortly before a second failover to the checker of lost writes, and those after it not', () => {
+  it('leaves writes shortly before a second failover to the checker of lost writes, but not those after it', () => {
     const again = [fault(8000, 9000, 'redis-2'), observation('sentinel', '+switch-master', 8500)];
     const stale = (done: number) => {
       const late = op({ at: done - 1, done, key: 'late' });
@@ -56,7 +56,7 @@ describe('stale-acks', () => {
     expect(remedies(5600)).toBeUndefined();
   });
 
-  it('detects a read of another value than the acknowledged one that still exists', () => {
+  it('detects a read of a value other than the acknowledged one that still exists', () => {
     const read = op({ at: 3600, done: 3601, kind: 'get', key: 'w:100', answer: 'v0' });
     const finding = check(around, read, finalRead(before));
     expect(figureNumber(finding, 'staleAcknowledged')).toBe(1);
@@ -168,7 +168,7 @@ describe('double-applies', () => {
     expect(figureNumber(finding, 'failedButApplied')).toBe(3);
   });
 
-  it('counts operations as exposed that were in flight on fault, until the client noticed', () => {
+  it('counts operations as exposed that were in flight at the fault, or sent before the client detected it', () => {
     const suspect = observation('client', 'suspect', 2150, {}, { client: 'kit' });
     const finding = check(
       incr('i:before', { at: 1900, done: 1990 }),

@@ -16,7 +16,7 @@ const roundsOf = (faults: readonly ScheduledFault[]) => [
 ];
 const isSentinel = ({ target }: ScheduledFault) => target.startsWith('sentinel-');
 
-it('is the same for the same seed and another for another seed', () => {
+it('is the same for the same seed, and differs for another seed', () => {
   fc.assert(
     fc.property(lengths, (length) => {
       expect(stormFaults(length)).toEqual(stormFaults(length));

@@ -19,7 +19,7 @@ afterAll(() => scratch[Symbol.dispose]());
 
 const KEPT = 'durable-kept-master-crash';
 
-/** The run after an edit; the reports are from before. */
+/** The run after an edit; its reports were written before it. */
 function edited(edit: (dir: string) => void) {
   const dir = scratch.copyRun(healthy);
   edit(dir);

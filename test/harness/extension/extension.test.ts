@@ -1,4 +1,4 @@
-/** Parts of extension modules that are not what they should be: each is found before a run, or proves nothing. */
+/** Invalid parts of extension modules: each is detected before a run, or proves nothing. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -118,7 +118,7 @@ describe('a report of a module', () => {
       },
       /could not be rendered: no such field/,
     ],
-    ['returns a promise', async () => 'late', /render returned object, not a text/],
+    ['returns a promise', async () => 'late', /render returned object, not a string/],
   ])('that %s holds the reason', (_, render, reason) => {
     expect(reportOf(render)).toMatch(reason);
   });
@@ -131,7 +131,7 @@ describe('a report of a module', () => {
   it('has a file of its own', () => {
     const reports = [1, 2].map(() => ({ file: 'ours.csv', render: () => '' }));
     expect(catchKitError(() => registerExtensions([loaded({ reports })])).message).toBe(
-      "two reports have the file 'ours.csv'",
+      "two reports have the file name 'ours.csv'",
     );
   });
 });

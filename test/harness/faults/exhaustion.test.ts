@@ -1,4 +1,4 @@
-/** Exhausted resources of a real Redis, and their restoration, also when the owner of the fault is killed. */
+/** Exhausted resources of a real Redis, and their restoration, even when the owner of the fault is killed. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

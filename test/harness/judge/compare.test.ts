@@ -68,7 +68,7 @@ describe('two runs', () => {
     expect(changeOf(compareRuns(slow, fast).criteria, 'get-latency')?.change).toBe('better');
   });
 
-  it('with other fingerprints are refused with every difference, unless forced', () => {
+  it('with different fingerprints are refused with every difference, unless forced', () => {
     const a = createRun('a');
     const b = createRun('b', {
       manifest: {

@@ -83,7 +83,7 @@ it('pools runs of the same configuration and names the others', () => {
   const pool = poolRuns(createRun('last').dir);
   expect(pool.runs).toEqual(['first', 'lossy', 'last']);
   expect(pool.leftOut.map(({ reason }) => reason)).toEqual([
-    'another configuration, substrate, server, kit or client',
+    'different configuration, substrate, server, kit or client',
     'the run was interrupted',
     expect.stringContaining('its evidence differs from the seal: trials/master-crash-1/kit.jsonl'),
   ]);

@@ -85,7 +85,7 @@ interface Mutation {
   readonly sealing: Sealing;
 }
 
-/** Judges the run with one file changed; undefined where the change changes nothing. */
+/** Judges the run with one file changed; undefined if the change has no effect. */
 async function outcomeOf({ path, operator, seed, sealing }: Mutation): Promise<Judged | undefined> {
   const original = originals.get(path) ?? Buffer.alloc(0);
   const others = [...originals].filter(([other]) => other !== path).map(([, content]) => content);

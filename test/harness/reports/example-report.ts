@@ -1,4 +1,4 @@
-/** Complete reports with each of the three outcomes, and edge cases: an empty run, hostile texts. */
+/** Complete reports with each of the three outcomes, and edge cases: an empty run, hostile text. */
 import type { Criterion, CriterionState, Verdict } from '../../../harness/gates/gate.ts';
 import type { ComparisonRow, Report, TrialView } from '../../../harness/reports/report.ts';
 import { alterCriteria, PASSING } from './example-criteria.ts';
@@ -117,7 +117,7 @@ export function goReport(): Report {
 /** A few drills that pass: a decision, and no action. */
 export function drillReport(): Report {
   const report = goReport();
-  const verdict = { ...report.verdict, action: null, advice: ['What was asked for holds.'] };
+  const verdict = { ...report.verdict, action: null, advice: ['The requested criteria pass.'] };
   return { ...report, run: { ...report.run, kind: 'drill' }, verdict };
 }
 

@@ -27,13 +27,13 @@ const screen = (width: number, scheme: Screen['scheme'] = 'light'): Screen => ({
 });
 /** A4 without the default margins of a browser. */
 const PAPER: Screen = { width: 718, scheme: 'light', media: 'print' };
-/** A phone, the narrowest screens with tables and with one table more, a desktop. */
+/** A phone, the narrowest screens that show tables and one more table, a desktop. */
 const SCREENS: readonly Screen[] = [
   ...[390, 821, 921, 1280].map((width) => screen(width)),
   ...[screen(1280, 'dark'), PAPER],
 ];
 
-/** Lists elements that leave the page or their container. A text of a drawing may use the margin of the page. */
+/** Lists elements that overflow the page or their container. Text in a drawing may use the margin of the page. */
 const CUT = `(() => {
   const { clientWidth, scrollWidth } = document.documentElement;
   const found = scrollWidth > clientWidth ? ['the page is ' + scrollWidth + ' px wide'] : [];

@@ -162,8 +162,8 @@ const bin = z.strictObject({
   info: count('Outcome unknown'),
   p50Ms: z.number().nullable().describe('From the intended start; null if nothing completed'),
   p99Ms: z.number().nullable(),
-  hits: count('Reads that found something'),
-  misses: count('Reads that did not'),
+  hits: count('Reads that returned a value'),
+  misses: count('Reads that returned no value'),
 });
 
 const optionalMs = (description: string) =>
@@ -247,7 +247,7 @@ const trial = z.strictObject({
   drill: z.string(),
   title: z.string(),
   family: z.enum(['integration', 'failover', 'load', 'capacity']),
-  safeOutcome: text('Condition that must hold at any timing'),
+  safeOutcome: text('Condition that must hold regardless of timing'),
   trial: z.number(),
   round: z
     .int()
@@ -312,7 +312,7 @@ const comparison = z.strictObject({
   trials: count('Trials'),
   writeGapMs: z.strictObject({ min: z.number(), median: z.number(), max: z.number() }).nullable(),
   acknowledged: count('Acknowledged writes'),
-  acknowledgedLost: count('Number of these on no node after the heal'),
+  acknowledgedLost: count('Number of these that are on no node after the heal'),
   durableLost: z.int().min(0).nullable().describe('Durable writes lost; null where the client has none'),
   appliedTwice: count('INCRs and APPENDs that took effect more than once'),
   longerThan1s: count('Operations that took longer than a second'),

@@ -15,7 +15,7 @@ import { planTopology } from '../../../infra/topology.ts';
 const dir = mkdtempSync(join(tmpdir(), 'rounds-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-/** Gates whose bound on the machine of `ttl` no machine meets, or every machine does. */
+/** Gates with a bound on the machine that every trial of `ttl` exceeds, or that none does. */
 function gatesWith(latenessMaxMs: number): Gates {
   const gates = loadGates().gates.map((gate) =>
     gate.id === 'ttl' ? { ...gate, timing: { latenessMaxMs } } : { ...gate, timing: false as const },

@@ -1,4 +1,4 @@
-/** The watch of the machine on a real Redis: a busy machine affects its samples, and a slow server does not. */
+/** Samples of the machine with a real Redis: a busy machine affects its samples, and a slow server does not. */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -89,7 +89,7 @@ describe.skipIf(process.platform !== 'linux')('a machine watch', () => {
   }
 
   const seconds = (windows: () => readonly ObservationEvent[], count: number) =>
-    waitUntil('the windows of some seconds', async () => windows().length >= count * 9, 20_000);
+    waitUntil('several seconds of windows', async () => windows().length >= count * 9, 20_000);
 
   it('samples timers, a bare round trip, CPU time and the server’s waits', async () => {
     const { finding, figure, windows } = await watched((seen) => seconds(seen, 1));

@@ -20,7 +20,7 @@ it.each(['local', 'docker'])(
       status: 'not-measured',
       reason: expect.stringContaining(`the ${substrate} substrate cannot partition`),
     });
-    // What the machine lacks puts the drill out of scope; what a substrate lacks does not.
+    // A capability that the machine lacks puts the drill out of scope; one that the substrate lacks does not.
     const lacks = substrate === 'local' ? expect.stringContaining('nft') : undefined;
     expect(record.lacks).toEqual(lacks);
   },

@@ -71,7 +71,7 @@ it('parameters with full. apply in the full profile only, and unknown ones are r
   );
 });
 
-it('parameters with external. apply on an external Redis only, in the full profile with those of both', () => {
+it('parameters with external. apply on an external Redis only, and those with external.full. in the full profile', () => {
   const defaults = { rate: 1 };
   const given = { 'external.full.rate': 4, 'external.rate': 3, 'full.rate': 9, rate: 5 };
   const rate = (...[profile, substrate]: ['quick' | 'full', string]) =>

@@ -56,13 +56,13 @@ export const outageWrites = defineScript({
 async function expectDuring({ context, cache, other, set, deleted, changed }: Setting): Promise<void> {
   const { expect, parameters, tag, remember } = context;
   const sources = await Promise.all(set.map(async (name) => (await cache.set(name, 'new')).source));
-  expect('outage/set-to-memory', 'writes during the outage report the memory', {
+  expect('outage/set-to-memory', 'writes during the outage report the memory fallback', {
     ...equals(set.length, sources.filter((source) => source === 'memory').length),
   });
   await cache.delete(deleted);
   const during = [...(await cache.lookupMany<string>([...set, ...deleted])).values()];
   const own = during.filter((found) => found.found && found.value === 'new').length;
-  expect('outage/read-own-writes', 'reads during the outage: new values, values at all', {
+  expect('outage/read-own-writes', 'reads during the outage: new values, any values', {
     ...equals([set.length, set.length], [own, during.filter(({ found }) => found).length]),
   });
   const key = `outage:${tag}:refused`;

@@ -14,7 +14,10 @@ import { expectValues } from './values.ts';
 
 /** Tag versions are kept for 30 days; nothing is kept for longer. */
 const LONGEST_TTL_MS = 30 * 86_400_000;
-/** Minimum remaining share of a TTL: reads follow the writes within seconds, and jitter takes at most 0.2. */
+/**
+ * Minimum remaining share of a TTL: reads follow the writes within seconds, and jitter removes at
+ * most 0.2.
+ */
 const LEAST_TTL_SHARE = 0.5;
 
 export const writePaths = defineScript({

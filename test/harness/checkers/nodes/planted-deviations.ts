@@ -302,7 +302,7 @@ export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Overrides
   [
     'drift',
     user('exporter', 'on #digest:9 resetchannels -@all +ping +info'),
-    /has other passwords/,
+    /has different passwords/,
     /exporter/,
   ],
   [
