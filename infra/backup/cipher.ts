@@ -5,7 +5,7 @@
  *   KITENC1\n │ salt (16) │ chunk, chunk … : length of the ciphertext (4) │ ciphertext │ tag (16)
  *
  * Each file has its own key, derived from the user's key and the salt. The nonce is the number of the chunk and whether
- * it is the last one, so that chunks cannot be removed, repeated or exchanged.
+ * it is the last one, so that chunks cannot be removed, repeated or reordered.
  */
 import {
   createCipheriv,
@@ -53,7 +53,7 @@ function invalidKey(where: string, message: string, cause?: unknown): KitError {
   return new KitError(message, {
     code: 'BACKUP_KEY_INVALID',
     where,
-    hint: 'openssl rand -hex 32 > FILE makes one; 32 bytes, 64 hexadecimal digits and base64 are accepted',
+    hint: 'openssl rand -hex 32 > FILE creates one; 32 bytes, 64 hexadecimal digits and base64 are accepted',
     cause,
   });
 }

@@ -83,7 +83,7 @@ async function* groupsOf(source: Redis): AsyncGenerator<readonly Buffer[]> {
   }
 }
 
-/** Waits until the connected replicas have all writes, or the time is over. */
+/** Waits until the connected replicas have all writes, or the time limit is reached. */
 async function awaitReplicas(masters: readonly Redis[]): Promise<void> {
   await Promise.all(
     masters.map(async (master) => {

@@ -12,7 +12,7 @@ export interface Master {
   readonly master: string;
   /** Slots of its keys, in a cluster. */
   readonly slots?: readonly (readonly [number, number])[];
-  /** Connection of the restore alone. */
+  /** Connection that only the restore uses. */
   readonly redis: Redis;
 }
 
@@ -62,7 +62,7 @@ export async function requireAccepted(
   }
 }
 
-/** A master whose memory is full takes keys again once its own ones are removed. */
+/** A master whose memory is full accepts keys again once its existing ones are removed. */
 function unlessFull(error: Error): void {
   if (!error.message.startsWith('OOM')) throw error;
 }

@@ -76,7 +76,7 @@ export async function planRestore(
     const present = await sumOf(masters.map(({ redis }) => redis));
     await requireAccepted(masters, scratches, refusal);
     const run = async () => {
-      // The question before may have taken minutes.
+      // The confirmation may have taken minutes.
       await requireAccepted(masters, scratches, refusal);
       await loadMissingLibraries(scratches, masters, { refusal, whenFull: 'skip' });
       return restore({ environment, masters, scratches, present }, options);
@@ -126,7 +126,7 @@ async function requireWritable(
     limits.push(infoNumber(info, 'maxmemory') ?? 0);
     const least = environment.topology.environment.redis.minReplicasToWrite;
     const good = infoNumber(info, 'min_slaves_good_slaves') ?? least;
-    if (good < least) throw refused(path, `${master} has ${good} of ${least} replicas and takes no writes`);
+    if (good < least) throw refused(path, `${master} has ${good} of ${least} replicas and accepts no writes`);
     const [own, loaded] = [
       await rdbVersionOf(redis),
       await rdbVersionOf((scratches[0] as ScratchServer).redis),

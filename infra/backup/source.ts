@@ -107,7 +107,8 @@ async function replicaProblem(
   const info = await replicationOf(environment, id);
   if (info.get('role') !== 'slave') return 'is not a replica';
   if (info.get('master_link_status') !== 'up') return 'has no link to its master';
-  if (info.get('master_replid') !== target.history) return 'has another replication history than its master';
+  if (info.get('master_replid') !== target.history)
+    return 'has a different replication history from its master';
   const offset = Number(info.get('slave_repl_offset'));
   return offset >= target.offset ? undefined : `is at ${offset} of ${target.offset}`;
 }

@@ -300,7 +300,7 @@ function requireFitting(
   return rotation.users;
 }
 
-/** @throws KitError `ROTATION_REFUSED` a paused node can be told nothing */
+/** @throws KitError `ROTATION_REFUSED` a paused node cannot be changed */
 async function requireReachable(environment: Environment): Promise<Nodes> {
   const statuses = await environment.status();
   const stateOf = new Map(statuses.map(({ id, state }) => [id, state]));

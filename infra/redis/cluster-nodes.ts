@@ -1,7 +1,7 @@
 /**
  * Renders the nodes.conf of a cluster node as Redis would write it after the nodes have discovered each other. Pure.
  *
- * topology + placement + cluster id ─▶ `renderClusterNodes` ─▶ the same view for every node, each with another `myself`
+ * topology + placement + cluster id ─▶ `renderClusterNodes` ─▶ the same view for every node, each with its own `myself`
  *
  * No separate step forms the cluster: the nodes start in any order, already have each other's addresses, and form one
  * cluster (docs/decisions/024-cluster-formed-by-its-files.md). Only a node whose volume has no nodes.conf gets this

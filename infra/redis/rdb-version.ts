@@ -41,7 +41,7 @@ export function versionProblem(running: ServerVersion, next: ServerVersion): str
   const isForeign = next.family === 'valkey' && written >= ONLY_REDIS.first && written <= ONLY_REDIS.last;
   if (written <= read && !isForeign) return undefined;
   const reads = isForeign
-    ? `not the RDB versions ${ONLY_REDIS.first} to ${ONLY_REDIS.last}`
-    : `up to ${read}`;
-  return `${formatServer(running)} writes RDB version ${written}, ${formatServer(next)} reads ${reads}`;
+    ? `does not read RDB versions ${ONLY_REDIS.first} to ${ONLY_REDIS.last}`
+    : `reads up to ${read}`;
+  return `${formatServer(running)} writes RDB version ${written}, ${formatServer(next)} ${reads}`;
 }

@@ -1,6 +1,6 @@
 /**
  * A server for one purpose on this machine: loads data, answers on a socket file in a private folder, and is removed
- * with everything it wrote, also when the kit is killed. It takes part in no environment.
+ * with everything it wrote, even when the kit is killed. It takes part in no environment.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -90,7 +90,7 @@ export function defaultValue(name: string, family: ServerFamily): string | undef
 }
 
 /**
- * Directives of a file by canonical name, each with its arguments as one text. Repeated lines of a list are combined.
+ * Directives of a file by canonical name, each with its arguments as one string. Repeated lines of a list are combined.
  */
 export function directivesOf(conf: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>();

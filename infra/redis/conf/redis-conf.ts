@@ -67,7 +67,7 @@ export function renderRedisConf(input: RedisConfInput): Rendered {
     ...listenerChanges(addressOf(input.placement, input.node.id), input.bindSource, input.paths.tls),
   ];
   return {
-    text: overrideDirectives(input.base, changes, `Of ${input.node.id} in ${environment.name}`),
+    text: overrideDirectives(input.base, changes, `Settings of ${input.node.id} in ${environment.name}`),
     deviations,
   };
 }

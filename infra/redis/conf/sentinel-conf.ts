@@ -57,7 +57,7 @@ export function renderSentinelConf(input: SentinelConfInput): Rendered {
     { name: 'sentinel announce-port', args: [self.port] },
   ];
   return {
-    text: overrideDirectives(input.base, changes, `Of ${node.id} in ${environment.name}`),
+    text: overrideDirectives(input.base, changes, `Settings of ${node.id} in ${environment.name}`),
     deviations: [],
   };
 }
@@ -78,7 +78,9 @@ export interface KnownSentinelsInput {
   readonly placement: Placement;
   /** Master at the start of the sentinel. */
   readonly master: Address;
-  /** Run ids; they must differ between environments, or sentinels of two environments would mistake each other. */
+  /**
+   * Run ids; they must differ between environments, or the sentinels of two environments could not be distinguished.
+   */
   readonly idOf: (nodeId: string) => string;
 }
 

@@ -38,11 +38,12 @@ export function parseCall(words: readonly string[]): CdktfCall | undefined {
   return at === -1 || verb === undefined ? undefined : { verb, words: rest };
 }
 
-/** Verbs that read or change the resources of an environment. The other verbs only write or list texts. */
+/** Verbs that read or change the resources of an environment. The other verbs only write or list text. */
 const ACTING = new Set(['deploy', 'apply', 'destroy', 'diff', 'plan', 'watch']);
 
 /**
- * Returns the names in the call, also by pattern; undefined without a name, or with a negated pattern.
+ * Returns the names in the call, including those that a pattern matches; undefined without a name, or with a negated
+ * pattern.
  *
  * @param names of all environments
  */

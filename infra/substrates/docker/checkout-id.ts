@@ -30,7 +30,7 @@ export interface Owner {
   readonly place: string;
 }
 
-/** For texts that are not deployed. */
+/** For synthesised text that is not deployed. */
 export const NO_OWNER: Owner = { id: '', place: '' };
 
 type Deployed = { readonly docker: Pick<EnvironmentConfig['docker'], 'backend'> };

@@ -55,7 +55,7 @@ export async function unpauseNode(node: PlannedContainer): Promise<void> {
   if (state === 'paused') await docker(['unpause', node.container]);
 }
 
-/** Disconnects both networks: the node is unreachable, also at its published port. */
+/** Disconnects both networks: the node is unreachable, even at its published port. */
 export async function disconnectNode(plan: DockerPlan, node: PlannedNode): Promise<Heal> {
   const { data, publish } = plan.networks;
   await docker(['network', 'disconnect', publish.name, node.container]);

@@ -82,7 +82,7 @@ export const secretPathsOf = (stateDir: string, name: string): readonly string[]
 
 const COMMANDER = 'commander.password';
 
-/** Path of the login of Redis Commander. */
+/** Path of the file with the login for Redis Commander. */
 export const commanderPasswordFile = (stateDir: string, name: string): string =>
   join(environmentDir(stateDir, name), COMMANDER);
 

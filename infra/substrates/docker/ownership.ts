@@ -121,7 +121,7 @@ export function recordAdoption(name: string, stateDir: string, { foreign }: Owne
   writePrivate(adoptedFile(stateDir, name), `${JSON.stringify([...owners])}\n`);
 }
 
-/** Describes the foreign parts, for the question and for the error. */
+/** Describes the foreign parts, for the prompt and for the error. */
 export function foreignEnvironment(
   environment: Pick<EnvironmentConfig, 'name'>,
   { foreign }: Pick<Ownership, 'foreign'>,

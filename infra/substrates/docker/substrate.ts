@@ -273,7 +273,7 @@ class DockerSubstrate implements Substrate {
     if (ours.length < plan.nodes.length) return false;
     const changed = await this.#changed(plan);
     if (changed !== undefined) {
-      throw new KitError(`environment '${name}' is running with another configuration: ${changed}`, {
+      throw new KitError(`environment '${name}' is running with a different configuration: ${changed}`, {
         code: 'ENVIRONMENT_CHANGED',
         where: environmentDir(this.#stateDir, name),
         hint: `node by node: ${kitCommand('apply', plan.environment)}; or all at once, with an interruption: ${cdktfCommand('deploy', plan.environment)}; or stop it and remove its data: ${kitCommand('down', plan.environment)}`,

@@ -100,7 +100,7 @@ async function sayHello(
 ): Promise<Omit<ReachableRedis, 'masters'>> {
   const reply = await redis.call('HELLO', '2').catch((error: Error) => error);
   if (reply instanceof Error || !Array.isArray(reply)) {
-    throw preflightError('EXTERNAL_TOO_OLD', `has an unexpected reply to HELLO: ${String(reply)}`, address, {
+    throw preflightError('EXTERNAL_TOO_OLD', `sent an unexpected reply to HELLO: ${String(reply)}`, address, {
       hint: 'the kit requires Redis 6 or newer, or a compatible server, with the command HELLO',
     });
   }

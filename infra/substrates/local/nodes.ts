@@ -121,7 +121,7 @@ export class LocalNodes implements Running, AsyncDisposable {
     const deadline = performance.now() + timeoutMs;
     while (!(await awaitState(identity, 'gone', SIGNAL_AGAIN_MS))) {
       if (performance.now() > deadline) throw notObserved(nodeId, `exit after ${signal}`, timeoutMs);
-      // A server that writes its first append-only file refuses to exit, and forgets the signal.
+      // A server that writes its first append-only file refuses to exit, and discards the signal.
       await signalProcess(identity, signal);
     }
     this.admin.drop(nodeId);

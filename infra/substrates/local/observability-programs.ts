@@ -55,7 +55,8 @@ async function findExporter({
   if (go !== undefined) {
     progress('redis_exporter not found: building it from tools/go.mod');
     makePrivateDir(join(stateDir, 'bin'));
-    // Only a complete program gets its name: an interrupted build would be found by the next start.
+    // The program gets its final name only when it is complete: otherwise the next start would use the result of an
+    // interrupted build.
     const draft = `${built}.${process.pid}.next`;
     const { exitCode } = await runProgram({
       command: go,

@@ -130,7 +130,9 @@ async function takeoverOf(
   const first = sourceOf(inspection, sourceRequest(context.topology.environment, from));
   if (first === named && existsSync(nodesFile(context, named))) return undefined;
   const { choice } = inspection;
-  options.progress(`starting from the data of ${first}: ${from === undefined ? choice.reason : 'as asked'}`);
+  options.progress(
+    `starting from the data of ${first}: ${from === undefined ? choice.reason : 'as requested'}`,
+  );
   if (from !== undefined) {
     for (const node of inspection.nodes) {
       if (node.nodeId !== first && node.state === 'usable')

@@ -105,10 +105,13 @@ export async function startFromBest(nodes: LocalNodes, options: RecoverOptions):
 export async function requireDown(nodes: LocalNodes): Promise<void> {
   const running = await aliveRedisNodes(nodes);
   if (running.length === 0) return;
-  throw new KitError(`${running.join(', ')} of '${nodes.name}' ${running.length === 1 ? 'runs' : 'run'}`, {
-    code: 'RECOVERY_REFUSED',
-    hint: `data is compared only when all Redis nodes are down; kit up ${environmentFlags(nodes.context.topology.environment)} starts the missing ones`,
-  });
+  throw new KitError(
+    `${running.join(', ')} of '${nodes.name}' ${running.length === 1 ? 'is' : 'are'} running`,
+    {
+      code: 'RECOVERY_REFUSED',
+      hint: `data is compared only when all Redis nodes are down; kit up ${environmentFlags(nodes.context.topology.environment)} starts the missing ones`,
+    },
+  );
 }
 
 /**
@@ -153,7 +156,7 @@ export const sourceRequest = (config: EnvironmentConfig, from: string | undefine
 });
 
 function reasonOf(choice: Choice, from: string | undefined): string {
-  return from === undefined ? choice.reason : 'as asked';
+  return from === undefined ? choice.reason : 'as requested';
 }
 
 /**

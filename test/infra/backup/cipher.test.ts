@@ -40,7 +40,7 @@ it.each([0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])(
   },
 );
 
-it('rejects another key, a changed byte, a missing end and exchanged chunks', async () => {
+it('rejects a wrong key, a changed byte, a missing end and swapped chunks', async () => {
   const stored = await joined(encrypt(key, inPieces(randomBytes(2 * CHUNK + 10), CHUNK)));
   const changed = Buffer.from(stored);
   changed[CHUNK] = (changed[CHUNK] as number) ^ 1;

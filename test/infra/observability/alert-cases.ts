@@ -42,7 +42,7 @@ const memory = (used: number, policy = 'allkeys-lru'): Series => ({
   [node('redis_memory_max_bytes', 'redis-1')]: '1000x40',
   [role('redis-1', 'master', policy)]: '1x40',
 });
-/** Of a certificate; promtool's clock starts at 0. */
+/** Expiry of a certificate; promtool's clock starts at 0. */
 const expiresInDays = (days: number): Series => ({
   'kit_certificate_not_after_seconds{E,job="certificates",node="redis-1"}': `${days * 86_400 + 600}x40`,
 });

@@ -72,7 +72,7 @@ describe.runIf(hasPrometheus)(
         ...recording.map(({ record }) => record),
         ...ofClient,
         ...canaryFamilies('flag', undefined).map(({ name }) => name),
-        // Of Prometheus while an alert is active, and of the probe with TLS.
+        // Metrics of Prometheus while an alert is active, and of the probe with TLS.
         ...['ALERTS', 'kit_certificate_not_after_seconds'],
       ]);
       const read = new Set(expressions.flatMap(metricsIn));

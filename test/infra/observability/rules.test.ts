@@ -77,7 +77,7 @@ describe.runIf(hasPromtool)(`promtool${hasPromtool ? '' : ' [skipped: not instal
   });
 
   it.each(['production', 'cluster'])(
-    'sees every alert of %s fire and stay quiet as its case says',
+    'sees every alert of %s fire and stay quiet as its case specifies',
     (name) => {
       const cases = ALERT_CASES.filter(({ environment = 'production' }) => environment === name);
       const { ok, output } = promtool('test', 'rules', writeTests(cases, name));

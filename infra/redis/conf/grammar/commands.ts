@@ -83,7 +83,7 @@ const COMMANDS: readonly Row[] = [
   [valkeyOnly('9.1'), `clusterscan msetex`],
 ];
 
-/** Commands of a sentinel, also for its own users. */
+/** Commands of a sentinel; its own users can have only these. */
 const SENTINEL_COMMANDS: readonly Row[] = [
   [
     EVERYWHERE,

@@ -76,7 +76,7 @@ function quorumRules(conf: Conf, monitor: ConfLine, name: string, quorum: number
         at,
         reason,
         SENTINEL_CONF,
-        `run more than ${quorum} sentinels, or take a majority: 2 of 3, 3 of 5`,
+        `run more than ${quorum} sentinels, or use a majority: 2 of 3, 3 of 5`,
       ),
     ];
   }

@@ -14,7 +14,7 @@ const LINES_MAX = 20;
 /** Random bytes contain 10 % of control characters; text contains none, except in rare passwords. */
 const CONTROL_CHARACTERS_MAX_SHARE = 0.02;
 
-/** A finding for a binary file, at the first line that the servers refuse; undefined for a text. */
+/** A finding for a binary file, at the first line that the servers refuse; undefined for a text file. */
 export function checkText(text: string, servers: readonly ServerVersion[], mode: Mode): Finding | undefined {
   const start = text.slice(0, EXAMINED_MAX);
   const sign = binarySign(text.indexOf('\0') === -1 ? start : text);

@@ -110,8 +110,8 @@ describe('versions of servers', () => {
 
   it.each([
     [redis('7.2.5'), redis('7.0.15'), 'Redis 7.2.5 writes RDB version 11, Redis 7.0.15 reads up to 10'],
-    [redis('7.4.0'), valkey('8.1.0'), 'Valkey 8.1.0 reads not the RDB versions 12 to 79'],
-    [redis('8.2.1'), valkey('9.0.0'), 'Valkey 9.0.0 reads not the RDB versions 12 to 79'],
+    [redis('7.4.0'), valkey('8.1.0'), 'Valkey 8.1.0 does not read RDB versions 12 to 79'],
+    [redis('8.2.1'), valkey('9.0.0'), 'Valkey 9.0.0 does not read RDB versions 12 to 79'],
     [valkey('9.0.0'), redis('8.6.0'), 'Redis 8.6.0 reads up to 13'],
   ])('a node cannot keep its data from %o to %o', (running, next, why) => {
     expect(versionProblem(running, next)).toContain(why);

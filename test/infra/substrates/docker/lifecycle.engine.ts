@@ -47,7 +47,7 @@ describeOnEngine('an environment on the engine', () => {
     state[Symbol.dispose]();
   });
 
-  it('a second plan changes nothing, also after a failover', async () => {
+  it('a second plan changes nothing, even after a failover', async () => {
     expect(await changes()).toBe(false);
     const before = await environment.masterId();
     await environment.capabilities.kill?.(before as string);
@@ -60,7 +60,7 @@ describeOnEngine('an environment on the engine', () => {
     await noDrift();
   });
 
-  it('every service has a limit of processes, also after replacement', async () => {
+  it('every service has a limit of processes, even after replacement', async () => {
     const limits = async () => {
       const services = servicesOf(plan).map(({ container }) => container);
       return [...(await inspectContainers(services)).values()].map(({ HostConfig }) => HostConfig.PidsLimit);

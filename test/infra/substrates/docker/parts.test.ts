@@ -104,7 +104,7 @@ it('a remote backend replaces the local state, by configuration', async () => {
   const config = environmentSchema.parse({ ...configuration('remote'), docker: { backend } });
   const app = new App({ outdir: join(state.path, 'out') });
   await addEnvironment(app, config, { stateDir: state.path, allowDestroy: undefined, ordered: false });
-  // As the command line does it: here cdktf adds a local backend if it finds none.
+  // As the command line does: here cdktf adds a local backend if it finds none.
   app.synth();
   const text = readFileSync(join(app.outdir, 'stacks', 'remote', 'cdk.tf.json'), 'utf8');
   expect(JSON.parse(text).terraform.backend).toEqual({ s3: backend.settings });

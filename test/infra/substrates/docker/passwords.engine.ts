@@ -21,7 +21,7 @@ const plan = planDocker(topology);
 const substrate = dockerSubstrate({ stateDir: state.path });
 let environment: Environment;
 
-/** Current passwords by program and user, as plain texts. */
+/** Current passwords by program and user, as plain text. */
 function passwords() {
   const { redis, sentinel } = dockerSecrets(state.path, config.name);
   const plain = (set: typeof redis | typeof sentinel) =>

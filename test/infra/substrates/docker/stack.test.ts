@@ -102,7 +102,7 @@ describe('the synthesised environment', () => {
     }
   });
 
-  it('limits the processes of every service, also after replacement', () => {
+  it('limits the processes of every service, even after replacement', () => {
     const { resource }: Synthesised = JSON.parse(text);
     const [limit] = Object.entries(resource.terraform_data ?? {})
       .filter(([id]) => id.startsWith('process-limit'))
@@ -251,7 +251,7 @@ describe('the two networks', () => {
       expect(before).toEqual(expect.arrayContaining(networks));
       expect(lifecycle?.replace_triggered_by).toEqual(networks.map((network) => `${network}.id`));
     }
-    // After a destroy; with fewer steps at a time the one that asks could keep the networks from being made.
+    // After a destroy; with fewer concurrent steps, the step that queries the networks could prevent their creation.
     remember([]);
     expect(await synthesise()).toBe(fresh);
     expect(parts(await synthesise(configuration('synth'), undefined, true)).gate.depends_on).toEqual(

@@ -121,7 +121,7 @@ describeOnEngine('an environment with TLS', () => {
       ...[...Object.values(redis), ...Object.values(sentinel)].map((secret) => secret.reveal()),
       readValues(state.path, config.name).commanderPassword,
       watchdogPassword(every).reveal(),
-      // Each line of it: a text in JSON has the line ends escaped.
+      // Each line of the key: line breaks are escaped in JSON.
       ...key.split('\n').filter((line) => line.length > 20 && !line.startsWith('---')),
     ];
     const names = await listLabelled('container', `${LABEL.environment}=${config.name}`);

@@ -156,7 +156,7 @@ describe('an unsupported target', () => {
     expect(target({ url: 'redis://h:1/2?db=2' }).db).toBe(2);
   });
 
-  it('is a database that does not exist, also as ?db=', async () => {
+  it('is a database that does not exist, including as ?db=', async () => {
     expect(await refusal({ url: `redis://:owner@${at(redis)}?db=99` })).toMatchObject({
       code: 'EXTERNAL_DENIED',
       message: 'the server does not have that database',
@@ -209,7 +209,7 @@ describe('an unsupported target', () => {
     expect(error).toMatchObject({ code: 'EXTERNAL_DENIED', exitCode: 2 });
   });
 
-  it('is another service: one that replies otherwise, or not at all', async () => {
+  it('is a different service: one that sends other replies, or none', async () => {
     for (const [answer, code] of [
       ['HTTP/1.1 400 Bad Request\r\n\r\n', 'EXTERNAL_NOT_REDIS'],
       [undefined, 'EXTERNAL_UNREACHABLE'],

@@ -117,7 +117,11 @@ describe('an environment of a dead owner', () => {
     owner.stderr.on('data', (data) => {
       said += data;
     });
-    await waitUntil(`the owner to say '${awaited}', it said: ${said}`, () => said.includes(awaited), 20_000);
+    await waitUntil(
+      `the owner to print '${awaited}', it printed: ${said}`,
+      () => said.includes(awaited),
+      20_000,
+    );
     return owner;
   }
 

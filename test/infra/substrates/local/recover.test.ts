@@ -150,7 +150,7 @@ describe('kit up after all nodes have ended', () => {
   it('requires a choice when it is not proven which node has more, starts nothing, and follows the choice', async () => {
     await withData();
     await killAll();
-    // The base of another time, and no command in common.
+    // A base from another time, and no command in common.
     const [one, two] = [appendOnly('redis-2'), appendOnly('redis-3')];
     rmSync(dataOf('redis-1'), { recursive: true });
     writeFileSync(one, '');
