@@ -44,7 +44,7 @@ export interface ConnectionOptions {
   readonly password?: Credential;
   /** Database number; default 0, the only one of a cluster. */
   readonly db?: number;
-  /** TLS, also for the sentinels. Default: no TLS. */
+  /** TLS, including for the sentinels. Default: no TLS. */
   readonly tls?: TlsOptions;
   /** Maximum time, in ms, until a new connection replies; at most 5000; default 1000. */
   readonly connectTimeoutMs?: number;

@@ -201,7 +201,10 @@ export type CacheEvent =
       readonly cause: string;
     }
   | { readonly type: 'purged'; readonly key: string; readonly reason: string }
-  /** `getOrCompute` returned a value past its TTL: it is being refreshed, the load is slow, failed, or rests after failures. */
+  /**
+   * `getOrCompute` returned a value past its TTL: it is being refreshed, the load is slow, has failed, or is paused
+   * after failures.
+   */
   | {
       readonly type: 'stale';
       readonly key: string;

@@ -248,7 +248,7 @@ export class Expiry {
   #found(payload: Buffer | undefined): Found | null {
     const decoded = payload && decodeEnvelope(payload, { codecs: this.#context.codecs.byId });
     if (!payload || !decoded) return null;
-    // An entry with a codec that only other processes have still exists.
+    // An entry with a codec that is registered only in other processes still exists.
     if (!decoded.ok) return decoded.reason === 'codec' ? { payload } : null;
     return decoded.value === undefined || !isFresh(decoded.freshness)
       ? null

@@ -236,7 +236,7 @@ function setCommand(key: string, payload: Buffer, ttlSeconds: number | null): re
     : [key, payload, 'PX', Math.max(1, Math.round(ttlSeconds * 1000))];
 }
 
-/** The key holds another type than a string: it was not written by this cache. */
+/** The key holds a type other than a string: it was not written by this cache. */
 export function isForeignType(error: unknown): boolean {
   return error instanceof CommandError && error.code === 'WRONGTYPE';
 }

@@ -66,7 +66,7 @@ export class Writer {
       const asked = named.length === 0 ? undefined : () => tags.stamps(named);
       return await this.#inTurn([physical], asked, store);
     } finally {
-      // Also after a failure: Redis may have applied it.
+      // Even after a failure: Redis may have applied it.
       const dependents = tags.changed([key]);
       if (dependents) await dependents;
     }

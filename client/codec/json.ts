@@ -15,7 +15,7 @@ import { DEPTH_MAX } from './binary-format.ts';
 import { hasOnlyElements, hasOnlyNames } from './plain.ts';
 import { refusalOf } from './refusal.ts';
 
-/** Parts of a value. Each takes two bytes of JSON at least, and Redis takes 512 MiB. */
+/** Parts of a value. Each takes at least two bytes of JSON, and Redis stores at most 512 MiB. */
 const PARTS_MAX = 2 ** 28;
 
 let partsLeft = 0;

@@ -56,7 +56,7 @@ class Inspection {
   }
 
   #whyNotObject(value: object, above: ReadonlySet<object>): string | undefined {
-    if (above.has(value)) return 'holds itself; a cyclic value cannot be stored';
+    if (above.has(value)) return 'contains itself; a cyclic value cannot be stored';
     if (above.size >= DEPTH_MAX) return TOO_DEEP;
     if (isPlainArray(value)) return this.#whyNotArray(value);
     if (isPlainObject(value)) return whyNotNames(value);

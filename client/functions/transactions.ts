@@ -65,7 +65,7 @@ export class Transactions {
   /**
    * False: nothing was written, by decision or because of repeated concurrent changes.
    *
-   * @throws NotSentError no master, or another one than before: nothing was written
+   * @throws NotSentError no master, or a different one than before: nothing was written
    */
   run(change: Change): Promise<boolean> {
     return new Promise((resolve, reject) => {

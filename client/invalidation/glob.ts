@@ -16,14 +16,14 @@ export interface Glob {
 
 const STAR: Token = { kind: 'star' };
 
-/** @throws ConfigurationError not a text, or empty */
+/** @throws ConfigurationError not a string, or empty */
 export function compileGlob(pattern: string): Glob {
   assertName('pattern', pattern);
   const tokens = tokensOf(Buffer.from(pattern));
   return { source: pattern, matches: (text) => matchesGlob(tokens, Buffer.from(text)) };
 }
 
-/** Escapes a text as a pattern that matches only itself. */
+/** Escapes a string as a pattern that matches only itself. */
 export const escapeGlob = (text: string): string => text.replace(/[\\*?[\]]/g, '\\$&');
 
 function matchesGlob(tokens: readonly Token[], text: Buffer): boolean {

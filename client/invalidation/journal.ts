@@ -259,7 +259,7 @@ export class Journal {
     clearTimeout(this.#retry);
     this.#retry = undefined;
     this.#replay()
-      // Deletions that Redis did not take stay pending and are retried.
+      // Deletions that Redis did not accept stay pending and are retried.
       .catch(() => {})
       .finally(() => {
         this.#running = false;

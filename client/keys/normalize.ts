@@ -1,5 +1,5 @@
 /**
- * Normalizes a value to a text that is hashed into keys.
+ * Normalizes a value to a string that is hashed into keys.
  *
  * Equivalent inputs give the same text: properties in any order, Unicode in any composition, -0 and 0, a property
  * that is undefined and one that is absent. Inputs that differ in type differ in text (`1`, `'1'`, `1n`).

@@ -1,9 +1,9 @@
 /**
  * Access of one load to its entry, used by the engine: first tier, Redis with its lease, or the memory fallback.
  *
- * While Redis is unreachable, memory answers and takes loaded values. If Redis refuses commands (memory limit, too few replicas, no
- * permission), its entries are still read, and loaded values are returned and not stored. A refusal is an event and a counter, never
- * an error for the caller.
+ * While Redis is unreachable, memory answers and stores loaded values. If Redis refuses commands (memory limit, too few
+ * replicas, no permission), its entries are still read, and loaded values are returned and not stored. A refusal is an
+ * event and a counter, never an error for the caller.
  */
 
 import { CommandError, isConnectivityError } from '../api/errors.ts';

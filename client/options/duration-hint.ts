@@ -1,6 +1,6 @@
 /**
  * Durations are numbers, and the option's name has the unit (docs/decisions/045-durations-are-numbers.md). Other clients
- * accept '5m': the error for such a text names the number to use instead.
+ * accept '5m': the error for such a string names the number to use instead.
  */
 const UNITS_MS: Readonly<Record<string, number>> = {
   ms: 1,

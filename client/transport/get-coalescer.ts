@@ -1,6 +1,6 @@
 /**
  * The GETs of one tick, sent together: one alone as GET, more as MGET. A hundred readers cost one command and one reply
- * instead of a hundred. A key of another type than string reads as null in both commands. After an error of the
+ * instead of a hundred. A key of a type other than string reads as null in both commands. After an error of the
  * complete MGET (a key that the user may not read), each key is read separately. For a user without MGET see
  * `substitutes.ts`.
  */

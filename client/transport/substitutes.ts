@@ -60,7 +60,7 @@ export class Substitutes {
     this.#send('GET', [key as Argument], { ...options, buffers: true }, startedAt, cut, reject);
   }
 
-  /** null for a key of another type than string, as in MGET. */
+  /** null for a key of a type other than string, as in MGET. */
   #each(
     keys: readonly Argument[],
     options: CallOptions,

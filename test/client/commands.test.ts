@@ -261,7 +261,7 @@ describe('a cache without one command', () => {
     await expect(cache.ping()).rejects.toThrowError(NotSentError);
     await expect(cache.ping()).rejects.toThrowError(/['`]select['`]/i);
     expect((await cache.lookup('k')).source).toBe('memory');
-    // Also with an open breaker.
+    // Even with an open breaker.
     for (let i = 0; i < 6; i++) await cache.set(`k${i}`, i);
     await expect(cache.setIfAbsent('k', 1)).rejects.toThrowError(/circuit breaker is open \(.*select/i);
   });

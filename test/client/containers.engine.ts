@@ -103,7 +103,7 @@ describeOnEngine(
         );
         // Until all sentinels have discovered each other and the replica, no election is possible.
         await waitUntil(
-          'the sentinels to know all',
+          'the sentinels to discover all nodes',
           async () => {
             const known = await Promise.all(
               sentinels.map((port) =>

@@ -43,7 +43,7 @@ it('every feature of the client works as the app user, over TLS', async () => {
     expect(await cache.clear()).toBe(1);
     await expect(cache.connection?.call('FLUSHALL')).rejects.toMatchObject({ code: 'NOPERM' });
 
-    // The master hangs: the client leaves it, also with TLS.
+    // The master hangs: the client leaves it, even with TLS.
     const former = (await environment.masterId()) ?? '';
     const heal = await environment.capabilities.pause?.(former);
     await waitUntil('the connection has moved', () => events.some(({ type }) => type === 'moved'), 30_000);

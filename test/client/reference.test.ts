@@ -52,7 +52,7 @@ const isGiven = ({ name }: Declaration): boolean =>
 /** Declared by another package, and only referenced here. */
 const isForeign = ({ name }: Declaration): boolean => /^(?:Telemetry(?!Options)|Standard)/.test(name);
 
-/** Optional number options, also in nested options. */
+/** Optional number options, including in nested options. */
 function numbersOf(
   members: readonly Declaration[],
   path: string,

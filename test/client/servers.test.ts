@@ -36,7 +36,7 @@ describe.each(servers)('the client on $name', (server) => {
   });
   afterAll(() => redis[Symbol.asyncDispose]());
 
-  /** Also on a busy machine. */
+  /** Long enough for a busy machine. */
   const compute = { replyTimeoutMs: 5000 };
   const open = async (options: RedisCacheOptions = {}): Promise<Cache> => {
     const cache = redisCache({ address: redis.address, namespace: 'v', compute, ...options });

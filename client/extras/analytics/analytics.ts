@@ -105,7 +105,7 @@ interface Group {
   totalLoadMs: number;
 }
 
-const MS_AN_HOUR = 3_600_000;
+const MS_PER_HOUR = 3_600_000;
 /** Maximum number of groups; keys of further ones count as `other`. */
 const GROUPS_MAX = 1000;
 
@@ -182,8 +182,8 @@ export class CacheAnalytics {
     const total = reportOf('total', this.#total());
     const { costPerCall } = this.#options;
     const savedMsPerHit = this.#options.loadMs ?? total.loadMs ?? 0;
-    const computeHours = (total.hits * savedMsPerHit) / MS_AN_HOUR;
-    const hours = Math.max(1, now() - this.#startedAt) / MS_AN_HOUR;
+    const computeHours = (total.hits * savedMsPerHit) / MS_PER_HOUR;
+    const hours = Math.max(1, now() - this.#startedAt) / MS_PER_HOUR;
     const reads = total.hits + total.misses;
     return {
       total,
@@ -197,7 +197,7 @@ export class CacheAnalytics {
         calls: total.hits,
         computeHours,
         cost: costPerCall === undefined ? null : total.hits * costPerCall,
-        arithmetic: `${total.hits} hits x ${savedMsPerHit} ms / ${MS_AN_HOUR} ms/h = ${computeHours} compute hours`,
+        arithmetic: `${total.hits} hits x ${savedMsPerHit} ms / ${MS_PER_HOUR} ms/h = ${computeHours} compute hours`,
       },
       perYear:
         total.hitRatio === null
@@ -276,7 +276,7 @@ function slopeOf(
 ): number | null {
   const points = samples.flatMap((sample) => {
     const y = figure(sample);
-    return y === null ? [] : [{ x: sample.at / MS_AN_HOUR, y }];
+    return y === null ? [] : [{ x: sample.at / MS_PER_HOUR, y }];
   });
   if (points.length < 2) return null;
   const mean = (of: (point: { x: number; y: number }) => number): number =>

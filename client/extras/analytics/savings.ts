@@ -3,8 +3,8 @@ import { ConfigurationError } from '../../api/errors.ts';
 import { assertGiven } from '../../options/arguments.ts';
 import { assertOptions, optionNames } from '../../options/option-names.ts';
 
-const HOURS_A_YEAR = 8760;
-const MS_AN_HOUR = 3_600_000;
+const HOURS_PER_YEAR = 8760;
+const MS_PER_HOUR = 3_600_000;
 
 /** An estimate with its calculation. */
 export interface Savings {
@@ -39,15 +39,15 @@ export function estimateSavings(input: {
       throw new ConfigurationError(`${name}: must be a number of at least 0, got ${String(value)}`);
   if (hitRatio > 1) throw new ConfigurationError(`hitRatio: must be at most 1, got ${hitRatio}`);
   const hits = queriesPerHour * hitRatio;
-  const computeHoursPerYear = (hits * savedMsPerHit * HOURS_A_YEAR) / MS_AN_HOUR;
+  const computeHoursPerYear = (hits * savedMsPerHit * HOURS_PER_YEAR) / MS_PER_HOUR;
   const callsSavedPerDay = hits * 24;
   return {
     callsSavedPerDay,
     computeHoursPerYear,
-    ...(costPerCall !== undefined && { costSavedPerYear: hits * HOURS_A_YEAR * costPerCall }),
+    ...(costPerCall !== undefined && { costSavedPerYear: hits * HOURS_PER_YEAR * costPerCall }),
     arithmetic:
-      `${shown(queriesPerHour)} queries/h x ${shown(hitRatio)} hits x ${shown(savedMsPerHit)} ms x ${HOURS_A_YEAR} h/year ` +
-      `/ ${MS_AN_HOUR} ms/h = ${shown(computeHoursPerYear)} compute hours/year; ` +
+      `${shown(queriesPerHour)} queries/h x ${shown(hitRatio)} hits x ${shown(savedMsPerHit)} ms x ${HOURS_PER_YEAR} h/year ` +
+      `/ ${MS_PER_HOUR} ms/h = ${shown(computeHoursPerYear)} compute hours/year; ` +
       `${shown(queriesPerHour)} x ${shown(hitRatio)} x 24 h = ${shown(callsSavedPerDay)} calls/day`,
   };
 }

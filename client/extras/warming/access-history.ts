@@ -14,7 +14,7 @@ import { assertOptions, optionNames } from '../../options/option-names.ts';
 import { checkInteger } from '../../options/option-values.ts';
 
 const HOUR_MS = 3_600_000;
-const HOURS_A_DAY = 24;
+const HOURS_PER_DAY = 24;
 const WEEK_DAYS = 7;
 /** Weight of a day relative to the day after it. */
 const DECAY = 0.8;
@@ -85,7 +85,7 @@ export class AccessHistory {
     const sums = new Map<string, number>();
     let total = 0;
     for (let day = 1; day <= this.#days; day += 1) {
-      const counts = this.#hours.get(hour - day * HOURS_A_DAY);
+      const counts = this.#hours.get(hour - day * HOURS_PER_DAY);
       if (counts === undefined) continue;
       const weight = day % WEEK_DAYS === 0 ? 1 : DECAY ** (day - 1);
       total += weight;
@@ -123,7 +123,7 @@ export class AccessHistory {
     if (ended !== undefined) this.#shorten(this.#open, ended);
     this.#open = hour;
     this.#hours.set(hour, new Map());
-    const oldest = hour - this.#days * HOURS_A_DAY;
+    const oldest = hour - this.#days * HOURS_PER_DAY;
     for (const known of this.#hours.keys()) if (known < oldest) this.#hours.delete(known);
   }
 

@@ -29,7 +29,7 @@ export interface RoutedCommand {
   readonly options: CallOptions;
   /** Start of its deadline; moved by stalls of this process. */
   startedAt: number;
-  /** The last reply named another node, or the key is migrating: retried, also with `failFast`. */
+  /** The last reply named another node, or the key is migrating: retried, even with `failFast`. */
   redirected?: boolean;
   readonly resolve: (reply: unknown) => void;
   readonly reject: (error: Error) => void;

@@ -269,7 +269,7 @@ describe('an entry of two tiers that Redis keeps, for a clock that is an hour ah
     expect(await cache.getMany(['read'])).toEqual(new Map([['read', 'kept']]));
   });
 
-  it('is a hit in the first tier, also with tags', async () => {
+  it('is a hit in the first tier, including with tags', async () => {
     const cache = await openAhead('local', ['group']);
     for (let reads = 0; reads < 3; reads++) expect(await cache.get('local')).toBe('kept');
   });

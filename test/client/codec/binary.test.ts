@@ -139,9 +139,9 @@ describe('a value that cannot be stored', () => {
     ['an error', new Error('x'), /a Error/],
     ['an expression', /x/, /a RegExp/],
     ['a promise', Promise.resolve(), /a Promise/],
-    ['a cycle of objects and arrays', cyclic, /at \.a\[0\]\.back: holds itself/],
-    ['a Map in itself', selfMap, /a value of the Map: holds itself/],
-    ['a Set in itself', selfSet, /holds itself/],
+    ['a cycle of objects and arrays', cyclic, /at \.a\[0\]\.back: contains itself/],
+    ['a Map in itself', selfMap, /a value of the Map: contains itself/],
+    ['a Set in itself', selfSet, /contains itself/],
     ['a function in a Set', new Set([() => 1]), /an element of the Set: a function/],
   ])('is named with its path: %s', (_, value, message) => {
     expect(() => writeBinary(value)).toThrowError(SerializationError);

@@ -122,12 +122,12 @@ const RICH: Readonly<Record<string, unknown>> = {
 
 const PLAIN: Readonly<Record<string, unknown>> = {
   '-0': [-0, { a: -0 }],
-  'null, false, 0 and the empty text': [null, false, 0, ''],
+  'null, false, 0 and the empty string': [null, false, 0, ''],
   'bytes of Node': Buffer.from('a'),
   bytes: new Uint8Array([1, 2]),
   'bytes of shared memory': new Uint8Array(new SharedArrayBuffer(2)),
   'half a surrogate pair, in names and values': { '\ud800': '\udc00' },
-  'names that Object has': JSON.parse('{"__proto__":1,"constructor":2,"toString":3}'),
+  'names of members of Object': JSON.parse('{"__proto__":1,"constructor":2,"toString":3}'),
   'a key that resembles an index': { 1: 'a', 0: 'b' },
   'data named toJSON': { toJSON: 1 },
   'a getter': {
@@ -236,7 +236,7 @@ describe.each(['json', 'binary'] as const)('the codec %s', (name) => {
     for (let level = 0; level < 500; level++) deep = [deep];
     deepStrictEqual(roundTrip(deep, name), deep);
     expect(() => roundTrip([deep], name)).toThrowError(/deeper than 500 levels/);
-    expect(() => roundTrip(cyclic, name)).toThrowError(/at \.self\[0\]: holds itself/);
+    expect(() => roundTrip(cyclic, name)).toThrowError(/at \.self\[0\]: contains itself/);
   });
 });
 

@@ -123,7 +123,7 @@ describe('analytics', () => {
     ]);
   });
 
-  it('track the size of the database as far as the user is allowed to ask', async () => {
+  it('track the size of the database if the user is allowed to query it', async () => {
     await using redis = await RedisProcess.start({ conf: ['user shy on >secret ~* &* +@all -info -dbsize'] });
     const { analytics, cache } = openAnalytics({ samplesMax: 3 }, redisCache({ address: redis.address }));
     await analytics.sample();

@@ -46,7 +46,7 @@ type Operation = Exclude<keyof Cache, (typeof STATE)[number]>;
 
 interface Call {
   readonly call: (cache: Cache) => Promise<unknown>;
-  /** The simplest form of the operation, whose name it shares; default: its own. */
+  /** The name under which it is reported, that of the simplest form of the operation; default: its own. */
   readonly span?: Operation;
   readonly keys?: number;
 }
@@ -202,7 +202,7 @@ describe('the operations', () => {
     await cache.close();
   });
 
-  it('that fail have a span with the error, also when they throw synchronously', async () => {
+  it('that fail have a span with the error, even when they throw synchronously', async () => {
     await using sdk = telemetry();
     const cache = withTelemetry(memoryCache(), sdk.options);
     await expect(cache.exists('')).rejects.toThrow('key');

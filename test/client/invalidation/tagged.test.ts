@@ -55,7 +55,7 @@ describe.each(ways)('tagged entries %s', (_, open) => {
     await cache.close();
   });
 
-  it('that are followed by others of the same key leave the last one', async () => {
+  it('that are written again under the same key leave only the last one', async () => {
     const cache = open();
     const tags = [`order-${Math.random()}`];
     await Promise.all([cache.set('p', 1, { tags }), cache.set('p', 2)]);

@@ -1,6 +1,6 @@
 /**
- * Properties of keys for any input: the same meaning gives the same key, another meaning another, and no text breaks a
- * key.
+ * Properties of keys for any input: equal meaning gives the same key, different meaning a different key, and no text
+ * breaks a key.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -60,7 +60,7 @@ function changeValue(value: Plain): unknown {
   return Object.fromEntries([['absent\u0000', undefined], ...entries.reverse()]);
 }
 
-/** The meaning of a value, as a text computed independently of the keys. */
+/** The meaning of a value, as a string computed independently of the keys. */
 const meaning = (value: Plain): string => JSON.stringify(tagged(value));
 function tagged(value: Plain): unknown {
   if (value === null || typeof value === 'boolean') return value;

@@ -41,7 +41,7 @@ async function readStored(key: string): Promise<unknown> {
   const decoded = payload && decodeEnvelope(payload);
   return decoded?.ok ? decoded.value : undefined;
 }
-/** Waits until Redis has confirmed the write; its source is then the first tier also beyond the bound. */
+/** Waits until Redis has confirmed the write; its source is then the first tier even beyond the bound. */
 async function waitUntilSettled(cache: Cache, key: string): Promise<void> {
   await waitUntil('Redis was asked', async () => {
     const names = await recordCommands(redis.admin(), () => cache.get(key));

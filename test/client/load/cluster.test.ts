@@ -22,7 +22,7 @@ it.each(['commands', 'scripts', 'functions'] as const)('processes load each key 
     const cache = clusterCache({
       nodes: set.nodes.map(({ address }) => address),
       namespace: way,
-      // Also on a busy machine.
+      // Long enough for a busy machine.
       compute: { replyTimeoutMs: 5000 },
       scripting: SCRIPTING[way],
     });

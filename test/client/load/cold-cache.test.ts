@@ -62,38 +62,38 @@ describe('400 cold keys at once, 20 ms from a server without the library, are al
   it.each([
     { user: 'the default user', by: 'FCALL', perMiss: 2 },
     {
-      user: 'one without rights to channels',
+      user: 'a user without rights to channels',
       rules: ['~*', 'resetchannels', '+@all'],
       by: 'FCALL',
       perMiss: 2,
     },
     {
-      user: 'one who may load no functions',
+      user: 'a user who may load no functions',
       rules: ['~*', '&*', '+@all', '-function|load'],
       by: 'EVALSHA',
       perMiss: 2,
     },
     {
-      user: 'one who may call no functions',
+      user: 'a user who may call no functions',
       rules: ['~*', '&*', '+@all', '-fcall'],
       by: 'EVALSHA',
       perMiss: 2,
     },
     {
-      user: 'one who may only load scripts',
+      user: 'a user who may only load scripts',
       rules: ['~*', '&*', '+@all', '-fcall', '-eval'],
       by: 'EVALSHA',
       perMiss: 2,
     },
-    { user: 'one without scripting', rules: withoutScripting, by: 'SET', perMiss: 5 },
+    { user: 'a user without scripting', rules: withoutScripting, by: 'SET', perMiss: 5 },
     {
-      user: 'one without scripting and channels',
+      user: 'a user without scripting and channels',
       rules: [...withoutScripting, 'resetchannels'],
       by: 'SET',
       perMiss: 5,
     },
     {
-      user: 'one with the bare commands',
+      user: 'a user with only the basic commands',
       rules: ['~*', '-@all', '+get', '+getrange', '+set', '+unlink', '+ping'],
       by: 'SET',
       perMiss: 4,
@@ -110,7 +110,7 @@ describe('400 cold keys at once, 20 ms from a server without the library, are al
     for (const name of sent) counts.set(name, (counts.get(name) ?? 0) + 1);
     const [most] = [...counts].toSorted(([, a], [, b]) => b - a);
     expect([most?.[0], events]).toEqual([by, []]);
-    // Further commands: the search for a way, and those that are sent once for many keys.
+    // Other commands: the detection of the mode, and those that are sent once for many keys.
     const extra = sent.length - perMiss * KEYS;
     expect([Object.fromEntries(counts), extra <= 30]).toEqual([Object.fromEntries(counts), true]);
     expect(cache.stats()).toMatchObject({ writes: KEYS, loads: KEYS, refusals: 0 });

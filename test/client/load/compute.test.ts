@@ -30,7 +30,7 @@ afterEach(async () => {
 afterAll(() => redis[Symbol.asyncDispose]());
 
 async function open(options: RedisCacheOptions = {}): Promise<Cache> {
-  // Also on a busy machine: these tests do not measure the speed of Redis.
+  // Long enough for a busy machine: these tests do not measure the speed of Redis.
   const compute = { replyTimeoutMs: 5000, ...options.compute };
   const made = redisCache({ address: redis.address, namespace: 'c', ...options, compute });
   opened.push(made);

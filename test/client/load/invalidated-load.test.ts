@@ -16,7 +16,7 @@ afterEach(async () => {
 afterAll(() => redis[Symbol.asyncDispose]());
 
 async function open(options: CacheOptions = {}): Promise<Cache> {
-  // Also on a busy machine.
+  // Long enough for a busy machine.
   const compute = { replyTimeoutMs: 5000, leaseMs: 60_000 };
   const cache = redisCache({ address: redis.address, namespace: 'o', compute, ...options });
   opened.push(cache);

@@ -66,7 +66,7 @@ describe('a connection over sentinels without one command', () => {
     await allow(set.redis);
     await allow(set.sentinels, '-sentinel|master');
     const [sentinel, ...others] = set.sentinels;
-    // They connect to the sentinel when they learn of it, which may be now.
+    // They connect to the sentinel when they discover it, which may be now.
     for (const other of others) other.pause();
     const received = async (): Promise<number> =>
       Number(/total_connections_received:(\d+)/.exec(await sentinel.admin().info('stats'))?.[1]);

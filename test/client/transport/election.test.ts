@@ -10,7 +10,7 @@ import {
 } from '../../support/redis-process.ts';
 import { WriteLoop } from '../../support/writer.ts';
 
-/** Within it the replicas have what the master acknowledged, and heartbeats list them. */
+/** Number of writes after which the replicas have what the master acknowledged, and heartbeats list them. */
 const WARM_WRITES = 350;
 
 let set: SentinelSet;
@@ -39,7 +39,7 @@ async function fieldOf(sentinel: RedisProcess, name: string): Promise<string | u
   return at === -1 ? undefined : reply[at + 1];
 }
 
-/** The sentinel conducts a failover and has got to one of these states. */
+/** The sentinel conducts a failover and has reached one of these states. */
 const failoverState = (sentinel: RedisProcess, states: readonly string[]): Promise<void> =>
   waitUntil(`failover-state is ${states.join(' or ')}`, async () =>
     states.includes((await fieldOf(sentinel, 'failover-state')) ?? 'none'),

@@ -20,7 +20,7 @@ const replica = { host: 'n', port: 2 };
 
 type Published = readonly [atMs: number, sentinel: number, channel: string, message: string];
 
-/** Plays what sentinels publish; returns the state after each message. */
+/** Replays messages of sentinels; returns the state after each message. */
 function play(published: readonly Published[]): readonly Election['kind'][] {
   const failovers = new Map<number, AnnouncedFailover | undefined>();
   let election: Election = NO_ELECTION;

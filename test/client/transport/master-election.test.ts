@@ -119,7 +119,7 @@ describe('the elected master', () => {
 });
 
 describe('the leading view', () => {
-  it('is the newest, even of a minority; among equals the one with most votes', () => {
+  it('is the newest, even of a minority; among equals the one with the most votes', () => {
     expect(leadingView([view(1, 5), view(1, 5), view(2, 6)])?.master.port).toBe(2);
     expect(leadingView([view(1, 5), view(2, 5), view(2, 5)])?.master.port).toBe(2);
     expect(leadingView([])).toBeUndefined();

@@ -1,5 +1,6 @@
 /**
- * Reads from replicas: from them when they are fresh, never older than the requested age, and the master's otherwise.
+ * Reads from replicas: served by them when they are fresh enough, by the master otherwise, and never older than
+ * requested.
  */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { RedisOptions } from '../../../client/api/types.ts';

@@ -24,7 +24,7 @@ afterEach(async () => {
   await redis[Symbol.asyncDispose]();
 });
 
-/** Calls of each command since the last time. */
+/** Number of calls per command since the last reading. */
 async function commands(): Promise<Readonly<Record<string, number>>> {
   const info = await redis.admin().info('commandstats');
   await redis.admin().config('RESETSTAT');

@@ -164,7 +164,7 @@ describe('warming', () => {
     ]);
   });
 
-  it('does not count as warm what only this process has', async () => {
+  it('does not count entries that only this process has as warmed', async () => {
     const gone = await RedisProcess.start();
     const cache = redisCache({ address: gone.address, commandTimeoutMs: 50, connectTimeoutMs: 50 });
     await gone[Symbol.asyncDispose]();

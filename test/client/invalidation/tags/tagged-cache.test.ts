@@ -157,7 +157,7 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
 });
 
 describe('tags over Redis', () => {
-  it('cost at most 1.05 commands per valid read, also after the invalidation of another tag, and one command to invalidate', async () => {
+  it('cost at most 1.05 commands per valid read, even after the invalidation of another tag, and one command to invalidate', async () => {
     const cache = closeAfterTest(kinds['a cache over Redis']());
     for (let i = 0; i < 1000; i++) await cache.set(`k${i}`, i, { tags: ['many', `few${i % 10}`] });
     const valid = async (): Promise<number> => {
@@ -232,7 +232,7 @@ describe('tags over Redis', () => {
       expect(() => kinds['a tiered cache']({ l1: { prefixes } })).toThrowError(/l1\.prefixes/);
   });
 
-  it('work in memory while Redis is unreachable, and an invalidation of that time is applied when Redis returns', async () => {
+  it('work in memory while Redis is unreachable, and an invalidation during that time is applied when Redis returns', async () => {
     const cache = closeAfterTest(kinds['a cache over Redis']());
     await cache.set('old', 1, { tags: ['x'] });
     redis.pause();

@@ -222,7 +222,7 @@ describe('a cache over a cluster', () => {
     expect(await cache.exists(...values.keys())).toBe(3);
     expect([await cache.delete('{m}1', '{m}2'), await cache.delete('{m}3')]).toEqual([2, 1]);
     expect(await cache.getMany([...values.keys()])).toEqual(new Map());
-    // Its lease has the place of the entry.
+    // Its lease is stored in the place of the entry.
     expect(await cache.getOrCompute('{m}4', () => 'loaded')).toBe('loaded');
     await waitUntil('it is stored', async () => (await cache.get('{m}4')) === 'loaded');
     await from.admin().call('CLUSTER', 'SETSLOT', slot, 'STABLE');
