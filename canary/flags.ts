@@ -18,9 +18,9 @@ export interface FlagSource {
 }
 
 /**
- * Switches from the variables of the process and from `.env`, which is read each time. Unset is off.
+ * Switches from environment variables and from `.env`, which is read each time. Unset is off.
  *
- * @param read default: the variables of this process, then `.env` in the working directory
+ * @param read default: the environment variables, then `.env` in the working directory
  */
 export function environmentFlags(read: typeof readVariables = readVariables): FlagSource {
   return {

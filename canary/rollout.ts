@@ -69,7 +69,7 @@ export class Rollout {
     return (await this.#look(0)).decision;
   }
 
-  /** A look, unless there was one in this interval: its decision, if this process recorded it. */
+  /** Judges, unless there was a look in this interval. Returns the decision, if this process recorded it. */
   async lookIfDue(): Promise<Decision | undefined> {
     const { decision, isOwn } = await this.#look(this.#config.judge.lookMs * DUE_SHARE);
     return isOwn ? decision : undefined;
@@ -89,12 +89,15 @@ export class Rollout {
     return collect(this.#send, this.#keys, { generation, window }, { maxProcesses, atMs: this.#now() });
   }
 
-  /** @param gapMs shortest distance to the last look, so that processes that judge at the same time have one look together */
+  /**
+   * @param gapMs shortest time since the last look, so that processes that judge at the same time share one look
+   */
   async #look(gapMs: number): Promise<Looked> {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const head = await this.#current();
       const { lastLookAtMs } = head.state;
-      // A clock that is far behind that of the last look is another one's that is ahead: it does not stop the judge.
+      // If the clock is far behind that of the last look, the clock of the other process is ahead: this does not stop
+      // the judge.
       const distanceMs = Math.abs(this.#now() - (lastLookAtMs ?? Number.NEGATIVE_INFINITY));
       if (head.decision !== null && (distanceMs === 0 || distanceMs < gapMs))
         return { decision: head.decision, isOwn: false };

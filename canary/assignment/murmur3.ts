@@ -1,6 +1,6 @@
 /**
- * MurmurHash3 x86 32 (Austin Appleby, public domain) of a text's UTF-8 bytes, seed 0. Decision page 065 compares it
- * with libraries; `test/canary/assignment.test.ts` has the published vectors.
+ * MurmurHash3 x86 32 (Austin Appleby, public domain) of the UTF-8 bytes of a string, seed 0. Decision page 065 compares
+ * it with libraries; `test/canary/assignment.test.ts` has the published vectors.
  */
 
 const encoder = new TextEncoder();

@@ -2,7 +2,8 @@
  * The judge: applies one event to a state and returns a decision. Pure, so a decision can be recomputed from the log
  * byte for byte.
  *
- *   running ──proof──▶ next stage          running ──proven harm──▶ rolled-back ──a person clears──▶ running, first stage
+ *   running ──proof──▶ next stage
+ *   running ──proven harm──▶ rolled-back ──an operator clears──▶ running, first stage
  *   running ──guard──▶ paused ──clear looks──▶ running, same stage
  *
  * At a share of 100 % there is no control arm, so only the guard judges. A rollback takes precedence over a pause, so
@@ -101,7 +102,7 @@ function lazily<T>(compute: () => T): () => T {
 function rule(rules: Rules, state: JudgeState, look: LookEvent, { breaches, bounds }: Facts): Ruling {
   const hold = (...reasons: readonly string[]): Ruling => ({ verdict: 'hold', reasons });
   if (state.status === 'rolled-back') {
-    return hold(`rolled back: ${state.since?.reasons.join('; ') ?? ''}; latched until a person clears it`);
+    return hold(`rolled back: ${state.since?.reasons.join('; ') ?? ''}; latched until an operator clears it`);
   }
   if (state.status === 'paused') return rulePause(rules, state, breaches);
   const evidence = evidenceOf(state);

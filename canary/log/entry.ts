@@ -79,7 +79,7 @@ export function digestOf(value: unknown): string {
   return createHash('sha256').update(canonicalJson(value)).digest('hex');
 }
 
-/** One line with sorted keys: equal entries have equal texts. */
+/** One line with sorted keys: equal entries have equal text. */
 export function entryText(entry: LogEntry): string {
   return JSON.stringify(JSON.parse(canonicalJson(entry)));
 }

@@ -156,7 +156,10 @@ export class DecisionLog {
     return head;
   }
 
-  /** Writes the caches of the newest entry: while another process has appended one, an older cache must not stay. */
+  /**
+   * Writes the caches of the newest entry, again if another process has appended one meanwhile: no older cache may
+   * remain.
+   */
   async #cache(head: Head): Promise<void> {
     let newest = head;
     for (;;) {

@@ -2,8 +2,8 @@
  * Reports the counts of this process, generation by generation, and reads the share in the same batch.
  *
  * A flush has 3 to 11 commands (`bench/canary/assignment.ts` counts them), so it waits for `minBatch` requests, for at most
- * `maxDelayMs`. With 120 requests and 10 s: at most 0.1 commands per request at any rate above 12 requests/s per process. A
- * process with less sends at most 1.2 commands per second.
+ * `maxDelayMs`. With 120 requests and 10 s: at most 0.1 commands per request at any rate above 12 requests/s per
+ * process. A process with a lower rate sends at most 1.2 commands per second.
  */
 import type { SupervisedConnection } from '../../client/types.ts';
 import type { CanaryConfig } from '../../config/canary.ts';
@@ -70,7 +70,7 @@ export class Reporter {
     this.#countsOf(generation)?.record(arm, hash, outcome);
   }
 
-  /** Takes over a control record; one that is older than the known one only if it stays. */
+  /** Adopts a control record; one that is older than the known one only if it persists. */
   accept(control: Control): void {
     if (this.#control === undefined || control.index >= this.#control.index) this.#olderSinceMs = undefined;
     else if (!this.#isStartedAgain()) return;
@@ -78,7 +78,9 @@ export class Reporter {
     this.#counts.get(control.generation)?.enterWindow(control.window);
   }
 
-  /** Whether the stored log has been older for long. Its generations have other counts than those in memory. */
+  /**
+   * Whether the stored log has been older for a long time. The counts of its generations differ from those in memory.
+   */
   #isStartedAgain(): boolean {
     this.#olderSinceMs ??= this.#now();
     if (this.#now() - this.#olderSinceMs < OLDER_ACCEPTED_AFTER_MS) return false;

@@ -119,7 +119,7 @@ describe('the judge', () => {
     const rollout = new Rollout();
     const clumped = { ...HEALTHY, canary: { ...HEALTHY.canary, failures: 20, affected: 1 } };
     for (let look = 0; look < 200; look++) expect(rollout.look(clumped).verdict).toBe('hold');
-    expect(rollout.decisions.at(-1)?.reasons.join()).toMatch(/they clump on few users/);
+    expect(rollout.decisions.at(-1)?.reasons.join()).toMatch(/they are concentrated on a few users/);
   });
 
   it('keeps a rollback latched until an operator clears it, then starts at the first stage', () => {
@@ -132,7 +132,7 @@ describe('the judge', () => {
     expect(rollout.look(HEALTHY)).toMatchObject({ verdict: 'hold', share: 0.1 });
   });
 
-  it('pauses when both arms fail alike, and resumes at the same stage when that has ended', () => {
+  it('pauses when both arms fail equally, and resumes at the same stage when that has ended', () => {
     const rollout = new Rollout();
     rollout.until('promote', HEALTHY);
     const failing = {
@@ -218,7 +218,7 @@ describe('the judge', () => {
     expect(state.arms.canary.failures).toBe(20);
   });
 
-  it('says that there was nothing to clear', () => {
+  it('reports that there was nothing to clear', () => {
     const rollout = new Rollout();
     rollout.look(HEALTHY);
     expect(rollout.clear('ada')).toMatchObject({

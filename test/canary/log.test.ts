@@ -1,4 +1,4 @@
-/** The decision log: every decision is recomputed, and every change shows. */
+/** The decision log: every decision is recomputed, and every change is detected. */
 import { describe, expect, it } from 'vitest';
 import { INITIAL_STATE } from '../../canary/judge/state.ts';
 import {

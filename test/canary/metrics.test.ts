@@ -1,4 +1,6 @@
-/** Counts of several processes, with a failover in between: equal to what the processes recorded, to the request. */
+/**
+ * Counts of several processes, with a failover in between: exactly equal to the requests that the processes recorded.
+ */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -29,7 +31,7 @@ it('the counts of 4 processes equal the recorded requests after the master crash
   await using set = await startSentinelSet({ downAfterMs: 1_000 });
   const sentinels = set.sentinels.map(({ address }) => address);
   const base = loadCanary();
-  // The settings of the processes: other ones would be a change of the rules.
+  // The settings of the processes: different ones would change the rules.
   const config = {
     ...base,
     flag: 'counted',

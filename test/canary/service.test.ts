@@ -1,4 +1,4 @@
-/** The service on a real Redis: one environment for all tests, a flag each. */
+/** The service on a real Redis: one environment for all tests, with a separate flag for each test. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type CanaryConfig,
@@ -127,7 +127,7 @@ describe('a rollout on Redis', () => {
     const scenario = await open(settings('remembered'));
     const { service, clock } = scenario;
     await looks(scenario, 20, BROKEN);
-    // More entries than a process remembers one by one.
+    // More entries than a process remembers individually.
     for (let n = 0; n < 210; n++) {
       clock.ms += 5_000;
       await service.adjust();
@@ -212,7 +212,7 @@ describe('a rollout on Redis', () => {
     const { head } = await scenario.service.status();
     scenario.clock.ms += 5_000;
     expect(await scenario.service.evaluate()).toMatchObject({ verdict: 'hold' });
-    // Other settings would be a change of the rules.
+    // Different settings would change the rules.
     const other = settings('evaluated', { rollout: { ...BASE.rollout, stages: [30, 100] } });
     const second = await open(other);
     second.clock.ms += 10_000;
@@ -248,7 +248,7 @@ describe('a rollout on Redis', () => {
   it('sends at most one command per ten requests, and keeps its keys in database 2 with an expiry', async () => {
     const scenario = await open(settings('cheap'));
     const before = scenario.service.commands;
-    // The dearest flushes: new users, and users with an error, in both arms.
+    // The most expensive flushes: new users, and users with an error, in both arms.
     const { minBatch } = BASE.metrics;
     for (let flush = 0; flush < 20; flush++) {
       for (let i = 0; i < minBatch; i++)
@@ -345,7 +345,7 @@ describe('OpenFeature', () => {
     await service.close();
   });
 
-  it('gives the switches of a team’s own flag system', async () => {
+  it('returns the switches of the application’s own flag system', async () => {
     const asked: string[] = [];
     const client = {
       async getBooleanValue(flagKey: string, byDefault: boolean) {
