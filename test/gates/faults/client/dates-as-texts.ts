@@ -3,7 +3,7 @@ import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts
 export * from '../../../../client/index.ts';
 
 export const fault = clientFault({
-  what: 'dates of a binary value read back as texts',
+  what: 'dates in a binary value are read back as strings',
   drills: ['write-paths'],
   criterion: 'writes-stored',
   remedy: ['missing or different values'],

@@ -3,7 +3,7 @@ import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts
 export * from '../../../../client/index.ts';
 
 export const fault = clientFault({
-  what: 'one asynchronous set of fifty is acknowledged and never sent',
+  what: 'one asynchronous set in fifty is acknowledged and never sent',
   drills: ['planned-switch'],
   criterion: 'planned-switch-lossless',
   remedy: ['no failover lost them', 'The client acknowledged writes that it never stored'],

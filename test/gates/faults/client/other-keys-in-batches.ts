@@ -3,7 +3,7 @@ import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts
 export * from '../../../../client/index.ts';
 
 export const fault = clientFault({
-  what: 'two keys of each batch that is read have changed places',
+  what: 'two values of each batch that is read are swapped',
   drills: ['batches'],
   criterion: 'right-values-batches',
   remedy: ['value of another key'],

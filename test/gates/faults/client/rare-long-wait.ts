@@ -4,7 +4,7 @@ import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts
 export * from '../../../../client/index.ts';
 
 export const fault = clientFault({
-  what: 'one get of a thousand waits longer than a second',
+  what: 'one get in a thousand waits longer than a second',
   drills: ['steady'],
   isTimed: true,
   criterion: 'no-long-waits',

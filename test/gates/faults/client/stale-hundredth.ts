@@ -3,7 +3,7 @@ import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts
 export * from '../../../../client/index.ts';
 
 export const fault = clientFault({
-  what: 'one key of a hundred keeps its first value for reads',
+  what: 'one key in a hundred keeps its first value for reads',
   drills: ['coherence'],
   criterion: 'coherent-tiers',
   remedy: ['return old values', 'defect of the client'],

@@ -6,5 +6,5 @@ export const fault = aclFault({
   user: 'app',
   rules: ['resetpass', '>planted-password'],
   criterion: 'configuration-drift',
-  remedy: ['redis-2: user app has other passwords'],
+  remedy: ['redis-2: user app has different passwords'],
 });

@@ -1,7 +1,7 @@
 import { directiveFault } from '../../server-fault-builders.ts';
 
 export const fault = directiveFault({
-  what: 'A replica has another memory limit than its master',
+  what: 'A replica has a different memory limit from its master',
   node: 'redis-2',
   set: { maxmemory: '300000000' },
   rendered: '268435456',

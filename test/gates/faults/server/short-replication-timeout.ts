@@ -1,7 +1,7 @@
 import { directiveFault } from '../../server-fault-builders.ts';
 
 export const fault = directiveFault({
-  what: 'Replication is given up after 5 s of silence',
+  what: 'Replication is abandoned after 5 s of silence',
   node: 'redis-2',
   set: { 'repl-timeout': '5' },
   rendered: '60',

@@ -1,7 +1,7 @@
 import { directiveFault } from '../../server-fault-builders.ts';
 
 export const fault = directiveFault({
-  what: 'The backlog holds less than a failover of the measured writes',
+  what: 'The backlog holds less than the writes of one failover',
   node: 'redis-2',
   set: { 'repl-backlog-size': '16384' },
   criterion: 'replication-buffers',

@@ -3,7 +3,7 @@ import { clientFault, withUnsentWrites } from '../../../client-fault-builders.ts
 export * from '../../../../../client/index.ts';
 
 export const fault = clientFault({
-  what: 'one durable write of fifty is acknowledged and never sent',
+  what: 'one durable write in fifty is acknowledged and never sent',
   drills: ['storm'],
   criterion: 'storm-durable-kept',
   remedy: ['The client acknowledged writes that it never stored'],

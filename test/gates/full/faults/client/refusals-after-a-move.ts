@@ -3,7 +3,7 @@ import { clientFault, withReplacedMethods } from '../../../client-fault-builders
 export * from '../../../../../client/index.ts';
 
 export const fault = clientFault({
-  what: 'after a failover one set in ten is taken by memory',
+  what: 'after a failover one set in ten goes to the memory fallback',
   drills: ['sentinel-loss'],
   criterion: 'served-after-recovery',
   isTimed: true,
