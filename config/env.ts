@@ -152,7 +152,7 @@ const SWITCH: Readonly<Record<string, boolean>> = {
 /** Returns unparsable text unchanged, so that validation can quote it with the allowed values. */
 const asText: Parse = (text) => text;
 const asNumber: Parse = (text) => (/^-?\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : text);
-/** Returns the boolean that a text such as `true`, `off` or `1` means; other text unchanged. */
+/** Returns the boolean that a string such as `true`, `off` or `1` means; other text unchanged. */
 export function parseSwitch(text: string): boolean | string {
   return SWITCH[text.trim().toLowerCase()] ?? text;
 }

@@ -181,7 +181,7 @@ function parseUrl(text: string, where: string): FromUrl {
     const [shown = ''] = withoutLogins([text]);
     // Text without slashes may contain the password anywhere.
     const quoted =
-      text.includes('@') && shown === text ? 'its text (not shown: it holds an @)' : `'${shown}'`;
+      text.includes('@') && shown === text ? 'its text (not shown: it contains an @)' : `'${shown}'`;
     throw invalidTarget(
       `must be a Redis URL, got ${quoted}`,
       where,

@@ -2,7 +2,7 @@
  * Rotation of passwords, as the file of passwords records it. Each step replaces the file once, so that a rotation
  * continues after a crash.
  *
- *   begin ─▶ adding: the new passwords are drawn, the nodes are being told them
+ *   begin ─▶ adding: the new passwords are drawn, the nodes do not all accept them yet
  *   switch ─▶ both: the new passwords are current, the nodes accept the former ones as well
  *   end ─▶ no rotation
  *

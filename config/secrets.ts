@@ -44,8 +44,8 @@ export interface EnvironmentSecrets extends PasswordSet {
    */
   readonly other?: PasswordSet;
   /**
-   * Texts instead of the passwords, for digests of files: a rotation does not change them, another change of a password
-   * does. Default: the passwords.
+   * Placeholders for the passwords, for digests of files: a rotation does not change them, any other change of a
+   * password does. Default: the passwords.
    */
   readonly placeholders?: PasswordSet;
 }

@@ -84,7 +84,7 @@ function notEditable({ file, keys, value }: Change): KitError {
   );
 }
 
-/** A key that the file does not have goes behind the last one of its map. */
+/** A key that the file does not have goes after the last one of its map. */
 function insertion(map: YAMLMap, text: string, keys: Path, value: string): Replacement {
   const [first = '', ...rest] = keys;
   const entry = `${first}: ${rest.reduceRight<string>((inner, key) => `{ ${key}: ${inner} }`, value)}`;

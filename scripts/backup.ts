@@ -66,7 +66,7 @@ export function backup(program: Command, session: Session): void {
     .command('verify')
     .summary('restore a backup into a scratch server and compare every key')
     .description(
-      'Check the checksums of a backup, restore it into a temporary server of this machine, and compare every key. Changes no environment.\nExit code 0: proven; 1: damaged, another key, or another version.',
+      'Check the checksums of a backup, restore it into a temporary server on this machine, and compare every key. Changes no environment.\nExit code 0: proven; 1: damaged, wrong key, or unsupported version.',
     )
     .argument('<file>', 'file that kit backup wrote')
     .addOption(keyFile())
@@ -78,7 +78,7 @@ export function backup(program: Command, session: Session): void {
         ['kit backup verify FILE --key-file key', 'an encrypted one'],
       ),
     )
-    // --key-file and --json may stand on either side of `verify`.
+    // --key-file and --json may come before or after `verify`.
     .action(async (file: string, _options: unknown, verify: Command) =>
       runVerify(session, resolve(file), verify.optsWithGlobals<BackupOptions>().keyFile),
     );

@@ -72,7 +72,7 @@ async function adjust(session: Session, options: AdjustOptions): Promise<void> {
 async function decide({ cache, config }: CanaryData, { clearRollback }: AdjustOptions): Promise<Decision> {
   // The switches belong to the applications; an operator's look judges the recorded counts.
   const flags = fixedFlags({ redisCache: true, patternCache: true });
-  // An error of a timer comes again from the look, which sends the same commands.
+  // An error in a background timer needs no report: the look sends the same commands and fails in the same way.
   await using service = await CanaryTestingService.open({ cache, config, flags });
   return await (clearRollback === true ? service.clearRollback(userInfo().username) : service.adjust());
 }

@@ -28,7 +28,7 @@ export function restore(program: Command, session: Session): void {
     .command('restore')
     .summary('replace the data of an environment with a backup')
     .description(
-      'Replace the data of a running environment, also an empty one, by that of a backup. Everything is checked first: checksums, key, versions, memory. Asks if the environment has keys, and first writes them to a backup of their own.\nThe topology does not change, and clients stay connected; keys that they write meanwhile are kept.\nExit code 0: restored, every key equal; 1: refused, nothing was changed; 3: incomplete, or more keys differ than clients wrote before their restore: something changed them since.',
+      'Replace the data of a running environment, which may be empty, with that of a backup. Everything is checked first: checksums, key, versions, memory. Prompts if the environment has keys, and first writes them to a separate backup.\nThe topology does not change, and clients stay connected; keys that they write meanwhile are kept.\nExit code 0: restored, every key equal; 1: refused, nothing was changed; 3: incomplete, or more keys differ than clients wrote before their restore: something changed them since.',
     )
     .argument('<file>', 'file that kit backup wrote')
     .addOption(common.environment())
@@ -47,7 +47,7 @@ export function restore(program: Command, session: Session): void {
     )
     .action(async (file: string, options: RestoreOptions) => {
       const path = resolve(file);
-      // The key of the schedule encrypts the backups of this environment, and the copy of its present keys.
+      // The key of the schedule encrypts the backups of this environment, and the copy of its current keys.
       const { keyFile: scheduled } = requestedEnvironment(options).topology?.environment.backup ?? {};
       const isEncrypted = (await readManifest(path)).encryption !== undefined;
       await using opened = await openBackup(

@@ -94,7 +94,7 @@ async function confirmRotation(
 }
 
 const CONSEQUENCES: Readonly<Record<Exclude<RotationStep, 'cancel'>, string>> = {
-  all: "the nodes of the protected environment 'NAME' refuse its present passwords afterwards",
+  all: "the nodes of the protected environment 'NAME' refuse its current passwords afterwards",
   begin: "the secrets file of the protected environment 'NAME' gets new passwords",
   finish: "the nodes of the protected environment 'NAME' refuse its former passwords afterwards",
 };

@@ -101,7 +101,7 @@ async function applyAdvice(
     }
   } else if (!session.json) session.terminal.printError(`${difference}\n`);
   if (readFileSync(path, 'utf8') !== edit.before) {
-    throw new KitError('was changed while the question was open', {
+    throw new KitError('was changed while the prompt was open', {
       code: 'CONFIG_CHANGED',
       where: file,
       hint: 'run the command again; nothing was written',

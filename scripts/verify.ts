@@ -54,7 +54,7 @@ export function verify(program: Command, session: Session): void {
 /** A key alone would look like a checked signature. @throws KitError USAGE */
 function requireStatement({ statement, key }: VerifyOptions): void {
   if (key === undefined || statement !== undefined) return;
-  throw new KitError('--key checks the signature of a statement, and --statement is missing', {
+  throw new KitError('--key checks the signature of a statement, but --statement is missing', {
     code: 'USAGE',
     hint: 'add --statement with the file of kit attest --key',
   });

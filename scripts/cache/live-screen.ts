@@ -4,7 +4,7 @@
  *   a terminal  ─▶ alternate screen; each frame overwrites the previous one in place, so nothing flickers
  *   a pipe      ─▶ one frame after the other; with --json one JSON value per line
  *
- * Ctrl-C ends it. The terminal is restored on every path, also when the process exits.
+ * Ctrl-C ends it. The terminal is restored on every path, even when the process exits.
  */
 import { stripVTControlCharacters } from 'node:util';
 import { KitError } from '../../config/errors.ts';

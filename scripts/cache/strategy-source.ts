@@ -1,4 +1,4 @@
-/** Where the strategies of `kit warm` come from: one module, or the extension modules of kit.yaml. */
+/** Sources of the strategies of `kit warm`: one module, or the extension modules of kit.yaml. */
 import type { WarmingStrategy } from '../../client/extras/warming/index.ts';
 import type { Cache } from '../../client/index.ts';
 import { KitError } from '../../config/errors.ts';

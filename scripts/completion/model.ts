@@ -106,7 +106,7 @@ export function valueRules(commands: readonly CompletedCommand[]): readonly Valu
   return [...rules.values()];
 }
 
-/** Quotes a text for bash and zsh. */
+/** Quotes a string for bash and zsh. */
 export function quoteText(text: string): string {
   return `'${text.replaceAll("'", `'"'"'`)}'`;
 }

@@ -214,7 +214,7 @@ describe('an error', () => {
       { 'sentinel.fast': 'true', 'sentinel.downAfterMs': '200', 'sentinel.pingPeriodMs': '150' },
       /^must be at most half of sentinel\.downAfterMs \(100\)/,
     ],
-  ])('rejects a detection that would count a stall as a loss unnoticed: %j', (settings, message) => {
+  ])('rejects a failure detection that would silently count a stall as a loss: %j', (settings, message) => {
     expect(catchKitError(() => loadEnvironment('dev', settings, noVariables)).message).toMatch(message);
   });
 

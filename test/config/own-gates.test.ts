@@ -100,7 +100,7 @@ gates:
     expect(gates).toHaveLength(loadGates().gates.length + 1);
   });
 
-  it('adds waivers, also of a gate of the same file', () => {
+  it('adds waivers, including that of a gate of the same file', () => {
     const waivers =
       'waivers: [{ gate: our-gate, owner: Ada, reason: known and watched, expires: 2026-12-29 }]';
     expect(load([`${NEW}\n${waivers}`]).waivers).toEqual([

@@ -122,7 +122,7 @@ describe('an environment of kit.yaml', () => {
     expect(sourceOf(loadEnvironment('shop', {}, new Map(), named))?.config).toBe(join(folder, 'kit.yaml'));
   });
 
-  it('is named in hints as the user named it, also for the configuration that was recorded at its start', () => {
+  it('is named in hints as the user named it, including for the configuration that was recorded at its start', () => {
     const file = join(dir, 'mine.yaml');
     writeFileSync(
       file,

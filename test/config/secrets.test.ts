@@ -71,7 +71,7 @@ describe('secrets', () => {
   it.each([
     ['too short', { KIT_REDIS_APP_PASSWORD: 'hunter2' }],
     ['with a space', { KIT_REDIS_APP_PASSWORD: 'one two three four' }],
-    ['from a file that is not there', { KIT_REDIS_APP_PASSWORD_FILE: '/nowhere/at/all' }],
+    ['from a file that does not exist', { KIT_REDIS_APP_PASSWORD_FILE: '/nowhere/at/all' }],
     [
       'said twice',
       { KIT_REDIS_APP_PASSWORD: 'long-enough-to-take', KIT_REDIS_APP_PASSWORD_FILE: '/nowhere' },

@@ -27,7 +27,7 @@ describe('editSettings', () => {
     expect(edit({ 'redis.maxmemory': '512mb' }, text).after).toContain('maxmemory: 512mb # measured\n');
   });
 
-  it('adds a setting that the file does not have behind the last one of its map', () => {
+  it('adds a setting that the file does not have after the last one of its map', () => {
     const { difference } = edit({ 'redis.extra.maxclients': '20000', 'redis.maxmemory': '512mb' });
     expect(difference).toEqual([
       '-   maxmemory: 256mb',
@@ -63,7 +63,7 @@ describe('editSettings', () => {
     ['an alias', 'base: &base { maxmemory: 1mb }\nredis: *base\n'],
     ['an empty map', 'redis:\n'],
     ['a map that ends with a comment', 'redis: { port: 7000 # of this machine\n  }\n'],
-  ])('refuses to change %s, and says what to set', (_what, text) => {
+  ])('refuses to change %s, and states what to set', (_what, text) => {
     expect(() => edit({ 'redis.maxmemory': '512mb' }, text)).toThrow(
       expect.objectContaining({ code: 'CONFIG_NOT_EDITABLE', hint: expect.stringContaining('512mb') }),
     );

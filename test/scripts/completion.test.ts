@@ -102,7 +102,7 @@ it('every command and every option of it is completed', async () => {
       .reduce((of, name) => of.commands.find((each) => each.name() === name) ?? of, program);
     return { path, options: at.options.map(({ long }) => long ?? '').filter((long) => long !== '--version') };
   });
-  // One shell for all: a start takes 5 ms, and there are 40 commands.
+  // One shell for all of them: starting one takes 5 ms, and there are 40 commands.
   const driver = lines
     .map(
       ({ path }) =>
@@ -119,7 +119,7 @@ it('every command and every option of it is completed', async () => {
   expect(missing).toEqual([]);
 });
 
-it('another shell is one error with the known ones', async () => {
+it('an unknown shell is one error that lists the known ones', async () => {
   const streams = recordStreams();
   expect(await kit(['completion', 'tcsh'], streams, signal)).toBe(EXIT.USAGE);
   expect(streams.err()).toMatch(/'tcsh' is invalid .*bash, zsh, fish/);

@@ -50,7 +50,7 @@ describe('kit up, status, down', () => {
 });
 
 describe('Ctrl-C', () => {
-  it('stops what was started and exits with 130, also when npm sends the signal twice', async () => {
+  it('stops what was started and exits with 130, even when npm sends the signal twice', async () => {
     const child = start('up');
     await once(child.stderr as NodeJS.ReadableStream, 'data');
     child.kill('SIGINT');

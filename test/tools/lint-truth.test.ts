@@ -84,7 +84,7 @@ describe('the output of a server', () => {
   });
 });
 
-it('a text has its paths moved below the scratch directory', () => {
+it('the paths in a text are moved below the scratch directory', () => {
   const text = 'dir /var/lib/redis\naclfile "/etc/redis/users.acl"\nlogfile ""\n# dir /x\nrequirepass /y\n';
   expect(withLocalPaths(Buffer.from(text), scratch).toString()).toBe(
     `dir ${scratch}/root/var/lib/redis\naclfile "${scratch}/root/etc/redis/users.acl"\nlogfile ""\n# dir /x\nrequirepass /y\n`,

@@ -14,7 +14,7 @@ describe('docs/settings.md', () => {
     expect(page).toBe(settingsPage());
   });
 
-  it('has a meaning and the allowed values of every setting', () => {
+  it('states the meaning and the allowed values of every setting', () => {
     const all = [settingsSchema, gatesSchema, projectSchema].flatMap((schema) => settingsOf(schema));
     expect(all.length).toBeGreaterThan(90);
     expect(all.filter(({ meaning }) => !meaning?.endsWith('.') && !meaning?.endsWith('…'))).toEqual([]);
@@ -73,7 +73,7 @@ describe('docs/schemas/', () => {
   });
 });
 
-describe('an error of a configuration', () => {
+describe('a configuration error', () => {
   it('points to the page', () => {
     expect(() => loadEnvironment('dev', { 'redis.maxmemory': 'much' }, new Map())).toThrow(
       expect.objectContaining({ hint: expect.stringContaining('docs/settings.md') }),

@@ -32,7 +32,7 @@ interface Server {
 function identify(binary: string): Server {
   const version = parseBanner(execFileSync(binary, ['--version'], { encoding: 'utf8' }));
   if (version === undefined)
-    throw new Error(`${binary}: does not say that it is a redis-server or a valkey-server`);
+    throw new Error(`${binary}: does not report that it is a redis-server or a valkey-server`);
   return { binary, version };
 }
 

@@ -69,7 +69,7 @@ describe('data of an external cluster', () => {
     );
   });
 
-  it('finds the master of a key, also of a key that is not UTF-8', async () => {
+  it('finds the master of a key, including one that is not UTF-8', async () => {
     await using data = await openCacheData(options());
     for (const key of ['a', 'b', '{tag}:c', Buffer.from([0xff, 0x00, 0xfe])]) {
       const { redis: owner } = await data.masterOf(key);
