@@ -69,14 +69,14 @@ const ROOMS: readonly rules.Room[] = [
   room('infra/host/', 'processes and files of this machine; knows no Redis', ['config/']),
   room(
     'infra/host/process.ts',
-    'every outside program goes through here, so that its output is captured',
+    'every external program is run here, so that its output is captured',
     ['config/'],
     { libraries: ['zx'] },
   ),
   room('infra/certificates/', 'certificates of an environment', ['infra/host/', 'config/'], {
     types: ['infra/substrates/doctor.ts'],
   }),
-  room('infra/certificates/generate.ts', 'the only maker of certificates', ['config/'], {
+  room('infra/certificates/generate.ts', 'the only module that creates certificates', ['config/'], {
     libraries: ['@peculiar/x509', 'reflect-metadata'],
   }),
   room(
@@ -119,7 +119,7 @@ const ROOMS: readonly rules.Room[] = [
   ...CLIENT_ROOMS,
   ...CANARY_ROOMS,
 
-  // The harness, left of the evidence: things act.
+  // The harness, left of the evidence: modules that act.
   room('harness/history/clock.ts', 'one monotonic clock', []),
   room('harness/wait.ts', 'bounded waiting', ['infra/host/wait.ts', 'config/errors.ts']),
   room('harness/history/recorder.ts', 'a passive sink that streams to disk', [
@@ -157,7 +157,7 @@ const ROOMS: readonly rules.Room[] = [
     { node: [] },
   ),
   ...PURE_EVIDENCE.map((at) =>
-    room(at, 'pure: what recorded data must look like', PURE_EVIDENCE, {
+    room(at, 'pure: the required shape of recorded data', PURE_EVIDENCE, {
       types: ['harness/history/events.ts', 'harness/evidence/manifest.ts'],
       node: [],
     }),
@@ -263,7 +263,7 @@ const ROOMS: readonly rules.Room[] = [
   ),
   room('tools/client-entry/', 'completes the build of the client', []),
   room('tools/package-build/', 'builds the installable package', []),
-  room('tools/settings/', 'writes docs/settings.md out of the schemas', ['config/'], { libraries: ['zod'] }),
+  room('tools/settings/', 'writes docs/settings.md from the schemas', ['config/'], { libraries: ['zod'] }),
   room('examples/extension/', 'a module of a user: only the entry point of extensions', [
     'harness/extension/index.ts',
   ]),
@@ -288,7 +288,7 @@ const ROOMS: readonly rules.Room[] = [
     },
   ),
   room('tools/lint-truth/', 'the lint compared with real servers, run manually', ['infra/']),
-  room('test/', 'tests may look anywhere', ['*']),
+  room('test/', 'tests may import anything', ['*']),
   room(
     '.ci/',
     'the pipeline',
@@ -330,7 +330,7 @@ it('no file takes part in an import cycle, type imports included', () => {
   expect(importCycles('', files)).toEqual([]);
 });
 
-it('only two files read variables of the process', () => {
+it('only two files read environment variables', () => {
   expect(rules.undeclaredVariableReads(['config/env.ts', 'client/env.ts'], files)).toEqual([]);
 });
 
@@ -346,7 +346,7 @@ it('no test is skipped, no check is silenced and no work is left open', () => {
   expect(rules.unfinishedCode(files)).toEqual([]);
 });
 
-it('no resource ends before a call of it that is returned', () => {
+it('no resource is disposed of before a call on it that is returned has ended', () => {
   expect(rules.unawaitedReturns(files)).toEqual([]);
 });
 

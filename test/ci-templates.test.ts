@@ -62,7 +62,7 @@ describe('the pipeline templates', () => {
     expect(outputs['exit-code'].value).toContain(`steps.${first.id}.outputs.exit-code`);
   });
 
-  it('the GitLab job keeps the run folder also after a failure, and reports its junit.xml', () => {
+  it('the GitLab job keeps the run folder after a failure too, and reports its junit.xml', () => {
     const { 'redis-readiness': job } = parse(read('ci/gitlab.yml'));
     expect(job.script.some((line: string) => line.includes('--out redis-readiness'))).toBe(true);
     expect(job.artifacts).toMatchObject({

@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * Tests on a real Docker engine, one file after the other: they share its images, networks and ports, and the two cores of
- * this machine. Side by side, one removes the images that another deploys, and a busy machine fails over in the middle of a
- * deploy. `npm run test:engine` builds the images once before the tests.
+ * this machine. In parallel, one would remove the images that another deploys, and a busy machine would fail over in
+ * the middle of a deploy. `npm run test:engine` builds the images once before the tests.
  */
 export default defineConfig({
   root: join(import.meta.dirname, '..'),

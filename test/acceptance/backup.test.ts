@@ -94,7 +94,7 @@ const json = async (...args: string[]) => {
 };
 
 describe('kit backup', () => {
-  it('reads a replica and states the point, the keys and the digest of what it wrote', async () => {
+  it('reads from a replica, and reports the offset, the keys and the digest of the backup', async () => {
     const { exitCode, result } = await json('backup', '--env', file, '--to', plain);
     expect(exitCode).toBe(EXIT.GO);
     expect(result.file).toBe(plain);

@@ -30,7 +30,7 @@ function isOpenToOthers(directory: string): boolean {
   return isOpen && (directory === dirname(directory) || isOpenToOthers(dirname(directory)));
 }
 
-/** Expects one error, printed once, for readers and for programs, and no leftovers. */
+/** Expects one error, printed once, as text and as JSON, and no leftovers. */
 async function refused(
   args: readonly string[],
   expected: {

@@ -25,7 +25,7 @@ afterAll(async () => {
 const onEnvironment = (command: string, ...args: string[]) => callKit(command, '--env', file, ...args);
 
 describe('the commands on a local environment', () => {
-  it('warm it by a module of the application, through the app user', async () => {
+  it('warm it with a module of the application, through the app user', async () => {
     const module = cli.writeFile(
       'warming.mjs',
       "export const strategies = [{ name: 'parts', tags: ['parts'], generate: () => Array.from({ length: 40 }, (_, i) => ['part:' + i, { i }]) }];",

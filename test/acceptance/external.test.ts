@@ -69,7 +69,7 @@ function keysOf({ command, args }: Seen): readonly string[] {
   return ['mget', 'unlink', 'exists', 'watch'].includes(command) ? args : args.slice(0, 1);
 }
 
-/** Records every command that the server accepts from now on; the last argument is the test's own. */
+/** Records every command that the server accepts from now on; `stop` sends a marker as the last one. */
 async function watch(
   server = redis,
 ): Promise<{ readonly seen: readonly Seen[]; readonly stop: () => Promise<void> }> {
@@ -143,7 +143,7 @@ describe('a run of all drills on an external Redis', () => {
     expect(report.run.deviations.join()).toContain('only keys redis-cache-kit:*');
   });
 
-  it('completes every drill that can run, and passes its criteria of correctness', () => {
+  it('completes every drill that can run, and passes its correctness criteria', () => {
     const states = new Map(report.trials.map(({ drill, status }) => [drill, status]));
     expect(ASKED.filter((id) => states.get(id) !== 'completed')).toEqual([]);
     expect(wrong(report.verdict)).toEqual([]);
@@ -157,7 +157,7 @@ describe('a run of all drills on an external Redis', () => {
     });
   });
 
-  it('exits with the decision: UNKNOWN, or NO_GO if this machine missed a time', () => {
+  it('exits with the decision: UNKNOWN, or NO_GO if this machine missed a deadline', () => {
     const { criteria, decision } = report.verdict;
     const slow = criteria.some(({ state }) => state === 'FAIL');
     expect(answer.exitCode, answer.err).toBe(slow ? EXIT.NO_GO : EXIT.UNKNOWN);
@@ -238,7 +238,7 @@ describe('a run on an external Redis Cluster', () => {
     expect(trials.map(({ drill, status }) => [drill, status])).toEqual(
       OF_CLUSTER.map((id) => [id, 'completed']),
     );
-    // A busy machine may miss a time, correctness may not fail.
+    // A busy machine may miss a deadline; correctness must not fail.
     const decisions = { GO: EXIT.GO, CONDITIONAL_GO: EXIT.GO, UNKNOWN: EXIT.UNKNOWN, NO_GO: EXIT.NO_GO };
     expect(exitCode, out + err).toBe(decisions[verdict.decision]);
     expect(wrong(verdict)).toEqual([]);

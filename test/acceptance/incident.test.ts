@@ -62,7 +62,7 @@ describe('kit incident', () => {
     expect(filesContaining(cli.path, passwords)).toContain('told.txt');
   });
 
-  it('is sealed: the check names a changed, an added and the manifest as changed file', async () => {
+  it('is sealed: the check names a changed file, an added file and a changed manifest', async () => {
     expect(await cli.runKit('incident', '--check', folder)).toMatchObject({ exitCode: EXIT.GO });
     writeFileSync(join(folder, 'events.txt'), 'nothing happened\n');
     writeFileSync(join(folder, 'added.txt'), '');
@@ -84,7 +84,7 @@ describe('kit incident', () => {
 });
 
 describe('the redaction', () => {
-  it('removes a password as JSON and URLs contain it', () => {
+  it('removes a password in its JSON and URL encodings', () => {
     const redact = redactor(['pass"word/1']);
     expect(
       redact(
@@ -93,7 +93,7 @@ describe('the redaction', () => {
     ).toBe('{"url":"redis://[redacted]@host","key":"[redacted]"}');
   });
 
-  it('removes secrets that the environment does not have, by the setting that holds them', () => {
+  it('removes secrets of other environments, by the setting that contains them', () => {
     const redact = redactor([]);
     expect(redact('requirepass formerSecret1\nsentinel auth-pass mymaster formerSecret2\n')).toBe(
       'requirepass [redacted]\nsentinel auth-pass mymaster [redacted]\n',

@@ -26,7 +26,7 @@ async function drillWithPausedMaster(options: { group: boolean }): Promise<Runni
 describe('Ctrl-C while the master is paused', () => {
   it.each([
     ['to only the command', false],
-    ['to the entire process group, as a terminal does it', true],
+    ['to the entire process group, as a terminal sends it', true],
   ])('%s ends everything and exits with 130', async (_how, group) => {
     const running = await drillWithPausedMaster({ group });
     running.kill('SIGINT');

@@ -21,7 +21,7 @@ describe('kit recover', () => {
     const { exitCode, out } = await cli.runKit('recover', '--env', file, '--json');
     expect(exitCode).toBe(EXIT.USAGE);
     expect(JSON.parse(out)).toMatchObject({
-      error: { code: 'RECOVERY_REFUSED', message: "redis-1, redis-2, redis-3 of 'fallen' run" },
+      error: { code: 'RECOVERY_REFUSED', message: "redis-1, redis-2, redis-3 of 'fallen' are running" },
     });
   });
 

@@ -24,7 +24,7 @@ interface Stored {
   readonly rotation?: { readonly phase: string };
 }
 
-/** An environment of this test, and its nodes as a user of them sees them. */
+/** An environment of this test, and its nodes as a client sees them. */
 class Rotated {
   readonly name: string;
   readonly file: string;
@@ -202,7 +202,7 @@ describe('kit rotate', () => {
     ['every node accepts both passwords'],
     ['the nodes log in with the current passwords'],
     ['every node refuses the other passwords'],
-  ])('continues after it was killed when it said: %s', async (step) => {
+  ])('continues after it was killed at the message: %s', async (step) => {
     const former = rotated.passwords();
     const killed = cli.start(['rotate', '--env', rotated.file, '--yes']);
     await killed.waitForProgress(new RegExp(step));

@@ -124,8 +124,8 @@ describe('kit status', () => {
   });
 });
 
-describe('kit status of an environment that does not run', () => {
-  it('reports that it does not run, and that another substrate cannot be inspected when it cannot', async () => {
+describe('kit status of an environment that is not running', () => {
+  it('reports that it is not running, and which substrate cannot be inspected', async () => {
     const { exitCode, out } = await cli.runKit('status', '--env', 'single');
     expect(exitCode).toBe(EXIT.NO_GO);
     expect(out).toMatch(/^single: not running\n(docker: cannot be queried: .*\n)?$/);

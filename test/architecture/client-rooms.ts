@@ -39,7 +39,7 @@ export const CLIENT_ROOMS: readonly Room[] = [
   room('client/transport/', 'connections to standalone servers, sentinels and clusters', CLIENT_BASE, {
     libraries: ['ioredis'],
   }),
-  room('client/functions/', 'steps of several commands, as one procedure of the server', CLIENT_SERVER),
+  room('client/functions/', 'procedures of several commands that run in the server', CLIENT_SERVER),
   room('client/l1/', 'the first tier and its coherence', CLIENT_SERVER),
   ...['invalidation', 'load', 'cache'].map((name) =>
     room(`client/${name}/`, 'the cache; knows no extra', [...CLIENT_SERVER, ...CLIENT_CACHE]),
@@ -54,7 +54,7 @@ export const CLIENT_ROOMS: readonly Room[] = [
     ],
     { libraries: ['croner'] },
   ),
-  room('client/env.ts', 'a cache from variables of the process', [
+  room('client/env.ts', 'a cache configured by environment variables', [
     ...['api/', 'cache/options.ts', 'transport/address.ts', 'factories.ts', 'options/'].map(
       (name) => `client/${name}`,
     ),

@@ -15,7 +15,7 @@ export const DEPENDENCIES: Readonly<Record<string, string>> = {
   zod: 'schemas of configuration',
   zx: 'outside programs',
   '@biomejs/biome': 'lint and format',
-  '@opentelemetry/api': 'what users give the client to be traced by',
+  '@opentelemetry/api': 'the tracing API that users pass to the client',
   '@opentelemetry/sdk-metrics': 'reads what the client reports, in tests',
   '@opentelemetry/sdk-trace-base': 'reads what the client reports, in tests',
   '@types/d3-scale': 'types',

@@ -107,7 +107,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       expect((await shards())[1]).toMatchObject({ master: 'redis-5', replicas: ['redis-2'] });
     });
 
-    it('switches the master of a shard on purpose without losing an acknowledged write', async () => {
+    it('switches the master of a shard on request without losing an acknowledged write', async () => {
       const app = await client();
       const switched = clusterSwitchover(environment, 'redis-3');
       const acknowledged: string[] = [];

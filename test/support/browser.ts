@@ -41,7 +41,7 @@ export class Browser implements AsyncDisposable {
 
   private constructor(name: string) {
     this.#profile = mkdtempSync(join(tmpdir(), 'kit-browser-'));
-    // A sandbox needs another user than root, and the pages are those of the tests.
+    // The sandbox requires a user other than root, and the pages come from the tests.
     const flags = [
       '--headless=new',
       '--no-sandbox',

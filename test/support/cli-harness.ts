@@ -180,9 +180,10 @@ export class RunningCommand {
   /** Waits until its progress matches. */
   async waitForProgress(what: RegExp, withinMs = 90_000): Promise<void> {
     await waitUntil(
-      `kit to say ${what}`,
+      `kit to print ${what}`,
       () => {
-        if (this.#child.exitCode !== null) throw new Error(`kit ended before it said ${what}: ${this.#said}`);
+        if (this.#child.exitCode !== null)
+          throw new Error(`kit ended before it printed ${what}: ${this.#said}`);
         return what.test(this.#said);
       },
       withinMs,

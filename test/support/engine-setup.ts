@@ -9,7 +9,7 @@ import { dockerChecks } from '../../infra/substrates/docker/doctor.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Why tests that deploy cannot run here, and those that need only an engine; empty if they can. */
+    /** Reasons why tests that deploy, and tests that need only an engine, cannot run here; empty if they can. */
     readonly missing: { readonly deploy: string; readonly engine: string };
   }
 }

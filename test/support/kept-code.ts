@@ -1,6 +1,6 @@
 /**
  * Threads and processes that a test starts keep their compiled TypeScript, as those of `kit` do. vitest disables this for
- * coverage, which those threads and processes are no part of; the modules of the test itself are loaded by vitest.
+ * coverage, which does not include those threads and processes; the modules of the test itself are loaded by vitest.
  */
 import { resolve } from 'node:path';
 

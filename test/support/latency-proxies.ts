@@ -5,7 +5,7 @@ import type { Address } from './redis-process.ts';
 export interface LatencyProxies extends AsyncDisposable {
   /** The proxies, in the order of the nodes. */
   readonly addresses: readonly Address[];
-  /** Leads a client of sentinels or a cluster to the proxies, for every node that is reported to it. */
+  /** Directs a client of sentinels or a cluster to the proxies, for every node that is reported to it. */
   readonly natMap: Readonly<Record<string, Address>>;
   /** Delays each reply by that time, from now on and on existing connections too; 0: no delay. */
   setLatency(latencyMs: number, jitterMs?: number): void;

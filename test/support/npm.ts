@@ -1,6 +1,6 @@
 /**
  * Packages that tests take from npm, by its ordinary client: other Nodes, cached in `.kit/node`, and the client, packed
- * and installed on its own. If npm is unreachable, `Missing` has the reason, and the tests that need it are named as
+ * and installed on its own. If npm is unreachable, `Missing` has the reason, and the tests that need it are reported as
  * not run.
  */
 import { execFile } from 'node:child_process';

@@ -1,7 +1,7 @@
 /**
  * Servers besides the one of the PATH that the client is tested with: `KIT_TEST_SERVERS` is a list of programs,
- * separated as in PATH. The oldest and the newest version of each family are named as not run if the list has none of
- * them.
+ * separated as in PATH. The oldest and the newest version of each family are reported as not run if the list has none
+ * of them.
  */
 import { execFile } from 'node:child_process';
 import { delimiter } from 'node:path';
