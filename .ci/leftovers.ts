@@ -2,7 +2,7 @@
  * Checks that the run left nothing behind. Prints `<passed> <failed>` to stdout and details to stderr.
  *   processes      with the mark of this run in their environment
  *   files          in the folder for temporary files, except those of tools
- *   claims         of loopback addresses by this checkout
+ *   addresses      that this checkout has reserved on the loopback interface
  *   environments   with a ledger in the state directory
  */
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
@@ -21,7 +21,7 @@ const looks: Readonly<Record<string, () => readonly string[]>> = {
       .filter(({ pid }) => !ancestors().has(pid))
       .map(({ pid, command }) => `process ${pid}: ${command}`),
   'no temporary file': () => readdirSync(temporary).filter((name) => !THEIRS.test(name)),
-  'no claim of an address': () =>
+  'no reserved address': () =>
     claims().filter((claim) => claim.includes(resolve('.')) || claim.includes(temporary)),
   'no environment': () =>
     existsSync('.kit/environments') ? readdirSync('.kit/environments').flatMap(ledger) : [],

@@ -126,7 +126,7 @@ const WORKLOADS: readonly Workload[] = [
   {
     id: 'habits',
     title:
-      '6,000 reports, each read in its hour of the day on 70 % of the working days; 20,000 items by Zipf 1.0 around the clock; 5 % keys that are read once',
+      '6,000 reports, each read in its hour of the day on 70 % of the working days; 20,000 items (Zipf 1.0) read at all hours; 5 % of the reads are of keys that are read only once',
     reads: habits(1, 1),
   },
   {
@@ -220,7 +220,7 @@ async function rowsOf({ id, reads }: Workload): Promise<readonly string[]> {
 const rows: string[] = [];
 for (const workload of WORKLOADS) rows.push(...(await rowsOf(workload)));
 const text = [
-  '# Predictive warming: hit ratio against none',
+  '# Predictive warming: hit ratio with and without it',
   '',
   '`npm run bench -- warming --save docs/results`. Simulated clock, 14 days recorded from a seed, TTL',
   '1 h, figures of the last 7 days. Warming runs five minutes before each hour with the defaults of',

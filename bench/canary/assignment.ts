@@ -50,7 +50,7 @@ export interface Cost {
   /** CPU time of the hash of an id alone, in µs: the kit's murmur3, and SHA-256 of `node:crypto`. */
   readonly murmur3Us: number;
   readonly sha256Us: number;
-  /** With the smallest flush of the settings, in which every user is new, and with the read of the share. */
+  /** Commands of the smallest flush that the settings allow, with new users only, including the read of the share. */
   readonly commandsPerRequest: number;
 }
 

@@ -1,4 +1,4 @@
-/** Questions of the simulation, and the bound of each answer. */
+/** Scenarios of the simulation, and the bounds of their results. */
 import { BASE, type Traffic } from './traffic.ts';
 
 export interface Scenario {

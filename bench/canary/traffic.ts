@@ -41,7 +41,7 @@ export const BASE: Traffic = {
 /** Log-normal latencies: median 20 ms, p95 45 ms. */
 const MEDIAN_MS = 20;
 const SIGMA = 0.5;
-/** Buckets below are never drawn: less than one request in a thousand runs. */
+/** Buckets with a lower probability are never drawn: fewer than one request in a thousand runs. */
 const LEAST_SHARE = 1e-9;
 
 interface Arm {
@@ -54,7 +54,7 @@ interface Arm {
   failures: number;
   latency: number[];
   affected: number;
-  /** Errors that the users in a clump will still have, each in one of the next looks. */
+  /** Remaining errors of users who keep failing, one in each of the next looks. */
   pending: number;
   brokenSeen: Set<number>;
 }

@@ -6,7 +6,7 @@
  *     kit warm --config examples/extension/kit.yaml
  *
  * The fault deletes some keys on the master, as a careless script would. The workload writes products, injects the
- * fault and reads the products again. The checker counts products that were read as something else than written: a
+ * fault and reads the products again. The checker counts products whose value differs from the written one: a
  * deleted product must be a miss, and never another value.
  *
  * In a repository with the package, import from 'redis-cache-kit/extension'.
@@ -23,7 +23,7 @@ import {
 
 const PATTERN = '*product:*:victim-*';
 
-/** Deletes the keys of one pattern on a node. Nothing is to be healed: a cache computes them again. */
+/** Deletes the keys of one pattern on a node. There is nothing to heal: a cache computes them again. */
 const deleteKeys: Fault = {
   id: 'delete-keys',
   async inject(environment, nodeId) {
@@ -80,7 +80,7 @@ const productValues: Checker = {
     const sum = wrong.reduce((total, count) => total + count, 0);
     return {
       validity: sum === 0 ? 'valid' : 'invalid',
-      reasons: sum === 0 ? [] : [`${sum} products had the value of another one`],
+      reasons: sum === 0 ? [] : [`${sum} products had the value of another product`],
       figures: { wrong: { kind: 'value', value: sum, unit: 'reads', n: wrong.length } },
     };
   },
