@@ -1,5 +1,6 @@
 /** Settings that contradict each other, so that the environment could never work. Pure. */
 import type { z } from 'zod';
+import { atLeast, namedServer, OLDEST_SUPPORTED, SUPPORTED_SERVERS } from './server-name.ts';
 import { FAST_DOWN_AFTER_MS, MAX_REDIS_NODES, STOCK_DOWN_AFTER_MS, type settingsSchema } from './settings.ts';
 
 type Settings = z.infer<typeof settingsSchema>;
@@ -37,7 +38,11 @@ export function findContradictions(env: Settings): readonly { path: readonly str
       message: 'must be omitted while sentinel.watchdog is false: only the watchdog sets it',
     });
   }
-  found.push(...fastContradictions(env.sentinel), ...clusterContradictions(env));
+  found.push(
+    ...serverContradictions(env),
+    ...fastContradictions(env.sentinel),
+    ...clusterContradictions(env),
+  );
   if (env.redis.minReplicasToWrite > replicas) {
     found.push({
       path: ['redis', 'minReplicasToWrite'],
@@ -62,6 +67,18 @@ export function findContradictions(env: Settings): readonly { path: readonly str
     });
   }
   return found;
+}
+
+/** Servers that the kit does not support, and an image whose server is not stated: its files depend on the version. */
+function serverContradictions(env: Settings): { path: string[]; message: string }[] {
+  const server = namedServer(env);
+  if (server !== undefined && !atLeast(server.version, OLDEST_SUPPORTED[server.family])) {
+    const message = `must be ${SUPPORTED_SERVERS}, got '${env.redis.server}'`;
+    return [{ path: ['redis', 'server'], message }];
+  }
+  if (server !== undefined || env.docker.image === undefined) return [];
+  const message = `requires redis.server, the server in '${env.docker.image}', such as redis@8.2`;
+  return [{ path: ['docker', 'image'], message }];
 }
 
 /**

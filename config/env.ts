@@ -94,7 +94,7 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
   },
   KIT_SERVER: {
     serves: 'kit',
-    meaning: 'server program of local environments: path, or name of a program in PATH',
+    meaning: 'server program of local environments without local.server: path, or name of a program in PATH',
   },
   ENABLE_PATTERN_CACHE: { serves: 'application', meaning: 'canary flag of the pattern cache' },
 };

@@ -9,6 +9,8 @@ import { z } from 'zod';
 import { backupSettings } from './backup-settings.ts';
 import { means } from './meaning.ts';
 import { observabilitySettings } from './observability-settings.ts';
+import { SERVER_NAME } from './server-name.ts';
+import { dockerSubstrateSettings, localSubstrateSettings } from './substrate-settings.ts';
 import { bytesSchema } from './units.ts';
 
 export { means } from './meaning.ts';
@@ -94,6 +96,16 @@ export const settingsSchema = z.strictObject({
     .meta(means('Number and roles of the nodes.')),
   redis: z
     .strictObject({
+      server: z
+        .string()
+        .regex(SERVER_NAME)
+        .describe('redis@ or valkey@ with a version, such as redis@8.2 or valkey@9.0.1')
+        .optional()
+        .meta(
+          means(
+            'Server of the Redis nodes and sentinels. A version without a patch release stands for each of them. If omitted: on Docker the version of the images, locally the server program that is found first. `kit apply` changes it node by node.',
+          ),
+        ),
       port: port
         .default(6379)
         .meta(means('First port of the Redis nodes. Nodes that share one address use consecutive ports.')),
@@ -353,38 +365,6 @@ export const settingsSchema = z.strictObject({
     .meta(means('Durability of acknowledged writes.')),
   observability: observabilitySettings,
   backup: backupSettings,
-  docker: z
-    .strictObject({
-      subnet: z
-        .string()
-        .regex(/^(\d{1,3}\.){3}0\/24$/, 'a /24 network such as 10.96.1.0/24')
-        .optional()
-        .meta(
-          means(
-            'Subnet of the internal data network. If omitted, a /24 of 10.96.0.0/11 is derived from the name of the environment.',
-          ),
-        ),
-      ports: z
-        .strictObject({
-          redis: port.default(6379).meta(means('First published port of the Redis nodes.')),
-          sentinel: port.default(26379).meta(means('First published port of the sentinels.')),
-          exporter: port.default(9121).meta(means('Published port of the metrics exporter.')),
-          commander: port.default(8081).meta(means('Published port of Redis Commander.')),
-        })
-        .prefault({})
-        .meta(means('Ports published on 127.0.0.1; the nodes of a role use consecutive ports.')),
-      protected: z
-        .boolean()
-        .default(false)
-        .meta(means('Whether destroy is rejected unless KIT_ALLOW_DESTROY names the environment.')),
-      backend: z
-        .strictObject({
-          type: z.string().meta(means('Type of the backend, such as s3 or pg.')),
-          settings: z.record(z.string(), z.string()).meta(means('Settings of the backend.')),
-        })
-        .optional()
-        .meta(means('Remote Terraform backend. If omitted, the state is a local file.')),
-    })
-    .prefault({})
-    .meta(means('Docker settings, used only if the environment runs on Docker.')),
+  local: localSubstrateSettings,
+  docker: dockerSubstrateSettings,
 });

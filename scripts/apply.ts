@@ -78,7 +78,8 @@ async function applyTo(topology: Topology, options: ApplyCommandOptions, session
     }
     if (!session.json) session.terminal.print(`${planText(plan)}\n`);
     const nodeIds = change.changes.map(({ nodeId }) => nodeId);
-    const report = await roll(change, { nodeIds, progress, signal }).catch((error: unknown) => {
+    const check = () => checkVersions(change.environment, change.server);
+    const report = await roll(change, { nodeIds, progress, check, signal }).catch((error: unknown) => {
       throw signal.aborted ? interrupted(topology, options) : error;
     });
     await change.finish(progress);
@@ -141,7 +142,7 @@ function planText(plan: ApplyPlan): string {
       ? `${environment}: no node has to be replaced`
       : `${environment}: ${steps.length} node(s) to replace, one at a time`,
     ...settings.map((line) => `  ${line}`),
-    ...(version === undefined ? [] : [`  version: ${version.from.join(', ')} to ${version.to}`]),
+    ...versionLines(version),
     ...steps.map(({ nodeId, role, switchesFirst, differences }, i) => {
       const how = switchesFirst ? `${role}, after a planned switchover` : role;
       return `  ${i + 1}. ${nodeId.padEnd(width)}  ${how}: ${differences.join(', ')}`;
@@ -149,6 +150,17 @@ function planText(plan: ApplyPlan): string {
     ...(plan.parts.length === 0 ? [] : [`  then ${plan.parts.join(', ')}`]),
     ...plan.interruptions.map((line) => `  interruption: ${line}`),
   ].join('\n');
+}
+
+function versionLines(version: VersionChange | undefined): readonly string[] {
+  if (version === undefined) return [];
+  const { from, to, isDowngrade, copied } = version;
+  return [
+    `  version: ${from.join(', ')} to ${to}${isDowngrade ? ' (downgrade; it reads the data)' : ''}`,
+    ...copied.map(
+      (id) => `  ${id}: its own data is of a newer version, is set aside, and copied from the master`,
+    ),
+  ];
 }
 
 function reportText({ environment }: ApplyPlan, { replaced, switches, tookMs }: RollingReport): string {

@@ -106,7 +106,7 @@ async function runBackup(session: Session, options: BackupOptions): Promise<void
       const manifest = await createBackup(environment, {
         target,
         key,
-        server: await findServerProgram(stateDir(), session.signal),
+        server: await findServerProgram(stateDir(), session.signal, environment),
         fromMaster: options.fromMaster,
         progress: (line) => session.terminal.progress(line),
         signal: session.signal,

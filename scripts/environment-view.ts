@@ -1,6 +1,7 @@
 /** View of a running environment for `kit up` and `kit status`: facts for programs, a table for users. No secrets. */
 import { describeHealthProblem } from '../harness/health.ts';
 import { describeRotation } from '../infra/operations/password-rotation.ts';
+import { nodeServers } from '../infra/operations/servers.ts';
 import type { Shard } from '../infra/redis/cluster.ts';
 import type { Environment } from '../infra/substrates/environment.ts';
 import type { FoundEnvironment } from '../infra/substrates/substrate.ts';
@@ -31,6 +32,8 @@ export interface EnvironmentView {
     readonly id: string;
     readonly address: string;
     readonly state: string;
+    /** "Redis 8.2.1"; null if the node does not answer. */
+    readonly server: string | null;
     readonly pid: number | null;
     readonly log: string | null;
   }[];
@@ -52,8 +55,9 @@ export async function environmentView(
   { environment, differences, hasCredentials }: FoundEnvironment,
   settleMs: number,
 ): Promise<EnvironmentView> {
-  const [nodes, watchdog, master, shards] = await Promise.all([
+  const [nodes, servers, watchdog, master, shards] = await Promise.all([
     environment.status(),
+    hasCredentials ? nodeServers(environment) : new Map<string, string>(),
     environment.watchdogStatus?.(),
     hasCredentials ? environment.masterId() : undefined,
     hasCredentials ? environment.cluster?.shards() : undefined,
@@ -77,6 +81,7 @@ export async function environmentView(
       id,
       address: `${address.host}:${address.port}`,
       state,
+      server: servers.get(id) ?? null,
       pid: pid ?? null,
       log: logs.get(id) ?? null,
     })),
@@ -103,15 +108,16 @@ function roleOf({ master, shards = [] }: EnvironmentView, id: string): readonly 
 
 export function environmentText(view: EnvironmentView): string {
   const pidOf = (pid: number | null) => (pid === null ? '' : `pid ${pid}`);
-  const rows = view.nodes.map(({ id, address, state, pid }) => [
+  const rows = view.nodes.map(({ id, address, state, server, pid }) => [
     id,
     address,
     [state, ...roleOf(view, id)].join(', '),
+    server ?? '',
     pidOf(pid),
   ]);
   const { watchdog } = view;
-  if (watchdog !== null) rows.push([WATCHDOG_ID, '', watchdog.state, pidOf(watchdog.pid)]);
-  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  if (watchdog !== null) rows.push([WATCHDOG_ID, '', watchdog.state, '', pidOf(watchdog.pid)]);
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const table = rows.map((row) =>
     row
       .map((cell, i) => cell.padEnd(widths[i] ?? 0))

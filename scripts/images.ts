@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import * as common from './options.ts';
 import { examples, printResult, type Session, stateDir } from './session.ts';
@@ -15,14 +16,22 @@ export function images(program: Command, session: Session): void {
     .command('build')
     .summary('build the images from distribution, Go and npm packages')
     .description(
-      'Build the images from distribution, Go and npm packages. Later deploys on this machine use them. Existing images are kept.',
+      'Build the images from distribution, Go and npm packages. Later deploys on this machine use them. Existing images are kept.\nThe nodes run the server of the distribution; --server adds an image with another one, for environments with redis.server.',
     )
+    .option('--server <path>', 'a redis-server or valkey-server of this machine')
     .addOption(common.json())
-    .addHelpText('after', examples(['kit images build', 'next: npx cdktf deploy dev']))
-    .action(async () => {
+    .addHelpText(
+      'after',
+      examples(
+        ['kit images build', 'next: npx cdktf deploy dev'],
+        ['kit images build --server /opt/redis-8.2/bin/redis-server', 'for redis.server: redis@8.2'],
+      ),
+    )
+    .action(async ({ server }: { server?: string }) => {
       const { buildImages } = await import('../infra/substrates/docker/build-images.ts');
       const built = await buildImages({
         stateDir: stateDir(),
+        server: server === undefined ? undefined : resolve(server),
         progress: (line) => session.terminal.progress(line),
         signal: session.signal,
       });

@@ -74,7 +74,7 @@ async function runRestore(
 ): Promise<void> {
   const { signal, terminal } = session;
   const { name } = environment;
-  const server = await findServerProgram(stateDir(), signal);
+  const server = await findServerProgram(stateDir(), signal, environment);
   const common = { server, signal, progress: (line: string) => terminal.progress(line) };
   await using plan = await planRestore(environment, opened, common);
   let copy: string | undefined;

@@ -15,6 +15,7 @@ import { IS_BUILT } from '../../config/installation.ts';
 import { withoutWebhook } from '../../config/observability-settings.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { type ProgramRecord, type ProgramSink, runProgram } from '../../infra/host/process.ts';
+import { describeServers, nodeServers } from '../../infra/operations/servers.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import {
   checkExternalTarget,
@@ -129,6 +130,7 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
 
   // 3. The environment: the running one, otherwise one that ends with this run.
   const environment = await applyTopology(request, topology, folder);
+  const provenance = await provenanceOf(environment);
 
   // 4. The trials, one after the other; the nodes' logs; the end of the environment.
   const clock = openClock();
@@ -150,7 +152,7 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
   folder.seal({
     ...draft,
     judgedAt: new Date().toISOString(),
-    provenance: { ...draft.provenance, ...environment.provenance, ...compared.versions },
+    provenance: { ...draft.provenance, ...provenance, ...compared.versions },
     deviations: [
       ...environment.deviations,
       ...compared.notMeasured,
@@ -182,6 +184,13 @@ async function applyTopology(
   if (external === undefined)
     progress(isUp ? `${topology.environment.name} is already running: using it` : 'starting the environment');
   return substrate.apply(topology, { ephemeral: true, progress, signal });
+}
+
+/** Versions and features of the environment, with the server of each node. */
+async function provenanceOf(environment: Environment): Promise<Readonly<Record<string, string>>> {
+  if (environment.substrate === 'external') return environment.provenance;
+  const servers = await nodeServers(environment);
+  return { ...environment.provenance, ...(servers.size > 0 && { servers: describeServers(servers) }) };
 }
 
 /** Creates a folder with the current inputs of judging. */

@@ -15,7 +15,7 @@ export async function backUp(context: TrialContext): Promise<EnvironmentBackup &
   const dir = mkdtempSync(join(tmpdir(), 'kit-drill-backup-'));
   const dispose = async () => rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
   try {
-    const server = await findServerProgram(stateDir ?? dir, signal);
+    const server = await findServerProgram(stateDir ?? dir, signal, environment);
     const target = join(dir, 'backup.tar');
     const manifest = await createBackup(environment, { target, server, progress, signal });
     return {

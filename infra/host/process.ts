@@ -73,6 +73,11 @@ export async function findProgram(name: string): Promise<string | undefined> {
   return (await which(name, { nothrow: true })) ?? undefined;
 }
 
+/** Returns the paths of all programs of that name on the search path, in its order. */
+export async function findPrograms(name: string): Promise<readonly string[]> {
+  return (await which(name, { nothrow: true, all: true })) ?? [];
+}
+
 /** Whether a program is on the search path. */
 export function isInstalled(name: string): boolean {
   return which.sync(name, { nothrow: true }) !== null;

@@ -35,9 +35,15 @@ export function rdbVersionFor({ family, version }: ServerVersion): number {
 /**
  * Describes why nodes of one version cannot be replaced by nodes of another one while they keep their data; undefined
  * if they can.
+ *
+ * @param written RDB version of the data; default: that of the running version
  */
-export function versionProblem(running: ServerVersion, next: ServerVersion): string | undefined {
-  const [written, read] = [rdbVersionFor(running), rdbVersionFor(next)];
+export function versionProblem(
+  running: ServerVersion,
+  next: ServerVersion,
+  written = rdbVersionFor(running),
+): string | undefined {
+  const read = rdbVersionFor(next);
   const isForeign = next.family === 'valkey' && written >= ONLY_REDIS.first && written <= ONLY_REDIS.last;
   if (written <= read && !isForeign) return undefined;
   const reads = isForeign

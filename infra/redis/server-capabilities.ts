@@ -1,11 +1,6 @@
 import { EXIT, KitError } from '../../config/errors.ts';
-import {
-  formatServer,
-  isSupported,
-  OLDEST_SUPPORTED,
-  type ServerFamily,
-  type ServerVersion,
-} from './server-version.ts';
+import { SUPPORTED_SERVERS } from '../../config/server-name.ts';
+import { formatServer, isSupported, type ServerFamily, type ServerVersion } from './server-version.ts';
 
 export { atLeast } from './server-version.ts';
 
@@ -24,9 +19,6 @@ export interface BinaryFacts {
 export function serverOf({ family = 'redis', version }: BinaryFacts): ServerVersion {
   return { family, version };
 }
-
-/** Supported servers for messages: "Redis 7.0 or newer, or Valkey 8.0 or newer". */
-export const SUPPORTED_SERVERS = `Redis ${OLDEST_SUPPORTED.redis} or newer, or Valkey ${OLDEST_SUPPORTED.valkey} or newer`;
 
 /** @throws KitError `REDIS_TOO_OLD` or `REDIS_WITHOUT_TLS` */
 export function assertCapable(

@@ -1,9 +1,10 @@
 /**
  * Family and version of a server program: Redis, or Valkey, which forked from Redis 7.2.4 and has its own version
- * numbers. A leaf: it imports nothing. Left out: features of a binary beyond its version (`server-capabilities.ts`).
+ * numbers. Left out: features of a binary beyond its version (`server-capabilities.ts`).
  */
+import { atLeast, type NamedServer, OLDEST_SUPPORTED, type ServerFamily } from '../../config/server-name.ts';
 
-export type ServerFamily = 'redis' | 'valkey';
+export { atLeast, SERVER_FAMILIES, type ServerFamily } from '../../config/server-name.ts';
 
 export interface ServerVersion {
   readonly family: ServerFamily;
@@ -11,25 +12,8 @@ export interface ServerVersion {
   readonly version: string;
 }
 
-export const SERVER_FAMILIES: readonly ServerFamily[] = ['redis', 'valkey'];
-
-/** Oldest supported versions: both have listpack names, ACL selectors and multi-part AOF. */
-export const OLDEST_SUPPORTED: Readonly<Record<ServerFamily, string>> = { redis: '7.0', valkey: '8.0' };
-
 /** The last Redis version whose directives and commands Valkey has; INFO of every Valkey reports it as `redis_version`. */
 export const VALKEY_FORKED_FROM = '7.2.4';
-
-/** Returns whether `version` is `wanted` or newer; missing parts count as 0. */
-export function atLeast(version: string, wanted: string): boolean {
-  const [a, b] = [version, wanted].map((text) =>
-    text.split('.').map((part) => Number.parseInt(part, 10) || 0),
-  );
-  for (let i = 0; i < 3; i += 1) {
-    const difference = (a?.[i] ?? 0) - (b?.[i] ?? 0);
-    if (difference !== 0) return difference > 0;
-  }
-  return true;
-}
 
 /** Returns the Redis version whose directives and commands the server has. */
 export function redisCompatibility({ family, version }: ServerVersion): string {
@@ -38,6 +22,11 @@ export function redisCompatibility({ family, version }: ServerVersion): string {
 
 export function isSupported({ family, version }: ServerVersion): boolean {
   return atLeast(version, OLDEST_SUPPORTED[family]);
+}
+
+/** Returns whether the server is the one that a setting asks for; a name without a patch release fits each of them. */
+export function isServer({ family, version }: ServerVersion, wanted: NamedServer): boolean {
+  return family === wanted.family && (version === wanted.version || version.startsWith(`${wanted.version}.`));
 }
 
 /** Parses the output of `redis-server --version`: `Valkey server v=8.0.1 sha=… malloc=… bits=64 build=…`. */

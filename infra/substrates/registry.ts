@@ -8,6 +8,7 @@ import { acquireLock } from '../host/lock.ts';
 import { makePrivateDir } from '../host/private-files.ts';
 import type { ProgramSink } from '../host/process.ts';
 import { type DoctorCheck, doctor } from './doctor.ts';
+import type { Environment } from './environment.ts';
 import type { ExternalInspection } from './external/inspection.ts';
 import type { Substrate } from './substrate.ts';
 
@@ -88,13 +89,18 @@ const BUSY_HINTS: Readonly<Record<SubstrateName, string>> = {
 };
 
 /**
- * Returns the path of a server program of this machine, for scratch servers.
+ * Returns the path of a server program of this machine, for scratch servers: that of the nodes, if they run here.
  *
  * @throws KitError `REDIS_NOT_FOUND`, `REDIS_TOO_OLD`, `REDIS_UNUSABLE`
  */
-export async function findServerProgram(stateDir: string, signal?: AbortSignal): Promise<string> {
+export async function findServerProgram(
+  stateDir: string,
+  signal?: AbortSignal,
+  running?: Environment,
+): Promise<string> {
   const { findRedisBinary } = await import('./local/binary.ts');
-  return (await findRedisBinary({ stateDir, ...(signal && { signal }) })).path;
+  const environment = running?.substrate === 'local' ? running.topology.environment : undefined;
+  return (await findRedisBinary({ stateDir, environment, ...(signal && { signal }) })).path;
 }
 
 /** Checks of `kit doctor`. */

@@ -35,8 +35,8 @@ describe('kit with a cluster', () => {
   it('shows the owner of each slot range, and the master of each replica', async () => {
     const { exitCode, out } = await cli.runKit('status', '--env', file);
     expect(exitCode).toBe(EXIT.GO);
-    expect(out).toMatch(/^shards: healthy\nredis-1 +\S+ +running, master of 0-5460 +pid \d+\n/);
-    expect(out).toMatch(/^redis-6 +\S+ +running, replica of redis-3 +pid \d+$/m);
+    expect(out).toMatch(/^shards: healthy\nredis-1 +\S+ +running, master of 0-5460 +Redis \d\S+ +pid \d+\n/);
+    expect(out).toMatch(/^redis-6 +\S+ +running, replica of redis-3 +Redis \d\S+ +pid \d+$/m);
   });
 
   it('reports an unhealthy cluster when a node is down, and the next kit up repairs it', async () => {

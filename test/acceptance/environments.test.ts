@@ -59,7 +59,7 @@ describe('two environments side by side', () => {
   it('are shown by kit status, for people and for programs', async () => {
     const told = await cli.runKit('status', '--env', files.left);
     expect(told).toMatchObject({ exitCode: EXIT.GO, err: '' });
-    expect(told.out).toMatch(/^left: healthy\nredis-1 +\S+ +running, master +pid \d+\n/);
+    expect(told.out).toMatch(/^left: healthy\nredis-1 +\S+ +running, master +Redis \d\S+ +pid \d+\n/);
     const { exitCode, out } = await cli.runKit('status', '--env', files.right, '--json');
     expect(exitCode).toBe(EXIT.GO);
     expect(JSON.parse(out)).toEqual(views.right);

@@ -53,6 +53,12 @@ describe('a recorded run', () => {
     expect(run.out).toBe(readFileSync(join(folder(), 'report.json'), 'utf8'));
   });
 
+  it('names the server of each node', () => {
+    expect(original.run.provenance.servers).toMatch(
+      /^Redis \d[\d.]+: redis-1, redis-2, redis-3, sentinel-1, sentinel-2, sentinel-3$/,
+    );
+  });
+
   it('lists for every criterion its trials, observations and evidence files with their SHA-256', () => {
     for (const one of original.verdict.criteria) {
       expect(Object.keys(one), one.id).toEqual(

@@ -248,7 +248,7 @@ describe('an error', () => {
     );
     expect(message).toContain(`${path}:8: redis.save.0.1: must be an integer of at least 1, got 'x'`);
     expect(message).toContain(
-      `${path}:5: redis.maxmemroy: unknown key 'maxmemroy'; did you mean 'maxmemory'? allowed: port,`,
+      `${path}:5: redis.maxmemroy: unknown key 'maxmemroy'; did you mean 'maxmemory'? allowed: server, port,`,
     );
     expect(message).toContain(`${path}:3: topology.quorum: must be an integer from 1 to 7, got 'none'`);
     expect(message).toContain(`${path}:6: redis.maxmemoryPolicy: must be one of noev`);

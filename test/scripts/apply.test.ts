@@ -32,6 +32,18 @@ describe('kit apply', () => {
     expect(err).toContain('kit apply --env');
   });
 
+  it('refuses a version whose server program is not here, and lists the servers that are', async () => {
+    const version = ['--set', 'redis.server=redis@99.9'];
+    const { exitCode, out } = await cli.runKit('apply', '--env', env, ...version, '--json');
+    expect(exitCode).toBe(EXIT.UNKNOWN);
+    expect(JSON.parse(out).error).toMatchObject({
+      code: 'REDIS_NOT_FOUND',
+      message: expect.stringMatching(/^no server program of Redis 99\.9 in PATH; found: Redis \d/),
+      where: 'alone: redis.server',
+    });
+    expect(currentPid()).toBe(pid);
+  });
+
   it('shows the plan with --dry-run, and changes nothing', async () => {
     const { exitCode, out } = await cli.runKit('apply', ...changed, '--dry-run');
     expect(exitCode).toBe(EXIT.GO);

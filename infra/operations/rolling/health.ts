@@ -58,6 +58,36 @@ async function sentinelProblem(
   return usable >= needed ? undefined : `reaches ${usable} of ${needed} sentinels`;
 }
 
+/**
+ * Returns the only node that is down or has no link to its master, if replacing it repairs the environment: it is to be
+ * replaced, is no master, and all others are healthy. Such as a node of a former version that cannot copy the data of a
+ * newer master.
+ */
+export async function brokenNode(
+  environment: Environment,
+  pending: ReadonlySet<string>,
+): Promise<string | undefined> {
+  const groups = await groupsOf(environment);
+  const status = await environment.status();
+  const down = status.filter(({ state }) => state !== 'running').map(({ id }) => id);
+  const replicas = groups.flatMap((group) => group.replicas).filter((id) => !down.includes(id));
+  const linked = await Promise.all(replicas.map((id) => isLinked(environment, id)));
+  const broken = [...down, ...replicas.filter((_, i) => !linked[i])];
+  const [only] = broken;
+  if (only === undefined || broken.length > 1 || !pending.has(only)) return undefined;
+  if (groups.some(({ master }) => master === only)) return undefined;
+  return (await rollingProblem(environment, only)) === undefined ? only : undefined;
+}
+
+async function isLinked(environment: Environment, id: string): Promise<boolean> {
+  try {
+    const info = await infoOf(await environment.admin(id), 'replication');
+    return info.get('master_link_status') === 'up';
+  } catch {
+    return false;
+  }
+}
+
 /** Masters with their replicas, as the nodes report them. @throws RangeError without a master */
 export async function groupsOf(environment: Environment): Promise<readonly ReplicationGroup[]> {
   if (environment.cluster !== undefined) return await environment.cluster.shards();

@@ -6,9 +6,9 @@
  *        │                     a sentinel ─────────────────────▶ replace ─▶ wait until it is counted ─┤
  *        └────────────────────────────────────────────────────────────────────────────────────────────┘
  *
- * A node is replaced only while all others are healthy, so that at most one is missing. Roles are read before each step:
- * a failover in between changes the order, not the rule. An interruption leaves at most the marked node unfinished, and
- * the next call begins with it.
+ * A node is replaced only while all others are healthy, so that at most one is missing. A node that is down and differs
+ * is replaced first. Roles are read before each step: a failover in between changes the order, not the rule. An
+ * interruption leaves at most the marked node unfinished, and the next call begins with it.
  */
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { environmentFlags } from '../../../config/load.ts';
@@ -17,7 +17,7 @@ import type { Environment } from '../../substrates/environment.ts';
 import { clusterSwitchover } from '../cluster-switchover.ts';
 import { type SwitchoverReport, switchover } from '../switchover.ts';
 import type { RollingTarget } from './change.ts';
-import { groupsOf, replicaLag, rollingProblem } from './health.ts';
+import { brokenNode, groupsOf, replicaLag, rollingProblem } from './health.ts';
 import { type RollingStep, rollingSteps } from './order.ts';
 
 export interface RollingOptions {
@@ -26,6 +26,8 @@ export interface RollingOptions {
   /** Time limit for a replaced node until it is in sync; default 600000: a full synchronization of a large data set. */
   readonly syncTimeoutMs?: number;
   readonly progress?: (line: string) => void;
+  /** Called before each step; its error ends the change. */
+  readonly check?: () => Promise<unknown>;
   /** Ends the change before the next node; a node that is being replaced is started first. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -70,11 +72,26 @@ class Roll {
     await this.#completeUnfinished();
     for (;;) {
       this.#options.signal?.throwIfAborted();
-      await this.#requireHealthy();
-      const step = await this.#nextStep();
+      const broken = await this.#awaitHealthy();
+      await this.#options.check?.();
+      const step = broken ?? (await this.#nextStep());
       if (step === undefined) return;
       if (step.switchesFirst) await this.#switchFrom(step.nodeId);
       await this.#replace(step.nodeId);
+    }
+  }
+
+  /** Returns the step that repairs the environment, if it is not healthy. @throws KitError `ROLLING_REFUSED` */
+  async #awaitHealthy(): Promise<Pick<RollingStep, 'nodeId' | 'switchesFirst'> | undefined> {
+    try {
+      await this.#requireHealthy();
+      return undefined;
+    } catch (error) {
+      this.#options.signal?.throwIfAborted();
+      const nodeId = await brokenNode(this.#environment, this.#pending).catch(() => undefined);
+      if (nodeId === undefined) throw error;
+      this.#say(`${nodeId} is not healthy, and is replaced first`);
+      return { nodeId, switchesFirst: false };
     }
   }
 

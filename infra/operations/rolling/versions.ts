@@ -1,43 +1,86 @@
-/** Checks the versions of a rolling change before a node is replaced. Changes nothing. */
+/**
+ * Checks the versions of a rolling change before a node is replaced, and again before each step: a failover changes the
+ * master. Changes nothing.
+ *
+ * A node keeps its own files, and a replica receives those of its master, so the next server must read what each master
+ * writes. A replica whose own files it cannot read, as after an upgrade that was stopped before the switchover, copies
+ * those of the master again.
+ */
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { environmentFlags } from '../../../config/load.ts';
-import { versionProblem } from '../../redis/rdb-version.ts';
-import { versionOf } from '../../redis/running-server.ts';
-import { formatServer, type ServerVersion } from '../../redis/server-version.ts';
+import { rdbVersionFor, versionProblem } from '../../redis/rdb-version.ts';
+import { rdbVersionOf, versionOf } from '../../redis/running-server.ts';
+import { atLeast, formatServer, type ServerVersion } from '../../redis/server-version.ts';
 import type { Environment } from '../../substrates/environment.ts';
+import { groupsOf } from './health.ts';
 
 export interface VersionChange {
   readonly from: readonly string[];
   readonly to: string;
+  /** Whether a running server is newer than the next one of its family. */
+  readonly isDowngrade: boolean;
+  /** Replicas whose data the next server cannot read: it is set aside, and copied from the master. */
+  readonly copied: readonly string[];
+}
+
+interface RunningNode {
+  readonly id: string;
+  readonly running: ServerVersion;
+  /** RDB version that it writes. */
+  readonly written: number;
 }
 
 /**
  * Compares the running servers with the one that replaced nodes run. Nodes that do not answer are left out.
  *
  * @returns undefined if all have the same version
- * @throws KitError `VERSION_DOWNGRADE` if the next server cannot read the data of a running one
+ * @throws KitError `VERSION_DOWNGRADE` if the next server cannot read the data of a master
  */
 export async function checkVersions(
   environment: Environment,
   next: ServerVersion,
 ): Promise<VersionChange | undefined> {
-  const found = await Promise.all(
-    environment.topology.redis.map(async ({ id }) => {
-      const running = await environment
-        .admin(id)
-        .then(versionOf)
-        .catch(() => undefined);
-      return running === undefined ? [] : [{ id, running }];
-    }),
-  );
-  const running = found.flat();
-  for (const node of running) {
-    const problem = versionProblem(node.running, next);
-    if (problem !== undefined) throw downgrade(environment, `${node.id}: ${problem}`);
+  const read = environment.topology.redis.map(({ id }) => readNode(environment, id));
+  const nodes = (await Promise.all(read)).flatMap((node) => node ?? []);
+  const replicas = await replicasOf(environment);
+  const copied: string[] = [];
+  for (const { id, running, written } of nodes) {
+    const problem = versionProblem(running, next, written);
+    if (problem === undefined) continue;
+    if (!replicas.has(id)) throw downgrade(environment, `${id}: ${problem}`);
+    copied.push(id);
   }
   const to = formatServer(next);
-  const from = [...new Set(running.map((node) => formatServer(node.running)))].filter((text) => text !== to);
-  return from.length === 0 ? undefined : { from, to };
+  const others = nodes.filter(({ running }) => formatServer(running) !== to);
+  if (others.length === 0) return undefined;
+  return {
+    from: [...new Set(others.map(({ running }) => formatServer(running)))],
+    to,
+    isDowngrade: others.some(
+      ({ running: { family, version } }) => family === next.family && atLeast(version, next.version),
+    ),
+    copied,
+  };
+}
+
+async function readNode(environment: Environment, id: string): Promise<RunningNode | undefined> {
+  try {
+    const redis = await environment.admin(id);
+    const running = await versionOf(redis);
+    // A server that is newer than the table may write a newer version than its last row.
+    const reported = await rdbVersionOf(redis).catch(() => 0);
+    return { id, running, written: Math.max(rdbVersionFor(running), reported) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Replicas that can copy their data from a master. A cluster node needs its own files to join its shard. */
+async function replicasOf(environment: Environment): Promise<ReadonlySet<string>> {
+  if (environment.cluster !== undefined) return new Set();
+  // Without a single master any node may have the only copy of the data.
+  const groups = await groupsOf(environment).catch(() => []);
+  return new Set(groups.flatMap(({ replicas }) => replicas));
 }
 
 function downgrade({ name, topology }: Environment, why: string): KitError {
@@ -45,6 +88,6 @@ function downgrade({ name, topology }: Environment, why: string): KitError {
   return new KitError(`the nodes of '${name}' cannot keep their data with this server: ${why}`, {
     code: 'VERSION_DOWNGRADE',
     exitCode: EXIT.UNKNOWN,
-    hint: `use a server that reads it, or move the data: kit backup ${flags}, kit down ${flags}, kit up ${flags}, kit restore ${flags} (docs/runbook.md, "Change of a setting")`,
+    hint: `keep a server that reads it, or start empty: kit down ${flags}, kit up ${flags}; kit restore then accepts a backup of the former version (docs/runbook.md, "Change of the version")`,
   });
 }

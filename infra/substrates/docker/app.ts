@@ -26,6 +26,8 @@ import { type EnginePart, foreignError, type Ownership, partsOf, readOwnership }
 import { planDocker } from './plan.ts';
 import { lockEntry, registryOf } from './plugin.ts';
 import { requireFreePortsAndSubnets } from './preflight.ts';
+import { provideNodeImage } from './server-images.ts';
+import { requireReadableData } from './server-versions.ts';
 import { dockerSettings } from './settings.ts';
 import { idsIn, readState } from './state.ts';
 import { addEnvironment } from './synthesis.ts';
@@ -59,13 +61,16 @@ async function synthesise(): Promise<void> {
 }
 
 /**
- * Checks of a deploy before Terraform starts: free ports, and no interruption of a protected environment.
+ * Checks of a deploy before Terraform starts: free ports, an image with the server of the environment that reads the
+ * existing data, and no interruption of a protected environment.
  *
- * @throws KitError `ROLLING_REQUIRED`, `PORT_IN_USE`, …
+ * @throws KitError `ROLLING_REQUIRED`, `PORT_IN_USE`, `VERSION_DOWNGRADE`, …
  */
 async function checkDeploy(environment: EnvironmentConfig, ownership: Ownership): Promise<void> {
   const plan = planDocker(planTopology(environment));
   await requireFreePortsAndSubnets(plan, ownership);
+  await provideNodeImage(stateDir, environment);
+  await requireReadableData(plan, stateDir);
   if (settings.allowOutage === environment.name) return;
   const outage = await outageOfDeploy(plan, stateDir);
   if (outage === undefined) return;

@@ -126,7 +126,7 @@ function otherFiles(
   containers: Comparison['containers'],
   stateDir: string,
 ): readonly string[] {
-  const { hashes } = renderHashes(plan, chooseImages(stateDir).facts, stateDir);
+  const { hashes } = renderHashes(plan, chooseImages(stateDir, plan.environment).facts, stateDir);
   const other = plan.nodes.filter(({ container, configVolume }) => {
     const label = containers.get(container)?.Config.Labels?.[LABEL.config];
     return label !== undefined && label !== hashes.get(configVolume);

@@ -1,22 +1,29 @@
 /**
  * Builds the images from packages of the distribution, Go and npm, for an engine without access to a registry, and writes
  * `<state>/docker/images.json`. A tag is the hash of the inputs: an existing image is never built again.
+ *
+ * With a server program of the user, also a node image of that server: the base with this program and its libraries.
  */
-import { readFileSync, realpathSync } from 'node:fs';
-import { chmod, copyFile, cp, mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { chmod, copyFile, cp } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { MODULE_ENDING } from '../../../config/installation.ts';
+import { SUPPORTED_SERVERS } from '../../../config/server-name.ts';
 import { runProgram } from '../../host/process.ts';
+import { serverOf } from '../../redis/server-capabilities.ts';
+import { formatServer, isSupported, parseBanner } from '../../redis/server-version.ts';
 import { importRootImage, inputsHash, type PinnedPackage, resolvePackages } from './base-image.ts';
 import { docker, imageExists } from './engine.ts';
 import {
-  imagesFile,
   type LocalImages,
   NODE_IMAGE_DIR,
   nodeImageHash,
   probeFacts,
   REPOSITORY,
+  readImages,
+  type ServerImage,
+  writeImages,
 } from './images.ts';
 import type { ImageRole } from './published-images.ts';
 
@@ -27,12 +34,14 @@ const NODE_PACKAGES = ['libc6', 'libstdc++6', 'libgcc-s1', 'libatomic1', 'busybo
 
 export interface BuildOptions {
   readonly stateDir: string;
+  /** Path of a redis-server or valkey-server of this machine: one more node image, with this server. */
+  readonly server?: string | undefined;
   readonly progress?: (line: string) => void;
   readonly signal?: AbortSignal;
 }
 
 export interface BuiltImage {
-  readonly role: ImageRole;
+  readonly role: ImageRole | 'server';
   readonly tag: string;
   readonly built: boolean;
   readonly tookMs: number;
@@ -40,23 +49,42 @@ export interface BuiltImage {
 
 /** Builds every image from the packages of the distribution, Go and npm; existing images are kept. */
 export async function buildImages(options: BuildOptions): Promise<readonly BuiltImage[]> {
+  const { server: path } = options;
+  if (path !== undefined) await requireServer(path);
   const redis = await withTiming('redis', buildRedis, options);
   const exporter = await withTiming('exporter', buildExporter, options);
   const commander = await withTiming('commander', buildCommander, options);
+  const server =
+    path === undefined ? [] : [await withTiming('server', (all) => buildRedis(all, path), options)];
+  const servers = await serversOf(options.stateDir, server);
   const local: LocalImages = {
     redis: redis.tag,
     exporter: exporter.tag,
     commander: commander.tag,
     facts: await probeFacts(redis.tag),
+    ...(servers.length === 0 ? {} : { servers }),
   };
-  const path = imagesFile(options.stateDir);
-  await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
-  await writeFile(path, `${JSON.stringify(local, null, 2)}\n`);
-  return [redis, exporter, commander];
+  writeImages(options.stateDir, local);
+  return [redis, exporter, commander, ...server];
+}
+
+/** Images with other servers: the new one, and the former ones that the engine still has. One per version. */
+async function serversOf(
+  stateDir: string,
+  built: readonly Pick<BuiltImage, 'tag'>[],
+): Promise<readonly ServerImage[]> {
+  const added = await Promise.all(built.map(async ({ tag }) => ({ tag, facts: await probeFacts(tag) })));
+  const former = readImages(stateDir)?.servers ?? [];
+  const nameOf = ({ facts }: ServerImage) => formatServer(serverOf(facts));
+  const names = new Set(added.map(nameOf));
+  const kept = await Promise.all(
+    former.map(async (image) => !names.has(nameOf(image)) && (await imageExists(image.tag))),
+  );
+  return [...added, ...former.filter((_, i) => kept[i])];
 }
 
 async function withTiming(
-  role: ImageRole,
+  role: BuiltImage['role'],
   build: (options: BuildOptions) => Promise<{ tag: string; built: boolean }>,
   options: BuildOptions,
 ): Promise<BuiltImage> {
@@ -86,18 +114,23 @@ const recipe = (): Buffer =>
     ),
   );
 
-async function buildRedis({ signal }: BuildOptions): Promise<{ tag: string; built: boolean }> {
+/** @param server path of another server program; default: that of the packages */
+async function buildRedis(
+  { signal }: BuildOptions,
+  server?: string,
+): Promise<{ tag: string; built: boolean }> {
   const packages = await resolvePackages(REDIS_PACKAGES);
-  const base = `${REPOSITORY}/base-redis:${inputsHash([recipe(), packageInputs(packages)])}`;
+  const program = server === undefined ? [] : [readFileSync(server)];
+  const base = `${REPOSITORY}/base-redis:${inputsHash([recipe(), packageInputs(packages), ...program])}`;
   const tag = `${REPOSITORY}/redis:${nodeImageHash(base)}`;
   return await buildIfMissing(tag, async () => {
     await buildIfMissing(base, async () => {
       const furnish = async (root: string) => {
+        const bin = join(root, 'usr/bin');
+        if (server !== undefined) await copyServer(server, root);
         // redis-tools contains the single binary of all its programs; argv[0] selects the program.
-        await runProgram({
-          command: 'ln',
-          args: ['-sf', 'redis-check-rdb', join(root, 'usr/bin/redis-server')],
-        });
+        for (const name of ['redis-server', 'redis-check-aof'])
+          await runProgram({ command: 'ln', args: ['-sf', 'redis-check-rdb', join(bin, name)] });
       };
       await importRootImage({ tag: base, packages, furnish }, signal);
     });
@@ -106,6 +139,40 @@ async function buildRedis({ signal }: BuildOptions): Promise<{ tag: string; buil
       signal === undefined ? { timeoutMs: 300_000 } : { timeoutMs: 300_000, signal },
     );
   });
+}
+
+/** @throws KitError `SERVER_UNKNOWN` if it is not a program of a supported server */
+async function requireServer(path: string): Promise<void> {
+  const common = { command: path, args: ['--version'], timeoutMs: 10_000 };
+  const answer = await runProgram(common).catch(() => undefined);
+  const server = parseBanner(answer?.stdout ?? '');
+  if (server !== undefined && isSupported(server)) return;
+  const found = server === undefined ? 'reports no version of Redis or Valkey' : `is ${formatServer(server)}`;
+  throw new KitError(`${found}; needed: ${SUPPORTED_SERVERS}`, {
+    code: 'SERVER_UNKNOWN',
+    where: path,
+    hint: 'pass the path of a redis-server or valkey-server of this machine',
+  });
+}
+
+/** Copies the program, and the libraries that the packages do not have. */
+async function copyServer(path: string, root: string): Promise<void> {
+  const program = join(root, 'usr/bin/redis-check-rdb');
+  await copyFile(realpathSync(path), program);
+  await chmod(program, 0o755);
+  const { stdout } = await runProgram({ command: 'ldd', args: [path], env: { LC_ALL: 'C' } });
+  const missing = [...stdout.matchAll(/^\s*(\S+) => not found$/gm)].map((match) => match[1]);
+  if (missing.length > 0) {
+    throw new KitError(`the libraries of the server are not on this machine: ${missing.join(', ')}`, {
+      code: 'IMAGE_BUILD_FAILED',
+      where: path,
+      hint: 'install them, or pass a server program that was built for this machine',
+    });
+  }
+  for (const [, library = ''] of stdout.matchAll(/ (\/\S+) \(0x/g)) {
+    if (existsSync(join(root, library))) continue;
+    await copyFile(realpathSync(library), join(root, 'usr/lib', basename(library)));
+  }
 }
 
 async function buildExporter({ signal }: BuildOptions): Promise<{ tag: string; built: boolean }> {

@@ -4,14 +4,14 @@
  *
  *   bundle.tar.gz: bundle.json, images.tar (docker save), plugins/<host>/kreuzwerker/docker/<version>/<platform>/…
  */
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { runProgram } from '../../host/process.ts';
 import { docker, imageExists } from './engine.ts';
-import { imagesFile, type LocalImages, readLocalImages } from './images.ts';
+import { imagesFile, type LocalImages, readImages, writeImages } from './images.ts';
 import { localPlugin, pluginRoot, registryOf } from './plugin.ts';
 import { terraformProgram } from './terraform-cli.ts';
 
@@ -31,11 +31,14 @@ export interface BundleReport {
   readonly plugin: string | undefined;
 }
 
-const tagsOf = ({ redis, exporter, commander }: LocalImages): string[] => [redis, exporter, commander];
+const tagsOf = ({ redis, exporter, commander, servers = [] }: LocalImages): string[] => [
+  ...[redis, exporter, commander],
+  ...servers.map(({ tag }) => tag),
+];
 
 /** @throws KitError `IMAGE_MISSING` */
 export async function saveBundle(file: string, stateDir: string): Promise<BundleReport> {
-  const images = await readLocalImages(stateDir);
+  const images = readImages(stateDir);
   const tags = images === undefined ? [] : tagsOf(images);
   const here = await Promise.all(tags.map(imageExists));
   if (images === undefined || here.includes(false)) {
@@ -82,9 +85,7 @@ export async function loadBundle(file: string, stateDir: string, home = homedir(
         if (!existsSync(target)) cpSync(join(work, 'plugins', manifest.plugin), target, { recursive: true });
       }
     }
-    const path = imagesFile(stateDir);
-    mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
-    writeFileSync(path, `${JSON.stringify(manifest.images, null, 2)}\n`);
+    writeImages(stateDir, manifest.images);
     return { file, images: tags, plugin: manifest.plugin };
   });
 }

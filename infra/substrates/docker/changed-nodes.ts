@@ -1,19 +1,28 @@
 /** Nodes that a deploy would replace, and the refusal to replace several of them at once. Read-only. */
 import { EXIT, KitError } from '../../../config/errors.ts';
+import { namedServer } from '../../../config/server-name.ts';
 import type { PlanStep } from '../substrate.ts';
 import { inspectContainers, tryDocker } from './engine.ts';
 import { kitCommand } from './hint-commands.ts';
-import { chooseImages } from './images.ts';
+import { chooseImages, imageName } from './images.ts';
 import { type DockerPlan, LABEL, type PlannedNode } from './plan.ts';
 import { environmentDir, renderHashes } from './rendering.ts';
+import { otherVersions } from './server-versions.ts';
 
-/** Nodes whose deployed files differ from the rendered ones; a missing container is not one of them. */
+/**
+ * Nodes whose deployed files differ from the rendered ones, or whose server is not the one that the environment names.
+ * A missing container is not one of them.
+ */
 export async function changedNodes(plan: DockerPlan, stateDir: string): Promise<readonly PlannedNode[]> {
-  const { hashes } = renderHashes(plan, chooseImages(stateDir).facts, stateDir);
+  const images = chooseImages(stateDir, plan.environment);
+  const { hashes } = renderHashes(plan, images.facts, stateDir);
   const found = await inspectContainers(plan.nodes.map(({ container }) => container));
+  const isNamed = namedServer(plan.environment) !== undefined;
+  const others = isNamed ? await otherVersions(plan, found, images) : [];
   return plan.nodes.filter(({ container, configVolume }) => {
     const label = found.get(container)?.Config.Labels?.[LABEL.config];
-    return label !== undefined && label !== hashes.get(configVolume);
+    const isOther = others.some((other) => other.container === container);
+    return isOther || (label !== undefined && label !== hashes.get(configVolume));
   });
 }
 
@@ -22,8 +31,7 @@ export async function replacedRedisNodes(
   plan: DockerPlan,
   stateDir: string,
 ): Promise<readonly PlannedNode[]> {
-  const { redis } = chooseImages(stateDir);
-  const name = redis.kind === 'published' ? redis.reference : redis.tag;
+  const name = imageName(chooseImages(stateDir, plan.environment).redis);
   const image = await tryDocker(['image', 'inspect', '--format', '{{.Id}}', name]);
   const changed = await changedNodes(plan, stateDir);
   const found = await inspectContainers(plan.nodes.map(({ container }) => container));

@@ -5,7 +5,7 @@ import { certificateChecks } from '../../certificates/expiry.ts';
 import { findProgram } from '../../host/process.ts';
 import type { DoctorCheck } from '../doctor.ts';
 import { engineVersion, imageExists, listLabelled, tryDocker } from './engine.ts';
-import { chooseImages, type ImageChoice, type ImageSet, ORIGINS } from './images.ts';
+import { chooseImages, type ImageChoice, type ImageSet, imageName, ORIGINS } from './images.ts';
 import { LABEL } from './plan.ts';
 import { findPlugin } from './plugin.ts';
 import { PROVIDER_VERSION } from './provider.ts';
@@ -84,7 +84,7 @@ async function imagesHere({ redis, exporter, commander }: ImageSet): Promise<rea
 }
 
 async function imageCheck(id: string, choice: ImageChoice): Promise<DoctorCheck> {
-  const name = choice.kind === 'published' ? choice.reference : choice.tag;
+  const name = imageName(choice);
   if (await imageExists(name)) return ok(id, name);
   if (choice.kind === 'local') return fail(id, `${name} not found on this engine`, 'kit images build');
   const source = choice.kind === 'published' ? choice.reference : choice.base;

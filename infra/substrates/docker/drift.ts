@@ -9,7 +9,7 @@
 
 import { RENEW_DAYS, renewalDue } from './certificates.ts';
 import { type ContainerFacts, docker, inspectContainers, listLabelled, tryDocker } from './engine.ts';
-import { chooseImages } from './images.ts';
+import { chooseImages, type ImageSet, imageName } from './images.ts';
 import { foreignError, readOwnership } from './ownership.ts';
 import {
   type DockerPlan,
@@ -21,6 +21,7 @@ import {
   volumesOf,
 } from './plan.ts';
 import { renderHashes } from './rendering.ts';
+import { otherVersions } from './server-versions.ts';
 import { idsIn, readState, type State, stateAttributes } from './state.ts';
 
 export type NextApply =
@@ -58,11 +59,12 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
   const ownership = await readOwnership(plan.environment, stateDir, async () => owned);
   if (ownership.foreign.length > 0) throw foreignError(plan.environment, ownership, { stateDir });
   const services = servicesOf(plan);
-  const { hashes, sums, archiveSha256 } = renderHashes(plan, chooseImages(stateDir).facts, stateDir);
+  const chosen = chooseImages(stateDir, plan.environment);
+  const { hashes, sums, archiveSha256 } = renderHashes(plan, chosen.facts, stateDir);
   const [found, labels, images, networks, volumes, containers, files] = await Promise.all([
     inspectContainers([...services, plan.init, plan.ready].map(({ container }) => container)),
     listLabelled('container', label),
-    expectedImages(stateDir),
+    expectedImages(chosen),
     missingNames('network', [plan.networks.data.name, plan.networks.publish.name]),
     missingNames('volume', volumesOf(plan)),
     containersWithPrefix(plan),
@@ -83,6 +85,7 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
     };
     return compareContainer(facts, expectation);
   });
+  const versions = await otherVersions(plan, found, chosen);
   const shortLived = [plan.init.container, plan.ready.container].filter((name) => !found.has(name));
   const known = new Set([
     ...services.map(({ container }) => container),
@@ -94,6 +97,7 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
     ...networks.map((name) => missingResource('network', name)),
     ...volumes.map((name) => missingResource('volume', name)),
     ...perContainer,
+    ...versions.map(otherVersion),
     ...shortLived.map((name) => missingResource('container', name)),
     ...surplus.map(tooMany),
     ...files.map((finding) => (isRefilled ? { ...finding, ...REFILLED } : finding)),
@@ -261,15 +265,17 @@ function ownVariables({ Config }: ContainerFacts, wanted: readonly string[]): st
   return own.sort().join(' ');
 }
 
-async function expectedImages(stateDir: string): Promise<Readonly<Record<string, string | undefined>>> {
-  const { redis, exporter, commander } = chooseImages(stateDir);
+async function expectedImages({
+  redis,
+  exporter,
+  commander,
+}: ImageSet): Promise<Readonly<Record<string, string | undefined>>> {
   const entries = Object.entries({ redis, exporter, commander, watchdog: commander }).map(
     async ([role, choice]) => {
-      const name = choice.kind === 'published' ? choice.reference : choice.tag;
-      return [
-        role,
-        await docker(['image', 'inspect', '--format', '{{.Id}}', name]).catch(() => undefined),
-      ] as const;
+      const format = ['--format', '{{.Id}}', imageName(choice)];
+      const id = await docker(['image', 'inspect', ...format]).catch(() => undefined);
+      // The next deploy builds it, and replaces the containers of another image.
+      return [role, id ?? (choice.kind === 'dockerfile' ? imageName(choice) : undefined)] as const;
     },
   );
   return Object.fromEntries(await Promise.all(entries));
@@ -335,6 +341,14 @@ const missingResource = (kind: string, name: string): DriftFinding => ({
   expected: `a ${kind}`,
   nextApply: 'creates it',
   remedy: '',
+});
+
+const otherVersion = ({
+  container,
+  ...versions
+}: Awaited<ReturnType<typeof otherVersions>>[number]): DriftFinding => ({
+  ...{ what: container, kind: 'version', ...versions },
+  ...{ nextApply: 'replaces it', remedy: '' },
 });
 
 const tooMany = (name: string): DriftFinding => ({

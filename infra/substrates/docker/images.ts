@@ -3,16 +3,23 @@
  *
  * `kit images build` and `kit bundle load` write `<state>/docker/images.json`. While that file exists, its tags are
  * used and no registry is queried. A tag is the hash of the inputs: an existing image is never built again.
+ *
+ * An environment that names its server (`redis.server`, `docker.image`) has an image of its own for the nodes:
+ * `server-images.ts` pulls and probes it before a deploy, and stores what it found for `chooseImages`.
  */
 
-import { existsSync, readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { KitError } from '../../../config/errors.ts';
+import type { EnvironmentConfig } from '../../../config/schema.ts';
+import { namedServer } from '../../../config/server-name.ts';
 import type { BinaryFacts } from '../../redis/conf/redis-conf.ts';
+import { serverOf } from '../../redis/server-capabilities.ts';
+import { DEFRAGMENTATION_PROBE, hasDefragmentation, hasTls, TLS_PROBE } from '../../redis/server-probe.ts';
+import { formatServer, isServer, parseBanner } from '../../redis/server-version.ts';
 import { inputsHash } from './base-image.ts';
 import { docker } from './engine.ts';
-import { publishedImages } from './published-images.ts';
+import { publishedImages, serverReference } from './published-images.ts';
 import { dockerSettings } from './settings.ts';
 
 /** Source of a container's image. */
@@ -47,7 +54,17 @@ export interface LocalImages {
   readonly exporter: string;
   readonly commander: string;
   readonly facts: BinaryFacts;
+  /** Node images with another server (`kit images build --server`); absent: none. */
+  readonly servers?: readonly ServerImage[];
 }
+
+export interface ServerImage {
+  readonly tag: string;
+  readonly facts: BinaryFacts;
+}
+
+/** Settings that choose the image of the nodes. */
+export type ImageSettings = Pick<EnvironmentConfig, 'redis' | 'docker'>;
 
 /** Files that the Redis image adds to its base. */
 export const NODE_IMAGE_DIR = join(import.meta.dirname, 'image');
@@ -58,29 +75,71 @@ export const imagesFile = (stateDir: string): string => join(stateDir, 'docker',
 /**
  * Returns the images that a deploy would use now. Reads files only, queries no registry.
  *
+ * @param settings of the environment; default: one that names no server
  * @throws KitError `IMAGES_LOCK_INVALID`, `IMAGES_LOCK_STALE`
  */
-export function chooseImages(stateDir: string): ImageSet {
-  const path = imagesFile(stateDir);
-  if (!existsSync(path)) {
+export function chooseImages(stateDir: string, settings?: ImageSettings): ImageSet {
+  const images = commonImages(stateDir);
+  return settings === undefined ? images : { ...images, ...nodeImage(stateDir, images, settings) };
+}
+
+type CommonImages = ImageSet & Pick<LocalImages, 'servers'>;
+
+function commonImages(stateDir: string): CommonImages {
+  const local = readImages(stateDir);
+  if (local === undefined) {
     const { references, facts, locked } = publishedImages(dockerSettings());
-    const base = references.redis;
     return {
-      redis: { kind: 'dockerfile', base, tag: `${REPOSITORY}/redis:${nodeImageHash(base)}` },
+      redis: builtOn(references.redis),
       exporter: { kind: 'published', reference: references.exporter },
       commander: { kind: 'published', reference: references.commander },
       facts,
       origin: locked ? 'locked' : 'tagged',
     };
   }
-  const local: LocalImages = JSON.parse(readFileSync(path, 'utf8'));
   return {
     redis: { kind: 'local', tag: local.redis },
     exporter: { kind: 'local', tag: local.exporter },
     commander: { kind: 'local', tag: local.commander },
     facts: local.facts,
     origin: 'own',
+    servers: local.servers ?? [],
   };
+}
+
+/** Image of the nodes: the one that the environment names, one with its server, or the common one. */
+function nodeImage(
+  stateDir: string,
+  images: CommonImages,
+  { redis, docker: { image } }: ImageSettings,
+): Pick<ImageSet, 'redis' | 'facts'> {
+  const wanted = namedServer({ redis });
+  if (wanted === undefined) return images;
+  if (image === undefined) {
+    if (isServer(serverOf(images.facts), wanted)) return images;
+    const own = images.servers?.find(({ facts }) => isServer(serverOf(facts), wanted));
+    if (own !== undefined) return { redis: { kind: 'local', tag: own.tag }, facts: own.facts };
+  }
+  const base = image ?? serverReference(wanted, dockerSettings().imageRegistry);
+  // Until the image is probed: the published images have both features.
+  const facts = readProbed(stateDir)[base]?.facts ?? { ...wanted, activedefrag: true, tls: true };
+  return { redis: builtOn(base), facts };
+}
+
+const builtOn = (base: string): ImageChoice => ({
+  kind: 'dockerfile',
+  base,
+  tag: `${REPOSITORY}/redis:${nodeImageHash(base)}`,
+});
+
+/** Name under which the engine has the image. */
+export const imageName = (choice: ImageChoice): string =>
+  choice.kind === 'published' ? choice.reference : choice.tag;
+
+/** Describes the images for the first lines of a deploy, such as "Redis 8.2.1 from redis:8.2.1". */
+export function describeImages({ redis, facts, origin }: ImageSet): string {
+  const source = redis.kind === 'dockerfile' ? redis.base : imageName(redis);
+  return `${ORIGINS[origin]}; nodes: ${formatServer(serverOf(facts))} from ${source}`;
 }
 
 /** Tag of the Redis image: the hash of its base and the files that it adds. */
@@ -89,40 +148,48 @@ export function nodeImageHash(base: string): string {
   return inputsHash([base, ...files]);
 }
 
-/** Probes the redis-server of the image. `activedefrag yes` is fatal on a build with the system's allocator. */
-export async function probeFacts(tag: string): Promise<BinaryFacts> {
-  const run = (args: readonly string[]) => [
-    'run',
-    '--rm',
-    '--network',
-    'none',
-    '--entrypoint',
-    'sh',
-    tag,
-    '-c',
-    ...args,
-  ];
-  const text = await docker(
-    run([
-      'redis-server --version;' +
-        ' timeout 2 redis-server --port 0 --dir /tmp --activedefrag yes 2>&1 | grep -q -i "defrag" && echo nodefrag;' +
-        ' timeout 2 redis-server --port 0 --tls-port 0 --dir /tmp --tls-protocols TLSv1.2 2>&1 | grep -q -i "bad directive\\|not built" && echo notls;' +
-        ' true',
-    ]),
-  );
-  const version = /v=(\d+\.\d+\.\d+)/.exec(text)?.[1];
-  if (version === undefined) {
-    throw new KitError(`the image must contain a redis-server that reports its version`, {
+/** Prints the version of the server in an image, and how it ends with each configuration. */
+const PROBE = `server=$(command -v redis-server || command -v valkey-server) || exit 0
+"$server" --version
+for text in "$@"; do echo '--- probe'; printf '%s' "$text" | timeout 5 "$server" - 2>&1; done
+true`;
+
+/** Probes the server in an image: a build without a feature refuses a configuration that uses it. */
+export async function probeFacts(image: string): Promise<BinaryFacts> {
+  const command = ['run', '--rm', '--network', 'none', '--entrypoint', 'sh', image, '-c', PROBE, 'kit-probe'];
+  const text = await docker([...command, DEFRAGMENTATION_PROBE, TLS_PROBE], { timeoutMs: 60_000 });
+  const [banner = '', defragmentation = '', tls = ''] = text.split('--- probe\n');
+  const server = parseBanner(banner);
+  if (server === undefined) {
+    throw new KitError(`the image must contain a redis-server or valkey-server that reports its version`, {
       code: 'IMAGE_UNUSABLE',
-      where: tag,
-      hint: 'kit images build',
+      where: image,
+      hint: 'use an image of Redis or Valkey with a shell, or kit images build',
     });
   }
-  return { version, activedefrag: !text.includes('nodefrag'), tls: !text.includes('notls') };
+  return { ...server, activedefrag: hasDefragmentation(defragmentation), tls: hasTls(tls) };
 }
 
-/** Reads the list of local images, for `bundle`. */
-export async function readLocalImages(stateDir: string): Promise<LocalImages | undefined> {
+/** Reads the list of local images. Undefined if this machine uses published ones. */
+export function readImages(stateDir: string): LocalImages | undefined {
   const path = imagesFile(stateDir);
-  return existsSync(path) ? JSON.parse(await readFile(path, 'utf8')) : undefined;
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
+}
+
+export function writeImages(stateDir: string, images: LocalImages): void {
+  const path = imagesFile(stateDir);
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  writeFileSync(path, `${JSON.stringify(images, null, 2)}\n`);
+}
+
+/** Images that were probed, by reference. */
+export type ProbedImages = Readonly<
+  Record<string, { /** Id of the image at that time. */ readonly id: string; readonly facts: BinaryFacts }>
+>;
+
+export const probedFile = (stateDir: string): string => join(stateDir, 'docker', 'probed-images.json');
+
+export function readProbed(stateDir: string): ProbedImages {
+  const path = probedFile(stateDir);
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {};
 }

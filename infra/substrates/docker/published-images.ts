@@ -5,6 +5,7 @@
 
 import { KitError } from '../../../config/errors.ts';
 import { type ImagesLock, readImagesLock } from '../../../config/images-lock.ts';
+import type { NamedServer, ServerFamily } from '../../../config/server-name.ts';
 import type { BinaryFacts } from '../../redis/conf/redis-conf.ts';
 import type { DockerSettings } from './settings.ts';
 
@@ -50,7 +51,18 @@ export function publishedImages({ imageRegistry, imagesLock }: Source): Publishe
 
 /** Reference by version, from the registry that the user named or from the engine's default. */
 export function taggedReference(role: ImageRole, registry: string | undefined): string {
-  const version = PUBLISHED[role];
+  return inRegistry(PUBLISHED[role], registry);
+}
+
+/** Published images of the servers, whose tags are versions. */
+const SERVER_IMAGES: Readonly<Record<ServerFamily, string>> = { redis: 'redis', valkey: 'valkey/valkey' };
+
+/** Reference of the published image of a server, by version. */
+export function serverReference({ family, version }: NamedServer, registry: string | undefined): string {
+  return inRegistry(`${SERVER_IMAGES[family]}:${version}`, registry);
+}
+
+function inRegistry(version: string, registry: string | undefined): string {
   if (registry === undefined) return version;
   // Mirrors store images without an owner under `library`.
   return `${registry}/${version.includes('/') ? version : `library/${version}`}`;

@@ -23,7 +23,7 @@ import { digestVolume } from './data-digest.ts';
 import { docker, inspectContainers } from './engine.ts';
 import type { DockerEnvironment } from './environment.ts';
 import { kitCommand } from './hint-commands.ts';
-import { chooseImages } from './images.ts';
+import { chooseImages, imageName } from './images.ts';
 import type { Ownership } from './ownership.ts';
 import { bootstrapOf, type DockerPlan, type PlannedNode } from './plan.ts';
 import { environmentDir } from './state-files.ts';
@@ -42,11 +42,10 @@ export async function recoveryContext(
   stateDir: string,
   { own }: Pick<Ownership, 'own'>,
 ): Promise<RecoveryContext> {
-  const { redis } = chooseImages(stateDir);
   const found = await inspectContainers(plan.nodes.map(({ container }) => container));
   // The image of the deployed nodes: the engine may not yet have the image of another version.
   const [node] = [...found.values()];
-  const image = node?.Config.Image ?? (redis.kind === 'published' ? redis.reference : redis.tag);
+  const image = node?.Config.Image ?? imageName(chooseImages(stateDir, plan.environment).redis);
   const tools = { image, environment: plan.environment.name, owner: ownerOf(plan.environment, stateDir) };
   const volumes = own.filter(({ kind }) => kind === 'volume').map(({ name }) => name);
   return { plan, stateDir, tools, volumes: new Set(volumes) };

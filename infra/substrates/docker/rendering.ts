@@ -25,6 +25,8 @@ import {
 import { type BinaryFacts, renderRedisConf } from '../../redis/conf/redis-conf.ts';
 import { renderKnownSentinels, renderSentinelConf } from '../../redis/conf/sentinel-conf.ts';
 import { functionLibrary, LIBRARY_FILE } from '../../redis/functions.ts';
+import { serverOf } from '../../redis/server-capabilities.ts';
+import { redisCompatibility } from '../../redis/server-version.ts';
 import type { TopologyNode } from '../../topology.ts';
 import type { RenderedNode } from '../environment.ts';
 import { tarOf } from './archive.ts';
@@ -203,10 +205,11 @@ function nodeTexts(plan: DockerPlan, planned: PlannedNode, { facts, tls, values 
         })
       : renderSentinelConf({ ...common, node, base: base('sentinel.conf'), master: bootstrap });
   const use = watchdogUseOf(topology);
+  const version = redisCompatibility(serverOf(facts));
   const acl =
     node.role === 'redis'
-      ? renderRedisAcl(secrets, environment.client.namespace, facts.version, use)
-      : renderSentinelAcl(secrets, facts.version, use);
+      ? renderRedisAcl(secrets, environment.client.namespace, version, use)
+      : renderSentinelAcl(secrets, version, use);
   const conf = listenEverywhere(rendered.text);
   const texts = new Map([
     [CONF_OF[node.role], conf],

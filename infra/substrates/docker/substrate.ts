@@ -40,7 +40,7 @@ import { isStopped, startNode, unpauseNode } from './faults.ts';
 import { setDamagedSecretsAside } from './generated-values.ts';
 import { awaitHealthy } from './health.ts';
 import { cdktfCommand, kitCommand } from './hint-commands.ts';
-import { chooseImages, ORIGINS } from './images.ts';
+import { chooseImages, describeImages } from './images.ts';
 import { removeOrphans, removeParts } from './orphans.ts';
 import { type Outputs, outputNodes } from './outputs.ts';
 import { ownerProcessState, recordOwnerProcess, removeOwnerProcess } from './owner-process.ts';
@@ -55,9 +55,12 @@ import {
 import { dockerPasswords } from './passwords.ts';
 import { type DockerPlan, planDocker } from './plan.ts';
 import { requireFreePortsAndSubnets } from './preflight.ts';
+import { provenanceOf } from './provenance.ts';
 import { inspectDown, type RecoveryContext, recoverIfDown, recoveryContext } from './recover.ts';
 import { environmentDir, renderHashes, renderNodes } from './rendering.ts';
 import { prepareDockerChange } from './rolling-change.ts';
+import { provideNodeImage } from './server-images.ts';
+import { requireReadableData } from './server-versions.ts';
 import { dockerSettings } from './settings.ts';
 import { type Deployed, idsIn, outputsIn, readState, restoreTruncatedState, type State } from './state.ts';
 import * as terraform from './terraform.ts';
@@ -127,9 +130,11 @@ class DockerSubstrate implements Substrate {
     // An environment that already existed and is currently stopped must not be removed at the end of a run.
     const owns = options.ephemeral && !known;
     requireFreeSpace(this.#stateDir);
+    await provideNodeImage(this.#stateDir, plan.environment, { progress, signal: options.signal });
+    await requireReadableData(plan, this.#stateDir);
     try {
       await removeOrphans(plan.environment, this.#terraform(), progress);
-      progress(ORIGINS[chooseImages(this.#stateDir).origin]);
+      progress(describeImages(chooseImages(this.#stateDir, plan.environment)));
       progress(`cdktf deploy ${name}`);
       // Recorded before the deploy, so that a crash during it leaves an owner as well.
       if (owns) await recordOwnerProcess(this.#stateDir, name);
@@ -176,17 +181,23 @@ class DockerSubstrate implements Substrate {
     return { environment: await this.#handle(plan, false, secrets), ...compared };
   }
 
-  async prepareChange(topology: Topology): Promise<PreparedChange | undefined> {
+  async prepareChange(
+    topology: Topology,
+    { progress = () => {}, signal }: Pick<ApplyOptions, 'progress' | 'signal'>,
+  ): Promise<PreparedChange | undefined> {
     const plan = planDocker(topology);
     const found = await this.find(plan.environment.name, topology);
     if (found === undefined) return undefined;
     await found.environment[Symbol.asyncDispose]();
+    await provideNodeImage(this.#stateDir, plan.environment, { progress, signal });
+    const images = chooseImages(this.#stateDir, plan.environment);
+    progress(describeImages(images));
     return prepareDockerChange({
       plan,
       applied: appliedIn(await this.#state(plan.environment), plan.environment),
       drift: await findDrift(plan, this.#stateDir),
       found,
-      images: chooseImages(this.#stateDir),
+      images,
       environment: await this.#handle(plan, false),
       terraform: this.#terraform(),
     });
@@ -301,27 +312,17 @@ class DockerSubstrate implements Substrate {
 
   async #handle(plan: DockerPlan, owns: boolean, known?: EnvironmentSecrets): Promise<DockerEnvironment> {
     const { name } = plan.environment;
-    const images = chooseImages(this.#stateDir);
+    const images = chooseImages(this.#stateDir, plan.environment);
     const passwords = dockerPasswords({ plan, facts: images.facts, stateDir: this.#stateDir, known });
     const { deviations } = renderHashes(plan, images.facts, this.#stateDir, passwords.secrets());
     const found = await inspectContainers([...plan.nodes, plan.exporter].map(({ container }) => container));
-    const imageOf = (container: string) => found.get(container)?.Config.Image ?? 'unknown';
     return new DockerEnvironment({
       plan,
       passwords,
       ca: plan.environment.security.tls ? clientCa(this.#stateDir, name) : undefined,
       deviations,
       access: accessOf(plan, this.#stateDir),
-      provenance: {
-        'docker-engine': await engineVersion(),
-        'redis-version': images.facts.version,
-        'redis-activedefrag': String(images.facts.activedefrag),
-        'redis-tls': String(images.facts.tls),
-        images: images.origin,
-        'image-redis': imageOf(plan.nodes[0]?.container ?? ''),
-        'image-exporter': imageOf(plan.exporter.container),
-      },
-      helperImage: imageOf(plan.exporter.container),
+      ...provenanceOf(plan, images, found, await engineVersion()),
       logDir: join(environmentDir(this.#stateDir, name), 'logs'),
       rendered: () => renderNodes(plan, images.facts, this.#stateDir),
       end: owns ? () => this.#end(plan.environment, true) : undefined,

@@ -30,7 +30,7 @@ export async function addEnvironment(
   const plan = planDocker(planTopology(environment));
   // Called here, so that plain `cdktf deploy` repairs the state as well.
   if (!isListed) restoreTruncatedState(environment, stateDir);
-  const images = chooseImages(stateDir);
+  const images = chooseImages(stateDir, environment);
   const { archive, hashes } = await (isListed ? previewFiles : renderFiles)(plan, images.facts, stateDir);
   // Terraform runs in the stack's folder; relative paths keep the text independent of the machine.
   const fromStack = (path: string) => relative(join(app.outdir, 'stacks', name), path);

@@ -1,20 +1,30 @@
 /**
  * Server program of an environment, Redis or Valkey, and its features.
  *
- * Search order: named by the caller or by `KIT_SERVER`; on the search path; as `redis-check-rdb` (the same program
- * under another name, which Debian ships in redis-tools); otherwise installed (`install.ts`). Features are probed, not
- * assumed: a build may lack active defragmentation (system's allocator) or TLS, and both are fatal in a configuration
- * that uses them.
+ * Search order: named by the caller, by `local.server` of the environment or by `KIT_SERVER`; on the search path; as
+ * `redis-check-rdb` (the same program under another name, which Debian ships in redis-tools); otherwise installed
+ * (`install.ts`). An environment that names its server (`redis.server`) gets the first program of that version.
+ *
+ * Features are probed, not assumed: a build may lack active defragmentation (system's allocator) or TLS, and both are
+ * fatal in a configuration that uses them.
  */
 import { existsSync, mkdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { readVariables } from '../../../config/env.ts';
 import { EXIT, KitError } from '../../../config/errors.ts';
+import type { EnvironmentConfig } from '../../../config/schema.ts';
+import { type NamedServer, namedServer, SUPPORTED_SERVERS } from '../../../config/server-name.ts';
 import { diskError } from '../../host/disk.ts';
-import { findProgram, type ProgramRequest, type ProgramSink, runProgram } from '../../host/process.ts';
-import { type BinaryFacts, SUPPORTED_SERVERS } from '../../redis/server-capabilities.ts';
+import {
+  findProgram,
+  findPrograms,
+  type ProgramRequest,
+  type ProgramSink,
+  runProgram,
+} from '../../host/process.ts';
+import { type BinaryFacts, serverOf } from '../../redis/server-capabilities.ts';
 import { DEFRAGMENTATION_PROBE, hasDefragmentation, hasTls, TLS_PROBE } from '../../redis/server-probe.ts';
-import { formatServer, isSupported, parseBanner } from '../../redis/server-version.ts';
+import { formatServer, isServer, isSupported, parseBanner } from '../../redis/server-version.ts';
 import { detectHost, type InstallRequest, installRedisServer, missingRedis } from './install.ts';
 
 export interface RedisBinary {
@@ -24,9 +34,14 @@ export interface RedisBinary {
   readonly provenance: string;
 }
 
+/** The part of an environment that names its server program. */
+export type ServerSettings = Pick<EnvironmentConfig, 'name' | 'redis' | 'local'>;
+
 export interface BinaryRequest extends Pick<InstallRequest, 'host' | 'run'> {
-  /** Path or name given by the user, else `KIT_SERVER`; disables the other sources. */
+  /** Path or name; takes precedence over `local.server` and `KIT_SERVER`, and disables the search. */
   readonly named?: string | undefined;
+  /** Environment of the server; absent: any supported server will do. */
+  readonly environment?: ServerSettings | undefined;
   readonly stateDir: string;
   readonly progress?: ((line: string) => void) | undefined;
   readonly sink?: ProgramSink | undefined;
@@ -37,9 +52,15 @@ export interface BinaryRequest extends Pick<InstallRequest, 'host' | 'run'> {
   readonly find?: typeof findProgram;
 }
 
-/** @throws KitError `REDIS_NOT_FOUND`, `REDIS_TOO_OLD`, `REDIS_UNUSABLE` */
+/** @throws KitError `REDIS_NOT_FOUND`, `REDIS_TOO_OLD`, `REDIS_UNUSABLE`, `REDIS_OTHER_VERSION` */
 export async function findRedisBinary(request: BinaryRequest): Promise<RedisBinary> {
-  const path = await locateBinary(request);
+  const program = namedProgram(request);
+  if (program !== undefined) {
+    const binary = await probeBinary(await locateNamed(program, request), request);
+    requireServer(binary, program, request.environment);
+    return binary;
+  }
+  const path = await searchBinary(request);
   if (path !== undefined) return probeBinary(path, request);
   if (request.install === false) {
     throw missingRedis(request.host ?? (await detectHost()));
@@ -56,22 +77,83 @@ export async function findRedisBinary(request: BinaryRequest): Promise<RedisBina
   return probeBinary(installed, request);
 }
 
-async function locateBinary(request: BinaryRequest): Promise<string | undefined> {
+/** A program that a setting or a variable names. */
+interface NamedProgram {
+  readonly name: string;
+  readonly setting: 'local.server' | 'KIT_SERVER';
+  /** Place of the setting, for errors; absent if the caller named the program. */
+  readonly where?: string;
+}
+
+function namedProgram({ named, environment }: BinaryRequest): NamedProgram | undefined {
+  if (named !== undefined) return { name: named, setting: 'KIT_SERVER' };
+  const own = environment?.local?.server;
+  if (own !== undefined)
+    return { name: own, setting: 'local.server', where: `${environment?.name}: local.server` };
   const variable = readVariables().get('KIT_SERVER');
-  const name = request.named ?? variable?.text;
-  if (name === undefined) return searchBinary(request);
-  const named = name.includes('/') ? resolve(name) : await (request.find ?? findProgram)(name);
-  if (named === undefined || !existsSync(named)) {
-    throw new KitError(`'${name}' does not exist`, {
-      code: 'REDIS_NOT_FOUND',
-      ...(request.named === undefined && { where: `${variable?.origin} KIT_SERVER` }),
-      hint: 'set KIT_SERVER to an executable redis-server or valkey-server, or unset it',
-    });
-  }
-  return named;
+  return variable && { name: variable.text, setting: 'KIT_SERVER', where: `${variable.origin} KIT_SERVER` };
+}
+
+async function locateNamed({ name, setting, where }: NamedProgram, { find }: BinaryRequest): Promise<string> {
+  const path = name.includes('/') ? resolve(name) : await (find ?? findProgram)(name);
+  if (path !== undefined && existsSync(path)) return path;
+  throw new KitError(`'${name}' does not exist`, {
+    code: 'REDIS_NOT_FOUND',
+    ...(where !== undefined && { where }),
+    hint: `set ${setting} to an executable redis-server or valkey-server, or unset it`,
+  });
+}
+
+/** @throws KitError `REDIS_OTHER_VERSION` if the environment asks for another server than the named program is */
+function requireServer(
+  { path, facts }: RedisBinary,
+  { where }: NamedProgram,
+  environment: ServerSettings | undefined,
+): void {
+  const wanted = environment && namedServer(environment);
+  if (wanted === undefined || isServer(serverOf(facts), wanted)) return;
+  throw new KitError(
+    `${path} is ${formatServer(serverOf(facts))}; redis.server requires ${formatServer(wanted)}`,
+    {
+      code: 'REDIS_OTHER_VERSION',
+      exitCode: EXIT.UNKNOWN,
+      where: where ?? `${environment?.name}: redis.server`,
+      hint: `set local.server to a server program of ${formatServer(wanted)}, or change redis.server`,
+    },
+  );
 }
 
 async function searchBinary(request: BinaryRequest): Promise<string | undefined> {
+  const wanted = request.environment && namedServer(request.environment);
+  return wanted === undefined ? searchAny(request) : searchServer(request, wanted);
+}
+
+/** Returns the first program of a server on the search path. Undefined if there is no server at all. */
+async function searchServer(
+  { stateDir, environment }: BinaryRequest,
+  wanted: NamedServer,
+): Promise<string | undefined> {
+  const [redis, valkey, checkRdb] = await Promise.all(
+    ['redis-server', 'valkey-server', 'redis-check-rdb'].map(findPrograms),
+  );
+  const linked = checkRdb?.[0] === undefined ? undefined : await linkCheckRdb(checkRdb[0], stateDir);
+  const others: string[] = [];
+  for (const path of [...(redis ?? []), ...(valkey ?? []), ...(linked === undefined ? [] : [linked])]) {
+    const { stdout } = await runProgram({ command: path, args: ['--version'], timeoutMs: 5_000 });
+    const server = parseBanner(stdout);
+    if (server !== undefined && isServer(server, wanted)) return path;
+    if (server !== undefined) others.push(`${formatServer(server)} at ${path}`);
+  }
+  if (others.length === 0) return undefined;
+  throw new KitError(`no server program of ${formatServer(wanted)} in PATH; found: ${others.join(', ')}`, {
+    code: 'REDIS_NOT_FOUND',
+    exitCode: EXIT.UNKNOWN,
+    where: `${environment?.name}: redis.server`,
+    hint: `set local.server to the path of a server program of ${formatServer(wanted)}, or change redis.server`,
+  });
+}
+
+async function searchAny(request: BinaryRequest): Promise<string | undefined> {
   const find = request.find ?? findProgram;
   const found = await find('redis-server');
   if (found !== undefined) return found;

@@ -116,15 +116,17 @@ async function replaceNode(
 
 /** Rewrites the users only if their rights differ: the file may have a password that was rotated since. */
 function renewUsers(context: LocalContext, node: TopologyNode, ledger: Ledger): void {
-  const before: LocalContext = {
-    ...context,
-    topology: planTopology(ledger.config ?? context.topology.environment),
-    binary: ledger.binary,
-  };
   const { acl } = nodeFiles(context, node.id);
-  const users = renderUsers(context, node);
-  if (existsSync(acl) && users === renderUsers(before, node)) return;
-  writePrivate(acl, users);
+  if (existsSync(acl) && hasSameRights(context, node, ledger)) return;
+  writePrivate(acl, renderUsers(context, node));
+}
+
+function hasSameRights(context: LocalContext, node: TopologyNode, ledger: Ledger): boolean {
+  const found = ledger.fingerprints?.[node.id];
+  if (found !== undefined) return found.users === fingerprintOf(context, node).users;
+  const applied = planTopology(ledger.config ?? context.topology.environment);
+  const before: LocalContext = { ...context, topology: applied, binary: ledger.binary };
+  return renderUsers(context, node) === renderUsers(before, node);
 }
 
 /** Sentinel has rewritten its file: the settings are replaced, its state is kept. */

@@ -47,6 +47,7 @@ export async function prepareEnvironment(request: StartRequest): Promise<LocalCo
   makePrivateDir(dir);
   const binary = await findRedisBinary({
     named: options.redisServer,
+    environment: topology.environment,
     install: options.install,
     sink: options.sink,
     stateDir,

@@ -135,8 +135,9 @@ class LocalSubstrate implements Substrate {
     await requireUnowned(ledger, this.#stateDir);
     const options = this.#options;
     const stateDir = this.#stateDir;
-    const found = { named: options.redisServer, install: false, sink: options.sink, progress, signal };
-    const binary = await findRedisBinary({ ...found, stateDir });
+    const { environment } = topology;
+    const found = { named: options.redisServer, environment, install: false, sink: options.sink };
+    const binary = await findRedisBinary({ ...found, stateDir, progress, signal });
     const context = await contextOfLedger(topology, stateDir, { ...ledger, binary });
     requireSamePasswords(context);
     const nodes = new LocalNodes(context, ledger.owner !== undefined);

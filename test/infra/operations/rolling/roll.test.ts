@@ -87,17 +87,27 @@ describe('a rolling change', () => {
     expect(again.settings).toEqual([]);
   });
 
-  it('is refused while a replica is down, and replaces nothing', async () => {
+  it('is refused while a node is down that does not differ, and replaces nothing', async () => {
     const replica = environment.topology.redis.map(({ id }) => id).find((id) => id !== master()) as string;
     await environment.capabilities.kill?.(replica);
     const before = await pids();
-    await using change = await prepare(56, { downAfterMs: 1_800 });
+    await using change = await prepare(48, { downAfterMs: 1_900 });
     const nodeIds = change.changes.map(({ nodeId }) => nodeId);
+    expect(nodeIds).not.toContain(replica);
     await expect(roll(change, { nodeIds })).rejects.toMatchObject({
       code: 'ROLLING_REFUSED',
       message: expect.stringContaining(`${replica} is stopped`),
     });
     expect(await pids()).toEqual(before);
+  });
+
+  it('begins with the node that is down, if it differs', async () => {
+    const status = await environment.status();
+    const [down] = status.filter(({ state }) => state === 'stopped');
+    await using change = await prepare(56, { downAfterMs: 1_800 });
+    const report = await complete(change);
+    expect(report.replaced.map(({ nodeId }) => nodeId)[0]).toBe(down?.id);
+    expect(await maxmemories()).toEqual(Array(3).fill(String(56 * MIB)));
   });
 
   it('is refused for settings that two nodes must share', async () => {

@@ -118,6 +118,13 @@ describe('versions of servers', () => {
   });
 });
 
+it('a server that writes a newer RDB version than the table says is compared by what it writes', () => {
+  expect(versionProblem(redis('9.0.0'), redis('8.8.0'))).toBeUndefined();
+  expect(versionProblem(redis('9.0.0'), redis('8.8.0'), 15)).toBe(
+    'Redis 9.0.0 writes RDB version 15, Redis 8.8.0 reads up to 14',
+  );
+});
+
 describe('the renewed file of a sentinel', () => {
   const rendered = [
     'port 26379',

@@ -1,11 +1,23 @@
 import { existsSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
+import { environmentSchema } from '../../../../config/schema.ts';
 import { buildImages } from '../../../../infra/substrates/docker/build-images.ts';
 import { dockerChecks } from '../../../../infra/substrates/docker/doctor.ts';
-import { docker, imageExists } from '../../../../infra/substrates/docker/engine.ts';
+import { docker, imageExists, tryDocker } from '../../../../infra/substrates/docker/engine.ts';
 import { chooseImages, imagesFile } from '../../../../infra/substrates/docker/images.ts';
+import { provideNodeImage } from '../../../../infra/substrates/docker/server-images.ts';
+import { listTestServers } from '../../../support/servers.ts';
 import { temporaryStateDir } from '../local/fixtures.ts';
-import { describeOnEngine } from './fixtures.ts';
+import { configuration, describeOnEngine } from './fixtures.ts';
+
+const server = (await listTestServers()).find(({ name }) => name.startsWith('Redis 8.2.'));
+const named = (title: string) => (server ? title : `${title} [skipped: KIT_TEST_SERVERS has no Redis 8.2]`);
+
+function asking(wanted: string, image?: string) {
+  const config = configuration('asking');
+  const redis = { ...config.redis, server: wanted };
+  return environmentSchema.parse({ ...config, redis, docker: { ...config.docker, image } });
+}
 
 const stateOf = async (id: string, stateDir: string) =>
   (await dockerChecks(stateDir)).find((check) => check.id === id)?.state;
@@ -32,6 +44,59 @@ describeOnEngine(
         version: expect.stringMatching(/^\d+\.\d+/),
         tls: true,
       });
+      state[Symbol.dispose]();
+    });
+
+    it.runIf(server)(named('a server program of this machine is one more image'), async () => {
+      const state = temporaryStateDir();
+      const path = server?.path;
+      const [, , , built] = await buildImages({ stateDir: state.path, server: path });
+      expect(built).toMatchObject({ role: 'server' });
+      const { redis, facts } = chooseImages(state.path, asking('redis@8.2'));
+      expect(redis).toEqual({ kind: 'local', tag: built?.tag });
+      expect(facts).toMatchObject({ family: 'redis', version: server?.version });
+      const check = ['run', '--rm', '--entrypoint', 'redis-check-rdb', built?.tag ?? '', '--version'];
+      expect((await tryDocker(check)).stdout).toContain(server?.version);
+      await buildImages({ stateDir: state.path });
+      expect(chooseImages(state.path, asking('redis@8.2')).redis).toEqual(redis);
+      state[Symbol.dispose]();
+    });
+
+    it('a program that is no server is refused before an image is built', async () => {
+      const state = temporaryStateDir();
+      const lines: string[] = [];
+      const progress = (line: string) => lines.push(line);
+      await expect(buildImages({ stateDir: state.path, server: '/bin/sh', progress })).rejects.toMatchObject({
+        code: 'SERVER_UNKNOWN',
+        where: '/bin/sh',
+      });
+      expect(lines).toEqual([]);
+      state[Symbol.dispose]();
+    });
+
+    it('an image of another version, or of no registry, is refused before a deploy', async () => {
+      const state = temporaryStateDir();
+      await buildImages({ stateDir: state.path });
+      const { redis, facts } = chooseImages(state.path);
+      const image = redis.kind === 'local' ? redis.tag : '';
+      await expect(provideNodeImage(state.path, asking('valkey@9.0', image))).rejects.toMatchObject({
+        code: 'IMAGE_OTHER_VERSION',
+        message: `image ${image} has Redis ${facts.version}; redis.server requires Valkey 9.0`,
+        where: 'asking: docker.image',
+      });
+      await provideNodeImage(state.path, asking(`redis@${facts.version}`, image));
+      vi.stubEnv('KIT_IMAGE_REGISTRY', '127.0.0.1:1');
+      await expect(provideNodeImage(state.path, asking('valkey@9.0'))).rejects.toMatchObject({
+        code: 'IMAGE_NOT_AVAILABLE',
+        message: expect.stringMatching(
+          new RegExp(
+            `^no image with Valkey 9\\.0: 127.* cannot be pulled: .*this machine have Redis ${facts.version}`,
+          ),
+        ),
+        where: 'asking: redis.server',
+        hint: expect.stringContaining('kit images build --server PATH'),
+      });
+      vi.unstubAllEnvs();
       state[Symbol.dispose]();
     });
 

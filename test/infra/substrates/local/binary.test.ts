@@ -1,6 +1,7 @@
-import { chmodSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { loadEnvironment } from '../../../../config/load.ts';
 import { findProgram, type ProgramRecord, type ProgramRequest } from '../../../../infra/host/process.ts';
 import { hasDefragmentation } from '../../../../infra/redis/server-probe.ts';
 import { findRedisBinary } from '../../../../infra/substrates/local/binary.ts';
@@ -13,8 +14,8 @@ import {
 import { temporaryStateDir } from './fixtures.ts';
 
 /** A program that prints the banner, and this text when it is started with TLS. */
-function program(dir: string, banner: string, startWords: string): string {
-  const path = join(dir, 'a-server');
+function program(dir: string, banner: string, startWords: string, name = 'a-server'): string {
+  const path = join(dir, name);
   const script = [
     '#!/bin/sh',
     `[ "$1" = --version ] && { echo '${banner}'; exit 0; }`,
@@ -98,6 +99,90 @@ describe('a found redis-server', () => {
     const path = program(state.path, 'Valkey server v=9.1.2 malloc=libc bits=64 build=1', '');
     const find = async (name: string) => (name === 'valkey-server' ? path : undefined);
     expect((await findRedisBinary({ stateDir: state.path, find })).path).toBe(path);
+  });
+
+  describe('of the version that the environment asks for', () => {
+    const dev = loadEnvironment('dev', {}, new Map());
+    const asking = (server: string, local?: string) => ({
+      ...{ ...dev, redis: { ...dev.redis, server } },
+      ...(local !== undefined && { local: { server: local } }),
+    });
+    /** Folders of a search path, each with a server of another version. */
+    const stubPath = (dir: string): readonly string[] => {
+      const programs = [
+        ['redis-server', 'Redis server v=7.0.15 malloc=libc'],
+        ['redis-server', 'Redis server v=8.2.3 malloc=libc'],
+        ['valkey-server', 'Valkey server v=8.1.4 malloc=libc'],
+      ].map(([name = '', banner = ''], i) => {
+        const folder = join(dir, `bin${i}`);
+        mkdirSync(folder);
+        return program(folder, banner, '', name);
+      });
+      // The programs use `cat`.
+      vi.stubEnv('PATH', [...programs.map((path) => dirname(path)), '/bin'].join(delimiter));
+      return programs;
+    };
+    afterEach(() => {
+      vi.unstubAllEnvs();
+    });
+
+    it('is the first one on the search path', async () => {
+      using state = temporaryStateDir();
+      const [, redis8, valkey8] = stubPath(state.path);
+      const find = async (server: string) =>
+        (await findRedisBinary({ stateDir: state.path, environment: asking(server) })).path;
+      expect(await find('redis@8.2')).toBe(redis8);
+      expect(await find('redis@8.2.3')).toBe(redis8);
+      expect(await find('valkey@8.1')).toBe(valkey8);
+    });
+
+    it('is missing on the search path: the error lists the servers that are there', async () => {
+      using state = temporaryStateDir();
+      const [redis7] = stubPath(state.path);
+      await expect(
+        findRedisBinary({ stateDir: state.path, environment: asking('redis@8.2.1') }),
+      ).rejects.toMatchObject({
+        code: 'REDIS_NOT_FOUND',
+        message: expect.stringMatching(
+          new RegExp(
+            `^no server program of Redis 8\\.2\\.1 in PATH; found: Redis 7\\.0\\.15 at ${redis7}, Redis 8`,
+          ),
+        ),
+        where: 'dev: redis.server',
+        hint: expect.stringContaining('set local.server'),
+      });
+    });
+
+    it('is named by local.server, which takes precedence over KIT_SERVER', async () => {
+      using state = temporaryStateDir();
+      const [redis7, redis8] = stubPath(state.path);
+      vi.stubEnv('KIT_SERVER', redis7);
+      const request = { stateDir: state.path, environment: asking('redis@8.2', redis8) };
+      expect((await findRedisBinary(request)).path).toBe(redis8);
+    });
+
+    it.each(['local.server', 'KIT_SERVER'])('is not the one that %s names', async (setting) => {
+      using state = temporaryStateDir();
+      const [redis7] = stubPath(state.path);
+      const isLocal = setting === 'local.server';
+      if (!isLocal) vi.stubEnv('KIT_SERVER', redis7);
+      const environment = asking('redis@8.2', isLocal ? redis7 : undefined);
+      await expect(findRedisBinary({ stateDir: state.path, environment })).rejects.toMatchObject({
+        code: 'REDIS_OTHER_VERSION',
+        message: `${redis7} is Redis 7.0.15; redis.server requires Redis 8.2`,
+        where: isLocal ? 'dev: local.server' : 'variable KIT_SERVER',
+      });
+    });
+
+    it('does not exist where local.server says', async () => {
+      using state = temporaryStateDir();
+      const environment = asking('redis@8.2', '/nowhere/redis-server');
+      await expect(findRedisBinary({ stateDir: state.path, environment })).rejects.toMatchObject({
+        code: 'REDIS_NOT_FOUND',
+        where: 'dev: local.server',
+        hint: expect.stringContaining('set local.server'),
+      });
+    });
   });
 
   it('accepts a directive when the first rejected line is the one planted after it', () => {

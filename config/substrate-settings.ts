@@ -1,0 +1,72 @@
+/** Settings of an environment that only one substrate uses. */
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { means } from './meaning.ts';
+
+const port = z.number().int().min(1).max(65_535);
+
+/** A repository, with the registry if it is not the default one, and a tag, a digest or both. */
+const IMAGE_REFERENCE =
+  /^[a-z0-9]+(?:[._:/-]+[a-z0-9]+)*(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})$/;
+
+export const localSubstrateSettings = z
+  .strictObject({
+    server: z
+      .string()
+      .min(1)
+      .transform((program) => (program.includes('/') ? resolve(program) : program))
+      .describe('a path, or the name of a program in PATH')
+      .optional()
+      .meta(
+        means(
+          'Server program, absolute or relative to the working directory. If omitted, that of KIT_SERVER, or the first one in PATH that fits redis.server.',
+        ),
+      ),
+  })
+  .optional()
+  .meta(means('Settings used only if the environment runs as local processes.'));
+
+export const dockerSubstrateSettings = z
+  .strictObject({
+    image: z
+      .string()
+      .regex(IMAGE_REFERENCE)
+      .describe('an image with a tag or a digest, such as redis:8.2.1-bookworm')
+      .optional()
+      .meta(
+        means(
+          'Image of the Redis nodes and sentinels; requires redis.server, the server in it. If omitted, the image of redis.server, or that of the kit.',
+        ),
+      ),
+    subnet: z
+      .string()
+      .regex(/^(\d{1,3}\.){3}0\/24$/, 'a /24 network such as 10.96.1.0/24')
+      .optional()
+      .meta(
+        means(
+          'Subnet of the internal data network. If omitted, a /24 of 10.96.0.0/11 is derived from the name of the environment.',
+        ),
+      ),
+    ports: z
+      .strictObject({
+        redis: port.default(6379).meta(means('First published port of the Redis nodes.')),
+        sentinel: port.default(26379).meta(means('First published port of the sentinels.')),
+        exporter: port.default(9121).meta(means('Published port of the metrics exporter.')),
+        commander: port.default(8081).meta(means('Published port of Redis Commander.')),
+      })
+      .prefault({})
+      .meta(means('Ports published on 127.0.0.1; the nodes of a role use consecutive ports.')),
+    protected: z
+      .boolean()
+      .default(false)
+      .meta(means('Whether destroy is rejected unless KIT_ALLOW_DESTROY names the environment.')),
+    backend: z
+      .strictObject({
+        type: z.string().meta(means('Type of the backend, such as s3 or pg.')),
+        settings: z.record(z.string(), z.string()).meta(means('Settings of the backend.')),
+      })
+      .optional()
+      .meta(means('Remote Terraform backend. If omitted, the state is a local file.')),
+  })
+  .prefault({})
+  .meta(means('Docker settings, used only if the environment runs on Docker.'));

@@ -1,0 +1,80 @@
+/** Server versions of existing containers, compared with the image that the next deploy uses. Read-only. */
+import { EXIT, KitError } from '../../../config/errors.ts';
+import { versionProblem } from '../../redis/rdb-version.ts';
+import { serverOf } from '../../redis/server-capabilities.ts';
+import { formatServer, isServer, parseBanner, type ServerVersion } from '../../redis/server-version.ts';
+import { type ContainerFacts, inspectContainers, tryDocker } from './engine.ts';
+import { kitCommand } from './hint-commands.ts';
+import { chooseImages, type ImageSet, imageName } from './images.ts';
+import type { DockerPlan, PlannedNode } from './plan.ts';
+
+interface NodeVersion {
+  readonly node: PlannedNode;
+  readonly server: ServerVersion;
+}
+
+/**
+ * Servers of the nodes whose image is not that of the next deploy.
+ *
+ * @param found the containers that exist, by name
+ */
+async function readVersions(
+  plan: DockerPlan,
+  found: ReadonlyMap<string, ContainerFacts>,
+  { redis }: ImageSet,
+): Promise<readonly NodeVersion[]> {
+  const next = await tryDocker(['image', 'inspect', '--format', '{{.Id}}', imageName(redis)]);
+  const imageOf = ({ container }: PlannedNode) => found.get(container)?.Image;
+  const images = new Set(plan.nodes.flatMap((node) => imageOf(node) ?? []));
+  images.delete(next.stdout.trim());
+  const read = [...images].map(async (image) => [image, await serverIn(image)] as const);
+  const servers = new Map(await Promise.all(read));
+  return plan.nodes.flatMap((node) => {
+    const server = servers.get(imageOf(node) ?? '');
+    return server === undefined ? [] : [{ node, server }];
+  });
+}
+
+/** Server in an image; undefined if the engine no longer has it. */
+async function serverIn(image: string): Promise<ServerVersion | undefined> {
+  const options = ['run', '--rm', '--network', 'none', '--entrypoint', 'redis-server'];
+  return parseBanner((await tryDocker([...options, image, '--version'])).stdout);
+}
+
+/** Nodes whose server has another version than the next deploy gives them. */
+export async function otherVersions(
+  plan: DockerPlan,
+  found: ReadonlyMap<string, ContainerFacts>,
+  images: ImageSet,
+): Promise<readonly { readonly container: string; readonly found: string; readonly expected: string }[]> {
+  const next = serverOf(images.facts);
+  const read = await readVersions(plan, found, images);
+  return read
+    .filter(({ server }) => !isServer(server, next))
+    .map(({ node, server }) => ({
+      container: node.container,
+      found: formatServer(server),
+      expected: formatServer(next),
+    }));
+}
+
+/**
+ * Checks before a deploy that its server reads the data of the existing nodes.
+ *
+ * @throws KitError `VERSION_DOWNGRADE`
+ */
+export async function requireReadableData(plan: DockerPlan, stateDir: string): Promise<void> {
+  const { environment } = plan;
+  const images = chooseImages(stateDir, environment);
+  const found = await inspectContainers(plan.nodes.map(({ container }) => container));
+  for (const { node, server } of await readVersions(plan, found, images)) {
+    const problem = node.node.role === 'redis' ? versionProblem(server, serverOf(images.facts)) : undefined;
+    if (problem === undefined) continue;
+    throw new KitError(`${node.id} cannot keep its data with this server: ${problem}`, {
+      code: 'VERSION_DOWNGRADE',
+      exitCode: EXIT.UNKNOWN,
+      where: environment.name,
+      hint: `keep a server that reads it, or start empty: ${kitCommand('down', environment)}, then ${kitCommand('up', environment)} (docs/runbook.md, "Change of the version")`,
+    });
+  }
+}
