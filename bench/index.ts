@@ -23,6 +23,10 @@ const BENCHMARKS: Readonly<Record<string, { readonly options: string; run(): Pro
     options: '<rounds> [--busy <loops>] [options of kit readiness]',
     run: () => import('./readiness.ts'),
   },
+  rolling: {
+    options: '<redis@8.2|valkey@9.1|…> [rounds] [server program | docker]',
+    run: () => import('./rolling/index.ts'),
+  },
   'same-commit': {
     options: '[pairs] [--save FILE] [options of kit drill]',
     run: () => import('./same-commit.ts'),

@@ -1,16 +1,7 @@
 /** Durable writes to an environment while its nodes are replaced, and those of them that were lost. */
-import { type Cache, sentinelCache } from '../../client/index.ts';
-import type { Environment } from '../../infra/substrates/environment.ts';
+import type { Cache } from '../../client/index.ts';
 
-/** The kit's client, as an application of the environment opens it. */
-export function openApplicationCache({ endpoints }: Environment): Cache {
-  return sentinelCache({
-    ...{ sentinels: endpoints.sentinels, serviceName: endpoints.serviceName, natMap: endpoints.natMap ?? {} },
-    ...{ username: endpoints.app.username, password: endpoints.app.password.reveal() },
-    sentinelUsername: endpoints.sentinel.username,
-    sentinelPassword: endpoints.sentinel.password.reveal(),
-  });
-}
+export { loadAtRate, lostKeys, openApplicationCache } from '../../bench/rolling/load.ts';
 
 /** Writes until the signal; returns the acknowledged keys. */
 export async function writeDurably(cache: Cache, stopped: AbortSignal): Promise<readonly string[]> {
@@ -22,78 +13,4 @@ export async function writeDurably(cache: Cache, stopped: AbortSignal): Promise<
     if (written?.source === 'redis') acknowledged.push(`rolling:${i}`);
   }
   return acknowledged;
-}
-
-export interface Load extends AsyncDisposable {
-  /** Ends the load, and returns what was observed. */
-  stop(): Promise<LoadResult>;
-}
-
-export interface LoadResult {
-  readonly sent: number;
-  /** Keys of the durable writes that were acknowledged. */
-  readonly acknowledged: readonly string[];
-  /** Calls of `getOrCompute` that returned no value. */
-  readonly unanswered: number;
-  /** Longest time between two acknowledged writes, in ms. */
-  readonly longestGapMs: number;
-}
-
-const TICK_MS = 10;
-
-/** Durable writes at a constant rate, and as many calls of `getOrCompute`, whatever their replies (open loop). */
-export function loadAtRate(cache: Cache, perSecond: number): Load {
-  const acknowledged: string[] = [];
-  const open = new Set<Promise<unknown>>();
-  const startedAt = performance.now();
-  let [sent, unanswered, longestGapMs, lastAt] = [0, 0, 0, startedAt];
-  const track = (operation: Promise<unknown>) => {
-    open.add(operation);
-    operation.finally(() => open.delete(operation));
-  };
-  const write = async (i: number) => {
-    const durability = { replicas: 1, timeoutMs: 1_000 };
-    const written = await cache.set(`load:${i}`, i, { durability }).catch(() => undefined);
-    if (written?.source !== 'redis') return;
-    acknowledged.push(`load:${i}`);
-    longestGapMs = Math.max(longestGapMs, performance.now() - lastAt);
-    lastAt = performance.now();
-  };
-  const read = async (i: number) => {
-    const value = await cache.getOrCompute(`computed:${i % 1_000}`, () => i).catch(() => undefined);
-    if (typeof value !== 'number') unanswered += 1;
-  };
-  const timer = setInterval(() => {
-    for (; sent < ((performance.now() - startedAt) * perSecond) / 1_000; sent += 1) {
-      track(write(sent));
-      track(read(sent));
-    }
-  }, TICK_MS);
-  const stop = async (): Promise<LoadResult> => {
-    clearInterval(timer);
-    await Promise.all(open);
-    return { sent, acknowledged, unanswered, longestGapMs: Math.round(longestGapMs) };
-  };
-  return {
-    stop,
-    async [Symbol.asyncDispose]() {
-      await stop();
-    },
-  };
-}
-
-/** Keys that the master does not have. */
-export async function lostKeys(
-  environment: Environment,
-  cache: Cache,
-  keys: readonly string[],
-): Promise<readonly string[]> {
-  const master = await environment.admin((await environment.masterId()) as string);
-  const lost: string[] = [];
-  for (let i = 0; i < keys.length; i += 500) {
-    const some = keys.slice(i, i + 500);
-    const values = await master.mget(some.map((key) => cache.physicalKey(key)));
-    lost.push(...some.filter((_, k) => values[k] === null));
-  }
-  return lost;
 }

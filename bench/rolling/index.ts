@@ -1,0 +1,69 @@
+/**
+ * Measures a rolling change of the version under load: 500 durable writes and 500 `getOrCompute` per second of the kit's client, open
+ * loop, on one master, two replicas and three sentinels. Each round starts a new environment.
+ *
+ *   npm run bench -- rolling <redis@8.2|valkey@9.1|…> [rounds] [server program | docker]
+ *
+ * From the server of this machine to the named one: a program for local processes (default: the first in PATH), or `docker` with the
+ * images of this machine (`kit images build --server PATH`). Prints a line of JSON per round: times in ms. `gapMs`: longest time between
+ * two acknowledged writes. `writableMs`: pause of writes of each switchover. `lost`: acknowledged keys that the final master does not have.
+ */
+import { loadavg } from 'node:os';
+import { resolve } from 'node:path';
+import { loadEnvironment } from '../../config/load.ts';
+import { roll } from '../../infra/operations/rolling/roll.ts';
+import { checkVersions } from '../../infra/operations/rolling/versions.ts';
+import { describeServers, nodeServers } from '../../infra/operations/servers.ts';
+import { OWN_SUBSTRATE_NAMES, substrateOf } from '../../infra/substrates/registry.ts';
+import { planTopology } from '../../infra/topology.ts';
+import { loadAtRate, lostKeys, openApplicationCache } from './load.ts';
+
+const RATE = 500;
+const NAME = 'bench-rolling';
+
+const [server = '', rounds = '5', where] = process.argv.slice(2);
+if (!/^(redis|valkey)@/.test(server)) {
+  process.stderr.write(
+    'usage: npm run bench -- rolling <redis@8.2|valkey@9.1|…> [rounds] [server program | docker]\n',
+  );
+  process.exit(2);
+}
+
+const name = OWN_SUBSTRATE_NAMES.find((substrate) => substrate === where) ?? 'local';
+const program = where === undefined || where === name ? {} : { 'local.server': where };
+const ports = { redis: 28_900, sentinel: 28_910, exporter: 28_920, commander: 28_921 };
+const dev = { ...loadEnvironment('dev'), name: NAME };
+const settings = { ...dev, docker: { ...dev.docker, ports } };
+const { redis, local } = loadEnvironment('dev', { 'redis.server': server, ...program });
+const asked = planTopology({ ...settings, redis, ...(local && { local }) });
+const substrate = await substrateOf(name, { stateDir: resolve('.kit') });
+for (let round = 0; round < Number(rounds); round += 1) {
+  process.stdout.write(`${JSON.stringify({ substrate: name, ...(await measure()) })}\n`);
+}
+
+async function measure(): Promise<Readonly<Record<string, unknown>>> {
+  await using environment = await substrate.apply(planTopology(settings), { ephemeral: true });
+  const from = describeServers(await nodeServers(environment));
+  const cache = openApplicationCache(environment);
+  await cache.ping();
+  await using load = loadAtRate(cache, RATE);
+  const change = await substrate.prepareChange?.(asked, {});
+  if (change === undefined) throw new Error('the environment does not run');
+  try {
+    const nodeIds = change.changes.map(({ nodeId }) => nodeId);
+    const check = () => checkVersions(change.environment, change.server);
+    const report = await roll(change, { nodeIds, check });
+    await change.finish(() => {});
+    const { acknowledged, ...result } = await load.stop();
+    const lost = await lostKeys(environment, cache, acknowledged);
+    return {
+      ...{ from, to: describeServers(await nodeServers(environment)), tookMs: report.tookMs },
+      ...{ writableMs: report.switches.map(({ writableMs }) => writableMs), gapMs: result.longestGapMs },
+      ...{ sent: result.sent, acknowledged: acknowledged.length, lost: lost.length },
+      ...{ unanswered: result.unanswered, load: Number(loadavg()[0]?.toFixed(1)) },
+    };
+  } finally {
+    await cache.close();
+    await change[Symbol.asyncDispose]();
+  }
+}
