@@ -6,17 +6,20 @@
  *
  * From the server of this machine to the named one: a program for local processes (default: the first in PATH), or `docker` with the
  * images of this machine (`kit images build --server PATH`). Prints a line of JSON per round: times in ms. `gapMs`: longest time between
- * two acknowledged writes. `writableMs`: pause of writes of each switchover. `lost`: acknowledged keys that the final master does not have.
+ * two acknowledged writes. `lateMs`: longest delay of the load itself. `writableMs`: pause of writes of each switchover. `lost`:
+ * acknowledged keys that the final master does not have.
  */
+import { once } from 'node:events';
 import { loadavg } from 'node:os';
 import { resolve } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { loadEnvironment } from '../../config/load.ts';
 import { roll } from '../../infra/operations/rolling/roll.ts';
 import { checkVersions } from '../../infra/operations/rolling/versions.ts';
 import { describeServers, nodeServers } from '../../infra/operations/servers.ts';
 import { OWN_SUBSTRATE_NAMES, substrateOf } from '../../infra/substrates/registry.ts';
 import { planTopology } from '../../infra/topology.ts';
-import { loadAtRate, lostKeys, openApplicationCache } from './load.ts';
+import { applicationLogin, type LoadResult, lostKeys, openApplicationCache } from './load.ts';
 
 const RATE = 500;
 const NAME = 'bench-rolling';
@@ -45,8 +48,9 @@ async function measure(): Promise<Readonly<Record<string, unknown>>> {
   await using environment = await substrate.apply(planTopology(settings), { ephemeral: true });
   const from = describeServers(await nodeServers(environment));
   const cache = openApplicationCache(environment);
-  await cache.ping();
-  await using load = loadAtRate(cache, RATE);
+  const workerData = { login: applicationLogin(environment), perSecond: RATE };
+  const load = new Worker(new URL('./load-thread.ts', import.meta.url), { workerData });
+  await once(load, 'message');
   const change = await substrate.prepareChange?.(asked, {});
   if (change === undefined) throw new Error('the environment does not run');
   try {
@@ -54,15 +58,18 @@ async function measure(): Promise<Readonly<Record<string, unknown>>> {
     const check = () => checkVersions(change.environment, change.server);
     const report = await roll(change, { nodeIds, check });
     await change.finish(() => {});
-    const { acknowledged, ...result } = await load.stop();
+    load.postMessage('stop');
+    const [{ acknowledged, ...result }] = (await once(load, 'message')) as [LoadResult];
     const lost = await lostKeys(environment, cache, acknowledged);
     return {
       ...{ from, to: describeServers(await nodeServers(environment)), tookMs: report.tookMs },
       ...{ writableMs: report.switches.map(({ writableMs }) => writableMs), gapMs: result.longestGapMs },
+      lateMs: result.lateMs,
       ...{ sent: result.sent, acknowledged: acknowledged.length, lost: lost.length },
       ...{ unanswered: result.unanswered, load: Number(loadavg()[0]?.toFixed(1)) },
     };
   } finally {
+    await load.terminate();
     await cache.close();
     await change[Symbol.asyncDispose]();
   }

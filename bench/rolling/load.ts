@@ -3,13 +3,17 @@ import { type Cache, sentinelCache } from '../../client/index.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 
 /** The kit's client, as an application of the environment opens it. */
-export function openApplicationCache({ endpoints }: Environment): Cache {
-  return sentinelCache({
+export const openApplicationCache = (environment: Environment): Cache =>
+  sentinelCache(applicationLogin(environment));
+
+/** Options of the client, as plain data. */
+export function applicationLogin({ endpoints }: Environment) {
+  return {
     ...{ sentinels: endpoints.sentinels, serviceName: endpoints.serviceName, natMap: endpoints.natMap ?? {} },
     ...{ username: endpoints.app.username, password: endpoints.app.password.reveal() },
     sentinelUsername: endpoints.sentinel.username,
     sentinelPassword: endpoints.sentinel.password.reveal(),
-  });
+  };
 }
 
 export interface Load extends AsyncDisposable {
@@ -25,6 +29,8 @@ export interface LoadResult {
   readonly unanswered: number;
   /** Longest time between two acknowledged writes, in ms. */
   readonly longestGapMs: number;
+  /** Longest delay of the generator itself, in ms: a gap that is not longer than this has its cause here. */
+  readonly lateMs: number;
 }
 
 const TICK_MS = 10;
@@ -35,6 +41,7 @@ export function loadAtRate(cache: Cache, perSecond: number): Load {
   const open = new Set<Promise<unknown>>();
   const startedAt = performance.now();
   let [sent, unanswered, longestGapMs, lastAt] = [0, 0, 0, startedAt];
+  let [lateMs, tickAt] = [0, startedAt];
   const track = (operation: Promise<unknown>) => {
     open.add(operation);
     operation.finally(() => open.delete(operation));
@@ -52,6 +59,8 @@ export function loadAtRate(cache: Cache, perSecond: number): Load {
     if (typeof value !== 'number') unanswered += 1;
   };
   const timer = setInterval(() => {
+    lateMs = Math.max(lateMs, performance.now() - tickAt - TICK_MS);
+    tickAt = performance.now();
     for (; sent < ((performance.now() - startedAt) * perSecond) / 1_000; sent += 1) {
       track(write(sent));
       track(read(sent));
@@ -60,7 +69,8 @@ export function loadAtRate(cache: Cache, perSecond: number): Load {
   const stop = async (): Promise<LoadResult> => {
     clearInterval(timer);
     await Promise.all(open);
-    return { sent, acknowledged, unanswered, longestGapMs: Math.round(longestGapMs) };
+    const times = { longestGapMs: Math.round(longestGapMs), lateMs: Math.round(lateMs) };
+    return { sent, acknowledged, unanswered, ...times };
   };
   return {
     stop,

@@ -1,0 +1,14 @@
+/** A thread with the load: the process that replaces the nodes delays no operation. Ends with its first message. */
+import { once } from 'node:events';
+import { parentPort, workerData } from 'node:worker_threads';
+import { sentinelCache } from '../../client/index.ts';
+import { loadAtRate } from './load.ts';
+
+const { login, perSecond } = workerData;
+const cache = sentinelCache(login);
+await cache.ping();
+await using load = loadAtRate(cache, perSecond);
+parentPort?.postMessage('started');
+if (parentPort !== null) await once(parentPort, 'message');
+parentPort?.postMessage(await load.stop());
+await cache.close();
