@@ -138,7 +138,12 @@ async function searchServer(
   );
   const linked = checkRdb?.[0] === undefined ? undefined : await linkCheckRdb(checkRdb[0], stateDir);
   const others: string[] = [];
+  const seen = new Set<string>();
   for (const path of [...(redis ?? []), ...(valkey ?? []), ...(linked === undefined ? [] : [linked])]) {
+    // A folder of the search path may be a link to another one.
+    const program = realpathSync(path);
+    if (seen.has(program)) continue;
+    seen.add(program);
     const { stdout } = await runProgram({ command: path, args: ['--version'], timeoutMs: 5_000 });
     const server = parseBanner(stdout);
     if (server !== undefined && isServer(server, wanted)) return path;
