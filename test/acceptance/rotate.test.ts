@@ -60,9 +60,10 @@ class Rotated {
     return this.nodes(program).map((id) => this.#ledger.placement[id] ?? { host: '', port: 0 });
   }
 
-  /** A node that is not the master. */
+  /** A node that is not the master. After a switchover a sentinel may still be connecting to the new master. */
   async replica(): Promise<string> {
-    const { master } = JSON.parse(await this.kitOk('status', '--json')) as EnvironmentView;
+    const { out } = await this.kit('status', '--json');
+    const { master } = JSON.parse(out) as EnvironmentView;
     return this.nodes('redis').find((id) => id !== master) ?? '';
   }
 
