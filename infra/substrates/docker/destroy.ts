@@ -63,7 +63,7 @@ async function destroyContainersFirst(
   const onOutput = (piece: string) => {
     output = (output + piece).slice(-1_000);
     if (removal !== undefined || !output.includes('Destroy complete!')) return;
-    // The command line still needs a moment to exit.
+    // Terraform still needs a moment to exit.
     removal = removeRest();
   };
   try {

@@ -139,7 +139,7 @@ async function finish(
       },
     );
   }
-  progress(`cdktf deploy ${plan.environment.name}`);
+  progress(`terraform apply, stack ${plan.environment.name}`);
   await deploy(plan.environment, terraform);
 }
 

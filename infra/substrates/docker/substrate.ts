@@ -1,8 +1,8 @@
 /**
- * The Docker substrate: an environment that Terraform owns, deployed through the CDKTF command line.
+ * The Docker substrate: an environment that Terraform owns, deployed by the steps of `cdktf deploy`.
  *
  * apply: end environments of dead runs ─▶ keep an environment that already runs as planned, or: remove the orphans of an
- * interruption outside the state ─▶ cdktf deploy ─▶ healthy. An environment of plain `cdktf deploy` is found by its
+ * interruption outside the state ─▶ terraform apply ─▶ healthy. An environment of plain `cdktf deploy` is found by its
  * name (`open`).
  */
 import { rmSync } from 'node:fs';
@@ -135,7 +135,7 @@ class DockerSubstrate implements Substrate {
     try {
       await removeOrphans(plan.environment, this.#terraform(), progress);
       progress(describeImages(chooseImages(this.#stateDir, plan.environment)));
-      progress(`cdktf deploy ${name}`);
+      progress(`terraform apply, stack ${name}`);
       // Recorded before the deploy, so that a crash during it leaves an owner as well.
       if (owns) await recordOwnerProcess(this.#stateDir, name);
       await terraform.deploy(plan.environment, this.#terraform(options.signal));

@@ -1,5 +1,5 @@
 /**
- * Runs Terraform (or OpenTofu) through the CDKTF command line: deploy, replace, plan; `destroy.ts` destroys. A failure becomes one clear
+ * Runs Terraform (or OpenTofu) on the stack of an environment: deploy, replace, plan; `destroy.ts` destroys. A failure becomes one clear
  * error; the complete output is stored in a log file.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ import { containerAddress, idsIn, readState, type StateOptions, stateFile } from
 import {
   type CallOptions,
   runApp,
-  runCdktf,
+  runStack,
   runTerraform,
   stackDir,
   synthesisDir,
@@ -78,7 +78,7 @@ const textOf = ({ stdout, stderr }: ProgramRecord): string =>
 const logOf = (verb: string, { name }: EnvironmentConfig, { stateDir }: TerraformOptions): string =>
   join(stateDir, 'docker', 'logs', `${name}-${verb}.log`);
 
-/** Runs one verb of the CDKTF command line and stores its output. */
+/** Runs one verb and stores its output. */
 export async function runVerb(
   verb: Verb,
   environment: EnvironmentConfig,
@@ -89,7 +89,7 @@ export async function runVerb(
     stateDir: options.stateDir,
     variables: { ...appEnv(environment, options), ...variables },
   };
-  const record = await runCdktf(verb, environment.name, call, options);
+  const record = await runStack(verb, environment.name, call, options);
   const log = logOf(verb, environment, options);
   try {
     mkdirSync(join(log, '..'), { recursive: true, mode: 0o700 });
