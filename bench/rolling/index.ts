@@ -6,8 +6,8 @@
  *
  * From the server of this machine to the named one: a program for local processes (default: the first in PATH), or `docker` with the
  * images of this machine (`kit images build --server PATH`). Prints a line of JSON per round: times in ms. `gapMs`: longest time between
- * two acknowledged writes. `lateMs`: longest delay of the load itself. `writableMs`: pause of writes of each switchover. `lost`:
- * acknowledged keys that the final master does not have.
+ * two acknowledged writes, and `during` the step in which it ended. `lateMs`: longest delay of the load itself. `writableMs`: pause of
+ * writes of each switchover. `lost`: acknowledged keys that the final master does not have.
  */
 import { once } from 'node:events';
 import { loadavg } from 'node:os';
@@ -56,7 +56,9 @@ async function measure(): Promise<Readonly<Record<string, unknown>>> {
   try {
     const nodeIds = change.changes.map(({ nodeId }) => nodeId);
     const check = () => checkVersions(change.environment, change.server);
-    const report = await roll(change, { nodeIds, check });
+    const steps: { readonly at: number; readonly line: string }[] = [];
+    const progress = (line: string): void => void steps.push({ at: Date.now(), line });
+    const report = await roll(change, { nodeIds, check, progress });
     await change.finish(() => {});
     load.postMessage('stop');
     const [{ acknowledged, ...result }] = (await once(load, 'message')) as [LoadResult];
@@ -64,6 +66,7 @@ async function measure(): Promise<Readonly<Record<string, unknown>>> {
     return {
       ...{ from, to: describeServers(await nodeServers(environment)), tookMs: report.tookMs },
       ...{ writableMs: report.switches.map(({ writableMs }) => writableMs), gapMs: result.longestGapMs },
+      during: steps.findLast(({ at }) => at <= result.longestGapAt)?.line ?? 'before the first step',
       lateMs: result.lateMs,
       ...{ sent: result.sent, acknowledged: acknowledged.length, lost: lost.length },
       ...{ unanswered: result.unanswered, load: Number(loadavg()[0]?.toFixed(1)) },

@@ -29,6 +29,8 @@ export interface LoadResult {
   readonly unanswered: number;
   /** Longest time between two acknowledged writes, in ms. */
   readonly longestGapMs: number;
+  /** End of that time, in ms since the epoch. */
+  readonly longestGapAt: number;
   /** Longest delay of the generator itself, in ms: a gap that is not longer than this has its cause here. */
   readonly lateMs: number;
 }
@@ -41,7 +43,7 @@ export function loadAtRate(cache: Cache, perSecond: number): Load {
   const open = new Set<Promise<unknown>>();
   const startedAt = performance.now();
   let [sent, unanswered, longestGapMs, lastAt] = [0, 0, 0, startedAt];
-  let [lateMs, tickAt] = [0, startedAt];
+  let [lateMs, tickAt, longestGapAt] = [0, startedAt, 0];
   const track = (operation: Promise<unknown>) => {
     open.add(operation);
     operation.finally(() => open.delete(operation));
@@ -51,7 +53,10 @@ export function loadAtRate(cache: Cache, perSecond: number): Load {
     const written = await cache.set(`load:${i}`, i, { durability }).catch(() => undefined);
     if (written?.source !== 'redis') return;
     acknowledged.push(`load:${i}`);
-    longestGapMs = Math.max(longestGapMs, performance.now() - lastAt);
+    if (performance.now() - lastAt > longestGapMs) {
+      longestGapMs = performance.now() - lastAt;
+      longestGapAt = Date.now();
+    }
     lastAt = performance.now();
   };
   const read = async (i: number) => {
@@ -70,7 +75,7 @@ export function loadAtRate(cache: Cache, perSecond: number): Load {
     clearInterval(timer);
     await Promise.all(open);
     const times = { longestGapMs: Math.round(longestGapMs), lateMs: Math.round(lateMs) };
-    return { sent, acknowledged, unanswered, ...times };
+    return { sent, acknowledged, unanswered, longestGapAt, ...times };
   };
   return {
     stop,
