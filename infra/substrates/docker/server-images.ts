@@ -36,8 +36,8 @@ export async function provideNodeImage(
   if (wanted === undefined) return;
   const { redis: node } = chooseImages(stateDir, environment);
   const common = chooseImages(stateDir).redis;
-  // Provided as for every other environment.
-  if (imageName(node) === imageName(common)) return;
+  // The image of the kit has this server: Terraform provides it as for every other environment.
+  if (environment.docker.image === undefined && imageName(node) === imageName(common)) return;
   if (node.kind !== 'dockerfile') {
     if ((await imageId(imageName(node))) !== undefined) return;
     throw notAvailable(environment, wanted, { image: imageName(node), why: 'it was removed', stateDir });

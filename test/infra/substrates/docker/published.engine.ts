@@ -16,6 +16,7 @@ import { chooseImages } from '../../../../infra/substrates/docker/images.ts';
 import { lockImages } from '../../../../infra/substrates/docker/images-lock.ts';
 import { LABEL, planDocker } from '../../../../infra/substrates/docker/plan.ts';
 import { PUBLISHED, taggedReference } from '../../../../infra/substrates/docker/published-images.ts';
+import { provideNodeImage } from '../../../../infra/substrates/docker/server-images.ts';
 import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
 import { planTopology } from '../../../../infra/topology.ts';
 import {
@@ -78,6 +79,21 @@ describeOnEngine('published images', () => {
       });
       const check = (await dockerChecks(state.path)).find(({ id }) => id === 'images');
       expect(check).toMatchObject({ state: 'warn', remedy: 'kit images lock' });
+    });
+
+    it('published images that an environment names are pulled and probed before its deploy', async () => {
+      const { version } = chooseImages(built.path).facts;
+      const named = environmentSchema.parse({
+        ...{ ...config, redis: { ...config.redis, server: `redis@${version}` } },
+        docker: { ...config.docker, image: nameOf('redis') },
+      });
+      const lines: string[] = [];
+      await provideNodeImage(state.path, named, { progress: (line) => lines.push(line) });
+      expect(lines).toEqual([`image ${nameOf('redis')}`]);
+      expect(chooseImages(state.path, named)).toMatchObject({
+        redis: { kind: 'dockerfile', base: nameOf('redis') },
+        facts: { version, tls: true },
+      });
     });
 
     it('published images are locked by the digests of the registry, with the version that Redis reports', async () => {
