@@ -4,7 +4,7 @@
  *
  *   node bench/deploy.ts [rounds]
  *
- * The start-up of the CDKTF command line (its own start, the app and synthesis, until its first call of Terraform) is measured
+ * The start-up (the CDKTF app and its synthesis, until the first call of Terraform) is measured
  * in the same runs and printed separately. Both sides end a deploy with the same wait: all sentinels report one master, its
  * replicas in sync, and each other.
  */
@@ -48,7 +48,7 @@ interface Times {
   readonly destroy: number;
 }
 interface TerraformTimes extends Times {
-  /** Start-up times of both command lines, in seconds. */
+  /** Start-up times of deploy and destroy, in seconds. */
   readonly startUps: readonly number[];
 }
 
@@ -63,7 +63,7 @@ async function seconds(act: () => Promise<unknown>): Promise<number> {
   return (performance.now() - started) / 1_000;
 }
 
-/** Runs Terraform through a wrapper that records the time of CDKTF's first call; the time before is the start-up. */
+/** Runs Terraform through a wrapper that records the time of the first call; the time before is the start-up. */
 async function terraformRound(): Promise<TerraformTimes> {
   const dir = mkdtempSync(join(tmpdir(), 'kit-bench-'));
   const note = join(dir, 'called');
@@ -150,7 +150,7 @@ process.stdout.write(
   `${versions}; ${rounds} rounds, medians in seconds, load ${loadBefore} before and ${load()} after\n`,
 );
 process.stdout.write(
-  `start-up of the CDKTF command line: ${figures(ours.flatMap(({ startUps }) => startUps))}\n`,
+  `start-up of the CDKTF app: ${figures(ours.flatMap(({ startUps }) => startUps))}\n`,
 );
 for (const what of ['deploy', 'destroy'] as const) {
   const mine = ours.map((times) => times[what]);

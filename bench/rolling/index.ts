@@ -40,12 +40,15 @@ const settings = { ...dev, docker: { ...dev.docker, ports } };
 const { redis, local } = loadEnvironment('dev', { 'redis.server': server, ...program });
 const asked = planTopology({ ...settings, redis, ...(local && { local }) });
 const substrate = await substrateOf(name, { stateDir: resolve('.kit') });
+// Containers do not end with this process: an interrupted round removes its environment.
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
 for (let round = 0; round < Number(rounds); round += 1) {
-  process.stdout.write(`${JSON.stringify({ substrate: name, ...(await measure()) })}\n`);
+  process.stdout.write(`${JSON.stringify({ substrate: name, ...(await measure(stop.signal)) })}\n`);
 }
 
-async function measure(): Promise<Readonly<Record<string, unknown>>> {
-  await using environment = await substrate.apply(planTopology(settings), { ephemeral: true });
+async function measure(signal: AbortSignal): Promise<Readonly<Record<string, unknown>>> {
+  await using environment = await substrate.apply(planTopology(settings), { ephemeral: true, signal });
   const from = describeServers(await nodeServers(environment));
   const cache = openApplicationCache(environment);
   const workerData = { login: applicationLogin(environment), perSecond: RATE };
@@ -58,8 +61,9 @@ async function measure(): Promise<Readonly<Record<string, unknown>>> {
     const check = () => checkVersions(change.environment, change.server);
     const steps: { readonly at: number; readonly line: string }[] = [];
     const progress = (line: string): void => void steps.push({ at: Date.now(), line });
-    const report = await roll(change, { nodeIds, check, progress });
+    const report = await roll(change, { nodeIds, check, progress, signal });
     await change.finish(() => {});
+    signal.throwIfAborted();
     load.postMessage('stop');
     const [{ acknowledged, ...result }] = (await once(load, 'message')) as [LoadResult];
     const lost = await lostKeys(environment, cache, acknowledged);
