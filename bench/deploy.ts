@@ -149,9 +149,7 @@ const versions = `${compose.join(' ')} ${await run(command, args)} on Docker ${a
 process.stdout.write(
   `${versions}; ${rounds} rounds, medians in seconds, load ${loadBefore} before and ${load()} after\n`,
 );
-process.stdout.write(
-  `start-up of the CDKTF app: ${figures(ours.flatMap(({ startUps }) => startUps))}\n`,
-);
+process.stdout.write(`start-up of the CDKTF app: ${figures(ours.flatMap(({ startUps }) => startUps))}\n`);
 for (const what of ['deploy', 'destroy'] as const) {
   const mine = ours.map((times) => times[what]);
   process.stdout.write(`${what}\n  cdktf ${figures(mine)}\n`);

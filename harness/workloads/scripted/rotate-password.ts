@@ -11,7 +11,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { type Cache, OutcomeUnknownError } from '../../../client/index.ts';
+import { type Cache, DurabilityError, OutcomeUnknownError } from '../../../client/index.ts';
 import { waitUntil } from '../../wait.ts';
 import type { Resolved } from '../parameters.ts';
 import { createUser, deleteUser } from './drill-user.ts';
@@ -190,8 +190,8 @@ function startLoad({ remember, tag, parameters, signal }: Context, cache: Cache)
   };
   const counted = async (n: number) => {
     await operate(n).catch((error: unknown) => {
-      // A set that was sent when the master changed: the switchover is judged by its own drill.
-      if (error instanceof OutcomeUnknownError) return;
+      // A set that was sent, or waited for its replicas, when the master changed: the switchover is judged by its own drill.
+      if (error instanceof OutcomeUnknownError || error instanceof DurabilityError) return;
       failed.push(`${n}: ${error instanceof Error ? error.message : String(error)}`);
     });
     completed += 1;
