@@ -4,8 +4,8 @@
  *
  *   node bench/readiness.ts <rounds> [--busy <loops>] [options of kit readiness]
  *
- * `--busy` starts that many busy loops for the duration of the rounds. Exit code 1 if any round is a NO-GO. Folders of
- * rounds without a GO are kept and printed.
+ * `--busy` starts that many busy loops for the duration of the rounds. Exit code 1 if any round is a NO-GO. The folders
+ * of rounds without a GO are kept, and their paths printed.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -34,9 +34,9 @@ function parseArguments(args: readonly string[]): readonly [number, number, read
 interface Round {
   readonly decision: string;
   readonly seconds: number;
-  /** Rounds of measurement, including the first one. */
+  /** Number of measurement rounds, including the first one. */
   readonly measured: number;
-  /** Trials left out because the machine was unsound. */
+  /** Number of trials that were left out because the machine was unsound. */
   readonly leftOut: number;
   readonly notes: readonly string[];
 }

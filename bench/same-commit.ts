@@ -4,7 +4,7 @@
  *   npm run bench -- same-commit [pairs] [--save FILE] [drill … and options of kit drill]
  *
  * Default: one pair of `kit drill steady --trials 3`. Exit code 1 if a criterion of any pair changed, 3 if a pair could
- * not be compared. Folders of such pairs are kept and printed.
+ * not be compared. The folders of such pairs are kept, and their paths printed.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -5,7 +5,7 @@
  *   recorded requests ─▶ a Redis that starts empty ─▶ after 0.6 or 1.4 TTLs: kit sizing predicts
  *                                                 └▶ until 1.8 TTLs: the highest used_memory is the measured need
  *
- * All run at the same time and take two minutes.
+ * All workloads run at the same time and take two minutes.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ const TTL_MS = 60_000;
 const RUN_MS = 1.8 * TTL_MS;
 const TICK_MS = 20;
 const SAMPLE_MS = 200;
-/** Largest error that the documentation states. */
+/** Maximum error of the prediction, as the documentation states it. */
 const PROMISED = 0.1;
 
 interface Request {
@@ -30,7 +30,7 @@ interface Request {
   readonly key: string;
   readonly bytes: number;
   readonly ttlMs: number;
-  /** Whether it always writes; otherwise it reads, and writes after a miss. */
+  /** Whether a request always writes; otherwise it reads, and writes only after a miss. */
   readonly writes: boolean;
 }
 
@@ -52,7 +52,7 @@ interface Row {
   readonly usedThen: number;
 }
 
-/** Size of a value, the same for each request of a key: log-normal around the median. */
+/** Returns the size of a value, log-normal around the median. It is the same for each request of a key. */
 function sizeOf(index: number, median: number): number {
   const random = seededRandom(index);
   const normal = Math.sqrt(-2 * Math.log(random.next() || 1e-9)) * Math.cos(2 * Math.PI * random.next());

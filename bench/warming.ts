@@ -6,7 +6,7 @@
  *   recorded reads ─▶ cache with a TTL of 1 h ─▶ hits, misses
  *                        ▲ five minutes before each hour: none | predictive | all keys of yesterday's hour
  *
- * The first 7 days only fill the history; the figures are those of the last 7.
+ * The first 7 days only fill the history; the figures cover the last 7 days.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -38,21 +38,21 @@ type Warm = (cache: SimulatedCache, hourMs: number) => Promise<void>;
 
 interface Result {
   readonly hitRatio: number;
-  /** Reads that had to wait for a load. */
+  /** Number of reads that had to wait for a load. */
   readonly misses: number;
-  /** Loads by warming, and those whose entry was not read. */
+  /** Number of loads by warming; `unread` are those whose entry was not read. */
   readonly warmed: number;
   readonly unread: number;
 }
 
-/** Entries with a TTL on the simulated clock. */
+/** Cache whose entries have a TTL on the simulated clock. */
 class SimulatedCache {
   readonly #entries = new Map<string, { readonly endsMs: number; warm: boolean; isRead: boolean }>();
   nowMs = START_MS;
   warmed = 0;
   #replacedUnread = 0;
 
-  /** Reads, and stores after a miss. */
+  /** Reads a key and stores it after a miss. */
   read(key: string): boolean {
     const entry = this.#entries.get(key);
     if (entry !== undefined && entry.endsMs > this.nowMs) {
@@ -68,13 +68,13 @@ class SimulatedCache {
     this.#store(key, true);
   }
 
-  /** As `Cache.ttl`. */
+  /** Same as `Cache.ttl`. */
   async ttl(key: string): Promise<number | undefined> {
     const entry = this.#entries.get(key);
     return entry === undefined || entry.endsMs <= this.nowMs ? undefined : (entry.endsMs - this.nowMs) / 1000;
   }
 
-  /** Warmed entries that were not read until they were replaced, or until now. */
+  /** Number of warmed entries that were not read until they were replaced, or until now. */
   get unread(): number {
     return (
       this.#replacedUnread + [...this.#entries.values()].filter(({ warm, isRead }) => warm && !isRead).length
@@ -95,8 +95,9 @@ class SimulatedCache {
 }
 
 /**
- * Keys with a habit: each one has an hour of the day, and is read in it on 70 % of the working days and 20 % of the
- * others, one to five times. In addition: popular keys at all hours (Zipf), and keys that are read once.
+ * Records reads of keys with a habit: each key has an hour of the day in which it is read one to five times, on 70 % of
+ * the working days and 20 % of the other days. In addition: popular keys at all hours (Zipf), and keys that are read
+ * once.
  */
 function habits(seed: number, share: number): Read[] {
   const random = seededRandom(seed);
@@ -184,7 +185,7 @@ function predictive(reads: readonly Read[]): Promise<Result> {
   return simulate(reads, warm, ({ key, atMs }) => history.record(key, atMs));
 }
 
-/** The simple rule: every key that was read in this hour yesterday. */
+/** Applies the simple rule: warms every key that was read in this hour yesterday. */
 function yesterday(reads: readonly Read[]): Promise<Result> {
   const byHour = new Map<number, Set<string>>();
   const warm: Warm = async (cache, hourMs) => {

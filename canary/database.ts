@@ -3,8 +3,8 @@ import type { RedisOptions } from '../client/types.ts';
 import type { CanaryConfig } from '../config/canary.ts';
 
 /**
- * Options of the pattern cache: database 2 by default. A Redis Cluster has only database 0, so the namespace gets a
- * suffix; FLUSHDB, or `kit cache-clear` without a prefix, then affects both caches.
+ * Returns the options of the pattern cache, with database 2 by default. A Redis Cluster has only database 0, so the
+ * namespace gets a suffix; FLUSHDB, or `kit cache-clear` without a prefix, then affects both caches.
  */
 export function patternCacheOptions(
   mode: RedisOptions['mode'],

@@ -6,9 +6,9 @@ import { parseSwitch, readVariables } from '../config/env.ts';
 import { KitError } from '../config/errors.ts';
 
 export interface Flags {
-  /** Redis may be used at all (`ENABLE_REDIS_CACHE`). */
+  /** Whether Redis may be used at all (`ENABLE_REDIS_CACHE`). */
   readonly redisCache: boolean;
-  /** The pattern cache may be used by users in the canary (`ENABLE_PATTERN_CACHE`). */
+  /** Whether users in the canary may use the pattern cache (`ENABLE_PATTERN_CACHE`). */
   readonly patternCache: boolean;
 }
 
@@ -18,9 +18,9 @@ export interface FlagSource {
 }
 
 /**
- * Switches from environment variables and from `.env`, which is read each time. Unset is off.
+ * Reads the switches from the environment variables and from `.env`, each time. A switch that is not set is off.
  *
- * @param read default: the environment variables, then `.env` in the working directory
+ * @param read reads the variables; default: from the environment, then from `.env` in the working directory
  */
 export function environmentFlags(read: typeof readVariables = readVariables): FlagSource {
   return {
@@ -41,7 +41,7 @@ export function environmentFlags(read: typeof readVariables = readVariables): Fl
   };
 }
 
-/** Fixed switches, for tests and for an application that has a kill switch of its own. */
+/** Returns fixed switches, for tests and for an application that has its own kill switch. */
 export function fixedFlags(flags: Flags): FlagSource {
   return { read: () => flags };
 }

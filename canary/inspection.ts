@@ -31,18 +31,18 @@ export interface CanaryView {
     readonly decisions: number;
     /** Digest of the newest entry; null for an empty log. */
     readonly digest: string | null;
-    /** First difference from the recomputed decisions; null if there is none. */
+    /** First difference between recorded and recomputed decisions; null if there is none. */
     readonly problem: string | null;
   };
 }
 
 export interface Inspection {
   readonly view: CanaryView;
-  /** Texts of the kept log entries, in order. */
+  /** Texts of the log entries that are kept, in order. */
   readonly lines: readonly string[];
 }
 
-/** @throws CacheError Redis does not reply; Error the log is damaged at its end */
+/** Reads a rollout. @throws CacheError Redis does not reply; Error the log is damaged at its end */
 export async function inspectCanary(
   cache: Cache,
   config: CanaryConfig,
@@ -85,7 +85,7 @@ export async function inspectCanary(
   };
 }
 
-/** E-values of a rollback that the settings give. */
+/** Returns the e-values at or above which the settings require a rollback. */
 export function limitsOf({ judge }: Pick<Rules, 'judge'>): RollbackLimits {
   return { users: limitOf(judge.errorAlpha), slow: limitOf(judge.latencyAlpha) };
 }

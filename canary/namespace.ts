@@ -1,6 +1,6 @@
 import type { Cache } from '../client/index.ts';
 
-/** Namespace of a cache: what `physicalKey` puts before a key. */
+/** Returns the namespace of a cache: the prefix that `physicalKey` adds to a key, without the colon. */
 export function namespaceOf(cache: Cache): string {
   const probe = 'canary';
   return cache.physicalKey(probe).slice(0, -(probe.length + 1));

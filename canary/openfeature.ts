@@ -20,7 +20,7 @@ export interface ResolutionDetails<T> {
   readonly reason: 'SPLIT' | 'DISABLED';
 }
 
-/** The client of the SDK catches it, and returns the default value with this code. */
+/** Error of an evaluation. The client of the SDK catches it and returns the default value with this code. */
 export class CanaryProviderError extends Error {
   override readonly name = 'CanaryProviderError';
   readonly code: 'FLAG_NOT_FOUND' | 'TYPE_MISMATCH' | 'TARGETING_KEY_MISSING';
@@ -41,7 +41,7 @@ export class CanaryProvider {
     this.#service = service;
   }
 
-  /** @throws CanaryProviderError another flag, or no targeting key */
+  /** Evaluates the flag. @throws CanaryProviderError for another flag, or without a targeting key */
   async resolveBooleanEvaluation(
     flagKey: string,
     _defaultValue: boolean,
@@ -83,9 +83,9 @@ export interface BooleanFlags {
 }
 
 /**
- * Switches from the flag system of a team. A flag that cannot be evaluated is off.
+ * Returns the switches from a team's own flag system. A flag that cannot be evaluated is off.
  *
- * @param names of the two flags; default `enable-redis-cache` and `enable-pattern-cache`
+ * @param names names of the two flags; default `enable-redis-cache` and `enable-pattern-cache`
  */
 export function openFeatureFlags(
   client: BooleanFlags,

@@ -12,14 +12,14 @@ import { collect } from './metrics/collect.ts';
 import type { Send } from './metrics/generation.ts';
 import type { CanaryKeys } from './metrics/keys.ts';
 
-/** Maximum attempts to append while other processes append as well. */
+/** Maximum number of attempts to append while other processes append as well. */
 const ATTEMPTS = 10;
-/** A look is due after this fraction of the interval, so that timers that drift do not skip looks. */
+/** Fraction of the interval after which a look is due, so that timers that drift do not skip looks. */
 const DUE_SHARE = 0.8;
 
 interface Looked {
   readonly decision: Decision;
-  /** Whether this process recorded it; otherwise another one was faster. */
+  /** Whether this process recorded the decision; otherwise another process was faster. */
   readonly isOwn: boolean;
 }
 
@@ -58,7 +58,7 @@ export class Rollout {
     return controlOf(await this.#current());
   }
 
-  /** The head that would judge with the rules of this process, and a look at the current counts. Records nothing. */
+  /** Returns the head with the rules of this process applied, and a look at the current counts. Records nothing. */
   async observe(): Promise<{ readonly head: Head; readonly look: LookEvent }> {
     const { head } = this.#prepared(await this.#log.read());
     return { head, look: await this.#lookAt(head) };
@@ -83,21 +83,21 @@ export class Rollout {
     throw new Error(`canary log: other processes appended an entry first in all ${ATTEMPTS} attempts`);
   }
 
-  /** Reads the counts of the state's generation. */
+  /** Reads the counts of the generation in the state. */
   collect({ generation, window }: JudgeState): Promise<LookEvent> {
     const { maxProcesses } = this.#config.metrics;
     return collect(this.#send, this.#keys, { generation, window }, { maxProcesses, atMs: this.#now() });
   }
 
   /**
-   * @param gapMs shortest time since the last look, so that processes that judge at the same time share one look
+   * @param gapMs minimum time, in ms, since the last look, so that processes that judge at the same time share one look
    */
   async #look(gapMs: number): Promise<Looked> {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const head = await this.#current();
       const { lastLookAtMs } = head.state;
-      // If the clock is far behind that of the last look, the clock of the other process is ahead: this does not stop
-      // the judge.
+      // If this clock is far behind the time of the last look, the clock of the other process is ahead. That does not
+      // stop the judge.
       const distanceMs = Math.abs(this.#now() - (lastLookAtMs ?? Number.NEGATIVE_INFINITY));
       if (head.decision !== null && (distanceMs === 0 || distanceMs < gapMs))
         return { decision: head.decision, isOwn: false };
@@ -108,13 +108,13 @@ export class Rollout {
     throw new Error(`canary log: other processes appended an entry first in all ${ATTEMPTS} attempts`);
   }
 
-  /** The current counts, at a time after the last look. */
+  /** Returns a look at the current counts, with a time after the last look. */
   async #lookAt({ state }: Head): Promise<LookEvent> {
     const look = await this.collect(state);
     return { ...look, atMs: Math.max(look.atMs, (state.lastLookAtMs ?? 0) + 1) };
   }
 
-  /** The stored head with the rules of this process. */
+  /** Returns the stored head with the rules of this process. */
   async #current(): Promise<Head> {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const { head, due } = this.#prepared(await this.#log.read());
@@ -123,7 +123,7 @@ export class Rollout {
     throw new Error(`canary log: other processes appended an entry first in all ${ATTEMPTS} attempts`);
   }
 
-  /** The head after a snapshot that is due: it starts the log, repeats the state, or changes the rules. */
+  /** Returns the head, after the snapshot if one is due: it starts the log, repeats the state, or changes the rules. */
   #prepared(stored: Head | undefined): { readonly head: Head; readonly due?: Appended } {
     const isSame = stored !== undefined && digestOf(stored.rules) === digestOf(this.#rules);
     if (isSame && (stored.index + 1) % this.#config.log.snapshotEvery !== 0) return { head: stored };
@@ -132,7 +132,7 @@ export class Rollout {
     return { head: due.head, due };
   }
 
-  /** The state under changed settings: another share needs a new generation. */
+  /** Returns the state under changed settings. Another share needs a new generation. */
   #adapted(head: Head): JudgeState {
     const { state } = head;
     const stage = Math.min(state.stage, this.#rules.rollout.stages.length - 1);

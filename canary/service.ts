@@ -26,29 +26,33 @@ export type { Outcome };
 
 export interface CanaryOptions {
   /**
-   * Cache on the Redis server and database of the canary: `patternCacheOptions`. It stays open when the service closes.
+   * Cache in the Redis database that the canary uses, opened with `patternCacheOptions`. It stays open when the service
+   * closes.
    */
   readonly cache: Cache;
-  /** Default: `config/canary.yaml`. */
+  /** Settings of the canary; default: `config/canary.yaml`. */
   readonly config?: CanaryConfig;
-  /** Default: the variables `ENABLE_REDIS_CACHE` and `ENABLE_PATTERN_CACHE`. */
+  /** Source of the switches; default: the variables `ENABLE_REDIS_CACHE` and `ENABLE_PATTERN_CACHE`. */
   readonly flags?: FlagSource;
   /**
-   * Whether this process also judges, every `judge.lookMs`. One such process is enough; several do no harm. Default
-   * false.
+   * Whether this process also judges, every `judge.lookMs`. One such process is enough; more than one is harmless.
+   * Default false.
    */
   readonly judges?: boolean;
-  /** Unix time in ms; default: `Date.now`. */
+  /** Returns the Unix time in ms; default: `Date.now`. */
   readonly now?: () => number;
-  /** Receives errors of timers: Redis is unreachable, the log is damaged, a variable is invalid. Default: none. */
+  /**
+   * Receives errors that occur in timers: Redis is unreachable, the log is damaged, a variable is invalid. Default:
+   * errors are ignored.
+   */
   readonly onError?: (error: unknown) => void;
   /** Receives every decision recorded by this process. */
   readonly onDecision?: (decision: Decision) => void;
 }
 
 /**
- * Arm of a user at the time of a request. If it is recorded with the request, the request stays in its arm even if the
- * share changes meanwhile.
+ * Arm of a user at the time of a request. If the assignment is recorded with the request, the request stays in its arm
+ * even if the share changes meanwhile.
  */
 export interface Assignment {
   /** `off`: a switch is off or the share is unknown; the request is not counted. */
@@ -62,7 +66,7 @@ export interface CanaryStatus {
   readonly flags: Flags;
   /** Null before the first look. */
   readonly head: Head | null;
-  /** Texts of the entries that changed the share, in order. */
+  /** Texts of the log entries that changed the share, in order. */
   readonly changes: readonly string[];
 }
 
@@ -96,10 +100,10 @@ export class CanaryTestingService implements AsyncDisposable {
   }
 
   /**
-   * Starts the timers: flushes, and with `judges` looks. Reads the switches and the share before it returns. If Redis
-   * is unreachable it returns anyway, and no user is in the canary.
+   * Starts the timers for flushes and, with `judges`, for looks. Reads the switches and the share before it returns. If
+   * Redis is unreachable it returns anyway, and no user is in the canary.
    *
-   * @throws KitError `CONFIG_INVALID`; TypeError a memory cache
+   * @throws KitError `CONFIG_INVALID`; TypeError the cache is a memory cache
    */
   static async open(options: CanaryOptions): Promise<CanaryTestingService> {
     const flags = options.flags ?? environmentFlags();
@@ -118,7 +122,7 @@ export class CanaryTestingService implements AsyncDisposable {
     return this.assign(id).arm === 'canary';
   }
 
-  /** Arm of the user or session, for `record`. */
+  /** Returns the arm of the user or session, to pass to `record`. */
   assign(id: string): Assignment {
     const control = this.#reporter.control;
     const hash = hashOf(this.config.flag, id);
@@ -173,7 +177,7 @@ export class CanaryTestingService implements AsyncDisposable {
     if (this.#reporter.control === undefined) this.#reporter.accept(await this.#rollout.begin());
   }
 
-  /** @throws CacheError Redis does not reply */
+  /** Returns the state of the rollout. @throws CacheError Redis does not reply */
   async status(): Promise<CanaryStatus> {
     return {
       flag: this.config.flag,
@@ -183,17 +187,22 @@ export class CanaryTestingService implements AsyncDisposable {
     };
   }
 
-  /** Texts of the kept decisions, in order, for `replay`. @throws CacheError Redis does not reply */
+  /**
+   * Returns the texts of the decisions that are kept, in order, for `replay`. @throws CacheError Redis does not reply
+   */
   logLines(): Promise<readonly string[]> {
     return this.#rollout.lines();
   }
 
-  /** Metrics `cache_canary_share` and `cache_canary_paused`, for `collectMetrics` and `registerMetrics`. Sends no command. */
+  /**
+   * Returns the metrics `cache_canary_share` and `cache_canary_paused`, for `collectMetrics` and `registerMetrics`.
+   * Sends no command.
+   */
   families(): readonly MetricFamily[] {
     return canaryFamilies(this.config.flag, this.#reporter.control);
   }
 
-  /** Number of commands that this process sent for its counts. */
+  /** Number of commands that this process has sent to report its counts. */
   get commands(): number {
     return this.#reporter.commands;
   }

@@ -7,9 +7,9 @@ import { describeRoles } from '../infra/redis/role-state.ts';
 import type { Environment } from '../infra/substrates/environment.ts';
 
 /**
- * Reasons why an environment is not healthy, in words: the nodes that are not running and the
- * consequence for the master; if all are running, the defects that remain at the end of the wait (a
- * replica without its master, a sentinel that has not discovered all nodes).
+ * Describes why an environment is not healthy: the nodes that are not running and the consequence for the master; if
+ * all nodes are running, the defects that remain at the end of the wait (a replica without its master, a sentinel that
+ * has not discovered all nodes).
  */
 export async function describeHealthProblem(
   environment: Environment,

@@ -12,7 +12,7 @@ export { MAX_STORM_MINUTES } from './drills/storm/index.ts';
 /**
  * Loads extension modules and registers their parts in addition to those of the kit, for this process.
  *
- * @param modules paths or names of packages
+ * @param modules paths of files or names of packages
  * @throws KitError EXTENSION_INVALID
  */
 export async function useExtensions(modules: readonly string[]): Promise<readonly LoadedExtension[]> {
@@ -22,9 +22,9 @@ export async function useExtensions(modules: readonly string[]): Promise<readonl
 }
 
 /**
- * The drills of that name, in the catalogue's order.
+ * Returns the drills with the given names, in the order of the catalogue.
  *
- * @throws KitError DRILL_UNKNOWN, listing the known ones
+ * @throws KitError DRILL_UNKNOWN, with a list of the known drills
  */
 export function drillsNamed(ids: readonly string[] | 'all'): readonly Drill[] {
   const drills = allDrills();

@@ -15,8 +15,8 @@ export interface WaitOptions {
 }
 
 /**
- * Calls `look` until it returns something other than `false` or undefined, and returns that. An error of `look` counts
- * as "not yet": nodes that are down refuse connections.
+ * Calls `look` until it returns something other than `false` or undefined, and returns that value. An error in `look`
+ * counts as "not yet", because nodes that are down refuse connections.
  *
  * @throws KitError WAIT_TIMEOUT with the condition, the time limit and the last observation
  */
@@ -44,8 +44,8 @@ export async function waitUntil<T>(
 }
 
 /**
- * Resolves like the promise, or rejects after the time limit with an error that names it. The promise is not cancelled:
- * its result is dropped.
+ * Resolves like the promise, or rejects after the time limit with an error that contains `what`. The promise is not
+ * cancelled: its result is dropped.
  */
 export async function withTimeout<T>(what: string, promise: Promise<T>, options: WaitOptions): Promise<T> {
   const { boundMs, signal } = options;

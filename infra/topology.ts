@@ -3,15 +3,15 @@
  *
  * config ─▶ planTopology ─▶ Topology ─▶ a substrate gives every node an address (`Placement`) and starts it.
  *
- * Nodes are a union by role of *program*. The current master is a state of the running system, never of the plan:
+ * Nodes are a discriminated union by *program*. The current master is a state of the running system, never of the plan:
  * `bootstrapMaster` only starts as master on empty disks.
  */
 import type { EnvironmentConfig } from '../config/schema.ts';
 
 interface NodeBase {
-  /** Stable within the environment: `redis-1`, `sentinel-2`. */
+  /** Id, stable within the environment: `redis-1`, `sentinel-2`. */
   readonly id: string;
-  /** 1-based among the nodes of its role. */
+  /** Number of the node among the nodes with its role, from 1. */
   readonly index: number;
 }
 
@@ -22,7 +22,7 @@ export interface RedisNode extends NodeBase {
   readonly shard?: ShardPlan;
 }
 
-/** Both ends are inclusive. */
+/** Range of slots; both ends are inclusive. */
 export type SlotRange = readonly [first: number, last: number];
 
 /** A range of slots with its initial master. */
@@ -36,7 +36,10 @@ export const CLUSTER_SLOTS = 16_384;
 /** Id of the watchdog, for faults and logs. */
 export const WATCHDOG_ID = 'watchdog';
 
-/** Interval of the sentinels' pings with `sentinel.fast`: the measured value (docs/decisions/080-fast-detection.md). */
+/**
+ * Interval at which sentinels send PING with `sentinel.fast`, in ms, as measured
+ * (docs/decisions/080-fast-detection.md).
+ */
 const FAST_PING_MS = 100;
 
 export interface SentinelNode extends NodeBase {
@@ -46,7 +49,7 @@ export interface SentinelNode extends NodeBase {
 /** Process that makes a deposed master a replica. It is not a node: nothing connects to it, and it holds no data. */
 export interface Watchdog {
   readonly id: 'watchdog';
-  /** Interval of the sentinels' pings, if the watchdog sets it. */
+  /** Interval at which sentinels send PING, in ms, if the watchdog sets it. */
   readonly pingPeriodMs: number | undefined;
 }
 
@@ -56,7 +59,7 @@ export interface Topology {
   readonly environment: EnvironmentConfig;
   readonly redis: readonly RedisNode[];
   readonly sentinels: readonly SentinelNode[];
-  /** Absent without sentinels, and if the configuration disables it. */
+  /** Watchdog; absent without sentinels, and if the configuration disables it. */
   readonly watchdog?: Watchdog;
 }
 
@@ -69,7 +72,7 @@ export interface Address {
 /** Every node's address, chosen by the substrate. */
 export type Placement = ReadonlyMap<string, Address>;
 
-/** Interval of the sentinels' pings in ms, if the watchdog sets it. */
+/** Returns the interval at which sentinels send PING, in ms, if the watchdog sets it. */
 export function pingPeriodOf({ sentinel }: EnvironmentConfig): number | undefined {
   return sentinel.pingPeriodMs ?? (sentinel.fast ? FAST_PING_MS : undefined);
 }
@@ -96,7 +99,7 @@ export function planTopology(environment: EnvironmentConfig): Topology {
   });
 }
 
-/** A master and its replicas. */
+/** Plans a master and its replicas. */
 function replicationGroup(environment: EnvironmentConfig): RedisNode[] {
   return Array.from(
     { length: environment.topology.replicas + 1 },
@@ -109,7 +112,10 @@ function replicationGroup(environment: EnvironmentConfig): RedisNode[] {
   );
 }
 
-/** All masters, then one replica of each, then the next replica of each: `redis-4` follows `redis-1` of three. */
+/**
+ * Plans all masters, then one replica of each, then the next replica of each: with three masters, `redis-4` is a
+ * replica of `redis-1`.
+ */
 function clusterNodes({ topology: { masters, replicas } }: EnvironmentConfig): RedisNode[] {
   const bound = (shard: number) => Math.round((shard * CLUSTER_SLOTS) / masters);
   return Array.from({ length: masters * (1 + replicas) }, (_, i): RedisNode => {
@@ -128,8 +134,8 @@ function clusterNodes({ topology: { masters, replicas } }: EnvironmentConfig): R
 }
 
 /**
- * Address of a node on the cluster bus: its offset from the first bus port equals its port's offset from the first
- * port.
+ * Returns the address of a node on the cluster bus. The offset from the first bus port equals the offset of the node's
+ * port from the first port.
  */
 export function busAddress({ redis, cluster }: EnvironmentConfig, { host, port }: Address): Address {
   return { host, port: cluster.busPort + port - redis.port };

@@ -24,9 +24,9 @@ interface ApplyPlan {
   readonly settings: readonly string[];
   readonly version: VersionChange | undefined;
   readonly steps: readonly (RollingStep & { readonly differences: readonly string[] })[];
-  /** Other parts that are replaced at the end. */
+  /** Other parts of the environment, which are replaced at the end. */
   readonly parts: readonly string[];
-  /** Interruptions that one node at a time cannot avoid. */
+  /** Interruptions that cannot be avoided by replacing one node at a time. */
   readonly interruptions: readonly string[];
 }
 
@@ -115,7 +115,7 @@ async function planOf(change: PreparedChange): Promise<ApplyPlan> {
 const isEmpty = ({ steps, settings, parts }: ApplyPlan): boolean =>
   steps.length + settings.length + parts.length === 0;
 
-/** Asks only if the change interrupts something. */
+/** Returns whether the user accepts the change. Asks only if the change interrupts something. */
 async function accepts(
   { interruptions: list }: ApplyPlan,
   { environment }: Topology,

@@ -35,7 +35,7 @@ export const keyFile = () =>
     common.nonEmpty,
   );
 
-/** `kit backup`: writes the data of a running environment to one file. `kit backup verify` verifies such a file. */
+/** `kit backup`: writes the data of a running environment to one file. `kit backup verify` verifies a backup file. */
 export function backup(program: Command, session: Session): void {
   const command = program
     .command('backup')

@@ -21,10 +21,12 @@ interface ClearReport {
   readonly selection: Selection;
   /** Number of entries found before the deletion; for a tag, the entries that carry its current version. */
   readonly found: number;
-  /** Number of internal keys of the client among them: tags, leases, shared statistics. Only with `--all`. */
+  /**
+   * Number of internal keys of the client that were found: tags, leases, shared statistics. Counted only with `--all`.
+   */
   readonly internal: number;
   readonly dryRun: boolean;
-  /** Entries that were deleted; null in a dry run, and for tags, whose entries become misses and expire. */
+  /** Number of deleted entries; null in a dry run, and for tags, whose entries become misses and expire. */
   readonly deleted: number | null;
   readonly cleared: boolean;
 }
@@ -101,7 +103,7 @@ async function clearCache(session: Session, options: ClearOptions): Promise<void
   printReport(session, { ...report, deleted, cleared: true }, `${what}; ${outcome}`);
 }
 
-/** @throws KitError `USAGE` unless exactly one selection is given */
+/** Returns the selection. @throws KitError `USAGE` unless exactly one selection is given */
 function selectionOf({ all, tag, pattern }: ClearOptions): Selection {
   const given: Selection[] = [];
   if (all === true) given.push({ by: 'namespace' });

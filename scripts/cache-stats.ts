@@ -9,14 +9,14 @@ import { examples, printResult, type Session } from './session.ts';
 
 interface StatsOptions extends DataOptions {
   readonly sample: number;
-  /** `true` if the number of seconds is omitted. */
+  /** Interval in seconds; `true` if the number is omitted. */
   readonly watch?: number | true;
 }
 
 const SAMPLE = 10_000;
 const SAMPLE_MAX = 1_000_000;
 const WATCH_SECONDS = 2;
-/** A watch samples the keys again after this time; the other figures take one INFO per master. */
+/** Time, in ms, after which a watch samples the keys again. The other figures need only one INFO per master. */
 const KEYS_EVERY_MS = 30_000;
 
 /** `kit cache-stats`: shows statistics of the masters, their keys and the shared counters of the clients. */

@@ -30,7 +30,7 @@ export function catalogueText(drills: readonly Drill[], width: number): string {
   }
 }
 
-/** Faults, and the topologies and substrates that support them. */
+/** Formats the faults of a drill, and the topologies and substrates that support them. */
 function formatRequirements(drill: Drill): string {
   const { faults, needs, needsProgram, topologies, proxied = false, external } = drill;
   const names = [...new Set(faults.map(({ fault }) => fault))];

@@ -2,12 +2,12 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { KitError } from '../config/errors.ts';
 
-/** Room for thousands of ACL users; the stock files have 110 kB. */
+/** Maximum size of a file, in bytes: enough for thousands of ACL users. The stock files have 110 kB. */
 const MAX_BYTES = 8 * 2 ** 20;
-/** Part of a binary file that is read: enough for its first lines. */
+/** Number of bytes that are read of a binary file: enough for its first lines. */
 const BINARY_BYTES = 64 * 2 ** 10;
 
-/** @throws KitError `FILE_UNREADABLE`, `FILE_TOO_LARGE` */
+/** Reads a file. @throws KitError `FILE_UNREADABLE`, `FILE_TOO_LARGE` */
 export function readConfFile(file: string): string {
   const bytes = readBounded(file, MAX_BYTES + 1);
   const isBinary = bytes.subarray(0, BINARY_BYTES).includes(0);

@@ -7,7 +7,7 @@ import type { Environment } from '../infra/substrates/environment.ts';
 import type { FoundEnvironment } from '../infra/substrates/substrate.ts';
 import { WATCHDOG_ID } from '../infra/topology.ts';
 
-/** 10 s: docs/decisions/055-watchdog.md. */
+/** Text for an environment without a watchdog. The 10 s are from docs/decisions/055-watchdog.md. */
 const WITHOUT_WATCHDOG =
   'watchdog: not running; without it, Sentinel makes a deposed master a replica about 10 s later. kit up starts it.';
 
@@ -16,15 +16,15 @@ export interface EnvironmentView {
   readonly substrate: Environment['substrate'];
   readonly running: true;
   /**
-   * All nodes run, one Redis is master, every other one is linked to it, and the sentinels agree. For a cluster: every
-   * slot is served and every master has its replicas.
+   * Whether all nodes run, one Redis is master, every other Redis is linked to it, and the sentinels agree. For a
+   * cluster: whether every slot is served and every master has its replicas.
    */
   readonly healthy: boolean;
   /** Description of why the environment is not healthy; null if it is. */
   readonly missing: string | null;
   /** Differences from the current configuration and passwords, one sentence each. */
   readonly differences: readonly string[];
-  /** The single master; null if there is none, and in a cluster. */
+  /** Node that is the single master; null if there is none, and in a cluster. */
   readonly master: string | null;
   /** Slot owners of a cluster. */
   readonly shards?: readonly Shard[];
@@ -32,12 +32,12 @@ export interface EnvironmentView {
     readonly id: string;
     readonly address: string;
     readonly state: string;
-    /** "Redis 8.2.1"; null if the node does not answer. */
+    /** Server and version, such as "Redis 8.2.1"; null if the node does not reply. */
     readonly server: string | null;
     readonly pid: number | null;
     readonly log: string | null;
   }[];
-  /** null if the environment has none. An environment is healthy without it. */
+  /** Watchdog; null if the environment has none. An environment can be healthy without a watchdog. */
   readonly watchdog: {
     readonly state: string;
     readonly pid: number | null;
@@ -50,7 +50,7 @@ export interface EnvironmentView {
   readonly access: Readonly<Record<string, string>>;
 }
 
-/** @param settleMs time for every sentinel to detect recent starts and heals */
+/** Returns the view. @param settleMs time, in ms, that every sentinel needs to detect recent starts and heals */
 export async function environmentView(
   { environment, differences, hasCredentials }: FoundEnvironment,
   settleMs: number,

@@ -1,4 +1,4 @@
-/** Extension modules of a command: those of kit.yaml, then those of the command line. */
+/** Extension modules of a command: first the modules in kit.yaml, then those on the command line. */
 import { findProject } from '../config/project.ts';
 import { useExtensions } from '../harness/registry.ts';
 

@@ -6,7 +6,7 @@ import { currentSubstrateName, SUBSTRATE_NAMES } from '../config/substrate-names
 import type { SubstrateName } from '../infra/substrates/registry.ts';
 import { nonEmpty } from './options.ts';
 
-/** `--substrate`, including `external`. */
+/** Returns the option `--substrate`, with `external` among its values. */
 export const anySubstrate = () => {
   const option = new Option('--substrate <name>', 'substrate; external: an external Redis')
     .choices(SUBSTRATE_NAMES)
@@ -32,7 +32,7 @@ const FLAGS = (): Readonly<Record<keyof ExternalFlags, Option>> => ({
   yes: new Option('--yes', 'external: confirm load on a remote host'),
 });
 
-/** @param yes option `--yes` of the command; undefined: it has none */
+/** Adds the options. @param yes option `--yes` of the command; undefined if the command has none */
 export function addExternalOptions(command: Command, yes: Option | undefined = FLAGS().yes): void {
   for (const [name, option] of Object.entries(FLAGS())) {
     if (name !== 'yes') command.addOption(option.argParser(nonEmpty));

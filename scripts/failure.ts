@@ -8,7 +8,7 @@ import { EXIT, type ExitCode, KitError } from '../config/errors.ts';
 
 export interface Failure {
   readonly exitCode: ExitCode;
-  /** Already printed: commander ends its parsing after help and version as it does after an error. */
+  /** Whether it was already printed: commander ends its parsing after help and version as it does after an error. */
   readonly shown: boolean;
   /** Fields for `--json`. */
   readonly error: {
@@ -30,7 +30,7 @@ export function describeFailure(thrown: unknown, signal: AbortSignal): Failure {
   return { ...(consequence ? reason : failure), exitCode: EXIT.INTERRUPTED };
 }
 
-/** Lines for a user, one part per line. */
+/** Formats a failure for a user, one part per line. */
 export function failureText({ error }: Failure, colour: boolean): string {
   const paint = (format: 'red' | 'dim', text: string) =>
     colour ? styleText(format, text, { validateStream: false }) : text;
@@ -71,17 +71,22 @@ function failureOfKit(thrown: unknown): Failure {
   };
 }
 
-/** Error replies, and codes of the client, that depend on the server or on the rights of the user. */
+/**
+ * Codes of error replies and of client errors that depend on the state of the server or on the permissions of the user.
+ */
 const STATES_OF_REDIS = new Set(
   (
     'NOPERM NOAUTH WRONGPASS READONLY LOADING MASTERDOWN NOREPLICAS OOM MISCONF CLUSTERDOWN TRYAGAIN BUSY ' +
     'NOT_SENT TIMEOUT OUTCOME_UNKNOWN'
   ).split(' '),
 );
-/** Errors of ioredis that have no code. */
+/** Messages of ioredis errors that have no code. */
 const LOST = new Set(['Command timed out', 'Connection is closed.']);
 
-/** A state of Redis or an invalid option of the client is no defect of the kit. Undefined: it is something else. */
+/**
+ * Returns the failure if a state of Redis or an invalid client option caused it, which is no defect of the kit;
+ * otherwise undefined.
+ */
 function failureOfRedis(thrown: unknown): Failure | undefined {
   if (!(thrown instanceof Error)) return undefined;
   const { name, message } = thrown;

@@ -1,4 +1,4 @@
-/** Finds a running environment by the options of a command, on whichever substrate it runs. */
+/** Finds a running environment by the options of a command, on any substrate. */
 import { EXIT, KitError } from '../config/errors.ts';
 import { isEnvironmentName, loadEnvironment } from '../config/load.ts';
 import { OWN_SUBSTRATE_NAMES, type OwnSubstrateName, substrateOf } from '../infra/substrates/registry.ts';
@@ -31,8 +31,8 @@ export function requestedEnvironment({ env, set }: FindOptions): RequestedEnviro
 }
 
 /**
- * Searches the named substrate, or each one in order. A missing engine, or an environment of another checkout, becomes
- * a note.
+ * Searches the given substrate, or every substrate in order. A missing engine, or an environment of another checkout,
+ * becomes a note.
  */
 export async function findAnywhere(
   named: OwnSubstrateName | undefined,

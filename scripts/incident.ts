@@ -89,7 +89,7 @@ function checkFolder(dir: string, session: Session): void {
   printResult(session, { dir, changed }, text);
 }
 
-/** All passwords of the environment, for the redaction: including those that this command does not use. */
+/** Returns all passwords of the environment, for the redaction, including passwords that this command does not use. */
 function passwordsOf({ access, endpoints, topology }: Environment): readonly string[] {
   // Alertmanager logs the URL of a webhook that fails.
   const { webhook } = topology.environment.observability;

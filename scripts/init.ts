@@ -47,7 +47,10 @@ function writeProject(file: string, force: boolean): void {
   }
 }
 
-/** Path of the schema, for editors: in the checkout that contains the directory, else in the installed package. */
+/**
+ * Returns the path of the schema, for editors: in the checkout that contains the directory, otherwise in the installed
+ * package.
+ */
 function schemaFrom(directory: string): string {
   const inCheckout = relative(directory, join(ROOT, SCHEMA));
   const isInside = !relative(ROOT, directory).startsWith('..') && existsSync(join(ROOT, SCHEMA));

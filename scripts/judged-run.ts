@@ -20,7 +20,7 @@ import { poolText } from './pool-text.ts';
 import { gatesOfRun } from './run-gates.ts';
 import { type Session, stateDir } from './session.ts';
 
-/** Profiles in which only the gates of that kind of run are evaluated. */
+/** Profiles that evaluate only the gates for their kind of run. */
 const WHOLE_PROFILES = ['capacity', 'canary', 'rehearsal'] as const;
 type WholeProfile = (typeof WHOLE_PROFILES)[number];
 
@@ -95,8 +95,8 @@ export async function judgedRun(
 }
 
 /**
- * Compares the run with its baseline, and writes the result next to the reports. A go becomes a no-go if a criterion is
- * worse, and not known if the runs are not comparable.
+ * Compares the run with its baseline, and writes the result next to the reports. A GO becomes a NO-GO if a criterion is
+ * worse, and UNKNOWN if the runs are not comparable.
  */
 function printComparison(
   session: Session,
@@ -119,12 +119,12 @@ function printComparison(
   }
 }
 
-/** Derived data like the reports, and therefore not part of the evidence. */
+/** File of the comparison. It is derived data, like the reports, and therefore not part of the evidence. */
 const COMPARISON = 'report.comparison.json';
 
 /**
- * Drills of that family or profile; of a rehearsal, which is neither, the drills of its gates. A gate whose drills do not
- * exist yet is not measured.
+ * Returns the drills of a family or profile; for a rehearsal, which is neither, the drills that its gates name. A gate
+ * whose drills do not exist yet is not measured.
  */
 function drillsOf(whole: WholeProfile, { gates }: Gates): readonly string[] {
   const own = gates.filter(({ scope }) => whole === 'rehearsal' && scope.runs.includes(whole));

@@ -1,5 +1,5 @@
 /**
- * Process around `kit()`. Signals become one AbortSignal, a closed pipe ends quietly, unwritable output is reported,
+ * Runs `kit()` in a process. Signals become one AbortSignal, a closed pipe ends quietly, unwritable output is reported,
  * and the exit code is one of `config/errors.ts`. `kit.mjs` starts it.
  */
 import '../config/es2024.ts';
@@ -8,8 +8,8 @@ import { EXIT, type ExitCode, KitError } from '../config/errors.ts';
 import { kit } from './program.ts';
 
 /**
- * A Ctrl-C under `npm run` arrives twice, from the terminal and from npm: a second signal within this time is the same
- * one.
+ * Time, in ms, within which a second signal is the same Ctrl-C: under `npm run` it arrives twice, from the terminal and
+ * from npm.
  */
 const SAME_KEYPRESS_MS = 500;
 /** Maximum time that an open handle may keep the process alive after the command has ended. */
@@ -34,7 +34,7 @@ function interrupt(signal: NodeJS.Signals): void {
   process.stderr.write('\nkit: interrupted; stopping what was started. Press Ctrl-C again to force.\n');
 }
 
-/** An unwritten result turns a go into unknown; a no-go stays one. */
+/** Returns the exit code if the result could not be written: a GO becomes UNKNOWN, a NO-GO stays a NO-GO. */
 function codeOf(code: ExitCode): ExitCode {
   return outputFailure !== undefined && code === EXIT.GO ? EXIT.UNKNOWN : code;
 }

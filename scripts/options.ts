@@ -22,7 +22,7 @@ export const substrate = () =>
     .choices(OWN_SUBSTRATE_NAMES)
     .default('local');
 
-/** For commands that change nothing. */
+/** Option `--substrate` for commands that change nothing. */
 export const searchAll = () =>
   new Option('--substrate <name>', 'substrate to search (default: all, local first)').choices(
     OWN_SUBSTRATE_NAMES,
@@ -41,7 +41,7 @@ export const profile = () =>
     .choices(['quick', 'full'])
     .default('quick');
 
-/** For runs that can also measure the capacity of the environment and this machine. */
+/** Option `--profile` for runs that can also measure the capacity of the environment and this machine. */
 export const profileWithCapacity = () =>
   new Option(
     '--profile <name>',
@@ -50,7 +50,7 @@ export const profileWithCapacity = () =>
     .choices(['quick', 'full', 'capacity'])
     .default('quick');
 
-/** For readiness: also the profiles whose gates only that kind of run evaluates. */
+/** Option `--profile` for readiness, with the profiles whose gates only that kind of run evaluates. */
 export const profileOfReadiness = () =>
   new Option(
     '--profile <name>',
@@ -63,13 +63,13 @@ export const seed = () => new Option('--seed <n>', 'seed of the workload').argPa
 
 export const out = () => new Option('--out <dir>', 'run folder (default: runs/<id>)').argParser(nonEmpty);
 
-/** Files with your own gates, repeatable. */
+/** Option for files with the user's own gates; repeatable. */
 export const gates = () =>
   new Option('--gates <file>', 'YAML file with additional gates, overrides and waivers (repeatable)')
     .argParser((file: string, before: readonly string[]) => [...before, nonEmpty(file)])
     .default([], 'none');
 
-/** Extension modules, repeatable. */
+/** Option for extension modules; repeatable. */
 export const modules = () =>
   new Option('--module <file>', 'extension module, in addition to those of kit.yaml (repeatable)')
     .argParser((file: string, before: readonly string[]) => [...before, nonEmpty(file)])
@@ -83,7 +83,7 @@ export const baseline = () =>
 export const trials = () =>
   new Option('--trials <n>', 'trials per drill (default: set by the profile)').argParser(integer(1));
 
-/** A report holds at most `MAX_ROUNDS` rounds, including the first one. */
+/** Maximum number of retries: a report holds at most `MAX_ROUNDS` rounds, including the first one. */
 const MAX_RETRIES = 10;
 
 export const retries = (byDefault: number) =>
@@ -133,7 +133,7 @@ export function nonEmpty(text: string): string {
 }
 
 /**
- * Formats a command for hints, including for an environment of a YAML file: `kit down --env ./mine.yaml --substrate
+ * Formats a command for hints, also for an environment given as a YAML file: `kit down --env ./mine.yaml --substrate
  * docker`.
  */
 export function commandFor(

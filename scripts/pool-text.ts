@@ -1,4 +1,7 @@
-/** Describes a pool of runs: times with bounds by order statistics, counts with the share of trials that had none. */
+/**
+ * Describes a pool of runs: times with bounds by order statistics, counts with the share of trials in which the count
+ * was zero.
+ */
 import type { Pool } from '../harness/judge/pool/index.ts';
 
 export function poolText(pool: Pool): string {
@@ -40,7 +43,7 @@ export function poolText(pool: Pool): string {
   ].join('\n');
 }
 
-/** Markdown whose columns are also aligned in a terminal. */
+/** Formats a Markdown table whose columns are also aligned in a terminal. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
   const line = (cells: readonly string[]) =>

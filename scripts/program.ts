@@ -12,7 +12,10 @@ import { type Streams, Terminal } from './terminal.ts';
 
 type Verb = (program: Command, session: Session) => void;
 
-/** Commands in the order of `kit --help`. One command starts without the modules of the others: half of the start-up. */
+/**
+ * Commands in the order of `kit --help`. A command does not load the modules of the others, which halves the start-up
+ * time.
+ */
 const VERBS: Readonly<Record<string, () => Promise<Verb>>> = {
   readiness: async () => (await import('./readiness.ts')).readiness,
   up: async () => (await import('./up.ts')).up,
@@ -74,7 +77,10 @@ export async function kit(args: readonly string[], streams: Streams, signal: Abo
   }
 }
 
-/** Commands to load for the first argument: its own, none for the version, all for a completion and anything else. */
+/**
+ * Returns the commands to load for the first argument: that command, none for the version, all for a completion and
+ * anything else.
+ */
 function verbsFor(first = ''): readonly string[] | undefined {
   if (first === 'completion') return undefined;
   if (first === '--version' || first === '-V') return [];
@@ -82,7 +88,7 @@ function verbsFor(first = ''): readonly string[] | undefined {
 }
 
 /**
- * The command tree. Exported for the tests that read it.
+ * Returns the command tree. Exported for tests.
  *
  * @param verbs the commands to load; default: all
  */

@@ -18,11 +18,11 @@ import { examples, printResult, type Session, stateDir } from './session.ts';
 interface RestoreOptions extends FindOptions {
   readonly keyFile?: string;
   readonly yes?: true;
-  /** False if `--no-copy` is given. */
+  /** Whether the current data is copied first; false if `--no-copy` is given. */
   readonly copy: boolean;
 }
 
-/** `kit restore`: replaces the data of a running environment with that of a backup. */
+/** `kit restore`: replaces the data of a running environment with the data of a backup. */
 export function restore(program: Command, session: Session): void {
   program
     .command('restore')
@@ -96,7 +96,7 @@ async function runRestore(
   );
 }
 
-/** @throws KitError UNCONFIRMED without a terminal, or for another answer */
+/** Asks for confirmation. @throws KitError UNCONFIRMED without a terminal, or for another answer */
 async function confirmReplacement(
   session: Session,
   { plan, opened, name }: { readonly plan: RestorePlan; readonly opened: OpenBackup; readonly name: string },
@@ -111,7 +111,7 @@ async function confirmReplacement(
   if (!isConfirmed) throw new KitError(`${what}: not confirmed, nothing was changed`, refusal);
 }
 
-/** After an error the keys of the environment may be gone: the user must know where they are. */
+/** Adds the path of the copy to an error, because the keys of the environment may be lost after an error. */
 function withFormerData(error: unknown, copy: string): unknown {
   if (!(error instanceof KitError)) return error;
   const { code, exitCode, where, hint, cause, message } = error;

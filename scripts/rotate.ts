@@ -77,7 +77,10 @@ function parseUser(name: string, before: readonly string[] = []): readonly strin
   return [...new Set([...before, name])];
 }
 
-/** @throws KitError UNCONFIRMED for a protected environment without a terminal, or for another answer */
+/**
+ * Asks for confirmation. @throws KitError UNCONFIRMED for a protected environment without a terminal, or for another
+ * answer
+ */
 async function confirmRotation(
   session: Session,
   { name, topology }: Environment,

@@ -1,9 +1,9 @@
-/** Gates and waivers of a run: the kit's, then those of kit.yaml, then those of the files on the command line. */
+/** Gates and waivers of a run: first from the kit, then from kit.yaml, then from the files on the command line. */
 import type { Gates } from '../config/gates.ts';
 import { loadOwnGates } from '../config/own-gates.ts';
 import { findProject } from '../config/project.ts';
 
-/** @throws KitError CONFIG_INVALID and the other errors of a YAML file */
+/** Reads the gates. @throws KitError CONFIG_INVALID, and the other errors that reading a YAML file can cause */
 export function gatesOfRun(files: readonly string[]): Gates {
   const project = findProject();
   return loadOwnGates({

@@ -14,7 +14,9 @@ export interface Session {
   exitCode: ExitCode;
 }
 
-/** Directory of processes, data and secrets: `KIT_STATE_DIR`, else `.kit` in the working directory. */
+/**
+ * Returns the directory for processes, data and secrets: `KIT_STATE_DIR`, otherwise `.kit` in the working directory.
+ */
 export function stateDir(): string {
   return resolve(readVariables().get('KIT_STATE_DIR')?.text ?? '.kit');
 }

@@ -79,7 +79,7 @@ async function applyAdvice(
   const changes = changesOf(advice);
   if (changes.size === 0) return 'nothing to change';
   const { file: named, prefix } = environmentPlace(env);
-  // A link stays a link.
+  // If the path is a symbolic link, the file it points to is replaced and the link stays.
   const path = realpathSync(named);
   requireOwnFile(path, file);
   const edit = editSettings(readFileSync(path, 'utf8'), file, changes, prefix);
@@ -117,7 +117,7 @@ async function applyAdvice(
   return 'written';
 }
 
-/** An environment of the installed kit: the next installation would undo the change. */
+/** Refuses to change an environment file of the installed kit, because the next installation would undo the change. */
 function requireOwnFile(path: string, file: string): void {
   if (!path.split(sep).includes('node_modules')) return;
   throw new KitError('belongs to the installed kit and is not changed', {

@@ -5,7 +5,7 @@ import { type FindOptions, findAnywhere, requestedEnvironment } from './find-env
 import * as common from './options.ts';
 import { examples, printResult, type Session } from './session.ts';
 
-/** Long enough for a sentinel that is receiving a change; `kit status` does not wait for anything else. */
+/** Time, in ms, for a sentinel that is just receiving a change; `kit status` waits for nothing else. */
 const SETTLE_MS = 1_000;
 
 /** `kit status`: shows the running nodes. Exits with 0 if all of them run and agree, otherwise with 1. */

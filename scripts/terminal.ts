@@ -25,7 +25,7 @@ const ERASE_LINE = '\r\x1b[2K';
 export class Terminal {
   readonly #streams: Streams;
   readonly #quiet: boolean;
-  /** Current progress line: erased before any other output, and not repeated in a log. */
+  /** Current progress line, which is erased before any other output and not repeated in a log. */
   #showing = '';
 
   constructor(streams: Streams, options: { readonly quiet: boolean }) {
@@ -33,12 +33,12 @@ export class Terminal {
     this.#quiet = options.quiet;
   }
 
-  /** Columns of the terminal, or 100. */
+  /** Number of columns of the terminal, or 100 if it is unknown. */
   get width(): number {
     return widthOf(this.#streams.stdout);
   }
 
-  /** Rows of the terminal, or 24. */
+  /** Number of rows of the terminal, or 24 if it is unknown. */
   get height(): number {
     const { rows = 0 } = this.#streams.stdout;
     return rows > 0 ? rows : HEIGHT_WITHOUT_SIZE;
@@ -85,7 +85,7 @@ export class Terminal {
   }
 }
 
-/** A terminal of unknown size reports 0 columns. */
+/** Returns the number of columns. A terminal of unknown size reports 0. */
 function widthOf({ columns = 0 }: Stream): number {
   return columns > 0 ? columns : WIDTH_WITHOUT_TERMINAL;
 }

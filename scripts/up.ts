@@ -9,7 +9,10 @@ import { environmentText, environmentView } from './environment-view.ts';
 import * as common from './options.ts';
 import { examples, printResult, type Session, stateDir } from './session.ts';
 
-/** Sentinels exchange hello messages every 2 s, and detect a replica with their next INFO. */
+/**
+ * Time, in ms, for the sentinels to detect all nodes: they exchange hello messages every 2 s, and detect a replica with
+ * their next INFO.
+ */
 const SETTLE_MS = 5_000;
 
 /** `kit up`: starts an environment that stays until `kit down`. */
@@ -64,7 +67,7 @@ export async function bringUp(
   }
 }
 
-/** After the start, Ctrl-C ends only the check of the environment, not the environment, and prints that. */
+/** Lets Ctrl-C end only the check that follows the start, not the environment, and prints that it still runs. */
 async function unlessInterrupted<T>(
   look: Promise<T>,
   { signal }: Session,

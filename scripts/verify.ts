@@ -51,7 +51,7 @@ export function verify(program: Command, session: Session): void {
     });
 }
 
-/** A key alone would look like a checked signature. @throws KitError USAGE */
+/** Refuses a key without a statement, because it would look as if a signature was checked. @throws KitError USAGE */
 function requireStatement({ statement, key }: VerifyOptions): void {
   if (key === undefined || statement !== undefined) return;
   throw new KitError('--key checks the signature of a statement, but --statement is missing', {
@@ -60,7 +60,7 @@ function requireStatement({ statement, key }: VerifyOptions): void {
   });
 }
 
-/** Adds the check of the statement; one of a run that does not verify proves nothing. */
+/** Adds the check of the statement. The statement of a run that fails verification proves nothing. */
 function withStatement(
   dir: string,
   result: Verification,

@@ -11,7 +11,7 @@ export interface RunningApplication extends AsyncDisposable {
   readonly application: Application;
 }
 
-/** 100 operations per second, half of them reads of a key that exists. */
+/** Starts the application, with 100 operations per second, half of them reads of a key that exists. */
 export async function startApplication(
   { endpoints }: Environment,
   namespace: string,

@@ -5,8 +5,8 @@
  *   npm run bench -- alerts [alert …]
  *
  * The rules are those of `dev`, with a scrape interval of 1 s instead of 15 s: every `for` and window is a fifteenth.
- * Prints a row of Markdown per alert, and the machine. Exit code 1: an alert did not fire or did not clear, or one fired
- * without a fault.
+ * Prints one Markdown row per alert, and a description of the machine. Exit code 1: an alert did not fire or did not
+ * clear, or an alert fired without a fault.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -25,10 +25,10 @@ import type { Scenario, Subject } from './scenario.ts';
 
 const POLL_MS = 100;
 const QUIET_MS = 30_000;
-/** Time until the condition is detected: a failover, a lag, a rate over its window. */
+/** Maximum time, in ms, until the condition is detected: a failover, a lag, or a rate over its window. */
 const FIRE_BOUND_MS = 90_000;
 const CLEAR_BOUND_MS = 60_000;
-/** Secondary effects of a fault, which other alerts report. */
+/** Maximum time, in ms, until the secondary effects of a fault, which other alerts report, have ended. */
 const SETTLE_BOUND_MS = 15_000;
 
 interface ActiveAlert {

@@ -1,4 +1,4 @@
-/** Faults that affect memory, connections, speed and the application, with the alerts that they must fire. */
+/** Faults that affect memory, connections, speed and the application, with the alerts that must fire. */
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,12 +7,13 @@ import { repeatUntilStopped, type Scenario } from './scenario.ts';
 
 const VALUE = randomBytes(1_024).toString('latin1');
 /**
- * 4 MB per batch, at most 5 batches per second: above 100 evictions per second once the node is full. The replicas
- * fall behind, which must not stop the writes: `min-replicas-to-write` is 0 meanwhile. 64 MB: the backlog alone has 16 MB.
+ * Number of keys per batch, 4 MB. At most 5 batches per second cause more than 100 evictions per second once the node
+ * is full. The replicas fall behind, which must not stop the writes, so `min-replicas-to-write` is 0 meanwhile.
+ * `maxmemory` is 64 MB, because the backlog alone has 16 MB.
  */
 const BATCH = 4_000;
 const PREFIX = 'kit:alerts:';
-/** Keeps the server busy for a third of the time. */
+/** Script that keeps the server busy for a third of the time. */
 const SLOW_SCRIPT =
   "local stop = redis.call('TIME')[1] + 0; for i = 1, 3000000 do stop = stop + i end; return 1";
 

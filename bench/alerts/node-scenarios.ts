@@ -1,4 +1,4 @@
-/** Faults of nodes, sentinels, replication and persistence, with the alerts that they must fire. */
+/** Faults that affect nodes, sentinels, replication and persistence, with the alerts that must fire. */
 import { mkdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

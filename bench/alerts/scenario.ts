@@ -16,15 +16,15 @@ export interface Subject {
   /** Folder of the environment on disk. */
   readonly dir: string;
   readonly application: Application;
-  /** Admin connection to the current master. */
+  /** Returns the current master with an admin connection to it. */
   master(): Promise<{ readonly id: string; readonly redis: Redis }>;
 }
 
 export interface Scenario {
-  /** Alerts that it must fire. */
+  /** Alerts that must fire. */
   readonly alerts: readonly string[];
   readonly fault: string;
-  /** Causes the fault; returns its heal. */
+  /** Injects the fault and returns a function that heals it. */
   inject(subject: Subject): Promise<() => Promise<void>>;
 }
 

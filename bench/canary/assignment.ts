@@ -13,7 +13,7 @@ export const CHI_SQUARED_MAX = 1143;
 export interface AssignmentFigures {
   readonly ids: number;
   readonly chiSquared: number;
-  /** Ids that leave the canary when the share grows. */
+  /** Number of ids that leave the canary when the share grows. */
   readonly leaving: number;
   /** Share of the ids in the canary, by stage in percent. */
   readonly shares: Readonly<Record<number, number>>;
@@ -45,12 +45,15 @@ export function measureAssignment(flag: string, stages: readonly number[]): Assi
 }
 
 export interface Cost {
-  /** CPU time of an assignment and its record, in µs. */
+  /** CPU time of one assignment with its record, in µs. */
   readonly cpuUs: number;
-  /** CPU time of the hash of an id alone, in µs: the kit's murmur3, and SHA-256 of `node:crypto`. */
+  /** CPU time to hash one id, in µs, with the kit's murmur3 and with SHA-256 of `node:crypto`. */
   readonly murmur3Us: number;
   readonly sha256Us: number;
-  /** Commands of the smallest flush that the settings allow, with new users only, including the read of the share. */
+  /**
+   * Commands per request, in the smallest flush that the settings allow, with new users only, including the read of the
+   * share.
+   */
   readonly commandsPerRequest: number;
 }
 
@@ -58,14 +61,14 @@ const REQUESTS = 1_000_000;
 const HASHES = 300_000;
 const USERS = 50_000;
 
-/** CPU time of a call in µs, after as many calls to warm up. */
+/** Measures the CPU time per call in µs, after the same number of calls to warm up. */
 function cpuUsOf(calls: number, call: (i: number) => number): number {
   let sum = 0;
   for (let i = 0; i < calls / 5; i++) sum += call(i);
   const before = process.cpuUsage();
   for (let i = 0; i < calls; i++) sum += call(i);
   const { user, system } = process.cpuUsage(before);
-  // The sum keeps the calls from being optimized away.
+  // The sum prevents the calls from being optimized away.
   return Number.isFinite(sum) ? (user + system) / calls : 0;
 }
 
@@ -96,7 +99,7 @@ export async function measureCost(
   const flushes = Math.floor(maxUsers / minBatch);
   for (let flush = 0; flush < flushes; flush++) {
     for (let i = 0; i < minBatch; i++) request(flushed, flush * minBatch + i);
-    // A server that has every acknowledged flush. The share is read in the same batch.
+    // Replies of a server that has every acknowledged flush. The share is read in the same batch.
     commands += 1 + (await flushed.flush(async (name) => (name === 'HGET' ? String(flush) : '0')));
   }
   return {

@@ -126,7 +126,7 @@ CPU time of the hash of an id alone: ${cost.murmur3Us.toFixed(2)} µs for murmur
 `;
 }
 
-/** Limits of the goals: the proven bound, and the base error ratio. */
+/** Describes the limits in the goals: the proven bound, and the base error ratio. */
 function limitsText(): string {
   const medianOf = (name: string) => {
     const seconds = outcomes.find(({ scenario }) => scenario.name === name)?.medianSeconds ?? null;

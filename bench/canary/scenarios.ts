@@ -4,16 +4,17 @@ import { BASE, type Traffic } from './traffic.ts';
 export interface Scenario {
   readonly name: string;
   readonly traffic: Traffic;
-  /** Stages in percent; the first is the share of the traffic. One stage: no promotion. */
+  /** Stages in percent; the first one is the share in the simulated traffic. With one stage nothing is promoted. */
   readonly stages: readonly number[];
   /**
-   * Largest and smallest share of runs that end in a rollback, and largest share that is promoted; absent: unbounded.
+   * Largest and smallest allowed share of runs that end in a rollback, and largest allowed share that is promoted;
+   * absent: no limit.
    */
   readonly rollbackMax?: number;
   readonly rollbackMin?: number;
   readonly promotedMax?: number;
   readonly promotedMin?: number;
-  /** Largest median time to a rollback, in s. */
+  /** Largest allowed median time to a rollback, in s. */
   readonly medianMaxSeconds?: number;
 }
 

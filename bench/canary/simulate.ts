@@ -7,13 +7,16 @@ import { seededRandom } from '../../harness/workloads/random.ts';
 import type { Scenario } from './scenarios.ts';
 import { looksOf } from './traffic.ts';
 
-/** The naive rule: error delta above one point. */
+/** The naive rule rolls back at an error delta above one percentage point. */
 const NAIVE_DELTA = 0.01;
 
 interface Run {
   readonly verdict: 'rollback' | 'promote' | 'none';
   readonly seconds: number;
-  /** Whether the naive rule rolls back in these 30 minutes: on all requests so far, and on those of each look. */
+  /**
+   * Whether the naive rule rolls back within the 30 minutes, applied to all requests so far, and to the requests of
+   * each look.
+   */
   readonly naiveCumulative: boolean;
   readonly naivePerLook: boolean;
 }
@@ -73,7 +76,7 @@ function runOnce({ traffic }: Scenario, rules: Rules, seed: number, stream: stri
   };
 }
 
-/** Error delta of a look, or of all requests since the previous look. */
+/** Returns the error delta over all requests, or over those since the look `before`. */
 function deltaOf(look: LookEvent, before: LookEvent | undefined): number {
   const ratio = (arm: 'canary' | 'control') => {
     const requests = look.arms[arm].requests - (before?.arms[arm].requests ?? 0);

@@ -15,11 +15,14 @@ export interface Traffic {
   readonly share: number;
   readonly users: number;
   readonly errorRatio: number;
-  /** Added to the error ratio of the canary. */
+  /** Increase of the error ratio in the canary. */
   readonly harm: number;
-  /** Mean errors per affected user: 1 is independent; more: a user that fails keeps failing (geometric). */
+  /**
+   * Mean number of errors per affected user. 1: errors are independent. More: a user that fails keeps failing
+   * (geometric).
+   */
   readonly clump: number;
-  /** Users for whom one request in two fails during the whole run, in both arms. */
+  /** Number of users in both arms for whom every second request fails during the whole run. */
   readonly brokenUsers: number;
   /** Factor on the latencies of the canary. */
   readonly slowdown: number;
@@ -38,10 +41,12 @@ export const BASE: Traffic = {
   slowdown: 1,
 };
 
-/** Log-normal latencies: median 20 ms, p95 45 ms. */
+/** Latencies are log-normal, with a median of 20 ms and a p95 of 45 ms. */
 const MEDIAN_MS = 20;
 const SIGMA = 0.5;
-/** Buckets with a lower probability are never drawn: fewer than one request in a thousand runs. */
+/**
+ * Minimum probability of a bucket. Others are never drawn: they would get fewer than one request in a thousand runs.
+ */
 const LEAST_SHARE = 1e-9;
 
 interface Arm {
@@ -54,14 +59,14 @@ interface Arm {
   failures: number;
   latency: number[];
   affected: number;
-  /** Remaining errors of users who keep failing, one in each of the next looks. */
+  /** Number of users who keep failing: each has one error in each of the next looks. */
   pending: number;
   brokenSeen: Set<number>;
 }
 
-/** Draws the looks of one run. */
+/** Simulates one rollout and yields its looks. */
 export function* looksOf(traffic: Traffic, random: Random): Generator<LookEvent> {
-  // Assignment by hash: each broken user is in the canary with the probability of the share.
+  // Users are assigned by hash, so a broken user is in the canary with a probability equal to the share.
   const brokenInCanary = binomial(random, traffic.brokenUsers, traffic.share);
   const canary = newArm(traffic, traffic.share, traffic.harm, traffic.slowdown, brokenInCanary);
   const control = newArm(traffic, 1 - traffic.share, 0, 1, traffic.brokenUsers - brokenInCanary);
@@ -158,7 +163,7 @@ function bucketShares(slowdown: number): readonly number[] {
   });
 }
 
-/** Standard normal distribution (Abramowitz and Stegun 7.1.26, error below 1.5e-7). */
+/** Returns the standard normal distribution function at z (Abramowitz and Stegun 7.1.26, error below 1.5e-7). */
 function normalBelow(z: number): number {
   const x = Math.abs(z) / Math.SQRT2;
   const t = 1 / (1 + 0.3275911 * x);
@@ -168,7 +173,10 @@ function normalBelow(z: number): number {
   return z < 0 ? tail : 1 - tail;
 }
 
-/** Exact for small means; normal above 60, where the difference is below a percent of a standard deviation. */
+/**
+ * Draws from a Poisson distribution: exact for small means, normal above 60, where the difference is below a percent of
+ * a standard deviation.
+ */
 function poisson(random: Random, mean: number): number {
   if (mean > 60) return Math.max(0, Math.round(mean + Math.sqrt(mean) * random.normal()));
   let events = -1;

@@ -6,7 +6,7 @@ export interface Distance extends AsyncDisposable {
   readonly target: Target;
 }
 
-/** @param roundTripMs half of it is added in each direction */
+/** Starts the relay. @param roundTripMs added round-trip time in ms, half of it in each direction */
 export async function atDistance(server: Target, roundTripMs: number): Promise<Distance> {
   const sockets = new Set<Socket>();
   const carry = (from: Socket, to: Socket): void => {

@@ -1,11 +1,13 @@
-/** This client as a subject, of this checkout or another. */
+/** The kit's client as a subject, from this checkout or another. */
 
 export interface Target {
   readonly host: string;
   readonly port: number;
 }
 
-/** Operations of a client; an absent one is not supported. Keys are logical keys, values are plain data. */
+/**
+ * Operations of a client; an operation that is absent is not supported. Keys are logical keys, values are plain data.
+ */
 export interface Subject {
   readonly name: string;
   readonly set?: (key: string, value: unknown) => Promise<unknown>;

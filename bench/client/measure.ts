@@ -2,20 +2,20 @@
 
 export interface Measured {
   readonly name: string;
-  /** One figure per round. */
+  /** Figures, one per round. */
   readonly rounds: readonly number[];
 }
 
 export interface Row {
   readonly name: string;
-  /** Median of the rounds, in the scenario's unit. */
+  /** Median over the rounds, in the unit of the scenario. */
   readonly median: number;
   readonly best: number;
-  /** Median over the rounds of the ratio to the base's figure in the same round. */
+  /** Median over the rounds of the ratio of this figure to the figure of the base in the same round. */
   readonly ratio: number;
 }
 
-/** @param better whether a smaller or a larger figure is better */
+/** Returns the result rows. @param better whether a smaller or a larger figure is better */
 export function rows(measured: readonly Measured[], base: string, better: 'less' | 'more'): readonly Row[] {
   const against = measured.find(({ name }) => name === base);
   if (!against) throw new Error(`${base} was not measured`);
@@ -31,13 +31,13 @@ export function median(figures: readonly number[]): number {
   return quantile(figures, 0.5);
 }
 
-/** Quantile by nearest rank. */
+/** Returns a quantile by nearest rank. */
 export function quantile(figures: readonly number[], q: number): number {
   const sorted = [...figures].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? Number.NaN;
 }
 
-/** Median time of one call in microseconds, one caller. */
+/** Returns the median time per call with one caller, in microseconds. */
 export async function oneCaller(calls: number, call: (i: number) => Promise<unknown>): Promise<number> {
   const times = new Float64Array(calls);
   for (let i = 0; i < calls; i++) {
@@ -48,7 +48,7 @@ export async function oneCaller(calls: number, call: (i: number) => Promise<unkn
   return quantile([...times], 0.5);
 }
 
-/** Calls per second with the given number in flight. */
+/** Returns the number of calls per second with the given number in flight. */
 export async function inFlight(
   calls: number,
   callers: number,
@@ -63,7 +63,10 @@ export async function inFlight(
   return calls / ((performance.now() - at) / 1_000);
 }
 
-/** Nanoseconds per call, awaited in a tight loop, for calls that are too short for individual clock readings. */
+/**
+ * Returns the nanoseconds per call in a tight loop of awaited calls, for calls that are too short for individual clock
+ * readings.
+ */
 export async function tight(calls: number, call: (i: number) => Promise<unknown>): Promise<number> {
   const at = performance.now();
   for (let i = 0; i < calls; i++) await call(i);

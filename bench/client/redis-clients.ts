@@ -1,4 +1,4 @@
-/** Clients of Redis without a cache on top: each stores JSON with a TTL under a key of its own prefix. */
+/** Redis clients without a cache on top: each stores JSON with a TTL under keys with its own prefix. */
 import { createConnection } from 'node:net';
 import { GlideClient, TimeUnit } from '@valkey/valkey-glide';
 import { Redis } from 'ioredis';
@@ -78,7 +78,7 @@ const glide: Open = async (target) => {
   };
 };
 
-/** Lower bound for all clients: sends the bytes of one command and reads those of its reply, without parsing. */
+/** Lower bound for all clients: sends the bytes of one command and reads the bytes of its reply, without parsing. */
 const socket: Open = async (target) => {
   const raw = createConnection(target);
   await new Promise((done, fail) => raw.once('connect', done).once('error', fail));

@@ -1,4 +1,4 @@
-/** Redis process of the benchmark: on loopback, without persistence, stopped at the end. */
+/** Redis process that the benchmark starts on loopback, without persistence, and stops at the end. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -85,7 +85,10 @@ export class BenchRedis implements AsyncDisposable {
     this.#child = this.#spawn();
   }
 
-  /** Counts the commands that clients sent while `act` ran, by name, without commands of functions and of connection management. */
+  /**
+   * Counts the commands that clients sent while `act` ran, by name, except commands inside functions and of connection
+   * management.
+   */
   async commands(act: () => Promise<unknown>): Promise<ReadonlyMap<string, number>> {
     const seen = new Map<string, number>();
     const monitor = await this.admin.monitor();

@@ -48,7 +48,7 @@ export class FailoverEvents implements AsyncDisposable {
     return new FailoverEvents(subscribers, environment);
   }
 
-  /** Time of the first such event after `since`. */
+  /** Returns the time of the first event in the channel after `since`. */
   first(channel: string, since: number): number | undefined {
     return this.seen.find((event) => event.channel === channel && event.at >= since)?.at;
   }
@@ -57,7 +57,7 @@ export class FailoverEvents implements AsyncDisposable {
     return this.seen.findLast((event) => event.channel === channel)?.at;
   }
 
-  /** When the node last became master. */
+  /** Returns the time at which the node last became master. */
   masterSince(id: string): number | undefined {
     return this.#masters.get(id);
   }

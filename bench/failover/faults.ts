@@ -7,12 +7,14 @@ import type { Environment } from '../../infra/substrates/environment.ts';
 const HANG_MS = 8_000;
 const AGREED_MS = 30_000;
 
-/** Injects the fault into the master `from`; returns its repair. */
+/** Injects the fault into the master `from`, and returns a function that repairs it. */
 export type BenchFault = (environment: Environment, from: string) => Promise<() => Promise<void>>;
 
 const nothing = async (): Promise<void> => {};
 
-/** Asks the sentinels one by one: a sentinel that is busy with the last failover refuses. */
+/**
+ * Requests a failover from one sentinel after the other: a sentinel that is still busy with the last failover refuses.
+ */
 async function failover(environment: Environment): Promise<void> {
   const { serviceName } = environment.endpoints;
   await until('a sentinel starts a failover', async () => {
@@ -52,7 +54,7 @@ export const FAULTS: Readonly<Record<string, BenchFault>> = {
     await switchover(environment);
     return nothing;
   },
-  /** SENTINEL FAILOVER of a healthy master. */
+  /** Sends SENTINEL FAILOVER while the master is healthy. */
   async 'forced-failover'(environment) {
     await failover(environment);
     return nothing;
@@ -70,7 +72,7 @@ export const FAULTS: Readonly<Record<string, BenchFault>> = {
   },
 };
 
-/** Masters that the sentinels report. */
+/** Returns the masters that the sentinels report. */
 async function namesOf(environment: Environment): Promise<ReadonlySet<string>> {
   const { serviceName } = environment.endpoints;
   const names = environment.topology.sentinels.map(async ({ id }) =>

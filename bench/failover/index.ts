@@ -4,8 +4,9 @@
  *
  *   npm run bench -- failover <fault> [rounds] [down-after in ms] [interval between PINGs of the sentinels in ms]
  *
- * Prints a line of JSON per round: times in ms. `gapMs`: longest time between two acknowledgements. `lost`: acknowledged keys that the
- * final master does not have. `electedMs` (the last `+elected-leader`) is counted from the fault, the times after it from the election.
+ * Prints one line of JSON per round, with times in ms. `gapMs`: longest time between two acknowledgements. `lost`:
+ * acknowledged keys that the final master does not have. `electedMs` (the last `+elected-leader`) is counted from the
+ * fault, the times after it from the election.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
@@ -109,13 +110,13 @@ async function measure(environment: Environment): Promise<Readonly<Record<string
   return result;
 }
 
-/** Redis 7.0 and later; a restart of the sentinel resets it. */
+/** Sets the PING interval of the sentinels. Requires Redis 7.0; a restart of the sentinel resets it. */
 async function pingEvery(environment: Environment, ms: string): Promise<void> {
   for (const { id } of environment.topology.sentinels)
     await (await environment.admin(id)).call('SENTINEL', 'DEBUG', 'PING-PERIOD', ms);
 }
 
-/** All nodes follow one master, and the sentinels agree. */
+/** Waits until all nodes follow one master, and the sentinels agree. */
 async function settled(environment: Environment): Promise<void> {
   await waitWhile({ what: 'one master with two replicas', timeoutMs: 60_000, intervalMs: 100 }, async () => {
     const master = await environment.masterId();
@@ -126,7 +127,7 @@ async function settled(environment: Environment): Promise<void> {
   });
 }
 
-/** Acknowledged keys that the node does not have. */
+/** Returns the number of acknowledged keys that the node does not have. */
 async function lost(environment: Environment, id: string, writer: BenchWriter): Promise<number> {
   const node = await environment.admin(id);
   let missing = 0;

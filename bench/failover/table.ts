@@ -42,13 +42,14 @@ const rows = ROWS.filter(({ id }) => wanted?.includes(id) ?? true).map((row) => 
   trials: values.trials === undefined ? row.trials : Number(values.trials),
 }));
 
-// A file of the checkout that differs means another version of the kit, whose trials are not pooled with the others.
+// If a file of the checkout has changed, it is another version of the kit, whose trials are not pooled with the others.
 const out = values.out ?? join(values.pool, 'failover.md');
 const NOTHING = { measured: '-', state: 'not measured' } as const;
 const endMs = performance.now() + Number(values.minutes) * 60_000;
 const failures = new Map<string, number>();
 for (;;) {
-  // The row that lacks the largest share of its trials is next, so that an early end leaves no row without trials.
+  // The row that lacks the largest share of its trials is next, so that every row has trials even if the command ends
+  // early.
   const next = rows
     .filter(({ id }) => (failures.get(id) ?? 0) < 2)
     .map((row) => ({ row, done: trialsDone(row) }))
@@ -85,7 +86,7 @@ async function runBatch(row: TableRow, trials: number): Promise<void> {
   if (child.exitCode !== 0 && child.exitCode !== 1 && child.exitCode !== 3) process.stderr.write(`${said}\n`);
 }
 
-/** The latest pool of the row: another commit or configuration has its own file. */
+/** Returns the latest pool of the row. Every commit and configuration has its own file. */
 function poolOf({ id }: TableRow): Pool | undefined {
   const folder = join(values.pool, id);
   if (!existsSync(folder)) return undefined;

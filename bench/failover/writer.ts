@@ -1,4 +1,4 @@
-/** An open loop of writes over one connection: one key per write, and when each was acknowledged. */
+/** Sends writes over one connection as an open loop, one key per write, and records when each was acknowledged. */
 import type { Durability, SupervisedConnection } from '../../client/types.ts';
 
 export interface Acknowledgement {
@@ -22,7 +22,7 @@ export class BenchWriter {
   ) {
     const startedAt = performance.now();
     this.#timer = setInterval(() => {
-      // As many as are due: a late timer does not lower the rate.
+      // Sends as many writes as are due, so that a late timer does not lower the rate.
       const due = ((performance.now() - startedAt) / 1000) * perSecond;
       while (this.#sent < due) this.#write(connection, `${prefix}:${this.#sent++}`, durability);
     }, 1);

@@ -1,4 +1,7 @@
-/** A thread with the load: the process that replaces the nodes delays no operation. Ends with its first message. */
+/**
+ * Generates the load in a thread of its own, so that the process that replaces the nodes delays no operation. Ends when
+ * it receives a message.
+ */
 import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { sentinelCache } from '../../client/index.ts';

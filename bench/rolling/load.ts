@@ -1,12 +1,15 @@
-/** Durable writes and reads of an application on an environment while its nodes are replaced, and what they lost. */
+/**
+ * Simulates an application that writes durably and reads while the nodes of its environment are replaced, and
+ * determines which writes are lost.
+ */
 import { type Cache, sentinelCache } from '../../client/index.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 
-/** The kit's client, as an application of the environment opens it. */
+/** Opens the kit's client as an application of the environment would. */
 export const openApplicationCache = (environment: Environment): Cache =>
   sentinelCache(applicationLogin(environment));
 
-/** Options of the client, as plain data. */
+/** Returns the options of the client as plain data. */
 export function applicationLogin({ endpoints }: Environment) {
   return {
     ...{ sentinels: endpoints.sentinels, serviceName: endpoints.serviceName, natMap: endpoints.natMap ?? {} },
@@ -25,19 +28,21 @@ export interface LoadResult {
   readonly sent: number;
   /** Keys of the durable writes that were acknowledged. */
   readonly acknowledged: readonly string[];
-  /** Calls of `getOrCompute` that returned no value. */
+  /** Number of `getOrCompute` calls that returned no value. */
   readonly unanswered: number;
   /** Longest time between two acknowledged writes, in ms. */
   readonly longestGapMs: number;
-  /** End of that time, in ms since the epoch. */
+  /** End of the longest gap, in ms since the epoch. */
   readonly longestGapAt: number;
-  /** Longest delay of the generator itself, in ms: a gap that is not longer than this has its cause here. */
+  /** Longest delay of the load generator itself, in ms. The generator causes any gap that is not longer than this. */
   readonly lateMs: number;
 }
 
 const TICK_MS = 10;
 
-/** Durable writes at a constant rate, and as many calls of `getOrCompute`, whatever their replies (open loop). */
+/**
+ * Sends durable writes and as many `getOrCompute` calls at a constant rate, regardless of their replies (open loop).
+ */
 export function loadAtRate(cache: Cache, perSecond: number): Load {
   const acknowledged: string[] = [];
   const open = new Set<Promise<unknown>>();
@@ -85,7 +90,7 @@ export function loadAtRate(cache: Cache, perSecond: number): Load {
   };
 }
 
-/** Keys that the master does not have. */
+/** Returns the keys that the master does not have. */
 export async function lostKeys(
   environment: Environment,
   cache: Cache,

@@ -10,17 +10,17 @@ export type Arm = 'canary' | 'control';
 
 const RANGE = 2 ** 32;
 
-/** Hash of a user or session for a flag: an unsigned 32-bit integer, the same in every stage. */
+/** Returns the hash of a user or session for a flag: an unsigned 32-bit integer, the same in every stage. */
 export function hashOf(flag: string, id: string): number {
   return murmur3(`${flag}:${id}`);
 }
 
-/** @param share from 0 to 1 */
+/** Returns the arm for a hash. @param share share of the users in the canary, 0 to 1 */
 export function armOfHash(hash: number, share: number): Arm {
   return hash / RANGE < share ? 'canary' : 'control';
 }
 
-/** Arm of a user or session at a share from 0 to 1. */
+/** Returns the arm of a user or session. @param share share of the users in the canary, 0 to 1 */
 export function armOf(flag: string, id: string, share: number): Arm {
   return armOfHash(hashOf(flag, id), share);
 }

@@ -10,7 +10,7 @@ const C2 = 0x1b873593;
 /** Reused for every hash, so that a hash allocates nothing: an id of up to 1024 bytes fits. */
 const scratch = new Uint8Array(1024);
 
-/** @returns an unsigned 32-bit integer */
+/** Returns the hash, an unsigned 32-bit integer. */
 export function murmur3(text: string, seed = 0): number {
   if (text.length * 3 > scratch.length) {
     const bytes = encoder.encode(text);
@@ -19,7 +19,7 @@ export function murmur3(text: string, seed = 0): number {
   return hashBytes(scratch, encodeShort(text), seed);
 }
 
-/** Writes the bytes into `scratch`. ASCII skips the encoder, which is slower for short texts. */
+/** Writes the bytes into `scratch`. ASCII text does not need the encoder, which is slower for short texts. */
 function encodeShort(text: string): number {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);

@@ -1,21 +1,21 @@
 /**
  * E-process of a split: do the events of the canary exceed its share? Pure.
  *
- * Under "no difference" each event falls on the canary with probability s, its share. With k of n events on the canary,
- * a bet on a rate that is t times as high multiplies its wealth by t^k / (1 + s (t - 1))^n, whose expectation is 1. The
- * mean over the ratios, and the mixture of copies that start every few minutes (weights 1/((i+1)(i+2)), sum 1), also
- * have expectation 1. Ville's inequality: P(wealth ever reaches 1/alpha) <= alpha, at any number of looks. Sources:
- * Lindon and Malek 2022 (count splits), Shin, Ramdas and Rinaldo 2022 (e-detectors: restarts).
+ * If there is no difference, each event occurs in the canary with probability s, its share. With k of n events in the
+ * canary, a bet on a rate that is t times as high multiplies its wealth by t^k / (1 + s (t - 1))^n, whose expectation
+ * is 1. The mean over the ratios, and the mixture of copies that start every few minutes (weights 1/((i+1)(i+2)), sum
+ * 1), also have expectation 1. Ville's inequality: P(wealth ever reaches 1/alpha) <= alpha, at any number of looks.
+ * Sources: Lindon and Malek 2022 (count splits), Shin, Ramdas and Rinaldo 2022 (e-detectors: restarts).
  */
 
-/** Alternatives: ratio of the event rate per request of the canary to that of the control. */
+/** Alternatives: the event rate per request in the canary relative to the rate in the control. */
 export const RATIOS = [1.2, 1.5, 2, 3, 5, 10, 30] as const;
 
 /** Older copies are dropped, which only lowers the evidence: a stage can last for days in bounded memory. */
 const MAX_COPIES = 48;
 
 export interface Copy {
-  /** Number of earlier copies: the weight is 1/((index+1)(index+2)). */
+  /** Number of copies that started earlier. The weight of this copy is 1/((index+1)(index+2)). */
   readonly index: number;
   /** Logarithm of the wealth per ratio. */
   readonly logs: readonly number[];
@@ -24,18 +24,18 @@ export interface Copy {
 export interface EProcess {
   readonly copies: readonly Copy[];
   readonly next: number;
-  /** Unix ms of the newest copy; null before the first. */
+  /** Start of the newest copy, as Unix time in ms; null before the first. */
   readonly startedAtMs: number | null;
 }
 
 export const NEW_PROCESS: EProcess = { copies: [], next: 0, startedAtMs: null };
 
 export interface Split {
-  /** Events on the canary. */
+  /** Number of events in the canary. */
   readonly canary: number;
-  /** Events on both arms. */
+  /** Number of events in both arms. */
   readonly total: number;
-  /** Probability that an event falls on the canary if the arms do not differ. */
+  /** Probability that an event occurs in the canary if the arms do not differ. */
   readonly share: number;
 }
 
@@ -44,7 +44,9 @@ export function restarted(process: EProcess): EProcess {
   return { copies: [], next: process.next, startedAtMs: null };
 }
 
-/** @param atMs time of the look; a new copy starts `restartMs` after the newest one, and includes this look */
+/**
+ * Adds a look. @param atMs time of the look; a new copy starts `restartMs` after the newest one, and includes this look
+ */
 export function advance(process: EProcess, split: Split, atMs: number, restartMs: number): EProcess {
   const { copies, next, startedAtMs } = process;
   const isDue = startedAtMs === null || atMs - startedAtMs >= restartMs;
@@ -62,7 +64,7 @@ function gainOf({ canary, total, share }: Split, ratio: number): number {
   return canary * Math.log(ratio) - total * Math.log1p(share * (ratio - 1));
 }
 
-/** Natural logarithm of the e-value, which is the weighted mean of all copies and ratios. */
+/** Returns the natural logarithm of the e-value, which is the weighted mean over all copies and ratios. */
 export function logEvidence({ copies }: EProcess): number {
   const terms = copies.flatMap(({ index, logs }) => {
     const weight = -Math.log((index + 1) * (index + 2) * RATIOS.length);

@@ -19,7 +19,7 @@ export interface Evidence {
   readonly slow: number;
 }
 
-/** Natural logarithms of the e-values. */
+/** Returns the natural logarithms of the e-values. */
 export function evidenceOf({ evidence }: JudgeState): Evidence {
   return {
     requests: logEvidence(evidence.requests),
@@ -54,7 +54,7 @@ export function boundsOf({ judge }: Rules, state: JudgeState): Bounds {
   };
 }
 
-/** P-value of the share of users; 1 if there is no share to test. */
+/** Returns the p-value of the share of users; 1 if there is no share to test. */
 export function sampleRatioOf(rules: Rules, state: JudgeState): number {
   const { canary, control } = state.users;
   return sampleRatioP(canary.seen, canary.seen + control.seen, shareOf(rules, state));

@@ -1,8 +1,11 @@
-/** Absolute guard: limits of the shared Redis and of the control arm, which no comparison of two arms shows. Pure. */
+/**
+ * Absolute guard: limits for the shared Redis and for the control arm, whose violation a comparison of two arms cannot
+ * show. Pure.
+ */
 import { quantileMs } from './latency.ts';
 import type { JudgeState, RedisFacts, Rules } from './types.ts';
 
-/** Descriptions of the limits that this look exceeds. */
+/** Describes the limits that this look exceeds. */
 export function breachesOf({ guard }: Rules, before: JudgeState, after: JudgeState): readonly string[] {
   const redis = after.redis;
   const seconds = secondsBetween(before, after);

@@ -7,7 +7,7 @@ import { BUCKETS_MS } from '../../harness/statistics/histogram.ts';
 /** Counts per bucket; a missing index is 0. */
 export type Histogram = readonly number[];
 
-/** First bucket up to which the cumulative share is at least p; undefined for an empty histogram. */
+/** Returns the first bucket up to which the cumulative share is at least p; undefined for an empty histogram. */
 export function quantileBucket(histogram: Histogram, p: number): number | undefined {
   const total = sumOf(histogram);
   if (total === 0) return undefined;
@@ -18,13 +18,13 @@ export function quantileBucket(histogram: Histogram, p: number): number | undefi
   });
 }
 
-/** Upper bound in ms of the bucket of the p-quantile; null for an empty histogram. */
+/** Returns the upper bound, in ms, of the bucket that contains the p-quantile; null for an empty histogram. */
 export function quantileMs(histogram: Histogram, p: number): number | null {
   const bucket = quantileBucket(histogram, p);
   return bucket === undefined ? null : (BUCKETS_MS[bucket] ?? null);
 }
 
-/** Number of observations in buckets above the index. */
+/** Returns the number of observations in buckets above the index. */
 export function countAbove(histogram: Histogram, bucket: number): number {
   return sumOf(histogram.slice(bucket + 1));
 }

@@ -11,12 +11,15 @@ import { countAbove, type Histogram, quantileBucket, sumOf } from './latency.ts'
 import { shareOf } from './state.ts';
 import type { ArmCounts, ArmUsers, JudgeState, LookEvent, Rules } from './types.ts';
 
-/** Requests of the control arm needed for a threshold. */
+/** Minimum number of control requests for a threshold. */
 const LEAST_PAST = 500;
-/** Above this number, past counts are halved, so that the threshold follows a changing load. */
+/** Number of past requests above which the past counts are halved, so that the threshold follows a changing load. */
 const MOST_PAST = 100_000;
 const PERCENTILE = 0.95;
-/** Looks with lower counts, a minute by default: longer than a failover and the flush after it. */
+/**
+ * Maximum number of looks with lower counts before they count as lost. A minute by default, longer than a failover and
+ * the flush after it.
+ */
 const MOST_LOW_LOOKS = 12;
 
 export function observe(rules: Rules, last: JudgeState, look: LookEvent): JudgeState {
@@ -67,14 +70,17 @@ function isBelow(now: Counts, before: Counts): boolean {
   );
 }
 
-/** The state with the counts of this look, whose increments are 0. */
+/** Returns the state with the counts of this look as the new base, so that the increments are 0. */
 function rebased(state: JudgeState, { arms, users }: LookEvent): JudgeState {
   const failures = arms.canary.failures + arms.control.failures;
   const failuresBeforeWindow = Math.min(state.failuresBeforeWindow, failures);
   return { ...state, lowLooks: 0, arms, users, failuresBeforeWindow };
 }
 
-/** Requests since the last look that are slower than the control's past p95, and all requests; 0 without a threshold. */
+/**
+ * Counts the requests since the last look: those slower than the control's past p95, and all. Both are 0 without a
+ * threshold.
+ */
 function newSlow(before: JudgeState, now: Counts): JudgeState['slow'] {
   const threshold = slowBucket(before.pastControl);
   if (threshold === undefined) return { canary: 0, control: 0, canaryN: 0, controlN: 0 };
@@ -110,7 +116,7 @@ function advanced(
       atMs,
       restartMs,
     ),
-    // The probability that a user is in the canary is that of the stage, regardless of the number of requests.
+    // A user is in the canary with the probability that the stage sets, regardless of the number of requests.
     users: advance(
       evidence.users,
       splitOf(shareOf(rules, before), ({ users }, arm) => users[arm].affected),
@@ -127,8 +133,8 @@ function advanced(
 }
 
 /**
- * Bucket above which a request is slow: the bucket of the control's past p95. Undefined until there are enough
- * requests.
+ * Returns the bucket above which a request is slow: the bucket of the control's past p95. Undefined until there are
+ * enough requests.
  */
 export function slowBucket(pastControl: Histogram): number | undefined {
   return sumOf(pastControl) < LEAST_PAST ? undefined : quantileBucket(pastControl, PERCENTILE);

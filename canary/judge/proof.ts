@@ -1,8 +1,8 @@
 /**
  * Bounds on which a promotion is based. Pure.
  *
- * Errors clump by user: one user with a broken session has many. A binomial bound would count each of them as an
- * independent trial. The counts are therefore divided by the design effect of a beta-binomial: with m errors per
+ * Errors cluster by user: one user with a broken session has many errors. A binomial bound would count each of them as
+ * an independent trial. The counts are therefore divided by the design effect of a beta-binomial: with m errors per
  * affected user on average, geometrically distributed, the variance is 2m - 1 times as large.
  */
 import { proportionLowerBound, proportionUpperBound } from '../../harness/statistics/bounds.ts';
@@ -12,14 +12,14 @@ export interface Proportion {
   readonly n: number;
 }
 
-/** Variance of clumped errors relative to independent ones; 1 if every affected user had one error. */
+/** Returns the variance of clustered errors relative to independent ones; 1 if every affected user had one error. */
 export function designEffect(errors: number, affectedUsers: number): number {
   return affectedUsers === 0 ? 1 : Math.max(1, (2 * errors) / affectedUsers - 1);
 }
 
 /**
- * Upper bound of p(canary) - p(control) at the one-sided confidence, from the Clopper-Pearson bounds of both (MOVER,
- * Zou and Donner 2008). 1 if an arm has no observations.
+ * Returns the upper bound of p(canary) - p(control) at the one-sided confidence, from the Clopper-Pearson bounds of
+ * both arms (MOVER, Zou and Donner 2008). 1 if an arm has no observations.
  *
  * @param effect design effect of both arms
  */
@@ -37,7 +37,7 @@ export function deltaUpperBound(
   return Math.min(1, p - q + Math.hypot(above, below));
 }
 
-/** Counts of independent observations that carry the same information. */
+/** Returns the counts of independent observations that contain the same information. */
 function thinned({ events, n }: Proportion, effect: number): Proportion {
   const size = Math.floor(n / effect);
   return { n: size, events: Math.min(size, Math.round(events / effect)) };

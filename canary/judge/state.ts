@@ -27,12 +27,15 @@ export const INITIAL_STATE: JudgeState = {
   since: null,
 };
 
-/** Share of the users in the canary, 0 to 1. */
+/** Returns the share of the users in the canary, 0 to 1. */
 export function shareOf({ rollout }: Pick<Rules, 'rollout'>, { status, stage }: JudgeState): number {
   return status === 'running' ? (rollout.stages[stage] ?? 0) / 100 : 0;
 }
 
-/** A change of the share: counts, users and evidence restart from 0; the past latencies of the control arm remain. */
+/**
+ * Returns the state after a change of the share: counts, users and evidence restart from 0; the past latencies of the
+ * control arm remain.
+ */
 export function nextGeneration(
   state: JudgeState,
   change: Pick<JudgeState, 'status' | 'stage' | 'since'>,
@@ -47,7 +50,7 @@ export function nextGeneration(
   };
 }
 
-/** A new window: empty sets of distinct users, and new evidence by users. */
+/** Returns the state at the start of a window, with empty sets of distinct users and new evidence by users. */
 export function nextWindow(state: JudgeState): JudgeState {
   return {
     ...state,

@@ -7,7 +7,7 @@
  *   running ──guard──▶ paused ──clear looks──▶ running, same stage
  *
  * At a share of 100 % there is no control arm, so only the guard judges. A rollback takes precedence over a pause, so
- * that harm that also overloads Redis is latched.
+ * that harm that also overloads Redis leads to a rollback, which stays until an operator clears it.
  */
 import { harmsOf, holdsOf, unprovenOf } from './criteria.ts';
 import { type Bounds, boundsOf, evidenceOf, figuresOf, sampleRatioOf } from './figures.ts';
@@ -30,7 +30,10 @@ export interface StepOptions {
 }
 
 /**
- * @throws RangeError the look has another generation or window, or is not later than the last: the caller reads again
+ * Applies one event to a state.
+ *
+ * @throws RangeError the look has another generation or window, or is not later than the last one: the caller reads the
+ *   state again
  */
 export function step(rules: Rules, state: JudgeState, event: CanaryEvent, options: StepOptions = {}): Step {
   if (event.type === 'look') return judgeLook(rules, state, event, options);

@@ -20,11 +20,11 @@ export interface ArmUsers {
   readonly affected: number;
 }
 
-/** Facts of the shared Redis; null if not reported, which is not a breach. */
+/** Facts about the shared Redis. A fact that Redis does not report is null, which is not a breach. */
 export interface RedisFacts {
-  /** Used memory over maxmemory. */
+  /** Ratio of used memory to maxmemory. */
   readonly memoryRatio: number | null;
-  /** Evicted keys, since the start of the server. */
+  /** Number of evicted keys since the start of the server. */
   readonly evictedKeys: number | null;
   readonly rejectedConnections: number | null;
   readonly pingMs: number | null;
@@ -33,13 +33,13 @@ export interface RedisFacts {
 export interface LookEvent {
   readonly type: 'look';
   readonly atMs: number;
-  /** Generation and window of the counts; a look at another one is rejected. */
+  /** Generation and window of the counts. A look at another generation or window is rejected. */
   readonly generation: number;
   readonly window: number;
   readonly arms: { readonly canary: ArmCounts; readonly control: ArmCounts };
   readonly users: { readonly canary: ArmUsers; readonly control: ArmUsers };
   readonly redis: RedisFacts;
-  /** Processes that have reported; above the configured limit, the counts are incomplete. */
+  /** Number of processes that have reported. Above the configured limit, the counts are incomplete. */
   readonly processes: number;
 }
 
@@ -58,7 +58,7 @@ export type Verdict = 'hold' | 'promote' | 'rollback' | 'pause' | 'resume' | 'cl
 
 export interface JudgeState {
   readonly status: Status;
-  /** Index in `rollout.stages`; kept during a pause. */
+  /** Index in `rollout.stages`; it stays the same during a pause. */
   readonly stage: number;
   /** Increases with every change of the share, so that counts of two shares never mix. */
   readonly generation: number;
@@ -67,16 +67,16 @@ export interface JudgeState {
   readonly generationStartedAtMs: number | null;
   readonly windowStartedAtMs: number | null;
   readonly lastLookAtMs: number | null;
-  /** Consecutive looks with lower counts than at an earlier look. */
+  /** Number of consecutive looks with lower counts than at an earlier look. */
   readonly lowLooks: number;
   /** Counts at the last look of this generation. */
   readonly arms: { readonly canary: ArmCounts; readonly control: ArmCounts };
   readonly users: { readonly canary: ArmUsers; readonly control: ArmUsers };
-  /** Failures of both arms when the window started. */
+  /** Number of failures in both arms when the window started. */
   readonly failuresBeforeWindow: number;
   /** Latencies of the control arm at past looks; the next look derives its threshold from them. */
   readonly pastControl: Histogram;
-  /** Requests slower than the threshold of their look, since the start of the generation. */
+  /** Number of requests slower than the threshold at their look, since the start of the generation. */
   readonly slow: {
     readonly canary: number;
     readonly control: number;
@@ -86,7 +86,10 @@ export interface JudgeState {
   readonly evidence: { readonly requests: EProcess; readonly users: EProcess; readonly slow: EProcess };
   readonly sampleRatioAlarm: boolean;
   readonly redis: RedisFacts | null;
-  /** Consecutive looks with a breach of the guard; during a pause, consecutive looks without one. */
+  /**
+   * Number of consecutive looks at which the guard was breached; during a pause, number of consecutive looks without a
+   * breach.
+   */
   readonly breachLooks: number;
   readonly clearLooks: number;
   /** Reason for the last change of the share. */
@@ -105,7 +108,7 @@ export interface Figures {
   /** Upper bound of the error delta at the configured confidence. */
   readonly errorDeltaUpper: number;
   readonly slowDeltaUpper: number;
-  /** E-values; a rollback needs 1/alpha. */
+  /** E-values. A rollback requires an e-value of at least 1/alpha. */
   readonly evidence: { readonly requests: number; readonly users: number; readonly slow: number };
   readonly slowThresholdMs: number | null;
   readonly designEffect: number;

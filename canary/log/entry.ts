@@ -1,7 +1,7 @@
 /**
  * Entries of the decision log: each has the hash of the previous entry and of itself, so a changed, missing or inserted
- * entry is detected. A snapshot has the rules and the complete state; an event has its input, the decision and the hash
- * of the resulting state.
+ * entry is detected. A snapshot contains the rules and the complete state; an event contains its input, the decision
+ * and the hash of the resulting state.
  */
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../harness/evidence/canonical-json.ts';
@@ -57,7 +57,7 @@ export function snapshotAfter(head: Head | undefined, rules: Rules, state: Judge
   return { entry, head: { index, digest, rules, state, decision: head?.decision ?? null } };
 }
 
-/** @throws RangeError as `step` */
+/** Returns the entry and the head after an event. @throws RangeError as `step` */
 export function eventAfter(head: Head, event: CanaryEvent): Appended {
   const { state, decision } = step(head.rules, head.state, event);
   const entry = link(head, { kind: 'event', event, decision, stateDigest: digestOf(state) });
@@ -79,12 +79,12 @@ export function digestOf(value: unknown): string {
   return createHash('sha256').update(canonicalJson(value)).digest('hex');
 }
 
-/** One line with sorted keys: equal entries have equal text. */
+/** Formats an entry as one line with sorted keys, so that equal entries have equal text. */
 export function entryText(entry: LogEntry): string {
   return JSON.stringify(JSON.parse(canonicalJson(entry)));
 }
 
-/** @throws SyntaxError not JSON; TypeError not an entry of this schema */
+/** Parses an entry. @throws SyntaxError it is not JSON; TypeError it is not an entry of this schema */
 export function parseEntry(text: string): LogEntry {
   const value: unknown = JSON.parse(text);
   const entry = value as Partial<LogEntry> | null;
@@ -94,7 +94,7 @@ export function parseEntry(text: string): LogEntry {
   return entry as LogEntry;
 }
 
-/** Events among the entries. One that cannot be read is left out: `replay` reports it. */
+/** Returns the events among the entries. Entries that cannot be read are left out; `replay` reports them. */
 export function eventsOf(lines: readonly string[]): readonly EventEntry[] {
   return lines.flatMap((line) => {
     try {

@@ -15,14 +15,14 @@ import {
 
 export interface Replay {
   readonly entries: number;
-  /** Decisions that were recomputed. */
+  /** Number of decisions that were recomputed. */
   readonly decisions: number;
   readonly head: Head | undefined;
-  /** Description of the first difference, where the replay ends. Undefined if there is none. */
+  /** Description of the first difference, at which the replay ends; undefined if there is none. */
   readonly problem: string | undefined;
 }
 
-/** @param lines texts of consecutive entries; the first is a snapshot */
+/** Replays a log. @param lines texts of consecutive entries; the first is a snapshot */
 export function replay(lines: readonly string[]): Replay {
   let head: Head | undefined;
   let decisions = 0;
@@ -36,7 +36,7 @@ export function replay(lines: readonly string[]): Replay {
   return { entries: lines.length, decisions, head, problem: undefined };
 }
 
-/** The head after one more entry, or the reason why the entry does not follow. */
+/** Returns the head after one more entry, or the reason why the entry cannot follow. */
 export function follow(
   head: Head | undefined,
   line: string,

@@ -4,8 +4,9 @@
  *   head = state key + the entries after it ─▶ next entry ─HSETNX index─▶ exactly one process appends it
  *                                              └▶ state and control keys: caches of the log, replaced by each look
  *
- * A failover may lose the newest entries. A process that has seen them writes them again before it continues. A log that is
- * gone, or that another process started again, continues from what a process remembers. So neither undoes a rollback.
+ * A failover may lose the newest entries. A process that has seen them writes them again before it continues. If the
+ * log was lost, or another process started it again, it continues from the entries that a process remembers. Therefore
+ * neither case undoes a rollback.
  */
 import type { SupervisedConnection } from '../../client/types.ts';
 import type { CanaryKeys } from '../metrics/keys.ts';
@@ -16,8 +17,8 @@ import { follow } from './replay.ts';
 type Send = SupervisedConnection['call'];
 
 /**
- * Entries that a process keeps in memory to restore them after a failover: minutes of looks, more than a failover can
- * lose.
+ * Number of entries that a process keeps in memory to restore them after a failover. They cover minutes of looks, more
+ * than a failover can lose.
  */
 const REMEMBERED = 200;
 const CHANGES_KEPT = 500;
@@ -59,7 +60,7 @@ export class DecisionLog {
     return head;
   }
 
-  /** Appends an entry. @returns false: another process appended one first */
+  /** Appends an entry. @returns false if another process appended one first */
   async append({ entry, head }: Appended): Promise<boolean> {
     const line = entryText(entry);
     const added = Number(await this.#send('HSETNX', this.#keys.log, entry.index, line));
@@ -74,7 +75,7 @@ export class DecisionLog {
     return true;
   }
 
-  /** Texts of all kept entries, in order; the first is a snapshot. */
+  /** Returns the texts of all entries that are kept, in order. The first is a snapshot. */
   async lines(): Promise<readonly string[]> {
     const indices = ((await this.#send('HKEYS', this.#keys.log)) as string[])
       .map(Number)
@@ -89,7 +90,7 @@ export class DecisionLog {
     return first === -1 ? [] : all.slice(first);
   }
 
-  /** Texts of the entries that changed the share, in order. */
+  /** Returns the texts of the entries that changed the share, in order. */
   async changes(): Promise<readonly string[]> {
     const lines = (await this.#send('HVALS', this.#keys.changes)) as string[];
     return lines.sort((a, b) => parseEntry(a).index - parseEntry(b).index);
@@ -100,7 +101,7 @@ export class DecisionLog {
     try {
       return text === null ? undefined : (JSON.parse(text) as Head);
     } catch {
-      // A damaged cache: the log has the state as well.
+      // The cache is damaged. The log contains the state as well.
       return undefined;
     }
   }
@@ -120,14 +121,14 @@ export class DecisionLog {
   }
 
   /**
-   * Writes the remembered entries after the stored head again. Another process may have continued without them: then its entries
-   * remain, unless they undo a rollback.
+   * Writes the remembered entries after the stored head again. Another process may have continued without these
+   * entries: then its own entries remain, unless they undo a rollback.
    */
   async #restore(head: Head | undefined, known: Head): Promise<Head | undefined> {
     let restored = head;
     for (let index = (head?.index ?? -1) + 1; restored?.index !== known.index; index++) {
       const line = this.#remembered.get(index);
-      // More than a failover loses.
+      // More entries are missing than a failover can lose.
       if (line === undefined) return this.#startFrom(known, restored);
       const next = follow(restored, line);
       if (typeof next === 'string') {
@@ -157,8 +158,8 @@ export class DecisionLog {
   }
 
   /**
-   * Writes the caches of the newest entry, again if another process has appended one meanwhile: no older cache may
-   * remain.
+   * Writes the caches of the newest entry. If another process has appended an entry meanwhile, it writes them again, so
+   * that no older cache remains.
    */
   async #cache(head: Head): Promise<void> {
     let newest = head;

@@ -8,7 +8,7 @@ export interface Outcome {
   readonly ok: boolean;
   /** Duration in ms; below 0 (a clock that was set back) it counts as 0. */
   readonly ms: number;
-  /** Answer of the cache; absent: the request had no lookup. */
+  /** Result of the cache lookup; absent if the request had none. */
   readonly lookup?: 'hit' | 'miss';
 }
 
@@ -31,7 +31,7 @@ export class ArmCounter {
     this.latency[bucket] = (this.latency[bucket] ?? 0) + 1;
   }
 
-  /** Nonzero fields and values, as arguments of HSET. */
+  /** Returns the fields that are not zero, with their values, as arguments of HSET. */
   fields(arm: Arm): (string | number)[] {
     const prefix = PREFIX[arm];
     const fields: (string | number)[] = [];

@@ -10,7 +10,7 @@ export interface At {
   readonly window: number;
 }
 
-/** @throws CacheError Redis does not reply */
+/** Reads the input of a look. @throws CacheError Redis does not reply */
 export async function collect(
   send: Send,
   keys: CanaryKeys,
@@ -42,7 +42,7 @@ export async function collect(
   };
 }
 
-/** HGETALL as an object: RESP2 replies with a flat list, RESP3 with a map. */
+/** Returns the reply to HGETALL as an object: RESP2 replies with a flat list, RESP3 with a map. */
 function recordOf(reply: unknown): Readonly<Record<string, string>> {
   if (reply instanceof Map) return Object.fromEntries(reply);
   if (!Array.isArray(reply)) return (reply ?? {}) as Record<string, string>;
@@ -51,13 +51,13 @@ function recordOf(reply: unknown): Readonly<Record<string, string>> {
   );
 }
 
-/** A user that may not read INFO judges without the facts of Redis. */
+/** Returns an empty INFO if the user may not read it, so that the judge works without the facts about Redis. */
 function withoutPermission(error: unknown): string {
   if ((error as { code?: unknown } | null)?.code === 'NOPERM') return '';
   throw error;
 }
 
-/** Facts of one master; in a cluster of the node that answers, which is one of several. */
+/** Returns the facts about one master; in a cluster, about the node that replies, which is one of several. */
 async function redisFacts(send: Send): Promise<RedisFacts> {
   const startedAt = performance.now();
   await send('PING');

@@ -1,8 +1,8 @@
-/** Metrics of a rollout for Prometheus, as a process read it last. Pure. */
+/** Metrics of a rollout for Prometheus, in the state that this process read last. Pure. */
 import type { MetricFamily } from '../../client/types.ts';
 import type { Control } from '../log/control.ts';
 
-/** No samples before the first reading. */
+/** Returns the metrics, which have no samples before the first reading. */
 export function canaryFamilies(flag: string, control: Control | undefined): readonly MetricFamily[] {
   const gauge = (name: string, help: string, read: (of: Control) => number): MetricFamily => ({
     name: `cache_canary_${name}`,

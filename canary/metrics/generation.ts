@@ -13,7 +13,7 @@ import { ArmCounter, type Outcome } from './arm-counter.ts';
 import type { CanaryKeys } from './keys.ts';
 import { UserSet } from './user-set.ts';
 
-/** The keys of an ended generation, and of a process that no longer reports, expire after this time. */
+/** Time, in seconds, after which the keys of an ended generation, and of a process that no longer reports, expire. */
 const TTL_SECONDS = 7 * 24 * 3600;
 const UPKEEP_EVERY_FLUSHES = 100;
 const ARMS = ['canary', 'control'] as const;
@@ -33,7 +33,7 @@ export class GenerationCounts {
   #flushes = 0;
   #acknowledged = 0;
   #upkeepIn = 0;
-  /** Sets of users whose expiry this process has set once. */
+  /** Keys of the user sets whose expiry this process has already set. */
   readonly #expiring = new Set<string>();
 
   constructor(
@@ -50,7 +50,7 @@ export class GenerationCounts {
     this.#affected = new UserSet(limits.maxUsers);
   }
 
-  /** Requests since the last acknowledged flush. */
+  /** Number of requests since the last acknowledged flush. */
   get pending(): number {
     return this.#pending;
   }
@@ -73,7 +73,7 @@ export class GenerationCounts {
   /**
    * Sends the counts in one batch.
    *
-   * @returns number of commands
+   * @returns the number of commands sent
    * @throws CacheError a command failed; the next flush sends everything again
    */
   async flush(send: Send): Promise<number> {

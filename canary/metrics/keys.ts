@@ -1,5 +1,5 @@
 /**
- * Names of the keys of a canary. All have the hash tag of the flag, so that they share a slot of a cluster.
+ * Names of the keys of a canary. All contain the flag as hash tag, so that they are in one slot of a cluster.
  *
  *   {namespace}:~canary:{flag}:control            share, generation and window, for every process
  *   …:state, …:log, …:changes                     the judge's memory, its decisions, those that changed the share

@@ -13,11 +13,17 @@ import type { Outcome } from './arm-counter.ts';
 import { GenerationCounts, type Send } from './generation.ts';
 import type { CanaryKeys } from './keys.ts';
 
-/** Generations in memory: the current one, and those of requests that began before recent changes of the share. */
+/**
+ * Maximum number of generations in memory: the current one, and those of requests that began before recent changes of
+ * the share.
+ */
 const MAX_UNSENT = 8;
-/** An older share is that of a failover, whose log a judge restores within a look; later, the log was started again. */
+/**
+ * Time, in ms, after which an older share is accepted. A failover causes one briefly, until a judge restores the log
+ * within a look; one that persists means that the log was started again.
+ */
 const OLDER_ACCEPTED_AFTER_MS = 60_000;
-/** Bound of `close`, with pauses between its flushes: a failover takes seconds. */
+/** Maximum duration of `close`, in ms, including the pauses between its flushes: a failover takes seconds. */
 const CLOSE_BOUND_MS = 20_000;
 const CLOSE_PAUSE_MS = 500;
 
@@ -32,7 +38,7 @@ export class Reporter {
   #control: Control | undefined;
   #flushing: Promise<void> = Promise.resolve();
   #flushedAtMs: number;
-  /** The master changed: the new one may lack writes that the previous one acknowledged. */
+  /** Whether the master changed, so that the new one may lack writes that the previous one acknowledged. */
   #moved = false;
   #commands = 0;
   /** Newest generation whose counts are no longer in memory. */
@@ -70,7 +76,7 @@ export class Reporter {
     this.#countsOf(generation)?.record(arm, hash, outcome);
   }
 
-  /** Adopts a control record; one that is older than the known one only if it persists. */
+  /** Adopts a control record. A record older than the known one is adopted only if it persists. */
   accept(control: Control): void {
     if (this.#control === undefined || control.index >= this.#control.index) this.#olderSinceMs = undefined;
     else if (!this.#isStartedAgain()) return;
@@ -79,7 +85,8 @@ export class Reporter {
   }
 
   /**
-   * Whether the stored log has been older for a long time. The counts of its generations differ from those in memory.
+   * Whether the stored log has been older for so long that it was started again. Then the counts of its generations
+   * differ from those in memory.
    */
   #isStartedAgain(): boolean {
     this.#olderSinceMs ??= this.#now();

@@ -1,6 +1,7 @@
 /**
- * Distinct users of one kind in one window, for both arms of one process: those already in Redis, and those still to send.
- * Full at the limit, of this process or of all processes together, so that memory and the sets in Redis are bounded.
+ * Distinct users of one kind in one window, for both arms of one process: those that Redis has, and those that are
+ * still to be sent. The set is full at the limit for this process or for all processes together, so that memory and the
+ * sets in Redis are bounded.
  */
 import type { Arm } from '../assignment/assignment.ts';
 
@@ -26,20 +27,26 @@ export class UserSet {
     return this.#unsent.canary.size + this.#unsent.control.size > 0;
   }
 
-  /** Users to send; they count as sent until `resend`. */
+  /** Returns the users to send. They count as sent until `resend`. */
   take(arm: Arm): readonly number[] {
     const taken = [...this.#unsent[arm]];
     this.#unsent[arm].clear();
     return taken;
   }
 
-  /** Sends everything again: the server lost writes, or a command has an unknown outcome. Adding to a set is idempotent. */
+  /**
+   * Makes `take` return all users again, because the server lost writes or a command has an unknown outcome. Adding to
+   * a set is idempotent.
+   */
   resend(): void {
     for (const arm of ['canary', 'control'] as const)
       for (const hash of this.#known[arm]) this.#unsent[arm].add(hash);
   }
 
-  /** The sets of all processes together have reached the limit: no more users are added in this window. */
+  /**
+   * Must be called when the sets of all processes together have reached the limit: no more users are added in this
+   * window.
+   */
   close(): void {
     this.#full = true;
   }

@@ -16,7 +16,7 @@ export interface RolloutLook {
   readonly decision: ShownDecision;
 }
 
-/** E-values of a rollback: 1/alpha of the settings. */
+/** E-values at or above which a stage is rolled back: 1/alpha, from the settings. */
 export interface RollbackLimits {
   readonly users: number;
   readonly slow: number;

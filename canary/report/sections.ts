@@ -7,7 +7,7 @@ import { armRows, decisionText, percent } from './text.ts';
 
 const WIDTH = 480;
 const HEIGHT = 150;
-/** Range of the axis, as powers of ten of the e-value; it grows with the limits. */
+/** Lower end of the axis, as a power of ten of the e-value; the upper end grows with the limits. */
 const LOW = -2;
 const LEAST_HIGH = 4;
 
@@ -23,7 +23,7 @@ export function armsTable(decision: ShownDecision | null): string {
 ${rows.map(([name, canary, control]) => `<tr><th scope="row">${escapeHtml(name)}</th><td class="n">${escapeHtml(canary)}</td><td class="n">${escapeHtml(control)}</td></tr>`).join('\n')}</tbody></table>`;
 }
 
-/** Decisions that changed the share, newest first. */
+/** Renders the decisions that changed the share, newest first. */
 export function changesTable(changes: readonly RolloutLook[], timeText: TimeText): string {
   return `<table><thead><tr><th scope="col">time</th><th scope="col" class="n">share</th><th scope="col">decision</th></tr></thead><tbody>
 ${changes
@@ -35,7 +35,7 @@ ${changes
   .join('\n')}</tbody></table>`;
 }
 
-/** E-values of the looks on a logarithmic axis, with the limits of a rollback. */
+/** Draws the e-values of the looks on a logarithmic axis, with the limits for a rollback. */
 export function evidencePlot(
   rollout: readonly RolloutLook[],
   limits: RollbackLimits,
@@ -47,7 +47,7 @@ export function evidencePlot(
   const [first, last] = [looks[0], looks.at(-1)];
   if (first === undefined || last === undefined) return '<p>No look yet.</p>';
   const span = Math.max(1, last.atMs - first.atMs);
-  // More points than units are not visible.
+  // More points than the width in units would not be visible.
   const every = Math.max(1, Math.ceil(looks.length / WIDTH));
   const high = Math.max(LEAST_HIGH, Math.ceil(Math.log10(Math.max(limits.users, limits.slow))) + 1);
   const y = (value: number) => {

@@ -27,7 +27,7 @@ export function isoTime(atMs: number): string {
   return new Date(atMs).toISOString().replace('T', ' ').slice(0, 19);
 }
 
-/** Rows of the comparison of both arms, as text. */
+/** Returns the rows that compare both arms, as text. */
 export function armRows({ figures }: ShownDecision): readonly (readonly [string, string, string])[] {
   if (figures === null) return [];
   const { canary, control } = figures;

@@ -12,7 +12,7 @@ type Row = Benchmark['rows'][number];
 
 const PERCENTILE = 'nearest rank, from the intended start, all queries of the phase';
 
-/** Uses the first trial of each benchmark; later ones are in the trials' own figures. */
+/** Uses the first trial of each benchmark; the figures of later trials are shown with those trials. */
 export function assembleBenchmarks(results: readonly CheckResult[]): readonly Benchmark[] {
   const realistic = figuresOf(results, 'realistic-50');
   const zipf = figuresOf(results, 'zipf-100');

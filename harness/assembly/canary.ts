@@ -9,7 +9,7 @@ type Figures = NonNullable<Look['decision']['figures']>;
 /** Maximum number of looks that the figure and the table show. */
 const MAX_LOOKS = 500;
 
-/** Undefined for a trial without a rollout. */
+/** Returns the rollout of a trial; undefined if it has none. */
 export function assembleCanary({ observations }: History): Rollout | undefined {
   const recorded = (wanted: string) =>
     observations.filter(({ from, name }) => from === 'workload' && name === wanted);
@@ -38,7 +38,7 @@ function lookOf(look: ObservationEvent): Look {
   };
 }
 
-/** Null for a decision without figures, such as that of an operator. */
+/** Returns the figures of a look; null for a decision without figures, such as one by an operator. */
 function figuresOf(look: ObservationEvent): Figures | null {
   if (numberOf(look, 'canary.requests') === null) return null;
   return {

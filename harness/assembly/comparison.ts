@@ -1,11 +1,12 @@
 /**
- * Compares our client with the stock clients: a row per failover drill and client, from the results of the checkers.
+ * Compares the kit's client with the stock clients: one row per failover drill and client, from the results of the
+ * checkers.
  */
 import type { CheckResult, Figure } from '../checkers/checker.ts';
 import type { ComparisonRow } from '../reports/report.ts';
 import { medianOf, sortAscending } from '../statistics/quantile.ts';
 
-/** @param drills failover drills in the order of the report */
+/** Returns the rows. @param drills failover drills in the order of the report */
 export function assembleComparison(
   drills: readonly string[],
   results: readonly CheckResult[],

@@ -1,11 +1,11 @@
-/** Results of the checkers `machine` and `generator` → the machine during a trial as shown in the report. Pure. */
+/** Shows the machine during a trial in the report, from the results of the checkers `machine` and `generator`. Pure. */
 import type { CheckResult } from '../checkers/checker.ts';
 import type { MachineView } from '../reports/report.ts';
 
 const CLIENT = 'kit';
 const NOT_SAMPLED = 'not sampled: ';
 
-/** @param leftOutOf criteria for which the trial is left out; undefined where the machine was not sampled */
+/** Returns undefined if the machine was not sampled. @param leftOutOf criteria for which the trial is left out */
 export function machineView(
   results: readonly CheckResult[],
   leftOutOf: readonly string[],

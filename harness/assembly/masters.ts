@@ -9,10 +9,10 @@ import type { History } from '../history/events.ts';
 import type { TrialView } from '../reports/report.ts';
 import { originUs } from './timeline.ts';
 
-/** Samples are 1 s apart: a later sample begins a new span, since the node did not reply in between. */
+/** Interval of samples. A sample after a longer gap begins a new span, because the node did not reply in between. */
 const SAMPLE_US = 1_000_000;
 const SILENT_US = 2.5 * SAMPLE_US;
-/** Limits of a figure and a table: a storm of half an hour has hundreds of events. */
+/** Limits for a figure and a table: a storm of half an hour has hundreds of events. */
 const MAX_SPANS = 100;
 const MAX_EVENTS = 120;
 const MAX_MESSAGE = 120;
@@ -26,7 +26,10 @@ interface Span {
   endUs: number | undefined;
 }
 
-/** Spans in which a node reported role master, ordered by start; without an end if it still does. */
+/**
+ * Returns the spans in which a node reported role master, ordered by start. A span has no end if the node still reports
+ * it.
+ */
 export function assembleMasters(history: History): NonNullable<TrialView['masters']> {
   const spans: Span[] = [];
   const open = new Map<string, Span>();
@@ -60,7 +63,7 @@ export function assembleMasters(history: History): NonNullable<TrialView['master
   });
 }
 
-/** Faults, heals and all failover events that the sentinels published, in order. */
+/** Returns the faults, the heals and all failover events that the sentinels published, in order. */
 export function assembleEvents(history: History): NonNullable<TrialView['events']> {
   const origin = originUs(history);
   const ofFaults = history.faults

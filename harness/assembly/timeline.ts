@@ -10,28 +10,31 @@ import type { TimelineBin } from '../reports/report.ts';
 import { quantileOf, smallestOf, sortAscending } from '../statistics/quantile.ts';
 
 /**
- * Widths of bins. The smallest one that keeps a plot below `MAX_BINS` is used; beyond it, whole
- * minutes.
+ * Widths of bins. The smallest width that keeps a plot below `MAX_BINS` bins is used; if none does, a multiple of a
+ * minute.
  */
 const WIDTHS_MS = [250, 500, 1_000, 2_500, 5_000, 10_000] as const;
 const MINUTE_MS = 60_000;
 const MAX_BINS = 120;
 
-/** Start of the trial's own time: the first intended operation, or the first event if there is no operation. */
+/**
+ * Returns the time at which the trial's own time starts: the first intended operation, or the first event if there is
+ * no operation.
+ */
 export function originUs(history: History): number {
   const first = history.operations[0]?.invoke.intendedUs;
   const seen = [...history.faults, ...history.observations, ...history.expectations].map(({ atUs }) => atUs);
   return first ?? (seen.length > 0 ? smallestOf(seen) : 0);
 }
 
-/** Width of a bin, so that a trial of any length has about `MAX_BINS` of them. */
+/** Returns the width of a bin, chosen so that a trial of any length has about `MAX_BINS` bins. */
 export function binWidthMs(history: History): number {
   const lastsMs = (lastUs(history) - originUs(history)) / US_PER_MS;
   const width = WIDTHS_MS.find((each) => lastsMs / each <= MAX_BINS);
   return width ?? Math.ceil(lastsMs / MAX_BINS / MINUTE_MS) * MINUTE_MS;
 }
 
-/** One series per client, without gaps, from the origin to its last operation. */
+/** Returns the bins of one client, without gaps, from the origin to its last operation. */
 export function assembleTimeline(history: History, client: string, binMs: number): readonly TimelineBin[] {
   const from = originUs(history);
   const indexOf = (atUs: number) => Math.max(0, Math.floor((atUs - from) / US_PER_MS / binMs));

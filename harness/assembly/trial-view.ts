@@ -34,17 +34,17 @@ export type DrillText = Pick<
   | 'external'
 > & { readonly faults?: readonly Pick<Drill['faults'][number], 'fault'>[] };
 
-/** Bound on a recorded value in a report; values may be of any size. */
+/** Maximum number of characters of a recorded value in a report; values may have any size. */
 const MAX_SHOWN_CHARACTERS = 2_000;
 /** Three sentinels report the same event within moments: one mark is enough. */
 const SAME_EVENT_US = 2_000_000;
-/** A coordinated switch is observed when it is over: it lasts from the request to the observation. */
+/** Fault that is observed only when it is over: it lasts from the request to the observation. */
 const COORDINATED = 'planned-switch';
-/** Its single trial lasts as long as the run, so that its length is not the duration of a measurement. */
+/** Drill whose single trial spans the run, so that its length is not the duration of a measurement. */
 const SPANNING_DRILL = 'configuration';
 const SENTINEL_MARKS = new Set(['+odown', '+promoted-slave', '+switch-master']);
 
-/** @param history undefined if nothing could be judged */
+/** Returns the trial as a report shows it. @param history undefined if nothing could be judged */
 export function trialView(record: TrialRecord, drill: DrillText, history: History | undefined): TrialView {
   const head = {
     drill: record.drill,

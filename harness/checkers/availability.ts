@@ -9,8 +9,8 @@
  * Without a fault an answer of the memory fallback is not good and counts as an error: Redis was reachable and did not
  * serve. Under a fault such an answer is good: that is the purpose of the fallback.
  *
- * An operation that an unrecorded deadline cannot prove to be in time is not counted as good: the share is unmeasured
- * then. Under a fault only computed values have a deadline.
+ * If the deadline of an operation is not recorded, the operation cannot be proven to be in time: then the share is not
+ * measured. Under a fault only computed values have a deadline.
  *
  * A batch is judged key by key: one value that was never written to its key, or an answer of another length, is wrong.
  */
@@ -64,7 +64,7 @@ export const availability: Checker = {
   },
 };
 
-/** Reason why a figure that counts answers in time is unmeasured: some operations have no deadline. */
+/** Returns the reason why a figure that counts answers in time is not measured: some operations have no deadline. */
 function withoutDeadline(figure: string, operations: readonly Operation[]): Readonly<Record<string, string>> {
   const unbounded = operations.filter(({ invoke }) => invoke.deadlineMs === undefined);
   if (unbounded.length === 0) return {};
@@ -99,7 +99,7 @@ function isWrong(
   return right?.has(answer) !== true;
 }
 
-/** Counts the answered keys of a batch read, and the right ones among them. A miss is right. */
+/** Counts the answered keys of a batch read, and how many of them have a correct value. A miss is correct. */
 function comparedValues(
   { invoke, completion, outcome }: Operation,
   written: ReadonlyMap<string, ReadonlySet<string>>,

@@ -1,6 +1,6 @@
 /**
- * The error ratio of a healthy canary against its control, from the requests that the workload counted itself: not from the
- * figures of the judge, which the drill tests.
+ * The error ratio of a healthy canary compared with its control, from the requests that the workload itself counted,
+ * because the figures of the judge are what the drill tests.
  */
 import type { ObservationEvent } from '../history/events.ts';
 import type { Checker } from './checker.ts';

@@ -3,8 +3,9 @@
  * number of keys.
  *
  * `linearity` is the coefficient of determination of a straight line through memory over keys; `bytesPerKey` is its slope.
- * `connections` counts the connections that answered a PING after all of them were open. If this machine or the user's limits allow
- * fewer than the drill asked for, it is not measured: the limit is not that of Redis.
+ * `connections` counts the connections that answered a PING after all of them were open. If this machine or the user's
+ * limits allow fewer connections than the drill requested, the figure is not measured, because the limit is not a limit
+ * of Redis.
  */
 import type { ObservationEvent } from '../history/events.ts';
 import { straightLine } from '../statistics/regression.ts';

@@ -1,6 +1,6 @@
 /**
  * A checker: `(History, context) → valid, invalid or unknown`, with figures. Pure: no network, clock or disk, and no
- * configuration except the one that the context carries from the evidence.
+ * configuration except the one in the context, which comes from the evidence.
  */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { History } from '../history/events.ts';
@@ -18,7 +18,7 @@ export type Figure =
   | {
       readonly kind: 'distribution';
       readonly distribution: Distribution;
-      /** All samples, ascending: a claim bounds any quantile, at its own confidence. */
+      /** All samples in ascending order, so that a claim can bound any quantile at its own confidence. */
       readonly samples: readonly number[];
       readonly unit: string;
       readonly n: number;
@@ -45,8 +45,8 @@ export interface CheckResult {
   readonly trial: number;
   readonly client: string;
   /**
-   * `invalid`: the property is violated. `unknown`: the history does not show it. It has no figure if the figure was
-   * not recorded (no final read, no fault), and a doubtful figure if something spoiled it (evictions).
+   * `invalid`: the property is violated. `unknown`: the history does not show it. The finding has no figure if the
+   * figure was not recorded (no final read, no fault), and a doubtful figure if something distorted it (evictions).
    */
   readonly validity: 'valid' | 'invalid' | 'unknown';
   /**
@@ -55,14 +55,14 @@ export interface CheckResult {
    */
   readonly reasons: readonly string[];
   /**
-   * What to do so that the next history shows it; only for `unknown`. Absent: run the drill again.
+   * Action that makes the next history conclusive; only for `unknown`. Absent: run the drill again.
    */
   readonly remedy?: string;
-  /** Corrections, with the node and both values (first three); they come before the gate's own remedy. */
+  /** Corrections, each with the node and both values (first three). They are shown before the gate's own remedy. */
   readonly remedies?: readonly string[];
   readonly figures: Readonly<Record<string, Figure>>;
   /**
-   * Parts of figures that a slow machine cannot change: they count even if the machine was unsound.
+   * Parts of figures that a slow machine cannot change. They count even if the machine was unsound.
    */
   readonly untimed?: Readonly<Record<string, Figure>>;
   /** Figures that the history does not show, each with the reason, independent of the validity of the others. */

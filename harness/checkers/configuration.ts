@@ -1,7 +1,7 @@
 /**
  * Judges the client's settings and the promises of an environment by the resolved configuration alone, without a drill:
- * unsafe settings that no drill can excuse. Each figure is 1 if the setting is right and 0 if it is not, with the
- * reason. The servers report their own configuration (`nodes/`).
+ * no drill can excuse an unsafe setting. Each figure is 1 if the setting is right and 0 if it is not, with the reason.
+ * The servers report their own configuration (`nodes/`).
  */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { Checker } from './checker.ts';
@@ -9,7 +9,7 @@ import { valueFigure } from './history-queries.ts';
 
 interface Judgement {
   readonly right: boolean;
-  /** The flaw, with the setting and its value. */
+  /** Description of the flaw, with the setting and its value. */
   readonly flaw: string;
 }
 

@@ -1,13 +1,13 @@
 /**
- * Coverage of the kit's own tests, as its summary reports it. The judge passes it in as one observation, with the
- * commit of the summary. A summary of a commit other than the run's, or of modified files, does not describe the code
- * that ran.
+ * Coverage of the kit's own tests, as the coverage summary reports it. The judge passes the summary in as one
+ * observation, with its commit. A summary for another commit than the run's, or for modified files, does not describe
+ * the code that ran.
  */
 import type { ObservationEvent } from '../history/events.ts';
 import type { Checker } from './checker.ts';
 import { definedFigures, proportionFigure, unknownResult } from './history-queries.ts';
 
-/** Mark of a commit with modified files in the manifest. */
+/** Suffix in the manifest that marks a commit with modified files. */
 const DIRTY = '-dirty';
 
 const REMEDY =
@@ -36,7 +36,7 @@ export const coverage: Checker = {
 
 type Data = NonNullable<ObservationEvent['data']>;
 
-/** Reason why the summary does not belong to the commit that ran; undefined if it does. */
+/** Returns the reason why the summary does not belong to the commit that ran; undefined if it does. */
 function doubtOf({ ofCommit, runCommit, isOfSummary }: Data): string | undefined {
   if (typeof ofCommit !== 'string') {
     return 'the commit of the coverage summary is not recorded: `npm test` writes coverage-commit.json next to it';

@@ -24,7 +24,7 @@ import {
 } from './history-queries.ts';
 
 const FAULT = 'cut-clients';
-/** Tolerance for timers and the event loop, beyond the deadline itself. */
+/** Tolerance in ms for timers and the event loop, in addition to the deadline. */
 const MOMENT_MS = 50;
 /** Kinds that can be answered without Redis. INCR and APPEND are commands, and a durable write needs Redis. */
 const SERVED_FROM_MEMORY: ReadonlySet<string> = new Set(['get', 'set', 'getOrCompute']);

@@ -1,7 +1,7 @@
 /**
- * Operations that are not idempotent, applied more than once: an INCR on its own key that ends above 1, an APPEND
- * whose tag occurs twice. Operations with an unknown outcome matter most: a client that silently repeats them applies
- * them twice.
+ * Finds operations that are not idempotent and were applied more than once: an INCR on its own key that ends above 1,
+ * an APPEND whose tag occurs twice. Operations with an unknown outcome matter most: a client that silently repeats them
+ * applies them twice.
  *
  * The opposite error is counted too: an operation reported as certainly not applied whose effect is present.
  *
@@ -84,7 +84,10 @@ export const doubleApplies: Checker = {
   },
 };
 
-/** From the injection until the client detected it (it holds back later requests), or until the heal. */
+/**
+ * Returns the spans from an injection until the client detected the fault (it holds back later requests), or until the
+ * heal.
+ */
 function exposingSpans(history: History, client: string): readonly SpanUs[] {
   const noticed = history.observations.filter(
     (seen) => seen.from === 'client' && seen.client === client && NOTICED.has(seen.name),
@@ -95,7 +98,7 @@ function exposingSpans(history: History, client: string): readonly SpanUs[] {
   });
 }
 
-/** Sent, so that it may have been applied, and unanswered for part of that time. */
+/** Whether the operation was sent, so that it may have been applied, and was unanswered for part of a span. */
 function wasExposed({ invoke, completion, outcome }: Operation, spans: readonly SpanUs[]): boolean {
   if (outcome === 'fail') return false;
   const doneUs = completion?.atUs ?? Number.POSITIVE_INFINITY;
@@ -103,7 +106,8 @@ function wasExposed({ invoke, completion, outcome }: Operation, spans: readonly 
 }
 
 /**
- * The final value and the answer of an INCR are integers; anything else cannot be counted and never counts as "once".
+ * Whether the final value and the answer of an INCR are integers. Anything else cannot be counted and never counts as
+ * "once".
  */
 function isCounter(operation: Operation, state: FinalState): boolean {
   if (operation.invoke.kind !== 'incr') return true;
@@ -115,7 +119,7 @@ function isCounter(operation: Operation, state: FinalState): boolean {
 function timesApplied(operation: Operation, state: FinalState): number {
   if (operation.invoke.kind === 'append') return state.tagCount(operation);
   if (!state.isOnlyWriter(operation)) return 1;
-  // The reply counts as well: the doubled value may be lost again by the time of the final read.
+  // The reply is checked as well, because the doubled value may be lost again before the final read.
   return Math.max(Number(state.finalOf(operation) ?? 0), Number(operation.completion?.value ?? 0));
 }
 

@@ -1,7 +1,7 @@
 /**
  * The expectations of scripted workloads: the workload recorded actual values; the checker compares them with the
- * expected ones. `held` is the share that held; each has its own figure by its id, and `held.<group>` is the share
- * of those whose ids begin with `<group>/`.
+ * expected ones. `held` is the share of expectations that held. Each expectation has its own figure by its id, and
+ * `held.<group>` is the share among the expectations whose ids begin with `<group>/`.
  *
  * The drill declares every expectation. A missing expectation was not checked, and an undeclared one could go missing
  * unnoticed: in both cases the share is not measured, unless a recorded expectation did not hold.
@@ -56,7 +56,7 @@ export const expectations: Checker = {
 
 const GROUP = 'held.';
 
-/** Figure names of the groups that occur in the ids. */
+/** Returns the figure names of the groups that occur in the ids. */
 function groupsOf(ids: readonly string[]): readonly string[] {
   const groups = ids.flatMap((id) => (id.includes('/') ? [`${GROUP}${id.slice(0, id.indexOf('/'))}`] : []));
   return [...new Set(groups)];
@@ -70,7 +70,7 @@ function shareOf(some: readonly ExpectationEvent[]): Figure {
   return proportionFigure(some.filter(isMet).length, some.length);
 }
 
-/** Reason why the recorded expectations differ from those that the drill declares; undefined if they match. */
+/** Returns the reason why the recorded expectations differ from the declared ones; undefined if they match. */
 function gapOf(declared: readonly string[], recorded: readonly ExpectationEvent[]): string | undefined {
   const ids = new Set(recorded.map(({ id }) => id));
   const missing = declared.filter((id) => !ids.has(id));
@@ -120,12 +120,12 @@ export function isMet({ relation, expected, actual }: ExpectationEvent): boolean
   return COMPARE[relation](actual, expected);
 }
 
-/** The expected value with its relation: `<= 500 ms`. */
+/** Formats the expected value with its relation: `<= 500 ms`. */
 export function inWords({ relation, expected, unit }: ExpectationEvent): string {
   return `${WORDS[relation] ?? ''}${jsonText(expected)}${unit === undefined ? '' : ` ${unit}`}`;
 }
 
-/** JSON with keys sorted, so that equal values give the same text. */
+/** Formats a value as JSON with sorted keys, so that equal values give the same text. */
 export function jsonText(json: Json | undefined): string {
   return JSON.stringify(json ?? null, (_key, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)

@@ -1,11 +1,11 @@
 /**
- * Counts the changes of master: those that the sentinels published, each once however many sentinels reported it, or
- * those that the samples of the nodes' roles show, whichever is more: a subscription may have missed a change, and a
- * cluster publishes none. Measured only if the nodes were sampled after the last fault: a trial that was not observed
- * to its end cannot show that there was no failover.
+ * Counts the changes of master: either those that the sentinels published, each once regardless of how many sentinels
+ * reported it, or those that the samples of the nodes' roles show. The larger number counts, because a subscription may
+ * have missed a change, and a cluster publishes none. Measured only if the nodes were sampled after the last fault: a
+ * trial that was not observed to its end cannot show that there was no failover.
  *
- * If the drill states how many failovers its faults require: the missing ones, and the unnecessary ones.
- * `withoutQuorum`: those that occurred while too few sentinels were left to agree.
+ * If the drill states how many failovers its faults require, the missing and the unnecessary failovers are counted too.
+ * `withoutQuorum` counts the failovers that occurred while too few sentinels were left to agree.
  */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { History, ObservationEvent } from '../history/events.ts';
@@ -49,7 +49,7 @@ export const failovers: Checker = {
   },
 };
 
-/** Changes of master while too few sentinels were left; undefined if there was no such time. */
+/** Counts the changes of master while too few sentinels were left; undefined if there was no such period. */
 function withoutQuorum(
   history: History,
   { sentinels, quorum }: EnvironmentConfig['topology'],
@@ -65,8 +65,8 @@ function withoutQuorum(
 }
 
 /**
- * Samples of nodes that were replicas in the previous sample and are masters now. A master that hung and returned was
- * already a master.
+ * Returns the samples of nodes that were replicas in the previous sample and are masters now. A master that hung and
+ * returned was a master before, too.
  */
 function findPromotions(samples: readonly ObservationEvent[]): readonly ObservationEvent[] {
   const roles = new Map<string, unknown>();

@@ -17,11 +17,11 @@ const WRITERS: ReadonlySet<OperationKind> = new Set([
 /** Effect of a write, as the final read of the master shows it. */
 export type Effect = 'present' | 'absent' | 'not-read';
 
-/** All writers of one key, indexed, so that judging a write does not visit every other one. */
+/** All writes of one key, indexed so that judging one write does not require visiting all others. */
 interface Writers {
   count: number;
   acknowledged: number;
-  /** By value: end of the last write of that value that may have been applied; Infinity if the end is unknown. */
+  /** For each value, the end of its last write that may have been applied; Infinity if the end is unknown. */
   readonly lastEndUs: Map<string, number>;
 }
 
@@ -45,7 +45,7 @@ export class FinalState {
     return this.#couldBeLast(write, final) ? 'present' : 'absent';
   }
 
-  /** How often an append's tag occurs in the final value. */
+  /** Counts how often the tag of an append occurs in the final value. */
   tagCount({ invoke: { key, value = '' } }: Operation): number {
     let tags = this.#tags.get(key);
     if (tags === undefined) {
@@ -80,8 +80,8 @@ export class FinalState {
   }
 
   /**
-   * Whether the value may legitimately be that of this write: its own value, or that of a write that had not ended
-   * before it began.
+   * Whether the final value is consistent with this write: it is the value of this write, or of a write that had not
+   * ended before this one began.
    */
   #couldBeLast({ invoke }: Operation, final: string): boolean {
     if (final === (invoke.value ?? '')) return true;

@@ -19,7 +19,8 @@ export function isWrite(kind: OperationKind): boolean {
 }
 
 /**
- * Kinds that take different paths: a `set` through the cache with either promise, or directly through the connection.
+ * Returns the kind of an operation. A `set` has several kinds by its path: through the cache, asynchronous or durable,
+ * or directly through the connection.
  */
 export function kindOf({ invoke }: Pick<Operation, 'invoke'>): string {
   return typeof invoke.durability === 'object' ? `durable ${invoke.kind}` : invoke.kind;
@@ -37,14 +38,14 @@ export interface FaultSpan {
   readonly fault: string;
   readonly node: string;
   readonly shard: string | undefined;
-  /** Time of the request. A coordinated switch has happened by the time it is observed. */
+  /** Time at which the fault was requested. A coordinated switch has already happened when it is observed. */
   readonly askedUs: number;
   /** Time of the observed injection, or of the request if the injection was not observed. */
   readonly fromUs: number;
   readonly observed: boolean;
-  /** Request of the heal. */
+  /** Time at which the heal was requested. */
   readonly healUs: number | undefined;
-  /** Observed heal. */
+  /** Time at which the heal was observed. */
   readonly toUs: number | undefined;
 }
 
@@ -69,7 +70,7 @@ export function proportionFigure(successes: number, n: number): Figure {
   return { kind: 'proportion', successes, n, unit: 'ratio' };
 }
 
-/** Samples in any order; undefined where there are none. */
+/** Returns the distribution of samples in any order; undefined if there are none. */
 export function distributionOf(samples: readonly number[], unit: string): Figure | undefined {
   const sorted = sortAscending(samples);
   const distribution = summarize(sorted);
@@ -88,10 +89,10 @@ export function definedFigures(
   );
 }
 
-/** A statement about an operation or an expectation. */
+/** Maximum length of an example, which is a statement about an operation or an expectation. */
 const MAX_EXAMPLE_CHARACTERS = 500;
 
-/** The first three, as text. */
+/** Joins the first three names as text. */
 export function joinExamples(names: readonly string[]): string {
   return joinFew(names, MAX_EXAMPLE_CHARACTERS);
 }
@@ -101,7 +102,8 @@ export function operationsOf(history: History, client: string): readonly Operati
 }
 
 /**
- * Measured window, if the workload marked one: operations intended outside of it were only for warm-up or cool-down.
+ * Returns the measured window, if the workload marked one. Operations intended outside the window were only for warm-up
+ * or cool-down.
  */
 export function windowOf(history: History, client: string): SpanUs | undefined {
   const mark = history.observations.find(
@@ -114,11 +116,14 @@ export function windowOf(history: History, client: string): SpanUs | undefined {
   return typeof startUs === 'number' && typeof endUs === 'number' ? { startUs, endUs } : undefined;
 }
 
-/** Phase of writes after a miss: right values for later reads, but not part of the schedule. */
+/**
+ * Phase of writes that follow a miss. Their values are correct for later reads, but they are not part of the schedule.
+ */
 const FILL = 'fill';
 
 /**
- * A client's scheduled operations within the measured window; all of them if there is no window.
+ * Returns the scheduled operations of a client within the measured window; all of its scheduled operations if there is
+ * no window.
  */
 export function measuredOperations(history: History, client: string): readonly Operation[] {
   const all = operationsOf(history, client).filter(({ invoke }) => invoke.phase !== FILL);
@@ -127,7 +132,7 @@ export function measuredOperations(history: History, client: string): readonly O
   return all.filter(({ invoke }) => invoke.intendedUs >= window.startUs && invoke.intendedUs <= window.endUs);
 }
 
-/** Writes that Redis acknowledged. An answer of the memory fallback is not a write to Redis. */
+/** Returns the writes that Redis acknowledged. An answer of the memory fallback is not a write to Redis. */
 export function acknowledgedWrites(operations: readonly Operation[]): readonly AcknowledgedWrite[] {
   return operations.filter(
     (operation): operation is AcknowledgedWrite =>
@@ -156,7 +161,7 @@ export function wasSent(operation: Operation): boolean {
   return operation.completion?.error?.code !== NOT_SENT;
 }
 
-/** The last moment in the history. */
+/** Returns the time of the last event in the history. */
 export function lastUs(history: History): number {
   let last = 0;
   for (const { invoke, completion } of history.operations)
@@ -166,8 +171,8 @@ export function lastUs(history: History): number {
 }
 
 /**
- * Faults from injection to heal, in order of injection. Where faults of one kind overlap on one node, each event belongs
- * to the earliest of them that still lacks it.
+ * Returns the faults from injection to heal, in order of injection. If faults of one kind overlap on one node, each
+ * event belongs to the earliest fault that still lacks it.
  */
 export function faultSpans(history: History): readonly FaultSpan[] {
   const lives: { events: FaultEvent[] }[] = [];
@@ -205,7 +210,10 @@ export function faultSpans(history: History): readonly FaultSpan[] {
   });
 }
 
-/** First period in which this many of these spans, of different nodes, are open; undefined if there is none. */
+/**
+ * Returns the first period in which at least `count` of the spans, on different nodes, overlap; undefined if there is
+ * none.
+ */
 export function firstOverlap(spans: readonly FaultSpan[], count: number): SpanUs | undefined {
   for (const last of spans) {
     const open = spans.filter(
@@ -219,13 +227,13 @@ export function firstOverlap(spans: readonly FaultSpan[], count: number): SpanUs
 }
 
 /**
- * Earliest evidence that another node is master after a moment: Sentinel's `+promoted-slave` (the observed role
- * change), `+switch-master`, a client that moved after asking a node for its ROLE, or a sample of the node itself.
- * Sentinel's own events come up to a second after the fact.
+ * Returns the time of the earliest evidence after `fromUs` that another node is master: Sentinel's `+promoted-slave`
+ * (the observed role change), `+switch-master`, a client that moved after asking a node for its ROLE, or a sample of
+ * the node itself. Sentinel's own events come up to a second after the fact.
  */
 export function promotionAfter(history: History, fromUs: number, deposed: string): number | undefined {
   const inCluster = history.faults.some(({ shard }) => shard !== undefined);
-  // The masters of the other shards were already masters, and so was this master if another node was hit.
+  // The masters of the other shards were masters before, and so was this master if the fault affected another node.
   const before = mastersAt(history, fromUs);
   const seen = history.observations.find((event) => {
     if (event.atUs < fromUs) return false;
@@ -244,18 +252,18 @@ export function promotionAfter(history: History, fromUs: number, deposed: string
 
 const TELLS_ROLE: ReadonlySet<string> = new Set(['sample', 'role']);
 
-/** Whether a fault hit a master; true if no role was reported before it. */
+/** Whether a fault affected a master; true if no role was reported before the fault. */
 export function hitMaster(history: History, { askedUs, node }: FaultSpan): boolean {
   const masters = mastersAt(history, askedUs);
   return !isSentinel(node) && (masters.size === 0 || masters.has(node));
 }
 
-/** By the id in the topology: `sentinel-1` and so on. */
+/** Whether a node is a sentinel, by its id in the topology: `sentinel-1` and so on. */
 export function isSentinel(node: string): boolean {
   return node.startsWith('sentinel-');
 }
 
-/** Nodes whose last reported ROLE before a moment is master. */
+/** Returns the nodes whose last ROLE reported before `atUs` is master. */
 function mastersAt(history: History, atUs: number): ReadonlySet<string> {
   const roles = new Map<string, unknown>();
   for (const event of history.observations) {
@@ -269,13 +277,13 @@ export type FinalRead =
   | {
       readonly kind: 'read';
       readonly entries: ReadonlyMap<string, string | null>;
-      /** In a cluster, the shard that currently owns a key. */
+      /** Returns the shard that currently owns a key; undefined outside a cluster. */
       shardOf(key: string): string | undefined;
     }
   | { readonly kind: 'none' }
   | { readonly kind: 'several'; readonly nodes: readonly string[] };
 
-/** Data of the master after the heal; in a cluster, of the master of each shard. */
+/** Returns the data of the master after the heal; in a cluster, the data of the master of each shard. */
 export function finalMaster(history: History): FinalRead {
   const finals = history.finals.filter((final) => final.redisRole === 'master');
   if (finals.length === 0) return { kind: 'none' };
@@ -293,7 +301,7 @@ export function finalMaster(history: History): FinalRead {
   };
 }
 
-/** Finding of a checker that needs the data of one master, for a trial without such data. */
+/** Returns the finding of a checker that needs the data of one master, for a trial without such data. */
 export function withoutFinalRead(final: Exclude<FinalRead, { readonly kind: 'read' }>): Finding {
   if (final.kind === 'none') return unknownResult('no final read of a master');
   const reason = `several masters after the heal: ${final.nodes.join(', ')}`;
@@ -301,8 +309,8 @@ export function withoutFinalRead(final: Exclude<FinalRead, { readonly kind: 'rea
 }
 
 /**
- * Growth of an INFO counter over the trial, over all nodes; a restart resets it to 0. Undefined if it was never
- * sampled.
+ * Returns the growth of an INFO counter during the trial, summed over all nodes. A restart resets a counter to 0.
+ * Undefined if it was never sampled.
  */
 export function counterGrowth(history: History, field: string): number | undefined {
   const last = new Map<string, number>();
@@ -323,12 +331,14 @@ export interface Doubt {
   readonly remedy: string;
 }
 
-/** The remedies of all doubts combined, for a finding. */
+/** Combines the remedies of all doubts for a finding. */
 export function remedyOf(doubts: readonly Doubt[]): Pick<CheckResult, 'remedy'> {
   return doubts.length === 0 ? {} : { remedy: doubts.map(({ remedy }) => remedy).join(' ') };
 }
 
-/** Reasons why keys may be absent without having been lost; the count of lost writes is then not reliable. */
+/**
+ * Returns the reasons why keys may be absent without having been lost, which make the count of lost writes unreliable.
+ */
 export function vanishingDoubts(history: History, defaultTtlSeconds: number): readonly Doubt[] {
   const ttlSeconds = statedTtlSeconds(history) ?? defaultTtlSeconds;
   const doubts: Doubt[] = [];
@@ -350,7 +360,7 @@ export function vanishingDoubts(history: History, defaultTtlSeconds: number): re
   return doubts;
 }
 
-/** Expiry of the writes, if the workload sets its own. */
+/** Returns the TTL of the writes, if the workload sets its own. */
 function statedTtlSeconds(history: History): number | undefined {
   const stated = history.observations.flatMap(({ from, name, data }) =>
     from === 'workload' && name === 'ttl' ? [Number(data?.seconds)] : [],

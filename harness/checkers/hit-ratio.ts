@@ -39,7 +39,10 @@ export const hitRatio: Checker = {
 
 const READ_KINDS: ReadonlySet<string> = new Set(['get', 'getMany', 'getOrCompute']);
 
-/** Hits and reads of one operation that completed as ok; none for an operation that is not a read or does not count. */
+/**
+ * Counts the hits and reads of one operation that completed as ok; 0 for an operation that is not a read or does not
+ * count.
+ */
 export function readsOf({ invoke, completion }: Operation): Reads {
   const counted = READ_KINDS.has(invoke.kind) && !UNCOUNTED.has(invoke.phase ?? '');
   if (!counted || completion === undefined) return { hits: 0, reads: 0 };

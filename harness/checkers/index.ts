@@ -73,7 +73,10 @@ export const soundnessCheckers: readonly Checker[] = [generator, machine];
 /** Checkers that judge the inputs of a run, without a trial. */
 export const inputCheckers: readonly Checker[] = [coverage];
 
-/** The trial of the drill `configuration` spans a run and holds facts of nodes; all others hold operations. */
+/**
+ * Returns the checkers of a drill. The trial of the drill `configuration` spans a run and contains facts about nodes;
+ * all other trials contain operations.
+ */
 export function checkersOf(drill: string): readonly Checker[] {
   return drill === configuration.id ? configurationCheckers : trialCheckers;
 }

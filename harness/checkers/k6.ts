@@ -1,6 +1,6 @@
 /**
- * HTTP load by k6, from the summaries of its processes. Counts of several segments add up. A quantile of all requests lies between
- * those of the segments, so that the highest one is an upper bound of it.
+ * HTTP load by k6, from the summaries of its processes. Counts of several segments are added. A quantile over all
+ * requests lies between the quantiles of the segments, so the highest of these is an upper bound.
  *
  * A run without requests is not measured, regardless of its thresholds. `missedThresholds` counts the thresholds that
  * did not hold. If k6 dropped iterations, it did not maintain the rate, and its figures are doubtful: either the
@@ -37,7 +37,7 @@ export const k6: Checker = {
     if (segments.length !== asked)
       return unknownResult(`${segments.length} of ${String(asked)} segments of k6 were recorded`);
     const missed = segments.flatMap((data) => (data.missed === '' ? [] : String(data.missed).split('; ')));
-    // A threshold that k6 reports only by its exit code.
+    // k6 reports this threshold only by its exit code.
     const unnamed = segments.filter(({ exitCode, missed: names }) => exitCode !== 0 && names === '').length;
     const figures = definedFigures({
       errors: proportionFigure(sum('failed'), requests),

@@ -23,7 +23,7 @@ import {
   wasSent,
 } from './history-queries.ts';
 
-/** After this time a caller has given up, regardless of the answer. */
+/** Time in ms after which a caller has given up, regardless of the answer. */
 const LONG_MS = 1_000;
 const BATCHES: ReadonlySet<string> = new Set(['getMany', 'setMany']);
 
@@ -56,7 +56,7 @@ export const latency: Checker = {
   },
 };
 
-/** Milliseconds that callers waited, by kind of operation. */
+/** Returns the times in ms that callers waited, by kind of operation. */
 export function waitsByKind(
   history: History,
   operations: readonly Operation[],

@@ -2,7 +2,7 @@
 import type { History, ObservationEvent } from '../history/events.ts';
 import { HdrHistogram } from '../statistics/hdr.ts';
 
-/** Bounds of a sound generator. The targets that it measures are 5 and 10 ms. */
+/** Bounds on the lag of a sound generator. The targets of the latencies that it measures are 5 and 10 ms. */
 export const SOUND_LAG_P99_MS = 1;
 export const SOUND_SENT_RATIO = 0.99;
 
@@ -10,11 +10,11 @@ export interface LoadStep {
   readonly step: number;
   readonly mix: string;
   readonly perSecond: number;
-  /** Measured operations of the plan. */
+  /** Number of planned operations in the measured part. */
   readonly asked: number;
   readonly sent: number;
   readonly answered: number;
-  /** Reads that returned the value of another key. */
+  /** Number of reads that returned the value of another key. */
   readonly wrong: number;
   readonly reads: number;
   readonly hits: number;
@@ -23,7 +23,7 @@ export interface LoadStep {
   readonly lagP99Ms: number;
   /** Descriptions of the generator's defects; empty for a sound step. */
   readonly flaws: readonly string[];
-  /** In microseconds, by `<measure>/<kind>`; `lag` has no kind. */
+  /** Histograms in microseconds, by `<measure>/<kind>`; `lag` has no kind. */
   readonly histograms: ReadonlyMap<string, HdrHistogram>;
 }
 
@@ -38,7 +38,7 @@ export function loadSteps(history: History): readonly LoadStep[] {
     .map((mark) => readStep(mark, counted.get(mark.data?.step) ?? []));
 }
 
-/** @param own the histograms of the step */
+/** Reads one step. @param own histograms of this step */
 function readStep({ data = {} }: ObservationEvent, own: readonly ObservationEvent[]): LoadStep {
   const numberOf = (name: string) => (typeof data[name] === 'number' ? data[name] : 0);
   const shareOf = (name: string) => (typeof data[name] === 'number' ? data[name] : undefined);
@@ -88,7 +88,7 @@ function flawsOf(
 const round = (value: number) => Number(value.toPrecision(3));
 const percent = (ratio: number) => `${Math.floor(ratio * 1_000) / 10} %`;
 
-/** All histograms of that measure and kind combined; undefined if none has a value. */
+/** Merges all histograms of a measure and kind; undefined if none has a value. */
 export function mergedHistogram(
   steps: readonly LoadStep[],
   measure: string,

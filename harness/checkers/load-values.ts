@@ -1,4 +1,7 @@
-/** Values that the reads of a load returned: hits, and values of other keys. A late generator changes neither. */
+/**
+ * Judges the values that the reads of a load returned: hits, and values of other keys. A late generator changes neither
+ * number.
+ */
 import type { Checker } from './checker.ts';
 import { definedFigures, proportionFigure, unknownResult, valueFigure } from './history-queries.ts';
 import { type LoadStep, loadSteps } from './load-steps.ts';

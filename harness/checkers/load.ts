@@ -1,14 +1,16 @@
 /**
- * Loads measured in steps. Latency is from the intended start; service time, from the actual send, is stated with it. Every step
- * has the lag of its generator, and a step whose generator is not sound makes the figures of the trial doubtful, so that a gate
- * reads them as INVALID: the limit may be that of the machine or the generator rather than that of Redis.
+ * Loads measured in steps. Latency counts from the intended start; the service time, which counts from the actual send,
+ * is reported too. Every step has the lag of its generator, and a step whose generator is not sound makes the figures
+ * of the trial doubtful, so that a gate reads them as INVALID: the limit may be that of the machine or the generator
+ * rather than that of Redis.
  *
  * A sweep (`load-plan` with the wanted rate) raises the rate until Redis no longer keeps up. `sustainedPerSecond` is
  * the highest rate of a sound step of which Redis answered at least 99 %, every kind within the knee's bound at p99.
  * The step that ends a sweep is expected to fail; if its generator was not sound and the wanted rate was not reached,
  * the figure is in doubt.
  *
- * `step<n>.<mix>.…` are the numbers of a step for the report: of each one, or of evenly spaced ones if there are many.
+ * `step<n>.<mix>.…` are the numbers of one step for the report: of every step, or of evenly spaced steps if there are
+ * many.
  */
 import type { History } from '../history/events.ts';
 import type { Checker, Figure } from './checker.ts';
@@ -25,7 +27,9 @@ import { type LoadStep, loadSteps, mergedHistogram } from './load-steps.ts';
 /** Minimum share of answered operations for a rate to count as sustained. */
 const ANSWERED_RATIO = 0.99;
 const SINGLE = ['get', 'set', 'readModifyWrite'];
-/** A soak has a step per minute; a report of all of them would be unreadable. */
+/**
+ * Maximum number of steps in the report. A soak has one step per minute; a report with all steps would be unreadable.
+ */
 const MAX_STATED_STEPS = 40;
 const REMEDY =
   'Measure on a machine with more cores or without other work, or ask for a lower rate: the generator shares its cores with the servers.';
@@ -117,7 +121,7 @@ function judgeSweep(
   return unknownResult(reason, { figures, remedy: REMEDY });
 }
 
-/** Numbers of the steps, for the report. */
+/** Returns the numbers of the steps, for the report. */
 function stepFigures(steps: readonly LoadStep[]): Figures {
   const distance = Math.ceil(steps.length / MAX_STATED_STEPS);
   const stated = steps.filter((_, i) => i % distance === 0);
@@ -162,7 +166,7 @@ function highestLimit(stated: Figures): number | undefined {
   return limits.length === 0 ? undefined : Math.max(...limits);
 }
 
-/** The limit of the server alone, as redis-benchmark measured it. */
+/** Returns the limit of the server alone, as redis-benchmark measured it. */
 function limitFigures({ observations }: History): Figures {
   const limits = observations.filter(({ from, name }) => from === 'workload' && name === 'server-limit');
   return Object.fromEntries(

@@ -1,16 +1,17 @@
 /**
- * Acknowledged writes that are missing on the master after the heal, each judged by its own promise.
+ * Finds acknowledged writes that are missing on the master after the heal. Each write is judged by its durability.
  *
- * `{ replicas, timeoutMs }`: none may be lost. `async`: Redis acknowledges before it replicates, so that a write
+ * `{ replicas, timeoutMs }`: no write may be lost. `async`: Redis acknowledges before it replicates, so that a write
  * acknowledged within `asyncLossWindowMs` before a fault, or between the fault and the promotion of the new master, may
- * be lost; any other write may not. Writes with an unknown outcome count as neither, and an answer of the memory
- * fallback is not a write to Redis.
+ * be lost; any other write may not. Writes with an unknown outcome count neither as lost nor as kept, and an answer of
+ * the memory fallback is not a write to Redis.
  *
  * A control shows that writes were at stake: if the replicas were made to lag before a fault, async writes of that
  * period are lost. The durable writes acknowledged at the same time are the exposed ones; without a lost async write
  * there are none, regardless of what was acknowledged.
  *
- * `asyncLostMoreThanStock`: those beyond the number that the stock client of the trial lost, under the same faults.
+ * `asyncLostMoreThanStock` is the number of lost async writes beyond the number that the stock client lost in the
+ * trial, under the same faults.
  *
  * With fewer than 20 durable acknowledgements in a trial, no loss proves nothing: `durableLost` is left out then,
  * unless some were lost.
@@ -67,7 +68,10 @@ export const lostWrites: Checker = {
   },
 };
 
-/** Writes lost by the stock client that lost the fewest; all of its writes are async. Undefined without one. */
+/**
+ * Returns the number of writes lost by the stock client that lost the fewest; all of its writes are async. Undefined
+ * without a stock client.
+ */
 function fewestLostByStock(
   history: History,
   client: string,
@@ -162,7 +166,10 @@ function isExcused(
   );
 }
 
-/** Durable writes that were acknowledged while the replicas lagged, if async writes of that period were lost. */
+/**
+ * Returns the durable writes that were acknowledged while the replicas lagged, if async writes of that period were
+ * lost.
+ */
 function exposedOf(
   history: History,
   durable: readonly AcknowledgedWrite[],
@@ -188,8 +195,8 @@ function remediesOf(
 }
 
 /**
- * Lost writes that are followed by surviving writes under the same master: a replica has a prefix of its master's
- * writes, so that a failover loses the last writes and none before them.
+ * Returns the lost writes that are followed by surviving writes under the same master. A replica has a prefix of its
+ * master's writes, so a failover loses only the last writes.
  */
 function neverStored(
   history: History,
@@ -204,7 +211,7 @@ function neverStored(
   }));
   // In a partition clients reach both masters.
   const splits = faultSpans(history).filter(({ fault }) => fault.startsWith('partition'));
-  /** The master that acknowledged the write; undefined if that is not certain. */
+  /** Returns the master that acknowledged the write; undefined if it is not certain. */
   const acknowledgingMaster = ({ invoke, completion }: AcknowledgedWrite) => {
     const isSplit = splits.some(
       ({ askedUs, toUs = Number.POSITIVE_INFINITY }) => completion.atUs > askedUs && completion.atUs < toUs,
@@ -230,14 +237,14 @@ function neverStored(
   });
 }
 
-/** Faults of masters: faults of replicas and sentinels lose no write. */
+/** Returns the faults that affected masters. Faults of replicas and sentinels lose no write. */
 function masterFaults(history: History): readonly FaultSpan[] {
   return faultSpans(history).filter((span) => hitMaster(history, span));
 }
 
 /**
- * Spans in which an async acknowledgement may be lost: from the window before a fault to the promotion of another
- * master, and only in its shard.
+ * Returns the spans in which an acknowledged async write may be lost: from the window before a fault to the promotion
+ * of another master, and only in the shard of the fault.
  */
 function excusedSpans(history: History, windowMs: number) {
   return masterFaults(history).map((span: FaultSpan) => ({

@@ -8,7 +8,8 @@
  * an event loop, including the thread's own work: reported, and never a reason to leave a trial out. Ratios are shares
  * of the CPU time of all cores; `pressureRatio` is the share of elapsed time in which some thread waited for a CPU.
  *
- * Counts the windows in which the client's generator had operations in flight; all windows of a trial without a generator.
+ * Only the windows count in which the client's generator had operations in flight; in a trial without a generator, all
+ * windows.
  */
 import type { History, ObservationEvent } from '../history/events.ts';
 import { largestOf } from '../statistics/quantile.ts';
@@ -51,8 +52,8 @@ export const machine: Checker = {
 };
 
 /**
- * Windows that overlap the client's operations; all windows of a trial without a generator, whose script also does
- * other things.
+ * Returns the windows that overlap the client's operations; all windows of a trial without a generator, whose script
+ * also does other things.
  */
 function windowsOf(history: History, client: string): readonly ObservationEvent[] {
   const all = history.observations.filter(({ from, name }) => from === 'machine' && name === 'window');
@@ -89,7 +90,7 @@ function distributionFigures(
   };
 }
 
-/** Longest delay of the event loop of a generator or of its client, as reported by each of them. */
+/** Returns the longest delay of the event loop that a generator, or its client, reported. */
 function loopDelay(history: History, from: 'workload' | 'client', client: string): Figure | undefined {
   const delays = history.observations.flatMap((seen) =>
     seen.from === from &&
@@ -102,7 +103,7 @@ function loopDelay(history: History, from: 'workload' | 'client', client: string
   return delays.length === 0 ? undefined : valueFigure(largestOf(delays), 'ms', delays.length);
 }
 
-/** Threads by name; any other thread is a server's. */
+/** Matches the names of threads of the harness; any other thread belongs to a server. */
 const HARNESS = /^(main|generator-)/;
 const CLIENT = /^client-/;
 

@@ -1,7 +1,7 @@
 /**
- * The highest share of `maxmemory` that any node used in any sample, and the number of keys it evicted. A node whose
- * samples lack either number was not measured: an absent number is not 0. `maxmemory` 0 means no limit: there is no
- * share then, but the number of evicted keys is still a figure.
+ * The highest share of `maxmemory` that any node used in any sample, and the number of evicted keys. A node whose
+ * samples lack either number was not measured: an absent number is not 0. `maxmemory` 0 means no limit: then there is
+ * no share, but the number of evicted keys is still a figure.
  */
 import { largestOf } from '../statistics/quantile.ts';
 import type { Checker } from './checker.ts';

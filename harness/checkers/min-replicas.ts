@@ -1,8 +1,8 @@
 /**
  * Judges the promise of `min-replicas-to-write`: with fewer replicas the master refuses writes. Counts the writes that
- * Redis acknowledged although fewer replicas were left, from the moment at which the master must have detected this
- * (its maximum allowed lag plus a second for the check) to the first heal. The writes sent during that period are the
- * observations.
+ * Redis acknowledged although fewer replicas were left. It counts from the moment at which the master must have
+ * detected the loss (its maximum allowed lag plus a second for the check) to the first heal. The writes sent during
+ * that period are the observations.
  */
 import type { History } from '../history/events.ts';
 import type { Checker } from './checker.ts';
@@ -54,7 +54,7 @@ export const minReplicas: Checker = {
   },
 };
 
-/** From the moment at which too many replicas were gone to the first heal of one of them. */
+/** Returns the span from the moment at which too many replicas were lost to the first heal of one of them. */
 function spanBelow(history: History, gone: number): SpanUs | undefined {
   const spans = faultSpans(history).filter(
     (span) => span.observed && !isSentinel(span.node) && !hitMaster(history, span),

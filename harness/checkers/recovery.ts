@@ -111,8 +111,9 @@ export const recovery: Checker = {
 };
 
 /**
- * Longest time from the moment in which a sentinel published the new master to the client's move to it; 0 if it moved
- * before. A client that never moved counts to the end. Undefined if no sentinel published one.
+ * Returns the longest time from the moment at which a sentinel published the new master until the client moved to it; 0
+ * if the client moved before. For a client that never moved, the time counts to the end. Undefined if no sentinel
+ * published a new master.
  */
 function movedAfterSwitch(
   history: History,
@@ -131,7 +132,7 @@ function movedAfterSwitch(
   return times.length === 0 ? undefined : valueFigure(largestOf(times), 'ms', times.length);
 }
 
-/** Reason for the length of a recovery: the promotion of another node, or the client after it. */
+/** Describes what took the time in a recovery: the promotion of another node, or the client after the promotion. */
 function causeOf(history: History, fault: FaultSpan, recovery: Recovery | undefined): string | undefined {
   const promotedUs = promotionAfter(history, fault.askedUs, fault.node);
   if (promotedUs === undefined || recovery === undefined) return undefined;
@@ -149,7 +150,7 @@ function causeOf(history: History, fault: FaultSpan, recovery: Recovery | undefi
 interface Recovery {
   /** Time at which the last kind of write was acknowledged again. */
   readonly atUs: number;
-  /** Kinds that were acknowledged before the fault but never after it. */
+  /** Kinds of writes that were acknowledged before the fault but never after it. */
   readonly never: readonly string[];
 }
 
@@ -176,7 +177,7 @@ function recoveryOf(fault: FaultSpan, writes: readonly AcknowledgedWrite[]): Rec
   };
 }
 
-/** From one second after each recovery to the next fault. */
+/** Returns the share of writes that Redis acknowledged from one second after each recovery to the next fault. */
 function servedAfter(
   faults: readonly FaultSpan[],
   recoveries: readonly Recovery[],

@@ -1,7 +1,7 @@
 /**
- * Seconds of the measured writes for which a master keeps the stream for a replica that is unreachable (the backlog),
- * or that copies the data (the output buffer of a replica's connection). A replica that is unreachable for longer
- * copies the complete data set.
+ * For how many seconds of the measured writes a master keeps the replication stream for a replica that is unreachable
+ * (the backlog), or that copies the data (the output buffer of the replica's connection). A replica that is unreachable
+ * for longer copies the complete data set.
  *
  * The rate is the fastest second of the measured window, on any node. A limit on the output buffer below the backlog
  * has no effect (`checkClientOutputBufferLimits`, networking.c), and 0 means no limit.
@@ -12,7 +12,7 @@ import { unknownResult, valueFigure, windowOf } from './history-queries.ts';
 
 const REPLICA_LIMITS = /(?:slave|replica) (\d+) (\d+) (\d+)/;
 
-/** As long as a failover may take: the target of config/gates.yaml. */
+/** Maximum duration of a failover, in s: the target in config/gates.yaml. */
 const HELD_SECONDS = 30;
 
 interface Held {
@@ -50,7 +50,10 @@ export const replicationBuffers: Checker = {
   },
 };
 
-/** Growth of the replication stream in the fastest interval between two samples of the measured window. */
+/**
+ * Returns the growth of the replication stream per second, in the fastest interval between two samples in the measured
+ * window.
+ */
 function fastestSecond(
   history: History,
   client: string,
@@ -78,8 +81,8 @@ function fastestSecond(
 }
 
 /**
- * Samples that are closer together (the last sample of a trial is taken immediately) show the noise of their
- * timestamps.
+ * Minimum interval between two samples. Over shorter intervals (the last sample of a trial is taken immediately), the
+ * noise of the timestamps dominates.
  */
 const SHORTEST_US = 500_000;
 

@@ -81,8 +81,8 @@ interface Delay {
 }
 
 /**
- * Delays of timers and of the client's threads that the machine caused while an operation was in flight: the sum over
- * all windows of the longest delay in each.
+ * Returns a function that sums the delays of timers and of the client's threads that the machine caused while an
+ * operation was in flight: the longest delay in each window.
  */
 function machineDelays(history: History, client: string): (operation: Operation) => number {
   const threads = new Set([`client-${client}`, `generator-${client}`]);
@@ -114,7 +114,7 @@ function numbers(text: Datum): readonly number[] {
   return words(text).map(Number);
 }
 
-/** `client-kit=1.5` */
+/** Parses pairs of name and number, such as `client-kit=1.5`. */
 function pairs(text: Datum): readonly (readonly [string, number])[] {
   return words(text).map((pair) => {
     const at = pair.indexOf('=');

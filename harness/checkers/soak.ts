@@ -13,7 +13,7 @@ import type { Checker, Figure } from './checker.ts';
 import { definedFigures, unknownResult, valueFigure } from './history-queries.ts';
 import { loadSteps } from './load-steps.ts';
 
-/** Samples after the first third of the load. */
+/** Minimum number of samples after the first third of the load. */
 const LEAST_SAMPLES = 6;
 
 /** Growth in bytes per operation that a soak must be able to exclude: the target of its gates. */
@@ -62,7 +62,7 @@ export const soak: Checker = {
   },
 };
 
-/** Lower bounds of the growth, and why one of them proves nothing. */
+/** Returns the lower bounds of the growth, and the reason why a measure proves nothing. */
 function growthOf(settled: readonly ObservationEvent[]) {
   const figures: Record<string, Figure> = {};
   const unmeasured: Record<string, string> = {};

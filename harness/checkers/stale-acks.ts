@@ -68,8 +68,8 @@ export const staleAcks: Checker = {
 const SILENCING: ReadonlySet<string> = new Set(['kill', 'pause']);
 
 /**
- * Remedy for stale answers from a period in which the deposed master was stopped, so that no node
- * can have sent them.
+ * Returns the remedy for stale answers from a period in which the deposed master was stopped, so that no node can have
+ * sent these answers.
  */
 function fromMemory(
   history: History,
@@ -91,7 +91,10 @@ function fromMemory(
   return { remedies: [remedy] };
 }
 
-/** First promotion after the first fault of a master; without a fault (a planned switch), of the trial. */
+/**
+ * Returns the first promotion after the first fault of a master; without a fault (a planned switch), the first
+ * promotion in the trial.
+ */
 function firstPromotion(history: History): number | undefined {
   const spans = faultSpans(history);
   const fault = spans.find((span) => hitMaster(history, span)) ?? spans[0];
@@ -101,8 +104,8 @@ function firstPromotion(history: History): number | undefined {
 }
 
 /**
- * Periods before a later promotion, in which the master was not deposed: writes that it loses then count as lost
- * (`lost-writes`).
+ * Returns the periods before a later promotion, in which the master was not deposed: writes that it loses in these
+ * periods count as lost (`lost-writes`).
  */
 function laterFailovers(history: History, windowMs: number): readonly SpanUs[] {
   return faultSpans(history)
@@ -114,7 +117,10 @@ function laterFailovers(history: History, windowMs: number): readonly SpanUs[] {
     });
 }
 
-/** Reads with one right answer: their key was written once, acknowledged before they began, and still exists. */
+/**
+ * Returns the reads that have exactly one correct answer: their key was written once, the write was acknowledged before
+ * the read began, and the key still exists.
+ */
 function judgedReads(operations: readonly Operation[], state: FinalState) {
   const writes = new Map(
     acknowledgedWrites(operations)

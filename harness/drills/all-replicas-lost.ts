@@ -1,6 +1,9 @@
 import { fullOnlyFailover } from './families.ts';
 
-/** Longer than `minReplicasMaxLagSeconds` of every environment, plus a second in which the refusals are counted. */
+/**
+ * The replicas stay away for longer than `minReplicasMaxLagSeconds` of every environment, plus a second in which the
+ * refusals are counted.
+ */
 export const allReplicasLost = fullOnlyFailover({
   id: 'all-replicas-lost',
   title: 'All replicas die and return',

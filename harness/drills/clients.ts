@@ -4,11 +4,11 @@
  */
 
 export interface ClientFacts {
-  /** npm package of the client; absent: part of the kit's own dependencies. */
+  /** npm package of the client; absent if the client is part of the kit or of its own dependencies. */
   readonly package?: string;
   /** Topologies that the client supports. */
   readonly topologies: readonly ('single' | 'sentinel' | 'cluster')[];
-  /** Reason why it does not support the others. */
+  /** Reason why the client does not support the other topologies. */
   readonly limit?: string;
 }
 
@@ -16,9 +16,9 @@ const ALL: ClientFacts['topologies'] = ['single', 'sentinel', 'cluster'];
 
 export const CLIENTS = {
   kit: { topologies: ALL },
-  /** Only the options required to connect. */
+  /** Sets only the options that are required to connect. */
   ioredis: { topologies: ALL },
-  /** With `failoverDetector`, timeouts of 1 s, and short delays between attempts. */
+  /** Sets `failoverDetector`, timeouts of 1 s, and short delays between attempts. */
   'ioredis-tuned': { topologies: ALL },
   'node-redis': { package: 'redis', topologies: ALL },
   'node-redis-5': { package: 'redis-5', topologies: ALL },
@@ -33,5 +33,5 @@ export type ClientName = keyof typeof CLIENTS;
 
 export const CLIENT_NAMES = Object.keys(CLIENTS) as readonly ClientName[];
 
-/** Clients of a comparison without `--clients`. */
+/** Clients that a comparison includes if `--clients` is not given. */
 export const DEFAULT_CLIENTS: readonly ClientName[] = ['kit', 'ioredis'];

@@ -1,6 +1,6 @@
 import { fullOnlyFailover } from './families.ts';
 
-/** Twenty times, with pauses in which the client must reconnect. */
+/** Connections are cut twenty times, with pauses in which the client must reconnect. */
 export const cutConnections = fullOnlyFailover({
   id: 'cut-connections',
   title: 'The server closes all connections of the application, 20 times',

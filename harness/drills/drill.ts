@@ -6,7 +6,10 @@
 import type { Capabilities } from '../../infra/substrates/environment.ts';
 import type { ClientName } from './clients.ts';
 
-/** Nodes that a fault hits, resolved by the runner at the moment of injection; several are hit at the same time. */
+/**
+ * Nodes that a fault affects. The runner resolves them at the moment of injection; several are affected at the same
+ * time.
+ */
 export type Target =
   | 'master'
   | 'replica'
@@ -21,14 +24,17 @@ export interface ScheduledFault {
   /** Id of a fault in `harness/faults/`. */
   readonly fault: string;
   readonly target: Target;
-  /** Time after the start of the workload. */
+  /** Time of the injection, in ms after the start of the workload. */
   readonly atMs: number;
   /**
    * Rounds run one after the other: each waits until the faults of the earlier rounds are healed and the topology is
    * healthy, and preserves the intervals between its own faults. Absent: one round.
    */
   readonly round?: number;
-  /** Start of the replicas' lag, so that the fault finds acknowledged writes that the replicas do not have. */
+  /**
+   * Makes the replicas lag from `fromMs` on, so that at the fault there are acknowledged writes that the replicas do
+   * not have.
+   */
   readonly lag?: { readonly fromMs: number; readonly latencyMs: number };
   /**
    * When to heal: after a time from the injection, given in ms or as a share of the environment's down-after; as soon
@@ -66,16 +72,19 @@ export interface Drill {
   /** Programs required on this machine in addition to those of the substrate. */
   readonly needsProgram?: 'libfaketime';
   readonly topologies: readonly ('single' | 'sentinel' | 'cluster')[];
-  /** Clients that reach the master through a fault proxy; true: all of them. */
+  /** Clients that reach the master through a fault proxy; true for all clients. */
   readonly proxied?: boolean | readonly ClientName[];
   /** Clients that run in parallel, each in its own generator. With more than one, `--clients` chooses them. */
   readonly clients: readonly ClientName[];
-  /** The run itself records this drill, around all other trials; it has one trial and no workload in the catalogue. */
+  /**
+   * Set if the run itself records the drill, around all other trials. Such a drill has one trial and no workload in the
+   * catalogue.
+   */
   readonly spansRun?: true;
   readonly workload: WorkloadSpec;
   readonly faults: readonly ScheduledFault[];
   readonly checkers: readonly string[];
-  /** Number of failovers that the faults require; absent: any number. */
+  /** Number of failovers that the faults require; absent if any number is acceptable. */
   readonly neededFailovers?: number;
   /**
    * Kinds of operation that each trial sends through the kit's client and receives an answer to. `durable set` is
@@ -85,25 +94,25 @@ export interface Drill {
   /**
    * Every expectation that the script records in each trial, by id. `{redis}`, `{sentinel}`, `{node}` (both) and
    * `{replica}` (`replica-1` and so on) expand to one per node of the environment. `<topology>?<id>` is recorded on
-   * that topology alone. A missing one was not checked, so that a script that ends early does not pass on the
-   * expectations that it did record.
+   * that topology alone. A missing expectation counts as not checked, so that a script that ends early does not pass on
+   * the expectations that it did record.
    */
   readonly expectations?: readonly string[];
   /**
    * Expectations that a slow machine alone can break: a time, an answer of Redis within a timeout, a count that a retry
-   * changes. The machine never excuses the others. Placeholders and conditions as in `expectations`.
+   * changes. The machine never excuses other expectations. Placeholders and conditions as in `expectations`.
    */
   readonly timed?: readonly string[];
   /**
    * Part of the drill that runs against an external Redis; absent if there is none, because the drill needs nodes that
-   * the kit runs. `except`: expectations that need more than the keys of the run.
+   * the kit runs. `except` lists expectations that need more than the keys of the run.
    */
   readonly external?: { readonly except?: readonly string[] };
   /** Time limit of a trial; at the limit the trial is aborted, healed and recorded as not measured. */
   readonly boundMs: number;
-  /** A profile of `kit readiness` that runs the drill besides those in which it has trials. */
+  /** Profile of `kit readiness` that runs the drill, in addition to the profiles in which it has trials. */
   readonly profile?: 'canary' | 'rehearsal';
-  /** A drill of the family `capacity` that profile capacity leaves out. */
+  /** Set for a drill of the family `capacity` that the profile `capacity` leaves out. */
   readonly byNameOnly?: true;
   /**
    * Trials per profile. 0 in `quick`: the drill runs in `full` and by its name; config/gates.yaml lists it as `fullOnly`. 0 in both: it runs

@@ -4,7 +4,7 @@ import type { Drill } from './drill.ts';
 
 type Own<K extends keyof Drill> = Omit<Drill, K>;
 
-/** A script through the kit's client: takes seconds, runs once. */
+/** Returns a drill that runs a script through the kit's client; it takes seconds and runs once. */
 export function integrationDrill(
   drill: Own<
     | 'family'
@@ -36,13 +36,14 @@ export function integrationDrill(
   };
 }
 
-/** The same for a script that profile `quick` leaves out: it runs in `full` and by its name. */
+/** Like `integrationDrill`, for a script that profile `quick` leaves out: it runs in `full` and by its name. */
 export function fullOnlyIntegration(drill: Parameters<typeof integrationDrill>[0]): Drill {
   return { ...integrationDrill(drill), boundMs: 60_000, trials: { quick: 0, full: 3 } };
 }
 
 /**
- * A fault under the failover mix, with our client and the stock one in parallel. The claim of `full` needs 20 trials.
+ * Returns a drill with a fault under the failover mix, with the kit's client and the stock client in parallel. The
+ * claim in `full` needs 20 trials.
  */
 export function failoverDrill(
   drill: Own<
@@ -89,7 +90,7 @@ export function clusterFailover(drill: Parameters<typeof failoverDrill>[0]): Dri
   return { ...failoverDrill(drill), topologies: ['cluster'] };
 }
 
-/** Load without a fault, through the kit's client. */
+/** Returns a drill with load through the kit's client and without a fault. */
 export function loadDrill(
   drill: Own<'family' | 'clients' | 'faults' | 'boundMs' | 'needs' | 'topologies' | 'operations'> &
     Partial<Pick<Drill, 'boundMs'>> &

@@ -1,6 +1,6 @@
 import { fullOnlyFailover } from './families.ts';
 
-/** A machine that stops without closing its connections, with a master and a sentinel on it. */
+/** A machine with a master and a sentinel stops without closing its connections. */
 export const hostLoss = fullOnlyFailover({
   id: 'host-loss',
   title: 'Master and one sentinel hang together and return later',

@@ -1,6 +1,6 @@
 import { fullOnlyFailover } from './families.ts';
 
-/** Three times down-after: a failover without a quorum would have happened by then. */
+/** Lasts three times down-after: a failover without a quorum would have happened within this time. */
 export const noQuorum = fullOnlyFailover({
   id: 'no-quorum',
   title: 'Two sentinels die, then the master; one sentinel returns',

@@ -1,8 +1,9 @@
 import { fullOnlyFailover } from './families.ts';
 
 /**
- * It hangs rather than dies, because a node that is started again asks the sentinels first. Longer than the 10 s after
- * which Sentinel itself makes it a replica (`settleMs`), so that only Sentinel or a fence does so.
+ * The master hangs rather than dies, because a node that is started again asks the sentinels first. The load continues
+ * for longer than the 10 s after which Sentinel itself makes it a replica (`settleMs`), so that only Sentinel or a
+ * fence does so.
  */
 export const oldMasterReturns = fullOnlyFailover({
   id: 'old-master-returns',

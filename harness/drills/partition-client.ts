@@ -1,6 +1,8 @@
 import { fullOnlyFailover } from './families.ts';
 
-/** Longer than the client's deadlines plus its breaker's threshold, so that both take effect. */
+/**
+ * The partition lasts longer than the client's deadlines plus the threshold of its breaker, so that both take effect.
+ */
 export const partitionClient = fullOnlyFailover({
   id: 'partition-client',
   title: 'One client is cut off from the master; other clients and the nodes are not',

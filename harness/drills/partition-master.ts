@@ -1,8 +1,9 @@
 import { fullOnlyFailover } from './families.ts';
 
 /**
- * The heal is 3 s after the sentinels report the successor: longer than `minReplicasMaxLagSeconds` of every environment
- * after the cut, so that clients can reach both masters for as long as the former one accepts writes.
+ * The heal follows 3 s after the sentinels report the successor. This is longer after the cut than
+ * `minReplicasMaxLagSeconds` of every environment, so that clients can reach both masters for as long as the former one
+ * accepts writes.
  */
 export const partitionMaster = fullOnlyFailover({
   id: 'partition-master',

@@ -1,6 +1,6 @@
 import { failoverDrill } from './families.ts';
 
-/** Twice, with as many operations in flight as the client sends before it notices. */
+/** Replies are lost twice, with as many operations in flight as the client sends before it detects the loss. */
 export const repliesLost = failoverDrill({
   id: 'replies-lost',
   title: 'Requests arrive, replies are dropped',

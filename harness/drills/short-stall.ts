@@ -1,6 +1,9 @@
 import { failoverDrill } from './families.ts';
 
-/** Shorter than Sentinel's threshold: 300 ms and 1 s of dev's 1.5 s, 1 and 3.3 s of production's 5 s. */
+/**
+ * The stalls are shorter than Sentinel's threshold: 300 ms and 1 s with the 1.5 s of dev, 1 and 3.3 s with the 5 s of
+ * production.
+ */
 export const shortStall = failoverDrill({
   id: 'short-stall',
   title: 'The master stalls for less than down-after-milliseconds',

@@ -1,6 +1,6 @@
 import { fullOnlyFailover } from './families.ts';
 
-/** It hangs before the failover and resumes long after it, with replies from before the failover. */
+/** The watchdog hangs before the failover and resumes long after it, with replies from before the failover. */
 export const watchdogHang = fullOnlyFailover({
   id: 'watchdog-hang',
   title: 'The watchdog hangs, then the master; both return',

@@ -10,7 +10,7 @@ import type { Manifest, Seal, TrialRecord } from './manifest.ts';
 import { INPUTS, LOGS, REQUIRED } from './run-folder.ts';
 
 export interface Accounting {
-  /** Descriptions of the disagreements; empty if there are none. */
+  /** Descriptions of the inconsistencies; empty if there are none. */
   readonly flaws: readonly string[];
   /** Reason why a trial is not judged although its files may match the seal. */
   readonly distrusted: ReadonlyMap<TrialRecord, string>;
@@ -18,7 +18,7 @@ export interface Accounting {
 
 type SealedFile = Seal['files'][number];
 
-/** @param seal undefined: nothing is sealed, and only the manifest's own trials are checked */
+/** Checks the folder. @param seal undefined if nothing is sealed: then only the trials in the manifest are checked */
 export function accountFor({ trials, digests }: Manifest, seal: Seal | undefined): Accounting {
   const sealed = seal?.files ?? [];
   const named = new Set(trials.flatMap(({ files }) => files));
@@ -101,7 +101,10 @@ function contentOf(files: readonly string[], sealed: ReadonlyMap<string, SealedF
   });
 }
 
-/** Trials of a drill are numbered from 1 without gaps: a missing number is a removed trial. */
+/**
+ * Returns descriptions of removed trials: trials of a drill are numbered from 1 without gaps, so a missing number is a
+ * removed trial.
+ */
 function findGaps(trials: readonly TrialRecord[]): readonly string[] {
   const byDrill = Map.groupBy(trials, ({ drill }) => drill);
   return [...byDrill].flatMap(([drill, records]) => {

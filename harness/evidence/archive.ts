@@ -11,9 +11,9 @@ import { filesBelow, notWrittenError, unreadableError } from './run-folder.ts';
 const BLOCK_BYTES = 512;
 
 /**
- * Writes `<root>/<path>` for every file of the folder, and further files.
+ * Writes the archive: `<root>/<path>` for every file in the folder, then the files in `extra`.
  *
- * @param extra texts by file name, in addition to the files of the folder
+ * @param extra texts of further files, by file name
  * @throws KitError EVIDENCE_NOT_WRITTEN; EVIDENCE_UNREADABLE for a path that is too long for the format
  */
 export function writeArchive(
@@ -42,13 +42,13 @@ export function writeArchive(
   }
 }
 
-/** A part of the archive, compressed by itself: gzip files may be joined. */
+/** Writes one part of the archive, compressed on its own, because gzip files may be concatenated. */
 function writeWhole(out: number, entry: Buffer): void {
   const bytes = gzipSync(entry);
   for (let written = 0; written < bytes.length; ) written += writeSync(out, bytes, written);
 }
 
-/** Header and content of one file, padded to whole blocks. */
+/** Returns the header and content of one file, padded to whole blocks. */
 function entryOf(path: string, content: Buffer): Buffer {
   const padding = (BLOCK_BYTES - (content.length % BLOCK_BYTES)) % BLOCK_BYTES;
   return Buffer.concat([headerOf(path, content.length), content, Buffer.alloc(padding)]);

@@ -1,10 +1,13 @@
 /**
- * One text per value: keys sorted by code unit (`schema`, then `id` first, for a reader), two spaces, one line feed at
- * the end. Hashes and byte-for-byte comparisons depend on it.
+ * Gives each value exactly one text: keys sorted by code unit (`schema`, then `id` first, for a reader), two spaces,
+ * one line feed at the end. Hashes and byte-for-byte comparisons depend on it.
  */
 const LEADING = ['schema', 'id'];
 
-/** @throws TypeError if a number is not finite: JSON would turn it into null, and null means "not measured" */
+/**
+ * Formats a value. @throws TypeError a number is not finite: JSON would turn it into null, and null means "not
+ * measured"
+ */
 export function canonicalJson(value: unknown): string {
   return `${JSON.stringify(sortKeys(value, '$'), null, 2)}\n`;
 }

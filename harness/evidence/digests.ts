@@ -13,7 +13,7 @@ export function digestText(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** @param files the judged files, without the manifest */
+/** Returns the manifest with its digests. @param files the judged files, without the manifest */
 export function withDigests(manifest: Manifest, files: Seal['files']): Manifest {
   const byPath = Object.fromEntries(files.map(({ path, sha256 }) => [path, sha256]));
   return { ...manifest, digests: { files: byPath, manifest: digestOf(manifest, byPath) } };
@@ -25,7 +25,7 @@ function digestOf(manifest: RecordedManifest, files: Digests['files']): string {
 
 /**
  * Whether the manifest differs from the one for which its digest was written.
- * @param text content of the file in the folder
+ * @param text text of the manifest file in the folder
  */
 export function isManifestChanged(manifest: RecordedManifest, text: string): boolean {
   const { digests } = manifest;
@@ -34,7 +34,7 @@ export function isManifestChanged(manifest: RecordedManifest, text: string): boo
 }
 
 /**
- * Files whose content does not match the digest in the manifest, or that have no digest there.
+ * Returns the files whose content does not match the digest in the manifest, or that have no digest there.
  * @param found digests of judged files, by path
  */
 export function changedFiles(

@@ -1,6 +1,5 @@
 /**
- * Recorded values and lists of names as short strings for messages: recorded values may have any
- * size. Pure.
+ * Shortens recorded values and lists of names for messages, because recorded values may have any size. Pure.
  */
 
 const MAX_CHARACTERS = 80;

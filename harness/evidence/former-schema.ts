@@ -1,5 +1,5 @@
 /**
- * Evidence of the manifest schema 1, in terms of the current schema. Pure.
+ * Translates evidence with manifest schema 1 to the current schema. Pure.
  *
  * Schema 1 called the deviations `departures` and the fault `drop-replies` `mute`. The digests of such a run apply to
  * the manifest as it was written, so it is checked first and translated afterwards.
@@ -30,7 +30,10 @@ export function currentManifest(recorded: RecordedManifest): Manifest {
 
 const FORMER_FAULTS: Readonly<Record<string, string>> = { mute: 'drop-replies' };
 
-/** Current id of a fault. No current fault has a former id, so that the schema of the run does not matter. */
+/**
+ * Returns the current id of a fault. No current fault has the former id of another one, so the schema of the run does
+ * not matter.
+ */
 export function currentFault(id: string): string {
   return Object.hasOwn(FORMER_FAULTS, id) ? (FORMER_FAULTS[id] as string) : id;
 }

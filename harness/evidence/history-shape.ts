@@ -43,7 +43,7 @@ const COMPLETION: Shape = {
   },
 };
 
-/** By type of event. */
+/** Shapes by type of event. */
 export const EVENT_SHAPES: Readonly<Record<HistoryEvent['type'], Shape>> = {
   invoke: {
     fields: {
@@ -118,17 +118,17 @@ const LATENESS: Readonly<Record<string, Shape>> = {
   maxMs: DURATION_MS,
   n: COUNT,
 };
-/** Milliseconds, separated by spaces. */
+/** Text with numbers of milliseconds, separated by spaces. */
 const SAMPLES: Shape = {
   pattern: /^(?:\d{1,10}(?:\.\d{1,3})?(?: (?!$)|$))*$/,
   what: 'numbers of milliseconds, separated by single spaces',
 };
-/** `redis-1=0.12 main=0`: milliseconds by name. */
+/** Text with milliseconds by name: `redis-1=0.12 main=0`. */
 const WAITS: Shape = {
   pattern: /^(?:[^\s=]{1,128}=\d{1,10}(?:\.\d{1,3})?(?: (?!$)|$))*$/,
   what: 'names with milliseconds, name=number, separated by single spaces',
 };
-/** `bucket:count`, see `statistics/hdr.ts`. */
+/** Text with pairs `bucket:count`, see `statistics/hdr.ts`. */
 const COUNTS: Shape = {
   pattern: /^(?:\d{1,5}:\d{1,15}(?: (?!$)|$))*$/,
   what: 'buckets with counts, bucket:count, separated by single spaces',
@@ -157,7 +157,10 @@ function canaryArm(name: 'canary' | 'control'): Readonly<Record<string, Shape>> 
   };
 }
 
-/** Numbers of observations that checkers compute with, by `from/name`. A field that was not measured is null or left out. */
+/**
+ * Shapes of the fields with which checkers compute, by `from/name` of the observation. A field that was not measured is
+ * null or left out.
+ */
 const DATA_SHAPES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
   'workload/lateness-total': LATENESS,
   'workload/window': { startUs: TIME, endUs: TIME },
@@ -247,7 +250,7 @@ const DATA_SHAPES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
   },
 };
 
-/** Shape of the data of one kind of observation; undefined if no checker computes with it. */
+/** Returns the shape of the data in one kind of observation; undefined if no checker computes with it. */
 export function dataShapeOf({ from, name }: Pick<ObservationEvent, 'from' | 'name'>): Shape | undefined {
   const kind = `${from}/${name}`;
   return Object.hasOwn(DATA_SHAPES, kind) ? { fields: DATA_SHAPES[kind] ?? {} } : undefined;

@@ -26,13 +26,13 @@ import type { Shape } from './shape.ts';
 export interface TrialRecord {
   readonly drill: string;
   readonly trial: number;
-  /** Absent: 1. Later rounds repeat trials in which the machine was unsound. */
+  /** Round in which the trial ran; absent for round 1. Later rounds repeat trials in which the machine was unsound. */
   readonly round?: number;
   /** `completed`, or the reason why the trial cannot be judged. */
   readonly status: 'completed' | 'not-measured' | 'failed';
-  /** Description of that reason. */
+  /** Description of the reason why the trial cannot be judged. */
   readonly reason?: string;
-  /** Requirement of the fault that this machine lacks; a readiness run then does not require the drill. */
+  /** Requirement of the fault that this machine does not meet; a readiness run then does not require the drill. */
   readonly lacks?: string;
   readonly seed: number;
   readonly clients: readonly string[];
@@ -44,7 +44,7 @@ export interface TrialRecord {
 
 /**
  * Kind of the request. `readiness` requests every drill, so that a drill that did not run is a gap; `drill` and `load`
- * request some, and gates of the others are out of scope.
+ * request some drills, and the gates of all other drills are out of scope.
  */
 export type RunKind = 'readiness' | 'drill' | 'load' | 'capacity' | 'canary' | 'rehearsal';
 
@@ -63,7 +63,7 @@ export interface Manifest {
   /** Commit of the kit's checkout, or null outside one. */
   readonly commit: string | null;
   readonly startedAt: string;
-  /** The time that judging uses (waivers expire by it). Never the wall clock of a later analysis. */
+  /** Time that judging uses, for example for the expiry of waivers. Never the wall clock of a later analysis. */
   readonly judgedAt: string;
   readonly environment: string;
   readonly substrate: string;
@@ -72,7 +72,7 @@ export interface Manifest {
   /** The command line; it never contains secrets. */
   readonly argv: readonly string[];
   readonly configSha256: string;
-  /** redis-server version and probed features, node version. */
+  /** Versions of redis-server and Node, and the probed features of the server. */
   readonly provenance: Readonly<Record<string, string>>;
   readonly deviations: readonly string[];
   /** Extension modules of the run. */
@@ -115,8 +115,8 @@ const TIME_US: Shape = { integer: [0, MAX_TIME_US] };
 const COUNT: Shape = { integer: [0, Number.MAX_SAFE_INTEGER] };
 
 /**
- * A file within the run folder: a relative path with `/` between its parts, none of which is empty, `.` or `..`.
- * Anything else does not name a regular file of the folder.
+ * Path of a file within the run folder: relative, with `/` between its parts, none of which is empty, `.` or `..`. Any
+ * other path does not name a regular file in the folder.
  */
 export const FILE_PATH: Shape = {
   pattern: /^(?!\.{1,2}(?:\/|$))[^/\0]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[^/\0]{1,255}){0,31}$/,

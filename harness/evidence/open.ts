@@ -1,5 +1,5 @@
 /**
- * Reads a run folder: manifest, seal, and the files that are missing or differ from the sealed ones.
+ * Reads a run folder: the manifest, the seal, and which files are missing or differ from the sealed files.
  *
  * Opening reports flaws and throws only if nothing can be judged at all: a folder without a readable manifest, or one
  * that contains or names anything other than regular files. The judge decides how a flaw affects a criterion.
@@ -44,11 +44,11 @@ import {
 import { pickShape, shapeProblem } from './shape.ts';
 
 export interface Integrity {
-  /** Sealed or required, but missing now. `seal.json` itself if it is missing. */
+  /** Paths of files that are sealed or required, but missing now; includes `seal.json` itself. */
   readonly missing: readonly string[];
-  /** Differ from the seal. */
+  /** Paths of files that differ from the seal. */
   readonly altered: readonly string[];
-  /** In the folder, but not in the seal: written afterwards, not evidence. */
+  /** Paths of files in the folder that are not in the seal: they were written afterwards and are not evidence. */
   readonly unsealed: readonly string[];
 }
 
@@ -57,19 +57,22 @@ export interface Evidence {
   readonly seal: Seal | undefined;
   readonly integrity: Integrity;
   readonly accounting: Accounting;
-  /** SHA-256 of a file as sealed; of the current file if there is no seal, and for the seal itself. */
+  /**
+   * Returns the SHA-256 of a file as sealed; if there is no seal, and for the seal itself, the SHA-256 of the current
+   * file.
+   */
   sha256Of(path: string): string | undefined;
-  /** Whether a regular file of that path is in the folder. */
+  /** Whether the folder contains a regular file with the path. */
   has(path: string): boolean;
   /**
-   * A file's text; undefined where it is missing, or where there is a seal that does not name it.
+   * Returns the text of a file; undefined if it is missing, or if there is a seal that does not name it.
    *
-   * @throws KitError EVIDENCE_UNREADABLE where it is larger than `maxBytes`
+   * @throws KitError EVIDENCE_UNREADABLE if the file is larger than `maxBytes`
    */
   read(path: string, maxBytes?: number): string | undefined;
 }
 
-/** @throws KitError EVIDENCE_UNREADABLE, exit 3 */
+/** Opens a run folder. @throws KitError EVIDENCE_UNREADABLE, exit 3 */
 export function openEvidence(dir: string): Evidence {
   if (!existsSync(dir) || !statSync(dir).isDirectory()) {
     throw unreadableError(
@@ -119,10 +122,13 @@ export function openEvidence(dir: string): Evidence {
   };
 }
 
-/** Files that are larger than this and whose size differs from the seal are not hashed: the size is proof enough. */
+/** Size above which a file whose size differs from the seal is not hashed: the size is proof enough. */
 const MAX_HASHED_ANYWAY_BYTES = 64 * 1024 ** 2;
 
-/** Undefined for a file that the seal does not name; the sizes alone are compared if they differ greatly. */
+/**
+ * Returns the digest of a file; undefined if the seal does not name the file. Large files are not hashed if their size
+ * differs.
+ */
 function digestAsSealed(path: string, file: Seal['files'][number] | undefined): FileDigest | undefined {
   if (file === undefined) return undefined;
   const bytes = sizeOf(path);
@@ -179,7 +185,10 @@ function compareRecords({
   };
 }
 
-/** A seal was written completely, as canonical JSON, from the files at that time: any difference is a later change. */
+/**
+ * Whether the seal was changed. It was written completely, as canonical JSON, from the files at that time, so any
+ * difference is a later change.
+ */
 function isSealAltered(
   seal: Seal | undefined,
   text: string | undefined,
@@ -196,9 +205,9 @@ function isSealAltered(
 const byCodeUnit = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 /**
- * A seal that cannot be read counts as missing.
+ * Parses the seal. A seal that cannot be read counts as missing.
  *
- * @throws KitError EVIDENCE_UNREADABLE where it names anything but a regular file of the folder
+ * @throws KitError EVIDENCE_UNREADABLE if it names anything but a regular file in the folder
  */
 function parseSeal(where: string, text: string | undefined): Seal | undefined {
   let seal: unknown;
@@ -215,7 +224,7 @@ function parseSeal(where: string, text: string | undefined): Seal | undefined {
   return isSeal ? (pickShape(seal, SEAL_SHAPE) as Seal) : undefined;
 }
 
-/** Paths in a value that may be a seal. */
+/** Returns the paths in a value that may be a seal. */
 function pathsNamedIn(seal: unknown): readonly string[] {
   const files = (seal as { readonly files?: unknown } | null)?.files;
   if (!Array.isArray(files)) return [];
@@ -224,7 +233,7 @@ function pathsNamedIn(seal: unknown): readonly string[] {
   );
 }
 
-/** Error for a manifest that cannot be judged. */
+/** Returns the error for a manifest that cannot be judged. */
 function refusedManifest(where: string, message: string, cause?: unknown): KitError {
   return unreadableError(
     where,

@@ -45,16 +45,16 @@ export const CONFIG = 'config.json';
 export const GATES = 'gates.json';
 export const DRILLS = 'drills.json';
 export const SEAL = 'seal.json';
-/** Inputs without which nothing can be judged. */
+/** Files without which nothing can be judged. */
 export const REQUIRED = [MANIFEST, CONFIG, GATES, DRILLS] as const;
 /** Folder of logs: kept for readers, never judged. */
 export const LOGS = 'logs';
-/** External programs: command, exit code and output, one line of JSON each. */
+/** File about external programs, one line of JSON each: command, exit code and output. */
 export const PROGRAMS = `${LOGS}/programs.jsonl`;
 /** Names of the inputs of a run besides its configuration. */
 export const INPUTS = {
   coverage: 'inputs/coverage.json',
-  /** Commit of the summary; the tests write it next to the summary. */
+  /** Commit for which the summary was written; the tests write this file next to the summary. */
   coverageCommit: 'inputs/coverage-commit.json',
 } as const;
 export type InputName = keyof typeof INPUTS;
@@ -62,18 +62,18 @@ export type InputName = keyof typeof INPUTS;
 /** Value of `manifest.incomplete` that an interrupted run leaves behind. */
 const UNFINISHED = 'the run was interrupted';
 
-/** Top-level files that are derived from the evidence and therefore not part of it. */
+/** Whether the path is a top-level file that is derived from the evidence and therefore not part of it. */
 export function isDerived(path: string): boolean {
   return path === SEAL || (!path.includes('/') && /^(report\.|junit\.xml$|ctrf[-.])/.test(path));
 }
 
-/** Files with a digest in the manifest: all evidence except logs and the manifest itself. */
+/** Whether the file has a digest in the manifest: all evidence except logs and the manifest itself. */
 export function isJudged(path: string): boolean {
   return path !== MANIFEST && !path.startsWith(`${LOGS}/`) && !isDerived(path);
 }
 
 export interface RunFolder {
-  /** Absolute. */
+  /** Absolute path of the folder. */
   readonly dir: string;
   /** Writes the resolved environment; returns its SHA-256 for `manifest.configSha256`. */
   writeConfig(environment: unknown): string;
@@ -93,7 +93,7 @@ export interface RunFolder {
 }
 
 /**
- * @param dir a folder that does not exist yet or is empty
+ * @param dir path of a folder that does not exist yet or is empty
  * @throws KitError RUN_FOLDER_NOT_EMPTY, EVIDENCE_NOT_WRITTEN
  */
 export function createRunFolder(dir: string, manifest: Manifest): RunFolder {
@@ -184,7 +184,7 @@ export interface FileDigest {
   readonly bytes: number;
 }
 
-/** @throws KitError EVIDENCE_UNREADABLE if it is not a regular file or cannot be read */
+/** Computes the digest of a file. @throws KitError EVIDENCE_UNREADABLE if it is not a regular file or cannot be read */
 export function digestFile(path: string): FileDigest {
   return withRegularFile(path, (file) => {
     const hash = createHash('sha256');
@@ -199,18 +199,18 @@ export function digestFile(path: string): FileDigest {
   });
 }
 
-/** Whether the name exists, even as a dangling link. */
+/** Whether the path exists, even as a dangling link. */
 export function pathExists(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
-/** Size of a regular file in bytes. @throws KitError EVIDENCE_UNREADABLE */
+/** Returns the size of a regular file in bytes. @throws KitError EVIDENCE_UNREADABLE */
 export function sizeOf(path: string): number {
   return withRegularFile(path, (file) => fstatSync(file).size);
 }
 
 /**
- * Text of a regular file.
+ * Returns the text of a regular file.
  *
  * @throws KitError EVIDENCE_UNREADABLE if it is not a regular file, is larger than `maxBytes` or cannot be read
  */
@@ -222,7 +222,7 @@ export function readText(path: string, maxBytes: number): string {
   });
 }
 
-/** Opens without waiting for a writer of a FIFO and without following a link, and always closes the file. */
+/** Opens a file without waiting for the writer of a FIFO and without following a link, and always closes it. */
 function withRegularFile<T>(path: string, use: (file: number) => T): T {
   let file: number;
   try {
@@ -262,7 +262,7 @@ function kindOf(entry: Kind): string {
   return entry.isBlockDevice() || entry.isCharacterDevice() ? 'a device' : 'of an unknown kind';
 }
 
-/** Error for an entry of a run folder that is not a file; the folder is then not judged. */
+/** Returns the error for an entry in a run folder that is not a regular file; such a folder is not judged. */
 export function irregularFileError(path: string, kind: string): KitError {
   return unreadableError(path, `not a regular file: it is ${kind}`);
 }
@@ -271,7 +271,7 @@ export function irregularFileError(path: string, kind: string): KitError {
 const COPY_HINT =
   'pass an unchanged copy of the folder that a run printed at its end; it holds regular files and folders only';
 
-/** Error for evidence that cannot be read. */
+/** Returns the error for evidence that cannot be read. */
 export function unreadableError(where: string, message: string, cause?: unknown, hint = COPY_HINT): KitError {
   return new KitError(message, { code: 'EVIDENCE_UNREADABLE', where, hint, exitCode: EXIT.UNKNOWN, cause });
 }
@@ -301,7 +301,7 @@ export function writeAtomically(path: string, text: string): void {
   }
 }
 
-/** Error for evidence that did not reach the disk (full, read-only, not ours). */
+/** Returns the error for evidence that could not be written to the disk (full, read-only, no permission). */
 export function notWrittenError(path: string, cause: unknown): KitError {
   const code = (cause as NodeJS.ErrnoException).code;
   return new KitError(
@@ -317,8 +317,8 @@ export function notWrittenError(path: string, cause: unknown): KitError {
 }
 
 /**
- * Relative paths of all files below a folder, with `/`, sorted by code unit (no locale); none if there is no such
- * folder.
+ * Returns the relative paths, with `/`, of all files below a folder, sorted by code unit (no locale); none if the
+ * folder does not exist.
  *
  * @throws KitError EVIDENCE_UNREADABLE if anything below it is neither a regular file nor a folder
  */

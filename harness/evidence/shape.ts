@@ -1,5 +1,6 @@
 /**
- * Shape of a JSON value that is read as evidence, and the first part of a value that violates it.
+ * Describes the shape of a JSON value that is read as evidence, and finds the first part of a value that violates its
+ * shape.
  *
  * Everything that judging reads is checked against a shape first: evidence may be broken or crafted, and an unbounded
  * number would drive a loop or an allocation. JSON allows numbers that judging cannot use: `1e999` parses to Infinity.
@@ -18,17 +19,17 @@ export type Shape =
   | { readonly integer: readonly [min: number, max: number] }
   /** A finite number in a range, both ends included. */
   | { readonly within: readonly [min: number, max: number] }
-  /** Text of at most that many characters. */
+  /** Text with at most this number of characters. */
   | { readonly text: number }
-  /** Text that matches; `what` describes the allowed texts in words. */
+  /** Text that matches the pattern; `what` describes the allowed texts in words. */
   | { readonly pattern: RegExp; readonly what: string }
-  /** One of these words. */
+  /** One of the listed words. */
   | { readonly oneOf: readonly string[] }
   | { readonly anyOf: readonly Shape[] }
   | { readonly listOf: Shape; readonly maxItems?: number }
-  /** A list of exactly these. */
+  /** A list with exactly these elements. */
   | { readonly tuple: readonly Shape[] }
-  /** Any keys, values of one shape. */
+  /** An object with any keys, whose values have one shape. */
   | { readonly mapOf: Shape }
   | { readonly optional: Shape }
   | { readonly nullable: Shape }
@@ -39,14 +40,15 @@ export const MAX_JSON_DEPTH = 32;
 
 /** A part of a value, and its required shape. */
 interface Mismatch {
-  /** From the innermost key to the outermost. */
+  /** Keys that lead to the part, from the innermost to the outermost. */
   readonly path: (string | number)[];
   readonly must: string;
   readonly value: unknown;
 }
 
 /**
- * `trials[2].status must be completed, not-measured or failed, not "complfted"`; undefined if the value has the shape.
+ * Describes the first violation, such as `trials[2].status must be completed, not-measured or failed, not "complfted"`;
+ * undefined if the value has the shape.
  */
 export function shapeProblem(value: unknown, shape: Shape): string | undefined {
   const found = findMismatch(value, shape);
@@ -176,7 +178,7 @@ function isSafe(value: number): boolean {
   return Math.abs(value) <= Number.MAX_SAFE_INTEGER;
 }
 
-/** Checks the depth before the value is passed to a recursive function. */
+/** Whether the value is JSON of limited depth. Checked before the value is passed to a recursive function. */
 function isPlainJson(value: unknown, depth = 0): boolean {
   if (depth > MAX_JSON_DEPTH) return false;
   if (typeof value === 'number') return isSafe(value);

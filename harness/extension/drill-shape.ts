@@ -1,6 +1,6 @@
 /**
- * Shape of a drill that another repository wrote. The judge of a run requires the same of `drills.json`; here an error is
- * shown before the run and not after it.
+ * Checks the shape of a drill from another repository. The judge of a run requires the same shape in `drills.json`;
+ * this check reports an error before the run instead of after it.
  */
 import type { Drill } from '../drills/drill.ts';
 
@@ -9,7 +9,7 @@ type Fields = Readonly<Record<string, unknown>>;
 const FAMILIES: readonly Drill['family'][] = ['integration', 'failover', 'load', 'capacity'];
 const LISTS = ['needs', 'topologies', 'clients', 'faults', 'checkers'];
 
-/** Names the first part that is missing or malformed; undefined for a complete drill. */
+/** Describes the first part that is missing or malformed; undefined for a complete drill. */
 export function drillProblem(drill: Fields): string | undefined {
   const { family, workload, trials, boundMs, faults } = drill;
   if (!FAMILIES.some((each) => each === family)) return `family must be one of ${FAMILIES.join(', ')}`;

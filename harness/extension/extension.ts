@@ -1,4 +1,4 @@
-/** Exports of an extension module. Types only: the module adds data and functions, and the kit calls them. */
+/** Types of the exports of an extension module. The module adds data and functions, and the kit calls the functions. */
 import type { WarmingStrategy } from '../../client/extras/warming/index.ts';
 import type { Cache } from '../../client/index.ts';
 import type { Checker } from '../checkers/checker.ts';
@@ -11,15 +11,15 @@ import type { ScriptedWorkload } from '../workloads/scripted/script.ts';
 export interface ReportFormat {
   /** End of the file name, such as `criteria.csv`: a run has it as `report.<name of the extension>.criteria.csv`. */
   readonly file: string;
-  /** Pure: no clock, disk, network or locale. `kit verify` calls it again and compares the text. */
+  /** Renders the report. Pure: no clock, disk, network or locale. `kit verify` calls it again and compares the text. */
   readonly render: (report: Report) => string;
 }
 
 type Strategies = readonly WarmingStrategy[];
 
 /**
- * Parts in addition to those of the kit. Ids and names must be unique. Gates come from a file (`--gates`); codecs are
- * options of the client, which writes and reads the values.
+ * Parts that an extension adds to those of the kit. Ids and names must be unique. Gates come from a file (`--gates`);
+ * codecs are options of the client, which writes and reads the values.
  */
 export interface Extension {
   /** Lower-case letters, digits and dashes. */
@@ -32,7 +32,7 @@ export interface Extension {
   readonly checkers?: readonly Checker[];
   /** Scripts that a drill names as its workload. */
   readonly workloads?: readonly ScriptedWorkload[];
-  /** Warming strategies of `kit warm`, or a function of the open cache that returns them. */
+  /** Warming strategies for `kit warm`, or a function that takes the open cache and returns the strategies. */
   readonly strategies?: Strategies | ((cache: Cache) => Strategies | Promise<Strategies>);
   readonly reports?: readonly ReportFormat[];
 }
@@ -40,7 +40,9 @@ export interface Extension {
 /** Identity of the module that a run used; sealed with the run. */
 export interface ExtensionIdentity {
   readonly name: string;
-  /** As named by the user: relative to the working directory if it is inside it, or the name of a package. */
+  /**
+   * Path as the user gave it: relative to the working directory if the module is inside it, or the name of a package.
+   */
   readonly path: string;
   /** SHA-256 of the module's file; files that it imports are not included. */
   readonly sha256: string;

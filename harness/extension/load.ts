@@ -9,7 +9,9 @@ import { drillProblem } from './drill-shape.ts';
 import type { Extension, LoadedExtension } from './extension.ts';
 
 /**
- * @param modules paths (`./my-fault.ts`, absolute ones) or names of installed packages, each once
+ * Loads extension modules.
+ *
+ * @param modules paths (`./my-fault.ts`, absolute paths) or names of installed packages, each loaded once
  * @throws KitError EXTENSION_INVALID with the module, the problem and the remedy
  */
 export async function loadExtensions(modules: readonly string[]): Promise<readonly LoadedExtension[]> {

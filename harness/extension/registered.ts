@@ -29,7 +29,7 @@ export function registeredExtensions(): readonly LoadedExtension[] {
   return registered;
 }
 
-/** Drills of the kit, then those of the extensions. */
+/** Returns the drills of the kit, then the drills of the extensions. */
 export function allDrills(): readonly Drill[] {
   return [...drills, ...partsOf('drills')];
 }
@@ -52,7 +52,7 @@ function partsOf<P extends Part>(part: P): readonly NonNullable<Extension[P]>[nu
 
 /** Ids of the kit's own parts. */
 const OWN: Readonly<Record<Part, () => Iterable<string>>> = {
-  // Coverage is judged as a drill without a trial of the catalogue.
+  // Coverage is judged like a drill, but has no trial in the catalogue.
   drills: () => [...drills.map(({ id }) => id), 'coverage'],
   faults: faultIds,
   checkers: () => checkers.map(({ id }) => id),
@@ -88,7 +88,7 @@ function requireDistinctNames(extensions: readonly LoadedExtension[]): void {
   }
 }
 
-/** Two reports of one extension with the same file would overwrite each other. */
+/** Refuses two reports of one extension with the same file, because they would overwrite each other. */
 function requireDistinctReports(extensions: readonly LoadedExtension[]): void {
   for (const { identity, extension } of extensions) {
     const files = (extension.reports ?? []).map(({ file }) => file);
@@ -97,7 +97,10 @@ function requireDistinctReports(extensions: readonly LoadedExtension[]): void {
   }
 }
 
-/** A drill of an unknown workload or fault would only be found after the environment has started. */
+/**
+ * Refuses drills with an unknown workload or fault, which would otherwise be detected only after the environment has
+ * started.
+ */
 function requireKnownParts(extensions: readonly LoadedExtension[]): void {
   const given = extensions.map(({ extension }) => extension);
   const workloadNames = new Set(OWN.workloads());

@@ -2,7 +2,10 @@ import { KitError } from '../../config/errors.ts';
 import type { Fault } from './fault.ts';
 import { runOnce } from './fault.ts';
 
-/** The clients behind the fault proxy are cut off from the node; all others, and the nodes among themselves, are not. */
+/**
+ * Cuts the clients behind the fault proxy off from the node. Other clients, and the connections between nodes, are not
+ * affected.
+ */
 export const cutClients: Fault = {
   id: 'cut-clients',
   async inject({ capabilities, substrate }, nodeId) {

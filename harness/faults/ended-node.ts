@@ -1,4 +1,4 @@
-/** A node ends and is healed by starting it again; the faults `kill` and `stop` differ only in how it ends. */
+/** Ends a node, and heals it by starting it again; the faults `kill` and `stop` differ only in how the node ends. */
 import { KitError } from '../../config/errors.ts';
 import type { Fault } from './fault.ts';
 import { runOnce, stateOf } from './fault.ts';

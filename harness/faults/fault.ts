@@ -12,13 +12,13 @@ export interface Injection {
  */
 export interface Fault {
   readonly id: string;
-  /** An abort ends the injection if that does not leave it half done. */
+  /** Injects the fault. An abort ends the injection, unless this would leave it half done. */
   inject(environment: Environment, nodeId: string, signal?: AbortSignal): Promise<Injection>;
   /** After a failed injection: undoes its effect. Returns whether there was anything to undo. */
   undo?(environment: Environment, nodeId: string): Promise<boolean>;
 }
 
-/** State of the node according to the substrate, for an injection that did not complete. */
+/** Returns the state of the node according to the substrate, for an injection that did not complete. */
 export async function stateOf(environment: Environment, nodeId: string): Promise<string | undefined> {
   return (await environment.status()).find(({ id }) => id === nodeId)?.state;
 }

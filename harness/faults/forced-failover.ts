@@ -1,17 +1,20 @@
 /**
- * The sentinels promote another node although the master is healthy: SENTINEL FAILOVER, which needs no agreement. With
- * it, the second failover of `double-failover` happens in every trial: without it, the sentinels did this in 2 of 18
- * crashes. Unlike a planned switch nothing is coordinated, and the deposed master stays as it is.
+ * The sentinels promote another node although the master is healthy: SENTINEL FAILOVER, which needs no agreement. It
+ * makes the second failover of `double-failover` happen in every trial; without it, the sentinels failed over twice in
+ * 2 of 18 crashes. Unlike a planned switch nothing is coordinated, and the deposed master stays as it is.
  */
 import { readRoles } from '../../infra/operations/roles.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import { waitUntil } from '../wait.ts';
 import type { Fault } from './fault.ts';
 
-/** A sentinel refuses until it has received an INFO of a replica. A later failover would not be a double failover. */
+/**
+ * Maximum time, in ms, until a sentinel accepts: it refuses until it has received the INFO of a replica. A later
+ * failover would not be a double failover.
+ */
 const ACCEPTED_BOUND_MS = 5_000;
 /**
- * Sentinel's failover without an election: it promotes at its next INFO, which comes within a
+ * Maximum time, in ms, of a failover without an election: Sentinel promotes at its next INFO, which follows within a
  * second.
  */
 const PROMOTED_BOUND_MS = 10_000;
@@ -44,7 +47,9 @@ export const forcedFailover: Fault = {
   },
 };
 
-/** Asks each sentinel, once all of them report this master and no failover is in progress. */
+/**
+ * Requests the failover from one sentinel after the other, once all report this master and no failover is in progress.
+ */
 async function acceptingSentinel(environment: Environment, master: string): Promise<string | false> {
   const roles = await readRoles(environment);
   if (roles.kind !== 'stable' || roles.master !== master) return false;

@@ -13,7 +13,9 @@ export const pauseNode: Fault = {
     }
     return { heal: runOnce(await capabilities.pause(nodeId)) };
   },
-  /** Only the heal of the substrate resumes a node, and only its pause returns one. */
+  /**
+   * Resumes a paused node. The substrate returns a heal only from its pause, so the node is paused again to get one.
+   */
   async undo(environment, nodeId) {
     const { capabilities } = environment;
     if (capabilities.pause === undefined || (await stateOf(environment, nodeId)) !== 'paused') return false;

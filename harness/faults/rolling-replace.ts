@@ -3,7 +3,10 @@ import { roll } from '../../infra/operations/rolling/roll.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import type { Fault } from './fault.ts';
 
-/** A restarted node of a drill has little data; a longer wait would use up the time limit of the trial. */
+/**
+ * Maximum time for a restarted node to synchronize. In a drill a node has little data; a longer wait would use up the
+ * time limit of the trial.
+ */
 const SYNC_TIMEOUT_MS = 30_000;
 
 /**

@@ -3,10 +3,10 @@ import { moveSlots, restoreSlots, slotsWithKeys } from '../../infra/operations/s
 import type { Fault } from './fault.ts';
 import { runOnce } from './fault.ts';
 
-/** As many slots as a rebalancing moves at once, and few enough to take only seconds. */
+/** Maximum number of slots to move: as many as a rebalancing moves at once, and few enough to take only seconds. */
 const MOST_SLOTS = 256;
 
-/** Slots in use move from the node to another master, with their keys. The heal moves them back. */
+/** Moves slots that are in use, with their keys, from the node to another master. The heal moves the slots back. */
 export const slotMigration: Fault = {
   id: 'slot-migration',
   async inject(environment, nodeId, signal) {

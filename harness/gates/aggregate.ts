@@ -1,4 +1,4 @@
-/** Combines several trials' figures into one measurement and the number of observations behind it. */
+/** Combines the figures of several trials into one measurement with its number of observations. */
 import type { Gate } from '../../config/gates.ts';
 import type { Figure } from '../checkers/checker.ts';
 import { largestOf, smallestOf } from '../statistics/quantile.ts';
@@ -8,7 +8,7 @@ import type { EvidenceRef } from './gate.ts';
 export interface Reading {
   readonly kind: 'figure';
   readonly drill: string;
-  /** The trial, for messages: `master-crash #3`. */
+  /** Name of the trial, for messages: `master-crash #3`. */
   readonly name: string;
   readonly figure: Figure;
   /** The part of the figure that a slow machine cannot change, if the checker separates it. */
@@ -23,14 +23,14 @@ export interface Aggregate {
   readonly n: number;
 }
 
-/** The figure as a number: a distribution's statistic, a proportion's ratio, a value itself. */
+/** Returns the figure as a number: the statistic of a distribution, the ratio of a proportion, or the value itself. */
 export function numberOf(figure: Figure, stat: Gate['sli']['stat']): number {
   if (figure.kind === 'value') return figure.value;
   if (figure.kind === 'proportion') return figure.n === 0 ? 0 : figure.successes / figure.n;
   return figure.distribution[stat ?? 'max'];
 }
 
-/** Successes and observations of all proportions together. */
+/** Sums the successes and observations of all proportions. */
 export function poolProportions(readings: readonly Reading[]): {
   readonly successes: number;
   readonly n: number;
@@ -55,7 +55,7 @@ const OVER: Readonly<Record<Gate['sli']['over'], (gate: Gate, readings: readonly
   },
 };
 
-/** @param readings at least one */
+/** Aggregates readings. @param readings at least one reading */
 export function aggregate(gate: Gate, readings: readonly Reading[]): Aggregate {
   const observations = readings.reduce((sum, { figure }) => sum + figure.n, 0);
   return {

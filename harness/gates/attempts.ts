@@ -29,7 +29,7 @@ export interface Attempts {
   readonly rounds: number;
 }
 
-/** @param trials all trials of one drill */
+/** Selects the trials that count. @param trials all trials of one drill */
 export function attemptsOf(gate: Gate, machine: MachineBounds, trials: readonly JudgedTrial[]): Attempts {
   const counted: JudgedTrial[] = [];
   const leftOut: LeftOut[] = [];
@@ -64,7 +64,9 @@ function isComplete({ status, gaps = [] }: JudgedTrial): boolean {
   return status === 'completed' && gaps.length === 0;
 }
 
-/** Readings and flaws of the trials that were left out: none if the planned number of other trials count. */
+/**
+ * Returns the readings and flaws of the trials that were left out; none if the planned number of other trials count.
+ */
 export function readLeftOut(
   gate: Gate,
   run: RunScope,
@@ -80,7 +82,10 @@ export function readLeftOut(
   });
 }
 
-/** A missed target in the part of the figure that a slow machine cannot change. */
+/**
+ * Returns the reading if the part of the figure that a slow machine cannot change misses the target; otherwise
+ * undefined.
+ */
 function untimedViolation(gate: Gate, run: RunScope, trial: JudgedTrial): Reading | undefined {
   const reading = readTrial(gate, run, trial);
   if (reading.kind !== 'figure' || reading.untimed === undefined) return undefined;
@@ -96,8 +101,8 @@ export interface RepeatContext {
 }
 
 /**
- * Number of trials per drill to be repeated in the next round, because some gate in scope has fewer sound trials than
- * planned.
+ * Returns the number of trials per drill to repeat in the next round, because some gate in scope has fewer sound trials
+ * than planned.
  */
 export function trialsDue({ run, gates, machine, trials }: RepeatContext): ReadonlyMap<string, number> {
   const due = new Map<string, number>();
@@ -115,7 +120,7 @@ export function trialsDue({ run, gates, machine, trials }: RepeatContext): Reado
   return due;
 }
 
-/** Descriptions of repetitions that were not required by the soundness of earlier trials. */
+/** Describes the repetitions that the soundness of earlier trials did not require. */
 export function needlessRepeats(context: RepeatContext): readonly string[] {
   const last = Math.max(1, ...context.trials.map(roundOf));
   return Array.from({ length: last - 1 }, (_, i) => i + 2).flatMap((round) => {

@@ -19,7 +19,7 @@ export interface Claimed {
   /** Null if there were too few observations for any bound. */
   readonly bound: Bound | null;
   readonly holds: boolean;
-  /** Description of the claim, or of what it lacks. */
+  /** Description of the claim, or of what is missing for it. */
   readonly why: string;
 }
 
@@ -32,7 +32,7 @@ export function boundOf(gate: Gate, claim: Claim, readings: readonly Reading[], 
   return overProportion(gate, claim, readings, n);
 }
 
-/** Every trial met the target, or the criterion would have failed before. */
+/** Claims a share of trials. Every trial has met the target here, otherwise the criterion would have failed before. */
 function overTrials({ share, confidence }: ClaimOf<'trials'>, trials: number): Claimed {
   const value = proportionLowerBound(trials, trials, confidence);
   const holds = value >= share;

@@ -15,7 +15,7 @@ export interface Completeness {
   readonly sealed: boolean;
   /** Number of files in the seal. */
   readonly files: number;
-  /** `manifest.incomplete`. */
+  /** Value of `manifest.incomplete`. */
   readonly incomplete: string | undefined;
   /** Descriptions of drills that were requested by name and have no completed trial. */
   readonly unmeasured: readonly string[];
@@ -66,15 +66,15 @@ export function evidenceComplete(found: Completeness): Criterion {
 
 const MAX_LISTED = 10;
 
-/** The first of many flaws; a run of 200 trials may have that many. */
+/** Returns the first flaws, because a run of 200 trials may have as many. */
 function listFlaws(flaws: readonly string[]): readonly string[] {
   const shown = flaws.slice(0, MAX_LISTED).map((flaw) => shorten(flaw, 500));
   return flaws.length > MAX_LISTED ? [...shown, `and ${flaws.length - MAX_LISTED} more`] : shown;
 }
 
 /**
- * A drill requested by name must have a result, even if no gate applies to it in this environment. A readiness run
- * requests all drills: its gates decide which of them count.
+ * Describes the requested drills without a result. A drill requested by name must have a result, even if no gate
+ * applies to it in this environment. A readiness run requests all drills, and its gates decide which ones count.
  */
 export function unmeasuredDrills({ kind, trials }: Manifest): readonly string[] {
   if (kind === 'readiness') return [];

@@ -34,7 +34,7 @@ export interface GateContext {
 interface Outcome {
   readonly state: CriterionState;
   readonly reason: string;
-  /** Advice for this state; absent: the gate's own remedy. */
+  /** Advice for this state; absent if the gate's own remedy applies. */
   readonly remedy?: string;
   readonly waiver?: Criterion['waiver'];
   readonly measured?: number;
@@ -187,7 +187,10 @@ function passOrInsufficient(
   return { ...measured, bound, state: 'INSUFFICIENT', reason, remedy: moreTrials(gate, run, minN) };
 }
 
-/** Drills with less than their share of the minimum n: many observations in one drill prove nothing about another. */
+/**
+ * Returns the drills with less than their share of the minimum n: many observations in one drill prove nothing about
+ * another.
+ */
 function drillsBelowShare(gate: Gate, run: RunScope, figures: readonly Reading[]) {
   const asked = gate.workload.filter((drill) => isAsked(drill, run));
   if (asked.length < 2) return [];
@@ -231,7 +234,10 @@ function statusOf(expires: string, judgedAt: string): NonNullable<Criterion['wai
   return expires > latestWaiverDay(judgedAt) ? 'too-long' : 'in-force';
 }
 
-/** Reasons given by the checker for the trials; only those for the gate's own figure if the checker separates them. */
+/**
+ * Returns the checker's reasons for the trials; if the checker separates its reasons by figure, only those for the
+ * gate's figure.
+ */
 function reasonsOf(gate: Gate, readings: readonly Reading[]): readonly string[] {
   return readings.flatMap(({ name, reasons }) => {
     const own = reasons.filter((reason) => reason.startsWith(`${gate.sli.figure}: `));
@@ -240,7 +246,7 @@ function reasonsOf(gate: Gate, readings: readonly Reading[]): readonly string[] 
   });
 }
 
-/** Remedies for the gate's own figure only, if the checker assigns its remedies to figures. */
+/** Returns the remedies; if the checker assigns its remedies to figures, only those for the gate's figure. */
 function distinctRemedies(gate: Gate, readings: readonly Reading[]): readonly string[] {
   const prefix = `${gate.sli.figure}: `;
   const all = readings.flatMap(({ remedies }) => {
@@ -250,14 +256,17 @@ function distinctRemedies(gate: Gate, readings: readonly Reading[]): readonly st
   return [...new Set(all)].slice(0, MOST_REMEDIES);
 }
 
-/** Enough for the three nodes of a usual environment; the evidence lists the rest. */
+/**
+ * Maximum number of remedies in a criterion: enough for the three nodes of a usual environment. The evidence lists the
+ * rest.
+ */
 const MOST_REMEDIES = 4;
 
 function reasonText(flaw: Flaw): string {
   return flaw.reason;
 }
 
-/** The first three reasons; a run of 59 trials may have that many. */
+/** Joins the first three reasons, because a run of 59 trials may have as many. */
 function joinReasons(reasons: readonly string[]): string {
   const said = [...new Set(reasons.filter((reason) => reason !== ''))];
   return said.length > 3 ? `${said.slice(0, 3).join('; ')}; and ${said.length - 3} more` : said.join('; ');

@@ -12,7 +12,7 @@ export type CriterionState =
   | 'OUT_OF_SCOPE';
 
 export interface EvidenceRef {
-  /** Relative to the run folder. */
+  /** Path relative to the run folder. */
   readonly path: string;
   readonly sha256: string;
 }
@@ -29,7 +29,7 @@ export interface Bound {
 export interface Criterion {
   readonly id: string;
   readonly title: string;
-  /** Mission row or seed section it covers: `C4`, `004 §3 Security`. */
+  /** Mission row or seed section that the criterion covers: `C4`, `004 §3 Security`. */
   readonly source: string;
   readonly state: CriterionState;
   /** Reason for the state, in words; for PASS the claim: "20 of 20 observed". */
@@ -40,12 +40,12 @@ export interface Criterion {
   readonly waiver?: {
     readonly owner: string;
     readonly reason: string;
-    /** Last day on which it counts, UTC: `2030-12-31`. */
+    /** Last day (UTC) on which the waiver counts: `2030-12-31`. */
     readonly expires: string;
     /** `too-long`: it expires more than 30 days after the judgement and is not applied. */
     readonly status: 'in-force' | 'expired' | 'too-long';
   };
-  /** Override of the shipped gate by a user's file; `target` is the shipped one. */
+  /** Override of the shipped gate by a user's file; `target` is the shipped target. */
   readonly override?: {
     readonly owner: string;
     readonly reason: string;
@@ -55,7 +55,10 @@ export interface Criterion {
     readonly target: Criterion['target'];
     readonly unit: string;
   };
-  /** Out of scope although it was requested: the machine or the substrate cannot run its drills. */
+  /**
+   * Set if the criterion is out of scope although it was requested, because the machine or the substrate cannot run its
+   * drills.
+   */
   readonly unsupported?: true;
   readonly scope: {
     readonly environments: readonly string[];
@@ -66,16 +69,16 @@ export interface Criterion {
   };
   readonly target: { readonly op: '<' | '<=' | '>' | '>=' | '=='; readonly value: number };
   readonly unit: string;
-  /** Null if nothing was measured. */
+  /** Measured value; null if nothing was measured. */
   readonly measured: number | null;
   readonly n: number;
   readonly minN: number;
   readonly bound: Bound | null;
   /** Absent if the criterion is not judged by trials. */
   readonly attempts?: {
-    /** Rounds until as many trials as planned had a sound machine; all rounds if that never happened. */
+    /** Number of rounds until as many trials as planned had a sound machine; all rounds if that never happened. */
     readonly rounds: number;
-    /** Trials left out because the machine was unsound. */
+    /** Number of trials that were left out because the machine was unsound. */
     readonly leftOut: number;
   };
   readonly evidence: readonly EvidenceRef[];
@@ -85,10 +88,13 @@ export interface Criterion {
 export type Action = 'enable' | 'keep-disabled' | 'deploy-with-breaker';
 
 export interface Verdict {
-  /** `CONDITIONAL_GO`: a go that depends on waivers in force. */
+  /** Decision. `CONDITIONAL_GO` is a go that depends on waivers in force. */
   readonly decision: 'GO' | 'CONDITIONAL_GO' | 'NO_GO' | 'UNKNOWN';
   readonly exitCode: 0 | 1 | 3;
-  /** Null in a run that requests less than readiness does: passing a few drills does not enable anything. */
+  /**
+   * Action; null in a run that requests less than readiness does, because passing a few drills does not enable
+   * anything.
+   */
   readonly action: Action | null;
   /** Description of the action, with the settings to use if there are any. */
   readonly advice: readonly string[];

@@ -21,13 +21,19 @@ export interface JudgedTrial {
   readonly broken: readonly string[];
   /** Reason why nothing of the trial counts although its files match the seal: "is listed twice in the manifest". */
   readonly distrusted?: string;
-  /** Descriptions of obligations of the drill that the history does not show; no criterion passes with such a trial. */
+  /**
+   * Descriptions of obligations of the drill that the history does not show; no criterion passes with a trial that has
+   * gaps.
+   */
   readonly gaps?: readonly string[];
-  /** Round in which it was measured; absent: the first. Later rounds repeat trials on a machine that was unsound. */
+  /**
+   * Round in which the trial was measured; absent for the first. Later rounds repeat trials in which the machine was
+   * unsound.
+   */
   readonly round?: number;
-  /** A scripted workload, which has no generator. */
+  /** Whether the workload is scripted, and so has no generator. */
   readonly scripted?: boolean;
-  /** For a trial that did not complete: the results of the checkers `machine` and `generator` only. */
+  /** Results of the checkers; for a trial that did not complete, only those of `machine` and `generator`. */
   readonly results: readonly CheckResult[];
 }
 
@@ -49,7 +55,7 @@ export function flawOf(
   return { kind: 'flaw', state, reason, remedy, evidence };
 }
 
-/** Name of a trial in messages: `master-crash #3`. */
+/** Returns the name of a trial for messages: `master-crash #3`. */
 export function nameOf({ drill, trial }: JudgedTrial): string {
   return trial === 0 ? drill : `${drill} #${trial}`;
 }
@@ -82,13 +88,13 @@ export function readTrial(gate: Gate, run: RunScope, trial: JudgedTrial): Readin
   return readResult(gate, trial, { name, again }, result, evidence);
 }
 
-/** Faults that were not injected, operations that did not run. */
+/** Returns the flaws of a trial whose faults were not injected or whose operations did not run. */
 export function gapsOf(run: RunScope, trial: JudgedTrial): readonly Flaw[] {
   const name = nameOf(trial);
   return (trial.gaps ?? []).map((gap) => flawOf(`${name}: ${gap}`, trial.files, runAgain(trial.drill, run)));
 }
 
-/** Flaw of a drill without any measured trial, independent of the gate's other drills. */
+/** Returns the flaw of a drill without any measured trial, regardless of the gate's other drills. */
 export function emptyOf(
   gate: Gate,
   run: RunScope,
@@ -140,7 +146,7 @@ function readResult(
   };
 }
 
-/** Reasons given by the checker, except those that concern only another figure. */
+/** Returns the checker's reasons, except those that concern only another figure. */
 function ownReasons(gate: Gate, { reasons, figures }: CheckResult): readonly string[] {
   const others = Object.keys(figures).filter((figure) => figure !== gate.sli.figure);
   return reasons.filter((reason) => !others.some((figure) => reason.startsWith(`${figure}: `)));

@@ -9,9 +9,9 @@ export interface RunScope {
   readonly substrate: string;
   readonly profile: Manifest['profile'];
   readonly topology: 'single' | 'sentinel' | 'cluster';
-  /** Promises of the environment; all of them if its configuration is missing from the evidence. */
+  /** Promises of the environment; all promises if its configuration is missing from the evidence. */
   readonly promises: ReadonlySet<PromiseName>;
-  /** `sentinel.fast`: the environment accepts needless failovers. */
+  /** Value of `sentinel.fast`: whether the environment accepts needless failovers. */
   readonly fastDetection: boolean;
   /** Inputs of the run, by name; sealed, whether or not they still exist. */
   readonly inputs: ReadonlySet<string>;
@@ -23,13 +23,13 @@ export interface RunScope {
   readonly unsupported: ReadonlyMap<string, string>;
 }
 
-/** Judged without a trial, in every run. */
+/** Drills that are judged without a trial, in every run. */
 const WITHOUT_TRIAL = new Set(['configuration', 'coverage']);
 
-/** Runs that must answer every gate of their kind, as a readiness run must. */
+/** Kinds of runs that must have a result for every gate of their kind, as a readiness run must. */
 const WHOLE_KINDS: ReadonlySet<RunScope['kind']> = new Set(['capacity', 'canary', 'rehearsal']);
 
-/** Reason why the gate is out of scope; undefined if it is in scope. */
+/** Returns the reason why the gate is out of scope; undefined if it is in scope. */
 export function outOfScope(gate: Gate, run: RunScope): string | undefined {
   const { scope } = gate;
   const unpromised = (scope.promises ?? []).filter((name) => !run.promises.has(name));
@@ -86,13 +86,16 @@ export function isAsked(drill: string, run: RunScope): boolean {
   return run.profile === 'full' || !run.fullOnly.has(drill);
 }
 
-/** Minimum n of this run: for a gate over several drills, a run that requested some of them needs only their share. */
+/**
+ * Returns the minimum n for this run: for a gate over several drills, a run that requested only some of the drills
+ * needs only their share.
+ */
 export function smallestN(gate: Gate, run: RunScope): number {
   const asked = gate.workload.filter((drill) => isAsked(drill, run)).length;
   return Math.ceil((gate.minN[run.profile] * asked) / gate.workload.length);
 }
 
-/** The setting that controls a promise. */
+/** Returns the setting that controls a promise. */
 function settingOf(name: PromiseName): string {
   return name === 'durability' ? 'durability.durableWrites' : `promises.${name}`;
 }

@@ -18,7 +18,7 @@ export interface Unsoundness {
 
 export interface SampledTrial {
   readonly results: readonly CheckResult[];
-  /** The trial has no generator whose lateness could be recorded. */
+  /** Whether the trial is scripted, and so has no generator whose lateness could be recorded. */
   readonly scripted?: boolean;
 }
 
@@ -34,8 +34,8 @@ const AT_WORST = {
 } as const;
 
 /**
- * Reason why the machine makes the trial INVALID for the gate; undefined if the machine was sound, or the gate is never
- * excused.
+ * Returns the reason why the machine makes the trial INVALID for the gate; undefined if the machine was sound, or if
+ * the machine never excuses the gate.
  */
 export function findUnsoundness(
   gate: Gate,
@@ -56,7 +56,10 @@ export function findUnsoundness(
   return problem === undefined ? undefined : busyReason(problem, figures);
 }
 
-/** Reason why a trial that did not complete proves nothing; undefined if the machine was sound, or was not sampled. */
+/**
+ * Returns the reason why a trial that did not complete proves nothing; undefined if the machine was sound, or was not
+ * sampled.
+ */
 export function incompleteUnsoundness(machine: MachineBounds, trial: SampledTrial): Unsoundness | undefined {
   const figures = figuresOf(trial, 'kit');
   const problem =
@@ -109,7 +112,9 @@ function limitExceeded(
   return `the machine was busy: ${worst.what} ${inWords(worst.ms, 'ms')} ${how}, at most ${most} ms for this criterion`;
 }
 
-/** An operation is delayed by its late send and by its round trip, so that the two delays count together. */
+/**
+ * Checks the control measurement. A late send and the round trip both delay an operation, so the two delays are added.
+ */
 function controlProblem(figures: Figures, gate: Gate, share: number | undefined): string | undefined {
   const added = figures.get('controlMachineP99Ms');
   if (share === undefined || added === undefined) return undefined;

@@ -15,12 +15,12 @@ export function compareToTarget(measured: number, target: Target): boolean {
   return OPERATORS[target.op](measured, target.value);
 }
 
-/** Whether larger is worse: the worst trial then has the maximum, and an upper bound is needed. */
+/** Whether larger values are worse. Then the worst trial has the maximum, and an upper bound is needed. */
 export function largerIsWorse(target: Target): boolean {
   return target.op === '<' || target.op === '<=' || (target.op === '==' && target.value === 0);
 }
 
-/** `3.21 ms`, `99.95 %`, `0 writes`; at most six digits, no locale. */
+/** Formats an amount as `3.21 ms`, `99.95 %` or `0 writes`, with at most six digits and no locale. */
 export function inWords(amount: number, unit: string): string {
   if (unit === 'ratio') return `${Number((amount * 100).toPrecision(6))} %`;
   if (unit === 'boolean') return amount === 1 ? 'yes' : 'no';

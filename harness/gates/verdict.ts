@@ -1,9 +1,10 @@
 /**
  * Criteria → decision, exit code, and one of seed 004's three actions (§8).
  *
- * Decision. Any FAIL: NO_GO, exit 1. Else any criterion in scope that is neither PASS nor an unexpired WAIVED: UNKNOWN,
- * exit 3; the same holds for a run whose only criterion is complete evidence. Else: GO if every criterion passes, and
- * CONDITIONAL_GO if some are waived; exit 0 for both, because an owner has accepted the waived ones until a date.
+ * Decision. Any FAIL: NO_GO, exit 1. Else any criterion in scope that is neither PASS nor WAIVED by an unexpired
+ * waiver: UNKNOWN, exit 3; so is a run whose only criterion is complete evidence. Else: GO if every criterion passes,
+ * and CONDITIONAL_GO if some are waived; exit 0 for both, because an owner has accepted the waived criteria until a
+ * date.
  *
  * Action, a table over the states of the criteria in scope (a waived criterion counts as passed):
  *
@@ -28,11 +29,11 @@ import type { Action, Criterion, CriterionState, Verdict } from './gate.ts';
 
 export type Group = Gate['group'];
 
-/** A breaker that opens early returns the fallback before the callers' own timeouts expire. */
+/** Threshold of a breaker that opens early, so that it returns the fallback before the callers' own timeouts expire. */
 const EARLY_THRESHOLD = 3;
-/** A quarter of the TTL: entries that an interrupted invalidation leaves behind live a quarter as long. */
+/** Divisor of the TTL, so that entries that an interrupted invalidation leaves behind live a quarter as long. */
 const TTL_DIVISOR = 4;
-/** Below this ratio, a cache misses more than it saves. */
+/** Minimum TTL, in s: with a shorter one, a cache costs more in misses than it saves. */
 const SHORTEST_TTL_SECONDS = 30;
 
 const DECISIONS = {
@@ -43,7 +44,7 @@ const DECISIONS = {
 } as const satisfies Record<Verdict['decision'], Verdict['exitCode']>;
 
 /**
- * @param groups each gate's group, by id; a criterion without one (the evidence itself) counts as `process`
+ * @param groups group of each gate, by id; a criterion without a group (the evidence itself) counts as `process`
  * @param environment undefined if the configuration is missing from the evidence
  * @param run only `readiness` covers enough to enable Redis, and only in the environment and profile that it ran in
  */
@@ -76,7 +77,7 @@ function decisionOf(inScope: readonly Criterion[], isAsked: boolean): Verdict['d
   return inScope.some(({ state }) => state === 'WAIVED') ? 'CONDITIONAL_GO' : 'GO';
 }
 
-/** Descriptions of the waivers on which a conditional go depends. */
+/** Describes the waivers on which a conditional go depends. */
 function conditionsOf(decision: Verdict['decision'], inScope: readonly Criterion[]): readonly string[] {
   if (decision !== 'CONDITIONAL_GO') return [];
   return inScope.flatMap(({ id, state, waiver }) =>
@@ -99,7 +100,10 @@ function isPassed({ state }: Criterion): boolean {
   return state === 'PASS' || state === 'WAIVED';
 }
 
-/** Null if the criteria that readiness requires were not in scope, although the criteria in scope pass. */
+/**
+ * Returns the action; null if the criteria that readiness requires were not in scope, although the criteria in scope
+ * pass.
+ */
 function actionOf(inScope: readonly Criterion[], groups: ReadonlyMap<string, Group>): Action | null {
   const ofGroup = (group: Group) => inScope.filter(({ id }) => groups.get(id) === group);
   const performance = ofGroup('performance');
@@ -114,7 +118,7 @@ function actionOf(inScope: readonly Criterion[], groups: ReadonlyMap<string, Gro
 
 type Advise = (environment: EnvironmentConfig | undefined, profile: Manifest['profile']) => readonly string[];
 
-/** The environment to which some gates are restricted (`scope.environments` of gates.yaml). */
+/** Environment to which some gates are restricted (`scope.environments` in gates.yaml). */
 const PRODUCTION = 'production';
 
 const ADVICE: Readonly<Record<Action, Advise>> = {

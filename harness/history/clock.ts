@@ -5,7 +5,7 @@
  */
 export interface Clock {
   readonly originNs: bigint;
-  /** Microseconds since the origin. */
+  /** Returns the time in microseconds since the origin. */
   nowUs(): number;
 }
 

@@ -29,7 +29,10 @@ export type Source = 'redis' | 'l1' | 'memory' | 'loader';
 
 export interface InvokeEvent {
   readonly type: 'invoke';
-  /** `kit` is this kit's client with default settings, `ioredis` the stock client; drills may add others. */
+  /**
+   * Name of the client: `kit` is this kit's client with default settings, `ioredis` the stock client; drills may add
+   * others.
+   */
   readonly client: string;
   readonly op: number;
   readonly kind: OperationKind;
@@ -42,11 +45,11 @@ export interface InvokeEvent {
   readonly durability?: Durability;
   /** A phase of a workload (`cold`, `hot`, `steady`), if it has several. */
   readonly phase?: string;
-  /** Deadline of the caller, from `intendedUs`. */
+  /** Deadline of the caller in ms, from `intendedUs`. */
   readonly deadlineMs?: number;
-  /** Number of keys of a batch. */
+  /** Number of keys in a batch. */
   readonly batch?: number;
-  /** Physical keys of a batch whose values are compared. */
+  /** Physical keys in a batch, if their values are compared. */
   readonly keys?: readonly string[];
   /** Values that a batch writes, key by key. */
   readonly values?: readonly string[];
@@ -64,7 +67,7 @@ export interface CompletionEvent {
   readonly value?: string | null;
   /** Values that a batch read returned, in the order of the keys; null is a miss. */
   readonly values?: readonly (string | null)[];
-  /** Replicas that confirmed a durable write. */
+  /** Number of replicas that confirmed a durable write. */
   readonly replicas?: number;
   readonly error?: { readonly code: string; readonly message: string };
 }
@@ -77,7 +80,7 @@ export interface FaultEvent {
   readonly fault: string;
   readonly phase: 'inject' | 'injected' | 'heal' | 'healed';
   readonly node?: string;
-  /** In a cluster: the node's shard, by the id of its first master. The fault does not affect other shards. */
+  /** In a cluster, the shard of the node, by the id of its first master. The fault does not affect other shards. */
   readonly shard?: string;
   readonly atUs: number;
   readonly detail?: string;
@@ -105,7 +108,7 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
  */
 export interface ExpectationEvent {
   readonly type: 'expect';
-  /** Unique within the drill, stable: `value-after-ttl`. */
+  /** Id, unique within the drill and stable: `value-after-ttl`. */
   readonly id: string;
   /** Description for the report. */
   readonly what: string;
@@ -117,8 +120,8 @@ export interface ExpectationEvent {
 }
 
 /**
- * Data of one raw node after the heal, read over an admin connection. `null` means absent. In a cluster a node is asked
- * for the keys of its own shard alone.
+ * Data of one raw node after the heal, read over an admin connection. `null` means absent. In a cluster a node is
+ * queried only for the keys of its own shard.
  */
 export interface FinalReadEvent {
   readonly type: 'final';
@@ -126,7 +129,7 @@ export interface FinalReadEvent {
   readonly shard?: string;
   readonly redisRole: 'master' | 'replica';
   readonly atUs: number;
-  /** Physical key → decoded value. In batches: several events per node. */
+  /** Physical keys with their decoded values. The entries of a node may be split over several events. */
   readonly entries: readonly (readonly [key: string, value: string | null])[];
 }
 
@@ -141,10 +144,10 @@ export type HistoryEvent =
 /** An operation, combined from its two lines. */
 export interface Operation {
   readonly invoke: InvokeEvent;
-  /** Undefined: never completed, outcome unknown. */
+  /** Completion; undefined if the operation never completed, so that its outcome is unknown. */
   readonly completion: CompletionEvent | undefined;
   readonly outcome: 'ok' | 'fail' | 'info';
-  /** From the intended start to the completion, in milliseconds; undefined if it never completed. */
+  /** Time from the intended start to the completion, in milliseconds; undefined if the operation never completed. */
   readonly latencyMs: number | undefined;
 }
 

@@ -1,6 +1,6 @@
 /**
- * JSONL texts → History: reads the files that the recorders of one trial wrote, joins the two lines of each operation
- * and merges everything on the run's clock. Pure.
+ * Parses JSONL texts into a History: reads the files that the recorders of one trial wrote, joins the two lines of each
+ * operation and merges everything on the run's clock. Pure.
  *
  * A killed writer leaves a truncated line at the very end of a file: it is left out and listed in `torn`. A broken line
  * anywhere else, a number out of bounds, or an operation that completes twice, before it was sent or without an invoke
@@ -26,7 +26,7 @@ import type {
 
 /** One recorder's file. */
 export interface HistoryText {
-  /** Relative to the run folder; used in messages. */
+  /** Path relative to the run folder; used in messages. */
   readonly path: string;
   readonly text: string;
 }
@@ -75,7 +75,7 @@ function parseEvent(value: unknown, { startedUs, endedUs }: TrialSpan, where: st
   return event.type === 'fault' ? { ...event, fault: currentFault(event.fault) } : event;
 }
 
-/** Complete lines as events; `torn` if the last one was truncated. */
+/** Parses the complete lines as events. `torn`: the last line was truncated. */
 function parseLines({ path, text }: HistoryText, span: TrialSpan): { events: HistoryEvent[]; torn: boolean } {
   const lines = text.split('\n');
   const events: HistoryEvent[] = [];
@@ -152,13 +152,13 @@ class OperationTable {
   }
 }
 
-/** Number of keys that a batch found, as a string. */
+/** Whether the value is the number of keys that a batch found, as a string. */
 function isHitCount(value: string | null | undefined, keys: number): boolean {
   if (value === null || value === undefined) return true;
   return /^\d{1,9}$/.test(value) && Number(value) <= keys;
 }
 
-/** Refuses more events than any trial has, because checkers compare each with every operation. */
+/** Refuses more events than any trial has, because checkers compare each event with every operation. */
 function assertFew(
   path: string,
   { faults, observations, finals }: Omit<History, 'operations' | 'expectations'>,
@@ -177,7 +177,7 @@ function assertFew(
 /**
  * Parses and merges the files of one trial.
  *
- * @param span start and end of the trial, as its record gives them; any time if left out
+ * @param span start and end of the trial, as its record gives them; if left out, events may have any time
  * @throws KitError EVIDENCE_BROKEN, with file and line
  */
 export function parseHistory(texts: readonly HistoryText[], span: TrialSpan = ANY_TIME): ParsedHistory {

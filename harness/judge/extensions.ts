@@ -1,7 +1,7 @@
 /**
- * Checkers and reports of extension modules for a recorded run. They are used only if their module is the one that the
- * run was sealed with, by name and SHA-256: another version could judge differently. Without the module, its criteria
- * are not measured.
+ * Checkers and reports of extension modules for a recorded run. A checker or report is used only if its module is the
+ * one that the run was sealed with, by name and SHA-256, because another version could judge differently. Without the
+ * module, its criteria are not measured.
  */
 import type { Gates } from '../../config/gates.ts';
 import type { Checker } from '../checkers/checker.ts';
@@ -13,12 +13,12 @@ import type { Report } from '../reports/report.ts';
 import { findingProblem } from './finding-shape.ts';
 import type { Renderers } from './stored-reports.ts';
 
-/** Checkers of the given modules that the run was sealed with. */
+/** Returns the checkers of those given modules that the run was sealed with. */
 export function extensionCheckers(manifest: Manifest, given: readonly LoadedExtension[]): readonly Checker[] {
   return sealedOnes(manifest, given).flatMap(({ extension }) => (extension.checkers ?? []).map(guarded));
 }
 
-/** Reports of the given modules that the run was sealed with, by file name. */
+/** Returns the reports of those given modules that the run was sealed with, by file name. */
 export function extensionReports(manifest: Manifest, given: readonly LoadedExtension[]): Renderers {
   return Object.fromEntries(
     sealedOnes(manifest, given).flatMap(({ extension: { name, reports = [] } }) =>
@@ -36,7 +36,7 @@ function sealedOnes(
   );
 }
 
-/** Problems: modules of the run that were not passed, or that differ. */
+/** Describes the modules of the run that were not passed, or that differ. */
 export function extensionProblems(
   { extensions: sealed = [] }: Manifest,
   given: readonly LoadedExtension[],
@@ -53,7 +53,7 @@ export function extensionProblems(
   });
 }
 
-/** A criterion that needs a checker of a module that was not passed states that. */
+/** Adds an explanation to each criterion that needs a checker from a module that was not passed. */
 export function explainMissingChecker(
   criterion: Criterion,
   gates: Gates | undefined,
@@ -71,7 +71,7 @@ export function explainMissingChecker(
   };
 }
 
-/** A checker that throws, or returns anything but a finding, proves nothing: its figures are unknown. */
+/** Wraps a checker. If it throws, or returns anything but a finding, it proves nothing: its figures are unknown. */
 function guarded(checker: Checker): Checker {
   const unknown = (reason: string) => ({
     ...{ validity: 'unknown' as const, figures: {} },
@@ -92,8 +92,8 @@ function guarded(checker: Checker): Checker {
 }
 
 /**
- * The file of a report that throws or does not return a string contains the reason: the verdict and
- * the other reports do not depend on it.
+ * Wraps the renderer of a report. If it throws or does not return a string, the file contains the reason, so that the
+ * verdict and the other reports do not depend on it.
  */
 function guardedReport({ file, render }: ReportFormat): (report: Report) => string {
   const failed = (reason: string) => `The report ${file} could not be rendered: ${reason}\n`;

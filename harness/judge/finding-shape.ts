@@ -1,4 +1,7 @@
-/** Shape of the finding of a checker that another repository wrote. Its figures decide a verdict like those of the kit. */
+/**
+ * Checks the shape of a finding from a checker of another repository, whose figures decide a verdict as those of the
+ * kit do.
+ */
 import type { CheckResult, Figure } from '../checkers/checker.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -6,7 +9,7 @@ type Fields = Readonly<Record<string, unknown>>;
 const VALIDITIES: readonly CheckResult['validity'][] = ['valid', 'invalid', 'unknown'];
 const STATISTICS = ['min', 'p50', 'p95', 'p99', 'max', 'mean'];
 
-/** Why the value is not a finding, in words; undefined for one. */
+/** Describes why the value is not a finding; undefined if it is one. */
 export function findingProblem(value: unknown): string | undefined {
   if (!isObject(value)) return 'it must be an object';
   if (value instanceof Promise) return 'it must be a value and not a promise';

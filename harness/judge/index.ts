@@ -45,7 +45,7 @@ export interface Judgement {
   readonly trials: readonly JudgedTrial[];
 }
 
-/** The report together with the results of every trial, for a comparison of two runs. */
+/** Returns the report together with the results of every trial, for a comparison of two runs. */
 export function judgeInDetail(evidence: Evidence, extensions: readonly LoadedExtension[] = []): Judgement {
   const { manifest, integrity } = evidence;
   const inputs = readInputs(evidence, extensions);
@@ -91,7 +91,7 @@ export function judgeInDetail(evidence: Evidence, extensions: readonly LoadedExt
   return { report, gates: inputs.gates, scope: scopeOfRun(evidence, inputs), trials: judged };
 }
 
-/** A trial for the report, with its machine and the effect on its criteria. */
+/** Returns the view of a trial for the report, with the machine and its effect on the criteria. */
 function viewOf(evidence: Evidence, inputs: Inputs, trial: JudgedHistory): readonly TrialView[] {
   const { view, results } = trial;
   if (view === undefined) return [];
@@ -106,7 +106,7 @@ function viewOf(evidence: Evidence, inputs: Inputs, trial: JudgedHistory): reado
   return [{ ...view, ...(machineSeen !== undefined && { machine: machineSeen }) }];
 }
 
-/** Trials that were repeated although the machine was sound: a selection by result. */
+/** Describes the trials that were repeated although the machine was sound, which would be a selection by result. */
 function repeatsWithoutReason(
   evidence: Evidence,
   inputs: Inputs,
@@ -170,7 +170,7 @@ export interface Verification {
  * Verifies that a run folder is unchanged since the seal and that its reports follow from it: checks every hash,
  * recomputes every report and compares it byte for byte with the stored one.
  *
- * @param renderers by file name; `report.json` is canonical JSON if none is given for it
+ * @param renderers renderers by file name; without one for `report.json`, it is canonical JSON
  */
 export function verifyRun(
   dir: string,

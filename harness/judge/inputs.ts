@@ -16,11 +16,11 @@ import { pickShape, type Shape, shapeProblem } from '../evidence/shape.ts';
 import type { LoadedExtension } from '../extension/extension.ts';
 import { extensionCheckers } from './extensions.ts';
 
-/** Undefined if a file is missing or cannot be read. */
+/** Inputs of judging. An input is undefined if its file is missing or cannot be read. */
 export interface Inputs {
   readonly environment: EnvironmentConfig | undefined;
   readonly gates: Gates | undefined;
-  /** By id. */
+  /** Drills by id. */
   readonly drills: ReadonlyMap<string, DrillText> | undefined;
   /** Drills that `drills.json` defines and that have no trial in the manifest. */
   readonly withoutTrial: readonly string[];
@@ -28,7 +28,7 @@ export interface Inputs {
   readonly flaws: readonly string[];
   /** Reason why no criterion of the run can be trusted; empty if there is none. */
   readonly tainted: readonly string[];
-  /** Checkers of the extensions of the run, as far as they were passed. */
+  /** Checkers from the run's extensions, as far as the extensions were passed. */
   readonly checkers: readonly Checker[];
 }
 
@@ -113,7 +113,7 @@ const DRILLS_SHAPE: Shape = {
   maxItems: 1_000,
 };
 
-/** A scheduled fault with its current id. */
+/** Returns a scheduled fault with its current id. */
 function withCurrentId<T extends { readonly fault: string }>(scheduled: T): T {
   return { ...scheduled, fault: currentFault(scheduled.fault) };
 }

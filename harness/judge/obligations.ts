@@ -15,7 +15,7 @@ export interface Place {
   readonly substrate: string;
 }
 
-/** Ids of all expectations that the drill declares for this combination. */
+/** Returns the ids of all expectations that the drill declares for this environment and substrate. */
 export function requiredExpectations(
   { expectations = [], external }: DrillText,
   place: Place,
@@ -27,19 +27,19 @@ export function requiredExpectations(
     .filter((id) => except?.includes(id) !== true);
 }
 
-/** Ids of the expectations that a slow machine alone can break. */
+/** Returns the ids of the expectations that a slow machine alone can break. */
 export function timedExpectations({ timed = [] }: DrillText, place: Place): readonly string[] {
   return timed
     .flatMap((declared) => applyConditions(declared, place))
     .flatMap((pattern) => expandNodes(pattern, place));
 }
 
-/** Descriptions of faults and kinds of operation that are missing in the history. */
+/** Describes the faults and kinds of operation that are missing in the history. */
 export function gapsOf(drill: DrillText, history: History, client: string, place: Place): readonly string[] {
   return [...missingFaults(drill, history), ...missingAnswers(drill, history, client, place)];
 }
 
-/** `sentinel?replica-1-link`: applies only with that topology, substrate or promise. */
+/** Evaluates conditions: `sentinel?replica-1-link` applies only with the given topology, substrate or promise. */
 function applyConditions(declared: string, { environment, substrate }: Place): readonly string[] {
   const [condition, id] = declared.split('?', 2) as [string, string | undefined];
   if (id === undefined) return [declared];
@@ -53,7 +53,10 @@ function expandNodes(pattern: string, place: Place): readonly string[] {
   return (nodesOf(place)[placeholder] ?? []).map((node) => pattern.replace(`{${placeholder}}`, node));
 }
 
-/** Ids by placeholder. An external Redis counts as one node: the number of its nodes is unknown. */
+/**
+ * Returns the node ids by placeholder. An external Redis counts as one node, because the number of its nodes is
+ * unknown.
+ */
 function nodesOf({ environment, substrate }: Place): Readonly<Record<string, readonly string[]>> {
   const { masters, replicas, sentinels } = environment.topology;
   const named = (prefix: string, count: number) =>

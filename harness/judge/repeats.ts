@@ -26,7 +26,7 @@ export interface RepeatRequest {
   readonly coverage: string | undefined;
   readonly gates: Gates;
   readonly drills: readonly DrillText[];
-  /** The run folder. */
+  /** Path of the run folder. */
   readonly dir: string;
   readonly records: readonly TrialRecord[];
 }

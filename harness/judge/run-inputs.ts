@@ -44,8 +44,8 @@ const COUNT: Shape = { integer: [0, Number.MAX_SAFE_INTEGER] };
 const COUNTS_SHAPE: Shape = { fields: { covered: COUNT, total: COUNT } };
 
 /**
- * A coverage summary (istanbul's json-summary) as the observation that its checker reads; undefined if its numbers are
- * invalid.
+ * Returns a coverage summary (istanbul's json-summary) as the observation that its checker reads; undefined if its
+ * numbers are invalid.
  */
 function readCoverage(evidence: Evidence, unsound: ChangedFiles): History | undefined {
   const summary = evidence.read(INPUTS.coverage);
@@ -66,7 +66,10 @@ function readCoverage(evidence: Evidence, unsound: ChangedFiles): History | unde
   return { ...EMPTY, observations: [observation] };
 }
 
-/** Lines and branches of the summary. If it is not JSON or has no totals, the checker reports that. */
+/**
+ * Returns the totals of lines and branches in the summary. If it is not JSON or has no totals, the checker reports
+ * that.
+ */
 function totalsOf(summary: string): Readonly<Record<'lines' | 'branches', unknown>> {
   try {
     const { total } = JSON.parse(summary) as { readonly total?: Readonly<Record<string, unknown>> };
@@ -76,7 +79,7 @@ function totalsOf(summary: string): Readonly<Record<'lines' | 'branches', unknow
   }
 }
 
-/** The stamp of the summary: its commit, and whether it was written for this summary. */
+/** Returns the stamp of the summary: its commit, and whether the stamp was written for this summary. */
 function coverageStamp(evidence: Evidence, unsound: ChangedFiles): Record<string, string | boolean> {
   const stamp = evidence.read(INPUTS.coverageCommit);
   if (stamp === undefined || unsound.among([INPUTS.coverageCommit]).length > 0) return {};

@@ -6,9 +6,9 @@ import type { RunScope } from '../gates/scope.ts';
 
 export interface ScopeInputs extends Pick<RunScope, 'inputs' | 'asked'> {
   readonly trials: readonly TrialRecord[];
-  /** Undefined if the evidence lacks its gates: there are no criteria then. */
+  /** Gates; undefined if they are missing from the evidence: then there are no criteria. */
   readonly gates: Gates | undefined;
-  /** Undefined if the evidence lacks its configuration: all gates apply to such a run, and none passes. */
+  /** Configuration; undefined if it is missing from the evidence: then all gates apply, and none passes. */
   readonly environment: EnvironmentConfig | undefined;
 }
 

@@ -4,8 +4,9 @@
  *
  *   run folder ─▶ judged again ─▶ statement about manifest.json and seal.json ─▶ signed with a key of the user
  *
- * The subjects are the manifest, which has the digest of every judged file, and the seal, which has those of all files.
- * The text is canonical: the same run gives the same bytes, so a statement is verified by recomputing it.
+ * The subjects are the manifest, which contains the digest of every judged file, and the seal, which contains the
+ * digests of all files. The text is canonical: the same run gives the same bytes, so a statement is verified by
+ * recomputing it.
  */
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { existsSync, realpathSync } from 'node:fs';
@@ -42,7 +43,7 @@ const RESULT: Readonly<Record<Verdict['decision'], 'PASSED' | 'WARNED' | 'FAILED
 };
 
 /**
- * Statement of an unchanged run, as canonical JSON.
+ * Returns the statement about an unchanged run, as canonical JSON.
  *
  * @throws KitError EVIDENCE_UNREADABLE, or STATEMENT_REFUSED for a run whose evidence or reports do not match the seal
  */
@@ -103,7 +104,7 @@ export function archiveRun(file: string, dir: string, statement: string): void {
   writeArchive(file, dir, openEvidence(dir).manifest.runId, { [STATEMENT]: statement });
 }
 
-/** A file in the run folder would change its evidence. */
+/** Refuses a file in the run folder, because it would change the evidence. */
 function requireOutside(file: string, dir: string): void {
   if (relative(realPathOf(dir), realPathOf(file)).startsWith('..')) return;
   throw new KitError('is in the run folder, whose evidence must not change', {
@@ -113,7 +114,7 @@ function requireOutside(file: string, dir: string): void {
   });
 }
 
-/** Absolute path without links, even if the file does not exist yet. */
+/** Returns the absolute path without links, even if the file does not exist yet. */
 function realPathOf(path: string): string {
   const absolute = resolve(path);
   if (existsSync(absolute)) return realpathSync(absolute);
@@ -140,11 +141,11 @@ export interface StatementCheck {
 }
 
 export interface StatementToCheck {
-  /** Content of the file: a statement, or an envelope with one. */
+  /** Content of the file: a statement, or an envelope that contains a statement. */
   readonly text: string;
   /** Statement that the run gives now. */
   readonly expected: string;
-  /** Public key in PEM, and its file. */
+  /** Public key as PEM, and the path of its file. */
   readonly key?: { readonly pem: string; readonly file: string };
 }
 
@@ -187,13 +188,13 @@ function parseEnvelope(text: string): Envelope | undefined {
   }
 }
 
-/** The bytes that DSSE signs: type and payload, each preceded by its length. */
+/** Returns the bytes that DSSE signs: type and payload, each preceded by its length. */
 function preAuthentication(payload: Buffer): Buffer {
   const head = `DSSEv1 ${Buffer.byteLength(PAYLOAD_TYPE)} ${PAYLOAD_TYPE} ${payload.length} `;
   return Buffer.concat([Buffer.from(head), payload]);
 }
 
-/** Ed25519 does its own hashing. */
+/** Returns the hash algorithm for a key; null for Ed25519, which does its own hashing. */
 function digestOf({ asymmetricKeyType }: KeyObject): 'sha256' | null {
   return asymmetricKeyType === 'ed25519' ? null : 'sha256';
 }

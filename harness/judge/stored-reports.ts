@@ -1,5 +1,5 @@
 /**
- * Compares the reports in a run folder with those that its evidence gives.
+ * Compares the reports in a run folder with the reports that follow from its evidence.
  *
  * A run of this schema: every report, byte for byte. A run with reports of a former schema: the decision, the criteria and the
  * measurements in its `report.json`; its texts were worded by another version.
@@ -22,7 +22,9 @@ export interface Comparison {
 
 const REPORT = 'report.json';
 
-/** @param renderers by file name; `report.json` is canonical JSON where none is given for it */
+/**
+ * Compares the reports. @param renderers renderers by file name; without one for `report.json`, it is canonical JSON
+ */
 export function compareStoredReports(dir: string, report: Report, renderers: Renderers): Comparison {
   const stored = pathExists(join(dir, REPORT)) ? readText(join(dir, REPORT), MAX_HISTORY_BYTES) : undefined;
   const former = stored === undefined ? undefined : parseFormer(stored);
@@ -48,7 +50,7 @@ function findDifferences(name: string, stored: string, expected: string): readon
   return [`${name} differs from the recomputed report, first in line ${line}`];
 }
 
-/** The parts of a report that are not prose, for the former schemas and the current one. */
+/** Returns the parts of a report that are not prose, for the former schemas and the current one. */
 function figuresOf({ verdict, comparison, trials, integrity }: Omit<Report, 'schema' | 'run'>) {
   const { decision, exitCode, action, counts, criteria } = verdict;
   return {
@@ -71,7 +73,7 @@ interface Former {
   readonly figures: ReturnType<typeof figuresOf>;
 }
 
-/** Figures of a report of a former schema; undefined if the text is not one. */
+/** Parses the figures in a report of a former schema; undefined if the text is not such a report. */
 function parseFormer(text: string): Former | undefined {
   try {
     const report = JSON.parse(text) as Omit<Report, 'schema'> & { readonly schema?: unknown };

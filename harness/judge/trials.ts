@@ -1,6 +1,6 @@
 /**
- * Histories of one trial → results of every checker, or the reason why the trial cannot be judged. Pure in the
- * evidence.
+ * Judges the histories of one trial: returns the results of every checker, or the reason why the trial cannot be
+ * judged. A pure function of the evidence.
  */
 import { KitError } from '../../config/errors.ts';
 import { type DrillText, trialView } from '../assembly/trial-view.ts';
@@ -92,8 +92,8 @@ export function judgeTrial(
 }
 
 /**
- * Results of the machine's checkers for a trial that did not complete; none if one of its histories ends in the middle
- * of a line.
+ * Returns the results of the checkers of the machine for a trial that did not complete; none if one of its histories
+ * ends in the middle of a line.
  */
 function soundnessOf(
   evidence: Evidence,
@@ -140,7 +140,7 @@ function resultsOf(
   );
 }
 
-/** The client that gates judge. */
+/** Name of the client that gates judge. */
 export const JUDGED_CLIENT = 'kit';
 
 function gapsIn(

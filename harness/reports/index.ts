@@ -11,7 +11,7 @@ export type { Report } from './report.ts';
 export { renderTerminal, type TerminalOptions } from './terminal.ts';
 export { renderCtrf, renderHtml, renderJunit, renderMarkdown };
 
-/** Pure: the same report gives the same bytes, on any day and under any Node. */
+/** Renders a report. Pure: the same report gives the same bytes, on any day and under any Node. */
 export type Renderer = (report: Report) => string;
 
 export const renderers = {

@@ -1,12 +1,15 @@
 /** Times of a report without the clock or the locale. */
 import type { Report } from './report.ts';
 
-/** Elapsed time of the run, from its start to the judgement, in ms. */
+/** Returns the elapsed time of the run, from its start to the judgement, in ms. */
 export function elapsedMs({ run }: Report): number {
   return Math.max(0, epochMs(run.judgedAt) - epochMs(run.startedAt));
 }
 
-/** Milliseconds since 1970 of an ISO 8601 instant in UTC, by the civil calendar alone; 0 if it is not one. */
+/**
+ * Returns the milliseconds since 1970 of an ISO 8601 instant in UTC, by the civil calendar alone; 0 if the text is not
+ * such an instant.
+ */
 export function epochMs(iso: string): number {
   const match = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?Z$/.exec(iso);
   if (match === null) return 0;

@@ -39,7 +39,7 @@ interface TestCase {
   readonly type: string;
   readonly detail: string;
   readonly ms: number;
-  /** Shown with a test that passed. */
+  /** Note that is shown with a test that passed. */
   readonly note?: string;
 }
 
@@ -93,7 +93,7 @@ function renderSuite(report: Report, { name, ms, cases }: Suite): string {
   ].join('\n');
 }
 
-/** Advice, overridden gates and the criteria that were out of scope. */
+/** Renders the advice, the overridden gates and the criteria that were out of scope. */
 function renderNotes(report: Report): readonly string[] {
   const { verdict } = report;
   const unasked = verdict.criteria.filter(
@@ -184,7 +184,7 @@ function renderTestCase(test: TestCase): string {
   }
 }
 
-/** `12.345`: seconds with milliseconds, as every reader of JUnit expects them. */
+/** Formats a time in seconds with milliseconds, `12.345`, as readers of JUnit expect. */
 function inSeconds(ms: number): string {
   return (Math.max(0, ms) / 1_000).toFixed(3);
 }

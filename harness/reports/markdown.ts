@@ -143,7 +143,7 @@ function renderWaivers(report: Report): string {
   );
 }
 
-/** Gates whose shipped target or other fields a user's file changed, including those out of scope. */
+/** Renders the gates whose target or other fields a user's file changed, including gates that are out of scope. */
 function renderOverrides(report: Report): string {
   const overridden = overriddenCriteria(report);
   if (overridden.length === 0) return '';

@@ -13,19 +13,19 @@ export interface TimelineBin {
   readonly tMs: number;
   readonly ok: number;
   readonly failed: number;
-  /** Unknown outcomes. */
+  /** Number of operations with an unknown outcome. */
   readonly info: number;
-  /** Latency of operations intended in the bin; null if none completed. */
+  /** Latency of the operations that were intended in the bin; null if none completed. */
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
-  /** Hits and misses of reads completed in the bin. */
+  /** Number of hits and misses among the reads that completed in the bin. */
   readonly hits: number;
   readonly misses: number;
 }
 
 /**
- * The machine during a trial, from samples of a separate thread. Null: the system does not provide it. Delays are in ms; ratios are shares of
- * the CPU time of all cores, `pressureRatio` of the elapsed time.
+ * The machine during a trial, from samples of a separate thread. A value that the system does not provide is null.
+ * Delays are in ms. Ratios are shares of the CPU time of all cores; `pressureRatio` is a share of the elapsed time.
  */
 export interface MachineView {
   /** Lateness of the generator's sends; null in a scripted drill. */
@@ -40,7 +40,7 @@ export interface MachineView {
   readonly controlMachineP99Ms: number | null;
   /** Longest bare fsync. */
   readonly diskMaxMs: number | null;
-  /** Longest wait for a CPU within 100 ms: of a server, of the harness, of the client. */
+  /** Longest wait for a CPU within 100 ms, by a server, by the harness, and by the client. */
   readonly waitServerMaxMs: number | null;
   readonly waitHarnessMaxMs: number | null;
   readonly waitClientMaxMs: number | null;
@@ -65,14 +65,14 @@ export interface TrialView {
   readonly family: 'integration' | 'failover' | 'load' | 'capacity';
   readonly safeOutcome: string;
   readonly trial: number;
-  /** Absent: 1. Later rounds repeat trials in which the machine was unsound. */
+  /** Round in which the trial ran; absent for round 1. Later rounds repeat trials in which the machine was unsound. */
   readonly round?: number;
   readonly status: 'completed' | 'not-measured' | 'failed';
   readonly reason?: string;
-  /** Elapsed time of the trial; 0 for one that spans the run. */
+  /** Elapsed time of the trial, in ms; 0 for a trial that spans the run. */
   readonly durationMs: number;
   readonly binMs: number;
-  /** Per client: `kit`, `ioredis`. */
+  /** Bins by client: `kit`, `ioredis`. */
   readonly timelines: Readonly<Record<string, readonly TimelineBin[]>>;
   /** Faults on the same clock: from observed injection to observed heal. */
   readonly faults: readonly {
@@ -108,7 +108,7 @@ export interface TrialView {
     readonly kind: string;
     readonly n: number;
     readonly distribution: Distribution;
-    /** Upper bound of each bucket in ms and the count in it. */
+    /** Buckets, each with its upper bound in ms and the count in it. */
     readonly histogram: readonly { readonly upToMs: number; readonly count: number }[];
   }[];
   /** Every expectation of a scripted workload. */
@@ -118,7 +118,7 @@ export interface TrialView {
     readonly actual: string;
     readonly held: boolean;
   }[];
-  /** Absent if the machine was not sampled. */
+  /** Machine during the trial; absent if it was not sampled. */
   readonly machine?: MachineView;
   /**
    * The looks of a canary rollout, in order, with the time since its start by the clock of the drill; absent in other
@@ -127,7 +127,7 @@ export interface TrialView {
   readonly canary?: { readonly limits: RollbackLimits; readonly looks: readonly RolloutLook[] };
 }
 
-/** Our client and the stock clients, on the same topology under the same faults. */
+/** Figures of one client, ours or a stock client, on the same topology under the same faults. */
 export interface ComparisonRow {
   readonly drill: string;
   readonly client: string;
@@ -135,9 +135,9 @@ export interface ComparisonRow {
   readonly writeGapMs: { readonly min: number; readonly median: number; readonly max: number } | null;
   readonly acknowledged: number;
   readonly acknowledgedLost: number;
-  /** Losses among durable writes; null if the client has none. */
+  /** Number of lost durable writes; null if the client has no durable writes. */
   readonly durableLost: number | null;
-  /** INCRs and APPENDs that took effect more than once. */
+  /** Number of INCRs and APPENDs that took effect more than once. */
   readonly appliedTwice: number;
   readonly longerThan1s: number;
   readonly deadClients: number;

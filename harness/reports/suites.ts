@@ -24,12 +24,12 @@ const TITLES: Readonly<Record<string, string>> = {
 };
 
 export interface Source {
-  /** `C4`, `004`, or the text itself for any other source. */
+  /** Id: `C4`, `004`, or the text itself for any other source. */
   readonly id: string;
   readonly title: string;
 }
 
-/** Source of a criterion: the first of its sources, `C4; 002 Availability` to `C4`, `004 §3 Security` to `004`. */
+/** Returns the first source of a criterion: `C4` for `C4; 002 Availability`, `004` for `004 §3 Security`. */
 export function sourceOf(criterion: Pick<Criterion, 'source'>): Source {
   const source = oneLine(criterion.source);
   const id =
@@ -39,14 +39,14 @@ export function sourceOf(criterion: Pick<Criterion, 'source'>): Source {
   return { id, title: Object.hasOwn(TITLES, id) ? (TITLES[id] ?? id) : id };
 }
 
-/** Names of the suites of a report, in the order of their first criteria. */
+/** Returns the names of the suites in a report, in the order of their first criteria. */
 export function suitesOf(criteria: readonly Criterion[]): readonly string[] {
   return [...new Set(criteria.map((criterion) => sourceOf(criterion).title))];
 }
 
 /**
- * Criteria that a list of tests shows: those that were judged, and those that were requested and could not run. A
- * criterion of another environment, topology, profile or kind of run is not a skipped test.
+ * Returns the criteria that a list of tests shows: those that were judged, and those that were requested and could not
+ * run. A criterion of another environment, topology, profile or kind of run is not a skipped test.
  */
 export function testedCriteria({ verdict }: Report): readonly Criterion[] {
   return verdict.criteria.filter(
@@ -54,13 +54,13 @@ export function testedCriteria({ verdict }: Report): readonly Criterion[] {
   );
 }
 
-/** Trials that the criteria were judged by, without duplicates. */
+/** Returns the trials by which the criteria were judged, without duplicates. */
 export function trialsBehind(report: Report, criteria: readonly Criterion[]): readonly TrialView[] {
   const drills = new Set(criteria.flatMap(workloadsOf));
   return report.trials.filter(({ drill }) => drills.has(drill));
 }
 
-/** Elapsed time of the trials, in ms. Criteria of one drill share its trials. */
+/** Returns the elapsed time of the trials, in ms. Criteria of one drill share its trials. */
 export function measuredMs(report: Report, criteria: readonly Criterion[]): number {
   return trialsBehind(report, criteria).reduce((sum, { durationMs }) => sum + durationMs, 0);
 }

@@ -7,9 +7,9 @@ import { clipText } from './wording.ts';
 export type Paint = 'green' | 'red' | 'yellow' | 'dim' | 'bold';
 
 export interface LayoutOptions {
-  /** ANSI colours; off by default. */
+  /** Whether to use ANSI colours; default false. */
   readonly colour?: boolean;
-  /** Columns of the terminal; default 100, at least 40. Text uses at most 100, tables all of them. */
+  /** Number of columns of the terminal; default 100, at least 40. Text uses at most 100 columns, tables use all. */
   readonly width?: number;
 }
 
@@ -26,7 +26,7 @@ export interface Column {
 }
 
 export interface TableLines {
-  /** Empty if the rows are blocks, which name their own figures. */
+  /** Lines of the header; empty if the rows are blocks, which name their own figures. */
   readonly header: readonly string[];
   /** Lines of each row. */
   readonly rows: readonly (readonly string[])[];
@@ -61,12 +61,12 @@ export class Layout {
     return visibleLength(text) <= this.#textWidth;
   }
 
-  /** Breaks at spaces; a word longer than a line is broken at the end of the line. */
+  /** Breaks a text at spaces; a word longer than a line is broken at the end of the line. */
   wrap(text: string, indent: number, hanging = indent): readonly string[] {
     return wrapText(text, this.#textWidth, indent, hanging);
   }
 
-  /** A label and its value in two columns; a long label has lines of its own. */
+  /** Formats a label and its value in two columns; a long label gets its own lines. */
   pair(label: string, value: string): readonly string[] {
     const column = Math.min(LABEL_WIDTH, Math.floor(this.#textWidth * 0.46));
     if (visibleLength(label) > column) return [...this.wrap(label, 4, 6), ...this.wrap(value, 6)];
@@ -75,8 +75,8 @@ export class Layout {
   }
 
   /**
-   * Each column is as wide as necessary, cut at its maximum, which grows with the terminal. A table wider than the
-   * terminal becomes blocks: the first two cells, then the others with their names.
+   * Formats a table. Each column is as wide as necessary, up to a maximum that grows with the terminal. A table wider
+   * than the terminal becomes blocks: the first two cells, then the others with their names.
    */
   table(columns: readonly Column[], rows: readonly (readonly string[])[]): TableLines {
     const scale = Math.max(1, this.#width / DEFAULT_WIDTH);

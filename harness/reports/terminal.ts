@@ -147,7 +147,7 @@ function renderWaivers(report: Report, layout: Layout): readonly string[] {
   return [layout.heading('Waived'), blocks.join('\n\n')];
 }
 
-/** Gates whose shipped target or other fields a user's file changed, including those out of scope. */
+/** Renders the gates whose target or other fields a user's file changed, including gates that are out of scope. */
 function renderOverrides(report: Report, layout: Layout): readonly string[] {
   const overridden = overriddenCriteria(report);
   if (overridden.length === 0) return [];
@@ -206,7 +206,7 @@ function criteriaTable(report: Report, layout: Layout): readonly string[] {
   ];
 }
 
-/** Criteria that pass but needed more than the first round. */
+/** Lists the criteria that pass but needed more than the first round. */
 function repeatedLine(judged: readonly Criterion[], layout: Layout): readonly string[] {
   return judged
     .filter((criterion) => !BLOCKING.includes(criterion.state) && formatAttempts(criterion) !== '')

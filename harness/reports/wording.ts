@@ -8,7 +8,7 @@
 import type { Action, Bound, Criterion, CriterionState, Verdict } from '../gates/gate.ts';
 import type { ComparisonRow, Report, TrialView } from './report.ts';
 
-/** Worst first: the order in which a reader needs them. */
+/** States with the worst first, the order in which a reader needs them. */
 export const STATES: readonly CriterionState[] = [
   'FAIL',
   'INVALID',
@@ -29,7 +29,7 @@ export const STATE_LABEL: Readonly<Record<CriterionState, string>> = {
   OUT_OF_SCOPE: 'out of scope',
 };
 
-/** Each state has its own shape besides its colour. */
+/** Symbol of each state, so that states differ in shape as well as in colour. */
 export const STATE_GLYPH: Readonly<Record<CriterionState, string>> = {
   FAIL: '✗',
   INVALID: '!',
@@ -65,7 +65,7 @@ const ACTION_LABEL: Readonly<Record<Action, string>> = {
   'deploy-with-breaker': 'Deploy with the circuit breaker and a shorter TTL',
 };
 
-/** Null: a run that requested less than readiness. */
+/** Returns the label of an action; null stands for a run that requested less than readiness. */
 export function actionLabel(action: Action | null): string {
   return action === null ? 'kit readiness decides whether to enable Redis' : ACTION_LABEL[action];
 }
@@ -79,7 +79,7 @@ const CLIENT_LABELS: ReadonlyMap<string, string> = new Map([
   ['glide', 'valkey-glide 2'],
 ]);
 
-/** Display name of a client; stock clients have a descriptive name. */
+/** Returns the display name of a client; stock clients have a descriptive name. */
 export function clientName(client: string): string {
   return CLIENT_LABELS.get(client) ?? cleanText(client);
 }
@@ -88,17 +88,20 @@ export function clientName(client: string): string {
 const UNSHOWABLE = /[^\P{Cc}\t\n]|\p{Noncharacter_Code_Point}|\p{Bidi_Control}|\ufeff/gu;
 const LONE_SURROGATE = /\p{Cs}/gu;
 
-/** Text that any format can hold: control characters removed, broken surrogates replaced. */
+/** Returns a text that any format can hold: control characters are removed, broken surrogates replaced. */
 export function cleanText(text: string): string {
   return text.replace(UNSHOWABLE, '').replace(LONE_SURROGATE, '\ufffd');
 }
 
-/** `clean`, on one line. */
+/** Like `cleanText`, but on one line. */
 export function oneLine(text: string): string {
   return cleanText(text).replace(/\s+/g, ' ').trim();
 }
 
-/** 12345.678 → `12,346`; 0.01234 → `0.0123`. Integers are unchanged, other numbers have `digits` significant digits. */
+/**
+ * Formats a number: 12345.678 → `12,346`; 0.01234 → `0.0123`. Integers are unchanged, other numbers have `digits`
+ * significant digits.
+ */
 export function formatNumber(value: number, digits = 3): string {
   if (!Number.isFinite(value)) return value > 0 ? '∞' : value < 0 ? '−∞' : '–';
   const magnitude = Math.abs(value);
@@ -119,7 +122,7 @@ function groupDigits(whole: number): string {
 
 const UNIT_LABEL: Readonly<Record<string, string>> = { us: 'µs', seconds: 's', percent: '%' };
 
-/** A value with its unit; ratios are shown as percentages, and a ratio below 1 is never shown as 100 %. */
+/** Formats a value with its unit. Ratios are shown as percentages; a ratio below 1 is never shown as 100 %. */
 export function formatQuantity(value: number | null, unit: string, digits = 3): string {
   if (value === null) return '–';
   if (unit === 'ratio') return formatRatio(value, digits);
@@ -150,7 +153,9 @@ export function formatTarget(criterion: Criterion): string {
   return `${OPERATOR[criterion.target.op]} ${formatQuantity(criterion.target.value, criterion.unit, 6)}`;
 }
 
-/** The measured value, with as many digits as needed to distinguish it from the target: 99.95 % is not "100 %". */
+/**
+ * Formats the measured value with as many digits as needed to distinguish it from the target: 99.95 % is not "100 %".
+ */
 export function formatMeasured(criterion: Criterion): string {
   const { measured, target, unit } = criterion;
   if (measured === null) return '–';
@@ -162,7 +167,7 @@ export function formatMeasured(criterion: Criterion): string {
   return formatQuantity(measured, unit, 12);
 }
 
-/** `≤ 31.2 ms at 95 % (order-statistic)`. */
+/** Formats a bound: `≤ 31.2 ms at 95 % (order-statistic)`. */
 export function formatBound(bound: Bound | null, unit: string): string {
   if (bound === null) return '–';
   const sign = bound.kind === 'upper' ? '≤' : '≥';
@@ -170,7 +175,7 @@ export function formatBound(bound: Bound | null, unit: string): string {
   return `${sign} ${formatQuantity(bound.value, unit)} at ${confidence} % (${oneLine(bound.method)})`;
 }
 
-/** Milliseconds in a readable unit: `0.42 ms`, `850 ms`, `12.4 s`. */
+/** Formats milliseconds in a readable unit: `0.42 ms`, `850 ms`, `12.4 s`. */
 export function formatMs(ms: number): string {
   return Math.abs(ms) < 1000 ? `${formatNumber(ms)} ms` : `${formatNumber(ms / 1000)} s`;
 }
@@ -184,18 +189,18 @@ export function shortSha(sha256: string): string {
   return cleanText(sha256).slice(0, 8);
 }
 
-/** `2026-11-21T01:14:04.123Z` → `2026-11-21 01:14:04 UTC`; anything else unchanged. */
+/** Formats an instant: `2026-11-21T01:14:04.123Z` → `2026-11-21 01:14:04 UTC`; any other text is unchanged. */
 export function formatInstant(iso: string): string {
   const match = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.\d+)?Z$/.exec(iso);
   return match === null ? oneLine(iso) : `${match[1]} ${match[2]} UTC`;
 }
 
-/** Worst first, then in the order of the gates. */
+/** Sorts criteria: worst first, then in the order of the gates. */
 export function byUrgency(criteria: readonly Criterion[]): readonly Criterion[] {
   return STATES.flatMap((state) => criteria.filter((criterion) => criterion.state === state));
 }
 
-/** States that occur, with their counts, worst first: `1 fail, 30 pass, 9 out of scope`. */
+/** Formats the states that occur, with their counts, worst first: `1 fail, 30 pass, 9 out of scope`. */
 export function formatCounts(counts: Verdict['counts']): string {
   const parts = STATES.filter((state) => counts[state] > 0).map(
     (state) => `${groupDigits(counts[state])} ${STATE_LABEL[state]}`,
@@ -203,13 +208,16 @@ export function formatCounts(counts: Verdict['counts']): string {
   return parts.length === 0 ? 'no criteria' : parts.join(', ');
 }
 
-/** Our own client first, the others by name: the order of keys in a report has no meaning. */
+/**
+ * Returns the clients of a trial: the kit's first, the others by name, because the order of keys in a report has no
+ * meaning.
+ */
 export function clientsOf(trial: TrialView): readonly string[] {
   const kitFirst = (client: string) => (client === 'kit' ? 0 : 1);
   return Object.keys(trial.timelines).sort((a, b) => kitFirst(a) - kitFirst(b) || (a < b ? -1 : 1));
 }
 
-/** Labels of the versions in the report, in the order of the names. */
+/** Returns the labels and versions in the report, in the order of the names. */
 export function provenanceOf(report: Report): readonly (readonly [name: string, value: string])[] {
   const { provenance, extensions = [] } = report.run;
   const modules = extensions.map(({ name, path, sha256 }) => [
@@ -222,14 +230,14 @@ export function provenanceOf(report: Report): readonly (readonly [name: string, 
   ][];
 }
 
-/** `Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64` → `7.0.15`. */
+/** Returns the version of Redis: `Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64` → `7.0.15`. */
 export function redisVersion(report: Report): string | undefined {
   const { provenance } = report.run;
   const text = provenance['redis-version'] ?? provenance['redis-server'];
   return text === undefined ? undefined : (/\bv=(\d[\w.-]*)/.exec(text)?.[1] ?? oneLine(text));
 }
 
-/** Summary of the run on one line: `dev · local · quick · seed 42`. */
+/** Returns a summary of the run on one line: `dev · local · quick · seed 42`. */
 export function runLine(report: Report): string {
   const { environment, substrate, profile, seed } = report.run;
   return [environment, substrate, profile, `seed ${seed}`].map(oneLine).join(' · ');
@@ -243,7 +251,7 @@ export function versionLine(report: Report): string {
 /** Name of the test case of the run itself, in the formats for CI. */
 export const RUN_CASE = 'The run completed and its evidence matches the seal';
 
-/** All reasons not to trust the evidence itself, as sentences. */
+/** Returns all reasons not to trust the evidence itself, as sentences. */
 export function evidenceProblems(report: Report): readonly string[] {
   const { integrity, run } = report;
   return [
@@ -253,19 +261,22 @@ export function evidenceProblems(report: Report): readonly string[] {
   ];
 }
 
-/** Drills without a result to judge. */
+/** Returns the trials that gave no result to judge. */
 export function brokenTrials(report: Report): readonly TrialView[] {
   return report.trials.filter((trial) => trial.status !== 'completed');
 }
 
-/** `async` writes are held to a bound, durable ones to zero losses: shown as `3 (durable 0)`. */
+/** Formats lost writes as `3 (durable 0)`: async writes may be lost up to a bound, durable writes never. */
 export function formatLost(lost: number, durableLost: number | null): string {
   return durableLost === null
     ? formatNumber(lost)
     : `${formatNumber(lost)} (durable ${formatNumber(durableLost)})`;
 }
 
-/** The gap of a client that never recovered was still open when the trial ended: the actual gap is at least as long. */
+/**
+ * Formats a write gap. The gap of a client that never recovered was still open when the trial ended, so the actual gap
+ * is at least as long.
+ */
 export function formatGap({
   writeGapMs: gap,
   deadClients,
@@ -278,17 +289,17 @@ export function formatGap({
   return `${min} / ${median} / ${open}${max} ${unit}`;
 }
 
-/** Path of the evidence; the run folder is named after the run. */
+/** Returns the path of the evidence; the run folder is named after the run. */
 export function runFolder(report: Report): string {
   return `runs/${oneLine(report.run.runId)}`;
 }
 
-/** Reason for a criterion's state, without the value and the target that a table shows next to it. */
+/** Returns the reason for a criterion's state, without the value and the target that a table shows next to it. */
 export function claimOf(criterion: Criterion): string {
   return oneLine(criterion.reason).replace(/^[^;]*, target [^;]*; /, '');
 }
 
-/** Waived criteria, with the waiver. */
+/** Returns the waived criteria with their waivers. */
 export function waivedCriteria(report: Report): readonly (readonly [criterion: Criterion, waiver: Waiver])[] {
   return report.verdict.criteria.flatMap((criterion) =>
     criterion.state === 'WAIVED' && criterion.waiver !== undefined
@@ -299,7 +310,9 @@ export function waivedCriteria(report: Report): readonly (readonly [criterion: C
 
 type Waiver = NonNullable<Criterion['waiver']>;
 
-/** `waived by Ada until 2030-12-31: known and watched`; for a waiver that is not in force, the reason. */
+/**
+ * Formats a waiver: `waived by Ada until 2030-12-31: known and watched`; for a waiver that is not in force, the reason.
+ */
 export function formatWaiver({ waiver }: Pick<Criterion, 'waiver'>): string {
   if (waiver === undefined) return '';
   const { owner, reason, expires, status } = waiver;
@@ -311,7 +324,10 @@ export function formatWaiver({ waiver }: Pick<Criterion, 'waiver'>): string {
   return oneLine(`${text}: ${reason}`);
 }
 
-/** Criteria whose shipped gate was overridden, in the order of the gates, including those out of scope. */
+/**
+ * Returns the criteria whose shipped gate was overridden, in the order of the gates, including criteria that are out of
+ * scope.
+ */
 export function overriddenCriteria(
   report: Report,
 ): readonly (readonly [criterion: Criterion, override: Override])[] {
@@ -322,12 +338,12 @@ export function overriddenCriteria(
 
 type Override = NonNullable<Criterion['override']>;
 
-/** `< 5 ms`: the target of the gate before the override. */
+/** Formats the target of the gate before the override: `< 5 ms`. */
 export function formatShippedTarget({ target, unit }: Override): string {
   return `${OPERATOR[target.op]} ${formatQuantity(target.value, unit, 6)}`;
 }
 
-/** `overridden by Ada in gates.yaml (target): shipped target < 5 ms, now < 8 ms: slower disks`. */
+/** Formats an override: `overridden by Ada in gates.yaml (target): shipped target < 5 ms, now < 8 ms: slower disks`. */
 export function formatOverride(criterion: Criterion): string {
   const { override } = criterion;
   if (override === undefined) return '';
@@ -337,26 +353,28 @@ export function formatOverride(criterion: Criterion): string {
   );
 }
 
-/** The reason of a state with waiver and override, for formats that have one text per criterion. */
+/** Returns the reason for the state with waiver and override, for formats that have one text per criterion. */
 export function fullReason(criterion: Criterion): string {
   return [criterion.reason, formatWaiver(criterion), formatOverride(criterion)]
     .filter((text) => text !== '')
     .join('; ');
 }
 
-/** `2 rounds, 1 trial left out (machine unsound)`; empty if every trial of the first round counts. */
+/**
+ * Formats the attempts: `2 rounds, 1 trial left out (machine unsound)`; empty if every trial of the first round counts.
+ */
 export function formatAttempts({ attempts }: Pick<Criterion, 'attempts'>): string {
   if (attempts === undefined || (attempts.rounds === 1 && attempts.leftOut === 0)) return '';
   const countOf = (count: number, noun: string) => `${formatNumber(count)} ${noun}${count === 1 ? '' : 's'}`;
   return `${countOf(attempts.rounds, 'round')}, ${countOf(attempts.leftOut, 'trial')} left out (machine unsound)`;
 }
 
-/** Several drills may contribute to one criterion. */
+/** Returns the drills that contribute to a criterion. */
 export function workloadsOf(criterion: Criterion): readonly string[] {
   return criterion.scope.workload.split(', ').filter((name) => name !== '');
 }
 
-/** Cuts a string to a number of characters; the last one becomes an ellipsis. */
+/** Cuts a string to a number of characters; the last character becomes an ellipsis. */
 export function clipText(text: string, width: number): string {
   const symbols = [...text];
   return symbols.length <= width ? text : `${symbols.slice(0, Math.max(0, width - 1)).join('')}…`;

@@ -13,14 +13,15 @@ import { isInstalled } from '../workloads/stock/packages.ts';
 
 export interface ComparedClients {
   readonly drills: readonly Drill[];
-  /** One line per client that cannot run. */
+  /** Lines about clients that cannot run, one per client. */
   readonly notMeasured: readonly string[];
   /** Versions of the stock clients that run, by the name of their package. */
   readonly versions: Readonly<Record<string, string>>;
 }
 
 /**
- * @param asked undefined: each drill keeps its clients. The kit's own always runs, because the criteria judge it
+ * @param asked selected clients; undefined to keep the clients of each drill. The kit's client always runs, because the
+ *   criteria judge it
  * @throws KitError CLIENTS_UNUSED if no drill compares clients
  */
 export function compareClients(

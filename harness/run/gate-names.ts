@@ -1,6 +1,6 @@
 /**
- * Checks the names that the gates of a run refer to: otherwise a gate with an unknown drill or checker would be
- * detected only at the end of the run.
+ * Checks the names to which the gates of a run refer. Without this check, an unknown drill or checker would be detected
+ * only at the end of the run.
  */
 import { KitError } from '../../config/errors.ts';
 import type { Gates } from '../../config/gates.ts';
@@ -15,7 +15,10 @@ export interface KnownNames {
   readonly checkers: readonly string[];
 }
 
-/** @throws KitError CONFIG_INVALID for the first gate of this kind of run with an unknown drill or checker */
+/**
+ * Checks the names. @throws KitError CONFIG_INVALID for the first gate for this kind of run that has an unknown drill
+ * or checker
+ */
 export function requireKnownNames(
   { gates }: Pick<Gates, 'gates'>,
   kind: RunKind,

@@ -52,18 +52,18 @@ export interface RunRequest {
   readonly substrate: SubstrateName;
   readonly profile: 'quick' | 'full';
   readonly seed: number;
-  /** Folder of the run; default `<parent>/<id>`. */
+  /** Path of the run folder; default `<parent>/<id>`. */
   readonly out: string | undefined;
-  /** Folder of run folders; default `runs` below the working directory. */
+  /** Path of the folder that contains run folders; default `runs` in the working directory. */
   readonly parent?: string | undefined;
   readonly drills: readonly string[] | 'all';
-  /** Clients of the drills that compare several; default: those of the drill. */
+  /** Clients for the drills that compare several; default: the clients that each drill names. */
   readonly clients?: readonly ClientName[] | undefined;
   /** For the substrate `external`: the address of the Redis. */
   readonly external?: ExternalTarget | undefined;
-  /** Length of the storm; default: that of the catalogue. */
+  /** Length of the storm in minutes; default: as in the catalogue. */
   readonly minutes?: number | undefined;
-  /** Length of a soak; default: that of the catalogue. */
+  /** Length of a soak in hours; default: as in the catalogue. */
   readonly hours?: number | undefined;
   /** Trials per drill; default: the drill's own for the profile. */
   readonly trials: number | undefined;
@@ -80,13 +80,13 @@ export interface RunRequest {
 }
 
 export interface RunOutcome {
-  /** Absolute. */
+  /** Absolute path of the run folder. */
   readonly folder: string;
   readonly report: Report;
   readonly exitCode: 0 | 1 | 3;
 }
 
-/** Names of the kit and of the registered extensions. */
+/** Returns the names that the kit and the registered extensions define. */
 function knownNames(): KnownNames {
   const own = registeredExtensions().flatMap(({ extension }) => extension.checkers ?? []);
   return {
@@ -95,7 +95,7 @@ function knownNames(): KnownNames {
   };
 }
 
-/** Some drills of extensions have no trial in profile quick either. */
+/** Adds the drills of extensions that have no trial in profile `quick` to the `fullOnly` list. */
 function withExtensionDrills(gates: Gates): Gates {
   const own = registeredExtensions().flatMap(({ extension }) => extension.drills ?? []);
   const fullOnly = own.filter(({ trials }) => trials.quick === 0).map(({ id }) => id);
@@ -186,7 +186,7 @@ async function applyTopology(
   return substrate.apply(topology, { ephemeral: true, progress, signal });
 }
 
-/** Versions and features of the environment, with the server of each node. */
+/** Returns the versions and features of the environment, with the server on each node. */
 async function provenanceOf(environment: Environment): Promise<Readonly<Record<string, string>>> {
   if (environment.substrate === 'external') return environment.provenance;
   const servers = await nodeServers(environment);
@@ -217,8 +217,8 @@ async function openRunFolder(
 }
 
 /**
- * `all` are the drills that have trials in the profile and that the topology supports; the topology of an external
- * Redis is unknown.
+ * Returns the requested drills. `all` selects the drills that have trials in the profile and that the topology
+ * supports; the topology of an external Redis is unknown.
  */
 function drillsOf({ drills, environment, profile, substrate }: RunRequest): readonly Drill[] {
   const named = drillsNamed(drills);
@@ -228,7 +228,10 @@ function drillsOf({ drills, environment, profile, substrate }: RunRequest): read
   return ofProfile.filter(({ topologies }) => topologies.includes(environment.topology.kind));
 }
 
-/** Every run reads the nodes' configuration, except a few drills on servers that the kit does not run. */
+/**
+ * Whether the run reads the nodes' configuration. Every run does, except one with a few drills on servers that the kit
+ * does not run.
+ */
 function asksNodes({ kind, substrate }: RunRequest): boolean {
   return substrate !== 'external' || kind === 'readiness';
 }
@@ -278,10 +281,10 @@ function extensionsOf(): Pick<Manifest, 'extensions'> {
   return extensions.length === 0 ? {} : { extensions };
 }
 
-/** File next to a coverage summary: the commit of the summary. */
+/** File next to a coverage summary that contains its commit. */
 const COVERAGE_STAMP = 'coverage-commit.json';
 
-/** Version of the kit, from its manifest. */
+/** Returns the version of the kit, from its package.json. */
 export function kitVersion(): string {
   const manifest = JSON.parse(
     readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8'),
@@ -291,7 +294,7 @@ export function kitVersion(): string {
   return manifest.version;
 }
 
-/** The commit that the kit runs from, with `-dirty` if files differ from it; null outside a checkout. */
+/** Returns the commit that the kit runs from, with `-dirty` if files differ from it; null outside a checkout. */
 async function commitOf(directory: string, sink: ProgramSink): Promise<string | null> {
   const readGit = async (...args: string[]) =>
     (
@@ -305,7 +308,10 @@ async function commitOf(directory: string, sink: ProgramSink): Promise<string | 
   }
 }
 
-/** Checked before anything is created: a run folder with half of its inputs would block the next run. */
+/**
+ * Checks an input file before anything is created, because a run folder with half of its inputs would block the next
+ * run.
+ */
 function requireFile(path: string): void {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat?.isFile()) return;

@@ -5,7 +5,7 @@
  * deviations.
  */
 
-/** @see plantClient */
+/** Client with a planted fault. @see plantClient */
 export class PlantedClient {
   /** URL of the module, see `workloads/client-module.ts`. */
   readonly module: string;

@@ -1,8 +1,7 @@
 /**
- * The trials of a run, in rounds. The first round has every planned trial; a later one repeats those in which the
- * machine was unsound for some criterion, and no others. All trials stay in the evidence. The selection depends on
- * the soundness of the machine and never on a result (`gates/attempts.ts`), and the evidence shows it
- * (`needlessRepeats`).
+ * The trials of a run, in rounds. The first round has every planned trial. A later round repeats only the trials in
+ * which the machine was unsound for some criterion. All trials stay in the evidence. The selection depends on the
+ * soundness of the machine and never on a result (`gates/attempts.ts`), and the evidence shows it (`needlessRepeats`).
  */
 import type { Gates } from '../../config/gates.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
@@ -23,9 +22,9 @@ export interface RoundsRequest
   readonly seed: number;
   readonly drills: readonly Drill[];
   readonly gates: Gates;
-  /** Trials per drill; undefined: the drill's own for the profile. */
+  /** Number of trials per drill; undefined to use the drill's own number for the profile. */
   readonly trials: number | undefined;
-  /** Rounds after the first. */
+  /** Maximum number of rounds after the first. */
   readonly retries: number;
   /** Whether the run records the trial that spans it. */
   readonly asksNodes: boolean;
@@ -34,7 +33,9 @@ export interface RoundsRequest
   readonly signal: AbortSignal;
 }
 
-/** A run of few drills may repeat them for one minute even if they took less. */
+/**
+ * Minimum time for repetitions: a run of few drills may repeat trials for one minute even if the first round took less.
+ */
 const SHORTEST_REPETITION_US = 60_000_000;
 
 interface PlannedTrial {

@@ -1,6 +1,6 @@
 /**
- * Records which node becomes master in a cluster, and when: nodes do not publish it as sentinels do. Asks every node
- * for its ROLE ten times per second and records changes only.
+ * Records which node becomes master in a cluster, and when, because nodes do not publish this as sentinels do. Asks
+ * every node for its ROLE ten times per second and records changes only.
  */
 import type { Sampler, SamplerContext } from './sampler.ts';
 

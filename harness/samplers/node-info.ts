@@ -57,7 +57,7 @@ function fieldsOf(info: Info): Readonly<Record<string, string | number | boolean
   };
 }
 
-/** Longest lag of a master's replicas in seconds; null if it has none or INFO does not contain it. */
+/** Returns the longest lag, in seconds, of a master's replicas; null if it has none or INFO does not contain it. */
 function longestLag(info: Info): number | null {
   const lags = replicasOf(info).flatMap((replica) => infoNumber(replica, 'lag') ?? []);
   return lags.length === 0 ? null : Math.max(0, ...lags);

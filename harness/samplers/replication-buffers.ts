@@ -1,4 +1,7 @@
-/** Sizes of the buffers that a Redis node keeps for its replicas, once at the start of a trial; `replication-buffers` compares them with the writes. */
+/**
+ * Samples the sizes of the buffers that a Redis node keeps for its replicas, once at the start of a trial. The checker
+ * `replication-buffers` compares the sizes with the writes.
+ */
 import type { Sampler, SamplerContext } from './sampler.ts';
 
 const DIRECTIVES = ['repl-backlog-size', 'client-output-buffer-limit'] as const;

@@ -11,7 +11,7 @@ const LOG_SQRT_TWO_PI = 0.9189385332046728;
 const TINY = 1e-300;
 const CONVERGED = 1e-15;
 
-/** ln Γ(x) for x > 0.5, which is enough for counts of trials. */
+/** Returns ln Γ(x) for x > 0.5, which is enough for counts of trials. */
 export function logGamma(x: number): number {
   const z = x - 1;
   const t = z + 7.5;
@@ -38,7 +38,7 @@ function continuedFraction(x: number, a: number, b: number): number {
   return fraction;
 }
 
-/** I_x(a, b) for 0 <= x <= 1 and a, b >= 1. */
+/** Returns I_x(a, b) for 0 <= x <= 1 and a, b >= 1. */
 export function regularizedBeta(x: number, a: number, b: number): number {
   if (x <= 0) return 0;
   if (x >= 1) return 1;
@@ -49,7 +49,7 @@ export function regularizedBeta(x: number, a: number, b: number): number {
     : 1 - (front * continuedFraction(1 - x, b, a)) / b;
 }
 
-/** P(Bin(n, p) >= k). */
+/** Returns P(Bin(n, p) >= k). */
 export function binomialTail(k: number, n: number, p: number): number {
   if (k <= 0) return 1;
   if (k > n) return 0;

@@ -2,13 +2,13 @@
  * One-sided bounds that hold without assuming a distribution. A normal bound fails exactly where it matters here: on
  * the rare slow mode of a failover.
  *
- * With no failure in n trials the success probability is at least 0.05^(1/n) at 95 %: 29 trials bound it by 0.90, 59 by
- * 0.95 (and then the largest of 59 values bounds their p95), 299 by 0.99.
+ * With no failure in n trials, the success probability is at least 0.05^(1/n) at 95 % confidence: at least 0.90 with 29
+ * trials, 0.95 with 59 (then the largest of the 59 values bounds their p95), 0.99 with 299.
  */
 import { binomialTail } from './beta.ts';
 import { sortAscending } from './quantile.ts';
 
-/** Halving [0, 1] this often exhausts the precision of a double. */
+/** Number of bisections of [0, 1] that exhausts the precision of a double. */
 const BISECTIONS = 60;
 
 function assertCounts(successes: number, n: number): void {
@@ -28,14 +28,14 @@ function bisect(goesLower: (p: number) => boolean): number {
   return (low + high) / 2;
 }
 
-/** Clopper-Pearson: the largest p that the observation rules out from below, one-sided, at `confidence`. */
+/** Returns the one-sided lower Clopper-Pearson bound of a proportion at `confidence`. */
 export function proportionLowerBound(successes: number, n: number, confidence: number): number {
   assertCounts(successes, n);
   if (successes === 0) return 0;
   return bisect((p) => binomialTail(successes, n, p) > 1 - confidence);
 }
 
-/** Clopper-Pearson, one-sided from above. */
+/** Returns the one-sided upper Clopper-Pearson bound of a proportion at `confidence`. */
 export function proportionUpperBound(successes: number, n: number, confidence: number): number {
   assertCounts(successes, n);
   return successes === n ? 1 : 1 - proportionLowerBound(n - successes, n, confidence);
@@ -58,7 +58,10 @@ export function quantileUpperRank(n: number, p: number, confidence: number): num
   return low;
 }
 
-/** The upper bound of the p-quantile as an observed value; undefined if there are too few samples for the claim. */
+/**
+ * Returns an observed value that bounds the p-quantile from above; undefined if there are too few samples for the
+ * claim.
+ */
 export function quantileUpperBound(
   samples: readonly number[],
   p: number,
@@ -68,7 +71,10 @@ export function quantileUpperBound(
   return rank === undefined ? undefined : sortAscending(samples)[rank - 1];
 }
 
-/** Trials that must all succeed before "at least a share p succeeds" can be claimed at `confidence`. */
+/**
+ * Returns the number of trials that must all succeed before "at least a share p succeeds" can be claimed at
+ * `confidence`.
+ */
 export function trialsNeeded(p: number, confidence: number): number {
   if (!(p > 0 && p < 1 && confidence > 0 && confidence < 1)) {
     throw new RangeError(`p and confidence must be in (0, 1), not ${p} and ${confidence}`);

@@ -10,7 +10,7 @@ const HALF = SUB_BUCKETS / 2;
 const HALF_BITS = 10;
 const MAX_VALUE = 2 ** 32 - 1;
 const BUCKETS = SUB_BUCKETS + (32 - HALF_BITS - 1) * HALF;
-/** Grows on demand: a soak of hours holds thousands of histograms of small values. */
+/** Initial number of buckets, which grows on demand: a soak of hours holds thousands of histograms of small values. */
 const FIRST_BUCKETS = 512;
 
 function bucketOf(value: number): number {
@@ -19,7 +19,7 @@ function bucketOf(value: number): number {
   return SUB_BUCKETS + (shift - 1) * HALF + ((value >>> shift) - HALF);
 }
 
-/** Highest value that the bucket holds. */
+/** Returns the highest value that a bucket holds. */
 function highestOf(bucket: number): number {
   if (bucket < SUB_BUCKETS) return bucket;
   const shift = Math.floor((bucket - SUB_BUCKETS) / HALF) + 1;
@@ -36,7 +36,7 @@ export class HdrHistogram {
     return this.#count;
   }
 
-  /** @param value is rounded, and limited to the range */
+  /** Records a value. @param value value, which is rounded and limited to the range */
   record(value: number): void {
     const bucket = bucketOf(Math.min(MAX_VALUE, Math.max(0, Math.round(value))) >>> 0);
     this.#addTo(bucket, 1);
@@ -47,7 +47,10 @@ export class HdrHistogram {
     return this;
   }
 
-  /** Value at a quantile by nearest rank, from 0 to 1: the highest value of its bucket. 0 if nothing was recorded. */
+  /**
+   * Returns the value at a quantile (0 to 1) by nearest rank: the highest value of its bucket; 0 if nothing was
+   * recorded.
+   */
   quantile(quantile: number): number {
     const rank = Math.max(1, Math.ceil(quantile * this.#count));
     let seen = 0;
@@ -64,7 +67,7 @@ export class HdrHistogram {
     return this.#count === 0 ? 0 : sum / this.#count;
   }
 
-  /** Non-empty buckets in ascending order. */
+  /** Yields the non-empty buckets in ascending order. */
   *entries(): Generator<readonly [bucket: number, count: number]> {
     for (let bucket = 0; bucket < this.#counts.length; bucket++) {
       const count = this.#counts[bucket] as number;
@@ -72,7 +75,7 @@ export class HdrHistogram {
     }
   }
 
-  /** `bucket:count` of every non-empty bucket, separated by spaces. */
+  /** Returns `bucket:count` for every non-empty bucket, separated by spaces. */
   toText(): string {
     return [...this.entries()].map(([bucket, count]) => `${bucket}:${count}`).join(' ');
   }

@@ -4,7 +4,7 @@
  */
 
 export interface Bucket {
-  /** Upper bound, inclusive. */
+  /** Upper bound of the bucket in ms, inclusive. */
   readonly upToMs: number;
   readonly count: number;
 }
@@ -18,7 +18,7 @@ export const BUCKETS_MS: readonly number[] = Object.freeze([
   100_000,
 ]);
 
-/** Index of the bucket of a value. */
+/** Returns the index of the bucket that contains a value. */
 export function bucketOf(sample: number): number {
   let low = 0;
   let high = BUCKETS_MS.length - 1;
@@ -30,7 +30,9 @@ export function bucketOf(sample: number): number {
   return low;
 }
 
-/** Counts from the first non-empty bucket to the last; values above the last bound count in it. */
+/**
+ * Returns the counts from the first non-empty bucket to the last. Values above the last bound count in the last bucket.
+ */
 export function histogramOf(samplesMs: readonly number[]): readonly Bucket[] {
   const counts = new Map<number, number>();
   for (const sample of samplesMs) {

@@ -4,13 +4,13 @@ import { proportionLowerBound, proportionUpperBound, quantileUpperBound } from '
 /** Ends in ascending order, both included. */
 export type Interval = readonly [low: number, high: number];
 
-/** Clopper-Pearson. @throws RangeError unless 0 <= successes <= n */
+/** Returns the Clopper-Pearson interval. @throws RangeError unless 0 <= successes <= n */
 export function proportionInterval(successes: number, n: number, confidence: number): Interval {
   const side = 1 - (1 - confidence) / 2;
   return [proportionLowerBound(successes, n, side), proportionUpperBound(successes, n, side)];
 }
 
-/** Order statistics around the p-quantile, 0 < p < 1; undefined if there are too few samples for both ends. */
+/** Returns order statistics around the p-quantile, 0 < p < 1; undefined if there are too few samples for both ends. */
 export function quantileInterval(
   samples: readonly number[],
   p: number,

@@ -6,7 +6,7 @@
  * interpolated, so that a p99 of 100 samples is the second largest of them and never a number between two.
  */
 
-/** min, quantiles, max and mean of a sample, exact (order statistics), in the unit of the samples. */
+/** Minimum, quantiles, maximum and mean of a sample, exact (order statistics), in the unit of the samples. */
 export interface Distribution {
   readonly min: number;
   readonly p50: number;
@@ -19,18 +19,18 @@ export interface Distribution {
 /** Absorbs the rounding of p·n, so that 0.95 · 20 (19.000000000000004 in some orders) is rank 19. */
 const RANK_EPSILON = 1e-9;
 
-/** A sorted copy. `Array.prototype.sort` without a comparator would sort them as strings. */
+/** Returns a sorted copy. `Array.prototype.sort` without a comparator would sort the numbers as strings. */
 export function sortAscending(samples: readonly number[]): number[] {
   return samples.toSorted((a, b) => a - b);
 }
 
-/** 1-based rank of the p-quantile among n ordered samples. */
+/** Returns the 1-based rank of the p-quantile among n ordered samples. */
 export function rankOf(p: number, n: number): number {
   return Math.min(n, Math.max(1, Math.ceil(p * n - RANK_EPSILON)));
 }
 
 /**
- * The p-quantile of an ascending sample.
+ * Returns the p-quantile of an ascending sample.
  *
  * @throws RangeError on an empty sample or p outside (0, 1]: a quantile of nothing is a defect of the caller
  */
@@ -41,7 +41,7 @@ export function quantileOf(sorted: readonly number[], p: number): number {
   return value;
 }
 
-/** The summary of a sample in any order; undefined for an empty sample. */
+/** Returns the summary of a sample in any order; undefined for an empty sample. */
 export function summarize(samples: readonly number[]): Distribution | undefined {
   if (samples.length === 0) return undefined;
   const sorted = sortAscending(samples);
@@ -56,17 +56,20 @@ export function summarize(samples: readonly number[]): Distribution | undefined 
   };
 }
 
-/** Median by nearest rank (the lower of the two middle values of an even sample). */
+/** Returns the median by nearest rank: the lower of the two middle values if their number is even. */
 export function medianOf(samples: readonly number[]): number {
   return quantileOf(sortAscending(samples), 0.5);
 }
 
-/** Largest value; −Infinity for an empty list. `Math.max(...values)` ends the process above about 100,000. */
+/**
+ * Returns the largest value; −Infinity for an empty list. `Math.max(...values)` overflows the stack above about 100,000
+ * values.
+ */
 export function largestOf(values: readonly number[]): number {
   return values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
 }
 
-/** Smallest value; Infinity for an empty list. */
+/** Returns the smallest value; Infinity for an empty list. */
 export function smallestOf(values: readonly number[]): number {
   return values.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY);
 }

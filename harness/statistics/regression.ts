@@ -14,7 +14,7 @@ export interface StraightLine {
   readonly slopeError: number;
 }
 
-/** Undefined for fewer than two distinct x. */
+/** Fits a straight line; returns undefined for fewer than two distinct x. */
 export function straightLine(points: readonly Point[]): StraightLine | undefined {
   const n = points.length;
   const meanX = points.reduce((sum, { x }) => sum + x, 0) / n;
@@ -39,8 +39,8 @@ export function straightLine(points: readonly Point[]): StraightLine | undefined
 }
 
 /**
- * Bounds of the slope, each with a confidence of 97.5 % (Student's t). A growth whose lower bound is above 0 is not noise;
- * one above the upper bound is excluded. Undefined for fewer than 4 points.
+ * Returns the bounds of the slope, each with a confidence of 97.5 % (Student's t). A growth whose lower bound is above
+ * 0 is not noise; a growth above the upper bound is excluded. Undefined for fewer than 4 points.
  */
 export function slopeBounds(points: readonly Point[]): readonly [lower: number, upper: number] | undefined {
   const line = points.length < 4 ? undefined : straightLine(points);
@@ -49,7 +49,10 @@ export function slopeBounds(points: readonly Point[]): readonly [lower: number, 
   return [line.slope - distance, line.slope + distance];
 }
 
-/** Quantile 0.975 of Student's t (Cornish-Fisher about the normal quantile; within 0.5 % from 4 degrees on). */
+/**
+ * Returns the quantile 0.975 of Student's t (Cornish-Fisher about the normal quantile; error below 0.5 % from 4 degrees
+ * of freedom on).
+ */
 function studentT(degrees: number): number {
   const z = 1.959_964;
   const g1 = (z ** 3 + z) / 4;

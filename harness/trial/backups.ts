@@ -1,4 +1,4 @@
-/** Backup and restore of the environment of a trial, by the functions of `kit backup` and `kit restore`. */
+/** Backs up and restores the environment of a trial, with the functions of `kit backup` and `kit restore`. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { findServerProgram } from '../../infra/substrates/registry.ts';
 import type { EnvironmentBackup } from '../workloads/scripted/script.ts';
 import type { TrialContext } from './context.ts';
 
-/** @throws KitError as `createBackup` */
+/** Writes a backup. @throws KitError as `createBackup` */
 export async function backUp(context: TrialContext): Promise<EnvironmentBackup & AsyncDisposable> {
   const { environment, stateDir, signal, progress } = context;
   const dir = mkdtempSync(join(tmpdir(), 'kit-drill-backup-'));

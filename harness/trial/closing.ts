@@ -20,7 +20,7 @@ export interface ClosingClient {
   readonly client: string;
   /** Name of the cache, if one drill has several. */
   readonly subject: string;
-  /** Time limit within which it must be served again. */
+  /** Time limit, in ms, within which Redis must serve the client again. */
   readonly boundMs: number;
   write(round: number): Promise<readonly ClosingWrite[]>;
   read(names: readonly string[]): Promise<readonly ClosingRead[]>;
@@ -33,7 +33,7 @@ export interface ClosingContext {
   readonly signal: AbortSignal;
 }
 
-/** A loaded value is stored in the background, within moments. */
+/** Time limit, in ms, for a loaded value to be stored, which happens in the background. */
 const STORED_BOUND_MS = 500;
 const PLANTED_TTL_SECONDS = 60;
 const AGAIN_AFTER_MS = 100;
@@ -81,7 +81,7 @@ export async function closeClient(
   }
 }
 
-/** Values of these keys on their master; waits for a value that is still in flight. */
+/** Returns the values of the keys on their master; waits for a value that is still in flight. */
 async function valuesHeld(
   { environment, signal }: ClosingContext,
   keys: readonly ClosingKey[],
@@ -105,8 +105,8 @@ async function valuesHeld(
 }
 
 /**
- * Replaces the values, so that only a read that Redis serves returns them. By logical key. `rejection`: the error by which the master
- * rejects writes, for example because its memory is full.
+ * Replaces the values on the master, so that only a read that Redis serves returns the new values. Returns them by
+ * logical key. `rejection` is the error with which the master rejects writes, for example because its memory is full.
  */
 async function plantValues(
   { environment }: ClosingContext,

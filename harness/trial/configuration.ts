@@ -1,7 +1,7 @@
 /**
- * The trial that spans a run: reads the nodes' configuration before the first of the other trials, after each, and
- * after the last. Every run has it, regardless of the requested drills; in `kit drill configuration` it is the only
- * one.
+ * The trial that spans a run: reads the nodes' configuration before the first of the other trials, after each of them,
+ * and at the end. Every run has this trial, regardless of the requested drills; in `kit drill configuration` it is the
+ * only one.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,12 +14,15 @@ import { openNodeFacts } from '../samplers/node-facts/index.ts';
 import { equals } from '../workloads/scripted/script.ts';
 import { healthProblemAfter } from './health.ts';
 
-/** The same as before any other trial. A topology that is still unhealthy then is recorded and judged as it is. */
+/**
+ * Maximum wait for a healthy topology, in ms, as before any other trial. A topology that is still unhealthy then is
+ * recorded and judged as it is.
+ */
 const HEALTHY_BOUND_MS = 15_000;
 
 export interface ConfigurationTrialRequest {
   readonly environment: Environment;
-  /** The run folder. */
+  /** Path of the run folder. */
   readonly dir: string;
   readonly clock: Clock;
   readonly seed: number;
@@ -29,7 +32,7 @@ export interface ConfigurationTrialRequest {
 export interface ConfigurationTrial {
   /** Reads the nodes between two trials. */
   probeBetween(): Promise<void>;
-  /** Reads them a last time and closes the history. */
+  /** Reads the nodes a last time and closes the history. */
   end(): Promise<TrialRecord>;
 }
 

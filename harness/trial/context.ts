@@ -9,14 +9,14 @@ export interface TrialRequest {
   readonly drill: Drill;
   readonly trial: number;
   readonly environment: Environment;
-  /** The run folder. */
+  /** Path of the run folder. */
   readonly dir: string;
   readonly seed: number;
   readonly clock: Clock;
   readonly profile: 'quick' | 'full';
   /** The machine sampler of the run. */
   readonly machine: MachineWatch;
-  /** URL of the module that replaces the kit's client; absent: the kit's own. */
+  /** URL of the module that replaces the kit's client; absent for the kit's own client. */
   readonly clientModule?: string | undefined;
   /** State directory of the kit, for programs that it installed; absent: a temporary folder. */
   readonly stateDir?: string | undefined;
@@ -33,8 +33,8 @@ export interface TrialContext
   /** Aborts on Ctrl-C, at the drill's bound and when a history cannot be written. */
   readonly signal: AbortSignal;
   readonly parameters: Readonly<Record<string, number>>;
-  /** Unique to this trial, in every key. */
+  /** Tag that is unique to this trial and part of every key. */
   readonly tag: string;
-  /** Path of a history file of this trial; named ones are part of the record. */
+  /** Returns the path of a history file for this trial. The record lists the files that were named. */
   historyPath(writer: string): string;
 }

@@ -3,13 +3,13 @@ import { KitError } from '../../config/errors.ts';
 import { keySlot } from '../../infra/redis/cluster-slots.ts';
 import { type Environment, type NodeStatus, RECENT } from '../../infra/substrates/environment.ts';
 
-/** @throws KitError `NO_MASTER` */
+/** Returns the masters. @throws KitError `NO_MASTER` */
 export async function mastersOf(environment: Environment): Promise<readonly NodeStatus[]> {
   const shards = await environment.cluster?.shards();
   return statusesOf(environment, shards?.map(({ master }) => master) ?? [await environment.masterId()]);
 }
 
-/** @throws KitError `NO_MASTER` in a cluster: no node serves the key's slot */
+/** Returns the master of a key. @throws KitError `NO_MASTER` if, in a cluster, no node serves the slot of the key */
 export async function masterWithKey(environment: Environment, key: string): Promise<NodeStatus> {
   const slot = keySlot(key);
   const shards = await environment.cluster?.shards();

@@ -17,7 +17,9 @@ import { type Lag, openLags } from './lag.ts';
 import { watchReturn } from './returned-node.ts';
 import { resolveTarget } from './target.ts';
 
-/** Longer than a planned switchover in which every step reaches its time limit. */
+/**
+ * Maximum duration of an injection, in ms: longer than a planned switchover in which every step reaches its time limit.
+ */
 const INJECTION_BOUND_MS = 30_000;
 
 export interface FaultScheduleOptions {
@@ -25,9 +27,9 @@ export interface FaultScheduleOptions {
   readonly recorder: Recorder;
   readonly clock: Clock;
   readonly generators: readonly GeneratorThread[];
-  /** Time to wait for slower clients once the first one writes again. */
+  /** Time, in ms, to wait for slower clients once the first client writes again. */
   readonly stragglerMs: number;
-  /** The longest wait for any client to write again; then the fault is healed anyway. */
+  /** Maximum wait, in ms, for any client to write again; then the fault is healed anyway. */
   readonly recoveryBoundMs: number;
   /** Waits for a healthy topology between two rounds. */
   readonly awaitHealthy: () => Promise<void>;
@@ -40,7 +42,7 @@ export interface FaultSchedule {
   run(faults: readonly ScheduledFault[], startUs: number): Promise<void>;
   /**
    * Stops further injections and heals all remaining faults. Safe to call twice. Throws only after it has tried to heal
-   * all of them.
+   * all faults.
    */
   healAll(): Promise<void>;
 }
@@ -117,7 +119,7 @@ function openInjections({ environment, recorder, clock, progress, signal }: Faul
       ...(detail !== undefined && { detail }),
     });
 
-  /** Returns the nodes that were hit. */
+  /** Returns the affected nodes. */
   async function injectAll(scheduled: ScheduledFault, lag: Lag | undefined): Promise<readonly string[]> {
     const nodes = await resolveTarget(environment, scheduled.target, signal);
     signal.throwIfAborted();
@@ -151,14 +153,14 @@ function openInjections({ environment, recorder, clock, progress, signal }: Faul
   return { injectAll, unhealed };
 }
 
-/** Waits for all, so that none is still running when the first error is thrown. */
+/** Waits for all promises, so that no work is still running when the first error is thrown. */
 async function allSettledOrThrow(promises: readonly Promise<void>[]): Promise<void> {
   for (const result of await Promise.allSettled(promises)) {
     if (result.status === 'rejected') throw result.reason;
   }
 }
 
-/** Waits for the scheduled time, or for the named condition plus a short delay. */
+/** Waits for the scheduled time of a heal, or for its condition plus a short delay. */
 async function waitForHealTime(
   { heal, target }: ScheduledFault,
   nodes: readonly string[],
@@ -182,7 +184,7 @@ async function waitForHealTime(
   await pause(heal.plusMs, signal);
 }
 
-/** Heals the effect of an injection, including a possible effect of one that failed. */
+/** Heals the effect of an injection, including the possible effect of an injection that failed. */
 async function healInjection(
   injecting: Promise<Injection>,
   undo: () => Promise<boolean>,
@@ -199,8 +201,8 @@ async function healInjection(
 }
 
 /**
- * Result of an injection; undefined if it failed. An injection that hangs is healed as soon as it ends, if it ever
- * does.
+ * Returns the result of an injection; undefined if it failed. An injection that hangs is healed as soon as it ends, if
+ * it ever does.
  */
 async function resultOf(injecting: Promise<Injection>): Promise<Injection | undefined> {
   try {
@@ -214,8 +216,8 @@ async function resultOf(injecting: Promise<Injection>): Promise<Injection | unde
 }
 
 /**
- * Waits until every client has an acknowledged write that was intended after the fault; until one client has and the
- * time for the others is over; or until the time limit. A client that never recovers must not block the trial: its
+ * Waits until every client has an acknowledged write that was intended after the fault, until one client has and the
+ * time for the others is over, or until the time limit. A client that never recovers must not block the trial: its
  * closing phase shows it.
  */
 async function awaitWritesAgain(options: FaultScheduleOptions, injectedUs: number): Promise<void> {
@@ -240,8 +242,8 @@ async function awaitWritesAgain(options: FaultScheduleOptions, injectedUs: numbe
 }
 
 /**
- * In a cluster, clients write to the other shards without interruption, so those writes prove nothing: the shard of the
- * target must have a master again that replies. At the time limit the fault is healed anyway.
+ * Waits for a master that replies in the shard of the target. In a cluster, clients write to the other shards without
+ * interruption, so their writes prove nothing. At the time limit the fault is healed anyway.
  */
 async function awaitSuccessor(
   { environment, signal, recoveryBoundMs }: FaultScheduleOptions,
@@ -267,14 +269,14 @@ async function awaitOtherMaster(
   await untilBound(waitUntil('another master', isSucceeded, { boundMs: recoveryBoundMs, signal }), signal);
 }
 
-/** Reaching the time limit of a wait is not an error: later steps show what is missing. */
+/** Waits without an error at the time limit, because later steps show what is missing. */
 async function untilBound(wait: Promise<unknown>, signal: AbortSignal): Promise<void> {
   await wait.catch((error: unknown) => {
     if (signal.aborted || !(error instanceof KitError)) throw error;
   });
 }
 
-/** The node, and in a cluster its shard. */
+/** Returns the node and, in a cluster, its shard. */
 function placeOf(
   { cluster, topology }: Environment,
   node: string | undefined,

@@ -43,14 +43,14 @@ export async function readAllNodes(
 
 /** Nodes that should all hold the same keys. */
 interface Group {
-  /** Undefined outside a cluster. */
+  /** Shard of the nodes; undefined outside a cluster. */
   readonly shard: string | undefined;
   readonly master: string | undefined;
   readonly nodes: readonly string[];
   readonly keys: readonly WrittenKey[];
 }
 
-/** One group of all nodes, or the current shards of a cluster. */
+/** Returns one group with all nodes, or one group per current shard of a cluster. */
 async function groupsOf(environment: Environment, keys: readonly WrittenKey[]): Promise<readonly Group[]> {
   const { redis } = environment.topology;
   if (environment.cluster === undefined) {
@@ -68,7 +68,7 @@ async function groupsOf(environment: Environment, keys: readonly WrittenKey[]): 
   }));
 }
 
-/** A node of a cluster takes one key per command, and a replica only after READONLY. */
+/** Reads the keys from a node. A node of a cluster accepts one key per command, and a replica only after READONLY. */
 async function readNode(
   redis: Redis,
   keys: readonly WrittenKey[],
@@ -79,7 +79,7 @@ async function readNode(
   return Promise.all(keys.map(({ key }) => redis.getBuffer(key)));
 }
 
-/** Remaining times in ms of those keys that the masters have; -1: no expiry. */
+/** Returns the remaining times, in ms, of the keys that the masters have; -1 if a key has no expiry. */
 export async function expiriesOf(
   environment: Environment,
   written: readonly WrittenKey[],
@@ -112,7 +112,7 @@ export async function removeKeys(environment: Environment, written: readonly Wri
   }
 }
 
-/** The logical value; bytes that the client's codec rejects are marked as such, not reported as absent. */
+/** Returns the logical value. Bytes that the client's codec rejects are marked as such, not reported as absent. */
 export function rawValueOf(stored: Buffer | null, encoding: WrittenKey['encoding']): string | null {
   if (stored === null) return null;
   if (encoding === 'raw') return logicalValue(stored.toString('utf8'));

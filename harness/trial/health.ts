@@ -14,10 +14,10 @@ import { waitUntil } from '../wait.ts';
 
 export interface HealthOptions {
   readonly signal: AbortSignal;
-  /** Time in which the sentinels may restore the topology themselves. */
+  /** Time, in ms, in which the sentinels may restore the topology themselves. */
   readonly settleMs: number;
   readonly boundMs: number;
-  /** Called for every node that was made a replica because the sentinels had not done it in time. */
+  /** Called for every node that the trial made a replica because the sentinels had not done so in time. */
   readonly onFenced: (nodeId: string) => void;
 }
 
@@ -86,7 +86,7 @@ export async function awaitReplication(
   );
 }
 
-/** Descriptions of why the topology is not healthy; empty if it is. */
+/** Describes why the topology is not healthy; empty if it is. */
 async function healthProblem(environment: Environment): Promise<string> {
   if (environment.cluster !== undefined) return (await environment.cluster.healthProblem()) ?? '';
   const state = await readRoles(environment);
@@ -121,7 +121,7 @@ async function sentinelProblem(environment: Environment, sentinelId: string): Pr
   return down === undefined ? '' : `sees the replica ${down.get('name')} as '${down.get('flags')}'`;
 }
 
-/** Makes every master that the sentinels do not report a replica of the one that they report. */
+/** Makes every master that the sentinels do not report a replica of the master that they report. */
 async function demoteDeposedMasters(environment: Environment): Promise<readonly string[]> {
   const state = await readRoles(environment);
   if (state.kind !== 'deposed-master') return [];

@@ -20,7 +20,10 @@ import { runLoad } from './load.ts';
 import { runScript } from './script.ts';
 import { writeGapLines } from './write-gaps.ts';
 
-/** Longer than the sentinels take to make a deposed master a replica: about 10 s; a cluster needs 2 s. */
+/**
+ * Maximum wait for a healthy topology, in ms: longer than the sentinels take to make a deposed master a replica (about
+ * 10 s). A cluster needs 2 s.
+ */
 const HEALTHY_BOUND_MS = 15_000;
 
 /** Ends a trial without an error, so that it is not judged. */
@@ -83,7 +86,8 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
 }
 
 /**
- * Reason why the environment is not ready for a trial, or undefined. A single node has no parts that could disagree.
+ * Returns the reason why the environment is not ready for a trial; undefined if it is. A single node has no parts that
+ * could disagree.
  */
 async function problemBefore({ environment, signal }: TrialRequest): Promise<string | undefined> {
   if (environment.topology.environment.topology.kind === 'single' || signal?.aborted) return undefined;
@@ -128,7 +132,7 @@ async function runWorkload(
   }
 }
 
-/** One signal for all reasons that end a trial early. */
+/** Returns one signal for all reasons that end a trial early. */
 function openTimeLimit({ drill, signal: asked }: TrialRequest) {
   const controller = new AbortController();
   const abort = (reason: Error) => controller.abort(reason);
@@ -147,7 +151,7 @@ function openTimeLimit({ drill, signal: asked }: TrialRequest) {
 
 type Obstacle = Pick<TrialRecord, 'lacks'> & { readonly reason: string };
 
-/** Reason why the drill cannot run in this environment, or undefined. */
+/** Returns the reason why the drill cannot run in this environment; undefined if it can. */
 function obstacleTo(drill: Drill, { topology, capabilities, substrate }: Environment): Obstacle | undefined {
   if (substrate === 'external' && drill.external === undefined) {
     return { reason: reasonNotOnForeignServer(drill) };
@@ -175,7 +179,7 @@ const REQUIRED_LOCALLY: Partial<Record<keyof Capabilities, string>> = {
   partition: 'Linux, root (CAP_NET_ADMIN) and nft (package nftables)',
 };
 
-/** Reason why a drill does not run on an external Redis. */
+/** Returns the reason why a drill does not run on an external Redis. */
 function reasonNotOnForeignServer({ faults, family }: Drill): string {
   const names = [...new Set(faults.map(({ fault }) => fault))];
   const why =

@@ -26,7 +26,7 @@ const LINK_BOUND_MS = 5_000;
 export interface Lag {
   hold(): Promise<void>;
   onFault(isGone: boolean): Promise<void>;
-  /** Safe to call twice, and in any state. */
+  /** Ends the lag. Safe to call twice, and in any state. */
   end(): Promise<void>;
 }
 
@@ -40,11 +40,11 @@ export interface LagsOptions {
 
 export interface Lags {
   /**
-   * Starts the lag of a scheduled fault when it is due. Undefined if none is requested or possible: the fault is then
-   * injected anyway, and its checker finds no exposed write.
+   * Starts the lag of a scheduled fault when it is due. Returns undefined if no lag is requested or possible: the fault
+   * is then injected anyway, and its checker finds no exposed write.
    */
   before(scheduled: ScheduledFault, startUs: number): Promise<Lag | undefined>;
-  /** Ends all of them. */
+  /** Ends all lags. */
   end(): Promise<void>;
 }
 

@@ -18,22 +18,28 @@ import { awaitHealthy, awaitReplication } from './health.ts';
 import { openProxiedEnvironment } from './proxied-environment.ts';
 
 /**
- * Limit of operations in flight, above which an operation is not sent but recorded as failed: 200 per second against an
- * unreachable client for 25 s.
+ * Maximum number of operations in flight. Above it an operation is not sent but recorded as failed. The number
+ * corresponds to 25 s at 200 operations per second while Redis does not reply.
  */
 const IN_FLIGHT_BOUND = 5_000;
-/** Time per client, for at least two clients: each starts two threads. */
+/** Time per client, in ms, until all are ready, for at least two clients: each starts two threads. */
 const READY_BOUND_MS = 7_500;
-/** All generators start together, once every one has received the message. */
+/** Delay, in ms, after which all generators start together, so that each has received the message. */
 const START_DELAY_MS = 50;
-/** Starts with the settled topology: a probe half-opens an open breaker within 0.5 s. */
+/**
+ * Maximum duration of the closing phase, in ms, which starts once the topology is settled: a probe half-opens an open
+ * breaker within 0.5 s.
+ */
 const CLOSING_BOUND_MS = 6_000;
-/** For answers that are in flight when the load ends; longer than a command's deadline of 1 s. */
+/** Time, in ms, for answers that are in flight when the load ends; longer than the deadline of a command (1 s). */
 const DRAIN_MS = 1_500;
-/** The same, if the result is no longer needed. */
+/** Like `DRAIN_MS`, if the result is no longer needed. */
 const EARLY_DRAIN_MS = 300;
 const HEALTHY_BOUND_MS = 30_000;
-/** Keys of a client whose expiry is read on an external Redis: one command per key, within the announced load. */
+/**
+ * Number of keys per client whose expiry is read on an external Redis, with one command per key, within the announced
+ * load.
+ */
 const SHARED_EXPIRIES = 200;
 const CAUGHT_UP_BOUND_MS = 15_000;
 const RECOVERY_BOUND_MS = 30_000;
@@ -173,7 +179,7 @@ function scheduleOf(context: TrialContext, generators: readonly GeneratorThread[
   });
 }
 
-/** Still under load: this is when a returned node can do harm. */
+/** Waits for the recovery while the load continues, because a returned node can do harm only under load. */
 async function awaitRecovery({
   environment,
   recorder,
@@ -194,7 +200,7 @@ async function awaitRecovery({
   });
 }
 
-/** Expiries of the cache entries of a client; counters and appended texts have none. */
+/** Records the expiries of a client's cache entries. Counters and appended texts have no expiry. */
 async function recordExpiries(
   { environment, recorder, clock }: TrialContext,
   client: string,
@@ -230,7 +236,7 @@ async function readAndRemove(
   await removeKeys(environment, written);
 }
 
-/** A wait that also ends when a generator fails; by default as long as the drill may take. */
+/** Returns a wait function that also ends when a generator fails; by default it waits as long as the drill may take. */
 function failFastWait(generators: readonly GeneratorThread[], { signal, drill }: TrialContext) {
   const anyFailed = Promise.race(generators.map(({ failed }) => failed));
   anyFailed.catch(() => undefined);

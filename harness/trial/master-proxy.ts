@@ -1,6 +1,6 @@
 /**
  * Fault proxies in front of every master, controlled as one: a change applies to all of them. The address map of a
- * cluster client points to them, whichever master a redirection names.
+ * cluster client points to the proxies, regardless of which master a redirection names.
  */
 import type { Environment, NodeStatus } from '../../infra/substrates/environment.ts';
 import { type FaultProxy, startProxy } from '../faults/proxy/index.ts';
@@ -38,7 +38,7 @@ export async function startMasterProxies(environment: Environment): Promise<Mast
   };
 }
 
-/** A proxy cannot listen on an address of another machine. */
+/** Returns the address to listen on: a proxy cannot listen on an address of another machine. */
 function listenOptions(
   { substrate }: Environment,
   { host }: NodeStatus['address'],

@@ -1,12 +1,16 @@
 /**
  * An environment whose clients reach the master through a fault proxy, so that replies can be dropped (requests arrive,
- * replies do not), or clients be cut off from the master. Traffic between nodes, of the sentinels and of admin connections bypasses the proxy.
+ * replies do not), or clients can be cut off from the master. The proxy does not affect traffic between nodes, from
+ * sentinels or on admin connections.
  */
 import { KitError } from '../../config/errors.ts';
 import type { Capabilities, Environment, Heal } from '../../infra/substrates/environment.ts';
 import { startProxy, type Toxic } from '../faults/proxy/index.ts';
 
-/** Shorter than any command's deadline: the connection ends, and its replies are lost, while the client still waits. */
+/**
+ * Time, in ms, after which the connection ends. It is shorter than the deadline of any command, so replies are lost
+ * while the client still waits.
+ */
 const CUT_AFTER_MS = 600;
 
 export interface ProxiedEnvironment extends AsyncDisposable {

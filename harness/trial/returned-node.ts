@@ -1,5 +1,5 @@
 /**
- * Records whether a node that returned accepts writes: a deposed master that does acknowledges writes that its
+ * Records whether a node that returned accepts writes. A deposed master that accepts writes acknowledges data that its
  * successor never receives. Probes with a write, because ROLE alone does not show that `min-replicas-to-write` refuses
  * it.
  */

@@ -25,12 +25,15 @@ import { awaitReplication } from './health.ts';
 import { startMasterProxies } from './master-proxy.ts';
 
 const CAUGHT_UP_BOUND_MS = 15_000;
-/** Counts from the end of the script: a reconnect takes up to 1 s, a probe of an open breaker 0.5 s. */
+/**
+ * Maximum duration of the closing phase, in ms, from the end of the script: a reconnect takes up to 1 s, a probe of an
+ * open breaker 0.5 s.
+ */
 const CLOSING_BOUND_MS = 6_000;
-/** Bound of one operation; longer than a command's deadline of 1 s. */
+/** Time limit for one operation, in ms; longer than the deadline of a command (1 s). */
 const OPERATION_BOUND_MS = 1_500;
 
-/** Opened by a script, closed in reverse order. */
+/** Resources that a script opened; they are closed in reverse order. */
 interface Owned {
   readonly keys: Set<string>;
   readonly closers: (() => Promise<unknown>)[];
@@ -138,7 +141,7 @@ async function keepOpen<T extends AsyncDisposable>(
   return opened;
 }
 
-/** Path of a file with the logs of the run; its folder exists. */
+/** Returns the path of a file that is stored with the logs of the run; its folder exists. */
 function artifactPath({ dir, drill, trial }: TrialContext, name: string): string {
   const folder = join(dir, LOGS, `${drill.id}-${trial}`);
   mkdirSync(folder, { recursive: true });
@@ -185,14 +188,15 @@ async function closeCaches(context: TrialContext, caches: readonly Cache[]): Pro
   return written.flat();
 }
 
-/** A client that reaches the masters only through the proxies. */
+/** Returns the spec of a client that reaches the masters only through the proxies. */
 function specBehindProxy(spec: ClientSpec, { addresses, natMap }: MasterProxy): ClientSpec {
   if (natMap === undefined) return { ...spec, mode: 'standalone', redis: addresses };
   return { ...spec, redis: addresses, natMap: { ...spec.natMap, ...natMap } };
 }
 
 /**
- * Used if the host of a proxy differs from that of its server, to which the certificate is issued.
+ * Sets the server name for TLS if the host of a proxy differs from the host of its server, to which the certificate is
+ * issued.
  */
 function serverNameOverride(spec: ClientSpec, { addresses }: MasterProxy): CacheOverrides {
   const [server] = spec.redis;

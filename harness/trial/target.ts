@@ -5,7 +5,9 @@ import { nodesOf } from '../../infra/topology.ts';
 import type { Target } from '../drills/drill.ts';
 import { type WaitOptions, waitUntil } from '../wait.ts';
 
-/** The current nodes of a target; in a cluster, master and replicas of the shard with the first slots. */
+/**
+ * Returns the current nodes of a target; in a cluster, master and replicas are those of the shard with the first slots.
+ */
 export async function resolveTarget(
   environment: Environment,
   target: Target,

@@ -1,6 +1,6 @@
 /**
- * The write gaps of a trial that has just ended, as progress messages. Uses the checker, the table and the wording of
- * the report, so that both show the same figure.
+ * Formats the write gaps of a trial that has just ended as progress messages. Uses the checker, the table and the
+ * wording of the report, so that messages and report show the same figure.
  */
 import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
@@ -14,7 +14,7 @@ import { parseHistory } from '../history/parse.ts';
 import { formatGap } from '../reports/wording.ts';
 import type { TrialRequest } from './context.ts';
 
-/** One line per client of a failover drill; none if the history cannot be read, which the judge reports. */
+/** Returns one line per client of a failover drill; none if the history cannot be read, which the judge reports. */
 export function writeGapLines(
   { drill, environment, dir }: TrialRequest,
   record: TrialRecord,

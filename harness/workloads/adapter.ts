@@ -18,7 +18,7 @@ interface PlainCredentials {
 /** All data that a client needs, as plain data that can be passed to another thread. */
 export interface ClientSpec {
   readonly client: ClientName;
-  /** URL of the module that replaces the kit's client; absent: the kit's own (`client-module.ts`). */
+  /** URL of the module that replaces the kit's client; absent for the kit's own client (`client-module.ts`). */
   readonly module?: string;
   readonly mode: ClientEndpoints['mode'];
   readonly serviceName: string;
@@ -34,7 +34,8 @@ export interface ClientSpec {
 }
 
 /**
- * Reveals the passwords: a spec is passed to a worker by its data or directly to a client, never to a file or an argv.
+ * Returns the spec of a client, with its passwords in clear text: it is passed to a worker by its data or directly to a
+ * client, never to a file or an argv.
  */
 export function clientSpec(
   client: ClientName,
@@ -73,21 +74,24 @@ export function clientSpec(
 /** A completed operation: the source of the answer, and the answer. */
 export interface Answer {
   readonly source: Source;
-  /** Value that a read returned; null is a miss. */
+  /** Value that a read returned; null on a miss. */
   readonly value?: string | null;
   /** Values that a batch returned, in the order of its keys. */
   readonly values?: readonly (string | null)[];
   readonly replicas?: number;
-  /** Time at which the client received the answer, on the run's clock; absent: the time at which it is observed. */
+  /**
+   * Time at which the client received the answer, on the run's clock; absent if it is the time at which the answer is
+   * observed.
+   */
   readonly atUs?: number;
 }
 
-/** Failure of an operation: `fail` was certainly not applied, `info` may have been. */
+/** Failure of an operation. `fail`: it was certainly not applied. `info`: it may have been applied. */
 export interface Failure {
   readonly type: 'fail' | 'info';
   readonly code: string;
   readonly message: string;
-  /** The same as `atUs` of an answer. */
+  /** Time of the failure; see `atUs` of an answer. */
   readonly atUs?: number;
 }
 
@@ -100,7 +104,7 @@ export interface Adapter {
   readonly encoding: Encoding;
   /** Resolves once the client reaches its master. */
   ready(): Promise<void>;
-  /** @param ttlSeconds default: that of the environment */
+  /** Stores a value. @param ttlSeconds default: the TTL in the environment */
   set(key: string, value: string, durability: Durability, ttlSeconds?: number): Promise<Answer>;
   get(key: string): Promise<Answer>;
   incr(key: string): Promise<Answer>;
@@ -112,7 +116,7 @@ export interface Adapter {
   close(): Promise<void>;
 }
 
-/** Converts a physical key's bytes to the logical value. `incr` and `append` are always raw. */
+/** How the bytes of a physical key are converted to the logical value. Keys of `incr` and `append` are always raw. */
 export type Encoding = 'raw' | 'envelope';
 
 /** A client's own events, as plain fields. */

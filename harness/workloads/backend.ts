@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from './random.ts';
 
-/** Answers after a time drawn uniformly between the two bounds. */
+/** Returns a backend that answers after a time drawn uniformly between the two bounds. */
 export function simulatedBackend(random: Random, fastestMs: number, slowestMs: number) {
   return async (answer: string): Promise<string> => {
     await sleep(fastestMs + random.next() * (slowestMs - fastestMs));

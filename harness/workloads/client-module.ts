@@ -14,7 +14,9 @@ import { KitError } from '../../config/errors.ts';
 /** The public surface of the client. */
 export type ClientModule = typeof ownClient;
 
-/** @throws KitError CLIENT_MODULE_INVALID the module cannot be loaded or lacks exports of the client */
+/**
+ * Loads the client. @throws KitError CLIENT_MODULE_INVALID the module cannot be loaded or lacks exports of the client
+ */
 export async function loadClient({ module }: { readonly module?: string }): Promise<ClientModule> {
   if (module === undefined) return ownClient;
   const loaded = (await import(module).catch((cause: unknown) => {

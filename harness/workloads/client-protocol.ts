@@ -23,15 +23,15 @@ export type ToClient =
       readonly args: Parameters<Adapter[Call]>;
     }
   | { readonly type: 'compute'; readonly id: number; readonly key: string }
-  /** Result of that `compute`'s loader, which runs in the generator's thread. */
+  /** Result of the loader for the `compute` with this id; the loader runs in the generator's thread. */
   | { readonly type: 'loaded'; readonly id: number; readonly value: string }
   | { readonly type: 'load-failed'; readonly id: number; readonly message: string }
   | { readonly type: 'close'; readonly id: number };
 
 export type FromClient =
   /**
-   * The client is created, not necessarily connected. `thread`: path of its `schedstat`; undefined if the system has
-   * none.
+   * The client is created, not necessarily connected. `thread` is the path of its `schedstat`; undefined if the system
+   * has none.
    */
   | {
       readonly type: 'opened';

@@ -78,7 +78,7 @@ async function serveClient(
   });
 }
 
-/** Reports the delay of this thread's event loop once per second; returns a function that ends it. */
+/** Reports the delay of this thread's event loop once per second; returns a function that ends the reports. */
 function watchLoop(observe: ClientEventSink): () => void {
   const loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   loop.enable();

@@ -1,5 +1,5 @@
 /**
- * The workload during faults: reads and writes of every promise, and operations that are not idempotent.
+ * The workload during faults: reads, asynchronous and durable writes, and operations that are not idempotent.
  *
  * Every write has its own key, so that a lost one is an absent key. INCR goes to keys that must end as 1, APPEND
  * to a few keys with a tag that must occur once: a repeated one is visible in the final read. INCR and APPEND use the
@@ -19,23 +19,28 @@ const APPEND_KEYS = 50;
 
 const defaults = {
   asyncSetsPerSecond: 60,
-  /** Only the kit's client, and only if the environment promises more than `async`. */
+  /** Sent only by the kit's client, and only if the environment promises more than `async`. */
   durableSetsPerSecond: 40,
   getsPerSecond: 80,
   incrsPerSecond: 30,
   appendsPerSecond: 30,
   getOrComputesPerSecond: 30,
-  /** Deadline of `getOrCompute`'s caller. */
+  /** Deadline of the callers of `getOrCompute`, in ms. */
   deadlineMs: 500,
   computeKeys: 200,
   valueBytes: 224,
-  /** Expiry of the sets, for trials that last longer than the environment's default; 0: the default. */
+  /** TTL of the sets, for trials that last longer than the environment's default TTL; 0 for the default. */
   ttlSeconds: 0,
-  /** Lifecycle, read by the trial: time to wait for clients that are behind, once the first one writes again. */
+  /** Read by the trial: time in ms to wait for slower clients, once the first client writes again. */
   stragglerMs: 3_000,
-  /** Lifecycle: time for which the load continues after the heal, with the returned node in the topology. */
+  /**
+   * Read by the trial: time in ms for which the load continues after the heal, with the returned node in the topology.
+   */
   afterHealMs: 1_500,
-  /** Lifecycle: the longest wait for Sentinel to restore the topology, before the trial does it by REPLICAOF. */
+  /**
+   * Read by the trial: maximum wait in ms for Sentinel to restore the topology, before the trial does so with
+   * REPLICAOF.
+   */
   settleMs: 2_000,
 };
 

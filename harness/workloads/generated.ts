@@ -19,9 +19,9 @@ export interface GeneratorContext<P extends Parameters = Parameters> {
   readonly issuer: Issuer;
   readonly random: Random;
   readonly parameters: P;
-  /** The environment's promise for a durable write. */
+  /** Durability of durable writes in the environment. */
   readonly durableWrites: Durability;
-  /** Unique to trial and client: the middle of every key. */
+  /** Tag that is unique to trial and client, and the middle part of every key. */
   readonly tag: string;
   /** Start of the open loop's schedule. */
   readonly startUs: number;

@@ -10,14 +10,14 @@ import type { ClosingRead, ClosingWrite } from './closing.ts';
 import type { WrittenKey } from './issuer.ts';
 import type { FromGenerator, GeneratorSetup, ToGenerator } from './protocol.ts';
 
-/** Longer than each operation of the closing phase may take. */
+/** Time limit for a closing request, in ms: longer than each operation of the closing phase may take. */
 const CLOSING_BOUND_MS = 5_000;
 
 type GeneratorMessage<T extends FromGenerator['type']> = Extract<FromGenerator, { type: T }>;
 
 export class GeneratorThread {
   readonly client: string;
-  /** Connected and prepared; with the threads to watch. */
+  /** Resolves, with the threads to watch, when the generator is connected and prepared. */
   readonly ready: Promise<GeneratorMessage<'ready'>>;
   /** Resolves when the workload is complete. */
   readonly finished: Promise<unknown>;
@@ -51,7 +51,7 @@ export class GeneratorThread {
     return (await recovered).atUs;
   }
 
-  /** The writes of the closing phase. */
+  /** Performs the writes of the closing phase. */
   async closeWrite(round: number): Promise<readonly ClosingWrite[]> {
     const written = this.#heard('closing-written');
     this.#say({ type: 'close-write', round });
@@ -59,7 +59,7 @@ export class GeneratorThread {
       .writes;
   }
 
-  /** The reads of the closing phase. */
+  /** Performs the reads of the closing phase. */
   async closeRead(names: readonly string[]): Promise<readonly ClosingRead[]> {
     const read = this.#heard('closing-read');
     this.#say({ type: 'close-read', names });
@@ -86,7 +86,7 @@ export class GeneratorThread {
     this.#worker.postMessage(message);
   }
 
-  /** The next message of that type; rejects if the generator fails. */
+  /** Returns the next message of a type; rejects if the generator fails. */
   #heard<T extends FromGenerator['type']>(type: T): Promise<GeneratorMessage<T>> {
     const said = new Promise<GeneratorMessage<T>>((resolve) => {
       const listener = (message: FromGenerator) => {

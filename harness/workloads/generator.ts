@@ -16,9 +16,12 @@ import type { FromGenerator, GeneratorSetup, Port, ToGenerator } from './protoco
 import { seededRandom } from './random.ts';
 import { schedstatPath } from './schedstat-path.ts';
 
-/** A client that does not reach a healthy master within this time fails the trial; this is not an effect of a fault. */
+/**
+ * Time limit, in ms, within which a client must reach a healthy master. Otherwise the trial fails, which is not an
+ * effect of a fault.
+ */
 const CONNECT_BOUND_MS = 10_000;
-/** Bound of one operation of the closing phase; longer than a command's deadline of 1 s. */
+/** Time limit for one operation of the closing phase, in ms; longer than the deadline of a command (1 s). */
 const CLOSING_BOUND_MS = 1_500;
 
 type Handlers = {
@@ -135,7 +138,7 @@ class Generator {
     this.#post({ type: 'stopped', written });
   }
 
-  /** Paths of the `schedstat` files of this thread and the client's, by name. */
+  /** Returns the paths of the `schedstat` files of this thread and of the client's thread, by name. */
   #threads(): Readonly<Record<string, string>> {
     const { client } = this.#setup.spec;
     const threads = { [`generator-${client}`]: schedstatPath(), [`client-${client}`]: this.#adapter.thread };

@@ -12,7 +12,7 @@ import { tagsOf } from './values.ts';
 
 export interface PlannedOperation {
   readonly kind: OperationKind;
-  /** Logical key; the history carries the physical one. */
+  /** Logical key; the history contains the physical key. */
   readonly key: string;
   /**
    * Value that a write stores, as recorded in the history (see `logicalValue`); a function if it contains the
@@ -119,7 +119,7 @@ export class Issuer {
     clearTimeout(timer);
   }
 
-  /** From now on completions are dropped: operations still in flight have an unknown outcome. */
+  /** Drops completions from now on: operations that are still in flight have an unknown outcome. */
   close(): void {
     this.#closed = true;
   }

@@ -69,7 +69,7 @@ export function adaptCache(cache: Cache, onEvent: ClientEventSink): Adapter {
   };
 }
 
-/** Number of keys of a batch that were found. */
+/** Returns the number of keys in a batch that were found. */
 function hitsOf(values: readonly (string | null)[]): string {
   return String(values.filter((value) => value !== null).length);
 }
@@ -137,7 +137,7 @@ function receiptAnswer({
   return { source, ...(replicas !== undefined && { replicas }) };
 }
 
-/** The client reports the outcome of the command with every error. */
+/** Converts an error to a failure. The client reports the outcome of the command with every error. */
 function kitFailure(_kind: OperationKind, error: unknown): Failure {
   if (error instanceof CacheError) {
     const { code, message, outcome } = error;
@@ -147,7 +147,7 @@ function kitFailure(_kind: OperationKind, error: unknown): Failure {
   return { type: 'fail', code: 'NOT_STORED', message };
 }
 
-/** An event's fields on one level: an address becomes `host:port`. */
+/** Flattens the fields of an event to one level: an address becomes `host:port`. */
 function flattenData(
   fields: Readonly<Record<string, unknown>>,
 ): Record<string, string | number | boolean | null> {

@@ -53,7 +53,7 @@ export function latenessMeter(
   };
 }
 
-/** Nearest-rank percentiles of microseconds, in milliseconds. */
+/** Returns nearest-rank percentiles, in milliseconds, of times in microseconds. */
 function summarizeLateness(microseconds: readonly number[]): Readonly<Record<string, number>> {
   const sorted = Float64Array.from(microseconds).sort();
   const quantileAt = (p: number) => sorted[Math.max(0, Math.ceil(p * sorted.length) - 1)] as number;

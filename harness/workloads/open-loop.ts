@@ -9,7 +9,10 @@ import type { Clock } from '../history/clock.ts';
 import type { Issuer, PlannedOperation } from './issuer.ts';
 import type { Random } from './random.ts';
 
-/** A share of the load: its rate, and the operation to send when it is due. Undefined: nothing to send yet. */
+/**
+ * A share of the load: its rate, and a function that returns the operation to send when it is due; undefined if there
+ * is nothing to send yet.
+ */
 export interface Lane {
   readonly perSecond: number;
   readonly next: () => PlannedOperation | undefined;
@@ -26,7 +29,7 @@ export interface OpenLoopOptions {
   readonly stopped: AbortSignal;
 }
 
-/** Runs until its end or until it is stopped; operations may still be in flight then. */
+/** Runs the loop until its end or until it is stopped. Operations may still be in flight then. */
 export function openLoop(options: OpenLoopOptions): Promise<void> {
   const { clock, random, stopped } = options;
   const lanes = options.lanes.filter((lane) => lane.perSecond > 0);
@@ -58,8 +61,8 @@ export function openLoop(options: OpenLoopOptions): Promise<void> {
 }
 
 /**
- * Draws a lane by its share of the rate: the union of Poisson processes is one Poisson process whose events are drawn
- * this way.
+ * Draws a lane by its share of the rate. The union of Poisson processes is one Poisson process whose events can be
+ * assigned in this way.
  */
 function drawLane(lanes: readonly Lane[], perSecond: number, random: Random): Lane {
   let point = random.next() * perSecond;

@@ -10,11 +10,11 @@ export type Parameters = Readonly<Record<string, number>>;
 /** The parameters that a workload defines, each with a value. */
 export type Resolved<P extends Parameters> = { readonly [K in keyof P]: number };
 
-/** Later ones win. */
+/** Occasions in order of precedence: a later one overrides an earlier one. */
 const OCCASIONS = ['full', 'external'] as const;
 type Occasion = (typeof OCCASIONS)[number];
 
-/** The parameters of a profile on a substrate, over the workload's defaults. */
+/** Returns the parameters for a profile on a substrate; the workload's defaults apply where the drill gives none. */
 export function resolveParameters<T extends Parameters>(
   workload: string,
   defaults: T,

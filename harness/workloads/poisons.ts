@@ -46,7 +46,9 @@ export const POISONS: Readonly<Record<string, (good: Buffer) => Buffer>> = {
   'older-shape': () => encodeEnvelope({ userId: 1, fullName: 'Ada' }, { schemaId: SCHEMA_ID }),
 };
 
-/** Corruption at a random position: a flipped bit, a truncation, an insertion, swapped bytes, or random noise. */
+/**
+ * Kinds of corruption at a random position: a flipped bit, a truncation, an insertion, swapped bytes, or random noise.
+ */
 export const RANDOM_POISONS: Readonly<Record<string, (good: Buffer, random: Random) => Buffer>> = {
   'random-bit': (good, random) => {
     const bad = Buffer.from(good);

@@ -21,9 +21,9 @@ export interface GeneratorSetup {
 }
 
 export type ToGenerator =
-  /** Start the schedule at that time. */
+  /** Start the schedule at `startUs`. */
   | { readonly type: 'go'; readonly startUs: number }
-  /** A fault has been in effect since that time: report when the first write intended later is acknowledged. */
+  /** A fault has been in effect since `atUs`: report when the first write that was intended later is acknowledged. */
   | { readonly type: 'injected'; readonly atUs: number }
   /** The closing phase: write with each write path, then read with each read path (`closing.ts`). */
   | { readonly type: 'close-write'; readonly round: number }

@@ -3,13 +3,13 @@
  * sfc32 (Chris Doty-Humphrey's small fast counter, passes PractRand), seeded by splitmix32.
  */
 export interface Random {
-  /** In [0, 1). */
+  /** Returns a number in [0, 1). */
   next(): number;
-  /** An integer in [0, below). */
+  /** Returns an integer in [0, below). */
   int(below: number): number;
-  /** Exponentially distributed: gaps of a Poisson process. */
+  /** Returns an exponentially distributed number, such as a gap in a Poisson process. */
   exponential(mean: number): number;
-  /** Standard normal. */
+  /** Returns a number from the standard normal distribution. */
   normal(): number;
   pick<T>(items: readonly T[]): T;
   shuffle<T>(items: readonly T[]): T[];

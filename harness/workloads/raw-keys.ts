@@ -7,16 +7,16 @@ const SCAN_COUNT = 1_000;
 export interface RawKey {
   readonly key: string;
   readonly bytes: Buffer;
-  /** Remaining time in ms; -1: no expiry. */
+  /** Remaining time in ms; -1 if the key has no expiry. */
   readonly ttlMs: number;
 }
 
-/** Prefix of every physical key of a cache. */
+/** Returns the prefix of every physical key of a cache. */
 export function prefixOf(cache: Cache): string {
   return cache.physicalKey('x').slice(0, -1);
 }
 
-/** All string keys that begin with the prefix, on every master. */
+/** Returns all string keys that begin with the prefix, on every master. */
 export async function rawKeys(
   { masters }: Pick<ScriptContext, 'masters'>,
   prefix: string,

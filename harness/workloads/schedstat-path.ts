@@ -1,8 +1,8 @@
 import { readlinkSync } from 'node:fs';
 
 /**
- * Path of the calling thread's `schedstat` for other threads of this process; undefined if the system has none (not
- * Linux).
+ * Returns the path at which other threads of this process can read the calling thread's `schedstat`; undefined if the
+ * system has none (not Linux).
  */
 export function schedstatPath(): string | undefined {
   try {

@@ -3,9 +3,9 @@
  * have Twitter's sizes (see `values.ts`), keys are 36 characters.
  *
  * The popular part of the catalogue is written in advance, as in a warmed cache (phase `warm`). A missed key is written
- * after its read, as a cache-aside application does (phase `fill`); neither is on the schedule. Every write is in the
- * history with its value, so the right answer to a read of its key is known. The first moments are not measured: the
- * mark `window` gives the measured time.
+ * after its read, as a cache-aside application does (phase `fill`). Writes of these two phases are not part of the
+ * schedule. Every write is in the history with its value, so the right answer to a read of its key is known. The first
+ * moments are not measured: the mark `window` gives the measured time.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defineWorkload, type GeneratorContext, markWindow } from './generated.ts';
@@ -27,7 +27,7 @@ const defaults = {
   catalogue: 2_000,
   /** Share of the catalogue, most popular first, that is written before the load begins. */
   warmedShare: 0.5,
-  /** Rate of the warming; 0: as fast as possible. */
+  /** Rate of the warming in sets per second; 0 for as fast as possible. */
   warmSetsPerSecond: 0,
   zipfExponent: 0.99,
   maxValueBytes: 16_384,
@@ -87,7 +87,7 @@ export const steady = defineWorkload({
   },
 });
 
-/** Operations on one catalogue of keys, ordered by popularity. */
+/** Returns the operations on one catalogue of keys, ordered by popularity. */
 function catalogueOf(context: Context) {
   const { adapter, issuer, tag, random } = context;
   const { parameters } = context;

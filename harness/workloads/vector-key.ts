@@ -1,6 +1,9 @@
 import type { ClientModule } from './client-module.ts';
 
-/** The key of one vector search of seed 001: namespace, vector and topK, normalised and hashed by the key builder. */
+/**
+ * Returns the key of one vector search in seed 001: namespace, vector and topK, normalised and hashed by the key
+ * builder.
+ */
 export function vectorKey({ buildKey }: Pick<ClientModule, 'buildKey'>, tag: string, n: number): string {
   return buildKey('vector', { run: tag, namespace: 'documents', vector: [n / 10, 0.5, 0.25], topK: 5 });
 }

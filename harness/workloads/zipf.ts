@@ -1,8 +1,9 @@
 import type { Random } from './random.ts';
 
 /**
- * Draws ranks 0..n-1 with probability proportional to 1 / (rank + 1)^exponent, by the inverse of the exact cumulative
- * distribution. Exact for any exponent, even above 1, where YCSB's approximation is not; O(log n) per draw.
+ * Returns a function that draws ranks 0..n-1 with a probability proportional to 1 / (rank + 1)^exponent, by the inverse
+ * of the exact cumulative distribution. Exact for any exponent, even above 1, where YCSB's approximation is not; O(log
+ * n) per draw.
  */
 export function zipfSampler(n: number, exponent: number, random: Random): () => number {
   const cumulative = new Float64Array(n);

@@ -58,12 +58,12 @@ function invalidKey(where: string, message: string, cause?: unknown): KitError {
   });
 }
 
-/** Identifies the key in a manifest without revealing it. */
+/** Returns a value that identifies the key in a manifest without revealing it. */
 export function keyCheckOf(key: BackupKey): string {
   return createHmac('sha256', keyBytes(key)).update('redis-cache-kit/backup/key').digest('hex').slice(0, 32);
 }
 
-/** Seals a text: HMAC with a key, SHA-256 without one. */
+/** Returns the seal of a text: an HMAC with a key, a SHA-256 without one. */
 export function sealOf(text: string, key: BackupKey | undefined): string {
   if (key === undefined) return createHash('sha256').update(text).digest('hex');
   const derived = hkdfSync('sha256', keyBytes(key), '', 'redis-cache-kit/backup/seal', KEY_BYTES);
@@ -99,7 +99,9 @@ function encryptChunk(key: Buffer, plain: Buffer, index: number, isLast: boolean
   return Buffer.concat([length, encrypted, cipher.getAuthTag()]);
 }
 
-/** @throws KitError `BACKUP_DAMAGED` at the first chunk that is not authentic; `where` names the file */
+/**
+ * Decrypts a file. @throws KitError `BACKUP_DAMAGED` at the first chunk that is not authentic; `where` names the file
+ */
 export async function* decrypt(
   key: BackupKey,
   stored: AsyncIterable<Uint8Array>,
@@ -129,7 +131,9 @@ export async function* decrypt(
   yield decryptChunk(fileKey, rest.subarray(4), index, true, where);
 }
 
-/** Bytes of the first chunk with its length and tag; undefined if the length is not complete yet. */
+/**
+ * Returns the size of the first chunk with its length and tag, in bytes; undefined if the length is not complete yet.
+ */
 function chunkSize(bytes: Buffer, where: string): number | undefined {
   if (bytes.length < 4) return undefined;
   const length = bytes.readUInt32BE();

@@ -6,10 +6,10 @@ import { versionOf } from '../redis/running-server.ts';
 import { formatServer } from '../redis/server-version.ts';
 
 const SCAN_COUNT = 500;
-/** Keys named in a message. */
+/** Maximum number of keys that a message names. */
 const NAMED_KEYS = 5;
 
-/** Requires `enable-debug-command`, as on a scratch server. */
+/** Reads the contents of a server. Requires `enable-debug-command`, as on a scratch server. */
 export async function readContents(redis: Redis): Promise<BackupContents> {
   return {
     databases: await databasesOf(redis),
@@ -19,7 +19,7 @@ export async function readContents(redis: Redis): Promise<BackupContents> {
   };
 }
 
-/** Numbers of keys by database. */
+/** Returns the number of keys in each database. */
 export async function databasesOf(redis: Redis): Promise<BackupContents['databases']> {
   const keyspace = await infoOf(redis, 'keyspace');
   return Object.fromEntries(
@@ -58,18 +58,18 @@ export async function* keysOf(redis: Redis): AsyncGenerator<readonly Buffer[]> {
 }
 
 export interface Comparison {
-  /** Keys of the first server that were compared. */
+  /** Number of keys of the first server that were compared. */
   readonly compared: number;
-  /** Keys whose value or expiry differs, or that the other server does not have. */
+  /** Number of keys whose value or expiry differs, or that the other server does not have. */
   readonly different: number;
-  /** Keys that only the other server has; 0 if they were not asked for. */
+  /** Number of keys that only the other server has; 0 if they were not requested. */
   readonly additional: number;
   /** Some of the different keys, for messages. */
   readonly examples: readonly string[];
 }
 
 /**
- * Compares every key of a scratch server with another one, or with those of the shards of a cluster: its value (DEBUG
+ * Compares every key of a scratch server with another server, or with the shards of a cluster: its value (DEBUG
  * DIGEST-VALUE, independent of the encoding) and its expiry. Keys that expire during the comparison do not count.
  */
 export async function compareContents(
@@ -118,7 +118,7 @@ async function fingerprints(redis: Redis, keys: readonly Buffer[]): Promise<read
   return keys.map((_, i) => (Number(expiries[i]) === -2 ? ABSENT : `${digests[i]} ${expiries[i]}`));
 }
 
-/** Each key is on one of the servers: it is absent on all others. */
+/** Returns the fingerprints of keys that are on any of the servers; each key is absent on all other servers. */
 async function fingerprintsOnAny(
   servers: readonly Redis[],
   keys: readonly Buffer[],
@@ -127,13 +127,13 @@ async function fingerprintsOnAny(
   return keys.map((_, i) => all.map((prints) => prints[i]).find((print) => print !== ABSENT) ?? ABSENT);
 }
 
-/** A key may expire between the two queries of its comparison. */
+/** Removes keys that have expired: a key may expire between the two queries of its comparison. */
 async function withoutExpired(redis: Redis, keys: readonly Buffer[]): Promise<readonly Buffer[]> {
   const expiries = await Promise.all(keys.map((key) => redis.call('PEXPIRETIME', key)));
   return keys.filter((_, i) => Number(expiries[i]) !== -2);
 }
 
-/** DBSIZE also counts keys that have expired; SCAN does not return them. */
+/** Counts the keys with SCAN, which does not return expired keys; DBSIZE would count them. */
 async function visibleKeysOf(servers: readonly Redis[]): Promise<number> {
   const seen = new Set<string>();
   for (const redis of servers)

@@ -7,33 +7,33 @@ import type { Redis } from 'ioredis';
 import { databasesOf, keysOf } from './contents.ts';
 
 /**
- * Bytes that are copied together, and between two waits for the replicas: far below the output buffer limit of a replica
- * (256 MB), beyond which the master closes its connection.
+ * Number of bytes that are copied together, and between two waits for the replicas: far below the output buffer limit
+ * of a replica (256 MB), beyond which the master closes its connection.
  */
 const BYTES_BETWEEN_WAITS = 16 * 1024 ** 2;
 const REPLICA_TIMEOUT_MS = 5_000;
 
 export interface CopyTarget {
-  /** Connection to the master that has the key. */
+  /** Returns the connection to the master that has the key. */
   readonly masterOf: (key: Buffer) => Redis;
   readonly masters: readonly Redis[];
 }
 
 export interface CopyReport {
   readonly copied: number;
-  /** Keys that clients wrote during the copy. */
+  /** Number of keys that clients wrote during the copy. */
   readonly kept: number;
   readonly bytes: number;
 }
 
 export const NOTHING_COPIED: CopyReport = { copied: 0, kept: 0, bytes: 0 };
 
-/** @throws Error with the reply of a master that refuses a key */
+/** Copies the keys. @throws Error with the reply of a master that refuses a key */
 export async function copyKeys(
   source: Redis,
   { masterOf, masters }: CopyTarget,
   options: {
-    /** Report of the files before, to which this one is added. */
+    /** Report about the previous files, to which the numbers of this file are added. */
     readonly before?: CopyReport;
     readonly signal?: AbortSignal | undefined;
     readonly onProgress?: (report: CopyReport) => void;
@@ -66,7 +66,10 @@ function added(report: CopyReport, results: readonly CopyResult[]): CopyReport {
   };
 }
 
-/** All keys of the selected database, in groups that have a bounded memory: values may have any size. */
+/**
+ * Yields all keys of the selected database in groups that need a bounded amount of memory, because values may have any
+ * size.
+ */
 async function* groupsOf(source: Redis): AsyncGenerator<readonly Buffer[]> {
   for await (const keys of keysOf(source)) {
     const sizes = await Promise.all(keys.map((key) => source.call('MEMORY', 'USAGE', key)));

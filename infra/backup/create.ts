@@ -5,7 +5,7 @@
  *   ─▶ encrypt, if a key is given ─▶ archive next to the target ─▶ rename
  *
  * The unencrypted files are in a private folder next to the target until the archive is complete. The folder is removed
- * however the command ends.
+ * regardless of how the command ends.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, renameSync, rmSync, statSync } from 'node:fs';
@@ -32,7 +32,7 @@ import { type BackupSource, chooseSources } from './source.ts';
 import { type TarSource, writeTar } from './tar.ts';
 
 export interface CreateOptions {
-  /** Path of the archive. An existing file is replaced when the new one is complete. */
+  /** Path of the archive. An existing file is replaced once the new archive is complete. */
   readonly target: string;
   readonly key?: BackupKey | undefined;
   /** Program of the scratch server; if undefined, the files are not loaded, and the manifest has no digest. */
@@ -44,7 +44,10 @@ export interface CreateOptions {
 
 export const MANIFEST_FILE = 'manifest.json';
 
-/** @throws KitError `BACKUP_REFUSED`, `SNAPSHOT_FAILED`, `BACKUP_UNREADABLE`, `DISK_FULL`; no file is left then */
+/**
+ * Makes a backup. @throws KitError `BACKUP_REFUSED`, `SNAPSHOT_FAILED`, `BACKUP_UNREADABLE`, `DISK_FULL`; then no file
+ * is left
+ */
 export async function createBackup(
   environment: Environment,
   options: CreateOptions,
@@ -122,7 +125,10 @@ async function createPart(
   return { part, path };
 }
 
-/** A node that already saves for another replica sends that snapshot: it may have begun before this command. */
+/**
+ * Refuses an old snapshot: a node that is already saving for another replica sends that snapshot, which may have begun
+ * before this command.
+ */
 function requireCurrent({ nodeId, offset }: BackupSource, { replicationOffset }: SnapshotPoint): void {
   if (replicationOffset >= offset) return;
   throw new KitError(
@@ -135,7 +141,7 @@ function requireCurrent({ nodeId, offset }: BackupSource, { replicationOffset }:
   );
 }
 
-/** `REDIS0010`, or `VALKEY080`. */
+/** Length of the header: `REDIS0010`, or `VALKEY080`. */
 const HEADER_BYTES = 9;
 
 function rdbVersionIn(header: Buffer): number {

@@ -1,4 +1,7 @@
-/** Masters of an environment into which a backup is restored: the proof that they accept its keys, and the removal of theirs. */
+/**
+ * Masters of an environment into which a backup is restored: proves that they accept the keys of the backup, and
+ * removes their existing keys.
+ */
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { KitError } from '../../config/errors.ts';
@@ -10,13 +13,13 @@ import { databasesOf, keysOf } from './contents.ts';
 
 export interface Master {
   readonly master: string;
-  /** Slots of its keys, in a cluster. */
+  /** Slots that the master serves, in a cluster. */
   readonly slots?: readonly (readonly [number, number])[];
   /** Connection that only the restore uses. */
   readonly redis: Redis;
 }
 
-/** A master frees several million keys per second. */
+/** Maximum time, in ms, until the memory is freed: a master frees several million keys per second. */
 const FREED_TIMEOUT_MS = 60_000;
 
 const hasSlot = ({ slots }: Master, key: Buffer): boolean => {
@@ -24,7 +27,7 @@ const hasSlot = ({ slots }: Master, key: Buffer): boolean => {
   return slots === undefined || slots.some(([from, to]) => from <= slot && slot <= to);
 };
 
-/** Connection to the master that has a key. */
+/** Returns a function that returns the connection to the master of a key. */
 export function masterOfKey(masters: readonly Master[]): (key: Buffer) => Redis {
   const [first] = masters;
   if (first === undefined) throw new TypeError('an environment has a master');
@@ -62,12 +65,16 @@ export async function requireAccepted(
   }
 }
 
-/** A master whose memory is full accepts keys again once its existing ones are removed. */
+/**
+ * Ignores the error of a master whose memory is full, because it accepts keys again once its existing keys are removed.
+ */
 function unlessFull(error: Error): void {
   if (!error.message.startsWith('OOM')) throw error;
 }
 
-/** Removes all keys of the masters, and waits until their memory is free: until then new keys could be evicted. */
+/**
+ * Removes all keys of the masters and waits until their memory is freed, because until then new keys could be evicted.
+ */
 export async function removeAllKeys(
   masters: readonly Master[],
   signal: AbortSignal | undefined,
@@ -83,7 +90,7 @@ export async function removeAllKeys(
   });
 }
 
-/** An unused key on this master. */
+/** Returns a key that the master does not have. */
 function unusedKeyOf(master: Master): Buffer {
   for (;;) {
     const key = Buffer.from(`redis-cache-kit:restore-check:${randomUUID()}`);
@@ -91,7 +98,7 @@ function unusedKeyOf(master: Master): Buffer {
   }
 }
 
-/** Value of a key that has not expired, as DUMP writes it; undefined: there is none. */
+/** Returns the value of any key that has not expired, as DUMP writes it; undefined if there is none. */
 async function anyPayload(scratches: readonly ScratchServer[]): Promise<Buffer | undefined> {
   for (const { redis } of scratches) {
     for (const db of Object.keys(await databasesOf(redis))) {

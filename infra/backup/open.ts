@@ -1,7 +1,6 @@
 /**
- * Opens a backup: proves its manifest and every file, decrypts them into a private folder, and removes that on disposal,
- * or when the kit is killed.
- * Nothing of a backup is used before all of it is proven.
+ * Opens a backup: verifies its manifest and every file, decrypts the files into a private folder, and removes the
+ * folder on disposal, or when the kit is killed. No part of a backup is used before the complete backup is verified.
  */
 import { createHash } from 'node:crypto';
 import { createWriteStream, existsSync } from 'node:fs';
@@ -66,7 +65,7 @@ export async function readManifest(path: string): Promise<BackupManifest> {
   return (await readArchive(path)).manifest;
 }
 
-/** Longest manifest that is read; one part has about 600 bytes. */
+/** Maximum size of a manifest; one part has about 600 bytes. */
 const MAX_MANIFEST_BYTES = 1024 ** 2;
 
 async function readArchive(path: string): Promise<Archive> {

@@ -26,31 +26,36 @@ import { loadScratch } from './scratch.ts';
 import { chooseSources, groupsOf } from './source.ts';
 import { loadPart, tooNew, type VerifyOptions } from './verify.ts';
 
-/** A master with a large data set takes longer for FLUSHALL or one large key than an admin command may. */
+/**
+ * Timeout of a command, in ms: with a large data set, FLUSHALL or a large key takes longer than an admin command may.
+ */
 const COMMAND_TIMEOUT_MS = 60_000;
 
 export interface RestoreReport {
   readonly restored: number;
-  /** Keys that clients wrote during the restore. */
+  /** Number of keys that clients wrote during the restore. */
   readonly kept: number;
   readonly bytes: number;
   readonly tookMs: number;
-  /** Comparison of every key with the backup afterwards. */
+  /** Number of keys that were compared with the backup afterwards. */
   readonly compared: number;
   readonly different: number;
-  /** Some of the different keys. */
+  /** Some of the keys that differ. */
   readonly examples: readonly string[];
 }
 
 export interface RestorePlan extends AsyncDisposable {
-  /** Maximum number of keys of the backup that have not expired. */
+  /** Maximum number of keys in the backup that have not expired. */
   readonly keys: number;
   /** Number of keys of the environment, which are removed. */
   readonly present: number;
   run(): Promise<RestoreReport>;
 }
 
-/** @throws KitError `BACKUP_TOO_NEW`, `BACKUP_DAMAGED`, `RESTORE_REFUSED`; nothing was changed */
+/**
+ * Checks whether a backup can be restored. @throws KitError `BACKUP_TOO_NEW`, `BACKUP_DAMAGED`, `RESTORE_REFUSED`;
+ * nothing was changed
+ */
 export async function planRestore(
   environment: Environment,
   backup: OpenBackup,
@@ -144,7 +149,7 @@ interface Restore {
   readonly environment: Environment;
   readonly masters: readonly Master[];
   readonly scratches: readonly ScratchServer[];
-  /** Keys of the environment when the user was asked. */
+  /** Number of keys in the environment when the user was asked. */
   readonly present: number;
 }
 
@@ -155,9 +160,9 @@ async function restore(
   const startedAt = performance.now();
   let copied: CopyReport = NOTHING_COPIED;
   try {
-    // An environment without keys: what clients have written since is kept.
+    // The environment had no keys: keys that clients have written since are kept.
     if (present > 0) await removeAllKeys(masters, options.signal);
-    // Those that a full master could not load before.
+    // Libraries that a full master could not load before.
     await loadMissingLibraries(scratches, masters, { refusal: (why) => new Error(why), whenFull: 'fail' });
     const target = { masterOf: masterOfKey(masters), masters: masters.map(({ redis }) => redis) };
     for (const { redis } of scratches) {
@@ -187,8 +192,8 @@ async function restore(
 }
 
 /**
- * Loads the libraries of the backup that the environment does not have, before any key is removed. One that it has is
- * kept: a backup may hold an older version of it.
+ * Loads the libraries of the backup that the environment does not have, before any key is removed. A library that it
+ * has is kept, because a backup may contain an older version.
  */
 async function loadMissingLibraries(
   scratches: readonly ScratchServer[],

@@ -1,8 +1,8 @@
-/** Backups of an environment in a folder: their names, whether one is due, and which ones are removed. */
+/** Manages the backups of an environment in a folder: their names, whether one is due, and which are removed. */
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** `dev-20261129T150102Z.tar`; the time of the backup in UTC. */
+/** Name of a backup, with its time in UTC: `dev-20261129T150102Z.tar`. */
 const NAME = /^(?<environment>[a-z][a-z0-9-]{0,30})-(?<time>\d{8}T\d{6}Z)\.tar$/;
 
 export interface StoredBackup {
@@ -15,7 +15,7 @@ export function backupName(environment: string, at: Date): string {
   return `${environment}-${at.toISOString().replaceAll(/[-:]|\.\d+/g, '')}.tar`;
 }
 
-/** Backups of one environment, found by their names, newest first. Files with other names are not touched. */
+/** Lists the backups of one environment by their names, newest first. Files with other names are ignored. */
 export function listBackups(dir: string, environment: string): readonly StoredBackup[] {
   if (!existsSync(dir)) return [];
   return readdirSync(dir)
@@ -32,7 +32,7 @@ function timeOf(text: string): Date {
   return new Date(text.replace(/^(....)(..)(..T..)(..)(..Z)$/, '$1-$2-$3:$4:$5'));
 }
 
-/** Removes all but the newest backups. @returns the removed ones */
+/** Removes all but the newest backups. @returns the removed backups */
 export function pruneBackups(dir: string, environment: string, keep: number): readonly StoredBackup[] {
   const removed = listBackups(dir, environment).slice(keep);
   for (const { path } of removed) rmSync(path, { force: true });

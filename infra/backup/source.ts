@@ -14,7 +14,7 @@ export interface BackupSource {
   readonly nodeId: string;
   readonly role: 'master' | 'replica';
   readonly master: string;
-  /** Offset of the master when the backup began: the snapshot has every write up to it. */
+  /** Offset of the master when the backup began: the snapshot contains every write up to this offset. */
   readonly offset: number;
   /** Slots of the shard, in a cluster. */
   readonly slots?: readonly SlotRange[];
@@ -22,7 +22,7 @@ export interface BackupSource {
 
 const CATCH_UP_TIMEOUT_MS = 10_000;
 
-/** @throws KitError `BACKUP_REFUSED` */
+/** Chooses the nodes. @throws KitError `BACKUP_REFUSED` */
 export async function chooseSources(
   environment: Environment,
   options: { readonly fromMaster: boolean; readonly signal?: AbortSignal | undefined },
@@ -46,7 +46,10 @@ interface Group {
   readonly slots?: readonly SlotRange[];
 }
 
-/** Each master with its running replicas. @throws KitError `BACKUP_REFUSED` unless each group has exactly one master */
+/**
+ * Returns each master with its running replicas. @throws KitError `BACKUP_REFUSED` unless each group has exactly one
+ * master
+ */
 export async function groupsOf(environment: Environment): Promise<readonly Group[]> {
   if (environment.cluster !== undefined) {
     const problem = await environment.cluster.healthProblem().catch((error: Error) => error.message);
@@ -62,7 +65,7 @@ export async function groupsOf(environment: Environment): Promise<readonly Group
   return [{ master, replicas }];
 }
 
-/** Point of the replication stream of a node. */
+/** Position of a node in the replication stream. */
 interface Point {
   readonly history: string | undefined;
   readonly offset: number;

@@ -7,7 +7,7 @@ import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 
 const BLOCK = 512;
-/** Largest size in eleven octal digits; larger ones are binary (GNU tar, star). */
+/** Maximum size that eleven octal digits can express; larger sizes are binary (GNU tar, star). */
 const MAX_OCTAL = 8 ** 11 - 1;
 
 export interface TarSource {
@@ -98,7 +98,7 @@ function parseHeader(header: Buffer, start: number): TarEntry | undefined {
   return Number.isSafeInteger(bytes) && bytes >= 0 ? { name, start, bytes } : undefined;
 }
 
-/** The checksum field itself counts as blanks. */
+/** Returns the checksum of a header, in which the checksum field itself counts as blanks. */
 function checksumOf(header: Buffer): number {
   return header.reduce((sum, byte, i) => sum + (i >= 148 && i < 156 ? 0x20 : byte), 0);
 }

@@ -1,5 +1,5 @@
 /**
- * Verifies a backup by restoring it: a scratch server loads each file, its keys and digest must be those of the manifest;
+ * Verifies a backup by restoring it: a scratch server loads each file, its keys and digest must match the manifest;
  * then every key is copied to a second scratch server, as a restore does, and compared.
  */
 import type { BackupPart } from '../../config/backup-manifest.ts';
@@ -11,7 +11,7 @@ import { damaged, type OpenBackup } from './open.ts';
 import { emptyScratch, loadScratch, tooNewForScratch } from './scratch.ts';
 
 export interface VerifyOptions {
-  /** Program of the scratch servers. */
+  /** Path of the program for the scratch servers. */
   readonly server: string;
   readonly progress?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -19,13 +19,13 @@ export interface VerifyOptions {
 
 export interface VerifiedPart {
   readonly file: string;
-  /** Keys in the file, including those that have expired since. */
+  /** Number of keys in the file, including keys that have expired since. */
   readonly keys: number;
-  /** Keys that were restored and compared. */
+  /** Number of keys that were restored and compared. */
   readonly compared: number;
 }
 
-/** @throws KitError `BACKUP_DAMAGED`, `BACKUP_TOO_NEW`, `BACKUP_DIFFERS` */
+/** Verifies a backup. @throws KitError `BACKUP_DAMAGED`, `BACKUP_TOO_NEW`, `BACKUP_DIFFERS` */
 export async function verifyBackup(
   backup: OpenBackup,
   options: VerifyOptions,

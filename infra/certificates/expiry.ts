@@ -1,6 +1,6 @@
 /**
- * Expiry of the certificates of a substrate's environments, for the doctor: nodes do not report it, and clients fail
- * only once a certificate has expired.
+ * Checks for the doctor when the certificates of a substrate's environments expire. Nodes do not report it, and clients
+ * fail only once a certificate has expired.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,10 +9,16 @@ import type { DoctorCheck } from '../substrates/doctor.ts';
 import { endOf } from './given.ts';
 
 const DAY_MS = 86_400_000;
-/** Sentinel cannot load another certificate at run time, so a rotation must be planned. */
+/**
+ * Number of days before the expiry from which the check warns. Sentinel cannot load another certificate at run time, so
+ * a rotation must be planned.
+ */
 const WARN_DAYS = 30;
 
-/** @param root has one folder per environment, with `tls/node.crt` if TLS is enabled */
+/**
+ * Returns the checks. @param root folder with one folder per environment, which contains `tls/node.crt` if TLS is
+ * enabled
+ */
 export function certificateChecks(root: string, now = new Date()): readonly DoctorCheck[] {
   let names: readonly string[];
   try {

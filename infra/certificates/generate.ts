@@ -1,5 +1,5 @@
 /**
- * A private CA and one certificate for the nodes of an environment, generated in memory (ECDSA P-256, which Redis,
+ * Generates a private CA and one certificate for the nodes of an environment, in memory (ECDSA P-256, which Redis,
  * Node's `tls` and OpenSSL accept). The certificate serves both ends of a link, since a node is a server to clients and
  * a client to its master. Left out: files and their modes, which the substrate handles, and renewal.
  */
@@ -13,18 +13,18 @@ import { Secret } from '../../config/secret.ts';
 export interface CertificateRequest {
   /** IP addresses and names of all nodes; they become subject alternative names. */
   readonly addresses: readonly string[];
-  /** Environment of the certificates: part of the subject, for information. */
+  /** Name of the environment, which becomes part of the subject, for information. */
   readonly environment: string;
-  /** Default 825 days, the most that clients commonly accept. */
+  /** Validity in days; default 825, the maximum that clients commonly accept. */
   readonly validDays?: number;
-  /** Default now. */
+  /** Start of the validity; default now. */
   readonly now?: Date;
 }
 
 /** PEM texts. */
 export interface Certificates {
   readonly ca: string;
-  /** Signing key: no node and no client needs it, so it must not reach them. */
+  /** Signing key. Neither nodes nor clients need it, so they must not receive it. */
   readonly caKey: Secret;
   readonly cert: string;
   readonly key: Secret;
@@ -33,7 +33,7 @@ export interface Certificates {
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
-/** Tolerance for clock differences between hosts. */
+/** Time, in ms, by which the validity begins earlier, to tolerate clock differences between hosts. */
 const BACKDATE_MS = 3_600_000;
 
 export async function makeCertificates(request: CertificateRequest): Promise<Certificates> {

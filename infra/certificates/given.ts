@@ -13,7 +13,7 @@ import { Secret } from '../../config/secret.ts';
 /** Paths of PEM files. */
 export interface GivenCertificates {
   readonly ca: string;
-  /** The nodes' certificate, followed by any intermediate ones. */
+  /** Certificate of the nodes, followed by intermediate certificates, if any. */
   readonly cert: string;
   readonly key: string;
 }
@@ -26,12 +26,12 @@ export interface ReadCertificates {
 }
 
 /**
- * A node is a server to clients and a client to its master: OpenSSL requires both purposes if a certificate restricts
- * them.
+ * Purposes that a certificate must have. A node is a server to clients and a client to its master, so OpenSSL requires
+ * both purposes if a certificate restricts its purposes.
  */
 const PURPOSES = { serverAuth: '1.3.6.1.5.5.7.3.1', clientAuth: '1.3.6.1.5.5.7.3.2' } as const;
 
-/** @param addresses IP addresses and names that clients and nodes connect to */
+/** Reads the certificates. @param addresses IP addresses and names to which clients and nodes connect */
 export function readCertificates(
   given: GivenCertificates,
   addresses: readonly string[],
@@ -65,7 +65,7 @@ export function readCertificates(
   return { ca, cert, key: new Secret(key), notAfter: new Date(leaf.validTo) };
 }
 
-/** Expiry date of the first certificate of a PEM text. */
+/** Returns the expiry date of the first certificate in a PEM text. */
 export const endOf = (pem: string): Date => new Date(new X509Certificate(pem).validTo);
 
 function checkValidity(certificate: X509Certificate, now: Date): readonly string[] {

@@ -8,7 +8,9 @@ import { type Daemon, startDaemon } from './process.ts';
 
 const DONE = 'done';
 
-/** Without /proc the process cannot be recognised by its folder; its pid is then the only evidence. */
+/**
+ * Script of the shell. Without /proc it cannot recognise the process by its folder; then the pid is the only evidence.
+ */
 const CLEAN_UP = `read -r word
 [ "$word" = ${DONE} ] && exit
 case "$(readlink "/proc/$2/cwd")" in "$1"*) kill -9 "$2" ;; esac
@@ -19,7 +21,7 @@ rm -rf "$1"`;
  * Removes the folder when this process has died, and kills the process with this pid if its working directory is in the
  * folder.
  *
- * @returns a function to call once both are removed
+ * @returns a function to call once folder and process are removed
  */
 export function cleanUpAtDeath(dir: string, pid?: number): () => void {
   const args = [
@@ -44,7 +46,7 @@ export interface TemporaryDir extends Disposable {
   readonly path: string;
 }
 
-/** Creates a folder of mode 0700. @param prefix path that its name begins with */
+/** Creates a folder with mode 0700. @param prefix path with which the path of the folder begins */
 export function openTemporaryDir(prefix: string): TemporaryDir {
   const path = mkdtempSync(prefix);
   const remove = () => rmSync(path, { recursive: true, force: true, maxRetries: 3 });

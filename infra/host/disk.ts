@@ -3,15 +3,15 @@ import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs
 import { dirname } from 'node:path';
 import { EXIT, KitError } from '../../config/errors.ts';
 
-/** Minimum free space to start an environment: logs, AOF and RDB of small data sets. */
+/** Minimum free space, in bytes, to start an environment: logs, AOF and RDB of small data sets. */
 export const REQUIRED_FREE_BYTES = 64 * 1024 ** 2;
 
-/** @throws KitError `DISK_FULL` if the disk of that directory has too little free space */
+/** Checks the free space. @throws KitError `DISK_FULL` if the disk with the directory has too little */
 export function requireFreeSpace(dir: string): void {
   if (freeBytes(dir) < REQUIRED_FREE_BYTES) throw diskFull(dir);
 }
 
-/** Free space for this user on the disk of the path, which may not exist yet. */
+/** Returns the free space for this user, in bytes, on the disk of a path, which may not exist yet. */
 export function freeBytes(path: string): number {
   let existing = path;
   while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);
@@ -31,7 +31,10 @@ export function diskFull(where: string): KitError {
   );
 }
 
-/** ENOENT: Node's recursive mkdir reports it for a read-only file system, where EROFS would be correct. */
+/**
+ * Codes that mean that a path is not writable. Node's recursive mkdir reports ENOENT for a read-only file system, where
+ * EROFS would be correct.
+ */
 const UNWRITABLE: ReadonlySet<string> = new Set(['EACCES', 'EROFS', 'EPERM', 'ENOTDIR', 'EEXIST', 'ENOENT']);
 
 /** Converts a file system error to a KitError; returns any other error unchanged. */

@@ -3,7 +3,8 @@
  * reader sees a partial file. A lock whose owner has ended is taken over.
  *
  * A takeover has a race: two waiters may both have read the dead owner, and the slower one must not remove the lock
- * that the faster one has just acquired. So a waiter first creates `<lock>.takeover-<dead owner>`, which only one can.
+ * that the faster one has just acquired. So a waiter first creates `<lock>.takeover-<dead owner>`, which succeeds for
+ * only one waiter.
  */
 import { randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
@@ -14,16 +15,16 @@ import { isAlive, ownProcess, type ProcessIdentity } from './process-identity.ts
 
 export interface LockOptions {
   readonly timeoutMs: number;
-  /** For the error message: "waiting for the address blocks". */
+  /** What the lock protects, for the error message: "waiting for the address blocks". */
   readonly what: string;
   readonly signal?: AbortSignal | undefined;
   /** Returns the error for a timeout instead of `LOCKED`. */
   readonly refusal?: (holder: number | undefined) => KitError;
-  /** The work frees disk space: if the disk is too full for a lock, it runs without one. */
+  /** Whether the work frees disk space. Then it runs without a lock if the disk is too full for one. */
   readonly makesRoom?: boolean;
 }
 
-/** A takeover takes microseconds; an older takeover file was left by a process that died during it. */
+/** Age, in ms, from which a takeover file is abandoned: a takeover takes microseconds, so a process died during it. */
 const TAKEOVER_ABANDONED_MS = 10_000;
 
 /**

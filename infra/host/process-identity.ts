@@ -118,7 +118,7 @@ async function inspectProcess(pid: number): Promise<ObservedProcess | undefined>
   return seen ?? (processExists(pid) ? { start: UNKNOWN, state: 'running' } : undefined);
 }
 
-/** EPERM: the process exists and belongs to another user. */
+/** Returns whether the pid exists. EPERM means that the process exists and belongs to another user. */
 function processExists(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -146,7 +146,7 @@ export function parsePs(line: string): ObservedProcess | undefined {
   return { start: match[2], state: stateOfLetter(match[1]) };
 }
 
-/** Two terminals may differ in locale and time zone, which changes the text of a date. */
+/** Environment for `ps`, because the text of a date depends on the locale and the time zone of the terminal. */
 const PS_ENVIRONMENT = { LC_ALL: 'C', TZ: 'UTC' };
 
 async function sightPs(pid: number): Promise<ObservedProcess | undefined> {
@@ -161,7 +161,10 @@ async function sightPs(pid: number): Promise<ObservedProcess | undefined> {
   }
 }
 
-/** A zombie (Z) has ended, although its exit code was not collected: common in containers without an init. */
+/**
+ * Returns the state for a letter. A zombie (Z) has ended, although its exit code was not collected, as is common in
+ * containers without an init.
+ */
 function stateOfLetter(letter: string): ProcessState {
   if (letter === 'Z' || letter === 'X') return 'gone';
   return letter === 'T' ? 'stopped' : 'running';

@@ -25,12 +25,12 @@ export type ProgramSink = (record: ProgramRecord) => void;
 export interface ProgramRequest {
   readonly command: string;
   readonly args?: readonly string[];
-  /** Added to the kit's own environment. */
+  /** Variables that are added to the kit's own environment. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   /** Text for standard input; default: empty. */
   readonly input?: string;
-  /** Default 30 s. */
+  /** Timeout in ms; default 30000. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   readonly sink?: ProgramSink;
@@ -44,7 +44,7 @@ export interface DaemonRequest {
   readonly cwd: string;
   /** File to which standard output and standard error are appended. */
   readonly logPath: string;
-  /** `pipe`: the daemon's standard input closes when this process dies, for any cause. */
+  /** Standard input. `pipe`: it closes when this process dies, for any cause. */
   readonly stdin?: 'ignore' | 'pipe';
 }
 
@@ -60,10 +60,10 @@ export interface Daemon {
   tell(text: string): void;
 }
 
-/** POSIX quoting: zx's default is for bash, and a slim system has only `sh`. */
+/** Quotes a word for POSIX shells: zx quotes for bash by default, and a slim system has only `sh`. */
 const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 
-/** `exec` replaces the shell by the program, so that both have the same pid. */
+/** Shell options. `exec` replaces the shell by the program, so that both have the same pid. */
 const SHELL = { shell: '/bin/sh', prefix: 'exec ', postfix: '', quote, quiet: true, nothrow: true } as const;
 
 const COULD_NOT_EXECUTE = new Set([126, 127]);

@@ -48,7 +48,10 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
 }
 
 export interface WaitOptions extends PollOptions {
-  /** "replica redis-2 in sync": completes the sentence "timed out after N ms waiting for …". */
+  /**
+   * Awaited condition, such as "replica redis-2 in sync". It completes the sentence "timed out after N ms waiting for
+   * …".
+   */
   readonly what: string;
   /** Returns log lines that explain a failure; called only after a failure. */
   readonly explain?: () => string | Promise<string>;

@@ -1,9 +1,12 @@
 /** Alerts about roles, replication, sentinels, persistence and certificates. Pure. */
 import type { AlertRule, RuleContext } from './rule.ts';
 
-/** A failover is visible in the roles of the nodes for this number of scrapes. */
+/** Number of scrapes for which a failover is visible in the roles of the nodes. */
 const FAILOVER_SCRAPES = 20;
-/** A replica acknowledges once per second, and the master reports whole seconds: 2 s of lag are within the normal range. */
+/**
+ * Minimum lag for an alert. A replica acknowledges once per second and the master reports whole seconds, so 2 s of lag
+ * are normal.
+ */
 const LEAST_LAG_SECONDS = 2;
 const CRITICAL_CERTIFICATE_DAYS = 3;
 const DAY_SECONDS = 86_400;
@@ -20,7 +23,10 @@ export function availabilityAlerts(context: RuleContext): readonly AlertRule[] {
   ];
 }
 
-/** Without a scrape, nothing is known about the nodes; the alert `MetricsMissing` covers that. */
+/**
+ * Restricts an expression to scraped nodes. Without a scrape nothing is known about a node, which the alert
+ * `MetricsMissing` covers.
+ */
 const scraped = (select: RuleContext['select'], job: 'redis' | 'sentinel'): string =>
   `(count(${select('up', `job="${job}"`)} == 1) > 0)`;
 

@@ -1,12 +1,15 @@
 /** Alerts about memory, connections and speed of the nodes. Pure. */
 import { type AlertRule, RATE_SCRAPES, type RuleContext } from './rule.ts';
 
-/** A node without an eviction policy rejects writes when it is full; this is the last warning. */
+/** Memory ratio for the last warning before a node without an eviction policy is full and rejects writes. */
 const FULL_RATIO = 0.95;
-/** A small node has a high ratio without wasting memory: the program itself is larger than its data. */
+/**
+ * Minimum wasted memory, in bytes: a small node has a high ratio without wasting memory, because the program is larger
+ * than its data.
+ */
 const WASTED_BYTES = 64 * 1024 ** 2;
 const FRAGMENTATION_RATIO = 1.5;
-/** With fewer reads, the hit ratio is not significant. */
+/** Minimum rate of reads for a significant hit ratio. */
 const LEAST_LOOKUPS_PER_SECOND = 1;
 
 export function capacityAlerts(context: RuleContext): readonly AlertRule[] {

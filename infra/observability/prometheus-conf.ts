@@ -16,13 +16,13 @@ export interface PrometheusInput {
   readonly nodes: readonly ScrapedNode[];
   readonly exporter: Address;
   readonly alertmanager: Address;
-  /** Absent without TLS. */
+  /** Address of the certificate probe; absent without TLS. */
   readonly certificateProbe?: Address | undefined;
   /** Paths as Prometheus reads them. */
   readonly ruleFiles: readonly string[];
 }
 
-/** Longest wait for one scrape; also Prometheus's own default. */
+/** Maximum duration of a scrape, in s; also the default of Prometheus. */
 const MAX_SCRAPE_SECONDS = 10;
 
 export function renderPrometheus(input: PrometheusInput): string {
@@ -55,7 +55,10 @@ export function renderPrometheus(input: PrometheusInput): string {
   );
 }
 
-/** One exporter serves all nodes: the address of the node becomes a parameter of the scrape. */
+/**
+ * Returns the scrape job for a role. One exporter serves all nodes, so the address of the node becomes a parameter of
+ * the scrape.
+ */
 function nodeJob(role: ScrapedNode['role'], { environment, nodes, exporter }: PrometheusInput) {
   return {
     job_name: role,
@@ -91,7 +94,10 @@ export function renderAlertmanager({ observability }: EnvironmentConfig): string
   });
 }
 
-/** Time in seconds that the exporter allows for a node, so that a hung node does not make the whole scrape fail. */
+/**
+ * Returns the time in seconds that the exporter waits for a node, so that a hung node does not make the whole scrape
+ * fail.
+ */
 export const exporterTimeoutSeconds = ({ observability }: EnvironmentConfig): number =>
   Math.min(observability.scrapeIntervalSeconds / 2, 5);
 

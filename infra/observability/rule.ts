@@ -15,13 +15,13 @@ export interface RecordingRule {
 export interface AlertRule {
   readonly alert: string;
   readonly severity: Severity;
-  /** PromQL; each result is one alert. */
+  /** PromQL expression; each result is one alert. */
   readonly expr: string;
   /** Number of scrapes for which the expression must hold: at least 2, see `durationOf`. */
   readonly forScrapes: number;
   /** One sentence, with Prometheus templates for labels and values. */
   readonly summary: string;
-  /** Section of the runbook. */
+  /** Name of the section in the runbook. */
   readonly runbook: string;
 }
 
@@ -30,14 +30,14 @@ export interface RuleContext {
   readonly environment: EnvironmentConfig;
   /** Label matchers of every series of this environment, so that one Prometheus can hold the rules of several. */
   readonly select: (metric: string, matchers?: string) => string;
-  /** A number of scrapes as a PromQL duration. */
+  /** Formats a number of scrapes as a PromQL duration. */
   readonly scrapes: (count: number) => string;
 }
 
-/** Labels of a series of one node: the exporter's own labels, such as the address of a replica, are dropped. */
+/** Aggregation that gives one series per node and drops the exporter's own labels, such as the address of a replica. */
 export const PER_NODE = 'by (environment, node)';
 
-/** Window of a rate, in scrapes: a scrape may be lost, and a rate needs at least two samples. */
+/** Window of a rate, in scrapes. A scrape may be lost, and a rate needs at least two samples. */
 export const RATE_SCRAPES = 4;
 
 export function contextOf(environment: EnvironmentConfig): RuleContext {

@@ -10,6 +10,8 @@ import type { Environment } from '../substrates/environment.ts';
 import { type SwitchoverOptions, type SwitchoverReport, switchoverFailed } from './switchover.ts';
 
 /**
+ * Changes the master of a shard.
+ *
  * @param from id of the master to replace
  * @throws KitError `SWITCHOVER_FAILED` with the failed step; the shard still has exactly one master
  */

@@ -32,24 +32,25 @@ export type RotationStep = (typeof ROTATION_STEPS)[number];
 
 export interface RotationOptions {
   readonly step: RotationStep;
-  /** Names of users; undefined: all, or those of the rotation in progress. */
+  /** Names of the users; undefined for all users, or for those in the rotation in progress. */
   readonly users?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly progress?: (line: string) => void;
 }
 
 export interface RotationReport {
-  /** `both`: the former passwords are still valid. */
+  /** State of the rotation. `both`: the former passwords are still valid. */
   readonly state: 'both' | 'finished' | 'cancelled';
   readonly users: RotatedUsers;
   readonly startedAt: string;
   /** Whether it continued a rotation that an earlier command began. */
   readonly continued: boolean;
-  /** Nodes that do not run: only their files were changed. */
+  /** Nodes that do not run, of which only the files were changed. */
   readonly stopped: readonly string[];
   /**
-   * Open connections of each rotated user on the Redis nodes, and those of them that are older than the rotation: they
-   * logged in with the former password. Redis keeps them open, and does not report which password a connection used.
+   * Number of open connections of each rotated user on the Redis nodes, and how many of these are older than the
+   * rotation, so that they logged in with the former password. Redis keeps them open, and does not report which
+   * password a connection used.
    */
   readonly connections: readonly UserConnections[];
   readonly tookMs: number;
@@ -62,8 +63,8 @@ export interface UserConnections {
 }
 
 /**
- * @throws KitError `ROTATION_UNSUPPORTED`; `ROTATION_REFUSED` a node is paused, the step does not fit the state, or other
- *   users are named than those of the rotation in progress: nothing was changed; `ROTATION_INCOMPLETE` a step failed:
+ * @throws KitError `ROTATION_UNSUPPORTED`; `ROTATION_REFUSED` a node is paused, the step does not fit the state, or the
+ *   named users are not those in the rotation in progress: nothing was changed; `ROTATION_INCOMPLETE` a step failed:
  *   the same command continues
  */
 export async function rotatePasswords(
@@ -98,7 +99,7 @@ export async function rotatePasswords(
 interface Nodes {
   readonly running: readonly TopologyNode[];
   readonly stopped: readonly TopologyNode[];
-  /** `host:port` of the running nodes, as the sentinels report it. */
+  /** Addresses (`host:port`) of the running nodes, as the sentinels report them. */
   readonly addresses: ReadonlySet<string>;
 }
 
@@ -152,7 +153,7 @@ class RotationRun {
     });
   }
 
-  /** The nodes, the exporter and the watchdog use the current passwords for their own connections. */
+  /** Makes the nodes, the exporter and the watchdog use the current passwords for their own connections. */
   async #useCurrent(): Promise<void> {
     this.#next('the nodes log in with the current passwords');
     await this.#awaitStableRoles();
@@ -165,7 +166,8 @@ class RotationRun {
         await node.call('CONFIG', 'SET', 'masterauth', redis.replication.reveal());
         continue;
       }
-      // One sentinel after the other: a change closes its connections, and a majority must keep watching the master.
+      // The sentinels are changed one after the other, because a change closes the connections of a sentinel and a
+      // majority must keep monitoring the master.
       const { serviceName } = this.#environment.endpoints;
       await node.call('SENTINEL', 'SET', serviceName, 'auth-pass', redis.sentinel.reveal());
       await node.call('SENTINEL', 'CONFIG', 'SET', 'sentinel-pass', sentinel.peer.reveal());
@@ -186,7 +188,7 @@ class RotationRun {
     this.#passwords.end();
   }
 
-  /** Connections of the rotated users on the Redis nodes. */
+  /** Counts the connections of the rotated users on the Redis nodes. */
   async connections(users: RotatedUsers): Promise<readonly UserConnections[]> {
     const elapsedSeconds = (Date.now() - Date.parse(this.startedAt)) / 1_000;
     const lists = this.#nodes.running
@@ -214,7 +216,7 @@ class RotationRun {
     }
   }
 
-  /** Waits for the end of a failover: a sentinel that leads one must keep its connections. */
+  /** Waits until no failover is in progress, because a sentinel that leads a failover must keep its connections. */
   async #awaitStableRoles(): Promise<void> {
     const { topology } = this.#environment;
     if (topology.sentinels.length === 0) return;
@@ -251,10 +253,13 @@ class RotationRun {
   }
 }
 
-/** A sentinel reconnects within 0.1 s and pings once per second; a failover in between takes several seconds. */
+/**
+ * Timeout for the links of a sentinel, in ms. It reconnects within 0.1 s and pings once per second; a failover in
+ * between takes several seconds.
+ */
 const LINK_TIMEOUT_MS = 30_000;
 
-/** Hashes of a user's passwords; undefined if the node has no such user. */
+/** Returns the hashes of a user's passwords; undefined if the node has no such user. */
 async function passwordsOf(redis: Redis, user: string): Promise<readonly string[] | undefined> {
   const reply = (await redis.call('ACL', 'GETUSER', user)) as readonly unknown[] | null;
   if (reply === null) return undefined;
@@ -265,7 +270,7 @@ function clientOf(line: string): { readonly user: string | undefined; readonly a
   return { user: / user=(\S+)/.exec(line)?.[1], age: Number(/ age=(\d+)/.exec(line)?.[1] ?? 0) };
 }
 
-/** @throws KitError `ROTATION_REFUSED` */
+/** Checks that the step fits the state. @throws KitError `ROTATION_REFUSED` */
 function requireFitting(
   { name, topology }: Environment,
   rotation: Rotation | undefined,
@@ -300,7 +305,7 @@ function requireFitting(
   return rotation.users;
 }
 
-/** @throws KitError `ROTATION_REFUSED` a paused node cannot be changed */
+/** Checks the nodes. @throws KitError `ROTATION_REFUSED` a node is paused, so it cannot be changed */
 async function requireReachable(environment: Environment): Promise<Nodes> {
   const statuses = await environment.status();
   const stateOf = new Map(statuses.map(({ id, state }) => [id, state]));
@@ -325,12 +330,12 @@ async function requireReachable(environment: Environment): Promise<Nodes> {
   };
 }
 
-/** `app, replication`: names of the users, as `--user` takes them. */
+/** Lists the names of the users as `--user` accepts them: `app, replication`. */
 export function describeUsers({ redis, sentinel }: RotatedUsers): string {
   return [...new Set<string>([...redis, ...sentinel])].join(', ');
 }
 
-/** Formats the command for hints, including for an environment of a YAML file. */
+/** Formats the command for hints, also for an environment given as a YAML file. */
 export function rotateCommand(config: EnvironmentConfig, step?: RotationStep): string {
   return `kit rotate ${environmentFlags(config)}${step === undefined ? '' : ` --phase ${step}`}`;
 }

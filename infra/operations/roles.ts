@@ -24,13 +24,13 @@ export type RoleSource = Pick<Environment, 'topology' | 'admin' | 'status'> & {
 export interface SettleOptions {
   readonly progress?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Default: the longest failover of the environment, `failoverBoundMs`. */
+  /** Timeout in ms; default: the maximum duration of a failover, `failoverBoundMs`. */
   readonly timeoutMs?: number | undefined;
 }
 
 /**
- * Maximum time between the loss of a master and the promotion of its successor: an election without a winner is
- * repeated after twice the failover timeout.
+ * Returns the maximum time, in ms, between the loss of a master and the promotion of its successor: an election without
+ * a winner is repeated after twice the failover timeout.
  */
 export function failoverBoundMs({ environment: { sentinel } }: Environment['topology']): number {
   return sentinel.downAfterMs + 2 * sentinel.failoverTimeoutMs + 10_000;
@@ -120,8 +120,8 @@ export async function demote(source: RoleSource, nodeId: string, masterId: strin
 }
 
 /**
- * Returns undefined for a node that does not answer. Retries once, because a sentinel that reconfigures a node closes
- * its connections, including this one.
+ * Queries a node; returns undefined if it does not reply. Retries once, because a sentinel that reconfigures a node
+ * closes its connections, including this one.
  */
 async function queryNode<T>(
   source: RoleSource,
@@ -162,7 +162,7 @@ async function sentinelReport(
   return { ...report, promotes: nodeAt(nodes, selected.get('ip') ?? '', Number(selected.get('port'))) };
 }
 
-/** Returns the node that the others reach at this address. */
+/** Returns the node that the other nodes reach at the address. */
 function nodeAt(nodes: readonly NodeStatus[], host: string, port: number): string | undefined {
   return nodes.find(({ address, announced = address }) => announced.host === host && announced.port === port)
     ?.id;

@@ -3,7 +3,9 @@ import { versionOf } from '../redis/running-server.ts';
 import { formatServer } from '../redis/server-version.ts';
 import type { Environment } from '../substrates/environment.ts';
 
-/** Servers of the running nodes, such as "Redis 8.2.1", by node id. A node that does not answer is left out. */
+/**
+ * Returns the servers of the running nodes, such as "Redis 8.2.1", by node id. A node that does not reply is left out.
+ */
 export async function nodeServers(environment: Environment): Promise<ReadonlyMap<string, string>> {
   const running = (await environment.status()).filter(({ state }) => state === 'running');
   const read = running.map(async ({ id }) => {

@@ -4,7 +4,7 @@
  *
  *   1. the new owner imports the slot (IMPORTING), then the old owner migrates it (MIGRATING)
  *   2. keys move in batches (MIGRATE); the old owner redirects requests for a migrated key (ASK)
- *   3. SETSLOT NODE assigns the slot on the new owner first, then on the old one, then on the others
+ *   3. SETSLOT NODE assigns the slot on the new owner first, then on the old owner, then on the other nodes
  *   4. at the end every node, replicas included, sees the same owners. Otherwise a replica that is promoted with a
  *      stale view would leave a slot without an owner
  *
@@ -19,7 +19,9 @@ import type { Address } from '../topology.ts';
 
 const BATCH_KEYS = 100;
 const MIGRATE_TIMEOUT_MS = 1_000;
-/** Each heartbeat, about once a second, reports the owners. */
+/**
+ * Maximum time, in ms, until all nodes report the same owners: each heartbeat, about once per second, contains them.
+ */
 const AGREED_MS = 15_000;
 
 export interface SlotMove {
@@ -64,7 +66,7 @@ export async function moveSlots(
 /**
  * Returns every slot to its shard in the plan, and completes interrupted migrations.
  *
- * @returns number of migrated slots
+ * @returns the number of migrated slots
  */
 export async function restoreSlots(environment: Environment): Promise<number> {
   let moved = 0;
@@ -93,7 +95,9 @@ export async function restoreSlots(environment: Environment): Promise<number> {
   return moved;
 }
 
-/** @throws KitError if a node still reports other owners after `AGREED_MS` */
+/**
+ * Waits until all nodes report the same owners. @throws KitError if a node still reports other owners after `AGREED_MS`
+ */
 async function awaitAgreement(environment: Environment): Promise<void> {
   const what = 'all nodes to agree on the slot owners';
   await waitWhile({ what, timeoutMs: AGREED_MS, intervalMs: 50 }, async () => {
@@ -113,7 +117,7 @@ async function awaitAgreement(environment: Environment): Promise<void> {
   });
 }
 
-/** The slots of a master that contain keys, sorted by number of keys, highest first. */
+/** Returns the slots of a master that contain keys, sorted by number of keys, highest first. */
 export async function slotsWithKeys(
   environment: Environment,
   nodeId: string,

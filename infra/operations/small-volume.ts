@@ -1,13 +1,13 @@
-/** Mounts a small volume (tmpfs) over a folder of a node's data, on the machine of the node. Needs root. */
+/** Mounts a small volume (tmpfs) over a node's data folder, on the machine of the node. Needs root. */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { runProgram } from '../host/process.ts';
 import type { DataFolder } from '../substrates/environment.ts';
 
 export interface SmallVolume {
-  /** Path of the mounted folder for this process. */
+  /** Path at which this process reaches the mounted folder. */
   readonly path: string;
-  /** Detaches it, once; files that the node has open stay until it closes them. */
+  /** Detaches the volume, once. Files that the node has open stay until it closes them. */
   unmount(): Promise<void>;
 }
 
@@ -28,7 +28,10 @@ export async function mountSmallVolume(
   return { path, unmount };
 }
 
-/** In another mount namespace, only the programs of that container exist; all node images contain busybox. */
+/**
+ * Runs a command. In another mount namespace only the programs of that container exist; all node images contain
+ * busybox.
+ */
 async function run(pid: number | undefined, ...words: readonly string[]): Promise<void> {
   const entering = ['nsenter', '--target', String(pid), '--mount', '--', 'busybox'];
   const [command = '', ...args] = pid === undefined ? words : [...entering, ...words];

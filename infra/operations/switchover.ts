@@ -19,11 +19,11 @@ import { beforeTick } from '../redis/sentinel-timer.ts';
 import { type Environment, RECENT } from '../substrates/environment.ts';
 import type { Address, TopologyNode } from '../topology.ts';
 
-/** Time from the pause until a sentinel has the request, in ms: 8 with TLS and local processes, and a reserve. */
+/** Time, in ms, from the pause until a sentinel has the request: 8 ms with TLS and local processes, plus a reserve. */
 const LEAD_MS = 20;
 
 export interface SwitchoverOptions {
-  /** Time limit of each step; the pause lasts no longer than all of them. Default 5000. */
+  /** Time limit for each step, in ms; the pause lasts no longer than all steps together. Default 5000. */
   readonly stepTimeoutMs?: number;
   /**
    * Aborts the switchover as long as no failover has begun: a partial switchover would be worse than a complete one.
@@ -35,20 +35,23 @@ export interface SwitchoverOptions {
 export interface SwitchoverReport {
   readonly from: string;
   readonly to: string;
-  /** Time from the pause until the new master accepts writes and the old one follows it. */
+  /** Time, in ms, from the pause until the new master accepts writes and the old one follows it. */
   readonly tookMs: number;
-  /** Time from the pause until the new master accepts writes. */
+  /** Time, in ms, from the pause until the new master accepts writes. */
   readonly writableMs: number;
-  /** Time from the pause until the old master is a replica in sync. */
+  /** Time, in ms, from the pause until the old master is a replica in sync. */
   readonly demotedMs: number;
   /**
-   * Time from the pause until all sentinels report the new master: the wait of a client that queries only them. In a
-   * cluster, until all nodes report it.
+   * Time, in ms, from the pause until all sentinels (in a cluster, all nodes) report the new master. A client that
+   * queries only the sentinels waits for this time.
    */
   readonly agreedMs: number;
 }
 
-/** @throws KitError `SWITCHOVER_FAILED` with the failed step; the environment still has exactly one master */
+/**
+ * Changes the master. @throws KitError `SWITCHOVER_FAILED` with the failed step; the environment still has exactly one
+ * master
+ */
 export async function switchover(
   environment: Environment,
   options: SwitchoverOptions = {},
@@ -124,7 +127,7 @@ class Switchover {
     return { from: this.#from, to, tookMs, writableMs, demotedMs, agreedMs };
   }
 
-  /** A replica without a link to its master could be promoted with old data. */
+  /** Checks the link of a replica, because a replica without a link to its master could be promoted with old data. */
   async #replicating(id: string): Promise<void> {
     const info = await readReplication(await this.#environment.admin(id));
     if (info.get('master_link_status') !== 'up')
@@ -132,9 +135,9 @@ class Switchover {
   }
 
   /**
-   * After all sentinels report the new master, a sentinel is still busy with the last failover. Another sentinel that starts
-   * a failover in this time would reconfigure the replicas that the first still waits for, and the first would keep its stale
-   * view until failover-timeout.
+   * Waits until no sentinel is busy. After all sentinels report the new master, one is still busy with the last
+   * failover. If another sentinel started a failover in this time, it would reconfigure the replicas for which the
+   * first one still waits, and the first one would keep its stale view until failover-timeout.
    */
   async #settled(): Promise<void> {
     const service = this.#environment.endpoints.serviceName;
@@ -149,8 +152,8 @@ class Switchover {
   }
 
   /**
-   * A promotion takes three ticks of the sentinel: writes need not wait for the first. Without a prediction the
-   * switchover is as safe, and up to 100 ms longer.
+   * Waits until shortly before a tick. A promotion takes three ticks of the sentinel, and writes need not wait for the
+   * first tick. Without a prediction the switchover is as safe, and up to 100 ms longer.
    */
   async #shortlyBeforeTick(): Promise<void> {
     const [first] = await this.#runningSentinels();
@@ -175,8 +178,8 @@ class Switchover {
   }
 
   /**
-   * Asks each sentinel until one accepts: a sentinel needs no vote for this, and refuses while another failover is in
-   * progress.
+   * Requests the failover from one sentinel after the other until one accepts. A sentinel needs no vote for this, and
+   * refuses while another failover is in progress.
    */
   async #askForFailover(): Promise<void> {
     const service = this.#environment.endpoints.serviceName;
@@ -215,7 +218,10 @@ class Switchover {
     return roles.find((id) => id !== undefined);
   }
 
-  /** The old master first, because it may still receive writes. Sentinel would reconfigure it a second later. */
+  /**
+   * Makes the nodes follow the new master: first the old master, because it may still receive writes. Sentinel would
+   * reconfigure it a second later.
+   */
   async #follow(old: Redis, to: string): Promise<void> {
     const { host, port } = await this.#address(to);
     await this.#step(`${this.#from} to replicate from ${to}`, async () => {
@@ -266,7 +272,7 @@ class Switchover {
     return runningNodes(this.#environment, this.#environment.topology.sentinels);
   }
 
-  /** The announced address, which the nodes use among themselves. */
+  /** Returns the announced address, which the nodes use among themselves. */
   async #address(id: string): Promise<Address> {
     const status = (await this.#environment.status(RECENT)).find((node) => node.id === id);
     if (status === undefined) throw switchoverFailed(`${id} is not part of the environment`);

@@ -11,23 +11,26 @@
  */
 
 export interface AofScan {
-  /** One per complete command; odd if the command contains a time in ms (PXAT, PEXPIREAT), which makes it unique. */
+  /**
+   * Digests, one per complete command. A digest is odd if the command contains a time in ms (PXAT, PEXPIREAT), which
+   * makes it unique.
+   */
   readonly digests: Uint32Array;
-  /** Bytes up to the end of the last complete command or transaction. */
+  /** Number of bytes up to the end of the last complete command or transaction. */
   readonly validBytes: number;
-  /** The file ends within a command or transaction: the server drops that part (`aof-load-truncated yes`). */
+  /** Whether the file ends within a command or transaction. The server drops that part (`aof-load-truncated yes`). */
   readonly isTruncated: boolean;
   /** The server refuses the file. */
   readonly problem?: string;
 }
 
-/** A longer line is not a command header (aof.h, AOF_ANNOTATION_LINE_MAX_LEN). */
+/** Maximum length of a line; a longer one is not a command header (aof.h, AOF_ANNOTATION_LINE_MAX_LEN). */
 const LONGEST_LINE = 1_024;
 const CRLF_BYTES = 2;
 const [LF, CR, HASH, DOLLAR, STAR] = [10, 13, 35, 36, 42];
 /** FNV-1a, 32 bits: http://www.isthe.com/chongo/tech/comp/fnv/ */
 const [FNV_OFFSET, FNV_PRIME] = [0x811c9dc5, 0x01000193];
-/** Long enough for every command name that the scanner compares. */
+/** Number of bytes kept of an argument: enough for every command name that the scanner compares. */
 const NAME_BYTES = 16;
 
 export class AofScanner {
@@ -40,10 +43,10 @@ export class AofScanner {
   #transaction: { readonly bytes: number; readonly count: number } | undefined;
   #database = 0;
   #line: number[] = [];
-  /** Unread arguments of the current command; 0 between two commands. */
+  /** Number of unread arguments of the current command; 0 between two commands. */
   #argumentsLeft = 0;
   #argumentIndex = 0;
-  /** Unread bytes of the current argument, with its CR LF; -1 while a header line is read. */
+  /** Number of unread bytes of the current argument, with its CR LF; -1 while a header line is read. */
   #bytesLeft = -1;
   #argumentBytes = 0;
   #words: [number[], number[]] = [[], []];
@@ -85,7 +88,10 @@ export class AofScanner {
     return newline + 1;
   }
 
-  /** Also checks a line without an end: zeros after a power cut are not a truncated command. */
+  /**
+   * Checks the first byte of a line, even if the line has no end: zeros after a power failure are not a truncated
+   * command.
+   */
   #checkMark(mark: number): void {
     if (this.#argumentsLeft > 0) {
       if (mark !== DOLLAR) this.#fail("an argument without the prefix '$'");
@@ -151,7 +157,10 @@ export class AofScanner {
     this.#validBytes = this.#position;
   }
 
-  /** SET key value PXAT time, the form in which servers write every SET with a TTL; PEXPIREAT key time. */
+  /**
+   * Whether a command contains a time: SET key value PXAT time, the form in which servers write every SET with a TTL,
+   * or PEXPIREAT key time.
+   */
   #carriesTime(name: string): boolean {
     return name === 'pexpireat' || (this.#argumentIndex >= 5 && textOf(this.#last[0]) === 'pxat');
   }

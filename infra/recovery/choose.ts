@@ -21,11 +21,14 @@ export type NodeData =
       readonly source: 'append-only file' | 'snapshot';
       readonly bytes: number;
       readonly position: Position;
-      /** The last command is truncated: the server drops it. */
+      /** Whether the last command is truncated; the server drops such a command. */
       readonly isTruncated: boolean;
     };
 
-/** Keys in all databases and DEBUG DIGEST of a server that has loaded the data: equal content means equal data. */
+/**
+ * Number of keys in all databases, and DEBUG DIGEST, of a server that has loaded the data. Equal content means equal
+ * data.
+ */
 export interface Content {
   readonly keys: number;
   readonly digest: string;
@@ -90,7 +93,7 @@ function orderBetween({ nodes, contents }: ChoiceInput, a: string, b: string): O
   return mine.digest === theirs.digest && mine.keys === theirs.keys ? 'same' : 'unknown';
 }
 
-/** Nodes whose positions have no known order: comparing their contents may decide. */
+/** Returns the nodes whose positions have no known order; a comparison of their contents may decide. */
 export function undecidedNodes(choice: Choice): readonly string[] {
   return choice.kind === 'ask' ? choice.candidates : [];
 }

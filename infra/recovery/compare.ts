@@ -13,7 +13,7 @@ export type Position =
       readonly kind: 'commands';
       /** Digests of the commands since the last rewrite of the file (`aof.ts`). */
       readonly digests: Uint32Array;
-      /** The file began without keys, so it contains all the commands that created the data. */
+      /** Whether the file began without keys, so that it contains all commands that created the data. */
       readonly isComplete: boolean;
     }
   | { readonly kind: 'unknown' };
@@ -32,7 +32,9 @@ export function comparePositions(a: Position, b: Position): Order {
   return 'unknown';
 }
 
-/** Both begin without keys: one is a prefix of the other, however short. */
+/**
+ * Compares two complete lists. Both begin without keys, so one must be a prefix of the other, regardless of its length.
+ */
 function compareComplete(a: Uint32Array, b: Uint32Array): Order {
   const common = Math.min(a.length, b.length);
   for (let i = 0; i < common; i += 1) if (a[i] !== b[i]) return 'unknown';
@@ -58,13 +60,18 @@ export function compareWindows(a: Uint32Array, b: Uint32Array): Order {
   return only === undefined || more.length > 0 ? 'unknown' : only;
 }
 
-/** A few commands may repeat by chance: hot keys are written with the same values. */
+/**
+ * Minimum length of an overlap. A few commands may repeat by chance, because hot keys are written with the same values.
+ */
 const LEAST_OVERLAP = 24;
-/** Commands with a time in ms: the same key, value and moment mean the same command. */
+/** Minimum number of commands with a time in ms: the same key, value and moment mean the same command. */
 const LEAST_TIMED = 2;
-/** Number of different commands in an overlap. */
+/** Minimum number of different commands in an overlap. */
 const LEAST_DISTINCT = 6;
-/** An overlap of one command counts as a coincidence if another has hundreds. */
+/**
+ * Ratio to the longest overlap from which an overlap is negligible: one command is a coincidence if another overlap has
+ * hundreds.
+ */
 const NEGLIGIBLE_RATIO = 10;
 
 interface Overlap {

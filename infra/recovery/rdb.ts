@@ -11,13 +11,15 @@ export interface RdbScan {
   /** Replication stream of the snapshot: present in `dump.rdb`, absent in the base of an append-only file. */
   readonly replicationId?: string;
   readonly replicationOffset?: number;
-  /** Seconds since 1970, by the node's clock. */
+  /** Time of the snapshot, in seconds since 1970 by the node's clock. */
   readonly savedAtSeconds?: number;
-  /** Keys of its first database; undefined if the header cannot be parsed. */
+  /** Number of keys in the first database; undefined if the header cannot be parsed. */
   readonly keys?: number;
 }
 
-/** Aux fields and function libraries come first; a library may have tens of KB. */
+/**
+ * Number of bytes that are read at the start, for the aux fields and function libraries; a library may have tens of KB.
+ */
 const HEAD_BYTES = 1024 ** 2;
 const CHECKSUM_BYTES = 8;
 const OPCODE = { functions: 0xf5, aux: 0xfa, resize: 0xfb, selectDb: 0xfe, end: 0xff } as const;
@@ -26,7 +28,7 @@ export class RdbScanner {
   readonly #head: Uint8Array[] = [];
   #headBytes = 0;
   #bytes = 0;
-  /** The last bytes so far: they may be the checksum, which does not cover itself. */
+  /** The last bytes so far, which may be the checksum. The checksum does not cover itself. */
   #tail: Uint8Array = new Uint8Array(0);
   #lastBeforeTail = -1;
   readonly #crc = new Crc64();
@@ -109,7 +111,10 @@ function auxFacts(aux: ReadonlyMap<string, string>): Facts {
   };
 }
 
-/** Lengths and strings of an RDB (rdb.c, rdbLoadLenByRef, rdbGenericLoadStringObject). @throws RangeError past the end */
+/**
+ * Reads lengths and strings of an RDB (rdb.c, rdbLoadLenByRef, rdbGenericLoadStringObject). @throws RangeError past the
+ * end
+ */
 class Reader {
   readonly #bytes: Uint8Array;
   #at: number;
@@ -166,7 +171,7 @@ class Reader {
   }
 }
 
-/** CRC-64/Jones, reflected, as Redis computes it (crc64.c); in two halves of 32 bits. */
+/** Computes CRC-64/Jones, reflected, as Redis does (crc64.c), in two halves of 32 bits. */
 class Crc64 {
   #high = 0;
   #low = 0;

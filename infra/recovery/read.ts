@@ -30,7 +30,7 @@ export function dataNames({ appendonly, extra }: EnvironmentConfig['redis']): Da
   };
 }
 
-/** @param dir the node's data directory; it may be absent */
+/** Reads the data of a node. @param dir the node's data directory, which may be absent */
 export async function readNodeData(nodeId: string, dir: string, names: DataNames): Promise<NodeData> {
   return names.appendonly ? readAppendOnly(nodeId, dir, names) : readSnapshot(nodeId, dir, names);
 }

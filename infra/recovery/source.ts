@@ -5,14 +5,14 @@ import { EXIT, KitError } from '../../config/errors.ts';
 import { type Choice, describeData, type NodeData } from './choose.ts';
 
 export interface SourceRequest {
-  /** The node that the user named. */
+  /** Node that the user named. */
   readonly from?: string | undefined;
   readonly environment: string;
   /** `kit recover` with its options, for hints. */
   readonly command: string;
 }
 
-/** @throws KitError `RECOVERY_REFUSED`, `RECOVERY_UNDECIDED`, `DATA_DAMAGED` */
+/** Returns the node. @throws KitError `RECOVERY_REFUSED`, `RECOVERY_UNDECIDED`, `DATA_DAMAGED` */
 export function sourceOf(
   { choice, nodes }: { readonly choice: Choice; readonly nodes: readonly NodeData[] },
   { from, environment, command }: SourceRequest,

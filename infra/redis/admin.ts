@@ -23,12 +23,12 @@ export class AdminConnections implements Disposable {
   readonly #accessOf: (nodeId: string) => AdminAccess;
   readonly #open = new Map<string, Promise<Redis>>();
 
-  /** @param accessOf throws for a node that is not part of the environment */
+  /** @param accessOf returns the access data of a node; throws for a node that is not part of the environment */
   constructor(accessOf: (nodeId: string) => AdminAccess) {
     this.#accessOf = accessOf;
   }
 
-  /** @throws KitError `NODE_UNREACHABLE` */
+  /** Returns the connection to a node. @throws KitError `NODE_UNREACHABLE` */
   get(nodeId: string): Promise<Redis> {
     const open = this.#open.get(nodeId);
     if (open !== undefined) return open;

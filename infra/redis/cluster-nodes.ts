@@ -28,14 +28,18 @@ export interface ClusterNodesInput {
   readonly topology: Topology;
   readonly placement: Placement;
   /**
-   * Drawn once per environment: two clusters whose nodes have the same ids would merge if they can reach each other.
+   * Id that is drawn once per environment: two clusters whose nodes have the same ids would merge if they can reach
+   * each other.
    */
   readonly clusterId: string;
-  /** Node that the file belongs to. */
+  /** Node to which the file belongs. */
   readonly node: RedisNode;
 }
 
-/** Id of a cluster node or a sentinel: 40 hex digits, as Redis draws them. @param groupId drawn once per environment */
+/**
+ * Returns the id of a cluster node or a sentinel: 40 hexadecimal digits, as in Redis. @param groupId id drawn once per
+ * environment
+ */
 export function redisNodeId(groupId: string, nodeId: string): string {
   return createHash('sha1').update(`${groupId}/${nodeId}`).digest('hex');
 }
@@ -68,10 +72,11 @@ function shardOf({ id, shard }: RedisNode) {
 /**
  * Renders a nodes.conf for a node that has lost its own: the view of another node, in which it becomes a replica.
  *
- * @param view answer of CLUSTER NODES of the other node
+ * @param view reply of the other node to CLUSTER NODES
  * @param self id of the node
- * @param master id of the one to follow
- * @param currentEpoch of the cluster; the node votes in no epoch up to this one, since it may already have voted
+ * @param master id of the node to follow
+ * @param currentEpoch current epoch of the cluster; the node does not vote in epochs up to this one, because it may
+ *   already have voted
  */
 export function rejoiningNodes(view: string, self: string, master: string, currentEpoch: number): string {
   const lines = view
@@ -80,7 +85,7 @@ export function rejoiningNodes(view: string, self: string, master: string, curre
     .filter(([id]) => /^[0-9a-f]{40}$/.test(id ?? ''))
     .map(([id = '', where = '', flags = '', of = '-', , , epoch = '0', , ...slots]) => {
       if (id === self) return [id, where, 'myself,slave', master, 0, 0, epoch, 'connected'].join(' ');
-      // The node itself has to detect whether the others still fail.
+      // The node itself has to detect whether the other nodes still fail.
       const kept = flags.split(',').filter((flag) => !['myself', 'fail', 'fail?'].includes(flag));
       const ranges = slots.filter((range) => !range.startsWith('['));
       return [id, where, kept.join(), of, 0, 0, epoch, 'connected', ...ranges].join(' ');
@@ -94,7 +99,7 @@ export interface ClusterLine {
   readonly address: Address;
   /** cluster-announce-hostname, if it is set. */
   readonly hostname?: string;
-  /** `myself`, `master`, `slave`, `fail?`, `fail`, … */
+  /** Flags: `myself`, `master`, `slave`, `fail?`, `fail`, … */
   readonly flags: readonly string[];
   /** Id of the master that a replica follows. */
   readonly master: string | undefined;
@@ -104,7 +109,7 @@ export interface ClusterLine {
   readonly migrating: readonly { readonly slot: number; readonly to: string }[];
 }
 
-/** @param text the answer of CLUSTER NODES */
+/** Parses the lines. @param text the reply to CLUSTER NODES */
 export function parseClusterNodes(text: string): readonly ClusterLine[] {
   return text
     .split('\n')
@@ -137,7 +142,9 @@ function rangeOf(text: string): SlotRange {
   return [first, last];
 }
 
-/** Owner of each slot; if two nodes claim a slot, the later configuration epoch wins, as it does among the nodes. */
+/**
+ * Returns the owner of each slot. If two nodes claim a slot, the higher configuration epoch wins, as among the nodes.
+ */
 export function slotOwners(lines: readonly ClusterLine[]): readonly (string | undefined)[] {
   const owners: (ClusterLine | undefined)[] = Array.from({ length: CLUSTER_SLOTS }, () => undefined);
   for (const line of lines) {

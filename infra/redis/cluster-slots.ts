@@ -1,5 +1,6 @@
 /**
- * Slot of a key, as the cluster specification defines it: CRC-16/XMODEM of the key or of its {hash tag}. Pure.
+ * Computes the slot of a key as the cluster specification defines it: CRC-16/XMODEM of the key or of its {hash tag}.
+ * Pure.
  *
  * The client deliberately has a separate implementation: the harness judges the client with this one, and a shared
  * mistake would not be detected.
@@ -13,7 +14,7 @@ const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** @param key text, or the bytes of a key that is not UTF-8 */
+/** Returns the slot of a key. @param key text, or the bytes of a key that is not UTF-8 */
 export function keySlot(key: string | Buffer): number {
   let crc = 0;
   // As latin1, one character is one byte.
@@ -22,7 +23,10 @@ export function keySlot(key: string | Buffer): number {
   return crc % CLUSTER_SLOTS;
 }
 
-/** Hash tag of a key: the text between the first `{` and the next `}`; the complete key if that text is empty. */
+/**
+ * Returns the hash tag of a key: the text between the first `{` and the next `}`, or the complete key if that text is
+ * empty.
+ */
 function hashTagOf(key: string): string {
   const open = key.indexOf('{');
   const close = open < 0 ? -1 : key.indexOf('}', open + 1);

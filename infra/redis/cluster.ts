@@ -23,7 +23,7 @@ export interface Shard {
 
 /** State that the nodes of a cluster report. */
 export interface ClusterView {
-  /** The shards by their first slot, as the nodes that answer report them. */
+  /** Returns the shards, ordered by their first slot, as the nodes that reply report them. */
   shards(): Promise<readonly Shard[]>;
   /**
    * Describes why the cluster is not healthy. Undefined if it is healthy: every node reports every slot as served, all
@@ -34,7 +34,7 @@ export interface ClusterView {
   healthProblem(): Promise<string | undefined>;
 }
 
-/** Undefined for a topology that is not a cluster. */
+/** Returns the view; undefined for a topology that is not a cluster. */
 export function clusterView(nodes: ClusterNodes): ClusterView | undefined {
   if (nodes.topology.environment.topology.kind !== 'cluster') return undefined;
   return { shards: () => shardsOf(nodes), healthProblem: () => healthProblem(nodes) };
@@ -43,7 +43,7 @@ export function clusterView(nodes: ClusterNodes): ClusterView | undefined {
 interface NodeReport {
   readonly nodeId: string;
   readonly view: readonly ClusterLine[];
-  /** The node's own line. */
+  /** Line that describes the node itself. */
   readonly self: ClusterLine;
 }
 

@@ -4,7 +4,7 @@
  */
 import type { RedisOptions } from 'ioredis';
 
-/** Without `tls`, address and credentials, which each caller adds. */
+/** Options of a direct connection, to which each caller adds `tls`, address and credentials. */
 export const DIRECT_CONNECTION = {
   // The reply formats that the kit's parsers expect.
   protocol: 2,

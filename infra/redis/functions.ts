@@ -10,20 +10,23 @@ import { EXIT, KitError } from '../../config/errors.ts';
 
 export const LIBRARY_FILE = 'redis_cache_kit.lua';
 
-/** Read as a file, not imported: the client ships it and does not depend on the kit. */
+/**
+ * Returns the text of the library. It is read as a file instead of imported, because the client ships it and does not
+ * depend on the kit.
+ */
 export function functionLibrary(): string {
   return readFileSync(join(import.meta.dirname, '../..', 'client', 'functions', LIBRARY_FILE), 'utf8');
 }
 
 export interface LoadOptions {
-  /** How long a master may lack the replicas that a write needs, for example after a failover; default 0. */
+  /** How long, in ms, a master may lack the replicas that a write needs, for example after a failover; default 0. */
   readonly waitForReplicasMs?: number;
   readonly progress?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Loads the library on these masters; replaces an older one.
+ * Loads the library on the masters, and replaces an older version.
  *
  * @throws KitError `FUNCTIONS_REFUSED` with the reply of the node
  */

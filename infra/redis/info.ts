@@ -11,8 +11,8 @@ export function parseInfo(text: string): Info {
 }
 
 /**
- * A numeric field; null if it is absent or not a number, which is not the same as 0: `maxmemory:0` means that there is
- * no limit.
+ * Returns a numeric field; null if it is absent or not a number, which is not the same as 0: `maxmemory:0` means that
+ * there is no limit.
  */
 export function infoNumber(info: Info, field: string): number | null {
   const text = info[field]?.trim() ?? '';
@@ -20,7 +20,9 @@ export function infoNumber(info: Info, field: string): number | null {
   return text === '' || !Number.isFinite(value) ? null : value;
 }
 
-/** `slave0:ip=127.0.0.1,port=6380,state=online,offset=12,lag=0` and so on, as records. */
+/**
+ * Parses the lines about replicas, `slave0:ip=127.0.0.1,port=6380,state=online,offset=12,lag=0` and so on, as records.
+ */
 export function replicasOf(info: Info): readonly Info[] {
   return Object.entries(info)
     .filter(([field]) => /^slave\d+$/.test(field))

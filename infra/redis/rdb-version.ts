@@ -33,10 +33,10 @@ export function rdbVersionFor({ family, version }: ServerVersion): number {
 }
 
 /**
- * Describes why nodes of one version cannot be replaced by nodes of another one while they keep their data; undefined
- * if they can.
+ * Describes why nodes of one version cannot be replaced by nodes of another version with the same data; undefined if
+ * they can.
  *
- * @param written RDB version of the data; default: that of the running version
+ * @param written RDB version of the data; default: the RDB version of the running server
  */
 export function versionProblem(
   running: ServerVersion,

@@ -19,17 +19,17 @@ export interface RedisReport {
 /** Reply of a sentinel to SENTINEL MASTER, and of the leader of a failover to SENTINEL REPLICAS. */
 export interface SentinelReport {
   readonly id: string;
-  /** Node that it reports as master; undefined if the address belongs to no node of the environment. */
+  /** Node that the sentinel reports as master; undefined if the address belongs to no node of the environment. */
   readonly names: string | undefined;
   readonly configEpoch: number;
-  /** `master`, `s_down`, `o_down`, `failover_in_progress`, … */
+  /** Flags of the master: `master`, `s_down`, `o_down`, `failover_in_progress`, … */
   readonly flags: readonly string[];
   /** Node that this sentinel promotes as leader of a failover. */
   readonly promotes?: string | undefined;
 }
 
 export interface RoleReports {
-  /** Reports of the nodes that answered; the others are absent. */
+  /** Reports of the nodes that replied; other nodes are absent. */
   readonly redis: readonly RedisReport[];
   readonly sentinels: readonly SentinelReport[];
   /** Number of sentinels in the plan, including those without a reply; 0 if the topology has none. */
@@ -49,12 +49,12 @@ export type RoleState =
   | {
       readonly kind: 'master-down';
       readonly named: string;
-      /** Sentinels that report it as down. */
+      /** Sentinels that report the named node as down. */
       readonly seenDownBy: readonly string[];
       /** Nodes that report `master`, although the sentinels do not. */
       readonly others: readonly string[];
     }
-  /** The node named by the sentinels is a replica. */
+  /** The node that the sentinels report as master is a replica. */
   | { readonly kind: 'named-replica'; readonly named: string; readonly follows: string | undefined }
   /** No single master is reported. */
   | { readonly kind: 'unknown'; readonly masters: readonly string[]; readonly sentinels: SentinelCount };

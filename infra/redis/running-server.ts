@@ -12,8 +12,8 @@ export async function versionOf(redis: Redis): Promise<ServerVersion> {
 }
 
 /**
- * RDB version that a server writes, which is the newest that it reads. The footer of FUNCTION DUMP has it (cluster.c,
- * createDumpPayload): two bytes before the checksum of eight.
+ * Returns the RDB version that a server writes, which is the newest that it reads. The footer of FUNCTION DUMP contains
+ * it (cluster.c, createDumpPayload), in the two bytes before the checksum of eight bytes.
  */
 export async function rdbVersionOf(redis: Redis): Promise<number> {
   const dump = (await redis.callBuffer('FUNCTION', 'DUMP')) as Buffer;

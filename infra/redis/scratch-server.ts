@@ -21,11 +21,11 @@ const END_GRACE_MS = 500;
 export interface ScratchOptions {
   /** Path of the server program. */
   readonly command: string;
-  /** Puts the data to load in the server's folder. */
+  /** Places the data to load in the server's folder. */
   readonly prepare?: (dataDir: string) => void;
-  /** Lines of redis.conf, added to those of every scratch server. */
+  /** Lines to add to the redis.conf of a scratch server. */
   readonly directives?: readonly string[];
-  /** Keeps expired keys, as a replica does; the server then accepts no writes. */
+  /** Whether the server keeps expired keys, as a replica does; then it accepts no writes. */
   readonly keepsExpired: boolean;
   readonly loadTimeoutMs: number;
   readonly signal?: AbortSignal | undefined;
@@ -42,7 +42,7 @@ export class ScratchServer implements AsyncDisposable {
     this.#end = end;
   }
 
-  /** @throws KitError `SCRATCH_FAILED` with the last lines of its log if it does not load the data */
+  /** Starts a server. @throws KitError `SCRATCH_FAILED` with the last lines of its log if it does not load the data */
   static async start(options: ScratchOptions): Promise<ScratchServer> {
     // The path of a socket has at most 107 characters, so it cannot be below the state directory.
     const dir = mkdtempSync(join(tmpdir(), 'kit-scratch-'));

@@ -1,7 +1,8 @@
 /**
- * Timer of a sentinel. Each state of a failover (election, selection of a replica, promotion) waits for one tick.
- * Sentinel draws its frequency anew at each tick (`sentinelTimer` of sentinel.c: 10 + rand() % 10 Hz), so that a tick
- * follows the last one after 52 to 100 ms. INFO reports the frequency that was drawn, and with it the next tick.
+ * Predicts the timer of a sentinel. Each state of a failover (election, selection of a replica, promotion) waits for
+ * one tick. Sentinel draws its frequency anew at each tick (`sentinelTimer` of sentinel.c: 10 + rand() % 10 Hz), so
+ * that a tick follows the last one after 52 to 100 ms. INFO reports the frequency that was drawn, and with it the next
+ * tick.
  */
 import type { Redis } from 'ioredis';
 import { poll } from '../host/wait.ts';
@@ -9,14 +10,17 @@ import { infoOf } from './reply.ts';
 
 /** Slowest frequency of a sentinel, in ticks per second. */
 const MIN_HZ = 10;
-/** One in ten ticks draws the frequency of the last one and is not seen; so many in a row are practically impossible. */
+/**
+ * Maximum number of ticks in a row that are not detected. One in ten ticks draws the same frequency as the last one and
+ * is not detected.
+ */
 const TICKS_MAX = 6;
 
 /**
  * Waits until `leadMs` before the next tick of the sentinel.
  *
  * @param leadMs time before the tick, in ms; at most 40, because ticks can be 52 ms apart
- * @returns false if no tick was seen within 600 ms: the server does not report its frequency, or never changes it
+ * @returns false if no tick was detected within 600 ms: the server does not report its frequency, or never changes it
  * @throws the reason of the signal, or the error of INFO
  */
 export async function beforeTick(sentinel: Redis, leadMs: number, signal?: AbortSignal): Promise<boolean> {

@@ -6,7 +6,7 @@ import { parseBanner, type ServerVersion } from './server-version.ts';
 /**
  * Runs a program to read its version. Starts no listener.
  *
- * @param named path, or a name on the search path
+ * @param named path of a program, or its name on the search path
  * @throws KitError `SERVER_NOT_FOUND`, `SERVER_UNKNOWN`
  */
 export async function identifyServer(named: string): Promise<ServerVersion> {

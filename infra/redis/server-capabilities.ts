@@ -6,11 +6,11 @@ export { atLeast } from './server-version.ts';
 
 /** Probed features of the binary. The renderers leave out unsupported settings. */
 export interface BinaryFacts {
-  /** Absent: Redis. */
+  /** Family of the server; absent for Redis. */
   readonly family?: ServerFamily;
-  /** The family's own version, `7.0.15`. */
+  /** Version in the numbering of the family: `7.0.15`. */
   readonly version: string;
-  /** Whether it was built with the allocator that Redis ships. */
+  /** Whether the binary was built with the allocator that Redis ships. */
   readonly activedefrag: boolean;
   readonly tls: boolean;
 }
@@ -20,7 +20,7 @@ export function serverOf({ family = 'redis', version }: BinaryFacts): ServerVers
   return { family, version };
 }
 
-/** @throws KitError `REDIS_TOO_OLD` or `REDIS_WITHOUT_TLS` */
+/** Checks the binary. @throws KitError `REDIS_TOO_OLD` or `REDIS_WITHOUT_TLS` */
 export function assertCapable(
   facts: BinaryFacts,
   needs: { readonly environment: string; readonly tls: boolean },

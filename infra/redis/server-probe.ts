@@ -3,14 +3,14 @@
  * anything, and the meaning of its output. Pure; a substrate runs `SERVER -` with the text on standard input.
  */
 
-/** An unknown directive: the probe always ends here at the latest. */
+/** An unknown directive, at which the probe always ends. */
 const END_LINE = 'kit-probe-ends-here yes';
 
 export const DEFRAGMENTATION_PROBE = `activedefrag yes\n${END_LINE}\n`;
 
 /**
- * Servers read line by line and report the first bad line. If that is the last line of the probe, the line before it
- * was accepted.
+ * Whether the server supports defragmentation. Servers read line by line and report the first invalid line. If this is
+ * the last line of the probe, the line before it was accepted.
  */
 export function hasDefragmentation(output: string): boolean {
   return output.includes(`>>> '${END_LINE}'`);
@@ -19,9 +19,9 @@ export function hasDefragmentation(output: string): boolean {
 const NOWHERE = '/nonexistent/kit-probe.pem';
 
 /**
- * Starts the server with a TLS port and a missing certificate. With TLS it ends because it cannot load the certificate,
- * without TLS because it cannot listen with TLS; both happen before it binds a port. Accepted directives prove nothing:
- * Redis 8.2 and Valkey 9 built without TLS accept them.
+ * Configuration that starts the server with a TLS port and a missing certificate. With TLS it ends because it cannot
+ * load the certificate, without TLS because it cannot listen with TLS; both happen before it binds a port. Accepted
+ * directives prove nothing: Redis 8.2 and Valkey 9 built without TLS accept them.
  */
 export const TLS_PROBE = `${[
   'port 0',

@@ -8,7 +8,10 @@ export { atLeast, SERVER_FAMILIES, type ServerFamily } from '../../config/server
 
 export interface ServerVersion {
   readonly family: ServerFamily;
-  /** The family's own version, `7.0.15` or `8.1.3`; not the `redis_version` that Valkey reports for old clients. */
+  /**
+   * Version in the numbering of the family, `7.0.15` or `8.1.3`; not the `redis_version` that Valkey reports for old
+   * clients.
+   */
   readonly version: string;
 }
 
@@ -24,7 +27,10 @@ export function isSupported({ family, version }: ServerVersion): boolean {
   return atLeast(version, OLDEST_SUPPORTED[family]);
 }
 
-/** Returns whether the server is the one that a setting asks for; a name without a patch release fits each of them. */
+/**
+ * Returns whether the server is the one that a setting requires. A setting without a patch release matches every patch
+ * release.
+ */
 export function isServer({ family, version }: ServerVersion, wanted: NamedServer): boolean {
   return family === wanted.family && (version === wanted.version || version.startsWith(`${wanted.version}.`));
 }

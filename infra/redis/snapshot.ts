@@ -2,7 +2,7 @@
  * Takes a snapshot of a node over the network, as a new replica does: PSYNC makes the node fork and send an RDB.
  * Works for every node that accepts the admin user, without access to its files. The node keeps serving.
  *
- * `REPLCONF rdb-only` tells the node that no writes follow, so that it keeps none for this connection.
+ * `REPLCONF rdb-only` requests only the snapshot, so that the node keeps no writes for this connection.
  */
 import { createWriteStream } from 'node:fs';
 import { connect as connectPlain, type Socket } from 'node:net';
@@ -12,7 +12,10 @@ import { connect as connectTls } from 'node:tls';
 import type { Redis } from 'ioredis';
 import { EXIT, KitError } from '../../config/errors.ts';
 
-/** The node sends a line feed every second while it prepares the snapshot (replication.c, replicationCron). */
+/**
+ * Maximum silence, in ms: the node sends a line feed every second while it prepares the snapshot (replication.c,
+ * replicationCron).
+ */
 const SILENCE_TIMEOUT_MS = 30_000;
 const MARK_BYTES = 40;
 
@@ -33,7 +36,7 @@ export interface SnapshotRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** @throws KitError `SNAPSHOT_FAILED` */
+/** Takes a snapshot. @throws KitError `SNAPSHOT_FAILED` */
 export async function takeSnapshot(request: SnapshotRequest): Promise<SnapshotPoint> {
   const { nodeId, admin, path, onData, signal } = request;
   const socket = openSocket(admin);
@@ -120,7 +123,7 @@ class ReplyReader {
     }
   }
 
-  /** Reads the snapshot: of a stated length, or up to a mark (diskless). */
+  /** Reads the snapshot, which has a stated length or ends with a mark (diskless). */
   async *readPayload(): AsyncGenerator<Buffer> {
     const header = await this.readLine();
     const [, mark, length] = /^\$(?:EOF:(.{40})|(\d+))$/.exec(header) ?? [];

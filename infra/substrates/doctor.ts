@@ -19,14 +19,14 @@ export interface DoctorCheck {
   readonly remedy: string;
 }
 
-/** Facts that a substrate adds to those of the machine. */
+/** Facts that a substrate adds to the facts about the machine. */
 export interface SubstrateFacts {
   readonly stateDir: string;
   readonly freeBytes: number;
   readonly requiredFreeBytes: number;
   readonly addressing: 'address-per-node' | 'port-per-node';
   readonly redis: { readonly path: string; readonly facts: BinaryFacts } | KitError;
-  /** Running environments, and those of runs that did not finish; or the error that prevented reading them. */
+  /** Running environments, and environments of runs that did not finish; or the error that prevented reading them. */
   readonly environments: readonly { readonly name: string; readonly leftOver: boolean }[] | KitError;
   /** Reason why this user cannot write to the state directory; undefined if writing is possible. */
   readonly stateDirProblem: string | undefined;
@@ -35,7 +35,7 @@ export interface SubstrateFacts {
 
 export interface MachineFacts extends SubstrateFacts {
   readonly nodeVersion: string;
-  /** `undefined`: this system does not have the setting. */
+  /** Value of the setting; undefined if this system does not have it. */
   readonly overcommitMemory: string | undefined;
   readonly transparentHugePages: string | undefined;
   readonly openFilesLimit: number | undefined;
@@ -57,9 +57,12 @@ function readKernelSettings(): Omit<MachineFacts, keyof SubstrateFacts> {
   };
 }
 
-/** Of the installed package; `scripts/kit.mjs` checks the version for a checkout. */
+/** Oldest Node that the installed package supports; `scripts/kit.mjs` checks the version for a checkout. */
 const OLDEST_NODE = [20, 19] as const;
-/** redis.conf: maxclients 10000 and 32 files of its own; with fewer Redis lowers maxclients and logs a warning. */
+/**
+ * Number of open files that Redis needs: 10000 for maxclients and 32 for itself (redis.conf). With fewer, Redis lowers
+ * maxclients and logs a warning.
+ */
 const OPEN_FILES_FOR_MAXCLIENTS = 10_032;
 const COMFORTABLE_FREE_BYTES = 1024 ** 3;
 

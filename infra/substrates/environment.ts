@@ -17,7 +17,7 @@ export interface Credentials {
   readonly password: Secret;
 }
 
-/** PEM texts that a client needs for TLS; never the CA's key. */
+/** PEM texts that a client needs for TLS; never the key of the CA. */
 export interface TlsMaterial {
   readonly ca: string;
   readonly cert?: string;
@@ -31,21 +31,21 @@ export const MODE_OF = { single: 'standalone', sentinel: 'sentinel', cluster: 'c
 export interface ClientEndpoints {
   readonly mode: (typeof MODE_OF)[keyof typeof MODE_OF];
   readonly serviceName: string;
-  /** Addresses for a client on this host; in a cluster the seed nodes: any of them reports the others. */
+  /** Addresses for a client on this host; in a cluster the seed nodes, each of which reports the other nodes. */
   readonly redis: readonly Address[];
   readonly sentinels: readonly Address[];
   /**
-   * Whether other applications use this Redis as well: the client then sends only plain cache commands, no leases, no
-   * channels.
+   * Set if other applications use this Redis as well. Then the client sends only plain cache commands and uses neither
+   * leases nor channels.
    */
   readonly shared?: true;
   /** Database number; default 0. */
   readonly db?: number;
   /** Maps an announced `ip:port` to the address for this host, if they differ. */
   readonly natMap?: Readonly<Record<string, Address>>;
-  /** The app user on the Redis nodes. */
+  /** Credentials of the app user on the Redis nodes. */
   readonly app: Credentials;
-  /** The app user on the sentinels. */
+  /** Credentials of the app user on the sentinels. */
   readonly sentinel: Credentials;
   readonly tls?: TlsMaterial;
 }
@@ -66,7 +66,7 @@ export interface NodeStatus {
 /** State of the watchdog, which is not a node: nothing connects to it, and an environment is healthy without it. */
 export interface WatchdogStatus {
   readonly state: NodeStatus['state'];
-  /** Absent if it does not run. */
+  /** Process id; absent if the watchdog does not run. */
   readonly pid?: number;
 }
 
@@ -78,7 +78,7 @@ export interface StatusOptions {
   readonly maxAgeMs?: number;
 }
 
-/** For loops, and for facts that change only with a fault. */
+/** Options for loops, and for facts that change only with a fault. */
 export const RECENT: StatusOptions = { maxAgeMs: 1_000 };
 
 /** Rendered files of a node, secrets included: never written to evidence unchanged. */
@@ -91,7 +91,7 @@ export interface RenderedNode {
 
 export interface DataFolder {
   readonly path: string;
-  /** Process in whose mount namespace the path is; if absent, that of this process. */
+  /** Process in whose mount namespace the path is; absent for the mount namespace of this process. */
   readonly pid?: number;
 }
 
@@ -114,7 +114,7 @@ export interface Capabilities {
   disconnect?(nodeId: string): Promise<Heal>;
   /**
    * Separates a group of nodes from all others: packets between the two sides are lost, in both directions. Connections
-   * within the group are unaffected, and those from this host if `clientsStillReach`.
+   * within the group are unaffected, and so are connections from this host if `clientsStillReach`.
    */
   partition?(nodeIds: readonly string[], options: { readonly clientsStillReach: boolean }): Promise<Heal>;
 }
@@ -124,7 +124,7 @@ export interface Capabilities {
  * once: its connections and endpoints use the current passwords.
  */
 export interface PasswordStore {
-  /** Rotation in progress. */
+  /** Returns the rotation in progress; undefined if there is none. */
   rotation(): Rotation | undefined;
   secrets(): EnvironmentSecrets;
   /** Draws new passwords; the former ones stay current. @throws KitError as `beginRotation` */
@@ -155,20 +155,26 @@ export interface Environment extends AsyncDisposable {
   /** Address of this machine for the nodes, if it differs from the address for connections in the other direction. */
   readonly gateway?: string;
   /**
-   * An admin connection to one node (its own, cached by the handle; sentinels included). RESP2, no offline queue,
-   * command timeout 2 s, no retry of commands.
+   * Returns an admin connection to one node (sentinels included), which the handle owns and caches. RESP2, no offline
+   * queue, command timeout 2 s, no retry of commands.
    */
   admin(nodeId: string): Promise<Redis>;
   status(options?: StatusOptions): Promise<readonly NodeStatus[]>;
-  /** State of the watchdog; undefined if the environment has none. Absent if the kit does not run the servers. */
+  /**
+   * Returns the state of the watchdog; undefined if the environment has none. Absent if the kit does not run the
+   * servers.
+   */
   watchdogStatus?(): Promise<WatchdogStatus | undefined>;
-  /** The node that reports ROLE master, if exactly one running node does. Undefined in a cluster, which has several. */
+  /**
+   * Returns the node that reports ROLE master, if exactly one running node does. Undefined in a cluster, which has
+   * several masters.
+   */
   masterId(): Promise<string | undefined>;
   /** Slot owners and missing conditions of a cluster; present only if clients use cluster mode. */
   readonly cluster?: ClusterView;
-  /** Rendered files of every node, by node id; absent if the kit does not run the servers. */
+  /** Returns the rendered files of every node, by node id. Absent if the kit does not run the servers. */
   rendered?(): Promise<ReadonlyMap<string, RenderedNode>>;
-  /** Absent if the kit does not keep the passwords, or cannot rotate them. */
+  /** Store of the passwords; absent if the kit does not keep the passwords, or cannot rotate them. */
   readonly passwords?: PasswordStore;
   /**
    * Files and addresses that a user needs, by purpose: passwords, CA, metrics. The values are locations, never secrets.

@@ -17,7 +17,7 @@ export type SubstrateName = (typeof SUBSTRATE_NAMES)[number];
 export type OwnSubstrateName = Exclude<SubstrateName, 'external'>;
 
 interface SubstrateOptions {
-  /** Folder of the substrate's state, absolute. */
+  /** Absolute path of the substrate's state folder. */
   readonly stateDir: string;
   /** Receives the output of outside programs. */
   readonly sink?: ProgramSink;
@@ -25,7 +25,7 @@ interface SubstrateOptions {
   readonly external?: ExternalTarget | undefined;
 }
 
-/** Loaded on demand, so that a run does not load or require a substrate that it does not use. */
+/** Substrates, which are loaded on demand, so that a run does not load or require a substrate that it does not use. */
 const SUBSTRATES: Readonly<Record<SubstrateName, (options: SubstrateOptions) => Promise<Substrate>>> = {
   local: async (options) => (await import('./local/substrate.ts')).localSubstrate(options),
   docker: async (options) => (await import('./docker/substrate.ts')).dockerSubstrate(options),
@@ -57,8 +57,9 @@ export function substrateOf(name: SubstrateName, options: SubstrateOptions): Pro
  * Locks an environment for one command. A second command would heal the first one's faults, or mistake them for its
  * own. Disposing releases the lock; the lock of a dead holder counts as released.
  *
- * @param makesRoom the command removes things: on a full disk it continues without being recorded as the holder
- * @throws KitError ENVIRONMENT_BUSY with the pid of the command that has it
+ * @param makesRoom whether the command frees disk space; on a full disk it continues without being recorded as the
+ *   holder
+ * @throws KitError ENVIRONMENT_BUSY with the pid of the command that holds the lock
  */
 export async function lockEnvironment(
   substrate: SubstrateName,
@@ -89,7 +90,8 @@ const BUSY_HINTS: Readonly<Record<SubstrateName, string>> = {
 };
 
 /**
- * Returns the path of a server program of this machine, for scratch servers: that of the nodes, if they run here.
+ * Returns the path of a server program on this machine, for scratch servers: the program of the nodes, if they run on
+ * this machine.
  *
  * @throws KitError `REDIS_NOT_FOUND`, `REDIS_TOO_OLD`, `REDIS_UNUSABLE`
  */

@@ -10,8 +10,8 @@ import type { Environment } from './environment.ts';
 
 export interface ApplyOptions {
   /**
-   * The environment ends when its handle is disposed, when the process exits, or when the next start finds it without
-   * an owner.
+   * Whether the environment ends when its handle is disposed, when the process exits, or when the next start finds it
+   * without an owner.
    */
   readonly ephemeral: boolean;
   /** Receives the current step in one line; called often, must not throw. */
@@ -19,8 +19,8 @@ export interface ApplyOptions {
   readonly signal?: AbortSignal;
   readonly adopt?: Adopt | undefined;
   /**
-   * Node whose data becomes the master's, regardless of the others; for an environment whose Redis nodes are down. The
-   * data of the others is set aside. Absent: the node with the most recent good data, if that is proven.
+   * Node whose data the master gets, regardless of the data of other nodes, which is set aside; for an environment
+   * whose Redis nodes are down. Absent for the node with the most recent good data, if it can be determined.
    */
   readonly recoverFrom?: string | undefined;
 }
@@ -33,7 +33,7 @@ export interface ForeignEnvironment {
   /** Location of the owner: host and path. */
   readonly place: string;
   readonly isProtected: boolean;
-  /** Its parts, as `container NAME`. */
+  /** Parts of the environment, as `container NAME`. */
   readonly parts: readonly string[];
 }
 
@@ -64,7 +64,7 @@ export interface FoundEnvironment {
   readonly environment: Environment;
   /** Differences from the current configuration and passwords, one sentence each; never a secret. */
   readonly differences: readonly string[];
-  /** False if the current passwords differ from those of the nodes: `status` works, `admin` does not. */
+  /** Whether the current passwords are those of the nodes. If false, `status` works, but `admin` does not. */
   readonly hasCredentials: boolean;
 }
 
@@ -85,38 +85,39 @@ export interface Substrate {
    * master and have discovered each other. Idempotent: applying a running topology changes nothing and returns a handle to
    * it.
    *
-   * @throws KitError with the missing resource, its location and the remedy; nothing is left running then
+   * @throws KitError with the missing resource, its location and the remedy; then nothing is left running
    */
   apply(topology: Topology, options: ApplyOptions): Promise<Environment>;
-  /** Returns a handle to a running environment, or undefined. */
+  /** Returns a handle to a running environment; undefined if it does not run. */
   open(topology: Topology): Promise<Environment | undefined>;
   /**
-   * Finds the environment of that name, even if its configuration or its passwords have changed since it was applied.
+   * Finds the environment with the name, even if its configuration or its passwords have changed since it was applied.
    * Changes nothing.
    *
    * @param asked the current configuration to compare with; undefined if it cannot be read
-   * @returns undefined if no environment of that name runs
+   * @returns undefined if no environment with the name runs
    */
   find(name: string, asked: Topology | undefined): Promise<FoundEnvironment | undefined>;
   /**
    * Reads the data of an environment whose Redis nodes are all down, and chooses the node to start from. Changes
    * nothing. Absent if the substrate cannot read the data of nodes that are down.
    *
-   * @returns one per replication stream: for a cluster, one per shard; undefined if no environment of that name exists
+   * @returns one inspection per replication stream (in a cluster, one per shard); undefined if no environment with the
+   *   name exists
    * @throws KitError `RECOVERY_REFUSED` if a Redis node runs
    */
   inspectData?(topology: Topology): Promise<readonly DataInspection[] | undefined>;
   /**
-   * Compares every node of a running environment with the topology, and prepares to replace those that differ, one at a
-   * time. Changes nothing yet. Absent if the kit does not run the servers.
+   * Compares every node of a running environment with the topology, and prepares to replace the nodes that differ, one
+   * at a time. Changes nothing yet. Absent if the kit does not run the servers.
    *
    * @returns undefined if the environment does not run
-   * @throws KitError `CHANGE_NOT_ROLLING` for settings that two nodes cannot have in different states; `SECRETS_CHANGED`
+   * @throws KitError `CHANGE_NOT_ROLLING` for settings that cannot differ between two nodes; `SECRETS_CHANGED`
    */
   prepareChange?(
     topology: Topology,
     options: Pick<ApplyOptions, 'progress' | 'signal'>,
   ): Promise<PreparedChange | undefined>;
-  /** Ends the environment of that name and removes its data. */
+  /** Ends the environment with the name and removes its data. */
   destroy(environmentName: string, options?: DestroyOptions): Promise<DestroyReport>;
 }

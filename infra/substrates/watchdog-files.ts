@@ -1,4 +1,4 @@
-/** Files of the watchdog's program: the same ones run as a local process and in a container. */
+/** Files of the watchdog's program, which are the same for a local process and in a container. */
 import { join } from 'node:path';
 
 export const WATCHDOG_DIR = join(import.meta.dirname, '..', 'watchdog');

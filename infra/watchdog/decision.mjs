@@ -8,9 +8,8 @@
 /**
  * Returns the master that a majority of all sentinels reports with the highest epoch; undefined if there is no majority.
  *
- * @param {readonly Report[]} reports of the sentinels that replied
- * @param {number} sentinelCount number of all
- * sentinels, including those without a reply
+ * @param {readonly Report[]} reports reports of the sentinels that replied
+ * @param {number} sentinelCount number of all sentinels, including sentinels without a reply
  * @returns {string | undefined}
  */
 export function namedMaster(reports, sentinelCount) {

@@ -10,7 +10,7 @@ import { connect as connectTls } from 'node:tls';
  * @typedef {{ readonly resolve: (reply: Reply) => void, readonly reject: (error: Error) => void }} Waiter
  */
 
-/** An error reply: the node is reachable and refuses the command. */
+/** An error reply, which means that the node is reachable and refuses the command. */
 export class ErrorReply extends Error {}
 
 export class Connection {
@@ -21,7 +21,7 @@ export class Connection {
   #waiting = [];
   isOpen = true;
 
-  /** @param {Access} access @param {number} timeoutMs of the connection attempt together with AUTH */
+  /** @param {Access} access @param {number} timeoutMs timeout for the connection attempt and AUTH together, in ms */
   static async open(access, timeoutMs) {
     const connection = new Connection(access);
     try {

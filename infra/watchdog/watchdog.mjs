@@ -18,14 +18,22 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { isDeposed, namedMaster } from './decision.mjs';
 import { Connection, ErrorReply } from './resp.mjs';
 
-/** Detection takes one interval and the decision a few ms: well below 1 s, at about 30 cheap commands per second. */
+/**
+ * Polling interval in ms. Detection takes one interval and the decision a few ms, together well below 1 s, at about 30
+ * cheap commands per second.
+ */
 const POLL_MS = 200;
 const REPLY_TIMEOUT_MS = 500;
-/** TILT lasts at least 30 s, and the settings of a restarted sentinel are not urgent. */
+/**
+ * Polling interval of sentinels in ms: TILT lasts at least 30 s, and the settings of a restarted sentinel are not
+ * urgent.
+ */
 const SENTINEL_POLL_MS = 1_000;
-/** A node that refuses the user will do so again, and its log must not fill with refusals. */
+/**
+ * Pause in ms after a refusal: a node that refuses the user will do so again, and its log must not fill with refusals.
+ */
 const REFUSED_MS = 10_000;
-/** A decision is as old as the replies on which it is based. */
+/** Maximum age of a decision in ms. A decision is as old as the replies on which it is based. */
 const MAX_DECISION_MS = 1_000;
 const MAX_NAMED_IDS = 100;
 
@@ -88,7 +96,7 @@ class Peer {
   }
 
   /**
-   * Repeats a task for as long as the process runs. Logs each transition between failure and success.
+   * Repeats a task while the process runs. Logs each transition between failure and success.
    *
    * @param {number} intervalMs
    * @param {() => Promise<void>} task
@@ -136,7 +144,8 @@ async function run(configuration) {
   const namedIds = new Set();
 
   /**
-   * A restarted sentinel closes its connections, so every new connection starts with this.
+   * Applies the settings. A restarted sentinel closes its connections, so every new connection starts with this
+   * function.
    * @param {Connection} sentinel
    */
   async function applySettings(sentinel) {

@@ -25,9 +25,12 @@ import type { DataOptions } from './data-options.ts';
 export interface DataMaster {
   readonly id: string;
   readonly address: Address;
-  /** Slots of its keys; all slots outside a cluster. */
+  /** Slots that the master serves; all slots if there is no cluster. */
   readonly slots: readonly SlotRange[];
-  /** Admin user of an environment, the given user of an external Redis. Command timeout 2 s, no retries. */
+  /**
+   * Connection with the admin user of an environment, or the given user of an external Redis. Command timeout 2 s, no
+   * retries.
+   */
   readonly redis: Redis;
 }
 
@@ -44,11 +47,11 @@ export interface CacheData extends AsyncDisposable {
   /** The environment; undefined for an external Redis. */
   readonly environment: Environment | undefined;
   /**
-   * Every node that accepts writes, ordered by slots.
+   * Returns every node that accepts writes, ordered by slots.
    * @throws KitError `NO_MASTER`, `NODE_UNREACHABLE`, `EXTERNAL_…`
    */
   masters(): Promise<readonly DataMaster[]>;
-  /** The master of a physical key. @throws as `masters` */
+  /** Returns the master of a physical key. @throws as `masters` */
   masterOf(key: string | Buffer): Promise<DataMaster>;
   /**
    * Opens a cache of the client as an application does: the namespace and settings of the environment, no fallback to
@@ -193,7 +196,7 @@ export function ownerOf(masters: readonly DataMaster[], key: string | Buffer): D
   return masters.find(({ slots }) => slots.some(([first, last]) => first <= slot && slot <= last));
 }
 
-/** Selects the database once per connection. */
+/** Returns a function that selects the database, once per connection. */
 function databaseSelector(db: number): (redis: Redis) => Promise<Redis> {
   const selected = new WeakSet<Redis>();
   return async (redis) => {

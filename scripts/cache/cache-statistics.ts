@@ -1,5 +1,6 @@
 /**
- * Statistics of a cache: figures of its masters, a bounded sample of its keys, and the counters that its clients share.
+ * Statistics of a cache: figures from its masters, a bounded sample of its keys, and the counters that its clients
+ * share.
  */
 import type { Address } from '../../infra/topology.ts';
 import { type CacheData, type DataMaster, ownerOf } from './cache-data.ts';
@@ -18,7 +19,7 @@ export type SharedCounters = Readonly<Record<(typeof SHARED)[number], number>> &
 export interface KeyStatistics {
   readonly total: number;
   readonly sampled: number;
-  /** False: the numbers of keys are estimates from the sample. */
+  /** Whether the sample contains all keys. If false, the numbers of keys are estimates from the sample. */
   readonly complete: boolean;
   readonly namespaces: readonly NamespaceFigures[];
 }
@@ -29,18 +30,18 @@ export interface CacheStatistics {
   readonly mode: CacheData['mode'];
   readonly db: number;
   readonly namespace: string;
-  /** ISO time of the figures. */
+  /** Time of the figures, as ISO text. */
   readonly at: string;
   readonly nodes: readonly (ServerFacts & { readonly id: string; readonly address: Address })[];
   readonly total: ServerFacts;
-  /** Null if no keys were sampled. */
+  /** Statistics of the sampled keys; null if no keys were sampled. */
   readonly keys: KeyStatistics | null;
-  /** Counters of the clients of the namespace; null if none uses shared statistics. */
+  /** Counters that the clients of the namespace share; null if no client uses shared statistics. */
   readonly shared: SharedCounters | null;
 }
 
 export interface StatisticsOptions {
-  /** Maximum number of keys that are read; 0: none. */
+  /** Maximum number of keys to read; 0 to read no keys. */
   readonly sampleKeys: number;
   readonly signal?: AbortSignal;
   /** Keys sampled by an earlier call, to be used again. */
@@ -81,7 +82,7 @@ async function keyStatistics(
   };
 }
 
-/** Null if no counter exists. */
+/** Reads the shared counters; returns null if no counter exists. */
 export async function sharedCounters(
   masters: readonly DataMaster[],
   namespace: string,

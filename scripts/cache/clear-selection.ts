@@ -1,4 +1,4 @@
-/** Selections of `kit cache-clear`: the number of entries that each one affects, and their deletion. */
+/** Selections of `kit cache-clear`: counts the entries that a selection affects, and deletes them. */
 import { describeEnvelope, ENVELOPE_HEADER_MAX, tagIdOf, tagVersionKey } from '../../client/envelope.ts';
 import type { Cache } from '../../client/index.ts';
 import type { CloseReport } from '../../client/types.ts';
@@ -14,13 +14,13 @@ export type Selection =
 
 export interface Affected {
   readonly found: number;
-  /** Internal keys of the client, which are not entries. */
+  /** Number of internal keys of the client, which are not entries. */
   readonly internal: number;
 }
 
 export interface CountOptions {
   readonly signal: AbortSignal;
-  /** Called after each page with the number of keys that were read. */
+  /** Called after each page with the number of keys read so far. */
   readonly progress: (keys: number) => void;
 }
 
@@ -69,7 +69,7 @@ export async function countAffected(
 }
 
 /**
- * Deletes them through the client: it knows the keys of its tags, and the order of deletions and writes.
+ * Deletes the selected entries through the client, which knows the keys of its tags and orders deletions and writes.
  *
  * @returns the number of deleted entries; null for tags
  * @throws KitError `CLEAR_INCOMPLETE`; CacheError
@@ -84,7 +84,7 @@ export async function clearSelected(
   signal.addEventListener('abort', stop, { once: true });
   try {
     const deleted = await deleteSelected(cache, selection);
-    // A deletion that Redis did not receive waits in this process, and ends with it.
+    // A deletion that Redis did not receive is pending only in this process, and is lost when the process ends.
     requireReceived(data.name, await cache.close());
     return deleted;
   } catch (error) {
@@ -118,7 +118,7 @@ function requireReceived(name: string, { lost }: CloseReport): void {
   });
 }
 
-/** `~`: keys of the client itself begin with it. */
+/** The character `~`, with which internal keys of the client begin. */
 const INTERNAL = 0x7e;
 
 async function countTagged(
@@ -133,7 +133,7 @@ async function countTagged(
   }).length;
 }
 
-/** Current versions of the tags that have one, by id. */
+/** Returns the current versions of the tags that have one, by id. */
 async function currentVersions(
   data: CacheData,
   tags: readonly string[],

@@ -10,9 +10,9 @@ export interface DataOptions extends ExternalFlags {
   readonly env: string;
   readonly set: Readonly<Record<string, string>>;
   readonly substrate?: SubstrateName;
-  /** Prefix of the keys; default: the environment's. */
+  /** Prefix of the keys; default: the prefix of the environment. */
   readonly namespace?: string;
-  /** Database number; default: that of the URL, otherwise 0. */
+  /** Database number; default: the number in the URL, otherwise 0. */
   readonly db?: number;
 }
 
@@ -42,5 +42,5 @@ export function addDataOptions(command: Command, changes: 'changes' | 'reads'): 
   addExternalOptions(command, changes === 'reads' ? undefined : confirmed());
 }
 
-/** `--yes` of a command that prompts before it changes something. */
+/** Returns the option `--yes` for a command that prompts before it changes something. */
 export const confirmed = () => new Option('--yes', 'confirm without a prompt');

@@ -1,8 +1,8 @@
-/** Figures as text: sizes, ratios, times, aligned tables. Pure. */
+/** Formats figures as text: sizes, ratios, times, aligned tables. Pure. */
 
 const STEPS = ['B', 'KB', 'MB', 'GB', 'TB'] as const;
 
-/** `12.3 MB`, in powers of 1024; `-` for null. */
+/** Formats a size as `12.3 MB`, in powers of 1024; `-` for null. */
 export function bytesText(bytes: number | null): string {
   if (bytes === null) return '-';
   let [value, step] = [bytes, 0];
@@ -10,17 +10,17 @@ export function bytesText(bytes: number | null): string {
   return `${step === 0 ? Math.round(value) : value.toFixed(1)} ${STEPS[step]}`;
 }
 
-/** `93.2 %`; `-` for null. */
+/** Formats a ratio as `93.2 %`; `-` for null. */
 export function percentText(ratio: number | null, decimals = 1): string {
   return ratio === null ? '-' : `${(ratio * 100).toFixed(decimals)} %`;
 }
 
-/** `12,345`, with at most the given number of decimals; `-` for null. */
+/** Formats a number as `12,345`, with at most the given number of decimals; `-` for null. */
 export function countText(count: number | null, decimals = 0): string {
   return count === null ? '-' : count.toLocaleString('en-US', { maximumFractionDigits: decimals });
 }
 
-/** `45 s`, `12 min`, `3.5 h`, `4.0 d`; `-` for null. */
+/** Formats a duration as `45 s`, `12 min`, `3.5 h` or `4.0 d`; `-` for null. */
 export function durationText(seconds: number | null): string {
   if (seconds === null) return '-';
   if (seconds < 120) return `${Math.round(seconds)} s`;
@@ -28,7 +28,7 @@ export function durationText(seconds: number | null): string {
   return seconds < 172_800 ? `${(seconds / 3600).toFixed(1)} h` : `${(seconds / 86_400).toFixed(1)} d`;
 }
 
-/** Rows as lines with aligned columns; columns from index `numbersFrom` on are right-aligned. */
+/** Formats rows as lines with aligned columns. Columns from index `numbersFrom` on are right-aligned. */
 export function alignColumns(
   rows: readonly (readonly string[])[],
   numbersFrom = Number.POSITIVE_INFINITY,
@@ -48,12 +48,12 @@ export function alignColumns(
   );
 }
 
-/** a / b; null without observations. */
+/** Returns part / whole; null without observations. */
 export function ratioOf(part: number, whole: number): number | null {
   return whole > 0 ? part / whole : null;
 }
 
-/** Key as text for a terminal: unprintable bytes as `\xNN`, a backslash as `\\`. */
+/** Formats a key for a terminal: unprintable bytes as `\xNN`, a backslash as `\\`. */
 export function keyText(key: Buffer): string {
   const text = key.toString('utf8');
   const isText = Buffer.from(text, 'utf8').equals(key);

@@ -10,9 +10,12 @@ import { askEach, type KeySample, type SampledKey } from './key-sample.ts';
 
 export interface DomainFigures {
   readonly domain: string;
-  /** Keys of the group; an estimate if the sample is not complete. */
+  /** Number of keys in the group; an estimate if the sample is not complete. */
   readonly keys: number;
-  /** Memory of these keys: the mean of MEMORY USAGE times the number of keys. Null if the server denies the command. */
+  /**
+   * Memory of the group in bytes: the mean of MEMORY USAGE times the number of keys. Null if the server denies the
+   * command.
+   */
   readonly bytes: number | null;
 }
 
@@ -20,15 +23,15 @@ export interface NamespaceFigures {
   readonly namespace: string;
   readonly keys: number;
   readonly bytes: number | null;
-  /** Largest first; groups beyond `DOMAINS_MAX` are combined as `(other)`. */
+  /** Groups, largest first. Groups beyond `DOMAINS_MAX` are combined as `(other)`. */
   readonly domains: readonly DomainFigures[];
 }
 
 const DOMAINS_MAX = 20;
-/** Keys of a group whose memory is measured. */
+/** Maximum number of keys per group whose memory is measured. */
 const MEASURED_PER_GROUP = 50;
 
-/** Namespace and domain of a physical key. */
+/** Returns the namespace and domain of a physical key. */
 export function placeOf(key: Buffer): { readonly namespace: string; readonly domain: string } {
   if (!isUtf8(key)) return { namespace: '(binary)', domain: '(binary)' };
   const text = key.toString();
@@ -69,8 +72,8 @@ async function measureDomains(
 }
 
 /**
- * Mean of MEMORY USAGE; null if the server denies it. A key that has ended meanwhile is left out. The server takes five
- * samples of a collection: with all of its elements, a large one would block it.
+ * Returns the mean of MEMORY USAGE; null if the server denies the command. A key that has expired meanwhile is left
+ * out. The server samples five elements of a collection, because counting all elements of a large one would block it.
  */
 export async function meanBytes(
   keys: readonly SampledKey[],

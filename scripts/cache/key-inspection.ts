@@ -13,7 +13,7 @@ import { keySlot } from '../../infra/redis/cluster-slots.ts';
 import { type CacheData, type DataMaster, ownerOf } from './cache-data.ts';
 import { keyText } from './figures.ts';
 
-/** Longest value that is read, in bytes. */
+/** Maximum size, in bytes, of a value that is read. */
 const VALUE_MAX = 64 * 1024 * 1024;
 
 export interface InspectedTag {
@@ -21,18 +21,18 @@ export interface InspectedTag {
   /** Name of the tag, if it was given. */
   readonly name: string | null;
   readonly version: string;
-  /** Current version in Redis; null: the tag was invalidated. */
+  /** Current version in Redis; null if the tag was invalidated. */
   readonly current: string | null;
   readonly valid: boolean;
 }
 
 export interface InspectedEntry extends Omit<EnvelopeFacts, 'tags' | 'freshness'> {
   readonly tags: readonly InspectedTag[];
-  /** Time until which the value is fresh, as ISO text; null: as long as Redis keeps it. */
+  /** Time until which the value is fresh, as ISO text; null if it is fresh as long as Redis keeps it. */
   readonly freshUntil: string | null;
-  /** Duration of the load that made the value; null: not recorded. */
+  /** Duration of the load that produced the value, in ms; null if it was not recorded. */
   readonly loadMs: number | null;
-  /** Reason why a reader of the client rejects it. */
+  /** Reason why a reader rejects the entry; null if it is valid. */
   readonly unreadable: DecodeFailure | 'tag' | null;
 }
 
@@ -44,9 +44,9 @@ export interface InspectedKey {
   readonly node: string;
   readonly exists: boolean;
   readonly type: string;
-  /** Remaining time; null: no expiry, or no such key. */
+  /** Remaining time in ms; null if the key has no expiry or does not exist. */
   readonly ttlMs: number | null;
-  /** Time since the entry was written, assuming the default TTL; null if it has another TTL or none. */
+  /** Time in ms since the entry was written, assuming the default TTL; null if it has another TTL or none. */
   readonly ageMs: number | null;
   /** Time since the last access; null under an LFU policy, or if the server denies OBJECT. */
   readonly idleSeconds: number | null;
@@ -56,7 +56,7 @@ export interface InspectedKey {
   readonly valueBytes: number | null;
   /** Whether the value is larger than 64 MB, and so was not read. */
   readonly isTooLarge: boolean;
-  /** Header of the entry; null: no string, or no envelope. */
+  /** Header of the entry; null if the value is not a string, or has no envelope. */
   readonly entry: InspectedEntry | null;
 }
 
@@ -66,7 +66,7 @@ export interface InspectedValue {
   readonly bytes: Buffer;
 }
 
-/** @param tags names of tags, to name those of the entry */
+/** Inspects a key. @param tags names of tags, used to show the names of the tags of the entry */
 export async function inspectKey(
   data: CacheData,
   key: Buffer,
@@ -134,7 +134,9 @@ async function inspectEntry(
   };
 }
 
-/** Latest time of a Date (ECMAScript); a later one in the header means no limit. */
+/**
+ * Latest time that a Date can represent (ECMAScript). A later time in the header means that the value has no expiry.
+ */
 const LATEST_DATE_MS = 8.64e15;
 const CODECS = new Map([[binaryCodec.id, binaryCodec]]);
 
@@ -144,8 +146,8 @@ function decodedValue(bytes: Buffer): unknown {
 }
 
 /**
- * Value as text: JSON if that is lossless, otherwise as `console.log` prints it. Bytes without an envelope: as text or
- * hex.
+ * Formats a value as text: as JSON if that is lossless, otherwise as `console.log` prints it; bytes without an envelope
+ * as text or hexadecimal digits.
  */
 export function valueText({ value, bytes }: InspectedValue, maxLength: number): string {
   const text =
@@ -157,7 +159,7 @@ export function valueText({ value, bytes }: InspectedValue, maxLength: number): 
   return text.length <= maxLength ? text : `${text.slice(0, maxLength)}… (${text.length} characters)`;
 }
 
-/** Value for `--json`: unchanged if JSON represents it without loss, otherwise as text. */
+/** Returns the value for `--json`: unchanged if JSON represents it without loss, otherwise as text. */
 export function jsonValue(found: InspectedValue): unknown {
   return found.value !== undefined && isPlain(found.value)
     ? found.value
@@ -177,7 +179,7 @@ function numberOrNull(reply: unknown): number | null {
   return typeof reply === 'number' ? reply : null;
 }
 
-/** Bytes of a key as `--raw` writes them: `\xNN` is a byte, `\\` a backslash, everything else UTF-8. */
+/** Parses a key in the notation of `--raw`: `\xNN` is a byte, `\\` a backslash, everything else UTF-8. */
 export function bytesOfKey(text: string): Buffer {
   const parts = text.split(/(\\x[0-9a-fA-F]{2}|\\\\)/);
   return Buffer.concat(

@@ -1,8 +1,9 @@
 /**
  * Samples keys with SCAN, on every master in proportion to its number of keys.
  *
- * The order of SCAN is that of the hash table, which is random with respect to the keys, so its first keys are a sample.
- * The number of keys that are read is bounded; below the bound the sample is complete and its figures are exact.
+ * SCAN returns keys in the order of the hash table, which is random with respect to the keys, so the first keys are a
+ * sample. The number of keys that are read is bounded; below the bound the sample is complete and its figures are
+ * exact.
  */
 import type { Redis } from 'ioredis';
 import { pause } from '../../infra/host/wait.ts';
@@ -10,12 +11,12 @@ import type { DataMaster } from './cache-data.ts';
 
 /** COUNT of each SCAN: the client's pattern deletion uses the same (`client/invalidation/patterns.ts`). */
 const PAGE = 500;
-/** Pause after this many pages, so that a long scan leaves the server most of its capacity. */
+/** Number of pages after which the scan pauses, so that a long scan leaves the server most of its capacity. */
 const PAGES_PER_PAUSE = 20;
 const PAUSE_MS = 5;
 /** Number of recent keys among which repetitions are detected. */
 const REMEMBERED_MAX = 1_000_000;
-/** Commands that are sent together. */
+/** Number of commands that are sent together. */
 const PIPELINE = 100;
 
 export interface ScanOptions {
@@ -33,10 +34,10 @@ export interface SampledKey {
 }
 
 export interface KeySample {
-  /** Keys of the database, of all masters. */
+  /** Number of keys in the database, on all masters together. */
   readonly total: number;
   readonly keys: readonly SampledKey[];
-  /** True: `keys` contains every key that existed during the whole scan. */
+  /** Whether `keys` contains every key that existed during the whole scan. */
   readonly complete: boolean;
 }
 
@@ -55,7 +56,7 @@ export async function* scanKeys(
     const pattern = match === undefined ? [] : ['MATCH', match];
     const reply = await redis.callBuffer('SCAN', cursor, ...pattern, 'COUNT', PAGE);
     const [next, found] = reply as [Buffer, readonly Buffer[]];
-    // SCAN may return a key twice while the hash table is resized. The memory for that is bounded.
+    // SCAN may return a key twice while the hash table is resized. The memory for detecting repetitions is bounded.
     if (seen.size > REMEMBERED_MAX) seen.clear();
     const fresh = found.filter((key) => {
       const text = key.toString('latin1');
@@ -68,7 +69,7 @@ export async function* scanKeys(
   }
 }
 
-/** @param maxKeys maximum number of keys that are read; 0: none */
+/** Samples keys. @param maxKeys maximum number of keys to read; 0 to read no keys */
 export async function sampleKeys(
   masters: readonly DataMaster[],
   maxKeys: number,

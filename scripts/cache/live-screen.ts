@@ -4,7 +4,7 @@
  *   a terminal  ─▶ alternate screen; each frame overwrites the previous one in place, so nothing flickers
  *   a pipe      ─▶ one frame after the other; with --json one JSON value per line
  *
- * Ctrl-C ends it. The terminal is restored on every path, even when the process exits.
+ * Ctrl-C ends the view. The terminal is restored on every path, even when the process exits.
  */
 import { stripVTControlCharacters } from 'node:util';
 import { KitError } from '../../config/errors.ts';
@@ -60,7 +60,7 @@ export async function showLive(
   }
 }
 
-/** The text as one write that overwrites the previous frame, cut to the width and height of the screen. */
+/** Returns the text to write, which overwrites the previous frame, cut to the width and height of the screen. */
 export function screenOf(text: string, columns: number, rows: number): string {
   const lines = text.split('\n').slice(0, Math.max(1, rows - 1));
   return `${BEGIN_FRAME}${lines.map((line) => `${cutLine(line, columns)}${END_LINE}`).join('\r\n')}${END_FRAME}`;
@@ -71,14 +71,17 @@ function cutLine(line: string, columns: number): string {
   return plain.length <= columns ? line : plain.slice(0, columns);
 }
 
-/** An outage is a state to be shown, so the view continues. A single frame fails with its error. */
+/**
+ * Returns a frame that shows the error, because the view continues during an outage. If only one frame was requested,
+ * throws the error.
+ */
 function failedFrame(error: unknown, frames: number): Frame {
   if (frames === 1 || !isExpected(error)) throw error;
   const { message } = error;
   return { value: { error: { message } }, text: `cannot be read: ${message}` };
 }
 
-/** Errors of the environment and of its connections; a TypeError is a defect. */
+/** Whether the error comes from the environment or its connections. A TypeError does not: it is a defect of the kit. */
 function isExpected(error: unknown): error is Error {
   if (error instanceof KitError) return error.exitCode !== 2;
   return error instanceof Error && !(error instanceof TypeError) && error.name !== 'AbortError';

@@ -1,6 +1,6 @@
 /**
- * Savings of a cache from measured figures: reads and hits of the servers, the duration of the loads that made the
- * entries (in their headers), and the latency of a read.
+ * Estimates the savings of a cache from measured figures: reads and hits of the servers, the duration of the loads that
+ * produced the entries (in their headers), and the latency of a read.
  */
 
 import { describeEnvelope, ENVELOPE_HEADER_MAX } from '../../client/envelope.ts';
@@ -13,9 +13,9 @@ import { askEach, sampleKeys } from './key-sample.ts';
 import { factsOf, readInfo, type ServerFacts, totalOf } from './server-facts.ts';
 
 export interface SavingsOptions {
-  /** Time during which reads are counted, in s; undefined: since the start of the servers. */
+  /** Time during which reads are counted, in s; undefined to count since the start of the servers. */
   readonly windowSeconds: number | undefined;
-  /** Duration of a load, in ms, that replaces the measured one. */
+  /** Duration of a load, in ms, to use instead of the measured one. */
   readonly loadMs: number | undefined;
   readonly costPerCall: number | undefined;
   readonly signal: AbortSignal;
@@ -32,18 +32,21 @@ export interface MeasuredSavings extends Savings {
   readonly queriesPerHour: number;
   /** Mean duration of a load, in ms. */
   readonly loadMs: number;
-  /** Entries with a recorded duration; null: `--load-ms` was given. */
+  /** Number of entries with a recorded duration; null if `--load-ms` was given. */
   readonly loadsMeasured: number | null;
   /** Median latency of a read from this machine, in ms. */
   readonly readMs: number;
   readonly savedMsPerHit: number;
 }
 
-/** Number of entries whose header is read. */
+/** Maximum number of entries whose header is read. */
 const ENTRIES = 2_000;
 const PINGS = 20;
 
-/** @throws KitError `SAVINGS_UNKNOWN` without reads, or without a recorded duration of a load */
+/**
+ * Measures the figures. @throws KitError `SAVINGS_UNKNOWN` without reads, or if no entry records the duration of its
+ * load
+ */
 export async function measureSavings(data: CacheData, options: SavingsOptions): Promise<MeasuredSavings> {
   const { hits, misses, overSeconds } = await countReads(data, options);
   const reads = hits + misses;
@@ -87,7 +90,7 @@ export async function measureSavings(data: CacheData, options: SavingsOptions): 
   };
 }
 
-/** Counters of all masters: since their start, or during the window. */
+/** Sums the counters of all masters, since their start or during the window. */
 async function countReads(
   data: CacheData,
   { windowSeconds, signal }: SavingsOptions,
@@ -117,7 +120,7 @@ async function factsOfAll(data: CacheData): Promise<ServerFacts> {
   );
 }
 
-/** Mean duration of the loads of a sample of entries; undefined if none records one. */
+/** Returns the mean load duration over a sample of entries; undefined if no entry records it. */
 async function meanLoad(
   data: CacheData,
   masters: readonly DataMaster[],

@@ -17,9 +17,12 @@ export interface NodeView {
   readonly id: string;
   readonly address: string;
   readonly role: 'master' | 'replica' | 'unknown';
-  /** `running`, `paused`, `stopped`, or the reason why it does not reply. */
+  /** `running`, `paused`, `stopped`, or the reason why the node does not reply. */
   readonly state: string;
-  /** Bytes and seconds that a replica is behind its master; null for a master and for a replica without a link. */
+  /**
+   * How far a replica is behind its master, in bytes and in seconds; null for a master and for a replica without a
+   * link.
+   */
   readonly lagBytes: number | null;
   readonly lagSeconds: number | null;
   readonly opsPerSecond: number | null;
@@ -46,7 +49,7 @@ export interface TopView {
 interface AskedNode {
   readonly id: string;
   readonly address: string;
-  /** Address among the nodes, if it differs. */
+  /** Address that other nodes use for this node, which may differ from the address used here. */
   readonly announced: string;
   readonly state: string;
   readonly info?: Info;
@@ -107,7 +110,7 @@ interface Lag {
   readonly state: string;
 }
 
-/** Lag of each replica, by the address that its master reports. */
+/** Returns the lag of each replica, by the address that its master reports. */
 function lagsOf(nodes: readonly AskedNode[]): ReadonlyMap<string, Lag> {
   return new Map(
     nodes.flatMap(({ info }) => {
@@ -159,7 +162,10 @@ function viewOf(
   };
 }
 
-/** Null without a previous view or without reads, and after a restart of the server. */
+/**
+ * Returns the hit ratio since the previous view; null without a previous view or without reads, and after a restart of
+ * the server.
+ */
 function recentRatio(
   hits: number | null,
   misses: number | null,

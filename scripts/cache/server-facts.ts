@@ -1,4 +1,4 @@
-/** Figures that one Redis reports in INFO. Pure, except for the command. A missing field is null, never 0. */
+/** Figures that one Redis reports in INFO. Pure, except for sending the command. A missing field is null, never 0. */
 import type { Redis } from 'ioredis';
 import { KitError } from '../../config/errors.ts';
 import { type Info, infoNumber, parseInfo } from '../../infra/redis/info.ts';
@@ -12,7 +12,7 @@ export interface ServerFacts {
   readonly startupBytes: number | null;
   readonly peakBytes: number | null;
   readonly rssBytes: number | null;
-  /** Null: no limit, or unknown. */
+  /** Memory limit in bytes; null if there is none, or if it is unknown. */
   readonly maxBytes: number | null;
   readonly policy: string | null;
   readonly fragmentationRatio: number | null;
@@ -31,7 +31,7 @@ export interface ServerFacts {
   readonly keys: number;
 }
 
-/** @throws KitError `INFO_DENIED` if the user may not run INFO */
+/** Reads INFO. @throws KitError `INFO_DENIED` if the user may not run INFO */
 export async function readInfo(redis: Redis, ...sections: readonly string[]): Promise<Info> {
   try {
     return parseInfo(String(await redis.call('INFO', ...sections)));
@@ -45,7 +45,7 @@ export async function readInfo(redis: Redis, ...sections: readonly string[]): Pr
   }
 }
 
-/** @param db database whose keys are counted */
+/** Returns the figures in INFO. @param db database whose keys are counted */
 export function factsOf(info: Info, db: number): ServerFacts {
   const read = (field: string): number | null => infoNumber(info, field);
   const [hits, misses, maxBytes] = [read('keyspace_hits'), read('keyspace_misses'), read('maxmemory')];
@@ -74,7 +74,7 @@ export function factsOf(info: Info, db: number): ServerFacts {
   };
 }
 
-/** Sum over several masters; a figure that one of them does not report is null. */
+/** Returns the sums over several masters. A figure that one of the masters does not report is null. */
 export function totalOf(nodes: readonly ServerFacts[]): ServerFacts {
   const sum = (read: (facts: ServerFacts) => number | null): number | null =>
     nodes.reduce<number | null>((total, facts) => {

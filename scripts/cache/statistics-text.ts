@@ -1,9 +1,11 @@
-/** Statistics of a cache as text for a terminal. Pure. */
+/** Formats the statistics of a cache for a terminal. Pure. */
 import type { CacheStatistics, KeyStatistics } from './cache-statistics.ts';
 import { alignColumns, bytesText, countText, durationText, percentText } from './figures.ts';
 import type { ServerFacts } from './server-facts.ts';
 
-/** @param before statistics of the previous frame; if given, the hit ratio since then is shown as well */
+/**
+ * Formats statistics. @param before statistics of the previous frame; if given, the hit ratio since then is shown too
+ */
 export function statisticsText(now: CacheStatistics, before?: CacheStatistics): string {
   const { total, nodes } = now;
   const where = [now.substrate, now.mode, `database ${now.db}`, `namespace ${now.namespace}`].join(', ');

@@ -27,10 +27,10 @@ export async function loadStrategies(file: string, cache: Cache): Promise<readon
 }
 
 /**
- * Returns exported strategies.
+ * Returns the strategies that a module exports.
  *
- * @param file names the module in errors
- * @param exported a list, or a function of the cache that returns one
+ * @param file path of the module, for errors
+ * @param exported a list of strategies, or a function that takes the cache and returns a list
  * @throws KitError `MODULE_INVALID`
  */
 export async function strategiesOf(

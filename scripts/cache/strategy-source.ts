@@ -7,15 +7,15 @@ import { useModules } from '../extensions.ts';
 import { loadStrategies, strategiesOf } from './strategy-module.ts';
 
 export interface StrategySource {
-  /** Names the module or modules in errors. */
+  /** Path of the module or modules, for errors. */
   readonly where: string;
-  /** @throws KitError `MODULE_INVALID` */
+  /** Loads the strategies. @throws KitError `MODULE_INVALID` */
   readonly load: (cache: Cache) => Promise<readonly WarmingStrategy[]>;
 }
 
 /**
- * @param file the module of `--module`; undefined: the modules of kit.yaml that have strategies
- * @throws KitError `MODULE_MISSING` no module has strategies; `EXTENSION_INVALID` for a module of kit.yaml
+ * @param file module given with `--module`; undefined: the modules in kit.yaml that have strategies
+ * @throws KitError `MODULE_MISSING` no module has strategies; `EXTENSION_INVALID` a module in kit.yaml is invalid
  */
 export async function findStrategies(file: string | undefined): Promise<StrategySource> {
   if (file !== undefined) return { where: file, load: (cache) => loadStrategies(file, cache) };
@@ -46,7 +46,7 @@ export async function findStrategies(file: string | undefined): Promise<Strategy
   };
 }
 
-/** The second strategy of a name would replace the first one. */
+/** Refuses a name that was used before, because the second strategy with the name would replace the first one. */
 function requireNewName(owners: Map<string, string>, name: string, path: string): void {
   const owner = owners.get(name);
   if (owner !== undefined) {

@@ -8,7 +8,7 @@ import type { StrategySource } from './strategy-source.ts';
 
 export interface WarmingRunOptions {
   readonly source: StrategySource;
-  /** Name of one strategy; undefined: all strategies that run on demand, by priority. */
+  /** Name of the strategy to run; undefined to run all strategies that run on demand, by priority. */
   readonly strategy: string | undefined;
   readonly signal: AbortSignal;
   readonly progress: (line: string) => void;
@@ -29,7 +29,7 @@ export interface ListedStrategy {
   readonly tags: readonly string[];
 }
 
-/** @throws KitError `MODULE_INVALID`, `STRATEGY_INVALID` */
+/** Runs the strategies. @throws KitError `MODULE_INVALID`, `STRATEGY_INVALID` */
 export async function runWarming(
   data: CacheData,
   { source, strategy, signal, progress }: WarmingRunOptions,
@@ -64,7 +64,7 @@ export async function runWarming(
   }
 }
 
-/** Strategies by priority. Runs none of them. */
+/** Returns the strategies by priority, without running them. */
 export async function listStrategies(
   data: CacheData,
   source: StrategySource,
@@ -118,7 +118,7 @@ function failures(failed: number): string {
   return failed === 0 ? '' : `, ${countText(failed)} failed`;
 }
 
-/** An invalid strategy is an error in the module, not in the kit. */
+/** Reports an invalid strategy as an error in the module, not in the kit. */
 async function asStrategyError<T>(where: string, run: () => Promise<T>): Promise<T> {
   try {
     return await run();

@@ -23,7 +23,7 @@ export interface CanaryData extends AsyncDisposable {
   readonly config: CanaryConfig;
 }
 
-/** @throws KitError as `openCacheData`; `CONFIG_INVALID` for the settings */
+/** Opens the rollout. @throws KitError as `openCacheData`; `CONFIG_INVALID` the settings are invalid */
 export async function openCanaryData(options: CanaryDataOptions): Promise<CanaryData> {
   const config = loadCanary(options.config);
   const data = await openCacheData(options);

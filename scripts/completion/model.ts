@@ -1,5 +1,5 @@
 /**
- * Words that a shell completes after `kit`, from the command tree: data for the scripts of all shells.
+ * Collects the words that a shell completes after `kit` from the command tree, as data for the scripts of all shells.
  *
  * Left out: values that only a running environment knows, such as nodes and keys.
  */
@@ -7,7 +7,7 @@ import type { Argument, Command, Option } from 'commander';
 
 export interface Word {
   readonly word: string;
-  /** One line; empty for values that explain themselves. */
+  /** Description in one line; empty for values that explain themselves. */
   readonly description: string;
 }
 
@@ -16,25 +16,25 @@ export type Values =
   | { readonly kind: 'files' | 'directories' | 'none' };
 
 export interface CompletedOption {
-  /** `-e`, `--env`. */
+  /** Flags of the option, such as `-e` and `--env`. */
   readonly flags: readonly string[];
   readonly description: string;
-  /** Undefined for an option without a value, or with an optional one. */
+  /** Values of the option; undefined for an option without a value, or whose value is optional. */
   readonly value: Values | undefined;
 }
 
 export interface CompletedCommand {
-  /** `kit`, `kit drill`, `kit conf lint`. */
+  /** Path of the command, such as `kit`, `kit drill` or `kit conf lint`. */
   readonly path: string;
   readonly commands: readonly Word[];
   readonly options: readonly CompletedOption[];
   readonly argument: Values;
 }
 
-/** Values that the command tree does not have, by long option (`--env`) or by path and argument (`kit drill id`). */
+/** Values that are not in the command tree, by long option (`--env`) or by path and argument (`kit drill id`). */
 export type KnownValues = Readonly<Record<string, readonly Word[]>>;
 
-/** All commands, depth first. Options of a command include those of the program, except for the version. */
+/** Returns all commands, depth first. The options of each command include those of the program, except the version. */
 export function completedCommands(program: Command, known: KnownValues): readonly CompletedCommand[] {
   const shared = program.options.filter((option) => option.long !== '--version');
   const help = { flags: ['-h', '--help'], description: 'print help', value: undefined };
@@ -73,7 +73,7 @@ function argumentValues(argument: Argument, path: string, known: KnownValues): V
 const DIRECTORIES = ['dir', 'baseline', 'run'];
 const FILES = ['file', 'path'];
 
-/** @param placeholder name of the value in the help text */
+/** Returns the values to complete. @param placeholder name of the value in the help text */
 function valuesOf(words: readonly Word[] | undefined, placeholder: string | undefined): Values {
   if (words !== undefined) return { kind: 'words', words };
   if (DIRECTORIES.includes(placeholder ?? '')) return { kind: 'directories' };
@@ -86,12 +86,12 @@ function plainWord(word: string): Word {
 
 /** A value after an option, for the paths and flags that share it. */
 export interface ValueRule {
-  /** `kit drill --env`, `kit drill -e`. */
+  /** Path and flag before the value, such as `kit drill --env` and `kit drill -e`. */
   readonly after: readonly string[];
   readonly value: Values;
 }
 
-/** Options with equal values as one rule: most commands share them. */
+/** Returns one rule for all options with equal values, because most commands share such options. */
 export function valueRules(commands: readonly CompletedCommand[]): readonly ValueRule[] {
   const rules = new Map<string, { after: string[]; value: Values }>();
   for (const { path, options } of commands) {

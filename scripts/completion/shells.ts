@@ -14,7 +14,7 @@ import {
 
 export type Shell = 'bash' | 'zsh' | 'fish';
 
-/** A script for the shell, which registers the completion of the names when it is sourced. */
+/** Returns the script for a shell. When sourced, it registers the completion for the names. */
 type ScriptOf = (names: readonly string[], commands: readonly CompletedCommand[]) => string;
 
 export const completionScript: Readonly<Record<Shell, ScriptOf>> = {
@@ -134,12 +134,12 @@ ${names.flatMap((name) => [`complete -c ${name} -f`, ...lines.map((line) => `com
 `;
 }
 
-/** Subcommands, else the values of the argument. */
+/** Returns the subcommands, or the values of the argument if there are none. */
 function operandsOf({ commands, argument }: CompletedCommand): Values {
   return commands.length > 0 ? { kind: 'words', words: commands } : argument;
 }
 
-/** Paths of all commands below the program. */
+/** Returns the paths of all commands of the program. */
 function pathsOf(commands: readonly CompletedCommand[]): readonly string[] {
   return commands.map(({ path }) => path).filter((path) => path.includes(' '));
 }
@@ -164,7 +164,7 @@ function firstLine(text: string): string {
   return text.split('\n')[0] ?? '';
 }
 
-/** In fish a backslash escapes also within single quotes. */
+/** Quotes text for fish, where a backslash is an escape character even within single quotes. */
 function quoteFish(text: string): string {
   return quoteText(text.replaceAll('\\', '\\\\'));
 }

@@ -102,7 +102,7 @@ export const coherenceRaces: Scenario = {
   },
 };
 
-/** Server CPU per operation, in microseconds. */
+/** Returns the CPU time of the server per operation, in microseconds. */
 async function cpuOf(redis: BenchRedis, operations: number, work: () => Promise<unknown>): Promise<number> {
   const used = async (): Promise<number> => {
     const info = await redis.admin.info('cpu');

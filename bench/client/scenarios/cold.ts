@@ -11,13 +11,13 @@ import { total } from '../with-subjects.ts';
 
 const KEYS = 400;
 const ROUND_TRIP_MS = 20;
-/** Longest time until the loaded values are stored, in ms. */
+/** Maximum time until the loaded values are stored, in ms. */
 const STORED_WITHIN_MS = 5_000;
 const QUIET_MS = 200;
 
 type Compute = NonNullable<Subject['getOrCompute']>;
 
-/** Number of values that another process finds without calling its loader. */
+/** Returns the number of values that another process finds without calling its loader. */
 async function stored(redis: BenchRedis, name: SubjectName): Promise<number> {
   const other = await openers[name]({ host: redis.host, port: redis.port });
   let loads = 0;

@@ -11,7 +11,7 @@ const OUTAGE_MS = 2_000;
 const EVERY_MS = 2;
 const IN_TIME_MS = 100;
 const KEYS = 50;
-/** Time after which the circuit breaker is open. */
+/** Time, in ms, after which the circuit breaker is open. */
 const OPEN_AFTER_MS = 1_000;
 
 interface Seen {
@@ -20,7 +20,7 @@ interface Seen {
   readonly onceOpenP99Ms: number;
 }
 
-/** Open loop: one call every 2 ms. */
+/** Sends one call every 2 ms, as an open loop. */
 async function during(
   redis: BenchRedis,
   way: 'killed' | 'hung',

@@ -1,6 +1,6 @@
 /**
- * Reads of a process's own writes: latency of the next read, commands, and how often the server merges the messages for an own
- * write and a concurrent write of the same key into one.
+ * Reads of keys that the process itself has written: latency of the next read, commands, and how often the server
+ * reports the write of this process and a concurrent write of the same key in one message.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -19,7 +19,10 @@ async function open({ host, port }: BenchRedis): Promise<Cache> {
   return cache;
 }
 
-/** Commands per write followed by the given number of reads, over 100 keys; the reads are spaced so that a background read completes. */
+/**
+ * Returns the commands per write that is followed by the given number of reads, over 100 keys. Pauses between reads let
+ * a background read complete.
+ */
 async function commandsOf(redis: BenchRedis, cache: Cache, name: string, reads: number): Promise<number> {
   const sent = await redis.commands(async () => {
     for (let i = 0; i < 100; i++) {
@@ -33,7 +36,9 @@ async function commandsOf(redis: BenchRedis, cache: Cache, name: string, reads: 
   return total(sent) / 100;
 }
 
-/** Share of rounds in which one message reports the writes of two connections that set one key concurrently. */
+/**
+ * Returns the share of rounds in which one message reports the writes of two connections that set one key concurrently.
+ */
 async function merges({ host, port }: BenchRedis, rounds: number): Promise<number> {
   const options = { host, port, protocol: 2 } as const;
   const open = () => new Redis(options).on('error', () => undefined);

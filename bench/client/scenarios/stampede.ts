@@ -34,7 +34,7 @@ class Callers implements Disposable {
     return callers;
   }
 
-  /** Requests from all processes at once; with `kill`, the loading process is killed during the load. */
+  /** Sends the requests from all processes at once. With `kill`, the loading process is killed during the load. */
   async ask(task: CallerTask['ask'], kill = false): Promise<readonly CallerReport[]> {
     let killed = false;
     const strike = (child: ChildProcess): void => {
@@ -54,7 +54,7 @@ class Callers implements Disposable {
   }
 }
 
-/** Report of a child process; undefined if it was killed. */
+/** Returns the report of a child process; undefined if it was killed. */
 function answered(
   child: ChildProcess,
   message: object,

@@ -1,4 +1,4 @@
-/** Tags: cost of an invalidation by number of entries, and cost of a valid read. */
+/** Cost of invalidating a tag, by number of entries, and cost of reading a valid entry with tags. */
 import { type Cache, redisCache } from '../../../client/index.ts';
 import { inFlight } from '../measure.ts';
 import type { BenchRedis } from '../redis.ts';

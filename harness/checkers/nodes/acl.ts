@@ -23,7 +23,7 @@ export interface AclUser {
 
 export type Classes = ReadonlyMap<string, readonly string[]>;
 
-/** @param rules the rules of an ACL line, without `user <name>` */
+/** Parses a user. @param rules the rules of an ACL line, without `user <name>` */
 export function parseUser(rules: string): AclUser {
   const user = {
     isOn: false,
@@ -64,7 +64,7 @@ export function parseUser(rules: string): AclUser {
   return user;
 }
 
-/** Every command that the user may run, with subcommands as `config|get`, by any of its sets of permissions. */
+/** Returns every command that any of the user's sets of permissions allows, with subcommands as `config|get`. */
 export function allowedCommands(user: AclUser, classes: Classes): ReadonlySet<string> {
   const sets = [user.commands, ...user.selectors.map((rules) => parseUser(rules).commands)];
   return new Set(sets.flatMap((rules) => [...applyRule(rules, classes)]));
@@ -86,14 +86,15 @@ function applyRule(rules: readonly string[], classes: Classes): ReadonlySet<stri
 }
 
 /**
- * A command with all of its subcommands; a command without a category (a first argument such as `select|0`) on its own.
+ * Returns a command with all of its subcommands; a command without a category (a first argument such as `select|0`) on
+ * its own.
  */
 function namedUser(name: string, known: ReadonlySet<string>): readonly string[] {
   const found = [...known].filter((command) => command === name || command.startsWith(`${name}|`));
   return found.length > 0 ? found : [name];
 }
 
-/** Descriptions of the differences between a user and its rendered rules; empty if there are none. */
+/** Describes the differences between a user and its rendered rules; empty if there are none. */
 export function compareUsers(live: AclUser, rendered: AclUser, classes: Classes): readonly string[] {
   const found: string[] = [];
   if (live.isOn !== rendered.isOn) found.push(live.isOn ? 'is on' : 'is off');

@@ -7,18 +7,18 @@ import { type Judged, nodeRule, type RuleContext, type Wrong } from './finding.t
 export interface Demand {
   /** Canonical name of the directive. */
   readonly directive: string;
-  /** The setting in the environment's file from which it is rendered. */
+  /** Setting in the environment's file from which the directive is rendered. */
   readonly setting: string;
   /** Description of the required value. */
   readonly wanted: string;
-  /** A value that satisfies the rule, for the remedy, if the rendered one does not. */
+  /** Value that satisfies the rule. The remedy names it if the rendered value does not satisfy the rule. */
   readonly value: string;
   readonly reason: string;
-  /** @param value in canonical form */
+  /** Whether the value satisfies the rule. @param value value in canonical form */
   holds(value: string, about: RuleContext): boolean;
 }
 
-/** A checker of directives on every Redis node. */
+/** Returns a checker that judges directives on every Redis node. */
 export function directiveRule(
   id: string,
   proves: string,
@@ -37,7 +37,7 @@ export function directiveRule(
   });
 }
 
-/** Judgement of a node that reported no directive. */
+/** Returns the judgement of a node that reported no directive. */
 export function unansweredReason({ substrate }: RuleContext): Judged {
   const why = substrate === 'external' ? ', which is not sent to a server that the kit does not run,' : '';
   return { wrong: [], checked: 0, missing: `CONFIG GET${why}` };
@@ -68,7 +68,7 @@ export function wrongDirective(
   };
 }
 
-/** Corrects a difference from the file on the node, and a wrong value in the file itself. */
+/** Returns the remedy: correct a difference from the file on the node, and a wrong value in the file itself. */
 export function remedyFor(of: {
   readonly directive: string;
   readonly setting: string;
@@ -83,7 +83,9 @@ export function remedyFor(of: {
   return `${directive} is '${live}', as rendered: set ${setting} so that it becomes '${value}'.`;
 }
 
-/** The value that the rendered file gives the node, in canonical form; the server's default if the file has no line. */
+/**
+ * Returns the value that the rendered file sets, in canonical form; the server's default if the file has no such line.
+ */
 export function renderedValue(view: NodeView, { facts }: RuleContext, directive: string): string | undefined {
   const directives = facts.rendered.get(view.id)?.directives;
   if (directives === undefined) return undefined;

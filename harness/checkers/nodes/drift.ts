@@ -78,7 +78,7 @@ function renderedOf(view: NodeView, about: RuleContext, files: Fields, name: str
   return defaultValue(name, familyOf(view)) ?? sharedValue(about, name);
 }
 
-/** Most frequent value of a directive without an entry in the table of defaults, over all nodes and probes. */
+/** Returns the most frequent value, over all nodes and probes, of a directive that is not in the table of defaults. */
 function sharedValue({ facts }: RuleContext, name: string): string | undefined {
   const counts = new Map<string, number>();
   for (const { nodes } of facts.probes) {
@@ -92,7 +92,7 @@ function sharedValue({ facts }: RuleContext, name: string): string | undefined {
 
 /** Options of a master that SENTINEL SET changes and SENTINEL MASTERS reports. */
 const OPTIONS = ['quorum', 'down-after-milliseconds', 'failover-timeout', 'parallel-syncs'] as const;
-/** Reported only if they are set; the kit renders none. */
+/** Options that a sentinel reports only if they are set; the kit renders none of them. */
 const SCRIPTS = ['notification-script', 'client-reconfig-script'] as const;
 
 function judgeSentinelSettings(view: NodeView, about: RuleContext): Judged {
@@ -155,8 +155,8 @@ function judgeSentinelSettings(view: NodeView, about: RuleContext): Judged {
 }
 
 /**
- * Compiled into Sentinel, the same from Redis 7.0 to 8.2 and in Valkey 9.1; SENTINEL DEBUG changes them in a running
- * one.
+ * Periods that are compiled into Sentinel, the same from Redis 7.0 to 8.2 and in Valkey 9.1. SENTINEL DEBUG changes
+ * them in a running sentinel.
  */
 const SENTINEL_PERIODS: Readonly<Record<string, string>> = {
   'info-period': '10000',
@@ -204,7 +204,10 @@ function judgeUsers(view: NodeView, about: RuleContext): Judged {
   return { wrong, checked: names.size };
 }
 
-/** Classes are read at the start and at the end; a node that keeps running has the same ones in between. */
+/**
+ * Returns the classes of a node. They are read at the start and at the end; a node that keeps running has the same
+ * classes in between.
+ */
 function classesOf({ id }: NodeView, { facts }: RuleContext): NodeView['classes'] {
   return facts.probes.findLast(({ nodes }) => nodes.get(id)?.classes !== undefined)?.nodes.get(id)?.classes;
 }

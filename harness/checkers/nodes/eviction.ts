@@ -36,7 +36,7 @@ export const eviction = nodeRule({
   },
 });
 
-/** INFO reports both, and is allowed even if CONFIG is not. */
+/** Reads both values from INFO, which may be allowed even if CONFIG is not. */
 function fromInfo({ info }: NodeView): ReadonlyMap<string, string> | undefined {
   const policy = info?.get('maxmemory_policy');
   const limit = info?.get('maxmemory');

@@ -74,14 +74,16 @@ function judgeDirectives(view: NodeView, about: RuleContext): Judged {
       holds: (value) => value === rendered,
     };
   });
-  // A container listens on all addresses of its own networks; a process listens on those of the host.
+  // A container listens on all addresses of its own networks; a process listens on the addresses of the host.
   const address = about.substrate === 'docker' ? [] : [ONE_ADDRESS];
   return mergeFindings(
     [...DEMANDS, ...asRendered, ...address].map((demand) => checkDirective(view, about, demand)),
   );
 }
 
-/** The port that INFO reports, for sentinels too: with a plain port and a TLS port, the plain one. */
+/**
+ * Judges the port that INFO reports, for sentinels too. With a plain port and a TLS port, INFO reports the plain one.
+ */
 function judgeListeners(view: NodeView, { facts }: RuleContext): Judged {
   const files = facts.rendered.get(view.id)?.directives;
   const live = view.info?.get('tcp_port');

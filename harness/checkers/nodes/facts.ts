@@ -43,7 +43,7 @@ export interface Probe {
   readonly nodes: ReadonlyMap<string, NodeView>;
 }
 
-/** Directives and users of a node's rendered files, as written there. */
+/** Directives and users in a node's rendered files, as written there. */
 export interface RenderedView {
   readonly directives: Fields;
   readonly users: Fields;
@@ -54,7 +54,7 @@ export interface NodeFacts {
   readonly probes: readonly Probe[];
 }
 
-/** Ids of the nodes of the environment; for external servers, of the sampled ones. */
+/** Returns the ids of the nodes in the environment; for external servers, the ids of the sampled nodes. */
 export function nodeIds(
   role: 'redis' | 'sentinel',
   { environment, substrate }: CheckContext,
@@ -69,7 +69,9 @@ export function nodeIds(
     .map(({ id }) => id);
 }
 
-/** Every checker of nodes reads the same history, and the replies of CONFIG GET are long. */
+/**
+ * Cache of the facts, because every checker of nodes reads the same history, and the replies to CONFIG GET are long.
+ */
 const factsByHistory = new WeakMap<History, NodeFacts>();
 
 export function nodeFacts(history: History): NodeFacts {
@@ -142,7 +144,7 @@ function withFact(view: NodeView, name: string, data: Fields): NodeView {
   return { ...view, [counted]: name.endsWith('-count') ? [] : [...(view[counted] ?? []), data] };
 }
 
-/** Family of the server from INFO; Redis if INFO does not contain it. */
+/** Returns the family of the server from INFO; Redis if INFO does not contain it. */
 export function familyOf({ info }: NodeView): ServerFamily {
   return info?.has('valkey_version') === true || info?.get('server_name') === 'valkey' ? 'valkey' : 'redis';
 }

@@ -9,13 +9,16 @@ import { type NodeFacts, type NodeView, nodeFacts, nodeIds, type Probe, timeInWo
 import { withAdvice } from './finding.ts';
 import { renderedOption, watchedMaster } from './sentinel.ts';
 
-/** `sentinelStartFailoverIfNeeded` (sentinel.c) and `clusterHandleSlaveFailover` (cluster.c). */
+/**
+ * Time until an election is retried, as multiples of the timeouts. Sources: `sentinelStartFailoverIfNeeded`
+ * (sentinel.c) and `clusterHandleSlaveFailover` (cluster.c).
+ */
 const RETRIES_AFTER = { failoverTimeouts: 2, nodeTimeouts: 4 } as const;
 
 interface Times {
   readonly detectionMs: number;
   readonly electionRetryMs: number;
-  /** The directives with their live and rendered values. */
+  /** Text that lists the directives with their live and rendered values. */
   readonly words: string;
   readonly remedy: string;
 }

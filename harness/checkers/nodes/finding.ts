@@ -9,7 +9,7 @@ import { type NodeFacts, type NodeView, nodeFacts, nodeIds, type Probe, timeInWo
 /** A value that violates a rule. */
 export interface Wrong {
   readonly node: string;
-  /** The directive, user or port that has it. */
+  /** Directive, user or port that has the wrong value. */
   readonly what: string;
   readonly live: string;
   /** Description of the required value: `yes`, `at least 1`. */
@@ -18,13 +18,12 @@ export interface Wrong {
   readonly rendered?: string | undefined;
   /** Reason for the requirement, with the setting of the environment that it comes from. */
   readonly reason: string;
-  /** The command or the change that corrects it on this node. */
+  /** Command or change that corrects the value on this node. */
   readonly remedy: string;
 }
 
 /**
- * Judgement of one node in one probe: wrong values, the number of values that were judged, and the reply that was
- * missing.
+ * Judgement of one node in one probe: the wrong values, the number of judged values, and the reply that was missing.
  */
 export interface Judged {
   readonly wrong: readonly Wrong[];
@@ -37,7 +36,7 @@ export interface NodeRule {
   readonly id: string;
   readonly proves: string;
   readonly of: 'redis' | 'sentinel' | 'all';
-  /** Probes in which it must be observed. Default: those at the start and at the end. */
+  /** Probes in which the node must be observed. Default: the probes at the start and at the end. */
   judge(view: NodeView, about: RuleContext): Judged;
 }
 
@@ -58,7 +57,7 @@ export function withAdvice(finding: Finding, { substrate }: CheckContext): Findi
     : finding;
 }
 
-/** A checker that applies the same rule to every node, in every probe. Its figure is `wrong`. */
+/** Returns a checker that applies the same rule to every node, in every probe. Its figure is `wrong`. */
 export function nodeRule(rule: NodeRule): Checker {
   return {
     id: rule.id,
@@ -84,7 +83,7 @@ export function nodeRule(rule: NodeRule): Checker {
   };
 }
 
-/** Required probes that are missing. */
+/** Describes the required probes that are missing. */
 function absentProbes({ probes }: NodeFacts, nodes: readonly string[]): readonly string[] {
   if (nodes.length === 0) return ['no node was queried'];
   return (['start', 'end'] as const)
@@ -102,7 +101,7 @@ function missingIn(
   );
 }
 
-/** A wrong value that occurs in several probes counts once, in the first. */
+/** Combines the judgements. A wrong value that occurs in several probes counts once, in the first probe. */
 export function findingOf(
   wrong: readonly (Wrong & { readonly probe: Probe })[],
   checked: number,

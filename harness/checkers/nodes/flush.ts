@@ -1,4 +1,4 @@
-/** Time until a write reaches the disk under the promise of an append-only file. */
+/** Time until a write reaches the disk, if the environment promises an append-only file. */
 import { directiveRule } from './directive.ts';
 
 export const flush = directiveRule(

@@ -6,7 +6,7 @@ import type { NodeView } from './facts.ts';
 import { type Judged, nodeRule, type RuleContext, type Wrong } from './finding.ts';
 import { watchedMaster, wrongOption } from './sentinel.ts';
 
-/** Minimum number of sentinels that survives the loss of one of them. */
+/** Minimum number of sentinels of which one may be lost. */
 const FEWEST_SENTINELS = 3;
 
 export const quorum = nodeRule({
@@ -30,7 +30,7 @@ export const quorum = nodeRule({
       const wanted = `2 to ${Math.max(2, topology.sentinels - 1)} of ${Math.max(FEWEST_SENTINELS, topology.sentinels)} sentinels`;
       wrong.push(wrongOption(view, about, { option: 'quorum', live, wanted, setting, reason: flaw }));
     }
-    // Between trials a sentinel may not yet have discovered one that has just been restarted.
+    // Between trials a sentinel may not yet have discovered another one that has just been restarted.
     if (about.probe.when !== 'between' && others !== topology.sentinels - 1) {
       wrong.push({
         node: view.id,

@@ -105,7 +105,7 @@ function checkLinks(views: readonly NodeView[]): readonly Wrong[] {
   });
 }
 
-/** Masters with fewer or more replicas than planned. */
+/** Returns the masters that have fewer or more replicas than planned. */
 function checkReplicas(views: readonly NodeView[], wanted: number): readonly Wrong[] {
   return views.flatMap(({ id, role }): Wrong[] => {
     const live = role?.get('replicas');
@@ -124,7 +124,7 @@ function checkReplicas(views: readonly NodeView[], wanted: number): readonly Wro
   });
 }
 
-/** Replicas that follow an address other than the master's: an unknown server, or another replica. */
+/** Returns the replicas that follow another address than the master's: an unknown server, or another replica. */
 function otherMasters(views: readonly NodeView[], { facts }: RuleContext): readonly Wrong[] {
   const announced = views
     .filter(({ role }) => role?.get('role') === 'master')

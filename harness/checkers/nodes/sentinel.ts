@@ -1,13 +1,13 @@
-/** Settings of a master as a sentinel reports them, and the wrong ones among them. Pure. */
+/** Settings of a master as a sentinel reports them, and which of these settings are wrong. Pure. */
 import type { Fields, NodeView } from './facts.ts';
 import type { RuleContext, Wrong } from './finding.ts';
 
-/** The master of the environment; undefined if the sentinel does not monitor it, or did not reply. */
+/** Returns the master of the environment; undefined if the sentinel does not monitor it, or did not reply. */
 export function watchedMaster({ masters }: NodeView, { environment }: RuleContext): Fields | undefined {
   return masters?.find((master) => master.get('name') === environment.topology.serviceName);
 }
 
-/** The rendered value of `sentinel <option> <service> <value>`. */
+/** Returns the rendered value of `sentinel <option> <service> <value>`. */
 export function renderedOption(view: NodeView, { facts }: RuleContext, option: string): string | undefined {
   const directives = facts.rendered.get(view.id)?.directives;
   // `sentinel monitor <service> <host> <port> <quorum>`

@@ -1,4 +1,4 @@
-/** Versions of TLS and ciphers that a node must refuse, by its directives and by attempted handshakes. */
+/** TLS versions and ciphers that a node must refuse, judged by its directives and by attempted handshakes. */
 import { checkDirective, type Demand, mergeFindings } from './directive.ts';
 import type { NodeView } from './facts.ts';
 import { type Judged, nodeRule, type RuleContext } from './finding.ts';

@@ -98,8 +98,8 @@ export const capacityDrills: readonly Drill[] = [
 ];
 
 /**
- * Longest soak. Its samples of the machine, ten per second, must fit into one history (`MAX_HISTORY_BYTES`): 12 hours with
- * up to 1,240 bytes per sample.
+ * Maximum length of a soak. The samples of the machine, ten per second, must fit into one history
+ * (`MAX_HISTORY_BYTES`): 12 hours with up to 1,240 bytes per sample.
  */
 export const MAX_SOAK_HOURS = 12;
 /** Length of the k6 scenario without `--hours`. */
@@ -109,8 +109,7 @@ const MS_PER_HOUR = 3_600_000;
 const OVERRUN = 1.5;
 
 /**
- * Sets the length of a soak, and the time limits that follow from it; returns any other drill
- * unchanged.
+ * Sets the length of a soak and the time limits that depend on the length; returns any other drill unchanged.
  */
 export function soakingFor(drill: Drill, asked: number | undefined): Drill {
   const hours = asked ?? (drill.id === HTTP_SOAK ? HTTP_SOAK_HOURS : undefined);

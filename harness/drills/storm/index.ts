@@ -4,16 +4,16 @@ import { type StormLength, stormFaults } from './schedule.ts';
 
 const ID = 'storm';
 const DEFAULT_MINUTES = 5;
-/** The history of an hour is about 400 MB; at most 512 MB can be judged. */
+/** Maximum length of a storm. The history of an hour is about 400 MB; at most 512 MB can be judged. */
 export const MAX_STORM_MINUTES = 60;
-/** A storm may last longer than its schedule, because each round waits for a healthy topology. */
+/** Factor by which a storm may last longer than its schedule, because each round waits for a healthy topology. */
 const OVERRUN = 3;
-/** Longer than the longest storm. */
+/** TTL of the entries: longer than the longest storm. */
 const TTL_SECONDS = 4 * 3_600;
 const MS_PER_MINUTE = 60_000;
 
 /**
- * The rates are half of those of the other failover drills, so that the history and the data of half an hour stay
+ * The rates are half as high as in the other failover drills, so that the history and the data of half an hour stay
  * small. Entries outlive the storm, because an expired one would count as lost. Sentinel itself makes a returned master
  * a replica.
  */
@@ -47,7 +47,7 @@ export function stormOf({ seed, minutes }: StormLength): Drill {
   };
 }
 
-/** The storm of the catalogue. */
+/** Storm that the catalogue contains. */
 export const storm = stormOf({ seed: 1, minutes: DEFAULT_MINUTES });
 
 /** Returns the storm drawn for a run; any other drill is unchanged. */

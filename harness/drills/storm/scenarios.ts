@@ -1,6 +1,6 @@
 /**
- * Faults that a storm may cause at the same time. Each scenario hits at most one Redis node and one sentinel: with more,
- * the durable writes of every environment with two replicas and three sentinels would not be promised.
+ * Faults that a storm may cause at the same time. Each scenario affects at most one Redis node and one sentinel. With
+ * more, an environment with two replicas and three sentinels would not guarantee durable writes.
  */
 import type { Random } from '../../workloads/random.ts';
 import type { ScheduledFault } from '../drill.ts';
@@ -12,7 +12,7 @@ export interface Strike extends Pick<ScheduledFault, 'fault' | 'target' | 'heal'
 
 export interface Scenario {
   readonly id: string;
-  /** Relative frequency with which it is drawn. */
+  /** Relative frequency with which the scenario is drawn. */
   readonly weight: number;
   readonly strikes: (random: Random) => readonly Strike[];
 }
@@ -80,7 +80,7 @@ function strike(fault: string, target: Strike['target'], heal: Strike['heal']): 
   return { fault, target, heal, afterMs: 0 };
 }
 
-/** An integer number of milliseconds. */
+/** Draws an integer number of milliseconds within the range. */
 function within(random: Random, fromMs: number, toMs: number): number {
   return fromMs + random.int(toMs - fromMs + 1);
 }

@@ -3,13 +3,13 @@ import { type Random, seededRandom } from '../../workloads/random.ts';
 import type { ScheduledFault } from '../drill.ts';
 import { type Scenario, scenarios } from './scenarios.ts';
 
-/** The load runs without a fault before the first round. */
+/** Time before the first round, in which the load runs without a fault. */
 const FIRST_MS = 2_000;
 /**
  * Interval between rounds. A failover and the return of the old master take up to 16 s; a late round waits for them.
  */
 const GAP_MS = { from: 8_000, to: 20_000 } as const;
-/** The last round begins at least this long before the end. */
+/** Minimum time, in ms, between the start of the last round and the end. */
 const LAST_MS = 5_000;
 const MS_PER_MINUTE = 60_000;
 

@@ -1,5 +1,6 @@
 /**
- * Exhausts the disk of a server: its append-only files move to a small volume (tmpfs), which is then full. Needs root.
+ * Exhausts the disk of a server: its append-only files move to a small volume (tmpfs), which is then filled. Needs
+ * root.
  *
  *   mount over the folder of the AOF ─▶ a rewrite opens the next file there ─▶ ballast until nothing fits
  *   restore: ballast removed ─▶ writes succeed again ─▶ unmount ─▶ a rewrite opens the next file on the disk below

@@ -10,7 +10,7 @@ import { runOnce } from '../fault.ts';
 import type { ExhaustionCommand, ExhaustionReply } from './process.ts';
 import type { Access, ResourceName } from './resource.ts';
 
-/** Longer than it takes to fill the memory. */
+/** Maximum duration of an injection, longer than it takes to fill the memory. */
 const BOUND = { boundMs: 25_000 };
 
 export function exhaustionOf(id: string, resource: ResourceName): Fault {
@@ -67,7 +67,10 @@ function startProcess(what: string) {
   };
 }
 
-/** Access of an admin connection, for another process: passed over its channel, never in a file or argv. */
+/**
+ * Returns the access data of an admin connection for another process, which receives it over its channel, never in a
+ * file or argv.
+ */
 function accessOf({ options }: Redis): Access {
   const { host = '127.0.0.1', port = 6379, username = 'default', password = '', tls } = options;
   const ca = tls?.ca;

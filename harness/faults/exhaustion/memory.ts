@@ -10,16 +10,16 @@ import type { Redis } from 'ioredis';
 import { parseInfo } from '../../../infra/redis/info.ts';
 import { type Exhaust, lowerLimit } from './resource.ts';
 
-/** Room for keys above the initial use. */
+/** Room for keys, in bytes, above the initial use. */
 const ROOM_BYTES = 8 * 1024 * 1024;
 const FILLER = Buffer.alloc(32 * 1024, '.');
 const SMALL_FILLER = Buffer.alloc(1024, '.');
-/** More than the buffers of a batch. */
+/** Number of small values to write: they take more memory than the buffers of a batch. */
 const FEW_SMALL = 2_000;
 const FILLER_TTL_MS = 120_000;
 const BATCH = 16;
 const PAUSE_MS = 50;
-/** The available room, several times over. */
+/** Minimum number of evicted keys: more than fit into the available room. */
 const FEWEST_EVICTED = 500;
 const BOUND_MS = 20_000;
 
@@ -92,7 +92,7 @@ async function usageOf(admin: Redis) {
   };
 }
 
-/** A prefix whose keys belong to this node, including in a cluster. */
+/** Returns a prefix whose keys belong to this node, also in a cluster. */
 async function ownPrefix(admin: Redis): Promise<string> {
   for (let n = 0; n < 1_000; n++) {
     const prefix = `kit:filler:{${n}}:`;

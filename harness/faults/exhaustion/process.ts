@@ -26,7 +26,8 @@ const EXHAUST: Readonly<Record<ResourceName, Exhaust>> = {
 };
 
 /**
- * A failover closes the connections of the node, which must still be restored: commands wait until it is reconnected.
+ * Reconnects after a failover, which closes the connections of the node: its resource must still be restored, so
+ * commands wait until the connection is open again.
  */
 const RECONNECTION = {
   enableOfflineQueue: true,
@@ -50,7 +51,7 @@ async function exhaust(resource: ResourceName, access: Access): Promise<Exhausti
   return EXHAUST[resource](admin, access);
 }
 
-/** Restores once; the next call retries a restore that failed. */
+/** Restores the resource once. If that failed, the next call tries again. */
 async function restore(): Promise<void> {
   const exhaustion = await exhausting?.catch(() => undefined);
   await exhaustion?.restore();

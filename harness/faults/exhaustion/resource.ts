@@ -25,8 +25,8 @@ export interface Exhaustion {
 }
 
 /**
- * Exhausts a resource of the server; returns once the effect has been observed, and restores the resource if there is
- * none.
+ * Exhausts a resource of the server. Returns once the effect has been observed; restores the resource if no effect is
+ * observed.
  */
 export type Exhaust = (admin: Redis, access: Access) => Promise<Exhaustion>;
 

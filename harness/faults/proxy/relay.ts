@@ -54,7 +54,7 @@ async function close({ sink, toxics }: Relay): Promise<void> {
   await new Promise<void>((resolve) => (sink.destroyed ? resolve() : sink.end(() => resolve())));
 }
 
-/** The toxics chosen for this connection by their toxicity, and the bytes that each has let through. */
+/** Returns the toxics chosen for this connection by their toxicity, with the bytes that each has let through. */
 function withChosenToxics(link: Relay) {
   const chosen = new Map<Toxic, boolean>();
   const passed = new Map<Toxic, number>();
@@ -84,7 +84,7 @@ function withChosenToxics(link: Relay) {
   };
 }
 
-/** Chunks of the source, each with its arrival time. Ends when the source ends or fails. */
+/** Yields the chunks of the source, each with its arrival time. Ends when the source ends or fails. */
 async function* readChunks(source: Socket): AsyncGenerator<Arrival> {
   const waiting: Arrival[] = [];
   let held = 0;

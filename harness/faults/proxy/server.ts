@@ -49,7 +49,9 @@ export class ProxyServer {
     this.#changed();
   }
 
-  /** False is Toxiproxy's `down`: connections are refused, existing ones reset. */
+  /**
+   * Enables or disables the proxy. Disabled is Toxiproxy's `down`: new connections are refused, existing ones reset.
+   */
   async setEnabled(enabled: boolean): Promise<void> {
     if (!enabled) await this.close();
     else if (this.#server === undefined) await this.#listen();

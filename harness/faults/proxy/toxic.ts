@@ -28,7 +28,7 @@ export interface ToxicAttributes {
     readonly size_variation?: number;
     readonly delay?: number;
   };
-  /** Closes the connection after that many bytes, counted from the time at which the toxic was added. */
+  /** Closes the connection after this number of bytes, counted from the time at which the toxic was added. */
   readonly limit_data: { readonly bytes: number };
 }
 
@@ -48,6 +48,6 @@ export type Toxic = { [Type in ToxicType]: ToxicOf<Type> }[ToxicType];
 /** Totals since the proxy started. */
 export interface Traffic {
   readonly connections: number;
-  /** In both directions. */
+  /** Number of bytes in both directions. */
   readonly bytes: number;
 }

@@ -32,7 +32,7 @@ export interface Side {
 
 export interface ComparedSide {
   readonly state: Criterion['state'];
-  /** Null if nothing was measured. */
+  /** Measured value; null if nothing was measured. */
   readonly measured: number | null;
   readonly n: number;
   readonly interval: Interval | null;
@@ -45,7 +45,7 @@ export interface ComparedCriterion {
   readonly change: Change;
   /** Explanation with the method. */
   readonly reason: string;
-  /** `clopper-pearson`, `order-statistic of samples`, `order-statistic of trials`, `state`, `none`. */
+  /** Method: `clopper-pearson`, `order-statistic of samples`, `order-statistic of trials`, `state` or `none`. */
   readonly method: string;
   readonly baseline: ComparedSide;
   readonly run: ComparedSide;
@@ -99,7 +99,7 @@ function byIntervals(baseline: Side, run: Side, before: Bounded, after: Bounded)
   return { change: isWorse ? 'worse' : 'better', method, reason: `the intervals are apart: ${words}` };
 }
 
-/** A median hides that one of many trials lost a write: that is never noise. */
+/** Whether a single trial decides: a median hides that one of many trials lost a write, which is never noise. */
 function isDecidedByOneTrial(
   { criterion: before }: Side,
   { criterion: after, gate }: Side,
@@ -109,7 +109,7 @@ function isDecidedByOneTrial(
   return gate.timing === false && method === OF_TRIALS && isChanged;
 }
 
-/** Without an interval, only a criterion that the machine never excuses is decided, by its state. */
+/** Decides by the state, if there is no interval. This applies only to a criterion that the machine never excuses. */
 function byState(baseline: Side, run: Side, lacking: Estimate): Decision {
   const { criterion: before } = baseline;
   const { criterion: after, gate } = run;
@@ -129,7 +129,9 @@ function targetInWords({ target: { op, value }, unit }: Gate): string {
   return `${op} ${inWords(value, unit)}`;
 }
 
-/** Whether the criterion missed its target, waived or not. The reason of a waived one begins with its own state. */
+/**
+ * Whether the criterion missed its target, waived or not. The reason of a waived criterion begins with its own state.
+ */
 function isMissed({ state, reason }: Criterion): boolean {
   return state === 'FAIL' || (state === 'WAIVED' && reason.startsWith('FAIL: '));
 }
@@ -182,7 +184,7 @@ function rangeInWords([low, high]: Interval, unit: string): string {
   return `${inWords(Number(low.toPrecision(4)), unit)} to ${inWords(Number(high.toPrecision(4)), unit)}`;
 }
 
-/** The largest delay of the machine in some trials, in ms. */
+/** Returns the largest delay of the machine over the trials, in ms. */
 export function largestDelayMs(delays: readonly (number | null | undefined)[]): number {
   return Math.max(0, largestOf(delays.map((delay) => delay ?? 0)));
 }

@@ -7,7 +7,7 @@ import { digestText } from '../../evidence/digests.ts';
 import type { Manifest } from '../../evidence/manifest.ts';
 
 export interface Difference {
-  /** `kernel`, `redis-server`, `drill steady`. */
+  /** Name of the fact, such as `kernel`, `redis-server` or `drill steady`. */
   readonly fact: string;
   readonly baseline: string;
   readonly run: string;
@@ -19,13 +19,13 @@ export interface Fingerprinted {
   readonly drills: string | undefined;
 }
 
-/** Differences of two runs, in the order of the facts; empty if they are comparable. */
+/** Returns the differences between two runs, in the order of the facts; empty if the runs are comparable. */
 export function fingerprintDifferences(baseline: Fingerprinted, run: Fingerprinted): readonly Difference[] {
   const [before, after] = [factsOf(baseline), factsOf(run)];
   const names = [...new Set([...before.keys(), ...after.keys()])];
   const facts = names.flatMap((fact) => differenceOf(fact, before.get(fact), after.get(fact)));
   const [drillsBefore, drillsAfter] = [drillDigests(baseline.drills), drillDigests(run.drills)];
-  // A drill that only one run has yields criteria that are not compared.
+  // Criteria of a drill that only one run has are not compared.
   const drills = [...drillsBefore].flatMap(([id, digest]) =>
     drillsAfter.has(id) ? differenceOf(`drill ${id}`, digest, drillsAfter.get(id)) : [],
   );
@@ -55,7 +55,7 @@ function factsOf({ manifest }: Fingerprinted): ReadonlyMap<string, string> {
   ]);
 }
 
-/** Digest of each drill's definition, excluding the faults drawn from a seed. */
+/** Returns the digest of each drill's definition, excluding the faults drawn from a seed. */
 function drillDigests(text: string | undefined): ReadonlyMap<string, string> {
   const drills = (text === undefined ? [] : JSON.parse(text)) as readonly {
     readonly id: string;

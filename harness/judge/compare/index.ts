@@ -130,7 +130,7 @@ function isMeasuredInBoth({ baseline, run }: ComparedCriterion): boolean {
   return baseline.measured !== null && run.measured !== null;
 }
 
-/** Without a common measurement, nothing is worse, and nothing is proven either. */
+/** Returns the error for runs without a common measurement: nothing is worse, and nothing is proven either. */
 function nothingToCompare(where: string): KitError {
   return new KitError('no criterion is measured in both runs', {
     code: 'RUN_NOT_COMPARABLE',
@@ -140,7 +140,7 @@ function nothingToCompare(where: string): KitError {
   });
 }
 
-/** Reason why two gates with the same id do not measure the same thing. */
+/** Returns the reason why two gates with the same id do not measure the same thing; undefined if they do. */
 function whyNotAlike(before: Gate, after: Gate): string | undefined {
   const keyOf = ({ sli, workload, unit }: Gate) => JSON.stringify([sli, workload, unit]);
   return keyOf(before) === keyOf(after) ? undefined : 'its gate measures another figure in the baseline';
@@ -157,7 +157,7 @@ function sidesOf(evidence: Evidence, extensions: readonly LoadedExtension[]): Re
   return new Map(sides);
 }
 
-/** Figures of the trials that count for a gate. */
+/** Returns the figures of the trials that count for a gate. */
 function readingsOf(
   gate: Gate,
   { machine }: Gates,
@@ -173,7 +173,7 @@ function readingsOf(
   });
 }
 
-/** Delay that the machine added to a percentile or to a single event in the gate's trials. */
+/** Returns the delay, in ms, that the machine added to a percentile or to a single event in the gate's trials. */
 function machineMsOf({ workload, sli }: Gate, { trials }: Report): number {
   const isPercentile = sli.stat !== undefined && sli.stat !== 'max';
   const delays = ({ machine }: { readonly machine?: MachineView }) =>

@@ -37,7 +37,7 @@ interface Row {
   readonly client: string;
   readonly figure: string;
   readonly unit: string;
-  /** Trials with the figure. */
+  /** Number of trials with the figure. */
   readonly n: number;
   readonly min: number;
   readonly median: number;
@@ -45,17 +45,20 @@ interface Row {
 }
 
 export interface TimeRow extends Row {
-  /** Trials that are left out because the machine was busy. */
+  /** Number of trials that are left out because the machine was busy. */
   readonly leftOut: number;
-  /** Trials without a time because the timed event never happened: longer than every bound. */
+  /** Number of trials in which the timed event never happened. Such a trial counts as longer than every bound. */
   readonly never: number;
-  /** Upper bounds of the median and of the 95th percentile of all trials; null: too few trials, or too many without a time. */
+  /**
+   * Upper bounds of the median and of the 95th percentile over all trials; null with too few trials, or too many
+   * without a time.
+   */
   readonly medianAtMost: number | null;
   readonly p95AtMost: number | null;
 }
 
 export interface CountRow extends Row {
-  /** Trials in which the count is 0. */
+  /** Number of trials in which the count is 0. */
   readonly without: number;
   /** Lower bound of the share of trials whose count is 0. */
   readonly shareAtLeast: number;

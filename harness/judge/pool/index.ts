@@ -1,11 +1,11 @@
 /**
- * Pools the trials of several runs: a folder of run folders in, figures with bounds out.
+ * Pools the trials of several runs: takes a folder of run folders and returns figures with bounds.
  *
  *   folder ─▶ runs like the given one ─▶ evidence unchanged? ─▶ trials of the same drills ─▶ figures
  *
- * Runs are alike if they have the same configuration, substrate, server, kit and deviations; drills if they have the
- * same definition, without the faults that a seed draws. A run that is not alike or whose evidence is incomplete is
- * left out and listed. Every history is judged again, so that nothing depends on a stored result.
+ * Runs are alike if they have the same configuration, substrate, server, kit and deviations. Drills are alike if they
+ * have the same definition, without the faults that a seed draws. A run that is not alike or whose evidence is
+ * incomplete is left out and listed. Every history is judged again, so that nothing depends on a stored result.
  */
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -110,7 +110,9 @@ function keyOf(manifest: Manifest): string {
   );
 }
 
-/** Digest of each drill's definition, except for the drill that spans a run, which has no figures per trial. */
+/**
+ * Returns the digest of each drill's definition, except for the drill that spans a run, which has no figures per trial.
+ */
 function definitionsOf(evidence: Evidence): ReadonlyMap<string, string> {
   const text = evidence.read(DRILLS);
   const drills = (text === undefined ? [] : JSON.parse(text)) as readonly {

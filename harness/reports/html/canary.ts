@@ -1,6 +1,6 @@
 /**
  * The canary rollouts of a run: decision and reasons, both arms, the evidence look by look, and the changes of the
- * share. The parts are those of the page that `kit canary-status --html` writes.
+ * share. The page that `kit canary-status --html` writes has the same parts.
  */
 import type { RolloutLook } from '../../../canary/report/rollout-view.ts';
 import { armsTable, changesTable, evidencePlot, reasonsList } from '../../../canary/report/sections.ts';
@@ -10,7 +10,7 @@ import { html, Markup, slugOf } from './markup.ts';
 
 type CanaryTrial = TrialView & { readonly canary: NonNullable<TrialView['canary']> };
 
-/** Null without a rollout. */
+/** Renders the section; null without a rollout. */
 export function canarySection({ trials }: Report): Markup | null {
   const rollouts = trials.filter((trial): trial is CanaryTrial => trial.canary !== undefined);
   const [first, ...others] = rollouts;
@@ -34,7 +34,7 @@ ${shown !== undefined && new Markup(reasonsList(shown.decision))}
 <h4>Changes of the share</h4>${new Markup(changesTable(changes, secondsText))}</article>`;
 }
 
-/** The rollback, or the last look if there is none. */
+/** Returns the look that decided a rollback, or the last look if there was none. */
 function decisiveLook(looks: readonly RolloutLook[]): RolloutLook | undefined {
   return (
     looks.find(({ decision }) => decision.verdict === 'rollback') ??

@@ -17,8 +17,8 @@ export function roundCoordinate(coordinate: number): number {
 }
 
 /**
- * Decades from below the smallest to above the largest positive value, at least two. Values of zero
- * and below are ignored.
+ * Returns the decades from below the smallest to above the largest positive value, at least two. Values of zero and
+ * below are ignored.
  */
 export function decadesOf(values: readonly number[]): readonly [number, number] {
   const positive = values.filter((value) => value > 0 && Number.isFinite(value));
@@ -45,7 +45,7 @@ export function horizontalGrid(
   })}</g>`;
 }
 
-/** Seconds below the lowest panel, as wide as the scale. */
+/** Renders an axis in seconds below the lowest panel, as wide as the scale. */
 export function timeAxis(scale: Scale, y: number): Markup {
   const ticks = scale.ticks(6);
   const [left = PANEL.left] = scale.range();

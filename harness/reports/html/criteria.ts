@@ -47,7 +47,7 @@ ${outside.length > 0 && html`<details class="outside"><summary>${formatNumber(ou
 </section>`;
 }
 
-/** One table, so that columns are aligned throughout. */
+/** Renders all criteria in one table, so that columns are aligned throughout. */
 function renderTable(groups: readonly Group[], drills: ReadonlySet<string>): Markup {
   return wrapScrolling(
     'Criteria',

@@ -1,4 +1,4 @@
-/** The drills: failovers with their figures, loads with theirs, scripted drills with their expectations. */
+/** The drills: failovers and loads with their figures, scripted drills with their expectations. */
 import type { Report, TrialView } from '../report.ts';
 import { clientName, clientsOf, formatMs, formatNumber, oneLine } from '../wording.ts';
 import { wrapScrolling } from './chart.ts';
@@ -55,7 +55,7 @@ function longestSilences(trial: TrialView): Markup {
   return html`<span class="quiet">${parts.join(', ')}</span>`;
 }
 
-/** Round of a trial that was repeated because the machine was unsound. */
+/** Names the round of a trial that was repeated because the machine was unsound. */
 function inRound({ round = 1 }: TrialView): string {
   return round > 1 ? `, round ${round}` : '';
 }

@@ -11,7 +11,7 @@ import { endOf } from './timeline.ts';
 const TOP = 26;
 const BOTTOM = 132;
 
-/** The target of the drawn ratio, which is over all reads. */
+/** Returns the criterion whose target is drawn. The drawn ratio counts all reads. */
 function targetOf(criteria: readonly Criterion[], drill: string): Criterion | undefined {
   return criteria.find(
     (criterion) =>

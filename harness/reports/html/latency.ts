@@ -20,7 +20,7 @@ import { html, type Markup } from './markup.ts';
 
 export type Latency = TrialView['latencies'][number];
 
-/** With few kinds, hills can be higher. */
+/** Sizes of a row. With few kinds of operation, hills can be higher. */
 const ROW = { few: { height: 92, peak: 58 }, many: { height: 62, peak: 32 } } as const;
 
 /** Position of a hill and its maximum height. */
@@ -35,7 +35,9 @@ export function stockOf(trial: TrialView, row: Latency): Latency | undefined {
     : undefined;
 }
 
-/** The target of a kind: a criterion in milliseconds on this workload whose indicator is the latency of the kind. */
+/**
+ * Returns the criterion with the target of a kind: it judges the latency of the kind in this drill, in milliseconds.
+ */
 export function targetOf(criteria: readonly Criterion[], drill: string, kind: string): Criterion | undefined {
   return criteria.find(
     (criterion) =>
@@ -106,7 +108,7 @@ function renderHill(
   }<text class="name" x="8" y="${base - peak - 9}">${oneLine(row.kind)} <tspan class="when">n ${formatNumber(row.n)}</tspan></text><text class="label" x="${PANEL.width - 8}" y="${base - peak - 9}" text-anchor="end">${describePercentiles(row)}</text></g>`;
 }
 
-/** The lower bound of a bucket is the upper bound of the previous one. */
+/** Renders the outline of a histogram. The lower bound of a bucket is the upper bound of the previous one. */
 function renderOutline(
   row: Latency,
   x: (value: number) => number,

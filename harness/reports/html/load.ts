@@ -7,7 +7,7 @@ import { type Latency, latencyTable, renderDistributions, stockOf, targetOf } fr
 import { html, type Markup } from './markup.ts';
 import { overTimeFigure, overTimeLegend, overTimePanels } from './over-time.ts';
 
-/** Below this a rate over time is noise. */
+/** Minimum number of operations: with fewer, a rate over time is noise. */
 const ENOUGH_OPERATIONS = 1000;
 
 export function loadFigures(trial: TrialView, criteria: readonly Criterion[], id: string): Markup {

@@ -1,6 +1,6 @@
 /**
- * The machine during each trial: delays that it adds, its load, and the criteria that leave the trial out
- * because of them.
+ * The machine during each trial: the delays that it added, its load, and the criteria that therefore leave the trial
+ * out.
  */
 import type { MachineView, Report, TrialView } from '../report.ts';
 import { formatNumber, formatRatio, oneLine } from '../wording.ts';
@@ -32,7 +32,7 @@ const COLUMNS: readonly Column[] = [
   { name: 'Left out of', detail: 'criteria', cell: (m) => formatNumber(m.leftOutOf.length) },
 ];
 
-/** Null if no trial has samples. */
+/** Renders the table; null if no trial has samples. */
 export function machineTable({ trials }: Report): Markup | null {
   const sampled = trials.filter((trial): trial is SampledTrial => trial.machine !== undefined);
   if (sampled.length === 0) return null;

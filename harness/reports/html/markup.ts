@@ -26,7 +26,7 @@ export class Markup {
 
 export type Content = string | number | Markup | null | undefined | false | readonly Content[];
 
-/** A template for HTML and SVG. Null, undefined and false render as nothing; lists are joined. */
+/** Template tag for HTML and SVG. Null, undefined and false render as nothing; lists are joined. */
 export function html(parts: TemplateStringsArray, ...values: readonly Content[]): Markup {
   return new Markup(
     parts.map((part, index) => part + (index < values.length ? renderContent(values[index]) : '')).join(''),
@@ -42,7 +42,7 @@ function renderContent(content: Content): string {
   return content.map(renderContent).join('');
 }
 
-/** A name for `id` and `#` links: letters, digits and dashes. */
+/** Returns a name for `id` and `#` links: letters, digits and dashes. */
 export function slugOf(text: string): string {
   return (
     cleanText(text)
@@ -52,7 +52,7 @@ export function slugOf(text: string): string {
   );
 }
 
-/** A link to a file of the run folder. It starts with `./`, so that no path can become a scheme. */
+/** Returns a link to a file in the run folder. It starts with `./`, so that no path can become a scheme. */
 export function fileHref(path: string): string {
   return `./${cleanText(path)
     .replace(/\ufffd/g, '')

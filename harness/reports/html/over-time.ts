@@ -46,7 +46,7 @@ export function overTimeFigure(trial: TrialView, id: string): Markup {
 <details><summary>As a table</summary>${phaseTable(trial, clients)}</details></figure>`;
 }
 
-/** A panel per client, all on the same axes. */
+/** Renders one panel per client, all on the same axes. */
 export function overTimePanels(trial: TrialView, id: string): readonly Markup[] {
   const clients = clientsOf(trial);
   const frame = frameOf(trial, clients);
@@ -103,7 +103,7 @@ function renderPanel(frame: Frame, client: string, id: string): Markup {
   );
 }
 
-/** Shaded from the observed injection to the observed heal; to the end if it was never healed. */
+/** Shades each fault from the observed injection to the observed heal, or to the end if it was never healed. */
 function renderFaults({ trial, x, latencyBottom, rateTop }: Frame): Markup {
   const end = endOf(trial);
   return html`<g class="fault">${trial.faults.map((fault, index) => {

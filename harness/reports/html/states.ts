@@ -13,7 +13,7 @@ const SHAPE: Readonly<Record<CriterionState, Markup>> = {
   OUT_OF_SCOPE: html`<circle cx="8" cy="8" r="2.4" class="solid"/>`,
 };
 
-/** Drawn once; used by reference everywhere. */
+/** Draws each symbol once; the page uses the symbols by reference. */
 export function stateSymbols(): Markup {
   return html`<svg class="symbols" aria-hidden="true" width="0" height="0">${STATES.map((state) => html`<symbol id="${symbolId(state)}" viewBox="0 0 16 16">${SHAPE[state]}</symbol>`)}</svg>`;
 }

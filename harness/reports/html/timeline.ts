@@ -7,7 +7,7 @@ export interface Span {
   readonly toMs: number;
 }
 
-/** The longest time in which a client sent operations without a good answer; null if there is none. */
+/** Returns the longest time in which a client sent operations and got no good answer; null if there is none. */
 export function longestSilence(bins: readonly TimelineBin[], binMs: number): Span | null {
   let longest: Span | null = null;
   let from: number | null = null;
@@ -32,7 +32,7 @@ export function longestSilence(bins: readonly TimelineBin[], binMs: number): Spa
   return longest;
 }
 
-/** Puts the trial with our own client's longest silence first. */
+/** Sorts the trials: the trial in which the kit's client had its longest silence comes first. */
 export function worstFirst(trials: readonly TrialView[]): readonly TrialView[] {
   const silenceMs = (trial: TrialView) => {
     const span = longestSilence(trial.timelines.kit ?? [], trial.binMs);
@@ -46,7 +46,10 @@ export function endOf(trial: TrialView): number {
   return ends.reduce((latest, end) => Math.max(latest, end), trial.binMs);
 }
 
-/** Marks to draw for one client: `kit: first write` belongs to kit alone, `+switch-master` to every client. */
+/**
+ * Returns the marks to draw for one client: `kit: first write` is drawn only for kit, `+switch-master` for every
+ * client.
+ */
 export function marksOf(
   trial: TrialView,
   client: string,
@@ -71,7 +74,7 @@ export interface Phase {
   readonly worstMs: number | null;
 }
 
-/** Before, during and after the faults, by the start of each bin. */
+/** Returns the phases before, during and after the faults. A bin belongs to the phase in which it starts. */
 export function phasesOf(trial: TrialView, client: string): readonly Phase[] {
   const bins = trial.timelines[client] ?? [];
   const from = trial.faults.reduce((first, fault) => Math.min(first, fault.fromMs), Number.POSITIVE_INFINITY);

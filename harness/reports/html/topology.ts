@@ -13,18 +13,16 @@ import { endOf } from './timeline.ts';
 const LANE = 20;
 const BAR = 10;
 const TOP = 30;
-/**
- * Node names are wider than the axis labels of the other panels. Width of a character in units,
- * measured for 12-unit text.
- */
+/** Minimum left margin: node names are wider than the axis labels of the other panels. */
 const LEAST_LEFT = 70;
+/** Width of a character in units, measured for 12-unit text. */
 const SYMBOL = 7;
 /** Maximum number of characters of a node's name; addresses of an external Redis can be longer. */
 const MOST_SYMBOLS = 24;
 
 type Events = NonNullable<TrialView['events']>;
 
-/** Null for a trial without recorded roles and events. */
+/** Renders the figure; null for a trial without recorded roles and events. */
 export function topologyFigure(trial: TrialView, id: string): Markup | null {
   const { masters = [], events = [] } = trial;
   const nodes = lanesOf(trial);
@@ -63,7 +61,7 @@ export function topologyFigure(trial: TrialView, id: string): Markup | null {
 ${events.length > 0 && html`<details><summary>${formatNumber(events.length)} events as a table</summary>${eventTable(trial, events)}</details>`}</figure>`;
 }
 
-/** Redis nodes first, then the sentinels; each by name. */
+/** Returns the names of the lanes: Redis nodes first, then the sentinels, each sorted by name. */
 function lanesOf({ masters = [], events = [], faults }: TrialView): readonly string[] {
   const named = [...masters, ...events, ...faults].map(({ node }) => node).filter((node) => node !== '');
   const order = (node: string) => (node.startsWith('redis-') ? 0 : 1);

@@ -66,7 +66,9 @@ function renderFacts(report: Report): Markup {
   return html`<dl class="facts">${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${oneLine(value)}</dd></div>`)}</dl>`;
 }
 
-/** A unit chart: one symbol per criterion, so that readers count proportions instead of estimating lengths. */
+/**
+ * Renders a unit chart with one symbol per criterion, so that readers count proportions instead of estimating lengths.
+ */
 function renderCounts(verdict: Verdict): Markup {
   const present = STATES.filter((state) => verdict.counts[state] > 0);
   if (present.length === 0) return html`<p class="tally">No criterion was judged.</p>`;
@@ -76,7 +78,7 @@ function renderCounts(verdict: Verdict): Markup {
   )}</ul>`;
 }
 
-/** Waived criteria, each with owner, reason and expiry. */
+/** Renders the waived criteria, each with owner, reason and expiry. */
 export function renderWaivers(report: Report): Markup | null {
   const waived = waivedCriteria(report);
   if (waived.length === 0) return null;
@@ -89,7 +91,7 @@ export function renderWaivers(report: Report): Markup | null {
   )}</ol></section>`;
 }
 
-/** Gates whose shipped target or other fields a user's file changed, including those out of scope. */
+/** Renders the gates whose target or other fields a user's file changed, including gates that are out of scope. */
 export function renderOverrides(report: Report): Markup | null {
   const overridden = overriddenCriteria(report);
   if (overridden.length === 0) return null;

@@ -11,14 +11,14 @@ const RECONNECT_AFTER_MS = 1_000;
 
 export interface ControlTarget {
   readonly address: Address;
-  /** Absent if there is no password: AUTH is not sent. */
+  /** Login; absent if there is no password, so that AUTH is not sent. */
   readonly login?: { readonly username: string; readonly password: string };
   readonly tls?: { readonly ca: string; readonly cert?: string; readonly key?: string };
   readonly everyMs: number;
 }
 
 export interface Control {
-  /** Whether it can send: it is connected, and the last reply has arrived. */
+  /** Whether a PING can be sent: the connection is open, and the last reply has arrived. */
   readonly isIdle: boolean;
   /**
    * Sends a PING. `answered` is called once, when the first bytes of the reply arrive, or never if the connection ends.

@@ -12,7 +12,8 @@ export class DiskControl {
   #inFlight: Promise<void> | undefined;
 
   /**
-   * @param path of a file that is created and removed immediately; a folder without write permission yields no samples
+   * @param path path of a file that is created and removed immediately; in a folder without write permission there are
+   *   no samples
    */
   constructor(path: string) {
     this.#file = promises.open(path, 'w').then(

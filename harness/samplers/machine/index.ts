@@ -13,21 +13,24 @@ import type { ControlTarget } from './control.ts';
 import type { FromWatch, ToWatch, WatchedThreads } from './protocol.ts';
 
 const ANSWER_BOUND_MS = 5_000;
-/** Longest wait for the new process of a node that was killed. */
+/** Maximum wait, in ms, for the new process of a node that was killed. */
 const RETURN_BOUND_MS = 60_000;
 const LOOK_EVERY_MS = 250;
-/** 50 per second: 400 round trips in the 8 s of a `quick` load. */
+/** Interval of PINGs: 50 per second give 400 round trips in the 8 s of a `quick` load. */
 const CONTROL_EVERY_MS = 20;
-/** On an external Redis: 20 per second, in addition to at most 600 commands per second of load. */
+/** Interval on an external Redis: 20 PINGs per second, in addition to at most 600 commands per second of load. */
 const SHARED_CONTROL_EVERY_MS = 50;
 
-/** Process names of servers. A pid reported by a remote Docker engine belongs to an unrelated process here. */
+/**
+ * Matches the process names of servers. A pid that a remote Docker engine reports belongs to an unrelated process on
+ * this machine.
+ */
 const SERVERS = /^(redis|valkey|keydb)-/;
 
 export interface WatchedTrial {
   /** Adds the threads of generators and clients. */
   watch(threads: WatchedThreads): void;
-  /** @throws KitError HISTORY_NOT_WRITTEN */
+  /** Ends the sampling. @throws KitError HISTORY_NOT_WRITTEN */
   stop(): Promise<void>;
 }
 
@@ -108,7 +111,7 @@ async function nextMessageFrom<T extends FromWatch['type']>(
   }
 }
 
-/** Main thread of each visible server process: the thread that runs commands. */
+/** Returns the main thread of each visible server process, which is the thread that runs commands. */
 function threadsOf(nodes: readonly NodeStatus[]): WatchedThreads {
   return Object.fromEntries(
     nodes.flatMap(({ id, pid }) =>
@@ -122,7 +125,7 @@ function isServer(pid: number): boolean {
   return pid > 0 && existsSync(path) && SERVERS.test(readFileSync(path, 'latin1'));
 }
 
-/** New process of a node; undefined if there is none within the time limit. */
+/** Returns the new process of a node; undefined if there is none within the time limit. */
 async function threadAfterRestart(
   environment: Environment,
   node: string,
@@ -142,7 +145,7 @@ async function threadAfterRestart(
   }
 }
 
-/** Current master and its login. */
+/** Returns the current master and its login. */
 async function controlOf(
   environment: Environment,
   nodes: readonly NodeStatus[],

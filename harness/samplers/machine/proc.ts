@@ -10,13 +10,13 @@ export interface CpuTimes {
   /** CPU time of all cores since boot, in ms, by category. */
   readonly busyMs: number;
   readonly idleMs: number;
-  /** Time in which a virtual CPU was ready and the hypervisor ran something else. */
+  /** Time, in ms, in which a virtual CPU was ready but the hypervisor ran something else. */
   readonly stealMs: number;
-  /** Threads that run or wait for a CPU at the moment of reading. */
+  /** Number of threads that run or wait for a CPU at the moment of reading. */
   readonly runnable: number;
 }
 
-/** `/proc/stat`; undefined if it lacks the fields. */
+/** Parses `/proc/stat`; returns undefined if it lacks the fields. */
 export function parseStat(text: string): CpuTimes | undefined {
   const cpu = /^cpu +(.+)$/m.exec(text)?.[1]?.trim().split(/\s+/).map(Number);
   const runnable = Number(/^procs_running (\d+)$/m.exec(text)?.[1]);
@@ -33,14 +33,15 @@ export function parseStat(text: string): CpuTimes | undefined {
 }
 
 /**
- * `/proc/pressure/cpu`: time in ms since boot in which some thread waited for a CPU; undefined if the field is missing.
+ * Parses `/proc/pressure/cpu`: returns the time in ms since boot in which some thread waited for a CPU; undefined if
+ * the field is missing.
  */
 export function parsePressure(text: string): number | undefined {
   const us = Number(/^some .*total=(\d+)$/m.exec(text)?.[1]);
   return Number.isNaN(us) ? undefined : us / 1_000;
 }
 
-/** `/proc/loadavg`: the average of the last minute. */
+/** Parses `/proc/loadavg`: returns the average of the last minute. */
 export function parseLoad(text: string): number | undefined {
   const load = Number(text.split(' ')[0]);
   return text === '' || Number.isNaN(load) ? undefined : load;
@@ -52,7 +53,10 @@ export interface Scheduling {
   readonly waitedMs: number;
 }
 
-/** `/proc/<pid>/schedstat`; undefined if the kernel does not count (all zero) or the text has another format. */
+/**
+ * Parses `/proc/<pid>/schedstat`; returns undefined if the kernel does not count (all zero) or the text has another
+ * format.
+ */
 export function parseSchedstat(text: string): Scheduling | undefined {
   const [ran, waited, slices] = text.trim().split(/\s+/).map(Number);
   if (ran === undefined || waited === undefined || !(ran >= 0) || !(waited >= 0)) return undefined;

@@ -7,9 +7,9 @@ export type WatchedThreads = Readonly<Record<string, string>>;
 export interface WatchRequest {
   readonly historyPath: string;
   readonly originNs: bigint;
-  /** Undefined: no master. */
+  /** Target of the control measurement; undefined if there is no master. */
   readonly control: ControlTarget | undefined;
-  /** Name in `threads` of the thread of the server that the control measures. */
+  /** Name, in `threads`, of the server thread that the control measures. */
   readonly controlThread: string | undefined;
   readonly threads: WatchedThreads;
 }

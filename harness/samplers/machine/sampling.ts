@@ -28,21 +28,22 @@ import type { WatchedThreads, WatchRequest } from './protocol.ts';
 
 export const TICK_US = 10_000;
 const WINDOW_US = 100_000;
-/** The run queue is a snapshot, so a window has several. */
+/** Interval in ticks of reading the run queue. A reading is a snapshot, so a window has several. */
 const STAT_EVERY_TICKS = 5;
 const LOAD_EVERY_WINDOWS = 10;
 const FSYNC_EVERY_TICKS = 20;
-/** Longest wait for the connection of the control measurement. */
+/** Maximum wait, in ms, for the connection of the control measurement. */
 const CONTROL_BOUND_MS = 2_000;
 const OWN_THREAD = '/proc/thread-self/schedstat';
 /**
- * Node timers have a resolution of 1 ms: an idle machine is up to this late, so only the rest is the machine's part.
+ * Resolution of Node timers. Timers are up to 1 ms late even on an idle machine, so only the time beyond this counts as
+ * the machine's part.
  */
 const TIMER_RESOLUTION_MS = 1;
 
 /**
- * Part of a round trip, in milliseconds, that the machine added: the late timer beyond its resolution, and waits for
- * a CPU.
+ * Returns the part of a round trip, in milliseconds, that the machine added: the lateness of the timer beyond its
+ * resolution, and waits for a CPU.
  */
 export function machinePartMs(tookMs: number, lateMs: number, waitedMs: number): number {
   return Math.min(tookMs, Math.max(0, lateMs - TIMER_RESOLUTION_MS) + waitedMs);
@@ -58,7 +59,7 @@ interface Window {
   runnable: number[];
 }
 
-/** A PING in flight: due times, and the waits of both ends when it was sent. */
+/** A PING in flight, with its due time and the waits of both ends at the time it was sent. */
 interface Asked {
   readonly dueUs: number[];
   readonly sentUs: number;
@@ -230,7 +231,10 @@ export class MachineSampling {
     this.#window = this.#emptyWindow(nowUs);
   }
 
-  /** Time that each thread waited for a CPU since the last window, and CPU time of the threads of other processes. */
+  /**
+   * Returns how long each thread waited for a CPU since the last window, and the CPU time of the threads in other
+   * processes.
+   */
   #waits(): { readonly waits: readonly (readonly [string, number])[]; readonly ranMs: number } {
     const waits: (readonly [string, number])[] = [];
     let ranMs = 0;
@@ -250,7 +254,7 @@ export class MachineSampling {
     return { waits, ranMs };
   }
 
-  /** Use of the CPUs since the last window; empty if the system does not provide it. */
+  /** Returns the CPU use since the last window; empty if the system does not provide it. */
   #cpuSince(ranMs: number): Readonly<Record<string, number>> {
     const [before, now] = [this.#cpu, readCpuTimes()];
     const used = process.cpuUsage(this.#ownCpu);
@@ -304,7 +308,7 @@ function joinNumbers(values: readonly number[]): string {
   return values.map(roundMs).join(' ');
 }
 
-/** Two decimal places: 10 us, finer than any judged value. */
+/** Rounds to two decimal places, which is 10 us and finer than any judged value. */
 function roundMs(ms: number): number {
   return Math.round(ms * 100) / 100;
 }

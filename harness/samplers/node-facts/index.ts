@@ -1,6 +1,6 @@
 /**
  * Facts of every node: its rendered files and its replies, so that criteria judge the running server and not the file.
- * Read-only; no password and no hash of one is recorded (`redaction.ts`).
+ * Read-only; neither passwords nor their hashes are recorded (`redaction.ts`).
  *
  *   open ─▶ the rendered files, once ─▶ probe('start'), probe('between') after trials, probe('end')
  *

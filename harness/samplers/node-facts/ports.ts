@@ -1,22 +1,28 @@
 /**
- * Protocols that a port accepts: plain text, and each version of TLS separately, with the negotiated cipher. Only
- * handshakes, and PING, which a node refuses without a user; no other command is sent.
+ * Determines which protocols a port accepts: plain text, and each version of TLS separately, with the negotiated
+ * cipher. Sends only handshakes and PING, which a node refuses without a user.
  */
 import { connect as connectPlain } from 'node:net';
 import { connect as connectTls, type SecureVersion } from 'node:tls';
 import type { Address } from '../../../infra/topology.ts';
 
-/** Enough for a handshake on a busy machine; a port that drops packets costs this time once. */
+/** Time limit, in ms: enough for a handshake on a busy machine. A port that drops packets costs this time once. */
 const BOUND_MS = 2_000;
 
 const VERSIONS: readonly SecureVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
 
-/** Offered with OpenSSL's security level 0, so that the result shows the server's limits and not this client's. */
+/**
+ * Ciphers to offer, with OpenSSL's security level 0, so that the result shows the limits of the server and not of this
+ * client.
+ */
 const ANY_CIPHER = 'ALL:@SECLEVEL=0';
 /** Ciphers without encryption, or without a certificate. */
 const WORTHLESS_CIPHERS = 'eNULL:aNULL:@SECLEVEL=0';
 
-/** Fields: `plain`, and with TLS one for each version and `worthless-ciphers`; values `refused`, `accepted …` or `no answer`. */
+/**
+ * Returns the field `plain` and, with TLS, one field per version and `worthless-ciphers`. The values are `refused`,
+ * `accepted …` or `no answer`.
+ */
 export async function portFields(address: Address, isTls: boolean): Promise<Record<string, string>> {
   const probes: readonly (readonly [string, Promise<string>])[] = [
     ['plain', plainText(address)],
@@ -34,7 +40,7 @@ export async function portFields(address: Address, isTls: boolean): Promise<Reco
   );
 }
 
-/** Whether a server replies to a line of text. A TLS port closes the connection instead. */
+/** Returns how a server replies to a line of text. A TLS port closes the connection instead. */
 export function plainText({ host, port }: Address): Promise<string> {
   return socketResult((settle) => {
     const socket = connectPlain({ host, port }, () => socket.write('PING\r\n'));

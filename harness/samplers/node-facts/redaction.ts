@@ -1,25 +1,26 @@
 /**
- * Passwords and their hashes as digests that show only whether two are equal: HMAC-SHA-256 under a random key per run
- * that is not stored.
+ * Replaces passwords and their hashes by digests that show only whether two are equal: HMAC-SHA-256 with a random key
+ * per run, which is not stored.
  */
 import { createHmac, randomBytes } from 'node:crypto';
 
 /**
- * 16 hexadecimal digits: two different passwords of an environment have equal digests with a probability of 1 in 2^64.
+ * Length of a digest: with 16 hexadecimal digits, two different passwords have equal digests with a probability of 1 in
+ * 2^64.
  */
 const DIGEST_CHARACTERS = 16;
 
 export class Redaction {
   readonly #key = randomBytes(32);
 
-  /** A password in its recorded form. An empty one stays empty: its absence is not a secret. */
+  /** Returns a password in its recorded form. An empty password stays empty, because its absence is not a secret. */
   digest(secret: string): string {
     if (secret === '') return '';
     const digest = createHmac('sha256', this.#key).update(secret).digest('hex');
     return `digest:${digest.slice(0, DIGEST_CHARACTERS)}`;
   }
 
-  /** The rules of an ACL user with digests instead of password hashes (`#…`) and passwords (`>…`). */
+  /** Returns the rules of an ACL user, with digests instead of password hashes (`#…`) and passwords (`>…`). */
   rules(rules: string): string {
     return rules
       .split(' ')

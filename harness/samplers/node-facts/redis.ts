@@ -31,7 +31,7 @@ export interface Asking {
   readonly isCluster: boolean;
 }
 
-/** @throws the connection's error; a refused command becomes the fact `refused` */
+/** Returns the facts of a node. A refused command becomes the fact `refused`. @throws the connection's error */
 export async function redisFacts(redis: Redis, asking: Asking): Promise<readonly Fact[]> {
   const { redaction, isCluster } = asking;
   const commands: readonly Command[] = [
@@ -51,7 +51,7 @@ export async function redisFacts(redis: Redis, asking: Asking): Promise<readonly
   return asking.isComplete ? [...facts, ...(await commandClasses(redis))] : facts;
 }
 
-/** INFO and ROLE, which every user of an external server may run. */
+/** Returns INFO and ROLE as facts; every user of an external server may run these commands. */
 export async function sharedFacts(redis: Redis): Promise<readonly Fact[]> {
   return factsOf(redis, [['INFO'], ['ROLE']], (command, value) =>
     command === 'INFO'
@@ -75,7 +75,7 @@ export async function factsOf(
   });
 }
 
-/** Commands by category of the ACL, as reported by this server. */
+/** Returns the commands by ACL category, as the server reports them. */
 export async function commandClasses(redis: Redis): Promise<readonly Fact[]> {
   const [categories] = await repliesOf(redis, [['ACL', 'CAT']]);
   if (categories === undefined || !categories.ok) return [];
@@ -102,12 +102,12 @@ function configFields(pairs: readonly (readonly [string, string])[], redaction: 
   );
 }
 
-/** `primaryauth` is Valkey's name for masterauth. */
+/** Whether a directive is a secret. `primaryauth` is Valkey's name for masterauth. */
 function isSecret(name: string): boolean {
   return SECRET_DIRECTIVES.has(name) || name === 'primaryauth';
 }
 
-/** `[master, offset, replicas]` or `[slave, host, port, state, offset]`. */
+/** Parses the reply to ROLE: `[master, offset, replicas]` or `[slave, host, port, state, offset]`. */
 function roleFields(value: unknown): Fields {
   const [role, ...rest] = Array.isArray(value) ? (value as readonly unknown[]) : [];
   if (role === 'master') return { role: 'master', replicas: wordsOf(rest[1]).length };
@@ -115,7 +115,7 @@ function roleFields(value: unknown): Fields {
   return { role: String(role), host: host ?? '', port: Number(port), link: link ?? '' };
 }
 
-/** Lines of CLUSTER NODES by node id. Ping times are left out. */
+/** Returns the lines of CLUSTER NODES by node id, without the ping times. */
 function clusterFields(text: string): Fields {
   const fields: Record<string, string> = {};
   for (const line of text.split('\n')) {

@@ -1,4 +1,7 @@
-/** The files that the kit renders for a node, as fields of an observation: directives by name, users by name. No passwords. */
+/**
+ * Returns the files that the kit renders for a node as fields of an observation: directives by name, users by name, no
+ * passwords.
+ */
 import { directivesOf, SECRET_DIRECTIVES } from '../../../infra/redis/conf/directive-values.ts';
 import type { RenderedNode } from '../../../infra/substrates/environment.ts';
 import type { Redaction } from './redaction.ts';
@@ -13,13 +16,13 @@ export function renderedDirectives({ conf }: RenderedNode, redaction: Redaction)
   return fields;
 }
 
-/** `sentinel auth-pass mymaster secret`: the password is the last argument. */
+/** Redacts the last argument, which is the password in `sentinel auth-pass mymaster secret`. */
 function redactLast(value: string, redaction: Redaction): string {
   const space = value.lastIndexOf(' ');
   return value.slice(0, space + 1) + redaction.digest(value.slice(space + 1));
 }
 
-/** The lines `user <name> <rules>` of an ACL file, or of the reply to ACL LIST. */
+/** Parses the lines `user <name> <rules>` of an ACL file, or of the reply to ACL LIST. */
 export function userFields(lines: readonly string[], redaction: Redaction): Fields {
   const fields: Record<string, string> = {};
   for (const line of lines) {

@@ -1,6 +1,6 @@
 /**
- * Sends several commands to one node in one round trip; replies are independent, so that a denied command loses no
- * other fact.
+ * Sends several commands to one node in one round trip. Replies are independent, so a denied command does not affect
+ * other facts.
  */
 import { type Redis, ReplyError } from 'ioredis';
 
@@ -10,7 +10,7 @@ export type Reply =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: string };
 
-/** @throws the connection's error, including a command timeout: such a node did not reply */
+/** Returns the replies. @throws the connection's error, including a command timeout, if the node did not reply */
 export async function repliesOf(redis: Redis, commands: readonly Command[]): Promise<readonly Reply[]> {
   const pipeline = redis.pipeline();
   for (const [command, ...args] of commands) pipeline.call(command, ...args);
@@ -22,13 +22,13 @@ export async function repliesOf(redis: Redis, commands: readonly Command[]): Pro
   });
 }
 
-/** A flat RESP2 list of names and values. */
+/** Parses a flat RESP2 list of names and values. */
 export function pairsOf(value: unknown): readonly (readonly [string, string])[] {
   const flat = Array.isArray(value) ? value.map(String) : [];
   return flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1] ?? ''] as const] : []));
 }
 
-/** A list of RESP2 lists of names and values, as in SENTINEL REPLICAS. */
+/** Parses a list of RESP2 lists of names and values, as in SENTINEL REPLICAS. */
 export function recordsOf(value: unknown): readonly (readonly (readonly [string, string])[])[] {
   return Array.isArray(value) ? value.map(pairsOf) : [];
 }

@@ -38,7 +38,7 @@ export async function sentinelFacts(
 function factOfReply(redaction: Redaction) {
   const eachFact = (name: string, value: unknown): readonly Fact[] => {
     const records = recordsOf(value).map((pairs) => ({ name, data: stableFields(pairs) }));
-    // An empty list is a fact as well: the sentinel has discovered none.
+    // An empty list is a fact as well: the sentinel has discovered no node of this kind.
     return [{ name: `${name}-count`, data: { count: records.length } }, ...records];
   };
   return (command: string, value: unknown): Fact | readonly Fact[] => {

@@ -1,8 +1,8 @@
-/** Calls of the cache's interface and their results as data, so that they pass between processes. */
+/** Calls of the cache's interface and their results as data, so that they can be sent between processes. */
 
 export interface Call {
   readonly operation: Operation;
-  /** Logical keys; none for an invalidation by tags. */
+  /** Logical keys; empty for an invalidation by tags. */
   readonly keys: readonly string[];
   /** Values to write, one per key; for a load the results of the loader. */
   readonly values?: readonly unknown[];
@@ -29,15 +29,18 @@ export type Operation =
 
 /** Result of a call. Values are texts (`value-text.ts`). */
 export interface Performed {
-  /** Values that a read returned, one per key; null is a miss. */
+  /** Values that a read returned, one per key; null on a miss. */
   readonly answers?: readonly (string | null)[];
   /** Sources reported by the cache. */
   readonly sources?: readonly string[];
-  /** Number of existing or deleted keys or of replicas, seconds of a TTL (null: no expiry), or the outcome of an invalidation. */
+  /**
+   * Result of another call: a number of existing keys, deleted keys or replicas, a TTL in seconds (null: no expiry), or
+   * the outcome of an invalidation.
+   */
   readonly result?: number | string | null;
   /** Keys for which the loader was called. */
   readonly loaded?: readonly string[];
-  /** Code or name of the error that the call ended with. */
+  /** Code or name of the error with which the call ended. */
   readonly error?: string;
   readonly tookMs: number;
 }

@@ -9,7 +9,7 @@ import type { CacheOverrides } from '../kit.ts';
 import type { Call, Caller, Performed } from './call.ts';
 import type { CallerCommand, CallerReply, CallerRequest } from './process.ts';
 
-/** A process starts within 1 s on an idle machine. */
+/** Time limit for a reply, in ms. A process starts within 1 s on an idle machine. */
 const REPLY_BOUND_MS = 15_000;
 
 export interface CallerProcess extends Caller, AsyncDisposable {
@@ -110,7 +110,7 @@ class Child implements CallerProcess {
   }
 }
 
-/** Path of Node, or of `env`, which then adds the variables to those of this process. */
+/** Returns the program to start: Node, or `env`, which adds the variables to those of this process. */
 function programOf(env: CallerOptions['env'] = {}): Pick<ForkOptions, 'execPath' | 'execArgv'> {
   const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   if (assignments.length === 0) return { execArgv: [] };

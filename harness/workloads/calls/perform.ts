@@ -1,4 +1,4 @@
-/** Performs calls on a cache; an error is a result like the others. */
+/** Performs calls on a cache; an error is returned as a result. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cache, ComputeCallOptions, WriteOptions } from '../../../client/index.ts';
 import type { Call, Caller, Operation, Performed } from './call.ts';
@@ -57,7 +57,7 @@ const OPERATIONS: Readonly<Record<Operation, (cache: Cache, prepared: Prepared) 
   invalidateTags: async (cache, { tags }) => ({ result: (await cache.invalidateTags(tags)).outcome }),
 };
 
-/** A cache of this process, used as a caller. */
+/** Returns a caller for a cache in this process. */
 export function callerOf(name: string, cache: Cache): Caller {
   return { name, perform: (call) => perform(cache, call) };
 }

@@ -6,10 +6,10 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Path below a folder of libraries. */
+/** Path of libfaketime within a folder of libraries. */
 const LIBRARY = 'faketime/libfaketime.so.1';
 
-/** Path of libfaketime, or undefined if it is not installed. */
+/** Returns the path of libfaketime; undefined if it is not installed. */
 export function findFakeTime(): string | undefined {
   if (process.platform !== 'linux') return undefined;
   // Debian has a folder per architecture, Fedora /usr/lib64, a build from source /usr/local/lib.
@@ -20,13 +20,13 @@ export function findFakeTime(): string | undefined {
 }
 
 export interface SteppedClock extends Disposable {
-  /** Environment of a process that reads this clock. */
+  /** Environment variables for a process that is to read this clock. */
   readonly env: Readonly<Record<string, string>>;
   /** Sets the offset from the machine's clock. */
   step(offsetSeconds: number): void;
 }
 
-/** Starts at the machine's time. @throws Error without libfaketime */
+/** Opens a clock that starts at the machine's time. @throws Error without libfaketime */
 export function openSteppedClock(): SteppedClock {
   const library = findFakeTime();
   if (library === undefined) throw new Error('libfaketime is not installed');

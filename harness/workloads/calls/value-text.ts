@@ -1,6 +1,6 @@
 /**
- * Values of a cache as strings. Equal values have equal strings; values that differ in type or
- * content have different ones. A long string is cut to its length and hash.
+ * Converts values of a cache to strings. Equal values have equal strings; values that differ in type or content have
+ * different strings. A long string is cut to its length and hash.
  */
 import { createHash } from 'node:crypto';
 

@@ -12,10 +12,10 @@ import { padValue, valueBytes } from '../values.ts';
 
 export interface FrontEndOptions {
   readonly cache: Cache;
-  /** Start of every logical key. */
+  /** Prefix of every logical key. */
   readonly prefix: string;
   readonly maxValueBytes: number;
-  /** Time of the computation of a value that is not cached, in ms. */
+  /** Time, in ms, to compute a value that is not cached. */
   readonly computeMs: number;
   readonly random: Random;
 }
@@ -25,7 +25,7 @@ export interface FrontEnd {
   close(): Promise<void>;
 }
 
-/** Starts on a free port of the loopback address. */
+/** Starts the service on a free port of the loopback address. */
 export async function startFrontEnd(options: FrontEndOptions): Promise<FrontEnd> {
   const server = createServer((request, response) => {
     answer(options, request, response).catch((error: unknown) => {

@@ -12,9 +12,9 @@ export type Scenario = (typeof SCENARIOS)[number];
 
 /** Numbers of one k6 process, from its summary. */
 export interface SegmentResult {
-  /** `0:1/2`; `0:1` for the complete scenario. */
+  /** Segment of the scenario, such as `0:1/2`; `0:1` for the complete scenario. */
   readonly segment: string;
-  /** 0: all thresholds held; 99: at least one did not. */
+  /** Exit code of k6: 0 if all thresholds held, 99 if at least one did not. */
   readonly exitCode: number;
   readonly requests: number;
   readonly failed: number;
@@ -39,7 +39,7 @@ export type FoundK6 =
   | { readonly kind: 'found'; readonly path: string; readonly version: string }
   | { readonly kind: 'none'; readonly reason: string };
 
-/** k6 on the path, of a version that runs TypeScript as it is. */
+/** Finds k6 in PATH, in a version that runs TypeScript directly. */
 export async function findK6(signal?: AbortSignal): Promise<FoundK6> {
   const path = await findProgram('k6');
   if (path === undefined) return { kind: 'none', reason: `k6 is not installed: ${BUILD_HINT}` };
@@ -59,13 +59,13 @@ export interface K6Request {
   readonly url: string;
   /** Number of processes that share the scenario. */
   readonly segments: number;
-  /** Rate per second and duration of the scenario; 0: the scenario's own values. */
+  /** Rate per second and duration of the scenario; 0 for the scenario's own values. */
   readonly perSecond: number;
   readonly seconds: number;
-  /** Number of items that the requests name. */
+  /** Number of items that the requests refer to. */
   readonly catalogue: number;
   readonly timeoutMs: number;
-  /** Path of an artifact of the trial: the summary and the dashboard of each process. */
+  /** Returns the path of an artifact of the trial: the summary and the dashboard of each process. */
   readonly artifactPath: (name: string) => string;
   readonly signal: AbortSignal;
 }
@@ -83,7 +83,7 @@ export function runK6(request: K6Request): Promise<readonly SegmentResult[]> {
   );
 }
 
-/** `0, 1/3, 2/3, 1` for three segments. */
+/** Returns the bounds of the segments: `0, 1/3, 2/3, 1` for three. */
 export function segmentBounds(segments: number): readonly string[] {
   return Array.from({ length: segments + 1 }, (_, i) =>
     i === 0 ? '0' : i === segments ? '1' : `${i}/${segments}`,
@@ -127,7 +127,7 @@ interface Metric {
   readonly thresholds?: Readonly<Record<string, { readonly ok: boolean }>>;
 }
 
-/** Numbers of a summary as written by `handleSummary` of the scenarios. */
+/** Reads the numbers in a summary, as `handleSummary` of the scenarios writes it. */
 export function readSummary(text: string, segment: string, exitCode: number): SegmentResult {
   const { metrics = {} } = JSON.parse(text) as { readonly metrics?: Readonly<Record<string, Metric>> };
   const metricValue = (metric: string, name: string) => metrics[metric]?.values?.[name] ?? 0;

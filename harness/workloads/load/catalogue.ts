@@ -17,14 +17,14 @@ const TTL_MIX = [
 export interface Catalogue {
   readonly size: number;
   keyOf(rank: number): string;
-  /** A new value for the key, with a newly drawn size. */
+  /** Returns a new value for the key, with a newly drawn size. */
   newValueOf(rank: number): string;
   ttlSecondsOf(rank: number): number;
   /** Whether a read value belongs to the key. */
   isValueOf(rank: number, value: string): boolean;
 }
 
-/** @param size number of keys, most popular first */
+/** Returns the catalogue. @param size number of keys, most popular first */
 export function loadCatalogue(size: number, tag: string, maxValueBytes: number, random: Random): Catalogue {
   const tagOf = (rank: number) => `r${rank}`;
   return {
@@ -32,7 +32,7 @@ export function loadCatalogue(size: number, tag: string, maxValueBytes: number, 
     keyOf: (rank) => keyOfRank(tag, rank),
     newValueOf: (rank) => padValue(tagOf(rank), valueBytes(random, maxValueBytes)),
     ttlSecondsOf(rank) {
-      // By rank rather than at random, so that a key keeps its expiry.
+      // The expiry depends on the rank instead of chance, so that a key keeps its expiry.
       let point = ((rank * 0.618_033_988_75) % 1) - Number.EPSILON;
       for (const { seconds, share } of TTL_MIX) {
         point -= share;

@@ -8,15 +8,15 @@ export interface ConnectionsSetup {
   readonly login: ClientSpec['app'] | undefined;
   readonly asked: number;
   readonly perSecond: number;
-  /** Time limit for the answers after the last connection was opened. */
+  /** Time limit, in ms, for the answers after the last connection was opened. */
   readonly boundMs: number;
 }
 
 export interface ConnectionsReport {
   readonly open: number;
-  /** Connections that answered the last PING. */
+  /** Number of connections that answered the last PING. */
   readonly answered: number;
   readonly refused: number;
-  /** First reason of a refused or lost connection. */
+  /** Reason of the first refused or lost connection. */
   readonly error: string;
 }

@@ -6,15 +6,15 @@ import { moduleUrl } from '../../../config/installation.ts';
 import { withTimeout } from '../../wait.ts';
 import type { ConnectionsReport, ConnectionsSetup } from './connections-protocol.ts';
 
-/** Allows for a thread that gets little CPU time. */
+/** Additional time, in ms, for a thread that gets little CPU time. */
 const BUSY_MS = 60_000;
 
 /** Number of files that the kit needs in addition to the connections. */
 const OTHER_FILES = 300;
 
 /**
- * Reason why this process cannot open so many connections; undefined if it can, or if the system does not report its
- * limit.
+ * Returns the reason why this process cannot open the requested number of connections; undefined if it can, or if the
+ * system does not report its limit.
  */
 export function connectionLimit(asked: number, limits = readLimits()): string | undefined {
   const most = /^Max open files +(\d+|unlimited)/m.exec(limits)?.[1];

@@ -23,22 +23,22 @@ import type {
 } from './protocol.ts';
 import { cpuShares, readCpu, recordStep, type StepOutcome } from './step-record.ts';
 
-/** Four ticks per millisecond: a quarter of the lag that a step may have. */
+/** Interval of ticks, in ms: a quarter of the lag that a step may have. */
 const TICK_MS = 0.25;
-/** A thread takes 1 s to load the client, and 12 s at a load average of 15. */
+/** Maximum time, in ms, until a thread is ready. It takes 1 s to load the client, and 12 s at a load average of 15. */
 const READY_BOUND_MS = 60_000;
 const PREPARE_BOUND_MS = 120_000;
 const STOP_BOUND_MS = 5_000;
-/** A thread that gets little CPU time finishes its step late: the lag shows this, and the step is flagged. */
+/** Maximum delay, in ms, of a thread that gets little CPU time. The lag shows the delay, and the step is flagged. */
 const LATE_BOUND_MS = 60_000;
-/** Every thread has its plan before the schedule begins. */
+/** Lead time, in us, so that every thread has its plan before the schedule begins. */
 const LEAD_US = 100_000;
 
 export interface LoadOptions
   extends Omit<LoadSetup, 'spec' | 'originNs' | 'place' | 'ticking' | 'threads' | 'tag'> {
-  /** 0: one per core. */
+  /** Number of threads; 0 for one per core. */
   readonly threads: number;
-  /** Operations in flight per thread above which an operation is dropped. */
+  /** Number of operations in flight per thread above which an operation is dropped. */
   readonly inFlightBound: number;
 }
 
@@ -75,7 +75,7 @@ export class LoadDriver {
     });
   }
 
-  /** @throws KitError if a thread does not reach its master within 60 s */
+  /** Starts the threads. @throws KitError if a thread does not reach its master within 60 s */
   static async open(context: LoadContext, options: LoadOptions): Promise<LoadDriver> {
     const driver = new LoadDriver(context, options);
     try {
@@ -117,7 +117,7 @@ export class LoadDriver {
     }
   }
 
-  /** Memory of all load threads after a garbage collection. */
+  /** Returns the memory of all load threads after a garbage collection. */
   async sampleHeap(): Promise<HeapSample> {
     const sampled = this.#ask('sampled', () => ({ type: 'sample' }));
     const all = await this.#within('the heaps of the load threads', sampled, PREPARE_BOUND_MS);
@@ -143,7 +143,7 @@ export class LoadDriver {
     });
   }
 
-  /** One plan per thread. Together they have the requested rate. */
+  /** Returns one plan per thread. Together, the plans have the requested rate. */
   #plansOf(request: StepRequest, startUs: number): readonly StepPlan[] {
     const { threads, seed } = this.#options;
     const { mix, perSecond, warmUpMs, durationMs, hotShare = 0, burst = 1 } = request;
@@ -179,7 +179,7 @@ export class LoadDriver {
   }
 }
 
-/** The next reply of that type; rejects if the thread fails or ends. */
+/** Returns the next reply of a type; rejects if the thread fails or ends. */
 function heard<T extends FromLoadThread['type']>(thread: Worker, type: T): Promise<Reply<T>> {
   return new Promise((resolve, reject) => {
     const onMessage = (message: FromLoadThread) => {

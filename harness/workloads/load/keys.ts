@@ -1,4 +1,4 @@
-/** Logical key of a rank: 36 characters for the tags of trials, Twitter's median. */
+/** Returns the logical key of a rank. With the tags of trials it has 36 characters, the median in Twitter's traces. */
 export function keyOfRank(tag: string, rank: number): string {
   return `load:${tag}:`.padEnd(30, '0') + String(rank).padStart(6, '0');
 }

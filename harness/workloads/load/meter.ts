@@ -1,6 +1,6 @@
 /**
  * Measures one step in its thread: lag of the generator (actual minus intended send), latency (answer minus intended
- * send) and service time (answer minus actual send). Operations of the warm-up are left out of every number.
+ * send) and service time (answer minus actual send). Operations during the warm-up are not counted in any number.
  */
 import { HdrHistogram } from '../../statistics/hdr.ts';
 import type { LoadKind, StepCounts, StepPlan, StepResult } from './protocol.ts';
@@ -56,7 +56,7 @@ export class LoadMeter {
     this.#histogram(`service/${kind}`).record(atUs - sentUs);
   }
 
-  /** @param cpuMs CPU time of the thread during the step; null where the system does not provide it */
+  /** Returns the result. @param cpuMs CPU time of the thread during the step; null if the system does not provide it */
   result(cpuMs: number | null): StepResult {
     return {
       counts: { ...this.#sums, cpuMs },

@@ -5,11 +5,11 @@ import { LoadDriver } from './driver.ts';
 import { keyOfRank } from './keys.ts';
 
 export const loadDefaults = {
-  /** 0: one thread per core. */
+  /** Number of threads; 0 for one per core. */
   threads: 0,
   cachesPerThread: 1,
   catalogue: 10_000,
-  /** YCSB's exponent. */
+  /** Exponent of the Zipf distribution, as in YCSB. */
   zipfExponent: 0.99,
   maxValueBytes: 16_384,
   batch: 100,

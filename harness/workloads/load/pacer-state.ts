@@ -1,7 +1,7 @@
 /** Types of the driver and the pacer's thread. */
 import type { MessagePort } from 'node:worker_threads';
 
-/** Values of `control`. */
+/** States of the pacer, as values of `control`. */
 export const PACER = { paused: 0, running: 1, ended: 2 } as const;
 
 export interface PacerSetup {

@@ -15,11 +15,11 @@ export interface StepPlan {
   readonly mix: Mix;
   /** Share of the operations that use the single most popular key, in addition to its Zipf share. */
   readonly hotShare: number;
-  /** Operations of this thread, including those of the warm-up. */
+  /** Number of operations of this thread, including the warm-up. */
   readonly count: number;
-  /** Number of operations with the same intended time; 1: a Poisson process. */
+  /** Number of operations with the same intended time; 1 gives a Poisson process. */
   readonly burst: number;
-  /** Operations in flight above which an operation is dropped. */
+  /** Number of operations in flight above which an operation is dropped. */
   readonly inFlightBound: number;
   readonly seed: number;
   readonly startUs: number;
@@ -35,30 +35,30 @@ export interface StepRequest {
   readonly mix: Mix;
   readonly perSecond: number;
   readonly durationMs: number;
-  /** Time before the measured time, at the same rate. */
+  /** Duration of the warm-up before the measured time, in ms, at the same rate. */
   readonly warmUpMs: number;
   readonly hotShare?: number;
   readonly burst?: number;
-  /** Default: that of the driver. */
+  /** Default: the bound of the driver. */
   readonly inFlightBound?: number;
-  /** Time for operations in flight after the end; default 1 s. */
+  /** Time, in ms, for operations in flight after the end; default 1000. */
   readonly drainMs?: number;
 }
 
 export interface LoadSetup {
   readonly spec: ClientSpec;
   readonly originNs: bigint;
-  /** Middle of every key, the same for all threads. */
+  /** Middle part of every key, the same for all threads. */
   readonly tag: string;
   /** Index of the thread, from 0, and the number of threads. */
   readonly place: number;
   readonly threads: number;
-  /** Caches per thread; operations use them in turn. */
+  /** Number of caches per thread; operations use the caches in turn. */
   readonly caches: number;
   readonly catalogue: number;
   readonly zipfExponent: number;
   readonly maxValueBytes: number;
-  /** Keys of one batch. */
+  /** Number of keys in a batch. */
   readonly batch: number;
   readonly seed: number;
   /** One flag per thread: set while a tick is pending. */
@@ -69,26 +69,26 @@ export interface LoadSetup {
 export interface StepResult {
   /** Sums over the measured operations. */
   readonly counts: StepCounts;
-  /** Text of an `HdrHistogram` in microseconds by `<measure>/<kind>`; `lag` is that of the generator itself. */
+  /** Texts of `HdrHistogram`s in microseconds, by `<measure>/<kind>`; `lag` is the lag of the generator itself. */
   readonly histograms: Readonly<Record<string, string>>;
 }
 
 export interface StepCounts {
-  /** Sent to a cache. */
+  /** Number of operations sent to a cache. */
   readonly sent: number;
-  /** Not sent because too many were in flight. */
+  /** Number of operations not sent because too many were in flight. */
   readonly dropped: number;
-  /** Redis answered. */
+  /** Number of operations that Redis answered. */
   readonly answered: number;
-  /** Ended with an error, or answered by a source other than Redis. */
+  /** Number of operations that ended with an error, or that another source than Redis answered. */
   readonly failed: number;
-  /** Read a value of another key. */
+  /** Number of operations that read a value of another key. */
   readonly wrong: number;
   readonly reads: number;
   readonly hits: number;
   /** Sum of the intended times of all operations that were sent or dropped, from the start of the measured time. */
   readonly intendedSumUs: number;
-  /** CPU time of the threads; null where the system does not provide it. */
+  /** CPU time of the threads, in ms; null if the system does not provide it. */
   readonly cpuMs: number | null;
 }
 

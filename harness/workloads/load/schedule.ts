@@ -6,7 +6,10 @@ import { type Random, seededRandom } from '../random.ts';
 import type { StepPlan } from './protocol.ts';
 
 export interface Schedule {
-  /** Next intended time in microseconds of the run's clock, ascending; undefined after the last. */
+  /**
+   * Returns the next intended time, in microseconds on the run's clock, in ascending order; undefined after the last
+   * one.
+   */
   next(): number | undefined;
 }
 
@@ -33,7 +36,10 @@ export function scheduleOf(plan: Pick<StepPlan, 'count' | 'burst' | 'seed' | 'st
   };
 }
 
-/** Number of measured operations of a plan, and the sum of their intended times from the start of the measured time. */
+/**
+ * Returns the number of measured operations in a plan, and the sum of their intended times from the start of the
+ * measured time.
+ */
 export function plannedSums(plan: StepPlan): { readonly asked: number; readonly plannedSumUs: number } {
   const schedule = scheduleOf(plan);
   let asked = 0;

@@ -19,7 +19,7 @@ interface Test {
   readonly pipeline: number;
 }
 
-/** @param requests per test; the pipelined test sends ten times as many */
+/** Measures the limit. @param requests number of requests per test; the pipelined test sends ten times as many */
 export async function measureServerLimit(context: ScriptContext, requests: number): Promise<void> {
   const { environment, tag, spec, record, clock, masters, remember, signal } = context;
   const state = (data: Readonly<Record<string, string | number>>) =>
@@ -88,7 +88,7 @@ function testsOf(prefix: string): readonly Test[] {
   ];
 }
 
-/** The second column of the test's line: requests per second. */
+/** Returns the requests per second: the second column of the line for the test. */
 function perSecondOf(csv: string): number | undefined {
   const line = csv.trim().split('\n').at(-1) ?? '';
   const perSecond = Number(/^"(?:[^"\\]|\\.|"")*","([\d.]+)"/.exec(line)?.[1]);

@@ -8,15 +8,15 @@ import { plannedSums } from './schedule.ts';
 
 /** One step, all threads together. */
 export interface StepOutcome {
-  /** Measured operations of the plan. */
+  /** Number of planned operations in the measured time. */
   readonly asked: number;
   readonly sentRatio: number;
-  /** Operations that Redis answered, as a share of those requested. */
+  /** Share of the planned operations that Redis answered. */
   readonly answeredRatio: number;
   readonly lagP99Ms: number;
-  /** Whether the intended times match the plan: those of a closed loop do not. */
+  /** Whether the intended times match the plan. The times of a closed loop do not. */
   readonly keptPlan: boolean;
-  /** @param measure `latency/get`, `service/set`, `lag` */
+  /** Returns a quantile in ms. @param measure `latency/get`, `service/set`, `lag` */
   quantileMs(measure: string, quantile: number): number;
 }
 
@@ -72,7 +72,7 @@ export function readCpu(): CpuTimes | undefined {
   }
 }
 
-/** Shares of the CPU time of all cores between two readings; null if the system does not provide them. */
+/** Returns shares of the CPU time of all cores between two readings; null if the system does not provide them. */
 export function cpuShares(before: CpuTimes | undefined, after: CpuTimes | undefined): CpuShares {
   if (before === undefined || after === undefined) return { busyRatio: null, stealRatio: null };
   const busyMs = after.busyMs - before.busyMs;

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * Milliseconds since the start of the thread; null where the system does not provide them.
+ * Returns the CPU time of the thread in milliseconds since its start; null if the system does not provide it.
  *
- * @param usage function of Node 23.9 and later; null: asks Linux
+ * @param usage function of Node 23.9 and later; null to read it from Linux
  */
 export function readThreadCpuMs(
   usage: (() => NodeJS.CpuUsage) | null = process.threadCpuUsage?.bind(process) ?? null,

@@ -128,7 +128,7 @@ class LoadThread {
   async #get(rank: number): Promise<Outcome> {
     const found = await this.#cache.lookup<string>(this.#catalogue.keyOf(rank));
     if (found.source !== 'redis') return { outcome: 'failed', reads: 1 };
-    // The work of the application in cache-aside, outside the schedule.
+    // What the application does in cache-aside; it is not part of the schedule.
     if (!found.found) void this.#set(rank).catch(() => undefined);
     const wrong = found.found && !this.#catalogue.isValueOf(rank, found.value);
     return { outcome: 'answered', wrong, reads: 1, hits: found.found && !wrong ? 1 : 0 };
@@ -178,7 +178,7 @@ class LoadThread {
   }
 }
 
-/** Draws kinds by the shares of the mix. */
+/** Returns a function that draws kinds of operation by their shares in the mix. */
 function kindSampler({ mix }: StepPlan, random: Random): () => LoadKind {
   const shares = Object.entries(mix) as [LoadKind, number][];
   return () => {
@@ -191,7 +191,7 @@ function kindSampler({ mix }: StepPlan, random: Random): () => LoadKind {
   };
 }
 
-/** The heap of this thread after a full collection: the remaining memory is in use, or leaked. */
+/** Returns the heap size of this thread after a full garbage collection: the remaining memory is in use, or leaked. */
 function sampleHeap(): HeapSample {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;

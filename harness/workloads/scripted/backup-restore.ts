@@ -4,8 +4,8 @@
  *
  *   planted keys ─▶ writes begin ─▶ backup ─▶ writes end ─▶ changes ─▶ restore ─▶ comparison, second backup
  *
- * The restore removes all keys of the environment and writes those of the archive. Left out: other writers, whose keys
- * would differ from the archive.
+ * The restore removes all keys of the environment and writes the keys in the archive. Left out: other writers, whose
+ * keys would differ from the archive.
  */
 import type { Redis } from 'ioredis';
 import type { Cache } from '../../../client/index.ts';
@@ -24,14 +24,14 @@ const defaults = {
   planted: 200,
   added: 50,
   perSecond: 500,
-  /** Durable writes that are acknowledged before the backup begins. */
+  /** Number of durable writes that must be acknowledged before the backup begins. */
   durableBefore: 200,
   durableTimeoutMs: 5_000,
   loadBoundMs: 20_000,
 };
-/** Time between two groups of writes. */
+/** Time between two groups of writes, in ms. */
 const GROUP_INTERVAL_MS = 20;
-/** Leases that an earlier drill left expire within 2 s. */
+/** Maximum wait, in ms, for leases that an earlier drill left: they expire within 2 s. */
 const LEASE_BOUND_MS = 3_000;
 
 type Context = ScriptContext<Resolved<typeof defaults>>;
@@ -136,7 +136,7 @@ async function backUpUnderWrites(
 
 interface Acknowledged {
   readonly name: string;
-  /** A replica confirmed the write. */
+  /** Whether a replica confirmed the write. */
   readonly isDurable: boolean;
   readonly atUs: number;
 }
@@ -168,7 +168,7 @@ function startWrites(
   };
 }
 
-/** Overwrites or deletes everything that was planted, and adds keys. Returns the names of the added ones. */
+/** Overwrites or deletes everything that was planted, and adds keys. Returns the names of the added keys. */
 async function changeKeys(
   { expect, open, retire, remember, masterOf, tag, parameters }: Context,
   cache: Cache,
@@ -215,12 +215,12 @@ async function expectValues(
 
 type Seen = Awaited<ReturnType<Cache['lookup']>> | undefined;
 
-/** The value that Redis served; undefined for a miss and for a value of another source. */
+/** Returns the value that Redis served; undefined for a miss and for a value from another source. */
 function valueIn(seen: Seen): unknown {
   return seen?.found === true && seen.source === 'redis' ? seen.value : undefined;
 }
 
-/** Digest of each file of the archive, in the order of the slots. */
+/** Returns the digest of each file in the archive, in the order of the slots. */
 function digestsOf({ parts }: BackupManifest): readonly (string | null)[] {
   const firstSlot = ({ slots }: BackupManifest['parts'][number]) => slots?.[0]?.[0] ?? 0;
   return [...parts]
@@ -228,7 +228,7 @@ function digestsOf({ parts }: BackupManifest): readonly (string | null)[] {
     .map(({ contents }) => contents?.digest ?? null);
 }
 
-/** Role by node. */
+/** Returns the role of each node. */
 async function rolesOf({ environment }: Context): Promise<Readonly<Record<string, string>>> {
   const roles = environment.topology.redis.map(async ({ id }) => {
     const [role] = (await (await environment.admin(id)).call('ROLE')) as readonly [string];
@@ -237,7 +237,10 @@ async function rolesOf({ environment }: Context): Promise<Readonly<Record<string
   return Object.fromEntries(await Promise.all(roles));
 }
 
-/** A key that expires during the drill would change the digest. An environment with keys of users is not waited for. */
+/**
+ * Waits until no key has an expiry, because a key that expires during the drill would change the digest. Does not wait
+ * for keys of users.
+ */
 async function awaitNoExpiringKeys({ masters, signal }: Context): Promise<void> {
   const isQuiet = async () => {
     const infos = await Promise.all((await masters()).map((redis) => redis.info('keyspace')));

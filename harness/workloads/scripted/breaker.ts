@@ -1,6 +1,6 @@
 /**
  * The circuit breaker through a complete outage, twice: once Redis hangs (a `timeout` toxic), once it is unreachable
- * (the proxy `down`). The calls are sequential, so that the number of failures that opened it is exact.
+ * (the proxy `down`). The calls are sequential, so that the number of failures that opened the breaker is exact.
  */
 import type { Cache, CacheEvent } from '../../../client/index.ts';
 import { waitUntil } from '../../wait.ts';
@@ -89,7 +89,7 @@ function watchTransitions({ record, clock }: Context, cache: Cache): readonly st
   return transitions;
 }
 
-/** Calls until it is open; returns the time taken. */
+/** Calls until the breaker is open; returns the time taken in ms. */
 async function tripBreaker({ expect, clock, parameters }: Context, outage: Outage, threshold: number) {
   const { cache, name, key } = outage;
   const struckUs = clock.nowUs();
@@ -116,7 +116,7 @@ async function expectAnswersWhileOpen(context: Context, { cache, name, key }: Ou
   });
 }
 
-/** Calls until it is closed again; returns the time taken. */
+/** Calls until the breaker is closed again; returns the time taken in ms. */
 async function resetBreaker({ expect, clock, parameters, signal }: Context, { cache, name, key }: Outage) {
   const healedUs = clock.nowUs();
   const closed = await waitUntil(

@@ -131,8 +131,8 @@ async function expectMisses(
 }
 
 /**
- * A first tier may serve an old value within its bound, so the counted reads come afterwards. A plain cache has no such
- * grace period.
+ * Waits until the answers are equal. A first tier may serve an old value within its bound, so the counted reads follow
+ * afterwards. A plain cache has no such grace period.
  */
 async function waitUntilEqual(
   { parameters, signal }: Context,
@@ -151,7 +151,7 @@ async function waitUntilEqual(
   );
 }
 
-/** Reads all keys by an operation; a missing answer is counted as a miss. */
+/** Reads all keys with one operation; a missing answer counts as a miss. */
 async function readAll(
   context: Context,
   caller: Caller,

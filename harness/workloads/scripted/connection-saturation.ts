@@ -1,8 +1,8 @@
 /**
  * The masters have `maxclients` connections and refuse every new one. A connected cache is served as before. A cache
- * whose connection is cut, and one that is opened now, have no connection: loads answer without Redis, and a call that
- * needs Redis ends with an error that names the cause, within its deadline. Once connections are available again, Redis
- * serves all of them.
+ * whose connection is cut, and a cache that is opened during the fault, have no connection: loads answer without Redis,
+ * and a call that needs Redis ends with an error that names the cause, within its deadline. Once connections are
+ * available again, Redis serves all caches.
  */
 import type { Cache } from '../../../client/index.ts';
 import { waitUntil } from '../../wait.ts';
@@ -72,14 +72,14 @@ interface Counter {
 }
 
 interface Unconnected {
-  /** Prefix of its expectations. */
+  /** Prefix of the expectations for this cache. */
   readonly name: string;
   readonly cache: Cache;
   readonly cause: RegExp;
   readonly counters: Counter[];
 }
 
-/** A logical key of this trial, removed at its end. */
+/** Returns a logical key of this trial, which is removed at its end. */
 function nameOf({ tag, remember, spec }: Context, what: string): string {
   const name = `saturation:${tag}:${what}`;
   remember(`${spec.settings.namespace}:${name}`);
@@ -182,7 +182,7 @@ function codeOf(error: Error | undefined): string | null {
   return error !== undefined && 'code' in error ? String(error.code) : null;
 }
 
-/** The messages of an error and its causes. */
+/** Joins the messages of an error and its causes. */
 function textOf(error: unknown): string {
   return error instanceof Error ? `${error.message} ${textOf(error.cause)}`.trim() : '';
 }
@@ -201,8 +201,8 @@ async function expectRecovered(context: Context, name: string, cache: Cache): Pr
 }
 
 /**
- * Every INCR used its own key: a value above 1 was applied twice, and one with the value 0 must not have been
- * acknowledged.
+ * Checks the counters. Every INCR used its own key, so a value above 1 means that it was applied twice, and an INCR
+ * whose key has the value 0 must not have been acknowledged.
  */
 async function expectAppliedOnce({ expect, masterOf }: Context, counters: readonly Counter[]): Promise<void> {
   const wrong: string[] = [];

@@ -76,7 +76,7 @@ async function expectRotated(context: Context, nodes: readonly Redis[], user: st
   await retire(cache);
 }
 
-/** Reads and writes reach Redis again without a restart. Returns whether they did. */
+/** Checks that reads and writes reach Redis again without a restart. Returns whether they did. */
 async function expectServed(
   { expect, signal }: Context,
   cache: Cache,
@@ -98,7 +98,7 @@ async function expectServed(
   return served;
 }
 
-/** From now on only this password is accepted; existing connections end. */
+/** Makes every node accept only this password from now on, and ends existing connections. */
 async function rotatePassword(nodes: readonly Redis[], user: string, password: string): Promise<void> {
   for (const node of nodes) await node.call('ACL', 'SETUSER', user, 'resetpass', `>${password}`);
   for (const node of nodes) await node.call('CLIENT', 'KILL', 'USER', user);

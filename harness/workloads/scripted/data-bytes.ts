@@ -2,12 +2,12 @@
 import { type Info, infoNumber } from '../../../infra/redis/info.ts';
 
 /**
- * Buffers by their names in INFO memory: they depend on the rate of writes and not on the keys. The replication backlog of
- * Redis 7 grows to its size with the first writes.
+ * Names of buffers in INFO memory, whose size depends on the rate of writes and not on the keys. The replication
+ * backlog of Redis 7 grows to its size with the first writes.
  */
 const BUFFERS = ['mem_clients_normal', 'mem_aof_buffer', 'mem_total_replication_buffers'];
 
-/** `used_memory` without buffers, in bytes. @throws Error if INFO has no used_memory */
+/** Returns `used_memory` without buffers, in bytes. @throws Error if INFO has no used_memory */
 export function dataBytesOf(info: Info): number {
   const used = infoNumber(info, 'used_memory');
   if (used === null) throw new Error('INFO has no used_memory');

@@ -1,4 +1,7 @@
-/** A separate user for a drill, with the rights of another one, so that the passwords of the environment stay. */
+/**
+ * A separate user for a drill, with the rights of another user, so that the passwords of the environment stay
+ * unchanged.
+ */
 import type { Redis } from 'ioredis';
 
 /** Creates the user on every node. It is not in the ACL files: a restarted node does not have it. */

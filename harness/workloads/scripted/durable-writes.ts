@@ -1,6 +1,6 @@
 /**
- * Durable writes while the master lives and its replicas do not confirm: all replicas are paused, so that WAIT returns fewer replicas than
- * the write asks for. Acknowledgements are compared with the raw replicas at the same time.
+ * Durable writes while the master lives and its replicas do not confirm: all replicas are paused, so that WAIT returns
+ * fewer replicas than the write requires. Acknowledgements are compared with the raw replicas at the same time.
  */
 import type { Cache, Durability } from '../../../client/index.ts';
 import type { Heal } from '../../../infra/substrates/environment.ts';
@@ -18,7 +18,7 @@ interface Way {
 /** Keys of one write and the acknowledgement, if there was one. */
 interface Acknowledged {
   readonly names: readonly string[];
-  /** Replicas that the receipt names; null: the write was not acknowledged. */
+  /** Number of replicas in the receipt; null if the write was not acknowledged. */
   readonly replicas: number | null;
 }
 
@@ -45,7 +45,8 @@ const WAYS: Readonly<Record<string, Way>> = {
     write: (cache, names, durability) =>
       Promise.all(
         names.map((name) =>
-          // setIfAbsent returns no receipt: a resolved call counts as confirmed by all replicas of its promise.
+          // setIfAbsent returns no receipt: a resolved call counts as confirmed by all replicas that its durability
+          // requires.
           receiptOf(
             [name],
             cache
@@ -108,7 +109,8 @@ export const durableWrites = defineScript({
 type Context = ScriptContext & { readonly parameters: typeof defaults };
 
 /**
- * Every write is acknowledged and reports a number of replicas, and at least that many replicas have it at that time.
+ * Checks that every write is acknowledged with a number of replicas, and that at least as many replicas have the write
+ * at that time.
  */
 async function expectConfirmed(
   context: Context,

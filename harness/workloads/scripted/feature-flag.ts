@@ -6,7 +6,10 @@ import type { Redis } from 'ioredis';
 import { parseInfo } from '../../../infra/redis/info.ts';
 import { defineScript, equals, type MasterProxy, type ScriptContext } from './script.ts';
 
-/** Commands that a cache sends. Samplers, sentinels and replicas continuously send others (INFO, PING, REPLCONF). */
+/**
+ * Commands that a cache sends. Samplers, sentinels and replicas continuously send other commands (INFO, PING,
+ * REPLCONF).
+ */
 const COMMANDS = ['get', 'mget', 'set', 'setex', 'psetex', 'mset', 'del', 'unlink', 'wait', 'hello', 'auth'];
 
 interface Footprint {
@@ -15,7 +18,7 @@ interface Footprint {
 }
 
 interface Watch {
-  /** Proxy of the client; undefined: it connects directly. */
+  /** Proxy through which the client connects; undefined if it connects directly. */
   readonly through: MasterProxy | undefined;
   readonly nodes: readonly string[];
   look(): Promise<readonly Footprint[]>;
@@ -68,7 +71,7 @@ async function watchNodes({ environment, spec }: ScriptContext): Promise<Watch> 
   };
 }
 
-/** Watches the bytes that pass a proxy with no other client. */
+/** Watches the bytes that pass through a proxy that no other client uses. */
 async function watchProxy({ proxyBeforeMaster }: ScriptContext): Promise<Watch> {
   const proxy = await proxyBeforeMaster();
   return {
@@ -82,7 +85,7 @@ async function watchProxy({ proxyBeforeMaster }: ScriptContext): Promise<Watch> 
   };
 }
 
-/** Calls of cache commands so far, and the connections that the app's user has. */
+/** Reads the number of cache commands so far, and of connections of the app user. */
 async function readFootprint(node: Redis, user: string): Promise<Footprint> {
   const stats = parseInfo(await node.info('commandstats'));
   const calls = COMMANDS.reduce((sum, command) => {

@@ -12,7 +12,7 @@ import { defineScript, type ScriptContext, type ScriptedWorkload } from './scrip
 const defaults = {
   /** Number of k6 processes that share the scenario. */
   segments: 1,
-  /** 0: the scenario's own. */
+  /** Rate per second; 0 for the scenario's own rate. */
   perSecond: 0,
   seconds: 0,
   catalogue: 2_000,

@@ -1,4 +1,4 @@
-/** Location of keys in Redis: under the namespace, and with their version if the key builder made them. */
+/** Checks how keys are stored in Redis: under the namespace, and with their version if the key builder created them. */
 import { defineScript, equals } from './script.ts';
 
 export const keyVersioning = defineScript({

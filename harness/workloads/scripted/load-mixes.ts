@@ -12,11 +12,11 @@ const defaults = {
   ...loadDefaults,
   threads: 1,
   perSecond: 1_000,
-  /** A batch is 100 keys. */
+  /** Rate of batches; a batch has 100 keys. */
   batchesPerSecond: 10,
   stepMs: 5_000,
   warmUpMs: 1_000,
-  /** Share of the operations on the hot key, on top of its Zipf share. */
+  /** Share of the operations on the hot key, in addition to its Zipf share. */
   hotShare: 0.5,
   concurrent: 100,
 };

@@ -1,8 +1,8 @@
 /**
- * The memory of every master is full while writes continue (the fault `fill-memory`): Redis evicts keys, including
- * those of the cache, or refuses writes, depending on `maxmemory-policy`. Meanwhile two clients use the cache: loads,
- * writes, reads, tags and leases. An evicted entry is a miss; no wrong and no old value is returned, and the replicas
- * hold the same data as their master.
+ * The memory of every master is full while writes continue (the fault `fill-memory`): Redis evicts keys, including keys
+ * of the cache, or refuses writes, depending on `maxmemory-policy`. Meanwhile two clients use the cache: loads, writes,
+ * reads, tags and leases. An evicted entry is a miss. No wrong or old value is returned, and the replicas hold the same
+ * data as their master.
  */
 import type { Cache } from '../../../client/index.ts';
 import { parseInfo } from '../../../infra/redis/info.ts';
@@ -14,7 +14,7 @@ const defaults = {
   keys: 100,
   valueBytes: 2_000,
   loadMs: 100,
-  /** Bound of a load whose lease is evicted: another lease of 2 s, and another load. */
+  /** Maximum duration, in ms, of a load whose lease is evicted: another lease of 2 s, and another load. */
   leaseBoundMs: 10_000,
   recoveryBoundMs: 10_000,
 };
@@ -26,7 +26,7 @@ interface Setting {
   readonly evicts: boolean;
   readonly nameOf: (what: string) => string;
   readonly namesOf: (what: string) => readonly string[];
-  /** Tags of the entries that are invalidated, and of those that are not. */
+  /** Tags of the entries that are invalidated (`changed`) and of the entries that are not (`kept`). */
   readonly tags: { readonly changed: string; readonly kept: string };
 }
 
@@ -72,7 +72,7 @@ interface State {
   readonly replicas: number;
 }
 
-/** Sums over all masters. */
+/** Returns sums over all masters. */
 async function stateOf({ masters }: Setting['context']): Promise<State> {
   const infos = await Promise.all((await masters()).map(async (redis) => parseInfo(await redis.info())));
   const sum = (field: string) => infos.reduce((total, info) => total + Number(info[field] ?? 0), 0);
@@ -146,7 +146,10 @@ async function expectServed({ context, cache, evicts, namesOf }: Setting): Promi
   expect('full/reads', 'reads that threw or returned another value', equals(0, wrong.length));
 }
 
-/** An invalidated entry must not return, although its tag's version or the entry itself may be evicted at any time. */
+/**
+ * Checks that an invalidated entry does not return, although the version of its tag or the entry itself may be evicted
+ * at any time.
+ */
 async function expectInvalidated(setting: Setting): Promise<void> {
   const { context, cache, tags, namesOf } = setting;
   const { expect, parameters, signal } = context;
@@ -187,7 +190,7 @@ async function oldValues({ cache, other, namesOf }: Setting): Promise<number> {
   return read.filter((value) => value === 'old').length;
 }
 
-/** An evicted lease may cost a second load, but must not block or throw. */
+/** Checks leases: an evicted lease may cost a second load, but must not block or throw. */
 async function expectLeases({ context, cache, other, namesOf }: Setting): Promise<void> {
   const { expect, parameters, signal } = context;
   const calls = namesOf('lease').flatMap((name) =>
@@ -230,7 +233,7 @@ async function expectRecovered(setting: Setting): Promise<void> {
   });
 }
 
-/** Only the master evicts, and its replicas follow without a full synchronization. */
+/** Checks that only the master evicts, and that its replicas follow without a full synchronization. */
 async function expectReplicas({ context, cache, namesOf }: Setting, before: State): Promise<void> {
   const { expect, environment, caughtUp } = context;
   const state = await stateOf(context);

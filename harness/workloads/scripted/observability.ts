@@ -128,7 +128,7 @@ function countOutcomes(events: readonly HistoryEvent[]) {
   return counts;
 }
 
-/** The sum of a metric's series in Prometheus's text format; null if it has none. */
+/** Returns the sum over the series of a metric in Prometheus text; null if it has none. */
 function sumOf(text: string, metric: string): number | null {
   const values = text
     .split('\n')

@@ -1,7 +1,7 @@
 /**
- * A cache full of poisoned entries: payloads of every kind of corruption, at fixed and at random places, of older
- * schemas and of another Redis type, among good ones. Every read path is tested on a fresh set of entries, by several
- * callers at the same time. `corrupt-payload` reads one key after the other.
+ * A cache full of poisoned entries among good ones: payloads with every kind of corruption, at fixed and at random
+ * positions, payloads of older schemas, and keys of another Redis type. Every read path is tested on a fresh set of
+ * entries, by several callers at the same time. `corrupt-payload` reads one key after the other.
  */
 import { encodeEnvelope } from '../../../client/envelope.ts';
 import type { Cache } from '../../../client/index.ts';
@@ -11,7 +11,7 @@ import { GOOD_USER, POISONS, RANDOM_POISONS, SCHEMA_ID, type User, userSchema } 
 import { defineScript, equals, RELAXED_LIMITS, type ScriptContext } from './script.ts';
 
 const defaults = {
-  /** Entries of each random kind. */
+  /** Number of entries of each random kind. */
   ofRandomKind: 10,
   good: 20,
   /** Number of concurrent callers of each read path. */
@@ -21,14 +21,14 @@ const defaults = {
 
 type Context = ScriptContext<Resolved<typeof defaults>>;
 
-/** Values by key; undefined is a miss. */
+/** Values by key; undefined on a miss. */
 type Answers = ReadonlyMap<string, User | undefined>;
 
 interface Way {
   readonly read: (cache: Cache, keys: readonly string[]) => Promise<Answers>;
-  /** The loader's value replaces poisoned entries. */
+  /** Set if the value of the loader replaces poisoned entries. */
   readonly loads?: true;
-  /** Has a first tier in this process. */
+  /** Set if the cache has a first tier in this process. */
   readonly tiered?: true;
 }
 
@@ -46,7 +46,7 @@ const single: Way['read'] = (cache, keys) => oneByOne(keys, (key) => cache.get(k
 const load: Way['read'] = (cache, keys) =>
   oneByOne(keys, (key) => cache.getOrCompute<User>(key, () => LOADED, READING));
 
-/** By the prefix of its expectations. */
+/** Read paths, by the prefix of their expectations. */
 const WAYS: Readonly<Record<string, Way>> = {
   get: { read: single },
   'tiered-get': { read: single, tiered: true },
@@ -99,7 +99,7 @@ export const poisonedData = defineScript({
 
 interface Planted {
   readonly key: string;
-  /** Absent for a good entry. */
+  /** Kind of corruption; absent for a good entry. */
   readonly poison?: string;
 }
 
@@ -167,7 +167,10 @@ async function plant(context: Context, way: string, cache: Cache): Promise<reado
   return [...entries, { key, poison: 'wrong-type' }];
 }
 
-/** Kinds whose entries are still in Redis as planted: neither removed nor replaced by the loader's value. */
+/**
+ * Returns the kinds whose entries are still in Redis as planted: neither removed nor replaced by the value of the
+ * loader.
+ */
 async function poisonedLeft(
   { masterOf }: Context,
   cache: Cache,

@@ -9,7 +9,7 @@ import { prefixOf, rawKeys } from '../raw-keys.ts';
 import { defineScript, equals, errorOf, RELAXED_LIMITS, type ScriptContext } from './script.ts';
 
 const DIRECTIVE = 'min-replicas-to-write';
-/** More replicas than any environment has. */
+/** Number of required replicas: more than any environment has. */
 const UNREACHABLE = '99';
 
 export const refusals = defineScript({

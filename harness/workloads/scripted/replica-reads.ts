@@ -1,5 +1,5 @@
 /**
- * Reads from replicas: replicas serve them only if a cache requests it, and no read returns data older than
+ * Reads from replicas. Replicas serve reads only if a cache requests it, and no read returns data older than
  * `maxStalenessMs`. To test this, all replicas are held: they accept no data from the master and continue to serve
  * reads (CLIENT PAUSE WRITE on each replica).
  */
@@ -93,7 +93,10 @@ async function expectBounded(setting: Setting): Promise<void> {
   }
 }
 
-/** Reads for a time; `older`: a newer value was acknowledged earlier than the allowed staleness before the read. */
+/**
+ * Reads for some time. `older` counts reads for which a newer value had been acknowledged longer ago than the allowed
+ * staleness.
+ */
 async function readsWhile(
   { context, cache, key }: Setting,
   writer: Writer,
@@ -129,7 +132,7 @@ class Writer {
     this.#run.catch(() => undefined);
   }
 
-  /** Last number acknowledged by that time. */
+  /** Returns the last number that was acknowledged by the given time. */
   acknowledgedAt(atMs: number): number {
     return this.#acknowledged.findLast((write) => write.atMs <= atMs)?.n ?? 0;
   }
@@ -140,7 +143,7 @@ class Writer {
   }
 }
 
-/** Number of reads that the nodes have served so far. */
+/** Returns the number of reads that the nodes have served so far. */
 async function readsOf(nodes: readonly Redis[]): Promise<number> {
   const texts = await Promise.all(nodes.map((node) => node.info('commandstats')));
   const calls = texts.flatMap((text) => [...text.matchAll(/^cmdstat_m?get:calls=(\d+)/gm)]);

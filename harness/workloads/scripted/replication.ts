@@ -46,7 +46,7 @@ export const replication = defineScript({
   },
 });
 
-/** Records the lag; false if the key did not arrive within the time limit. */
+/** Records the lag; returns false if the key did not arrive within the time limit. */
 async function measureLag(
   { environment, record, clock }: ScriptContext,
   node: string,

@@ -25,15 +25,15 @@ export interface ScriptContext<P extends Parameters = Parameters> {
   readonly clock: Clock;
   readonly parameters: P;
   readonly random: Random;
-  /** Unique to the trial; the middle part of every key. */
+  /** Tag that is unique to the trial and the middle part of every key. */
   readonly tag: string;
   readonly spec: ClientSpec;
   /** The client under test, as a module: scripts take its exports from here. */
   readonly client: ClientModule;
   readonly signal: AbortSignal;
   /**
-   * Whether the Redis is external: the script touches only the run's own keys, leaves none without a TTL, and sends no
-   * global command.
+   * Whether the Redis is external. Then the script uses only the run's own keys, sets a TTL on all of them, and sends
+   * no global command.
    */
   readonly shared: boolean;
   readonly record: (event: HistoryEvent) => void;
@@ -43,7 +43,7 @@ export interface ScriptContext<P extends Parameters = Parameters> {
     what: string,
     seen: Pick<ExpectationEvent, 'relation' | 'expected' | 'actual' | 'unit'>,
   ): void;
-  /** The kit's client on the environment, or through a proxy in front of it; closed with the trial. */
+  /** Opens the kit's client on the environment, or through a proxy in front of it. It is closed with the trial. */
   open(overrides?: OpenOverrides, through?: MasterProxy): Cache;
   /** Closes a cache before the end of the script; the closing phase leaves it out. */
   retire(cache: Cache): ReturnType<Cache['close']>;
@@ -54,8 +54,8 @@ export interface ScriptContext<P extends Parameters = Parameters> {
     env?: Readonly<Record<string, string>>,
   ): Promise<CallerProcess>;
   /**
-   * A fault proxy in front of the master; in a cluster one in front of each master, controlled as one; ended with the
-   * trial.
+   * Starts a fault proxy in front of the master; in a cluster one in front of each master, controlled as one. It ends
+   * with the trial.
    */
   proxyBeforeMaster(): Promise<MasterProxy>;
   /**
@@ -69,17 +69,20 @@ export interface ScriptContext<P extends Parameters = Parameters> {
    * @throws KitError `BACKUP_REFUSED`, `SNAPSHOT_FAILED`
    */
   backUp(): Promise<EnvironmentBackup>;
-  /** Path of a file that is kept with the logs of the run, and not judged: a report of another program. */
+  /**
+   * Returns the path for a file that is kept with the logs of the run and is not judged, such as a report of another
+   * program.
+   */
   artifactPath(name: string): string;
   /** Registers physical keys for removal at the end of the trial. */
   remember(...keys: readonly string[]): void;
   /** Waits until every replica has all data of the master. */
   caughtUp(): Promise<void>;
-  /** Reads these keys from every raw node into the history. */
+  /** Reads the keys from every raw node into the history. */
   readAllNodes(keys: readonly WrittenKey[]): Promise<void>;
-  /** An admin connection to the current master; in a cluster, to the master of this physical key. */
+  /** Returns an admin connection to the current master; in a cluster, to the master of the physical key. */
   masterOf(key: string): Promise<Redis>;
-  /** Admin connections to every master: one, or in a cluster one per shard. */
+  /** Returns admin connections to every master: one, or in a cluster one per shard. */
   masters(): Promise<readonly Redis[]>;
 }
 
@@ -87,7 +90,7 @@ export interface ScriptContext<P extends Parameters = Parameters> {
 export interface EnvironmentBackup {
   readonly manifest: BackupManifest;
   /**
-   * Removes all keys of the environment and writes those of the archive, as `kit restore` does.
+   * Removes all keys of the environment and writes the keys in the archive, as `kit restore` does.
    *
    * @throws KitError `RESTORE_REFUSED`, `RESTORE_INCOMPLETE`
    */
@@ -96,14 +99,17 @@ export interface EnvironmentBackup {
 
 export interface RestoredBackup {
   readonly restored: number;
-  /** Keys that a client wrote during the restore. */
+  /** Number of keys that a client wrote during the restore. */
   readonly kept: number;
-  /** Keys of the archive that were compared with the environment afterwards, and those that differ. */
+  /**
+   * Number of keys in the archive that were compared with the environment afterwards; `different` is how many of them
+   * differ.
+   */
   readonly compared: number;
   readonly different: number;
 }
 
-/** Proxies before every master that a client may be redirected to. */
+/** Proxies in front of every master to which a client may be redirected. */
 export interface MasterProxy extends Pick<FaultProxy, 'add' | 'remove' | 'down' | 'reset' | 'traffic'> {
   /** Seed addresses of a client. */
   readonly addresses: readonly Address[];
@@ -129,7 +135,8 @@ export function defineScript<const P extends Parameters>(workload: {
 
 /**
  * Limits of a client that a busy machine does not reach. For drills that check the written and read data rather than
- * the speed: with the environment's limits, a slow answer would be served from memory, which is a different promise.
+ * the speed: with the environment's limits, memory would answer instead of a slow Redis, which is a different
+ * guarantee.
  */
 export const RELAXED_LIMITS = {
   commandTimeoutMs: 5_000,
@@ -137,12 +144,12 @@ export const RELAXED_LIMITS = {
   compute: { replyTimeoutMs: 5_000 },
 } as const;
 
-/** `equals`, the most common relation. */
+/** Returns an expectation with `equals`, the most common relation. */
 export function equals(expected: Json, actual: Json | undefined) {
   return { relation: 'equals' as const, expected, actual: actual ?? null };
 }
 
-/** The error of a call, as its code or name; null if it did not fail. */
+/** Returns the code or name of the error with which a call failed; null if it did not fail. */
 export async function errorOf(call: () => Promise<unknown>): Promise<string | null> {
   try {
     await call();

@@ -19,9 +19,9 @@ const DENIED: readonly (readonly [string, ...string[]])[] = [
 ];
 
 /**
- * Commands that are not executed, because an allowed one would take effect: ACL DRYRUN returns the answer instead.
- * DEBUG is included: while it is disabled for all users (enable-debug-command) it replies ERR, regardless of the user's
- * permissions.
+ * Commands that are not executed, because they would take effect if they are allowed: ACL DRYRUN returns the answer
+ * instead. DEBUG is included: while it is disabled for all users (enable-debug-command) it replies ERR, regardless of
+ * the user's permissions.
  */
 const DRY_RUN: ReadonlySet<string> = new Set(['FLUSHALL', 'FLUSHDB', 'SHUTDOWN', 'DEBUG']);
 
@@ -72,7 +72,7 @@ async function isDenied(
   return (await replyTo(context, node.address, command, spec.app)) === 'NOPERM';
 }
 
-/** The first word of the reply: an error code, or the value of a command that was not refused. */
+/** Returns the first word of the reply: an error code, or the value if the command was not refused. */
 async function replyTo(
   { spec }: ScriptContext,
   { host, port }: Address,

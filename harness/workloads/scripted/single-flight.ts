@@ -13,11 +13,14 @@ const defaults = {
   batch: 100,
   callsPerKey: 5,
   loadMs: 60,
-  /** Longer than a pause of a busy machine, so that only a process that has ended loses its lease. */
+  /**
+   * Duration of a lease, in ms: longer than a pause of a busy machine, so that only a process that has ended loses its
+   * lease.
+   */
   leaseMs: 5_000,
-  /** Lease of the process that ends. */
+  /** Duration of the lease, in ms, in the process that ends. */
   shortLeaseMs: 1_000,
-  /** Beyond the lease, for a busy machine. */
+  /** Tolerance in ms beyond the lease, for a busy machine. */
   slackMs: 5_000,
   storedBoundMs: 5_000,
 };
@@ -68,7 +71,7 @@ export const singleFlight = defineScript({
   },
 });
 
-/** Several concurrent calls per key and process, then one more call once the value is stored. */
+/** Makes several concurrent calls per key and process, then one more call once the value is stored. */
 async function expectOneLoad(setting: Setting, id: string, callers: readonly Caller[]): Promise<void> {
   const { context, here } = setting;
   const { keys, callsPerKey, loadMs } = context.parameters;
@@ -119,7 +122,7 @@ async function expectOneLoadOfMany(setting: Setting): Promise<void> {
   });
 }
 
-/** An error of the loader reaches every caller, and nothing is stored. */
+/** Checks that an error of the loader reaches every caller, and that nothing is stored. */
 async function expectErrors({ context, here, other, prefix }: Setting): Promise<void> {
   const load = { takesMs: context.parameters.loadMs, fails: true };
   const call: Call = { operation: 'getOrCompute', keys: ['error'], values: ['never'], load };
@@ -130,7 +133,10 @@ async function expectErrors({ context, here, other, prefix }: Setting): Promise<
   });
 }
 
-/** A value that is set or deleted during a load stays set or deleted. The third key shows that the load was stored. */
+/**
+ * Checks that a value that is set or deleted during a load stays set or deleted. The third key shows that the load was
+ * stored.
+ */
 async function expectNewerKept(setting: Setting): Promise<void> {
   const { context, here, other, prefix } = setting;
   const names = ['overwritten', 'deleted', 'untouched'].map((name) => `during:${name}`);
@@ -153,7 +159,7 @@ async function expectNewerKept(setting: Setting): Promise<void> {
   context.expect('newer/not-restored', 'the load does not restore the deleted key', equals(0, held.size));
 }
 
-/** The loading process ends; a waiter loads the value itself once the lease has expired. */
+/** Checks that a waiter loads the value itself once the lease of a process that ended has expired. */
 async function expectLeaseEnds(
   { context, prefix }: Setting,
   waiter: Caller,
@@ -188,7 +194,7 @@ async function expectLeaseEnds(
   });
 }
 
-/** Values are stored in the background. */
+/** Waits until the values are stored, which happens in the background. */
 async function waitUntilStored({ context, prefix }: Setting, names: readonly string[]): Promise<void> {
   const isStored = async () => {
     const held = await rawKeys(context, prefix);

@@ -1,7 +1,7 @@
 /**
  * Replies are late, slow, truncated or lost: toxics in front of every master, one after the other, and one cache
  * through all of them. Under each toxic all kinds of calls are sent in parallel, then one after the other until the
- * breaker is open; after it Redis must serve the same cache again.
+ * breaker is open. After each toxic Redis must serve the same cache again.
  *
  * Each INCR uses its own key and bypasses cache and fallback, so that a repeated one is visible at the end.
  */
@@ -23,11 +23,11 @@ const defaults = {
 
 interface Ailment {
   readonly toxics: readonly Toxic[];
-  /** No reply arrives complete and in time, so the breaker must open. */
+  /** Whether no reply arrives complete and in time, so that the breaker must open. */
   readonly isFatal: boolean;
 }
 
-/** By the prefix of its expectations. `timeoutMs`: deadline of a command. */
+/** Toxics by the prefix of their expectations. `timeoutMs` is the deadline of a command. */
 const AILMENTS: Readonly<Record<string, (timeoutMs: number) => Ailment>> = {
   jitter: (timeoutMs) => ({
     toxics: [{ type: 'latency', attributes: { latency: timeoutMs / 4, jitter: timeoutMs / 4 } }],
@@ -140,7 +140,7 @@ async function timed(call: () => Promise<boolean>): Promise<Result> {
   return { isGood, error, tookMs: performance.now() - startedAt };
 }
 
-/** All kinds of calls in parallel. */
+/** Sends all kinds of calls in parallel. */
 async function expectAnswers({ expect, parameters, remember, tag }: Context, slow: Slow): Promise<void> {
   const { name, cache, planted, counters } = slow;
   const { callsOfKind, commandTimeoutMs, slackMs } = parameters;
@@ -199,7 +199,7 @@ async function expectOpen({ expect, parameters, remember, tag }: Context, slow: 
   expect(`${name}/answers-open`, 'a load meanwhile returns its value', equals(key, answer));
 }
 
-/** Every INCR used its own key: a value above 1 was applied twice. */
+/** Checks the counters. Every INCR used its own key, so a value above 1 means that it was applied twice. */
 async function expectAppliedOnce({ expect, masterOf }: Context, counters: readonly Counter[]): Promise<void> {
   let twice = 0;
   let lost = 0;

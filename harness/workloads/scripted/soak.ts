@@ -43,7 +43,7 @@ export const soak = defineScript({
 });
 
 interface ServerFacts {
-  /** Memory of the data, without buffers. */
+  /** Memory of the data in bytes, without buffers. */
   readonly usedBytes: number;
   readonly fragmentedBytes: number;
   readonly maxmemory: number;
@@ -66,7 +66,7 @@ async function serverFacts(master: Redis): Promise<ServerFacts> {
   };
 }
 
-/** Masters of a cluster combined: the highest value of each figure. */
+/** Combines the masters of a cluster: returns the highest value of each figure. */
 function worst(a: ServerFacts, b: ServerFacts): ServerFacts {
   return {
     usedBytes: Math.max(a.usedBytes, b.usedBytes),

@@ -10,7 +10,7 @@ import { defineScript } from './script.ts';
 
 const defaults = {
   ...loadDefaults,
-  /** 002's target. */
+  /** Target of 002, in operations per second. */
   wantedPerSecond: 50_000,
   firstPerSecond: 2_500,
   /** Ratio of the rates of consecutive steps. */
@@ -18,12 +18,14 @@ const defaults = {
   maximumSteps: 10,
   stepMs: 3_000,
   warmUpMs: 1_000,
-  /** C4's target for any operation: beyond it the rate is above the knee. */
+  /** Target of C4 for any operation, in ms. With a higher p99 the rate is above the knee. */
   kneeP99Ms: 10,
   serverRequests: 100_000,
 };
 
-/** Number of steps after the first one that was not sustained: a single slow step may be caused by the machine. */
+/**
+ * Number of steps to run after the first one that was not sustained, because the machine may cause a single slow step.
+ */
 const MISSES = 2;
 
 export const throughput = defineScript({
@@ -53,7 +55,7 @@ export const throughput = defineScript({
   },
 });
 
-/** The requested rate is a step of its own. */
+/** Returns the rate of the next step. The requested rate is always one of the steps. */
 function nextRate(perSecond: number, growth: number, wanted: number): number {
   const next = Math.round(perSecond * growth);
   return perSecond < wanted && next > wanted ? wanted : next;

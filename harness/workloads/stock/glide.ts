@@ -39,7 +39,7 @@ interface Glide {
   readonly Logger: { setLoggerConfig(level: 'off'): void };
 }
 
-/** GLIDE has no separate class for error replies: the message of a `RequestError` identifies them. */
+/** Matches error replies. GLIDE has no separate class for them: the message of a `RequestError` identifies them. */
 const REPLY = /^An error was signalled by the server/;
 
 export async function glideAdapter(spec: ClientSpec, onEvent: ClientEventSink): Promise<Adapter> {

@@ -1,6 +1,7 @@
 /**
- * Stock ioredis, with its defaults or tuned. With defaults only the options that it needs to connect are set: the comparison
- * is with its own Sentinel support, offline queue, retries and re-sending of unanswered commands.
+ * Stock ioredis, with its defaults or tuned. With defaults, only the options that are required to connect are set, so
+ * that the comparison includes ioredis's own Sentinel support, offline queue, retries and re-sending of unanswered
+ * commands.
  */
 import type { RedisOptions } from 'ioredis';
 import { Cluster, Redis, ReplyError } from 'ioredis';
@@ -13,7 +14,7 @@ type Tuning = Omit<RedisOptions, 'replyMapping'>;
 const EVENTS = ['connect', 'ready', 'close', 'reconnecting', 'end'] as const;
 
 /**
- * Recommendations of ioredis's own documentation for fast failovers: its failover detector, short timeouts, quick
+ * Options that the documentation of ioredis recommends for fast failovers: its failover detector, short timeouts, quick
  * retries.
  */
 const TUNED = {

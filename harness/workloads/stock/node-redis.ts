@@ -1,6 +1,6 @@
 /**
- * Stock node-redis, version 6 or 5, with its defaults: only the options that it needs to connect are set. Its own Sentinel
- * support, offline queue and retries.
+ * Stock node-redis, version 6 or 5, with its defaults: only the options that are required to connect are set, so that
+ * it uses its own Sentinel support, offline queue and retries.
  */
 import { CLIENTS } from '../../drills/clients.ts';
 import type { Adapter, ClientEventSink, ClientSpec } from '../adapter.ts';
@@ -27,7 +27,7 @@ interface ConnectionOptions {
   readonly socket?: SocketOptions & Partial<NodeAddress>;
 }
 
-/** The part of the API of node-redis that the adapter uses; the same in both versions. */
+/** Part of the API of node-redis that the adapter uses, which is the same in both versions. */
 interface NodeRedisClient {
   on(event: string, listener: (argument?: unknown) => void): unknown;
   connect(): Promise<unknown>;

@@ -3,7 +3,7 @@
  * without them. The adapters declare their types.
  */
 
-/** @throws the module cannot be found or loaded */
+/** Loads a package. @throws Error if the module cannot be found or loaded */
 export async function loadPackage<T>(name: string): Promise<T> {
   return (await import(name)) as T;
 }

@@ -12,7 +12,7 @@ export interface StockCommands {
   get(key: string): Promise<string | null>;
   incr(key: string): Promise<number>;
   append(key: string, text: string): Promise<number>;
-  /** Sent in one batch, unless the keys belong to several nodes. */
+  /** Reads several keys, in one batch unless the keys belong to several nodes. */
   getMany(keys: readonly string[]): Promise<readonly (string | null)[]>;
   setMany(entries: readonly (readonly [key: string, value: string])[], ttlSeconds: number): Promise<unknown>;
   close(): Promise<unknown>;
@@ -23,7 +23,7 @@ export interface StockCommands {
   isReply(error: unknown): boolean;
 }
 
-/** Kinds that change data: without an answer, their outcome is unknown. */
+/** Kinds of operation that change data: without an answer, their outcome is unknown. */
 const WRITES: ReadonlySet<OperationKind> = new Set(['set', 'setMany', 'incr', 'append', 'delete']);
 
 export function stockAdapter(client: ClientName, spec: ClientSpec, commands: StockCommands): Adapter {
@@ -73,7 +73,8 @@ export function stockAdapter(client: ClientName, spec: ClientSpec, commands: Sto
 
 /**
  * An error reply is a refusal. Any other error (connection closed, retries exhausted) may occur after the command was sent,
- * and stock clients do not report which: unknown for a write, while a read applies nothing.
+ * and stock clients do not report whether it was. The outcome is then unknown for a write, while a read applies
+ * nothing.
  */
 function stockFailure(
   kind: OperationKind,

@@ -21,7 +21,7 @@ import { type IncidentManifest, sealIncident } from './seal.ts';
 
 export interface IncidentRequest {
   readonly environment: Environment;
-  /** An empty or new folder. */
+  /** Path of an empty or new folder. */
   readonly dir: string;
   readonly passwords: readonly string[];
   readonly metricsMinutes: number;
@@ -29,10 +29,10 @@ export interface IncidentRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Only the end of a log; older lines are on the node's machine. */
+/** Maximum number of bytes that are collected from the end of a log; older lines stay on the node's machine. */
 const MAX_LOG_BYTES = 2 * 1024 ** 2;
 const PROMETHEUS_TIMEOUT_MS = 10_000;
-/** Events of sentinel.c and of the kit's watchdog that explain a change of roles. */
+/** Matches events of sentinel.c and of the kit's watchdog that explain a change of roles. */
 const EVENT =
   /[+-](?:switch-master|sdown|odown|elected-leader|failover\S*|tilt|reboot|promoted-slave|vote-for-leader|try-failover|convert-to-slave|config-update-from|slave-reconf\S*)\b/;
 

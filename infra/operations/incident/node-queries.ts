@@ -18,7 +18,10 @@ const reply = (file: string, ...command: [string, ...string[]]): NodeQuery => ({
   },
 });
 
-/** Every reply is bounded: no keys, and no values except the arguments that SLOWLOG keeps (128 bytes each). */
+/**
+ * Returns the queries for a node. Every reply is bounded and contains no keys, and no values except the arguments that
+ * SLOWLOG keeps (128 bytes each).
+ */
 export function queriesOf({ role }: Pick<TopologyNode, 'role'>, serviceName: string): readonly NodeQuery[] {
   const both = [reply('info.txt', 'INFO', 'everything'), reply('clients.txt', 'CLIENT', 'LIST')];
   if (role === 'sentinel') {

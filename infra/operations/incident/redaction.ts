@@ -9,7 +9,10 @@ export const REDACTED = '[redacted]';
 /** Settings of Redis and Sentinel whose last word is a secret. */
 const SECRET_SETTINGS =
   /^(masterauth|requirepass|primaryauth|tls-(?:client-)?key-file-pass|auth-pass|sentinel-pass)$/i;
-/** In redis.conf and sentinel.conf, in logs, and as neighbours of a JSON list, as SLOWLOG reports arguments. */
+/**
+ * Matches settings with a secret in redis.conf, sentinel.conf and logs, and as adjacent elements of a JSON list, as
+ * SLOWLOG reports arguments.
+ */
 const SECRET_LINES =
   /\b(masterauth|requirepass|primaryauth|tls-(?:client-)?key-file-pass|auth-pass(?:\s+\S+)?|sentinel-pass)((?:"?,)?\s+"?)(?:\\.|[^\s"\\])+/gi;
 const ACL_SECRETS = /(^|[\s"])([#>])[^\s"]{8,}/g;
@@ -17,15 +20,16 @@ const ACL_SECRETS = /(^|[\s"])([#>])[^\s"]{8,}/g;
 export type Redact = (text: string) => string;
 
 /**
- * Redacts texts.
- * @param passwords passwords of the environment; those shorter than 4 characters are not searched for
+ * Returns a function that redacts texts.
+ *
+ * @param passwords passwords of the environment; passwords shorter than 4 characters are not searched
  */
 export function redactor(passwords: readonly string[]): Redact {
   const secrets = passwords
     .filter((password) => password.length >= 4)
     .flatMap((password) => [
       password,
-      // As a JSON text and in a URL.
+      // Passwords may also occur in JSON text and in URLs.
       JSON.stringify(password).slice(1, -1),
       encodeURIComponent(password),
       createHash('sha256').update(password).digest('hex'),
@@ -36,7 +40,10 @@ export function redactor(passwords: readonly string[]): Redact {
   };
 }
 
-/** Settings as reported by CONFIG GET, without secrets; an empty secret stays empty, which shows that it is not set. */
+/**
+ * Returns the settings that CONFIG GET reports, without secrets. An empty secret stays empty, which shows that it is
+ * not set.
+ */
 export function redactSettings(settings: ReadonlyMap<string, string>): Readonly<Record<string, string>> {
   const entries = [...settings].map(([name, value]) => [
     name,

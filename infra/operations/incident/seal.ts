@@ -35,7 +35,7 @@ export function sealIncident(
 }
 
 /**
- * Files that were changed, added or removed since the folder was sealed, including the manifest.
+ * Returns the files that were changed, added or removed since the folder was sealed, including the manifest.
  *
  * @throws KitError `INCIDENT_INVALID` if the folder has no manifest of an incident
  */

@@ -17,14 +17,14 @@ export interface NodeChange {
 /** Remembers across processes which node is being replaced, so that an interrupted change continues with it. */
 export interface RollingMark {
   read(): string | undefined;
-  /** @param nodeId undefined: no node is being replaced */
+  /** Records the node. @param nodeId undefined if no node is being replaced */
   write(nodeId: string | undefined): void;
 }
 
 /** Replaces single nodes of a running environment. */
 export interface RollingTarget {
   readonly environment: Environment;
-  /** Absent: an interruption is not remembered. */
+  /** Mark of the node that is being replaced; absent if interruptions are not recorded. */
   readonly mark?: RollingMark;
   /**
    * Ends the node, if it runs, and starts it with the new configuration and its own data. Returns when it answers. Never
@@ -35,13 +35,13 @@ export interface RollingTarget {
 
 /** A change that a substrate has prepared and not yet begun. Disposing releases its connections. */
 export interface PreparedChange extends RollingTarget, AsyncDisposable {
-  /** Nodes that differ, in the order of the topology. */
+  /** Nodes that differ from the configuration, in the order of the topology. */
   readonly changes: readonly NodeChange[];
   /** Other parts that differ, such as the exporter; `finish` replaces them. */
   readonly parts: readonly string[];
   /** Settings that differ from the applied ones, one sentence each. */
   readonly settings: readonly string[];
-  /** Server that a replaced node runs. */
+  /** Server that a node runs after it is replaced. */
   readonly server: ServerVersion;
   /** Starts the other parts with the new configuration, such as the watchdog, and records it as applied. */
   finish(progress: (line: string) => void): Promise<void>;

@@ -11,7 +11,7 @@ import type { ReplicationGroup } from './order.ts';
 /**
  * Describes why the environment is not healthy; undefined if it is.
  *
- * @param except a node that may be missing
+ * @param except node that may be missing
  * @throws the error of a node that does not answer
  */
 export async function rollingProblem(environment: Environment, except?: string): Promise<string | undefined> {
@@ -59,9 +59,9 @@ async function sentinelProblem(
 }
 
 /**
- * Returns the only node that is down or has no link to its master, if replacing it repairs the environment: it is to be
- * replaced, is no master, and all others are healthy. Such as a node of a former version that cannot copy the data of a
- * newer master.
+ * Returns the only node that is down or has no link to its master, if replacing it repairs the environment: the node is
+ * to be replaced, is not a master, and all other nodes are healthy. An example is a node of a former version that
+ * cannot copy the data of a newer master.
  */
 export async function brokenNode(
   environment: Environment,
@@ -88,7 +88,7 @@ async function isLinked(environment: Environment, id: string): Promise<boolean> 
   }
 }
 
-/** Masters with their replicas, as the nodes report them. @throws RangeError without a master */
+/** Returns the masters with their replicas, as the nodes report them. @throws RangeError without a master */
 export async function groupsOf(environment: Environment): Promise<readonly ReplicationGroup[]> {
   if (environment.cluster !== undefined) return await environment.cluster.shards();
   const master = await environment.masterId();

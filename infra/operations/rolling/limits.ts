@@ -2,7 +2,7 @@
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 import type { RollingStep } from './order.ts';
 
-/** Settings that two nodes must share at any time, or that are part of their addresses. */
+/** Settings that must always be equal on two nodes, or that are part of their addresses. */
 const SHARED: readonly (readonly [path: string, read: (config: EnvironmentConfig) => unknown])[] = [
   ['topology.kind', ({ topology }) => topology.kind],
   ['topology.masters', ({ topology }) => topology.masters],

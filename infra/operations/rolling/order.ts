@@ -13,11 +13,11 @@ export interface RollingStep {
   readonly nodeId: string;
   /** Role before the change. */
   readonly role: 'replica' | 'master' | 'sentinel';
-  /** Whether a replica is promoted first. */
+  /** Whether a replica is promoted before the node is replaced. */
   readonly switchesFirst: boolean;
 }
 
-/** @param nodeIds nodes to replace; others are left out */
+/** Returns the steps. @param nodeIds nodes to replace; other nodes are left out */
 export function rollingSteps(
   nodeIds: ReadonlySet<string>,
   groups: readonly ReplicationGroup[],

@@ -23,7 +23,10 @@ import { type RollingStep, rollingSteps } from './order.ts';
 export interface RollingOptions {
   /** Nodes to replace. */
   readonly nodeIds: readonly string[];
-  /** Time limit for a replaced node until it is in sync; default 600000: a full synchronization of a large data set. */
+  /**
+   * Maximum time, in ms, until a replaced node is in sync; default 600000, for a full synchronization of a large data
+   * set.
+   */
   readonly syncTimeoutMs?: number;
   readonly progress?: (line: string) => void;
   /** Called before each step; its error ends the change. */
@@ -39,11 +42,14 @@ export interface RollingReport {
 }
 
 const SYNC_TIMEOUT_MS = 600_000;
-/** Sentinels exchange hello messages every 2 s; a problem that lasts longer is reported. */
+/**
+ * Time, in ms, after which a problem is reported. Sentinels exchange hello messages every 2 s, so short problems are
+ * normal.
+ */
 const HEALTH_PATIENCE_MS = 5_000;
 
 /**
- * @throws KitError `ROLLING_REFUSED` if another node is not healthy: nothing was replaced since; `NOT_HEALTHY` if a
+ * @throws KitError `ROLLING_REFUSED` if another node is not healthy: no further node was replaced; `NOT_HEALTHY` if a
  *   replaced node does not come back; `SWITCHOVER_FAILED`. A second call continues.
  */
 export async function roll(target: RollingTarget, options: RollingOptions): Promise<RollingReport> {
@@ -95,7 +101,7 @@ class Roll {
     }
   }
 
-  /** A node that an interrupted change had ended is started; one that it had started is awaited. */
+  /** Completes an interrupted change: starts a node that it had ended, or waits for a node that it had started. */
   async #completeUnfinished(): Promise<void> {
     const { mark } = this.#target;
     const nodeId = mark?.read();

@@ -2,9 +2,9 @@
  * Checks the versions of a rolling change before a node is replaced, and again before each step: a failover changes the
  * master. Changes nothing.
  *
- * A node keeps its own files, and a replica receives those of its master, so the next server must read what each master
- * writes. A replica whose own files it cannot read, as after an upgrade that was stopped before the switchover, copies
- * those of the master again.
+ * A node keeps its own files, and a replica receives the files of its master, so the next server must read what each
+ * master writes. A replica whose own files the next server cannot read, as after an upgrade that was stopped before the
+ * switchover, copies the files of the master again.
  */
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { environmentFlags } from '../../../config/load.ts';
@@ -19,21 +19,21 @@ export interface VersionChange {
   readonly to: string;
   /** Whether a running server is newer than the next one of its family. */
   readonly isDowngrade: boolean;
-  /** Replicas whose data the next server cannot read: it is set aside, and copied from the master. */
+  /** Replicas whose data the next server cannot read. The data is set aside, and copied from the master again. */
   readonly copied: readonly string[];
 }
 
 interface RunningNode {
   readonly id: string;
   readonly running: ServerVersion;
-  /** RDB version that it writes. */
+  /** RDB version that the server writes. */
   readonly written: number;
 }
 
 /**
- * Compares the running servers with the one that replaced nodes run. Nodes that do not answer are left out.
+ * Compares the running servers with the server that replaced nodes run. Nodes that do not reply are left out.
  *
- * @returns undefined if all have the same version
+ * @returns undefined if all servers have the same version
  * @throws KitError `VERSION_DOWNGRADE` if the next server cannot read the data of a master
  */
 export async function checkVersions(
@@ -75,7 +75,9 @@ async function readNode(environment: Environment, id: string): Promise<RunningNo
   }
 }
 
-/** Replicas that can copy their data from a master. A cluster node needs its own files to join its shard. */
+/**
+ * Returns the replicas that can copy their data from a master. A cluster node needs its own files to join its shard.
+ */
 async function replicasOf(environment: Environment): Promise<ReadonlySet<string>> {
   if (environment.cluster !== undefined) return new Set();
   // Without a single master any node may have the only copy of the data.

@@ -20,7 +20,7 @@ import type { Topology } from '../../topology.ts';
 import { atLeast } from '../server-capabilities.ts';
 
 const DEFAULT_USER = 'user default off resetpass ~* &* +@all';
-/** A health probe needs no secret; this user can run only PING. */
+/** User for health probes, which need no secret: the user can run only PING. */
 const HEALTH_USER = 'user health on nopass resetchannels -@all +ping';
 
 /** Whether the environment has a watchdog, and whether the watchdog sets the ping period of the sentinels. */
@@ -34,8 +34,9 @@ export function watchdogUseOf({ watchdog }: Pick<Topology, 'watchdog'>): Watchdo
 }
 
 /**
- * @param namespace whose channels the app may use; its keys are `~*`, since the client chooses its namespace
- * @param version of Redis, or the Redis version whose commands the server has (`redisCompatibility`)
+ * @param namespace namespace whose channels the app may use; its keys are `~*`, because the client chooses its
+ *   namespace
+ * @param version version of Redis, or the Redis version whose commands the server has (`redisCompatibility`)
  */
 export function renderRedisAcl(
   secrets: EnvironmentSecrets,
@@ -75,14 +76,18 @@ export function watchdogPassword(secrets: PasswordSet): Secret {
 }
 
 /**
- * Derived from the admin's password, so that nothing else has to be stored. It does not reveal the admin's password.
+ * Returns a password that is derived from the admin's password, so that nothing else has to be stored. It does not
+ * reveal the admin's password.
  */
 function derivedPassword(secrets: PasswordSet, user: string): Secret {
   const key = secrets.redis.admin.reveal();
   return new Secret(createHmac('sha256', key).update(`redis-cache-kit/${user}`).digest('base64url'));
 }
 
-/** Users of a sentinel. The exporter uses the same password as on Redis: it has one password file for all targets. */
+/**
+ * Renders the users of a sentinel. The exporter uses the same password as on Redis, because it has one password file
+ * for all targets.
+ */
 export function renderSentinelAcl(
   secrets: EnvironmentSecrets,
   version: string,
@@ -117,7 +122,8 @@ export function renderSentinelAcl(
 }
 
 /**
- * Rights that the cache client and a stock ioredis need. Denied: FLUSHALL, FLUSHDB, KEYS, CONFIG, DEBUG, … (@dangerous,
+ * Returns the rights that the cache client and a stock ioredis need. Denied: FLUSHALL, FLUSHDB, KEYS, CONFIG, DEBUG, …
+ * (@dangerous,
  * @admin); EVAL, EVALSHA, SCRIPT and FUNCTION (@scripting). Functions that an admin loaded can be called. FUNCTION LOAD
  * belongs to @write, hence the order. INFO is allowed: ioredis sends it before it reports a connection as ready.
  */
@@ -134,7 +140,10 @@ function appRules(namespace: string, version: string): string {
   ]);
 }
 
-/** Redis documentation, "ACL rules for Sentinel and Replicas"; Sentinel still sends slaveof. */
+/**
+ * Returns the rights of Sentinel (Redis documentation, "ACL rules for Sentinel and Replicas"); Sentinel still sends
+ * slaveof.
+ */
 function sentinelRules(): string {
   return joinRules([
     'resetchannels &__sentinel__:hello -@all +multi +exec +slaveof +replicaof +ping +subscribe +config|rewrite',
@@ -143,8 +152,8 @@ function sentinelRules(): string {
 }
 
 /**
- * The transaction with which Sentinel demotes a node (sentinel.c, sentinelSendSlaveOf), and the commands on which the
- * decision is based.
+ * Returns the rights of the watchdog: the transaction with which Sentinel demotes a node (sentinel.c,
+ * sentinelSendSlaveOf), and the commands on which the decision is based.
  */
 function watchdogRules(): string {
   return 'resetchannels -@all +ping +info +multi +exec +replicaof +config|rewrite +client|kill';
@@ -154,7 +163,10 @@ function observerRules(setsPingPeriod: boolean): string {
   return `resetchannels -@all +ping +info +sentinel|master${setsPingPeriod ? ' +sentinel|debug' : ''}`;
 }
 
-/** Reads metrics. CONFIG GET is denied although exporters use it: it returns masterauth in plain text. */
+/**
+ * Returns the rights to read metrics. CONFIG GET is denied although exporters use it, because it returns masterauth in
+ * plain text.
+ */
 function exporterRules(version: string): string {
   return joinRules([
     'resetchannels -@all +ping +info +dbsize +select +slowlog|get +slowlog|len +latency|latest +latency|histogram',
@@ -188,7 +200,7 @@ export interface RotatedAccount {
   readonly other: string;
 }
 
-/** Users of a node that have two passwords while a rotation is in progress, derived ones included. */
+/** Returns the users of a node that have two passwords while a rotation is in progress, including derived passwords. */
 export function rotatedAccounts(
   role: 'redis' | 'sentinel',
   secrets: EnvironmentSecrets,
@@ -204,9 +216,9 @@ export function rotatedAccounts(
 }
 
 /**
- * Changes the passwords of these users in an ACL file, as rendered or as ACL SAVE writes it. Everything else is kept.
+ * Changes the passwords of the accounts in an ACL file, as rendered or as ACL SAVE writes it. Everything else is kept.
  *
- * @param accepts both passwords, or only the current one
+ * @param accepts whether both passwords are accepted, or only the current one
  */
 export function withPasswords(
   aclText: string,
@@ -233,7 +245,7 @@ function sameRule(rule: string, { current, other }: RotatedAccount): boolean {
   return rule === `#${current}` || rule === `#${other}`;
 }
 
-/** Passwords of the users of a Redis node. */
+/** Returns the passwords of the users on a Redis node. */
 function redisPasswords(secrets: PasswordSet): ReadonlyMap<string, Secret> {
   return new Map([
     ...Object.entries(secrets.redis),
@@ -242,7 +254,7 @@ function redisPasswords(secrets: PasswordSet): ReadonlyMap<string, Secret> {
   ]);
 }
 
-/** Passwords of the users of a sentinel. */
+/** Returns the passwords of the users on a sentinel. */
 function sentinelPasswords(secrets: PasswordSet): ReadonlyMap<string, Secret> {
   return new Map([
     ...Object.entries(secrets.sentinel),
@@ -251,7 +263,7 @@ function sentinelPasswords(secrets: PasswordSet): ReadonlyMap<string, Secret> {
   ]);
 }
 
-/** Hashes of the current password of a user and, during a rotation, of the other one. */
+/** Returns the hash of a user's current password and, during a rotation, of the other one. */
 function hashesOf(
   secrets: EnvironmentSecrets,
   passwordsOf: (set: PasswordSet) => ReadonlyMap<string, Secret>,
@@ -270,7 +282,9 @@ function hashOf(password: Secret): string {
   return createHash('sha256').update(password.reveal()).digest('hex');
 }
 
-/** Writes no comments: Redis refuses an ACL file with any line that is not a user. */
+/**
+ * Returns the text of an ACL file without comments, because Redis refuses an ACL file with any line that is not a user.
+ */
 function aclFile(users: readonly string[]): string {
   return `${[DEFAULT_USER, ...users, HEALTH_USER].join('\n')}\n`;
 }

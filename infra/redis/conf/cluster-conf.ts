@@ -6,7 +6,7 @@ import type { EnvironmentConfig } from '../../../config/schema.ts';
 import { type Address, busAddress, type RedisNode } from '../../topology.ts';
 import type { Change } from './text.ts';
 
-/** Empty for a node of another topology. */
+/** Returns the settings; empty for a node in another topology. */
 export function clusterSettings(
   environment: EnvironmentConfig,
   node: RedisNode,
@@ -22,7 +22,7 @@ const set = (name: string, value: string | number, reason: string): Change => ({
   reason,
 });
 
-/** Identity of the node for other nodes and clients. */
+/** Returns the settings that identify the node to other nodes and clients. */
 function membershipChanges(environment: EnvironmentConfig, self: Address): readonly Change[] {
   const bus = busAddress(environment, self);
   const { tls } = environment.security;
@@ -52,7 +52,7 @@ function membershipChanges(environment: EnvironmentConfig, self: Address): reado
   ];
 }
 
-/** Behaviour of the node when others are unreachable. */
+/** Returns the settings for the behaviour of the node when other nodes are unreachable. */
 function behaviourChanges({ cluster }: EnvironmentConfig): readonly Change[] {
   return [
     set(

@@ -71,7 +71,7 @@ const SEVERAL_WORDS: Readonly<Record<string, string>> = {
   save: '3600 1 300 100 60 10000',
 };
 
-/** Defaults of Valkey that differ from Redis, and those of its additional directives. */
+/** Directives of Valkey with an empty default that Redis does not have or has with another default. */
 const VALKEY_EMPTY = splitWords(`
   availability-zone cluster-announce-client-ipv4 cluster-announce-client-ipv6 rdma-bind unixsocketgroup
 `);
@@ -109,7 +109,7 @@ const REDIS = new Map<string, string>([
   ...Object.entries(SEVERAL_WORDS),
 ]);
 
-/** By directive, in the form in which CONFIG GET reports it. */
+/** Default values by directive, in the form in which CONFIG GET reports them. */
 export const DIRECTIVE_DEFAULTS: Readonly<Record<ServerFamily, ReadonlyMap<string, string>>> = {
   redis: REDIS,
   valkey: new Map([...REDIS, ...defaultsTable(VALKEY_EMPTY, VALKEY_ONE_WORD)]),

@@ -62,7 +62,7 @@ function inBytes(word: string): string | undefined {
   return size === undefined ? undefined : String(size);
 }
 
-/** Class, hard limit, soft limit, seconds; a class that is not listed keeps its default. */
+/** Normalises groups of class, hard limit, soft limit and seconds. A class that is not listed keeps its default. */
 function outputBufferLimits(words: readonly string[]): string {
   const limits = new Map<string, string>();
   const byDefault = DIRECTIVE_DEFAULTS.redis.get('client-output-buffer-limit')?.split(' ') ?? [];
@@ -80,7 +80,7 @@ function outputBufferLimits(words: readonly string[]): string {
 }
 
 /**
- * Value of a directive that is not in the file; undefined if the table does not contain it.
+ * Returns the default value of a directive that is not in the file; undefined if the table does not contain it.
  *
  * @param name canonical
  */
@@ -90,7 +90,8 @@ export function defaultValue(name: string, family: ServerFamily): string | undef
 }
 
 /**
- * Directives of a file by canonical name, each with its arguments as one string. Repeated lines of a list are combined.
+ * Returns the directives of a file by canonical name, each with its arguments as one string. Repeated lines of a list
+ * are combined.
  */
 export function directivesOf(conf: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
@@ -104,7 +105,7 @@ export function directivesOf(conf: string): ReadonlyMap<string, string> {
   return found;
 }
 
-/** Reply to CONFIG GET by canonical name. All names of a directive have the same value. */
+/** Returns the reply to CONFIG GET by canonical name. All names of a directive have the same value. */
 export function reportedDirectives(
   reported: Iterable<readonly [string, string]>,
 ): ReadonlyMap<string, string> {

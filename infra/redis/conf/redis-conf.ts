@@ -29,7 +29,7 @@ export interface RedisConfInput {
   /** Text of `redis-production.conf`. */
   readonly base: string;
   readonly facts: BinaryFacts;
-  /** Cores that the node may use. */
+  /** Number of cores that the node may use. */
   readonly cores: number;
   readonly secrets: EnvironmentSecrets;
   /** Absolute paths, in the file system of the server process. */
@@ -40,7 +40,7 @@ export interface RedisConfInput {
     readonly logfile?: string;
     readonly tls?: TlsPaths;
   };
-  /** Master at start; undefined: start as master. */
+  /** Master to follow at the start; undefined to start as master. */
   readonly replicaOf: Address | undefined;
   /** Whether outgoing connections of the node also use its own address. */
   readonly bindSource: boolean;
@@ -48,11 +48,11 @@ export interface RedisConfInput {
 
 export interface Rendered {
   readonly text: string;
-  /** Requested settings that are unavailable, one sentence each. */
+  /** Requested settings that the binary does not support, one sentence each. */
   readonly deviations: readonly string[];
 }
 
-/** @throws KitError if the binary cannot run the environment at all (too old, no TLS) */
+/** Renders the file. @throws KitError if the binary cannot run the environment at all (too old, no TLS) */
 export function renderRedisConf(input: RedisConfInput): Rendered {
   const { environment } = input.topology;
   assertCapable(input.facts, { environment: environment.name, tls: environment.security.tls });
@@ -87,7 +87,10 @@ function settingChanges({ redis }: EnvironmentConfig): readonly Change[] {
   ];
 }
 
-/** redis.conf: "enabling it only in machines that have at least 4 or more cores, leaving at least one spare core". */
+/**
+ * Minimum number of cores for io-threads. redis.conf: "enabling it only in machines that have at least 4 or more cores,
+ * leaving at least one spare core".
+ */
 const CORES_FOR_IO_THREADS = 4;
 
 function threadChanges({ topology, cores }: RedisConfInput, deviations: string[]): readonly Change[] {
@@ -137,7 +140,10 @@ function nodeSettings(input: RedisConfInput): readonly Change[] {
   ];
 }
 
-/** Ports of the process: the plain port, or only the TLS port. The same for Redis nodes and sentinels. */
+/**
+ * Returns the settings for the ports of the process: the plain port, or only the TLS port. They are the same for Redis
+ * nodes and sentinels.
+ */
 export function listenerChanges(
   self: Address,
   bindSource: boolean,

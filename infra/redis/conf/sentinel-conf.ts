@@ -30,7 +30,7 @@ export interface SentinelConfInput {
   readonly bindSource?: boolean;
 }
 
-/** @throws KitError if the binary cannot run the environment at all (too old, no TLS) */
+/** Renders the file. @throws KitError if the binary cannot run the environment at all (too old, no TLS) */
 export function renderSentinelConf(input: SentinelConfInput): Rendered {
   const { topology, node, paths, master, secrets } = input;
   const { environment } = topology;
@@ -62,7 +62,7 @@ export function renderSentinelConf(input: SentinelConfInput): Rendered {
   };
 }
 
-/** Credentials of a sentinel on the Redis nodes and on the other sentinels. */
+/** Returns the settings with which a sentinel logs in to the Redis nodes and to other sentinels. */
 export function sentinelLogins(serviceName: string, secrets: EnvironmentSecrets): readonly Change[] {
   return [
     { name: 'sentinel auth-user', args: [serviceName, 'sentinel'] },
@@ -79,14 +79,15 @@ export interface KnownSentinelsInput {
   /** Master at the start of the sentinel. */
   readonly master: Address;
   /**
-   * Run ids; they must differ between environments, or the sentinels of two environments could not be distinguished.
+   * Returns the run id of a sentinel. Run ids must differ between environments, or their sentinels could not be
+   * distinguished.
    */
   readonly idOf: (nodeId: string) => string;
 }
 
 /**
- * Renders the lines that Sentinel would add to its own file after discovering the others, for the end of its first
- * file: a new environment is complete immediately. Hello messages are sent only every 2 s (sentinel.c,
+ * Renders the lines that Sentinel would add to its own file after discovering the other sentinels. At the end of its
+ * first file, they make a new environment complete immediately. Hello messages are sent only every 2 s (sentinel.c,
  * SENTINEL_PUBLISH_PERIOD).
  */
 export function renderKnownSentinels({
@@ -128,8 +129,8 @@ export function parseMonitor(
 const KEPT_STATE = /^sentinel (myid|config-epoch|leader-epoch|current-epoch|known-replica|known-sentinel) /;
 
 /**
- * Combines a newly rendered sentinel.conf with the file that the sentinel has rewritten: the settings of the first, the
- * master and the state of the second.
+ * Combines a newly rendered sentinel.conf with the file that the sentinel has rewritten: the result has the settings of
+ * the rendered file, and the master and the state of the rewritten one.
  */
 export function renewSentinelConf(rendered: string, kept: string, service: string): string {
   const monitored = parseMonitor(kept, service);

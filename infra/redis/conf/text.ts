@@ -4,17 +4,20 @@
  */
 
 export interface ConfLine {
-  /** 1-based. */
+  /** Line number, from 1. */
   readonly line: number;
   readonly raw: string;
-  /** Lower case; `sentinel down-after-milliseconds` for options of Sentinel; undefined for a comment or an empty line. */
+  /**
+   * Name of the directive in lower case; `sentinel down-after-milliseconds` for options of Sentinel; undefined for a
+   * comment or an empty line.
+   */
   readonly name: string | undefined;
   readonly args: readonly string[];
   /** Set if the quotes are unbalanced: Redis refuses to start. */
   readonly broken?: string;
 }
 
-/** Bytes that the server reads of a file at once (CONFIG_READ_LEN). */
+/** Number of bytes that the server reads from a file at once (CONFIG_READ_LEN). */
 const READ_MAX_BYTES = 1024;
 
 /** How quotes are read. */
@@ -36,8 +39,8 @@ interface NumberedLine {
 }
 
 /**
- * Lines as the server stores them: a zero byte drops the rest of its line and the line break, so the next line is
- * appended.
+ * Returns the lines as the server stores them: a zero byte drops the rest of its line and the line break, so the next
+ * line is appended.
  */
 function dropAfterZeroBytes(lines: readonly NumberedLine[]): readonly NumberedLine[] {
   const kept: { raw: string; line: number }[] = [];
@@ -53,7 +56,10 @@ function dropAfterZeroBytes(lines: readonly NumberedLine[]): readonly NumberedLi
   return kept;
 }
 
-/** Parts of a long line, which the server reads in pieces: it keeps the pieces after the one with the zero byte. */
+/**
+ * Returns the later parts of a long line. The server reads it in pieces, and keeps the pieces after the one with the
+ * zero byte.
+ */
 function laterPieces(raw: string, end: number): string {
   const next = (Math.floor(end / READ_MAX_BYTES) + 1) * READ_MAX_BYTES;
   if (next >= raw.length) return '';
@@ -84,19 +90,27 @@ function parseLine({ raw, line }: NumberedLine, options: QuoteOptions): ConfLine
   };
 }
 
-/** `tolower` of C: ASCII letters only, so that no other Unicode character is mapped to one. */
+/**
+ * Converts to lower case as `tolower` of C does: ASCII letters only, so that no other Unicode character is mapped to an
+ * ASCII letter.
+ */
 export function asciiLowerCase(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '\b', a: '\x07' };
 
-/** `isspace` of C: the separators of words. */
+/** Whether the character is white space as in `isspace` of C, which separates words. */
 const isBlank = (char: string | undefined) => char !== undefined && /[ \t\n\v\f\r]/.test(char);
-/** Fewer characters end a word than separate two: a `\v` inside a word is part of it. */
+/**
+ * Whether the character ends a word. Fewer characters end a word than separate two: a `\v` inside a word is part of it.
+ */
 const endsWord = (char: string | undefined) => char === undefined || /[ \t\n\r]/.test(char);
 
-/** Words of a line (`sdssplitargs`); quoted ones may contain spaces. Undefined if the quotes are unbalanced. */
+/**
+ * Splits a line into words as `sdssplitargs` does; quoted words may contain spaces. Returns undefined if the quotes are
+ * unbalanced.
+ */
 export function splitArguments(text: string, options: QuoteOptions = {}): readonly string[] | undefined {
   const words: string[] = [];
   let at = 0;
@@ -189,9 +203,9 @@ export type Change =
   | { readonly name: string; readonly leaveOut: string };
 
 /**
- * Applies changes to a base text. A directive of the base is replaced in place, so that its comment stays above it; one
- * that the base does not have goes under a heading at the end. If several changes affect one directive, the last one
- * takes effect.
+ * Applies changes to a base text. A directive of the base is replaced in place, so that its comment stays above it; a
+ * directive that the base does not have is added under a heading at the end. If several changes affect one directive,
+ * the last one takes effect.
  */
 export function overrideDirectives(base: string, changes: readonly Change[], heading: string): string {
   const latest = new Map(changes.map((change) => [change.name, change]));

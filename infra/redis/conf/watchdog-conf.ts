@@ -7,9 +7,9 @@ export interface WatchdogInput {
   readonly topology: Topology;
   readonly placement: Placement;
   readonly secrets: EnvironmentSecrets;
-  /** Path of the CA as the watchdog reads it; undefined without TLS. */
+  /** Path of the CA file in the file system of the watchdog; undefined without TLS. */
   readonly caFile: string | undefined;
-  /** Source address of its connections; absent: the system chooses. */
+  /** Source address of the watchdog's connections; absent if the system chooses it. */
   readonly localAddress?: string | undefined;
   /** File that the watchdog writes every second, for a health check. */
   readonly heartbeatFile?: string | undefined;

@@ -9,7 +9,7 @@ import { COMMANDER_USER } from './observability-files.ts';
 import { outputsOf } from './outputs.ts';
 import type { DockerPlan } from './plan.ts';
 
-/** By purpose, in the order in which `kit status` prints it. */
+/** Returns the locations by purpose, in the order in which `kit status` prints them. */
 export function accessOf(plan: DockerPlan, stateDir: string): Readonly<Record<string, string>> {
   const { name } = plan.environment;
   const outputs = outputsOf(plan, {

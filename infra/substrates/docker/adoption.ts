@@ -11,13 +11,13 @@ import { removeParts } from './orphans.ts';
 import { foreignEnvironment, foreignError, type Ownership, recordAdoption } from './ownership.ts';
 import { dockerSettings } from './settings.ts';
 
-/** Same as for a destroy (`constructs/node.ts`): Redis waits for its replicas, then saves. */
+/** Grace period in s, the same as for a destroy (`constructs/node.ts`): Redis waits for its replicas, then saves. */
 const STOP_SECONDS = 20;
 
 export interface Adoption {
-  /** Absent: the adoption is refused. */
+  /** Confirms the adoption; undefined to refuse it. */
   readonly adopt: Adopt | undefined;
-  /** The command, for the hint of the refusal. */
+  /** Command that is named in the hint of the refusal. */
   readonly verb: 'up' | 'down';
   readonly progress?: (line: string) => void;
 }

@@ -1,7 +1,7 @@
 /**
- * The CDKTF app: `cdktf` runs it to synthesise environments, one stack each. These are the ones in KIT_STACKS, or the
- * ones on the command line of `cdktf` and those that already have passwords, or all. Refuses an environment of another
- * checkout.
+ * The CDKTF app: `cdktf` runs it to synthesise environments, one stack each. It synthesises the environments in
+ * KIT_STACKS; otherwise those on the command line of `cdktf` and those that already have passwords; otherwise all.
+ * Refuses an environment of another checkout.
  */
 import '../../../config/es2024.ts';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -61,8 +61,8 @@ async function synthesise(): Promise<void> {
 }
 
 /**
- * Checks of a deploy before Terraform starts: free ports, an image with the server of the environment that reads the
- * existing data, and no interruption of a protected environment.
+ * Checks a deploy before Terraform starts: ports are free, the image has the server of the environment and reads the
+ * existing data, and no protected environment is interrupted.
  *
  * @throws KitError `ROLLING_REQUIRED`, `PORT_IN_USE`, `VERSION_DOWNGRADE`, …
  */
@@ -78,7 +78,9 @@ async function checkDeploy(environment: EnvironmentConfig, ownership: Ownership)
   process.stderr.write(`kit: ${outage.message}\n  fix    ${outage.hint}\n`);
 }
 
-/** Without a lock file, `cdktf` queries the registry for hashes, even if the plugin is in a local directory. */
+/**
+ * Writes lock files: without one, `cdktf` queries the registry for hashes, even if the plugin is in a local directory.
+ */
 async function lockProvider(dirs: readonly string[]): Promise<void> {
   const files = dirs.map((dir) => join(dir, '.terraform.lock.hcl')).filter((file) => !existsSync(file));
   if (files.length === 0) return;
@@ -87,7 +89,7 @@ async function lockProvider(dirs: readonly string[]): Promise<void> {
   for (const file of files) writeFileSync(file, lockEntry(registry));
 }
 
-/** Environment names or YAML files. */
+/** Returns the environments to synthesise, as names or YAML files. */
 function environmentsOf(call: CdktfCall | undefined): readonly string[] {
   if (settings.stacks !== undefined) return settings.stacks;
   const names = environmentNames();
@@ -96,7 +98,7 @@ function environmentsOf(call: CdktfCall | undefined): readonly string[] {
   return names.filter((name) => asked === undefined || asked.includes(name) || hasSecrets(stateDir, name));
 }
 
-/** Undefined without an engine; the deploy reports that. */
+/** Returns the parts on the engine; undefined without an engine, which the deploy reports. */
 async function partsOnEngine(): Promise<readonly EnginePart[] | undefined> {
   return await partsOf().catch((error: unknown) => {
     if (error instanceof KitError && error.code.startsWith('DOCKER_')) return undefined;

@@ -26,7 +26,8 @@ import { renderHashes } from './rendering.ts';
 import { type State, stateAttributes } from './state.ts';
 
 /**
- * The configuration that the last deploy applied; undefined if an older version of the kit deployed the environment.
+ * Returns the configuration that the last deploy applied; undefined if an older version of the kit deployed the
+ * environment.
  */
 export function appliedIn(
   state: State,
@@ -96,7 +97,7 @@ function secretsOf(
   }
 }
 
-/** Users whose current password a running node rejects: `Redis user 'app'`. */
+/** Returns the users whose current password a running node rejects: `Redis user 'app'`. */
 async function refusedPasswords(
   plan: DockerPlan,
   secrets: EnvironmentSecrets,

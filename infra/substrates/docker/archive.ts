@@ -6,14 +6,17 @@
 import { RUN_AS } from './plan.ts';
 
 export interface ArchivedFile {
-  /** Relative, at most 100 bytes: the limit of the oldest tar format, so that every tar can read it. */
+  /** Relative path of at most 100 bytes, the limit of the oldest tar format, so that every tar can read it. */
   readonly path: string;
   readonly text: string;
 }
 
 const BLOCK = 512;
 
-/** In ustar format; sorted by path, mode 0600, owned by root, with the modification time 0 (1970). */
+/**
+ * Returns an archive in ustar format. Files are sorted by path, have mode 0600, belong to root and have the
+ * modification time 0 (1970).
+ */
 export function tarOf(files: readonly ArchivedFile[]): Buffer {
   const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
   const entries = sorted.flatMap(({ path, text }) => {

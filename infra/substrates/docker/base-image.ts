@@ -28,7 +28,7 @@ const MERGED = ['bin', 'sbin', 'lib', 'lib64'];
 const PASSWD = 'root:x:0:0:root:/:/bin/sh\nkit:x:999:999:kit:/data:/bin/false\n';
 const GROUP = 'root:x:0:\nkit:x:999:\n';
 
-/** The packages with all of their dependencies, each at the version that apt would install; sorted by name. */
+/** Returns the packages with all dependencies, each at the version that apt would install, sorted by name. */
 export async function resolvePackages(roots: readonly string[]): Promise<readonly PinnedPackage[]> {
   await havePackageLists(roots);
   const flags = ['recommends', 'suggests', 'conflicts', 'breaks', 'replaces', 'enhances'].map(
@@ -54,8 +54,8 @@ export async function resolvePackages(roots: readonly string[]): Promise<readonl
 }
 
 /**
- * A fresh machine (an image, a preinstalled engine) has apt but no package lists. They are fetched once, which requires
- * root.
+ * Ensures that package lists exist. A fresh machine (an image, a preinstalled engine) has apt but no lists, so they are
+ * downloaded once, which requires root.
  */
 async function havePackageLists(roots: readonly string[]): Promise<void> {
   if (await areListed(roots)) return;
@@ -69,7 +69,9 @@ async function havePackageLists(roots: readonly string[]): Promise<void> {
   });
 }
 
-/** apt lists an installed package even without package lists, but cannot download it: a source must have it. */
+/**
+ * Whether a source has the packages. apt lists an installed package even without package lists, but cannot download it.
+ */
 async function areListed(packages: readonly string[]): Promise<boolean> {
   const text = await apt('apt-cache', ['madison', ...packages]);
   const listed = new Set([...text.matchAll(/^\s*(\S+) \|/gm)].map((match) => match[1]));
@@ -109,7 +111,7 @@ function dependencyClosure(
   return seen;
 }
 
-/** The first 12 hex digits of the SHA-256 of all inputs: an image's tag. */
+/** Returns the first 12 hexadecimal digits of the SHA-256 of all inputs, which are the tag of an image. */
 export function inputsHash(inputs: readonly (string | Uint8Array)[]): string {
   const hash = createHash('sha256');
   for (const input of inputs) hash.update(createHash('sha256').update(input).digest());
@@ -119,7 +121,7 @@ export function inputsHash(inputs: readonly (string | Uint8Array)[]): string {
 export interface RootImage {
   readonly tag: string;
   readonly packages: readonly PinnedPackage[];
-  /** Applies `docker import --change`. */
+  /** Changes for `docker import --change`. */
   readonly changes?: readonly string[];
   /** Adds files to the tree. */
   readonly furnish?: (root: string) => Promise<void>;

@@ -34,7 +34,7 @@ const NODE_PACKAGES = ['libc6', 'libstdc++6', 'libgcc-s1', 'libatomic1', 'busybo
 
 export interface BuildOptions {
   readonly stateDir: string;
-  /** Path of a redis-server or valkey-server of this machine: one more node image, with this server. */
+  /** Path of a redis-server or valkey-server on this machine, for which an additional node image is built. */
   readonly server?: string | undefined;
   readonly progress?: (line: string) => void;
   readonly signal?: AbortSignal;
@@ -68,7 +68,9 @@ export async function buildImages(options: BuildOptions): Promise<readonly Built
   return [redis, exporter, commander, ...server];
 }
 
-/** Images with other servers: the new one, and the former ones that the engine still has. One per version. */
+/**
+ * Returns the images with other servers: the new image, and former images that the engine still has. One per version.
+ */
 async function serversOf(
   stateDir: string,
   built: readonly Pick<BuiltImage, 'tag'>[],
@@ -106,7 +108,7 @@ async function buildIfMissing(
 const packageInputs = (packages: readonly PinnedPackage[]): string =>
   packages.map(({ name, version }) => `${name}=${version}`).join('\n');
 
-/** The recipe itself: a change of the way a tree is built changes every tag. */
+/** Returns the recipe itself, so that a change to how a tree is built changes every tag. */
 const recipe = (): Buffer =>
   Buffer.concat(
     ['base-image', 'build-images'].map((name) =>
@@ -114,7 +116,7 @@ const recipe = (): Buffer =>
     ),
   );
 
-/** @param server path of another server program; default: that of the packages */
+/** Builds the Redis image. @param server path of another server program; default: the program in the packages */
 async function buildRedis(
   { signal }: BuildOptions,
   server?: string,
@@ -141,7 +143,7 @@ async function buildRedis(
   });
 }
 
-/** @throws KitError `SERVER_UNKNOWN` if it is not a program of a supported server */
+/** Checks a program. @throws KitError `SERVER_UNKNOWN` if it is not a supported server */
 async function requireServer(path: string): Promise<void> {
   const common = { command: path, args: ['--version'], timeoutMs: 10_000 };
   const answer = await runProgram(common).catch(() => undefined);
@@ -193,8 +195,8 @@ const EXPORTER_MODULE = 'github.com/oliver006/redis_exporter';
 const GO_HINT = 'install Go 1.26';
 
 /**
- * Version, commit and date that `redis_exporter_build_info` reports, set as by its own build; taken from the locked
- * module.
+ * Returns the flags that set version, commit and date for `redis_exporter_build_info`, as its own build does; the
+ * values come from the locked module.
  */
 async function exporterFlags(tools: string): Promise<string> {
   const answer = async (args: readonly string[]) =>

@@ -21,7 +21,10 @@ const TIMEOUT_MS = 600_000;
 interface Manifest {
   readonly schema: typeof SCHEMA;
   readonly images: LocalImages;
-  /** Path below `plugins/`; absent if the saving machine had no plugin in a local directory. */
+  /**
+   * Path of the plugin within `plugins/`; absent if the machine that saved the bundle had no plugin in a local
+   * directory.
+   */
   readonly plugin?: string;
 }
 
@@ -36,7 +39,7 @@ const tagsOf = ({ redis, exporter, commander, servers = [] }: LocalImages): stri
   ...servers.map(({ tag }) => tag),
 ];
 
-/** @throws KitError `IMAGE_MISSING` */
+/** Saves a bundle. @throws KitError `IMAGE_MISSING` */
 export async function saveBundle(file: string, stateDir: string): Promise<BundleReport> {
   const images = readImages(stateDir);
   const tags = images === undefined ? [] : tagsOf(images);
@@ -90,7 +93,7 @@ export async function loadBundle(file: string, stateDir: string, home = homedir(
   });
 }
 
-/** Registry of the installed program; undefined if none is installed. */
+/** Returns the registry of the installed program; undefined if none is installed. */
 async function registryHere(): Promise<string | undefined> {
   const program = await terraformProgram().catch(() => undefined);
   return program === undefined ? undefined : await registryOf(program);

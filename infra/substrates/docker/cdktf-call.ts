@@ -1,6 +1,6 @@
 /**
- * Command line of the parent `cdktf` process. `cdktf` does not pass the requested stacks to the app. With them, the app
- * creates passwords only for these stacks, and refuses one that another checkout owns.
+ * Reads the command line of the parent `cdktf` process, because `cdktf` does not pass the requested stacks to the app.
+ * The app creates passwords only for the requested stacks, and refuses a stack that another checkout owns.
  *
  * Options are not parsed: any word equal to the name of an environment counts as a stack.
  */
@@ -11,14 +11,14 @@ import { runProgram } from '../../host/process.ts';
 
 export interface CdktfCall {
   readonly verb: string;
-  /** The words after the verb. */
+  /** Words after the verb. */
   readonly words: readonly string[];
 }
 
-/** `npx`, `npm` and shells may be between the two processes. */
+/** Maximum number of ancestor processes that are searched: `npx`, `npm` and shells may be between the two processes. */
 const MOST_ANCESTORS = 6;
 
-/** Undefined without a `cdktf` ancestor, or if the system does not list processes. */
+/** Returns the call; undefined without a `cdktf` ancestor, or if the system does not list processes. */
 export async function cdktfCall(pid = process.ppid): Promise<CdktfCall | undefined> {
   let current = pid;
   for (let height = 0; height < MOST_ANCESTORS && current > 1; height += 1) {
@@ -45,7 +45,7 @@ const ACTING = new Set(['deploy', 'apply', 'destroy', 'diff', 'plan', 'watch']);
  * Returns the names in the call, including those that a pattern matches; undefined without a name, or with a negated
  * pattern.
  *
- * @param names of all environments
+ * @param names names of all environments
  */
 export function namesIn(
   call: CdktfCall | undefined,
@@ -98,7 +98,7 @@ async function processAt(pid: number): Promise<{ words: readonly string[]; paren
   }
 }
 
-/** Fallback without /proc. */
+/** Reads a process with `ps`, as a fallback without /proc. */
 async function processByPs(pid: number): Promise<{ words: readonly string[]; parent: number } | undefined> {
   const asked = { command: 'ps', args: ['-ww', '-o', 'ppid=,args=', '-p', String(pid)], timeoutMs: 5_000 };
   const record = await runProgram(asked).catch(() => undefined);

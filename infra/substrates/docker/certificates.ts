@@ -1,6 +1,6 @@
 /**
- * Certificates of an environment on Docker: the given ones, else generated once and stored. The public parts (the CA
- * certificate, and the expiry of the nodes' certificate) are stored next to them in plain PEM.
+ * Certificates of an environment on Docker: either given by the user, or generated once and stored. The public parts
+ * (the CA certificate, and the expiry of the nodes' certificate) are stored next to them in plain PEM.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
@@ -18,13 +18,16 @@ export interface TlsTexts {
 }
 
 const DAY_MS = 86_400_000;
-/** Sentinel cannot load a new certificate at run time: a deploy renews it this long before its expiry. */
+/**
+ * Number of days before the expiry from which a deploy renews the certificate. Sentinel cannot load a new certificate
+ * at run time.
+ */
 export const RENEW_DAYS = 30;
 
 const tlsDir = (stateDir: string, name: string): string => join(environmentDir(stateDir, name), 'tls');
 
 /**
- * Certificates for a deploy.
+ * Returns the certificates for a deploy.
  * @throws KitError if the given certificates cannot serve this environment
  */
 export async function provideCertificates(plan: DockerPlan, stateDir: string): Promise<TlsTexts> {
@@ -43,8 +46,9 @@ export async function provideCertificates(plan: DockerPlan, stateDir: string): P
 }
 
 /**
- * Certificates of the last deploy, even shortly before their expiry; undefined if the next deploy generates the first
- * ones, or new ones for other addresses. Read-only: a renewal here would give clients a CA that no node uses yet.
+ * Returns the certificates of the last deploy, even shortly before their expiry; undefined if the next deploy generates
+ * the first certificates, or new ones for other addresses. Read-only: a renewal here would give clients a CA that no
+ * node uses yet.
  *
  * @throws KitError if the given certificates cannot serve this environment
  */
@@ -59,7 +63,7 @@ export function currentCertificates(plan: DockerPlan, stateDir: string): TlsText
   return kept?.addresses.join() === certified(plan).join() ? kept : undefined;
 }
 
-/** Expiry date of the generated certificates, if the next deploy renews them. */
+/** Returns the expiry date of the generated certificates, if the next deploy renews them. */
 export function renewalDue({ environment }: DockerPlan, stateDir: string): string | undefined {
   const { tls, certificates: given } = environment.security;
   const kept = tls && given === undefined ? readMade(stateDir, environment.name) : undefined;
@@ -80,8 +84,8 @@ function readMade(stateDir: string, name: string): Kept | undefined {
 }
 
 /**
- * A node is reached by its published port from this host, by its address from the other nodes, and also by its names
- * from the exporter.
+ * Returns the names and addresses that a certificate must cover: this host reaches a node by its published port, other
+ * nodes by its address, and the exporter also by its names.
  */
 const certified = ({ nodes }: DockerPlan): readonly string[] => [
   ...['127.0.0.1', 'localhost'],
@@ -89,10 +93,10 @@ const certified = ({ nodes }: DockerPlan): readonly string[] => [
   ...nodes.flatMap(({ id, container }) => [id, container]),
 ];
 
-/** Path of the CA certificate that clients of an environment trust. */
+/** Returns the path of the CA certificate that clients of an environment trust. */
 export const caFile = (stateDir: string, name: string): string => join(tlsDir(stateDir, name), 'ca.crt');
 
-/** The CA that clients of an environment trust, if it has TLS and was rendered. */
+/** Returns the CA certificate that clients of an environment trust, if the environment has TLS and was rendered. */
 export function clientCa(stateDir: string, name: string): string | undefined {
   const path = caFile(stateDir, name);
   return existsSync(path) ? readFileSync(path, 'utf8') : undefined;

@@ -1,4 +1,4 @@
-/** Nodes that a deploy would replace, and the refusal to replace several of them at once. Read-only. */
+/** Finds the nodes that a deploy would replace, and refuses to replace several of them at once. Read-only. */
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { namedServer } from '../../../config/server-name.ts';
 import type { PlanStep } from '../substrate.ts';
@@ -10,8 +10,8 @@ import { environmentDir, renderHashes } from './rendering.ts';
 import { otherVersions } from './server-versions.ts';
 
 /**
- * Nodes whose deployed files differ from the rendered ones, or whose server is not the one that the environment names.
- * A missing container is not one of them.
+ * Returns the nodes whose deployed files differ from the rendered ones, or whose server is not the one that the
+ * environment names. Nodes without a container are not included.
  */
 export async function changedNodes(plan: DockerPlan, stateDir: string): Promise<readonly PlannedNode[]> {
   const images = chooseImages(stateDir, plan.environment);
@@ -26,7 +26,7 @@ export async function changedNodes(plan: DockerPlan, stateDir: string): Promise<
   });
 }
 
-/** Running Redis nodes that a deploy would replace, because of their files or their image. */
+/** Returns the running Redis nodes that a deploy would replace because of their files or their image. */
 export async function replacedRedisNodes(
   plan: DockerPlan,
   stateDir: string,
@@ -42,7 +42,7 @@ export async function replacedRedisNodes(
   });
 }
 
-/** Error for a deploy that would replace several running Redis nodes at once; undefined for one that would not. */
+/** Returns the error for a deploy that would replace several running Redis nodes at once; undefined if it would not. */
 export async function outageOfDeploy(plan: DockerPlan, stateDir: string): Promise<KitError | undefined> {
   const nodes = await replacedRedisNodes(plan, stateDir);
   if (nodes.length < 2) return undefined;
@@ -64,7 +64,7 @@ const ACTIONS: Readonly<Record<string, PlanStep['action']>> = {
   'no-op': 'keep',
 };
 
-/** Actions of Terraform's plan, by node. */
+/** Returns the actions in Terraform's plan, by node. */
 export function stepsOfNodes(
   plan: DockerPlan,
   steps: readonly { readonly action: string; readonly address: string }[],

@@ -24,13 +24,13 @@ import { writePrivate } from '../../host/private-files.ts';
 export interface Owner {
   readonly id: string;
   /**
-   * Host and path, or the backend; never a secret. Unchanged when the checkout is moved: a changed label replaces the
-   * container.
+   * Location of the owner: host and path, or the backend; never a secret. It does not change when the checkout is
+   * moved, because a changed label would replace the container.
    */
   readonly place: string;
 }
 
-/** For synthesised text that is not deployed. */
+/** Owner in synthesised text that is not deployed. */
 export const NO_OWNER: Owner = { id: '', place: '' };
 
 type Deployed = { readonly docker: Pick<EnvironmentConfig['docker'], 'backend'> };
@@ -100,11 +100,11 @@ function backendOwner(backend: EnvironmentConfig['docker']['backend']): Owner | 
 const withoutCredentials = (text: string): string =>
   text.replace(/\/\/[^@/]*@/, '//').replace(/\b(user|password|passfile)=\S+\s*/g, '');
 
-/** Location of an owner whose state is in this directory. */
+/** Returns the location of an owner whose state is in this directory. */
 export const checkoutLocation = (stateDir: string): string => `${hostname()}:${realpathSync(stateDir)}`;
 
 interface Kept extends Owner {
-  /** Location at which the file was last found: distinguishes a moved directory from a copy. */
+  /** Location at which the file was last found, which distinguishes a moved directory from a copy. */
   readonly host: string;
   readonly stateDir: string;
 }

@@ -24,7 +24,7 @@ done
 ask INFO keyspace | tr -d '\\r' | awk -F '[=,]' '/^db/ { keys += $2 } END { print keys + 0 }'
 ask DEBUG DIGEST`;
 
-/** @returns undefined if the server does not load the copy, or the disk has no space for it */
+/** Returns the digest of a volume; undefined if the server does not load the copy, or the disk has no space for it. */
 export async function digestVolume(
   volume: string,
   { appendonly, appenddirname, appendfilename, dbfilename }: DataNames,

@@ -41,7 +41,10 @@ export async function destroy(environment: EnvironmentConfig, options: Terraform
   if (!(await destroyContainersFirst(environment, options))) await cdktf('destroy', environment, options);
 }
 
-/** @returns false if a step failed: then Terraform runs the whole destroy and reports the error */
+/**
+ * Destroys the containers first. @returns false if a step failed: then Terraform runs the whole destroy and reports the
+ * error
+ */
 async function destroyContainersFirst(
   environment: EnvironmentConfig,
   options: TerraformOptions,
@@ -116,7 +119,7 @@ async function removeAllFromState(environment: Deployed, options: StateOptions):
 type Kind = 'network' | 'volume';
 
 /**
- * Removes all of them at once, by their ids in the state.
+ * Removes the networks and volumes all at once, by their ids in the state.
  *
  * @returns false if something could not be removed although no container uses it
  * @throws KitError `NETWORK_IN_USE`, `VOLUME_IN_USE`
@@ -142,7 +145,10 @@ async function removeResources(
   return record.exitCode === 0;
 }
 
-/** @throws KitError `NETWORK_IN_USE`, `VOLUME_IN_USE` with the resource, the containers that use it, and the remedy */
+/**
+ * Checks that no container uses the resources. @throws KitError `NETWORK_IN_USE`, `VOLUME_IN_USE` with the resource,
+ * the containers that use it, and the remedy
+ */
 async function requireUnused(state: State): Promise<void> {
   for (const { id, name } of engineResourcesIn(state, 'docker_network')) {
     const holders = await holdersOf('network', id);

@@ -25,20 +25,20 @@ import { otherVersions } from './server-versions.ts';
 import { idsIn, readState, type State, stateAttributes } from './state.ts';
 
 export type NextApply =
-  /** The next apply repairs it. */
+  /** The next apply repairs the difference. */
   | 'creates it'
   | 'replaces it'
   | 'rewrites it'
   | 'updates it in place'
-  /** Terraform does not detect it: `remedy` repairs it. */
+  /** Terraform does not detect the difference; `remedy` repairs it. */
   | 'does not change it'
   /** Another container has the name: Terraform does not find its own and cannot create it. */
   | 'fails: the name is in use';
 
 export interface DriftFinding {
-  /** Container, network or volume. */
+  /** Name of the container, network or volume. */
   readonly what: string;
-  /** Stable: `stopped`, `paused`, `disconnected`, `image`, … */
+  /** Stable id of the kind of difference: `stopped`, `paused`, `disconnected`, `image`, … */
   readonly kind: string;
   readonly found: string;
   readonly expected: string;
@@ -106,7 +106,7 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
   ];
 }
 
-/** Hash of the files with which the configuration volumes were filled; undefined if nothing is deployed. */
+/** Returns the hash of the files with which the configuration volumes were filled; undefined if nothing is deployed. */
 function deployedArchive(state: State): string | undefined {
   const upload = stateAttributes(state, 'docker_container', 'configuration_init')?.upload as
     | readonly { readonly source_hash?: string }[]
@@ -114,7 +114,10 @@ function deployedArchive(state: State): string | undefined {
   return upload?.[0]?.source_hash;
 }
 
-/** A setting or a password has changed: the next deploy fills every configuration volume, including manual changes. */
+/**
+ * Effect of a changed setting or password: the next deploy rewrites every configuration volume, including manual
+ * changes.
+ */
 const REFILLED = { nextApply: 'rewrites it', remedy: '' } as const;
 
 const otherArchive = ({ init }: DockerPlan): DriftFinding => ({
@@ -129,7 +132,7 @@ const otherArchive = ({ init }: DockerPlan): DriftFinding => ({
 interface Expectation {
   readonly service: PlannedContainer;
   readonly plan: DockerPlan;
-  /** Current id of the tag; undefined if the image is missing. */
+  /** Current image id of the tag; undefined if the image is missing. */
   readonly image: string | undefined;
   readonly hash: string | undefined;
   /** Whether Terraform created this container. */
@@ -256,7 +259,7 @@ function healthOf({ Config }: ContainerFacts): string {
   return check === undefined ? 'none' : [...(check.Test ?? [])].join(' ');
 }
 
-/** Variables that an image defines are ignored: the image is compared by its id. */
+/** Variables that an image defines. They are ignored, because the image is compared by its id. */
 const BROUGHT =
   /^(PATH|HOME|HOSTNAME|NODE_VERSION|YARN_VERSION|REDIS_VERSION|REDIS_DOWNLOAD_\w+|GOSU_VERSION)=/;
 
@@ -291,7 +294,7 @@ async function missingNames(
   return names.filter((name) => !have.has(name));
 }
 
-/** Names of the containers that have the environment's name, with or without labels. */
+/** Returns the names of the containers that have the environment's name, with or without labels. */
 async function containersWithPrefix(plan: DockerPlan): Promise<readonly string[]> {
   const prefix = plan.init.container.slice(0, -'init'.length);
   const text = await docker([
@@ -306,7 +309,10 @@ async function containersWithPrefix(plan: DockerPlan): Promise<readonly string[]
   return text === '' ? [] : text.split('\n');
 }
 
-/** Configuration in a volume that differs from the rendered files: changed manually, or not updated since. */
+/**
+ * Finds configuration in a volume that differs from the rendered files, because it was changed manually or was not
+ * updated since.
+ */
 async function configurationFiles(
   plan: DockerPlan,
   sums: ReadonlyMap<string, ReadonlyMap<string, string>>,
@@ -360,7 +366,7 @@ const tooMany = (name: string): DriftFinding => ({
   remedy: `docker rm -f ${name}`,
 });
 
-/** Expiring certificates: the engine still matches the plan, but the next apply would replace them. */
+/** Reports expiring certificates: the engine still matches the plan, but the next apply would replace them. */
 function certificateRow(plan: DockerPlan, stateDir: string): readonly DriftFinding[] {
   const end = renewalDue(plan, stateDir);
   if (end === undefined) return [];

@@ -14,7 +14,7 @@ export interface EngineOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Fields of `docker inspect` of a container that the kit reads. */
+/** Fields of `docker inspect` that the kit reads of a container. */
 export interface ContainerFacts {
   readonly Id: string;
   readonly Name: string;
@@ -87,7 +87,7 @@ export async function docker(args: readonly string[], options: EngineOptions = {
   });
 }
 
-/** Returns containers by name; a missing one is absent from the map. */
+/** Returns containers by name; the map does not contain missing containers. */
 export async function inspectContainers(
   names: readonly string[],
 ): Promise<ReadonlyMap<string, ContainerFacts>> {

@@ -45,9 +45,9 @@ export interface DockerEnvironmentOptions {
   /** Image with busybox, for helper containers. */
   readonly helperImage: string;
   readonly logDir: string;
-  /** Texts in the configuration volumes, by node id. */
+  /** Returns the texts in the configuration volumes, by node id. */
   readonly rendered: () => ReadonlyMap<string, RenderedNode>;
-  /** Ends the environment; only the handle that owns it has this. */
+  /** Ends the environment; only the handle that owns the environment has this function. */
   readonly end?: (() => Promise<void>) | undefined;
 }
 
@@ -64,7 +64,10 @@ export class DockerEnvironment implements Environment {
   readonly cluster?: ClusterView;
   readonly #options: DockerEnvironmentOptions;
   readonly #admin: AdminConnections;
-  /** A drill asks for the status of the nodes many times per second, and each `docker inspect` is a process: see `StatusOptions`. */
+  /**
+   * Recent states of the containers: a drill reads the status of the nodes many times per second, and each `docker
+   * inspect` is a process (see `StatusOptions`).
+   */
   readonly #containers: RecentRead<ReadonlyMap<string, ContainerFacts>>;
   #disposed: Promise<void> | undefined;
 
@@ -121,7 +124,7 @@ export class DockerEnvironment implements Environment {
     };
   }
 
-  /** With the current passwords. */
+  /** Endpoints with the current passwords. */
   get endpoints(): ClientEndpoints {
     const { plan, passwords, ca } = this.#options;
     return endpointsOf(plan, passwords.secrets(), ca);
@@ -159,7 +162,7 @@ export class DockerEnvironment implements Environment {
     this.#admin.drop(nodeId);
   }
 
-  /** The engine keeps the logs: each access writes their current content to files. */
+  /** Paths of the logs. The engine keeps the logs, so each access writes their current content to files. */
   get logs(): ReadonlyMap<string, string> {
     const { plan, logDir } = this.#options;
     mkdirSync(logDir, { recursive: true, mode: 0o700 });
@@ -198,7 +201,7 @@ export class DockerEnvironment implements Environment {
     };
   }
 
-  /** Changes containers: an earlier status is then outdated, even if the change fails. */
+  /** Changes containers, and drops the cached status, which is outdated even if the change fails. */
   async #change<T>(act: () => Promise<T>): Promise<T> {
     try {
       return await act();
@@ -207,7 +210,7 @@ export class DockerEnvironment implements Environment {
     }
   }
 
-  /** A node, or the watchdog. */
+  /** Returns a node, or the watchdog. */
   #part(id: string): PlannedContainer {
     const { watchdog } = this.#options.plan;
     return id === watchdog?.id ? watchdog : this.#node(id);

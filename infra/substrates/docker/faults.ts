@@ -14,8 +14,8 @@ import type { DockerPlan, PlannedContainer, PlannedNode } from './plan.ts';
 const EFFECT_TIMEOUT_MS = 10_000;
 
 /**
- * SIGKILL, no grace period. The restart policy does not apply until the node is started again (`docker kill` counts as
- * a manual stop).
+ * Kills the node with SIGKILL, without a grace period. The restart policy does not apply until the node is started
+ * again (`docker kill` counts as a manual stop).
  */
 export async function killNode(node: PlannedContainer): Promise<void> {
   await requireState(node, true);
@@ -23,7 +23,10 @@ export async function killNode(node: PlannedContainer): Promise<void> {
   await awaitState(node, 'to be dead', ({ State }) => State.Status === 'exited');
 }
 
-/** SIGTERM; SIGKILL after a grace period longer than Redis waits for its replicas (shutdown-timeout, 10 s). */
+/**
+ * Stops the node with SIGTERM, and with SIGKILL after a grace period that is longer than Redis waits for its replicas
+ * (shutdown-timeout, 10 s).
+ */
 export async function stopNode(node: PlannedContainer): Promise<void> {
   await requireState(node, true);
   await docker(['stop', '--time', '20', node.container]);
@@ -36,7 +39,7 @@ export async function startNode(node: PlannedContainer): Promise<void> {
   await awaitState(node, 'to run', ({ State }) => State.Status === 'running');
 }
 
-/** The data volume in the container, for a mount in its namespace. */
+/** Returns the data volume in the container, for a mount in its namespace. */
 export async function dataFolderOf({ container }: PlannedNode): Promise<DataFolder> {
   const pid = (await inspectContainers([container])).get(container)?.State.Pid;
   if (pid === undefined || pid === 0)
@@ -49,7 +52,7 @@ export async function pauseNode(node: PlannedContainer): Promise<Heal> {
   return () => unpauseNode(node);
 }
 
-/** Has no effect on a node that is not paused. */
+/** Resumes a node. Has no effect on a node that is not paused. */
 export async function unpauseNode(node: PlannedContainer): Promise<void> {
   const state = (await inspectContainers([node.container])).get(node.container)?.State.Status;
   if (state === 'paused') await docker(['unpause', node.container]);
@@ -73,9 +76,9 @@ export async function disconnectNode(plan: DockerPlan, node: PlannedNode): Promi
 }
 
 /**
- * Isolates a group from all other nodes and from the watchdog; connections within the group and from this host are unaffected. Both sides
- * lose their routes: with those of one side alone, packets of the other would still arrive, and a master would count
- * replicas that it cannot reach.
+ * Isolates a group from all other nodes and from the watchdog; connections within the group and from this host are
+ * unaffected. Both sides lose their routes: if only one side lost its routes, its packets would be dropped, but packets
+ * from the other side would still arrive, and a master would count replicas that it cannot reach.
  */
 export async function partitionNodes(
   plan: DockerPlan,

@@ -18,9 +18,9 @@ import { environmentDir } from './state-files.ts';
 
 export interface EnvironmentValues {
   readonly secrets: EnvironmentSecrets;
-  /** Login of Redis Commander, user `admin`. */
+  /** Password of the user `admin` of Redis Commander. */
   readonly commanderPassword: string;
-  /** Seed of the ids of sentinels or cluster nodes. */
+  /** Returns the seed from which the ids of sentinels or cluster nodes are derived. */
   idSeed(kind: IdSeed): string;
 }
 
@@ -38,7 +38,8 @@ export function drawValues(stateDir: string, name: string): EnvironmentValues {
 }
 
 /**
- * Draws nothing: a missing id is empty, a missing password is one that no node accepts.
+ * Reads the values and draws none: a missing id is empty, and a missing password is replaced by one that no node
+ * accepts.
  *
  * @param secrets the passwords, if they were read before
  * @throws KitError as `readSecrets`
@@ -72,7 +73,10 @@ export function setDamagedSecretsAside(stateDir: string, name: string): void {
   }
 }
 
-/** All files that contain or derive from passwords of an environment, except the state. */
+/**
+ * Returns the paths of all files that contain passwords of an environment, or values derived from them, except the
+ * state.
+ */
 export const secretPathsOf = (stateDir: string, name: string): readonly string[] => [
   dirname(dockerSecretsFile(stateDir, name)),
   ...[COMMANDER, 'sentinels-id', 'cluster-id', 'files', 'files.tar', 'tls'].map((file) =>
@@ -82,11 +86,14 @@ export const secretPathsOf = (stateDir: string, name: string): readonly string[]
 
 const COMMANDER = 'commander.password';
 
-/** Path of the file with the login for Redis Commander. */
+/** Returns the path of the file with the login for Redis Commander. */
 export const commanderPasswordFile = (stateDir: string, name: string): string =>
   join(environmentDir(stateDir, name), COMMANDER);
 
-/** Separate passwords: a local environment of the same name is another environment. */
+/**
+ * Returns the passwords. They are separate from those of a local environment with the same name, which is another
+ * environment.
+ */
 export const dockerSecrets = (stateDir: string, name: string): EnvironmentSecrets =>
   loadSecrets(name, join(stateDir, 'docker'));
 

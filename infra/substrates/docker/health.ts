@@ -20,7 +20,7 @@ export interface HealthyOptions {
   readonly progress?: ((line: string) => void) | undefined;
 }
 
-/** Maximum of consecutive failovers, such as a second one by a sentinel with a stale view of the new master. */
+/** Maximum number of consecutive failovers, such as a second one by a sentinel with a stale view of the new master. */
 const MAX_FAILOVERS = 3;
 
 /**

@@ -1,4 +1,4 @@
-/** Commands for hints, which can be pasted and run, including for an environment of a user's own YAML file. */
+/** Commands for hints, which can be pasted and run, also for an environment in a user's own YAML file. */
 
 import { IS_BUILT } from '../../../config/installation.ts';
 import { environmentFlags, sourceOf } from '../../../config/load.ts';
@@ -6,7 +6,10 @@ import type { EnvironmentConfig } from '../../../config/schema.ts';
 
 type Named = Pick<EnvironmentConfig, 'name'>;
 
-/** `npx cdktf deploy dev`; for a file, `KIT_STACKS=./mine.yaml npx cdktf deploy mine`. The package has no `cdktf`. */
+/**
+ * Returns `npx cdktf deploy dev`; for a file, `KIT_STACKS=./mine.yaml npx cdktf deploy mine`. The package has no
+ * `cdktf`.
+ */
 export function cdktfCommand(verb: 'deploy' | 'destroy', environment: Named): string {
   if (IS_BUILT) return kitCommand(verb === 'deploy' ? 'up' : 'down', environment);
   const { file, flags = [] } = sourceOf(environment) ?? {};
@@ -15,7 +18,7 @@ export function cdktfCommand(verb: 'deploy' | 'destroy', environment: Named): st
   return `${stacks}npx cdktf ${verb} ${environment.name}${settings}`;
 }
 
-/** `kit down --env ./mine.yaml --substrate docker`. */
+/** Returns a command such as `kit down --env ./mine.yaml --substrate docker`. */
 export function kitCommand(verb: string, environment: Named): string {
   return `kit ${verb} ${environmentFlags(environment)} --substrate docker`;
 }

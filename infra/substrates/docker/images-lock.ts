@@ -14,7 +14,7 @@ const PULL_TIMEOUT_MS = 600_000;
 export interface LockOptions {
   readonly progress?: (line: string) => void;
   readonly signal?: AbortSignal;
-  /** Accept a tag that now points to another digest. */
+  /** Whether to accept a tag that now points to another digest. */
   readonly acceptMoved?: boolean;
 }
 
@@ -23,7 +23,7 @@ export interface LockReport {
   readonly images: Readonly<Record<ImageRole, { readonly version: string; readonly digest: string }>>;
 }
 
-/** @throws KitError `IMAGES_NOT_RESOLVED`, `IMAGE_TAG_MOVED`; the lock is then unchanged */
+/** Locks the images. @throws KitError `IMAGES_NOT_RESOLVED`, `IMAGE_TAG_MOVED`; then the lock is unchanged */
 export async function lockImages(options: LockOptions = {}): Promise<LockReport> {
   const { imageRegistry, imagesLock } = dockerSettings();
   const before = readUsable(imagesLock);

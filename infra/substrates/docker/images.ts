@@ -4,8 +4,8 @@
  * `kit images build` and `kit bundle load` write `<state>/docker/images.json`. While that file exists, its tags are
  * used and no registry is queried. A tag is the hash of the inputs: an existing image is never built again.
  *
- * An environment that names its server (`redis.server`, `docker.image`) has an image of its own for the nodes:
- * `server-images.ts` pulls and probes it before a deploy, and stores what it found for `chooseImages`.
+ * An environment that names its server (`redis.server`, `docker.image`) has its own image for the nodes:
+ * `server-images.ts` pulls and probes it before a deploy, and stores the result for `chooseImages`.
  */
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -35,7 +35,7 @@ export interface ImageSet {
   readonly redis: ImageChoice;
   readonly exporter: ImageChoice;
   readonly commander: ImageChoice;
-  /** Features of the Redis in this set. */
+  /** Features of the Redis in this set of images. */
   readonly facts: BinaryFacts;
   readonly origin: ImageOrigin;
 }
@@ -54,7 +54,7 @@ export interface LocalImages {
   readonly exporter: string;
   readonly commander: string;
   readonly facts: BinaryFacts;
-  /** Node images with another server (`kit images build --server`); absent: none. */
+  /** Node images with another server (`kit images build --server`); absent if there are none. */
   readonly servers?: readonly ServerImage[];
 }
 
@@ -75,7 +75,7 @@ export const imagesFile = (stateDir: string): string => join(stateDir, 'docker',
 /**
  * Returns the images that a deploy would use now. Reads files only, queries no registry.
  *
- * @param settings of the environment; default: one that names no server
+ * @param settings settings of the environment; default: an environment that names no server
  * @throws KitError `IMAGES_LOCK_INVALID`, `IMAGES_LOCK_STALE`
  */
 export function chooseImages(stateDir: string, settings?: ImageSettings): ImageSet {
@@ -107,7 +107,9 @@ function commonImages(stateDir: string): CommonImages {
   };
 }
 
-/** Image of the nodes: the one that the environment names, one with its server, or the common one. */
+/**
+ * Returns the image of the nodes: the image that the environment names, an image with its server, or the common image.
+ */
 function nodeImage(
   stateDir: string,
   images: CommonImages,
@@ -132,7 +134,7 @@ const builtOn = (base: string): ImageChoice => ({
   tag: `${REPOSITORY}/redis:${nodeImageHash(base)}`,
 });
 
-/** Name under which the engine has the image. */
+/** Returns the name under which the engine has the image. */
 export const imageName = (choice: ImageChoice): string =>
   choice.kind === 'published' ? choice.reference : choice.tag;
 
@@ -142,13 +144,13 @@ export function describeImages({ redis, facts, origin }: ImageSet): string {
   return `${ORIGINS[origin]}; nodes: ${formatServer(serverOf(facts))} from ${source}`;
 }
 
-/** Tag of the Redis image: the hash of its base and the files that it adds. */
+/** Returns the tag of the Redis image: the hash of its base and of the files that it adds. */
 export function nodeImageHash(base: string): string {
   const files = ['Dockerfile', 'node.sh'].map((name) => readFileSync(join(NODE_IMAGE_DIR, name)));
   return inputsHash([base, ...files]);
 }
 
-/** Prints the version of the server in an image, and how it ends with each configuration. */
+/** Script that prints the version of the server in an image, and how the server ends with each configuration. */
 const PROBE = `server=$(command -v redis-server || command -v valkey-server) || exit 0
 "$server" --version
 for text in "$@"; do echo '--- probe'; printf '%s' "$text" | timeout 5 "$server" - 2>&1; done
@@ -170,7 +172,7 @@ export async function probeFacts(image: string): Promise<BinaryFacts> {
   return { ...server, activedefrag: hasDefragmentation(defragmentation), tls: hasTls(tls) };
 }
 
-/** Reads the list of local images. Undefined if this machine uses published ones. */
+/** Reads the list of local images; returns undefined if this machine uses published images. */
 export function readImages(stateDir: string): LocalImages | undefined {
   const path = imagesFile(stateDir);
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;

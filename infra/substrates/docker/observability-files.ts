@@ -8,8 +8,9 @@ import { NODE_IMAGE_DIR } from './images.ts';
 import { bootstrapOf, type DockerPlan, type PlannedNode, TLS_PATHS } from './plan.ts';
 
 /**
- * `/metrics` follows the master; in a cluster it serves the first node. `/scrape?target=URL` accepts any node or
- * sentinel, by its id, the name of its container, or its address in the data network.
+ * Returns the files of the exporter. `/metrics` follows the master; in a cluster it serves the first node.
+ * `/scrape?target=URL` accepts any node or sentinel, by its id, the name of its container, or its address in the data
+ * network.
  */
 export function exporterTexts(plan: DockerPlan, secrets: EnvironmentSecrets, tls: TlsTexts | undefined) {
   const scheme = schemeOf(plan);
@@ -39,11 +40,11 @@ export function exporterTexts(plan: DockerPlan, secrets: EnvironmentSecrets, tls
 
 const schemeOf = ({ environment }: DockerPlan): string => (environment.security.tls ? 'rediss' : 'redis');
 
-/** Target of `/scrape` for a node, by the id in `kit status`. */
+/** Returns the target of `/scrape` for a node, by its id in `kit status`. */
 export const scrapeTarget = (plan: DockerPlan, { id, address }: PlannedNode): string =>
   `${schemeOf(plan)}://${id}:${address.port}`;
 
-/** User of Redis Commander's login. */
+/** Name of the user that logs in to Redis Commander. */
 export const COMMANDER_USER = 'admin';
 
 export function commanderTexts(

@@ -10,12 +10,12 @@ import { LABEL } from './plan.ts';
 import { idsIn, readState } from './state.ts';
 import { requireUnlocked, type TerraformOptions } from './terraform.ts';
 
-/** The engine has usually finished the requests of a killed deploy after the first round. */
+/** Maximum number of rounds. The engine has usually finished the requests of a killed deploy after the first round. */
 const ROUNDS = 5;
 
 type Part = Pick<EnginePart, 'kind' | 'id' | 'name'>;
 
-/** @throws KitError `STATE_LOCKED` while another deploy runs */
+/** Removes the remains. @throws KitError `STATE_LOCKED` while another deploy runs */
 export async function removeOrphans(
   environment: EnvironmentConfig,
   options: TerraformOptions,

@@ -21,19 +21,19 @@ export interface Outputs {
   /** `true` or `false`, as text: `cdktf output` prints a boolean as nothing. */
   readonly tls: string;
   readonly nodes: Readonly<Record<string, OutputNode>>;
-  /** `ip:port` in the data network to `host:port` on this host: ioredis's natMap. */
+  /** Maps `ip:port` in the data network to `host:port` on this host, as natMap of ioredis does. */
   readonly nat_map: Readonly<Record<string, string>>;
-  /** Metrics of the master. */
+  /** URL of the metrics of the master. */
   readonly exporter_url: string;
-  /** Metrics of any node: `?target=` and one of the targets, by node id. */
+  /** URL of the metrics of any node, to which `?target=` and one of the targets (by node id) are appended. */
   readonly scrape_url: string;
   readonly scrape_targets: Readonly<Record<string, string>>;
   readonly commander_url: string;
   readonly commander_user: string;
-  /** Files of mode 0600 on the machine that deployed. */
+  /** Path of a file with mode 0600 on the machine that deployed. */
   readonly commander_password_file: string;
   readonly secrets_file: string;
-  /** PEM of the CA; with TLS only. */
+  /** Path of the CA certificate as PEM; only with TLS. */
   readonly ca_file?: string;
 }
 
@@ -66,7 +66,7 @@ export function outputsOf(plan: DockerPlan, files: OutputFiles): Outputs {
   };
 }
 
-/** Names, addresses and ports of the nodes: different values mean another environment. */
+/** Returns the names, addresses and ports of the nodes. Different values mean another environment. */
 export function outputNodes({ nodes }: DockerPlan): Outputs['nodes'] {
   return Object.fromEntries(
     nodes.map(({ id, node, container, address, published }) => [

@@ -19,10 +19,10 @@ export function removeOwnerProcess(stateDir: string, name: string): void {
 }
 
 /**
- * `none`: no owner, the environment stays. `own`: this process. `alive`: another running process. `gone`: its process
- * has ended without removing the environment.
+ * Returns the state of the owner. `none`: there is no owner, and the environment stays. `own`: this process. `alive`:
+ * another running process. `gone`: the owner has ended without removing the environment.
  *
- * @throws KitError `STATE_UNREADABLE`: it is unknown whether a process uses the environment
+ * @throws KitError `STATE_UNREADABLE` if it is unknown whether a process uses the environment
  */
 export async function ownerProcessState(
   stateDir: string,

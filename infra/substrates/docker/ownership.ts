@@ -28,7 +28,7 @@ export interface EnginePart {
   readonly kind: EngineKind;
   readonly id: string;
   readonly name: string;
-  /** Empty without an owner label. */
+  /** Id of the owner; empty without an owner label. */
   readonly owner: string;
   readonly place: string;
   readonly isProtected: boolean;
@@ -67,7 +67,7 @@ async function partsOfKind(kind: EngineKind, filter: string): Promise<readonly E
   });
 }
 
-/** Id and name in the engine's list; the id of a volume is its name. */
+/** How the engine lists resources by kind, with id and name; the id of a volume is its name. */
 const LISTING: Readonly<
   Record<EngineKind, { readonly flags: readonly string[]; readonly fields: readonly string[] }>
 > = {
@@ -93,7 +93,7 @@ export async function readOwnership(
 
 interface Claim {
   readonly owner: string | undefined;
-  /** Ids in the state. */
+  /** Ids of the resources in the state. */
   readonly known: ReadonlySet<string>;
   /** Former owners of an adopted environment. */
   readonly adopted: readonly string[];
@@ -138,7 +138,9 @@ export function foreignEnvironment(
 
 const UNLABELLED_PLACE = 'another checkout or user: it has no owner label';
 
-/** Refusal that names the owner's location. @param verb the refused command, which works with `--adopt` */
+/**
+ * Returns the refusal, which names the owner's location. @param verb the refused command, which works with `--adopt`
+ */
 export function foreignError(
   named: Pick<EnvironmentConfig, 'name'>,
   ownership: Pick<Ownership, 'foreign'>,

@@ -25,7 +25,7 @@ export interface DockerPasswordsInput {
   readonly plan: DockerPlan;
   readonly facts: BinaryFacts;
   readonly stateDir: string;
-  /** The passwords, if they were read before. */
+  /** Passwords, if they were read before. */
   readonly known: EnvironmentSecrets | undefined;
 }
 
@@ -76,7 +76,7 @@ async function unpack({ init, environment }: DockerPlan, archive: string): Promi
   await docker(['start', '--attach', init.container]);
 }
 
-/** Containers that read a rotated password at their start, and are not nodes. */
+/** Returns the containers that are not nodes and read a rotated password at their start. */
 function partsWithLogin(plan: DockerPlan, secrets: EnvironmentSecrets): readonly PlannedContainer[] {
   const rotated = new Set(
     (['redis', 'sentinel'] as const).flatMap((role) =>

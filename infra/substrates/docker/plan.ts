@@ -11,7 +11,8 @@ import { nodesOf, WATCHDOG_ID } from '../../topology.ts';
 export const RUN_AS = '999:999';
 
 /**
- * Redis uses fewer than 10 threads and a fork, Commander's Node 11 threads; a health check briefly needs a few more.
+ * Maximum number of processes and threads per container. Redis uses fewer than 10 threads and a fork, the Node of
+ * Commander 11 threads; a health check briefly needs a few more.
  */
 export const PIDS_LIMIT = 256;
 
@@ -33,7 +34,7 @@ export interface PlannedContainer {
   readonly configVolume: string;
   /** Address in the data network. */
   readonly address: Address;
-  /** Address on this host; undefined for a container that nothing connects to. */
+  /** Address on this host; undefined for a container to which nothing connects. */
   readonly published?: Address;
   readonly memoryMb: number;
   /** Command of the health check. */
@@ -132,7 +133,7 @@ export function planDocker(topology: Topology): DockerPlan {
   };
 }
 
-/** Written every second by the watchdog: a process that hangs is reported as unhealthy. */
+/** File that the watchdog writes every second, so that a process that hangs is reported as unhealthy. */
 export const HEARTBEAT_FILE = '/dev/shm/heartbeat';
 
 function watchdogOf(named: (suffix: string) => string, address: Address): PlannedContainer {
@@ -147,17 +148,17 @@ function watchdogOf(named: (suffix: string) => string, address: Address): Planne
   };
 }
 
-/** Paths in a configuration volume as its container mounts it. */
+/** Paths of certificate files in the file system of a container that mounts its configuration volume. */
 export const TLS_PATHS = { ca: '/kit/tls/ca.crt', cert: '/kit/tls/node.crt', key: '/kit/tls/node.key' };
 
-/** The master of the first start. */
+/** Returns the node that is master at the first start. */
 export function bootstrapOf(plan: DockerPlan): PlannedNode {
   const found = plan.nodes.find(({ node }) => node.role === 'redis' && node.bootstrapMaster);
   if (found === undefined) throw new Error('a topology must have a bootstrap master');
   return found;
 }
 
-/** All volumes: a destroyed environment must not leave any of them. */
+/** Returns all volumes. A destroyed environment must not leave any of them behind. */
 export function volumesOf(plan: DockerPlan): readonly string[] {
   return [...configVolumesOf(plan), ...plan.nodes.map((node) => node.dataVolume)];
 }
@@ -166,25 +167,26 @@ export function configVolumesOf(plan: DockerPlan): readonly string[] {
   return [...servicesOf(plan), plan.ready].map((part) => part.configVolume);
 }
 
-/** Containers that run as long as the environment. */
+/** Returns the containers that run as long as the environment. */
 export function servicesOf(plan: DockerPlan): readonly PlannedContainer[] {
   return [...publishedOf(plan), ...(plan.watchdog ? [plan.watchdog] : [])];
 }
 
-/** Services with a port on this host. */
+/** Returns the services with a port on this host. */
 export function publishedOf(plan: DockerPlan): readonly PublishedContainer[] {
   return [...plan.nodes, plan.exporter, plan.commander];
 }
 
 /**
- * Above maxmemory a node needs memory for the copy on write of a fork (worst case: every page that is written during a
- * save), the backlog, and client and replica buffers. Half of maxmemory covers a save under the write load of a cache.
+ * Returns the memory limit of a Redis node. Above maxmemory a node needs memory for the copy on write of a fork (worst
+ * case: every page that is written during a save), the backlog, and client and replica buffers. Half of maxmemory
+ * covers a save under the write load of a cache.
  */
 function redisMemoryMb({ redis }: EnvironmentConfig): number {
   return Math.ceil((redis.maxmemory * 1.5 + redis.replBacklogSize) / MIB) + 64;
 }
 
-/** One of 8192 networks in 10.96.0.0/11, which neither Docker's own pools nor most office networks use. */
+/** Returns one of 8192 networks in 10.96.0.0/11, which neither Docker's own pools nor most office networks use. */
 function defaultSubnet(name: string): string {
   const hash = createHash('sha256').update(name).digest();
   return `10.${96 + ((hash[0] ?? 0) % 32)}.${hash[1] ?? 0}.0/24`;

@@ -1,6 +1,6 @@
 /**
- * Plugin of the Docker provider: in a local directory, or from the registry of Terraform or OpenTofu. Each program has
- * its own registry, and finds a local plugin only under the name of that registry.
+ * Finds the plugin of the Docker provider in a local directory, or in the registry of Terraform or OpenTofu. Each
+ * program has its own registry, and finds a local plugin only under the name of that registry.
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -19,13 +19,19 @@ const PLUGIN_DIRS = [
   '/usr/share/terraform/plugins',
 ];
 
-/** Host name of the registry that a program uses, from its own output; undefined if the output has none. */
+/**
+ * Returns the host name of the registry that a program uses, from its own output; undefined if the output does not
+ * contain it.
+ */
 export async function registryOf(program: string): Promise<string | undefined> {
   const record = await inProviderFolder(program, ['providers', '-no-color']);
   return /provider\[([^\]/]+)\//.exec(record.stdout)?.[1];
 }
 
-/** Folder of the plugin in one of the local directories. @param registry absent: under the name of any registry */
+/**
+ * Returns the folder of the plugin in one of the local directories. @param registry registry of the plugin; default:
+ * any
+ */
 export function localPlugin(registry?: string, roots: readonly string[] = PLUGIN_DIRS): string | undefined {
   return roots
     .flatMap((root) =>
@@ -36,13 +42,13 @@ export function localPlugin(registry?: string, roots: readonly string[] = PLUGIN
     .find((path) => existsSync(path));
 }
 
-/** Path of the plugin below a plugin directory. */
+/** Returns the path of the plugin within a plugin directory. */
 function pluginPath(registry: string): string {
   const platform = `${process.platform}_${process.arch === 'x64' ? 'amd64' : process.arch}`;
   return join(registry, SOURCE, PROVIDER_VERSION, platform);
 }
 
-/** The plugin directory that contains this plugin. */
+/** Returns the plugin directory that contains the plugin. */
 export function pluginRoot(plugin: string): string {
   return PLUGIN_DIRS.find((root) => plugin.startsWith(`${root}/`)) ?? plugin;
 }
@@ -51,7 +57,9 @@ function hostsIn(root: string): readonly string[] {
   return existsSync(root) ? readdirSync(root) : [];
 }
 
-/** Source of the plugin for the installed program; `registry`: no local directory has it, but the registry does. */
+/**
+ * Source of the plugin for the installed program. `registry`: the registry has the plugin, but no local directory does.
+ */
 export interface PluginSource {
   readonly program: string;
   readonly registry: string | undefined;
@@ -73,7 +81,10 @@ export async function pluginAvailable(): Promise<boolean> {
   return (await findPlugin()).from !== 'nowhere';
 }
 
-/** Entry of a dependency lock file without hashes: the program adds the hashes of the plugin that it installs. */
+/**
+ * Returns an entry for a dependency lock file without hashes; the program adds the hashes of the plugin that it
+ * installs.
+ */
 export const lockEntry = (registry: string): string =>
   [
     `provider "${registry}/${SOURCE}" {`,

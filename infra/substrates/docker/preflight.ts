@@ -2,7 +2,7 @@
  * Checks the free ports and addresses that an environment needs on the engine. Runs before a deploy, so that a deploy
  * that cannot work creates nothing.
  *
- * Left out: ports that another program takes after the check. Terraform reports those (`terraform-errors.ts`).
+ * Left out: ports that another program takes after the check, which Terraform reports (`terraform-errors.ts`).
  */
 import { createServer } from 'node:net';
 import { readVariables } from '../../../config/env.ts';
@@ -11,7 +11,7 @@ import { docker } from './engine.ts';
 import type { Ownership } from './ownership.ts';
 import { type DockerPlan, type PublishedContainer, publishedOf } from './plan.ts';
 
-/** @throws KitError `PORT_IN_USE`, `SUBNET_IN_USE` */
+/** Checks ports and addresses. @throws KitError `PORT_IN_USE`, `SUBNET_IN_USE` */
 export async function requireFreePortsAndSubnets(
   plan: DockerPlan,
   { own }: Pick<Ownership, 'own'>,
@@ -24,7 +24,7 @@ export async function requireFreePortsAndSubnets(
 
 interface TakenPort {
   readonly service: PublishedContainer;
-  /** Container that publishes it; undefined: a program of this machine. */
+  /** Container that publishes the port; undefined if a program on this machine uses it. */
   readonly holder: string | undefined;
 }
 
@@ -41,7 +41,7 @@ async function takenPorts(plan: DockerPlan, own: ReadonlySet<string>): Promise<r
   return (await Promise.all(checks)).flat();
 }
 
-/** A port that is published on all addresses is in use on each of them. */
+/** Whether two addresses overlap: a port that is published on all addresses is in use on each of them. */
 const overlaps = (one: string, other: string): boolean =>
   one === other || one === '0.0.0.0' || one === '::' || one === '[::]';
 
@@ -51,7 +51,7 @@ interface PublishedPort {
   readonly port: number;
 }
 
-/** Ports of the running containers. */
+/** Returns the published ports of the running containers. */
 async function publishedPorts(): Promise<readonly PublishedPort[]> {
   const text = await docker(['container', 'ls', '--format', '{{.Names}}\t{{.Ports}}']);
   return text.split('\n').flatMap((line) => {
@@ -67,7 +67,7 @@ export function parsePorts(text: string): readonly Omit<PublishedPort, 'containe
   );
 }
 
-/** Ports of another machine cannot be probed from here. */
+/** Whether the engine runs on this machine: the ports of another machine cannot be probed from here. */
 async function isOnThisMachine(): Promise<boolean> {
   const named = readVariables().get('DOCKER_HOST')?.text;
   const host = named ?? (await docker(['context', 'inspect', '--format', '{{.Endpoints.docker.Host}}']));
@@ -115,7 +115,7 @@ async function takenSubnet(
   return networks.find(({ name, subnet }) => !own.has(name) && subnetsOverlap(subnet, data.subnet));
 }
 
-/** Pure; IPv4 in CIDR notation. Other notations never overlap. */
+/** Whether two IPv4 subnets in CIDR notation overlap. Other notations never overlap. Pure. */
 export function subnetsOverlap(one: string, other: string): boolean {
   const [a, b] = [rangeOf(one), rangeOf(other)];
   return a !== undefined && b !== undefined && a.first <= b.last && b.first <= a.last;

@@ -6,11 +6,11 @@ import type { DockerPlan, PlannedContainer } from './plan.ts';
 
 export interface DockerProvenance {
   readonly provenance: Readonly<Record<string, string>>;
-  /** Image with a shell that runs helpers. */
+  /** Image with a shell, to run helpers. */
   readonly helperImage: string;
 }
 
-/** @param found the containers, by name */
+/** Returns versions and features. @param found containers by name */
 export function provenanceOf(
   { nodes, exporter }: DockerPlan,
   { facts, origin }: ImageSet,

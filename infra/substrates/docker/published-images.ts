@@ -1,6 +1,6 @@
 /**
- * Published images: their versions, and the references that containers use. By tag until `kit images lock` has resolved
- * them; by digest after that.
+ * Published images: their versions, and the references that containers use. References contain a tag until `kit images
+ * lock` has resolved them, then a digest.
  */
 
 import { KitError } from '../../../config/errors.ts';
@@ -18,7 +18,7 @@ export const PUBLISHED = {
   commander: 'rediscommander/redis-commander:0.9.0',
 } as const satisfies Record<ImageRole, string>;
 
-/** Facts of the version above, used until a lock has the facts of the image itself. */
+/** Facts about the version above, used until a lock contains the facts about the image itself. */
 const FACTS: BinaryFacts = { version: '8.2.1', activedefrag: true, tls: true };
 
 export interface PublishedImages {
@@ -29,7 +29,7 @@ export interface PublishedImages {
 
 type Source = Pick<DockerSettings, 'imageRegistry' | 'imagesLock'>;
 
-/** @throws KitError `IMAGES_LOCK_INVALID`, `IMAGES_LOCK_STALE` */
+/** Returns the published images. @throws KitError `IMAGES_LOCK_INVALID`, `IMAGES_LOCK_STALE` */
 export function publishedImages({ imageRegistry, imagesLock }: Source): PublishedImages {
   const lock = readImagesLock(imagesLock);
   if (lock !== undefined) mustBeOfThisKit(lock, imagesLock);
@@ -49,7 +49,7 @@ export function publishedImages({ imageRegistry, imagesLock }: Source): Publishe
   };
 }
 
-/** Reference by version, from the registry that the user named or from the engine's default. */
+/** Returns the reference by version, in the registry that the user named or in the engine's default registry. */
 export function taggedReference(role: ImageRole, registry: string | undefined): string {
   return inRegistry(PUBLISHED[role], registry);
 }
@@ -57,7 +57,7 @@ export function taggedReference(role: ImageRole, registry: string | undefined): 
 /** Published images of the servers, whose tags are versions. */
 const SERVER_IMAGES: Readonly<Record<ServerFamily, string>> = { redis: 'redis', valkey: 'valkey/valkey' };
 
-/** Reference of the published image of a server, by version. */
+/** Returns the reference to the published image of a server, by version. */
 export function serverReference({ family, version }: NamedServer, registry: string | undefined): string {
   return inRegistry(`${SERVER_IMAGES[family]}:${version}`, registry);
 }
@@ -68,7 +68,7 @@ function inRegistry(version: string, registry: string | undefined): string {
   return `${registry}/${version.includes('/') ? version : `library/${version}`}`;
 }
 
-/** Reference without the tag; a registry's port is kept. */
+/** Returns the reference without the tag; the port of a registry is kept. */
 export const repositoryOf = (reference: string): string => reference.replace(/:[^:/]+$/, '');
 
 function mustBeOfThisKit({ images }: ImagesLock, where: string): void {

@@ -33,7 +33,7 @@ export interface RecoveryContext {
   readonly plan: DockerPlan;
   readonly stateDir: string;
   readonly tools: VolumeTools;
-  /** Existing data volumes. */
+  /** Names of the existing data volumes. */
   readonly volumes: ReadonlySet<string>;
 }
 
@@ -52,7 +52,7 @@ export async function recoveryContext(
 }
 
 export interface RecoverOptions {
-  /** Node whose data is used, regardless of the others. */
+  /** Node whose data is used, regardless of the data of other nodes. */
   readonly from?: string | undefined;
   readonly progress: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
@@ -61,12 +61,12 @@ export interface RecoverOptions {
 const ofRole = ({ nodes }: DockerPlan, role: 'redis' | 'sentinel') =>
   nodes.filter(({ node }) => node.role === role);
 
-/** A running container may still be waiting for other nodes, or loading data. */
+/** Maximum wait for a running container, in ms, which may still be waiting for other nodes or loading data. */
 const ANSWER_BOUND_MS = 10_000;
 
 /**
- * Called before a start of the environment: if no Redis node is up and there is data, the node with the most recent
- * good data becomes the master of that start.
+ * Must be called before a start of the environment. If no Redis node is up and there is data, the node with the most
+ * recent good data becomes the master of that start.
  *
  * @throws KitError `RECOVERY_UNDECIDED`, `DATA_DAMAGED`, `RECOVERY_REFUSED`
  */
@@ -173,7 +173,7 @@ async function inspectVolumes(context: RecoveryContext): Promise<DataInspection>
   }
 }
 
-/** Copies a volume to a directory below `dir`; a missing volume is not copied. */
+/** Copies a volume to a subdirectory of `dir`; a missing volume is not copied. */
 async function copyOf({ tools, volumes }: RecoveryContext, node: PlannedNode, dir: string): Promise<string> {
   const into = join(dir, node.id);
   if (!volumes.has(node.dataVolume)) return into;
@@ -182,7 +182,7 @@ async function copyOf({ tools, volumes }: RecoveryContext, node: PlannedNode, di
   return into;
 }
 
-/** The node that the sentinels last wrote to their volumes as master; the highest configuration epoch wins. */
+/** Returns the node that the sentinels last wrote to their volumes as master; the highest configuration epoch wins. */
 async function rememberedMaster(context: RecoveryContext, dir: string): Promise<PlannedNode | undefined> {
   const { plan } = context;
   const memories: { readonly host: string; readonly epoch: number }[] = [];
@@ -199,7 +199,9 @@ async function rememberedMaster(context: RecoveryContext, dir: string): Promise<
   );
 }
 
-/** The last octet identifies the node; the others belong to the network, whose subnet may have changed. */
+/**
+ * Returns the last octet, which identifies the node. The others belong to the network, whose subnet may have changed.
+ */
 const octetOf = (host: string): string => host.split('.')[3] ?? '';
 
 async function compareContents(
@@ -248,7 +250,7 @@ async function recoverVolumes(
   if (first !== named || isLost) await recordMaster(context, first);
 }
 
-/** @throws KitError `RECOVERY_REFUSED` if a master runs */
+/** Checks that no master runs. @throws KitError `RECOVERY_REFUSED` if one does */
 async function requireNoMaster(environment: DockerEnvironment): Promise<void> {
   const master = masterOf(await readRoles(environment));
   if (master === undefined) return;
@@ -261,9 +263,9 @@ async function requireNoMaster(environment: DockerEnvironment): Promise<void> {
 const STOP_SECONDS = 20;
 
 /**
- * A clean shutdown flushes the append-only file. Sentinels stop first, so that none starts a failover. One container at
- * a time: Docker 20.10 can deadlock if several containers leave a network at once (two locks of its libnetwork, in both
- * orders).
+ * Stops all nodes with a clean shutdown, which flushes the append-only file. Sentinels stop first, so that none starts
+ * a failover. One container at a time: Docker 20.10 can deadlock if several containers leave a network at once (two
+ * locks of its libnetwork, in both orders).
  */
 async function stopNodes({ nodes }: DockerPlan): Promise<void> {
   const found = await inspectContainers(nodes.map(({ container }) => container));
@@ -297,7 +299,7 @@ async function setAside(
   );
 }
 
-/** Writes the role into the redis.conf that Redis itself has stored. */
+/** Script that writes the role into the redis.conf that Redis itself has stored. */
 const FOLLOW = `set -eu
 umask 077
 conf=/data/redis.conf
@@ -305,8 +307,8 @@ conf=/data/redis.conf
 mv $conf.next $conf`;
 
 /**
- * Writes the master into the sentinel.conf that Sentinel has stored, with an epoch above all others: sentinels without
- * a stored master adopt it from these.
+ * Script that writes the master into the sentinel.conf that Sentinel has stored, with an epoch above all others.
+ * Sentinels without a stored master adopt it from these sentinels.
  */
 const MONITOR = `set -eu
 umask 077
@@ -324,7 +326,8 @@ mv $conf.next $conf`;
 const EPOCHS = `[ ! -f /data/sentinel.conf ] || awk '$1 == "sentinel" && $2 ~ /-epoch$/ { print $NF }' /data/sentinel.conf`;
 
 /**
- * Makes the node the master of the next start. Writes to the Redis nodes first: they decide if the sentinels are late.
+ * Makes the node the master of the next start. Writes to the Redis nodes first, because they decide if the sentinels
+ * are late.
  */
 async function recordMaster({ plan, tools, volumes }: RecoveryContext, first: string): Promise<void> {
   const { host, port } = nodeOf(plan, first).address;

@@ -51,9 +51,9 @@ export interface Archive {
 }
 
 export interface RenderedFiles {
-  /** Its source is an absolute path of this machine. */
+  /** Archive, whose source is an absolute path on this machine. */
   readonly archive: Archive;
-  /** By configuration volume: a changed hash replaces its container. A rotation of passwords does not change it. */
+  /** Hashes by configuration volume. A changed hash replaces the container; a password rotation does not change it. */
   readonly hashes: ReadonlyMap<string, string>;
   readonly deviations: readonly string[];
 }
@@ -61,7 +61,7 @@ export interface RenderedFiles {
 /**
  * Renders and writes the files. The same plan, secrets and images give the same files.
  *
- * @param secrets the passwords; default: the current ones, and during a rotation the other ones
+ * @param secrets passwords; default: the current passwords and, during a rotation, the other ones
  */
 export async function renderFiles(
   plan: DockerPlan,
@@ -83,7 +83,7 @@ export async function renderFiles(
   return { archive: { source, sha256: archiveSha256 }, hashes, deviations };
 }
 
-/** Hashes of the files with placeholders for the passwords. */
+/** Returns the hashes of the files with placeholders for the passwords. */
 function stableHashes(plan: DockerPlan, input: RenderInput) {
   const { secrets } = input.values;
   const values = { ...input.values, secrets: secrets.placeholders ?? secrets };
@@ -94,20 +94,23 @@ function stableHashes(plan: DockerPlan, input: RenderInput) {
 const archiveFile = ({ environment }: DockerPlan, stateDir: string): string =>
   join(environmentDir(stateDir, environment.name), 'files.tar');
 
-/** Like `renderFiles`, without writing and without new passwords: the archive may not exist. */
+/** Like `renderFiles`, but writes nothing and draws no passwords; the archive may not exist. */
 export function previewFiles(plan: DockerPlan, facts: BinaryFacts, stateDir: string): RenderedFiles {
   const { archiveSha256: sha256, hashes, deviations } = renderHashes(plan, facts, stateDir);
   return { archive: { source: archiveFile(plan, stateDir), sha256 }, hashes, deviations };
 }
 
-/** Hashes of the deployed files: like `renderFiles`, without writing, new passwords and new certificates. */
+/**
+ * Returns the hashes of the deployed files. Like `renderFiles`, but writes nothing and creates neither passwords nor
+ * certificates.
+ */
 export function renderHashes(
   plan: DockerPlan,
   facts: BinaryFacts,
   stateDir: string,
   secrets?: EnvironmentSecrets,
 ): Omit<RenderedFiles, 'archive'> & {
-  /** By volume and path. */
+  /** Digests of the files, by volume and path. */
   readonly sums: ReadonlyMap<string, ReadonlyMap<string, string>>;
   readonly archiveSha256: string;
 } {
@@ -121,7 +124,7 @@ export function renderHashes(
   return { ...stableHashes(plan, input), sums: new Map(sums), deviations };
 }
 
-/** The configuration and users of every node as deployed, by node id. */
+/** Returns the configuration and users of every node as deployed, by node id. */
 export function renderNodes(
   plan: DockerPlan,
   facts: BinaryFacts,
@@ -141,7 +144,7 @@ export function renderNodes(
 /** Placeholder for certificates that the next deploy generates: differs from every certificate. */
 const UNMADE: TlsTexts = { ca: '', cert: '', key: '' };
 
-/** Files of the archive: one folder per volume. */
+/** Returns the files of the archive, in one folder per volume. */
 const filesOf = (texts: Texts) =>
   [...texts].flatMap(([volume, entries]) =>
     [...entries].map(([path, text]) => ({ path: `${volume}/${path}`, text })),
@@ -222,12 +225,18 @@ function nodeTexts(plan: DockerPlan, planned: PlannedNode, { facts, tls, values 
   return { texts, deviations: rendered.deviations };
 }
 
-/** A container has one address in each of two networks; the networks decide which one is reachable. */
+/**
+ * Makes the node listen on all addresses: a container has one address in each of two networks, and the networks decide
+ * which one is reachable.
+ */
 function listenEverywhere(conf: string): string {
   return conf.replace(/^bind .*$/gm, 'bind 0.0.0.0').replace(/^pidfile .*\n/gm, '');
 }
 
-/** Initial knowledge of a node about the others. The entry point copies it only to an empty volume. */
+/**
+ * Returns the files that introduce the other nodes to a node. The entry point copies these files only to an empty
+ * volume.
+ */
 function introductionTexts(
   plan: DockerPlan,
   node: TopologyNode,
@@ -244,7 +253,10 @@ function introductionTexts(
   return [[NODES_FILE, renderClusterNodes({ topology, placement, clusterId, node })]];
 }
 
-/** @param node undefined: for the container that waits until the environment is ready */
+/**
+ * Returns the variables of a container. @param node undefined for the container that waits until the environment is
+ * ready
+ */
 function nodeEnv(plan: DockerPlan, node: PlannedNode | undefined, tls: TlsTexts | undefined): string {
   const id = node?.id ?? 'ready';
   const self = node?.address ?? plan.ready.address;
@@ -270,7 +282,7 @@ function nodeEnv(plan: DockerPlan, node: PlannedNode | undefined, tls: TlsTexts 
     SELF: `${self.host} ${self.port}`,
     BOOTSTRAP: `${bootstrap.host} ${bootstrap.port}`,
     SENTINELS: list('sentinel').map(text).join(' '),
-    // Majority of all sentinels, including unreachable ones: half of three is not two.
+    // Majority of all configured sentinels. Unreachable ones count too: with three sentinels it is always two.
     MAJORITY: Math.floor(sentinels / 2) + 1,
     OTHERS: sentinels - 1,
     REPLICAS: environment.topology.replicas,
@@ -290,14 +302,14 @@ function nodeEnv(plan: DockerPlan, node: PlannedNode | undefined, tls: TlsTexts 
     .join('');
 }
 
-/** Returns whether a node is a replica of the given one at the first start of a cluster. */
+/** Returns whether a node is a replica of the node `id` at the first start of a cluster. */
 function isReplicaOf({ node }: PlannedNode, id: string): boolean {
   return node.role === 'redis' && node.id !== id && node.shard?.master === id;
 }
 
 /**
- * Credentials of the entry point: Sentinel's user on Redis (the exporter's in a cluster), the app's on the sentinels.
- * They do not permit writes.
+ * Returns the credentials of the entry point: Sentinel's user on Redis (in a cluster, the exporter's), and the app's
+ * user on the sentinels. These users may not write.
  */
 function authTexts(
   plan: DockerPlan,

@@ -29,14 +29,14 @@ export interface DockerChangeRequest {
   readonly applied: EnvironmentConfig | undefined;
   /** Differences between the engine and the plan. */
   readonly drift: readonly DriftFinding[];
-  /** The environment as applied. */
+  /** Environment as applied. */
   readonly found: Pick<FoundEnvironment, 'differences'>;
   readonly images: ImageSet;
   readonly environment: DockerEnvironment;
   readonly terraform: TerraformOptions;
 }
 
-/** @throws KitError `CHANGE_NOT_ROLLING` */
+/** Prepares a change. @throws KitError `CHANGE_NOT_ROLLING` */
 export function prepareDockerChange(request: DockerChangeRequest): PreparedChange {
   const { plan, applied, drift, found, images, environment, terraform } = request;
   const { name } = plan.environment;
@@ -65,7 +65,10 @@ export function prepareDockerChange(request: DockerChangeRequest): PreparedChang
   };
 }
 
-/** Passwords are changed by another procedure: a node with new ones would not reach a node with the former ones. */
+/**
+ * Refuses changed passwords, which need another procedure: a node with new passwords could not log in to a node with
+ * the former ones.
+ */
 function requirePasswords(name: string, { differences }: DockerChangeRequest['found']): void {
   const [first] = differences.filter((text) => text.startsWith('passwords:'));
   if (first === undefined) return;
@@ -84,7 +87,7 @@ const ENDS_NODE: ReadonlySet<DriftFinding['nextApply']> = new Set([
   'updates it in place',
 ]);
 
-/** Parts that the final deploy creates or replaces, apart from the nodes. */
+/** Returns the parts other than nodes that the final deploy creates or replaces. */
 function otherParts(plan: DockerPlan, drift: readonly DriftFinding[]): readonly string[] {
   const nodes = new Set(plan.nodes.map(({ container }) => container));
   const found = drift.filter(({ what, nextApply }) => !nodes.has(what) && ENDS_NODE.has(nextApply));
@@ -105,7 +108,10 @@ function requireRolling(plan: DockerPlan, applied: EnvironmentConfig | undefined
   });
 }
 
-/** The kit's authority signs once: renewed certificates have another one, which the other nodes do not trust yet. */
+/**
+ * Refuses renewed certificates. The kit's CA signs only once, so renewed certificates have another CA, which other
+ * nodes do not trust yet.
+ */
 function requireSameAuthority({ environment }: DockerPlan, drift: readonly DriftFinding[]): void {
   const due = drift.find(({ kind }) => kind === 'certificate');
   if (due === undefined) return;
@@ -120,7 +126,7 @@ function requireSameAuthority({ environment }: DockerPlan, drift: readonly Drift
   );
 }
 
-/** Deploys the rest. A node that still differs would be replaced together with others. */
+/** Deploys the remaining changes. A node that still differs would be replaced together with others. */
 async function finish(
   plan: DockerPlan,
   terraform: TerraformOptions,

@@ -14,9 +14,9 @@ interface NodeVersion {
 }
 
 /**
- * Servers of the nodes whose image is not that of the next deploy.
+ * Returns the servers of the nodes whose image differs from the image of the next deploy.
  *
- * @param found the containers that exist, by name
+ * @param found existing containers, by name
  */
 async function readVersions(
   plan: DockerPlan,
@@ -35,13 +35,13 @@ async function readVersions(
   });
 }
 
-/** Server in an image; undefined if the engine no longer has it. */
+/** Returns the server in an image; undefined if the engine no longer has the image. */
 async function serverIn(image: string): Promise<ServerVersion | undefined> {
   const options = ['run', '--rm', '--network', 'none', '--entrypoint', 'redis-server'];
   return parseBanner((await tryDocker([...options, image, '--version'])).stdout);
 }
 
-/** Nodes whose server has another version than the next deploy gives them. */
+/** Returns the nodes whose server will have another version after the next deploy. */
 export async function otherVersions(
   plan: DockerPlan,
   found: ReadonlyMap<string, ContainerFacts>,
@@ -59,7 +59,7 @@ export async function otherVersions(
 }
 
 /**
- * Checks before a deploy that its server reads the data of the existing nodes.
+ * Checks before a deploy that its server can read the data of the existing nodes.
  *
  * @throws KitError `VERSION_DOWNGRADE`
  */

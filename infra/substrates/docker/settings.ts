@@ -4,7 +4,7 @@ import { readVariables } from '../../../config/env.ts';
 import { IS_BUILT } from '../../../config/installation.ts';
 
 export interface DockerSettings {
-  /** `KIT_STACKS`: names or YAML files, comma-separated; undefined: every environment. */
+  /** `KIT_STACKS`: names or YAML files, comma-separated; undefined for every environment. */
   readonly stacks: readonly string[] | undefined;
   /** `KIT_STATE_DIR`; default `.kit`. */
   readonly stateDir: string;
@@ -25,7 +25,10 @@ export interface DockerSettings {
   readonly imagesLock: string;
 }
 
-/** In the user's working directory: an update of the package would remove it from the package folder. */
+/**
+ * Default path of the lock. With the package it is in the user's working directory, because an update would remove it
+ * from the package folder.
+ */
 const LOCK = IS_BUILT ? 'images.lock.yaml' : join(import.meta.dirname, '../../../config/images.lock.yaml');
 
 export function dockerSettings(variables = readVariables()): DockerSettings {

@@ -30,17 +30,19 @@ import type { Archive } from './rendering.ts';
 export interface StackProps {
   readonly plan: DockerPlan;
   readonly owner: Owner;
-  /** Reason why it must not be deployed from this checkout, if another one owns it. */
+  /** Reason why the environment must not be deployed from this checkout, if another checkout owns it. */
   readonly refusal?: string | undefined;
   readonly images: ImageSet;
-  /** Source relative to the stack's folder. */
+  /** Archive, whose source is relative to the stack's folder. */
   readonly archive: Archive;
   readonly hashes: ReadonlyMap<string, string>;
-  /** Files with passwords, relative to the stack's folder: removed together with the environment. */
+  /**
+   * Paths of the files with passwords, relative to the stack's folder. They are removed together with the environment.
+   */
   readonly secretPaths: readonly string[];
   /** Path of the local state, relative to the stack's folder. */
   readonly statePath: string;
-  /** Paths relative to the project: outputs, but no secrets. */
+  /** Paths in the outputs, relative to the project; they contain no secrets. */
   readonly files: OutputFiles;
   /** Whether a protected environment may be destroyed. */
   readonly allowDestroy: boolean;

@@ -1,6 +1,6 @@
 /**
- * Terraform's state of an environment: the local file, or the backend that the environment names. A backend is read
- * through Terraform itself (`state pull`), so that every Terraform backend works.
+ * Reads Terraform's state of an environment, from the local file or from the backend that the environment names. A
+ * backend is read through Terraform itself (`state pull`), so that every Terraform backend works.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -55,7 +55,8 @@ export function stateFile({ name, docker: { backend } }: Deployed, stateDir: str
  * one. The labels replace the missing entries: the next deploy removes containers that are not in the state, and adopts
  * volumes with their data.
  *
- * @returns path of the broken file; undefined if the state is valid, or another Terraform may be writing it now
+ * @returns the path of the truncated file; undefined if the state is valid, or if another Terraform may be writing it
+ *   now
  */
 export function restoreTruncatedState(environment: Deployed, stateDir: string): string | undefined {
   const file = stateFile(environment, stateDir);
@@ -93,23 +94,26 @@ function isState(path: string): boolean {
   }
 }
 
-/** The outputs of the last deploy; undefined if nothing is deployed. */
+/** Returns the outputs of the last deploy; undefined if nothing is deployed. */
 export function outputsIn({ outputs, resources }: State): Outputs | undefined {
   if (outputs?.nodes === undefined || (resources ?? []).length === 0) return undefined;
   const values = Object.entries(outputs).map(([key, { value }]) => [key, value] as const);
   return Object.fromEntries(values) as unknown as Outputs;
 }
 
-/** Attributes of the first resource of a type whose name in the state starts with `name`. */
+/** Returns the attributes of the first resource of a type whose name in the state starts with `name`. */
 export const stateAttributes = (state: State, type: string, name: string): Attributes | undefined =>
   resourcesOf(state, type).find((resource) => resource.name.startsWith(name))?.instances[0]?.attributes;
 
-/** Ids of all resources in the state: other resources with the environment's label were left by an interruption. */
+/**
+ * Returns the ids of all resources in the state. Other resources with the environment's label remain from an
+ * interruption.
+ */
 export function idsIn(state: State): ReadonlySet<string> {
   return new Set(engineResourcesIn(state).map(({ id }) => id));
 }
 
-/** Terraform addresses of all resources in the state, or of one type. */
+/** Returns the Terraform addresses of all resources in the state, or of those of one type. */
 export function addressesIn(state: State, type?: string): readonly string[] {
   return resourcesOf(state, type).map((resource) => `${resource.type}.${resource.name}`);
 }
@@ -120,7 +124,7 @@ export interface EngineResource {
   readonly name: string;
 }
 
-/** Engine ids of all resources in the state, or of one type. */
+/** Returns the engine ids of all resources in the state, or of those of one type. */
 export function engineResourcesIn(state: State, type?: string): readonly EngineResource[] {
   return resourcesOf(state, type).flatMap(({ instances }) =>
     instances.flatMap(({ attributes: { id, name = '' } }) => (id === undefined ? [] : [{ id, name }])),
@@ -130,7 +134,7 @@ export function engineResourcesIn(state: State, type?: string): readonly EngineR
 const resourcesOf = ({ resources = [] }: State, type?: string): readonly StateResource[] =>
   resources.filter((resource) => type === undefined || resource.type === type);
 
-/** Terraform address of a container. */
+/** Returns the Terraform address of a container. */
 export function containerAddress({ resources = [] }: State, container: string): string | undefined {
   const found = resources.find(
     ({ type, instances }) => type === 'docker_container' && instances[0]?.attributes.name === container,
@@ -143,7 +147,7 @@ type Backend = NonNullable<EnvironmentConfig['docker']['backend']>;
 export const backendDir = (stateDir: string, name: string): string =>
   join(environmentDir(stateDir, name), 'backend');
 
-/** Runs in a folder that has only the backend: no app, no plugin. */
+/** Reads the state from a backend, in a folder that has only the backend: no app, no plugin. */
 async function pullState(name: string, backend: Backend, options: StateOptions): Promise<State> {
   const dir = backendDir(options.stateDir, name);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -159,7 +163,7 @@ async function pullState(name: string, backend: Backend, options: StateOptions):
   return {};
 }
 
-/** Makes the path of a local file absolute: it is relative to the stack's folder, where deploys run. */
+/** Makes the path of a local file absolute, because it is relative to the stack's folder, where deploys run. */
 const absolute = ({ type, settings }: Backend, from: string): Backend =>
   type === 'local' && settings.path !== undefined
     ? { type, settings: { ...settings, path: resolve(from, settings.path) } }

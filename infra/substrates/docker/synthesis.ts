@@ -1,4 +1,4 @@
-/** One environment into a CDKTF app: config ─▶ plan ─▶ files (0600, under the state directory) ─▶ stack. */
+/** Adds one environment to a CDKTF app: config ─▶ plan ─▶ files (0600, under the state directory) ─▶ stack. */
 import { join, relative } from 'node:path';
 import type { App } from 'cdktf';
 import type { EnvironmentConfig } from '../../../config/schema.ts';
@@ -14,9 +14,12 @@ import { EnvironmentStack } from './stack.ts';
 import { isStateEmpty, restoreTruncatedState } from './state.ts';
 
 export interface SynthesisOptions {
-  /** Reason why a deploy and a destroy of it fail. */
+  /** Reason why deploying and destroying the environment must fail. */
   readonly refusal?: string | undefined;
-  /** Only its name is listed, so no passwords are generated and nothing is written below the state directory. */
+  /**
+   * Whether only the name of the environment is listed, so that no passwords are generated and nothing is written below
+   * the state directory.
+   */
   readonly isListed?: boolean;
 }
 

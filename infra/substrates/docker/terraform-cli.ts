@@ -13,7 +13,7 @@ import { IS_BUILT, MODULE_ENDING } from '../../../config/installation.ts';
 import { findProgram, type ProgramRecord, type ProgramSink, runProgram } from '../../host/process.ts';
 
 const PROJECT = join(import.meta.dirname, '../../..');
-/** Working directory of the app: that of the user, whose `.env` it reads. */
+/** Working directory of the app: with the package, the user's, whose `.env` it reads. */
 const APP_DIR = IS_BUILT ? process.cwd() : PROJECT;
 const DEPLOY_TIMEOUT_MS = 600_000;
 
@@ -27,7 +27,9 @@ export interface CallOptions {
   readonly program?: string | undefined;
 }
 
-/** Output folder of `cdktf`: plain `cdktf` and the kit share one, other state directories have their own. */
+/**
+ * Returns the output folder of `cdktf`. Plain `cdktf` and the kit share one; other state directories have their own.
+ */
 export function synthesisDir(stateDir: string): string {
   return resolve(stateDir) === join(PROJECT, '.kit')
     ? join(PROJECT, 'cdktf.out')
@@ -43,7 +45,7 @@ export type Verb = 'deploy' | 'destroy';
  * Runs the steps of `cdktf deploy` or `cdktf destroy` without the command line of CDKTF, which takes 2 to 3 s of CPU time
  * and is not part of the installed package.
  *
- * @param name of the environment and its stack
+ * @param name name of the environment and of its stack
  */
 export async function runStack(
   verb: Verb,
@@ -74,7 +76,7 @@ export async function runStack(
   return joinRecords(records);
 }
 
-/** The last record, with the output of all steps. */
+/** Returns the last record, with the output of all steps. */
 function joinRecords(records: readonly ProgramRecord[]): ProgramRecord {
   const last = records.at(-1);
   if (last === undefined) throw new Error('there is at least one step');
@@ -84,8 +86,8 @@ function joinRecords(records: readonly ProgramRecord[]): ProgramRecord {
 }
 
 /**
- * Variable that tells CDKTF, including its library in the app, which Terraform program to use: it does not look for
- * OpenTofu by itself.
+ * Returns the variable that tells CDKTF, and its library in the app, which Terraform program to use: CDKTF does not
+ * look for OpenTofu by itself.
  */
 const programVariable = async ({ program }: CallOptions) => ({
   TERRAFORM_BINARY_NAME: program ?? (await terraformProgram()),
@@ -94,7 +96,7 @@ const programVariable = async ({ program }: CallOptions) => ({
 /**
  * Runs only the CDKTF app, which synthesises.
  *
- * @param call verb and environment, as `npx cdktf` would be called; empty: only synthesise
+ * @param call verb and environment, as in a call of `npx cdktf`; empty to only synthesise
  */
 export async function runApp(
   variables: Readonly<Record<string, string>>,
@@ -144,14 +146,18 @@ async function runInProject(
 }
 
 /**
- * The path of a Unix socket has at most 108 bytes; `/kit-XXXXXX/plugin4294967295` and its terminator take 29 of them.
+ * Maximum length of the folder for sockets. The path of a Unix socket has at most 108 bytes, of which
+ * `/kit-XXXXXX/plugin4294967295` and its terminator take 29.
  */
 const SOCKET_FOLDER_LENGTH = 108 - 29;
 
 export const shortTempDir = (folder: string): string =>
   Buffer.byteLength(folder) <= SOCKET_FOLDER_LENGTH ? folder : '/tmp';
 
-/** Terraform, or OpenTofu if only that is installed; `TERRAFORM_BINARY_NAME` is CDKTF's own variable for it. */
+/**
+ * Returns the program: Terraform, or OpenTofu if only that is installed. `TERRAFORM_BINARY_NAME` is CDKTF's own
+ * variable for it.
+ */
 export async function terraformProgram(): Promise<string> {
   const named = readVariables().get('TERRAFORM_BINARY_NAME')?.text;
   if (named !== undefined) return named;
@@ -165,12 +171,12 @@ export async function terraformProgram(): Promise<string> {
 }
 
 /**
- * The provider waits 2 s for each refresh of a network. A removal needs no refresh: a missing resource counts as
- * removed.
+ * Default arguments of a destroy. The provider waits 2 s for each refresh of a network. A removal needs no refresh,
+ * because a missing resource counts as removed.
  */
 const DESTROY_ARGS = '-refresh=false -parallelism=64';
 
-/** Arguments of `terraform destroy`: the user's variable, else the kit's default. */
+/** Returns the arguments of `terraform destroy`: the user's variable, otherwise the kit's default. */
 export const destroyArgs = (): string => readVariables().get('TF_CLI_ARGS_destroy')?.text ?? DESTROY_ARGS;
 
 function programEnv(): Record<string, string> {

@@ -1,4 +1,4 @@
-/** Known errors of Terraform and the engine, matched by their output: problem and remedy. */
+/** Known errors of Terraform and the engine, each with problem and remedy. They are matched by the output. */
 import { EXIT, KitError } from '../../../config/errors.ts';
 
 interface Problem {

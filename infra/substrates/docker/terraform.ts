@@ -101,7 +101,10 @@ export async function runVerb(
   return record;
 }
 
-/** Replaces only this container, and what it depends on, if it differs or is missing (`terraform apply -target`). */
+/**
+ * Replaces only one container, and the resources on which it depends, if they differ or are missing (`terraform apply
+ * -target`).
+ */
 export async function replaceContainer(
   environment: EnvironmentConfig,
   container: string,
@@ -128,7 +131,7 @@ export async function replaceContainer(
     throw explainTerraformError('replace', name, `${record.stdout}\n${record.stderr}`, cwd);
 }
 
-/** Terraform address of a container that the state lacks, such as after an interruption. */
+/** Returns the Terraform address of a container that is missing in the state, for example after an interruption. */
 function synthesisedAddress(cwd: string, container: string): string | undefined {
   const file = join(cwd, 'cdk.tf.json');
   if (!existsSync(file)) return undefined;
@@ -160,8 +163,9 @@ export async function terraformPlan(
 }
 
 /**
- * Acquires and releases the state's lock. Everything that a deploy created before this call then belongs to a deploy
- * that has ended. `console` is the only command that just locks; it accepts a local state only as its own argument.
+ * Acquires and releases the lock of the state. Afterwards, everything that a deploy created before this call belongs to
+ * a deploy that has ended. `console` is the only command that just locks; it accepts a local state only as its own
+ * argument.
  *
  * @throws KitError `STATE_LOCKED` while another deploy runs
  */

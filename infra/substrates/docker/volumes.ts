@@ -6,7 +6,7 @@ import { docker } from './engine.ts';
 import { LABEL, RUN_AS } from './plan.ts';
 
 export interface VolumeTools {
-  /** Node image: it has a shell and Redis. */
+  /** Node image, which contains a shell and Redis. */
   readonly image: string;
   readonly environment: string;
   readonly owner: Owner;
@@ -55,12 +55,12 @@ export async function runOnVolume(
   );
 }
 
-/** Recreates a lost volume, empty and labelled: a mount alone would create one without labels. */
+/** Recreates a lost volume, empty and with labels: a mount alone would create it without labels. */
 export async function createVolume(volume: string, tools: VolumeTools): Promise<void> {
   await docker(['volume', 'create', ...labelsOf(tools), volume]);
 }
 
-/** Labels by which the next deploy finds and removes a helper that an interruption left behind. */
+/** Returns the labels by which the next deploy finds and removes a helper that an interruption left behind. */
 function labelsOf({ environment, owner }: VolumeTools): readonly string[] {
   const labels = { [LABEL.environment]: environment, [LABEL.owner]: owner.id, [LABEL.place]: owner.place };
   return Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`]);

@@ -1,5 +1,5 @@
 /**
- * Masters of an external Redis Cluster, from the reply to CLUSTER NODES of the first node that answers; no other
+ * Finds the masters of an external Redis Cluster in the reply to CLUSTER NODES of the first node that replies; no other
  * command is sent. Masters are numbered by their first slot. Replicas are not contacted.
  */
 import type { Redis } from 'ioredis';
@@ -74,7 +74,7 @@ async function readMasters(target: ExternalTarget, address: Address): Promise<re
   }));
 }
 
-/** Mode of the server as HELLO reports it; undefined without a reply to HELLO. */
+/** Returns the mode of the server, as HELLO reports it; undefined without a reply to HELLO. */
 async function modeOf(redis: Redis): Promise<string | undefined> {
   const hello = await redis.call('HELLO', '2').catch(() => []);
   const fields = Array.isArray(hello) ? hello.map(String) : [];

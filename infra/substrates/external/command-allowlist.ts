@@ -19,14 +19,14 @@ const ON_CLUSTER = ['cluster|nodes', 'asking'] as const;
 
 /** Load of the busiest drill. Tests compare it with the drills' rates and the server's command counters. */
 export const EXTERNAL_LOAD = {
-  /** On average; the schedule is a Poisson process, and a batch of 100 is sent at once. */
+  /** Average rate; the schedule is a Poisson process, and a batch of 100 is sent at once. */
   commandsPerSecond: 600,
   commandsInBusiestSecond: 2_000,
   keys: 2_000,
   largestValueBytes: 16_384,
 } as const;
 
-/** ACL rule of a user with exactly the permissions that the kit needs. */
+/** Returns the ACL rule of a user with exactly the permissions that the kit needs. */
 export function aclRule(prefix: string, mode?: ExternalTarget['mode']): string {
   const asked = [...ON_KEYS, ...ON_CONNECTION, ...(mode === 'cluster' ? ON_CLUSTER : [])];
   const commands = asked.map((command) => `+${command}`);
@@ -49,7 +49,9 @@ export function isThisMachine({ host }: Address): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
-/** @throws KitError `EXTERNAL_UNCONFIRMED` before anything is sent to that host */
+/**
+ * Requires a confirmation for other hosts. @throws KitError `EXTERNAL_UNCONFIRMED` before anything is sent to a host
+ */
 export function requireConsent(addresses: readonly Address[], confirmed: boolean, prefix: string): void {
   const far = addresses.find((address) => !isThisMachine(address));
   if (far === undefined || confirmed) return;

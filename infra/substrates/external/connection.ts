@@ -14,12 +14,12 @@ import type { Address } from '../../topology.ts';
 const CONNECT_TIMEOUT_MS = 3_000;
 const COMMAND_TIMEOUT_MS = 2_000;
 
-/** The given CA, or the CAs that this Node trusts. */
+/** Returns the given CA, or the CAs that this Node trusts. */
 export function trustedCa(target: ExternalTarget): { readonly ca: string } | undefined {
   return target.tls && { ca: target.tls.ca ?? trustedByNode().join('\n') };
 }
 
-/** `getCACertificates` needs Node 22.15. */
+/** Returns the CAs that this Node trusts. `getCACertificates` needs Node 22.15. */
 function trustedByNode(): readonly string[] {
   const { getCACertificates } = nodeTls as Partial<typeof nodeTls>;
   if (getCACertificates !== undefined) return getCACertificates('default');
@@ -29,7 +29,7 @@ function trustedByNode(): readonly string[] {
     : [...nodeTls.rootCertificates, readFileSync(extra, 'utf8')];
 }
 
-/** @throws KitError `EXTERNAL_UNREACHABLE`, `EXTERNAL_DENIED`, `EXTERNAL_NOT_REDIS` */
+/** Opens a connection. @throws KitError `EXTERNAL_UNREACHABLE`, `EXTERNAL_DENIED`, `EXTERNAL_NOT_REDIS` */
 export async function connectTo(target: ExternalTarget, address: Address, as: Login = 'app'): Promise<Redis> {
   const { username, password } = target[as];
   const tls = trustedCa(target);
@@ -74,7 +74,7 @@ interface Mistake {
 
 type Login = 'app' | 'sentinel';
 
-/** Names of the credentials of a login: the sentinels have their own. */
+/** Names of the credentials for each login; the sentinels have their own credentials. */
 const CREDENTIALS: Readonly<Record<Login, string>> = {
   app: 'the URL, --user, --password-file, or REDIS_USERNAME, REDIS_PASSWORD and REDIS_PASSWORD_FILE',
   sentinel: 'REDIS_SENTINEL_USERNAME, and REDIS_SENTINEL_PASSWORD or REDIS_SENTINEL_PASSWORD_FILE',

@@ -10,7 +10,7 @@ import { describeAllowlist } from './command-allowlist.ts';
 import { connectTo, trustedCa } from './connection.ts';
 import { currentMasters as findMasters, type ReachableRedis } from './preflight.ts';
 
-/** Longer than one batch of direct reads, shorter than any failover. */
+/** Time, in ms, for which the masters are cached: longer than one batch of direct reads, shorter than any failover. */
 const KNOWN_FOR_MS = 1_000;
 
 export class ExternalEnvironment implements Environment {
@@ -21,7 +21,7 @@ export class ExternalEnvironment implements Environment {
   readonly capabilities = {};
   readonly provenance: Readonly<Record<string, string>>;
   readonly deviations: readonly string[];
-  /** Logs belong to the owner of the server. */
+  /** Always empty, because the logs belong to the owner of the server. */
   readonly logs: ReadonlyMap<string, string> = new Map();
   readonly cluster?: ClusterView;
   readonly #target: ExternalTarget;
@@ -115,7 +115,7 @@ function replaceMasters(topology: Topology, masters: readonly ClusterMaster[]): 
   return { ...topology, redis };
 }
 
-/** Facts that a client needs to connect, with the rights of the given user. */
+/** Returns the facts that a client needs to connect, with the rights of the given user. */
 export function endpointsOf(target: ExternalTarget, masters: readonly ClusterMaster[]): ClientEndpoints {
   const plain = ({ username, password }: ExternalTarget['app']) => ({
     // The user of a Redis without ACL users.

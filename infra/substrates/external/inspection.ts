@@ -12,13 +12,13 @@ import { currentMasters } from './preflight.ts';
 
 export interface ExternalInspection {
   readonly endpoints: ClientEndpoints;
-  /** One master, or all masters of a cluster by their first slot. */
+  /** One master, or all masters of a cluster, ordered by their first slot. */
   readonly masters: readonly ClusterMaster[];
   /** Opens a connection with the rights of the given user. @throws KitError `EXTERNAL_…` */
   connect(master: ClusterMaster): Promise<Redis>;
 }
 
-/** @throws KitError `EXTERNAL_…` with the mistake, its place and the remedy */
+/** Finds the masters. @throws KitError `EXTERNAL_…` with the mistake, its location and the remedy */
 export async function inspectExternal(target: ExternalTarget): Promise<ExternalInspection> {
   const masters = await currentMasters(target);
   return {

@@ -15,7 +15,7 @@ import { aclRule, requireConsent } from './command-allowlist.ts';
 import { combineFailures, connectTo, lacksCommand } from './connection.ts';
 
 export interface ReachableRedis {
-  /** One master, or all masters of a cluster by their first slot. */
+  /** One master, or all masters of a cluster, ordered by their first slot. */
   readonly masters: readonly ClusterMaster[];
   readonly version: string;
   readonly server: string;
@@ -23,7 +23,10 @@ export interface ReachableRedis {
 
 const PROBE_TTL_MS = 10_000;
 
-/** @throws KitError `EXTERNAL_…` with the mistake, its place and the remedy; leaves nothing on the server */
+/**
+ * Checks an external Redis and leaves nothing on it. @throws KitError `EXTERNAL_…` with the mistake, its location and
+ * the remedy
+ */
 export async function checkExternal(target: ExternalTarget, prefix: string): Promise<ReachableRedis> {
   requireConsent(target.addresses, target.confirmed, prefix);
   const masters = await currentMasters(target);
@@ -47,14 +50,14 @@ export async function checkExternal(target: ExternalTarget, prefix: string): Pro
   return { masters, ...first };
 }
 
-/** Masters that accept writes now. */
+/** Returns the masters that accept writes now. */
 export async function currentMasters(target: ExternalTarget): Promise<readonly ClusterMaster[]> {
   if (target.mode === 'cluster') return mastersOf(target);
   const address = await masterOf(target);
   return [{ id: 'redis-1', address, announced: address, slots: [[0, CLUSTER_SLOTS - 1]] }];
 }
 
-/** The single server; with sentinels, the master that the first answering sentinel reports. */
+/** Returns the address of the single server; with sentinels, of the master that the first replying sentinel reports. */
 export async function masterOf(target: ExternalTarget): Promise<Address> {
   const { addresses, mode, serviceName } = target;
   const [first] = addresses as readonly [Address];
@@ -92,7 +95,7 @@ export async function masterOf(target: ExternalTarget): Promise<Address> {
   throw combineFailures(failures);
 }
 
-/** Every user may send HELLO. */
+/** Sends HELLO, which every user may send. */
 async function sayHello(
   redis: Redis,
   address: Address,
@@ -182,7 +185,7 @@ async function requireRights(
   }
 }
 
-/** Returns an unused key in a slot that this server has. */
+/** Returns an unused key in a slot that the server has. */
 function keyWithin(slots: readonly SlotRange[], start: string): string {
   for (;;) {
     const key = `${start}${randomBytes(8).toString('hex')}`;

@@ -43,7 +43,7 @@ interface BlockClaim {
 export interface BlockRequest {
   readonly topology: Topology;
   readonly stateDir: string;
-  /** Only this block, for an environment that had it before or a caller that requires it. */
+  /** Number of the only acceptable block, for an environment that had it before or a caller that requires it. */
   readonly only?: number | undefined;
   readonly addressing?: Addressing | undefined;
   /** Directory of the claims; by default shared by all checkouts of this user. */
@@ -54,17 +54,19 @@ export interface BlockRequest {
 const FIRST_OCTET_B = 80;
 const BLOCKS_PER_OCTET = 250;
 const BLOCKS = 8 * BLOCKS_PER_OCTET;
-/** Sentinels have addresses from .11 on, so that logs show the roles. */
+/** Last octet of the first sentinel, so that addresses in logs show the roles. */
 const FIRST_SENTINEL_HOST = 11;
-/** Ports per block and role if all nodes share one address; the schema allows 10 Redis nodes and 7 sentinels. */
+/**
+ * Number of ports per block and role if all nodes share one address; the schema allows 10 Redis nodes and 7 sentinels.
+ */
 const PORTS_PER_BLOCK = 10;
 /**
- * If all nodes share one address, blocks count up from the configured port. This number of blocks stays below the next
- * well-known ports.
+ * Number of blocks if all nodes share one address: blocks count up from the configured port, and this number of blocks
+ * stays below the next well-known ports.
  */
 const PORT_BLOCKS = 50;
 
-/** The address of the watchdog follows those of the sentinels. */
+/** Last octet of the watchdog's address, which follows the addresses of the sentinels. */
 const WATCHDOG_HOST = 21;
 
 /** Claims the first free block and assigns an address to every node. @throws KitError `ADDRESS_IN_USE` */
@@ -137,8 +139,8 @@ export async function releaseBlock(
 }
 
 /**
- * Source address of the watchdog's connections; undefined if all nodes share one address. It has no listener, but a
- * partition separates it by this address, like a node.
+ * Returns the source address of the watchdog's connections; undefined if all nodes share one address. The watchdog has
+ * no listener, but a partition separates it by this address, like a node.
  */
 export function watchdogHost({
   addressing,
@@ -152,7 +154,7 @@ export function watchdogHost({
 export const OBSERVABILITY_PARTS = ['exporter', 'certificate-probe', 'alertmanager', 'prometheus'] as const;
 export type ObservabilityPart = (typeof OBSERVABILITY_PARTS)[number];
 
-/** Their hosts if each node has its own address, with their well-known ports. */
+/** Addresses of these parts if each node has its own address, with their well-known ports. */
 const OBSERVABILITY: Readonly<Record<ObservabilityPart, Address>> = {
   exporter: { host: '31', port: 9121 },
   'certificate-probe': { host: '32', port: 9122 },
@@ -160,7 +162,7 @@ const OBSERVABILITY: Readonly<Record<ObservabilityPart, Address>> = {
   prometheus: { host: '34', port: 9090 },
 };
 
-/** Addresses of these parts in the block of an environment; all on loopback. */
+/** Returns the addresses of these parts in the block of an environment; all are on loopback. */
 export function observabilityAddresses({
   addressing,
   placement,
@@ -169,8 +171,8 @@ export function observabilityAddresses({
   Record<ObservabilityPart, Address>
 > {
   const [first] = placement.values();
-  // If all nodes share one address, the ports of a block have the same offset from the first ones as those of its
-  // nodes.
+  // If all nodes share one address, these ports have the same offset from the first port as the ports of the nodes in
+  // the block.
   const offset = (first?.port ?? 0) - topology.environment.redis.port;
   const placed = Object.entries(OBSERVABILITY).map(([part, { host, port }]) => [
     part,
@@ -196,7 +198,7 @@ export function placeNodes(topology: Topology, addressing: Addressing, block: nu
   return new Map(nodesOf(topology).map((node) => [node.id, address(node)]));
 }
 
-/** All addresses that the nodes will listen on, including the cluster bus. */
+/** Returns all addresses on which the nodes will listen, including the cluster bus. */
 function listenersOf({ environment }: Topology, placement: Placement): readonly Address[] {
   const clients = [...placement.values()];
   if (environment.topology.kind !== 'cluster') return clients;
@@ -209,7 +211,7 @@ export async function probeAddressing(): Promise<Addressing> {
   return problem === undefined ? 'address-per-node' : 'port-per-node';
 }
 
-/** Returns the first address that cannot be bound, or undefined. */
+/** Returns the first address that cannot be bound; undefined if there is none. */
 export async function firstAddressInUse(addresses: readonly Address[]): Promise<Address | undefined> {
   for (const address of addresses) {
     if ((await tryBind(address)) !== undefined) return address;
@@ -237,7 +239,7 @@ function registryDir(): string {
   return join(tmpdir(), `redis-cache-kit-${userInfo().uid}`, 'blocks');
 }
 
-/** @throws KitError `TMPDIR_UNUSABLE` */
+/** Checks the temporary directory. @throws KitError `TMPDIR_UNUSABLE` */
 function requireTemporaryDir(): void {
   const because = unwritableBecause(tmpdir());
   if (because === undefined) return;

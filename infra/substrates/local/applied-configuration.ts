@@ -30,7 +30,10 @@ export interface Applied {
   readonly hasCredentials: boolean;
 }
 
-/** @throws KitError `ENVIRONMENT_CHANGED` if the ledger of an older version has no configuration */
+/**
+ * Returns the applied configuration. @throws KitError `ENVIRONMENT_CHANGED` if the ledger of an older version contains
+ * none
+ */
 export function appliedOf(
   ledger: Ledger,
   asked: Topology | undefined,
@@ -54,7 +57,7 @@ export function appliedOf(
   };
 }
 
-/** Users whose current password a node rejects: `Redis user 'app'`. */
+/** Returns the users whose current password a node rejects: `Redis user 'app'`. */
 export function refusedPasswords(
   topology: Topology,
   secrets: EnvironmentSecrets,
@@ -102,7 +105,7 @@ function textOf(path: string): string | undefined {
   }
 }
 
-/** Error for an applied configuration that differs from the requested one. */
+/** Returns the error for an applied configuration that differs from the requested one. */
 export function changedConfiguration(
   name: string,
   applied: EnvironmentConfig | undefined,

@@ -1,5 +1,5 @@
 /**
- * Server program of an environment, Redis or Valkey, and its features.
+ * Finds the server program of an environment, Redis or Valkey, and probes its features.
  *
  * Search order: named by the caller, by `local.server` of the environment or by `KIT_SERVER`; on the search path; as
  * `redis-check-rdb` (the same program under another name, which Debian ships in redis-tools); otherwise installed
@@ -30,7 +30,7 @@ import { detectHost, type InstallRequest, installRedisServer, missingRedis } fro
 export interface RedisBinary {
   readonly path: string;
   readonly facts: BinaryFacts;
-  /** Output of `--version`, with allocator and build. */
+  /** Output of `--version`, which contains allocator and build. */
   readonly provenance: string;
 }
 
@@ -38,9 +38,9 @@ export interface RedisBinary {
 export type ServerSettings = Pick<EnvironmentConfig, 'name' | 'redis' | 'local'>;
 
 export interface BinaryRequest extends Pick<InstallRequest, 'host' | 'run'> {
-  /** Path or name; takes precedence over `local.server` and `KIT_SERVER`, and disables the search. */
+  /** Path or name of a program. It takes precedence over `local.server` and `KIT_SERVER`, and disables the search. */
   readonly named?: string | undefined;
-  /** Environment of the server; absent: any supported server will do. */
+  /** Environment for which a server is needed; absent if any supported server is acceptable. */
   readonly environment?: ServerSettings | undefined;
   readonly stateDir: string;
   readonly progress?: ((line: string) => void) | undefined;
@@ -52,7 +52,10 @@ export interface BinaryRequest extends Pick<InstallRequest, 'host' | 'run'> {
   readonly find?: typeof findProgram;
 }
 
-/** @throws KitError `REDIS_NOT_FOUND`, `REDIS_TOO_OLD`, `REDIS_UNUSABLE`, `REDIS_OTHER_VERSION` */
+/**
+ * Finds and probes a program. @throws KitError `REDIS_NOT_FOUND`, `REDIS_TOO_OLD`, `REDIS_UNUSABLE`,
+ * `REDIS_OTHER_VERSION`
+ */
 export async function findRedisBinary(request: BinaryRequest): Promise<RedisBinary> {
   const program = namedProgram(request);
   if (program !== undefined) {
@@ -81,7 +84,7 @@ export async function findRedisBinary(request: BinaryRequest): Promise<RedisBina
 interface NamedProgram {
   readonly name: string;
   readonly setting: 'local.server' | 'KIT_SERVER';
-  /** Place of the setting, for errors; absent if the caller named the program. */
+  /** Location of the setting, for errors; absent if the caller named the program. */
   readonly where?: string;
 }
 
@@ -104,7 +107,10 @@ async function locateNamed({ name, setting, where }: NamedProgram, { find }: Bin
   });
 }
 
-/** @throws KitError `REDIS_OTHER_VERSION` if the environment asks for another server than the named program is */
+/**
+ * Checks the version. @throws KitError `REDIS_OTHER_VERSION` if the environment requires another server than the named
+ * program
+ */
 function requireServer(
   { path, facts }: RedisBinary,
   { where }: NamedProgram,
@@ -128,7 +134,7 @@ async function searchBinary(request: BinaryRequest): Promise<string | undefined>
   return wanted === undefined ? searchAny(request) : searchServer(request, wanted);
 }
 
-/** Returns the first program of a server on the search path. Undefined if there is no server at all. */
+/** Returns the first server program on the search path; undefined if there is none. */
 async function searchServer(
   { stateDir, environment }: BinaryRequest,
   wanted: NamedServer,

@@ -11,8 +11,8 @@ import { makePrivateDir, writePrivate } from '../../host/private-files.ts';
 import type { TlsFiles } from './local-context.ts';
 
 /**
- * The CA's key is not stored, because it signs only once. Clients get only the CA certificate, and authenticate by
- * password.
+ * Provides the certificates. The key of the CA is not stored, because it signs only once. Clients get only the CA
+ * certificate, and authenticate by password.
  */
 export async function provideTls(
   { name, security }: Pick<EnvironmentConfig, 'name' | 'security'>,
@@ -36,8 +36,8 @@ export async function provideTls(
 }
 
 /**
- * Reads the certificates of the user again, and returns a function that gives them to nodes at their next start;
- * undefined if the nodes have them already, or if the kit made the certificates.
+ * Reads the user's certificates again, and returns a function that installs them for the next start of a node;
+ * undefined if the nodes have these certificates already, or if the kit generated the certificates.
  *
  * @throws KitError if the files cannot serve this environment
  */

@@ -11,10 +11,10 @@ import { infoOf } from '../../redis/reply.ts';
 import { ScratchServer } from '../../redis/scratch-server.ts';
 import { type LocalContext, nodeFiles } from './local-context.ts';
 
-/** Loading and digesting the data of a local environment takes one or two seconds. */
+/** Timeout in ms. Loading and digesting the data of a local environment takes one or two seconds. */
 const LOAD_TIMEOUT_MS = 60_000;
 
-/** @returns undefined if the disk has no space for the copy, or the server does not load it */
+/** Returns the digest; undefined if the disk has no space for the copy, or the server does not load it. */
 export async function digestData(
   context: LocalContext,
   nodeId: string,

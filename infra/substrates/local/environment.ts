@@ -27,7 +27,7 @@ import { startNode } from './start-node.ts';
 export interface LocalEnvironmentOptions {
   readonly nodes: LocalNodes;
   readonly deviations: readonly string[];
-  /** Ends the environment; only the handle that owns it has this. */
+  /** Ends the environment; only the handle that owns the environment has this function. */
   readonly end?: (() => Promise<void>) | undefined;
 }
 
@@ -94,7 +94,7 @@ export class LocalEnvironment implements Environment {
     this.logs = new Map([...ids, ...parts].map((id) => [id, nodeFiles(context, id).log]));
   }
 
-  /** With the current passwords. */
+  /** Endpoints with the current passwords. */
   get endpoints(): ClientEndpoints {
     return endpointsOf(this.#nodes.context);
   }

@@ -1,6 +1,7 @@
 /**
- * Fingerprint of a node: digests of what it reads at its start. The ledger keeps the one of its last start, so that a
- * rolling change finds the nodes that differ. Redis and Sentinel rewrite their files, so those cannot be compared.
+ * Fingerprint of a node: digests of everything that it reads at its start. The ledger stores the fingerprint of the
+ * last start, so that a rolling change finds the nodes that differ. The files cannot be compared, because Redis and
+ * Sentinel rewrite them.
  *
  * Passwords are left out: they change without a restart.
  */
@@ -25,7 +26,7 @@ function passwordsOf(users: readonly string[]) {
 /**
  * Computes the fingerprint that the node would have if it were started now.
  *
- * @param certificates texts that replace the certificate files before that start
+ * @param certificates texts that would replace the certificate files before the start
  */
 export function fingerprintOf(
   context: LocalContext,
@@ -72,9 +73,9 @@ export function fingerprintDifferences(
 }
 
 /**
- * Records what a start applies. With only some parts, an unknown fingerprint stays unknown.
+ * Records the fingerprint that a start applies. If only some parts are given, an unknown fingerprint stays unknown.
  *
- * @param parts default: all
+ * @param parts parts to record; default: all
  */
 export function recordFingerprint(
   context: LocalContext,

@@ -20,7 +20,7 @@ export interface HealthContext {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Loading a small data set, a first synchronisation, a busy machine: each takes much less. */
+/** Timeout in ms. Loading a small data set or a first synchronisation takes much less, even on a busy machine. */
 const HEALTH_TIMEOUT_MS = 20_000;
 
 /** Waits until the node answers and has loaded its data. */
@@ -61,7 +61,7 @@ export async function awaitWritable(health: HealthContext, masterId: string): Pr
 }
 
 /**
- * Waits until the sentinel watches that master over its own link, and has every replica, every other sentinel and a
+ * Waits until the sentinel monitors the master over its own link, and has every replica, every other sentinel and a
  * quorum.
  */
 export async function awaitSentinel(health: HealthContext, nodeId: string, masterId: string): Promise<void> {
@@ -96,7 +96,10 @@ export async function awaitSentinel(health: HealthContext, nodeId: string, maste
   );
 }
 
-/** `master_down` is that sentinel's report about a former master; Valkey 9 reports it long after the failover. */
+/**
+ * Whether the flags describe a reachable sentinel. `master_down` is its report about a former master; Valkey 9 reports
+ * it long after the failover.
+ */
 function isReachable(flags = ''): boolean {
   const all = flags.split(',');
   return all.includes('sentinel') && !all.includes('s_down') && !all.includes('disconnected');

@@ -35,10 +35,10 @@ const BY_HAND = {
   brew: 'brew install redis',
 } as const;
 
-/** Allows for a package list over a slow network. */
+/** Timeout in ms, which allows for downloading a package list over a slow network. */
 const APT_TIMEOUT_MS = 300_000;
 
-/** @throws KitError `REDIS_NOT_FOUND` with the packages to install, or with the output of apt-get */
+/** Installs Redis. @throws KitError `REDIS_NOT_FOUND` with the packages to install, or with the output of apt-get */
 export async function installRedisServer(request: InstallRequest): Promise<void> {
   const host = request.host ?? (await detectHost());
   const progress = request.progress ?? (() => {});
@@ -58,7 +58,7 @@ export async function installRedisServer(request: InstallRequest): Promise<void>
   });
 }
 
-/** Names the packages to install on this system. */
+/** Returns the error that names the packages to install on this system. */
 export function missingRedis(host: HostKind): KitError {
   const byHand = host.packages === undefined ? 'install Redis 7.0 or newer' : BY_HAND[host.packages];
   return new KitError('redis-server not found in PATH', {

@@ -29,8 +29,8 @@ export interface Launched {
 const ROOM_FOR_A_LOG_BYTES = 1024 ** 2;
 
 /**
- * Starts a Redis as a replica of that address, or as a master without one. Keeps its data; renders its configuration
- * again.
+ * Starts a Redis as a replica of the given address, or as a master if none is given. Keeps its data; renders its
+ * configuration again.
  */
 export async function launchRedis(
   context: LocalContext,
@@ -113,7 +113,7 @@ export async function launch(
   return { identity, daemon, deviations };
 }
 
-/** Error for a node that ended before it answered; its log has the reason, unless the disk was full. */
+/** Returns the error for a node that ended before it replied. Its log contains the reason, unless the disk was full. */
 export function diedAtStart(context: LocalContext, nodeId: string): KitError {
   const address = context.placement.get(nodeId);
   if (freeBytes(context.dir) < ROOM_FOR_A_LOG_BYTES) return diskFull(context.dir);

@@ -1,6 +1,7 @@
 /**
  * Record of running processes on disk, written before and after every start, so that a later command (the same one, the
- * next `kit up`, `kit down`, the reaper) can end the remains of a crashed run. Replaced atomically, never edited.
+ * next `kit up`, `kit down`, the reaper) can end the remains of a crashed run. The file is replaced atomically, never
+ * edited in place.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,11 +16,11 @@ import type { Addressing } from './options.ts';
 
 /** Digests of what a node read at its start, without passwords. */
 export interface NodeFingerprint {
-  /** redis.conf or sentinel.conf as rendered. */
+  /** Digest of redis.conf or sentinel.conf as rendered. */
   readonly settings: string;
-  /** Users and their rights. */
+  /** Digest of the users and their rights. */
   readonly users: string;
-  /** Program and version. */
+  /** Program and version of the server. */
   readonly server: string;
   readonly certificate: string;
 }
@@ -29,7 +30,10 @@ export interface Ledger {
   readonly environment: string;
   /** `starting`: not healthy yet; after a crash, an environment in this phase is ended rather than resumed. */
   readonly phase: 'starting' | 'running';
-  /** Process whose end also ends the environment: always set for an ephemeral one, for another only while it starts. */
+  /**
+   * Process whose end also ends the environment. Always set for an ephemeral environment, for another one only while it
+   * starts.
+   */
   readonly owner: ProcessIdentity | undefined;
   /** SHA-256 of the applied configuration. */
   readonly configHash: string;
@@ -42,7 +46,7 @@ export interface Ledger {
   readonly deviations: readonly string[];
   /** Configuration with which each node was last started, by node id; ledgers of older versions have none. */
   readonly fingerprints?: Readonly<Record<string, NodeFingerprint>>;
-  /** By node id; a node that was killed deliberately has no entry. */
+  /** Processes by node id; a node that was killed deliberately has no entry. */
   readonly processes: Readonly<Record<string, ProcessIdentity>>;
   readonly reaper: ProcessIdentity | undefined;
 }
@@ -54,7 +58,7 @@ export function ledgerPath(stateDir: string, environment: string): string {
 /**
  * Reads the ledger; undefined if there is none (or one that this version cannot read).
  *
- * @throws KitError `STATE_UNREADABLE` if it belongs to another user
+ * @throws KitError `STATE_UNREADABLE` if the file belongs to another user
  */
 export function readLedger(path: string): Ledger | undefined {
   const text = readState(path);
@@ -91,7 +95,7 @@ export function updateLedger(
   if (ledger !== undefined) writeLedger(stateDir, change(ledger));
 }
 
-/** Ledgers of all environments of a state directory. @throws KitError `STATE_UNREADABLE` */
+/** Returns the ledgers of all environments in a state directory. @throws KitError `STATE_UNREADABLE` */
 export function listLedgers(stateDir: string): readonly Ledger[] {
   let names: string[];
   try {

@@ -29,7 +29,7 @@ export interface LocalContext {
   readonly placement: Placement;
   readonly addressing: Addressing;
   readonly binary: RedisBinary;
-  /** Replaced when a rotation changes the passwords. */
+  /** Passwords, which are replaced when a rotation changes them. */
   secrets: EnvironmentSecrets;
   readonly tls: TlsFiles | undefined;
 }

@@ -18,7 +18,7 @@ import { type LocalContext, nodeAt, nodeFiles } from './local-context.ts';
 export interface Running {
   readonly context: LocalContext;
   readonly admin: AdminConnections;
-  /** Current processes in the ledger. */
+  /** Returns the current processes in the ledger. */
   processes(): ReadonlyMap<string, ProcessIdentity>;
   status(): Promise<readonly NodeStatus[]>;
 }

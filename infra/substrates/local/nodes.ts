@@ -27,10 +27,13 @@ import type { ObservabilityPrograms } from './observability-programs.ts';
 import { separate } from './packet-filter.ts';
 import { launchWatchdog } from './watchdog.ts';
 
-/** The kernel handles SIGKILL and SIGSTOP immediately; a busy machine may take a moment to show the effect. */
+/**
+ * Timeout for the effect of a signal, in ms. The kernel handles SIGKILL and SIGSTOP immediately; a busy machine may
+ * take a moment to show the effect.
+ */
 const SIGNAL_TIMEOUT_MS = 5_000;
 const SIGNAL_AGAIN_MS = 1_000;
-/** Longer than Redis waits for its replicas before it exits (shutdown-timeout, 10 s). */
+/** Timeout for a shutdown, in ms: longer than Redis waits for its replicas before it exits (shutdown-timeout, 10 s). */
 const SHUTDOWN_TIMEOUT_MS = 20_000;
 
 export class LocalNodes implements Running, AsyncDisposable {
@@ -40,7 +43,7 @@ export class LocalNodes implements Running, AsyncDisposable {
   /** Whether nodes that this process starts end together with it. */
   #ephemeral: boolean;
   readonly #heals = new Set<Heal>();
-  /** Cancel the exit handlers of the nodes launched so far. */
+  /** Functions that cancel the exit handlers of the nodes launched so far. */
   readonly #spares = new Set<() => void>();
 
   constructor(context: LocalContext, ephemeral: boolean) {
@@ -66,7 +69,10 @@ export class LocalNodes implements Running, AsyncDisposable {
     return { context: this.context, admin: this.admin, processes: this.processes(), signal };
   }
 
-  /** Launches a node: a Redis as replica of `masterId` (or as master if that is itself), a sentinel to watch it. */
+  /**
+   * Launches a node: a Redis as a replica of `masterId` (as master if it is the node itself), a sentinel to monitor
+   * `masterId`.
+   */
   async launch(node: TopologyNode, masterId: string): Promise<void> {
     this.admin.drop(node.id);
     const launched = await this.#launch(node, masterId);
@@ -114,7 +120,9 @@ export class LocalNodes implements Running, AsyncDisposable {
     return this.#end(nodeId, 'SIGTERM', SHUTDOWN_TIMEOUT_MS);
   }
 
-  /** Ending a node that does not run is an error: a fault without effect must not count as one. */
+  /**
+   * Ends a node. It is an error if the node does not run, because a fault without an effect must not count as a fault.
+   */
   async #end(nodeId: string, signal: 'SIGKILL' | 'SIGTERM', timeoutMs: number): Promise<void> {
     const identity = this.#running(nodeId);
     if (!(await signalProcess(identity, signal))) throw notRunning(nodeId);
@@ -187,7 +195,7 @@ export class LocalNodes implements Running, AsyncDisposable {
     await Promise.allSettled([...this.#heals].map((heal) => heal()));
   }
 
-  /** Bound to this handle, so that it can be passed as a function. */
+  /** Returns the state of all nodes. It is bound to this handle, so that it can be passed as a function. */
   readonly status = async (): Promise<readonly NodeStatus[]> => {
     const processes = this.processes();
     return Promise.all(
@@ -201,7 +209,7 @@ export class LocalNodes implements Running, AsyncDisposable {
     );
   };
 
-  /** Undefined if the environment has no watchdog. */
+  /** Returns the state of the watchdog; undefined if the environment has none. */
   async watchdogStatus(): Promise<WatchdogStatus | undefined> {
     const { watchdog } = this.context.topology;
     return watchdog && processState(this.processes().get(watchdog.id));

@@ -27,10 +27,10 @@ export interface ProgramsRequest {
 
 const TOOLS = join(import.meta.dirname, '../../../tools');
 const MODULE = 'github.com/oliver006/redis_exporter';
-/** A first build compiles 20 modules: 44 s on two busy cores. */
+/** Timeout of a build, in ms. A first build compiles 20 modules, which takes 44 s on two busy cores. */
 const BUILD_TIMEOUT_MS = 600_000;
 
-/** @throws KitError `OBSERVABILITY_PROGRAM_MISSING` with the package to install */
+/** Finds the programs. @throws KitError `OBSERVABILITY_PROGRAM_MISSING` with the package to install */
 export async function findObservabilityPrograms(request: ProgramsRequest): Promise<ObservabilityPrograms> {
   const find = request.find ?? findProgram;
   const prometheus = await find('prometheus');

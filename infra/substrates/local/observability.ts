@@ -24,7 +24,7 @@ import { addressOf, type LocalContext, nodeFiles } from './local-context.ts';
 import type { ObservabilityPrograms } from './observability-programs.ts';
 
 const PROBE = join(import.meta.dirname, '../../observability/certificate-probe.mjs');
-/** Prometheus replays its log at startup; a few days of one environment take 1 s. */
+/** Timeout in ms until Prometheus is ready. It replays its log at startup; a few days of one environment take 1 s. */
 const READY_TIMEOUT_MS = 20_000;
 const RELOAD_TIMEOUT_MS = 5_000;
 
@@ -36,7 +36,7 @@ export interface ObservabilityRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Parts of this environment, in the order of their start. */
+/** Returns the parts of this environment, in the order of their start. */
 export function observabilityParts({
   topology,
 }: Pick<LocalContext, 'topology'>): readonly ObservabilityPart[] {
@@ -101,7 +101,7 @@ function prepare(part: ObservabilityPart, { context, programs }: ObservabilityRe
   }
 }
 
-/** CONFIG GET is denied to the exporter: it returns passwords in plain text. */
+/** Returns the arguments of the exporter, which may not use CONFIG GET, because it returns passwords in plain text. */
 function exporterArguments({ topology, tls }: LocalContext, passwords: string): readonly string[] {
   const timeoutMs = exporterTimeoutSeconds(topology.environment) * 1_000;
   return [
@@ -130,7 +130,7 @@ function exporterPasswords(context: LocalContext): Readonly<Record<string, strin
   );
 }
 
-/** Writes the password that the exporter uses for each node. @returns the file */
+/** Writes the password that the exporter uses for each node. @returns the path of the file */
 function writeExporterPasswords(context: LocalContext): string {
   const path = join(nodeFiles(context, 'exporter').dir, 'passwords.json');
   writePrivate(path, `${JSON.stringify(exporterPasswords(context), null, 2)}\n`);

@@ -13,8 +13,8 @@ export interface LocalSubstrateOptions {
   readonly install?: boolean | undefined;
   /** Receives the record of every external program that has ended. */
   readonly sink?: ProgramSink | undefined;
-  /** Only this block of addresses; default: the first free one. */
+  /** Number of the block of addresses to use; default: the first free block. */
   readonly addressBlock?: number | undefined;
-  /** Default: probed. */
+  /** Kind of addressing; default: probed. */
   readonly addressing?: Addressing | undefined;
 }

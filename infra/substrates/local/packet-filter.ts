@@ -18,9 +18,9 @@ export interface Separation {
   readonly group: readonly string[];
   /** Addresses of all other nodes. */
   readonly others: readonly string[];
-  /** Whether other addresses, those of clients, still reach the group. */
+  /** Whether clients, which have other addresses, still reach the group. */
   readonly clientsStillReach: boolean;
-  /** Output of the program that holds the rules. */
+  /** Log file for the output of the program that holds the rules. */
   readonly logPath: string;
 }
 
@@ -71,7 +71,7 @@ export async function separate(separation: Separation): Promise<Heal> {
   }
 }
 
-/** Dropped on arrival: the sender sees them as lost on the way, as in a network. */
+/** Returns the rules. Packets are dropped on arrival, so that they appear lost to the sender, as in a network. */
 export function rulesOf(table: string, { group, others, clientsStillReach }: Separation): string {
   const inside = `{ ${group.join(', ')} }`;
   const outside = clientsStillReach ? `{ ${others.join(', ')} }` : `!= ${inside}`;

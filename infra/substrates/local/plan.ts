@@ -6,8 +6,8 @@ import type { PlanStep } from '../substrate.ts';
 import type { Ledger } from './ledger.ts';
 
 /**
- * Digest of the configuration: a difference means that the running configuration is not the requested one. Backup
- * settings are excluded, because they affect no node.
+ * Returns the digest of the configuration. A different digest means that the running configuration is not the requested
+ * one. Backup settings are excluded, because they affect no node.
  */
 export function configHashOf({ environment }: Pick<Topology, 'environment'>): string {
   const { backup: _, ...ofNodes } = environment;
@@ -40,7 +40,7 @@ export async function planSteps(
   return [...(await Promise.all(steps)), ...removed];
 }
 
-/** JSON with sorted keys, so that the order of keys in a file is irrelevant. */
+/** Formats a value as JSON with sorted keys, so that the order of keys in a file is irrelevant. */
 function sortedJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
     inner !== null && typeof inner === 'object' && !Array.isArray(inner)

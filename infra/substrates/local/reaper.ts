@@ -13,7 +13,7 @@ import { ledgerPath, readLedger } from './ledger.ts';
 import { environmentDir } from './local-context.ts';
 import { endIfLeftOver } from './teardown.ts';
 
-/** A process that uses much memory takes seconds to exit. */
+/** Timeout for the exit of the owner, in ms: a process that uses much memory takes seconds to exit. */
 const OWNER_EXIT_TIMEOUT_MS = 30_000;
 
 const DONE = 'done';

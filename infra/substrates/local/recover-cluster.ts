@@ -5,8 +5,8 @@
  *   the named master is chosen    ─▶ started with the others
  *   its replica is chosen         ─▶ started alone, takes over the slots (CLUSTER FAILOVER TAKEOVER), then the others
  *
- * A node without a nodes.conf gets one derived from a running node, in which it is a replica: another node owns its
- * slots then.
+ * A node without a nodes.conf gets one that is derived from a running node and in which it is a replica, because
+ * another node then owns its slots.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,10 +27,10 @@ import { addressOf, type LocalContext, nodeAt, nodeFiles, nodeOf } from './local
 import type { LocalNodes } from './nodes.ts';
 import { endWithoutMaster, inspectData, type RecoverOptions, setAside, sourceRequest } from './recover.ts';
 
-/** A replica is promoted within the node timeout plus an election. */
+/** Timeout of a takeover, in ms: a replica is promoted within the node timeout plus an election. */
 const TAKEOVER_TIMEOUT_MS = 30_000;
 
-/** A shard that starts from a node other than its named master. */
+/** A shard that starts from another node than its named master. */
 interface Takeover {
   readonly first: string;
   /** Other nodes of the shard, the former master last. */
@@ -72,7 +72,7 @@ export function inspectShards(context: LocalContext): Promise<readonly DataInspe
   );
 }
 
-/** Ends the remaining nodes of the node's shard, which has no master. @throws KitError `RECOVERY_REFUSED` */
+/** Ends the remaining nodes in the shard of a node; the shard has no master. @throws KitError `RECOVERY_REFUSED` */
 export async function endShardForRecovery(
   nodes: LocalNodes,
   nodeId: string,
@@ -111,7 +111,10 @@ export async function startClusterNode(
   await awaitAnswer(nodes.health(signal), nodeId);
 }
 
-/** Shards of the plan: replicas do not migrate (`cluster-allow-replica-migration no`). */
+/**
+ * Returns the shards of the plan, which stay the same because replicas do not migrate (`cluster-allow-replica-migration
+ * no`).
+ */
 function shardsOf({ topology }: LocalContext): readonly (readonly string[])[] {
   const shards = Map.groupBy(topology.redis, ({ shard }) => shard?.master);
   return [...shards.values()].map((nodes) => nodes.map(({ id }) => id));
@@ -155,7 +158,9 @@ function keepNodesFile(context: LocalContext, nodeId: string, progress: (line: s
   writePrivate(file, text);
 }
 
-/** Owner of the shard's slots in the latest nodes.conf of the environment, or the planned one. */
+/**
+ * Returns the owner of the shard's slots according to the latest nodes.conf in the environment, or the planned owner.
+ */
 function masterOnDisk(context: LocalContext, ids: readonly string[]): string {
   const [first = 'redis-1'] = ids;
   const planned = redisNode(context, first).shard?.master ?? first;
@@ -170,8 +175,8 @@ function masterOnDisk(context: LocalContext, ids: readonly string[]): string {
 }
 
 /**
- * Sends CLUSTER FAILOVER TAKEOVER until the node is master of its shard's slots. The node may first have to learn from
- * the others that another node was master.
+ * Sends CLUSTER FAILOVER TAKEOVER until the node is master of its shard's slots. The other nodes may first have to
+ * report to it that another node was master.
  */
 async function takeOver(nodes: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<void> {
   const what = `${nodeId} to take over the slots of its shard`;
@@ -185,8 +190,8 @@ async function takeOver(nodes: LocalNodes, nodeId: string, signal?: AbortSignal)
 }
 
 /**
- * Returns a nodes.conf in which the node is a replica of the current owner of its slots. Waits until that is another
- * node.
+ * Returns a nodes.conf in which the node is a replica of the current owner of its slots. Waits until another node owns
+ * the slots.
  */
 async function nodesFileFor(nodes: LocalNodes, node: RedisNode, signal?: AbortSignal): Promise<string> {
   const { context } = nodes;
@@ -234,8 +239,8 @@ function redisNode(context: LocalContext, nodeId: string): RedisNode {
 }
 
 /**
- * Error for a lost nodes.conf: without it the node would claim the slots of the first start, and wipe the keys of their
- * current owner.
+ * Returns the error for a lost nodes.conf: without it the node would claim the slots of the first start, and wipe the
+ * keys of their current owner.
  */
 function lostNodesFile(context: LocalContext, nodeId: string, why: string): KitError {
   return new KitError(`${nodeId} has lost its ${NODES_FILE}, and ${why}: its slots are unknown`, {

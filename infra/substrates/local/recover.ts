@@ -1,5 +1,5 @@
 /**
- * Starts an environment whose Redis nodes are all down from the node with the most recent good data.
+ * Restarts an environment whose Redis nodes are all down, beginning with the node that has the most recent good data.
  *
  *   read every node's data ─▶ choose (`recovery/choose.ts`) ─▶ start that node alone ─▶ if the sentinels name
  *   another one, wait until they have promoted it ─▶ start the others, which copy from it
@@ -30,7 +30,7 @@ import { actingMaster, aliveRedisNodes, type ResolvedMaster, resolveMaster } fro
 import type { LocalNodes } from './nodes.ts';
 
 export interface RecoverOptions {
-  /** Node whose data is used, regardless of that of the others. */
+  /** Node whose data is used, regardless of the data of other nodes. */
   readonly from?: string | undefined;
   readonly progress: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
@@ -39,7 +39,7 @@ export interface RecoverOptions {
 /**
  * Reads the data of all Redis nodes and chooses one. Changes nothing.
  *
- * @param died nodes whose server ended while it loaded
+ * @param died nodes whose server ended while it loaded its data
  */
 export async function inspectData(
   context: LocalContext,
@@ -101,7 +101,10 @@ export async function startFromBest(nodes: LocalNodes, options: RecoverOptions):
   }
 }
 
-/** @throws KitError `RECOVERY_REFUSED` if a Redis node runs: its data on disk would change while it is read */
+/**
+ * Checks that all Redis nodes are down. @throws KitError `RECOVERY_REFUSED` if one runs: its data on disk would change
+ * while it is read
+ */
 export async function requireDown(nodes: LocalNodes): Promise<void> {
   const running = await aliveRedisNodes(nodes);
   if (running.length === 0) return;
@@ -124,7 +127,7 @@ export async function endForRecovery(nodes: LocalNodes, progress: (line: string)
   await endWithoutMaster(nodes, ids, await actingMaster(nodes), progress);
 }
 
-/** Ends these nodes, which have no master. @throws KitError `RECOVERY_REFUSED` if they have one */
+/** Ends the nodes, which must have no master. @throws KitError `RECOVERY_REFUSED` if they have one */
 export async function endWithoutMaster(
   nodes: LocalNodes,
   ids: readonly string[],
@@ -146,7 +149,7 @@ export async function endWithoutMaster(
   }
 }
 
-/** A clean shutdown flushes the append-only file. */
+/** Grace period of a clean shutdown, in ms, which flushes the append-only file. */
 const END_GRACE_MS = 10_000;
 
 export const sourceRequest = (config: EnvironmentConfig, from: string | undefined): SourceRequest => ({
@@ -230,8 +233,8 @@ async function startSentinels(nodes: LocalNodes, master: string, signal?: AbortS
 }
 
 /**
- * Starts a replica of a master that has the data. The replica's own data is replaced anyway: if its server does not
- * load it, it is set aside, and the replica starts empty.
+ * Starts a replica of a master that has the data. The replica's own data is replaced anyway. If its server does not
+ * load this data, the data is set aside and the replica starts empty.
  */
 export async function startReplica(
   nodes: LocalNodes,

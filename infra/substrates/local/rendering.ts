@@ -1,6 +1,6 @@
 /**
- * Texts of a node's files for this context: redis.conf or sentinel.conf, and the users. Reads the two documented base
- * files; writes nothing. The launch writes these texts, and the record of a run compares the live node with them.
+ * Renders the files of a node for this context: redis.conf or sentinel.conf, and the users. Reads the two documented
+ * base files; writes nothing. The launch writes these texts, and the record of a run compares the live node with them.
  */
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -23,7 +23,7 @@ import { addressOf, type LocalContext, nodeFiles } from './local-context.ts';
 const ROOT = join(import.meta.dirname, '../../..');
 const readBase = (name: string) => readFileSync(join(ROOT, name), 'utf8');
 
-/** @param replicaOf undefined: start as master */
+/** Renders the files of a Redis node. @param replicaOf address of the master; undefined to start as master */
 export function renderRedis(
   context: LocalContext,
   node: RedisNode,
@@ -58,7 +58,10 @@ export function renderUsers(context: LocalContext, node: TopologyNode): string {
     : renderSentinelAcl(secrets, version, use);
 }
 
-/** Texts of every node as started. Roles are left out: the current master is a state of the running system. */
+/**
+ * Renders the texts of every node as started. Roles are left out, because the current master is a state of the running
+ * system.
+ */
 export function renderAll(context: LocalContext): ReadonlyMap<string, RenderedNode> {
   const [first] = context.topology.redis;
   return new Map(

@@ -27,7 +27,7 @@ import { configHashOf } from './plan.ts';
 import { renderSentinel, renderUsers } from './rendering.ts';
 import { startNode } from './start-node.ts';
 
-/** Parts that serve no client: they are ended before they start with the new configuration. */
+/** Parts that serve no client, and are therefore ended before they start with the new configuration. */
 const PARTS = ['watchdog', ...OBSERVABILITY_PARTS];
 const PART_GRACE_MS = 3_000;
 
@@ -39,7 +39,7 @@ export interface LocalChangeRequest {
   readonly startObservability: () => Promise<void>;
 }
 
-/** @throws KitError `CHANGE_NOT_ROLLING` */
+/** Prepares a change. @throws KitError `CHANGE_NOT_ROLLING` */
 export function prepareLocalChange({
   nodes,
   ledger,
@@ -73,7 +73,7 @@ export function prepareLocalChange({
   };
 }
 
-/** @throws KitError `CHANGE_NOT_ROLLING` with the settings that two nodes cannot have in different states */
+/** Checks the settings. @throws KitError `CHANGE_NOT_ROLLING` with the settings that cannot differ between two nodes */
 function requireRolling(asked: EnvironmentConfig, paths: readonly string[]): void {
   if (paths.length === 0) return;
   const flags = environmentFlags(asked);
@@ -114,7 +114,10 @@ async function replaceNode(
   await startNode(nodes, nodeId, { progress });
 }
 
-/** Rewrites the users only if their rights differ: the file may have a password that was rotated since. */
+/**
+ * Rewrites the users if their rights differ. Otherwise the file is kept, because it may contain a password that was
+ * rotated since.
+ */
 function renewUsers(context: LocalContext, node: TopologyNode, ledger: Ledger): void {
   const { acl } = nodeFiles(context, node.id);
   if (existsSync(acl) && hasSameRights(context, node, ledger)) return;
@@ -129,7 +132,7 @@ function hasSameRights(context: LocalContext, node: TopologyNode, ledger: Ledger
   return renderUsers(context, node) === renderUsers(before, node);
 }
 
-/** Sentinel has rewritten its file: the settings are replaced, its state is kept. */
+/** Replaces the settings in the file of a sentinel, which Sentinel has rewritten, and keeps its state. */
 function renewSentinel(context: LocalContext, node: SentinelNode): void {
   const { conf } = nodeFiles(context, node.id);
   // A missing file is rendered at the start.

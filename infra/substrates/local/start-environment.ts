@@ -85,7 +85,7 @@ export async function prepareEnvironment(request: StartRequest): Promise<LocalCo
   return contextOf(topology, stateDir, binary, block, loadSecrets(name, stateDir));
 }
 
-/** Returns the context of an environment that its ledger describes. @param secrets default: the current ones */
+/** Returns the context of an environment from its ledger. @param secrets passwords; default: the current ones */
 export function contextOfLedger(
   topology: Topology,
   stateDir: string,
@@ -226,7 +226,10 @@ async function resumePausedNodes(
   return { gone, paused };
 }
 
-/** Maximum of consecutive failovers, such as a second one of the healthy new master by a sentinel with a stale view. */
+/**
+ * Maximum number of consecutive failovers, such as a second one of the healthy new master by a sentinel with a stale
+ * view.
+ */
 const FAILOVERS_IN_A_ROW = 3;
 const WATCH_INTERVAL_MS = 500;
 
@@ -252,7 +255,7 @@ async function awaitSettled(
   }
 }
 
-/** Aborts as soon as the nodes no longer agree on this master. */
+/** Aborts as soon as the nodes no longer agree on the given master. */
 function watchMaster(nodes: LocalNodes, master: string, moved: AbortController): NodeJS.Timeout {
   return setInterval(() => {
     readRoles(roleSource(nodes)).then(

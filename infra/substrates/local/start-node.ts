@@ -57,7 +57,10 @@ async function masterFor(nodes: LocalNodes, nodeId: string, signal?: AbortSignal
   return nodeId;
 }
 
-/** Replicas copy the master's data, so a master must not start with less data than another node. */
+/**
+ * Checks that no node has more data: replicas copy the master's data, so a master must not start with less data than
+ * another node.
+ */
 async function requireMostRecent(
   { context }: LocalNodes,
   nodeId: string,
@@ -75,9 +78,9 @@ async function requireMostRecent(
 }
 
 /**
- * Waits until the sentinels report a master other than this node, which is down: they detect it within down-after. The
- * kit does not send SENTINEL FAILOVER: a sentinel accepts it while another one leads a failover, and both would promote
- * a replica.
+ * Waits until the sentinels report another master than this node, which is down; they detect this within down-after.
+ * The kit does not send SENTINEL FAILOVER: a sentinel accepts it while another one leads a failover, and both would
+ * promote a replica.
  */
 async function failedOver(nodes: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<string> {
   let successor: string | undefined;

@@ -50,7 +50,10 @@ import {
 } from './start-environment.ts';
 import { acquireEnvironmentLock, endEnvironment, endLeftOvers, isLeftOver } from './teardown.ts';
 
-/** A replica of a new master is in sync within a second or two; a busy machine takes longer. */
+/**
+ * Maximum wait for replicas, in ms. A replica of a new master is in sync within a second or two; on a busy machine it
+ * takes longer.
+ */
 const WAIT_FOR_REPLICAS_MS = 10_000;
 
 export function localSubstrate(options: LocalSubstrateOptions = {}): Substrate {
@@ -214,7 +217,7 @@ class LocalSubstrate implements Substrate {
   }
 }
 
-/** An environment that another process started for itself ends with that process. */
+/** Refuses an environment that another process started for itself, because it ends with that process. */
 async function requireUnowned({ environment, owner }: Ledger, stateDir: string): Promise<void> {
   if (owner === undefined || owner.pid === (await ownProcess()).pid) return;
   throw new KitError(`environment '${environment}' is in use by process ${owner.pid}`, {
@@ -230,7 +233,7 @@ function requireSame({ environment }: Topology, ledger: Ledger): void {
   throw changedConfiguration(environment.name, ledger.config, environment);
 }
 
-/** Otherwise a changed password would appear only at the first command, as "does not answer". */
+/** Refuses changed passwords, which would otherwise show only at the first command, as "does not answer". */
 function requireSamePasswords({ topology, secrets, stateDir, dir }: LocalContext): void {
   const [refused, ...more] = refusedPasswords(topology, secrets, { dir });
   if (refused === undefined) return;

@@ -14,10 +14,10 @@ import { releaseBlock } from './addresses.ts';
 import { type Ledger, ledgerPath, listLedgers, readLedger } from './ledger.ts';
 import { environmentDir } from './local-context.ts';
 
-/** Grace period for complete logs and a last AOF flush; the data is removed anyway. */
+/** Grace period in ms, for complete logs and a last AOF flush; the data is removed anyway. */
 const GRACE_MS = 1_500;
 
-/** Maximum wait for another command on the same environment: the longest one is a start. */
+/** Maximum wait, in ms, for another command on the same environment; the longest command is a start. */
 const LOCK_TIMEOUT_MS = 30_000;
 
 /** Locks the environment for one command, so that no two commands start or end it at the same time. */
@@ -73,8 +73,9 @@ async function endRecorded(ledger: Ledger): Promise<readonly string[]> {
 }
 
 /**
- * A kit process that is killed between a spawn and its record leaves a node that no ledger lists. It is identified by
- * its working directory, which belongs only to this environment. Without /proc, only recorded nodes are found.
+ * Ends nodes that no ledger lists: a kit process that is killed between a spawn and its record leaves one behind. Such
+ * a node is identified by its working directory, which belongs only to this environment. Without /proc, only recorded
+ * nodes are found.
  */
 async function endUnrecorded(dir: string): Promise<void> {
   if (!existsSync('/proc/self/cwd')) return;
@@ -102,7 +103,10 @@ function isNodeIn(dir: string, pid: string): boolean {
   }
 }
 
-/** Returns whether an unfinished run left it: its owner process has ended, or it was never healthy. */
+/**
+ * Returns whether the environment is left over from an unfinished run: its owner process has ended, or it was never
+ * healthy.
+ */
 export async function isLeftOver(ledger: Ledger): Promise<boolean> {
   return ledger.owner === undefined ? ledger.phase === 'starting' : !(await isAlive(ledger.owner));
 }
@@ -122,7 +126,7 @@ export async function endLeftOvers(
   return swept;
 }
 
-/** Checks again under the lock: its owner or the reaper may have ended it in the meantime. */
+/** Checks again under the lock, because its owner or the reaper may have ended the environment in the meantime. */
 export async function endIfLeftOver(stateDir: string, name: string): Promise<boolean> {
   const before = readLedger(ledgerPath(stateDir, name));
   if (before === undefined || !(await isLeftOver(before))) return false;

@@ -1,4 +1,7 @@
-/** Advice on the settings of an environment, from the observed use, each with its arithmetic. Pure. */
+/**
+ * Advice on the settings of an environment, derived from the observed use; each piece of advice shows its arithmetic.
+ * Pure.
+ */
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 import { formatBytes } from '../../../config/units.ts';
 import { bytesText, countText, durationText, percentText } from '../figures.ts';
@@ -6,10 +9,10 @@ import { type MemoryNeed, observationSeconds } from './memory-need.ts';
 import type { Observation } from './observation.ts';
 
 export interface Advice {
-  /** Dotted path in the file of the environment. */
+  /** Dotted path of the setting in the file of the environment. */
   readonly setting: string;
   readonly current: string;
-  /** As the file writes it; null: keep the current value. */
+  /** Recommended value in the notation of the file; null to keep the current value. */
   readonly recommended: string | null;
   readonly because: string;
 }
@@ -22,9 +25,11 @@ export interface SizingReport {
 /** Target of the memory criterion in `config/gates.yaml`: below 80 % of maxmemory. */
 const MEMORY_TARGET = 0.8;
 const MEMORY_STEP = 16 * 1024 ** 2;
-/** Redis's default. */
+/** Default of `maxclients` in Redis. */
 const MAXCLIENTS = 10_000;
-/** A failover doubles the connections briefly: the old ones are not yet closed when the new ones open. */
+/**
+ * Factor for failovers, which double the connections briefly: the old ones are not yet closed when the new ones open.
+ */
 const CONNECTIONS_FACTOR = 2;
 
 export function adviseSettings(
@@ -146,7 +151,7 @@ function connectionAdvice({ masters }: Observation, { redis }: EnvironmentConfig
   };
 }
 
-/** Paths and values to be written, in the notation of the file. */
+/** Returns the paths and values to write, in the notation of the file. */
 export function changesOf(advice: readonly Advice[]): ReadonlyMap<string, string> {
   return new Map(
     advice.flatMap(({ setting, recommended }) =>

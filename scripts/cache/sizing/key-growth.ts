@@ -1,5 +1,5 @@
 /**
- * Number of distinct keys that are accessed within a time, and its extrapolation to a longer time. Pure.
+ * Counts the distinct keys that are accessed within a period, and extrapolates the number to a longer period. Pure.
  *
  * The idle times of the keys give the curve: W(t) keys were accessed within the last t seconds. A cache holds W(TTL) keys
  * at its peak. If the cache has run for less than its TTL, or evicts keys earlier, the curve is known up to a time U only.
@@ -11,11 +11,11 @@
  * changes the result by tens of per cent (docs/decisions/069-sizing.md), so it is not known.
  */
 
-/** Doublings of the observed time over which the curve is extrapolated. */
+/** Maximum number of doublings of the observed time over which the curve is extrapolated. */
 export const DOUBLINGS_MAX = 1;
 
 export interface IdleKey {
-  /** Time since the last access, in whole seconds as Redis reports it. */
+  /** Time since the last access, in whole seconds, as Redis reports it. */
   readonly idleSeconds: number;
   /** Number of keys that this one represents. */
   readonly weight: number;
@@ -24,11 +24,14 @@ export interface IdleKey {
 export interface KeyGrowth {
   /** Time for which the curve was observed, in s. */
   readonly observedSeconds: number;
-  /** Keys accessed within a quarter, a half and all of this time. */
+  /** Number of keys accessed within a quarter, a half and all of the observed time. */
   readonly observed: readonly [quarter: number, half: number, whole: number];
-  /** Keys that are accessed within the wanted time. */
+  /** Number of keys that are accessed within the wanted time. */
   readonly keys: number;
-  /** False: the observed time is too short for the wanted one; `keys` is a lower bound. */
+  /**
+   * Whether `keys` is an estimate. If false, the observed time is too short for the wanted time, and `keys` is a lower
+   * bound.
+   */
   readonly known: boolean;
 }
 

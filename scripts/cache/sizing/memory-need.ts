@@ -17,15 +17,18 @@ export interface GroupNeed {
   readonly keysAtPeak: number;
   readonly bytesPerKey: number;
   readonly growth: KeyGrowth | null;
-  /** False: the keys at the peak are a lower bound, because the cache was observed for too short a time. */
+  /**
+   * Whether the number of keys at the peak is known. If false, it is a lower bound, because the cache was observed for
+   * too short a time.
+   */
   readonly known: boolean;
 }
 
 export interface MemoryNeed {
   readonly groups: readonly GroupNeed[];
-  /** Largest memory of a master. */
+  /** Memory that the fullest master needs, in bytes. */
   readonly bytesPerMaster: number;
-  /** Highest memory so far, a lower bound of the need; 0 if the server evicts. */
+  /** Highest memory use so far, in bytes, a lower bound of the need; 0 if the server evicts. */
   readonly peakBytes: number;
   readonly fixedBytes: number;
   readonly overhead: number;
@@ -39,11 +42,14 @@ export interface MemoryNeed {
   readonly arithmetic: string;
 }
 
-/** Redis reports idle times in seconds: a quarter of a shorter time would be one or two seconds. */
+/**
+ * Minimum observed time, in s. Redis reports idle times in seconds, so a quarter of a shorter time would be too
+ * inaccurate.
+ */
 const OBSERVED_SECONDS_MIN = 4;
-/** A slot of a hash table is a pointer; keys and their TTLs have a table each. */
+/** Size of a slot in a hash table: a pointer. Keys and their TTLs have a table each. */
 const SLOT_BYTES = 8;
-/** A group whose idle times reach this share of its TTL is past its peak. */
+/** Share of the TTL: a group whose idle times reach it is past its peak. */
 const STEADY_SHARE = 0.9;
 
 export function memoryNeed(observation: Observation): MemoryNeed {
@@ -102,8 +108,9 @@ function groupNeed(group: ObservedGroup, horizonSeconds: number | null): GroupNe
 }
 
 /**
- * Idle time that half of the keys exceed. Up to it the idle times are complete under eviction: Redis evicts the key with the
- * longest idle time of 5 random ones, which is below the median in one of 32 cases, and keeps the best candidates in a pool.
+ * Returns the idle time that half of the keys exceed. Up to this time the idle times are complete under eviction: Redis
+ * evicts the key with the longest idle time of 5 random ones, which is below the median in one of 32 cases, and keeps
+ * the best candidates in a pool.
  */
 function medianIdle(idle: readonly IdleKey[]): number {
   const sorted = [...idle].sort((a, b) => a.idleSeconds - b.idleSeconds);
@@ -117,15 +124,15 @@ function medianIdle(idle: readonly IdleKey[]): number {
 }
 
 /**
- * Time for which the cache must run until its need is known: the longest TTL, reduced by the doublings that are
- * extrapolated.
+ * Returns how long, in s, the cache must run until its need is known: the longest TTL, reduced by the doublings that
+ * are extrapolated.
  */
 export function observationSeconds({ groups }: MemoryNeed): number {
   const longest = groups.reduce((most, { ttlSeconds }) => Math.max(most, ttlSeconds ?? 0), 0);
   return Math.ceil(longest / 2 ** DOUBLINGS_MAX);
 }
 
-/** A server that has evicted keys and is at its limit. */
+/** Whether the server has evicted keys and is at its limit. */
 function isEvicting({ evicted, usedBytes, maxBytes }: ObservedMaster): boolean {
   return (evicted ?? 0) > 0 && maxBytes !== null && (usedBytes ?? 0) > 0.9 * maxBytes;
 }
@@ -136,7 +143,7 @@ function shareOfLargest(masters: readonly ObservedMaster[]): number {
   return total === 0 ? 1 / Math.max(1, masters.length) : most / total;
 }
 
-/** Two tables, each with the next power of two of slots. */
+/** Returns the size of two tables, in bytes. Their number of slots is the next power of two. */
 function tableBytesOf(keys: number): number {
   return keys < 1 ? 0 : 2 * SLOT_BYTES * 2 ** Math.ceil(Math.log2(keys + 1));
 }

@@ -1,4 +1,7 @@
-/** Observation of the use of a cache: a sample of its keys with TTL, idle time and memory, and what the masters report. */
+/**
+ * Observes how a cache is used: a sample of its keys with TTL, idle time and memory, and the figures that the masters
+ * report.
+ */
 import type { Info } from '../../../infra/redis/info.ts';
 import { infoNumber } from '../../../infra/redis/info.ts';
 import type { CacheData } from '../cache-data.ts';
@@ -7,20 +10,21 @@ import { askEach, type SampledKey, sampleKeys } from '../key-sample.ts';
 import { factsOf, readInfo, type ServerFacts } from '../server-facts.ts';
 import type { IdleKey } from './key-growth.ts';
 
-/** Keys of a namespace and domain. */
+/** Sampled keys in one namespace and domain. */
 export interface ObservedGroup {
   readonly namespace: string;
   readonly domain: string;
   readonly keys: number;
-  /** Keys without a TTL. */
+  /** Number of keys without a TTL. */
   readonly persistent: number;
   /**
-   * Longest remaining time: that of an entry that was just written, so the TTL of the group. Null if no key has a TTL.
+   * TTL of the group: the longest remaining time, which an entry has just after it was written. Null if no key has a
+   * TTL.
    */
   readonly ttlSeconds: number | null;
-  /** Mean memory of an entry, as MEMORY USAGE reports it. */
+  /** Mean memory of an entry in bytes, as MEMORY USAGE reports it. */
   readonly bytesPerKey: number;
-  /** Null under an LFU policy, which has no idle times. */
+  /** Idle times; null under an LFU policy, which has none. */
   readonly idle: readonly IdleKey[] | null;
 }
 
@@ -39,10 +43,12 @@ export interface Observation {
   readonly groups: readonly ObservedGroup[];
 }
 
-/** Number of keys of a group whose memory is measured. Sizes vary: the mean of 300 has an error of a few per cent. */
+/**
+ * Number of keys per group whose memory is measured. Sizes vary: the mean of 300 keys has an error of a few per cent.
+ */
 const MEASURED_PER_GROUP = 300;
 
-/** @throws KitError `INFO_DENIED`; Error if MEMORY USAGE is denied */
+/** Observes the use. @throws KitError `INFO_DENIED`; Error if MEMORY USAGE is denied */
 export async function observeUse(
   data: CacheData,
   maxKeys: number,

@@ -17,9 +17,9 @@ const us = (ms: number) => Math.round(ms * 1000);
 export const DURABLE = { replicas: 1, timeoutMs: 1000 } as const;
 
 export interface Op extends Partial<Omit<InvokeEvent, 'type' | 'intendedUs' | 'atUs'>> {
-  /** Intended and sent, ms. */
+  /** Intended and actual send time, in ms. */
   readonly at: number;
-  /** Completed, ms; absent: never. */
+  /** Time of completion, in ms. Absent if the operation never completes. */
   readonly done?: number;
   readonly outcome?: CompletionEvent['type'];
   readonly source?: CompletionEvent['source'];

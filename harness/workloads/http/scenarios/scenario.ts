@@ -12,12 +12,12 @@ import type { Options } from 'k6/options';
 const BASE = __ENV.KIT_BASE_URL ?? 'http://127.0.0.1:8080';
 const CATALOGUE = Number(__ENV.KIT_CATALOGUE ?? 2_000);
 
-/** Duration of a scenario in seconds; tests shorten it. */
+/** Returns the duration of a scenario in seconds; tests shorten it. */
 export const seconds = (byDefault: number): string => `${__ENV.KIT_SECONDS ?? byDefault}s`;
-/** Requests per second. */
+/** Returns the rate in requests per second. */
 export const rate = (byDefault: number): number => Number(__ENV.KIT_RATE ?? byDefault);
 
-/** Thresholds of every scenario. @param p95Ms bound of the response times, in milliseconds */
+/** Returns the thresholds of every scenario. @param p95Ms bound on the p95 of the response times, in ms */
 export function thresholds(p95Ms: number): NonNullable<Options['thresholds']> {
   return {
     http_reqs: ['count>0'],
@@ -31,7 +31,10 @@ export function thresholds(p95Ms: number): NonNullable<Options['thresholds']> {
 
 export const summaryTrendStats = ['count', 'min', 'med', 'avg', 'p(95)', 'p(99)', 'max'];
 
-/** One iteration: mostly reads, as in YCSB B. The popular keys are drawn by the square of a uniform number. */
+/**
+ * Performs one iteration: mostly reads, as in YCSB B. Keys are drawn by the square of a uniform number, so that some
+ * are popular.
+ */
 export function visit(): void {
   const key = Math.floor(Math.random() ** 2 * CATALOGUE);
   if (Math.random() < 0.95) {
@@ -45,7 +48,7 @@ export function visit(): void {
   }
 }
 
-/** The front end replies with `<key>|…`. */
+/** Whether the body is a value of the key: the front end replies with `<key>|…`. */
 function isValueOf(key: number, body: unknown): boolean {
   return typeof body === 'string' && body.startsWith(`${key}|`);
 }

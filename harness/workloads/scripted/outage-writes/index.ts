@@ -118,7 +118,7 @@ function valuesOf(names: readonly string[], value: string): ReadonlyMap<string, 
   return new Map(names.map((name) => [name, value]));
 }
 
-/** Number of keys that have the value in Redis. */
+/** Returns the number of keys that have the value in Redis. */
 async function holdersOf({ other }: Setting, names: readonly string[], value: string): Promise<number> {
   const read = await other.getMany<string>(names);
   return names.filter((name) => read.get(name) === value).length;

@@ -1,4 +1,4 @@
-/** The delete paths: the raw masters no longer have the keys, and another cache finds nothing. */
+/** Checks the delete paths: the raw masters no longer have the keys, and another cache finds nothing. */
 import type { Cache } from '../../../../client/index.ts';
 import { prefixOf, rawKeys } from '../../raw-keys.ts';
 import { equals, RELAXED_LIMITS, type ScriptContext } from '../script.ts';
@@ -14,7 +14,7 @@ interface Deletion {
   /** Prefix of the keys. */
   readonly family: string;
   readonly tags?: readonly string[];
-  /** Entries are misses afterwards but may still be in Redis. */
+  /** Set if the entries are misses afterwards but may still be in Redis. */
   readonly isVersioned?: boolean;
   delete(cache: Cache, names: readonly string[]): Promise<unknown>;
 }
@@ -64,7 +64,7 @@ const DELETIONS: Readonly<Record<string, Deletion>> = {
   },
 };
 
-/** Deletes with each path, and the remaining keys at the end with `clear`. */
+/** Deletes keys with each path, and at the end the remaining keys with `clear`. */
 export async function expectDeletions(context: ScriptContext, deleting: Deleting): Promise<void> {
   const { expect, open } = context;
   const { cache, namespace, batch } = deleting;

@@ -12,7 +12,7 @@ import { expectDeletions } from './deletions.ts';
 import { PATHS, type WritePath, type Written } from './paths.ts';
 import { expectValues } from './values.ts';
 
-/** Tag versions are kept for 30 days; nothing is kept for longer. */
+/** Maximum TTL of any key, in ms: tag versions are kept for 30 days. */
 const LONGEST_TTL_MS = 30 * 86_400_000;
 /**
  * Minimum remaining share of a TTL: reads follow the writes within seconds, and jitter removes at
@@ -49,7 +49,7 @@ export const writePaths = defineScript({
 
 type Context = ScriptContext & { readonly parameters: { readonly storedBoundMs: number } };
 
-/** Loaded values are stored in the background: waits until all are stored, or until the time limit. */
+/** Waits until all loaded values, which are stored in the background, are stored, or until the time limit. */
 async function expectStored(
   context: Context,
   id: string,
@@ -96,7 +96,7 @@ async function expectStored(
   );
 }
 
-/** Every key of the namespace, including those that the caller did not name. */
+/** Checks the expiries of every key in the namespace, including keys that the caller did not name. */
 async function expectExpiries(context: Context, prefix: string): Promise<void> {
   const found = [...(await rawKeys(context, prefix)).values()];
   const without = found.filter(({ ttlMs }) => ttlMs < 0);

@@ -1,6 +1,6 @@
 /**
- * The write paths: each writes keys of several families, one half with the default TTL and one half with the TTL of the
- * call.
+ * The write paths. Each path writes keys of several families, half of them with the default TTL and half with the TTL
+ * of the call.
  */
 
 import { readThrough, type Source, writeThrough } from '../../../../client/extras/through/read-write.ts';
@@ -13,10 +13,10 @@ import type { ScriptContext } from '../script.ts';
 export interface Written {
   /** Physical key. */
   readonly key: string;
-  /** Undefined: the value is not compared. */
+  /** Value; undefined if it is not compared. */
   readonly value: unknown;
   readonly ttlSeconds: number;
-  /** Time beyond the TTL for which a stale value is kept. */
+  /** Time in seconds, beyond the TTL, for which a stale value is kept. */
   readonly extraSeconds?: number;
 }
 
@@ -29,7 +29,7 @@ export interface PathContext extends ScriptContext {
 }
 
 export interface WritePath {
-  /** The call, for messages. */
+  /** Text of the call, for messages. */
   readonly what: string;
   write(context: PathContext): Promise<readonly Written[]>;
 }
@@ -41,13 +41,13 @@ const STALE_SECONDS = 30;
 interface Item {
   readonly name: string;
   readonly value: string;
-  /** As passed to the call; undefined: the default. */
+  /** TTL as passed to the call; undefined for the default. */
   readonly ttlSeconds: number | undefined;
 }
 
 const optionsOf = ({ ttlSeconds }: Item) => (ttlSeconds === undefined ? {} : { ttlSeconds });
 
-/** Two keys per family: one with the default TTL, one with the TTL of the call. */
+/** Returns two keys per family: one with the default TTL, one with the TTL of the call. */
 function itemsOf({ id, ttlSeconds }: PathContext, count = 2 * FAMILIES.length): readonly Item[] {
   return Array.from({ length: count }, (_, n) => ({
     name: `${FAMILIES[n % FAMILIES.length]}:${id}:${n}`,
@@ -76,7 +76,7 @@ async function forEachItem(
   return items.map((item) => writtenOf(context, item, extraSeconds));
 }
 
-/** Calls once with all keys that have the default TTL, and once with the others. */
+/** Calls once with all keys that have the default TTL, and once with all others. */
 async function writeBatches(
   context: PathContext,
   write: (items: readonly Item[], options: { readonly ttlSeconds?: number }) => Promise<unknown>,
@@ -89,13 +89,13 @@ async function writeBatches(
   return items.map((item) => writtenOf(context, item));
 }
 
-/** A source that has the item's value and accepts every write. */
+/** Returns a source that has the value of each item and accepts every write. */
 const sourceOf = (items: ReadonlyMap<string, string>): Source<string> & { store(): void } => ({
   load: (key) => items.get(key),
   store: () => undefined,
 });
 
-/** One store for each of the two TTLs. */
+/** Runs one store for each of the two TTLs. */
 async function runStores(
   context: PathContext,
   use: (

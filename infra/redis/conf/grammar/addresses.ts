@@ -6,8 +6,8 @@ export function parseAddress(text: string): string | undefined {
 }
 
 /**
- * `inet_aton`: one to four parts, each decimal, octal (`0…`) or hexadecimal (`0x…`); the last one fills the remaining
- * bytes.
+ * Parses an address as `inet_aton` does: one to four parts, each decimal, octal (`0…`) or hexadecimal (`0x…`); the last
+ * one fills the remaining bytes.
  */
 function parseIpv4(text: string): string | undefined {
   const parts = text.split('.');
@@ -27,7 +27,7 @@ function parsePart(text: string): number | undefined {
   return /^[1-9]\d*$/.test(text) ? Number(text) : undefined;
 }
 
-/** `inet_pton`: strict, with one `::` and an IPv4 tail; a zone (`%eth0`) may follow. */
+/** Parses an address as `inet_pton` does: strict, with one `::` and an IPv4 tail; a zone (`%eth0`) may follow. */
 function parseIpv6(text: string): string | undefined {
   const [address = '', zone] = text.split(/%(.*)/s);
   const groups = expandTail(address);
@@ -51,7 +51,7 @@ function expandTail(address: string): string | undefined {
   return `${head}${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
 }
 
-/** `inet_pton` of IPv4: four decimal parts. */
+/** Whether `inet_pton` accepts the text as IPv4: four decimal parts. */
 export function isStrictIpv4(text: string): boolean {
   return /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.|$)){4}$/.test(text) && !text.endsWith('.');
 }

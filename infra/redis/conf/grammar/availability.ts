@@ -7,21 +7,21 @@ import { atLeast, SERVER_FAMILIES, type ServerFamily, type ServerVersion } from 
 /** A range of versions: from one version up to, but excluding, another. */
 export interface Span {
   readonly from: string;
-  /** The first version without it. */
+  /** First version that no longer has the feature. */
   readonly until?: string;
 }
 
 /**
- * Ranges per family; an absent family never had it. Several ranges describe a change that came with patch releases: in
- * order, each within one minor version except the last.
+ * Version ranges per family; a family that is absent never had the feature. Several ranges describe a change that came
+ * with patch releases: in order, each within one minor version except the last.
  */
 export type Availability = Readonly<Partial<Record<ServerFamily, Span | readonly Span[]>>>;
 
 export const EVERYWHERE: Availability = { redis: { from: '0' }, valkey: { from: '0' } };
 
 /**
- * New in a version of Redis. Valkey forked from Redis 7.2.4: every Valkey has everything older. For newer features,
- * `valkey` names the Valkey version that has them too.
+ * Available since a version of Redis. Valkey forked from Redis 7.2.4, so every Valkey has all older features. For newer
+ * features, `valkey` is the Valkey version that has the feature too.
  */
 export function since(redis: string, valkey?: string): Availability {
   if (valkey !== undefined) return { redis: { from: redis }, valkey: { from: valkey } };
@@ -30,22 +30,25 @@ export function since(redis: string, valkey?: string): Availability {
     : { redis: { from: redis } };
 }
 
-/** In Redis before `version`, but in no Valkey. */
+/** Available in Redis before `version`, but in no Valkey. */
 export function redisUntil(version: string): Availability {
   return { redis: { from: '0', until: version } };
 }
 
-/** In Redis only, from a version on. */
+/** Available only in Redis, from a version on. */
 export function onlyRedis(from: string): Availability {
   return { redis: { from } };
 }
 
-/** In Valkey only. */
+/** Available only in Valkey. */
 export function valkeyOnly(from: string, until?: string): Availability {
   return { valkey: until === undefined ? { from } : { from, until } };
 }
 
-/** In patch releases of older versions, and in everything from `rest` on: security fixes that bring a setting. */
+/**
+ * Available in patch releases of older versions, and in every version from `rest` on: for security fixes that add a
+ * setting.
+ */
 export function sincePatches(patches: readonly string[], rest: string): readonly Span[] {
   const minor = (patch: string) => patch.split('.').slice(0, 2).map(Number);
   const spans = patches.map((from) => {
@@ -71,7 +74,7 @@ function latestPatch(version: string): string {
 
 const TITLES: Readonly<Record<ServerFamily, string>> = { redis: 'Redis', valkey: 'Valkey' };
 
-/** `Redis 7.4 and newer, Valkey 8.0 and newer`; `Redis before 7.0`. */
+/** Describes an availability: `Redis 7.4 and newer, Valkey 8.0 and newer`, or `Redis before 7.0`. */
 export function describeAvailability(availability: Availability): string {
   return SERVER_FAMILIES.flatMap((family) => {
     const found = availability[family];

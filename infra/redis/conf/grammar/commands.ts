@@ -109,13 +109,13 @@ const SENTINEL_COMMANDS: readonly Row[] = [
   ],
 ];
 
-/** Without `@all`, which is a separate rule. The same in every version. */
+/** Command categories, which are the same in every version, without `@all`, which is a separate rule. */
 export const CATEGORIES: ReadonlySet<string> = new Set(
   splitWords(`keyspace read write set sortedset list hash string bitmap hyperloglog geo stream pubsub admin fast slow
 blocking dangerous connection transaction scripting`),
 );
 
-/** Names of the commands that a server or a sentinel has at startup, in lower case. */
+/** Returns the names of the commands that a server or a sentinel has at startup, in lower case. */
 export function commandNames(server: ServerVersion, mode: 'server' | 'sentinel'): ReadonlySet<string> {
   const rows = mode === 'sentinel' ? SENTINEL_COMMANDS : COMMANDS;
   return new Set(

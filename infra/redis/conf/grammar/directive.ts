@@ -1,4 +1,4 @@
-/** A directive of redis.conf or valkey.conf, and the builders that its tables are written with. */
+/** A directive of redis.conf or valkey.conf, and the builders with which the tables are written. */
 import { type Availability, EVERYWHERE } from './availability.ts';
 import { INT_MAX, INT_MIN, LONG_MAX, UINT_MAX, ULONG_MAX } from './numbers.ts';
 import type { Check, NumberFormat, ValueKind } from './value.ts';
@@ -6,7 +6,7 @@ import type { Check, NumberFormat, ValueKind } from './value.ts';
 export interface DirectiveName {
   readonly name: string;
   readonly availability: Availability;
-  /** Accepted only for old files. */
+  /** Whether the name is accepted only for old files. */
   readonly isOld: boolean;
 }
 
@@ -16,11 +16,11 @@ export interface Directive {
   /** All names, starting with the canonical one. */
   readonly names: readonly DirectiveName[];
   readonly value: ValueKind;
-  /** May occur on several lines, each of which counts. */
+  /** Whether the directive may occur on several lines, each of which counts. */
   readonly isRepeatable: boolean;
-  /** Not in the reply to CONFIG GET *: intended for the servers' own tests. */
+  /** Whether CONFIG GET * leaves the directive out, because it is intended for the servers' own tests. */
   readonly isHidden: boolean;
-  /** Read by a module that is part of the server. */
+  /** Whether a module that is part of the server reads the directive. */
   readonly isOfModule: boolean;
 }
 
@@ -72,7 +72,7 @@ function number(
   return { kind: 'number', min: BigInt(min), max: BigInt(max), format, isUnsigned };
 }
 
-/** Whole numbers, named after the C type that holds them. */
+/** Kind of whole numbers, named after the C type that holds them. */
 export const int = (min: number, max: bigint | number = INT_MAX) => number(min, max, 'integer', false);
 export const anyInt = number(INT_MIN, INT_MAX, 'integer', false);
 export const long = (min: number) => number(min, LONG_MAX, 'integer', false);
@@ -80,7 +80,7 @@ export const unsigned = (min: number, max: bigint | number = UINT_MAX) => number
 export const size = (min = 0) => number(min, LONG_MAX, 'integer', true);
 export const port = int(0, 65_535);
 
-/** Bytes, in a signed or an unsigned type. */
+/** Kind of sizes in bytes, in a signed or an unsigned type. */
 export const bytes = (min = 0) => number(min, LONG_MAX, 'memory', false);
 export const byteSize = (min = 0) => number(min, LONG_MAX, 'memory', true);
 export const anyBytes = number(0, ULONG_MAX, 'memory', true);

@@ -55,7 +55,9 @@ export function hasDirective(name: string, server: ServerVersion): boolean {
   return entryFor(name, server) !== undefined || STATEMENTS.has(name);
 }
 
-/** For messages: `Redis 7.2 and newer, Valkey`; undefined if no server has the name. */
+/**
+ * Describes the servers that have a name, for messages: `Redis 7.2 and newer, Valkey`; undefined if no server has it.
+ */
 export function describeServersWith(name: string): string | undefined {
   const all = new Set(availabilityOf(name).map(describeAvailability));
   return all.size === 0 ? undefined : [...all].join('; ');

@@ -5,7 +5,7 @@ import { type Check, type Problem, problem, quote, splitsQuotedLists } from './v
 
 const joinArguments = (args: readonly string[]) => args.map((arg) => (arg === '' ? '""' : arg)).join(' ');
 
-/** A complete word that `strtoll` reads; an empty word reads as 0. */
+/** Parses a word that `strtoll` reads completely; an empty word reads as 0. */
 function wholeNumber(text: string): bigint | undefined {
   const { value, rest } = parsePrefix(cString(text));
   return rest === '' ? value : undefined;
@@ -70,7 +70,7 @@ export const percentiles: Check = (args, server) => {
   return bad === undefined ? undefined : problem(bad, 'numbers from 0 to 100, or ""');
 };
 
-/** Also accepts `replicaof no one`, which means a master. */
+/** Checks the address of a master. Also accepts `replicaof no one`, which means that the node is a master. */
 export const masterAddress: Check = (args) => {
   const allowed = 'the address and the port of the master (0 to 65535), or: no one';
   const [host = '', port = ''] = args;
@@ -93,7 +93,7 @@ export const bindAddresses: Check = (args, server) => {
 
 const IPV4_MAPPED = '0:0:0:0:0:ffff:';
 
-/** Rejects words that no resolver accepts: the server starts only if it can listen on every address. */
+/** Returns the problem of a word that no resolver accepts: the server starts only if it can listen on every address. */
 function badAddress(word: string): Problem | undefined {
   const address = word.replace(/^-/, '');
   const allowed = 'addresses of this machine, * and ::*, each with a - before it if it may be missing';
@@ -112,7 +112,7 @@ function badAddress(word: string): Problem | undefined {
   return isName ? undefined : problem(word, allowed);
 }
 
-/** shutdown-on-sigterm, shutdown-on-sigint: flags, of which save and nosave exclude each other. */
+/** Checks the flags of shutdown-on-sigterm and shutdown-on-sigint, of which save and nosave exclude each other. */
 export function shutdownFlags(of: readonly string[]): Check {
   return (args) => {
     const words = args.map((word) => word.toLowerCase());

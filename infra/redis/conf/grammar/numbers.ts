@@ -12,7 +12,7 @@ export const LONG_MAX = 2n ** 63n - 1n;
 export const LONG_MIN = -(2n ** 63n);
 export const ULONG_MAX = 2n ** 64n - 1n;
 
-/** `string2ll`: no `+`, no leading zero, no space; undefined if the word does not match. */
+/** Parses a word as `string2ll` does: no `+`, no leading zero, no space; undefined if the word does not match. */
 export function parseInteger(text: string): bigint | undefined {
   if (!/^(?:0|-?[1-9]\d{0,19})$/.test(text)) return undefined;
   const value = BigInt(text);
@@ -30,7 +30,7 @@ const UNITS: Readonly<Record<string, bigint>> = {
   gb: 1_073_741_824n,
 };
 
-/** `memtoull`, as the 64 bits that the server keeps; no digits at all read as 0. */
+/** Parses a size as `memtoull` does and returns the 64 bits that the server keeps; a word without digits reads as 0. */
 export function parseMemory(text: string, server: ServerVersion): bigint | undefined {
   const [, sign = '', digits = '', unit = ''] = /^(-?)(\d{0,127})([a-z]{0,2})$/i.exec(text) ?? [
     '',
@@ -51,7 +51,10 @@ export function parseMemory(text: string, server: ServerVersion): bigint | undef
   return BigInt.asUintN(64, clamp(value, 0n, ULONG_MAX) * factor);
 }
 
-/** The version of the change is not documented. Measured: 8.0.1 accepts the overflow, 9.1.2 refuses it. */
+/**
+ * Whether the server refuses an overflow. The version of the change is not documented. Measured: 8.0.1 accepts the
+ * overflow, 9.1.2 refuses it.
+ */
 function refusesOverflow({ family, version }: ServerVersion): boolean {
   return family === 'valkey' && atLeast(version, '8.1');
 }
@@ -63,12 +66,12 @@ function clamp(value: bigint, min: bigint, max: bigint): bigint {
 
 export interface Prefix {
   readonly value: bigint;
-  /** The text after the number. If the text does not begin with a number: the whole text, and `value` is 0. */
+  /** Text after the number. If the text does not begin with a number, the whole text, and `value` is 0. */
   readonly rest: string;
   readonly isOverflow: boolean;
 }
 
-/** `strtoll`: white space, sign, digits, then anything; an overflow becomes the nearest bound. */
+/** Parses a text as `strtoll` does: white space, sign, digits, then anything; an overflow becomes the nearest bound. */
 export function parsePrefix(text: string, base: 8 | 10 = 10): Prefix {
   const pattern = base === 8 ? /^[ \t-\r]*([+-]?)([0-7]+)/ : /^[ \t-\r]*([+-]?)(\d+)/;
   const [all, sign, digits] = pattern.exec(text) ?? [];
@@ -79,12 +82,12 @@ export function parsePrefix(text: string, base: 8 | 10 = 10): Prefix {
   return { value: held, rest: text.slice(all.length), isOverflow: held !== value };
 }
 
-/** `atoi`: the result of `strtoll`, truncated to 32 bits; the rest of the text is ignored. */
+/** Parses a text as `atoi` does: the result of `strtoll`, truncated to 32 bits; the rest of the text is ignored. */
 export function atoi(text: string): number {
   return Number(BigInt.asIntN(32, parsePrefix(cString(text)).value));
 }
 
-/** `string2d`: a complete word that `strtod` reads; undefined for anything else and for NaN. */
+/** Parses a word as `string2d` does: `strtod` must read it completely; undefined for any other word and for NaN. */
 export function parseFloatingPoint(text: string, server: ServerVersion): number | undefined {
   if (/^[+-]?(?:inf|infinity)$/i.test(text)) return text.startsWith('-') ? -Infinity : Infinity;
   if (/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(text)) return Number(text);
@@ -96,7 +99,7 @@ export function parseFloatingPoint(text: string, server: ServerVersion): number 
   return (sign === '-' ? -1 : 1) * mantissa * 2 ** Number(exponent);
 }
 
-/** The text as a C string: it ends at the first zero byte, which `"\x00"` in a file produces. */
+/** Returns the text as a C string, which ends at the first zero byte, as `"\x00"` in a file produces. */
 export function cString(text: string): string {
   const end = text.indexOf('\0');
   return end === -1 ? text : text.slice(0, end);

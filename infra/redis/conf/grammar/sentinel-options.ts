@@ -8,7 +8,7 @@ import { type Availability, EVERYWHERE, since, valkeyOnly } from './availability
 export type Phase = 'before-monitor' | 'monitor' | 'after-monitor';
 
 export interface SentinelOption {
-  /** Words after the option. */
+  /** Number of words after the option. */
   readonly arguments: readonly [least: number, most: number];
   readonly phase: Phase;
   /** Whether the first word is the name of a master, which only `monitor` defines. */

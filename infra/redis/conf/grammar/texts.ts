@@ -4,28 +4,28 @@ import { isIpv6, isStrictIpv4 } from './addresses.ts';
 import { cString } from './numbers.ts';
 import { type Check, problem, splitsQuotedLists } from './value.ts';
 
-/** Bytes of the UTF-8 text that the server counts. */
+/** Returns the number of bytes of the UTF-8 text, which is what the server counts. */
 export function byteLength(text: string): number {
   return new TextEncoder().encode(text).length;
 }
 
-/** `pathIsBaseName`. */
+/** Whether the text is a file name without a folder, as `pathIsBaseName` checks. */
 const isFileName = (text: string) => !/[/\\]/.test(text);
 
-/** `.` and `..`, which exist in every directory. */
+/** Whether the text is `.` or `..`, which exist in every directory. */
 const isDirectory = (text: string) => /^\.\.?$/.test(text);
 
 const valkeyFrom = ({ family, version }: ServerVersion, wanted: string) =>
   family === 'valkey' && atLeast(version, wanted);
 
-/** dbfilename: a file in the directory of `dir`; Valkey 8 and newer also refuse an empty one. */
+/** Checks dbfilename: a file in the directory `dir`; Valkey 8 and newer also refuse an empty name. */
 export const snapshotFile: Check = ([word = ''], server) => {
   const text = cString(word);
   const isRefused = !isFileName(text) || isDirectory(text) || (text === '' && valkeyFrom(server, '8.0'));
   return isRefused ? problem(text, 'a file name without a path; set the path with dir') : undefined;
 };
 
-/** appendfilename: 6.2 accepts an empty one. */
+/** Checks appendfilename; 6.2 accepts an empty name. */
 export const appendFile: Check = ([word = ''], server) => {
   const text = cString(word);
   const isRefused = !isFileName(text) || (text === '' && splitsQuotedLists(server));
@@ -48,10 +48,13 @@ export const hostName: Check = ([word = '']) => {
     : undefined;
 };
 
-/** Measured on 7.2.6 and 8.2.3; Valkey 8 accepts the colon, Valkey 9.1 checks the name like an address. */
+/**
+ * Characters that a node name must not contain. Measured on 7.2.6 and 8.2.3; Valkey 8 accepts the colon, Valkey 9.1
+ * checks the name like an address.
+ */
 const NODE_NAME_FORBIDDEN = /[!#$%&()*+:;<>?@[\]^{|}~]/;
 
-/** Measured on Valkey 9.1.2: these, and control characters. */
+/** Characters that an address must not contain, in addition to control characters. Measured on Valkey 9.1.2. */
 const ADDRESS_FORBIDDEN = /[ !"#$%&'()*+,;<=>?@[\\\]^{|}~]/;
 
 export const nodeName: Check = ([text = ''], server) => {
@@ -68,7 +71,7 @@ function isForbiddenInAddress(character: string): boolean {
 /** NET_IP_STR_LEN is 46 with the closing zero. */
 const ADDRESS_MAX_BYTES = 45;
 
-/** cluster-announce-ip: Valkey 9.1 checks it, older servers accept any text. */
+/** Checks cluster-announce-ip: Valkey 9.1 checks it, older servers accept any text. */
 export const announcedAddress: Check = ([text = ''], server) => {
   if (!valkeyFrom(server, '9.1')) return undefined;
   if (byteLength(text) > ADDRESS_MAX_BYTES) {
@@ -93,14 +96,14 @@ export const ipv6: Check = ([text = '']) =>
 export const notEmptyInValkey: Check = ([text = ''], server) =>
   text === '' && valkeyFrom(server, '8.0') ? problem('', 'a file name') : undefined;
 
-/** chdir("") fails on every system. */
+/** Checks a directory: chdir("") fails on every system. */
 export const directory: Check = ([text = '']) =>
   cString(text) === '' ? problem('', 'a directory that exists') : undefined;
 
 /** sun_path of Linux, with the closing zero. */
 const SOCKET_PATH_MAX_BYTES = 107;
 
-/** Up to 6.2 a longer path is truncated. */
+/** Checks the path of a socket. Servers up to 6.2 truncate a longer path. */
 export const socketPath: Check = ([text = ''], server) => {
   const isLong = byteLength(cString(text)) > SOCKET_PATH_MAX_BYTES && splitsQuotedLists(server);
   return isLong || isDirectory(text)
@@ -115,7 +118,7 @@ export const hashSeed: Check = ([text = '']) =>
     ? problem(shorten(text), `up to ${HASH_SEED_MAX_BYTES} bytes`)
     : undefined;
 
-/** notify-keyspace-events: one letter per class of events (notify.c). */
+/** Checks notify-keyspace-events: one letter per class of events (notify.c). */
 export const eventClasses: Check = ([text = ''], server) => {
   const newer = splitsQuotedLists(server) ? 'n' : '';
   // Measured on 8.2.3: o (overwritten) and c (type changed).

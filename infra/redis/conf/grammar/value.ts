@@ -13,7 +13,7 @@ export interface Problem {
   readonly allowed: string;
 }
 
-/** Checks the arguments of one line for one server; undefined: accepted. */
+/** Checks the arguments of one line for one server; returns undefined if they are accepted. */
 export type Check = (args: readonly string[], server: ServerVersion) => Problem | undefined;
 
 export type NumberFormat =
@@ -32,7 +32,7 @@ export type ValueKind =
       readonly min: bigint;
       readonly max: bigint;
       readonly format: NumberFormat;
-      /** Held in an unsigned type: a negative value is compared as a huge one. */
+      /** Whether the server holds the value in an unsigned type, so that a negative value is compared as a huge one. */
       readonly isUnsigned: boolean;
     }
   | { readonly kind: 'choice'; readonly of: readonly string[] }
@@ -49,12 +49,12 @@ export function problem(value: string, allowed: string): Problem {
   return { reason: `${quote(value)} is not allowed`, allowed };
 }
 
-/** Valkey 9.0 reads `a"b"c` as one word (valkey-io/valkey#2098). */
+/** Returns how a server reads quotes: Valkey 9.0 reads `a"b"c` as one word (valkey-io/valkey#2098). */
 export function quoteOptions({ family, version }: ServerVersion): QuoteOptions {
   return { allowsMixedWords: family === 'valkey' && atLeast(version, '9.0') };
 }
 
-/** Whether a single quoted word is split into a list: since 7.0 (MULTI_ARG_CONFIG). */
+/** Whether the server splits a single quoted word into a list, as it does since 7.0 (MULTI_ARG_CONFIG). */
 export function splitsQuotedLists({ family, version }: ServerVersion): boolean {
   return family === 'valkey' || atLeast(version, '7.0');
 }
@@ -83,7 +83,7 @@ export function checkValue(
   }
 }
 
-/** The arguments of a list: a single non-empty word is split again, like a line. */
+/** Returns the arguments of a list. A single non-empty word is split again, like a line. */
 export function listWords(args: readonly string[], server: ServerVersion): readonly string[] {
   const [only, ...more] = args;
   if (only === undefined || only === '' || more.length > 0 || !splitsQuotedLists(server)) return args;
@@ -119,7 +119,10 @@ function isNumber(text: string, kind: NumberKind, server: ServerVersion): boolea
   return signed >= kind.min && signed <= kind.max;
 }
 
-/** Measured: 8.2.3 refuses a negative number, older servers compare it as an unsigned one. */
+/**
+ * Whether the server refuses a negative number. Measured: 8.2.3 refuses it, older servers compare it as an unsigned
+ * number.
+ */
 function refusesNegative({ family, version }: ServerVersion): boolean {
   return family === 'redis' && atLeast(version, '8.0');
 }

@@ -10,7 +10,7 @@ import { defaultUserLine, effectOf } from './user-effect.ts';
 const REDIS_CONF = 'redis.conf of Redis 7.0';
 const ACL_DOCS = 'Redis documentation, ACL';
 
-/** Commands that Sentinel sends to the nodes: if one is renamed, a failover never completes. */
+/** Commands that Sentinel sends to the nodes. If one of them is renamed, a failover never completes. */
 const SENTINEL_NEEDS = new Set(
   'config replicaof slaveof multi exec info ping publish subscribe role client script'.split(' '),
 );

@@ -1,4 +1,4 @@
-/** Rules for a redis.conf of a node of a cluster. Defaults are those of 7.0. */
+/** Rules for the redis.conf of a cluster node. Default values are those of Redis 7.0. */
 import type { Conf } from './conf.ts';
 import { type Finding, finding, type Severity } from './finding.ts';
 

@@ -18,12 +18,12 @@ export class Conf {
     return this.all(name).at(-1);
   }
 
-  /** Effective value: the last one in the file, otherwise the default of the server. */
+  /** Returns the effective value: the last one in the file, otherwise the default of the server. */
   value(name: string, byDefault: string): string {
     return this.last(name)?.args.join(' ') ?? byDefault;
   }
 
-  /** Location of a finding about `name`. */
+  /** Returns the location of a finding about `name`. */
   place(name: string): { readonly line: number; readonly directive: string } {
     return { line: this.last(name)?.line ?? 0, directive: name };
   }
@@ -36,7 +36,7 @@ export class Conf {
     return parseBytes(this.value(name, String(byDefault))) ?? byDefault;
   }
 
-  /** Value of a switch; anything but `yes` counts as off. */
+  /** Returns the value of a switch; anything but `yes` counts as off. */
   on(name: string, byDefault: boolean): boolean {
     return this.value(name, byDefault ? 'yes' : 'no').toLowerCase() === 'yes';
   }

@@ -5,11 +5,11 @@
 export type Severity = 'error' | 'warning' | 'info';
 
 export interface Finding {
-  /** 1-based; 0 for a missing directive. */
+  /** Line number, from 1; 0 for a missing directive. */
   readonly line: number;
   readonly directive: string;
   readonly severity: Severity;
-  /** Whether every target server refuses to start with it. */
+  /** Whether every target server refuses to start with the line. */
   readonly refusesStart: boolean;
   readonly reason: string;
   /** Source of the reason: Redis's documents or source code, an issue, a measurement of the kit. */

@@ -24,14 +24,14 @@ export type { Finding, Severity } from './finding.ts';
 export { type LintTarget, parseTarget } from './known-servers.ts';
 
 export interface LintOptions {
-  /** Default: `sentinel` if the text has a `sentinel` line. */
+  /** Kind of the file; default: `sentinel` if the text has a `sentinel` line, else `redis`. */
   readonly kind?: 'redis' | 'sentinel';
   /**
-   * Target server. Without a version: every supported one. Without a target: Valkey if a line exists only in Valkey,
-   * else Redis.
+   * Target server; without a version, every supported version. Default: Valkey if a line exists only in Valkey, else
+   * Redis.
    */
   readonly target?: LintTarget;
-  /** Cores of the target machine; without it io-threads is not checked. */
+  /** Number of cores of the target machine; if absent, io-threads is not checked. */
   readonly cores?: number;
 }
 

@@ -1,4 +1,4 @@
-/** Server versions that a file is checked for. */
+/** Server versions against which a file is checked. */
 
 import { atLeast, type ServerFamily, type ServerVersion } from '../../server-version.ts';
 import { availabilityOf } from '../grammar/index.ts';
@@ -10,7 +10,10 @@ const VERSIONS: Readonly<Record<ServerFamily, readonly string[]>> = {
   valkey: ['7.2', '8.0', '8.1', '9.0', '9.1'],
 };
 
-/** Servers that a file is checked for: a family and a version, a part of a version (`8`: every 8.x), or no version. */
+/**
+ * Servers against which a file is checked: a family with a version, a part of a version (`8`: every 8.x), or no
+ * version.
+ */
 export interface LintTarget {
   readonly family: ServerFamily;
   readonly version?: string;

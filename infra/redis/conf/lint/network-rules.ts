@@ -8,7 +8,7 @@ const REDIS_CONF = 'redis.conf of Redis 7.0';
 const ACL_DOCS = 'Redis documentation, ACL';
 
 export interface NetworkOptions {
-  /** Off in a sentinel unless the file sets it (initSentinelConfig). */
+  /** Whether protected mode is on by default. It is off in a sentinel unless the file sets it (initSentinelConfig). */
   readonly isProtectedByDefault: boolean;
   readonly servers: readonly ServerVersion[];
 }
@@ -73,7 +73,7 @@ function boundAddresses(conf: Conf): readonly string[] {
   return conf.value('bind', '* -::*').split(' ');
 }
 
-/** Up to 6.2 it has an effect only without a bind address (networking.c). */
+/** Whether a server ignores protected mode: up to 6.2 it has an effect only without a bind address (networking.c). */
 function ignoresProtectedMode(conf: Conf, servers: readonly ServerVersion[]): boolean {
   return (
     conf.has('bind') && servers.some(({ family, version }) => family === 'redis' && !atLeast(version, '7.0'))

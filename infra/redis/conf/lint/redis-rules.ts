@@ -15,7 +15,7 @@ const REDIS_CONF = 'redis.conf of Redis 7.0';
 
 export interface RedisRuleOptions {
   readonly servers: readonly ServerVersion[];
-  /** Cores of the target machine; undefined: io-threads is not checked. */
+  /** Number of cores of the target machine; if undefined, io-threads is not checked. */
   readonly cores: number | undefined;
 }
 
@@ -129,7 +129,8 @@ function persistenceRules(conf: Conf): readonly Finding[] {
 }
 
 /**
- * Number of save points in force: `save ""` drops those of the lines before it; without any line the defaults apply.
+ * Returns the number of save points in force: `save ""` drops the save points of the lines before it; without any line
+ * the defaults apply.
  */
 function savePoints(conf: Conf): number {
   const lines = conf.all('save');
@@ -137,7 +138,7 @@ function savePoints(conf: Conf): number {
   return lines.length === 0 ? 3 : lines.length - 1 - last;
 }
 
-/** Settings that weaken persistence unexpectedly. */
+/** Finds settings that weaken persistence unexpectedly. */
 function durabilityRules(conf: Conf): readonly Finding[] {
   const found: Finding[] = [];
   const aof = conf.on('appendonly', false);

@@ -82,7 +82,7 @@ function synchronisationRules(conf: Conf): readonly Finding[] {
 /** Default output buffer limits of a replica, in bytes. */
 const DEFAULT_LIMITS = { hard: 256 * 2 ** 20, soft: 64 * 2 ** 20 } as const;
 
-/** The output buffer of a replica must hold the whole backlog while the replica catches up. */
+/** Checks that the output buffer of a replica can hold the whole backlog while the replica catches up. */
 function bufferRules(conf: Conf): readonly Finding[] {
   const stated = conf
     .all('client-output-buffer-limit')
@@ -97,7 +97,7 @@ function bufferRules(conf: Conf): readonly Finding[] {
   const { hard, soft } = stated ?? DEFAULT_LIMITS;
   const backlog = conf.bytes('repl-backlog-size', 2 ** 20);
   const isHard = hard > 0 && hard < backlog;
-  // Judges only a soft limit in the file: its default is far above the default of the backlog.
+  // Judges a soft limit only if the file sets it: its default is far above the default of the backlog.
   const isSoft = stated !== undefined && soft > 0 && soft < backlog;
   if (!isHard && !isSoft) return [];
   const place = { line: stated?.line ?? 0, directive: 'client-output-buffer-limit' };
@@ -112,7 +112,7 @@ function bytesOf(text: string | undefined): number {
   return parseBytes(text ?? '') ?? 0;
 }
 
-/** The file describes one node; the reason names the condition about the others. */
+/** Rules about promotion. The file describes only one node, so the reason states the condition for the other nodes. */
 function promotionRules(conf: Conf): readonly Finding[] {
   if (conf.on('cluster-enabled', false) || conf.number('replica-priority', 100) !== 0) return [];
   const reason = 'Sentinel never promotes this node: if every replica has it, no failover is possible';

@@ -16,7 +16,7 @@ export interface StartFindings {
   readonly invalidLines: ReadonlySet<number>;
 }
 
-/** @param linesFor returns the lines as a server reads them */
+/** Combines the refusals. @param linesFor returns the lines as a server reads them */
 export function startRules(
   linesFor: (server: ServerVersion) => readonly ConfLine[],
   servers: readonly ServerVersion[],
@@ -43,7 +43,7 @@ export function startRules(
   };
 }
 
-/** The server stops at the first refused line, so a longer list does not help. */
+/** Maximum number of findings: the server stops at the first refused line, so a longer list does not help. */
 const FINDINGS_MAX = 100;
 
 function remainingFinding(found: readonly Finding[]): Finding {

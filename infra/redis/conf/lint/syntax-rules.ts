@@ -52,7 +52,7 @@ function withoutEffect(line: ConfLine, servers: readonly ServerVersion[]): reado
   return [finding('warning', placeOf(line), reason, CONFIG_C, 'write each pair on its own line')];
 }
 
-/** Words that Sentinel reads up to the first non-digit, by option, with their unit. */
+/** Words of which Sentinel reads only the digits at the start, by option, with their unit. */
 const SENTINEL_NUMBERS: Readonly<Record<string, readonly (readonly [at: number, what: string])[]>> = {
   monitor: [
     [2, 'as the port'],
@@ -72,7 +72,7 @@ const SENTINEL_NUMBERS: Readonly<Record<string, readonly (readonly [at: number, 
   'known-sentinel': [[2, 'as the port']],
 };
 
-/** Sentinel reads `5s` as 5 milliseconds and `one` as 0, and starts. */
+/** Finds numbers that Sentinel misreads: it reads `5s` as 5 milliseconds and `one` as 0, and starts. */
 function ignoredArguments(line: ConfLine): readonly Finding[] {
   const option = line.name?.startsWith('sentinel ') === true ? line.name.slice('sentinel '.length) : '';
   const [found] = (SENTINEL_NUMBERS[option] ?? []).flatMap(([at, what]) => {
@@ -87,7 +87,7 @@ function ignoredArguments(line: ConfLine): readonly Finding[] {
   return [finding('warning', placeOf(line), reason, SENTINEL_C, 'write a whole number without a unit')];
 }
 
-/** A later line overrides an earlier one without a message. */
+/** Finds repeated directives: a later line overrides an earlier one without a message. */
 function findRepetitions(conf: Conf): readonly Finding[] {
   const first = new Map<string, number>();
   return conf.lines.flatMap((line): Finding[] => {

@@ -9,12 +9,14 @@ import { startRules } from './start-rules.ts';
 const SOURCE = 'src/config.c, loadServerConfig';
 /** Number of characters to examine. */
 const EXAMINED_MAX = 65_536;
-/** Maximum of checked lines in a binary file: the server stops at the first one that it refuses. */
+/** Maximum number of lines that are checked in a binary file: the server stops at the first line that it refuses. */
 const LINES_MAX = 20;
-/** Random bytes contain 10 % of control characters; text contains none, except in rare passwords. */
+/**
+ * Maximum share of control characters in text. Random bytes contain 10 %; text contains none, except in rare passwords.
+ */
 const CONTROL_CHARACTERS_MAX_SHARE = 0.02;
 
-/** A finding for a binary file, at the first line that the servers refuse; undefined for a text file. */
+/** Returns a finding for a binary file, at the first line that the servers refuse; undefined for a text file. */
 export function checkText(text: string, servers: readonly ServerVersion[], mode: Mode): Finding | undefined {
   const start = text.slice(0, EXAMINED_MAX);
   const sign = binarySign(text.indexOf('\0') === -1 ? start : text);
@@ -51,7 +53,7 @@ function binarySign(text: string): string | undefined {
   return controls > text.length * CONTROL_CHARACTERS_MAX_SHARE ? 'control characters' : undefined;
 }
 
-/** A control character that is not white space. */
+/** Whether the character is a control character other than white space. */
 function isControl(character: string): boolean {
   return (character < ' ' && !/[\t\n\v\f\r]/.test(character)) || character === '\x7f';
 }

@@ -5,11 +5,11 @@ import type { Conf } from './conf.ts';
 
 export interface UserEffect {
   readonly isOn: boolean;
-  /** The user needs no password: any password is accepted, and none. */
+  /** Whether the user needs no password: any password is accepted, and none. */
   readonly isNoPass: boolean;
   readonly hasPassword: boolean;
   readonly hasAllKeys: boolean;
-  /** All commands, possibly with exceptions. */
+  /** Whether the user has all commands, possibly with exceptions. */
   readonly hasAllCommands: boolean;
   /** Commands and categories that were added and not removed. */
   readonly grants: readonly string[];
@@ -24,7 +24,7 @@ const NOTHING: UserEffect = {
   grants: [],
 };
 
-/** The default user without a line that defines it. */
+/** Rights of the default user if no line defines it. */
 const OPEN_DEFAULT: UserEffect = {
   ...NOTHING,
   isOn: true,
@@ -33,7 +33,7 @@ const OPEN_DEFAULT: UserEffect = {
   hasAllCommands: true,
 };
 
-/** A new user, or the default user after its reset, with the rules of its line. */
+/** Returns the rights of a new user, or of the default user after its reset, with the rules of its line. */
 export function effectOf({ args }: ConfLine): UserEffect {
   return args.slice(1).reduce(withRule, NOTHING);
 }
@@ -85,7 +85,7 @@ export function isPowerful({ hasAllCommands, grants }: UserEffect): boolean {
   return hasAllCommands || grants.some((grant) => !HARMLESS.has(grant));
 }
 
-/** Effective rights of the default user; undefined if an ACL file defines them. */
+/** Returns the effective rights of the default user; undefined if an ACL file defines them. */
 export function defaultUser(conf: Conf): UserEffect | undefined {
   if (conf.value('aclfile', '') !== '') return undefined;
   const line = defaultUserLine(conf);
@@ -95,7 +95,7 @@ export function defaultUser(conf: Conf): UserEffect | undefined {
     : { ...OPEN_DEFAULT, isNoPass: false, hasPassword: true };
 }
 
-/** The last line that defines the default user: 6.2 accepts two. */
+/** Returns the last line that defines the default user: 6.2 accepts two lines. */
 export function defaultUserLine(conf: Conf): ConfLine | undefined {
   return conf.lines.findLast(({ name, args }) => name === 'user' && args[0] === 'default');
 }

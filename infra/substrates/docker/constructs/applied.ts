@@ -7,7 +7,7 @@ import { Construct } from 'constructs';
 import type { DockerPlan } from '../plan.ts';
 
 export class Applied extends Construct {
-  /** @param after the last step of a deploy: a failed deploy has not applied the configuration */
+  /** @param after last step of a deploy, because a failed deploy has not applied the configuration */
   constructor(scope: Construct, id: string, { environment }: DockerPlan, after: ITerraformDependable) {
     super(scope, id);
     // The settings of a backend may contain credentials.

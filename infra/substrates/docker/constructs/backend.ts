@@ -3,7 +3,7 @@ import { TerraformBackend, type TerraformRemoteState } from 'cdktf';
 import type { Construct } from 'constructs';
 
 export interface BackendProps {
-  /** Name in Terraform: `http`, `s3`, `pg`, … */
+  /** Name of the backend in Terraform: `http`, `s3`, `pg`, … */
   readonly type: string;
   readonly settings: Readonly<Record<string, string>>;
 }

@@ -21,10 +21,12 @@ import {
 } from './hardening.ts';
 
 export interface ConfigurationProps extends Labelled {
-  /** Its path is relative to the stack's folder, so that the synthesised text is independent of the machine. */
+  /**
+   * Archive, whose path is relative to the stack's folder, so that the synthesised text is independent of the machine.
+   */
   readonly archive: Archive;
   readonly imageId: string;
-  /** Destroyed after the volumes. */
+  /** Resource that is destroyed after the volumes. */
   readonly after: ITerraformDependable;
 }
 
@@ -68,7 +70,7 @@ export class Configuration extends Construct {
     });
   }
 
-  /** Mounts only the service's own configuration. */
+  /** Returns the mount of a service, which contains only its own configuration. */
   mount(configVolume: string) {
     const volume = this.#volumes.get(configVolume);
     if (volume === undefined) throw new Error(`no configuration volume ${configVolume}`);

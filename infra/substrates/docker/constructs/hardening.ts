@@ -6,7 +6,7 @@ import type { TerraformResource, TerraformResourceLifecycle } from 'cdktf';
 import type { Owner } from '../checkout-id.ts';
 import { type DockerPlan, LABEL, RUN_AS } from '../plan.ts';
 
-/** Settings of a long-running container. */
+/** Returns the settings of a long-running container. */
 export function hardenedSettings(memoryMb: number) {
   return {
     user: RUN_AS,
@@ -35,13 +35,13 @@ export const ONE_SHOT = {
   mustRun: false,
 } satisfies Partial<ContainerConfig>;
 
-/** Input of the labels. */
+/** Values from which the labels are derived. */
 export interface Labelled {
   readonly plan: DockerPlan;
   readonly owner: Owner;
 }
 
-/** Labels of every part: the kit finds its parts by them, and refuses the parts of another checkout. */
+/** Returns the labels of every part, by which the kit finds its own parts and refuses the parts of another checkout. */
 export function ownLabels({ plan, owner }: Labelled) {
   return [
     { label: LABEL.environment, value: plan.environment.name },
@@ -50,7 +50,7 @@ export function ownLabels({ plan, owner }: Labelled) {
   ];
 }
 
-/** Labels of a container, for the drift check and for users of `docker ps`. */
+/** Returns the labels of a container, for the drift check and for users of `docker ps`. */
 export function containerLabels(labelled: Labelled, node: string, configSha256?: string) {
   return [
     ...ownLabels(labelled),
@@ -59,7 +59,7 @@ export function containerLabels(labelled: Labelled, node: string, configSha256?:
   ];
 }
 
-/** Labels of the parts of a protected environment. */
+/** Returns the labels of the parts of a protected environment. */
 export const protectedLabels = ({ plan }: Labelled) =>
   plan.environment.docker.protected ? [{ label: LABEL.protected, value: 'yes' }] : [];
 

@@ -14,7 +14,7 @@ export class Images extends Construct {
     this.#images = Object.fromEntries(made) as Record<ImageRole, Image>;
   }
 
-  /** Id of the image: a container is replaced when it changes. */
+  /** Returns the id of an image. A container is replaced when the id changes. */
   idOf(role: ImageRole): string {
     return this.#images[role].imageId;
   }

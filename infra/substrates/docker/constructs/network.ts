@@ -13,14 +13,14 @@ import type { DockerPlan, PlannedContainer } from '../plan.ts';
 import { KEEPS_LABELS, type Labelled, ownLabels, triggerOf } from './hardening.ts';
 
 /**
- * The engine creates a network within about 0.2 s. Terraform reports a refusal of the engine when this wait has timed
- * out.
+ * Maximum wait for a network. The engine creates one within about 0.2 s; if it refuses, Terraform reports the refusal
+ * when this wait has timed out.
  */
 const WAIT_SECONDS = 10;
 
 export interface NetworkProps extends Labelled {
   readonly cold: boolean;
-  /** Destroyed after the networks. */
+  /** Resource that is destroyed after the networks. */
   readonly after: ITerraformDependable;
 }
 
@@ -56,20 +56,23 @@ export class Network extends Construct {
     });
   }
 
-  /** Resources that a container waits for. */
+  /** Resources for which a container waits. */
   get dependencies(): (DockerNetwork | DataResource)[] {
     return this.#cold ? [this.#awaited] : [this.#awaited, this.#data, this.#publish];
   }
 
   /**
-   * Replaces a container when its network is replaced. Terraform does not trigger this for a lost network that it
+   * Triggers that replace a container when its network is replaced. Terraform does not do so for a lost network that it
    * creates again.
    */
   get replaceTriggeredBy(): string[] {
     return this.#cold ? [] : [this.#data, this.#publish].map(triggerOf);
   }
 
-  /** Attaches a container to the data network with a static address. By name: a reference would wait for Terraform. */
+  /**
+   * Attaches a container to the data network with a static address. It uses the name, because a reference would wait
+   * for Terraform.
+   */
   inside(address: string) {
     return { name: this.#names.data.name, ipv4Address: address };
   }

@@ -10,7 +10,7 @@ import { containerLabels, ONE_SHOT, protectedLabels, triggerOf } from './hardeni
 import type { StackParts } from './stack-parts.ts';
 
 export class Readiness extends Construct {
-  /** Exits with 0 when the deploy has succeeded. */
+  /** Container that exits with 0 when the deploy has succeeded. */
   readonly container: Container;
 
   constructor(scope: Construct, id: string, parts: StackParts, nodes: readonly Container[]) {

@@ -11,5 +11,5 @@ export class Refusal extends Construct {
   }
 }
 
-/** Terraform does not accept a constant condition; the path of a module is never empty. */
+/** Condition that is never true. Terraform does not accept a constant, but the path of a module is never empty. */
 const NEVER = `\${path.module == ""}`;

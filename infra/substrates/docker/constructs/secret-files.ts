@@ -9,7 +9,7 @@ import { Construct } from 'constructs';
 export class SecretFiles extends Construct {
   readonly resource: DataResource;
 
-  /** @param paths relative to the stack's folder, where Terraform runs */
+  /** @param paths paths relative to the stack's folder, where Terraform runs */
   constructor(scope: Construct, id: string, paths: readonly string[]) {
     super(scope, id);
     const words = paths.map((path) => `'${path.replaceAll("'", "'\\''")}'`).join(' ');

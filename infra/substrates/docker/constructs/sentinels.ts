@@ -1,4 +1,6 @@
-/** The sentinels. They start at the same time as the servers that they watch: the entry point waits for those. */
+/**
+ * The sentinels. They start at the same time as the servers that they monitor; the entry point waits for the servers.
+ */
 import { Construct } from 'constructs';
 import { Node } from './node.ts';
 import type { StackParts } from './stack-parts.ts';

@@ -16,6 +16,6 @@ export interface StackParts {
   readonly hashes: ReadonlyMap<string, string>;
   /** Whether Terraform refuses the removal of a data volume. */
   readonly keepsData: boolean;
-  /** Destroyed after all resources that use these passwords. */
+  /** Resource of the passwords, which is destroyed after all resources that use them. */
   readonly secrets: ITerraformDependable;
 }

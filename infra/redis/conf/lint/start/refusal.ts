@@ -7,7 +7,7 @@ import type { ServerVersion } from '../../../server-version.ts';
 import type { ConfLine } from '../../text.ts';
 
 export interface Refusal {
-  /** 1-based; 0 for a missing line. */
+  /** Line number, from 1; 0 for a missing line. */
   readonly line: number;
   readonly directive: string;
   readonly reason: string;
@@ -15,7 +15,9 @@ export interface Refusal {
   readonly remedy: string;
   /** Whether the line is refused on its own, and not because of other lines. */
   readonly isOfLine: boolean;
-  /** False if a module, or a server newer than the measured ones, may define the word. */
+  /**
+   * Whether the refusal is certain. False if a module, or a server newer than the measured ones, may define the word.
+   */
   readonly isCertain: boolean;
 }
 
@@ -45,7 +47,7 @@ export function refusal(
   return { line: line.line, directive: line.name ?? '', reason, remedy, source, isOfLine: true, isCertain };
 }
 
-/** The last line of a directive that has a value, under any of its names. */
+/** Returns the last line of a directive that has a value, under any of its names. */
 export function lastOf(lines: readonly ConfLine[], isNamed: (name: string) => boolean): ConfLine | undefined {
   return lines.findLast((line) => line.name !== undefined && isNamed(line.name));
 }

@@ -16,7 +16,7 @@ import { type Reading, type Refusal, refusal, SENTINEL_C } from './refusal.ts';
 interface Master {
   readonly replicas: Set<string>;
   readonly sentinels: Set<string>;
-  /** In lower case. */
+  /** Renamed commands, in lower case. */
   readonly renamed: Set<string>;
 }
 

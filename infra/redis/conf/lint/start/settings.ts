@@ -8,7 +8,10 @@ import type { ConfLine } from '../../text.ts';
 import { isNewerThanMeasured } from '../known-servers.ts';
 import { type Reading, type Refusal, refusal } from './refusal.ts';
 
-/** Maximum of unknown names that are compared with every known one; a file with more is not a configuration file. */
+/**
+ * Maximum number of unknown names that are compared with every known name; a file with more is not a configuration
+ * file.
+ */
 const GUESSES_MAX = 20;
 
 export function settingRefusals(reading: Reading): readonly Refusal[] {
@@ -27,7 +30,9 @@ export function settingRefusals(reading: Reading): readonly Refusal[] {
   return found;
 }
 
-/** The server stops at the first one; with more refusals the rest of the file is not read. */
+/**
+ * Maximum number of refusals. The server stops at the first one; above the maximum the rest of the file is not read.
+ */
 const REFUSALS_MAX = 1000;
 
 type Guess = (name: string) => string;
@@ -56,7 +61,7 @@ function fromProblem(line: ConfLine, found: Problem | undefined): Refusal | unde
   return found === undefined ? undefined : refusal(line, found.reason, `allowed: ${found.allowed}`);
 }
 
-/** Longer names are not compared with the known ones: the longest directive has 41 characters. */
+/** Maximum length of a name that is compared with the known names: the longest directive has 41 characters. */
 const NAME_MAX_LENGTH = 60;
 
 function unknownName(line: ConfLine, reading: Reading, guess: Guess): Refusal | undefined {
@@ -85,18 +90,18 @@ function unknownName(line: ConfLine, reading: Reading, guess: Guess): Refusal | 
   return refusal(line, reason, remedy, { isCertain });
 }
 
-/** A sentinel stores module settings too, and does not check whether a module used them. */
+/** Whether a sentinel drops the line: it stores module settings too, and does not check whether a module used them. */
 function isDroppedBySentinel(line: ConfLine, { server, mode }: Reading): boolean {
   return mode === 'sentinel' && line.args.length > 0 && queuesUnknown(line.name ?? '', server);
 }
 
-/** Whether an unknown name is stored for a module: names with a dot since 7.0, any name since Redis 8. */
+/** Whether the server stores an unknown name for a module: names with a dot since 7.0, any name since Redis 8. */
 function queuesUnknown(name: string, { family, version }: ServerVersion): boolean {
   if (family === 'redis' && atLeast(version, '8.0')) return true;
   return name.includes('.') && (family === 'valkey' || atLeast(version, '7.0'));
 }
 
-/** Words of a value for one server: a list in one quoted word is split. */
+/** Returns the words of a value as a server reads them: a list in one quoted word is split. */
 export function valueWords(line: ConfLine, server: ServerVersion): readonly string[] {
   const entry = entryFor(line.name ?? '', server);
   const isList = entry?.directive.value.kind === 'list' && isAvailable(entry.name.availability, server);

@@ -43,7 +43,7 @@ class Settings {
   }
 }
 
-/** @param reading only lines that are accepted on their own */
+/** Finds settings that exclude each other. @param reading file with only the lines that are accepted on their own */
 export function combinationRefusals(reading: Reading): readonly Refusal[] {
   const settings = new Settings(reading);
   return [
@@ -146,7 +146,7 @@ function busPort(settings: Settings, port: number, tlsPort: number): number | un
   return own > 0 ? own : (settings.isOn('tls-cluster') ? tlsPort : port) + 10_000;
 }
 
-/** Two listeners with the same address and port, or one on all addresses next to one on a single address. */
+/** Finds two listeners with the same address and port, or one on all addresses next to one on a single address. */
 function repeatedAddress(settings: Settings): readonly Refusal[] {
   const line = settings.line('bind');
   const seen: string[] = [];
@@ -169,7 +169,7 @@ const ALL_IPV6 = '0:0:0:0:0:0:0:0';
 const ALL = ['0.0.0.0', ALL_IPV6];
 const isIpv6 = (address: string) => address.includes(':');
 
-/** A title that is empty when the line is read: only lines before it set some of the variables. */
+/** Finds a title that is empty when its line is read: only earlier lines set some of its variables. */
 function titleRefusals(settings: Settings, reading: Reading): readonly Refusal[] {
   const { lines, mode } = reading;
   const line = settings.line('proc-title-template');

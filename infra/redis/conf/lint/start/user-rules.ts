@@ -19,7 +19,7 @@ export interface RuleFault {
 
 export interface RuleContext {
   readonly server: ServerVersion;
-  /** In lower case. */
+  /** Names of the commands, in lower case. */
   readonly commands: ReadonlySet<string>;
   /** Whether a new user may use all channels (acl-pubsub-default allchannels). */
   readonly startsWithAllChannels: boolean;
@@ -31,7 +31,7 @@ interface Selector {
 }
 
 interface User extends Selector {
-  /** SHA-256, in hexadecimal digits. */
+  /** Hashes of the passwords: SHA-256, in hexadecimal digits. */
   readonly passwords: Set<string>;
 }
 
@@ -41,7 +41,7 @@ const unknown = (reason: string, allowed: string): RuleFault => ({ kind: 'unknow
 const is70 = ({ family, version }: ServerVersion) => family === 'valkey' || atLeast(version, '7.0');
 const isValkey91 = ({ family, version }: ServerVersion) => family === 'valkey' && atLeast(version, '9.1');
 
-/** The first rule that the server refuses, and the faults that it reports only after loading modules. */
+/** Returns the first rule that the server refuses, and the faults that it reports only after loading modules. */
 export function faultsOf(rules: readonly string[], context: RuleContext): readonly RuleFault[] {
   const user: User = { ...newSelector(context), passwords: new Set() };
   const faults: RuleFault[] = [];
@@ -140,12 +140,12 @@ function keyPattern(selector: Selector, pattern: string): RuleFault | undefined 
     : undefined;
 }
 
-/** A rule `%` or `%~pattern` without a permission: CVE-2024-51741, refused since these releases. */
+/** Releases that refuse a rule `%` or `%~pattern` without a permission (CVE-2024-51741). */
 const BARE_REFUSED: Availability = {
   redis: sincePatches(['7.0.15', '7.2.7', '7.4.2'], '8.0'),
   valkey: sincePatches(['7.2.8', '8.0.2'], '8.1'),
 };
-/** `%~pattern` is refused by older releases too, except the milestones of 8.0. */
+/** Releases that refuse `%~pattern`: also older ones, except the milestones of 8.0. */
 const BARE_PATTERN_REFUSED: Availability = {
   redis: [{ from: '0', until: '7.9' }, { from: '8.0' }],
   valkey: { from: '0' },
@@ -204,7 +204,7 @@ function addedCommand(name: string, context: RuleContext): RuleFault | undefined
   return isContainer ? checkCommand(name, context) : undefined;
 }
 
-/** Databases of a user, since Valkey 9.1: numbers from 0 to 2^31 - 1. */
+/** Checks the databases of a user, since Valkey 9.1: numbers from 0 to 2^31 - 1. */
 function checkDatabases(word: string): RuleFault | undefined {
   if (word === 'alldbs' || word === 'resetdbs') return undefined;
   const isList = word

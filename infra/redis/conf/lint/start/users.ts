@@ -55,7 +55,7 @@ const is70 = ({ family, version }: ServerVersion) => family === 'valkey' || atLe
 
 const isPubsubDefault = (line: ConfLine) => line.name === 'acl-pubsub-default';
 
-/** Whether new users may use all channels; default: yes up to 6.2. */
+/** Whether new users may use all channels; by default they may up to 6.2. */
 function pubsubDefault(line: ConfLine | undefined, server: ServerVersion): boolean {
   return line === undefined ? !is70(server) : line.args[0]?.toLowerCase() === 'allchannels';
 }
@@ -73,7 +73,10 @@ function nameRefusals(line: ConfLine): readonly Refusal[] {
   ];
 }
 
-/** `ACLMergeSelectorArguments`: `(+get ~a*)` is two words. Undefined if a parenthesis is not closed. */
+/**
+ * Merges the words of a selector, as `ACLMergeSelectorArguments` does: `(+get ~a*)` is two words. Undefined if a
+ * parenthesis is not closed.
+ */
 function mergeSelectors(rules: readonly string[], server: ServerVersion): readonly string[] | undefined {
   const merged: string[] = [];
   let open: string | undefined;
@@ -97,7 +100,7 @@ function keepsOpenSelector({ family, version }: ServerVersion): boolean {
   return family === 'valkey' || atLeast(version, '7.2');
 }
 
-/** Users in the file and an ACL file exclude each other. */
+/** Refuses users in the file together with an ACL file, because they exclude each other. */
 export function userSourceRefusals({ lines }: Reading): readonly Refusal[] {
   const user = lines.find((line) => line.name === 'user');
   const file = lines.findLast((line) => line.name === 'aclfile')?.args[0] ?? '';
