@@ -133,7 +133,7 @@ function limitsText(): string {
     return seconds === null ? 'not found' : `${seconds} s`;
   };
   const { errorAlpha, latencyAlpha } = config.judge;
-  return `In brackets: 95 % intervals (Clopper-Pearson). What is proven is the bound of the e-processes, ${percent(errorAlpha + latencyAlpha)}
+  return `Brackets contain 95 % intervals (Clopper-Pearson). The bound of the e-processes is proven: ${percent(errorAlpha + latencyAlpha)}
 of false rollbacks per stage at any number of looks.
 
 The goals for the time of a rollback hold at ${percent(BASE.errorRatio)} errors of the control: there the median for

@@ -52,7 +52,7 @@ async function measure(signal: AbortSignal): Promise<Readonly<Record<string, unk
   const from = describeServers(await nodeServers(environment));
   const cache = openApplicationCache(environment);
   const workerData = { login: applicationLogin(environment), perSecond: RATE };
-  const load = new Worker(new URL('./load-thread.ts', import.meta.url), { workerData });
+  await using load = new Worker(new URL('./load-thread.ts', import.meta.url), { workerData });
   await once(load, 'message');
   const change = await substrate.prepareChange?.(asked, {});
   if (change === undefined) throw new Error('the environment does not run');
@@ -76,7 +76,6 @@ async function measure(signal: AbortSignal): Promise<Readonly<Record<string, unk
       ...{ unanswered: result.unanswered, load: Number(loadavg()[0]?.toFixed(1)) },
     };
   } finally {
-    await load.terminate();
     await cache.close();
     await change[Symbol.asyncDispose]();
   }

@@ -85,8 +85,8 @@ export class Reporter {
   }
 
   /**
-   * Whether the stored log has been older for so long that it was started again. Then the counts of its generations
-   * differ from those in memory.
+   * Whether the stored log was started again, which a long time with an older log shows. Then the counts of its
+   * generations differ from those in memory.
    */
   #isStartedAgain(): boolean {
     this.#olderSinceMs ??= this.#now();

@@ -158,10 +158,12 @@ class Switchover {
   async #shortlyBeforeTick(): Promise<void> {
     const [first] = await this.#runningSentinels();
     if (first === undefined) return;
-    await beforeTick(await this.#environment.admin(first), LEAD_MS, this.#options.signal).catch((error) => {
-      this.#options.signal?.throwIfAborted();
-      return error;
-    });
+    const { signal } = this.#options;
+    try {
+      await beforeTick(await this.#environment.admin(first), LEAD_MS, signal);
+    } catch {
+      signal?.throwIfAborted();
+    }
   }
 
   async #caughtUp(old: Redis): Promise<void> {

@@ -5,7 +5,7 @@
  * tick.
  */
 import type { Redis } from 'ioredis';
-import { poll } from '../host/wait.ts';
+import { pause, poll } from '../host/wait.ts';
 import { infoOf } from './reply.ts';
 
 /** Slowest frequency of a sentinel, in ticks per second. */
@@ -36,8 +36,6 @@ export async function beforeTick(sentinel: Redis, leadMs: number, signal?: Abort
     },
   );
   if (!('value' in seen)) return false;
-  await poll({ timeoutMs: 1000 / MIN_HZ, intervalMs: 1, signal }, async () =>
-    performance.now() >= seen.value - leadMs ? { value: true } : { observed: undefined },
-  );
+  await pause(Math.max(0, seen.value - leadMs - performance.now()), signal);
   return true;
 }

@@ -128,7 +128,7 @@ class LoadThread {
   async #get(rank: number): Promise<Outcome> {
     const found = await this.#cache.lookup<string>(this.#catalogue.keyOf(rank));
     if (found.source !== 'redis') return { outcome: 'failed', reads: 1 };
-    // What the application does in cache-aside; it is not part of the schedule.
+    // A cache-aside application writes the value after a miss. This set is not part of the schedule.
     if (!found.found) void this.#set(rank).catch(() => undefined);
     const wrong = found.found && !this.#catalogue.isValueOf(rank, found.value);
     return { outcome: 'answered', wrong, reads: 1, hits: found.found && !wrong ? 1 : 0 };

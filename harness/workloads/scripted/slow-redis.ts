@@ -115,13 +115,20 @@ async function throughAilment(context: Context, slow: Slow, { toxics, isFatal }:
     await proxy.reset();
   }
   const key = `${[...planted.keys()][0]}`;
-  const isBack = async () => (await cache.set(key, planted.get(key))).source === 'redis';
+  const value = planted.get(key);
+  let read = await cache.lookup<string>(key);
+  const isBack = async () => {
+    if ((await cache.set(key, value)).source !== 'redis') return false;
+    read = await cache.lookup<string>(key);
+    return read.source === 'redis';
+  };
   const wait = { boundMs: parameters.recoveryBoundMs, signal };
-  const back = await waitUntil(`Redis to accept writes after ${name}`, isBack, wait).catch(() => false);
-  expect(`${name}/recovered`, 'writes go to Redis again, without a restart', equals(true, back));
-  const read = await cache.lookup<string>(key);
+  const back = await waitUntil(`Redis to serve writes and reads after ${name}`, isBack, wait).catch(
+    () => false,
+  );
+  expect(`${name}/recovered`, 'writes and reads go to Redis again, without a restart', equals(true, back));
   expect(`${name}/kept`, 'Redis returns the value that was written to it', {
-    ...equals(['redis', true], [read.source, read.found && read.value === planted.get(key)]),
+    ...equals(['redis', true], [read.source, read.found && read.value === value]),
   });
 }
 

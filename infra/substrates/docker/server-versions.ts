@@ -37,8 +37,9 @@ async function readVersions(
 
 /** Returns the server in an image; undefined if the engine no longer has the image. */
 async function serverIn(image: string): Promise<ServerVersion | undefined> {
-  const options = ['run', '--rm', '--network', 'none', '--entrypoint', 'redis-server'];
-  return parseBanner((await tryDocker([...options, image, '--version'])).stdout);
+  const options = ['run', '--rm', '--network', 'none', '--entrypoint', 'sh'];
+  const banner = '"$(command -v redis-server || command -v valkey-server)" --version';
+  return parseBanner((await tryDocker([...options, image, '-c', banner])).stdout);
 }
 
 /** Returns the nodes whose server will have another version after the next deploy. */
