@@ -42,6 +42,12 @@ class Rotated {
     return out;
   }
 
+  /** After a switchover or a new login, a sentinel may still be connecting. */
+  async becomesHealthy(): Promise<void> {
+    const isHealthy = async () => (await this.kit('status')).exitCode === EXIT.GO;
+    await waitUntil(`'${this.name}' to be healthy`, isHealthy);
+  }
+
   passwords(): Stored {
     return JSON.parse(readFileSync(secretsFile(this.name, stateDir), 'utf8')) as Stored;
   }
@@ -198,7 +204,7 @@ describe('kit rotate', () => {
     expect(await rotated.logins(rotated.passwords())).toEqual(['OK']);
     expect(rotated.passwords().rotation).toBeUndefined();
     expect(logins).toContain(former.redis.app);
-    await rotated.kitOk('status');
+    await rotated.becomesHealthy();
   });
 
   it.each([
@@ -212,7 +218,7 @@ describe('kit rotate', () => {
     killed.kill('SIGKILL');
     await killed.waitForExit();
     expect(await rotated.logins(rotated.passwords())).toEqual(['OK']);
-    await rotated.kitOk('status');
+    await rotated.becomesHealthy();
     // A command that was killed at its last step may have completed it.
     if (rotated.passwords().rotation !== undefined) {
       const again = JSON.parse(await rotated.kitOk('rotate', '--yes', '--json'));
@@ -302,7 +308,7 @@ describe('kit rotate on other topologies', () => {
     expect(await other.logins(former)).toEqual(['WRONGPASS']);
     expect(await other.logins(other.passwords())).toEqual(['OK']);
     if (kind === 'cluster') await other.kitOk('switchover', '--shard', 'redis-1');
-    await other.kitOk('status');
+    await other.becomesHealthy();
     await other.kitOk('down');
   });
 });
