@@ -277,6 +277,7 @@ const ROOMS: readonly rules.Room[] = [
       'canary/',
       'scripts/cache/',
       'harness/statistics/',
+      'test/support/monitor.ts',
       'harness/workloads/',
       ...CLIENT_ENTRIES,
     ],

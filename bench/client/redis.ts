@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Redis } from 'ioredis';
 import { findRedisBinary } from '../../infra/substrates/local/binary.ts';
+import { monitorCommands } from '../../test/support/monitor.ts';
 
 const LIBRARY = join(import.meta.dirname, '../../client/functions/redis_cache_kit.lua');
 const HOST = '127.0.0.1';
@@ -91,15 +92,11 @@ export class BenchRedis implements AsyncDisposable {
    */
   async commands(act: () => Promise<unknown>): Promise<ReadonlyMap<string, number>> {
     const seen = new Map<string, number>();
-    const monitor = await this.admin.monitor();
-    const heardAll = new Promise<void>((done) => {
-      monitor.on('monitor', (_time: string, args: readonly string[], source: string) => {
-        const name = String(args[0]).toLowerCase();
-        if (name === 'echo' && args[1] === END) {
-          monitor.disconnect();
-          done();
-        } else if (source !== 'lua' && !BACKGROUND.has(name)) seen.set(name, (seen.get(name) ?? 0) + 1);
-      });
+    const { promise: heardAll, resolve: done } = Promise.withResolvers<void>();
+    const stop = await monitorCommands(this, ({ args, source }) => {
+      const name = String(args[0]).toLowerCase();
+      if (name === 'echo' && args[1] === END) done();
+      else if (source !== 'lua' && !BACKGROUND.has(name)) seen.set(name, (seen.get(name) ?? 0) + 1);
     });
     try {
       await act();
@@ -107,7 +104,7 @@ export class BenchRedis implements AsyncDisposable {
       await heardAll;
       return new Map(seen);
     } finally {
-      monitor.disconnect();
+      stop();
     }
   }
 

@@ -14,6 +14,7 @@ import { keySlot } from '../../infra/redis/cluster-slots.ts';
 import { aclRule, EXTERNAL_LOAD } from '../../infra/substrates/external/command-allowlist.ts';
 import { CliHarness, isExcused } from '../support/cli-harness.ts';
 import { type ClusterSet, startCluster } from '../support/cluster.ts';
+import { monitorCommands } from '../support/monitor.ts';
 import { findFreePort, RedisProcess, startSentinelSet, waitUntil } from '../support/redis-process.ts';
 
 const PREFIX = 'redis-cache-kit:';
@@ -73,12 +74,9 @@ function keysOf({ command, args }: Seen): readonly string[] {
 async function watch(
   server = redis,
 ): Promise<{ readonly seen: readonly Seen[]; readonly stop: () => Promise<void> }> {
-  const monitor = await server.admin().duplicate({ lazyConnect: false }).monitor();
   const seen: Seen[] = [];
-  monitor.on('monitor', (time: string, [command = '', ...args]: string[]) => {
-    if (command.toLowerCase() !== 'monitor') {
-      seen.push({ atSeconds: Number(time), command: command.toLowerCase(), args });
-    }
+  const stop = await monitorCommands(server.address, ({ atSeconds, args: [command = '', ...args] }) => {
+    seen.push({ atSeconds, command: command.toLowerCase(), args });
   });
   return {
     seen,
@@ -86,7 +84,7 @@ async function watch(
       await server.admin().echo('the end');
       await waitUntil('MONITOR to have reported all commands', () => seen.at(-1)?.command === 'echo');
       seen.pop();
-      monitor.disconnect();
+      stop();
     },
   };
 }

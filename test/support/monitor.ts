@@ -5,6 +5,8 @@
 import { connect } from 'node:net';
 
 export interface MonitoredCommand {
+  /** Time at the server, in s since 1970. */
+  readonly atSeconds: number;
   /** Address of the client, or `lua`. */
   readonly source: string;
   /** Name and arguments, with the escapes of Redis. */
@@ -37,6 +39,10 @@ export async function monitorCommands(
 
 /** A line such as `+1795915906.583534 [0 127.0.0.1:55530] "GET" "k"`. */
 function parseCommand(line: string): MonitoredCommand {
-  const [, source = '', words = ''] = /^\+[\d.]+ \[\d+ ([^\]]+)\] (.*)$/s.exec(line) ?? [];
-  return { source, args: [...words.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, word = '']) => word) };
+  const [, at, source = '', words = ''] = /^\+([\d.]+) \[\d+ ([^\]]+)\] (.*)$/s.exec(line) ?? [];
+  return {
+    atSeconds: Number(at),
+    source,
+    args: [...words.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, word = '']) => word),
+  };
 }

@@ -7,6 +7,7 @@ import {
   redisCache,
   tieredCache,
 } from '../../../../client/index.ts';
+import { monitorCommands } from '../../../support/monitor.ts';
 import { RedisProcess, waitUntil } from '../../../support/redis-process.ts';
 
 let redis: RedisProcess;
@@ -210,16 +211,15 @@ describe('tags over Redis', () => {
       ['t:~tag:', 't:a:', 't:b:'],
     ],
   ])('listen to %s', async (_, l1, prefixes) => {
-    const monitor = await redis.admin().monitor();
     const asked: string[][] = [];
-    monitor.on('monitor', (_at: string, args: string[]) => {
+    const stop = await monitorCommands(redis.address, ({ args }) => {
       if (args[1]?.toUpperCase() === 'TRACKING') asked.push(args.slice(args.indexOf('BCAST') + 1));
     });
     const cache = closeAfterTest(kinds['a cache over Redis'](l1 ? { l1 } : {}));
     await cache.set('k', 1, { tags: ['x'] });
     await waitUntil('it listens', () => asked.length > 0);
     expect(asked[0]).toEqual(prefixes.flatMap((prefix) => ['PREFIX', prefix]));
-    monitor.disconnect();
+    stop();
   });
 
   it('store nothing in a first tier without a listener', async () => {
