@@ -1,5 +1,5 @@
 /**
- * Opens a cache from environment variables (`fromEnv` lists them). The only reader of `process.env` in the client.
+ * Opens a cache from environment variables (`fromEnv` lists them). No other module of the client reads `process.env`.
  *
  * @module env
  */
@@ -11,10 +11,10 @@ import { memoryCache, openCache, parseUrl } from './factories.ts';
 import { LIMITS, PORT_MAX } from './options/limits.ts';
 import { addressKey } from './transport/address.ts';
 
-/** Variables such as `process.env`. */
+/** Environment variables, such as `process.env`. */
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Cache that the variables describe; `why`: the reason for a cache without Redis. */
+/** Cache that the variables describe; `why` is the reason for a cache without Redis. */
 export type EnvironmentPlan =
   | { readonly kind: 'memory'; readonly why: string; readonly cache: CacheOptions }
   | { readonly kind: 'redis'; readonly cache: CacheOptions; readonly redis: RedisOptions };
@@ -47,8 +47,8 @@ export function fromEnv(variables: Variables = process.env): Cache {
 }
 
 /**
- * Features that an application starts in addition to the cache: a `CacheWarmer`, and metrics, logs or analytics. Controlled by
- * `CACHE_WARMING_ENABLED` and `CACHE_MONITORING_ENABLED`, both true by default.
+ * Returns which features an application starts in addition to the cache: a `CacheWarmer`, and metrics, logs or
+ * analytics. Controlled by `CACHE_WARMING_ENABLED` and `CACHE_MONITORING_ENABLED`, both true by default.
  */
 export function featuresFromEnv(variables: Variables = process.env): {
   readonly warming: boolean;
@@ -91,7 +91,7 @@ function redisOptions(variables: Variables): RedisOptions {
   const sentinels = readVariable(variables, 'REDIS_SENTINEL_HOSTS');
   const url = readVariable(variables, 'REDIS_URL');
   const fromUrl = url === undefined ? undefined : parsedUrl(url);
-  // A separate CA is kept: a URL only enables TLS.
+  // A URL only enables TLS, so a CA that is given separately is kept.
   const secure = fromUrl?.tls && common.tls ? { tls: common.tls } : {};
   if (sentinels !== undefined) {
     const { address: _, ...credentials } = fromUrl ?? { address: undefined };
@@ -158,7 +158,7 @@ function tlsFromEnv(variables: Variables): TlsOptions | undefined {
   }
 }
 
-/** An empty variable counts as unset. */
+/** Reads a variable. An empty variable counts as unset. */
 function readVariable(variables: Variables, name: string): string | undefined {
   const value = variables[name];
   return value === undefined || value.trim() === '' ? undefined : value.trim();
@@ -183,7 +183,7 @@ function readNamespace(variables: Variables): string | undefined {
   return value;
 }
 
-/** Names the variable in the error. */
+/** Parses a URL. The error names the variable. */
 function parsedUrl(url: string): ReturnType<typeof parseUrl> {
   try {
     return parseUrl(url);
@@ -208,7 +208,7 @@ function parseAddress(name: string, text: string, defaultPort: number): Address 
   return { host: (match[1] ?? match[2]) as string, port };
 }
 
-/** Parses `announced=reachable` pairs, both `host:port`, IPv6 hosts in brackets. */
+/** Parses `announced=reachable` pairs. Both sides are `host:port`, with IPv6 hosts in brackets. */
 function natMap(variables: Variables): Readonly<Record<string, Address>> | undefined {
   const name = 'REDIS_NAT_MAP';
   const text = readVariable(variables, name);

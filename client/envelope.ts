@@ -1,5 +1,5 @@
 /**
- * The stored form of an entry, for tools that read or write Redis directly.
+ * Stored form of an entry, for tools that read or write Redis directly.
  *
  * @module envelope
  */

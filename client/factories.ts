@@ -1,4 +1,4 @@
-/** Factories of caches for the common cases. All options have defaults; see `types.ts`. */
+/** Factories of caches for the common cases. All options have defaults (`types.ts`). */
 
 import { ConfigurationError } from './api/errors.ts';
 import type {
@@ -27,11 +27,11 @@ import { ConnectionFactory } from './transport/connection-factory.ts';
 import { dedicatedConnections } from './transport/dedicated-connection.ts';
 import { openConnection } from './transport/index.ts';
 
-/** Options of a cache in one Redis, by address or URL. */
+/** Options of a cache in one Redis server, by address or URL. */
 export interface RedisCacheOptions extends CacheOptions, Omit<StandaloneOptions, 'mode' | 'address'> {
   /** Address of the server; default 127.0.0.1:6379. */
   readonly address?: StandaloneOptions['address'];
-  /** `redis://user:password@host:port/db`, `rediss://` for TLS; takes precedence over the other options. */
+  /** URL, `redis://user:password@host:port/db`, or `rediss://` for TLS; takes precedence over the other options. */
   readonly url?: string;
 }
 
@@ -41,35 +41,41 @@ export interface SentinelCacheOptions extends CacheOptions, Omit<SentinelOptions
 /** Options of a cache in a Redis Cluster. */
 export interface ClusterCacheOptions extends CacheOptions, Omit<ClusterOptions, 'mode'> {}
 
-/** Options of a cache of two tiers: one Redis by `address` or `url`, or any mode by `mode`. */
+/**
+ * Options of a cache with two tiers. `address` or `url` selects a single Redis server, `mode` any kind of connection.
+ */
 export type TieredCacheOptions = RedisCacheOptions | (CacheOptions & RedisOptions);
 
 /** Number of entries of a memory cache without `fallbackEntries`, or with 0. */
 const MEMORY_ENTRIES = 1000;
 
-/** Opens a cache in one Redis. @throws ConfigurationError an option is invalid */
+/** Opens a cache in one Redis server. @throws ConfigurationError if an option is invalid */
 export function redisCache(options: RedisCacheOptions = {}): Cache {
   assertOptions('', options, REDIS_CACHE_OPTIONS);
   const { url, address = { host: '127.0.0.1', port: 6379 }, ...rest } = options;
   const parsed: Partial<ReturnType<typeof parseUrl>> = url === undefined ? {} : parseUrl(url);
-  // A URL only enables TLS: a separate CA is kept.
+  // A URL only enables TLS, so a CA that is given separately is kept.
   const tls = parsed.tls && rest.tls ? { tls: rest.tls } : {};
   return openCache({ ...rest, mode: 'standalone', address, ...parsed, ...tls });
 }
 
-/** Opens a cache in the master that sentinels name, and follows its failovers. @throws ConfigurationError an option is invalid */
+/**
+ * Opens a cache in the master that the sentinels report, and follows its failovers.
+ *
+ * @throws ConfigurationError if an option is invalid
+ */
 export function sentinelCache(options: SentinelCacheOptions): Cache {
   assertOptions('', options, SENTINEL_CACHE_OPTIONS);
   return openCache({ ...options, mode: 'sentinel' });
 }
 
-/** Opens a cache in a Redis Cluster. @throws ConfigurationError an option is invalid, or `db` is not 0 */
+/** Opens a cache in a Redis Cluster. @throws ConfigurationError if an option is invalid, or `db` is not 0 */
 export function clusterCache(options: ClusterCacheOptions): Cache {
   assertOptions('', options, CLUSTER_CACHE_OPTIONS);
   return openCache({ ...options, mode: 'cluster' });
 }
 
-/** Opens a cache in this process only, with the same interface. */
+/** Opens a cache in the memory of this process, without Redis, with the same interface. */
 export function memoryCache(options: CacheOptions = {}): Cache {
   assertOptions('', options, CACHE_OPTIONS);
   return inMemory(resolveCache(options));
@@ -82,14 +88,17 @@ function inMemory(resolved: ResolvedCache): Cache {
   );
 }
 
-/** Opens a cache of two tiers: memory in this process over Redis, coherent with all writers. Values it returns are frozen. */
+/**
+ * Opens a cache with two tiers: memory in this process on top of Redis, coherent with all writers. The values that it
+ * returns are frozen.
+ */
 export function tieredCache(options: TieredCacheOptions): Cache {
   if (Object(options).mode === undefined) assertOptions('', options, REDIS_CACHE_OPTIONS);
   const tiered = { ...options, l1: options.l1 ?? {} };
   return 'mode' in tiered ? openCache(tiered) : redisCache(tiered);
 }
 
-/** Opens any of these caches, by its options. `enabled: false` opens a memory cache. */
+/** Opens any of these caches; the options select which. `enabled: false` opens a memory cache. */
 export function openCache(options: CacheOptions & RedisOptions): Cache {
   const target = resolveConnection(options);
   assertOptions('', options, allNames(CACHE_OPTIONS, CONNECTION_OPTIONS[target.mode]));
@@ -101,7 +110,7 @@ export function openCache(options: CacheOptions & RedisOptions): Cache {
     );
   const factory = new ConnectionFactory(target);
   const connection = openConnection(target, factory);
-  // Opened with the first tier, or at the first use of a tag.
+  // The listener starts with the first tier, or at the first use of a tag.
   const coherence = new CoherenceOnDemand(
     () =>
       new Coherence(connection, {
@@ -113,7 +122,10 @@ export function openCache(options: CacheOptions & RedisOptions): Cache {
   return new SupervisedCache(resolved, connection, coherence);
 }
 
-/** Each write below a prefix costs Redis a message per listener: without a first tier, only tags are listened to. */
+/**
+ * Returns the key prefixes that the listener subscribes to. Each write below a prefix costs Redis one message per
+ * listener, so without a first tier only the keys of tags are subscribed.
+ */
 function listenedTo({ namespace, l1 }: ResolvedCache): readonly string[] {
   const tags = `${namespace}:~tag:`;
   if (!l1) return [tags];
@@ -162,7 +174,10 @@ function unescapePart(what: string, text: string): string {
   }
 }
 
-/** Removes the credentials of a URL: up to the last @, because an unescaped password may contain a slash or another @. */
+/**
+ * Removes the credentials from a URL: everything up to the last @, because an unescaped password may contain a slash or
+ * another @.
+ */
 function redactUrl(url: string): string {
   return url.replace(/\/\/.*@/s, '//[redacted]@');
 }

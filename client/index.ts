@@ -1,6 +1,6 @@
 /**
- * The main entry point of `@redis-cache-kit/client`: what an application needs for a cache. Further features are entry points of their
- * own (`package.json`, `exports`), which this one does not load.
+ * Main entry point of `@redis-cache-kit/client`: everything that an application needs for a cache. Further features are
+ * separate entry points (`package.json`, `exports`), which this one does not load.
  *
  * @module main
  */

@@ -1,5 +1,5 @@
 /**
- * All types of the API; the main entry point exports the frequent ones. Loads nothing.
+ * All types of the API; the main entry point exports the most frequently used ones. This module loads no code.
  *
  * @module types
  */

@@ -1,30 +1,34 @@
-/** Options of single calls, and the arguments of loaders. `types.ts` re-exports them. */
+/** Options of single calls, and the arguments of loaders. Re-exported by `types.ts`. */
 import type { Durability } from './connection.ts';
 import type { StandardSchema } from './standard-schema.ts';
 
-/** How a read validates a value. */
+/** Options of a read that validate the stored value. */
 export interface ReadOptions<T = unknown> {
   /**
-   * Validates the value on reads; a value that fails is purged and counts as a miss. So does an entry of another shape, if the schema has
-   * a name for its shape (zod, arktype, joi: `schemaIdOf`). An entry without a name is validated.
+   * Validates the value on reads; a value that fails is purged and counts as a miss. An entry that was stored with
+   * another shape is treated in the same way, if the schema has a name for its shape (zod, arktype, joi: `schemaIdOf`).
+   * An entry without a shape name is validated.
    */
   readonly schema?: StandardSchema<T>;
   /**
-   * Name of the shape of the value (`user@3`), instead of the name of the schema: an entry with another name, or none, is purged
-   * and counts as a miss.
+   * Name of the value's shape (`user@3`), used instead of the schema's name. An entry with another name, or without a
+   * name, is purged and counts as a miss.
    */
   readonly schemaId?: string;
 }
 
-/** How a value is stored. */
+/** Options of a write. */
 export interface WriteOptions {
-  /** Seconds; absent: the default; 0: not stored; null: no expiry; negative: an error. */
+  /** TTL in seconds; absent: the cache's default; 0: not stored; null: no expiry; negative: an error. */
   readonly ttlSeconds?: number | null;
-  /** Guarantee that an acknowledgement of this write gives; default: the `durability` of the cache. */
+  /** Guarantee that an acknowledgement of this write gives; default: the cache's `durability`. */
   readonly durability?: Durability;
-  /** Schema whose shape is stored with the value, as a hash. Values are validated on reads, not here. Default: none. */
+  /**
+   * Schema whose shape is stored with the value, as a hash. The schema validates values on reads, not on writes.
+   * Default: none.
+   */
   readonly schema?: StandardSchema;
-  /** Name of the shape of the value (`user@3`), stored with it instead of the name of the schema. */
+  /** Name of the value's shape (`user@3`), stored with the value instead of the schema's name. */
   readonly schemaId?: string;
   /**
    * Tags of the entry, at most 64: invalidating one of them (`invalidateTags`) makes it a miss. Redis keeps the version of a tag for 30
@@ -41,19 +45,20 @@ export interface LoadContext {
   /** Aborted when the load exceeds its hard timeout; the reason is the `LoadTimeoutError`. */
   readonly signal: AbortSignal;
   /**
-   * Sets the TTL of this result in seconds, instead of the TTL of the call and `negativeTtlSeconds`; null: no expiry; 0: not stored.
+   * Sets the TTL of this result in seconds; overrides the TTL of the call and `negativeTtlSeconds`. null: no expiry; 0:
+   * not stored.
    *
-   * @throws ConfigurationError not a valid TTL
+   * @throws ConfigurationError if the TTL is invalid
    */
   readonly setTtlSeconds: (ttlSeconds: number | null) => void;
   /**
-   * Adds tags to those of the call. Invalidations count from this call on; if this process invalidated one of the tags since the load
-   * began, the result is not stored. Call and await it before the data is read if possible: an earlier invalidation by another process
-   * is not noticed.
+   * Adds tags to the tags of the call. Invalidations take effect from this call on: if this process has invalidated one
+   * of the tags since the load began, the result is not stored. If possible, call and await this function before the
+   * data is read, because an earlier invalidation by another process is not detected.
    *
    * @returns a promise that resolves when the versions of the tags are known; it never rejects
-   * @throws ConfigurationError an invalid name of a tag
-   * @throws SerializationError more than 64 tags
+   * @throws ConfigurationError if the name of a tag is invalid
+   * @throws SerializationError if there are more than 64 tags
    */
   readonly addTags: (...tags: readonly string[]) => Promise<void>;
   /** Returns the result without storing it. */
@@ -62,7 +67,7 @@ export interface LoadContext {
 
 /** Argument of a bulk loader. Calls without `forKey` apply to all keys. */
 export interface LoadManyContext extends LoadContext {
-  /** Returns the context of one of the keys. @throws ConfigurationError the key is not one of them */
+  /** Returns the context of one of the keys. @throws ConfigurationError if the key is not one of the keys to load */
   readonly forKey: (key: string) => LoadContext;
 }
 
@@ -72,59 +77,73 @@ export interface LoadManyContext extends LoadContext {
  */
 export type Load<T> = (context: LoadContext) => Promise<T> | T;
 
-/** When `getOrCompute` calls the loader, and what it returns meanwhile. A value is fresh until its TTL ends. */
+/**
+ * Options that control when `getOrCompute` calls the loader, and which value it returns in the meantime. A value is
+ * fresh until its TTL ends.
+ */
 export interface ComputeOptions {
   /** Seconds after the TTL in which a value is returned at once and refreshed in the background; default 0. */
   readonly staleWhileRevalidateSeconds?: number;
   /** Seconds after the TTL in which a value is returned if the loader fails or takes too long; default 0. */
   readonly graceSeconds?: number;
   /**
-   * Pause of the loader, in ms, after a failed load that a stale value replaced. Doubles with each further failure, up to 30000
-   * or the first pause if that is longer; default 1000.
+   * Time, in ms, for which the loader is not called after a failed load that a stale value replaced. Doubles with each
+   * further failure, up to 30000 or the first pause if that is longer; default 1000.
    */
   readonly graceBackoffMs?: number;
-  /** Time, in ms, after which a load continues in the background and a stale value (`graceSeconds`) is returned; default: none. */
+  /**
+   * Time, in ms, after which a stale value (`graceSeconds`) is returned while the load continues in the background;
+   * default: none.
+   */
   readonly softTimeoutMs?: number;
   /**
-   * Maximum time, in ms, that a caller waits for a load of this or another process. Then the signal of the load is aborted, its
-   * result is dropped, and a stale value is returned or `LoadTimeoutError` thrown; default: none.
+   * Maximum time, in ms, that a caller waits for a load, of this or of another process. After this time the signal of
+   * the load is aborted, its result is dropped, and a stale value is returned or `LoadTimeoutError` thrown; default:
+   * none.
    */
   readonly hardTimeoutMs?: number;
   /**
-   * Refreshes before the TTL ends, with a probability that rises towards its end and with the duration of the load (beta of
-   * XFetch): 1 is usual, higher is earlier, 0 is never; default 0.
+   * Refreshes a value before its TTL ends, with a probability that rises towards the end of the TTL and with the
+   * duration of the load (beta of XFetch): 1 is usual, a higher value refreshes earlier, 0 never; default 0.
    */
   readonly earlyRefresh?: number;
-  /** Shortens each TTL by a random share of up to this value, so that entries stored together expire apart; 0 to 1; default 0. */
+  /**
+   * Shortens each TTL by a random share of up to this value, so that entries stored together expire at different times;
+   * 0 to 1; default 0.
+   */
   readonly ttlJitter?: number;
   /**
-   * Seconds for which `undefined` (no value) and null of a loader are stored; default: undefined is not stored, null like any
-   * value.
+   * Seconds for which `undefined` (no value) and null are stored when a loader returns them; default: undefined is not
+   * stored, null is stored like any value.
    */
   readonly negativeTtlSeconds?: number;
 }
 
-/** Defaults of a cache for `getOrCompute`; a call may override them. */
+/** Defaults of a cache for `getOrCompute`; the options of a call override them. */
 export interface ComputeDefaults extends ComputeOptions {
   /**
-   * Time, in ms, after which waiters take over from a loading process that died; renewed during the load. 0: no leases, every
-   * process loads for itself; default 2000.
+   * Time, in ms, after which waiters take over from a loading process that died. The lease is renewed during the load.
+   * 0: no leases, every process loads for itself; default 2000.
    */
   readonly leaseMs?: number;
   /**
-   * Time, in ms, that a connected Redis may take to reply before a process loads without it and keeps the value in memory; at
-   * least five times the usual latency; default 70. While a large value arrives or is sent, it counts from its last part.
+   * Time, in ms, that a connected Redis may take to reply before a process loads without Redis and keeps the value in
+   * memory; at least five times the usual latency; default 70. While a large value is being sent or received, the time
+   * counts from its last part.
    */
   readonly replyTimeoutMs?: number;
 }
 
-/** Options of one call of `getOrCompute`. Missing ones come from the cache (`compute`, `defaultTtlSeconds`, `durability`). */
+/**
+ * Options of one call of `getOrCompute`. An absent option has the value of the cache (`compute`, `defaultTtlSeconds`,
+ * `durability`).
+ */
 export interface ComputeCallOptions<T> extends WriteOptions, ReadOptions<T>, ComputeOptions {
   /**
-   * Validates an entry that is found; its shape is stored with the value. An entry of another shape is purged and counts as a
-   * miss.
+   * Validates an entry that is found. The schema's shape is stored with the value; an entry with another shape is
+   * purged and counts as a miss.
    */
   readonly schema?: StandardSchema<T>;
-  /** Name of the shape of the value (`user@3`), instead of the name of the schema. */
+  /** Name of the value's shape (`user@3`), used instead of the schema's name. */
   readonly schemaId?: string;
 }

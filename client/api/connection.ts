@@ -2,10 +2,10 @@
 import type { Redis } from 'ioredis';
 
 /**
- * Guarantee that an acknowledgement gives. `async`: that of Redis alone. An object: at least `replicas` replicas confirmed the write
- * (WAIT), so that a crash or hang of the master does not lose it. A manual SENTINEL FAILOVER may promote a replica that did not
- * confirm: to exclude a loss there too, let `replicas` cover all replicas that may be promoted, or use a switchover that waits
- * for equal offsets.
+ * Guarantee that an acknowledgement gives. `async`: only the guarantee of Redis itself. An object: at least `replicas`
+ * replicas confirmed the write (WAIT), so that a crash or hang of the master does not lose it. A manual SENTINEL
+ * FAILOVER may promote a replica that did not confirm. To exclude this loss as well, let `replicas` cover all replicas
+ * that may be promoted, or use a switchover that waits for equal offsets.
  */
 export type Durability = 'async' | { readonly replicas: number; readonly timeoutMs: number };
 
@@ -13,121 +13,129 @@ export type Durability = 'async' | { readonly replicas: number; readonly timeout
 export interface Address {
   /** Host name or IP address; default 127.0.0.1. */
   readonly host: string;
-  /** Default 6379. */
+  /** Port; default 6379. */
   readonly port: number;
 }
 
-/** TLS: if present, even if empty, the connection is encrypted and the certificate of the server is verified. */
+/**
+ * TLS options. If they are present, even if empty, the connection is encrypted and the server's certificate is
+ * verified.
+ */
 export interface TlsOptions {
-  /** CA certificates as PEM; default: those of the system. */
+  /** CA certificates as PEM; default: the CA certificates of the system. */
   readonly ca?: string;
-  /** Certificate of the client as PEM, for servers that require one. */
+  /** Client certificate as PEM, for servers that require one. */
   readonly cert?: string;
   /** Private key of `cert` as PEM. */
   readonly key?: string;
-  /** Name to verify the certificate against, if it is not the host of the address. */
+  /** Name against which the certificate is verified, if it is not the host of the address. */
   readonly serverName?: string;
 }
 
 /**
- * User name or password: a fixed string, or a function that every connection calls when it connects (IAM and Entra tokens, rotated
- * passwords). If it throws, or returns nothing within `connectTimeoutMs`, waiting commands fail with that reason; retries are
- * delayed by 250 ms at first and at most 5000 ms.
+ * User name or password: a fixed string, or a function that every connection calls when it connects (IAM and Entra
+ * tokens, rotated passwords). If the function throws, or returns nothing within `connectTimeoutMs`, waiting commands
+ * fail with that reason; retries are delayed by 250 ms at first and by at most 5000 ms.
  */
 export type Credential = string | (() => string | Promise<string>);
 
-/** Options of every connection. */
+/** Options that all connections have. */
 export interface ConnectionOptions {
-  /** ACL user; default: the user `default` of Redis. */
+  /** ACL user; default: the Redis user `default`. */
   readonly username?: Credential;
   /** Password; default: none is sent. */
   readonly password?: Credential;
-  /** Database number; default 0, the only one of a cluster. */
+  /** Database number; default 0, the only database of a cluster. */
   readonly db?: number;
   /** TLS, including for the sentinels. Default: no TLS. */
   readonly tls?: TlsOptions;
-  /** Maximum time, in ms, until a new connection replies; at most 5000; default 1000. */
+  /** Maximum time, in ms, until a new connection gets its first reply; at most 5000; default 1000. */
   readonly connectTimeoutMs?: number;
   /**
-   * Deadline of one command, in ms, including its time in queues; at most 5000; default 1000. Time in which this process was stalled (a
-   * blocked event loop) does not count.
+   * Deadline of one command, in ms, including its time in queues; at most 5000; default 1000. Time in which this
+   * process was stalled (a blocked event loop) is not counted.
    */
   readonly commandTimeoutMs?: number;
   /**
-   * Time, in ms, without bytes from the server while a reply is due, after which the connection is suspect and other nodes
-   * are asked; at most 5000; default 150, or four times the usual latency if that is longer. Arriving bytes restart it; a
-   * command of more than 16 kB may take one millisecond per 1000 bytes longer.
+   * Time, in ms, without bytes from the server while a reply is due, after which the connection is suspect and other
+   * nodes are queried; at most 5000; default 150, or four times the usual latency if that is longer. Arriving bytes
+   * restart this time. A command of more than 16 kB gets one more millisecond per 1000 bytes.
    */
   readonly hangSuspectedMs?: number;
   /**
-   * Connections to the master, at most 16; default 1. One connection carries any number of concurrent commands; use more if values are
-   * so large that one socket is the bottleneck. Not for a cluster, which has one connection per shard.
+   * Number of connections to the master, at most 16; default 1. One connection carries any number of concurrent
+   * commands; use more if values are so large that one socket is the bottleneck. Not available for a cluster, which has
+   * one connection per shard.
    */
   readonly poolSize?: number;
   /**
-   * Maximum number of unanswered commands; one more fails with `ClientLimitError`; default 50000. An operation on many keys sends up
-   * to 2000 at a time.
+   * Maximum number of unanswered commands. Further commands fail with `ClientLimitError`; default 50000. An operation
+   * on many keys sends up to 2000 commands at a time.
    */
   readonly maxInFlight?: number;
   /**
-   * Detects failovers and hangs, and moves the connection; default true. false: a plain ioredis connection, for comparisons.
+   * Detects failovers and hangs, and moves the connection; default true. false: a plain ioredis connection, for
+   * comparisons.
    */
   readonly supervision?: boolean;
 }
 
-/** Options of a single server. */
+/** Options of a connection to a single server. */
 export interface StandaloneOptions extends ConnectionOptions {
-  /** Discriminator of the modes. */
+  /** Selects this mode. */
   readonly mode: 'standalone';
   /** Address of the server. */
   readonly address: Address;
 }
 
-/** Reads from replicas. They may be older than reads from the master and than own writes, up to this limit. */
+/**
+ * Options of reads from replicas. Such reads may be older than reads from the master and than this process's own
+ * writes, up to this limit.
+ */
 export interface ReplicaReads {
   /** Maximum time, in ms, for which a read may miss an acknowledged write; 20 to 60000, default 1000. */
   readonly maxStalenessMs?: number;
 }
 
-/** Options of a master that sentinels monitor and replace. */
+/** Options of a connection to a master that sentinels monitor and replace. */
 export interface SentinelOptions extends ConnectionOptions {
-  /** Discriminator of the modes. */
+  /** Selects this mode. */
   readonly mode: 'sentinel';
-  /** Addresses of all known sentinels; one that replies is enough. */
+  /** Addresses of all known sentinels; one reachable sentinel is enough. */
   readonly sentinels: readonly Address[];
   /** Name of the monitored master; default `mymaster`. */
   readonly serviceName?: string;
-  /** ACL user of the sentinels; default: none. */
+  /** ACL user for the sentinels; default: none. */
   readonly sentinelUsername?: Credential;
-  /** Password of the sentinels; default: none is sent. */
+  /** Password for the sentinels; default: none is sent. */
   readonly sentinelPassword?: Credential;
   /** Maps announced addresses (`ip:port`) to reachable ones. */
   readonly natMap?: Readonly<Record<string, Address>>;
-  /** Default: all reads go to the master. */
+  /** Reads from replicas; default: all reads go to the master. */
   readonly replicaReads?: ReplicaReads;
 }
 
-/** Options of a Redis Cluster. */
+/** Options of a connection to a Redis Cluster. */
 export interface ClusterOptions extends ConnectionOptions {
-  /** Discriminator of the modes. */
+  /** Selects this mode. */
   readonly mode: 'cluster';
-  /** Addresses of some nodes; these report the others. A cluster has only database 0. */
+  /** Addresses of some nodes, which report the others. A cluster has only database 0. */
   readonly nodes: readonly Address[];
   /**
-   * Maps announced addresses to reachable ones: `ip:port` or, for a node that announces a host name, `hostname:port`. It also applies to
-   * redirections, whichever name of a node they contain.
+   * Maps announced addresses to reachable ones. An announced address is `ip:port`, or `hostname:port` for a node that
+   * announces a host name. The map also applies to redirections, whichever of a node's names they contain.
    */
   readonly natMap?: Readonly<Record<string, Address>>;
-  /** Default: all reads go to the master. */
+  /** Reads from replicas; default: all reads go to the master. */
   readonly replicaReads?: ReplicaReads;
 }
 
-/** Target of a connection, by `mode`. */
+/** Options of a connection, by `mode`. */
 export type RedisOptions = StandaloneOptions | SentinelOptions | ClusterOptions;
 
 /**
- * State of a connection. `since` is a Unix time in ms. `suspect`: a reply is due for longer than `hangSuspectedMs`, and other
- * nodes are asked in the meantime.
+ * State of a connection. `since` is a Unix time in ms. `suspect`: a reply is overdue by more than `hangSuspectedMs`,
+ * and other nodes are queried in the meantime.
  */
 export type ConnectionState =
   | { readonly kind: 'connecting'; readonly since: number; readonly attempt: number }
@@ -135,46 +143,47 @@ export type ConnectionState =
   | { readonly kind: 'suspect'; readonly since: number; readonly master: Address; readonly reason: string }
   | { readonly kind: 'closed' };
 
-/** State that the sentinels report. Each is polled once per second, so reading it sends no command. */
+/** State that the sentinels report. Each sentinel is polled once per second, so reading this state sends no command. */
 export interface SentinelStatus {
-  /** Sentinels in the options. */
+  /** Number of sentinels in the options. */
   readonly configured: number;
-  /** Sentinels that replied to their last poll. */
+  /** Number of sentinels that replied to their last poll. */
   readonly answering: number;
-  /** Answering sentinels that report the same master as the sentinel with the highest configuration epoch. */
+  /** Number of answering sentinels that report the same master as the sentinel with the highest configuration epoch. */
   readonly agreeing: number;
-  /** Master that they report; undefined: unknown. */
+  /** Master that the agreeing sentinels report; undefined: unknown. */
   readonly master: Address | undefined;
-  /** Whether one of them reports the master as down, or is replacing it. */
+  /** Whether a sentinel reports the master as down, or is replacing it. */
   readonly troubled: boolean;
 }
 
 /**
- * A persistent connection to the current master. It leaves a master that hangs, is deposed or has ended, and asks all sentinels (in an
- * outage also the replicas) in parallel, so that a hung one does not delay it. It retries without limit.
+ * Persistent connection to the current master. The connection leaves a master that hangs, is deposed or has ended, and
+ * queries all sentinels (in an outage also the replicas) in parallel, so that a hung sentinel does not delay it. It
+ * retries without limit.
  *
  * A write that was sent and got no reply is rejected with `OutcomeUnknownError`; it is never sent twice.
  */
 export interface SupervisedConnection {
-  /** Current state; `on` reports changes. */
+  /** Current state; listeners added by `on` get its changes. */
   readonly state: ConnectionState;
-  /** State that the sentinels report; undefined without sentinels. */
+  /** Returns the state that the sentinels report; undefined without sentinels. */
   sentinels?(): SentinelStatus | undefined;
   /**
-   * Sends one command to the current master, within `commandTimeoutMs` from the call.
+   * Sends one command to the current master, within `commandTimeoutMs` of the call.
    *
-   * @throws OutcomeUnknownError sent, no answer
-   * @throws NotSentError no master within the deadline: certainly not applied
-   * @throws CommandError the server answered with an error (`code`: `WRONGTYPE`, `NOREPLICAS`, …)
+   * @throws OutcomeUnknownError if the command was sent and got no reply
+   * @throws NotSentError if there was no master within the deadline: certainly not applied
+   * @throws CommandError if the server replied with an error (`code`: `WRONGTYPE`, `NOREPLICAS`, …)
    */
   call(command: string, ...args: readonly (string | number | Buffer)[]): Promise<unknown>;
-  /** Like `call`, with replies as Buffers. */
+  /** Like `call`, but returns replies as Buffers. */
   callBuffer(command: string, ...args: readonly (string | number | Buffer)[]): Promise<unknown>;
   /**
-   * Sends a durable write: the command, then WAIT, on a separate connection; several writers share one WAIT.
+   * Sends a durable write, followed by WAIT, on a separate connection; several writers share one WAIT.
    *
-   * @returns the reply and the number of replicas that confirmed
-   * @throws DurabilityError too few replicas confirmed in time: applied on the master, survival unknown
+   * @returns the reply and the number of replicas that confirmed the write
+   * @throws DurabilityError if too few replicas confirmed in time: applied on the master, may not survive a failover
    */
   callDurable(
     durability: Exclude<Durability, 'async'>,
@@ -182,8 +191,8 @@ export interface SupervisedConnection {
     ...args: readonly (string | number | Buffer)[]
   ): Promise<{ readonly reply: unknown; readonly replicas: number }>;
   /**
-   * Current ioredis instance, for features that this interface does not cover. It changes with every failover. In a cluster it is
-   * the instance of one of the masters. It shares its socket with the cache.
+   * Returns the current ioredis instance, for features that this interface does not cover. The instance changes with
+   * every failover, and shares its socket with the cache. In a cluster it is the instance of one of the masters.
    */
   current(): Redis | undefined;
   /** Calls the listener for each event until the returned function is called. */
@@ -192,7 +201,7 @@ export interface SupervisedConnection {
   close(): Promise<void>;
 }
 
-/** Events of a connection. `outageMs`: time without a connection. */
+/** Events of a connection. `outageMs` is the time without a connection. */
 export type ConnectionEvent =
   | { readonly type: 'ready'; readonly master: Address; readonly outageMs: number }
   | { readonly type: 'suspect'; readonly master: Address; readonly reason: string }

@@ -1,16 +1,19 @@
 /**
- * Errors by cause. Every error that the client throws is a `CacheError`. Its `outcome` tells whether the command was applied, and so
- * whether it is safe to repeat it.
+ * Errors, with one class per cause. Every error that the client throws is a `CacheError`. Its `outcome` states whether
+ * the command was applied, and therefore whether it is safe to repeat.
  */
 
-/** `unknown`: the command was sent and got no reply. It may have been applied, or may still be. */
+/**
+ * Effect of a command on Redis. `unknown`: the command was sent and got no reply; it may have been applied, or may
+ * still be.
+ */
 export type Outcome = 'applied' | 'not-applied' | 'unknown';
 
 /** Properties of a `CacheError`. */
 export interface CacheErrorOptions {
   /** Stable code, for use in programs. */
   readonly code: string;
-  /** Repeating the same call is safe and may succeed. */
+  /** Whether repeating the same call is safe and may succeed. */
   readonly retryable: boolean;
   /** Whether the command was applied. */
   readonly outcome: Outcome;
@@ -23,7 +26,7 @@ export class CacheError extends Error {
   override readonly name: string = 'CacheError';
   /** Stable code, for use in programs: `NOT_SENT`, `OUTCOME_UNKNOWN`, or the first word of an error reply (`WRONGTYPE`). */
   readonly code: string;
-  /** Repeating the same call is safe and may succeed. */
+  /** Whether repeating the same call is safe and may succeed. */
   readonly retryable: boolean;
   /** Whether the command was applied. */
   readonly outcome: Outcome;
@@ -45,7 +48,7 @@ export class ConfigurationError extends CacheError {
   }
 }
 
-/** The value cannot be stored without a change. */
+/** The value cannot be stored without being changed. */
 export class SerializationError extends CacheError {
   override readonly name = 'SerializationError';
 
@@ -54,7 +57,10 @@ export class SerializationError extends CacheError {
   }
 }
 
-/** No master received the command within its deadline, or too many commands are in flight: certainly not applied. */
+/**
+ * No master received the command within its deadline, or too many commands are in flight. The command was certainly not
+ * applied.
+ */
 export class NotSentError extends CacheError {
   override readonly name: string = 'NotSentError';
 
@@ -64,8 +70,8 @@ export class NotSentError extends CacheError {
 }
 
 /**
- * A limit of this process, not the server, rejected the command: `maxInFlight`, a full or slow local queue. Certainly not
- * applied. It never counts as a failure of Redis.
+ * A limit of this process, not the server, rejected the command: `maxInFlight`, or a full or slow local queue. The
+ * command was certainly not applied. This error never counts as a failure of Redis.
  */
 export class ClientLimitError extends NotSentError {
   override readonly name = 'ClientLimitError';
@@ -80,7 +86,7 @@ export class TimeoutError extends CacheError {
   }
 }
 
-/** A write was sent, and a node that is still master did not reply. The client never repeats it. */
+/** A write was sent, and a node that is still master did not reply. The client never repeats such a write. */
 export class OutcomeUnknownError extends CacheError {
   override readonly name = 'OutcomeUnknownError';
 
@@ -89,7 +95,7 @@ export class OutcomeUnknownError extends CacheError {
   }
 }
 
-/** Error replies after which the same command may succeed later. */
+/** Codes of error replies after which the same command may succeed later. */
 const PASSING = new Set([
   'LOADING',
   'READONLY',
@@ -102,9 +108,9 @@ const PASSING = new Set([
   'MISCONF',
 ]);
 
-/** Commands that may have written a part before they failed. */
+/** Commands that may have made some of their changes before they failed. */
 const PARTIAL = new Set(['EVAL', 'EVALSHA', 'FCALL', 'EXEC']);
-/** Rejected before anything was run, unless the script itself returned the error. */
+/** Codes of error replies that reject a command before it runs, unless the script itself returned the error. */
 const REFUSED = new Set(
   (
     'NOSCRIPT NOPERM NOAUTH READONLY LOADING MASTERDOWN NOREPLICAS BUSY OOM MISCONF EXECABORT ' +
@@ -115,13 +121,13 @@ const REFUSED_CALL = /^ERR (unknown command|wrong number of arguments|Function n
 
 function outcomeOf(command: string, code: string, message: string): Outcome {
   if (!PARTIAL.has(command.toUpperCase())) return 'not-applied';
-  // Redis names the script if a command inside it failed: the commands before it were applied.
+  // Redis names the script if a command inside it failed. The commands before that one were applied.
   const inside = /\bscript: /.test(message);
   return !inside && (REFUSED.has(code) || REFUSED_CALL.test(message)) ? 'not-applied' : 'unknown';
 }
 
 /**
- * Redis answered with an error; `code` is its first word. `outcome` is `not-applied`, or `unknown` for a script or
+ * Redis replied with an error; `code` is its first word. `outcome` is `not-applied`, or `unknown` for a script or
  * transaction that may have written before it failed.
  */
 export class CommandError extends CacheError {
@@ -137,9 +143,9 @@ export class CommandError extends CacheError {
 /** Fewer replicas than required confirmed a write in time: the master has it, but it may not survive a failover. */
 export class DurabilityError extends CacheError {
   override readonly name = 'DurabilityError';
-  /** Replicas that were asked for. */
+  /** Number of replicas that had to confirm. */
   readonly required: number;
-  /** Replicas that confirmed in time. */
+  /** Number of replicas that confirmed in time. */
   readonly confirmed: number;
 
   /** @param refusal the server's error reply to WAIT, if there is one */
@@ -156,7 +162,7 @@ export class DurabilityError extends CacheError {
   }
 }
 
-/** A loader, or another process that loads, took longer than `hardTimeoutMs`. */
+/** A loader, of this or of another process, took longer than `hardTimeoutMs`. */
 export class LoadTimeoutError extends CacheError {
   override readonly name = 'LoadTimeoutError';
 
@@ -178,7 +184,7 @@ export class ClosedError extends CacheError {
   }
 }
 
-/** A bounded queue is full: nothing was cached or queued. */
+/** A bounded queue is full: the value was neither cached nor queued. */
 export class QueueFullError extends CacheError {
   override readonly name = 'QueueFullError';
 
@@ -187,18 +193,21 @@ export class QueueFullError extends CacheError {
   }
 }
 
-/** Replies of nodes that do not serve commands, or not this key. */
+/** Codes of error replies of nodes that do not serve any command, or do not serve this key. */
 const AWAY = new Set(['LOADING', 'READONLY', 'BUSY', 'CLUSTERDOWN', 'MOVED', 'ASK', 'TRYAGAIN']);
 
-/** Replies during a slot migration: another node serves the key, or this one soon. */
+/** Codes of error replies during a slot migration: another node serves the key, or this node will serve it soon. */
 const REDIRECTIONS = new Set(['MOVED', 'ASK', 'TRYAGAIN']);
 
-/** One slot of a cluster has no shard, and all others are served. `CLUSTERDOWN The cluster is down` concerns all slots. */
+/**
+ * Reply for one slot that has no shard, while all other slots are served. `CLUSTERDOWN The cluster is down` concerns
+ * all slots.
+ */
 const UNSERVED_SLOT = 'CLUSTERDOWN Hash slot not served';
 
 /**
- * True for connectivity failures that count against the server. Excluded are limits of this process, cluster redirections,
- * and slots that no shard serves.
+ * Whether an error is a connectivity failure that counts against the server. Limits of this process, cluster
+ * redirections, and slots that no shard serves do not count.
  */
 export function isServerFailure(error: unknown): boolean {
   if (error instanceof ClientLimitError) return false;
@@ -206,7 +215,7 @@ export function isServerFailure(error: unknown): boolean {
   return isConnectivityError(error) && !(error instanceof CommandError && REDIRECTIONS.has(error.code));
 }
 
-/** True if Redis was not reached or did not reply; false for error replies and errors of the caller. */
+/** Whether Redis was not reached or did not reply. False for error replies and errors of the caller. */
 export function isConnectivityError(error: unknown): boolean {
   return (
     error instanceof NotSentError ||

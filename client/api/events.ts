@@ -1,4 +1,4 @@
-/** Listeners of one kind of events. A listener that throws does not disturb the others or the emitter. */
+/** Listeners for one kind of event. A listener that throws does not disturb the other listeners or the emitter. */
 export class Emitter<E> {
   readonly #listeners = new Set<(event: E) => void>();
   readonly #first: ((event: E) => void)[] = [];
@@ -8,7 +8,7 @@ export class Emitter<E> {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Like `on`, permanently, and before all listeners that `on` has added. */
+  /** Adds a permanent listener, which is called before all listeners that `on` has added. */
   first(listener: (event: E) => void): void {
     this.#first.push(listener);
   }

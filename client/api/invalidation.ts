@@ -1,50 +1,61 @@
 /** The public types of invalidation. */
 
-/** Names as arguments, or as one list. A call accepts about 100,000 arguments, a list any number of names. */
+/** Names as arguments, or as one list. A call accepts about 100,000 arguments; a list may have any number of names. */
 export type Names = readonly string[] | readonly [names: readonly string[]];
 
-/** A domain's logical keys, as Redis's patterns: `{ catalogue: ['product:*', 'category:*'] }`. */
+/** Logical keys of each domain, as Redis patterns: `{ catalogue: ['product:*', 'category:*'] }`. */
 export type DomainPatterns = Readonly<Record<string, readonly string[]>>;
 
-/** Keys, tags, patterns and domains to invalidate. Keys and patterns are logical ones. */
+/** Keys, tags, patterns and domains to invalidate. Keys and patterns are logical. */
 export interface Outdated {
   /** Logical keys. */
   readonly keys?: readonly string[];
   /** Tags. */
   readonly tags?: readonly string[];
-  /** Redis's patterns of logical keys (`user:*`): found by SCAN. */
+  /** Redis patterns of logical keys (`user:*`). SCAN finds the matching keys. */
   readonly patterns?: readonly string[];
-  /** Domains of the option `domains`. */
+  /** Domains, which the option `domains` declares. */
   readonly domains?: readonly string[];
 }
 
-/** Returns what an event invalidates, from its payload. */
+/** Returns the keys, tags, patterns and domains that an event invalidates, from its payload. */
 export type Mapping<P = unknown> = (payload: P) => Outdated | Promise<Outdated>;
 
 /**
- * `pending`: Redis was unreachable for a part of it. That part applies in this process now, and in all processes once it is
- * replayed.
+ * Result of an invalidation. `pending`: Redis was unreachable for a part of the invalidation. That part applies in this
+ * process now, and in all processes once it has been replayed.
  */
 export interface InvalidationReceipt {
   readonly outcome: 'applied' | 'pending';
-  /** Entries deleted by key or pattern; entries that became misses by their tags are not counted. */
+  /** Number of entries deleted by key or pattern. Entries that became misses by their tags are not counted. */
   readonly deleted: number;
 }
 
-/** `cache.invalidation`: makes entries misses by key, tag, pattern, domain, dependency and event. */
+/**
+ * Invalidation of a cache (`cache.invalidation`): makes entries misses by key, tag, pattern, domain, dependency and
+ * event.
+ */
 export interface Invalidation {
-  /** Invalidates all of them at once. If a part fails, the others continue; its error is thrown when all have ended. */
+  /**
+   * Invalidates all given keys, tags, patterns and domains at once. If a part fails, the others continue; its error is
+   * thrown when all parts have ended.
+   */
   invalidate(outdated: Outdated): Promise<InvalidationReceipt>;
-  /** Makes all entries with one of the tags misses: one command per 500 tags. */
+  /** Makes all entries with one of the tags misses. Sends one command per 500 tags. */
   tags(...tags: Names): Promise<InvalidationReceipt>;
-  /** Deletes the keys that match a pattern of Redis: `user:*`. */
+  /** Deletes the keys that match a Redis pattern: `user:*`. */
   pattern(pattern: string): Promise<InvalidationReceipt>;
-  /** Starts a new version of the domain: all of its entries are misses. @throws ConfigurationError no such domain */
+  /**
+   * Starts a new version of the domain, which makes all of its entries misses.
+   *
+   * @throws ConfigurationError if there is no such domain
+   */
   domain(name: string): Promise<InvalidationReceipt>;
   /**
-   * Declares that the entry of `key` depends on the entries of `on`: a change of one of them makes it a miss.
+   * Declares that the entry of `key` depends on the entries of `on`: a change to any of them makes the entry of `key` a
+   * miss.
    *
-   * @throws ConfigurationError a cycle, or too many dependencies
+   * @throws ConfigurationError if there is a cycle, or there are too many dependencies
    */
   depend(key: string, on: readonly string[]): void;
   /**
@@ -53,16 +64,20 @@ export interface Invalidation {
    */
   on<P>(event: string, mapping: Mapping<P>): () => void;
   /**
-   * Invalidates what the mappings of the event return. Without a mapping nothing is done, and the receipt is `applied`.
+   * Invalidates everything that the mappings of the event return. Without a mapping nothing is invalidated, and the
+   * receipt is `applied`.
    *
    * @throws the error of a mapping, before anything is invalidated
    */
   emit(event: string, payload?: unknown): Promise<InvalidationReceipt>;
-  /** Tags that an entry of this key is stored with: `tags`, those of its domains and those of the keys it depends on. */
+  /**
+   * Returns the tags with which an entry of this key is stored: `tags`, the tags of its domains and the tags of the
+   * keys it depends on.
+   */
   tagsOf(key: string, tags?: readonly string[]): readonly string[];
   /**
-   * Must be called after keys were written or deleted outside the cache: makes the entries that depend on them misses. Returns
-   * undefined when there are none.
+   * Makes the entries that depend on these keys misses. Must be called after keys were written or deleted outside the
+   * cache. Returns undefined if no entry depends on them.
    */
   changed(keys: readonly string[]): Promise<unknown> | undefined;
 }

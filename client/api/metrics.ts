@@ -2,14 +2,14 @@
 
 /** One sample of a metric. */
 export interface MetricSample {
-  /** `name="value"` pairs, escaped, without braces. */
+  /** Labels as `name="value"` pairs, escaped, without braces. */
   readonly labels: string;
   readonly value: number;
-  /** `_bucket`, `_sum`, `_count` of a histogram or summary. */
+  /** Suffix of the sample's name in a histogram or summary: `_bucket`, `_sum` or `_count`. */
   readonly suffix?: string;
 }
 
-/** A metric with its samples, in the terms of Prometheus. */
+/** A Prometheus metric with its samples. */
 export interface MetricFamily {
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram' | 'summary';

@@ -6,7 +6,7 @@ export interface StandardSchema<T = unknown> {
     readonly validate: (value: unknown) => StandardResult<T> | Promise<StandardResult<T>>;
   };
 }
-/** The value, or the issues found. */
+/** Result of a validation: the value, or the issues found. */
 export type StandardResult<T> =
   | { readonly value: T; readonly issues?: undefined }
   | { readonly issues: readonly { readonly message: string }[] };

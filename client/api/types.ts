@@ -15,13 +15,13 @@ export type * from './call-options.ts';
 export type * from './connection.ts';
 export type { StandardResult, StandardSchema } from './standard-schema.ts';
 
-/** Conditions under which Redis is not called because it keeps failing. */
+/** Options of the circuit breaker, which stops calling Redis while it keeps failing. */
 export interface BreakerOptions {
   /** false: every operation calls Redis, even after many failures; default true. */
   readonly enabled?: boolean;
-  /** Consecutive failures that open the breaker; default 5. */
+  /** Number of consecutive failures that opens the breaker; default 5. */
   readonly threshold?: number;
-  /** Also opens the breaker if a large share of the calls fails, although some succeed. Default: off. */
+  /** Opens the breaker also if a large share of the calls fails, although some succeed. Default: off. */
   readonly sampling?: {
     /** Ratio of failures to calls, above 0 and up to 1; default 0.5. */
     readonly failureRatio?: number;
@@ -30,33 +30,36 @@ export interface BreakerOptions {
     /** Length of the window, in ms; default 10000. */
     readonly windowMs?: number;
   };
-  /** Maximum time open, in ms, at most 60000 (default); a successful background probe half-opens the breaker earlier. */
+  /**
+   * Maximum time that the breaker stays open, in ms, at most 60000 (default); a successful background probe half-opens
+   * it earlier.
+   */
   readonly openMs?: number;
   /** Time between two probes of an open breaker, in ms; default 500. */
   readonly probeIntervalMs?: number;
 }
 
-/** `since` and `until` are Unix times in ms; `cause` is the last failure. */
+/** State of the circuit breaker. `since` and `until` are Unix times in ms; `cause` is the last failure. */
 export type BreakerState =
   | { readonly kind: 'closed'; readonly failures: number }
   | { readonly kind: 'open'; readonly since: number; readonly until: number; readonly cause: string }
   | { readonly kind: 'half-open'; readonly since: number };
 
-/** The first tier: entries in this process, dropped as soon as any client changes them in Redis. */
+/** Options of the first tier: entries in this process, dropped as soon as any client changes them in Redis. */
 export interface L1Options {
   /** Maximum number of entries; entries without recent reads are evicted first; default 10000. */
   readonly maxEntries?: number;
   /**
-   * Maximum memory in bytes, 1 to 10^12, estimated: keys, encoded values, and three bytes per byte of JSON for decoded ones; a
-   * larger entry is not kept; default 67108864 (64 MiB).
+   * Maximum memory in bytes, 1 to 10^12; default 67108864 (64 MiB). The size of an entry is estimated from its key, its
+   * encoded value, and three bytes per byte of JSON for its decoded value. An entry above the maximum is not kept.
    */
   readonly maxBytes?: number;
-  /** Maximum time, in seconds, that an entry is served without reading it from Redis again; default 60. */
+  /** Maximum time, in seconds, for which an entry is served before it is read from Redis again; default 60. */
   readonly ttlSeconds?: number;
   /**
-   * Keep only keys with one of these prefixes; default: all keys. Redis notifies every process with a first tier about each write to
-   * such a key, so prefixes save work if most writes go to keys that are rarely read. `['v']` covers all keys of `wrap` and of
-   * `buildKey` without a `namespace`, and excludes leases and shared statistics.
+   * Prefixes of the keys to keep; default: all keys. Redis notifies every process with a first tier about each write to
+   * such a key, so prefixes save work if most writes go to keys that are rarely read. `['v']` covers all keys of `wrap`
+   * and of `buildKey` without a `namespace`, and excludes leases and shared statistics.
    */
   readonly prefixes?: readonly string[];
   /** Maximum time, in ms, that an overwritten value may be served, even if connections fail; default 500. */
@@ -64,78 +67,90 @@ export interface L1Options {
 }
 
 /**
- * How procedures of several commands run in Redis 6.2 or later, or Valkey 8 or later. The first of these that the server and the user
- * allow is used: functions (FCALL, Redis 7.0 and later), one script (EVALSHA), plain commands (more commands per load).
+ * Options for procedures that consist of several commands, in Redis 6.2 or later, or Valkey 8 or later. The client uses
+ * the first of these methods that the server and the user allow: functions (FCALL, Redis 7.0 and later), one script
+ * (EVALSHA), plain commands (more commands per load).
  */
 export interface ScriptingOptions {
-  /** Load the function library `redis_cache_kit_2` (FUNCTION LOAD) if the server lacks it; default true. */
+  /** Loads the function library `redis_cache_kit_2` (FUNCTION LOAD) if the server lacks it; default true. */
   readonly loadFunctions?: boolean;
-  /** Use a script (EVALSHA, EVAL, SCRIPT LOAD) if functions are not available; default true. */
+  /** Uses a script (EVALSHA, EVAL, SCRIPT LOAD) if functions are not available; default true. */
   readonly evalScripts?: boolean;
 }
 
-/** Options of every cache, independent of its connection. A `ConfigurationError` quotes an invalid value. */
+/** Options of every cache, independent of its connection. The `ConfigurationError` for an invalid value quotes it. */
 export interface CacheOptions {
-  /** First tier in this process, coherent with Redis; its values are frozen. Default: none (`tieredCache` has one). */
+  /**
+   * First tier in this process, coherent with Redis. The values that it returns are frozen. Default: none
+   * (`tieredCache` has one).
+   */
   readonly l1?: L1Options;
   /** Prefix of every key; default `cache`. It must not be a prefix of another namespace: clearing `shop` also clears `shop:eu`. */
   readonly namespace?: string;
-  /** TTL of writes without one, in seconds, 0 to 315360000 (ten years); default 3600. */
+  /** TTL, in seconds, of writes that do not set one, 0 to 315360000 (ten years); default 3600. */
   readonly defaultTtlSeconds?: number;
   /** Circuit breaker. Default: opens after 5 consecutive failures, for at most 60000 ms. */
   readonly breaker?: BreakerOptions;
   /**
-   * Maximum number of entries of the memory fallback, which is used while Redis is unreachable (LRU); 0 turns it off; default
-   * 1000.
+   * Maximum number of entries in the memory fallback (LRU), which is used while Redis is unreachable; 0 turns the
+   * fallback off; default 1000.
    */
   readonly fallbackEntries?: number;
   /**
-   * Maximum memory of these entries in bytes, 1 to 10^12, estimated from keys and encoded values; a larger entry is not kept;
-   * default 67108864 (64 MiB). A memory cache has the same limits.
+   * Maximum memory of the fallback in bytes, 1 to 10^12; default 67108864 (64 MiB). The size of an entry is estimated
+   * from its key and encoded value; an entry above the maximum is not kept. A memory cache has the same limits.
    */
   readonly fallbackBytes?: number;
   /** Default guarantee of writes; default `async`. */
   readonly durability?: Durability;
-  /** Keys that are invalidated together, as Redis patterns: `{ prices: ['price:*'] }` and `invalidation.domain('prices')`. */
+  /**
+   * Groups of keys that are invalidated together, as Redis patterns: `{ prices: ['price:*'] }` and
+   * `invalidation.domain('prices')`.
+   */
   readonly domains?: DomainPatterns;
   /**
-   * Codecs by key; the first matching rule applies. Readers need no rule: each entry names its codec. `binary` is for rich values: Date,
-   * Map, Set, typed arrays, bigint.
+   * Codecs by key; the first matching rule applies. Readers need no rule, because each entry names its codec. `binary`
+   * is for rich values: Date, Map, Set, typed arrays, bigint.
    */
   readonly codecs?: readonly CodecRule[];
-  /** Codec of keys without a matching rule; keys that contain `api:`, `response:` or `config:` use JSON. Default `json`. */
+  /**
+   * Codec of keys without a matching rule; default `json`. Keys that contain `api:`, `response:` or `config:` always
+   * use JSON.
+   */
   readonly defaultCodec?: CodecName | Codec;
-  /** Minimum size in bytes of payloads that are deflated if that makes them smaller; default: none is. */
+  /** Size in bytes from which a payload is deflated, if that makes it smaller; default: no payload is deflated. */
   readonly deflateAboveBytes?: number;
   /** Defaults of `getOrCompute`. */
   readonly compute?: ComputeDefaults;
-  /** Default: functions, loaded if missing; else a script; else plain commands. */
+  /** Methods of running procedures. Default: functions, loaded if missing; else a script; else plain commands. */
   readonly scripting?: ScriptingOptions;
-  /** false: never calls Redis (`fromEnv`: `ENABLE_REDIS_CACHE`); default true. */
+  /** false: the cache never calls Redis (`fromEnv`: `ENABLE_REDIS_CACHE`); default true. */
   readonly enabled?: boolean;
 }
 
-/** Deletions that were pending when a cache was closed: those of an outage or a failover that Redis had not received. */
+/**
+ * Deletions that were pending when a cache was closed, because Redis had not received them in an outage or a failover.
+ */
 export interface CloseReport {
   /** Number of deletions that Redis received while the cache was closing. */
   readonly replayed: number;
   /**
-   * Physical keys, including those of tags, whose deletion Redis did not receive: other processes read the old value until
-   * its TTL ends.
+   * Physical keys, including keys of tags, whose deletion Redis did not receive: other processes read the old value
+   * until its TTL ends.
    */
   readonly lost: readonly string[];
 }
 
-/** Where a write was stored. `memory`: not in Redis. */
+/** Location where a write was stored. `memory`: not in Redis. */
 export interface WriteReceipt {
   readonly source: 'redis' | 'memory' | 'none';
-  /** Replicas that confirmed a durable write. */
+  /** Number of replicas that confirmed a durable write. */
   readonly replicas?: number;
 }
 
 /**
- * Result of a read and its source. `l1`: the first tier of this process, coherent with Redis. `memory`: the fallback, while Redis is
- * unreachable; a miss with this source may exist in Redis.
+ * Result of a read and its source. `l1`: the first tier of this process, coherent with Redis. `memory`: the fallback,
+ * while Redis is unreachable; an entry that is missing here may exist in Redis.
  */
 export type Lookup<T> =
   | { readonly found: true; readonly value: T; readonly source: 'l1' | 'redis' | 'memory' }
@@ -145,7 +160,7 @@ export type Lookup<T> =
 export interface Entry<T> {
   readonly value: T;
   readonly source: 'l1' | 'redis' | 'memory' | 'loader';
-  /** True past its TTL; only from `getOrCompute`. */
+  /** True for a value past its TTL, which only `getOrCompute` returns. */
   readonly stale?: true;
 }
 
@@ -159,31 +174,37 @@ export interface TimedEntry<T> {
 
 /** Counters of this process since the cache was opened. */
 export interface CacheStatistics {
-  /** Reads that found a valid value in any tier. */
+  /** Number of reads that found a valid value in any tier. */
   readonly hits: number;
-  /** Reads that found no valid value. */
+  /** Number of reads that found no valid value. */
   readonly misses: number;
-  /** Operations that Redis rejected or that failed. */
+  /** Number of operations that failed or that Redis rejected. */
   readonly errors: number;
-  /** Refusals by Redis (OOM, NOREPLICAS, BUSY, …), included in `errors`, after which a loader or the memory fallback answered. */
+  /**
+   * Number of refusals by Redis (OOM, NOREPLICAS, BUSY, …), included in `errors`, after which a loader or the memory
+   * fallback answered.
+   */
   readonly refusals: number;
-  /** Operations that a limit of this process refused (`ClientLimitError`: `maxInFlight`, queues); not included in `errors`. */
+  /**
+   * Number of operations that a limit of this process refused (`ClientLimitError`: `maxInFlight`, queues); not included
+   * in `errors`.
+   */
   readonly limited: number;
-  /** Values written, including those to the memory fallback. */
+  /** Number of values written, including writes to the memory fallback. */
   readonly writes: number;
-  /** Keys deleted. */
+  /** Number of keys deleted. */
   readonly deletes: number;
-  /** Hits, included in `hits`, that the memory fallback answered because Redis was unreachable. */
+  /** Number of hits, included in `hits`, that the memory fallback answered because Redis was unreachable. */
   readonly fallbackHits: number;
-  /** Hits, included in `hits`, of the first tier of this process. */
+  /** Number of hits, included in `hits`, in the first tier of this process. */
   readonly localHits: number;
-  /** Payloads that failed validation and were purged. */
+  /** Number of payloads that failed validation and were purged. */
   readonly purged: number;
-  /** Calls of loaders. */
+  /** Number of loader calls. */
   readonly loads: number;
-  /** Stale values that `getOrCompute` has returned (`staleWhileRevalidateSeconds`, `graceSeconds`). */
+  /** Number of stale values that `getOrCompute` has returned (`staleWhileRevalidateSeconds`, `graceSeconds`). */
   readonly stale: number;
-  /** hits / (hits + misses); null before the first read. */
+  /** Hit ratio, hits / (hits + misses); null before the first read. */
   readonly hitRatio: number | null;
   /** Current state of the circuit breaker. */
   readonly breaker: BreakerState;
@@ -202,8 +223,8 @@ export type CacheEvent =
     }
   | { readonly type: 'purged'; readonly key: string; readonly reason: string }
   /**
-   * `getOrCompute` returned a value past its TTL: it is being refreshed, the load is slow, has failed, or is paused
-   * after failures.
+   * `getOrCompute` returned a value past its TTL, because the value is being refreshed, or its load is slow, has
+   * failed, or is paused after failures.
    */
   | {
       readonly type: 'stale';
@@ -213,12 +234,16 @@ export type CacheEvent =
   | { readonly type: 'fallback'; readonly operation: string; readonly reason: string }
   /** `close` could not replay the deletions of these physical keys: other processes read their old value until its TTL ends. */
   | { readonly type: 'deletions-lost'; readonly keys: readonly string[]; readonly reason: string }
-  /** The value of a loader was returned but not stored: its codec cannot encode it. `reason` names the key and the part. */
+  /**
+   * A loader's value was returned but not stored, because its codec cannot encode it. `reason` names the key and the
+   * part that cannot be encoded.
+   */
   | { readonly type: 'unstorable'; readonly reason: string }
   /**
-   * Redis refused a part of an operation that a loader or memory completed: reading the entry, acquiring its lease, reading the versions
-   * of its tags, or storing the value. `code`: the first word of the reply (`OOM`, `NOREPLICAS`, `NOPERM`, …). At most one event per second
-   * for each operation, step and code; `count`: refusals since the last event, including this one.
+   * Redis refused a part of an operation that a loader or memory completed: reading the entry, acquiring its lease,
+   * reading the versions of its tags, or storing the value. `code` is the first word of the reply (`OOM`, `NOREPLICAS`,
+   * `NOPERM`, …). There is at most one event per second for each operation, step and code; `count` is the number of
+   * refusals since the last event, including this one.
    */
   | {
       readonly type: 'refused';
@@ -230,43 +255,44 @@ export type CacheEvent =
     };
 
 /**
- * A cache. With the fallback enabled (default), reads and writes do not throw while Redis is unreachable: memory answers
- * them, and `source` is `memory`. A durable write never falls back: it throws.
+ * A cache. With the fallback enabled (default), reads and writes do not throw while Redis is unreachable: memory
+ * answers them, and `source` is `memory`. A durable write throws instead, because the fallback cannot make it durable.
  */
 export interface Cache {
-  /** undefined: a miss. */
+  /** Returns the value; undefined: a miss. */
   get<T>(key: string, options?: ReadOptions<T>): Promise<T | undefined>;
-  /** Like `get`, with the source. */
+  /** Like `get`, with the source of the value. */
   getEntry<T>(key: string, options?: ReadOptions<T>): Promise<Entry<T> | undefined>;
-  /** Like `getEntry`; a miss has a source, too. */
+  /** Like `getEntry`, but a miss has a source, too. */
   lookup<T>(key: string, options?: ReadOptions<T>): Promise<Lookup<T>>;
   /**
    * Stores the value; `undefined` cannot be stored.
    *
-   * @throws SerializationError it cannot be stored without a change: JSON carries plain data without `undefined`, the binary
-   * codec also rich values; neither carries a class instance
-   * @throws DurabilityError Redis has it, but fewer replicas confirmed it than `durability` requires
-   * @throws OutcomeUnknownError a durable write, or one with the fallback off, was sent and not answered
-   * @throws NotSentError the same, certainly not stored
+   * @throws SerializationError if the value cannot be stored without being changed: JSON carries plain data without
+   * `undefined`, the binary codec also rich values; neither carries a class instance
+   * @throws DurabilityError if Redis has the value, but fewer replicas confirmed it than `durability` requires
+   * @throws OutcomeUnknownError if a durable write, or a write with the fallback off, was sent and got no reply
+   * @throws NotSentError if such a write was not sent: certainly not stored
    */
   set<T>(key: string, value: T, options?: WriteOptions): Promise<WriteReceipt>;
   /**
-   * Removes entries and ends loads of them in all processes: these store nothing. While Redis is unreachable the entries are removed in
-   * this process at once, and in Redis before this process reads from it again.
+   * Removes entries, and makes running loads of these keys in all processes store nothing. While Redis is unreachable
+   * the entries are removed in this process at once, and in Redis before this process reads from it again.
    *
-   * Takes several keys as arguments or as one list; use a list above about 100,000 keys. More than 500 keys are deleted in batches of
-   * 500: a value that is set before the batch of its key is sent is deleted too.
+   * Takes several keys as arguments or as one list; use a list above about 100,000 keys. More than 500 keys are deleted
+   * in batches of 500; a value that is set before the batch with its key is sent is deleted, too.
    *
-   * @returns the number of entries that existed; while Redis is unreachable, those in memory
-   * @throws CacheError Redis did not receive the deletion, and the fallback is off or full
+   * @returns the number of entries that existed; while Redis is unreachable, the number that existed in memory
+   * @throws CacheError if Redis did not receive the deletion, and the fallback is off or full
    */
   delete(...keys: Names): Promise<number>;
-  /** Returns the values found; a missing key is absent from the map. One command per 500 keys. */
+  /** Returns the values found; a missing key is absent from the map. Sends one command per 500 keys. */
   getMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, T>>;
   /** Like `getMany`, with a result for every key, including misses, and with its source. */
   lookupMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, Lookup<T>>>;
   /**
-   * Like `set`, all with the same options, sent in batches of 500. The receipt is that of the entry with the weakest result.
+   * Stores all entries with the same options, in batches of 500. The receipt is that of the entry with the weakest
+   * result.
    */
   setMany<T>(entries: ReadonlyMap<string, T>, options?: WriteOptions): Promise<WriteReceipt>;
   /**
@@ -281,8 +307,9 @@ export interface Cache {
   /** Like `getOrCompute`, with the source. */
   getOrComputeEntry<T>(key: string, load: Load<T>, options?: ComputeCallOptions<T>): Promise<Entry<T>>;
   /**
-   * Like `getOrCompute` for many keys: calls `load` once per 500 keys, with those that Redis does not have and no other load provides.
-   * `load` returns the values it found; a key without one has no value. The result is in the order of the keys.
+   * Like `getOrCompute` for many keys. Calls `load` once per 500 keys, with the keys that Redis does not have and that
+   * no other load provides. `load` returns the values it found; a key without a result has no value. The result is in
+   * the order of the keys.
    */
   getOrComputeMany<T>(
     keys: readonly string[],
@@ -292,44 +319,49 @@ export interface Cache {
     ) => Promise<ReadonlyMap<string, T>> | ReadonlyMap<string, T>,
     options?: ComputeCallOptions<T>,
   ): Promise<ReadonlyMap<string, T>>;
-  /** Makes all entries with one of the tags misses, independent of their number: one command per 500 tags. */
+  /** Makes all entries with one of the tags misses, regardless of their number. Sends one command per 500 tags. */
   invalidateTags(...tags: Names): Promise<InvalidationReceipt>;
   /** Invalidation by tag, pattern, domain, dependency and event. */
   readonly invalidation: Invalidation;
   /** Like `getEntry`, with the remaining seconds; null: no expiry. */
   getWithTtl<T>(key: string, options?: ReadOptions<T>): Promise<TimedEntry<T> | undefined>;
-  /** Remaining seconds; null: no expiry; undefined: `get` would find nothing. */
+  /** Returns the remaining seconds; null: no expiry; undefined: `get` would find nothing. */
   ttl(key: string): Promise<number | null | undefined>;
-  /** Number of keys that `get` would find; each counts once. */
+  /** Returns the number of keys that `get` would find; each key counts once. */
   exists(...keys: Names): Promise<number>;
   /**
-   * Stores the value if the key is absent, and returns whether it did. It never answers from memory: while Redis is unreachable it throws.
+   * Stores the value if the key is absent, and returns whether it was stored. Memory never answers this call: while
+   * Redis is unreachable it throws.
    *
-   * @throws NotSentError certainly not stored
-   * @throws OutcomeUnknownError sent, no answer
+   * @throws NotSentError if the command was not sent: certainly not stored
+   * @throws OutcomeUnknownError if the command was sent and got no reply
    */
   setIfAbsent<T>(key: string, value: T, options?: WriteOptions): Promise<boolean>;
-  /** Changes the remaining time of an entry; null: no expiry, 0: deletes it. Returns false if `get` would find nothing. */
+  /**
+   * Changes the remaining time of an entry; null: no expiry, 0: deletes the entry. Returns false if `get` would find
+   * nothing.
+   */
   expire(key: string, ttlSeconds: number | null): Promise<boolean>;
-  /** Removes all keys of the namespace, with SCAN in batches. */
+  /** Removes all keys of the namespace, with SCAN in batches. Returns the number of entries. */
   clear(): Promise<number>;
   /** Measures the latency of Redis in ms. @throws CacheError when Redis does not reply */
   ping(): Promise<number>;
-  /** Counters since the cache was opened. Sends no command. */
+  /** Returns the counters since the cache was opened. Sends no command. */
   stats(): CacheStatistics;
-  /** Prometheus text exposition (`cache_redis_hits_total`, …). */
+  /** Returns the metrics in the Prometheus text format (`cache_redis_hits_total`, …). */
   metrics(): string;
-  /** The same metrics as data, without the label of the namespace. */
+  /** Returns the same metrics as data, without the label `namespace`. */
   metricFamilies(): readonly MetricFamily[];
-  /** Returns the physical key in Redis of a logical one. */
+  /** Returns the physical key in Redis for a logical key. */
   physicalKey(key: string): string;
-  /** The supervised connection; undefined for a memory cache. */
+  /** Supervised connection; undefined for a memory cache. */
   readonly connection: SupervisedConnection | undefined;
   /** Calls the listener for each event until the returned function is called. */
   on(listener: (event: CacheEvent) => void): () => void;
   /**
-   * Waits for stores in flight and replays pending deletions, for up to 5000 ms in total, then ends connections and timers. The result
-   * and the event `deletions-lost` report what could not be replayed. Calls of a closed cache throw `ClosedError`.
+   * Waits for stores in flight and replays pending deletions, for up to 5000 ms in total, then ends connections and
+   * timers. The result and the event `deletions-lost` report the deletions that could not be replayed. Calls of a
+   * closed cache throw `ClosedError`.
    */
   close(): Promise<CloseReport>;
 }

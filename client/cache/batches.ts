@@ -1,12 +1,13 @@
 /**
- * Bulk operations: any number of keys in batches of a bounded size, a bounded number of batches at a time. Redis serves other
- * clients between two batches, a batch is answered within a command's deadline, and the memory for what is in flight is bounded.
+ * Splits bulk operations of any number of keys into batches. The size of a batch and the number of batches in flight
+ * are bounded. Redis serves other clients between two batches, a batch is answered within the deadline of a command,
+ * and the memory for batches in flight is bounded.
  */
 import type { Names } from '../api/invalidation.ts';
 
-/** Keys per batch. UNLINK of 500 keys with their leases takes Redis below 1 ms. */
+/** Number of keys per batch. UNLINK of 500 keys with their leases takes Redis less than 1 ms. */
 export const BATCH_KEYS = 500;
-/** Concurrent batches, so that a slow network is used while the first replies are in transit. */
+/** Number of concurrent batches, so that a slow network is used while the first replies are in transit. */
 const BATCHES_AHEAD = 4;
 
 export function namesIn(names: Names): readonly string[] {
@@ -15,8 +16,9 @@ export function namesIn(names: Names): readonly string[] {
 }
 
 /**
- * Calls `start` for each batch, and `done` with its result, in the order of the items. The first batch starts before this function
- * returns. After an error no further batch starts; the error is thrown once the started ones have ended.
+ * Calls `start` for each batch, and `done` with its result, in the order of the items. The first batch starts before
+ * this function returns. After an error no further batch starts, and the error is thrown once all started batches have
+ * ended.
  */
 export async function inBatches<T, R>(
   items: Iterable<T>,

@@ -16,7 +16,7 @@ import { now as monotonicNow } from '../transport/timing.ts';
 import { FailureWindow } from './failure-window.ts';
 import type { ResolvedBreaker } from './options.ts';
 
-/** `trial`: the single call that decides a half-open breaker. */
+/** Permission for one call. `trial`: this call alone decides whether a half-open breaker closes. */
 export type Permit = 'pass' | 'trial' | 'refused';
 
 export class Breaker {
@@ -30,13 +30,13 @@ export class Breaker {
   #transitions = 0;
   readonly #recoveries = { count: 0, totalMs: 0 };
   #openedAt = 0;
-  /** Time after which an open breaker allows one call; `until` of the state is the same time on the wall clock. */
+  /** Time after which an open breaker allows one call. `until` in the state is the same time on the wall clock. */
   #reopensAt = 0;
   #probing = false;
   #stopped = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param now monotonic, in ms: a step of the wall clock neither prolongs nor ends an open breaker */
+  /** @param now monotonic clock, in ms, so that a step of the wall clock neither prolongs nor ends the open state */
   constructor(
     options: ResolvedBreaker,
     probe: () => Promise<unknown>,
@@ -58,7 +58,7 @@ export class Breaker {
     return this.#transitions;
   }
 
-  /** Time from opening to closing. */
+  /** Number and total duration of the outages, from opening to closing. */
   get recoveries(): { readonly count: number; readonly totalMs: number } {
     return this.#recoveries;
   }
@@ -88,7 +88,7 @@ export class Breaker {
     else if (this.#state.kind === 'closed') this.#count(this.#state.failures + 1, cause);
   }
 
-  /** The call did not reach Redis, so it does not count. The next one decides a half-open breaker. */
+  /** Reports that a call did not reach Redis, so it does not count. The next call decides a half-open breaker. */
   abstain(permit: Permit): void {
     if (permit === 'trial') this.#trial = false;
   }
@@ -123,7 +123,7 @@ export class Breaker {
 
   #open(cause: string): void {
     const [at, since] = [this.#now(), Date.now()];
-    // Reopened from the half-open state: the same outage.
+    // The breaker reopened from the half-open state, so the outage continues.
     if (this.#state.kind === 'closed') this.#openedAt = at;
     this.#reopensAt = at + this.#options.openMs;
     this.#move({ kind: 'open', since, until: since + this.#options.openMs, cause }, cause);

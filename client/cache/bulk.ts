@@ -1,11 +1,11 @@
-/** Operations on many keys, in batches (`batches.ts`). Each batch is one call of the single operation. */
+/** Operations on many keys, in batches (`batches.ts`). Each batch is one call of the operation for several keys. */
 
 import type { Lookup, ReadOptions, WriteOptions, WriteReceipt } from '../api/types.ts';
 import { BATCH_KEYS, inBatches } from './batches.ts';
 import type { Reader } from './reader.ts';
 import type { Writer } from './writer.ts';
 
-/** Results in the order of the keys. */
+/** Returns the results in the order of the keys. */
 export async function getMany<T>(
   reader: Reader,
   keys: readonly string[],
@@ -39,7 +39,7 @@ export async function lookupMany<T>(
   return found;
 }
 
-/** The worst receipt: `none`, then `memory`, then the fewest replicas. */
+/** Returns the worst receipt: `none`, then `memory`, then the receipt with the fewest replicas. */
 export async function setMany<T>(
   writer: Writer,
   entries: ReadonlyMap<string, T>,

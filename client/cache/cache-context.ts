@@ -11,24 +11,27 @@ import type { Refusals } from './refusals.ts';
 import type { Remote } from './remote.ts';
 import type { Statistics } from './statistics.ts';
 
-/** Versions of tags. An entry is valid while every stamp on it is the current version of its tag. */
+/** Versions of tags. An entry is valid while every stamp on it equals the current version of its tag. */
 export interface Tags {
-  /** Current stamps of these tags; missing ones are created. */
+  /** Returns the current stamps of these tags; creates missing ones. */
   stamps(tags: readonly string[]): Promise<readonly TagStamp[]>;
-  /** Stamps without waiting; undefined if a version is not known in this process. */
+  /** Returns the stamps without waiting; undefined if this process does not know a version. */
   stampsKnown(tags: readonly string[]): readonly TagStamp[] | undefined;
-  /** Like `stamps`, without Redis: for entries that exist only in this process. */
+  /** Like `stamps`, without Redis, for entries that exist only in this process. */
   stampsHere(tags: readonly string[]): Promise<readonly TagStamp[]>;
   /**
-   * Whether the stamps are current; synchronous if all versions are known here. `ofRedis`: the entry is in Redis as
-   * well.
+   * Whether the stamps are current. The result is synchronous if this process knows all versions. `ofRedis`: the entry
+   * is in Redis as well.
    */
   current(stamps: readonly TagStamp[], ofRedis?: boolean): boolean | Promise<boolean>;
   /** Makes all entries with one of the tags misses. */
   invalidate(tags: readonly string[]): Promise<unknown>;
-  /** Tags of an entry of this key: those of the caller, of its domains and of its dependencies. */
+  /** Returns the tags of an entry of this key: the caller's tags, and the tags of its domains and dependencies. */
   namesOf(key: string, tags: readonly string[] | undefined): readonly string[];
-  /** Must be called after keys were written or deleted: makes dependent entries misses. undefined: there are none. */
+  /**
+   * Makes dependent entries misses. Must be called after keys were written or deleted. Returns undefined if there are
+   * no dependent entries.
+   */
   changed(keys: readonly string[]): Promise<unknown> | undefined;
 }
 
@@ -39,7 +42,7 @@ export interface CacheContext {
   readonly refusals: Refusals;
   readonly singleFlight: SingleFlight;
   readonly fallback: Fallback;
-  /** undefined: a memory cache. */
+  /** Operations on Redis; undefined for a memory cache. */
   readonly remote: Remote | undefined;
   readonly connection: CacheConnection | undefined;
   readonly local: LocalTier | undefined;
@@ -47,6 +50,6 @@ export interface CacheContext {
   /** Deletes all keys of the namespace in Redis and returns the number of entries. */
   readonly clearRemote: () => Promise<number>;
   readonly codecs: CodecChoice;
-  /** Physical key of a logical one. @throws ConfigurationError not a valid key */
+  /** Returns the physical key for a logical key. @throws ConfigurationError if the key is invalid */
   readonly physical: (key: string) => string;
 }

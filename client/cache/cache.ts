@@ -61,7 +61,7 @@ export class SupervisedCache implements Cache {
   readonly #compute: Compute;
   readonly #breaker: Breaker;
   readonly invalidation: Invalidation;
-  /** Stores in the background. */
+  /** Stores that run in the background. */
   readonly #background = new Set<Promise<unknown>>();
   #closing: Promise<CloseReport> | undefined;
 
@@ -155,7 +155,7 @@ export class SupervisedCache implements Cache {
     return lookup.found ? { value: lookup.value, source: lookup.source } : undefined;
   }
 
-  /** Not async, which saves one promise per read. Errors are still rejections. */
+  /** Looks up a key. Not async, which saves one promise per read; errors are rejections nevertheless. */
   lookup<T>(key: string, options?: ReadOptions<T>): Promise<Lookup<T>> {
     try {
       this.#assertCall(options);
@@ -223,7 +223,7 @@ export class SupervisedCache implements Cache {
     return this.#compute.many(keys, load, options);
   }
 
-  /** Continues in the background. A failure was already counted, and no caller waits for it. */
+  /** Continues work in the background. Its failure has already been counted, and no caller waits for it. */
   #later(work: Promise<unknown>): void {
     const tracked = work
       .catch((error: unknown) => {
@@ -304,7 +304,7 @@ export class SupervisedCache implements Cache {
     return this.#context.events.on(listener);
   }
 
-  /** Waits for stores in flight and replays pending deletions, together at most for the timeout of a command. */
+  /** Waits for stores in flight and replays pending deletions, together for at most the timeout of one command. */
   close(): Promise<CloseReport> {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -30,7 +30,7 @@ import type { Writer } from './writer.ts';
 
 interface Look<T> {
   readonly reading: Reading<T>;
-  /** null: no expiry; undefined: there is no entry. */
+  /** Remaining time in ms; null: no expiry; undefined: there is no entry. */
   readonly remainingMs: number | null | undefined;
 }
 
@@ -39,7 +39,7 @@ interface Found {
   readonly tags?: readonly TagStamp[] | undefined;
 }
 
-/** Attempts after concurrent changes of an entry. */
+/** Maximum number of attempts if an entry changes concurrently. */
 const ATTEMPTS = 5;
 
 export class Expiry {
@@ -74,7 +74,7 @@ export class Expiry {
 
   async exists(keys: readonly string[]): Promise<number> {
     if (keys.length === 0) return 0;
-    // Only existing keys: a set of all keys would take more memory than the keys.
+    // Collects only existing keys, because a set of all keys would take more memory than the keys.
     const found = new Set<string>();
     await inBatches(
       keys,
@@ -123,7 +123,7 @@ export class Expiry {
       if (isForeignType(error)) return false;
       if (options.fallbackEntries === 0 || !isConnectivityError(error)) throw error;
       events.emit({ type: 'fallback', operation: 'expire', reason: (error as Error).message });
-      // Redis may keep the entry longer than requested: delete it there.
+      // Redis may keep the entry longer than requested, so it is deleted there.
       fallback.remember([physical]);
       return await this.#expireInMemory(key, physical, ttl);
     } finally {
@@ -144,7 +144,7 @@ export class Expiry {
       const [payload, ttl] = await Promise.all([remote.get(physical), remote.pttl(physical)]);
       if (fallback.pending) fallback.recover();
       if (fallback.wasDirty(physical, mark)) return inMemory();
-      // The entry may have expired between the two replies: then it is absent.
+      // The entry may have expired between the two replies, and is absent in this case.
       const remainingMs = ttl === -2 ? undefined : ttl === -1 ? null : ttl;
       return { reading: await this.#reader.interpret(key, payload, options, undefined), remainingMs };
     } catch (error) {
@@ -156,7 +156,7 @@ export class Expiry {
     }
   }
 
-  /** Ordered with the other writes of the key by this process. */
+  /** Stores the entry in the order of this process's writes to the key. */
   async #setIfAbsentInOrder(
     remote: Remote,
     key: string,
@@ -196,10 +196,10 @@ export class Expiry {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (await remote.setIfAbsent(physical, payload, ttlSeconds, durability)) return true;
       const there = await remote.get(physical);
-      // The entry was removed in the meantime, or no reader would find it: remove it.
+      // The entry was removed in the meantime, or exists but no reader would find it. In the second case, remove it.
       if (there === null) continue;
       const reading = await this.#reader.interpret(key, there, {}, undefined);
-      // After a failover, this may be a value whose deletion the new master did not receive.
+      // After a failover, the value may be one whose deletion the new master did not receive.
       if (fallback.wasDirty(physical, mark)) throw pendingDeletion(key);
       if (reading.kind === 'value' && isFresh(reading.freshness)) return false;
       await remote.purge(physical, there);
@@ -213,7 +213,7 @@ export class Expiry {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const before = memory.get(physical);
       if (remainingTtl(await this.#reader.fromMemory(key, {}), null) !== undefined) return false;
-      // The entry may have been replaced meanwhile.
+      // Another call may have replaced the entry in the meantime.
       const now = memory.get(physical);
       if (now !== undefined && now !== before) continue;
       if (memory.set(physical, ownMemory(payload), ttlSeconds)) return true;
@@ -222,7 +222,7 @@ export class Expiry {
     return false;
   }
 
-  /** Returns true if the entry existed and got its new expiry. */
+  /** Changes the expiry. Returns true if the entry existed and got its new expiry. */
   async #expire(remote: Remote, physical: string, ttlSeconds: number | null): Promise<boolean> {
     const ms = ttlSeconds === null ? null : Math.max(1, Math.round(ttlSeconds * 1000));
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -244,11 +244,11 @@ export class Expiry {
     return memory.set(physical, ownMemory(changed), ttlSeconds);
   }
 
-  /** null: absent according to the entry itself. Its tags are checked separately. */
+  /** Decodes an entry. null: absent according to the entry itself; its tags are checked separately. */
   #found(payload: Buffer | undefined): Found | null {
     const decoded = payload && decodeEnvelope(payload, { codecs: this.#context.codecs.byId });
     if (!payload || !decoded) return null;
-    // An entry with a codec that is registered only in other processes still exists.
+    // An entry still exists if its codec is registered only in other processes.
     if (!decoded.ok) return decoded.reason === 'codec' ? { payload } : null;
     return decoded.value === undefined || !isFresh(decoded.freshness)
       ? null
@@ -262,7 +262,7 @@ const pendingDeletion = (key: string): NotSentError =>
 const endOf = (ttlSeconds: number | null): number =>
   ttlSeconds === null ? ENDLESS_MS : Date.now() + ttlSeconds * 1000;
 
-/** Remaining time for a reader: until Redis drops the entry or its freshness ends. undefined: absent. */
+/** Returns the remaining time for a reader: until Redis drops the entry or its freshness ends. undefined: absent. */
 function remainingTtl(
   reading: Reading<unknown>,
   remainingMs: number | null | undefined,

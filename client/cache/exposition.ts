@@ -1,9 +1,9 @@
-/** Metrics as data, and in the text format of Prometheus. */
+/** Metrics as data, and in the Prometheus text format. */
 
 import { ConfigurationError } from '../api/errors.ts';
 import type { MetricFamily } from '../api/metrics.ts';
 
-/** Metric families of one namespace: of a cache, its server and its sources. */
+/** Metric families of one namespace: of a cache, its server and its loaders. */
 export interface NamespaceFamilies {
   readonly namespace: string;
   readonly families: readonly MetricFamily[];
@@ -15,7 +15,7 @@ export function labelsOf(labels: Readonly<Record<string, string>>): string {
     .join(',');
 }
 
-/** Formats families, with `labels` before the labels of each sample. Families without samples are omitted. */
+/** Formats families as text, with `labels` before the labels of each sample. Omits families without samples. */
 export function renderExposition(
   families: readonly MetricFamily[],
   labels: Readonly<Record<string, string>> = {},
@@ -38,10 +38,11 @@ export function renderExposition(
 }
 
 /**
- * Merges the families of several namespaces: each metric once, with the label `namespace` on its samples. Two concatenated
- * texts of `renderExposition` are not valid: Prometheus requires all samples of a metric in one group.
+ * Merges the families of several namespaces: each metric appears once, with the label `namespace` on its samples. Two
+ * concatenated results of `renderExposition` are not valid, because Prometheus requires all samples of a metric in one
+ * group.
  *
- * @throws ConfigurationError two groups have the same namespace, so their samples could not be distinguished
+ * @throws ConfigurationError if two groups have the same namespace, so that their samples could not be distinguished
  */
 export function mergeFamilies(groups: readonly NamespaceFamilies[]): readonly MetricFamily[] {
   const seen = new Set<string>();

@@ -1,6 +1,6 @@
 /**
- * Ratio of failures among recent calls, in ten slices of time. It opens a breaker although some calls succeed.
- * A call counts in the slice in which it ended; slices expire as a whole.
+ * Number of time slices of the window over which the failure ratio of recent calls is computed. The ratio opens a
+ * breaker although some calls succeed. A call counts in the slice in which it ended; slices expire as a whole.
  */
 const SLICES = 10;
 
@@ -29,7 +29,7 @@ export class FailureWindow {
     this.#now = now;
   }
 
-  /** Returns true when this call raises the ratio of failures to the limit. */
+  /** Counts a call. Returns true if it raises the failure ratio to the limit. */
   count(failed: boolean): boolean {
     const { failureRatio, minCalls, windowMs } = this.#options;
     const number = Math.floor((this.#now() / windowMs) * SLICES);

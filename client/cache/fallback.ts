@@ -1,9 +1,9 @@
 /**
- * Memory fallback for the time in which Redis is unreachable, which leaves no outdated values afterwards.
+ * Memory fallback for the time in which Redis is unreachable. It leaves no outdated values in Redis.
  *
- * Entries written during an outage are served from here and dropped afterwards. Keys that were set or deleted meanwhile still have
- * their old value in Redis: until the journal has deleted them there, they are answered from here and never from Redis. The same
- * holds for deletions that were lost with a deposed master.
+ * Entries written during an outage are served from memory and dropped afterwards. Redis still has the old values of
+ * keys that were set or deleted during the outage. Until the journal has deleted these keys in Redis, they are answered
+ * from memory and never from Redis. The same holds for deletions that were lost with a deposed master.
  */
 
 import { Journal, type JournalOptions } from '../invalidation/journal.ts';
@@ -24,7 +24,9 @@ export class Fallback {
   #notBefore = 0;
   readonly #reachable: (key: string) => boolean;
 
-  /** @param reachable in a cluster: whether the shard of the key replies; other shards may reply while it does not */
+  /**
+   * @param reachable whether the shard of a key replies, in a cluster, where other shards may reply while it does not
+   */
   constructor(
     entries: number,
     replay: (keys: readonly string[]) => Promise<unknown>,
@@ -49,12 +51,12 @@ export class Fallback {
     return this.journal.isPending(key);
   }
 
-  /** Mark for `wasDirty`, taken before a read is sent. */
+  /** Mark to be passed to `wasDirty`, taken before a read is sent. */
   get mark(): number {
     return this.journal.ends;
   }
 
-  /** Like `isDirty`, at any time since the mark: a reply of Redis may be older than the deletion. */
+  /** Like `isDirty`, for any time since the mark, because a reply of Redis may be older than the deletion. */
   wasDirty(key: string, mark: number): boolean {
     return this.journal.wasPending(key, mark);
   }
@@ -64,9 +66,9 @@ export class Fallback {
   }
 
   /**
-   * The old values of these keys must not return.
+   * Adds the keys to the journal, so that their old values do not return.
    *
-   * @throws NotSentError too many deletions are pending
+   * @throws NotSentError if too many deletions are pending
    */
   remember(keys: readonly string[], place?: number): void {
     this.journal.failed(keys, place);
@@ -77,19 +79,22 @@ export class Fallback {
     return this.journal.tryFailed(key, place);
   }
 
-  /** The write that replaced the deletion has failed, so Redis is outdated again. Never refused. */
+  /**
+   * Adds the key to the journal again after the write that replaced the deletion has failed, so that Redis is outdated
+   * again. Never refused.
+   */
   restore(key: string, place: number): void {
     this.journal.restore(key, place);
   }
 
-  /** A new value of the key is being sent to Redis, after all replays. */
+  /** Removes the key from the journal: a new value is being sent to Redis, after all replays. */
   forget(key: string): void {
     if (!this.pending) return;
     this.journal.forget(key);
     this.memory.delete(key);
   }
 
-  /** Redis has acknowledged a write of the key: earlier deletions are obsolete. */
+  /** Records that Redis has acknowledged a write of the key, which makes earlier deletions obsolete. */
   settle(key: string, place: number): void {
     if (!this.pending) return;
     this.journal.settle(key, place);
@@ -109,7 +114,10 @@ export class Fallback {
     while (this.journal.pending > 0 && now() < until) await delay(Math.min(DRAIN_POLL_MS, until - now()));
   }
 
-  /** Called when Redis replies again: deletes outdated keys there and drops entries kept here. Safe to call at any time. */
+  /**
+   * Deletes outdated keys in Redis and drops the entries kept in memory. Called when Redis replies again; safe to call
+   * at any time.
+   */
   recover(): void {
     this.journal.recover();
     this.#drop();
@@ -118,11 +126,12 @@ export class Fallback {
   #drop(): void {
     if (this.memory.size === 0 || now() < this.#notBefore) return;
     this.memory.deleteWhere((key) => this.#reachable(key) && !this.isDirty(key));
-    // The remaining keys wait for the journal or for an unreachable shard: do not scan them again on every reply.
+    // The remaining keys wait for the journal or for an unreachable shard, so they are not scanned again on every
+    // reply.
     if (this.memory.size > 0) this.#notBefore = now() + REST_MS;
   }
 
-  /** @returns the keys whose deletion Redis has not received */
+  /** Stops the journal. @returns the keys whose deletion Redis has not received */
   stop(): readonly string[] {
     this.memory.clear();
     return this.journal.close();

@@ -1,6 +1,7 @@
 /**
- * Entries in this process, bounded by number and by bytes: the least recently used are evicted first, each has its own
- * expiry. Values are kept encoded, so that changes to a stored or returned object have no effect here.
+ * Entries in this process, bounded by number and by bytes. The least recently used entries are evicted first, and each
+ * entry has its own expiry. Values are kept encoded, so that changes to a stored or returned object do not affect the
+ * entry.
  */
 import { encodedBytes } from '../codec/entry-bytes.ts';
 
@@ -14,14 +15,14 @@ export class MemoryStore {
   readonly #capacity: number;
   readonly #maxBytes: number;
   readonly #now: () => number;
-  /** Entries in the order of their last use. */
+  /** Entries, least recently used first. */
   readonly #slots = new Map<string, Slot>();
   #bytes = 0;
 
   /**
-   * @param capacity entries that are kept
-   * @param now monotonic, in ms
-   * @param maxBytes estimated memory of the entries that are kept
+   * @param capacity maximum number of entries
+   * @param now monotonic clock, in ms
+   * @param maxBytes maximum estimated memory of the entries
    */
   constructor(
     capacity: number,
@@ -37,7 +38,7 @@ export class MemoryStore {
     return this.#slots.size;
   }
 
-  /** Estimated memory of all entries. */
+  /** Returns the estimated memory of all entries. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -55,7 +56,8 @@ export class MemoryStore {
   }
 
   /**
-   * Returns false if nothing is kept here, or the entry alone exceeds `maxBytes`. The former entry is always removed.
+   * Stores an entry. Returns false if nothing is kept here, or if the entry alone exceeds `maxBytes`. The previous
+   * entry is always removed.
    */
   set(key: string, payload: Buffer, ttlSeconds: number | null): boolean {
     this.#remove(key);
@@ -74,7 +76,7 @@ export class MemoryStore {
     return true;
   }
 
-  /** Remaining time; null: no expiry; undefined: absent. Does not count as a use. */
+  /** Returns the remaining time; null: no expiry; undefined: absent. Does not count as a use. */
   remainingMs(key: string): number | null | undefined {
     const slot = this.#slots.get(key);
     const ms = (slot?.expiresAt ?? 0) - this.#now();
@@ -82,13 +84,13 @@ export class MemoryStore {
     return Number.isFinite(ms) ? ms : null;
   }
 
-  /** Returns true if a live entry existed. */
+  /** Deletes an entry. Returns true if it was live. */
   delete(key: string): boolean {
     const slot = this.#remove(key);
     return slot !== undefined && slot.expiresAt > this.#now();
   }
 
-  /** Returns the number of live entries. */
+  /** Deletes all entries whose key matches. Returns the number of live entries among them. */
   deleteWhere(matches: (key: string) => boolean): number {
     return [...this.#slots.keys()].filter((key) => matches(key) && this.delete(key)).length;
   }

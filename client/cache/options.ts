@@ -1,6 +1,4 @@
-/**
- * Options with their defaults, resolved once. A bad value is quoted in a `ConfigurationError`.
- */
+/** Resolves options and their defaults once. The `ConfigurationError` for an invalid value quotes it. */
 
 import { ConfigurationError } from '../api/errors.ts';
 import type { DomainPatterns } from '../api/invalidation.ts';
@@ -24,7 +22,7 @@ import {
 } from '../options/option-values.ts';
 import type { FailureWindowOptions } from './failure-window.ts';
 
-/** Memory for entries in this process: about 10,000 decoded documents of 1 KB, or 32 values of 2 MB. */
+/** Memory for entries in this process: enough for about 10,000 decoded documents of 1 KB, or 32 values of 2 MB. */
 const MEMORY_BYTES = 64 * 1024 * 1024;
 const MEMORY_BYTES_MAX = 1_000_000_000_000;
 
@@ -48,7 +46,7 @@ export interface ResolvedCache {
   readonly scripting: ScriptingTerms;
 }
 
-/** Redis refuses overlapping prefixes. */
+/** Removes prefixes that another one covers, because Redis refuses overlapping prefixes. */
 function resolvePrefixes(prefixes: readonly string[]): readonly string[] {
   for (const prefix of prefixes) {
     assertName('l1.prefixes', prefix);
@@ -63,7 +61,7 @@ function resolvePrefixes(prefixes: readonly string[]): readonly string[] {
   return [...new Set(prefixes)];
 }
 
-/** `null`: no expiry. */
+/** Resolves a TTL. null: no expiry. */
 export function resolveTtl(
   path: string,
   value: number | null | undefined,

@@ -4,8 +4,8 @@
  *   key ─▶ first tier, while live ─▶ Redis ─▶ envelope ─▶ schema ─▶ tags ─▶ value
  *                                     └ unreachable ─▶ memory, then older values of the first tier
  *
- * A payload that fails a check is purged, counted and a miss. An entry past its freshness is a miss here, and a stale value for
- * `getOrCompute`, which calls `read`.
+ * A payload that fails a check is purged and counts as a miss. An entry past its freshness is a miss for `get`, but a
+ * stale value for `getOrCompute`, which calls `read`.
  */
 
 import { isConnectivityError } from '../api/errors.ts';
@@ -38,7 +38,7 @@ export type Reading<T = unknown> =
   | {
       readonly kind: 'absent';
       readonly source: ReadSource;
-      /** The entry exists; its tags are no longer current. */
+      /** Set if the entry exists, but its tags are no longer current. */
       readonly outdated?: { readonly freshness: Freshness | undefined };
     };
 
@@ -53,7 +53,7 @@ export class Reader {
     this.#context = context;
   }
 
-  /** Synchronous result of the first tier, or undefined. */
+  /** Returns the value synchronously if the first tier has it, else undefined. */
   hit<T>(key: string, options: ReadOptions<T> | undefined): { readonly value: T } | undefined {
     const entry = this.#context.local?.get(key);
     if (!entry?.ready || entry.tags || entry.schema !== options?.schema) return undefined;
@@ -64,7 +64,7 @@ export class Reader {
     return entry as { readonly value: T };
   }
 
-  /** A fresh value counts as a hit, anything else as a miss. */
+  /** Looks up a key. A fresh value counts as a hit, anything else as a miss. */
   lookup<T>(key: string, options: ReadOptions<T> = NO_OPTIONS): Promise<Lookup<T>> {
     return this.read(key, options).then((reading) => this.#counted(reading));
   }
@@ -85,7 +85,7 @@ export class Reader {
     return (await this.readMany(keys, options)).map((reading) => this.#counted(reading));
   }
 
-  /** Returns the values found, by key: a faster `lookupMany`. */
+  /** Returns the values found, by key. Faster than `lookupMany`. */
   async found<T>(
     keys: readonly string[],
     options: ReadOptions<T> = NO_OPTIONS,
@@ -122,7 +122,7 @@ export class Reader {
     return found;
   }
 
-  /** Readings in the order of the keys; one command reads those that the first tier lacks. */
+  /** Returns the readings in the order of the keys. One command reads all keys that the first tier lacks. */
   async readMany<T>(
     keys: readonly string[],
     options: ReadOptions<T> = NO_OPTIONS,
@@ -147,13 +147,13 @@ export class Reader {
     for (const [n, i] of missing.entries()) {
       const [key, place] = [keys[i] as string, physical[n] as string];
       const reading = this.#answer(key, place, payloads?.[n], options, mark, fills?.[n]);
-      // Awaited only if there is something to wait for: each await costs time.
+      // Awaited only if it is a promise, because each await costs time.
       readings[i] = reading instanceof Promise ? await reading : reading;
     }
     return readings;
   }
 
-  /** Result of one of several payloads; undefined: Redis, or the shard of the key, is unreachable. */
+  /** Interprets one of several payloads; undefined: Redis, or the shard of the key, is unreachable. */
   #answer<T>(
     key: string,
     physical: string,
@@ -168,7 +168,7 @@ export class Reader {
     return this.fromMemory(key, options);
   }
 
-  /** Checks a payload of Redis, null for none, and fills the first tier. */
+  /** Checks a payload of Redis (null: no entry), and fills the first tier. */
   interpret<T>(
     key: string,
     payload: Buffer | null,
@@ -206,13 +206,14 @@ export class Reader {
       return { kind: 'value', value: entry.value as T, source, freshness: entry.freshness };
     const decoded = decodeEnvelope(entry.payload, expectedBy(options, this.#context.codecs.byId));
     if (!decoded.ok) {
-      // Another schema is requested, so the entry is read from Redis.
+      // The read uses another schema, so the entry is read from Redis.
       this.#context.local?.forget([key]);
       return { kind: 'absent', source };
     }
     const keep = (reading: Reading<T>): Reading<T> => {
       if (reading.kind !== 'value') this.#context.local?.forget([key]);
-      // A schema may turn JSON into values that cannot be frozen (bytes, dates, instances, cycles): then it runs per hit.
+      // A schema may turn JSON into values that cannot be frozen (bytes, dates, instances, cycles). In this case the
+      // schema runs on every hit.
       else if (isJson(entry.payload) && (!options.schema || isPlainData(reading.value))) {
         entry.value = deepFreeze(reading.value);
         entry.ready = true;
@@ -238,7 +239,7 @@ export class Reader {
     return remote.get(physical).then(
       (payload) => {
         this.#answered();
-        // Sent before a failover, answered by a master that did not receive the deletion.
+        // The read was sent before a failover, and a master that did not receive the deletion replied.
         if (fallback.wasDirty(physical, mark)) {
           fill?.end();
           return this.fromMemory(key, options);
@@ -254,7 +255,7 @@ export class Reader {
     );
   }
 
-  /** undefined: Redis, or the shard of the key, is unreachable. */
+  /** Reads payloads from Redis. undefined: Redis, or the shard of the key, is unreachable. */
   async #payloads(physical: readonly string[]): Promise<readonly (Buffer | null | undefined)[] | undefined> {
     const { remote } = this.#context;
     if (!remote) return undefined;
@@ -323,7 +324,10 @@ export class Reader {
     return readingOf<T>(value, decoded.freshness, source);
   }
 
-  /** While Redis is unreachable, the last known versions of the tags count, as they do for entries. */
+  /**
+   * Whether the tags are current. While Redis is unreachable, the last known versions of the tags count, as the last
+   * known entries do.
+   */
   async #tagsHold(
     stamps: NonNullable<Extract<Decoded, { ok: true }>['tags']>,
     source: ReadSource,
@@ -358,7 +362,7 @@ export class Reader {
     return { found: false, source: reading.source };
   }
 
-  /** Memory answers instead of Redis, or the error is thrown to the caller. */
+  /** Lets memory answer instead of Redis, or throws the error. */
   #toMemory(operation: string, error: unknown): void {
     const { options, events, refusals } = this.#context;
     if (options.fallbackEntries === 0 || !isConnectivityError(error)) throw error;
@@ -372,8 +376,8 @@ export class Reader {
 }
 
 /**
- * The clock counts only for an entry that is kept beyond its TTL: any other entry ends with its TTL, regardless of
- * where it is stored.
+ * Whether an entry is fresh. The clock decides only for an entry that is kept beyond its TTL; any other entry ends with
+ * its TTL, regardless of where it is stored.
  */
 export function isFresh(freshness: Freshness | undefined, now = Date.now): boolean {
   return freshness === undefined || endsWithTtl(freshness) || now() < freshness.freshUntilMs;

@@ -1,6 +1,6 @@
 /**
- * Refusals by Redis for which the caller has another answer, from a loader or from memory. Each is counted; events are
- * limited to one per second and kind, because a full server refuses every write.
+ * Counts the refusals by Redis after which a loader or memory provides the answer. Events are limited to one per second
+ * and kind, because a full server refuses every write.
  */
 
 import { CommandError } from '../api/errors.ts';
@@ -9,7 +9,10 @@ import type { CacheEvent } from '../api/types.ts';
 import { now } from '../transport/timing.ts';
 import type { Statistics } from './statistics.ts';
 
-/** The refused step: read the entry, acquire or release its lease, read the versions of its tags, store the value. */
+/**
+ * Step that Redis refused: reading the entry, acquiring or releasing its lease, reading the versions of its tags, or
+ * storing the value.
+ */
 export type RefusedStep = 'read' | 'lease' | 'tags' | 'store';
 
 const INTERVAL_MS = 1000;
@@ -30,7 +33,7 @@ export class Refusals {
     this.#events = events;
   }
 
-  /** Ignores errors that are not replies of Redis. */
+  /** Counts a refusal. Ignores errors that are not replies of Redis. */
   note(operation: string, step: RefusedStep, error: unknown): void {
     if (!(error instanceof CommandError)) return;
     this.#statistics.refusals += 1;

@@ -24,14 +24,14 @@ import type { Statistics } from './statistics.ts';
 
 export class Remote {
   readonly connection: CacheConnection;
-  /** Typical latency of a command, in ms: a moving average. */
+  /** Typical latency of a command, in ms, as a moving average. */
   typicalMs = 0;
   readonly procedures: Procedures;
   readonly transactions: Transactions;
   readonly setOrGet: SetOrGet;
   readonly #breaker: Breaker;
   readonly #statistics: Statistics;
-  /** Options of reads that memory can answer: they do not wait for a master. */
+  /** Options of reads that memory can answer. Such reads do not wait for a master. */
   readonly #read: CallOptions;
 
   constructor(
@@ -56,7 +56,10 @@ export class Remote {
     return this.guarded('get', () => this.connection.get(key, this.#read.failFast));
   }
 
-  /** An element is undefined if, in a cluster with the memory fallback, only the shard of its key is unreachable. */
+  /**
+   * Returns one element per key. An element is undefined if, in a cluster with the memory fallback, only the shard of
+   * its key is unreachable.
+   */
   async getMany(keys: readonly string[]): Promise<readonly (Buffer | null | undefined)[]> {
     return (await this.guarded('getMany', () =>
       this.connection.slotOf && this.#read.failFast
@@ -81,13 +84,13 @@ export class Remote {
     return values;
   }
 
-  /** `failFast`: does not wait for a master. */
+  /** Stores an entry. `failFast`: does not wait for a master. */
   set(key: string, payload: Buffer, ttlSeconds: number | null, failFast: boolean): Promise<unknown> {
     const args = setCommand(key, payload, ttlSeconds);
     return this.guarded('set', () => this.connection.request('SET', args, { failFast }));
   }
 
-  /** Returns the number of replicas that confirmed. */
+  /** Stores an entry durably. Returns the number of replicas that confirmed it. */
   async setDurable(
     key: string,
     payload: Buffer,
@@ -101,7 +104,7 @@ export class Remote {
     return replicas;
   }
 
-  /** Remaining time in ms; -1: no expiry, -2: no entry. */
+  /** Returns the remaining time in ms; -1: no expiry, -2: no entry. */
   async pttl(key: string): Promise<number> {
     return Number(
       await this.guarded('ttl', () =>
@@ -110,7 +113,7 @@ export class Remote {
     );
   }
 
-  /** Returns false if an entry exists. */
+  /** Stores an entry if the key is absent. Returns false if an entry exists. */
   async setIfAbsent(
     key: string,
     payload: Buffer,
@@ -133,9 +136,10 @@ export class Remote {
   }
 
   /**
-   * Changes the remaining time of an entry that is unchanged since the read. `payload`: its new bytes, if they change.
+   * Changes the remaining time of an entry that has not changed since it was read. `payload`: its new bytes, if they
+   * change.
    *
-   * @returns false: the entry has changed, and nothing was written
+   * @returns false if the entry has changed, and nothing was written
    */
   async update(key: string, read: Buffer, ms: number | null, payload: Buffer | undefined): Promise<boolean> {
     const { procedures, transactions } = this;
@@ -158,8 +162,8 @@ export class Remote {
   }
 
   /**
-   * Deletes entries; loads of them that are in flight in any process store nothing. Returns the number of entries that
-   * existed; an absent entry that is being loaded counts as one.
+   * Deletes entries. Loads of these keys that are in flight in any process store nothing. Returns the number of entries
+   * that existed; an absent entry that is being loaded counts as one.
    */
   async delete(keys: readonly string[]): Promise<number> {
     return Number(await this.guarded('delete', () => this.connection.request('UNLINK', keys)));
@@ -170,7 +174,7 @@ export class Remote {
     try {
       await this.connection.call('PING');
     } catch (error) {
-      // A refusal is a reply with the same latency.
+      // A refusal is a reply with the same latency as a success.
       if (!isUnavailable(error)) throw error;
     }
     return now() - startedAt;
@@ -181,7 +185,7 @@ export class Remote {
     await this.connection.request('UNLINK', keys, { failFast: true });
   }
 
-  /** Deletes an entry if it is unchanged since the read. */
+  /** Deletes an entry if it has not changed since it was read. */
   async purge(key: string, read: Buffer): Promise<boolean> {
     const { connection, procedures, transactions } = this;
     if (connection.at(key).state.kind !== 'ready') return false;
@@ -195,8 +199,8 @@ export class Remote {
   }
 
   /**
-   * Runs an operation that is counted, timed and guarded by the breaker. Not async: another promise per command would add
-   * latency.
+   * Runs an operation, which is counted, timed and guarded by the breaker. Not async, because another promise per
+   * command would add latency.
    */
   guarded<T>(operation: string, run: () => Promise<T>): Promise<T> {
     const permit = this.#breaker.permit();
@@ -216,7 +220,7 @@ export class Remote {
       },
       (error: unknown) => {
         this.#statistics[error instanceof ClientLimitError ? 'limited' : 'errors'] += 1;
-        // A shard that is known to be unreachable fails immediately, and does not count for the others.
+        // A shard that is known to be unreachable fails immediately, and does not count against the other shards.
         const away = error instanceof NotSentError && this.connection.serves?.() === true;
         if (error instanceof ClientLimitError) this.#breaker.abstain(permit);
         else if (!isServerFailure(error)) this.#breaker.success(permit);
@@ -236,7 +240,7 @@ function setCommand(key: string, payload: Buffer, ttlSeconds: number | null): re
     : [key, payload, 'PX', Math.max(1, Math.round(ttlSeconds * 1000))];
 }
 
-/** The key holds a type other than a string: it was not written by this cache. */
+/** Whether the key holds a type other than a string, and therefore was not written by this cache. */
 export function isForeignType(error: unknown): boolean {
   return error instanceof CommandError && error.code === 'WRONGTYPE';
 }

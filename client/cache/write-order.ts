@@ -1,12 +1,12 @@
 /**
- * Order in which this process requested the writes of a key, kept while some of them are in flight: a write that fails late
- * must not undo a later write that Redis has acknowledged.
+ * Order in which this process requested the writes of a key. The order is kept while some of these writes are in
+ * flight: a write that fails late must not undo a later write that Redis has acknowledged.
  *
  *   begin ─▶ taken, or failed and perhaps superseded ─▶ end
  */
 interface Running {
   count: number;
-  /** The last write that Redis has acknowledged; 0: none. */
+  /** Position of the last write that Redis has acknowledged; 0: none. */
   taken: number;
 }
 
@@ -14,13 +14,13 @@ export class WriteOrder {
   readonly #running = new Map<string, Running>();
   #last = 0;
 
-  /** Returns a number above all earlier ones. */
+  /** Returns a number greater than all earlier ones. */
   next(): number {
     this.#last += 1;
     return this.#last;
   }
 
-  /** Returns the position of the write in the order of this process; `end` must follow. */
+  /** Returns the position of the write in the order of this process. `end` must be called later. */
   begin(key: string): number {
     this.#add(key);
     return this.next();

@@ -1,7 +1,8 @@
 /**
  * Writes values as envelopes to Redis, or to memory while Redis is unreachable. A durable write never goes to memory.
  *
- * Independent of the outcome of a write, the first tier drops its entry of the key; it keeps the value that Redis acknowledged.
+ * The first tier drops its entry of the key regardless of the outcome, and keeps the new value if Redis acknowledged
+ * it.
  */
 
 import { isConnectivityError, SerializationError } from '../api/errors.ts';
@@ -16,24 +17,24 @@ import type { CacheContext } from './cache-context.ts';
 import { resolveDurability, resolveTtl } from './options.ts';
 
 export interface StoreOptions extends Omit<WriteOptions, 'tags'> {
-  /** Seconds for which Redis keeps the entry, if longer than it is fresh. */
+  /** Seconds for which Redis keeps the entry, if this is longer than the entry is fresh. */
   readonly keepSeconds?: number | null;
   readonly freshness?: Freshness | undefined;
   readonly stamps?: readonly TagStamp[] | undefined;
-  /** The caller has a newer value than Redis may have: the older one must not return. */
+  /** Whether the caller has a newer value than Redis may have. If so, the older value must not return. */
   readonly outdates: boolean;
-  /** `undefined` is stored as an entry for "no value". */
+  /** Whether `undefined` is stored, as an entry for "no value". */
   readonly nothing?: boolean;
 }
 
-/** Bytes of an entry, and how many seconds Redis keeps them (null: no expiry). */
+/** Bytes of an entry, and the number of seconds for which Redis keeps them (null: no expiry). */
 export interface Encoded {
   readonly payload: Buffer;
   readonly ttlSeconds: number | null;
   readonly freshness: Freshness | undefined;
 }
 
-/** Data of the entry that the first tier keeps. An entry for "no value" is kept only in Redis. */
+/** Returns the data of the entry that the first tier keeps. An entry for "no value" is kept only in Redis. */
 export function entryDataOf(
   value: unknown,
   { payload, freshness }: Encoded,
@@ -44,7 +45,7 @@ export function entryDataOf(
 
 export class Writer {
   readonly #context: CacheContext;
-  /** Keys with a write that has not been sent, with the promise of the last such write. */
+  /** Keys with a write that has not been sent yet, and the promise of the last such write. */
   readonly #turns = new Map<string, Promise<void>>();
 
   constructor(context: CacheContext) {
@@ -59,22 +60,23 @@ export class Writer {
     const store = (stamps: readonly TagStamp[] | undefined): Promise<WriteReceipt> =>
       this.store(key, value, { ...options, stamps, outdates: true });
     try {
-      // The usual case is sent at once: no earlier write of the key is waiting, and no version of a tag is missing.
+      // The usual case is sent at once: no earlier write of the key is waiting, and the versions of all tags are known.
       const atOnce = this.#turns.size === 0;
       const known = atOnce && named.length > 0 ? tags.stampsKnown(named) : undefined;
       if (known || (atOnce && named.length === 0)) return await store(known);
       const asked = named.length === 0 ? undefined : () => tags.stamps(named);
       return await this.#inTurn([physical], asked, store);
     } finally {
-      // Even after a failure: Redis may have applied it.
+      // Called even after a failure, because Redis may have applied the write.
       const dependents = tags.changed([key]);
       if (dependents) await dependents;
     }
   }
 
   /**
-   * A write that first needs the versions of its tags is sent some time after the call. Later calls for the same key
-   * wait until it was sent, so that all take effect in the order of the calls.
+   * Runs a write after the earlier writes of the key have been sent. A write that first needs the versions of its tags
+   * is sent some time after the call. Later calls for the same key wait until it has been sent, so that all take effect
+   * in the order of the calls.
    */
   #inTurn<R>(
     physical: readonly string[],
@@ -109,12 +111,12 @@ export class Writer {
     return written as Promise<R> | R;
   }
 
-  /** Bytes of the entry and how long Redis keeps it; undefined: not stored. @throws SerializationError */
+  /** Returns the bytes of the entry and how long Redis keeps them; undefined: not stored. @throws SerializationError */
   encode<T>(key: string, value: T, options: StoreOptions): Encoded | undefined {
     const { options: resolved, codecs, local } = this.#context;
     const ttlSeconds = resolveTtl('ttlSeconds', options.ttlSeconds, resolved.defaultTtlSeconds);
     if (ttlSeconds === 0) return undefined;
-    // The first tier must know the end of the entry, which GET does not return.
+    // The first tier must know when the entry ends, and GET does not return the TTL.
     const ends = local && ttlSeconds !== null ? Date.now() + ttlSeconds * 1000 : undefined;
     const freshness = options.freshness ?? (ends ? { freshUntilMs: ends, loadMs: 0 } : undefined);
     const payload = encodeEntry(key, value, {
@@ -165,7 +167,7 @@ export class Writer {
     }
   }
 
-  /** For a memory cache, and while Redis is unreachable. */
+  /** Stores a value in memory, for a memory cache and while Redis is unreachable. */
   keep<T>(key: string, value: T, options: StoreOptions): WriteReceipt {
     const entry = this.encode(key, value, options);
     if (!entry) return { source: 'none' };
@@ -173,7 +175,7 @@ export class Writer {
   }
 
   async delete(keys: readonly string[]): Promise<number> {
-    // An invalid key is refused before anything is deleted.
+    // An invalid key must be refused before any key is deleted.
     if (keys.length > BATCH_KEYS) for (const key of keys) this.#context.physical(key);
     let removed = 0;
     await inBatches(
@@ -210,7 +212,7 @@ export class Writer {
       return removed;
     } catch (error) {
       this.#toMemory('delete', error);
-      // Replayed when Redis is reachable; the number of keys that existed in Redis is unknown.
+      // The deletion is replayed when Redis is reachable. The number of keys that existed in Redis is unknown.
       fallback.remember(physical, place);
       return this.#forget(physical.filter((key) => !order.isSuperseded(key, place)));
     } finally {
@@ -245,7 +247,7 @@ export class Writer {
     if (write.wasDirty && !isSuperseded) fallback.restore(physical, place);
     if (write.durability !== 'async') throw error;
     this.#toMemory('set', error);
-    // Redis has a later value, so this one is obsolete.
+    // Redis has a later value, so this write is obsolete.
     if (isSuperseded) return { source: 'none' };
     if (write.outdates && !fallback.tryRemember(physical, place)) throw error;
     return this.#keep(physical, payload, ttlSeconds);
@@ -262,7 +264,7 @@ export class Writer {
     return physical.filter((key) => this.#context.fallback.memory.delete(key)).length;
   }
 
-  /** Memory answers instead of Redis, or the error is thrown to the caller. */
+  /** Lets memory answer instead of Redis, or throws the error. */
   #toMemory(operation: string, error: unknown): void {
     const { options, events, refusals } = this.#context;
     if (options.fallbackEntries === 0 || !isConnectivityError(error)) throw error;
@@ -271,7 +273,7 @@ export class Writer {
   }
 }
 
-/** @throws SerializationError also names the key */
+/** Encodes a value. @throws SerializationError with the key in its message */
 function encodeEntry(key: string, value: unknown, options: EncodeOptions): Buffer {
   try {
     return encodeEnvelope(value, options);

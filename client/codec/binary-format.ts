@@ -1,8 +1,8 @@
 /**
- * Format of the binary codec: a type byte, then lengths as LEB128 and the data, little-endian.
+ * Format of the binary codec: a type byte, followed by lengths as LEB128 and the data, little-endian.
  *
- * 0x80-0xff are the whole numbers 0 to 127. Objects are names and values in their own order. A value that occurs twice is
- * written twice, as in JSON; a cyclic value is rejected.
+ * The bytes 0x80 to 0xff are the whole numbers 0 to 127. Objects are names and values in their own order. A value that
+ * occurs twice is written twice, as in JSON; a cyclic value is rejected.
  */
 import { isDeepStrictEqual, types } from 'node:util';
 import { hasOnlyNames } from './plain.ts';
@@ -18,7 +18,7 @@ export const TAG = {
   float: 6,
   ascii: 7,
   utf8: 8,
-  /** Text with a lone surrogate, which has no encoding in UTF-8. */
+  /** Text with a lone surrogate, which UTF-8 cannot encode. */
   utf16: 9,
   bigint: 10,
   negativeBigint: 11,
@@ -35,9 +35,9 @@ export const TAG = {
 
 export const SMALL = 0x80;
 
-/** Maximum nesting; writer and reader recurse. */
+/** Maximum nesting depth, because writer and reader are recursive. */
 export const DEPTH_MAX = 500;
-/** Maximum size of an encoding, written or inflated. */
+/** Maximum size of an encoded value in bytes, when written or after inflation. */
 export const BYTES_MAX = 64 * 1024 * 1024;
 
 type BinaryConstructor = { readonly prototype: object } & (new (buffer: ArrayBuffer) => ArrayBufferView);
@@ -56,7 +56,7 @@ const view = (type: BinaryConstructor, width: 1 | 2 | 4 | 8): BinaryKind => ({
   of: (buffer) => new type(buffer),
 });
 
-/** The position in this list is written: append only. */
+/** Kinds of bytes. Values contain positions in this list, so it is append-only. */
 export const KINDS: readonly BinaryKind[] = [
   { name: 'ArrayBuffer', prototype: ArrayBuffer.prototype, width: 1, of: (buffer) => buffer },
   { name: 'Buffer', prototype: Buffer.prototype, width: 1, of: (buffer) => Buffer.from(buffer) },
@@ -74,14 +74,18 @@ export const KINDS: readonly BinaryKind[] = [
   view(DataView, 1),
 ];
 
-/** Compares prototypes rather than names: a subclass, or a class of another realm, would read back as one of these. */
+/**
+ * Kinds by prototype. Prototypes are compared rather than names, because a subclass, or a class of another realm, would
+ * be read back as one of these classes.
+ */
 const KIND_BY_PROTOTYPE: ReadonlyMap<unknown, number> = new Map(
   KINDS.map(({ prototype }, kind) => [prototype, kind]),
 );
 
 /**
- * Returns the bytes of an ArrayBuffer, typed array or DataView. undefined: it is none of these, or it has more than its bytes: a
- * subclass, properties of its own, a resizable length, memory that was transferred or is shared (SharedArrayBuffer).
+ * Returns the bytes of an ArrayBuffer, typed array or DataView. undefined: the object is none of these, or has more
+ * than its bytes: a subclass, properties of its own, a resizable length, memory that was transferred or is shared
+ * (SharedArrayBuffer).
  */
 export function bytesOf(value: object): { readonly kind: number; readonly content: Uint8Array } | undefined {
   const kind = KIND_BY_PROTOTYPE.get(Object.getPrototypeOf(value));
@@ -89,7 +93,8 @@ export function bytesOf(value: object): { readonly kind: number; readonly conten
   try {
     if (types.isTypedArray(value)) {
       const content = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-      // Compares memory with itself, then named properties: JavaScript has no cheaper way to find these.
+      // Compares the memory with itself and then the named properties, because JavaScript has no cheaper way to find
+      // named properties.
       return isDeepStrictEqual(value, value.subarray()) ? { kind, content } : undefined;
     }
     if (!hasOnlyNames(value, 0)) return undefined;
@@ -99,12 +104,12 @@ export function bytesOf(value: object): { readonly kind: number; readonly conten
       ? { kind, content: new Uint8Array(value) }
       : undefined;
   } catch {
-    // Its memory was transferred.
+    // The memory was transferred.
     return undefined;
   }
 }
 
-/** Converts bytes in the order of this machine to those that are written, and back. */
+/** Converts bytes from this machine's byte order to the stored byte order, and back. */
 export function littleEndian(bytes: Buffer, width: number): Buffer {
   if (!BIG_ENDIAN || width === 1) return bytes;
   return width === 2 ? bytes.swap16() : width === 4 ? bytes.swap32() : bytes.swap64();

@@ -1,6 +1,6 @@
 /**
- * Bytes to values, in the format of `binary-format.ts`. The bytes may be hostile: every length is checked against the
- * remaining bytes, nesting against a limit, and a name is only data (`__proto__` becomes an own property).
+ * Decodes bytes to values, in the format of `binary-format.ts`. The bytes may be hostile: every length is checked
+ * against the remaining bytes, nesting against a limit, and a name is only data (`__proto__` becomes an own property).
  */
 import { SerializationError } from '../api/errors.ts';
 import { DEPTH_MAX, KINDS, littleEndian, SMALL, TAG } from './binary-format.ts';
@@ -9,7 +9,7 @@ import { DEPTH_MAX, KINDS, littleEndian, SMALL, TAG } from './binary-format.ts';
 const SHORT = 24;
 const HOLE = Symbol('hole');
 
-/** @throws SerializationError the bytes are invalid or incomplete */
+/** Decodes a value. @throws SerializationError if the bytes are invalid or incomplete */
 export function readBinary(bytes: Uint8Array): unknown {
   const reader = new Reader(
     Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
@@ -23,8 +23,8 @@ const malformed = (what: string): SerializationError =>
   new SerializationError(`The bytes are not of the binary codec: ${what}`);
 
 /**
- * Caches short texts, which repeat (mostly names of fields): each slot keeps its last text. The bytes are compared, so that a
- * hostile text can displace another but never replace it.
+ * Cache of short texts, which repeat (mostly names of fields). Each slot keeps its last text. The bytes are compared,
+ * so that a hostile text can displace another text but is never returned in its place.
  */
 const texts: (string | undefined)[] = new Array<string | undefined>(1024).fill(undefined);
 
@@ -132,7 +132,8 @@ class Reader {
     for (let left = this.#count(2); left > 0; left--) {
       const name = this.#text(this.#byte());
       const value = this.#solid(depth);
-      // Names of Object.prototype may be setters (`__proto__`) or frozen: define instead of assigning.
+      // Names of Object.prototype may be setters (`__proto__`) or frozen, so the property is defined instead of
+      // assigned.
       if (name in Object.prototype)
         Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true });
       else object[name] = value;
@@ -163,7 +164,7 @@ class Reader {
     if (!kind) throw malformed('bytes of an unknown kind');
     const length = this.#count(1);
     if (length % kind.width !== 0) throw malformed(`${length} bytes of a ${kind.name}`);
-    // A copy: aligned, and owned by the value.
+    // The content is copied, so that it is aligned and owned by the value.
     const content = new Uint8Array(length);
     content.set(this.#buffer.subarray(this.#at, this.#at + length));
     littleEndian(Buffer.from(content.buffer), kind.width);
@@ -191,7 +192,10 @@ class Reader {
     return value;
   }
 
-  /** Number of following parts; each takes at least `bytesEach`, so that a wrong number is detected before any allocation. */
+  /**
+   * Reads the number of the parts that follow. Each part takes at least `bytesEach`, so that a wrong number is detected
+   * before any allocation.
+   */
   #count(bytesEach: number): number {
     const count = this.#varint();
     if (count * bytesEach > this.#buffer.length - this.#at) throw malformed(`a length of ${count}`);

@@ -1,6 +1,6 @@
 /**
- * Values to bytes, in the format of `binary-format.ts`. Nothing is lost silently: a value that cannot be restored (functions,
- * symbols, class instances, cycles) is rejected, with the path to it.
+ * Encodes values as bytes, in the format of `binary-format.ts`. Nothing is lost silently: a value that cannot be
+ * restored (functions, symbols, class instances, cycles) is rejected, and the error names the path to it.
  */
 import { SerializationError } from '../api/errors.ts';
 import { BYTES_MAX, bytesOf, DEPTH_MAX, KINDS, littleEndian, SMALL, TAG } from './binary-format.ts';
@@ -11,15 +11,15 @@ import { isDate, isMap, isSet, nameOf, refusalOf, TOO_DEEP } from './refusal.ts'
 const SHORT = 24;
 /** Size of the scratch buffer that is kept between calls. */
 const KEPT = 64 * 1024;
-/** An integer below it is exact when doubled. */
+/** Limit below which an integer is exact when doubled. */
 const EXACT = 2 ** 52;
 
 let spare: Buffer | undefined;
 
-/** @throws SerializationError names the part of the value that cannot be stored */
+/** Encodes a value. @throws SerializationError with the part of the value that cannot be stored */
 export function writeBinary(value: unknown, maxBytes = BYTES_MAX): Buffer {
   const writer = new Writer(spare ?? Buffer.allocUnsafeSlow(KEPT), maxBytes);
-  // A getter may call this again: it then gets a separate buffer.
+  // A getter may call this function again, and gets a separate buffer then.
   spare = undefined;
   try {
     writer.value(value, 0);
@@ -92,7 +92,7 @@ class Writer {
 
   #map(value: ReadonlyMap<unknown, unknown>, depth: number): void {
     assertOnly(value);
-    // A copy: a getter inside may change the Map while it is written.
+    // The entries are copied, because a getter inside may change the Map while it is written.
     const entries = [...value];
     this.#head(TAG.map, entries.length);
     for (const [key, entry] of entries) {
@@ -125,7 +125,7 @@ class Writer {
     const { length } = value;
     let elements = 0;
     this.#head(TAG.array, length);
-    // A huge sparse array ends at the size limit, not after its last index.
+    // The writing of a huge sparse array ends at the size limit, not after its last index.
     for (let i = 0; i < length; i++) {
       const element = value[i];
       if (element === undefined && !(i in value)) this.#byte(TAG.hole);
@@ -154,7 +154,7 @@ class Writer {
       this.#float(value);
     } else if (value >= 0 && value < SMALL) this.#byte(SMALL | value);
     else {
-      // Zigzag: the sign is the last bit, so that small negative numbers are short.
+      // Zigzag encoding: the sign is the last bit, so that small negative numbers are short.
       this.#byte(TAG.integer);
       this.#varint(value < 0 ? -value * 2 - 1 : value * 2);
     }
@@ -240,7 +240,7 @@ class Writer {
 
 const HIDDEN = 'Hidden properties, and those with a symbol as name, cannot be stored';
 
-/** @throws SerializationError it has properties in addition to its entries */
+/** Checks that a value has no properties in addition to its entries. @throws SerializationError if it has */
 function assertOnly(value: object): void {
   if (!hasOnlyNames(value, 0)) throw new SerializationError(HIDDEN);
 }

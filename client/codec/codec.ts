@@ -20,25 +20,25 @@ export const binaryCodec: Codec = Object.freeze({
   decode: (bytes: Buffer) => readBinary(bytes),
 });
 
-/** undefined: encoded by the envelope itself: JSON, and binary data unchanged. */
+/** Built-in codecs; undefined: the envelope itself encodes the value, as JSON, and binary data unchanged. */
 const BUILT_IN: Readonly<Record<CodecName, Codec | undefined>> = { json: undefined, binary: binaryCodec };
 
 const CODEC_RULE = optionNames<CodecRule>({ pattern: true, codec: true });
 
-/** Keys that use JSON by default, so that other languages can read them. */
+/** Substrings of keys that use JSON by default, so that programs in other languages can read the values. */
 const JSON_KEYS = ['api:', 'response:', 'config:'] as const;
 
-/** Maximum number of remembered choices. */
+/** Maximum number of keys whose codec is remembered. */
 const CHOICES = 10_000;
 
 export interface CodecChoice {
-  /** undefined: JSON, and binary data unchanged. */
+  /** Returns the codec of a key; undefined: JSON, and binary data unchanged. */
   of(key: string): Codec | undefined;
   readonly byId: ReadonlyMap<number, Codec>;
 }
 
 export class CodecSelection implements CodecChoice {
-  /** All codecs of entries, by the ids in envelopes. */
+  /** All codecs of entries, by the ids in the envelopes. */
   readonly byId: ReadonlyMap<number, Codec>;
   readonly #rules: readonly {
     readonly matches: (key: string) => boolean;
@@ -47,7 +47,10 @@ export class CodecSelection implements CodecChoice {
   readonly #default: Codec | undefined;
   readonly #chosen = new Map<string, Codec | undefined>();
 
-  /** The first matching rule applies; then JSON for `api:`, `response:`, `config:`; then the default, `json`. */
+  /**
+   * Selects codecs by key. The first matching rule applies, then JSON for `api:`, `response:` and `config:`, then the
+   * default, `json`.
+   */
   constructor(rules: readonly CodecRule[] = [], fallback: CodecName | Codec = 'json') {
     const byId = new Map<number, Codec>([[binaryCodec.id, binaryCodec]]);
     this.#rules = [
@@ -64,7 +67,7 @@ export class CodecSelection implements CodecChoice {
     this.byId = byId;
   }
 
-  /** undefined: JSON, and binary data unchanged. */
+  /** Returns the codec of a key; undefined: JSON, and binary data unchanged. */
   of(key: string): Codec | undefined {
     if (this.#rules.length === JSON_KEYS.length && this.#default === undefined) return undefined;
     if (this.#chosen.has(key)) return this.#chosen.get(key);
@@ -95,7 +98,7 @@ function knownCodec(path: string, codec: CodecName | Codec, byId: Map<number, Co
 }
 
 function matcherOf(path: string, pattern: string | RegExp): (key: string) => boolean {
-  // From any realm: Jest and `node:vm` have a separate RegExp.
+  // The RegExp may come from any realm: Jest and `node:vm` have a separate RegExp class.
   if (types.isRegExp(pattern)) {
     if (pattern.global || pattern.sticky)
       throw new ConfigurationError(`${path}: must not have the flags g and y, got ${String(pattern)}`);
@@ -110,7 +113,10 @@ function matcherOf(path: string, pattern: string | RegExp): (key: string) => boo
   return (key) => matchesParts(key, parts);
 }
 
-/** `*` matches any text. Linear in the length of the key, so that no key can make it slow. */
+/**
+ * Whether a key matches a pattern, in which `*` matches any text. Linear in the length of the key, so that no key can
+ * make the match slow.
+ */
 function matchesParts(key: string, parts: readonly string[]): boolean {
   const [first, last] = [parts[0] as string, parts.at(-1) as string];
   if (!key.startsWith(first) || !key.endsWith(last) || key.length < first.length + last.length) return false;

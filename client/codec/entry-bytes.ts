@@ -1,8 +1,9 @@
 /**
  * Memory of an entry in this process, estimated from its encoded size.
  *
- * Measured on Node 24: a slot with its key, Buffer and place in a Map takes about 300 bytes. A byte of JSON becomes 1.0 (text) to 2.9
- * (numbers) bytes of heap, 1.5 in a usual document; up to 20 where a value is thousands of empty objects.
+ * Measured on Node 24: a slot with its key, Buffer and place in a Map takes about 300 bytes. A byte of JSON becomes 1.0
+ * (text) to 2.9 (numbers) bytes of heap, 1.5 in a usual document, and up to 20 if a value consists of thousands of
+ * empty objects.
  */
 const SLOT_BYTES = 300;
 const HEAP_PER_JSON_BYTE = 3;
@@ -11,7 +12,7 @@ const HEAP_PER_JSON_BYTE = 3;
 export const encodedBytes = (key: string, payload: Buffer): number =>
   SLOT_BYTES + 2 * key.length + payload.length;
 
-/** Returns the memory of its decoded value, from the size of its JSON. */
+/** Returns the memory of an entry's decoded value, from the size of its JSON. */
 export const decodedBytes = (jsonBytes: number): number => HEAP_PER_JSON_BYTE * jsonBytes;
 
 /**

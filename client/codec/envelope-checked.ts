@@ -1,4 +1,4 @@
-/** The envelope for applications: as in `envelope.ts`, with the names of its options checked. */
+/** The envelope for applications: like `envelope.ts`, with a check of the option names. */
 
 import { assertOptions, optionNames } from '../options/option-names.ts';
 import {
@@ -22,8 +22,8 @@ const DECODE = optionNames<DecodeOptions>({ schemaId: true, orNameless: true, co
 /**
  * Encodes a value as it is stored in Redis.
  *
- * @throws SerializationError the value cannot be restored exactly
- * @throws ConfigurationError an option is unknown
+ * @throws SerializationError if the value cannot be restored exactly
+ * @throws ConfigurationError if an option is unknown
  */
 export function encodeEnvelope(value: unknown, options: EncodeOptions = {}): Buffer {
   assertOptions('', options, ENCODE);
@@ -31,10 +31,10 @@ export function encodeEnvelope(value: unknown, options: EncodeOptions = {}): Buf
 }
 
 /**
- * Decodes stored bytes: returns the value, or the reason why they are not a value. If a `schemaId` is given, a value
- * with another one is rejected.
+ * Decodes stored bytes. Returns the value, or the reason why the bytes are not a value. If a `schemaId` is given, a
+ * value with another schema name is rejected.
  *
- * @throws ConfigurationError an option is unknown; nothing else is thrown
+ * @throws ConfigurationError if an option is unknown; nothing else is thrown
  */
 export function decodeEnvelope(envelope: Uint8Array, options: DecodeOptions = {}): Decoded {
   assertOptions('', options, DECODE);

@@ -25,20 +25,20 @@ export interface EnvelopeFacts {
   readonly codec: string;
   /** Whether the payload is deflated. */
   readonly deflated: boolean;
-  /** Hash of the name of the schema; null: none. */
+  /** Hash of the schema's name; null: no schema. */
   readonly schema: number | null;
   readonly freshness?: Freshness;
   readonly tags: readonly TagStamp[];
   readonly headerBytes: number;
-  /** Length of the payload that is present; for truncated bytes, less than that of the entry. */
+  /** Length of the payload that is present; for truncated bytes, less than the payload of the entry. */
   readonly payloadBytes: number;
-  /** Whether the checksum matches the bytes. That of truncated bytes never matches. */
+  /** Whether the checksum matches the bytes. The checksum of truncated bytes never matches. */
   readonly intact: boolean;
   /** Present if the bytes are not an entry but the lease of a process that loads the value. */
   readonly lease?: true;
 }
 
-/** Names of the codecs in the header. 3: `binaryCodec`. */
+/** Names of the codecs by the id in the header. 3: `binaryCodec`. */
 const NAMES: Readonly<Record<number, string>> = {
   [CODEC.array]: 'array',
   [CODEC.json]: 'json',
@@ -47,7 +47,10 @@ const NAMES: Readonly<Record<number, string>> = {
   [CODEC.nothing]: 'nothing',
 };
 
-/** Length of the longest header, in bytes: enough of an entry for `describeEnvelope`, apart from the checksum. */
+/**
+ * Length of the longest header, in bytes. This many bytes of an entry are enough for `describeEnvelope`, except for the
+ * checksum.
+ */
 export const ENVELOPE_HEADER_MAX: number = HEADER + FRESHNESS + TAG * TAGS_MAX;
 
 /**

@@ -30,11 +30,14 @@ export const TAG = 16;
 export const DEFLATED = 0x10;
 export const FRESH = 0x20;
 export const CODEC = { array: 0, json: 1, buffer: 2, nothing: 4 } as const;
-/** True at the ids of codecs that the envelope itself decodes. */
+/** Whether the envelope itself decodes a codec, by the id of the codec. */
 const IS_BUILT_IN = [true, true, true, false, true];
-/** The limit for writers and readers. The header counts tags in one byte. */
+/** Maximum number of tags, for writers and readers. The header has one byte for the number of tags. */
 export const TAGS_MAX = 64;
-/** Default of `proto-max-bulk-len`: the server closes a connection that sends a longer value. */
+/**
+ * Maximum size of an entry, the default of `proto-max-bulk-len`: the server closes a connection that sends a longer
+ * value.
+ */
 const ENVELOPE_BYTES_MAX = 512 * 1024 * 1024;
 
 /**
@@ -42,18 +45,21 @@ const ENVELOPE_BYTES_MAX = 512 * 1024 * 1024;
  */
 export type DecodeFailure = 'foreign' | 'format' | 'corrupt' | 'schema' | 'codec';
 
-/** Time until which a value is fresh, and the duration of its load: used by early refresh and grace. */
+/** Time until which a value is fresh, and the duration of its load. Early refresh and grace use them. */
 export interface Freshness {
   /** Unix time in ms. */
   readonly freshUntilMs: number;
-  /** Duration of the load, in ms; kept up to 65535. 0: none, the entry ends with its TTL in Redis. */
+  /** Duration of the load, in ms; kept up to 65535. 0: unknown, and the entry ends with its TTL in Redis. */
   readonly loadMs: number;
 }
 
 /** Whether Redis drops the entry at the end of its freshness. A placeholder (freshness 0) is never fresh. */
 export const endsWithTtl = ({ freshUntilMs, loadMs }: Freshness): boolean => loadMs === 0 && freshUntilMs > 0;
 
-/** A tag in an entry, as 16 hexadecimal digits each. The entry is valid while the version is the current one of the tag. */
+/**
+ * Tag in an entry: its id and its version, each 16 hexadecimal digits. The entry is valid while the version is the
+ * tag's current version.
+ */
 export interface TagStamp {
   readonly id: string;
   readonly version: string;
@@ -63,7 +69,7 @@ export interface TagStamp {
 export type Decoded =
   | {
       readonly ok: true;
-      /** undefined: known to have no value (negative caching). */
+      /** Decoded value; undefined: known to have no value (negative caching). */
       readonly value: unknown;
       readonly schema: number;
       readonly freshness?: Freshness;
@@ -75,25 +81,25 @@ export type Decoded =
 
 /** Metadata of an entry. */
 export interface EncodeOptions {
-  /** Name of the shape of the value, such as `user@3`, stored as a hash. Absent: none. */
+  /** Name of the value's shape, such as `user@3`, stored as a hash. Absent: none. */
   readonly schemaId?: string | undefined;
-  /** Default: JSON, and binary data unchanged. */
+  /** Codec of the value. Default: JSON, and binary data unchanged. */
   readonly codec?: Codec | undefined;
-  /** Default: fresh as long as Redis keeps it. */
+  /** Freshness of the value. Default: fresh as long as Redis keeps the entry. */
   readonly freshness?: Freshness | undefined;
-  /** At most 64; default: none. */
+  /** Tags, at most 64; default: none. */
   readonly tags?: readonly TagStamp[] | undefined;
-  /** Minimum size in bytes of payloads that are deflated if that saves a tenth. Absent: none is. */
+  /** Size in bytes from which a payload is deflated, if that saves a tenth. Absent: no payload is deflated. */
   readonly deflateAboveBytes?: number | undefined;
-  /** Encode `undefined` as an entry for "no value" instead of refusing it. */
+  /** Encodes `undefined` as an entry for "no value" instead of refusing it. */
   readonly nothing?: boolean | undefined;
 }
 
-/** Expectations of a reader. */
+/** Requirements of a reader. */
 export interface DecodeOptions {
-  /** Refuse an entry with another name; absent: any name is accepted. */
+  /** Refuses an entry with another schema name; absent: any name is accepted. */
   readonly schemaId?: string | undefined;
-  /** With a `schemaId`: accept an entry without a name, too; default false. */
+  /** With a `schemaId`: accepts an entry without a schema name, too; default false. */
   readonly orNameless?: boolean | undefined;
   /** Further codecs of entries, by id; absent: JSON and bytes only. */
   readonly codecs?: ReadonlyMap<number, Codec> | undefined;
@@ -104,14 +110,18 @@ interface Payload {
   readonly bytes: string | Uint8Array;
 }
 
-/** @throws SerializationError there are more names than an entry can store; duplicates count once */
+/**
+ * Checks the number of tags.
+ *
+ * @throws SerializationError if there are more names than an entry can store; duplicates count once
+ */
 export function assertFewTags(tags: readonly string[]): void {
   if (tags.length <= TAGS_MAX) return;
   const { size } = new Set(tags);
   if (size > TAGS_MAX) throw new SerializationError(`${size} tags on one entry; at most ${TAGS_MAX}`);
 }
 
-/** Encodes a value for Redis. @throws SerializationError the value cannot be restored exactly */
+/** Encodes a value for Redis. @throws SerializationError if the value cannot be restored exactly */
 export function encodeEnvelope(value: unknown, options: EncodeOptions = {}): Buffer {
   const { freshness, tags = [] } = options;
   if (tags.length > TAGS_MAX)
@@ -120,7 +130,7 @@ export function encodeEnvelope(value: unknown, options: EncodeOptions = {}): Buf
   let length = typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.byteLength;
   let flags = freshness ? FRESH : 0;
   if (options.deflateAboveBytes !== undefined && length >= options.deflateAboveBytes) {
-    // Readers inflate no more than this, so that a small entry cannot fill their memory.
+    // Readers inflate no more than this size, so that a small entry cannot fill their memory.
     if (length > BYTES_MAX) throw tooLarge(length, BYTES_MAX, 'with deflateAboveBytes');
     const smaller = deflated(bytes);
     if (smaller) {
@@ -161,7 +171,7 @@ export function sealEnvelope(envelope: Buffer): Buffer {
   return envelope;
 }
 
-/** Never throws. With a `schemaId`, a value with another name is refused. */
+/** Decodes an envelope. Never throws. With a `schemaId`, a value with another schema name is refused. */
 export function decodeEnvelope(envelope: Uint8Array, options: DecodeOptions = {}): Decoded {
   const buffer = Buffer.isBuffer(envelope)
     ? envelope
@@ -201,9 +211,9 @@ export function decodeEnvelope(envelope: Uint8Array, options: DecodeOptions = {}
 }
 
 /**
- * Offset of the JSON in an entry that consists of fresh JSON without tags, as most entries do. 0: another kind of entry, or a damaged
- * one; `decodeEnvelope` tells which. For bulk reads: it creates no object per entry, and checking and parsing each entry in turn is a
- * tenth faster than all checks followed by all parses.
+ * Returns the offset of the JSON in an entry that consists of fresh JSON without tags, as most entries do. 0: another
+ * kind of entry, or a damaged one; `decodeEnvelope` determines which. For bulk reads: no object is created per entry,
+ * and checking and parsing each entry in turn is a tenth faster than all checks followed by all parses.
  */
 export function plainAt(buffer: Buffer, nowMs: number): number {
   if (buffer.length < HEADER || buffer[0] !== MAGIC || buffer[1] !== FORMAT || buffer[3] !== 0) return 0;
@@ -215,7 +225,7 @@ export function plainAt(buffer: Buffer, nowMs: number): number {
   return fresh && buffer.readUIntLE(HEADER, 6) <= nowMs ? 0 : header;
 }
 
-/** Value of such an entry; undefined: it is not JSON. */
+/** Returns the value of an entry that `plainAt` has accepted; undefined: it is not JSON. */
 export function plainValue(buffer: Buffer, at: number): unknown {
   try {
     return JSON.parse(buffer.toString('utf8', at));
@@ -229,7 +239,7 @@ export function isJson(envelope: Buffer): boolean {
   return ((envelope[2] as number) & 0x0f) === CODEC.json;
 }
 
-/** Reads only the freshness: undefined if there is none, or no envelope. */
+/** Reads only the freshness; undefined if there is none, or the bytes are not an envelope. */
 export function freshnessOf(envelope: Buffer): Freshness | undefined {
   const has = envelope.length >= HEADER + FRESHNESS && envelope[0] === MAGIC && envelope[1] === FORMAT;
   return has && ((envelope[2] as number) & FRESH) !== 0 ? readFreshness(envelope, HEADER) : undefined;
@@ -247,7 +257,7 @@ function payloadOf(value: unknown, { codec, nothing }: EncodeOptions): Payload {
   return { codec: codec.id, bytes };
 }
 
-/** Payload of a Buffer or Uint8Array, which needs no codec. */
+/** Returns the payload of a Buffer or Uint8Array, which needs no codec. */
 function rawBytes(value: unknown): Payload | undefined {
   if (!(value instanceof Uint8Array)) return undefined;
   const bytes = bytesOf(value)?.content;
@@ -289,10 +299,10 @@ export function readFreshness(buffer: Buffer, at: number): Freshness {
   };
 }
 
-/** Fresh without limit: the latest time that the header can hold. */
+/** Freshness without limit: the latest time that the header can hold. */
 export const ENDLESS_MS = 2 ** 48 - 1;
 
-/** The same entry with another end of freshness; undefined: it has none. */
+/** Returns the same entry with another end of freshness; undefined if the entry has no freshness. */
 export function withFreshness(envelope: Buffer, freshUntilMs: number): Buffer | undefined {
   if (((envelope[2] as number) & FRESH) === 0) return undefined;
   const changed = Buffer.from(envelope);
@@ -317,21 +327,24 @@ function schemaHash(schemaId: string | undefined): number {
   let hash = hashes.get(schemaId);
   if (hash === undefined) {
     assertName('schemaId', schemaId);
-    // 0 means none.
+    // The hash 0 means that there is no schema.
     hash = createHash('sha256').update(schemaId).digest().readUInt32LE(0) || 1;
     if (hashes.size < 10_000) hashes.set(schemaId, hash);
   }
   return hash;
 }
 
-/** The first four bytes are the seed, so that one call covers all bytes, and any flipped bit changes the checksum. */
+/**
+ * Returns the checksum. The first four bytes are the seed, so that one call covers all bytes, and any flipped bit
+ * changes the checksum.
+ */
 export function checksumOf(buffer: Buffer): number {
   return crc32(buffer.subarray(8), buffer.readUInt32LE(0));
 }
 
 let table: Uint32Array | undefined;
 
-/** zlib provides it from Node 20.15 and 22.2 on. */
+/** zlib provides this function from Node 20.15 and 22.2 on. */
 const crc32: (data: Buffer, seed?: number) => number =
   typeof zlib.crc32 === 'function' ? zlib.crc32 : crc32InScript;
 

@@ -15,12 +15,12 @@ import { DEPTH_MAX } from './binary-format.ts';
 import { hasOnlyElements, hasOnlyNames } from './plain.ts';
 import { refusalOf } from './refusal.ts';
 
-/** Parts of a value. Each takes at least two bytes of JSON, and Redis stores at most 512 MiB. */
+/** Maximum number of parts of a value. Each part takes at least two bytes of JSON, and Redis stores at most 512 MiB. */
 const PARTS_MAX = 2 ** 28;
 
 let partsLeft = 0;
 
-/** @throws SerializationError names the part of the value that JSON would change or leave out */
+/** Writes a value as JSON. @throws SerializationError with the part of the value that JSON would change or leave out */
 export function writeJson(value: unknown): string {
   try {
     partsLeft = PARTS_MAX;
@@ -35,7 +35,10 @@ export function writeJson(value: unknown): string {
   }
 }
 
-/** Returns true if JSON.stringify writes text that restores the value; false: it does not, or the slow check must decide. */
+/**
+ * Returns true if JSON.stringify writes text that restores the value. false: the text does not restore the value, or
+ * the slow check must decide.
+ */
 function isUsual(value: unknown, depth: number): boolean {
   switch (typeof value) {
     case 'string':
@@ -57,7 +60,7 @@ function isUsualObject(value: object, depth: number): boolean {
   if (prototype === Object.prototype) {
     const fields = value as Record<string, unknown>;
     let parts = 0;
-    // `for … in` is faster than Object.keys. Inherited names make the counts differ, and the slow check decides.
+    // `for … in` is faster than Object.keys. With inherited names the counts differ, and the slow check decides.
     for (const name in fields) {
       parts += 1;
       if (!isUsual(fields[name], depth)) return false;
@@ -76,7 +79,10 @@ function isConverted(): boolean {
   return 'toJSON' in Object.prototype || 'toJSON' in Array.prototype;
 }
 
-/** Writes a value that `refusalOf` has passed: -0 as `-0`, which JSON.stringify writes as `0`, and without calling `toJSON`. */
+/**
+ * Writes a value that `refusalOf` has accepted. Writes -0 as `-0`, for which JSON.stringify writes `0`, and does not
+ * call `toJSON`.
+ */
 function writeExactly(value: unknown): string {
   if (Object.is(value, -0)) return '-0';
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);

@@ -25,7 +25,7 @@ export function encodePlaceholder(token: string): Buffer {
   return sealEnvelope(placeholder);
 }
 
-/** Token of the lease whose placeholder has these first bytes; undefined: the bytes are an entry. */
+/** Returns the token of the lease whose placeholder has these first bytes; undefined: the bytes are an entry. */
 export function tokenOf(head: Buffer): string | undefined {
   if (head.length !== PLACEHOLDER_BYTES) return undefined;
   const isBlank =
@@ -36,5 +36,5 @@ export function tokenOf(head: Buffer): string | undefined {
 /** Whether a process waits for the load of this placeholder. */
 export const isAwaited = (placeholder: Buffer): boolean => placeholder[PLACEHOLDER_BYTES - 1] === 1;
 
-/** Whether an entry for "no value" is a placeholder: no loaded value was fresh until 1970. */
+/** Whether an entry for "no value" is a placeholder: no loaded value is fresh until 1970. */
 export const isPlaceholder = (freshness: Freshness | undefined): boolean => freshness?.freshUntilMs === 0;

@@ -1,20 +1,21 @@
 /**
- * Plain data: objects and arrays without a class, of this realm or another (`node:vm`, Jest). Both codecs, keys and the first
- * tier use these checks.
+ * Checks for plain data: objects and arrays without a class, of this realm or another (`node:vm`, Jest). Both codecs,
+ * keys and the first tier use these checks.
  */
 
-/** True for `{}` of any realm. */
+/** Whether an object is `{}` of any realm. */
 export function isPlainObject(value: object): value is Record<string, unknown> {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || (prototype !== null && isForeignRoot(prototype as object));
 }
 
-/** True for an object without a prototype: `Object.create(null)`. */
+/** Whether an object has no prototype: `Object.create(null)`. */
 export const isBareObject = (value: object): value is Record<string, unknown> =>
   Object.getPrototypeOf(value) === null;
 
 /**
- * True for an array of any realm that is not an instance of a subclass. `Array.prototype` of every realm is an array itself.
+ * Whether an object is an array of any realm, and not an instance of a subclass. `Array.prototype` of every realm is an
+ * array itself.
  */
 export function isPlainArray(value: object): value is readonly unknown[] {
   if (!Array.isArray(value)) return false;
@@ -22,15 +23,18 @@ export function isPlainArray(value: object): value is readonly unknown[] {
   return prototype === Array.prototype || isForeignArrayRoot(prototype);
 }
 
-/** False for an array with named properties, such as `index` of `/a/.exec('a')`. `elements`: its length without holes. */
+/**
+ * Whether an array has no named properties, such as `index` of `/a/.exec('a')`. `elements`: the array's length without
+ * holes.
+ */
 export const hasOnlyElements = (array: readonly unknown[], elements: number): boolean =>
   Object.keys(array).length === elements && Object.getOwnPropertySymbols(array).length === 0;
 
-/** True if the object has this number of own properties, including hidden ones, and none with a symbol as name. */
+/** Whether an object has this number of own properties, including hidden ones, and none whose name is a symbol. */
 export const hasOnlyNames = (value: object, names: number): boolean =>
   Object.getOwnPropertyNames(value).length === names && Object.getOwnPropertySymbols(value).length === 0;
 
-/** True for `Object.prototype` of another realm. */
+/** Whether a prototype is `Object.prototype` of another realm. */
 function isForeignRoot(prototype: object): boolean {
   return (
     Object.getPrototypeOf(prototype) === null &&

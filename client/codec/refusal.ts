@@ -1,9 +1,9 @@
 /**
- * Finds the part of a value that a codec cannot encode, and the reason. It is slow and exact: the codecs call it only after
- * their quick check has failed.
+ * Finds the part of a value that a codec cannot encode, and the reason. The check is slow and exact; the codecs call it
+ * only after their quick check has failed.
  *
- * Parts are visited once, in the order in which they are written. Both codecs refuse functions, symbols, class instances, hidden and
- * symbol-named properties, named properties of arrays, cycles, and more levels than `DEPTH_MAX`.
+ * Parts are visited once, in the order in which they are written. Both codecs refuse functions, symbols, class
+ * instances, hidden and symbol-named properties, named properties of arrays, cycles, and more levels than `DEPTH_MAX`.
  */
 import { types } from 'node:util';
 import { bytesOf, DEPTH_MAX } from './binary-format.ts';
@@ -11,17 +11,17 @@ import { hasOnlyElements, hasOnlyNames, isBareObject, isPlainArray, isPlainObjec
 
 export type CarrierName = 'json' | 'binary';
 
-/** A part of a value and the step that leads to it: `.name`, `[0]`. */
+/** A part of a value, and the step that leads to the part: `.name`, `[0]`. */
 type Part = readonly [step: string, part: unknown];
 
-/** undefined: the codec can encode the value. */
+/** Returns the reason why a codec cannot encode the value; undefined: it can. */
 export function refusalOf(value: unknown, codec: CarrierName): string | undefined {
   return new Inspection(codec).look(value, [], new Set());
 }
 
 class Inspection {
   readonly #codec: CarrierName;
-  /** Objects without a refused part: a shared one is visited once. */
+  /** Objects without a refused part, so that a shared object is visited once. */
   readonly #cleared = new Set<object>();
 
   constructor(codec: CarrierName) {
@@ -93,7 +93,7 @@ export function nameOf(value: object): string {
   return typeof type === 'function' && type.name !== '' ? type.name : 'class instance';
 }
 
-/** Hidden properties and symbols; any property of an object that is not plain. */
+/** Returns why an object is refused because of hidden properties or symbols, or of any property if it is not plain. */
 function whyNotNames(value: object): string | undefined {
   const names = isPlainObject(value) || isBareObject(value) ? Object.keys(value).length : 0;
   if (hasOnlyNames(value, names)) return undefined;
@@ -104,7 +104,7 @@ function whyNotNames(value: object): string | undefined {
 
 const isIndex = (name: string): boolean => String(Number(name) >>> 0) === name && Number(name) < 2 ** 32 - 1;
 
-/** Parts of a container, in the order of encoding. */
+/** Yields the parts of a container, in the order of encoding. */
 function* partsOf(value: object): Generator<Part> {
   if (Array.isArray(value)) for (const name of Object.keys(value)) yield [`[${name}]`, value[Number(name)]];
   else if (isMap(value))

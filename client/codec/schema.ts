@@ -12,18 +12,21 @@ import type { ReadOptions, StandardSchema } from '../api/types.ts';
 import { normalize } from '../keys/normalize.ts';
 import type { DecodeOptions } from './envelope.ts';
 
-/** https://standardschema.dev/json-schema */
+/** Schema that exports JSON Schema: https://standardschema.dev/json-schema */
 interface WithJsonSchema {
   readonly jsonSchema?: Partial<Record<'input' | 'output', (options: object) => unknown>>;
 }
 
-/** zod throws for a part without JSON Schema (a Date) unless configured to omit it: the rest has a shape. */
+/**
+ * Options of the export. zod throws for a part without JSON Schema (a Date) unless it is configured to omit such parts;
+ * the rest has a shape.
+ */
 const REQUEST = { target: 'draft-2020-12', libraryOptions: { unrepresentable: 'any' } } as const;
 const derived = new WeakMap<object, string | null>();
 
 /**
- * The explicit name, otherwise one derived from the JSON Schema; undefined: no schema, or one that does not export its
- * shape.
+ * Returns the explicit name, otherwise a name derived from the JSON Schema; undefined: no schema, or a schema that does
+ * not export its shape.
  */
 export function schemaIdOf(schema: StandardSchema | undefined, schemaId?: string): string | undefined {
   if (schemaId !== undefined) return schemaId;
@@ -37,8 +40,8 @@ export function schemaIdOf(schema: StandardSchema | undefined, schemaId?: string
 }
 
 /**
- * Shape that a reader with these options accepts. The schema validates an entry without a name: its writer may not have used
- * the schema. A reader with an explicit name accepts no other.
+ * Returns the shape that a reader with these options accepts. The schema validates an entry without a name, whose
+ * writer may not have used the schema. A reader with an explicit name accepts no other name.
  */
 export function expectedBy(
   { schema, schemaId }: ReadOptions,
@@ -51,7 +54,7 @@ export function expectedBy(
 function deriveName(schema: StandardSchema): string | null {
   try {
     const shape = shapeOf(schema);
-    // Descriptions may differ without a change of shape; they are included, which costs a miss at most.
+    // Descriptions may differ without a change of shape. They are included nevertheless, which costs at most a miss.
     return shape === undefined
       ? null
       : `${schema['~standard'].vendor}:${createHash('sha256').update(normalize(shape)).digest('hex').slice(0, 16)}`;
@@ -60,7 +63,7 @@ function deriveName(schema: StandardSchema): string | null {
   }
 }
 
-/** Input of the schema (the form stored in Redis) and its output; undefined if it exports neither. */
+/** Returns the schema's input (the form stored in Redis) and its output; undefined if the schema exports neither. */
 function shapeOf(schema: StandardSchema): unknown {
   const { jsonSchema } = schema['~standard'] as WithJsonSchema;
   if (jsonSchema) {
@@ -74,7 +77,9 @@ function shapeOf(schema: StandardSchema): unknown {
   return typeof toJsonSchema === 'function' ? toJsonSchema.call(schema) : undefined;
 }
 
-/** A transform, a custom class: the validator cannot export it as JSON Schema, and throws. */
+/**
+ * Returns the JSON Schema; undefined if the validator throws because it cannot export a transform or a custom class.
+ */
 function resultOf(say: () => unknown): unknown {
   try {
     return say();

@@ -3,7 +3,8 @@
  *
  *   PING, INFO, CLUSTER INFO (only in a cluster) ─▶ one check each ─▶ the worst of them ─▶ status
  *
- * A value that the user may not query, or that does not exist, is `unknown` and not an error. Left out: history; see `metrics`.
+ * A value that the user may not query, or that does not exist, is `unknown` and not an error. Left out: history
+ * (`metrics`).
  *
  * @module health
  */
@@ -16,7 +17,7 @@ import { checkFlag, checkInteger, checkNumber as numberOption } from '../options
 import { now, withTimeout } from '../transport/timing.ts';
 import { askInfo, numberOf, type RedisInfo } from './redis-info.ts';
 
-/** `unknown`: not available, or the user has no permission. */
+/** Status of a check. `unknown`: the value is not available, or the user has no permission. */
 export type CheckStatus = 'pass' | 'warn' | 'fail' | 'unknown';
 
 /** Result of one check. */
@@ -29,11 +30,11 @@ export interface Check {
 /** Result of `healthCheck`. */
 export interface Health {
   readonly status: 'healthy' | 'degraded' | 'unhealthy';
-  /** ISO 8601. */
+  /** Time of the check, ISO 8601. */
   readonly timestamp: string;
   readonly checks: {
     readonly connectivity: Check & { readonly responseTimeMs?: number; readonly master?: Address };
-    /** `usageRatio`: used memory to `maxmemory`; absent without a limit. */
+    /** `usageRatio`: ratio of used memory to `maxmemory`; absent without a limit. */
     readonly memory: Check & {
       readonly usedBytes?: number;
       readonly maxBytes?: number;
@@ -55,11 +56,11 @@ export interface Health {
   };
 }
 
-/** Thresholds of warnings. */
+/** Options of a check: thresholds of its warnings. */
 export interface HealthOptions {
-  /** Ratio of used to maximum memory that is a warning; default 0.8. */
+  /** Ratio of used to maximum memory from which there is a warning; default 0.8. */
   readonly memoryWarnRatio?: number;
-  /** Minimum number of connected replicas, below which there is a warning; default 0. */
+  /** Number of connected replicas below which there is a warning; default 0. */
   readonly minReplicas?: number;
   /** false: without Redis the service is `degraded` (memory answers) instead of `unhealthy`; default true. */
   readonly redisRequired?: boolean;
@@ -87,7 +88,11 @@ function resolveOptions(options: HealthOptions): Required<HealthOptions> {
   };
 }
 
-/** Returns a status, even if Redis does not reply. @throws ConfigurationError an option is invalid; nothing else is thrown */
+/**
+ * Checks a cache and returns a status, even if Redis does not reply.
+ *
+ * @throws ConfigurationError if an option is invalid; nothing else is thrown
+ */
 export async function healthCheck(cache: Cache, options: HealthOptions = {}): Promise<Health> {
   assertCache(cache);
   const { memoryWarnRatio, minReplicas, redisRequired, timeoutMs } = resolveOptions(options);
@@ -139,7 +144,10 @@ export async function healthCheck(cache: Cache, options: HealthOptions = {}): Pr
   return healthOf(statusOf(checks, redisRequired), checks);
 }
 
-/** Handler for `http.createServer`: 200 while the cache answers (also degraded), else 503. */
+/**
+ * Returns a handler for `http.createServer`, which replies 200 while the cache answers (also if it is degraded), else
+ * 503.
+ */
 export function healthHandler(cache: Cache, options: HealthOptions = {}) {
   assertCache(cache);
   resolveOptions(options);
@@ -175,7 +183,7 @@ function breakerCheck(cache: Cache): Health['checks']['circuitBreaker'] {
   };
 }
 
-/** Returns the fields of INFO, or a check with the reason why there are none. */
+/** Fields of INFO, or a check with the reason why there are none. */
 type Answer = RedisInfo | 'denied' | Check;
 function missingCheck(answer: Answer): Check | undefined {
   if (answer === 'denied') return unknown('the user has no permission for it');
@@ -215,7 +223,7 @@ function replicationCheck(answer: Answer, minReplicas: number): Health['checks']
     : { status: 'pass', ...seen };
 }
 
-/** Largest lag of the replicas that the master lists; undefined if it does not report it. */
+/** Returns the largest lag of the replicas that the master lists; undefined if the master does not report it. */
 function longestLagBytes(info: RedisInfo): number | undefined {
   const offset = numberOf(info, 'master_repl_offset');
   if (offset === undefined) return undefined;

@@ -1,7 +1,7 @@
 /**
- * Caches answers of language models: the same question to the same model with the same parameters returns the stored answer,
- * and the model is called once. Answers are stored with model, time and metadata; one command invalidates all answers of a
- * model.
+ * Caches answers of language models. The same question to the same model with the same parameters returns the stored
+ * answer, so that the model is called once. Answers are stored with model, time and metadata; one command invalidates
+ * all answers of a model.
  *
  * @module llm
  */
@@ -13,11 +13,11 @@ import { assertCache, assertGiven } from '../options/arguments.ts';
 import { CALL_OPTIONS } from '../options/cache-option-names.ts';
 import { assertOptions, optionNames } from '../options/option-names.ts';
 
-/** Properties by which two questions are equal. */
+/** Question to a model. Two questions with equal properties share an answer. */
 export interface LlmRequest {
   /** Name of the model. */
   readonly model: string;
-  /** A string, or messages: plain data. */
+  /** Prompt: a string, or messages as plain data. */
   readonly prompt: unknown;
   /** Other inputs that change the answer: temperature, tools, seed. */
   readonly params?: unknown;
@@ -27,7 +27,7 @@ export interface LlmRequest {
 export interface LlmAnswer {
   readonly response: string;
   readonly model: string;
-  /** Time of the answer: Unix time in seconds. */
+  /** Unix time of the answer, in seconds. */
   readonly timestamp: number;
   readonly metadata: Readonly<Record<string, unknown>>;
 }
@@ -38,28 +38,31 @@ export interface LlmResult {
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
-/** Options of answers: TTL, timeouts and the other options of `getOrCompute`. */
+/** Options of the stored answers: TTL, timeouts and the other options of `getOrCompute`. */
 export interface LlmCacheOptions extends Omit<ComputeCallOptions<LlmAnswer>, 'schema' | 'tags'> {
   /** Prefix of the keys, after the namespace; default `llm`. */
   readonly prefix?: string;
 }
 
-/** A cache of answers of language models. */
+/** Cache of answers of language models. */
 export interface LlmCache {
-  /** Returns the cached answer, or the answer of `call`; `cached` tells which. Errors of `call` are not stored. */
+  /**
+   * Returns the cached answer, or the answer of `call`; `cached` states which of the two. Errors of `call` are not
+   * stored.
+   */
   ask(
     request: LlmRequest,
     call: (context: LoadContext) => Promise<LlmResult> | LlmResult,
   ): Promise<LlmAnswer & { readonly cached: boolean }>;
-  /** undefined: no answer is cached. */
+  /** Returns the cached answer; undefined: no answer is cached. */
   peek(request: LlmRequest): Promise<LlmAnswer | undefined>;
   /** Removes one answer; returns true if it existed. */
   forget(request: LlmRequest): Promise<boolean>;
   /** Makes all answers of a model misses. */
   invalidateModel(model: string): Promise<void>;
-  /** Logical key of an answer. */
+  /** Returns the logical key of an answer. */
   keyOf(request: LlmRequest): string;
-  /** Tag of all answers of a model. */
+  /** Returns the tag of all answers of a model. */
   tagOf(model: string): string;
 }
 
@@ -73,7 +76,7 @@ export function llmCache(cache: Cache, options: LlmCacheOptions = {}): LlmCache 
   const { prefix = 'llm', ...access } = options;
   const name = (model: string): string => `${prefix}.${escapeModel(model)}`;
   const keyOf = (request: LlmRequest): string => {
-    // An unknown parameter is not part of the key: all its values would share one answer.
+    // An unknown parameter would not be part of the key, so that all its values would share one answer.
     assertGiven('request', request);
     assertOptions('request', request, REQUEST);
     const { model, prompt, params } = request;
@@ -101,7 +104,10 @@ export function llmCache(cache: Cache, options: LlmCacheOptions = {}): LlmCache 
   };
 }
 
-/** Names of models such as `llama3:8b` and `org/model` contain characters with a meaning in keys and patterns. */
+/**
+ * Escapes the name of a model. Names such as `llama3:8b` and `org/model` contain characters with a meaning in keys and
+ * patterns.
+ */
 function escapeModel(model: string): string {
   assertName('model', model);
   return encodeURIComponent(model).replace(
@@ -110,7 +116,7 @@ function escapeModel(model: string): string {
   );
 }
 
-/** A foreign entry under the key is a miss. */
+/** Schema of stored answers. Another program's entry under the key is a miss. */
 const ANSWER = {
   '~standard': {
     version: 1 as const,

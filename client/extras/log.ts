@@ -11,9 +11,9 @@ import { namespaceOf } from './metrics/server.ts';
 /** One event as a record. */
 export interface LogRecord {
   readonly level: 'debug' | 'info' | 'warn';
-  /** `cache.` and the type of the event. */
+  /** Name of the event: `cache.` and its type. */
   readonly event: string;
-  /** ISO 8601. */
+  /** Time of the event, ISO 8601. */
   readonly time: string;
   readonly namespace: string;
   /** Fields of the event, without its type. */
@@ -33,8 +33,8 @@ const LEVELS: Readonly<Partial<Record<CacheEvent['type'], LogRecord['level']>>> 
 };
 
 /**
- * Writes one record per event, until the returned function is called. Events of single operations (`fallback`, `stale`) are
- * `debug`: in an outage every operation emits one.
+ * Passes one record per event to `write`, until the returned function is called. Events of single operations
+ * (`fallback`, `stale`) are `debug`, because in an outage every operation emits one.
  */
 export function logEvents(cache: Cache, write: (record: LogRecord) => void): () => void {
   assertCache(cache);

@@ -1,7 +1,7 @@
 /**
- * Wraps a cache so that its operations and loads are reported. Every method is an operation unless
- * `NOT_OPERATIONS` names it, so that new methods of the cache are reported without a change here. Methods that differ only in
- * the form of their answer share a name (`getEntry` and `lookup` are `get`).
+ * Wraps a cache in order to report its operations and loads. Every method is an operation unless `NOT_OPERATIONS`
+ * contains its name, so that new methods of the cache are reported without a change here. Methods that differ only in
+ * the form of their result share a name (`getEntry` and `lookup` are `get`).
  */
 
 import type { Invalidation, Names } from '../api/invalidation.ts';
@@ -11,7 +11,7 @@ import { now } from '../transport/timing.ts';
 
 export interface Observation {
   /**
-   * Name of the method, or of its simplest form if several have the same result; `invalidation.pattern` for
+   * Name of the method, or of the simplest method if several have the same result; `invalidation.pattern` for
    * `cache.invalidation`.
    */
   readonly operation: string;
@@ -26,7 +26,7 @@ export interface Observation {
 }
 
 export interface Observer {
-  /** Wraps the call; must return the result of `run`. Default: calls it. */
+  /** Wraps the call; must return the result of `run`. Default: calls `run`. */
   readonly around?: <R>(
     operation: string,
     keys: readonly string[],
@@ -55,7 +55,7 @@ const NOT_OPERATIONS: ReadonlySet<PropertyKey> = new Set<keyof Cache>([
   'on',
 ]);
 
-/** Members of `cache.invalidation` that are not observed: declarations, and those that the cache itself calls. */
+/** Members of `cache.invalidation` that are not observed: declarations, and methods that the cache itself calls. */
 const NOT_INVALIDATIONS: ReadonlySet<PropertyKey> = new Set<keyof Invalidation>([
   'depend',
   'on',
@@ -63,7 +63,7 @@ const NOT_INVALIDATIONS: ReadonlySet<PropertyKey> = new Set<keyof Invalidation>(
   'changed',
 ]);
 
-/** Keys among the arguments, for operations that `methodsOf` does not list. */
+/** Functions that extract the keys from the arguments, for operations that `methodsOf` does not list. */
 const KEYS: Readonly<Partial<Record<keyof Cache, (args: readonly unknown[]) => readonly string[]>>> = {
   ttl: ([key]) => [String(key)],
   expire: ([key]) => [String(key)],
@@ -108,6 +108,8 @@ export function observeCache(cache: Cache, observer: Observer): Cache {
 }
 
 /**
+ * Replaces members of an object and reports calls of the others.
+ *
  * @param members replacements for members of the target
  * @param call reports a call of any other operation
  */
@@ -119,7 +121,7 @@ function observeMethods<T extends object>(
 ): T {
   const made = new Map<PropertyKey, unknown>(Object.entries(members));
   const make = (name: PropertyKey, method: Method): Method => {
-    // Private fields belong to the target: call its methods on it.
+    // Private fields belong to the target, so its methods are called on it.
     const bound = method.bind(target) as (...args: readonly unknown[]) => unknown;
     if (typeof name !== 'string' || notOperations.has(name)) return bound;
     return (...args: readonly unknown[]) => call(name, async () => bound(...args), args);
@@ -164,7 +166,10 @@ const many = (keys: readonly string[], has: (key: string) => boolean): Found => 
   misses: keys.filter((key) => !has(key)),
 });
 
-/** `never`: the result type of a generic method is only known at the call. */
+/**
+ * Returns the read methods. Their results are `never`, because the result type of a generic method is known only at the
+ * call.
+ */
 function readsOf(cache: Cache, watch: Watch): Partial<Cache> {
   return {
     get: (key, options) =>

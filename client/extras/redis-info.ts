@@ -1,4 +1,4 @@
-/** INFO of Redis as fields, and the values that monitoring needs. */
+/** Reads INFO of Redis as fields, with the values that monitoring needs. */
 import { CommandError } from '../api/errors.ts';
 import type { SupervisedConnection } from '../api/types.ts';
 
@@ -19,9 +19,10 @@ export function numberOf(info: RedisInfo, field: string): number | undefined {
 }
 
 /**
- * 'denied': the user has no permission (NOPERM), or the server does not have the command (some managed services).
+ * Sends INFO. 'denied': the user has no permission (NOPERM), or the server does not have the command (some managed
+ * services).
  *
- * @throws CacheError no answer
+ * @throws CacheError if Redis does not reply
  */
 export async function askInfo(
   connection: SupervisedConnection,

@@ -3,8 +3,9 @@
  *
  *   operations ─▶ counters of the cache ─timer, close─▶ difference since the last time ─▶ INCRBY ─▶ Redis
  *
- * An operation sends no command. A difference that could not be sent is sent the next time. An INCRBY with an unknown outcome is not
- * repeated, so that the totals are never too high: `uncertain` counts what may be missing.
+ * An operation sends no command. A difference that could not be sent is included in the next flush. An INCRBY with an
+ * unknown outcome is not repeated, so that the totals are never too high; `uncertain` is the number that may be
+ * missing.
  *
  * @module shared-statistics
  */
@@ -30,7 +31,7 @@ export type Counter = 'hits' | 'misses' | 'errors' | 'writes' | 'deletes' | 'pur
 /** Counters of all processes; `hitRatio` is null before the first read. */
 export type SharedTotals = Readonly<Record<Counter, number>> & { readonly hitRatio: number | null };
 
-/** Options of the flushes. */
+/** Options of shared statistics. */
 export interface SharedStatisticsOptions {
   /** Interval of flushes, in ms, 10 to 3600000; default 10000. */
   readonly flushMs?: number;
@@ -38,7 +39,7 @@ export interface SharedStatisticsOptions {
 
 const SHARED = optionNames<SharedStatisticsOptions>({ flushMs: true });
 
-/** Counters of all processes, in Redis: an operation sends no command. */
+/** Counters of all processes, in Redis. An operation sends no command. */
 export class SharedStatistics {
   readonly #cache: Cache;
   readonly #sent: Record<Counter, number>;
@@ -47,7 +48,7 @@ export class SharedStatistics {
   #flushing: Promise<void> = Promise.resolve();
   #closed = false;
 
-  /** Counts from now on. */
+  /** Starts counting. */
   constructor(cache: Cache, options: SharedStatisticsOptions = {}) {
     assertCache(cache);
     assertOptions('', options, SHARED);
@@ -59,12 +60,12 @@ export class SharedStatistics {
     this.#timer.unref();
   }
 
-  /** Counts of this process that may not have reached Redis. */
+  /** Number of counts of this process that may not have reached Redis. */
   get uncertain(): number {
     return this.#uncertain;
   }
 
-  /** Physical key of a counter. */
+  /** Returns the physical key of a counter. */
   key(counter: Counter): string {
     return `${namespaceOf(this.#cache)}:~stats:${counter}`;
   }
@@ -75,12 +76,12 @@ export class SharedStatistics {
     return this.#flushing;
   }
 
-  /** Returns the totals of all processes up to their last flush. @throws CacheError Redis does not reply */
+  /** Returns the totals of all processes up to their last flush. @throws CacheError if Redis does not reply */
   async read(): Promise<SharedTotals> {
     const { connection } = this.#cache;
-    // A memory cache has only this process.
+    // A memory cache exists only in this process.
     if (!connection) return totalsOf(this.#cache.stats());
-    // Single GETs instead of MGET: in a cluster the keys have different slots. They are sent together.
+    // Single GETs instead of MGET, because in a cluster the keys have different slots. They are sent together.
     const values = await Promise.all(COUNTERS.map((name) => connection.call('GET', this.key(name))));
     return totalsOf(
       Object.fromEntries(COUNTERS.map((name, i) => [name, Number(values[i] ?? 0)])) as Record<

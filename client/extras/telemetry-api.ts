@@ -1,16 +1,19 @@
-/** The parts of `@opentelemetry/api` that the client uses: it is not imported, and any compatible tracer and meter fit. */
+/**
+ * The parts of `@opentelemetry/api` that the client uses. The package is not imported, and any compatible tracer and
+ * meter can be used.
+ */
 
 /** Attributes of a span or a measurement. */
 export type TelemetryAttributes = Record<string, string | number | boolean>;
 
-/** The part of Span that is used here. */
+/** The part of an OpenTelemetry Span that is used here. */
 export interface TelemetrySpan {
   setAttributes(attributes: TelemetryAttributes): unknown;
   setStatus(status: { code: number; message?: string }): unknown;
   recordException(error: Error): void;
   end(): void;
 }
-/** The part of Tracer that is used here. */
+/** The part of an OpenTelemetry Tracer that is used here. */
 export interface TelemetryTracer {
   startActiveSpan<R>(
     name: string,
@@ -18,7 +21,7 @@ export interface TelemetryTracer {
     run: (span: TelemetrySpan) => R,
   ): R;
 }
-/** The part of Meter that is used here. */
+/** The part of an OpenTelemetry Meter that is used here. */
 export interface TelemetryMeter {
   createHistogram(
     name: string,

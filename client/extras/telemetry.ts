@@ -1,6 +1,6 @@
 /**
- * OpenTelemetry: a span for each operation, and the statistics as metrics. The caller passes the tracer and the meter of
- * `@opentelemetry/api`; nothing is imported here.
+ * OpenTelemetry: a span for each operation, and the statistics as metrics. The caller passes the tracer and the meter
+ * of `@opentelemetry/api`, which is not imported here.
  *
  * @module telemetry
  */
@@ -22,11 +22,11 @@ export type {
 
 /** Receivers of spans and metrics. */
 export interface TelemetryOptions {
-  /** Receives a span per operation. Default: no spans. */
+  /** Receives one span per operation. Default: no spans. */
   readonly tracer?: TelemetryTracer;
   /** Receives the statistics and a histogram of durations in seconds. Default: no metrics. */
   readonly meter?: TelemetryMeter;
-  /** Add keys to spans (`cache.key`); default false, because keys may contain sensitive data. */
+  /** Adds keys to spans (`cache.key`); default false, because keys may contain sensitive data. */
   readonly keys?: boolean;
 }
 
@@ -35,17 +35,18 @@ const TELEMETRY = optionNames<TelemetryOptions>({ tracer: true, meter: true, key
 const TRACER = ['startActiveSpan'];
 const METER = ['createHistogram', 'createObservableCounter'];
 
-/** SpanKind.CLIENT and SpanStatusCode.ERROR of the API. */
+/** Values of SpanKind.CLIENT and SpanStatusCode.ERROR in the API. */
 const CLIENT = 2;
 const ERROR = 2;
 
-/** Meters and tracers of a cache: a second registration would count twice. */
+/** Meters and tracers of each cache, because a second registration would count twice. */
 const sinks = new WeakMap<Cache, ReadonlySet<object>>();
 
 /**
- * Returns a cache that reports. Use it instead of the original cache. Every operation of the cache and of
- * `cache.invalidation` has a span and a duration, named `cache.<method>` (`getEntry` and `lookup` are `get`). Several caches
- * may share a meter: the attribute `cache.namespace` distinguishes them, and counts of the same namespace are added.
+ * Returns a cache that reports its operations. Use this cache instead of the original one. Every operation of the cache
+ * and of `cache.invalidation` has a span and a duration, named `cache.<method>` (`getEntry` and `lookup` are `get`).
+ * Several caches may share a meter: the attribute `cache.namespace` distinguishes them, and counts of the same
+ * namespace are added.
  */
 export function withTelemetry(cache: Cache, options: TelemetryOptions): Cache {
   assertCache(cache);

@@ -1,6 +1,6 @@
 /**
- * Caches the results of a function: one key for equal arguments, one load at a time per key, errors are never stored. `this`
- * is passed on but is not part of the key; add the relevant parts of it to `parts`.
+ * Caches the results of a function. Equal arguments share a key, there is one load per key at a time, and errors are
+ * never stored. `this` is passed on but is not part of the key; add the relevant parts of it to `parts`.
  *
  * @module wrap
  */
@@ -11,21 +11,21 @@ import { assertCache, assertFunction, assertGiven } from '../options/arguments.t
 import { CALL_OPTIONS } from '../options/cache-option-names.ts';
 import { allNames, assertOptions } from '../options/option-names.ts';
 
-/** Options of results and their keys. */
+/** Options of the results and their keys. */
 export interface WrapOptions<This, A extends unknown[], T> extends ComputeCallOptions<T> {
-  /** Cache of the results. */
+  /** Cache that stores the results. */
   readonly cache: Cache;
   /** Domain in the keys; two functions with the same domain share entries. */
   readonly domain: string;
-  /** Version in the key; increase it when the meaning of the function changes. Default 1. */
+  /** Version in the key; increase it when the meaning of the result changes. Default 1. */
   readonly version?: number;
-  /** Parts of a call that make up its key: plain data. Default: all arguments. */
+  /** Returns the parts of a call that make up its key, as plain data. Default: all arguments. */
   readonly parts?: (this: This, ...args: A) => unknown;
 }
 
 const WRAP = allNames(CALL_OPTIONS, new Set(['cache', 'domain', 'version', 'parts']));
 
-/** The cached function. */
+/** Function with cached results. */
 export interface Wrapped<This, A extends unknown[], T> {
   (this: This, ...args: A): Promise<T>;
   /** Returns the key of a call. */
@@ -34,7 +34,7 @@ export interface Wrapped<This, A extends unknown[], T> {
   forget(this: unknown, ...args: A): Promise<boolean>;
 }
 
-/** Returns the function with cached results. It throws the errors of the function and stores none. */
+/** Returns the function with cached results. Errors of the function are thrown and not stored. */
 export function wrap<This, A extends unknown[], T>(
   fn: (this: This, ...args: A) => T | Promise<T>,
   options: WrapOptions<This, A, T>,
@@ -45,10 +45,10 @@ export function wrap<This, A extends unknown[], T>(
   assertCache(options.cache);
   const { cache, domain, version = 1, parts, ...rest } = options;
   const { schema, schemaId } = rest;
-  // The same name in key and envelope: entries of another shape are neither found nor accepted.
+  // Key and envelope contain the same name, so that entries of another shape are neither found nor accepted.
   const keyFor = (self: This, args: A): string =>
     buildKey(domain, parts ? parts.apply(self, args) : args, { version, schema, schemaId });
-  // Not an arrow function, because it needs the `this` of the caller. Async: an invalid key is a rejection.
+  // Not an arrow function, because the `this` of the caller is needed. Async, so that an invalid key is a rejection.
   async function callCached(this: This, ...args: A): Promise<T> {
     return cache.getOrCompute<T>(keyFor(this, args), () => fn.apply(this, args), rest);
   }

@@ -1,6 +1,6 @@
 /**
- * Connections that carry transactions: the shared one, and lanes, which are separate links to the same master. A transaction
- * stays on one connection, because WATCH applies per connection.
+ * Connections for transactions: the shared connection, and lanes, which are separate links to the same master. A
+ * transaction stays on one connection, because WATCH applies to a connection.
  */
 
 import { CommandError, OutcomeUnknownError } from '../api/errors.ts';
@@ -13,12 +13,15 @@ import { isReply } from '../transport/reply-error.ts';
 import { Substitutes } from '../transport/substitutes.ts';
 import { now, withTimeout } from '../transport/timing.ts';
 
-/** Sends now or not at all, because a part of a transaction is useless without the others. Replies are Buffers. */
+/**
+ * Sends a command now or not at all, because a part of a transaction is useless without the others. Replies are
+ * Buffers.
+ */
 export type Send = (name: string, ...args: readonly Argument[]) => Promise<unknown>;
 
 export interface Carrier {
   readonly send: Send;
-  /** Connection of a transaction; a different object after a reconnect, undefined without a master. */
+  /** Returns the connection of a transaction: a different object after a reconnect, undefined without a master. */
   readonly session: () => object | undefined;
 }
 
@@ -29,7 +32,11 @@ export function sharedCarrier(connection: CacheConnection): Carrier {
   };
 }
 
-/** @param link to the master of the connection; destroyed when it does not answer */
+/**
+ * Returns a carrier for a separate link.
+ *
+ * @param link link to the master of the connection; destroyed if the master does not reply
+ */
 export function laneCarrier(connection: CacheConnection, link: Link): Carrier {
   const sendAsIs = async (name: string, args: readonly Argument[]): Promise<unknown> => {
     try {

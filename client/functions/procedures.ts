@@ -5,9 +5,10 @@
  *   scripts     EVALSHA; if the script is missing, it is sent once with its text (EVAL, or SCRIPT LOAD)
  *   commands    neither: `run` returns `ABSENT`, and its caller uses plain commands
  *
- * The first call on a connection detects the mode; calls in the meantime wait for it. A reconnect repeats the detection,
- * except that functions are tried immediately. A command that is denied, renamed or unknown excludes its mode; an error
- * of the server's state (OOM, NOREPLICAS, BUSY) is thrown to the caller and excludes none.
+ * The first call on a connection detects the mode; calls made in the meantime wait for the detection. A reconnect
+ * repeats the detection, except that functions are tried immediately. A command that is denied, renamed or unknown
+ * excludes its mode. An error caused by the server's state (OOM, NOREPLICAS, BUSY) is thrown to the caller and excludes
+ * no mode.
  */
 
 import { ClosedError, CommandError } from '../api/errors.ts';
@@ -18,7 +19,7 @@ import { LIBRARY, SCRIPT, SCRIPT_SHA1 } from './source.ts';
 
 export type Procedure = 'fetch' | 'take' | 'store' | 'renew' | 'release' | 'purge' | 'update';
 
-/** Only plain commands are available. */
+/** Reply of `run` if only plain commands are available. */
 export const ABSENT = Symbol('no procedures');
 
 export type Mode = 'functions' | 'scripts' | 'commands';
@@ -26,13 +27,13 @@ export type Mode = 'functions' | 'scripts' | 'commands';
 export interface ScriptingTerms {
   /** Whether the client loads a missing library. */
   readonly loadFunctions: boolean;
-  /** Whether scripts are used without functions. */
+  /** Whether scripts are used if functions are not available. */
   readonly evalScripts: boolean;
 }
 
 interface Call {
   readonly name: Procedure;
-  /** Keys of one slot. */
+  /** Keys, all in one slot. */
   readonly keys: readonly string[];
   readonly args: readonly Argument[];
   readonly options: CallOptions;
@@ -44,15 +45,18 @@ export class Procedures {
   readonly #connection: CacheConnection;
   readonly #terms: ScriptingTerms;
   #mode: Mode | undefined;
-  /** Detection in progress, by connection: in a cluster each shard has its own, so that none waits for an unreachable one. */
+  /**
+   * Detections in progress, by connection. In a cluster each shard has its own detection, so that none waits for an
+   * unreachable shard.
+   */
   readonly #search = new Map<CacheConnection, Promise<unknown>>();
   #searches = 0;
-  /** The script is being sent to a server that lacks it. */
+  /** Promise of sending the script to a server that lacks it. */
   #sending: Promise<unknown> | undefined;
   #isEvalClosed = false;
-  /** FCALL is available, and the library is missing. */
+  /** Whether FCALL is available but the library is missing. */
   #isMissing = false;
-  /** Number of replies while the mode is detected: each shows that the server is alive. */
+  /** Number of replies during the detection of the mode; each shows that the server is alive. */
   steps = 0;
 
   constructor(connection: CacheConnection, terms: ScriptingTerms) {
@@ -65,12 +69,12 @@ export class Procedures {
     });
   }
 
-  /** undefined: not known yet. */
+  /** Current mode; undefined: not known yet. */
   get mode(): Mode | undefined {
     return this.#mode;
   }
 
-  /** Returns the reply, with Buffers; `ABSENT` if only plain commands are available. */
+  /** Runs a procedure. Returns the reply, with Buffers; `ABSENT` if only plain commands are available. */
   run(
     name: Procedure,
     keys: readonly string[],
@@ -87,7 +91,7 @@ export class Procedures {
     const reply = this.#mode === 'functions' ? this.#callFunction(call) : this.#callScript(call);
     return reply.catch((error: unknown) => {
       if (!excludesMode(error)) throw error;
-      // Unless another call has found the next mode in the meantime.
+      // Skipped if another call has found the next mode in the meantime.
       if (searches === this.#searches) this.#mode = undefined;
       return this.#run(call);
     });
@@ -99,7 +103,7 @@ export class Procedures {
     const running = this.#search.get(node);
     if (running) {
       await running.catch((error: unknown) => {
-        // The server did not reply, and would not reply to the others.
+        // The server did not reply, and would not reply to the other calls either.
         if (this.#mode === undefined) throw error;
       });
       return this.#run(call);
@@ -120,7 +124,7 @@ export class Procedures {
     let reply = await this.#try('functions', () => this.#callFunction(call));
     if (reply === UNAVAILABLE && this.#isMissing && loadFunctions && (await this.#loadLibrary()))
       reply = await this.#try('functions', () => this.#callFunction(call));
-    // Sent with its source immediately, because the server probably lacks it.
+    // The script is sent with its source immediately, because the server probably lacks it.
     if (reply === UNAVAILABLE && evalScripts)
       reply = await this.#try('scripts', () => this.#sendScript(call));
     if (reply !== UNAVAILABLE) return reply;
@@ -135,7 +139,7 @@ export class Procedures {
       return reply;
     } catch (error) {
       if (!excludesMode(error)) {
-        // It has run: the mode is available, although this call was rejected.
+        // The procedure has run, so the mode is available, although this call was rejected.
         if (error instanceof CommandError && PASSED_ON.test(error.message)) this.#mode = mode;
         throw error;
       }
@@ -146,7 +150,10 @@ export class Procedures {
     }
   }
 
-  /** Returns false without permission, or while the server accepts no writes; in a cluster one failed shard is enough. */
+  /**
+   * Loads the library. Returns false without the permission, or while the server accepts no writes; in a cluster one
+   * failed shard is enough.
+   */
   async #loadLibrary(): Promise<boolean> {
     try {
       await this.#load('FUNCTION', 'LOAD', 'REPLACE', LIBRARY);
@@ -191,7 +198,10 @@ export class Procedures {
     return this.#connection.request('EVALSHA', [SCRIPT_SHA1, keys.length, ...keys, ...args, name], options);
   }
 
-  /** Calls the script with its text, after which the server knows it; if EVAL is denied, SCRIPT LOAD may be allowed. */
+  /**
+   * Calls the script with its text, after which the server knows the script. If EVAL is denied, SCRIPT LOAD may be
+   * allowed.
+   */
   async #sendScript(call: Call): Promise<unknown> {
     const { name, keys, args, options } = call;
     if (!this.#isEvalClosed) {
@@ -218,14 +228,14 @@ export class Procedures {
 
 const isNoScript = (error: unknown): boolean => error instanceof CommandError && error.code === 'NOSCRIPT';
 
-/** Errors passed on by a script, which Redis 6.2 appends to its own message. */
+/** Matches errors that a script passes on. Redis 6.2 appends them to its own message. */
 const PASSED_ON = /(^|[\s:-])(OOM|NOREPLICAS|MISCONF|READONLY|WRONGTYPE) /;
-/** Matches errors about a missing permission on a key, not on a command, as scripts report them. */
+/** Matches errors about a missing permission on a key, rather than on a command, as scripts report them. */
 const ABOUT_KEYS = /can't access.*\bkeys?\b/i;
 
 /**
- * The command is denied, renamed or unknown, or the procedure calls such a command: the same call never succeeds on
- * this connection.
+ * Whether an error excludes the mode: the command is denied, renamed or unknown, or the procedure calls such a command.
+ * The same call never succeeds on this connection.
  */
 function excludesMode(error: unknown): boolean {
   if (isUnavailable(error)) return true;

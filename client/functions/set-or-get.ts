@@ -1,12 +1,12 @@
 import { CommandError } from '../api/errors.ts';
 import type { Argument } from '../transport/commands.ts';
 
-/** Sends one command; `run` returns the replies to `GET` and `SET` in its own type, Buffer or text. */
+/** Sends one command. `run` returns the replies to `GET` and `SET` in the type of this function, Buffer or text. */
 export type Send = (command: string, args: readonly Argument[]) => Promise<unknown>;
 
 export class SetOrGet {
   readonly #send: Send;
-  /** The server is older than 7.0. */
+  /** Whether the server is older than 7.0. */
   #isOld = false;
 
   constructor(send: Send) {
@@ -14,8 +14,8 @@ export class SetOrGet {
   }
 
   /**
-   * null: the key was set; undefined: its value has disappeared in the meantime; otherwise its value. `expiry`: `PX` or `EX`,
-   * and how long.
+   * Sets a key if it is absent, and returns null; otherwise returns the key's value, or undefined if the value has
+   * disappeared in the meantime. `expiry`: `PX` or `EX`, followed by the time.
    */
   async run(key: string, value: Argument, expiry: readonly Argument[]): Promise<unknown> {
     if (!this.#isOld) {

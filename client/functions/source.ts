@@ -1,6 +1,6 @@
 /**
- * The text of `redis_cache_kit.lua`, as a library of functions and as one script. It is part of the code, so that a
- * bundle contains it; a test checks that it matches the file, which provisioning reads.
+ * Text of `redis_cache_kit.lua`, as a library of functions and as one script. The text is part of the code, so that a
+ * bundle contains it. A test checks that it matches the file, which provisioning reads.
  */
 import { createHash } from 'node:crypto';
 

@@ -8,10 +8,10 @@ import { type Carrier, laneCarrier, type Send, sharedCarrier } from './carrier.t
 export type Command = readonly [name: string, ...args: Argument[]];
 
 export interface Change {
-  /** Keys of one slot. */
+  /** Keys, all in one slot. */
   readonly keys: readonly string[];
   readonly looks: readonly Command[];
-  /** Returns the writes, depending on the replies (Buffers) to the reads; undefined: nothing is written. */
+  /** Decides the writes, depending on the replies (Buffers) to the reads; undefined: nothing is written. */
   readonly decide: (replies: readonly unknown[]) => readonly Command[] | undefined;
 }
 
@@ -21,18 +21,21 @@ interface Waiting extends Change {
   attempts: number;
 }
 
-/** One result per change: whether it was written, or the error. `conflict`: others changed one of the keys. */
+/**
+ * Outcome of a transaction. One result per change: whether it was written, or the error. `conflict`: another client
+ * changed one of the keys.
+ */
 type Outcome = 'conflict' | readonly (boolean | Error)[];
 
 /** Maximum number of changes in one transaction. */
 const BATCH_MAX = 200;
-/** Attempts of a change with conflicts. */
+/** Maximum number of attempts of a change that conflicts. */
 const ATTEMPTS = 3;
 /** Number of changes waiting for one connection after which another is opened. */
 const LANE_BACKLOG = 8;
 const LANES_MAX = 8;
 
-/** Maximum number of changes waiting for a master. */
+/** Queue of one connection; in a cluster there is one per shard. */
 interface Queue {
   readonly connection: CacheConnection;
   readonly waiting: Waiting[];
@@ -45,11 +48,11 @@ interface Queue {
 export class Transactions {
   readonly #connection: CacheConnection;
   readonly #queues = new Map<CacheConnection, Queue>();
-  /** WATCH, MULTI or EXEC is denied. */
+  /** Whether WATCH, MULTI or EXEC is denied. */
   #isWatchDenied = false;
   /**
-   * Connections that have EXEC: without it, a MULTI would never end, and would swallow the replies of all later
-   * commands.
+   * Connections on which EXEC is known to be allowed. Without EXEC, a MULTI would never end, and would swallow the
+   * replies of all later commands.
    */
   readonly #checked = new WeakSet<object>();
 
@@ -63,9 +66,9 @@ export class Transactions {
   }
 
   /**
-   * False: nothing was written, by decision or because of repeated concurrent changes.
+   * Runs a change. Returns false if nothing was written, by decision or because of repeated concurrent changes.
    *
-   * @throws NotSentError no master, or a different one than before: nothing was written
+   * @throws NotSentError if there is no master, or a different one than before: nothing was written
    */
   run(change: Change): Promise<boolean> {
     return new Promise((resolve, reject) => {
@@ -82,10 +85,10 @@ export class Transactions {
 
   async #drainShared(queue: Queue): Promise<void> {
     queue.isDraining = true;
-    // Changes of one tick share the first transaction as well.
+    // The wait also lets the changes of one tick share the first transaction.
     await new Promise<void>((resolve) => process.nextTick(resolve));
     const carrier = sharedCarrier(queue.connection);
-    // Checked again after the wait for the last one, because changes that arrived in between would not be drained.
+    // Checked again after the last transaction, because changes that arrived during the wait would not be drained.
     while (queue.waiting.length > 0) await this.#drain(queue, carrier);
     queue.isDraining = false;
     this.#forget(queue);
@@ -99,7 +102,9 @@ export class Transactions {
     }
   }
 
-  /** One transaction carries the changes of one slot only, so that many slots need many transactions. */
+  /**
+   * Opens more lanes. One transaction carries the changes of one slot only, so that many slots need many transactions.
+   */
   #widen(queue: Queue): void {
     const wanted = Math.min(LANES_MAX, Math.floor(queue.waiting.length / LANE_BACKLOG));
     while (queue.opened < wanted) {
@@ -116,7 +121,7 @@ export class Transactions {
     try {
       link = await queue.connection.subscriber();
     } catch {
-      // The shared connection carries all of them, as before.
+      // The shared connection carries all changes, as before.
       return;
     }
     queue.lanes.add(link);
@@ -125,13 +130,13 @@ export class Transactions {
     link.destroy('no transaction waits');
   }
 
-  /** A shard of a cluster may be replaced: lanes without work are closed. */
+  /** Closes lanes without work, because a shard of a cluster may be replaced. */
   #forget(queue: Queue): void {
     if (!queue.isDraining && queue.opened === 0 && queue.waiting.length === 0)
       this.#queues.delete(queue.connection);
   }
 
-  /** Settles all changes. Never rejects. */
+  /** Runs a batch and settles all of its changes. Never rejects. */
   async #runBatch(carrier: Carrier, batch: readonly Waiting[]): Promise<void> {
     let outcome: Outcome;
     try {
@@ -164,7 +169,7 @@ export class Transactions {
       await send('EXEC');
     } catch (error) {
       if (isUnavailable(error)) this.#isWatchDenied = true;
-      // Without a MULTI it is refused with another message.
+      // Without a MULTI, EXEC is refused with another message.
       else if (error instanceof CommandError) this.#checked.add(current);
       else throw error;
     }
@@ -183,7 +188,10 @@ export class Transactions {
   }
 }
 
-/** Takes the longest prefix of the queue in which no key occurs twice; in a cluster, only the slot of the first change. */
+/**
+ * Takes the longest prefix of the queue in which no key occurs twice; in a cluster, only changes in the slot of the
+ * first one.
+ */
 function takeBatch(queue: Waiting[], slotOf: CacheConnection['slotOf']): readonly Waiting[] {
   const slot = slotOf?.(queue[0]?.keys[0] ?? '');
   const keys = new Set<string>();
@@ -211,7 +219,7 @@ async function runTransaction({ send, session }: Carrier, batch: readonly Waitin
   ];
   try {
     const [, ...replies] = await Promise.all(asked);
-    // A new connection has lost the WATCH.
+    // A new connection does not have the WATCH.
     if (session() !== before) throw new NotSentError('MULTI: the connection was replaced');
     const decided = decideWrites(batch, replies);
     if (decided.every((writes) => writes === undefined)) {
@@ -272,11 +280,12 @@ async function compareThenWrite({ send }: Carrier, batch: readonly Waiting[]): P
 }
 
 /**
- * True if one change is rejected, and the others of its transaction with it, for a reason other than the state of the server.
+ * Whether an error concerns one change, which is rejected together with the others of its transaction, for a reason
+ * other than the state of the server.
  */
 const isAboutOne = (error: unknown): boolean => error instanceof CommandError && !error.retryable;
 
-/** Transactions are not available, or the user has no permission. */
+/** Whether transactions are not available, or the user has no permission for them. */
 function isDenied(error: unknown): boolean {
   if (!(error instanceof CommandError)) return false;
   return /['`](watch|unwatch|multi|exec)['`]/i.test(error.message);

@@ -1,10 +1,10 @@
 /**
- * Keys that depend on other keys: invalidating or writing `user:7` makes `profile:7`, which depends on it, a miss, and all entries
- * that depend on `profile:7`. An entry carries a tag for every key that it depends on, directly or not; a change of a key invalidates
- * its tag.
+ * Keys that depend on other keys. Invalidating or writing `user:7` makes `profile:7`, which depends on it, a miss, and
+ * all entries that depend on `profile:7`. An entry carries a tag for every key that it depends on, directly or
+ * indirectly; a change of a key invalidates its tag.
  *
- * Dependencies are declared in each process, before the entry is stored. The graph has no cycles and a bounded size. A key without
- * dependents costs nothing.
+ * Dependencies are declared in each process, before the entry is stored. The graph has no cycles and a bounded size. A
+ * key without dependents costs nothing.
  */
 
 import { ConfigurationError } from '../api/errors.ts';
@@ -15,7 +15,7 @@ const DECLARED_MAX = 100_000;
 
 export class Dependencies {
   readonly #on = new Map<string, ReadonlySet<string>>();
-  /** Number of declarations that name the key. */
+  /** Number of declarations that name each key. */
   readonly #dependents = new Map<string, number>();
   readonly #max: number;
 
@@ -26,7 +26,8 @@ export class Dependencies {
   /**
    * Makes `key` a miss whenever one of `on` changes. Replaces an earlier declaration for the key.
    *
-   * @throws ConfigurationError it would depend on itself, on too many keys, or too many keys have dependencies
+   * @throws ConfigurationError if the key would depend on itself or on too many keys, or if too many keys have
+   * dependencies
    */
   declare(key: string, on: readonly string[]): void {
     for (const name of [key, ...on]) assertName('dependencies', name);
@@ -46,12 +47,12 @@ export class Dependencies {
     this.#replace(key, undefined);
   }
 
-  /** Tags that an entry of this key carries. */
+  /** Returns the tags that an entry of this key carries. */
   tagsOf(key: string): readonly string[] {
     return this.#on.has(key) ? [...this.#closure(key)].map(keyTag) : [];
   }
 
-  /** Tags to invalidate after a change of these keys; a key without dependents has none. */
+  /** Returns the tags to invalidate after a change of these keys; none for a key without dependents. */
   changed(keys: readonly string[]): readonly string[] {
     if (this.#dependents.size === 0) return [];
     return keys.filter((key) => this.#dependents.has(key)).map(keyTag);
@@ -62,7 +63,7 @@ export class Dependencies {
     return [...this.#dependents.keys()].filter(matches).map(keyTag);
   }
 
-  /** All direct and indirect dependencies of the key. */
+  /** Returns all direct and indirect dependencies of the key. */
   #closure(key: string): ReadonlySet<string> {
     const found = new Set<string>();
     const visit = (at: string, path: readonly string[]): void => {

@@ -1,6 +1,7 @@
 /**
- * Versions of whole domains. Every entry whose key belongs to a domain carries the tag of the domain, so that one command makes all of
- * them misses (a new price list, a new schema of a table), independent of their number.
+ * Versions of whole domains. Every entry whose key belongs to a domain carries the tag of the domain. One command
+ * therefore makes all of these entries misses, regardless of their number (after a new price list, or a new schema of a
+ * table).
  *
  * An entry that was stored before the domain was configured has no such tag and stays valid.
  */
@@ -26,7 +27,7 @@ export class Domains {
     );
   }
 
-  /** Tags that an entry of this key carries. */
+  /** Returns the tags that an entry of this key carries. */
   tagsOf(key: string): readonly string[] {
     if (this.#globs.size === 0) return [];
     const tags: string[] = [];
@@ -35,7 +36,7 @@ export class Domains {
     return tags;
   }
 
-  /** Tag of a domain. @throws ConfigurationError no domain has this name */
+  /** Returns the tag of a domain. @throws ConfigurationError if no domain has this name */
   tagOf(name: string): string {
     if (!this.#globs.has(name))
       throw new ConfigurationError(

@@ -1,7 +1,7 @@
 /**
- * Orders a durable write with the journal of deletions: it is sent on a separate connection, so a replayed deletion of
- * its key could reach Redis after it. Until it is acknowledged, the key stays pending, and no read uses the value in
- * Redis.
+ * Orders a durable write with the journal of deletions. The write is sent on a separate connection, so a replayed
+ * deletion of its key could reach Redis after the write. Until the write is acknowledged, the key stays pending, and no
+ * read uses the value in Redis.
  */
 import { DurabilityError } from '../api/errors.ts';
 import type { Fallback } from '../cache/fallback.ts';
@@ -9,8 +9,8 @@ import type { Fallback } from '../cache/fallback.ts';
 /**
  * Sends the write once no replay of its key is in flight.
  *
- * @param place of the write in the journal's order
- * @param wrote false: Redis replied without writing (NX)
+ * @param place position of the write in the journal's order
+ * @param wrote returns false if Redis replied without writing (NX)
  */
 export async function writeDurably<R>(
   fallback: Fallback,
@@ -30,7 +30,7 @@ export async function writeDurably<R>(
     }
     return result;
   } catch (error) {
-    // The master has applied it, which replaces the pending deletion.
+    // The master has applied the write, which replaces the pending deletion.
     if (error instanceof DurabilityError) fallback.settle(physical, place);
     throw error;
   } finally {

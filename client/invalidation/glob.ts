@@ -1,7 +1,7 @@
 /**
- * Matches Redis patterns (`*`, `?`, `[a-z]`, `[^a]`, `\x`) over bytes, like MATCH of SCAN. A mismatch resumes at the last
- * star only, so that the time is at most pattern times text. Left out: ranges with characters beyond ASCII, which Redis
- * handles differently on different platforms.
+ * Matches Redis patterns (`*`, `?`, `[a-z]`, `[^a]`, `\x`) against bytes, like MATCH of SCAN. After a mismatch the
+ * match resumes at the last star only, so that the time is at most pattern length times text length. Left out: ranges
+ * with characters beyond ASCII, which Redis handles differently on different platforms.
  */
 import { assertName } from '../keys/identity.ts';
 
@@ -16,14 +16,14 @@ export interface Glob {
 
 const STAR: Token = { kind: 'star' };
 
-/** @throws ConfigurationError not a string, or empty */
+/** Compiles a pattern. @throws ConfigurationError if it is not a string, or empty */
 export function compileGlob(pattern: string): Glob {
   assertName('pattern', pattern);
   const tokens = tokensOf(Buffer.from(pattern));
   return { source: pattern, matches: (text) => matchesGlob(tokens, Buffer.from(text)) };
 }
 
-/** Escapes a string as a pattern that matches only itself. */
+/** Escapes a string so that the pattern matches only this string. */
 export const escapeGlob = (text: string): string => text.replace(/[\\*?[\]]/g, '\\$&');
 
 function matchesGlob(tokens: readonly Token[], text: Buffer): boolean {
@@ -70,7 +70,10 @@ function tokensOf(pattern: Buffer): readonly Token[] {
   return tokens;
 }
 
-/** Parses the characters in brackets, after the opening one; `end` is the index of the closing one, which may be missing. */
+/**
+ * Parses the characters in brackets, after the opening bracket. `end` is the index of the closing bracket, which may be
+ * missing.
+ */
 function setAt(pattern: Buffer, from: number): { readonly token: Token; readonly end: number } {
   let at = from;
   const negated = pattern[at] === code('^');

@@ -1,10 +1,11 @@
 /**
  * `cache.invalidation`: makes entries misses by key, tag, pattern, domain, dependency and event.
  *
- *   emit('order-paid', order) ─▶ mappings ─▶ { keys, tags, patterns, domains } ─▶ deletions and new versions, in parallel
+ *   emit('order-paid', order) ─▶ mappings ─▶ { keys, tags, patterns, domains } ─▶ deletions and new versions, in
+ * parallel
  *
- * Left out: the operations themselves (`writer.ts`, `tags/`, `patterns.ts`), and the stamps of an entry: `tagsOf` returns
- * their tags.
+ * Left out: the operations themselves (`writer.ts`, `tags/`, `patterns.ts`), and the stamps of an entry (`tagsOf`
+ * returns only its tags).
  */
 
 import { ConfigurationError } from '../api/errors.ts';
@@ -48,7 +49,10 @@ export class CacheInvalidation implements Invalidation {
     this.#domains = new Domains(parts.domains);
   }
 
-  /** Invalidates all of them at once. If a part fails, the others continue; its error is thrown when all have ended. */
+  /**
+   * Invalidates all given keys, tags, patterns and domains at once. If a part fails, the others continue; its error is
+   * thrown when all parts have ended.
+   */
   async invalidate(outdated: Outdated): Promise<InvalidationReceipt> {
     assertOptions('', outdated, OUTDATED);
     const { deleteKeys, invalidateTags } = this.#parts;
@@ -72,22 +76,30 @@ export class CacheInvalidation implements Invalidation {
     return { outcome, deleted };
   }
 
-  /** Makes all entries with one of the tags misses: one command per 500 tags. */
+  /** Makes all entries with one of the tags misses. Sends one command per 500 tags. */
   tags(...tags: Names): Promise<InvalidationReceipt> {
     return this.invalidate({ tags: namesIn(tags) });
   }
 
-  /** Deletes the keys that match a pattern of Redis: `user:*`. */
+  /** Deletes the keys that match a Redis pattern: `user:*`. */
   pattern(pattern: string): Promise<InvalidationReceipt> {
     return this.invalidate({ patterns: [pattern] });
   }
 
-  /** Starts a new version of the domain: all of its entries are misses. @throws ConfigurationError no such domain */
+  /**
+   * Starts a new version of the domain, which makes all of its entries misses.
+   *
+   * @throws ConfigurationError if there is no such domain
+   */
   domain(name: string): Promise<InvalidationReceipt> {
     return this.invalidate({ domains: [name] });
   }
 
-  /** Declares dependencies: see `dependencies.ts`. @throws ConfigurationError a cycle, or too many */
+  /**
+   * Declares dependencies (`dependencies.ts`).
+   *
+   * @throws ConfigurationError if there is a cycle, or there are too many dependencies
+   */
   depend(key: string, on: readonly string[]): void {
     this.#dependencies.declare(key, on);
   }
@@ -107,7 +119,8 @@ export class CacheInvalidation implements Invalidation {
   }
 
   /**
-   * Invalidates what the mappings of the event return. Without a mapping nothing is done, and the receipt is `applied`.
+   * Invalidates everything that the mappings of the event return. Without a mapping nothing is invalidated, and the
+   * receipt is `applied`.
    *
    * @throws the error of a mapping, before anything is invalidated
    */
@@ -123,7 +136,9 @@ export class CacheInvalidation implements Invalidation {
     });
   }
 
-  /** Tags of a new entry: those given, those of its domains, and those of the keys it depends on. */
+  /**
+   * Returns the tags of a new entry: the given tags, the tags of its domains, and the tags of the keys it depends on.
+   */
   tagsOf(key: string, tags: readonly string[] = []): readonly string[] {
     const domains = this.#domains.tagsOf(key);
     const dependencies = this.#dependencies.tagsOf(key);
@@ -139,7 +154,10 @@ export class CacheInvalidation implements Invalidation {
     return deleted;
   }
 
-  /** Must be called after keys were written or deleted: makes dependent entries misses. undefined: there are none. */
+  /**
+   * Makes dependent entries misses. Must be called after keys were written or deleted. Returns undefined if there are
+   * no dependent entries.
+   */
   changed(keys: readonly string[]): Promise<unknown> | undefined {
     const tags = this.#dependencies.changed(keys);
     return tags.length === 0 ? undefined : this.#parts.invalidateTags(tags);

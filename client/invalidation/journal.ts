@@ -1,25 +1,28 @@
 /**
- * Keys whose old value must not return: deletions, and invalidations of tags, which are deletions of tag keys.
+ * Journal of the keys whose old value must not return: deletions, and invalidations of tags, which are deletions of tag
+ * keys.
  *
  *   acknowledged ─▶ recent (kept for `windowMs`) ──the master was replaced──▶ pending ─▶ replayed, forgotten
  *   failed (Redis is unreachable, or the outcome is unknown) ──────────────────▲
  *
- * A deposed master may have acknowledged deletions that its successor never received. Those of its last `windowMs` are repeated on the
- * successor. The window stops while the connection is suspect: a master that hung for a minute acknowledged its last deletion a
- * minute ago. A pool and a cluster have several connections: each covers its own keys.
+ * A deposed master may have acknowledged deletions that its successor never received. The deletions of its last
+ * `windowMs` are repeated on the successor. The window stops while the connection is suspect: a master that hung for a
+ * minute acknowledged its last deletion a minute ago. A pool and a cluster have several connections, each of which
+ * covers its own keys.
  *
- * Bounds: replay starts with the event `ready` of the connection or a reply of Redis, and is retried every 250 ms, with 500 keys per
- * command. A key is pending until then, and this process must not use its value in Redis (`isPending`). Beyond `pendingMax` keys a
- * deletion fails with a typed error instead of being forgotten. A replay may delete a newer value that Redis accepted
- * as an `async` write, which causes a miss. It never deletes a durable one: `hold`, then `supersede`.
+ * Bounds: replay starts with the event `ready` of the connection or a reply of Redis, and is retried every 250 ms, with
+ * 500 keys per command. A key is pending until it has been replayed, and this process must not use its value in Redis
+ * (`isPending`). Beyond `pendingMax` keys a deletion fails with a typed error instead of being forgotten. A replay may
+ * delete a newer value that Redis accepted as an `async` write, which causes a miss. A replay never deletes a durable
+ * value: `hold`, then `supersede`.
  *
- * A reply may be older than it looks: it was sent before the replay, and arrives or is joined with others after it. A
- * read therefore records `ends` before it is sent, and trusts its reply only if the key has not been pending at any
- * time since (`wasPending`).
+ * A reply may be older than the time of its arrival suggests: it was requested before the replay, and arrives or is
+ * joined with others after the replay. A read therefore records `ends` before it is sent, and trusts its reply only if
+ * the key has not been pending at any time since (`wasPending`).
  *
  * A write has a place in the order of this process (`write-order.ts`), and settles only earlier deletions.
  *
- * Left out: pending deletions of a process that died; their entries live until their TTL.
+ * Left out: pending deletions of a process that died. Their entries live until their TTL ends.
  */
 
 import { NotSentError, OutcomeUnknownError } from '../api/errors.ts';
@@ -32,7 +35,7 @@ const PENDING_MAX = 10_000;
 const RECENT_MAX = 100_000;
 const BATCH = 500;
 const RETRY_MS = 250;
-/** Maximum number of remembered ends; a read that began before the oldest trusts no reply. */
+/** Maximum number of remembered ends. A read that began before the oldest of them trusts no reply. */
 const ENDED_MAX = PENDING_MAX;
 
 export interface JournalOptions {
@@ -40,13 +43,16 @@ export interface JournalOptions {
   readonly unlink: (keys: readonly string[]) => Promise<unknown>;
   /** Returns false if the shard of the key is unreachable: its deletion waits without delaying others. */
   readonly reachable?: (key: string) => boolean;
-  /** Time in which an acknowledged deletion may be lost in a failover; longer than the replication lag. Default 10000. */
+  /**
+   * Time, in ms, in which an acknowledged deletion may be lost in a failover; longer than the replication lag. Default
+   * 10000.
+   */
   readonly windowMs?: number;
   /** Maximum number of pending keys; default 10000. */
   readonly pendingMax?: number;
-  /** Maximum number of acknowledged keys in the window, the newest; default 100000. */
+  /** Maximum number of acknowledged keys in the window, of which the newest are kept; default 100000. */
   readonly recentMax?: number;
-  /** Called when a key was replayed, or nothing is pending any more. */
+  /** Called when a key has been replayed, or nothing is pending any more. */
   readonly settled?: (key: string | undefined) => void;
   readonly now?: () => number;
 }
@@ -54,7 +60,7 @@ export interface JournalOptions {
 interface Pending {
   /** Number of the last change, so that a replay does not settle a later change. */
   readonly change: number;
-  /** Position of the write that it represents. */
+  /** Position of the write that deleted the key. */
   readonly place: number;
 }
 
@@ -63,7 +69,7 @@ interface Recent {
   readonly place: number;
 }
 
-/** The single connection of a test. */
+/** Connection part that covers every key, for tests with a single connection. */
 const WHOLE: ConnectionPart = { covers: () => true };
 
 export class Journal {
@@ -81,18 +87,21 @@ export class Journal {
   #endsDropped = 0;
   /** Acknowledged keys, oldest first. */
   readonly #recent = new Map<string, Recent>();
-  /** Pending keys that durable writes are replacing, with their number: not replayed meanwhile. */
+  /**
+   * Pending keys that durable writes are replacing, with the number of these writes. They are not replayed in the
+   * meantime.
+   */
   readonly #held = new Map<string, number>();
   /** Time since which each part of the connection has been suspect. */
   readonly #doubts = new Map<ConnectionPart, number>();
   /** Keys being replayed, and the promise of the replay. */
   #replaying: { readonly keys: ReadonlySet<string>; readonly done: Promise<unknown> } | undefined;
-  /** All pending keys are unreachable: they are not scanned again on every reply. */
+  /** Time of the next scan when all pending keys are unreachable, so that they are not scanned again on every reply. */
   #notBefore = 0;
   #running = false;
   #closed = false;
   #retry: NodeJS.Timeout | undefined;
-  /** Number of acknowledged keys that a full window dropped: they would not be replayed. */
+  /** Number of acknowledged keys that a full window dropped, and which would not be replayed. */
   dropped = 0;
   /** Number of replayed keys. */
   replayed = 0;
@@ -110,12 +119,14 @@ export class Journal {
     return this.#pending.size > 0 && this.#pending.has(key);
   }
 
-  /** Number of ends of pending keys. A read records it before it is sent. */
+  /** Returns how many pending keys have ended so far. A read records this number before it is sent. */
   get ends(): number {
     return this.#ends;
   }
 
-  /** Whether the key was pending at any time since `ends` was recorded: the reply may be older than the deletion. */
+  /**
+   * Whether the key was pending at any time since `ends` was recorded. If so, the reply may be older than the deletion.
+   */
   wasPending(key: string, ends: number): boolean {
     if (this.isPending(key)) return true;
     return this.#ends > ends && (ends < this.#endsDropped || (this.#ended.get(key) ?? 0) > ends);
@@ -129,7 +140,7 @@ export class Journal {
     return this.#recent.size;
   }
 
-  /** Must be called with each event of each part of the connection, before any other listener. */
+  /** Handles an event of a part of the connection. Must be called with each event, before any other listener. */
   noticed(event: ConnectionEvent, part: ConnectionPart = WHOLE): void {
     switch (event.type) {
       case 'lost':
@@ -149,7 +160,11 @@ export class Journal {
     }
   }
 
-  /** The master has deleted the keys. @param place place of the deletion in `order`; default: the last */
+  /**
+   * Records that the master has deleted the keys.
+   *
+   * @param place position of the deletion in `order`; default: the last
+   */
   acknowledged(keys: readonly string[], place = this.order.next()): void {
     const at = this.#now();
     for (const key of keys) {
@@ -176,11 +191,12 @@ export class Journal {
   }
 
   /**
-   * They were not deleted, or it is unknown whether they were; keys with a later acknowledged write are omitted.
+   * Records keys that were not deleted, or whose deletion is uncertain. Keys with a later acknowledged write are
+   * omitted.
    *
-   * @param place of the deletion in `order`; default: the latest
-   * @throws NotSentError too many deletions are pending
-   * @throws OutcomeUnknownError the journal is closed and replays nothing
+   * @param place position of the deletion in `order`; default: the last
+   * @throws NotSentError if too many deletions are pending
+   * @throws OutcomeUnknownError if the journal is closed and replays nothing
    */
   failed(keys: readonly string[], place = this.order.next()): void {
     if (this.#closed) throw new OutcomeUnknownError('The cache was closed before Redis answered');
@@ -198,24 +214,30 @@ export class Journal {
     return true;
   }
 
-  /** Like `failed`, but never refused: for a key that was just pending. */
+  /** Like `failed`, but never refused, for a key that was pending until now. */
   restore(key: string, place = this.order.next()): void {
     this.#pending.set(key, { change: this.order.next(), place });
     this.#recoverSoon();
   }
 
-  /** A newer value is being sent to Redis, after all replays: the key is not pending unless that fails (`restore`). */
+  /**
+   * Ends the pending state of a key whose new value is being sent to Redis, after all replays. If sending fails,
+   * `restore` must be called.
+   */
   forget(key: string): void {
     this.#end(key);
   }
 
-  /** Redis has acknowledged a write of the key: earlier deletions are obsolete. Returns true if one was pending. */
+  /**
+   * Records that Redis has acknowledged a write of the key, which makes earlier deletions obsolete. Returns true if one
+   * was pending.
+   */
   settle(key: string, place: number): boolean {
     const pending = this.#pending.get(key);
     return pending !== undefined && pending.place < place && this.#end(key);
   }
 
-  /** The key is no longer pending. Returns false if it was not. */
+  /** Ends the pending state of the key. Returns false if it was not pending. */
   #end(key: string): boolean {
     if (!this.#pending.delete(key)) return false;
     this.#ends += 1;
@@ -236,9 +258,10 @@ export class Journal {
   }
 
   /**
-   * A durable value is about to be sent on a separate connection: the key stays pending, and is not replayed until `release`.
+   * Holds a key whose durable value will be sent on a separate connection. The key stays pending, and is not replayed
+   * until `release`.
    *
-   * @returns the end of a replay in flight that would delete the value; undefined: there is none
+   * @returns the end of a replay in flight that would delete the value; undefined: there is no such replay
    */
   hold(key: string): Promise<unknown> | undefined {
     this.#held.set(key, (this.#held.get(key) ?? 0) + 1);
@@ -252,7 +275,7 @@ export class Journal {
     if (this.#pending.size > 0) this.#recoverSoon();
   }
 
-  /** Redis replies again: starts a replay. Safe to call at any time. */
+  /** Starts a replay, when Redis replies again. Safe to call at any time. */
   recover(): void {
     if (this.#running || this.#closed || this.#pending.size === 0 || this.#now() < this.#notBefore) return;
     this.#running = true;
@@ -267,7 +290,10 @@ export class Journal {
       });
   }
 
-  /** Retries without an event: a connection that was never lost emits no `ready`, and reads of pending keys send nothing. */
+  /**
+   * Retries without an event, because a connection that was never lost emits no `ready`, and reads of pending keys send
+   * nothing.
+   */
   #recoverSoon(): void {
     if (this.#running || this.#closed || this.#retry) return;
     this.#retry = setTimeout(() => {
@@ -285,7 +311,7 @@ export class Journal {
     return [...this.#pending.keys()];
   }
 
-  /** A new master may lack the last deletions that the former one acknowledged: they become pending. */
+  /** Makes the last deletions pending that the previous master acknowledged, because the new master may lack them. */
   #moved(part: ConnectionPart): void {
     const oldest = (this.#doubts.get(part) ?? this.#now()) - this.#windowMs;
     for (const [key, { at, place }] of this.#recent) {
@@ -330,7 +356,7 @@ export class Journal {
       const pending = this.#pending.get(key);
       if (pending?.change !== change) continue;
       this.#end(key);
-      // The successor may be replaced as well.
+      // This master may be replaced as well.
       this.#remember(key, { at, place: pending.place });
       this.replayed += 1;
       this.#options.settled?.(key);

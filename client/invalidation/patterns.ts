@@ -1,10 +1,10 @@
 /**
  * Deletion by pattern: SCAN in batches, each followed by its UNLINK, so that Redis is never blocked for long. A load in
- * flight has its lease in place of its entry: the lease is deleted with it, and the load stores nothing.
+ * flight has its lease in place of its entry. The lease is deleted like an entry, and the load stores nothing.
  *
- * Complete for keys that exist from beginning to end. A cursor is valid only on the server that returned it: after a
- * lost connection or a failover the scan restarts, a bounded number of times. One pass over the keys, N / 500 SCANs; in
- * a Cluster on every master.
+ * The deletion is complete for keys that exist from its beginning to its end. A cursor is valid only on the server that
+ * returned it: after a lost connection or a failover the scan restarts, a bounded number of times. The cost is one pass
+ * over the keys, N / 500 SCANs; in a cluster on every master.
  */
 import { isUtf8 } from 'node:buffer';
 import { isConnectivityError, NotSentError } from '../api/errors.ts';
@@ -23,23 +23,25 @@ const RETRY_MS = 100;
 interface Page {
   readonly next: string | undefined;
   readonly keys: readonly string[];
-  /** Keys that are not UTF-8: no cache wrote them, and as strings they would be other keys. */
+  /** Keys that are not UTF-8. No cache wrote them, and converted to strings they would be other keys. */
   readonly foreign: readonly Buffer[];
 }
 
 export interface PatternOptions {
   readonly namespace: string;
   readonly connection: { on(listener: (event: ConnectionEvent) => void): () => void };
-  /** Sends one command; in a cluster, SCAN covers all masters by its cursor. The keys of a SCAN may be Buffers. */
+  /**
+   * Sends one command; in a cluster, the cursor of SCAN covers all masters. The keys that SCAN returns may be Buffers.
+   */
   readonly send: (command: string, args: readonly Argument[]) => Promise<unknown>;
   readonly slotOf?: SlotOf;
-  /** Called after keys were deleted: drops them here and records them in the journal. */
+  /** Drops deleted keys in this process and records them in the journal; called after keys were deleted. */
   readonly deleted: (keys: readonly string[]) => void;
-  /** Called when a deletion did not reach Redis. @throws NotSentError too many deletions are pending */
+  /** Called when a deletion did not reach Redis. @throws NotSentError if too many deletions are pending */
   readonly failed: (keys: readonly string[]) => void;
   /** COUNT of each SCAN; default 500. */
   readonly batch?: number;
-  /** Maximum time that Redis may be unreachable; default 15000, longer than a failover. */
+  /** Maximum time, in ms, for which Redis may be unreachable; default 15000, longer than a failover. */
   readonly maxOutageMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -51,10 +53,10 @@ export interface PatternResult {
 }
 
 /**
- * Deletes the entries whose logical key matches Redis's pattern (`user:*`).
+ * Deletes the entries whose logical key matches a Redis pattern (`user:*`).
  *
- * @throws NotSentError, TimeoutError Redis was unreachable for longer than `maxOutageMs`; keys found until then are deleted
- * or in the journal
+ * @throws NotSentError, TimeoutError if Redis was unreachable for longer than `maxOutageMs`; keys found until then are
+ * deleted or in the journal
  */
 export function deleteMatching(pattern: string, options: PatternOptions): Promise<PatternResult> {
   const prefix = `${options.namespace}:`;
@@ -63,15 +65,19 @@ export function deleteMatching(pattern: string, options: PatternOptions): Promis
 }
 
 /**
- * Like `deleteMatching`, for all keys of the namespace; internal keys of the cache are deleted too, and are not counted. Keys of
- * a canary rollout remain: they are no data of the cache, and a rollback must outlast the deletion of bad entries.
+ * Like `deleteMatching`, for all keys of the namespace. Internal keys of the cache are deleted, too, but not counted.
+ * Keys of a canary rollout remain: they are not data of the cache, and a rollback must outlast the deletion of bad
+ * entries.
  */
 export function deleteAll(options: PatternOptions): Promise<PatternResult> {
   const match = `${escapeGlob(`${options.namespace}:`)}*`;
   return scanAndDelete(options, Number.NEGATIVE_INFINITY, match, (key) => !isOfCanary(key));
 }
 
-/** Of any rollout in the namespace: in a cluster the pattern cache has one of its own below. */
+/**
+ * Whether a key belongs to any canary rollout in the namespace. In a cluster the pattern cache has its own namespace
+ * below it.
+ */
 function isOfCanary(key: string): boolean {
   return key.includes(':~canary:{');
 }
@@ -93,7 +99,7 @@ async function scanAndDelete(
 class Scan {
   readonly #options: PatternOptions;
   readonly #unfollow: () => void;
-  /** Counts the connections: a cursor is not valid on the next one. */
+  /** Number of connections so far: a cursor is not valid on the next connection. */
   #generation = 0;
   #answeredAt: number;
   restarts = 0;
@@ -130,7 +136,7 @@ class Scan {
     return deleted;
   }
 
-  /** undefined: Redis has been unreachable, for less than the allowed time. */
+  /** Reads one page of keys. undefined: Redis has been unreachable, for less than the allowed time. */
   async #page(cursor: string, match: string): Promise<Page | undefined> {
     const { send, batch = BATCH, maxOutageMs = MAX_OUTAGE_MS, signal } = this.#options;
     try {
@@ -150,7 +156,10 @@ class Scan {
     }
   }
 
-  /** Neither the journal nor the first tier has such keys: a failed deletion ends the scan. */
+  /**
+   * Deletes keys that are not UTF-8. Neither the journal nor the first tier has such keys, so a failed deletion ends
+   * the scan.
+   */
   async #unlinkForeign(keys: readonly Buffer[]): Promise<number> {
     const { send } = this.#options;
     let removed = 0;

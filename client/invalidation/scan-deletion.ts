@@ -1,4 +1,4 @@
-/** The running deletion of a scan, one at a time, ordered with the writes of its keys by this process. */
+/** The running deletion of a scan, one at a time, ordered with this process's writes of the same keys. */
 import { isConnectivityError } from '../api/errors.ts';
 import type { WriteOrder } from '../cache/write-order.ts';
 
@@ -11,7 +11,10 @@ export class ScanDeletion {
     this.#order = order;
   }
 
-  /** Begins with the command; `end` follows its outcome. If Redis rejects the command, the deletion ends here. */
+  /**
+   * Begins a deletion with its command; `end` follows the outcome of the command. If Redis rejects the command, the
+   * deletion ends here.
+   */
   follow(keys: readonly string[], sent: Promise<unknown>): Promise<unknown> {
     this.#keys = keys;
     this.place = this.#order.beginAll(keys);

@@ -2,10 +2,13 @@
 
 import { BATCH_KEYS } from '../cache/batches.ts';
 
-/** Slot of a key in a cluster; absent with a single master. */
+/** Returns the slot of a key in a cluster; absent with a single master. */
 export type SlotOf = ((key: string) => number) | undefined;
 
-/** Groups of keys that one command may name: of one slot in a cluster, and at most `BATCH_KEYS`. */
+/**
+ * Groups keys so that one command may name all keys of a group: in a cluster only keys of one slot, and at most
+ * `BATCH_KEYS`.
+ */
 export function bySlot<K>(
   keys: readonly K[],
   nameOf: (key: K) => string,

@@ -1,13 +1,17 @@
 /**
- * Names of things in Redis: keys, tags, namespaces, patterns, domains, shapes. UTF-8 cannot encode a lone surrogate: two such
- * names would have the same bytes, so that process and server would use different keys.
+ * Checks names in Redis: keys, tags, namespaces, patterns, domains, shapes. UTF-8 cannot encode a lone surrogate: two
+ * names that differ only in lone surrogates would have the same bytes, so that process and server would use different
+ * keys.
  */
 import { ConfigurationError } from '../api/errors.ts';
 
-/** The longest name, in UTF-16 code units. Redis allows 512 MiB, but the journal keeps up to 110,000 names in memory. */
+/**
+ * Maximum length of a name, in UTF-16 code units. Redis allows 512 MiB, but the journal keeps up to 110,000 names in
+ * memory.
+ */
 export const NAME_MAX = 65_536;
 
-/** @throws ConfigurationError not a string, empty, too long, or with a lone surrogate */
+/** Checks a name. @throws ConfigurationError if it is not a string, empty, too long, or has a lone surrogate */
 export function assertName(path: string, name: unknown): asserts name is string {
   if (typeof name === 'string' && name !== '' && name.length <= NAME_MAX && name.isWellFormed()) return;
   throw new ConfigurationError(`${path}: ${whyNot(name)}`);

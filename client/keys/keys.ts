@@ -17,11 +17,11 @@ const BATCH_HASH_LENGTH = 12;
 export interface KeyOptions {
   /** Version of the stored value, an integer from 1; default 1. */
   readonly version?: number;
-  /** Name of the shape of the value, which becomes part of the key: a process with another shape uses other keys. */
+  /** Name of the value's shape, which becomes part of the key, so that a process with another shape uses other keys. */
   readonly schemaId?: string | undefined;
-  /** Schema whose name is derived if the validator exports JSON Schema; `schemaId` has precedence. */
+  /** Schema from which the name is derived, if the validator exports JSON Schema; `schemaId` has precedence. */
   readonly schema?: StandardSchema | undefined;
-  /** Namespace of the key. A cache adds its own: leave it out for keys of a cache. */
+  /** Namespace of the key. A cache adds its own namespace, so leave it out for keys of a cache. */
   readonly namespace?: string | undefined;
 }
 
@@ -29,8 +29,8 @@ const KEY = optionNames<KeyOptions>({ version: true, schemaId: true, schema: tru
 const SEARCH = optionNames<VectorSearch>({ namespace: true, vector: true, topK: true, params: true });
 
 /**
- * `v{version}:{domain}:{hash of parts}`; with a schema `v{version}.{hash of its name}:…`; with `namespace:` in front if
- * one is given.
+ * Builds the key `v{version}:{domain}:{hash of parts}`. With a schema: `v{version}.{hash of its name}:…`. With a
+ * namespace: `namespace:` is put in front.
  */
 export function buildKey(
   domain: string,
@@ -51,24 +51,24 @@ function assembleKey(options: KeyOptions, rest: string): string {
   return options.namespace === undefined ? key : `${keySegment('namespace', options.namespace)}:${key}`;
 }
 
-/** `v{version}:batch:{size}:{hash of items}`: one key for a request of many items. */
+/** Builds the key `v{version}:batch:{size}:{hash of items}`, for a request of many items. */
 export function buildBatchKey(items: readonly unknown[], version = 1, namespace?: string): string {
   const key = `${versionPart(version)}:batch:${items.length}:${hashOf(items, BATCH_HASH_LENGTH)}`;
   return namespace === undefined ? key : `${keySegment('namespace', namespace)}:${key}`;
 }
 
-/** `{prefix}:cache:{hash of parts}`, the format of response caches. */
+/** Builds the key `{prefix}:cache:{hash of parts}`, in the format of response caches. */
 export function buildResponseKey(prefix: string, parts: unknown): string {
   return `${keySegment('prefix', prefix)}:cache:${hashOf(parts, HASH_LENGTH)}`;
 }
 
-/** A search in a collection of vectors. */
+/** Search in a collection of vectors. */
 export interface VectorSearch {
   /** Name of the collection. */
   readonly namespace: string;
-  /** Query vector: at least one finite component. */
+  /** Query vector, with at least one component; all components are finite. */
   readonly vector: readonly number[] | Float32Array | Float64Array;
-  /** Number of results, from 1. */
+  /** Number of results, at least 1. */
   readonly topK: number;
   /** Filters and other inputs that change the result. */
   readonly params?: unknown;
@@ -78,17 +78,18 @@ export interface VectorSearch {
 export const VECTOR_DECIMALS = 4;
 
 /**
- * `v{version}:vector:{hash}`: one key for one vector search. Components are rounded to `decimals` (default 4), so that the
- * noise of float32 and of another order of summation does not make another key.
+ * Builds the key `v{version}:vector:{hash}` for one vector search. Components are rounded to `decimals` (default 4), so
+ * that rounding noise of float32, or of another order of summation, does not result in another key.
  *
- * Vectors that share a key differ by at most 10^-decimals in each component. Noise of size e moves one of d components over
- * a boundary with a probability of about 2 d e 10^decimals: 3 % for 1536 components around 0.03 that went through
- * float32 once. That costs a miss, never a wrong answer; fewer decimals miss less and merge more.
+ * Vectors that share a key differ by at most 10^-decimals in each component. Noise of size e moves one of d components
+ * over a boundary with a probability of about 2 d e 10^decimals: 3 % for 1536 components around 0.03 that went through
+ * float32 once. Such noise costs a miss, never a wrong answer. With fewer decimals there are fewer misses, and more
+ * vectors share a key.
  */
 export function buildVectorKey(
   search: VectorSearch,
   options: KeyOptions & {
-    /** Decimals of each component, 0 to 12; default 4. */
+    /** Number of decimals of each component, 0 to 12; default 4. */
     readonly decimals?: number;
   } = {},
 ): string {
@@ -112,11 +113,11 @@ function cellOf(component: number, decimals: number, i: number): number {
     throw new ConfigurationError(
       `vector[${i}]: ${String(component)} cannot be rounded to ${decimals} decimals`,
     );
-  // -0 is printed as 0 by join.
+  // `join` prints -0 as 0.
   return cell;
 }
 
-/** Eight hexadecimal digits of the name of a shape. */
+/** Returns eight hexadecimal digits for the name of a shape. */
 function schemaPart(schemaId: string): string {
   assertName('schemaId', schemaId);
   return createHash('sha256').update(schemaId).digest('hex').slice(0, 8);

@@ -1,14 +1,14 @@
 /**
  * Normalizes a value to a string that is hashed into keys.
  *
- * Equivalent inputs give the same text: properties in any order, Unicode in any composition, -0 and 0, a property
- * that is undefined and one that is absent. Inputs that differ in type differ in text (`1`, `'1'`, `1n`).
+ * Equivalent inputs give the same text: properties in any order, Unicode in any composition, -0 and 0, a property that
+ * is undefined and one that is absent. Inputs of different types give different texts (`1`, `'1'`, `1n`).
  */
 import { types } from 'node:util';
 import { ConfigurationError } from '../api/errors.ts';
 import { isBareObject, isPlainObject } from '../codec/plain.ts';
 
-/** A letter before each type keeps different types apart. */
+/** Normalizes a value. A letter before each value distinguishes its type. */
 export function normalize(value: unknown): string {
   switch (typeof value) {
     case 'string':

@@ -38,7 +38,7 @@ const BOUND_MS = 500;
 const BEATS = 4;
 const RETRY_MIN_MS = 10;
 const RETRY_MAX_MS = 500;
-/** Retry interval after a refusal: the permissions of the user may change. */
+/** Retry interval after a refusal, in ms, because the permissions of the user may change. */
 const REFUSED_MAX_MS = 10_000;
 
 /** Properties that coherence needs from the shared connection. */
@@ -46,18 +46,20 @@ export interface Followed {
   readonly state: ConnectionState;
   on(listener: (event: ConnectionEvent) => void): () => void;
   /**
-   * Cluster: the current masters; undefined while one is unknown. A node must be listed before a command is sent to it, so that no reply
-   * of a master without a listener is kept.
+   * Returns the current masters of a cluster; undefined while one is unknown. A node must be listed before a command is
+   * sent to it, so that no reply of a master without a listener is kept.
    */
   masters?(): readonly Address[] | undefined;
 }
 
 export interface CoherenceOptions {
-  /** Prefixes of the physical keys to listen for; none may be a prefix of another. Other keys are not kept. */
+  /**
+   * Prefixes of the physical keys whose changes are reported; none may be a prefix of another. Other keys are not kept.
+   */
   readonly prefixes: readonly string[];
   /** Opens a RESP2 link to a master: `dedicatedConnections(options)`. */
   readonly open: (master: Address) => Promise<Link>;
-  /** Maximum time that an overwritten value may be served; default 500. */
+  /** Maximum time, in ms, for which an overwritten value may be served; default 500. */
   readonly boundMs?: number;
 }
 
@@ -68,7 +70,7 @@ export type CoherenceEvent =
   | { readonly type: 'live' }
   | { readonly type: 'lost'; readonly reason: string };
 
-/** A master with its listener, which is reopened while the master is followed. */
+/** Master with its listener. The listener is reopened while the master is followed. */
 interface Post {
   readonly address: Address;
   readonly left: AbortController;
@@ -86,11 +88,11 @@ export class Coherence {
   readonly #unfollow: () => void;
   /** Whether every master has a listener, without a gap since the last reset. */
   #whole = false;
-  /** The last complete period has ended: a reset must precede the next one. */
+  /** Reason why the last complete period ended. A reset must precede the next period. */
   #gap: string | undefined = 'the first connection';
-  /** Whole, and the shared connection is not suspect. */
+  /** Whether every master has a listener, and the shared connection is not suspect. */
   #serving = false;
-  /** Every message sent before this time has arrived. */
+  /** Time before which every message has arrived. */
   #provenAt = 0;
   #failure: string | undefined;
   #closed = false;
@@ -100,7 +102,7 @@ export class Coherence {
     this.#options = options;
     this.boundMs = options.boundMs ?? BOUND_MS;
     this.#unfollow = followed.on((event) => this.#noticed(event));
-    // After the poll phase: a busy process first reads the replies in the socket.
+    // Checks run after the poll phase, so that a busy process first reads the replies in the socket.
     this.#timer = setInterval(() => setImmediate(() => this.#beat()), this.boundMs / BEATS);
     this.#timer.unref();
     this.#follow();
@@ -111,21 +113,26 @@ export class Coherence {
     return this.#serving && now() - this.#provenAt < this.boundMs;
   }
 
-  /** Must be called before a key is read from its master; the fill is valid if the key is not invalidated before `end`. */
+  /**
+   * Begins a fill. Must be called before a key is read from its master; the fill is valid if the key is not invalidated
+   * before `end`.
+   */
   begin(key: string): Fill {
     if (!this.#whole || !this.#listed() || !this.covers(key)) return this.#fills.refused();
     const fill = this.#fills.begin(key);
     return { end: () => fill.end() && this.#listed() };
   }
 
-  /** Whether changes of the key are reported. */
+  /** Whether the server reports changes of the key. */
   covers(key: string): boolean {
     const { prefixes } = this.#options;
     for (const prefix of prefixes) if (key.startsWith(prefix)) return true;
     return false;
   }
 
-  /** This process has changed the keys, or may have: drops them immediately, as if Redis had reported it. */
+  /**
+   * Drops keys that this process has changed, or may have changed, immediately, as if Redis had reported the change.
+   */
   forget(keys: readonly string[]): void {
     this.#changed(keys, true);
   }
@@ -156,7 +163,7 @@ export class Coherence {
     return state.kind === 'ready' || state.kind === 'suspect' ? [state.master] : undefined;
   }
 
-  /** A cluster may have a master that no event has reported yet. */
+  /** Whether every master is listed. A cluster may have a master that no event has reported yet. */
   #listed(): boolean {
     const masters = this.#followed.masters?.();
     return masters === undefined || masters.every((master) => this.#posts.has(addressKey(master)));
@@ -194,7 +201,7 @@ export class Coherence {
     this.#interrupted(reason);
   }
 
-  /** Keeps the listener of a master open until it is left. */
+  /** Keeps the listener of a master open until the master is no longer followed. */
   async #man(post: Post): Promise<void> {
     const { signal } = post.left;
     let retryMs = RETRY_MIN_MS;
@@ -214,7 +221,8 @@ export class Coherence {
         post.listener = undefined;
         this.#interrupted(`listener of ${addressKey(post.address)}: ${reason}`);
       } catch (error) {
-        // Refused or unreachable: retried while the node is master; until then nothing is served.
+        // The listener was refused, or the node is unreachable. Retry while the node is master; until then nothing is
+        // served.
         this.#failed(error);
         retryMaxMs = isReply(error) ? REFUSED_MAX_MS : RETRY_MAX_MS;
       }
@@ -223,7 +231,7 @@ export class Coherence {
     }
   }
 
-  /** A server that refuses the user does so with every attempt: reported once. */
+  /** Reports a failure once, because a server that refuses the user does so with every attempt. */
   #failed(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
     if (reason !== this.#failure) this.#events.emit({ type: 'lost', reason });
@@ -255,9 +263,9 @@ export class Coherence {
     this.#provenAt = provenAt;
   }
 
-  // --- what follows ------------------------------------------------------------------------------------------------
+  // --- consequences of messages and gaps ---------------------------------------------------------------------------
 
-  /** Messages may have been lost. */
+  /** Handles a gap, in which messages may have been lost. */
   #interrupted(reason: string): void {
     this.#gap ??= reason;
     this.#fills.invalidateAll();

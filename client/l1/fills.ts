@@ -1,11 +1,11 @@
 /**
- * Reads in flight that will fill the first tier. An invalidation can overtake the reply to a read of its key (they use
- * different connections), so a fill is valid only if none arrived between request and reply.
+ * Reads in flight that will fill the first tier. An invalidation can overtake the reply to a read of its key, because
+ * they use different connections. A fill is therefore valid only if no invalidation arrived between request and reply.
  */
 
-/** One read of one key. `end` must be called once, regardless of the outcome of the read. */
+/** Read of one key. `end` must be called once, regardless of the outcome of the read. */
 export interface Fill {
-  /** Returns true if the value may be kept. */
+  /** Ends the fill. Returns true if the value may be kept. */
   end(): boolean;
 }
 
@@ -36,7 +36,7 @@ export class Fills {
     };
   }
 
-  /** For a read that began while invalidations of its key were not reported. */
+  /** Returns a fill that keeps nothing, for a read that began while invalidations of its key were not reported. */
   refused(): Fill {
     return REFUSED;
   }

@@ -1,11 +1,12 @@
 /**
- * One connection that is notified of every changed key of its node.
+ * One connection to a node, on which the node reports every changed key.
  *
  *   CLIENT ID ─▶ CLIENT TRACKING ON REDIRECT <own id> BCAST PREFIX p ─▶ SUBSCRIBE __redis__:invalidate ─▶ PING …
  *
- * It redirects to itself: tracking, subscription and socket then share one lifetime, none can fail without the others (the server
- * does not report a redirect whose target died), and one reply to PING proves all three. BCAST needs no memory per key on the
- * server. Without NOLOOP the node builds one message for all of its listeners, and own writes are handled like any others.
+ * The connection redirects to itself, so that tracking, subscription and socket share one lifetime. None of them can
+ * fail without the others (the server does not report a redirect whose target died), and one reply to PING proves all
+ * three. BCAST needs no memory per key on the server. Without NOLOOP the node builds one message for all of its
+ * listeners, and the process's own writes are handled like any others.
  */
 import type { Link } from '../transport/link.ts';
 import { isReply } from '../transport/reply-error.ts';
@@ -13,12 +14,12 @@ import { now, withTimeout } from '../transport/timing.ts';
 
 const CHANNEL = '__redis__:invalidate';
 
-/** Age of the last reply to PING, as a share of the allowed silence, after which the next PING is sent. */
+/** Age of the last reply to PING after which the next PING is sent, as a share of the allowed silence. */
 const ASKED_AFTER = 0.4;
 
 export class Listener {
   readonly #link: Link;
-  /** Every message that the node sent before this time has arrived. */
+  /** Time before which every message of the node has arrived. */
   provenAt: number;
   #askedAt: number | undefined;
 
@@ -28,8 +29,10 @@ export class Listener {
   }
 
   /**
-   * @param heard keys that changed; undefined: any may have (FLUSHALL)
-   * @throws the error reply of the node, or a timeout; the link is closed then
+   * Opens a listener.
+   *
+   * @param heard keys that changed; undefined: any key may have changed (FLUSHALL)
+   * @throws the error reply of the node, or a timeout; in both cases the link is closed
    */
   static async arm(
     link: Link,
@@ -55,7 +58,7 @@ export class Listener {
     }
   }
 
-  /** Reason of the end. */
+  /** Promise of the reason why the listener ended. */
   get over(): Promise<string> {
     return this.#link.over;
   }
@@ -67,12 +70,12 @@ export class Listener {
   beat(allowedSilenceMs: number, proven: () => void): void {
     const at = now();
     if (this.#askedAt !== undefined) {
-      // Arriving messages precede the reply: slow is not hung, although nothing is served meanwhile.
+      // Arriving messages precede the reply: a slow connection is not hung, although nothing is served in the meantime.
       const silentMs = at - Math.max(this.#askedAt, this.#link.progress.heardAt);
       if (silentMs > allowedSilenceMs) this.close(`no reply to PING for ${Math.round(silentMs)} ms`);
       return;
     }
-    // Each PING is work for the server: half of the allowed silence is sufficient.
+    // Each PING is work for the server, and half of the allowed silence is sufficient.
     if (at - this.provenAt < allowedSilenceMs * ASKED_AFTER) return;
     this.#askedAt = at;
     const answered = (): void => {
@@ -80,7 +83,7 @@ export class Listener {
       this.provenAt = at;
       proven();
     };
-    // A user without permission for PING gets an error reply, which counts as well.
+    // A user without the permission for PING gets an error reply, which counts as well.
     this.#link.redis
       .ping()
       .then(answered, (error: unknown) => (isReply(error) ? answered() : this.close('no reply to PING')));

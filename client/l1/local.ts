@@ -1,19 +1,20 @@
 /**
  * The first tier: entries in this process, kept as payloads and decoded once.
  *
- * A JSON value is decoded at its first use into a private, deeply frozen copy: every hit returns the same object, and no caller can
- * change it. Bytes and rich values cannot be frozen; they are decoded per hit.
+ * A JSON value is decoded at its first use into a private, deeply frozen copy: every hit returns the same object, and
+ * no caller can change it. Bytes and rich values cannot be frozen, so they are decoded on every hit.
  *
- * A fill begins before Redis is read and ends with the reply; it keeps nothing if the key was invalidated meanwhile.
- * While coherence is not live, no entry is served as current, but entries can still be read (`remembered`) while Redis
- * does not reply.
+ * A fill begins before Redis is read and ends with the reply; it keeps nothing if the key was invalidated in the
+ * meantime. While coherence is not live, no entry is served as current, but entries can still be read (`remembered`)
+ * while Redis does not reply.
  *
- * A value that this process has written is served from its acknowledgement on, but only until `boundMs` after it was sent: any later
- * write happened less than `boundMs` ago. Its first read checks in the background whether Redis still has it; after
- * that it is an ordinary entry. The first read after a write therefore still costs a command, but no wait.
+ * A value that this process has written is served from its acknowledgement on, but only until `boundMs` after it was
+ * sent, so that any later write happened less than `boundMs` ago. The first read of the value checks in the background
+ * whether Redis still has it; after this check it is an ordinary entry. The first read after a write therefore still
+ * costs a command, but no wait.
  *
- * Eviction is SIEVE: a hit only sets a mark, and the hand skips marked entries once (Zhang et al., NSDI 2024).
- * Left out: invalidation (`coherence.ts`), and whether the tags of an entry are current (`reader.ts`).
+ * Eviction is SIEVE: a hit only sets a mark, and the hand skips marked entries once (Zhang et al., NSDI 2024). Left
+ * out: invalidation (`coherence.ts`), and whether the tags of an entry are current (`reader.ts`).
  */
 
 import type { StandardSchema } from '../api/types.ts';
@@ -26,9 +27,9 @@ export interface LocalEntry {
   readonly payload: Buffer;
   readonly tags: readonly TagStamp[] | undefined;
   readonly freshness: Freshness | undefined;
-  /** On the monotonic clock. */
+  /** Time of expiry on the monotonic clock. */
   readonly expiresAt: number;
-  /** The frozen value, after the schema if one was given; not valid until `ready`. Never for bytes and rich values. */
+  /** Frozen value, after the schema if one was given; not valid until `ready`. Never set for bytes and rich values. */
   value: unknown;
   ready: boolean;
   schema: StandardSchema | undefined;
@@ -37,9 +38,12 @@ export interface LocalEntry {
 
 /** State of a value that this process wrote, until a read from Redis has confirmed it. */
 interface Own {
-  /** On the monotonic clock: until then, any overwriting is at most `boundMs` old. */
+  /** End of the time in which any overwriting is at most `boundMs` old, on the monotonic clock. */
   readonly untilMs: number;
-  /** The server has reported a change: presumably this write. A second report is a write of another client. */
+  /**
+   * Whether the server has reported a change, presumably this write. A second report concerns a write of another
+   * client.
+   */
   told: boolean;
   asked: boolean;
 }
@@ -51,8 +55,8 @@ interface Writing {
 }
 
 /**
- * The lease of a load, in the place of its entry: the server reports it as a write, at the latest before it reports the stored value.
- * It must always be ended.
+ * Lease of a load, in the place of its entry. The server reports the lease as a write, at the latest before it reports
+ * the stored value. `end` must always be called.
  */
 export interface LocalLease {
   told: number;
@@ -68,15 +72,18 @@ interface Slot extends LocalEntry {
   older: Slot | undefined;
 }
 
-/** Data that a fill keeps of an entry. */
+/** Data of an entry that a fill keeps. */
 export type EntryData = Pick<LocalEntry, 'payload' | 'tags' | 'freshness'>;
 
-/** A fill in flight. `end` must be called; it keeps the entry unless its key was changed meanwhile. */
+/** Fill in flight. `end` must be called; it keeps the entry unless its key was changed in the meantime. */
 export interface LocalFill {
   end(entry?: EntryData): void;
 }
 
-/** A write in flight. `end` must be called with the acknowledged value, which is kept unless others changed it meanwhile. */
+/**
+ * Write in flight. `end` must be called with the acknowledged value, which is kept unless another client changed the
+ * key in the meantime.
+ */
 export interface LocalWrite {
   end(entry?: EntryData): void;
 }
@@ -85,15 +92,17 @@ export interface LocalTierOptions {
   readonly maxEntries: number;
   /** Maximum estimated memory of all entries; default: no limit. */
   readonly maxBytes?: number;
-  /** Maximum time of an entry without a read from Redis, in ms. */
+  /** Maximum time, in ms, for which an entry is kept without a read from Redis. */
   readonly ttlMs: number;
   /** Prefix of the physical keys: `ns:`. */
   readonly prefix: string;
-  /** Reads the key from the master; null: absent. Without this function own writes are not kept. */
+  /**
+   * Reads the key from the master; null: absent. Without this function, values that this process writes are not kept.
+   */
   readonly ask?: (key: string) => Promise<Buffer | null>;
   /** Unix time in ms. */
   readonly now?: () => number;
-  /** The monotonic clock. */
+  /** Monotonic clock in ms. */
   readonly clock?: () => number;
 }
 
@@ -136,12 +145,12 @@ export class LocalTier {
     return this.#slots.size;
   }
 
-  /** Estimated memory of all entries. */
+  /** Returns the estimated memory of all entries. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** The entry was decoded from this number of bytes of JSON: its value is kept with its payload. */
+  /** Adds the memory of a decoded value, which is kept with its payload, from the size of its JSON. */
   weigh(key: string, entry: LocalEntry, jsonBytes: number): void {
     const slot = this.#slots.get(key);
     if (slot === undefined || slot !== entry) return;
@@ -174,7 +183,7 @@ export class LocalTier {
   remembered(key: string): LocalEntry | undefined {
     const slot = this.#slots.get(key);
     if (slot === undefined || slot.expiresAt <= this.#clock()) return undefined;
-    // Written here and not confirmed by Redis in time: it may never have been current.
+    // The entry was written by this process and not confirmed by Redis in time, so it may never have been current.
     return slot.own && (this.#lostAt ?? this.#clock()) >= slot.own.untilMs ? undefined : slot;
   }
 
@@ -187,7 +196,7 @@ export class LocalTier {
     };
   }
 
-  /** Must be called before the lease of an absent entry is acquired. */
+  /** Begins a lease. Must be called before the lease of an absent entry is acquired. */
   lease(key: string): LocalLease {
     const lease: LocalLease = {
       told: 0,
@@ -200,8 +209,8 @@ export class LocalTier {
   }
 
   /**
-   * Must be called before a key is written. The end of the write drops the entry of the key, regardless of the outcome
-   * of the write.
+   * Begins a write. Must be called before a key is written. The end of the write drops the entry of the key, regardless
+   * of the outcome of the write.
    *
    * @param lease the lease that the value replaces
    */
@@ -223,7 +232,7 @@ export class LocalTier {
     };
   }
 
-  /** This process changed the keys, or may have. */
+  /** Drops keys that this process changed, or may have changed. */
   forget(keys: readonly string[]): void {
     this.#coherence.forget(keys.map((key) => this.#options.prefix + key));
   }
@@ -257,13 +266,13 @@ export class LocalTier {
     else if (slot) this.#remove(slot);
   }
 
-  /** Whether an own write may still be served. The first call also checks it in Redis. */
+  /** Whether a value that this process wrote may still be served. The first call also checks the value in Redis. */
   #stands(slot: Slot, own: Own): boolean {
     if (this.#clock() >= own.untilMs) {
       this.#remove(slot);
       return false;
     }
-    // A check before the invalidation of the own write has arrived would prove nothing.
+    // A check before the invalidation of this process's own write has arrived would prove nothing.
     if (own.told && !own.asked) this.#confirm(slot, own);
     return true;
   }
@@ -286,7 +295,7 @@ export class LocalTier {
     if (existing) this.#remove(existing);
     const at = this.#clock();
     const bound = at + this.#options.ttlMs;
-    // The entry has a Unix time; from here on steps of the wall clock have no effect.
+    // The entry has a Unix time, which is converted here, so that later steps of the wall clock have no effect.
     const expiresAt = freshness ? Math.min(bound, at + freshness.freshUntilMs - this.#now()) : bound;
     const older = this.#newest;
     const slot: Slot = {
@@ -305,7 +314,7 @@ export class LocalTier {
       newer: undefined,
       older,
     };
-    // The entry alone exceeds the limit, now or once it is decoded: not kept.
+    // The entry alone exceeds the limit, now or once it is decoded, so it is not kept.
     const laterBytes = isJson(payload) ? decodedBytes(payload.length) : 0;
     if (slot.bytes + laterBytes > this.#maxBytes) return slot;
     if (older) older.newer = slot;
@@ -344,14 +353,14 @@ export class LocalTier {
   }
 }
 
-/** Freezes plain data recursively. JSON values have no cycles and only freezable parts. */
+/** Freezes plain data recursively. JSON values have no cycles, and all of their parts can be frozen. */
 export function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
   for (const field of Object.values(value)) deepFreeze(field);
   return Object.freeze(value);
 }
 
-/** Plain JSON data, which can be frozen and shared. */
+/** Whether a value is plain JSON data, which can be frozen and shared. */
 export function isPlainData(value: unknown, above: readonly object[] = []): boolean {
   if (typeof value !== 'object' || value === null) return typeof value !== 'function';
   const prototype: unknown = Object.getPrototypeOf(value);

@@ -1,4 +1,4 @@
-/** Coherence of one cache, opened on demand: at once for the first tier, for tags at their first use. */
+/** Opens the coherence of one cache on demand: at once for the first tier, at the first use of a tag for tags. */
 import type { Coherence } from './coherence.ts';
 
 export class CoherenceOnDemand {

@@ -1,4 +1,4 @@
-/** Sends background reads of one tick together, after the replies of the tick. */
+/** Sends all background reads of one tick together, after the replies of the tick. */
 export class ReadBatcher {
   readonly #ask: (key: string) => Promise<Buffer | null>;
   #waiting: (() => void)[] = [];

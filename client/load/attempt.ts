@@ -1,9 +1,10 @@
 /**
- * Access of one load to its entry, used by the engine: first tier, Redis with its lease, or the memory fallback.
+ * One load's access to its entry, used by the engine: through the first tier, Redis with its lease, or the memory
+ * fallback.
  *
  * While Redis is unreachable, memory answers and stores loaded values. If Redis refuses commands (memory limit, too few
- * replicas, no permission), its entries are still read, and loaded values are returned and not stored. A refusal is an
- * event and a counter, never an error for the caller.
+ * replicas, no permission), entries are still read from it, and loaded values are returned but not stored. A refusal is
+ * an event and a counter, never an error for the caller.
  */
 
 import { CommandError, isConnectivityError } from '../api/errors.ts';
@@ -26,18 +27,19 @@ export interface AttemptContext {
   readonly context: CacheContext;
   readonly reader: Reader;
   readonly writer: Writer;
-  /** undefined: each process loads for itself. */
+  /** Leases; undefined: each process loads for itself. */
   readonly leases: Leases | undefined;
   readonly deadlines: DeadlineTimer;
 }
 
-/** Wait at least this multiple of the usual latency, for slow networks. */
+/** Minimum wait for a reply, as a multiple of the usual latency, for slow networks. */
 const LATENCY_FACTOR = 5;
 
 /**
- * Returns the reply of Redis, or `instead` if it takes too long. Before the first connection, its own timeouts apply.
+ * Returns the reply of Redis, or `instead` if the reply takes too long. Before the first connection, the timeouts of
+ * the connection apply.
  *
- * @param physical the requested key; undefined: several
+ * @param physical the requested key; undefined: several keys
  */
 export function withDeadline<T>(
   { context, deadlines }: AttemptContext,
@@ -50,8 +52,8 @@ export function withDeadline<T>(
   if (!remote || connection?.state.kind !== 'ready') return answer;
   const typicalMs = Math.max(remote.typicalMs, latencyOf(connection.current()));
   const ms = Math.max(options.compute.replyTimeoutMs, typicalMs * LATENCY_FACTOR);
-  // The first calls on a connection detect what the server allows: each reply counts as progress. So does each part of a large value that
-  // arrives before this reply.
+  // The first calls on a connection detect which procedures the server allows; each of their replies counts as
+  // progress. So does each part of a large value that arrives before this reply.
   const progress = (): number => {
     const { pieces = 0 } = physical === undefined ? connection : connection.at(physical);
     return remote.procedures.steps + pieces;
@@ -59,7 +61,7 @@ export function withDeadline<T>(
   return deadlines.limit(answer, ms, instead, late, progress);
 }
 
-/** Result of a preceding bulk read for this key: a miss, or no reply of Redis. */
+/** Result of an earlier bulk read for this key: a miss, or no reply from Redis. */
 export type ReadBefore = 'missed' | 'away' | undefined;
 
 /** Destination of a loaded value. */
@@ -77,7 +79,7 @@ export class CacheAttempt<T> implements Attempt<T> {
   #handle: LeaseHandle | undefined;
   #localLease: LocalLease | undefined;
   #destination: Destination = 'leased';
-  /** Names of the tags with known versions, and these versions. */
+  /** Names of the tags whose versions are known; `#stamps` has the versions. */
   #tags: Set<string> = new Set();
   #stamps: readonly TagStamp[] | undefined;
   /** First bytes of the entry to replace; undefined: unknown. */
@@ -121,12 +123,12 @@ export class CacheAttempt<T> implements Attempt<T> {
     this.release('again').catch(() => {});
   };
 
-  /** Not async: most calls end with the first promise, and each further one delays the caller. */
+  /** Reads the entry or acquires its lease. Not async, because each further promise delays the caller. */
   #ask(remote: Remote, missed: boolean): Promise<Known<T> | LeaseState> {
     const { context, leases } = this.#cache;
     const { local } = context;
     if (!leases) return this.#fromReader('unleased');
-    // If most reads hit, a plain read comes first: it makes a hit cheaper and costs a miss one more command.
+    // If most reads hit, a plain read comes first, which makes a hit cheaper and costs a miss one more command.
     const readFirst = leases.mostlyHits || remote.procedures.mode === 'commands' || local?.get(this.#key);
     if (missed || !readFirst) return this.#fetchLeased(missed);
     return this.#cache.reader.read(this.#key, this.#options).then(
@@ -148,7 +150,7 @@ export class CacheAttempt<T> implements Attempt<T> {
       return found;
     }
     if (reading.kind !== 'absent' || !reading.outdated || source !== 'redis') return this.#fetchLeased(true);
-    // The entry exists and is to be replaced.
+    // The entry exists and must be replaced.
     this.#freshUntilMs = reading.outdated.freshness?.freshUntilMs;
     return this.#take(true);
   }
@@ -163,7 +165,7 @@ export class CacheAttempt<T> implements Attempt<T> {
       if (context.fallback.pending) context.fallback.recover();
       if (fetched.kind === 'mine') this.#localLease = localLease;
       if (fetched.kind !== 'value') return fetched;
-      // Sent before a failover, but answered by a master that did not receive the deletion.
+      // The command was sent before a failover, and a master that did not receive the deletion replied.
       if (context.fallback.wasDirty(this.#physical, mark)) return this.#fromMemory();
       this.#seen = headOf(fetched.payload);
       const reading = await reader.interpret(this.#key, fetched.payload, this.#options, fill);
@@ -183,7 +185,7 @@ export class CacheAttempt<T> implements Attempt<T> {
     try {
       const state = await handle.take(waits);
       if (state.kind === 'held' || !state.head || this.#isToBeReplaced(state.head)) return state;
-      // Another process was faster: the next fetch returns its value.
+      // Another process was faster, and the next fetch returns its value.
       await handle.release('again');
       return { kind: 'held', token: '', leftMs: 0 };
     } catch (error) {
@@ -195,7 +197,7 @@ export class CacheAttempt<T> implements Attempt<T> {
     }
   }
 
-  /** Whether the entry with these first bytes is the one that was found stale. */
+  /** Whether the entry with these first bytes is the entry that was found stale. */
   #isToBeReplaced(head: Buffer): boolean {
     if (this.#seen) return this.#seen.equals(head);
     const freshUntilMs = freshnessOf(head)?.freshUntilMs;
@@ -203,7 +205,7 @@ export class CacheAttempt<T> implements Attempt<T> {
   }
 
   async wait(held: HeldByOther, maxMs: number): Promise<WaitResult<T>> {
-    // The entry has changed: the caller does not wait.
+    // The entry has changed, so the caller does not wait.
     if (held.token === '') return { kind: 'again' };
     const notification = (await this.#handle?.wait(held, maxMs)) ?? { kind: 'silent' };
     if (notification.kind === 'silent' || notification.outcome === 's') return { kind: 'again' };
@@ -215,20 +217,20 @@ export class CacheAttempt<T> implements Attempt<T> {
       const reading = await reader.interpret(this.#key, notification.payload, this.#options, undefined);
       return knownEntry(reading) ?? { kind: 'again' };
     } catch (error) {
-      // The versions of its tags could not be read; the next fetch handles the error.
+      // The versions of the entry's tags could not be read; the next fetch handles the error.
       if (error instanceof CommandError || isConnectivityError(error)) return { kind: 'again' };
       throw error;
     }
   }
 
-  /** Reads the versions of the tags before the load: if a tag is invalidated meanwhile, the result is a miss. */
+  /** Reads the versions of the tags before the load: if a tag is invalidated during the load, the result is a miss. */
   prepare(): Promise<void> | undefined {
     const tags = this.#cache.context.tags.namesOf(this.#key, this.#options.tags);
     this.#tags = new Set(tags);
     return tags.length === 0 ? undefined : this.#stamp(tags);
   }
 
-  /** Keeps the known versions: if a tag was invalidated since, the result is a miss. */
+  /** Keeps the versions known now, so that the result is a miss if a tag is invalidated later. */
   addTags(tags: readonly string[]): Promise<void> {
     const further = this.#cache.context.tags.namesOf(this.#key, tags).filter((tag) => !this.#tags.has(tag));
     assertFewTags([...this.#tags, ...further]);
@@ -238,7 +240,7 @@ export class CacheAttempt<T> implements Attempt<T> {
 
   #stamp(tags: readonly string[]): Promise<void> {
     const versions = this.#cache.context.tags;
-    // The load continues without Redis: value and versions stay in this process.
+    // The load continues without Redis: its value and the versions stay in this process.
     const here = (): Promise<readonly TagStamp[]> => {
       this.#destination = 'memory';
       return versions.stampsHere(tags);
@@ -264,7 +266,7 @@ export class CacheAttempt<T> implements Attempt<T> {
       ...this.#options,
       ...policy,
       stamps: this.#stamps,
-      // Never durable: in another queue, the store could follow a later deletion.
+      // Never durable: a durable write is sent through another queue, and could follow a later deletion.
       durability: 'async',
       outdates: false,
     };
@@ -280,7 +282,7 @@ export class CacheAttempt<T> implements Attempt<T> {
         return;
       case 'memory':
         writer.keep(this.#key, value, options);
-        // Others must not wait for a lease whose value stays here.
+        // Others must not wait for a lease whose value stays in this process.
         return this.release('again').catch(() => {});
       case 'nowhere':
         return this.release('again');
@@ -328,7 +330,7 @@ export class CacheAttempt<T> implements Attempt<T> {
     }
   }
 
-  /** A plain read. `destination`: that of a value loaded after it. */
+  /** Reads the entry without a lease. `destination`: the destination of a value that is loaded afterwards. */
   async #fromReader(destination: 'unleased' | 'nowhere'): Promise<Known<T> | LeaseState> {
     this.#destination = destination;
     try {
@@ -351,7 +353,7 @@ export class CacheAttempt<T> implements Attempt<T> {
     return knownEntry(await this.#cache.reader.fromMemory(this.#key, this.#options)) ?? ALONE;
   }
 
-  /** Continues without a reply of Redis about the lease. */
+  /** Continues without a reply from Redis about the lease. */
   #without(error: unknown): Promise<Known<T> | LeaseState> | LeaseState {
     const { options, events } = this.#cache.context;
     this.#handle?.abandon();
@@ -370,7 +372,7 @@ export class CacheAttempt<T> implements Attempt<T> {
     return this.#fromReader('nowhere');
   }
 
-  /** Counts and reports a refusal; the caller gets the value of its loader. @throws errors that are not refusals by Redis */
+  /** Counts and reports a refusal; the caller gets the value of its loader. @throws any error other than a refusal */
   #refused(step: RefusedStep, error: unknown): LeaseState {
     if (!(error instanceof CommandError)) throw error;
     this.#cache.context.refusals.note('getOrCompute', step, error);
@@ -379,7 +381,7 @@ export class CacheAttempt<T> implements Attempt<T> {
   }
 }
 
-/** undefined: no entry, or only a lease in its place. */
+/** Returns the entry that was read; undefined: no entry, or only a lease in its place. */
 function knownEntry<T>(reading: Reading<T>): Known<T> | undefined {
   if (reading.kind === 'absent' || isPlaceholder(reading.freshness)) return undefined;
   const { source, freshness } = reading;

@@ -1,6 +1,6 @@
 /**
- * Keys whose load failed while a stale value was available: during a pause, the stale value is returned and the loader is not
- * called. Each failure doubles the pause, up to a bound; a successful load ends it.
+ * Pauses after failed loads. If a stale value was available, it is returned during the pause, and the loader is not
+ * called. Each failure doubles the pause, up to a limit; a successful load ends it.
  */
 /** Maximum pause, unless the configured first pause is longer. */
 const LONGEST_MS = 30_000;

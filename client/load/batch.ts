@@ -1,7 +1,7 @@
 /**
- * Combines the loads of single keys into one call of a bulk loader. It waits until each key of the round has requested a load or was
- * passed (it was found, another process loads it, or it is waited for). Background refreshes form their own round. Later
- * requests are loaded in further calls.
+ * Combines the loads of single keys into one call of a bulk loader. The call starts when every key of the round has
+ * either requested a load or been passed (the key was found, another process loads it, or a running load is awaited).
+ * Background refreshes form a separate round. Later requests are loaded in further calls.
  */
 import { ConfigurationError } from '../api/errors.ts';
 import type { LoadContext, LoadManyContext } from '../api/types.ts';
@@ -17,7 +17,7 @@ interface Wish<T> {
   readonly resolve: (value: T | PromiseLike<T>) => void;
 }
 
-/** One call of the loader, after all of its keys are decided. */
+/** One call of the loader, made once all of its keys are decided. */
 class Round<T> {
   readonly undecided: Set<string>;
   readonly #dispatch: (wishes: readonly Wish<T>[]) => void;
@@ -28,7 +28,10 @@ class Round<T> {
     this.#dispatch = dispatch;
   }
 
-  /** Returns false if the key is not part of this round. */
+  /**
+   * Decides a key of this round, with or without a request to load it. Returns false if the key is not part of this
+   * round.
+   */
   decide(key: string, wish?: Wish<T>): boolean {
     if (!this.undecided.delete(key)) return false;
     if (wish) this.#wishes.push(wish);
@@ -53,7 +56,7 @@ export class Batch<T> {
     this.#refreshed = new Round([], dispatch);
   }
 
-  /** Loader of one key. A key that the bulk loader omits has no value. */
+  /** Loads one key. A key that the bulk loader omits has no value. */
   load(key: string, context: LoadContext): Promise<T> {
     return new Promise((resolve) => {
       const wish = { key, context, resolve };
@@ -61,18 +64,18 @@ export class Batch<T> {
     });
   }
 
-  /** The caller has a value, or waits for another load. */
+  /** Reports that the caller of the key has a value, or waits for another load. */
   pass(key: string): void {
     this.#asked.decide(key);
   }
 
-  /** The key may be loaded later, in the background. */
+  /** Reports that the key may be loaded later, in the background. */
   defer(key: string): void {
     this.#refreshed.undecided.add(key);
     this.#asked.decide(key);
   }
 
-  /** The refresh has ended, or another load performs it. */
+  /** Reports that the refresh of the key has ended, or that another load performs it. */
   settle(key: string): void {
     this.#refreshed.decide(key);
   }
@@ -85,13 +88,16 @@ export class Batch<T> {
     for (const { key, resolve } of wishes) resolve(values.then((map) => map.get(key) as T));
   }
 
-  /** All loads started together with the same options, so they share the signal of the first. */
+  /**
+   * Calls the bulk loader. All loads started together with the same options, so they share the signal of the first
+   * load.
+   */
   async #call(keys: readonly string[], context: LoadManyContext): Promise<ReadonlyMap<string, T>> {
     return this.#load(keys, context);
   }
 }
 
-/** Context of all keys, composed of their individual contexts. */
+/** Returns the context of all keys, composed of their individual contexts. */
 function joinContexts(signal: AbortSignal, contexts: ReadonlyMap<string, LoadContext>): LoadManyContext {
   const all = [...contexts.values()];
   return {

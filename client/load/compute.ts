@@ -61,7 +61,7 @@ export class Compute {
     });
   }
 
-  /** Synchronous result of the first tier. */
+  /** Returns the value synchronously if the first tier has it. */
   hit<T>(key: string, options: ComputeCallOptions<T> = NO_OPTIONS): { readonly value: T } | undefined {
     if (!this.#context.local) return undefined;
     const early = options.earlyRefresh ?? this.#context.options.compute.terms.earlyRefresh;
@@ -131,7 +131,7 @@ export class Compute {
     this.#attemptContext.deadlines.stop();
   }
 
-  /** undefined: Redis does not reply. `refused`: each key is read separately. */
+  /** Reads several keys at once. undefined: Redis does not reply. `refused`: each key is read separately. */
   #readMany<T>(
     keys: readonly string[],
     options: ComputeCallOptions<T>,
@@ -154,7 +154,8 @@ export class Compute {
     const { options: defaults } = this.#context;
     const physical = this.#context.physical(key);
     const { terms } = defaults.compute;
-    // Invalid names are refused here, not when another caller invalidates; too many tags are refused before the store.
+    // Invalid names are refused here rather than in the invalidation by another caller; too many tags are refused
+    // before the store.
     if (options.tags) assertFewTags(this.#context.tags.namesOf(key, options.tags));
     return {
       key: physical,

@@ -1,17 +1,18 @@
 /**
- * Limits how long `getOrCompute` waits for Redis before it loads without it: its callers have an alternative, and a hung Redis must
- * not delay them until hang detection reacts. All waits share one timer, which runs only while there are waits: a timer per wait
- * would cost a tenth of a hit.
+ * Limits how long `getOrCompute` waits for Redis before it loads without Redis. Its callers have an alternative, and a
+ * hung Redis must not delay them until hang detection reacts. All waits share one timer, which runs only while there
+ * are waits, because a timer per wait would cost a tenth of a hit.
  *
- * Time is counted in ticks, and a late tick counts only as two: if this process was stalled, or the machine is overloaded,
- * missing replies do not indicate a problem of Redis. The timer fires after replies in the socket were read.
+ * Time is counted in ticks, and a late tick counts only as two: if this process was stalled, or the machine is
+ * overloaded, missing replies do not indicate a problem of Redis. The timer fires after the replies in the socket have
+ * been read.
  */
 import { now } from '../transport/timing.ts';
 
 const TICK_MS = 10;
-/** Maximum time that one tick counts for. */
+/** Maximum time for which one tick counts. */
 const TICK_MAX_MS = 2 * TICK_MS;
-/** Ticks without waits after which the timer stops. */
+/** Number of ticks without waits after which the timer stops. */
 const IDLE_TICKS = 100;
 
 interface Waiting {
@@ -25,15 +26,15 @@ interface Waiting {
 export class DeadlineTimer {
   readonly #waiting = new Set<Waiting>();
   #timer: NodeJS.Timeout | undefined;
-  /** Time counted by ticks. */
+  /** Time counted by the ticks, in ms. */
   #countedMs = 0;
   #tickedAt = 0;
   #idle = 0;
 
   /**
-   * Returns the outcome of the work, or `instead` after `ms` plus one tick; a later outcome is passed to `late`.
+   * Returns the outcome of the work, or `instead` after `ms` plus one tick. A later outcome is passed to `late`.
    *
-   * @param progress grows while the work makes progress: `ms` count from the last progress
+   * @param progress a counter that grows while the work makes progress; `ms` counts from the last progress
    */
   limit<T>(
     work: Promise<T>,
@@ -69,7 +70,7 @@ export class DeadlineTimer {
   #start(): NodeJS.Timeout {
     this.#idle = 0;
     this.#tickedAt = now();
-    // After the poll phase, in which replies are read.
+    // Ticks run after the poll phase, in which replies are read.
     return setInterval(() => setImmediate(() => this.#tick()), TICK_MS).unref();
   }
 

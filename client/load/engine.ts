@@ -18,7 +18,7 @@ import { LoadRequests } from './load-context.ts';
 import { type ComputeTerms, evaluateFreshness, type StorePolicy, storePolicyOf } from './policy.ts';
 import type { Flight, SingleFlight } from './single-flight.ts';
 
-/** An entry that was found; `value` is undefined if the entry means "no value". */
+/** Entry that was found; `value` is undefined if the entry means "no value". */
 export interface Known<T> {
   readonly kind: 'known';
   readonly value: T;
@@ -26,28 +26,28 @@ export interface Known<T> {
   readonly freshness: { readonly freshUntilMs: number; readonly loadMs: number } | undefined;
 }
 /**
- * The flight that loads: this one with the lease (`mine`), the lease holder's, or this one without a lease, because Redis does not
- * answer (`alone`) or refuses (`refused`: the value is stored nowhere).
+ * Load that provides the value: this one with the lease (`mine`), the lease holder's, or this one without a lease,
+ * because Redis does not reply (`alone`) or refuses the lease (`refused`: the value is stored nowhere).
  */
 export type LeaseState = { readonly kind: 'mine' | 'alone' | 'refused' } | HeldByOther;
 export type WaitResult<T> = Known<T> | { readonly kind: 'again' } | { readonly kind: 'failed' };
 
-/** Access of one load to the entry of its key. */
+/** One load's access to the entry of its key. */
 export interface Attempt<T> {
   fetch(): Promise<Known<T> | LeaseState>;
-  /** Acquires the lease to replace an existing entry. */
+  /** Acquires the lease in order to replace an existing entry. */
   take(waits: boolean): Promise<LeaseState>;
   wait(held: HeldByOther, maxMs: number): Promise<WaitResult<T>>;
-  /** Called before the loader. */
+  /** Prepares the entry; called before the loader. */
   prepare(): Promise<void> | undefined;
   /**
-   * Called when the loader adds tags. Resolves once their versions are read.
+   * Adds tags; called when the loader adds them. Resolves once their versions have been read.
    *
-   * @throws ConfigurationError, SerializationError invalid names
+   * @throws ConfigurationError, SerializationError if a name is invalid
    */
   addTags(tags: readonly string[]): Promise<void>;
   store(value: T, policy: StorePolicy): Promise<void>;
-  /** Releases the lease, if it is held. */
+  /** Releases the lease if this load holds it. */
   release(outcome: 'failed' | 'nothing' | 'again'): Promise<void>;
 }
 
@@ -58,15 +58,15 @@ export interface Job<T> {
   readonly ttlSeconds: number | null;
   readonly tags?: () => readonly string[];
   readonly attempt: () => Attempt<T>;
-  /** Called when the loader will not be called now; may be called more than once. */
+  /** Called when it is certain that the loader is not called now; may be called more than once. */
   readonly passes?: () => void;
-  /** Reports a background refresh: it may call the loader (`pending`), or has ended (`settled`). */
+  /** Reports the state of a background refresh: it may call the loader (`pending`), or has ended (`settled`). */
   readonly refreshes?: (what: 'pending' | 'settled') => void;
 }
 
 export interface EngineHost {
   readonly singleFlight: SingleFlight;
-  /** Unix time in ms: freshness is compared between processes. */
+  /** Unix time in ms, because freshness is compared between processes. */
   readonly now: () => number;
   /** Monotonic clock in ms, for timeouts and pauses. */
   readonly clock: () => number;
@@ -74,9 +74,9 @@ export interface EngineHost {
   /** Counts a hit or a miss. */
   readonly counted: (hit: boolean, source: ReadSource | undefined) => void;
   readonly loading: () => void;
-  /** A stale value replaces a load. */
+  /** Reports that a stale value replaces a load. */
   readonly stale: (key: string, reason: StaleReason) => void;
-  /** Registers work that continues after the caller has its value. */
+  /** Registers work that continues after the caller has got its value. */
   readonly later: (work: Promise<unknown>) => void;
 }
 
@@ -101,7 +101,7 @@ export class Engine {
     return result;
   }
 
-  /** Not async: a hit ends with the first promise, and each further one delays the caller. */
+  /** Runs a job. Not async, because a hit ends with the first promise, and each further promise delays the caller. */
   #run<T>(job: Job<T>, flight: Flight): Promise<Entry<T>> {
     const attempt = job.attempt();
     if (job.tags) flight.tags = job.tags;
@@ -137,14 +137,14 @@ export class Engine {
     }
   }
 
-  /** Refreshes a value in the background, unless another load of it is running. */
+  /** Refreshes a value in the background, unless another load of the value is running. */
   #refresh<T>(job: Job<T>, attempt: Attempt<T>): void {
     const { singleFlight } = this.#host;
     if (singleFlight.isInBackground(job.key) || this.#backoff.isResting(job.key)) return;
     job.refreshes?.('pending');
     const work = singleFlight.background(job.key, async (flight) => {
       const state = await attempt.take(false);
-      // A refresh that cannot be stored is useless: retried later.
+      // A refreshed value that cannot be stored is useless, so the refresh is retried later.
       if (state.kind === 'refused') throw new Error('Redis refuses the lease');
       return state.kind === 'held' ? undefined : this.#load(job, attempt, flight);
     });
@@ -153,7 +153,7 @@ export class Engine {
     this.#watch(job, work);
   }
 
-  /** Returns a new value, or the stale one if the load fails or takes too long. */
+  /** Returns a new value, or the stale value if the load fails or takes too long. */
   #replace<T>(job: Job<T>, attempt: Attempt<T>, known: Known<T>): Promise<Entry<T>> {
     const { singleFlight } = this.#host;
     const running = singleFlight.isInBackground(job.key);
@@ -178,7 +178,11 @@ export class Engine {
     );
   }
 
-  /** @param replaceable a stale value exists: a load that failed in another process is not repeated */
+  /**
+   * Loads the value, or waits for the load of the lease holder.
+   *
+   * @param replaceable a stale value exists, so a load that failed in another process is not repeated
+   */
   async #obtain<T>(
     job: Job<T>,
     attempt: Attempt<T>,
@@ -200,7 +204,8 @@ export class Engine {
           break;
         }
         case 'held': {
-          // After one failed load of another process, load without waiting for the next: at worst every process loads once.
+          // After one failed load in another process, load without waiting for the next holder: at worst every process
+          // loads once.
           if (failed) return this.#load(job, attempt, flight, endMs);
           const leftMs = endMs - this.#host.clock();
           if (leftMs <= 0) throw new LoadTimeoutError(job.key, hardTimeoutMs as number);
@@ -277,7 +282,7 @@ export class Engine {
     return { value: known.value, source: known.source, stale: true };
   }
 
-  /** Outcome of the promise, or `instead` after `ms`. */
+  /** Returns the outcome of the promise, or `instead` after `ms`. */
   #within<R>(promise: Promise<R>, ms: number | undefined, instead: () => R): Promise<R> {
     if (ms === undefined) return promise;
     return new Promise((resolve, reject) => {

@@ -1,10 +1,11 @@
 /**
- * Name of the lease that belongs to an entry: in the entry's slot of a Redis Cluster, and different for different entries.
+ * Name of the lease that belongs to an entry. The lease is in the entry's slot of a Redis Cluster, and different
+ * entries have different leases.
  */
 
 /**
- * The part of a key that Redis Cluster hashes: the text in the first braces if it is not empty, otherwise the complete
- * key.
+ * Returns the part of a key that Redis Cluster hashes: the text in the first braces if it is not empty, otherwise the
+ * complete key.
  */
 export function hashTagOf(key: string): string {
   const open = key.indexOf('{');
@@ -13,16 +14,18 @@ export function hashTagOf(key: string): string {
 }
 
 /**
- * @param physical `namespace:key`. A key with a `}` and no hash tag has no lease in its own slot: Cluster refuses the pair
- * (CROSSSLOT), and such a key is loaded without a lease there.
+ * Returns the name of an entry's lease. A key with a `}` and no hash tag has no lease in its own slot: Cluster refuses
+ * the pair (CROSSSLOT), and such a key is loaded without a lease.
+ *
+ * @param physical `namespace:key`
  */
 export function leaseKey(namespace: string, physical: string): string {
   const key = physical.slice(namespace.length + 1);
-  // The first hash tag in the name of the lease is that of the namespace.
+  // The first hash tag in the name of the lease is the hash tag of the namespace.
   if (hashTagOf(namespace) !== namespace) return `${namespace}:~lease:${key}`;
   const tag = hashTagOf(physical);
   return tag === physical ? `${namespace}:~lease:{${physical}}` : `${namespace}:~lease:{${tag}}:${key}`;
 }
 
-/** The channel on which lease holders notify waiters that a load has ended. */
+/** Returns the channel on which lease holders notify waiters that a load has ended. */
 export const readyChannel = (namespace: string): string => `${namespace}:~ready`;

@@ -23,37 +23,37 @@ import type { Argument } from '../transport/commands.ts';
 import { leaseKey, readyChannel } from './lease-key.ts';
 import { type Notification, Signals } from './signals.ts';
 
-/** Another load holds the lease. */
+/** The lease is held by another load. */
 export interface HeldByOther {
   readonly kind: 'held';
   readonly token: string;
   readonly leftMs: number;
 }
-/** `head`: first bytes of the entry to replace; undefined: there is none. */
+/** Result of acquiring a lease. `head`: first bytes of the entry to replace; undefined: there is no entry. */
 export type AcquireResult = { readonly kind: 'mine'; readonly head?: Buffer | undefined } | HeldByOther;
 export type Fetched = { readonly kind: 'value'; readonly payload: Buffer } | AcquireResult;
 
-/** First bytes that identify an entry: its header with the checksum, and more. */
+/** Number of first bytes that identify an entry: its header with the checksum, and more. */
 const HEAD_BYTES = PLACEHOLDER_BYTES + 1;
 export const headOf = (payload: Buffer): Buffer => payload.subarray(0, HEAD_BYTES);
 
 /** Reasons to release a lease without a value: see `Outcome`. */
 const LETTERS = { failed: 'f', nothing: 'n', again: 's' } as const;
 
-/** A holder renews its lease after a third of its time. */
+/** A holder renews its lease after this fraction of the lease time: one third. */
 const RENEWALS = 3;
-/** Intervals of polling without notifications, in ms. */
+/** Intervals of polling for waiters without notifications, in ms. */
 const POLL = { first: 10, growth: 1.5, last: 250 } as const;
-/** Maximum attempts after concurrent changes of a key. */
+/** Maximum number of attempts when a key changes concurrently. */
 const ATTEMPTS = 3;
-/** Margin after the end of a lease, so that it has expired when it is read. */
+/** Margin after the end of a lease, in ms, so that the lease has expired when the entry is read. */
 const MARGIN_MS = 5;
 /** Weight of the last read in the recent hit ratio. */
 const WEIGHT = 1 / 16;
 
 export interface LeaseOptions {
   readonly namespace: string;
-  /** Maximum wait for a load whose holder died. */
+  /** Maximum wait, in ms, for a load whose holder died. */
   readonly leaseMs: number;
 }
 
@@ -65,7 +65,7 @@ export class Leases {
   readonly channel: string;
   readonly #unfollow: () => void;
   #hits = 0;
-  /** Whether PUBLISH is refused. */
+  /** Whether the server refuses PUBLISH. */
   #isMute = false;
 
   constructor(remote: Remote, { namespace, leaseMs }: LeaseOptions) {
@@ -79,7 +79,10 @@ export class Leases {
     });
   }
 
-  /** Recent hit ratio is above 0.5: a plain GET comes first then, which makes a hit cheaper and costs a miss one more command. */
+  /**
+   * Whether the recent hit ratio is above 0.5. If so, a plain GET comes first, which makes a hit cheaper and costs a
+   * miss one more command.
+   */
   get mostlyHits(): boolean {
     return this.#hits > 0.5;
   }
@@ -94,8 +97,8 @@ export class Leases {
   }
 
   /**
-   * Key of a lease next to an entry; undefined: the slot of the entry cannot have one, and each process replaces the entry
-   * itself.
+   * Returns the key of a lease next to an entry; undefined: the slot of the entry cannot have such a key, and each
+   * process replaces the entry without a lease.
    */
   keyOf(physical: string): string | undefined {
     const key = leaseKey(this.namespace, physical);
@@ -104,7 +107,7 @@ export class Leases {
   }
 
   /**
-   * Notifies the waiters of all processes, if the user has the permission. A waiter without a notification polls
+   * Notifies the waiters of all processes, if the user has the permission. A waiter that gets no notification polls
    * instead.
    */
   publish(message: string): void {
@@ -121,10 +124,10 @@ export class Leases {
   }
 }
 
-/** The key changed between all attempts: try again. */
+/** Result when the key has changed between all attempts, so that the caller tries again. */
 const CHANGED: HeldByOther = { kind: 'held', token: '', leftMs: 0 };
 
-/** Place of the lease. `entry`: in place of the entry. */
+/** Place of the lease. `entry`: in place of the entry. `beside`: a separate key. */
 type Place = { readonly kind: 'entry' } | { readonly kind: 'beside'; readonly head: Buffer };
 
 export class LeaseHandle {
@@ -133,7 +136,7 @@ export class LeaseHandle {
   #lease: string | undefined;
   #token = '';
   #placeholder: Buffer = Buffer.alloc(0);
-  /** undefined: this handle does not hold the lease. */
+  /** Place of the lease; undefined: this handle does not hold the lease. */
   #place: Place | undefined;
   #renewal: NodeJS.Timeout | undefined;
   #pollMs: number = POLL.first;
@@ -148,7 +151,7 @@ export class LeaseHandle {
     return this.#place !== undefined;
   }
 
-  /** Reads the entry, or acquires its lease if it is absent. `missed`: a read has already missed. */
+  /** Reads the entry, or acquires its lease if the entry is absent. `missed`: an earlier read has already missed. */
   async fetch(missed = false): Promise<Fetched> {
     this.#name();
     const args = [this.#placeholder, this.#leases.leaseMs];
@@ -158,7 +161,7 @@ export class LeaseHandle {
     return Buffer.isBuffer(reply) ? { kind: 'value', payload: reply } : this.#taken(reply);
   }
 
-  /** Acquires the lease to replace an entry, or of an absent one. `waits`: the caller waits for the holder. */
+  /** Acquires the lease of an absent entry or of an entry to replace. `waits`: the caller waits for the holder. */
   async take(waits: boolean): Promise<AcquireResult> {
     this.#name();
     this.#lease ??= this.#leases.keyOf(this.#entry);
@@ -169,25 +172,30 @@ export class LeaseHandle {
     return Buffer.isBuffer(reply) ? this.#mine({ kind: 'beside', head: reply }) : this.#taken(reply);
   }
 
-  /** Waits until the load of the holder has ended, as far as known. `maxMs`: time limit of the caller. */
+  /**
+   * Waits until the load of the holder has ended, as far as this process can know. `maxMs`: time limit of the caller.
+   */
   async wait({ token, leftMs }: HeldByOther, maxMs: number, signal?: AbortSignal): Promise<Notification> {
     const { signals, remote } = this.#leases;
-    // Some holders notify only waiters that have marked the lease, which is not possible with plain commands.
+    // Some holders notify only waiters that have marked the lease, and plain commands cannot mark it.
     const unheardMs = remote.procedures.mode === 'commands' ? POLL.last : Number.POSITIVE_INFINITY;
     const limitMs = Math.max(0, Math.min(leftMs + MARGIN_MS, maxMs, unheardMs));
     if (signals.listening) return await signals.wait(token, limitMs, signal);
-    // A notification before the subscription is lost, so the entry is read from Redis again immediately.
+    // A notification sent before the subscription is lost, so the entry is read from Redis again immediately.
     if (await signals.open()) return { kind: 'silent' };
     const pollMs = this.#pollMs;
     this.#pollMs = Math.min(POLL.last, pollMs * POLL.growth);
     return await signals.wait(token, Math.min(limitMs, pollMs * (0.75 + Math.random() / 2)), signal);
   }
 
-  /** Returns false if another process has changed the lease or the entry meanwhile; then nothing is stored. */
+  /**
+   * Stores the value if the lease is still held. Returns false, and stores nothing, if another process has changed the
+   * lease or the entry in the meantime.
+   */
   async store(payload: Buffer, ttlMs: number | null): Promise<boolean> {
     const place = this.#place;
     if (!place) return false;
-    // An entry without a lease in its slot is compared as well.
+    // An entry whose slot has no lease is compared as well.
     const keys = place.kind === 'beside' && this.#lease === undefined ? [this.#entry] : this.#keysOf(place);
     const head = place.kind === 'entry' ? '' : place.head;
     try {
@@ -198,12 +206,12 @@ export class LeaseHandle {
       this.#place = undefined;
       return isStored;
     } finally {
-      // Renewed until this point, because a server may be slow to store the value.
+      // The lease is renewed until this point, because a server may be slow to store the value.
       this.#stopRenewal();
     }
   }
 
-  /** Releases the lease without a value and notifies the waiters of the reason. */
+  /** Releases the lease without a value, and notifies the waiters of the reason. */
   async release(outcome: keyof typeof LETTERS): Promise<void> {
     const place = this.#place;
     this.abandon();
@@ -214,7 +222,7 @@ export class LeaseHandle {
     if (reply === ABSENT) await this.#releasePlainly(place, letter);
   }
 
-  /** Lets the lease expire. */
+  /** Stops renewing the lease, so that it expires. */
   abandon(): void {
     this.#place = undefined;
     this.#stopRenewal();
@@ -295,7 +303,7 @@ export class LeaseHandle {
     return token === this.#token;
   }
 
-  /** Writes depending on the first bytes of the keys. */
+  /** Writes to the keys, depending on their first bytes. */
   #transact(
     keys: readonly string[],
     decide: (heads: readonly unknown[]) => readonly Command[] | undefined,
@@ -330,20 +338,22 @@ export class LeaseHandle {
     return { kind: 'mine', ...(place.kind === 'beside' && { head: place.head }) };
   }
 
-  /** The same token for all attempts of a load, so that a lease with a lost reply is recognised. */
+  /**
+   * Sets the token, which is the same for all attempts of a load, so that a lease whose reply was lost is recognised.
+   */
   #name(): void {
     if (this.#token !== '') return;
     this.#token = randomBytes(TOKEN_LENGTH / 2).toString('hex');
     this.#placeholder = encodePlaceholder(this.#token);
   }
 
-  /** Keys of the lease; none for an entry whose slot cannot have one. */
+  /** Returns the keys of the lease; none for an entry whose slot cannot have one. */
   #keysOf({ kind }: Place): readonly string[] {
     if (kind === 'entry') return [this.#entry];
     return this.#lease === undefined ? [] : [this.#entry, this.#lease];
   }
 
-  /** Key of the lease. */
+  /** Returns the key of the lease. */
   #keyOf({ kind }: Place): string {
     return kind === 'entry' ? this.#entry : (this.#lease ?? this.#entry);
   }

@@ -1,8 +1,9 @@
 /**
- * Requests of a loader about its own result: TTL, tags, or not to store it.
+ * Collects the requests of a loader about its own result: a TTL, tags, or not to store it.
  *
  *   loader ─▶ setTtlSeconds, skip ─▶ how the result is kept
- *          └▶ addTags ─▶ versions of the tags, from this moment on   (this process invalidated one since the load began: not stored)
+ *          └▶ addTags ─▶ versions of the tags, from this moment on   (this process invalidated one since the load
+ * began: not stored)
  *
  * Left out: reading the versions (`attempt.ts`), and one loader for many keys (`batch.ts`).
  */
@@ -12,7 +13,7 @@ import { resolveTtl } from '../cache/options.ts';
 import type { Flight, SingleFlight } from './single-flight.ts';
 
 export class LoadRequests {
-  /** undefined: not set by the loader. */
+  /** TTL of the result; undefined: not set by the loader. */
   ttlSeconds: number | null | undefined;
   isSkipped = false;
   readonly #flight: Flight;
@@ -22,9 +23,8 @@ export class LoadRequests {
   #isOver = false;
 
   /**
-   * @param takeVersions reads the versions of added tags.
-   * @throws ConfigurationError, SerializationError an invalid name, or
-   * too many
+   * @param takeVersions reads the versions of added tags
+   * @throws ConfigurationError, SerializationError if a name is invalid, or there are too many tags
    */
   constructor(
     flight: Flight,
@@ -36,12 +36,15 @@ export class LoadRequests {
     this.#takeVersions = takeVersions;
   }
 
-  /** Functions instead of methods: a loader may destructure them (`({ signal, skip }) => …`). */
+  /**
+   * Returns the context of the loader. Its members are functions instead of methods, because a loader may destructure
+   * them (`({ signal, skip }) => …`).
+   */
   context(signal: AbortSignal): LoadContext {
     return {
       signal,
       setTtlSeconds: (ttlSeconds) => {
-        // A missing value is an error and does not mean the default.
+        // A missing value is an error; it does not select the default.
         const checked = resolveTtl('setTtlSeconds', ttlSeconds === undefined ? Number.NaN : ttlSeconds, null);
         if (!this.#isOver) this.ttlSeconds = checked;
       },
@@ -52,12 +55,12 @@ export class LoadRequests {
     };
   }
 
-  /** The loader has returned: later calls have no effect. */
+  /** Called when the loader has returned. Later calls have no effect. */
   end(): void {
     this.#isOver = true;
   }
 
-  /** Resolves when the versions of added tags are known; undefined: nothing to wait for. */
+  /** Promise that resolves when the versions of the added tags are known; undefined: there is nothing to wait for. */
   get versions(): Promise<unknown> | undefined {
     return this.#versions;
   }
@@ -68,7 +71,7 @@ export class LoadRequests {
     this.#flight.tags = () => [...(carried?.() ?? []), ...tags];
     if (this.#singleFlight.wasInvalidated(this.#flight, tags)) this.#flight.invalidated = true;
     this.#versions = Promise.all([this.#versions, taken]);
-    // No caller awaits them once the load has failed.
+    // If the load has failed, no caller awaits the versions.
     this.#versions.catch(() => {});
     return taken;
   }

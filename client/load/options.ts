@@ -1,4 +1,4 @@
-/** Resolves the options of `getOrCompute`: those of a call, otherwise those of the cache, otherwise the defaults. */
+/** Resolves the options of `getOrCompute`: from the call, otherwise from the cache, otherwise the defaults. */
 
 import type { ComputeDefaults, ComputeOptions } from '../api/types.ts';
 import { checkNumber } from '../options/option-values.ts';
@@ -6,17 +6,17 @@ import type { ComputeTerms } from './policy.ts';
 
 export interface ResolvedCompute {
   readonly terms: ComputeTerms;
-  /** 0: no leases, every process loads for itself. */
+  /** Lease time in ms; 0: no leases, every process loads for itself. */
   readonly leaseMs: number;
   readonly replyTimeoutMs: number;
 }
 
 const YEAR_SECONDS = 31_536_000;
 const DAY_MS = 86_400_000;
-/** A shorter lease could expire during a pause of the garbage collector. */
+/** Minimum lease time: a shorter lease could expire during a garbage collection pause. */
 const LEASE_MIN_MS = 100;
 const LEASE_MS = 2000;
-/** Leaves a loader the rest of the 100 ms. */
+/** Default reply timeout. It leaves 30 of 100 ms for the loader. */
 const REPLY_TIMEOUT_MS = 70;
 
 const DEFAULTS: ComputeTerms = Object.freeze({
@@ -41,7 +41,7 @@ export function resolveCompute(options: ComputeDefaults = {}): ResolvedCompute {
   };
 }
 
-/** @param defaults values of missing options */
+/** Resolves the options. @param defaults values of absent options */
 export function resolveTerms(options: ComputeOptions, defaults: ComputeTerms, path = ''): ComputeTerms {
   if (!NAMES.some((name) => options[name] !== undefined)) return defaults;
   const read = (name: keyof ComputeOptions, min: number, max: number): number | undefined =>

@@ -1,11 +1,13 @@
-/** Decides when a value is fresh enough, and how long a new one is kept. Pure: time and randomness are arguments. */
+/**
+ * Decides whether a value is fresh enough, and how long a new value is kept. Pure: time and randomness are arguments.
+ */
 import { endsWithTtl, type Freshness } from '../codec/envelope.ts';
 
 /** Resolved `ComputeOptions`. */
 export interface ComputeTerms {
-  /** Time past its freshness in which a value is returned at once while it is refreshed. */
+  /** Time after a value's freshness in which the value is returned at once while it is refreshed. */
   readonly staleMs: number;
-  /** Time past its freshness in which a value replaces a load that fails or is slow. */
+  /** Time after a value's freshness in which the value replaces a load that fails or is slow. */
   readonly graceMs: number;
   readonly backoffMs: number;
   readonly softTimeoutMs: number | undefined;
@@ -18,6 +20,7 @@ export interface ComputeTerms {
 }
 
 /**
+ * State of a value:
  * - `fresh`: within its TTL
  * - `early`: fresh, and this caller refreshes it in the background
  * - `revalidate`: stale, returned while it is refreshed
@@ -27,8 +30,9 @@ export interface ComputeTerms {
 export type FreshnessState = 'fresh' | 'early' | 'revalidate' | 'grace' | 'expired';
 
 /**
- * Early refresh is XFetch (Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015):
- * the probability rises towards the end of the TTL and with the duration of the load.
+ * Evaluates the freshness of a value. Early refresh is XFetch (Vattani, Chierichetti, Lowenstein, "Optimal
+ * Probabilistic Cache Stampede Prevention", VLDB 2015): its probability rises towards the end of the TTL and with the
+ * duration of the load.
  */
 export function evaluateFreshness(
   freshness: Freshness | undefined,
@@ -40,25 +44,25 @@ export function evaluateFreshness(
   const pastMs = nowMs - freshness.freshUntilMs;
   if (pastMs < 0) {
     if (terms.earlyRefresh === 0) return 'fresh';
-    // 1 - random is never 0, whose logarithm is infinite.
+    // 1 - random is never 0, whose logarithm would be infinite.
     return pastMs - freshness.loadMs * terms.earlyRefresh * Math.log(1 - random()) >= 0 ? 'early' : 'fresh';
   }
   if (pastMs < terms.staleMs) return 'revalidate';
   return pastMs < terms.graceMs ? 'grace' : 'expired';
 }
 
-/** How a loaded value is stored. */
+/** Decision how a loaded value is stored. */
 export interface StorePolicy {
-  /** Seconds until it is stale; null: no expiry. */
+  /** Seconds until the value is stale; null: no expiry. */
   readonly ttlSeconds: number | null;
-  /** Time in seconds for which Redis keeps it. */
+  /** Seconds for which Redis keeps the value. */
   readonly keepSeconds: number | null;
   readonly freshness: Freshness | undefined;
-  /** The entry means "no value". */
+  /** Whether the entry means "no value". */
   readonly nothing: boolean;
 }
 
-/** undefined: not stored. */
+/** Returns how a loaded value is stored; undefined: it is not stored. */
 export function storePolicyOf(
   value: unknown,
   ttlSeconds: number | null,

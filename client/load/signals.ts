@@ -3,17 +3,20 @@ import type { CacheConnection } from '../transport/cache-connection.ts';
 import type { Link } from '../transport/link.ts';
 import { now, withTimeout } from '../transport/timing.ts';
 
-/** `v` the value itself, `s` stored in Redis, `n` no value, `f` the load failed. */
+/**
+ * Outcome of a load in a notification. `v`: the value itself. `s`: stored in Redis. `n`: no value. `f`: the load
+ * failed.
+ */
 export type Outcome = 'v' | 's' | 'n' | 'f';
 
 export type Notification =
   | { readonly kind: 'told'; readonly outcome: Outcome; readonly payload: Buffer }
-  /** No notification: the wait timed out, or there is no subscriber (any more). */
+  /** No notification: the wait timed out, or there is no subscriber. */
   | { readonly kind: 'silent' };
 
 const TOKEN_LENGTH = 16;
 const OPEN_TIMEOUT_MS = 1000;
-/** Pause after a failed attempt. */
+/** Pause after a failed attempt, in ms. */
 const REOPEN_MS = 250;
 
 export class Signals {
@@ -37,7 +40,7 @@ export class Signals {
     return this.#subscriber !== undefined;
   }
 
-  /** Opens the subscriber if there is none. Returns false if that fails. */
+  /** Opens the subscriber if there is none. Returns false if opening it fails. */
   open(): Promise<boolean> {
     if (this.#subscriber) return Promise.resolve(true);
     if (this.#closed || now() - this.#failedAt < REOPEN_MS) return Promise.resolve(false);
@@ -47,7 +50,7 @@ export class Signals {
     return this.#opening;
   }
 
-  /** Waits for the notification of this lease, at most `ms`. */
+  /** Waits for the notification of this lease, for at most `ms`. */
   wait(token: string, ms: number, signal?: AbortSignal): Promise<Notification> {
     if (signal?.aborted) return Promise.resolve({ kind: 'silent' });
     return new Promise((resolve) => {
@@ -89,7 +92,7 @@ export class Signals {
       if (this.#closed || connection.current() !== before) throw new Error('the connection was replaced');
     } catch {
       this.#failedAt = now();
-      // Includes a link that opens too late.
+      // This also covers a link that opens too late.
       opening.then(
         (link) => link.destroy('SUBSCRIBE failed'),
         () => {},

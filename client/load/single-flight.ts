@@ -1,24 +1,29 @@
 /**
- * One load per key at a time in this process; concurrent callers share it. In addition, a key may have one background load (a
- * refresh), which is shared in the same way.
+ * A load in flight. There is one load per key at a time in this process, and concurrent callers share it. In addition,
+ * a key may have one background load (a refresh), which is shared in the same way.
  */
 export interface Flight<T = unknown> {
   readonly result: Promise<T>;
   /** Number of the last invalidation before the load began. */
   readonly since: number;
-  /** The key was set or deleted since the load began: its result is returned but not stored. */
+  /**
+   * Whether the key was set or deleted since the load began. If so, the result of the load is returned but not stored.
+   */
   invalidated: boolean;
   /** Tags of the result, read when a tag is invalidated. */
   tags?: () => readonly string[];
 }
 
-/** Maximum number of remembered invalidations, the last one per tag: a running loader may still add one of these tags. */
+/**
+ * Maximum number of remembered invalidations, with the last one for each tag, because a running loader may still add
+ * one of these tags.
+ */
 const INVALIDATIONS_MAX = 10_000;
 
 export class SingleFlight {
   readonly #flights = new Map<string, Flight>();
   readonly #background = new Map<string, Flight>();
-  /** Number of the last invalidation of a tag, oldest first. */
+  /** Number of the last invalidation of each tag, oldest first. */
   readonly #invalidations = new Map<string, number>();
   #last = 0;
   /** Number of the last forgotten invalidation. */
@@ -28,7 +33,7 @@ export class SingleFlight {
     return shareFlight(this.#flights, key, this.#last, load);
   }
 
-  /** Like `join`, without blocking callers of `join`. */
+  /** Like `join`, but callers of `join` do not wait for this load. */
   background<T>(key: string, load: (flight: Flight<T>) => Promise<T>): Promise<T> {
     return shareFlight(this.#background, key, this.#last, load);
   }
@@ -37,7 +42,7 @@ export class SingleFlight {
     return this.#background.has(key);
   }
 
-  /** Later callers start a new load, and the running load stores nothing. */
+  /** Makes later callers start a new load, and the running load store nothing. */
   invalidate(key: string): void {
     invalidateIn(this.#flights, key);
     invalidateIn(this.#background, key);
@@ -47,11 +52,11 @@ export class SingleFlight {
     for (const [key] of this.#all()) if (matches(key)) this.invalidate(key);
   }
 
-  /** Like `invalidate` for all keys with one of the tags: running loads began before the invalidation. */
+  /** Like `invalidate`, for all keys with one of the tags, because the running loads began before the invalidation. */
   invalidateTagged(tags: readonly string[]): void {
     const flights = this.#all();
     this.#last += 1;
-    // Later loads are not affected.
+    // Loads that start later are not affected.
     if (flights.length === 0) return;
     const invalidated = new Set(tags);
     for (const tag of invalidated) this.#remember(tag);

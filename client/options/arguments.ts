@@ -1,11 +1,12 @@
 /**
- * Checks of arguments that are objects or functions of the application: an invalid one fails at once, with the expected type.
+ * Checks arguments that are objects or functions of the application. An invalid argument fails at once, and the error
+ * names the expected type.
  */
 
 import { ConfigurationError } from '../api/errors.ts';
 import { shown } from './option-values.ts';
 
-/** @throws ConfigurationError not an object, or one that lacks a method */
+/** Checks that a value is an object with the given methods. @throws ConfigurationError if it is not */
 export function assertMethods(
   name: string,
   value: unknown,
@@ -31,7 +32,7 @@ export function assertFunction(name: string, value: unknown): void {
     throw new ConfigurationError(`${name}: must be a function, got ${shown(value)}`);
 }
 
-/** For options that have no default. */
+/** Checks that an option without a default is given. */
 export function assertGiven(name: string, value: unknown): void {
   if (value === undefined) throw new ConfigurationError(`${name}: must be given`);
 }

@@ -24,7 +24,7 @@ const TERMS = {
   negativeTtlSeconds: true,
 } as const satisfies Record<keyof ComputeOptions, true>;
 
-/** Options of all calls: `get`, `set` and `getOrCompute` may share one object. */
+/** Options of all calls, because `get`, `set` and `getOrCompute` may share one options object. */
 export const CALL_OPTIONS = optionNames<ComputeCallOptions<unknown>>({
   ...TERMS,
   ttlSeconds: true,
@@ -34,7 +34,7 @@ export const CALL_OPTIONS = optionNames<ComputeCallOptions<unknown>>({
   tags: true,
 });
 
-/** @throws ConfigurationError the options of a call are not an object, or one of them is unknown */
+/** Checks the options of a call. @throws ConfigurationError if they are not an object, or if an option is unknown */
 export function assertCallOptions(options: object | undefined): void {
   if (options !== undefined) assertOptions('', options, CALL_OPTIONS);
 }

@@ -1,4 +1,4 @@
-/** Resolves the options of a connection with their defaults. A `ConfigurationError` quotes an invalid value. */
+/** Resolves the options of a connection and their defaults. The `ConfigurationError` for an invalid value quotes it. */
 import { isIPv6 } from 'node:net';
 import { ConfigurationError } from '../api/errors.ts';
 import type {
@@ -17,7 +17,7 @@ import { checkFlag, checkGroup, checkInteger, checkName, shown } from './option-
 
 export interface ResolvedConnection {
   readonly mode: RedisOptions['mode'];
-  /** Standalone: the server. Sentinel: the sentinels. Cluster: some of its nodes. */
+  /** Standalone: the address of the server. Sentinel: the sentinels. Cluster: some of its nodes. */
   readonly addresses: readonly Address[];
   readonly serviceName: string;
   readonly username: Credential | undefined;
@@ -46,7 +46,7 @@ function checkAddress(path: string, value: Address | undefined): Address {
   });
 }
 
-/** Removes the brackets of an IPv6 address in the form of a URL, which does not resolve. */
+/** Removes the brackets of an IPv6 address from a URL, because a host name with brackets does not resolve. */
 function hostOf(path: string, value: unknown): string {
   const host = checkName(path, value, '127.0.0.1').replace(/^\[(.+)\]$/, '$1');
   if (/[[\]\s/@]/.test(host) || (host.includes(':') && !isIPv6(host)))
@@ -56,7 +56,7 @@ function hostOf(path: string, value: unknown): string {
   return host;
 }
 
-/** Treats `[::1]:6379` and `::1:6379` as one announced address. */
+/** Resolves the NAT map. `[::1]:6379` and `::1:6379` are the same announced address. */
 function natMapOf(given: Readonly<Record<string, Address>> | undefined): Readonly<Record<string, Address>> {
   const entries = Object.entries(checkGroup('natMap', given) ?? {});
   return Object.freeze(

@@ -1,6 +1,7 @@
 /**
- * Durations are numbers, and the option's name has the unit (docs/decisions/045-durations-are-numbers.md). Other clients
- * accept '5m': the error for such a string names the number to use instead.
+ * Milliseconds per unit of a duration in text form. Durations are numbers, and the option's name has the unit
+ * (docs/decisions/045-durations-are-numbers.md). Other clients accept '5m': the error for such a string names the
+ * number to write instead.
  */
 const UNITS_MS: Readonly<Record<string, number>> = {
   ms: 1,
@@ -20,7 +21,8 @@ const UNITS_MS: Readonly<Record<string, number>> = {
 };
 
 /**
- * Returns `; write 300 …` for `ttlSeconds: '5m'`, and '' if the value is not a duration as text or the option is not a duration.
+ * Returns `; write 300 …` for `ttlSeconds: '5m'`, and '' if the value is not a duration in text form or the option is
+ * not a duration.
  */
 export function durationHint(path: string, value: unknown): string {
   const ownMs = path.endsWith('Seconds') ? 1000 : path.endsWith('Ms') ? 1 : undefined;

@@ -9,14 +9,14 @@ import { isBareObject, isPlainObject } from '../codec/plain.ts';
 
 export type OptionNames = ReadonlySet<string>;
 
-/** Names of all options of a type: the compiler refuses missing and additional ones. */
+/** Lists the names of all options of a type. The compiler refuses missing and additional names. */
 export const optionNames = <T>(names: Readonly<Record<keyof T, true>>): OptionNames =>
   new Set(Object.keys(names));
 
 export const allNames = (...lists: readonly OptionNames[]): OptionNames =>
   new Set(lists.flatMap((list) => [...list]));
 
-/** Names of options in other clients, with ours. */
+/** Option names of other clients, with the corresponding names of this client. */
 const ALIASES: Readonly<Record<string, string>> = {
   connectionstring: 'url',
   ex: 'ttlSeconds',
@@ -42,8 +42,10 @@ const UNITS = ['seconds', 'ms', 'bytes', 'entries'];
 const LISTED_MAX = 14;
 
 /**
- * @param path of the object: `breaker`, or '' for the argument of a call
- * @throws ConfigurationError not an object, or an object with an unknown option
+ * Checks the names of options.
+ *
+ * @param path path of the options object: `breaker`, or '' for the argument of a call
+ * @throws ConfigurationError if `options` is not an object, or has an unknown option
  */
 export function assertOptions(path: string, options: unknown, known: Pick<OptionNames, 'has'>): void {
   if (options === undefined) return;
@@ -56,7 +58,10 @@ export function assertOptions(path: string, options: unknown, known: Pick<Option
       throw new ConfigurationError(unknownOption(path, name, known as OptionNames));
 }
 
-/** Checks object literals only: an instance of a class may have other fields. */
+/**
+ * Whether the object has this option. Checks object literals only, because an instance of a class may have other
+ * fields.
+ */
 function isGiven(options: object, name: string): boolean {
   if (!isPlainObject(options) && !isBareObject(options)) return false;
   return Object.hasOwn(options, name) && options[name] !== undefined;
@@ -89,7 +94,7 @@ function closestName(name: string, known: OptionNames): string | undefined {
   return contained;
 }
 
-/** Edit distance with swaps of neighbours (Damerau, Levenshtein). */
+/** Returns the edit distance, with swaps of adjacent characters (Damerau-Levenshtein). */
 function distanceOf(a: string, b: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

@@ -1,5 +1,5 @@
 /**
- * Checks of single option values. Each returns the value, or the default if it is undefined, or throws a
+ * Checks single option values. Each function returns the value, or the default if the value is undefined, or throws a
  * `ConfigurationError`.
  */
 
@@ -26,7 +26,7 @@ export function checkInteger(
   );
 }
 
-/** Checks a number between the bounds; undefined if none is given. */
+/** Checks a number between the bounds; returns undefined if the value is undefined. */
 export function checkNumber(path: string, value: unknown, min: number, max: number): number | undefined {
   if (value === undefined) return undefined;
   if (typeof value === 'number' && value >= min && value <= max) return value;
@@ -35,7 +35,7 @@ export function checkNumber(path: string, value: unknown, min: number, max: numb
   );
 }
 
-/** Checks a name. */
+/** Checks that a value is a non-empty name. */
 export function checkName(path: string, value: unknown, fallback: string): string {
   if (value === undefined) return fallback;
   assertName(path, value);
@@ -49,7 +49,7 @@ export function checkFlag(path: string, value: unknown, fallback: boolean): bool
   return value;
 }
 
-/** Checks a group of options. Without `known` any name is allowed. */
+/** Checks a group of options. Without `known`, any option name is allowed. */
 export function checkGroup<T extends object>(
   path: string,
   value: T | undefined,

@@ -1,23 +1,23 @@
 /**
- * Logins of this client, and retries after a rejected login.
+ * Logs in to servers, and delays retries after a rejected login.
  *
  *   open ─▶ rejected recently? ─▶ the same error, without a connect
  *        └▶ login: user and password, from functions if configured ─▶ connect ─▶ accepted
- *                                                                                 └─▶ rejected (WRONGPASS, NOAUTH, …): delay,
- * doubled each time, up to 5 s, per server
+ *                                                                                 └─▶ rejected (WRONGPASS, NOAUTH, …):
+ * delay, doubled each time, up to 5 s, per server
  *
- * Left out: servers that cannot be reached (`probe.ts` has their retries), and a login that ends while a connection lasts: the
- * server closes that, and the next connect asks again.
+ * Left out: servers that cannot be reached (`probe.ts` has their retries), and a login that expires while a connection
+ * is open: the server closes the connection, and the next connect calls the functions again.
  */
 
 import type { Address, Credential } from '../api/types.ts';
 import { addressKey } from './address.ts';
 import { jittered, now, withTimeout } from './timing.ts';
 
-/** Delay between a refusal and the next attempt at the same server, in ms. */
+/** Minimum delay between a rejection and the next attempt at the same server, in ms. */
 const REST_MIN_MS = 250;
 const REST_MAX_MS = 5000;
-/** Key of the delay after a function failed: no server was contacted. */
+/** Key of the delay after a function failed, when no server was contacted. */
 const CREDENTIALS = 'credentials';
 
 export interface Login {
@@ -28,13 +28,13 @@ export interface Login {
 export interface AccessOptions {
   readonly username: Credential | undefined;
   readonly password: Credential | undefined;
-  /** Names of the two options, for errors. */
+  /** Names of the two options, for error messages. */
   readonly names: readonly [username: string, password: string];
-  /** Timeout of the functions, in ms. */
+  /** Timeout of the credential functions, in ms. */
   readonly timeoutMs: number;
 }
 
-/** A function did not provide a user or password. */
+/** A credential function did not provide a user or password. */
 class CredentialError extends Error {
   override readonly name = 'CredentialError';
 }
@@ -91,7 +91,7 @@ export class Access {
     this.#rests.set(key, { until: now() + jittered(ms), ms, error });
   }
 
-  /** Concurrent connects share one call of the function. */
+  /** Returns the login. Concurrent connects share one call of the functions. */
   async #login(): Promise<Login> {
     const { username, password } = this.#options;
     if (typeof username !== 'function' && typeof password !== 'function') return { username, password };
@@ -126,7 +126,7 @@ export class Access {
       const reason = error instanceof Error ? error.message : String(error);
       throw new CredentialError(`${name}: the function failed: ${reason}`, { cause: error });
     }
-    // The value itself is a secret.
+    // The value is a secret, so the error contains only its type.
     if (typeof value !== 'string' || value === '')
       throw new CredentialError(`${name}: the function returned ${kindOf(value)}, not a non-empty string`);
     return value;

@@ -3,35 +3,49 @@ import type { Argument, CallOptions } from './commands.ts';
 import type { Link } from './link.ts';
 import type { PartListener } from './part.ts';
 
-/** The public connection with the operations that the cache needs. */
+/** The public connection, extended by the operations that the cache needs. */
 export interface CacheConnection extends SupervisedConnection {
   request(command: string, args: readonly Argument[], options?: CallOptions): Promise<unknown>;
-  /** Sends GET together with the others of the same tick; null: absent, or not a string. `failFast` as in `CallOptions`. */
+  /**
+   * Sends GET together with the other GETs of the same tick. null: absent, or not a string. `failFast` as in
+   * `CallOptions`.
+   */
   get(key: string, failFast?: boolean): Promise<Buffer | null>;
-  /** Connection to the master of this key, for sequences that need one connection (transactions). */
+  /** Returns the connection to the master of this key, for sequences that need one connection (transactions). */
   at(key: string): CacheConnection;
   /**
-   * Counter that changes while a part of a reply arrives or a large command is being sent: a command that waits behind
-   * it is not hung. For a pool and a cluster it is the sum of all connections; for one key use `at(key).pieces`.
+   * Counter that changes while a part of a reply arrives or a large command is being sent. A command that waits behind
+   * it is not hung. For a pool and a cluster the counter is the sum of all connections; for one key use
+   * `at(key).pieces`.
    */
   readonly pieces?: number;
   /**
-   * A separate RESP2 link, without a name, to the current master, in a cluster to one of them.
+   * Opens a separate RESP2 link, without a name, to the current master; in a cluster to one of the masters.
    *
-   * @throws the reason why there is none
+   * @throws the reason why there is no master
    */
   subscriber(): Promise<Link>;
   /** Calls the listener for each event of each connection, before the listeners of `on`. */
   follow(listener: PartListener): void;
   /**
-   * Cluster only: slot of a key. The keys of one command must be in one slot, except for MGET, MSET, DEL, UNLINK, EXISTS and
-   * TOUCH.
+   * Returns the slot of a key; only in a cluster. The keys of one command must be in one slot, except for MGET, MSET,
+   * DEL, UNLINK, EXISTS and TOUCH.
    */
   slotOf?(key: string): number;
-  /** Cluster only: some shards are ready, and each other shard has been unreachable for at least the timeout of a command. */
+  /**
+   * Whether some shards are ready, and each other shard has been unreachable for at least the timeout of a command;
+   * only in a cluster.
+   */
   serves?(): boolean;
-  /** Cluster only: settles when every shard that is not known to be unreachable has replied. @throws NotSentError, TimeoutError */
+  /**
+   * Settles when every shard that is not known to be unreachable has replied; only in a cluster.
+   *
+   * @throws NotSentError, TimeoutError
+   */
   probe?(): Promise<unknown>;
-  /** Cluster only: masters that may receive commands, known before the first command is sent; undefined while one is unknown. */
+  /**
+   * Returns the masters that may receive commands, known before the first command is sent; undefined while one is
+   * unknown. Only in a cluster.
+   */
   masters?(): readonly Address[] | undefined;
 }

@@ -1,4 +1,6 @@
-/** Commands that may be sent again after a lost reply: those that change nothing. Unknown commands count as writes. */
+/**
+ * Commands that may be sent again after a lost reply, because they change nothing. Unknown commands count as writes.
+ */
 const READS = new Set(
   (
     'GET MGET GETRANGE STRLEN EXISTS TTL PTTL EXPIRETIME PEXPIRETIME TYPE SCAN KEYS DBSIZE RANDOMKEY OBJECT DUMP ' +
@@ -22,15 +24,20 @@ export type Argument = string | number | Buffer;
 
 export interface CallOptions {
   readonly buffers?: boolean;
-  /** Fail at once instead of waiting for a master, after the first master was found. */
+  /** Fails at once instead of waiting for a master, after the first master was found. */
   readonly failFast?: boolean;
-  /** Part of a sequence on one connection: sent now or not at all, never postponed or repeated. */
+  /**
+   * Whether the command is part of a sequence on one connection, and therefore sent now or not at all, never postponed
+   * or repeated.
+   */
   readonly once?: boolean;
-  /** A replica may reply, if `replicaReads` allows it and the command only reads. Default: the master. */
+  /**
+   * Whether a replica may reply, if `replicaReads` allows it and the command only reads. Default: the master replies.
+   */
   readonly replica?: boolean;
 }
 
-/** Sends a command and calls one of the last two, once. `startedAt`: when the time of the command began. */
+/** Sends a command and calls `resolve` or `reject` once. `startedAt`: start of the command's deadline. */
 export type Submit = (
   command: string,
   args: readonly Argument[],

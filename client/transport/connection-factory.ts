@@ -13,7 +13,7 @@ export class ConnectionFactory {
   readonly #options: ResolvedConnection;
   readonly #nodes: Access;
   readonly #sentinels: Access;
-  /** Shortest connect time so far: the latency of the network. */
+  /** Shortest connect time so far, which shows the latency of the network. */
   #quickestMs = Number.POSITIVE_INFINITY;
 
   constructor(options: ResolvedConnection) {
@@ -28,7 +28,7 @@ export class ConnectionFactory {
     });
   }
 
-  /** Bounds of timeouts: a connect takes at least two round trips, a reply one. */
+  /** Range of timeouts: a connect takes at least two round trips, a reply one. */
   get timeoutRange(): TimeoutRange {
     const minMs = Number.isFinite(this.#quickestMs) ? this.#quickestMs * 2 : 0;
     return { minMs, maxMs: this.#options.connectTimeoutMs };
@@ -38,7 +38,10 @@ export class ConnectionFactory {
     return this.#node(address, { timeoutMs });
   }
 
-  /** Opens a RESP2 link for subscriptions. `isNamed`: sends one more command to appear in `CLIENT LIST`. */
+  /**
+   * Opens a RESP2 link for subscriptions. `isNamed`: sends one more command, so that the link has a name in `CLIENT
+   * LIST`.
+   */
   subscriber(address: Address, isNamed: boolean): Promise<Link> {
     return this.#node(address, { timeoutMs: this.#options.connectTimeoutMs, protocol: 2, isNamed });
   }

@@ -1,8 +1,8 @@
 /**
- * Commands in flight: waiting for a master, or sent and without a reply, each until its deadline. While the link is held (a
- * reply is overdue), new commands wait here instead of in the socket: they can still be sent to another master, or are known
- * as not sent. While the sentinels replace a healthy master, only writes wait: it serves reads until another master is
- * found.
+ * Commands in flight: waiting for a master, or sent and without a reply, each until its deadline. While the link is
+ * held (a reply is overdue), new commands wait here instead of in the socket, so that they can be sent to another
+ * master, or are known as not sent. While the sentinels replace a healthy master, only writes wait, because this master
+ * serves reads until another one is found.
  */
 import {
   ClientLimitError,
@@ -22,29 +22,35 @@ export interface Operation {
   readonly args: readonly Argument[];
   readonly buffers: boolean;
   readonly read: boolean;
-  /** Fails at once instead of waiting for a master: the caller has an alternative. */
+  /** Whether the command fails at once instead of waiting for a master, because the caller has an alternative. */
   readonly failFast: boolean;
-  /** Sent now or not at all: never postponed, kept for the next master, or sent again. */
+  /** Whether the command is sent now or not at all: never postponed, kept for the next master, or sent again. */
   readonly once: boolean;
   readonly startedAt: number;
   deadline: number;
   readonly resolve: (reply: unknown) => void;
   readonly reject: (error: Error) => void;
-  /** The link that the command was sent on; undefined while waiting and when settled. */
+  /** Link on which the command was sent; undefined while the command is waiting and when it is settled. */
   link: Link | undefined;
 }
 
-/** Error replies of a node that is not, or not yet, a master: nothing was applied, and another node may apply it. */
+/**
+ * Error replies of a node that is not a master, or not yet. Nothing was applied, and another node may apply the
+ * command.
+ */
 const REFUSALS = ['READONLY', 'LOADING', 'MASTERDOWN'];
 const WAITING_MAX = 10_000;
-/** Maximum time to wait for the error replies of a former master. */
+/** Maximum time to wait for the error replies of a former master, in ms. */
 export const DRAIN_MS = 500;
 
 export function isRefusal(error: Error): boolean {
   return REFUSALS.some((code) => error.message.startsWith(code));
 }
 
-/** A master without enough replicas: certainly not applied, and temporary after a failover. */
+/**
+ * Whether an error means a master without enough replicas: the command was certainly not applied, and the error is
+ * temporary after a failover.
+ */
 export function isPassing(error: Error): boolean {
   return error.message.startsWith('NOREPLICAS');
 }
@@ -58,11 +64,13 @@ export class Dispatcher implements Receiver<Operation> {
   #link: Link | undefined;
   #held: 'nothing' | 'writes' | 'all' = 'nothing';
   #closed = false;
-  /** Rejected for a temporary reason; one is retried per tick, all when a write succeeds. */
+  /**
+   * Commands that were rejected for a temporary reason. One of them is retried per tick, and all when a write succeeds.
+   */
   #postponed: { readonly operation: Operation; readonly refusal: Error }[] = [];
   /** Former links on which replies to writes are missing. */
   readonly #retired = new Map<Link, { readonly until: number; readonly reason: string }>();
-  /** Replies of a link after a long silence: accepted once no other master is found. */
+  /** Replies on a link after a long silence. They are accepted once no other master is found. */
   #doubted: { readonly operation: Operation; readonly link: Link; readonly reply: unknown }[] | undefined;
 
   constructor(options: {
@@ -78,7 +86,7 @@ export class Dispatcher implements Receiver<Operation> {
   }
 
   submit(operation: Operation): void {
-    // A sequence is accepted as a whole: MULTI without its EXEC would queue all later commands.
+    // A sequence is accepted as a whole, because MULTI without its EXEC would queue all later commands.
     if (operation.once || this.#inflight.size + this.#postponed.length < this.#maxInFlight)
       this.#place(operation);
     else
@@ -95,7 +103,9 @@ export class Dispatcher implements Receiver<Operation> {
     else this.#wait(operation);
   }
 
-  /** Commands that belong to one link, such as a transaction, cannot wait for another one. */
+  /**
+   * Whether a command is held. Commands that belong to one link, such as a transaction, cannot wait for another link.
+   */
   #isHeld({ read, once }: Operation): boolean {
     return this.#held === 'all' || (this.#held === 'writes' && !read && !once);
   }
@@ -105,7 +115,7 @@ export class Dispatcher implements Receiver<Operation> {
     this.#hold(holdsWrites ? 'writes' : 'nothing');
   }
 
-  /** New commands wait; those with `failFast` fail at once. */
+  /** Makes new commands wait; commands with `failFast` fail at once. */
   hold(): void {
     this.#held = 'all';
     for (const operation of this.#inflight) {
@@ -120,7 +130,10 @@ export class Dispatcher implements Receiver<Operation> {
     this.#hold('nothing');
   }
 
-  /** New writes wait, including those with `failFast`, because the wait is bounded. Not while everything is held. */
+  /**
+   * Makes new writes wait, including writes with `failFast`, because the wait is bounded. No effect while all commands
+   * are held.
+   */
   holdWrites(hold: boolean): void {
     const held = hold ? 'writes' : 'nothing';
     if (this.#held !== 'all' && this.#held !== held) this.#hold(held);
@@ -148,8 +161,9 @@ export class Dispatcher implements Receiver<Operation> {
   }
 
   /**
-   * Detaches a link that no longer leads to the master. Reads are sent again to the next link. Unanswered writes get an unknown outcome;
-   * with `drain` they wait briefly for a refusal (a demoted node replies READONLY), after which they are safe to send to the new master.
+   * Detaches a link that no longer leads to the master. Reads are sent again on the next link. Unanswered writes get an
+   * unknown outcome. With `drain` they wait briefly for a refusal (a demoted node replies READONLY), after which they
+   * can safely be sent to the new master.
    */
   detach(reason: string, drain: boolean): void {
     const link = this.#link;
@@ -201,7 +215,7 @@ export class Dispatcher implements Receiver<Operation> {
     }
   }
 
-  /** Whether a command waits, or a reply is missing. */
+  /** Whether a command is waiting, or a reply is missing. */
   get busy(): boolean {
     return this.#inflight.size > 0 || this.#waiting.length > 0 || this.#postponed.length > 0;
   }
@@ -258,7 +272,7 @@ export class Dispatcher implements Receiver<Operation> {
     else this.#unknown(operation, error instanceof Error ? error.message : String(error));
   }
 
-  /** Keeps the order of the calls. */
+  /** Postpones a command. Keeps the order of the calls. */
   #postpone(operation: Operation, refusal: Error): void {
     const later = this.#postponed.findIndex((other) => other.operation.startedAt > operation.startedAt);
     this.#postponed.splice(later === -1 ? this.#postponed.length : later, 0, { operation, refusal });
@@ -278,7 +292,7 @@ export class Dispatcher implements Receiver<Operation> {
     return true;
   }
 
-  /** Not sent, rejected, or a read: may be sent to the next master. */
+  /** Sends a command to the next master if it was not sent, was rejected, or is a read. */
   #retry(operation: Operation, failed: Link): void {
     if (this.#closed) this.#settle(operation).reject(new ClosedError());
     else if (this.#link !== undefined && this.#link !== failed && !this.#isHeld(operation) && !operation.once)
@@ -286,7 +300,7 @@ export class Dispatcher implements Receiver<Operation> {
     else this.#wait(operation);
   }
 
-  /** Only writes wait, and there is a master that serves reads. */
+  /** Whether only writes wait, while a master serves reads. */
   get #isElecting(): boolean {
     return this.#held === 'writes' && this.#link !== undefined;
   }

@@ -1,8 +1,8 @@
 /**
- * Durable writes, on separate connections (WAIT blocks its connection), with one WAIT for many writes. All waiting writes
- * with the same promise are sent together, followed by one WAIT; later ones form the next batch. Different promises use
- * different connections ("lanes"), so that one that cannot be met delays no other. A write is acknowledged when enough
- * replicas confirmed it *and* its node is still the master.
+ * Durable writes, on separate connections (WAIT blocks its connection), with one WAIT for many writes. All waiting
+ * writes with the same promise are sent together, followed by one WAIT; later writes form the next batch. Different
+ * promises use different connections ("lanes"), so that a promise that cannot be met does not delay the others. A write
+ * is acknowledged when enough replicas have confirmed it *and* its node is still the master.
  */
 import {
   ClientLimitError,
@@ -25,35 +25,35 @@ const WAITING_MAX = 10_000;
 const RETRY_MS = 50;
 /** Maximum number of promises in flight; each needs a connection. */
 const LANES_MAX = 8;
-/** All lanes but one are closed after this time without a write. */
+/** Time without a write after which all lanes but one are closed, in ms. */
 const LANE_IDLE_MS = 30_000;
 
 export interface DurableWrite {
   readonly durability: Exclude<Durability, 'async'>;
   readonly command: string;
   readonly args: readonly Argument[];
-  /** Deadline of the write and its reply. The WAIT has its own limit, that of the promise. */
+  /** Deadline of the write and its reply. WAIT has a separate limit, the promise's timeout. */
   deadline: number;
   readonly asking?: boolean;
   readonly resolve: (result: { readonly reply: unknown; readonly replicas: number }) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** One connection, one batch at a time. */
+/** Connection with one batch at a time. */
 interface Lane {
-  /** undefined while it is being opened. */
+  /** Link of the lane; undefined while it is being opened. */
   link: Link | undefined;
   busy: boolean;
   idleSince: number;
 }
 
-/** The lanes to one master, for as long as it is the master. */
+/** Lanes to one master, for as long as that node is the master. */
 interface Session {
   readonly open: () => Promise<Link>;
   readonly lanes: Set<Lane>;
-  /** Promises with a batch in flight: the next batch of the same promise waits for it. */
+  /** Promises with a batch in flight. The next batch of the same promise waits for it. */
   readonly running: Set<string>;
-  /** Another node is master, so confirmations of this one are rejected. */
+  /** Whether another node is master, so that confirmations of this one are rejected. */
   left: boolean;
 }
 
@@ -63,7 +63,7 @@ export class DurableChannel {
   readonly #why: () => string;
   #groups = new Map<string, DurableWrite[]>();
   #waiting = 0;
-  /** Rejected for a temporary reason: a timer retries them. */
+  /** Number of writes that were rejected for a temporary reason and that a timer retries. */
   #deferred = 0;
   #session: Session | undefined;
   #used = false;
@@ -97,7 +97,7 @@ export class DurableChannel {
     }
   }
 
-  /** A new master: a connection is opened immediately if durable writes have been used. */
+  /** Uses a new master. A connection is opened immediately if durable writes have been used. */
   attach(open: () => Promise<Link>, hold = false): void {
     this.#session = { open, lanes: new Set(), running: new Set(), left: false };
     this.#held = hold;
@@ -106,7 +106,10 @@ export class DurableChannel {
     if (this.#used) void this.#open(this.#session);
   }
 
-  /** With `drain` it waits for the running batches: a demoted node rejects them, and they are sent to the next master. */
+  /**
+   * Leaves the master. With `drain` waits for the running batches: a demoted node rejects them, and they are sent to
+   * the next master.
+   */
   detach(reason: string, drain: boolean): void {
     const session = this.#session;
     if (!session) return;
@@ -115,7 +118,7 @@ export class DurableChannel {
     this.#decide();
     for (const lane of session.lanes) {
       if (!drain || !lane.busy) lane.link?.destroy(reason);
-      // A hung node answers no WAIT, so its callers get an error within the bound of every other command.
+      // A hung node does not answer WAIT, so its callers get an error within the same bound as for every other command.
       else setTimeout(() => lane.link?.destroy(reason), DRAIN_MS).unref();
     }
   }
@@ -124,7 +127,7 @@ export class DurableChannel {
     this.#held = true;
   }
 
-  /** As `hold`; its end does not release confirmations that `doubt` holds. */
+  /** Like `hold`, for writes during an election. Its end does not release confirmations that `doubt` holds. */
   holdWrites(hold: boolean): void {
     if (this.#held === hold) return;
     this.#held = hold;
@@ -145,7 +148,7 @@ export class DurableChannel {
     this.#pump();
   }
 
-  /** Longest time without a due reply on one of its connections; the time that a WAIT may take does not count. */
+  /** Longest time without a due reply on one of the connections, without the time that a WAIT may take. */
   owedMs(at: number): number {
     return this.#longest((progress) => progress.owedMs(at));
   }
@@ -187,7 +190,7 @@ export class DurableChannel {
     }
   }
 
-  /** Error by cause: its own queue, or no connection to the master. */
+  /** Returns an error with the cause: a full queue of its own, or no connection to the master. */
   #notSent({ command }: DurableWrite, key: string): NotSentError {
     const session = this.#session;
     const late = `${command}: not sent in time`;
@@ -220,8 +223,9 @@ export class DurableChannel {
   }
 
   /**
-   * Delays a confirmation while the link is suspect: a master that hung may have been deposed in the meantime, and a replica
-   * that still follows it would confirm. Resolved by `release` (it is the master) or `detach` (it is not: `session.left`).
+   * Delays a confirmation while the link is suspect: a master that hung may have been deposed in the meantime, and a
+   * replica that still follows it would confirm. Resolved by `release` (the node is the master) or `detach` (it is not:
+   * `session.left`).
    */
   #checkMaster(): Promise<void> {
     if (!this.#held && !this.#isDoubted) return Promise.resolve();
@@ -240,7 +244,7 @@ export class DurableChannel {
     this.#waiting += 1;
   }
 
-  /** Assigns a free lane to each waiting promise, the longest waiting first. */
+  /** Assigns a free lane to each waiting promise, starting with the one that has waited longest. */
   #pump(): void {
     const session = this.#session;
     if (!session || this.#held || this.#closed) return;
@@ -261,7 +265,7 @@ export class DurableChannel {
     }
   }
 
-  /** Takes a batch of the promise; the rest goes to the end of the queue. */
+  /** Takes a batch of the promise; the remaining writes go to the end of the queue. */
   #take(key: string): readonly DurableWrite[] {
     const writes = this.#groups.get(key) ?? [];
     this.#groups.delete(key);
@@ -279,7 +283,7 @@ export class DurableChannel {
       lane.idleSince = now();
       if (session.left || this.#closed) lane.link.destroy('another node is master');
     } catch {
-      // The supervisor monitors the node; this only retries while the node is the master.
+      // The supervisor monitors the node, so this only retries while the node is the master.
       await delay(jittered(50));
       session.lanes.delete(lane);
     }
@@ -299,7 +303,7 @@ export class DurableChannel {
 
   async #run(session: Session, link: Link, batch: readonly DurableWrite[]): Promise<void> {
     const { replicas, timeoutMs } = (batch[0] as DurableWrite).durability;
-    // Without ASKING the node redirects the write back: its refusal is the reason for the caller.
+    // Without ASKING the node redirects the write back, so its refusal is the reason for the caller.
     const unasked = new Map<DurableWrite, Error>();
     const answers = batch.map((write) => {
       if (write.asking)
@@ -357,7 +361,7 @@ export class DurableChannel {
     }
   }
 
-  /** Retries until the deadline; then the error reply of the server is thrown. */
+  /** Retries until the deadline, after which the error reply of the server is thrown. */
   #later(write: DurableWrite, refusal: Error): void {
     const waitMs = jittered(RETRY_MS);
     if (now() + waitMs >= write.deadline)

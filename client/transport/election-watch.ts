@@ -1,6 +1,6 @@
 /**
- * Follows the failover of the master that the sentinels announce: whether the replicas are queried, and whether writes
- * wait.
+ * Follows the failover of the master that the sentinels announce, and decides whether the replicas are queried and
+ * whether writes wait.
  */
 import { type Election, NO_ELECTION, nextElection } from './failover-announcement.ts';
 import type { SentinelView } from './sentinel-monitor.ts';
@@ -15,12 +15,12 @@ export class ElectionWatch {
     this.#history = history;
   }
 
-  /** The replicas are queried for their role. */
+  /** Whether the replicas are queried for their role. */
   get isUnderway(): boolean {
     return this.#election.kind !== 'none';
   }
 
-  /** Writes wait. */
+  /** Whether writes wait. */
   get isDecided(): boolean {
     return this.decidedAt !== undefined;
   }
@@ -30,8 +30,8 @@ export class ElectionWatch {
   }
 
   /**
-   * Whether the sentinels are replacing the master. While the master replies, the attempt of one sentinel without the votes of
-   * a majority is no evidence.
+   * Whether the sentinels are replacing the master. While the master replies, an attempt of one sentinel without the
+   * votes of a majority is no evidence.
    */
   isTroubled(views: readonly SentinelView[], masterReplies: boolean): boolean {
     return masterReplies ? this.isDecided : this.#history.troubled(views);
@@ -39,7 +39,7 @@ export class ElectionWatch {
 
   observe(views: readonly SentinelView[]): void {
     const announced = this.#history.announced(views);
-    // A new master lists its replicas late, so the selected one may not be among them yet.
+    // A new master lists its replicas late, so the selected replica may not be among them yet.
     if (announced && announced.kind !== 'attempted' && announced.replica)
       this.#history.seeReplicas([announced.replica]);
     this.#election = nextElection(this.#election, announced, now());

@@ -1,32 +1,35 @@
 /**
- * The failover of a master as the sentinels announce it, and its effect on the writes to that master. Pure.
+ * Failover of a master as the sentinels announce it, and its effect on the writes to that master. Pure.
  *
  *   none ─▶ attempted (a sentinel asks for votes: the replicas are asked for their role)
- *             └▶ elected (a majority voted: writes wait for the promoted replica) ─▶ none (aborted, or the client has moved)
- *                   └▶ overdue (no promotion within the bound: writes are sent again, the replicas are still asked) ─▶ none
+ *             └▶ elected (a majority voted: writes wait for the promoted replica) ─▶ none (aborted, or the client has
+ * moved)
+ *                   └▶ overdue (no promotion within the bound: writes are sent again, the replicas are still asked) ─▶
+ * none
  *
- * One sentinel can attempt a failover alone and again and again; only the votes of a majority, or an operator's SENTINEL FAILOVER, make it
- * announce `+elected-leader`. It promotes a replica two of its timer ticks later, and publishes `+switch-master` one second later still:
- * writes that the old master acknowledges in between are lost.
+ * One sentinel can attempt a failover alone and repeatedly. Only the votes of a majority, or an operator's SENTINEL
+ * FAILOVER, make it announce `+elected-leader`. It promotes a replica two of its timer ticks later, and publishes
+ * `+switch-master` another second later. Writes that the old master acknowledges between promotion and publication are
+ * lost.
  */
 import type { Address } from '../api/types.ts';
 
 /** Failover of a master as one sentinel announces it. */
 export type AnnouncedFailover =
-  /** It asks the other sentinels for their votes. */
+  /** The sentinel asks the other sentinels for their votes. */
   | { readonly kind: 'attempted' }
-  /** It has the votes and promotes a replica next; `replica`: the selected one, as soon as it is known. */
+  /** The sentinel has the votes and promotes a replica next; `replica` is the selected one, as soon as it is known. */
   | { readonly kind: 'elected'; readonly replica: Address | undefined }
-  /** The replica has reported that it is master. */
+  /** The replica has reported that it is the master. */
   | { readonly kind: 'promoted'; readonly replica: Address | undefined };
 
 export type SentinelEvent =
-  /** `failover` undefined: it is over. */
+  /** `failover` undefined: the failover is over. */
   | { readonly kind: 'failover'; readonly failover: AnnouncedFailover | undefined }
-  /** Anything else about the service: its state must be queried. */
+  /** Any other event of the service, after which its state must be queried. */
   | { readonly kind: 'other' };
 
-/** Failover of our master, as all sentinels together announce it. */
+/** Failover of the current master, as all sentinels together announce it. */
 export type Election =
   | { readonly kind: 'none' }
   | { readonly kind: 'attempted' }
@@ -36,12 +39,16 @@ export type Election =
 
 export const NO_ELECTION: Election = { kind: 'none' };
 
-/** Time for which writes wait for a replica to be promoted, 115 to 302 ms after `+elected-leader` (decision 053). */
+/**
+ * Time, in ms, for which writes wait for a replica to be promoted. The promotion follows 115 to 302 ms after
+ * `+elected-leader` (decision 053).
+ */
 export const ELECTED_HOLD_MS = 750;
 
 /**
- * Bound from the election if the promotion is announced: the client finds the promoted replica at the latest when all
- * sentinels report it, 1 to 2 s later. The bound ends a wait in which the leader or the replica has died.
+ * Maximum wait of writes from the election, in ms, if the promotion is announced. The client finds the promoted replica
+ * at the latest when all sentinels report it, 1 to 2 s later. The limit ends a wait in which the leader or the replica
+ * has died.
  */
 export const PROMOTED_HOLD_MS = 3_000;
 
@@ -74,7 +81,7 @@ export const SENTINEL_CHANNELS: readonly string[] = [
   ...['+sdown', '-sdown', '+odown', '-odown', '+reset-master'],
 ];
 
-/** `failover-state` in the reply to SENTINEL MASTER. */
+/** Meaning of `failover-state` in the reply to SENTINEL MASTER. */
 const FAILOVER_STATES: ReadonlyMap<string, Reading> = new Map([
   ['wait_start', ATTEMPTED],
   ['select_slave', ELECTED],
@@ -84,14 +91,14 @@ const FAILOVER_STATES: ReadonlyMap<string, Reading> = new Map([
   ['update_config', PROMOTED],
 ]);
 
-/** Failover that a sentinel reports in this state; undefined: none. */
+/** Returns the failover that a sentinel reports by this state; undefined: none. */
 export function failoverOfState(state: string | undefined): AnnouncedFailover | undefined {
   return FAILOVER_STATES.get(state ?? 'none')?.(undefined);
 }
 
 /**
- * Reads a message of a sentinel: `master NAME IP PORT …`, `slave NAME IP PORT @ MASTER IP PORT …`, or for `+switch-master` `NAME IP PORT IP
- * PORT`. Returns undefined if it is about another service.
+ * Parses a message of a sentinel: `master NAME IP PORT …`, `slave NAME IP PORT @ MASTER IP PORT …`, or for
+ * `+switch-master` `NAME IP PORT IP PORT`. Returns undefined if the message concerns another service.
  */
 export function parseSentinelEvent(
   channel: string,
@@ -110,7 +117,10 @@ export function parseSentinelEvent(
   return { kind: 'failover', failover: reading(replica) };
 }
 
-/** A later announcement of the same sentinel without the name of the replica concerns the same replica. */
+/**
+ * Returns a failover with the name of its replica. A later announcement of the same sentinel without the name concerns
+ * the same replica.
+ */
 export function continued(
   before: AnnouncedFailover | undefined,
   next: AnnouncedFailover | undefined,
@@ -125,12 +135,18 @@ const PROGRESS: Readonly<Record<AnnouncedFailover['kind'], number>> = {
   promoted: 2,
 };
 
-/** The one that has progressed furthest: a sentinel that lost the election still announces its attempt. */
+/**
+ * Returns the failover that has progressed furthest, because a sentinel that lost the election still announces its
+ * attempt.
+ */
 export function furthest(failovers: readonly AnnouncedFailover[]): AnnouncedFailover | undefined {
   return [...failovers].sort((a, b) => PROGRESS[b.kind] - PROGRESS[a.kind])[0];
 }
 
-/** `announced`: the most advanced failover of our master; undefined: no sentinel announces one. */
+/**
+ * Returns the next state. `announced`: the most advanced failover of the current master; undefined: no sentinel
+ * announces one.
+ */
 export function nextElection(
   before: Election,
   announced: AnnouncedFailover | undefined,

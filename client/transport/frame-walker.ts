@@ -11,11 +11,11 @@ const LISTS = new Set([STAR, 0x7e, 0x3e]);
 const PAIRS = new Set([0x25, ATTRIBUTE]);
 
 export class FrameWalker {
-  /** Frames that remain until the outermost ends; 0: between two outermost frames. */
+  /** Number of frames that remain until the outermost frame ends; 0: between two outermost frames. */
   #frames = 0;
-  /** Bytes that remain of the current string. */
+  /** Number of bytes that remain of the current string. */
   #bytes = 0;
-  /** The header line being read: its type (0: none), its number and its sign. */
+  /** Header line that is being read: its type (0: none), its number and its sign. */
   #type = 0;
   #number = 0;
   #isNegative = false;
@@ -49,7 +49,7 @@ export class FrameWalker {
     return chunk.length;
   }
 
-  /** The header is complete. */
+  /** Handles a complete header. */
   #enter(): void {
     const type = this.#type;
     const number = this.#isNegative ? -1 : this.#number;
@@ -61,7 +61,7 @@ export class FrameWalker {
       return;
     }
     if (LISTS.has(type)) this.#frames += Math.max(0, number);
-    // An attribute precedes the reply that it belongs to.
+    // An attribute precedes the reply to which it belongs.
     else if (PAIRS.has(type)) this.#frames += Math.max(0, number) * 2 + (type === ATTRIBUTE ? 1 : 0);
     this.#frames -= 1;
   }

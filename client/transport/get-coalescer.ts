@@ -1,13 +1,16 @@
 /**
- * The GETs of one tick, sent together: one alone as GET, more as MGET. A hundred readers cost one command and one reply
- * instead of a hundred. A key of a type other than string reads as null in both commands. After an error of the
- * complete MGET (a key that the user may not read), each key is read separately. For a user without MGET see
- * `substitutes.ts`.
+ * Sends the GETs of one tick together: a single one as GET, several as MGET. A hundred readers cost one command and one
+ * reply instead of a hundred. A key of a type other than string reads as null with both commands. After an error of the
+ * complete MGET (for example, a key that the user may not read), each key is read separately. For a user without MGET
+ * see `substitutes.ts`.
  */
 import { CommandError } from '../api/errors.ts';
 import type { Argument } from './commands.ts';
 
-/** Further keys are sent in further commands, so that Redis replies to the first while it reads the next. */
+/**
+ * Maximum number of keys per command. Further keys are sent in further commands, so that Redis replies to the first
+ * command while it reads the next.
+ */
 const KEYS_MAX = 32;
 
 interface Reader {
@@ -16,7 +19,7 @@ interface Reader {
   readonly reject: (error: Error) => void;
 }
 
-/** Sends one read whose replies are Buffers, and calls one of the two. */
+/** Sends one read whose replies are Buffers, and calls `resolve` or `reject`. */
 export type SendRead = (
   command: 'GET' | 'MGET',
   args: readonly Argument[],
@@ -32,7 +35,7 @@ export class GetCoalescer {
   #readers: Reader[] = [];
   #failFast = false;
 
-  /** `idle`: no reply is pending. */
+  /** @param idle whether no reply is pending */
   constructor(send: SendRead, idle: () => boolean) {
     this.#send = send;
     this.#idle = idle;
@@ -41,7 +44,7 @@ export class GetCoalescer {
   get(key: string, failFast: boolean): Promise<Buffer | null> {
     return new Promise((resolve, reject) => {
       const reader = { key, resolve, reject };
-      // No reply is pending: a single caller is not delayed by the coalescing.
+      // No reply is pending, so a single caller is not delayed by the coalescing.
       if (this.#readers.length === 0 && this.#idle()) {
         this.#one(reader, failFast);
         return;

@@ -1,12 +1,12 @@
 /**
- * Polls the role of the master once per second, and on demand. Detects a hang without traffic, a demotion, and the current
- * replicas.
+ * Polls the role of the master once per second, and on demand. Detects a hang without traffic and a demotion, and keeps
+ * the list of replicas current.
  */
 import type { Link, Role } from './link.ts';
 import { now } from './timing.ts';
 
 const INTERVAL_MS = 1000;
-/** Minimum interval between two extra polls. */
+/** Minimum interval between two extra polls, in ms. */
 const RECHECK_MS = 20;
 
 export class Heartbeat {
@@ -21,12 +21,12 @@ export class Heartbeat {
     return at - this.#askedAt > INTERVAL_MS;
   }
 
-  /** A new master lists no replicas yet, so it is queried again after 200 ms. */
+  /** Starts polling. A new master lists no replicas yet, so it is queried again after 200 ms. */
   begin(): void {
     this.#askedAt = now() - INTERVAL_MS * 0.8;
   }
 
-  /** Polls at once: the node may no longer be master. */
+  /** Polls at once, because the node may no longer be the master. */
   recheck(link: Link): void {
     if (now() - this.#askedAt > RECHECK_MS) this.ask(link);
   }

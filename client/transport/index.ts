@@ -10,7 +10,11 @@ import { Pool } from './pool.ts';
 import { Supervisor } from './supervisor.ts';
 import { UnsupervisedConnection } from './unsupervised.ts';
 
-/** @param factory shared factory, so that the connections of a pool do not each repeat a rejected login */
+/**
+ * Opens a connection.
+ *
+ * @param factory shared factory, so that the connections of a pool do not each repeat a rejected login
+ */
 export function openConnection(
   options: ResolvedConnection,
   factory = new ConnectionFactory(options),
@@ -29,10 +33,10 @@ function openOne(options: ResolvedConnection, factory: ConnectionFactory): Cache
 }
 
 /**
- * Opens a persistent connection to the current master. It connects in the background; commands wait for it within their
- * deadline.
+ * Opens a persistent connection to the current master. Connects in the background; commands wait for the connection
+ * within their deadline.
  *
- * @throws ConfigurationError an option is invalid
+ * @throws ConfigurationError if an option is invalid
  */
 export function connect(options: RedisOptions): SupervisedConnection {
   const resolved = resolveConnection(options);

@@ -1,9 +1,9 @@
 /**
- * One TCP connection to one node. It never reconnects: a lost link is replaced by another, so that no command of the old one
- * is repeated by accident.
+ * One TCP connection to one node. A link never reconnects: a lost link is replaced by another, so that no command of
+ * the old one is repeated by accident.
  *
- * ioredis logs in and sends all commands except the frequent ones (`wire-connector.ts`); its own reconnecting, queues
- * and resending are switched off. The link measures how long a reply is due, to detect hangs.
+ * ioredis logs in and sends all commands except the frequent ones (`wire-connector.ts`); its own reconnecting, queueing
+ * and resending are switched off. The link measures for how long a reply is due, to detect hangs.
  */
 import { isIP } from 'node:net';
 import { Redis } from 'ioredis';
@@ -22,13 +22,13 @@ export interface LinkOptions {
   readonly password: string | undefined;
   readonly db: number;
   readonly tls: TlsOptions | undefined;
-  /** Timeout of TCP, TLS and handshake together. */
+  /** Timeout of TCP, TLS and handshake together, in ms. */
   readonly timeoutMs: number;
-  /** Maximum time to send a large command; default: no limit. */
+  /** Maximum time to send a large command, in ms; default: no limit. */
   readonly sendMaxMs?: number;
-  /** 2: for subscriptions, because ioredis drops invalidation messages in RESP3. Default 3. */
+  /** Protocol version. 2: for subscriptions, because ioredis drops invalidation messages in RESP3. Default 3. */
   readonly protocol?: 2;
-  /** false: no name in `CLIENT LIST`, which saves a command. Default true. */
+  /** false: the link has no name in `CLIENT LIST`, which saves a command. Default true. */
   readonly isNamed?: boolean;
 }
 
@@ -52,7 +52,7 @@ const SETTLING: Receiver<{ resolve: (reply: unknown) => void; reject: (error: Er
 
 const links = new WeakMap<Redis, Link>();
 
-/** Typical latency of a command on the link of this instance, in ms; 0: unknown. */
+/** Returns the typical latency of a command on the link of this instance, in ms; 0: unknown. */
 export function latencyOf(redis: Redis | undefined): number {
   return (redis && links.get(redis)?.latencyMs) ?? 0;
 }
@@ -60,7 +60,7 @@ export function latencyOf(redis: Redis | undefined): number {
 export class Link {
   readonly address: Address;
   readonly redis: Redis;
-  /** Reason of the close; resolves once. */
+  /** Promise of the reason why the link was closed. */
   readonly over: Promise<string>;
   readonly #progress: Progress;
   #wire: Wire | undefined;
@@ -156,13 +156,14 @@ export class Link {
     return this.#closed;
   }
 
-  /** Typical time to the first bytes of a reply. */
+  /** Typical time to the first bytes of a reply, in ms. */
   get latencyMs(): number {
     return this.#progress.latencyMs;
   }
 
   /**
-   * Changes while a reply continues to arrive without a hang, or while a large command is being sent.
+   * Returns a counter that changes while a reply continues to arrive without a hang, or while a large command is being
+   * sent.
    *
    * @param toleratedMs allowed silence of a node with this usual latency
    */
@@ -172,12 +173,12 @@ export class Link {
     return goesOn ? at : progress.pieces;
   }
 
-  /** Time for which a reply is due: see `progress.ts`. */
+  /** Time for which a reply has been due (`progress.ts`). */
   get progress(): Progress {
     return this.#progress;
   }
 
-  /** Sends at once or rejects with `UnsentError`. `allowedSilenceMs`: how long the server may stay silent. */
+  /** Sends at once, or rejects with `UnsentError`. `allowedSilenceMs`: time for which the server may stay silent. */
   send(command: string, args: readonly Argument[], buffers = false, allowedSilenceMs = 0): Promise<unknown> {
     return new Promise((resolve, reject) =>
       this.dispatch(command, args, buffers, SETTLING, { resolve, reject }, allowedSilenceMs),
@@ -219,18 +220,20 @@ export class Link {
     );
   }
 
-  /** A reply has arrived, or will not arrive. */
+  /** Reports that a reply has arrived, or will not arrive. */
   settled(sentAt: number): void {
     this.#progress.settled(sentAt);
   }
 
-  /** Asks the node for its role, and whether it serves (a loading node reports master, and refuses commands). */
+  /**
+   * Queries the role of the node, and whether it serves commands (a loading node reports master, but refuses commands).
+   */
   async role(): Promise<Role> {
     const [role, ping] = await Promise.allSettled([this.send('ROLE', []), this.send('PING', [])]);
     if (ping.status === 'rejected') {
       if (!isReply(ping.reason)) throw ping.reason;
-      // A node that cannot save refuses PING with MISCONF but serves reads; without permission for PING, the reply is
-      // not informative.
+      // A node that cannot save refuses PING with MISCONF but serves reads. Without the permission for PING, the reply
+      // is not informative.
       if (!ping.reason.message.startsWith('MISCONF') && !isUnavailable(ping.reason))
         return { kind: 'unready', reason: ping.reason.message };
     }
@@ -248,7 +251,7 @@ export class Link {
   }
 }
 
-/** HELLO fails, with a message that depends on the version of the server. */
+/** Whether HELLO is not available, for which the error message depends on the version of the server. */
 function isHelloUnavailable(error: unknown): boolean {
   const { command } = error as { readonly command?: { readonly name?: unknown } };
   return String(command?.name).toLowerCase() === 'hello' && isUnavailable(error);
@@ -259,8 +262,8 @@ function sizeOf(args: readonly Argument[]): number {
 }
 
 /**
- * The role of a node that rejects ROLE. Every user may send HELLO, unless it is renamed; unlike INFO, it does not list the
- * replicas.
+ * Returns the role of a node that rejects ROLE. Every user may send HELLO, unless it is renamed; unlike INFO, it does
+ * not list the replicas.
  */
 async function roleWithout(link: Link, reason: string): Promise<Role> {
   try {
@@ -280,7 +283,7 @@ async function roleWithout(link: Link, reason: string): Promise<Role> {
   }
 }
 
-/** `INFO replication`. */
+/** Parses the reply to `INFO replication`. */
 export function parseReplication(text: string): Role {
   const fields = new Map(
     text.split(/\r?\n/).map((line) => {

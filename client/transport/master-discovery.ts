@@ -1,8 +1,8 @@
 /**
  * Discovers the master: probes every candidate in parallel until one is accepted.
  *
- * It runs at startup, after a loss, and in parallel with a suspect connection. It ends only when it is stopped or has
- * found the master.
+ * A discovery runs at startup, after a loss, and in parallel with a suspect connection. It ends only when it is stopped
+ * or has found the master.
  */
 
 import type { Address } from '../api/types.ts';
@@ -33,10 +33,10 @@ export interface MasterDiscoveryContext {
   readonly outage: () => Omit<OutageState, 'replicasHeard' | 'former'> & { readonly since: number };
   readonly open: (address: Address, timeoutMs: number) => Promise<Link>;
   readonly timeoutRange: () => TimeoutRange;
-  /** Standalone: the only address, accepted in any role. */
+  /** The only address of a standalone server, which is accepted in any role. */
   readonly only: Address | undefined;
   readonly found: (found: Found) => void;
-  /** A node replied or failed, and was not accepted. */
+  /** Called when a node replied or failed, and was not accepted. */
   readonly heard: (address: Address, role: Role | undefined) => void;
 }
 

@@ -1,11 +1,12 @@
 /**
- * Decides whether a candidate may be used as the master. Pure: takes the known topology and the report of a node,
+ * Decides whether a candidate may be used as the master. Pure: takes the known topology and the report of a node, and
  * returns a decision.
  *
- * ROLE=master alone is not sufficient: a deposed master reports it too, until it is reconfigured. A candidate is accepted if the newest
- * configuration known to the sentinels contains it; or if it was a replica of the last known master, reports a promotion (0.85 s before the
- * sentinels publish it), and there is further evidence of a failover. A replica that was promoted by mistake is not accepted. The last
- * known master is accepted again if there is no evidence against it.
+ * ROLE=master alone is not sufficient, because a deposed master reports it, too, until it is reconfigured. A candidate
+ * is accepted in two cases. Either the newest configuration that the sentinels know contains it. Or it was a replica of
+ * the last known master, reports a promotion (0.85 s before the sentinels publish it), and there is further evidence of
+ * a failover. A replica that was promoted by mistake is not accepted. The last known master is accepted again if there
+ * is no evidence against it.
  */
 
 import type { Address } from '../api/types.ts';
@@ -13,11 +14,11 @@ import { addressKey } from './address.ts';
 import type { Role } from './link.ts';
 import type { SentinelView } from './sentinel-monitor.ts';
 
-/** Time in which a deposed master is refused although the sentinels report it in the old configuration. */
+/** Time, in ms, for which a deposed master is refused although the sentinels report it in the old configuration. */
 export const DEPOSED_MS = 5000;
 
 export interface KnownTopology {
-  /** The master that was adopted last; undefined before the first. */
+  /** Master that was adopted last; undefined before the first. */
   readonly current: { readonly address: Address; readonly epoch: number } | undefined;
   /** Nodes that were replicas of `current`. */
   readonly replicas: ReadonlySet<string>;
@@ -27,29 +28,32 @@ export interface KnownTopology {
 
 export interface OutageState {
   readonly at: number;
-  /** `lost`: there is no connection. `suspect`: there is one, and a reply is due for `owedMs`. */
+  /** `lost`: there is no connection. `suspect`: there is a connection, on which a reply has been due for `owedMs`. */
   readonly kind: 'lost' | 'suspect';
   readonly owedMs: number;
-  /** Time without a due reply after which a connection is replaced if the same node replies on another one. */
+  /**
+   * Time without a due reply, in ms, after which a connection is replaced if the same node replies on another
+   * connection.
+   */
   readonly replaceAfterMs: number;
-  /** Every known replica was queried since the outage began, and has replied or failed. */
+  /** Whether every known replica was queried since the outage began, and has replied or failed. */
   readonly replicasHeard: boolean;
-  /** How long the connection was silent in this suspicion, even if it has replied since. */
+  /** Time for which the connection was silent in this suspicion, in ms, even if it has replied since. */
   readonly silentMs: number;
-  /** A sentinel reports the master as down, or is replacing it. */
+  /** Whether a sentinel reports the master as down, or is replacing it. */
   readonly troubled: boolean;
-  /** The last known master refused a command: it is a replica, or not ready. */
+  /** Whether the last known master refused a command, because it is a replica or not ready. */
   readonly refused: boolean;
   /** Role that the last known master has reported since the outage began. */
   readonly former: Role['kind'] | 'silent' | 'unheard';
 }
 
-/** A longer silence may be a failover: no sentinel promotes a replica earlier. */
+/** Silence, in ms, after which a failover is possible. No sentinel promotes a replica earlier. */
 export const DOUBT_MS = 400;
 
 export type Decision = 'sentinel' | 'role' | 'same' | 'no';
 
-/** The newest configuration; on a tie, the one that most sentinels report. */
+/** Returns the newest configuration; on a tie, the configuration that most sentinels report. */
 export function leadingView(views: readonly SentinelView[]): SentinelView | undefined {
   const voices = new Map<string, number>();
   for (const view of views) {

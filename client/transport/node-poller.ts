@@ -1,6 +1,6 @@
 /**
- * Polls one node with the same query over a persistent connection, so that a hung or dead node delays no other: frequently during an
- * alert, else once per second. It reports only the view of its own node.
+ * Polls one node with the same query over a persistent connection, so that a hung or dead node does not delay the
+ * others. It polls frequently during an alert, else once per second. It reports only the view of its own node.
  */
 import type { Link } from './link.ts';
 import { isReply } from './reply-error.ts';
@@ -10,7 +10,10 @@ const FIRST_TIMEOUT_MS = 500;
 const CALM_MS = 1000;
 const ALERT_MS = 50;
 const RECONNECT_MS = 1000;
-/** Minimum time between two attempts, however often a poll is requested: a refused attempt may fail without any I/O. */
+/**
+ * Minimum time between two attempts, in ms, regardless of how often a poll is requested, because a refused attempt may
+ * fail without any I/O.
+ */
 const ATTEMPT_MS = 20;
 
 export interface NodePollerOptions<V> {
@@ -29,7 +32,7 @@ export class NodePoller<V> {
   readonly #ended = new AbortController();
   #wake = new AbortController();
   #alert = false;
-  /** Grows with each failure, so that a node with a high latency is eventually reached. */
+  /** Timeout that grows with each failure, so that a node with a high latency is eventually reached. */
   #timeoutMs = FIRST_TIMEOUT_MS;
 
   constructor(options: NodePollerOptions<V>) {
@@ -53,7 +56,10 @@ export class NodePoller<V> {
     this.ask();
   }
 
-  /** Returns false if the node replies with an error (no permission, unknown service). The connection stays usable. */
+  /**
+   * Queries the node. Returns false if the node replies with an error (no permission, unknown service); the connection
+   * stays usable in this case.
+   */
   async #question(link: Link): Promise<boolean> {
     const { ask, report } = this.#options;
     try {
@@ -75,8 +81,8 @@ export class NodePoller<V> {
         void link.over.then(() => this.ask());
         await prepare?.(link, () => this.ask(), this.#timeoutMs);
         while (!this.#ended.signal.aborted) {
-          // Taken before the query: a call of `ask` during the query must lead to another one, because the reply may be
-          // older.
+          // The signal is taken before the query: a call of `ask` during the query must lead to another query, because
+          // the reply may be older.
           const wake = this.#wake.signal;
           const answered = await this.#question(link);
           const alertMs = answered ? ALERT_MS : ALERT_MS * 4;
@@ -88,7 +94,7 @@ export class NodePoller<V> {
       }
       link?.destroy('the poller reconnects');
       await delay(ATTEMPT_MS, this.#ended.signal);
-      // First attempts in an outage are quick; a node that stays down costs one attempt per second.
+      // The first attempts in an outage are quick; a node that stays down costs one attempt per second.
       await delay(jittered(this.#alert ? ALERT_MS * 4 : RECONNECT_MS), this.#wake.signal);
     }
   }

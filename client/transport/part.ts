@@ -1,9 +1,9 @@
-/** One connection of a pool or cluster; a single connection is a part that covers all keys. */
+/** One connection of a pool or cluster. A single connection is a part that covers all keys. */
 import type { Emitter } from '../api/events.ts';
 import type { ConnectionEvent } from '../api/types.ts';
 
 export interface ConnectionPart {
-  /** Whether commands of this key use it, as far as is known. */
+  /** Whether commands for this key use this part, as far as is known. */
   readonly covers: (key: string) => boolean;
 }
 
@@ -13,5 +13,5 @@ export function followWhole(events: Emitter<ConnectionEvent>, listener: PartList
   events.first((event) => listener(event, part));
 }
 
-/** Receives each event of each part; a part is always the same object. */
+/** Receives each event of each part. A part is always the same object. */
 export type PartListener = (event: ConnectionEvent, part: ConnectionPart) => void;

@@ -1,19 +1,19 @@
 /** Commands of one connection that await a reply, in the order in which they were sent. */
 import type { Argument } from './commands.ts';
 
-/** A command of this client. */
+/** Command that this client sent, rather than ioredis. */
 export interface OwnCommand {
   readonly name: string;
   readonly args: readonly Argument[];
-  /** Strings in the reply are Buffers. */
+  /** Resolves the command. Strings in the reply are Buffers. */
   resolve(reply: unknown): void;
   reject(error: Error): void;
 }
 
-/** undefined: a command that ioredis sent. */
+/** Command that awaits a reply; undefined: ioredis sent it. */
 type PendingCommand = OwnCommand | undefined;
 
-/** Shifted entries stay in the array up to this number. */
+/** Number of shifted entries at which the array is compacted. */
 const COMPACT_AT = 1024;
 
 export class PendingReplies {

@@ -1,8 +1,10 @@
 /**
- * Several supervised connections to the same Redis behind one interface, for values so large that one socket is the bottleneck.
+ * Several supervised connections to the same Redis behind one interface, for values so large that one socket is the
+ * bottleneck.
  *
- * Commands are distributed by key, so that the commands of one key keep their order. Each member detects failovers itself;
- * state and events of the pool are those of the first member. Left out: Redis Cluster, which has one connection per shard.
+ * Commands are distributed by key, so that the commands for one key keep their order. Each member detects failovers
+ * itself; state and events of the pool are those of the first member. Left out: Redis Cluster, which has one connection
+ * per shard.
  */
 import type { Redis } from 'ioredis';
 import type { SentinelStatus } from '../api/connection.ts';
@@ -20,7 +22,7 @@ import type { Argument, CallOptions } from './commands.ts';
 import type { Link } from './link.ts';
 import type { PartListener } from './part.ts';
 
-/** Commands whose keys may use several connections: the replies are added. */
+/** Commands whose keys may use several connections; their replies are added. */
 const SUMMED = new Set(['UNLINK', 'DEL', 'EXISTS', 'TOUCH']);
 /** Commands whose first key follows the script and the number of keys. */
 const SCRIPTS = new Set(['EVAL', 'EVALSHA', 'FCALL', 'EVAL_RO', 'EVALSHA_RO', 'FCALL_RO']);
@@ -67,7 +69,7 @@ export class Pool implements CacheConnection, SupervisedConnection {
     return this.#members[slotOf(key) % this.#members.length] as CacheConnection;
   }
 
-  /** Each member is a part, with its keys. */
+  /** Follows all members. Each member is a part, with its keys. */
   follow(listener: PartListener): void {
     for (const member of this.#members) {
       const part = { covers: (key: string) => this.at(key) === member };
@@ -79,7 +81,7 @@ export class Pool implements CacheConnection, SupervisedConnection {
     return this.#members.reduce((all, { pieces = 0 }) => all + pieces, 0);
   }
 
-  /** Members move at different times: all masters that may receive commands. */
+  /** Returns all masters that may receive commands, because members move at different times. */
   masters(): readonly Address[] | undefined {
     const masters = new Map<string, Address>();
     for (const { state } of this.#members) {
@@ -114,8 +116,8 @@ export class Pool implements CacheConnection, SupervisedConnection {
   }
 
   /**
-   * Splits a command with many keys by member, so that the commands of each key keep their order. undefined: all keys use one
-   * member, or the command cannot be split.
+   * Splits a command with many keys by member, so that the commands for each key keep their order. undefined: all keys
+   * use one member, or the command cannot be split.
    */
   #partsOf(
     command: string,
@@ -153,7 +155,7 @@ export class Pool implements CacheConnection, SupervisedConnection {
   #for(command: string, args: readonly Argument[]): CacheConnection {
     const name = command.toUpperCase();
     const key = args[SCRIPTS.has(name) ? 2 : 0];
-    // A cursor is not a key: all pages of a scan use one member, whose events are those of the pool.
+    // A cursor is not a key: all pages of a scan use one member, the one whose events are those of the pool.
     return key === undefined || name === 'SCAN' ? this.#first : this.at(String(key));
   }
 }

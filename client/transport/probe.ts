@@ -1,23 +1,26 @@
 /**
- * Polls the role of one node until it is stopped or its link is taken over.
+ * Polls the role of one node until the probe is stopped or its link is taken over.
  *
- * Its timeouts are short at first, so that a hung node is not mistaken for a slow one. Each failure doubles them, up to the connect
- * timeout of the options, so that a slow network is not mistaken for a dead node.
+ * Its timeouts are short at first, so that a hung node is not mistaken for a slow one. Each failure doubles them, up to
+ * the connect timeout of the options, so that a slow network is not mistaken for a dead node.
  */
 import type { Address } from '../api/types.ts';
 import type { Link, Role } from './link.ts';
 import { delay, jittered, now, withTimeout } from './timing.ts';
 
-/** Interval of polls of a node that replies, in ms: the maximum delay of detecting its promotion. */
+/** Interval between polls of a node that replies, in ms. It is the maximum delay in detecting a promotion. */
 const ASK_MS = 20;
 const ANSWER_MS = 300;
 const CONNECT_MS = 500;
 const RETRY_MIN_MS = 10;
-/** A node that returns soon is found within 100 ms; one that stays down is asked less often. */
+/**
+ * Maximum pause between attempts, in ms: a node that returns soon is found within 100 ms, and a node that stays down is
+ * queried less often.
+ */
 const RETRY_MAX_MS = 80;
 const RETRY_LATER_MS = 250;
 const LATER_MS = 30_000;
-/** Maximum factor of the timeouts; the options limit them in ms. */
+/** Maximum factor by which the timeouts grow; the options limit them in ms. */
 const ATTEMPT_MAX = 32;
 
 /** Bounds of a timeout, independent of the attempt. */
@@ -32,7 +35,7 @@ export function clampTimeout(ms: number, { minMs, maxMs }: TimeoutRange): number
 
 export class Probe {
   readonly address: Address;
-  /** Start of the last poll with a result; undefined before the first result. */
+  /** Start time of the last poll with a result; undefined before the first result. */
   heardAt: number | undefined;
   failure: string | undefined;
   /** Last reported role; undefined if the node did not reply. */

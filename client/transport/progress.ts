@@ -4,23 +4,23 @@
  *   sent ─▶ due, once all earlier replies have arrived ─▶ first bytes ─▶ more bytes … ─▶ settled
  *
  * Arriving bytes are progress, regardless of how long the complete reply takes: slow is not hung. Sending is not
- * visible, because the kernel accepts bytes long before the node has them: a large command may be silent for as long as
+ * visible, because the kernel accepts bytes long before the node has them. A large command may be silent for as long as
  * its bytes take on a slow network, and WAIT for as long as its timeout. Replies arrive in the order of the commands,
- * so only the one that is due counts.
+ * so only the reply that is due counts.
  */
 import { now } from './timing.ts';
 
-/** Slowest supported network: 1 MB/s, a fifth of the slowest that was reported. */
+/** Slowest supported network: 1 MB/s, a fifth of the slowest network that was reported. */
 const SLOWEST_BYTES_PER_MS = 1000;
-/** Smaller commands take no time to send: at most 16 ms on the slowest network. */
+/** Size from which the time to send a command counts. Smaller commands take at most 16 ms on the slowest network. */
 const LARGE_BYTES = 16_384;
 
 interface Allowance {
   /** Number of the command on this connection. */
   readonly number: number;
-  /** How long the server may wait before it replies. */
+  /** Time, in ms, for which the server may wait before it replies. */
   readonly waitMs: number;
-  /** How long sending the command may take. */
+  /** Time, in ms, that sending the command may take. */
   readonly sendMs: number;
 }
 
@@ -39,7 +39,7 @@ export class Progress {
   /** Number of further parts of replies. */
   pieces = 0;
 
-  /** @param sendMaxMs maximum time of a command in flight: its caller waits no longer */
+  /** @param sendMaxMs maximum time of a command in flight, in ms, because its caller waits no longer */
   constructor(sendMaxMs: number) {
     this.#sendMaxMs = sendMaxMs;
   }
@@ -48,7 +48,7 @@ export class Progress {
     return this.#sent === this.#settled;
   }
 
-  /** Typical time to the first bytes of a reply. */
+  /** Typical time to the first bytes of a reply, in ms. */
   get latencyMs(): number {
     return this.#latencyMs;
   }
@@ -58,7 +58,7 @@ export class Progress {
     return this.#heardAt;
   }
 
-  /** Must be called before a command is sent. @param waitMs how long the server may stay silent */
+  /** Must be called before a command is sent. @param waitMs time for which the server may stay silent, in ms */
   began(at: number, waitMs: number): void {
     if (this.isIdle) {
       this.#dueSince = at;
@@ -78,14 +78,14 @@ export class Progress {
     else this.#allowances.push({ number, waitMs: 0, sendMs });
   }
 
-  /** Bytes have arrived. */
+  /** Must be called when bytes have arrived. */
   heard(): void {
     this.#heardAt = now();
     if (this.#beganAt === undefined) this.#beganAt = this.#heardAt;
     else this.pieces += 1;
   }
 
-  /** A reply is complete, or will not arrive. */
+  /** Must be called when a reply is complete, or will not arrive. */
   settled(sentAt: number): void {
     const at = now();
     const hasAllowance = this.#allowance !== NONE;
@@ -102,7 +102,7 @@ export class Progress {
     else this.#latencyMs += (ms - this.#latencyMs) / 8;
   }
 
-  /** Silence while a reply is due, without the time that WAIT may take. */
+  /** Returns the silence while a reply is due, without the time that WAIT may take, in ms. */
   silentMs(at: number): number {
     if (this.isIdle) return 0;
     const { waitMs } = this.#allowance;
@@ -114,17 +114,17 @@ export class Progress {
     return Math.max(0, this.silentMs(at) - this.#allowance.sendMs);
   }
 
-  /** A part of the reply that is due has arrived, and the last bytes are at most `silentMs` old. */
+  /** Whether a part of the reply that is due has arrived, and the last bytes are at most `silentMs` old. */
   isArriving(at: number, silentMs: number): boolean {
     return !this.isIdle && this.#beganAt !== undefined && this.silentMs(at) <= silentMs;
   }
 
-  /** The command that is due may still be in transit. */
+  /** Whether the command that is due may still be in transit. */
   isSending(at: number): boolean {
     return this.#allowance.sendMs > 0 && this.silentMs(at) < this.#allowance.sendMs;
   }
 
-  /** Excludes time in which this process was stalled: it could not read. */
+  /** Excludes time in which this process was stalled and could not read. */
   forgive(ms: number, at: number): void {
     this.#dueSince = Math.min(at, Math.max(this.#dueSince, this.#heardAt) + ms);
   }

@@ -1,10 +1,10 @@
-/** The last node that refused a command (READONLY, LOADING): queried again after a delay. */
+/** Last node that refused a command (READONLY, LOADING). It is queried again after a delay. */
 
 import type { Address } from '../api/types.ts';
 import { addressKey } from './address.ts';
 import { delay, now } from './timing.ts';
 
-/** Delay after a refusal. */
+/** Delay after a refusal, in ms. */
 const REFUSED_MS = 100;
 
 export class RejectionBackoff {
@@ -14,7 +14,7 @@ export class RejectionBackoff {
     this.#last = { key: addressKey(address), at: now() };
   }
 
-  /** Whether the node has refused since then. */
+  /** Whether the node has refused a command since then. */
   since(at: number, address: Address | undefined): boolean {
     return address !== undefined && this.#last?.key === addressKey(address) && this.#last.at >= at;
   }

@@ -1,9 +1,10 @@
 /**
- * Reads from replicas, within the allowed staleness. The age of a replica's data is measured: the client reads the offset of
- * the master, then that of the replica. A replica that has reached the offset has everything that was acknowledged before the
- * master was queried, so its age is known from then on. A read is sent to a replica whose data equalled the master's less
- * than `maxStalenessMs` ago, and the reply counts only if this is still true when it arrives; everything else is read from
- * the master, as are all reads while no replica is fresh. Left out: reading own writes, which requires the master.
+ * Reads from replicas, within the allowed staleness. The age of a replica's data is measured: the client reads the
+ * offset of the master and then the offset of the replica. A replica that has reached the master's offset has
+ * everything that was acknowledged before the master was queried, so its age is known from then on. A read is sent to a
+ * replica whose data equalled the master's less than `maxStalenessMs` ago, and the reply counts only if this is still
+ * true when it arrives. Everything else is read from the master, as are all reads while no replica is fresh. Left out:
+ * reading this process's own writes, which requires the master.
  */
 
 import { CommandError } from '../api/errors.ts';
@@ -16,7 +17,7 @@ import type { Link, Receiver } from './link.ts';
 import { isReply } from './reply-error.ts';
 import { delay, jittered, now, withTimeout } from './timing.ts';
 
-/** Interval of measurements, as a share of the allowed staleness. */
+/** Interval between measurements, as a share of the allowed staleness. */
 const MEASURE_PART = 1 / 4;
 const MEASURE_MIN_MS = 5;
 const RECONNECT_MS = 500;
@@ -30,7 +31,7 @@ const ELSEWHERE = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /;
 interface Read {
   readonly operation: Operation;
   readonly replica: Replica;
-  /** The reply contains everything that was acknowledged before this time. */
+  /** Time before which every acknowledged write is contained in the reply. */
   readonly freshAsOf: number;
 }
 
@@ -53,7 +54,7 @@ export class Replicas implements Receiver<Read> {
   readonly #reads = new Set<Read>();
   readonly #ended = new AbortController();
   #master: Link | undefined;
-  /** Recent offsets of the master: a lagging replica reaches one after the other. */
+  /** Recent offsets of the master. A lagging replica reaches one after the other. */
   #measures: { readonly at: number; readonly offset: number }[] = [];
   #turn = 0;
 
@@ -81,7 +82,10 @@ export class Replicas implements Receiver<Read> {
     void this.#run();
   }
 
-  /** The freshness of replicas was measured against another master: measure it again. */
+  /**
+   * Follows another master. The freshness of replicas was measured against the previous master, so it is measured
+   * again.
+   */
   follow(master: Link | undefined): void {
     this.#master = master;
     this.#measures = [];
@@ -92,7 +96,7 @@ export class Replicas implements Receiver<Read> {
     return this.#reads.size > 0;
   }
 
-  /** Sends a read to a replica; false: it must be sent to the master. */
+  /** Sends a read to a replica; false: the read must be sent to the master. */
   takes(operation: Operation): boolean {
     if (!operation.read || operation.once || OWN.has(operation.command.toUpperCase())) return false;
     if (this.#reads.size >= this.#options.maxInFlight) return false;
@@ -119,7 +123,7 @@ export class Replicas implements Receiver<Read> {
     else this.#toMaster(operation);
   }
 
-  /** Closes the link of a replica that hangs; its pending reads are sent to the master. */
+  /** Closes the link of a replica that hangs. Its pending reads are sent to the master. */
   tick(at: number): void {
     for (const replica of this.#replicas.values()) {
       const { link } = replica;
@@ -139,7 +143,7 @@ export class Replicas implements Receiver<Read> {
     for (const { link } of this.#replicas.values()) link?.progress.forgive(ms, at);
   }
 
-  /** Changes while a part of a reply arrives. */
+  /** Returns a counter that changes while a part of a reply arrives. */
   pieces(at: number): number {
     let pieces = 0;
     for (const { link } of this.#replicas.values()) pieces += link?.pieces(at, this.#toleratedMs) ?? 0;
@@ -197,7 +201,7 @@ export class Replicas implements Receiver<Read> {
     const role = await withTimeout(link.send('ROLE', []), this.#maxStalenessMs, 'ROLE');
     const [kind, host, port, state, reached] = role as readonly unknown[];
     const of = this.#reach({ host: String(host), port: Number(port) });
-    // The offset of a replica of another master is not comparable.
+    // The offset of a replica that follows another master is not comparable.
     const follows =
       kind === 'slave' && state === 'connected' && addressKey(of) === addressKey(master.address);
     if (!follows || this.#master !== master) return;

@@ -1,6 +1,6 @@
 /**
- * Reads the bytes of a server: decodes the replies to the commands of `wire.ts`, with the same results as ioredis in a third
- * of its time, and passes everything else to ioredis: replies to its own commands, and pushes.
+ * Reads the bytes of a server. Decodes the replies to the commands of `wire.ts`, with the same results as ioredis in a
+ * third of its time, and passes everything else to ioredis: replies to its own commands, and pushes.
  *
  *   bytes ─▶ boundary of a reply ─▶ push?                       ─▶ ioredis
  *                                  head of `PendingReplies` ─▶ own command ─▶ decoded, answered
@@ -32,16 +32,16 @@ export class Replies {
   readonly #walker = new FrameWalker();
   #chunk: Buffer = EMPTY;
   #at = 0;
-  /** A header line that the last chunk truncated. */
+  /** Header line that the last chunk truncated. */
   #cut: Buffer | undefined;
-  /** The list that is being read, and those that contain it. */
+  /** List that is being read, linked to the lists that contain it. */
   #list: List | undefined;
   #outer: List[] = [];
-  /** A string that spans chunks, its type, and how much of it has arrived. */
+  /** String that spans chunks, its type, and the number of its bytes that have arrived. */
   #value: Buffer | undefined;
   #valueType = DOLLAR;
   #filled = 0;
-  /** A reply that is passed on but ends in a later chunk. */
+  /** Whether a reply is being passed on that ends in a later chunk. */
   #isPassing = false;
   #isResp3 = false;
 
@@ -50,7 +50,7 @@ export class Replies {
     this.#toIoredis = toIoredis;
   }
 
-  /** The server replied to HELLO 3 with a map: acknowledgements of SUBSCRIBE arrive as pushes. */
+  /** Whether the server replied to HELLO 3 with a map, so that acknowledgements of SUBSCRIBE arrive as pushes. */
   get isResp3(): boolean {
     return this.#isResp3;
   }
@@ -72,7 +72,7 @@ export class Replies {
     return this.#chunk[this.#at] !== PUSH && this.#pending.peek() !== undefined;
   }
 
-  /** Passes on up to the end of the reply or of the chunk; false: the reply does not end in it. */
+  /** Passes on bytes up to the end of the reply or of the chunk; false: the reply does not end in this chunk. */
   #pass(): boolean {
     const chunk = this.#chunk;
     const from = this.#at;
@@ -162,7 +162,7 @@ export class Replies {
         command?.reject(Object.assign(reply, { command: { name: command.name, args: command.args } }));
       else command?.resolve(reply);
     } catch (error) {
-      // An error of the receiver, not of the protocol.
+      // The error comes from the receiver, not from the protocol.
       process.nextTick(() => {
         throw error;
       });
@@ -170,7 +170,7 @@ export class Replies {
   }
 }
 
-/** Value of a type that consists of a header only. RESP3 types are mapped to RESP2 types, as in ioredis. */
+/** Returns the value of a type that consists of a header only. RESP3 types are mapped to RESP2 types, as in ioredis. */
 function lineValue(type: number, chunk: Buffer, from: number, to: number): Item {
   if (type === COLON) return parseInteger(chunk, from, to);
   if (type === PLUS || type === DOUBLE) return chunk.subarray(from, to);
@@ -186,14 +186,17 @@ function stringValue(type: number, value: Buffer): Item {
   return type === VERBATIM ? value.subarray(FORMAT_BYTES) : (new ReplyError(value.toString()) as Error);
 }
 
-/** End of the line that begins at `from`; -1: not in this chunk. Lines are short: no call into C++ for a few bytes. */
+/**
+ * Returns the end of the line that begins at `from`; -1: not in this chunk. Lines are short, so a loop is faster than a
+ * call into C++.
+ */
 function lineEnd(chunk: Buffer, from: number): number {
   const last = chunk.length - 1;
   for (let at = from + 1; at < last; at++) if (chunk[at] === CR) return at;
   return -1;
 }
 
-/** Number between the two positions; NaN if there are other characters. */
+/** Parses the number between the two positions; NaN if there are other characters. */
 function parseInteger(chunk: Buffer, from: number, to: number): number {
   const isNegative = chunk[from] === MINUS;
   let number = 0;

@@ -15,15 +15,15 @@ import { CommandError } from '../api/errors.ts';
 
 const ABSENT =
   /\b(unknown|unsupported|unrecognized|disabled) (sub)?command\b|\bcommand\b.*\b(not allowed|not support(ed)?|disabled|prohibited)\b/i;
-/** In the wording of 6.2, 7.0 and 7.2. */
+/** Matches errors about missing rights to data, in the wording of 6.2, 7.0 and 7.2. */
 const ABOUT_DATA = /\baccess\b.*\b(keys?|channels?)\b/i;
 
-/** True for an error reply, false for a failed connection. */
+/** Whether an error is an error reply, rather than a failed connection. */
 export function isReply(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError';
 }
 
-/** True for an error reply which means that the command is not available. */
+/** Whether an error reply means that the command is not available. */
 export function isUnavailable(error: unknown): boolean {
   if (!isReply(error) && !(error instanceof CommandError)) return false;
   const { message } = error;

@@ -1,6 +1,7 @@
 /**
- * Polls all sentinels in parallel, over one persistent connection each, so that a hung or dead sentinel does not delay the others. A
- * view is renewed by the events of a sentinel and by polling: after each event, frequently during an outage, else once per second.
+ * Polls all sentinels in parallel, over one persistent connection each, so that a hung or dead sentinel does not delay
+ * the others. A sentinel's view is renewed by its events and by polling: after each event, frequently during an outage,
+ * else once per second.
  */
 
 import type { SentinelStatus } from '../api/connection.ts';
@@ -19,21 +20,25 @@ import { NodePoller } from './node-poller.ts';
 import { isReply } from './reply-error.ts';
 import { now, withTimeout } from './timing.ts';
 
-/** Time in which the last view of a sentinel that stopped replying still counts while others reply. */
+/**
+ * Time, in ms, for which the last view of a sentinel that stopped replying still counts while other sentinels reply.
+ */
 const STALE_MS = 10_000;
-/** The sentinel replies, but does not monitor a master with this name. */
+/** Reason for a sentinel that replies, but does not monitor a master with this name. */
 const NOT_MONITORED = 'does not monitor this service';
 
 export interface SentinelView {
   readonly master: Address;
-  /** Incremented with every successful failover: the highest epoch among the sentinels is current. */
+  /**
+   * Configuration epoch, incremented with every successful failover. The highest epoch among the sentinels is current.
+   */
   readonly epoch: number;
-  /** The sentinel reports the master as down, or is replacing it. */
+  /** Whether the sentinel reports the master as down, or is replacing it. */
   readonly troubled: boolean;
   /** Failover of `master` that this sentinel conducts; undefined: none. */
   readonly failover?: AnnouncedFailover | undefined;
   readonly at: number;
-  /** The same sentinel reported a higher epoch before: it was recreated. */
+  /** Whether the same sentinel reported a higher epoch before, and therefore was recreated. */
   readonly fell: boolean;
 }
 
@@ -41,23 +46,26 @@ export interface SentinelView {
 export interface TopologyMonitor {
   /** Number of monitored nodes. */
   readonly count: number;
-  /** The last view of each node that replies; if none does, of each that ever replied. */
+  /** Returns the last view of each node that replies; if none replies, of each node that ever replied. */
   views(): readonly SentinelView[];
   /** Whether a first decision is possible: a majority has replied, or all have replied or failed. */
   decided(): boolean;
-  /** Cluster only: reachable address of a node that is announced by any of its names; undefined: unknown. */
+  /**
+   * Returns the reachable address of a node that is announced by any of its names; undefined: unknown. Only in a
+   * cluster.
+   */
   reach?(announced: Address): Address | undefined;
-  /** Reasons of the nodes that do not reply; empty: all reply. */
+  /** Reasons why nodes do not reply; empty: all reply. */
   readonly failures: string;
-  /** Sentinels only. */
+  /** Returns the state that the sentinels report; only with sentinels. */
   status?(): SentinelStatus;
   alert(on: boolean): void;
   close(): void;
 }
 
 /**
- * RESP3 carries messages in addition to replies. With RESP2 a subscriber cannot send queries, so there is no
- * subscription. The permissions of a user may cover only one channel.
+ * Subscribes to the events of a sentinel. RESP3 carries messages in addition to replies. With RESP2 a subscriber cannot
+ * send queries, so there is no subscription. The permissions of a user may cover only one channel.
  */
 async function listenForEvents(
   link: Link,
@@ -128,7 +136,7 @@ export class SentinelMonitor implements TopologyMonitor {
     );
   }
 
-  /** The following poll confirms it, and provides what the event does not. */
+  /** Applies an event. The poll that follows confirms it, and provides the values that the event does not contain. */
   #announced(index: number, event: SentinelEvent | undefined, wake: () => void): void {
     if (!event) return;
     const view = this.#views[index];
@@ -201,8 +209,8 @@ export class SentinelMonitor implements TopologyMonitor {
 }
 
 /**
- * Between the promotion and `+switch-master`, a sentinel reports the epoch of the new configuration with the address of
- * the old master. The old master therefore keeps its previous epoch; otherwise it would take precedence over its
+ * Keeps the old master at its previous epoch. Between the promotion and `+switch-master`, a sentinel reports the epoch
+ * of the new configuration with the address of the old master, which would otherwise take precedence over its
  * successor.
  */
 export function beforeSwitch(view: SentinelView, before: SentinelView | undefined): SentinelView {

@@ -4,21 +4,21 @@ import { now } from './timing.ts';
 
 /** Allowed silence as a multiple of the usual latency. */
 const LATENCY_FACTOR = 4;
-/** Maximum addition for a slow network, unless commands have a longer timeout. */
+/** Maximum addition for a slow network, in ms, unless commands have a longer timeout. */
 const SLOW_MAX_MS = 1000;
 
 export class Silence {
   readonly #options: Pick<ResolvedConnection, 'hangSuspectedMs' | 'commandTimeoutMs'>;
   #since: number | undefined;
   #isSuspected = false;
-  /** Time at which its end was first observed. */
+  /** Time at which the end of the silence was first observed. */
   #calmAt: number | undefined;
 
   constructor(options: Pick<ResolvedConnection, 'hangSuspectedMs' | 'commandTimeoutMs'>) {
     this.#options = options;
   }
 
-  /** undefined: the master is trusted. */
+  /** Start of the silence; undefined: the master is trusted. */
   get since(): number | undefined {
     return this.#since;
   }
@@ -31,17 +31,17 @@ export class Silence {
     return this.#isSuspected;
   }
 
-  /** Allowed time without a due reply of the master. */
+  /** Returns the allowed time without a due reply from the master, in ms. */
   toleratedMs(latencyMs: number): number {
     return Math.max(this.#options.hangSuspectedMs, this.#slowMs(latencyMs));
   }
 
-  /** Silence after which another node may be master. */
+  /** Returns the silence, in ms, after which another node may be master. */
   doubtedAfterMs(latencyMs: number): number {
     return Math.max(DOUBT_MS, this.#slowMs(latencyMs));
   }
 
-  /** Silence after which another connection to the same node replaces the silent one. */
+  /** Silence, in ms, after which another connection to the same node replaces the silent one. */
   get replacedAfterMs(): number {
     const { hangSuspectedMs, commandTimeoutMs } = this.#options;
     return Math.max(hangSuspectedMs, Math.min(commandTimeoutMs, SLOW_MAX_MS));
@@ -63,12 +63,12 @@ export class Silence {
     this.#calmAt = undefined;
   }
 
-  /** The silence continues. */
+  /** Reports that the silence continues. */
   resume(): void {
     this.#calmAt = undefined;
   }
 
-  /** Time since which the master replies again. */
+  /** Returns the time since which the master replies again. */
   calm(at: number): number {
     this.#calmAt ??= at;
     return this.#calmAt;
@@ -79,7 +79,7 @@ export class Silence {
     return this.#since !== undefined && (this.#calmAt ?? at) - this.#since > DOUBT_MS;
   }
 
-  /** Duration of the silence. */
+  /** Duration of the silence, in ms. */
   get ms(): number {
     return this.#since === undefined ? 0 : (this.#calmAt ?? now()) - this.#since;
   }

@@ -1,5 +1,6 @@
 /**
- * State of a connection and its duration on the monotonic clock; `since` in the state is Unix time, for display.
+ * State of a connection, and the state's duration on the monotonic clock. `since` in the state is Unix time, for
+ * display.
  */
 import type { ConnectionState } from '../api/types.ts';
 import { now } from './timing.ts';
@@ -12,7 +13,7 @@ export class Standing {
     return this.#state;
   }
 
-  /** In ms. */
+  /** Duration of the state, in ms. */
   get forMs(): number {
     return now() - this.#enteredAt;
   }

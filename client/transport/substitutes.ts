@@ -20,7 +20,7 @@ export class Substitutes {
     return REPLACED.has(command);
   }
 
-  /** Another connection. */
+  /** Forgets the rejections, for a new connection. */
   reset(): void {
     this.#closed.clear();
   }
@@ -47,7 +47,7 @@ export class Substitutes {
     });
   };
 
-  /** The range of the whole value. `end` is included, as in GETRANGE, and not negative. */
+  /** Returns a range of the whole value. `end` is included, as in GETRANGE, and not negative. */
   #range(
     [key, start, end]: readonly Argument[],
     options: CallOptions,
@@ -60,7 +60,7 @@ export class Substitutes {
     this.#send('GET', [key as Argument], { ...options, buffers: true }, startedAt, cut, reject);
   }
 
-  /** null for a key of a type other than string, as in MGET. */
+  /** Reads each key separately; null for a key of a type other than string, as in MGET. */
   #each(
     keys: readonly Argument[],
     options: CallOptions,

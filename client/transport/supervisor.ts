@@ -61,7 +61,7 @@ export class Supervisor implements SupervisedConnection {
   #lostAt = now();
   #lastReason = 'not connected yet';
 
-  /** `monitor`: reports the master; without one, the master is the only address of the options. */
+  /** @param monitor reports the master; without a monitor, the master is the only address of the options */
   constructor(
     options: ResolvedConnection,
     events: Emitter<ConnectionEvent>,
@@ -85,7 +85,7 @@ export class Supervisor implements SupervisedConnection {
       hasBeenReady: () => this.#history.number > 0,
     });
     this.#monitor = monitor?.(() => this.#consult());
-    // After the poll phase: if this process was busy, replies in the socket are read before the node is judged.
+    // Ticks run after the poll phase, so that a busy process reads the replies in the socket before it judges the node.
     this.#timer = setInterval(() => setImmediate(() => this.#tick()), TICK_MS);
     this.#timer.unref();
     this.#startDiscovery();
@@ -95,7 +95,7 @@ export class Supervisor implements SupervisedConnection {
     return this.#standing.state;
   }
 
-  /** How long the state has lasted, in ms, on the monotonic clock. */
+  /** Time for which the state has lasted, in ms, on the monotonic clock. */
   get stateForMs(): number {
     return this.#standing.forMs;
   }
@@ -121,12 +121,12 @@ export class Supervisor implements SupervisedConnection {
     return new Promise((resolve, reject) => this.submit(command, args, options, now(), resolve, reject));
   }
 
-  /** GET, together with the others of this tick. */
+  /** Sends GET, together with the other GETs of this tick. */
   get(key: string, failFast = false): Promise<Buffer | null> {
     return this.#traffic.get(key, failFast);
   }
 
-  /** Like `request`, without its own promise, for callers that forward it. `startedAt`: start of its deadline. */
+  /** Like `request`, without a promise of its own. `startedAt`: start of the command's deadline. */
   readonly submit: Submit = (command, args, options, startedAt, resolve, reject) =>
     this.#traffic.submit(command, args, options, startedAt, resolve, reject);
 
@@ -138,7 +138,7 @@ export class Supervisor implements SupervisedConnection {
     return this.durable(durability, command, args, now() + this.#options.commandTimeoutMs);
   }
 
-  /** `asking`: the key is migrating to this node, and the cluster redirected the command. */
+  /** Sends a durable write. `asking`: the key is migrating to this node, and the cluster redirected the command. */
   durable(
     durability: Exclude<Durability, 'async'>,
     command: string,
@@ -149,12 +149,12 @@ export class Supervisor implements SupervisedConnection {
     return this.#traffic.durable(durability, command, args, deadline, asking);
   }
 
-  /** The single connection serves all keys. */
+  /** Returns this connection, which serves all keys. */
   at(): this {
     return this;
   }
 
-  /** Changes while a part of a reply arrives, or a large command is being sent: see `CacheConnection`. */
+  /** Counter that changes while a part of a reply arrives, or a large command is being sent (`CacheConnection`). */
   get pieces(): number {
     return this.#traffic.pieces;
   }
@@ -192,7 +192,7 @@ export class Supervisor implements SupervisedConnection {
     this.#events.emit({ type: 'closed' });
   }
 
-  /** The link is closed, or its node is no longer master: further commands use another link. */
+  /** Handles a link that is closed, or whose node is no longer master. Further commands use another link. */
   #lost(link: Link, reason: string): void {
     if (link !== this.#link || this.state.kind === 'closed') return;
     this.#link = undefined;
@@ -286,7 +286,7 @@ export class Supervisor implements SupervisedConnection {
     this.#consult();
   }
 
-  /** The sentinels announce the current master by another name. Its link is kept. */
+  /** Handles another name of the current master, which the sentinels announce. Its link is kept. */
   #renamed({ link, role }: Found): void {
     link.destroy('another name of the master');
     this.#stopSearch();
@@ -321,7 +321,7 @@ export class Supervisor implements SupervisedConnection {
     else if (this.#silence.isLong(at)) this.#traffic.doubt();
   }
 
-  /** Called while the state is ready. */
+  /** Watches for silence while the state is ready. */
   #watchFor(link: Link, at: number): void {
     const silentMs = this.#traffic.silentMs(at);
     if (silentMs > this.#silence.doubtedAfterMs(link.latencyMs)) {
@@ -331,7 +331,7 @@ export class Supervisor implements SupervisedConnection {
     } else if (this.#heartbeat.isDue(at)) this.#heartbeat.ask(link);
   }
 
-  /** Whether the link is still silent, by the limit at which the silence began. */
+  /** Whether the link is still silent, by the limit that applied when the silence began. */
   #isSilent({ latencyMs }: Link, at: number): boolean {
     return this.#silence.isSuspected
       ? this.#traffic.owedMs(at) >= this.#silence.toleratedMs(latencyMs)
@@ -346,7 +346,7 @@ export class Supervisor implements SupervisedConnection {
     this.#startDiscovery();
   }
 
-  /** A silent link replies again. After a long silence the replicas are queried first: one may have been promoted. */
+  /** Handles a silent link that replies again. After a long silence a replica may have been promoted: query them first. */
   #considerCalm(): void {
     const link = this.#link;
     const { since, isSuspected } = this.#silence;
@@ -366,7 +366,7 @@ export class Supervisor implements SupervisedConnection {
       this.#events.emit({ type: 'ready', master: link.address, outageMs: Math.round(at - since) });
   }
 
-  /** The master has reported its role. */
+  /** Handles a role that the master has reported. */
   #beaten(link: Link, role: Role): void {
     if (link !== this.#link) return;
     if (role.kind === 'master') this.#history.seeReplicas(role.replicas);
@@ -374,7 +374,7 @@ export class Supervisor implements SupervisedConnection {
       this.#refused(link, role.kind === 'replica' ? 'it is a replica now' : role.reason);
   }
 
-  /** While a failover is announced the replicas are asked; once it is decided, writes wait for the promoted one. */
+  /** Queries the replicas while a failover is announced; once it is decided, writes wait for the promoted replica. */
   #followElection(): void {
     this.#election.observe(this.#views);
     if (!this.#link) return;
@@ -387,7 +387,7 @@ export class Supervisor implements SupervisedConnection {
     }
   }
 
-  /** The views of the sentinels have changed. */
+  /** Handles a change in the views of the sentinels. */
   #consult(): void {
     if (this.state.kind === 'closed') return;
     this.#history.confirm(this.#views);

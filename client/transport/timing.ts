@@ -1,9 +1,12 @@
 /** Waits that always end: by timeout, by signal, or by the awaited result. */
 
-/** Milliseconds on the monotonic clock. */
+/** Returns milliseconds on the monotonic clock. */
 export const now = (): number => performance.now();
 
-/** A random time between half of `ms` and `ms`, so that clients that lost the same server do not reconnect at the same time. */
+/**
+ * Returns a random time between half of `ms` and `ms`, so that clients that lost the same server do not reconnect at
+ * the same time.
+ */
 export const jittered = (ms: number): number => ms * (0.5 + Math.random() / 2);
 
 /** Resolves after `ms`, or at once when the signal is aborted. Never rejects. */
@@ -20,17 +23,20 @@ export function delay(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** Lateness of a timer, in ms, that indicates a stall: the event loop was blocked. */
+/** Lateness of a timer, in ms, that indicates a stall, in which the event loop was blocked. */
 export const STALL_MS = 40;
 
-/** Returns the result of the promise, or rejects with the name of what was awaited. Stalls of this process do not count. */
+/**
+ * Returns the result of the promise, or rejects with the name of the awaited result. Stalls of this process do not
+ * count.
+ */
 export function withTimeout<T>(promise: Promise<T>, ms: number, awaited: string): Promise<T> {
   return new Promise((resolve, reject) => {
     const give = (): void => reject(new Error(`${awaited}: no result within ${ms} ms`));
     const dueAt = now() + ms;
     let timer = setTimeout(() => {
       const lateMs = now() - dueAt;
-      // Once: a process that is always late waits no more than twice as long.
+      // The timer is extended only once, so that a process that is always late waits at most twice as long.
       if (lateMs < STALL_MS) give();
       else timer = setTimeout(give, Math.min(lateMs, ms));
     }, ms);

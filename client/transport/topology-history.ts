@@ -8,9 +8,9 @@ import { type KnownTopology, leadingView, namesAnother, sameView } from './maste
 import type { SentinelView } from './sentinel-monitor.ts';
 import { now } from './timing.ts';
 
-/** A replica that its master has not listed for this time is no longer its replica. */
+/** Time, in ms, after which a replica that its master no longer lists is no longer its replica. */
 const UNLISTED_MS = 15_000;
-/** Time in which recreated sentinels must agree before their lower epochs are accepted. */
+/** Time, in ms, for which recreated sentinels must agree before their lower epochs are accepted. */
 const REBUILT_MS = 5000;
 
 export class TopologyHistory {
@@ -18,15 +18,15 @@ export class TopologyHistory {
   readonly #listedAt = new Map<string, number>();
   #topology: KnownTopology = { current: undefined, replicas: new Set(), deposed: new Map() };
   #number = 0;
-  /** Time since which all sentinels have reported only this configuration, which is older than ours. */
+  /** Time since which all sentinels have reported only this configuration, which is older than the adopted one. */
   #older: { readonly view: SentinelView; readonly since: number } | undefined;
 
-  /** @param reach reachable address of an announced one: the same for all names of a node */
+  /** @param reach returns the reachable address of an announced one, which is the same for all names of a node */
   constructor(reach: (announced: Address) => Address) {
     this.#reach = reach;
   }
 
-  /** 0 before the first master. */
+  /** Number of adopted masters; 0 before the first. */
   get number(): number {
     return this.#number;
   }
@@ -51,7 +51,8 @@ export class TopologyHistory {
     const deposed = new Map(this.#topology.deposed);
     const former = this.#topology.current?.address;
     if (former && learnedFrom !== 'same') {
-      // The report of the sentinels about the new master has the new epoch; a master learned through ROLE precedes it.
+      // The report of the sentinels about the new master has the new epoch; a master learned through ROLE precedes this
+      // report.
       deposed.set(addressKey(former), { epoch: learnedFrom === 'role' ? epoch : epoch - 1, at: now() });
       this.#listedAt.clear();
     }
@@ -61,7 +62,8 @@ export class TopologyHistory {
   }
 
   /**
-   * The replicas that the master lists. A replica that is missing for a while is kept, because it may be reconnecting.
+   * Records the replicas that the master lists. A replica that is missing for a while is kept, because it may be
+   * reconnecting.
    */
   seeReplicas(announced: readonly Address[]): void {
     const at = now();
@@ -70,7 +72,10 @@ export class TopologyHistory {
     this.#topology = { ...this.#topology, replicas: new Set(this.#listedAt.keys()) };
   }
 
-  /** Our own master reports that it follows another node, which may be its successor. Returns true if this is new. */
+  /**
+   * Records that the current master reports that it follows another node, which may be its successor. Returns true if
+   * this is new.
+   */
   follows(node: Address, announced: Address): boolean {
     const { current, replicas } = this.#topology;
     if (!current || announced.port === 0 || addressKey(node) !== addressKey(current.address)) return false;
@@ -79,7 +84,7 @@ export class TopologyHistory {
     return true;
   }
 
-  /** The sentinels report our master: records the epoch of that configuration. */
+  /** Records the epoch of the configuration in which the sentinels report the current master. */
   confirm(views: readonly SentinelView[]): void {
     const { current } = this.#topology;
     const leading = leadingView(this.translated(views));
@@ -89,10 +94,10 @@ export class TopologyHistory {
   }
 
   /**
-   * Accepts lower epochs. Recreated sentinels count their epochs from 0: waiting for a higher one would take as many
-   * failovers as have occurred so far. They are accepted if a majority replies, all agree, one of them reported a
-   * higher epoch before (it was recreated: an epoch never decreases otherwise), and all of this lasts. `views`: those
-   * of the sentinels that reply.
+   * Accepts lower epochs. Recreated sentinels count their epochs from 0, and waiting for a higher epoch would take as
+   * many failovers as have occurred so far. Lower epochs are accepted if a majority replies, all agree, one sentinel
+   * reported a higher epoch before (it was recreated, because an epoch never decreases otherwise), and all of this
+   * lasts. `views`: the views of the sentinels that reply.
    */
   rebase(views: readonly SentinelView[], sentinels: number, at = now()): void {
     const { current } = this.#topology;
@@ -109,20 +114,24 @@ export class TopologyHistory {
     else if (!this.#older || !sameView(this.#older.view, first)) this.#older = { view: first, since: at };
     else if (at - this.#older.since >= REBUILT_MS) {
       this.#older = undefined;
-      // Lower than the epoch of sentinels that report another master, so that their report counts as new.
+      // The epoch is set lower than the epoch of sentinels that report another master, so that their report counts as
+      // new.
       const agree = addressKey(first.master) === addressKey(current.address);
       const epoch = agree ? first.epoch : first.epoch - 1;
       this.#topology = { ...this.#topology, current: { ...current, epoch }, deposed: new Map() };
     }
   }
 
-  /** A sentinel reports our master as down, or is replacing it. */
+  /** Whether a sentinel reports the current master as down, or is replacing it. */
   troubled(views: readonly SentinelView[]): boolean {
     const { current } = this.#topology;
     return current !== undefined && views.some((view) => view.troubled && view.epoch >= current.epoch);
   }
 
-  /** Failover of our master announced by a sentinel whose configuration is not older than ours. */
+  /**
+   * Returns the failover of the current master that is announced by a sentinel whose configuration is not older than
+   * the adopted one.
+   */
   announced(views: readonly SentinelView[]): AnnouncedFailover | undefined {
     const { current } = this.#topology;
     if (!current) return undefined;
@@ -133,7 +142,7 @@ export class TopologyHistory {
     return furthest(ours.flatMap(({ failover }) => failover ?? []));
   }
 
-  /** The sentinels report another master in a newer configuration. */
+  /** Whether the sentinels report another master in a newer configuration. */
   contested(views: readonly SentinelView[]): boolean {
     return namesAnother(leadingView(this.translated(views)), this.#topology);
   }

@@ -1,7 +1,7 @@
 /**
  * All paths of a command to the master behind one interface: shared (`dispatcher.ts`), durable (`durable.ts`),
  * coalesced reads (`get-coalescer.ts`) and replica reads (`replicas.ts`). The supervisor sets the current link, and
- * whether it is trusted.
+ * whether the link is trusted.
  */
 
 import type { Address, Durability } from '../api/types.ts';
@@ -17,7 +17,7 @@ import { Substitutes } from './substitutes.ts';
 import { now } from './timing.ts';
 
 export interface TrafficContext {
-  /** The node refuses commands: it is not a master, or not ready. */
+  /** Called when the node refuses commands, because it is not a master, or not ready. */
   readonly refused: (link: Link, reason: string) => void;
   /** Reason why there is no master, for callers that waited for one. */
   readonly why: () => string;
@@ -68,7 +68,7 @@ export class Traffic {
       });
   }
 
-  /** GET, together with the others of this tick. */
+  /** Sends GET, together with the other GETs of this tick. */
   get(key: string, failFast: boolean): Promise<Buffer | null> {
     return this.#gets.get(key, failFast);
   }
@@ -96,7 +96,7 @@ export class Traffic {
     this.#dispatcher.submit(operation);
   };
 
-  /** `asking`: the key is migrating to this node, and the cluster redirected the command. */
+  /** Sends a durable write. `asking`: the key is migrating to this node, and the cluster redirected the command. */
   durable(
     durability: Exclude<Durability, 'async'>,
     command: string,
@@ -109,7 +109,7 @@ export class Traffic {
     );
   }
 
-  /** From now on, commands are sent over this link, and durable ones over additional links to the same node. */
+  /** Sends further commands over this link, and durable ones over additional links to the same node. */
   attach(link: Link, holdsWrites: boolean): void {
     const master: Address = link.address;
     this.#link = link;
@@ -120,7 +120,8 @@ export class Traffic {
   }
 
   /**
-   * The link no longer leads to the master. `drain`: the node may still refuse the commands that it has not answered.
+   * Detaches a link that no longer leads to the master. `drain`: the node may still refuse the commands that it has not
+   * answered.
    */
   detach(reason: string, drain: boolean): void {
     this.#link = undefined;
@@ -129,32 +130,35 @@ export class Traffic {
     this.#durable.detach(reason, drain);
   }
 
-  /** The link is suspect: new commands wait. */
+  /** Makes new commands wait, because the link is suspect. */
   hold(): void {
     this.#dispatcher.hold();
     this.#durable.hold();
   }
 
-  /** The sentinels replace the master: new writes wait, reads continue. Not while the link is held. */
+  /** Makes new writes wait while the sentinels replace the master; reads continue. No effect while the link is held. */
   holdWrites(hold: boolean): void {
     this.#dispatcher.holdWrites(hold);
     this.#durable.holdWrites(hold);
   }
 
-  /** The node may have been deposed while it was silent: answers to writes are held until `release` or `detach`. */
+  /**
+   * Holds the replies to writes until `release` or `detach`, because the node may have been deposed while it was
+   * silent.
+   */
   doubt(): void {
     this.#dispatcher.doubt();
     this.#durable.doubt();
   }
 
-  /** The link is trusted again. */
+  /** Ends `hold` and `doubt`, because the link is trusted again. */
   release(): void {
     this.#dispatcher.believe();
     this.#dispatcher.release();
     this.#durable.release();
   }
 
-  /** @param stalledMs time for which this process was stalled until now */
+  /** Checks deadlines. @param stalledMs time for which this process was stalled until now */
   tick(at: number, stalledMs: number): void {
     if (stalledMs > 0) this.#forgive(stalledMs, at);
     this.#replicas?.tick(at);
@@ -169,7 +173,7 @@ export class Traffic {
     this.#durable.forgive(stalledMs, at);
   }
 
-  /** Time for which a reply of the master has been due, on any of its links. */
+  /** Returns the time for which a reply of the master has been due, on any of its links, in ms. */
   owedMs(at: number): number {
     return Math.max(this.#link?.progress.owedMs(at) ?? 0, this.#durable.owedMs(at));
   }
@@ -179,7 +183,7 @@ export class Traffic {
     return Math.max(this.#link?.progress.silentMs(at) ?? 0, this.#durable.silentMs(at));
   }
 
-  /** Changes while a part of a reply arrives, or a large command is being sent. */
+  /** Counter that changes while a part of a reply arrives, or a large command is being sent. */
   get pieces(): number {
     const at = now();
     const own = this.#link?.pieces(at, this.#context.toleratedMs) ?? 0;

@@ -50,7 +50,7 @@ function unsupervisedOptions(options: ResolvedConnection) {
   };
 }
 
-/** Functions are refused when the options are checked. */
+/** Returns the credentials, which are strings here: functions are refused when the options are checked. */
 function fixedCredentials<K extends string>(
   credentials: Record<K, Credential | undefined>,
 ): Partial<Record<K, string>> {

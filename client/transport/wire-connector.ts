@@ -20,20 +20,24 @@ const KEEP_ALIVE_MS = 5000;
 const CLOSED = 'Connection is closed.';
 /** Commands whose acknowledgements are pushes in RESP3, and one reply per channel in RESP2. */
 const SUBSCRIPTION = /^\*(\d+)\r\n\$\d+\r\n[ps]?(un)?subscribe\r\n/i;
-/** Longest head of a frame that must be compared with it. */
+/** Length of the longest frame head that is compared with `SUBSCRIPTION`. */
 const HEAD_BYTES = 40;
-/** Longest error reply that is reported as the reason of a refused connection. */
+/** Maximum length of an error reply that is reported as the reason of a refused connection. */
 const REFUSAL_BYTES = 500;
 
 export interface WireTarget {
   readonly address: Address;
   readonly tls: TlsOptions | undefined;
-  /** false: ioredis sends all commands and gets all replies; for subscriptions in RESP2, where messages look like replies. */
+  /**
+   * false: ioredis sends all commands and gets all replies, for subscriptions in RESP2, where messages look like
+   * replies.
+   */
   readonly sharesReplies: boolean;
 }
 
 /**
- * The stream passed to ioredis: a Socket without a handle, because ioredis calls `setKeepAlive` and similar methods.
+ * Stream that is passed to ioredis: a Socket without a handle, because ioredis calls `setKeepAlive` and similar
+ * methods.
  */
 class SharedStream extends Socket {
   readonly #socket: Socket;
@@ -71,7 +75,7 @@ class SharedStream extends Socket {
   }
 }
 
-/** An open socket that this client and ioredis share. */
+/** Open socket that this client and ioredis share. */
 export class Wire {
   /** Stream that ioredis writes to and reads from. */
   readonly forIoredis: Socket;
@@ -81,11 +85,11 @@ export class Wire {
   readonly #pending = new PendingReplies();
   readonly #replies: Replies;
   readonly #sent = new FrameWalker();
-  /** Whether own commands can be sent. */
+  /** Whether this client can send its own commands. */
   readonly sharesReplies: boolean;
   #isCorked = false;
   #isLoggedIn = false;
-  /** Error reply before the login, if any: the reason why the server closes the connection. */
+  /** Error reply before the login, if any. It is the reason why the server closes the connection. */
   #refusal: Error | undefined;
 
   constructor(socket: Socket, sharesReplies: boolean) {
@@ -115,7 +119,7 @@ export class Wire {
   }
 
   /**
-   * From now on commands of ioredis are sent at once. Until then they are combined: a server that refuses the
+   * Sends the commands of ioredis at once from now on. Until then they are combined: a server that refuses the
    * connection sends the reason and closes it, and a second write to the closed socket would end it before that reply
    * is read.
    */
@@ -124,7 +128,9 @@ export class Wire {
     this.#refusal = undefined;
   }
 
-  /** Combines the commands of one tick into one write: no delay for a single caller, less work for many. */
+  /**
+   * Combines the commands of one tick into one write, which causes no delay for a single caller and less work for many.
+   */
   cork(): void {
     if (this.#isCorked) return;
     this.#isCorked = true;
@@ -177,13 +183,16 @@ export class Wire {
   }
 }
 
-/** `-ERR max number of clients reached` and similar errors. */
+/** Finds `-ERR max number of clients reached` and similar errors in a chunk. */
 function refusalIn(chunk: Buffer): Error | undefined {
   const line = /^-([^\r\n]+)\r\n/.exec(chunk.toString('latin1', 0, REFUSAL_BYTES))?.[1];
   return line === undefined ? undefined : new Error(line);
 }
 
-/** The class for ioredis's option `Connector`. `opened` receives the socket of each connection before ioredis uses it. */
+/**
+ * Returns the class for ioredis's option `Connector`. `opened` receives the socket of each connection before ioredis
+ * uses it.
+ */
 export function wireConnector(target: WireTarget, opened: (wire: Wire) => void): new () => AbstractConnector {
   return class WireConnector extends AbstractConnector {
     #socket: Socket | undefined;
@@ -208,7 +217,7 @@ export function wireConnector(target: WireTarget, opened: (wire: Wire) => void):
       });
     }
 
-    /** Immediately, without waiting for a node that may hang. */
+    /** Disconnects immediately, without waiting for a node that may hang. */
     override disconnect(): void {
       this.#socket?.destroy();
     }

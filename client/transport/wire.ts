@@ -1,9 +1,9 @@
 /**
- * One command that this client writes to the socket itself, without the overhead of ioredis per command: transformers,
+ * One command that this client writes to the socket itself, without the per-command overhead of ioredis: transformers,
  * timers, tracing, a promise and six closures. Used for the most frequent commands of a cache; ioredis sends all
  * others.
  *
- * Both share one socket (`wire-connector.ts`), so the order of commands is preserved.
+ * This client and ioredis share one socket (`wire-connector.ts`), so the order of commands is preserved.
  */
 import type { Argument } from './commands.ts';
 import type { OwnCommand } from './pending-replies.ts';
@@ -16,7 +16,10 @@ const PLAIN = (
 
 const plain = new Set(PLAIN);
 
-/** Names in upper case only: ioredis treats `get` and `GET` differently, and so does this client. */
+/**
+ * Whether a command is plain. Only names in upper case are: ioredis treats `get` and `GET` differently, and so does
+ * this client.
+ */
 export function isPlain(command: string): boolean {
   return plain.has(command);
 }
@@ -42,7 +45,7 @@ export function encodeCommand(name: string, args: readonly Argument[]): string |
     else if (typeof arg === 'number') text += encodedNumber(arg);
     else return encodeMixed(head, args);
   }
-  // The lengths are correct if each character is one byte: one check of the whole text instead of one per argument.
+  // The lengths are correct if each character is one byte. One check of the whole text replaces a check per argument.
   return Buffer.byteLength(text) === text.length ? text : encodeMixed(head, args);
 }
 
@@ -51,7 +54,7 @@ function encodedNumber(value: number): string {
   return `$${digits.length}\r\n${digits}\r\n`;
 }
 
-/** For arguments of any type. */
+/** Encodes a command with arguments of any type. */
 function encodeMixed(head: string, args: readonly Argument[]): string | Buffer {
   const parts: (string | Buffer)[] = [];
   let text = head;
@@ -87,7 +90,7 @@ export function decodeReply(reply: unknown): unknown {
 
 /** The part of a link that its commands use. */
 interface SendingLink {
-  /** A reply has arrived for a command that was sent at this time. */
+  /** Reports that a reply has arrived for a command that was sent at this time. */
   settled(sentAt: number): void;
 }
 
@@ -97,7 +100,7 @@ export interface LinkReceiver<L, T> {
   failed(link: L, error: Error, of: T): void;
 }
 
-/** A command and the receiver of its reply. */
+/** Command and the receiver of its reply. */
 export class WireCommand<L extends SendingLink, T> implements OwnCommand {
   readonly name: string;
   readonly args: readonly Argument[];
@@ -125,12 +128,12 @@ export class WireCommand<L extends SendingLink, T> implements OwnCommand {
     this.#sentAt = sentAt;
   }
 
-  /** The reply as received, with Buffers. */
+  /** Passes on the reply as received, with Buffers. */
   resolve(reply: unknown): void {
     this.settle(this.#buffers ? reply : decodeReply(reply));
   }
 
-  /** The reply in the requested form. */
+  /** Passes on the reply in the requested form. */
   settle(reply: unknown): void {
     this.#link.settled(this.#sentAt);
     this.#receiver.answered(this.#link, reply, this.#of);

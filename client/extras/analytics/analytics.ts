@@ -1,9 +1,10 @@
 /**
- * Measures the value of a cache: hits per domain or model, size over time, an alert when the cache stops helping, and savings.
+ * Measures the value of a cache: hits per domain or model, size over time, an alert when the cache stops helping, and
+ * savings.
  *
  *   reads, loads ─▶ groups ─sample─▶ window (alert), trend ─▶ report
  *
- * Use `analytics.cache`: operations on the original cache are not counted. Counters are per process.
+ * Use `analytics.cache`, because operations on the original cache are not counted. Counters are per process.
  */
 
 import { Emitter } from '../../api/events.ts';
@@ -16,15 +17,15 @@ import { observeCache } from '../observed.ts';
 import { askInfo, numberOf } from '../redis-info.ts';
 import { estimateSavings, type Savings } from './savings.ts';
 
-/** Sampling and alert thresholds. */
+/** Options of sampling and alerts. */
 export interface AnalyticsOptions {
-  /** Group of a key; default: its domain (`v1:natal:3f…` is in `natal`). */
+  /** Returns the group of a key; default: its domain (`v1:natal:3f…` is in `natal`). */
   readonly groupOf?: (key: string) => string;
   /** Interval of samples, in ms; default 60000. */
   readonly sampleMs?: number;
   /** Number of samples kept for the trend; default 1440. */
   readonly samplesMax?: number;
-  /** Hit ratio within one interval below which there is an alert; default 0.5. */
+  /** Hit ratio within one interval below which an alert is emitted; default 0.5. */
   readonly alertBelow?: number;
   /** Minimum number of reads within one interval for an alert; default 100. */
   readonly minReads?: number;
@@ -44,15 +45,15 @@ const ANALYTICS = optionNames<AnalyticsOptions>({
   costPerCall: true,
 });
 
-/** Counters of the keys of one group. */
+/** Counters of all keys in one group. */
 export interface GroupReport {
   readonly group: string;
   readonly hits: number;
   readonly misses: number;
-  /** null before the first read. */
+  /** Hit ratio; null before the first read. */
   readonly hitRatio: number | null;
   readonly loads: number;
-  /** Mean duration of a load; null before the first. */
+  /** Mean duration of a load in ms; null before the first load. */
   readonly loadMs: number | null;
 }
 
@@ -60,7 +61,7 @@ export interface GroupReport {
 export interface SizeSample {
   /** Unix time in ms. */
   readonly at: number;
-  /** Keys of the database (all namespaces); null without permission. */
+  /** Number of keys in the database (all namespaces); null without permission. */
   readonly keys: number | null;
   /** Memory that Redis uses, in bytes; null without permission. */
   readonly usedBytes: number | null;
@@ -73,22 +74,22 @@ export interface AnalyticsReport {
   readonly groups: readonly GroupReport[];
   readonly size: {
     readonly samples: readonly SizeSample[];
-    /** Trend by least squares over the samples; null with fewer than two. */
+    /** Change of the number of keys per hour, by least squares over the samples; null with fewer than two samples. */
     readonly keysPerHour: number | null;
     readonly bytesPerHour: number | null;
   };
-  /** Savings: one call and the duration of one load per hit. */
+  /** Savings per hit: one call, and the duration of one load. */
   readonly saved: {
     readonly calls: number;
     readonly computeHours: number;
     readonly cost: number | null;
     readonly arithmetic: string;
   };
-  /** Extrapolated to a year; null before the first read. */
+  /** Savings extrapolated to a year; null before the first read. */
   readonly perYear: Savings | null;
 }
 
-/** The hit ratio fell below `alertBelow`, or has recovered. */
+/** Events. The hit ratio fell below `alertBelow`, or has recovered. */
 export type AnalyticsEvent =
   | {
       readonly type: 'low-hit-ratio';
@@ -106,19 +107,21 @@ interface Group {
 }
 
 const MS_PER_HOUR = 3_600_000;
-/** Maximum number of groups; keys of further ones count as `other`. */
+/** Maximum number of groups; keys of further groups count as `other`. */
 const GROUPS_MAX = 1000;
 
-/** Measures the value of a cache. Use `analytics.cache` instead of the cache: other operations are not counted. */
+/**
+ * Measures the value of a cache. Use `analytics.cache` instead of the original cache, whose operations are not counted.
+ */
 export class CacheAnalytics {
-  /** The same cache with counting. */
+  /** The same cache, with counting. */
   readonly cache: Cache;
   readonly #options: Required<Omit<AnalyticsOptions, 'loadMs' | 'costPerCall'>> & AnalyticsOptions;
   readonly #groups = new Map<string, Group>();
   readonly #samples: SizeSample[] = [];
   readonly #events = new Emitter<AnalyticsEvent>();
   readonly #timer: NodeJS.Timeout;
-  /** On the monotonic clock. */
+  /** Start of the observation on the monotonic clock. */
   readonly #startedAt = now();
   #before = { hits: 0, misses: 0 };
   #low = false;
@@ -129,7 +132,7 @@ export class CacheAnalytics {
     const whole = (name: 'sampleMs' | 'samplesMax' | 'minReads', fallback: number): number =>
       checkInteger(name, options[name], fallback, 1, 2 ** 31 - 1);
     if (options.groupOf !== undefined) assertFunction('groupOf', options.groupOf);
-    // Read when they are used; undefined: none.
+    // Only checked here, because both options are optional and are read when they are used.
     numberOption('loadMs', options.loadMs, 0, Number.MAX_VALUE);
     numberOption('costPerCall', options.costPerCall, 0, Number.MAX_VALUE);
     this.#options = {
@@ -211,7 +214,7 @@ export class CacheAnalytics {
     };
   }
 
-  /** Ends the samples. Does not close the cache. */
+  /** Ends the sampling. Does not close the cache. */
   close(): void {
     clearInterval(this.#timer);
   }
@@ -252,7 +255,7 @@ export class CacheAnalytics {
   }
 }
 
-/** Domain of `v1:natal:3f…`, `v1.9c2e11aa:natal:3f…` and `natal:42`: `natal`. */
+/** Returns the domain of a key: `natal` for `v1:natal:3f…`, `v1.9c2e11aa:natal:3f…` and `natal:42`. */
 export function domainOf(key: string): string {
   const [first = '', second] = key.split(':', 2);
   return second !== undefined && /^v\d+(\.[0-9a-f]{8})?$/.test(first) ? second : first;
@@ -269,7 +272,7 @@ function reportOf(group: string, { hits, misses, loads, totalLoadMs }: Group): G
   };
 }
 
-/** Change per hour, by least squares over the samples with a value. */
+/** Returns the change per hour, by least squares over the samples with a value. */
 function slopeOf(
   samples: readonly SizeSample[],
   figure: (sample: SizeSample) => number | null,

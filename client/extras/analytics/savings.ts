@@ -12,7 +12,7 @@ export interface Savings {
   readonly computeHoursPerYear: number;
   /** Present if a price was given. */
   readonly costSavedPerYear?: number;
-  /** The calculation, for verification. */
+  /** Calculation in text form, for verification. */
   readonly arithmetic: string;
 }
 
@@ -23,10 +23,10 @@ const SAVINGS = optionNames<Parameters<typeof estimateSavings>[0]>({
   costPerCall: true,
 });
 
-/** Estimates the savings of hits: 10,000 queries per hour, 80 % hits and 150 ms each give 2,920 hours per year. */
+/** Estimates the savings of hits: 10,000 queries per hour, 80 % hits and 150 ms each result in 2,920 hours per year. */
 export function estimateSavings(input: {
   readonly queriesPerHour: number;
-  /** 0 to 1. */
+  /** Hit ratio, 0 to 1. */
   readonly hitRatio: number;
   readonly savedMsPerHit: number;
   readonly costPerCall?: number;
@@ -52,5 +52,5 @@ export function estimateSavings(input: {
   };
 }
 
-/** At most two decimals. */
+/** Formats a number with at most two decimals. */
 const shown = (value: number): string => String(Math.round(value * 100) / 100);

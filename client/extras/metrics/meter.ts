@@ -1,7 +1,7 @@
 /**
- * Statistics of caches on a meter of OpenTelemetry: one set of instruments per meter, one time series per namespace. The
- * counts of caches with the same namespace are added; counts of a closed cache stay in the sum, because a counter never
- * decreases.
+ * Reports the statistics of caches on an OpenTelemetry meter, with one set of instruments per meter and one time series
+ * per namespace. The counts of caches with the same namespace are added. The counts of a closed cache stay in the sum,
+ * because a counter never decreases.
  */
 
 import type { Cache, CacheStatistics } from '../../api/types.ts';
@@ -22,11 +22,11 @@ type CounterName = keyof typeof COUNTERS;
 const NAMES = Object.keys(COUNTERS) as CounterName[];
 
 export interface MeterReport {
-  /** Latency of one operation. */
+  /** Histogram of the latency of each operation. */
   readonly duration: ReturnType<TelemetryMeter['createHistogram']>;
-  /** Reports the statistics of a cache; a cache that is already reported is not counted twice. */
+  /** Reports the statistics of a cache. A cache that is already reported is not counted twice. */
   add(cache: Cache, namespace: string): void;
-  /** Keeps the counters of a cache and releases it. */
+  /** Keeps the counters of a closed cache and releases the cache. */
   closed(cache: Cache, namespace: string): void;
 }
 
@@ -37,7 +37,7 @@ interface Counted {
 
 const reports = new WeakMap<TelemetryMeter, MeterReport>();
 
-/** The reporter of a meter, shared by all caches on it. */
+/** Returns the reporter of a meter, which all caches on the meter share. */
 export function reportOn(meter: TelemetryMeter): MeterReport {
   const known = reports.get(meter);
   if (known !== undefined) return known;

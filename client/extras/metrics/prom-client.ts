@@ -1,7 +1,8 @@
 /**
- * Registers the metrics of caches in a registry of prom-client, together with those of the application. The registry is the
- * user's; prom-client is not imported. Its registry asks each metric by `get` when it is scraped. Several caches share a
- * registry: each metric is registered once and has the samples of all of them, with the label `namespace`.
+ * Registers the metrics of caches in a prom-client registry, together with the metrics of the application. The user
+ * provides the registry; prom-client is not imported. When the registry is scraped, it calls `get` of each metric.
+ * Several caches share a registry: each metric is registered once and has the samples of all of them, with the label
+ * `namespace`.
  */
 
 import type { MetricFamily } from '../../api/metrics.ts';
@@ -11,11 +12,11 @@ import { assertCache, assertMethods } from '../../options/arguments.ts';
 import { unwrapObserved } from '../observed.ts';
 import { assertSources, collectFamilies, type MetricSource, namespaceOf } from './server.ts';
 
-/** The part of the Registry of prom-client that is used here. */
+/** The part of prom-client's Registry that is used here. */
 export interface PrometheusRegistry {
   /** Registers a metric. */
   registerMetric(metric: never): void;
-  /** Returns the metric of that name; undefined if there is none, for example after the registry was cleared. */
+  /** Returns the metric with this name; undefined if there is none, for example after the registry was cleared. */
   getSingleMetric?(name: string): unknown;
 }
 
@@ -26,22 +27,23 @@ interface RegisteredMetric {
   get(): Promise<unknown>;
 }
 
-/** Metric families that have no samples yet are registered as well. */
+/** Metric families that have no samples at registration, and are registered nevertheless. */
 const LATER: readonly Pick<MetricFamily, 'name' | 'type' | 'help'>[] = [
   { name: 'cache_redis_latency_seconds', type: 'histogram', help: 'Time to the answer, by operation.' },
 ];
 
-/** Time in which scrapes share one result: prom-client asks each metric separately. */
+/** Time, in ms, in which scrapes share one result, because prom-client queries each metric separately. */
 const SHARED_MS = 100;
 
 const registrations = new WeakMap<PrometheusRegistry, Registration>();
 
 /**
- * Registers the metrics of a cache, its server and further sources; prom-client asks for them at each scrape. Further caches may be
- * registered with the same registry, each with its own namespace; a cache that was registered before is not counted twice.
+ * Registers the metrics of a cache, its server and further sources, which prom-client reads at each scrape. Further
+ * caches may be registered in the same registry, each with its own namespace. A cache that was registered before is not
+ * counted twice.
  *
  * @returns a function that removes the cache; a closed cache is removed automatically
- * @throws ConfigurationError another open cache of this namespace is registered, or an argument has the wrong type
+ * @throws ConfigurationError if another open cache with this namespace is registered, or an argument has the wrong type
  */
 export async function registerMetrics(
   cache: Cache,
@@ -92,7 +94,7 @@ class Registration {
 
   #register({ name, type, help }: Pick<MetricFamily, 'name' | 'type' | 'help'>): void {
     const { getSingleMetric } = this.#registry;
-    // A cleared registry has lost it.
+    // A cleared registry has lost the metric.
     const isThere = getSingleMetric === undefined || getSingleMetric.call(this.#registry, name) !== undefined;
     if (this.#names.has(name) && isThere) return;
     this.#names.add(name);

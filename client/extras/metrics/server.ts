@@ -1,6 +1,6 @@
 /**
  * Metrics that the server reports: evictions, memory, connections. Sends one INFO per scrape, on the shared connection.
- * Without the permission (NOPERM) they are omitted without an error.
+ * Without the permission (NOPERM) these metrics are omitted without an error.
  */
 
 import { ConfigurationError } from '../../api/errors.ts';
@@ -22,7 +22,7 @@ const FIELDS = [
   ['connections_rejected_total', 'counter', 'rejected_connections', 'Connections that Redis refused.'],
 ] as const;
 
-/** A further source of metrics, such as a warmer. */
+/** Further source of metrics, such as a warmer. */
 export interface MetricSource {
   /** Returns the current metrics. */
   families(): readonly MetricFamily[];
@@ -53,17 +53,17 @@ export async function collectFamilies(
   return info === 'denied' ? own : [...own, ...serverFamilies(info)];
 }
 
-/** A cache with further sources, such as its warmer. */
+/** Cache with further sources, such as its warmer. */
 export interface CacheWithSources {
   readonly cache: Cache;
   readonly sources: readonly MetricSource[];
 }
 
 /**
- * Prometheus text of a cache, its server and further sources; of several caches as one exposition, with the label
- * `namespace`. `cache.metrics()` has only those of the cache and sends no command.
+ * Returns the Prometheus text of a cache, its server and further sources. Several caches are returned as one
+ * exposition, with the label `namespace`. `cache.metrics()` has only the metrics of the cache and sends no command.
  *
- * @throws ConfigurationError two caches of one namespace
+ * @throws ConfigurationError if two caches have the same namespace
  */
 export async function collectMetrics(
   caches: Cache | readonly (Cache | CacheWithSources)[],
@@ -84,10 +84,10 @@ export async function collectMetrics(
 }
 
 /**
- * Prometheus text of several caches as one exposition, with the label `namespace`. Sends no command, like `cache.metrics()`.
- * Two concatenated texts are not valid.
+ * Returns the Prometheus text of several caches as one exposition, with the label `namespace`. Sends no command, like
+ * `cache.metrics()`. Two concatenated texts are not valid.
  *
- * @throws ConfigurationError two caches of one namespace
+ * @throws ConfigurationError if two caches have the same namespace
  */
 export function renderMetrics(caches: readonly Cache[]): string {
   if (checkList('caches', caches) === undefined)
@@ -108,7 +108,7 @@ function withSources(given: Cache | CacheWithSources): CacheWithSources {
 
 const PROBE = 'x';
 
-/** Namespace of a cache: the part of a physical key before the logical one. */
+/** Returns the namespace of a cache: the part of a physical key before the logical key. */
 export function namespaceOf(cache: Cache): string {
   return cache.physicalKey(PROBE).slice(0, -`:${PROBE}`.length);
 }

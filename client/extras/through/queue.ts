@@ -1,6 +1,6 @@
 /**
- * The changes that wait for the sink, the last one for each key. A change counts against the bounds from the call on, but is
- * sent only once the cache has it, so that a change that the cache rejects never reaches the sink.
+ * Changes that wait for the sink, with the last change for each key. A change counts against the limits from the call
+ * on, but is sent only once the cache has it, so that a change that the cache rejects never reaches the sink.
  */
 import { QueueFullError } from '../../api/errors.ts';
 import type { Change } from './source.ts';
@@ -10,11 +10,11 @@ interface Waiting<T> {
   readonly bytes: number;
   /** Whether the cache has the change. */
   ready: boolean;
-  /** Earlier change of this key that is not stored yet: restored if this one is withdrawn. */
+  /** Earlier change of this key that the cache does not have yet. It is restored if this change is withdrawn. */
   before: Waiting<T> | undefined;
 }
 
-/** Limits in addition to the number of keys. */
+/** Limit of the size of the queue, in addition to the number of keys. */
 export interface QueueBytes<T> {
   readonly maxBytes: number;
   readonly bytesOf: (change: Change<T>) => number;
@@ -25,12 +25,12 @@ export class ChangeQueue<T> {
   readonly #limit: QueueBytes<T> | undefined;
   readonly #waiting = new Map<string, Waiting<T>>();
   /**
-   * Changes replaced by a later one of the same key before the cache had them: the cache may still refuse the later
-   * one.
+   * Changes that a later change of the same key replaced before the cache had them. The cache may still refuse the
+   * later change.
    */
   readonly #superseded = new Set<Change<T>>();
   #bytes = 0;
-  /** Number of changes in the cache that were replaced by a later one of their key. */
+  /** Number of changes in the cache that a later change of the same key replaced. */
   coalesced = 0;
 
   constructor(max: number, limit?: QueueBytes<T>) {
@@ -46,7 +46,7 @@ export class ChangeQueue<T> {
     return this.#waiting.get(key)?.change;
   }
 
-  /** @throws QueueFullError the maximum number of keys or bytes is already waiting */
+  /** Adds a change. @throws QueueFullError if the maximum number of keys or bytes is already waiting */
   add(change: Change<T>): void {
     const before = this.#waiting.get(change.key);
     if (!before && this.#waiting.size >= this.#max)
@@ -109,7 +109,7 @@ export class ChangeQueue<T> {
     return rest;
   }
 
-  /** Drops a change and all earlier ones. Those that the cache does not have yet are counted when it has them. */
+  /** Drops a change and all earlier ones. Changes that the cache does not have yet are counted once it has them. */
   #supersede(first: Waiting<T> | undefined): void {
     for (let at = first; at; at = at.before) {
       this.#bytes -= at.bytes;

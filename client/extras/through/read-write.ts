@@ -4,8 +4,8 @@
  *   get ─▶ cache ─miss─▶ source.load ─▶ cache
  *   set ─▶ sink.store ─ok─▶ cache          an error of the sink is thrown to the caller, and the cache keeps its value
  *
- * Writes to one key follow each other in the order of the calls, in this process. Writers in several processes can leave
- * the older of two values in the cache until its TTL ends: use `afterStore: 'delete'` there.
+ * In one process, writes to one key follow each other in the order of the calls. Writers in several processes can leave
+ * the older of two values in the cache until its TTL ends; use `afterStore: 'delete'` in this case.
  *
  * @module read-through
  */
@@ -26,7 +26,7 @@ export interface ThroughOptions<T> extends ComputeCallOptions<T> {
 
 const THROUGH = allNames(CALL_OPTIONS, new Set(['afterStore']));
 
-/** A source behind a cache. */
+/** Store of a source behind a cache. */
 export interface ThroughStore<T> {
   /** Returns the cached value, or reads it from the source and caches it. */
   get(key: string): Promise<T | undefined>;
@@ -36,7 +36,7 @@ export interface ThroughStore<T> {
   delete(key: string): Promise<void>;
 }
 
-/** Reads a source through a cache. */
+/** Opens a store that reads a source through a cache. */
 export function readThrough<T>(
   cache: Cache,
   source: Source<T>,
@@ -51,7 +51,7 @@ export function readThrough<T>(
   };
 }
 
-/** Reads and writes a source through a cache. */
+/** Opens a store that reads and writes a source through a cache. */
 export function writeThrough<T>(
   cache: Cache,
   source: Source<T> & Sink<T>,
@@ -80,7 +80,7 @@ export function writeThrough<T>(
         try {
           return await cache.set(key, value, access);
         } catch (error) {
-          // The source is newer than the cache: remove the old value.
+          // The source is newer than the cache, so the old value is removed.
           await cache.delete(key).catch(() => {});
           throw error;
         }

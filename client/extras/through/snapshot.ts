@@ -1,7 +1,9 @@
 /**
- * A copy of a value at one moment: later changes to the original do not affect it, and each reader gets a copy.
+ * A copy of a value at one moment. Later changes to the original do not affect the copy, and each reader gets a copy of
+ * its own.
  *
- * It is kept as bytes of the binary codec. Values that only a custom codec can encode are returned without a copy.
+ * The copy is kept as bytes of the binary codec. Values that only a custom codec can encode are returned without a
+ * copy.
  */
 
 import { SerializationError } from '../../api/errors.ts';
@@ -20,7 +22,7 @@ export class Snapshot<T> {
     }
   }
 
-  /** Bytes of the encoded value; 0 if it is not encoded. */
+  /** Number of bytes of the encoded value; 0 if it is not encoded. */
   get bytes(): number {
     return this.#bytes?.byteLength ?? 0;
   }

@@ -1,12 +1,13 @@
 /**
- * Write-behind: the cache has a change at once; the sink receives it later, in batches, with only the last change per key.
+ * Write-behind: the cache has a change at once; the sink receives it later, in batches, with only the last change per
+ * key.
  *
  *   set ─▶ queue (bounded) ─▶ cache ─▶ released ─▶ batch ─▶ sink.store ─fails─▶ retried with backoff ─▶ lost
  *
- * Guarantees: an acknowledged change reaches the sink within `maxDelayMs` while the sink works. A sink that fails is called up to
- * `attempts` times. A change that is lost then, or at the end of `close`, is counted, reported by key, and removed from the cache, so
- * that the cache does not show a value that is stored nowhere. The queue is in memory: a crash loses up to `maxDelayMs` of changes.
- * Left out: order between keys.
+ * Guarantees: an acknowledged change reaches the sink within `maxDelayMs` while the sink works. A sink that fails is
+ * called up to `attempts` times. A change that is lost after the last attempt, or at the end of `close`, is counted,
+ * reported by key, and removed from the cache, so that the cache does not show a value that is stored nowhere. The
+ * queue is in memory, so a crash loses up to `maxDelayMs` of changes. Left out: order between keys.
  *
  * @module write-behind
  */
@@ -29,22 +30,24 @@ export type { Change, Sink, Source } from './source.ts';
 export interface WriteBehindOptions<T> extends ComputeCallOptions<T> {
   /** Longest wait of a change before it is sent, in ms; default 1000. */
   readonly maxDelayMs?: number;
-  /** Changes per batch, and the number of waiting ones that sends a batch at once; default 100. */
+  /**
+   * Maximum number of changes per batch, and number of waiting changes at which a batch is sent at once; default 100.
+   */
   readonly batchSize?: number;
   /** Maximum number of waiting keys, above which `set` and `delete` throw `QueueFullError`; default 10000. */
   readonly queueMax?: number;
   /**
-   * Maximum size in bytes of their encoded values, 1 to 10^12, above which `set` throws `QueueFullError`; default 67108864 (64
-   * MiB).
+   * Maximum size in bytes of the encoded values in the queue, 1 to 10^12, above which `set` throws `QueueFullError`;
+   * default 67108864 (64 MiB).
    */
   readonly queueBytes?: number;
-  /** Attempts per batch; default 5. */
+  /** Maximum number of attempts per batch; default 5. */
   readonly attempts?: number;
   /** Delay before the second attempt, in ms; doubled each time, with jitter, up to 30 s; default 100. */
   readonly backoffMs?: number;
   /** Timeout of the sink, in ms; default 10000. */
   readonly storeTimeoutMs?: number;
-  /** Timeout of `close`, in ms; changes that still wait are lost; default 10000. */
+  /** Timeout of `close`, in ms; changes that are still waiting at its end are lost; default 10000. */
   readonly closeTimeoutMs?: number;
 }
 
@@ -52,30 +55,30 @@ export interface WriteBehindOptions<T> extends ComputeCallOptions<T> {
 export interface WriteBehindStatistics {
   /** Number of keys that are waiting now. */
   readonly queued: number;
-  /** Changes that the sink has stored. */
+  /** Number of changes that the sink has stored. */
   readonly stored: number;
   /**
-   * Changes that a later one of the same key replaced before they were sent. With `stored`, `lost` and `queued`, these are
-   * all acknowledged changes.
+   * Number of changes that a later change of the same key replaced before they were sent. With `stored`, `lost` and
+   * `queued`, these are all acknowledged changes.
    */
   readonly coalesced: number;
-  /** Repeated batches. */
+  /** Number of repeated batches. */
   readonly retries: number;
-  /** Changes that were given up; the event `lost` names their keys. */
+  /** Number of lost changes; the event `lost` contains their keys. */
   readonly lost: number;
-  /** Changes refused because the queue was full. */
+  /** Number of changes refused because the queue was full. */
   readonly refused: number;
 }
 
-/** Outcome of a batch. `ms`: duration of the call of the sink. */
+/** Outcome of a batch. `ms`: duration of the sink's call. */
 export type WriteBehindEvent =
   | { readonly type: 'stored'; readonly changes: number; readonly ms: number }
   | { readonly type: 'retry'; readonly changes: number; readonly attempt: number; readonly reason: string }
   | { readonly type: 'lost'; readonly keys: readonly string[]; readonly reason: string };
 
-/** A cache whose changes reach the sink later, in batches. */
+/** Store whose changes are in the cache at once, and reach the sink later, in batches. */
 export interface WriteBehindStore<T> {
-  /** Returns a copy of a waiting value, otherwise the cached value, otherwise that of the source. */
+  /** Returns a copy of a waiting value, otherwise the cached value, otherwise the value of the source. */
   get(key: string): Promise<T | undefined>;
   /** Writes to the cache now, and to the sink within `maxDelayMs`. @throws QueueFullError */
   set(key: string, value: T): Promise<WriteReceipt>;
@@ -83,7 +86,7 @@ export interface WriteBehindStore<T> {
   delete(key: string): Promise<void>;
   /** Sends the waiting changes. Resolves when they are stored or lost. */
   flush(): Promise<void>;
-  /** Counters since the store was opened. */
+  /** Returns the counters since the store was opened. */
   stats(): WriteBehindStatistics;
   /** Calls the listener for each event until the returned function is called. */
   on(listener: (event: WriteBehindEvent) => void): () => void;
@@ -110,7 +113,7 @@ type Changes<T> = readonly Change<Snapshot<T>>[];
 
 const BACKOFF_MAX_MS = 30_000;
 
-/** Opens a write-behind store over a cache and a source. */
+/** Opens a write-behind store on top of a cache and a source. */
 export function writeBehind<T>(
   cache: Cache,
   source: Source<T> & Sink<T>,
@@ -129,9 +132,9 @@ class WriteBehind<T> implements WriteBehindStore<T> {
   readonly #queue: ChangeQueue<Snapshot<T>>;
   readonly #events = new Emitter<WriteBehindEvent>();
   readonly #counts = { stored: 0, retries: 0, lost: 0, refused: 0 };
-  /** Changes that were passed to the sink and not confirmed yet. */
+  /** Changes that were passed to the sink and are not confirmed yet. */
   readonly #sending = new Map<string, Change<Snapshot<T>>>();
-  /** Changes that the cache does not have yet. */
+  /** Writes of changes to the cache that have not completed yet. */
   readonly #applying = new Set<Promise<unknown>>();
   readonly #ended = new AbortController();
   #sequence = 0;
@@ -210,12 +213,12 @@ class WriteBehind<T> implements WriteBehindStore<T> {
 
   async #close(): Promise<WriteBehindStatistics> {
     const deadline = setTimeout(() => this.#ended.abort(), this.#limits.closeTimeoutMs);
-    // A change that the cache is storing at this moment is acknowledged, and must be sent.
+    // A change that the cache is storing at this moment will be acknowledged, and must be sent.
     await Promise.race([
       Promise.allSettled(this.#applying),
       delay(this.#limits.closeTimeoutMs, this.#ended.signal),
     ]);
-    // Twice: a running flush may have begun before the last changes.
+    // Called twice, because a running flush may have begun before the last changes.
     await this.flush();
     await this.flush();
     clearTimeout(deadline);
@@ -251,7 +254,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
   #schedule(): void {
     if (this.#flushing || this.#ended.signal.aborted) return;
     if (this.#queue.size >= this.#limits.batchSize) void this.flush();
-    // Not unref'd: waiting changes keep the process alive.
+    // The timer keeps the process alive, because changes are waiting.
     else this.#timer ??= setTimeout(() => void this.flush(), this.#limits.maxDelayMs);
   }
 
@@ -277,7 +280,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
     }
   }
 
-  /** Loses only the changes that the sink refuses, not the others of the batch. */
+  /** Sends the changes of a batch one by one, in order to lose only the changes that the sink refuses. */
   async #oneByOne(batch: Changes<T>, error: Error): Promise<void> {
     if (batch.length === 1 || this.#ended.signal.aborted) return this.#lose(batch, error);
     for (const change of batch) {
@@ -287,7 +290,10 @@ class WriteBehind<T> implements WriteBehindStore<T> {
     }
   }
 
-  /** Another process may have loaded the old value of the sink meanwhile. */
+  /**
+   * Removes lost changes from the cache, also because another process may have loaded the sink's old value in the
+   * meantime.
+   */
   async #removed(batch: Changes<T>): Promise<void> {
     const keys = batch.filter(({ kind, key }) => kind === 'remove' && !this.#queue.find(key));
     if (keys.length > 0) await this.#cache.delete(keys.map(({ key }) => key)).catch(() => {});
@@ -329,7 +335,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
   }
 }
 
-/** Gives the sink a separate copy of each value. */
+/** Returns a change with a separate copy of its value for the sink. */
 function changeOf<T>(change: Change<Snapshot<T>>): Change<T> {
   return change.kind === 'set' ? { ...change, value: change.value.copy() } : change;
 }

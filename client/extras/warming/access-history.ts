@@ -4,8 +4,8 @@
  *   record(key) ─▶ counts of the current hour ─hour ends─▶ its most read keys, kept for some days
  *   expected(hour) ─▶ per key: weighted mean of the same hour of the past days
  *
- * Yesterday has weight 1, and each earlier day has a fifth less weight than the day after it; the same day of the week
- * counts as yesterday. Days that were not observed are left out. Hours are those of UTC.
+ * Yesterday has weight 1, and each earlier day has 20 % less weight than the day after it; the same day of the week
+ * counts as yesterday. Days that were not observed are left out. Hours are in UTC.
  *
  * Memory: about 120 bytes per key and hour; with the defaults at most 40 MB (7 days x 24 hours x 2000 keys).
  */
@@ -19,26 +19,26 @@ const WEEK_DAYS = 7;
 /** Weight of a day relative to the day after it. */
 const DECAY = 0.8;
 /**
- * The current hour may have this multiple of the number of keys that are kept, so that a key that is first read late is
- * not missed. A key that is dropped loses its reads so far.
+ * Number of keys in the current hour, as a multiple of the number of keys that are kept, so that a key that is first
+ * read late in the hour is not missed. A key that is dropped loses its reads so far.
  */
 const OPEN_FACTOR = 4;
 
-/** Bounds of a history. */
+/** Limits of a history. */
 export interface AccessHistoryOptions {
-  /** Days that are remembered, 1 to 35; default 7. */
+  /** Number of days that are kept, 1 to 35; default 7. */
   readonly days?: number;
-  /** Keys that are kept per hour, those with the most reads, 1 to 100000; default 2000. */
+  /** Number of keys that are kept per hour, by number of reads, 1 to 100000; default 2000. */
   readonly keysPerHour?: number;
 }
 
-/** A key with the reads that are expected in the hour. */
+/** Key with the number of reads that are expected in the hour. */
 export interface ExpectedKey {
   readonly key: string;
   readonly reads: number;
 }
 
-/** A history as plain data, for a file: the key counts of each hour, by hours since 1970. */
+/** History as plain data, to be stored in a file: the counts per key for each hour, by hours since 1970. */
 export interface StoredAccessHistory {
   readonly version: 1;
   readonly hours: readonly (readonly [
@@ -49,11 +49,11 @@ export interface StoredAccessHistory {
 
 const OPTIONS = optionNames<AccessHistoryOptions>({ days: true, keysPerHour: true });
 
-/** Counts reads by key and hour, and predicts those of a coming hour. */
+/** Counts reads by key and hour, and predicts the reads of a coming hour. */
 export class AccessHistory {
   readonly #days: number;
   readonly #keysPerHour: number;
-  /** Counts by hours since 1970; the latest one is open. */
+  /** Counts by hours since 1970; the latest hour is the current one. */
   readonly #hours = new Map<number, Map<string, number>>();
   #open = -1;
 
@@ -63,7 +63,7 @@ export class AccessHistory {
     this.#keysPerHour = checkInteger('keysPerHour', options.keysPerHour, 2000, 1, 100_000);
   }
 
-  /** Counts a read. @param atMs Unix time in ms; times that are hours earlier than the latest one are ignored */
+  /** Counts a read. @param atMs Unix time in ms; a time whose hour is before the latest hour is ignored */
   record(key: string, atMs: number = Date.now()): void {
     const hour = Math.floor(atMs / HOUR_MS);
     if (hour < this.#open) return;
@@ -75,9 +75,10 @@ export class AccessHistory {
   }
 
   /**
-   * Keys that are expected to be read in the hour of this time, most reads first. Empty before the first day is complete.
+   * Returns the keys that are expected to be read in the hour of this time, most reads first. Empty before the first
+   * day is complete.
    *
-   * @param atMs Unix time in ms, of any moment of the hour
+   * @param atMs Unix time in ms, at any moment of the hour
    * @param minReads minimum number of expected reads of a key; default 1
    */
   expected(atMs: number, minReads = 1): readonly ExpectedKey[] {
@@ -97,7 +98,7 @@ export class AccessHistory {
       .sort((a, b) => b.reads - a.reads);
   }
 
-  /** The history as plain data, to survive a restart. */
+  /** Returns the history as plain data, so that it can survive a restart. */
   toJSON(): StoredAccessHistory {
     return { version: 1, hours: [...this.#hours].map(([hour, counts]) => [hour, [...counts]]) };
   }
@@ -105,7 +106,7 @@ export class AccessHistory {
   /**
    * Restores a history from plain data.
    *
-   * @throws ConfigurationError the data is not a stored history
+   * @throws ConfigurationError if the data is not a stored history
    */
   static from(stored: StoredAccessHistory, options: AccessHistoryOptions = {}): AccessHistory {
     const history = new AccessHistory(options);

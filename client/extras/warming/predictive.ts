@@ -1,9 +1,10 @@
 /**
- * Predictive warming: before an hour begins, refreshes the keys that past days read in this hour.
+ * Predictive warming: before an hour begins, refreshes the keys that were read in this hour on past days.
  *
  *   reads of the application ─observeReads─▶ AccessHistory ─before the hour─▶ expected keys ─▶ load ─▶ cache
  *
- * A key whose entry lives until the end of that hour is not refreshed. One process of an application runs the strategy.
+ * A key whose entry lives until the end of that hour is not refreshed. Only one process of an application should run
+ * the strategy.
  */
 import { ConfigurationError } from '../../api/errors.ts';
 import type { Cache } from '../../api/types.ts';
@@ -16,17 +17,17 @@ import type { WarmEntry, WarmingStrategy } from './strategy.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** Options of predictive warming, in addition to those of a strategy. */
+/** Options of predictive warming, in addition to the options of a strategy. */
 export interface PredictiveOptions extends Partial<Omit<WarmingStrategy, 'generate'>> {
-  /** Reads of past days, per key and hour. */
+  /** History of reads on past days, per key and hour. */
   readonly history: AccessHistory;
-  /** Loads the current value of a key; undefined: there is none, and the key is left out. */
+  /** Loads the current value of a key; undefined: the key has no value and is left out. */
   readonly load: (key: string, signal: AbortSignal) => unknown;
-  /** Minimum number of reads that a key is expected to have in the hour; default 1. */
+  /** Minimum number of reads that are expected for a key in the hour; default 1. */
   readonly minReads?: number;
-  /** Maximum number of keys that are refreshed per run, those with the most expected reads; default 1000. */
+  /** Maximum number of keys that are refreshed per run, by number of expected reads; default 1000. */
   readonly maxKeys?: number;
-  /** Time before the hour at which it runs, in minutes, 1 to 30; default 5. It determines the default of `schedule`. */
+  /** Time between a run and the hour, in minutes, 1 to 30; default 5. It determines the default of `schedule`. */
   readonly leadMinutes?: number;
   /** Current Unix time in ms; default `Date.now`. */
   readonly now?: () => number;
@@ -52,7 +53,10 @@ const PREDICTIVE = optionNames<PredictiveOptions>({
   tags: true,
 });
 
-/** Counts the reads of a cache in the history. Returns the same cache with counting; other caches are not counted. */
+/**
+ * Counts the reads of a cache in the history. Returns the same cache with counting; reads through other caches are not
+ * counted.
+ */
 export function observeReads(cache: Cache, history: AccessHistory): Cache {
   assertCache(cache);
   assertHistory(history);
@@ -65,11 +69,11 @@ export function observeReads(cache: Cache, history: AccessHistory): Cache {
 }
 
 /**
- * Strategy that refreshes the keys that are expected in the next hour. Its TTL (`ttlSeconds`, default 3600) is the
- * maximum age of a refreshed value, as for any entry.
+ * Returns a strategy that refreshes the keys that are expected in the next hour. Its TTL (`ttlSeconds`, default 3600)
+ * is the maximum age of a refreshed value, as for any entry.
  *
  * @param cache cache of the warmer, which is queried for the remaining time of entries
- * @throws ConfigurationError an option is invalid
+ * @throws ConfigurationError if an option is invalid
  */
 export function predictiveStrategy(cache: Pick<Cache, 'ttl'>, options: PredictiveOptions): WarmingStrategy {
   assertOptions('', options, PREDICTIVE);
@@ -112,7 +116,8 @@ async function* refresh(
       return undefined;
     }
   };
-  // On demand, within an hour: the hour that begins within the lead, else the current one.
+  // A run on demand may be at any time in an hour. Its target is the hour that begins within the lead time, else the
+  // current hour.
   const target = Math.floor((now() + lead * 60_000) / HOUR_MS) * HOUR_MS;
   for (const { key } of history.expected(target, least).slice(0, most)) {
     if (signal.aborted) return;
@@ -122,7 +127,7 @@ async function* refresh(
     const value = await attempt(key);
     if (value !== undefined) yield [key, value];
   }
-  // One key that cannot be loaded does not prevent the others; the run still reports it.
+  // A key that cannot be loaded does not prevent the others from being refreshed; the run still reports its error.
   if (failure !== undefined) throw failure.error;
 }
 

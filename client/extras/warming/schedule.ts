@@ -1,14 +1,18 @@
-/** Cron schedules of strategies, by the optional peer croner. */
+/** Cron schedules of strategies, using the optional peer dependency croner. */
 import { ConfigurationError } from '../../api/errors.ts';
 import type { ResolvedStrategy } from './strategy.ts';
 
 export interface Schedule {
-  /** undefined: never again. */
+  /** Returns the time of the next run; undefined: there is none. */
   next(): Date | undefined;
   stop(): void;
 }
 
-/** @throws ConfigurationError croner is not installed, or it cannot read the expression or the time zone */
+/**
+ * Starts a schedule.
+ *
+ * @throws ConfigurationError if croner is not installed, or cannot read the expression or the time zone
+ */
 export async function runOnSchedule(
   { name, schedule = '', timezone }: ResolvedStrategy,
   run: () => void,
@@ -20,9 +24,9 @@ export async function runOnSchedule(
     );
   });
   try {
-    // Unref'd: a schedule does not keep the process alive.
+    // The job is unref'd, so that a schedule does not keep the process alive.
     const job = new Cron(schedule, { unref: true, ...(timezone !== undefined && { timezone }) }, run);
-    // croner checks the time zone at the first use.
+    // croner checks the time zone at its first use, so it is used here.
     job.nextRun();
     return { next: () => job.nextRun() ?? undefined, stop: () => job.stop() };
   } catch (error) {

@@ -1,4 +1,4 @@
-/** Strategies of warming: data and schedule, their defaults, and the five that most applications need. */
+/** Warming strategies: their data and schedule, their defaults, and the five strategies that most applications need. */
 
 import { ConfigurationError } from '../../api/errors.ts';
 import { resolveTtl } from '../../cache/options.ts';
@@ -6,38 +6,38 @@ import { assertGiven } from '../../options/arguments.ts';
 import { assertOptions, optionNames } from '../../options/option-names.ts';
 import { checkFlag, checkInteger, checkList, checkNumber } from '../../options/option-values.ts';
 
-/** A value, or a function that returns it. */
+/** Entry to warm: a value, or a function that returns the value. */
 export type WarmEntry = readonly [key: string, value: unknown];
 /** Result of a generator; an AsyncIterable is read batch by batch. */
 export type WarmEntries = Iterable<WarmEntry> | AsyncIterable<WarmEntry>;
 
-/** Data to warm, and when and how to do it. */
+/** Data to warm, with the time and the method of warming. */
 export interface WarmingStrategy {
-  /** Name of the strategy; registering another one with the same name replaces it. */
+  /** Name of the strategy. Registering another strategy with the same name replaces it. */
   readonly name: string;
-  /** 1 runs first, 10 last; default 1. */
+  /** Priority: 1 runs first, 10 last; default 1. */
   readonly priority?: number;
-  /** false: registered but never run; default true. */
+  /** false: the strategy is registered but never run; default true. */
   readonly enabled?: boolean;
   /** Cron expression (requires the package croner), such as `0,15,30,45 * * * *` for every 15 minutes. Default: none. */
   readonly schedule?: string;
-  /** IANA time zone of `schedule`; default: that of the process. */
+  /** IANA time zone of `schedule`; default: the time zone of the process. */
   readonly timezone?: string;
-  /** Whether `start` runs it; default true. */
+  /** Whether `start` runs the strategy; default true. */
   readonly onStartup?: boolean;
-  /** Whether `run` and `runAll` may run it; default true. */
+  /** Whether `run` and `runAll` may run the strategy; default true. */
   readonly onDemand?: boolean;
-  /** Number of entries between two pauses; default 100. Above 500 they are written in parts of 500. */
+  /** Number of entries between two pauses; default 100. More than 500 entries are written in parts of 500. */
   readonly batchSize?: number;
-  /** Pause between batches, in seconds, so that Redis can serve others; default 0.1. */
+  /** Pause between batches, in seconds, so that Redis can serve other clients; default 0.1. */
   readonly delaySeconds?: number;
   /** TTL of the entries, in seconds; null: no expiry; default 3600. */
   readonly ttlSeconds?: number | null;
   /** Tags of the entries; default: none. */
   readonly tags?: readonly string[];
   /**
-   * Generates the entries. A value overwrites an existing entry. A function is called only for an absent entry, as a loader of
-   * `getOrCompute`: it does not undo a deletion during the warming.
+   * Generates the entries. A value overwrites an existing entry. A function is called only for an absent entry, as a
+   * loader of `getOrCompute`, and therefore does not undo a deletion during the warming.
    */
   readonly generate: (signal: AbortSignal) => WarmEntries | Promise<WarmEntries>;
 }
@@ -85,7 +85,7 @@ export function resolveStrategy(strategy: WarmingStrategy): ResolvedStrategy {
   };
 }
 
-/** The five usual strategies. */
+/** Roles of the five usual strategies. */
 export type DefaultRole =
   | 'criticalData'
   | 'detectorModels'
@@ -109,7 +109,10 @@ const DEFAULTS = {
 /** Generators of the default strategies, by role. */
 export type DefaultGenerators = Partial<Readonly<Record<DefaultRole, WarmingStrategy['generate']>>>;
 
-/** The five default strategies. The application provides the generators: a strategy without one is disabled. */
+/**
+ * Returns the five default strategies. The application provides the generators; a strategy without a generator is
+ * disabled.
+ */
 export function defaultStrategies(generators: DefaultGenerators): readonly WarmingStrategy[] {
   assertGiven('generators', generators);
   assertOptions('generators', generators, new Set(Object.keys(DEFAULTS)));

@@ -3,8 +3,8 @@
  *
  *   start, schedule or demand ─▶ strategies by priority ─▶ generate ─▶ batches ─▶ cache
  *
- * A strategy has one run at a time; a second request joins it. A generator that fails ends only its own run. A value that
- * only the memory fallback stored is not warmed: it counts as failed.
+ * A strategy has one run at a time; a second request joins the running one. A generator that fails ends only its own
+ * run. A value that only the memory fallback stored counts as failed.
  */
 
 import { ClosedError, ConfigurationError } from '../../api/errors.ts';
@@ -35,7 +35,7 @@ export type WarmingEvent =
   | { readonly type: 'progress'; readonly strategy: string; readonly warmed: number; readonly failed: number }
   | ({ readonly type: 'finished' } & WarmingReport);
 
-/** Totals of all runs of a strategy: numbers of warmed and failed entries, duration in ms. */
+/** Totals over all runs of a strategy: numbers of warmed and failed entries, duration in ms. */
 export interface WarmingStatistics {
   readonly strategy: string;
   readonly runs: number;
@@ -56,7 +56,7 @@ interface RunRecord {
   last: WarmingReport | undefined;
 }
 
-/** Runs strategies at start, on schedules and on demand. */
+/** Runs strategies at startup, on schedules and on demand. */
 export class CacheWarmer {
   readonly #cache: Cache;
   readonly #strategies = new Map<string, ResolvedStrategy>();
@@ -78,7 +78,7 @@ export class CacheWarmer {
     return [...this.#strategies.values()].sort((a, b) => a.priority - b.priority);
   }
 
-  /** Registers a strategy and replaces one of the same name. After `start`, its schedule begins at once. */
+  /** Registers a strategy, and replaces a strategy with the same name. After `start`, its schedule begins at once. */
   async register(strategy: WarmingStrategy): Promise<void> {
     this.#assertOpen();
     const { name } = this.#add(strategy);
@@ -87,7 +87,7 @@ export class CacheWarmer {
     if (this.#started) await this.#schedule(name);
   }
 
-  /** Removes a strategy; returns false if none has the name. A running run continues. */
+  /** Removes a strategy. Returns false if there is none with this name. A run in progress continues. */
   remove(name: string): boolean {
     this.#schedules.get(name)?.stop();
     this.#schedules.delete(name);
@@ -102,7 +102,7 @@ export class CacheWarmer {
     return this.#runAll(({ onStartup }) => onStartup);
   }
 
-  /** Runs one strategy now. @throws ConfigurationError unknown, disabled or not on demand */
+  /** Runs one strategy now. @throws ConfigurationError if it is unknown, disabled or not available on demand */
   async run(name: string): Promise<WarmingReport> {
     this.#assertOpen();
     const strategy = this.#strategies.get(name);
@@ -120,7 +120,7 @@ export class CacheWarmer {
     return this.#runAll(({ onDemand }) => onDemand);
   }
 
-  /** Counters by strategy. */
+  /** Returns the counters by strategy. */
   stats(): readonly WarmingStatistics[] {
     return [...this.#records].map(([strategy, { successes, ...record }]) => ({
       strategy,
@@ -129,7 +129,7 @@ export class CacheWarmer {
     }));
   }
 
-  /** Metrics of warming, for `metricsOf`. */
+  /** Returns the metrics of warming, for `metricsOf`. */
   families(): readonly MetricFamily[] {
     const family = (
       name: string,
@@ -176,7 +176,7 @@ export class CacheWarmer {
     const strategy = this.#strategies.get(name);
     if (!strategy?.enabled || strategy.schedule === undefined || this.#schedules.has(name)) return;
     const schedule = await runOnSchedule(strategy, () => void this.#run(strategy));
-    // Closed or registered again in the meantime.
+    // The warmer was closed, or the strategy registered again, in the meantime.
     if (this.#ended.signal.aborted || this.#strategies.get(name) !== strategy || this.#schedules.has(name))
       schedule.stop();
     else this.#schedules.set(name, schedule);
@@ -191,7 +191,7 @@ export class CacheWarmer {
     return reports;
   }
 
-  /** Never rejects: the report contains the error. */
+  /** Runs a strategy. Never rejects; the report contains the error. */
   #run(strategy: ResolvedStrategy): Promise<WarmingReport> {
     const running = this.#running.get(strategy.name);
     if (running) return running;

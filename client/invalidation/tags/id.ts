@@ -5,7 +5,7 @@ const MEMORY = 10_000;
 const ids = new Map<string, string>();
 
 /**
- * First 8 bytes of the SHA-256 of the tag, in hexadecimal: with a million tags, one in 37 million caches has a
+ * Returns the first 8 bytes of the tag's SHA-256, in hexadecimal. With a million tags, one in 37 million caches has a
  * collision.
  */
 export function tagId(tag: string): string {
@@ -17,10 +17,10 @@ export function tagId(tag: string): string {
   return id;
 }
 
-/** @param prefix prefix of the physical keys: `ns:` */
+/** Returns the key of a tag's version. @param prefix prefix of the physical keys: `ns:` */
 export const tagKey = (prefix: string, id: string): string => `${prefix}~tag:${id}`;
 
-/** Random, so that no version returns after its key was lost. */
+/** Returns a new version, which is random, so that no version returns after its key was lost. */
 export const newVersion = (): string => randomBytes(8).toString('hex');
 
 export const isVersion = (value: unknown): value is string =>

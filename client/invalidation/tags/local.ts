@@ -48,7 +48,7 @@ export class LocalTags {
     this.#versions.clear();
   }
 
-  /** If there are too many tags, entries with the oldest one become misses. */
+  /** Creates a version. If there are too many tags, entries with the oldest tag become misses. */
   #create(id: string): string {
     const version = newVersion();
     this.#versions.set(id, version);

@@ -2,15 +2,18 @@
 import { assertName } from '../../keys/identity.ts';
 import { tagId, tagKey } from './id.ts';
 
-/** Id of a tag in the entries that carry it: 16 hexadecimal digits. @throws ConfigurationError it is not a name */
+/**
+ * Returns the id of a tag, 16 hexadecimal digits, as stored in the entries that carry the tag. @throws
+ * ConfigurationError if the tag is not a valid name
+ */
 export function tagIdOf(tag: string): string {
   assertName('tag', tag);
   return tagId(tag);
 }
 
 /**
- * Physical key of the current version of a tag. An entry is valid while its stamp has this version, so no key means that the
- * entries of the tag are invalid.
+ * Returns the physical key of the current version of a tag. An entry is valid while its stamp has this version. If the
+ * key does not exist, the entries with the tag are invalid.
  *
  * @param id as `tagIdOf` returns it, or as an entry contains it
  */

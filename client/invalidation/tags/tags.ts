@@ -8,7 +8,7 @@ import { bySlot, type SlotOf } from '../slots.ts';
 import { isVersion, newVersion, tagId, tagKey } from './id.ts';
 import { LocalTags } from './local.ts';
 
-/** 30 days: an unused tag expires in Redis, and a tag in use rarely gets a new version. */
+/** TTL of versions, 30 days: an unused tag expires in Redis, and a tag in use rarely gets a new version. */
 const TTL_SECONDS = 2_592_000;
 const KNOWN_MAX = 100_000;
 
@@ -20,15 +20,15 @@ export interface TagOptions {
   readonly slotOf?: SlotOf;
   /** Opens the listener for `prefix`; called at the first use of a tag. Absent: every use reads from Redis. */
   readonly coherence?: (() => Coherence) | undefined;
-  /** Takes invalidations that do not reach Redis, or may be lost in a failover. */
+  /** Journal for invalidations that do not reach Redis, or may be lost in a failover. */
   readonly journal: Journal;
-  /** Time that a version is kept; longer than the TTL of any entry. Default 30 days. */
+  /** Seconds for which a version is kept, longer than the TTL of any entry. Default 30 days. */
   readonly ttlSeconds?: number;
   /** Maximum number of versions in this process; default 100000. */
   readonly knownMax?: number;
 }
 
-/** One MGET that collects keys until the end of the tick. */
+/** MGET that collects keys until the end of the tick. */
 interface Lookup {
   readonly ids: Set<string>;
   readonly versions: Promise<ReadonlyMap<string, string | undefined>>;
@@ -38,10 +38,10 @@ export class Tags {
   readonly #options: TagOptions;
   readonly #knownMax: number;
   readonly #setOrGet: SetOrGet;
-  /** undefined: known to be missing. Only used while coherence is live. */
+  /** Versions by id; undefined: known to be missing. Used only while coherence is live. */
   readonly #known = new Map<string, string | undefined>();
   readonly #creating = new Map<string, Promise<string>>();
-  /** Versions for entries in memory while Redis is unreachable; invalid once it replies. */
+  /** Versions for entries in memory while Redis is unreachable. They are invalid once Redis replies. */
   readonly #away = new LocalTags();
   #lookup: Lookup | undefined;
   #coherence: Coherence | undefined;
@@ -52,12 +52,12 @@ export class Tags {
     this.#setOrGet = new SetOrGet((command, args) => this.#send(command, args));
   }
 
-  /** Physical keys of the versions of tags, to be deleted together with others. */
+  /** Returns the physical keys of the tags' versions, to be deleted together with others. */
   keysOf(tags: readonly string[]): readonly string[] {
     return [...new Set(tags)].map((tag) => tagKey(this.#options.prefix, tagId(tag)));
   }
 
-  /** Like `stamps`, if every version is known here. */
+  /** Like `stamps`, without waiting; undefined unless this process knows every version. */
   stampsKnown(tags: readonly string[]): readonly TagStamp[] | undefined {
     if (this.#listening()?.live !== true) return undefined;
     const stamps: TagStamp[] = [];
@@ -70,18 +70,18 @@ export class Tags {
     return stamps;
   }
 
-  /** Versions to store with a value. Must be read before the value is loaded. */
+  /** Returns the versions to store with a value. They must be read before the value is loaded. */
   async stamps(tags: readonly string[]): Promise<readonly TagStamp[]> {
     try {
       return this.stampsKnown(tags) ?? (await this.#stampsOfRedis(tags));
     } catch (error) {
-      // The entry will be kept only in memory. These versions are not valid in Redis.
+      // The entry will be kept only in memory, because these versions are not valid in Redis.
       if (isConnectivityError(error)) return this.#away.stamps(tags);
       throw error;
     }
   }
 
-  /** Does not wait for Redis. */
+  /** Like `stamps`, without waiting for Redis. */
   async stampsHere(tags: readonly string[]): Promise<readonly TagStamp[]> {
     return this.stampsKnown(tags) ?? this.#away.stamps(tags);
   }
@@ -90,7 +90,7 @@ export class Tags {
     const ids = [...new Set(tags)].map(tagId);
     const live = this.#listening()?.live === true;
     const unknown = live ? ids.filter((id) => !this.#known.has(id)) : ids;
-    // A single version is created without a read: the reply is the same.
+    // A single version is created without a read, because the reply is the same.
     const found = unknown.length > 1 ? await this.#ask(unknown) : undefined;
     return Promise.all(
       ids.map(async (id) => ({
@@ -101,8 +101,9 @@ export class Tags {
   }
 
   /**
-   * Whether an entry with these stamps is valid; a promise if Redis must be queried. `ofRedis`: the entry is or was in Redis.
-   * Versions that only this process has do not validate it: another process could not invalidate them.
+   * Whether an entry with these stamps is valid; a promise if Redis must be queried. `ofRedis`: the entry is or was in
+   * Redis. Versions that only this process has do not validate such an entry, because another process could not
+   * invalidate them.
    */
   current(stamps: readonly TagStamp[], ofRedis = false): boolean | Promise<boolean> {
     const { journal, prefix } = this.#options;
@@ -130,10 +131,10 @@ export class Tags {
   }
 
   /**
-   * Makes all entries with one of the tags misses. `pending`: Redis was not reached; the invalidation applies in this process
-   * now, and in all processes once the journal has replayed it.
+   * Makes all entries with one of the tags misses. `pending`: Redis was not reached; the invalidation applies in this
+   * process now, and in all processes once the journal has replayed it.
    *
-   * @throws NotSentError Redis is unreachable and too many invalidations are pending
+   * @throws NotSentError if Redis is unreachable and too many invalidations are pending
    */
   async invalidate(tags: readonly string[]): Promise<'applied' | 'pending'> {
     const { slotOf } = this.#options;
@@ -155,13 +156,13 @@ export class Tags {
     return results.every(Boolean) ? 'applied' : 'pending';
   }
 
-  /** This process has deleted the keys of the versions, alone or together with others. */
+  /** Records that this process has deleted the keys of the versions, alone or together with others. */
   invalidated(keys: readonly string[]): void {
     this.#options.journal.acknowledged(keys);
     this.#forget(keys);
   }
 
-  /** Like `invalidated`, after a failed deletion. @throws NotSentError too many deletions are pending */
+  /** Like `invalidated`, after a failed deletion. @throws NotSentError if too many deletions are pending */
   failed(keys: readonly string[]): void {
     this.#forget(keys);
     this.#options.journal.failed(keys);
@@ -177,7 +178,10 @@ export class Tags {
     this.#coherence?.forget(keys);
   }
 
-  /** Listens from the first use of a tag, because a cache without tags needs no connection for it. */
+  /**
+   * Returns the listener, which is opened at the first use of a tag, because a cache without tags needs no connection
+   * for it.
+   */
   #listening(): Coherence | undefined {
     if (this.#coherence || !this.#options.coherence) return this.#coherence;
     const tags = tagKey(this.#options.prefix, '');
@@ -191,7 +195,7 @@ export class Tags {
     return coherence;
   }
 
-  /** Current versions, read at the end of this tick; never the reply to an earlier read. */
+  /** Returns the current versions, read at the end of this tick, and never from the reply to an earlier read. */
   #ask(ids: readonly string[]): Promise<ReadonlyMap<string, string | undefined>> {
     if (!this.#lookup) {
       const collected = new Set<string>();
@@ -222,7 +226,7 @@ export class Tags {
     return found;
   }
 
-  /** Concurrent callers share the creation of a version: an older stamp is safe. */
+  /** Creates a version. Concurrent callers share the creation, because an older stamp is safe. */
   #create(id: string): Promise<string> {
     const running = this.#creating.get(id);
     if (running) return running;
@@ -243,12 +247,13 @@ export class Tags {
     } catch (error) {
       if (!isForeign(error)) throw error;
     }
-    // A foreign value under our key, or a key that was deleted meanwhile: not a version, so it is overwritten.
+    // Another program's value under this key, or a key that was deleted in the meantime: neither is a version, so it is
+    // overwritten.
     await this.#send('SET', [key, fresh, ...expiry]);
     return fresh;
   }
 
-  /** Keeps the versions that were read, unless they were invalidated meanwhile. */
+  /** Keeps the versions that were read, unless they were invalidated in the meantime. */
   async #learning(
     ids: readonly string[],
     read: () => Promise<readonly (string | undefined)[]>,

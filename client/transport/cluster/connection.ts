@@ -4,8 +4,9 @@
  *   command ─▶ route (slots of its keys) ─▶ router ─▶ shard ─▶ its supervisor ─▶ answer
  *   nodes, polled in parallel ─▶ monitor ─▶ topology ─▶ slots, and each supervisor's view of its master
  *
- * The supervisor of a shard is that of a Sentinel connection, with the views of the nodes instead of those of the sentinels:
- * it suspects, queries the replicas and moves by the same rules. Left out: transactions over slots, and subscriptions.
+ * Each shard has the same supervisor as a Sentinel connection, with the views of the nodes instead of the views of the
+ * sentinels. It suspects a master, queries the replicas and moves by the same rules. Left out: transactions over
+ * several slots, and subscriptions.
  */
 import type { Redis } from 'ioredis';
 import { ClosedError, CommandError, ConfigurationError, NotSentError } from '../../api/errors.ts';
@@ -67,7 +68,7 @@ export class ClusterConnection implements CacheConnection {
     });
   }
 
-  /** State of the shard in the worst state. */
+  /** State of the shard that is in the worst state. */
   get state(): ConnectionState {
     if (this.#closed) return { kind: 'closed' };
     const states = [...this.#members.values()].map(({ supervisor }) => supervisor.state);
@@ -104,7 +105,10 @@ export class ClusterConnection implements CacheConnection {
     return route.to === 'all' ? route.join(replies) : replies[0];
   }
 
-  /** Sends each GET separately, those of one tick and node in one write: MGET must not cross slots. */
+  /**
+   * Sends each GET separately, because MGET must not cross slots. All GETs of one tick to one node are sent in one
+   * write.
+   */
   get(key: string, failFast = false): Promise<Buffer | null> {
     return new Promise((resolve, reject) => {
       const failed = (error: Error): void => {
@@ -159,7 +163,7 @@ export class ClusterConnection implements CacheConnection {
     return Promise.all(known.map((supervisor) => supervisor.request('PING', [], { failFast: true })));
   }
 
-  /** Masters of all shards; undefined while one shard has none. */
+  /** Returns the masters of all shards; undefined while one shard has none. */
   masters(): readonly Address[] | undefined {
     const masters: Address[] = [];
     for (const { supervisor } of this.#members.values()) {
@@ -178,7 +182,7 @@ export class ClusterConnection implements CacheConnection {
     return undefined;
   }
 
-  /** Each shard is a part; all parts cover a key whose shard is unknown. */
+  /** Follows all shards. Each shard is a part; all parts cover a key whose shard is unknown. */
   follow(listener: PartListener): void {
     this.#followers.push(listener);
     for (const { supervisor } of this.#members.values()) this.#follow(listener, supervisor);
@@ -231,7 +235,7 @@ export class ClusterConnection implements CacheConnection {
 
   // --- the shards --------------------------------------------------------------------------------------------------
 
-  /** All masters, once they are known. */
+  /** Returns the supervisors of all masters, once they are known. */
   async #supervisors(): Promise<readonly Supervisor[]> {
     const deadline = now() + this.#options.commandTimeoutMs;
     while (this.#topology.shards.size === 0) {

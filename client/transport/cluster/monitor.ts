@@ -1,6 +1,6 @@
 /**
- * Polls some of the known nodes of a cluster in parallel for their view of it, at first those of the options. A node that does not
- * reply is replaced by another.
+ * Polls some of the known nodes of a cluster in parallel for their view of the cluster, at first the nodes in the
+ * options. A node that does not reply is replaced by another.
  */
 
 import type { Address } from '../../api/types.ts';
@@ -13,11 +13,11 @@ import { type ClusterView, parseNodes } from './nodes.ts';
 
 /** Number of polled nodes. A majority of the masters is not needed, because epochs decide. */
 const ASKED_MAX = 5;
-/** Time in which the last view of a node that stopped replying still counts while others reply. */
+/** Time, in ms, for which the last view of a node that stopped replying still counts while other nodes reply. */
 const STALE_MS = 10_000;
-/** Minimum interval between two extra polls. */
+/** Minimum interval between two extra polls, in ms. */
 const ASK_MS = 20;
-/** Time after which a node that was replaced because it failed is polled again. */
+/** Time, in ms, after which a node that was replaced because it failed is polled again. */
 const RETURN_MS = 1_000;
 
 interface Asked {
@@ -37,7 +37,7 @@ export class ClusterMonitor {
   readonly #factory: Pick<ConnectionFactory, 'node'>;
   readonly #changed: () => void;
   readonly #asked = new Map<string, Asked>();
-  /** Nodes that were replaced in the last `RETURN_MS`, with the time, by address key. */
+  /** Nodes that were replaced in the last `RETURN_MS`, with the time of the replacement, by address key. */
   readonly #replacedAt = new Map<string, number>();
   /** Shards that need frequent polls. */
   readonly #alarmed = new Set<unknown>();
@@ -88,7 +88,7 @@ export class ClusterMonitor {
     for (const { poller } of this.#asked.values()) poller.alert(this.#alarmed.size > 0);
   }
 
-  /** Polls now, but not once per redirection. */
+  /** Polls now, but not once for each redirection. */
   ask(): void {
     const at = now();
     if (at - this.#askedAt < ASK_MS) return;
@@ -102,8 +102,8 @@ export class ClusterMonitor {
   }
 
   /**
-   * Polls further nodes up to the limit; a failed one is replaced. A replaced node pauses: if all nodes refuse at once,
-   * they would replace each other without end.
+   * Polls further nodes up to the limit, and replaces failed ones. A replaced node is not polled for a while, because
+   * nodes that all refuse at once would otherwise replace each other without end.
    */
   #fill(): void {
     const since = now() - RETURN_MS;
@@ -154,7 +154,7 @@ export class ClusterMonitor {
       this.#changed();
       return;
     }
-    // Times of pings and link states change with every reply.
+    // Ping times and link states change with every reply.
     const text = reply.replace(/ \d+ \d+ (\d+) (?:dis)?connected/g, ' $1');
     const at = now();
     if (asked.view && text === asked.text) {

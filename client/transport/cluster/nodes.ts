@@ -5,29 +5,32 @@ import { addressKey } from '../address.ts';
 
 export interface NodeLine {
   readonly id: string;
-  /** Addresses by IP and, if announced, by host name: redirections and other nodes may use either. */
+  /** Addresses by IP and, if announced, by host name, because redirections and other nodes may use either. */
   readonly names: readonly Address[];
-  /** Address to connect to: from `natMap`; else the host name if TLS verifies it; else the IP address. */
+  /** Address to connect to: from `natMap`, else the host name if TLS verifies it, else the IP address. */
   readonly address: Address;
   /** Id of the master, for a replica. */
   readonly master: string | undefined;
-  /** Configuration epoch, incremented with every failover and every moved slot: the highest owns the slot. */
+  /**
+   * Configuration epoch, incremented with every failover and every moved slot. The node with the highest epoch owns a
+   * slot.
+   */
   readonly epoch: number;
-  /** The replying node reports this one as down. */
+  /** Whether the replying node reports this node as down. */
   readonly troubled: boolean;
   readonly slots: readonly (readonly [first: number, last: number])[];
-  /** Slots that this node is migrating, with the ids of the target nodes; only known for the replying node. */
+  /** Slots that this node is migrating, with the ids of the target nodes; known only for the replying node. */
   readonly migrating: ReadonlyMap<number, string>;
 }
 
-/** View of one node, by the ids of the nodes. */
+/** View of one node: all nodes that it reports, by id. */
 export interface ClusterView {
   readonly at: number;
   readonly nodes: ReadonlyMap<string, NodeLine>;
 }
 
 export interface NodesContext {
-  /** The queried address, for a node that does not report its own. */
+  /** Address to which the query was sent, for a node that does not report its own. */
   readonly asked: Address;
   /** Whether connections use TLS. */
   readonly names: boolean;
@@ -35,7 +38,7 @@ export interface NodesContext {
   readonly at: number;
 }
 
-/** undefined: not the reply of a node that has joined a cluster. */
+/** Parses the reply to CLUSTER NODES; undefined: the node has not joined a cluster. */
 export function parseNodes(reply: unknown, context: NodesContext): ClusterView | undefined {
   const nodes = new Map<string, NodeLine>();
   for (const line of String(reply).split('\n')) {
@@ -72,7 +75,7 @@ function mappedAddress(
   return undefined;
 }
 
-/** `ip:port@bus,name,…` */
+/** Parses an address in the form `ip:port@bus,name,…`. */
 function addressOf(where: string, flags: string, asked: Address): Address | undefined {
   const plain = where.split('@')[0] ?? '';
   const colon = plain.lastIndexOf(':');
@@ -86,7 +89,7 @@ function rangeOf(text: string): readonly [number, number] {
   return [first, last];
 }
 
-/** `[93->-id]`: slot 93 migrates to that node; `[93-<-id]` would be an import from it. */
+/** Parses `[93->-id]`: slot 93 migrates to that node. `[93-<-id]` would be an import from that node. */
 function migrationOf(text: string): readonly (readonly [number, string])[] {
   const match = /^\[(\d+)->-([0-9a-f]{40})\]$/.exec(text);
   return match ? [[Number(match[1]), match[2] as string]] : [];

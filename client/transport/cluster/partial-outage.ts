@@ -1,11 +1,14 @@
-/** Unreachable shards, as seen by the circuit breaker: a shard that is known to be down does not count for the others. */
+/**
+ * Unreachable shards, as the circuit breaker counts them: a shard that is known to be down does not count against the
+ * others.
+ */
 import type { ConnectionState } from '../../api/types.ts';
 
 /**
- * True if some shards are ready and every other one has been unreachable for `settledMs`. If a shard hangs or was just lost,
- * others may follow: then its failures count.
+ * Whether some shards are ready and every other shard has been unreachable for `settledMs`. If a shard hangs or was
+ * just lost, others may follow, so its failures count.
  *
- * @param shards the state of each shard, and how long it has lasted, in ms
+ * @param shards the state of each shard, and how long the state has lasted, in ms
  */
 export function otherShardsServing(
   shards: readonly { readonly state: Pick<ConnectionState, 'kind'>; readonly stateForMs: number }[],

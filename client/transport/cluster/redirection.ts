@@ -1,8 +1,11 @@
-/** Error replies of a cluster node that did not apply a command, which another node may apply, or the same one later. */
+/**
+ * Error replies of a cluster node that did not apply a command. Another node may apply the command, or the same node
+ * later.
+ */
 import { CommandError } from '../../api/errors.ts';
 import type { Address } from '../../api/types.ts';
 
-/** A redirection with the node of the slot; its host may be missing. */
+/** Redirection with the node of the slot. The host of the node may be missing. */
 export interface Located {
   readonly kind: 'moved' | 'asking';
   readonly slot: number;
@@ -11,7 +14,10 @@ export interface Located {
 
 export type Redirection = Located | { readonly kind: 'later' };
 
-/** False: `MOVED 3999 :6379` (`unknown-endpoint`), or `MOVED 3999 ?:6379` (no host name is announced). */
+/**
+ * Whether a redirection contains a host. False for `MOVED 3999 :6379` (`unknown-endpoint`) and `MOVED 3999 ?:6379` (no
+ * host name is announced).
+ */
 export function isNamed({ host }: Address): boolean {
   return host !== '' && host !== '?';
 }
@@ -26,7 +32,7 @@ export function redirectionOf(error: unknown): Redirection | undefined {
   return { kind: code === 'MOVED' ? 'moved' : 'asking', slot: Number(slot), to };
 }
 
-/** The keys of one slot are on two nodes: the slot is migrating. */
+/** Whether the keys of one slot are on two nodes, because the slot is migrating. */
 export function isSplit(error: unknown): boolean {
   return error instanceof CommandError && error.code === 'TRYAGAIN';
 }

@@ -27,9 +27,12 @@ export interface RoutedCommand {
   readonly command: string;
   readonly args: readonly Argument[];
   readonly options: CallOptions;
-  /** Start of its deadline; moved by stalls of this process. */
+  /** Start of the command's deadline; moved by stalls of this process. */
   startedAt: number;
-  /** The last reply named another node, or the key is migrating: retried, even with `failFast`. */
+  /**
+   * Whether the last reply named another node, or the key is migrating. If so, the command is retried even with
+   * `failFast`.
+   */
   redirected?: boolean;
   readonly resolve: (reply: unknown) => void;
   readonly reject: (error: Error) => void;
@@ -42,7 +45,7 @@ export interface RouterContext {
   readonly supervisorOf: (shard: Shard) => Supervisor;
   /** Whether any shard is known. */
   readonly isConnected: () => boolean;
-  /** Reason why the slot has no shard. */
+  /** Returns the reason why the slot has no shard. */
   readonly why: (slot: number) => string;
 }
 
@@ -87,7 +90,7 @@ export class Router {
     const redirection = routed.options.once ? undefined : redirectionOf(error);
     const single = redirection && isSplit(error) ? splitByKey(routed.command, routed.args) : undefined;
     if (redirection) routed.redirected = isOnTheMove(error);
-    // The shard was removed: the command was not sent, or only reads.
+    // The shard was removed. The command was not sent, or only reads.
     if (error instanceof ClosedError && !this.#closed && !routed.options.once) this.#later(routed, undefined);
     else if (!redirection) routed.reject(error);
     else if (single) this.#apart(routed, single);
@@ -102,7 +105,7 @@ export class Router {
     Promise.all(sent).then((replies) => resolve(join(replies)), reject);
   }
 
-  /** Reachable address of the node that serves the shard. */
+  /** Returns the reachable address of the node that serves the shard. */
   #nodeOf(shard: Shard): Address | undefined {
     const { state } = this.#context.supervisorOf(shard);
     return 'master' in state ? state.master : undefined;
@@ -118,12 +121,15 @@ export class Router {
       topology.redirect(redirection.slot, target);
       return true;
     }
-    // A redirection inside the shard: its master was deposed.
+    // A redirection inside the shard means that its master was deposed.
     supervisorOf(shard).recheck();
     return false;
   }
 
-  /** Follows ASK, for a key that migrated before its slot: only this command, directly after ASKING on the same connection. */
+  /**
+   * Follows ASK, for a key that migrated before its slot. Sends only this command to the other node, directly after
+   * ASKING on the same connection.
+   */
   #asking(routed: RoutedCommand, shard: Shard, redirection: Located, error: Error): void {
     const { topology, monitor, supervisorOf } = this.#context;
     const target = topology.target(redirection, this.#nodeOf(shard));
@@ -148,8 +154,9 @@ export class Router {
   }
 
   /**
-   * Retries until the deadline of the call. With `failFast` only after a redirection: the key exists on a node to which the
-   * first connection may take any time (name resolution, TLS), so an early end would turn a value into a miss.
+   * Retries until the deadline of the call. With `failFast` retries only after a redirection: the key exists on a node
+   * to which the first connection may take some time (name resolution, TLS), so failing fast would turn a value into a
+   * miss.
    */
   #later(routed: RoutedCommand, error: Error | undefined): void {
     const { commandTimeoutMs, isConnected, why } = this.#context;
@@ -207,7 +214,7 @@ export class Router {
 
 const ignore = (): void => {};
 
-/** MOVED, ASK, TRYAGAIN; not CLUSTERDOWN, which may last. */
+/** Whether an error is MOVED, ASK or TRYAGAIN, but not CLUSTERDOWN, which may last. */
 function isOnTheMove(error: Error): boolean {
   return isSplit(error) || redirectionOf(error)?.kind !== 'later';
 }

@@ -1,6 +1,6 @@
 /**
- * Determines the route of a command in a cluster: to the slot of its keys, in parts to several slots, to all masters, or to
- * any. Pure. The commands of a cache are listed here; for all others ioredis finds the keys.
+ * Determines the route of a command in a cluster: to the slot of its keys, in parts to several slots, to all masters,
+ * or to any master. Pure. The commands of a cache are listed here; for all others ioredis finds the keys.
  */
 import { Command } from 'ioredis';
 import type { Argument } from '../commands.ts';
@@ -30,7 +30,7 @@ const FIRST = new Set(
     'HGET HSET HGETALL HDEL LPUSH SADD SMEMBERS ZADD'
   ).split(' '),
 );
-/** Commands whose keys may be in several slots: one command per slot, the replies are added. */
+/** Commands whose keys may be in several slots. One command is sent per slot, and the replies are added. */
 const SUMMED = new Set(['DEL', 'UNLINK', 'EXISTS', 'TOUCH']);
 const SCRIPTS = new Set(['EVAL', 'EVALSHA', 'FCALL', 'EVAL_RO', 'EVALSHA_RO', 'FCALL_RO']);
 /** Commands on the whole data set, or on the state of each master. */
@@ -55,7 +55,7 @@ export function routeOf(command: string, args: readonly Argument[]): Route {
   return bySlot(new Command(name, [...args]).getKeys() as Argument[]);
 }
 
-/** All keys in one slot; otherwise Redis replies with CROSSSLOT. */
+/** Returns the route to the slot of all keys. If the keys are in several slots, Redis replies with CROSSSLOT. */
 function bySlot(keys: readonly Argument[]): Route {
   const [key] = keys;
   return key === undefined ? { to: 'any' } : { to: 'slot', slot: slotOfKey(key) };
@@ -84,7 +84,7 @@ function routeBySlot(
   return { to: 'slots', parts: [...parts].map(([slot, args]) => ({ slot, args })), join };
 }
 
-/** MGET: values in the order of the keys. */
+/** Returns the route of MGET, whose values are returned in the order of the keys. */
 function routeGathered(keys: readonly Argument[]): Route {
   const route = routeBySlot(
     keys.map((key) => [key]),
@@ -110,8 +110,8 @@ function routeGathered(keys: readonly Argument[]): Route {
 }
 
 /**
- * Splits a command into one per key, for a slot that is migrating: its keys are on two nodes, and a command with several of
- * them fails on both. undefined: a single key, or a command that cannot be split.
+ * Splits a command into one per key, for a slot that is migrating: its keys are on two nodes, and a command with
+ * several of them fails on both. undefined: a single key, or a command that cannot be split.
  */
 export function splitByKey(
   command: string,

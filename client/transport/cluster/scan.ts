@@ -1,7 +1,9 @@
 /**
- * SCAN over several masters: `<place>@<cursor>` is a cursor of the master in that place; `0` begins, and ends, as usual.
+ * SCAN over several masters. `<place>@<cursor>` is a cursor of the master with that position; `0` begins and ends a
+ * scan, as usual.
  *
- * Complete for keys that exist and do not move during the scan; a key that moves to another master may be missed.
+ * The scan is complete for keys that exist and do not move during the scan; a key that moves to another master may be
+ * missed.
  */
 import { ConfigurationError } from '../../api/errors.ts';
 import type { Argument } from '../commands.ts';
@@ -15,7 +17,7 @@ export async function scanMasters<M>(
   if (!match) throw new ConfigurationError(`SCAN: ${String(cursor)} is not a cursor that SCAN returned`);
   const place = Number(match[1] ?? 0);
   const master = masters[place];
-  // A master was removed in the meantime: its keys are on the others, which may have been scanned already.
+  // A master was removed in the meantime. Its keys are now on other masters, which may have been scanned already.
   if (master === undefined) return ['0', []];
   const [next, keys] = (await scan(master, [match[2] as string, ...rest])) as [string | Buffer, unknown];
   if (String(next) !== '0') return [`${place}@${next}`, keys];

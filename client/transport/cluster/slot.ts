@@ -1,4 +1,6 @@
-/** Slot of a key, one of 16384: CRC16 (XMODEM) of the key, or of the text between its first `{` and `}`. */
+/**
+ * Number of slots. The slot of a key is the CRC16 (XMODEM) of the key, or of the text between its first `{` and `}`.
+ */
 export const SLOTS = 16_384;
 
 const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {

@@ -1,7 +1,8 @@
 /**
- * Assigns slots to shards, from the views of all nodes: per slot, the claim with the highest epoch counts, as among the nodes
- * themselves. A shard is a master and its replicas. It outlives its masters: a promoted replica was a member before. Left
- * out: connections (`connection.ts`), and the current master (the shard's supervisor).
+ * Assigns slots to shards, from the views of all nodes. For each slot the claim with the highest epoch counts, as it
+ * does among the nodes themselves. A shard is a master and its replicas. A shard outlives its masters, because a
+ * promoted replica was a member before. Left out: connections (`connection.ts`), and the current master (the shard's
+ * supervisor).
  */
 
 import type { Address } from '../../api/types.ts';
@@ -48,15 +49,16 @@ export class Topology {
     return this.#shards.has(shard) || this.#views.some(({ nodes }) => nodes.has(shard.masterId));
   }
 
-  /** Shard of a node, by any of its names or by its reachable address. */
+  /** Returns the shard of a node, by any of the node's names or by its reachable address. */
   at(address: Address): Shard | undefined {
     const line = this.#lineOf(address);
     return line && this.#members.get(line.id);
   }
 
   /**
-   * Shard to which a redirection leads. A node may omit its host (`cluster-preferred-endpoint-type`): then it is the host of
-   * the redirecting node, or of the only node with this port. A node with an unknown name is found by the migrating slot.
+   * Returns the shard to which a redirection leads. A node may omit its host (`cluster-preferred-endpoint-type`); the
+   * host is then that of the redirecting node, or of the only node with this port. A node with an unknown name is found
+   * by the migrating slot.
    *
    * @param from reachable address of the redirecting node
    */
@@ -65,7 +67,7 @@ export class Topology {
     return known ?? (kind === 'asking' ? this.#migratingTo(slot) : undefined);
   }
 
-  /** Reachable address of a node with any of its names; undefined: unknown. */
+  /** Returns the reachable address of a node with any of its names; undefined: unknown. */
   reach(name: Address): Address | undefined {
     return this.#lineOf(name)?.address;
   }
@@ -101,7 +103,7 @@ export class Topology {
     return undefined;
   }
 
-  /** A redirection is newer than all views, so it counts until the next one. */
+  /** Applies a redirection, which is newer than all views and counts until the next view. */
   redirect(slot: number, shard: Shard): void {
     const owners = [...this.#owners];
     owners[slot] = shard;
@@ -126,7 +128,7 @@ export class Topology {
     this.#shards = new Set(this.#owners.filter((shard) => shard !== undefined));
   }
 
-  /** View of each node on the master of the shard. */
+  /** Returns the view of each node on the master of the shard. */
   viewsOf(shard: Shard): readonly SentinelView[] {
     return this.#views.flatMap(({ at, nodes }) => {
       let master: NodeLine | undefined;
@@ -144,7 +146,10 @@ export class Topology {
     return this.#members.get(id)?.masterId === id;
   }
 
-  /** Replicas belong to the shard of their master; a master without slots gets a shard without slots. */
+  /**
+   * Adds a node to a shard: replicas belong to the shard of their master; a master without slots gets a shard without
+   * slots.
+   */
   #join({ id, master }: NodeLine, masters: ReadonlySet<string | undefined>): void {
     if (masters.has(id)) return;
     const shard = this.#members.get(master ?? id);
@@ -153,7 +158,7 @@ export class Topology {
   }
 }
 
-/** Order: nodes with slots first, then by epoch. */
+/** Returns the rank of a node: nodes with slots first, then by epoch. */
 function rankOf({ slots, epoch }: NodeLine): number {
   return (slots.length > 0 ? 1e15 : 0) + epoch;
 }
