@@ -1,8 +1,7 @@
 /**
  * `cache.invalidation`: makes entries misses by key, tag, pattern, domain, dependency and event.
  *
- *   emit('order-paid', order) ─▶ mappings ─▶ { keys, tags, patterns, domains } ─▶ deletions and new versions, in
- * parallel
+ *   emit('order-paid', order) ─▶ mappings ─▶ { keys, tags, patterns, domains } ─▶ deletions, new versions
  *
  * Left out: the operations themselves (`writer.ts`, `tags/`, `patterns.ts`), and the stamps of an entry (`tagsOf`
  * returns only its tags).

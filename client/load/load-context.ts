@@ -2,8 +2,9 @@
  * Collects the requests of a loader about its own result: a TTL, tags, or not to store it.
  *
  *   loader ─▶ setTtlSeconds, skip ─▶ how the result is kept
- *          └▶ addTags ─▶ versions of the tags, from this moment on   (this process invalidated one since the load
- * began: not stored)
+ *          └▶ addTags ─▶ versions of the tags, from this moment on
+ *
+ * If this process has invalidated an added tag since the load began, the result is not stored.
  *
  * Left out: reading the versions (`attempt.ts`), and one loader for many keys (`batch.ts`).
  */

@@ -3,8 +3,9 @@
  *
  *   open ─▶ rejected recently? ─▶ the same error, without a connect
  *        └▶ login: user and password, from functions if configured ─▶ connect ─▶ accepted
- *                                                                                 └─▶ rejected (WRONGPASS, NOAUTH, …):
- * delay, doubled each time, up to 5 s, per server
+ *                                                                              └▶ rejected (WRONGPASS, NOAUTH, …)
+ *
+ * Each rejection delays the next attempt at the same server, twice as long as before, up to 5 s.
  *
  * Left out: servers that cannot be reached (`probe.ts` has their retries), and a login that expires while a connection
  * is open: the server closes the connection, and the next connect calls the functions again.

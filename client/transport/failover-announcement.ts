@@ -1,11 +1,12 @@
 /**
  * Failover of a master as the sentinels announce it, and its effect on the writes to that master. Pure.
  *
- *   none ─▶ attempted (a sentinel asks for votes: the replicas are asked for their role)
- *             └▶ elected (a majority voted: writes wait for the promoted replica) ─▶ none (aborted, or the client has
- * moved)
- *                   └▶ overdue (no promotion within the bound: writes are sent again, the replicas are still asked) ─▶
- * none
+ *   none ─▶ attempted ─▶ elected ─▶ overdue ─▶ none
+ *                          └─▶ none (aborted, or the client has moved)
+ *
+ *   attempted   a sentinel asks for votes; the replicas are queried for their role
+ *   elected     a majority has voted; writes wait for the promoted replica
+ *   overdue     no promotion within the limit; writes are sent again, and the replicas are still queried
  *
  * One sentinel can attempt a failover alone and repeatedly. Only the votes of a majority, or an operator's SENTINEL
  * FAILOVER, make it announce `+elected-leader`. It promotes a replica two of its timer ticks later, and publishes
