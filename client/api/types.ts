@@ -114,8 +114,8 @@ export interface CacheOptions {
    */
   readonly codecs?: readonly CodecRule[];
   /**
-   * Codec of keys without a matching rule; default `json`. Keys that contain `api:`, `response:` or `config:` always
-   * use JSON.
+   * Codec of keys without a matching rule; default `json`. Of these keys, those that contain `api:`, `response:` or
+   * `config:` use JSON in any case.
    */
   readonly defaultCodec?: CodecName | Codec;
   /** Size in bytes from which a payload is deflated, if that makes it smaller; default: no payload is deflated. */
