@@ -40,6 +40,18 @@ export function placeOf(key: Buffer): { readonly namespace: string; readonly dom
   return { namespace: text.slice(0, colon), domain: domainOf(text.slice(colon + 1)) };
 }
 
+const INTERNAL = /^(.+?):(~(?:tag|lease|stats|canary)):/s;
+
+/**
+ * Returns the namespace and domain of an internal key of the client, such as the version of a tag; undefined for any other
+ * key. The namespace may contain colons.
+ */
+export function internalPlaceOf(key: Buffer): ReturnType<typeof placeOf> | undefined {
+  if (!isUtf8(key)) return undefined;
+  const [, namespace, domain] = INTERNAL.exec(key.toString()) ?? [];
+  return namespace === undefined || domain === undefined ? undefined : { namespace, domain };
+}
+
 export async function groupKeys(
   { keys }: KeySample,
   signal?: AbortSignal,

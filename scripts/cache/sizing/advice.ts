@@ -53,10 +53,9 @@ function memoryAdvice(need: MemoryNeed, { redis }: EnvironmentConfig): Advice {
       setting,
       current,
       recommended: null,
-      because:
-        need.groups.length === 0
-          ? 'not known: the cache has no keys; run it again when it is in use'
-          : `not known: the cache was observed for too short a part of its TTL; run it again when it has run for ${durationText(observationSeconds(need))}`,
+      because: need.groups.every(({ internal }) => internal)
+        ? 'not known: the cache has no entries; run it again when it is in use'
+        : `not known: the cache was observed for too short a part of its TTL; run it again when it has run for ${durationText(observationSeconds(need))}`,
     };
   }
   const wanted = Math.max(
@@ -99,10 +98,11 @@ function policyAdvice({ groups, totalKeys }: Observation, { redis }: Environment
 }
 
 function ttlAdvice(
-  { groups }: Observation,
+  { groups: all }: Observation,
   { evicting, horizonSeconds, known, bytesPerMaster }: MemoryNeed,
   { client, redis }: EnvironmentConfig,
 ): Advice {
+  const groups = all.filter(({ internal }) => !internal);
   const base = { setting: 'client.defaultTtlSeconds', current: String(client.defaultTtlSeconds) };
   const persistent = groups.filter(({ ttlSeconds }) => ttlSeconds === null).map(({ domain }) => domain);
   if (evicting && horizonSeconds !== null && horizonSeconds < client.defaultTtlSeconds) {

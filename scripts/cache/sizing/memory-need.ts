@@ -5,6 +5,9 @@
  *
  * `overhead` is measured: the memory of all keys as the server counts it, over the sum of MEMORY USAGE. The hash tables
  * double at powers of two, so they are computed for the keys at the peak.
+ *
+ * Internal keys of the client, such as versions of tags, grow in proportion to the entries. Their own TTL (30 days for the
+ * version of a tag) is not that of the cache: it says nothing about the number of entries, or about when it is known.
  */
 import { DOUBLINGS_MAX, type IdleKey, type KeyGrowth, keysWithin } from './key-growth.ts';
 import type { Observation, ObservedGroup, ObservedMaster } from './observation.ts';
@@ -12,6 +15,8 @@ import type { Observation, ObservedGroup, ObservedMaster } from './observation.t
 export interface GroupNeed {
   readonly namespace: string;
   readonly domain: string;
+  /** Whether the keys are internal ones of the client. */
+  readonly internal: boolean;
   readonly ttlSeconds: number | null;
   readonly keysNow: number;
   readonly keysAtPeak: number;
@@ -60,7 +65,7 @@ export function memoryNeed(observation: Observation): MemoryNeed {
     0,
   );
   const horizonSeconds = evicting ? longestIdle : null;
-  const needs = groups.map((group) => groupNeed(group, horizonSeconds));
+  const needs = needsOf(groups, horizonSeconds);
   const usedByKeys = sum(masters, ({ usedBytes, fixedBytes }) => Math.max(0, (usedBytes ?? 0) - fixedBytes));
   const tablesNow = sum(masters, ({ keys }) => tableBytesOf(keys));
   const asked = sum(needs, ({ keysNow, bytesPerKey }) => keysNow * bytesPerKey);
@@ -83,17 +88,38 @@ export function memoryNeed(observation: Observation): MemoryNeed {
     largestShare,
     evicting,
     horizonSeconds,
-    // An empty cache shows no use.
-    known: needs.length > 0 && needs.every(({ known }) => known),
+    // A cache without entries shows no use.
+    known: needs.some(({ internal }) => !internal) && needs.every(({ known }) => known),
     arithmetic: `${arithmeticOf({ fixedBytes, overhead, largestShare, tableBytes, needs })}${
       bytesPerMaster === peakBytes ? `, less than the peak of ${peakBytes} B` : ''
     }`,
   };
 }
 
+function needsOf(groups: readonly ObservedGroup[], horizonSeconds: number | null): readonly GroupNeed[] {
+  const entries = new Map(
+    groups.filter(({ internal }) => !internal).map((group) => [group, groupNeed(group, horizonSeconds)]),
+  );
+  const all = [...entries.values()];
+  const now = sum(all, ({ keysNow }) => keysNow);
+  const factor = now === 0 ? 1 : sum(all, ({ keysAtPeak }) => keysAtPeak) / now;
+  const known = all.every((need) => need.known);
+  return groups.map((group) => entries.get(group) ?? internalNeed(group, factor, known));
+}
+
+/** @param factor entries at the peak per entry now */
+function internalNeed(
+  { namespace, domain, internal, ttlSeconds, keys, bytesPerKey }: ObservedGroup,
+  factor: number,
+  known: boolean,
+): GroupNeed {
+  const common = { namespace, domain, internal, ttlSeconds, keysNow: keys, bytesPerKey };
+  return { ...common, keysAtPeak: keys * factor, growth: null, known };
+}
+
 function groupNeed(group: ObservedGroup, horizonSeconds: number | null): GroupNeed {
-  const { namespace, domain, ttlSeconds, keys, bytesPerKey, idle, persistent } = group;
-  const common = { namespace, domain, ttlSeconds, keysNow: keys, bytesPerKey };
+  const { namespace, domain, internal, ttlSeconds, keys, bytesPerKey, idle, persistent } = group;
+  const common = { namespace, domain, internal, ttlSeconds, keysNow: keys, bytesPerKey };
   const now = { ...common, keysAtPeak: keys, growth: null };
   // Keys without a TTL stay: their number is unbounded.
   if (ttlSeconds === null || persistent > keys / 2) return { ...now, known: horizonSeconds === null };
@@ -128,7 +154,10 @@ function medianIdle(idle: readonly IdleKey[]): number {
  * are extrapolated.
  */
 export function observationSeconds({ groups }: MemoryNeed): number {
-  const longest = groups.reduce((most, { ttlSeconds }) => Math.max(most, ttlSeconds ?? 0), 0);
+  const longest = groups.reduce(
+    (most, { internal, ttlSeconds }) => (internal ? most : Math.max(most, ttlSeconds ?? 0)),
+    0,
+  );
   return Math.ceil(longest / 2 ** DOUBLINGS_MAX);
 }
 

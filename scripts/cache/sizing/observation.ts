@@ -5,7 +5,7 @@
 import type { Info } from '../../../infra/redis/info.ts';
 import { infoNumber } from '../../../infra/redis/info.ts';
 import type { CacheData } from '../cache-data.ts';
-import { meanBytes, placeOf } from '../key-groups.ts';
+import { internalPlaceOf, meanBytes, placeOf } from '../key-groups.ts';
 import { askEach, type SampledKey, sampleKeys } from '../key-sample.ts';
 import { factsOf, readInfo, type ServerFacts } from '../server-facts.ts';
 import type { IdleKey } from './key-growth.ts';
@@ -14,6 +14,8 @@ import type { IdleKey } from './key-growth.ts';
 export interface ObservedGroup {
   readonly namespace: string;
   readonly domain: string;
+  /** Whether the keys are internal ones of the client, such as versions of tags, and not entries. */
+  readonly internal: boolean;
   readonly keys: number;
   /** Number of keys without a TTL. */
   readonly persistent: number;
@@ -70,12 +72,13 @@ export async function observeUse(
   const sample = await sampleKeys(masters, maxKeys, { signal });
   const groups: ObservedGroup[] = [];
   const placed = Map.groupBy(sample.keys, ({ key }) => {
-    const { namespace, domain } = placeOf(key);
-    return `${namespace}\0${domain}`;
+    const internal = internalPlaceOf(key);
+    const { namespace, domain } = internal ?? placeOf(key);
+    return `${namespace}\0${domain}\0${internal === undefined ? '' : 'internal'}`;
   });
   for (const [place, keys] of placed) {
-    const [namespace = '', domain = ''] = place.split('\0');
-    groups.push({ namespace, domain, ...(await observeGroup(keys, signal)) });
+    const [namespace = '', domain = '', internal = ''] = place.split('\0');
+    groups.push({ namespace, domain, internal: internal !== '', ...(await observeGroup(keys, signal)) });
   }
   return {
     masters: observed,
@@ -88,7 +91,7 @@ export async function observeUse(
 async function observeGroup(
   keys: readonly SampledKey[],
   signal: AbortSignal,
-): Promise<Omit<ObservedGroup, 'namespace' | 'domain'>> {
+): Promise<Omit<ObservedGroup, 'namespace' | 'domain' | 'internal'>> {
   const ttls = (await askEach(keys, (key) => ['PTTL', key], signal)).map(Number);
   const idles = await askEach(keys, (key) => ['OBJECT', 'IDLETIME', key], signal);
   const remaining = ttls.filter((ttl) => ttl >= 0);

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../../config/errors.ts';
+import { internalPlaceOf } from '../../../scripts/cache/key-groups.ts';
 import { type IdleKey, keysWithin } from '../../../scripts/cache/sizing/key-growth.ts';
-import { memoryNeed } from '../../../scripts/cache/sizing/memory-need.ts';
+import { memoryNeed, observationSeconds } from '../../../scripts/cache/sizing/memory-need.ts';
 import type { ObservedMaster } from '../../../scripts/cache/sizing/observation.ts';
 import { callKit } from '../../support/kit-call.ts';
 import { RedisProcess } from '../../support/redis-process.ts';
@@ -53,6 +54,20 @@ describe('keysWithin', () => {
   });
 });
 
+/** Idle times of keys, evenly distributed up to the longest one. */
+function idleOf(keys: number, longestIdle: number): IdleKey[] {
+  return Array.from({ length: keys }, (_, i) => ({ idleSeconds: (i * longestIdle) / keys, weight: 1 }));
+}
+
+describe('internalPlaceOf', () => {
+  it('recognizes internal keys of the client, also in a namespace with colons', () => {
+    const placeOf = (key: string) => internalPlaceOf(Buffer.from(key));
+    expect(placeOf('shop:~tag:9a')).toEqual({ namespace: 'shop', domain: '~tag' });
+    expect(placeOf('prod:shop:~stats:hits')).toEqual({ namespace: 'prod:shop', domain: '~stats' });
+    expect(placeOf('shop:user:1')).toBeUndefined();
+  });
+});
+
 describe('memoryNeed', () => {
   const master = {
     id: 'redis-1',
@@ -62,12 +77,12 @@ describe('memoryNeed', () => {
     evicted: 0,
     maxBytes: null,
   } as ObservedMaster;
-  const group = { namespace: 'shop', domain: 'user', keys: 1_000, persistent: 0, bytesPerKey: 350 };
+  const group = {
+    ...{ namespace: 'shop', domain: 'user', internal: false, keys: 1_000 },
+    ...{ persistent: 0, bytesPerKey: 350 },
+  };
   const of = (ttlSeconds: number | null, longestIdle: number) => {
-    const idle = Array.from({ length: 1_000 }, (_, i) => ({
-      idleSeconds: (i * longestIdle) / 1_000,
-      weight: 1,
-    }));
+    const idle = idleOf(1_000, longestIdle);
     return memoryNeed({
       masters: [master],
       totalKeys: 1_000,
@@ -103,6 +118,24 @@ describe('memoryNeed', () => {
       evicting: true,
       horizonSeconds: 99.9,
     });
+  });
+
+  it('is known although the versions of tags live longer than the cache has run, and grows them with the entries', () => {
+    const idle = idleOf(1_000, 100);
+    const entries = { ...group, ttlSeconds: 190, idle };
+    const tags = {
+      ...{ namespace: 'shop', domain: '~tag', internal: true, keys: 10, persistent: 0 },
+      ...{ ttlSeconds: 2_592_000, bytesPerKey: 100, idle: idleOf(10, 100) },
+    };
+    const sample = { masters: [master], totalKeys: 1_010, sampledKeys: 1_010 };
+    const alone = memoryNeed({ ...sample, groups: [entries] });
+    const need = memoryNeed({ ...sample, groups: [entries, tags] });
+    expect([alone.known, need.known]).toEqual([true, true]);
+    expect(need.groups[1]?.keysAtPeak).toBeCloseTo(10 * ((alone.groups[0]?.keysAtPeak ?? 0) / 1_000), 6);
+    expect(observationSeconds(need)).toBe(95);
+    const early = memoryNeed({ ...sample, groups: [{ ...entries, ttlSeconds: 2_000 }, tags] });
+    expect(early.groups.map(({ known }) => known)).toEqual([false, false]);
+    expect(memoryNeed({ ...sample, groups: [tags] })).toMatchObject({ known: false });
   });
 
   it('counts keys without a TTL without a projection', () => {
