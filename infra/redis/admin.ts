@@ -7,6 +7,7 @@ import { EXIT, KitError } from '../../config/errors.ts';
 import type { Secret } from '../../config/secret.ts';
 import type { Address } from '../topology.ts';
 import { DIRECT_CONNECTION } from './connection-options.ts';
+import { awaitPing } from './ping.ts';
 
 const CONNECT_TIMEOUT_MS = 2_000;
 const COMMAND_TIMEOUT_MS = 2_000;
@@ -84,7 +85,7 @@ async function connect(
   const timer = setTimeout(() => redis.disconnect(), CONNECT_TIMEOUT_MS);
   try {
     await redis.connect();
-    await redis.ping();
+    await awaitPing(redis);
     return redis;
   } catch (error) {
     redis.disconnect();

@@ -7,6 +7,7 @@ import { describeEnvelope, ENVELOPE_HEADER_MAX } from '../../client/envelope.ts'
 import { estimateSavings, type Savings } from '../../client/extras/analytics/index.ts';
 import { EXIT, KitError } from '../../config/errors.ts';
 import { pause } from '../../infra/host/wait.ts';
+import { awaitPing } from '../../infra/redis/ping.ts';
 import type { CacheData, DataMaster } from './cache-data.ts';
 import { escapeGlob } from './clear-selection.ts';
 import { askEach, sampleKeys } from './key-sample.ts';
@@ -141,7 +142,8 @@ async function medianLatency(masters: readonly DataMaster[]): Promise<number> {
   const times: number[] = [];
   for (let i = 0; i < PINGS; i += 1) {
     const startedAt = performance.now();
-    await masters[i % masters.length]?.redis.ping();
+    const master = masters[i % masters.length];
+    if (master !== undefined) await awaitPing(master.redis);
     times.push(performance.now() - startedAt);
   }
   return times.sort((a, b) => a - b)[PINGS / 2] ?? 0;

@@ -24,7 +24,7 @@ import { type Ledger, ledgerPath, readLedger } from '../../infra/substrates/loca
 import { waitUntil } from './redis-process.ts';
 
 const KIT = resolve('scripts/kit.ts');
-const DEV = resolve('config/environments/dev.yaml');
+const ENVIRONMENTS = resolve('config/environments');
 /** ESC: output to a pipe must not contain it. */
 const ESCAPE = '\x1b';
 /** ioredis prints this if a connection has an error and no listener. */
@@ -71,9 +71,13 @@ export class CliHarness implements AsyncDisposable {
     return path;
   }
 
-  /** `dev` with another name and these settings, by dotted path. */
-  writeEnvironment(name: string, settings: Readonly<Record<string, unknown>> = {}): string {
-    const document = parseDocument(readFileSync(DEV, 'utf8'));
+  /** `dev`, or another environment, with another name and these settings, by dotted path. */
+  writeEnvironment(
+    name: string,
+    settings: Readonly<Record<string, unknown>> = {},
+    base: 'dev' | 'single' = 'dev',
+  ): string {
+    const document = parseDocument(readFileSync(join(ENVIRONMENTS, `${base}.yaml`), 'utf8'));
     for (const [path, value] of Object.entries({ name, ...settings })) document.setIn(path.split('.'), value);
     return this.writeFile(`${name}.yaml`, String(document));
   }

@@ -13,6 +13,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { withoutWebhook } from '../../../config/observability-settings.ts';
 import { writePrivate } from '../../host/private-files.ts';
+import { awaitPing } from '../../redis/ping.ts';
 import type { Environment } from '../../substrates/environment.ts';
 import { nodesOf } from '../../topology.ts';
 import { queriesOf } from './node-queries.ts';
@@ -82,7 +83,7 @@ async function collectNode(collection: Collection, id: string): Promise<void> {
   await attempt(collection, id, async () => {
     const redis = await environment.admin(id);
     // If the first query got no reply, the others would only time out.
-    await redis.ping();
+    await awaitPing(redis);
     for (const { file, run } of queriesOf(node, topology.environment.topology.serviceName)) {
       await attempt(collection, `${id}/${file}`, async () =>
         write(collection, join('nodes', id, file), await run(redis)),

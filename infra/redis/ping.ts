@@ -1,0 +1,14 @@
+/** PING as the proof that a server replies. */
+import type { Redis } from 'ioredis';
+
+/**
+ * Sends PING and waits for the reply. A master that cannot save, such as one with a full disk, refuses PING with MISCONF:
+ * it replies and serves reads, so this is a success, too.
+ *
+ * @throws the error of the connection, or another error reply
+ */
+export async function awaitPing(redis: Redis): Promise<void> {
+  await redis.ping().catch((error: Error) => {
+    if (!error.message.startsWith('MISCONF')) throw error;
+  });
+}
