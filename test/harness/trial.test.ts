@@ -305,10 +305,10 @@ describe('an incomplete trial', () => {
 
   it('is not measured after its time limit, with the fault healed', async () => {
     // Long enough on a busy machine for the generators to be ready and the fault to be in effect.
-    const record = await trialOf({ ...stuck, boundMs: 5_000 });
+    const record = await trialOf({ ...stuck, boundMs: 10_000 });
     expect(record).toMatchObject({
       status: 'not-measured',
-      reason: 'timed out after 5000 ms, the time limit of the drill',
+      reason: 'timed out after 10000 ms, the time limit of the drill',
     });
     expect(await states()).not.toContain('paused');
     expect(historyOf(record.files).faults.map(({ phase }) => phase)).toContain('healed');

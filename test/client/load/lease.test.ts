@@ -173,14 +173,14 @@ describe.each(WAYS)('leases by %s', (way) => {
   });
 
   it('are renewed until the value is stored, and not after another process has taken over', async () => {
-    await using short = new LeaseParty(redis, { leaseMs: 600, way });
+    await using short = new LeaseParty(redis, { leaseMs: 1_200, way });
     for (const begin of [mine, replacing]) {
       await redis.admin().flushdb();
       // Its own expiry would come before that of the load.
-      if (begin === replacing) await redis.admin().set('ns:k', stale, 'PX', way === 'commands' ? 5000 : 900);
+      if (begin === replacing) await redis.admin().set('ns:k', stale, 'PX', way === 'commands' ? 10_000 : 1_800);
       const handle = await begin(short);
       const startedAt = Date.now();
-      await waitUntil('three leases have passed', () => Date.now() - startedAt > 1_800);
+      await waitUntil('two leases have passed', () => Date.now() - startedAt > 2_600);
       expect(await handle.store(payload, 60_000)).toBe(true);
     }
     await redis.admin().flushdb();
