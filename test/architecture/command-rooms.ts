@@ -54,6 +54,7 @@ export const commandRooms = (pureInfra: readonly string[], recorded: readonly st
         ...pureInfra,
         'infra/operations/',
         'infra/host/wait.ts',
+        'infra/redis/ping.ts',
         'infra/substrates/registry.ts',
       ],
       ...['adapter', 'kit'].map((name) => `harness/workloads/${name}.ts`),
