@@ -1,5 +1,5 @@
 /** Mounts a small volume (tmpfs) over a node's data folder, on the machine of the node. Needs root. */
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { runProgram } from '../host/process.ts';
 import type { DataFolder } from '../substrates/environment.ts';
@@ -22,7 +22,9 @@ export async function mountSmallVolume(
   await run(pid, 'mount', '-t', 'tmpfs', '-o', settings, 'tmpfs', folder);
   let isMounted = true;
   const unmount = async () => {
-    if (isMounted) await run(pid, 'umount', '-l', folder);
+    // A container that was restarted has another mount namespace, without the volume.
+    const isGone = pid !== undefined && !existsSync(`/proc/${pid}`);
+    if (isMounted && !isGone) await run(pid, 'umount', '-l', folder);
     isMounted = false;
   };
   return { path, unmount };

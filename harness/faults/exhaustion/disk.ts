@@ -3,7 +3,7 @@
  * root.
  *
  *   mount over the folder of the AOF ─▶ a rewrite opens the next file there ─▶ ballast until nothing fits
- *   restore: ballast removed ─▶ writes succeed again ─▶ unmount ─▶ a rewrite opens the next file on the disk below
+ *   restore: ballast removed ─▶ unmount ─▶ a rewrite that began after it succeeds: all files are on the disk below
  *
  * The server keeps running. The rewrite on the small volume fails when it renames its base file across volumes; only
  * the file that it appends to must be there. Left out: snapshots, which are written outside the folder.
@@ -22,6 +22,8 @@ const FILLER = Buffer.alloc(64 * 1024, '.');
 const FILLER_KEY = 'kit:filler:disk';
 const FILLER_TTL_MS = 60_000;
 const BOUND = { boundMs: 10_000, everyMs: 20 };
+/** Includes a full synchronization with a new master. */
+const RESTORE_BOUND = { boundMs: 20_000, everyMs: 100 };
 
 export const exhaustDisk: Exhaust = async (admin, { dataFolder }) => {
   if (dataFolder === undefined) throw new Error('the data folder is not known');
@@ -33,13 +35,8 @@ export const exhaustDisk: Exhaust = async (admin, { dataFolder }) => {
   const ballast = join(volume.path, 'ballast');
   const restore = async () => {
     await rm(ballast, { force: true });
-    const isWritten = async () => (await persistence(admin)).aof_last_write_status === 'ok';
-    // The rewrite below is decisive: even if an earlier step fails, the server must not append to a detached volume.
-    await waitUntil('the append-only file to be written again', isWritten, BOUND).catch(() => undefined);
     await volume.unmount();
-    await rewrite(admin);
-    const isRewritten = async () => (await persistence(admin)).aof_last_bgrewrite_status === 'ok';
-    await waitUntil('the append-only file to be on the disk', isRewritten, BOUND);
+    if ((await rewriteOnDisk(admin)) === 'down') return;
     // A master that was replaced meanwhile refuses the command; the key expires.
     await admin.unlink(FILLER_KEY).catch(() => undefined);
   };
@@ -58,6 +55,33 @@ async function rewrite(admin: Redis): Promise<void> {
   await waitUntil('no rewrite to be running', async () => !(await isRewriting(admin)), BOUND);
   await admin.bgrewriteaof();
   await waitUntil('the rewrite to end', async () => !(await isRewriting(admin)), BOUND);
+}
+
+/**
+ * Rewrites the append-only file until a rewrite has succeeded, in any role of the server. A server that became a replica
+ * meanwhile copies the new master, which ends a rewrite, and its rewrites failed on the small volume: after three
+ * failures Redis leaves the next one scheduled for a minute, but executes the command (aof.c, aofRewriteLimited). The
+ * status of the last write is not used: a replica updates it only with a write of its master.
+ *
+ * A replica ends if it cannot write a command of its master to the file (server.c, "Replica was unable to write command
+ * to disk"). At its next start it opens its files on the disk.
+ */
+async function rewriteOnDisk(admin: Redis): Promise<'done' | 'down'> {
+  let isRequested = false;
+  const isRewritten = async () => {
+    const now = await persistence(admin).catch((error: Error) => {
+      if (error.name === 'MaxRetriesPerRequestError') return undefined;
+      throw error;
+    });
+    if (now === undefined) return 'down';
+    if ([now.loading, now.rdb_bgsave_in_progress, now.aof_rewrite_in_progress].includes('1')) return false;
+    const isDone = now.aof_rewrite_scheduled === '0' && now.aof_last_bgrewrite_status === 'ok';
+    if (isRequested && isDone) return 'done';
+    await admin.bgrewriteaof();
+    isRequested = true;
+    return false;
+  };
+  return await waitUntil('the append-only file to be on the disk', isRewritten, RESTORE_BOUND);
 }
 
 async function isRewriting(admin: Redis): Promise<boolean> {

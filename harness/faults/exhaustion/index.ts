@@ -4,9 +4,9 @@ import { fileURLToPath } from 'node:url';
 import type { Redis } from 'ioredis';
 import { KitError } from '../../../config/errors.ts';
 import { moduleUrl } from '../../../config/installation.ts';
+import type { Environment } from '../../../infra/substrates/environment.ts';
 import { withTimeout } from '../../wait.ts';
-import type { Fault } from '../fault.ts';
-import { runOnce } from '../fault.ts';
+import { type Fault, runOnce, stateOf } from '../fault.ts';
 import type { ExhaustionCommand, ExhaustionReply } from './process.ts';
 import type { Access, ResourceName } from './resource.ts';
 
@@ -32,6 +32,7 @@ export function exhaustionOf(id: string, resource: ResourceName): Fault {
         const heal = runOnce(async () => {
           await ask({ do: 'restore' });
           await end();
+          await startIfDown(environment, nodeId);
         });
         return { heal, ...(detail !== undefined && { detail }) };
       } catch (error) {
@@ -40,6 +41,11 @@ export function exhaustionOf(id: string, resource: ResourceName): Fault {
       }
     },
   };
+}
+
+/** Starts a node that ended because of the fault: a replica that cannot write to its append-only file ends itself. */
+async function startIfDown(environment: Environment, nodeId: string): Promise<void> {
+  if ((await stateOf(environment, nodeId)) === 'stopped') await environment.capabilities.start?.(nodeId);
 }
 
 function startProcess(what: string) {

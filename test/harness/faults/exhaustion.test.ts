@@ -1,7 +1,7 @@
 /** Exhausted resources of a real Redis, and their restoration, even when the owner of the fault is killed. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -31,7 +31,12 @@ afterAll(async () => {
 });
 
 const environment = () =>
-  ({ substrate: 'local', capabilities: {}, admin: async () => admin }) as unknown as Environment;
+  ({
+    substrate: 'local',
+    capabilities: {},
+    admin: async () => admin,
+    status: async () => [],
+  }) as unknown as Environment;
 
 const settingOf = async (name: string) => ((await admin.config('GET', name)) as string[])[1];
 
@@ -107,7 +112,7 @@ async function injectAndKill(fault: string, dataFolder?: { readonly path: string
      import { faultById } from ${JSON.stringify(join(root, 'harness/faults/index.ts'))};
      const admin = new Redis(${port}, ${JSON.stringify(host)});
      const capabilities = { dataFolder: async () => (${JSON.stringify(dataFolder ?? {})}) };
-     const environment = { substrate: 'local', capabilities, admin: async () => admin };
+     const environment = { substrate: 'local', capabilities, admin: async () => admin, status: async () => [] };
      await faultById(${JSON.stringify(fault)}).inject(environment, 'redis-1');
      process.send('injected');`,
   );
@@ -151,6 +156,104 @@ describe(isRoot ? 'fill-disk' : 'fill-disk [skipped: only root can mount a small
     },
   );
 });
+
+describe(
+  isRoot ? 'fill-disk and a failover' : 'fill-disk and a failover [skipped: only root can mount]',
+  () => {
+    const onDisk = it.runIf(isRoot);
+    const persistenceOf = async (redis: RedisProcess) => parseInfo(await redis.admin().info('persistence'));
+    const isRunning = ({ pid }: RedisProcess) => {
+      try {
+        return process.kill(pid, 0);
+      } catch {
+        return false;
+      }
+    };
+    /** A PING to the replicas would be a write that the successor does not have, so that it would be copied. */
+    const QUIET = ['repl-ping-replica-period 3600'];
+
+    /** A master with a full disk, and the node that is to become master; `heal` is that of the fault. */
+    async function injected({ isReplica }: { readonly isReplica: boolean }) {
+      const former = await RedisProcess.start({ host: '127.63.0.3', conf: ['appendonly yes', ...QUIET] });
+      const successor = await RedisProcess.start({ host: '127.63.0.4', conf: QUIET });
+      const follow = async (replica: RedisProcess, { address: { host, port } }: RedisProcess) => {
+        await replica.admin().replicaof(host, port);
+        const isLinked = async () =>
+          (await replica.admin().info('replication')).includes('master_link_status:up');
+        await waitUntil('the replica to be linked', isLinked);
+      };
+      if (isReplica) await follow(successor, former);
+      const path = String(((await former.admin().config('GET', 'dir')) as string[])[1]);
+      const started: string[] = [];
+      const start = async (id: string) => {
+        started.push(id);
+        await former.start();
+      };
+      const { heal } = await faultById('fill-disk').inject(
+        {
+          substrate: 'local',
+          capabilities: { dataFolder: async () => ({ path }), start },
+          admin: async () => former.admin(),
+          status: async () => [{ id: 'redis-1', state: isRunning(former) ? 'running' : 'stopped' }],
+        } as unknown as Environment,
+        'redis-1',
+      );
+      const failOver = async () => {
+        await successor.admin().replicaof('NO', 'ONE');
+        await follow(former, successor);
+      };
+      const end = async () => {
+        await heal().catch(() => undefined);
+        for (const redis of [former, successor]) await redis[Symbol.asyncDispose]();
+      };
+      return { former, successor, heal, failOver, started, path, [Symbol.asyncDispose]: end };
+    }
+
+    onDisk(
+      'restores the node as a replica that copied the new master, and it writes to its disk',
+      async () => {
+        await using nodes = await injected({ isReplica: false });
+        const { former, successor, heal, failOver, started, path } = nodes;
+        await failOver();
+        // The copy begins a new file, whose rewrites fail on the small volume until Redis delays the next one.
+        await waitUntil('the rewrites to be delayed', async () => {
+          const { aof_rewrites_consecutive_failures: failures } = await persistenceOf(former);
+          return Number(failures) >= 3;
+        });
+        await heal();
+        await heal();
+        expect(readFileSync('/proc/mounts', 'utf8')).not.toContain(path);
+        await successor.admin().set('after-heal', 'value');
+        expect(await successor.admin().wait(1, 20_000)).toBe(1);
+        const folder = join(path, 'appendonlydir');
+        const texts = () => readdirSync(folder).map((name) => readFileSync(join(folder, name), 'latin1'));
+        await waitUntil('the write to be in a file on the disk', () =>
+          texts().join('').includes('after-heal'),
+        );
+        expect(await persistenceOf(former)).toMatchObject({
+          aof_enabled: '1',
+          aof_last_bgrewrite_status: 'ok',
+        });
+        expect(started).toEqual([]);
+      },
+    );
+
+    onDisk(
+      'starts the node if it ended as a replica, because it could not store a write of its master',
+      async () => {
+        await using nodes = await injected({ isReplica: true });
+        const { former, successor, heal, failOver, started, path } = nodes;
+        await failOver();
+        await successor.admin().set('key', 'value');
+        await waitUntil('the replica to end', () => !isRunning(former));
+        await heal();
+        expect(started).toEqual(['redis-1']);
+        expect(await former.admin().ping()).toBe('PONG');
+        expect(readFileSync('/proc/mounts', 'utf8')).not.toContain(path);
+      },
+    );
+  },
+);
 
 it('a fault that the environment does not support is refused', async () => {
   await expect(faultById('fill-disk').inject(environment(), 'redis-1')).rejects.toMatchObject({
