@@ -12,13 +12,16 @@ apt_install() {
 }
 
 # Programs without which tests are skipped: promtool checks metrics and rules, Prometheus evaluates them, libfaketime steps
-# the clock of a process, nft separates nodes, Chromium shows reports, zsh and fish run their completion scripts.
+# the clock of a process, nft separates nodes, Chromium shows reports, the runbook uses jq and ss, zsh and fish run their
+# completion scripts.
 test_programs_up() {
   local packages=()
   command -v promtool >/dev/null || packages+=(prometheus)
   command -v prometheus-alertmanager >/dev/null || packages+=(prometheus-alertmanager)
   command -v nft >/dev/null || packages+=(nftables)
   command -v chromium >/dev/null || packages+=(chromium)
+  command -v jq >/dev/null || packages+=(jq)
+  command -v ss >/dev/null || packages+=(iproute2)
   command -v zsh >/dev/null || packages+=(zsh)
   command -v fish >/dev/null || packages+=(fish)
   compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || packages+=(libfaketime)

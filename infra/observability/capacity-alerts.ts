@@ -88,7 +88,7 @@ function trafficAlerts({ environment, select, scrapes }: RuleContext): readonly 
       expr: `increase(${select('redis_rejected_connections_total')}[${window}]) > 0`,
       forScrapes: 2,
       summary: '{{ $labels.node }} has reached maxclients and rejects connections.',
-      runbook: 'clients-cannot-connect',
+      runbook: 'connection-limit-reached',
     },
     {
       alert: 'RedisConnectionsHigh',

@@ -1,26 +1,18 @@
-/** The commands of docs/runbook.md on one local environment, each section after its symptom. The blocks for Docker are not executed. */
-import { execFile, spawnSync } from 'node:child_process';
-import { resolve } from 'node:path';
+/** The commands of docs/runbook.md on one local environment, each section after its symptom. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
 import { CliHarness } from '../support/cli-harness.ts';
-import { runbookSections } from '../support/runbook.ts';
+import { missingPrograms, Runbook, type Symptom } from '../support/runbook.ts';
+import { connectionLimitSection } from '../support/runbook-connection-limit.ts';
 
-const missing = ['jq', 'redis-cli'].filter((name) => spawnSync(name, ['--version']).error !== undefined);
 const cli = new CliHarness();
-const sections = runbookSections('local');
-/** Defines `view`, `rc` and `master`. */
-const functions = sections.find(({ title }) => title === 'Environment status')?.blocks[0] ?? '';
+const runbook = new Runbook('local', 'dev', cli.path);
 
-interface Symptom {
+interface Case extends Symptom {
   /** Processes that end before the section is needed. */
   readonly kill?: RegExp;
-  /** Command that prints what the section's commands print once the symptom shows. */
-  readonly shownBy?: string;
-  /** A line that the section's commands print. */
-  readonly prints: RegExp;
 }
-const SYMPTOMS: Readonly<Record<string, Symptom>> = {
+const SYMPTOMS: Readonly<Record<string, Case>> = {
   'Environment status': { prints: /role:master/ },
   'No master': {
     kill: /^sentinel-[23]$/,
@@ -38,23 +30,12 @@ const SYMPTOMS: Readonly<Record<string, Symptom>> = {
   'Password rotation': { prints: /the nodes refuse the former ones/ },
 };
 
-function bash(script: string): Promise<{ readonly exitCode: number; readonly output: string }> {
-  const kit = `kit() { "${process.execPath}" "${resolve('scripts/kit.ts')}" "$@"; }\n`;
-  return new Promise((done) => {
-    execFile(
-      'bash',
-      ['-euo', 'pipefail', '-c', kit + script],
-      { cwd: cli.path, maxBuffer: 2 ** 26 },
-      (error, stdout, stderr) => done({ exitCode: Number(error?.code ?? 0), output: stdout + stderr }),
-    );
-  });
-}
-
 function kill(which: RegExp): void {
   for (const [id, identity] of Object.entries(cli.readLedger('dev')?.processes ?? {}))
     if (which.test(id)) process.kill(identity.pid, 'SIGKILL');
 }
 
+const missing = missingPrograms('jq', 'redis-cli');
 const skipped = missing.length === 0 ? '' : ` [skipped: ${missing.join(', ')} not installed]`;
 describe.runIf(missing.length === 0)(`the runbook${skipped}`, () => {
   beforeAll(async () => {
@@ -64,32 +45,19 @@ describe.runIf(missing.length === 0)(`the runbook${skipped}`, () => {
   afterAll(() => cli[Symbol.asyncDispose]());
 
   it('has commands for local processes in every section that a symptom leads to', () => {
-    const executable = sections.filter(({ blocks }) => blocks.length > 0).map(({ title }) => title);
+    const executable = runbook.sections.filter(({ blocks }) => blocks.length > 0).map(({ title }) => title);
     expect(executable).toEqual(expect.arrayContaining(Object.keys(SYMPTOMS)));
   });
 
-  it.each(Object.entries(SYMPTOMS))(
-    '%s: its commands work',
-    async (title, { kill: killed, shownBy, prints }) => {
-      const section = sections.find((each) => each.title === title);
-      if (killed !== undefined) kill(killed);
-      const preamble =
-        title === 'Environment status' ? '' : functions.slice(0, functions.indexOf('\nview\n'));
-      if (shownBy !== undefined)
-        await expect
-          .poll(async () => (await bash(`${preamble}\n${shownBy}`)).output, {
-            ...{ timeout: 30_000, interval: 500 },
-            message: `${shownBy} shows the symptom`,
-          })
-          .toMatch(prints);
-      const { exitCode, output } = await bash(`${preamble}\n${section?.blocks.join('\n')}`);
-      expect(exitCode, output).toBe(0);
-      expect(output).toMatch(prints);
-    },
-  );
+  it.each(Object.entries(SYMPTOMS))('%s: its commands work', async (title, { kill: killed, ...symptom }) => {
+    if (killed !== undefined) kill(killed);
+    await runbook.follow(title, symptom);
+  });
+
+  connectionLimitSection(runbook);
 
   it('leaves a healthy environment', async () => {
-    const { exitCode, out } = await cli.runKit('status', '--env', 'dev');
-    expect(exitCode, out).toBe(EXIT.GO);
+    const exitCode = async () => (await cli.runKit('status', '--env', 'dev')).exitCode;
+    await expect.poll(exitCode, { timeout: 30_000 }).toBe(EXIT.GO);
   });
 });

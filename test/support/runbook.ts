@@ -1,5 +1,8 @@
 /** Executable blocks of docs/runbook.md: fenced blocks of `sh` with the substrates that they are for. */
+import { execFile, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { expect } from 'vitest';
 
 export interface RunbookSection {
   readonly title: string;
@@ -18,4 +21,73 @@ export function runbookSections(substrate: 'local' | 'docker'): readonly Runbook
         .filter(([, info = '']) => info.split(' ').includes(substrate))
         .map(([, , text]) => text ?? ''),
     }));
+}
+
+/** Symptom of a section. */
+export interface Symptom {
+  /** Command that prints what the commands of the section print, once the symptom shows. */
+  readonly shownBy?: string;
+  /** A line that the commands of the section print. */
+  readonly prints: RegExp;
+}
+
+/** Returns the programs that the blocks need and this machine does not have. */
+export const missingPrograms = (...names: readonly string[]): readonly string[] =>
+  names.filter((name) => spawnSync(name, ['--version']).error !== undefined);
+
+/** The runbook on one environment: executes its blocks in bash, as an operator does in the checkout. */
+export class Runbook {
+  readonly sections: readonly RunbookSection[];
+  /** Defines `view`, `rc` and `master`. */
+  readonly functions: string;
+  readonly #cwd: string;
+  readonly #environment: string;
+
+  constructor(substrate: 'local' | 'docker', environment: string, cwd: string) {
+    this.#cwd = cwd;
+    this.#environment = environment;
+    this.sections = runbookSections(substrate);
+    const [status = ''] = this.blocksOf('Environment status');
+    this.functions = status.slice(0, status.indexOf('\nview\n'));
+  }
+
+  blocksOf(title: string): readonly string[] {
+    return this.sections.find((each) => each.title === title)?.blocks ?? [];
+  }
+
+  /** Executes a script, for the environment of the test instead of that of the page. */
+  bash(script: string): Promise<{ readonly exitCode: number; readonly output: string }> {
+    const kit = `kit() { "${process.execPath}" "${resolve('scripts/kit.ts')}" "$@"; }\n`;
+    const own = script.replace(/^ENV=dev$/m, `ENV=${this.#environment}`);
+    return new Promise((done) => {
+      execFile(
+        'bash',
+        ['-euo', 'pipefail', '-c', kit + own],
+        { cwd: this.#cwd, maxBuffer: 2 ** 26 },
+        (error, stdout, stderr) => done({ exitCode: Number(error?.code ?? 0), output: stdout + stderr }),
+      );
+    });
+  }
+
+  /** Waits until the symptom shows, then executes all blocks of a section. */
+  async follow(title: string, { shownBy, prints }: Symptom): Promise<void> {
+    const preamble = title === 'Environment status' ? '' : this.functions;
+    if (shownBy !== undefined)
+      await expect
+        .poll(async () => (await this.bash(`${preamble}\n${shownBy}`)).output, {
+          ...{ timeout: 30_000, interval: 500 },
+          message: `${shownBy} shows the symptom`,
+        })
+        .toMatch(prints);
+    const { exitCode, output } = await this.bash(`${preamble}\n${this.blocksOf(title).join('\n')}`);
+    expect(exitCode, output).toBe(0);
+    expect(output).toMatch(prints);
+  }
+
+  /** Executes commands with the functions of the page and a current view. All must succeed. @returns the output */
+  async run(...commands: readonly string[]): Promise<string> {
+    const { exitCode, output } = await this.bash([this.functions, 'view', ...commands].join('\n'));
+    expect(exitCode, output).toBe(0);
+    return output;
+  }
 }
