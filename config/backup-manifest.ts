@@ -1,6 +1,6 @@
 /**
- * `manifest.json` of a backup: contents, source node, position in the replication stream, and the digests that prove
- * them. Written by `kit backup`, checked before anything is restored.
+ * `manifest.json` of a backup: contents, source node, position in the replication stream, and digests of the contents.
+ * `kit backup` writes it, and it is checked before anything is restored.
  */
 import { z } from 'zod';
 import { EXIT, KitError } from './errors.ts';
@@ -12,11 +12,11 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const hex = z.string().regex(/^[0-9a-f]+$/);
 
 const contentsSchema = z.strictObject({
-  /** By database number. */
+  /** Numbers of keys, by database number. */
   databases: z.record(z.string().regex(/^\d+$/), z.strictObject({ keys: count, expiring: count })),
   /** DEBUG DIGEST of all keys, which does not depend on their order. */
   digest: z.string().regex(/^[0-9a-f]{40}$/),
-  /** Server that computed it: the digest of some types differs between versions. */
+  /** Server that computed the digest, because the digest of some types differs between versions. */
   digestBy: z.string(),
   libraries: z.array(z.string()),
 });
@@ -29,11 +29,11 @@ const partSchema = z.strictObject({
   replicationId: z.string().regex(/^[0-9a-f]{40}$/),
   replicationOffset: count,
   rdbVersion: count,
-  /** Digest of the file as stored, encrypted if the backup is. */
+  /** Size and digest of the file as stored, which is encrypted if the backup is. */
   bytes: count,
   sha256,
   slots: z.array(z.tuple([count, count])).optional(),
-  /** Absent if no server on this machine could load the file. */
+  /** Contents of the file; absent if no server on this machine could load the file. */
   contents: contentsSchema.optional(),
 });
 
@@ -55,7 +55,9 @@ export type BackupPart = z.infer<typeof partSchema>;
 export type BackupContents = z.infer<typeof contentsSchema>;
 
 /**
- * @param where the file, for errors
+ * Parses a manifest.
+ *
+ * @param where path of the file, for error messages
  * @throws KitError `BACKUP_OTHER_VERSION`, `BACKUP_DAMAGED`
  */
 export function parseBackupManifest(text: string, where: string): BackupManifest {

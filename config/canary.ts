@@ -1,4 +1,4 @@
-/** Settings of a canary rollout: `config/canary.yaml`, validated and frozen. The comments of that file explain them. */
+/** Settings of a canary rollout: `config/canary.yaml`, validated and frozen. The comments in that file explain them. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { validate } from './validate.ts';
@@ -83,8 +83,11 @@ export const canarySchema = z.strictObject({
 export type CanaryConfig = z.infer<typeof canarySchema>;
 
 /**
+ * Loads the settings of a rollout.
+ *
  * @param file path of a YAML file; default: `config/canary.yaml` of the kit
- * @throws KitError `CONFIG_INVALID`, `CONFIG_SYNTAX` or `CONFIG_UNREADABLE` with file, line, path, value and allowed values
+ * @throws KitError `CONFIG_INVALID`, `CONFIG_SYNTAX` or `CONFIG_UNREADABLE` with file, line, path, value and allowed
+ * values
  */
 export function loadCanary(file: string = DEFAULT_FILE): CanaryConfig {
   return validate(canarySchema, readYaml(file));

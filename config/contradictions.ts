@@ -1,4 +1,4 @@
-/** Settings that contradict each other, so that the environment could never work. Pure. */
+/** Finds settings that contradict each other, so that the environment could never work. Pure. */
 import type { z } from 'zod';
 import { atLeast, namedServer, OLDEST_SUPPORTED, SUPPORTED_SERVERS } from './server-name.ts';
 import { FAST_DOWN_AFTER_MS, MAX_REDIS_NODES, STOCK_DOWN_AFTER_MS, type settingsSchema } from './settings.ts';
@@ -69,7 +69,10 @@ export function findContradictions(env: Settings): readonly { path: readonly str
   return found;
 }
 
-/** Servers that the kit does not support, and an image whose server is not stated: its files depend on the version. */
+/**
+ * Finds servers that the kit does not support, and an image whose server is not stated, because files depend on the
+ * version.
+ */
 function serverContradictions(env: Settings): { path: string[]; message: string }[] {
   const server = namedServer(env);
   if (server !== undefined && !atLeast(server.version, OLDEST_SUPPORTED[server.family])) {
@@ -82,8 +85,8 @@ function serverContradictions(env: Settings): { path: string[]; message: string 
 }
 
 /**
- * Detection below 500 ms must be chosen explicitly, and needs pings that are frequent enough to distinguish a stall
- * from a loss.
+ * Checks the settings for fast detection. Detection below 500 ms must be chosen explicitly, and needs pings that are
+ * frequent enough to distinguish a stall from a loss.
  */
 function fastContradictions({
   downAfterMs,
@@ -105,7 +108,7 @@ function fastContradictions({
   return [{ path: ['sentinel', 'pingPeriodMs'], message }];
 }
 
-/** Contradictions in the size of a cluster, and in its ports where all nodes share one address. */
+/** Finds contradictions in the size of a cluster, and in its ports if all nodes share one address. */
 function clusterContradictions(env: Settings): { path: string[]; message: string }[] {
   const { kind, masters, replicas, sentinels } = env.topology;
   const found: { path: string[]; message: string }[] = [];

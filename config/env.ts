@@ -19,7 +19,7 @@ import { displayPath } from './yaml.ts';
 
 export interface Variable {
   readonly text: string;
-  /** `variable` or the line of the `.env` file. */
+  /** Source of the value: `variable`, or the line of the `.env` file. */
   readonly origin: string;
 }
 
@@ -101,11 +101,11 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
 
 export interface VariableSources {
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Directory of `.env`; default: the working directory. */
+  /** Directory that contains `.env`; default: the working directory. */
   readonly directory?: string;
 }
 
-/** All variables: those of the process, then those of `.env`. */
+/** Reads all variables: from the process, then from `.env`. */
 export function readVariables(sources: VariableSources = {}): Variables {
   const found = new Map<string, Variable>();
   const file = resolve(sources.directory ?? process.cwd(), '.env');
@@ -162,7 +162,7 @@ const asSecondsInMs: Parse = (text) => {
   return typeof seconds === 'number' ? seconds * 1000 : text;
 };
 
-/** In increasing order of precedence: a later, more specific setting overrides an earlier one. */
+/** Settings in increasing order of precedence: a later, more specific setting overrides an earlier one. */
 export const ENVIRONMENT_SETTINGS: readonly { name: string; path: string; parse: Parse }[] = [
   { name: 'CACHE_NAMESPACE', path: 'client.namespace', parse: asText },
   { name: 'REDIS_TTL', path: 'client.defaultTtlSeconds', parse: asNumber },
@@ -183,11 +183,11 @@ export function environmentOverrides(variables: Variables): readonly Override[] 
 }
 
 /**
- * Gives the compile cache of this process, if it has one, to the threads and processes that it starts: the call that
- * enables a cache does not reach them. A variable that is set takes precedence.
+ * Passes the compile cache of this process, if it has one, to the threads and processes that it starts, because the
+ * call that enables a cache does not affect them. A variable that is set takes precedence.
  */
 export function shareCompiledCode(): void {
   const folder = nodeModule.getCompileCacheDir?.();
-  // The folder of this version of Node is inside the one that was named.
+  // The folder for this version of Node is inside the named folder.
   if (folder !== undefined) process.env.NODE_COMPILE_CACHE ??= dirname(folder);
 }

@@ -19,9 +19,9 @@ const DIRECTORY = join(import.meta.dirname, 'environments');
 
 /** Settings of one file, or of one environment of kit.yaml. */
 interface Layer {
-  /** Identifies the layer within a chain. */
+  /** Key that identifies the layer within a chain. */
   readonly key: string;
-  /** Shown in messages. */
+  /** Title for messages. */
   readonly title: string;
   readonly source: YamlSource;
   /** Location of the settings in the source. */
@@ -31,7 +31,7 @@ interface Layer {
   readonly directory: string;
 }
 
-/** Names of the built-in environments. */
+/** Returns the names of the built-in environments. */
 function shippedNames(): readonly string[] {
   return readdirSync(DIRECTORY)
     .filter((file) => file.endsWith('.yaml'))
@@ -40,27 +40,31 @@ function shippedNames(): readonly string[] {
 }
 
 /**
- * Names of the built-in environments, and of those in `kit.yaml`.
- * @throws KitError if that file is invalid
+ * Returns the names of the built-in environments and of the environments in `kit.yaml`.
+ *
+ * @throws KitError if `kit.yaml` is invalid
  */
 export function environmentNames(project: Project = findProject()): readonly string[] {
   return [...new Set([...shippedNames(), ...Object.keys(project.environments)])].sort();
 }
 
 /**
- * Returns whether an environment has this name, even if its settings are invalid.
- * @throws KitError as above
+ * Whether an environment has this name, even if its settings are invalid.
+ *
+ * @throws KitError if `kit.yaml` is invalid
  */
 export function isEnvironmentName(name: string): boolean {
   return shippedNames().includes(name) || environmentNames().includes(name);
 }
 
-/** Returns whether the user named a file rather than an environment. */
+/** Whether the user named a file rather than an environment. */
 export function isEnvironmentFile(nameOrPath: string): boolean {
   return /[/\\]|\.ya?ml$/.test(nameOrPath);
 }
 
 /**
+ * Reads an environment and everything that it extends.
+ *
  * @returns the merged settings, not yet validated
  * @throws KitError ENVIRONMENT_UNKNOWN, CONFIG_INVALID for `extends` and `name`, CONFIG_UNREADABLE, CONFIG_SYNTAX
  */
@@ -73,7 +77,7 @@ export function readEnvironment(nameOrPath: string, project: Project): YamlSourc
   const name = nameOf(top);
   const { extends: _, name: __, ...settings } = merged as Record<string, unknown>;
   const locate = (path: Path) => {
-    // The name of a base is not used.
+    // The name of an extended environment is not used.
     const candidates = path[0] === 'name' ? [top] : layers;
     const layer = candidates.find((one) => hasPath(one.settings, path)) ?? top;
     const own = [...layer.prefix, ...path];
@@ -88,9 +92,10 @@ export function readEnvironment(nameOrPath: string, project: Project): YamlSourc
 }
 
 /**
- * Location of an environment's own settings, without those that it extends: the file, and the path in it.
+ * Returns the location of an environment's own settings, without the settings that it extends: the file, and the path
+ * in it.
  *
- * @throws as `readEnvironment`
+ * @throws KitError as `readEnvironment`
  */
 export function environmentPlace(
   nameOrPath: string,
@@ -100,7 +105,7 @@ export function environmentPlace(
   return { file: prefix.length === 0 ? key : (project.file ?? key), prefix };
 }
 
-/** The layers of an environment, from the most derived one to the base. */
+/** Returns the layers of an environment, from the most derived one to the base. */
 function chainOf(top: Layer, project: Project): readonly Layer[] {
   const layers = [top];
   for (let layer = top; ; ) {
@@ -111,7 +116,7 @@ function chainOf(top: Layer, project: Project): readonly Layer[] {
   }
 }
 
-/** @param chain layers that lead here, the last of which extends the environment */
+/** Finds a layer. @param chain layers that lead to this one, the last of which extends it */
 function findLayer(nameOrPath: string, project: Project, directory: string, chain: readonly Layer[]): Layer {
   const layer =
     fileLayer(nameOrPath, directory) ??
@@ -133,7 +138,10 @@ function fileLayer(path: string, directory: string): Layer | undefined {
   };
 }
 
-/** In `kit.yaml`, an environment that extends its own name extends that of the kit. */
+/**
+ * Returns the layer of an environment in `kit.yaml`. An environment there that extends its own name extends the
+ * environment of the kit with this name.
+ */
 function projectLayer(
   name: string,
   { environments, source, file }: Project,
@@ -161,7 +169,7 @@ function extendsOf(layer: Layer): string | undefined {
   throw extendsError(layer, `must be the name of an environment or a YAML file, got ${quoteValue(value)}`);
 }
 
-/** Name of the environment: the key in `kit.yaml`, the setting of a file. */
+/** Returns the name of the environment: the key in `kit.yaml`, or the setting `name` of a file. */
 function nameOf(top: Layer): unknown {
   const given = (top.settings as { readonly name?: unknown }).name;
   const key = top.prefix.at(-1);

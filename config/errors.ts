@@ -1,8 +1,8 @@
 /**
  * Errors and exit codes of the kit.
  *
- * Every error that a user can cause or fix is a KitError: a code for programs, the problem, the place (file and path)
- * and the remedy. Anything else that reaches the top is a defect of the kit and prints its stack.
+ * Every error that a user can cause or fix is a KitError: a code for programs, the problem, the location (file and
+ * path) and the remedy. Any other error that reaches the top level is a defect of the kit, and its stack is printed.
  */
 
 /** Exit codes of the `kit` command. The README prints this table. */
@@ -24,7 +24,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 export interface KitErrorOptions {
   /** Stable, for programs: `CONFIG_INVALID`, `REDIS_TOO_OLD`, … */
   readonly code: string;
-  /** Remedy in one sentence, with a command where there is one. */
+  /** Remedy in one sentence, with a command if there is one. */
   readonly hint?: string;
   /** Location: `config/dev.yaml:12: sentinel.quorum`, a directory, an address. */
   readonly where?: string;
@@ -32,7 +32,7 @@ export interface KitErrorOptions {
   readonly cause?: unknown;
 }
 
-/** An error with all information for a person or a pipeline: problem, location, remedy, exit code. */
+/** Error with all information for a person or a pipeline: problem, location, remedy, exit code. */
 export class KitError extends Error {
   override readonly name = 'KitError';
   readonly code: string;

@@ -1,5 +1,5 @@
 /**
- * Functions of ES2024 for Node 20, which the installed package supports: `lib` of tsconfig.json permits them, and newer
+ * Functions of ES2024 for Node 20, which the installed package supports. `lib` of tsconfig.json permits them, and newer
  * versions of Node have them.
  */
 
@@ -26,7 +26,7 @@ function groupBy<K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K)
   return groups;
 }
 
-/** The missing functions of these objects, for tests; `polyfill` adds them to the global ones. */
+/** Adds the missing functions to these objects. Exported for tests; the module adds them to the global objects. */
 export function polyfill(promise: Partial<PromiseConstructor>, map: Partial<MapConstructor>): void {
   promise.withResolvers ??= withResolvers as PromiseConstructor['withResolvers'];
   map.groupBy ??= groupBy;

@@ -1,9 +1,10 @@
 /**
- * Location of an external Redis and its credentials: from flags, else from the connection variables of `env.ts`.
+ * Location and credentials of an external Redis, from flags, else from the connection variables of `env.ts`.
  *
- * flags ─▶ + variables ─▶ ExternalTarget, its passwords as Secrets. A flag that names an address overrides all address
- * variables. The user, password and database in a URL take precedence over all other sources. No error quotes a
- * password, including one in a URL.
+ *   flags ─▶ + variables ─▶ ExternalTarget, its passwords as Secrets
+ *
+ * A flag that names an address overrides all address variables. The user, password and database in a URL take
+ * precedence over all other sources. No error quotes a password, including one in a URL.
  */
 import { readFileSync } from 'node:fs';
 import { readVariables, type Variables } from './env.ts';
@@ -13,7 +14,7 @@ import { Secret } from './secret.ts';
 
 export interface ExternalFlags {
   readonly url?: string;
-  /** `host:port,host:port`. */
+  /** Addresses of the sentinels, `host:port,host:port`. */
   readonly sentinels?: string;
   readonly cluster?: string;
   readonly serviceName?: string;
@@ -36,13 +37,13 @@ interface Login {
 
 export interface ExternalTarget {
   readonly mode: 'standalone' | 'sentinel' | 'cluster';
-  /** The server, the sentinels, or any nodes of the cluster. */
+  /** Addresses of the server, of the sentinels, or of any nodes of the cluster. */
   readonly addresses: readonly Address[];
   readonly serviceName: string;
   readonly db: number;
   readonly app: Login;
   readonly sentinel: Login;
-  /** Undefined without TLS. Without a CA, the system roots apply. */
+  /** TLS; undefined: no TLS. Without a CA, the system's root certificates apply. */
   readonly tls: { readonly ca: string | undefined } | undefined;
   readonly confirmed: boolean;
 }
@@ -55,7 +56,7 @@ export const EXTERNAL_TTL_SECONDS = 300;
 const REDIS_PORT = 6379;
 const SENTINEL_PORT = 26_379;
 
-/** Parts that a URL names, before variables are applied. */
+/** Parts of the target that a URL contains, before variables are applied. */
 interface FromUrl {
   readonly address: Address;
   readonly username: string | undefined;
@@ -64,9 +65,7 @@ interface FromUrl {
   readonly tls: boolean;
 }
 
-/**
- * @throws KitError `EXTERNAL_INVALID` with the problem and the flag or variable
- */
+/** Reads the target. @throws KitError `EXTERNAL_INVALID` with the problem and the flag or variable */
 export function readExternalTarget(
   flags: ExternalFlags,
   variables: Variables = readVariables(),
@@ -86,7 +85,7 @@ export function readExternalTarget(
     'variable REDIS_SENTINEL_PASSWORD_FILE',
   );
   const ca = flags.tlsCa ?? say('REDIS_TLS_CA');
-  // A named CA implies TLS: without TLS the password would be sent in clear text.
+  // A named CA implies TLS, because without TLS the password would be sent in clear text.
   const isTls = url?.tls === true || isOn(say('REDIS_TLS')) || ca !== undefined;
   return Object.freeze({
     mode,
@@ -104,8 +103,8 @@ export function readExternalTarget(
 }
 
 /**
- * Settings of an environment that apply to an external Redis: only those of the client. The server's settings are
- * unknown.
+ * Returns the settings of an environment that apply to an external Redis: only the settings of the client. The server's
+ * settings are unknown.
  */
 export function externalOverrides(target: ExternalTarget, flags: Overrides): Overrides {
   return {
@@ -125,7 +124,7 @@ export function externalOverrides(target: ExternalTarget, flags: Overrides): Ove
 
 /** Redacts credentials in URLs, so that a command line can be stored. */
 export function withoutLogins(args: readonly string[]): readonly string[] {
-  // Matches up to the last @: a password may contain one.
+  // Matches up to the last @, because a password may contain one.
   return args.map((arg) => arg.replace(/\/\/.*@/s, '//[redacted]@'));
 }
 
@@ -200,8 +199,8 @@ function parseUrl(text: string, where: string): FromUrl {
 }
 
 /**
- * Database as `/2` or `?db=2`, as other clients write it. Every other query parameter is an error: the kit does not
- * silently ignore one.
+ * Returns the database, given as `/2` or `?db=2`, as in other clients. Every other query parameter is an error, because
+ * the kit does not silently ignore parameters.
  */
 function databaseOf({ pathname, searchParams, hash }: URL, where: string): string {
   const unknown = [...searchParams.keys()].filter((name) => name !== 'db');

@@ -86,7 +86,7 @@ const confidence = z.number().gt(0).lt(1);
 const claimSchema = z.discriminatedUnion('kind', [
   // Clopper-Pearson over trials, none of which may miss the target.
   z.strictObject({ kind: z.literal('trials'), share: z.number().gt(0).lt(1), confidence }),
-  // Order statistic: over trials, or in each trial where the figure is a distribution.
+  // Order statistic over trials, or within each trial if the figure is a distribution.
   z.strictObject({ kind: z.literal('quantile'), quantile: z.number().gt(0).lt(1), confidence }),
   // Clopper-Pearson over observations.
   z.strictObject({ kind: z.literal('proportion'), confidence }),
@@ -137,7 +137,7 @@ export const justificationSchema = z.string().min(10, 'a sentence of at least 10
 const overrideSchema = z.strictObject({
   owner: ownerSchema,
   reason: justificationSchema,
-  /** File of the override. */
+  /** File that contains the override. */
   file: z.string().min(1),
   /** Fields that the override changed, sorted. */
   fields: z.array(z.string()).min(1),
@@ -145,7 +145,7 @@ const overrideSchema = z.strictObject({
   target: targetSchema,
   unit: z.string().min(1),
 });
-/** Record of an override of a shipped gate. */
+/** Record of an override of a gate of the kit. */
 export type GateOverride = z.infer<typeof overrideSchema>;
 
 export const gateSchema = z.strictObject({
@@ -263,7 +263,7 @@ export const gatesSchema = z
 /** Gates and waivers, validated and frozen. */
 export type Gates = z.infer<typeof gatesSchema>;
 
-/** @throws KitError CONFIG_INVALID with file, line, invalid value and allowed values */
+/** Loads gates. @throws KitError CONFIG_INVALID with file, line, invalid value and allowed values */
 export function loadGates(file: string = DEFAULT_FILE): Gates {
   return validate(gatesSchema, readYaml(file));
 }

@@ -1,6 +1,6 @@
 /**
- * `images.lock.yaml`: the digest of every published image, with the version that it was resolved from. Committed;
- * written by `kit images lock`, never edited manually.
+ * `images.lock.yaml`: the digest of every published image, with the version for which it was resolved. The file is
+ * committed; `kit images lock` writes it, and it is never edited manually.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -18,16 +18,17 @@ const image = z.strictObject({
 const lockSchema = z.strictObject({
   schema: z.literal(SCHEMA),
   images: z.strictObject({ redis: image, exporter: image, commander: image }),
-  /** Version and build features that the Redis of that image reported. */
+  /** Version and build features that the Redis in the image reported. */
   facts: z.strictObject({ version: z.string(), activedefrag: z.boolean(), tls: z.boolean() }),
-  /** SHA-256 over the other fields: a lock that was edited manually is rejected. */
+  /** SHA-256 over the other fields, so that a manually edited lock is rejected. */
   sum: z.string(),
 });
 
 export type ImagesLock = Pick<z.infer<typeof lockSchema>, 'images' | 'facts'>;
 
 /**
- * Undefined if there is none.
+ * Reads the lock; undefined if there is none.
+ *
  * @throws KitError `IMAGES_LOCK_INVALID`
  */
 export function readImagesLock(path: string): ImagesLock | undefined {

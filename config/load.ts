@@ -20,31 +20,39 @@ export type Overrides = Readonly<Record<string, unknown>>;
 export interface EnvironmentSource {
   /** Path of a user's own YAML file, as the user named it; undefined for an environment of the kit. */
   readonly file?: string;
-  /** Path of `--config`, if the user named one. */
+  /** Path given with `--config`, if any. */
   readonly config?: string;
-  /** Flags that override it: `redis.maxmemory=512mb`. */
+  /** Flags that override the file: `redis.maxmemory=512mb`. */
   readonly flags: readonly string[];
 }
 
 const SOURCES = new WeakMap<object, EnvironmentSource>();
-/** The last source of each name: a running environment is described by the configuration that was recorded at its start. */
+/**
+ * Last source of each name, because a running environment is described by the configuration that was recorded at its
+ * start.
+ */
 const SOURCES_BY_NAME = new Map<string, EnvironmentSource>();
 
-/** Returns how the user named an environment, for commands in hints. Undefined if it was not loaded here. */
+/** Returns how the user named an environment, for commands in hints; undefined if it was not loaded here. */
 export function sourceOf(environment: Pick<EnvironmentConfig, 'name'>): EnvironmentSource | undefined {
   return SOURCES.get(environment);
 }
 
-/** Options with which a command finds the environment again: `--env ./mine.yaml`, `--env shop --config ci/kit.yaml`. */
+/**
+ * Returns the options with which a command finds the environment again: `--env ./mine.yaml`, `--env shop --config
+ * ci/kit.yaml`.
+ */
 export function environmentFlags(environment: Pick<EnvironmentConfig, 'name'>): string {
   const { file, config } = sourceOf(environment) ?? SOURCES_BY_NAME.get(environment.name) ?? {};
   return `--env ${file ?? environment.name}${config === undefined ? '' : ` --config ${config}`}`;
 }
 
 /**
+ * Loads an environment.
+ *
  * @param nameOrPath a name in `kit.yaml` or `config/environments/`, or the path of a YAML file
  * @param overrides flags; they take precedence over variables
- * @param project the `kit.yaml`; default: that of the working directory, if there is one
+ * @param project the `kit.yaml`; default: the one in the working directory, if there is one
  * @throws KitError with location, invalid value and allowed values; reports all problems at once
  */
 export function loadEnvironment(

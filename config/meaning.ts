@@ -1,6 +1,6 @@
 /**
- * Meaning of a setting, for docs/settings.md: `npm run docs:settings` writes it.
+ * Returns the metadata of a setting with its meaning, which `npm run docs:settings` writes to docs/settings.md.
  *
- * @param allowed values in words, where the schema alone does not give them
+ * @param allowed allowed values in words, if the schema alone does not describe them
  */
 export const means = (meaning: string, allowed?: string) => ({ meaning, ...(allowed && { allowed }) });

@@ -5,7 +5,7 @@ import { means } from './meaning.ts';
 const ratio = z.number().min(0).max(1);
 const hostAndPort = z.string().regex(/^[A-Za-z0-9.-]+:\d{1,5}$/, 'an address such as 127.0.0.1:9464');
 
-/** Limits above or below which an alert fires. The defaults are the targets of config/gates.yaml where one exists. */
+/** Limits above or below which an alert fires. The defaults are the targets of config/gates.yaml if there are any. */
 const limits = z
   .strictObject({
     memoryRatio: ratio.default(0.8).meta(means('Maximum ratio of used memory to maxmemory.')),
@@ -46,7 +46,7 @@ export const observabilitySettings = z
       .meta(
         means('Whether the environment runs Prometheus, Alertmanager and the exporter, on loopback only.'),
       ),
-    // Rates are taken over 8 scrapes; Prometheus drops a series after 5 minutes without a sample.
+    // Rates are computed over 8 scrapes; Prometheus drops a series after 5 minutes without a sample.
     scrapeIntervalSeconds: z
       .number()
       .int()
@@ -54,7 +54,7 @@ export const observabilitySettings = z
       .max(60)
       .default(15)
       .meta(
-        means('Interval of scrapes and of rule evaluations. The `for` of every alert is a multiple of it.'),
+        means('Interval of scrapes and of rule evaluations. The `for` of every alert is a multiple of this interval.'),
       ),
     retentionDays: z.number().int().min(1).max(365).default(15).meta(means('Retention of the metrics.')),
     applications: z
@@ -80,7 +80,7 @@ export const observabilitySettings = z
 
 export type ObservabilitySettings = z.infer<typeof observabilitySettings>;
 
-/** The path of a webhook is its password: whoever has it can post to the channel. Returns the settings without it. */
+/** Returns the settings without the webhook. Its path is a password: whoever has it can post to the channel. */
 export function withoutWebhook<T extends { readonly observability: ObservabilitySettings }>(
   environment: T,
 ): T {

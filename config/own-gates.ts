@@ -1,11 +1,11 @@
 /**
- * Merges the gates and waivers of a repository into those of the kit. A file of gates (`--gates FILE`) has new gates,
- * overrides of gates of the kit, and waivers:
+ * Merges the gates and waivers of a repository into those of the kit. A file of gates (`--gates FILE`) contains new
+ * gates, overrides of gates of the kit, and waivers:
  *
  *   config/gates.yaml ─▶ file by file, merged by id ─▶ + waivers of kit.yaml ─▶ gates.json of the run folder
  *
- * An override is an entry with the id of an existing gate. It has only the fields that it changes, and names an owner
- * and a reason; every report shows it with the shipped target. `machine` and `fullOnly` cannot be changed, because they
+ * An override is an entry with the id of an existing gate. It contains only the fields that it changes, an owner and a
+ * reason; every report shows it with the original target. `machine` and `fullOnly` cannot be changed, because they
  * would affect gates that the file does not name.
  */
 import { z } from 'zod';
@@ -43,7 +43,7 @@ const entrySchema = gateSchema
       .meta(means('Override of a gate of the kit: its reason, shown in every report.')),
   });
 
-/** File of gates of a repository, for `--gates FILE` and the section `gates` of kit.yaml. */
+/** Schema of a gate file, for `--gates FILE` and the section `gates` of kit.yaml. */
 export const ownGatesSchema = z.strictObject({
   gates: z
     .array(entrySchema)
@@ -60,17 +60,21 @@ export const ownGatesSchema = z.strictObject({
 });
 
 export interface OwnGates {
-  /** Files of gates, in the order in which they are applied. */
+  /** Gate files, in the order in which they are applied. */
   readonly files: readonly string[];
-  /** Further waivers, with the file that has them. */
+  /** Further waivers, with the file that contains them. */
   readonly waivers?: { readonly file: string; readonly waivers: readonly Waiver[] };
   /** Current day or instant (ISO 8601, UTC), for the expiry of waivers. */
   readonly today: string;
-  /** Gates to extend; default: those of the kit. */
+  /** Gates to extend; default: the gates of the kit. */
   readonly base?: Gates;
 }
 
-/** @throws KitError CONFIG_UNREADABLE, CONFIG_SYNTAX, or CONFIG_INVALID with file, line and path */
+/**
+ * Loads the merged gates.
+ *
+ * @throws KitError CONFIG_UNREADABLE, CONFIG_SYNTAX, or CONFIG_INVALID with file, line and path
+ */
 export function loadOwnGates({ files, waivers, today, base = loadGates() }: OwnGates): Gates {
   const merged = files.reduce((gates, file) => withFile(gates, readYaml(file), today), base);
   if (waivers === undefined) return merged;
@@ -116,12 +120,12 @@ function withFile(base: Gates, source: YamlSource, today: string): Gates {
 
 type Entry = Readonly<Record<string, unknown>>;
 
-/** An entry with the fields as written: a default value of the schema is not a change. */
+/** Returns an entry with the fields as written, because a default value of the schema is not a change. */
 function writtenEntry({ value }: YamlSource, index: number): Entry {
   return ((value as { readonly gates?: readonly Entry[] }).gates ?? [])[index] ?? {};
 }
 
-/** The criterion that is judged without a gate (`harness/gates/completeness.ts`). */
+/** Criterion that is judged without a gate (`harness/gates/completeness.ts`). */
 const EVIDENCE_COMPLETE = 'evidence-complete';
 
 function changedFields(entry: Entry): readonly string[] {

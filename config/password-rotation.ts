@@ -1,13 +1,13 @@
 /**
- * Rotation of passwords, as the file of passwords records it. Each step replaces the file once, so that a rotation
+ * Rotation of passwords, as the password file records it. Each step replaces the file once, so that a rotation
  * continues after a crash.
  *
- *   begin ─▶ adding: the new passwords are drawn, the nodes do not all accept them yet
- *   switch ─▶ both: the new passwords are current, the nodes accept the former ones as well
+ *   begin ─▶ adding: the new passwords are generated; not all nodes accept them yet
+ *   switch ─▶ both: the new passwords are current, and the nodes accept the former ones as well
  *   end ─▶ no rotation
  *
- * `switch` exchanges current and other: in phase `both` it makes the former passwords current again. Left out: the nodes
- * (`infra/operations/password-rotation.ts`).
+ * `switch` exchanges the current and the other passwords; in phase `both` it makes the former passwords current again.
+ * Left out: the nodes (`infra/operations/password-rotation.ts`).
  */
 import { readVariables, type Variables } from './env.ts';
 import { EXIT, KitError } from './errors.ts';
@@ -25,16 +25,16 @@ import {
 } from './stored-secrets.ts';
 import { displayPath } from './yaml.ts';
 
-/** Users whose password is rotated, on the Redis nodes and on the sentinels. */
+/** Users whose passwords are rotated, on the Redis nodes and on the sentinels. */
 export interface RotatedUsers {
   readonly redis: readonly RedisUser[];
   readonly sentinel: readonly SentinelUser[];
 }
 
-/** A rotation in progress. */
+/** Rotation in progress. */
 export interface Rotation {
   readonly phase: NonNullable<Stored['rotation']>['phase'];
-  /** ISO 8601, UTC. */
+  /** Start of the rotation, ISO 8601, UTC. */
   readonly startedAt: string;
   readonly users: RotatedUsers;
 }
@@ -42,7 +42,12 @@ export interface Rotation {
 /** Names for `kit rotate --user`: `admin` and `app` exist on the Redis nodes and on the sentinels. */
 export const ROTATABLE_USERS: readonly string[] = [...new Set<string>([...REDIS_USERS, ...SENTINEL_USERS])];
 
-/** @param names of `ROTATABLE_USERS` @param hasSentinels without sentinels, their users are left out */
+/**
+ * Returns the users with these names.
+ *
+ * @param names names in `ROTATABLE_USERS`
+ * @param hasSentinels false: users of the sentinels are left out
+ */
 export function usersNamed(names: readonly string[], hasSentinels: boolean): RotatedUsers {
   return {
     redis: REDIS_USERS.filter((user) => names.includes(user)),
@@ -65,10 +70,10 @@ export function readRotation(environmentName: string, stateDir: string): Rotatio
 }
 
 /**
- * Draws a new password for each user. The former ones stay current.
+ * Generates a new password for each user. The former passwords stay current.
  *
- * @throws KitError `ROTATION_IN_PROGRESS`; `SECRETS_GIVEN` a variable replaces the password of a user, so that the file
- *   does not determine it; `STATE_UNWRITABLE`
+ * @throws KitError `ROTATION_IN_PROGRESS`; `SECRETS_GIVEN` if a variable replaces the password of a user, so that the
+ * file does not determine it; `STATE_UNWRITABLE`
  */
 export function beginRotation(
   environmentName: string,
@@ -134,7 +139,7 @@ export function endRotation(environmentName: string, stateDir: string): void {
   changeStored(environmentName, stateDir, ({ rotation: _, ...stored }) => stored);
 }
 
-/** Placeholders of the users whose password differs from the one that was current before. */
+/** Returns the placeholders of the users whose password differs from the previously current one. */
 function keptPlaceholders(
   stored: Stored,
   program: Program,

@@ -1,11 +1,11 @@
 /**
- * `kit.yaml`: what a repository adds to the kit: environments, files of gates, waivers and extension modules. Commands
- * read it from the working directory, or from `--config FILE`.
+ * `kit.yaml` contains the parts that a repository adds to the kit: environments, gate files, waivers and extension
+ * modules. Commands read it from the working directory, or from `--config FILE`.
  *
  * kit.yaml ─▶ findProject ─▶ Project ─▶ load.ts (environments), harness (gates, waivers, modules)
  *
- * Left out: the settings of its environments, which `environment-source.ts` merges with those that they extend, and the
- * content of the gates files and modules.
+ * Left out: the settings of its environments, which `environment-source.ts` merges with the environments that they
+ * extend, and the content of gate files and modules.
  */
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
@@ -55,15 +55,15 @@ export const projectSchema = z.strictObject({
 export interface Project {
   /** Absolute path; undefined without a file. */
   readonly file: string | undefined;
-  /** Path of `--config`, as the user typed it; undefined if the file was found in the working directory. */
+  /** Path given with `--config`, as the user typed it; undefined if the file was found in the working directory. */
   readonly named: string | undefined;
   readonly source: YamlSource | undefined;
   /** Settings as written, by the name of the environment. */
   readonly environments: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  /** Absolute paths. */
+  /** Absolute paths of the gate files. */
   readonly gates: readonly string[];
   readonly waivers: readonly Waiver[];
-  /** Absolute paths, or names of packages. */
+  /** Absolute paths of modules, or names of packages. */
   readonly modules: readonly string[];
 }
 
@@ -78,18 +78,21 @@ export const NO_PROJECT: Project = Object.freeze({
   modules: [],
 });
 
-/** Path of `--config`: a property of the process, like its working directory. */
+/** Path given with `--config`. It is a property of the process, like its working directory. */
 let selected: string | undefined;
 
-/** Selects the file of this process; undefined: `kit.yaml` of the working directory, if there is one. */
+/** Selects the file for this process; undefined: `kit.yaml` in the working directory, if there is one. */
 export function selectProject(file: string | undefined): void {
   selected = file;
 }
 
 /**
+ * Finds and reads the `kit.yaml`.
+ *
  * @param named path of the file, which must exist; default: the selected one
- * @param directory where `kit.yaml` is looked for if no path is given
- * @throws KitError CONFIG_NOT_FOUND, CONFIG_UNREADABLE, CONFIG_SYNTAX, or CONFIG_INVALID with every problem of its shape
+ * @param directory directory in which `kit.yaml` is looked for if no path is given
+ * @throws KitError CONFIG_NOT_FOUND, CONFIG_UNREADABLE, CONFIG_SYNTAX, or CONFIG_INVALID with every problem of its
+ * shape
  */
 export function findProject(
   named: string | undefined = selected,
@@ -118,5 +121,5 @@ export function findProject(
   });
 }
 
-/** As the loader of modules decides. */
+/** Whether a module is named by its path, as the module loader decides. */
 const isPath = (name: string): boolean => /^\.{1,2}\/|\.[cm]?[jt]s$/.test(name) || isAbsolute(name);

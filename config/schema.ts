@@ -1,10 +1,10 @@
 /**
- * Schema of an environment file in `config/environments/`, and the frozen values that it becomes: the settings
+ * Schema of an environment file in `config/environments/`, and the frozen values that result from it: the settings
  * (`settings.ts`), checked against each other (`contradictions.ts`).
  *
- * Defaults are resolved here once; no later module applies its own default. Left out: reading files and variables
- * (`load.ts`, `env.ts`), and every derived number that depends on the machine (io-threads capped by its cores,
- * addresses): those are part of the topology.
+ * Defaults are resolved only here; no later module applies its own default. Left out: reading files and variables
+ * (`load.ts`, `env.ts`), and all derived values that depend on the machine (io-threads limited by its cores,
+ * addresses), which are part of the topology.
  */
 import type { z } from 'zod';
 import { findContradictions } from './contradictions.ts';
@@ -18,15 +18,15 @@ export const environmentSchema = settingsSchema.superRefine((env, context) => {
   }
 });
 
-/** One environment, validated; frozen by `load.ts`. */
+/** Configuration of one environment, validated; frozen by `load.ts`. */
 export type EnvironmentConfig = z.infer<typeof environmentSchema>;
 
-/** The names that `scope.promises` of config/gates.yaml may use. */
+/** Names that `scope.promises` in config/gates.yaml may use. */
 export const PROMISES = ['persistence', 'failover', 'eviction', 'encryption', 'durability'] as const;
 export type PromiseName = (typeof PROMISES)[number];
 
 /**
- * Promises that an environment makes. `durability` is not stated separately: it is promised if
+ * Returns the promises that an environment makes. `durability` is not stated separately: it is promised if
  * `durability.durableWrites` names replicas.
  */
 export function promisesOf({ promises, durability }: EnvironmentConfig): ReadonlySet<PromiseName> {
@@ -37,7 +37,7 @@ export function promisesOf({ promises, durability }: EnvironmentConfig): Readonl
 /** Default of the client (client/options/connection-options.ts). */
 const HANG_SUSPECTED_MS = 150;
 
-/** Settings of the client, with the bounds that follow from a fast detection by the sentinels. */
+/** Returns the settings of the client, within the bounds that follow from fast detection by the sentinels. */
 export function clientSettingsOf({ client, sentinel }: EnvironmentConfig): EnvironmentConfig['client'] {
   if (!sentinel.fast || client.hangSuspectedMs !== undefined) return client;
   return { ...client, hangSuspectedMs: Math.min(HANG_SUSPECTED_MS, Math.floor(sentinel.downAfterMs / 2)) };

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 
 /**
- * A value that must not be printed. It redacts itself in string templates, JSON, `console.log` and `util.inspect`;
- * only `reveal()` returns the text, so that `git grep reveal\(` lists every use of a plain secret.
+ * Value that must not be printed. It redacts itself in string templates, JSON, `console.log` and `util.inspect`. Only
+ * `reveal()` returns the text, so that `git grep reveal\(` lists every use of a plain secret.
  */
 export class Secret {
   readonly #text: string;

@@ -1,9 +1,9 @@
 /**
- * The passwords of an environment: generated once, stored in `<stateDir>/environments/<name>/secrets.json`
- * (`stored-secrets.ts`), each replaceable by a variable or by a file that a variable names
+ * Passwords of an environment: generated once and stored in `<stateDir>/environments/<name>/secrets.json`
+ * (`stored-secrets.ts`). A variable, or a file that a variable names, can replace each password
  * (`KIT_REDIS_APP_PASSWORD`, `KIT_REDIS_APP_PASSWORD_FILE`). `password-rotation.ts` changes them.
  *
- * Left out: writing them where a server reads them (ACL files carry hashes; `infra/`).
+ * Left out: writing the passwords to the files that servers read (ACL files contain hashes; `infra/`).
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -36,23 +36,25 @@ export interface PasswordSet {
   readonly sentinel: Readonly<Record<SentinelUser, Secret>>;
 }
 
-/** The current passwords. */
+/** Current passwords. */
 export interface EnvironmentSecrets extends PasswordSet {
   /**
-   * While a rotation is in progress: the passwords that the nodes accept as well. Users that are not rotated have their
-   * current password here.
+   * During a rotation: the passwords that the nodes accept as well. For users that are not rotated, these are their
+   * current passwords.
    */
   readonly other?: PasswordSet;
   /**
-   * Placeholders for the passwords, for digests of files: a rotation does not change them, any other change of a
+   * Placeholders for the passwords in digests of files. A rotation does not change them, but any other change of a
    * password does. Default: the passwords.
    */
   readonly placeholders?: PasswordSet;
 }
 
 /**
- * @throws KitError `SECRETS_EXPOSED` others may read the file; `SECRETS_BROKEN`; `SECRETS_INVALID` a variable or its file
- *   does not hold a usable password; `STATE_UNREADABLE`, `STATE_UNWRITABLE`
+ * Loads the passwords, and generates them if there is no file.
+ *
+ * @throws KitError `SECRETS_EXPOSED` if others may read the file; `SECRETS_BROKEN`; `SECRETS_INVALID` if a variable or
+ * its file does not contain a usable password; `STATE_UNREADABLE`, `STATE_UNWRITABLE`
  */
 export function loadSecrets(
   environmentName: string,
@@ -64,7 +66,8 @@ export function loadSecrets(
 }
 
 /**
- * Reads the passwords and generates none.
+ * Reads the passwords without generating any.
+ *
  * @returns undefined if there is no file
  * @throws KitError as `loadSecrets`
  */
@@ -77,7 +80,7 @@ export function readSecrets(
   return stored && withVariables(stored, variables);
 }
 
-/** Placeholder for unknown passwords: no node accepts them. */
+/** Returns placeholders for unknown passwords, which no node accepts. */
 export function unknownSecrets(): EnvironmentSecrets {
   const draw = () => new Secret(randomBytes(16).toString('hex'));
   return Object.freeze({
@@ -86,7 +89,7 @@ export function unknownSecrets(): EnvironmentSecrets {
   });
 }
 
-/** Server program that has the user. */
+/** Server program in which the user is defined. */
 export type Program = 'redis' | 'sentinel';
 type Texts = Readonly<Record<Program, Readonly<Record<string, string | undefined>>>>;
 
@@ -117,22 +120,22 @@ function passwordSet(textOf: (program: Program, user: string) => string): Passwo
   };
 }
 
-/** Name of the variable that replaces a password. */
+/** Returns the name of the variable that replaces a password. */
 export function variableOf(program: Program, user: string): string {
   return `KIT_${program.toUpperCase()}_${user.toUpperCase()}_PASSWORD`;
 }
 
-/** Whether a variable, or a file that it names, replaces the password of this user. */
+/** Whether a variable, or a file that a variable names, replaces the password of this user. */
 export function isGiven(program: Program, user: string, variables: Variables): boolean {
   return ['', '_FILE'].some((suffix) => variables.get(`${variableOf(program, user)}${suffix}`) !== undefined);
 }
 
-/** SHA-256, as the ACL of Redis stores passwords. */
+/** Returns the SHA-256 of a password, which is the form in which Redis ACLs store it. */
 export function digestOf(password: string): string {
   return createHash('sha256').update(password).digest('hex');
 }
 
-/** Text that stands for a password in the digest of a file. It does not reveal the password. */
+/** Returns the text that represents a password in the digest of a file. It does not reveal the password. */
 export function placeholderOf(password: string): string {
   return digestOf(`redis-cache-kit/placeholder/${password}`);
 }

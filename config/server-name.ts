@@ -1,6 +1,6 @@
 /**
- * Names of servers in settings: `redis@8.2`, `valkey@9.0.1`. A name with two parts of a version stands for each of its
- * patch releases. A leaf: it imports nothing.
+ * Names of servers in settings: `redis@8.2`, `valkey@9.0.1`. A name with a two-part version includes all of its patch
+ * releases. This module is a leaf: it imports nothing.
  */
 
 export type ServerFamily = 'redis' | 'valkey';
@@ -13,16 +13,16 @@ export const OLDEST_SUPPORTED: Readonly<Record<ServerFamily, string>> = { redis:
 /** Supported servers for messages: "Redis 7.0 or newer, or Valkey 8.0 or newer". */
 export const SUPPORTED_SERVERS = `Redis ${OLDEST_SUPPORTED.redis} or newer, or Valkey ${OLDEST_SUPPORTED.valkey} or newer`;
 
-/** A server that a setting asks for. */
+/** Server that a setting selects. */
 export interface NamedServer {
   readonly family: ServerFamily;
-  /** `8.2` or `8.2.1`. */
+  /** Version, such as `8.2` or `8.2.1`. */
   readonly version: string;
 }
 
 export const SERVER_NAME = /^(redis|valkey)@(\d{1,3}\.\d{1,3}(?:\.\d{1,3})?)$/;
 
-/** Returns the server that an environment asks for; undefined if any supported one will do. */
+/** Returns the server that an environment selects; undefined if any supported server may be used. */
 export function namedServer({
   redis,
 }: {
@@ -33,7 +33,7 @@ export function namedServer({
   return { family: family as ServerFamily, version };
 }
 
-/** Returns whether `version` is `wanted` or newer; missing parts count as 0. */
+/** Whether `version` is `wanted` or newer; missing parts count as 0. */
 export function atLeast(version: string, wanted: string): boolean {
   const [a, b] = [version, wanted].map((text) =>
     text.split('.').map((part) => Number.parseInt(part, 10) || 0),

@@ -1,8 +1,8 @@
 /**
- * Every setting of a file in `config/environments/`: its values, its default and its meaning. From these
- * `npm run docs:settings` writes docs/settings.md. Every name ends with its unit.
+ * Every setting of a file in `config/environments/`: its values, its default and its meaning. `npm run docs:settings`
+ * writes docs/settings.md from these. Every name ends with its unit.
  *
- * `contradictions.ts` checks settings that contradict each other; `schema.ts` combines both.
+ * `contradictions.ts` finds settings that contradict each other; `schema.ts` combines both.
  */
 import { resolve } from 'node:path';
 import { z } from 'zod';
@@ -28,18 +28,19 @@ const file = z
 const directiveName = z.string().regex(/^[a-z][a-z0-9-]*$/, 'a redis.conf directive name, in lower case');
 
 /**
- * Below it, false second failovers were frequent, even with pings every 100 ms (docs/decisions/080-fast-detection.md).
+ * Minimum detection time. Below it, false second failovers were frequent, even with pings every 100 ms
+ * (docs/decisions/080-fast-detection.md).
  */
 export const FAST_DOWN_AFTER_MS = 200;
-/** Below it only with `sentinel.fast`: a short stall replaces the master. */
+/** Minimum detection time without `sentinel.fast`. Below it, a short stall causes the replacement of the master. */
 export const STOCK_DOWN_AFTER_MS = 500;
 
-/** Maximum number of Redis nodes per environment: the address block of each substrate has room for them. */
+/** Maximum number of Redis nodes per environment, for which the address block of each substrate has room. */
 export const MAX_REDIS_NODES = 10;
 
 /**
- * `async`: the default guarantee of Redis. `{ replicas, timeoutMs }`: acknowledged once that many replicas have the
- * write (WAIT).
+ * Durability of a write. `async`: the default guarantee of Redis. `{ replicas, timeoutMs }`: acknowledged once this
+ * number of replicas has the write (WAIT).
  */
 export const durabilitySchema = z
   .union([
@@ -49,7 +50,7 @@ export const durabilitySchema = z
   .describe('async, or { replicas: 1 to 10, timeoutMs: 1 to 3600000 }');
 export type Durability = z.infer<typeof durabilitySchema>;
 
-/** Name of an environment without a description: a schema that has one in its metadata adds it. */
+/** Name of an environment, without a description; a schema with a description adds it in its metadata. */
 export const environmentName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,30}$/, 'at most 31 lower-case letters, digits and dashes');
@@ -103,7 +104,7 @@ export const settingsSchema = z.strictObject({
         .optional()
         .meta(
           means(
-            'Server of the Redis nodes and sentinels. A version without a patch release stands for each of them. If omitted: on Docker the version of the images, locally the server program that is found first. `kit apply` changes it node by node.',
+            'Server of the Redis nodes and sentinels. A version without a patch release includes all of its patch releases. If omitted: on Docker the version of the images, locally the first server program that is found. `kit apply` changes it node by node.',
           ),
         ),
       port: port
@@ -342,23 +343,23 @@ export const settingsSchema = z.strictObject({
     .prefault({})
     .meta(
       means(
-        'Promises of the environment; config/gates.yaml uses them as the scope of criteria. An omitted promise defaults to true, so that no criterion is dropped by omission; set false to drop it.',
+        'Promises of the environment; config/gates.yaml uses them as the scope of criteria. An omitted promise defaults to true, so that no criterion is dropped by omission; set it to false to drop the promise.',
       ),
     ),
   durability: z
     .strictObject({
       durableWrites: durabilitySchema.meta(
         means(
-          'Durability of a durable write: async, or acknowledged once that many replicas have it (WAIT).',
+          'Durability of a durable write: async, or acknowledged once the given number of replicas has the write (WAIT).',
         ),
       ),
-      // A window as long as the load of a drill would excuse every loss, so it is limited.
+      // A window as long as the load phase of a drill would excuse every loss, so it is limited.
       asyncLossWindowMs: durationMs
         .max(5_000)
         .default(1_000)
         .meta(
           means(
-            'Loss window: an async write that was acknowledged earlier than this before a crash must not be lost.',
+            'Loss window: a crash must not lose an async write that was acknowledged earlier than this time before it.',
           ),
         ),
     })

@@ -15,13 +15,16 @@ export function nearestName(word: string, names: readonly string[]): string | un
   return best;
 }
 
-/** `; did you mean 'x'?`, or an empty string. */
+/** Returns `; did you mean 'x'?`, or an empty string. */
 export function didYouMean(word: string, names: readonly string[]): string {
   const name = nearestName(word, names);
   return name === undefined ? '' : `; did you mean '${name}'?`;
 }
 
-/** Optimal string alignment: an insertion, a deletion, a replacement and a swap of neighbours each count as one. */
+/**
+ * Returns the optimal string alignment distance: an insertion, a deletion, a replacement and a swap of adjacent
+ * characters each count as one.
+ */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

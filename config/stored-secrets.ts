@@ -1,7 +1,6 @@
 /**
- * The file of the passwords of an environment, `<stateDir>/environments/<name>/secrets.json` (mode 0600): created
- * once, replaced as a whole, never edited. `secrets.ts` adds the variables, `password-rotation.ts` the steps of a
- * rotation.
+ * Password file of an environment, `<stateDir>/environments/<name>/secrets.json` (mode 0600): created once, replaced as
+ * a whole, never edited. `secrets.ts` adds the variables, `password-rotation.ts` the steps of a rotation.
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -38,18 +37,20 @@ const redisPasswords = z.strictObject({
 });
 const sentinelPasswords = z.strictObject({ admin: password, app: password, peer: password });
 
-/** `adding`: the nodes do not yet all accept the new passwords; `both`: they accept two. */
+/**
+ * Phases of a rotation. `adding`: not all nodes accept the new passwords yet; `both`: all nodes accept two passwords.
+ */
 export const ROTATION_PHASES = ['adding', 'both'] as const;
 
 const rotationSchema = z.strictObject({
   phase: z.enum(ROTATION_PHASES),
   startedAt: z.iso.datetime(),
-  /** While `adding`, the new passwords; then the former ones. */
+  /** The new passwords in phase `adding`, the former ones later. */
   redis: redisPasswords.partial(),
   sentinel: sentinelPasswords.partial(),
 });
 
-/** Text that stands for a password in digests of files, as long as the password has this SHA-256. */
+/** Text that represents a password in digests of files, as long as the password has this SHA-256. */
 const placeholder = z.strictObject({ of: z.string(), text: z.string() });
 
 const storedSchema = z.strictObject({
@@ -76,12 +77,14 @@ export function isPassword(text: string): boolean {
   return password.safeParse(text).success;
 }
 
-/** Draws a password of 256 bits. */
+/** Generates a password of 256 bits. */
 export function drawPassword(): string {
   return randomBytes(32).toString('base64url');
 }
 
 /**
+ * Reads the file.
+ *
  * @returns undefined if there is no file
  * @throws KitError `SECRETS_EXPOSED`, `SECRETS_BROKEN`, `STATE_UNREADABLE`
  */
@@ -124,14 +127,14 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // The parser's message quotes the text, which is secret.
+    // The parser's error message quotes the text, which is secret.
     return undefined;
   }
 }
 
 /**
- * Writes the file under another name and links it into place: no reader sees a partial file, and only one of two
- * writers wins.
+ * Writes the file under another name and links it to its final name, so that no reader sees a partial file, and only
+ * one of two writers succeeds.
  */
 export function createStored(file: string): Stored {
   const make = drawPassword;
@@ -153,7 +156,7 @@ export function createStored(file: string): Stored {
 }
 
 /**
- * Replaces the file: a reader sees either the old or the new content, even after a crash of the machine.
+ * Replaces the file. A reader sees either the old or the new content, even after a crash of the machine.
  *
  * @throws KitError `STATE_UNWRITABLE`
  */

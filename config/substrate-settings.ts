@@ -19,7 +19,7 @@ export const localSubstrateSettings = z
       .optional()
       .meta(
         means(
-          'Server program, absolute or relative to the working directory. If omitted, that of KIT_SERVER, or the first one in PATH that fits redis.server.',
+          'Server program, absolute or relative to the working directory. If omitted, the program named by KIT_SERVER, or the first program in PATH that fits redis.server.',
         ),
       ),
   })
@@ -35,7 +35,7 @@ export const dockerSubstrateSettings = z
       .optional()
       .meta(
         means(
-          'Image of the Redis nodes and sentinels; requires redis.server, the server in it. If omitted, the image of redis.server, or that of the kit.',
+          'Image of the Redis nodes and sentinels; requires redis.server, which names the server in the image. If omitted, the image of redis.server, or the image of the kit.',
         ),
       ),
     subnet: z

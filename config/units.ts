@@ -12,8 +12,8 @@ const UNIT: Readonly<Record<string, number>> = {
 };
 
 /**
- * Bytes as redis.conf writes them: `2gb`, `512mb`, `100k`, `1048576`.
- * `k`, `m`, `g` are powers of ten and `kb`, `mb`, `gb` powers of two (redis.conf, "Note on units").
+ * Parses a size in the notation of redis.conf: `2gb`, `512mb`, `100k`, `1048576`. `k`, `m`, `g` are powers of ten, and
+ * `kb`, `mb`, `gb` powers of two (redis.conf, "Note on units").
  *
  * @returns the number of bytes, or undefined if the text is not a size
  */
@@ -23,7 +23,9 @@ export function parseBytes(text: string): number | undefined {
   return match === null || unit === undefined ? undefined : Number(match[1]) * unit;
 }
 
-/** A size in the notation of redis.conf, in the largest unit that represents it exactly: `2147483648` is `2gb`. */
+/**
+ * Formats a size in the notation of redis.conf, in the largest unit that represents it exactly: `2147483648` is `2gb`.
+ */
 export function formatBytes(size: number): string {
   for (const unit of ['gb', 'mb', 'kb'] as const) {
     const factor = UNIT[unit] ?? 1;
@@ -35,9 +37,9 @@ export function formatBytes(size: number): string {
 const SIZE = 'a size such as 512mb, above 0 (units b, k, kb, m, mb, g, gb)';
 
 /**
- * A schema for a size in bytes, written as redis.conf writes it.
+ * Returns a schema for a size in bytes, in the notation of redis.conf.
  *
- * @param least smaller sizes are rejected: usually a unit was forgotten, and `512` is 512 bytes
+ * @param least minimum size; below it usually a unit was forgotten, because `512` is 512 bytes
  */
 export function bytesSchema(least = 1) {
   return z

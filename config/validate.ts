@@ -10,7 +10,7 @@ import { KitError } from './errors.ts';
 import { didYouMean } from './spelling.ts';
 import type { Path, YamlSource } from './yaml.ts';
 
-/** A value that overrides the file. Later ones take precedence. */
+/** Value that overrides the file. Later overrides take precedence. */
 export interface Override {
   readonly path: readonly string[];
   readonly value: unknown;
@@ -26,7 +26,7 @@ interface Problem {
   readonly message: string;
 }
 
-/** @throws KitError `CONFIG_INVALID` with every problem */
+/** Validates a file with its overrides. @throws KitError `CONFIG_INVALID` with every problem */
 export function validate<S extends z.ZodType>(
   schema: S,
   source: YamlSource,
@@ -189,7 +189,7 @@ function dottedPath(path: Path): string {
   return path.length === 0 ? '(the whole file)' : path.join('.');
 }
 
-/** Returns the value as written, short enough for one line. */
+/** Returns the value as written, shortened to one line. */
 export function quoteValue(value: unknown): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
   return `'${text.length > 60 ? `${text.slice(0, 57)}...` : text}'`;

@@ -1,11 +1,11 @@
 /**
- * Changes settings in the YAML file of an environment. Comments, order and layout of everything else stay: the document gives
- * the position of each value, and only the text at that position is replaced (the printer of the library would change
- * the layout of lists).
+ * Changes settings in the YAML file of an environment. Comments, order and layout of all other lines stay the same: the
+ * document gives the position of each value, and only the text at that position is replaced (the library's printer
+ * would change the layout of lists).
  *
  * text ─▶ document ─▶ replacement by position ─▶ text, once per setting ─▶ the change, line by line
  *
- * Left out: whether the new values are valid, which `loadEnvironment` checks with them as overrides.
+ * Left out: whether the new values are valid, which `loadEnvironment` checks with the values as overrides.
  */
 import { isMap, isScalar, parseDocument, type YAMLMap } from 'yaml';
 import { KitError } from './errors.ts';
@@ -24,7 +24,7 @@ interface Replacement {
   readonly text: string;
 }
 
-/** A setting to change, and where it is. */
+/** Setting to change, and its location. */
 interface Change {
   readonly file: string;
   readonly keys: Path;
@@ -32,10 +32,12 @@ interface Change {
 }
 
 /**
- * @param changes values as the file writes them, by dotted path: `redis.maxmemory` and `512mb`
+ * Changes settings in the text of a file.
+ *
+ * @param changes values in the notation of the file, by dotted path: `redis.maxmemory` and `512mb`
  * @param prefix location of the settings in the file: `['environments', 'shop']` in a `kit.yaml`
- * @throws KitError `CONFIG_SYNTAX` if the file is not YAML; `CONFIG_NOT_EDITABLE` if a value is not written in place, such as
- *   an alias
+ * @throws KitError `CONFIG_SYNTAX` if the file is not YAML; `CONFIG_NOT_EDITABLE` if a value is not written in place,
+ * such as an alias
  */
 export function editSettings(
   text: string,
@@ -45,7 +47,7 @@ export function editSettings(
 ): YamlEdit {
   parseYaml(text, file);
   const edits = [...changes].map(([path, value]) => ({ file, keys: [...prefix, ...path.split('.')], value }));
-  // One after the other: two settings may need the same new map.
+  // Applied one after the other, because two settings may need the same new map.
   const after = edits.reduce((result, change) => {
     const { from, to, text: part } = replacementOf(result, change);
     return result.slice(0, from) + part + result.slice(to);
@@ -84,7 +86,7 @@ function notEditable({ file, keys, value }: Change): KitError {
   );
 }
 
-/** A key that the file does not have goes after the last one of its map. */
+/** Returns the insertion of a key that the file does not have, after the last key of its map. */
 function insertion(map: YAMLMap, text: string, keys: Path, value: string): Replacement {
   const [first = '', ...rest] = keys;
   const entry = `${first}: ${rest.reduceRight<string>((inner, key) => `{ ${key}: ${inner} }`, value)}`;
@@ -102,7 +104,7 @@ function insertion(map: YAMLMap, text: string, keys: Path, value: string): Repla
   return { from: at, to: at, text: `\n${indent}${entry}` };
 }
 
-/** Lines that are in only one of the texts, by their longest common subsequence. */
+/** Returns the lines that are in only one of the texts, by their longest common subsequence. */
 function differenceOf(before: readonly string[], after: readonly string[]): readonly string[] {
   const common = Array.from({ length: before.length + 1 }, () => new Uint16Array(after.length + 1));
   const at = (i: number, j: number): number => common[i]?.[j] ?? 0;

@@ -14,9 +14,9 @@ export interface YamlSource {
   /** File name for error messages: relative to the working directory if the file is inside it. */
   readonly file: string;
   readonly value: unknown;
-  /** Line of the value at `path`, or of the nearest ancestor in the file. */
+  /** Returns the line of the value at `path`, or of its nearest ancestor in the file. */
   lineOf(path: Path): number;
-  /** File, line and path of a value; undefined if every value is in `file`, at its own path. */
+  /** Returns file, line and path of a value; undefined if every value is in `file`, at its own path. */
   readonly locate?: (path: Path) => Location;
 }
 
@@ -27,7 +27,7 @@ export interface Location {
   readonly path: Path;
 }
 
-/** @throws KitError `CONFIG_UNREADABLE` or `CONFIG_SYNTAX`, every syntax error with its line */
+/** Reads a YAML file. @throws KitError `CONFIG_UNREADABLE` or `CONFIG_SYNTAX`, every syntax error with its line */
 export function readYaml(path: string): YamlSource {
   const file = displayPath(path);
   try {
@@ -43,7 +43,7 @@ export function readYaml(path: string): YamlSource {
   }
 }
 
-/** @throws KitError `CONFIG_SYNTAX` */
+/** Parses YAML. @throws KitError `CONFIG_SYNTAX` */
 export function parseYaml(text: string, file: string): YamlSource {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });

@@ -36,13 +36,13 @@ export function apply(program: Command, session: Session): void {
     .command('apply')
     .summary('apply changed settings to a running environment, node by node')
     .description(
-      'Replace every node that differs from the configuration, its certificate, its image or its server, one at a time: replicas first, then a planned switchover, then the former master, then the sentinels. Each step requires that all other nodes are healthy. Run it again after an interruption: it continues.\nExit code 0: applied, or nothing to do; 3: stopped, with at most one node unfinished.',
+      'Replace every node that differs from the configuration, its certificate, its image or its server, one at a time: replicas first, then a planned switchover, then the former master, then the sentinels. Each step requires that all other nodes are healthy. To continue after an interruption, run the command again.\nExit code 0: applied, or nothing to do; 3: stopped, with at most one node unfinished.',
     )
     .addOption(common.environment())
     .addOption(common.substrate())
     .addOption(common.set())
     .addOption(new Option('--dry-run', 'show the plan, change nothing'))
-    .addOption(new Option('--yes', 'accept an interruption, such as that of a single node'))
+    .addOption(new Option('--yes', 'accept an interruption, such as the restart of a single node'))
     .addOption(common.json())
     .addHelpText(
       'after',

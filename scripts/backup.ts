@@ -75,7 +75,7 @@ export function backup(program: Command, session: Session): void {
       'after',
       examples(
         ['kit backup verify FILE', 'a plain backup'],
-        ['kit backup verify FILE --key-file key', 'an encrypted one'],
+        ['kit backup verify FILE --key-file key', 'an encrypted backup'],
       ),
     )
     // --key-file and --json may come before or after `verify`.

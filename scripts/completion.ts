@@ -21,9 +21,9 @@ export function completion(program: Command, session: Session): void {
     .addHelpText(
       'after',
       examples(
-        ['kit completion bash > ~/.local/share/bash-completion/completions/kit', 'for every bash'],
-        ['kit completion zsh > ~/.zfunc/_kit', 'for every zsh whose fpath has ~/.zfunc'],
-        ['kit completion fish > ~/.config/fish/completions/kit.fish', 'for every fish'],
+        ['kit completion bash > ~/.local/share/bash-completion/completions/kit', 'for every bash session'],
+        ['kit completion zsh > ~/.zfunc/_kit', 'for every zsh session whose fpath has ~/.zfunc'],
+        ['kit completion fish > ~/.config/fish/completions/kit.fish', 'for every fish session'],
       ),
     )
     .action(async (shell: Shell) => {

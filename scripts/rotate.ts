@@ -48,7 +48,7 @@ export function rotate(program: Command, session: Session): void {
       examples(
         ['kit rotate --env dev', 'all passwords of dev'],
         ['kit rotate --user app --phase begin', 'then restart the applications with the new password'],
-        ['kit rotate --phase finish', 'then refuse the former one'],
+        ['kit rotate --phase finish', 'then refuse the former passwords'],
       ),
     )
     .action((options: RotateOptions) =>

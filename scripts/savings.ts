@@ -31,8 +31,8 @@ export function savings(program: Command, session: Session): void {
     .addHelpText(
       'after',
       examples(
-        ['kit savings', 'of dev, since its start'],
-        ['kit savings --window 60 --env production', 'of the reads of the next minute'],
+        ['kit savings', 'for dev, since its servers started'],
+        ['kit savings --window 60 --env production', 'for the reads of the next minute'],
         ['kit savings --load-ms 150 --cost-per-call 0.002', 'with given figures'],
       ),
     )

@@ -45,7 +45,7 @@ export function sizing(program: Command, session: Session): void {
       examples(
         ['kit sizing --env staging', 'show the advice'],
         ['kit sizing --env ./mine.yaml --apply', 'change the file after a prompt'],
-        ['kit sizing --env production --url rediss://host:6379', 'the use of an external Redis'],
+        ['kit sizing --env production --url rediss://host:6379', 'for an external Redis'],
       ),
     )
     .action((options: SizingOptions) => adviseOn(session, options));

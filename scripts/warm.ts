@@ -32,7 +32,7 @@ export function warm(program: Command, session: Session): void {
       'after',
       examples(
         ['kit warm', 'run the strategies of the modules of kit.yaml on dev'],
-        ['kit warm --module warming.ts', 'run those of one module'],
+        ['kit warm --module warming.ts', 'run the strategies of one module'],
         ['kit warm prices --module warming.ts --env staging', 'one strategy'],
         ['kit warm --module warming.ts --list', 'show the strategies'],
       ),

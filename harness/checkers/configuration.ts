@@ -29,7 +29,7 @@ const EXTERNAL_REMEDY =
 
 export const configuration: Checker = {
   id: 'configuration',
-  proves: 'the resolved configuration has no risky setting that drills find only by chance',
+  proves: 'the resolved configuration has no risky setting that drills would reveal only by chance',
   check(_history, { environment, substrate }) {
     const judged = Object.entries(RULES).map(([name, rule]) => [name, rule(environment)] as const);
     const flaws = judged.filter(([, { right }]) => !right).map(([name, { flaw }]) => `${name}: ${flaw}`);

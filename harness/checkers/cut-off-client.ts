@@ -32,7 +32,7 @@ const SERVED_FROM_MEMORY: ReadonlySet<string> = new Set(['get', 'set', 'getOrCom
 export const cutOffClient: Checker = {
   id: 'cut-off-client',
   proves:
-    'a client that is cut off meets its deadlines and is served from memory; the others are not affected',
+    'an isolated client meets its deadlines and is served from memory; other clients are not affected',
   check(history, context) {
     const span = faultSpans(history).find(({ fault, observed }) => fault === FAULT && observed);
     if (span?.toUs === undefined) return unknownResult('no client was cut off from the master and returned');

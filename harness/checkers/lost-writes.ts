@@ -46,7 +46,7 @@ const MIN_DURABLE_WRITES = 20;
 
 export const lostWrites: Checker = {
   id: 'lost-writes',
-  proves: 'no acknowledged write is missing after the heal, beyond what its promise allows',
+  proves: 'no acknowledged write is missing after the heal, except for losses that its durability allows',
   check(history, context) {
     const operations = operationsOf(history, context.client);
     const acknowledged = acknowledgedWrites(operations);

@@ -18,7 +18,7 @@ const NO_LIMIT =
 
 export const memory: Checker = {
   id: 'memory',
-  proves: 'memory stays below the limit, with room to spare',
+  proves: 'memory stays below the limit with headroom',
   check(history) {
     const samples = history.observations.filter(({ from, name }) => from === 'info' && name === 'sample');
     const measured = new Set<string | undefined>();

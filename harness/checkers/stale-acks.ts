@@ -28,7 +28,7 @@ import {
 
 export const staleAcks: Checker = {
   id: 'stale-acks',
-  proves: 'no deposed master replies',
+  proves: 'no deposed master acknowledges an operation',
   check(history, context) {
     const final = finalMaster(history);
     if (final.kind !== 'read') return withoutFinalRead(final);

@@ -9,7 +9,7 @@ export const allReplicasLost = fullOnlyFailover({
   title: 'All replicas die and return',
   source: 'drills: all-replicas-lost; Redis min-slaves.tcl',
   safeOutcome:
-    'as redis.minReplicasToWrite promises, the master refuses writes that no replica can receive; no failover, nothing lost',
+    'the master refuses writes that no replica can receive, as redis.minReplicasToWrite promises; no failover happens, and no write is lost',
   needs: ['kill', 'start'],
   neededFailovers: 0,
   faults: [{ fault: 'kill', target: 'all-replicas', atMs: 2_000, heal: { afterMs: 6_000 } }],

@@ -5,7 +5,7 @@ export const backupRestore = fullOnlyIntegration({
   title: 'A backup under writes, then a restore over changed data',
   source: 'drills: backup-restore; bitnami/charts#25469; mission A8',
   safeOutcome:
-    'the restored keys are those of the archive, with every durable write acknowledged before the backup; no node changes its role',
+    'the restored keys equal the archive, with every durable write acknowledged before the backup; no node changes its role',
   topologies: ['sentinel', 'cluster'],
   checkers: ['expectations', 'liveness', 'consistency'],
   expectations: [

@@ -2,10 +2,10 @@ import { fullOnlyIntegration } from './families.ts';
 
 export const canaryRollback = fullOnlyIntegration({
   id: 'canary-rollback',
-  title: 'A canary of the pattern cache is promoted while healthy, and rolled back with a planted fault',
+  title: 'A canary of the pattern cache is promoted while healthy, and rolled back after a planted fault',
   source: 'mission D2; seed 000, CanaryTestingService',
   safeOutcome:
-    'the rollback is immediate and latched, only canary users meet the fault, and no user changes arms in any other case',
+    'the rollback is immediate and permanent, only canary users meet the fault, and no other event moves a user to another arm',
   checkers: ['expectations', 'liveness', 'canary'],
   profile: 'canary',
   expectations: [

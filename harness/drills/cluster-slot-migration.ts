@@ -5,7 +5,7 @@ export const clusterSlotMigration: ReturnType<typeof clusterFailover> = {
     id: 'cluster-slot-migration',
     title: 'Slots move to another master and back',
     source: 'Redis cluster specification, live reconfiguration: MOVED and ASK redirection',
-    safeOutcome: 'no write lost, none applied twice, no gap that a caller would notice',
+    safeOutcome: 'no write is lost or applied twice, and callers notice no gap',
     needs: [],
     faults: [{ fault: 'slot-migration', target: 'master', atMs: 2_000, heal: { afterMs: 1_500 } }],
   }),

@@ -6,7 +6,7 @@ export const configuration: Drill = {
   family: 'integration',
   source: 'seed 004 §3, configuration and security; mission A7, A8',
   safeOutcome:
-    'directives, users, ports and roles of every node are as rendered, before the first trial, between trials and after the last',
+    'directives, users, ports and roles of every node are as rendered, before, between and after the trials',
   needs: [],
   topologies: ['single', 'sentinel', 'cluster'],
   clients: ['kit'],

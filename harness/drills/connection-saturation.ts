@@ -5,7 +5,7 @@ export const connectionSaturation = fullOnlyIntegration({
   title: 'The server reaches maxclients and refuses new connections',
   source: 'drills: connection-saturation; seed 004 §2, Redis connection saturation',
   safeOutcome:
-    'existing connections are served; without one a clear error within the deadline; recovery without a restart',
+    'existing connections are served; a client without a connection gets a clear error within the deadline, and recovers without a restart',
   expectations: [
     ...['served', 'stored'].map((what) => `connected/${what}`),
     ...['cut', 'new'].flatMap((cache) =>

@@ -4,7 +4,7 @@ export const diskFull = fullOnlyIntegration({
   id: 'disk-full',
   title: 'The disk of the append-only file is full',
   source: 'drills: disk-full; seed 002, persistence',
-  safeOutcome: 'MISCONF is reported as such, reads continue, and writes succeed again once there is space',
+  safeOutcome: 'MISCONF is reported, reads continue, and writes succeed again once there is free space',
   needs: ['dataFolder'],
   topologies: ['single', 'sentinel'],
   expectations: [

@@ -9,7 +9,7 @@ export const doubleFailover = fullOnlyFailover({
   title: 'The master dies, and its healthy successor is deposed within 5 s',
   source: 'drills: double-failover; redis/redis#1446',
   safeOutcome:
-    'no write lost to the deposed master; durable writes are possible again within 2 s of the second failover',
+    'no write is lost to the deposed master, and durable writes are possible again within 2 s of the second failover',
   needs: ['kill', 'start'],
   neededFailovers: 2,
   parameters: { settleMs: 15_000 },

@@ -6,7 +6,7 @@ export const durableWrites = integrationDrill({
   id: 'durable-writes',
   title: 'Durable writes without confirmation by replicas',
   source: 'client/README.md, Writes; mission C2',
-  safeOutcome: 'no durable write is acknowledged that fewer replicas confirmed',
+  safeOutcome: 'no durable write is acknowledged with fewer confirmations than promised',
   topologies: ['sentinel'],
   needs: ['pause'],
   expectations: [

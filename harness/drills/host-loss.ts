@@ -3,10 +3,10 @@ import { fullOnlyFailover } from './families.ts';
 /** A machine with a master and a sentinel stops without closing its connections. */
 export const hostLoss = fullOnlyFailover({
   id: 'host-loss',
-  title: 'Master and one sentinel hang together and return later',
+  title: 'The master and one sentinel hang together and return later',
   source: 'drills: host-loss; redis/redis#2518',
   safeOutcome:
-    'as master-hang: the client moves without a reset; no stale acknowledgement; no durable write lost',
+    'as in master-hang, the client moves without a reset, no acknowledgement is stale, and no durable write is lost',
   needs: ['pause'],
   neededFailovers: 1,
   parameters: { stragglerMs: 1_500 },

@@ -5,7 +5,7 @@ export const masterHang = failoverDrill({
   id: 'master-hang',
   title: 'The master hangs without a reset and returns',
   source: 'drills: master-hang; redis/ioredis#1314, redis/ioredis#1021',
-  safeOutcome: 'the client moves without a reset; no stale acknowledgement; no durable write lost',
+  safeOutcome: 'the client moves without a reset, no acknowledgement is stale, and no durable write is lost',
   needs: ['pause'],
   parameters: { stragglerMs: 1_500 },
   faults: [

@@ -5,7 +5,7 @@ export const memoryFull = fullOnlyIntegration({
   title: 'The memory of the masters is full while writes continue',
   source: 'drills: memory-full; seed 002, maxmemory and eviction',
   safeOutcome:
-    'eviction as configured; replicas intact; tags and leases survive or fail safely; recovery without a restart',
+    'Redis evicts as configured, replicas stay intact, tags and leases survive or fail safely, and clients recover without a restart',
   expectations: [
     ...['policy', 'evictions', 'loads', 'writes', 'reads'].map((what) => `full/${what}`),
     ...['held', 'invalidated', 'old-values', 'others'].map((what) => `tags/${what}`),

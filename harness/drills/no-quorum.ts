@@ -5,7 +5,7 @@ export const noQuorum = fullOnlyFailover({
   id: 'no-quorum',
   title: 'Two sentinels die, then the master; one sentinel returns',
   source: 'drills: no-quorum; Redis 06-ckquorum.tcl',
-  safeOutcome: 'no failover without a quorum, then exactly one; no durable write lost',
+  safeOutcome: 'no failover happens without a quorum, then exactly one; no durable write is lost',
   needs: ['kill', 'start'],
   neededFailovers: 1,
   faults: [

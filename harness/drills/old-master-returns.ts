@@ -10,7 +10,7 @@ export const oldMasterReturns = fullOnlyFailover({
   title: 'A deposed master returns under load',
   source: 'drills: old-master-returns; bitnami/charts#5418, bitnami/charts#5543',
   safeOutcome:
-    'the returned master accepts no write later than 1 s after its return; no stale acknowledgement',
+    'the returned master accepts no write later than 1 s after its return, and no acknowledgement is stale',
   needs: ['pause'],
   neededFailovers: 1,
   parameters: { stragglerMs: 1_500, settleMs: 15_000 },

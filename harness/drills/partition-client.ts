@@ -8,7 +8,7 @@ export const partitionClient = fullOnlyFailover({
   title: 'One client is cut off from the master; other clients and the nodes are not',
   source: 'drills: partition-client',
   safeOutcome:
-    'its deadlines hold, its memory fallback answers, no failover; the other client is not affected',
+    'the isolated client meets its deadlines and is served from memory; no failover happens, and the other client is not affected',
   needs: [],
   neededFailovers: 0,
   proxied: ['kit'],

@@ -10,7 +10,7 @@ export const partitionMaster = fullOnlyFailover({
   title: 'The master is cut off from replicas and sentinels; clients still reach it',
   source: 'drills: partition-master; Jepsen 2013',
   safeOutcome:
-    'no durable write lost; async ones only until another node is promoted, and none by a master that was deposed',
+    'no durable write is lost; asynchronous writes are lost only until another node is promoted, and a deposed master accepts none',
   needs: ['partition'],
   neededFailovers: 1,
   parameters: { stragglerMs: 1_500 },

@@ -6,7 +6,7 @@ export const partitionMinority = fullOnlyFailover({
   title: 'The master and one sentinel are cut off from the other nodes; clients still reach them',
   source: 'drills: partition-minority; valkey-io/valkey#2158',
   safeOutcome:
-    'the highest config-epoch of the majority wins: no write by the deposed master, no durable write lost',
+    "the majority's highest config-epoch wins: the deposed master accepts no write, and no durable write is lost",
   needs: ['partition'],
   neededFailovers: 1,
   parameters: { stragglerMs: 1_500 },

@@ -4,7 +4,7 @@ export const plannedSwitch = failoverDrill({
   id: 'planned-switch',
   title: 'Planned switchover',
   source: 'drills: planned-switch; redis/redis#6062',
-  safeOutcome: 'nothing lost, nothing applied twice, the old master is a replica',
+  safeOutcome: 'no write is lost or applied twice, and the old master becomes a replica',
   needs: [],
   parameters: { stragglerMs: 1_000, afterHealMs: 1_000 },
   faults: [

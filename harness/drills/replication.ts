@@ -4,7 +4,7 @@ export const replication = integrationDrill({
   id: 'replication',
   title: 'Every write on the master reaches every replica',
   source: 'mission C1; seed 002, replication',
-  safeOutcome: 'every write is readable on every replica, the links are up',
+  safeOutcome: 'every write is readable on every replica, and all links are up',
   topologies: ['sentinel'],
   checkers: ['expectations', 'liveness', 'replication'],
   // Which nodes are replicas changes with every failover: they are numbered in the order of their names.

@@ -5,7 +5,7 @@ export const repliesLost = failoverDrill({
   id: 'replies-lost',
   title: 'Requests arrive, replies are dropped',
   source: 'drills: replies-lost',
-  safeOutcome: 'the outcome is reported as unknown, nothing applied twice, no failover',
+  safeOutcome: 'the outcome is reported as unknown, no write is applied twice, and no failover happens',
   needs: [],
   proxied: true,
   parameters: { incrsPerSecond: 60, appendsPerSecond: 60, afterHealMs: 500 },

@@ -7,7 +7,7 @@ export const rollingReplace: Drill = {
     title: 'Every node is restarted, one after the other, as kit apply does',
     source: 'drills: rolling-replace; C2',
     safeOutcome:
-      'nothing lost, nothing applied twice, no caller without an answer; writes pause only for the planned switchover',
+      'no write is lost or applied twice, every caller gets an answer, and writes pause only for the planned switchover',
     needs: ['stop', 'start'],
     faults: [{ fault: 'rolling-replace', target: 'master', atMs: 2_000, heal: { afterMs: 1_000 } }],
   }),

@@ -5,7 +5,7 @@ export const security = integrationDrill({
   title: 'Access requires a password; the application has no destructive commands',
   source: 'seed 004 §3, security; seed 002, renamed commands',
   safeOutcome:
-    'no access without the correct password, dangerous commands denied to the app, no secret on a command line',
+    'access requires the correct password, dangerous commands are denied to the app, and no command line contains a secret',
   expectations: [
     ...['no-password', 'wrong-password'].map((what) => `{node}-${what}`),
     ...['FLUSHALL', 'FLUSHDB', 'EVAL', 'CONFIG', 'KEYS', 'DEBUG', 'SHUTDOWN', 'ACL'].map(

@@ -5,7 +5,7 @@ export const sentinelHang = fullOnlyFailover({
   id: 'sentinel-hang',
   title: 'The first-listed sentinel hangs, then the master dies',
   source: 'drills: sentinel-hang; taskforcesh/bullmq#4378',
-  safeOutcome: 'as master-crash; the client asks the next sentinel within 0.5 s',
+  safeOutcome: 'as in master-crash, and the client queries the next sentinel within 0.5 s',
   needs: ['kill', 'start', 'pause'],
   neededFailovers: 1,
   faults: [

@@ -4,7 +4,7 @@ export const sentinelLoss = fullOnlyFailover({
   id: 'sentinel-loss',
   title: 'A sentinel dies, then the master',
   source: 'drills: sentinel-loss; Redis 00-base.tcl',
-  safeOutcome: 'as master-crash: the remaining sentinels promote a replica; no durable write lost',
+  safeOutcome: 'as in master-crash, the remaining sentinels promote a replica, and no durable write is lost',
   needs: ['kill', 'start'],
   neededFailovers: 1,
   faults: [

@@ -8,7 +8,7 @@ export const shortStall = failoverDrill({
   id: 'short-stall',
   title: 'The master stalls for less than down-after-milliseconds',
   source: 'drills: short-stall; redis/redis#8607',
-  safeOutcome: 'no failover, nothing applied twice, nothing lost',
+  safeOutcome: 'no failover happens, and no write is lost or applied twice',
   needs: ['pause'],
   parameters: { incrsPerSecond: 60, appendsPerSecond: 60, afterHealMs: 500 },
   faults: [

@@ -9,7 +9,7 @@ export const slowRedis = fullOnlyIntegration({
   title: 'Replies are late, slow, truncated or lost',
   source: 'drills: slow-redis; Shopify/toxiproxy',
   safeOutcome:
-    'deadlines hold, the breaker opens, the fallback answers; Redis serves again without a restart',
+    'deadlines are met, the breaker opens, the fallback answers, and Redis serves again without a restart',
   expectations: [
     ...ALL.flatMap((toxic) =>
       ['answered', 'reads', 'writes', 'within-deadline', 'recovered', 'kept'].map(

@@ -4,7 +4,7 @@ export const steady = loadDrill({
   id: 'steady',
   title: 'Steady open-loop load, YCSB B',
   source: 'mission C4: get < 5 ms, set < 10 ms, availability 99.9 % without a fault',
-  safeOutcome: 'every operation is answered with the right value, nothing evicted',
+  safeOutcome: 'every operation is answered with the right value, and no key is evicted',
   workload: {
     name: 'steady',
     parameters: {

@@ -122,7 +122,7 @@ function checkStrategies(where: string, value: unknown): void {
 const ID_TEXT: Readonly<Record<PartShape['id'], string>> = {
   id: 'lower-case letters, digits and dashes',
   name: 'lower-case letters, digits and dashes',
-  file: 'a file name such as criteria.csv: lower-case letters, digits and dashes, and an ending',
+  file: 'a file name such as criteria.csv: lower-case letters, digits and dashes, and a file extension',
 };
 
 function isIdOf(key: PartShape['id'], value: unknown): boolean {

@@ -90,7 +90,7 @@ function judgePorts({ id, ports: seen }: NodeView): Judged {
       what: 'TLS 1.2 or 1.3',
       live: 'refused',
       wanted: 'accepted',
-      reason: 'no client can connect with a version of TLS that is still in use (security.tls)',
+      reason: 'no client can connect with a current version of TLS (security.tls)',
       remedy:
         'it accepts neither TLS 1.2 nor TLS 1.3: look at tls-protocols and tls-ciphers of its rendered file.',
     });

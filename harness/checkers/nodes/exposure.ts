@@ -27,7 +27,7 @@ const CLOSED: readonly Demand[] = [
   setting: 'redis.extra',
   wanted: "'no'",
   value: 'no',
-  reason: 'it allows connections to use a feature that Redis disables by default',
+  reason: 'the node allows connections to use a feature that Redis disables by default',
   holds: (value) => value === 'no',
 }));
 
@@ -55,7 +55,7 @@ const DEMANDS: readonly Demand[] = [
     setting: 'redis.extra',
     wanted: 'empty',
     value: '',
-    reason: 'a Unix socket gives a second way to connect',
+    reason: 'a Unix socket is a second way to connect',
     holds: (value) => value === '',
   },
   ...CLOSED,

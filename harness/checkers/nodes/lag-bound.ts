@@ -21,7 +21,7 @@ export const lagBound = nodeRule({
       wanted: `1 to ${most} (${parts})`,
       value: String(Math.min(2, most)),
       reason:
-        'a cut-off master acknowledges writes for that many seconds, and the failover discards more than the promised window',
+        'an isolated master acknowledges writes for this number of seconds, and the failover discards more than the promised window',
       holds: (value) => Number(value) >= 1 && Number(value) <= most,
     });
   },

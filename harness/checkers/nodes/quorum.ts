@@ -94,5 +94,5 @@ function quorumFlaw(sentinels: number, quorum: number): string | undefined {
   if (sentinels < FEWEST_SENTINELS)
     return 'fewer than three sentinels cannot lose one and still have a majority';
   if (quorum >= sentinels) return 'the loss of one sentinel prevents every failover';
-  return quorum >= 2 ? undefined : 'one sentinel that is cut off deposes a healthy master';
+  return quorum >= 2 ? undefined : 'one isolated sentinel can depose a healthy master';
 }

@@ -10,20 +10,20 @@ const isCluster = ({ environment }: RuleContext) => environment.topology.kind ==
 
 export const writeGuard = directiveRule(
   'write-guard',
-  'a master that is cut off from its replicas refuses writes',
+  'a master that is isolated from its replicas refuses writes',
   [
     {
       directive: 'min-replicas-to-write',
       setting: 'redis.minReplicasToWrite',
       wanted: 'at least 1',
       value: '1',
-      reason: 'a master that is cut off continues to acknowledge writes that the failover discards',
+      reason: 'an isolated master continues to acknowledge writes that the failover discards',
       holds: (value, about) => Number(value) >= 1 || isCluster(about),
     },
     {
       directive: 'min-replicas-to-write',
       setting: 'redis.minReplicasToWrite',
-      wanted: 'at most 1, or one less than there are replicas',
+      wanted: 'at most 1, or the number of replicas minus one',
       value: '1',
       reason: 'after a failover the lost master is missing among the replicas, and every write is refused',
       holds: (value, { environment }) => Number(value) <= Math.max(1, environment.topology.replicas - 1),

@@ -112,7 +112,7 @@ function ttlAdvice(
     return {
       ...base,
       recommended: null,
-      because: `entries are evicted after ${durationText(horizonSeconds)} without access, before their TTL: at ${bytesText(redis.maxmemory)} a longer TTL than that has no effect; ${enough}`,
+      because: `entries are evicted after ${durationText(horizonSeconds)} without access, before their TTL; at ${bytesText(redis.maxmemory)} a TTL above this time has no effect; ${enough}`,
     };
   }
   const idle = groups.flatMap((group) =>
@@ -130,7 +130,7 @@ function ttlAdvice(
   return {
     ...base,
     recommended: null,
-    because: `no entry is evicted before its TTL; ${percentText(count === 0 ? null : cold / count)} of the entries were not accessed for half of it${without}`,
+    because: `no entry is evicted before its TTL; ${percentText(count === 0 ? null : cold / count)} of the entries were not accessed for half of their TTL${without}`,
   };
 }
 
