@@ -54,7 +54,9 @@ export const observabilitySettings = z
       .max(60)
       .default(15)
       .meta(
-        means('Interval of scrapes and of rule evaluations. The `for` of every alert is a multiple of this interval.'),
+        means(
+          'Interval of scrapes and of rule evaluations. The `for` of every alert is a multiple of this interval.',
+        ),
       ),
     retentionDays: z.number().int().min(1).max(365).default(15).meta(means('Retention of the metrics.')),
     applications: z

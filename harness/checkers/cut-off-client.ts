@@ -31,8 +31,7 @@ const SERVED_FROM_MEMORY: ReadonlySet<string> = new Set(['get', 'set', 'getOrCom
 
 export const cutOffClient: Checker = {
   id: 'cut-off-client',
-  proves:
-    'an isolated client meets its deadlines and is served from memory; other clients are not affected',
+  proves: 'an isolated client meets its deadlines and is served from memory; other clients are not affected',
   check(history, context) {
     const span = faultSpans(history).find(({ fault, observed }) => fault === FAULT && observed);
     if (span?.toUs === undefined) return unknownResult('no client was cut off from the master and returned');

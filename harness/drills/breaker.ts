@@ -4,7 +4,8 @@ export const breaker = integrationDrill({
   id: 'breaker',
   title: 'The circuit breaker opens, probes and closes',
   source: 'seed 004 §5, test_circuit_breaker_trip_reset; §4.7',
-  safeOutcome: 'the breaker opens at its threshold and not before, is half-opened by a probe, and closes without a restart',
+  safeOutcome:
+    'the breaker opens at its threshold and not before, is half-opened by a probe, and closes without a restart',
   external: {},
   expectations: ['hang', 'down'].flatMap((outage) =>
     [

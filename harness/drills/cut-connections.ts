@@ -5,7 +5,8 @@ export const cutConnections = fullOnlyFailover({
   id: 'cut-connections',
   title: 'The server closes all connections of the application, 20 times',
   source: 'drills: cut-connections; redis/ioredis#651',
-  safeOutcome: 'writes are interrupted for less than 100 ms; no failover happens, and no write is lost or applied twice',
+  safeOutcome:
+    'writes are interrupted for less than 100 ms; no failover happens, and no write is lost or applied twice',
   needs: [],
   neededFailovers: 0,
   parameters: { incrsPerSecond: 60, appendsPerSecond: 60, afterHealMs: 500 },

@@ -7,7 +7,8 @@ export const poisonedData = fullOnlyIntegration({
   id: 'poisoned-data',
   title: 'Every read path meets corrupted, truncated and outdated payloads among good ones',
   source: 'drills: poisoned-data; seed 004 §2, silent cache corruption and serialization drift',
-  safeOutcome: 'no bad payload causes an error or is returned, all bad payloads are purged, and good entries are returned',
+  safeOutcome:
+    'no bad payload causes an error or is returned, all bad payloads are purged, and good entries are returned',
   expectations: [
     ...[...WAYS, ...TIERED.map((way) => `tiered-${way}`)].flatMap((way) =>
       ['not-thrown', 'not-wrong', 'good-kept', 'purged'].map((what) => `${way}/${what}`),

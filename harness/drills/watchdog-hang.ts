@@ -5,7 +5,8 @@ export const watchdogHang = fullOnlyFailover({
   id: 'watchdog-hang',
   title: 'The watchdog hangs, then the master; both return',
   source: 'drills: old-master-returns; the watchdog is a process that can hang',
-  safeOutcome: 'a failover happens as without a watchdog, no acknowledgement is stale, and no durable write is lost',
+  safeOutcome:
+    'a failover happens as without a watchdog, no acknowledgement is stale, and no durable write is lost',
   needs: ['pause'],
   neededFailovers: 1,
   parameters: { stragglerMs: 1_500, settleMs: 15_000 },

@@ -5,7 +5,8 @@ export const watchdogLoss = fullOnlyFailover({
   id: 'watchdog-loss',
   title: 'The watchdog dies, then the master hangs and returns',
   source: 'drills: old-master-returns; the watchdog is a process that can die',
-  safeOutcome: 'a failover happens as without a watchdog, no acknowledgement is stale, and no durable write is lost',
+  safeOutcome:
+    'a failover happens as without a watchdog, no acknowledgement is stale, and no durable write is lost',
   needs: ['kill', 'start', 'pause'],
   neededFailovers: 1,
   parameters: { stragglerMs: 1_500, settleMs: 15_000 },

@@ -94,7 +94,8 @@ function withoutAction(kind: RunKind, decision: Verdict['decision']): readonly s
 const NOT_READINESS =
   'All criteria in scope pass, but none covers correctness, or none covers performance: Redis is not enabled.';
 
-const NOTHING_ASKED = 'No gate applies to this run: see the reason given for each criterion that is out of scope.';
+const NOTHING_ASKED =
+  'No gate applies to this run: see the reason given for each criterion that is out of scope.';
 
 function isPassed({ state }: Criterion): boolean {
   return state === 'PASS' || state === 'WAIVED';

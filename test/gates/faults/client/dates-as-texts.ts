@@ -6,7 +6,7 @@ export const fault = clientFault({
   what: 'dates in a binary value are read back as strings',
   drills: ['write-paths'],
   criterion: 'writes-stored',
-  remedy: ['missing or different values'],
+  remedy: ['values are missing or different'],
 });
 
 const isDate = (value: unknown): value is Date => value instanceof Date;

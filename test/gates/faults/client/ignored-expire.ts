@@ -6,7 +6,7 @@ export const fault = clientFault({
   what: 'expire reports success and changes nothing',
   drills: ['write-paths'],
   criterion: 'ttls-kept',
-  remedy: ['have another TTL on the master'],
+  remedy: ['The TTLs of the named keys on the master differ'],
 });
 
 export const openCache = withReplacedMethods((cache) => ({

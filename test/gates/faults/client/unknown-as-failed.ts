@@ -7,7 +7,7 @@ export const fault = clientFault({
   what: 'a write whose answer is lost is reported as not applied',
   drills: ['replies-lost'],
   criterion: 'lost-answers-unknown',
-  remedy: ['a caller that repeats it applies it twice', 'defect of the client'],
+  remedy: ['A caller that repeats the write applies it twice', 'defect of the client'],
 });
 
 export const openCache = withReplacedMethods((cache) => {

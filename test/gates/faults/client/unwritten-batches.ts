@@ -6,7 +6,7 @@ export const fault = clientFault({
   what: 'setMany of 100 keys or more is acknowledged and writes nothing',
   drills: ['write-paths'],
   criterion: 'writes-stored',
-  remedy: ['missing or different values'],
+  remedy: ['values are missing or different'],
 });
 
 export const openCache = withReplacedMethods((cache) => ({

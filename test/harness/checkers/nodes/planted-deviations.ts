@@ -113,7 +113,12 @@ export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Overrides
     /sentinel-2: quorum is '3'.*loss of one.*topology\.quorum/,
     /SENTINEL SET mymaster quorum 2/,
   ],
-  ['quorum', masterReply({ quorum: '1' }), /cut off deposes a healthy master/, /quorum is '1', rendered '2'/],
+  [
+    'quorum',
+    masterReply({ quorum: '1' }),
+    /one isolated sentinel can depose a healthy master/,
+    /quorum is '1', rendered '2'/,
+  ],
   [
     'quorum',
     { ...masterReply({ 'num-other-sentinels': '4' }), when: 'end' },

@@ -6,7 +6,7 @@ export const fault = clientFault({
   what: 'one applied command in fifty is reported as failed',
   drills: ['sentinel-loss'],
   criterion: 'failures-are-honest',
-  remedy: ['a caller that repeats it applies it twice'],
+  remedy: ['A caller that repeats the write applies it twice'],
 });
 
 let calls = 0;

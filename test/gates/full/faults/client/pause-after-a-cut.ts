@@ -8,7 +8,7 @@ export const fault = clientFault({
   drills: ['cut-connections'],
   criterion: 'cut-connections-gap',
   isTimed: true,
-  remedy: ['waits before it connects again'],
+  remedy: ['waits before it reconnects'],
 });
 
 export const openCache = withReplacedMethods((cache) => {

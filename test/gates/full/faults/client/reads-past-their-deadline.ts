@@ -7,7 +7,7 @@ export const fault = clientFault({
   what: 'one read in a hundred is answered after 1.2 s',
   drills: ['storm'],
   criterion: 'storm-deadlines-kept',
-  remedy: ['outlived client.commandTimeoutMs'],
+  remedy: ['took longer than client.commandTimeoutMs'],
 });
 
 export const openCache = withReplacedMethods((cache) => {

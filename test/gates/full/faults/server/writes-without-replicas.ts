@@ -5,7 +5,7 @@ export const fault = directiveOnEveryNode(
     what: 'A master without replicas accepts writes',
     drills: ['all-replicas-lost'],
     criterion: 'refused-without-replicas',
-    remedy: ['set redis.minReplicasToWrite to 1 or more'],
+    remedy: ['Set redis.minReplicasToWrite to 1 or more'],
   },
   'min-replicas-to-write',
   '0',
