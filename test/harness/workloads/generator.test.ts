@@ -67,9 +67,14 @@ function start(
 ) {
   const clock = openClock();
   const line = new Line();
+  // A slow server on a busy machine is not a hang.
+  const settings = {
+    ...environment.topology.environment.client,
+    ...{ commandTimeoutMs: 5_000, hangSuspectedMs: 2_000 },
+  };
   const setup: GeneratorSetup = {
     workload,
-    spec: clientSpec(client, environment.endpoints, environment.topology.environment.client),
+    spec: clientSpec(client, environment.endpoints, settings),
     durableWrites: 'async',
     parameters: { ...generatedWorkload(workload).defaults, ...parameters },
     seed: 7,
