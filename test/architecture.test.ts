@@ -150,10 +150,11 @@ const ROOMS: readonly rules.Room[] = [
 
   // Between the two: recorded data.
   room('harness/history/events.ts', 'the vocabulary of a record', [], { types: ['config/'], node: [] }),
+  room('harness/history/lines.ts', 'pure: pieces of a file in, lines out', [], { node: [] }),
   room(
     'harness/history/parse.ts',
     'pure: lines in, a history out',
-    ['harness/history/events.ts', 'config/errors.ts', ...PURE_EVIDENCE],
+    ['harness/history/events.ts', 'harness/history/lines.ts', 'config/errors.ts', ...PURE_EVIDENCE],
     { node: [] },
   ),
   ...PURE_EVIDENCE.map((at) =>

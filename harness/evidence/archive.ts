@@ -2,11 +2,11 @@
  * A run folder as one tar archive (ustar), for transport. Regular files only, in a fixed order, without times and
  * owners, so that the same folder gives the same bytes. Any `tar` can extract it.
  */
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { KitError } from '../../config/errors.ts';
-import { filesBelow, notWrittenError, unreadableError } from './run-folder.ts';
+import { filesBelow, notWrittenError, readPieces, sizeOf, unreadableError } from './run-folder.ts';
 
 const BLOCK_BYTES = 512;
 
@@ -27,9 +27,12 @@ export function writeArchive(
     const out = openSync(file, 'wx', 0o644);
     let isWhole = false;
     try {
-      for (const path of paths) writeWhole(out, entryOf(`${root}/${path}`, readFileSync(join(dir, path))));
-      for (const [name, text] of Object.entries(extra))
-        writeWhole(out, entryOf(`${root}/${name}`, Buffer.from(text)));
+      for (const path of paths) writeEntry(out, `${root}/${path}`, join(dir, path));
+      for (const [name, text] of Object.entries(extra)) {
+        const content = Buffer.from(text);
+        const header = headerOf(`${root}/${name}`, content.length);
+        writeWhole(out, Buffer.concat([header, content, paddingOf(content.length)]));
+      }
       writeWhole(out, Buffer.alloc(2 * BLOCK_BYTES));
       isWhole = true;
     } finally {
@@ -43,15 +46,27 @@ export function writeArchive(
 }
 
 /** Writes one part of the archive, compressed on its own, because gzip files may be concatenated. */
-function writeWhole(out: number, entry: Buffer): void {
+function writeWhole(out: number, entry: Uint8Array): void {
   const bytes = gzipSync(entry);
   for (let written = 0; written < bytes.length; ) written += writeSync(out, bytes, written);
 }
 
-/** Returns the header and content of one file, padded to whole blocks. */
-function entryOf(path: string, content: Buffer): Buffer {
-  const padding = (BLOCK_BYTES - (content.length % BLOCK_BYTES)) % BLOCK_BYTES;
-  return Buffer.concat([headerOf(path, content.length), content, Buffer.alloc(padding)]);
+/** Writes the header and the content of a file of the folder, piece by piece. */
+function writeEntry(out: number, path: string, file: string): void {
+  const bytes = sizeOf(file);
+  writeWhole(out, headerOf(path, bytes));
+  let read = 0;
+  for (const piece of readPieces(file, bytes)) {
+    read += piece.length;
+    writeWhole(out, piece);
+  }
+  if (read !== bytes) throw unreadableError(file, `${read} bytes instead of ${bytes}: it changed while it was read`);
+  if (bytes % BLOCK_BYTES > 0) writeWhole(out, paddingOf(bytes));
+}
+
+/** Returns the zeros that fill the last block of a file. */
+function paddingOf(bytes: number): Buffer {
+  return Buffer.alloc((BLOCK_BYTES - (bytes % BLOCK_BYTES)) % BLOCK_BYTES);
 }
 
 function headerOf(path: string, bytes: number): Buffer {

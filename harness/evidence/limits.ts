@@ -51,5 +51,11 @@ export const MAX_GATES = 1_000;
  */
 export const MAX_JSON_BYTES = 64 * 1024 ** 2;
 
-/** Maximum size of one history: the longest string in every supported Node has 2^29 - 24 characters. */
-export const MAX_HISTORY_BYTES = 2 ** 29 - 24;
+/** Maximum size of one history, which is read in pieces. */
+export const MAX_HISTORY_BYTES = 2 ** 31;
+
+/** Maximum size of one line of a history, which is parsed as one string. A batch of 100,000 keys has about 8 MB. */
+export const MAX_LINE_BYTES = 64 * 1024 ** 2;
+
+/** Maximum size of a report: the longest string in every supported Node has 2^29 - 24 characters. */
+export const MAX_REPORT_BYTES = 2 ** 29 - 24;

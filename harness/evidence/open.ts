@@ -6,7 +6,7 @@
  *
  *   manifest ─▶ seal ─▶ walk (regular files only) ─▶ compare with the seal ─▶ Evidence
  *
- * `Evidence.read` is the only access to a file, and refuses files that the seal does not name.
+ * `Evidence.read` and `readHistory` are the only access to a file, and refuse files that the seal does not name.
  */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ import { canonicalJson } from './canonical-json.ts';
 import { changedFiles, digestText, isManifestChanged } from './digests.ts';
 import { excerpt } from './excerpt.ts';
 import { currentManifest, FORMER_MANIFEST_SCHEMA, type RecordedManifest } from './former-schema.ts';
-import { MAX_JSON_BYTES } from './limits.ts';
+import { MAX_HISTORY_BYTES, MAX_JSON_BYTES } from './limits.ts';
 import {
   FILE_PATH,
   FORMER_MANIFEST_SHAPE,
@@ -36,6 +36,7 @@ import {
   MANIFEST,
   pathExists,
   REQUIRED,
+  readPieces,
   readText,
   SEAL,
   sizeOf,
@@ -67,9 +68,16 @@ export interface Evidence {
   /**
    * Returns the text of a file; undefined if it is missing, or if there is a seal that does not name it.
    *
-   * @throws KitError EVIDENCE_UNREADABLE if the file is larger than `maxBytes`
+   * @throws KitError EVIDENCE_UNREADABLE if the file is larger than a file of JSON may be
    */
-  read(path: string, maxBytes?: number): string | undefined;
+  read(path: string): string | undefined;
+  /**
+   * Returns the content of a history in pieces; undefined if it is missing, or if there is a seal that does not name
+   * it.
+   *
+   * @throws KitError EVIDENCE_UNREADABLE if the file is larger than a history may be
+   */
+  readHistory(path: string): Iterable<Uint8Array> | undefined;
 }
 
 /** Opens a run folder. @throws KitError EVIDENCE_UNREADABLE, exit 3 */
@@ -97,8 +105,8 @@ export function openEvidence(dir: string): Evidence {
     }),
   );
   const isGiven = (path: string) => present.has(path) && (seal === undefined || sealed.has(path));
-  const readPresent = (path: string, maxBytes = MAX_JSON_BYTES) =>
-    isGiven(path) ? readText(join(dir, path), maxBytes) : undefined;
+  const readPresent = (path: string) =>
+    isGiven(path) ? readText(join(dir, path), MAX_JSON_BYTES) : undefined;
   return {
     manifest: { ...manifest, substrate: currentSubstrateName(manifest.substrate) },
     seal,
@@ -119,6 +127,7 @@ export function openEvidence(dir: string): Evidence {
     },
     has: (path) => present.has(path),
     read: readPresent,
+    readHistory: (path) => (isGiven(path) ? readPieces(join(dir, path), MAX_HISTORY_BYTES) : undefined),
   };
 }
 

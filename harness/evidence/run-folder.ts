@@ -38,6 +38,7 @@ import { basename, dirname, join } from 'node:path';
 import { EXIT, KitError } from '../../config/errors.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { digestText, withDigests } from './digests.ts';
+import { MAX_HISTORY_BYTES } from './limits.ts';
 import type { Manifest, Seal } from './manifest.ts';
 
 export const MANIFEST = 'manifest.json';
@@ -176,7 +177,7 @@ function appendLine(path: string, record: object): void {
   }
 }
 
-/** Histories of long runs have hundreds of megabytes, so they are hashed in pieces. */
+/** Histories of long runs have hundreds of megabytes, so they are hashed and read in pieces. */
 const PIECE_BYTES = 1 << 20;
 
 export interface FileDigest {
@@ -217,28 +218,76 @@ export function sizeOf(path: string): number {
 export function readText(path: string, maxBytes: number): string {
   return withRegularFile(path, (file) => {
     const { size } = fstatSync(file);
-    if (size > maxBytes) throw unreadableError(path, `${size} bytes; at most ${maxBytes} can be judged`);
+    if (size > maxBytes) throw tooLargeError(path, size, maxBytes);
     return readFileSync(file, 'utf8');
   });
 }
 
-/** Opens a file without waiting for the writer of a FIFO and without following a link, and always closes it. */
-function withRegularFile<T>(path: string, use: (file: number) => T): T {
-  let file: number;
+/**
+ * Returns the content of a regular file in pieces, each valid until the next one is read. The file is opened again for
+ * each iteration.
+ *
+ * @throws KitError EVIDENCE_UNREADABLE at once if it is not a regular file or is larger than `maxBytes`, and later if it
+ * cannot be read
+ */
+export function readPieces(path: string, maxBytes: number): Iterable<Uint8Array> {
+  const size = sizeOf(path);
+  if (size > maxBytes) throw tooLargeError(path, size, maxBytes);
+  return { [Symbol.iterator]: () => piecesOf(path) };
+}
+
+/** Returns the histories of a trial in a folder that is not sealed yet. @throws KitError EVIDENCE_UNREADABLE */
+export function readHistories(
+  dir: string,
+  paths: readonly string[],
+): readonly { readonly path: string; readonly pieces: Iterable<Uint8Array> }[] {
+  return paths.map((path) => ({ path, pieces: readPieces(join(dir, path), MAX_HISTORY_BYTES) }));
+}
+
+function* piecesOf(path: string): Generator<Uint8Array> {
+  const file = openRegularFile(path);
+  const piece = Buffer.allocUnsafe(PIECE_BYTES);
   try {
-    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    for (;;) {
+      const read = readSync(file, piece, 0, PIECE_BYTES, null);
+      if (read === 0) return;
+      yield piece.subarray(0, read);
+    }
   } catch (cause) {
-    throw openError(path, cause);
+    throw unreadableError(path, (cause as Error).message, cause);
+  } finally {
+    closeSync(file);
   }
+}
+
+function tooLargeError(path: string, bytes: number, maxBytes: number): KitError {
+  return unreadableError(path, `${bytes} bytes; at most ${maxBytes} can be judged`);
+}
+
+/** Opens a regular file and always closes it. */
+function withRegularFile<T>(path: string, use: (file: number) => T): T {
+  const file = openRegularFile(path);
   try {
-    const stat = fstatSync(file);
-    if (!stat.isFile()) throw irregularFileError(path, kindOf(stat));
     return use(file);
   } catch (cause) {
     throw cause instanceof KitError ? cause : unreadableError(path, (cause as Error).message, cause);
   } finally {
     closeSync(file);
   }
+}
+
+/** Opens a file without waiting for the writer of a FIFO and without following a link. */
+function openRegularFile(path: string): number {
+  let file: number;
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (cause) {
+    throw openError(path, cause);
+  }
+  const stat = fstatSync(file);
+  if (stat.isFile()) return file;
+  closeSync(file);
+  throw irregularFileError(path, kindOf(stat));
 }
 
 function openError(path: string, cause: unknown): KitError {

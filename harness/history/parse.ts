@@ -1,6 +1,6 @@
 /**
- * Parses JSONL texts into a History: reads the files that the recorders of one trial wrote, joins the two lines of each
- * operation and merges everything on the run's clock. Pure.
+ * Parses JSONL into a History: reads the files that the recorders of one trial wrote, line by line, joins the two lines
+ * of each operation and merges everything on the run's clock. Pure.
  *
  * A killed writer leaves a truncated line at the very end of a file: it is left out and listed in `torn`. A broken line
  * anywhere else, a number out of bounds, or an operation that completes twice, before it was sent or without an invoke
@@ -10,7 +10,7 @@ import { EXIT, KitError } from '../../config/errors.ts';
 import { excerpt, shorten } from '../evidence/excerpt.ts';
 import { currentFault } from '../evidence/former-schema.ts';
 import { dataShapeOf, EVENT_SHAPES } from '../evidence/history-shape.ts';
-import { MAX_FAULT_EVENTS, MAX_NODES, MAX_TIME_US } from '../evidence/limits.ts';
+import { MAX_FAULT_EVENTS, MAX_LINE_BYTES, MAX_NODES, MAX_TIME_US } from '../evidence/limits.ts';
 import { shapeProblem } from '../evidence/shape.ts';
 import type {
   CompletionEvent,
@@ -23,13 +23,13 @@ import type {
   ObservationEvent,
   Operation,
 } from './events.ts';
+import { linesOf } from './lines.ts';
 
-/** One recorder's file. */
-export interface HistoryText {
-  /** Path relative to the run folder; used in messages. */
-  readonly path: string;
-  readonly text: string;
-}
+/** One recorder's file: its path relative to the run folder, used in messages, and its content. */
+export type HistorySource = { readonly path: string } & (
+  | { readonly text: string }
+  | { readonly pieces: Iterable<Uint8Array> }
+);
 
 /** A trial's start and end on the run's clock: all its events are in between. */
 export interface TrialSpan {
@@ -75,61 +75,67 @@ function parseEvent(value: unknown, { startedUs, endedUs }: TrialSpan, where: st
   return event.type === 'fault' ? { ...event, fault: currentFault(event.fault) } : event;
 }
 
-/** Parses the complete lines as events. `torn`: the last line was truncated. */
-function parseLines({ path, text }: HistoryText, span: TrialSpan): { events: HistoryEvent[]; torn: boolean } {
-  const lines = text.split('\n');
-  const events: HistoryEvent[] = [];
-  for (const [index, line] of lines.entries()) {
-    const isLast = index === lines.length - 1;
-    if (isLast && line === '') break;
+/** Parses the complete lines and passes their events on, in order. Returns whether the last line was truncated. */
+function parseLines(source: HistorySource, span: TrialSpan, add: (event: HistoryEvent) => void): boolean {
+  const { path } = source;
+  const refuse = (number: number): never => {
+    throw brokenHistory(`${path}:${number}`, `a line of more than ${MAX_LINE_BYTES} bytes`);
+  };
+  const content = 'text' in source ? source.text : source.pieces;
+  for (const { text, number, isComplete } of linesOf(content, MAX_LINE_BYTES, refuse)) {
     let value: unknown;
     try {
-      value = JSON.parse(line);
+      value = JSON.parse(text);
     } catch {
       // Only the recorder's line feed makes a line complete: a line without it that cannot be parsed was truncated.
-      if (isLast) return { events, torn: true };
-      throw brokenHistory(`${path}:${index + 1}`, `not a line of JSON: ${excerpt(line)}`);
+      if (!isComplete) return true;
+      throw brokenHistory(`${path}:${number}`, `not a line of JSON: ${excerpt(text)}`);
     }
-    events.push(parseEvent(value, span, `${path}:${index + 1}`));
+    add(parseEvent(value, span, `${path}:${number}`));
   }
-  return { events, torn: false };
+  return false;
 }
 
 /** Joins invocations and completions; `client` and `op` identify an operation. */
 class OperationTable {
   readonly #invokes = new Map<string, InvokeEvent>();
   readonly #completions = new Map<string, CompletionEvent>();
+  #problem: KitError | undefined;
 
+  /** Adds a line of an operation. A broken line of the same file is reported before operations that do not join. */
   add(event: InvokeEvent | CompletionEvent, path: string): void {
-    const id = `${event.client} ${event.op}`;
-    if (event.type === 'invoke') {
-      if (this.#invokes.has(id)) throw brokenHistory(path, `operation ${id} is invoked twice`);
-      if (event.intendedUs > event.atUs) {
-        throw brokenHistory(
-          path,
-          `operation ${id} is sent before it was intended (${event.atUs}, ${event.intendedUs})`,
-        );
-      }
-      this.#invokes.set(id, event);
-      return;
-    }
+    if (this.#problem !== undefined) return;
+    const what = event.type === 'invoke' ? this.#addInvoke(event) : this.#addCompletion(event);
+    if (what !== undefined) this.#problem = brokenHistory(path, what);
+  }
+
+  /** @throws KitError EVIDENCE_BROKEN for the first line that does not join */
+  assertJoined(): void {
+    if (this.#problem !== undefined) throw this.#problem;
+  }
+
+  /** Adds an invocation. Returns the reason why it does not join, if any. */
+  #addInvoke(event: InvokeEvent): string | undefined {
+    const id = idOf(event);
+    if (this.#invokes.has(id)) return `operation ${id} is invoked twice`;
+    if (event.intendedUs > event.atUs)
+      return `operation ${id} is sent before it was intended (${event.atUs}, ${event.intendedUs})`;
+    this.#invokes.set(id, event);
+    return undefined;
+  }
+
+  /** Adds a completion. Returns the reason why it does not join, if any. */
+  #addCompletion(event: CompletionEvent): string | undefined {
+    const id = idOf(event);
     const invoke = this.#invokes.get(id);
-    if (invoke === undefined)
-      throw brokenHistory(path, `operation ${id} completes without having been invoked`);
-    if (this.#completions.has(id)) throw brokenHistory(path, `operation ${id} completes twice`);
-    if (event.atUs < invoke.atUs) {
-      throw brokenHistory(
-        path,
-        `operation ${id} completes before it was sent (${event.atUs}, ${invoke.atUs})`,
-      );
-    }
-    if (invoke.kind === 'getMany' && !isHitCount(event.value, invoke.batch ?? 1)) {
-      throw brokenHistory(
-        path,
-        `operation ${id} has ${excerpt(event.value)} hits of ${invoke.batch ?? 1} keys`,
-      );
-    }
+    if (invoke === undefined) return `operation ${id} completes without having been invoked`;
+    if (this.#completions.has(id)) return `operation ${id} completes twice`;
+    if (event.atUs < invoke.atUs)
+      return `operation ${id} completes before it was sent (${event.atUs}, ${invoke.atUs})`;
+    if (invoke.kind === 'getMany' && !isHitCount(event.value, invoke.batch ?? 1))
+      return `operation ${id} has ${excerpt(event.value)} hits of ${invoke.batch ?? 1} keys`;
     this.#completions.set(id, event);
+    return undefined;
   }
 
   operations(): Operation[] {
@@ -150,6 +156,10 @@ class OperationTable {
           a.invoke.op - b.invoke.op,
       );
   }
+}
+
+function idOf({ client, op }: Pick<InvokeEvent, 'client' | 'op'>): string {
+  return `${client} ${op}`;
 }
 
 /** Whether the value is the number of keys that a batch found, as a string. */
@@ -180,24 +190,28 @@ function assertFew(
  * @param span start and end of the trial, as its record gives them; if left out, events may have any time
  * @throws KitError EVIDENCE_BROKEN, with file and line
  */
-export function parseHistory(texts: readonly HistoryText[], span: TrialSpan = ANY_TIME): ParsedHistory {
+export function parseHistory(
+  sources: readonly HistorySource[],
+  span: TrialSpan = ANY_TIME,
+): ParsedHistory {
   const table = new OperationTable();
   const faults: FaultEvent[] = [];
   const observations: ObservationEvent[] = [];
   const expectations: ExpectationEvent[] = [];
   const finals: FinalReadEvent[] = [];
   const torn: string[] = [];
-  for (const text of texts) {
-    const parsed = parseLines(text, span);
-    if (parsed.torn) torn.push(text.path);
-    for (const event of parsed.events) {
+  for (const source of sources) {
+    const { path } = source;
+    const isTorn = parseLines(source, span, (event) => {
       if (event.type === 'fault') faults.push(event);
       else if (event.type === 'observe') observations.push(event);
       else if (event.type === 'expect') expectations.push(event);
       else if (event.type === 'final') finals.push(event);
-      else table.add(event, text.path);
-    }
-    assertFew(text.path, { faults, observations, finals });
+      else table.add(event, path);
+    });
+    if (isTorn) torn.push(path);
+    table.assertJoined();
+    assertFew(path, { faults, observations, finals });
   }
   // Sorting is stable: events of the same moment keep the order in which they were recorded.
   const byTime = (a: { readonly atUs: number }, b: { readonly atUs: number }) => a.atUs - b.atUs;

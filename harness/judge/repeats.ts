@@ -2,15 +2,13 @@
  * Selects the trials that the next round of a run repeats: from the histories so far to a number of trials per drill.
  * Reads the run folder, changes nothing.
  */
-import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
 import type { Gates } from '../../config/gates.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { DrillText } from '../assembly/trial-view.ts';
 import { soundnessCheckers } from '../checkers/index.ts';
-import { MAX_HISTORY_BYTES } from '../evidence/limits.ts';
 import type { RunKind, TrialRecord } from '../evidence/manifest.ts';
-import { readText } from '../evidence/run-folder.ts';
+import { readHistories } from '../evidence/run-folder.ts';
 import { trialsDue } from '../gates/attempts.ts';
 import type { JudgedTrial } from '../gates/read.ts';
 import { parseHistory } from '../history/parse.ts';
@@ -64,8 +62,7 @@ function judgeSoundness(
     },
   };
   try {
-    const texts = record.files.map((path) => ({ path, text: readText(join(dir, path), MAX_HISTORY_BYTES) }));
-    const { history } = parseHistory(texts, record);
+    const { history } = parseHistory(readHistories(dir, record.files), record);
     const subject = { drill: record.drill, trial: record.trial, client: JUDGED_CLIENT, environment };
     return {
       ...base,

@@ -7,7 +7,7 @@
 import { join } from 'node:path';
 import { canonicalJson } from '../evidence/canonical-json.ts';
 import { currentFault, FORMER_REPORT_SCHEMAS } from '../evidence/former-schema.ts';
-import { MAX_HISTORY_BYTES } from '../evidence/limits.ts';
+import { MAX_REPORT_BYTES } from '../evidence/limits.ts';
 import { pathExists, readText } from '../evidence/run-folder.ts';
 import type { Report } from '../reports/report.ts';
 
@@ -26,7 +26,7 @@ const REPORT = 'report.json';
  * Compares the reports. @param renderers renderers by file name; without one for `report.json`, it is canonical JSON
  */
 export function compareStoredReports(dir: string, report: Report, renderers: Renderers): Comparison {
-  const stored = pathExists(join(dir, REPORT)) ? readText(join(dir, REPORT), MAX_HISTORY_BYTES) : undefined;
+  const stored = pathExists(join(dir, REPORT)) ? readText(join(dir, REPORT), MAX_REPORT_BYTES) : undefined;
   const former = stored === undefined ? undefined : parseFormer(stored);
   if (former !== undefined) {
     return {
@@ -38,7 +38,7 @@ export function compareStoredReports(dir: string, report: Report, renderers: Ren
   }
   const problems = Object.entries({ [REPORT]: canonicalJson, ...renderers }).flatMap(([name, render]) => {
     if (!pathExists(join(dir, name))) return [`${name} is missing: it could not be compared`];
-    return findDifferences(name, readText(join(dir, name), MAX_HISTORY_BYTES), render(report));
+    return findDifferences(name, readText(join(dir, name), MAX_REPORT_BYTES), render(report));
   });
   return { problems, notes: [] };
 }

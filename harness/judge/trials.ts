@@ -6,14 +6,13 @@ import { KitError } from '../../config/errors.ts';
 import { type DrillText, trialView } from '../assembly/trial-view.ts';
 import type { CheckContext, Checker, CheckResult } from '../checkers/checker.ts';
 import { checkersOf, soundnessCheckers } from '../checkers/index.ts';
-import { MAX_HISTORY_BYTES } from '../evidence/limits.ts';
 import type { TrialRecord } from '../evidence/manifest.ts';
 import type { Evidence } from '../evidence/open.ts';
 import { CONFIG, DRILLS } from '../evidence/run-folder.ts';
 import type { EvidenceRef } from '../gates/gate.ts';
 import type { JudgedTrial } from '../gates/read.ts';
 import type { History } from '../history/events.ts';
-import { type HistoryText, parseHistory } from '../history/parse.ts';
+import { type HistorySource, parseHistory } from '../history/parse.ts';
 import type { TrialView } from '../reports/report.ts';
 import type { Inputs } from './inputs.ts';
 import { gapsOf, requiredExpectations, timedExpectations } from './obligations.ts';
@@ -76,7 +75,7 @@ export function judgeTrial(
   }
   if (definition === undefined) return withoutJudgement({ broken: [DRILLS], flaws: [] });
   try {
-    const { history, torn } = parseHistory(textsOf(evidence, record), record);
+    const { history, torn } = parseHistory(historiesOf(evidence, record), record);
     return {
       ...base,
       broken: [],
@@ -102,7 +101,7 @@ function soundnessOf(
 ): readonly CheckResult[] {
   if (environment === undefined || record.files.length === 0) return [];
   try {
-    const { history } = parseHistory(textsOf(evidence, record), record);
+    const { history } = parseHistory(historiesOf(evidence, record), record);
     const subject = { drill: record.drill, trial: record.trial, client: JUDGED_CLIENT, environment };
     return runCheckers(soundnessCheckers, history, subject);
   } catch (error) {
@@ -111,8 +110,8 @@ function soundnessOf(
   }
 }
 
-function textsOf(evidence: Evidence, { files }: TrialRecord): readonly HistoryText[] {
-  return files.map((path) => ({ path, text: evidence.read(path, MAX_HISTORY_BYTES) ?? '' }));
+function historiesOf(evidence: Evidence, { files }: TrialRecord): readonly HistorySource[] {
+  return files.map((path) => ({ path, pieces: evidence.readHistory(path) ?? [] }));
 }
 
 function undefinedDrill(drill: string): DrillText {

@@ -2,14 +2,12 @@
  * Formats the write gaps of a trial that has just ended as progress messages. Uses the checker, the table and the
  * wording of the report, so that messages and report show the same figure.
  */
-import { join } from 'node:path';
 import { KitError } from '../../config/errors.ts';
 import { assembleComparison } from '../assembly/comparison.ts';
 import { liveness } from '../checkers/liveness.ts';
 import { recovery } from '../checkers/recovery.ts';
-import { MAX_HISTORY_BYTES } from '../evidence/limits.ts';
 import type { TrialRecord } from '../evidence/manifest.ts';
-import { readText } from '../evidence/run-folder.ts';
+import { readHistories } from '../evidence/run-folder.ts';
 import { parseHistory } from '../history/parse.ts';
 import { formatGap } from '../reports/wording.ts';
 import type { TrialRequest } from './context.ts';
@@ -21,8 +19,7 @@ export function writeGapLines(
 ): readonly string[] {
   if (drill.family !== 'failover') return [];
   try {
-    const texts = record.files.map((path) => ({ path, text: readText(join(dir, path), MAX_HISTORY_BYTES) }));
-    const { history } = parseHistory(texts, record);
+    const { history } = parseHistory(readHistories(dir, record.files), record);
     const context = { environment: environment.topology.environment, drill: drill.id };
     const results = record.clients.flatMap((client) =>
       [recovery, liveness].map((checker) => ({

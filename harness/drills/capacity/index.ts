@@ -98,8 +98,8 @@ export const capacityDrills: readonly Drill[] = [
 ];
 
 /**
- * Maximum length of a soak. The samples of the machine, ten per second, must fit into one history
- * (`MAX_HISTORY_BYTES`): 12 hours with up to 1,240 bytes per sample.
+ * Maximum length of a soak. The judge holds the samples of the machine in memory, ten per second: 12 hours are about
+ * 500 MB with up to 1,240 bytes per sample.
  */
 export const MAX_SOAK_HOURS = 12;
 /** Length of the k6 scenario without `--hours`. */

@@ -17,6 +17,7 @@ import {
   createRunFolder,
   digestFile,
   filesBelow,
+  readPieces,
   writeAtomically,
 } from '../../../harness/evidence/run-folder.ts';
 import { catchKitError } from '../../support/kit-error.ts';
@@ -161,5 +162,30 @@ describe('canonical JSON', () => {
     expect(() => canonicalJson({ a: [Number.NaN] })).toThrow(
       /\$\.a\[0\]: must be a finite number, or null if not measured, got NaN/,
     );
+  });
+});
+
+describe('readPieces', () => {
+  it('returns a file of several pieces completely, each time it is iterated', () => {
+    const file = fresh();
+    const content = Buffer.alloc(2_500_000, 'abcdefg');
+    writeFileSync(file, content);
+    const pieces = readPieces(file, content.length);
+    for (const _time of [1, 2]) {
+      const copies = Array.from(pieces, (piece) => Buffer.from(piece));
+      expect(copies.length).toBeGreaterThan(1);
+      expect(Buffer.concat(copies).equals(content)).toBe(true);
+    }
+  });
+
+  it('refuses a file above the limit and anything but a regular file before reading', () => {
+    const file = fresh();
+    writeFileSync(file, 'four');
+    symlinkSync(file, `${file}-link`);
+    expect(catchKitError(() => readPieces(file, 3))).toMatchObject({
+      code: 'EVIDENCE_UNREADABLE',
+      message: '4 bytes; at most 3 can be judged',
+    });
+    expect(catchKitError(() => readPieces(`${file}-link`, 9)).message).toContain('not a regular file');
   });
 });
