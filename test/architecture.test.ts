@@ -10,6 +10,7 @@ import { CLIENT_ENTRIES, CLIENT_ROOMS } from './architecture/client-rooms.ts';
 import { commandRooms } from './architecture/command-rooms.ts';
 import { importCycles } from './architecture/cycles.ts';
 import { DEPENDENCIES, REFERENCE_DEPENDENCIES } from './architecture/dependencies.ts';
+import { historyRooms } from './architecture/history-rooms.ts';
 import * as rules from './architecture/rules.ts';
 import { ACTING, room, WORKLOAD_ROOMS } from './architecture/workload-rooms.ts';
 
@@ -149,14 +150,7 @@ const ROOMS: readonly rules.Room[] = [
   }),
 
   // Between the two: recorded data.
-  room('harness/history/events.ts', 'the vocabulary of a record', [], { types: ['config/'], node: [] }),
-  room('harness/history/lines.ts', 'pure: pieces of a file in, lines out', [], { node: [] }),
-  room(
-    'harness/history/parse.ts',
-    'pure: lines in, a history out',
-    ['harness/history/events.ts', 'harness/history/lines.ts', 'config/errors.ts', ...PURE_EVIDENCE],
-    { node: [] },
-  ),
+  ...historyRooms(PURE_EVIDENCE),
   ...PURE_EVIDENCE.map((at) =>
     room(at, 'pure: the required shape of recorded data', PURE_EVIDENCE, {
       types: ['harness/history/events.ts', 'harness/evidence/manifest.ts'],

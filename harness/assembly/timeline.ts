@@ -7,7 +7,7 @@ import { lastUs, operationsOf, US_PER_MS, wasSent } from '../checkers/history-qu
 import { readsOf } from '../checkers/hit-ratio.ts';
 import type { History, Operation } from '../history/events.ts';
 import type { TimelineBin } from '../reports/report.ts';
-import { quantileOf, smallestOf, sortAscending } from '../statistics/quantile.ts';
+import { quantileOf, smallestOf, sortedSamples } from '../statistics/quantile.ts';
 
 /**
  * Widths of bins. The smallest width that keeps a plot below `MAX_BINS` bins is used; if none does, a multiple of a
@@ -22,9 +22,10 @@ const MAX_BINS = 120;
  * no operation.
  */
 export function originUs(history: History): number {
-  const first = history.operations[0]?.invoke.intendedUs;
+  const first = history.operations.at(0)?.invoke.intendedUs;
+  if (first !== undefined) return first;
   const seen = [...history.faults, ...history.observations, ...history.expectations].map(({ atUs }) => atUs);
-  return first ?? (seen.length > 0 ? smallestOf(seen) : 0);
+  return seen.length > 0 ? smallestOf(seen) : 0;
 }
 
 /** Returns the width of a bin, chosen so that a trial of any length has about `MAX_BINS` bins. */
@@ -38,34 +39,42 @@ export function binWidthMs(history: History): number {
 export function assembleTimeline(history: History, client: string, binMs: number): readonly TimelineBin[] {
   const from = originUs(history);
   const indexOf = (atUs: number) => Math.max(0, Math.floor((atUs - from) / US_PER_MS / binMs));
-  const bins: { intended: Operation[]; hits: number; misses: number }[] = [];
+  const bins: Bin[] = [];
   const binAt = (index: number) => {
-    while (bins.length <= index) bins.push({ intended: [], hits: 0, misses: 0 });
-    return bins[index] as (typeof bins)[number];
+    while (bins.length <= index) {
+      bins.push({ outcomes: { ok: 0, fail: 0, info: 0 }, latenciesMs: [], hits: 0, misses: 0 });
+    }
+    return bins[index] as Bin;
   };
   for (const operation of operationsOf(history, client)) {
-    binAt(indexOf(operation.invoke.intendedUs)).intended.push(operation);
-    if (operation.outcome !== 'ok' || operation.completion === undefined) continue;
+    const { invoke, completion, outcome, latencyMs } = operation;
+    const intended = binAt(indexOf(invoke.intendedUs));
+    intended.outcomes[outcome]++;
+    if (latencyMs !== undefined && wasSent(operation)) intended.latenciesMs.push(latencyMs);
+    if (outcome !== 'ok' || completion === undefined) continue;
     const { hits, reads } = readsOf(operation);
-    const bin = binAt(indexOf(operation.completion.atUs));
+    const bin = binAt(indexOf(completion.atUs));
     bin.hits += hits;
     bin.misses += reads - hits;
   }
-  return bins.map(({ intended, hits, misses }, index) => ({
+  return bins.map(({ outcomes: { ok, fail, info }, latenciesMs, hits, misses }, index) => ({
     tMs: index * binMs,
-    ok: intended.filter(({ outcome }) => outcome === 'ok').length,
-    failed: intended.filter(({ outcome }) => outcome === 'fail').length,
-    info: intended.filter(({ outcome }) => outcome === 'info').length,
-    ...latencyPercentiles(intended),
+    ...{ ok, failed: fail, info },
+    ...latencyPercentiles(latenciesMs),
     hits,
     misses,
   }));
 }
 
-function latencyPercentiles(operations: readonly Operation[]): Pick<TimelineBin, 'p50Ms' | 'p99Ms'> {
-  const sorted = sortAscending(
-    operations.filter(wasSent).flatMap(({ latencyMs }) => (latencyMs === undefined ? [] : [latencyMs])),
-  );
+interface Bin {
+  readonly outcomes: Record<Operation['outcome'], number>;
+  readonly latenciesMs: number[];
+  hits: number;
+  misses: number;
+}
+
+function latencyPercentiles(latenciesMs: readonly number[]): Pick<TimelineBin, 'p50Ms' | 'p99Ms'> {
+  const sorted = sortedSamples(latenciesMs);
   if (sorted.length === 0) return { p50Ms: null, p99Ms: null };
   return { p50Ms: quantileOf(sorted, 0.5), p99Ms: quantileOf(sorted, 0.99) };
 }

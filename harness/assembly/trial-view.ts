@@ -9,6 +9,7 @@ import {
   wasSent,
 } from '../checkers/history-queries.ts';
 import { waitsByKind } from '../checkers/latency.ts';
+import { WriteSeries } from '../checkers/write-series.ts';
 import type { Drill } from '../drills/drill.ts';
 import { shorten } from '../evidence/excerpt.ts';
 import type { TrialRecord } from '../evidence/manifest.ts';
@@ -116,15 +117,13 @@ function assembleMarks(
     const before = found.findLast(({ label }) => label === name);
     if (before === undefined || atUs - before.atUs > SAME_EVENT_US) found.push({ label: name, atUs });
   }
-  const writes = clients.map(
-    (client) => [client, acknowledgedWrites(operationsOf(history, client))] as const,
+  const faults = faultSpans(history).filter(({ fault }) => fault !== COORDINATED);
+  const writes = (faults.length === 0 ? [] : clients).map(
+    (client) => [client, new WriteSeries(acknowledgedWrites(operationsOf(history, client)))] as const,
   );
-  for (const fault of faultSpans(history)) {
-    if (fault.fault === COORDINATED) continue;
+  for (const { fromUs } of faults) {
     for (const [client, acknowledged] of writes) {
-      const after = acknowledged
-        .filter(({ invoke }) => invoke.intendedUs > fault.fromUs)
-        .map(({ completion }) => completion.atUs);
+      const after = [...acknowledged.firstAfter(fromUs).values()];
       if (after.length > 0) {
         found.push({ label: `first write after the fault (${client})`, atUs: smallestOf(after) });
       }

@@ -7,7 +7,7 @@
  * are given. Percentiles are nearest-rank over all queries of the cached phase, cold ones included.
  */
 
-import type { Operation } from '../history/events.ts';
+import type { OperationList } from '../history/events.ts';
 import { summarize } from '../statistics/quantile.ts';
 import type { Checker, Figure } from './checker.ts';
 import {
@@ -52,18 +52,18 @@ export const benchmark: Checker = {
       averageMs: ms(distribution?.mean),
       p95Ms: ms(distribution?.p95),
       p99Ms: ms(distribution?.p99),
-      catalogue: valueFigure(new Set(cached.map(({ invoke }) => invoke.key)).size, 'keys', n),
+      catalogue: valueFigure(new Set(cached.map(({ keyNumber }) => keyNumber)).size, 'keys', n),
       queries: valueFigure(n, 'queries', n),
     };
     return { validity: 'valid', reasons: [], figures: definedFigures(figures) };
   },
 };
 
-function totalMs(queries: readonly Operation[]): number | undefined {
+function totalMs(queries: OperationList): number | undefined {
   return queries.length === 0 ? undefined : queries.reduce((sum, query) => sum + (query.latencyMs ?? 0), 0);
 }
 
-function averageMs(queries: readonly Operation[]): number | undefined {
+function averageMs(queries: OperationList): number | undefined {
   const total = totalMs(queries);
   return total === undefined ? undefined : total / queries.length;
 }

@@ -8,6 +8,9 @@ import type { Distribution } from '../statistics/quantile.ts';
 
 export type { Distribution };
 
+/** Samples of a distribution. The kit uses a `Float64Array`, which takes a third of the memory while it is sorted. */
+export type Samples = readonly number[] | Float64Array;
+
 /**
  * A number that a gate may refer to. `n` is the number of observations behind it.
  * `proportion` keeps its counts, so that a bound can be computed; `distribution` keeps its order statistics.
@@ -19,7 +22,7 @@ export type Figure =
       readonly kind: 'distribution';
       readonly distribution: Distribution;
       /** All samples in ascending order, so that a claim can bound any quantile at its own confidence. */
-      readonly samples: readonly number[];
+      readonly samples: Samples;
       readonly unit: string;
       readonly n: number;
     };

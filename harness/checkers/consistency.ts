@@ -3,6 +3,7 @@
  * master does not hold must not be on a replica either, but does not count as compared.
  */
 import type { Checker } from './checker.ts';
+import { FinalEntries } from './final-entries.ts';
 import { definedFigures, finalMaster, joinExamples, unknownResult, valueFigure } from './history-queries.ts';
 
 export const consistency: Checker = {
@@ -23,23 +24,26 @@ export const consistency: Checker = {
       (final) => final.node,
     );
     if (replicas.size === 0) return unknownResult('no final read of a replica');
-    const differing: string[] = [];
+    const { nullNumber } = history.values;
+    const differing: { readonly key: number; readonly node: string }[] = [];
     let compared = 0;
     for (const [node, finals] of replicas) {
-      const held = new Map(finals.flatMap((final) => final.entries));
+      const held = new FinalEntries(history, finals);
       const shard = finals[0]?.shard;
-      for (const [key, expected] of master.entries) {
-        if (shard !== undefined && master.shardOf(key) !== shard) continue;
-        if (expected !== null) compared++;
-        if ((held.get(key) ?? null) !== expected) differing.push(`${key} on ${node}`);
+      for (const key of master.entries.keyNumbers()) {
+        if (shard !== undefined && master.entries.shardOf(key) !== shard) continue;
+        const expected = master.entries.valueNumberOf(key);
+        if (expected !== nullNumber) compared++;
+        if ((held.valueNumberOf(key) ?? nullNumber) !== expected) differing.push({ key, node });
       }
     }
+    const describe = ({ key, node }: (typeof differing)[number]) => `${history.keys.textOf(key)} on ${node}`;
     if (compared === 0 && differing.length === 0) return unknownResult('the master held no key to compare');
     return {
       validity: differing.length > 0 ? 'invalid' : 'valid',
       reasons:
         differing.length > 0
-          ? [`${differing.length} differ from their master: ${joinExamples(differing)}`]
+          ? [`${differing.length} differ from their master: ${joinExamples(differing, describe)}`]
           : [],
       figures: definedFigures({
         differences: valueFigure(differing.length, 'keys', Math.max(compared, differing.length)),

@@ -9,7 +9,7 @@
  *                     with an answer
  *   othersFailed      operations of other clients that did not succeed: they still reach the master
  */
-import type { Operation } from '../history/events.ts';
+import type { Operation, OperationList } from '../history/events.ts';
 import type { CheckContext, Checker } from './checker.ts';
 import {
   definedFigures,
@@ -76,11 +76,12 @@ function deadlineMs({ invoke }: Operation, { environment }: CheckContext): numbe
   return environment.client.commandTimeoutMs + replicasMs + MOMENT_MS;
 }
 
-function flaw(operations: readonly Operation[], what: string): readonly string[] {
+function flaw(operations: OperationList, what: string): readonly string[] {
   if (operations.length === 0) return [];
-  const described = operations.map(
+  const examples = joinExamples(
+    operations,
     ({ invoke, latencyMs }) =>
       `${invoke.kind} ${invoke.key} (${latencyMs === undefined ? 'no end' : `${Math.round(latencyMs)} ms`})`,
   );
-  return [`${operations.length} ${what}: ${joinExamples(described)}`];
+  return [`${operations.length} ${what}: ${examples}`];
 }

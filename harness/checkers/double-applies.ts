@@ -9,7 +9,7 @@
  * detected it. `exposed…` counts only those; `lostAnswersUnknown` is the share of the applied operations without an
  * answer that were reported as unknown.
  */
-import type { History, Operation } from '../history/events.ts';
+import type { History, Operation, OperationList } from '../history/events.ts';
 import type { Checker } from './checker.ts';
 import { FinalState } from './final-state.ts';
 import {
@@ -17,6 +17,7 @@ import {
   faultSpans,
   finalMaster,
   joinExamples,
+  nameOfOperation,
   operationsOf,
   proportionFigure,
   type SpanUs,
@@ -37,18 +38,18 @@ export const doubleApplies: Checker = {
     if (tagged.length === 0) return unknownResult('no INCR and no APPEND in the workload');
     const final = finalMaster(history);
     if (final.kind !== 'read') return withoutFinalRead(final);
-    const state = new FinalState(final.entries, operations);
+    const state = new FinalState(history, final.entries, operations);
     const sent = tagged.filter((operation) => operation.completion?.error?.code !== 'IN_FLIGHT_BOUND');
     const unread = sent.filter((operation) => state.effectOf(operation) === 'not-read');
     if (unread.length > 0) {
       return unknownResult(
-        `${unread.length} keys were not read back: ${joinExamples(unread.map(({ invoke }) => invoke.key))}`,
+        `${unread.length} keys were not read back: ${joinExamples(unread, ({ invoke }) => invoke.key)}`,
       );
     }
     const garbled = sent.filter((operation) => !isCounter(operation, state));
     if (garbled.length > 0)
       return unknownResult(`${garbled.length} counters do not contain a number: ${operationNames(garbled)}`);
-    const doubled = new Set(sent.filter((operation) => timesApplied(operation, state) > 1));
+    const doubled = sent.filter((operation) => timesApplied(operation, state) > 1);
     const judged = operations.filter(
       ({ invoke }) => invoke.kind === 'set' || invoke.kind === 'incr' || invoke.kind === 'append',
     );
@@ -58,7 +59,7 @@ export const doubleApplies: Checker = {
     const unanswered = sent.filter((operation) => operation.outcome !== 'ok' && isApplied(operation, state));
     const admitted = unanswered.filter(({ outcome }) => outcome === 'info');
     const reasons = [
-      ...(doubled.size > 0 ? [`${doubled.size} applied twice: ${operationNames([...doubled])}`] : []),
+      ...(doubled.length > 0 ? [`${doubled.length} applied twice: ${operationNames(doubled)}`] : []),
       ...(denied.length > 0
         ? [`${denied.length} reported as not applied, but present: ${operationNames(denied)}`]
         : []),
@@ -69,13 +70,13 @@ export const doubleApplies: Checker = {
       figures: {
         ...definedFigures({
           tagged: valueFigure(sent.length, 'operations', sent.length),
-          doubleApplied: valueFigure(doubled.size, 'operations', sent.length),
+          doubleApplied: valueFigure(doubled.length, 'operations', sent.length),
           failedButApplied: valueFigure(denied.length, 'operations', judged.length),
           lostAnswersUnknown: proportionFigure(admitted.length, unanswered.length),
         }),
         // Also for zero operations: no exposed operations is a result, not a missing figure.
         exposedDoubleApplied: valueFigure(
-          exposed.filter((operation) => doubled.has(operation)).length,
+          doubled.filter((operation) => wasExposed(operation, spans)).length,
           'operations',
           exposed.length,
         ),
@@ -101,8 +102,9 @@ function exposingSpans(history: History, client: string): readonly SpanUs[] {
 /** Whether the operation was sent, so that it may have been applied, and was unanswered for part of a span. */
 function wasExposed({ invoke, completion, outcome }: Operation, spans: readonly SpanUs[]): boolean {
   if (outcome === 'fail') return false;
+  const sentUs = invoke.atUs;
   const doneUs = completion?.atUs ?? Number.POSITIVE_INFINITY;
-  return spans.some(({ startUs, endUs }) => invoke.atUs <= endUs && doneUs >= startUs);
+  return spans.some(({ startUs, endUs }) => sentUs <= endUs && doneUs >= startUs);
 }
 
 /**
@@ -133,6 +135,6 @@ function isApplied(operation: Operation, state: FinalState): boolean {
   );
 }
 
-function operationNames(operations: readonly Operation[]): string {
-  return joinExamples(operations.map(({ invoke }) => `${invoke.kind} ${invoke.key}`));
+function operationNames(operations: OperationList): string {
+  return joinExamples(operations, nameOfOperation);
 }

@@ -2,7 +2,8 @@
  * Whether the effect of a write is in the final state. Writes share a key only where their kind allows it: a `set` may
  * be followed by a later one, an `incr` counts, an `append` leaves its tag.
  */
-import type { Operation, OperationKind } from '../history/events.ts';
+import type { History, Operation, OperationKind, OperationList } from '../history/events.ts';
+import type { FinalEntries } from './final-entries.ts';
 
 /** Kinds that may change a key; a computed value is stored in the background. */
 const WRITERS: ReadonlySet<OperationKind> = new Set([
@@ -17,76 +18,80 @@ const WRITERS: ReadonlySet<OperationKind> = new Set([
 /** Effect of a write, as the final read of the master shows it. */
 export type Effect = 'present' | 'absent' | 'not-read';
 
-/** All writes of one key, indexed so that judging one write does not require visiting all others. */
-interface Writers {
-  count: number;
-  acknowledged: number;
-  /** For each value, the end of its last write that may have been applied; Infinity if the end is unknown. */
-  readonly lastEndUs: Map<string, number>;
-}
-
+/** All writes of each key, indexed so that judging one write does not require visiting all others. */
 export class FinalState {
-  readonly #entries: ReadonlyMap<string, string | null>;
-  readonly #writers = new Map<string, Writers>();
-  readonly #tags = new Map<string, ReadonlyMap<string, number>>();
+  readonly #emptyNumber: number | undefined;
+  readonly #entries: FinalEntries;
+  /** Number of writes by key; 2 for more. */
+  readonly #writers: Uint8Array;
+  readonly #acknowledged: Uint32Array;
+  /** End of the last write of the final value that may have been applied; Infinity if it is unknown. */
+  readonly #lastEndUs: Float64Array;
+  readonly #tags = new Map<number, ReadonlyMap<string, number>>();
 
-  constructor(entries: ReadonlyMap<string, string | null>, operations: readonly Operation[]) {
+  constructor(history: History, entries: FinalEntries, operations: OperationList) {
     this.#entries = entries;
+    this.#emptyNumber = history.values.numberOf('');
+    const { size } = history.keys;
+    this.#writers = new Uint8Array(size);
+    this.#acknowledged = new Uint32Array(size);
+    this.#lastEndUs = new Float64Array(size).fill(Number.NEGATIVE_INFINITY);
     for (const write of operations) if (WRITERS.has(write.invoke.kind)) this.#add(write);
   }
 
   effectOf(write: Operation): Effect {
-    const final = this.#entries.get(write.invoke.key);
+    const final = this.#entries.valueOf(write.keyNumber);
     if (final === undefined) return 'not-read';
     if (final === null) return 'absent';
-    if (write.invoke.kind === 'append') return this.tagCount(write) > 0 ? 'present' : 'absent';
-    if (write.invoke.kind === 'incr')
-      return Number(final) >= this.#acknowledgedOn(write) ? 'present' : 'absent';
-    return this.#couldBeLast(write, final) ? 'present' : 'absent';
+    const { kind } = write.invoke;
+    if (kind === 'append') return this.tagCount(write) > 0 ? 'present' : 'absent';
+    if (kind === 'incr') return Number(final) >= this.#acknowledgedOn(write) ? 'present' : 'absent';
+    return this.#couldBeLast(write) ? 'present' : 'absent';
   }
 
   /** Counts how often the tag of an append occurs in the final value. */
-  tagCount({ invoke: { key, value = '' } }: Operation): number {
-    let tags = this.#tags.get(key);
+  tagCount({ invoke: { value = '' }, keyNumber }: Operation): number {
+    let tags = this.#tags.get(keyNumber);
     if (tags === undefined) {
-      tags = countsOf((this.#entries.get(key) ?? '').split(','));
-      this.#tags.set(key, tags);
+      tags = countsOf((this.#entries.valueOf(keyNumber) ?? '').split(','));
+      this.#tags.set(keyNumber, tags);
     }
     return tags.get(value.replace(/^,/, '')) ?? 0;
   }
 
   finalOf(write: Operation): string | null | undefined {
-    return this.#entries.get(write.invoke.key);
+    return this.#entries.valueOf(write.keyNumber);
   }
 
   /** Whether no other operation may have written the key. */
   isOnlyWriter(write: Operation): boolean {
-    return this.#writers.get(write.invoke.key)?.count === 1;
+    return this.#writers[write.keyNumber] === 1;
   }
 
-  #add({ invoke, completion, outcome }: Operation): void {
-    const writers = this.#writers.get(invoke.key) ?? { count: 0, acknowledged: 0, lastEndUs: new Map() };
-    this.#writers.set(invoke.key, writers);
-    writers.count++;
-    if (outcome === 'ok') writers.acknowledged++;
-    if (outcome === 'fail') return;
-    const value = invoke.value ?? '';
+  #add(write: Operation): void {
+    const { completion, outcome, keyNumber } = write;
+    this.#writers[keyNumber] = Math.min(2, (this.#writers[keyNumber] ?? 0) + 1);
+    if (outcome === 'ok') this.#acknowledged[keyNumber] = (this.#acknowledged[keyNumber] ?? 0) + 1;
+    if (outcome === 'fail' || !this.#isFinal(write)) return;
     const endUs = outcome === 'info' ? Number.POSITIVE_INFINITY : (completion?.atUs ?? 0);
-    writers.lastEndUs.set(value, Math.max(endUs, writers.lastEndUs.get(value) ?? 0));
+    this.#lastEndUs[keyNumber] = Math.max(endUs, this.#lastEndUs[keyNumber] ?? 0);
   }
 
   #acknowledgedOn(write: Operation): number {
-    return Math.max(1, this.#writers.get(write.invoke.key)?.acknowledged ?? 1);
+    return Math.max(1, this.#acknowledged[write.keyNumber] ?? 1);
+  }
+
+  /** Whether the final value is the value that the operation wrote: the empty text if it recorded none. */
+  #isFinal({ keyNumber, valueNumber = this.#emptyNumber }: Operation): boolean {
+    return valueNumber !== undefined && this.#entries.valueNumberOf(keyNumber) === valueNumber;
   }
 
   /**
    * Whether the final value is consistent with this write: it is the value of this write, or of a write that had not
    * ended before this one began.
    */
-  #couldBeLast({ invoke }: Operation, final: string): boolean {
-    if (final === (invoke.value ?? '')) return true;
-    const lastEndUs = this.#writers.get(invoke.key)?.lastEndUs.get(final);
-    return lastEndUs !== undefined && lastEndUs >= invoke.atUs;
+  #couldBeLast(write: Operation): boolean {
+    return this.#isFinal(write) || (this.#lastEndUs[write.keyNumber] ?? 0) >= write.invoke.atUs;
   }
 }
 

@@ -2,10 +2,18 @@
  * Queries on a history that several checkers share, so that all use the same meaning of "acknowledged", "window"
  * and "promoted".
  */
-import { joinFew } from '../evidence/excerpt.ts';
-import type { CompletionEvent, FaultEvent, History, Operation, OperationKind } from '../history/events.ts';
-import { sortAscending, summarize } from '../statistics/quantile.ts';
-import type { CheckResult, Figure } from './checker.ts';
+import { type Few, joinFew } from '../evidence/excerpt.ts';
+import type {
+  CompletionEvent,
+  FaultEvent,
+  History,
+  Operation,
+  OperationKind,
+  OperationList,
+} from '../history/events.ts';
+import { sortedSamples, summarizeSorted } from '../statistics/quantile.ts';
+import type { CheckResult, Figure, Samples } from './checker.ts';
+import { FinalEntries } from './final-entries.ts';
 
 /** Return value of a checker; the judge adds checker, drill and trial. */
 export type Finding = Omit<CheckResult, 'checker' | 'drill' | 'trial' | 'client'>;
@@ -71,9 +79,9 @@ export function proportionFigure(successes: number, n: number): Figure {
 }
 
 /** Returns the distribution of samples in any order; undefined if there are none. */
-export function distributionOf(samples: readonly number[], unit: string): Figure | undefined {
-  const sorted = sortAscending(samples);
-  const distribution = summarize(sorted);
+export function distributionOf(samples: Samples, unit: string): Figure | undefined {
+  const sorted = sortedSamples(samples);
+  const distribution = summarizeSorted(sorted);
   if (distribution === undefined) return undefined;
   return { kind: 'distribution', distribution, samples: sorted, unit, n: sorted.length };
 }
@@ -92,13 +100,35 @@ export function definedFigures(
 /** Maximum length of an example, which is a statement about an operation or an expectation. */
 const MAX_EXAMPLE_CHARACTERS = 500;
 
-/** Joins the first three names as text. */
-export function joinExamples(names: readonly string[]): string {
-  return joinFew(names, MAX_EXAMPLE_CHARACTERS);
+/** Joins the first three names, or the descriptions of the first three items, as text. */
+export function joinExamples(names: Few<string>): string;
+export function joinExamples<T>(items: Few<T>, describe: (item: T) => string): string;
+export function joinExamples<T>(items: Few<T>, describe: (item: T) => string = String): string {
+  return joinFew(items, MAX_EXAMPLE_CHARACTERS, describe);
 }
 
-export function operationsOf(history: History, client: string): readonly Operation[] {
-  return history.operations.filter((operation) => operation.invoke.client === client);
+/** Returns the kind and the key of an operation, for messages. */
+export function nameOfOperation({ invoke }: Operation): string {
+  return `${invoke.kind} ${invoke.key}`;
+}
+
+/** Computes a value once per history. */
+export function oncePerHistory<T>(compute: (history: History) => T): (history: History) => T {
+  const computed = new WeakMap<History, { readonly value: T }>();
+  return (history) => {
+    const known = computed.get(history) ?? { value: compute(history) };
+    computed.set(history, known);
+    return known.value;
+  };
+}
+
+const operationsByClient = oncePerHistory(() => new Map<string, OperationList>());
+
+export function operationsOf(history: History, client: string): OperationList {
+  const byClient = operationsByClient(history);
+  const own = byClient.get(client) ?? history.operations.filter(({ invoke }) => invoke.client === client);
+  byClient.set(client, own);
+  return own;
 }
 
 /**
@@ -125,15 +155,18 @@ const FILL = 'fill';
  * Returns the scheduled operations of a client within the measured window; all of its scheduled operations if there is
  * no window.
  */
-export function measuredOperations(history: History, client: string): readonly Operation[] {
-  const all = operationsOf(history, client).filter(({ invoke }) => invoke.phase !== FILL);
-  const window = windowOf(history, client);
-  if (window === undefined) return all;
-  return all.filter(({ invoke }) => invoke.intendedUs >= window.startUs && invoke.intendedUs <= window.endUs);
+export function measuredOperations(history: History, client: string): OperationList {
+  const { startUs, endUs } = windowOf(history, client) ?? {
+    startUs: Number.NEGATIVE_INFINITY,
+    endUs: Number.POSITIVE_INFINITY,
+  };
+  return operationsOf(history, client).filter(
+    ({ invoke }) => invoke.phase !== FILL && invoke.intendedUs >= startUs && invoke.intendedUs <= endUs,
+  );
 }
 
 /** Returns the writes that Redis acknowledged. An answer of the memory fallback is not a write to Redis. */
-export function acknowledgedWrites(operations: readonly Operation[]): readonly AcknowledgedWrite[] {
+export function acknowledgedWrites(operations: OperationList): OperationList<AcknowledgedWrite> {
   return operations.filter(
     (operation): operation is AcknowledgedWrite =>
       isWrite(operation.invoke.kind) &&
@@ -162,13 +195,13 @@ export function wasSent(operation: Operation): boolean {
 }
 
 /** Returns the time of the last event in the history. */
-export function lastUs(history: History): number {
-  let last = 0;
-  for (const { invoke, completion } of history.operations)
-    last = Math.max(last, invoke.intendedUs, completion?.atUs ?? 0);
-  for (const { atUs } of history.faults) last = Math.max(last, atUs);
-  return last;
-}
+export const lastUs = oncePerHistory(({ operations, faults }) => {
+  const lastFault = faults.reduce((last, { atUs }) => Math.max(last, atUs), 0);
+  return operations.reduce(
+    (last, { invoke, completion }) => Math.max(last, invoke.intendedUs, completion?.atUs ?? 0),
+    lastFault,
+  );
+});
 
 /**
  * Returns the faults from injection to heal, in order of injection. If faults of one kind overlap on one node, each
@@ -274,32 +307,20 @@ function mastersAt(history: History, atUs: number): ReadonlySet<string> {
 }
 
 export type FinalRead =
-  | {
-      readonly kind: 'read';
-      readonly entries: ReadonlyMap<string, string | null>;
-      /** Returns the shard that currently owns a key; undefined outside a cluster. */
-      shardOf(key: string): string | undefined;
-    }
+  | { readonly kind: 'read'; readonly entries: FinalEntries }
   | { readonly kind: 'none' }
   | { readonly kind: 'several'; readonly nodes: readonly string[] };
 
 /** Returns the data of the master after the heal; in a cluster, the data of the master of each shard. */
-export function finalMaster(history: History): FinalRead {
+export const finalMaster = oncePerHistory((history): FinalRead => {
   const finals = history.finals.filter((final) => final.redisRole === 'master');
   if (finals.length === 0) return { kind: 'none' };
   for (const ofShard of Map.groupBy(finals, ({ shard }) => shard).values()) {
     const nodes = [...new Set(ofShard.map((final) => final.node))];
     if (nodes.length > 1) return { kind: 'several', nodes };
   }
-  const shards = new Map(
-    finals.flatMap(({ shard, entries }) => entries.map(([key]) => [key, shard] as const)),
-  );
-  return {
-    kind: 'read',
-    entries: new Map(finals.flatMap((final) => final.entries)),
-    shardOf: (key) => shards.get(key),
-  };
-}
+  return { kind: 'read', entries: new FinalEntries(history, finals) };
+});
 
 /** Returns the finding of a checker that needs the data of one master, for a trial without such data. */
 export function withoutFinalRead(final: Exclude<FinalRead, { readonly kind: 'read' }>): Finding {
@@ -350,7 +371,7 @@ export function vanishingDoubts(history: History, defaultTtlSeconds: number): re
     });
   }
   const read = history.finals.at(-1)?.atUs;
-  const written = history.operations[0]?.invoke.atUs;
+  const written = history.operations.at(0)?.invoke.atUs;
   if (read !== undefined && written !== undefined && (read - written) / 1e6 >= ttlSeconds) {
     doubts.push({
       reason: `the trial lasted longer than the TTL of ${ttlSeconds} s: an absent key may be an expired one`,

@@ -5,7 +5,7 @@
  *
  * `frequent` counts keys that were read at least twice in the window: seed 002's "frequently accessed data".
  */
-import type { Operation } from '../history/events.ts';
+import type { Operation, OperationList } from '../history/events.ts';
 import type { Checker, Figure } from './checker.ts';
 import { definedFigures, measuredOperations, proportionFigure, unknownResult } from './history-queries.ts';
 
@@ -26,12 +26,14 @@ export const hitRatio: Checker = {
     );
     if (reads.length === 0) return unknownResult('no read in the measured window');
     const single = reads.filter(({ invoke }) => invoke.kind !== 'getMany');
-    const perKey = new Map<string, number>();
-    for (const { invoke } of single) perKey.set(invoke.key, (perKey.get(invoke.key) ?? 0) + 1);
-    const frequent = single.filter(({ invoke }) => (perKey.get(invoke.key) ?? 0) >= FREQUENT_READS);
+    const perKey = new Uint32Array(history.keys.size);
+    for (const { keyNumber } of single) perKey[keyNumber] = (perKey[keyNumber] ?? 0) + 1;
+    const frequent = single.filter(({ keyNumber }) => (perKey[keyNumber] ?? 0) >= FREQUENT_READS);
     const figures: Record<string, Figure> = { overall: figureOf(reads), frequent: figureOf(frequent) };
-    for (const [phase, ofPhase] of Map.groupBy(reads, ({ invoke }) => invoke.phase)) {
-      if (phase !== undefined) figures[`phase.${phase}`] = figureOf(ofPhase);
+    const phases = new Set<string>();
+    for (const { invoke } of reads) if (invoke.phase !== undefined) phases.add(invoke.phase);
+    for (const phase of phases) {
+      figures[`phase.${phase}`] = figureOf(reads.filter(({ invoke }) => invoke.phase === phase));
     }
     return { validity: 'valid', reasons: [], figures: definedFigures(figures) };
   },
@@ -43,7 +45,7 @@ const READ_KINDS: ReadonlySet<string> = new Set(['get', 'getMany', 'getOrCompute
  * Counts the hits and reads of one operation that completed as ok; 0 for an operation that is not a read or does not
  * count.
  */
-export function readsOf({ invoke, completion }: Operation): Reads {
+export function readsOf({ invoke, completion, hasAnswer }: Operation): Reads {
   const counted = READ_KINDS.has(invoke.kind) && !UNCOUNTED.has(invoke.phase ?? '');
   if (!counted || completion === undefined) return { hits: 0, reads: 0 };
   if (invoke.kind === 'getMany')
@@ -51,14 +53,16 @@ export function readsOf({ invoke, completion }: Operation): Reads {
       hits: completion.source === 'redis' ? Number(completion.value ?? 0) : 0,
       reads: invoke.batch ?? 1,
     };
-  const hit = completion.value !== null && completion.value !== undefined && completion.source === 'redis';
-  return { hits: hit ? 1 : 0, reads: 1 };
+  return { hits: hasAnswer && completion.source === 'redis' ? 1 : 0, reads: 1 };
 }
 
-function figureOf(operations: readonly Operation[]): Figure {
-  const counted = operations.map(readsOf);
-  return proportionFigure(
-    counted.reduce((sum, { hits }) => sum + hits, 0),
-    counted.reduce((sum, { reads }) => sum + reads, 0),
-  );
+function figureOf(operations: OperationList): Figure {
+  let hits = 0;
+  let reads = 0;
+  for (const operation of operations) {
+    const counted = readsOf(operation);
+    hits += counted.hits;
+    reads += counted.reads;
+  }
+  return proportionFigure(hits, reads);
 }

@@ -8,7 +8,7 @@
  * `batch` is all batches.
  */
 
-import type { History, Operation } from '../history/events.ts';
+import type { History, Operation, OperationList } from '../history/events.ts';
 import type { Checker, Figure } from './checker.ts';
 import {
   definedFigures,
@@ -42,32 +42,45 @@ export const latency: Checker = {
     const single = operations.filter(
       ({ invoke, completion }) => !BATCHES.has(invoke.kind) && completion?.source !== 'loader',
     );
+    const waitMs = waitOf(history);
     const waits = waitsByKind(history, operations);
-    const all = [...waitsByKind(history, sent).values()].flat();
-    const operation = [...waitsByKind(history, single).values()].flat();
-    const batches = [...BATCHES].flatMap((kind) => waits.get(kind) ?? []);
+    const batches = operations.filter(({ invoke }) => BATCHES.has(invoke.kind));
+    const long = sent.filter((operation) => waitMs(operation) > LONG_MS);
     const figures: Record<string, Figure | undefined> = {
-      batch: distributionOf(batches, 'ms'),
-      longerThan1s: valueFigure(all.filter((ms) => ms > LONG_MS).length, 'operations', all.length),
-      operation: distributionOf(operation, 'ms'),
+      batch: distributionOf(samplesOf(batches, waitMs), 'ms'),
+      longerThan1s: valueFigure(long.length, 'operations', sent.length),
+      operation: distributionOf(samplesOf(single, waitMs), 'ms'),
     };
     for (const [kind, samples] of waits) figures[kind] = distributionOf(samples, 'ms');
     return { validity: 'valid', reasons: [], figures: definedFigures(figures) };
   },
 };
 
-/** Returns the times in ms that callers waited, by kind of operation. */
-export function waitsByKind(
-  history: History,
-  operations: readonly Operation[],
-): ReadonlyMap<string, number[]> {
-  const endUs = lastUs(history);
-  const waits = new Map<string, number[]>();
-  for (const { invoke, latencyMs } of operations) {
-    const waited = latencyMs ?? (endUs - invoke.intendedUs) / US_PER_MS;
-    const samples = waits.get(invoke.kind);
-    if (samples === undefined) waits.set(invoke.kind, [waited]);
-    else samples.push(waited);
+/** Returns the times in ms that callers waited, by kind of operation, in the order of their first operations. */
+export function waitsByKind(history: History, operations: OperationList): ReadonlyMap<string, Float64Array> {
+  const waitMs = waitOf(history);
+  const counts = new Map<string, number>();
+  for (const { invoke } of operations) counts.set(invoke.kind, (counts.get(invoke.kind) ?? 0) + 1);
+  const waits = new Map([...counts].map(([kind, count]) => [kind, new Float64Array(count)] as const));
+  for (const operation of operations) {
+    const { kind } = operation.invoke;
+    const left = counts.get(kind) ?? 0;
+    const samples = waits.get(kind) as Float64Array;
+    samples[samples.length - left] = waitMs(operation);
+    counts.set(kind, left - 1);
   }
   return waits;
+}
+
+/** Returns a function that gives the time in ms that a caller waited. */
+function waitOf(history: History): (operation: Operation) => number {
+  const endUs = lastUs(history);
+  return ({ invoke, latencyMs }) => latencyMs ?? (endUs - invoke.intendedUs) / US_PER_MS;
+}
+
+function samplesOf(operations: OperationList, sampleOf: (operation: Operation) => number): Float64Array {
+  const samples = new Float64Array(operations.length);
+  let count = 0;
+  for (const operation of operations) samples[count++] = sampleOf(operation);
+  return samples;
 }

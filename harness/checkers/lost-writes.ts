@@ -17,9 +17,10 @@
  * unless some were lost.
  */
 
-import type { History } from '../history/events.ts';
+import type { History, OperationList } from '../history/events.ts';
 import { smallestOf } from '../statistics/quantile.ts';
 import type { CheckContext, Checker } from './checker.ts';
+import type { FinalEntries } from './final-entries.ts';
 import { FinalState } from './final-state.ts';
 import {
   type AcknowledgedWrite,
@@ -53,13 +54,13 @@ export const lostWrites: Checker = {
     if (acknowledged.length === 0) return unknownResult('no write was acknowledged by Redis');
     const final = finalMaster(history);
     if (final.kind !== 'read') return withoutFinalRead(final);
-    const state = new FinalState(final.entries, operations);
+    const state = new FinalState(history, final.entries, operations);
     const unread = acknowledged.filter((write) => state.effectOf(write) === 'not-read');
     if (unread.length > 0) {
       return unknownResult(`${unread.length} acknowledged keys were not read back: ${keyExamples(unread)}`);
     }
     const lost = acknowledged.filter((write) => state.effectOf(write) === 'absent');
-    const finding = findingOf(history, context, acknowledged, lost, final.shardOf);
+    const finding = findingOf(history, context, acknowledged, lost, final.entries);
     const fewest = fewestLostByStock(history, context.client, final.entries);
     if (fewest === undefined) return finding;
     const own = lost.filter((write) => !isDurable(write)).length;
@@ -72,17 +73,14 @@ export const lostWrites: Checker = {
  * Returns the number of writes lost by the stock client that lost the fewest; all of its writes are async. Undefined
  * without a stock client.
  */
-function fewestLostByStock(
-  history: History,
-  client: string,
-  entries: ReadonlyMap<string, string | null>,
-): number | undefined {
-  const clients = new Set(history.operations.map(({ invoke }) => invoke.client));
+function fewestLostByStock(history: History, client: string, entries: FinalEntries): number | undefined {
+  const clients = new Set<string>();
+  for (const { invoke } of history.operations) clients.add(invoke.client);
   const counts = [...clients].flatMap((other) => {
     const operations = operationsOf(history, other);
     const acknowledged = acknowledgedWrites(operations);
     if (other === client || acknowledged.length === 0) return [];
-    const state = new FinalState(entries, operations);
+    const state = new FinalState(history, entries, operations);
     return [acknowledged.filter((write) => state.effectOf(write) === 'absent').length];
   });
   return counts.length === 0 ? undefined : smallestOf(counts);
@@ -91,15 +89,15 @@ function fewestLostByStock(
 function findingOf(
   history: History,
   context: CheckContext,
-  acknowledged: readonly AcknowledgedWrite[],
-  lost: readonly AcknowledgedWrite[],
-  shardOf: (key: string) => string | undefined,
+  acknowledged: OperationList<AcknowledgedWrite>,
+  lost: OperationList<AcknowledgedWrite>,
+  entries: FinalEntries,
 ): Finding {
   const excused = excusedSpans(history, context.environment.durability.asyncLossWindowMs);
   const durable = acknowledged.filter(isDurable);
   const durableLost = lost.filter(isDurable);
   const asyncLost = lost.filter((write) => !isDurable(write));
-  const beyond = asyncLost.filter((write) => !isExcused(write, excused, shardOf));
+  const beyond = asyncLost.filter((write) => !isExcused(write, excused, entries));
   const unconfirmed = durable.filter(({ invoke, completion }) => {
     const promised = typeof invoke.durability === 'object' ? invoke.durability.replicas : 0;
     return (completion.replicas ?? 0) < promised;
@@ -110,8 +108,8 @@ function findingOf(
     ...reasonFor(beyond, 'async writes lost outside the stated window'),
     ...reasonFor(unconfirmed, 'durable writes acknowledged with fewer replicas than promised'),
   ];
-  const isLost = new Set<AcknowledgedWrite>(lost);
-  const exposed = exposedOf(history, durable, asyncLost);
+  const isLost = new Set(lost.map(({ id }) => id));
+  const exposed = countExposed(history, durable, asyncLost, isLost);
   const asyncCount = acknowledged.length - durable.length;
   const tooFew = durable.length < MIN_DURABLE_WRITES && durableLost.length === 0;
   const promised = typeof context.environment.durability.durableWrites === 'object';
@@ -128,7 +126,7 @@ function findingOf(
         : []),
     ],
     ...remedyOf(doubts),
-    ...remediesOf(neverStored(history, acknowledged, isLost, shardOf), lost),
+    ...remediesOf(neverStored(history, acknowledged, isLost, entries), lost),
     figures: {
       ...definedFigures({
         acknowledged: valueFigure(acknowledged.length, 'writes', acknowledged.length),
@@ -140,11 +138,7 @@ function findingOf(
         asyncLostBeyondWindow: valueFigure(beyond.length, 'writes', asyncCount),
       }),
       // Also for zero writes: no exposed writes is a result, not a missing figure.
-      durableExposedLost: valueFigure(
-        exposed.filter((write) => isLost.has(write)).length,
-        'writes',
-        exposed.length,
-      ),
+      durableExposedLost: valueFigure(exposed.lost, 'writes', exposed.acknowledged),
     },
   };
 }
@@ -154,40 +148,45 @@ function isDurable({ invoke }: AcknowledgedWrite): boolean {
 }
 
 function isExcused(
-  { invoke, completion }: AcknowledgedWrite,
+  { keyNumber, completion }: AcknowledgedWrite,
   excused: ReturnType<typeof excusedSpans>,
-  shardOf: (key: string) => string | undefined,
+  entries: FinalEntries,
 ): boolean {
   return excused.some(
     ({ shard, startUs, endUs }) =>
-      (shard === undefined || shard === shardOf(invoke.key)) &&
+      (shard === undefined || shard === entries.shardOf(keyNumber)) &&
       completion.atUs >= startUs &&
       completion.atUs <= endUs,
   );
 }
 
 /**
- * Returns the durable writes that were acknowledged while the replicas lagged, if async writes of that period were
- * lost.
+ * Counts the durable writes that were acknowledged while the replicas lagged, if async writes of that period were lost,
+ * and how many of them were lost.
  */
-function exposedOf(
+function countExposed(
   history: History,
-  durable: readonly AcknowledgedWrite[],
-  asyncLost: readonly AcknowledgedWrite[],
-): readonly AcknowledgedWrite[] {
+  durable: OperationList<AcknowledgedWrite>,
+  asyncLost: OperationList<AcknowledgedWrite>,
+  isLost: ReadonlySet<number>,
+): { readonly acknowledged: number; readonly lost: number } {
   const marks = history.observations.filter(({ from, name }) => from === 'drill' && name === 'lag');
-  return marks.flatMap((on, i) => {
+  const periods = marks.flatMap((on, i) => {
     if (on.data?.phase !== 'on') return [];
     const endUs = marks[i + 1]?.atUs ?? lastUs(history);
     const within = ({ completion }: AcknowledgedWrite) =>
       completion.atUs >= on.atUs && completion.atUs <= endUs;
-    return asyncLost.some(within) ? durable.filter(within) : [];
+    return asyncLost.some(within) ? [durable.filter(within)] : [];
   });
+  return {
+    acknowledged: periods.reduce((sum, { length }) => sum + length, 0),
+    lost: periods.reduce((sum, writes) => sum + writes.filter(({ id }) => isLost.has(id)).length, 0),
+  };
 }
 
 function remediesOf(
-  unstored: readonly AcknowledgedWrite[],
-  lost: readonly AcknowledgedWrite[],
+  unstored: OperationList<AcknowledgedWrite>,
+  lost: OperationList<AcknowledgedWrite>,
 ): { readonly remedies?: readonly string[] } {
   if (unstored.length === 0) return {};
   const remedy = `${unstored.length} of the ${lost.length} lost writes were followed by writes that survived on the same master: no failover lost them. The client acknowledged writes that it never stored (a defect of the client), or another client deleted the keys.`;
@@ -200,11 +199,11 @@ function remediesOf(
  */
 function neverStored(
   history: History,
-  acknowledged: readonly AcknowledgedWrite[],
-  isLost: ReadonlySet<AcknowledgedWrite>,
-  shardOf: (key: string) => string | undefined,
-): readonly AcknowledgedWrite[] {
-  if (isLost.size === 0) return [];
+  acknowledged: OperationList<AcknowledgedWrite>,
+  isLost: ReadonlySet<number>,
+  entries: FinalEntries,
+): OperationList<AcknowledgedWrite> {
+  if (isLost.size === 0) return acknowledged.filter(() => false);
   const spans = masterFaults(history).map((span) => ({
     askedUs: span.askedUs,
     promotedUs: promotionAfter(history, span.askedUs, span.node) ?? span.toUs ?? span.fromUs,
@@ -222,18 +221,19 @@ function neverStored(
     return next !== undefined && completion.atUs > next.askedUs ? undefined : before.length;
   };
   const lastSurvivor = new Map<string, number>();
-  const reigns = acknowledged.map((write) => {
+  const reignOf = (write: AcknowledgedWrite) => {
     const reign = acknowledgingMaster(write);
-    return reign === undefined ? undefined : `${reign} ${shardOf(write.invoke.key) ?? ''}`;
-  });
-  for (const [i, write] of acknowledged.entries()) {
-    const reign = reigns[i];
-    if (reign === undefined || isLost.has(write)) continue;
+    return reign === undefined ? undefined : `${reign} ${entries.shardOf(write.keyNumber) ?? ''}`;
+  };
+  for (const write of acknowledged) {
+    const reign = isLost.has(write.id) ? undefined : reignOf(write);
+    if (reign === undefined) continue;
     lastSurvivor.set(reign, Math.max(write.invoke.atUs, lastSurvivor.get(reign) ?? 0));
   }
-  return acknowledged.filter((write, i) => {
-    const survivorUs = lastSurvivor.get(reigns[i] ?? '');
-    return isLost.has(write) && survivorUs !== undefined && survivorUs > write.completion.atUs;
+  return acknowledged.filter((write) => {
+    if (!isLost.has(write.id)) return false;
+    const survivorUs = lastSurvivor.get(reignOf(write) ?? '');
+    return survivorUs !== undefined && survivorUs > write.completion.atUs;
   });
 }
 
@@ -254,10 +254,10 @@ function excusedSpans(history: History, windowMs: number) {
   }));
 }
 
-function keyExamples(writes: readonly AcknowledgedWrite[]): string {
-  return joinExamples(writes.map(({ invoke }) => invoke.key));
+function keyExamples(writes: OperationList<AcknowledgedWrite>): string {
+  return joinExamples(writes, ({ invoke }) => invoke.key);
 }
 
-function reasonFor(writes: readonly AcknowledgedWrite[], what: string): readonly string[] {
+function reasonFor(writes: OperationList<AcknowledgedWrite>, what: string): readonly string[] {
   return writes.length === 0 ? [] : [`${writes.length} ${what}: ${keyExamples(writes)}`];
 }

@@ -60,7 +60,7 @@ function windowsOf(history: History, client: string): readonly ObservationEvent[
   const operations = operationsOf(history, client);
   const isGenerated = history.observations.some(({ name }) => name === 'lateness-total');
   if (operations.length === 0 || !isGenerated) return all;
-  const startUs = operations[0]?.invoke.intendedUs ?? 0;
+  const startUs = operations.at(0)?.invoke.intendedUs ?? 0;
   const endUs = operations.reduce(
     (last, { invoke, completion }) => Math.max(last, completion?.atUs ?? invoke.atUs),
     0,

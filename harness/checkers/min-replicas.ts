@@ -42,7 +42,7 @@ export const minReplicas: Checker = {
     );
     const taken = acknowledgedWrites(within);
     if (within.length === 0) return unknownResult('no write was sent while the master had too few replicas');
-    const keys = joinExamples(taken.map(({ invoke }) => invoke.key));
+    const keys = joinExamples(taken, ({ invoke }) => invoke.key);
     return {
       validity: taken.length > 0 ? 'invalid' : 'valid',
       reasons:

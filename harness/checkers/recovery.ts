@@ -15,7 +15,7 @@
  * If a fault was not observed to heal, the topology stayed broken: the measured time is not a recovery. A client that
  * never wrote again has no `recoveryMs`, and the finding is invalid, because never is not a short time.
  */
-import type { History, Operation } from '../history/events.ts';
+import type { History, OperationList } from '../history/events.ts';
 import { largestOf, smallestOf } from '../statistics/quantile.ts';
 import type { Checker, Figure } from './checker.ts';
 import {
@@ -27,7 +27,6 @@ import {
   finalMaster,
   hitMaster,
   isWrite,
-  kindOf,
   lastUs,
   operationsOf,
   promotionAfter,
@@ -38,6 +37,7 @@ import {
   wasSent,
   windowOf,
 } from './history-queries.ts';
+import { WriteSeries } from './write-series.ts';
 
 /** Time in which a client that has just switched may still get errors. */
 const SETTLING_US = 1_000_000;
@@ -69,12 +69,8 @@ export const recovery: Checker = {
         figures: {},
       };
     }
-    const final = finalMaster(history);
-    const writesTo = (fault: FaultSpan) =>
-      fault.shard === undefined || final.kind !== 'read'
-        ? writes
-        : writes.filter(({ invoke }) => final.shardOf(invoke.key) === fault.shard);
-    const recoveries = faults.map((fault) => recoveryOf(fault, writesTo(fault)));
+    const seriesOf = writesByShard(history, writes);
+    const recoveries = faults.map((fault) => recoveryOf(fault, seriesOf(fault)));
     const lasting = faults.flatMap((fault, i) =>
       (recoveries[i]?.never ?? []).map(
         (kind) => `no ${kind} was acknowledged after ${fault.fault} of ${fault.node}`,
@@ -89,7 +85,7 @@ export const recovery: Checker = {
       remedies: slowest.flatMap((cause) => cause ?? []),
       figures: definedFigures({
         writeGapMs: valueFigure(
-          largestOf(faults.map((fault) => writeGapUs(history, context.client, fault, writesTo(fault)))) /
+          largestOf(faults.map((fault) => writeGapUs(history, context.client, fault, seriesOf(fault)))) /
             US_PER_MS,
           'ms',
           1,
@@ -109,6 +105,26 @@ export const recovery: Checker = {
     };
   },
 };
+
+/** Returns a function that gives the writes to the shard of a fault; all writes outside a cluster. */
+function writesByShard(
+  history: History,
+  writes: OperationList<AcknowledgedWrite>,
+): (fault: FaultSpan) => WriteSeries {
+  const final = finalMaster(history);
+  const series = new Map<string | undefined, WriteSeries>();
+  return ({ shard }) => {
+    const known = series.get(shard);
+    if (known !== undefined) return known;
+    const own =
+      shard === undefined || final.kind !== 'read'
+        ? writes
+        : writes.filter(({ keyNumber }) => final.entries.shardOf(keyNumber) === shard);
+    const created = new WriteSeries(own);
+    series.set(shard, created);
+    return created;
+  };
+}
 
 /**
  * Returns the longest time from the moment at which a sentinel published the new master until the client moved to it; 0
@@ -154,26 +170,19 @@ interface Recovery {
   readonly never: readonly string[];
 }
 
-function recoveryOf(fault: FaultSpan, writes: readonly AcknowledgedWrite[]): Recovery {
-  const before = new Set<string>();
-  const first = new Map<string, number>();
-  for (const write of writes) {
-    const { invoke, completion } = write;
-    const kind = kindOf(write);
-    if (completion.atUs <= fault.fromUs) before.add(kind);
-    if (invoke.intendedUs > fault.fromUs)
-      first.set(kind, Math.min(completion.atUs, first.get(kind) ?? Number.POSITIVE_INFINITY));
-  }
+function recoveryOf(fault: FaultSpan, writes: WriteSeries): Recovery {
+  const before = writes.kindsAcknowledgedBefore(fault.fromUs);
+  const first = writes.firstAfter(fault.fromUs);
   // Without any write before the fault, any write counts.
-  if (before.size === 0) {
+  if (before.length === 0) {
     return first.size === 0
       ? { atUs: fault.fromUs, never: ['write'] }
       : { atUs: smallestOf([...first.values()]), never: [] };
   }
-  const never = [...before].filter((kind) => !first.has(kind));
+  const never = before.filter((kind) => !first.has(kind));
   return {
-    atUs: Math.max(fault.fromUs, ...[...before].flatMap((kind) => first.get(kind) ?? [])),
-    never: never.length === before.size ? ['write'] : never,
+    atUs: Math.max(fault.fromUs, ...before.flatMap((kind) => first.get(kind) ?? [])),
+    never: never.length === before.length ? ['write'] : never,
   };
 }
 
@@ -181,36 +190,23 @@ function recoveryOf(fault: FaultSpan, writes: readonly AcknowledgedWrite[]): Rec
 function servedAfter(
   faults: readonly FaultSpan[],
   recoveries: readonly Recovery[],
-  sent: readonly Operation[],
+  sent: OperationList,
 ): Figure {
   const steady = recoveries.map(({ atUs }, i) => ({
     fromUs: atUs + SETTLING_US,
     toUs: faults[i + 1]?.askedUs ?? Number.POSITIVE_INFINITY,
   }));
-  const judged = sent.filter(
-    ({ invoke }) =>
-      isWrite(invoke.kind) &&
-      steady.some(({ fromUs, toUs }) => invoke.intendedUs > fromUs && invoke.intendedUs < toUs),
-  );
+  const judged = sent.filter(({ invoke }) => {
+    if (!isWrite(invoke.kind)) return false;
+    const { intendedUs } = invoke;
+    return steady.some(({ fromUs, toUs }) => intendedUs > fromUs && intendedUs < toUs);
+  });
   return proportionFigure(acknowledgedWrites(judged).length, judged.length);
 }
 
-function writeGapUs(
-  history: History,
-  client: string,
-  fault: FaultSpan,
-  writes: readonly AcknowledgedWrite[],
-): number {
+function writeGapUs(history: History, client: string, fault: FaultSpan, writes: WriteSeries): number {
   const window = windowOf(history, client);
-  const startUs = window?.startUs ?? history.operations[0]?.invoke.intendedUs ?? 0;
+  const startUs = window?.startUs ?? history.operations.at(0)?.invoke.intendedUs ?? 0;
   const endUs = window?.endUs ?? lastUs(history);
-  const fromUs = fault.askedUs;
-  const times = writes.map(({ completion }) => completion.atUs).sort((a, b) => a - b);
-  let longest = 0;
-  let before = startUs;
-  for (const at of [...times, endUs]) {
-    if (at >= fromUs) longest = Math.max(longest, at - before);
-    before = Math.max(before, at);
-  }
-  return longest;
+  return writes.longestGapUs(fault.askedUs, startUs, endUs);
 }

@@ -11,8 +11,7 @@
  * timeout for its replicas is added.
  */
 import type { EnvironmentConfig } from '../../config/schema.ts';
-import type { History, Operation } from '../history/events.ts';
-import { largestOf } from '../statistics/quantile.ts';
+import type { History, Operation, OperationList } from '../history/events.ts';
 import type { Checker } from './checker.ts';
 import {
   definedFigures,
@@ -32,7 +31,10 @@ export const settlement: Checker = {
   check(history, { client, environment }) {
     const sent = operationsOf(history, client).filter(wasSent);
     if (sent.length === 0) return unknownResult('no operation was sent');
-    const endUs = largestOf(sent.map(({ invoke, completion }) => completion?.atUs ?? invoke.atUs));
+    const endUs = sent.reduce(
+      (last, { invoke, completion }) => Math.max(last, completion?.atUs ?? invoke.atUs),
+      Number.NEGATIVE_INFINITY,
+    );
     const dueUs = (operation: Operation) =>
       operation.invoke.atUs + (deadlineMs(operation, environment) + TOLERANCE_MS) * US_PER_MS;
     const due = sent.filter((operation) => operation.completion !== undefined || dueUs(operation) < endUs);
@@ -48,8 +50,8 @@ export const settlement: Checker = {
         completion === undefined ? '' : ` ${outcome} after ${(completion.atUs - invoke.atUs) / US_PER_MS} ms`;
       return `${invoke.kind} ${invoke.key}${took}`;
     };
-    const reasonOf = (some: readonly Operation[], figure: string, what: string) =>
-      some.length === 0 ? [] : [`${figure}: ${some.length} ${what}: ${joinExamples(some.map(describe))}`];
+    const reasonOf = (some: OperationList, figure: string, what: string) =>
+      some.length === 0 ? [] : [`${figure}: ${some.length} ${what}: ${joinExamples(some, describe)}`];
     return {
       validity: unsettled.length + own.length > 0 ? 'invalid' : 'valid',
       reasons: [

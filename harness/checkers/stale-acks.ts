@@ -5,7 +5,7 @@
  * before the read began. Answers and misses of the memory fallback carry their source and do not
  * count.
  */
-import type { History, Operation } from '../history/events.ts';
+import type { History, Operation, OperationList } from '../history/events.ts';
 import type { Checker } from './checker.ts';
 import { FinalState } from './final-state.ts';
 import {
@@ -15,6 +15,7 @@ import {
   finalMaster,
   hitMaster,
   joinExamples,
+  nameOfOperation,
   operationsOf,
   promotionAfter,
   remedyOf,
@@ -35,34 +36,35 @@ export const staleAcks: Checker = {
     const promotedUs = firstPromotion(history);
     if (promotedUs === undefined) return unknownResult('no promotion of another master was observed');
     const operations = operationsOf(history, context.client);
-    const state = new FinalState(final.entries, operations);
+    const state = new FinalState(history, final.entries, operations);
     const excused = laterFailovers(history, context.environment.durability.asyncLossWindowMs);
     const late = acknowledgedWrites(operations).filter(
       ({ completion: { atUs } }) =>
         atUs > promotedUs && !excused.some(({ startUs, endUs }) => atUs >= startUs && atUs <= endUs),
     );
     const staleWrites = late.filter((write) => state.effectOf(write) === 'absent');
-    const reads = judgedReads(operations, state);
-    const staleReads = reads.filter(({ read, write }) => read.completion?.value !== write.invoke.value);
-    const stale = [...staleWrites, ...staleReads.map(({ read }) => read)];
+    const { reads, stale: staleReads } = judgeReads(history, operations, state);
+    const stale = [...staleWrites, ...staleReads];
     const doubts = vanishingDoubts(history, context.environment.client.defaultTtlSeconds);
-    const nameOf = ({ invoke }: Operation) => `${invoke.kind} ${invoke.key}`;
     return {
       validity: doubts.length > 0 ? 'unknown' : stale.length > 0 ? 'invalid' : 'valid',
       reasons: [
         ...doubts.map(({ reason }) => reason),
         ...(stale.length > 0
-          ? [`${stale.length} stale acknowledgements: ${joinExamples(stale.map(nameOf))}`]
+          ? [`${stale.length} stale acknowledgements: ${joinExamples(stale, nameOfOperation)}`]
           : []),
       ],
       ...remedyOf(doubts),
       ...fromMemory(history, stale),
       figures: definedFigures({
-        staleAcknowledged: valueFigure(stale.length, 'operations', late.length + reads.length),
+        staleAcknowledged: valueFigure(stale.length, 'operations', late.length + reads),
       }),
     };
   },
 };
+
+/** Stands for a value that was not recorded; no text has this number. */
+const ABSENT = 0;
 
 /** Faults under which a node does not reply. */
 const SILENCING: ReadonlySet<string> = new Set(['kill', 'pause']);
@@ -118,20 +120,32 @@ function laterFailovers(history: History, windowMs: number): readonly SpanUs[] {
 }
 
 /**
- * Returns the reads that have exactly one correct answer: their key was written once, the write was acknowledged before
- * the read began, and the key still exists.
+ * Counts the reads that have exactly one correct answer (their key was written once, the write was acknowledged before
+ * the read began, and the key still exists), and returns those that got another one.
  */
-function judgedReads(operations: readonly Operation[], state: FinalState) {
-  const writes = new Map(
-    acknowledgedWrites(operations)
-      .filter((write) => write.invoke.kind === 'set' && state.effectOf(write) === 'present')
-      .map((write) => [write.invoke.key, write]),
+function judgeReads(
+  history: History,
+  operations: OperationList,
+  state: FinalState,
+): { readonly reads: number; readonly stale: OperationList } {
+  const writes = acknowledgedWrites(operations).filter(
+    (write) =>
+      write.invoke.kind === 'set' && state.isOnlyWriter(write) && state.effectOf(write) === 'present',
   );
-  return operations.flatMap((read) => {
-    const write = writes.get(read.invoke.key);
-    const answered =
-      read.invoke.kind === 'get' && read.outcome === 'ok' && read.completion?.source === 'redis';
-    const single = write !== undefined && state.isOnlyWriter(write);
-    return answered && single && write.completion.atUs <= read.invoke.atUs ? [{ read, write }] : [];
-  });
+  /** Time of acknowledgement and value of the only write, by key. */
+  const doneUs = new Float64Array(history.keys.size).fill(Number.POSITIVE_INFINITY);
+  const written = new Int32Array(history.keys.size);
+  for (const { keyNumber, completion, valueNumber = ABSENT } of writes) {
+    doneUs[keyNumber] = completion.atUs;
+    written[keyNumber] = valueNumber;
+  }
+  const reads = operations.filter(
+    ({ invoke, outcome, completion, keyNumber }) =>
+      invoke.kind === 'get' &&
+      outcome === 'ok' &&
+      completion?.source === 'redis' &&
+      (doneUs[keyNumber] ?? 0) <= invoke.atUs,
+  );
+  const stale = reads.filter(({ keyNumber, answerNumber = ABSENT }) => written[keyNumber] !== answerNumber);
+  return { reads: reads.length, stale };
 }

@@ -60,7 +60,8 @@ function writeEntry(out: number, path: string, file: string): void {
     read += piece.length;
     writeWhole(out, piece);
   }
-  if (read !== bytes) throw unreadableError(file, `${read} bytes instead of ${bytes}: it changed while it was read`);
+  if (read !== bytes)
+    throw unreadableError(file, `${read} bytes instead of ${bytes}: it changed while it was read`);
   if (bytes % BLOCK_BYTES > 0) writeWhole(out, paddingOf(bytes));
 }
 

@@ -18,9 +18,23 @@ export function excerpt(value: unknown): string {
   return String(value);
 }
 
+/** A list of which the first items are shown. */
+export interface Few<T> {
+  readonly length: number;
+  at(index: number): T | undefined;
+}
+
 /** Joins the first three of many names or short statements. */
-export function joinFew(names: readonly string[], maxCharacters = MAX_CHARACTERS): string {
-  const shown = names.slice(0, MAX_NAMES).map((name) => shorten(name, maxCharacters));
+export function joinFew(names: Few<string>, maxCharacters?: number): string;
+export function joinFew<T>(items: Few<T>, maxCharacters: number, describe: (item: T) => string): string;
+export function joinFew<T>(
+  names: Few<T>,
+  maxCharacters = MAX_CHARACTERS,
+  describe: (item: T) => string = String,
+): string {
+  const shown = Array.from({ length: Math.min(MAX_NAMES, names.length) }, (_, i) =>
+    shorten(describe(names.at(i) as T), maxCharacters),
+  );
   const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
   return `${shown.join(', ')}${more}`;
 }

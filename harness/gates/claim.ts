@@ -52,9 +52,9 @@ function overQuantile(gate: Gate, claim: ClaimOf<'quantile'>, readings: readonly
   // If less is worse, the bound applies to the share `quantile` of all values from below: the same bound of the
   // mirrored values.
   const mirrored = isUpper ? 1 : -1;
-  const boundOn = (values: readonly number[]) =>
+  const boundOn = (values: ArrayLike<number>) =>
     quantileUpperBound(
-      values.map((each) => mirrored * each),
+      Float64Array.from(values, (each) => mirrored * each),
       quantile,
       confidence,
     );

@@ -143,19 +143,66 @@ export type HistoryEvent =
 
 /** An operation, combined from its two lines. */
 export interface Operation {
+  /** Identifies the operation in its history: the same operation may be represented by several objects. */
+  readonly id: number;
   readonly invoke: InvokeEvent;
   /** Completion; undefined if the operation never completed, so that its outcome is unknown. */
   readonly completion: CompletionEvent | undefined;
   readonly outcome: 'ok' | 'fail' | 'info';
   /** Time from the intended start to the completion, in milliseconds; undefined if the operation never completed. */
   readonly latencyMs: number | undefined;
+  /** Number of the key in `History.keys`. */
+  readonly keyNumber: number;
+  /** Number of `invoke.value` in `History.values`; undefined if it is absent. */
+  readonly valueNumber: number | undefined;
+  /** Number of `completion.value` in `History.values`, also of null; undefined if it is absent. */
+  readonly answerNumber: number | undefined;
+  /** Whether the completion has a value that is not null. */
+  readonly hasAnswer: boolean;
 }
 
-/** One trial, parsed and merged by time. Created by `parseHistory`, or by tests. */
+/**
+ * Operations in order of their intended time, then of client and id. A history may have millions, so a list need not
+ * hold an object for each: `filter` keeps a list compact, the other methods visit one operation after the other.
+ */
+export interface OperationList<T extends Operation = Operation> extends Iterable<T> {
+  readonly length: number;
+  at(index: number): T | undefined;
+  filter<S extends T>(isKept: (operation: T) => operation is S): OperationList<S>;
+  filter(isKept: (operation: T) => boolean): OperationList<T>;
+  map<R>(resultOf: (operation: T) => R): R[];
+  flatMap<R>(resultsOf: (operation: T) => R | readonly R[]): R[];
+  some(is: (operation: T) => boolean): boolean;
+  every(is: (operation: T) => boolean): boolean;
+  reduce<R>(combine: (result: R, operation: T) => R, first: R): R;
+}
+
+/** Distinct texts of a history. Equal texts have equal numbers, above 0 and below `size`. */
+export interface TextIndex {
+  readonly size: number;
+  /** Number that stands for null. */
+  readonly nullNumber: number;
+  /** Returns the number of a text; undefined if it does not occur in the history. */
+  numberOf(text: string): number | undefined;
+  /** Returns the text with a number, or null. */
+  textOf(number: number): string | null | undefined;
+}
+
+/** A final read, whose entries are also available as numbers. */
+export interface NumberedFinal extends FinalReadEvent {
+  readonly length: number;
+  keyNumberAt(index: number): number;
+  valueNumberAt(index: number): number;
+}
+
+/** One trial, parsed and merged by time. Created by `parseHistory`. */
 export interface History {
-  readonly operations: readonly Operation[];
+  readonly operations: OperationList;
   readonly faults: readonly FaultEvent[];
   readonly observations: readonly ObservationEvent[];
   readonly expectations: readonly ExpectationEvent[];
-  readonly finals: readonly FinalReadEvent[];
+  readonly finals: readonly NumberedFinal[];
+  /** Texts of keys, and of values and answers. */
+  readonly keys: TextIndex;
+  readonly values: TextIndex;
 }

@@ -13,17 +13,16 @@ import { dataShapeOf, EVENT_SHAPES } from '../evidence/history-shape.ts';
 import { MAX_FAULT_EVENTS, MAX_LINE_BYTES, MAX_NODES, MAX_TIME_US } from '../evidence/limits.ts';
 import { shapeProblem } from '../evidence/shape.ts';
 import type {
-  CompletionEvent,
   ExpectationEvent,
   FaultEvent,
-  FinalReadEvent,
   History,
   HistoryEvent,
-  InvokeEvent,
+  NumberedFinal,
   ObservationEvent,
-  Operation,
 } from './events.ts';
 import { linesOf } from './lines.ts';
+import { StoredFinal, StoredOperations } from './store/list.ts';
+import { OperationTable } from './store/operations.ts';
 
 /** One recorder's file: its path relative to the run folder, used in messages, and its content. */
 export type HistorySource = { readonly path: string } & (
@@ -96,82 +95,10 @@ function parseLines(source: HistorySource, span: TrialSpan, add: (event: History
   return false;
 }
 
-/** Joins invocations and completions; `client` and `op` identify an operation. */
-class OperationTable {
-  readonly #invokes = new Map<string, InvokeEvent>();
-  readonly #completions = new Map<string, CompletionEvent>();
-  #problem: KitError | undefined;
-
-  /** Adds a line of an operation. A broken line of the same file is reported before operations that do not join. */
-  add(event: InvokeEvent | CompletionEvent, path: string): void {
-    if (this.#problem !== undefined) return;
-    const what = event.type === 'invoke' ? this.#addInvoke(event) : this.#addCompletion(event);
-    if (what !== undefined) this.#problem = brokenHistory(path, what);
-  }
-
-  /** @throws KitError EVIDENCE_BROKEN for the first line that does not join */
-  assertJoined(): void {
-    if (this.#problem !== undefined) throw this.#problem;
-  }
-
-  /** Adds an invocation. Returns the reason why it does not join, if any. */
-  #addInvoke(event: InvokeEvent): string | undefined {
-    const id = idOf(event);
-    if (this.#invokes.has(id)) return `operation ${id} is invoked twice`;
-    if (event.intendedUs > event.atUs)
-      return `operation ${id} is sent before it was intended (${event.atUs}, ${event.intendedUs})`;
-    this.#invokes.set(id, event);
-    return undefined;
-  }
-
-  /** Adds a completion. Returns the reason why it does not join, if any. */
-  #addCompletion(event: CompletionEvent): string | undefined {
-    const id = idOf(event);
-    const invoke = this.#invokes.get(id);
-    if (invoke === undefined) return `operation ${id} completes without having been invoked`;
-    if (this.#completions.has(id)) return `operation ${id} completes twice`;
-    if (event.atUs < invoke.atUs)
-      return `operation ${id} completes before it was sent (${event.atUs}, ${invoke.atUs})`;
-    if (invoke.kind === 'getMany' && !isHitCount(event.value, invoke.batch ?? 1))
-      return `operation ${id} has ${excerpt(event.value)} hits of ${invoke.batch ?? 1} keys`;
-    this.#completions.set(id, event);
-    return undefined;
-  }
-
-  operations(): Operation[] {
-    return [...this.#invokes]
-      .map(([id, invoke]): Operation => {
-        const completion = this.#completions.get(id);
-        return {
-          invoke,
-          completion,
-          outcome: completion?.type ?? 'info',
-          latencyMs: completion === undefined ? undefined : (completion.atUs - invoke.intendedUs) / 1000,
-        };
-      })
-      .sort(
-        (a, b) =>
-          a.invoke.intendedUs - b.invoke.intendedUs ||
-          (a.invoke.client < b.invoke.client ? -1 : a.invoke.client > b.invoke.client ? 1 : 0) ||
-          a.invoke.op - b.invoke.op,
-      );
-  }
-}
-
-function idOf({ client, op }: Pick<InvokeEvent, 'client' | 'op'>): string {
-  return `${client} ${op}`;
-}
-
-/** Whether the value is the number of keys that a batch found, as a string. */
-function isHitCount(value: string | null | undefined, keys: number): boolean {
-  if (value === null || value === undefined) return true;
-  return /^\d{1,9}$/.test(value) && Number(value) <= keys;
-}
-
 /** Refuses more events than any trial has, because checkers compare each event with every operation. */
 function assertFew(
   path: string,
-  { faults, observations, finals }: Omit<History, 'operations' | 'expectations'>,
+  { faults, observations, finals }: Pick<History, 'faults' | 'observations' | 'finals'>,
 ): void {
   const lags = observations.filter(({ from, name }) => from === 'drill' && name === 'lag');
   const counts = [
@@ -190,38 +117,40 @@ function assertFew(
  * @param span start and end of the trial, as its record gives them; if left out, events may have any time
  * @throws KitError EVIDENCE_BROKEN, with file and line
  */
-export function parseHistory(
-  sources: readonly HistorySource[],
-  span: TrialSpan = ANY_TIME,
-): ParsedHistory {
+export function parseHistory(sources: readonly HistorySource[], span: TrialSpan = ANY_TIME): ParsedHistory {
   const table = new OperationTable();
   const faults: FaultEvent[] = [];
   const observations: ObservationEvent[] = [];
   const expectations: ExpectationEvent[] = [];
-  const finals: FinalReadEvent[] = [];
+  const finals: NumberedFinal[] = [];
   const torn: string[] = [];
   for (const source of sources) {
     const { path } = source;
+    let problem: string | undefined;
     const isTorn = parseLines(source, span, (event) => {
       if (event.type === 'fault') faults.push(event);
       else if (event.type === 'observe') observations.push(event);
       else if (event.type === 'expect') expectations.push(event);
-      else if (event.type === 'final') finals.push(event);
-      else table.add(event, path);
+      else if (event.type === 'final') finals.push(new StoredFinal(event, table));
+      else if (event.type === 'invoke') problem ??= table.addInvoke(event);
+      else problem ??= table.addCompletion(event);
     });
     if (isTorn) torn.push(path);
-    table.assertJoined();
+    // A broken line of a file is reported before operations that do not join.
+    if (problem !== undefined) throw brokenHistory(path, problem);
     assertFew(path, { faults, observations, finals });
   }
   // Sorting is stable: events of the same moment keep the order in which they were recorded.
   const byTime = (a: { readonly atUs: number }, b: { readonly atUs: number }) => a.atUs - b.atUs;
   return {
     history: {
-      operations: table.operations(),
+      operations: new StoredOperations(table, table.sort()),
       faults: faults.sort(byTime),
       observations: observations.sort(byTime),
       expectations: expectations.sort(byTime),
       finals: finals.sort(byTime),
+      keys: table.keys,
+      values: table.values,
     },
     torn,
   };

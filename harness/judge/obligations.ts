@@ -90,11 +90,9 @@ function missingAnswers(
   client: string,
   { environment }: Place,
 ): readonly string[] {
-  const answered = new Set(
-    operationsOf(history, client)
-      .filter(({ outcome }) => outcome === 'ok')
-      .map(kindOf),
-  );
+  const answered = new Set<string>();
+  for (const operation of operationsOf(history, client))
+    if (operation.outcome === 'ok') answered.add(kindOf(operation));
   const promisesDurability = promisesOf(environment).has('durability');
   const missing = operations.filter(
     (kind) => !answered.has(kind) && (promisesDurability || !kind.startsWith('durable ')),

@@ -6,9 +6,10 @@ import { INPUTS } from '../evidence/run-folder.ts';
 import { type Shape, shapeProblem } from '../evidence/shape.ts';
 import type { JudgedTrial } from '../gates/read.ts';
 import type { History, ObservationEvent } from '../history/events.ts';
+import { parseHistory } from '../history/parse.ts';
 import { type ChangedFiles, refTo, runCheckers } from './trials.ts';
 
-const EMPTY: History = { operations: [], faults: [], observations: [], expectations: [], finals: [] };
+const EMPTY: History = parseHistory([]).history;
 
 export function judgeRunInputs(
   evidence: Evidence,

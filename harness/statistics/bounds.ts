@@ -6,7 +6,7 @@
  * trials, 0.95 with 59 (then the largest of the 59 values bounds their p95), 0.99 with 299.
  */
 import { binomialTail } from './beta.ts';
-import { sortAscending } from './quantile.ts';
+import { sortedSamples } from './quantile.ts';
 
 /** Number of bisections of [0, 1] that exhausts the precision of a double. */
 const BISECTIONS = 60;
@@ -63,12 +63,12 @@ export function quantileUpperRank(n: number, p: number, confidence: number): num
  * claim.
  */
 export function quantileUpperBound(
-  samples: readonly number[],
+  samples: ArrayLike<number>,
   p: number,
   confidence: number,
 ): number | undefined {
   const rank = quantileUpperRank(samples.length, p, confidence);
-  return rank === undefined ? undefined : sortAscending(samples)[rank - 1];
+  return rank === undefined ? undefined : sortedSamples(samples)[rank - 1];
 }
 
 /**

@@ -33,7 +33,7 @@ export function bucketOf(sample: number): number {
 /**
  * Returns the counts from the first non-empty bucket to the last. Values above the last bound count in the last bucket.
  */
-export function histogramOf(samplesMs: readonly number[]): readonly Bucket[] {
+export function histogramOf(samplesMs: Iterable<number>): readonly Bucket[] {
   const counts = new Map<number, number>();
   for (const sample of samplesMs) {
     const bucket = bucketOf(sample);

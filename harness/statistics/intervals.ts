@@ -12,14 +12,14 @@ export function proportionInterval(successes: number, n: number, confidence: num
 
 /** Returns order statistics around the p-quantile, 0 < p < 1; undefined if there are too few samples for both ends. */
 export function quantileInterval(
-  samples: readonly number[],
+  samples: ArrayLike<number>,
   p: number,
   confidence: number,
 ): Interval | undefined {
   const side = 1 - (1 - confidence) / 2;
   const high = quantileUpperBound(samples, p, side);
   const mirrored = quantileUpperBound(
-    samples.map((sample) => -sample),
+    Float64Array.from(samples, (sample) => -sample),
     1 - p,
     side,
   );

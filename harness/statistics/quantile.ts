@@ -24,6 +24,11 @@ export function sortAscending(samples: readonly number[]): number[] {
   return samples.toSorted((a, b) => a - b);
 }
 
+/** Returns a sorted copy of many samples: in a `Float64Array`, sorting needs no object per number. */
+export function sortedSamples(samples: ArrayLike<number>): Float64Array {
+  return new Float64Array(samples).sort();
+}
+
 /** Returns the 1-based rank of the p-quantile among n ordered samples. */
 export function rankOf(p: number, n: number): number {
   return Math.min(n, Math.max(1, Math.ceil(p * n - RANK_EPSILON)));
@@ -34,7 +39,7 @@ export function rankOf(p: number, n: number): number {
  *
  * @throws RangeError on an empty sample or p outside (0, 1]: a quantile of nothing is a defect of the caller
  */
-export function quantileOf(sorted: readonly number[], p: number): number {
+export function quantileOf(sorted: ArrayLike<number>, p: number): number {
   if (!(p > 0 && p <= 1)) throw new RangeError(`p must be in (0, 1], not ${p}`);
   const value = sorted[rankOf(p, sorted.length) - 1];
   if (value === undefined) throw new RangeError('a quantile of no samples');
@@ -42,9 +47,13 @@ export function quantileOf(sorted: readonly number[], p: number): number {
 }
 
 /** Returns the summary of a sample in any order; undefined for an empty sample. */
-export function summarize(samples: readonly number[]): Distribution | undefined {
-  if (samples.length === 0) return undefined;
-  const sorted = sortAscending(samples);
+export function summarize(samples: ArrayLike<number>): Distribution | undefined {
+  return summarizeSorted(sortedSamples(samples));
+}
+
+/** Returns the summary of an ascending sample; undefined for an empty sample. */
+export function summarizeSorted(sorted: Float64Array): Distribution | undefined {
+  if (sorted.length === 0) return undefined;
   return {
     min: quantileOf(sorted, Number.MIN_VALUE),
     p50: quantileOf(sorted, 0.5),

@@ -156,7 +156,7 @@ function intervalOf({ gate, readings }: Side): Estimate {
   }
   const { stat } = gate.sli;
   if (stat === 'p50' || stat === 'p95' || stat === 'p99') {
-    const samples = figures.flatMap((figure) => (figure.kind === 'distribution' ? figure.samples : []));
+    const samples = figures.flatMap((figure) => (figure.kind === 'distribution' ? [...figure.samples] : []));
     if (samples.length > 0) {
       const interval = quantileInterval(samples, QUANTILES[stat], COMPARISON_CONFIDENCE);
       const missing = `${samples.length} samples are too few for an interval of ${stat}`;

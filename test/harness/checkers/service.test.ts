@@ -77,7 +77,7 @@ describe('latency', () => {
     const unsent = op({ at: 1, done: 1, kind: 'get', outcome: 'fail', code: 'IN_FLIGHT_BOUND' });
     const finding = check(unsent, writes(0, 20, 10), op({ at: 30, done: 30.5 }));
     expect(finding.figures.get).toBeUndefined();
-    expect(finding.figures.set).toMatchObject({ n: 3, samples: [0.5, 1, 1] });
+    expect(finding.figures.set).toMatchObject({ n: 3, samples: Float64Array.of(0.5, 1, 1) });
     expect(check(unsent).validity).toBe('unknown');
   });
 });

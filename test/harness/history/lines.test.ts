@@ -39,13 +39,9 @@ describe('linesOf', () => {
 
   it('decodes broken UTF-8 as the whole file would be decoded', () => {
     fc.assert(
-      fc.property(
-        fc.uint8Array({ maxLength: 40 }),
-        fc.integer({ min: 1, max: 41 }),
-        (content, size) => {
-          expect(textsOf(piecesOf(content, size))).toEqual(textsOf(Buffer.from(content).toString('utf8')));
-        },
-      ),
+      fc.property(fc.uint8Array({ maxLength: 40 }), fc.integer({ min: 1, max: 41 }), (content, size) => {
+        expect(textsOf(piecesOf(content, size))).toEqual(textsOf(Buffer.from(content).toString('utf8')));
+      }),
     );
   });
 
@@ -81,9 +77,7 @@ it('parseHistory reports the same errors for pieces as for a text', () => {
 
 it('parseHistory reports a broken line before operations of the same file that do not join', () => {
   const ok = '{"type":"ok","client":"kit","op":1,"atUs":3}';
-  const error = catchKitError(() =>
-    parseHistory([{ path: 'kit.jsonl', text: `${ok}\n{"type":"done"}\n` }]),
-  );
+  const error = catchKitError(() => parseHistory([{ path: 'kit.jsonl', text: `${ok}\n{"type":"done"}\n` }]));
   expect([error.where, error.message]).toEqual([
     'kit.jsonl:2',
     expect.stringContaining("'done' is not an event type"),

@@ -31,12 +31,12 @@ describe('parseHistory', () => {
     ]);
     expect(torn).toEqual([]);
     expect(history.operations).toHaveLength(1);
-    expect(history.operations[0]).toMatchObject({ outcome: 'ok', latencyMs: 2.5 });
+    expect(history.operations.at(0)).toMatchObject({ outcome: 'ok', latencyMs: 2.5 });
   });
 
   it('counts an operation without a completion as an unknown outcome', () => {
     const { history } = parseHistory([{ path: 'kit.jsonl', text: lines(invoke(1, 0)) }]);
-    expect(history.operations[0]).toMatchObject({
+    expect(history.operations.at(0)).toMatchObject({
       outcome: 'info',
       completion: undefined,
       latencyMs: undefined,
@@ -88,7 +88,7 @@ describe('parseHistory', () => {
     const text = lines(invoke(1, 0), ok(1, 10)).trimEnd();
     const { history, torn } = parseHistory([{ path: 'kit.jsonl', text }]);
     expect(torn).toEqual([]);
-    expect(history.operations[0]?.outcome).toBe('ok');
+    expect(history.operations.at(0)?.outcome).toBe('ok');
   });
 
   it.each([

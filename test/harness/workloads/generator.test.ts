@@ -170,7 +170,7 @@ describe.each(['kit', 'ioredis'] as const)('%s', (client) => {
         .map(({ invoke }) => [invoke.key, invoke.value]),
     );
     const found = history.operations.filter(
-      ({ invoke, completion }) => invoke.kind === 'get' && completion?.value,
+      ({ invoke, completion }) => invoke.kind === 'get' && Boolean(completion?.value),
     );
     expect(found.length).toBeGreaterThan(50);
     for (const { invoke, completion } of found) expect(written.get(invoke.key)).toBe(completion?.value);

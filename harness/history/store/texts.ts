@@ -1,0 +1,146 @@
+/**
+ * Distinct texts as bytes outside the JavaScript heap. Each has a number: equal texts have equal numbers, so that
+ * checkers count and compare keys and values without their texts. A text of 20 characters takes about 35 bytes, in a
+ * `Map` of strings about 130.
+ *
+ *   bytes: [size, 0-253][Latin-1]   [254][size, 4 bytes][Latin-1]   [255][size, 4 bytes][UTF-16, little endian]
+ *   slots: hash of the text ─▶ number of the text ─▶ address of its bytes
+ */
+import type { TextIndex } from '../events.ts';
+import { NumberColumn } from './numbers.ts';
+
+/** Numbers below the first text. */
+export const ABSENT = 0;
+export const NULL = 1;
+const FIRST = 2;
+
+const CHUNK_BYTES = 1 << 20;
+const FIRST_CHUNK_BYTES = 1 << 12;
+const FIRST_SLOTS = 1 << 8;
+/** Share of used slots above which the table grows. */
+const MAX_USED = 0.7;
+const LONG = 254;
+const WIDE = 255;
+const LONG_HEADER = 5;
+const MAX_LATIN1 = 0xff;
+
+export class TextStore implements TextIndex {
+  readonly #chunks: Buffer[] = [];
+  /** Chunk and position of each text, as `chunk * CHUNK_BYTES + position`. */
+  readonly #addresses = new NumberColumn();
+  #slots = new Int32Array(FIRST_SLOTS);
+  /** Used bytes of the last chunk. */
+  #used = 0;
+  /** Random, so that nobody can write texts that share a slot. No result depends on it. */
+  readonly #seed = Math.floor(Math.random() * 2 ** 31);
+
+  readonly nullNumber = NULL;
+
+  get size(): number {
+    return FIRST + this.#addresses.length;
+  }
+
+  /** Returns the number of a text; adds the text if it is new. */
+  add(text: string): number {
+    const slot = this.#slotOf(text);
+    const found = this.#slots[slot] as number;
+    if (found !== 0) return found;
+    const number = this.size;
+    this.#addresses.push(this.#write(text));
+    this.#slots[slot] = number;
+    if (this.size > this.#slots.length * MAX_USED) this.#grow();
+    return number;
+  }
+
+  /** Returns the number of a value that may be null or absent. */
+  addOptional(text: string | null | undefined): number {
+    return text === undefined ? ABSENT : text === null ? NULL : this.add(text);
+  }
+
+  numberOf(text: string): number | undefined {
+    const found = this.#slots[this.#slotOf(text)] as number;
+    return found === 0 ? undefined : found;
+  }
+
+  /** Returns the text of a number; null and undefined for `NULL` and `ABSENT`. */
+  textOf(number: number): string | null | undefined {
+    if (number < FIRST) return number === NULL ? null : undefined;
+    const address = this.#addresses.at(number - FIRST);
+    const chunk = this.#chunkAt(address);
+    const at = address % CHUNK_BYTES;
+    const head = chunk[at] as number;
+    if (head < LONG) return chunk.toString('latin1', at + 1, at + 1 + head);
+    const end = at + LONG_HEADER + chunk.readUInt32LE(at + 1);
+    return chunk.toString(head === LONG ? 'latin1' : 'utf16le', at + LONG_HEADER, end);
+  }
+
+  /** Returns the slot that holds the text, or the free one where it belongs. */
+  #slotOf(text: string): number {
+    const mask = this.#slots.length - 1;
+    let slot = this.#hash(text) & mask;
+    for (;;) {
+      const number = this.#slots[slot] as number;
+      if (number === 0 || this.#isText(number, text)) return slot;
+      slot = (slot + 1) & mask;
+    }
+  }
+
+  #hash(text: string): number {
+    let hash = this.#seed;
+    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+    hash ^= hash >>> 15;
+    hash = Math.imul(hash, 0x2c1b3c6d);
+    return hash ^ (hash >>> 13);
+  }
+
+  #isText(number: number, text: string): boolean {
+    const address = this.#addresses.at(number - FIRST);
+    const chunk = this.#chunkAt(address);
+    const at = address % CHUNK_BYTES;
+    const head = chunk[at] as number;
+    if (head >= LONG) return this.textOf(number) === text;
+    if (head !== text.length) return false;
+    for (let i = 0; i < head; i++) if (chunk[at + 1 + i] !== text.charCodeAt(i)) return false;
+    return true;
+  }
+
+  #chunkAt(address: number): Buffer {
+    return this.#chunks[Math.floor(address / CHUNK_BYTES)] as Buffer;
+  }
+
+  #write(text: string): number {
+    const isWide = !isLatin1(text);
+    const bytes = isWide ? 2 * text.length : text.length;
+    const head = isWide ? WIDE : bytes < LONG ? bytes : LONG;
+    const size = bytes + (head < LONG ? 1 : LONG_HEADER);
+    const chunk = this.#chunkFor(size);
+    const at = this.#used;
+    chunk[at] = head;
+    if (head >= LONG) chunk.writeUInt32LE(bytes, at + 1);
+    chunk.write(text, at + size - bytes, isWide ? 'utf16le' : 'latin1');
+    this.#used += size;
+    return (this.#chunks.length - 1) * CHUNK_BYTES + at;
+  }
+
+  /** Returns the last chunk if it has room, otherwise a new one. The first chunks are small, as most histories are. */
+  #chunkFor(bytes: number): Buffer {
+    const last = this.#chunks.at(-1);
+    if (last !== undefined && this.#used + bytes <= last.length) return last;
+    const usual = last === undefined ? FIRST_CHUNK_BYTES : Math.min(CHUNK_BYTES, last.length * 4);
+    const chunk = Buffer.allocUnsafeSlow(Math.max(bytes, usual));
+    this.#chunks.push(chunk);
+    this.#used = 0;
+    return chunk;
+  }
+
+  #grow(): void {
+    this.#slots = new Int32Array(this.#slots.length * 2);
+    for (let number = FIRST; number < this.size; number++)
+      this.#slots[this.#slotOf(this.textOf(number) as string)] = number;
+  }
+}
+
+function isLatin1(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > MAX_LATIN1) return false;
+  return true;
+}
