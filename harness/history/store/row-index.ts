@@ -15,7 +15,7 @@ export class RowIndex {
   #slots = new Int32Array(FIRST_SLOTS);
   #count = 0;
   readonly #clients = new Map<string, number>();
-  /** Random, so that nobody can write ids that share a slot. No result depends on it. */
+  /** Random, so that crafted ids cannot share a slot. No result depends on it. */
   readonly #seed = Math.floor(Math.random() * 2 ** 31);
 
   constructor(rows: IndexedRows) {

@@ -31,7 +31,7 @@ export class TextStore implements TextIndex {
   #slots = new Int32Array(FIRST_SLOTS);
   /** Used bytes of the last chunk. */
   #used = 0;
-  /** Random, so that nobody can write texts that share a slot. No result depends on it. */
+  /** Random, so that crafted texts cannot share a slot. No result depends on it. */
   readonly #seed = Math.floor(Math.random() * 2 ** 31);
 
   readonly nullNumber = NULL;
