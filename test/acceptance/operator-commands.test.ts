@@ -10,7 +10,12 @@ import { RedisProcess, waitUntil } from '../support/redis-process.ts';
 
 commandsContract('local processes', async (): Promise<CommandPlace> => {
   const cli = new CliHarness();
-  const file = cli.writeEnvironment('operated', { 'client.namespace': NAMESPACE });
+  const file = cli.writeEnvironment('operated', {
+    'client.namespace': NAMESPACE,
+    // A busy machine causes neither a failover nor a rejected write.
+    'sentinel.downAfterMs': 10_000,
+    'redis.minReplicasMaxLagSeconds': 20,
+  });
   vi.stubEnv('KIT_STATE_DIR', join(cli.path, '.kit'));
   const end = async () => {
     vi.unstubAllEnvs();
