@@ -24,6 +24,7 @@ import { chooseImages } from './images.ts';
 import { type DockerPlan, LABEL, type PlannedNode } from './plan.ts';
 import { renderHashes } from './rendering.ts';
 import { type State, stateAttributes } from './state.ts';
+import { withCredentialsOf, withoutCredentials } from './stored-configuration.ts';
 
 /**
  * Returns the configuration that the last deploy applied; undefined if an older version of the kit deployed the
@@ -31,17 +32,14 @@ import { type State, stateAttributes } from './state.ts';
  */
 export function appliedIn(
   state: State,
-  today: Pick<EnvironmentConfig, 'docker'>,
+  today: Pick<EnvironmentConfig, 'docker' | 'observability'>,
 ): EnvironmentConfig | undefined {
   const input = stateAttributes(state, 'terraform_data', 'applied')?.input as
     | { readonly value?: { readonly configuration?: string } }
     | undefined;
   if (input?.value?.configuration === undefined) return undefined;
   const parsed = environmentSchema.safeParse(JSON.parse(input.value.configuration));
-  if (!parsed.success) return undefined;
-  // The backend is not stored: its settings may contain credentials. The state was just read from it.
-  const { backend } = today.docker;
-  return { ...parsed.data, docker: { ...parsed.data.docker, ...(backend === undefined ? {} : { backend }) } };
+  return parsed.success ? withCredentialsOf(today, parsed.data) : undefined;
 }
 
 export interface Comparison {
@@ -60,7 +58,9 @@ export async function compareWithCurrent({ plan, asked, containers, stateDir }: 
 }> {
   const { name } = plan.environment;
   const settings =
-    asked === undefined ? [] : configDifferences(withoutBackend(plan.environment), withoutBackend(asked));
+    asked === undefined
+      ? []
+      : configDifferences(withoutCredentials(plan.environment), withoutCredentials(asked));
   const { secrets, problem } = secretsOf(name, stateDir);
   const refused = secrets === undefined ? [] : await refusedPasswords(plan, secrets, containers);
   const passwords = refused.map(
@@ -73,13 +73,6 @@ export async function compareWithCurrent({ plan, asked, containers, stateDir }: 
     hasCredentials: secrets !== undefined && !refused.some((user) => user.endsWith("'admin'")),
     secrets: secrets ?? unknownSecrets(),
   };
-}
-
-function withoutBackend({
-  docker: { backend: _, ...docker },
-  ...rest
-}: EnvironmentConfig): EnvironmentConfig {
-  return { ...rest, docker };
 }
 
 function secretsOf(

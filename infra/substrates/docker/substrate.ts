@@ -36,7 +36,6 @@ import { destroy } from './destroy.ts';
 import { findDrift } from './drift.ts';
 import { engineVersion, inspectContainers } from './engine.ts';
 import { DockerEnvironment } from './environment.ts';
-import { isStopped, startNode, unpauseNode } from './faults.ts';
 import { setDamagedSecretsAside } from './generated-values.ts';
 import { awaitHealthy } from './health.ts';
 import { cdktfCommand, kitCommand } from './hint-commands.ts';
@@ -62,6 +61,7 @@ import { prepareDockerChange } from './rolling-change.ts';
 import { provideNodeImage } from './server-images.ts';
 import { requireReadableData } from './server-versions.ts';
 import { dockerSettings } from './settings.ts';
+import { startStopped } from './start-stopped.ts';
 import { type Deployed, idsIn, outputsIn, readState, restoreTruncatedState, type State } from './state.ts';
 import * as terraform from './terraform.ts';
 
@@ -119,7 +119,7 @@ class DockerSubstrate implements Substrate {
     const before = await this.#running(plan);
     if (before) {
       const environment = await this.#handle(plan, false);
-      await this.#startStopped(plan, environment);
+      await startStopped(plan, environment, progress);
       await awaitHealthy(environment, { progress, signal: options.signal });
       return environment;
     }
@@ -299,15 +299,6 @@ class DockerSubstrate implements Substrate {
     if (!isDeepStrictEqual(outputs?.nodes, outputNodes(plan))) return 'its nodes, addresses or ports';
     const other = await changedNodes(plan, this.#stateDir);
     return other.length === 0 ? undefined : `the configuration of ${other.map(({ id }) => id).join(', ')}`;
-  }
-
-  /** Starts stopped nodes, and resumes nodes that a killed run had paused. */
-  async #startStopped(plan: DockerPlan, environment: Environment): Promise<void> {
-    const { watchdog } = plan;
-    await Promise.all([...plan.nodes, ...(watchdog ? [watchdog] : [])].map(unpauseNode));
-    if (watchdog !== undefined && (await isStopped(watchdog))) await startNode(watchdog);
-    const stopped = (await environment.status()).filter(({ state }) => state === 'stopped');
-    for (const { id } of stopped) await environment.capabilities.start?.(id);
   }
 
   async #handle(plan: DockerPlan, owns: boolean, known?: EnvironmentSecrets): Promise<DockerEnvironment> {

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { environmentSchema } from '../../../../config/schema.ts';
 import { secretsFile } from '../../../../config/secrets.ts';
 import { filesBelow } from '../../../../harness/evidence/run-folder.ts';
 import { run } from '../../../../harness/run/index.ts';
@@ -19,7 +20,12 @@ import { waitUntil } from '../../../support/redis-process.ts';
 import { configuration, deployLabels, describeOnEngine, engineStateDir } from './fixtures.ts';
 
 const state = engineStateDir();
-const config = configuration('lifecycle', {}, 27_400);
+/** The path of a webhook is its password. */
+const WEBHOOK = ['hooks.example.org', 'tokenOfTheChannel'];
+const config = environmentSchema.parse({
+  ...configuration('lifecycle', {}, 27_400),
+  observability: { webhook: `https://${WEBHOOK.join('/')}` },
+});
 const topology = planTopology(config);
 const plan = planDocker(topology);
 const substrate = dockerSubstrate({ stateDir: state.path });
@@ -74,7 +80,7 @@ describeOnEngine('an environment on the engine', () => {
   it('no secret is in the state, the synthesised text, docker inspect or a log', async () => {
     const { redis, sentinel } = dockerSecrets(state.path, config.name);
     const secrets = [...Object.values(redis), ...Object.values(sentinel)].map((secret) => secret.reveal());
-    secrets.push(readValues(state.path, config.name).commanderPassword);
+    secrets.push(readValues(state.path, config.name).commanderPassword, ...WEBHOOK);
     const names = await listLabelled('container', `${LABEL.environment}=${config.name}`);
     const texts = [
       readFileSync(join(state.path, 'docker', config.name, 'terraform.tfstate'), 'utf8'),
@@ -181,6 +187,19 @@ describeOnEngine('an environment on the engine', () => {
     await again[Symbol.asyncDispose]();
   });
 
+  it('kit up starts all stopped nodes together: without a master and a quorum, a replica becomes master', async () => {
+    const former = (await environment.masterId()) as string;
+    // Started one after the other, the former master would wait for sentinels that are started after it.
+    for (const id of [former, 'sentinel-2', 'sentinel-3']) await environment.capabilities.kill?.(id);
+    const lines: string[] = [];
+    const progress = (line: string) => void lines.push(line);
+    const again = await substrate.apply(topology, { ephemeral: false, progress });
+    expect(lines).toContain(`starting ${former}, sentinel-2, sentinel-3`);
+    expect(await again.masterId()).not.toBe(former);
+    expect(String(await (await again.admin(former)).call('ROLE'))).toMatch(/^slave/);
+    await again[Symbol.asyncDispose]();
+  });
+
   describe('drift', () => {
     const replica = plan.nodes[2] as (typeof plan.nodes)[number];
     const sentinel = plan.nodes[5] as (typeof plan.nodes)[number];
@@ -247,8 +266,9 @@ describeOnEngine('an environment on the engine', () => {
     const passwords = [
       ...readPasswords(secretsFile(config.name, join(state.path, 'docker'))),
       readValues(state.path, config.name).commanderPassword,
+      'tokenOfTheChannel',
     ];
-    expect(passwords).toHaveLength(9);
+    expect(passwords).toHaveLength(10);
     expect(filesBelow(folder)).toEqual(
       expect.arrayContaining(['report.html', 'logs/redis-1.log', 'logs/programs.jsonl']),
     );
