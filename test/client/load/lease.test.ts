@@ -177,7 +177,8 @@ describe.each(WAYS)('leases by %s', (way) => {
     for (const begin of [mine, replacing]) {
       await redis.admin().flushdb();
       // Its own expiry would come before that of the load.
-      if (begin === replacing) await redis.admin().set('ns:k', stale, 'PX', way === 'commands' ? 10_000 : 1_800);
+      if (begin === replacing)
+        await redis.admin().set('ns:k', stale, 'PX', way === 'commands' ? 10_000 : 1_800);
       const handle = await begin(short);
       const startedAt = Date.now();
       await waitUntil('two leases have passed', () => Date.now() - startedAt > 2_600);
