@@ -93,10 +93,10 @@ function page(): string {
   return `# Canary simulation
 
 \`npm run bench -- canary ${runs} --save docs/results/canary.md\`, seed ${SEED}, Node ${process.versions.node}. Except for the
-CPU times, the same commit gives the same figures. \`config/canary.yaml\` as it is, except for the
+CPU times, the same commit gives the same figures. Settings of \`config/canary.yaml\`, except for the
 stages: ${BASE.requestsPerSecond} requests/s, 10 % in the canary, ${BASE.looks} looks of ${BASE.lookSeconds} s, ${BASE.users.toLocaleString('en')} users, ${runs} runs per
-row. Counts are drawn per look. Clumps: an affected user has a geometric number of errors. Broken
-users fail at one request of two, in whichever arm they are.
+row. Counts are drawn per look. With clustered errors, an affected user has a geometric number of
+errors. Broken users fail on every second request, in both arms.
 
 ## Goals: ${met} of ${goals.length} met
 
@@ -106,7 +106,7 @@ ${goals.map(([goal, measured, isMet]) => `| ${goal} | ${measured} | ${isMet ? 'y
 
 ## Runs
 
-Naive: roll back when the error delta is above 1 point, of all requests so far or of those of each look.
+The naive rule rolls back when the error delta is above 1 point, over all requests so far or over the requests of each look.
 
 | scenario | errors of the control | rolled back | median time | promoted | naive, cumulative | naive, per look |
 |---|---|---|---|---|---|---|
@@ -122,7 +122,7 @@ ${Object.entries(assignment.shares)
   .map(([stage, share]) => `| ${stage} % | ${percent(share, 3)} |`)
   .join('\n')}
 
-CPU time of the hash of an id alone: ${cost.murmur3Us.toFixed(2)} µs for murmur3, ${cost.sha256Us.toFixed(2)} µs for SHA-256 (\`crypto.hash\`).
+CPU time of hashing one id: ${cost.murmur3Us.toFixed(2)} µs for murmur3, ${cost.sha256Us.toFixed(2)} µs for SHA-256 (\`crypto.hash\`).
 `;
 }
 
@@ -133,11 +133,11 @@ function limitsText(): string {
     return seconds === null ? 'not found' : `${seconds} s`;
   };
   const { errorAlpha, latencyAlpha } = config.judge;
-  return `Brackets contain 95 % intervals (Clopper-Pearson). The bound of the e-processes is proven: ${percent(errorAlpha + latencyAlpha)}
-of false rollbacks per stage at any number of looks.
+  return `Brackets contain 95 % intervals (Clopper-Pearson). The bound of the e-processes is proven: at most ${percent(errorAlpha + latencyAlpha)}
+false rollbacks per stage at any number of looks.
 
-The goals for the time of a rollback hold at ${percent(BASE.errorRatio)} errors of the control: there the median for
-+1 point is ${medianOf('+1 point')}, at 1 % errors it is ${medianOf('+1 point on 1 % errors')}.`;
+The goals for the time of a rollback apply to ${percent(BASE.errorRatio)} errors of the control, where the median for
++1 point is ${medianOf('+1 point')}. At 1 % errors it is ${medianOf('+1 point on 1 % errors')}.`;
 }
 
 function withInterval(successes: number): string {
