@@ -231,7 +231,7 @@ export class Expiry {
       const { payload } = found;
       if (await remote.update(physical, payload, ms, withFreshness(payload, endOf(ttlSeconds)))) return true;
     }
-    throw new NotSentError(`expire: the entry changed ${ATTEMPTS} times in between`);
+    throw new NotSentError(`expire: the entry changed during each of ${ATTEMPTS} attempts`);
   }
 
   async #expireInMemory(key: string, physical: string, ttlSeconds: number | null): Promise<boolean> {

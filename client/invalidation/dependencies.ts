@@ -32,7 +32,9 @@ export class Dependencies {
   declare(key: string, on: readonly string[]): void {
     for (const name of [key, ...on]) assertName('dependencies', name);
     if (!this.#on.has(key) && this.#on.size >= this.#max)
-      throw new ConfigurationError(`dependencies: ${this.#max} keys have dependencies already, the maximum`);
+      throw new ConfigurationError(
+        `dependencies: ${this.#max} keys already have dependencies, which is the maximum`,
+      );
     const former = this.#on.get(key);
     this.#replace(key, new Set(on));
     try {

@@ -50,11 +50,11 @@ export class ChangeQueue<T> {
   add(change: Change<T>): void {
     const before = this.#waiting.get(change.key);
     if (!before && this.#waiting.size >= this.#max)
-      throw new QueueFullError(`${this.#max} changes wait to be stored`);
+      throw new QueueFullError(`${this.#max} changes are already waiting to be stored (queueMax)`);
     const bytes = this.#limit?.bytesOf(change) ?? 0;
     if (this.#limit && this.#bytes + bytes > this.#limit.maxBytes)
       throw new QueueFullError(
-        `${change.key}: its ${bytes} bytes and the ${this.#bytes} that wait to be stored are above ${this.#limit.maxBytes} (queueBytes)`,
+        `${change.key}: its ${bytes} bytes and the ${this.#bytes} bytes waiting to be stored exceed ${this.#limit.maxBytes} (queueBytes)`,
       );
     this.#bytes += bytes;
     this.#waiting.set(change.key, { change, bytes, ready: false, before });

@@ -305,7 +305,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
     const signal = AbortSignal.any([limit.signal, this.#ended.signal]);
     try {
       const late = delay(this.#limits.storeTimeoutMs, signal).then(() => {
-        throw new TimeoutError('The sink did not answer in time');
+        throw new TimeoutError('The sink did not reply in time');
       });
       late.catch(() => {});
       await Promise.race([this.#source.store(batch.map(changeOf)), late]);

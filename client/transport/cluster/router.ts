@@ -165,7 +165,7 @@ export class Router {
     const late = now() + waitMs >= startedAt + commandTimeoutMs;
     const failsFast = options.failFast === true && isConnected() && redirected !== true;
     if (this.#waiting >= WAITING_MAX)
-      routed.reject(new ClientLimitError(`${command}: ${WAITING_MAX} commands wait for their slot already`));
+      routed.reject(new ClientLimitError(`${command}: ${WAITING_MAX} commands already wait for their slots`));
     else if (late || options.once || failsFast)
       routed.reject(error ?? new NotSentError(`${command}: ${why(routed.slot)}`));
     else {

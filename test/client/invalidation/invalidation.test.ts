@@ -142,6 +142,6 @@ describe('dependencies', () => {
     graph.declare('b', ['a']);
     graph.declare('c', ['a']);
     graph.declare('c', ['b']);
-    expect(() => graph.declare('d', ['a'])).toThrowError(/2 keys have dependencies already/);
+    expect(() => graph.declare('d', ['a'])).toThrowError(/2 keys already have dependencies/);
   });
 });

@@ -253,7 +253,7 @@ describe('write-behind', () => {
     table.fails = () => (table.batches.length === 1 ? new Promise(() => {}) : undefined);
     await store.set('k', 1);
     await waitUntil('the second attempt stored it', () => table.rows.get('k') === 1);
-    expect(events[0]).toMatchObject({ type: 'retry', reason: 'The sink did not answer in time' });
+    expect(events[0]).toMatchObject({ type: 'retry', reason: 'The sink did not reply in time' });
     await store.close();
   });
 
@@ -282,7 +282,7 @@ describe('write-behind', () => {
     const { store } = opened({ maxDelayMs: 60_000, queueBytes: 1000 });
     await store.set('a', 'x'.repeat(600));
     await expect(store.set('b', 'x'.repeat(600))).rejects.toThrowError(
-      /^b: its 60\d bytes and the 60\d that wait to be stored are above 1000 \(queueBytes\)/,
+      /^b: its 60\d bytes and the 60\d bytes waiting to be stored exceed 1000 \(queueBytes\)/,
     );
     await store.flush();
     await store.set('b', 'x'.repeat(600));
