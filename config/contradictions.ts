@@ -1,19 +1,19 @@
 /** Finds settings that contradict each other, so that the environment could never work. Pure. */
 import type { z } from 'zod';
+import { hostContradictions } from './host-placement.ts';
 import { atLeast, namedServer, OLDEST_SUPPORTED, SUPPORTED_SERVERS } from './server-name.ts';
 import { FAST_DOWN_AFTER_MS, MAX_REDIS_NODES, STOCK_DOWN_AFTER_MS, type settingsSchema } from './settings.ts';
 
 type Settings = z.infer<typeof settingsSchema>;
 
-export function findContradictions(env: Settings): readonly { path: readonly string[]; message: string }[] {
-  const found: { path: string[]; message: string }[] = [];
+interface Contradiction {
+  readonly path: readonly string[];
+  readonly message: string;
+}
+
+export function findContradictions(env: Settings): readonly Contradiction[] {
+  const found: Contradiction[] = [];
   const { kind, replicas, sentinels, quorum } = env.topology;
-  if (!env.security.tls && env.security.certificates !== undefined) {
-    found.push({
-      path: ['security', 'certificates'],
-      message: 'must be omitted while security.tls is false',
-    });
-  }
   if (kind === 'sentinel' && quorum > sentinels) {
     found.push({
       path: ['topology', 'quorum'],
@@ -39,9 +39,11 @@ export function findContradictions(env: Settings): readonly { path: readonly str
     });
   }
   found.push(
+    ...certificateContradictions(env),
     ...serverContradictions(env),
     ...fastContradictions(env.sentinel),
     ...clusterContradictions(env),
+    ...hostContradictions(env),
   );
   if (env.redis.minReplicasToWrite > replicas) {
     found.push({
@@ -67,6 +69,12 @@ export function findContradictions(env: Settings): readonly { path: readonly str
     });
   }
   return found;
+}
+
+/** Refuses certificates that no node would use. */
+function certificateContradictions({ security }: Settings): readonly Contradiction[] {
+  if (security.tls || security.certificates === undefined) return [];
+  return [{ path: ['security', 'certificates'], message: 'must be omitted while security.tls is false' }];
 }
 
 /**

@@ -7,6 +7,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { backupSettings } from './backup-settings.ts';
+import { hostsSetting, placementSetting } from './host-settings.ts';
 import { means } from './meaning.ts';
 import { observabilitySettings } from './observability-settings.ts';
 import { SERVER_NAME } from './server-name.ts';
@@ -366,6 +367,8 @@ export const settingsSchema = z.strictObject({
     .meta(means('Durability of acknowledged writes.')),
   observability: observabilitySettings,
   backup: backupSettings,
+  hosts: hostsSetting,
+  placement: placementSetting,
   local: localSubstrateSettings,
   docker: dockerSubstrateSettings,
 });

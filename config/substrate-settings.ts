@@ -55,7 +55,11 @@ export const dockerSubstrateSettings = z
         commander: port.default(8081).meta(means('Published port of Redis Commander.')),
       })
       .prefault({})
-      .meta(means('Ports published on 127.0.0.1; the nodes of a role use consecutive ports.')),
+      .meta(
+        means(
+          'Ports published on 127.0.0.1, or with `hosts` on the address of the host; the nodes of a role use consecutive ports.',
+        ),
+      ),
     protected: z
       .boolean()
       .default(false)

@@ -6,6 +6,7 @@
  * Nodes are a discriminated union by *program*. The current master is a state of the running system, never of the plan:
  * `bootstrapMaster` only starts as master on empty disks.
  */
+import { placeNodes } from '../config/host-placement.ts';
 import type { EnvironmentConfig } from '../config/schema.ts';
 
 interface NodeBase {
@@ -13,6 +14,8 @@ interface NodeBase {
   readonly id: string;
   /** Number of the node among the nodes with its role, from 1. */
   readonly index: number;
+  /** Name of the host on which the node is placed; absent without `hosts`. */
+  readonly host?: string;
 }
 
 export interface RedisNode extends NodeBase {
@@ -79,15 +82,22 @@ export function pingPeriodOf({ sentinel }: EnvironmentConfig): number | undefine
 
 /** Plans the nodes of an environment. Deterministic: the same configuration gives the same plan. */
 export function planTopology(environment: EnvironmentConfig): Topology {
-  const redis =
-    environment.topology.kind === 'cluster' ? clusterNodes(environment) : replicationGroup(environment);
+  const placed = placeNodes(environment);
+  const withHost = <N extends TopologyNode>(node: N): N => {
+    const host = placed.get(node.id);
+    return host === undefined ? node : { ...node, host };
+  };
+  const redis = (
+    environment.topology.kind === 'cluster' ? clusterNodes(environment) : replicationGroup(environment)
+  ).map(withHost);
   const sentinels = Array.from(
     { length: environment.topology.sentinels },
-    (_, i): SentinelNode => ({
-      role: 'sentinel',
-      id: `sentinel-${i + 1}`,
-      index: i + 1,
-    }),
+    (_, i): SentinelNode =>
+      withHost({
+        role: 'sentinel',
+        id: `sentinel-${i + 1}`,
+        index: i + 1,
+      }),
   );
   const { watchdog: isEnabled } = environment.sentinel;
   const pingPeriodMs = pingPeriodOf(environment);

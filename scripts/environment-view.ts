@@ -31,6 +31,8 @@ export interface EnvironmentView {
   readonly nodes: readonly {
     readonly id: string;
     readonly address: string;
+    /** Name of its host; absent without `hosts`. */
+    readonly host?: string;
     readonly state: string;
     /** Server and version, such as "Redis 8.2.1"; null if the node does not reply. */
     readonly server: string | null;
@@ -77,9 +79,10 @@ export async function environmentView(
     differences,
     master: master ?? null,
     ...(shards && { shards }),
-    nodes: nodes.map(({ id, address, state, pid }) => ({
+    nodes: nodes.map(({ id, host, address, state, pid }) => ({
       id,
       address: `${address.host}:${address.port}`,
+      ...(host !== undefined && { host }),
       state,
       server: servers.get(id) ?? null,
       pid: pid ?? null,
@@ -106,11 +109,20 @@ function roleOf({ master, shards = [] }: EnvironmentView, id: string): readonly 
   return followed === undefined ? [] : [`replica of ${followed.master}`];
 }
 
+/** Describes the hosts whose engines do not answer, one sentence each. */
+function unreachableHosts({ nodes }: EnvironmentView): readonly string[] {
+  const down = nodes.filter(({ state }) => state === 'unreachable');
+  return [...new Set(down.map(({ host = '' }) => host))].map((host) => {
+    const ids = down.filter((node) => node.host === host).map(({ id }) => id);
+    return `host ${host} is unreachable: the state of ${ids.join(', ')} is unknown`;
+  });
+}
+
 export function environmentText(view: EnvironmentView): string {
   const pidOf = (pid: number | null) => (pid === null ? '' : `pid ${pid}`);
-  const rows = view.nodes.map(({ id, address, state, server, pid }) => [
+  const rows = view.nodes.map(({ id, host, address, state, server, pid }) => [
     id,
-    address,
+    host === undefined ? address : `${address} (${host})`,
     [state, ...roleOf(view, id)].join(', '),
     server ?? '',
     pidOf(pid),
@@ -130,6 +142,7 @@ export function environmentText(view: EnvironmentView): string {
   return [
     head,
     ...table,
+    ...unreachableHosts(view),
     ...Object.entries(view.access).map(([purpose, place]) => `${purpose}: ${place}`),
     ...(watchdog !== null && watchdog.state !== 'running' ? [WITHOUT_WATCHDOG] : []),
     ...(view.rotation === null ? [] : [view.rotation]),

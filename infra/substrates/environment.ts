@@ -59,7 +59,10 @@ export interface NodeStatus {
   readonly address: Address;
   /** Address among the nodes, if it differs. */
   readonly announced?: Address;
-  readonly state: 'running' | 'paused' | 'stopped';
+  /** Name of its host, if the environment is spread over several. */
+  readonly host?: string;
+  /** `unreachable`: its host does not answer, so that its state is unknown. */
+  readonly state: 'running' | 'paused' | 'stopped' | 'unreachable';
   readonly pid?: number;
 }
 

@@ -55,7 +55,10 @@ describe('docs/schemas/', () => {
     const schema = JSON.parse(jsonSchemas().get('environment.schema.json') ?? '');
     const settings = settingsOf(settingsSchema);
     for (const { path, meaning } of settings) {
-      const at = path.split('.').reduce((node, key) => node?.properties?.[key], schema);
+      const at = path.split('.').reduce((node, key) => {
+        const inner = (node?.items ?? node)?.properties;
+        return inner?.[key.replace('[]', '')];
+      }, schema);
       expect(at?.description, path).toContain(meaning);
     }
     expect(schema.required).toEqual(['name']);

@@ -18,11 +18,13 @@ export function accessOf(plan: DockerPlan, stateDir: string): Readonly<Record<st
     ca: displayPath(caFile(stateDir, name)),
   });
   const targets = Object.values(outputs.scrape_targets);
+  const { engine } = plan.exporter;
+  const where = engine === undefined ? '' : ` on host ${engine.host}`;
   return {
     passwords: outputs.secrets_file,
     ...(outputs.ca_file === undefined ? {} : { CA: outputs.ca_file }),
-    'metrics of the master': outputs.exporter_url,
-    'metrics of a node': `${outputs.scrape_url}?target=${targets[0] ?? ''} (targets: ${targets.join(' ')})`,
-    'Redis Commander': `${outputs.commander_url} user ${COMMANDER_USER}, password in ${outputs.commander_password_file}`,
+    [`metrics of the master${where}`]: outputs.exporter_url,
+    [`metrics of a node${where}`]: `${outputs.scrape_url}?target=${targets[0] ?? ''} (targets: ${targets.join(' ')})`,
+    [`Redis Commander${where}`]: `${outputs.commander_url} user ${COMMANDER_USER}, password in ${outputs.commander_password_file}`,
   };
 }

@@ -46,9 +46,10 @@ export async function adoptForeign(
   progress(`taking '${name}' over from ${foreign.place}`);
   recordAdoption(name, stateDir, ownership);
   const containers = ownership.foreign.filter(({ kind }) => kind === 'container');
-  if (containers.length > 0) {
-    const ids = containers.map(({ id }) => id);
+  for (const engine of new Set(containers.map((part) => part.engine))) {
+    const ids = containers.filter((part) => part.engine === engine).map(({ id }) => id);
     await docker(['stop', '--time', String(STOP_SECONDS), ...ids], {
+      engine,
       timeoutMs: (STOP_SECONDS + 30) * 1_000,
     });
   }

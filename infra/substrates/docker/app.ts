@@ -21,7 +21,9 @@ import {
   requireNamed,
 } from './cdktf-call.ts';
 import { outageOfDeploy } from './changed-nodes.ts';
+import { type Engine, enginesOf } from './engines.ts';
 import { hasSecrets } from './generated-values.ts';
+import { copyImages } from './host-engines.ts';
 import { type EnginePart, foreignError, type Ownership, partsOf, readOwnership } from './ownership.ts';
 import { planDocker } from './plan.ts';
 import { lockEntry, registryOf } from './plugin.ts';
@@ -42,15 +44,16 @@ async function synthesise(): Promise<void> {
   const environments = environmentsOf(call).map((name) => loadEnvironment(name));
   const names = environments.map(({ name }) => name);
   const actedOn = isActing(call) ? (namesIn(call, names) ?? names) : [];
-  const parts = await partsOnEngine();
+  const parts = await partsOn();
   const app = new App();
   for (const environment of environments) {
     const isActedOn = actedOn.includes(environment.name);
-    const ownership = await readOwnershipOf(environment, parts);
+    const own = environment.hosts === undefined ? parts : await partsOn(enginesOf(environment));
+    const ownership = await readOwnershipOf(environment, own);
     const isForeign = ownership.foreign.length > 0;
     const refusal = isForeign ? foreignError(environment, ownership, { stateDir }) : undefined;
     if (refusal !== undefined && isActedOn) throw refusal;
-    if (parts !== undefined && isActedOn && isDeploying(call)) await checkDeploy(environment, ownership);
+    if (own !== undefined && isActedOn && isDeploying(call)) await checkDeploy(environment, ownership);
     await addEnvironment(app, environment, settings, {
       refusal: refusal && `${refusal.message}. ${refusal.hint}`,
       isListed: isListing(call),
@@ -70,6 +73,7 @@ async function checkDeploy(environment: EnvironmentConfig, ownership: Ownership)
   const plan = planDocker(planTopology(environment));
   await requireFreePortsAndSubnets(plan, ownership);
   await provideNodeImage(stateDir, environment);
+  await copyImages(stateDir, plan);
   await requireReadableData(plan, stateDir);
   if (settings.allowOutage === environment.name) return;
   const outage = await outageOfDeploy(plan, stateDir);
@@ -98,9 +102,11 @@ function environmentsOf(call: CdktfCall | undefined): readonly string[] {
   return names.filter((name) => asked === undefined || asked.includes(name) || hasSecrets(stateDir, name));
 }
 
-/** Returns the parts on the engine; undefined without an engine, which the deploy reports. */
-async function partsOnEngine(): Promise<readonly EnginePart[] | undefined> {
-  return await partsOf().catch((error: unknown) => {
+/** Returns the parts on the engines; undefined without an engine, which the deploy reports. */
+async function partsOn(
+  engines?: readonly (Engine | undefined)[],
+): Promise<readonly EnginePart[] | undefined> {
+  return await partsOf(undefined, engines).catch((error: unknown) => {
     if (error instanceof KitError && error.code.startsWith('DOCKER_')) return undefined;
     throw error;
   });

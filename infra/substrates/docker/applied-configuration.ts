@@ -96,9 +96,9 @@ async function refusedPasswords(
   secrets: EnvironmentSecrets,
   containers: Comparison['containers'],
 ): Promise<readonly string[]> {
-  const refusedBy = async ({ container, node }: PlannedNode): Promise<readonly string[]> => {
+  const refusedBy = async ({ container, engine, node }: PlannedNode): Promise<readonly string[]> => {
     if (containers.get(container)?.State.Status !== 'running') return [];
-    const record = await tryDocker(['exec', container, 'cat', '/kit/users.acl']);
+    const record = await tryDocker(['exec', container, 'cat', '/kit/users.acl'], { engine });
     if (record.exitCode !== 0) return [];
     const [program, users, passwords] =
       node.role === 'redis'

@@ -43,7 +43,7 @@ const tagsOf = ({ redis, exporter, commander, servers = [] }: LocalImages): stri
 export async function saveBundle(file: string, stateDir: string): Promise<BundleReport> {
   const images = readImages(stateDir);
   const tags = images === undefined ? [] : tagsOf(images);
-  const here = await Promise.all(tags.map(imageExists));
+  const here = await Promise.all(tags.map((tag) => imageExists(tag)));
   if (images === undefined || here.includes(false)) {
     throw new KitError('no images of the kit on this engine', {
       code: 'IMAGE_MISSING',
@@ -73,7 +73,7 @@ export async function loadBundle(file: string, stateDir: string, home = homedir(
     await runTar(['-xzf', resolve(file), '-C', work], file);
     const manifest = readManifest(join(work, 'bundle.json'), file);
     const tags = tagsOf(manifest.images);
-    const here = await Promise.all(tags.map(imageExists));
+    const here = await Promise.all(tags.map((tag) => imageExists(tag)));
     if (here.includes(false)) {
       await docker(['load', '--quiet', '--input', join(work, 'images.tar')], { timeoutMs: TIMEOUT_MS });
     }

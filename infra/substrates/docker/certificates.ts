@@ -89,7 +89,8 @@ function readMade(stateDir: string, name: string): Kept | undefined {
  */
 const certified = ({ nodes }: DockerPlan): readonly string[] => [
   ...['127.0.0.1', 'localhost'],
-  ...nodes.map(({ address }) => address.host),
+  // Several nodes may have the address of the same host.
+  ...new Set(nodes.map(({ address }) => address.host)),
   ...nodes.flatMap(({ id, container }) => [id, container]),
 ];
 

@@ -2,10 +2,10 @@
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { namedServer } from '../../../config/server-name.ts';
 import type { PlanStep } from '../substrate.ts';
-import { inspectContainers, tryDocker } from './engine.ts';
+import { imageIds, inspectContainers } from './engine.ts';
 import { kitCommand } from './hint-commands.ts';
 import { chooseImages, imageName } from './images.ts';
-import { type DockerPlan, LABEL, type PlannedNode } from './plan.ts';
+import { type DockerPlan, enginesIn, LABEL, type PlannedNode } from './plan.ts';
 import { environmentDir, renderHashes } from './rendering.ts';
 import { otherVersions } from './server-versions.ts';
 
@@ -16,7 +16,7 @@ import { otherVersions } from './server-versions.ts';
 export async function changedNodes(plan: DockerPlan, stateDir: string): Promise<readonly PlannedNode[]> {
   const images = chooseImages(stateDir, plan.environment);
   const { hashes } = renderHashes(plan, images.facts, stateDir);
-  const found = await inspectContainers(plan.nodes.map(({ container }) => container));
+  const found = await inspectContainers(plan.nodes);
   const isNamed = namedServer(plan.environment) !== undefined;
   const others = isNamed ? await otherVersions(plan, found, images) : [];
   return plan.nodes.filter(({ container, configVolume }) => {
@@ -32,13 +32,13 @@ export async function replacedRedisNodes(
   stateDir: string,
 ): Promise<readonly PlannedNode[]> {
   const name = imageName(chooseImages(stateDir, plan.environment).redis);
-  const image = await tryDocker(['image', 'inspect', '--format', '{{.Id}}', name]);
+  const images = await imageIds(name, enginesIn(plan));
   const changed = await changedNodes(plan, stateDir);
-  const found = await inspectContainers(plan.nodes.map(({ container }) => container));
+  const found = await inspectContainers(plan.nodes);
   return plan.nodes.filter((node) => {
     const facts = found.get(node.container);
     if (node.node.role !== 'redis' || facts?.State.Status !== 'running') return false;
-    return changed.includes(node) || facts.Image !== image.stdout.trim();
+    return changed.includes(node) || facts.Image !== images.get(node.engine);
   });
 }
 

@@ -38,7 +38,9 @@ import { knownTerraformError } from './terraform-errors.ts';
  */
 export async function destroy(environment: EnvironmentConfig, options: TerraformOptions): Promise<void> {
   requireDestroyable(environment, options.allowDestroy);
-  if (!(await destroyContainersFirst(environment, options))) await cdktf('destroy', environment, options);
+  // The removal by id addresses one engine: with several, Terraform destroys everything.
+  const isRemoved = environment.hosts === undefined && (await destroyContainersFirst(environment, options));
+  if (!isRemoved) await cdktf('destroy', environment, options);
 }
 
 /**

@@ -8,17 +8,20 @@
  */
 
 import { RENEW_DAYS, renewalDue } from './certificates.ts';
-import { type ContainerFacts, docker, inspectContainers, listLabelled, tryDocker } from './engine.ts';
-import { chooseImages, type ImageSet, imageName } from './images.ts';
+import { engineFacts } from './drift-facts.ts';
+import { type ContainerFacts, inspectContainers, tryDocker } from './engine.ts';
+import { dockerCommand, type Engine } from './engines.ts';
+import { chooseImages } from './images.ts';
 import { foreignError, readOwnership } from './ownership.ts';
 import {
   type DockerPlan,
+  hasHosts,
   LABEL,
   PIDS_LIMIT,
   type PlannedContainer,
+  type PlannedHost,
   RUN_AS,
   servicesOf,
-  volumesOf,
 } from './plan.ts';
 import { renderHashes } from './rendering.ts';
 import { otherVersions } from './server-versions.ts';
@@ -53,7 +56,6 @@ export interface DriftFinding {
  * @throws KitError `ENVIRONMENT_FOREIGN`: another checkout deployed it, with passwords that are unknown here
  */
 export async function findDrift(plan: DockerPlan, stateDir: string): Promise<readonly DriftFinding[]> {
-  const label = `${LABEL.environment}=${plan.environment.name}`;
   const state = await readState(plan.environment, { stateDir });
   const owned = idsIn(state);
   const ownership = await readOwnership(plan.environment, stateDir, async () => owned);
@@ -61,19 +63,20 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
   const services = servicesOf(plan);
   const chosen = chooseImages(stateDir, plan.environment);
   const { hashes, sums, archiveSha256 } = renderHashes(plan, chosen.facts, stateDir);
-  const [found, labels, images, networks, volumes, containers, files] = await Promise.all([
-    inspectContainers([...services, plan.init, plan.ready].map(({ container }) => container)),
-    listLabelled('container', label),
-    expectedImages(chosen),
-    missingNames('network', [plan.networks.data.name, plan.networks.publish.name]),
-    missingNames('volume', volumesOf(plan)),
-    containersWithPrefix(plan),
+  const inits = plan.hosts.map(({ init }) => init);
+  const [found, facts, files] = await Promise.all([
+    inspectContainers([...services, ...inits, plan.ready]),
+    Promise.all(plan.hosts.map((host) => engineFacts(plan, host, chosen))),
     configurationFiles(plan, sums),
   ]);
-  const isRefilled = deployedArchive(state) !== archiveSha256;
+  const factsOf = ({ engine }: Pick<PlannedContainer, 'engine'>) =>
+    facts.find((each) => each.host.engine === engine);
+  // All hosts are filled by the same deploy.
+  const isRefilled = plan.hosts.some((host, i) => deployedArchive(state, host) !== archiveSha256[i]);
   const perContainer = services.flatMap((service) => {
     const facts = found.get(service.container);
     if (facts === undefined) return [missingResource('container', service.container)];
+    const images = factsOf(service)?.images ?? {};
     const expectation = {
       service,
       plan,
@@ -81,34 +84,36 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
       hash: hashes.get(service.configVolume),
       // Without a deploy the state has no ids: no container counts as foreign then.
       deployed: owned.size === 0 || owned.has(facts.Id),
-      lostNetworks: networks,
+      lostNetworks: factsOf(service)?.missingNetworks ?? [],
     };
     return compareContainer(facts, expectation);
   });
   const versions = await otherVersions(plan, found, chosen);
-  const shortLived = [plan.init.container, plan.ready.container].filter((name) => !found.has(name));
-  const known = new Set([
-    ...services.map(({ container }) => container),
-    plan.init.container,
-    plan.ready.container,
-  ]);
-  const surplus = [...new Set([...labels, ...containers])].filter((name) => !known.has(name));
+  const oneShots = [...inits, plan.ready].map(({ container }) => container);
+  const shortLived = oneShots.filter((name) => !found.has(name));
+  const known = new Set([...services.map(({ container }) => container), ...oneShots]);
+  const surplus = facts.flatMap(({ host, containers }) =>
+    containers.filter((name) => !known.has(name)).map((name) => tooMany(name, host.engine)),
+  );
   return [
-    ...networks.map((name) => missingResource('network', name)),
-    ...volumes.map((name) => missingResource('volume', name)),
+    ...facts.flatMap(({ missingNetworks }) =>
+      missingNetworks.map((name) => missingResource('network', name)),
+    ),
+    ...facts.flatMap(({ missingVolumes }) => missingVolumes.map((name) => missingResource('volume', name))),
     ...perContainer,
     ...versions.map(otherVersion),
     ...shortLived.map((name) => missingResource('container', name)),
-    ...surplus.map(tooMany),
+    ...surplus,
     ...files.map((finding) => (isRefilled ? { ...finding, ...REFILLED } : finding)),
-    ...(isRefilled && found.has(plan.init.container) ? [otherArchive(plan)] : []),
+    ...(isRefilled ? inits.filter(({ container }) => found.has(container)).map(otherArchive) : []),
     ...certificateRow(plan, stateDir),
   ];
 }
 
 /** Returns the hash of the files with which the configuration volumes were filled; undefined if nothing is deployed. */
-function deployedArchive(state: State): string | undefined {
-  const upload = stateAttributes(state, 'docker_container', 'configuration_init')?.upload as
+function deployedArchive(state: State, { engine }: PlannedHost): string | undefined {
+  const resource = engine === undefined ? 'configuration_init' : `configuration-${engine.host}_init`;
+  const upload = stateAttributes(state, 'docker_container', resource)?.upload as
     | readonly { readonly source_hash?: string }[]
     | undefined;
   return upload?.[0]?.source_hash;
@@ -120,8 +125,8 @@ function deployedArchive(state: State): string | undefined {
  */
 const REFILLED = { nextApply: 'rewrites it', remedy: '' } as const;
 
-const otherArchive = ({ init }: DockerPlan): DriftFinding => ({
-  what: init.container,
+const otherArchive = ({ container }: PlannedHost['init']): DriftFinding => ({
+  what: container,
   kind: 'configuration',
   found: 'wrote the files of the last deploy to the volumes',
   expected: 'with the current configuration and passwords',
@@ -164,7 +169,10 @@ export function compareContainer(facts: ContainerFacts, expectation: Expectation
       ...{ what: container, kind, found, expected },
       ...(expectation.deployed
         ? { nextApply, remedy }
-        : { nextApply: 'fails: the name is in use', remedy: `docker rm -f ${container}, then deploy` }),
+        : {
+            nextApply: 'fails: the name is in use',
+            remedy: `${commandOf(expectation)} rm -f ${container}, then deploy`,
+          }),
     }));
 }
 
@@ -177,25 +185,29 @@ const endsWithContainer = ([, , , nextApply]: Row): boolean =>
 
 const replacedRow = ([kind, found, expected]: Row): Row => [kind, found, expected, 'replaces it'];
 
-function stateRows({ State }: ContainerFacts, { service: { container } }: Expectation): readonly Row[] {
+/** Command line of the engine of a container. */
+const commandOf = ({ service }: Expectation): string => dockerCommand(service.engine);
+
+function stateRows({ State }: ContainerFacts, expectation: Expectation): readonly Row[] {
+  const { container } = expectation.service;
+  const command = commandOf(expectation);
   if (State.Status === 'paused') {
-    return [['paused', 'paused', 'running', 'does not change it', `docker unpause ${container}`]];
+    return [['paused', 'paused', 'running', 'does not change it', `${command} unpause ${container}`]];
   }
   const sick = State.Status === 'running' && State.Health?.Status === 'unhealthy';
   return [
     ['stopped', State.Status, 'running', 'replaces it'],
-    ['unhealthy', sick ? 'unhealthy' : 'not', 'not', 'does not change it', `docker logs ${container}`],
+    ['unhealthy', sick ? 'unhealthy' : 'not', 'not', 'does not change it', `${command} logs ${container}`],
   ];
 }
 
-function networkRows(
-  { NetworkSettings }: ContainerFacts,
-  { service, plan, lostNetworks }: Expectation,
-): readonly Row[] {
+function networkRows({ NetworkSettings }: ContainerFacts, expectation: Expectation): readonly Row[] {
+  const { service, plan, lostNetworks } = expectation;
   const { data, publish } = plan.networks;
   const { container, address } = service;
   const joined = NetworkSettings.Networks;
-  const connect = `docker network connect --ip ${address.host} ${data.name} ${container}`;
+  const command = commandOf(expectation);
+  const connect = `${command} network connect --ip ${address.host} ${data.name} ${container}`;
   // A stopped container has no address; its configured address is compared elsewhere.
   const held =
     joined[data.name] === undefined
@@ -207,17 +219,21 @@ function networkRows(
   const remedy = (network: string, connect: string) =>
     lostNetworks.includes(network) ? `deploy, then ${connect}` : connect;
   const leaves = 'does not change it';
-  const join = `docker network connect ${publish.name} ${container}`;
-  return [
+  const join = `${command} network connect ${publish.name} ${container}`;
+  // With `hosts`, every container is in the publishing network, and there is no other.
+  const isPublished = hasHosts(plan) || service.published !== undefined;
+  const rows: readonly Row[] = [
     ['disconnected', held, address.host, leaves, remedy(data.name, connect)],
-    ['disconnected', published, placed(service.published !== undefined), leaves, remedy(publish.name, join)],
+    ['disconnected', published, placed(isPublished), leaves, remedy(publish.name, join)],
   ];
+  return hasHosts(plan) ? rows.slice(1) : rows;
 }
 
-function settingRows(facts: ContainerFacts, { service, image, hash }: Expectation): readonly Row[] {
+function settingRows(facts: ContainerFacts, expectation: Expectation): readonly Row[] {
+  const { service, image, hash } = expectation;
   const { Config, HostConfig } = facts;
   const pids = String(HostConfig.PidsLimit ?? 'none');
-  const limitProcesses = `docker update --pids-limit ${PIDS_LIMIT} ${service.container}`;
+  const limitProcesses = `${commandOf(expectation)} update --pids-limit ${PIDS_LIMIT} ${service.container}`;
   const megabytes = `${Math.round(HostConfig.Memory / 1024 ** 2)} MB`;
   const { published } = service;
   const port = published === undefined ? '' : `${published.host}:${published.port}->${service.address.port}`;
@@ -240,7 +256,7 @@ function settingRows(facts: ContainerFacts, { service, image, hash }: Expectatio
       healthOf(facts),
       ['CMD', ...service.health].join(' '),
       'does not change it',
-      `docker rm -f ${service.container}, then deploy`,
+      `${commandOf(expectation)} rm -f ${service.container}, then deploy`,
     ],
   ];
 }
@@ -268,47 +284,6 @@ function ownVariables({ Config }: ContainerFacts, wanted: readonly string[]): st
   return own.sort().join(' ');
 }
 
-async function expectedImages({
-  redis,
-  exporter,
-  commander,
-}: ImageSet): Promise<Readonly<Record<string, string | undefined>>> {
-  const entries = Object.entries({ redis, exporter, commander, watchdog: commander }).map(
-    async ([role, choice]) => {
-      const format = ['--format', '{{.Id}}', imageName(choice)];
-      const id = await docker(['image', 'inspect', ...format]).catch(() => undefined);
-      // The next deploy builds it, and replaces the containers of another image.
-      return [role, id ?? (choice.kind === 'dockerfile' ? imageName(choice) : undefined)] as const;
-    },
-  );
-  return Object.fromEntries(await Promise.all(entries));
-}
-
-/** Returns the names that the engine does not have. */
-async function missingNames(
-  kind: 'network' | 'volume',
-  names: readonly string[],
-): Promise<readonly string[]> {
-  const text = await docker([kind, 'ls', '--format', '{{.Name}}']);
-  const have = new Set(text.split('\n'));
-  return names.filter((name) => !have.has(name));
-}
-
-/** Returns the names of the containers that have the environment's name, with or without labels. */
-async function containersWithPrefix(plan: DockerPlan): Promise<readonly string[]> {
-  const prefix = plan.init.container.slice(0, -'init'.length);
-  const text = await docker([
-    'container',
-    'ls',
-    '--all',
-    '--filter',
-    `name=^/${prefix}`,
-    '--format',
-    '{{.Names}}',
-  ]);
-  return text === '' ? [] : text.split('\n');
-}
-
 /**
  * Finds configuration in a volume that differs from the rendered files, because it was changed manually or was not
  * updated since.
@@ -318,9 +293,10 @@ async function configurationFiles(
   sums: ReadonlyMap<string, ReadonlyMap<string, string>>,
 ): Promise<readonly DriftFinding[]> {
   const script = 'cd /kit && find . -type f | sort | xargs sha256sum';
-  const probes = servicesOf(plan).map(async ({ container, configVolume }): Promise<DriftFinding[]> => {
+  const probes = servicesOf(plan).map(async (service): Promise<DriftFinding[]> => {
+    const { container, configVolume, engine } = service;
     // A stopped container is a separate finding and cannot be queried.
-    const record = await tryDocker(['exec', container, 'sh', '-c', script]);
+    const record = await tryDocker(['exec', container, 'sh', '-c', script], { engine });
     if (record.exitCode !== 0) return [];
     const found = new Map(
       [...record.stdout.matchAll(/^([0-9a-f]{64}) {2}\.\/(.+)$/gm)].map((match) => [match[2], match[1]]),
@@ -334,7 +310,7 @@ async function configurationFiles(
         found: found.has(path) ? `${path} has different content` : `${path} is missing`,
         expected: 'as rendered',
         nextApply: 'does not change it',
-        remedy: `docker rm -f ${plan.init.container}, then deploy to rewrite the volumes`,
+        remedy: `${dockerCommand(engine)} rm -f ${initOf(plan, engine)}, then deploy to rewrite the volumes`,
       }));
   });
   return (await Promise.all(probes)).flat();
@@ -357,14 +333,18 @@ const otherVersion = ({
   ...{ nextApply: 'replaces it', remedy: '' },
 });
 
-const tooMany = (name: string): DriftFinding => ({
+const tooMany = (name: string, engine: Engine | undefined): DriftFinding => ({
   what: name,
   kind: 'container-too-many',
   found: 'a container that is not in the plan',
   expected: 'none',
   nextApply: 'does not change it',
-  remedy: `docker rm -f ${name}`,
+  remedy: `${dockerCommand(engine)} rm -f ${name}`,
 });
+
+/** Returns the container that fills the volumes of an engine. */
+const initOf = ({ hosts, init }: DockerPlan, engine: Engine | undefined): string =>
+  (hosts.find((host) => host.engine === engine)?.init ?? init).container;
 
 /** Reports expiring certificates: the engine still matches the plan, but the next apply would replace them. */
 function certificateRow(plan: DockerPlan, stateDir: string): readonly DriftFinding[] {

@@ -2,13 +2,16 @@
  * Access to the Docker engine through its command line: everything in this folder except Terraform uses it.
  *
  * It uses the command line instead of the socket, so that contexts, DOCKER_HOST over ssh or TLS, and rootless engines
- * work as they do for the user. Left out: the expected resources (`plan.ts`) and the meaning of differences
+ * work as they do for the user. The engines of an environment with `hosts` are named (`docker -H`). Left out: the expected resources (`plan.ts`) and the meaning of differences
  * (`drift.ts`).
  */
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { findProgram, type ProgramRecord, runProgram } from '../../host/process.ts';
+import { type Engine, engineArgs, unreachableEngine } from './engines.ts';
 
 export interface EngineOptions {
+  /** Engine of a host; default: the engine that the command line of the user addresses. */
+  readonly engine?: Engine | undefined;
   readonly timeoutMs?: number;
   readonly input?: string;
   readonly signal?: AbortSignal;
@@ -64,13 +67,13 @@ export async function tryDocker(
   args: readonly string[],
   options: EngineOptions = {},
 ): Promise<ProgramRecord> {
-  const record = await runProgram({ command: 'docker', args, timeoutMs: 30_000, ...options }).catch(
-    (cause) => {
-      if (cause instanceof KitError && cause.code === 'PROGRAM_NOT_FOUND') throw noCommand(cause);
-      throw cause;
-    },
-  );
-  const trouble = record.exitCode === 0 ? undefined : engineTrouble(record.stderr);
+  const { engine, ...rest } = options;
+  const request = { command: 'docker', args: [...engineArgs(engine), ...args], timeoutMs: 30_000, ...rest };
+  const record = await runProgram(request).catch((cause) => {
+    if (cause instanceof KitError && cause.code === 'PROGRAM_NOT_FOUND') throw noCommand(cause);
+    throw cause;
+  });
+  const trouble = record.exitCode === 0 ? undefined : engineTrouble(record.stderr, engine);
   if (trouble !== undefined) throw trouble;
   return record;
 }
@@ -87,25 +90,94 @@ export async function docker(args: readonly string[], options: EngineOptions = {
   });
 }
 
+/** A container and the engine on which it is; a name alone is on the engine of the user. */
+export type ContainerPlace = string | { readonly container: string; readonly engine?: Engine | undefined };
+
 /** Returns containers by name; the map does not contain missing containers. */
 export async function inspectContainers(
-  names: readonly string[],
+  places: readonly ContainerPlace[],
 ): Promise<ReadonlyMap<string, ContainerFacts>> {
-  if (names.length === 0) return new Map();
+  return (await inspectReachable(places, (cause) => Promise.reject(cause))).found;
+}
+
+/**
+ * Like `inspectContainers`, for an environment with several hosts: containers on an unreachable host are missing.
+ *
+ * @param onUnreachable handles the error of an engine that does not answer; default: continue without it
+ */
+export async function inspectReachable(
+  places: readonly ContainerPlace[],
+  onUnreachable: (cause: Error, engine: Engine) => Promise<void> = async () => {},
+): Promise<{
+  readonly found: ReadonlyMap<string, ContainerFacts>;
+  /** Engines that did not answer. */
+  readonly unreachable: readonly Engine[];
+}> {
+  const perEngine = new Map<Engine | undefined, string[]>();
+  for (const place of places) {
+    const { container, engine } = typeof place === 'string' ? { container: place } : place;
+    perEngine.set(engine, [...(perEngine.get(engine) ?? []), container]);
+  }
+  const unreachable: Engine[] = [];
+  const inspect = async ([engine, names]: readonly [Engine | undefined, readonly string[]]) => {
+    if (engine === undefined) return await inspectOn(names, {});
+    try {
+      return await inspectOn(names, { engine, timeoutMs: ANSWER_TIMEOUT_MS });
+    } catch (error) {
+      if (!(error instanceof KitError) || !isUnreachable(error)) throw error;
+      const cause = error.code === 'PROGRAM_TIMEOUT' ? unreachableEngine(engine) : error;
+      await onUnreachable(cause, engine);
+      unreachable.push(engine);
+      return [];
+    }
+  };
+  const found = (await Promise.all([...perEngine].map(inspect))).flat();
+  return { found: new Map(found.map((facts) => [facts.Name.replace(/^\//, ''), facts])), unreachable };
+}
+
+/** Time in which the engine of a reachable host answers, in ms; a new ssh connection takes about 1 s of it. */
+const ANSWER_TIMEOUT_MS = 10_000;
+
+/** Whether an engine does not answer, in contrast to an error in its answer. */
+const isUnreachable = ({ code }: KitError): boolean =>
+  code === 'DOCKER_NO_ENGINE' || code === 'PROGRAM_TIMEOUT';
+
+async function inspectOn(
+  names: readonly string[],
+  options: EngineOptions,
+): Promise<readonly ContainerFacts[]> {
   // Exit code 1 only means that some containers do not exist; stdout has the others.
-  const record = await tryDocker(['container', 'inspect', ...names]);
-  const found: ContainerFacts[] = JSON.parse(record.stdout === '' ? '[]' : record.stdout);
-  return new Map(found.map((facts) => [facts.Name.replace(/^\//, ''), facts]));
+  const record = await tryDocker(['container', 'inspect', ...names], options);
+  return JSON.parse(record.stdout === '' ? '[]' : record.stdout);
+}
+
+/** Returns the engines that answer. */
+export async function reachableEngines(
+  engines: readonly (Engine | undefined)[],
+): Promise<readonly (Engine | undefined)[]> {
+  const asked = engines.map(async (engine) => {
+    if (engine === undefined) return [engine];
+    return await engineVersion(engine).then(
+      () => [engine],
+      (error: unknown) => {
+        if (error instanceof KitError && isUnreachable(error)) return [];
+        throw error;
+      },
+    );
+  });
+  return (await Promise.all(asked)).flat();
 }
 
 /** Returns the names of the resources with a label. */
 export async function listLabelled(
   kind: 'container' | 'volume' | 'network',
   label: string,
+  engine?: Engine,
 ): Promise<readonly string[]> {
   const all = kind === 'container' ? ['--all'] : [];
   const format = kind === 'container' ? '{{.Names}}' : '{{.Name}}';
-  const text = await docker([kind, 'ls', ...all, '--filter', `label=${label}`, '--format', format]);
+  const list = [kind, 'ls', ...all, '--filter', `label=${label}`, '--format', format];
+  const text = await docker(list, { engine });
   return text === '' ? [] : text.split('\n').sort();
 }
 
@@ -117,14 +189,16 @@ export async function labelledIds(
   kind: 'container' | 'network',
   label: string,
   network?: string,
+  engine?: Engine,
 ): Promise<readonly { readonly kind: typeof kind; readonly id: string; readonly name: string }[]> {
   const all = kind === 'container' ? ['--all'] : [];
   const format = kind === 'container' ? '{{.ID}} {{.Names}}' : '{{.ID}} {{.Name}}';
-  const text = await docker([
+  const args = [
     ...[kind, 'ls', ...all, '--no-trunc', '--filter', `label=${label}`],
     ...(network === undefined ? [] : ['--filter', `network=${network}`]),
     ...['--format', format],
-  ]);
+  ];
+  const text = await docker(args, { engine });
   const lines = text === '' ? [] : text.split('\n');
   return lines.map((line) => {
     const [id = '', name = ''] = line.split(' ');
@@ -132,17 +206,35 @@ export async function labelledIds(
   });
 }
 
-export async function imageExists(tag: string): Promise<boolean> {
-  return (await tryDocker(['image', 'inspect', '--format', '{{.Id}}', tag])).exitCode === 0;
+export async function imageExists(tag: string, engine?: Engine): Promise<boolean> {
+  const record = await tryDocker(['image', 'inspect', '--format', '{{.Id}}', tag], { engine });
+  return record.exitCode === 0;
+}
+
+/** Returns the id of an image on each engine that has it: images that each engine builds itself have different ids. */
+export async function imageIds(
+  name: string,
+  engines: readonly (Engine | undefined)[],
+): Promise<ReadonlyMap<Engine | undefined, string>> {
+  const read = engines.map(async (engine) => {
+    const record = await tryDocker(['image', 'inspect', '--format', '{{.Id}}', name], { engine });
+    return [engine, record.stdout.trim()] as const;
+  });
+  return new Map((await Promise.all(read)).filter(([, id]) => id !== ''));
 }
 
 /** Returns the version of the engine. @throws KitError if it does not answer */
-export async function engineVersion(): Promise<string> {
-  return await docker(['version', '--format', '{{.Server.Version}}'], { timeoutMs: 5_000 });
+export async function engineVersion(engine?: Engine): Promise<string> {
+  const args = ['version', '--format', '{{.Server.Version}}'];
+  if (engine === undefined) return await docker(args, { timeoutMs: 5_000 });
+  return await docker(args, { engine, timeoutMs: ANSWER_TIMEOUT_MS }).catch((error: unknown) => {
+    if (error instanceof KitError && error.code === 'PROGRAM_TIMEOUT') throw unreachableEngine(engine);
+    throw error;
+  });
 }
 
 /** Returns the KitError for an error of the engine; undefined if the error concerns the request. */
-export function engineTrouble(stderr: string): KitError | undefined {
+export function engineTrouble(stderr: string, engine?: Engine): KitError | undefined {
   if (/permission denied.*(docker|socket)/is.test(stderr)) {
     return new KitError('the Docker engine denies access to this user', {
       code: 'DOCKER_PERMISSION',
@@ -156,6 +248,7 @@ export function engineTrouble(stderr: string): KitError | undefined {
     ofTheEngine &&
     /cannot connect to the docker daemon|error during connect|connection refused/i.test(stderr)
   ) {
+    if (engine !== undefined) return unreachableEngine(engine);
     return new KitError('no Docker engine is reachable', {
       code: 'DOCKER_NO_ENGINE',
       where: socketOf(stderr),

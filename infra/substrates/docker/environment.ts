@@ -22,7 +22,8 @@ import {
   type StatusOptions,
   type WatchdogStatus,
 } from '../environment.ts';
-import { type ContainerFacts, inspectContainers } from './engine.ts';
+import { type ContainerFacts, inspectReachable } from './engine.ts';
+import { engineArgs } from './engines.ts';
 import {
   dataFolderOf,
   disconnectNode,
@@ -33,7 +34,7 @@ import {
   stopNode,
 } from './faults.ts';
 import { awaitAnswer } from './health.ts';
-import { type DockerPlan, type PlannedContainer, type PlannedNode, servicesOf } from './plan.ts';
+import { type DockerPlan, hasHosts, type PlannedContainer, type PlannedNode, servicesOf } from './plan.ts';
 
 export interface DockerEnvironmentOptions {
   readonly plan: DockerPlan;
@@ -59,7 +60,7 @@ export class DockerEnvironment implements Environment {
   readonly capabilities: Capabilities;
   readonly provenance: Readonly<Record<string, string>>;
   readonly deviations: readonly string[];
-  readonly gateway: string;
+  readonly gateway?: string;
   readonly access: Readonly<Record<string, string>>;
   readonly cluster?: ClusterView;
   readonly #options: DockerEnvironmentOptions;
@@ -68,13 +69,15 @@ export class DockerEnvironment implements Environment {
    * Recent states of the containers: a drill reads the status of the nodes many times per second, and each `docker
    * inspect` is a process (see `StatusOptions`).
    */
-  readonly #containers: RecentRead<ReadonlyMap<string, ContainerFacts>>;
+  readonly #containers: RecentRead<Awaited<ReturnType<typeof inspectReachable>>>;
+  /** Hosts whose engines did not answer the last time. */
+  #unreachable: ReadonlySet<string> = new Set();
   #disposed: Promise<void> | undefined;
 
   constructor(options: DockerEnvironmentOptions) {
     const { plan } = options;
     this.#options = options;
-    this.#containers = new RecentRead(() => inspectContainers(plan.nodes.map(({ container }) => container)));
+    this.#containers = new RecentRead(() => inspectReachable(plan.nodes));
     this.#admin = new AdminConnections((id) => {
       const { node, published } = this.#node(id);
       const { redis, sentinel } = options.passwords.secrets();
@@ -83,7 +86,7 @@ export class DockerEnvironment implements Environment {
     });
     this.name = plan.environment.name;
     // The bridge of the data network: an internal network forwards nothing, but the host has an address in it.
-    this.gateway = plan.networks.data.subnet.replace(/\.0\/24$/, '.1');
+    if (!hasHosts(plan)) this.gateway = plan.networks.data.subnet.replace(/\.0\/24$/, '.1');
     this.topology = plan.topology;
     this.passwords = options.passwords;
     this.provenance = options.provenance;
@@ -109,13 +112,22 @@ export class DockerEnvironment implements Environment {
         return this.#reconnecting(id === WATCHDOG_ID ? [] : [id], heal);
       },
       // Only root can mount, and the containers must be processes of this machine.
-      ...(process.getuid?.() === 0 && { dataFolder: (id: string) => dataFolderOf(this.#node(id)) }),
+      ...(process.getuid?.() === 0 &&
+        !hasHosts(plan) && { dataFolder: (id: string) => dataFolderOf(this.#node(id)) }),
+      ...(!hasHosts(plan) && this.#networkFaults(plan)),
+    };
+  }
+
+  /** Faults of the data network, which an environment with `hosts` does not have. */
+  #networkFaults(plan: DockerPlan): Pick<Capabilities, 'disconnect' | 'partition'> {
+    const { helperImage } = this.#options;
+    return {
       disconnect: async (id) => {
         const heal = await disconnectNode(plan, this.#node(id));
         return this.#reconnecting([id], heal);
       },
       partition: async (ids, { clientsStillReach }) => {
-        if (clientsStillReach) return await partitionNodes(plan, ids, options.helperImage);
+        if (clientsStillReach) return await partitionNodes(plan, ids, helperImage);
         const heals = await Promise.all(ids.map((id) => disconnectNode(plan, this.#node(id))));
         return this.#reconnecting(ids, async () => {
           await Promise.all(heals.map((heal) => heal()));
@@ -136,17 +148,22 @@ export class DockerEnvironment implements Environment {
 
   async status({ maxAgeMs }: StatusOptions = {}): Promise<readonly NodeStatus[]> {
     const { nodes } = this.#options.plan;
-    const found = await this.#containers.read(maxAgeMs);
-    return nodes.map(({ id, container, address, published }) => {
-      const facts = found.get(container);
-      return { id, address: published, announced: address, ...stateAndPid(facts) };
+    const { found, unreachable } = await this.#containers.read(maxAgeMs);
+    this.#unreachable = new Set(unreachable.map(({ host }) => host));
+    return nodes.map(({ id, container, engine, address, published }) => {
+      const state = unreachable.some((other) => other === engine)
+        ? ({ state: 'unreachable' } as const)
+        : stateAndPid(found.get(container));
+      return { id, ...(engine && { host: engine.host }), address: published, announced: address, ...state };
     });
   }
 
   async watchdogStatus(): Promise<WatchdogStatus | undefined> {
     const { watchdog } = this.#options.plan;
     if (watchdog === undefined) return undefined;
-    return stateAndPid((await inspectContainers([watchdog.container])).get(watchdog.container));
+    const { found, unreachable } = await inspectReachable([watchdog]);
+    if (unreachable.length > 0) return { state: 'unreachable' };
+    return stateAndPid(found.get(watchdog.container));
   }
 
   async rendered(): Promise<ReadonlyMap<string, RenderedNode>> {
@@ -167,10 +184,15 @@ export class DockerEnvironment implements Environment {
     const { plan, logDir } = this.#options;
     mkdirSync(logDir, { recursive: true, mode: 0o700 });
     return new Map(
-      servicesOf(plan).map(({ id, container }) => {
+      servicesOf(plan).map(({ id, container, engine }) => {
         const path = join(logDir, `${id}.log`);
+        // The log of the last access is kept: a host that does not answer would be waited for, service by service.
+        if (engine !== undefined && this.#unreachable.has(engine.host)) return [id, path];
         // Synchronous, because it is a property: used only at the end of a run, about 30 ms per container.
-        const output = $.sync({ quiet: true, nothrow: true })`docker logs --timestamps ${container}`;
+        const output = $.sync({
+          quiet: true,
+          nothrow: true,
+        })`docker ${engineArgs(engine)} logs --timestamps ${container}`;
         writeFileSync(path, `${output.stdout}${output.stderr}`, { mode: 0o600 });
         return [id, path];
       }),

@@ -13,13 +13,15 @@ import type { DockerPlan, PlannedContainer, PlannedNode } from './plan.ts';
 
 const EFFECT_TIMEOUT_MS = 10_000;
 
+const engineOf = ({ engine }: PlannedContainer) => ({ engine });
+
 /**
  * Kills the node with SIGKILL, without a grace period. The restart policy does not apply until the node is started
  * again (`docker kill` counts as a manual stop).
  */
 export async function killNode(node: PlannedContainer): Promise<void> {
   await requireState(node, true);
-  await docker(['kill', '--signal', 'KILL', node.container]);
+  await docker(['kill', '--signal', 'KILL', node.container], engineOf(node));
   await awaitState(node, 'to be dead', ({ State }) => State.Status === 'exited');
 }
 
@@ -29,13 +31,13 @@ export async function killNode(node: PlannedContainer): Promise<void> {
  */
 export async function stopNode(node: PlannedContainer): Promise<void> {
   await requireState(node, true);
-  await docker(['stop', '--time', '20', node.container]);
+  await docker(['stop', '--time', '20', node.container], engineOf(node));
   await awaitState(node, 'to stop', ({ State }) => State.Status === 'exited');
 }
 
 export async function startNode(node: PlannedContainer): Promise<void> {
   await requireState(node, false);
-  await docker(['start', node.container]);
+  await docker(['start', node.container], engineOf(node));
   await awaitState(node, 'to run', ({ State }) => State.Status === 'running');
 }
 
@@ -48,14 +50,14 @@ export async function dataFolderOf({ container }: PlannedNode): Promise<DataFold
 }
 
 export async function pauseNode(node: PlannedContainer): Promise<Heal> {
-  await docker(['pause', node.container]);
+  await docker(['pause', node.container], engineOf(node));
   return () => unpauseNode(node);
 }
 
 /** Resumes a node. Has no effect on a node that is not paused. */
 export async function unpauseNode(node: PlannedContainer): Promise<void> {
-  const state = (await inspectContainers([node.container])).get(node.container)?.State.Status;
-  if (state === 'paused') await docker(['unpause', node.container]);
+  const state = (await inspectContainers([node])).get(node.container)?.State.Status;
+  if (state === 'paused') await docker(['unpause', node.container], engineOf(node));
 }
 
 /** Disconnects both networks: the node is unreachable, even at its published port. */
@@ -64,8 +66,7 @@ export async function disconnectNode(plan: DockerPlan, node: PlannedNode): Promi
   await docker(['network', 'disconnect', publish.name, node.container]);
   await docker(['network', 'disconnect', data.name, node.container]);
   return async () => {
-    const joined =
-      (await inspectContainers([node.container])).get(node.container)?.NetworkSettings.Networks ?? {};
+    const joined = (await inspectContainers([node])).get(node.container)?.NetworkSettings.Networks ?? {};
     // With another address the other nodes would not recognise it, and the old master would never be demoted.
     if (joined[data.name] === undefined) {
       await docker(['network', 'connect', '--ip', node.address.host, data.name, node.container]);
@@ -145,13 +146,13 @@ async function changeRoutes(
 }
 
 /** Whether the container exists and does not run. */
-export async function isStopped({ container }: PlannedContainer): Promise<boolean> {
-  const state = (await inspectContainers([container])).get(container)?.State.Status;
+export async function isStopped(node: PlannedContainer): Promise<boolean> {
+  const state = (await inspectContainers([node])).get(node.container)?.State.Status;
   return state !== undefined && state !== 'running' && state !== 'paused';
 }
 
 async function requireState(node: PlannedContainer, running: boolean): Promise<void> {
-  const status = (await inspectContainers([node.container])).get(node.container)?.State.Status;
+  const status = (await inspectContainers([node])).get(node.container)?.State.Status;
   const runs = status === 'running' || status === 'paused';
   if (runs === running) return;
   throw new KitError(runs ? `${node.id} is already running` : `${node.id} is not running`, {
@@ -167,7 +168,7 @@ function awaitState(
   holds: (facts: ContainerFacts) => boolean,
 ): Promise<void> {
   return waitWhile({ what: `${node.id} ${what}`, timeoutMs: EFFECT_TIMEOUT_MS }, async () => {
-    const facts = (await inspectContainers([node.container])).get(node.container);
+    const facts = (await inspectContainers([node])).get(node.container);
     return facts !== undefined && holds(facts) ? undefined : (facts?.State.Status ?? 'no container');
   });
 }

@@ -5,7 +5,7 @@ import type { EnvironmentSecrets } from '../../../config/secrets.ts';
 import type { TlsTexts } from './certificates.ts';
 import type { EnvironmentValues } from './generated-values.ts';
 import { NODE_IMAGE_DIR } from './images.ts';
-import { bootstrapOf, type DockerPlan, type PlannedNode, TLS_PATHS } from './plan.ts';
+import { bootstrapOf, type DockerPlan, hasHosts, type PlannedNode, TLS_PATHS } from './plan.ts';
 
 /**
  * Returns the files of the exporter. `/metrics` follows the master; in a cluster it serves the first node.
@@ -42,7 +42,7 @@ const schemeOf = ({ environment }: DockerPlan): string => (environment.security.
 
 /** Returns the target of `/scrape` for a node, by its id in `kit status`. */
 export const scrapeTarget = (plan: DockerPlan, { id, address }: PlannedNode): string =>
-  `${schemeOf(plan)}://${id}:${address.port}`;
+  `${schemeOf(plan)}://${hasHosts(plan) ? address.host : id}:${address.port}`;
 
 /** Name of the user that logs in to Redis Commander. */
 export const COMMANDER_USER = 'admin';

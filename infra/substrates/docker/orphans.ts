@@ -13,7 +13,7 @@ import { requireUnlocked, type TerraformOptions } from './terraform.ts';
 /** Maximum number of rounds. The engine has usually finished the requests of a killed deploy after the first round. */
 const ROUNDS = 5;
 
-type Part = Pick<EnginePart, 'kind' | 'id' | 'name'>;
+type Part = Pick<EnginePart, 'kind' | 'id' | 'name' | 'engine'>;
 
 /** Removes the remains. @throws KitError `STATE_LOCKED` while another deploy runs */
 export async function removeOrphans(
@@ -44,7 +44,7 @@ export async function removeParts(
   const order = ['container', 'network', 'volume'] as const;
   for (const part of order.flatMap((kind) => parts.filter((each) => each.kind === kind))) {
     onRemoval(part);
-    await docker([...REMOVAL[part.kind], part.id]);
+    await docker([...REMOVAL[part.kind], part.id], { engine: part.engine });
   }
 }
 
@@ -64,6 +64,11 @@ async function remainingParts(
   const left = own.filter(({ kind, id }) => kind !== 'volume' && !inState.has(id));
   const networks = left.filter(({ kind }) => kind === 'network');
   const label = `${LABEL.environment}=${environment.name}`;
-  const inThem = await Promise.all(networks.map(({ id }) => labelledIds('container', label, id)));
+  const inThem = await Promise.all(
+    networks.map(async ({ id, engine }): Promise<readonly Part[]> => {
+      const parts = await labelledIds('container', label, id, engine);
+      return engine === undefined ? parts : parts.map((part) => ({ ...part, engine }));
+    }),
+  );
   return [...new Map([...left, ...inThem.flat()].map((part) => [part.id, part])).values()];
 }

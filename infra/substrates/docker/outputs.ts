@@ -7,6 +7,8 @@ import type { DockerPlan } from './plan.ts';
 
 export interface OutputNode {
   readonly role: 'redis' | 'sentinel';
+  /** Name of its host; absent without `hosts`. */
+  readonly host?: string;
   readonly container: string;
   /** Announced address, which nodes and sentinels use. */
   readonly address: string;
@@ -69,9 +71,15 @@ export function outputsOf(plan: DockerPlan, files: OutputFiles): Outputs {
 /** Returns the names, addresses and ports of the nodes. Different values mean another environment. */
 export function outputNodes({ nodes }: DockerPlan): Outputs['nodes'] {
   return Object.fromEntries(
-    nodes.map(({ id, node, container, address, published }) => [
+    nodes.map(({ id, node, engine, container, address, published }) => [
       id,
-      { role: node.role, container, address: text(address), published: text(published) },
+      {
+        role: node.role,
+        ...(engine && { host: engine.host }),
+        container,
+        address: text(address),
+        published: text(published),
+      },
     ]),
   );
 }

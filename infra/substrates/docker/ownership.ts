@@ -15,6 +15,7 @@ import { writePrivate } from '../../host/private-files.ts';
 import type { ForeignEnvironment } from '../substrate.ts';
 import { checkoutLocation, findOwner } from './checkout-id.ts';
 import { docker } from './engine.ts';
+import { type Engine, enginesOf } from './engines.ts';
 import { kitCommand } from './hint-commands.ts';
 import { LABEL } from './plan.ts';
 import type { Deployed } from './state.ts';
@@ -32,6 +33,8 @@ export interface EnginePart {
   readonly owner: string;
   readonly place: string;
   readonly isProtected: boolean;
+  /** Engine of its host; absent without `hosts`. */
+  readonly engine?: Engine;
 }
 
 export interface Ownership {
@@ -41,29 +44,31 @@ export interface Ownership {
 
 const KINDS: readonly EngineKind[] = ['container', 'network', 'volume'];
 
-/** Returns all parts of an environment; without a name, of all environments. */
-export async function partsOf(environment?: string): Promise<readonly EnginePart[]> {
+/** Returns all parts of an environment on these engines; without a name, of all environments. */
+export async function partsOf(
+  environment?: string,
+  engines: readonly (Engine | undefined)[] = [undefined],
+): Promise<readonly EnginePart[]> {
   const filter = environment === undefined ? LABEL.environment : `${LABEL.environment}=${environment}`;
-  return (await Promise.all(KINDS.map((kind) => partsOfKind(kind, filter)))).flat();
+  const lists = engines.flatMap((engine) => KINDS.map((kind) => partsOfKind(kind, filter, engine)));
+  return (await Promise.all(lists)).flat();
 }
 
-async function partsOfKind(kind: EngineKind, filter: string): Promise<readonly EnginePart[]> {
+async function partsOfKind(
+  kind: EngineKind,
+  filter: string,
+  engine: Engine | undefined,
+): Promise<readonly EnginePart[]> {
   const label = (key: string) => `{{.Label "${key}"}}`;
   const labels = [LABEL.environment, LABEL.owner, LABEL.place, LABEL.protected].map(label);
   const format = [...LISTING[kind].fields, ...labels].join('\t');
-  const text = await docker([
-    kind,
-    'ls',
-    ...LISTING[kind].flags,
-    '--filter',
-    `label=${filter}`,
-    '--format',
-    format,
-  ]);
+  const list = [kind, 'ls', ...LISTING[kind].flags];
+  const text = await docker([...list, '--filter', `label=${filter}`, '--format', format], { engine });
   const lines = text === '' ? [] : text.split('\n');
   return lines.map((line) => {
     const [id = '', name = '', environment = '', owner = '', place = '', isProtected = ''] = line.split('\t');
-    return { environment, kind, id, name, owner, place, isProtected: isProtected === 'yes' };
+    const part = { environment, kind, id, name, owner, place, isProtected: isProtected === 'yes' };
+    return engine === undefined ? part : { ...part, engine };
   });
 }
 
@@ -83,7 +88,7 @@ export async function readOwnership(
   knownIds: () => Promise<ReadonlySet<string>>,
   allParts?: readonly EnginePart[],
 ): Promise<Ownership> {
-  const parts = (allParts ?? (await partsOf(environment.name))).filter(
+  const parts = (allParts ?? (await partsOf(environment.name, enginesOf(environment)))).filter(
     (part) => part.environment === environment.name,
   );
   const owner = findOwner(environment, stateDir)?.id;
@@ -167,3 +172,15 @@ export function foreignError(
 }
 
 const SHOWN_PARTS = 3;
+
+/** Returns the error for an environment that has parts on an engine and no configuration here. */
+export function unknownEnvironment(name: string, parts: readonly EnginePart[], stateDir: string): KitError {
+  const owner = findOwner({ docker: {} }, stateDir)?.id;
+  const ownership = classifyParts(parts, { owner, known: new Set(), adopted: [] });
+  if (ownership.foreign.length > 0) return foreignError({ name }, ownership, { stateDir, verb: 'down' });
+  return new KitError(`the deployed configuration of '${name}' is not available here`, {
+    code: 'ENVIRONMENT_UNKNOWN',
+    where: environmentDir(stateDir, name),
+    hint: `kit down --env FILE --substrate docker, with the YAML file of the deploy`,
+  });
+}

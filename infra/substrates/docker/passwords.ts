@@ -51,29 +51,33 @@ export function dockerPasswords({ plan, facts, stateDir, known }: DockerPassword
     end: () => changing(() => endRotation(name, secretsDir)),
     async writeFiles(accepts) {
       const { other: _, ...current } = secrets;
-      const { archive } = await renderFiles(plan, facts, stateDir, accepts === 'both' ? secrets : current);
-      await unpack(plan, archive.source);
+      const files = await renderFiles(plan, facts, stateDir, accepts === 'both' ? secrets : current);
+      for (const [i, { init }] of plan.hosts.entries())
+        await unpack(plan, init, files.archives[i]?.source ?? '');
     },
     async renewParts() {
       for (const part of partsWithLogin(plan, secrets)) {
-        const found = (await inspectContainers([part.container])).get(part.container);
-        if (found?.State.Status === 'running') await docker(['restart', '--time', '5', part.container]);
+        const { container, engine } = part;
+        const found = (await inspectContainers([part])).get(container);
+        if (found?.State.Status === 'running')
+          await docker(['restart', '--time', '5', container], { engine });
       }
     },
   };
 }
 
 /** Fills the volumes with the archive. @throws KitError `ROTATION_REFUSED` if the init container is missing */
-async function unpack({ init, environment }: DockerPlan, archive: string): Promise<void> {
-  if (!(await inspectContainers([init.container])).has(init.container)) {
-    throw new KitError(`container ${init.container}, which writes the files of the nodes, does not exist`, {
+async function unpack({ environment }: DockerPlan, init: DockerPlan['init'], archive: string): Promise<void> {
+  const { container, engine } = init;
+  if (!(await inspectContainers([init])).has(container)) {
+    throw new KitError(`container ${container}, which writes the files of the nodes, does not exist`, {
       code: 'ROTATION_REFUSED',
       exitCode: EXIT.NO_GO,
       hint: `${cdktfCommand('deploy', environment)} creates it`,
     });
   }
-  await docker(['cp', archive, `${init.container}:/conf.tar`]);
-  await docker(['start', '--attach', init.container]);
+  await docker(['cp', archive, `${container}:/conf.tar`], { engine });
+  await docker(['start', '--attach', container], { engine });
 }
 
 /** Returns the containers that are not nodes and read a rotated password at their start. */

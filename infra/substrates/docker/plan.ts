@@ -6,6 +6,8 @@ import { createHash } from 'node:crypto';
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 import type { Address, Placement, Topology, TopologyNode } from '../../topology.ts';
 import { nodesOf, WATCHDOG_ID } from '../../topology.ts';
+import { type Engine, enginesOf } from './engines.ts';
+import { IMAGE_ROLES, type ImageRole } from './published-images.ts';
 
 /** Uid and gid of all servers; the published Redis image has the same. */
 export const RUN_AS = '999:999';
@@ -31,10 +33,12 @@ export const LABEL = {
 export interface PlannedContainer {
   readonly id: string;
   readonly container: string;
+  /** Engine of its host; absent without `hosts`. */
+  readonly engine?: Engine;
   readonly configVolume: string;
-  /** Address in the data network. */
+  /** Address among the nodes: in the data network; with `hosts`, the address of its host. */
   readonly address: Address;
-  /** Address on this host; undefined for a container to which nothing connects. */
+  /** Address for clients; undefined for a container to which nothing connects. */
   readonly published?: Address;
   readonly memoryMb: number;
   /** Command of the health check. */
@@ -52,9 +56,20 @@ export interface PlannedNode extends PublishedContainer {
   readonly dataVolume: string;
 }
 
+/** An engine with its own networks, images and configuration volumes. */
+export interface PlannedHost {
+  /** Undefined without `hosts`: the engine of the user. */
+  readonly engine: Engine | undefined;
+  /** Short-lived container that fills the configuration volumes of this engine. */
+  readonly init: { readonly container: string; readonly engine?: Engine };
+}
+
 export interface DockerPlan {
   readonly topology: Topology;
   readonly environment: EnvironmentConfig;
+  /** Exactly one element without `hosts`. */
+  readonly hosts: readonly [PlannedHost, ...PlannedHost[]];
+  /** Networks of each engine. With `hosts` there is no data network: nodes use the addresses of the hosts. */
   readonly networks: {
     readonly data: { readonly name: string; readonly subnet: string };
     readonly publish: { readonly name: string };
@@ -64,10 +79,23 @@ export interface DockerPlan {
   readonly commander: PublishedContainer;
   readonly watchdog?: PlannedContainer;
   /** Short-lived containers: one fills the configuration volumes, one waits until the environment is ready. */
-  readonly init: { readonly container: string };
-  readonly ready: { readonly container: string; readonly configVolume: string; readonly address: Address };
+  readonly init: PlannedHost['init'];
+  readonly ready: {
+    readonly container: string;
+    readonly engine?: Engine;
+    readonly configVolume: string;
+    readonly address: Address;
+  };
   readonly placement: Placement;
 }
+
+/** Returns the engines of the plan. */
+export const enginesIn = ({ hosts }: Pick<DockerPlan, 'hosts'>): readonly (Engine | undefined)[] =>
+  hosts.map(({ engine }) => engine);
+
+/** Whether the nodes are spread over the engines of several hosts. */
+export const hasHosts = ({ environment }: Pick<DockerPlan, 'environment'>): boolean =>
+  environment.hosts !== undefined;
 
 /** Last octets in the data network. */
 const OCTET = { redis: 10, sentinel: 30, exporter: 50, commander: 51, ready: 52, watchdog: 53 } as const;
@@ -82,23 +110,12 @@ export function planDocker(topology: Topology): DockerPlan {
     host: subnet.replace(/\.0\/24$/, `.${octet}`),
     port,
   });
-  const nodes = nodesOf(topology).map((node): PlannedNode => {
-    const redis = node.role === 'redis';
-    const listen = redis ? environment.redis.port : environment.sentinel.port;
-    const first = redis ? docker.ports.redis : docker.ports.sentinel;
-    return {
-      node,
-      id: node.id,
-      container: named(node.id),
-      dataVolume: named(`${node.id}-data`),
-      configVolume: named(`${node.id}-conf`),
-      address: at(OCTET[node.role] + node.index, listen),
-      published: { host: '127.0.0.1', port: first + node.index - 1 },
-      memoryMb: redis ? redisMemoryMb(environment) : 64,
-      health: ['/usr/local/bin/kit-node', 'health'],
-      env: [],
-    };
-  });
+  const hosts = plannedHosts(environment, named);
+  // Services other than nodes: on the first host, but the watchdog on the last one, apart from the first master.
+  const [{ engine }] = hosts;
+  const onFirst = engine === undefined ? {} : { engine };
+  const lastEngine = hosts.at(-1)?.engine;
+  const nodes = nodesOf(topology).map((node) => plannedNode(environment, hosts, node, { named, at }));
   const side = (
     id: 'exporter' | 'commander',
     listen: number,
@@ -106,6 +123,7 @@ export function planDocker(topology: Topology): DockerPlan {
   ): PublishedContainer => ({
     id,
     container: named(id),
+    ...onFirst,
     configVolume: named(`${id}-conf`),
     address: at(OCTET[id], listen),
     published: { host: '127.0.0.1', port: docker.ports[id] },
@@ -117,6 +135,7 @@ export function planDocker(topology: Topology): DockerPlan {
   return {
     topology,
     environment,
+    hosts,
     networks: { data: { name: named('data'), subnet }, publish: { name: named('publish') } },
     nodes,
     exporter: side('exporter', 9121, { memoryMb: 64, healthPath: '/health', env: [] }),
@@ -126,20 +145,89 @@ export function planDocker(topology: Topology): DockerPlan {
       // The image's own defaults first, then the kit's: node-config merges them in this order.
       env: ['NODE_CONFIG_DIR=/redis-commander/config:/kit', 'NODE_ENV=production'],
     }),
-    ...(topology.watchdog && { watchdog: watchdogOf(named, at(OCTET.watchdog, 0)) }),
-    init: { container: named('init') },
-    ready: { container: named('ready'), configVolume: named('ready-conf'), address: at(OCTET.ready, 0) },
+    ...(topology.watchdog && { watchdog: watchdogOf(named, at(OCTET.watchdog, 0), lastEngine) }),
+    init: hosts[0].init,
+    ready: {
+      container: named('ready'),
+      ...onFirst,
+      configVolume: named('ready-conf'),
+      address: at(OCTET.ready, 0),
+    },
     placement: new Map(nodes.map((node) => [node.id, node.address])),
   };
+}
+
+interface Naming {
+  readonly named: (suffix: string) => string;
+  /** Returns an address in the data network. */
+  readonly at: (octet: number, port: number) => Address;
+}
+
+function plannedNode(
+  environment: EnvironmentConfig,
+  hosts: readonly PlannedHost[],
+  node: TopologyNode,
+  { named, at }: Naming,
+): PlannedNode {
+  const { ports } = environment.docker;
+  const redis = node.role === 'redis';
+  const listen = redis ? environment.redis.port : environment.sentinel.port;
+  const port = (redis ? ports.redis : ports.sentinel) + node.index - 1;
+  const onHost = hostOf(environment, hosts, node, port);
+  return {
+    node,
+    id: node.id,
+    container: named(node.id),
+    ...(onHost && { engine: onHost.engine }),
+    dataVolume: named(`${node.id}-data`),
+    configVolume: named(`${node.id}-conf`),
+    address: onHost?.address ?? at(OCTET[node.role] + node.index, listen),
+    published: onHost?.address ?? { host: '127.0.0.1', port },
+    memoryMb: redis ? redisMemoryMb(environment) : 64,
+    health: ['/usr/local/bin/kit-node', 'health'],
+    env: [],
+  };
+}
+
+function plannedHosts(
+  environment: EnvironmentConfig,
+  named: (suffix: string) => string,
+): readonly [PlannedHost, ...PlannedHost[]] {
+  const [first, ...rest] = enginesOf(environment).map((engine): PlannedHost => {
+    if (engine === undefined) return { engine, init: { container: named('init') } };
+    return { engine, init: { container: named(`init-${engine.host}`), engine } };
+  });
+  if (first === undefined) throw new Error('an environment must have at least one engine');
+  return [first, ...rest];
+}
+
+/**
+ * Returns the engine of a node and its address, which is the same for clients and for other nodes: the node listens on
+ * its published port. Undefined without `hosts`.
+ */
+function hostOf(
+  environment: EnvironmentConfig,
+  hosts: readonly PlannedHost[],
+  { host: name }: TopologyNode,
+  port: number,
+): { readonly engine: Engine; readonly address: Address } | undefined {
+  const host = environment.hosts?.find((each) => each.name === name);
+  const engine = hosts.find((each) => each.engine?.host === name)?.engine;
+  return host && engine && { engine, address: { host: host.address, port } };
 }
 
 /** File that the watchdog writes every second, so that a process that hangs is reported as unhealthy. */
 export const HEARTBEAT_FILE = '/dev/shm/heartbeat';
 
-function watchdogOf(named: (suffix: string) => string, address: Address): PlannedContainer {
+function watchdogOf(
+  named: (suffix: string) => string,
+  address: Address,
+  engine: Engine | undefined,
+): PlannedContainer {
   return {
     id: WATCHDOG_ID,
     container: named(WATCHDOG_ID),
+    ...(engine && { engine }),
     configVolume: named(`${WATCHDOG_ID}-conf`),
     address,
     memoryMb: 96,
@@ -164,7 +252,31 @@ export function volumesOf(plan: DockerPlan): readonly string[] {
 }
 
 export function configVolumesOf(plan: DockerPlan): readonly string[] {
-  return [...servicesOf(plan), plan.ready].map((part) => part.configVolume);
+  return plan.hosts.flatMap((host) => configVolumesOn(plan, host));
+}
+
+/** Returns the images that the containers of an engine use; the watchdog uses that of Redis Commander. */
+export function imageRolesOn(
+  plan: DockerPlan,
+  { engine }: Pick<PlannedHost, 'engine'>,
+): readonly ImageRole[] {
+  const isHere = (part: PlannedContainer | undefined) => part !== undefined && part.engine === engine;
+  const used: Readonly<Record<ImageRole, boolean>> = {
+    redis: true,
+    exporter: isHere(plan.exporter),
+    commander: isHere(plan.commander) || isHere(plan.watchdog),
+  };
+  return IMAGE_ROLES.filter((role) => used[role]);
+}
+
+/** Returns the configuration volumes of one engine. */
+export function configVolumesOn(
+  plan: DockerPlan,
+  { engine }: Pick<PlannedHost, 'engine'>,
+): readonly string[] {
+  return [...servicesOf(plan), plan.ready]
+    .filter((part) => part.engine === engine)
+    .map((part) => part.configVolume);
 }
 
 /** Returns the containers that run as long as the environment. */

@@ -8,8 +8,9 @@ import { createServer } from 'node:net';
 import { readVariables } from '../../../config/env.ts';
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { docker } from './engine.ts';
+import type { Engine } from './engines.ts';
 import type { Ownership } from './ownership.ts';
-import { type DockerPlan, type PublishedContainer, publishedOf } from './plan.ts';
+import { type DockerPlan, hasHosts, type PublishedContainer, publishedOf } from './plan.ts';
 
 /** Checks ports and addresses. @throws KitError `PORT_IN_USE`, `SUBNET_IN_USE` */
 export async function requireFreePortsAndSubnets(
@@ -17,7 +18,10 @@ export async function requireFreePortsAndSubnets(
   { own }: Pick<Ownership, 'own'>,
 ): Promise<void> {
   const names = new Set(own.map(({ name }) => name));
-  const [ports, subnet] = await Promise.all([takenPorts(plan, names), takenSubnet(plan, names)]);
+  const [ports, subnet] = await Promise.all([
+    takenPorts(plan, names),
+    hasHosts(plan) ? undefined : takenSubnet(plan, names),
+  ]);
   if (ports.length > 0) throw portsTaken(plan, ports);
   if (subnet !== undefined) throw subnetTaken(plan, subnet);
 }
@@ -29,10 +33,16 @@ interface TakenPort {
 }
 
 async function takenPorts(plan: DockerPlan, own: ReadonlySet<string>): Promise<readonly TakenPort[]> {
-  const [published, isHere] = await Promise.all([publishedPorts(), isOnThisMachine()]);
+  const [published, isHere] = await Promise.all([
+    Promise.all(plan.hosts.map(({ engine }) => publishedPorts(engine))).then((ports) => ports.flat()),
+    // The engine of a host may be on another machine, even if its socket is forwarded to this one.
+    hasHosts(plan) ? false : isOnThisMachine(),
+  ]);
   const checks = publishedOf(plan).map(async (service): Promise<readonly TakenPort[]> => {
     const { host, port } = service.published;
-    const holders = published.filter((each) => each.port === port && overlaps(each.host, host));
+    const holders = published.filter(
+      (each) => each.engine === service.engine && each.port === port && overlaps(each.host, host),
+    );
     if (holders.some(({ container }) => own.has(container))) return [];
     const [other] = holders;
     if (other !== undefined) return [{ service, holder: other.container }];
@@ -47,21 +57,22 @@ const overlaps = (one: string, other: string): boolean =>
 
 interface PublishedPort {
   readonly container: string;
+  readonly engine: Engine | undefined;
   readonly host: string;
   readonly port: number;
 }
 
 /** Returns the published ports of the running containers. */
-async function publishedPorts(): Promise<readonly PublishedPort[]> {
-  const text = await docker(['container', 'ls', '--format', '{{.Names}}\t{{.Ports}}']);
+async function publishedPorts(engine: Engine | undefined): Promise<readonly PublishedPort[]> {
+  const text = await docker(['container', 'ls', '--format', '{{.Names}}\t{{.Ports}}'], { engine });
   return text.split('\n').flatMap((line) => {
     const [container = '', ports = ''] = line.split('\t');
-    return parsePorts(ports).map((port) => ({ container, ...port }));
+    return parsePorts(ports).map((port) => ({ container, engine, ...port }));
   });
 }
 
 /** Pure: parses `127.0.0.1:6379->6379/tcp, 0.0.0.0:7000-7002->7000-7002/tcp` into single ports. */
-export function parsePorts(text: string): readonly Omit<PublishedPort, 'container'>[] {
+export function parsePorts(text: string): readonly Omit<PublishedPort, 'container' | 'engine'>[] {
   return [...text.matchAll(/(\S+):(\d+)(?:-(\d+))?->/g)].flatMap(([, host = '', from, to = from]) =>
     Array.from({ length: Number(to) - Number(from) + 1 }, (_, i) => ({ host, port: Number(from) + i })),
   );
@@ -92,7 +103,7 @@ function portsTaken({ environment }: DockerPlan, taken: readonly TakenPort[]): K
   const settings = kinds.map((kind) => `docker.ports.${kind}`).join(', ');
   return new KitError(`ports of environment '${environment.name}' are in use: ${list.join(', ')}`, {
     code: 'PORT_IN_USE',
-    where: `127.0.0.1:${taken[0]?.service.published.port ?? ''}`,
+    where: `${taken[0]?.service.published.host ?? ''}:${taken[0]?.service.published.port ?? ''}`,
     hint: `set ${settings} to free ports (kit up --set ${settings.split(',')[0]}=PORT), or stop the listener (docker ps, ss -ltnp)`,
     exitCode: EXIT.USAGE,
   });

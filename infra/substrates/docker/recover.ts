@@ -25,7 +25,7 @@ import type { DockerEnvironment } from './environment.ts';
 import { kitCommand } from './hint-commands.ts';
 import { chooseImages, imageName } from './images.ts';
 import type { Ownership } from './ownership.ts';
-import { bootstrapOf, type DockerPlan, type PlannedNode } from './plan.ts';
+import { bootstrapOf, type DockerPlan, hasHosts, type PlannedNode } from './plan.ts';
 import { environmentDir } from './state-files.ts';
 import { copyVolume, createVolume, runOnVolume, type VolumeTools } from './volumes.ts';
 
@@ -42,7 +42,7 @@ export async function recoveryContext(
   stateDir: string,
   { own }: Pick<Ownership, 'own'>,
 ): Promise<RecoveryContext> {
-  const found = await inspectContainers(plan.nodes.map(({ container }) => container));
+  const found = await inspectContainers(plan.nodes);
   // The image of the deployed nodes: the engine may not yet have the image of another version.
   const [node] = [...found.values()];
   const image = node?.Config.Image ?? imageName(chooseImages(stateDir, plan.environment).redis);
@@ -50,6 +50,9 @@ export async function recoveryContext(
   const volumes = own.filter(({ kind }) => kind === 'volume').map(({ name }) => name);
   return { plan, stateDir, tools, volumes: new Set(volumes) };
 }
+
+/** Returns the tools for the volumes of a node, which are on the engine of its host. */
+const toolsFor = ({ tools }: RecoveryContext, { engine }: PlannedNode): VolumeTools => ({ ...tools, engine });
 
 export interface RecoverOptions {
   /** Node whose data is used, regardless of the data of other nodes. */
@@ -132,7 +135,7 @@ async function isServed(
   const deadline = performance.now() + ANSWER_BOUND_MS;
   for (;;) {
     signal?.throwIfAborted();
-    const found = await inspectContainers(redis.map(({ container }) => container));
+    const found = await inspectContainers(redis);
     const states = [...found.values()].map(({ State }) => State.Status);
     if (states.includes('paused')) return true;
     const running = redis.filter(({ container }) => found.get(container)?.State.Status === 'running');
@@ -174,18 +177,18 @@ async function inspectVolumes(context: RecoveryContext): Promise<DataInspection>
 }
 
 /** Copies a volume to a subdirectory of `dir`; a missing volume is not copied. */
-async function copyOf({ tools, volumes }: RecoveryContext, node: PlannedNode, dir: string): Promise<string> {
+async function copyOf(context: RecoveryContext, node: PlannedNode, dir: string): Promise<string> {
   const into = join(dir, node.id);
-  if (!volumes.has(node.dataVolume)) return into;
+  if (!context.volumes.has(node.dataVolume)) return into;
   mkdirSync(into, { mode: 0o700 });
-  await copyVolume(node.dataVolume, into, tools);
+  await copyVolume(node.dataVolume, into, toolsFor(context, node));
   return into;
 }
 
 /** Returns the node that the sentinels last wrote to their volumes as master; the highest configuration epoch wins. */
 async function rememberedMaster(context: RecoveryContext, dir: string): Promise<PlannedNode | undefined> {
   const { plan } = context;
-  const memories: { readonly host: string; readonly epoch: number }[] = [];
+  const memories: { readonly host: string; readonly port: number; readonly epoch: number }[] = [];
   for (const node of ofRole(plan, 'sentinel')) {
     const file = join(await copyOf(context, node, dir), 'sentinel.conf');
     const memory = existsSync(file)
@@ -195,7 +198,12 @@ async function rememberedMaster(context: RecoveryContext, dir: string): Promise<
   }
   const latest = memories.sort((a, b) => b.epoch - a.epoch)[0];
   return (
-    latest && ofRole(plan, 'redis').find(({ address }) => octetOf(address.host) === octetOf(latest.host))
+    latest &&
+    ofRole(plan, 'redis').find(({ address }) =>
+      hasHosts(plan)
+        ? address.host === latest.host && address.port === latest.port
+        : octetOf(address.host) === octetOf(latest.host),
+    )
   );
 }
 
@@ -205,14 +213,15 @@ async function rememberedMaster(context: RecoveryContext, dir: string): Promise<
 const octetOf = (host: string): string => host.split('.')[3] ?? '';
 
 async function compareContents(
-  { plan, tools }: RecoveryContext,
+  context: RecoveryContext,
   { candidates }: Extract<Choice, { kind: 'ask' }>,
 ): Promise<ReadonlyMap<string, Content>> {
+  const { plan } = context;
   const names = dataNames(plan.environment.redis);
   const contents = new Map<string, Content>();
-  for (const { id, dataVolume } of ofRole(plan, 'redis').filter((node) => candidates.includes(node.id))) {
-    const content = await digestVolume(dataVolume, names, tools);
-    if (content !== undefined) contents.set(id, content);
+  for (const node of ofRole(plan, 'redis').filter(({ id }) => candidates.includes(id))) {
+    const content = await digestVolume(node.dataVolume, names, toolsFor(context, node));
+    if (content !== undefined) contents.set(node.id, content);
   }
   return contents;
 }
@@ -268,12 +277,12 @@ const STOP_SECONDS = 20;
  * locks of its libnetwork, in both orders).
  */
 async function stopNodes({ nodes }: DockerPlan): Promise<void> {
-  const found = await inspectContainers(nodes.map(({ container }) => container));
-  for (const { container } of nodes.toReversed()) {
+  const found = await inspectContainers(nodes);
+  for (const { container, engine } of nodes.toReversed()) {
     const facts = found.get(container);
     if (facts === undefined || ['exited', 'created', 'dead'].includes(facts.State.Status)) continue;
     const timeoutMs = (STOP_SECONDS + 30) * 1_000;
-    await docker(['stop', '--time', String(STOP_SECONDS), facts.Id], { timeoutMs });
+    await docker(['stop', '--time', String(STOP_SECONDS), facts.Id], { engine, timeoutMs });
   }
 }
 
@@ -286,14 +295,16 @@ for name in "$@"; do [ ! -e "/data/$name" ] || mv "/data/$name" "/data/$shift_to
 
 /** Keeps a node's data under another name on its volume; the node starts empty and copies from the master. */
 async function setAside(
-  { plan, tools }: RecoveryContext,
+  context: RecoveryContext,
   nodeId: string,
   progress: (line: string) => void,
 ): Promise<void> {
+  const { plan } = context;
   const node = nodeOf(plan, nodeId);
   const { appenddirname, appendfilename, dbfilename } = dataNames(plan.environment.redis);
   const kept = `set-aside.${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
-  await runOnVolume(node.dataVolume, SET_ASIDE, [kept, appenddirname, appendfilename, dbfilename], tools);
+  const names = [kept, appenddirname, appendfilename, dbfilename];
+  await runOnVolume(node.dataVolume, SET_ASIDE, names, toolsFor(context, node));
   progress(
     `the data of ${nodeId} is kept as ${kept} on volume ${node.dataVolume}; the node copies the data of the master`,
   );
@@ -317,7 +328,7 @@ conf=/data/sentinel.conf
 awk -v name="$1" -v host="$2" -v port="$3" -v epoch="$4" '
   $1 != "sentinel" { print; next }
   $2 == "monitor" && $3 == name { $4 = host; $5 = port }
-  $2 == "known-replica" && $3 == name && $4 == host { next }
+  $2 == "known-replica" && $3 == name && $4 == host && $5 == port { next }
   ($2 == "config-epoch" || $2 == "leader-epoch") && $3 == name { $4 = epoch }
   $2 == "current-epoch" { $3 = epoch }
   { print }' $conf >$conf.next
@@ -329,22 +340,27 @@ const EPOCHS = `[ ! -f /data/sentinel.conf ] || awk '$1 == "sentinel" && $2 ~ /-
  * Makes the node the master of the next start. Writes to the Redis nodes first, because they decide if the sentinels
  * are late.
  */
-async function recordMaster({ plan, tools, volumes }: RecoveryContext, first: string): Promise<void> {
+async function recordMaster(context: RecoveryContext, first: string): Promise<void> {
+  const { plan, volumes } = context;
   const { host, port } = nodeOf(plan, first).address;
-  for (const { id, dataVolume } of ofRole(plan, 'redis')) {
+  for (const node of ofRole(plan, 'redis')) {
+    const { id, dataVolume } = node;
+    const tools = toolsFor(context, node);
     if (!volumes.has(dataVolume)) await createVolume(dataVolume, tools);
     await runOnVolume(dataVolume, FOLLOW, id === first ? ['', ''] : [host, String(port)], tools);
   }
   const sentinels = ofRole(plan, 'sentinel').filter(({ dataVolume }) => volumes.has(dataVolume));
   const epochs: number[] = [];
-  for (const { dataVolume } of sentinels) {
-    const text = await runOnVolume(dataVolume, EPOCHS, [], tools);
+  for (const node of sentinels) {
+    const text = await runOnVolume(node.dataVolume, EPOCHS, [], toolsFor(context, node));
     epochs.push(...text.split('\n').map(Number));
   }
   const epoch = String(Math.max(0, ...epochs) + 1);
   const { serviceName } = plan.environment.topology;
-  for (const { dataVolume } of sentinels)
-    await runOnVolume(dataVolume, MONITOR, [serviceName, host, String(port), epoch], tools);
+  for (const node of sentinels) {
+    const args = [serviceName, host, String(port), epoch];
+    await runOnVolume(node.dataVolume, MONITOR, args, toolsFor(context, node));
+  }
 }
 
 function nodeOf(plan: DockerPlan, id: string): PlannedNode {

@@ -6,7 +6,8 @@
  * Hashes for labels and the state are computed with placeholders for the passwords: after a rotation, the next deploy
  * replaces nothing.
  *
- * plan + secrets + images ─▶ texts (pure renderers) ─▶ `<state>/docker/<environment>/files/<node>/…` and `files.tar`
+ * plan + secrets + images ─▶ texts (pure renderers) ─▶ `<state>/docker/<environment>/files/<node>/…` and `files.tar`,
+ * or with `hosts` a `files-<host>.tar` for each host, with the files of its own containers
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -33,7 +34,15 @@ import { tarOf } from './archive.ts';
 import { currentCertificates, provideCertificates, type TlsTexts } from './certificates.ts';
 import { drawValues, type EnvironmentValues, readValues } from './generated-values.ts';
 import { commanderTexts, exporterTexts } from './observability-files.ts';
-import { bootstrapOf, type DockerPlan, type PlannedNode, TLS_PATHS } from './plan.ts';
+import {
+  bootstrapOf,
+  configVolumesOn,
+  type DockerPlan,
+  hasHosts,
+  type PlannedHost,
+  type PlannedNode,
+  TLS_PATHS,
+} from './plan.ts';
 import { environmentDir } from './state-files.ts';
 import { watchdogTexts } from './watchdog-files.ts';
 
@@ -43,7 +52,7 @@ const PROJECT = join(import.meta.dirname, '../../..');
 const CONF_OF = { redis: 'redis.conf', sentinel: 'sentinel.conf' } as const;
 const USERS = 'users.acl';
 
-/** All configuration volumes in one tar file, with a folder for each. */
+/** All configuration volumes of an engine in one tar file, with a folder for each. */
 export interface Archive {
   readonly source: string;
   /** Digest of the files with placeholders for the passwords, so that a rotation does not change it. */
@@ -51,8 +60,8 @@ export interface Archive {
 }
 
 export interface RenderedFiles {
-  /** Archive, whose source is an absolute path on this machine. */
-  readonly archive: Archive;
+  /** Archive of each host of the plan, whose source is an absolute path on this machine. */
+  readonly archives: readonly Archive[];
   /** Hashes by configuration volume. A changed hash replaces the container; a password rotation does not change it. */
   readonly hashes: ReadonlyMap<string, string>;
   readonly deviations: readonly string[];
@@ -76,28 +85,40 @@ export async function renderFiles(
   const dir = environmentDir(stateDir, plan.environment.name);
   const files = filesOf(texts);
   for (const { path, text } of files) writePrivate(join(dir, 'files', path), text);
-  const archive = tarOf(files);
-  const source = archiveFile(plan, stateDir);
-  writePrivate(source, archive);
+  for (const host of plan.hosts)
+    writePrivate(archiveFile(plan, host, stateDir), archiveOf(plan, host, texts));
   const { hashes, archiveSha256 } = stableHashes(plan, input);
-  return { archive: { source, sha256: archiveSha256 }, hashes, deviations };
+  return { archives: archivesOf(plan, stateDir, archiveSha256), hashes, deviations };
 }
+
+/** Returns the archive with the files of the containers of one engine. */
+function archiveOf(plan: DockerPlan, host: PlannedHost, texts: Texts): Buffer {
+  const volumes = new Set(configVolumesOn(plan, host));
+  return tarOf(filesOf(new Map([...texts].filter(([volume]) => volumes.has(volume)))));
+}
+
+const archivesOf = (plan: DockerPlan, stateDir: string, sums: readonly string[]): readonly Archive[] =>
+  plan.hosts.map((host, i) => ({ source: archiveFile(plan, host, stateDir), sha256: sums[i] ?? '' }));
 
 /** Returns the hashes of the files with placeholders for the passwords. */
 function stableHashes(plan: DockerPlan, input: RenderInput) {
   const { secrets } = input.values;
   const values = { ...input.values, secrets: secrets.placeholders ?? secrets };
   const { texts } = renderTexts(plan, { ...input, values });
-  return { hashes: hashesOf(texts), archiveSha256: sha256(tarOf(filesOf(texts))) };
+  const archiveSha256 = plan.hosts.map((host) => sha256(archiveOf(plan, host, texts)));
+  return { hashes: hashesOf(texts), archiveSha256 };
 }
 
-const archiveFile = ({ environment }: DockerPlan, stateDir: string): string =>
-  join(environmentDir(stateDir, environment.name), 'files.tar');
+const archiveFile = ({ environment }: DockerPlan, { engine }: PlannedHost, stateDir: string): string =>
+  join(
+    environmentDir(stateDir, environment.name),
+    engine === undefined ? 'files.tar' : `files-${engine.host}.tar`,
+  );
 
 /** Like `renderFiles`, but writes nothing and draws no passwords; the archive may not exist. */
 export function previewFiles(plan: DockerPlan, facts: BinaryFacts, stateDir: string): RenderedFiles {
-  const { archiveSha256: sha256, hashes, deviations } = renderHashes(plan, facts, stateDir);
-  return { archive: { source: archiveFile(plan, stateDir), sha256 }, hashes, deviations };
+  const { archiveSha256, hashes, deviations } = renderHashes(plan, facts, stateDir);
+  return { archives: archivesOf(plan, stateDir, archiveSha256), hashes, deviations };
 }
 
 /**
@@ -109,10 +130,11 @@ export function renderHashes(
   facts: BinaryFacts,
   stateDir: string,
   secrets?: EnvironmentSecrets,
-): Omit<RenderedFiles, 'archive'> & {
+): Omit<RenderedFiles, 'archives'> & {
   /** Digests of the files, by volume and path. */
   readonly sums: ReadonlyMap<string, ReadonlyMap<string, string>>;
-  readonly archiveSha256: string;
+  /** Digest of the archive of each host. */
+  readonly archiveSha256: readonly string[];
 } {
   const tls = plan.environment.security.tls ? (currentCertificates(plan, stateDir) ?? UNMADE) : undefined;
   const input = { facts, tls, values: readValues(stateDir, plan.environment.name, secrets) };
@@ -294,6 +316,7 @@ function nodeEnv(plan: DockerPlan, node: PlannedNode | undefined, tls: TlsTexts 
       .filter((other) => isReplicaOf(other, id))
       .map(text)
       .join(' '),
+    ...(hasHosts(plan) && { FIXED_ADDRESSES: 'yes' }),
     WAIT_HALF_SECONDS: Math.ceil(waitMs / 500),
     TLS_ARGS: tls === undefined ? '' : `--tls --cacert ${TLS_PATHS.ca}`,
   };

@@ -3,10 +3,11 @@ import { EXIT, KitError } from '../../../config/errors.ts';
 import { versionProblem } from '../../redis/rdb-version.ts';
 import { serverOf } from '../../redis/server-capabilities.ts';
 import { formatServer, isServer, parseBanner, type ServerVersion } from '../../redis/server-version.ts';
-import { type ContainerFacts, inspectContainers, tryDocker } from './engine.ts';
+import { type ContainerFacts, imageIds, inspectContainers, tryDocker } from './engine.ts';
+import type { Engine } from './engines.ts';
 import { kitCommand } from './hint-commands.ts';
 import { chooseImages, type ImageSet, imageName } from './images.ts';
-import type { DockerPlan, PlannedNode } from './plan.ts';
+import { type DockerPlan, enginesIn, type PlannedNode } from './plan.ts';
 
 interface NodeVersion {
   readonly node: PlannedNode;
@@ -23,11 +24,15 @@ async function readVersions(
   found: ReadonlyMap<string, ContainerFacts>,
   { redis }: ImageSet,
 ): Promise<readonly NodeVersion[]> {
-  const next = await tryDocker(['image', 'inspect', '--format', '{{.Id}}', imageName(redis)]);
+  const next = await imageIds(imageName(redis), enginesIn(plan));
   const imageOf = ({ container }: PlannedNode) => found.get(container)?.Image;
-  const images = new Set(plan.nodes.flatMap((node) => imageOf(node) ?? []));
-  images.delete(next.stdout.trim());
-  const read = [...images].map(async (image) => [image, await serverIn(image)] as const);
+  const images = new Map(
+    plan.nodes.flatMap((node) => {
+      const image = imageOf(node);
+      return image === undefined || image === next.get(node.engine) ? [] : [[image, node.engine] as const];
+    }),
+  );
+  const read = [...images].map(async ([image, engine]) => [image, await serverIn(image, engine)] as const);
   const servers = new Map(await Promise.all(read));
   return plan.nodes.flatMap((node) => {
     const server = servers.get(imageOf(node) ?? '');
@@ -36,10 +41,10 @@ async function readVersions(
 }
 
 /** Returns the server in an image; undefined if the engine no longer has the image. */
-async function serverIn(image: string): Promise<ServerVersion | undefined> {
+async function serverIn(image: string, engine: Engine | undefined): Promise<ServerVersion | undefined> {
   const options = ['run', '--rm', '--network', 'none', '--entrypoint', 'sh'];
   const banner = '"$(command -v redis-server || command -v valkey-server)" --version';
-  return parseBanner((await tryDocker([...options, image, '-c', banner])).stdout);
+  return parseBanner((await tryDocker([...options, image, '-c', banner], { engine })).stdout);
 }
 
 /** Returns the nodes whose server will have another version after the next deploy. */
@@ -67,7 +72,7 @@ export async function otherVersions(
 export async function requireReadableData(plan: DockerPlan, stateDir: string): Promise<void> {
   const { environment } = plan;
   const images = chooseImages(stateDir, environment);
-  const found = await inspectContainers(plan.nodes.map(({ container }) => container));
+  const found = await inspectContainers(plan.nodes);
   for (const { node, server } of await readVersions(plan, found, images)) {
     const problem = node.node.role === 'redis' ? versionProblem(server, serverOf(images.facts)) : undefined;
     if (problem === undefined) continue;

@@ -3,8 +3,8 @@
  * wait for readiness. A stack does not depend on other stacks: a cross-stack token would put absolute paths into the
  * text.
  */
-import { DockerProvider } from '@cdktf/provider-docker/lib/provider/index.js';
-import { LocalBackend, TerraformOutput, TerraformStack } from 'cdktf';
+import { DockerProvider, type DockerProviderConfig } from '@cdktf/provider-docker/lib/provider/index.js';
+import { Fn, type ITerraformDependable, LocalBackend, TerraformOutput, TerraformStack } from 'cdktf';
 import type { Construct } from 'constructs';
 import type { Owner } from './checkout-id.ts';
 import { Applied } from './constructs/applied.ts';
@@ -19,11 +19,12 @@ import { RedisNodes } from './constructs/redis-nodes.ts';
 import { Refusal } from './constructs/refusal.ts';
 import { SecretFiles } from './constructs/secret-files.ts';
 import { Sentinels } from './constructs/sentinels.ts';
-import type { StackParts } from './constructs/stack-parts.ts';
+import type { PartsFor, StackParts } from './constructs/stack-parts.ts';
 import { Watchdog } from './constructs/watchdog.ts';
+import type { Engine } from './engines.ts';
 import type { ImageSet } from './images.ts';
 import { type OutputFiles, outputsOf } from './outputs.ts';
-import type { DockerPlan } from './plan.ts';
+import { type DockerPlan, imageRolesOn, type PlannedHost, servicesOf } from './plan.ts';
 import { PROVIDER_VERSION } from './provider.ts';
 import type { Archive } from './rendering.ts';
 
@@ -33,8 +34,8 @@ export interface StackProps {
   /** Reason why the environment must not be deployed from this checkout, if another checkout owns it. */
   readonly refusal?: string | undefined;
   readonly images: ImageSet;
-  /** Archive, whose source is relative to the stack's folder. */
-  readonly archive: Archive;
+  /** Archive of each host of the plan, whose source is relative to the stack's folder. */
+  readonly archives: readonly Archive[];
   readonly hashes: ReadonlyMap<string, string>;
   /**
    * Paths of the files with passwords, relative to the stack's folder. They are removed together with the environment.
@@ -50,42 +51,88 @@ export interface StackProps {
   readonly cold: boolean;
 }
 
+interface HostParts {
+  readonly host: PlannedHost;
+  readonly archive: Archive | undefined;
+  readonly secrets: ITerraformDependable;
+}
+
+/** Id of a construct of an engine. Without `hosts` it has no suffix, so that existing states keep their addresses. */
+const idOn = (id: string, engine: Engine | undefined): string =>
+  engine === undefined ? id : `${id}-${engine.host}`;
+
+/** Settings of the provider of a host. Terraform reads the client files, so that no key is in the synthesised text. */
+const providerOf = ({ host, url, tls }: Engine): DockerProviderConfig => ({
+  alias: host,
+  host: url,
+  ...(tls && {
+    caMaterial: Fn.file(tls.ca),
+    certMaterial: Fn.file(tls.cert),
+    keyMaterial: Fn.file(tls.key),
+  }),
+});
+
 export class EnvironmentStack extends TerraformStack {
   constructor(scope: Construct, props: StackProps) {
     super(scope, props.plan.environment.name);
-    const { plan, owner, hashes, allowDestroy, cold } = props;
-    new DockerProvider(this, 'docker', {});
+    const { plan } = props;
     this.addOverride('terraform.required_providers.docker.version', PROVIDER_VERSION);
     this.#backend(props);
-
-    const images = new Images(this, 'images', props.images);
     if (props.refusal !== undefined) new Refusal(this, 'refusal', props.refusal);
     const secrets = new SecretFiles(this, 'secrets', props.secretPaths).resource;
-    const network = new Network(this, 'network', { plan, owner, cold, after: secrets });
-    const configuration = new Configuration(this, 'configuration', {
-      plan,
-      owner,
-      after: secrets,
-      archive: props.archive,
-      imageId: images.idOf('redis'),
-    });
-    const keepsData = props.refusal !== undefined || (plan.environment.docker.protected && !allowDestroy);
-    const parts: StackParts = { plan, owner, network, images, configuration, hashes, keepsData, secrets };
-    const redis = new RedisNodes(this, 'redis', parts);
-    const sentinels = new Sentinels(this, 'sentinels', parts);
+    const perEngine = new Map(
+      plan.hosts.map((host, i) => [
+        host.engine,
+        this.#onHost(props, { host, archive: props.archives[i], secrets }),
+      ]),
+    );
+    const partsFor: PartsFor = ({ engine }) => {
+      const parts = perEngine.get(engine);
+      if (parts === undefined) throw new Error(`no provider for the engine of host ${engine?.host ?? ''}`);
+      return parts;
+    };
+
+    const redis = new RedisNodes(this, 'redis', plan, partsFor);
+    const sentinels = new Sentinels(this, 'sentinels', plan, partsFor);
     const nodes = [...redis.nodes, ...sentinels.nodes];
-    const { exporter, commander } = new Observability(this, 'observability', parts, nodes);
-    const watchdog = plan.watchdog && new Watchdog(this, 'watchdog', parts, plan.watchdog);
     const containers = nodes.map((node) => node.container);
-    const { container: ready } = new Readiness(this, 'readiness', parts, containers);
+    const { exporter, commander } = new Observability(this, 'observability', partsFor(plan.exporter), nodes);
+    const watchdog = plan.watchdog && new Watchdog(this, 'watchdog', partsFor(plan.watchdog), plan.watchdog);
+    const { container: ready } = new Readiness(this, 'readiness', partsFor(plan.ready), containers);
     new Applied(this, 'applied', plan, ready);
 
-    const all = [...containers, exporter, commander, ...(watchdog ? [watchdog.container] : [])];
-    new ProcessLimit(this, 'process-limit', all);
+    const started = [...containers, exporter, commander, ...(watchdog ? [watchdog.container] : [])];
+    for (const { engine } of plan.hosts) {
+      const names = servicesOf(plan).filter((service) => service.engine === engine);
+      const here = started.filter(({ nameInput }) => names.some(({ container }) => container === nameInput));
+      new ProcessLimit(this, idOn('process-limit', engine), here, engine);
+    }
 
     for (const [name, value] of Object.entries(outputsOf(plan, props.files))) {
       new TerraformOutput(this, name, { value, staticId: true });
     }
+  }
+
+  /** Creates the parts of one engine that its containers use. */
+  #onHost(
+    { plan, owner, hashes, allowDestroy, cold, refusal, ...props }: StackProps,
+    { host, archive, secrets }: HostParts,
+  ): StackParts {
+    const { engine } = host;
+    if (archive === undefined) throw new Error(`no archive for host ${engine?.host ?? ''}`);
+    const provider = new DockerProvider(this, idOn('docker', engine), engine ? providerOf(engine) : {});
+    const on = engine === undefined ? {} : { provider };
+    const images = new Images(this, idOn('images', engine), props.images, imageRolesOn(plan, host), on);
+    const common = { plan, owner, host, on, after: secrets };
+    const network = new Network(this, idOn('network', engine), { ...common, cold });
+    const imageId = images.idOf('redis');
+    const configuration = new Configuration(this, idOn('configuration', engine), {
+      ...common,
+      archive,
+      imageId,
+    });
+    const keepsData = refusal !== undefined || (plan.environment.docker.protected && !allowDestroy);
+    return { plan, owner, on, network, images, configuration, hashes, keepsData, secrets };
   }
 
   #backend({ plan, statePath }: StackProps): void {

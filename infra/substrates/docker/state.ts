@@ -31,6 +31,8 @@ type Attributes = { readonly id?: string; readonly name?: string } & Readonly<Re
 export interface Deployed {
   readonly name: string;
   readonly docker: Pick<EnvironmentConfig['docker'], 'backend'>;
+  /** Hosts with its parts. */
+  readonly hosts?: EnvironmentConfig['hosts'];
 }
 
 /** Reads the state; empty for an environment that was never deployed. @throws KitError `STATE_UNREADABLE` */

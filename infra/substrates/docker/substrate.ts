@@ -31,26 +31,20 @@ import { adoptForeign } from './adoption.ts';
 import { appliedIn, compareWithCurrent } from './applied-configuration.ts';
 import { clientCa } from './certificates.ts';
 import { changedNodes, outageOfDeploy, stepsOfNodes } from './changed-nodes.ts';
-import { findOwner } from './checkout-id.ts';
 import { destroy } from './destroy.ts';
 import { findDrift } from './drift.ts';
-import { engineVersion, inspectContainers } from './engine.ts';
+import { inspectContainers, inspectReachable } from './engine.ts';
+import { enginesOf } from './engines.ts';
 import { DockerEnvironment } from './environment.ts';
 import { setDamagedSecretsAside } from './generated-values.ts';
 import { awaitHealthy } from './health.ts';
 import { cdktfCommand, kitCommand } from './hint-commands.ts';
+import { answeringEngines, copyImages, engineVersions, requireEngines } from './host-engines.ts';
 import { chooseImages, describeImages } from './images.ts';
 import { removeOrphans, removeParts } from './orphans.ts';
 import { type Outputs, outputNodes } from './outputs.ts';
 import { ownerProcessState, recordOwnerProcess, removeOwnerProcess } from './owner-process.ts';
-import {
-  classifyParts,
-  type EnginePart,
-  foreignError,
-  type Ownership,
-  partsOf,
-  readOwnership,
-} from './ownership.ts';
+import { foreignError, type Ownership, partsOf, readOwnership, unknownEnvironment } from './ownership.ts';
 import { dockerPasswords } from './passwords.ts';
 import { type DockerPlan, planDocker } from './plan.ts';
 import { requireFreePortsAndSubnets } from './preflight.ts';
@@ -102,7 +96,7 @@ class DockerSubstrate implements Substrate {
     const progress = options.progress ?? (() => {});
     const plan = planDocker(topology);
     const { name } = plan.environment;
-    await engineVersion();
+    await requireEngines(plan.environment);
     this.#repairState(plan.environment, progress);
     const ownership = await this.#ownership(plan.environment);
     await adoptForeign(plan.environment, this.#stateDir, ownership, {
@@ -131,6 +125,7 @@ class DockerSubstrate implements Substrate {
     const owns = options.ephemeral && !known;
     requireFreeSpace(this.#stateDir);
     await provideNodeImage(this.#stateDir, plan.environment, { progress, signal: options.signal });
+    await copyImages(this.#stateDir, plan, progress);
     await requireReadableData(plan, this.#stateDir);
     try {
       await removeOrphans(plan.environment, this.#terraform(), progress);
@@ -158,23 +153,23 @@ class DockerSubstrate implements Substrate {
 
   async open(topology: Topology): Promise<Environment | undefined> {
     const plan = planDocker(topology);
-    await engineVersion();
+    await requireEngines(plan.environment);
     if ((await ownerProcessState(this.#stateDir, plan.environment.name)) === 'gone') return undefined;
     return (await this.#running(plan)) ? await this.#handle(plan, false) : undefined;
   }
 
   async find(name: string, asked: Topology | undefined): Promise<FoundEnvironment | undefined> {
-    await engineVersion();
     const today = this.#configOf(name, asked?.environment);
+    const engines = await answeringEngines(today ?? {});
     if ((await ownerProcessState(this.#stateDir, name)) === 'gone') return undefined;
-    const ownership = await this.#ownership(today ?? { name, docker: {} });
+    const ownership = await this.#ownership(today ?? { name, docker: {} }, engines);
     if (ownership.foreign.length > 0)
       throw foreignError(today ?? { name }, ownership, { stateDir: this.#stateDir });
     if (today === undefined) return undefined;
     const state = await this.#state(today);
     if (outputsIn(state) === undefined) return undefined;
     const plan = planDocker(planTopology(appliedIn(state, today) ?? today));
-    const containers = await inspectContainers(plan.nodes.map(({ container }) => container));
+    const { found: containers } = await inspectReachable(plan.nodes);
     if (containers.size === 0) return undefined;
     const comparison = { plan, asked: asked?.environment, containers, stateDir: this.#stateDir };
     const { secrets, ...compared } = await compareWithCurrent(comparison);
@@ -190,6 +185,7 @@ class DockerSubstrate implements Substrate {
     if (found === undefined) return undefined;
     await found.environment[Symbol.asyncDispose]();
     await provideNodeImage(this.#stateDir, plan.environment, { progress, signal });
+    await copyImages(this.#stateDir, plan, progress);
     const images = chooseImages(this.#stateDir, plan.environment);
     progress(describeImages(images));
     return prepareDockerChange({
@@ -205,7 +201,7 @@ class DockerSubstrate implements Substrate {
 
   async inspectData(topology: Topology): Promise<readonly DataInspection[] | undefined> {
     const plan = planDocker(topology);
-    await engineVersion();
+    await requireEngines(plan.environment);
     const found = await inspectDown(await this.#recoveryContext(plan), () => this.#handle(plan, false));
     return found && [found];
   }
@@ -219,10 +215,10 @@ class DockerSubstrate implements Substrate {
 
   async destroy(environmentName: string, options: DestroyOptions = {}): Promise<DestroyReport> {
     const environment = this.#configOf(environmentName, options.configuration);
-    const parts = await partsOf(environmentName);
+    const parts = await partsOf(environmentName, enginesOf(environment ?? {}));
     if (environment === undefined) {
       if (parts.length === 0) return { ended: [], removed: [] };
-      throw this.#unknownError(environmentName, parts);
+      throw unknownEnvironment(environmentName, parts, this.#stateDir);
     }
     const isAllowed = this.#mayDestroy(environmentName);
     this.#repairState(environment);
@@ -240,18 +236,6 @@ class DockerSubstrate implements Substrate {
       ended: nodes.filter(({ container }) => containers.includes(container)).map(({ id }) => id),
       removed: rest.map(({ name }) => name),
     };
-  }
-
-  #unknownError(name: string, parts: readonly EnginePart[]): KitError {
-    const owner = findOwner({ docker: {} }, this.#stateDir)?.id;
-    const ownership = classifyParts(parts, { owner, known: new Set(), adopted: [] });
-    if (ownership.foreign.length > 0)
-      return foreignError({ name }, ownership, { stateDir: this.#stateDir, verb: 'down' });
-    return new KitError(`the deployed configuration of '${name}' is not available here`, {
-      code: 'ENVIRONMENT_UNKNOWN',
-      where: environmentDir(this.#stateDir, name),
-      hint: `kit down --env FILE --substrate docker, with the YAML file of the deploy`,
-    });
   }
 
   /** A protected environment is destroyed only if the user named it. */
@@ -277,7 +261,7 @@ class DockerSubstrate implements Substrate {
     const { name } = plan.environment;
     const state = await this.#state(plan.environment);
     if (outputsIn(state) === undefined) return false;
-    const found = await inspectContainers(plan.nodes.map(({ container }) => container));
+    const found = await inspectContainers(plan.nodes);
     // After an interrupted deploy the state may have the outputs but not the containers: those belong to no deploy.
     const owned = idsIn(state);
     const ours = [...found.values()].filter(({ Id }) => owned.has(Id));
@@ -306,14 +290,14 @@ class DockerSubstrate implements Substrate {
     const images = chooseImages(this.#stateDir, plan.environment);
     const passwords = dockerPasswords({ plan, facts: images.facts, stateDir: this.#stateDir, known });
     const { deviations } = renderHashes(plan, images.facts, this.#stateDir, passwords.secrets());
-    const found = await inspectContainers([...plan.nodes, plan.exporter].map(({ container }) => container));
+    const { found } = await inspectReachable([...plan.nodes, plan.exporter]);
     return new DockerEnvironment({
       plan,
       passwords,
       ca: plan.environment.security.tls ? clientCa(this.#stateDir, name) : undefined,
       deviations,
       access: accessOf(plan, this.#stateDir),
-      ...provenanceOf(plan, images, found, await engineVersion()),
+      ...provenanceOf(plan, images, found, await engineVersions(plan.environment)),
       logDir: join(environmentDir(this.#stateDir, name), 'logs'),
       rendered: () => renderNodes(plan, images.facts, this.#stateDir),
       end: owns ? () => this.#end(plan.environment, true) : undefined,
@@ -366,8 +350,9 @@ class DockerSubstrate implements Substrate {
   }
 
   /** Parts of the environment on the engine, divided by owner. */
-  #ownership(environment: Deployed): Promise<Ownership> {
-    return readOwnership(environment, this.#stateDir, async () => idsIn(await this.#state(environment)));
+  async #ownership(environment: Deployed, engines = enginesOf(environment)): Promise<Ownership> {
+    const ids = async () => idsIn(await this.#state(environment));
+    return readOwnership(environment, this.#stateDir, ids, await partsOf(environment.name, engines));
   }
 
   /** Whether parts of it existed before: resources in the state, or volumes with data whose state was lost. */

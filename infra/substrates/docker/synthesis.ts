@@ -34,7 +34,7 @@ export async function addEnvironment(
   // Called here, so that plain `cdktf deploy` repairs the state as well.
   if (!isListed) restoreTruncatedState(environment, stateDir);
   const images = chooseImages(stateDir, environment);
-  const { archive, hashes } = await (isListed ? previewFiles : renderFiles)(plan, images.facts, stateDir);
+  const { archives, hashes } = await (isListed ? previewFiles : renderFiles)(plan, images.facts, stateDir);
   // Terraform runs in the stack's folder; relative paths keep the text independent of the machine.
   const fromStack = (path: string) => relative(join(app.outdir, 'stacks', name), path);
   const fromProject = (path: string) => relative(join(stateDir, '..'), path);
@@ -43,7 +43,7 @@ export async function addEnvironment(
     owner: isListed ? NO_OWNER : ownerOf(environment, stateDir),
     refusal,
     images,
-    archive: { ...archive, source: fromStack(archive.source) },
+    archives: archives.map((archive) => ({ ...archive, source: fromStack(archive.source) })),
     hashes,
     secretPaths: secretPathsOf(stateDir, name).map(fromStack),
     statePath: fromStack(join(environmentDir(stateDir, name), 'terraform.tfstate')),

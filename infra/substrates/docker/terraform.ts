@@ -65,7 +65,7 @@ export async function cdktf(
 /** Adds the last log line of the waiting container to the error: Terraform shows only its exit code. */
 async function withLastLogLine(error: KitError, environment: EnvironmentConfig): Promise<KitError> {
   const { ready } = planDocker(planTopology(environment));
-  const { stdout } = await tryDocker(['logs', '--tail', '1', ready.container]);
+  const { stdout } = await tryDocker(['logs', '--tail', '1', ready.container], { engine: ready.engine });
   const { code, where = '', hint = '', exitCode } = error;
   return stdout === ''
     ? error

@@ -3,11 +3,14 @@ import { KitError } from '../../../config/errors.ts';
 import { diskFull } from '../../host/disk.ts';
 import type { Owner } from './checkout-id.ts';
 import { docker } from './engine.ts';
+import type { Engine } from './engines.ts';
 import { LABEL, RUN_AS } from './plan.ts';
 
 export interface VolumeTools {
   /** Node image, which contains a shell and Redis. */
   readonly image: string;
+  /** Engine of the volume; default: that of the user. */
+  readonly engine?: Engine | undefined;
   readonly environment: string;
   readonly owner: Owner;
 }
@@ -17,14 +20,16 @@ const COPY_TIMEOUT_MS = 600_000;
 /** Copies the files of a volume into a directory of this machine. @throws KitError `DISK_FULL` */
 export async function copyVolume(volume: string, into: string, tools: VolumeTools): Promise<void> {
   const mount = ['--volume', `${volume}:/data:ro`];
-  const helper = await docker(['create', ...labelsOf(tools), ...mount, '--entrypoint', 'true', tools.image]);
+  const { engine } = tools;
+  const create = ['create', ...labelsOf(tools), ...mount, '--entrypoint', 'true', tools.image];
+  const helper = await docker(create, { engine });
   try {
-    await docker(['cp', `${helper}:/data/.`, into], { timeoutMs: COPY_TIMEOUT_MS });
+    await docker(['cp', `${helper}:/data/.`, into], { engine, timeoutMs: COPY_TIMEOUT_MS });
   } catch (error) {
     if (error instanceof KitError && /no space left/i.test(error.message)) throw diskFull(into);
     throw error;
   } finally {
-    await docker(['rm', '--force', helper]);
+    await docker(['rm', '--force', helper], { engine });
   }
 }
 
@@ -51,13 +56,13 @@ export async function runOnVolume(
         ...args,
       ],
     ],
-    { timeoutMs: COPY_TIMEOUT_MS },
+    { engine: tools.engine, timeoutMs: COPY_TIMEOUT_MS },
   );
 }
 
 /** Recreates a lost volume, empty and with labels: a mount alone would create it without labels. */
 export async function createVolume(volume: string, tools: VolumeTools): Promise<void> {
-  await docker(['volume', 'create', ...labelsOf(tools), volume]);
+  await docker(['volume', 'create', ...labelsOf(tools), volume], { engine: tools.engine });
 }
 
 /** Returns the labels by which the next deploy finds and removes a helper that an interruption left behind. */

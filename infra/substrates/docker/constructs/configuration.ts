@@ -8,19 +8,22 @@ import { Volume } from '@cdktf/provider-docker/lib/volume/index.js';
 import type { ITerraformDependable } from 'cdktf';
 import { Construct } from 'constructs';
 import { UNPACK } from '../archive.ts';
-import { configVolumesOf } from '../plan.ts';
+import { configVolumesOn, type PlannedHost } from '../plan.ts';
 import type { Archive } from '../rendering.ts';
 import {
   containerLabels,
   KEEPS_LABELS,
   type Labelled,
   ONE_SHOT,
+  type OnEngine,
   ownLabels,
   protectedLabels,
   triggerOf,
 } from './hardening.ts';
 
 export interface ConfigurationProps extends Labelled {
+  readonly host: PlannedHost;
+  readonly on: OnEngine;
   /**
    * Archive, whose path is relative to the stack's folder, so that the synthesised text is independent of the machine.
    */
@@ -36,11 +39,12 @@ export class Configuration extends Construct {
 
   constructor(scope: Construct, id: string, props: ConfigurationProps) {
     super(scope, id);
-    const { plan, archive, imageId } = props;
+    const { plan, host, archive, imageId, on } = props;
     this.#volumes = new Map(
-      configVolumesOf(plan).map((volume) => [
+      configVolumesOn(plan, host).map((volume) => [
         volume,
         new Volume(this, volume, {
+          ...on,
           name: volume,
           labels: ownLabels(props),
           dependsOn: [props.after],
@@ -50,7 +54,8 @@ export class Configuration extends Construct {
     );
     const volumes = [...this.#volumes.values()];
     this.init = new Container(this, 'init', {
-      name: plan.init.container,
+      ...on,
+      name: host.init.container,
       image: imageId,
       user: '0:0',
       entrypoint: ['/bin/sh', '-c'],

@@ -2,9 +2,15 @@
  * Settings of every container of the kit: minimal resources and privileges.
  */
 import type { ContainerConfig } from '@cdktf/provider-docker/lib/container/index.js';
+import type { DockerProvider } from '@cdktf/provider-docker/lib/provider/index.js';
 import type { TerraformResource, TerraformResourceLifecycle } from 'cdktf';
 import type { Owner } from '../checkout-id.ts';
 import { type DockerPlan, LABEL, RUN_AS } from '../plan.ts';
+
+/** Provider of a resource: the alias of its host; empty without `hosts`, for the only provider. */
+export interface OnEngine {
+  readonly provider?: DockerProvider;
+}
 
 /** Returns the settings of a long-running container. */
 export function hardenedSettings(memoryMb: number) {

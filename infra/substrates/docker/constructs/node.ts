@@ -14,14 +14,16 @@ export class Node extends Construct {
 
   constructor(scope: Construct, planned: PlannedNode, parts: StackParts) {
     super(scope, planned.id);
-    const { network, configuration, images, hashes } = parts;
+    const { network, configuration, images, hashes, on } = parts;
     const data = new Volume(this, 'data', {
+      ...on,
       name: planned.dataVolume,
       labels: [...ownLabels(parts), ...protectedLabels(parts)],
       dependsOn: [parts.secrets],
       lifecycle: { ...KEEPS_LABELS, ...(parts.keepsData ? { preventDestroy: true } : {}) },
     });
     this.container = new Container(this, 'container', {
+      ...on,
       ...hardenedSettings(planned.memoryMb),
       name: planned.container,
       hostname: planned.id,

@@ -36,9 +36,10 @@ export class Observability extends Construct {
       readonly init?: boolean;
     },
   ): Container {
-    const { network, configuration, images, hashes } = parts;
+    const { network, configuration, images, hashes, on } = parts;
     const { planned } = service;
     return new Container(this, role, {
+      ...on,
       ...hardenedSettings(planned.memoryMb),
       name: planned.container,
       hostname: planned.id,

@@ -6,15 +6,17 @@
 import type { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { DataResource } from 'cdktf';
 import { Construct } from 'constructs';
+import { dockerCommand, type Engine } from '../engines.ts';
 import { PIDS_LIMIT } from '../plan.ts';
 
 export class ProcessLimit extends Construct {
-  constructor(scope: Construct, id: string, containers: readonly Container[]) {
+  constructor(scope: Construct, id: string, containers: readonly Container[], engine?: Engine) {
     super(scope, id);
     const names = containers.map((container) => container.nameInput).join(' ');
+    const update = `${dockerCommand(engine)} update`;
     new DataResource(this, 'pids', {
       triggersReplace: { containers: containers.map((container) => container.id), limit: PIDS_LIMIT },
-      provisioners: [{ type: 'local-exec', command: `docker update --pids-limit ${PIDS_LIMIT} ${names}` }],
+      provisioners: [{ type: 'local-exec', command: `${update} --pids-limit ${PIDS_LIMIT} ${names}` }],
     });
   }
 }

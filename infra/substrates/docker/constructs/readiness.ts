@@ -15,8 +15,9 @@ export class Readiness extends Construct {
 
   constructor(scope: Construct, id: string, parts: StackParts, nodes: readonly Container[]) {
     super(scope, id);
-    const { plan, network, configuration, images, hashes } = parts;
+    const { plan, network, configuration, images, hashes, on } = parts;
     this.container = new Container(this, 'ready', {
+      ...on,
       name: plan.ready.container,
       image: images.idOf('redis'),
       command: ['ready'],
@@ -30,7 +31,7 @@ export class Readiness extends Construct {
         ...containerLabels(parts, 'ready', hashes.get(plan.ready.configVolume)),
         ...protectedLabels(parts),
       ],
-      networksAdvanced: [network.inside(plan.ready.address.host)],
+      networksAdvanced: network.attached(plan.ready),
       volumes: [configuration.mount(plan.ready.configVolume)],
       dependsOn: [...nodes],
       lifecycle: {

@@ -1,13 +1,15 @@
 /** Input of the constructs that a stack composes. A leaf: the stack and the constructs import it. */
 import type { ITerraformDependable } from 'cdktf';
 import type { Owner } from '../checkout-id.ts';
-import type { DockerPlan } from '../plan.ts';
+import type { DockerPlan, PlannedContainer } from '../plan.ts';
 import type { Configuration } from './configuration.ts';
+import type { OnEngine } from './hardening.ts';
 import type { Images } from './images.ts';
 import type { Network } from './network.ts';
 
-/** Values that the constructs share. */
+/** Values that the constructs of one engine share. */
 export interface StackParts {
+  readonly on: OnEngine;
   readonly plan: DockerPlan;
   readonly owner: Owner;
   readonly network: Network;
@@ -19,3 +21,6 @@ export interface StackParts {
   /** Resource of the passwords, which is destroyed after all resources that use them. */
   readonly secrets: ITerraformDependable;
 }
+
+/** Returns the parts on the engine of a container. */
+export type PartsFor = (planned: Pick<PlannedContainer, 'engine'>) => StackParts;

@@ -14,8 +14,9 @@ export class Watchdog extends Construct {
 
   constructor(scope: Construct, id: string, parts: StackParts, planned: PlannedContainer) {
     super(scope, id);
-    const { network, configuration, images, hashes } = parts;
+    const { network, configuration, images, hashes, on } = parts;
     this.container = new Container(this, 'container', {
+      ...on,
       ...hardenedSettings(planned.memoryMb),
       name: planned.container,
       hostname: planned.id,
@@ -24,7 +25,7 @@ export class Watchdog extends Construct {
       command: ['/kit/watchdog.json'],
       // Reaps the child processes of health checks.
       init: true,
-      networksAdvanced: [network.inside(planned.address.host)],
+      networksAdvanced: network.attached(planned),
       volumes: [configuration.mount(planned.configVolume)],
       healthcheck: {
         test: ['CMD', ...planned.health],

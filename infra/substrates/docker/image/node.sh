@@ -42,8 +42,9 @@ elected() {
 }
 
 # Prints a file with its addresses moved to the current subnet: the last octet identifies the node, the others the
-# network, whose subnet may have changed.
+# network, whose subnet may have changed. Addresses of hosts do not change.
 readdressed() {
+  if [ -n "${FIXED_ADDRESSES:-}" ]; then cat "$1"; return; fi
   address=${SELF% *}
   sed -E "s/(^|[^0-9.])([0-9]{1,3}\.){3}([0-9]{1,3})([^0-9.]|$)/\1${address%.*}.\3\4/g" "$1"
 }

@@ -1,0 +1,138 @@
+/**
+ * An environment on three Docker engines with an address each. The host with the master is lost whole, with its engine,
+ * and returns.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { loadGates } from '../../../../config/gates.ts';
+import { type EnvironmentConfig, environmentSchema } from '../../../../config/schema.ts';
+import { findDrift } from '../../../../infra/substrates/docker/drift.ts';
+import { inspectContainers, listLabelled } from '../../../../infra/substrates/docker/engine.ts';
+import { LABEL, planDocker } from '../../../../infra/substrates/docker/plan.ts';
+import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
+import type { Environment } from '../../../../infra/substrates/environment.ts';
+import { planTopology } from '../../../../infra/topology.ts';
+import type { EnvironmentView } from '../../../../scripts/environment-view.ts';
+import { loadAtRate, lostKeys, openApplicationCache } from '../../../support/durable-writes.ts';
+import { type FurtherHost, HostNetwork } from '../../../support/further-host.ts';
+import { callKit } from '../../../support/kit-call.ts';
+import { waitUntil } from '../../../support/redis-process.ts';
+import { configuration, describeOnEngine, engineStateDir } from './fixtures.ts';
+
+const state = engineStateDir();
+const substrate = dockerSubstrate({ stateDir: state.path });
+const MAIN = 'unix:///var/run/docker.sock';
+
+/** Target of the environment for the time until writes resume after the loss of the master, in ms. */
+function failoverGoalMs(): number {
+  const gate = loadGates().gates.find(({ id }) => id === 'failover-time-master-crash');
+  return gate?.target.value ?? Number.NaN;
+}
+
+describeOnEngine('an environment on three hosts', () => {
+  let network: HostNetwork;
+  let lost: FurtherHost;
+  let config: EnvironmentConfig;
+  let environment: Environment;
+  const file = join(state.path, 'hosts.yaml');
+  const status = async () => {
+    const { out, exitCode } = await callKit('status', '--env', file, '--substrate', 'docker', '--json');
+    return { exitCode, view: JSON.parse(out) as EnvironmentView };
+  };
+
+  beforeAll(async () => {
+    expect(process.getuid?.(), 'network namespaces require root').toBe(0);
+    network = await HostNetwork.create('kithosts', '10.203.77');
+    lost = await network.start('b', 2);
+    const other = await network.start('c', 3);
+    config = environmentSchema.parse({
+      ...configuration('hosts', {}, 28_100),
+      hosts: [
+        { name: 'b', engine: lost.engine, address: lost.address },
+        { name: 'c', engine: other.engine, address: other.address },
+        { name: 'a', engine: MAIN, address: network.address },
+      ],
+    });
+    writeFileSync(file, JSON.stringify(config));
+    vi.stubEnv('KIT_STATE_DIR', state.path);
+    environment = await substrate.apply(planTopology(config), { ephemeral: false });
+  });
+
+  afterAll(async () => {
+    await environment?.[Symbol.asyncDispose]();
+    await substrate
+      .destroy('hosts', { configuration: config })
+      .finally(() => network?.[Symbol.asyncDispose]());
+    for (const kind of ['container', 'volume', 'network'] as const)
+      expect(await listLabelled(kind, `${LABEL.environment}=hosts`)).toEqual([]);
+    vi.unstubAllEnvs();
+    state[Symbol.dispose]();
+  });
+
+  it('each node runs on the engine of its host', async () => {
+    const plan = planDocker(planTopology(config));
+    const [, , own] = plan.hosts;
+    const here = plan.nodes.filter(({ engine }) => engine === own?.engine);
+    expect(here.map(({ id }) => id)).toEqual(['redis-3', 'sentinel-3']);
+    const names = (await listLabelled('container', `${LABEL.environment}=hosts`)).filter((name) =>
+      plan.nodes.some(({ container }) => container === name),
+    );
+    expect(names).toEqual(here.map(({ container }) => container).sort());
+    expect((await inspectContainers(plan.nodes)).size).toBe(6);
+  });
+
+  it('kit status shows the host of each node', async () => {
+    const { exitCode, view } = await status();
+    expect(view.nodes.map(({ host }) => host)).toEqual(['b', 'c', 'a', 'b', 'c', 'a']);
+    expect(exitCode).toBe(0);
+  });
+
+  it('the loss of the host with the master loses no durable write, and writes resume within the goal', async () => {
+    expect(await environment.masterId()).toBe('redis-1');
+    const cache = openApplicationCache(environment);
+    const durably = async (key: string) => {
+      const options = { durability: { replicas: 1, timeoutMs: 1_000 } };
+      const written = await cache.set(key, 1, options).catch(() => undefined);
+      return written?.source === 'redis';
+    };
+    const load = loadAtRate(cache, 50);
+    await waitUntil('a write before the loss', () => durably('before'));
+    await lost.lose();
+    const successor = async () => {
+      const master = await environment.masterId().catch(() => undefined);
+      return master !== undefined && master !== 'redis-1';
+    };
+    await waitUntil('another master', successor, 60_000);
+    await waitUntil('a write after the loss', () => durably('after'), 60_000);
+    const { acknowledged, longestGapMs } = await load.stop();
+    expect(longestGapMs).toBeLessThan(failoverGoalMs());
+    expect(await lostKeys(environment, cache, [...acknowledged, 'before', 'after'])).toEqual([]);
+    await cache.close();
+    const sentinel = await environment.admin('sentinel-2');
+    expect(String(await sentinel.call('SENTINEL', 'CKQUORUM', 'mymaster'))).toMatch(/^OK 2 usable/);
+  });
+
+  it('kit status names the host that is unreachable', async () => {
+    const { exitCode, view } = await status();
+    const unreachable = view.nodes.filter((node) => node.state === 'unreachable');
+    expect(unreachable.map(({ id, host }) => `${id} ${host}`)).toEqual(['redis-1 b', 'sentinel-1 b']);
+    expect(exitCode).toBe(1);
+    const { out } = await callKit('status', '--env', file, '--substrate', 'docker');
+    expect(out).toContain('host b is unreachable: the state of redis-1, sentinel-1 is unknown');
+  });
+
+  it('kit up names the host that is unreachable', async () => {
+    const { err } = await callKit('up', '--env', file, '--substrate', 'docker');
+    expect(err).toContain("the Docker engine of host 'b' is not reachable");
+  });
+
+  it('the host returns, and its node becomes a replica of the new master', async () => {
+    await lost.restore();
+    await waitUntil('the environment to be healthy', async () => (await status()).view.healthy, 90_000);
+    expect(['redis-2', 'redis-3']).toContain(await environment.masterId());
+    const noDrift = async () => (await findDrift(planDocker(planTopology(config)), state.path)).length === 0;
+    // A health check that failed meanwhile is repeated every 10 s.
+    await waitUntil('no drift', noDrift, 30_000);
+  });
+});

@@ -1,0 +1,172 @@
+/**
+ * Further Docker hosts on this machine, for tests of an environment on several hosts. Each has what a machine has of its
+ * own: an engine with its own data and socket, an address in its own network namespace, and process and mount namespaces
+ * that end with the engine, so that its loss takes every container at once.
+ *
+ *   bridge (address of this machine) ── veth ── network namespace of a host: its address, its iptables, its engine
+ *
+ * Requires root. Left out: the main engine, which is the first host and is not changed.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runProgram } from '../../infra/host/process.ts';
+import { waitUntil } from './redis-process.ts';
+
+const START_TIMEOUT_MS = 60_000;
+
+async function run(command: string, ...args: readonly string[]): Promise<void> {
+  const { exitCode, stderr } = await runProgram({ command, args, timeoutMs: 20_000 });
+  if (exitCode !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr.trim()}`);
+}
+
+/** Network that connects this machine with its further hosts. */
+export class HostNetwork implements AsyncDisposable {
+  readonly #bridge: string;
+  readonly #prefix: string;
+  readonly #hosts: FurtherHost[] = [];
+
+  /** @param prefix first three octets of its addresses */
+  private constructor(bridge: string, prefix: string) {
+    this.#bridge = bridge;
+    this.#prefix = prefix;
+  }
+
+  static async create(bridge: string, prefix: string): Promise<HostNetwork> {
+    const network = new HostNetwork(bridge, prefix);
+    try {
+      await run('ip', 'link', 'add', bridge, 'type', 'bridge');
+      await run('ip', 'address', 'add', `${network.address}/24`, 'dev', bridge);
+      await run('ip', 'link', 'set', bridge, 'up');
+      // The main engine drops what it does not forward itself, including packets between ports of this bridge.
+      await run('iptables', ...network.#rule('-I'));
+      return network;
+    } catch (error) {
+      await network[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Address of this machine. */
+  get address(): string {
+    return `${this.#prefix}.1`;
+  }
+
+  /** Starts a host, with the last octet of its address. */
+  async start(name: string, octet: number): Promise<FurtherHost> {
+    const host = new FurtherHost(name, this.#bridge, `${this.#prefix}.${octet}`);
+    this.#hosts.push(host);
+    await host.connect();
+    await host.startEngine();
+    return host;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const host of this.#hosts) await host[Symbol.asyncDispose]();
+    await run('iptables', ...this.#rule('-D')).catch(() => {});
+    await run('ip', 'link', 'delete', this.#bridge).catch(() => {});
+  }
+
+  #rule(verb: '-I' | '-D'): readonly string[] {
+    return [verb, 'DOCKER-USER', '-i', this.#bridge, '-o', this.#bridge, '-j', 'ACCEPT'];
+  }
+}
+
+export class FurtherHost implements AsyncDisposable {
+  readonly name: string;
+  readonly address: string;
+  readonly #bridge: string;
+  readonly #dir: string;
+  #engine: ChildProcess | undefined;
+
+  constructor(name: string, bridge: string, address: string) {
+    this.name = name;
+    this.address = address;
+    this.#bridge = bridge;
+    this.#dir = mkdtempSync(join(tmpdir(), 'kit-host-'));
+  }
+
+  /** Address of its engine. */
+  get engine(): string {
+    return `unix://${this.#dir}/docker.sock`;
+  }
+
+  get #namespace(): string {
+    return `${this.#bridge}-${this.name}`;
+  }
+
+  /** Name of the end of the cable on this machine: at most 15 characters. */
+  get #cable(): string {
+    return `${this.#bridge.slice(0, 10)}-${this.name}`;
+  }
+
+  /** Creates the network namespace with a cable to the bridge. */
+  async connect(): Promise<void> {
+    const inside = ['netns', 'exec', this.#namespace, 'ip'];
+    await run('ip', 'netns', 'add', this.#namespace);
+    const peer = ['peer', 'name', 'eth0', 'netns', this.#namespace];
+    await run('ip', 'link', 'add', this.#cable, 'type', 'veth', ...peer);
+    await run('ip', 'link', 'set', this.#cable, 'master', this.#bridge, 'up');
+    await run('ip', ...inside, 'link', 'set', 'lo', 'up');
+    await run('ip', ...inside, 'address', 'add', `${this.address}/24`, 'dev', 'eth0');
+    await run('ip', ...inside, 'link', 'set', 'eth0', 'up');
+  }
+
+  /** Starts the engine, and waits until it answers. */
+  async startEngine(): Promise<void> {
+    const at = (name: string) => join(this.#dir, name);
+    const log = openSync(at('engine.log'), 'a');
+    // With its process namespace, every process of the host ends; with its mount namespace, every mount does.
+    const engine = spawn(
+      'nsenter',
+      [
+        `--net=/run/netns/${this.#namespace}`,
+        ...['unshare', '--pid', '--fork', '--kill-child', '--mount', '--mount-proc', 'dockerd'],
+        ...['--host', this.engine, '--data-root', at('data'), '--exec-root', at('exec')],
+        ...['--pidfile', at('pid')],
+      ],
+      { stdio: ['ignore', log, log] },
+    );
+    closeSync(log);
+    this.#engine = engine;
+    const answers = async () => {
+      if (engine.exitCode !== null)
+        throw new Error(
+          `dockerd of ${this.name} ended: ${readFileSync(at('engine.log'), 'utf8').slice(-800)}`,
+        );
+      const request = { command: 'docker', args: ['-H', this.engine, 'version'], timeoutMs: 5_000 };
+      return (await runProgram(request).catch(() => undefined))?.exitCode === 0;
+    };
+    await waitUntil(`the engine of ${this.name}`, answers, START_TIMEOUT_MS);
+  }
+
+  /** Ends the host as a power cut would: nothing answers any more, and nothing is closed. */
+  async lose(): Promise<void> {
+    await run('ip', 'link', 'set', this.#cable, 'down');
+    await this.#end();
+  }
+
+  /** Starts a lost host again, with its data. */
+  async restore(): Promise<void> {
+    rmSync(join(this.#dir, 'pid'), { force: true });
+    rmSync(join(this.#dir, 'exec'), { recursive: true, force: true });
+    await run('ip', 'link', 'set', this.#cable, 'up');
+    await this.startEngine();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#end();
+    await run('ip', 'netns', 'delete', this.#namespace).catch(() => {});
+    await run('ip', 'link', 'delete', this.#cable).catch(() => {});
+    rmSync(this.#dir, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  async #end(): Promise<void> {
+    const engine = this.#engine;
+    if (engine === undefined || engine.exitCode !== null || engine.signalCode !== null) return;
+    const ended = new Promise((resolve) => engine.once('exit', resolve));
+    engine.kill('SIGKILL');
+    await ended;
+  }
+}
