@@ -11,6 +11,7 @@ import {
   tieredCache,
 } from '../../client/index.ts';
 import { cacheContract } from '../contracts/cache.ts';
+import { PATIENT_LIMITS } from '../support/patient-limits.ts';
 import { RedisProcess, waitUntil } from '../support/redis-process.ts';
 import { hasFunctions, listTestServers, matchWantedServers } from '../support/servers.ts';
 import { classifyStoredValue, listLeasedKeys, recordCommands, SCRIPTING } from './load/lease-party.ts';
@@ -39,7 +40,13 @@ describe.each(servers)('the client on $name', (server) => {
   /** Long enough for a busy machine. */
   const compute = { replyTimeoutMs: 5000 };
   const open = async (options: RedisCacheOptions = {}): Promise<Cache> => {
-    const cache = redisCache({ address: redis.address, namespace: 'v', compute, ...options });
+    const cache = redisCache({
+      address: redis.address,
+      namespace: 'v',
+      ...PATIENT_LIMITS,
+      compute,
+      ...options,
+    });
     opened.push(cache);
     await cache.ping();
     return cache;

@@ -13,6 +13,7 @@ import {
 } from '../../../client/index.ts';
 import type { StandardSchema } from '../../../client/types.ts';
 import { cacheContract } from '../../contracts/cache.ts';
+import { PATIENT_LIMITS } from '../../support/patient-limits.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
@@ -40,7 +41,7 @@ cacheContract('a cache opened by URL', 'redis', async () =>
 describe('a cache over Redis', () => {
   // This test counts loads: a slow Redis on a busy machine must not cause another one.
   const open = (namespace: string): Cache =>
-    redisCache({ address: redis.address, namespace, compute: { replyTimeoutMs: 5_000 } });
+    redisCache({ address: redis.address, namespace, ...PATIENT_LIMITS, compute: { replyTimeoutMs: 5_000 } });
 
   it('writes its keys under its namespace, with their TTL', async () => {
     const cache = open('ns');

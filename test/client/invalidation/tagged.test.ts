@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cache, memoryCache, redisCache, tieredCache } from '../../../client/index.ts';
+import { PATIENT_LIMITS } from '../../support/patient-limits.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
@@ -12,8 +13,14 @@ afterAll(() => redis[Symbol.asyncDispose]());
 const compute = { replyTimeoutMs: 5_000 };
 const ways: readonly (readonly [string, () => Cache])[] = [
   ['in memory', () => memoryCache()],
-  ['over Redis', () => redisCache({ address: redis.address, namespace: 'plain', compute })],
-  ['in two tiers', () => tieredCache({ address: redis.address, namespace: 'two', compute })],
+  [
+    'over Redis',
+    () => redisCache({ address: redis.address, namespace: 'plain', ...PATIENT_LIMITS, compute }),
+  ],
+  [
+    'in two tiers',
+    () => tieredCache({ address: redis.address, namespace: 'two', ...PATIENT_LIMITS, compute }),
+  ],
 ];
 
 describe.each(ways)('tagged entries %s', (_, open) => {

@@ -5,6 +5,7 @@ import { buildKey, redisCache } from '../../../client/index.ts';
 import { Listener } from '../../../client/l1/listener.ts';
 import { resolveConnection } from '../../../client/options/connection-options.ts';
 import { dedicatedConnections } from '../../../client/transport/dedicated-connection.ts';
+import { PATIENT_LIMITS } from '../../support/patient-limits.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 import { loadLibrary } from '../load/lease-party.ts';
 
@@ -35,6 +36,7 @@ describe('a load', () => {
     const cache = redisCache({
       address: redis.address,
       namespace: 'ns',
+      ...PATIENT_LIMITS,
       compute: { replyTimeoutMs: 5_000, leaseMs: 60_000 },
     });
     onTestFinished(async () => void (await cache.close()));

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { type Cache, clusterCache } from '../../../client/index.ts';
 import { type ClusterSet, startCluster } from '../../support/cluster.ts';
+import { PATIENT_LIMITS } from '../../support/patient-limits.ts';
 import { waitUntil } from '../../support/redis-process.ts';
 import { SCRIPTING } from './lease-party.ts';
 
@@ -23,6 +24,7 @@ it.each(['commands', 'scripts', 'functions'] as const)('processes load each key 
       nodes: set.nodes.map(({ address }) => address),
       namespace: way,
       // Long enough for a busy machine.
+      ...PATIENT_LIMITS,
       compute: { replyTimeoutMs: 5000 },
       scripting: SCRIPTING[way],
     });
@@ -48,6 +50,7 @@ it.each(['commands', 'scripts', 'functions'] as const)(
     const cache = clusterCache({
       nodes: set.nodes.map(({ address }) => address),
       namespace: `stale-${way}`,
+      ...PATIENT_LIMITS,
       compute: { replyTimeoutMs: 5000 },
       scripting: SCRIPTING[way],
     });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { clusterCache } from '../../../client/index.ts';
 import { type ClusterSet, startCluster } from '../../support/cluster.ts';
 import { type LatencyProxies, startLatencyProxies } from '../../support/latency-proxies.ts';
+import { PATIENT_LIMITS } from '../../support/patient-limits.ts';
 import { waitUntil } from '../../support/redis-process.ts';
 import { SCRIPTING } from './lease-party.ts';
 
@@ -29,6 +30,7 @@ it.each(['commands', 'scripts', 'functions'] as const)('400 keys at once are sto
     natMap: distant.natMap,
     namespace: `far-${way}`,
     scripting: SCRIPTING[way],
+    ...PATIENT_LIMITS,
     // One transaction after the other would take twice the duration of a lease.
     compute: { leaseMs: 4000, replyTimeoutMs: 5000 },
   });

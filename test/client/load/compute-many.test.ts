@@ -1,6 +1,7 @@
 /** One loader for many keys: the keys that it gets, and the loads that it shares with loads of single keys. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Cache, type RedisCacheOptions, redisCache } from '../../../client/index.ts';
+import { PATIENT_LIMITS } from '../../support/patient-limits.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 import { classifyStoredValue, listLeasedKeys, loadLibrary, recordCommands } from './lease-party.ts';
 
@@ -24,7 +25,7 @@ afterAll(() => redis[Symbol.asyncDispose]());
 async function open(options: RedisCacheOptions = {}): Promise<Cache> {
   // Long enough for a busy machine: these tests do not measure the speed of Redis.
   const compute = { replyTimeoutMs: 5000 };
-  const made = redisCache({ address: redis.address, namespace: 'c', compute, ...options });
+  const made = redisCache({ address: redis.address, namespace: 'c', ...PATIENT_LIMITS, compute, ...options });
   opened.push(made);
   await made.ping();
   return made;

@@ -9,6 +9,7 @@ import {
   type RedisCacheOptions,
   redisCache,
 } from '../../../client/index.ts';
+import { PATIENT_LIMITS } from '../../support/patient-limits.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 import { classifyStoredValue, listLeasedKeys, loadLibrary, recordCommands } from './lease-party.ts';
 
@@ -32,7 +33,7 @@ afterAll(() => redis[Symbol.asyncDispose]());
 async function open(options: RedisCacheOptions = {}): Promise<Cache> {
   // Long enough for a busy machine: these tests do not measure the speed of Redis.
   const compute = { replyTimeoutMs: 5000, ...options.compute };
-  const made = redisCache({ address: redis.address, namespace: 'c', ...options, compute });
+  const made = redisCache({ address: redis.address, namespace: 'c', ...PATIENT_LIMITS, ...options, compute });
   opened.push(made);
   await made.ping();
   return made;

@@ -1,6 +1,7 @@
 /** A load whose key is read, set, deleted or flushed meanwhile, by this client or another program. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Cache, type CacheOptions, redisCache } from '../../../client/index.ts';
+import { PATIENT_LIMITS } from '../../support/patient-limits.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 import { classifyStoredValue, SCRIPTING } from './lease-party.ts';
 
@@ -18,7 +19,13 @@ afterAll(() => redis[Symbol.asyncDispose]());
 async function open(options: CacheOptions = {}): Promise<Cache> {
   // Long enough for a busy machine.
   const compute = { replyTimeoutMs: 5000, leaseMs: 60_000 };
-  const cache = redisCache({ address: redis.address, namespace: 'o', compute, ...options });
+  const cache = redisCache({
+    address: redis.address,
+    namespace: 'o',
+    ...PATIENT_LIMITS,
+    compute,
+    ...options,
+  });
   opened.push(cache);
   await cache.ping();
   return cache;

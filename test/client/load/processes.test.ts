@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Cache, type CacheOptions, redisCache } from '../../../client/index.ts';
+import { PATIENT_LIMITS } from '../../support/patient-limits.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 import type { LoadRequest, LoadResult } from './child-process.ts';
 import { classifyStoredValue, loadLibrary, recordCommands, SCRIPTING } from './lease-party.ts';
@@ -75,6 +76,7 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
     const start = (): Child =>
       new Child(redis, {
         namespace: 'p',
+        ...PATIENT_LIMITS,
         compute: { leaseMs: 400, replyTimeoutMs: 5000 },
         scripting: SCRIPTING[way],
       });

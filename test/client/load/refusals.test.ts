@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Cache, type CacheEvent, type RedisCacheOptions, redisCache } from '../../../client/index.ts';
+import { PATIENT_LIMITS } from '../../support/patient-limits.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 import { listLeasedKeys, SCRIPTING } from './lease-party.ts';
 
@@ -34,6 +35,7 @@ async function open(options: RedisCacheOptions = {}): Promise<Told> {
   const cache = redisCache({
     address: redis.address,
     namespace: 'r',
+    ...PATIENT_LIMITS,
     compute: { replyTimeoutMs: 5000 },
     ...options,
   });
