@@ -38,7 +38,7 @@ export const projectSchema = z.strictObject({
   gates: z
     .array(yamlFile)
     .default([])
-    .meta(means('Files of gates, relative to this file, in addition to those of the kit.')),
+    .meta(means('Gate files, relative to this file, in addition to the gates of the kit.')),
   waivers: gatesSchema.shape.waivers,
   modules: z
     .array(z.string().min(1, 'a path or a package name'))

@@ -102,7 +102,7 @@ export function buildVectorKey(
   const { vector } = search;
   if (vector.length === 0) throw new ConfigurationError('vector: must have at least one component');
   const cells = Array.from(vector, (component, i) => cellOf(component, decimals, i));
-  // The number of decimals is part of the key: the cells of one precision differ from those of another.
+  // The number of decimals is part of the key, because the cells of one precision differ from the cells of another.
   const parts = [search.namespace, search.topK, search.params, decimals, cells.join()];
   return assembleKey(key, `vector:${hashOf(parts, HASH_LENGTH)}`);
 }

@@ -155,7 +155,7 @@ export class Pool implements CacheConnection, SupervisedConnection {
   #for(command: string, args: readonly Argument[]): CacheConnection {
     const name = command.toUpperCase();
     const key = args[SCRIPTS.has(name) ? 2 : 0];
-    // A cursor is not a key: all pages of a scan use one member, the one whose events are those of the pool.
+    // A cursor is not a key: all pages of a scan use the first member, whose events are the events of the pool.
     return key === undefined || name === 'SCAN' ? this.#first : this.at(String(key));
   }
 }

@@ -1,9 +1,9 @@
 import { fullOnlyFailover } from './families.ts';
 
 /**
- * The master hangs rather than dies, because a node that is started again asks the sentinels first. The load continues
- * for longer than the 10 s after which Sentinel itself makes it a replica (`settleMs`), so that only Sentinel or a
- * fence does so.
+ * The master hangs rather than dies, because a restarted node queries the sentinels first. The load continues for
+ * longer than the 10 s after which Sentinel itself makes the master a replica (`settleMs`), so that either Sentinel or
+ * a fence has done it by the end.
  */
 export const oldMasterReturns = fullOnlyFailover({
   id: 'old-master-returns',

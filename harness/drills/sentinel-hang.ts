@@ -1,6 +1,6 @@
 import { fullOnlyFailover } from './families.ts';
 
-/** Clients ask the sentinels in the order of their list, so that the first one is the one that hangs. */
+/** Clients query the sentinels in the order of their list, so the first sentinel is the one that hangs. */
 export const sentinelHang = fullOnlyFailover({
   id: 'sentinel-hang',
   title: 'The first-listed sentinel hangs, then the master dies',

@@ -36,7 +36,8 @@ export function recordingRules({ select, scrapes }: RuleContext): readonly Recor
       expr: `sum ${PER_NODE} (${rate('redis_commands_processed_total')})`,
     },
     {
-      // Without commands that block by design, and those of replication and monitoring: no client waits for them.
+      // Excludes commands that block by design, and commands of replication and monitoring, because no client waits for
+      // them.
       record: 'kit:redis_command_seconds:p99',
       expr: `histogram_quantile(0.99, sum by (environment, node, le) (rate(${select(
         'redis_commands_latencies_usec_bucket',

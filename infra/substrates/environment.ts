@@ -130,7 +130,7 @@ export interface PasswordStore {
   /** Returns the rotation in progress; undefined if there is none. */
   rotation(): Rotation | undefined;
   secrets(): EnvironmentSecrets;
-  /** Draws new passwords; the former ones stay current. @throws KitError as `beginRotation` */
+  /** Generates new passwords; the former passwords stay current. @throws KitError as `beginRotation` */
   begin(users: RotatedUsers): void;
   /** Exchanges the current and the other passwords. */
   switch(): void;

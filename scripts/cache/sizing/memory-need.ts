@@ -15,7 +15,7 @@ import type { Observation, ObservedGroup, ObservedMaster } from './observation.t
 export interface GroupNeed {
   readonly namespace: string;
   readonly domain: string;
-  /** Whether the keys are internal ones of the client. */
+  /** Whether the keys are internal keys of the client. */
   readonly internal: boolean;
   readonly ttlSeconds: number | null;
   readonly keysNow: number;
