@@ -6,8 +6,8 @@ import { atLeast, formatServer, type ServerFamily, type ServerVersion } from './
 
 /**
  * Newest RDB version that a server reads and writes (`RDB_VERSION` in src/rdb.h), from the oldest server on. The values
- * come from the sources of Redis 6.2.14, 7.0.15, 7.2.5, 7.4.0 and Valkey 7.2.5, 8.0.1, and from published release notes
- * for newer servers. A server that is newer than the table counts as its last row.
+ * come from the sources of Redis 6.2.14, 7.0.15, 7.2.5, 7.4.0 and Valkey 7.2.5, 8.0.1; values for newer servers are the
+ * published ones. A server that is newer than the table counts as its last row.
  */
 const RDB_VERSIONS: Readonly<Record<ServerFamily, readonly (readonly [since: string, rdb: number])[]>> = {
   redis: [
