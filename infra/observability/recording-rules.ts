@@ -36,8 +36,7 @@ export function recordingRules({ select, scrapes }: RuleContext): readonly Recor
       expr: `sum ${PER_NODE} (${rate('redis_commands_processed_total')})`,
     },
     {
-      // Excludes commands that block by design, and commands of replication and monitoring, because no client waits for
-      // them.
+      // Without blocking commands and commands of replication and monitoring, for which no client waits.
       record: 'kit:redis_command_seconds:p99',
       expr: `histogram_quantile(0.99, sum by (environment, node, le) (rate(${select(
         'redis_commands_latencies_usec_bucket',
