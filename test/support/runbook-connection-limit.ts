@@ -12,7 +12,11 @@ interface View {
   readonly nodes: readonly { readonly id: string; readonly address: string }[];
 }
 
-export function connectionLimitSection(runbook: Runbook): void {
+/** @param ends how the limit ends: the application is restarted, or a failover is forced */
+export function connectionLimitSection(
+  runbook: Runbook,
+  ends: readonly ('restart' | 'failover')[] = ['restart', 'failover'],
+): void {
   const isSkipped = missingPrograms('ss').length > 0;
   describe.runIf(!isSkipped)(`${TITLE}${isSkipped ? ' [skipped: ss (iproute2) not installed]' : ''}`, () => {
     const [find = '', raise = '', failOver = '', undo = ''] = runbook.blocksOf(TITLE);
@@ -22,7 +26,7 @@ export function connectionLimitSection(runbook: Runbook): void {
     /** Brings the master to its limit. Returns the application that holds its connections, and the id of the node. */
     async function reachLimit() {
       const lower = `rc "$(master)" CONFIG SET maxclients ${LIMIT} >/dev/null`;
-      const view = await runbook.run(lower, `jq -c '{master, nodes, access}' <<<"$VIEW"`);
+      const view = await runbook.run('view', lower, `jq -c '{master, nodes, access}' <<<"$VIEW"`);
       const { master: node, nodes } = JSON.parse(view) as View;
       const [host = '', port = ''] = nodes.find(({ id }) => id === node)?.address.split(':') ?? [];
       const leak = new ConnectionLeak({ host, port: Number(port) }, LIMIT + 10);
@@ -31,21 +35,39 @@ export function connectionLimitSection(runbook: Runbook): void {
       return Object.assign(leak, { node, answer });
     }
 
-    it('the commands name the process that holds the connections, and work when it has ended', async () => {
+    const holds = (
+      { node, pid }: { readonly node: string; readonly pid: number | undefined },
+      found: string,
+    ) => {
+      expect(found).toContain(`${node} at `);
+      expect(found).toMatch(new RegExp(`^ *\\d+ "[^"]+",pid=${pid}$`, 'm'));
+    };
+
+    async function restartApplication(): Promise<void> {
       await using leak = await reachLimit();
-      const found = await runbook.run(find);
-      expect(found).toContain(`${leak.node} at `);
-      expect(found).toMatch(new RegExp(`^ *\\d+ "[^"]+",pid=${leak.pid}$`, 'm'));
+      holds(leak, await runbook.run(find));
       await leak[Symbol.asyncDispose]();
       await expect.poll(leak.answer, { timeout: 30_000 }).toBe('PONG');
-      expect(await runbook.run(`NODE=${leak.node}`, raise)).toContain('maxclients:12000');
-      await runbook.run(undo);
-    });
+      expect(await runbook.run('view', `NODE=${leak.node}`, raise, undo)).toContain('maxclients:12000');
+    }
 
-    it('a forced failover disconnects the clients of the former master', async () => {
+    async function forceFailover(): Promise<void> {
       await using leak = await reachLimit();
-      await runbook.run(find, failOver, 'test "$(master)" != "$NODE"');
-      expect(await runbook.run(`rc ${leak.node} ROLE`, undo)).toContain('slave');
-    });
+      const after = ['rc "$NODE" INFO clients', 'echo "master: $(master)"'];
+      const output = await runbook.run(find, failOver, ...after, undo);
+      holds(leak, output);
+      expect(output).toMatch(/^master: redis-\d$/m);
+      expect(output).not.toContain(`master: ${leak.node}`);
+      // The application does not reopen the connections that the node closed.
+      expect(Number(/^connected_clients:(\d+)/m.exec(output)?.[1])).toBeLessThan(LIMIT / 2);
+    }
+
+    if (ends.includes('restart'))
+      it(
+        'the commands name the process that holds the connections, and work when it has ended',
+        restartApplication,
+      );
+    if (ends.includes('failover'))
+      it('a forced failover disconnects the clients of the former master', forceFailover);
   });
 }

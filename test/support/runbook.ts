@@ -84,9 +84,9 @@ export class Runbook {
     expect(output).toMatch(prints);
   }
 
-  /** Executes commands with the functions of the page and a current view. All must succeed. @returns the output */
+  /** Executes commands with the functions of the page. All must succeed. @returns the output */
   async run(...commands: readonly string[]): Promise<string> {
-    const { exitCode, output } = await this.bash([this.functions, 'view', ...commands].join('\n'));
+    const { exitCode, output } = await this.bash([this.functions, ...commands].join('\n'));
     expect(exitCode, output).toBe(0);
     return output;
   }
