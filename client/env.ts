@@ -39,7 +39,7 @@ export type EnvironmentPlan =
  *
  * Also a memory cache: with Redis enabled, `NODE_ENV=development` and no variable that names a Redis.
  *
- * @throws ConfigurationError a variable is invalid; the message names it and quotes its value
+ * @throws ConfigurationError if a variable is invalid; the message names it and quotes its value
  */
 export function fromEnv(variables: Variables = process.env): Cache {
   const plan = planFromEnv(variables);

@@ -31,8 +31,8 @@ export interface WriteOptions {
   /** Name of the value's shape (`user@3`), stored with the value instead of the schema's name. */
   readonly schemaId?: string;
   /**
-   * Tags of the entry, at most 64: invalidating one of them (`invalidateTags`) makes it a miss. Redis keeps the version of a tag for 30
-   * days; an entry is a miss once one of its tags has another version, regardless of its TTL.
+   * Tags of the entry, at most 64: invalidating one of them (`invalidateTags`) invalidates the entry. Redis keeps the
+   * version of a tag for 30 days; an entry is a miss once one of its tags has another version, regardless of its TTL.
    */
   readonly tags?: readonly string[];
 }
@@ -87,8 +87,8 @@ export interface ComputeOptions {
   /** Seconds after the TTL in which a value is returned if the loader fails or takes too long; default 0. */
   readonly graceSeconds?: number;
   /**
-   * Time, in ms, for which the loader is not called after a failed load that a stale value replaced. Doubles with each
-   * further failure, up to 30000 or the first pause if that is longer; default 1000.
+   * Time, in ms, during which the loader is not called after a failed load that a stale value replaced. Doubles with
+   * each further failure, up to 30000 or the first pause if that is longer; default 1000.
    */
   readonly graceBackoffMs?: number;
   /**
@@ -135,7 +135,7 @@ export interface ComputeDefaults extends ComputeOptions {
 }
 
 /**
- * Options of one call of `getOrCompute`. An absent option has the value of the cache (`compute`, `defaultTtlSeconds`,
+ * Options of one call to `getOrCompute`. An absent option has the value of the cache (`compute`, `defaultTtlSeconds`,
  * `durability`).
  */
 export interface ComputeCallOptions<T> extends WriteOptions, ReadOptions<T>, ComputeOptions {

@@ -93,7 +93,7 @@ export interface StandaloneOptions extends ConnectionOptions {
  * writes, up to this limit.
  */
 export interface ReplicaReads {
-  /** Maximum time, in ms, for which a read may miss an acknowledged write; 20 to 60000, default 1000. */
+  /** Maximum time, in ms, during which a read may miss an acknowledged write; 20 to 60000, default 1000. */
   readonly maxStalenessMs?: number;
 }
 

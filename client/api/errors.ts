@@ -140,7 +140,7 @@ export class CommandError extends CacheError {
   }
 }
 
-/** Fewer replicas than required confirmed a write in time: the master has it, but it may not survive a failover. */
+/** Fewer replicas than required confirmed a write in time: the master has it, but a failover might lose it. */
 export class DurabilityError extends CacheError {
   override readonly name = 'DurabilityError';
   /** Number of replicas that had to confirm. */

@@ -32,7 +32,7 @@ export interface InvalidationReceipt {
 }
 
 /**
- * Invalidation of a cache (`cache.invalidation`): makes entries misses by key, tag, pattern, domain, dependency and
+ * Invalidation of a cache (`cache.invalidation`): invalidates entries by key, tag, pattern, domain, dependency and
  * event.
  */
 export interface Invalidation {
@@ -41,19 +41,19 @@ export interface Invalidation {
    * thrown when all parts have ended.
    */
   invalidate(outdated: Outdated): Promise<InvalidationReceipt>;
-  /** Makes all entries with one of the tags misses. Sends one command per 500 tags. */
+  /** Invalidates all entries with one of the tags. Sends one command per 500 tags. */
   tags(...tags: Names): Promise<InvalidationReceipt>;
   /** Deletes the keys that match a Redis pattern: `user:*`. */
   pattern(pattern: string): Promise<InvalidationReceipt>;
   /**
-   * Starts a new version of the domain, which makes all of its entries misses.
+   * Starts a new version of the domain, which invalidates all of its entries.
    *
    * @throws ConfigurationError if there is no such domain
    */
   domain(name: string): Promise<InvalidationReceipt>;
   /**
-   * Declares that the entry of `key` depends on the entries of `on`: a change to any of them makes the entry of `key` a
-   * miss.
+   * Declares that the entry of `key` depends on the entries of `on`: a change to any of them invalidates the entry of
+   * `key`.
    *
    * @throws ConfigurationError if there is a cycle, or there are too many dependencies
    */
@@ -76,7 +76,7 @@ export interface Invalidation {
    */
   tagsOf(key: string, tags?: readonly string[]): readonly string[];
   /**
-   * Makes the entries that depend on these keys misses. Must be called after keys were written or deleted outside the
+   * Invalidates the entries that depend on these keys. Must be called after keys were written or deleted outside the
    * cache. Returns undefined if no entry depends on them.
    */
   changed(keys: readonly string[]): Promise<unknown> | undefined;

@@ -208,7 +208,7 @@ export interface CacheStatistics {
   readonly hitRatio: number | null;
   /** Current state of the circuit breaker. */
   readonly breaker: BreakerState;
-  /** Number of state changes of the breaker. */
+  /** Number of state changes of the circuit breaker. */
   readonly breakerTransitions: number;
 }
 
@@ -291,7 +291,7 @@ export interface Cache {
   /** Like `getMany`, with a result for every key, including misses, and with its source. */
   lookupMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, Lookup<T>>>;
   /**
-   * Stores all entries with the same options, in batches of 500. The receipt is that of the entry with the weakest
+   * Stores all entries with the same options, in batches of 500. The receipt is the one of the entry with the weakest
    * result.
    */
   setMany<T>(entries: ReadonlyMap<string, T>, options?: WriteOptions): Promise<WriteReceipt>;
@@ -319,7 +319,7 @@ export interface Cache {
     ) => Promise<ReadonlyMap<string, T>> | ReadonlyMap<string, T>,
     options?: ComputeCallOptions<T>,
   ): Promise<ReadonlyMap<string, T>>;
-  /** Makes all entries with one of the tags misses, regardless of their number. Sends one command per 500 tags. */
+  /** Invalidates all entries with one of the tags, regardless of their number. Sends one command per 500 tags. */
   invalidateTags(...tags: Names): Promise<InvalidationReceipt>;
   /** Invalidation by tag, pattern, domain, dependency and event. */
   readonly invalidation: Invalidation;

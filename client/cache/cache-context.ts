@@ -24,7 +24,7 @@ export interface Tags {
    * is in Redis as well.
    */
   current(stamps: readonly TagStamp[], ofRedis?: boolean): boolean | Promise<boolean>;
-  /** Makes all entries with one of the tags misses. */
+  /** Invalidates all entries with one of the tags. */
   invalidate(tags: readonly string[]): Promise<unknown>;
   /** Returns the tags of an entry of this key: the caller's tags, and the tags of its domains and dependencies. */
   namesOf(key: string, tags: readonly string[] | undefined): readonly string[];

@@ -244,7 +244,10 @@ export class Expiry {
     return memory.set(physical, ownMemory(changed), ttlSeconds);
   }
 
-  /** Decodes an entry. null: absent according to the entry itself; its tags are checked separately. */
+  /**
+   * Decodes an entry. Returns null if it is missing, not decodable, stale, or stored for "no value"; its tags
+   * are checked separately.
+   */
   #found(payload: Buffer | undefined): Found | null {
     const decoded = payload && decodeEnvelope(payload, { codecs: this.#context.codecs.byId });
     if (!payload || !decoded) return null;

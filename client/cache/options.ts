@@ -98,7 +98,7 @@ function windowOptions(given: BreakerOptions['sampling']): FailureWindowOptions 
   const { failureRatio = 0.5, minCalls, windowMs } = options;
   if (typeof failureRatio !== 'number' || !(failureRatio > 0 && failureRatio <= 1))
     throw new ConfigurationError(
-      `breaker.sampling.failureRatio: must be a number above 0 and at most 1, got ${shown(failureRatio)}`,
+      `breaker.sampling.failureRatio: must be a number greater than 0 and at most 1, got ${shown(failureRatio)}`,
     );
   return {
     failureRatio,

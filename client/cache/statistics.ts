@@ -115,7 +115,7 @@ export class Statistics {
       singleFamily(
         'breaker_transitions_total',
         'counter',
-        'Changes of the circuit breaker.',
+        'State changes of the circuit breaker.',
         breakerTransitions,
       ),
       {

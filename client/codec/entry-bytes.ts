@@ -8,7 +8,7 @@
 const SLOT_BYTES = 300;
 const HEAP_PER_JSON_BYTE = 3;
 
-/** Returns the memory of an entry that is kept encoded. */
+/** Returns the memory of an entry that is stored in encoded form. */
 export const encodedBytes = (key: string, payload: Buffer): number =>
   SLOT_BYTES + 2 * key.length + payload.length;
 

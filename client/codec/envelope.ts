@@ -45,7 +45,7 @@ const ENVELOPE_BYTES_MAX = 512 * 1024 * 1024;
  */
 export type DecodeFailure = 'foreign' | 'format' | 'corrupt' | 'schema' | 'codec';
 
-/** Time until which a value is fresh, and the duration of its load. Early refresh and grace use them. */
+/** Time at which a value becomes stale, and the duration of its load. Early refresh and grace use them. */
 export interface Freshness {
   /** Unix time in ms. */
   readonly freshUntilMs: number;

@@ -14,7 +14,7 @@ export const isBareObject = (value: object): value is Record<string, unknown> =>
   Object.getPrototypeOf(value) === null;
 
 /**
- * Whether an object is an array of any realm, and not an instance of a subclass. `Array.prototype` of every realm is an
+ * Whether an object is an array of any realm, but not an instance of a subclass. `Array.prototype` of every realm is an
  * array itself.
  */
 export function isPlainArray(value: object): value is readonly unknown[] {

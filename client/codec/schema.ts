@@ -1,5 +1,5 @@
 /**
- * Derives a name for the shape of a value from its schema, so that a changed schema makes old entries misses.
+ * Derives a name for the shape of a value from its schema, so that a changed schema invalidates old entries.
  *
  * A validator that exports JSON Schema (zod from 4.2, arktype, joi, valibot with its adapter) needs no explicit name. Any other needs
  * a `schemaId`: a function has no shape that could be hashed. Rules that JSON Schema cannot express (refinements, transforms) are
@@ -41,7 +41,7 @@ export function schemaIdOf(schema: StandardSchema | undefined, schemaId?: string
 
 /**
  * Returns the shape that a reader with these options accepts. The schema validates an entry without a name, whose
- * writer may not have used the schema. A reader with an explicit name accepts no other name.
+ * writer possibly did not use the schema. A reader with an explicit name accepts no other name.
  */
 export function expectedBy(
   { schema, schemaId }: ReadOptions,

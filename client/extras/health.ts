@@ -3,8 +3,8 @@
  *
  *   PING, INFO, CLUSTER INFO (only in a cluster) ─▶ one check each ─▶ the worst of them ─▶ status
  *
- * A value that the user may not query, or that does not exist, is `unknown` and not an error. Left out: history
- * (`metrics`).
+ * A value that the user is not allowed to query, or that does not exist, is `unknown` and not an error. Left out:
+ * history (`metrics`).
  *
  * @module health
  */

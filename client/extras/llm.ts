@@ -32,7 +32,7 @@ export interface LlmAnswer {
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
-/** Result of a call of the model. */
+/** Result of a call to the model. */
 export interface LlmResult {
   readonly response: string;
   readonly metadata?: Readonly<Record<string, unknown>>;
@@ -58,7 +58,7 @@ export interface LlmCache {
   peek(request: LlmRequest): Promise<LlmAnswer | undefined>;
   /** Removes one answer; returns true if it existed. */
   forget(request: LlmRequest): Promise<boolean>;
-  /** Makes all answers of a model misses. */
+  /** Invalidates all answers of a model. */
   invalidateModel(model: string): Promise<void>;
   /** Returns the logical key of an answer. */
   keyOf(request: LlmRequest): string;

@@ -111,7 +111,7 @@ export function observeCache(cache: Cache, observer: Observer): Cache {
  * Replaces members of an object and reports calls of the others.
  *
  * @param members replacements for members of the target
- * @param call reports a call of any other operation
+ * @param call reports a call to any other operation
  */
 function observeMethods<T extends object>(
   target: T,

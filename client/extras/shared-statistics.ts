@@ -60,7 +60,7 @@ export class SharedStatistics {
     this.#timer.unref();
   }
 
-  /** Number of counts of this process that may not have reached Redis. */
+  /** Number of counts of this process that might not have reached Redis. */
   get uncertain(): number {
     return this.#uncertain;
   }

@@ -203,7 +203,7 @@ function takeBatch(queue: Waiting[], slotOf: CacheConnection['slotOf']): readonl
       !change.keys.some((key) => keys.has(key)) &&
       slotOf?.(change.keys[0] ?? '') === slot;
     (fits ? batch : rest).push(change);
-    // A later change of the same key waits for it.
+    // A later change to the same key waits for it.
     for (const key of change.keys) keys.add(key);
   }
   queue.splice(0, queue.length, ...rest);

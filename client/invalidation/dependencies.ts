@@ -1,7 +1,7 @@
 /**
- * Keys that depend on other keys. Invalidating or writing `user:7` makes `profile:7`, which depends on it, a miss, and
- * all entries that depend on `profile:7`. An entry carries a tag for every key that it depends on, directly or
- * indirectly; a change of a key invalidates its tag.
+ * Keys that depend on other keys. Invalidating or writing `user:7` also invalidates `profile:7`, which depends on it,
+ * and all entries that depend on `profile:7`. An entry carries a tag for every key that it depends on, directly or
+ * indirectly; a change to a key invalidates its tag.
  *
  * Dependencies are declared in each process, before the entry is stored. The graph has no cycles and a bounded size. A
  * key without dependents costs nothing.
@@ -54,7 +54,7 @@ export class Dependencies {
     return this.#on.has(key) ? [...this.#closure(key)].map(keyTag) : [];
   }
 
-  /** Returns the tags to invalidate after a change of these keys; none for a key without dependents. */
+  /** Returns the tags to invalidate after a change to these keys; none for a key without dependents. */
   changed(keys: readonly string[]): readonly string[] {
     if (this.#dependents.size === 0) return [];
     return keys.filter((key) => this.#dependents.has(key)).map(keyTag);

@@ -1,6 +1,6 @@
 /**
  * Versions of whole domains. Every entry whose key belongs to a domain carries the tag of the domain. One command
- * therefore makes all of these entries misses, regardless of their number (after a new price list, or a new schema of a
+ * therefore invalidates all of these entries, regardless of their number (after a new price list, or a new schema of a
  * table).
  *
  * An entry that was stored before the domain was configured has no such tag and stays valid.

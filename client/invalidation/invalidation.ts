@@ -1,5 +1,5 @@
 /**
- * `cache.invalidation`: makes entries misses by key, tag, pattern, domain, dependency and event.
+ * `cache.invalidation`: invalidates entries by key, tag, pattern, domain, dependency and event.
  *
  *   emit('order-paid', order) ─▶ mappings ─▶ { keys, tags, patterns, domains } ─▶ deletions, new versions
  *
@@ -75,7 +75,7 @@ export class CacheInvalidation implements Invalidation {
     return { outcome, deleted };
   }
 
-  /** Makes all entries with one of the tags misses. Sends one command per 500 tags. */
+  /** Invalidates all entries with one of the tags. Sends one command per 500 tags. */
   tags(...tags: Names): Promise<InvalidationReceipt> {
     return this.invalidate({ tags: namesIn(tags) });
   }
@@ -86,7 +86,7 @@ export class CacheInvalidation implements Invalidation {
   }
 
   /**
-   * Starts a new version of the domain, which makes all of its entries misses.
+   * Starts a new version of the domain, which invalidates all of its entries.
    *
    * @throws ConfigurationError if there is no such domain
    */

@@ -92,7 +92,7 @@ export class Journal {
    * meantime.
    */
   readonly #held = new Map<string, number>();
-  /** Time since which each part of the connection has been suspect. */
+  /** Time at which each part of the connection became suspect. */
   readonly #doubts = new Map<ConnectionPart, number>();
   /** Keys being replayed, and the promise of the replay. */
   #replaying: { readonly keys: ReadonlySet<string>; readonly done: Promise<unknown> } | undefined;

@@ -41,7 +41,7 @@ export interface PatternOptions {
   readonly failed: (keys: readonly string[]) => void;
   /** COUNT of each SCAN; default 500. */
   readonly batch?: number;
-  /** Maximum time, in ms, for which Redis may be unreachable; default 15000, longer than a failover. */
+  /** Maximum time, in ms, that Redis may be unreachable; default 15000, longer than a failover. */
   readonly maxOutageMs?: number;
   readonly signal?: AbortSignal | undefined;
 }

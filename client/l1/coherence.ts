@@ -1,6 +1,7 @@
 /**
- * Keeps data of this process (entries of the first tier, versions of tags) coherent with Redis by server-assisted invalidation: the
- * server reports every change of a key, by any client and of any kind (SET, DEL, expiry, eviction, FLUSHALL).
+ * Keeps data of this process (entries of the first tier, versions of tags) coherent with Redis by server-assisted
+ * invalidation: the server reports every change to a key, by any client and of any kind (SET, DEL, expiry, eviction,
+ * FLUSHALL).
  *
  *   master of the connection ─▶ listener (one per master) ─▶ 'invalidate' keys | 'reset' ─▶ the first tier, the table of tags
  *                                   └─ PING ─▶ `live`: may entries be served without a query to Redis?
@@ -12,7 +13,8 @@
  * Use:
  *   read:   if (coherence.live) look into the first tier; else, and on a miss:
  *           const fill = coherence.begin(key); read from the master; if (fill.end()) keep it (call `end` after a failed read, too)
- *   write:  coherence.forget([key]) when the write was acknowledged or has failed. An own write may be served until `boundMs` after
+ *   write:  coherence.forget([key]) when the write was acknowledged or has failed. The process's own write may be
+ * served until `boundMs` after
  *           it was sent, and no longer: the server sends one message for all changes of a key in one iteration of its event loop, so
  *           the message may also report another write. Only a later read shows that nothing followed the write.
  *   events: 'invalidate' drop these keys; 'reset' drop all; 'lost' and 'live' for information
@@ -59,7 +61,7 @@ export interface CoherenceOptions {
   readonly prefixes: readonly string[];
   /** Opens a RESP2 link to a master: `dedicatedConnections(options)`. */
   readonly open: (master: Address) => Promise<Link>;
-  /** Maximum time, in ms, for which an overwritten value may be served; default 500. */
+  /** Maximum time, in ms, during which an overwritten value may be served; default 500. */
   readonly boundMs?: number;
 }
 
@@ -123,7 +125,7 @@ export class Coherence {
     return { end: () => fill.end() && this.#listed() };
   }
 
-  /** Whether the server reports changes of the key. */
+  /** Whether the server reports changes to the key. */
   covers(key: string): boolean {
     const { prefixes } = this.#options;
     for (const prefix of prefixes) if (key.startsWith(prefix)) return true;

@@ -92,7 +92,7 @@ export interface LocalTierOptions {
   readonly maxEntries: number;
   /** Maximum estimated memory of all entries; default: no limit. */
   readonly maxBytes?: number;
-  /** Maximum time, in ms, for which an entry is kept without a read from Redis. */
+  /** Maximum time, in ms, that an entry is kept without a read from Redis. */
   readonly ttlMs: number;
   /** Prefix of the physical keys: `ns:`. */
   readonly prefix: string;

@@ -128,7 +128,7 @@ export class CacheAttempt<T> implements Attempt<T> {
     const { context, leases } = this.#cache;
     const { local } = context;
     if (!leases) return this.#fromReader('unleased');
-    // If most reads hit, a plain read comes first, which makes a hit cheaper and costs a miss one more command.
+    // If most reads hit, a plain read comes first, which makes hits cheaper and adds one command to every miss.
     const readFirst = leases.mostlyHits || remote.procedures.mode === 'commands' || local?.get(this.#key);
     if (missed || !readFirst) return this.#fetchLeased(missed);
     return this.#cache.reader.read(this.#key, this.#options).then(

@@ -17,7 +17,7 @@ interface Wish<T> {
   readonly resolve: (value: T | PromiseLike<T>) => void;
 }
 
-/** One call of the loader, made once all of its keys are decided. */
+/** One call to the loader, made once all of its keys are decided. */
 class Round<T> {
   readonly undecided: Set<string>;
   readonly #dispatch: (wishes: readonly Wish<T>[]) => void;

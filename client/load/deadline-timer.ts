@@ -10,7 +10,7 @@
 import { now } from '../transport/timing.ts';
 
 const TICK_MS = 10;
-/** Maximum time for which one tick counts. */
+/** Maximum time that one tick counts. */
 const TICK_MAX_MS = 2 * TICK_MS;
 /** Number of ticks without waits after which the timer stops. */
 const IDLE_TICKS = 100;

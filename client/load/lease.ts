@@ -80,8 +80,8 @@ export class Leases {
   }
 
   /**
-   * Whether the recent hit ratio is above 0.5. If so, a plain GET comes first, which makes a hit cheaper and costs a
-   * miss one more command.
+   * Whether the recent hit ratio is above 0.5. If so, a plain GET comes first, which makes hits cheaper and adds one
+   * command to every miss.
    */
   get mostlyHits(): boolean {
     return this.#hits > 0.5;

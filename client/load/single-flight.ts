@@ -42,7 +42,7 @@ export class SingleFlight {
     return this.#background.has(key);
   }
 
-  /** Makes later callers start a new load, and the running load store nothing. */
+  /** Forces later callers to start a new load, and prevents the running load from storing its value. */
   invalidate(key: string): void {
     invalidateIn(this.#flights, key);
     invalidateIn(this.#background, key);

@@ -68,7 +68,7 @@ export class Dispatcher implements Receiver<Operation> {
    * Commands that were rejected for a temporary reason. One of them is retried per tick, and all when a write succeeds.
    */
   #postponed: { readonly operation: Operation; readonly refusal: Error }[] = [];
-  /** Former links on which replies to writes are missing. */
+  /** Previous links on which replies to writes are missing. */
   readonly #retired = new Map<Link, { readonly until: number; readonly reason: string }>();
   /** Replies on a link after a long silence. They are accepted once no other master is found. */
   #doubted: { readonly operation: Operation; readonly link: Link; readonly reply: unknown }[] | undefined;
@@ -189,7 +189,7 @@ export class Dispatcher implements Receiver<Operation> {
     for (const operation of all) operation.deadline += Math.max(0, Math.min(ms, at - operation.startedAt));
   }
 
-  /** Ends commands that are past their deadline, and former links without missing replies. */
+  /** Ends commands that are past their deadline, and previous links without missing replies. */
   tick(at: number): void {
     for (const operation of [...this.#inflight]) {
       if (at >= operation.deadline) this.#late(operation);

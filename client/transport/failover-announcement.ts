@@ -41,7 +41,7 @@ export type Election =
 export const NO_ELECTION: Election = { kind: 'none' };
 
 /**
- * Time, in ms, for which writes wait for a replica to be promoted. The promotion follows 115 to 302 ms after
+ * How long, in ms, writes wait for a replica to be promoted. The promotion follows 115 to 302 ms after
  * `+elected-leader` (decision 053).
  */
 export const ELECTED_HOLD_MS = 750;
@@ -75,7 +75,7 @@ const FAILOVER_CHANNELS: ReadonlyMap<string, Reading> = new Map<string, Reading>
   ['-failover-abort-slave-timeout', OVER],
 ]);
 
-/** All channels that announce a change of the master, of its health or of its failover. */
+/** All channels that announce a new master, a change in its health, or a failover. */
 export const SENTINEL_CHANNELS: readonly string[] = [
   ...FAILOVER_CHANNELS.keys(),
   ...['+failover-end', '+failover-end-for-timeout', '+switch-master', '+config-update-from'],

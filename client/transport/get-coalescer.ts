@@ -1,8 +1,8 @@
 /**
  * Sends the GETs of one tick together: a single one as GET, several as MGET. A hundred readers cost one command and one
  * reply instead of a hundred. A key of a type other than string reads as null with both commands. After an error of the
- * complete MGET (for example, a key that the user may not read), each key is read separately. For a user without MGET
- * see `substitutes.ts`.
+ * complete MGET (for example, a key that the user is not allowed to read), each key is read separately. For a user
+ * without MGET see `substitutes.ts`.
  */
 import { CommandError } from '../api/errors.ts';
 import type { Argument } from './commands.ts';

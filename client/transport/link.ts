@@ -173,12 +173,12 @@ export class Link {
     return goesOn ? at : progress.pieces;
   }
 
-  /** Time for which a reply has been due (`progress.ts`). */
+  /** Progress of the replies on this connection: how long one has been due (`progress.ts`). */
   get progress(): Progress {
     return this.#progress;
   }
 
-  /** Sends at once, or rejects with `UnsentError`. `allowedSilenceMs`: time for which the server may stay silent. */
+  /** Sends at once, or rejects with `UnsentError`. `allowedSilenceMs`: how long the server may stay silent. */
   send(command: string, args: readonly Argument[], buffers = false, allowedSilenceMs = 0): Promise<unknown> {
     return new Promise((resolve, reject) =>
       this.dispatch(command, args, buffers, SETTLING, { resolve, reject }, allowedSilenceMs),

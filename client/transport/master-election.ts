@@ -14,7 +14,7 @@ import { addressKey } from './address.ts';
 import type { Role } from './link.ts';
 import type { SentinelView } from './sentinel-monitor.ts';
 
-/** Time, in ms, for which a deposed master is refused although the sentinels report it in the old configuration. */
+/** How long, in ms, a deposed master is refused although the sentinels report it in the old configuration. */
 export const DEPOSED_MS = 5000;
 
 export interface KnownTopology {
@@ -38,7 +38,7 @@ export interface OutageState {
   readonly replaceAfterMs: number;
   /** Whether every known replica was queried since the outage began, and has replied or failed. */
   readonly replicasHeard: boolean;
-  /** Time for which the connection was silent in this suspicion, in ms, even if it has replied since. */
+  /** How long the connection was silent in this suspicion, in ms, even if it has replied since. */
   readonly silentMs: number;
   /** Whether a sentinel reports the master as down, or is replacing it. */
   readonly troubled: boolean;

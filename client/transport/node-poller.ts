@@ -81,7 +81,7 @@ export class NodePoller<V> {
         void link.over.then(() => this.ask());
         await prepare?.(link, () => this.ask(), this.#timeoutMs);
         while (!this.#ended.signal.aborted) {
-          // The signal is taken before the query: a call of `ask` during the query must lead to another query, because
+          // The signal is taken before the query: a call to `ask` during the query must lead to another query, because
           // the reply may be older.
           const wake = this.#wake.signal;
           const answered = await this.#question(link);

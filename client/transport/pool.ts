@@ -3,8 +3,8 @@
  * bottleneck.
  *
  * Commands are distributed by key, so that the commands for one key keep their order. Each member detects failovers
- * itself; state and events of the pool are those of the first member. Left out: Redis Cluster, which has one connection
- * per shard.
+ * itself; the pool reports the state and the events of its first member. Left out: Redis Cluster, which has one
+ * connection per shard.
  */
 import type { Redis } from 'ioredis';
 import type { SentinelStatus } from '../api/connection.ts';

@@ -18,7 +18,7 @@ const LARGE_BYTES = 16_384;
 interface Allowance {
   /** Number of the command on this connection. */
   readonly number: number;
-  /** Time, in ms, for which the server may wait before it replies. */
+  /** Maximum time, in ms, that the server may wait before it replies. */
   readonly waitMs: number;
   /** Time, in ms, that sending the command may take. */
   readonly sendMs: number;
@@ -58,7 +58,7 @@ export class Progress {
     return this.#heardAt;
   }
 
-  /** Must be called before a command is sent. @param waitMs time for which the server may stay silent, in ms */
+  /** Must be called before a command is sent. @param waitMs how long the server may stay silent, in ms */
   began(at: number, waitMs: number): void {
     if (this.isIdle) {
       this.#dueSince = at;

@@ -21,7 +21,7 @@ import { isReply } from './reply-error.ts';
 import { now, withTimeout } from './timing.ts';
 
 /**
- * Time, in ms, for which the last view of a sentinel that stopped replying still counts while other sentinels reply.
+ * How long, in ms, the last view of a sentinel that stopped replying still counts while other sentinels reply.
  */
 const STALE_MS = 10_000;
 /** Reason for a sentinel that replies, but does not monitor a master with this name. */

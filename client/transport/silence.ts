@@ -68,7 +68,7 @@ export class Silence {
     this.#calmAt = undefined;
   }
 
-  /** Returns the time since which the master replies again. */
+  /** Returns the time at which the master began to reply again. */
   calm(at: number): number {
     this.#calmAt ??= at;
     return this.#calmAt;

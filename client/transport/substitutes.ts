@@ -47,7 +47,7 @@ export class Substitutes {
     });
   };
 
-  /** Returns a range of the whole value. `end` is included, as in GETRANGE, and not negative. */
+  /** Returns a range of the whole value. `end` is included, as in GETRANGE, and must not be negative. */
   #range(
     [key, start, end]: readonly Argument[],
     options: CallOptions,

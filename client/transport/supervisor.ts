@@ -95,7 +95,7 @@ export class Supervisor implements SupervisedConnection {
     return this.#standing.state;
   }
 
-  /** Time for which the state has lasted, in ms, on the monotonic clock. */
+  /** How long the state has lasted, in ms, on the monotonic clock. */
   get stateForMs(): number {
     return this.#standing.forMs;
   }

@@ -10,7 +10,7 @@ import { now } from './timing.ts';
 
 /** Time, in ms, after which a replica that its master no longer lists is no longer its replica. */
 const UNLISTED_MS = 15_000;
-/** Time, in ms, for which recreated sentinels must agree before their lower epochs are accepted. */
+/** How long, in ms, recreated sentinels must agree before their lower epochs are accepted. */
 const REBUILT_MS = 5000;
 
 export class TopologyHistory {
@@ -18,7 +18,7 @@ export class TopologyHistory {
   readonly #listedAt = new Map<string, number>();
   #topology: KnownTopology = { current: undefined, replicas: new Set(), deposed: new Map() };
   #number = 0;
-  /** Time since which all sentinels have reported only this configuration, which is older than the adopted one. */
+  /** Time at which all sentinels began to report only this configuration, which is older than the adopted one. */
   #older: { readonly view: SentinelView; readonly since: number } | undefined;
 
   /** @param reach returns the reachable address of an announced one, which is the same for all names of a node */

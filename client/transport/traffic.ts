@@ -158,7 +158,7 @@ export class Traffic {
     this.#durable.release();
   }
 
-  /** Checks deadlines. @param stalledMs time for which this process was stalled until now */
+  /** Checks deadlines. @param stalledMs how long this process was stalled until now */
   tick(at: number, stalledMs: number): void {
     if (stalledMs > 0) this.#forgive(stalledMs, at);
     this.#replicas?.tick(at);
@@ -173,7 +173,7 @@ export class Traffic {
     this.#durable.forgive(stalledMs, at);
   }
 
-  /** Returns the time for which a reply of the master has been due, on any of its links, in ms. */
+  /** Returns how long a reply of the master has been due, on any of its links, in ms. */
   owedMs(at: number): number {
     return Math.max(this.#link?.progress.owedMs(at) ?? 0, this.#durable.owedMs(at));
   }

@@ -74,7 +74,7 @@ export interface AnalyticsReport {
   readonly groups: readonly GroupReport[];
   readonly size: {
     readonly samples: readonly SizeSample[];
-    /** Change of the number of keys per hour, by least squares over the samples; null with fewer than two samples. */
+    /** Change in the number of keys per hour, by least squares over the samples; null with fewer than two samples. */
     readonly keysPerHour: number | null;
     readonly bytesPerHour: number | null;
   };

@@ -10,7 +10,7 @@ interface Waiting<T> {
   readonly bytes: number;
   /** Whether the cache has the change. */
   ready: boolean;
-  /** Earlier change of this key that the cache does not have yet. It is restored if this change is withdrawn. */
+  /** Earlier change to this key that the cache does not have yet. It is restored if this change is withdrawn. */
   before: Waiting<T> | undefined;
 }
 
@@ -25,12 +25,12 @@ export class ChangeQueue<T> {
   readonly #limit: QueueBytes<T> | undefined;
   readonly #waiting = new Map<string, Waiting<T>>();
   /**
-   * Changes that a later change of the same key replaced before the cache had them. The cache may still refuse the
+   * Changes that a later change to the same key replaced before the cache had them. The cache may still refuse the
    * later change.
    */
   readonly #superseded = new Set<Change<T>>();
   #bytes = 0;
-  /** Number of changes in the cache that a later change of the same key replaced. */
+  /** Number of changes in the cache that a later change to the same key replaced. */
   coalesced = 0;
 
   constructor(max: number, limit?: QueueBytes<T>) {

@@ -58,7 +58,7 @@ export interface WriteBehindStatistics {
   /** Number of changes that the sink has stored. */
   readonly stored: number;
   /**
-   * Number of changes that a later change of the same key replaced before they were sent. With `stored`, `lost` and
+   * Number of changes that a later change to the same key replaced before they were sent. With `stored`, `lost` and
    * `queued`, these are all acknowledged changes.
    */
   readonly coalesced: number;
@@ -280,7 +280,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
     }
   }
 
-  /** Sends the changes of a batch one by one, in order to lose only the changes that the sink refuses. */
+  /** Sends the changes of a batch one by one, so that only the changes that the sink refuses are lost. */
   async #oneByOne(batch: Changes<T>, error: Error): Promise<void> {
     if (batch.length === 1 || this.#ended.signal.aborted) return this.#lose(batch, error);
     for (const change of batch) {
@@ -325,7 +325,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
     this.#counts.lost += changes.length;
     const keys = changes.map(({ key }) => key);
     this.#events.emit({ type: 'lost', keys, reason: error.message });
-    // A later change of the same key stays, because the cache shows it.
+    // A later change to the same key stays queued, because the cache already has it.
     const outdated = keys.filter((key) => !this.#queue.find(key));
     if (outdated.length > 0) await this.#cache.delete(outdated).catch(() => {});
   }

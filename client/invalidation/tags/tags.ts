@@ -131,7 +131,7 @@ export class Tags {
   }
 
   /**
-   * Makes all entries with one of the tags misses. `pending`: Redis was not reached; the invalidation applies in this
+   * Invalidates all entries with one of the tags. `pending`: Redis was not reached; the invalidation applies in this
    * process now, and in all processes once the journal has replayed it.
    *
    * @throws NotSentError if Redis is unreachable and too many invalidations are pending

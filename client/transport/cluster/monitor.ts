@@ -13,7 +13,7 @@ import { type ClusterView, parseNodes } from './nodes.ts';
 
 /** Number of polled nodes. A majority of the masters is not needed, because epochs decide. */
 const ASKED_MAX = 5;
-/** Time, in ms, for which the last view of a node that stopped replying still counts while other nodes reply. */
+/** How long, in ms, the last view of a node that stopped replying still counts while other nodes reply. */
 const STALE_MS = 10_000;
 /** Minimum interval between two extra polls, in ms. */
 const ASK_MS = 20;
