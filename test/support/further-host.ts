@@ -8,9 +8,10 @@
  * Requires root. Left out: the main engine, which is the first host and is not changed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeCertificates } from '../../infra/certificates/generate.ts';
 import { runProgram } from '../../infra/host/process.ts';
 import { waitUntil } from './redis-process.ts';
 
@@ -54,9 +55,10 @@ export class HostNetwork implements AsyncDisposable {
   }
 
   /** Starts a host, with the last octet of its address. */
-  async start(name: string, octet: number): Promise<FurtherHost> {
+  async start(name: string, octet: number, access: EngineAccess = 'socket'): Promise<FurtherHost> {
     const host = new FurtherHost(name, this.#bridge, `${this.#prefix}.${octet}`);
     this.#hosts.push(host);
+    if (access === 'tls') await host.createCertificates();
     await host.connect();
     await host.startEngine();
     return host;
@@ -73,12 +75,18 @@ export class HostNetwork implements AsyncDisposable {
   }
 }
 
+/** How its engine is addressed: at a socket of this machine, or over the network with client certificates. */
+type EngineAccess = 'socket' | 'tls';
+
+const TLS_PORT = 2376;
+
 export class FurtherHost implements AsyncDisposable {
   readonly name: string;
   readonly address: string;
   readonly #bridge: string;
   readonly #dir: string;
   #engine: ChildProcess | undefined;
+  #tls: { readonly ca: string; readonly cert: string; readonly key: string } | undefined;
 
   constructor(name: string, bridge: string, address: string) {
     this.name = name;
@@ -87,9 +95,31 @@ export class FurtherHost implements AsyncDisposable {
     this.#dir = mkdtempSync(join(tmpdir(), 'kit-host-'));
   }
 
-  /** Address of its engine. */
-  get engine(): string {
+  /** Entry of `hosts` in an environment. */
+  get setting() {
+    const { name, address } = this;
+    const tls = this.#tls;
+    if (tls === undefined) return { name, address, engine: this.#socket };
+    return { name, address, engine: `tcp://${address}:${TLS_PORT}`, tls };
+  }
+
+  get #socket(): string {
     return `unix://${this.#dir}/docker.sock`;
+  }
+
+  /** Creates one certificate, with which the engine and its client prove themselves. */
+  async createCertificates(): Promise<void> {
+    const made = await makeCertificates({ addresses: [this.address], environment: this.name });
+    const write = (name: string, text: string) => {
+      const path = join(this.#dir, name);
+      writeFileSync(path, text, { mode: 0o600 });
+      return path;
+    };
+    this.#tls = {
+      ca: write('ca.pem', made.ca),
+      cert: write('cert.pem', made.cert),
+      key: write('key.pem', made.key.reveal()),
+    };
   }
 
   get #namespace(): string {
@@ -123,8 +153,9 @@ export class FurtherHost implements AsyncDisposable {
       [
         `--net=/run/netns/${this.#namespace}`,
         ...['unshare', '--pid', '--fork', '--kill-child', '--mount', '--mount-proc', 'dockerd'],
-        ...['--host', this.engine, '--data-root', at('data'), '--exec-root', at('exec')],
+        ...['--host', this.#socket, '--data-root', at('data'), '--exec-root', at('exec')],
         ...['--pidfile', at('pid')],
+        ...this.#tlsArguments(),
       ],
       { stdio: ['ignore', log, log] },
     );
@@ -135,10 +166,17 @@ export class FurtherHost implements AsyncDisposable {
         throw new Error(
           `dockerd of ${this.name} ended: ${readFileSync(at('engine.log'), 'utf8').slice(-800)}`,
         );
-      const request = { command: 'docker', args: ['-H', this.engine, 'version'], timeoutMs: 5_000 };
+      const request = { command: 'docker', args: ['-H', this.#socket, 'version'], timeoutMs: 5_000 };
       return (await runProgram(request).catch(() => undefined))?.exitCode === 0;
     };
     await waitUntil(`the engine of ${this.name}`, answers, START_TIMEOUT_MS);
+  }
+
+  #tlsArguments(): readonly string[] {
+    if (this.#tls === undefined) return [];
+    const { ca, cert, key } = this.#tls;
+    const listen = ['--host', `tcp://${this.address}:${TLS_PORT}`, '--tlsverify'];
+    return [...listen, '--tlscacert', ca, '--tlscert', cert, '--tlskey', key];
   }
 
   /** Ends the host as a power cut would: nothing answers any more, and nothing is closed. */

@@ -1,8 +1,8 @@
 /**
- * An environment on three Docker engines with an address each. The host with the master is lost whole, with its engine,
+ * An environment on three Docker engines with an address each, one of them reached over TLS. The host with the master is lost whole, with its engine,
  * and returns.
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { loadGates } from '../../../../config/gates.ts';
@@ -11,6 +11,7 @@ import { findDrift } from '../../../../infra/substrates/docker/drift.ts';
 import { inspectContainers, listLabelled } from '../../../../infra/substrates/docker/engine.ts';
 import { LABEL, planDocker } from '../../../../infra/substrates/docker/plan.ts';
 import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
+import { terraformPlan } from '../../../../infra/substrates/docker/terraform.ts';
 import type { Environment } from '../../../../infra/substrates/environment.ts';
 import { planTopology } from '../../../../infra/topology.ts';
 import type { EnvironmentView } from '../../../../scripts/environment-view.ts';
@@ -45,14 +46,10 @@ describeOnEngine('an environment on three hosts', () => {
     expect(process.getuid?.(), 'network namespaces require root').toBe(0);
     network = await HostNetwork.create('kithosts', '10.203.77');
     lost = await network.start('b', 2);
-    const other = await network.start('c', 3);
+    const other = await network.start('c', 3, 'tls');
     config = environmentSchema.parse({
       ...configuration('hosts', {}, 28_100),
-      hosts: [
-        { name: 'b', engine: lost.engine, address: lost.address },
-        { name: 'c', engine: other.engine, address: other.address },
-        { name: 'a', engine: MAIN, address: network.address },
-      ],
+      hosts: [lost.setting, other.setting, { name: 'a', engine: MAIN, address: network.address }],
     });
     writeFileSync(file, JSON.stringify(config));
     vi.stubEnv('KIT_STATE_DIR', state.path);
@@ -80,6 +77,21 @@ describeOnEngine('an environment on three hosts', () => {
     );
     expect(names).toEqual(here.map(({ container }) => container).sort());
     expect((await inspectContainers(plan.nodes)).size).toBe(6);
+  });
+
+  it('a second plan changes nothing', async () => {
+    expect((await terraformPlan(config, { stateDir: state.path })).changes).toBe(false);
+  });
+
+  it('no key of a client is in the state or in the synthesised text', () => {
+    const [, { tls }] = config.hosts as [unknown, { tls: { key: string } }];
+    const lines = readFileSync(tls.key, 'utf8').split('\n');
+    const secrets = lines.filter((line) => line.length > 20 && !line.startsWith('---'));
+    const texts = ['docker/hosts/terraform.tfstate', 'cdktf.out/stacks/hosts/cdk.tf.json'].map((path) =>
+      readFileSync(join(state.path, path), 'utf8'),
+    );
+    expect(secrets.length).toBeGreaterThan(0);
+    expect(secrets.filter((secret) => texts.some((text) => text.includes(secret)))).toEqual([]);
   });
 
   it('kit status shows the host of each node', async () => {
