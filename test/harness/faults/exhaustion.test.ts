@@ -152,7 +152,8 @@ describe(isRoot ? 'fill-disk' : 'fill-disk [skipped: only root can mount a small
 
       await injectAndKill('fill-disk', { path });
       await waitUntil('the volume to be unmounted', () => !isMounted(path));
-      expect(await admin.set('key', 'value')).toBe('OK');
+      const isWritten = () => admin.set('key', 'value').catch(() => undefined);
+      await waitUntil('the server to accept writes', async () => (await isWritten()) === 'OK');
     },
   );
 });
@@ -198,7 +199,15 @@ describe(
         } as unknown as Environment,
         'redis-1',
       );
+      const offsetOf = async (redis: RedisProcess) =>
+        parseInfo(await redis.admin().info('replication')).master_repl_offset;
       const failOver = async () => {
+        // Otherwise the former master would copy all data, and begin a new file.
+        if (isReplica)
+          await waitUntil(
+            'the replica to have all writes',
+            async () => (await offsetOf(former)) === (await offsetOf(successor)),
+          );
         await successor.admin().replicaof('NO', 'ONE');
         await follow(former, successor);
       };
