@@ -139,7 +139,8 @@ describe('kit switchover', () => {
     expect(exitCode, out + err).toBe(EXIT.GO);
     const report = JSON.parse(out) as SwitchoverReport & { readonly environment: string };
     expect(report).toMatchObject({ environment: 'looked', from: master });
-    expect(await viewOf()).toMatchObject({ healthy: true, master: report.to });
+    await waitUntil('the environment to be healthy', async () => (await viewOf()).healthy);
+    expect(await viewOf()).toMatchObject({ master: report.to });
   });
 
   it('refuses while a replica is paused, and changes nothing', async () => {
