@@ -231,7 +231,7 @@ const ROOMS: readonly rules.Room[] = [
   }),
   room(
     'harness/extension/',
-    'parts of other repositories in addition to those of the kit',
+    'parts of other repositories in addition to the built-in ones',
     [
       'config/errors.ts',
       ...['checkers/', 'drills/', 'faults/', 'history/events.ts', 'workloads/'].map(
@@ -259,10 +259,10 @@ const ROOMS: readonly rules.Room[] = [
   room('tools/client-entry/', 'completes the build of the client', []),
   room('tools/package-build/', 'builds the installable package', []),
   room('tools/settings/', 'writes docs/settings.md from the schemas', ['config/'], { libraries: ['zod'] }),
-  room('examples/extension/', 'a module of a user: only the entry point of extensions', [
+  room('examples/extension/', 'a user module: only the entry point of extensions', [
     'harness/extension/index.ts',
   ]),
-  room('examples/', 'programs of users: only the public client', CLIENT_ENTRIES),
+  room('examples/', 'user programs: only the public client', CLIENT_ENTRIES),
   room(
     'bench/',
     'comparisons, run manually',

@@ -47,7 +47,7 @@ describe('every document', () => {
 });
 
 describe('the exit codes', () => {
-  it.each(['README.md', 'docs/exit-codes.md'])('of %s are those of the code', (document) => {
+  it.each(['README.md', 'docs/exit-codes.md'])('the exit codes in %s match the code', (document) => {
     const codes = tableRows(read(document))
       .map(([code]) => code ?? '')
       .filter((code) => /^\d+$/.test(code));

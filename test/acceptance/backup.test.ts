@@ -80,7 +80,7 @@ async function restoreWith(client: {
   return await plan.run();
 }
 
-/** Another library takes the name of a function of the kit's one. */
+/** Another library takes the name of a function of the kit's library. */
 async function replaceLibrary(): Promise<void> {
   const [library] = (await redis.call('FUNCTION', 'LIST', 'WITHCODE')) as [unknown[]];
   const field = (name: string) => String(library[library.indexOf(name) + 1]);
@@ -149,7 +149,7 @@ describe('kit backup verify', () => {
 });
 
 describe('kit restore', () => {
-  it('replaces all keys with those of the backup, and first backs up the existing ones', async () => {
+  it('replaces all keys with the keys of the backup, and first backs up the existing ones', async () => {
     await redis.set('text:1', 'changed');
     await redis.set('additional', 'value');
     const unconfirmed = await json('restore', encrypted, '--key-file', 'key', '--env', file);
@@ -205,7 +205,7 @@ describe('kit restore', () => {
     expect(await redis.get('witness')).toBe('present');
   });
 
-  it('encrypts the former keys with the key of the schedule', async () => {
+  it('encrypts the previous keys with the key of the schedule', async () => {
     await redis.set('former', 'value');
     const args = ['--env', file, '--set', 'backup.keyFile=key', '--yes'];
     const { exitCode, result, err } = await json('restore', plain, ...args);
@@ -215,7 +215,7 @@ describe('kit restore', () => {
 
   it.each([
     {
-      because: 'the user may not write its keys',
+      because: 'the user has no permission to write its keys',
       arrange: () => redis.call('ACL', 'SETUSER', 'admin', '-restore'),
       undo: () => redis.call('ACL', 'SETUSER', 'admin', '+restore'),
       says: /rejects its keys: NOPERM/,
@@ -249,7 +249,7 @@ describe('kit restore', () => {
     expect([exitCode, result]).toEqual([EXIT.GO, expect.objectContaining({ different: 0 })]);
   });
 
-  it('keeps what clients write into an empty environment meanwhile', async () => {
+  it('keeps what clients write into an empty environment during the restore', async () => {
     await redis.flushall();
     const report = await restoreWith({ beforeRun: () => redis.set('text:1', 'of a client') });
     expect(report).toMatchObject({ restored: KEYS + 6, kept: 1, different: 1, examples: ['0: text:1'] });

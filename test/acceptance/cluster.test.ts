@@ -86,7 +86,7 @@ describe('kit with a cluster', () => {
 });
 
 describe('a kit that is killed while it forms a cluster', () => {
-  it('leaves nothing: its reaper ends the nodes', async () => {
+  it('leaves nothing: its reaper stops the nodes', async () => {
     const starting = cli.start(['up', '--env', cluster('halfway')]);
     await starting.waitForProgress(/waiting until the cluster is healthy/);
     starting.kill('SIGKILL');

@@ -61,7 +61,7 @@ describe('an extension module', () => {
     );
   });
 
-  it('of another version does not judge the run', async () => {
+  it('a module of another version does not judge the run', async () => {
     const other = join(cli.path, 'other.mjs');
     writeFileSync(other, "export default { name: 'shop', checkers: [] };\n");
     const { exitCode, out } = await cli.runKit('verify', 'run', '--module', other);

@@ -101,7 +101,7 @@ describe('a kept environment', () => {
 });
 
 describe('SIGKILL while the master is paused', () => {
-  it('leaves nothing: the reaper ends every process', async () => {
+  it('leaves nothing: the reaper stops every process', async () => {
     const running = await drillWithPausedMaster({ group: false });
     running.kill('SIGKILL');
     await running.waitForExit();

@@ -228,7 +228,7 @@ describe('kit rotate', () => {
     expect(await rotated.logins(rotated.passwords())).toEqual(['OK']);
   });
 
-  it('cancel makes the former passwords current again, and refuses the new ones', async () => {
+  it('cancel makes the previous passwords current again, and refuses the new ones', async () => {
     const former = rotated.passwords();
     await rotated.kitOk('rotate', '--user', 'app', '--phase', 'begin', '--yes');
     const begun = rotated.passwords();

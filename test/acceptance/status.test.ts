@@ -1,5 +1,5 @@
 /**
- * `kit status` of an environment whose configuration or passwords have changed meanwhile, and in the middle of a
+ * `kit status` of an environment whose configuration or passwords have changed since the deploy, and in the middle of a
  * failover.
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';

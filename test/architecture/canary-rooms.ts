@@ -31,7 +31,7 @@ export const CANARY_ROOMS: readonly Room[] = [
   })),
   {
     at: 'harness/reports/html/canary.ts',
-    because: 'shows a rollout as the page of `kit canary-status` does',
+    because: 'shows a rollout as the page that `kit canary-status` writes does',
     imports: ['harness/reports/', 'canary/report/sections.ts'],
     types: ['canary/report/rollout-view.ts'],
     node: [],

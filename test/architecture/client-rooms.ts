@@ -29,7 +29,7 @@ export const CLIENT_ENTRIES = [
 
 export const CLIENT_ROOMS: readonly Room[] = [
   room('client/api/', 'public types, errors and events', [], { libraries: ['ioredis'], node: [] }),
-  room('client/options/', 'options of users, checked and with their defaults', [
+  room('client/options/', 'user options, checked and with their defaults', [
     ...['api', 'keys'].map((name) => `client/${name}/`),
     'client/codec/plain.ts',
     'client/transport/address.ts',

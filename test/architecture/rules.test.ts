@@ -65,7 +65,7 @@ describe('the dependency rule', () => {
     expect(withLine('pure/hash.ts', `import { createHash } from 'node:crypto';`)).toEqual([]);
   });
 
-  it('reports a folder that may not be imported', () => {
+  it('reports a folder that must not be imported', () => {
     expect(withLine('config/schema.ts', `import { a } from '../pure/a.ts';`)).toEqual([
       `config/schema.ts:1: '../pure/a.ts' must not be imported by config/ (parses once)`,
     ]);

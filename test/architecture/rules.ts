@@ -134,7 +134,10 @@ export function unfinishedCode(files: readonly SourceFile[]): string[] {
     .flatMap(({ path, text }) => [...seen(path, text, inText), ...seen(path, mask(text).code, inCode)]);
 }
 
-/** A call of an `await using` resource that is returned without `await`: the resource ends before the call does. */
+/**
+ * A call to a method of an `await using` resource, returned without `await`: the resource is disposed of before the call
+ * completes.
+ */
 export function unawaitedReturns(files: readonly SourceFile[]): string[] {
   return files
     .filter(({ path }) => path.endsWith('.ts') && !path.startsWith('test/'))

@@ -5,7 +5,7 @@ import { armOf, armOfHash, hashOf } from '../../canary/assignment/assignment.ts'
 import { murmur3 } from '../../canary/assignment/murmur3.ts';
 
 describe('murmur3', () => {
-  // Published vectors of MurmurHash3_x86_32: the reference implementation's test cases, and those of its ports.
+  // Published vectors of MurmurHash3_x86_32: the test cases of the reference implementation and of its ports.
   it.each([
     ['', 0, 0],
     ['', 1, 0x514e28b7],
@@ -22,7 +22,7 @@ describe('murmur3', () => {
     ['Hello, world!', 0x9747b28c, 0x24884cba],
     ['ππππππππ', 0x9747b28c, 0xd58063c1],
     ['The quick brown fox jumps over the lazy dog', 0x9747b28c, 0x2fa826cd],
-  ])('of %j with the seed %d is the published value', (text, seed, hash) => {
+  ])('the hash of %j with the seed %d is the published value', (text, seed, hash) => {
     expect(murmur3(text, seed)).toBe(hash);
   });
 
@@ -37,7 +37,7 @@ describe('murmur3', () => {
 });
 
 describe('the assignment of an id', () => {
-  // A change of these values would move users between the arms of a running rollout.
+  // A change to these values would move users between the arms of a running rollout.
   it.each([
     ['user-1', 877016232],
     ['42', 875204348],

@@ -155,7 +155,7 @@ describe('the judge', () => {
     expect(rollout.decisions.at(-1)?.reasons[0]).toMatch(reason);
   });
 
-  it('pauses on evictions per second, and treats a lower counter as that of another server', () => {
+  it('pauses on evictions per second, and treats a lower counter as the counter of another server', () => {
     const rollout = new Rollout();
     rollout.look({ ...HEALTHY, redis: { evictedKeys: 10_000 } });
     expect(rollout.look({ ...HEALTHY, redis: { evictedKeys: 5 } }).reasons.join()).not.toMatch(/evictions/);

@@ -158,7 +158,7 @@ describe('a rollout on Redis', () => {
     await Promise.all([service.close(), other.service.close()]);
   });
 
-  it('goes on judging when the last look is that of a process whose clock is ahead', async () => {
+  it('goes on judging when the last look comes from a process whose clock is ahead', async () => {
     const [ahead, behind] = [await open(settings('skewed')), await open(settings('skewed'))];
     ahead.clock.ms += 3_600_000;
     await ahead.service.adjust();

@@ -28,7 +28,7 @@ afterAll(async () => {
   await redis[Symbol.asyncDispose]();
 });
 
-it('a process that is late with its caches does not leave a share older than that of the log', async () => {
+it('a process that is late with its caches does not leave a share older than the share in the log', async () => {
   const rollout = new Rollout();
   rollout.look(HEALTHY);
   rollout.look(HEALTHY);

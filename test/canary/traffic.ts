@@ -81,7 +81,7 @@ export class Rollout {
     return decision;
   }
 
-  /** Repeats a look until the verdict; the number of looks. @throws Error it did not come within the limit */
+  /** Repeats a look until the verdict, and returns the number of looks. @throws Error if the limit is exceeded */
   until(verdict: Decision['verdict'], pair: Pair, limit = 400): number {
     for (let n = 1; n <= limit; n++) if (this.look(pair).verdict === verdict) return n;
     throw new Error(

@@ -253,19 +253,22 @@ describe('a cache without one command', () => {
     expect(all.filter((name) => !new RegExp(`\\b${name}\\b`).test(table))).toEqual([]);
   });
 
-  it.each(takings)('that its database requires reports it immediately: SELECT %s', async (how) => {
-    const redis = await serverWithout('SELECT', how);
-    const cache = tieredCache({ address: redis.address, ...login, db: 1, commandTimeoutMs: 300 });
-    onTestFinished(async () => void (await cache.close()));
-    await expect(cache.ping()).rejects.toThrowError(NotSentError);
-    await expect(cache.ping()).rejects.toThrowError(/['`]select['`]/i);
-    expect((await cache.lookup('k')).source).toBe('memory');
-    // Even with an open breaker.
-    for (let i = 0; i < 6; i++) await cache.set(`k${i}`, i);
-    await expect(cache.setIfAbsent('k', 1)).rejects.toThrowError(/circuit breaker is open \(.*select/i);
-  });
+  it.each(takings)(
+    'a missing command that the database requires is reported immediately: SELECT %s',
+    async (how) => {
+      const redis = await serverWithout('SELECT', how);
+      const cache = tieredCache({ address: redis.address, ...login, db: 1, commandTimeoutMs: 300 });
+      onTestFinished(async () => void (await cache.close()));
+      await expect(cache.ping()).rejects.toThrowError(NotSentError);
+      await expect(cache.ping()).rejects.toThrowError(/['`]select['`]/i);
+      expect((await cache.lookup('k')).source).toBe('memory');
+      // Even with an open breaker.
+      for (let i = 0; i < 6; i++) await cache.set(`k${i}`, i);
+      await expect(cache.setIfAbsent('k', 1)).rejects.toThrowError(/circuit breaker is open \(.*select/i);
+    },
+  );
 
-  it('that reads the role falls back to HELLO, then to INFO', async () => {
+  it('without ROLE, the cache reads the role with HELLO, then with INFO', async () => {
     const conf = ['ROLE', 'HELLO'].map((name) => `rename-command ${name} hidden_${name}`);
     await using redis = await RedisProcess.start({ host, conf });
     const connection = connect({ mode: 'standalone', address: redis.address });

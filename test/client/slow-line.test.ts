@@ -206,7 +206,7 @@ describe('a hang', () => {
   });
 
   it.each([1500, 3000])(
-    'is suspected after a hangSuspectedMs of %i, and not earlier',
+    'is suspected after a hangSuspectedMs of %i, and no earlier',
     async (hangSuspectedMs) => {
       await using redis = await RedisProcess.start({ host });
       const connection = connect({
@@ -238,7 +238,7 @@ describe('a hang', () => {
     },
   );
 
-  it('that is not yet suspected is in doubt: a deposed master acknowledges no durable write', async () => {
+  it('during a hang that is not yet suspected, durable writes stay in doubt: a deposed master acknowledges none', async () => {
     await using set = await startSentinelSet({ downAfterMs: 60_000 });
     const [former, promoted] = set.redis;
     const sentinels = set.sentinels.map(({ address }) => address);
@@ -310,7 +310,7 @@ describe('a process that is stopped', () => {
 });
 
 describe('a limit of this process', () => {
-  it('that is reached is not a failure of Redis', async () => {
+  it('reaching a limit of this process is not a failure of Redis', async () => {
     const { cache, events } = await narrow({ maxInFlight: 20 });
     const writes = await Promise.all(Array.from({ length: 200 }, (_, i) => cache.set(`k${i}`, i)));
     // Writes beyond the limit stay in memory.

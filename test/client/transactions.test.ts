@@ -53,7 +53,7 @@ function onFirstCall(work: () => unknown): () => void {
 }
 
 describe('a transaction', () => {
-  it('contains all changes of a tick, and changes that arrive in flight are in the next', async () => {
+  it('contains all changes made in one tick, and changes that arrive in flight are in the next', async () => {
     const sent = await recordCommands(redis.admin(), async () => {
       const early = keys(50).map((key) => transactions.run(create(key, 'v')));
       const later = early[0]?.then(() =>
@@ -67,7 +67,7 @@ describe('a transaction', () => {
     expect(await redis.admin().mget('k:0', 'k:79')).toEqual(['v', 'w']);
   });
 
-  it('contains each key once: two changes of a key see each other', async () => {
+  it('contains each key once: two changes to a key see each other', async () => {
     const both = ['a', 'b'].map((value) => transactions.run(create('k:0', value)));
     expect(await Promise.all(both)).toEqual([true, false]);
     expect(await redis.admin().get('k:0')).toBe('a');

@@ -20,7 +20,7 @@ describe('variables', () => {
     expect(found.get('CACHE_NAMESPACE')).toEqual({ text: 'a b', origin: `${join(dir, '.env')}:4` });
   });
 
-  it('of the process override .env, and empty ones count as unset', () => {
+  it('variables of the process override .env, and empty ones count as unset', () => {
     writeFileSync(join(dir, '.env'), 'REDIS_TTL=300\nREDIS_PASSWORD=\n');
     const found = readVariables({ env: { REDIS_TTL: '5', REDIS_DB: '' }, directory: dir });
     expect(found.get('REDIS_TTL')).toEqual({ text: '5', origin: 'variable' });
@@ -37,13 +37,13 @@ describe('variables', () => {
     expect(() => readVariables({ env: {}, directory: dir })).toThrow(/cannot be read/);
   });
 
-  it('of an application’s connection override no setting', () => {
+  it('variables of an application’s connection override no setting', () => {
     const connection = Object.entries(VARIABLES).filter(([, { serves }]) => serves !== 'environment');
     const env = Object.fromEntries(connection.map(([name]) => [name, '1']));
     expect(environmentOverrides(readVariables({ env, directory: dir }))).toEqual([]);
   });
 
-  it('of an environment each override a setting', () => {
+  it('each variable of an environment overrides a setting', () => {
     for (const [name, { serves }] of Object.entries(VARIABLES)) {
       if (serves !== 'environment') continue;
       expect(
@@ -59,7 +59,7 @@ describe('variables', () => {
     ['0', false],
     ['off', false],
     ['perhaps', 'perhaps'],
-  ])('that are switches map %s to %s', (text, value) => {
+  ])('a variable that is a switch maps %s to %s', (text, value) => {
     const [override] = environmentOverrides(
       readVariables({ env: { CIRCUIT_BREAKER_ENABLED: text }, directory: dir }),
     );

@@ -62,7 +62,7 @@ describe('config/gates.yaml', () => {
     expect(unjudged).toEqual([]);
   });
 
-  it('may name the substrate `external` by its former name', () => {
+  it('may name the substrate `external` by its previous name', () => {
     const [gate] = gates;
     const text = JSON.stringify({ gates: [{ ...gate, scope: { substrates: ['attached', 'local'] } }] });
     expect(parseGates(text, 'gates.json').gates[0]?.scope.substrates).toEqual(['external', 'local']);

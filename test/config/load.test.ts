@@ -270,7 +270,7 @@ describe('an error', () => {
     expect(byFile.where).toBe(`${join(home, '.env')}:2: CIRCUIT_BREAKER_TIMEOUT=600: client.breaker.openMs`);
   });
 
-  it('from a flag names the flag', () => {
+  it('an error in a flag names the flag', () => {
     const error = catchKitError(() => loadEnvironment('dev', { 'client.breaker': 5 }, noVariables));
     expect(error.where).toBe('flag client.breaker=5: client.breaker');
     expect(error.message).toBe("must be a map with the keys enabled, threshold, openMs, got '5'");

@@ -54,7 +54,7 @@ describe('a file of gates', () => {
     expect(load(['# later'])).toEqual(loadGates());
   });
 
-  it('overrides a gate of the kit by its id and records owner, reason, file and the shipped target', () => {
+  it('overrides a built-in gate by its id and records owner, reason, file and the shipped target', () => {
     const before = shipped('get-latency');
     const gate = gateIn([OVERRIDE], 'get-latency');
     expect(gate).toEqual({
@@ -72,7 +72,7 @@ describe('a file of gates', () => {
     expect(load([OVERRIDE]).gates.map(({ id }) => id)).toEqual(loadGates().gates.map(({ id }) => id));
   });
 
-  it('keeps the target of the kit in the record of a second override', () => {
+  it('keeps the built-in target in the record of a second override', () => {
     const second = `
 gates:
   - id: get-latency
@@ -94,7 +94,7 @@ gates:
     expect(scope).toEqual({ ...shipped('durable-kept-master-crash')?.scope, environments: ['staging'] });
   });
 
-  it('adds a gate with all fields after those of the kit', () => {
+  it('adds a gate with all fields after the built-in gates', () => {
     const { gates } = load([NEW]);
     expect(gates.at(-1)).toMatchObject({ id: 'our-gate', scope: { environments: 'all' } });
     expect(gates).toHaveLength(loadGates().gates.length + 1);
@@ -185,7 +185,7 @@ gates:
 describe('waivers of another file', () => {
   const waiver = { gate: 'get-latency', owner: 'Ada', reason: 'known and watched', expires: '2026-12-29' };
 
-  it('follow those of the files', () => {
+  it('follow the waivers of the gate files', () => {
     expect(load([], { waivers: { file: 'kit.yaml', waivers: [waiver] } }).waivers).toEqual([waiver]);
   });
 

@@ -34,7 +34,7 @@ const placeholders = () => {
 const begin = (...names: string[]) => beginRotation('dev', dir, usersNamed(names, true), noVariables);
 
 describe('a rotation of passwords', () => {
-  it('draws new passwords for the named users, and keeps the former ones current', () => {
+  it('generates new passwords for the named users, and keeps the previous ones current', () => {
     const before = load();
     begin('app', 'peer');
     const { other, ...current } = load();
@@ -64,7 +64,7 @@ describe('a rotation of passwords', () => {
     expect(load().other?.redis.app.reveal()).toBe(drawn?.redis.app.reveal());
   });
 
-  it('ends with the new passwords, and without a trace of the former ones', () => {
+  it('ends with the new passwords, and without a trace of the previous ones', () => {
     const former = texts(load());
     begin('app', 'admin');
     switchPasswords('dev', dir);

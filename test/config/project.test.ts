@@ -73,7 +73,7 @@ describe('kit.yaml', () => {
 });
 
 describe('an environment of kit.yaml', () => {
-  it('extends one of the kit: its own settings replace single values and lists', () => {
+  it('extends a built-in environment: its own settings replace single values and lists', () => {
     const shop = load(
       'shop',
       'environments:\n  shop: { extends: dev, redis: { maxmemory: 512mb, save: [] } }\n',
@@ -98,13 +98,13 @@ describe('an environment of kit.yaml', () => {
     });
   });
 
-  it('replaces an environment of the kit with the same name, which it may extend', () => {
+  it('replaces a built-in environment with the same name, which it may extend', () => {
     const text = 'environments:\n  dev: { extends: dev, client: { defaultTtlSeconds: 9 } }\n';
     expect(load('dev', text).client.defaultTtlSeconds).toBe(9);
     expect(dev().client.defaultTtlSeconds).toBe(300);
   });
 
-  it('is listed with those of the kit', () => {
+  it('is listed with the built-in ones', () => {
     const { read } = project('environments: { shop: { extends: dev } }');
     expect(environmentNames(read())).toEqual(['cluster', 'dev', 'production', 'shop', 'single', 'staging']);
   });
@@ -193,7 +193,7 @@ describe('an environment of kit.yaml', () => {
 });
 
 describe('an environment file', () => {
-  it('may extend an environment of the kit, and needs a name of its own', () => {
+  it('may extend a built-in environment, and needs a name of its own', () => {
     const { folder } = project('', {
       'mine.yaml': 'extends: dev\nname: mine\n',
       'nameless.yaml': 'extends: dev\n',

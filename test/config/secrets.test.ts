@@ -72,10 +72,7 @@ describe('secrets', () => {
     ['too short', { KIT_REDIS_APP_PASSWORD: 'hunter2' }],
     ['with a space', { KIT_REDIS_APP_PASSWORD: 'one two three four' }],
     ['from a file that does not exist', { KIT_REDIS_APP_PASSWORD_FILE: '/nowhere/at/all' }],
-    [
-      'said twice',
-      { KIT_REDIS_APP_PASSWORD: 'long-enough-to-take', KIT_REDIS_APP_PASSWORD_FILE: '/nowhere' },
-    ],
+    ['set twice', { KIT_REDIS_APP_PASSWORD: 'long-enough-to-take', KIT_REDIS_APP_PASSWORD_FILE: '/nowhere' }],
   ])('%s are rejected without being shown', (_, env) => {
     let message = '';
     try {

@@ -1,4 +1,4 @@
-/** Changes of settings in the file of an environment. */
+/** Changes to settings in an environment file. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -11,7 +11,7 @@ const edit = (changes: Readonly<Record<string, string>>, text = DEV) =>
   editSettings(text, 'dev.yaml', new Map(Object.entries(changes)));
 
 describe('editSettings', () => {
-  it('replaces a value and leaves every other byte of every environment of the kit', () => {
+  it('replaces a value and leaves every other byte of every built-in environment', () => {
     for (const name of readdirSync(FOLDER)) {
       const before = textOf(name);
       const { after, difference } = edit({ 'redis.maxmemory': '768mb' }, before);

@@ -108,7 +108,7 @@ export function cacheContract(
       expect(await cache.setMany(new Map())).toEqual({ source: 'none' });
     });
 
-    it('loads once for concurrent callers, and not again afterwards', async () => {
+    it('loads once for concurrent callers, but not again afterwards', async () => {
       let loads = 0;
       const load = async (): Promise<number> => {
         loads += 1;

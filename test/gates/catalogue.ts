@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import type { ClientFault } from './client-fault.ts';
 import type { ServerFault } from './fault.ts';
 
-/** Faults of the drills of profile quick, which CI runs, and those of the drills only of profile full. */
+/** Faults of the drills of profile quick, which CI runs, and faults of the drills that only profile full has. */
 export type Suite = '.' | 'full';
 
 export type Named<T> = T & { readonly id: string };

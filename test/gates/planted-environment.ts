@@ -75,8 +75,7 @@ export class PlantedEnvironment implements AsyncDisposable {
 
   /**
    * Waits until the servers have the state from before a fault, so that it does not disturb the next one.
-   * @throws Error
-   * the parts that are missing
+   * @throws Error that names the missing parts
    */
   async awaitHealthy(): Promise<void> {
     const problem =

@@ -107,7 +107,7 @@ export async function makeReplicaOf(environment: Environment, node: string, mast
   await (await connectAdmin(environment, node)).replicaof(host, port);
 }
 
-/** Makes the node a replica of the master again, and waits until it has its link. */
+/** Demotes the node to a replica of the master again, and waits until it has its link. */
 export async function awaitReplica(environment: Environment, node: string): Promise<void> {
   await waitUntil(`${node} to have its link to the master`, async () => {
     const nodes = await environment.status();

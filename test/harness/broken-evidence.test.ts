@@ -94,14 +94,14 @@ describe('a number out of bounds', () => {
     );
   });
 
-  it('of hits in a batch is at most the number of keys in the batch', () => {
+  it('the number of hits in a batch is at most the number of keys in the batch', () => {
     const { dir } = resealed(recorded(), 'trials/batches-1/kit.jsonl', (text) =>
       text.replaceAll('"value":"100"', '"value":"1000"'),
     );
     expect(findCriterion(analyzeRun(dir), 'evidence-complete').reason).toMatch(/"1000" hits of 100 keys/);
   });
 
-  it('of faults or nodes is rejected before each is compared with every operation', () => {
+  it('an excessive number of faults or nodes is rejected before each is compared with every operation', () => {
     const faults = Array.from({ length: MAX_FAULT_EVENTS }, (_, i) => fault(i + 1, i + 2)).flat();
     const many = (text: string) => text + faults.map((line) => `${JSON.stringify(line)}\n`).join('');
     const struck = resealed(recorded(), EVENTS, many);
@@ -193,7 +193,7 @@ describe('a value of another type in any field', () => {
   };
 
   it.each([KIT, EVENTS, 'trials/batches-1/kit.jsonl', 'trials/ttl-expiry-1/events.jsonl'])(
-    'of %s gives a report or one clear error',
+    'a value of another type in any field of %s gives a report or one clear error',
     (path) => {
       const folder = scratch.createRun({
         drills: SOME.filter(({ id }) => path.includes(`/${id}-1/`)),
@@ -215,7 +215,7 @@ describe('a value of another type in any field', () => {
   );
 
   it.each(['manifest.json', 'config.json', 'gates.json', 'drills.json', SEAL])(
-    'of %s gives a report or one clear error in another place',
+    'a value of another type in any field of %s gives a report or one clear error in another place',
     (path) => {
       const { dir } = recorded();
       const original = JSON.parse(readFileSync(join(dir, path), 'utf8')) as Record<string, unknown>;

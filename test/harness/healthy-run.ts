@@ -202,7 +202,7 @@ function filesOf(
   drill: Drill,
   { environment, planted, manifest }: RunOptions,
 ): Readonly<Record<string, Events>> {
-  // Drills that were recorded by an older version have the former name of the field.
+  // Drills that were recorded by an older version have the previous name of the field.
   const { external = (drill as { attached?: Drill['external'] }).attached } = drill;
   const steps = requiredExpectations(
     { ...drill, ...(external !== undefined && { external }) },

@@ -48,7 +48,7 @@ describe('a run without sufficient evidence', () => {
     expect(report.verdict).toMatchObject({ decision: 'GO', action: null });
   });
 
-  it('treats a run recorded with the former name of the substrate as one on an external Redis', () => {
+  it('treats a run recorded with the previous name of the substrate as one on an external Redis', () => {
     const recorded = drills
       .filter(({ id }) => id === 'key-versioning')
       .map(({ external, ...drill }) => ({ ...drill, attached: external }));

@@ -247,7 +247,7 @@ describe('lagging replicas', () => {
 });
 
 describe('a deposed master', () => {
-  it('that returns from a hang becomes a replica before the nodes are read, even without a watchdog', async () => {
+  it('a deposed master that returns from a hang becomes a replica before the nodes are read, even without a watchdog', async () => {
     const drill = drillNamed('master-hang');
     const resume = await environment.capabilities.pause?.('watchdog');
     const record = await trialOf({

@@ -20,7 +20,7 @@ describe('kit apply', () => {
 
   const currentPid = () => cli.readLedger('alone')?.processes['redis-1']?.pid;
 
-  it('refuses an environment that does not run', async () => {
+  it('refuses an environment that is not running', async () => {
     const { exitCode, out } = await cli.runKit('apply', '--env', 'staging', '--json');
     expect(exitCode).toBe(EXIT.NO_GO);
     expect(JSON.parse(out)).toMatchObject({ error: { code: 'ENVIRONMENT_NOT_FOUND' } });

@@ -68,13 +68,13 @@ describe.each(SHELLS)('in %s', (shell) => {
     expect(complete(shell, 'kit', 'bundle', '')).toEqual(['load', 'save']);
   });
 
-  it.runIf(isHere)(given('completes options of the command, and not those of another'), () => {
+  it.runIf(isHere)(given('completes options of the command, but not the options of another'), () => {
     expect(complete(shell, 'kit', 'drill', '--mi')).toEqual(['--minutes']);
     expect(complete(shell, 'kit', 'bundle', 'load', '--e')).toEqual([]);
     expect(complete(shell, 'kit', 'load', '--e')).toEqual(['--env']);
   });
 
-  it.runIf(isHere)(given('completes drills, choices, and environments of the kit and of kit.yaml'), () => {
+  it.runIf(isHere)(given('completes drills, choices, and environments, built-in or from kit.yaml'), () => {
     expect(complete(shell, 'kit', 'drill', 'master-')).toEqual(['master-crash', 'master-hang']);
     expect(complete(shell, 'kit', 'up', '--substrate', '')).toEqual(['docker', 'local']);
     expect(complete(shell, 'kit', 'drill', '--env', 's')).toEqual(['shop', 'single', 'staging']);

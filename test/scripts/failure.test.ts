@@ -7,7 +7,7 @@ import { describeFailure, failureText } from '../../scripts/failure.ts';
 const running = new AbortController().signal;
 
 describe('a failure', () => {
-  it('of the user shows problem, place and remedy, with its own exit code', () => {
+  it('a failure of the user shows problem, place and remedy, with its own exit code', () => {
     const failure = describeFailure(
       new KitError('quorum 4 is above 3', {
         code: 'CONFIG_INVALID',
@@ -29,7 +29,7 @@ describe('a failure', () => {
     );
   });
 
-  it('of the kit shows its stack and the verdict "not known", never a no-go', () => {
+  it('a failure of the kit shows its stack and the verdict "not known", never a no-go', () => {
     const failure = describeFailure(new TypeError('x is undefined'), running);
     expect(failure.exitCode).toBe(EXIT.UNKNOWN);
     expect(failure.error).toMatchObject({ code: 'DEFECT', message: 'unexpected: x is undefined' });
@@ -57,14 +57,14 @@ describe('a failure', () => {
     expect(failure.error.stack).toBeUndefined();
   });
 
-  it('of a malformed command is a defect, although Redis reports it', () => {
+  it('a malformed command is a defect, although Redis reports it', () => {
     const error = Object.assign(new Error("ERR wrong number of arguments for 'get' command"), {
       name: 'ReplyError',
     });
     expect(describeFailure(error, running).error.code).toBe('DEFECT');
   });
 
-  it('of the command line is one line with the nearest name', () => {
+  it('an error on the command line is one line with the nearest name', () => {
     const failure = describeFailure(
       new CommanderError(
         1,

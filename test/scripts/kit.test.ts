@@ -63,7 +63,7 @@ describe('help', () => {
     expect(err).toBe('');
   });
 
-  it('of every command has examples that parse', async () => {
+  it('the help of every command has examples that parse', async () => {
     const program = await programOf({
       args: [],
       json: false,

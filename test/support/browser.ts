@@ -91,7 +91,7 @@ export class Browser implements AsyncDisposable {
     await loaded;
   }
 
-  /** Changes the screen of the page. Print media keep the width of the screen, which is that of the paper. */
+  /** Changes the screen of the page. Print media keep the width of the screen, which equals the width of the paper. */
   async setScreen({ width, scheme, media }: Screen): Promise<void> {
     await this.#send('Emulation.setDeviceMetricsOverride', {
       ...{ width, height: 900, deviceScaleFactor: 1, mobile: false },

@@ -1,4 +1,4 @@
-/** Durable writes to an environment while its nodes are replaced, and those of them that were lost. */
+/** Durable writes to an environment while its nodes are replaced, and the writes that were lost. */
 import type { Cache } from '../../client/index.ts';
 
 export { loadAtRate, lostKeys, openApplicationCache } from '../../bench/rolling/load.ts';

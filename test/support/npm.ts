@@ -21,7 +21,7 @@ async function npm(cwd: string, ...args: readonly string[]): Promise<Unavailable
   try {
     await run('npm', [...args, '--no-audit', '--no-fund', '--fetch-retries=0', '--prefer-offline'], {
       cwd,
-      // Runs npm of the system's Node, and not as a script of this package.
+      // Runs the npm of the system's Node, but not as a script of this package.
       env: { ...process.env, npm_config_update_notifier: 'false' },
       timeout: 120_000,
     });

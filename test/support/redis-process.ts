@@ -1,5 +1,5 @@
 /**
- * Temporary Redis servers and sentinels for tests: real processes on separate loopback addresses, ended with the test.
+ * Temporary Redis servers and sentinels for tests: real processes on separate loopback addresses, stopped with the test.
  * Their data and logs are in a temporary directory that is removed with them.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -15,7 +15,7 @@ export interface Address {
   readonly port: number;
 }
 
-/** Waits until the condition holds. @throws an error that names the condition, when it does not hold within `ms` */
+/** Waits until the condition holds. @throws Error that names the condition, if it does not hold within `ms` */
 export async function waitUntil(
   awaited: string,
   condition: () => boolean | Promise<boolean>,
@@ -24,7 +24,7 @@ export async function waitUntil(
   const last = await poll({ timeoutMs: ms, intervalMs: 10 }, async () =>
     (await condition()) ? { value: true } : { observed: false },
   );
-  if ('observed' in last) throw new Error(`${awaited}: not within ${ms} ms`);
+  if ('observed' in last) throw new Error(`timed out after ${ms} ms waiting for: ${awaited}`);
 }
 
 /** A port that is currently free on the address. */

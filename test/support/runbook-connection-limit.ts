@@ -6,7 +6,7 @@ import { missingPrograms, type Runbook } from './runbook.ts';
 const TITLE = 'Connection limit reached';
 const LIMIT = 100;
 
-/** Part of the output of `kit status --json`. */
+/** Part of the output that `kit status --json` prints. */
 interface View {
   readonly master: string;
   readonly nodes: readonly { readonly id: string; readonly address: string }[];

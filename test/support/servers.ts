@@ -23,7 +23,7 @@ const WANTED: readonly ServerVersion[] = [
   { family: 'valkey', version: '9' },
 ];
 
-/** @throws Error a path in the variable is not a server program */
+/** @throws Error if a path in the variable is not a server program */
 export async function listTestServers(
   variable = process.env.KIT_TEST_SERVERS,
 ): Promise<readonly TestServer[]> {

@@ -183,7 +183,7 @@ describe('the circuit breaker', () => {
     breaker.stop();
   });
 
-  it('accepts a rejected PING as a reply, and not one from a loading server', async () => {
+  it('accepts a rejected PING as a reply, but not one from a loading server', async () => {
     const refusals = ['LOADING Redis is loading the dataset in memory', 'MISCONF Redis cannot save'];
     const { breaker, moves } = breakerWith(() => Promise.reject(new CommandError(refusals.shift() ?? '')));
     fail(breaker, 3);

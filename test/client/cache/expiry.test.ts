@@ -105,7 +105,7 @@ describe.each(caches)('an entry %s', (_, open) => {
     await cache.clear();
   });
 
-  it('whose tag was invalidated is absent', async () => {
+  it('an entry whose tag was invalidated is absent', async () => {
     const cache = closeAfterTest(open());
     await cache.set('k', 1, { tags: ['t'] });
     expect(await cache.exists('k')).toBe(1);
@@ -129,7 +129,7 @@ describe.each(caches)('an entry %s', (_, open) => {
       await expect(call).rejects.toThrowError(ClosedError);
   });
 
-  it('that get would not return cannot be changed: outdated tags, or a stored negative result', async () => {
+  it('an entry that get would not return cannot be changed: outdated tags, or a stored negative result', async () => {
     const cache = closeAfterTest(open());
     await cache.set('tagged', 1, { ttlSeconds: 100, tags: ['a', 'b'] });
     expect(await cache.expire('tagged', 500)).toBe(true);
@@ -143,7 +143,7 @@ describe.each(caches)('an entry %s', (_, open) => {
 });
 
 describe('a key of another application', () => {
-  it('is treated as absent, and not touched', async () => {
+  it('is treated as absent and left untouched', async () => {
     const cache = closeAfterTest(redisCache({ address: redis.address, namespace: 'foreign' }));
     await redis.admin().rpush('foreign:list', 1);
     expect([await cache.ttl('list'), await cache.exists('list'), await cache.expire('list', 10)]).toEqual([

@@ -322,7 +322,7 @@ describe('pending deletions', () => {
     fallback.stop();
   });
 
-  it('are retried until Redis accepts them, and not settled by an older replay', async () => {
+  it('are retried until Redis accepts them, but not settled by an older replay', async () => {
     const calls: (readonly string[])[] = [];
     const fallback = new Fallback(10, async (keys) => {
       calls.push(keys);

@@ -93,7 +93,7 @@ describe.each(modes)('a schema without an explicit name, %s', (_, make) => {
     expect(cache.stats().purged).toBe(0);
   });
 
-  it('makes an entry of another shape a miss that is purged, counted and computed again', async () => {
+  it('treats an entry of another shape as a miss that is purged, counted and computed again', async () => {
     const { cache, reasons } = await open();
     await cache.getOrCompute('k', () => ada, { schema: user });
     await waitUntil('it is stored', async () => (await schemaOf('k')) === hashOf(user));
@@ -127,7 +127,7 @@ describe.each(modes)('a schema without an explicit name, %s', (_, make) => {
     expect(cache.stats().purged).toBe(1);
   });
 
-  it('that only validates has no hash: each read validates, and the caller names versions', async () => {
+  it('a schema that only validates has no hash: each read validates, and the caller names versions', async () => {
     const { cache } = await open();
     const schema = countingSchema();
     expect(schemaIdOf(schema)).toBeUndefined();

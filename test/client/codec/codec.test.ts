@@ -33,7 +33,7 @@ describe('the codec of a key', () => {
     expect(new CodecSelection().of('anything')).toBeUndefined();
   });
 
-  it('is that of the first matching rule, by part of the key, by star, or by expression', () => {
+  it('is chosen by the first matching rule, by part of the key, by star, or by expression', () => {
     const selection = new CodecSelection([
       { pattern: 'session:', codec: 'binary' },
       { pattern: 'v*:graph:*', codec: 'binary' },

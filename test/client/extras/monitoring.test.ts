@@ -64,7 +64,7 @@ describe('metrics', () => {
     await warmer.close();
   });
 
-  it('omit what the user may not query, and what does not reply', async () => {
+  it('omit what the user has no permission to query, and what does not reply', async () => {
     const text = await collectMetrics(open('shy', { username: 'shy', password: 'secret' }));
     expect(text).toMatch(/cache_redis_hits_total/);
     expect(text).not.toMatch(/cache_redis_evictions_total/);
@@ -130,7 +130,7 @@ describe('metrics', () => {
     expect(text).toMatch(/^cache_redis_evictions_total\{namespace="registry"\} 0$/m);
   });
 
-  it('escape characters that a label may not contain', () => {
+  it('escape characters that a label cannot contain', () => {
     const odd = 'a"b\\c\nd';
     expect(labelsOf({ odd })).toBe('odd="a\\"b\\\\c\\nd"');
     const family = { name: 'x', type: 'gauge', help: 'X.' } as const;

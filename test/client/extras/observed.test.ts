@@ -183,7 +183,7 @@ describe('the operations', () => {
     expect(await sdk.durations()).toEqual(new Set(names));
   });
 
-  it('of cache.invalidation have one span and one duration each', async () => {
+  it('the operations of cache.invalidation have one span and one duration each', async () => {
     await using sdk = telemetry();
     const cache = withTelemetry(open('invalidation'), sdk.options);
     for (const [name, call] of Object.entries(INVALIDATIONS)) {
@@ -202,7 +202,7 @@ describe('the operations', () => {
     await cache.close();
   });
 
-  it('that fail have a span with the error, even when they throw synchronously', async () => {
+  it('failed operations have a span with the error, even when they throw synchronously', async () => {
     await using sdk = telemetry();
     const cache = withTelemetry(memoryCache(), sdk.options);
     await expect(cache.exists('')).rejects.toThrow('key');

@@ -37,7 +37,7 @@ describe('the journal of deletions', () => {
   afterEach(() => void journal.close());
   const done = (): Promise<void> => waitUntil('all are replayed', () => journal.pending === 0);
 
-  it('repeats on the new master the deletions that the former one acknowledged in its last seconds, and no others', async () => {
+  it('repeats on the new master the deletions that the previous one acknowledged in its last seconds, and no others', async () => {
     journal.acknowledged(['early']);
     at = 10_001;
     journal.acknowledged(['late', 'later']);
@@ -169,7 +169,7 @@ describe('the journal of deletions', () => {
       const written = writeDurably(fallback, 'k', place, () => promise);
       fallback.recover();
       await waitUntil('the other is replayed', () => !fallback.isDirty('other'));
-      // Reads do not trust Redis meanwhile.
+      // Until then, reads do not trust Redis.
       expect([fallback.isDirty('k'), calls]).toEqual([true, [['other']]]);
       reject(new NotSentError('a test'));
       await expect(written).rejects.toThrowError(NotSentError);

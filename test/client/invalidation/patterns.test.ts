@@ -52,7 +52,7 @@ describe('deletion by pattern', () => {
     expect(await left()).toEqual(['ns*:user:1', 'ns:~tag:user:1', 'other:user:3']);
   });
 
-  it('deletes keys that are not UTF-8, and not the keys whose text looks the same', async () => {
+  it('deletes keys that are not UTF-8, but not the keys whose text looks the same', async () => {
     const options = open();
     const foreign = Buffer.from([...Buffer.from('ns:a'), 0xff]);
     const alike = 'ns:a\ufffd';

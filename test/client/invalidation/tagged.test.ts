@@ -37,7 +37,7 @@ describe.each(ways)('tagged entries %s', (_, open) => {
     await cache.close();
   });
 
-  it('that were loading while their tag was invalidated are misses afterwards', async () => {
+  it('entries that were loading while their tag was invalidated are misses afterwards', async () => {
     const cache = open();
     let loaded = (): void => {};
     const loading = cache.getOrCompute(
@@ -62,7 +62,7 @@ describe.each(ways)('tagged entries %s', (_, open) => {
     await cache.close();
   });
 
-  it('that are written again under the same key leave only the last one', async () => {
+  it('of several entries written under the same key, only the last one remains', async () => {
     const cache = open();
     const tags = [`order-${Math.random()}`];
     await Promise.all([cache.set('p', 1, { tags }), cache.set('p', 2)]);
@@ -79,7 +79,7 @@ describe.each(ways)('tagged entries %s', (_, open) => {
     await cache.close();
   });
 
-  it('that depend on a key are misses after it is first set, or deleted by pattern', async () => {
+  it('entries that depend on a key are misses after it is first set, or deleted by pattern', async () => {
     const cache = open();
     cache.invalidation.depend('made', ['part:1']);
     await cache.set('made', 'of nothing');

@@ -180,7 +180,7 @@ describe('a vector key', () => {
     );
   });
 
-  it('depends on the order and number of components, and not on the array type', () => {
+  it('depends on the order and number of components, but not on the array type', () => {
     fc.assert(
       fc.property(vector, (list) => {
         expect(of([...list, 0])).not.toBe(of(list));

@@ -75,7 +75,7 @@ describe('coherence with one server', () => {
   it('receives no invalidation for keys outside its prefix', async () => {
     await redis.admin().set('elsewhere', '1');
     await redis.admin().set('ns:k', '1');
-    await waitUntil('the message about the own key', () =>
+    await waitUntil('the message about ns:k', () =>
       tier.events.some((event) => event.type === 'invalidate' && event.keys.includes('ns:k')),
     );
     const told = tier.events.flatMap((event) => (event.type === 'invalidate' ? event.keys : []));

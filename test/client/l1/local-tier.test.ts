@@ -163,7 +163,7 @@ describe('the first tier', () => {
     expect([tier.get('small'), tier.get('decoded')].map(Boolean)).toEqual([true, false]);
   });
 
-  describe('of what was written here', () => {
+  describe('an entry that this process wrote to the first tier', () => {
     const stored = new Map<string, Buffer>();
     let asked: string[] = [];
     let answered: Promise<unknown> = Promise.resolve();
@@ -204,7 +204,7 @@ describe('the first tier', () => {
       expect(held(tier)).toBeUndefined();
     });
 
-    it('is dropped when Redis has another value: the change shared one message with the own write', async () => {
+    it("is dropped when Redis has another value: the change shared one message with this process's write", async () => {
       const tier = openOwn();
       written(tier);
       stored.set('k', encodeEnvelope('another'));
@@ -245,7 +245,7 @@ describe('the first tier', () => {
       expect([tier.remembered('k'), held(tier)]).toEqual([undefined, undefined]);
     });
 
-    it('treats the first message as that of the own write, and a second as that of another client', () => {
+    it("attributes the first message to this process's write, and a second to the write of another client", () => {
       const tier = openOwn();
       const write = tier.write('k');
       write.end(entry('own'));

@@ -135,7 +135,7 @@ describe('a value that this process has written', () => {
     }
   });
 
-  it('that was overwritten in the same event-loop turn of the server is dropped within the bound, read or not', async () => {
+  it('a value that was overwritten in the same event-loop turn of the server is dropped within the bound, read or not', async () => {
     const cache = await open();
     const observer = new MinimalTier({ mode: 'standalone', address: redis.address });
     onTestFinished(async () => void (await observer.close()));

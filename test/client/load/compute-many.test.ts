@@ -77,7 +77,7 @@ describe('getOrComputeMany', () => {
     expect(load.mock.calls.map(([keys]) => keys)).toEqual([['b']]);
   });
 
-  it('waits for keys that another process loads, and loads the rest meanwhile', async () => {
+  it('waits for keys that another process loads, and loads the rest in the meantime', async () => {
     const other = await open();
     let finish: (value: string) => void = () => {};
     const theirs = other.getOrCompute('a', () => new Promise<string>((resolve) => (finish = resolve)));

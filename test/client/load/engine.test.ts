@@ -311,7 +311,7 @@ it('the engine subtracts a random share from the TTL', async () => {
   expect(stage.stored[0]).toMatchObject({ ttlSeconds: 95, keepSeconds: 95 });
 });
 
-it('the engine returns a loaded value and does not store it when the key was changed meanwhile', async () => {
+it('the engine returns a loaded value and does not store it when the key was changed during the load', async () => {
   const first = stage.compute(() => after(100, 'old'));
   await pass(50);
   stage.singleFlight.invalidate('k');
@@ -325,7 +325,7 @@ it('the engine returns a loaded value and does not store it when the key was cha
   expect(stage.released).toEqual(['again']);
 });
 
-it('the engine does not store a refresh whose key was changed meanwhile', async () => {
+it('the engine does not store a refresh if its key was changed during the refresh', async () => {
   stage.has('old', -1000);
   await stage.compute(() => after(100, 'new'), { staleWhileRevalidateSeconds: 60 });
   stage.singleFlight.invalidateAll();

@@ -1,4 +1,4 @@
-/** A load whose key is read, set, deleted or flushed meanwhile, by this client or another program. */
+/** A load whose key is read, set, deleted or flushed before the load ends, by this client or another program. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Cache, type CacheOptions, redisCache } from '../../../client/index.ts';
 import { PATIENT_LIMITS } from '../../support/patient-limits.ts';
@@ -87,7 +87,7 @@ describe.each(Object.entries(SCRIPTING))('a load by %s', (_, scripting) => {
     ['deleted by another program', () => redis.admin().del('o:k'), undefined],
     ['flushed', () => redis.admin().flushall(), undefined],
     ['set by another program for a moment', () => redis.admin().set('o:k', 'x', 'PX', 1), undefined],
-  ])('is not stored when the key was %s meanwhile', async (name, invalidate, expected) => {
+  ])('is not stored when the key was %s during the load', async (name, invalidate, expected) => {
     const end = await loading(cache, 'k');
     await invalidate();
     if (name.endsWith('moment'))
@@ -99,31 +99,34 @@ describe.each(Object.entries(SCRIPTING))('a load by %s', (_, scripting) => {
   it.each([
     ['absent', false],
     ['stale', true],
-  ])('of an %s entry is not stored when a newer value was set and has expired since', async (_, isStale) => {
-    const options = { ttlSeconds: 0.05, staleWhileRevalidateSeconds: 60 };
-    for (const isInvalidated of [true, false]) {
-      const key = `k:${isInvalidated}`;
-      if (isStale) {
-        await cache.getOrCompute(key, () => 'old', options);
-        await waitUntil(
-          'it is stored',
-          async () => (await classifyStoredValue(redis, `o:${key}`)) === 'entry',
-        );
-        await waitUntil('it is stale', async () => (await cache.get(key)) === undefined);
+  ])(
+    'a load of an %s entry is not stored when a newer value was set and has expired since',
+    async (_, isStale) => {
+      const options = { ttlSeconds: 0.05, staleWhileRevalidateSeconds: 60 };
+      for (const isInvalidated of [true, false]) {
+        const key = `k:${isInvalidated}`;
+        if (isStale) {
+          await cache.getOrCompute(key, () => 'old', options);
+          await waitUntil(
+            'it is stored',
+            async () => (await classifyStoredValue(redis, `o:${key}`)) === 'entry',
+          );
+          await waitUntil('it is stale', async () => (await cache.get(key)) === undefined);
+        }
+        const end = await loading(cache, key, { ...options, ttlSeconds: 60 });
+        if (isInvalidated) {
+          await other.set(key, 'newer', { ttlSeconds: 0.05 });
+          await waitUntil(
+            'it expires',
+            async () => (await classifyStoredValue(redis, `o:${key}`)) === 'absent',
+          );
+        }
+        await end();
+        expect([isInvalidated, await other.get(key)]).toEqual([
+          isInvalidated,
+          isInvalidated ? undefined : 'loaded',
+        ]);
       }
-      const end = await loading(cache, key, { ...options, ttlSeconds: 60 });
-      if (isInvalidated) {
-        await other.set(key, 'newer', { ttlSeconds: 0.05 });
-        await waitUntil(
-          'it expires',
-          async () => (await classifyStoredValue(redis, `o:${key}`)) === 'absent',
-        );
-      }
-      await end();
-      expect([isInvalidated, await other.get(key)]).toEqual([
-        isInvalidated,
-        isInvalidated ? undefined : 'loaded',
-      ]);
-    }
-  });
+    },
+  );
 });

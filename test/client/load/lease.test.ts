@@ -75,7 +75,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     expect(await redis.admin().pttl('ns:k')).toBe(-1);
   });
 
-  it('recognise an own lease when the reply was lost', async () => {
+  it('recognise a lease of this client when the reply was lost', async () => {
     const handle = await mine(first);
     expect(await handle.fetch()).toEqual({ kind: 'mine' });
     await redis.admin().set('ns:k', stale);
@@ -109,7 +109,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     expect(await second.handleOf('ns:k').take(false)).toMatchObject({ kind: 'mine' });
   };
 
-  it('release only an own lease', async () => {
+  it('release only a lease of this client', async () => {
     const slow = await mine(first);
     await redis.admin().unlink('ns:k');
     const quick = await mine(second);
@@ -161,7 +161,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     }
   });
 
-  it('ignore notifications of other leases, and end the wait when the own lease expires', async () => {
+  it('ignore notifications of other leases, and end the wait when the awaited lease expires', async () => {
     await second.leases.signals.open();
     await mine(first);
     const waiting = second.handleOf('ns:k');
@@ -172,7 +172,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     expect(await waiting.wait(held, way === 'commands' ? 60 : 5000)).toEqual({ kind: 'silent' });
   });
 
-  it('are renewed until the value is stored, and not after another process has taken over', async () => {
+  it('are renewed until the value is stored, but not after another process has taken over', async () => {
     await using short = new LeaseParty(redis, { leaseMs: 1_200, way });
     for (const begin of [mine, replacing]) {
       await redis.admin().flushdb();

@@ -94,7 +94,7 @@ describe.each(KINDS)('a loader with %s', (_, open) => {
     expect(await cache.lookup('other')).toMatchObject({ found: false });
   });
 
-  it('adds tags to those of the call', async () => {
+  it('adds tags to the tags of the call', async () => {
     for (const tag of ['call', 'loader', 'second']) {
       const load = async ({ addTags }: LoadContext): Promise<number> => {
         await addTags('loader', 'second', 'call');
@@ -191,7 +191,7 @@ describe.each(KINDS)('a loader with %s', (_, open) => {
     expect(loads).toBe(2);
   });
 
-  it('of many keys sets options for all of them, or for one', async () => {
+  it('a loader of many keys sets options for all of them, or for one', async () => {
     await cache.getOrComputeMany(['a', 'b', 'c'], async (keys, { setTtlSeconds, addTags, forKey }) => {
       setTtlSeconds(100);
       await addTags('all');

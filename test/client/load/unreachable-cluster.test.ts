@@ -1,4 +1,4 @@
-/** Loads of a cluster that has never replied: each waits for its own command, and not for those of the others. */
+/** Loads of a cluster that has never replied: each waits only for its own command. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';

@@ -206,14 +206,14 @@ describe('a value that is not an options object', () => {
 });
 
 describe('options', () => {
-  it('of one kind of call are accepted by all, so that they can be kept in one place', async () => {
+  it('options of one kind of call are accepted by all kinds, so that they can be stored in one place', async () => {
     const all = { ttlSeconds: 60, tags: ['t'], graceSeconds: 5, earlyRefresh: 0, hardTimeoutMs: 1000 };
     await cache.set('shared', 1, all);
     expect(await cache.get('shared', all as object)).toBe(1);
     expect(await cache.getOrCompute('shared', () => 2, all)).toBe(1);
   });
 
-  it('of a strategy may come from a class with further methods and fields', async () => {
+  it('options of a strategy may come from a class with further methods and fields', async () => {
     class Strategy {
       readonly name = 's';
       readonly database = {};
@@ -224,7 +224,7 @@ describe('options', () => {
     await warmer.close();
   });
 
-  it('of response keys are optional', () => {
+  it('options of response keys are optional', () => {
     expect(buildResponseKey('p', 1)).toMatch(/^p:cache:/);
   });
 });

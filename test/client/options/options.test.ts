@@ -163,7 +163,7 @@ describe('cache options', () => {
 });
 
 describe('a Redis URL', () => {
-  it('that is invalid is quoted without its password', () => {
+  it('an invalid Redis URL is quoted without its password', () => {
     const message = complaint(() => redisCache({ url: 'http://user:secret@host' }));
     expect(message).toContain('http://[redacted]@host');
     expect(message).not.toContain('secret');

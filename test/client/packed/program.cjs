@@ -1,4 +1,4 @@
-// A CommonJS program of a user; prints its results. Its argument is the address of Redis.
+// A CommonJS user program; prints its results. Its argument is the address of Redis.
 const client = require('@redis-cache-kit/client');
 const { CacheWarmer } = require('@redis-cache-kit/client/warming');
 

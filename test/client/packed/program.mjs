@@ -1,4 +1,4 @@
-// A program of a user, run under each Node against a real Redis (its address is the argument); prints its results.
+// A user program, run under each Node against a real Redis (its address is the argument); prints its results.
 import {
   ConfigurationError,
   fromEnv,

@@ -215,21 +215,24 @@ describe('a credentials function', () => {
       () => 5 as unknown as string,
       /password: the function returned a value of type number/,
     ],
-  ])('that %s is the reason of the error, and is not called in a tight loop', async (_, password, reason) => {
-    let asked = 0;
-    const counted = (): string | Promise<string> => {
-      asked += 1;
-      return password();
-    };
-    const connection = await open(counted, { commandTimeoutMs: 1000 });
-    const error = await connection.call('GET', 'k').catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(NotSentError);
-    expect((error as Error).message).toMatch(reason);
-    // After 0, 250, 750 ms, minus the jitter.
-    expect(asked).toBeLessThanOrEqual(5);
-  });
+  ])(
+    'a function that %s is the reason of the error, and is not called in a tight loop',
+    async (_, password, reason) => {
+      let asked = 0;
+      const counted = (): string | Promise<string> => {
+        asked += 1;
+        return password();
+      };
+      const connection = await open(counted, { commandTimeoutMs: 1000 });
+      const error = await connection.call('GET', 'k').catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(NotSentError);
+      expect((error as Error).message).toMatch(reason);
+      // After 0, 250, 750 ms, minus the jitter.
+      expect(asked).toBeLessThanOrEqual(5);
+    },
+  );
 
-  it('that hangs is the reason of the error, and is aborted after connectTimeoutMs', async () => {
+  it('a function that hangs is the reason of the error, and is aborted after connectTimeoutMs', async () => {
     let asked = 0;
     const connection = await open(
       () => {

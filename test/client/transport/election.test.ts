@@ -102,7 +102,7 @@ describe('a failover of a healthy master', () => {
     await waitUntil('writes go on', () => connection.state.kind === 'ready');
   });
 
-  it('that one sentinel attempts without votes does not delay writes', async () => {
+  it('a failover that one sentinel attempts without votes does not delay writes', async () => {
     const [lonely, ...others] = set.sentinels;
     for (const sentinel of others) sentinel.pause();
     await lonely.admin().call('SENTINEL', 'SET', 'mymaster', 'quorum', '1');

@@ -60,7 +60,7 @@ describe('gets of one tick', () => {
     expect(await calls()).toEqual({ get: 3 });
   });
 
-  it('are sent singly when the user may not read all of them, or not use MGET', async () => {
+  it('are sent singly when the user has no permission to read all of them, or to use MGET', async () => {
     await redis.admin().call('ACL', 'SETUSER', 'narrow', 'on', 'nopass', '~mine:*', '+@all');
     await redis.admin().call('ACL', 'SETUSER', 'plain', 'on', 'nopass', '~*', '+@all', '-mget');
     await redis.admin().mset('mine:1', 'a', 'mine:2', 'b');

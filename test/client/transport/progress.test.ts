@@ -50,7 +50,7 @@ describe('the progress of a connection', () => {
     expect(progress.pieces).toBe(2);
   });
 
-  it('detects that a reply has begun, and not that of an earlier command', () => {
+  it('detects that its reply has begun, but not the reply to an earlier command', () => {
     const sent = send();
     expect(progress.isArriving(now(), 150)).toBe(false);
     progress.heard();

@@ -1,6 +1,6 @@
 /**
- * One socket for own commands and those of ioredis: each reply reaches its command, with the same value from either, and pushes,
- * subscriptions, transactions and duplicates of the ioredis instance keep working.
+ * One socket for the client's own commands and for the commands of ioredis: each reply reaches its command, with the
+ * same value from either, and pushes, subscriptions, transactions and duplicates of the ioredis instance keep working.
  */
 import { createServer, type Socket } from 'node:net';
 import type { Redis } from 'ioredis';

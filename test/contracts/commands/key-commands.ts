@@ -26,7 +26,7 @@ function fillBeforeEach(get: () => OpenPlace): void {
   beforeEach(async () => {
     const { admin, cache } = get();
     await admin.flushall();
-    // Until the cache has received the invalidation of the flush, it writes entries with the former version of the tag.
+    // Until the cache has received the invalidation of the flush, it writes entries with the previous version of the tag.
     await waitUntil('the entries and the version of their tag', async () => {
       await fill(cache);
       return (await admin.dbsize()) === FILLED;
@@ -118,7 +118,7 @@ export function clearCommand(get: () => OpenPlace): void {
       expect(await admin.keys('*')).toEqual(['other:key']);
     });
 
-    it('makes the entries of a tag misses for a running client, and counts those that had it', async () => {
+    it('invalidates the entries of a tag for a running client, and counts the entries that had it', async () => {
       const { cache, on } = get();
       expect(await cache.get('user:1')).toMatchObject({ i: 1 });
       const dry = await jsonOf(on('cache-clear', '--tag', 'users', '--dry-run', '--json'));

@@ -11,7 +11,7 @@ export const NAMESPACE = 'shop';
 
 export interface CommandPlace extends AsyncDisposable {
   /**
-   * Options that name the place: the file of an environment, and the URL of an external Redis. The environment has the
+   * Options that name the place: an environment file, and the URL of an external Redis. The environment has the
    * namespace `NAMESPACE`, maxmemory 256mb and allkeys-lru.
    */
   readonly options: Pick<DataOptions, 'env' | 'url'>;

@@ -39,7 +39,7 @@ const crash = [
 ];
 
 describe('a promotion in a cluster', () => {
-  it('is detected for a new master, and not for a client that was redirected to another shard', () => {
+  it('is detected for a new master, but not for a client that was redirected to another shard', () => {
     const moved = observation('client', 'moved', 1_200, {});
     expect(promotionAfter(buildHistory(crash, moved), 1_000_000, 'redis-1')).toBe(3_000_000);
   });

@@ -52,7 +52,7 @@ it.each([
   expect(figureNumber(check(CUT, fromMemory, events), 'overdue')).toBe(overdue);
 });
 
-it('counts reads, cache writes and computed values without an answer from memory, and not commands', () => {
+it('counts reads, cache writes and computed values without an answer from memory, but not commands', () => {
   const failed = (kind: 'get' | 'set' | 'getOrCompute' | 'incr', more = {}) =>
     op({ at: 3000, done: 3900, kind, key: `k:${kind}`, outcome: 'fail', code: 'NOT_SENT', ...more });
   const found = check(

@@ -196,7 +196,7 @@ describe('k6', () => {
   });
 });
 
-it('results of several machines add up to those of one', () => {
+it('results of several machines add up to the results of one', () => {
   const counts = {
     sent: 2,
     dropped: 1,

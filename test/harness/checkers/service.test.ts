@@ -344,7 +344,7 @@ describe('memory', () => {
     expect(figureNumber(finding, 'evictions')).toBe(4);
   });
 
-  it('is invalid without a limit, and not measured without a sample', () => {
+  it('is invalid without a limit, and NOT_MEASURED without a sample', () => {
     const unlimited = check(infoSample('redis-1', 1, { usedMemory: 10, maxmemory: 0, evictedKeys: 0 }));
     expect(unlimited).toMatchObject({
       validity: 'valid',

@@ -150,12 +150,12 @@ describe('the rule that sealed files are accounted for', () => {
 describe('a trial', () => {
   it.each([
     [
-      'that is listed twice',
+      'it is listed twice',
       trialsAs((trials) => [...trials, ...trials.filter(isCrash(1))]),
       /master-crash #1 is listed twice in the manifest/,
     ],
     [
-      'that shares a history with another',
+      'it shares a history with another',
       trialsAs((trials) => {
         const files = trials.find(isCrash(1))?.files ?? [];
         return trials.map((one) => (isCrash(2)(one) ? { ...one, files } : one));
@@ -163,7 +163,7 @@ describe('a trial', () => {
       /master-crash #[12] shares trials\/master-crash-1\/events\.jsonl with another trial/,
     ],
     [
-      'that has the history of another under its own name',
+      'it has the history of another under its own name',
       (dir: string) => {
         cpSync(join(dir, 'trials/master-crash-1'), join(dir, 'trials/master-crash-2'), { recursive: true });
         rewriteDigestsAndSeal(dir);
@@ -171,7 +171,7 @@ describe('a trial', () => {
       /master-crash #1 has the same history as another trial/,
     ],
     [
-      'that names the history of another drill',
+      'it names the history of another drill',
       (dir: string) => {
         renameSync(join(dir, 'trials/master-crash-2'), join(dir, 'trials/other-2'));
         trialsAs((trials) =>
@@ -184,16 +184,16 @@ describe('a trial', () => {
       /master-crash #2 names trials\/other-2\/events\.jsonl, which is outside trials\/master-crash-2\//,
     ],
     [
-      'that names a client twice',
+      'it names a client twice',
       trialsAs((trials) => trials.map((one) => ({ ...one, clients: [...one.clients, 'kit'] }))),
       /master-crash #1 names a client twice/,
     ],
     [
-      'that ends before it begins',
+      'it ends before it begins',
       trialsAs((trials) => trials.map((one) => ({ ...one, startedUs: 9, endedUs: 8 }))),
       /master-crash #1 ends at 8 us, before its start at 9 us/,
     ],
-  ])('counts once, and is INVALID when it is %s', (_what, edit, why) => {
+  ])('counts once, and is INVALID when %s', (_what, edit, why) => {
     const { report, complete, kept } = edited(edit);
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
     expect(complete).toMatchObject({ state: 'INVALID', reason: expect.stringMatching(why) });

@@ -50,7 +50,7 @@ describe('the digests of the manifest', () => {
     ],
     ['an unknown value', () => manifestAs((manifest) => ({ ...manifest, note: 'sound' }))],
     ['another layout', () => sealedAgain('manifest.json', (text) => JSON.stringify(JSON.parse(text)))],
-  ])('detect a change of the manifest: %s', (_what, change) => {
+  ])('detect a change to the manifest: %s', (_what, change) => {
     const report = analyzeRun(change());
     expect(report.verdict.decision).toBe('UNKNOWN');
     const reason = expect.stringContaining('manifest.json');

@@ -105,7 +105,7 @@ describe('a file name', () => {
     'a\0b',
   ];
 
-  it.each(NAMES)('in the manifest is that of a regular file in the folder, not %j', (name) => {
+  it.each(NAMES)('the manifest must name a regular file in the folder, not %j', (name) => {
     const dir = scratch.copyRun(healthy);
     writeFileSync(join(dir, '..', 'outside.jsonl'), readFileSync(join(dir, HISTORY)));
     changeManifest(dir, (manifest: Manifest) => ({
@@ -115,14 +115,14 @@ describe('a file name', () => {
     expectRefused(dir, /must be the name of a regular file within the run folder/, 'manifest.json');
   });
 
-  it.each(NAMES)('in the seal is that of a regular file in the folder, not %j', (name) => {
+  it.each(NAMES)('the seal must name a regular file in the folder, not %j', (name) => {
     const dir = scratch.copyRun(healthy);
     const file = { path: name, sha256: '0'.repeat(64), bytes: 0 };
     rewriteDigestsAndSeal(dir, (seal) => ({ ...seal, files: [...seal.files, file] }));
     expectRefused(dir, /not a regular file of the run folder/, 'seal.json');
   });
 
-  it('that is not UTF-8 is reported as added later', () => {
+  it('a file name that is not UTF-8 is reported as added later', () => {
     const dir = scratch.copyRun(healthy);
     writeFileSync(Buffer.concat([Buffer.from(join(dir, 'logs/')), Buffer.from([0xff, 0xfe])]), 'x');
     expect(verifyRun(dir).problems).toEqual(['logs/\ufffd\ufffd is not in the seal: it was added later']);

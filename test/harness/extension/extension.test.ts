@@ -27,7 +27,7 @@ const loaded = (extension: Partial<Extension>) => ({
 afterEach(() => registerExtensions([]));
 
 describe('a drill of a module', () => {
-  it('is accepted like every drill of the kit', () => {
+  it('is accepted like every built-in drill', () => {
     const own = drills.filter(({ spansRun }) => spansRun === undefined);
     expect(own.filter((drill) => drillProblem({ ...drill }) !== undefined)).toEqual([]);
     expect(drillProblem({ ...DRILL })).toBeUndefined();
@@ -47,7 +47,7 @@ describe('a drill of a module', () => {
     expect(drillProblem({ ...DRILL, ...over })).toMatch(problem);
   });
 
-  it('of an unknown workload or fault is rejected before a run', () => {
+  it('a drill with an unknown workload or fault is rejected before a run', () => {
     const register = (over: object) => () =>
       registerExtensions([loaded({ drills: [{ ...DRILL, ...over }] })]);
     register({})();
@@ -89,7 +89,7 @@ describe('a checker of a module', () => {
       { ...finding, figures: { figure: { ...figure, kind: 'proportion', successes: 2 } } },
       /figure/,
     ],
-  ])('that returns %s proves nothing', (_, returned, reason) => {
+  ])('a checker that returns %s proves nothing', (_, returned, reason) => {
     expect(check(returned)).toMatchObject({
       validity: 'unknown',
       figures: {},
@@ -119,7 +119,7 @@ describe('a report of a module', () => {
       /could not be rendered: no such field/,
     ],
     ['returns a promise', async () => 'late', /render returned object, not a string/],
-  ])('that %s holds the reason', (_, render, reason) => {
+  ])('a report that %s holds the reason', (_, render, reason) => {
     expect(reportOf(render)).toMatch(reason);
   });
 

@@ -173,7 +173,7 @@ describe(
     /** A PING to the replicas would be a write that the successor does not have, so that it would be copied. */
     const QUIET = ['repl-ping-replica-period 3600'];
 
-    /** A master with a full disk, and the node that is to become master; `heal` is that of the fault. */
+    /** A master with a full disk, and the node that is to become master; `heal` belongs to the fault. */
     async function injected({ isReplica }: { readonly isReplica: boolean }) {
       const former = await RedisProcess.start({ host: '127.63.0.3', conf: ['appendonly yes', ...QUIET] });
       const successor = await RedisProcess.start({ host: '127.63.0.4', conf: QUIET });

@@ -148,7 +148,7 @@ describe('the soundness of the machine', () => {
     expect(findUnsoundness(P99, BOUNDS, { results: [machine], scripted: true })).toBeUndefined();
   });
 
-  it('of an incomplete trial is judged by the strictest bounds', () => {
+  it('an incomplete trial is judged by the strictest bounds', () => {
     expect(incompleteUnsoundness(BOUNDS, seen())).toBeUndefined();
     expect(incompleteUnsoundness(BOUNDS, { results: [] })).toBeUndefined();
     expect(incompleteUnsoundness(BOUNDS, seen({ timerMaxMs: 101 }))?.reason).toMatch(/101 ms late at worst/);

@@ -54,13 +54,13 @@ describe.each(KINDS)('$name', ({ gate, figures }) => {
   const changes = (factor: number) =>
     times(PAIRS, () => compareCriterion(sideOf(gate, figures(1)), sideOf(gate, figures(factor))).change);
 
-  it('of two runs of one commit is within noise', () => {
+  it('the difference between two runs of one commit is within noise', () => {
     const found = changes(1);
     expect(found.filter((change) => change === 'undecided')).toEqual([]);
     expect(found.filter((change) => change !== 'within-noise').length).toBeLessThanOrEqual(2);
   });
 
-  it('that became twice as large is worse', () => {
+  it('a value that became twice as large is worse', () => {
     const found = changes(2);
     expect(found.filter((change) => change === 'better')).toEqual([]);
     expect(found.filter((change) => change === 'worse').length).toBeGreaterThan(PAIRS / 2);

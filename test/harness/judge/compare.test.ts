@@ -54,7 +54,7 @@ describe('two runs', () => {
     expect(comparison.differences).toEqual([]);
   });
 
-  it('of which one is slower differ in that criterion, in the direction of the time', () => {
+  it('a slower run differs in that criterion, in the direction of the time', () => {
     const [fast, slow] = [createRun('fast'), createRun('slow', SLOWER)];
     const worse = compareRuns(fast, slow);
     expect(changeOf(worse.criteria, 'get-latency')).toMatchObject({
@@ -103,7 +103,7 @@ describe('two runs', () => {
     });
   });
 
-  it('of which one was altered are refused, forced or not', () => {
+  it('two runs are refused if one was altered, forced or not', () => {
     const [a, b] = [createRun('a'), createRun('b')];
     appendFileSync(join(b, 'trials/steady-1/kit.jsonl'), '\n');
     expect(catchKitError(() => compareRuns(a, b, { force: true }))).toMatchObject({
@@ -146,7 +146,7 @@ describe('a criterion', () => {
     });
   });
 
-  it('of a share is compared by Clopper-Pearson, in the direction of its target', () => {
+  it('a share is compared by Clopper-Pearson, in the direction of its target', () => {
     const share = buildGate({
       ...{ unit: 'ratio', target: { op: '>=', value: 0.5 }, timing: false },
       sli: { checker: 'a-checker', figure: 'figure', over: 'pool', count: 'observations' },
@@ -158,7 +158,7 @@ describe('a criterion', () => {
     expect(change(900, 890).change).toBe('within-noise');
   });
 
-  it('of one value per trial is undecided with few trials, and compared by their median with eight', () => {
+  it('a criterion with one value per trial is undecided with few trials, and compared by their median with eight', () => {
     const gap = buildGate(timed);
     const trials = (n: number, from: number) => Array.from({ length: n }, (_, i) => valueFigure(from + i));
     expect(compareCriterion(sideOf(gap, trials(3, 10)), sideOf(gap, trials(3, 50)))).toMatchObject({
@@ -171,7 +171,7 @@ describe('a criterion', () => {
     });
   });
 
-  it('that no machine excuses is decided by its state, even with one trial', () => {
+  it('a criterion that no machine excuses is decided by its state, even with one trial', () => {
     const lost = buildGate({ target: { op: '==', value: 0 }, unit: 'writes', timing: false });
     const side = (count: number) => sideOf(lost, [valueFigure(count)]);
     expect(compareCriterion(side(0), side(3))).toMatchObject({ change: 'worse', method: 'state' });
@@ -179,7 +179,7 @@ describe('a criterion', () => {
     expect(compareCriterion(side(0), side(0)).change).toBe('within-noise');
   });
 
-  it('that no machine excuses is worse if one of many trials missed the target', () => {
+  it('a criterion that no machine excuses is worse if one of many trials missed the target', () => {
     const lost = buildGate({ target: { op: '==', value: 0 }, unit: 'writes', timing: false });
     const trials = (last: number) =>
       sideOf(
@@ -216,7 +216,7 @@ describe('intervals', () => {
     expect(nearHigh - nearLow).toBeLessThan(high - low);
   });
 
-  it('of a quantile are observed values, and undefined with too few samples', () => {
+  it('intervals of a quantile are observed values, and undefined with too few samples', () => {
     const samples = Array.from({ length: 1_000 }, (_, i) => i);
     const [low, high] = quantileInterval(samples, 0.5, 0.99) ?? [0, 0];
     expect([low, high].every((end) => samples.includes(end))).toBe(true);

@@ -124,7 +124,7 @@ describe('the page', () => {
     expect(text.match(/2 more trials/g)).toHaveLength(3);
   });
 
-  it('shows a canary rollout: decision, reasons, both arms, evidence and changes of the share', () => {
+  it('shows a canary rollout: decision, reasons, both arms, evidence and changes to the share', () => {
     const text = renderHtml(goReport());
     const section = text.slice(text.indexOf('<section id="canary">'), text.indexOf('<section id="load">'));
     expect(section).toContain('rollback after 80 s, share 0 %');

@@ -78,7 +78,7 @@ describe.runIf(browserName)(browserName ? suite : `${suite} [skipped: no Chromiu
     ['canary', SCREENS],
     // Its section of overridden gates is in no other page.
     ['conditional go', [screen(390), PAPER]],
-  ] as const)('of %s fits a phone, a tablet, a desktop and paper', async (page, screens) => {
+  ] as const)('the page of %s fits a phone, a tablet, a desktop and paper', async (page, screens) => {
     await show(page, screen(390));
     await browser.evaluate(OPEN_ALL);
     for (const each of screens) {
@@ -104,7 +104,7 @@ describe.runIf(browserName)(browserName ? suite : `${suite} [skipped: no Chromiu
     expect(await browser.evaluate(display)).toBe('block');
   });
 
-  it('have the colours of the scheme on a screen, and those of paper in print', async () => {
+  it('have the colours of the scheme on a screen, and the colours for paper in print', async () => {
     const colour = `getComputedStyle(document.documentElement).getPropertyValue('--ink')`;
     await show('go', screen(1280, 'dark'));
     expect(await browser.evaluate(colour)).toBe(DARK.ink);

@@ -94,7 +94,7 @@ const criterion = z.strictObject({
         .describe('Shipped target'),
       unit: text('Unit of the shipped target'),
     })
-    .describe('Override of a gate of the kit')
+    .describe('Override of a built-in gate')
     .exactOptional(),
   unsupported: z
     .literal(true)

@@ -216,7 +216,7 @@ describe('a waiver', () => {
   );
 
   it.each([...Object.entries(renderers), ['the terminal', renderTerminal] as const])(
-    'that has expired is in %s with the state that it no longer changes',
+    'an expired waiver is in %s with the state that it no longer changes',
     (_format, render) => {
       const base = noGoReport();
       const criteria = base.verdict.criteria.map((one) =>
@@ -284,7 +284,7 @@ describe('Markdown', () => {
     expect(rows.length).toBeGreaterThan(20);
   });
 
-  it('omits its last parts, and not its verdict, when it exceeds the size of a comment', () => {
+  it('omits its last parts, but not its verdict, when it exceeds the size of a comment', () => {
     const base = noGoReport();
     const [criterion] = base.verdict.criteria;
     if (criterion === undefined) throw new Error('the example has criteria');

@@ -75,7 +75,7 @@ describe('numbers', () => {
     expect(formatBound(null, 'ms')).toBe('–');
   });
 
-  it('of a write gap share one unit', () => {
+  it('the numbers of a write gap share one unit', () => {
     const gap = (min: number, median: number, max: number, deadClients = 0) =>
       formatGap({ writeGapMs: { min, median, max }, deadClients });
     expect(gap(240, 264, 290)).toBe('240 / 264 / 290 ms');
@@ -86,7 +86,7 @@ describe('numbers', () => {
     expect(formatGap({ writeGapMs: null, deadClients: 0 })).toBe('–');
   });
 
-  it('of bytes have binary units', () => {
+  it('numbers of bytes have binary units', () => {
     expect(formatBytes(8 * 1024 ** 3)).toBe('8 GiB');
     expect(formatBytes(512 * 1024 ** 2)).toBe('512 MiB');
   });
@@ -118,7 +118,7 @@ describe('sources', () => {
     expect(sourceOf(criterion({ source }))).toEqual({ id, title });
   });
 
-  it('of a claim omit the value and the target', () => {
+  it('the sources of a claim omit the value and the target', () => {
     expect(claimOf(criterion({ reason: '0 writes, target == 0 writes; 20 of 20 trials observed' }))).toBe(
       '20 of 20 trials observed',
     );

@@ -119,7 +119,7 @@ describe.skipIf(process.platform !== 'linux')('a machine watch', () => {
     }
   });
 
-  it('attributes a server without replies to the server, and not to a busy machine', async () => {
+  it('attributes missing replies to the server, not to a busy machine', async () => {
     const redis = await environment.admin('redis-1');
     const { windows } = await watched(async (seen) => {
       await seconds(seen, 1);

@@ -107,7 +107,7 @@ describe('the limit of open files', () => {
     ['Max open files            20000                20000                files', undefined],
     ['Max open files            unlimited            unlimited            files', undefined],
     ['', undefined],
-  ])('of %j allows 10,000 connections or names what is needed', (limits, reason) => {
+  ])('the limit %j allows 10,000 connections or names what is needed', (limits, reason) => {
     const found = connectionLimit(10_000, limits);
     if (reason === undefined) expect(found).toBeUndefined();
     else expect(found).toMatch(reason);

@@ -230,7 +230,7 @@ it('the generator requests durable writes from the kit, and records that they we
   await served;
   const sets = history().operations.filter(({ invoke }) => invoke.kind === 'set');
   expect(sets.length).toBeGreaterThan(10);
-  // The master has it, its survival is unknown: not acknowledged, and not certain to be absent.
+  // The master has it, its survival is unknown: neither acknowledged nor certain to be absent.
   expect(new Set(sets.map(({ outcome }) => outcome))).toEqual(new Set(['info']));
   expect(new Set(sets.map(({ completion }) => completion?.error?.code))).toEqual(new Set(['DURABILITY']));
 });

@@ -102,7 +102,7 @@ describe('a schedule', () => {
 
 describe('a load step on a real Redis', () => {
   it.each(Object.keys(MIXES) as (keyof typeof MIXES)[])(
-    'of mix %s sends the planned operations once, and Redis answers with the right values',
+    'a load step with mix %s sends the planned operations once, and Redis answers with the right values',
     async (name) => {
       const perSecond = name === 'batches' ? 20 : STEP.perSecond;
       const { outcome, history } = await runStep(sound, { name, mix: MIXES[name], perSecond });

@@ -41,12 +41,12 @@ describe('runProgram', () => {
     expect(exitCode).toBe(1);
   });
 
-  it('ends a program and its children on timeout', async () => {
+  it('stops a program and its children on timeout', async () => {
     const run = runProgram({ command: '/bin/sh', args: ['-c', 'sleep 60 & wait'], timeoutMs: 100 });
     await expect(run).rejects.toMatchObject({ code: 'PROGRAM_TIMEOUT' });
   });
 
-  it('ends a program on abort', async () => {
+  it('stops a program on abort', async () => {
     const stop = new AbortController();
     const run = runProgram({ command: '/bin/sleep', args: ['60'], signal: stop.signal });
     stop.abort(new Error('told to stop'));

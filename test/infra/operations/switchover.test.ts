@@ -48,7 +48,7 @@ describe('a planned switchover', () => {
     expect(lines).toEqual([`every replica has all writes of ${from}`, `${to} is master`]);
   });
 
-  it('that is aborted before the failover begins leaves the old master writable', async () => {
+  it('a switchover that is aborted before the failover begins leaves the old master writable', async () => {
     const from = (await environment.masterId()) as string;
     const controller = new AbortController();
     const progress = () => controller.abort(new Error('called off'));
@@ -60,7 +60,7 @@ describe('a planned switchover', () => {
     expect(await environment.masterId()).toBe(from);
   });
 
-  it('that no sentinel can perform leaves the old master writable, without a delay', async () => {
+  it('a switchover that no sentinel can perform leaves the old master writable, without a delay', async () => {
     const master = (await environment.masterId()) as string;
     for (const { id } of environment.topology.sentinels) await environment.capabilities.kill?.(id);
     await expect(switchover(environment, { stepTimeoutMs: 300 })).rejects.toMatchObject({

@@ -33,13 +33,13 @@ describe('two windows of one history', () => {
     expect(compareWindows(a, b)).toBe(order);
   });
 
-  it('that differ within their overlap do not prove an order', () => {
+  it('windows that differ within their overlap do not prove an order', () => {
     const other = window(0, 100);
     other[50] = 7;
     expect(compareWindows(window(0, 80), other)).toBe('unknown');
   });
 
-  it('of one repeated command do not prove an order, although they are equal', () => {
+  it('windows of one repeated command do not prove an order, although they are equal', () => {
     const repeating = new Uint32Array(100).fill(8);
     expect(compareWindows(repeating, repeating.slice(0, 90))).toBe('unknown');
     expect(compareWindows(repeating, repeating)).toBe('unknown');
@@ -53,13 +53,13 @@ describe('two windows of one history', () => {
     expect(compareWindows(first, first)).toBe('same');
   });
 
-  it('that overlap in two commands with a time in ms are compared', () => {
+  it('windows that overlap in two commands with a time in ms are compared', () => {
     const timed = (...all: number[]) => Uint32Array.from(all, (each) => 2 * each + 1);
     expect(compareWindows(timed(1, 2, 3), timed(2, 3, 4))).toBe('behind');
     expect(compareWindows(timed(1, 2, 3), timed(3, 4))).toBe('unknown');
   });
 
-  it('that both begin without a key are compared at any length', () => {
+  it('windows that both begin without a key are compared at any length', () => {
     const of = (digests: Uint32Array, isComplete = true): Position => ({
       kind: 'commands',
       digests,
@@ -94,7 +94,7 @@ describe('two windows of one history', () => {
     expect(known).toBeGreaterThan(500);
   });
 
-  it('of replication id and offset are compared within one id only', () => {
+  it('windows with replication id and offset are compared within one id only', () => {
     const at = (replicationId: string, offset: number): Position => ({
       kind: 'offset',
       replicationId,

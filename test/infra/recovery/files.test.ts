@@ -60,7 +60,7 @@ describe('an append-only file', () => {
     expect(others.map((text) => (scanOf(text).digests[0] ?? 1) % 2)).toEqual([0, 0, 0, 0]);
   });
 
-  it('that is truncated anywhere in its last command keeps all commands before it', () => {
+  it('an append-only file that is truncated anywhere in its last command keeps all commands before it', () => {
     const before = whole.length;
     for (let cut = 1; cut < command('INCR', 'c').length; cut += 1) {
       const scan = scanOf(whole + command('INCR', 'c').slice(0, cut));
@@ -167,7 +167,7 @@ describe('a snapshot of a real server', () => {
     expect(scan(Buffer.from('not a snapshot at all')).problem).toMatch(/magic string REDIS is missing/);
   });
 
-  it('is the data of a node with appendonly off, and not loaded with appendonly on', async () => {
+  it('is the data of a node with appendonly off, but not loaded with appendonly on', async () => {
     writeFileSync(join(dir, 'dump.rdb'), snapshot);
     const names = {
       appendonly: false,

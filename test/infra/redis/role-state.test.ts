@@ -72,7 +72,7 @@ describe('the master of a replication group', () => {
     expect(describeRoles(state)).toBe('failover from redis-1 in progress: no replica is promoted yet');
   });
 
-  it('is the replica that the leader promotes, and not a deposed one that also reports master', () => {
+  it('is the replica that the leader promotes, but not a deposed one that also reports master', () => {
     const leader = sentinel(1, 'redis-1', { flags: ['master', 'failover_in_progress'], promotes: 'redis-2' });
     const state = stateOf({
       redis: [master('redis-2'), master('redis-3')],

@@ -169,7 +169,7 @@ describe('kit cache-clear', () => {
     expect(await redis.admin().info('commandstats')).not.toMatch(/cmdstat_(flushall|flushdb|keys|del):/);
   });
 
-  it('makes the entries of a tag misses in a cluster, for a running client, too', async () => {
+  it('invalidates the entries of a tag in a cluster, for a running client, too', async () => {
     expect(await inCluster.get('user:1')).toMatchObject({ i: 1 });
     const report = await jsonOf(onCluster('cache-clear', '--tag', 'users', '--yes', '--json'));
     expect(report).toMatchObject({ found: 60, cleared: true });

@@ -53,7 +53,7 @@ describe('kit warm', () => {
     expect(err).toMatch(/users: started[\s\S]*prices: 10 warmed\n[\s\S]*prices: 30 warmed\n/);
   });
 
-  it('runs the strategies of the modules of kit.yaml, such as that of the example', async () => {
+  it('runs the strategies of the modules of kit.yaml, such as the strategy of the example', async () => {
     const example = resolve('examples/extension/kit.yaml');
     const { exitCode, out, err } = await onServer('warm', '--config', example);
     expect(exitCode, err).toBe(EXIT.GO);

@@ -102,7 +102,7 @@ describe('memoryNeed', () => {
     expect(of(2_000, 100)).toMatchObject({ known: false });
   });
 
-  it('is not below the highest memory so far, and not known from a server that evicts early', () => {
+  it('is not below the highest memory so far, and cannot be known from a server that evicts early', () => {
     const idle = Array.from({ length: 1_000 }, (_, i) => ({ idleSeconds: i / 10, weight: 1 }));
     const groups = [{ ...group, ttlSeconds: 300, idle }];
     const sample = { totalKeys: 1_000, sampledKeys: 1_000 };

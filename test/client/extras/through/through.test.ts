@@ -257,7 +257,7 @@ describe('write-behind', () => {
     await store.close();
   });
 
-  it('accounts for every change of a key, even if many are in flight to the cache', async () => {
+  it('accounts for every change to a key, even if many are in flight to the cache', async () => {
     const { table, store } = opened({ maxDelayMs: 60_000 });
     await Promise.all(Array.from({ length: 20 }, (_, i) => store.set('k', i)));
     expect(await store.close()).toMatchObject({ stored: 1, coalesced: 19, lost: 0, queued: 0 });
@@ -297,7 +297,7 @@ describe('write-behind', () => {
 });
 
 describe('the queue of changes', () => {
-  it('returns the last released change of each key after any sequence of add, release and withdraw', () => {
+  it('returns the last released change to each key after any sequence of add, release and withdraw', () => {
     const steps = fc.array(
       fc.record({ key: fc.constantFrom('a', 'b'), refused: fc.boolean(), late: fc.boolean() }),
       { maxLength: 12 },

@@ -250,7 +250,7 @@ describe('tags over Redis', () => {
     expect(await cache.get('old')).toBeUndefined();
   });
 
-  it('that only this process knows are not written to Redis, where no other process could invalidate them', async () => {
+  it('tags that only this process knows are not written to Redis, where no other process could invalidate them', async () => {
     const own = await RedisProcess.start({ host: '127.61.24.1' });
     const here = closeAfterTest(redisCache({ address: own.address, namespace: 't', compute }));
     const there = closeAfterTest(redisCache({ address: own.address, namespace: 't', compute }));

@@ -83,7 +83,7 @@ describe('tags that are checked in Redis each time', () => {
     expect([again[0], again[1]?.version === stamps[1]?.version]).toEqual([stamps[0], false]);
   });
 
-  it('make a load a miss that was in flight when its tag was invalidated', async () => {
+  it('turn a load that was in flight when its tag was invalidated into a miss', async () => {
     const stamps = await tags.stamps(['a']);
     await tags.invalidate(['a']);
     await tags.stamps(['a']);

@@ -24,7 +24,7 @@ function view(...lines: readonly Line[]): ClusterView {
 }
 
 describe('slots', () => {
-  it('are those of Redis, hash tags included', () => {
+  it('are the slots that Redis computes, hash tags included', () => {
     expect(slotOf('123456789')).toBe(12_739);
     expect(slotOf('{user1000}.following')).toBe(slotOf('user1000'));
     expect(slotOf('foo{{bar}}zap')).toBe(slotOf('{bar'));
@@ -32,7 +32,7 @@ describe('slots', () => {
     expect(slotOf(Buffer.from('ü'))).toBe(slotOf('ü'));
   });
 
-  it('of a command are those of its keys', () => {
+  it('the slots of a command are the slots of its keys', () => {
     const slot = slotOf('k');
     expect(routeOf('get', ['k'])).toEqual({ to: 'slot', slot });
     expect(routeOf('FCALL', ['f', '1', 'k', 'x'])).toEqual({ to: 'slot', slot });

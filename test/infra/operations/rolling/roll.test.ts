@@ -23,13 +23,13 @@ describe('a rolling change', () => {
     state[Symbol.dispose]();
   });
 
-  it('of an unchanged configuration replaces nothing', async () => {
+  it('an unchanged configuration replaces no node', async () => {
     await using change = await prepare(32);
     expect(change.changes).toEqual([]);
     expect(change.settings).toEqual([]);
   });
 
-  it('that is interrupted after the first replica continues where it stopped', async () => {
+  it('a change that is interrupted after the first replica continues where it stopped', async () => {
     const before = await pids();
     const interruption = new AbortController();
     const progress = (line: string) => {
@@ -133,7 +133,7 @@ describe('a rolling change', () => {
   ): Promise<PreparedChange> {
     masterId = await environment.masterId();
     const change = await substrate.prepareChange?.(topologyWith(maxmemoryMb, sentinel), {});
-    if (change === undefined) throw new Error('the environment does not run');
+    if (change === undefined) throw new Error('the environment is not running');
     return change;
   }
 
@@ -148,7 +148,7 @@ describe('a rolling change', () => {
     );
 });
 
-it('a rolling change of a cluster replaces every node, shard by shard, with a switchover per shard', async () => {
+it('a rolling change to a cluster replaces every node, shard by shard, with a switchover per shard', async () => {
   using state = temporaryStateDir();
   const substrate = localSubstrate({ stateDir: state.path });
   const config = clusterConfiguration('roll-cluster');

@@ -1,5 +1,5 @@
 /**
- * A rolling change of the version on local processes (`KIT_TEST_SERVERS`): from the server of this machine to a newer
+ * A rolling version change on local processes (`KIT_TEST_SERVERS`): from the installed server to a newer
  * one under load, back before the switchover, not back after it, and with a failover in between.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -27,7 +27,7 @@ const servers = await listTestServers();
 /** A suite on the test server of that version; reported as skipped by name if the list has none. */
 function describeOn(wanted: string, body: (server: TestServer) => void): void {
   const server = servers.find(({ name }) => name.startsWith(`${wanted}.`));
-  const title = `a change of the version to ${wanted}`;
+  const title = `a version change to ${wanted}`;
   const skipped = `${title} [skipped: KIT_TEST_SERVERS has no such server]`;
   describe.runIf(server !== undefined)(server === undefined ? skipped : title, () =>
     body(server as TestServer),

@@ -56,7 +56,7 @@ export async function waitUntil<T>(
     return found === undefined || found === false ? { observed: found } : { value: found };
   }).then((last) => {
     if ('value' in last) return last.value;
-    throw new Error(`not within ${withinMs} ms: ${what}`);
+    throw new Error(`timed out after ${withinMs} ms waiting for: ${what}`);
   });
 }
 

@@ -42,7 +42,7 @@ describe('a normalized directive value', () => {
     expect(canonicalName('MAXMEMORY')).toBe('maxmemory');
   });
 
-  it('is that of the last line of a file, and of all lines for a list', () => {
+  it('comes from the last line of a file, or from all lines for a list', () => {
     const conf = directivesOf(
       'timeout 1\ntimeout 2\nsave 900 1\nsave 300 10\n# timeout 3\nsentinel monitor m 1.1.1.1 1 2\n',
     );
@@ -53,7 +53,7 @@ describe('a normalized directive value', () => {
 });
 
 describe('the directive defaults', () => {
-  it('are those of the installed server, directive by directive', async () => {
+  it('match the installed server, directive by directive', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'kit-defaults-'));
     const port = await findFreePort('127.0.0.1');
     const server = spawn('redis-server', ['--port', String(port)], { cwd: dir, stdio: 'ignore' });
@@ -82,7 +82,7 @@ describe('the directive defaults', () => {
     }
   });
 
-  it('of Valkey are those of Redis except the listed ones', () => {
+  it('the defaults of Valkey match Redis, except the listed ones', () => {
     expect(defaultValue('lazyfree-lazy-user-del', 'redis')).toBe('no');
     expect(defaultValue('lazyfree-lazy-user-del', 'valkey')).toBe('yes');
     expect(defaultValue('replica-priority', 'valkey')).toBe('100');

@@ -125,7 +125,7 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
     await expect(probe.get('greeting')).rejects.toThrow(/NOPERM/);
   });
 
-  it('allow the exporter to read figures and no secret', async () => {
+  it('allow the exporter to read figures, but no secret', async () => {
     const exporter = topology.connect('redis-1', 'exporter');
     expect(await exporter.info()).toContain('used_memory');
     await expect(exporter.latency('LATEST')).resolves.toBeDefined();

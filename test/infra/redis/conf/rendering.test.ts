@@ -99,7 +99,7 @@ describe('the redis.conf of a node', () => {
     expect(value(text, 'replicaof')).toEqual([]);
   });
 
-  it('of a replica names its master', () => {
+  it('the redis.conf of a replica names its master', () => {
     expect(value(redis('dev', { replica: true }).text, 'replicaof')).toEqual(['127.1.0.2 6379']);
   });
 
@@ -115,7 +115,7 @@ describe('the redis.conf of a node', () => {
     [2, '1'],
     [3, '1'],
     [4, '3'],
-  ])('of a machine with %i cores has %s io-threads of 4, and states it', (cores, given) => {
+  ])('the redis.conf on a machine with %i cores has %s io-threads of 4, and states it', (cores, given) => {
     const { text, deviations } = redis('production', { cores, tls: true });
     expect(value(text, 'io-threads')).toEqual([given]);
     expect(deviations).toEqual([`io-threads 4 reduced to ${given}: the machine has ${cores} cores`]);
@@ -176,7 +176,7 @@ describe('the redis.conf of a node', () => {
   });
 
   it.each(['cluster', 'single', 'dev', 'staging', 'production'])(
-    'of %s has no lint error or warning except the intended ones',
+    'the redis.conf of %s has no lint error or warning except the intended ones',
     (name) => {
       const found = lintConf(redis(name, { tls: name === 'production' }).text, {
         target: { family: 'redis', version: '7.0.15' },

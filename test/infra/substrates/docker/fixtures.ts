@@ -60,7 +60,7 @@ export async function runPlainCdktf(
   return { exitCode, text: stripVTControlCharacters(`${stdout}${stderr}`) };
 }
 
-/** `dev` on ports that no other environment of this machine publishes. */
+/** `dev` on ports that no other environment on this machine publishes. */
 export function configuration(
   name: string,
   change: Partial<Pick<EnvironmentConfig, 'security' | 'topology'>> = {},

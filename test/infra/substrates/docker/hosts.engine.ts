@@ -144,7 +144,7 @@ describeOnEngine('an environment on three hosts', () => {
     await waitUntil('the environment to be healthy', async () => (await status()).view.healthy, 90_000);
     expect(['redis-2', 'redis-3']).toContain(await environment.masterId());
     const noDrift = async () => (await findDrift(planDocker(planTopology(config)), state.path)).length === 0;
-    // A health check that failed meanwhile is repeated every 10 s.
+    // A health check that failed in the meantime is repeated every 10 s.
     await waitUntil('no drift', noDrift, 30_000);
   });
 });

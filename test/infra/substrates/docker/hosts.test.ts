@@ -121,7 +121,7 @@ it('a stack without hosts has one provider without an alias, which no resource n
   expect(Object.values(resource).flatMap((all) => Object.values(all).map((each) => each.provider))).toEqual(
     expect.not.arrayContaining([expect.anything()]),
   );
-  // States of former versions have these addresses.
+  // States of previous versions have these addresses.
   expect(Object.keys(resource.docker_container ?? {})).toContainEqual(
     expect.stringMatching(/^configuration_init_[0-9A-F]+$/),
   );

@@ -47,7 +47,7 @@ describeOnEngine(
       state[Symbol.dispose]();
     });
 
-    it.runIf(server)(named('a server program of this machine is one more image'), async () => {
+    it.runIf(server)(named('a server program on this machine is one more image'), async () => {
       const state = temporaryStateDir();
       const path = server?.path;
       const [, , , built] = await buildImages({ stateDir: state.path, server: path });

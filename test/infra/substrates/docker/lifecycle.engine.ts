@@ -34,7 +34,7 @@ let environment: Environment;
 
 const changes = async () => (await terraformPlan(config, terraform)).changes;
 const drift = () => findDrift(plan, state.path);
-/** A health check that failed meanwhile is retried every 10 s. */
+/** A health check that failed in the meantime is retried every 10 s. */
 const noDrift = () => waitUntil('no drift', async () => (await drift()).length === 0, 30_000);
 const awaitHealthy = () =>
   waitUntil('the environment to be healthy', () => isHealthy(environment).catch(() => false), 60_000);
@@ -98,7 +98,7 @@ describeOnEngine('an environment on the engine', () => {
     await waitUntil(
       'the exporter to answer for the master',
       async () => {
-        // It was replaced a moment ago, and may not yet listen.
+        // It was replaced a moment ago, and might not listen yet.
         const answer = await fetch(`${url}/metrics`).catch(() => undefined);
         const metrics = (await answer?.text()) ?? '';
         return /^redis_up 1$/m.test(metrics) && /^redis_instance_info.*role="master"/m.test(metrics);

@@ -54,7 +54,7 @@ describeOnEngine('OpenTofu alone', () => {
       });
     });
 
-    it('deploys, plans no change, deploys by plain cdktf, and destroys', async () => {
+    it('deploys, plans no change, deploys with plain cdktf, and destroys', async () => {
       const environment = await substrate.apply(planTopology(config), { ephemeral: false });
       expect(await environment.masterId()).toBe('redis-1');
       await environment[Symbol.asyncDispose]();

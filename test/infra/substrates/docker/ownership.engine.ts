@@ -20,7 +20,7 @@ import { describeOnEngine, engineStateDir, runPlainCdktf } from './fixtures.ts';
 
 const NAME = 'owned';
 const ports = { redis: 28_300, exporter: 28_320, commander: 28_321 };
-/** Protected in the owner's configuration, but not in that of the other checkout. */
+/** Protected in the configuration of the owner, but not of the other checkout. */
 const guarded = environmentSchema.parse({
   ...loadEnvironment('single'),
   name: NAME,
@@ -73,7 +73,7 @@ describeOnEngine('an environment of another checkout', () => {
     ['recover', async () => dockerSubstrate({ stateDir: other.path }).inspectData?.(planTopology(unguarded))],
     ['drift', () => findDrift(planDocker(planTopology(unguarded)), other.path)],
   ])(
-    'a foreign environment is rejected by %s with the path of the owner, and not changed',
+    'a foreign environment is rejected by %s with the path of the owner, and is left unchanged',
     async (_, act) => {
       const before = await partsOf(NAME);
       await expect(act()).rejects.toMatchObject({
@@ -86,7 +86,7 @@ describeOnEngine('an environment of another checkout', () => {
   );
 
   it.each(['deploy', 'destroy'] as const)(
-    'a foreign environment is rejected by plain cdktf %s, and not changed',
+    'a foreign environment is rejected by plain cdktf %s, and is left unchanged',
     async (verb) => {
       const before = await partsOf(NAME);
       const { exitCode, text } = await runPlainCdktf(verb, unguarded, other.path);
@@ -110,7 +110,7 @@ describeOnEngine('an environment of another checkout', () => {
     expect(await partsOf(NAME)).toEqual(before);
   });
 
-  it('a foreign environment is taken over with its data, and then rejected for its former owner', async () => {
+  it('a foreign environment is taken over with its data, and then rejected for its previous owner', async () => {
     vi.stubEnv('KIT_ALLOW_ADOPT', NAME);
     const before = await idOfNode();
     const environment = await up(other.path, yes);

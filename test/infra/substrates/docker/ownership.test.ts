@@ -14,7 +14,7 @@ const mine = { owner: 'mine', known: new Set<string>(), adopted: [] };
 
 describe('a part of an environment', () => {
   it.each(['container', 'network', 'volume'] as const)(
-    'of type %s belongs to the owner on its label',
+    'a part of type %s belongs to the owner on its label',
     (kind) => {
       expect(classifyParts([part(kind, 'mine')], mine)).toEqual({ own: [part(kind, 'mine')], foreign: [] });
       // The state of another owner may also contain the name of a volume.
@@ -30,7 +30,7 @@ describe('a part of an environment', () => {
     expect(classifyParts([part('container', '')], { ...mine, known }).own).toHaveLength(1);
   });
 
-  it('that is a volume belongs to its new owner after a takeover; a container never does, it is created later', () => {
+  it('a volume belongs to its new owner after a takeover; a container never does, it is created later', () => {
     const adopted = ['other', ''];
     const parts = [part('volume', 'other'), part('volume', ''), part('container', 'other')];
     expect(classifyParts(parts, { ...mine, adopted })).toEqual({
@@ -59,13 +59,13 @@ describe('the ownership error', () => {
     });
   });
 
-  it('of a protected environment names the required permissions', () => {
+  it('the error for a protected environment names the required permissions', () => {
     const parts = [part('container', 'other'), part('volume', 'other', { isProtected: true })];
     expect(refusal(parts).hint).toContain('KIT_ALLOW_ADOPT=dev kit up');
     expect(refusal(parts, 'down').hint).toContain('KIT_ALLOW_ADOPT=dev KIT_ALLOW_DESTROY=dev kit down');
   });
 
-  it('of a resource without a label states that', () => {
+  it('the error for a resource without a label states that it has none', () => {
     expect(refusal([part('container', '')]).message).toContain('no owner label');
   });
 });

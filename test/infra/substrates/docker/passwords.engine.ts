@@ -61,7 +61,7 @@ describeOnEngine('a rotation of passwords on the engine', () => {
     state[Symbol.dispose]();
   });
 
-  it('keeps both passwords over a restart of containers and a switchover, then refuses the former ones', async () => {
+  it('keeps both passwords over a restart of containers and a switchover, then refuses the previous ones', async () => {
     const before = await startsOf();
     const former = passwords();
     await rotatePasswords(environment, { step: 'begin' });

@@ -96,7 +96,7 @@ describeOnEngine('refusals', () => {
     other[Symbol.dispose]();
   });
 
-  it('a state locked by another Terraform is reported, and not changed', async () => {
+  it('a state locked by another Terraform is reported, but not changed', async () => {
     const dir = join(state.path, 'holder');
     const stateFile = join(environmentDir(state.path, config.name), 'terraform.tfstate');
     mkdirSync(dir);
@@ -194,7 +194,7 @@ describeOnEngine('refusals', () => {
     other[Symbol.dispose]();
   });
 
-  /** Whether nodes have been created, and none is in the state yet. */
+  /** Whether more than two containers of the environment have been created. */
   const someMade = async () =>
     (await listLabelled('container', `${LABEL.environment}=${config.name}`)).length > 2;
 
@@ -336,7 +336,7 @@ describeOnEngine('refusals', () => {
     expect(await traces()).toEqual([]);
   });
 
-  it('an environment whose file is missing is reported, and not claimed', async () => {
+  it('an environment whose file is missing is reported, but not claimed', async () => {
     const labels = deployLabels({ ...config, name: 'unheard-of' }, state.path);
     await docker(['volume', 'create', ...labels, 'kit-unheard-of-data']);
     try {

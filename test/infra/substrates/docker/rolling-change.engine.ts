@@ -33,7 +33,7 @@ const asked = environmentSchema.parse({
 const substrate = dockerSubstrate({ stateDir: state.path, allowDestroy: true });
 let environment: Environment;
 
-describeOnEngine('a change of a running environment on the engine', () => {
+describeOnEngine('a change to a running environment on the engine', () => {
   beforeAll(async () => {
     if (newer) await buildImages({ stateDir: state.path, server: newer.path });
     environment = await substrate.apply(planTopology(config), { ephemeral: false });
@@ -54,7 +54,7 @@ describeOnEngine('a change of a running environment on the engine', () => {
     expect(await pids()).toEqual(before);
   });
 
-  it.runIf(newer)(named('of the version is drift of every node'), async () => {
+  it.runIf(newer)(named('a version change is drift of every node'), async () => {
     const found = await findDrift(planDocker(planTopology(asked)), state.path);
     const versions = found.filter(({ kind }) => kind === 'version');
     expect(versions.map(({ what }) => what)).toEqual(

@@ -46,7 +46,7 @@ const own: LocalImages = {
 };
 
 describe('the image of the nodes', () => {
-  it('is that of the kit, if the environment names no server or the same', () => {
+  it('is the built-in image, if the environment names no server or the same', () => {
     const { redis, exporter } = chooseImages(state.path);
     expect(redis).toMatchObject({ kind: 'dockerfile', base: PUBLISHED.redis });
     expect(nodesOf()).toMatchObject({ redis, exporter });
@@ -58,7 +58,7 @@ describe('the image of the nodes', () => {
     ['redis@7.4.6', 'mirror:5000', 'mirror:5000/library/redis:7.4.6'],
     ['valkey@9.0', undefined, 'valkey/valkey:9.0'],
     ['valkey@9.0', 'mirror:5000', 'mirror:5000/valkey/valkey:9.0'],
-  ])('of %s in the registry %s is %s', (server, registry, base) => {
+  ])('the image of %s in the registry %s is %s', (server, registry, base) => {
     if (registry !== undefined) vi.stubEnv('KIT_IMAGE_REGISTRY', registry);
     const [family, version] = server.split('@');
     const { redis, facts, exporter } = nodesOf(server);
@@ -74,7 +74,7 @@ describe('the image of the nodes', () => {
     expect(nodesOf('redis@7.0', image).redis).toMatchObject({ kind: 'dockerfile', base: image });
   });
 
-  it('has the features that were probed, and until then those of a published image', () => {
+  it('has the features that were probed, and until then the features of a published image', () => {
     expect(nodesOf('redis@7.4').facts).toEqual({
       ...{ family: 'redis', version: '7.4', activedefrag: true, tls: true },
     });
@@ -84,7 +84,7 @@ describe('the image of the nodes', () => {
     expect(nodesOf('redis@7.4').facts).toEqual(facts);
   });
 
-  it('is one of this machine with that server, if there is one', () => {
+  it('is an image on this machine with that server, if there is one', () => {
     writeImages(state.path, own);
     expect(nodesOf('redis@7.0').redis).toEqual({ kind: 'local', tag: 'own/redis:1' });
     expect(nodesOf('valkey@9.1')).toMatchObject({

@@ -43,7 +43,7 @@ it('the applied configuration has the current webhook, also if an earlier versio
   expect(appliedIn(stateOf(current), withWebhook())).toEqual(withWebhook());
 });
 
-it('a difference names the host of a webhook, and not its path', () => {
+it('a difference names the host of a webhook, but not its path', () => {
   const other = 'https://user:password@hooks.example.org/services/otherToken';
   expect(configDifferences(withWebhook(WEBHOOK), withWebhook(other))).toEqual([
     'observability.webhook: running with "https://hooks.example.org/[redacted]", configured as "https://hooks.example.org/[redacted]"',

@@ -276,7 +276,7 @@ describe('an unsupported target', () => {
     }
   });
 
-  it('is a cluster whose user may not query the slots', async () => {
+  it('is a cluster whose user has no permission to query the slots', async () => {
     const conf = ['cluster-enabled yes', `user kit on >right ${aclRule(PREFIX)}`];
     await using node = await RedisProcess.start({ conf });
     const flags = { cluster: at(node), user: 'kit' };

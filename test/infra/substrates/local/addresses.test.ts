@@ -51,7 +51,7 @@ describe('address blocks', () => {
     expect(readdirSync(registry).sort()).toEqual(['0.json', '1.json']);
   });
 
-  it('that are requested by number and in use are rejected with the owner', async () => {
+  it('address blocks that are requested by number and in use are rejected with the owner', async () => {
     await claim(3);
     await expect(claim(3)).rejects.toMatchObject({
       code: 'ADDRESS_IN_USE',

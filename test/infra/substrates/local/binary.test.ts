@@ -101,7 +101,7 @@ describe('a found redis-server', () => {
     expect((await findRedisBinary({ stateDir: state.path, find })).path).toBe(path);
   });
 
-  describe('of the version that the environment asks for', () => {
+  describe('a redis-server of the version that the environment asks for', () => {
     const dev = loadEnvironment('dev', {}, new Map());
     const asking = (server: string, local?: string) => ({
       ...{ ...dev, redis: { ...dev.redis, server } },

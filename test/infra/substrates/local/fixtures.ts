@@ -14,7 +14,7 @@ export function temporaryStateDir(): StateDir {
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** `dev` on ports that no other environment of this machine uses. */
+/** `dev` on ports that no other environment on this machine uses. */
 export function configuration(
   name: string,
   change: Partial<EnvironmentConfig['redis']> = {},

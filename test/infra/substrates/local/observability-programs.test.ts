@@ -13,7 +13,7 @@ const programsWith = (...present: string[]) =>
   });
 
 describe('the programs of observability.prometheus', () => {
-  it('are those of the search path', async () => {
+  it('are found on the search path', async () => {
     expect(await programsWith('prometheus', 'alertmanager', 'redis_exporter')).toEqual({
       prometheus: '/usr/bin/prometheus',
       alertmanager: '/usr/bin/alertmanager',

@@ -46,7 +46,7 @@ describe('restarting nodes', () => {
     await oneMasterWithData(successor);
   });
 
-  it('of a kept environment equals applying it again', async () => {
+  it('restarting the nodes of an environment equals applying it again', async () => {
     await killAll();
     expect((await environment.status()).every(({ state }) => state === 'stopped')).toBe(true);
     await using again = await localSubstrate({ stateDir: state.path }).apply(topology, { ephemeral: false });
@@ -54,7 +54,7 @@ describe('restarting nodes', () => {
     await oneMasterWithData('redis-1');
   });
 
-  it('of a paused node equals applying its environment again', async () => {
+  it('restarting a paused node equals applying its environment again', async () => {
     await environment.capabilities.pause?.('redis-2');
     await using again = await localSubstrate({ stateDir: state.path }).apply(topology, { ephemeral: false });
     await waitUntil(
