@@ -10,7 +10,7 @@ export { CLIENT_NAMES, type ClientName, DEFAULT_CLIENTS } from './drills/clients
 export { MAX_STORM_MINUTES } from './drills/storm/index.ts';
 
 /**
- * Loads extension modules and registers their parts in addition to those of the kit, for this process.
+ * Loads extension modules and registers their parts in addition to the built-in ones, for this process.
  *
  * @param modules paths of files or names of packages
  * @throws KitError EXTENSION_INVALID

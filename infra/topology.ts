@@ -49,7 +49,9 @@ export interface SentinelNode extends NodeBase {
   readonly role: 'sentinel';
 }
 
-/** Process that makes a deposed master a replica. It is not a node: nothing connects to it, and it holds no data. */
+/**
+ * Process that demotes a deposed master to a replica. It is not a node: nothing connects to it, and it holds no data.
+ */
 export interface Watchdog {
   readonly id: 'watchdog';
   /** Interval at which sentinels send PING, in ms, if the watchdog sets it. */

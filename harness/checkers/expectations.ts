@@ -1,7 +1,7 @@
 /**
  * The expectations of scripted workloads: the workload recorded actual values; the checker compares them with the
- * expected ones. `held` is the share of expectations that held. Each expectation has its own figure by its id, and
- * `held.<group>` is the share among the expectations whose ids begin with `<group>/`.
+ * expected ones. `held` is the share of expectations that held. Each expectation has its own figure, named by its id,
+ * and `held.<group>` is the share among the expectations whose ids begin with `<group>/`.
  *
  * The drill declares every expectation. A missing expectation was not checked, and an undeclared one could go missing
  * unnoticed: in both cases the share is not measured, unless a recorded expectation did not hold.

@@ -1,15 +1,15 @@
 /**
  * Loads measured in steps. Latency counts from the intended start; the service time, which counts from the actual send,
  * is reported too. Every step has the lag of its generator, and a step whose generator is not sound makes the figures
- * of the trial doubtful, so that a gate reads them as INVALID: the limit may be that of the machine or the generator
- * rather than that of Redis.
+ * of the trial doubtful, so that a gate reads them as INVALID: the machine or the generator, and not Redis, may be
+ * the limit.
  *
  * A sweep (`load-plan` with the wanted rate) raises the rate until Redis no longer keeps up. `sustainedPerSecond` is
  * the highest rate of a sound step of which Redis answered at least 99 %, every kind within the knee's bound at p99.
  * The step that ends a sweep is expected to fail; if its generator was not sound and the wanted rate was not reached,
  * the figure is in doubt.
  *
- * `step<n>.<mix>.…` are the numbers of one step for the report: of every step, or of evenly spaced steps if there are
+ * `step<n>.<mix>.…` are the figures for one step in the report: of every step, or of evenly spaced steps if there are
  * many.
  */
 import type { History } from '../history/events.ts';
@@ -121,7 +121,7 @@ function judgeSweep(
   return unknownResult(reason, { figures, remedy: REMEDY });
 }
 
-/** Returns the numbers of the steps, for the report. */
+/** Returns the figures for the steps, for the report. */
 function stepFigures(steps: readonly LoadStep[]): Figures {
   const distance = Math.ceil(steps.length / MAX_STATED_STEPS);
   const stated = steps.filter((_, i) => i % distance === 0);

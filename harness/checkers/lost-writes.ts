@@ -3,7 +3,7 @@
  *
  * `{ replicas, timeoutMs }`: no write may be lost. `async`: Redis acknowledges before it replicates, so that a write
  * acknowledged within `asyncLossWindowMs` before a fault, or between the fault and the promotion of the new master, may
- * be lost; any other write may not. Writes with an unknown outcome count neither as lost nor as kept, and an answer of
+ * be lost; any other write must not. Writes with an unknown outcome count neither as lost nor as kept, and an answer of
  * the memory fallback is not a write to Redis.
  *
  * A control shows that writes were at stake: if the replicas were made to lag before a fault, async writes of that

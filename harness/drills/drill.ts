@@ -69,7 +69,7 @@ export interface Drill {
   /** Description of the outcome that must hold regardless of timing. */
   readonly safeOutcome: string;
   readonly needs: readonly (keyof Capabilities)[];
-  /** Programs required on this machine in addition to those of the substrate. */
+  /** Programs required on this machine in addition to the programs of the substrate. */
   readonly needsProgram?: 'libfaketime';
   readonly topologies: readonly ('single' | 'sentinel' | 'cluster')[];
   /** Clients that reach the master through a fault proxy; true for all clients. */

@@ -5,7 +5,7 @@
 const LEADING = ['schema', 'id'];
 
 /**
- * Formats a value. @throws TypeError a number is not finite: JSON would turn it into null, and null means "not
+ * Formats a value. @throws TypeError if a number is not finite: JSON would turn it into null, and null means "not
  * measured"
  */
 export function canonicalJson(value: unknown): string {

@@ -7,7 +7,7 @@
 import type { Manifest } from './manifest.ts';
 
 export const FORMER_MANIFEST_SCHEMA = 'redis-cache-kit/run/1';
-/** Report schemas of former versions: only their decisions and figures are compared. */
+/** Report schemas of previous versions: only their decisions and figures are compared. */
 export const FORMER_REPORT_SCHEMAS: readonly string[] = [
   'redis-cache-kit/report/1',
   'redis-cache-kit/report/2',
@@ -31,7 +31,7 @@ export function currentManifest(recorded: RecordedManifest): Manifest {
 const FORMER_FAULTS: Readonly<Record<string, string>> = { mute: 'drop-replies' };
 
 /**
- * Returns the current id of a fault. No current fault has the former id of another one, so the schema of the run does
+ * Returns the current id of a fault. No current fault has the previous id of another one, so the schema of the run does
  * not matter.
  */
 export function currentFault(id: string): string {

@@ -18,7 +18,7 @@ export interface ReportFormat {
 type Strategies = readonly WarmingStrategy[];
 
 /**
- * Parts that an extension adds to those of the kit. Ids and names must be unique. Gates come from a file (`--gates`);
+ * Parts that an extension adds to the built-in ones. Ids and names must be unique. Gates come from a file (`--gates`);
  * codecs are options of the client, which writes and reads the values.
  */
 export interface Extension {

@@ -29,7 +29,7 @@ export function registeredExtensions(): readonly LoadedExtension[] {
   return registered;
 }
 
-/** Returns the drills of the kit, then the drills of the extensions. */
+/** Returns the built-in drills, then the drills of the extensions. */
 export function allDrills(): readonly Drill[] {
   return [...drills, ...partsOf('drills')];
 }

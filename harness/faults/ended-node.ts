@@ -1,4 +1,6 @@
-/** Ends a node, and heals it by starting it again; the faults `kill` and `stop` differ only in how the node ends. */
+/**
+ * Stops a node, and heals it by starting it again; the faults `kill` and `stop` differ only in how the node is stopped.
+ */
 import { KitError } from '../../config/errors.ts';
 import type { Fault } from './fault.ts';
 import { runOnce, stateOf } from './fault.ts';

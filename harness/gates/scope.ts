@@ -1,4 +1,4 @@
-/** Decides whether a gate applies to a run. A gate that does not apply is listed with the reason, and not judged. */
+/** Decides whether a gate applies to a run. A gate that does not apply is listed with the reason, but not judged. */
 import type { Gate } from '../../config/gates.ts';
 import type { PromiseName } from '../../config/schema.ts';
 import type { Manifest } from '../evidence/manifest.ts';

@@ -74,7 +74,10 @@ export function openRecorder(path: string, onError?: (error: KitError) => void):
   };
 }
 
-/** Creates the folder; an error appears when the file is opened, so that there is only one error path. */
+/**
+ * Creates the folder. Ignores an error, because opening the file then fails as well, so that there is only one error
+ * path.
+ */
 function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true });

@@ -1,6 +1,6 @@
 /**
- * Checks the shape of a finding from a checker of another repository, whose figures decide a verdict as those of the
- * kit do.
+ * Checks the shape of a finding from a checker of another repository, whose figures decide a verdict as those of
+ * built-in checkers do.
  */
 import type { CheckResult, Figure } from '../checkers/checker.ts';
 

@@ -125,7 +125,7 @@ function parseDrills(text: string): ReadonlyMap<string, DrillText> {
   const recorded = pickShape(value, DRILLS_SHAPE) as readonly (DrillText & {
     attached?: DrillText['external'];
   })[];
-  // `attached` is the former name of the field.
+  // `attached` is the previous name of the field.
   const drills = recorded.map(({ attached, external = attached, faults, ...drill }) => ({
     ...drill,
     ...(external !== undefined && { external }),

@@ -2,7 +2,7 @@
  * Statement of a run's result in the format of in-toto (Statement v1, predicate test-result v0.1), and its signature in
  * a DSSE envelope.
  *
- *   run folder ─▶ judged again ─▶ statement about manifest.json and seal.json ─▶ signed with a key of the user
+ *   run folder ─▶ judged again ─▶ statement about manifest.json and seal.json ─▶ signed with the user's key
  *
  * The subjects are the manifest, which contains the digest of every judged file, and the seal, which contains the
  * digests of all files. The text is canonical: the same run gives the same bytes, so a statement is verified by
@@ -25,7 +25,7 @@ const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
 const PREDICATE_TYPE = 'https://in-toto.io/attestation/test-result/v0.1';
 const PAYLOAD_TYPE = 'application/vnd.in-toto+json';
 
-/** Name of the statement in an archive; it is derived from the evidence, and not part of it. */
+/** Name of the statement in an archive; it is derived from the evidence, but is not part of it. */
 const STATEMENT = 'report.statement.json';
 
 export interface Envelope {

@@ -1,8 +1,8 @@
 /**
  * Compares the reports in a run folder with the reports that follow from its evidence.
  *
- * A run of this schema: every report, byte for byte. A run with reports of a former schema: the decision, the criteria and the
- * measurements in its `report.json`; its texts were worded by another version.
+ * A run of this schema: every report, byte for byte. A run with reports of a previous schema: the decision, the
+ * criteria and the measurements in its `report.json`; its texts were worded by another version.
  */
 import { join } from 'node:path';
 import { canonicalJson } from '../evidence/canonical-json.ts';
@@ -50,11 +50,11 @@ function findDifferences(name: string, stored: string, expected: string): readon
   return [`${name} differs from the recomputed report, first in line ${line}`];
 }
 
-/** Returns the parts of a report that are not prose, for the former schemas and the current one. */
+/** Returns the parts of a report that are not prose, for the previous schemas and the current one. */
 function figuresOf({ verdict, comparison, trials, integrity }: Omit<Report, 'schema' | 'run'>) {
   const { decision, exitCode, action, counts, criteria } = verdict;
   return {
-    // The former schemas had no conditional go.
+    // The previous schemas had no conditional go.
     decision: decision === 'CONDITIONAL_GO' ? 'GO' : decision,
     ...{ exitCode, action, counts, comparison, integrity },
     criteria: criteria.map(({ id, state, target, unit, measured, n, minN, bound, attempts, evidence }) => ({
@@ -73,7 +73,7 @@ interface Former {
   readonly figures: ReturnType<typeof figuresOf>;
 }
 
-/** Parses the figures in a report of a former schema; undefined if the text is not such a report. */
+/** Parses the figures in a report of a previous schema; undefined if the text is not such a report. */
 function parseFormer(text: string): Former | undefined {
   try {
     const report = JSON.parse(text) as Omit<Report, 'schema'> & { readonly schema?: unknown };

@@ -70,7 +70,7 @@ export interface RunRequest {
   /** Maximum number of additional rounds, each with the trials in which the machine was unsound. */
   readonly retries: number;
   readonly argv: readonly string[];
-  /** Gates and waivers of the run; default: those of the kit. */
+  /** Gates and waivers of the run; default: the built-in ones. */
   readonly gates?: Gates;
   /** A coverage summary for the coverage criterion. */
   readonly coverage: string | undefined;

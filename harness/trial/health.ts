@@ -121,7 +121,7 @@ async function sentinelProblem(environment: Environment, sentinelId: string): Pr
   return down === undefined ? '' : `sees the replica ${down.get('name')} as '${down.get('flags')}'`;
 }
 
-/** Makes every master that the sentinels do not report a replica of the master that they report. */
+/** Demotes every master that the sentinels do not report to a replica of the master that they report. */
 async function demoteDeposedMasters(environment: Environment): Promise<readonly string[]> {
   const state = await readRoles(environment);
   if (state.kind !== 'deposed-master') return [];

@@ -21,8 +21,8 @@ import { runScript } from './script.ts';
 import { writeGapLines } from './write-gaps.ts';
 
 /**
- * Maximum wait for a healthy topology, in ms: longer than the sentinels take to make a deposed master a replica (about
- * 10 s). A cluster needs 2 s.
+ * Maximum wait for a healthy topology, in ms: longer than the sentinels take to demote a deposed master to a replica
+ * (about 10 s). A cluster needs 2 s.
  */
 const HEALTHY_BOUND_MS = 15_000;
 
@@ -179,7 +179,7 @@ const REQUIRED_LOCALLY: Partial<Record<keyof Capabilities, string>> = {
   partition: 'Linux, root (CAP_NET_ADMIN) and nft (package nftables)',
 };
 
-/** Returns the reason why a drill does not run on an external Redis. */
+/** Returns the reason why a drill cannot run on an external Redis. */
 function reasonNotOnForeignServer({ faults, family }: Drill): string {
   const names = [...new Set(faults.map(({ fault }) => fault))];
   const why =

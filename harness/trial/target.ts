@@ -6,7 +6,7 @@ import type { Target } from '../drills/drill.ts';
 import { type WaitOptions, waitUntil } from '../wait.ts';
 
 /**
- * Returns the current nodes of a target; in a cluster, master and replicas are those of the shard with the first slots.
+ * Returns the current nodes of a target; in a cluster, the master and the replicas of the shard with the first slots.
  */
 export async function resolveTarget(
   environment: Environment,

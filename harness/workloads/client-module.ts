@@ -15,7 +15,8 @@ import { KitError } from '../../config/errors.ts';
 export type ClientModule = typeof ownClient;
 
 /**
- * Loads the client. @throws KitError CLIENT_MODULE_INVALID the module cannot be loaded or lacks exports of the client
+ * Loads the client. @throws KitError `CLIENT_MODULE_INVALID` if the module cannot be loaded or lacks exports of the
+ * client
  */
 export async function loadClient({ module }: { readonly module?: string }): Promise<ClientModule> {
   if (module === undefined) return ownClient;

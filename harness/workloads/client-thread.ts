@@ -104,7 +104,7 @@ class RemoteClient implements ClientThread {
     return { type: 'info', code: 'CLIENT_THREAD', message };
   }
 
-  /** Closes the client within 2 s and always ends the thread. */
+  /** Closes the client within 2 s and always stops the thread. */
   async close(): Promise<void> {
     this.#endExpected = true;
     const closed = this.#ask((id) => ({ type: 'close', id }));

@@ -76,7 +76,7 @@ export class GeneratorThread {
     return (await withTimeout(`the generator of ${this.client} to stop`, stopped, { boundMs })).written;
   }
 
-  /** Ends the thread in any state. Safe to call twice and after `stop`. */
+  /** Stops the thread in any state. Safe to call twice and after `stop`. */
   async terminate(): Promise<void> {
     this.#endExpected = true;
     await this.#worker.terminate();

@@ -1,6 +1,7 @@
 /**
- * Lateness of the generator itself: actual minus intended send, per second and in total. A late generator measures
- * itself, so the history must show it. Event-loop stalls of its thread are recorded too.
+ * Lateness of the generator itself: actual minus intended send time, per second and in total. The latencies that a
+ * late generator records include its own delay, so the history must record the lateness. Event-loop stalls of its
+ * thread are recorded too.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Clock } from '../history/clock.ts';

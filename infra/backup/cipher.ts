@@ -1,5 +1,5 @@
 /**
- * Encryption of the files of a backup with a key of the user: AES-256-GCM in chunks, so that a file of any size is
+ * Encryption of the files of a backup with the user's key: AES-256-GCM in chunks, so that a file of any size is
  * decrypted without holding it in memory, and no byte is used before it is authenticated.
  *
  *   KITENC1\n │ salt (16) │ chunk, chunk … : length of the ciphertext (4) │ ciphertext │ tag (16)

@@ -33,7 +33,7 @@ export async function copyKeys(
   source: Redis,
   { masterOf, masters }: CopyTarget,
   options: {
-    /** Report about the previous files, to which the numbers of this file are added. */
+    /** Report about the previous files, to which the figures for this file are added. */
     readonly before?: CopyReport;
     readonly signal?: AbortSignal | undefined;
     readonly onProgress?: (report: CopyReport) => void;

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { KitError } from '../../config/errors.ts';
 import { ScratchServer } from '../redis/scratch-server.ts';
 
-/** Timeout for loading, in ms, which only ends a server that hangs: a large RDB loads at about 100 MB/s. */
+/** Timeout for loading, in ms, which only stops a server that hangs: a large RDB loads at about 100 MB/s. */
 const LOAD_TIMEOUT_MS = 30 * 60_000;
 
 const DIRECTIVES = ['appendonly no', 'dbfilename dump.rdb', 'repl-diskless-load disabled'];

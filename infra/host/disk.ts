@@ -11,7 +11,7 @@ export function requireFreeSpace(dir: string): void {
   if (freeBytes(dir) < REQUIRED_FREE_BYTES) throw diskFull(dir);
 }
 
-/** Returns the free space for this user, in bytes, on the disk of a path, which may not exist yet. */
+/** Returns the free space for this user, in bytes, on the disk of a path, which does not have to exist yet. */
 export function freeBytes(path: string): number {
   let existing = path;
   while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);

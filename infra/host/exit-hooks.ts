@@ -1,5 +1,5 @@
 /**
- * Cleans up running environments when this process exits on any path (an uncaught error, a call of `process.exit`):
+ * Cleans up running environments when this process exits on any path (an uncaught error, a call to `process.exit`):
  * kills the nodes of ephemeral environments and resumes paused nodes of the others. Exit handlers cannot wait, so the
  * reaper removes the files. After a SIGKILL of this process, which skips exit handlers, the reaper does everything.
  */

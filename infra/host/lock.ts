@@ -1,5 +1,5 @@
 /**
- * A lock between processes of this machine: a file with its owner's identity, created by an atomic `link`, so that no
+ * A lock between processes on this machine: a file with its owner's identity, created by an atomic `link`, so that no
  * reader sees a partial file. A lock whose owner has ended is taken over.
  *
  * A takeover has a race: two waiters may both have read the dead owner, and the slower one must not remove the lock

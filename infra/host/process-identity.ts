@@ -85,7 +85,7 @@ export async function awaitState(
 }
 
 /**
- * Ends a process: SIGTERM and, if it does not exit within the grace period, SIGKILL. A stopped process is resumed so
+ * Stops a process: SIGTERM and, if it does not exit within the grace period, SIGKILL. A suspended process is resumed so
  * that it can handle the SIGTERM.
  *
  * @returns false if it had already ended

@@ -2,8 +2,8 @@
  * Runs every external program, through zx. Short programs (`runProgram`) pass their output to an injected sink, so that
  * it can be stored as evidence; daemons (`startDaemon`) write to a log file and outlive this process.
  *
- * Each program runs in its own process group. A Ctrl-C in the terminal therefore reaches only the kit, which then ends
- * the programs in order. Arguments are visible to every user of the machine: they must not contain a secret.
+ * Each program runs in its own process group. A Ctrl-C in the terminal therefore reaches only the kit, which then stops
+ * the programs in order. Arguments are visible to every user on the machine: they must not contain a secret.
  */
 import { closeSync, openSync } from 'node:fs';
 import { $, type ProcessPromise, which } from 'zx/core'; // not 'zx': its index parses this process's own argv at import

@@ -1,9 +1,9 @@
 /**
  * Rotates passwords of a running environment without refusing a client: for a time, every node accepts two.
  *
- *   begin    draw ─▶ every node accepts both ─▶ the new ones are current ─▶ the nodes themselves log in with them
- *   finish   the nodes themselves log in with the current ones ─▶ every node refuses the former ones ─▶ forget them
- *   cancel   the former ones are current again ─▶ finish
+ *   begin    generate ─▶ every node accepts both ─▶ the new ones are current ─▶ the nodes themselves log in with them
+ *   finish   the nodes themselves log in with the current ones ─▶ every node refuses the previous ones ─▶ delete them
+ *   cancel   the previous ones are current again ─▶ finish
  *
  * Each node gets a change in its files before it gets it by a command, so that a restart keeps it. Every step can be
  * repeated, and the file of passwords states the last completed one: a rotation that was interrupted continues. Left
@@ -39,17 +39,17 @@ export interface RotationOptions {
 }
 
 export interface RotationReport {
-  /** State of the rotation. `both`: the former passwords are still valid. */
+  /** State of the rotation. `both`: the previous passwords are still valid. */
   readonly state: 'both' | 'finished' | 'cancelled';
   readonly users: RotatedUsers;
   readonly startedAt: string;
   /** Whether it continued a rotation that an earlier command began. */
   readonly continued: boolean;
-  /** Nodes that do not run, of which only the files were changed. */
+  /** Nodes that are not running, of which only the files were changed. */
   readonly stopped: readonly string[];
   /**
    * Number of open connections of each rotated user on the Redis nodes, and how many of these are older than the
-   * rotation, so that they logged in with the former password. Redis keeps them open, and does not report which
+   * rotation, so that they logged in with the previous password. Redis keeps them open, and does not report which
    * password a connection used.
    */
   readonly connections: readonly UserConnections[];
@@ -63,9 +63,9 @@ export interface UserConnections {
 }
 
 /**
- * @throws KitError `ROTATION_UNSUPPORTED`; `ROTATION_REFUSED` a node is paused, the step does not fit the state, or the
- *   named users are not those in the rotation in progress: nothing was changed; `ROTATION_INCOMPLETE` a step failed:
- *   the same command continues
+ * @throws KitError `ROTATION_UNSUPPORTED`; `ROTATION_REFUSED` if a node is paused, the step does not fit the state, or
+ *   the named users are not those in the rotation in progress: nothing was changed; `ROTATION_INCOMPLETE` if a step
+ *   failed: the same command continues
  */
 export async function rotatePasswords(
   environment: Environment,
@@ -131,7 +131,7 @@ class RotationRun {
         await this.#useCurrent();
         return this.#removeOther();
       case 'cancel':
-        // A finish that was interrupted has removed former passwords already.
+        // A finish that was interrupted has already removed previous passwords.
         await this.#acceptBoth();
         if (before?.phase === 'both') this.#passwords.switch();
         await this.#useCurrent();
@@ -305,7 +305,7 @@ function requireFitting(
   return rotation.users;
 }
 
-/** Checks the nodes. @throws KitError `ROTATION_REFUSED` a node is paused, so it cannot be changed */
+/** Checks the nodes. @throws KitError `ROTATION_REFUSED` if a node is paused, so it cannot be changed */
 async function requireReachable(environment: Environment): Promise<Nodes> {
   const statuses = await environment.status();
   const stateOf = new Map(statuses.map(({ id, state }) => [id, state]));

@@ -21,7 +21,7 @@ export type NodeData =
       readonly source: 'append-only file' | 'snapshot';
       readonly bytes: number;
       readonly position: Position;
-      /** Whether the last command is truncated; the server drops such a command. */
+      /** Whether the last command is truncated; the server drops this command. */
       readonly isTruncated: boolean;
     };
 

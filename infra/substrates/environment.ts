@@ -69,7 +69,7 @@ export interface NodeStatus {
 /** State of the watchdog, which is not a node: nothing connects to it, and an environment is healthy without it. */
 export interface WatchdogStatus {
   readonly state: NodeStatus['state'];
-  /** Process id; absent if the watchdog does not run. */
+  /** Process id; absent if the watchdog is not running. */
   readonly pid?: number;
 }
 
@@ -130,7 +130,7 @@ export interface PasswordStore {
   /** Returns the rotation in progress; undefined if there is none. */
   rotation(): Rotation | undefined;
   secrets(): EnvironmentSecrets;
-  /** Generates new passwords; the former passwords stay current. @throws KitError as `beginRotation` */
+  /** Generates new passwords; the previous passwords stay current. @throws KitError as `beginRotation` */
   begin(users: RotatedUsers): void;
   /** Exchanges the current and the other passwords. */
   switch(): void;
@@ -155,7 +155,10 @@ export interface Environment extends AsyncDisposable {
   readonly provenance: Readonly<Record<string, string>>;
   /** Descriptions of settings that this binary does not support; printed in the report. */
   readonly deviations: readonly string[];
-  /** Address of this machine for the nodes, if it differs from the address for connections in the other direction. */
+  /**
+   * Address at which the nodes reach this machine, if it differs from the address for connections in the other
+   * direction.
+   */
   readonly gateway?: string;
   /**
    * Returns an admin connection to one node (sentinels included), which the handle owns and caches. RESP2, no offline

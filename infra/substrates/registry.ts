@@ -36,7 +36,7 @@ const SUBSTRATES: Readonly<Record<SubstrateName, (options: SubstrateOptions) => 
 };
 
 /**
- * Checks that the kit can use a Redis that it does not run. Leaves nothing behind.
+ * Checks that the kit can use a Redis that it does not operate. Leaves nothing behind.
  *
  * @throws KitError `EXTERNAL_…`
  */

@@ -64,7 +64,7 @@ export interface FoundEnvironment {
   readonly environment: Environment;
   /** Differences from the current configuration and passwords, one sentence each; never a secret. */
   readonly differences: readonly string[];
-  /** Whether the current passwords are those of the nodes. If false, `status` works, but `admin` does not. */
+  /** Whether the nodes have the current passwords. If false, `status` works, but `admin` does not. */
   readonly hasCredentials: boolean;
 }
 
@@ -88,14 +88,14 @@ export interface Substrate {
    * @throws KitError with the missing resource, its location and the remedy; then nothing is left running
    */
   apply(topology: Topology, options: ApplyOptions): Promise<Environment>;
-  /** Returns a handle to a running environment; undefined if it does not run. */
+  /** Returns a handle to a running environment; undefined if it is not running. */
   open(topology: Topology): Promise<Environment | undefined>;
   /**
    * Finds the environment with the name, even if its configuration or its passwords have changed since it was applied.
    * Changes nothing.
    *
    * @param asked the current configuration to compare with; undefined if it cannot be read
-   * @returns undefined if no environment with the name runs
+   * @returns undefined if no environment with the name is running
    */
   find(name: string, asked: Topology | undefined): Promise<FoundEnvironment | undefined>;
   /**
@@ -104,14 +104,14 @@ export interface Substrate {
    *
    * @returns one inspection per replication stream (in a cluster, one per shard); undefined if no environment with the
    *   name exists
-   * @throws KitError `RECOVERY_REFUSED` if a Redis node runs
+   * @throws KitError `RECOVERY_REFUSED` if a Redis node is running
    */
   inspectData?(topology: Topology): Promise<readonly DataInspection[] | undefined>;
   /**
    * Compares every node of a running environment with the topology, and prepares to replace the nodes that differ, one
-   * at a time. Changes nothing yet. Absent if the kit does not run the servers.
+   * at a time. Changes nothing yet. Absent if the kit does not operate the servers.
    *
-   * @returns undefined if the environment does not run
+   * @returns undefined if the environment is not running
    * @throws KitError `CHANGE_NOT_ROLLING` for settings that cannot differ between two nodes; `SECRETS_CHANGED`
    */
   prepareChange?(

@@ -21,9 +21,9 @@ export function namedMaster(reports, sentinelCount) {
 
 /**
  * Returns whether the named master has replaced the node. Redis gives a replica a new replication id at the moment of
- * its promotion and keeps the former one (replication.c, shiftReplicationId). So a node with the former id of the named
- * master, or with an id under which the sentinels named the node itself, was not promoted since: it is not the replica
- * that a failover in progress has just promoted.
+ * its promotion and keeps the previous one (replication.c, shiftReplicationId). So a node with the previous id of the
+ * named master, or with an id under which the sentinels named the node itself, was not promoted since: it is not the
+ * replica that a failover in progress has just promoted.
  *
  * @param {Replication} node
  * @param {Replication} named

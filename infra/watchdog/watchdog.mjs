@@ -1,12 +1,12 @@
 /**
- * Makes a deposed master a replica immediately; Sentinel does so about 10 s later. One process per environment.
+ * Demotes a deposed master to a replica immediately; Sentinel does so about 10 s later. One process per environment.
  *
  *   every node: INFO ─▶ reports master ─▶ every sentinel: SENTINEL MASTER ─▶ a majority names another node at the highest
  *   epoch ─▶ that node: INFO ─▶ it is master, and it has replaced the first one (decision.mjs) ─▶ the transaction with
  *   which Sentinel itself demotes a node (sentinel.c, sentinelSendSlaveOf)
  *
  * The transaction uses the connection on which the node reported master. Sentinel closes that connection when it
- * changes the role of the node, so a late transaction of a process that hung meanwhile is not executed. It writes
+ * changes the role of the node, so a late transaction of a process that hung in the meantime is not executed. It writes
  * nothing else: without this process, the environment is a standard Sentinel setup.
  *
  * It also restores the settings that a sentinel loses on a restart, and reports TILT. Plain JavaScript without

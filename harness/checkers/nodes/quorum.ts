@@ -30,7 +30,7 @@ export const quorum = nodeRule({
       const wanted = `2 to ${Math.max(2, topology.sentinels - 1)} of ${Math.max(FEWEST_SENTINELS, topology.sentinels)} sentinels`;
       wrong.push(wrongOption(view, about, { option: 'quorum', live, wanted, setting, reason: flaw }));
     }
-    // Between trials a sentinel may not yet have discovered another one that has just been restarted.
+    // Between trials it is possible that a sentinel has not yet discovered another one that has just been restarted.
     if (about.probe.when !== 'between' && others !== topology.sentinels - 1) {
       wrong.push({
         node: view.id,

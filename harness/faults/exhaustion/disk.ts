@@ -38,7 +38,7 @@ export const exhaustDisk: Exhaust = async (admin, { dataFolder }) => {
     await volume.unmount();
     if ((await rewriteOnDisk(admin)) === 'down') return;
     await waitUntil('the server to accept writes', () => acceptsWrites(admin), RESTORE_BOUND);
-    // A master that was replaced meanwhile refuses the command; the key expires.
+    // A master that was replaced in the meantime refuses the command; the key expires.
     await admin.unlink(FILLER_KEY).catch(() => undefined);
   };
   try {
@@ -60,7 +60,7 @@ async function rewrite(admin: Redis): Promise<void> {
 
 /**
  * Rewrites the append-only file until a rewrite has succeeded, in any role of the server. A server that became a replica
- * meanwhile copies the new master, which ends a rewrite, and its rewrites failed on the small volume: after three
+ * in the meantime copies the new master, which ends a rewrite, and its rewrites failed on the small volume: after three
  * failures Redis leaves the next one scheduled for a minute, but executes the command (aof.c, aofRewriteLimited).
  *
  * A replica ends if it cannot write a command of its master to the file (server.c, "Replica was unable to write command

@@ -14,7 +14,7 @@ export interface Relay {
   readonly sink: Socket;
   /** The current toxics of this direction. */
   readonly toxics: () => readonly Toxic[];
-  /** Resolves at the next change of the toxics, or when a connection closes. */
+  /** Resolves at the next change to the toxics, or when a connection closes. */
   readonly changed: () => Promise<void>;
   readonly random: () => number;
   /** Called with the number of passed bytes. */

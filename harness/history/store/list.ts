@@ -268,7 +268,7 @@ export class StoredFinal implements NumberedFinal {
   readonly atUs: number;
   readonly #keys: TextStore;
   readonly #values: TextStore;
-  /** Numbers of key and value by turns. */
+  /** For each entry, the number of its key and then of its value. */
   readonly #numbers: Int32Array;
 
   constructor({ node, shard, redisRole, atUs, entries }: FinalReadEvent, { keys, values }: OperationTable) {

@@ -35,7 +35,7 @@ export class OperationTable implements IndexedRows {
   readonly #key = new NumberColumn();
   readonly #value = new NumberColumn();
   readonly #answer = new NumberColumn();
-  /** Length and numbers of each list of a batch. */
+  /** Length and numbers for each list of a batch. */
   readonly #pool = new NumberColumn();
   /** Start of a list in the pool, by row, for the rows that have one. */
   readonly #lists: Readonly<Record<BatchList, Map<number, number>>> = {

@@ -110,7 +110,7 @@ class Child implements CallerProcess {
   }
 }
 
-/** Returns the program to start: Node, or `env`, which adds the variables to those of this process. */
+/** Returns the program to start: Node, or `env`, which adds the variables to the environment of this process. */
 function programOf(env: CallerOptions['env'] = {}): Pick<ForkOptions, 'execPath' | 'execArgv'> {
   const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   if (assignments.length === 0) return { execArgv: [] };

@@ -1,6 +1,6 @@
 /**
- * A wall clock that can be stepped, for processes of the kit: libfaketime changes the time that a process reads, by the
- * offset in a file. Timers and the monotonic clock are not affected, as when an administrator or NTP steps a clock.
+ * A wall clock that can be stepped, for the kit's own processes: libfaketime changes the time that a process reads, by
+ * the offset in a file. Timers and the monotonic clock are not affected, as when an administrator or NTP steps a clock.
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -10,7 +10,7 @@ import { findProgram, runProgram } from '../../../infra/host/process.ts';
 export const SCENARIOS = ['smoke', 'load', 'stress', 'spike', 'soak'] as const;
 export type Scenario = (typeof SCENARIOS)[number];
 
-/** Numbers of one k6 process, from its summary. */
+/** Figures for one k6 process, from its summary. */
 export interface SegmentResult {
   /** Segment of the scenario, such as `0:1/2`; `0:1` for the complete scenario. */
   readonly segment: string;

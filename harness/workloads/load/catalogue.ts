@@ -1,6 +1,6 @@
 /**
- * Keys and values of a load: 36 characters per key and Twitter's value sizes (see `values.ts`). The expiries are those
- * of the same traces: a quarter of the clusters has a mean TTL below 20 minutes, a quarter above 2 days (Yang, OSDI
+ * Keys and values of a load: 36 characters per key and Twitter's value sizes (see `values.ts`). The expiries come from
+ * the same traces: a quarter of the clusters has a mean TTL below 20 minutes, a quarter above 2 days (Yang, OSDI
  * 2020, section 4.4). The value of a key begins with its rank, so that a read can be checked.
  */
 import type { Random } from '../random.ts';

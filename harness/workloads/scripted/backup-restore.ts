@@ -238,8 +238,8 @@ async function rolesOf({ environment }: Context): Promise<Readonly<Record<string
 }
 
 /**
- * Waits until no key has an expiry, because a key that expires during the drill would change the digest. Does not wait
- * for keys of users.
+ * Waits until no key has an expiry, because a key that expires during the drill would change the digest. The bound is
+ * enough for the kit's leases; keys of users with a later expiry are not waited for.
  */
 async function awaitNoExpiringKeys({ masters, signal }: Context): Promise<void> {
   const isQuiet = async () => {

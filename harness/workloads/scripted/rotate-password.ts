@@ -1,13 +1,13 @@
 /**
  * A password rotation under load, as `kit rotate` does it: every node accepts two passwords, the client moves to the new
- * one, then every node refuses the former one. A separate user with the rights of the app exists on every node until
+ * one, then every node refuses the previous one. A separate user with the rights of the app exists on every node until
  * the script ends, so that the passwords of the environment stay.
  *
- *   load begins ─▶ both accepted ─▶ function returns the new one ─▶ switchover ─▶ former one refused ─▶ switchover ─▶
+ *   load begins ─▶ both accepted ─▶ function returns the new one ─▶ switchover ─▶ previous one refused ─▶ switchover ─▶
  *   load ends
  *
  * Each switchover closes the client's connections, so that it has to log in again. Left out: the users of the
- * environment and its files (`test/acceptance/rotate.test.ts`), and restarted nodes, which forget the user.
+ * environment and its files (`test/acceptance/rotate.test.ts`), and restarted nodes, which lose the user.
  */
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';

@@ -47,7 +47,7 @@ export const security = defineScript({
         expect(`${id}-${command[0]}`, `${id} denies ${command[0]} to the app`, equals('denied', actual));
       }
     }
-    // The command lines of containers belong to another system, which may not show them (drills/security.ts).
+    // The command lines of containers belong to another system, which does not always show them (drills/security.ts).
     if (process.platform !== 'linux' || environment.substrate !== 'local') return;
     const secrets = [spec.app.password, spec.sentinel.password];
     for (const { id, pid } of nodes) {

@@ -27,8 +27,8 @@ export interface RollingTarget {
   /** Mark of the node that is being replaced; absent if interruptions are not recorded. */
   readonly mark?: RollingMark;
   /**
-   * Ends the node, if it runs, and starts it with the new configuration and its own data. Returns when it answers. Never
-   * called for a master that has a replica.
+   * Stops the node, if it is running, and starts it with the new configuration and its own data. Returns when it
+   * answers. Never called for a master that has a replica.
    */
   replaceNode(nodeId: string, progress: (line: string) => void): Promise<void>;
 }

@@ -60,7 +60,7 @@ async function sentinelProblem(
 
 /**
  * Returns the only node that is down or has no link to its master, if replacing it repairs the environment: the node is
- * to be replaced, is not a master, and all other nodes are healthy. An example is a node of a former version that
+ * to be replaced, is not a master, and all other nodes are healthy. An example is a node of an earlier version that
  * cannot copy the data of a newer master.
  */
 export async function brokenNode(

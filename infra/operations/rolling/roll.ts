@@ -147,7 +147,7 @@ class Roll {
       signal?.throwIfAborted();
       const masters = await groupsOf(this.#environment).catch(() => undefined);
       if (masters === undefined || masters.some((group) => group.master === master)) throw error;
-      // A former version cannot copy the data of a newer one. The node is replaced next.
+      // An earlier version cannot copy the data of a newer one. The node is replaced next.
       this.#say(`${master} is no longer master, and not in sync: it is replaced now`);
     }
     await this.#requireHealthy(master);

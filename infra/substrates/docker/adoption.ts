@@ -1,6 +1,6 @@
 /**
  * Takes over an environment of another checkout: asks for confirmation, stops its containers with a grace period (Redis
- * saves), removes them and the networks, and records the former owner of the volumes. The next deploy starts on their
+ * saves), removes them and the networks, and records the previous owner of the volumes. The next deploy starts on their
  * data.
  */
 import { KitError } from '../../../config/errors.ts';

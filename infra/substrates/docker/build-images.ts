@@ -2,7 +2,7 @@
  * Builds the images from packages of the distribution, Go and npm, for an engine without access to a registry, and writes
  * `<state>/docker/images.json`. A tag is the hash of the inputs: an existing image is never built again.
  *
- * With a server program of the user, also a node image of that server: the base with this program and its libraries.
+ * If the user names a server program, also a node image of that server: the base with this program and its libraries.
  */
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { chmod, copyFile, cp } from 'node:fs/promises';
@@ -69,7 +69,7 @@ export async function buildImages(options: BuildOptions): Promise<readonly Built
 }
 
 /**
- * Returns the images with other servers: the new image, and former images that the engine still has. One per version.
+ * Returns the images with other servers: the new image, and earlier images that the engine still has. One per version.
  */
 async function serversOf(
   stateDir: string,

@@ -54,7 +54,7 @@ async function destroyContainersFirst(
   const state = await readState(environment, options);
   const containers = addressesIn(state, 'docker_container');
   if (containers.length === 0) {
-    // Terraform would wait half a minute for the container that uses a resource, and not name it.
+    // Terraform would wait half a minute for the container that uses a resource, and would not name that container.
     await requireUnused(state);
     return false;
   }

@@ -111,7 +111,7 @@ export class DockerEnvironment implements Environment {
         const heal = await this.#change(() => pauseNode(this.#part(id)));
         return this.#reconnecting(id === WATCHDOG_ID ? [] : [id], heal);
       },
-      // Only root can mount, and the containers must be processes of this machine.
+      // Only root can mount, and the containers must be processes on this machine.
       ...(process.getuid?.() === 0 &&
         !hasHosts(plan) && { dataFolder: (id: string) => dataFolderOf(this.#node(id)) }),
       ...(!hasHosts(plan) && this.#networkFaults(plan)),

@@ -88,7 +88,7 @@ export async function partitionNodes(
 ): Promise<Heal> {
   const group = plan.nodes.filter(({ id }) => nodeIds.includes(id));
   const others = plan.nodes.filter(({ id }) => !nodeIds.includes(id));
-  // The watchdog, if it runs, does not act without a reply.
+  // The watchdog, if it is running, does not act without a reply.
   const unreachable = [...others, ...(plan.watchdog === undefined ? [] : [plan.watchdog])];
   const hosts = (nodes: readonly PlannedContainer[]) => nodes.map(({ address }) => address.host);
   const each = async (verb: 'add' | 'del') => {
@@ -145,7 +145,7 @@ async function changeRoutes(
   });
 }
 
-/** Whether the container exists and does not run. */
+/** Whether the container exists and is not running. */
 export async function isStopped(node: PlannedContainer): Promise<boolean> {
   const state = (await inspectContainers([node])).get(node.container)?.State.Status;
   return state !== undefined && state !== 'running' && state !== 'paused';

@@ -1,5 +1,5 @@
 /**
- * Images that the containers run: published ones by version, or local ones of this machine.
+ * Images that the containers run: published ones by version, or images built or loaded on this machine.
  *
  * `kit images build` and `kit bundle load` write `<state>/docker/images.json`. While that file exists, its tags are
  * used and no registry is queried. A tag is the hash of the inputs: an existing image is never built again.

@@ -100,7 +100,7 @@ interface Claim {
   readonly owner: string | undefined;
   /** Ids of the resources in the state. */
   readonly known: ReadonlySet<string>;
-  /** Former owners of an adopted environment. */
+  /** Previous owners of an adopted environment. */
   readonly adopted: readonly string[];
 }
 

@@ -2,7 +2,8 @@
  * Recovery of an environment on Docker whose Redis nodes are all down: finds the node with the most recent good data
  * and makes it the master of the next start.
  *
- *   copy the data volumes ─▶ read and choose (`recovery/`) ─▶ if another node is named master: write the chosen one
+ *   copy the data volumes ─▶ read and choose (`recovery/`) ─▶ if the last known master is another node: write the
+ * chosen one
  *   into the volumes, where the entry points look for the master (`image/node.sh`)
  *
  * Left out: clusters, whose nodes use their nodes.conf, and the start itself.
@@ -43,7 +44,7 @@ export async function recoveryContext(
   { own }: Pick<Ownership, 'own'>,
 ): Promise<RecoveryContext> {
   const found = await inspectContainers(plan.nodes);
-  // The image of the deployed nodes: the engine may not yet have the image of another version.
+  // The image of the deployed nodes: the engine does not necessarily have the image of another version yet.
   const [node] = [...found.values()];
   const image = node?.Config.Image ?? imageName(chooseImages(stateDir, plan.environment).redis);
   const tools = { image, environment: plan.environment.name, owner: ownerOf(plan.environment, stateDir) };
@@ -229,7 +230,8 @@ async function compareContents(
 /**
  * Stops all nodes, chooses one, and writes the choice into the volumes. The caller starts the environment.
  *
- * @throws KitError `RECOVERY_UNDECIDED`, `DATA_DAMAGED`, `RECOVERY_REFUSED`: no node runs then, and no data was changed
+ * @throws KitError `RECOVERY_UNDECIDED`, `DATA_DAMAGED`, `RECOVERY_REFUSED`: no node is running then, and no data was
+ * changed
  */
 async function recoverVolumes(
   context: RecoveryContext,
@@ -259,7 +261,7 @@ async function recoverVolumes(
   if (first !== named || isLost) await recordMaster(context, first);
 }
 
-/** Checks that no master runs. @throws KitError `RECOVERY_REFUSED` if one does */
+/** Checks that no master is running. @throws KitError `RECOVERY_REFUSED` if one is */
 async function requireNoMaster(environment: DockerEnvironment): Promise<void> {
   const master = masterOf(await readRoles(environment));
   if (master === undefined) return;

@@ -115,7 +115,7 @@ const archiveFile = ({ environment }: DockerPlan, { engine }: PlannedHost, state
     engine === undefined ? 'files.tar' : `files-${engine.host}.tar`,
   );
 
-/** Like `renderFiles`, but writes nothing and draws no passwords; the archive may not exist. */
+/** Like `renderFiles`, but writes nothing and generates no passwords; the archive does not have to exist. */
 export function previewFiles(plan: DockerPlan, facts: BinaryFacts, stateDir: string): RenderedFiles {
   const { archiveSha256, hashes, deviations } = renderHashes(plan, facts, stateDir);
   return { archives: archivesOf(plan, stateDir, archiveSha256), hashes, deviations };
@@ -332,7 +332,7 @@ function isReplicaOf({ node }: PlannedNode, id: string): boolean {
 
 /**
  * Returns the credentials of the entry point: Sentinel's user on Redis (in a cluster, the exporter's), and the app's
- * user on the sentinels. These users may not write.
+ * user on the sentinels. These users must not write.
  */
 function authTexts(
   plan: DockerPlan,

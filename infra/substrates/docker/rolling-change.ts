@@ -67,7 +67,7 @@ export function prepareDockerChange(request: DockerChangeRequest): PreparedChang
 
 /**
  * Refuses changed passwords, which need another procedure: a node with new passwords could not log in to a node with
- * the former ones.
+ * the previous ones.
  */
 function requirePasswords(name: string, { differences }: DockerChangeRequest['found']): void {
   const [first] = differences.filter((text) => text.startsWith('passwords:'));
@@ -80,7 +80,7 @@ function requirePasswords(name: string, { differences }: DockerChangeRequest['fo
   });
 }
 
-/** Effects of an apply on a container that end its process, or change it while clients use it. */
+/** Effects of an apply on a container that stop its process, or change it while clients use it. */
 const ENDS_NODE: ReadonlySet<DriftFinding['nextApply']> = new Set([
   'creates it',
   'replaces it',

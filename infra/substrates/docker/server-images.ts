@@ -36,7 +36,7 @@ export async function provideNodeImage(
   if (wanted === undefined) return;
   const { redis: node } = chooseImages(stateDir, environment);
   const common = chooseImages(stateDir).redis;
-  // The image of the kit has this server: Terraform provides it as for every other environment.
+  // The kit's own image has this server: Terraform provides it as for every other environment.
   if (environment.docker.image === undefined && imageName(node) === imageName(common)) return;
   if (node.kind !== 'dockerfile') {
     if ((await imageId(imageName(node))) !== undefined) return;

@@ -1,6 +1,6 @@
 /**
- * Starts the containers of a deployed environment that do not run. All at once: a Redis node that was master waits for
- * the sentinels, and these wait for nothing.
+ * Starts the containers of a deployed environment that are not running. All at once: a Redis node that was master waits
+ * for the sentinels, and these wait for nothing.
  */
 import { KitError } from '../../../config/errors.ts';
 import type { Environment } from '../environment.ts';

@@ -74,7 +74,7 @@ export function restoreTruncatedState(environment: Deployed, stateDir: string): 
 
 /**
  * Returns whether the state has no resource that Terraform could replace. Only a local state without a writer can
- * answer this without a call of Terraform.
+ * answer this without calling Terraform.
  */
 export function isStateEmpty(environment: Deployed, stateDir: string): boolean {
   const file = stateFile(environment, stateDir);

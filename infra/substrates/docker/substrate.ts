@@ -1,9 +1,9 @@
 /**
  * The Docker substrate: an environment that Terraform owns, deployed by the steps of `cdktf deploy`.
  *
- * apply: end environments of dead runs ─▶ keep an environment that already runs as planned, or: remove the orphans of an
- * interruption outside the state ─▶ terraform apply ─▶ healthy. An environment of plain `cdktf deploy` is found by its
- * name (`open`).
+ * apply: end environments of dead runs ─▶ keep an environment that is already running as planned, or: remove the
+ * orphans of an interruption outside the state ─▶ terraform apply ─▶ healthy. An environment of plain `cdktf deploy` is
+ * found by its name (`open`).
  */
 import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -249,7 +249,7 @@ class DockerSubstrate implements Substrate {
       try {
         return loadEnvironment(source);
       } catch {
-        // Not deployed by the kit, or the file of the environment was deleted.
+        // Not deployed by the kit, or the environment file was deleted.
         return undefined;
       }
     };

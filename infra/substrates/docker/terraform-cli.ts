@@ -96,7 +96,7 @@ const programVariable = async ({ program }: CallOptions) => ({
 /**
  * Runs only the CDKTF app, which synthesises.
  *
- * @param call verb and environment, as in a call of `npx cdktf`; empty to only synthesise
+ * @param call verb and environment, as in a call to `npx cdktf`; empty to only synthesise
  */
 export async function runApp(
   variables: Readonly<Record<string, string>>,

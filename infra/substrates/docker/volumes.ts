@@ -1,4 +1,4 @@
-/** Reads and changes data volumes while no node runs on them, through short-lived containers of the node image. */
+/** Reads and changes data volumes while no running node uses them, through short-lived containers of the node image. */
 import { KitError } from '../../../config/errors.ts';
 import { diskFull } from '../../host/disk.ts';
 import type { Owner } from './checkout-id.ts';
@@ -9,7 +9,7 @@ import { LABEL, RUN_AS } from './plan.ts';
 export interface VolumeTools {
   /** Node image, which contains a shell and Redis. */
   readonly image: string;
-  /** Engine of the volume; default: that of the user. */
+  /** Engine of the volume; default: the user's engine. */
   readonly engine?: Engine | undefined;
   readonly environment: string;
   readonly owner: Owner;
@@ -17,7 +17,7 @@ export interface VolumeTools {
 
 const COPY_TIMEOUT_MS = 600_000;
 
-/** Copies the files of a volume into a directory of this machine. @throws KitError `DISK_FULL` */
+/** Copies the files of a volume into a directory on this machine. @throws KitError `DISK_FULL` */
 export async function copyVolume(volume: string, into: string, tools: VolumeTools): Promise<void> {
   const mount = ['--volume', `${volume}:/data:ro`];
   const { engine } = tools;

@@ -1,5 +1,5 @@
 /**
- * One environment on this machine: its parts and the paths of its files. All functions that start, query or end nodes
+ * One environment on this machine: its parts and the paths of its files. All functions that start, query or stop nodes
  * take this value instead of a list of parameters.
  *
  *   <stateDir>/environments/<name>/ledger.json         running processes (ledger.ts)

@@ -80,7 +80,7 @@ export class LocalNodes implements Running, AsyncDisposable {
     if (this.#ephemeral) this.#spares.add(endAtExit(launched.daemon));
   }
 
-  /** Launches the watchdog of the environment, if it has one and it does not run. */
+  /** Launches the watchdog of the environment, if it has one that is not running. */
   async launchWatchdog(): Promise<void> {
     const { watchdog } = this.context.topology;
     if (watchdog === undefined) return;
@@ -90,7 +90,7 @@ export class LocalNodes implements Running, AsyncDisposable {
     if (this.#ephemeral) this.#spares.add(endAtExit(daemon));
   }
 
-  /** Launches Prometheus and its parts that do not run. */
+  /** Launches Prometheus and its parts, except those that are already running. */
   launchObservability(programs: ObservabilityPrograms, signal?: AbortSignal): Promise<void> {
     const onLaunch = (daemon: Daemon): void => {
       if (this.#ephemeral) this.#spares.add(endAtExit(daemon));
@@ -121,7 +121,8 @@ export class LocalNodes implements Running, AsyncDisposable {
   }
 
   /**
-   * Ends a node. It is an error if the node does not run, because a fault without an effect must not count as a fault.
+   * Stops a node. It is an error if the node is not running, because a fault without an effect must not count as a
+   * fault.
    */
   async #end(nodeId: string, signal: 'SIGKILL' | 'SIGTERM', timeoutMs: number): Promise<void> {
     const identity = this.#running(nodeId);

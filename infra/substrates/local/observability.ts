@@ -1,5 +1,5 @@
 /**
- * Prometheus, Alertmanager, the exporter and the certificate probe as processes of this machine, on loopback.
+ * Prometheus, Alertmanager, the exporter and the certificate probe as processes on this machine, on loopback.
  *
  *   rules, configuration, passwords ─▶ files in the folder of each part ─▶ exporter, probe, Alertmanager ─▶ Prometheus
  */
@@ -86,7 +86,7 @@ function prepare(part: ObservabilityPart, { context, programs }: ObservabilityRe
       const [conf, rules] = [join(dir, 'prometheus.yml'), join(dir, 'rules.yml')];
       writePrivate(rules, renderRules(environment));
       const certificateProbe = environment.security.tls ? addresses['certificate-probe'] : undefined;
-      // Additional rule files of the user are kept.
+      // Keeps the user's additional rule files.
       mkdirSync(join(dir, 'rules.d'), { recursive: true, mode: 0o700 });
       const ruleFiles = [rules, join(dir, 'rules.d', '*.yml')];
       const nodes = scrapedNodes(context);
@@ -101,7 +101,7 @@ function prepare(part: ObservabilityPart, { context, programs }: ObservabilityRe
   }
 }
 
-/** Returns the arguments of the exporter, which may not use CONFIG GET, because it returns passwords in plain text. */
+/** Returns the arguments of the exporter, which must not use CONFIG GET, because it returns passwords in plain text. */
 function exporterArguments({ topology, tls }: LocalContext, passwords: string): readonly string[] {
   const timeoutMs = exporterTimeoutSeconds(topology.environment) * 1_000;
   return [

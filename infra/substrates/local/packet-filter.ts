@@ -1,6 +1,6 @@
 /**
- * Separates nodes of this machine by a packet filter: drops packets between the addresses of two groups of nodes, and no
- * others. Every node has its own address, which is also the source of its connections (`bind-source-addr`).
+ * Separates nodes on this machine by a packet filter: drops packets between the addresses of two groups of nodes, and
+ * no others. Every node has its own address, which is also the source of its connections (`bind-source-addr`).
  *
  * The rules are in a table owned by a program that this process keeps alive through a pipe (`nft -i`, `flags owner`):
  * the kernel removes the table when the program ends, and the program ends when the pipe closes. No rule therefore

@@ -3,7 +3,7 @@
  *
  * A shell waits at the end of a pipe that only the owner holds open, which costs nothing during a measurement. When the
  * owner is done it sends a line and the shell exits. When the owner dies (SIGKILL included) the kernel closes the pipe,
- * and the shell executes this program, which ends the processes in the ledger.
+ * and the shell executes this program, which stops the processes in the ledger.
  */
 import '../../../config/es2024.ts';
 import { join } from 'node:path';

@@ -72,7 +72,7 @@ export function inspectShards(context: LocalContext): Promise<readonly DataInspe
   );
 }
 
-/** Ends the remaining nodes in the shard of a node; the shard has no master. @throws KitError `RECOVERY_REFUSED` */
+/** Stops the remaining nodes in the shard of a node; the shard has no master. @throws KitError `RECOVERY_REFUSED` */
 export async function endShardForRecovery(
   nodes: LocalNodes,
   nodeId: string,

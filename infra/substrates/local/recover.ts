@@ -118,7 +118,7 @@ export async function requireDown(nodes: LocalNodes): Promise<void> {
 }
 
 /**
- * Ends the remaining nodes of an environment without a master, so that its data can be compared.
+ * Stops the remaining nodes of an environment without a master, so that its data can be compared.
  *
  * @throws KitError `RECOVERY_REFUSED`
  */
@@ -127,7 +127,7 @@ export async function endForRecovery(nodes: LocalNodes, progress: (line: string)
   await endWithoutMaster(nodes, ids, await actingMaster(nodes), progress);
 }
 
-/** Ends the nodes, which must have no master. @throws KitError `RECOVERY_REFUSED` if they have one */
+/** Stops the nodes, which must have no master. @throws KitError `RECOVERY_REFUSED` if they have one */
 export async function endWithoutMaster(
   nodes: LocalNodes,
   ids: readonly string[],

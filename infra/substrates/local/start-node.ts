@@ -34,8 +34,8 @@ export async function startNode(
   if (recorded !== undefined && (await isAlive(recorded))) {
     throw new KitError(`${nodeId} is already running`, { code: 'NODE_RUNNING', exitCode: EXIT.UNKNOWN });
   }
-  // Its nodes.conf has its former role; the other nodes send the current one before it takes a command (cluster.c waits
-  // 2 s for that).
+  // Its nodes.conf has its previous role; the other nodes send the current one before it takes a command (cluster.c
+  // waits 2 s for that).
   if (node.role === 'redis' && node.shard !== undefined) {
     return startClusterNode(nodes, nodeId, { progress, signal });
   }

@@ -73,7 +73,7 @@ async function endRecorded(ledger: Ledger): Promise<readonly string[]> {
 }
 
 /**
- * Ends nodes that no ledger lists: a kit process that is killed between a spawn and its record leaves one behind. Such
+ * Stops nodes that no ledger lists: a kit process that is killed between a spawn and its record leaves one behind. Such
  * a node is identified by its working directory, which belongs only to this environment. Without /proc, only recorded
  * nodes are found.
  */

@@ -1,5 +1,5 @@
 /**
- * Starts the watchdog as a process of this machine. Does not wait for it, because an environment is healthy without
+ * Starts the watchdog as a process on this machine. Does not wait for it, because an environment is healthy without
  * one.
  */
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** Rules for the redis.conf of a cluster node. Default values are those of Redis 7.0. */
+/** Rules for the redis.conf of a cluster node. Default values are the defaults of Redis 7.0. */
 import type { Conf } from './conf.ts';
 import { type Finding, finding, type Severity } from './finding.ts';
 

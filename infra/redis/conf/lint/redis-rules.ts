@@ -1,7 +1,7 @@
 /**
  * Rules for a redis.conf of a cache that must survive failovers: settings that Redis accepts and that cause harm.
  *
- * Defaults are those of 7.0: a default is judged like an explicit setting.
+ * Default values are those of Redis 7.0: a default is judged like an explicit setting.
  */
 import type { ServerVersion } from '../../server-version.ts';
 import { accessRules } from './access-rules.ts';

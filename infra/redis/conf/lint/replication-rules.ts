@@ -1,4 +1,6 @@
-/** Rules about replication: acknowledged writes, full copies, buffers, promotion. Defaults are those of 7.0. */
+/**
+ * Rules about replication: acknowledged writes, full copies, buffers, promotion. Default values are those of Redis 7.0.
+ */
 import { parseBytes } from '../../../../config/units.ts';
 import type { Conf } from './conf.ts';
 import { type Finding, finding } from './finding.ts';

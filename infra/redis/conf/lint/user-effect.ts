@@ -106,7 +106,7 @@ export function allowsAnonymousAccess(conf: Conf): boolean {
   return user?.isOn === true && user.isNoPass && isPowerful(user);
 }
 
-/** Whether only processes of this machine can connect to the address. */
+/** Whether only processes on this machine can connect to the address. */
 export function isLoopback(word: string): boolean {
   const address = word.replace(/^-/, '');
   const known = parseAddress(address);

@@ -13,7 +13,7 @@ export interface Refusal {
   readonly reason: string;
   readonly source: string;
   readonly remedy: string;
-  /** Whether the line is refused on its own, and not because of other lines. */
+  /** Whether the line itself is refused, not because of other lines. */
   readonly isOfLine: boolean;
   /**
    * Whether the refusal is certain. False if a module, or a server newer than the measured ones, may define the word.

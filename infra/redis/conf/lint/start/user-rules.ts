@@ -204,7 +204,7 @@ function addedCommand(name: string, context: RuleContext): RuleFault | undefined
   return isContainer ? checkCommand(name, context) : undefined;
 }
 
-/** Checks the databases of a user, since Valkey 9.1: numbers from 0 to 2^31 - 1. */
+/** Checks the databases of a user, since Valkey 9.1: integers from 0 to 2^31 - 1. */
 function checkDatabases(word: string): RuleFault | undefined {
   if (word === 'alldbs' || word === 'resetdbs') return undefined;
   const isList = word
