@@ -18,7 +18,7 @@ export function images(program: Command, session: Session): void {
     .description(
       'Build the images from distribution, Go and npm packages. Later deploys on this machine use them. Existing images are kept.\nThe nodes run the server of the distribution; --server adds an image with another one, for environments with redis.server.',
     )
-    .option('--server <path>', 'a redis-server or valkey-server of this machine')
+    .option('--server <path>', 'a redis-server or valkey-server on this machine')
     .addOption(common.json())
     .addHelpText(
       'after',

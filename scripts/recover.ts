@@ -101,7 +101,7 @@ function groupText(
   { named, nodes, choice }: DataInspection,
 ): string {
   const lines = nodes.map(
-    (node) => `  ${describeData(node)}${node.nodeId === named ? ' (named master)' : ''}`,
+    (node) => `  ${describeData(node)}${node.nodeId === named ? ' (last known master)' : ''}`,
   );
   const next: Readonly<Record<typeof choice.kind, string>> = {
     start: `${command('up')} starts from it`,

@@ -33,7 +33,7 @@ export const memory: Checker = {
     if (silent.size > 0) {
       const nodes = joinExamples([...silent].map((node) => node ?? 'a node without a name'));
       return unknownResult(`used_memory and maxmemory are not in the INFO of ${nodes}`, {
-        remedy: 'Allow the user of the kit to run INFO with all sections, and run again.',
+        remedy: "Allow the kit's user to run INFO with all sections, and run again.",
       });
     }
     const hasLimit = !ratios.some(Number.isNaN);

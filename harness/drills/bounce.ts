@@ -9,7 +9,7 @@ export const bounce = fullOnlyFailover({
   title: 'The master dies and restarts before down-after-milliseconds has passed',
   source: 'drills: bounce; redis/redis#1297, redis/redis#2087',
   safeOutcome:
-    'an empty master never wipes its replicas: no durable write is lost, and asynchronous writes only within the stated window',
+    'an empty master never wipes its replicas: no durable write is lost, and asynchronous writes are lost only within the stated window',
   needs: ['kill', 'start'],
   faults: [{ fault: 'kill', target: 'master', atMs: 2_000, heal: { afterMs: 0 } }],
 });

@@ -5,7 +5,7 @@ export const masterCrash = failoverDrill({
   title: 'Crash of the master',
   source: 'drills: master-crash; Redis 00-base.tcl',
   safeOutcome:
-    'writes resume in time; no durable write is lost, asynchronous writes only within the stated window, and no write is applied twice',
+    'writes resume in time; no durable write is lost, asynchronous writes are lost only within the stated window, and no write is applied twice',
   needs: ['kill', 'start'],
   faults: [
     {

@@ -4,7 +4,8 @@ export const rotatePassword = fullOnlyIntegration({
   id: 'rotate-password',
   title: 'Password rotation with two valid passwords, under load, with a switchover in between',
   source: 'drills: rotate-password; redis/redis#6170',
-  safeOutcome: 'no operation fails, no durable write is lost, and the former password is refused afterwards',
+  safeOutcome:
+    'no operation fails, no durable write is lost, and the previous password is refused afterwards',
   topologies: ['sentinel'],
   expectations: [
     ...['former', 'new'].map((what) => `both/${what}`),

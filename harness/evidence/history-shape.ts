@@ -118,10 +118,10 @@ const LATENESS: Readonly<Record<string, Shape>> = {
   maxMs: DURATION_MS,
   n: COUNT,
 };
-/** Text with numbers of milliseconds, separated by spaces. */
+/** Text with durations in milliseconds, separated by spaces. */
 const SAMPLES: Shape = {
   pattern: /^(?:\d{1,10}(?:\.\d{1,3})?(?: (?!$)|$))*$/,
-  what: 'numbers of milliseconds, separated by single spaces',
+  what: 'durations in milliseconds, separated by single spaces',
 };
 /** Text with milliseconds by name: `redis-1=0.12 main=0`. */
 const WAITS: Shape = {

@@ -18,8 +18,8 @@ export function drillProblem(drill: Fields): string | undefined {
   if (!isObject(workload) || typeof workload.name !== 'string' || !isObject(workload.parameters))
     return 'workload must have a name and parameters';
   if (!isObject(trials) || !isCount(trials.quick) || !isCount(trials.full))
-    return 'trials must be numbers from 0 for quick and full';
-  if (!Number.isFinite(boundMs) || Number(boundMs) <= 0) return 'boundMs must be a number above 0';
+    return 'trials.quick and trials.full must be integers of at least 0';
+  if (!Number.isFinite(boundMs) || Number(boundMs) <= 0) return 'boundMs must be a number greater than 0';
   if (drill.spansRun !== undefined) return 'spansRun is for the drill configuration alone';
   return missingProof(family as Drill['family'], drill, faults as readonly unknown[]);
 }

@@ -76,9 +76,9 @@ export async function loadPart(
     const found = await readContents(scratch.redis);
     const { digest, digestBy, databases } = part.contents;
     if (JSON.stringify(databases) !== JSON.stringify(found.databases))
-      throw damaged(archive, `${part.file} has different numbers of keys than its manifest`);
+      throw damaged(archive, `the key counts of ${part.file} do not match the manifest`);
     if (digestBy === found.digestBy && digest !== found.digest)
-      throw damaged(archive, `the digest of the keys in ${part.file} differs from its manifest`);
+      throw damaged(archive, `the digest of the keys in ${part.file} does not match the manifest`);
     return scratch;
   } catch (error) {
     await scratch[Symbol.asyncDispose]();

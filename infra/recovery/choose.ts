@@ -70,16 +70,20 @@ export function chooseSource(input: ChoiceInput): Choice {
     const reason = `${why}; cannot determine which of ${latest.join(' and ')} has more data${contentsOf(input, latest)}`;
     return { kind: 'ask', candidates: latest, reason };
   }
-  return { kind: 'start', nodeId: first, reason: `${named} is named master; ${why}` };
+  return { kind: 'start', nodeId: first, reason: `the last known master is ${named}; ${why}` };
 }
 
-/** Chooses the named node if no node is proven to have more data. */
+/** Chooses the last known master if no node is proven to have more data. */
 function chooseAmongLatest(input: ChoiceInput, named: string, latest: readonly string[]): Choice {
   const open = latest.filter((id) => id !== named && orderBetween(input, named, id) === 'unknown');
   if (open.length === 0)
-    return { kind: 'start', nodeId: named, reason: `${named} is named master, and no node has more data` };
+    return {
+      kind: 'start',
+      nodeId: named,
+      reason: `the last known master is ${named}, and no node has more data`,
+    };
   const candidates = [named, ...open];
-  const reason = `${named} is named master; cannot determine whether it has all data of ${open.join(' and ')}${contentsOf(input, candidates)}`;
+  const reason = `the last known master is ${named}; cannot determine whether it has all data of ${open.join(' and ')}${contentsOf(input, candidates)}`;
   return { kind: 'ask', candidates, reason };
 }
 

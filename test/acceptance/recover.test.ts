@@ -32,9 +32,11 @@ describe('kit recover', () => {
     rmSync(join(cli.path, '.kit/environments/fallen/redis-1/data'), { recursive: true });
     const { exitCode, out, err } = await cli.runKit('recover', '--env', file);
     expect(exitCode, err).toBe(EXIT.GO);
-    expect(out).toMatch(/^fallen: start from redis-2: redis-1 is named master; redis-1 has no data\n/);
     expect(out).toMatch(
-      /\n {2}redis-1 has no data \(named master\)\n {2}redis-2 has \d+ bytes in its append-only file/,
+      /^fallen: start from redis-2: the last known master is redis-1; redis-1 has no data\n/,
+    );
+    expect(out).toMatch(
+      /\n {2}redis-1 has no data \(last known master\)\n {2}redis-2 has \d+ bytes in its append-only file/,
     );
     expect(out.endsWith(`\nfix: kit up --env ${file} starts from it\n`)).toBe(true);
     const json = JSON.parse((await cli.runKit('recover', '--env', file, '--json')).out);

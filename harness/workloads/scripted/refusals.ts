@@ -70,7 +70,7 @@ async function expectAnswers(
   const before = await cache.lookup('before');
   expect(
     'reads',
-    'reads are served by Redis meanwhile',
+    'reads are served by Redis during the refusals',
     equals([true, 'redis'], [before.found, before.source]),
   );
 }

@@ -136,7 +136,7 @@ async function expectLogins(
         [...nodes].map(async ([id, node]) => [id, await loginReply(node, user, password)] as const),
       ),
     );
-  expect(`${phase}/former`, 'replies of the nodes to a login with the former password', {
+  expect(`${phase}/former`, 'replies of the nodes to a login with the previous password', {
     ...equals(all(isFormerValid ? 'OK' : 'WRONGPASS'), await replies(former)),
   });
   expect(`${phase}/new`, 'replies of the nodes to a login with the new password', {

@@ -203,7 +203,7 @@ async function expectOpen({ expect, parameters, remember, tag }: Context, slow: 
   const key = `slow:${tag}:${name}:open`;
   remember(cache.physicalKey(key));
   const answer = await cache.getOrCompute(key, () => key);
-  expect(`${name}/answers-open`, 'a load meanwhile returns its value', equals(key, answer));
+  expect(`${name}/answers-open`, 'a load while the breaker is open returns its value', equals(key, answer));
 }
 
 /** Checks the counters. Every INCR used its own key, so a value above 1 means that it was applied twice. */

@@ -148,7 +148,7 @@ class Roll {
       const masters = await groupsOf(this.#environment).catch(() => undefined);
       if (masters === undefined || masters.some((group) => group.master === master)) throw error;
       // An earlier version cannot copy the data of a newer one. The node is replaced next.
-      this.#say(`${master} is no longer master, and not in sync: it is replaced now`);
+      this.#say(`${master} is no longer the master and is not in sync; it is replaced now`);
     }
     await this.#requireHealthy(master);
   }

@@ -60,5 +60,5 @@ const protectedError = (name: string): KitError =>
   new KitError(`environment '${name}' is protected: a takeover needs permission`, {
     code: 'ADOPTION_PROTECTED',
     where: `environment ${name}`,
-    hint: `to take it over anyway: KIT_ALLOW_ADOPT=${name}`,
+    hint: `set KIT_ALLOW_ADOPT=${name} to take it over anyway`,
   });

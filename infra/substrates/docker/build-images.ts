@@ -153,7 +153,7 @@ async function requireServer(path: string): Promise<void> {
   throw new KitError(`${found}; needed: ${SUPPORTED_SERVERS}`, {
     code: 'SERVER_UNKNOWN',
     where: path,
-    hint: 'pass the path of a redis-server or valkey-server of this machine',
+    hint: 'pass the path of a redis-server or valkey-server on this machine',
   });
 }
 

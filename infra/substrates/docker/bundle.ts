@@ -45,7 +45,7 @@ export async function saveBundle(file: string, stateDir: string): Promise<Bundle
   const tags = images === undefined ? [] : tagsOf(images);
   const here = await Promise.all(tags.map((tag) => imageExists(tag)));
   if (images === undefined || here.includes(false)) {
-    throw new KitError('no images of the kit on this engine', {
+    throw new KitError("the kit's images are not on this engine", {
       code: 'IMAGE_MISSING',
       where: imagesFile(stateDir),
       hint: 'kit images build',

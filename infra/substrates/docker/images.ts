@@ -46,7 +46,7 @@ export type ImageOrigin = 'locked' | 'tagged' | 'own';
 export const ORIGINS: Readonly<Record<ImageOrigin, string>> = {
   locked: 'published images by digest (config/images.lock.yaml)',
   tagged: 'published images by version, without locked digests (kit images lock)',
-  own: 'images of this machine (kit images build, kit bundle load), without a registry',
+  own: 'images built or loaded on this machine (kit images build, kit bundle load), without a registry',
 };
 
 export interface LocalImages {
@@ -166,7 +166,7 @@ export async function probeFacts(image: string): Promise<BinaryFacts> {
     throw new KitError(`the image must contain a redis-server or valkey-server that reports its version`, {
       code: 'IMAGE_UNUSABLE',
       where: image,
-      hint: 'use an image of Redis or Valkey with a shell, or kit images build',
+      hint: 'use a Redis or Valkey image with a shell, or run kit images build',
     });
   }
   return { ...server, activedefrag: hasDefragmentation(defragmentation), tls: hasTls(tls) };

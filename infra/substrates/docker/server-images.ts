@@ -108,7 +108,7 @@ function notAvailable(
   const own = readImages(stateDir);
   const servers = own === undefined ? [] : [own, ...(own.servers ?? [])].map(({ facts }) => facts);
   const have = servers.map((facts) => formatServer(serverOf(facts))).join(', ');
-  const onMachine = have === '' ? '' : `; images of this machine have ${have}`;
+  const onMachine = have === '' ? '' : `; images on this machine have ${have}`;
   return new KitError(
     `no image with ${formatServer(wanted)}: ${image} is not on this engine, and cannot be pulled: ${why}${onMachine}`,
     {

@@ -2,7 +2,7 @@
  * Starts a cluster in which a master has lost its data, has less data than its replica, or has lost its nodes.conf.
  *
  *   each shard whose nodes are all down: read their data ─▶ choose, as for a replication group (`recover.ts`)
- *   the named master is chosen    ─▶ started with the others
+ *   the last known master is chosen    ─▶ started with the others
  *   its replica is chosen         ─▶ started alone, takes over the slots (CLUSTER FAILOVER TAKEOVER), then the others
  *
  * A node without a nodes.conf gets one that is derived from a running node and in which it is a replica, because
@@ -30,7 +30,7 @@ import { endWithoutMaster, inspectData, type RecoverOptions, setAside, sourceReq
 /** Timeout of a takeover, in ms: a replica is promoted within the node timeout plus an election. */
 const TAKEOVER_TIMEOUT_MS = 30_000;
 
-/** A shard that starts from another node than its named master. */
+/** A shard that starts from a node other than its last known master. */
 interface Takeover {
   readonly first: string;
   /** Other nodes of the shard, the former master last. */

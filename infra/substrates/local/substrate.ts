@@ -241,6 +241,6 @@ function requireSamePasswords({ topology, secrets, stateDir, dir }: LocalContext
   throw new KitError(`the nodes reject the current password of ${[refused, ...more].join(', ')}`, {
     code: 'SECRETS_CHANGED',
     where: secretsFile(name, stateDir),
-    hint: `restore the former secrets.json, unset KIT_…_PASSWORD, or stop the environment and remove its data: kit down ${environmentFlags(topology.environment)}`,
+    hint: `restore the previous secrets.json, unset KIT_…_PASSWORD, or stop the environment and remove its data: kit down ${environmentFlags(topology.environment)}`,
   });
 }

@@ -145,12 +145,12 @@ describe('the start of an environment', () => {
     expect(choose([usable('redis-1', 80), ...others])).toMatchObject({
       kind: 'start',
       nodeId: 'redis-3',
-      reason: 'redis-1 is named master; redis-3 has more data',
+      reason: 'the last known master is redis-1; redis-3 has more data',
     });
     expect(choose([empty('redis-1'), ...others])).toMatchObject({ nodeId: 'redis-3' });
     expect(choose([damaged('redis-1'), ...others])).toMatchObject({
       nodeId: 'redis-3',
-      reason: 'redis-1 is named master; redis-1 is damaged: x.aof: broken',
+      reason: 'the last known master is redis-1; redis-1 is damaged: x.aof: broken',
     });
   });
 

@@ -96,7 +96,7 @@ const IPV4_MAPPED = '0:0:0:0:0:ffff:';
 /** Returns the problem of a word that no resolver accepts: the server starts only if it can listen on every address. */
 function badAddress(word: string): Problem | undefined {
   const address = word.replace(/^-/, '');
-  const allowed = 'addresses of this machine, * and ::*, each with a - before it if it may be missing';
+  const allowed = 'local addresses, * and ::*, each preceded by - if it is allowed to be missing';
   if (address === '*' || address === '::*') return undefined;
   if (address.startsWith('#')) {
     return {

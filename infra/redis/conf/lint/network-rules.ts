@@ -52,7 +52,7 @@ function openAccessFinding(conf: Conf, protectedMode: boolean): Finding {
 function openOnMachine(conf: Conf, isReachableByCertificate: boolean): Finding {
   const line = defaultUserLine(conf);
   const place = line === undefined ? conf.place('aclfile') : { line: line.line, directive: 'user' };
-  const who = isReachableByCertificate ? 'every client with a certificate' : 'every user of this machine';
+  const who = isReachableByCertificate ? 'every client with a certificate' : 'every user on this machine';
   const reason =
     line === undefined
       ? `without users, ${who} has all permissions`

@@ -147,7 +147,7 @@ describeOn('Redis 8.2', (server) => {
     await expect(checkVersions(back.environment, back.server)).rejects.toMatchObject({
       code: 'VERSION_DOWNGRADE',
       message: expect.stringMatching(/redis-\d: Redis 8\.2\.\d+ writes RDB version 12, Redis 7\.\d/),
-      hint: expect.stringContaining('backup of the former version'),
+      hint: expect.stringContaining('backup of the previous version'),
     });
     await expect(complete(back)).rejects.toMatchObject({ code: 'VERSION_DOWNGRADE' });
     expect(await pidsOf(environment)).toEqual(before);

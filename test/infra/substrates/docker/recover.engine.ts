@@ -100,7 +100,7 @@ describeOnEngine('an environment on the engine that was down', () => {
     expect(inspection).toMatchObject({ named: master, choice: { kind: 'start' } });
     const lines = await up();
     expect(lines.join('\n')).toMatch(
-      new RegExp(`starting from the data of redis-\\d: ${master} is named master; .* has more`),
+      new RegExp(`starting from the data of redis-\\d: the last known master is ${master}; .* has more`),
     );
     expect(await environment.masterId()).not.toBe(master);
     await allHave(written);
@@ -112,7 +112,7 @@ describeOnEngine('an environment on the engine that was down', () => {
     await docker(['rm', nodeOf(master).container]);
     await docker(['volume', 'rm', nodeOf(master).dataVolume]);
     const lines = await up();
-    expect(lines.join('\n')).toContain(`${master} is named master; ${master} has no data`);
+    expect(lines.join('\n')).toContain(`the last known master is ${master}; ${master} has no data`);
     expect(await environment.masterId()).not.toBe(master);
     await allHave(written);
     expect((await substrate.plan(topology)).map(({ action }) => action)).toEqual(Array(6).fill('keep'));

@@ -98,7 +98,7 @@ describe('the image of the nodes', () => {
   it('is named with its server at the start of a deploy', () => {
     writeImages(state.path, own);
     expect(describeImages(nodesOf('valkey@9.1'))).toBe(
-      'images of this machine (kit images build, kit bundle load), without a registry; nodes: Valkey 9.1.2 from own/redis:2',
+      'images built or loaded on this machine (kit images build, kit bundle load), without a registry; nodes: Valkey 9.1.2 from own/redis:2',
     );
     expect(describeImages(nodesOf('redis@7.4'))).toContain('nodes: Redis 7.4 from redis:7.4');
   });

@@ -68,7 +68,7 @@ describe('restarting nodes', () => {
     rmSync(join(state.path, 'environments', 'back', 'redis-1', 'data'), { recursive: true });
     await expect(environment.capabilities.start?.('redis-1')).rejects.toMatchObject({
       code: 'STALE_MASTER',
-      message: 'redis-1 does not start as master: redis-1 is named master; redis-1 has no data',
+      message: 'redis-1 does not start as master: the last known master is redis-1; redis-1 has no data',
       hint: expect.stringContaining('kit recover --env back'),
     });
     for (const id of ['redis-2', 'redis-3', 'sentinel-1', 'sentinel-2', 'sentinel-3']) {

@@ -138,7 +138,7 @@ function checkSwitch([text = '']: readonly string[], set: (is: boolean) => void)
 function checkPositive(text: string): Fault | undefined {
   return atoi(text) > 0
     ? undefined
-    : fault(`'${text}' is not allowed`, 'allowed: milliseconds, a whole number above 0');
+    : fault(`'${text}' is not allowed`, 'allowed: an integer of milliseconds greater than 0');
 }
 
 function checkNotNegative(text: string): Fault | undefined {
