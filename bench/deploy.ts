@@ -4,7 +4,7 @@
  *
  *   node bench/deploy.ts [rounds]
  *
- * The start-up (the CDKTF app and its synthesis, until the first call of Terraform) is measured
+ * The start-up (the CDKTF app and its synthesis, until the first call to Terraform) is measured
  * in the same runs and printed separately. Both sides end a deploy with the same wait: all sentinels report one master, its
  * replicas in sync, and each other.
  */

@@ -20,7 +20,7 @@ const BENCHMARKS: Readonly<Record<string, { readonly options: string; run(): Pro
     run: () => import('./failover/table.ts'),
   },
   readiness: {
-    options: '<rounds> [--busy <loops>] [options of kit readiness]',
+    options: '<rounds> [--busy <loops>] [options for kit readiness]',
     run: () => import('./readiness.ts'),
   },
   rolling: {
@@ -28,7 +28,7 @@ const BENCHMARKS: Readonly<Record<string, { readonly options: string; run(): Pro
     run: () => import('./rolling/index.ts'),
   },
   'same-commit': {
-    options: '[pairs] [--save FILE] [options of kit drill]',
+    options: '[pairs] [--save FILE] [options for kit drill]',
     run: () => import('./same-commit.ts'),
   },
   sizing: { options: '[--save <dir>]', run: () => import('./sizing.ts') },

@@ -2,7 +2,7 @@
  * Runs `kit readiness` several times and prints a table of the verdicts, which shows how often the machine determines
  * the verdict.
  *
- *   node bench/readiness.ts <rounds> [--busy <loops>] [options of kit readiness]
+ *   node bench/readiness.ts <rounds> [--busy <loops>] [options for kit readiness]
  *
  * `--busy` starts that many busy loops for the duration of the rounds. Exit code 1 if any round is a NO-GO. The folders
  * of rounds without a GO are kept, and their paths printed.
@@ -26,7 +26,7 @@ function parseArguments(args: readonly string[]): readonly [number, number, read
   if (Number.isInteger(some) && some > 0 && Number.isInteger(loops) && loops >= 0)
     return [some, loops, others];
   process.stderr.write(
-    'usage: npm run bench -- readiness <rounds> [--busy <loops>] [options of kit readiness]\n',
+    'usage: npm run bench -- readiness <rounds> [--busy <loops>] [options for kit readiness]\n',
   );
   process.exit(2);
 }

@@ -1,7 +1,7 @@
 /**
  * Compares runs of one commit in pairs (A/A): `kit compare` should find nothing better or worse.
  *
- *   npm run bench -- same-commit [pairs] [--save FILE] [drill … and options of kit drill]
+ *   npm run bench -- same-commit [pairs] [--save FILE] [drill … and options for kit drill]
  *
  * Default: one pair of `kit drill steady --trials 3`. Exit code 1 if a criterion of any pair changed, 3 if a pair could
  * not be compared. The folders of such pairs are kept, and their paths printed.
@@ -31,7 +31,7 @@ function parseArguments(args: readonly string[]): Arguments {
   const [, file] = at === -1 ? [] : rest.splice(at, 2);
   if (count > 0 && (at === -1 || file !== undefined))
     return { pairs: count, save: file, drill: rest.length === 0 ? ['steady', '--trials', '3'] : rest };
-  process.stderr.write('usage: npm run bench -- same-commit [pairs] [--save FILE] [options of kit drill]\n');
+  process.stderr.write('usage: npm run bench -- same-commit [pairs] [--save FILE] [options for kit drill]\n');
   process.exit(2);
 }
 

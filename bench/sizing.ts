@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- sizing [--save <dir>]`: predicted memory of `kit sizing` against measured memory, on three recorded
- * workloads.
+ * `npm run bench -- sizing [--save <dir>]`: the memory that `kit sizing` predicts against the measured memory, on three
+ * recorded workloads.
  *
  *   recorded requests ─▶ a Redis that starts empty ─▶ after 0.6 or 1.4 TTLs: kit sizing predicts
  *                                                 └▶ until 1.8 TTLs: the highest used_memory is the measured need
@@ -52,7 +52,7 @@ interface Row {
   readonly usedThen: number;
 }
 
-/** Returns the size of a value, log-normal around the median. It is the same for each request of a key. */
+/** Returns the size of a value, log-normal around the median. Every request for a key gets the same size. */
 function sizeOf(index: number, median: number): number {
   const random = seededRandom(index);
   const normal = Math.sqrt(-2 * Math.log(random.next() || 1e-9)) * Math.cos(2 * Math.PI * random.next());

@@ -42,7 +42,7 @@ export interface Inspection {
   readonly lines: readonly string[];
 }
 
-/** Reads a rollout. @throws CacheError Redis does not reply; Error the log is damaged at its end */
+/** Reads a rollout. @throws CacheError if Redis does not reply; Error if the log is damaged at its end */
 export async function inspectCanary(
   cache: Cache,
   config: CanaryConfig,

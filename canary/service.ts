@@ -52,7 +52,7 @@ export interface CanaryOptions {
 
 /**
  * Arm of a user at the time of a request. If the assignment is recorded with the request, the request stays in its arm
- * even if the share changes meanwhile.
+ * even if the share changes in the meantime.
  */
 export interface Assignment {
   /** `off`: a switch is off or the share is unknown; the request is not counted. */
@@ -103,7 +103,7 @@ export class CanaryTestingService implements AsyncDisposable {
    * Starts the timers for flushes and, with `judges`, for looks. Reads the switches and the share before it returns. If
    * Redis is unreachable it returns anyway, and no user is in the canary.
    *
-   * @throws KitError `CONFIG_INVALID`; TypeError the cache is a memory cache
+   * @throws KitError `CONFIG_INVALID` if the settings are invalid; TypeError if the cache is a memory cache
    */
   static async open(options: CanaryOptions): Promise<CanaryTestingService> {
     const flags = options.flags ?? environmentFlags();
@@ -138,7 +138,7 @@ export class CanaryTestingService implements AsyncDisposable {
     if (arm !== 'off') this.#reporter.record(arm, hash, generation, outcome);
   }
 
-  /** Judges the current counts without recording or changing anything. @throws CacheError Redis does not reply */
+  /** Judges the current counts without recording or changing anything. @throws CacheError if Redis does not reply */
   async evaluate(): Promise<Decision> {
     const { head, look } = await this.#rollout.observe();
     return step(head.rules, head.state, look).decision;
@@ -146,9 +146,9 @@ export class CanaryTestingService implements AsyncDisposable {
 
   /**
    * Judges the current counts, records the decision and applies it: every process reads the share with its next flush.
-   * If another process judged meanwhile, its decision is returned.
+   * If another process judged in the meantime, its decision is returned.
    *
-   * @throws CacheError Redis does not reply
+   * @throws CacheError if Redis does not reply
    */
   async adjust(): Promise<Decision> {
     const decision = await this.#rollout.look();
@@ -166,18 +166,18 @@ export class CanaryTestingService implements AsyncDisposable {
     return decision;
   }
 
-  /** Sends the counts of this process now, and reads the share. @throws CacheError Redis does not reply */
+  /** Sends the counts of this process now, and reads the share. @throws CacheError if Redis does not reply */
   async flush(): Promise<void> {
     await this.#reporter.flush();
   }
 
-  /** Reads the share. @throws CacheError Redis does not reply */
+  /** Reads the share. @throws CacheError if Redis does not reply */
   async refresh(): Promise<void> {
     await this.#reporter.readControl();
     if (this.#reporter.control === undefined) this.#reporter.accept(await this.#rollout.begin());
   }
 
-  /** Returns the state of the rollout. @throws CacheError Redis does not reply */
+  /** Returns the state of the rollout. @throws CacheError if Redis does not reply */
   async status(): Promise<CanaryStatus> {
     return {
       flag: this.config.flag,
@@ -188,7 +188,8 @@ export class CanaryTestingService implements AsyncDisposable {
   }
 
   /**
-   * Returns the texts of the decisions that are kept, in order, for `replay`. @throws CacheError Redis does not reply
+   * Returns the texts of the decisions that are kept, in order, for `replay`. @throws CacheError if Redis does not
+   * reply
    */
   logLines(): Promise<readonly string[]> {
     return this.#rollout.lines();
@@ -209,7 +210,7 @@ export class CanaryTestingService implements AsyncDisposable {
 
   /**
    * Stops the timers and sends the last counts. The cache stays open. Idempotent.
-   * @throws CacheError the counts could not be sent
+   * @throws CacheError if the counts could not be sent
    */
   async close(): Promise<void> {
     if (this.#closed) return;

@@ -78,8 +78,8 @@ function certificateContradictions({ security }: Settings): readonly Contradicti
 }
 
 /**
- * Finds servers that the kit does not support, and an image whose server is not stated, because files depend on the
- * version.
+ * Finds servers that the kit does not support, and a `docker.image` without `redis.server`: the rendered files depend
+ * on the version of the server.
  */
 function serverContradictions(env: Settings): { path: string[]; message: string }[] {
   const server = namedServer(env);

@@ -145,7 +145,7 @@ const overrideSchema = z.strictObject({
   target: targetSchema,
   unit: z.string().min(1),
 });
-/** Record of an override of a gate of the kit. */
+/** Record of an override of a built-in gate. */
 export type GateOverride = z.infer<typeof overrideSchema>;
 
 export const gateSchema = z.strictObject({

@@ -18,7 +18,7 @@ export { environmentNames, isEnvironmentName } from './environment-source.ts';
 export type Overrides = Readonly<Record<string, unknown>>;
 
 export interface EnvironmentSource {
-  /** Path of a user's own YAML file, as the user named it; undefined for an environment of the kit. */
+  /** Path of a user's own YAML file, as the user named it; undefined for a built-in environment. */
   readonly file?: string;
   /** Path given with `--config`, if any. */
   readonly config?: string;

@@ -1,6 +1,6 @@
 /**
- * Merges the gates and waivers of a repository into those of the kit. A file of gates (`--gates FILE`) contains new
- * gates, overrides of gates of the kit, and waivers:
+ * Merges the gates and waivers of a repository into the built-in ones. A file of gates (`--gates FILE`) contains new
+ * gates, overrides of built-in gates, and waivers:
  *
  *   config/gates.yaml ─▶ file by file, merged by id ─▶ + waivers of kit.yaml ─▶ gates.json of the run folder
  *
@@ -66,7 +66,7 @@ export interface OwnGates {
   readonly waivers?: { readonly file: string; readonly waivers: readonly Waiver[] };
   /** Current day or instant (ISO 8601, UTC), for the expiry of waivers. */
   readonly today: string;
-  /** Gates to extend; default: the gates of the kit. */
+  /** Gates to extend; default: the built-in gates. */
   readonly base?: Gates;
 }
 

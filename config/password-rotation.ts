@@ -3,11 +3,11 @@
  * continues after a crash.
  *
  *   begin ─▶ adding: the new passwords are generated; not all nodes accept them yet
- *   switch ─▶ both: the new passwords are current, and the nodes accept the former ones as well
+ *   switch ─▶ both: the new passwords are current, and the nodes accept the previous ones as well
  *   end ─▶ no rotation
  *
- * `switch` exchanges the current and the other passwords; in phase `both` it makes the former passwords current again.
- * Left out: the nodes (`infra/operations/password-rotation.ts`).
+ * `switch` exchanges the current and the other passwords; in phase `both` it makes the previous passwords current
+ * again. Left out: the nodes (`infra/operations/password-rotation.ts`).
  */
 import { readVariables, type Variables } from './env.ts';
 import { EXIT, KitError } from './errors.ts';
@@ -70,7 +70,7 @@ export function readRotation(environmentName: string, stateDir: string): Rotatio
 }
 
 /**
- * Generates a new password for each user. The former passwords stay current.
+ * Generates a new password for each user. The previous passwords stay current.
  *
  * @throws KitError `ROTATION_IN_PROGRESS`; `SECRETS_GIVEN` if a variable replaces the password of a user, so that the
  * file does not determine it; `STATE_UNWRITABLE`

@@ -44,7 +44,7 @@ export interface EnvironmentSecrets extends PasswordSet {
    */
   readonly other?: PasswordSet;
   /**
-   * Placeholders for the passwords in digests of files. A rotation does not change them, but any other change of a
+   * Placeholders for the passwords in digests of files. A rotation does not change them, but any other change to a
    * password does. Default: the passwords.
    */
   readonly placeholders?: PasswordSet;
@@ -80,7 +80,7 @@ export function readSecrets(
   return stored && withVariables(stored, variables);
 }
 
-/** Returns placeholders for unknown passwords, which no node accepts. */
+/** Returns random placeholders for unknown passwords. No node accepts a placeholder. */
 export function unknownSecrets(): EnvironmentSecrets {
   const draw = () => new Secret(randomBytes(16).toString('hex'));
   return Object.freeze({

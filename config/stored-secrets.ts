@@ -1,6 +1,6 @@
 /**
- * Password file of an environment, `<stateDir>/environments/<name>/secrets.json` (mode 0600): created once, replaced as
- * a whole, never edited. `secrets.ts` adds the variables, `password-rotation.ts` the steps of a rotation.
+ * Password file of one environment, `<stateDir>/environments/<name>/secrets.json` (mode 0600): created once, replaced
+ * as a whole, never edited. `secrets.ts` adds the variables, `password-rotation.ts` the steps of a rotation.
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -45,7 +45,7 @@ export const ROTATION_PHASES = ['adding', 'both'] as const;
 const rotationSchema = z.strictObject({
   phase: z.enum(ROTATION_PHASES),
   startedAt: z.iso.datetime(),
-  /** The new passwords in phase `adding`, the former ones later. */
+  /** The new passwords in phase `adding`, the previous ones later. */
   redis: redisPasswords.partial(),
   sentinel: sentinelPasswords.partial(),
 });

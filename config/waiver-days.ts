@@ -1,7 +1,7 @@
 /** Validity of waivers. Pure, so that judging can use it with the time recorded in the evidence. */
 
 /**
- * Maximum validity of a waiver in days after the day of the judgement. A longer one would amount to a change of the
+ * Maximum validity of a waiver in days after the day of the judgement. A longer one would amount to a change to the
  * gate.
  */
 export const MAX_WAIVER_DAYS = 30;

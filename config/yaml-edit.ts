@@ -1,5 +1,5 @@
 /**
- * Changes settings in the YAML file of an environment. Comments, order and layout of all other lines stay the same: the
+ * Changes settings in an environment's YAML file. Comments, order and layout of all other lines stay the same: the
  * document gives the position of each value, and only the text at that position is replaced (the library's printer
  * would change the layout of lists).
  *

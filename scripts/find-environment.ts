@@ -18,7 +18,10 @@ export interface RequestedEnvironment {
   readonly problem?: string;
 }
 
-/** Reads the current configuration. An environment of the kit is found by its name even if its file is invalid now. */
+/**
+ * Reads the current configuration. An environment that the kit runs is found by its name even if its file is invalid
+ * now.
+ */
 export function requestedEnvironment({ env, set }: FindOptions): RequestedEnvironment {
   try {
     const config = loadEnvironment(env, set);
@@ -45,7 +48,7 @@ export async function findAnywhere(
       const { found } = await findOn(substrate, name, topology);
       if (found !== undefined) return { found, notes };
     } catch (error) {
-      // The local substrate has no requirements, so its error is final; Docker may not be installed here.
+      // The local substrate has no requirements, so its error is final; Docker is possibly not installed here.
       if (!(error instanceof KitError) || substrate === 'local') throw error;
       const isForeign = error.code === 'ENVIRONMENT_FOREIGN';
       if (!isForeign && !/^(DOCKER|PROGRAM)_/.test(error.code)) throw error;
@@ -58,7 +61,7 @@ export async function findAnywhere(
 /**
  * Finds an environment whose nodes can be queried.
  *
- * @throws KitError `ENVIRONMENT_NOT_FOUND` if it does not run, `SECRETS_CHANGED` without its passwords
+ * @throws KitError `ENVIRONMENT_NOT_FOUND` if it is not running, `SECRETS_CHANGED` without its passwords
  */
 export async function requireEnvironment(
   named: OwnSubstrateName | undefined,

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * The `kit` command: of the checkout as TypeScript (`kit.ts` is a link to this file), of the package as JavaScript in
- * `dist`. It is plain JavaScript, because a Node that is too old would otherwise show a stack instead of the version
- * that is needed.
+ * The `kit` command. In the checkout it runs TypeScript (`kit.ts` is a link to this file), in the package the
+ * JavaScript in `dist`. This file is plain JavaScript, because a Node that is too old would otherwise print a stack
+ * trace instead of the required version.
  */
 import { existsSync } from 'node:fs';
 import * as nodeModule from 'node:module';

@@ -23,7 +23,7 @@ interface RotateOptions extends FindOptions {
   readonly yes?: true;
 }
 
-/** `kit rotate`: replaces passwords of a running environment. For a time the nodes accept the former ones as well. */
+/** `kit rotate`: replaces passwords of a running environment. For a time the nodes accept the previous ones as well. */
 export function rotate(program: Command, session: Session): void {
   program
     .command('rotate')

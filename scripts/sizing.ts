@@ -24,8 +24,8 @@ interface SizingOptions extends DataOptions {
 const SAMPLE = 20_000;
 
 /**
- * `kit sizing`: advises on memory, eviction, TTL and connections; `--apply` writes the advice to the file of the
- * environment.
+ * `kit sizing`: advises on memory, eviction, TTL and connections; `--apply` writes the advice to the environment
+ * file.
  */
 export function sizing(program: Command, session: Session): void {
   const command = program

@@ -67,7 +67,7 @@ export async function bringUp(
   }
 }
 
-/** Lets Ctrl-C end only the check that follows the start, not the environment, and prints that it still runs. */
+/** Lets Ctrl-C end only the check that follows the start, not the environment, and prints that it is still running. */
 async function unlessInterrupted<T>(
   look: Promise<T>,
   { signal }: Session,

@@ -4,7 +4,7 @@
  *
  *   npm run bench -- alerts [alert …]
  *
- * The rules are those of `dev`, with a scrape interval of 1 s instead of 15 s: every `for` and window is a fifteenth.
+ * The rules come from `dev`, with a scrape interval of 1 s instead of 15 s: every `for` and window is a fifteenth.
  * Prints one Markdown row per alert, and a description of the machine. Exit code 1: an alert did not fire or did not
  * clear, or an alert fired without a fault.
  */

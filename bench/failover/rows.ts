@@ -86,7 +86,7 @@ const UNMEASURED = { measured: '-', state: 'not measured' } as const;
 
 const SECOND = ['sentinel.downAfterMs=1000'];
 const FAST = ['sentinel.fast=true', 'sentinel.downAfterMs=200', 'redis.minReplicasMaxLagSeconds=1'];
-/** Fifty milliseconds of 160 asynchronous writes per second (harness/workloads/failover-mix.ts). */
+/** Number of asynchronous writes in 50 ms, at 160 per second (harness/workloads/failover-mix.ts). */
 const WRITES_OF_50_MS = 8;
 const STOCK = 'kit,ioredis,node-redis';
 

@@ -1,13 +1,14 @@
 /**
- * Measures a rolling change of the version under load: 500 durable writes and 500 `getOrCompute` per second of the kit's client, open
- * loop, on one master, two replicas and three sentinels. Each round starts a new environment.
+ * Measures a rolling change to another version under load: 500 durable writes and 500 `getOrCompute` per second of the
+ * kit's client, open loop, on one master, two replicas and three sentinels. Each round starts a new environment.
  *
  *   npm run bench -- rolling <redis@8.2|valkey@9.1|…> [rounds] [server program | docker]
  *
- * From the server of this machine to the named one: a program for local processes (default: the first in PATH), or `docker` with the
- * images of this machine (`kit images build --server PATH`). Prints a line of JSON per round: times in ms. `gapMs`: longest time between
- * two acknowledged writes, and `during` the step in which it ended. `lateMs`: longest delay of the load itself. `writableMs`: pause of
- * writes of each switchover. `lost`: acknowledged keys that the final master does not have.
+ * From the server on this machine to the named one: a program for local processes (default: the first in PATH), or
+ * `docker` with the images on this machine (`kit images build --server PATH`). Prints a line of JSON per round: times
+ * in ms. `gapMs`: longest time between two acknowledged writes, and `during` the step in which it ended. `lateMs`:
+ * longest delay of the load itself. `writableMs`: pause of writes of each switchover. `lost`: acknowledged keys that
+ * the final master does not have.
  */
 import { once } from 'node:events';
 import { loadavg } from 'node:os';

@@ -3,7 +3,7 @@ import { proportionLowerBound } from '../../harness/statistics/bounds.ts';
 import type { Bounds, Evidence } from './figures.ts';
 import type { JudgeState, Rules } from './types.ts';
 
-/** E-value of a rollback, as it is printed: 1/alpha. */
+/** E-value from which a look rolls back, 1/alpha, rounded for display. */
 export function limitOf(alpha: number): number {
   return Number((1 / alpha).toPrecision(3));
 }

@@ -1,4 +1,4 @@
-/** State of the judge: its start, and the start of each generation and window. Pure. */
+/** State of the judge: its initial state, and its state at the start of each generation and window. Pure. */
 import { NEW_PROCESS, restarted } from './e-process.ts';
 import type { ArmCounts, ArmUsers, JudgeState, Rules } from './types.ts';
 
@@ -33,7 +33,7 @@ export function shareOf({ rollout }: Pick<Rules, 'rollout'>, { status, stage }: 
 }
 
 /**
- * Returns the state after a change of the share: counts, users and evidence restart from 0; the past latencies of the
+ * Returns the state after a change to the share: counts, users and evidence restart from 0; the past latencies of the
  * control arm remain.
  */
 export function nextGeneration(
@@ -50,7 +50,10 @@ export function nextGeneration(
   };
 }
 
-/** Returns the state at the start of a window, with empty sets of distinct users and new evidence by users. */
+/**
+ * Returns the state at the start of a window, with empty sets of distinct users, and with the evidence from affected
+ * users reset.
+ */
 export function nextWindow(state: JudgeState): JudgeState {
   return {
     ...state,

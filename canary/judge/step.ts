@@ -32,7 +32,8 @@ export interface StepOptions {
 /**
  * Applies one event to a state.
  *
- * @throws RangeError the look has another generation or window, or is not later than the last one: the caller reads the
+ * @throws RangeError if the look has another generation or window, or is not later than the last one: the caller reads
+ * the
  *   state again
  */
 export function step(rules: Rules, state: JudgeState, event: CanaryEvent, options: StepOptions = {}): Step {

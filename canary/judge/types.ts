@@ -60,7 +60,7 @@ export interface JudgeState {
   readonly status: Status;
   /** Index in `rollout.stages`; it stays the same during a pause. */
   readonly stage: number;
-  /** Increases with every change of the share, so that counts of two shares never mix. */
+  /** Increases with every change to the share, so that counts of two shares never mix. */
   readonly generation: number;
   /** Increases when the sets of distinct users are emptied. */
   readonly window: number;
@@ -92,7 +92,7 @@ export interface JudgeState {
    */
   readonly breachLooks: number;
   readonly clearLooks: number;
-  /** Reason for the last change of the share. */
+  /** Reason for the last change to the share. */
   readonly since: {
     readonly verdict: Verdict;
     readonly atMs: number;

@@ -84,7 +84,7 @@ export function entryText(entry: LogEntry): string {
   return JSON.stringify(JSON.parse(canonicalJson(entry)));
 }
 
-/** Parses an entry. @throws SyntaxError it is not JSON; TypeError it is not an entry of this schema */
+/** Parses an entry. @throws SyntaxError if it is not JSON; TypeError if it is not an entry of this schema */
 export function parseEntry(text: string): LogEntry {
   const value: unknown = JSON.parse(text);
   const entry = value as Partial<LogEntry> | null;

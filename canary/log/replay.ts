@@ -53,7 +53,7 @@ export function follow(
     return `it does not follow entry ${head.index}: an entry is missing, inserted or changed`;
   }
   if (entry.kind === 'event') return recompute(head, entry, line);
-  // A change of the settings starts a new generation, so the state is expected to differ.
+  // A change to the settings starts a new generation, so the state is expected to differ.
   if (head !== undefined && digestOf(head.rules) === digestOf(entry.rules)) {
     if (digestOf(head.state) !== digestOf(entry.state))
       return 'the state of the snapshot differs from the recomputed state';

@@ -158,8 +158,8 @@ export class DecisionLog {
   }
 
   /**
-   * Writes the caches of the newest entry. If another process has appended an entry meanwhile, it writes them again, so
-   * that no older cache remains.
+   * Writes the caches of the newest entry. If another process has appended an entry in the meantime, it writes them
+   * again, so that no older cache remains.
    */
   async #cache(head: Head): Promise<void> {
     let newest = head;
@@ -182,7 +182,7 @@ export class DecisionLog {
     if (old.length > 0) await this.#send('HDEL', this.#keys.changes, ...old);
   }
 
-  /** Drops the entries before a snapshot once more entries than the limit follow it. */
+  /** Drops the entries before a snapshot once more than `maxEntries` entries follow it. */
   async #trim(index: number): Promise<void> {
     const lines = await this.lines();
     const entries = lines.map(parseEntry);

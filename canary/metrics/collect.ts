@@ -10,7 +10,7 @@ export interface At {
   readonly window: number;
 }
 
-/** Reads the input of a look. @throws CacheError Redis does not reply */
+/** Reads the input of a look. @throws CacheError if Redis does not reply */
 export async function collect(
   send: Send,
   keys: CanaryKeys,
@@ -51,7 +51,9 @@ function recordOf(reply: unknown): Readonly<Record<string, string>> {
   );
 }
 
-/** Returns an empty INFO if the user may not read it, so that the judge works without the facts about Redis. */
+/**
+ * Returns an empty INFO if the user is not allowed to read it, so that the judge works without the facts about Redis.
+ */
 function withoutPermission(error: unknown): string {
   if ((error as { code?: unknown } | null)?.code === 'NOPERM') return '';
   throw error;

@@ -74,7 +74,7 @@ export class GenerationCounts {
    * Sends the counts in one batch.
    *
    * @returns the number of commands sent
-   * @throws CacheError a command failed; the next flush sends everything again
+   * @throws CacheError if a command failed; the next flush sends everything again
    */
   async flush(send: Send): Promise<number> {
     const pending = this.#pending;

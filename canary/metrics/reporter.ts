@@ -14,8 +14,8 @@ import { GenerationCounts, type Send } from './generation.ts';
 import type { CanaryKeys } from './keys.ts';
 
 /**
- * Maximum number of generations in memory: the current one, and those of requests that began before recent changes of
- * the share.
+ * Maximum number of generations in memory: the current one, and the generations of requests that began before recent
+ * changes to the share.
  */
 const MAX_UNSENT = 8;
 /**
@@ -85,8 +85,8 @@ export class Reporter {
   }
 
   /**
-   * Whether the stored log was started again, which a long time with an older log shows. Then the counts of its
-   * generations differ from those in memory.
+   * Whether the stored log was started again, which is assumed once Redis has reported an older log for a long
+   * time. The counts of its generations then differ from those in memory.
    */
   #isStartedAgain(): boolean {
     this.#olderSinceMs ??= this.#now();
@@ -111,13 +111,13 @@ export class Reporter {
 
   /**
    * Flushes sequentially.
-   * @throws CacheError a command failed; the next flush sends everything again
+   * @throws CacheError if a command failed; the next flush sends everything again
    */
   flush(): Promise<void> {
     return this.#queue(() => this.#flush(true));
   }
 
-  /** Flushes until everything is acknowledged by one master. @throws CacheError the last flush, after 20 s */
+  /** Flushes until everything is acknowledged by one master. @throws CacheError if the last flush fails, after 20 s */
   async close(): Promise<void> {
     let failure: unknown;
     const endsAt = performance.now() + CLOSE_BOUND_MS;

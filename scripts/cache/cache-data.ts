@@ -1,5 +1,5 @@
 /**
- * Connects a command to the data of an environment of the kit, or of an external Redis.
+ * Connects a command to the data of an environment that the kit runs, or of an external Redis.
  *
  *   --env            ─▶ the running environment, its admin users   ─┐
  *   --url, …         ─▶ an external Redis, the rights of the user  ─┴▶ CacheData: every master, the master of a key, a cache

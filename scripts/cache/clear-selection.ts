@@ -1,4 +1,4 @@
-/** Selections of `kit cache-clear`: counts the entries that a selection affects, and deletes them. */
+/** Selections for `kit cache-clear`: counts the entries that a selection affects, and deletes them. */
 import { describeEnvelope, ENVELOPE_HEADER_MAX, tagIdOf, tagVersionKey } from '../../client/envelope.ts';
 import type { Cache } from '../../client/index.ts';
 import type { CloseReport } from '../../client/types.ts';

@@ -84,8 +84,9 @@ async function measureDomains(
 }
 
 /**
- * Returns the mean of MEMORY USAGE; null if the server denies the command. A key that has expired meanwhile is left
- * out. The server samples five elements of a collection, because counting all elements of a large one would block it.
+ * Returns the mean of MEMORY USAGE; null if the server denies the command. A key that has expired in the meantime is
+ * left out. The server samples five elements of a collection, because counting all elements of a large one would block
+ * it.
  */
 export async function meanBytes(
   keys: readonly SampledKey[],

@@ -18,7 +18,7 @@ const VALUE_MAX = 64 * 1024 * 1024;
 
 export interface InspectedTag {
   readonly id: string;
-  /** Name of the tag, if it was given. */
+  /** Name of the tag; null if the command line did not name it, because an entry contains only the id. */
   readonly name: string | null;
   readonly version: string;
   /** Current version in Redis; null if the tag was invalidated. */
@@ -28,7 +28,7 @@ export interface InspectedTag {
 
 export interface InspectedEntry extends Omit<EnvelopeFacts, 'tags' | 'freshness'> {
   readonly tags: readonly InspectedTag[];
-  /** Time until which the value is fresh, as ISO text; null if it is fresh as long as Redis keeps it. */
+  /** Time at which the value becomes stale, as ISO text; null if it is fresh as long as Redis keeps it. */
   readonly freshUntil: string | null;
   /** Duration of the load that produced the value, in ms; null if it was not recorded. */
   readonly loadMs: number | null;

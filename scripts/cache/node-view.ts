@@ -1,9 +1,9 @@
 /**
  * View of all nodes for `kit top`: roles, replication lag, operations, hit ratio.
  *
- * For an environment of the kit, each running node is queried, and its health comes from the sentinels or the cluster.
- * For an external Redis, its masters are queried and report their replicas. Rates cover the time since the previous
- * view.
+ * For an environment that the kit runs, each running node is queried, and its health comes from the sentinels or the
+ * cluster. For an external Redis, its masters are queried and report their replicas. Rates cover the time since the
+ * previous view.
  */
 import { readRoles } from '../../infra/operations/roles.ts';
 import { type Info, infoNumber, replicasOf } from '../../infra/redis/info.ts';

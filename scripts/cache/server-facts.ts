@@ -31,7 +31,7 @@ export interface ServerFacts {
   readonly keys: number;
 }
 
-/** Reads INFO. @throws KitError `INFO_DENIED` if the user may not run INFO */
+/** Reads INFO. @throws KitError `INFO_DENIED` if the user is not allowed to run INFO */
 export async function readInfo(redis: Redis, ...sections: readonly string[]): Promise<Info> {
   try {
     return parseInfo(String(await redis.call('INFO', ...sections)));

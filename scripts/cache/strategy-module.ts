@@ -3,7 +3,7 @@
  *
  *   export const strategies = [{ name: 'prices', generate: async () => [['price:1', 42]] }];
  *   export default (cache) => [...];          // or a function that receives the open cache
- *   export default defineExtension({ name: 'shop', strategies: [...] });   // or an extension module of the kit
+ *   export default defineExtension({ name: 'shop', strategies: [...] });   // or an extension module
  */
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -14,7 +14,7 @@ import { KitError } from '../../config/errors.ts';
 /**
  * Imports the module, which executes its code, and returns its strategies.
  *
- * @throws KitError `MODULE_INVALID` it cannot be loaded, or exports no strategies
+ * @throws KitError `MODULE_INVALID` if it cannot be loaded, or exports no strategies
  */
 export async function loadStrategies(file: string, cache: Cache): Promise<readonly WarmingStrategy[]> {
   const loaded: Record<string, unknown> = await import(pathToFileURL(resolve(file)).href).catch(

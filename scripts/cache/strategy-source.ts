@@ -1,4 +1,4 @@
-/** Sources of the strategies of `kit warm`: one module, or the extension modules of kit.yaml. */
+/** Sources of the strategies for `kit warm`: one module, or the extension modules of kit.yaml. */
 import type { WarmingStrategy } from '../../client/extras/warming/index.ts';
 import type { Cache } from '../../client/index.ts';
 import { KitError } from '../../config/errors.ts';
@@ -15,7 +15,7 @@ export interface StrategySource {
 
 /**
  * @param file module given with `--module`; undefined: the modules in kit.yaml that have strategies
- * @throws KitError `MODULE_MISSING` no module has strategies; `EXTENSION_INVALID` a module in kit.yaml is invalid
+ * @throws KitError `MODULE_MISSING` if no module has strategies; `EXTENSION_INVALID` if a module in kit.yaml is invalid
  */
 export async function findStrategies(file: string | undefined): Promise<StrategySource> {
   if (file !== undefined) return { where: file, load: (cache) => loadStrategies(file, cache) };

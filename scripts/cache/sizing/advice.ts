@@ -9,7 +9,7 @@ import { type MemoryNeed, observationSeconds } from './memory-need.ts';
 import type { Observation } from './observation.ts';
 
 export interface Advice {
-  /** Dotted path of the setting in the file of the environment. */
+  /** Dotted path of the setting in the environment file. */
   readonly setting: string;
   readonly current: string;
   /** Recommended value in the notation of the file; null to keep the current value. */

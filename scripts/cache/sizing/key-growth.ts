@@ -22,7 +22,7 @@ export interface IdleKey {
 }
 
 export interface KeyGrowth {
-  /** Time for which the curve was observed, in s. */
+  /** How long the curve was observed, in s. */
   readonly observedSeconds: number;
   /** Number of keys accessed within a quarter, a half and all of the observed time. */
   readonly observed: readonly [quarter: number, half: number, whole: number];
@@ -36,8 +36,8 @@ export interface KeyGrowth {
 }
 
 /**
- * @param observedSeconds time for which the idle times are complete: at most the uptime of the cache, and at most the
- * idle time at which keys are evicted
+ * @param observedSeconds period, in s, for which the idle times are complete: at most the uptime of the cache, and at
+ * most the idle time at which keys are evicted
  * @param wantedSeconds the TTL
  */
 export function keysWithin(

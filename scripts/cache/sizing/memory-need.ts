@@ -6,8 +6,9 @@
  * `overhead` is measured: the memory of all keys as the server counts it, over the sum of MEMORY USAGE. The hash tables
  * double at powers of two, so they are computed for the keys at the peak.
  *
- * Internal keys of the client, such as versions of tags, grow in proportion to the entries. Their own TTL (30 days for the
- * version of a tag) is not that of the cache: it says nothing about the number of entries, or about when it is known.
+ * Internal keys of the client, such as versions of tags, grow in proportion to the entries. Their own TTL (30 days for
+ * the version of a tag) is not the TTL of the cache: it says nothing about the number of entries, or about when it is
+ * known.
  */
 import { DOUBLINGS_MAX, type IdleKey, type KeyGrowth, keysWithin } from './key-growth.ts';
 import type { Observation, ObservedGroup, ObservedMaster } from './observation.ts';
