@@ -49,7 +49,7 @@ export async function inspectCanary(
   now: () => number = Date.now,
 ): Promise<Inspection> {
   const { connection } = cache;
-  if (connection === undefined) throw new TypeError('cache: must be a cache on Redis');
+  if (connection === undefined) throw new TypeError('cache: must be a cache that uses Redis');
   const rollout = new Rollout(
     connection.call.bind(connection),
     canaryKeys(namespaceOf(cache), config.flag),

@@ -87,7 +87,7 @@ export class CanaryTestingService implements AsyncDisposable {
     const { connection } = cache;
     if (connection === undefined) {
       throw new TypeError(
-        'cache: must be a cache on Redis, got a memory cache (is ENABLE_REDIS_CACHE true?)',
+        'cache: must be a cache that uses Redis, got a memory cache (is ENABLE_REDIS_CACHE true?)',
       );
     }
     this.config = config;

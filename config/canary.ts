@@ -18,7 +18,7 @@ const ratio = between(0, 1);
 const shareOrZero = z.number().min(0).max(1).describe('a number from 0 to 1');
 
 const stages = z
-  .array(z.number().gt(0).max(100).describe('a number above 0 and at most 100'))
+  .array(z.number().gt(0).max(100).describe('a number greater than 0 and at most 100'))
   .min(1)
   .max(20)
   .refine(

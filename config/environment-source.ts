@@ -185,7 +185,7 @@ function extendsError(layer: Layer, problem: string): KitError {
   return new KitError(problem, {
     code: 'CONFIG_INVALID',
     where: whereOf(layer, 'extends'),
-    hint: `environments of the kit: ${shippedNames().join(', ')}`,
+    hint: `built-in environments: ${shippedNames().join(', ')}`,
   });
 }
 

@@ -180,7 +180,9 @@ function parseUrl(text: string, where: string): FromUrl {
     const [shown = ''] = withoutLogins([text]);
     // Text without slashes may contain the password anywhere.
     const quoted =
-      text.includes('@') && shown === text ? 'its text (not shown: it contains an @)' : `'${shown}'`;
+      text.includes('@') && shown === text
+        ? 'a text that is not shown, because it contains an @'
+        : `'${shown}'`;
     throw invalidTarget(
       `must be a Redis URL, got ${quoted}`,
       where,

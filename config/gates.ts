@@ -42,7 +42,7 @@ export const scopeSchema = z.strictObject({
     .optional()
     .meta(
       means(
-        'Input of the run. Profile quick evaluates the gate only if the run has this input; profile full always.',
+        'Input of the run. Profile quick evaluates the gate only if the run has this input; profile full always evaluates the gate.',
       ),
     ),
   fastDetection: z

@@ -67,9 +67,11 @@ function hostProblems(hosts: readonly HostSetting[]): readonly Problem[] {
     const isTcp = host.engine.startsWith('tcp:');
     return [
       ...(twin('name') ? [at('name', `must be unique, got '${host.name}' twice`)] : []),
-      ...(sameEngine ? [at('engine', `is that of host '${sameEngine.name}': both would fail together`)] : []),
+      ...(sameEngine
+        ? [at('engine', `is the engine of host '${sameEngine.name}': both would fail together`)]
+        : []),
       ...(sameAddress
-        ? [at('address', `is that of host '${sameAddress.name}': both would fail together`)]
+        ? [at('address', `is the address of host '${sameAddress.name}': both would fail together`)]
         : []),
       ...(isTcp && host.tls === undefined
         ? [at('tls', 'is missing: an engine at tcp:// without TLS gives everyone root on the host')]

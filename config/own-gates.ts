@@ -37,10 +37,10 @@ const entrySchema = gateSchema
   .extend({
     owner: ownerSchema
       .optional()
-      .meta(means('Override of a gate of the kit: person or team responsible for it.')),
+      .meta(means('Override of a built-in gate: person or team responsible for it.')),
     reason: justificationSchema
       .optional()
-      .meta(means('Override of a gate of the kit: its reason, shown in every report.')),
+      .meta(means('Override of a built-in gate: its reason, shown in every report.')),
   });
 
 /** Schema of a gate file, for `--gates FILE` and the section `gates` of kit.yaml. */
@@ -50,7 +50,7 @@ export const ownGatesSchema = z.strictObject({
     .default([])
     .meta(
       means(
-        'New gates, with all fields of a gate, and overrides of gates of the kit: the id, the changed fields, owner and reason.',
+        'New gates, with all fields of a gate, and overrides of built-in gates: the id, the changed fields, owner and reason.',
       ),
     ),
   waivers: z
@@ -156,7 +156,7 @@ function entryProblems(entry: Entry, known: ReadonlyMap<string, Gate>): readonly
   const stray = ['owner', 'reason'].filter((field) => entry[field] !== undefined);
   if (stray.length > 0) {
     const guess = didYouMean(id, [...known.keys()]);
-    const message = `'${id}' is not a gate of the kit${guess || ';'} a new gate has no owner and no reason`;
+    const message = `'${id}' is not a built-in gate${guess || ';'} a new gate has no owner and no reason`;
     return [{ path: ['id'], message }];
   }
   if (id === EVIDENCE_COMPLETE)

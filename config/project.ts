@@ -31,14 +31,14 @@ export const projectSchema = z.strictObject({
     .default({})
     .meta(
       means(
-        'Environments by name, each with the settings of an environment file. `extends` names one of the kit, one of this file or a YAML file; the settings given here take precedence over its settings.',
+        'Environments by name, each with the settings of an environment file. `extends` names a built-in environment, an environment of this file or a YAML file; the settings given here take precedence over its settings.',
         'a map of names; each value has `extends` and any setting of an environment',
       ),
     ),
   gates: z
     .array(yamlFile)
     .default([])
-    .meta(means('Gate files, relative to this file, in addition to the gates of the kit.')),
+    .meta(means('Gate files, relative to this file, in addition to the built-in gates.')),
   waivers: gatesSchema.shape.waivers,
   modules: z
     .array(z.string().min(1, 'a path or a package name'))

@@ -216,7 +216,7 @@ export const settingsSchema = z.strictObject({
         .default(true)
         .meta(
           means(
-            'Whether a watchdog process makes a deposed master a replica immediately. Without it Sentinel does so about 10 s later.',
+            'Whether a watchdog process demotes a deposed master to a replica immediately. Without it Sentinel does so about 10 s later.',
           ),
         ),
       pingPeriodMs: durationMs

@@ -35,7 +35,7 @@ export const dockerSubstrateSettings = z
       .optional()
       .meta(
         means(
-          'Image of the Redis nodes and sentinels; requires redis.server, which names the server in the image. If omitted, the image of redis.server, or the image of the kit.',
+          'Image of the Redis nodes and sentinels; requires redis.server, which names the server in the image. If omitted, the image for redis.server, or the image built by the kit.',
         ),
       ),
     subnet: z

@@ -37,7 +37,7 @@ export function cacheClear(program: Command, session: Session): void {
     .command('cache-clear')
     .summary('delete entries by namespace, tag or pattern')
     .description(
-      'Count the entries, prompt, and delete them as the client does: SCAN and UNLINK in batches on every master; for a tag, one command that makes all of its entries misses. Keys of other namespaces are not touched; FLUSHALL and FLUSHDB are never sent.',
+      'Count the entries, prompt, and delete them as the client does: SCAN and UNLINK in batches on every master; for a tag, one command that invalidates all of its entries. Keys of other namespaces are not touched; FLUSHALL and FLUSHDB are never sent.',
     )
     .addOption(new Option('--all', 'all entries of the namespace, with its tags, leases and statistics'))
     .addOption(
@@ -55,7 +55,7 @@ export function cacheClear(program: Command, session: Session): void {
       'after',
       examples(
         ["kit cache-clear --pattern 'user:*' --dry-run", 'count the entries of all users'],
-        ['kit cache-clear --tag prices', 'make all entries with a tag misses'],
+        ['kit cache-clear --tag prices', 'invalidate all entries with a tag'],
         ['kit cache-clear --all --env staging --yes', 'empty a namespace in a script'],
       ),
     )

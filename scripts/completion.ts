@@ -15,7 +15,7 @@ export function completion(program: Command, session: Session): void {
     .command('completion')
     .summary('print a completion script for a shell')
     .description(
-      'Print a script that completes commands, options and their values, environments and drills, with those of kit.yaml and its modules.',
+      'Print a script that completes commands, options and their values, environments and drills, including those in kit.yaml and its modules.',
     )
     .addArgument(new Argument('<shell>', 'shell of the script').choices(Object.keys(completionScript)))
     .addHelpText(

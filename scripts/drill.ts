@@ -18,7 +18,7 @@ const DRILL_EXAMPLES = examples(
   ['kit drill --list', 'print the catalogue'],
   ['kit drill master-crash master-hang', 'run two drills'],
   ['kit drill master-crash --trials 20', 'run 20 trials'],
-  ['kit drill master-crash --trials 10 --pool runs/pool', 'add 10 trials to those of earlier runs'],
+  ['kit drill master-crash --trials 10 --pool runs/pool', 'add 10 trials to the trials of earlier runs'],
   ['kit drill master-crash --clients all', 'compare with every stock client'],
   ['kit drill storm --minutes 30 --seed 7', 'inject random faults for half an hour'],
   ['kit drill soak --hours 8', 'look for leaks overnight'],
@@ -48,7 +48,7 @@ export function drill(program: Command, session: Session): void {
     .addOption(
       new Option(
         '--pool <dir>',
-        'keep the run below this folder and pool its trials with those of the same configuration there',
+        'keep the run below this folder and pool its trials with the trials of the same configuration there',
       ).argParser(common.nonEmpty),
     )
     .addOption(common.baseline())
@@ -81,7 +81,7 @@ const hours = () =>
 const clients = () =>
   new Option(
     '--clients <list>',
-    `clients of a comparison, separated by commas, or all (default: ${DEFAULT_CLIENTS.join(',')}; known: ${CLIENT_NAMES.join(', ')})`,
+    `clients to compare, separated by commas, or all (default: ${DEFAULT_CLIENTS.join(',')}; known: ${CLIENT_NAMES.join(', ')})`,
   ).argParser(clientList);
 
 /** The kit's own client always runs: the criteria judge it. */

@@ -9,7 +9,7 @@ import { WATCHDOG_ID } from '../infra/topology.ts';
 
 /** Text for an environment without a watchdog. The 10 s are from docs/decisions/055-watchdog.md. */
 const WITHOUT_WATCHDOG =
-  'watchdog: not running; without it, Sentinel makes a deposed master a replica about 10 s later. kit up starts it.';
+  'watchdog: not running; without it, Sentinel demotes a deposed master to a replica about 10 s later. Run kit up to start it.';
 
 export interface EnvironmentView {
   readonly environment: string;

@@ -92,14 +92,16 @@ function failureOfRedis(thrown: unknown): Failure | undefined {
   const { name, message } = thrown;
   const isOfClient = 'outcome' in thrown && 'retryable' in thrown;
   if (isOfClient && name === 'ConfigurationError')
-    return { exitCode: EXIT.USAGE, shown: false, error: { code: 'USAGE', message, hint: 'kit --help' } };
+    return { exitCode: EXIT.USAGE, shown: false, error: { code: 'USAGE', message, hint: 'run kit --help' } };
   const code = isOfClient
     ? String((thrown as { readonly code?: unknown }).code)
     : (message.split(' ')[0] ?? '');
   const isState = STATES_OF_REDIS.has(code) && (isOfClient || name === 'ReplyError');
   if (!isState && !LOST.has(message)) return undefined;
   const hint =
-    code === 'NOPERM' ? 'grant the command to the user' : 'kit status shows the nodes; then run it again';
+    code === 'NOPERM'
+      ? 'grant the user permission to run the command'
+      : 'run kit status to check the nodes, then run the command again';
   return {
     exitCode: EXIT.UNKNOWN,
     shown: false,
@@ -116,7 +118,7 @@ function usageFailure(thrown: CommanderError): Failure {
     error: {
       code: 'USAGE',
       message: first,
-      hint: nearest === undefined ? 'kit --help' : `did you mean ${nearest}? See kit --help`,
+      hint: nearest === undefined ? 'run kit --help' : `did you mean ${nearest}? See kit --help`,
     },
   };
 }

@@ -71,7 +71,7 @@ export const gates = () =>
 
 /** Option for extension modules; repeatable. */
 export const modules = () =>
-  new Option('--module <file>', 'extension module, in addition to those of kit.yaml (repeatable)')
+  new Option('--module <file>', 'extension module, in addition to those in kit.yaml (repeatable)')
     .argParser((file: string, before: readonly string[]) => [...before, nonEmpty(file)])
     .default([], 'none');
 

@@ -28,7 +28,7 @@ export function restore(program: Command, session: Session): void {
     .command('restore')
     .summary('replace the data of an environment with a backup')
     .description(
-      'Replace the data of a running environment, which may be empty, with that of a backup. Everything is checked first: checksums, key, versions, memory. Prompts if the environment has keys, and first writes them to a separate backup.\nThe topology does not change, and clients stay connected; keys that they write during the restore are kept.\nExit code 0: restored, every key equal; 1: refused, nothing was changed; 3: incomplete, or more keys differ than clients wrote before the kit restored them: something changed them since.',
+      'Replace the data of a running environment, which may be empty, with the data of a backup. Everything is checked first: checksums, key, versions, memory. Prompts if the environment has keys, and first writes them to a separate backup.\nThe topology does not change, and clients stay connected; keys that they write during the restore are kept.\nExit code 0: restored, every key equal; 1: refused, nothing was changed; 3: incomplete, or more keys differ than clients wrote before the kit restored them: something changed them since.',
     )
     .argument('<file>', 'file that kit backup wrote')
     .addOption(common.environment())
@@ -118,7 +118,7 @@ function withFormerData(error: unknown, copy: string): unknown {
   return new KitError(message, {
     code,
     exitCode,
-    hint: `${hint === undefined ? '' : `${hint}; `}the former keys are in ${copy}`,
+    hint: `${hint === undefined ? '' : `${hint}; `}the previous keys are in ${copy}`,
     cause,
     ...(where !== undefined && { where }),
   });
@@ -132,8 +132,8 @@ function restoreText(
 ): string {
   return [
     `${name}: ${restored} keys restored from ${path} in ${(tookMs / 1_000).toFixed(1)} s`,
-    `  ${compared} keys compared, ${different} differ${kept === 0 ? '' : `; clients wrote ${kept} meanwhile`}`,
+    `  ${compared} keys compared, ${different} differ${kept === 0 ? '' : `; clients wrote ${kept} during the restore`}`,
     ...examples.map((key) => `  differs: ${key}`),
-    ...(copy === undefined ? [] : [`  former data: ${copy}`]),
+    ...(copy === undefined ? [] : [`  previous data: ${copy}`]),
   ].join('\n');
 }

@@ -29,7 +29,7 @@ export function rotate(program: Command, session: Session): void {
     .command('rotate')
     .summary('replace passwords without refusing a client')
     .description(
-      'Generate new passwords. begin: every node accepts the new and the former ones, and the new ones are in the secrets file. finish: every node refuses the former ones; open connections stay. all: both. cancel: the former ones are current again, the new ones are refused. An interrupted rotation continues with the same command.\nall is for environments whose clients read the password at each connect. Otherwise give the new passwords to the clients between begin and finish.\nExit code 0: done; 1: refused, nothing was changed; 3: incomplete, run it again.',
+      'Generate new passwords. begin: every node accepts the new and the previous ones, and the new ones are in the secrets file. finish: every node refuses the previous ones; open connections stay. all: both. cancel: the previous ones are current again, the new ones are refused. An interrupted rotation continues with the same command.\nall is for environments whose clients read the password at each connect. Otherwise give the new passwords to the clients between begin and finish.\nExit code 0: done; 1: refused, nothing was changed; 3: incomplete, run it again.',
     )
     .addOption(common.environment())
     .addOption(common.searchAll())
@@ -37,7 +37,7 @@ export function rotate(program: Command, session: Session): void {
     .addOption(
       new Option(
         '--user <name>',
-        `${ROTATABLE_USERS.join(', ')} or all (repeatable; default: all, or those of the rotation in progress)`,
+        `${ROTATABLE_USERS.join(', ')} or all (repeatable; default: all, or the users of the rotation in progress)`,
       ).argParser(parseUser),
     )
     .addOption(new Option('--phase <name>', 'steps to take').choices(ROTATION_STEPS).default('all'))
@@ -48,7 +48,7 @@ export function rotate(program: Command, session: Session): void {
       examples(
         ['kit rotate --env dev', 'all passwords of dev'],
         ['kit rotate --user app --phase begin', 'then restart the applications with the new password'],
-        ['kit rotate --phase finish', 'then refuse the former passwords'],
+        ['kit rotate --phase finish', 'then refuse the previous passwords'],
       ),
     )
     .action((options: RotateOptions) =>
@@ -99,16 +99,16 @@ async function confirmRotation(
 const CONSEQUENCES: Readonly<Record<Exclude<RotationStep, 'cancel'>, string>> = {
   all: "the nodes of the protected environment 'NAME' refuse its current passwords afterwards",
   begin: "the secrets file of the protected environment 'NAME' gets new passwords",
-  finish: "the nodes of the protected environment 'NAME' refuse its former passwords afterwards",
+  finish: "the nodes of the protected environment 'NAME' refuse its previous passwords afterwards",
 };
 
 function reportText({ name, access, topology }: Environment, report: RotationReport): string {
   const { state, users, stopped, connections, tookMs } = report;
   const file = access?.passwords ?? 'the secrets file';
   const heads: Readonly<Record<RotationReport['state'], string>> = {
-    both: `the nodes accept the new and the former passwords of ${describeUsers(users)}`,
-    finished: `new passwords of ${describeUsers(users)}; the nodes refuse the former ones`,
-    cancelled: `the passwords of ${describeUsers(users)} are those before the rotation`,
+    both: `the nodes accept the new and the previous passwords of ${describeUsers(users)}`,
+    finished: `new passwords of ${describeUsers(users)}; the nodes refuse the previous ones`,
+    cancelled: `the passwords of ${describeUsers(users)} are the ones before the rotation`,
   };
   return [
     `${name}: ${heads[state]} (${(tookMs / 1_000).toFixed(1)} s)`,

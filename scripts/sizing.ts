@@ -32,14 +32,14 @@ export function sizing(program: Command, session: Session): void {
     .command('sizing')
     .summary('advise on memory, TTL, eviction and connections')
     .description(
-      'Derive the memory that the observed use needs, and compare it with the settings of the environment. The arithmetic is shown. With --apply, shows the difference and changes the file of the environment after a confirmation; running nodes do not change.\nExit code 0: known; 3: the need is not known yet.',
+      'Derive the memory that the observed use needs, and compare it with the settings of the environment. The arithmetic is shown. With --apply, shows the difference and changes the environment file after a confirmation; running nodes do not change.\nExit code 0: known; 3: the need is not known yet.',
     )
     .addOption(
       new Option('--sample <keys>', 'maximum number of keys that are read')
         .argParser(common.integer(100, 1_000_000))
         .default(SAMPLE),
     )
-    .addOption(new Option('--apply', 'write the advice to the file of the environment'))
+    .addOption(new Option('--apply', 'write the advice to the environment file'))
     .addHelpText(
       'after',
       examples(

@@ -18,7 +18,7 @@ export function switchoverCommand(program: Command, session: Session): void {
     .command('switchover')
     .summary('promote a replica without losing a write')
     .description(
-      'Pause writes on the master, wait until every replica has all of them, promote a replica, and make the old master its replica. Refused if a running replica is not in sync.\nExit code 0: switched; 3: not switched, the environment still has one master.',
+      'Pause writes on the master, wait until every replica has all of them, promote a replica, and demote the old master to its replica. Refused if a running replica is not in sync.\nExit code 0: switched; 3: not switched, the environment still has one master.',
     )
     .addOption(common.environment())
     .addOption(common.searchAll())

@@ -26,7 +26,7 @@ export function verify(program: Command, session: Session): void {
     )
     .argument('<dir>', 'run folder')
     .addOption(
-      new Option('--statement <file>', 'statement of kit attest to compare').argParser(common.nonEmpty),
+      new Option('--statement <file>', 'statement from kit attest to compare').argParser(common.nonEmpty),
     )
     .addOption(
       new Option('--key <file>', 'public key in PEM to verify the signature of the statement').argParser(
@@ -56,7 +56,7 @@ function requireStatement({ statement, key }: VerifyOptions): void {
   if (key === undefined || statement !== undefined) return;
   throw new KitError('--key checks the signature of a statement, but --statement is missing', {
     code: 'USAGE',
-    hint: 'add --statement with the file of kit attest --key',
+    hint: 'add --statement with the file that kit attest --key wrote',
   });
 }
 

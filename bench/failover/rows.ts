@@ -31,7 +31,7 @@ const median = (atMostMs: (downAfterMs: number) => number, what: string): Goal =
     if (row === undefined) return UNMEASURED;
     const bound = row.medianAtMost === null ? 'no bound' : `at most ${seconds(row.medianAtMost)}`;
     const state = row.median <= atMostMs(downAfterMs) && row.never === 0 ? 'met' : 'not met';
-    return { measured: `${seconds(row.median)} (median of all: ${bound}; n = ${row.n})`, state };
+    return { measured: `${seconds(row.median)} (median of all trials: ${bound}; n = ${row.n})`, state };
   },
 });
 

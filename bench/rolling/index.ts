@@ -56,7 +56,7 @@ async function measure(signal: AbortSignal): Promise<Readonly<Record<string, unk
   await using load = new Worker(new URL('./load-thread.ts', import.meta.url), { workerData });
   await once(load, 'message');
   const change = await substrate.prepareChange?.(asked, {});
-  if (change === undefined) throw new Error('the environment does not run');
+  if (change === undefined) throw new Error('the environment is not running');
   try {
     const nodeIds = change.changes.map(({ nodeId }) => nodeId);
     const check = () => checkVersions(change.environment, change.server);

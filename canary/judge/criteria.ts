@@ -48,7 +48,7 @@ function exposureHolds({ rollout }: Rules, state: JudgeState): readonly string[]
 function evidenceHolds({ judge }: Rules, evidence: Evidence): readonly string[] {
   const limit = Math.log(judge.holdAtEvidence);
   const named = {
-    requests: 'errors per request (they are concentrated on a few users)',
+    requests: 'errors per request (concentrated on a few users)',
     users: 'users with errors',
     slow: 'slow requests',
   };

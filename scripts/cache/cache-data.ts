@@ -218,6 +218,6 @@ function noMaster(name: string, why = 'no node accepts writes'): KitError {
   return new KitError(`'${name}' has no master: ${why}`, {
     code: 'NO_MASTER',
     exitCode: 3,
-    hint: 'kit status shows the nodes; docs/runbook.md, "No master"',
+    hint: 'run kit status to check the nodes; see docs/runbook.md, "No master"',
   });
 }

@@ -28,10 +28,10 @@ const DB_MAX = 65_535;
 export function addDataOptions(command: Command, changes: 'changes' | 'reads'): void {
   const substrate = new Option(
     '--substrate <name>',
-    'substrate (default: each of this machine, local first; external with --url)',
+    'substrate (default: each on this machine, local first; external with --url)',
   ).choices(SUBSTRATE_NAMES);
   const namespace = new Option('--namespace <name>', "prefix of the keys (default: the environment's)");
-  const db = new Option('--db <n>', 'database (default: that of the URL, else 0)');
+  const db = new Option('--db <n>', 'database (default: the database in the URL, else 0)');
   command
     .addOption(common.environment())
     .addOption(substrate)

@@ -12,7 +12,7 @@ export interface CanaryDataOptions extends DataOptions {
 }
 
 export const configOption = () =>
-  new Option('--config <file>', 'settings of the canary (default: config/canary.yaml of the kit)').argParser(
+  new Option('--config <file>', "settings of the canary (default: the kit's config/canary.yaml)").argParser(
     common.nonEmpty,
   );
 

@@ -24,7 +24,7 @@ export const completionScript: Readonly<Record<Shell, ScriptOf>> = {
 };
 
 const HEAD = (shell: Shell) =>
-  `# Completion of kit for ${shell}, written by: kit completion ${shell}. Write it again after changes of kit.yaml or the kit.`;
+  `# Completion for kit in ${shell}, written by: kit completion ${shell}. Write it again after changes to kit.yaml or the kit.`;
 
 function bashScript(names: readonly string[], commands: readonly CompletedCommand[]): string {
   const offer = (value: Values) =>

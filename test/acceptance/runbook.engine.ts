@@ -41,7 +41,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'Replica will not sync': { prints: /master_link_status:up|role:master/ },
   'Disk full': { prints: /rdb_last_bgsave_status:ok/ },
   'Exporter or Commander down': { kill: ['exporter'], prints: /kit-runbook-commander/ },
-  'Password rotation': { prints: /the nodes refuse the former ones/ },
+  'Password rotation': { prints: /the nodes refuse the previous ones/ },
 };
 
 /** Kills containers. The engine does not restart them. One after the other: see `recover.engine.ts`. */

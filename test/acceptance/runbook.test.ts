@@ -27,7 +27,7 @@ const SYMPTOMS: Readonly<Record<string, Case>> = {
   'Replica will not sync': { prints: /master_link_status:up/ },
   'Disk full': { prints: /rdb_last_bgsave_status:ok/ },
   'Exporter or Commander down': { prints: /healthy/ },
-  'Password rotation': { prints: /the nodes refuse the former ones/ },
+  'Password rotation': { prints: /the nodes refuse the previous ones/ },
 };
 
 function kill(which: RegExp): void {

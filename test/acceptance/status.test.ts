@@ -45,7 +45,7 @@ describe('kit status', () => {
     const { out } = await cli.runKit('status', '--env', file);
     expect(out).toMatch(/\nwatchdog +stopped\n/);
     expect(out).toContain(
-      'watchdog: not running; without it, Sentinel makes a deposed master a replica about 10 s later. kit up starts it.',
+      'watchdog: not running; without it, Sentinel demotes a deposed master to a replica about 10 s later. Run kit up to start it.',
     );
     expect((await cli.runKit('up', '--env', file)).exitCode).toBe(EXIT.GO);
     expect((await viewOf()).watchdog).toMatchObject({ state: 'running' });

@@ -300,7 +300,7 @@ describe('the switches', () => {
   it('need a cache on Redis', async () => {
     const memory = memoryCache();
     await expect(CanaryTestingService.open({ cache: memory, flags: ON })).rejects.toThrow(
-      /must be a cache on Redis/,
+      /must be a cache that uses Redis/,
     );
     await memory.close();
   });

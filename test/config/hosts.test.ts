@@ -115,12 +115,12 @@ describe('hosts', () => {
     [
       'an engine that is used twice',
       [host('a', 1), host('b', 2, { engine: 'ssh://kit@10.0.0.1' })],
-      "hosts.1.engine: is that of host 'a'",
+      "hosts.1.engine: is the engine of host 'a'",
     ],
     [
       'an address that is used twice',
       [host('a', 1), host('b', 2, { address: '10.0.0.1' })],
-      "hosts.1.address: is that of host 'a'",
+      "hosts.1.address: is the address of host 'a'",
     ],
   ])('refuse %s', (_, list, expected) => {
     expect(problemsOf({ hosts: list }).join('\n')).toContain(expected);

@@ -37,7 +37,7 @@ describe('a drill of a module', () => {
     [{ family: 'other' }, /family must be one of/],
     [{ topologies: undefined }, /topologies must be a list/],
     [{ workload: { name: 'hit-miss' } }, /workload must have/],
-    [{ trials: { quick: 1 } }, /trials must be/],
+    [{ trials: { quick: 1 } }, /trials\.quick and trials\.full must be/],
     [{ boundMs: 0 }, /boundMs must be/],
     [{ expectations: [] }, /expectations must name/],
     [{ family: 'load' }, /operations must name/],
