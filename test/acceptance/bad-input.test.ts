@@ -179,7 +179,7 @@ describe('a machine that cannot run the environment', () => {
   );
 
   describe.runIf(userInfo().uid === 0)('a full disk (needs root, to mount a small one)', () => {
-    it('under a read-only state directory is reported as a user error, not as a defect of the kit', async () => {
+    it('a read-only state directory is reported as a user error, not as a defect of the kit', async () => {
       await using disk = mountDisk('.kit', '2m', 'ro');
       expect(disk.path).toContain(cli.path);
       for (const args of [['up'], ['drill', 'hit-miss']]) {
@@ -191,7 +191,7 @@ describe('a machine that cannot run the environment', () => {
       }
     });
 
-    it('under a read-only state directory makes kit doctor exit with 1', async () => {
+    it('a read-only state directory makes kit doctor exit with 1', async () => {
       await using disk = mountDisk('.kit', '2m', 'ro');
       expect(disk.path).toContain(cli.path);
       const { exitCode, out, err } = await cli.runKit('doctor');
@@ -201,13 +201,13 @@ describe('a machine that cannot run the environment', () => {
       );
     });
 
-    it('under the state directory prevents every start', async () => {
+    it('a full disk under the state directory prevents every start', async () => {
       await using disk = mountDisk('.kit', '2m');
       expect(disk.path).toContain(cli.path);
       await refused(['up'], { exitCode: EXIT.UNKNOWN, code: 'DISK_FULL', says: [/MB free/] });
     });
 
-    it('under the state directory of a running environment prevents a run, and kit down still works', async () => {
+    it('a full disk under the state directory of a running environment prevents a run, and kit down still works', async () => {
       await using disk = mountDisk('.kit', '80m');
       expect((await cli.runKit('up')).exitCode).toBe(EXIT.GO);
       fillDisk(disk.path);
@@ -224,7 +224,7 @@ describe('a machine that cannot run the environment', () => {
       await neverPasses('run');
     });
 
-    it('under the evidence is reported from the first file on', async () => {
+    it('a full disk under the evidence is reported from the first file on', async () => {
       await using disk = mountDisk('out', '16k');
       const run = await cli.runKit('drill', 'hit-miss', '--out', join(disk.path, 'run'));
       notWritten(run);
@@ -232,7 +232,7 @@ describe('a machine that cannot run the environment', () => {
       await neverPasses(join(disk.path, 'run'));
     });
 
-    it('under the evidence is reported while the histories are written', async () => {
+    it('a full disk under the evidence is reported while the histories are written', async () => {
       await using disk = mountDisk('out', '160k');
       const run = await cli.runKit('drill', 'zipf-100', 'steady', '--out', join(disk.path, 'run'));
       notWritten(run);

@@ -32,7 +32,7 @@ describe('variables', () => {
     expect(readVariables().get('PATH')?.origin).toBe('variable');
   });
 
-  it('in an unreadable file are an error that names the file', () => {
+  it('an unreadable file of variables gives an error that names the file', () => {
     mkdirSync(join(dir, '.env'));
     expect(() => readVariables({ env: {}, directory: dir })).toThrow(/cannot be read/);
   });
@@ -66,7 +66,7 @@ describe('variables', () => {
     expect(override?.value).toBe(value);
   });
 
-  it('in seconds keep text that is not a number', () => {
+  it('variables in seconds keep text that is not a number', () => {
     const [override] = environmentOverrides(
       readVariables({ env: { CIRCUIT_BREAKER_TIMEOUT: '1m' }, directory: dir }),
     );

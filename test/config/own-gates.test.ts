@@ -175,11 +175,14 @@ gates:
       where: /waivers\.0\.expires$/,
       message: /at most 30 days ahead \(2026-12-29\), got '2026-12-30'/,
     },
-  ])('with $problem is one error with its file, line and path', ({ text, where, message }) => {
-    const error = catchKitError(() => load([text]));
-    expect(error.message).toMatch(message);
-    expect(error).toMatchObject({ code: 'CONFIG_INVALID', where: expect.stringMatching(where) });
-  });
+  ])(
+    'a file of gates with $problem gives one error with its file, line and path',
+    ({ text, where, message }) => {
+      const error = catchKitError(() => load([text]));
+      expect(error.message).toMatch(message);
+      expect(error).toMatchObject({ code: 'CONFIG_INVALID', where: expect.stringMatching(where) });
+    },
+  );
 });
 
 describe('waivers of another file', () => {

@@ -85,7 +85,7 @@ describe('secrets', () => {
     expect(message).not.toMatch(/hunter2|one two/);
   });
 
-  it.each([0o640, 0o604, 0o666])('in a file of mode %o are rejected', (mode) => {
+  it.each([0o640, 0o604, 0o666])('secrets in a file of mode %o are rejected', (mode) => {
     loadSecrets('dev', dir, noVariables);
     chmodSync(file, mode);
     expect(() => loadSecrets('dev', dir, noVariables)).toThrow(
@@ -114,7 +114,7 @@ describe('secrets', () => {
     },
   );
 
-  it('in an unreadable or unwritable file are an error that names the file', () => {
+  it('an unreadable or unwritable file of secrets gives an error that names the file', () => {
     writeFileSync(join(dir, 'environments'), 'in the way');
     expect(() => loadSecrets('dev', dir, noVariables)).toThrow(
       expect.objectContaining({ code: 'STATE_UNREADABLE' }),

@@ -15,7 +15,7 @@ function liveFault(common: Common, plant: LiveFault['plant']): LiveFault {
   return { kind: 'live', state: 'FAIL', drills: CONFIGURATION, group: 'sentinels', ...common, plant };
 }
 
-/** Any change of the environment. */
+/** Any change to the environment. */
 export function changeFault(common: Common, plant: LiveFault['plant']): LiveFault {
   return liveFault(common, plant);
 }

@@ -70,22 +70,25 @@ describe('a number out of bounds', () => {
     ['trials/ttl-expiry-1/events.jsonl', 'expect', 'actual', '1e999', /expect\.actual/],
   ] as const;
 
-  it.each(huge)('in %s makes the trial INVALID: %s.%s of %s', (path, type, field, json, why) => {
-    const { dir } = resealed(recorded(), path, withField(type, field, json));
-    const report = analyzeRun(dir);
-    expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: EXIT.UNKNOWN });
-    const complete = findCriterion(report, 'evidence-complete');
-    expect(complete.state).toBe('INVALID');
-    expect(complete.reason).toContain(path);
-    expect(complete.reason).toMatch(why);
-    const stoodOnIt = report.verdict.criteria.filter(
-      ({ id, evidence }) => id !== 'evidence-complete' && evidence.some((ref) => ref.path === path),
-    );
-    expect(stoodOnIt.length).toBeGreaterThan(0);
-    expect(new Set(stoodOnIt.map(({ state }) => state))).toEqual(new Set(['INVALID']));
-  });
+  it.each(huge)(
+    'a number out of bounds in %s makes the trial INVALID: %s.%s of %s',
+    (path, type, field, json, why) => {
+      const { dir } = resealed(recorded(), path, withField(type, field, json));
+      const report = analyzeRun(dir);
+      expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: EXIT.UNKNOWN });
+      const complete = findCriterion(report, 'evidence-complete');
+      expect(complete.state).toBe('INVALID');
+      expect(complete.reason).toContain(path);
+      expect(complete.reason).toMatch(why);
+      const stoodOnIt = report.verdict.criteria.filter(
+        ({ id, evidence }) => id !== 'evidence-complete' && evidence.some((ref) => ref.path === path),
+      );
+      expect(stoodOnIt.length).toBeGreaterThan(0);
+      expect(new Set(stoodOnIt.map(({ state }) => state))).toEqual(new Set(['INVALID']));
+    },
+  );
 
-  it('in the data of a used observation makes the trial INVALID', () => {
+  it('a number out of bounds in the data of a used observation makes the trial INVALID', () => {
     const lateness = { p50Ms: -5, p99Ms: -5, maxMs: -5, n: 9 };
     const line = observation('workload', 'lateness-total', 1, lateness, { client: 'kit' });
     const { dir } = resealed(recorded(), KIT, withLine(line));
@@ -127,7 +130,7 @@ describe('a number out of bounds', () => {
     );
   });
 
-  it('in a coverage summary makes coverage INVALID', () => {
+  it('a number out of bounds in a coverage summary makes coverage INVALID', () => {
     for (const [covered, total] of [
       [1e9, 1000],
       [-1, 1000],
@@ -151,7 +154,7 @@ describe('a number out of bounds', () => {
     ['machine', '{"kernel":"a","cpu":"b","cores":-1,"memoryBytes":1}'],
     ['configSha256', '"x"'],
     ['argv', '[1]'],
-  ])('in the manifest is one clear error: %s of %s', (field, json) => {
+  ])('a number out of bounds in the manifest gives one clear error: %s of %s', (field, json) => {
     const { dir } = recorded();
     const manifest = JSON.parse(readFileSync(join(dir, 'manifest.json'), 'utf8')) as object;
     const text = JSON.stringify({ ...manifest, [field]: '<here>' }).replace('"<here>"', json);

@@ -358,7 +358,7 @@ describe('an incomplete trial', () => {
 });
 
 describe('a trial is not measured', () => {
-  it('without a capability of the substrate', async () => {
+  it('a trial without a capability of the substrate is not measured', async () => {
     const external = environmentWith({ capabilities: {} });
     expect(await trialOf(drillNamed('master-crash'), { environment: external })).toMatchObject({
       status: 'not-measured',
@@ -368,7 +368,7 @@ describe('a trial is not measured', () => {
     expect(readdirSync(dir)).toEqual([]);
   });
 
-  it('on an unhealthy topology', async () => {
+  it('a trial on an unhealthy topology is not measured', async () => {
     const master = await environment.masterId();
     const id = environment.topology.redis.find((node) => node.id !== master)?.id ?? '';
     const split = environmentWith({
@@ -389,7 +389,7 @@ describe('a trial is not measured', () => {
     expect(interrupted).toMatchObject({ status: 'not-measured', reason: 'interrupted' });
   }, 30_000);
 
-  it('on a topology that the drill excludes', async () => {
+  it('a trial on a topology that the drill excludes is not measured', async () => {
     const record = await trialOf(drillNamed('replication', { topologies: ['single'] }));
     expect(record).toMatchObject({
       status: 'not-measured',

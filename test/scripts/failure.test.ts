@@ -48,14 +48,17 @@ describe('a failure', () => {
     [new NotSentError('no master within 2000 ms'), 'REDIS_ERROR', EXIT.UNKNOWN],
     [new Error('Connection is closed.'), 'REDIS_ERROR', EXIT.UNKNOWN],
     [new ConfigurationError("namespace: must not end with ':'"), 'USAGE', EXIT.USAGE],
-  ] as const)('of Redis or of an option of the client has no stack: %s', (error, code, exitCode) => {
-    const failure = describeFailure(error, running);
-    expect(failure).toMatchObject({
-      exitCode,
-      error: { code, message: expect.stringContaining(error.message) },
-    });
-    expect(failure.error.stack).toBeUndefined();
-  });
+  ] as const)(
+    'a failure of Redis or of an option of the client has no stack: %s',
+    (error, code, exitCode) => {
+      const failure = describeFailure(error, running);
+      expect(failure).toMatchObject({
+        exitCode,
+        error: { code, message: expect.stringContaining(error.message) },
+      });
+      expect(failure.error.stack).toBeUndefined();
+    },
+  );
 
   it('a malformed command is a defect, although Redis reports it', () => {
     const error = Object.assign(new Error("ERR wrong number of arguments for 'get' command"), {

@@ -85,7 +85,7 @@ describe('help', () => {
     }
   });
 
-  it('without a command goes to stderr and is a usage error', async () => {
+  it('help without a command goes to stderr and is a usage error', async () => {
     const { exitCode, out, err } = await call();
     expect(exitCode).toBe(EXIT.USAGE);
     expect(out).toBe('');

@@ -49,7 +49,7 @@ export class HostNetwork implements AsyncDisposable {
     }
   }
 
-  /** Address of this machine. */
+  /** Address of this machine on the bridge. */
   get address(): string {
     return `${this.#prefix}.1`;
   }

@@ -221,7 +221,7 @@ describe('hostile bytes', () => {
     expect(() => readBinary(bytes(...list))).toThrowError(SerializationError);
   });
 
-  it('with unbounded nesting are rejected before the stack overflows', () => {
+  it('bytes with unbounded nesting are rejected before the stack overflows', () => {
     const deep = Buffer.alloc(200_000, Buffer.from([TAG.array, 1]));
     expect(() => readBinary(deep)).toThrowError(/deeper than 500/);
   });

@@ -211,7 +211,7 @@ describe('the operations', () => {
     await cache.close();
   });
 
-  it('on many keys count the keys of a list like those of arguments', async () => {
+  it('operations on many keys count the keys of a list like the keys of arguments', async () => {
     await using sdk = telemetry();
     const cache = withTelemetry(memoryCache(), sdk.options);
     await cache.delete(['a', 'b', 'c']);

@@ -178,7 +178,7 @@ describe('a Redis URL', () => {
     },
   );
 
-  it('with a fragment is rejected', () => {
+  it('a Redis URL with a fragment is rejected', () => {
     expect(complaint(() => redisCache({ url: 'redis://h/0#prod' }))).toContain('a fragment');
   });
 
@@ -188,7 +188,7 @@ describe('a Redis URL', () => {
     'redis://user:hid@den@host:port',
     'http://user:hid/den@host',
     'redis://user:hid%den@host',
-  ])('with an unescaped password is quoted without it: %s', (url) => {
+  ])('a Redis URL with an unescaped password is quoted without it: %s', (url) => {
     expect(() => redisCache({ url })).toThrowError(ConfigurationError);
     expect(complaint(() => redisCache({ url }))).not.toMatch(/hid|den/);
   });

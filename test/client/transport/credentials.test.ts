@@ -216,7 +216,7 @@ describe('a credentials function', () => {
       /password: the function returned a value of type number/,
     ],
   ])(
-    'a function that %s is the reason of the error, and is not called in a tight loop',
+    'a function that %s is named in the error, and is not called in a tight loop',
     async (_, password, reason) => {
       let asked = 0;
       const counted = (): string | Promise<string> => {

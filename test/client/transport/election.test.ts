@@ -86,7 +86,7 @@ describe('a failover of a healthy master', () => {
     expect(moves()).toHaveLength(1);
   });
 
-  it('without a promotion ends the wait of writes within a bound; a later promotion is still found', async () => {
+  it('a failover without a promotion ends the wait of writes within a bound; a later promotion is still found', async () => {
     const former = await set.master();
     const replicas = set.redis.filter((node) => node !== former);
     for (const replica of replicas) replica.pause();

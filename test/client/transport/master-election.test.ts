@@ -127,7 +127,7 @@ describe('the leading view', () => {
 });
 
 describe('replies', () => {
-  it('of ROLE are parsed, and other replies give no role', () => {
+  it('replies to ROLE are parsed, and other replies give no role', () => {
     expect(parseRole(['master', 1, [['h', '2', '0']]])).toEqual({
       kind: 'master',
       replicas: [{ host: 'h', port: 2 }],
@@ -141,7 +141,7 @@ describe('replies', () => {
     expect(parseRole('OK')).toMatchObject({ kind: 'unready' });
   });
 
-  it('of SENTINEL MASTER are parsed, and other replies give no view', () => {
+  it('replies to SENTINEL MASTER are parsed, and other replies give no view', () => {
     const reply = ['name', 'm', 'ip', 'h', 'port', '7', 'flags', 'master,o_down', 'config-epoch', '3'];
     expect(parseView(reply)).toMatchObject({ master: { host: 'h', port: 7 }, epoch: 3, troubled: true });
     expect(parseView(['ip', 'h', 'port', '7'])).toMatchObject({ epoch: 0, troubled: false });

@@ -66,7 +66,7 @@ export function statsCommand(get: () => OpenPlace): void {
       expect(out).toMatch(/all clients +66\.7 % \(2 hits, 1 misses/);
     });
 
-    it('with --watch prints one JSON value per line until it is interrupted', async () => {
+    it('prints one JSON value per line with --watch until it is interrupted', async () => {
       const streams = recordStreams();
       const interruption = new AbortController();
       const args = ['cache-stats', '--watch', '1', '--json', ...argsOf(get().place)];

@@ -222,7 +222,7 @@ describe('failovers', () => {
     observation('sentinel', '+switch-master', atMs, { message }, { node });
   const looked = infoSample('redis-1', 5000, { role: 'master' });
 
-  it('counts each change of the master once, even if several sentinels reported it', () => {
+  it('counts each change of master once, even if several sentinels reported it', () => {
     const told = ['sentinel-1', 'sentinel-2', 'sentinel-3'].map((node) => change(2500, 'mymaster a b', node));
     const finding = check(fault(2000, 2600), told, change(3500, 'mymaster b a', 'sentinel-1'), looked);
     expect(finding.figures.failovers).toMatchObject({ value: 2, n: 1 });

@@ -42,7 +42,7 @@ describe('a run folder', () => {
     ['a link to a file', (path: string) => symlinkSync('/etc/hostname', path), /it is a link/],
     ['a dangling link', (path: string) => symlinkSync('nowhere', path), /it is a link/],
     ['a link to a device', (path: string) => symlinkSync('/dev/zero', path), /it is a link/],
-  ])('with %s anywhere is rejected', (_what, make, message) => {
+  ])('a run folder with %s anywhere is rejected', (_what, make, message) => {
     for (const path of ['stray', 'trials/hit-miss-1/stray', 'report.md', 'logs/redis-2.log']) {
       const dir = scratch.copyRun(healthy);
       make(join(dir, path));
@@ -69,7 +69,7 @@ describe('a run folder', () => {
     expectRefused(dir, /it is a link/, HISTORY);
   });
 
-  it('with a socket is rejected', async () => {
+  it('a run folder with a socket is rejected', async () => {
     const dir = scratch.copyRun(healthy);
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(join(dir, 'logs/s'), resolve));
@@ -80,7 +80,7 @@ describe('a run folder', () => {
     }
   });
 
-  it('with a folder in place of a file is rejected, or its file is missing', () => {
+  it('a run folder with a folder in place of a file is rejected, or its file is missing', () => {
     const dir = scratch.copyRun(healthy);
     rmSync(join(dir, 'manifest.json'));
     mkdirSync(join(dir, 'manifest.json'));

@@ -43,7 +43,7 @@ describe('a drill of a module', () => {
     [{ family: 'load' }, /operations must name/],
     [{ family: 'failover', operations: ['get'] }, /faults must name/],
     [{ spansRun: true }, /spansRun/],
-  ])('with %o is rejected with the reason', (over, problem) => {
+  ])('a drill with %o is rejected with the reason', (over, problem) => {
     expect(drillProblem({ ...DRILL, ...over })).toMatch(problem);
   });
 
@@ -147,7 +147,7 @@ describe('the parts of a module', () => {
     ["reports: [{ file: 'x.csv' }]", /reports\[0\]\.render: must be a function/],
     ["strategies: [{ name: 'x' }]", /strategies\[0\]\.generate: must be a function/],
     ['strategies: 1', /strategies: must be a list, or a function of the cache/],
-  ])('with %s is rejected when it is loaded', async (part, problem) => {
+  ])('a module with %s is rejected when it is loaded', async (part, problem) => {
     const file = join(directory, `${++count}.mjs`);
     writeFileSync(file, `export default { name: 'ours', ${part} };`);
     await expect(loadExtensions([file])).rejects.toThrow(problem);

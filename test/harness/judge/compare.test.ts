@@ -47,7 +47,7 @@ const changeOf = (criteria: readonly ComparedCriterion[], id: string) =>
   criteria.find((each) => each.id === id);
 
 describe('two runs', () => {
-  it('with the same histories have no change', () => {
+  it('two runs with the same histories have no change', () => {
     const comparison = compareRuns(createRun('a'), createRun('b'));
     expect(comparison.counts).toMatchObject({ worse: 0, better: 0 });
     expect(changeOf(comparison.criteria, 'get-latency')).toMatchObject({ change: 'within-noise' });
@@ -68,7 +68,7 @@ describe('two runs', () => {
     expect(changeOf(compareRuns(slow, fast).criteria, 'get-latency')?.change).toBe('better');
   });
 
-  it('with different fingerprints are refused with every difference, unless forced', () => {
+  it('two runs with different fingerprints are refused with every difference, unless forced', () => {
     const a = createRun('a');
     const b = createRun('b', {
       manifest: {
@@ -89,7 +89,7 @@ describe('two runs', () => {
     ]);
   });
 
-  it('without a common measurement are refused: nothing is worse, and nothing is proven', () => {
+  it('two runs without a common measurement are refused: nothing is worse, and nothing is proven', () => {
     const gates = loadGates();
     const own = gates.gates.filter(({ workload }) => workload.join() === 'hit-miss');
     const other = createRun('other', {

@@ -67,7 +67,7 @@ describe('kit cache-stats', () => {
     expect(nodes.every(({ keys }) => keys > 10)).toBe(true);
   });
 
-  it('with --watch on a terminal draws in place, and restores the screen when it is interrupted', async () => {
+  it('draws in place with --watch on a terminal, and restores the screen when it is interrupted', async () => {
     const streams = recordStreams({ isTTY: true, columns: 40, rows: 6 });
     const interruption = new AbortController();
     const running = kit(

@@ -105,7 +105,7 @@ describe('kit top', () => {
     ]);
   });
 
-  it('on a terminal shows the hit ratio of the time between two frames', async () => {
+  it('shows the hit ratio of the time between two frames on a terminal', async () => {
     await cache.set('hot', 1);
     for (let i = 0; i < 50; i += 1) await cache.get('absent');
     const streams = recordStreams({ isTTY: true, columns: 150, rows: 20 });

@@ -189,7 +189,7 @@ describe('kit sizing', () => {
     expect(readFileSync(file, 'utf8')).toBe(before);
   });
 
-  it('with --apply --yes changes only the setting, and keeps the comments', async () => {
+  it('changes only the setting with --apply --yes, and keeps the comments', async () => {
     const before = readFileSync(file, 'utf8');
     const { exitCode, out, err } = await size('--apply', '--yes');
     expect(exitCode, err).toBe(EXIT.GO);

@@ -71,7 +71,7 @@ describe('CLUSTER NODES', () => {
     }
   });
 
-  it('without addresses, or outside a cluster, gives no topology', () => {
+  it('a reply without addresses, or outside a cluster, gives no topology', () => {
     const context = { asked: address(1), names: false, at: 0 };
     expect(parseNodes(line, context)).toBeUndefined();
     expect(parseNodes('ERR This instance has cluster support disabled', context)).toBeUndefined();

@@ -96,7 +96,7 @@ describe('a deviating value on a node', () => {
     ]);
   });
 
-  it('in the rendered file is reported with the file', () => {
+  it('a deviating value in the rendered file is reported with the file', () => {
     const rendered: readonly (readonly [string, Overrides, RegExp])[] = [
       [
         'persistence',

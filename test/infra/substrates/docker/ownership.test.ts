@@ -24,7 +24,7 @@ describe('a part of an environment', () => {
     },
   );
 
-  it('without a label belongs to the state that contains its id', () => {
+  it('a part without a label belongs to the state that contains its id', () => {
     expect(classifyParts([part('container', '')], mine).foreign).toHaveLength(1);
     const known = new Set(['container-id']);
     expect(classifyParts([part('container', '')], { ...mine, known }).own).toHaveLength(1);

@@ -71,7 +71,7 @@ describe('address blocks', () => {
     });
   });
 
-  it('with an address in use by another process are skipped', async () => {
+  it('address blocks with an address in use by another process are skipped', async () => {
     const stranger = createServer();
     await new Promise<void>((resolve) => stranger.listen(26_601, '127.80.1.2', resolve));
     expect((await claim()).number).toBe(1);
