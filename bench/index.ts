@@ -19,6 +19,10 @@ const BENCHMARKS: Readonly<Record<string, { readonly options: string; run(): Pro
     options: '[--minutes n] [--trials n] [--rows a,b]',
     run: () => import('./failover/table.ts'),
   },
+  history: {
+    options: '[megabytes …] [--run <folder>] [--drill <id>] [--save FILE]',
+    run: () => import('./history/index.ts'),
+  },
   readiness: {
     options: '<rounds> [--busy <loops>] [options for kit readiness]',
     run: () => import('./readiness.ts'),

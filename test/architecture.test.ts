@@ -283,6 +283,12 @@ const ROOMS: readonly rules.Room[] = [
       libraries: ['ioredis', 'redis', '@valkey/valkey-glide'],
     },
   ),
+  room(
+    'bench/history/',
+    'repeats a recorded run and judges it in a process',
+    ['harness/evidence/run-folder.ts'],
+    { types: ['harness/evidence/manifest.ts', 'harness/history/events.ts'] },
+  ),
   room('tools/lint-truth/', 'the lint compared with real servers, run manually', ['infra/']),
   room('test/', 'tests may import anything', ['*']),
   room(

@@ -108,15 +108,21 @@ const HARNESS = /^(main|generator-)/;
 const CLIENT = /^client-/;
 
 function waitFigures(windows: readonly ObservationEvent[]): Readonly<Record<string, Figure | undefined>> {
-  const all = windows.flatMap(({ data }) =>
-    String(data?.waitsMs ?? '')
-      .split(' ')
-      .filter((pair) => pair !== '')
-      .map((pair) => [pair.slice(0, pair.indexOf('=')), Number(pair.slice(pair.indexOf('=') + 1))] as const),
-  );
+  const waits = new Map<string, { maxMs: number; n: number }>();
+  for (const { data } of windows) {
+    for (const pair of String(data?.waitsMs ?? '').split(' ')) {
+      if (pair === '') continue;
+      const at = pair.indexOf('=');
+      const thread = pair.slice(0, at);
+      const { maxMs, n } = waits.get(thread) ?? { maxMs: Number.NEGATIVE_INFINITY, n: 0 };
+      waits.set(thread, { maxMs: Math.max(maxMs, Number(pair.slice(at + 1))), n: n + 1 });
+    }
+  }
   const longest = (belongs: (name: string) => boolean) => {
-    const own = all.filter(([name]) => belongs(name)).map(([, ms]) => ms);
-    return own.length === 0 ? undefined : valueFigure(largestOf(own), 'ms', own.length);
+    const own = [...waits].filter(([name]) => belongs(name)).map(([, wait]) => wait);
+    const maxMs = largestOf(own.map((wait) => wait.maxMs));
+    const n = own.reduce((sum, wait) => sum + wait.n, 0);
+    return own.length === 0 ? undefined : valueFigure(maxMs, 'ms', n);
   };
   return {
     waitHarnessMaxMs: longest((name) => HARNESS.test(name)),

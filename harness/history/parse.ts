@@ -111,6 +111,31 @@ function assertFew(
   }
 }
 
+/** Maximum number of characters of the data of an observation that is compared with others. */
+const MAX_SHARED_CHARACTERS = 200;
+const MAX_SHARED = 1_000;
+
+/**
+ * Returns a function that replaces the data of an observation by equal data of an earlier one: a client reports the
+ * same events thousands of times during a fault.
+ */
+function sharedObservations(): (event: ObservationEvent) => ObservationEvent {
+  const known = new Map<string, Omit<ObservationEvent, 'atUs'>>();
+  return ({ type, from, name, node, client, atUs, data }) => {
+    const fields = {
+      ...{ type, from, name },
+      ...(node !== undefined && { node }),
+      ...(client !== undefined && { client }),
+      ...(data !== undefined && { data }),
+    };
+    const id = JSON.stringify(fields);
+    if (id.length > MAX_SHARED_CHARACTERS) return { ...fields, atUs };
+    const same = known.get(id);
+    if (same === undefined && known.size < MAX_SHARED) known.set(id, fields);
+    return { ...(same ?? fields), atUs };
+  };
+}
+
 /**
  * Parses and merges the files of one trial.
  *
@@ -121,6 +146,7 @@ export function parseHistory(sources: readonly HistorySource[], span: TrialSpan 
   const table = new OperationTable();
   const faults: FaultEvent[] = [];
   const observations: ObservationEvent[] = [];
+  const shared = sharedObservations();
   const expectations: ExpectationEvent[] = [];
   const finals: NumberedFinal[] = [];
   const torn: string[] = [];
@@ -129,7 +155,7 @@ export function parseHistory(sources: readonly HistorySource[], span: TrialSpan 
     let problem: string | undefined;
     const isTorn = parseLines(source, span, (event) => {
       if (event.type === 'fault') faults.push(event);
-      else if (event.type === 'observe') observations.push(event);
+      else if (event.type === 'observe') observations.push(shared(event));
       else if (event.type === 'expect') expectations.push(event);
       else if (event.type === 'final') finals.push(new StoredFinal(event, table));
       else if (event.type === 'invoke') problem ??= table.addInvoke(event);

@@ -1,14 +1,17 @@
-/** A growing list of numbers, of which most are integers near their neighbours: 4 bytes each, 8 where they do not fit. */
+/** A growing list of numbers, of which most are integers near their neighbours: 2 or 4 bytes each, 8 for others. */
 
 const CHUNK_BITS = 12;
 const CHUNK = 1 << CHUNK_BITS;
 const MASK = CHUNK - 1;
 const FIRST_CHUNK = 64;
+const MAX_INT16 = 2 ** 15 - 1;
 const MAX_INT32 = 2 ** 31 - 1;
 
+type Chunk = Int16Array | Int32Array | Float64Array;
+
 export class NumberColumn {
-  /** Differences from the chunk's base; a chunk with a number that does not fit into 32 bits is a Float64Array. */
-  readonly #chunks: (Int32Array | Float64Array)[] = [];
+  /** Differences from the chunk's base, in the smallest type that holds all of them. */
+  readonly #chunks: Chunk[] = [];
   /** First number of each chunk. */
   readonly #bases: number[] = [];
   #length = 0;
@@ -21,7 +24,7 @@ export class NumberColumn {
     const within = this.#length & MASK;
     const last = this.#chunks.length - 1;
     if (within === 0) {
-      this.#chunks.push(new Int32Array(this.#length === 0 ? FIRST_CHUNK : CHUNK));
+      this.#chunks.push(new Int16Array(this.#length === 0 ? FIRST_CHUNK : CHUNK));
       this.#bases.push(Number.isInteger(value) ? value : 0);
     } else if (within === this.#chunks[last]?.length) {
       this.#chunks[last] = grown(this.#chunks[last]);
@@ -38,20 +41,28 @@ export class NumberColumn {
   /** Replaces the number at an index below the length. */
   set(index: number, value: number): void {
     const at = index >>> CHUNK_BITS;
-    const chunk = this.#chunks[at] as Int32Array | Float64Array;
     const difference = value - (this.#bases[at] as number);
-    const fits =
-      chunk instanceof Float64Array || (Number.isInteger(difference) && Math.abs(difference) <= MAX_INT32);
-    const target = fits ? chunk : Float64Array.from(chunk);
-    if (!fits) this.#chunks[at] = target;
-    target[index & MASK] = difference;
+    let chunk = this.#chunks[at] as Chunk;
+    while (!fits(chunk, difference)) chunk = widened(chunk);
+    this.#chunks[at] = chunk;
+    chunk[index & MASK] = difference;
   }
 }
 
+function fits(chunk: Chunk, difference: number): boolean {
+  if (chunk instanceof Float64Array) return true;
+  const most = chunk instanceof Int16Array ? MAX_INT16 : MAX_INT32;
+  return Number.isInteger(difference) && Math.abs(difference) <= most;
+}
+
+function widened(chunk: Chunk): Chunk {
+  return chunk instanceof Int16Array ? Int32Array.from(chunk) : Float64Array.from(chunk);
+}
+
 /** Returns a copy with four times the room. */
-function grown(chunk: Int32Array | Float64Array): Int32Array | Float64Array {
+function grown(chunk: Chunk): Chunk {
   const size = Math.min(CHUNK, chunk.length * 4);
-  const larger = chunk instanceof Float64Array ? new Float64Array(size) : new Int32Array(size);
+  const larger = new (chunk.constructor as new (size: number) => Chunk)(size);
   larger.set(chunk);
   return larger;
 }

@@ -3,7 +3,7 @@
  * checkers count and compare keys and values without their texts. A text of 20 characters takes about 35 bytes, in a
  * `Map` of strings about 130.
  *
- *   bytes: [size, 0-253][Latin-1]   [254][size, 4 bytes][Latin-1]   [255][size, 4 bytes][UTF-16, little endian]
+ *   bytes: [prefix][size, 0-253][Latin-1]   [prefix][254][size, 4 bytes][Latin-1]   [0][255][size, 4 bytes][UTF-16]
  *   slots: hash of the text ─▶ number of the text ─▶ address of its bytes
  */
 import type { TextIndex } from '../events.ts';
@@ -21,7 +21,10 @@ const FIRST_SLOTS = 1 << 8;
 const MAX_USED = 0.7;
 const LONG = 254;
 const WIDE = 255;
-const LONG_HEADER = 5;
+const SHORT_HEADER = 2;
+const LONG_HEADER = 6;
+/** Maximum number of prefixes: their numbers are one byte. */
+const MAX_PREFIXES = 256;
 const MAX_LATIN1 = 0xff;
 
 export class TextStore implements TextIndex {
@@ -31,6 +34,8 @@ export class TextStore implements TextIndex {
   #slots = new Int32Array(FIRST_SLOTS);
   /** Used bytes of the last chunk. */
   #used = 0;
+  /** Starts of texts, up to the last colon: the keys of a workload share it. The first one is empty. */
+  readonly #prefixes: string[] = [''];
   /** Random, so that crafted texts cannot share a slot. No result depends on it. */
   readonly #seed = Math.floor(Math.random() * 2 ** 31);
 
@@ -68,10 +73,11 @@ export class TextStore implements TextIndex {
     const address = this.#addresses.at(number - FIRST);
     const chunk = this.#chunkAt(address);
     const at = address % CHUNK_BYTES;
-    const head = chunk[at] as number;
-    if (head < LONG) return chunk.toString('latin1', at + 1, at + 1 + head);
-    const end = at + LONG_HEADER + chunk.readUInt32LE(at + 1);
-    return chunk.toString(head === LONG ? 'latin1' : 'utf16le', at + LONG_HEADER, end);
+    const prefix = this.#prefixes[chunk[at] as number] as string;
+    const head = chunk[at + 1] as number;
+    if (head < LONG) return prefix + chunk.toString('latin1', at + SHORT_HEADER, at + SHORT_HEADER + head);
+    const end = at + LONG_HEADER + chunk.readUInt32LE(at + 2);
+    return prefix + chunk.toString(head === LONG ? 'latin1' : 'utf16le', at + LONG_HEADER, end);
   }
 
   /** Returns the slot that holds the text, or the free one where it belongs. */
@@ -97,11 +103,15 @@ export class TextStore implements TextIndex {
     const address = this.#addresses.at(number - FIRST);
     const chunk = this.#chunkAt(address);
     const at = address % CHUNK_BYTES;
-    const head = chunk[at] as number;
+    const head = chunk[at + 1] as number;
     if (head >= LONG) return this.textOf(number) === text;
-    if (head !== text.length) return false;
-    for (let i = 0; i < head; i++) if (chunk[at + 1 + i] !== text.charCodeAt(i)) return false;
-    return true;
+    const prefix = this.#prefixes[chunk[at] as number] as string;
+    const from = prefix.length;
+    if (from + head !== text.length) return false;
+    // From the end, where texts differ.
+    for (let i = head - 1; i >= 0; i--)
+      if (chunk[at + SHORT_HEADER + i] !== text.charCodeAt(from + i)) return false;
+    return text.startsWith(prefix);
   }
 
   #chunkAt(address: number): Buffer {
@@ -110,16 +120,29 @@ export class TextStore implements TextIndex {
 
   #write(text: string): number {
     const isWide = !isLatin1(text);
-    const bytes = isWide ? 2 * text.length : text.length;
+    const prefix = isWide ? 0 : this.#prefixOf(text);
+    const own = text.slice(this.#prefixes[prefix]?.length);
+    const bytes = isWide ? 2 * own.length : own.length;
     const head = isWide ? WIDE : bytes < LONG ? bytes : LONG;
-    const size = bytes + (head < LONG ? 1 : LONG_HEADER);
+    const size = bytes + (head < LONG ? SHORT_HEADER : LONG_HEADER);
     const chunk = this.#chunkFor(size);
     const at = this.#used;
-    chunk[at] = head;
-    if (head >= LONG) chunk.writeUInt32LE(bytes, at + 1);
-    chunk.write(text, at + size - bytes, isWide ? 'utf16le' : 'latin1');
+    chunk[at] = prefix;
+    chunk[at + 1] = head;
+    if (head >= LONG) chunk.writeUInt32LE(bytes, at + 2);
+    chunk.write(own, at + size - bytes, isWide ? 'utf16le' : 'latin1');
     this.#used += size;
     return (this.#chunks.length - 1) * CHUNK_BYTES + at;
+  }
+
+  /** Returns the number of the text's prefix; 0 if it has none, or if there are too many. */
+  #prefixOf(text: string): number {
+    const end = text.lastIndexOf(':') + 1;
+    if (end === 0) return 0;
+    const prefix = text.slice(0, end);
+    const known = this.#prefixes.indexOf(prefix);
+    if (known !== -1) return known;
+    return this.#prefixes.length < MAX_PREFIXES ? this.#prefixes.push(prefix) - 1 : 0;
   }
 
   /** Returns the last chunk if it has room, otherwise a new one. The first chunks are small, as most histories are. */

@@ -1,0 +1,13 @@
+/**
+ * Preloaded into a process (`--import usage.ts?<file>`): writes its CPU time and its peak memory to the file when it
+ * exits.
+ */
+import { writeFileSync } from 'node:fs';
+
+const file = decodeURIComponent(new URL(import.meta.url).search.slice(1));
+
+process.on('exit', () => {
+  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
+  const usage = { cpuSeconds: (userCPUTime + systemCPUTime) / 1e6, peakBytes: maxRSS * 1024 };
+  writeFileSync(file, JSON.stringify(usage));
+});
