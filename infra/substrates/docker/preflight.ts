@@ -7,7 +7,7 @@
 import { createServer } from 'node:net';
 import { readVariables } from '../../../config/env.ts';
 import { EXIT, KitError } from '../../../config/errors.ts';
-import { docker } from './engine.ts';
+import { docker, tryDocker } from './engine.ts';
 import type { Engine } from './engines.ts';
 import type { Ownership } from './ownership.ts';
 import { type DockerPlan, hasHosts, type PublishedContainer, publishedOf } from './plan.ts';
@@ -115,14 +115,18 @@ async function takenSubnet(
 ): Promise<{ readonly name: string; readonly subnet: string } | undefined> {
   const ids = (await docker(['network', 'ls', '--quiet'])).split('\n');
   const format = '{{.Name}}\t{{range .IPAM.Config}}{{.Subnet}} {{end}}';
-  const text = await docker(['network', 'inspect', '--format', format, ...ids]);
-  const networks = text.split('\n').flatMap((line) => {
-    const [name = '', subnets = ''] = line.split('\t');
-    return subnets
-      .trim()
-      .split(' ')
-      .map((subnet) => ({ name, subnet }));
-  });
+  // Exit code 1 only means that a network was removed meanwhile; stdout has the others.
+  const { stdout } = await tryDocker(['network', 'inspect', '--format', format, ...ids]);
+  const networks = stdout
+    .trim()
+    .split('\n')
+    .flatMap((line) => {
+      const [name = '', subnets = ''] = line.split('\t');
+      return subnets
+        .trim()
+        .split(' ')
+        .map((subnet) => ({ name, subnet }));
+    });
   return networks.find(({ name, subnet }) => !own.has(name) && subnetsOverlap(subnet, data.subnet));
 }
 
