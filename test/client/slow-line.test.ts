@@ -150,7 +150,7 @@ describe('a value that needs 400 ms of transfer', () => {
     expect(cache.stats().breakerTransitions).toBe(0);
   });
 
-  it('is read from a replica, whose connection is kept', async () => {
+  it('is read from a replica, whose connection stays open', async () => {
     const set = await startSentinelSet();
     const proxies = await Promise.all(set.redis.map(({ address }) => ProxyServer.start(address)));
     const natMap = Object.fromEntries(

@@ -102,7 +102,7 @@ describe('secrets', () => {
   });
 
   it.each(['', '{', '{"schema":"redis-cache-kit/secrets/0"}'])(
-    'in a broken file (%j) are an error that contains no part of it',
+    'a broken file (%j) gives an error that contains no part of it',
     (text) => {
       loadSecrets('dev', dir, noVariables);
       const kept = readFileSync(file, 'utf8');

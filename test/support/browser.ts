@@ -104,7 +104,7 @@ export class Browser implements AsyncDisposable {
 
   /**
    * Evaluates an expression in the page and returns its value, which must be JSON.
-   * @throws Error of the expression
+   * @throws Error that the expression throws
    */
   async evaluate<T>(expression: string): Promise<T> {
     const { result, exceptionDetails } = (await this.#send('Runtime.evaluate', {

@@ -247,7 +247,7 @@ describe('while Redis is unreachable', () => {
       const durability = { replicas: 1, timeoutMs: 1000 };
       const { host, port } = redis.address;
       await using _replica = await RedisProcess.start({ host, conf: [`replicaof ${host} ${port}`] });
-      // A silence of 600 ms is below the threshold: the connection is kept.
+      // A silence of 600 ms is below the threshold: the connection stays open.
       await open({ address: relay.address, commandTimeoutMs: 600, hangSuspectedMs: 5000 });
       await waitUntil('a replica confirms', () =>
         cache.set('k', 'old', { durability }).then(

@@ -12,7 +12,7 @@ type CodecName = 'json' | 'binary';
 const CODECS: Readonly<Record<CodecName, Codec | undefined>> = { json: undefined, binary: binaryCodec };
 const byId = new Map([[binaryCodec.id, binaryCodec]]);
 
-/** Returns the value after encoding and decoding. @throws SerializationError refused */
+/** Returns the value after encoding and decoding. @throws SerializationError if the codec rejects it */
 function roundTrip(value: unknown, name: CodecName): unknown {
   const decoded = decodeEnvelope(encodeEnvelope(value, { codec: CODECS[name] }), { codecs: byId });
   if (!decoded.ok) throw new Error(`stored, and then ${decoded.reason}`);

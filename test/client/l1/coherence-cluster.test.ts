@@ -23,7 +23,10 @@ describe('a first tier over a cluster', () => {
 
   const ownerOf = (key: string): Promise<RedisProcess> => set.owner(slotOf(`c:${key}`));
   const kept = (key: string): Promise<void> =>
-    waitUntil(`${key} is kept`, async () => (await cache.getEntry(key))?.source === ('l1' as string));
+    waitUntil(
+      `${key} is in the first tier`,
+      async () => (await cache.getEntry(key))?.source === ('l1' as string),
+    );
   async function overwritten(key: string, value: string): Promise<void> {
     await (await ownerOf(key)).admin().set(`c:${key}`, encodeEnvelope(value));
     await waitUntil(`${key} is seen as ${value}`, async () => (await cache.get(key)) === value, 2000);

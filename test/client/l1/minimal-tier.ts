@@ -50,7 +50,7 @@ export class MinimalTier {
 
   /** Reads the key, so that it is stored. */
   async readAndStore(key: string): Promise<void> {
-    await waitUntil(`${key} is kept`, async () => {
+    await waitUntil(`${key} is in the tier`, async () => {
       await this.get(key);
       return this.stored.has(key);
     });

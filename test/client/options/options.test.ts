@@ -171,7 +171,7 @@ describe('a Redis URL', () => {
   });
 
   it.each(['redis://h/1?protocol=3', 'rediss://h?ssl_cert_reqs=none', 'redis://h/0?db=2&timeout=1'])(
-    'with a parameter is rejected, because it would have no effect: %s',
+    'a Redis URL with a parameter is rejected, because it would have no effect: %s',
     (url) => {
       const name = /\?(\w+)/.exec(url)?.[1];
       expect(complaint(() => redisCache({ url }))).toContain(`the parameter "${name}" is not supported`);

@@ -51,7 +51,7 @@ describe('a run folder', () => {
   });
 
   it.each(['manifest.json', 'seal.json', 'config.json', 'gates.json', 'drills.json', 'report.json', HISTORY])(
-    'with a FIFO, a link or a folder in place of %s is rejected',
+    'a run folder with a FIFO, a link or a folder in place of %s is rejected',
     (path) => {
       for (const make of [makeFifo, (at: string) => symlinkSync('nowhere', at)]) {
         const dir = scratch.copyRun(healthy);

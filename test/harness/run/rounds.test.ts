@@ -46,7 +46,7 @@ async function rounds(gates: Gates, retries: number, aborted = false) {
   return { run, lines, records, trials };
 }
 
-it('only a drill on an unsound machine is repeated, and every trial is kept', async () => {
+it('only a drill on an unsound machine is repeated, and every trial remains', async () => {
   const { run, lines, records, trials } = await rounds(gatesWith(0.001), 2);
   expect(trials).toEqual([
     ['ttl-expiry', 1, undefined],

@@ -52,7 +52,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** Starts the threads and writes the catalogue; the records are kept. */
+/** Starts the threads and writes the catalogue; stores the records. */
 async function openDriver(tag: string, module?: string): Promise<Opened> {
   const events: HistoryEvent[] = [];
   const settings = environment.topology.environment.client;

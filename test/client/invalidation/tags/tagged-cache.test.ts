@@ -88,7 +88,7 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
     };
     expect(await cache.getOrCompute('k', load, { tags: ['x'] })).toBe(1);
     let kept: number | undefined;
-    await waitUntil('a later load is kept', async () => {
+    await waitUntil('the entry of a later load', async () => {
       expect(await cache.get('k')).not.toBe(1);
       await cache.getOrCompute('k', load, { tags: ['x'] });
       kept = await cache.get('k');
@@ -104,7 +104,7 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
     for (let round = 1; round <= 5; round++) {
       const startedAt = performance.now();
       expect(await cache.getOrCompute('k', load, { tags: ['x'] })).toBe(round);
-      await waitUntil('it is kept', async () => (await cache.get('k')) === round, 1500);
+      await waitUntil('the entry of this round', async () => (await cache.get('k')) === round, 1500);
       expect(await cache.getOrComputeMany(['k'], () => new Map([['k', -1]]), { tags: ['x'] })).toEqual(
         new Map([['k', round]]),
       );
@@ -115,7 +115,7 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
     expect(await cache.getOrComputeMany(['k'], () => new Map([['k', -1]]), { tags: ['x'] })).toEqual(
       new Map([['k', -1]]),
     );
-    await waitUntil('it is kept', async () => (await cache.get('k')) === -1, 1500);
+    await waitUntil('the entry of this round', async () => (await cache.get('k')) === -1, 1500);
   });
 
   it('removes a domain by its version', async () => {
@@ -197,7 +197,10 @@ describe('tags over Redis', () => {
       closeAfterTest(kinds['a tiered cache']()),
     ];
     await here.set('k', 1, { tags: ['x'] });
-    await waitUntil('it is kept there', async () => (await there.getEntry('k'))?.source === ('l1' as string));
+    await waitUntil(
+      'the entry in the first tier of the other cache',
+      async () => (await there.getEntry('k'))?.source === ('l1' as string),
+    );
     await here.invalidateTags('x');
     await waitUntil('it is gone there', async () => (await there.get('k')) === undefined);
   });
@@ -225,7 +228,10 @@ describe('tags over Redis', () => {
   it('store nothing in a first tier without a listener', async () => {
     const cache = closeAfterTest(kinds['a tiered cache']({ l1: { prefixes: ['a:'] } }));
     for (const key of ['a:1', 'b:1']) await cache.set(key, 1);
-    await waitUntil('one is kept', async () => (await cache.getEntry('a:1'))?.source === ('l1' as string));
+    await waitUntil(
+      'an entry in the first tier',
+      async () => (await cache.getEntry('a:1'))?.source === ('l1' as string),
+    );
     expect((await cache.getEntry('b:1'))?.source).toBe('redis');
     expect((await cache.getEntry('b:1'))?.source).toBe('redis');
     for (const prefixes of [[''], ['~tag:'], ['a', 'ab']])

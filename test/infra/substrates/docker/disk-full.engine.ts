@@ -85,7 +85,7 @@ describeOnEngine(suite, () => {
   });
 
   onDisk(
-    'in the middle of a deploy: is reported, and the next deploy with free space completes',
+    'a full disk in the middle of a deploy is reported, and the next deploy with free space completes',
     async () => {
       const deploying = apply().then(
         () => undefined,

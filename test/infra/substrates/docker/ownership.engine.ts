@@ -96,7 +96,7 @@ describeOnEngine('an environment of another checkout', () => {
     },
   );
 
-  it('a foreign environment is kept when the prompt is declined, or its protection was not lifted by name', async () => {
+  it('a foreign environment is left unchanged when the prompt is declined, or its protection was not lifted by name', async () => {
     const before = await partsOf(NAME);
     const asked = vi.fn<Adopt>(async () => false);
     await expect(up(other.path, asked)).rejects.toMatchObject({ code: 'ADOPTION_PROTECTED' });

@@ -149,7 +149,7 @@ it('a deploy is the first one only if the local state proves it', () => {
   expect(isStateEmpty({ name: 'first', docker: { ...config.docker, backend } }, state.path)).toBe(false);
 });
 
-it('a truncated state is replaced by the previous one, or by none, and is kept', async () => {
+it('a truncated state is set aside, and replaced by the previous one or by none', async () => {
   const config = configuration('cut');
   const file = join(state.path, 'docker', 'cut', 'terraform.tfstate');
   const whole = JSON.stringify({ resources: [{ instances: [{ attributes: { id: 'kept' } }] }] });

@@ -59,7 +59,7 @@ describe('address blocks', () => {
     });
   });
 
-  it('are kept after the claims were lost, unless another environment claimed them first', async () => {
+  it('address blocks are unchanged after the claims were lost, unless another environment claimed them first', async () => {
     const registry = join(state.path, 'blocks');
     const { number } = await claim();
     rmSync(registry, { recursive: true });

@@ -30,7 +30,7 @@ function program(dir: string, banner: string, startWords: string, name = 'a-serv
 }
 
 describe('a found redis-server', () => {
-  it('is asked for its version and probed for its features, and every program is kept for the evidence', async () => {
+  it('is asked for its version and probed for its features, and every program is recorded for the evidence', async () => {
     using state = temporaryStateDir();
     const kept: ProgramRecord[] = [];
     const binary = await findRedisBinary({ stateDir: state.path, sink: (record) => kept.push(record) });
