@@ -4,7 +4,7 @@ import { type StormLength, stormFaults } from './schedule.ts';
 
 const ID = 'storm';
 const DEFAULT_MINUTES = 5;
-/** Maximum length of a storm. The history of an hour is about 400 MB; 1 GB is judged in 512 MB of memory. */
+/** Maximum length of a storm. The history of an hour is about 400 MB; 1 GB is judged in 710 MiB of memory. */
 export const MAX_STORM_MINUTES = 60;
 /** Factor by which a storm may last longer than its schedule, because each round waits for a healthy topology. */
 const OVERRUN = 3;
