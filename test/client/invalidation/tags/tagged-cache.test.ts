@@ -32,7 +32,7 @@ const kinds = {
       address: redis.address,
       namespace: 't',
       domains,
-      commandTimeoutMs: 300,
+      commandTimeoutMs: 2_000,
       compute,
       ...options,
     }),
@@ -41,7 +41,7 @@ const kinds = {
       address: redis.address,
       namespace: 't',
       domains,
-      commandTimeoutMs: 300,
+      commandTimeoutMs: 2_000,
       compute,
       ...options,
     }),
@@ -99,23 +99,24 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
   });
 
   it('replaces an outdated entry each time, without waiting', async () => {
+    const patient = closeAfterTest(make({ compute: { ...compute, leaseMs: 30_000 } }));
     let loads = 0;
     const load = (): number => ++loads;
     for (let round = 1; round <= 5; round++) {
       const startedAt = performance.now();
-      expect(await cache.getOrCompute('k', load, { tags: ['x'] })).toBe(round);
-      await waitUntil('the entry of this round', async () => (await cache.get('k')) === round, 1500);
-      expect(await cache.getOrComputeMany(['k'], () => new Map([['k', -1]]), { tags: ['x'] })).toEqual(
+      expect(await patient.getOrCompute('k', load, { tags: ['x'] })).toBe(round);
+      await waitUntil('the entry of this round', async () => (await patient.get('k')) === round);
+      expect(await patient.getOrComputeMany(['k'], () => new Map([['k', -1]]), { tags: ['x'] })).toEqual(
         new Map([['k', round]]),
       );
       // A lease that was not released would cause a wait.
-      expect(performance.now() - startedAt).toBeLessThan(1500);
-      await cache.invalidateTags('x');
+      expect(performance.now() - startedAt).toBeLessThan(10_000);
+      await patient.invalidateTags('x');
     }
-    expect(await cache.getOrComputeMany(['k'], () => new Map([['k', -1]]), { tags: ['x'] })).toEqual(
+    expect(await patient.getOrComputeMany(['k'], () => new Map([['k', -1]]), { tags: ['x'] })).toEqual(
       new Map([['k', -1]]),
     );
-    await waitUntil('the entry of this round', async () => (await cache.get('k')) === -1, 1500);
+    await waitUntil('the entry of this round', async () => (await patient.get('k')) === -1);
   });
 
   it('removes a domain by its version', async () => {
