@@ -204,5 +204,5 @@ function waiverProblem(
 }
 
 function invalid(message: string, where: string): KitError {
-  return new KitError(message, { code: 'CONFIG_INVALID', where, hint: 'docs/gates.md describes the files' });
+  return new KitError(message, { code: 'CONFIG_INVALID', where, hint: 'see docs/gates.md for the format' });
 }

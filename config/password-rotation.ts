@@ -90,7 +90,7 @@ export function beginRotation(
       throw new KitError('a rotation of passwords is in progress', {
         code: 'ROTATION_IN_PROGRESS',
         where: displayPath(file),
-        hint: 'kit rotate --phase finish, or --phase cancel',
+        hint: 'run kit rotate --phase finish, or --phase cancel',
       });
     }
     const draw = (names: readonly string[]) =>

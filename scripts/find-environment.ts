@@ -73,7 +73,7 @@ export async function requireEnvironment(
     throw new KitError([`environment '${name}' is not running`, ...notes].join('; '), {
       code: 'ENVIRONMENT_NOT_FOUND',
       exitCode: EXIT.NO_GO,
-      hint: `kit up --env ${name} starts it`,
+      hint: `run kit up --env ${name} to start it`,
     });
   }
   if (found.hasCredentials) return found;

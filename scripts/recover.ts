@@ -71,7 +71,7 @@ async function showRecovery(
 function notDeployed(substrate: OwnSubstrateName): KitError {
   return new KitError(`the data of nodes that are down cannot be read on ${substrate}`, {
     code: 'RECOVERY_REFUSED',
-    hint: 'docs/runbook.md, "Damaged or lost data"',
+    hint: 'see docs/runbook.md, "Damaged or lost data"',
   });
 }
 

@@ -78,7 +78,7 @@ function requireShardOption({ name, cluster, topology }: Environment, shard: str
       code: 'USAGE',
       exitCode: EXIT.USAGE,
       where: 'command line: --shard',
-      hint: `kit status ${environmentFlags(topology.environment)} shows the masters`,
+      hint: `run kit status ${environmentFlags(topology.environment)} to see the masters`,
     },
   );
 }

@@ -141,7 +141,7 @@ function invalid(where: string, message: string, cause?: unknown): KitError {
   return new KitError(message, {
     code: 'EXTENSION_INVALID',
     where: `module ${where}`,
-    hint: 'docs/extensions.md describes extension modules, with an example in examples/extension/',
+    hint: 'see docs/extensions.md, and the example in examples/extension/',
     cause,
   });
 }

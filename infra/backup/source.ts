@@ -125,7 +125,7 @@ function refused(why: string, name: string, cause?: unknown): KitError {
     code: 'BACKUP_REFUSED',
     exitCode: EXIT.UNKNOWN,
     where: name,
-    hint: 'kit status shows the problem; --from-master reads the master instead of a replica',
+    hint: 'run kit status to see the problem, or pass --from-master to read the master instead of a replica',
     cause,
   });
 }

@@ -15,7 +15,7 @@ import { isAlive, ownProcess, type ProcessIdentity } from './process-identity.ts
 
 export interface LockOptions {
   readonly timeoutMs: number;
-  /** What the lock protects, for the error message: "waiting for the address blocks". */
+  /** Subject of the lock, for the error message: "waiting for the address blocks". */
   readonly what: string;
   readonly signal?: AbortSignal | undefined;
   /** Returns the error for a timeout instead of `LOCKED`. */

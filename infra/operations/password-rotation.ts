@@ -356,7 +356,7 @@ const unsupported = ({ name, substrate }: Environment): KitError =>
   new KitError(`passwords of '${name}' cannot be rotated on substrate ${substrate}`, {
     code: 'ROTATION_UNSUPPORTED',
     exitCode: EXIT.NO_GO,
-    hint: 'docs/runbook.md, "Password rotation"',
+    hint: 'see docs/runbook.md, "Password rotation"',
   });
 
 function incomplete({ name }: Environment, cause: unknown): KitError {

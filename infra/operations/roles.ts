@@ -99,7 +99,7 @@ export async function settleRoles(source: RoleSource, options: SettleOptions = {
         code: 'ROLES_UNSETTLED',
         exitCode: EXIT.UNKNOWN,
         where: source.topology.environment.name,
-        hint: 'docs/runbook.md, "No master"',
+        hint: 'see docs/runbook.md, "No master"',
         cause: error,
       });
     },

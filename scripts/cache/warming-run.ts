@@ -127,7 +127,7 @@ async function asStrategyError<T>(where: string, run: () => Promise<T>): Promise
     throw new KitError(error.message, {
       code: 'STRATEGY_INVALID',
       where,
-      hint: 'kit warm --list shows the strategies; docs/caching-guide.md describes them',
+      hint: 'run kit warm --list to see the strategies; docs/caching-guide.md describes them',
       cause: error,
     });
   }

@@ -48,7 +48,7 @@ export async function saveBundle(file: string, stateDir: string): Promise<Bundle
     throw new KitError("the kit's images are not on this engine", {
       code: 'IMAGE_MISSING',
       where: imagesFile(stateDir),
-      hint: 'kit images build',
+      hint: 'run kit images build',
     });
   }
   return await inWorkDir(async (work) => {

@@ -85,7 +85,7 @@ export async function docker(args: readonly string[], options: EngineOptions = {
   throw new KitError(`docker ${args[0]} failed: ${lastLine(record.stderr)}`, {
     code: 'DOCKER_FAILED',
     where: `docker ${args.join(' ')}`,
-    hint: 'kit doctor --substrate docker',
+    hint: 'run kit doctor --substrate docker',
     exitCode: EXIT.NO_GO,
   });
 }

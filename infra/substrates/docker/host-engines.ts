@@ -73,7 +73,7 @@ async function sourceOf(tag: string, engines: readonly (Engine | undefined)[]): 
   throw new KitError(`no engine has the image ${tag}`, {
     code: 'IMAGE_MISSING',
     where: tag,
-    hint: 'kit images build',
+    hint: 'run kit images build',
     exitCode: EXIT.UNKNOWN,
   });
 }

@@ -181,6 +181,6 @@ export function unknownEnvironment(name: string, parts: readonly EnginePart[], s
   return new KitError(`the deployed configuration of '${name}' is not available here`, {
     code: 'ENVIRONMENT_UNKNOWN',
     where: environmentDir(stateDir, name),
-    hint: `kit down --env FILE --substrate docker, with the YAML file of the deploy`,
+    hint: 'run kit down --env FILE --substrate docker with the YAML file of the deploy',
   });
 }

@@ -123,7 +123,7 @@ const notDeployedHere = ({ environment }: DockerPlan, hasData: boolean): KitErro
     hasData
       ? `nodes of cluster '${environment.name}' on Docker start from their nodes.conf: their data is not compared`
       : `environment '${environment.name}' has no data volumes`,
-    { code: 'RECOVERY_REFUSED', hint: 'docs/runbook.md, "Damaged or lost data"' },
+    { code: 'RECOVERY_REFUSED', hint: 'see docs/runbook.md, "Damaged or lost data"' },
   );
 
 /** Returns whether a Redis node answers, loads its data, or is paused. Waits for one whose container runs. */

@@ -1,6 +1,6 @@
 /**
  * Makes the node image of an environment that names its server available before a node is replaced: on the engine or
- * pulled, probed, and compared with `redis.server`. What was found is stored for `chooseImages`, which queries nothing.
+ * pulled, probed, and compared with `redis.server`. The result is stored for `chooseImages`, which queries nothing.
  *
  *   redis.server, docker.image ─▶ image on the engine? ─▶ pull ─▶ probe ─▶ `<state>/docker/probed-images.json`
  */

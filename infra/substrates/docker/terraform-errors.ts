@@ -43,13 +43,13 @@ const KNOWN_ERRORS = [
     when: /could not connect to|failed to query available provider packages|provider registry|Could not retrieve providers/i,
     code: 'PLUGIN_MISSING',
     what: 'Terraform cannot install the Docker provider plugin',
-    hint: 'kit doctor --substrate docker',
+    hint: 'run kit doctor --substrate docker',
   },
   {
     when: /unable to (read|find) docker image|pull access denied|no such image|unable to pull image|error pulling image/i,
     code: 'IMAGE_MISSING',
     what: 'an image is missing and cannot be pulled',
-    hint: 'kit images build (or kit bundle load FILE)',
+    hint: 'run kit images build or kit bundle load FILE',
   },
   {
     when: /no space left on device/i,
@@ -67,7 +67,7 @@ const KNOWN_ERRORS = [
     when: /environment '\S+' (on this Docker engine belongs to|was deployed from here)/,
     code: 'ENVIRONMENT_FOREIGN',
     what: 'the environment belongs to another checkout',
-    hint: 'kit up --env NAME --substrate docker --adopt takes it over',
+    hint: 'to take it over, run kit up --env NAME --substrate docker --adopt',
   },
   {
     when: /cannot be destroyed|prevent_destroy/i,

@@ -122,7 +122,7 @@ export async function replaceContainer(
     throw new KitError(`'${container}' is not a container of '${name}'`, {
       code: 'CONTAINER_UNKNOWN',
       where: environmentDir(options.stateDir, name),
-      hint: `kit drift ${environmentFlags(environment)}`,
+      hint: `run kit drift ${environmentFlags(environment)}`,
     });
   }
   const args = ['apply', `-target=${address}`, '-auto-approve', '-input=false', '-no-color'];

@@ -115,7 +115,7 @@ export function changedConfiguration(
   const what = differences.length === 0 ? '' : `: ${differences.join('; ')}`;
   return new KitError(`environment '${name}' is running with a different configuration${what}`, {
     code: 'ENVIRONMENT_CHANGED',
-    hint: `kit apply ${environmentFlags(asked)} changes it node by node (with --dry-run: shows what it would do); or restore the running configuration, or stop the environment and remove its data: kit down ${environmentFlags(asked)}`,
+    hint: `run kit apply ${environmentFlags(asked)} to change it node by node (add --dry-run to see the plan first); or restore the running configuration, or stop the environment and remove its data: kit down ${environmentFlags(asked)}`,
   });
 }
 

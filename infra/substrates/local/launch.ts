@@ -121,7 +121,7 @@ export function diedAtStart(context: LocalContext, nodeId: string): KitError {
   return new KitError(`${nodeId} exited before it replied; ${log}`, {
     code: 'NODE_DIED',
     ...(address && { where: `${address.host}:${address.port}` }),
-    ...(couldNotLoad(log) && { hint: 'docs/runbook.md, "Damaged or lost data"' }),
+    ...(couldNotLoad(log) && { hint: 'see docs/runbook.md, "Damaged or lost data"' }),
     exitCode: 3,
   });
 }

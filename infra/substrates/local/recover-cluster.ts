@@ -246,7 +246,7 @@ function lostNodesFile(context: LocalContext, nodeId: string, why: string): KitE
   return new KitError(`${nodeId} has lost its ${NODES_FILE}, and ${why}: its slots are unknown`, {
     code: 'NODES_FILE_LOST',
     where: nodesFile(context, nodeId),
-    hint: `kit up ${environmentFlags(context.topology.environment)} starts the other nodes first; or restore the file`,
+    hint: `run kit up ${environmentFlags(context.topology.environment)} to start the other nodes first, or restore the file`,
     exitCode: EXIT.UNKNOWN,
   });
 }

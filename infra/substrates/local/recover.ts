@@ -137,7 +137,7 @@ export async function endWithoutMaster(
   if (master !== undefined) {
     throw new KitError(`${master} is a running master: its replicas copy its data`, {
       code: 'RECOVERY_REFUSED',
-      hint: `kit status ${environmentFlags(nodes.context.topology.environment)} shows the problem; recovery requires an environment without a master`,
+      hint: `run kit status ${environmentFlags(nodes.context.topology.environment)} to see the problem; recovery requires an environment without a master`,
     });
   }
   for (const id of ids) {

@@ -72,7 +72,7 @@ async function requireMostRecent(
   const flags = environmentFlags(context.topology.environment);
   throw new KitError(`${nodeId} does not start as master: ${choice.reason}`, {
     code: 'STALE_MASTER',
-    hint: `kit up ${flags} starts from the node with the most recent data, kit recover ${flags} shows the data of each node`,
+    hint: `run kit up ${flags} to start from the node with the most recent data, or kit recover ${flags} to see the data of each node`,
     exitCode: EXIT.UNKNOWN,
   });
 }

@@ -90,7 +90,7 @@ describe('data of an environment that is not running', () => {
     await expect(openCacheData({ ...DEV, substrate: 'local' })).rejects.toMatchObject({
       code: 'ENVIRONMENT_NOT_FOUND',
       exitCode: EXIT.NO_GO,
-      hint: 'kit up --env dev starts it',
+      hint: 'run kit up --env dev to start it',
     });
   });
 

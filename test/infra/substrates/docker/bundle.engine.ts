@@ -38,7 +38,7 @@ describeOnEngine('a bundle', () => {
     const empty = temporaryStateDir();
     await expect(saveBundle(join(empty.path, 'x.tar.gz'), empty.path)).rejects.toMatchObject({
       code: 'IMAGE_MISSING',
-      hint: 'kit images build',
+      hint: 'run kit images build',
     });
     empty[Symbol.dispose]();
   });
