@@ -27,7 +27,7 @@ ${shown === null ? '' : reasonsList(shown)}
 ${armsTable(shown)}
 <h2>Evidence against the canary</h2>
 ${evidencePlot(looks, view.limits, isoTime)}
-<h2>Changes of the share</h2>
+<h2>Changes to the share</h2>
 ${changesTable(changes, isoTime)}
 <p>Log: ${log.entries} entries, ${log.decisions} decisions recomputed; ${
     log.problem === null

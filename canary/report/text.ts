@@ -12,7 +12,7 @@ export function canaryText(view: CanaryView): string {
   return [
     head,
     ...(now === null ? ['no look yet'] : [`now: ${decisionText(now)}`, ...figureLines(now)]),
-    ...(recent.length === 0 ? [] : ['changes of the share', ...recent]),
+    ...(recent.length === 0 ? [] : ['changes to the share', ...recent]),
     log.problem === null
       ? `log: ${log.decisions} decisions, all recomputed; ${log.digest ?? 'empty'}`
       : `log: DAMAGED: ${log.problem}`,

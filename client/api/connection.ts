@@ -183,7 +183,8 @@ export interface SupervisedConnection {
    * Sends a durable write, followed by WAIT, on a separate connection; several writers share one WAIT.
    *
    * @returns the reply and the number of replicas that confirmed the write
-   * @throws DurabilityError if too few replicas confirmed in time: applied on the master, may not survive a failover
+   * @throws DurabilityError if too few replicas confirmed in time: the master has applied the write, but a failover
+   * might lose it
    */
   callDurable(
     durability: Exclude<Durability, 'async'>,

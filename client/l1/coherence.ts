@@ -15,7 +15,8 @@
  *           const fill = coherence.begin(key); read from the master; if (fill.end()) keep it (call `end` after a failed read, too)
  *   write:  coherence.forget([key]) when the write was acknowledged or has failed. The process's own write may be
  * served until `boundMs` after
- *           it was sent, and no longer: the server sends one message for all changes of a key in one iteration of its event loop, so
+ *           it was sent, and no longer: the server sends one message for all changes to a key in one iteration of its
+ * event loop, so
  *           the message may also report another write. Only a later read shows that nothing followed the write.
  *   events: 'invalidate' drop these keys; 'reset' drop all; 'lost' and 'live' for information
  *

@@ -39,7 +39,7 @@ export class ElectionWatch {
 
   observe(views: readonly SentinelView[]): void {
     const announced = this.#history.announced(views);
-    // A new master lists its replicas late, so the selected replica may not be among them yet.
+    // A new master lists its replicas late, so the selected replica might not be among them yet.
     if (announced && announced.kind !== 'attempted' && announced.replica)
       this.#history.seeReplicas([announced.replica]);
     this.#election = nextElection(this.#election, announced, now());

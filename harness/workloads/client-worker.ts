@@ -17,7 +17,7 @@ const LOOP_DELAY_EVERY_MS = 1_000;
 const RESOLUTION_MS = 10;
 const PROBE_KEY = 'x';
 
-// A module that cannot be loaded ends the thread with its error.
+// A module that cannot be loaded terminates the thread with its error.
 if (parentPort !== null) await serveClient(workerData as ClientSetup, parentPort);
 
 async function serveClient(

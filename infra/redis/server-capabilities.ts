@@ -39,7 +39,7 @@ export function assertCapable(
       code: 'REDIS_WITHOUT_TLS',
       exitCode: EXIT.UNKNOWN,
       where: `${needs.environment}: security.tls`,
-      hint: 'set KIT_SERVER to a server built with TLS (BUILD_TLS=yes), such as that of a distribution package',
+      hint: 'set KIT_SERVER to a server built with TLS (BUILD_TLS=yes), such as the server of a distribution package',
     });
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The canary rollouts of a run: decision and reasons, both arms, the evidence look by look, and the changes of the
+ * The canary rollouts of a run: decision and reasons, both arms, the evidence look by look, and the changes to the
  * share. The page that `kit canary-status --html` writes has the same parts.
  */
 import type { RolloutLook } from '../../../canary/report/rollout-view.ts';
@@ -27,11 +27,11 @@ function renderRollout({ drill, title, trial, round = 1, canary }: CanaryTrial):
       ? 'no look'
       : `${shown.decision.verdict} after ${secondsText(shown.atMs)}, share ${formatRatio(shown.decision.share)}`;
   return html`<article class="drill rollout" id="rollout-${slugOf(drill)}-${trial}-${round}"><h3>${oneLine(title)} <code>${oneLine(drill)}</code></h3>
-<p class="safe">Trial ${trial}${round > 1 && `, round ${round}`}: ${summary}. ${formatNumber(looks.length)} decisions; times are those of the drill’s clock.</p>
+<p class="safe">Trial ${trial}${round > 1 && `, round ${round}`}: ${summary}. ${formatNumber(looks.length)} decisions; times are on the drill’s clock.</p>
 ${shown !== undefined && new Markup(reasonsList(shown.decision))}
 <div class="columns"><div><h4>Arms at this decision</h4>${new Markup(armsTable(shown?.decision ?? null))}</div>
 <figure><h4>Evidence against the canary</h4>${new Markup(evidencePlot(looks, canary.limits, secondsText))}</figure></div>
-<h4>Changes of the share</h4>${new Markup(changesTable(changes, secondsText))}</article>`;
+<h4>Changes to the share</h4>${new Markup(changesTable(changes, secondsText))}</article>`;
 }
 
 /** Returns the look that decided a rollback, or the last look if there was none. */

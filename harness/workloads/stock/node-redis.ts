@@ -61,7 +61,7 @@ export async function nodeRedisAdapter(spec: ClientSpec, onEvent: ClientEventSin
   const name = spec.client === 'node-redis-5' ? spec.client : 'node-redis';
   const nodeRedis = await loadPackage<NodeRedis>(CLIENTS[name].package);
   const client = openClient(nodeRedis, spec);
-  // An 'error' without a listener ends the thread.
+  // An 'error' without a listener terminates the thread.
   client.on('error', (error) => onEvent('error', { message: messageOf(error) }));
   for (const event of EVENTS) client.on(event, () => onEvent(event, {}));
   await client.connect();

@@ -4,7 +4,7 @@
  *   labelled with an owner       belongs to that owner
  *   without such a label         belongs to the checkout with its id in the state: an older kit version created it
  *   a volume of another owner    belongs to the checkout that has adopted the environment: the engine cannot change
- *                                labels of a volume, so `<state>/docker/<environment>/adopted.json` lists the former
+ *                                labels of a volume, so `<state>/docker/<environment>/adopted.json` lists the previous
  *                                owners
  */
 import { existsSync, readFileSync } from 'node:fs';

@@ -134,7 +134,7 @@ function detectionRules(down: Timing): readonly Finding[] {
         down.at,
         reason,
         'measured at 200 and 300 ms',
-        'set 1300 or more; 5000 is usual. An environment of the kit with sentinel.fast accepts it: its watchdog sets SENTINEL DEBUG PING-PERIOD 100',
+        'set 1300 or more; 5000 is usual. An environment that the kit runs with sentinel.fast accepts it: its watchdog sets SENTINEL DEBUG PING-PERIOD 100',
       ),
     );
   } else if (down.ms < 500) {
