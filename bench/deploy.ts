@@ -5,8 +5,8 @@
  *   node bench/deploy.ts [rounds]
  *
  * The start-up (the CDKTF app and its synthesis, until the first call to Terraform) is measured
- * in the same runs and printed separately. Both sides end a deploy with the same wait: all sentinels report one master, its
- * replicas in sync, and each other.
+ * in the same runs and printed separately. Both deploys end with the same check: every sentinel reports the same
+ * master, its replicas in sync, and all other sentinels.
  */
 import {
   chmodSync,

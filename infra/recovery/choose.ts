@@ -57,7 +57,7 @@ export function chooseSource(input: ChoiceInput): Choice {
   if (usable.length === 0) {
     if (damaged.length > 0)
       return { kind: 'none', reason: damaged.map((node) => describeData(node)).join('; ') };
-    return { kind: 'start', nodeId: named, reason: 'no node has data' };
+    return { kind: 'start', nodeId: named, reason: 'no node has data; the last known master starts' };
   }
   const order = (a: string, b: string) => orderBetween(input, a, b);
   const ids = usable.map(({ nodeId }) => nodeId);

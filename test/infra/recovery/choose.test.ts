@@ -136,7 +136,7 @@ describe('the start of an environment', () => {
     expect(choose([empty('redis-1'), empty('redis-2')])).toEqual({
       kind: 'start',
       nodeId: 'redis-1',
-      reason: 'no node has data',
+      reason: 'no node has data; the last known master starts',
     });
   });
 
