@@ -28,7 +28,7 @@ export interface ClusterNodesInput {
   readonly topology: Topology;
   readonly placement: Placement;
   /**
-   * Id that is drawn once per environment: two clusters whose nodes have the same ids would merge if they can reach
+   * Id that is generated once per environment: two clusters whose nodes have the same ids would merge if they can reach
    * each other.
    */
   readonly clusterId: string;
