@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 import { analyzeRun } from '../harness/judge/index.ts';
 import { renderJson, renderTerminal } from '../harness/reports/index.ts';
 import { type ModuleOptions, useModules } from './extensions.ts';
-import { limitHeapGrowth } from './heap-growth.ts';
 import * as common from './options.ts';
 import { examples, type Session } from './session.ts';
 
@@ -27,7 +26,6 @@ export function analyze(program: Command, session: Session): void {
     )
     .action(async (dir: string, options: ModuleOptions) => {
       const extensions = await useModules(options);
-      limitHeapGrowth();
       const report = analyzeRun(dir, extensions);
       session.exitCode = report.verdict.exitCode;
       terminal.print(

@@ -5,7 +5,6 @@ import { checkStatement, statementOf } from '../harness/judge/statement.ts';
 import { renderers } from '../harness/reports/index.ts';
 import { readInput } from './attest.ts';
 import { type ModuleOptions, useModules } from './extensions.ts';
-import { limitHeapGrowth } from './heap-growth.ts';
 import * as common from './options.ts';
 import { examples, printResult, type Session } from './session.ts';
 
@@ -40,7 +39,6 @@ export function verify(program: Command, session: Session): void {
     .action(async (dir: string, options: VerifyOptions) => {
       requireStatement(options);
       const extensions = await useModules(options);
-      limitHeapGrowth();
       const result = withStatement(dir, verifyRun(dir, renderers, extensions), options, extensions);
       session.exitCode = result.ok ? EXIT.GO : EXIT.NO_GO;
       printResult(
