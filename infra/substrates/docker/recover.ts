@@ -2,9 +2,8 @@
  * Recovery of an environment on Docker whose Redis nodes are all down: finds the node with the most recent good data
  * and makes it the master of the next start.
  *
- *   copy the data volumes ─▶ read and choose (`recovery/`) ─▶ if the last known master is another node: write the
- * chosen one
- *   into the volumes, where the entry points look for the master (`image/node.sh`)
+ *   copy the data volumes ─▶ read and choose (`recovery/`) ─▶ if another node was the last known master: write the
+ *   chosen one into the volumes, where the entry points look for the master (`image/node.sh`)
  *
  * Left out: clusters, whose nodes use their nodes.conf, and the start itself.
  */

@@ -2,8 +2,8 @@
  * Starts a cluster in which a master has lost its data, has less data than its replica, or has lost its nodes.conf.
  *
  *   each shard whose nodes are all down: read their data ─▶ choose, as for a replication group (`recover.ts`)
- *   the last known master is chosen    ─▶ started with the others
- *   its replica is chosen         ─▶ started alone, takes over the slots (CLUSTER FAILOVER TAKEOVER), then the others
+ *   the last known master is chosen ─▶ started with the others
+ *   its replica is chosen           ─▶ started alone, takes over the slots (CLUSTER FAILOVER TAKEOVER), then the others
  *
  * A node without a nodes.conf gets one that is derived from a running node and in which it is a replica, because
  * another node then owns its slots.
