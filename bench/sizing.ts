@@ -100,7 +100,7 @@ function workloads(): readonly Workload[] {
     {
       id: 'two-domains',
       title:
-        'sessions (150 writes/s, a third renew one) and a catalogue (Zipf 0.7 over 5,000 keys, 400 reads/s, 3 KB, half the TTL); predicted after 0.6 TTLs',
+        'sessions (150 writes/s, a third of which renew a session) and a catalogue (Zipf 0.7 over 5,000 keys, 400 reads/s, 3 KB, half the TTL); predicted after 0.6 TTLs',
       requests: [...sessions, ...catalogue].sort((a, b) => a.atMs - b.atMs),
       predictMs: 0.6 * TTL_MS,
     },

@@ -74,7 +74,7 @@ class SimulatedCache {
     return entry === undefined || entry.endsMs <= this.nowMs ? undefined : (entry.endsMs - this.nowMs) / 1000;
   }
 
-  /** Number of warmed entries that were not read until they were replaced, or until now. */
+  /** Number of warmed entries that were replaced before they were read, or have not been read yet. */
   get unread(): number {
     return (
       this.#replacedUnread + [...this.#entries.values()].filter(({ warm, isRead }) => warm && !isRead).length

@@ -68,7 +68,7 @@ export function parseBackupManifest(text: string, where: string): BackupManifest
       code: 'BACKUP_OTHER_VERSION',
       exitCode: EXIT.NO_GO,
       where,
-      hint: 'restore it with the version of the kit that made it',
+      hint: 'restore the backup with the version of the kit that created it',
     });
   }
   const parsed = manifestSchema.safeParse(value);

@@ -1,4 +1,4 @@
-/** Finds settings that contradict each other, so that the environment could never work. Pure. */
+/** Finds settings that contradict each other: with them, the environment could never work. Pure. */
 import type { z } from 'zod';
 import { hostContradictions } from './host-placement.ts';
 import { atLeast, namedServer, OLDEST_SUPPORTED, SUPPORTED_SERVERS } from './server-name.ts';
@@ -35,7 +35,7 @@ export function findContradictions(env: Settings): readonly Contradiction[] {
   if (env.sentinel.pingPeriodMs !== undefined && !env.sentinel.watchdog) {
     found.push({
       path: ['sentinel', 'pingPeriodMs'],
-      message: 'must be omitted while sentinel.watchdog is false: only the watchdog sets it',
+      message: 'must be omitted while sentinel.watchdog is false: only the watchdog sets the ping period',
     });
   }
   found.push(

@@ -130,7 +130,7 @@ function readOptional(file: string): string {
     throw new KitError(`cannot be read: ${(error as Error).message}`, {
       code: 'CONFIG_UNREADABLE',
       where: displayPath(file),
-      hint: 'make it a readable file, or remove it',
+      hint: 'make this path a readable file, or remove it',
       cause: error,
     });
   }

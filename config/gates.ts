@@ -195,7 +195,7 @@ export const gateSchema = z.strictObject({
     .union([z.literal(false), timingSchema])
     .meta(
       means(
-        'Maximum delays of the machine, above which a trial is INVALID for the criterion; false if the machine never excuses the criterion.',
+        'Maximum delays of the machine, above which a trial is INVALID for the criterion; false if machine delays never make a trial INVALID for the criterion.',
         'false, or at least one of { latenessP99MaxMs, latenessMaxMs, controlMaxShare, fsyncMaxMs }: milliseconds, but a share of the target below 1',
       ),
     ),

@@ -1,4 +1,4 @@
-/** Docker hosts of an environment, and the nodes that are placed on a chosen one. */
+/** Docker hosts of an environment, and the nodes that are assigned to a specific host. */
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { means } from './meaning.ts';

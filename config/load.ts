@@ -77,7 +77,7 @@ export function loadEnvironment(
     throw new KitError(`must equal the file name, '${nameOrPath}', got '${config.name}'`, {
       code: 'CONFIG_INVALID',
       where: `config/environments/${nameOrPath}.yaml: name`,
-      hint: 'the environment is found by its file name, its processes and secrets by its name: both must be equal',
+      hint: 'the kit finds the environment by the name of the file, and its processes and secrets by the name in the file',
     });
   }
   return config;

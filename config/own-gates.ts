@@ -56,7 +56,7 @@ export const ownGatesSchema = z.strictObject({
   waivers: z
     .array(waiverSchema)
     .default([])
-    .meta(means('Known and accepted failures of criteria; at most 30 days ahead.')),
+    .meta(means('Known and accepted failures of criteria; each expires within 30 days.')),
 });
 
 export interface OwnGates {

@@ -72,8 +72,8 @@ export function readRotation(environmentName: string, stateDir: string): Rotatio
 /**
  * Generates a new password for each user. The previous passwords stay current.
  *
- * @throws KitError `ROTATION_IN_PROGRESS`; `SECRETS_GIVEN` if a variable replaces the password of a user, so that the
- * file does not determine it; `STATE_UNWRITABLE`
+ * @throws KitError `ROTATION_IN_PROGRESS`; `SECRETS_GIVEN` if a variable replaces the password of a user, because the
+ * file then does not determine the password; `STATE_UNWRITABLE`
  */
 export function beginRotation(
   environmentName: string,

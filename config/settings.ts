@@ -290,7 +290,7 @@ export const settingsSchema = z.strictObject({
         .optional()
         .meta(
           means(
-            'Silence after which the client suspects that its master hangs. If omitted, 150; with sentinel.fast at most half of sentinel.downAfterMs.',
+            'Time without a reply after which the client suspects that its master is hung. If omitted, 150; with sentinel.fast at most half of sentinel.downAfterMs.',
           ),
         ),
       supervision: z
@@ -344,7 +344,7 @@ export const settingsSchema = z.strictObject({
     .prefault({})
     .meta(
       means(
-        'Promises of the environment; config/gates.yaml uses them as the scope of criteria. An omitted promise defaults to true, so that no criterion is dropped by omission; set it to false to drop the promise.',
+        'Promises of the environment; config/gates.yaml uses them as the scope of criteria. An omitted promise defaults to true, so no criterion is dropped by omission; set it to false to drop the promise.',
       ),
     ),
   durability: z
@@ -360,7 +360,7 @@ export const settingsSchema = z.strictObject({
         .default(1_000)
         .meta(
           means(
-            'Loss window: a crash must not lose an async write that was acknowledged earlier than this time before it.',
+            'Loss window: a crash must not lose an async write that was acknowledged earlier than this time before the crash.',
           ),
         ),
     })

@@ -77,7 +77,7 @@ function replacementOf(text: string, change: Change): Replacement {
 function notEditable({ file, keys, value }: Change): KitError {
   const path = keys.join('.');
   return new KitError(
-    `${path}: cannot be changed here: it is an alias, empty, or in a layout with comments`,
+    `${path}: cannot be edited automatically: the value is an alias or empty, or comments are in the way`,
     {
       code: 'CONFIG_NOT_EDITABLE',
       where: file,

@@ -58,6 +58,6 @@ function confirmAdoption(
     action: 'take it over',
     code: 'ADOPTION_UNCONFIRMED',
     where: place,
-    hint: `run it in a terminal to be prompted, or pass --adopt=${owner}`,
+    hint: `run the command in a terminal to be prompted, or pass --adopt=${owner}`,
   });
 }

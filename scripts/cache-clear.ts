@@ -86,7 +86,7 @@ async function clearCache(session: Session, options: ClearOptions): Promise<void
       word: namespace,
       action: 'delete them',
       code: 'CLEAR_UNCONFIRMED',
-      hint: 'run it in a terminal to be prompted, pass --yes to delete them, or --dry-run to count them',
+      hint: 'run the command in a terminal to be prompted, pass --yes to delete them, or --dry-run to count them',
     }));
   if (!isConfirmed) {
     session.exitCode = EXIT.NO_GO;

@@ -35,9 +35,10 @@ export function cacheInspect(program: Command, session: Session): void {
     .addOption(new Option('--raw', 'the physical key in Redis; \\xNN is a byte, \\\\ a backslash'))
     .addOption(new Option('--value', 'print the whole value (otherwise its first characters)'))
     .addOption(
-      new Option('--tag <tag>', 'name of a tag: entries only have its hash (repeatable)').argParser(
-        (tag: string, before: readonly string[] = []) => [...before, common.nonEmpty(tag)],
-      ),
+      new Option(
+        '--tag <tag>',
+        'tag name to look for (entries store only hashes of tags; repeatable)',
+      ).argParser((tag: string, before: readonly string[] = []) => [...before, common.nonEmpty(tag)]),
     )
     .addHelpText(
       'after',

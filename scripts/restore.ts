@@ -103,7 +103,10 @@ async function confirmReplacement(
 ): Promise<void> {
   const { createdAt, environment: of } = opened.manifest;
   const what = `${plan.present} keys of '${name}' are replaced by ${plan.keys} keys of ${of} at ${createdAt}`;
-  const refusal = { code: 'UNCONFIRMED', hint: 'run it in a terminal to be prompted, or pass --yes' };
+  const refusal = {
+    code: 'UNCONFIRMED',
+    hint: 'run the command in a terminal to be prompted, or pass --yes',
+  };
   const isConfirmed = await confirm(session, {
     ...{ refusal: `${what}: this must be confirmed`, consequence: `${what}.` },
     ...{ word: name, action: 'replace them', ...refusal },

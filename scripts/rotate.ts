@@ -88,7 +88,10 @@ async function confirmRotation(
 ): Promise<void> {
   if (yes || phase === 'cancel' || !topology.environment.docker.protected) return;
   const what = CONSEQUENCES[phase].replace('NAME', name);
-  const refusal = { code: 'UNCONFIRMED', hint: 'run it in a terminal to be prompted, or pass --yes' };
+  const refusal = {
+    code: 'UNCONFIRMED',
+    hint: 'run the command in a terminal to be prompted, or pass --yes',
+  };
   const isConfirmed = await confirm(session, {
     ...{ refusal: `${what}: this must be confirmed`, consequence: `${what}.` },
     ...{ word: name, action: 'continue', ...refusal },

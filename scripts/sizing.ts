@@ -93,7 +93,7 @@ async function applyAdvice(
       word: 'yes',
       action: 'write the file',
       code: 'SIZING_UNCONFIRMED',
-      hint: 'run it in a terminal to be prompted, or pass --yes to write it',
+      hint: 'run the command in a terminal to be prompted, or pass --yes to write the file',
     });
     if (!isConfirmed) {
       session.exitCode = EXIT.NO_GO;
@@ -123,6 +123,6 @@ function requireOwnFile(path: string, file: string): void {
   throw new KitError('belongs to the installed kit and is not changed', {
     code: 'CONFIG_NOT_EDITABLE',
     where: file,
-    hint: 'add an environment that extends it to kit.yaml (kit init), and pass its name to --env',
+    hint: 'add an environment that extends this one to kit.yaml (kit init), and pass its name to --env',
   });
 }

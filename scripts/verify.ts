@@ -26,7 +26,9 @@ export function verify(program: Command, session: Session): void {
     )
     .argument('<dir>', 'run folder')
     .addOption(
-      new Option('--statement <file>', 'statement from kit attest to compare').argParser(common.nonEmpty),
+      new Option('--statement <file>', 'compare with this statement (written by kit attest)').argParser(
+        common.nonEmpty,
+      ),
     )
     .addOption(
       new Option('--key <file>', 'public key in PEM to verify the signature of the statement').argParser(

@@ -1,12 +1,12 @@
 /**
- * Runs the rows of the failover table in turn and writes their pooled figures against the goals.
+ * Runs the rows of the failover table one after the other, and writes their pooled figures next to the goals.
  *
  *   npm run bench -- failover-table [--minutes 20] [--trials N] [--batch 3] [--pool runs/failover-table] [--rows a,b] [--out FILE]
  *
- * `--trials` replaces the number of every row. The command may be interrupted and called again: the trials in the pool count, as
- * long as commit and configuration are the same. No batch starts after `--minutes`; one that runs is completed. `--minutes 0`
- * writes the table of the trials that exist. Default of `--out`: `failover.md` in the pool; copy it to docs/results/ at the end, since a
- * changed checkout begins another pool.
+ * `--trials` overrides the number of trials of every row. The command may be interrupted and repeated: trials in the
+ * pool are reused as long as the commit and the configuration are the same. No batch starts after `--minutes`; a
+ * running batch is completed. `--minutes 0` writes the table of the existing trials. Default of `--out`: `failover.md`
+ * in the pool. Copy that file to docs/results/ at the end, because a change of the checkout starts a new pool.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,11 +1,11 @@
 /**
- * Makes a long history of a recorded run: the lines of one trial are repeated with shifted times and ids until the
- * trial has the wanted size. The folder is sealed again, so that the judge accepts it.
+ * Creates a long history from a recorded run: repeats the lines of one trial, with shifted times and ids, until the
+ * trial has the requested size. Then seals the folder again, so that the judge accepts it.
  *
  *   recorded run ─▶ copy, without manifest, seal and reports ─▶ lines of one trial, repeated ─▶ sealed folder
  *
- * Each repetition writes keys of its own, as a longer run would; reads, the final reads and the values follow them.
- * The faults stay those of the first repetition, because a trial has at most 4,000 fault events.
+ * Each repetition writes its own keys, as a longer run would; its reads, final reads and values use the same keys. Only
+ * the first repetition has the faults, because a trial has at most 4,000 fault events.
  */
 import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';

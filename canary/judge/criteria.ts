@@ -13,7 +13,7 @@ export function harmsOf({ judge }: Rules, evidence: Evidence): readonly string[]
   const reasons: string[] = [];
   if (evidence.users >= -Math.log(judge.errorAlpha)) {
     reasons.push(
-      `errors hit more users of the canary: e-value ${inWords(evidence.users)}, limit ${limitOf(judge.errorAlpha)}`,
+      `errors affect more users in the canary than in the control: e-value ${inWords(evidence.users)}, limit ${limitOf(judge.errorAlpha)}`,
     );
   }
   if (evidence.slow >= -Math.log(judge.latencyAlpha)) {

@@ -1,5 +1,5 @@
 /**
- * E-process of a split: do the events of the canary exceed its share? Pure.
+ * E-process of a split: evidence that more events occur in the canary than its share predicts. Pure.
  *
  * If there is no difference, each event occurs in the canary with probability s, its share. With k of n events in the
  * canary, a bet on a rate that is t times as high multiplies its wealth by t^k / (1 + s (t - 1))^n, whose expectation
@@ -11,7 +11,10 @@
 /** Alternatives: the event rate per request in the canary relative to the rate in the control. */
 export const RATIOS = [1.2, 1.5, 2, 3, 5, 10, 30] as const;
 
-/** Older copies are dropped, which only lowers the evidence: a stage can last for days in bounded memory. */
+/**
+ * Maximum number of copies, which bounds the memory in a stage that lasts for days. Dropping the oldest copies can only
+ * lower the evidence.
+ */
 const MAX_COPIES = 48;
 
 export interface Copy {

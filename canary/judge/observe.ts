@@ -1,10 +1,10 @@
 /**
- * Applies one look to the state: increments since the last look advance the e-processes. Pure.
+ * Applies one look to the state: the increments of the counts since the last look advance the e-processes. Pure.
  *
- * Counts are cumulative and may be lower than at the last look while Redis recovers from a failover: an increment is never
- * negative, and a later look has the rest. Counts that stay lower are lost (an expired or evicted key of a process that has
- * ended): increments then count from the lower values. Otherwise, the judge would ignore requests until the sum has
- * grown again.
+ * The counts are cumulative, but may be lower than at the last look while Redis recovers from a failover. An increment
+ * is never negative: requests that are missing in one look are counted in a later look. Counts that stay lower are
+ * lost, because the key of a process that has ended expired or was evicted. Increments are then counted from the lower
+ * values; otherwise the judge would ignore all requests until the counts exceed the previous values.
  */
 import { advance } from './e-process.ts';
 import { countAbove, type Histogram, quantileBucket, sumOf } from './latency.ts';

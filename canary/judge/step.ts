@@ -127,7 +127,7 @@ function rule(rules: Rules, state: JudgeState, look: LookEvent, { breaches, boun
   return {
     verdict: 'promote',
     reasons: [
-      `error delta of at most ${(bounds().errorDeltaUpper * 100).toFixed(2)} points at confidence ${rules.judge.confidence}`,
+      `error delta of at most ${(bounds().errorDeltaUpper * 100).toFixed(2)} percentage points at confidence ${rules.judge.confidence}`,
     ],
   };
 }

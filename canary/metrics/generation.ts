@@ -104,7 +104,7 @@ export class GenerationCounts {
     return batch.length;
   }
 
-  /** Whether the last flush detected that Redis had lost writes, so that another one is needed. */
+  /** Whether the last flush detected that Redis had lost writes, so another flush is needed. */
   get hasUnsentUsers(): boolean {
     return this.#seen.hasUnsent || this.#affected.hasUnsent;
   }

@@ -38,7 +38,7 @@ export class Reporter {
   #control: Control | undefined;
   #flushing: Promise<void> = Promise.resolve();
   #flushedAtMs: number;
-  /** Whether the master changed, so that the new one may lack writes that the previous one acknowledged. */
+  /** Whether the master changed. The new master may lack writes that the previous one acknowledged. */
   #moved = false;
   #commands = 0;
   /** Newest generation whose counts are no longer in memory. */

@@ -1,7 +1,7 @@
 /**
- * Distinct users of one kind in one window, for both arms of one process: those that Redis has, and those that are
- * still to be sent. The set is full at the limit for this process or for all processes together, so that memory and the
- * sets in Redis are bounded.
+ * Distinct users of one kind in one window, for both arms of one process: users that are already stored in Redis, and
+ * users that have not been sent yet. The set is full when this process, or all processes together, have reached their
+ * limit; this bounds the memory of the process and the size of the sets in Redis.
  */
 import type { Arm } from '../assignment/assignment.ts';
 

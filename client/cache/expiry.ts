@@ -260,7 +260,7 @@ export class Expiry {
 }
 
 const pendingDeletion = (key: string): NotSentError =>
-  new NotSentError(`${key}: its deletion is pending, so that its presence in Redis is unknown`);
+  new NotSentError(`${key}: its deletion is pending, so its presence in Redis is unknown`);
 
 const endOf = (ttlSeconds: number | null): number =>
   ttlSeconds === null ? ENDLESS_MS : Date.now() + ttlSeconds * 1000;

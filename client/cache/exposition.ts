@@ -42,7 +42,7 @@ export function renderExposition(
  * concatenated results of `renderExposition` are not valid, because Prometheus requires all samples of a metric in one
  * group.
  *
- * @throws ConfigurationError if two groups have the same namespace, so that their samples could not be distinguished
+ * @throws ConfigurationError if two groups have the same namespace, because their samples could not be distinguished
  */
 export function mergeFamilies(groups: readonly NamespaceFamilies[]): readonly MetricFamily[] {
   const seen = new Set<string>();

@@ -80,7 +80,7 @@ export class Fallback {
   }
 
   /**
-   * Adds the key to the journal again after the write that replaced the deletion has failed, so that Redis is outdated
+   * Adds the key to the journal again because the write that replaced the deletion has failed, so Redis is outdated
    * again. Never refused.
    */
   restore(key: string, place: number): void {

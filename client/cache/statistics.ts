@@ -151,7 +151,7 @@ export class Statistics {
     return {
       name: 'cache_redis_latency_seconds',
       type: 'histogram',
-      help: 'Time to the answer, by operation.',
+      help: 'Time until Redis replies, by operation.',
       samples,
     };
   }

@@ -24,7 +24,7 @@ const malformed = (what: string): SerializationError =>
 
 /**
  * Cache of short texts, which repeat (mostly names of fields). Each slot keeps its last text. The bytes are compared,
- * so that a hostile text can displace another text but is never returned in its place.
+ * so a hostile text can displace another text but is never returned in its place.
  */
 const texts: (string | undefined)[] = new Array<string | undefined>(1024).fill(undefined);
 

@@ -76,7 +76,7 @@ export function llmCache(cache: Cache, options: LlmCacheOptions = {}): LlmCache 
   const { prefix = 'llm', ...access } = options;
   const name = (model: string): string => `${prefix}.${escapeModel(model)}`;
   const keyOf = (request: LlmRequest): string => {
-    // An unknown parameter would not be part of the key, so that all its values would share one answer.
+    // An unknown parameter would not be part of the key, so all its values would share one answer.
     assertGiven('request', request);
     assertOptions('request', request, REQUEST);
     const { model, prompt, params } = request;

@@ -103,7 +103,7 @@ export class Transactions {
   }
 
   /**
-   * Opens more lanes. One transaction carries the changes of one slot only, so that many slots need many transactions.
+   * Opens more lanes. One transaction carries the changes of one slot only, so many slots need many transactions.
    */
   #widen(queue: Queue): void {
     const wanted = Math.min(LANES_MAX, Math.floor(queue.waiting.length / LANE_BACKLOG));

@@ -1,6 +1,6 @@
 /**
  * Matches Redis patterns (`*`, `?`, `[a-z]`, `[^a]`, `\x`) against bytes, like MATCH of SCAN. After a mismatch the
- * match resumes at the last star only, so that the time is at most pattern length times text length. Left out: ranges
+ * match resumes at the last star only, so the time is at most pattern length times text length. Left out: ranges
  * with characters beyond ASCII, which Redis handles differently on different platforms.
  */
 import { assertName } from '../keys/identity.ts';

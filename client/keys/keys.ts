@@ -17,7 +17,7 @@ const BATCH_HASH_LENGTH = 12;
 export interface KeyOptions {
   /** Version of the stored value, an integer from 1; default 1. */
   readonly version?: number;
-  /** Name of the value's shape, which becomes part of the key, so that a process with another shape uses other keys. */
+  /** Name of the value's shape. The name becomes part of the key, so a process with another shape uses other keys. */
   readonly schemaId?: string | undefined;
   /** Schema from which the name is derived, if the validator exports JSON Schema; `schemaId` has precedence. */
   readonly schema?: StandardSchema | undefined;

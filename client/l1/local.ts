@@ -9,7 +9,7 @@
  * while Redis does not reply.
  *
  * A value that this process has written is served from its acknowledgement on, but only until `boundMs` after it was
- * sent, so that any later write happened less than `boundMs` ago. The first read of the value checks in the background
+ * sent, so any later write happened less than `boundMs` ago. The first read of the value checks in the background
  * whether Redis still has it; after this check it is an ordinary entry. The first read after a write therefore still
  * costs a command, but no wait.
  *

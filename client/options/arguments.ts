@@ -24,7 +24,7 @@ export function assertMethods(
 const CACHE_METHODS = ['get', 'set', 'getOrCompute', 'stats', 'physicalKey', 'on'];
 
 export function assertCache(cache: unknown, name = 'cache'): void {
-  assertMethods(name, cache, CACHE_METHODS, 'a cache, such as redisCache() returns');
+  assertMethods(name, cache, CACHE_METHODS, 'a cache, such as the result of redisCache()');
 }
 
 export function assertFunction(name: string, value: unknown): void {

@@ -1,5 +1,5 @@
 /**
- * Detects stalls of this process. A late tick shows that the event loop was blocked, so that no reply was read and no
+ * Detects stalls of this process. A late tick shows that the event loop was blocked, so no reply was read and no
  * command sent. This time is not counted against the server.
  */
 import { now } from './timing.ts';

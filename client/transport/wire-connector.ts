@@ -5,7 +5,7 @@
  *   OwnCommand ───────────────▶ socket ─▶ Redis ─▶ socket ─▶ Replies ─▶ OwnCommand
  *   ioredis ─▶ SharedStream ──▶                                      ─▶ SharedStream ─▶ ioredis
  *
- * Both write complete commands to the same socket immediately, and both register them in `PendingReplies`, so that
+ * Both write complete commands to the same socket immediately, and both register them in `PendingReplies`, so
  * replies match commands regardless of the sender. See docs/decisions/047-public-ioredis.md.
  */
 import { createConnection, Socket } from 'node:net';

@@ -41,7 +41,7 @@ const MAX_SHOWN_CHARACTERS = 2_000;
 const SAME_EVENT_US = 2_000_000;
 /** Fault that is observed only when it is over: it lasts from the request to the observation. */
 const COORDINATED = 'planned-switch';
-/** Drill whose single trial spans the run, so that its length is not the duration of a measurement. */
+/** Drill whose single trial spans the run, so its length is not the duration of a measurement. */
 const SPANNING_DRILL = 'configuration';
 const SENTINEL_MARKS = new Set(['+odown', '+promoted-slave', '+switch-master']);
 

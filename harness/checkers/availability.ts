@@ -3,7 +3,7 @@
  * operation that was not sent, refused, unanswered, late or wrong is not good.
  *
  * A miss is a correct answer of a cache. A value is correct if it was written to its key in this trial (keys carry the
- * trial's name, so that a key without a write has no value) or, for `getOrCompute`, if the loader returned it. `errors`
+ * trial's name, so a key without a write has no value) or, for `getOrCompute`, if the loader returned it. `errors`
  * is the share that did not complete as ok, regardless of the value.
  *
  * Without a fault an answer of the memory fallback is not good and counts as an error: Redis was reachable and did not

@@ -26,7 +26,10 @@ import {
 const FAULT = 'cut-clients';
 /** Tolerance in ms for timers and the event loop, in addition to the deadline. */
 const MOMENT_MS = 50;
-/** Kinds that can be answered without Redis. INCR and APPEND are commands, and a durable write needs Redis. */
+/**
+ * Kinds that can be served from memory. INCR and APPEND are sent as raw commands without a fallback; a durable write
+ * needs Redis.
+ */
 const SERVED_FROM_MEMORY: ReadonlySet<string> = new Set(['get', 'set', 'getOrCompute']);
 
 export const cutOffClient: Checker = {

@@ -99,7 +99,7 @@ function exposingSpans(history: History, client: string): readonly SpanUs[] {
   });
 }
 
-/** Whether the operation was sent, so that it may have been applied, and was unanswered for part of a span. */
+/** Whether the operation may have been applied because it was sent, and was unanswered for part of a span. */
 function wasExposed({ invoke, completion, outcome }: Operation, spans: readonly SpanUs[]): boolean {
   if (outcome === 'fail') return false;
   const sentUs = invoke.atUs;

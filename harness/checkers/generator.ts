@@ -7,7 +7,7 @@ import { definedFigures, unknownResult, valueFigure } from './history-queries.ts
 
 export const generator: Checker = {
   id: 'generator',
-  proves: 'the generator kept its schedule, so that the measured times are caused by Redis and the client',
+  proves: 'the generator kept its schedule, so the measured times are caused by Redis and the client',
   check(history, context) {
     const total = history.observations.findLast(
       (seen) => seen.from === 'workload' && seen.name === 'lateness-total' && seen.client === context.client,

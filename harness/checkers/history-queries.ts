@@ -185,7 +185,7 @@ export function servedByRedis({ invoke, completion }: Operation): boolean {
   return source === 'redis' || source === 'l1' || (source === 'loader' && invoke.kind === 'getOrCompute');
 }
 
-/** Whether no fault was injected, so that only Redis may answer. */
+/** Whether no fault was injected. Then only Redis may answer. */
 export function isFaultless({ faults }: History): boolean {
   return faults.length === 0;
 }

@@ -1,7 +1,7 @@
 /**
  * Finds acknowledged writes that are missing on the master after the heal. Each write is judged by its durability.
  *
- * `{ replicas, timeoutMs }`: no write may be lost. `async`: Redis acknowledges before it replicates, so that a write
+ * `{ replicas, timeoutMs }`: no write may be lost. `async`: Redis acknowledges before it replicates, so a write
  * acknowledged within `asyncLossWindowMs` before a fault, or between the fault and the promotion of the new master, may
  * be lost; any other write must not. Writes with an unknown outcome count neither as lost nor as kept, and an answer of
  * the memory fallback is not a write to Redis.

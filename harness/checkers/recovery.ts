@@ -1,19 +1,25 @@
 /**
- * How long a fault affected clients. `recoveryMs`: from the observed injection until every kind of write that was
- * acknowledged before the fault (async set, durable set, incr, append) is acknowledged again, each by a write intended
- * after it, so that neither an answer that was already in flight nor a single lucky INCR counts as a recovery.
- * `writeGapMs`: the longest time in which Redis acknowledged nothing, as far as it overlaps the time since the fault
- * was requested; a gap still open at the end counts to the end. `servedAfterRecovery`: of the writes intended more than
- * a second after that recovery and sent, the share that Redis acknowledged.
+ * Duration of a fault's effect on clients.
  *
- * `recoveryAfterLastMs`: the recovery from the last fault alone, for overlapping faults.
+ * `recoveryMs`: from the observed injection until every kind of write that was acknowledged before the fault (async
+ * set, durable set, incr, append) is acknowledged again, each by a write intended after the injection. Therefore
+ * neither a reply that was already in flight nor a single successful INCR counts as a recovery.
  *
- * `movedAfterSwitchMs`: from the moment in which a sentinel published the new master to the client's move.
+ * `writeGapMs`: longest time without an acknowledgement, counted from the request of the fault. A gap that is still
+ * open at the end counts up to the end.
+ *
+ * `servedAfterRecovery`: share that Redis acknowledged of the writes that were sent and were intended more than a
+ * second after the recovery.
+ *
+ * `recoveryAfterLastMs`: recovery from the last fault only, for overlapping faults.
+ *
+ * `movedAfterSwitchMs`: from the moment at which a sentinel published the new master until the client moved to it.
  *
  * In a cluster only writes to the faulted shard count: the other shards are not interrupted.
  *
  * If a fault was not observed to heal, the topology stayed broken: the measured time is not a recovery. A client that
- * never wrote again has no `recoveryMs`, and the finding is invalid, because never is not a short time.
+ * never writes again has no `recoveryMs`: the finding is invalid, so that a missing value is not read as a fast
+ * recovery.
  */
 import type { History, OperationList } from '../history/events.ts';
 import { largestOf, smallestOf } from '../statistics/quantile.ts';

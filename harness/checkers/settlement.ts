@@ -100,7 +100,7 @@ function machineDelays(history: History, client: string): (operation: Operation)
       },
     ];
   });
-  // Each sample usually begins where the one before ends, so that few are visited per operation.
+  // Each sample usually begins where the previous one ends, so few samples are visited per operation.
   const isInOrder = delays.every(({ fromUs }, i) => i === 0 || (delays[i - 1]?.fromUs ?? 0) <= fromUs);
   return ({ invoke, completion }) => {
     const startUs = invoke.atUs;

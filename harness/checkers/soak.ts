@@ -1,11 +1,11 @@
 /**
  * A long load: memory that grows with the number of operations is a leak.
  *
- * `leakBytesPerOperation` is the lower bound (97.5 %) of the slope of the client's heap after garbage collection over its operations: below
- * 0 it counts as 0. Compiled code and caches grow at the beginning, so that the first third of the
- * samples is left out. `serverGrowthBytesPerOperation` is the same for the memory of the masters,
- * whose catalogue is of a fixed size. A growth that is neither proven nor excluded is not measured:
- * in a short soak, noise hides a leak.
+ * `leakBytesPerOperation` is the lower bound (97.5 %) of the slope of the client's heap, measured after garbage
+ * collection, over its operations; a negative bound counts as 0. Compiled code and caches grow at the beginning, so the
+ * first third of the samples is left out. `serverGrowthBytesPerOperation` is the same for the memory of the masters,
+ * which hold a fixed set of keys. A growth that is neither proven nor excluded is not measured: in a short soak, noise
+ * hides a leak.
  */
 import type { ObservationEvent } from '../history/events.ts';
 import { slopeBounds } from '../statistics/regression.ts';

@@ -70,8 +70,8 @@ const ABSENT = 0;
 const SILENCING: ReadonlySet<string> = new Set(['kill', 'pause']);
 
 /**
- * Returns the remedy for stale answers from a period in which the deposed master was stopped, so that no node can have
- * sent these answers.
+ * Returns the remedy for stale answers from a period in which the deposed master was stopped: no node can have sent
+ * these answers.
  */
 function fromMemory(
   history: History,

@@ -2,8 +2,8 @@ import { fullOnlyFailover } from './families.ts';
 
 /**
  * The master hangs rather than dies, because a restarted node queries the sentinels first. The load continues for
- * longer than the 10 s after which Sentinel itself demotes the master to a replica (`settleMs`), so that either
- * Sentinel or a fence has done it by the end.
+ * longer than the 10 s after which Sentinel itself demotes the master to a replica (`settleMs`), so either
+ * Sentinel or a fence has demoted it by the end.
  */
 export const oldMasterReturns = fullOnlyFailover({
   id: 'old-master-returns',

@@ -1,7 +1,7 @@
 import { fullOnlyFailover } from './families.ts';
 
 /**
- * The partition lasts longer than the client's deadlines plus the threshold of its breaker, so that both take effect.
+ * The partition lasts longer than the client's deadlines plus the threshold of its breaker, so both take effect.
  */
 export const partitionClient = fullOnlyFailover({
   id: 'partition-client',

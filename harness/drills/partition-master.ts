@@ -2,7 +2,7 @@ import { fullOnlyFailover } from './families.ts';
 
 /**
  * The heal follows 3 s after the sentinels report the successor. This is longer after the cut than
- * `minReplicasMaxLagSeconds` of every environment, so that clients can reach both masters for as long as the previous
+ * `minReplicasMaxLagSeconds` of every environment, so clients can reach both masters for as long as the previous
  * one accepts writes.
  */
 export const partitionMaster = fullOnlyFailover({

@@ -2,7 +2,7 @@
  * Whether manifest, seal and folder are consistent: every judged file is sealed, and every sealed file is an
  * input of judging, a log, or the history of exactly one trial. Pure.
  *
- * Anyone who edits a folder can seal it again, so that matching hashes alone prove little: a bad trial could be left
+ * Anyone who edits a folder can seal it again, so matching hashes alone prove little: a bad trial could be left
  * out of the manifest with its history still in the folder, and a good one listed twice.
  */
 import { joinFew } from './excerpt.ts';

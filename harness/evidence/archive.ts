@@ -61,7 +61,7 @@ function writeEntry(out: number, path: string, file: string): void {
     writeWhole(out, piece);
   }
   if (read !== bytes)
-    throw unreadableError(file, `${read} bytes instead of ${bytes}: it changed while it was read`);
+    throw unreadableError(file, `${read} bytes instead of ${bytes}: the file changed while the kit read it`);
   if (bytes % BLOCK_BYTES > 0) writeWhole(out, paddingOf(bytes));
 }
 

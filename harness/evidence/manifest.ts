@@ -43,7 +43,7 @@ export interface TrialRecord {
 }
 
 /**
- * Kind of the request. `readiness` requests every drill, so that a drill that did not run is a gap; `drill` and `load`
+ * Kind of the request. `readiness` requests every drill, so a drill that did not run is a gap; `drill` and `load`
  * request some drills, and the gates of all other drills are out of scope.
  */
 export type RunKind = 'readiness' | 'drill' | 'load' | 'capacity' | 'canary' | 'rehearsal';

@@ -171,7 +171,7 @@ function compareRecords({
       .filter(({ path, sha256 }) => present.has(path) && digests.get(path)?.sha256 !== sha256)
       .map(({ path }) => path),
   );
-  // The manifest contains the configuration's hash as well, so that a changed configuration is detected without a seal.
+  // The manifest contains the configuration's hash as well, so a changed configuration is detected without a seal.
   if (config !== undefined && digestText(config) !== manifest.configSha256) altered.add(CONFIG);
   if (isSealAltered(seal, sealText, digests)) altered.add(SEAL);
   if (isManifestChanged(manifest, manifestText)) altered.add(MANIFEST);

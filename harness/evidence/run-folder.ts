@@ -109,7 +109,7 @@ export function createRunFolder(dir: string, manifest: Manifest): RunFolder {
     throw new KitError('the run folder is not empty; each run needs its own folder', {
       code: 'RUN_FOLDER_NOT_EMPTY',
       where: dir,
-      hint: 'choose a new folder with --out, or remove it',
+      hint: 'choose a new folder with --out, or remove this folder',
     });
   }
   const write = (path: string, value: unknown) => {

@@ -146,7 +146,7 @@ export interface Operation {
   /** Identifies the operation in its history: the same operation may be represented by several objects. */
   readonly id: number;
   readonly invoke: InvokeEvent;
-  /** Completion; undefined if the operation never completed, so that its outcome is unknown. */
+  /** Completion; undefined if the operation never completed, so its outcome is unknown. */
   readonly completion: CompletionEvent | undefined;
   readonly outcome: 'ok' | 'fail' | 'info';
   /** Time from the intended start to the completion, in milliseconds; undefined if the operation never completed. */

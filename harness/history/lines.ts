@@ -3,7 +3,7 @@
  *
  *   pieces of bytes ─▶ text up to the last line feed of a piece ─▶ lines
  *
- * A line feed is never part of a longer UTF-8 sequence, so that text cut there decodes as the whole file would.
+ * A line feed is never part of a longer UTF-8 sequence, so text cut there decodes as the whole file would.
  */
 
 const LINE_FEED = 10;

@@ -75,8 +75,7 @@ export function openRecorder(path: string, onError?: (error: KitError) => void):
 }
 
 /**
- * Creates the folder. Ignores an error, because opening the file then fails as well, so that there is only one error
- * path.
+ * Creates the folder. Ignores an error, because opening the file then fails as well; this leaves only one error path.
  */
 function makeFolder(folder: string): void {
   try {

@@ -1,6 +1,6 @@
 /**
- * Inputs of judging from the run folder: configuration, gates and drills, all of them required, and whether they agree
- * with the manifest. A pure function of the evidence.
+ * Reads the inputs of the judgement from the run folder (configuration, gates, drills; all required) and checks them
+ * against the manifest. A pure function of the evidence.
  */
 import { type Gates, parseGates } from '../../config/gates.ts';
 import { type EnvironmentConfig, environmentSchema } from '../../config/schema.ts';

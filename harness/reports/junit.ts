@@ -5,7 +5,7 @@
  * output of the first suite, `Run`, whose case is the check that the run completed and that its evidence is unchanged
  * since the seal.
  *
- * Times are elapsed times of the trials. Criteria of one drill share its trials, so that the times of cases add up to
+ * Times are elapsed times of the trials. Criteria of one drill share its trials, so the times of cases add up to
  * more than the time of their suite.
  */
 import type { Criterion, CriterionState } from '../gates/gate.ts';

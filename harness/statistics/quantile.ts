@@ -3,7 +3,7 @@
  *
  * Definition (nearest rank, Hyndman and Fan's type 1): the p-quantile of n samples is x(⌈p·n⌉), the smallest observed
  * value that at least a share p of the samples does not exceed. It is always a value that was observed; nothing is
- * interpolated, so that a p99 of 100 samples is the second largest of them and never a number between two.
+ * interpolated, so a p99 of 100 samples is the second largest of them and never a number between two.
  */
 
 /** Minimum, quantiles, maximum and mean of a sample, exact (order statistics), in the unit of the samples. */

@@ -1,6 +1,7 @@
 /**
- * A client in its own thread, as an adapter for its generator. The generator keeps its schedule while the client's event loop is busy
- * (TLS handshakes, large values), so that its lateness is the machine's and never the client's.
+ * A client in its own thread, as an adapter for its generator. The generator keeps its schedule while the client's
+ * event loop is busy (TLS handshakes, large values), so the generator is late only because of the machine, never
+ * because of the client.
  */
 import { Worker } from 'node:worker_threads';
 import { moduleUrl } from '../../config/installation.ts';

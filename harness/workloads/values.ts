@@ -1,6 +1,6 @@
 /**
  * Values as workloads write them: a short tag that identifies the write, then `|` and padding to a realistic size.
- * Histories and final reads contain the tag alone, so that a trial's files stay small regardless of the payload.
+ * Histories and final reads contain the tag alone, so a trial's files stay small regardless of the payload.
  */
 import type { Answer } from './adapter.ts';
 import type { Random } from './random.ts';

@@ -80,11 +80,11 @@ export async function removeAllKeys(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   await Promise.all(masters.map(({ redis }) => redis.call('FLUSHALL', 'ASYNC')));
-  const what = 'the memory of the removed keys to be free';
+  const what = 'the memory of the removed keys to be freed';
   await waitWhile({ what, timeoutMs: FREED_TIMEOUT_MS, intervalMs: 50, signal }, async () => {
     for (const { master, redis } of masters) {
       const pending = (await infoOf(redis, 'memory')).get('lazyfree_pending_objects') ?? '0';
-      if (pending !== '0') return `${master} has ${pending} objects to free`;
+      if (pending !== '0') return `${master} has ${pending} objects that are not freed yet`;
     }
     return undefined;
   });

@@ -185,7 +185,7 @@ async function restore(
       code: 'RESTORE_INCOMPLETE',
       exitCode: EXIT.UNKNOWN,
       where: environment.name,
-      hint: 'run the command again when kit status shows a healthy environment: it starts over',
+      hint: 'run the command again when kit status shows a healthy environment: the restore starts over',
       cause: error,
     });
   }

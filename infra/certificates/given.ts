@@ -156,6 +156,6 @@ function invalidCertificate(path: string, problems: readonly string[]): KitError
   return new KitError(problems.join('; '), {
     code: 'CERTIFICATE_INVALID',
     where: path,
-    hint: 'reissue it, or omit security.certificates: the kit then creates its own',
+    hint: 'reissue the certificate, or omit security.certificates: the kit then creates its own',
   });
 }

@@ -3,7 +3,7 @@
  *
  *   idle ──read──▶ running ──read, read──▶ running, next (shared by all callers in the meantime) ──end──▶ running ─▶ …
  *
- * A caller never gets a result of a read that began before its call, so that it sees its own earlier changes. Results
+ * A caller never gets a result of a read that began before its call, so it sees its own earlier changes. Results
  * are not kept.
  */
 export function coalescedRead<T>(read: () => Promise<T>): () => Promise<T> {

@@ -46,7 +46,7 @@ export function diskError(error: unknown, path: string): unknown {
       code: 'STATE_UNWRITABLE',
       exitCode: EXIT.UNKNOWN,
       where: path,
-      hint: 'make the state directory writable for this user, or set KIT_STATE_DIR to another one',
+      hint: 'make the state directory writable for this user, or set KIT_STATE_DIR to another directory',
       cause: error,
     });
   }

@@ -49,7 +49,7 @@ export interface RotationReport {
   readonly stopped: readonly string[];
   /**
    * Number of open connections of each rotated user on the Redis nodes, and how many of these are older than the
-   * rotation, so that they logged in with the previous password. Redis keeps them open, and does not report which
+   * rotation, and therefore logged in with the previous password. Redis keeps them open, and does not report which
    * password a connection used.
    */
   readonly connections: readonly UserConnections[];
@@ -299,7 +299,7 @@ function requireFitting(
   if (step === 'finish' && rotation.phase === 'adding') {
     throw refused(
       `the rotation of ${list} in '${name}' was interrupted before all nodes accepted the new passwords`,
-      `${rotateCommand(config, 'begin')} continues it, --phase cancel reverts it`,
+      `${rotateCommand(config, 'begin')} continues the rotation, --phase cancel reverts it`,
     );
   }
   return rotation.users;
@@ -364,7 +364,7 @@ function incomplete({ name }: Environment, cause: unknown): KitError {
   return new KitError(`the rotation of passwords in '${name}' is incomplete: ${why}`, {
     code: 'ROTATION_INCOMPLETE',
     exitCode: EXIT.UNKNOWN,
-    hint: 'every node accepts the current passwords; the same command continues, --phase cancel reverts it',
+    hint: 'every node accepts the current passwords; the same command continues the rotation, --phase cancel reverts it',
     cause,
   });
 }

@@ -13,7 +13,7 @@ export type Position =
       readonly kind: 'commands';
       /** Digests of the commands since the last rewrite of the file (`aof.ts`). */
       readonly digests: Uint32Array;
-      /** Whether the file began without keys, so that it contains all commands that created the data. */
+      /** Whether the file began without keys, and therefore contains all commands that created the data. */
       readonly isComplete: boolean;
     }
   | { readonly kind: 'unknown' };

@@ -56,7 +56,7 @@ export function renderClusterNodes({ topology, placement, clusterId, node }: Clu
       `${host}:${port}@${busAddress(environment, { host, port }).port}`,
       each.id === node.id ? `myself,${role}` : role,
       each.bootstrapMaster ? '-' : redisNodeId(clusterId, shard.master),
-      // No ping sent, no pong received. One epoch per master, so that no new epoch has to be drawn.
+      // No ping sent, no pong received. One epoch per master, so no new epoch has to be drawn.
       ...[0, 0, masters.findIndex(({ id }) => id === shard.master) + 1, 'connected'],
       ...(each.bootstrapMaster ? [shard.slots.join('-')] : []),
     ].join(' ');

@@ -1,6 +1,6 @@
 /**
  * The cache client's function library on the masters of an environment. Redis stores it with the data and replicates
- * it, so that it survives restarts and failovers.
+ * it, so it survives restarts and failovers.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

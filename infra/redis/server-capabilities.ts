@@ -27,11 +27,11 @@ export function assertCapable(
 ): void {
   const server = serverOf(facts);
   if (!isSupported(server)) {
-    throw new KitError(`${formatServer(server)} is too old; requires ${SUPPORTED_SERVERS}`, {
+    throw new KitError(`${formatServer(server)} is too old; the kit requires ${SUPPORTED_SERVERS}`, {
       code: 'REDIS_TOO_OLD',
       exitCode: EXIT.UNKNOWN,
       where: `${server.family}-server`,
-      hint: 'install a newer one and set KIT_SERVER to it, or put it first in PATH',
+      hint: 'install a newer server and set KIT_SERVER to its path, or put its folder first in PATH',
     });
   }
   if (needs.tls && !facts.tls) {

@@ -129,7 +129,7 @@ function addressCheck(addressing: MachineFacts['addressing']): DoctorCheck {
 function overcommitCheck(value: string | undefined): DoctorCheck {
   if (value === undefined) return notOnThisSystem('overcommit-memory');
   return doctorCheck('overcommit-memory', value === '1' ? 'ok' : 'warn', `vm.overcommit_memory = ${value}`, {
-    warn: 'allow background saves at low memory: sysctl -w vm.overcommit_memory=1',
+    warn: 'allow background saves when memory is low: sysctl -w vm.overcommit_memory=1',
   });
 }
 

@@ -1,7 +1,7 @@
 /**
  * A running environment as drills, faults, workloads and the switchover use it, on every substrate.
  *
- * A capability that a substrate lacks is absent, so that a drill that needs it is NOT_MEASURED.
+ * A capability that a substrate lacks is absent, so a drill that needs it is NOT_MEASURED.
  * Disposing releases the connections of this handle. It ends the environment only if the handle was opened by `apply`
  * with `ephemeral: true`.
  */
@@ -61,7 +61,7 @@ export interface NodeStatus {
   readonly announced?: Address;
   /** Name of its host, if the environment is spread over several. */
   readonly host?: string;
-  /** `unreachable`: its host does not answer, so that its state is unknown. */
+  /** `unreachable`: its host does not answer, so its state is unknown. */
   readonly state: 'running' | 'paused' | 'stopped' | 'unreachable';
   readonly pid?: number;
 }

@@ -23,7 +23,7 @@ const DB_MAX = 65_535;
  * Adds `--env`, `--substrate`, `--set`, `--namespace`, `--db`, `--json` and the options of an external Redis. `--url`,
  * `--sentinels` and `--cluster` imply `--substrate external`.
  *
- * @param changes whether the command changes data and asks first, so that it has `--yes`
+ * @param changes whether the command changes data: it then asks for confirmation, and has `--yes`
  */
 export function addDataOptions(command: Command, changes: 'changes' | 'reads'): void {
   const substrate = new Option(

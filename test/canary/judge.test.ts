@@ -106,7 +106,9 @@ describe('the judge', () => {
     const rollout = new Rollout();
     rollout.until('rollback', { ...HEALTHY, canary: { ...HEALTHY.canary, failures: 10, affected: 10 } }, 10);
     expect(rollout.decisions.at(-1)).toMatchObject({ share: 0, status: 'rolled-back' });
-    expect(rollout.decisions.at(-1)?.reasons[0]).toMatch(/errors hit more users of the canary/);
+    expect(rollout.decisions.at(-1)?.reasons[0]).toMatch(
+      /errors affect more users in the canary than in the control/,
+    );
   });
 
   it('rolls back on slower requests', () => {

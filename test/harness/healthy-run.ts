@@ -48,7 +48,7 @@ export interface RunOptions {
   readonly instead?: Readonly<Record<string, Events>>;
   /** Changes each event of a file, or removes it. */
   readonly change?: Readonly<Record<string, (event: HistoryEvent) => HistoryEvent | undefined>>;
-  /** Facts of nodes that differ from a healthy environment. */
+  /** Facts of nodes that replace those of a healthy environment. */
   readonly planted?: readonly Planted[];
   readonly coverage?: string;
   /** The stamp next to the summary; default: the run's commit. */

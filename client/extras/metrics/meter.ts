@@ -65,7 +65,7 @@ function createReport(meter: TelemetryMeter): MeterReport {
   }
   return {
     duration: meter.createHistogram('cache.operation.duration', {
-      description: 'Time to the answer, by operation.',
+      description: 'Time until Redis replies, by operation.',
       unit: 's',
     }),
     add: (cache, namespace) => void of(namespace).live.add(cache),

@@ -29,7 +29,7 @@ interface RegisteredMetric {
 
 /** Metric families that have no samples at registration, and are registered nevertheless. */
 const LATER: readonly Pick<MetricFamily, 'name' | 'type' | 'help'>[] = [
-  { name: 'cache_redis_latency_seconds', type: 'histogram', help: 'Time to the answer, by operation.' },
+  { name: 'cache_redis_latency_seconds', type: 'histogram', help: 'Time until Redis replies, by operation.' },
 ];
 
 /** Time, in ms, in which scrapes share one result, because prom-client queries each metric separately. */

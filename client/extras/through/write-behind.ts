@@ -224,7 +224,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
     clearTimeout(deadline);
     this.#ended.abort();
     clearTimeout(this.#timer);
-    await this.#lose(this.#queue.drain(), new TimeoutError('closed before it was stored'));
+    await this.#lose(this.#queue.drain(), new TimeoutError('closed before the change was stored'));
     return this.stats();
   }
 

@@ -75,8 +75,8 @@ export class AccessHistory {
   }
 
   /**
-   * Returns the keys that are expected to be read in the hour of this time, most reads first. Empty before the first
-   * day is complete.
+   * Returns the keys expected to be read in the hour that contains `atMs`, most reads first. Empty before the first day
+   * is complete.
    *
    * @param atMs Unix time in ms, at any moment of the hour
    * @param minReads minimum number of expected reads of a key; default 1

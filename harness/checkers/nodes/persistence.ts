@@ -48,7 +48,7 @@ function judgeLastSave({ id, info }: NodeView): Judged {
             what: field,
             live,
             wanted: "'ok'",
-            reason: 'the last write to disk failed, so that the disk lacks data that is in memory',
+            reason: 'the last write to disk failed, so the disk lacks data that is in memory',
             remedy: `${field} is '${live}': look at the log of the node and at the space on its disk.`,
           },
         ],

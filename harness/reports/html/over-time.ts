@@ -42,7 +42,7 @@ export function overTimeFigure(trial: TrialView, id: string): Markup {
   const clients = clientsOf(trial);
   if (clients.length === 0) return html`<p class="quiet">No timeline was recorded.</p>`;
   return html`<figure><div class="panels">${overTimePanels(trial, id)}</div>
-<figcaption>${overTimeLegend(trial)} Trial ${trial.trial}, bins of ${formatNumber(trial.binMs)} ms. Latency counts from the <em>intended</em> start of an operation, so that it includes stalls.</figcaption>
+<figcaption>${overTimeLegend(trial)} Trial ${trial.trial}, bins of ${formatNumber(trial.binMs)} ms. Latency counts from the <em>intended</em> start of an operation, so it includes stalls.</figcaption>
 <details><summary>As a table</summary>${phaseTable(trial, clients)}</details></figure>`;
 }
 

@@ -39,5 +39,5 @@ function renderIntegrity({ integrity: { missing, altered }, run }: Report): Mark
   if (missing.length + altered.length === 0 && run.incomplete === undefined) {
     return html`<p>Every file matches the seal.</p>`;
   }
-  return html`${run.incomplete !== undefined && html`<p class="broken"><b>The run did not finish.</b> ${oneLine(run.incomplete)}</p>`}${list('Missing', missing)}${list('Altered since it was sealed', altered)}`;
+  return html`${run.incomplete !== undefined && html`<p class="broken"><b>The run did not finish.</b> ${oneLine(run.incomplete)}</p>`}${list('Missing', missing)}${list('Altered since sealing', altered)}`;
 }

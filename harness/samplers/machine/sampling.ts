@@ -280,7 +280,7 @@ export class MachineSampling {
       ...(this.#cpu === undefined ? ['CPU steal and run queue (no /proc/stat)'] : []),
       ...(this.#pressureMs === undefined ? ['CPU pressure (no /proc/pressure/cpu)'] : []),
       ...(readScheduling(OWN_THREAD) === undefined ? ['scheduling delay of any process (no schedstat)'] : []),
-      ...(this.#control === undefined ? ['a bare round trip (no master at the start)'] : []),
+      ...(this.#control === undefined ? ['round trip of a bare PING (no master at the start)'] : []),
     ];
     const data = { cores: availableParallelism(), unsampled: unsampled.join('; ') };
     const atUs = this.#clock.nowUs();

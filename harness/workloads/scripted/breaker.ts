@@ -1,6 +1,6 @@
 /**
  * The circuit breaker through a complete outage, twice: once Redis hangs (a `timeout` toxic), once it is unreachable
- * (the proxy `down`). The calls are sequential, so that the number of failures that opened the breaker is exact.
+ * (the proxy `down`). The calls are sequential, so the number of failures that opened the breaker is exact.
  */
 import type { Cache, CacheEvent } from '../../../client/index.ts';
 import { waitUntil } from '../../wait.ts';

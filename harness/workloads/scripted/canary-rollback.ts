@@ -4,8 +4,8 @@
  *
  *   healthy looks ─▶ promotion ─▶ planted fault ─▶ rollback ─▶ more looks, a restart ─▶ an operator clears the latch
  *
- * The fault is in the canary's own code: each fifth request through the pattern cache throws. Redis is healthy, so that only the
- * comparison of the arms shows it.
+ * The fault is in the canary's own code: every fifth request through the pattern cache throws. Redis is healthy, so
+ * only the comparison of the arms shows the fault.
  */
 import {
   type Arm,
@@ -299,7 +299,7 @@ async function expectLatch(context: Context, rollout: Rollout): Promise<void> {
   }
   const failures = tally.canary.failures + tally.control.failures + tally.canary.requests;
   expect('after/answered', 'requests that failed or reached the canary', equals(0, failures));
-  expect('after/latched', 'verdicts and shares of later looks of a healthy control', {
+  expect('after/latched', 'verdict and share at each later look, with a healthy control', {
     ...equals(
       later.map(() => ['hold', 0]),
       later,

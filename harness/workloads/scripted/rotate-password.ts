@@ -6,7 +6,7 @@
  *   load begins ─▶ both accepted ─▶ function returns the new one ─▶ switchover ─▶ previous one refused ─▶ switchover ─▶
  *   load ends
  *
- * Each switchover closes the client's connections, so that it has to log in again. Left out: the users of the
+ * Each switchover closes the client's connections, so the client has to log in again. Left out: the users of the
  * environment and its files (`test/acceptance/rotate.test.ts`), and restarted nodes, which lose the user.
  */
 import { randomBytes } from 'node:crypto';

@@ -3,7 +3,7 @@
  * through all of them. Under each toxic all kinds of calls are sent in parallel, then one after the other until the
  * breaker is open. After each toxic Redis must serve the same cache again.
  *
- * Each INCR uses its own key and bypasses cache and fallback, so that a repeated one is visible at the end.
+ * Each INCR uses its own key and bypasses cache and fallback, so a repeated INCR is visible at the end.
  */
 import type { Cache } from '../../../client/index.ts';
 import type { Toxic } from '../../faults/proxy/index.ts';
@@ -23,7 +23,7 @@ const defaults = {
 
 interface Ailment {
   readonly toxics: readonly Toxic[];
-  /** Whether no reply arrives complete and in time, so that the breaker must open. */
+  /** Whether no reply arrives complete and in time. Then the breaker must open. */
   readonly isFatal: boolean;
 }
 

@@ -191,6 +191,6 @@ function notHealthy({ name, topology }: Environment, problem: string, replaced: 
     code: 'ROLLING_REFUSED',
     exitCode: EXIT.UNKNOWN,
     where: name,
-    hint: `${replaced === 0 ? 'nothing was replaced' : `${replaced} replaced so far`}; repair it (kit status ${environmentFlags(topology.environment)}), then run kit apply again: it continues`,
+    hint: `${replaced === 0 ? 'nothing was replaced' : `${replaced} replaced so far`}; repair that node (kit status ${environmentFlags(topology.environment)}), then run kit apply again, which continues`,
   });
 }

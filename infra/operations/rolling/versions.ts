@@ -90,6 +90,6 @@ function downgrade({ name, topology }: Environment, why: string): KitError {
   return new KitError(`the nodes of '${name}' cannot keep their data with this server: ${why}`, {
     code: 'VERSION_DOWNGRADE',
     exitCode: EXIT.UNKNOWN,
-    hint: `keep a server that reads it, or start empty: kit down ${flags}, kit up ${flags}; kit restore then accepts a backup of the previous version (docs/runbook.md, "Change of the version")`,
+    hint: `keep a server version that can read this data, or start empty: kit down ${flags}, kit up ${flags}; kit restore then accepts a backup of the previous version (docs/runbook.md, "Change of the version")`,
   });
 }

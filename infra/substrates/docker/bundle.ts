@@ -107,7 +107,7 @@ function readManifest(path: string, file: string): Manifest {
   throw new KitError('must be a bundle of the kit', {
     code: 'BUNDLE_INVALID',
     where: file,
-    hint: 'create one with kit bundle save FILE',
+    hint: 'create a bundle with kit bundle save FILE',
   });
 }
 

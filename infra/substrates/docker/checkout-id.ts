@@ -139,7 +139,7 @@ function readId(file: string): Kept | undefined {
     code: 'STATE_UNREADABLE',
     exitCode: EXIT.UNKNOWN,
     where: displayPath(file),
-    hint: 'restore it, or remove it and take over the running environments: kit up --env NAME --substrate docker --adopt',
+    hint: 'restore the file, or remove it and take over the running environments: kit up --env NAME --substrate docker --adopt',
   });
 }
 

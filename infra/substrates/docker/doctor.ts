@@ -42,7 +42,7 @@ async function terraformCheck(): Promise<DoctorCheck> {
     const program = await terraformProgram();
     const path = await findProgram(program);
     if (path !== undefined) return ok('terraform', `${program} at ${path}`);
-    const hint = 'install it, or set TERRAFORM_BINARY_NAME to terraform or tofu';
+    const hint = 'install Terraform or OpenTofu, or set TERRAFORM_BINARY_NAME to terraform or tofu';
     return fail('terraform', `'${program}' (TERRAFORM_BINARY_NAME) not found in PATH`, hint);
   } catch (error) {
     if (!(error instanceof KitError)) throw error;

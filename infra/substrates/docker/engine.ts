@@ -252,7 +252,7 @@ export function engineTrouble(stderr: string, engine?: Engine): KitError | undef
     return new KitError('no Docker engine is reachable', {
       code: 'DOCKER_NO_ENGINE',
       where: socketOf(stderr),
-      hint: 'start one (sudo systemctl start docker, or sudo dockerd &), or set DOCKER_HOST',
+      hint: 'start an engine (sudo systemctl start docker, or sudo dockerd &), or set DOCKER_HOST',
     });
   }
   return undefined;

@@ -186,7 +186,7 @@ export class DockerEnvironment implements Environment {
     return new Map(
       servicesOf(plan).map(({ id, container, engine }) => {
         const path = join(logDir, `${id}.log`);
-        // The log of the last access is kept: a host that does not answer would be waited for, service by service.
+        // Keeps the log of the last access: querying an unreachable host would time out once per service.
         if (engine !== undefined && this.#unreachable.has(engine.host)) return [id, path];
         // Synchronous, because it is a property: used only at the end of a run, about 30 ms per container.
         const output = $.sync({

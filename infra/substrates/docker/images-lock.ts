@@ -92,7 +92,7 @@ const notResolved = (failed: readonly string[], where: string): KitError =>
     {
       code: 'IMAGES_NOT_RESOLVED',
       where,
-      hint: 'run it with access to a registry (or set KIT_IMAGE_REGISTRY to a mirror), or run kit images build',
+      hint: 'run the command with access to a registry (or set KIT_IMAGE_REGISTRY to a mirror), or run kit images build',
       exitCode: EXIT.UNKNOWN,
     },
   );

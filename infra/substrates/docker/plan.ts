@@ -36,7 +36,7 @@ export interface PlannedContainer {
   /** Engine of its host; absent without `hosts`. */
   readonly engine?: Engine;
   readonly configVolume: string;
-  /** Address among the nodes: in the data network; with `hosts`, the address of its host. */
+  /** Address that the other nodes use: in the data network or, with `hosts`, the address of the container's host. */
   readonly address: Address;
   /** Address for clients; undefined for a container to which nothing connects. */
   readonly published?: Address;

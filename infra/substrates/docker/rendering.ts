@@ -298,7 +298,7 @@ function nodeEnv(plan: DockerPlan, node: PlannedNode | undefined, tls: TlsTexts 
     KIND: shard === undefined ? (node?.node.role ?? 'ready') : 'cluster',
     NODE: id,
     SERVICE: environment.topology.serviceName,
-    // The probe connects inside the container, so that it works without any network.
+    // The probe connects inside the container, so it works without any network.
     HOST: node === undefined ? bootstrap.host : '127.0.0.1',
     PORT: node === undefined ? bootstrap.port : self.port,
     SELF: `${self.host} ${self.port}`,

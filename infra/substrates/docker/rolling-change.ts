@@ -141,7 +141,7 @@ async function finish(
         code: 'ROLLING_INCOMPLETE',
         exitCode: EXIT.UNKNOWN,
         where: plan.environment.name,
-        hint: 'run kit apply again; if it repeats, docs/runbook.md, "Change to a setting"',
+        hint: 'run kit apply again; if the error repeats, see docs/runbook.md, "Change to a setting"',
       },
     );
   }

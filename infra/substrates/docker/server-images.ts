@@ -115,7 +115,7 @@ function notAvailable(
       code: 'IMAGE_NOT_AVAILABLE',
       exitCode: EXIT.UNKNOWN,
       where: placeOf(environment),
-      hint: `run it with access to a registry (or set KIT_IMAGE_REGISTRY to a mirror), set docker.image to an image of this engine, or build one from a server program: kit images build --server PATH`,
+      hint: `run the command with access to a registry (or set KIT_IMAGE_REGISTRY to a mirror), set docker.image to an image of this engine, or build one from a server program: kit images build --server PATH`,
     },
   );
 }

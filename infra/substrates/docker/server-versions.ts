@@ -80,7 +80,7 @@ export async function requireReadableData(plan: DockerPlan, stateDir: string): P
       code: 'VERSION_DOWNGRADE',
       exitCode: EXIT.UNKNOWN,
       where: environment.name,
-      hint: `keep a server that reads it, or start empty: ${kitCommand('down', environment)}, then ${kitCommand('up', environment)} (docs/runbook.md, "Change of the version")`,
+      hint: `keep a server version that can read this data, or start empty: ${kitCommand('down', environment)}, then ${kitCommand('up', environment)} (docs/runbook.md, "Change of the version")`,
     });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Starts the containers of a deployed environment that are not running. All at once: a Redis node that was master waits
- * for the sentinels, and these wait for nothing.
+ * Starts the containers of a deployed environment that are not running. All start at the same time: a Redis node that
+ * was master waits for the sentinels, and the sentinels wait for nothing.
  */
 import { KitError } from '../../../config/errors.ts';
 import type { Environment } from '../environment.ts';
@@ -22,7 +22,7 @@ export async function startStopped(
 }
 
 /**
- * Starts all parts at the same time and waits for all of them, also if one fails.
+ * Starts all parts at the same time and waits for all of them, even if one fails.
  *
  * @throws the error of the part that failed; for several, a KitError with the code of the first and all messages
  */

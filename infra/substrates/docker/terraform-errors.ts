@@ -55,7 +55,7 @@ const KNOWN_ERRORS = [
     when: /no space left on device/i,
     code: 'DISK_FULL',
     what: 'the disk is full',
-    hint: 'free disk space (docker system df), then deploy again: it resumes',
+    hint: 'free disk space (docker system df), then deploy again: the deploy resumes',
   },
   {
     when: /container name .* is already in use/i,
@@ -79,7 +79,7 @@ const KNOWN_ERRORS = [
     when: /cannot connect to the docker daemon/i,
     code: 'DOCKER_NO_ENGINE',
     what: 'no Docker engine is reachable',
-    hint: 'start one (sudo systemctl start docker, or sudo dockerd &), or set DOCKER_HOST',
+    hint: 'start an engine (sudo systemctl start docker, or sudo dockerd &), or set DOCKER_HOST',
   },
   {
     when: /environment not ready within/i,

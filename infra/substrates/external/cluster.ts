@@ -87,7 +87,7 @@ function refusalOf({ message }: Error, { host, port }: Address, isNode: boolean)
     return new KitError('the server has no command CLUSTER', {
       code: 'EXTERNAL_COMMAND',
       where,
-      hint: 'remove its rename-command: the slots are read with CLUSTER',
+      hint: 'remove the rename-command of CLUSTER: the kit reads the slots with it',
     });
   }
   if (/cluster support disabled|unknown command/i.test(message)) {

@@ -91,7 +91,7 @@ const MISTAKES: readonly Mistake[] = [
     sign: /^(NOAUTH|ERR AUTH)/,
     code: 'EXTERNAL_DENIED',
     message: 'requires other credentials',
-    hint: (login) => `set them with ${CREDENTIALS[login]}, or omit them if the server has none`,
+    hint: (login) => `set the credentials with ${CREDENTIALS[login]}, or omit them if the server has none`,
   },
   {
     sign: /DB index is out of range|SELECT is not allowed/,
@@ -109,7 +109,7 @@ const MISTAKES: readonly Mistake[] = [
     sign: /certificate|CERT_|self.signed/i,
     code: 'EXTERNAL_DENIED',
     message: 'presents an untrusted certificate',
-    hint: 'pass its CA with --tls-ca FILE, and use a host name that the certificate covers',
+    hint: 'pass the CA of the server with --tls-ca FILE, and use a host name that the certificate covers',
   },
   {
     sign: /^NOPERM/,

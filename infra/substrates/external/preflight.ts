@@ -173,7 +173,7 @@ async function requireRights(
   }
   if (absent.length > 0) {
     throw preflightError('EXTERNAL_COMMAND', `has no command ${absent.join(', ')}`, address, {
-      hint: 'remove its rename-command: the client and the drills require it (docs/external.md)',
+      hint: 'remove the rename-command of each of them: the client and the drills require these commands (docs/external.md)',
     });
   }
   const [first] = failed;

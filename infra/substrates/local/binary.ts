@@ -206,7 +206,7 @@ export async function probeBinary(
         code: 'REDIS_UNUSABLE',
         exitCode: EXIT.UNKNOWN,
         where: path,
-        hint: `put a server of ${SUPPORTED_SERVERS} first in PATH, or set KIT_SERVER to it`,
+        hint: `put a server of ${SUPPORTED_SERVERS} first in PATH, or set KIT_SERVER to its path`,
       },
     );
   }
@@ -215,7 +215,7 @@ export async function probeBinary(
       code: 'REDIS_TOO_OLD',
       exitCode: EXIT.UNKNOWN,
       where: path,
-      hint: 'install a newer one and put it first in PATH, or set KIT_SERVER to it',
+      hint: 'install a newer server and put its folder first in PATH, or set KIT_SERVER to its path',
     });
   }
   const [defragmentation, tls] = await Promise.all(

@@ -126,7 +126,7 @@ export function diedAtStart(context: LocalContext, nodeId: string): KitError {
   });
 }
 
-/** Returns whether the log of a server shows that it ended because of its data (aof.c, rdb.c, server.c). */
+/** Returns whether the log shows that the server exited because it could not load its data (aof.c, rdb.c, server.c). */
 export function couldNotLoad(log: string): boolean {
   return /reading the append only file|Error reading the RDB base file|Fatal error loading the DB|Wrong RDB checksum|Short read or OOM loading DB|Error loading the append only file/i.test(
     log,

@@ -44,7 +44,7 @@ describe.each(caches)('an entry %s', (_, open) => {
     await cache.clear();
   });
 
-  it('is counted by count when it exists', async () => {
+  it('is counted once by exists, even if it is named twice', async () => {
     const cache = closeAfterTest(open());
     await cache.setMany(
       new Map<string, unknown>([

@@ -20,10 +20,8 @@ const wrong = (value?: unknown): never => value as never;
 const source = { load: async () => 1, store: async () => {} };
 const registry = { registerMetric() {} };
 
-const CACHE = "cache: must be a cache, such as redisCache() returns; got 'redis://127.0.0.1'".replaceAll(
-  "'",
-  '"',
-);
+const CACHE =
+  "cache: must be a cache, such as the result of redisCache(); got 'redis://127.0.0.1'".replaceAll("'", '"');
 const URL_TEXT = wrong('redis://127.0.0.1');
 
 describe('a wrong argument is a ConfigurationError', () => {
@@ -53,12 +51,12 @@ describe('a wrong argument is a ConfigurationError', () => {
     [
       'collectMetrics: nothing',
       () => collectMetrics(wrong()),
-      'cache: must be a cache, such as redisCache() returns; got undefined',
+      'cache: must be a cache, such as the result of redisCache(); got undefined',
     ],
     [
       'collectMetrics: a list with null',
       () => collectMetrics(wrong([null])),
-      'cache: must be a cache, such as redisCache() returns; got null',
+      'cache: must be a cache, such as the result of redisCache(); got null',
     ],
     ['renderMetrics: no list', () => renderMetrics(wrong(cache)), 'caches: must be a list'],
     ['renderMetrics: nothing', () => renderMetrics(wrong()), 'caches: must be a list of caches'],
@@ -125,7 +123,7 @@ describe('a wrong argument is a ConfigurationError', () => {
     [
       'wrap: no cache',
       () => wrap(() => 1, wrong({ domain: 'd' })),
-      'cache: must be a cache, such as redisCache() returns; got undefined',
+      'cache: must be a cache, such as the result of redisCache(); got undefined',
     ],
   ])('%s', async (_, call, message) => {
     const thrown = await (async () => call())().catch((error: unknown) => error);

@@ -1,6 +1,6 @@
 /**
- * Every operation of the public cache is reported: the methods are taken from the cache itself, so that a new one without a call here, or
- * without a span, fails.
+ * Every operation of the public cache is reported. The test takes the methods from the cache itself, so it fails for a
+ * new method that has no call here, or no span.
  */
 import {
   AggregationTemporality,

@@ -96,7 +96,7 @@ export function canaryCommands(get: () => OpenPlace): void {
       expect((await on('canary-status', '--json')).exitCode).toBe(EXIT.GO);
       const { exitCode, out } = await on('canary-adjust');
       expect(exitCode).toBe(EXIT.NO_GO);
-      expect(out).toMatch(/decided: rollback; errors hit more users of the canary/);
+      expect(out).toMatch(/decided: rollback; errors affect more users in the canary than in the control/);
       expect(out).toMatch(/share 0 %, rolled-back/);
       await canary.refresh();
       expect(Array.from({ length: 500 }, (_, i) => canary.isEnabled(`user-${i}`))).not.toContain(true);

@@ -337,7 +337,7 @@ export function canaryTrial(): TrialView {
           8,
           {
             ...{ verdict: 'rollback', share: 0, status: 'rolled-back' },
-            reasons: ['errors hit more users of the canary: e-value 1.2e+9, limit 40'],
+            reasons: ['errors affect more users in the canary than in the control: e-value 1.2e+9, limit 40'],
           },
           1.2e9,
         ),

@@ -128,7 +128,9 @@ describe('the page', () => {
     const text = renderHtml(goReport());
     const section = text.slice(text.indexOf('<section id="canary">'), text.indexOf('<section id="load">'));
     expect(section).toContain('rollback after 80 s, share 0 %');
-    expect(section).toContain('errors hit more users of the canary: e-value 1.2e+9, limit 40');
+    expect(section).toContain(
+      'errors affect more users in the canary than in the control: e-value 1.2e+9, limit 40',
+    );
     expect(section).toMatch(/<th scope="row">requests<\/th><td class="n">1280<\/td><td class="n">5120<\/td>/);
     expect(section).toMatch(/class="users" points="[\d., ]+"/);
     const decisions = [...section.matchAll(/<td>(promote|rollback|clear|hold);/g)].map(

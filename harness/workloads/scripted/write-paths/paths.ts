@@ -76,7 +76,7 @@ async function forEachItem(
   return items.map((item) => writtenOf(context, item, extraSeconds));
 }
 
-/** Calls once with all keys that have the default TTL, and once with all others. */
+/** Calls `write` once with all keys that have the default TTL, and once with all others. */
 async function writeBatches(
   context: PathContext,
   write: (items: readonly Item[], options: { readonly ttlSeconds?: number }) => Promise<unknown>,

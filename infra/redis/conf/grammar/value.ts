@@ -32,7 +32,7 @@ export type ValueKind =
       readonly min: bigint;
       readonly max: bigint;
       readonly format: NumberFormat;
-      /** Whether the server holds the value in an unsigned type, so that a negative value is compared as a huge one. */
+      /** Whether the server holds the value in an unsigned type, so a negative value is compared as a huge one. */
       readonly isUnsigned: boolean;
     }
   | { readonly kind: 'choice'; readonly of: readonly string[] }
@@ -114,7 +114,7 @@ function isNumber(text: string, kind: NumberKind, server: ServerVersion): boolea
     const unsigned = BigInt.asUintN(64, signed);
     return unsigned >= kind.min && unsigned <= kind.max;
   }
-  // A percentage is kept as a negative number, so that bytes above 2^63 count as one.
+  // A percentage is kept as a negative number, so bytes above 2^63 count as one.
   if (kind.format === 'memory-or-percent' && signed < 0n) return signed >= kind.min;
   return signed >= kind.min && signed <= kind.max;
 }

@@ -23,13 +23,13 @@ export function networkRules(conf: Conf, options: NetworkOptions): readonly Find
   }
   const found: Finding[] = [];
   if (isRemote && listensEverywhere(conf)) {
-    const reason = 'it listens on every address of the machine, including public ones';
+    const reason = 'the server listens on every address of the machine, including public ones';
     found.push(
       finding('warning', conf.place('bind'), reason, REDIS_CONF, 'bind the addresses that clients use'),
     );
   }
   if (!protectedMode && !isOpen) {
-    const reason = 'it is the fallback: without the users, every client is admitted';
+    const reason = 'protected mode is the fallback: without the users, every client is admitted';
     found.push(finding('info', conf.place('protected-mode'), reason, REDIS_CONF, 'set protected-mode yes'));
   }
   if (isOpen) found.push(openOnMachine(conf, isRemote && !isProtected));

@@ -34,7 +34,7 @@ function oldName(line: ConfLine, servers: readonly ServerVersion[]): readonly Fi
   // At least one server has only the old name.
   if (entry === undefined || servers.some((server) => entryFor(canonical, server) === undefined)) return [];
   const isZiplist = name.includes('ziplist');
-  const reason = `${isZiplist ? 'ziplists were removed in 7.0;  ' : ''}'${name}' is an alias of '${canonical}'`;
+  const reason = `${isZiplist ? 'ziplists were removed in 7.0; ' : ''}'${name}' is an alias of '${canonical}'`;
   const remedy = `write ${canonical} ${line.args.join(' ')}`;
   return [finding(isZiplist ? 'warning' : 'info', placeOf(line), reason, CONFIG_C, remedy)];
 }
@@ -48,7 +48,7 @@ function withoutEffect(line: ConfLine, servers: readonly ServerVersion[]): reado
   const isOldSave = name === 'save' && line.args.length !== 2 && line.args.join('') !== '';
   const old = servers.find((server) => !splitsQuotedLists(server));
   if (!isOldSave || old === undefined) return [];
-  const reason = `${formatServer(old)} reads one pair per line: it ignores this one, and its defaults too`;
+  const reason = `${formatServer(old)} reads one pair per line: it ignores this line, and drops its default save points`;
   return [finding('warning', placeOf(line), reason, CONFIG_C, 'write each pair on its own line')];
 }
 
@@ -98,8 +98,8 @@ function findRepetitions(conf: Conf): readonly Finding[] {
       first.set(key, line.line);
       return [];
     }
-    const reason = `it is also on line ${before}; the last one takes effect`;
-    return [finding('warning', placeOf(line), reason, CONFIG_C, 'keep one of the two')];
+    const reason = `the directive is also on line ${before}; the last line takes effect`;
+    return [finding('warning', placeOf(line), reason, CONFIG_C, 'keep one of the two lines')];
   });
 }
 

@@ -1,4 +1,4 @@
-/** Polls of a cluster whose nodes all refuse: a refusal may be known without any I/O, so that nothing else paces them. */
+/** Polls of a cluster whose nodes all refuse: a refusal may be known without any I/O, so nothing else paces them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { resolveConnection } from '../../../../client/options/connection-options.ts';

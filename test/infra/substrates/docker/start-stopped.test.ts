@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { KitError } from '../../../../config/errors.ts';
 import { startAll } from '../../../../infra/substrates/docker/start-stopped.ts';
 
-it('a part that waits for another one does not delay its start', async () => {
+it('a part that waits for another part does not delay the start of that part', async () => {
   const sentinel = Promise.withResolvers<void>();
   const running: string[] = [];
   await startAll(['redis-1', 'sentinel-2'], async (id) => {

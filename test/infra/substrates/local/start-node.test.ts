@@ -38,7 +38,7 @@ describe('restarting nodes', () => {
     await waitUntil('a failover', async () => (await environment.masterId()) !== undefined);
     const successor = (await environment.masterId()) as string;
     const { host } = (await environment.status()).find(({ id }) => id === successor)?.address ?? { host: '' };
-    await waitUntil('all sentinels to have noted it', async () =>
+    await waitUntil('all sentinels to report the new master', async () =>
       (await namedBySentinels()).every((named) => named.startsWith(`${host},`)),
     );
     await killAll();
