@@ -52,11 +52,31 @@ describe('a normalized directive value', () => {
   });
 });
 
+/**
+ * Starts a server on all addresses, as without a configuration. Another test may use the port on one of them: the
+ * server then ends, and another port is tried.
+ */
+async function startWithDefaults(cwd: string) {
+  for (let attempt = 1; ; attempt++) {
+    const port = await findFreePort('0.0.0.0');
+    const server = spawn('redis-server', ['--port', String(port)], { cwd });
+    let log = '';
+    server.stdout.on('data', (text) => {
+      log += text;
+    });
+    await waitUntil(
+      'the server to listen or to end',
+      () => server.exitCode !== null || log.includes('Ready to accept connections'),
+    );
+    if (server.exitCode === null) return { server, port };
+    if (attempt === 5) throw new Error(`redis-server ended: ${log.slice(-500)}`);
+  }
+}
+
 describe('the directive defaults', () => {
   it('match the installed server, directive by directive', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'kit-defaults-'));
-    const port = await findFreePort('127.0.0.1');
-    const server = spawn('redis-server', ['--port', String(port)], { cwd: dir, stdio: 'ignore' });
+    const { server, port } = await startWithDefaults(dir);
     const redis = new Redis({ port, protocol: 2, retryStrategy: () => 50 });
     redis.on('error', () => undefined);
     try {
