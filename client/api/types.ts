@@ -114,8 +114,8 @@ export interface CacheOptions {
    */
   readonly codecs?: readonly CodecRule[];
   /**
-   * Codec of keys without a matching rule; default `json`. Of these keys, those that contain `api:`, `response:` or
-   * `config:` use JSON in any case.
+   * Codec of keys without a matching rule; default `json`. Such a key uses JSON in any case if it contains `api:`,
+   * `response:` or `config:`.
    */
   readonly defaultCodec?: CodecName | Codec;
   /** Size in bytes from which a payload is deflated, if that makes it smaller; default: no payload is deflated. */

@@ -26,11 +26,6 @@ const IN_FLIGHT_BOUND = 5_000;
 const READY_BOUND_MS = 7_500;
 /** Delay, in ms, after which all generators start together, so that each has received the message. */
 const START_DELAY_MS = 50;
-/**
- * Maximum duration of the closing phase, in ms, which starts once the topology is settled. A probe half-opens an open
- * breaker within 0.5 s; the rest is for a busy machine, on which a client can suspect a hang again.
- */
-const CLOSING_BOUND_MS = 15_000;
 /** Time, in ms, for answers that are in flight when the load ends; longer than the deadline of a command (1 s). */
 const DRAIN_MS = 1_500;
 /** Like `DRAIN_MS`, if the result is no longer needed. */
@@ -160,7 +155,6 @@ async function closeGenerator(context: TrialContext, generator: GeneratorThread)
     {
       client: generator.client,
       subject: generator.client,
-      boundMs: CLOSING_BOUND_MS,
       write: (round) => generator.closeWrite(round),
       read: (names) => generator.closeRead(names),
     },

@@ -25,11 +25,6 @@ import { awaitReplication } from './health.ts';
 import { startMasterProxies } from './master-proxy.ts';
 
 const CAUGHT_UP_BOUND_MS = 15_000;
-/**
- * Maximum duration of the closing phase, in ms, from the end of the script. A reconnect takes up to 1 s, a probe of an
- * open breaker 0.5 s; the rest is for a busy machine.
- */
-const CLOSING_BOUND_MS = 15_000;
 /** Time limit for one operation, in ms; longer than the deadline of a command (1 s). */
 const OPERATION_BOUND_MS = 1_500;
 
@@ -178,7 +173,6 @@ async function closeCaches(context: TrialContext, caches: readonly Cache[]): Pro
       const closing = {
         client: adapter.client,
         subject: `cache ${i + 1}`,
-        boundMs: CLOSING_BOUND_MS,
         write: (round: number) => closingWrites(adapter, `${tag}:${round}`, OPERATION_BOUND_MS),
         read: (names: readonly string[]) => closingReads(adapter, names, OPERATION_BOUND_MS),
       };

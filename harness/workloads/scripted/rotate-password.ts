@@ -47,6 +47,11 @@ export const rotatePassword = defineScript({
   },
 });
 
+/** Whether Redis ended the WAIT of a durable write, or refused it, because its master became a replica. */
+export function isEndedBySwitchover(error: unknown): boolean {
+  return error instanceof DurabilityError && /UNBLOCKED|replica instances/.test(error.message);
+}
+
 type Nodes = ReadonlyMap<string, Redis>;
 
 /** Admin connections, opened again after each switchover: it closes those to the old master. */
@@ -191,7 +196,7 @@ function startLoad({ remember, tag, parameters, signal }: Context, cache: Cache)
   const counted = async (n: number) => {
     await operate(n).catch((error: unknown) => {
       // A set that was sent, or waited for its replicas, when the master changed: the switchover is judged by its own drill.
-      if (error instanceof OutcomeUnknownError || error instanceof DurabilityError) return;
+      if (error instanceof OutcomeUnknownError || isEndedBySwitchover(error)) return;
       failed.push(`${n}: ${error instanceof Error ? error.message : String(error)}`);
     });
     completed += 1;
