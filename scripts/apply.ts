@@ -164,9 +164,10 @@ function versionLines(version: VersionChange | undefined): readonly string[] {
 }
 
 function reportText({ environment }: ApplyPlan, { replaced, switches, tookMs }: RollingReport): string {
-  const switched = switches.map(
-    ({ from, to, writableMs }) => `; ${to} is master instead of ${from}, no writes for ${writableMs} ms`,
-  );
+  const switched = switches.map(({ from, to, writableMs }) => {
+    const pause = writableMs === undefined ? '' : `, no writes for ${writableMs} ms`;
+    return `; ${to} is master instead of ${from}${pause}`;
+  });
   return `${environment}: applied; ${replaced.length} node(s) replaced in ${(tookMs / 1_000).toFixed(1)} s${switched.join('')}`;
 }
 

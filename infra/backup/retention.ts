@@ -2,8 +2,11 @@
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Name of a backup, with its time in UTC: `dev-20261129T150102Z.tar`. */
-const NAME = /^(?<environment>[a-z][a-z0-9-]{0,30})-(?<time>\d{8}T\d{6}Z)\.tar$/;
+/**
+ * Name of a backup, with its time in UTC to the millisecond, so that two backups of one second are two files:
+ * `dev-20261129T150102.345Z.tar`. Earlier versions wrote no milliseconds.
+ */
+const NAME = /^(?<environment>[a-z][a-z0-9-]{0,30})-(?<time>\d{8}T\d{6}(?:\.\d{3})?Z)\.tar$/;
 
 export interface StoredBackup {
   readonly path: string;
@@ -12,7 +15,7 @@ export interface StoredBackup {
 }
 
 export function backupName(environment: string, at: Date): string {
-  return `${environment}-${at.toISOString().replaceAll(/[-:]|\.\d+/g, '')}.tar`;
+  return `${environment}-${at.toISOString().replaceAll(/[-:]/g, '')}.tar`;
 }
 
 /** Lists the backups of one environment by their names, newest first. Files with other names are ignored. */
@@ -29,7 +32,7 @@ export function listBackups(dir: string, environment: string): readonly StoredBa
 }
 
 function timeOf(text: string): Date {
-  return new Date(text.replace(/^(....)(..)(..T..)(..)(..Z)$/, '$1-$2-$3:$4:$5'));
+  return new Date(text.replace(/^(....)(..)(..T..)(..)(..+)$/, '$1-$2-$3:$4:$5'));
 }
 
 /** Removes all but the newest backups. @returns the removed backups */

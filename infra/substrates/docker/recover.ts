@@ -303,7 +303,7 @@ async function setAside(
   const { plan } = context;
   const node = nodeOf(plan, nodeId);
   const { appenddirname, appendfilename, dbfilename } = dataNames(plan.environment.redis);
-  const kept = `set-aside.${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
+  const kept = `set-aside.${new Date().toISOString().replaceAll(/[-:]/g, '')}`;
   const names = [kept, appenddirname, appendfilename, dbfilename];
   await runOnVolume(node.dataVolume, SET_ASIDE, names, toolsFor(context, node));
   progress(

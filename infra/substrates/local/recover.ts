@@ -266,7 +266,7 @@ export async function startReplica(
 export function setAside(context: LocalContext, nodeId: string, progress: (line: string) => void): void {
   const { data } = nodeFiles(context, nodeId);
   if (!existsSync(data)) return;
-  const kept = `${data}.${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
+  const kept = `${data}.${new Date().toISOString().replaceAll(/[-:]/g, '')}`;
   try {
     renameSync(data, kept);
   } catch (error) {

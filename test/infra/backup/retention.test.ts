@@ -31,12 +31,24 @@ it('lists the backups of one environment, the newest first', () => {
 it('keeps the newest backups and every file that is not a backup of the environment', () => {
   expect(pruneBackups(dir, 'dev', 1)).toHaveLength(2);
   expect(readdirSync(dir).sort()).toEqual([
-    'before-restore-dev-20261129T150000Z.tar',
-    'dev-2-20261129T140000Z.tar',
-    'dev-20261129T130000Z.tar',
+    'before-restore-dev-20261129T150000.000Z.tar',
+    'dev-2-20261129T140000.000Z.tar',
+    'dev-20261129T130000.000Z.tar',
     'notes.tar',
   ]);
   expect(pruneBackups(dir, 'dev', 1)).toEqual([]);
+});
+
+it('gives each backup of one second a name of its own, and lists names of earlier versions', () => {
+  const times = ['2026-11-29T14:30:00.100Z', '2026-11-29T14:30:00.101Z'].map((time) => new Date(time));
+  for (const time of times) writeFileSync(join(dir, backupName('dev', time)), '');
+  writeFileSync(join(dir, 'dev-20261129T143001Z.tar'), '');
+  const newest = listBackups(dir, 'dev').map(({ createdAt }) => createdAt.toISOString());
+  expect(newest.slice(0, 3)).toEqual([
+    '2026-11-29T14:30:01.000Z',
+    '2026-11-29T14:30:00.101Z',
+    '2026-11-29T14:30:00.100Z',
+  ]);
 });
 
 it('is due when the newest backup is as old as the interval, and without a backup', () => {
